@@ -1,4 +1,4 @@
-"""A desk for refunds on SQLite before the simulated providers, one sandbox for all tests of a file."""
+"""A desk for refunds on SQLite with the simulated providers; one sandbox serves all tests of a file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ def _running() -> Iterator[SandboxControl]:
 
 @pytest.fixture
 def control(_running: SandboxControl) -> SandboxControl:
-    """The sandbox's control room, as at the start."""
+    """The control API of the sandbox, in its initial state."""
     _running.reset()
     return _running
 

@@ -1,5 +1,6 @@
-"""Approved refunds that a due task can't send: each waits for its turn, keeps no other refund from being sent, and
-waits for a person in the end."""
+"""Approved refunds that a due task can't send: each waits for its next attempt, delays no other refund, and waits for
+a person in the end.
+"""
 
 import pytest
 
@@ -16,17 +17,19 @@ from tests.support.refund_desks import RefundDesk, code_of
 QUESTION = "paypay_refund_details"
 
 
-def refunded_before(desk: RefundDesk, number: str) -> Payment:
-    """A payment of which PayPay has refused one refund: before the next one is sent, PayPay is asked about it."""
+def make_payment_with_refused_refund(desk: RefundDesk, number: str) -> Payment:
+    """Return a payment of which PayPay has refused one refund. Before the next refund of the payment is sent, PayPay
+    is asked about the refused one.
+    """
     payment = desk.paid(number)
     desk.control.add_fault("result:UNACCEPTABLE_OP", call="paypay_refund", times=1)
     assert code_of(lambda: desk.approve(desk.ask(payment, "100"))) == "provider_refused"
     return payment
 
 
-def approved_and_not_sent(desk: RefundDesk, number: str, code: str) -> Refund:
-    """A refund whose sending has ended with this code at the question about the earlier refund."""
-    refund = desk.ask(refunded_before(desk, number), "200")
+def approve_without_sending(desk: RefundDesk, number: str, code: str) -> Refund:
+    """Return an approved refund whose sending ended with this error code at the question about the earlier refund."""
+    refund = desk.ask(make_payment_with_refused_refund(desk, number), "200")
     assert code_of(lambda: desk.approve(refund)) == code
     assert (desk.now(refund).state, desk.now(refund).sent_count) == (RefundState.APPROVED, 0)
     return refund
@@ -35,9 +38,11 @@ def approved_and_not_sent(desk: RefundDesk, number: str, code: str) -> Refund:
 def test_the_question_about_earlier_refunds_is_not_asked_at_each_run(
     desk: RefundDesk, control: SandboxControl
 ) -> None:
-    """It is asked again after the waits for sending, and then the refund is sent."""
+    """The question about the earlier refund is repeated after the waits of the schedule, not in each run; after an
+    answer the refund is sent.
+    """
     control.add_fault("html", call=QUESTION, times=3)
-    refund = approved_and_not_sent(desk, "ORD-1", "provider_answer_unusable")
+    refund = approve_without_sending(desk, "ORD-1", "provider_answer_unusable")
     desk.due()
     asked = len(control.read_requests(call=QUESTION))
     assert (desk.now(refund).work.attempt, desk.now(refund).work.reason) == (1, "submission")
@@ -56,9 +61,11 @@ def test_the_question_about_earlier_refunds_is_not_asked_at_each_run(
 
 
 def test_a_gateway_whose_answers_can_not_be_read_needs_a_person(desk: RefundDesk, control: SandboxControl) -> None:
-    """After some waits, long before the time to decide is over, a person is told why, and may send it."""
+    """The gateway's answers can't be read: after some waits, long before the time to decide is over, a person sees
+    the reason and can send the refund.
+    """
     control.add_fault("html", call=QUESTION, times="always")
-    refund = approved_and_not_sent(desk, "ORD-1", "provider_answer_unusable")
+    refund = approve_without_sending(desk, "ORD-1", "provider_answer_unusable")
     for hours in (1, 1, 1, 2):
         assert desk.now(refund).work.state is WorkState.SCHEDULED
         desk.due()
@@ -76,8 +83,10 @@ def test_a_gateway_whose_answers_can_not_be_read_needs_a_person(desk: RefundDesk
 
 
 def test_what_could_not_be_sent_in_its_time_expires(desk: RefundDesk, control: SandboxControl) -> None:
-    """Nobody answers the question for days: the sum is free again, and the refund tells why it was not sent."""
-    payment = refunded_before(desk, "ORD-1")
+    """The gateway answers nothing for days: the refund expires with the reason why it wasn't sent, and its amount is
+    free again.
+    """
+    payment = make_payment_with_refused_refund(desk, "ORD-1")
     refund = desk.ask(payment, "200")
     control.add_fault("result:RATE_LIMIT", call=QUESTION, times="always")
     assert code_of(lambda: desk.approve(refund)) == "rate_limited"
@@ -93,9 +102,11 @@ def test_what_could_not_be_sent_in_its_time_expires(desk: RefundDesk, control: S
 def test_what_the_gateway_no_longer_keeps_waits_for_a_person_at_once(
     desk: RefundDesk, control: SandboxControl
 ) -> None:
-    """The gateway keeps the earlier refund no longer: no later question can be answered."""
+    """The gateway no longer has the earlier refund, so no later question can be answered: a person
+    must look at once.
+    """
     control.add_fault("result:ORDER_NO_LONGER_AVAILABLE", call=QUESTION, times="always")
-    refund = desk.ask(refunded_before(desk, "ORD-1"), "200")
+    refund = desk.ask(make_payment_with_refused_refund(desk, "ORD-1"), "200")
     assert code_of(lambda: desk.approve(refund)) != "done"
     desk.due()
     assert (desk.now(refund).work.state, desk.now(refund).work.reason) == (WorkState.NEEDS_REVIEW, "not_sent")
@@ -104,11 +115,11 @@ def test_what_the_gateway_no_longer_keeps_waits_for_a_person_at_once(
 def test_refunds_that_fail_starve_no_later_one(
     desk: RefundDesk, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A full batch of refunds fails before the sending: the next run of the due task sends the refund after them."""
+    """A full batch of refunds fails before it is sent: the next run of the due task sends the refund after them."""
     monkeypatch.setattr(due_tasks, "BATCH_SIZE", 2)
     control.add_fault("html", call=QUESTION, times="always")
     for number in ("ORD-1", "ORD-2"):
-        approved_and_not_sent(desk, number, "provider_answer_unusable")
+        approve_without_sending(desk, number, "provider_answer_unusable")
     later_refund = desk.ask(desk.paid("ORD-3"), "300")
     with control.outage_during():
         assert code_of(lambda: desk.approve(later_refund)) == "provider_unreachable"
@@ -122,10 +133,12 @@ def test_refunds_that_fail_starve_no_later_one(
 def test_a_fault_of_the_program_starves_no_later_one(
     desk: RefundDesk, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not only errors that services name: what nobody has foreseen waits its time, too."""
+    """A bug makes refunds fail before they are sent: they wait for their next attempt, too, and later refunds are
+    sent.
+    """
     monkeypatch.setattr(due_tasks, "BATCH_SIZE", 1)
     control.add_fault("html", call=QUESTION, times=1)
-    refund = approved_and_not_sent(desk, "ORD-1", "provider_answer_unusable")
+    refund = approve_without_sending(desk, "ORD-1", "provider_answer_unusable")
     later_refund = desk.ask(desk.paid("ORD-3"), "300")
     with control.outage_during():
         assert code_of(lambda: desk.approve(later_refund)) == "provider_unreachable"
@@ -148,7 +161,7 @@ def test_a_fault_of_the_program_starves_no_later_one(
 def test_a_read_only_provider_starves_no_other_one(
     desk: RefundDesk, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A full batch of refunds waits for one provider's read-only switch: the refunds of the other provider are sent,
+    """A full batch of refunds waits because its provider is read-only: the refunds of the other provider are sent,
     and the waiting ones as soon as the switch is off.
     """
     monkeypatch.setattr(due_tasks, "BATCH_SIZE", 1)
@@ -169,7 +182,9 @@ def test_a_read_only_provider_starves_no_other_one(
 def test_a_provider_without_settings_starves_no_other_one(
     desk: RefundDesk, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """This desk can't call one provider: its refunds wait for another desk, and are not counted as tried."""
+    """This desk has no settings of one provider: its refunds wait for another desk, use up no attempt, and delay no
+    refund of the other provider.
+    """
     monkeypatch.setattr(due_tasks, "BATCH_SIZE", 1)
     waiting, other = desk.ask(desk.paid("ORD-1"), "100"), desk.ask(desk.paid("ORD2", 50_000, "atom"), "100")
     with control.outage_during():

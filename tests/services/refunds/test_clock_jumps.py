@@ -1,5 +1,5 @@
-"""The desk's clock jumps by a day, forth or back, and is put right: a refund is found and followed soon, is sent
-once, and nobody's time to decide becomes shorter.
+"""The desk's clock jumps by a day forward or back and is put right: refunds are found, followed and sent once, and
+the time to decide doesn't become shorter.
 """
 
 from collections.abc import Iterator
@@ -25,25 +25,27 @@ PROVIDERS = pytest.mark.parametrize("provider", ["paypay", "atom"])
 
 @pytest.fixture
 def desk(home: Path, control: SandboxControl) -> Iterator[RefundDesk]:
-    """In real time: a schedule's longest step is as long as the jump."""
+    """A desk whose waits aren't scaled, because the longest step of a schedule must be as long as the jump."""
     with refund_desk(home, control, scale=1) as opened:
         opened.clock.stand_still()
         yield opened
 
 
-def minutes(desk: RefundDesk, count: int) -> None:
+def run_minutes(desk: RefundDesk, count: int) -> None:
     """Run the due tasks of so many minutes."""
     for _ in range(count):
         with act_as(WORKER):
             ClockJumpCorrection(desk.context).make_future_dated_rows_due()
         desk.due()
-        desk.later(minutes=1)
+        desk.later(run_minutes=1)
 
 
 @JUMPS
 @PROVIDERS
 def test_what_nobody_answered_is_found(desk: RefundDesk, provider: str, jump: timedelta) -> None:
-    """Sent before and during the jump, and it happened: both are found, none is sent again."""
+    """Refunds sent before and during the jump got no answer, and the provider made them: probes find both, and none
+    is sent again.
+    """
     refunds = []
     for number, wrong in (("ORD1", timedelta()), ("ORD2", jump)):
         desk.clock.offset = wrong
@@ -54,7 +56,7 @@ def test_what_nobody_answered_is_found(desk: RefundDesk, provider: str, jump: ti
         refunds.append((payment, asked))
         desk.due()
     desk.clock.offset = timedelta()
-    minutes(desk, SOON)
+    run_minutes(desk, SOON)
     for payment, asked in refunds:
         found = desk.now(asked)
         assert (found.state in (RefundState.SUBMITTED, RefundState.COMPLETED), found.certainty) == (
@@ -68,7 +70,9 @@ def test_what_nobody_answered_is_found(desk: RefundDesk, provider: str, jump: ti
 
 @JUMPS
 def test_what_did_not_happen_is_sent_once(desk: RefundDesk, jump: timedelta) -> None:
-    """By its one key, and by no "not found" that a wrong clock makes look late enough."""
+    """Refunds that the provider didn't make are sent once under their keys: an answer `not found` doesn't count as
+    late only because the clock was wrong.
+    """
     desk.clock.offset = jump
     payment = desk.paid("ORD1", 50_000)
     refund = desk.ask(payment, "100")
@@ -76,13 +80,13 @@ def test_what_did_not_happen_is_sent_once(desk: RefundDesk, jump: timedelta) -> 
     assert code_of(lambda: desk.approve(refund)) == "outcome_unknown"
     desk.due()
     desk.clock.offset = timedelta()
-    minutes(desk, SOON)
+    run_minutes(desk, SOON)
     if jump > timedelta():
         assert (desk.now(refund).not_found, desk.keys_at(payment)) == (0, [])
         desk.later(days=2)
-        minutes(desk, SOON)
+        run_minutes(desk, SOON)
         desk.later(days=1)
-    minutes(desk, 2 * SOON)
+    run_minutes(desk, 2 * SOON)
     assert desk.keys_at(payment) == [desk.now(refund).provider_refund_key]
     desk.agree(payment)
 
@@ -103,10 +107,10 @@ def test_what_was_accepted_is_followed(desk: RefundDesk, provider: str, jump: ti
     for _, refund in refunds:
         desk.control.payments_control.move_refund(refund.provider_refund_key or "", "completed")
     desk.clock.offset = timedelta()
-    minutes(desk, SOON)
+    run_minutes(desk, SOON)
     assert desk.now(refunds[1][1]).state is RefundState.COMPLETED
     desk.later(hours=1)  # Atom is slow, and asked about by the hour
-    minutes(desk, 1)
+    run_minutes(desk, 1)
     assert [desk.now(refund).state for _, refund in refunds] == [RefundState.COMPLETED] * 2
     assert [len(desk.keys_at(payment)) for payment, _ in refunds] == [1, 1]
     assert desk.sql("SELECT rule_id FROM alerts WHERE resolved_at IS NULL") == []
@@ -114,7 +118,9 @@ def test_what_was_accepted_is_followed(desk: RefundDesk, provider: str, jump: ti
 
 @JUMPS
 def test_the_time_to_decide_is_no_shorter(desk: RefundDesk, jump: timedelta) -> None:
-    """Asked for yesterday, and under the wrong clock: neither expires by the jump, each once by its own time."""
+    """Refunds requested before and during the jump: none expires by the jump, and each expires once
+    at its own time.
+    """
     asked = [desk.ask(desk.paid("ORD1"))]
     desk.later(days=1)
     for wrong in (jump, -jump):
@@ -122,7 +128,7 @@ def test_the_time_to_decide_is_no_shorter(desk: RefundDesk, jump: timedelta) -> 
         assert desk.due()["refund_expiry"] == 0
         if wrong == jump:
             asked.append(desk.ask(desk.paid("ORD2")))
-    minutes(desk, SOON)
+    run_minutes(desk, SOON)
     assert [desk.now(one).state for one in asked] == [RefundState.REQUESTED] * 2
     expired = 0
     for _ in range(4):

@@ -1,4 +1,4 @@
-"""Earlier refunds of a payment that have ended here without effect, and that the provider made all the same."""
+"""Earlier refunds of a payment that ended here without effect, and that the provider made nevertheless."""
 
 import pytest
 
@@ -11,8 +11,8 @@ PROVIDERS = ["paypay", "atom"]
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_refund_that_people_ended_and_that_arrives_stops_the_next_one(desk: RefundDesk, provider: str) -> None:
-    """Two people decide that the first one failed, then it reaches the provider: whoever approves the next one is
-    told of it, and nothing more is sent.
+    """Two people decide that a refund failed, and then it reaches the provider: the approver of the next refund sees
+    that, and nothing is sent.
     """
     payment = desk.paid("ORD1", 50_000, provider)
     first = desk.ask(payment, "100")
@@ -32,6 +32,7 @@ def test_a_refund_that_people_ended_and_that_arrives_stops_the_next_one(desk: Re
 
 
 def acknowledge_contradiction(desk: RefundDesk) -> None:
+    """Acknowledge the only open contradiction as lead-b."""
     (case,) = [
         one
         for one in desk.console.alerts.list_alerts()
@@ -43,8 +44,8 @@ def acknowledge_contradiction(desk: RefundDesk) -> None:
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_an_acknowledged_one_that_arrived_counts_as_paid_back(desk: RefundDesk, provider: str) -> None:
-    """Its amount is free again here. The next refund may take what remains at the provider, and no more, also at a
-    provider that pays back more than was paid.
+    """A person has acknowledged an earlier refund that the provider made: its amount is free here, but the next
+    refund can't exceed what is left at the provider, also if the provider itself has no limit.
     """
     desk.control.change_settings(accepts_refunds_above_captured=True)
     payment = desk.paid("ORD1", 50_000, provider)
@@ -74,8 +75,9 @@ def test_an_acknowledged_one_that_arrived_counts_as_paid_back(desk: RefundDesk, 
 
 
 def test_a_list_without_an_acknowledged_one_permits_nothing(desk: RefundDesk) -> None:
-    """Atom's next list lacks it, because the answer was cut or came from a copy that is behind. Its amount wouldn't
-    be counted."""
+    """Atom's list lacks an acknowledged refund, because it was cut or is out of date: the next refund isn't sent,
+    because the missing amount wouldn't be counted.
+    """
     desk.control.change_settings(accepts_refunds_above_captured=True)
     payment = desk.paid("ORD1", 50_000, "atom")
     first = desk.ask(payment, "100")
@@ -104,8 +106,8 @@ def test_a_list_without_an_acknowledged_one_permits_nothing(desk: RefundDesk) ->
 )
 @pytest.mark.parametrize("answer", ["made", "not made", "no answer"])
 def test_a_refusal_of_a_repeat_is_no_proof(desk: RefundDesk, refusal: str, answer: str) -> None:
-    """PayPay had said twice that it doesn't have the refund. The first attempt arrives just before the repeat, which
-    is refused because of it: the refund is not called failed, and its amount isn't free.
+    """PayPay answered twice that it doesn't have the refund. The first call arrives just before the repeated one,
+    which is therefore refused: the refund isn't failed, and its amount stays reserved.
     """
     payment = desk.paid("ORD1", 50_000)
     refund = desk.ask(payment, "100")
@@ -137,8 +139,8 @@ def test_a_refusal_of_a_repeat_is_no_proof(desk: RefundDesk, refusal: str, answe
 
 @pytest.mark.parametrize("denied", [True, False])
 def test_no_data_with_the_refund_in_it_permits_no_other_one(desk: RefundDesk, denied: bool) -> None:
-    """The first one was made, and its answer was lost. By its code Atom's answer has no data, but it contains the
-    refund: that is no answer. Two people can't deny the refund against it, and nothing else is sent.
+    """Atom's answer about a refund without an answer has the code for `no data`, but contains the refund: the answer
+    doesn't count. Two people can't deny the refund against it, and nothing else is sent.
     """
     payment = desk.paid("ORD1", 50_000, "atom")
     first = desk.ask(payment, "100")
@@ -166,8 +168,9 @@ def test_no_data_with_the_refund_in_it_permits_no_other_one(desk: RefundDesk, de
     "refunds", [{"items": [{"merchantRefundId": "RFD-1"}]}, {"data": [], "total": 1}, {"data": [], "nextCursor": "x"}]
 )
 def test_a_list_that_may_have_another_page_permits_nothing(desk: RefundDesk, refunds: dict[str, object]) -> None:
-    """PayPay may have made a refund that the database has lost, and its list has another form than the one that we
-    know: it isn't taken for an empty list."""
+    """PayPay's list of refunds has a form that this program doesn't know, and may lack a refund that the database
+    lost: it doesn't count as an empty list, and nothing is sent.
+    """
     payment = desk.paid("ORD1", 50_000)
     fields = {"data.status": "COMPLETED", "data.refunds": refunds}
     desk.control.add_fault("set_fields", call="paypay_payment", times="always", fields=fields)

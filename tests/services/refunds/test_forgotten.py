@@ -1,4 +1,4 @@
-"""Operations of refunds as records of their own, those included that only the desk's spool still knows."""
+"""Operations of refunds as records of their own, including those that only the desk's spool knows."""
 
 import pytest
 
@@ -13,13 +13,13 @@ from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 
 
 @pytest.fixture(autouse=True)
-def _one_provider(desk: RefundDesk) -> None:
-    """The whole console asks the same providers as the desk."""
+def _share_adapters(desk: RefundDesk) -> None:
+    """Let the whole console use the adapters of the refund desk."""
     desk.console._service_builder.payment_providers = PaymentProviders(lambda name: desk.vendors.get_adapter(name))
 
 
-def forget(desk: RefundDesk, payment: Payment) -> None:
-    """Delete refund, votes, journal row and reservation, as if a cluster had lost its last writes."""
+def delete_refund(desk: RefundDesk, payment: Payment) -> None:
+    """Delete the refund, its votes, its operation and its reservation, as if a cluster had lost its last commits."""
     for guard in ("refunds_delete", "approvals_delete", "payments_update"):
         desk.sql(f"DROP TRIGGER guard_{guard}")
     for table in ("refunds", "approvals", "operations"):
@@ -27,7 +27,8 @@ def forget(desk: RefundDesk, payment: Payment) -> None:
     desk.sql("UPDATE payments SET reserved_minor = 0, version = version + 1 WHERE id = :id", id=payment.id)
 
 
-def sent(desk: RefundDesk, fault: str | None = None) -> tuple[Payment, Refund]:
+def approve_refund(desk: RefundDesk, fault: str | None = None) -> tuple[Payment, Refund]:
+    """Approve a refund, with this fault in the call; return the payment and the refund."""
     payment = desk.paid()
     refund = desk.ask(payment)
     if fault:
@@ -40,7 +41,7 @@ def test_an_operation_leads_to_its_refund(desk: RefundDesk) -> None:
     """The operation of a refund is shown, probed and resolved by its id, and never leads to a credit check with the
     same id.
     """
-    _, refund = sent(desk, "close_after_charge")
+    _, refund = approve_refund(desk, "close_after_charge")
     recovery, operation = desk.console.recovery, refund.operation_id or ""
     view = recovery.read_record("operation", operation)
     assert (view.record.subject_kind, view.record.subject_id) == ("refund", refund.id)  # type: ignore[union-attr]
@@ -52,10 +53,12 @@ def test_an_operation_leads_to_its_refund(desk: RefundDesk) -> None:
 
 
 def test_what_did_happen_goes_on_holding_the_payment(desk: RefundDesk) -> None:
-    """The provider knows the key: a case of the payment, and nothing else of it goes out from this desk."""
-    payment, refund = sent(desk)
+    """The provider knows the key of a lost refund: a case about the payment is opened, and this desk sends no other
+    refund of it.
+    """
+    payment, refund = approve_refund(desk)
     operation = refund.operation_id or ""
-    forget(desk, payment)
+    delete_refund(desk, payment)
     found = desk.console.recovery.probe("operation", operation)
     assert (found.source, found.state, found.subject_kind) == ("desk", OperationState.DONE, "refund")  # type: ignore[union-attr]
     assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts WHERE subject_kind = 'payment'")] == [
@@ -66,10 +69,12 @@ def test_what_did_happen_goes_on_holding_the_payment(desk: RefundDesk) -> None:
 
 
 def test_what_never_came_about_takes_two_people(desk: RefundDesk, control: SandboxControl) -> None:
-    """Not found proves nothing by itself; on two people's word the payment is free again."""
-    payment, refund = sent(desk, "reset")
+    """The provider doesn't know the key of a lost refund, which proves nothing: two people decide, and then the
+    payment can be refunded again.
+    """
+    payment, refund = approve_refund(desk, "reset")
     operation = refund.operation_id or ""
-    forget(desk, payment)
+    delete_refund(desk, payment)
     assert refusal_of(lambda: desk.console.recovery.probe("operation", operation)).detail["reason"] == "not_found"
     step = desk.console.recovery.read_record("operation", operation).explanation.next_step
     assert step.command == f"support-console resolve operation {operation} --as failed --evidence FILE"
@@ -81,10 +86,12 @@ def test_what_never_came_about_takes_two_people(desk: RefundDesk, control: Sandb
 
 
 def test_nobody_denies_a_lost_refund_that_the_gateway_made(desk: RefundDesk) -> None:
-    """The gateway knows the key: neither of two people can say that it was not made, and no other one goes out."""
-    payment, refund = sent(desk, "close_after_charge")
+    """The gateway knows the key of a lost refund: people can't decide that it wasn't made, and no other refund of the
+    payment is sent.
+    """
+    payment, refund = approve_refund(desk, "close_after_charge")
     operation = refund.operation_id or ""
-    forget(desk, payment)
+    delete_refund(desk, payment)
     for person in ("op-a", "lead-b"):
         with desk.console.acting_as(person):
             refused = refusal_of(lambda: desk.console.recovery.resolve("operation", operation, "failed", "not there"))
@@ -94,10 +101,12 @@ def test_nobody_denies_a_lost_refund_that_the_gateway_made(desk: RefundDesk) -> 
 
 
 def test_nobody_denies_a_lost_refund_whose_answer_the_desk_has(desk: RefundDesk, control: SandboxControl) -> None:
-    """The gateway says nothing now, but said before, to this desk, that it was made."""
-    payment, refund = sent(desk)
+    """The gateway gives no answer now, but the spool has its earlier answer that the refund was made: people can't
+    deny the refund.
+    """
+    payment, refund = approve_refund(desk)
     operation = refund.operation_id or ""
-    forget(desk, payment)
+    delete_refund(desk, payment)
     control.add_fault("status:503", call="paypay_refund_details", times=2)
     for person in ("op-a", "lead-b"):
         with desk.console.acting_as(person):
@@ -109,8 +118,10 @@ def test_nobody_denies_a_lost_refund_whose_answer_the_desk_has(desk: RefundDesk,
 def test_nobody_denies_an_unknown_refund_whose_answer_waits_on_the_desk(
     desk: RefundDesk, control: SandboxControl
 ) -> None:
-    """The database has the refund as unknown; the desk has the answer that the database did not take."""
-    _, refund = sent(desk, "close_after_charge")
+    """The refund is unknown in the database, and the spool has the answer that couldn't be stored: people can't deny
+    the refund.
+    """
+    _, refund = approve_refund(desk, "close_after_charge")
     report = RefundReport(refund.provider_refund_key or "", "0421", "COMPLETED", RefundState.COMPLETED, None)
     spool = desk.console._context.spool
     spool.set_cipher(desk.console._context.cipher)

@@ -1,4 +1,6 @@
-"""Refunds on a database that went back in time: the provider gives the money back once, whoever asks again."""
+"""Refunds on a database that was put back to an earlier state: the provider makes each refund once, however often it
+is requested.
+"""
 
 import shutil
 import sqlite3
@@ -24,16 +26,18 @@ pytestmark = pytest.mark.expects_log("a loss is an error in the log")
 
 @pytest.fixture
 def backup(home: Path) -> Path:
+    """The path of the backup."""
     return home.parent / "backup.db"
 
 
-def taken(home: Path, backup: Path) -> None:
+def write_backup(home: Path, backup: Path) -> None:
+    """Write a backup of the database."""
     with closing(sqlite3.connect(home / "console.db", isolation_level=None)) as conn:
         conn.execute(f"VACUUM INTO '{backup}'")
 
 
-def put_back(home: Path, backup: Path, *, desk_too: bool) -> None:
-    """The database as it was; with `desk_too` nobody remembers anything: the desk that sent it is another one."""
+def restore_backup(home: Path, backup: Path, *, desk_too: bool) -> None:
+    """Restore the backup; with `desk_too` the spool is deleted as well, so that no desk knows the refund."""
     for side in ("-wal", "-shm"):
         (home / f"console.db{side}").unlink(missing_ok=True)
     shutil.copy(backup, home / "console.db")
@@ -46,13 +50,15 @@ def put_back(home: Path, backup: Path, *, desk_too: bool) -> None:
 def test_asked_for_again_it_is_answered_by_its_key(
     home: Path, control: SandboxControl, backup: Path, provider: str
 ) -> None:
-    """Nobody knows of the first one: the same sum again makes the same key, and the gateway's own refund is found."""
+    """No desk knows the lost refund: the same amount requested again gets the same key, and the gateway answers with
+    its own refund.
+    """
     with refund_desk(home, control) as desk:
         payment = desk.paid("ORD1", 50_000, provider)
-        taken(home, backup)
+        write_backup(home, backup)
         first = desk.approve(desk.ask(payment, "100"))
         assert first.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
-    put_back(home, backup, desk_too=True)
+    restore_backup(home, backup, desk_too=True)
     with refund_desk(home, control) as desk:
         second = desk.approve(desk.ask(payment, "100"))
         assert second.provider_refund_key == first.provider_refund_key
@@ -60,14 +66,14 @@ def test_asked_for_again_it_is_answered_by_its_key(
 
 
 def test_another_sum_waits_for_a_person(home: Path, control: SandboxControl, backup: Path) -> None:
-    """A refund that the gateway has made and the restored database lacks stops the next one: a case is opened, and a
-    person settles it.
+    """The gateway made a refund that the restored database lacks: a refund of another amount is stopped by a case,
+    which a person settles.
     """
     with refund_desk(home, control) as desk:
         payment = desk.paid()
-        taken(home, backup)
+        write_backup(home, backup)
         first = desk.approve(desk.ask(payment, "1000"))
-    put_back(home, backup, desk_too=True)
+    restore_backup(home, backup, desk_too=True)
     with refund_desk(home, control) as desk:
         refund = desk.ask(payment, "500")
         refusal = refusal_of(lambda: desk.approve(refund))
@@ -81,12 +87,14 @@ def test_another_sum_waits_for_a_person(home: Path, control: SandboxControl, bac
 
 
 def test_where_it_is_known_everything_waits(home: Path, control: SandboxControl, backup: Path) -> None:
-    """The desk that sent it stops approvals; afterwards the payment is held until its operation is settled."""
+    """The desk that sent the lost refund stops approvals; after the acknowledgement the payment is blocked until the
+    lost operation is settled.
+    """
     with refund_desk(home, control) as desk:
         payment = desk.paid()
-        taken(home, backup)
+        write_backup(home, backup)
         sent = desk.approve(desk.ask(payment, "1000"))
-    put_back(home, backup, desk_too=False)
+    restore_backup(home, backup, desk_too=False)
     with refund_desk(home, control) as desk:
         (alert,) = [one for one in desk.console.alerts.list_alerts() if one.rule_id == "database_went_back"]
         with desk.console.acting_as("lead-b"):
@@ -102,17 +110,17 @@ def test_where_it_is_known_everything_waits(home: Path, control: SandboxControl,
 
 
 def test_one_person_alone_frees_nothing_that_was_lost(home: Path, control: SandboxControl, backup: Path) -> None:
-    """A proposal that its person closed by hand, with a plain client, is no decision of two people. They decide,
-    because the refund never reached the gateway, which has no word for it.
+    """A person closes the own proposal about a lost refund by SQL: that isn't a decision of two people. Then two
+    people decide, because the refund never reached the gateway.
     """
     with refund_desk(home, control) as desk:
         payment = desk.paid()
-        taken(home, backup)
+        write_backup(home, backup)
         sent = desk.ask(payment, "1000")
         control.add_fault("reset", call="paypay_refund", times=1)
         assert code_of(lambda: desk.approve(sent)) == "outcome_unknown"
         sent = desk.now(sent)
-    put_back(home, backup, desk_too=False)
+    restore_backup(home, backup, desk_too=False)
     with refund_desk(home, control) as desk:  # the desk that sent it tells the database
         (alert,) = [one for one in desk.console.alerts.list_alerts() if one.rule_id == "database_went_back"]
         with desk.console.acting_as("lead-b"):
@@ -121,7 +129,7 @@ def test_one_person_alone_frees_nothing_that_was_lost(home: Path, control: Sandb
         part.unlink()
     operation = sent.operation_id or ""
     with refund_desk(home, control) as desk:
-        _share_providers(desk)
+        _share_adapters(desk)
         with desk.console.acting_as("op-a"):
             assert desk.console.recovery.resolve("operation", operation, "failed", "not on their list").awaiting
         with closing(sqlite3.connect(home / "console.db", isolation_level=None)) as conn:
@@ -134,7 +142,7 @@ def test_one_person_alone_frees_nothing_that_was_lost(home: Path, control: Sandb
 
 
 def test_what_failed_gives_the_next_one_another_key(desk: RefundDesk, control: SandboxControl) -> None:
-    """The gateway's no is for good under that key: the next attempt is the next repeat."""
+    """A refund that the gateway refused keeps its key for good: the next refund gets another key."""
     payment = desk.paid()
     control.add_fault("result:TRANSACTION_FAILED", call="paypay_refund", times=1)
     first = desk.ask(payment, "1000")
@@ -144,16 +152,17 @@ def test_what_failed_gives_the_next_one_another_key(desk: RefundDesk, control: S
     assert second.provider_refund_key not in (None, desk.now(first).provider_refund_key)
 
 
-def _begun_and_refunded(home: Path, control: SandboxControl, backup: Path, provider: str) -> tuple[Refund, str]:
-    """A payment that was begun, paid and partly refunded after the backup was taken; the refund, and the id of the
-    operation that began the payment."""
+def _start_pay_and_refund(home: Path, control: SandboxControl, backup: Path, provider: str) -> tuple[Refund, str]:
+    """Take a backup, start a payment, pay it and refund a part; return the refund and the id of the operation that
+    started the payment.
+    """
     with refund_desk(home, control) as desk:
-        _share_providers(desk)
+        _share_adapters(desk)
         now, currency = desk.context.now(), "JPY" if provider == "paypay" else "INR"
         order = desk.context.database.write(
             lambda tx: orders.insert_order(tx.conn, orders.NewOrder("ORD1", 50_000, currency), now)
         )
-        taken(home, backup)
+        write_backup(home, backup)
         begun = desk.console.payments.start(order, provider).payment
         control.payments_control.move_payment(provider, "ORD1", "paid")
         payment = desk.console.payments.probe(begun.id)
@@ -161,7 +170,7 @@ def _begun_and_refunded(home: Path, control: SandboxControl, backup: Path, provi
         return desk.approve(desk.ask(payment, "100")), begun.operation_id or ""
 
 
-def _share_providers(desk: RefundDesk) -> None:
+def _share_adapters(desk: RefundDesk) -> None:
     desk.console._service_builder.payment_providers = PaymentProviders(lambda name: desk.vendors.get_adapter(name))
 
 
@@ -170,13 +179,13 @@ def _share_providers(desk: RefundDesk) -> None:
 def test_the_id_of_a_lost_payment_may_be_taken(
     home: Path, control: SandboxControl, backup: Path, provider: str, *, same_desk: bool
 ) -> None:
-    """A new payment has got the id of the lost one, which comes back with another id: the lost refund still
-    belongs to that one, and not to the new one.
+    """A new payment has the id of the lost one, which is restored under another id: the lost refund belongs to the
+    restored payment, not to the new one.
     """
-    refund, start = _begun_and_refunded(home, control, backup, provider)
-    put_back(home, backup, desk_too=False)
+    refund, start = _start_pay_and_refund(home, control, backup, provider)
+    restore_backup(home, backup, desk_too=False)
     with refund_desk(home, control) as desk:
-        _share_providers(desk)
+        _share_adapters(desk)
         (alert,) = [one for one in desk.console.alerts.list_alerts() if one.rule_id == "database_went_back"]
         with desk.console.acting_as("lead-b"):
             desk.console.alerts.acknowledge(alert.id, "restored on purpose")
@@ -195,7 +204,7 @@ def test_the_id_of_a_lost_payment_may_be_taken(
         for part in home.glob("desk.db*"):
             part.unlink()
     with refund_desk(home, control) as desk:
-        _share_providers(desk)
+        _share_adapters(desk)
         refused = refusal_of(lambda: desk.ask(back, "50"))
         assert (refused.code, refused.detail["operation_id"]) == ("in_progress", refund.operation_id)
         assert desk.ask(other, "100").id == refund.id
@@ -211,7 +220,9 @@ def test_the_id_of_a_lost_payment_may_be_taken(
 
 
 def test_a_lost_refund_stops_its_payment_whatever_its_key_is(desk: RefundDesk) -> None:
-    """An earlier version made the key otherwise: the payment's id tells, unless it began after the sending."""
+    """The key of a lost refund was made by an earlier release: the refund stops its payment by the payment's id,
+    unless the payment started after the refund was sent.
+    """
     payment = desk.paid()
     sent = desk.approve(desk.ask(payment, "1000"))
     (entry,) = [one for one in desk.context.spool.read_entries(desk.context.database_id) if one.intent.payment_id]

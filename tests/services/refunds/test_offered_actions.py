@@ -1,5 +1,5 @@
-"""The offered actions are those that the service accepts: each action on a refund and its payment, in each state of
-the refund, for each person.
+"""The offered actions on a refund are those that the service accepts, in each state of the refund and for each
+person.
 """
 
 from collections.abc import Callable, Mapping
@@ -99,12 +99,13 @@ STATES: Mapping[str, Callable[[RefundDesk, Payment], Refund]] = {
 
 
 class Accepted(Exception):
-    """The service would have written what was asked for; nothing of it is kept."""
+    """Raised instead of COMMIT: the service would have written the action's change, which is rolled back."""
 
 
 def would_accept(desk: RefundDesk, refund: Refund, act: Callable[[], object]) -> bool:
-    """Do the act up to its COMMIT. True if it would have decided about the refund or requested another one. What it
-    writes besides, such as the audit entry about a refusal, is kept."""
+    """Call `act` up to its COMMIT; return True if it would have changed the refund or its votes, or requested another
+    refund. Other writes, such as the audit entry about a refusal, are committed.
+    """
     write = desk.context.write
 
     def facts_of(tx: Transaction) -> tuple[Any, ...]:
@@ -138,8 +139,9 @@ def would_accept(desk: RefundDesk, refund: Refund, act: Callable[[], object]) ->
 
 @pytest.mark.parametrize("state", STATES)
 def test_what_is_offered_is_accepted(desk: RefundDesk, state: str) -> None:
-    """And what is not offered is refused. An approved refund is offered for approval to nobody; the service takes
-    `approve` of its own checker, because that sends it and is no second approval."""
+    """Each offered action is accepted by the service, and each other action is refused. The approver of an approved
+    refund can call `approve` again, because that only sends the refund.
+    """
     desk.team()
     payment = desk.paid(minor=900_000)
     refund = desk.now(STATES[state](desk, payment))

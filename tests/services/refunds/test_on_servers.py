@@ -1,4 +1,4 @@
-"""Refunds by people with accounts of their own: what services write is what the database lets pass."""
+"""Refunds by people with their own database accounts: the triggers let everything pass that the services write."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -27,14 +27,17 @@ from tests.support.teams import Team, team
 _numbers = count(1)
 
 
-class Desks:
-    """One desk per person, on one database. The schema account's is what the shop and the past have written."""
+class PeopleDesks:
+    """One desk for each person on one database. The desk of the schema account writes rows of the shop and earlier
+    rows.
+    """
 
     def __init__(self, folder: Path, control: SandboxControl, people: Team) -> None:
         self._folder, self._control, self._people = folder, control, people
         self._open: dict[str, RefundDesk] = {}
 
     def of(self, who: str) -> RefundDesk:
+        """Return the desk of this person, opened at its first use."""
         if who not in self._open:
             url = self._people.owner if who == "owner" else self._people.urls[who]
             made = RefundDesk(self._folder / who, self._control, scale=1, DATABASE_URL=url, OPERATOR="")
@@ -43,28 +46,34 @@ class Desks:
         return self._open[who]
 
     def paid(self, minor: int = 3_300) -> Payment:
+        """Return a paid payment of `minor` yen."""
         return self.of("owner").paid(f"ORD-{next(_numbers)}", minor)
 
     def ask(self, payment: Payment, amount: str = "1000", by: str = "op-a", **more: Any) -> Refund:
+        """Request a refund of the amount (yen) as the person `by`."""
         return self.of(by).refunds.request(RefundRequest(payment.id, amount, "sent back", **more))
 
     def approve(self, refund: Refund, by: str = "lead-b") -> Refund:
+        """Approve the refund as the person `by`."""
         return self.of(by).refunds.approve(refund.id)
 
     def unknown(self, payment: Payment, *, happened: bool = False) -> Refund:
-        """A refund whose sending got no answer."""
+        """Return a refund whose sending got no answer; `happened`: the provider made it."""
         refund = self.ask(payment)
         self._control.add_fault("close_after_charge" if happened else "reset", call="paypay_refund", times=1)
         assert code_of(lambda: self.approve(refund)) == "outcome_unknown"
         return self.now(refund)
 
     def now(self, refund: Refund) -> Refund:
+        """Return the refund as it is stored."""
         return self.of("owner").now(refund)
 
     def agree(self, payment: Payment) -> Payment:
+        """Let the provider have the payment as it is stored here."""
         return self.of("owner").agree(payment)
 
     def later(self, **span: float) -> None:
+        """Move the clocks of all desks."""
         for desk in self._open.values():
             desk.later(**span)
 
@@ -84,6 +93,7 @@ class Desks:
         self.of("owner").sql(f"UPDATE refunds SET {earlier}, version = version + 1 WHERE id = {refund.id}")
 
     def as_owner(self, work: Callable[[Transaction], Any]) -> Any:
+        """Run `work` in a transaction of the schema account."""
         return self.of("owner").context.database.write(work)
 
     def close(self) -> None:
@@ -99,22 +109,24 @@ def people(sql_server: SqlServer) -> Iterator[Team]:
 
 @pytest.fixture
 def control(_running: SandboxControl) -> SandboxControl:
-    """One provider for one database: it doesn't begin to count anew."""
+    """The control API of a sandbox that keeps its records, because one provider belongs to one database."""
     _running.clear_faults()
     return _running
 
 
 @pytest.fixture
-def desks(people: Team, control: SandboxControl) -> Iterator[Desks]:
+def desks(people: Team, control: SandboxControl) -> Iterator[PeopleDesks]:
     with quick_folder() as folder:
         folder.mkdir(exist_ok=True)
-        made = Desks(folder, control, people)
+        made = PeopleDesks(folder, control, people)
         yield made
         made.close()
 
 
-def test_asked_approved_sent_and_followed_to_its_end(desks: Desks, control: SandboxControl) -> None:
-    """A maker, a checker, and the worker that asks whether it is done: each as the account that they are."""
+def test_asked_approved_sent_and_followed_to_its_end(desks: PeopleDesks, control: SandboxControl) -> None:
+    """An operator requests, an approver approves and the worker polls a refund until it is completed, each with the
+    own account.
+    """
     payment = desks.paid()
     refund = desks.ask(payment)
     sent = desks.approve(refund)
@@ -132,7 +144,7 @@ def test_asked_approved_sent_and_followed_to_its_end(desks: Desks, control: Sand
     assert desks.agree(payment).refundable_minor == 0
 
 
-def test_at_atom_the_list_is_read_and_proves_nothing_about_a_record(desks: Desks) -> None:
+def test_at_atom_the_list_is_read_and_proves_nothing_about_a_record(desks: PeopleDesks) -> None:
     """The checker's account stores Atom's list of the payment's refunds, not as an answer about the payment or about
     the refund: with such an answer an account could change their state.
     """
@@ -145,8 +157,8 @@ def test_at_atom_the_list_is_read_and_proves_nothing_about_a_record(desks: Desks
     desks.agree(payment)
 
 
-def test_who_is_no_approver_any_more_doesnt_count(desks: Desks, people: Team) -> None:
-    """The first of two lost the role: the next approval is the first one that counts, and another one sends."""
+def test_who_is_no_approver_any_more_doesnt_count(desks: PeopleDesks, people: Team) -> None:
+    """The first of two approvers lost the role: that vote doesn't count, and two other approvals are needed."""
     refund = desks.ask(desks.paid(900_000), "800000")
     assert refund.checkers_needed == 2
     desks.cooled_off(refund)
@@ -163,8 +175,10 @@ def test_who_is_no_approver_any_more_doesnt_count(desks: Desks, people: Team) ->
         owner.sql(roles, roles="operator", name=people.names["op-b"])
 
 
-def test_two_checkers_for_a_large_one(desks: Desks) -> None:
-    """The first approval leaves it requested; the second sends it, after the cooling-off by the server's clock."""
+def test_two_checkers_for_a_large_one(desks: PeopleDesks) -> None:
+    """A large refund stays requested after its first approval; the second one sends it after the cooling-off period
+    by the server's clock.
+    """
     payment = desks.paid(900_000)
     refund = desks.ask(payment, "600000")
     half = desks.approve(refund)
@@ -179,9 +193,9 @@ def test_two_checkers_for_a_large_one(desks: Desks) -> None:
     assert desks.of("lead-c").refunds.submit(refund.id).state is RefundState.SUBMITTED
 
 
-def test_a_desk_whose_clock_is_ahead_sends_nothing_early(desks: Desks) -> None:
-    """The server's clock ends the cooling-off; the worker tries again after a minute, and no person is called for
-    it.
+def test_a_desk_whose_clock_is_ahead_sends_nothing_early(desks: PeopleDesks) -> None:
+    """The desk's clock is ahead: the cooling-off period ends by the server's clock. The worker tries again after a
+    minute, and no person is called.
     """
     refund = desks.ask(desks.paid(900_000), "200000")
     assert desks.approve(refund).state is RefundState.APPROVED
@@ -197,8 +211,10 @@ def test_a_desk_whose_clock_is_ahead_sends_nothing_early(desks: Desks) -> None:
     assert desks.now(refund).state is RefundState.SUBMITTED
 
 
-def test_declined_withdrawn_and_expired(desks: Desks) -> None:
-    """Each frees the sum; time is over by the server's clock alone."""
+def test_declined_withdrawn_and_expired(desks: PeopleDesks) -> None:
+    """A rejected, a withdrawn and an expired refund free their amounts; a refund expires by the
+    server's clock alone.
+    """
     payment = desks.paid()
     assert desks.of("lead-b").refunds.reject(desks.ask(payment).id, "paid in cash").state is RefundState.REJECTED
     assert desks.of("op-a").refunds.withdraw(desks.ask(payment).id).state is RefundState.WITHDRAWN
@@ -210,8 +226,10 @@ def test_declined_withdrawn_and_expired(desks: Desks) -> None:
     assert desks.agree(payment).refundable_minor == 3_300
 
 
-def test_a_wrong_clock_of_a_machine_expires_nothing(desks: Desks) -> None:
-    """The server set `decide_by` and says whether it has passed: desk and worker are 80 hours ahead of it."""
+def test_a_wrong_clock_of_a_machine_expires_nothing(desks: PeopleDesks) -> None:
+    """The desk and the worker are 80 hours ahead: a refund doesn't expire, because the server set `decide_by` and
+    compares it with its own clock.
+    """
     refund, left = desks.ask(desks.paid()), desks.ask(desks.paid())
     worker = desks.of("worker")
     desks.of("lead-b")
@@ -221,9 +239,9 @@ def test_a_wrong_clock_of_a_machine_expires_nothing(desks: Desks) -> None:
     assert desks.approve(refund).state is RefundState.SUBMITTED
 
 
-def test_what_nobody_may_send_or_withdraw_expires(desks: Desks, control: SandboxControl, people: Team) -> None:
-    """Tried once, and its maker may ask for no refund any more: the worker lets it expire when its time is over, and
-    not one that its maker may still withdraw.
+def test_what_nobody_may_send_or_withdraw_expires(desks: PeopleDesks, control: SandboxControl, people: Team) -> None:
+    """A refund was tried once, and its requester may no longer request refunds: the worker lets it expire after its
+    time, but not one that its requester can still withdraw.
     """
     payment, of_others = desks.paid(), desks.paid()
     refund, waiting = desks.ask(payment, by="op-b"), desks.ask(of_others)
@@ -245,8 +263,10 @@ def test_what_nobody_may_send_or_withdraw_expires(desks: Desks, control: Sandbox
     assert desks.approve(waiting).state is RefundState.SUBMITTED
 
 
-def test_never_sent_and_not_there(desks: Desks, control: SandboxControl) -> None:
-    """Back to approved on the answer, or on two that know nothing of it; then out under its one key."""
+def test_never_sent_and_not_there(desks: PeopleDesks, control: SandboxControl) -> None:
+    """A refund is approved again after the provider's answer that it wasn't sent, or after two answers that it isn't
+    there; then it is sent under its one key.
+    """
     payment = desks.paid()
     refund = desks.ask(payment)
     with control.outage_during():
@@ -266,8 +286,10 @@ def test_never_sent_and_not_there(desks: Desks, control: SandboxControl) -> None
     desks.agree(other)
 
 
-def test_refused_by_the_provider(desks: Desks, control: SandboxControl) -> None:
-    """Failed with its answer as evidence; the sum is free, and another one may be asked for."""
+def test_refused_by_the_provider(desks: PeopleDesks, control: SandboxControl) -> None:
+    """A refund that the provider refused is failed, with the answer as evidence; its amount is free for another
+    refund.
+    """
     payment = desks.paid()
     control.add_fault("result:UNACCEPTABLE_OP", call="paypay_refund", times=1)
     refund = desks.ask(payment)
@@ -278,9 +300,11 @@ def test_refused_by_the_provider(desks: Desks, control: SandboxControl) -> None:
 
 @pytest.mark.parametrize(("end", "number"), [("failed", None), ("completed", "T-4711")])
 def test_two_people_decide_what_nobody_can_tell(
-    desks: Desks, control: SandboxControl, end: str, number: str | None
+    desks: PeopleDesks, control: SandboxControl, end: str, number: str | None
 ) -> None:
-    """An operator proposes, an approver says so too, each with evidence; neither alone, nor the same one twice."""
+    """An operator proposes and an approver confirms the outcome of an unknown refund, each with evidence. Neither can
+    do it alone, nor the same person twice.
+    """
     payment = desks.paid()
     refund = desks.unknown(payment)
     control.add_fault("status:503", call="paypay_refund_details", times="always")
@@ -299,9 +323,10 @@ def test_two_people_decide_what_nobody_can_tell(
 
 
 @pytest.mark.parametrize(("sender", "asker"), [(0, 10), (-10, 0)])
-def test_a_wrong_clock_does_not_prove_that_nothing_happened(desks: Desks, sender: int, asker: int) -> None:
-    """Minutes by which the clocks of two machines are ahead: the margins of the rule for "not found" are those of the
-    server's clock."""
+def test_a_wrong_clock_does_not_prove_that_nothing_happened(desks: PeopleDesks, sender: int, asker: int) -> None:
+    """The clocks of sender and prober are wrong by minutes: the times of the rule for `not found` are those of the
+    server's clock.
+    """
     payment = desks.paid()
     for who, minutes in (("lead-b", sender), ("worker", asker)):
         desks.of(who).clock.offset += timedelta(minutes=minutes)
@@ -317,10 +342,11 @@ def test_a_wrong_clock_does_not_prove_that_nothing_happened(desks: Desks, sender
 
 
 def test_what_a_report_settled_meanwhile_is_not_settled_twice(
-    desks: Desks, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
+    desks: PeopleDesks, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The worker reads it in a report about the payment while an operator's resolver asks the provider: the
-    reservation of another refund of the payment is not used up."""
+    """The worker settles the refund by a report about its payment while an operator's decision asks the provider: the
+    reservation of another refund isn't used up.
+    """
     payment = desks.paid()
     refund = desks.unknown(payment, happened=True)
     key, others, worker = refund.provider_refund_key or "", list[Refund](), desks.of("worker").context
@@ -342,8 +368,8 @@ def test_what_a_report_settled_meanwhile_is_not_settled_twice(
     assert (ours.refunded_minor, ours.reserved_minor) == (1_000, 1_300)
 
 
-def test_what_was_set_aside(desks: Desks) -> None:
-    """Withdrawn, it is set aside again; sent and done, it is refunded."""
+def test_what_was_set_aside(desks: PeopleDesks) -> None:
+    """A withdrawn refund of set-aside money is set aside again; a completed one is refunded."""
     payment = desks.paid()
     now = desks.of("owner").context.now()
 
@@ -367,8 +393,10 @@ def test_what_was_set_aside(desks: Desks) -> None:
     assert (state(), desks.of("owner").payment(payment.id).refunded_minor) == (SetAsideState.REFUNDED, 1_300)
 
 
-def test_the_worker_proposes_what_was_set_aside(desks: Desks) -> None:
-    """Its request, two approvers, and the money is back; rejected it is not asked for again, and people may."""
+def test_the_worker_proposes_what_was_set_aside(desks: PeopleDesks) -> None:
+    """The worker requests the refund of set-aside money, and two approvers send it. A rejected one isn't requested
+    again by the worker, but people can.
+    """
     now, items = desks.of("owner").context.now(), list[tuple[Payment, int]]()
     for _ in range(2):
         payment = desks.paid()
@@ -381,7 +409,7 @@ def test_the_worker_proposes_what_was_set_aside(desks: Desks) -> None:
         items.append((payment, desks.as_owner(put_aside)))
     assert desks.of("worker").due()["set_aside_refunds"] == 2
     assert desks.of("worker").due()["set_aside_refunds"] == 0
-    (first, second) = (_of(desks, item) for _, item in items)
+    (first, second) = (_read_refund_of_set_aside(desks, item) for _, item in items)
     assert (first.state, first.maker, first.checkers_needed) == (
         RefundState.REQUESTED,
         desks._people.names["worker"],
@@ -398,24 +426,27 @@ def test_the_worker_proposes_what_was_set_aside(desks: Desks) -> None:
     assert desks.of("worker").due()["set_aside_refunds"] == 0
     assert desks.ask(items[1][0], "1300", set_aside_id=items[1][1]).checkers_needed == 1
     assert (
-        code_of(lambda: desks.of("op-a").machinery.refund_requests.propose_refund(_aside(desks, items[0][1])))
+        code_of(
+            lambda: desks.of("op-a").machinery.refund_requests.propose_refund(_read_set_aside(desks, items[0][1]))
+        )
         == "not_allowed"
     )
 
 
-def _aside(desks: Desks, item: int) -> SetAside:
+def _read_set_aside(desks: PeopleDesks, item: int) -> SetAside:
+    """Return the set-aside with this id."""
     with desks.of("owner").context.database.read() as conn:
         found = set_asides.find(conn, item)
     assert found is not None
     return found
 
 
-def _of(desks: Desks, item: int) -> Refund:
-    """The refund that is to end a set-aside."""
-    return desks.of("op-b").refunds.read_refund(_aside(desks, item).refund_id or 0).record
+def _read_refund_of_set_aside(desks: PeopleDesks, item: int) -> Refund:
+    """Return the refund of this set-aside."""
+    return desks.of("op-b").refunds.read_refund(_read_set_aside(desks, item).refund_id or 0).record
 
 
-def test_a_program_that_forgets_to_look_is_stopped(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_forgets_to_look_is_stopped(desks: PeopleDesks, monkeypatch: pytest.MonkeyPatch) -> None:
     """The database refuses an approval by the refund's own maker, even if the service's check is switched off."""
     payment = desks.paid()
     refund = desks.ask(payment, by="lead-b")
@@ -426,8 +457,10 @@ def test_a_program_that_forgets_to_look_is_stopped(desks: Desks, monkeypatch: py
     assert (desks.now(refund).state, desks.now(refund).checkers) == (RefundState.REQUESTED, ())
 
 
-def test_a_vote_that_lost_its_race_leaves_nothing(desks: Desks) -> None:
-    """Two checkers at once where one is needed: whoever comes second is told, and no vote of theirs is left."""
+def test_a_vote_that_lost_its_race_leaves_nothing(desks: PeopleDesks) -> None:
+    """Two approvers vote at once where one is needed: the later one is refused, and no vote of that
+    person remains.
+    """
     refund = desks.ask(desks.paid())
     assert desks.approve(refund, by="lead-c").state is RefundState.SUBMITTED
     assert code_of(lambda: desks.approve(refund)) == "already_decided"
@@ -437,9 +470,10 @@ def test_a_vote_that_lost_its_race_leaves_nothing(desks: Desks) -> None:
     assert votes == 1
 
 
-def test_the_day_of_the_limit_is_the_servers(desks: Desks, people: Team) -> None:
-    """A desk whose clock is ahead sees another day in Japan: what was asked for today by the server's clock counts,
-    for the limit and as the same refund."""
+def test_the_day_of_the_limit_is_the_servers(desks: PeopleDesks, people: Team) -> None:
+    """A desk's clock is ahead and shows another day in Japan: refunds requested today by the server's clock count for
+    the limit and as the same refund.
+    """
     owner, name = desks.of("owner"), "per_person_day"
     set_limit = "UPDATE limits SET value = :value WHERE name = :name AND currency = 'JPY'"
     (before,) = owner.sql("SELECT value FROM limits WHERE name = :name AND currency = 'JPY'", name=name)[0]

@@ -1,6 +1,7 @@
-"""The published scenarios, step by step: what a broken or unclear call and the answers to later probes leave behind.
+"""The published scenarios step by step: what remains after a broken or unclear call and after the answers to later
+probes.
 
-The adapters and services are the real ones; what the wire brings is scripted, as the vectors name it.
+Adapters and services are the real ones; the HTTP answers are scripted by the published vectors.
 """
 
 import hashlib
@@ -42,8 +43,8 @@ STANDING = {
 """How a refund stands when its last answer was of this class: what certainly never left may be sent again."""
 
 
-class Line:
-    """The scripted answers of calls, in order; every other call goes through."""
+class ScriptedCalls:
+    """The scripted answers of calls, in order; every other call is sent."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.script: deque[tuple[str, str, dict[str, str]]] = deque()
@@ -53,17 +54,18 @@ class Line:
         def scripted(transport: HttpTransport, method: str, path: str, *rest: Any, **named: Any) -> HttpAnswer:
             if not self.script or self.script[0][0] not in f"{method} {path}":
                 return send(transport, method, path, *rest, **named)
-            asked, vector, ours = self.script.popleft()
+            asked, vector, make_id_replacements = self.script.popleft()
             self.sent.append(asked)
-            return self._bring(vector, ours)
+            return self._bring(vector, make_id_replacements)
 
         patch.setattr(HttpTransport, "send", scripted)
 
-    def will(self, call: str, vector: str, ours: dict[str, str]) -> None:
-        """The next call that is this one ends as the vector says; its published numbers are replaced by `ours`."""
-        self.script.append((call, vector, ours))
+    def will(self, call: str, vector: str, make_id_replacements: dict[str, str]) -> None:
+        """Let the next call with this name end as the vector says; its published ids are replaced by `ours`."""
+        self.script.append((call, vector, make_id_replacements))
 
-    def _bring(self, vector: str, ours: dict[str, str]) -> HttpAnswer:
+    def _bring(self, vector: str, make_id_replacements: dict[str, str]) -> HttpAnswer:
+        """Return the vector's answer, or raise its error."""
         if vector in BROKEN:
             broken = BROKEN[vector]
             words = broken.get("message_contains", "it broke")
@@ -71,7 +73,7 @@ class Line:
             raise TransportFailure(*classify_exception(error))
         said = ANSWERS[vector]
         text = said["body"] if isinstance(said["body"], str) else json.dumps(said["body"], ensure_ascii=False)
-        for published, number in ours.items():
+        for published, number in make_id_replacements.items():
             text = text.replace(published, number)
         body = text.encode()
         if said["provider"] == "ndps" and text:
@@ -83,35 +85,37 @@ class Line:
 @pytest.mark.expects_log("broken calls are logged")
 @pytest.mark.parametrize("name", [name for name, one in SCENARIOS.items() if one["operation"] in REFUNDS])
 def test_refunds(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """The end that is expected; sent again, with the same key, only where that is allowed."""
+    """Each scenario has its expected end; a refund is sent again, with the same key, only where the scenario allows
+    that.
+    """
     scenario = SCENARIOS[name]
     provider, paid, amount = REFUNDS[scenario["operation"]]
     payment = desk.paid("ORD1", paid, provider)
     refund = desk.ask(payment, amount)
-    line, elapsed = Line(monkeypatch), 0
+    line, elapsed = ScriptedCalls(monkeypatch), 0
     send, status = CALLS[provider]
     for step in scenario["steps"]:
         if "send" in step:
-            line.will(send, step["result"], ours(desk, payment, refund))
+            line.will(send, step["result"], make_id_replacements(desk, payment, refund))
             code_of(lambda: desk.approve(refund))
             continue
         desk.later(seconds=step["after_s"] - elapsed)
         elapsed = step["after_s"]
-        line.will(status, step["probe"], ours(desk, payment, refund))
+        line.will(status, step["probe"], make_id_replacements(desk, payment, refund))
         code_of(lambda: desk.probe(refund))
     assert not line.script, "every step was played"
     after = desk.now(refund)
     assert (after.state, after.certainty) == STANDING[scenario["expected_final"]]
     sent, key = len(line.sent), after.provider_refund_key
-    line.will(send, "h-pp-01", ours(desk, payment, refund))
+    line.will(send, "h-pp-01", make_id_replacements(desk, payment, refund))
     code_of(lambda: desk.approve(refund))
     assert (len(line.sent) > sent) == scenario["resend_allowed"]
     assert desk.now(refund).provider_refund_key == key
     assert desk.now(refund).sent_count == (2 if scenario["resend_allowed"] else 1)
 
 
-def ours(desk: RefundDesk, payment: Payment, refund: Refund) -> dict[str, str]:
-    """Our numbers in the place of the published ones."""
+def make_id_replacements(desk: RefundDesk, payment: Payment, refund: Refund) -> dict[str, str]:
+    """Return our ids by the published ones."""
     with desk.context.database.read() as conn:
         key = find_refund_key(desk.context, conn, desk.now(refund), payment)
     number = payment.provider_payment_id or ""
@@ -126,11 +130,11 @@ def ours(desk: RefundDesk, payment: Payment, refund: Refund) -> dict[str, str]:
 @pytest.mark.expects_log("what the sandbox does not know is logged")
 @pytest.mark.parametrize("name", [name for name, one in SCENARIOS.items() if one["operation"] not in REFUNDS])
 def test_purchases(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Refused credentials are renewed once, and then it is bought once."""
+    """Refused credentials are renewed once, and then the check is bought once."""
     scenario = SCENARIOS[name]
     with opened(tmp_path / "home", sandbox, TEST_NUMBERS="1") as console:
         console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
-        line = Line(monkeypatch)
+        line = ScriptedCalls(monkeypatch)
         for step in scenario["steps"]:
             call = "POST /oauth/token" if "refresh" in step else "POST /ps/v1/credit_checks"
             line.will(call, step.get("result") or step["refresh"], {})
@@ -146,5 +150,5 @@ def test_purchases(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyP
 
 
 def test_every_scenario_is_played() -> None:
-    """None of the published ones is left out."""
+    """The tests play every published scenario."""
     assert {one["operation"] for one in SCENARIOS.values()} == {*REFUNDS, "alarmbox purchase"}

@@ -1,4 +1,4 @@
-"""Asking what became of a refund: what settles it, what never does, and what is done then."""
+"""Probes of refunds: which answers settle a refund, which never do, and what follows."""
 
 from datetime import timedelta
 
@@ -14,8 +14,8 @@ from console.services.refunds.late_outcomes import apply_refund_report
 from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 
 
-def unknown(desk: RefundDesk, provider: str = "paypay", *, happened: bool = False) -> tuple[Payment, Refund]:
-    """A refund of 1000 yen (100 rupees) whose sending got no answer."""
+def make_unknown(desk: RefundDesk, provider: str = "paypay", *, happened: bool = False) -> tuple[Payment, Refund]:
+    """Return a payment and its refund of 100 units, whose sending got no answer; `happened`: the provider made it."""
     payment = desk.paid("ORD1", 50_000, provider)
     refund = desk.ask(payment, "100")
     desk.control.add_fault("close_after_charge" if happened else "reset", call=f"{provider}_refund", times=1)
@@ -23,32 +23,34 @@ def unknown(desk: RefundDesk, provider: str = "paypay", *, happened: bool = Fals
     return payment, desk.now(refund)
 
 
-def sent(desk: RefundDesk, provider: str = "paypay") -> tuple[Payment, Refund]:
-    """A refund that was accepted."""
+def make_accepted(desk: RefundDesk, provider: str = "paypay") -> tuple[Payment, Refund]:
+    """Return a payment and its refund, which the provider accepted."""
     payment = desk.paid("ORD1", 50_000, provider)
     return payment, desk.approve(desk.ask(payment, "100"))
 
 
 def test_the_order_names_its_unknown_refund(desk: RefundDesk) -> None:
-    """Until the outcome is known. "Nothing to do" would say that the money of the order is still here."""
-    payment, refund = unknown(desk, happened=True)
+    """The page of an order names its unknown refund until the outcome is known, because "nothing to do" would be
+    wrong.
+    """
+    payment, refund = make_unknown(desk, happened=True)
     assert payment.order_id is not None
-    seen = desk.console.payments.read_order(payment.order_id).explanation
-    assert (seen.verdict, seen.facts["refund"], seen.work) == (
+    apply_and_check = desk.console.payments.read_order(payment.order_id).explanation
+    assert (apply_and_check.verdict, apply_and_check.facts["refund"], apply_and_check.work) == (
         "verdict.payment_refund_unknown",
         refund.id,
         "possible",
     )
     accepted = desk.probe(refund)
     assert (accepted.state, accepted.certainty) == (RefundState.COMPLETED, Certainty.KNOWN)
-    seen = desk.console.payments.read_order(payment.order_id).explanation
-    assert (seen.verdict, seen.why) == ("verdict.order_paid", "why.order_paid")
+    apply_and_check = desk.console.payments.read_order(payment.order_id).explanation
+    assert (apply_and_check.verdict, apply_and_check.why) == ("verdict.order_paid", "why.order_paid")
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_what_did_happen_is_settled_by_one_probe(desk: RefundDesk, provider: str) -> None:
-    """A positive answer counts at once, also right after the sending; nothing is sent again."""
-    payment, refund = unknown(desk, provider, happened=True)
+    """One answer that the refund was made settles it, also right after the sending; nothing is sent again."""
+    payment, refund = make_unknown(desk, provider, happened=True)
     found = desk.probe(refund)
     assert (found.certainty, found.state) == (Certainty.KNOWN, found.state)
     assert found.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
@@ -59,8 +61,10 @@ def test_what_did_happen_is_settled_by_one_probe(desk: RefundDesk, provider: str
 
 
 def test_two_not_founds_with_margins_and_then_the_same_key(desk: RefundDesk) -> None:
-    """PayPay: the first after 60 s, the last after 180 s; then it is approved again, and sent under its key."""
-    payment, refund = unknown(desk)
+    """PayPay answers `not found` 60 s or more after the sending, and again 180 s or more after it: the refund is
+    approved again, and sent under its key.
+    """
+    payment, refund = make_unknown(desk)
     assert code_of(lambda: desk.probe(refund)) == "outcome_unknown"
     assert desk.now(refund).not_found == 0, "too early to count"
     desk.later(seconds=61)
@@ -81,8 +85,10 @@ def test_two_not_founds_with_margins_and_then_the_same_key(desk: RefundDesk) -> 
 
 
 def test_one_late_not_found_is_not_enough(desk: RefundDesk) -> None:
-    """Two answers are needed, however late the first one comes; by itself at the times of the schedule."""
-    payment, refund = unknown(desk)
+    """One `not found` doesn't settle a refund, however late it comes; the automatic probes come at the times of the
+    schedule.
+    """
+    payment, refund = make_unknown(desk)
     desk.later(hours=1)
     desk.due()
     assert (desk.now(refund).certainty, desk.now(refund).not_found) == (Certainty.UNKNOWN, 1)
@@ -110,8 +116,8 @@ def test_an_effect_just_before_the_second_answer(desk: RefundDesk, control: Sand
 
 
 def test_at_atom_not_found_proves_nothing(desk: RefundDesk, control: SandboxControl) -> None:
-    """However often and late; after the schedule a person is needed, and nothing was ever sent again."""
-    payment, refund = unknown(desk, "atom")
+    """Atom's `not found` never settles a refund: after the schedule a person must look, and nothing is sent again."""
+    payment, refund = make_unknown(desk, "atom")
     for _ in range(12):
         desk.later(hours=25)
         desk.due()
@@ -124,8 +130,8 @@ def test_at_atom_not_found_proves_nothing(desk: RefundDesk, control: SandboxCont
 
 @pytest.mark.parametrize("fault", ["status:503", "html", "hang", "result:RATE_LIMIT", "result:UNAUTHORIZED", "reset"])
 def test_a_failed_question_changes_nothing(desk: RefundDesk, control: SandboxControl, fault: str) -> None:
-    """The state of the money stays; a person hears why, the schedule goes on by itself."""
-    _, refund = unknown(desk)
+    """A probe without a usable answer leaves the refund unknown and shows the reason; the schedule continues."""
+    _, refund = make_unknown(desk)
     desk.later(minutes=10)
     control.add_fault(fault, call="paypay_refund_details", times=2)
     code = code_of(lambda: desk.probe(refund))
@@ -143,7 +149,7 @@ def test_a_failed_question_changes_nothing(desk: RefundDesk, control: SandboxCon
 
 def test_nobody_is_asked_before_the_calls_own_time(desk: RefundDesk, control: SandboxControl) -> None:
     """The first automatic question comes no sooner than the call's own time-out after the sending."""
-    _, refund = unknown(desk)
+    _, refund = make_unknown(desk)
     desk.sql("UPDATE refunds SET work_at = created_at, version = version + 1")
     desk.due()
     assert control.read_requests(call="paypay_refund_details") == []
@@ -170,8 +176,10 @@ def test_nobody_is_asked_before_the_calls_own_time(desk: RefundDesk, control: Sa
 def test_an_answer_that_does_not_fit_settles_nothing(
     desk: RefundDesk, control: SandboxControl, provider: str, fault: str
 ) -> None:
-    """Another id, payment, sum or currency: a case, and a person; the outcome stays unknown until one fits."""
-    payment, refund = unknown(desk, provider, happened=True)
+    """An answer with another id, payment, amount or currency opens a case; the refund stays unknown until an answer
+    fits.
+    """
+    payment, refund = make_unknown(desk, provider, happened=True)
     control.add_fault(fault, call={"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider])
     assert code_of(lambda: desk.probe(refund)) == "outcome_unknown"
     found = desk.now(refund)
@@ -185,8 +193,10 @@ def test_an_answer_that_does_not_fit_settles_nothing(
 
 
 def test_what_is_no_longer_kept_needs_a_person(desk: RefundDesk, control: SandboxControl) -> None:
-    """ORDER_NO_LONGER_AVAILABLE settles nothing: unknown stays unknown, and nobody goes on asking."""
-    _, refund = unknown(desk, happened=True)
+    """PayPay answers ORDER_NO_LONGER_AVAILABLE: the refund stays unknown, a person must look, and no further probe is
+    made.
+    """
+    _, refund = make_unknown(desk, happened=True)
     control.add_fault("result:ORDER_NO_LONGER_AVAILABLE", call="paypay_refund_details")
     assert code_of(lambda: desk.probe(refund)) == "outcome_unknown"
     found = desk.now(refund)
@@ -195,9 +205,11 @@ def test_what_is_no_longer_kept_needs_a_person(desk: RefundDesk, control: Sandbo
 
 
 def test_accepted_refunds_are_followed_to_their_end(desk: RefundDesk, control: SandboxControl) -> None:
-    """After 30 s, 2 min, 10 min, hourly, daily, without an end; after a day somebody is told, once."""
+    """An accepted refund is polled after 30 s, 2 min, 10 min, then hourly and daily without an end; after a day one
+    alert is raised.
+    """
     control.change_settings(waits_for_manual_settling=True)
-    payment, refund = sent(desk)
+    payment, refund = make_accepted(desk)
     for span in (31, 121, 601, *[3601] * 24, 86_401, 86_401):
         desk.later(seconds=span)
         assert desk.due()["refund_polls"] == 1
@@ -211,9 +223,9 @@ def test_accepted_refunds_are_followed_to_their_end(desk: RefundDesk, control: S
 
 
 def test_atoms_refunds_are_asked_about_by_the_hour(desk: RefundDesk, control: SandboxControl) -> None:
-    """They take hours: not sooner."""
+    """Refunds at Atom, which take hours, are polled at most once an hour."""
     control.change_settings(waits_for_manual_settling=True)
-    _, refund = sent(desk, "atom")
+    _, refund = make_accepted(desk, "atom")
     desk.later(minutes=50)
     assert desk.due()["refund_polls"] == 0
     desk.later(minutes=11)
@@ -222,9 +234,9 @@ def test_atoms_refunds_are_asked_about_by_the_hour(desk: RefundDesk, control: Sa
 
 
 def test_paypays_passing_failure_stays_accepted(desk: RefundDesk, control: SandboxControl) -> None:
-    """REFUND_FAILED is tried again by PayPay itself: never failed here, and never sent again."""
+    """PayPay repeats a refund after REFUND_FAILED by itself: the refund stays accepted and isn't sent again."""
     control.change_settings(waits_for_manual_settling=True)
-    _, refund = sent(desk)
+    _, refund = make_accepted(desk)
     control.payments_control.move_refund(refund.provider_refund_key or "", "failed")
     found = desk.probe(refund)
     assert (found.state, found.provider_state) == (RefundState.SUBMITTED, "REFUND_FAILED")
@@ -234,15 +246,15 @@ def test_paypays_passing_failure_stays_accepted(desk: RefundDesk, control: Sandb
 def test_atoms_failure_is_one(desk: RefundDesk, control: SandboxControl, word: str) -> None:
     """A refund that Atom first accepted and then refused is failed, and its amount is free."""
     control.change_settings(waits_for_manual_settling=True)
-    payment, refund = sent(desk, "atom")
+    payment, refund = make_accepted(desk, "atom")
     control.payments_control.move_refund(refund.provider_refund_key or "", word)
     assert desk.probe(refund).state is RefundState.FAILED
     assert desk.agree(payment).refundable_minor == 50_000
 
 
 def test_acceptance_is_not_undone_by_not_found(desk: RefundDesk, control: SandboxControl) -> None:
-    """Somebody is told instead; what it turns into later is taken in."""
-    payment, refund = sent(desk)
+    """A later `not found` leaves an accepted refund accepted and raises an alert; later reports still change it."""
+    payment, refund = make_accepted(desk)
     control.add_fault("result:NO_SUCH_REFUND_ORDER", call="paypay_refund_details")
     found = desk.probe(refund)
     assert (found.state, found.certainty, found.work.reason) == (
@@ -256,7 +268,9 @@ def test_acceptance_is_not_undone_by_not_found(desk: RefundDesk, control: Sandbo
 
 
 def test_a_late_success_of_a_failed_one_is_a_case(desk: RefundDesk, control: SandboxControl) -> None:
-    """It stays failed, a person is called, and until then no other refund of the payment goes out."""
+    """A failed refund is later reported as made: it stays failed, a person must look, and until then no other refund
+    of the payment is sent.
+    """
     payment = desk.paid()
     refund = desk.ask(payment)
     control.add_fault("result_after:CANCELED_USER", call="paypay_refund", times=1)
@@ -274,13 +288,13 @@ def test_a_late_success_of_a_failed_one_is_a_case(desk: RefundDesk, control: San
 def test_an_acknowledged_contradiction_hides_no_other_one(
     desk: RefundDesk, control: SandboxControl, *, is_told_by_payment: bool
 ) -> None:
-    """A person knows that PayPay accepted the failed refund. That PayPay has completed it by now, so that the payer
-    has the money, is news, once.
+    """A person has acknowledged that PayPay accepted a failed refund. When PayPay reports it as completed, so that
+    the payer has the money, one new case is opened.
     """
 
     def list_open_cases(state: RefundState) -> list[Alert]:
         if is_told_by_payment:
-            seen(desk, payment, report_of(desk.now(refund), payment, state))
+            apply_and_check(desk, payment, make_report(desk.now(refund), payment, state))
         else:
             desk.probe(refund)
         return [case for case in desk.console.alerts.list_alerts() if case.resolved_at is None]
@@ -306,8 +320,9 @@ def test_an_acknowledged_contradiction_hides_no_other_one(
 def test_a_contradicted_refund_stays_contradicted_when_it_is_sent_again(
     desk: RefundDesk, control: SandboxControl
 ) -> None:
-    """PayPay says that it made an approved refund; a second sending is turned away. The refund still waits for people
-    and can't be withdrawn as if nothing had been sent."""
+    """PayPay reports that it made an approved refund, and a second sending is refused: the refund waits for people,
+    and can't be withdrawn as if nothing had been sent.
+    """
     payment = desk.paid()
     refund = desk.ask(payment)
     control.add_fault("result_after:RATE_LIMIT", call="paypay_refund", times=1)
@@ -327,8 +342,9 @@ def test_a_contradicted_refund_stays_contradicted_when_it_is_sent_again(
 
 
 def test_a_contradiction_that_is_found_again_stops_the_next_refund(desk: RefundDesk, control: SandboxControl) -> None:
-    """Its case is open since an earlier answer, but its work went on without it, as older versions let it: the
-    question before the next refund says again that PayPay made it, and that refund is not sent."""
+    """A case is open, but the refund's work went on without it, as in earlier releases: the question before the next
+    refund finds the contradiction again, and that refund isn't sent.
+    """
     payment = desk.paid()
     refund = desk.ask(payment)
     control.add_fault("result_after:RATE_LIMIT", call="paypay_refund", times=1)
@@ -343,15 +359,15 @@ def test_a_contradiction_that_is_found_again_stops_the_next_refund(desk: RefundD
 
 
 def test_what_was_never_sent_asks_nobody(desk: RefundDesk, control: SandboxControl) -> None:
-    """A request is known: probing it is free and asks for nothing."""
+    """A probe of a refund that was never sent sends nothing."""
     refund = desk.ask(desk.paid())
     assert desk.probe(refund) == refund
     assert control.read_requests(call="paypay_refund_details") == []
 
 
 def test_while_it_is_sent_nobody_asks(desk: RefundDesk) -> None:
-    """The payment's lease and the running call keep others away."""
-    _, refund = unknown(desk)
+    """While a refund is being sent, its payment's lease keeps probes away."""
+    _, refund = make_unknown(desk)
     desk.sql(
         "UPDATE operations SET state = 'calling', lease_expires = 9000000000000000 WHERE action = 'refund.submit'"
     )
@@ -362,11 +378,13 @@ def test_while_it_is_sent_nobody_asks(desk: RefundDesk) -> None:
 # Refunds as a payment's details tell them
 
 
-def seen(desk: RefundDesk, payment: Payment, report: RefundReport) -> bool:
+def apply_and_check(desk: RefundDesk, payment: Payment, report: RefundReport) -> bool:
+    """Apply the report; return True if it is about a refund of ours."""
     return desk.context.database.write(lambda tx: apply_refund_report(desk.context, tx, payment.id, report))
 
 
-def report_of(refund: Refund, payment: Payment, state: RefundState, **other: object) -> RefundReport:
+def make_report(refund: Refund, payment: Payment, state: RefundState, **other: object) -> RefundReport:
+    """Return a report of the refund in this state, with other fields replaced."""
     from dataclasses import replace
 
     from console.domain.money import Money
@@ -381,40 +399,44 @@ def report_of(refund: Refund, payment: Payment, state: RefundState, **other: obj
     [(RefundState.COMPLETED, RefundState.COMPLETED), (RefundState.SUBMITTED, RefundState.SUBMITTED)],
 )
 def test_a_payments_details_settle_an_unknown(desk: RefundDesk, state: RefundState, ends: RefundState) -> None:
-    """Our key in the payment's refunds is an answer as good as any; twice is as good as once."""
-    payment, refund = unknown(desk, happened=True)
-    assert seen(desk, payment, report_of(refund, payment, state))
+    """A report about the payment contains our key: it settles the refund like a probe, and the same report again
+    changes nothing.
+    """
+    payment, refund = make_unknown(desk, happened=True)
+    assert apply_and_check(desk, payment, make_report(refund, payment, state))
     found = desk.now(refund)
     assert (found.state, found.certainty) == (ends, Certainty.KNOWN)
-    assert seen(desk, payment, report_of(refund, payment, state))
+    assert apply_and_check(desk, payment, make_report(refund, payment, state))
     assert desk.now(refund) == found
     desk.agree(payment)
 
 
 def test_a_strangers_refund_is_not_ours(desk: RefundDesk) -> None:
-    """A key that no refund of ours has: the caller hears it, nothing changes."""
-    payment, refund = unknown(desk)
-    assert not seen(desk, payment, report_of(refund, payment, RefundState.COMPLETED, key="BY-HAND"))
+    """A report has a key that no refund of ours has: the function returns False, and nothing changes."""
+    payment, refund = make_unknown(desk)
+    assert not apply_and_check(desk, payment, make_report(refund, payment, RefundState.COMPLETED, key="BY-HAND"))
     assert desk.now(refund) == refund
 
 
 def test_a_payments_details_that_do_not_fit(desk: RefundDesk) -> None:
-    """Our key with another payment: a case, and nothing is settled."""
-    payment, refund = unknown(desk)
-    assert seen(desk, payment, report_of(refund, payment, RefundState.COMPLETED, provider_payment_id="0499"))
+    """A report has our key with another payment: a case is opened, and the refund stays unknown."""
+    payment, refund = make_unknown(desk)
+    assert apply_and_check(
+        desk, payment, make_report(refund, payment, RefundState.COMPLETED, provider_payment_id="0499")
+    )
     found = desk.now(refund)
     assert (found.certainty, found.work.reason) == (Certainty.UNKNOWN, "answer_does_not_fit")
 
 
 def test_news_of_what_failed_is_a_case_once(desk: RefundDesk, control: SandboxControl) -> None:
-    """Told again and again by the payment's details, it is one case."""
+    """Repeated reports that a failed refund was made open one case."""
     payment = desk.paid()
     refund = desk.ask(payment)
     control.add_fault("result:CANCELED_USER", call="paypay_refund", times=1)
     assert code_of(lambda: desk.approve(refund)) == "provider_refused"
     failed = desk.now(refund)
     for _ in range(3):
-        assert seen(desk, payment, report_of(failed, payment, RefundState.COMPLETED))
+        assert apply_and_check(desk, payment, make_report(failed, payment, RefundState.COMPLETED))
     assert (desk.now(refund).state, desk.now(refund).work.reason) == (RefundState.FAILED, "contradicted")
     assert len(desk.sql("SELECT 1 FROM alerts")) == 1
     assert len(desk.sql("SELECT 1 FROM evidence WHERE source = 'paypay.payment' AND subject_kind = 'refund'")) == 1

@@ -1,4 +1,4 @@
-"""The program requests the refund of money that exceeded a limit, once, and two people decide."""
+"""The program requests the refund of set-aside money once, and two people decide."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from console.store.payments import payments, set_asides
 from tests.support.refund_desks import RefundDesk, code_of
 
 
-def aside(desk: RefundDesk, payment: Payment, minor: int = 300) -> int:
-    """A part of a payment, beyond the limit of its account."""
+def set_aside(desk: RefundDesk, payment: Payment, minor: int = 300) -> int:
+    """Set a part of the payment aside, as above the limit of its account; return the id of the set-aside."""
     now = desk.context.now()
     if not desk.sql("SELECT id FROM accounts"):
         named = "id, corporation_number, currency, limit_minor"
@@ -21,22 +21,23 @@ def aside(desk: RefundDesk, payment: Payment, minor: int = 300) -> int:
     )
 
 
-def asked(desk: RefundDesk) -> list[Refund]:
-    """All refunds, oldest first."""
+def list_refunds(desk: RefundDesk) -> list[Refund]:
+    """Return all refunds, oldest first."""
     return [desk.refunds.read_refund(number).record for (number,) in desk.sql("SELECT id FROM refunds ORDER BY id")]
 
 
-def proposed(desk: RefundDesk) -> int:
+def run_and_count_requests(desk: RefundDesk) -> int:
+    """Run the due tasks; return the number of refunds that the program requested."""
     return desk.due()["set_aside_refunds"]
 
 
 def test_two_people_approve_what_the_program_asks_for(desk: RefundDesk) -> None:
-    """Requested at once, sent by the second approver alone, and nothing is asked for twice."""
+    """The program requests the refund at once and only once; the second approver's vote sends it."""
     desk.team()
     payment = desk.paid()
-    item = aside(desk, payment)
-    assert (proposed(desk), proposed(desk)) == (1, 0)
-    (refund,) = asked(desk)
+    item = set_aside(desk, payment)
+    assert (run_and_count_requests(desk), run_and_count_requests(desk)) == (1, 0)
+    (refund,) = list_refunds(desk)
     facts = (refund.state, refund.maker, refund.amount_minor, refund.set_aside_id, refund.checkers_needed)
     assert facts == (RefundState.REQUESTED, WORKER, 300, item, 2)
     assert desk.keys_at(payment) == []
@@ -53,55 +54,59 @@ def test_two_people_approve_what_the_program_asks_for(desk: RefundDesk) -> None:
 
 
 def test_nobody_is_asked_again_for_what_was_rejected(desk: RefundDesk) -> None:
-    """Nor for what nobody decided in time; people can still ask for it, with the checkers that their sum needs."""
+    """The program doesn't request a rejected or expired refund again; people can, with as many approvers as its
+    amount needs.
+    """
     payment, other = desk.paid(), desk.paid("ORD-2")
-    item = aside(desk, payment)
-    aside(desk, other, 200)
-    assert proposed(desk) == 2
-    desk.reject(asked(desk)[0])
+    item = set_aside(desk, payment)
+    set_aside(desk, other, 200)
+    assert run_and_count_requests(desk) == 2
+    desk.reject(list_refunds(desk)[0])
     desk.later(hours=73)
-    assert proposed(desk) == 0
-    assert [one.state for one in asked(desk)] == [RefundState.REJECTED, RefundState.EXPIRED]
+    assert run_and_count_requests(desk) == 0
+    assert [one.state for one in list_refunds(desk)] == [RefundState.REJECTED, RefundState.EXPIRED]
     assert [desk.payment(one.id).set_aside_minor for one in (payment, other)] == [300, 200]
-    assert proposed(desk) == 0
+    assert run_and_count_requests(desk) == 0
     assert desk.ask(payment, "300", set_aside_id=item).checkers_needed == 1
 
 
 def test_what_the_rules_do_not_admit_waits_as_a_case(desk: RefundDesk) -> None:
-    """Another request of the payment is open, or its window is over: not asked for, and others have their turn."""
+    """Another refund of the payment is open, or its refund window is over: the program requests nothing for it, and
+    handles the other set-asides.
+    """
     busy, old, free = desk.paid(), desk.paid("ORD-2"), desk.paid("ORD-3")
     for payment in (busy, old, free):
-        aside(desk, payment)
+        set_aside(desk, payment)
     desk.sql("UPDATE payments SET paid_at = '2020-01-01', version = version + 1 WHERE id = :i", i=old.id)
     first = desk.ask(busy, "1000")
-    assert proposed(desk) == 1
-    assert [one.payment_id for one in asked(desk)] == [busy.id, free.id]
+    assert run_and_count_requests(desk) == 1
+    assert [one.payment_id for one in list_refunds(desk)] == [busy.id, free.id]
     assert desk.refused("outside_window") == []
     desk.withdraw(first)
-    assert proposed(desk) == 1
-    assert asked(desk)[-1].payment_id == busy.id
+    assert run_and_count_requests(desk) == 1
+    assert list_refunds(desk)[-1].payment_id == busy.id
     assert desk.payment(old.id).set_aside_minor == 300
 
 
 def test_one_after_the_other_of_one_payment(desk: RefundDesk) -> None:
-    """Two set-asides of one payment: the second when the first is decided."""
+    """Of two set-asides of one payment, the second is requested after the first was decided."""
     payment = desk.paid()
-    aside(desk, payment)
-    aside(desk, payment, 200)
-    assert (proposed(desk), proposed(desk)) == (1, 0)
-    desk.reject(asked(desk)[0])
-    assert proposed(desk) == 1
-    assert [one.amount_minor for one in asked(desk)] == [300, 200]
+    set_aside(desk, payment)
+    set_aside(desk, payment, 200)
+    assert (run_and_count_requests(desk), run_and_count_requests(desk)) == (1, 0)
+    desk.reject(list_refunds(desk)[0])
+    assert run_and_count_requests(desk) == 1
+    assert [one.amount_minor for one in list_refunds(desk)] == [300, 200]
 
 
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "aud-f"])
 def test_no_person_proposes(desk: RefundDesk, person: str) -> None:
     """A person can't call `propose_refund`, which requests in the name of the program: `not_allowed`."""
     desk.team()
-    item = aside(desk, desk.paid())
+    item = set_aside(desk, desk.paid())
     with desk.context.database.read() as conn:
         found = set_asides.find(conn, item)
     assert found is not None
     with desk.console.acting_as(person):
         assert code_of(lambda: desk.machinery.refund_requests.propose_refund(found)) == "not_allowed"
-    assert asked(desk) == []
+    assert list_refunds(desk) == []

@@ -1,4 +1,4 @@
-"""Deciding about refunds whose outcome nobody knows: the provider's word first, then two people with evidence."""
+"""Decisions about unknown refunds: the provider's answer comes first, then two people with evidence."""
 
 from functools import partial
 
@@ -20,8 +20,8 @@ from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 ANSWERS = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}
 
 
-def unknown(desk: RefundDesk, provider: str = "atom", *, happened: bool = False) -> tuple[Payment, Refund]:
-    """A refund of 100 whose sending got no answer."""
+def make_unknown(desk: RefundDesk, provider: str = "atom", *, happened: bool = False) -> tuple[Payment, Refund]:
+    """Return a payment and its refund of 100 units, whose sending got no answer; `happened`: the provider made it."""
     payment = desk.paid("ORD1", 50_000, provider)
     refund = desk.ask(payment, "100")
     desk.control.add_fault("close_after_charge" if happened else "reset", call=f"{provider}_refund", times=1)
@@ -29,15 +29,17 @@ def unknown(desk: RefundDesk, provider: str = "atom", *, happened: bool = False)
     return payment, desk.now(refund)
 
 
-def mute(desk: RefundDesk, provider: str = "atom") -> None:
-    """From now on the provider can't be asked."""
+def silence_provider(desk: RefundDesk, provider: str = "atom") -> None:
+    """Let the provider give no usable answers from now on."""
     desk.control.add_fault("status:503", call=ANSWERS[provider], times="always")
 
 
 def test_failed_takes_two_people(desk: RefundDesk) -> None:
-    """The first is awaited upon, the same again counts for nothing, the second, an approver, settles it."""
+    """The first person's decision waits; the same person again doesn't count; the second one, an approver, settles
+    the refund as failed.
+    """
     desk.team()
-    payment, refund = unknown(desk)
+    payment, refund = make_unknown(desk)
     first = desk.resolve(refund, "failed", "op-e", proof="not on their list")
     assert (first.awaiting, first.record.certainty, first.record.version) == (
         "second_person",
@@ -56,28 +58,30 @@ def test_failed_takes_two_people(desk: RefundDesk) -> None:
 
 
 def roles_that_decide(desk: RefundDesk, refund: Refund) -> tuple[str, ...]:
-    """The roles that may decide now that the refund failed."""
+    """Return the roles that may decide now that the refund failed."""
     choices = {one.name: one for one in desk.console.recovery.find_choices("refund", refund.id)}
     return choices["resolve.failed"].allowed_roles
 
 
-def waiting(desk: RefundDesk, refund: Refund) -> tuple[str | None, str, int]:
-    """The refund's awaited step, its badge of work, and the number of proposals in the list of approvals."""
+def read_waiting(desk: RefundDesk, refund: Refund) -> tuple[str | None, str, int]:
+    """Return the refund's awaited step, its badge of work, and the number of listed proposals."""
     seen = desk.console.refunds.read_refund(refund.id)
     return seen.awaiting, str(seen.explanation.work), len(desk.console.recovery.list_proposals())
 
 
 @pytest.mark.parametrize("change", ["roles = 'auditor'", "disabled_at = '2026-11-20 00:00:00'"])
 def test_two_people_who_may_decide_now(desk: RefundDesk, change: str) -> None:
-    """The proposal of somebody who lost the role, or was disabled, is none of the two: the next one is the first."""
+    """The proposer lost the role or was disabled: that proposal doesn't count, and the next decision is the first
+    one.
+    """
     desk.team()
-    _, refund = unknown(desk)
+    _, refund = make_unknown(desk)
     desk.resolve(refund, "failed", "op-e", proof="not on their list")
     assert roles_that_decide(desk, refund) == ("approver",), "the second one is an approver"
-    assert waiting(desk, refund) == ("second_person", "waiting_for_approval", 1)
+    assert read_waiting(desk, refund) == ("second_person", "waiting_for_approval", 1)
     desk.sql(f"UPDATE operators SET {change} WHERE name = 'op-e'")
     assert roles_that_decide(desk, refund) == ("approver", "operator")
-    assert waiting(desk, refund) == (None, "scheduled", 0)
+    assert read_waiting(desk, refund) == (None, "scheduled", 0)
     first = desk.resolve(refund, "failed", "lead-b", proof="their letter of the 20th")
     assert (first.awaiting, first.record.certainty) == ("second_person", "unknown")
     assert code_of(lambda: desk.resolve(refund, "failed", "lead-b")) == "same_person"
@@ -86,9 +90,9 @@ def test_two_people_who_may_decide_now(desk: RefundDesk, change: str) -> None:
 
 
 def test_completed_takes_two_people_where_no_read_confirms(desk: RefundDesk) -> None:
-    """Both name the provider's number; another one doesn't fit."""
-    payment, refund = unknown(desk, happened=True)
-    mute(desk)
+    """No read confirms the refund: two people must give the same id of the provider."""
+    payment, refund = make_unknown(desk, happened=True)
+    silence_provider(desk)
     assert code_of(lambda: desk.resolve(refund, "completed", "op-a")) == "usage", "the number is missing"
     assert desk.resolve(refund, "completed", "op-a", "1519").awaiting == "second_person"
     shown = desk.readers.payment_details.read_payment(payment.id).record
@@ -102,10 +106,12 @@ def test_completed_takes_two_people_where_no_read_confirms(desk: RefundDesk) -> 
 
 
 def test_the_answer_is_evidence_of_a_decision_that_is_refused(desk: RefundDesk) -> None:
-    """The provider is asked before the person is judged; what it answered is kept, whoever is refused then."""
+    """The provider is asked before the person's right is checked: its answer is stored as evidence, also if the
+    decision is refused.
+    """
     desk.team()
-    payment, refund = unknown(desk, happened=True)
-    mute(desk)
+    payment, refund = make_unknown(desk, happened=True)
+    silence_provider(desk)
 
     def count_answers() -> int:
         source = f"{payment.provider}.refund_status"
@@ -126,14 +132,17 @@ def test_the_answer_is_evidence_of_a_decision_that_is_refused(desk: RefundDesk) 
 
 
 def refuse_as_stale(refund: Refund) -> None:
+    """Raise StaleRow for the refund."""
     raise refunds.StaleRow(refund.id)
 
 
 def test_an_answer_about_an_earlier_sending_settles_nothing(
     desk: RefundDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the provider was asked, somebody else has settled this sending and sent the refund again."""
-    payment, refund = unknown(desk)
+    """While the provider is asked, the sending is settled and the refund is sent again: the answer about the earlier
+    sending settles nothing.
+    """
+    payment, refund = make_unknown(desk)
 
     class Overtaken:
         """A reader whose answer is about the sending before the one that has begun meanwhile."""
@@ -161,10 +170,11 @@ def test_an_answer_about_an_earlier_sending_settles_nothing(
 def test_an_answer_that_a_refusal_overtakes_is_compared_with_it(
     desk: RefundDesk, monkeypatch: pytest.MonkeyPatch, told: str, rule: str
 ) -> None:
-    """While the provider is asked, the sending's own late answer ends the refund as refused; the provider says that
-    it has the refund. A person has to look, and nothing more of the payment is asked for until then.
+    """While the provider is asked, the late answer to the sending ends the refund as refused, and the provider
+    answers that it has the refund: a person must look, and until then no other refund of the payment can be
+    requested.
     """
-    payment, refund = unknown(desk)
+    payment, refund = make_unknown(desk)
     late: Outcome[RefundReport] = Outcome(OutcomeClass.FAILED_DEFINITE, "refused", SendingCertainty.YES, status=400)
     kind = OutcomeClass.UNKNOWN if told == "other_amount" else OutcomeClass.PENDING
 
@@ -190,8 +200,10 @@ def test_an_answer_that_a_refusal_overtakes_is_compared_with_it(
 
 @pytest.mark.parametrize("kind", [OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH])
 def test_a_late_refusal_of_an_earlier_sending_settles_nothing(desk: RefundDesk, kind: OutcomeClass) -> None:
-    """A desk delivers what its own sending was told after the refund was sent again: only that one was refused."""
-    payment, refund = unknown(desk)
+    """A desk delivers the refusal of its own sending after the refund was sent again: the second sending stays as it
+    is.
+    """
+    payment, refund = make_unknown(desk)
     desk.sql(
         "UPDATE refunds SET operation_id = 'a later sending', sent_count = sent_count + 1, version = version + 1"
         " WHERE id = :i",
@@ -211,8 +223,7 @@ def test_a_late_refusal_of_an_earlier_sending_settles_nothing(desk: RefundDesk, 
 @pytest.mark.parametrize("order_of_first", ["ORD-9", "ORD-8"])
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_the_number_of_another_refund_completes_nothing(desk: RefundDesk, provider: str, order_of_first: str) -> None:
-    """The first refund, of this or another payment, has this number there: it doesn't show that the second one
-    happened."""
+    """The given id belongs to another refund at the provider: it doesn't complete this refund."""
     payment = desk.paid("ORD-9", 50_000, provider)
     paid_first = payment if order_of_first == "ORD-9" else desk.paid(order_of_first, 50_000, provider)
     first = desk.approve(desk.ask(paid_first, "100"))
@@ -221,7 +232,7 @@ def test_the_number_of_another_refund_completes_nothing(desk: RefundDesk, provid
     desk.control.add_fault("reset", call=f"{provider}_refund", times=1)
     second = desk.ask(payment, "50")
     assert code_of(lambda: desk.approve(second)) == "outcome_unknown"
-    mute(desk, provider)
+    silence_provider(desk, provider)
     version = desk.now(second).version
     for person in ("op-a", "lead-b"):
         refusal = refusal_of(lambda who=person: desk.resolve(second, "completed", who, number))
@@ -235,14 +246,15 @@ def test_the_number_of_another_refund_completes_nothing(desk: RefundDesk, provid
 def test_an_answer_contradicts_the_refund_that_people_gave_its_number(
     desk: RefundDesk, *, is_first_denied: bool
 ) -> None:
-    """Two people complete the second refund by the number that the first one has at the provider, whose answer comes
-    only then: it is the truth about the first one, whatever people said of it, and a case about the second one."""
-    _, first = unknown(desk, happened=True)
+    """Two people complete the second refund with the id that the provider gave to the first one. The late answer
+    settles the first refund, whatever people decided about it, and opens a case about the second.
+    """
+    _, first = make_unknown(desk, happened=True)
     number = str(desk.control.payments_control.read_refunds(key=first.provider_refund_key)[0]["id"])
     desk.control.add_fault("reset", call="atom_refund", times=1)
     second = desk.ask(desk.paid("ORD2", 50_000, "atom"), "100")
     assert code_of(lambda: desk.approve(second)) == "outcome_unknown"
-    mute(desk)
+    silence_provider(desk)
     if is_first_denied:
         for person in ("op-a", "lead-b"):
             desk.resolve(first, "failed", person)
@@ -259,9 +271,9 @@ def test_an_answer_contradicts_the_refund_that_people_gave_its_number(
 
 
 def test_a_number_that_was_proposed_before_is_no_second_half(desk: RefundDesk) -> None:
-    """Only the number of the proposal that waits counts, not one that its person named for an earlier proposal."""
-    _, refund = unknown(desk, happened=True)
-    mute(desk)
+    """Only the id of the open proposal counts, not one that its person gave in an earlier proposal."""
+    _, refund = make_unknown(desk, happened=True)
+    silence_provider(desk)
     desk.resolve(refund, "completed", "op-a", "1519")
     assert desk.resolve(refund, "completed", "op-a", "1520").awaiting == "second_person"
     assert code_of(lambda: desk.resolve(refund, "completed", "op-a", "1520")) == "same_person"
@@ -272,8 +284,10 @@ def test_a_number_that_was_proposed_before_is_no_second_half(desk: RefundDesk) -
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_one_person_where_a_read_confirms_it(desk: RefundDesk, control: SandboxControl, provider: str) -> None:
-    """The provider says that it is done, under that number: settled, with the person's evidence beside."""
-    payment, refund = unknown(desk, provider, happened=True)
+    """The provider confirms the refund under the given id: one person's decision is enough, and the evidence is
+    stored.
+    """
+    payment, refund = make_unknown(desk, provider, happened=True)
     there = control.payments_control.read_refunds(key=refund.provider_refund_key)[0]
     number = there["id"] if provider == "atom" else refund.provider_refund_key
     assert refusal_of(lambda: desk.resolve(refund, "completed", "op-a", "99")).detail["reason"] == "other_id"
@@ -287,7 +301,7 @@ def test_the_providers_word_is_above_two_people(desk: RefundDesk) -> None:
     """A person resolves a refund as failed that the provider has made: the service refuses it and stores the
     provider's state.
     """
-    payment, refund = unknown(desk, happened=True)
+    payment, refund = make_unknown(desk, happened=True)
     refusal = refusal_of(lambda: desk.resolve(refund, "failed", "op-a"))
     assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "provider_says_otherwise")
     assert desk.now(refund).state in (RefundState.COMPLETED, RefundState.SUBMITTED)
@@ -295,9 +309,9 @@ def test_the_providers_word_is_above_two_people(desk: RefundDesk) -> None:
 
 
 def test_who_proposes_otherwise_begins_anew(desk: RefundDesk) -> None:
-    """A second person who says something else isn't a second half: theirs is a first one."""
-    _, refund = unknown(desk)
-    mute(desk)
+    """A second person decides another outcome: this is a new first proposal, not a confirmation."""
+    _, refund = make_unknown(desk)
+    silence_provider(desk)
     desk.resolve(refund, "failed", "op-a")
     assert desk.resolve(refund, "completed", "lead-b", "1519").awaiting == "second_person"
     assert desk.resolve(refund, "failed", "lead-c").awaiting == "second_person"
@@ -306,9 +320,9 @@ def test_who_proposes_otherwise_begins_anew(desk: RefundDesk) -> None:
 
 
 def test_a_probe_closes_what_was_proposed(desk: RefundDesk, control: SandboxControl) -> None:
-    """Settled by the provider meanwhile: nobody is awaited any more."""
-    _, refund = unknown(desk, "paypay", happened=True)
-    mute(desk, "paypay")
+    """A probe settles the refund: the open proposal is closed."""
+    _, refund = make_unknown(desk, "paypay", happened=True)
+    silence_provider(desk, "paypay")
     desk.resolve(refund, "failed", "op-a")
     control.clear_faults()
     desk.probe(refund)
@@ -320,13 +334,13 @@ def test_a_probe_closes_what_was_proposed(desk: RefundDesk, control: SandboxCont
     ("as_state", "proof", "code"), [("success", "seen", "usage"), ("failed", "  ", "no_evidence")]
 )
 def test_bad_input(desk: RefundDesk, as_state: str, proof: str, code: str) -> None:
-    """Another word than completed or failed, and evidence that says nothing."""
-    _, refund = unknown(desk)
+    """A decision with another state than completed or failed, or with empty evidence, is refused."""
+    _, refund = make_unknown(desk)
     assert code_of(lambda: desk.resolve(refund, as_state, "op-a", proof=proof)) == code
 
 
 def test_known_ones_are_not_resolved(desk: RefundDesk) -> None:
-    """Neither a request nor what was accepted and is followed by itself."""
+    """A requested or an accepted refund can't be resolved by people."""
     payment = desk.paid()
     refund = desk.ask(payment)
     assert code_of(lambda: desk.resolve(refund, "failed", "op-a")) == "nothing_to_resolve"
@@ -335,7 +349,7 @@ def test_known_ones_are_not_resolved(desk: RefundDesk) -> None:
 
 
 def test_what_was_accepted_and_is_no_longer_kept_is_for_people(desk: RefundDesk, control: SandboxControl) -> None:
-    """Acceptance is known, its end can't be asked for any more: two people say it."""
+    """An accepted refund that the provider no longer has is resolved by two people."""
     payment = desk.paid()
     refund = desk.approve(desk.ask(payment))
     control.add_fault("result:ORDER_NO_LONGER_AVAILABLE", call="paypay_refund_details", times="always")
@@ -347,14 +361,14 @@ def test_what_was_accepted_and_is_no_longer_kept_is_for_people(desk: RefundDesk,
 
 
 def test_an_old_view_resolves_nothing(desk: RefundDesk) -> None:
-    """The version that was seen has to be the one that is decided."""
-    _, refund = unknown(desk)
+    """A decision with an earlier version of the refund is refused."""
+    _, refund = make_unknown(desk)
     with desk.console.acting_as("op-a"):
         assert code_of(lambda: desk.refunds.resolve(refund.id, "failed", "seen", expected_version=1)) == "stale_view"
 
 
-def report_settles(desk: RefundDesk, refund: Refund, state: RefundState) -> None:
-    """Another process writes what a report about the payment says of the refund; no lease of refunds is held."""
+def settle_by_report(desk: RefundDesk, refund: Refund, state: RefundState) -> None:
+    """Apply a report about the payment that gives the refund this state, as another process does, without a lease."""
     there = desk.control.payments_control.read_refunds(key=refund.provider_refund_key)[0]
     price = Money(refund.amount_minor, refund.currency)
     report = RefundReport(refund.provider_refund_key or "", str(there["id"]), state.value, state, price)
@@ -385,17 +399,18 @@ def test_what_a_report_settled_meanwhile_is_not_settled_twice(
     code: str,
     end: RefundState,
 ) -> None:
-    """A report settles it while the resolver asks, and another refund of the payment is requested: its reservation
-    stays, and the answer and the person's evidence are stored."""
+    """A report settles the refund while a person's decision asks the provider, and another refund of the payment is
+    requested: that refund's reservation stays, and the answer and the person's evidence are stored.
+    """
     desk.control.change_settings(waits_for_manual_settling=True)
-    payment, refund = unknown(desk, happened=True)
+    payment, refund = make_unknown(desk, happened=True)
     there, others = desk.control.payments_control.read_refunds(key=refund.provider_refund_key)[0], list[Refund]()
     reach = desk.context.failpoints.reach
 
     def overtaken(name: str) -> None:
         reach(name)
         if name == "before_resolve":
-            report_settles(desk, refund, reported)
+            settle_by_report(desk, refund, reported)
             others.append(desk.ask(payment, "250"))
 
     desk.control.payments_control.move_refund(there["key"], answered)
@@ -411,9 +426,9 @@ def test_what_a_report_settled_meanwhile_is_not_settled_twice(
 
 
 def test_a_proposal_that_nobody_can_confirm_says_so(desk: RefundDesk) -> None:
-    """On the refund and on its payment, as long as the proposer is the only person who may confirm."""
+    """While the proposer is the only person who may confirm, the pages of the refund and its payment say so."""
     desk.team()
-    payment, refund = unknown(desk)
+    payment, refund = make_unknown(desk)
     desk.resolve(refund, "failed", "lead-b", proof="not on their list")
 
     def read_next_steps() -> tuple[str, str]:

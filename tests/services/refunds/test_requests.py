@@ -1,4 +1,4 @@
-"""Asking for a refund: what is refused, what is reserved, and what a maker sees before."""
+"""Requests for refunds: what is refused, what is reserved, and what the requester sees before."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -19,7 +19,7 @@ _NEXT = ", version = version + 1"
 
 
 def test_a_request_reserves_its_sum_and_sends_nothing(desk: RefundDesk, control: SandboxControl) -> None:
-    """The sum is held, the refund waits, the provider hears nothing; what the maker saw is kept."""
+    """A request reserves its amount and waits, nothing is sent, and the facts that the requester saw are stored."""
     payment = desk.paid()
     refund = desk.ask(payment, "1000", ticket="T-1")
     ours = desk.agree(payment)
@@ -73,7 +73,7 @@ def test_rupees_have_paise(desk: RefundDesk, amount: str, code: str) -> None:
     ("amount", "code"), [("3301", "exceeds_captured"), ("1000000000000000", "exceeds_captured"), ("3300", "done")]
 )
 def test_no_more_than_what_is_left(desk: RefundDesk, amount: str, code: str) -> None:
-    """Up to the last yen, and not one more; the refusal is in the audit trail."""
+    """An amount up to the last yen that is left is accepted, one yen more is refused, and the refusal is audited."""
     payment = desk.paid()
     assert code_of(lambda: desk.ask(payment, amount)) == code
     assert desk.refused() == ([] if code == "done" else [code])
@@ -99,7 +99,9 @@ def test_limits_per_refund_and_per_day(desk: RefundDesk) -> None:
 
 
 def test_the_same_again_is_refused_until_it_is_intended(desk: RefundDesk) -> None:
-    """Same payment, same sum, 24 hours: whoever asks; one that came to nothing doesn't count."""
+    """A refund of the same amount and payment within 24 hours is refused, whoever requests it, unless it is marked as
+    intended. A refund that ended without effect doesn't count.
+    """
     payment = desk.paid()
     first = desk.ask(payment, "1000")
     refusal = refusal_of(lambda: desk.ask(payment, "1000", by="op-e"))
@@ -113,7 +115,7 @@ def test_the_same_again_is_refused_until_it_is_intended(desk: RefundDesk) -> Non
 
 
 def test_after_a_day_the_same_sum_is_no_repeat(desk: RefundDesk) -> None:
-    """The look-alike is one of 24 hours of the calendar, however fast the desk's waiting runs."""
+    """After 24 hours of the calendar, which aren't scaled like the desk's waits, the same amount isn't a repeat."""
     payment = desk.paid()
     desk.approve(desk.ask(payment, "1000"))
     desk.clock.offset += timedelta(hours=25)
@@ -121,7 +123,9 @@ def test_after_a_day_the_same_sum_is_no_repeat(desk: RefundDesk) -> None:
 
 
 def test_one_open_refund_of_a_payment(desk: RefundDesk) -> None:
-    """Requested, approved, sending or unknown: another one has to wait; accepted ones are on their way."""
+    """While a refund of a payment is requested, approved, being sent or unknown, another one is refused; after it was
+    accepted, another one can be requested.
+    """
     payment = desk.paid()
     first = desk.ask(payment, "1000")
     refusal = refusal_of(lambda: desk.ask(payment, "500"))
@@ -153,7 +157,7 @@ def test_at_once_one_wins(desk: RefundDesk) -> None:
 
 
 def test_outside_the_window(desk: RefundDesk, control: SandboxControl) -> None:
-    """After the last second of the 365th Japanese day PayPay takes none; neither do we."""
+    """After the last second of the 365th Japanese day PayPay accepts no refund, and neither does the service."""
     payment = desk.paid()
     desk.clock.offset += timedelta(days=367)
     assert refusal_of(lambda: desk.ask(payment)).detail["reason"] == "window"
@@ -162,7 +166,7 @@ def test_outside_the_window(desk: RefundDesk, control: SandboxControl) -> None:
 
 
 def test_what_the_contract_does_not_have(home: Path, control: SandboxControl) -> None:
-    """Without repeated refunds in the contract the second one is refused before anybody decides."""
+    """The contract doesn't have repeated refunds: a second refund of a payment is refused at its request."""
     from dataclasses import replace
 
     with refund_desk(home, control) as desk:
@@ -176,7 +180,7 @@ def test_what_the_contract_does_not_have(home: Path, control: SandboxControl) ->
 
 
 def test_what_changed_since_it_was_seen(desk: RefundDesk) -> None:
-    """A version that is no longer the payment's refuses, and says what it is now."""
+    """A request with an earlier version of the payment is refused; the error has the present facts."""
     payment = desk.paid()
     refusal = refusal_of(lambda: desk.ask(payment, saw=payment.version - 1))
     assert (refusal.code, refusal.detail["changed"]["version"]["now"]) == ("stale_view", payment.version)  # type: ignore[index]
@@ -185,13 +189,13 @@ def test_what_changed_since_it_was_seen(desk: RefundDesk) -> None:
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 256])
 def test_a_reason_is_needed(desk: RefundDesk, reason: str) -> None:
-    """Words that a checker and PayPay can take."""
+    """A request needs a reason that approvers and PayPay can accept."""
     payment = desk.paid()
     assert code_of(lambda: desk.ask(payment, reason=reason)) == "usage"
 
 
 def test_who_may_ask(desk: RefundDesk) -> None:
-    """Operators and approvers ask, an auditor doesn't."""
+    """Operators and approvers can request refunds, an auditor can't."""
     desk.team()
     payment = desk.paid()
     assert code_of(lambda: desk.ask(payment, by="aud-f")) == "not_allowed"
@@ -210,7 +214,7 @@ def test_who_may_ask(desk: RefundDesk) -> None:
     ids=["unknown", "reversed", "all of it", "open"],
 )
 def test_a_plan_says_why_not(desk: RefundDesk, spoil: Callable[[RefundDesk, Payment], object], off: str) -> None:
-    """Why no refund can be asked for now, in one word; a request says no too."""
+    """The plan has the reason why no refund can be requested now, and a request is refused as well."""
     payment = desk.paid()
     spoil(desk, payment)
     assert desk.refunds.make_plan(payment.id).refusal_code == off
@@ -218,7 +222,9 @@ def test_a_plan_says_why_not(desk: RefundDesk, spoil: Callable[[RefundDesk, Paym
 
 
 def test_a_plan_shows_what_counts(desk: RefundDesk) -> None:
-    """Money, limits, who would be asked, whether a second checker and a cooling-off are needed."""
+    """The plan has the amounts, the limits, the possible approvers, and whether a second approver and a cooling-off
+    period are needed.
+    """
     desk.team()
     payment = desk.paid(minor=900_000)
     with desk.console.acting_as("lead-d"):
@@ -231,7 +237,7 @@ def test_a_plan_shows_what_counts(desk: RefundDesk) -> None:
 
 
 def test_real_money_needs_a_server(home: Path, control: SandboxControl) -> None:
-    """On SQLite nothing enforces two people: refunds go to loopback providers only."""
+    """SQLite can't enforce two people: refunds are sent only to providers on this machine."""
     with refund_desk(home, control) as desk:
         payment = desk.paid()
         urls = {**desk.context.settings.provider_urls, "paypay": "https://apigw.paypay.ne.jp"}
@@ -242,7 +248,7 @@ def test_real_money_needs_a_server(home: Path, control: SandboxControl) -> None:
 
 
 def test_what_only_this_desk_remembers_stands_in_the_way(desk: RefundDesk) -> None:
-    """A refund that this desk has sent and the database has forgotten: nothing else of the payment goes out."""
+    """The spool has a refund that the database lost: no other refund of its payment can be requested."""
     payment = desk.paid()
     sent = ("refund.submit", None, None, 77, "lead-b", "desk", desk.context.now(), "f")
     lost = Intent(
@@ -262,7 +268,9 @@ def test_what_only_this_desk_remembers_stands_in_the_way(desk: RefundDesk) -> No
 
 
 def test_what_was_set_aside_is_refunded_as_it_is(desk: RefundDesk) -> None:
-    """The whole of a set-aside, out of what was set aside; rejected it is there again, refunded it is gone."""
+    """Only the whole of a set-aside can be refunded. A rejected one is set aside again; a completed
+    one is refunded.
+    """
     payment = desk.paid()
     now = desk.context.now()
     assert desk.context.database.write(lambda tx: payments.set_amount_aside(tx.conn, payment.id, 300, now))

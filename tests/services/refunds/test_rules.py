@@ -1,4 +1,4 @@
-"""The edges of the rules for refunds: the last instant that is still allowed, zero, and a half of the approvals."""
+"""The limits of the rules for refunds: the last allowed instant, zero, and one of two approvals."""
 
 from datetime import timedelta
 
@@ -10,8 +10,10 @@ from console.services.refunds.rules import check_refund_rules, read_facts
 from tests.support.refund_desks import RefundDesk, refusal_of
 
 
-def held(desk: RefundDesk, *, minor: int = 1_000, aside: int | None = None) -> dict[str, bool]:
-    """Each rule for a new refund of that sum, and whether it holds now."""
+def check_rules(desk: RefundDesk, *, minor: int = 1_000, aside: int | None = None) -> dict[str, bool]:
+    """Return for each rule whether it allows a new refund of `minor` yen, from the set-aside money of `aside` yen if
+    given.
+    """
     payment = desk.paid()
     with desk.context.database.read() as conn:
         seen = read_facts(desk.context, conn, payment, "op-a")
@@ -23,12 +25,14 @@ def held(desk: RefundDesk, *, minor: int = 1_000, aside: int | None = None) -> d
 
 @pytest.mark.parametrize(("minor", "holds"), [(-1, False), (0, False), (1, True), (3_300, True), (3_301, False)])
 def test_a_sum_is_more_than_nothing_and_at_most_what_is_left(desk: RefundDesk, minor: int, holds: bool) -> None:
-    assert held(desk, minor=minor)["left"] is holds
+    """An amount must be above zero and at most what is left of the payment."""
+    assert check_rules(desk, minor=minor)["left"] is holds
 
 
 @pytest.mark.parametrize(("minor", "holds"), [(0, False), (500, True), (501, False)])
 def test_what_was_set_aside_is_a_limit_of_its_own(desk: RefundDesk, minor: int, holds: bool) -> None:
-    assert held(desk, minor=minor, aside=500)["left"] is holds
+    """A refund of set-aside money is limited by the amount that is set aside."""
+    assert check_rules(desk, minor=minor, aside=500)["left"] is holds
 
 
 @pytest.mark.parametrize(("after", "holds"), [(timedelta(0), True), (timedelta(microseconds=1), False)])

@@ -1,4 +1,6 @@
-"""Refunds that need two approvers: by amount, provider, the maker's day, the payment's age, the payer's refunds."""
+"""Refunds that need two approvers: by amount, provider, the requester's sum of the day, the payment's age, or the
+payer's refunds.
+"""
 
 from datetime import timedelta
 
@@ -11,10 +13,12 @@ from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 
 
 def set_condition(desk: RefundDesk, name: str, value: int, currency: str = "JPY") -> None:
+    """Insert a limit above which two approvers are needed."""
     desk.sql("INSERT INTO limits (name, currency, value) VALUES (:n, :c, :v)", n=name, c=currency, v=value)
 
 
 def count_requested_and_approved(desk: RefundDesk) -> list[tuple[int, int]]:
+    """Return the numbers of requested and approved refunds for each currency of the report."""
     with desk.context.database.read() as conn:
         report = read_refund_funnel(conn, desk.clock.now())
     return [(one.requested.count, one.approved.count) for one in report.funnels]
@@ -41,8 +45,9 @@ def give_back_twice(desk: RefundDesk) -> None:
     ],
 )
 def test_a_condition_needs_two_approvers(desk: RefundDesk, name: str, value: int, needed: int) -> None:
-    """A refund of 1,000 yen after 200 yen of the same maker, payer and day; the payment is ten days old less an hour.
-    One below the fact asks for two; a condition of another currency, or without a row, for one."""
+    """A refund of 1,000 yen follows refunds of 200 yen by the same requester, payer and day; its payment is almost
+    ten days old. A limit below the fact needs two approvers; one of another currency, or no limit, needs one.
+    """
     give_back_twice(desk)
     payment = desk.paid(payer="pat@example.com")
     age = timedelta(days=10, hours=-1)
@@ -74,7 +79,7 @@ def test_a_payment_of_unknown_age_needs_two(desk: RefundDesk) -> None:
 
 @pytest.mark.parametrize("change", ["roles = 'operator'", "disabled_at = '2026-11-20 00:00:00'"])
 def test_two_people_who_are_approvers_now(desk: RefundDesk, change: str) -> None:
-    """The approval of somebody who lost the role, or was disabled, is none of the two."""
+    """The vote of an approver who lost the role or was disabled isn't one of the two."""
     desk.team()
     set_condition(desk, "second_above_paypay", 999)
     refund = desk.ask(desk.paid())
@@ -89,7 +94,9 @@ def test_two_people_who_are_approvers_now(desk: RefundDesk, change: str) -> None
 
 
 def test_a_rejected_refund_was_never_approved(desk: RefundDesk) -> None:
-    """Two people approved it, but one of them had lost the role."""
+    """Two people approved a refund, and one of them lost the role; then it was rejected: it doesn't count as
+    approved.
+    """
     desk.team()
     set_condition(desk, "second_above_paypay", 999)
     refund = desk.ask(desk.paid())
@@ -102,7 +109,9 @@ def test_a_rejected_refund_was_never_approved(desk: RefundDesk) -> None:
 
 @pytest.mark.parametrize("name", ["second_checker_above", "second_above_paypay"])
 def test_a_limit_that_was_lowered_since_needs_two(desk: RefundDesk, name: str) -> None:
-    """For what is approved now; the day's sum, the age and the other refunds count as they were at the request."""
+    """A limit that was lowered after the request counts for the approval; the sum of the day, the payment's age and
+    the payer's refunds count as they were at the request.
+    """
     desk.team()
     refund = desk.ask(desk.paid(), "3000")
     for condition in ("second_checker_today", "second_checker_payer", "second_checker_age"):
@@ -121,7 +130,9 @@ def test_a_limit_that_was_lowered_since_needs_two(desk: RefundDesk, name: str) -
 def test_a_limit_that_was_lowered_after_the_approval_stops_the_sending(
     desk: RefundDesk, control: SandboxControl
 ) -> None:
-    """One person approved it; two would have to now. It isn't sent, waits for a person, and can be withdrawn."""
+    """A limit is lowered after one approval, so that two would be needed: the refund isn't sent, waits for a person,
+    and can be withdrawn.
+    """
     desk.team()
     payment = desk.paid()
     refund = desk.ask(payment, "3000")

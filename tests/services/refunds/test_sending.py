@@ -1,4 +1,4 @@
-"""Sending refunds: one key for life, and every way in which the call or what follows can end."""
+"""Sending of refunds: one idempotency key for the refund's life, and every way in which the call can end."""
 
 from contextlib import suppress
 
@@ -18,8 +18,8 @@ from tests.support.gone import Gone, going_away
 from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 
 
-def failed_to_send(desk: RefundDesk, refund: Refund, code: str) -> Refund:
-    """Approve, which ends with that code; the refund as it is then, the same in the failure's facts."""
+def approve_and_expect(desk: RefundDesk, refund: Refund, code: str) -> Refund:
+    """Approve the refund, assert that this error code is raised with the stored refund, and return the refund."""
     refusal = refusal_of(lambda: desk.approve(refund))
     assert refusal.code == code, refusal.detail
     found = desk.now(refund)
@@ -28,7 +28,9 @@ def failed_to_send(desk: RefundDesk, refund: Refund, code: str) -> Refund:
 
 
 def test_the_key_is_stored_before_the_first_request_leaves(desk: RefundDesk, control: SandboxControl) -> None:
-    """While the provider is at it, the row already has the key, the time and a calling journal row."""
+    """During the call to the provider the stored refund already has its key and time, and its operation is being
+    sent.
+    """
     payment = desk.paid()
     refund = desk.ask(payment)
     seen = []
@@ -54,8 +56,8 @@ def test_the_key_is_stored_before_the_first_request_leaves(desk: RefundDesk, con
     assert key.replace("-", "").isalnum()
 
 
-class DueTasksBetween(Failpoints):
-    """Runs the due tasks between the approval and its sending, as a worker beside may."""
+class RunsDueTasksBeforeSending(Failpoints):
+    """Failpoints that run the due tasks once between the approval and the sending, as a worker may."""
 
     def __init__(self, desk: RefundDesk) -> None:
         super().__init__(None)
@@ -69,9 +71,11 @@ class DueTasksBetween(Failpoints):
 
 
 def test_a_due_task_sends_what_was_just_approved(desk: RefundDesk, control: SandboxControl) -> None:
-    """The approver is told of the refund that was sent, not that somebody else has decided; it is sent once."""
+    """A due task sends the refund just after its approval: the approver gets the sent refund, not an error, and it is
+    sent once.
+    """
     refund = desk.ask(desk.paid())
-    desk.context.failpoints = DueTasksBetween(desk)
+    desk.context.failpoints = RunsDueTasksBeforeSending(desk)
     approved = desk.approve(refund)
     assert (approved.state, approved.checkers) == (RefundState.SUBMITTED, ("lead-b",))
     assert len(control.read_requests(call="paypay_refund")) == 1
@@ -84,11 +88,13 @@ def test_a_due_task_sends_what_was_just_approved(desk: RefundDesk, control: Sand
 def test_an_unusable_answer_is_unknown_and_nothing_is_sent_again(
     desk: RefundDesk, control: SandboxControl, provider: str, fault: str
 ) -> None:
-    """Its sum stays reserved, it is asked about by itself, and no due task, approval or time sends it again."""
+    """An unusable answer makes the refund unknown with its amount reserved: it is probed automatically, and neither
+    due tasks nor an approval send it again.
+    """
     payment = desk.paid("ORD1", 50_000, provider)
     refund = desk.ask(payment, "100")
     control.add_fault(fault, call=f"{provider}_refund", times=1)
-    unknown = failed_to_send(desk, refund, "outcome_unknown")
+    unknown = approve_and_expect(desk, refund, "outcome_unknown")
     assert (unknown.state, unknown.certainty) == (RefundState.SUBMITTING, Certainty.UNKNOWN)
     assert (unknown.work.state, unknown.work.reason) == (WorkState.SCHEDULED, "unknown")
     asked = len(control.read_requests(call=f"{provider}_refund"))
@@ -106,10 +112,12 @@ def test_an_unusable_answer_is_unknown_and_nothing_is_sent_again(
 def test_refused_before_execution_keeps_approval_and_key(
     desk: RefundDesk, control: SandboxControl, fault: str, code: str
 ) -> None:
-    """Approved and known, scheduled; later it goes out by itself under the same key."""
+    """The provider refused the call before executing it: the refund stays approved, and is sent again later under the
+    same key.
+    """
     payment = desk.paid()
     control.add_fault(fault, call="paypay_refund", times=1)
-    kept = failed_to_send(desk, desk.ask(payment), code)
+    kept = approve_and_expect(desk, desk.ask(payment), code)
     assert (kept.state, kept.certainty, kept.work.state) == (
         RefundState.APPROVED,
         Certainty.KNOWN,
@@ -127,11 +135,13 @@ def test_refused_before_execution_keeps_approval_and_key(
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_never_sent_keeps_approval_and_key(desk: RefundDesk, control: SandboxControl, provider: str) -> None:
-    """Nobody listens: nothing was sent; the checker sends it again, under the same key."""
+    """The provider is unreachable: nothing was sent, and the approver can send the refund again
+    under the same key.
+    """
     payment = desk.paid("ORD1", 50_000, provider)
     refund = desk.ask(payment, "100")
     with control.outage_during():
-        kept = failed_to_send(desk, refund, "provider_unreachable")
+        kept = approve_and_expect(desk, refund, "provider_unreachable")
     assert (kept.state, kept.certainty, kept.work.reason) == (RefundState.APPROVED, Certainty.KNOWN, "submission")
     assert desk.context.spool.list_refunds_holding_amount(desk.context.database_id, payment.id) == ()
     sent = desk.approve(refund)
@@ -140,10 +150,12 @@ def test_never_sent_keeps_approval_and_key(desk: RefundDesk, control: SandboxCon
 
 
 def test_what_can_never_be_sent_waits_for_a_person(desk: RefundDesk, control: SandboxControl) -> None:
-    """Refused for credentials again and again: by itself eight times, then a person is needed; never failed."""
+    """The provider always refuses the credentials: after eight automatic attempts a person must look; the refund
+    never becomes failed.
+    """
     refund = desk.ask(desk.paid())
     control.add_fault("result:UNAUTHORIZED", call="paypay_refund", times="always")
-    failed_to_send(desk, refund, "provider_auth")
+    approve_and_expect(desk, refund, "provider_auth")
     for _ in range(12):
         desk.later(hours=25)
         desk.due()
@@ -160,11 +172,13 @@ def test_what_can_never_be_sent_waits_for_a_person(desk: RefundDesk, control: Sa
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_what_can_not_be_sent_grows_old(desk: RefundDesk, control: SandboxControl, provider: str) -> None:
-    """It has waited since its approval, however often it was tried, so the list of refunds gets its alert in time."""
+    """The age of a refund that can't be sent counts from its approval, however often it was tried, so that the alert
+    about the old list is raised in time.
+    """
     refund = desk.ask(desk.paid("ORD1", 50_000, provider), "100")
     approved_at = desk.context.now()
     with control.outage_during():
-        failed_to_send(desk, refund, "provider_unreachable")
+        approve_and_expect(desk, refund, "provider_unreachable")
         for hours in (1, 20, 51, 1):
             desk.later(hours=hours)
             desk.due()
@@ -179,12 +193,14 @@ def test_what_can_not_be_sent_grows_old(desk: RefundDesk, control: SandboxContro
 
 
 def test_what_nobody_may_send_or_withdraw_expires(desk: RefundDesk, control: SandboxControl) -> None:
-    """It could not be sent, and its maker has left: no sending, no withdrawal. Its amount is free in the end."""
+    """A refund couldn't be sent, and its requester has left: nobody can send or withdraw it, and it expires with its
+    amount free.
+    """
     desk.team()
     payment = desk.paid()
     refund = desk.ask(payment)
     with control.outage_during():
-        failed_to_send(desk, refund, "provider_unreachable")
+        approve_and_expect(desk, refund, "provider_unreachable")
     desk.disable("op-a")
     for _ in range(5):
         desk.later(hours=20)
@@ -199,11 +215,11 @@ def test_what_nobody_may_send_or_withdraw_expires(desk: RefundDesk, control: San
 def test_a_refund_that_did_not_happen_is_approved_since_its_approval(
     desk: RefundDesk, control: SandboxControl
 ) -> None:
-    """PayPay doesn't know it: it is sent again, and has waited since the vote, not since the second answer."""
+    """PayPay doesn't know a refund, so it is sent again: its age counts from the vote, not from the second answer."""
     refund = desk.ask(desk.paid())
     approved_at = desk.context.now()
     control.add_fault("reset", call="paypay_refund", times=1)
-    failed_to_send(desk, refund, "outcome_unknown")
+    approve_and_expect(desk, refund, "outcome_unknown")
     for _ in range(2):
         desk.later(minutes=4)
         assert code_of(lambda: desk.probe(refund)) in ("done", "outcome_unknown")
@@ -221,12 +237,12 @@ def test_a_refund_that_did_not_happen_is_approved_since_its_approval(
      "MERCHANT_MULTIPLE_REFUND_REJECTED", "ORDER_NO_LONGER_AVAILABLE", "REFUND_LIMIT_EXCEEDED"],
 )  # fmt: skip
 def test_refused_for_good(desk: RefundDesk, control: SandboxControl, code: str) -> None:
-    """Failed with the provider's reason; the amount is free and another refund, of another key, may be asked for. Who
-    asks for it and who approves it sees that the provider has refused one and may refuse this one, too.
+    """The provider refused the refund: it is failed with the reason, its amount is free, and another refund with
+    another key can be requested. Requester and approver see that the provider refused one.
     """
     payment = desk.paid()
     control.add_fault(f"result:{code}", call="paypay_refund", times=1)
-    failed = failed_to_send(desk, desk.ask(payment), "provider_refused")
+    failed = approve_and_expect(desk, desk.ask(payment), "provider_refused")
     assert (failed.state, failed.certainty, failed.work.state) == (
         RefundState.FAILED,
         Certainty.KNOWN,
@@ -244,10 +260,12 @@ def test_refused_for_good(desk: RefundDesk, control: SandboxControl, code: str) 
 
 
 def test_a_similar_refund_that_is_our_own(desk: RefundDesk, control: SandboxControl) -> None:
-    """Throttled because our own earlier attempt runs: its key is asked about first, and nothing is sent again."""
+    """PayPay refuses the call because our own earlier attempt is running: the key is probed first, and nothing is
+    sent again.
+    """
     payment = desk.paid()
     control.add_fault("result_after:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
-    kept = failed_to_send(desk, desk.ask(payment), "rate_limited")
+    kept = approve_and_expect(desk, desk.ask(payment), "rate_limited")
     assert (kept.state, kept.error_code) == (RefundState.APPROVED, "similar_refund_running")
     assert code_of(lambda: desk.withdraw(kept)) == "in_progress", "it may have gone out"
     desk.later(seconds=61)
@@ -258,10 +276,12 @@ def test_a_similar_refund_that_is_our_own(desk: RefundDesk, control: SandboxCont
 
 
 def test_a_similar_refund_that_is_somebody_elses(desk: RefundDesk, control: SandboxControl) -> None:
-    """Throttled, and our key is not known there: then it is sent, under the same key."""
+    """PayPay refuses the call because of another similar refund, and doesn't know our key: the refund is sent under
+    the same key.
+    """
     payment = desk.paid()
     control.add_fault("result:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
-    kept = failed_to_send(desk, desk.ask(payment), "rate_limited")
+    kept = approve_and_expect(desk, desk.ask(payment), "rate_limited")
     control.add_fault("status:503", call="paypay_refund_details", times=1)
     desk.later(seconds=61)
     desk.due()
@@ -276,10 +296,10 @@ def test_a_similar_refund_that_is_somebody_elses(desk: RefundDesk, control: Sand
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 @pytest.mark.parametrize("fault", ["other_refund", "other_payment", "other_amount"])
 def test_an_answer_about_something_else(desk: RefundDesk, control: SandboxControl, provider: str, fault: str) -> None:
-    """Unknown, and a person is called: a case, whoever the answer belongs to."""
+    """The answer is about another refund: our refund is unknown, and a case is opened."""
     payment = desk.paid("ORD1", 50_000, provider)
     control.add_fault(fault, call=f"{provider}_refund", times=1)
-    refund = failed_to_send(desk, desk.ask(payment, "100"), "outcome_unknown")
+    refund = approve_and_expect(desk, desk.ask(payment, "100"), "outcome_unknown")
     assert refund.certainty is Certainty.UNKNOWN
     fits_nothing = refund.error_code in ("other_id", "other_payment", "other_amount")
     assert (refund.work.state is WorkState.NEEDS_REVIEW) == fits_nothing, refund
@@ -288,7 +308,9 @@ def test_an_answer_about_something_else(desk: RefundDesk, control: SandboxContro
 
 
 def test_several_partial_refunds_up_to_the_last_yen(desk: RefundDesk) -> None:
-    """Each with a key of its own; with the last one the order is refunded too."""
+    """Several partial refunds, each with its own key, refund the whole payment; with the last one the order is
+    refunded, too.
+    """
     payment = desk.paid()
     for amount in ("1000", "1300", "1000"):
         desk.approve(desk.ask(payment, amount, intended_repeat=True))
@@ -306,7 +328,9 @@ def test_several_partial_refunds_up_to_the_last_yen(desk: RefundDesk) -> None:
 
 
 def test_the_database_goes_after_the_answer(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The answer lies sealed on the desk, the outcome is unknown, and the next due task delivers it."""
+    """The database fails after the answer: the encrypted answer is in the spool, the refund is unknown, and the next
+    due task delivers the answer.
+    """
     payment = desk.paid()
     refund = desk.ask(payment)
     with monkeypatch.context() as patch:
@@ -324,7 +348,9 @@ def test_the_database_goes_after_the_answer(desk: RefundDesk, monkeypatch: pytes
 
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
 def test_an_answer_that_is_delivered_twice_is_told_once(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process may end between the commit and the desk's mark: the next one delivers again what is written."""
+    """A process ends between COMMIT and the mark in the spool, so that the answer is delivered again: nothing is
+    written a second time.
+    """
     refund = desk.ask(desk.paid())
     with monkeypatch.context() as patch:
         _break_after_the_call(desk, patch)
@@ -347,7 +373,7 @@ test_the_database_goes_after_the_answer = pytest.mark.expects_log("what the data
 
 
 def _break_after_the_call(desk: RefundDesk, patch: pytest.MonkeyPatch) -> None:
-    """From the answer on, nothing can be written."""
+    """Let every write to the database fail after PayPay has answered."""
     vendor, database = desk.vendors.get_adapter("paypay"), desk.context.database
     send = vendor.refund
 
@@ -364,7 +390,7 @@ def _break_after_the_call(desk: RefundDesk, patch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_row_that_vanished_is_still_refused(desk: RefundDesk) -> None:
-    """The database lost the refund and everything about it: this desk refuses another one for the payment."""
+    """The database lost the refund with all its rows: this desk refuses another refund of the payment."""
     payment = desk.paid()
     sent = desk.approve(desk.ask(payment))
     for table in ("refunds", "approvals"):
@@ -378,7 +404,7 @@ def test_a_row_that_vanished_is_still_refused(desk: RefundDesk) -> None:
 
 
 def test_a_sending_that_the_database_forgot_goes_out_under_the_same_key(desk: RefundDesk) -> None:
-    """The row fell back to approved, as a cluster may lose its last commits: PayPay gets the same key again."""
+    """The refund's row is approved again, as after lost commits of a cluster: it is sent under the same key."""
     payment = desk.paid()
     sent = desk.approve(desk.ask(payment))
     for guard in ("refunds_update", "refunds_delete"):
@@ -394,7 +420,9 @@ def test_a_sending_that_the_database_forgot_goes_out_under_the_same_key(desk: Re
 
 
 def test_who_dies_in_the_call_leaves_an_unknown(desk: RefundDesk, control: SandboxControl) -> None:
-    """Seen at once by everybody when its lease is over, written down by the next due task, never failed."""
+    """A process dies during the call: after its lease has expired every reader sees the refund as unknown, the next
+    due task stores that, and it never becomes failed.
+    """
     payment = desk.paid()
     refund = desk.ask(payment)
     vendor = desk.vendors.get_adapter("paypay")

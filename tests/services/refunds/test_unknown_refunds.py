@@ -1,5 +1,6 @@
-"""Refunds that the provider has and this database doesn't know: each one stops the next refund until a person has
-acknowledged it, however many were acknowledged before."""
+"""Refunds that the provider has and this database doesn't: each one stops the next refund of its payment until a
+person has acknowledged it.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -46,7 +47,8 @@ def refund_elsewhere(desk: RefundDesk, payment: Payment, *keys: str) -> None:
         assert adapter.refund(order).found is not None
 
 
-def open_case(desk: RefundDesk) -> Alert:
+def read_open_case(desk: RefundDesk) -> Alert:
+    """Return the only open case about unknown refunds."""
     (case,) = [
         one
         for one in desk.console.alerts.list_alerts()
@@ -56,11 +58,13 @@ def open_case(desk: RefundDesk) -> Alert:
 
 
 def acknowledge(desk: RefundDesk) -> None:
+    """Acknowledge that case as lead-b."""
     with desk.console.acting_as("lead-b"):
-        desk.console.alerts.acknowledge(open_case(desk).id, "given back by hand")
+        desk.console.alerts.acknowledge(read_open_case(desk).id, "given back by hand")
 
 
-def reason_of(act: Callable[[], Refund]) -> object:
+def read_refusal(act: Callable[[], Refund]) -> object:
+    """Return code and reason of the error of this call."""
     refusal = refusal_of(act)
     return refusal.code, refusal.detail["reason"]
 
@@ -69,29 +73,29 @@ STOPPED = ("not_allowed", "unknown_refund")
 
 
 def test_one_more_after_an_acknowledged_one_can_be_acknowledged(desk: RefundDesk) -> None:
-    """The second unknown refund is told by a case of its own; once a person has acknowledged it, the refund goes."""
+    """A second unknown refund has its own case; after a person has acknowledged that one, the next refund is sent."""
     payment = desk.paid(minor=50_000)
     refund = desk.ask(payment, "500")
     refund_elsewhere(desk, payment, ELSEWHERE[0])
-    assert reason_of(lambda: desk.approve(refund)) == STOPPED
+    assert read_refusal(lambda: desk.approve(refund)) == STOPPED
     acknowledge(desk)
     refund_elsewhere(desk, payment, ELSEWHERE[1])
-    assert reason_of(lambda: desk.approve(refund)) == STOPPED
-    assert (open_case(desk).observed, open_case(desk).acknowledged_by) == (ELSEWHERE[1], None)
+    assert read_refusal(lambda: desk.approve(refund)) == STOPPED
+    assert (read_open_case(desk).observed, read_open_case(desk).acknowledged_by) == (ELSEWHERE[1], None)
     acknowledge(desk)
     desk.approve(refund)
     assert len(desk.keys_at(payment)) == 3
 
 
 def test_one_that_atom_lists_stops_the_next_one(desk: RefundDesk) -> None:
-    """Atom tells refunds in an answer of their own: one that a person made on its page stops the next one until it is
-    acknowledged; at the sending, no list is no permission.
+    """Atom has its own answer with the list of refunds: one that a person made on Atom's page stops the next refund
+    until it is acknowledged. Without the list nothing is sent.
     """
     payment = desk.paid(minor=50_000, provider="atom")
     refund = desk.ask(payment, "450")
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
-    assert reason_of(lambda: desk.approve(refund)) == STOPPED
-    assert open_case(desk).observed == "BACKOFFICE-01"
+    assert read_refusal(lambda: desk.approve(refund)) == STOPPED
+    assert read_open_case(desk).observed == "BACKOFFICE-01"
     assert desk.keys_at(payment) == ["BACKOFFICE-01"]
     acknowledge(desk)
     refund_elsewhere(desk, payment, "BACKOFFICE-02")
@@ -101,7 +105,7 @@ def test_one_that_atom_lists_stops_the_next_one(desk: RefundDesk) -> None:
     desk.later(minutes=10)
     desk.due()
     assert desk.keys_at(payment) == ["BACKOFFICE-01", "BACKOFFICE-02"]
-    assert open_case(desk).observed == "BACKOFFICE-02"
+    assert read_open_case(desk).observed == "BACKOFFICE-02"
     acknowledge(desk)
     with desk.console.acting_as("lead-b"):
         desk.refunds.submit(refund.id)
@@ -110,7 +114,9 @@ def test_one_that_atom_lists_stops_the_next_one(desk: RefundDesk) -> None:
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_with_acknowledged_ones_no_more_goes_back_than_was_paid(desk: RefundDesk, provider: str) -> None:
-    """Atom publishes no limit, so the sum must be kept here: a refund that a person has acknowledged counts."""
+    """An acknowledged unknown refund counts for the sum that can be refunded, also at Atom, which
+    publishes no limit.
+    """
     desk.control.change_settings(accepts_refunds_above_captured=True)
     payment = desk.paid(minor=50_000, provider=provider)
     per_unit = 100 if provider == "atom" else 1
@@ -118,7 +124,7 @@ def test_with_acknowledged_ones_no_more_goes_back_than_was_paid(desk: RefundDesk
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
     assert code_of(lambda: desk.approve(whole)) in ("not_allowed", "exceeds_captured")
     acknowledge(desk)
-    assert reason_of(lambda: desk.approve(whole)) == ("exceeds_captured", "provider")
+    assert read_refusal(lambda: desk.approve(whole)) == ("exceeds_captured", "provider")
     assert desk.keys_at(payment) == ["BACKOFFICE-01"]
     desk.withdraw(whole)
     desk.approve(desk.ask(payment, str(49_900 // per_unit)))
@@ -126,8 +132,9 @@ def test_with_acknowledged_ones_no_more_goes_back_than_was_paid(desk: RefundDesk
 
 
 def test_what_paypay_has_given_back_cannot_be_requested(desk: RefundDesk) -> None:
-    """PayPay's answer about the payment has a refund that somebody made elsewhere. Its amount is neither offered nor
-    accepted; before, the second person was refused."""
+    """PayPay's answer about the payment has a refund that was made elsewhere: its amount is neither offered nor
+    accepted in a request. Formerly only the approval was refused.
+    """
     payment = desk.paid(minor=50_000)
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
     desk.control.payments_control.move_refund("BACKOFFICE-01", "completed")
@@ -147,11 +154,11 @@ def test_what_paypay_has_given_back_cannot_be_requested(desk: RefundDesk) -> Non
 
 
 def test_an_acknowledged_one_without_an_amount_permits_nothing(desk: RefundDesk) -> None:
-    """Nobody knows how much of the payment is left."""
+    """An acknowledged unknown refund has no amount, so nobody knows how much is left: nothing is sent."""
     payment = desk.paid(minor=50_000, provider="atom")
     refund = desk.ask(payment, "450")
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
-    assert reason_of(lambda: desk.approve(refund)) == STOPPED
+    assert read_refusal(lambda: desk.approve(refund)) == STOPPED
     acknowledge(desk)
     row = "payInstrument.refundStatusDetails.refundDetails.0.refundStatus.0.refundAmt"
     desk.control.add_fault("set_fields", call="atom_refund_status", times=2, fields={row: None})
@@ -177,8 +184,8 @@ def test_an_acknowledged_one_without_an_amount_permits_nothing(desk: RefundDesk)
     ids=lambda fault: str(fault.get("fields", fault["action"])),
 )
 def test_without_paypays_list_the_next_one_is_not_sent(desk: RefundDesk, fault: dict[str, Any]) -> None:
-    """PayPay tells refunds in its answer about the payment. An answer without a readable list of them, or none, hides
-    one that the database doesn't know: nothing is sent until there is a list.
+    """PayPay's answer about the payment has no readable list of refunds, which may hide an unknown one: nothing is
+    sent until there is a list.
     """
     payment = desk.paid(minor=50_000)
     refund_elsewhere(desk, payment, ELSEWHERE[0])
@@ -193,7 +200,7 @@ def test_without_paypays_list_the_next_one_is_not_sent(desk: RefundDesk, fault: 
     desk.later(minutes=10)
     desk.due()
     assert desk.keys_at(payment) == [ELSEWHERE[0]]
-    assert open_case(desk).observed == ELSEWHERE[0]
+    assert read_open_case(desk).observed == ELSEWHERE[0]
     acknowledge(desk)
     with desk.console.acting_as("lead-b"):
         desk.refunds.submit(refund.id)
@@ -201,36 +208,40 @@ def test_without_paypays_list_the_next_one_is_not_sent(desk: RefundDesk, fault: 
 
 
 def test_one_more_after_many_acknowledged_ones_stops(desk: RefundDesk) -> None:
-    """More keys than a case has room for: what a person has not seen is not acknowledged."""
+    """There are more unknown refunds than a case has room for: those that a person has not seen aren't acknowledged,
+    and stop the next refund.
+    """
     payment = desk.paid(minor=50_000)
     refund = desk.ask(payment, "500")
     refund_elsewhere(desk, payment, *ELSEWHERE[:6])
     for _ in ELSEWHERE:
-        if reason_of(lambda: desk.approve(refund)) == STOPPED and open_case(desk).acknowledged_by is None:
+        if read_refusal(lambda: desk.approve(refund)) == STOPPED and read_open_case(desk).acknowledged_by is None:
             acknowledge(desk)
         seen = {key for case in desk.console.alerts.list_alerts() for key in case.observed.split(", ")}
         if seen >= set(ELSEWHERE[:6]):
             break
     refund_elsewhere(desk, payment, ELSEWHERE[6])
-    assert reason_of(lambda: desk.approve(refund)) == STOPPED
+    assert read_refusal(lambda: desk.approve(refund)) == STOPPED
     acknowledge(desk)
     desk.approve(refund)
     assert len(desk.keys_at(payment)) == 8
 
 
 def test_the_same_ones_are_told_once(desk: RefundDesk) -> None:
-    """Asked again, and by a probe of the payment, the case stays the same one."""
+    """The same unknown refunds are found again, also by a probe of the payment: the case stays the same."""
     payment = desk.paid(minor=50_000)
     refund = desk.ask(payment, "500")
     refund_elsewhere(desk, payment, *ELSEWHERE[:6])
-    assert reason_of(lambda: desk.approve(refund)) == STOPPED
-    case = open_case(desk)
-    assert reason_of(lambda: desk.approve(refund)) == STOPPED
-    assert open_case(desk) == case
+    assert read_refusal(lambda: desk.approve(refund)) == STOPPED
+    case = read_open_case(desk)
+    assert read_refusal(lambda: desk.approve(refund)) == STOPPED
+    assert read_open_case(desk) == case
 
 
 def test_a_refund_that_is_ours_by_now_takes_no_room_in_the_case(desk: RefundDesk) -> None:
-    """The case is full of refunds that the database had lost and has again; the one that it lacks is told."""
+    """The case is full of refunds that the database lost and has again: the one that it still lacks gets into the
+    case.
+    """
     payment, amounts = desk.paid(minor=50_000), range(501, 509)
     request = desk.ask(payment, "501")
 
@@ -242,19 +253,20 @@ def test_a_refund_that_is_ours_by_now_takes_no_room_in_the_case(desk: RefundDesk
             find_refund_key(desk.context, conn, replace(request, amount_minor=minor), payment) for minor in amounts
         ]
     assert tell(keys)
-    told = [part.split(" ")[0] for part in open_case(desk).observed.split(", ")]
+    told = [part.split(" ")[0] for part in read_open_case(desk).observed.split(", ")]
     for minor in amounts:
         refund = request if minor == request.amount_minor else desk.ask(payment, str(minor))
         assert desk.approve(refund).provider_refund_key in keys
     assert len(told) > 5
     assert tell(ELSEWHERE[:5])
-    assert open_case(desk).observed == ", ".join(ELSEWHERE[:4])
+    assert read_open_case(desk).observed == ", ".join(ELSEWHERE[:4])
 
 
 @pytest.mark.parametrize("is_known", [False, True])
 def test_the_key_of_another_payments_refund_is_unknown_here(desk: RefundDesk, *, is_known: bool) -> None:
-    """At the provider one key of two payments is two refunds: that of the other payment settles nothing, and stops
-    the next refund of its own payment."""
+    """A refund of one payment has the key of a refund of another payment: it settles nothing, and stops the next
+    refund of its own payment.
+    """
     first, second = desk.paid(minor=50_000), desk.paid("ORD-2", 50_000)
     refund = desk.ask(first, "500")
     if is_known:
@@ -269,13 +281,13 @@ def test_the_key_of_another_payments_refund_is_unknown_here(desk: RefundDesk, *,
     )
     assert desk.vendors.get_adapter("paypay").refund(order).found is not None
     request = desk.ask(second, "700")
-    assert reason_of(lambda: desk.approve(request)) == STOPPED
-    assert (open_case(desk).subject_id, open_case(desk).observed) == (second.id, key)
+    assert read_refusal(lambda: desk.approve(request)) == STOPPED
+    assert (read_open_case(desk).subject_id, read_open_case(desk).observed) == (second.id, key)
     assert desk.now(refund) == refund
 
 
 def test_a_full_case_stays_until_it_is_acknowledged(desk: RefundDesk) -> None:
-    """The answer about one lost refund and that about the payment don't replace each other's case in turn."""
+    """The answers about one lost refund and about the payment don't replace each other's content of the full case."""
     payment, last = desk.paid(minor=50_000), f"{ELSEWHERE[-1]} 100 JPY"
 
     def tell(told: Sequence[str]) -> bool:
@@ -284,13 +296,13 @@ def test_a_full_case_stays_until_it_is_acknowledged(desk: RefundDesk) -> None:
     cases = []
     for told in 2 * (ELSEWHERE, [last]):
         tell(told)
-        cases.append(open_case(desk).id)
+        cases.append(read_open_case(desk).id)
     assert len(set(cases)) == 1
     for _ in ELSEWHERE:
         acknowledge(desk)
         if not tell([last]):
             break
-    assert open_case(desk).observed.endswith(last)
+    assert read_open_case(desk).observed.endswith(last)
 
 
 @pytest.mark.parametrize(
@@ -304,8 +316,8 @@ def test_a_full_case_stays_until_it_is_acknowledged(desk: RefundDesk) -> None:
 def test_a_list_without_a_refund_that_we_know_is_no_list(
     desk: RefundDesk, provider: str, fault: dict[str, Any]
 ) -> None:
-    """The gateway has completed one of our refunds and doesn't list it: its list isn't whole, and may hide one that
-    the database doesn't know. Nothing is sent until the list is whole.
+    """The gateway's list lacks a refund of ours that it has completed: the list is incomplete and may lack an unknown
+    refund, so nothing is sent until it is complete.
     """
     payment = desk.paid(minor=50_000, provider=provider)
     first = desk.approve(desk.ask(payment, "100"))
@@ -325,7 +337,7 @@ def test_a_list_without_a_refund_that_we_know_is_no_list(
     desk.control.clear_faults()
     desk.later(minutes=10)
     desk.due()
-    assert open_case(desk).observed == "BACKOFFICE-01"
+    assert read_open_case(desk).observed == "BACKOFFICE-01"
     acknowledge(desk)
     with desk.console.acting_as("lead-b"):
         desk.refunds.submit(second.id)

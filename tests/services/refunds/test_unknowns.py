@@ -1,4 +1,6 @@
-"""Demands 13 and 14 for refunds: what is unknown is not sent again, and "not found" too early makes no double."""
+"""Requirements 13 and 14 for refunds: an unknown refund isn't sent again, and an early `not found` leads to no second
+refund.
+"""
 
 import pytest
 
@@ -19,7 +21,9 @@ def test_a_time_out_is_never_sent_again(seed: int) -> None:
 
 @pytest.mark.expects_log("sendings that nobody answers")
 def test_an_effect_around_the_second_not_found(seed: int) -> None:
-    """A refund that comes about then is there once, whether it is found or sent again under its one key."""
+    """A refund that reaches the provider around the second `not found` exists once there, whether it is found or sent
+    again under its key.
+    """
     tally = unknowns.late_effects(EFFECTS, seed)
     print(f"demand 14: {tally['doubles']} doubles in {tally['effects']} effects, {tally['before']} before the answer")
     assert (tally["doubles"], tally["found"]) == (0, EFFECTS)

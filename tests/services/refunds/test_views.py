@@ -1,4 +1,4 @@
-"""The approval view: what speaks against a refund, what changed since it was asked for, and who may do what."""
+"""The approval page: what speaks against a refund, what has changed since its request, and who may do what."""
 
 from dataclasses import replace
 
@@ -11,13 +11,16 @@ from tests.support.refund_desks import RefundDesk, code_of
 from tests.support.sent_statements import counted
 
 
-def actions(desk: RefundDesk, refund_id: int, who: str) -> dict[str, AllowedAction]:
+def read_actions(desk: RefundDesk, refund_id: int, who: str) -> dict[str, AllowedAction]:
+    """Return the person's actions on the refund by name."""
     with desk.console.acting_as(who):
         return {action.action: action for action in desk.refunds.read_refund(refund_id).actions}
 
 
 def test_what_a_checker_sees(desk: RefundDesk) -> None:
-    """Money, sides, rules, history; reasons against it first, and its own request is none of them."""
+    """The approver sees amounts, sides, rules and history, with the reasons against the refund first; the request
+    itself isn't one of them.
+    """
     payment = desk.paid(payer="payer-1")
     desk.approve(desk.ask(payment, "1000"))
     refund = desk.ask(payment, "1005")
@@ -33,8 +36,7 @@ def test_what_a_checker_sees(desk: RefundDesk) -> None:
 
 
 def test_a_lookalike_is_seen_beside_the_refund_itself(desk: RefundDesk) -> None:
-    """The refund of the same amount before this one is named once, with its present state: the refund itself, which
-    is newer and just as much, doesn't stand in its place."""
+    """An earlier refund of the same amount is named once with its present state; the refund itself isn't named."""
     payment = desk.paid()
     earlier = desk.approve(desk.ask(payment, "1000"))
     refund = desk.ask(payment, "1000", intended_repeat=True)
@@ -49,7 +51,7 @@ def test_a_lookalike_is_seen_beside_the_refund_itself(desk: RefundDesk) -> None:
     ("amount", "rule"), [("1000", "exact_lookalike"), ("1005", "similar_amount"), ("7", "same_order")]
 )
 def test_an_open_refund_is_named_once(desk: RefundDesk, amount: str, rule: str) -> None:
-    """The form of the next refund doesn't warn twice about the refund that waits, which also stops the form."""
+    """The request form of the next refund names the waiting refund once, although it also prevents the request."""
     payment = desk.paid()
     refund = desk.ask(payment, "1000")
     signals = desk.refunds.make_plan(payment.id, amount).risk_signals
@@ -80,16 +82,18 @@ def test_who_may_do_what(desk: RefundDesk) -> None:
         ("op-a", "reason.role", "reason.refund_not_maker"),
         ("aud-f", "reason.role", "reason.refund_not_maker"),
     ):
-        seen = actions(desk, refund.id, who)
+        seen = read_actions(desk, refund.id, who)
         assert (seen["approve"].reason, seen["withdraw"].reason) == (approve, withdraw), who
         assert seen["reject"].allowed == seen["approve"].allowed
         assert not seen["submit"].allowed
     desk.withdraw(refund, by="lead-d")
-    assert actions(desk, refund.id, "lead-b")["approve"].reason == "reason.refund_decided"
+    assert read_actions(desk, refund.id, "lead-b")["approve"].reason == "reason.refund_decided"
 
 
 def test_the_inbox_has_what_the_reader_may_decide(desk: RefundDesk) -> None:
-    """One's own, and what one has approved already, stand with the others."""
+    """The inbox has the refunds that this person may decide; the person's own ones, and those already approved, are
+    with the others.
+    """
     desk.team()
     mine = desk.ask(desk.paid("ORD-1"), by="lead-d")
     half = desk.ask(desk.paid("ORD-2", 900_000), "600000")
@@ -104,8 +108,9 @@ def test_the_inbox_has_what_the_reader_may_decide(desk: RefundDesk) -> None:
 
 
 def test_a_request_after_its_time_waits_for_nobody(desk: RefundDesk) -> None:
-    """Nobody can approve it any more, although no due task has set it to expired yet: it stands in no list of what
-    waits, and not in what its maker leaves open."""
+    """A request whose time is over can't be approved, although no due task has expired it yet: it is in no list of
+    waiting refunds, and not among the requester's left-open records.
+    """
     refund = desk.ask(desk.paid("ORD-1"))
     desk.later(hours=71)
     newer = desk.ask(desk.paid("ORD-2"))
@@ -125,8 +130,8 @@ def test_a_request_after_its_time_waits_for_nobody(desk: RefundDesk) -> None:
 
 
 def test_summaries_of_many_cost_no_more_statements(desk: RefundDesk) -> None:
-    """The summary of each request is that of its own view, whatever speaks against it; the statements are as many
-    for one request as for all of them.
+    """The summary of each request is that of its page, and reading all summaries needs as many statements as reading
+    one.
     """
     desk.approve(desk.ask(desk.paid("ORD-1", payer="payer-1"), "1000"))
     payments = [
@@ -170,7 +175,7 @@ def test_openings_and_refusals_are_in_the_trail(desk: RefundDesk) -> None:
 
 
 def test_who_may_not_look(desk: RefundDesk) -> None:
-    """A name that this database doesn't know sees nothing."""
+    """A person whom the database doesn't know is refused the view."""
     desk.team()
     refund = desk.ask(desk.paid())
     with desk.console.acting_as("stranger"):
@@ -182,8 +187,9 @@ def test_who_may_not_look(desk: RefundDesk) -> None:
 
 
 def test_a_refund_whose_maker_is_the_only_approver_promises_nobody(desk: RefundDesk) -> None:
-    """Each approver who leaves is missed at once, on the refund and on its payment; who already approved is no other
-    approver; and with a new approver the usual next step is back."""
+    """While no other person may approve a refund, the pages of the refund and its payment say so. An approver who has
+    voted already doesn't count; with a new approver the usual next step is shown.
+    """
     desk.team()
     payment = desk.paid()
     refund = desk.ask(payment, by="lead-d")

@@ -1,4 +1,4 @@
-"""Deciding about refunds: two people, whatever roles they hold, and everything that can happen in between."""
+"""Decisions about refunds by two people, in all roles, and everything that can happen in between."""
 
 import signal
 from threading import Barrier, Thread, current_thread
@@ -14,7 +14,7 @@ from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 
 
 def test_another_person_approves_and_it_goes_out(desk: RefundDesk) -> None:
-    """Approved, sent under a key that was stored before, accepted; completed by asking whether it is done."""
+    """A refund is approved, sent under a key that was stored before, accepted, and completed by a poll."""
     payment = desk.paid()
     refund = desk.approve(desk.ask(payment))
     assert (refund.state, refund.checkers, refund.sent_count) == (RefundState.SUBMITTED, ("lead-b",), 1)
@@ -27,7 +27,9 @@ def test_another_person_approves_and_it_goes_out(desk: RefundDesk) -> None:
 
 @pytest.mark.parametrize("name", ["op-a", "OP-A", "Op-a"])
 def test_nobody_approves_their_own(desk: RefundDesk, name: str) -> None:
-    """By no spelling of one's own name; nothing is sent, and the refusal is in the trail."""
+    """The requester can't approve the own refund with any spelling of the name; nothing is sent, and the refusal is
+    audited.
+    """
     payment = desk.paid()
     refund = desk.ask(payment)
     assert code_of(lambda: desk.approve(refund, by=name)) == "same_person"
@@ -40,7 +42,7 @@ def test_nobody_approves_their_own(desk: RefundDesk, name: str) -> None:
 
 
 def test_only_approvers_decide(desk: RefundDesk) -> None:
-    """An operator and an auditor do not."""
+    """An operator and an auditor can't approve or reject."""
     desk.team()
     refund = desk.ask(desk.paid())
     for name in ("op-e", "aud-f", "nobody"):
@@ -50,7 +52,9 @@ def test_only_approvers_decide(desk: RefundDesk) -> None:
 
 
 def test_a_large_refund_takes_two_checkers(desk: RefundDesk) -> None:
-    """The first leaves it requested; the same again counts once; the second sends it, after the cooling-off."""
+    """A large refund stays requested after its first approval; the same approver counts once; the second one sends it
+    after the cooling-off period.
+    """
     payment = desk.paid(minor=900_000)
     refund = desk.ask(payment, "600000")
     half = desk.approve(refund)
@@ -81,7 +85,9 @@ def test_a_large_refund_takes_two_checkers(desk: RefundDesk) -> None:
 
 
 def test_until_it_is_sent_the_maker_may_withdraw(desk: RefundDesk) -> None:
-    """Also what is approved and cools off; nobody else's, and not what was sent. The sum is free again."""
+    """The requester can withdraw a refund until it is sent, also while it cools off; another person can't. Its amount
+    is free again.
+    """
     payment = desk.paid(minor=900_000)
     refund = desk.approve(desk.ask(payment, "200000"))
     assert refund.state is RefundState.APPROVED
@@ -96,7 +102,9 @@ def test_until_it_is_sent_the_maker_may_withdraw(desk: RefundDesk) -> None:
 
 
 def test_a_checker_sends_what_is_approved(desk: RefundDesk) -> None:
-    """Approving again, by the same checker: nothing during the cooling-off, afterwards it is sent at once."""
+    """An approver approves an approved refund again: during the cooling-off period nothing happens, afterwards it is
+    sent at once.
+    """
     payment = desk.paid(minor=900_000)
     refund = desk.approve(desk.ask(payment, "200000"))
     assert desk.approve(refund).state is RefundState.APPROVED
@@ -108,7 +116,7 @@ def test_a_checker_sends_what_is_approved(desk: RefundDesk) -> None:
 
 
 def test_rejected_with_words(desk: RefundDesk) -> None:
-    """The words stay with it, the sum is free, and it is decided for good."""
+    """A rejected refund has the approver's words, its amount is free, and it can't be decided again."""
     payment = desk.paid()
     refund = desk.ask(payment)
     assert code_of(lambda: desk.reject(refund, reason=" ")) == "usage"
@@ -129,7 +137,7 @@ def test_withdrawn_meanwhile(desk: RefundDesk) -> None:
 
 
 def test_an_old_view_decides_nothing(desk: RefundDesk) -> None:
-    """The version that was seen has to be the one that is decided."""
+    """A decision with an earlier version of the refund is refused."""
     payment = desk.paid(minor=900_000)
     refund = desk.ask(payment, "600000")
     desk.approve(refund, by="lead-c")
@@ -141,7 +149,7 @@ def test_an_old_view_decides_nothing(desk: RefundDesk) -> None:
 
 
 def test_whose_maker_may_not_act_any_more(desk: RefundDesk) -> None:
-    """Disabled after asking: nobody approves it; disabled after the approval: nobody sends it."""
+    """The requester was disabled: the refund can't be approved, or can't be sent if it was approved before."""
     desk.team()
     payment = desk.paid(minor=900_000)
     cooling = desk.approve(desk.ask(payment, "200000"))
@@ -165,8 +173,8 @@ def test_whose_maker_may_not_act_any_more(desk: RefundDesk) -> None:
 
 
 def test_whose_maker_has_lost_the_role(desk: RefundDesk) -> None:
-    """A person who may only look is not the first of two: nobody approves what that person asked for while still an
-    operator, and what is approved is not sent. With the role of an approver one may still ask.
+    """The requester lost the operator's role: the refund can't be approved, and an approved one isn't sent. A
+    requester who is an approver now still counts.
     """
     desk.team()
     payment = desk.paid(minor=900_000)
@@ -185,7 +193,7 @@ def test_whose_maker_has_lost_the_role(desk: RefundDesk) -> None:
 
 
 def test_nobody_decided_in_time(desk: RefundDesk) -> None:
-    """After 72 hours it can't be approved or rejected; whoever tries or the next due task ends it."""
+    """After 72 hours a refund can't be approved or rejected; an attempt or the next due task lets it expire."""
     payment, second = desk.paid(), desk.paid("ORD-2")
     refund, other, third = desk.ask(payment), desk.ask(second), desk.ask(desk.paid("ORD-3"))
     desk.later(hours=72, seconds=1)
@@ -199,7 +207,7 @@ def test_nobody_decided_in_time(desk: RefundDesk) -> None:
 
 
 def test_limits_are_looked_at_again(desk: RefundDesk) -> None:
-    """A limit that was lowered after asking holds for what is approved and sent now."""
+    """A limit that was lowered after the request counts for approval and sending."""
     refund = desk.ask(desk.paid(), "3000")
     desk.sql("UPDATE limits SET value = 2000 WHERE name = 'per_refund' AND currency = 'JPY'")
     assert refusal_of(lambda: desk.approve(refund)).detail["reason"] == "per_refund"
@@ -210,7 +218,9 @@ def test_limits_are_looked_at_again(desk: RefundDesk) -> None:
 def test_what_the_provider_says_of_the_payment(
     desk: RefundDesk, control: SandboxControl, state: str, told: str
 ) -> None:
-    """Taken back at PayPay meanwhile: it can't be approved; the answer is kept as evidence of the payment."""
+    """PayPay has reversed the payment meanwhile: the refund can't be approved, and the answer is stored as evidence
+    of the payment.
+    """
     payment = desk.paid()
     refund = desk.ask(payment)
     control.payments_control.move_payment("paypay", "ORD-1", "FAILED" if state == "failed" else state, notify=False)
@@ -222,7 +232,9 @@ def test_what_the_provider_says_of_the_payment(
 
 
 def test_more_was_refunded_there(desk: RefundDesk) -> None:
-    """Somebody has refunded at the provider's own screen: together it would be more than was captured."""
+    """A person has refunded on the provider's own page, so that this refund would exceed the captured amount: it
+    can't be approved.
+    """
     payment = desk.paid()
     refund = desk.ask(payment, "3000")
     from console.domain.money import Money
@@ -239,7 +251,9 @@ def test_more_was_refunded_there(desk: RefundDesk) -> None:
 
 
 def test_where_the_provider_says_nothing_people_decide(desk: RefundDesk, control: SandboxControl) -> None:
-    """Details that can't be read keep nobody from approving: the sending has its own rules, and waits for them."""
+    """The provider's answer about the payment can't be read: people can still approve, and the sending waits for a
+    readable answer.
+    """
     payment = desk.paid()
     refund = desk.ask(payment)
     control.add_fault("status:503", call="paypay_payment", times="always")
@@ -258,7 +272,7 @@ def test_where_the_provider_says_nothing_people_decide(desk: RefundDesk, control
 
 
 def test_many_who_approve_at_once(desk: RefundDesk) -> None:
-    """Six checkers at the same moment: one refund is sent, once."""
+    """Six approvers approve at the same moment: the refund is sent once."""
     payment = desk.paid()
     refund, start, told = desk.ask(payment), Barrier(6), list[str]()
 
@@ -277,8 +291,8 @@ def test_many_who_approve_at_once(desk: RefundDesk) -> None:
     desk.agree(payment)
 
 
-class _Stopped(Failpoints):
-    """Somebody presses Ctrl+C when this step is reached."""
+class _InterruptsAt(Failpoints):
+    """Failpoints that raise KeyboardInterrupt at this step, like Ctrl+C."""
 
     def __init__(self, step: str) -> None:
         super().__init__(None)
@@ -291,10 +305,12 @@ class _Stopped(Failpoints):
 
 @pytest.mark.parametrize("step", ["after_vote", "before_tx1", "after_intent"])
 def test_stopped_between_vote_and_sending(desk: RefundDesk, step: str) -> None:
-    """The command is told that nothing was sent, with the refund as it is: approved, and sent once the next time."""
+    """Ctrl+C between vote and sending: the command reports that nothing was sent, with the approved refund, and the
+    next attempt sends it once.
+    """
     payment = desk.paid()
     refund = desk.ask(payment)
-    calm, desk.context.failpoints = desk.context.failpoints, _Stopped(step)
+    calm, desk.context.failpoints = desk.context.failpoints, _InterruptsAt(step)
     with interrupts.handle_signals(defers_first_signal=True):
         refused = refusal_of(lambda: desk.approve(refund))
     desk.context.failpoints = calm
@@ -306,7 +322,7 @@ def test_stopped_between_vote_and_sending(desk: RefundDesk, step: str) -> None:
 
 
 def test_stopped_while_the_provider_is_asked_before_the_vote(desk: RefundDesk, control: SandboxControl) -> None:
-    """A process that stops before the vote has not voted, even while the provider is being asked."""
+    """Ctrl+C while the provider is asked before the vote: no vote is stored."""
     payment = desk.paid()
     refund = desk.ask(payment)
     control.add_fault("hang", call="paypay_payment")

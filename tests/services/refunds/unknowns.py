@@ -1,6 +1,4 @@
-"""Refunds whose outcome nobody knows, many of them: neither time nor people send one again, nor does a late effect
-make two of it.
-"""
+"""Many unknown refunds: neither time nor people send one again, and a late effect makes no second refund."""
 
 import random
 from collections import Counter
@@ -26,13 +24,15 @@ _SILENT: tuple[tuple[str, Behaviour, bool], ...] = (
 
 
 def time_outs(count: int, seed: int = 0) -> Counter[str]:
-    """Let so many sendings go unanswered, and whoever may do anything about them do it: how many were sent again."""
+    """Send `count` refunds that get no answer, and let everybody try every action on them; return how many were sent
+    again.
+    """
     world, tally = RefundWorld(), Counter[str]()
     try:
         for number in range(count):
             provider, behaviour, readable = _SILENT[(seed + number) % len(_SILENT)]
             world.ledger.readable = True  # without keys nothing is sent while the provider can't say what it has
-            refund = _unknown(world, provider, f"OUT{number}", behaviour)
+            refund = _send_unknown(world, provider, f"OUT{number}", behaviour)
             world.ledger.readable = readable
             sent = world.ledger.sendings
             _try_everything(world, refund)
@@ -45,8 +45,8 @@ def time_outs(count: int, seed: int = 0) -> Counter[str]:
     return tally
 
 
-def _unknown(world: RefundWorld, provider: str, name: str, behaviour: Behaviour) -> int:
-    """A refund that was sent, and of which nothing was heard; its id."""
+def _send_unknown(world: RefundWorld, provider: str, name: str, behaviour: Behaviour) -> int:
+    """Send a refund that gets no answer; return its id."""
     amount, minor = _AMOUNT[provider]
     payment = world.paid(provider, name, 2 * minor)
     asked = world.do(0, MAKER, lambda console: console.refunds.request(RefundRequest(payment, amount, "sent back")))
@@ -58,6 +58,7 @@ def _unknown(world: RefundWorld, provider: str, name: str, behaviour: Behaviour)
 
 
 def _try_everything(world: RefundWorld, refund: int) -> None:
+    """Try every action on the refund, by the people who might do it."""
     payment = world.row(refund).payment_id
     again = RefundRequest(payment, "5", "sent back", intended_repeat=True)
     acts: tuple[tuple[str, Callable[[Console], object]], ...] = (
@@ -75,17 +76,17 @@ def _try_everything(world: RefundWorld, refund: int) -> None:
 
 
 def late_effects(count: int, seed: int = 0) -> Counter[str]:
-    """Refunds that come about up to a second before the second "not found" is given, or up to a second after it, when
-    the same key goes out again: how many are there twice. What was there before is found each time.
+    """Let refunds take effect up to a second before or after the second `not found`, when the same key is sent again;
+    return how many exist twice. Those that took effect before are always found.
     """
     world, chance, tally = RefundWorld(), random.Random(seed), Counter[str]()
     rule, scale = NotFoundRule(), world.seats[0].console._context.scale
     try:
-        known = _known(world)
+        known = _send_known(world)
         for number in range(count):
             world.ledger.readable, world.clock.at = True, world.clock.at + timedelta(days=1)
             sent_at = world.clock.at
-            refund = _unknown(world, "paypay", f"LATE{number}", "silent_before")
+            refund = _send_unknown(world, "paypay", f"LATE{number}", "silent_before")
             order, seconds = world.last, chance.uniform(-1.0, 1.0)
             assert order is not None
             for after in (rule.first_answer_after_seconds, rule.last_answer_after_seconds):
@@ -110,14 +111,15 @@ def late_effects(count: int, seed: int = 0) -> Counter[str]:
     return tally
 
 
-def _known(world: RefundWorld) -> int:
-    """A refund that is there beyond doubt."""
-    refund = _unknown(world, "paypay", "KNOWN", "silent_after")
+def _send_known(world: RefundWorld) -> int:
+    """Send a refund, probe it and return its id."""
+    refund = _send_unknown(world, "paypay", "KNOWN", "silent_after")
     world.clock.at += timedelta(minutes=1)
     world.do(0, MAKER, lambda console: console.refunds.probe(refund))
     return refund
 
 
 def _is_found(world: RefundWorld, refund: int) -> bool:
+    """Probe the refund; return True if it is known then."""
     told = world.do(0, MAKER, lambda console: console.refunds.probe(refund))
     return not isinstance(told, str | None) and told.certainty is Certainty.KNOWN
