@@ -25,8 +25,9 @@ def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterat
 
 
 def test_money_of_twelve_months(console: Console, place: Place) -> None:
-    """Per currency, also of payments that only their order connects with the company. Reversed and unknown payments,
-    those of longer ago and of other companies don't count; accepted and unknown refunds stand apart.
+    """The company's sums of twelve months by currency, including payments that belong to it only by their order.
+    Reversed, unknown, older and other companies' payments don't count; accepted and unknown refunds are counted
+    apart.
     """
     rows = Rows(place)
     paid = {"captured_minor": 3_300, "paid_at": NOW - DAY, "corporation_number": NUMBER}
@@ -51,8 +52,8 @@ def test_money_of_twelve_months(console: Console, place: Place) -> None:
 
 
 def test_notes_documents_and_history_of_all_records(console: Console, place: Place) -> None:
-    """Newest first over all kinds, those of other records left out; the newest document of a record is its current
-    one; that a person has only read something is no event.
+    """Notes, documents and events of all records of the company, the newest first, without those of other records.
+    The newest document of a record is its current one; reading a record is no event.
     """
     rows = Rows(place)
     for table in ("notes", "documents", "audit_log"):

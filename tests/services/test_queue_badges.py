@@ -1,4 +1,4 @@
-"""The badge of work in a queue says the same as the queue's order, filter and count."""
+"""The badge of work of a record agrees with the queue's sort order, filter and count."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,8 +24,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
         yield made
 
 
-def badges(desk: Furnished, name: str, chosen: RecordFilter) -> list[tuple[str, int, WorkBadge, WorkState]]:
-    """The records of a queue with the badge of work that every screen, text and export shows."""
+def read_badges(desk: Furnished, name: str, chosen: RecordFilter) -> list[tuple[str, int, WorkBadge, WorkState]]:
+    """Return kind, id, badge and state of work of the filtered records of a queue."""
     items: tuple[QueueItem, ...] = desk.console.recovery.read_queue(name, 1_000, None, chosen).items
     now = desk.console._context.clock.now()
     return [
@@ -36,12 +36,14 @@ def badges(desk: Furnished, name: str, chosen: RecordFilter) -> list[tuple[str, 
 
 @pytest.mark.parametrize("name", QUEUES)
 def test_the_badge_agrees_with_order_filter_and_count(desk: Furnished, name: str) -> None:
-    """A record that "needs a person" stands with those that do, is found by that filter, and no other is."""
-    rows = badges(desk, name, RecordFilter())
+    """Records with the badge "needs a person" stand together in the queue, and the filter for them finds exactly
+    these records.
+    """
+    rows = read_badges(desk, name, RecordFilter())
     assert rows
     assert [row for row in rows if STORED_BADGES.get(row[2], row[3]) != row[3]] == []
     for badge, state in STORED_BADGES.items():
-        filtered = badges(desk, name, RecordFilter(work_states=frozenset({state})))
+        filtered = read_badges(desk, name, RecordFilter(work_states=frozenset({state})))
         assert [row for row in rows if row[2] is badge] == [row for row in filtered if row[2] is badge]
-        others = badges(desk, name, RecordFilter(work_states=frozenset(set(WorkState) - {state})))
+        others = read_badges(desk, name, RecordFilter(work_states=frozenset(set(WorkState) - {state})))
         assert badge not in {row[2] for row in others}

@@ -1,4 +1,4 @@
-"""Invented records: what is in them, and that a desk filled with them is one that could have come about."""
+"""Invented records: their contents, and that a desk with them is one that real work could have produced."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -26,11 +26,13 @@ TEAM = (
 
 
 def describe(number: str) -> tuple[str, str]:
+    """Return the invented name and result of the corporation."""
     return content.make_company_name(number), content.get_credit_verdict(number)
 
 
 @cache
-def samples(count: int = 400) -> tuple[CheckSample, ...]:
+def make_samples(count: int = 400) -> tuple[CheckSample, ...]:
+    """Return so many sample credit checks of seed 1."""
     return generate_checks(1, datetime.now(UTC), describe, count)
 
 
@@ -38,12 +40,12 @@ def samples(count: int = 400) -> tuple[CheckSample, ...]:
 def console(tmp_path: Path) -> Iterator[Console]:
     told = environment(tmp_path, "http://127.0.0.1:9")
     with open_console(Settings.load(told)) as desk:
-        write_samples(desk._context, samples(), TEAM, render_sample_report_pdf)
+        write_samples(desk._context, make_samples(), TEAM, render_sample_report_pdf)
         yield desk
 
 
 def test_the_same_seed_makes_the_same_records() -> None:
-    """Two runs agree in everything; another seed makes others."""
+    """Two runs of one seed give equal records; another seed gives others."""
     first, second = (generate_checks(7, NOW, describe, 300) for _ in range(2))
     assert repr(first[:50]) == repr(second[:50])
     assert [s.number for s in first] == [s.number for s in second]
@@ -69,13 +71,13 @@ def test_two_thousand_records_of_every_kind() -> None:
 
 
 def test_no_number_can_be_somebodys() -> None:
-    """Every number is well-formed and begins, after its check digit, with a code that no registry office has."""
-    own = [sample.number for sample in samples() if sample.journal]
+    """Each corporation number is valid and begins, after its check digit, with a code that no registry office has."""
+    own = [sample.number for sample in make_samples() if sample.journal]
     assert all(is_well_formed(number) and number[1:3] == "99" for number in own)
 
 
 def test_a_filled_desk_has_every_queue(console: Console) -> None:
-    """Each queue holds something, and each record in it explains itself."""
+    """Each queue has records, and each of them has an explanation."""
     for name in ("pending", "error", "incomplete", "unknown", "review"):
         items = console.recovery.read_queue(name, 200).items
         assert items, name
@@ -85,14 +87,14 @@ def test_a_filled_desk_has_every_queue(console: Console) -> None:
 
 
 def test_the_trail_of_a_filled_desk_is_unbroken(console: Console) -> None:
-    """Audit rows are chained and anchored like any others."""
+    """The audit rows of the samples are chained and anchored like all others."""
     with console.acting_as("aud-e"):
-        assert console.audit.verify_chains() >= sum(len(sample.events) for sample in samples())
+        assert console.audit.verify_chains() >= sum(len(sample.events) for sample in make_samples())
 
 
 def test_a_contradicting_answer_is_kept(console: Console) -> None:
-    """The provider's side says when the answer came that differs, not when the purchase was answered."""
-    for sample in samples():
+    """A sample's contradicting answer has the time at which it came, not that of the purchase's answer."""
+    for sample in make_samples():
         if sample.kind == "contradicted":
             view = console.credit_checks.read_credit_check(sample.id)
             assert view.evidence[-1].at == sample.events[-1].at
@@ -100,8 +102,8 @@ def test_a_contradicting_answer_is_kept(console: Console) -> None:
 
 
 def test_documents_of_samples_can_be_read(console: Console) -> None:
-    """Every record that claims a PDF has one; where the provider changed it, the older one is still there."""
-    changed = next(sample for sample in samples() if sample.kind == "two_reports")
+    """Each record with a PDF has a readable one; where the provider changed it, the earlier one is readable, too."""
+    changed = next(sample for sample in make_samples() if sample.kind == "two_reports")
     view = console.credit_checks.read_credit_check(changed.id)
     assert [document.is_current for document in view.documents] == [True, False]
     assert console.credit_checks.read_pdf(changed.id).startswith(b"%PDF-")
@@ -110,8 +112,10 @@ def test_documents_of_samples_can_be_read(console: Console) -> None:
 
 
 def test_chains_and_duplicates_point_to_each_other(console: Console) -> None:
-    """A superseded record names its successor, a duplicate the live one; each number has one live record a client."""
-    for sample in samples():
+    """A superseded record names its successor, and a duplicate the live record; each client and number has one live
+    record.
+    """
+    for sample in make_samples():
         if sample.newer_sample or sample.original_sample:
             record = console.credit_checks.read_credit_check(sample.id).record
             assert record.superseded_by == (sample.newer_sample.id if sample.newer_sample else None)

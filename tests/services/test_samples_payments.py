@@ -1,4 +1,4 @@
-"""Invented payments and refunds: what is in them, and that desk and providers agree where they should."""
+"""Invented payments and refunds: their contents, and that desk and simulated providers agree where they should."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,31 +16,32 @@ from console.demo.samples import PaymentSample, generate_checks, generate_paymen
 from console.domain.payments.states import RefundState
 from console.sandbox import Sandbox, start_sandbox
 from console.settings.settings import Settings
-from tests.services.test_samples import NOW, TEAM, describe, samples
+from tests.services.test_samples import NOW, TEAM, describe, make_samples
 from tests.support import payment_desks
 from tests.support.desks import environment
 
 
 @cache
-def payments(count: int = 120) -> tuple[PaymentSample, ...]:
-    return generate_payments(1, datetime.now(UTC), samples(), count)
+def make_payments(count: int = 120) -> tuple[PaymentSample, ...]:
+    """Return so many sample payments of seed 1."""
+    return generate_payments(1, datetime.now(UTC), make_samples(), count)
 
 
 @pytest.fixture
 def paying(tmp_path: Path) -> Iterator[tuple[Console, Sandbox]]:
-    """A desk and both providers, who know the same payments."""
+    """A desk with the samples, and a sandbox whose providers know the same payments."""
     with start_sandbox() as sandbox:
         told = environment(tmp_path, sandbox.url, **payment_desks.told(sandbox.url))
         with open_console(Settings.load(told)) as desk:
             write_samples(
-                desk._context, (), TEAM, lambda *_: b"", payments()
+                desk._context, (), TEAM, lambda *_: b"", make_payments()
             )  # credit checks have tests of their own
-            demo_payments.register_payments(sandbox, payments())
+            demo_payments.register_payments(sandbox, make_payments())
             yield desk, sandbox
 
 
 def test_the_same_seed_makes_the_same_payments() -> None:
-    """Two runs agree in everything."""
+    """Two runs of one seed give equal payments."""
     first, second = (generate_payments(7, NOW, generate_checks(7, NOW, describe, 100), 80) for _ in range(2))
     assert repr(first) == repr(second)
     assert len(first) == 80
@@ -50,14 +51,14 @@ def test_the_same_seed_makes_the_same_payments() -> None:
 
 def test_payments_of_every_kind() -> None:
     """The samples have each kind of payment that a support person may meet, at both providers."""
-    kinds = {made.kind for made in payments()}
+    kinds = {made.kind for made in make_payments()}
     assert kinds >= {
         "pays_by_itself", "waiting", "unknown", "failed", "expired", "paid_after_cancel", "not_moved", "contradicted",
         "reversed", "set_aside", "refund_asked", "refund_approved", "refund_rejected", "refund_withdrawn",
         "refund_expired", "refund_sent", "refund_unknown", "refund_failed", "refunded", "may_be_reversed", "complete",
     }  # fmt: skip
-    assert {made.provider for made in payments()} == {"paypay", "atom"}
-    refunds = {one.status.value for made in payments() for one in made.refunds}
+    assert {made.provider for made in make_payments()} == {"paypay", "atom"}
+    refunds = {one.status.value for made in make_payments() for one in made.refunds}
     assert refunds == set(RefundState)
 
 
@@ -66,7 +67,7 @@ def test_money_of_samples_adds_up(paying: tuple[Console, Sandbox]) -> None:
     payment.
     """
     console, sandbox = paying
-    for made in payments():
+    for made in make_payments():
         record = console.payments.read_payment(made.id).record
         parts = (record.refundable_minor, record.reserved_minor, record.refunded_minor, record.set_aside_minor)
         assert min(parts) >= 0
@@ -78,10 +79,10 @@ def test_money_of_samples_adds_up(paying: tuple[Console, Sandbox]) -> None:
 
 
 def test_every_payment_and_refund_explains_itself(paying: tuple[Console, Sandbox]) -> None:
-    """In both languages, as text and as JSON; a key without words would be logged, and fail here."""
+    """Each sample has an explanation in both languages, as text and as JSON; a missing sentence would fail here."""
     console, _ = paying
     translator = Translator()
-    kinds = {made.kind: made for made in payments()}
+    kinds = {made.kind: made for made in make_payments()}
     for translator.language in ("ja", "en"):
         for made in kinds.values():
             ids = [("payment", made.id), ("order", made.order_id), *(("refund", one.id) for one in made.refunds)]
@@ -94,24 +95,24 @@ def test_every_payment_and_refund_explains_itself(paying: tuple[Console, Sandbox
 
 
 def test_what_waits_can_be_settled(paying: tuple[Console, Sandbox]) -> None:
-    """The providers know what the desk forgot: an unknown refund that went through is found by asking."""
+    """An unknown refund that the simulated provider made is found by a probe."""
     console, _ = paying
     found = [
-        one for made in payments() for one in made.refunds if made.kind == "refund_unknown" and one.sandbox_state
+        one for made in make_payments() for one in made.refunds if made.kind == "refund_unknown" and one.sandbox_state
     ]
     assert found
     for one in found:
         with console.acting_as("op-a"):
             assert console.refunds.probe(one.id).state is RefundState.COMPLETED
     asked = next(
-        one for made in payments() for one in made.refunds if made.kind == "refund_asked" and one.maker == "op-a"
+        one for made in make_payments() for one in made.refunds if made.kind == "refund_asked" and one.maker == "op-a"
     )
     with console.acting_as("lead-b"):
         assert console.refunds.approve(asked.id).state is RefundState.SUBMITTED
 
 
 def test_due_tasks_find_nothing_broken(paying: tuple[Console, Sandbox]) -> None:
-    """The worker goes through them all."""
+    """The due tasks handle all samples without a failure."""
     console, _ = paying
     with console.acting_as("worker"):
         assert {run.task for run in console.recovery.run_due()} >= {"payment_polls", "refund_polls", "refund_probes"}
@@ -122,7 +123,7 @@ def test_samples_happened_in_order(paying: tuple[Console, Sandbox]) -> None:
     answer came, and an approver decides after the request.
     """
     console, _ = paying
-    for made in payments():
+    for made in make_payments():
         if made.kind == "expired":
             assert made.latest_event_at > made.values["payment_expires_at"]
             whats = [event.what for event in console.recovery.read_timeline("payment", str(made.id)).events]

@@ -1,4 +1,4 @@
-"""A whole team at work on a server, each with their own account and no right too many: everything still works."""
+"""A whole team works on a server, each person with an own account and no right too many: everything works."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -27,14 +27,15 @@ def people(sql_server: SqlServer) -> Iterator[Team]:
         yield made
 
 
-class Office:
-    """Desks of the team, opened when somebody sits down."""
+class TeamDesks:
+    """Opens a desk for a person of the team at its first use, and returns it."""
 
     def __init__(self, people: Team, folder: Path, vendor: LedgerVendor, closing: ExitStack) -> None:
         self._people, self._folder, self._vendor, self._closing = people, folder, vendor, closing
         self._desks: dict[str, Console] = {}
 
     def __call__(self, who: str, desk: str = "") -> Console:
+        """Return the desk of this person; `desk` names the spool, by default the person's own."""
         if who not in self._desks:
             url = self._people.urls[who] if who != "owner" else self._people.owner
             home = self._folder / (desk or who)
@@ -52,9 +53,9 @@ def vendor() -> LedgerVendor:
 
 
 @pytest.fixture
-def office(people: Team, tmp_path: Path, vendor: LedgerVendor) -> Iterator[Office]:
+def team_desks(people: Team, tmp_path: Path, vendor: LedgerVendor) -> Iterator[TeamDesks]:
     with ExitStack() as closing:
-        yield Office(people, tmp_path, vendor, closing)
+        yield TeamDesks(people, tmp_path, vendor, closing)
     with people.connect("owner") as owner, owner.cursor() as cursor:
         for table in ("hansha_alarmbox_credit_checks", "operations", "leases", "documents"):
             cursor.execute(f"DELETE FROM {table}")
@@ -64,7 +65,8 @@ def buy(console: Console, client: str = "1") -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(NUMBER, client))
 
 
-def unknown(console: Console, vendor: LedgerVendor, behaviour: str = "silent_before_charge") -> CreditCheck:
+def make_unknown(console: Console, vendor: LedgerVendor, behaviour: str = "silent_before_charge") -> CreditCheck:
+    """Return a purchase with an unknown outcome."""
     vendor.behaviour = behaviour  # type: ignore[assignment]  # one of its words
     with pytest.raises(ConsoleError, match="outcome_unknown") as caught:
         buy(console)
@@ -74,24 +76,24 @@ def unknown(console: Console, vendor: LedgerVendor, behaviour: str = "silent_bef
     return record
 
 
-def test_a_purchase_with_all_that_follows(people: Team, office: Office) -> None:
-    """Bought by one, fetched again by another, seen by the auditor, all under their own names."""
-    bought = buy(office("op-a"))
+def test_a_purchase_with_all_that_follows(people: Team, team_desks: TeamDesks) -> None:
+    """One person buys, another re-fetches, and the auditor reads, each under the own name."""
+    bought = buy(team_desks("op-a"))
     assert (bought.state, bought.incomplete) == ("success", ())
-    assert office("lead-b").credit_checks.refetch(bought.id).record.id == bought.id
-    timeline = office("aud-e").credit_checks.read_credit_check(bought.id).timeline
+    assert team_desks("lead-b").credit_checks.refetch(bought.id).record.id == bought.id
+    timeline = team_desks("aud-e").credit_checks.read_credit_check(bought.id).timeline
     assert {people.names["op-a"], people.names["lead-b"]} <= {entry.actor for entry in timeline}
-    assert office("aud-e").audit.verify_chains() > 0
-    assert office("op-b").lookup.find_records(NUMBER).credit_checks[0].id == bought.id
-    assert code_of(lambda: buy(office("op-b"))) == "already_purchased"
+    assert team_desks("aud-e").audit.verify_chains() > 0
+    assert team_desks("op-b").lookup.find_records(NUMBER).credit_checks[0].id == bought.id
+    assert code_of(lambda: buy(team_desks("op-b"))) == "already_purchased"
 
 
-def test_two_people_decide(office: Office, vendor: LedgerVendor) -> None:
-    """The first proposes, an operator can't be the second, an approver with evidence of their own can."""
-    record = unknown(office("op-a"), vendor)
+def test_two_people_decide(team_desks: TeamDesks, vendor: LedgerVendor) -> None:
+    """The first person proposes; an operator can't confirm, an approver with own evidence can."""
+    record = make_unknown(team_desks("op-a"), vendor)
 
     def resolve(who: str) -> object:
-        return office(who).recovery.resolve("credit-check", record.id, "error", f"{who} has looked").awaiting
+        return team_desks(who).recovery.resolve("credit-check", record.id, "error", f"{who} has looked").awaiting
 
     assert resolve("op-a") == "second_person"
     assert code_of(lambda: resolve("op-a")) == "same_person"
@@ -99,46 +101,51 @@ def test_two_people_decide(office: Office, vendor: LedgerVendor) -> None:
     for who in ("aud-e", "adm-f", "worker"):
         assert code_of(lambda: resolve(who)) == "not_allowed"  # noqa: B023  # called at once
     assert resolve("lead-b") is None
-    assert office("op-b").credit_checks.read_credit_check(record.id).record.state == "error"
-    assert buy(office("op-b")).state == "success"
+    assert team_desks("op-b").credit_checks.read_credit_check(record.id).record.state == "error"
+    assert buy(team_desks("op-b")).state == "success"
 
 
-def test_one_person_and_the_providers_word(office: Office, vendor: LedgerVendor) -> None:
-    """Somebody else than the buyer, too: the read that confirms it is kept before anything is settled."""
-    record = unknown(office("op-a"), vendor, "silent_after_charge")
-    resolved = office("op-b").recovery.resolve(
+def test_one_person_and_the_providers_word(team_desks: TeamDesks, vendor: LedgerVendor) -> None:
+    """Another person than the buyer settles the purchase with AlarmBox's confirmation, which is stored as evidence
+    before.
+    """
+    record = make_unknown(team_desks("op-a"), vendor, "silent_after_charge")
+    resolved = team_desks("op-b").recovery.resolve(
         "credit-check", record.id, "success", "seen there", vendor.charges[-1].id
     )
     assert isinstance(resolved.record, CreditCheck)
     assert resolved.record.state == "success"
 
 
-def test_a_probe_settles(people: Team, office: Office, vendor: LedgerVendor) -> None:
-    """The worker asks and settles somebody else's purchase where the provider can tell."""
+def test_a_probe_settles(people: Team, team_desks: TeamDesks, vendor: LedgerVendor) -> None:
+    """The worker probes and settles another person's purchase where AlarmBox has a list."""
     vendor.finds = True
-    record = unknown(office("op-a"), vendor, "silent_after_charge")
-    probed = office("worker").recovery.probe("credit-check", record.id)
+    record = make_unknown(team_desks("op-a"), vendor, "silent_after_charge")
+    probed = team_desks("worker").recovery.probe("credit-check", record.id)
     assert isinstance(probed, CreditCheck)
     assert probed.state == "success"
 
 
-def test_a_renewal_that_fails_gives_the_claim_back(people: Team, office: Office, vendor: LedgerVendor) -> None:
-    """Superseding, buying, restoring: each passes what the database allows."""
+def test_a_renewal_that_fails_gives_the_claim_back(people: Team, team_desks: TeamDesks, vendor: LedgerVendor) -> None:
+    """A renewal supersedes the check, is refused and gives the claim back: the database accepts
+    each of these writes.
+    """
     vendor.today = lambda: date(2024, 4, 1)
-    bought = buy(office("op-a"))
+    bought = buy(team_desks("op-a"))
     _expire(people, bought)
     vendor.today = date.today
     vendor.behaviour = "refuses"
     renew = PurchaseRequest(NUMBER, "1", renew=True)
-    assert code_of(lambda: office("op-b").credit_checks.purchase(renew)) == "provider_refused"
-    assert office("op-b").credit_checks.read_credit_check(bought.id).record.is_live
+    assert code_of(lambda: team_desks("op-b").credit_checks.purchase(renew)) == "provider_refused"
+    assert team_desks("op-b").credit_checks.read_credit_check(bought.id).record.is_live
     vendor.behaviour = "answers"
-    renewed = office("op-b").credit_checks.purchase(renew)
+    renewed = team_desks("op-b").credit_checks.purchase(renew)
     assert renewed.state == "success"
-    assert office("op-a").credit_checks.read_credit_check(bought.id).record.superseded_by == renewed.id
+    assert team_desks("op-a").credit_checks.read_credit_check(bought.id).record.superseded_by == renewed.id
 
 
 def _expire(people: Team, record: CreditCheck) -> None:
+    """Let the credit check expire."""
     with people.connect("owner") as owner, owner.cursor() as cursor:
         cursor.execute(
             "UPDATE hansha_alarmbox_credit_checks SET expired_at = UTC_TIMESTAMP() - INTERVAL 1 DAY WHERE id = %s",
@@ -147,12 +154,10 @@ def _expire(people: Team, record: CreditCheck) -> None:
         cursor.execute(long_ago.SENT_THEN)
 
 
-def test_the_worker_runs_what_is_due(people: Team, office: Office, vendor: LedgerVendor) -> None:
-    """Rows by others taken in, a vanished process written down, what is missing fetched: by an account that decides
-    nothing and buys nothing.
-    """
+def test_the_worker_runs_what_is_due(people: Team, team_desks: TeamDesks, vendor: LedgerVendor) -> None:
+    """The worker's account, which can't decide or buy, adopts rows, records a lapse and re-fetches missing parts."""
     vendor.readable = False
-    bought = buy(office("op-a"))
+    bought = buy(team_desks("op-a"))
     assert bought.incomplete
     vendor.readable = True
     with people.connect("owner") as owner, owner.cursor() as cursor:
@@ -162,13 +167,14 @@ def test_the_worker_runs_what_is_due(people: Team, office: Office, vendor: Ledge
         )
         cursor.execute("UPDATE hansha_alarmbox_credit_checks SET work_at = '2020-01-01' WHERE id = %s", (bought.id,))
         _begin_and_vanish(cursor, people.names["op-b"])
-    ran = {run.task: run.count for run in office("worker").recovery.run_due()}
+    ran = {run.task: run.count for run in team_desks("worker").recovery.run_due()}
     assert (ran["rows_by_others"], ran["lapsed_operations"], ran["refetches"]) == (3, 1, 1)
-    assert office("op-b").credit_checks.read_credit_check(bought.id).record.incomplete == ()
-    assert code_of(lambda: buy(office("worker"), "77")) == "not_allowed"
+    assert team_desks("op-b").credit_checks.read_credit_check(bought.id).record.incomplete == ()
+    assert code_of(lambda: buy(team_desks("worker"), "77")) == "not_allowed"
 
 
 def _begin_and_vanish(cursor: object, who: str) -> None:
+    """Insert an operation of this person whose process has ended."""
     cursor.execute(  # type: ignore[attr-defined]  # PyMySQL's
         "INSERT INTO operations (id, action, subject_kind, state, idempotency_key, fingerprint, operator, desk, host,"
         " process, session, started_at, lease_clock, lease_expires) VALUES (UUID(), 'credit-check.purchase',"
@@ -179,28 +185,29 @@ def _begin_and_vanish(cursor: object, who: str) -> None:
 @pytest.mark.parametrize("behaviour", ["answers", "refuses"])
 @pytest.mark.expects_log("the outcome could not be recorded, and it says so")
 def test_an_answer_is_delivered_by_somebody_else(
-    people: Team, office: Office, vendor: LedgerVendor, behaviour: str
+    people: Team, team_desks: TeamDesks, vendor: LedgerVendor, behaviour: str
 ) -> None:
-    """The database takes nothing when the answer comes; the next person at that desk hands it in."""
-    buyer = office("op-a", desk="shared")
+    """The database refuses all writes when the answer comes: the next person at that desk delivers it."""
+    buyer = team_desks("op-a", desk="shared")
     vendor.behaviour = behaviour  # type: ignore[assignment]  # one of its words
     vendor.during = lambda: _lock_out(people, "op-a")
     assert code_of(lambda: buy(buyer)) == "outcome_unknown"
     vendor.during = lambda: None
-    delivered = {run.task: run.count for run in office("lead-b", desk="shared").recovery.run_due()}
+    delivered = {run.task: run.count for run in team_desks("lead-b", desk="shared").recovery.run_due()}
     _let_in(people, "op-a")
     assert delivered["spool_delivery"] == 1
-    record = office("op-b").lookup.find_records(NUMBER).credit_checks[0]
+    record = team_desks("op-b").lookup.find_records(NUMBER).credit_checks[0]
     assert (record.state, record.certainty) == ("success" if behaviour == "answers" else "error", "known")
 
 
 def _lock_out(people: Team, who: str) -> None:
-    """No rights any more, from one moment to the next."""
+    """Take away the role of this person's account."""
     with people.connect("owner") as owner, owner.cursor() as cursor:
         cursor.execute(f"REVOKE `{people.database}/operator` FROM {people.holder(who)}")
 
 
 def _let_in(people: Team, who: str) -> None:
+    """Give the role back to this person's account."""
     with people.connect("owner") as owner, owner.cursor() as cursor:
         cursor.execute(f"GRANT `{people.database}/operator` TO {people.holder(who)}")
         if not people.server.is_mariadb:
@@ -209,28 +216,28 @@ def _let_in(people: Team, who: str) -> None:
 
 @pytest.mark.parametrize("brought_back", ["row", "row and journal"])
 def test_a_vanished_record_is_written_again_in_ones_own_name(
-    people: Team, office: Office, vendor: LedgerVendor, brought_back: str
+    people: Team, team_desks: TeamDesks, vendor: LedgerVendor, brought_back: str
 ) -> None:
     """The restored record has the person who restores it as its writer; the audit trail names the one who
     began it.
     """
-    bought = buy(office("op-a", desk="shared"))
+    bought = buy(team_desks("op-a", desk="shared"))
     operation = bought.operation_id or ""
     with people.connect("owner") as owner, owner.cursor() as cursor:
         cursor.execute("DELETE FROM hansha_alarmbox_credit_checks WHERE id = %s", (bought.id,))
         if brought_back == "row and journal":
             cursor.execute("DELETE FROM operations")
-    restored = office("lead-b", desk="shared").recovery.probe("operation", operation)
+    restored = team_desks("lead-b", desk="shared").recovery.probe("operation", operation)
     assert isinstance(restored, CreditCheck)
     assert (restored.id, restored.state) == (bought.id, "success")
-    told = [entry.detail for entry in office("op-b").credit_checks.read_credit_check(bought.id).timeline]
+    told = [entry.detail for entry in team_desks("op-b").credit_checks.read_credit_check(bought.id).timeline]
     assert people.names["op-a"] in {detail.get("began_by") for detail in told}
 
 
-def test_the_schema_account_only_looks_after_the_schema(office: Office, vendor: LedgerVendor) -> None:
-    """It neither looks, buys, settles nor runs due tasks."""
-    bought = buy(office("op-a"))
-    owner = office("owner")
+def test_the_schema_account_only_looks_after_the_schema(team_desks: TeamDesks, vendor: LedgerVendor) -> None:
+    """The schema account can't read records, buy, settle or run due tasks."""
+    bought = buy(team_desks("op-a"))
+    owner = team_desks("owner")
     acts = (
         lambda: owner.lookup.find_records(NUMBER),
         lambda: owner.credit_checks.read_credit_check(bought.id),

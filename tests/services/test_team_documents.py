@@ -1,4 +1,6 @@
-"""A whole desk whose documents lie in a bucket or on a share: it notices only when the place is out of reach."""
+"""A desk whose documents are in a bucket or on a network share: it reports the place only when it
+can't be reached.
+"""
 
 import shutil
 from collections.abc import Sequence
@@ -23,14 +25,16 @@ URL = f"gs://{NAME}/{PREFIX}"
 
 @pytest.mark.expects_log("the refusal is told")
 def test_a_desk_with_a_bucket(tmp_path: Path, sandbox: Sandbox) -> None:
-    """Bought, kept in the bucket, fetched again, looked at; when the bucket refuses, that is what people read."""
+    """A purchase stores its PDF in the bucket, and it is re-fetched and read from there; when the bucket refuses
+    access, the error says that.
+    """
     with bucket_server() as served, opened(tmp_path, sandbox, DOCUMENTS_URL=URL) as console:
         bought = console.credit_checks.purchase(ASK)
         assert served.names() == [bought.pdf_file_path]
         assert console.credit_checks.refetch(bought.id).changed == ()
         with closing(console.pdfs.open_pages(bought.id)) as pages:
             assert pages.count_pages() > 0
-        assert _documents(console.health.run_all_checks()) == (True, f"{URL} ({served.address})")
+        assert _read_documents_check(console.health.run_all_checks()) == (True, f"{URL} ({served.address})")
         served.refuse = {"GET": 403, "POST": 403}
         with pytest.raises(ConsoleError) as refused:
             console.credit_checks.refetch(bought.id)
@@ -39,16 +43,18 @@ def test_a_desk_with_a_bucket(tmp_path: Path, sandbox: Sandbox) -> None:
         with pytest.raises(ConsoleError) as refused:
             console.pdfs.open_pages(bought.id)
         assert "(access denied)" in format_error_message(refused.value, "en")
-        assert _documents(console.health.run_all_checks())[0] is False
+        assert _read_documents_check(console.health.run_all_checks())[0] is False
     assert not (tmp_path / "documents").exists()
 
 
 @pytest.mark.expects_log("the lost mount is told")
 def test_a_desk_whose_share_is_not_mounted(tmp_path: Path, sandbox: Sandbox) -> None:
-    """The database knows a document, the folder is empty: nothing is written there, and doctor says why."""
+    """The database knows a document and the folder is empty, as if the share isn't mounted: nothing is written there,
+    and `doctor` reports it.
+    """
     with opened(tmp_path, sandbox) as console:
         bought = console.credit_checks.purchase(ASK)
-        assert _documents(console.health.run_all_checks()) == (True, str(tmp_path / "documents"))
+        assert _read_documents_check(console.health.run_all_checks()) == (True, str(tmp_path / "documents"))
         shutil.rmtree(tmp_path / "documents")
         (tmp_path / "documents").mkdir()
         with pytest.raises(ConsoleError) as refused:
@@ -56,13 +62,15 @@ def test_a_desk_whose_share_is_not_mounted(tmp_path: Path, sandbox: Sandbox) -> 
         assert refused.value.code == "documents_unreachable"
         with pytest.raises(ConsoleError, match="documents_unreachable"):
             console.pdfs.open_pages(bought.id)
-        assert _documents(console.health.run_all_checks())[0] is False
+        assert _read_documents_check(console.health.run_all_checks())[0] is False
         assert list((tmp_path / "documents").iterdir()) == []
         assert console.credit_checks.read_credit_check(bought.id).record.pdf_file_path == bought.pdf_file_path
 
 
 def test_pages_of_each_version_are_counted(tmp_path: Path, sandbox: Sandbox) -> None:
-    """Without an audit entry, because nothing of the PDF is shown; a file that isn't readable any more has none."""
+    """The pages of each version of a PDF are counted without an audit entry, because nothing of it is shown; an
+    unreadable file has no count.
+    """
     with opened(tmp_path, sandbox) as console:
         record = console.credit_checks.purchase(ASK)
         (document,) = console.pdfs.list_versions(record.id)
@@ -75,6 +83,7 @@ def test_pages_of_each_version_are_counted(tmp_path: Path, sandbox: Sandbox) -> 
         assert console.audit.list_entries(100) == entries
 
 
-def _documents(checks: Sequence[HealthCheck]) -> tuple[bool, object]:
+def _read_documents_check(checks: Sequence[HealthCheck]) -> tuple[bool, object]:
+    """Return whether the check of documents passed, and the place that it names."""
     (found,) = (check for check in checks if check.name == "documents")
     return found.ok, found.facts.get("place")

@@ -1,5 +1,5 @@
-"""The file of a person's windows: unreadable without the key, bound to one database and one person, deleted after a
-short time.
+"""The file of a person's windows is unreadable without the key, belongs to one database and one person, and is
+deleted after a short time.
 """
 
 from datetime import timedelta
@@ -17,15 +17,17 @@ from tests.support.desks import MovedClock, opened
 WORDS = "佐藤さんが二重に注文した"
 
 
-def entry(clock: MovedClock, value: object) -> dict[str, object]:
+def make_entry(clock: MovedClock, value: object) -> dict[str, object]:
+    """Return a stored entry with this value and the present time."""
     return {"at": clock.now().isoformat(), "value": value}
 
 
 def test_nobody_reads_it_without_the_key(tmp_path: Path, sandbox: Sandbox) -> None:
+    """The file on the disk contains none of the stored texts."""
     clock = MovedClock()
     with opened(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
         desk.person_state.change_entries(
-            {"draft.refund.7": entry(clock, {"words": WORDS}), "screen": entry(clock, "x")}
+            {"draft.refund.7": make_entry(clock, {"words": WORDS}), "screen": make_entry(clock, "x")}
         )
         assert desk.person_state.read_entries().values["draft.refund.7"]["value"] == {"words": WORDS}
     for file in (tmp_path / "desk").rglob("*"):
@@ -37,9 +39,10 @@ def test_nobody_reads_it_without_the_key(tmp_path: Path, sandbox: Sandbox) -> No
 
 
 def test_another_key_sets_it_aside(tmp_path: Path, sandbox: Sandbox) -> None:
+    """With another store key the file isn't read, but set aside."""
     clock = MovedClock()
     with opened(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
-        desk.person_state.change_entries({"screen": entry(clock, "x")})
+        desk.person_state.change_entries({"screen": make_entry(clock, "x")})
         path = get_person_file_path(desk.settings.home, "op-a", ".state")
         path.write_bytes(path.read_bytes()[:-5] + b"AAAAA")
         stored = desk.person_state.read_entries()
@@ -48,31 +51,33 @@ def test_another_key_sets_it_aside(tmp_path: Path, sandbox: Sandbox) -> None:
 
 
 def test_people_and_databases_are_apart(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Another person, or the same person at another database, reads nothing of the file."""
     clock = MovedClock()
     with opened(tmp_path / "desk", sandbox, clock) as desk:
         with desk.acting_as("op-a"):
-            desk.person_state.change_entries({"draft.note-payment.1": entry(clock, "mine")})
+            desk.person_state.change_entries({"draft.note-payment.1": make_entry(clock, "mine")})
         with desk.acting_as("lead-b"):
             assert desk.person_state.read_entries().values == {}
         with desk.acting_as("op-a"):
             desk._context.database_id = "another"
             assert desk.person_state.read_entries().values == {}
-            desk.person_state.change_entries({"screen": entry(clock, "there")})
+            desk.person_state.change_entries({"screen": make_entry(clock, "there")})
             assert set(desk.person_state.read_entries().values) == {"screen"}
 
 
 def test_drafts_are_kept_as_long_as_a_request_id_repeats_its_answer(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Drafts are kept as long as their request ids repeat an answer, and are deleted afterwards."""
     assert DRAFT_RETENTION == ANSWER_RETENTION
     clock = MovedClock()
     clock.stand_still()
     with opened(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
         names = ("draft.refund.7", "attempt.abc", "screen")
-        desk.person_state.change_entries({name: entry(clock, 1) for name in names})
+        desk.person_state.change_entries({name: make_entry(clock, 1) for name in names})
         clock.offset += DRAFT_RETENTION
         assert set(desk.person_state.read_entries().values) == set(names)
         clock.offset += timedelta(seconds=2)
         assert set(desk.person_state.read_entries().values) == {"screen"}
-        desk.person_state.change_entries({"visits": entry(clock, [])})
+        desk.person_state.change_entries({"visits": make_entry(clock, [])})
         stored = desk.person_state._open_file().read().values
         assert {name.partition("/")[2] for name in stored} == {"screen", "visits"}, "deleted, not only hidden"
         clock.offset += PERSON_STATE_RETENTION
@@ -80,7 +85,7 @@ def test_drafts_are_kept_as_long_as_a_request_id_repeats_its_answer(tmp_path: Pa
 
 
 def test_a_desk_without_a_key_says_so(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The window then keeps nothing on the disk."""
+    """Without a store key the window stores nothing on the disk, and the desk says so."""
     clock = MovedClock()
     with opened(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
         monkeypatch.setattr(
@@ -88,6 +93,6 @@ def test_a_desk_without_a_key_says_so(tmp_path: Path, sandbox: Sandbox, monkeypa
         )
         monkeypatch.setattr(type(desk.settings.secrets), "_find_or_create_key", lambda _self, _name: None)
         with pytest.raises(ConsoleError) as caught:
-            desk.person_state.change_entries({"screen": entry(clock, "x")})
+            desk.person_state.change_entries({"screen": make_entry(clock, "x")})
         assert caught.value.code == ErrorCode.BAD_PROFILE
         assert not (desk.settings.home / "people").exists()

@@ -1,4 +1,4 @@
-"""Threads of one process take turns at their chain of the trail, and nobody waits for ever."""
+"""Threads of one process write their audit chain one after the other, and no thread waits without an end."""
 
 from concurrent.futures import ThreadPoolExecutor
 from unittest.mock import sentinel
@@ -12,52 +12,56 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 
 def test_the_turn_is_held_until_commit() -> None:
-    """From the first entry on; what follows the COMMIT finds it free, and so does whoever comes after a failure."""
+    """A transaction holds the lock from its first audit entry until after COMMIT or a failure; then another thread
+    can acquire it.
+    """
     turn, tx = AuditChainLock(), Transaction(sentinel.conn)
     with turn.allow_locking():
-        assert free(turn)
+        assert is_free(turn)
         turn.acquire(tx)
         turn.acquire(tx)
-        assert not free(turn)
+        assert not is_free(turn)
         tx.run_commit_hooks()
-        assert free(turn)
+        assert is_free(turn)
     with pytest.raises(ZeroDivisionError):
-        breaks_off(turn)
-    assert free(turn)
+        fail_while_locked(turn)
+    assert is_free(turn)
 
 
 def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The holder of the turn may be waiting for one of our rows: after a while the next thread goes on without the
-    turn.
+    """The holder of the lock may wait for a row of the next thread's transaction: after a while that thread continues
+    without the lock.
     """
     monkeypatch.setattr(turns, "LONGEST_LOCK_WAIT_SECONDS", 0.01)
     turn = AuditChainLock()
     with turn.allow_locking():
         turn.acquire(Transaction(sentinel.conn))
         with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(goes_on, turn).result(timeout=PATIENCE_SECONDS)
-        assert not free(turn)
+            assert pool.submit(lock_and_release, turn).result(timeout=PATIENCE_SECONDS)
+        assert not is_free(turn)
 
 
 def test_where_it_is_not_offered_nothing_is_held() -> None:
-    """A transaction of any other kind can't leave it behind."""
+    """A transaction of another kind doesn't acquire the lock, and so can't leave it locked."""
     turn = AuditChainLock()
     turn.acquire(Transaction(sentinel.conn))
-    assert free(turn)
+    assert is_free(turn)
 
 
-def breaks_off(turn: AuditChainLock) -> None:
+def fail_while_locked(turn: AuditChainLock) -> None:
+    """Acquire the lock and raise an error in the transaction."""
     with turn.allow_locking():
         turn.acquire(Transaction(sentinel.conn))
         raise ZeroDivisionError
 
 
-def free(turn: AuditChainLock) -> bool:
+def is_free(turn: AuditChainLock) -> bool:
     """Return True if another thread could acquire the lock."""
     return not turn._lock.locked()
 
 
-def goes_on(turn: AuditChainLock) -> bool:
+def lock_and_release(turn: AuditChainLock) -> bool:
+    """Acquire the lock and release it; return True."""
     with turn.allow_locking():
         turn.acquire(Transaction(sentinel.conn))
     return True

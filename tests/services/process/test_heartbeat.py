@@ -1,4 +1,4 @@
-"""Every lease that is held beats until it is given up, and no beat waits behind another."""
+"""Each held lease is renewed until it is released, and no renewal waits for another one."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ def heartbeat() -> Iterator[Heartbeat]:
 
 
 def test_a_beat_that_hangs_delays_no_other(heartbeat: Heartbeat) -> None:
-    """Three hang in their database; the fourth goes on in time, and a hanging one is not begun again."""
+    """Three renewals hang in their database: the fourth is done in time, and a hanging one isn't started again."""
     let_go, hanging, beats = Event(), [0, 0, 0], [0]
 
     def hang(which: int) -> Callable[[], None]:
@@ -61,7 +61,7 @@ def test_a_beat_that_hangs_delays_no_other(heartbeat: Heartbeat) -> None:
 
 
 def test_the_thread_ends_with_the_last_beat(heartbeat: Heartbeat) -> None:
-    """Nothing runs while nothing is held; the next lease beats again."""
+    """No thread runs while no lease is held; the next lease starts it again."""
     beaten = Event()
     for _ in range(2):
         heartbeat.add_beat("only", beaten.set)
@@ -72,28 +72,30 @@ def test_the_thread_ends_with_the_last_beat(heartbeat: Heartbeat) -> None:
 
 
 def test_a_lease_is_kept_as_long_as_it_takes(place: Place, sandbox: Sandbox) -> None:
-    """Nobody else gets it, longer than its own length; afterwards it is free at once."""
+    """A lease is kept for longer than its own length, and is free at once after its release."""
     with place.opened(sandbox) as one, place.opened(sandbox) as other:
         context, beats = one._context, Event()
         length = context.heartbeat.scale_lease_seconds
         with hold_lease(context, "something"):
-            moved = _seen(other, "something")
-            until(lambda: _seen(other, "something") != moved, "its end to move on")
-            moved = _seen(other, "something")
+            moved = _read_lease_end(other, "something")
+            until(lambda: _read_lease_end(other, "something") != moved, "its end to move on")
+            moved = _read_lease_end(other, "something")
             beats.wait(length)
-            assert _seen(other, "something") not in (None, moved)
-            in_the_way = refusal(lambda: _try(other, "something"))
+            assert _read_lease_end(other, "something") not in (None, moved)
+            in_the_way = refusal(lambda: _hold_briefly(other, "something"))
             assert (in_the_way.code, in_the_way.detail["holder"] is not None) == ("in_progress", True)
-        _try(other, "something")
+        _hold_briefly(other, "something")
 
 
-def _seen(console: Console, name: str) -> object:
+def _read_lease_end(console: Console, name: str) -> object:
+    """Return until when the lease is held; None if it isn't."""
     with console.database.read() as conn:
         holder = leases.find_holder(conn, name)
     return holder and holder.until
 
 
-def _try(console: Console, name: str) -> None:
+def _hold_briefly(console: Console, name: str) -> None:
+    """Acquire the lease and release it."""
     with hold_lease(console._context, name):
         pass
 
@@ -102,6 +104,7 @@ def _try(console: Console, name: str) -> None:
 
 
 def _credit_check(on: Stage) -> tuple[str, Callable[[Console], object]]:
+    """Prepare an unknown credit check whose probe hangs; return its lease and the call."""
     from console.domain.records import PurchaseRequest
 
     on.sandbox.control.add_fault("close_after_charge", call="purchase", times=1)
@@ -115,6 +118,7 @@ def _credit_check(on: Stage) -> tuple[str, Callable[[Console], object]]:
 
 
 def _refund(on: Stage) -> tuple[str, Callable[[Console], object]]:
+    """Prepare an unknown refund whose probe hangs; return its lease and the call."""
     payment = paid(on.maker, on.sandbox, "ORD-1").id
     refund = ask(on.maker, payment).id
     on.sandbox.control.add_fault("close_after_charge", call="paypay_refund", times=1)
@@ -125,12 +129,14 @@ def _refund(on: Stage) -> tuple[str, Callable[[Console], object]]:
 
 
 def _payment(on: Stage) -> tuple[str, Callable[[Console], object]]:
+    """Prepare a payment whose probe hangs; return its lease and the call."""
     payment = on.maker.payments.start(order(on.place, "ORD-1", 3_300), "paypay").payment.id
     on.sandbox.control.add_fault("hang", call="paypay_payment")
     return payment_lease(payment), lambda console: console.payments.probe(payment)
 
 
 def _token(on: Stage) -> tuple[str, Callable[[Console], object]]:
+    """Prepare a purchase whose token call hangs; return the lease of the refresh and the call."""
     from console.domain.records import PurchaseRequest
 
     on.sandbox.control.add_fault("hang", call="token")
@@ -142,23 +148,23 @@ PLACES = {"credit check": _credit_check, "refund": _refund, "payment": _payment,
 
 @pytest.mark.parametrize("where", PLACES)
 def test_nobody_takes_a_lease_while_a_provider_is_asked(place: Place, where: str) -> None:
-    """The provider hangs for longer than the lease lasts: another process is refused all the time."""
+    """The provider hangs for longer than a lease lasts: another process is refused the lease all the time."""
     with stage(place) as on:
         name, act = PLACES[where](on)
         person = "lead-b" if where == "refund" else "op-a"
-        with place.opened(on.sandbox, person=person, **_patient(on)) as slow:
+        with place.opened(on.sandbox, person=person, **_make_unscaled_settings(on)) as slow:
             slow._context.heartbeat.scale_lease_seconds, slow._context.heartbeat._beat_seconds = (
                 LEASE_SECONDS,
                 LEASE_SECONDS / 3,
             )
-            asking = Thread(target=lambda: suppress_all(lambda: act(slow)), daemon=True)
+            asking = Thread(target=lambda: ignore_refusal(lambda: act(slow)), daemon=True)
             asking.start()
             assert on.sandbox.control.wait_until_reached(held=1)
-            first = _seen(on.maker, name)
+            first = _read_lease_end(on.maker, name)
             assert first is not None
             begun = time.monotonic()
             until(lambda: time.monotonic() > begun + LEASE_SECONDS, "the lease to be over if it were not kept")
-            assert _seen(on.maker, name) not in (None, first)
+            assert _read_lease_end(on.maker, name) not in (None, first)
             assert acquire_lease(on.maker._context, name) is None
             on.sandbox.control.clear_faults()
             on.sandbox.control.release_calls()
@@ -169,21 +175,23 @@ def test_nobody_takes_a_lease_while_a_provider_is_asked(place: Place, where: str
             pass
 
 
-def _patient(on: Stage) -> dict[str, Any]:
-    """Calls at their own pace, and leases that they outlast by far."""
+def _make_unscaled_settings(on: Stage) -> dict[str, Any]:
+    """Return settings without scaled waits, so that calls last much longer than the leases."""
     from tests.support.money_desks import providers
 
     return {**providers(on.sandbox.url), "TIME_SCALE": "1"}
 
 
-def suppress_all(act: Callable[[], object]) -> None:
-    """Ignore a refusal here; another test checks it."""
+def ignore_refusal(act: Callable[[], object]) -> None:
+    """Call `act` and ignore its refusal, which another test checks."""
     with suppress(ConsoleError):
         act()
 
 
 def test_it_is_closed_while_another_thread_starts_its_timer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thread that has not started can't be joined: who closes waits until it has."""
+    """The heartbeat is closed while its thread starts: closing waits until the thread has started, because only then
+    it can be joined.
+    """
     starting, go_on = Event(), Event()
 
     class SlowlyStarted(Thread):

@@ -1,4 +1,6 @@
-"""A reconciliation finds what differs and nothing else, puts right only what is a fact, and goes on where it was."""
+"""A reconciliation finds exactly what differs, corrects only what the provider's history proves, and continues after
+a break.
+"""
 
 import tracemalloc
 from contextlib import suppress
@@ -28,16 +30,17 @@ pytestmark = pytest.mark.time_scale("1")
 
 @pytest.fixture
 def days(scene: Scene) -> Days:
+    """The day of a reconciliation, with helpers that write its history and payments."""
     return Days(scene)
 
 
-def rules(report: ReconcileReport) -> list[tuple[str, bool]]:
-    """Rules of the cases, and whether they are open."""
+def read_case_rules(report: ReconcileReport) -> list[tuple[str, bool]]:
+    """Return the rule of each case, and True if the case is open."""
     return [(case.rule_id, case.resolved_at is None) for case in report.cases]
 
 
-def plant(days: Days) -> None:
-    """One of everything."""
+def write_payments_of_each_verdict(days: Days) -> None:
+    """Write one payment for each verdict, and two that match."""
     days.both("ORD-same")
     days.there("ORD-theirs", 500)
     days.here("ORD-ours", 700)
@@ -49,8 +52,10 @@ def plant(days: Days) -> None:
 
 
 def test_every_planted_difference_is_found_and_no_other(days: Days) -> None:
-    """Each verdict once, each difference named, a case for what stays different, the fact taken in."""
-    plant(days)
+    """Each verdict is found once with its difference, each lasting difference has a case, and a payment that only the
+    provider has is imported.
+    """
+    write_payments_of_each_verdict(days)
     report = days.run()
     assert counts(report) == (2, 1, 1, 1, 1)
     scene = days.scene
@@ -65,7 +70,7 @@ def test_every_planted_difference_is_found_and_no_other(days: Days) -> None:
         "ORD-wait": "different_state",
         "ORD-sum": "different_amount",
     }
-    assert sorted(rules(report)) == [
+    assert sorted(read_case_rules(report)) == [
         ("reconcile_amount", True),
         ("reconcile_missing_there", True),
         ("reconcile_state", False),
@@ -83,8 +88,8 @@ def test_every_planted_difference_is_found_and_no_other(days: Days) -> None:
 
 
 def test_twice_is_once(days: Days) -> None:
-    """A second run matches what the first booked, finds the same differences, and opens nothing anew."""
-    plant(days)
+    """A second run matches what the first one booked, finds the same differences, and opens no case again."""
+    write_payments_of_each_verdict(days)
     first = days.run()
     before = days.rows()
     second = days.run()
@@ -98,8 +103,8 @@ def test_twice_is_once(days: Days) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_a_dry_run_writes_nothing(days: Days) -> None:
-    """The same counts, and not a row more."""
-    plant(days)
+    """A dry run has the same counts and writes no row."""
+    write_payments_of_each_verdict(days)
     days.scene.vendors.get_reader("paypay")  # the first use stores the merchant of the database
     before = days.rows()
     report = days.run(dry_run=True)
@@ -110,7 +115,7 @@ def test_a_dry_run_writes_nothing(days: Days) -> None:
 
 
 def test_its_evidence_is_the_file(days: Days) -> None:
-    """Hashed, kept whole, and read from there when the address has ended."""
+    """The daily file is stored completely with its hash, and is read from there after its address has ended."""
     days.both("ORD-1")
     days.announce()
     report = days.run()
@@ -126,7 +131,7 @@ def test_its_evidence_is_the_file(days: Days) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_a_later_run_closes_what_is_gone(days: Days) -> None:
-    """A payment that a newer file tells of is missing no more: its case is over, nobody has to look."""
+    """A payment that was missing in the file is in a newer one: its case is closed, and no person has to look."""
     payment = days.here("ORD-1", 700)
     days.announce()
     assert counts(days.run()) == (0, 0, 1, 0, 0)
@@ -140,7 +145,9 @@ def test_a_later_run_closes_what_is_gone(days: Days) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_without_an_announcement_there_is_nothing_to_say(days: Days) -> None:
-    """Nobody knows: exit 4 with the day, and what to do."""
+    """No notice has announced a file of the day: the reconciliation ends with exit status 4, the
+    day and a next step.
+    """
     with pytest.raises(ConsoleError) as caught:
         days.run()
     assert (caught.value.code, caught.value.exit_status) == ("outcome_unknown", 4)
@@ -168,7 +175,7 @@ def test_an_address_that_has_ended(days: Days) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_the_address_is_not_written_down(days: Days) -> None:
-    """It carries its own permission."""
+    """The address of a file, which contains a permission, isn't stored in the clear."""
     days.announce()
     ((body, day),) = days.scene.place.sql("SELECT body, order_no FROM payment_events")
     assert "sig=" not in body
@@ -179,7 +186,7 @@ def test_the_address_is_not_written_down(days: Days) -> None:
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("first", "last"), [(0, -1), (1, 1), (-400, 0)])
 def test_days_that_cannot_be_compared(days: Days, first: int, last: int) -> None:
-    """The wrong way round, to come, too many."""
+    """A period that ends before it begins, lies in the future or is too long is refused."""
     today = days.day + timedelta(days=1)
     with pytest.raises(ConsoleError) as caught:
         days.scene.console.reconciliation.run("paypay", today + timedelta(days=first), today + timedelta(days=last))
@@ -199,13 +206,13 @@ def test_providers_that_are_none(days: Days) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_a_refund_that_we_know_nothing_of(days: Days) -> None:
-    """Money went back there and not here: a case of its own, once."""
+    """The file has a refund that isn't ours: one case is opened."""
     refund = {"key": "RFD-X", "amount_minor": 1000, "at": days.noon.isoformat()}
     payment = days.both("ORD-1", refunds=[refund])
     days.announce()
     report = days.run()
     assert counts(report) == (1, 0, 0, 0, 1)
-    assert rules(report) == [("reconcile_unknown_refund", True)]
+    assert read_case_rules(report) == [("reconcile_unknown_refund", True)]
     assert counts(days.run()) == counts(report)
     assert days.scene.cases() == ["reconcile_unknown_refund"]
     assert days.scene.payment(payment.id).refunded_minor == 0
@@ -213,8 +220,9 @@ def test_a_refund_that_we_know_nothing_of(days: Days) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_an_acknowledged_refund_of_theirs_hides_no_other_one(days: Days) -> None:
-    """Two refunds of one payment, and none of them is ours: once a person knows of one, the next reading of the day
-    tells the other."""
+    """A payment has two refunds that aren't ours, and a person has acknowledged the first: the next run opens a case
+    about the second.
+    """
     amounts = {"RFD-X": 1000, "RFD-Y": 700}
     refunds = [
         {"key": key, "amount_minor": minor, "at": (days.noon + timedelta(minutes=turn)).isoformat()}
@@ -236,7 +244,9 @@ def test_an_acknowledged_refund_of_theirs_hides_no_other_one(days: Days) -> None
 
 @pytest.mark.engines("sqlite")
 def test_a_refund_of_a_payment_that_is_not_here(days: Days) -> None:
-    """The payment is asked for and booked, its refund is a case."""
+    """The file has a refund of a payment that isn't here: the payment is read and imported, and the refund has a
+    case.
+    """
     before = days.noon - timedelta(days=2)
     refund = {"key": "RFD-X", "amount_minor": 1000, "at": days.noon.isoformat()}
     days.scene.money.register_payment("paypay", "ORD-old", 3300, at=before.isoformat(), refunds=[refund])
@@ -249,8 +259,8 @@ def test_a_refund_of_a_payment_that_is_not_here(days: Days) -> None:
     assert "reconcile_unknown_refund" in days.scene.cases()
 
 
-def refund_row(days: Days, payment_id: int, minor: int, key: str = "RFD-1") -> None:
-    """A refund of ours that is done, past every service."""
+def insert_completed_refund(days: Days, payment_id: int, minor: int, key: str = "RFD-1") -> None:
+    """Insert a completed refund of ours without the services."""
     at = days.noon.strftime("%Y-%m-%d %H:%M:%S.000000")
     days.scene.place.unguard("refunds")
     days.scene.place.unguard("payments")
@@ -266,40 +276,40 @@ def refund_row(days: Days, payment_id: int, minor: int, key: str = "RFD-1") -> N
 
 @pytest.mark.engines("sqlite")
 def test_refunds_that_both_sides_have(days: Days) -> None:
-    """Lines name a payment and a sum: two of the same sum are two refunds of ours."""
+    """Lines of the file name payment and amount: two lines of one amount match two refunds of ours."""
     refunds = [
         {"key": f"RFD-{n}", "amount_minor": 500, "at": (days.noon + timedelta(minutes=n)).isoformat()} for n in (1, 2)
     ]
     payment = days.both("ORD-1", refunds=refunds)
     for number in (1, 2):
-        refund_row(days, payment.id, 500, f"RFD-{number}")
+        insert_completed_refund(days, payment.id, 500, f"RFD-{number}")
     days.announce()
     assert counts(days.run()) == (3, 0, 0, 0, 0)
 
 
 @pytest.mark.engines("sqlite")
 def test_a_refund_that_only_we_have(days: Days) -> None:
-    """Done here, and their file doesn't tell of it."""
+    """A completed refund of ours isn't in the file: it has the verdict that it is missing there."""
     payment = days.both("ORD-1")
-    refund_row(days, payment.id, 500)
+    insert_completed_refund(days, payment.id, 500)
     days.announce()
     report = days.run()
     assert counts(report) == (1, 0, 1, 0, 0)
-    assert rules(report) == [("reconcile_missing_there", True)]
+    assert read_case_rules(report) == [("reconcile_missing_there", True)]
     assert counts(days.run()) == counts(report)
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("minor", [500, 700])
 def test_one_of_two_refunds_that_only_we_have(days: Days, minor: int) -> None:
-    """Another refund of the payment stands in their file, of the same amount or of another one."""
+    """The file has one of two refunds of a payment, of the same or another amount: the other one is missing there."""
     payment = days.both("ORD-1", refunds=[{"key": "RFD-1", "amount_minor": 500, "at": days.noon.isoformat()}])
-    refund_row(days, payment.id, 500, "RFD-1")
-    refund_row(days, payment.id, minor, "RFD-2")
+    insert_completed_refund(days, payment.id, 500, "RFD-1")
+    insert_completed_refund(days, payment.id, minor, "RFD-2")
     days.announce()
     report = days.run()
     assert counts(report) == (2, 0, 1, 0, 0)
-    assert rules(report) == [("reconcile_missing_there", True)]
+    assert read_case_rules(report) == [("reconcile_missing_there", True)]
 
 
 @pytest.mark.engines("sqlite")
@@ -307,10 +317,11 @@ def test_one_of_two_refunds_that_only_we_have(days: Days, minor: int) -> None:
 def test_a_refund_of_a_second_capture_is_none_of_the_first(
     days: Days, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
-    """Our number was paid twice there, and the second capture was refunded: our refund of the first capture, of the
-    same amount, is another one."""
+    """Our number was captured twice at the provider, and the second capture was refunded: it isn't our refund of the
+    first capture, although the amounts are equal.
+    """
     payment = days.both("ORD-1")
-    refund_row(days, payment.id, 500)
+    insert_completed_refund(days, payment.id, 500)
     days.scene.place.sql(f"UPDATE refunds SET status = '{state}'")
     days.announce()
     files = days.scene.console.reconciliation._daily_file_stores["paypay"]
@@ -323,7 +334,7 @@ def test_a_refund_of_a_second_capture_is_none_of_the_first(
     report = days.run()
     missing = state == "completed"
     assert counts(report) == (1, 0, missing, 1, 1)
-    assert set(rules(report)) == {
+    assert set(read_case_rules(report)) == {
         ("reconcile_state", True),
         ("reconcile_unknown_refund", True),
         *([("reconcile_missing_there", True)] if missing else []),
@@ -336,7 +347,7 @@ def test_a_refund_of_a_second_capture_is_none_of_the_first(
 
 @pytest.mark.engines("sqlite")
 def test_a_late_success_is_booked(days: Days) -> None:
-    """Expired here, paid there: the money is there, and the difference is told."""
+    """A payment expired here and is paid in the file: it is booked, and the difference is reported."""
     payment = days.here("ORD-1", paid=False)
     days.scene.place.unguard("payments")
     days.scene.place.sql(f"UPDATE payments SET status = 'expired' WHERE id = {payment.id}")
@@ -349,7 +360,9 @@ def test_a_late_success_is_booked(days: Days) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_a_number_that_nobody_named_comes_with_its_row(days: Days) -> None:
-    """Decided by people without the provider's id: neither paid twice nor missing there."""
+    """People decided a payment without the provider's id: the file's line gives it, and the payment is neither paid
+    twice nor missing there.
+    """
     theirs = days.there("ORD-1")
     payment = days.here("ORD-1", theirs=theirs)
     days.scene.place.unguard("payments")
@@ -362,7 +375,7 @@ def test_a_number_that_nobody_named_comes_with_its_row(days: Days) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_completed_here_and_failed_there(days: Days) -> None:
-    """Never put right in silence: our state stays, a person looks at it."""
+    """A payment is completed here and failed in the file: our state stays, and a person must look."""
     days.scene.control.change_settings(paypay_lists_failed_payments=True)
     payment = days.here("ORD-1", theirs=days.there("ORD-1", state="failed"))
     days.scene.place.unguard("payments")
@@ -372,7 +385,7 @@ def test_completed_here_and_failed_there(days: Days) -> None:
     report = days.run()
     assert counts(report)[3] == 1
     assert days.scene.payment(payment.id).state == "completed"
-    assert ("reconcile_state", True) in rules(report)
+    assert ("reconcile_state", True) in read_case_rules(report)
 
 
 @pytest.mark.engines("sqlite")
@@ -394,7 +407,9 @@ def test_waiting_here_and_failed_there(days: Days) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_rows_that_are_not_believed(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are told one by one, are a case, and while there are such nothing is said to be missing there."""
+    """Invalid lines of the file are reported one by one in a case. While there are such lines, no payment has the
+    verdict that it is missing there.
+    """
     days.there("ORD-1")
     days.here("ORD-ours", 700)
     days.announce()
@@ -404,7 +419,7 @@ def test_rows_that_are_not_believed(days: Days, monkeypatch: pytest.MonkeyPatch)
     report = days.run()
     assert counts(report) == (0, 1, 0, 0, 0)
     assert report.refused == 1
-    assert rules(report) == [("reconcile_rows_refused", True)]
+    assert read_case_rules(report) == [("reconcile_rows_refused", True)]
     monkeypatch.undo()
     days.announce()
     assert counts(days.run()) == (1, 0, 1, 0, 0)
@@ -413,7 +428,7 @@ def test_rows_that_are_not_believed(days: Days, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.engines("sqlite")
 def test_memory_is_flat(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten times the rows take no more room, the file itself apart."""
+    """A file with ten times as many lines needs no more memory, apart from the file itself."""
     payment = days.both("ORD-1")
     days.announce()
     original = days.scene.console.reconciliation._daily_file_stores["paypay"].download_file
@@ -436,11 +451,14 @@ def test_memory_is_flat(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _failed_line(days: Days, number: int) -> str:
+    """Return a line about a failed payment."""
     return _make_line(days, f"0555{number:016}", "取引失敗", 10, 5, f"F-{number}")
 
 
 def _make_line(days: Days, theirs: str, word: str, hour: int, minor: int, number: str) -> str:
-    """A line of the day's file: the provider's number, its word, the time and amount, and our number."""
+    """Return a line of the daily file: the provider's id, its word for the state, the hour, the amount and our
+    number.
+    """
     from console.sandbox.environment.credentials import PAYPAY_MERCHANT_ID
 
     return f"{theirs},{PAYPAY_MERCHANT_ID},x,,,,{word},{days.day}T{hour}:00:00+09:00,{minor},,x,{number},"
@@ -448,7 +466,7 @@ def _make_line(days: Days, theirs: str, word: str, hour: int, minor: int, number
 
 @pytest.mark.engines("sqlite")
 def test_days_are_compared_by_themselves(days: Days) -> None:
-    """Once a file is announced; the second time nothing is due."""
+    """The due task compares a day once after its file was announced."""
     days.there("ORD-1")
     reconciliation = days.scene.console.reconciliation
     assert reconciliation.run_due() == 0
@@ -461,9 +479,7 @@ def test_days_are_compared_by_themselves(days: Days) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_a_day_that_was_compared_before_its_end_is_due_once_more(scene: Scene, clock: MovedClock) -> None:
-    """A person compares the day while it still runs: it is due once after its end, so that the rest of it is
-    compared too; a run that began later covers it.
-    """
+    """A person compared a day before its end: the day is due once after its end, unless a later run covers it."""
     midnight = datetime.combine(scene.context.now().astimezone(JST).date() + timedelta(days=1), time(), JST)
     noon, day = midnight + timedelta(hours=12), midnight.date()
     clock.offset = noon - scene.context.now()
@@ -485,7 +501,7 @@ def test_a_day_that_was_compared_before_its_end_is_due_once_more(scene: Scene, c
 
 @pytest.mark.engines("sqlite")
 def test_atom_is_asked_by_own_keys(scene: Scene, clock: MovedClock) -> None:
-    """It gives no history: each payment of the day is asked about."""
+    """Atom has no history: it is asked about each payment of the day."""
     day = scene.context.now().astimezone(IST).date()
     for number, state in (("ORD-1", "paid"), ("ORD-2", "paid")):
         scene.money.register_payment("atom", number, 50_000, state)
@@ -496,14 +512,15 @@ def test_atom_is_asked_by_own_keys(scene: Scene, clock: MovedClock) -> None:
     clock.offset += timedelta(seconds=2)
     report = run("atom", day, day)
     assert counts(report) == (1, 0, 0, 1, 0)
-    assert rules(report) == [("reconcile_state", True)]
+    assert read_case_rules(report) == [("reconcile_state", True)]
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("currency", "minor"), [("USD", 50_000), ("INR", 2**60)])
 def test_a_row_that_atom_cannot_be_asked_about_ends_no_run(scene: Scene, currency: str, minor: int) -> None:
-    """Another application has written an amount that `Money` refuses, or a number that Atom refuses: the row is
-    refused and a case, and the payments after it are compared. Each run of the day ended at such a row before."""
+    """Another application has written an amount or number with which Atom can't be asked: this payment is refused
+    with a case, and the payments after it are compared. Formerly each run of the day ended there.
+    """
     day = scene.context.now().astimezone(IST).date()
     for number in ("ORD-1", "ORD-2", "ORD-3"):
         scene.money.register_payment("atom", number, 50_000, "paid")
@@ -518,7 +535,7 @@ def test_a_row_that_atom_cannot_be_asked_about_ends_no_run(scene: Scene, currenc
     assert (counts(dry), dry.refused) == ((1, 0, 0, 0, 0), 2)
     report = scene.console.reconciliation.run("atom", day, day)
     assert (counts(report), report.refused) == ((1, 0, 0, 0, 0), 2)
-    assert rules(report) == [("reconcile_rows_refused", True)]
+    assert read_case_rules(report) == [("reconcile_rows_refused", True)]
     assert sorted(one.theirs or "" for one in report.differences) == ["amount ORD-1", "id ORD 2?"]
 
 
@@ -579,10 +596,10 @@ POINTS = [
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("point", "nth"), POINTS)
 def test_it_goes_on_after_a_break_at_any_row(place: Place, sandbox: Sandbox, point: str, nth: int) -> None:
-    """A run that broke off at any row goes on, and counts each row once."""
+    """A run that broke off at any line continues, and counts each line once."""
     with paying(place, sandbox) as scene:
         days = Days(scene)
-        plant(days)
+        write_payments_of_each_verdict(days)
         with (
             paying(place, sandbox, FAILPOINT=f"{point}:{nth}:raise") as broken,
             pytest.raises(FailpointReached),
@@ -598,10 +615,10 @@ def test_it_goes_on_after_a_break_at_any_row(place: Place, sandbox: Sandbox, poi
 @pytest.mark.time_scale("20")  # waits for an end
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_killed_one_is_gone_on_with_by_another_process(place: Place, sandbox: Sandbox) -> None:
-    """Its lease ends by itself; until then nobody else begins."""
+    """Another process continues the run of a killed one after the lease has expired, and not before."""
     with paying(place, sandbox) as scene:
         days = Days(scene)
-        plant(days)
+        write_payments_of_each_verdict(days)
         extra = payment_desks.told(sandbox.url) | {"FAILPOINT": "after_reconcile_row:2:kill"}
         told = place.told(sandbox.url, "op-a", 0, **extra)
         child = Child(reconcile, told, days.day)
@@ -616,7 +633,7 @@ def test_a_killed_one_is_gone_on_with_by_another_process(place: Place, sandbox: 
 
 @pytest.mark.engines("sqlite")
 def test_a_file_of_rubbish_ends_the_run(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not gone on with for ever; another file begins anew."""
+    """A file without valid lines ends the run as failed, and it isn't continued; a new file starts a new run."""
     days.there("ORD-1")
     days.announce()
     files = days.scene.console.reconciliation._daily_file_stores["paypay"]
@@ -655,7 +672,7 @@ def test_the_most_rows_that_may_be_refused(
 @pytest.mark.engines("sqlite")
 def test_two_at_once(days: Days) -> None:
     """A second reconciliation of a provider is refused while the first one holds the lease."""
-    plant(days)
+    write_payments_of_each_verdict(days)
     lease = acquire_lease(days.scene.context, "reconciliation_paypay")
     assert lease is not None
     with pytest.raises(ConsoleError) as caught:
@@ -667,7 +684,7 @@ def test_two_at_once(days: Days) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_notices_that_say_nothing_of_a_payment(days: Days) -> None:
-    """They are in no count, and nothing is wrong with them."""
+    """Notices that aren't about a payment are in no count and no difference."""
     scene, at = days.scene, days.noon.isoformat()
     scene.payments.receive_notice(scene.bank("e-1", "ORD-1", occurred_at=at, type="account.changed"))
     report = days.run(provider="bank")

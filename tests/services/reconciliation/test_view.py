@@ -26,11 +26,12 @@ from tests.support.recon_scene import Days
 
 @pytest.fixture
 def days(scene: Scene) -> Days:
+    """The day of a reconciliation, with helpers that write its history and payments."""
     return Days(scene)
 
 
-def plant(days: Days) -> None:
-    """One of each verdict, and two that match."""
+def write_payments_of_each_verdict(days: Days) -> None:
+    """Write one payment for each verdict, and two that match."""
     days.both("ORD-same")
     days.there("ORD-theirs", 500)
     days.here("ORD-ours", 700)
@@ -41,30 +42,35 @@ def plant(days: Days) -> None:
     days.announce()
 
 
-def views(days: Days) -> ReconciliationRunReader:
+def get_run_reader(days: Days) -> ReconciliationRunReader:
+    """Return the reader of reconciliation runs."""
     return days.scene.console.reconciliation.views
 
 
-def seen(days: Days, run_id: int = 0) -> ReconciliationRunDetails:
-    view = views(days).read_run(run_id)
+def read_run(days: Days, run_id: int = 0) -> ReconciliationRunDetails:
+    """Return the details of the run, or of the latest one for 0."""
+    view = get_run_reader(days).read_run(run_id)
     assert view is not None
     return view
 
 
-def number(days: Days, item: DifferenceItem) -> str:
+def get_number(days: Days, item: DifferenceItem) -> str:
+    """Return the payment number of the difference."""
     assert item.payment is not None
     return item.payment.merchant_payment_id
 
 
 def test_a_run_with_its_evidence(days: Days) -> None:
-    """Counts by side, the file with its lines and sums; the second run says who read the same bytes before."""
-    assert views(days).read_run() is None
-    plant(days)
+    """A run has its counts for each side, and its file with lines and sums. A second run names the run that read the
+    same bytes before.
+    """
+    assert get_run_reader(days).read_run() is None
+    write_payments_of_each_verdict(days)
     first, second = days.run().run_id, days.run().run_id
     other = days.here("ORD-other", source="atom").id
     raised = "reconcile_amount", "payment", other, None, "1", "2", days.scene.context.now()
     days.scene.context.write(lambda tx: alerts.raise_alert(tx.conn, *raised))
-    view = seen(days, first or 0)
+    view = read_run(days, first or 0)
     item = view.item
     assert (item.state, item.compared_count, item.matched, item.differing_count) == (RunState.DONE, 6, 2, 2)
     assert {part: view.count_differences(part) for part in VERDICTS_OF_PART} == {
@@ -78,7 +84,7 @@ def test_a_run_with_its_evidence(days: Days) -> None:
     assert (file.day, file.rows, file.paid_minor, file.refunded_minor) == (days.day, 5, 9100, 0)
     assert (len(file.sha256), file.earlier_run_ids, view.open_case_count) == (64, (), 2)
     assert (view.newer_run_id, view.older_run_id) == (second, None)
-    newest = seen(days)
+    newest = read_run(days)
     assert (newest.item.id, newest.files[0].earlier_run_ids, newest.newer_run_id, newest.older_run_id) == (
         second,
         (first,),
@@ -88,69 +94,75 @@ def test_a_run_with_its_evidence(days: Days) -> None:
 
 
 def test_each_difference_leads_to_what_settles_it(days: Days) -> None:
-    """An open case is asked about; what was imported or settled by the row itself asks nothing of anybody."""
-    plant(days)
+    """A difference with an open case leads to a probe; one that was imported or settled by its line
+    needs no action.
+    """
+    write_payments_of_each_verdict(days)
     run = days.run().run_id or 0
-    found = views(days).list_differences(run).items
-    assert {number(days, one): (one.difference.verdict.value, one.action) for one in found} == {
+    found = get_run_reader(days).list_differences(run).items
+    assert {get_number(days, one): (one.difference.verdict.value, one.action) for one in found} == {
         "ORD-theirs": ("imported", None),
         "ORD-ours": ("missing_there", "probe"),
         "ORD-wait": ("different_state", None),
         "ORD-sum": ("different_amount", "probe"),
     }
     assert {one.case.rule_id for one in found if one.case} == {"reconcile_missing_there", "reconcile_amount"}
-    assert [number(days, one) for one in views(days).list_differences(run, "only_theirs").items] == ["ORD-theirs"]
-    days.there("ORD-ours", 700, id=days.scene.payment(found_id(days, "ORD-ours")).provider_payment_id)
+    assert [get_number(days, one) for one in get_run_reader(days).list_differences(run, "only_theirs").items] == [
+        "ORD-theirs"
+    ]
+    days.there("ORD-ours", 700, id=days.scene.payment(read_payment_id(days, "ORD-ours")).provider_payment_id)
     days.announce()
     days.run()
-    (closed,) = views(days).list_differences(run, "only_ours").items
+    (closed,) = get_run_reader(days).list_differences(run, "only_ours").items
     assert (closed.case, closed.action) == (None, None)
-    assert seen(days, run).open_case_count == 1
+    assert read_run(days, run).open_case_count == 1
 
 
-def found_id(days: Days, name: str) -> int:
+def read_payment_id(days: Days, name: str) -> int:
+    """Return the id of the PayPay payment with this number."""
     payment = days.scene.of_number("paypay", name)
     assert payment is not None
     return payment.id
 
 
 def test_pages_by_key(days: Days) -> None:
-    """Each row once, however small the pages; the same for the runs."""
-    plant(days)
+    """Pages of any size have each difference once, and each run once."""
+    write_payments_of_each_verdict(days)
     runs = [days.run().run_id for _ in range(3)]
     after, told = None, []
     for _ in range(5):
-        page = views(days).list_differences(runs[0] or 0, limit=1, after_id=after)
+        page = get_run_reader(days).list_differences(runs[0] or 0, limit=1, after_id=after)
         told += [one.difference.id for one in page.items]
         if (after := page.next_cursor) is None:
             break
     assert told == sorted(set(told))
     assert len(told) == 4
-    newest = views(days).list_runs(limit=2)
-    rest = views(days).list_runs(limit=2, before_id=newest.next_cursor)
+    newest = get_run_reader(days).list_runs(limit=2)
+    rest = get_run_reader(days).list_runs(limit=2, before_id=newest.next_cursor)
     assert [one.id for one in (*newest.items, *rest.items)] == sorted((one or 0 for one in runs), reverse=True)
-    assert views(days).list_runs("atom").items == ()
+    assert get_run_reader(days).list_runs("atom").items == ()
 
 
 def test_running_and_resumable(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that was broken off can be gone on with, unless somebody is at it; the same command ends it."""
-    plant(days)
+    """A run that broke off can be continued by the same command, unless a process is executing it."""
+    write_payments_of_each_verdict(days)
     monkeypatch.setattr(days.scene.context.failpoints, "reach", _stop_after(2))
     with pytest.raises(FailpointReached):
         days.run()
     monkeypatch.undo()
-    broken = seen(days)
+    broken = read_run(days)
     assert (broken.item.state, broken.holder) == (RunState.RESUMABLE, None)
     lease = acquire_lease(days.scene.context, "reconciliation_paypay")
     assert lease is not None
-    going = seen(days)
+    going = read_run(days)
     assert (going.item.state, going.holder and going.holder.name) == (RunState.RUNNING, "reconciliation_paypay")
     days.scene.context.write(lambda tx: leases.release(tx.conn, lease))
     assert days.run().run_id == broken.item.id
-    assert seen(days).item.state is RunState.DONE
+    assert read_run(days).item.state is RunState.DONE
 
 
 def _stop_after(rows: int) -> object:
+    """Return a failpoint function that raises after so many lines."""
     left = [rows]
 
     def reach(name: str) -> None:
@@ -163,7 +175,7 @@ def _stop_after(rows: int) -> object:
 
 @pytest.mark.engines("sqlite")
 def test_of_several_that_were_broken_off_one_is_under_way(days: Days) -> None:
-    """The one that changed last, while somebody holds the provider's lease."""
+    """While a process holds the provider's lease, only the run that changed last counts as being executed."""
     context, later = days.scene.context, days.scene.context.now() + timedelta(seconds=5)
 
     def begin(back: int) -> int:
@@ -174,34 +186,37 @@ def test_of_several_that_were_broken_off_one_is_under_way(days: Days) -> None:
     run = reconciliations.find
     context.write(lambda tx: reconciliations.save_progress(tx.conn, run(tx.conn, ids[1]), later, matched=1))  # type: ignore[arg-type]  # it is there
     assert acquire_lease(days.scene.context, "reconciliation_paypay")
-    states = {item.id: item.state for item in views(days).list_runs().items}
+    states = {item.id: item.state for item in get_run_reader(days).list_runs().items}
     assert states == {ids[0]: RunState.RESUMABLE, ids[1]: RunState.RUNNING, ids[2]: RunState.RESUMABLE}
 
 
 @pytest.mark.engines("sqlite")
 def test_who_may_look(days: Days) -> None:
-    """An auditor may, an administrator may not; what there is to reconcile with is what is set up here."""
-    plant(days)
+    """An auditor can read reconciliations, an administrator can't; the offered providers are those that are set up
+    here.
+    """
+    write_payments_of_each_verdict(days)
     run = days.run().run_id or 0
     place = days.scene.place
     place.sql("INSERT INTO operators (name, roles, may_buy) VALUES ('aud-e', 'auditor', 0), ('adm-f', 'admin', 0)")
     with act_as("aud-e"):
-        assert seen(days, run).item.id == run
-        assert len(views(days).list_differences(run).items) == 4
+        assert read_run(days, run).item.id == run
+        assert len(get_run_reader(days).list_differences(run).items) == 4
     for call in (
-        lambda: views(days).read_run(run),
-        lambda: views(days).list_runs(),
-        lambda: views(days).list_differences(run),
+        lambda: get_run_reader(days).read_run(run),
+        lambda: get_run_reader(days).list_runs(),
+        lambda: get_run_reader(days).list_differences(run),
     ):
         with act_as("adm-f"), pytest.raises(ConsoleError) as caught:
             call()
         assert caught.value.code == "not_allowed"
-    assert set(views(days).providers()) == {"paypay", "atom", "bank"}
+    assert set(get_run_reader(days).providers()) == {"paypay", "atom", "bank"}
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("part", "run", "code"), [("unlucky", 1, "usage"), ("all", 99, "not_found")])
 def test_what_is_no_question(days: Days, part: str, run: int, code: str) -> None:
+    """An unknown part or run is refused with the expected code."""
     with pytest.raises(ConsoleError) as caught:
-        views(days).list_differences(run, part) if code == "usage" else views(days).read_run(run)
+        get_run_reader(days).list_differences(run, part) if code == "usage" else get_run_reader(days).read_run(run)
     assert caught.value.code == code

@@ -1,5 +1,6 @@
-"""The decision table against the services, on a real desk: what the table rules out is refused, what it offers is
-done, and ends as its dry run said. Every kind of record, in every state, by every role.
+"""The decision table compared with the services on a real desk: an action that the table excludes is refused, and an
+offered one is executed with the result that its dry run announced. Every kind of record, in every state, by every
+role.
 """
 
 from collections.abc import Callable, Iterator
@@ -50,33 +51,43 @@ def desk() -> Iterator[Stage]:
         yield made
 
 
-def _refusals(who: str, what: str, reason: str) -> tuple[str, ...]:
-    """The services look at the person before they look at the record."""
+def _list_refusal_codes(who: str, what: str, reason: str) -> tuple[str, ...]:
+    """Return the error codes with which the services may refuse this action, for this reason, to this person; they
+    check the person's right before the record.
+    """
     lacks = who == "aud-f" or (who == "op-e" and what == "buy")
     codes = CODES[reason]
     said = (codes,) if isinstance(codes, str) else codes
     return (*said, "not_allowed") if lacks else said
 
 
-def compare(desk: Stage, who: str, kind: str, make: Callable[[], Any], skip: tuple[str, ...] = ()) -> None:
-    """Everything that is ruled out is refused, and leaves the record as it was; everything offered is done."""
+def require_table_agrees(
+    desk: Stage, who: str, kind: str, make: Callable[[], Any], skip: tuple[str, ...] = ()
+) -> None:
+    """Assert for each action: if the table excludes it, the service refuses it and the record stays; if it is
+    offered, the service executes it. `make` returns a new record of the situation; the actions in `skip` aren't
+    tried.
+    """
     record, ruled_out = make(), list[str]()
     for what, choice in desk.choices(who, kind, record.id).items():
         if what in skip:
             continue
         if choice.allowed:
-            _offered(desk, who, kind, make(), what)
+            _require_executed(desk, who, kind, make(), what)
             continue
         assert choice.reason is not None
         reason = choice.reason.removeprefix("reason.")
         ruled_out.append(what)
         said = desk.does(who, kind, record, what)
         told = f"{who}: {what} of {kind} {record} is ruled out by {reason}, and ends with {said}"
-        assert said in _refusals(who, what, reason), told
+        assert said in _list_refusal_codes(who, what, reason), told
     assert desk.console.recovery.read_record(kind, record.id).record == record, f"one of {ruled_out} changed {record}"
 
 
-def _offered(desk: Stage, who: str, kind: str, record: Any, what: str) -> None:
+def _require_executed(desk: Stage, who: str, kind: str, record: Any, what: str) -> None:
+    """Execute the offered action, and assert its result; a decision that needs a second person is confirmed by
+    another one.
+    """
     choice = desk.choices(who, kind, record.id)[what]
     said = desk.does(who, kind, record, what)
     half = choice.needs_second_person and what.startswith("resolve.") and choice.allowed_roles != ("approver",)
@@ -86,10 +97,11 @@ def _offered(desk: Stage, who: str, kind: str, record: Any, what: str) -> None:
         if who == "lead-b":
             return
     if choice.effect is not None:
-        _ended_as_told(desk, kind, record, choice.effect)
+        _require_announced_effect(desk, kind, record, choice.effect)
 
 
-def _ended_as_told(desk: Stage, kind: str, record: Any, effect: Any) -> None:
+def _require_announced_effect(desk: Stage, kind: str, record: Any, effect: Any) -> None:
+    """Assert that the record, its money and its order are now as the dry run announced."""
     after: Any = desk.console.recovery.read_record(kind, record.id)
     assert (record.state, after.record.state) == effect.state
     if kind != "order":
@@ -101,7 +113,9 @@ def _ended_as_told(desk: Stage, kind: str, record: Any, effect: Any) -> None:
 
 
 def _situations() -> Iterator[Any]:
-    """All of them; those in which what the provider says can't make a difference only in the soak."""
+    """Return the provider's statement and two flags: a person must look, and the outcome is unknown. Combinations in
+    which the statement makes no difference are for the soak test.
+    """
     for told in ProviderStatement:
         for unknown, review in ((False, True), (True, False), (False, False), (True, True)):
             telling = unknown != review or (
@@ -112,36 +126,44 @@ def _situations() -> Iterator[Any]:
 
 @pytest.mark.parametrize(("told", "review", "unknown"), list(_situations()))
 def test_payments_in_every_state(desk: Stage, told: ProviderStatement, review: bool, unknown: bool) -> None:
-    """Ten states, known or not, for a person or not, whatever the provider says: an operator."""
+    """An operator's choices for payments in ten states, known or unknown, waiting for a person or not, with every
+    statement of the provider.
+    """
     for state in sorted(WAITING_STATES | ENDED_UNPAID_STATES if unknown else set(PaymentState)):
         make = partial(desk.payment, state, told, unknown=unknown, review=review)
-        compare(desk, "op-a", "payment", make, skip=("probe", "take", "note"))
+        require_table_agrees(desk, "op-a", "payment", make, skip=("probe", "take", "note"))
 
 
 @pytest.mark.parametrize("who", PEOPLE)
 def test_payments_by_every_role(desk: Stage, who: str) -> None:
-    """For each role: who may decide, ask for a refund, move an order, take and note."""
-    compare(desk, who, "payment", partial(desk.payment, PaymentState.USER_PAYMENT, unknown=True))
-    compare(desk, who, "payment", partial(desk.payment, PaymentState.COMPLETED, ProviderStatement.PAID))
-    compare(desk, who, "payment", lambda: desk.payment(PaymentState.COMPLETED, ProviderStatement.PAID, order=False))
+    """For each role the choices to decide, request a refund, set an order to paid, take and add a note are those of
+    the services.
+    """
+    require_table_agrees(desk, who, "payment", partial(desk.payment, PaymentState.USER_PAYMENT, unknown=True))
+    require_table_agrees(desk, who, "payment", partial(desk.payment, PaymentState.COMPLETED, ProviderStatement.PAID))
+    require_table_agrees(
+        desk, who, "payment", lambda: desk.payment(PaymentState.COMPLETED, ProviderStatement.PAID, order=False)
+    )
 
 
 @pytest.mark.parametrize("who", ["op-a", "op-e", "lead-b"])
 @pytest.mark.parametrize("first", ["completed", "payment_failed"])
 def test_payments_that_wait_for_a_second_person(desk: Stage, who: str, first: str) -> None:
-    """Not the same one again, not another operator, and not for another end."""
+    """A proposal about a payment can't be confirmed by the proposer or another operator, and not with another
+    outcome.
+    """
 
     def proposed() -> Any:
         payment = desk.payment(PaymentState.USER_PAYMENT, unknown=True)
         assert desk.does("op-a", "payment", payment, f"resolve.{first}") == "awaiting"
         return desk.console.payments.read_payment(payment.id).record
 
-    compare(desk, who, "payment", proposed, skip=("probe",))
+    require_table_agrees(desk, who, "payment", proposed, skip=("probe",))
 
 
 @pytest.mark.parametrize("kind", ["payment", "credit-check"])
 def test_a_proposal_that_nobody_can_confirm_says_so(desk: Stage, kind: str) -> None:
-    """While no approver but the proposer is enabled, the record promises no second person."""
+    """While the proposer is the only enabled approver, the record doesn't promise a second person."""
     if kind == "payment":
         record: Any = desk.payment(PaymentState.USER_PAYMENT, unknown=True)
         read: Any = desk.console.payments.read_payment
@@ -164,20 +186,24 @@ def test_a_proposal_that_nobody_can_confirm_says_so(desk: Stage, kind: str) -> N
 
 
 def test_payments_that_somebody_works_on(desk: Stage) -> None:
-    """Under its lease nobody else asks or decides; taken by another, nobody else takes it."""
+    """While another process holds the payment's lease, it can't be probed or decided; while another person has taken
+    it, it can't be taken.
+    """
     payment = desk.payment(PaymentState.USER_PAYMENT, unknown=True)
     desk.by("lead-b", lambda: desk.console.recovery.take("payment", payment.id))
-    with _held(desk, f"payment_{payment.id}"):
-        compare(desk, "op-a", "payment", lambda: payment, skip=("note", "refund"))
+    with _hold_lease(desk, f"payment_{payment.id}"):
+        require_table_agrees(desk, "op-a", "payment", lambda: payment, skip=("note", "refund"))
 
 
 # Credit checks
 
 
-def _checks(desk: Stage) -> dict[str, Callable[[], Any]]:
+def _make_check_builders(desk: Stage) -> dict[str, Callable[[], Any]]:
+    """Return functions that create credit checks, by the name of their state."""
+
     def viewing_over() -> Any:
         record = desk.check(readable=False)
-        desk.context.database.write(lambda tx: _over(tx, record))
+        desk.context.database.write(lambda tx: _mark_viewing_over(tx, record))
         return desk.console.credit_checks.read_credit_check(record.id).record
 
     return {
@@ -189,7 +215,8 @@ def _checks(desk: Stage) -> dict[str, Callable[[], Any]]:
     }
 
 
-def _over(tx: Any, record: Any) -> None:
+def _mark_viewing_over(tx: Any, record: Any) -> None:
+    """Mark the credit check as one that AlarmBox no longer shows."""
     found = credit_checks.find(tx.conn, record.id)
     assert found is not None
     credit_checks.change_record(tx.conn, found, found.changed_at or record.created_at, viewing_over=True)
@@ -198,19 +225,27 @@ def _over(tx: Any, record: Any) -> None:
 @pytest.mark.parametrize("who", PEOPLE)
 @pytest.mark.parametrize("state", ["unknown", "not bought", "bought", "incomplete", "viewing over"])
 def test_credit_checks_in_every_state(desk: Stage, who: str, state: str) -> None:
-    """By everybody: an operator without the right to buy, an approver, an auditor."""
-    compare(desk, who, "credit-check", _checks(desk)[state], skip=("resolve.error",) if state == "unknown" else ())
+    """The choices for credit checks in every state are those of the services, for an operator without the right to
+    buy, an approver and an auditor.
+    """
+    require_table_agrees(
+        desk,
+        who,
+        "credit-check",
+        _make_check_builders(desk)[state],
+        skip=("resolve.error",) if state == "unknown" else (),
+    )
 
 
 @pytest.mark.parametrize("who", PEOPLE)
 def test_unknown_purchases_that_may_be_denied(desk: Stage, who: str) -> None:
-    """Nothing was charged. What AlarmBox lists is denied by nobody who may decide."""
+    """An unknown purchase that wasn't charged can be denied; one that AlarmBox lists can't be denied by anybody."""
 
     def unknown() -> Any:
         return desk.check("silent_before_charge")
 
-    compare(desk, who, "credit-check", unknown, skip=("probe", "resolve.success"))
-    charged = _checks(desk)["unknown"]()
+    require_table_agrees(desk, who, "credit-check", unknown, skip=("probe", "resolve.success"))
+    charged = _make_check_builders(desk)["unknown"]()
     if desk.choices(who, "credit-check", charged.id)["resolve.error"].allowed:
         assert desk.does(who, "credit-check", charged, "resolve.error") == "evidence_mismatch"
 
@@ -224,7 +259,7 @@ def test_credit_checks_that_wait_for_a_second_person(desk: Stage, who: str) -> N
         assert desk.does("op-a", "credit-check", record, "resolve.error") == "awaiting"
         return desk.console.credit_checks.read_credit_check(record.id).record
 
-    compare(desk, who, "credit-check", proposed, skip=("probe", "resolve.success"))
+    require_table_agrees(desk, who, "credit-check", proposed, skip=("probe", "resolve.success"))
 
 
 def test_credit_checks_whose_provider_has_no_list_call(desk: Stage) -> None:
@@ -234,17 +269,17 @@ def test_credit_checks_whose_provider_has_no_list_call(desk: Stage) -> None:
     desk.vendor.finds = False
     try:
         for state in ("unknown", "bought"):
-            compare(desk, "op-a", "credit-check", _checks(desk)[state])
+            require_table_agrees(desk, "op-a", "credit-check", _make_check_builders(desk)[state])
     finally:
         desk.vendor.finds = True
 
 
 def test_credit_checks_that_somebody_works_on(desk: Stage) -> None:
-    """Under its lease nobody else asks, fetches or decides."""
+    """While another process holds the lease of a credit check, it can't be probed, re-fetched or decided."""
     for state in ("unknown", "incomplete"):
-        record = _checks(desk)[state]()
-        with _held(desk, make_lease_name(record.id)):
-            compare(desk, "op-a", "credit-check", partial(_same, record), skip=("take", "note", "probe"))
+        record = _make_check_builders(desk)[state]()
+        with _hold_lease(desk, make_lease_name(record.id)):
+            require_table_agrees(desk, "op-a", "credit-check", partial(_same, record), skip=("take", "note", "probe"))
 
 
 # Orders
@@ -252,7 +287,9 @@ def test_credit_checks_that_somebody_works_on(desk: Stage) -> None:
 
 @pytest.mark.parametrize("who", PEOPLE)
 def test_orders(desk: Stage, who: str) -> None:
-    """Paid and not moved, unpaid, moved; an order is never decided."""
+    """The choices for a paid order that wasn't set to paid, an unpaid one and one that was set to paid are those of
+    the services; an order's outcome can't be decided.
+    """
 
     def order_of(state: PaymentState, told: ProviderStatement, *, moved: bool = False) -> Any:
         payment = desk.payment(state, told)
@@ -261,9 +298,11 @@ def test_orders(desk: Stage, who: str) -> None:
         assert payment.order_id is not None
         return desk.console.payments.read_order(payment.order_id).record
 
-    compare(desk, who, "order", lambda: order_of(PaymentState.COMPLETED, ProviderStatement.PAID))
-    compare(desk, who, "order", lambda: order_of(PaymentState.COMPLETED, ProviderStatement.PAID, moved=True))
-    compare(
+    require_table_agrees(desk, who, "order", lambda: order_of(PaymentState.COMPLETED, ProviderStatement.PAID))
+    require_table_agrees(
+        desk, who, "order", lambda: order_of(PaymentState.COMPLETED, ProviderStatement.PAID, moved=True)
+    )
+    require_table_agrees(
         desk, who, "order", lambda: order_of(PaymentState.EXPIRED, ProviderStatement.EXPIRED), skip=("take", "note")
     )
 
@@ -271,7 +310,9 @@ def test_orders(desk: Stage, who: str) -> None:
 # Refunds
 
 
-def _refunds(desk: Stage) -> dict[str, Callable[[], Any]]:
+def _make_refund_builders(desk: Stage) -> dict[str, Callable[[], Any]]:
+    """Return functions that create refunds, by the name of their state."""
+
     def ended(act: Callable[[Any], Any], who: str) -> Callable[[], Any]:
         def make() -> Any:
             asked = desk.refund()
@@ -308,29 +349,34 @@ _STATES = (
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-f"])
 @pytest.mark.parametrize("state", _STATES)
 def test_refunds_in_every_state(desk: Stage, who: str, state: str) -> None:
-    """Only what nobody knows is decided; of a payment with an open or unknown refund no other is asked for."""
-    compare(desk, who, "refund", _refunds(desk)[state])
+    """Only unknown refunds can be decided. While a payment has an open or unknown refund, no other one can be
+    requested.
+    """
+    require_table_agrees(desk, who, "refund", _make_refund_builders(desk)[state])
 
 
 @pytest.mark.parametrize("who", ["op-a", "op-e", "lead-b"])
 def test_refunds_that_wait_for_a_second_person(desk: Stage, who: str) -> None:
-    """Not the same one again, and not another operator; another end may be proposed."""
+    """A proposal about a refund can't be confirmed by the proposer or another operator; another outcome can be
+    proposed.
+    """
 
     def proposed() -> Any:
         refund = desk.refund("silent_before")
         assert desk.does("op-a", "refund", refund, "resolve.failed") == "awaiting"
         return desk.console.refunds.read_refund(refund.id).record
 
-    compare(desk, who, "refund", proposed, skip=("probe",))
+    require_table_agrees(desk, who, "refund", proposed, skip=("probe",))
 
 
 def _same(record: Any) -> Any:
+    """Return the record."""
     return record
 
 
 @contextmanager
-def _held(desk: Stage, name: str) -> Iterator[None]:
-    """The lease in somebody else's hands, for the length of a block."""
+def _hold_lease(desk: Stage, name: str) -> Iterator[None]:
+    """Inside the block another holder has the lease with this name."""
     shop = desk.context
     lease = shop.write(lambda tx: leases.acquire(tx, name, shop.make_holder(), shop.now(), 60))
     assert lease is not None

@@ -1,4 +1,6 @@
-"""The queue of mismatches: each row says which side says what; what nobody asked is no mismatch."""
+"""The queue of mismatches: each row shows which side says what; a payment about which the provider wasn't asked is no
+mismatch.
+"""
 
 from console.domain.payments.records import PaymentImport
 from console.domain.views.any_record import QueueItem
@@ -7,19 +9,21 @@ from console.wording.disagreements import format_disagreement
 from tests.support.payment_desks import Scene
 
 
-def queued(scene: Scene) -> dict[tuple[str, int], QueueItem]:
+def read_queue(scene: Scene) -> dict[tuple[str, int], QueueItem]:
+    """Return the items of the queue by kind and id."""
     page = scene.console.recovery.read_queue(DISAGREEMENT_QUEUE)
     return {(type(item.record).__name__, item.record.id): item for item in page.items}
 
 
-def words(item: QueueItem, language: str = "en") -> str:
+def format_mismatch(item: QueueItem, language: str = "en") -> str:
+    """Return the sentence about the item's mismatch."""
     assert item.disagreement is not None
     return format_disagreement(item.record, item.disagreement, language)
 
 
 def test_each_row_says_which_side_says_what(scene: Scene) -> None:
-    """Paid for an order that was cancelled, paid less than the order costs, and paid as ordered: the first two are
-    rows with both values, explained as on their own pages; the third is none. It leaves when the sides agree.
+    """A payment of a cancelled order, one below the order's total, and a normal one: the first two are in the queue
+    with both values, explained as on their own pages. Each leaves the queue when the sides agree.
     """
     for number, total in (("ORD-1", 3300), ("ORD-2", 4400), ("ORD-3", 3300)):
         scene.order(number, total)
@@ -28,11 +32,11 @@ def test_each_row_says_which_side_says_what(scene: Scene) -> None:
     late, short, _ = (
         scene.payments.import_payment(PaymentImport("paypay", number)).id for number in ("ORD-1", "ORD-2", "ORD-3")
     )
-    rows = queued(scene)
+    rows = read_queue(scene)
     assert {key for key in rows if key[0] == "Payment"} == {("Payment", late), ("Payment", short)}
-    assert words(rows["Payment", late]).startswith("Order (State) Cancelled ≠ ")
-    assert "Order (Amount) ¥4,400 ≠ ¥3,300" in words(rows["Payment", short])
-    assert "注文（金額）¥4,400 ≠ ¥3,300" in words(rows["Payment", short], "ja")
+    assert format_mismatch(rows["Payment", late]).startswith("Order (State) Cancelled ≠ ")
+    assert "Order (Amount) ¥4,400 ≠ ¥3,300" in format_mismatch(rows["Payment", short])
+    assert "注文（金額）¥4,400 ≠ ¥3,300" in format_mismatch(rows["Payment", short], "ja")
     for payment in (late, short):
         assert rows["Payment", payment].explanation == scene.payments.read_payment(payment).explanation
     sides = rows["Payment", short].disagreement
@@ -43,21 +47,23 @@ def test_each_row_says_which_side_says_what(scene: Scene) -> None:
 
 
 def test_what_nobody_asked_is_no_mismatch(scene: Scene) -> None:
-    """A notice whose payment the provider was not asked about yet, and an order without a payment, are no rows."""
+    """A noticed payment that wasn't read yet, and an order without a payment, aren't in the queue."""
     scene.order("ORD-1", 3300)
     scene.order("ORD-2", 4400)
     scene.payments.receive_notice(scene.bank("ev-1", "ORD-1"))
-    assert queued(scene) == {}
+    assert read_queue(scene) == {}
 
 
 def test_another_amount_in_the_last_answer_is_a_row_until_it_agrees(scene: Scene) -> None:
-    """The provider's last answer decides, also if nobody has to look at the payment."""
+    """The provider's last answer has another amount: the payment is in the queue until an answer agrees, also if no
+    person has to look at it.
+    """
     scene.money.register_payment("paypay", "ORD-1", 3300)
     payment = scene.payments.import_payment(PaymentImport("paypay", "ORD-1"))
-    assert queued(scene) == {}
+    assert read_queue(scene) == {}
     scene.place.unguard("payments")
     scene.place.sql(f"UPDATE payments SET provider_minor = 3200 WHERE id = {payment.id}")
-    (item,) = queued(scene).values()
-    assert words(item) == "PayPay (Amount) ¥3,200 ≠ ¥3,300"
+    (item,) = read_queue(scene).values()
+    assert format_mismatch(item) == "PayPay (Amount) ¥3,200 ≠ ¥3,300"
     scene.payments.probe(payment.id)
-    assert queued(scene) == {}
+    assert read_queue(scene) == {}

@@ -1,4 +1,6 @@
-"""Credit checks, orders, payments and refunds found together: by number, by what people type, and in the queues."""
+"""Credit checks, orders, payments and refunds found together: by corporation number, by search words, and in the
+queues.
+"""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -28,7 +30,7 @@ _MONEY = ("approvals", "operations", "orders", "payments", "refunds")
 
 
 @pytest.fixture
-def books(place: Place) -> Iterator[Connection]:
+def connection(place: Place) -> Iterator[Connection]:
     """A connection that writes into the tables past the triggers; each statement is committed at once."""
     for table in _MONEY:
         place.unguard(table)
@@ -37,37 +39,39 @@ def books(place: Place) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def console(place: Place, books: Connection) -> Iterator[Console]:
+def console(place: Place, connection: Connection) -> Iterator[Console]:
     with place.desk(LedgerVendor()) as desk:
         yield desk
 
 
-def ordered(books: Connection, number: str = "ORD-1") -> int:
-    return orders.insert_order(books, orders.NewOrder(number, 3_300, corporation_number=NUMBER), NOW)
+def insert_order(connection: Connection, number: str = "ORD-1") -> int:
+    """Insert an order of the corporation and return its id."""
+    return orders.insert_order(connection, orders.NewOrder(number, 3_300, corporation_number=NUMBER), NOW)
 
 
-def names(items: tuple[QueueItem, ...]) -> list[tuple[str, int]]:
+def list_kinds_and_ids(items: tuple[QueueItem, ...]) -> list[tuple[str, int]]:
+    """Return kind and id of the items."""
     return [(type(item.record).__name__, item.record.id) for item in items]
 
 
-def walked(console: Console, queue: str, limit: int) -> list[tuple[str, int]]:
-    """Page after page."""
+def read_all_pages(console: Console, queue: str, limit: int) -> list[tuple[str, int]]:
+    """Read the whole queue in pages of `limit` records; return kind and id of the items."""
     found, cursor = [], None
     while True:
         page = console.recovery.read_queue(queue, limit, cursor)
-        found += names(page.items)
+        found += list_kinds_and_ids(page.items)
         cursor = page.next_cursor
         if cursor is None:
             return found
 
 
-def test_all_that_there_is_of_a_number(console: Console, books: Connection) -> None:
+def test_all_that_there_is_of_a_number(console: Console, connection: Connection) -> None:
     """One lookup of a number returns its credit check, order, payment and refund; the lookup of another number
     returns nothing.
     """
     check = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
-    payment = paid(books, order_id=ordered(books))
-    refund = asked(books, payment)
+    payment = paid(connection, order_id=insert_order(connection))
+    refund = asked(connection, payment)
     found = console.lookup.find_records(NUMBER)
     assert [one.id for one in found.credit_checks] == [check.id]
     assert [one.payment_ids for one in found.orders] == [(payment.id,)]
@@ -76,59 +80,59 @@ def test_all_that_there_is_of_a_number(console: Console, books: Connection) -> N
     assert (nothing.credit_checks, nothing.orders, nothing.payments, nothing.refunds) == ((), (), (), ())
 
 
-def test_found_by_payer_and_key(console: Console, books: Connection) -> None:
+def test_found_by_payer_and_key(console: Console, connection: Connection) -> None:
     """A search finds a payment by the beginning of its payer, and a refund by the beginning of its key."""
-    payment = paid(books, payer="架空太郎")
-    refund = moved(books, asked(books, payment), RefundState.APPROVED)
-    refunds.change_refund(books, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
+    payment = paid(connection, payer="架空太郎")
+    refund = moved(connection, asked(connection, payment), RefundState.APPROVED)
+    refunds.change_refund(connection, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
     assert console.lookup.search("架空").payments.records == (payment,)
     assert [one.id for one in console.lookup.search("RFD-A").refunds.records] == [refund.id]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 50])
-def test_queues_lead_from_kind_to_kind(console: Console, books: Connection, limit: int) -> None:
+def test_queues_lead_from_kind_to_kind(console: Console, connection: Connection, limit: int) -> None:
     """Records that need a person come first, of every kind; then refunds, payments, orders, credit checks."""
-    ordered(books, "ORD-1")
-    waiting = begun(books, "P-1", work=Work(WorkState.SCHEDULED, NOW, "unknown"))
-    looked_at = begun(books, "P-2", work=REVIEW)
+    insert_order(connection, "ORD-1")
+    waiting = begun(connection, "P-1", work=Work(WorkState.SCHEDULED, NOW, "unknown"))
+    looked_at = begun(connection, "P-2", work=REVIEW)
     pending = [("Payment", looked_at.id), ("Order", 1), ("Payment", waiting.id)]
-    assert walked(console, "pending", limit) == pending
-    refund = asked(books, paid(books, "P-3"), work=REVIEW)
-    assert walked(console, "review", limit) == [("Refund", refund.id), ("Payment", looked_at.id)]
-    assert walked(console, "refunds", limit) == [("Refund", refund.id)]
+    assert read_all_pages(console, "pending", limit) == pending
+    refund = asked(connection, paid(connection, "P-3"), work=REVIEW)
+    assert read_all_pages(console, "review", limit) == [("Refund", refund.id), ("Payment", looked_at.id)]
+    assert read_all_pages(console, "refunds", limit) == [("Refund", refund.id)]
     counted = {one.queue: one.count for one in console.recovery.count_queues()}
     contradicted = [("Refund", refund.id), ("Payment", looked_at.id)]
-    assert walked(console, "disagree", limit) == contradicted
+    assert read_all_pages(console, "disagree", limit) == contradicted
     counts = {"pending": 3, "unknown": 0, "error": 0, "incomplete": 0, "review": 2, "refunds": 1, "disagree": 2}
     assert counted == counts
 
 
-def test_everything_in_a_queue_is_explained(place: Place, console: Console, books: Connection) -> None:
-    """Each item says why it is there and what comes next; one that waits for a second person says so."""
-    order = orders.find(books, ordered(books))
+def test_everything_in_a_queue_is_explained(place: Place, console: Console, connection: Connection) -> None:
+    """Each item of a queue has its reason and next step; one that waits for a second person says so."""
+    order = orders.find(connection, insert_order(connection))
     assert order is not None
-    orders.change_order(books, order, NOW, **orders.make_work_values(REVIEW))
-    payment = begun(books, "P-1", work=REVIEW)
-    payments.change_payment(books, payment, NOW, certainty="unknown")
-    refund = moved(books, asked(books, paid(books, "P-2")), RefundState.SUBMITTING)
-    refunds.change_refund(books, refund, NOW, certainty="unknown", **refunds.make_work_values(REVIEW))
-    approvals.insert_proposal(books, "refund", str(refund.id), "failed", place.named("op-b"), 1, NOW)
+    orders.change_order(connection, order, NOW, **orders.make_work_values(REVIEW))
+    payment = begun(connection, "P-1", work=REVIEW)
+    payments.change_payment(connection, payment, NOW, certainty="unknown")
+    refund = moved(connection, asked(connection, paid(connection, "P-2")), RefundState.SUBMITTING)
+    refunds.change_refund(connection, refund, NOW, certainty="unknown", **refunds.make_work_values(REVIEW))
+    approvals.insert_proposal(connection, "refund", str(refund.id), "failed", place.named("op-b"), 1, NOW)
     items = console.recovery.read_queue("review").items
-    assert names(items) == [("Refund", refund.id), ("Payment", payment.id), ("Order", order.id)]
+    assert list_kinds_and_ids(items) == [("Refund", refund.id), ("Payment", payment.id), ("Order", order.id)]
     assert all(item.explanation.why and item.explanation.next_step.code and item.since for item in items)
     waiting = {type(item.record): "second_person" in item.explanation.next_step.code for item in items}
     assert waiting == {Refund: True, Payment: False, Order: False}
 
 
-def test_a_call_that_broke_off_is_unknown_at_once(console: Console, books: Connection) -> None:
-    """A refund whose process went away is no longer merely being sent, before any task has run; the same id of
-    another kind is as it was.
+def test_a_call_that_broke_off_is_unknown_at_once(console: Console, connection: Connection) -> None:
+    """The process of a refund has ended: the refund is shown as unknown before any task has run. A record of another
+    kind with the same id isn't affected.
     """
-    refund = moved(books, asked(books, paid(books, "P-1")), RefundState.SUBMITTING)
-    begun(books, "P-2")
+    refund = moved(connection, asked(connection, paid(connection, "P-1")), RefundState.SUBMITTING)
+    begun(connection, "P-2")
     lost = call(refund.id, "refund.submit", "calling") | {"subject_kind": "refund"}
-    books.execute(insert(operations), lost)
-    assert walked(console, "unknown", 50) == walked(console, "review", 50) == [("Refund", refund.id)]
+    connection.execute(insert(operations), lost)
+    assert read_all_pages(console, "unknown", 50) == read_all_pages(console, "review", 50) == [("Refund", refund.id)]
     assert [item.record.work.reason for item in console.recovery.read_queue("refunds").items] == ["lapsed"]
     (work,) = console.recovery.list_unfinished_operations()
     assert isinstance(work.record, Refund)
@@ -136,7 +140,7 @@ def test_a_call_that_broke_off_is_unknown_at_once(console: Console, books: Conne
 
 
 def test_a_cursor_of_somebody_elses(console: Console) -> None:
-    """Refused as usage, whatever it is."""
+    """An invalid cursor is refused with `usage`."""
     for cursor in (
         "", "none", "none.5", "none.refund", "none.refund.x", "none.refund.5.6", "over.refund.5", "none.nobody.5",
         "none.refund.-1", "none.refund.９", "none.refund.1234567890123456789",
@@ -146,13 +150,13 @@ def test_a_cursor_of_somebody_elses(console: Console) -> None:
         assert (refused.value.code, refused.value.detail["problem"]) == ("usage", "cursor"), cursor
 
 
-def test_an_error_until_it_was_made_good(console: Console, books: Connection) -> None:
-    """A failed refund waits in the queue until a later one of its payment is completed."""
-    payment = paid(books)
-    failed = moved(books, asked(books, payment), RefundState.FAILED)
-    assert walked(console, "error", 50) == [("Refund", failed.id)]
-    moved(books, asked(books, payment), RefundState.COMPLETED)
-    assert walked(console, "error", 50) == []
+def test_an_error_until_it_was_made_good(console: Console, connection: Connection) -> None:
+    """A failed refund stays in the queue until a later refund of its payment is completed."""
+    payment = paid(connection)
+    failed = moved(connection, asked(connection, payment), RefundState.FAILED)
+    assert read_all_pages(console, "error", 50) == [("Refund", failed.id)]
+    moved(connection, asked(connection, payment), RefundState.COMPLETED)
+    assert read_all_pages(console, "error", 50) == []
     found = console.lookup.search("ORD-1")
     assert [one.id for one in found.payments.records] == [payment.id]
     assert found.credit_checks.records == ()

@@ -1,5 +1,5 @@
-"""The list of left-open records: everything that this person has begun, taken or requested, and nothing of another
-one.
+"""The list of left-open records: what this person has begun, taken or requested and nobody has ended; nothing of
+other people.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -20,6 +20,7 @@ NUMBERS = ("1180301018771", "4000012090001")
 
 
 def unknown_check(scene: Scene, number: str) -> CreditCheck:
+    """Return a credit check with an unknown outcome."""
     scene.control.add_fault("status_after_charge:500", call="purchase", number=number)
     with pytest.raises(ConsoleError) as caught:
         scene.console.credit_checks.purchase(PurchaseRequest(number, "1"))
@@ -28,17 +29,21 @@ def unknown_check(scene: Scene, number: str) -> CreditCheck:
     return record
 
 
-def facts(items: tuple[LeftOpen, ...]) -> list[tuple[str, str, str, str | None]]:
+def read_facts(items: tuple[LeftOpen, ...]) -> list[tuple[str, str, str, str | None]]:
+    """Return reason, kind, id and link of the items."""
     return [(item.reason.value, item.kind, item.id, item.link) for item in items]
 
 
 def link(kind: str, id: int) -> str:
+    """Return the link of the record."""
     return f"support-console:record/{kind}/{id}"
 
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_what_is_begun_taken_and_requested(scene: Scene) -> None:
-    """Of each reason one; another person's list has none of it, and what has ended leaves the list."""
+    """The list has one record for each reason. It isn't in another person's list, and ended records
+    leave the list.
+    """
     console, now = scene.console, scene.context.now()
     unknown, other = (unknown_check(scene, number) for number in NUMBERS)
     payment = scene.payments.start(scene.order("ORD-1", 3_300), "paypay").payment
@@ -50,12 +55,12 @@ def test_what_is_begun_taken_and_requested(scene: Scene) -> None:
     console.recovery.resolve("credit-check", unknown.id, "error", "the provider has no such purchase")
     with scene.place.acting(console, "lead-b") as desk:
         desk.recovery.take("credit-check", other.id)
-        assert facts(desk.left_open.list_items()) == [
+        assert read_facts(desk.left_open.list_items()) == [
             ("taken", "credit-check", str(other.id), link("credit-check", other.id))
         ]
     draft = Draft("refund", str(payment.id), "Payment", "form", {}, now)
     items = console.left_open.list_items((draft,))
-    assert facts(items) == [
+    assert read_facts(items) == [
         ("operation", "credit-check", str(unknown.id), link("credit-check", unknown.id)),
         ("operation", "credit-check", str(other.id), link("credit-check", other.id)),
         ("bulk_run", "bulk-run", str(run.id), None),
@@ -79,6 +84,7 @@ def test_what_is_begun_taken_and_requested(scene: Scene) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_an_owned_incident_is_left_open(scene: Scene) -> None:
+    """An incident that the person owns is in the list."""
     scene.place.sql(
         "INSERT INTO alerts (rule_id, subject_kind, subject_id, observed, expected, detected_at)"
         " VALUES ('stuck', 'task', 'probes', '{}', '{}', '2026-11-20 03:00:00')"
@@ -86,7 +92,7 @@ def test_an_owned_incident_is_left_open(scene: Scene) -> None:
     (incident,) = scene.console.incidents.list_incidents()
     assert scene.console.left_open.list_items() == ()
     scene.console.incidents.take(incident.id)
-    assert facts(scene.console.left_open.list_items()) == [
+    assert read_facts(scene.console.left_open.list_items()) == [
         ("incident", "incident", str(incident.id), f"support-console:incident/{incident.id}")
     ]
     with act_as("lead-b"):
@@ -96,7 +102,9 @@ def test_an_owned_incident_is_left_open(scene: Scene) -> None:
 
 
 def test_drafts_of_a_stored_file() -> None:
-    """The oldest first; what is too old, or isn't a draft of this program, is passed over."""
+    """The drafts of a person's file are listed, the oldest first; those that are too old or aren't drafts of this
+    program are left out.
+    """
     now = datetime(2026, 11, 20, 3, tzinfo=UTC)
 
     def entry(kind: str, age: timedelta) -> dict[str, object]:

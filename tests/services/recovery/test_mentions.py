@@ -1,4 +1,4 @@
-"""Mentions: stored with the note, listed for the mentioned person, ended by that person alone and once."""
+"""Mentions: stored with the note, listed for the mentioned person, and marked as done by that person alone."""
 
 import pytest
 
@@ -11,15 +11,18 @@ from tests.support.payment_desks import Scene
 from tests.support.refusals import code_of
 
 
-def words_of(console: Console) -> list[tuple[str, str, str]]:
+def list_open_mentions(console: Console) -> list[tuple[str, str, str]]:
+    """Return kind, words and author of the open mentions of the acting person."""
     return [(one.note.kind, one.note.words, one.note.person) for one in console.mentions.list_open()]
 
 
-def payment_of(scene: Scene) -> int:
+def start_payment(scene: Scene) -> int:
+    """Start a payment and return its id."""
     return scene.payments.start(scene.order("ORD-1", 3_300), "paypay").payment.id
 
 
 def add_people(scene: Scene, *more: str) -> None:
+    """Add op-a, lead-b and the auditor with their roles, and further operators."""
     for name, roles in (("op-a", "operator"), ("lead-b", "approver"), ("aud", "auditor")):
         scene.place.sql(f"INSERT INTO operators (name, roles, may_buy) VALUES ('{name}', '{roles}', 0)")
     for name in more:
@@ -28,11 +31,13 @@ def add_people(scene: Scene, *more: str) -> None:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_mention_until_it_is_done(scene: Scene) -> None:
-    """By a note and by a hand-over; told to that person alone; done once, whatever is repeated."""
+    """A note and a hand-over mention a person: only that person sees the mentions, and marking them as done
+    repeatedly is done once.
+    """
     console, place = scene.console, scene.place
     if not place.is_server:
         add_people(scene)
-    lead, number = place.named("lead-b"), payment_of(scene)
+    lead, number = place.named("lead-b"), start_payment(scene)
     console.recovery.add_note(
         "payment", number, f"@{lead} look, @nobody and @{place.named('op-a')} too", request_id="n"
     )
@@ -42,7 +47,7 @@ def test_a_mention_until_it_is_done(scene: Scene) -> None:
     console.recovery.take("payment", number)
     assert console.recovery.hand_over("payment", number, f"for @{lead.upper()}")
     console.recovery.add_note("payment", number, f"plain: me@{lead}")
-    assert words_of(console) == []  # nobody mentions themselves
+    assert list_open_mentions(console) == []  # nobody mentions themselves
     with place.acting(console, "lead-b") as desk:
         newest, first = desk.mentions.list_open()
         assert (newest.note.words, newest.person) == (f"for @{lead.upper()}", lead)
@@ -62,10 +67,12 @@ def test_a_mention_until_it_is_done(scene: Scene) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_who_is_mentioned_and_what_is_told(scene: Scene) -> None:
-    """People who may write notes; the trail has the names; a bulk note mentions nobody; hostile names are texts."""
+    """Only people who may write notes can be mentioned, and the trail has their names. A bulk note mentions nobody,
+    and hostile names are plain text.
+    """
     console = scene.console
     add_people(scene, "o'brien; DROP TABLE mentions", "%", "op_a")
-    number = payment_of(scene)
+    number = start_payment(scene)
 
     def mentioned(name: str) -> list[Mention]:
         with act_as(name):

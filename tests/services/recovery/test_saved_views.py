@@ -1,5 +1,5 @@
-"""Saved views: stored under names, shown to their people, counted by the domain's filter, deleted and restored;
-on a server by the rights of the accounts.
+"""Saved views: stored under names, shown to their people, counted by their filters, deleted and restored; on a server
+by the rights of the accounts.
 """
 
 from collections.abc import Callable
@@ -22,17 +22,21 @@ NULL_EXPRESSION = "-"
 PENDING = ViewContent("pending", "provider:paypay amount:>=1000JPY", "", "-amount", ("age", "amount"), by_cause=True)
 
 
-def problem(call: Callable[[], object]) -> str:
+def problem_of(call: Callable[[], object]) -> str:
+    """Return the problem, or else the code, of the error with which the call is refused."""
     refused = refusal(call)
     return str(refused.detail.get("problem") or refused.code)
 
 
-def names(console: Console) -> list[tuple[str, bool]]:
+def list_names(console: Console) -> list[tuple[str, bool]]:
+    """Return the name of each view, and True if it is the team's."""
     return [(view.name, view.is_team) for view in console.saved_views.list_views()]
 
 
 def test_saved_renamed_deleted_and_restored(scene: Scene) -> None:
-    """Each act once by its request id, with an audit entry, and a change that other windows hear of."""
+    """Saving, renaming, deleting and restoring happen once for each request id, have an audit entry, and are in the
+    change feed.
+    """
     views, console = scene.console.saved_views, scene.console
     mark = console.desk_status.read_desk_update(None).feed_mark
     view = views.save_view(" ＡＢＣ　x ", False, PENDING, request_id="s-1")
@@ -40,9 +44,9 @@ def test_saved_renamed_deleted_and_restored(scene: Scene) -> None:
     assert (view.name, view.version, view.content) == ("ＡＢＣ x", 1, PENDING)
     assert views.list_views() == (view,)
     assert views.read_view("abc X") == views.read_view(str(view.id)) == view
-    assert problem(lambda: views.save_view("abc x", False, REVIEW)) == "view_name_taken"
+    assert problem_of(lambda: views.save_view("abc x", False, REVIEW)) == "view_name_taken"
     assert views.save_view("abc x", True, REVIEW).is_team
-    assert names(console) == [("ＡＢＣ x", False), ("abc x", True)]
+    assert list_names(console) == [("ＡＢＣ x", False), ("abc x", True)]
     assert not views.read_view("ABC X").is_team  # an own one comes first
 
     replaced = views.save_view("Abc X", False, REVIEW, True)
@@ -53,13 +57,13 @@ def test_saved_renamed_deleted_and_restored(scene: Scene) -> None:
 
     deleted = views.delete_view(view.id, request_id="d-1")
     assert views.delete_view(view.id).version == deleted.version == 4
-    assert names(console) == [("abc x", True)]
-    assert problem(lambda: views.read_view("other")) == "not_found"
+    assert list_names(console) == [("abc x", True)]
+    assert problem_of(lambda: views.read_view("other")) == "not_found"
     second = views.save_view("OTHER", False, REVIEW)
-    assert problem(lambda: views.restore_view(view.id)) == "view_name_taken"
+    assert problem_of(lambda: views.restore_view(view.id)) == "view_name_taken"
     views.rename_view(second.id, "second")
     assert views.restore_view(view.id).deleted_at is None
-    assert {"other", "second"} < {name for name, _ in names(console)}
+    assert {"other", "second"} < {name for name, _ in list_names(console)}
     assert [scene.audited(f"view.{act}") for act in ("saved", "changed", "deleted", "restored")] == [3, 3, 1, 1]
     changes = console.desk_status.read_desk_update(mark).changes
     assert {("view", view.id), ("view", second.id)} <= {(change[0], change[1]) for change in changes}
@@ -67,22 +71,25 @@ def test_saved_renamed_deleted_and_restored(scene: Scene) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_what_is_refused(scene: Scene) -> None:
+    """Invalid names, filters and queues of a view are refused."""
     views = scene.console.saved_views
-    assert problem(lambda: views.save_view("a\u202eb", False, REVIEW)) == "view_name"
-    assert problem(lambda: views.save_view("x", False, ViewContent("all"))) == "queue"
-    assert problem(lambda: views.save_view("x", False, ViewContent("review", "x" * 2_000))) == "view_content"
-    assert problem(lambda: views.rename_view(99, "x")) == "not_found"
+    assert problem_of(lambda: views.save_view("a\u202eb", False, REVIEW)) == "view_name"
+    assert problem_of(lambda: views.save_view("x", False, ViewContent("all"))) == "queue"
+    assert problem_of(lambda: views.save_view("x", False, ViewContent("review", "x" * 2_000))) == "view_content"
+    assert problem_of(lambda: views.rename_view(99, "x")) == "not_found"
     for number in range(MAX_OWN_VIEWS):
         views.save_view(f"view {number}", False, REVIEW)
-    assert problem(lambda: views.save_view("one more", False, REVIEW)) == "view_count"
+    assert problem_of(lambda: views.save_view("one more", False, REVIEW)) == "view_count"
     views.delete_view(views.read_view("view 7").id)
     views.save_view("one more", False, REVIEW)
-    assert problem(lambda: views.restore_view(8)) == "view_count"
+    assert problem_of(lambda: views.restore_view(8)) == "view_count"
 
 
 @pytest.mark.engines("sqlite")
 def test_own_views_are_the_makers_alone(scene: Scene) -> None:
-    """Another person neither sees nor changes them; a view of the team is changed by its maker or by an approver."""
+    """Another person neither sees nor changes a person's own view; a view of the team can be changed by its maker and
+    by an approver.
+    """
     console, place = scene.console, scene.place
     for name, roles in (("op-a", "operator"), ("op-b", "operator"), ("lead", "approver"), ("aud", "auditor")):
         place.sql(f"INSERT INTO operators (name, roles, may_buy) VALUES ('{name}', '{roles}', 0)")
@@ -96,12 +103,13 @@ def test_own_views_are_the_makers_alone(scene: Scene) -> None:
     team = by("op-a", lambda: views.save_view("ours", True, REVIEW))
     assert isinstance(own, SavedView)
     assert isinstance(team, SavedView)
-    assert by("op-b", lambda: names(console)) == by("aud", lambda: names(console)) == [("ours", True)]
+    assert by("op-b", lambda: list_names(console)) == by("aud", lambda: list_names(console)) == [("ours", True)]
     for act in (lambda: views.rename_view(own.id, "x"), lambda: views.delete_view(own.id)):
-        assert by("op-b", lambda act=act: problem(act)) == by("lead", lambda act=act: problem(act)) == "not_found"  # type: ignore[misc]  # a bound default
-    assert by("op-b", lambda: problem(lambda: views.delete_view(team.id))) == "not_allowed"
-    assert by("op-b", lambda: problem(lambda: views.save_view("OURS", True, PENDING, True))) == "not_allowed"
-    assert by("aud", lambda: problem(lambda: views.save_view("x", False, REVIEW))) == "not_allowed"
+        ends = [by(person, lambda act=act: problem_of(act)) for person in ("op-b", "lead")]  # type: ignore[misc]  # a bound default
+        assert ends == ["not_found"] * 2
+    assert by("op-b", lambda: problem_of(lambda: views.delete_view(team.id))) == "not_allowed"
+    assert by("op-b", lambda: problem_of(lambda: views.save_view("OURS", True, PENDING, True))) == "not_allowed"
+    assert by("aud", lambda: problem_of(lambda: views.save_view("x", False, REVIEW))) == "not_allowed"
     changed = by("lead", lambda: views.save_view("OURS", True, PENDING, True))
     assert isinstance(changed, SavedView)
     assert (changed.maker, changed.changed_by, changed.content) == ("op-a", "lead", PENDING)
@@ -155,7 +163,9 @@ def test_counts_are_those_of_the_filter(scene: Scene, monkeypatch: pytest.Monkey
 
 @pytest.mark.expects_log("a row that can't be read is logged")
 def test_a_row_that_another_program_wrote_is_passed_over(place: Place) -> None:
-    """No content, one that fills every screen, a name that hides what it says. The other views stay."""
+    """Rows of views without content, with too long a text or with a misleading name are left out; the other views are
+    listed.
+    """
     rows = (
         ("bad", "[]"),
         ("big", '{"queue": "review", "filter": "' + "status:unknown " * 2_200 + '"}'),

@@ -37,7 +37,7 @@ def run_minutes(desk: RefundDesk, count: int) -> None:
         with act_as(WORKER):
             ClockJumpCorrection(desk.context).make_future_dated_rows_due()
         desk.due()
-        desk.later(run_minutes=1)
+        desk.later(minutes=1)
 
 
 @JUMPS

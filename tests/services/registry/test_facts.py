@@ -1,5 +1,5 @@
-"""The registry's facts about records, on each engine: one query a page, only for people who may read, and never a
-cause of failure.
+"""Facts of the corporation registry about records, on each engine: one query for a page, only for people who may
+read, and never a reason for an error.
 """
 
 import csv
@@ -58,13 +58,16 @@ def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
 
 
 def give_registry(console: Console, *files: Path) -> None:
+    """Import the files into the desk's registry."""
     import_registry_files(console._context.registry_folder, files)
 
 
 def test_a_page_costs_one_query_of_the_registry(
     console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many rows it has. Two of the records are of companies that the registry doesn't have."""
+    """A page of any number of records needs one query of the registry, also with corporations that the registry
+    doesn't have.
+    """
     chosen = unknown_checks(console, FEW)
     rows = [make_company_row(number, f"株式会社{place}番") for place, number in enumerate(numbers(FEW)[2:])]
     give_registry(console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=rows))
@@ -85,7 +88,9 @@ def test_a_page_costs_one_query_of_the_registry(
 
 
 def test_the_plan_of_a_purchase_offers_the_last_successor(console: Console, tmp_path: Path) -> None:
-    """For a merged company; none for a closed one, or if the successor was closed too."""
+    """The plan of a purchase offers the last successor of a merged company; none for a closed company, or if the
+    successor was closed, too.
+    """
     assert console.credit_checks.make_plan(MERGED).corporation is None
     (lost,) = numbers(1)
     into_closed = merge_company(make_company_row(lost, "消滅株式会社"), CLOSED, date(2026, 3, 1))
@@ -109,6 +114,7 @@ def test_the_plan_of_a_purchase_offers_the_last_successor(console: Console, tmp_
 def test_the_exported_names_say_whose_they_are_and_no_cell_is_a_formula(
     console: Console, vendor: LedgerVendor, tmp_path: Path
 ) -> None:
+    """An export names the source of each company name, and no cell is a formula."""
     chosen = unknown_checks(console, 3)
     hostile, long_name = numbers(FEW)[:2]
     rows = [make_company_row(hostile, HOSTILE_NAME), make_company_row(long_name, "@" + "長" * 149)]
@@ -128,7 +134,9 @@ def test_the_exported_names_say_whose_they_are_and_no_cell_is_a_formula(
 def test_a_damaged_registry_is_no_obstacle(
     console: Console, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Records are read without it, and the log says so; the registry's own commands tell the damage."""
+    """Records are read without a damaged registry, and the log has a message; the registry's own commands report the
+    damage.
+    """
     unknown_checks(console, 1)
     (number,) = numbers(1)
     give_registry(
@@ -155,7 +163,9 @@ def test_a_damaged_registry_is_no_obstacle(
 def test_on_a_server_only_the_worker_imports_and_a_desk_that_asks_reads(
     place: Place, vendor: LedgerVendor, tmp_path: Path
 ) -> None:
-    """The trail has the refusal and the import. The records are seen through the views of the person who asks."""
+    """On a server only the worker can import: a person's import is refused and audited. A person in team mode reads
+    the records with the registry's facts through views.
+    """
     whole = write_small_whole(tmp_path)
     with place.desk(vendor, person="worker", desk=2) as worker, place.desk(vendor) as person:
         unknown_checks(person, 1)
@@ -227,9 +237,8 @@ def test_each_kind_of_record_makes_a_company_ours_and_has_its_name(
 
 
 def test_open_records_come_first_whatever_matches_better(console: Console, tmp_path: Path, place: Place) -> None:
-    """More than a search may verify: 1,200 open companies whose names begin with the word. Those of an unknown
-    credit check and of a refund under way, closed ones with the word at the end of their names, come before all of
-    them; the company of an order without open records does not.
+    """More companies match a search than it may check: those with an open record come before all others, also those
+    that match only at the end of their names. A company whose order has no open records doesn't come first.
     """
     for table in ("orders", "payments", "refunds"):
         place.unguard(table)
@@ -253,9 +262,7 @@ def test_open_records_come_first_whatever_matches_better(console: Console, tmp_p
 
 
 def test_ended_records_come_first_among_the_best_matches(console: Console, tmp_path: Path, place: Place) -> None:
-    """The company of a settled order is the 150th match; it comes before those that match better, which keep their
-    order.
-    """
+    """A company with a settled order is the 150th match: it comes before the better matches, whose order stays."""
     place.unguard("orders")
     give_registry(console, write_file(tmp_path, WHOLE, [row(index) for index in range(150)]))
     best = [match.corporation.number for match in console.registry.find("見本", limit=150).items]
@@ -268,7 +275,7 @@ def test_ended_records_come_first_among_the_best_matches(console: Console, tmp_p
 
 
 def test_programs_call_the_search_by_its_fixed_name(console: Console) -> None:
-    """Names and defaults as other programs write them; without a registry nothing is found."""
+    """The search has the function name and defaults that other programs use; without a registry it finds nothing."""
     parameters = inspect.signature(console.registry.find).parameters
     assert {name: one.default for name, one in parameters.items()} == {
         "text": inspect.Parameter.empty,
@@ -279,7 +286,7 @@ def test_programs_call_the_search_by_its_fixed_name(console: Console) -> None:
 
 
 def test_a_name_is_another_only_if_people_would_say_so() -> None:
-    """Width, case, spaces and the short forms of legal forms make no difference."""
+    """Names that differ only in width, case, spaces or short forms of the legal form count as equal."""
     official = Corporation(
         OPEN, "株式会社ＡＢＣ商事", "", "", CorporationKind.STOCK_COMPANY, "", "", "", "", "", "", "",
         ProcessCode.NEW, WHOLE_DAY, WHOLE_DAY, WHOLE_DAY,

@@ -1,4 +1,6 @@
-"""Numbers that the registry of this desk doesn't have yet are asked live, once, and only by a desk that may."""
+"""Corporation numbers that the desk's registry doesn't have are queried at the publisher once, and only by a desk
+with an application id.
+"""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -27,7 +29,7 @@ KNOWN, NEW, NOBODY = "1180301018771", add_check_digit("980000000001"), add_check
 def desk(
     home: Path, vendor: LedgerVendor, hand_clock: HandClock, sandbox: Sandbox, tmp_path: Path
 ) -> Iterator[Console]:
-    """A desk with a registry and an application id. One company is newer than the registry's file."""
+    """A desk with a registry and an application id. One corporation is newer than the registry's file."""
     facts = {"REGISTRY_URL": sandbox.url, "SECRET_REGISTRY_APPLICATION_ID": REGISTRY_APPLICATION_ID}
     planted = [make_company_row(KNOWN, "架空商事株式会社")]
     sandbox.registry.publish_whole(5, 1, WHOLE_DAY, planted)
@@ -37,16 +39,18 @@ def desk(
         yield console
 
 
-def count_questions(sandbox: Sandbox) -> int:
+def count_queries(sandbox: Sandbox) -> int:
+    """Return the number of queries that the simulated publisher has got."""
     return len(sandbox.control.read_requests("registry_num"))
 
 
 def test_only_what_the_file_does_not_have_is_asked_and_once(
     desk: Console, sandbox: Sandbox, hand_clock: HandClock
 ) -> None:
+    """A number that the registry lacks is queried once; one that it has isn't queried."""
     known = desk.registry.find_corporation(KNOWN)
     assert known is not None
-    assert count_questions(sandbox) == 0
+    assert count_queries(sandbox) == 0
     facts = desk.registry.read_facts(NEW)
     assert facts is not None
     assert facts.corporation is not None
@@ -54,25 +58,26 @@ def test_only_what_the_file_does_not_have_is_asked_and_once(
     assert facts.registry_date == date(2026, 11, 20)  # the day on which the publisher was asked
     looked_up = desk.lookup.find_records(NEW)
     assert looked_up.corporation == facts
-    assert count_questions(sandbox) == 1
+    assert count_queries(sandbox) == 1
     for _ in range(2):
         assert desk.registry.find_corporation(NOBODY) is None
-    assert count_questions(sandbox) == 2
+    assert count_queries(sandbox) == 2
     hand_clock.sleep(REGISTRY_ANSWER_LIFETIME_SECONDS)
     assert desk.registry.find_corporation(NOBODY) is None
-    assert count_questions(sandbox) == 3
+    assert count_queries(sandbox) == 3
 
 
 @pytest.mark.parametrize("fault", ["status:500", "status:404", "reset"])
 def test_a_publisher_that_is_down_is_left_alone_for_a_while(
     desk: Console, sandbox: Sandbox, hand_clock: HandClock, fault: str
 ) -> None:
+    """After a failed query no further query is sent for a while."""
     sandbox.control.add_fault(fault, call="registry_num", times=1)
     for _ in range(3):
         facts = desk.registry.read_facts(NEW)
         assert facts is not None
         assert (facts.corporation, facts.registry_date) == (None, WHOLE_DAY)
-    assert count_questions(sandbox) == 1
+    assert count_queries(sandbox) == 1
     hand_clock.sleep(QUERY_PAUSE_AFTER_FAILURE_SECONDS)
     assert desk.registry.find_corporation(NEW) is not None
 
@@ -80,8 +85,9 @@ def test_a_publisher_that_is_down_is_left_alone_for_a_while(
 def test_a_desk_without_an_application_id_asks_nothing(
     home: Path, vendor: LedgerVendor, hand_clock: HandClock, sandbox: Sandbox, tmp_path: Path
 ) -> None:
+    """A desk without an application id sends no query."""
     with closing(quick_desk(home, vendor, hand_clock, REGISTRY_URL=sandbox.url)) as console:
         assert console.registry.read_facts(NEW) is None  # no registry: nothing is said, and nobody asked
         console.registry.import_files([write_whole_file(tmp_path, WHOLE_DAY, 5, 1)])
         assert console.registry.find_corporation(NEW) is None
-    assert count_questions(sandbox) == 0
+    assert count_queries(sandbox) == 0

@@ -1,4 +1,6 @@
-"""A team on a server: a worker's registry reaches the desks, and another worker goes on where the first one was."""
+"""A team on a server: the registry of a worker reaches the desks, and another worker continues where the first one
+stopped.
+"""
 
 from contextlib import ExitStack
 from datetime import date, timedelta
@@ -20,8 +22,8 @@ OURS = make_company_row("1180301018771", "架空商事株式会社")
 def test_a_workers_registry_reaches_the_desks(
     place: Place, sandbox: Sandbox, clock: MovedClock, tmp_path: Path
 ) -> None:
-    """The first worker takes a whole file and a difference, the second one the next day; a person's desk fetches what
-    is new, and runs no import itself.
+    """The first worker imports a whole file and a difference, the second one the next day's difference. A person's
+    desk fetches the new files and runs no import itself.
     """
     with ExitStack() as stack:
         folders = [tmp_path / "first", tmp_path / "second"]
@@ -67,5 +69,6 @@ def test_a_workers_registry_reaches_the_desks(
 
 @pytest.mark.engines("sqlite")
 def test_a_desk_alone_fetches_nothing(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
+    """A desk with an SQLite file fetches no registry files."""
     with place.opened(sandbox, clock) as console:
         assert console.registry.fetch_published_registry() is None

@@ -31,8 +31,8 @@ ROWS, SEED = 300, 5
 OURS = make_company_row("1180301018771", "架空商事株式会社")
 
 
-class Stage:
-    """A desk with a watched folder, and its task."""
+class WatchedFolderDesk:
+    """A desk with a watched folder and the due task `registry`; `imports` counts the imports."""
 
     def __init__(self, console: Console, watched: Path) -> None:
         self.console, self.watched = console, watched
@@ -43,16 +43,20 @@ class Stage:
         )
 
     def _import(self, paths: Sequence[Path]) -> RegistryStatus:
+        """Import the files and count the import."""
         self.imports += 1
         return import_registry_files(self.folder, paths)
 
     def put_whole(self) -> Path:
+        """Put a whole file into the watched folder and return its path."""
         return write_whole_file(self.watched, WHOLE_DAY, ROWS, SEED, first_rows=[OURS])
 
     def put_difference(self, day: date) -> Path:
+        """Put the difference file of this day into the watched folder and return its path."""
         return write_difference_file(self.watched, day, 20, SEED, whole_rows=ROWS)
 
     def registry_date(self) -> date | None:
+        """Return the registry's date; None without a registry."""
         reader = open_registry(self.folder)
         if reader is None:
             return None
@@ -61,24 +65,25 @@ class Stage:
 
 
 @pytest.fixture
-def stage(home: Path, vendor: LedgerVendor, hand_clock: HandClock, tmp_path: Path) -> Iterator[Stage]:
+def stage(home: Path, vendor: LedgerVendor, hand_clock: HandClock, tmp_path: Path) -> Iterator[WatchedFolderDesk]:
     """A desk without an application id."""
     with closing(quick_desk(home, vendor, hand_clock, REGISTRY_FOLDER=str(tmp_path))) as console:
-        yield Stage(console, tmp_path)
+        yield WatchedFolderDesk(console, tmp_path)
 
 
 @pytest.fixture
-def asking(
+def stage_with_api(
     home: Path, vendor: LedgerVendor, hand_clock: HandClock, sandbox: Sandbox, tmp_path: Path
-) -> Iterator[Stage]:
+) -> Iterator[WatchedFolderDesk]:
     """A desk with an application id; the simulated publisher has the same registry as the folder's whole file."""
     facts = {"REGISTRY_URL": sandbox.url, "SECRET_REGISTRY_APPLICATION_ID": REGISTRY_APPLICATION_ID}
     sandbox.registry.publish_whole(ROWS, SEED, WHOLE_DAY, [OURS])
     with closing(quick_desk(home, vendor, hand_clock, REGISTRY_FOLDER=str(tmp_path), **facts)) as console:
-        yield Stage(console, tmp_path)
+        yield WatchedFolderDesk(console, tmp_path)
 
 
-def test_what_appears_is_taken_once(stage: Stage) -> None:
+def test_what_appears_is_taken_once(stage: WatchedFolderDesk) -> None:
+    """Each file that appears in the folder is imported once."""
     assert (stage.updates.import_new_files(), stage.registry_date()) == (0, None)
     stage.put_whole()
     assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
@@ -92,7 +97,10 @@ def test_what_appears_is_taken_once(stage: Stage) -> None:
     assert sorted(path.suffix for path in stage.watched.iterdir()) == [".txt", ".zip", ".zip", ".zip"]
 
 
-def test_a_file_that_is_being_copied_is_left_alone_until_it_is_there(stage: Stage, tmp_path: Path) -> None:
+def test_a_file_that_is_being_copied_is_left_alone_until_it_is_there(
+    stage: WatchedFolderDesk, tmp_path: Path
+) -> None:
+    """A file that still grows isn't imported until its copy is complete."""
     whole = stage.put_whole()
     content = whole.read_bytes()
     for part in (0, 1, len(content) // 2, len(content) - 1):
@@ -102,7 +110,8 @@ def test_a_file_that_is_being_copied_is_left_alone_until_it_is_there(stage: Stag
     assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
 
 
-def test_a_truncated_file_is_told_and_not_read_again_until_it_is_another(stage: Stage) -> None:
+def test_a_truncated_file_is_told_and_not_read_again_until_it_is_another(stage: WatchedFolderDesk) -> None:
+    """A truncated file is reported, and read again only after it was replaced."""
     whole = stage.put_whole()
     content = whole.read_bytes()
     whole.write_bytes(content[:-40])
@@ -125,8 +134,10 @@ STRANGE_REFUSALS: list[object] = [
 
 
 @pytest.mark.parametrize("strange", STRANGE_REFUSALS, ids=str)
-def test_a_stored_refusal_that_cannot_be_read_is_forgotten(stage: Stage, strange: object) -> None:
-    """A newer or broken-off program may have written it. The file is read again, and the task goes on."""
+def test_a_stored_refusal_that_cannot_be_read_is_forgotten(stage: WatchedFolderDesk, strange: object) -> None:
+    """The stored note about a refused file is unreadable, for example from a newer release: the file is read again,
+    and the task continues.
+    """
     whole = stage.put_whole()
     whole.write_bytes(whole.read_bytes()[:-40])
     assert stage.updates.import_new_files() == 0
@@ -143,8 +154,8 @@ def test_a_stored_refusal_that_cannot_be_read_is_forgotten(stage: Stage, strange
     assert (refused.value.code, stage.imports) == (ErrorCode.BAD_REGISTRY_FILE, 2)
 
 
-def test_a_file_that_is_deleted_hides_no_other(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A person or a download job may delete a file while the worker looks at the folder."""
+def test_a_file_that_is_deleted_hides_no_other(stage: WatchedFolderDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is deleted while the worker reads the folder: the other files are imported."""
     stage.put_whole()
     gone, is_file = stage.put_difference(MON), Path.is_file
 
@@ -159,9 +170,11 @@ def test_a_file_that_is_deleted_hides_no_other(stage: Stage, monkeypatch: pytest
 
 
 def test_a_file_that_is_replaced_during_its_import_is_taken_at_the_next_run(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: WatchedFolderDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error is about the former file, so it doesn't hold the new one back."""
+    """A bad file is replaced during its import: the stored error is about the former file, and the next run imports
+    the new one.
+    """
     whole = stage.put_whole()
 
     def replace_checked_file(progress: ImportProgress) -> None:
@@ -177,8 +190,10 @@ def test_a_file_that_is_replaced_during_its_import_is_taken_at_the_next_run(
     assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
 
 
-def test_a_damaged_registry_is_replaced_by_the_whole_file_in_the_folder(stage: Stage) -> None:
-    """Without a whole file the damage stays visible: the task fails at each run."""
+def test_a_damaged_registry_is_replaced_by_the_whole_file_in_the_folder(stage: WatchedFolderDesk) -> None:
+    """A damaged registry is replaced by the whole file in the folder. Without a whole file the task fails in each
+    run.
+    """
     whole = stage.put_whole()
     stage.updates.import_new_files()
     (stage.folder / "current").write_bytes(b"")
@@ -190,7 +205,8 @@ def test_a_damaged_registry_is_replaced_by_the_whole_file_in_the_folder(stage: S
     assert failed.value.code is ErrorCode.BAD_PROFILE
 
 
-def test_a_bad_difference_leaves_the_registry_as_it_was(stage: Stage) -> None:
+def test_a_bad_difference_leaves_the_registry_as_it_was(stage: WatchedFolderDesk) -> None:
+    """A bad difference file doesn't change the registry."""
     stage.put_whole()
     stage.updates.import_new_files()
     shutil.copy(stage.watched / "00_zenkoku_all_20261113.zip", stage.watched / "diff_20261116.zip")
@@ -203,7 +219,8 @@ def test_a_bad_difference_leaves_the_registry_as_it_was(stage: Stage) -> None:
     assert stage.updates.import_new_files() == 0
 
 
-def test_a_missing_day_is_told_until_it_comes(stage: Stage) -> None:
+def test_a_missing_day_is_told_until_it_comes(stage: WatchedFolderDesk) -> None:
+    """A missing day is reported until its difference appears."""
     stage.put_whole()
     stage.updates.import_new_files()
     stage.put_difference(TUE)
@@ -215,16 +232,20 @@ def test_a_missing_day_is_told_until_it_comes(stage: Stage) -> None:
     assert (stage.updates.import_new_files(), stage.registry_date()) == (2, TUE)
 
 
-def test_the_days_since_are_asked_for_up_to_yesterday(asking: Stage, sandbox: Sandbox, hand_clock: HandClock) -> None:
-    """20 November is today; the simulated publisher has Monday to Wednesday, and nothing on Tuesday."""
-    assert asking.updates.import_new_files() == 0  # no registry yet: the Web-API isn't asked
+def test_the_days_since_are_asked_for_up_to_yesterday(
+    stage_with_api: WatchedFolderDesk, sandbox: Sandbox, hand_clock: HandClock
+) -> None:
+    """The desk asks the publisher for the days since the registry's date up to yesterday, 19 November; the publisher
+    has differences of Monday to Wednesday, and none of Tuesday.
+    """
+    assert stage_with_api.updates.import_new_files() == 0  # no registry yet: the Web-API isn't asked
     assert sandbox.control.read_requests("registry_diff") == []
-    asking.put_whole()
+    stage_with_api.put_whole()
     sandbox.registry.publish_difference(MON, 4_100)
     sandbox.registry.publish_difference(WED, 0, [close_company(OURS, WED)])
-    assert asking.updates.import_new_files() == 1 + 3
-    assert asking.registry_date() == WED
-    reader = open_registry(asking.folder)
+    assert stage_with_api.updates.import_new_files() == 1 + 3
+    assert stage_with_api.registry_date() == WED
+    reader = open_registry(stage_with_api.folder)
     assert reader is not None
     with closing(reader):
         found = reader.find(OURS.corporate_number)
@@ -232,21 +253,22 @@ def test_the_days_since_are_asked_for_up_to_yesterday(asking: Stage, sandbox: Sa
         assert found.closure is not None
     asked = len(sandbox.control.read_requests("registry_diff"))
     assert asked == 3 + 1 + 1 + 1  # three parts, an empty day, Wednesday, and Thursday, which isn't there
-    assert asking.updates.import_new_files() == 0
+    assert stage_with_api.updates.import_new_files() == 0
     assert len(sandbox.control.read_requests("registry_diff")) == asked  # not again within the hour
     sandbox.registry.publish_difference(THU, 3)
     hand_clock.at += timedelta(hours=1)
-    assert (asking.updates.import_new_files(), asking.registry_date()) == (1, THU)
-    assert list((asking.folder / "fetched").iterdir()) == []
+    assert (stage_with_api.updates.import_new_files(), stage_with_api.registry_date()) == (1, THU)
+    assert list((stage_with_api.folder / "fetched").iterdir()) == []
 
 
-def test_today_is_not_asked_for(asking: Stage, sandbox: Sandbox, hand_clock: HandClock) -> None:
-    asking.put_whole()
+def test_today_is_not_asked_for(stage_with_api: WatchedFolderDesk, sandbox: Sandbox, hand_clock: HandClock) -> None:
+    """The desk doesn't ask the publisher for the present day."""
+    stage_with_api.put_whole()
     hand_clock.at = datetime(2026, 11, 16, 23, 59, tzinfo=JST)
     sandbox.registry.publish_difference(MON, 3)
-    assert (asking.updates.import_new_files(), asking.registry_date()) == (1, WHOLE_DAY)
+    assert (stage_with_api.updates.import_new_files(), stage_with_api.registry_date()) == (1, WHOLE_DAY)
     hand_clock.at = datetime(2026, 11, 17, 0, 1, tzinfo=JST)
-    assert (asking.updates.import_new_files(), asking.registry_date()) == (1, MON)
+    assert (stage_with_api.updates.import_new_files(), stage_with_api.registry_date()) == (1, MON)
 
 
 @pytest.mark.parametrize(
@@ -260,22 +282,25 @@ def test_today_is_not_asked_for(asking: Stage, sandbox: Sandbox, hand_clock: Han
     ],
 )
 def test_a_call_that_fails_in_the_middle_leaves_nothing(
-    asking: Stage, sandbox: Sandbox, fault: str, code: ErrorCode
+    stage_with_api: WatchedFolderDesk, sandbox: Sandbox, fault: str, code: ErrorCode
 ) -> None:
-    """The second part fails: nothing is imported, nothing stays behind, and the next run does it all."""
-    asking.put_whole()
+    """The call for the second part fails: nothing is imported and no file remains; the next run
+    imports everything.
+    """
+    stage_with_api.put_whole()
     sandbox.registry.publish_difference(MON, 4_100)
     sandbox.control.add_fault(fault, call="registry_diff", nth=2)
     with pytest.raises(ConsoleError) as failed:
-        asking.updates.import_new_files()
+        stage_with_api.updates.import_new_files()
     assert failed.value.code == code
-    assert asking.registry_date() == WHOLE_DAY
-    assert list((asking.folder / "fetched").iterdir()) == []
-    assert (asking.updates.import_new_files(), asking.registry_date()) == (1, MON)
+    assert stage_with_api.registry_date() == WHOLE_DAY
+    assert list((stage_with_api.folder / "fetched").iterdir()) == []
+    assert (stage_with_api.updates.import_new_files(), stage_with_api.registry_date()) == (1, MON)
 
 
 @pytest.mark.expects_log("a missing day is told by the task's failure")
-def test_the_scheduler_runs_it_and_doctor_tells_its_failures(stage: Stage, hand_clock: HandClock) -> None:
+def test_the_scheduler_runs_it_and_doctor_tells_its_failures(stage: WatchedFolderDesk, hand_clock: HandClock) -> None:
+    """The scheduler runs the task, and `doctor` reports its failures."""
     stage.put_whole()
     assert {run.task: run.count for run in stage.console.recovery.run_due()}["registry"] == 1
     stage.put_difference(TUE)
@@ -290,8 +315,10 @@ def test_the_scheduler_runs_it_and_doctor_tells_its_failures(stage: Stage, hand_
 
 
 @pytest.mark.parametrize("gone", [True, False])
-def test_a_folder_that_is_not_there(stage: Stage, gone: bool) -> None:
-    """A network drive may be away for a while: nothing is taken, and nothing fails."""
+def test_a_folder_that_is_not_there(stage: WatchedFolderDesk, gone: bool) -> None:
+    """The watched folder is missing, like a network drive that is away: nothing is imported, and the task doesn't
+    fail.
+    """
     stage.put_whole()
     shutil.rmtree(stage.watched)
     if not gone:

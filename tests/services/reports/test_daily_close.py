@@ -1,5 +1,5 @@
-"""The daily close: its sums against the simulated provider's ledger, what was unknown when, what keeps it from being
-final, its files cell by cell, and what has changed since the first one.
+"""The daily close: its sums compared with the simulated provider's ledger, its unknown outcomes, why it isn't final,
+its files cell by cell, and what has changed since the first close.
 """
 
 import random
@@ -48,19 +48,20 @@ def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterat
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[RefundDesk]:
-    """A desk before a simulated provider; its home is the test's folder."""
+    """A desk for refunds with a simulated provider, under the test's folder."""
     with start_sandbox() as sandbox, refund_desk(tmp_path / "home", sandbox.control) as opened:
         yield opened
 
 
-def money_of(close: DailyClose) -> dict[str, DailyCloseMoney]:
+def get_sums_by_currency(close: DailyClose) -> dict[str, DailyCloseMoney]:
+    """Return the sums of the close by currency."""
     return {money.currency: money for money in close.money}
 
 
 def test_the_sums_are_those_of_the_ledger(desk: RefundDesk) -> None:
-    """A day drawn at random: payments of both providers, whole and partial refunds, and refunds that nobody answered,
-    some of which the provider made. Captured is the provider's sum. Refunded and unknown together are what the
-    provider made, and what it may have made; nothing is counted twice and no currency is mixed.
+    """A random day has payments of both providers, full and partial refunds, and refunds without an answer, of which
+    the provider made some. The captured sum is the provider's; refunded and unknown together are what the provider
+    has made or may have made. Nothing is counted twice, and no currencies are mixed.
     """
     drawn = random.Random(20261119)
     sent = {"paypay": 0, "atom": 0}
@@ -114,9 +115,9 @@ def test_the_sums_are_those_of_the_ledger(desk: RefundDesk) -> None:
         assert (NotFinalReason.STILL_UNKNOWN in close.open_points) == bool(unknown)
 
 
-def plant_day(rows: Rows) -> None:
-    """Yesterday in Japan, with its borders: a second before and after, another provider, another currency, reversed
-    and unknown payments, and outcomes that were unknown over its beginning and its end.
+def insert_day(rows: Rows) -> None:
+    """Insert the rows of yesterday in Japan and around it: one second before and after, another provider and
+    currency, reversed and unknown payments, and outcomes that were unknown at its beginning or end.
     """
     paid = {"captured_minor": 3_300, "paid_at": BEGIN}
     rows.payment("paypay", "completed", BEGIN, id=1, **paid)
@@ -145,9 +146,10 @@ def plant_day(rows: Rows) -> None:
         rows.operation("refund", "refund.submit", "done", begun, **call)
 
 
-def plant_run(
+def insert_run(
     rows: Rows, place: Place, state: str, day: date = YESTERDAY, begun_at: datetime = NOW, **counts: int
 ) -> None:
+    """Insert a reconciliation run of the day in this state, with these counts."""
     for table in ("reconciliations", "reconciliation_rows"):
         place.unguard(table)
     days = {"from_day": day.isoformat(), "to_day": day.isoformat()}
@@ -157,13 +159,13 @@ def plant_run(
 
 
 def test_borders_of_the_day(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The close counts each currency by itself, and what was unknown at the first instant of the day and at the first
-    one after it. Each reader gets what is unknown still.
+    """The close counts each currency separately, with what was unknown at the first instant of the day and at the
+    first instant after it. A later reader gets what is still unknown.
     """
     rows = Rows(place)
-    plant_day(rows)
+    insert_day(rows)
     close = console.reports.read_daily_close("paypay", YESTERDAY)
-    money = money_of(close)
+    money = get_sums_by_currency(close)
     assert list(money) == ["JPY", "INR"]
     yen = money["JPY"]
     assert yen.captured == CountAndSum(2, 6_600)
@@ -192,8 +194,8 @@ def test_borders_of_the_day(console: Console, place: Place, monkeypatch: pytest.
 
 
 def test_a_close_with_many_lapsed_calls(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls of ended processes that no worker has noted yet are unknown, however many there are; those that aren't
-    read make the close incomplete.
+    """Calls of ended processes whose lapse no worker has recorded count as unknown; if more exist than are read, the
+    close is marked as incomplete.
     """
     rows = Rows(place)
     with place.kept_open():
@@ -208,15 +210,16 @@ def test_a_close_with_many_lapsed_calls(console: Console, place: Place, monkeypa
 
 
 def test_when_a_close_is_final(console: Console, place: Place) -> None:
-    """The day is over, a complete run covers it, and nothing of its end is unknown any more. A run that broke off, of
-    other days, or from before the end of the day, is none; differences are listed and don't keep the close open.
+    """A close is final after its day is over, a complete run has covered it, and nothing at its end is unknown any
+    more. A run that broke off, of other days or from before the end of the day doesn't count; differences are listed
+    and don't prevent a final close.
     """
     rows = Rows(place)
     rows.payment("paypay", "completed", BEGIN, id=1, captured_minor=3_300, paid_at=BEGIN)
     rows.payment("paypay", "user_payment", BEGIN, id=2, certainty="unknown", state_since=BEGIN)
-    plant_run(rows, place, "failed")
-    plant_run(rows, place, "done", YESTERDAY - DAY)
-    plant_run(rows, place, "done", begun_at=END - SECOND)
+    insert_run(rows, place, "failed")
+    insert_run(rows, place, "done", YESTERDAY - DAY)
+    insert_run(rows, place, "done", begun_at=END - SECOND)
 
     def points() -> tuple[NotFinalReason, ...]:
         return console.reports.read_daily_close("paypay", YESTERDAY).open_points
@@ -224,7 +227,7 @@ def test_when_a_close_is_final(console: Console, place: Place) -> None:
     assert points() == (NotFinalReason.STILL_UNKNOWN, NotFinalReason.NOT_RECONCILED)
     early = console.reports.read_daily_close("paypay", YESTERDAY)
     assert "reconciliation 3 started before the day was over" in format_daily_close_state(early, "en")
-    plant_run(rows, place, "done", matched=1, missing_there=1)
+    insert_run(rows, place, "done", matched=1, missing_there=1)
     run = place.sql("SELECT max(id) FROM reconciliations")[0][0]
     difference = {"run_id": run, "row_key": "P-1", "verdict": "missing_there", "payment_id": 1}
     rows.insert("reconciliation_rows", {**difference, "ours": "completed 3300 JPY", "case_opened": 1})
@@ -238,18 +241,17 @@ def test_when_a_close_is_final(console: Console, place: Place) -> None:
 
 
 def test_files_and_what_changed_since(console: Console, place: Place, tmp_path: Path) -> None:
-    """The first page says that the close isn't final, and the tables have every sum and every open record, in both
-    formats. The same facts give the same bytes. A later close names what has changed since the first one. Each has
-    an audit entry.
+    """The first page says that the close isn't final, and both formats have every sum and every open record. Equal
+    facts give equal bytes. A later close lists the changes since the first one. Each file has an audit entry.
     """
     rows = Rows(place)
-    plant_day(rows)
+    insert_day(rows)
 
     def write(name: str, language: str = "en") -> Path:
         console.daily_closes.write("paypay", YESTERDAY, tmp_path / name, language)
         return tmp_path / name
 
-    first = pdf_text(write("first.pdf"))
+    first = read_pdf_pages(write("first.pdf"))
     assert "Daily close PayPay 2026-11-19" in first[0]
     assert "NOT YET FINAL: 2 outcomes are still unknown; no complete reconciliation covers this day." in first[0]
     assert "This is the first close of this day." in first[0]
@@ -258,15 +260,15 @@ def test_files_and_what_changed_since(console: Console, place: Place, tmp_path: 
         assert cells in "\n".join(first), cells
     again, third = write("again.pdf"), write("third.pdf")
     assert again.read_bytes() == third.read_bytes()
-    assert "Nothing has changed since." in pdf_text(again)[0]
+    assert "Nothing has changed since." in read_pdf_pages(again)[0]
     assert write("a.xlsx").read_bytes() == write("b.xlsx").read_bytes()
     compare_workbook(tmp_path / "a.xlsx", console.reports.read_daily_close("paypay", YESTERDAY))
     reasons = "結果不明 2 件、この日の照合が未完了"
-    assert f"この締めは未確定です（{reasons}）。" in pdf_text(write("ja.pdf", "ja"))[0]
+    assert f"この締めは未確定です（{reasons}）。" in read_pdf_pages(write("ja.pdf", "ja"))[0]
 
     place.sql("UPDATE payments SET certainty = 'known', status = 'completed', captured_minor = 1000,"
               " paid_at = '2026-11-19 03:00:00' WHERE id = 8")  # fmt: skip
-    plant_run(rows, place, "done", matched=3)
+    insert_run(rows, place, "done", matched=3)
     changes = {
         (change.what, change.currency): (change.before, change.after)
         for change in console.reports.read_daily_close("paypay", YESTERDAY).changes
@@ -277,7 +279,7 @@ def test_files_and_what_changed_since(console: Console, place: Place, tmp_path: 
         ("unknown", ""): ("payment 8", None),
         ("reconciliation", ""): (None, "3 / 0"),
     }
-    changed = "\n".join(pdf_text(write("changed.pdf")))
+    changed = "\n".join(read_pdf_pages(write("changed.pdf")))
     assert "JPY Paid in 2 · ¥6,600 3 · ¥7,600" in changed
     ((number,),) = place.sql("SELECT merchant_payment_id FROM payments WHERE id = 8")
     assert f"Unknown record Payment {number} –" in changed
@@ -299,8 +301,8 @@ def test_files_and_what_changed_since(console: Console, place: Place, tmp_path: 
     assert not list(tmp_path.glob(".*.part"))
 
 
-def pdf_text(file: Path | bytes) -> list[str]:
-    """The text of each page, with one space between words."""
+def read_pdf_pages(file: Path | bytes) -> list[str]:
+    """Return the text of each page, with single spaces between words."""
     document = pypdfium2.PdfDocument(file)
     try:
         return [" ".join(page.get_textpage().get_text_bounded().split()) for page in document]
@@ -309,7 +311,7 @@ def pdf_text(file: Path | bytes) -> list[str]:
 
 
 def compare_workbook(file: Path, close: DailyClose) -> None:
-    """Each sum and each open record of the close is in its cell."""
+    """Assert that each sum and each open record of the close is in its cell."""
     about, sums, unknown, changes = openpyxl.load_workbook(file).worksheets
     assert about["A1"].value == "Daily close PayPay 2026-11-19"
     assert about["A2"].value.startswith("NOT YET FINAL")
@@ -334,7 +336,9 @@ def compare_workbook(file: Path, close: DailyClose) -> None:
 
 
 def test_a_long_and_hostile_document(tmp_path: Path) -> None:
-    """A row too long for a page is cut, a table goes on over pages with its titles, and no text leaves the page."""
+    """A row that is too long for a page is cut, a table continues on further pages with its titles, and no text
+    leaves the page.
+    """
     hostile = ("=1+1", "あ" * 40_000, "\u202egpj.exe", "\x00\x07", "\ud800", "₹ 1", "x" * 5_000, "\U0001f600")
     columns = [
         ExportColumn("Text", CellKind.TEXT, lambda row: str(row[0])),
@@ -348,7 +352,7 @@ def test_a_long_and_hostile_document(tmp_path: Path) -> None:
     written = BytesIO()
     write_pdf_document(written, document)
     read = pypdfium2.PdfDocument(written.getvalue())
-    pages = pdf_text(written.getvalue())
+    pages = read_pdf_pages(written.getvalue())
     assert len(pages) > 5
     assert all("Text Number" in page for page in pages[1:-1])
     assert "row 199 199" in pages[-1]
@@ -367,7 +371,7 @@ def test_a_long_and_hostile_document(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the memory in use is read from /proc")
 def test_the_memory_of_a_pdf_is_released() -> None:
-    """A bundle writes one for each of its records, and a window many in a day; the fonts of each have 12 MB."""
+    """Writing many PDFs needs no more memory than one, because the 12 MB of fonts of each are released."""
 
     def read_resident_pages() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1])
@@ -381,7 +385,9 @@ def test_the_memory_of_a_pdf_is_released() -> None:
 
 
 def test_ctrl_c_while_a_pdf_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It ends the writing afterwards; inside a function that the library calls it would be lost."""
+    """Ctrl+C during a function that the PDF library calls ends the writing after that function; there it would be
+    lost.
+    """
     lost: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", lost.append)
 

@@ -1,4 +1,6 @@
-"""Ages of queues, the refund funnel, money per day and the time to truth, beside what was planted row by row."""
+"""Figures of the reports compared with inserted rows: ages of queues, steps of refunds, money of each day, and the
+time to truth.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -28,8 +30,8 @@ def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterat
 
 
 def test_each_record_is_in_one_class_of_age(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A record on a border belongs to the older class; a record of two queues is in both; one whose age nobody knows
-    is apart. More records than are counted make the queue incomplete.
+    """A record exactly at the limit of two age classes belongs to the older one; a record in two queues counts in
+    both; one of unknown age is counted apart. More records than are counted make the queue incomplete.
     """
     rows = Rows(place)
     for age in (timedelta(), HOUR - SECOND, HOUR, 4 * HOUR, DAY - SECOND, DAY, 3 * DAY - SECOND, 3 * DAY, 40 * DAY):
@@ -56,9 +58,9 @@ def test_each_record_is_in_one_class_of_age(console: Console, place: Place, monk
 
 
 def test_how_far_refunds_came(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The picture of refunds counts each currency separately. A refund withdrawn after its approval counts as
-    approved, one with half of its votes doesn't; an unknown outcome counts neither as refunded nor as failed;
-    requests from before the period don't count.
+    """The refund figures count each currency separately. A refund withdrawn after its approval counts as approved,
+    one with half of its votes doesn't; an unknown one counts neither as refunded nor as failed; requests before the
+    period don't count.
     """
     rows = Rows(place)
     planted: list[tuple[str, dict[str, Any]]] = [
@@ -102,8 +104,8 @@ def test_how_far_refunds_came(console: Console, place: Place, monkeypatch: pytes
 
 
 def test_money_by_the_day(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Payments by the Japanese day on which they were paid, refunds by that of their completion, each currency and
-    provider on its own. Reversed and unknown payments, and refunds that are only accepted, don't count.
+    """Payments count for the Japanese day on which they were paid, refunds for that of their completion, each
+    currency and provider separately. Reversed and unknown payments, and accepted refunds, don't count.
     """
     rows, midnight = Rows(place), datetime(2026, 11, 19, 15, 0, tzinfo=UTC)
     paid = {"captured_minor": 3_300, "certainty": "known"}
@@ -136,8 +138,8 @@ def test_money_by_the_day(console: Console, place: Place, monkeypatch: pytest.Mo
 def test_only_what_its_own_call_did_not_learn(
     console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A call that learnt its outcome itself never was unknown. Of the others: when the outcome was written, or for
-    how long it is unknown. Calls that only read are none.
+    """A call that got its outcome itself was never unknown. For the others the time until the outcome was written
+    counts, or the time since when they are unknown. Calls that only read don't count.
     """
     rows = Rows(place)
     action = "refund.submit"
@@ -161,8 +163,8 @@ def test_only_what_its_own_call_did_not_learn(
 
 
 def test_many_lapsed_calls(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls of ended processes that no worker has noted yet count as unknown, however many there are; those that
-    aren't read make the picture incomplete.
+    """Calls of ended processes whose lapse no worker has recorded count as unknown; if more exist than are read, the
+    figure is marked as incomplete.
     """
     rows = Rows(place)
     with place.kept_open():
@@ -184,7 +186,9 @@ def test_many_lapsed_calls(console: Console, place: Place, monkeypatch: pytest.M
     ("count", "percent", "place"), [(1, 50, 1), (2, 50, 1), (3, 50, 2), (10, 90, 9), (11, 90, 10), (4, 100, 4)]
 )
 def test_a_percentile_is_one_of_the_times(count: int, percent: int, place: int) -> None:
-    """The smallest time that so many percent don't exceed: no time between two others is invented."""
+    """A percentile is the smallest measured time that so many percent of the times don't exceed; no value between two
+    times is computed.
+    """
     assert compute_percentile([number * SECOND for number in range(1, count + 1)], percent) == place * SECOND
     assert compute_percentile([], percent) is None
     late = compute_time_to_truth(

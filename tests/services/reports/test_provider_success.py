@@ -1,4 +1,6 @@
-"""Success per provider and day: counted by Japanese days, unknown ones apart, outages as their alerts say."""
+"""Success of each provider and day: counted by Japanese days, unknown payments apart, outages taken from their
+alerts.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -27,8 +29,8 @@ def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterat
 
 
 def test_each_day_by_what_became_of_its_payments(console: Console, place: Place) -> None:
-    """A payment counts for the Japanese day on which it began; one whose outcome nobody knows is neither success nor
-    failure, whatever its state; older ones and those of other days are left out.
+    """A payment counts for the Japanese day on which it began. An unknown one is neither a success nor a failure;
+    payments before the period aren't counted.
     """
     rows = Rows(place)
     rows.payment("paypay", "completed", MIDNIGHT)
@@ -59,7 +61,9 @@ def test_each_day_by_what_became_of_its_payments(console: Console, place: Place)
 
 
 def test_outages_are_those_of_the_alerts(console: Console, place: Place) -> None:
-    """From the first unanswered call, which the alert names, until its end; other alerts and old ones are none."""
+    """An outage lasts from the first unanswered call, which its alert names, until the alert's end; other and older
+    alerts don't count.
+    """
     rows = Rows(place)
     rows.payment("paypay", "completed", NOW)
     words = "paypay: no usable answer since 2026-11-18T01:00:00Z"
@@ -77,7 +81,9 @@ def test_outages_are_those_of_the_alerts(console: Console, place: Place) -> None
 
 
 def test_a_full_count_says_so(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The newest payments are counted, and the report says that older ones are missing."""
+    """If there are more payments than are counted, the newest ones are counted, and the report says that older ones
+    are missing.
+    """
     monkeypatch.setattr(store, "MAX_PAYMENTS", 2)
     rows = Rows(place)
     for hours in (0, 1, 30):

@@ -1,4 +1,4 @@
-"""The clock of a desk jumps by a day, forth or back, in the middle of work: nothing is lost, nothing done twice."""
+"""The clock of a desk jumps by a day forward or back during work: nothing is lost, and nothing is done twice."""
 
 from collections import Counter
 from contextlib import suppress
@@ -25,12 +25,13 @@ DAY = timedelta(days=1)
 
 
 def buy(console: Console, number: str) -> None:
-    """Charged, and nobody has heard of it."""
+    """Buy a check of the number; the error about the missing answer is ignored."""
     with suppress(ConsoleError):
         console.credit_checks.purchase(PurchaseRequest(number, "1"))
 
 
-def record(console: Console, number: str) -> CreditCheck:
+def read_record(console: Console, number: str) -> CreditCheck:
+    """Return the only record of the number."""
     (found,) = console.lookup.find_records(number).credit_checks
     return found
 
@@ -39,8 +40,8 @@ def record(console: Console, number: str) -> CreditCheck:
 def test_nothing_is_lost_or_done_twice(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, jump: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Bought before, during and after the jump, each without an answer: one charge each, those bought while the
-    clock was right are found by probes, and each of the others is found too or stands before people.
+    """Purchases before, during and after the jump get no answer: each is charged once, and each is found by probes or
+    waits for a person; those from the time of the right clock are found.
     """
     off = [timedelta()]
     monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
@@ -53,7 +54,7 @@ def test_nothing_is_lost_or_done_twice(
         for _ in range(20):
             hand_clock.at += timedelta(hours=8)
             console.recovery.run_due_tasks()
-        found = [record(console, number) for number in NUMBERS]
+        found = [read_record(console, number) for number in NUMBERS]
         assert [charge.number for charge in vendor.charges] == list(NUMBERS)
         assert [(found[i].state, found[i].certainty) for i in (0, 2)] == [("success", "known")] * 2
         assert found[1].certainty == "known" or found[1].work.state is WorkState.NEEDS_REVIEW
@@ -65,7 +66,9 @@ def test_nothing_is_lost_or_done_twice(
 def test_what_was_put_off_is_due(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A record and a saga that a clock a day ahead has written, once each; what waits by a right clock stays."""
+    """A record and a saga that a clock a day ahead has postponed become due once; those postponed by a right clock
+    stay.
+    """
     off = [timedelta()]
     monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
     vendor.finds, vendor.behaviour = True, "silent_after_charge"
@@ -81,12 +84,12 @@ def test_what_was_put_off_is_due(
             off[0] = wrong
             buy(console, number)
             context.write(lambda tx, of=subject: postponed(tx, of))  # type: ignore[misc]  # of this turn
-        off[0], waits = timedelta(), record(console, BEFORE).work
+        off[0], waits = timedelta(), read_record(console, BEFORE).work
         with act_as(WORKER):
             assert [ClockJumpCorrection(context).make_future_dated_rows_due() for _ in range(2)] == [2, 0]
         with context.database.read() as conn:
             assert [saga.subject_id for saga in sagas.list_due_sagas(conn, context.now(), 9)] == [2]
-        assert (record(console, DURING).work.at, record(console, BEFORE).work) == (context.now(), waits)
+        assert (read_record(console, DURING).work.at, read_record(console, BEFORE).work) == (context.now(), waits)
 
 
 @pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forth", "back"])

@@ -1,8 +1,8 @@
-"""The worker's clock jumps by a day, forth or back, and is put right: all is caught up soon, nothing is told, asked
-for or booked twice.
+"""The worker's clock jumps by a day forward or back and is put right: all work is caught up soon, and nothing is
+reported, requested or booked twice.
 
-The providers' clock is right all the time. Sagas have tests of their own; leases and takes on servers are judged by
-the server's clock (`store/database/lease_clock.py`, `store/records/assignments.py`).
+The providers' clock is always right. Sagas have tests of their own; leases and takes on servers are judged by the
+server's clock (`store/database/lease_clock.py`, `store/records/assignments.py`).
 """
 
 from collections import Counter
@@ -37,14 +37,14 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def scene(place: Place, sandbox: Sandbox, clock: MovedClock, receiver: Receiver) -> Iterator[Scene]:
-    """In real time: a schedule's longest step is as long as the jump."""
+    """A desk whose waits aren't scaled, because the longest step of a schedule must be as long as the jump."""
     told = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": KEY, "TIME_SCALE": "1"}
     clock.stand_still()
     with paying(place, sandbox, clock, **told) as made:
         yield made
 
 
-def minutes(scene: Scene, clock: MovedClock, count: int) -> None:
+def run_minutes(scene: Scene, clock: MovedClock, count: int) -> None:
     """Run the due tasks of so many minutes."""
     for _ in range(count):
         scene.console.recovery.run_due()
@@ -54,17 +54,17 @@ def minutes(scene: Scene, clock: MovedClock, count: int) -> None:
 @AWAY
 @JUMPS
 def test_payments_are_followed(scene: Scene, clock: MovedClock, jump: timedelta) -> None:
-    """Begun before, during and after; paid while nobody who asks is understood: each is booked once, soon."""
+    """Payments start before, during and after the jump and are paid: each is booked once and soon."""
     begun: dict[str, int] = {}
     plan = [("ORD-1", "paypay", timedelta()), ("ORD-2", "atom", jump), ("ORD-3", "paypay", timedelta())]
     for number, provider, wrong in plan:
         clock.offset = wrong
         currency, minor = ("INR", 50_000) if provider == "atom" else ("JPY", 3_300)
         begun[number] = scene.payments.start(scene.order(number, minor, currency), provider).payment.id
-        minutes(scene, clock, 2)
+        run_minutes(scene, clock, 2)
         scene.money.move_payment(provider, number, "paid", notify=False)
     clock.offset = timedelta()
-    minutes(scene, clock, SOON)
+    run_minutes(scene, clock, SOON)
     for number, payment_id in begun.items():
         payment = scene.payment(payment_id)
         assert (payment.state, payment.captured_minor) == (PaymentState.COMPLETED, payment.asked_minor), number
@@ -77,8 +77,8 @@ def test_payments_are_followed(scene: Scene, clock: MovedClock, jump: timedelta)
 @JUMPS
 @pytest.mark.engines("sqlite")
 def test_a_refused_notice_is_made_up_for(scene: Scene, clock: MovedClock, jump: timedelta) -> None:
-    """While the clock is behind a genuine notice tells of times to come: refused, and booked by a poll; while it is
-    ahead it is too old where its time is signed, and else asked about in vain.
+    """A genuine notice is refused while the clock is wrong, because its signed time seems to be in the future or too
+    old: its payment is booked by a poll.
     """
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment.id
     scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
@@ -87,9 +87,9 @@ def test_a_refused_notice_is_made_up_for(scene: Scene, clock: MovedClock, jump: 
     told = scene.payments.receive_notice(post)
     assert told.is_refused == (jump < timedelta())
     assert scene.payment(payment).captured_minor == 0
-    minutes(scene, clock, 2)
+    run_minutes(scene, clock, 2)
     clock.offset = timedelta()
-    minutes(scene, clock, SOON)
+    run_minutes(scene, clock, SOON)
     assert (scene.payment(payment).state, scene.payment(payment).captured_minor) == (PaymentState.COMPLETED, 3300)
     assert scene.payments.receive_notice(post).is_refused is False
     assert scene.payment(payment).captured_minor == 3300
@@ -99,7 +99,9 @@ def test_a_refused_notice_is_made_up_for(scene: Scene, clock: MovedClock, jump: 
 @pytest.mark.expects_log("events that are not taken are told of")
 @pytest.mark.engines("sqlite")
 def test_events_are_published(scene: Scene, clock: MovedClock, receiver: Receiver, jump: timedelta) -> None:
-    """Written or postponed under the wrong clock: sent soon, in order, each taken once."""
+    """Events that were written or postponed under the wrong clock are sent soon, in order, and each
+    is accepted once.
+    """
     refused = {"a-2", "b-1"}
     receiver.answers = lambda event, _: 503 if event["event_id"] in refused else 204
     for name, wrong in (("a-1", timedelta()), ("a-2", jump), ("b-1", jump), ("a-3", timedelta())):
@@ -109,12 +111,12 @@ def test_events_are_published(scene: Scene, clock: MovedClock, receiver: Receive
                 tx.conn, "t", name, name[0], f'{{"event_id": "{name}"}}', scene.context.now()
             )
         )
-        minutes(scene, clock, 1)
+        run_minutes(scene, clock, 1)
     assert "a-3" not in receiver.ids
     refused.clear()
     receiver.got.clear()
     clock.offset = timedelta()
-    minutes(scene, clock, SOON)
+    run_minutes(scene, clock, SOON)
     assert sorted(receiver.ids) == ["a-2", "a-3", "b-1"]
     assert receiver.ids.index("a-2") < receiver.ids.index("a-3")
     assert scene.cases("outbox") == []
@@ -130,9 +132,9 @@ def test_an_alert_is_told_once(scene: Scene, clock: MovedClock, receiver: Receiv
         scene.place.sql(f"UPDATE orders SET total_amount = 60000 WHERE merch_txn_id = '{number}'")
         scene.money.move_payment("atom", number, "paid", notify=False)
         scene.payments.probe(started)
-        minutes(scene, clock, 1)
+        run_minutes(scene, clock, 1)
     clock.offset = timedelta()
-    minutes(scene, clock, SOON + 2)
+    run_minutes(scene, clock, SOON + 2)
     assert Counter((event["event"], event["order_no"]) for event in receiver.got) == {
         ("AlertRaised", "ORD-1"): 1,
         ("AlertRaised", "ORD-2"): 1,
@@ -146,7 +148,7 @@ def test_an_alert_is_told_once(scene: Scene, clock: MovedClock, receiver: Receiv
                 assert payment is not None
                 if scene.order_now(number).state == "pending":
                     scene.payments.set_order_paid(payment.id)
-        minutes(scene, clock, 2)
+        run_minutes(scene, clock, 2)
         clock.offset -= wrong
     assert Counter(event["event"] for event in receiver.got) == {"AlertRaised": 2, "AlertResolved": 2}
     assert len(set(receiver.ids)) == 4
@@ -156,7 +158,9 @@ def test_an_alert_is_told_once(scene: Scene, clock: MovedClock, receiver: Receiv
 @JUMPS
 @pytest.mark.engines("sqlite")
 def test_a_day_is_compared_when_it_is_over(scene: Scene, clock: MovedClock, jump: timedelta) -> None:
-    """A clock that is ahead takes today for yesterday, and compares half of it: the whole day is compared later."""
+    """A clock that is ahead takes today for yesterday, so that a run compares half of the day: the whole day is
+    compared later.
+    """
     midnight = datetime.combine(scene.context.now().astimezone(JST).date() + DAY, time(), JST)
     clock.offset = morning = midnight + timedelta(hours=1) - scene.context.now()
     early, late = scene.context.now().isoformat(), (midnight + timedelta(hours=23)).isoformat()
@@ -180,7 +184,7 @@ def test_a_day_is_compared_when_it_is_over(scene: Scene, clock: MovedClock, jump
 @JUMPS
 @pytest.mark.engines("sqlite")
 def test_a_take_lasts_half_an_hour(scene: Scene, clock: MovedClock, jump: timedelta) -> None:
-    """One of a wrong clock holds up nobody for a day. (On a server no desk's clock is asked.)"""
+    """A take under a wrong clock doesn't keep the record for a day. On a server the desk's clock isn't used."""
     number = scene.order("ORD-1", 3300)
     clock.offset = jump
     scene.console.recovery.take("order", number)

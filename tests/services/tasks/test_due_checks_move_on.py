@@ -1,4 +1,4 @@
-"""A due credit check that can't be settled moves on: to its next attempt, or to a person."""
+"""A due credit check that can't be settled goes on to its next attempt, or to a person."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -31,12 +31,13 @@ def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterat
         yield desk
 
 
-def read(console: Console) -> CreditCheck:
+def read_record(console: Console) -> CreditCheck:
+    """Return the newest record of NUMBER."""
     return console.lookup.find_records(NUMBER).credit_checks[0]
 
 
 def run_for_days(console: Console, clock: HandClock) -> None:
-    """The worker's tasks about credit checks, often enough for each attempt of a schedule."""
+    """Run the worker's tasks about credit checks often enough for each attempt of a schedule."""
     for _ in range(ROUNDS):
         clock.at += timedelta(days=1, hours=1)
         for name in ("probes", "refetches"):
@@ -57,13 +58,15 @@ def lose_the_answer(place: Place) -> None:
 def test_a_purchase_whose_list_was_switched_off_waits_for_a_person(
     console: Console, vendor: LedgerVendor, hand_clock: HandClock
 ) -> None:
-    """The setting of the list was on when the purchase became unknown; now nobody can be asked."""
+    """The setting of AlarmBox's list was on when the purchase became unknown, and is off now: the purchase waits for
+    a person.
+    """
     vendor.behaviour = "silent_after_charge"
     refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
-    assert read(console).work.state is WorkState.SCHEDULED
+    assert read_record(console).work.state is WorkState.SCHEDULED
     vendor.finds = False
     run_for_days(console, hand_clock)
-    record = read(console)
+    record = read_record(console)
     assert (record.certainty, record.work.state, record.work.reason) == (
         Certainty.UNKNOWN,
         WorkState.NEEDS_REVIEW,
@@ -74,12 +77,14 @@ def test_a_purchase_whose_list_was_switched_off_waits_for_a_person(
 def test_a_purchase_that_nobody_confirms_is_not_asked_about_for_ever(
     console: Console, vendor: LedgerVendor, hand_clock: HandClock, place: Place
 ) -> None:
-    """The desk knows the id of the answer, but the provider doesn't show that credit check."""
+    """The spool has the id of the answer, but AlarmBox doesn't show that check: after its schedule the purchase waits
+    for a person.
+    """
     console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     lose_the_answer(place)
     vendor.readable, before = False, vendor.asked["detail"]
     run_for_days(console, hand_clock)
-    record = read(console)
+    record = read_record(console)
     assert (record.certainty, record.work.state, record.work.reason) == (
         Certainty.UNKNOWN,
         WorkState.NEEDS_REVIEW,
@@ -91,13 +96,15 @@ def test_a_purchase_that_nobody_confirms_is_not_asked_about_for_ever(
 def test_a_check_that_is_shown_no_longer_is_not_due_for_ever(
     console: Console, vendor: LedgerVendor, hand_clock: HandClock, place: Place
 ) -> None:
-    """The process died between the first 403 and the end of its schedule."""
+    """A process died between AlarmBox's first 403 and the end of the record's schedule: the record doesn't stay due
+    for ever.
+    """
     vendor.readable = False
     console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     place.sql(f"UPDATE {CHECKS} SET viewing_over=1")
-    assert read(console).work.state is WorkState.SCHEDULED
+    assert read_record(console).work.state is WorkState.SCHEDULED
     run_for_days(console, hand_clock)
-    record = read(console)
+    record = read_record(console)
     assert (record.state, record.viewing_over, record.work.state) == (CheckState.SUCCESS, True, WorkState.NONE)
     entries = place.sql("SELECT COUNT(*) FROM audit_log WHERE what='credit-check.refetch' AND result='refused'")
     assert entries[0][0] <= 1
@@ -107,8 +114,9 @@ def test_a_check_that_is_shown_no_longer_is_not_due_for_ever(
 def test_a_check_that_fails_here_lets_the_others_pass(
     console: Console, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A fault of this program at one purchase: that one moves on through its schedule to a person, the one after it
-    is asked about although a run has room for one only."""
+    """One purchase always fails with a bug: it goes through its schedule to a person, and the purchase after it is
+    probed although each run handles only one.
+    """
     broken, other = numbers(2)
     vendor.behaviour = "silent_after_charge"
     for number in (broken, other):

@@ -1,4 +1,4 @@
-"""The engine of what is done in steps: a step's effect and the journal's word for it, together or not at all."""
+"""The runner of sagas: the effect of a step and its entry in the journal are written together or not at all."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -37,8 +37,10 @@ from tests.support.places import Place
 MINUTE = timedelta(minutes=1)
 
 
-class Bench:
-    """A plan made of steps that write their names into the trail, and what they are told to answer instead."""
+class SagaDesk:
+    """A plan of three steps that write their names into the audit trail, or give the answers set in `answers`; with
+    `asks` the first step is a question.
+    """
 
     def __init__(self, context: ServiceContext, clock: MovedClock, *, asks: bool = False) -> None:
         self.context, self.clock = context, clock
@@ -49,12 +51,16 @@ class Bench:
         self.runner = SagaRunner(context, self.plan)
 
     def _effect(self, name: str) -> EffectStep:
+        """Return a step that writes its name into the trail."""
         return EffectStep(name, self._do(name), undo_effect=lambda tx, saga: self._audit(tx, f"undo_{name}", saga))
 
     def _audit(self, tx: Transaction, name: str, saga: Saga) -> None:
+        """Write the step's name into the trail."""
         self.context.record_audit(tx, AuditAction(f"bench.{name}"), saga.id)
 
     def _do(self, name: str) -> StepAction:
+        """Return the action of the step: its set answer, or its entry in the trail."""
+
         def do(tx: Transaction, saga: Saga) -> StepVerdict:
             self._audit(tx, name, saga)
             answer = self.answers.get(name, StepDone())
@@ -65,9 +71,11 @@ class Bench:
         return do
 
     def _ask(self, _saga: Saga) -> StepAction:
+        """Return the action that follows the question."""
         return self._do("one")
 
     def start(self) -> Saga:
+        """Start a saga of the plan."""
         made = self.context.write(
             lambda tx: sagas.start_saga(tx.conn, "bench", "order", 1, "one", {}, self.context.now())
         )
@@ -75,136 +83,159 @@ class Bench:
         return made
 
     def trail(self, place: Place) -> list[str]:
+        """Return the names in the trail, oldest first."""
         rows = place.sql("SELECT what FROM audit_log WHERE what LIKE 'bench.%' ORDER BY id")
         return [str(what).removeprefix("bench.") for (what,) in rows]
 
     def shown(self, saga: Saga) -> list[StepState]:
+        """Return the states of the saga's steps."""
         return [step.state for step in make_saga_progress(saga, self.plan.step_names, self.context.now()).steps]
 
 
 @pytest.fixture
-def bench(console: Console, clock: MovedClock) -> Bench:
-    return Bench(console._context, clock)
+def saga_desk(console: Console, clock: MovedClock) -> SagaDesk:
+    return SagaDesk(console._context, clock)
 
 
 DONE, SKIPPED, WAITING = StepState.DONE, StepState.SKIPPED, StepState.WAITING
 OPEN, UNDONE = StepState.OPEN, StepState.UNDONE
 
 
-def test_all_steps_in_their_order(bench: Bench, place: Place) -> None:
-    """To the end in one run; what has ended is never run again."""
-    ended = bench.runner.run(bench.start())
-    assert (ended.state, ended.reason, bench.trail(place)) == (SagaState.DONE, None, ["one", "two", "three"])
-    assert bench.shown(ended) == [DONE, DONE, DONE]
-    assert bench.runner.run(ended) == ended
-    assert len(bench.trail(place)) == 3
+def test_all_steps_in_their_order(saga_desk: SagaDesk, place: Place) -> None:
+    """One run does all steps in their order; an ended saga isn't run again."""
+    ended = saga_desk.runner.run(saga_desk.start())
+    assert (ended.state, ended.reason, saga_desk.trail(place)) == (SagaState.DONE, None, ["one", "two", "three"])
+    assert saga_desk.shown(ended) == [DONE, DONE, DONE]
+    assert saga_desk.runner.run(ended) == ended
+    assert len(saga_desk.trail(place)) == 3
 
 
-def test_a_step_that_waits_leaves_nothing_and_is_tried_again(bench: Bench, place: Place) -> None:
-    """At its own time or by the schedule, with growing gaps; the steps before it are not done again."""
-    bench.answers["two"] = StepWaiting("closed")
-    saga = bench.runner.run(bench.start())
-    assert (saga.step, saga.reason, saga.attempts, bench.shown(saga)) == ("two", "closed", 1, [DONE, WAITING, OPEN])
+def test_a_step_that_waits_leaves_nothing_and_is_tried_again(saga_desk: SagaDesk, place: Place) -> None:
+    """A waiting step writes nothing and is tried again at its own time or by the schedule; the steps before it aren't
+    repeated.
+    """
+    saga_desk.answers["two"] = StepWaiting("closed")
+    saga = saga_desk.runner.run(saga_desk.start())
+    assert (saga.step, saga.reason, saga.attempts, saga_desk.shown(saga)) == (
+        "two",
+        "closed",
+        1,
+        [DONE, WAITING, OPEN],
+    )
     assert saga.next_at is not None
-    gap = saga.next_at - bench.context.now()
-    assert timedelta(0) < gap <= bench.context.scale.scale_delta(20 * MINUTE)
-    assert bench.runner.run(saga) == saga
-    bench.clock.offset += 2 * MINUTE
-    again = bench.runner.run(saga)
+    gap = saga.next_at - saga_desk.context.now()
+    assert timedelta(0) < gap <= saga_desk.context.scale.scale_delta(20 * MINUTE)
+    assert saga_desk.runner.run(saga) == saga
+    saga_desk.clock.offset += 2 * MINUTE
+    again = saga_desk.runner.run(saga)
     assert (again.attempts, again.next_at is not None and again.next_at > saga.next_at) == (2, True)
-    until = bench.context.now() + timedelta(days=3)
-    bench.answers["two"] = StepWaiting("until", until)
-    bench.clock.offset += 3 * MINUTE
-    assert bench.runner.run(again).next_at == until
-    del bench.answers["two"]
-    bench.clock.offset += timedelta(days=4)
-    ended = bench.runner.run(bench.runner.run(bench.runner._reread_saga(saga)))
+    until = saga_desk.context.now() + timedelta(days=3)
+    saga_desk.answers["two"] = StepWaiting("until", until)
+    saga_desk.clock.offset += 3 * MINUTE
+    assert saga_desk.runner.run(again).next_at == until
+    del saga_desk.answers["two"]
+    saga_desk.clock.offset += timedelta(days=4)
+    ended = saga_desk.runner.run(saga_desk.runner.run(saga_desk.runner._reread_saga(saga)))
     assert ended.state is SagaState.DONE
-    assert bench.trail(place).count("one") == 1
+    assert saga_desk.trail(place).count("one") == 1
 
 
 @pytest.mark.expects_log("stays at two")
-def test_a_fault_undoes_the_step_and_waits(bench: Bench, place: Place, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fault_undoes_the_step_and_waits(
+    saga_desk: SagaDesk, place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
     """A step raises an error: its writes are rolled back, the fault is logged, and the step is tried again later."""
-    bench.answers["two"] = RuntimeError("bug")
-    saga = bench.runner.run(bench.start())
+    saga_desk.answers["two"] = RuntimeError("bug")
+    saga = saga_desk.runner.run(saga_desk.start())
     assert (saga.step, saga.state, saga.reason) == ("two", SagaState.RUNNING, INTERNAL_ERROR_REASON)
-    assert bench.trail(place) == ["one"]
+    assert saga_desk.trail(place) == ["one"]
     assert "stays at two" in caplog.text
-    bench.answers.clear()
-    bench.clock.offset += timedelta(hours=1)
-    assert bench.runner.run(saga).state is SagaState.DONE
+    saga_desk.answers.clear()
+    saga_desk.clock.offset += timedelta(hours=1)
+    assert saga_desk.runner.run(saga).state is SagaState.DONE
 
 
 @pytest.mark.expects_log("stays at two")
-def test_what_fails_again_and_again_stops_for_a_person(bench: Bench, place: Place) -> None:
-    """By a fault of ours: a few attempts with growing gaps, then none, whatever the time, until somebody says so."""
+def test_what_fails_again_and_again_stops_for_a_person(saga_desk: SagaDesk, place: Place) -> None:
+    """A bug makes a step fail: after a few attempts at growing intervals the saga stops until a
+    person continues it.
+    """
     told: list[Saga] = []
-    runner = SagaRunner(bench.context, replace(bench.plan, on_stop=lambda _tx, saga: told.append(saga)))
-    bench.answers["two"] = RuntimeError("bug")
-    saga = runner.run(bench.start())
+    runner = SagaRunner(saga_desk.context, replace(saga_desk.plan, on_stop=lambda _tx, saga: told.append(saga)))
+    saga_desk.answers["two"] = RuntimeError("bug")
+    saga = runner.run(saga_desk.start())
     for _ in range(MAX_INTERNAL_ERRORS - 1):
         assert (saga.state, told) == (SagaState.RUNNING, [])
         assert saga.next_at is not None
-        assert saga.next_at > bench.context.now()
-        bench.clock.offset += timedelta(hours=1)
+        assert saga.next_at > saga_desk.context.now()
+        saga_desk.clock.offset += timedelta(hours=1)
         saga = runner.run(saga)
     assert (saga.state, saga.step, saga.reason, saga.next_at) == (SagaState.STUCK, "two", INTERNAL_ERROR_REASON, None)
     assert told == [saga]
-    assert bench.shown(saga) == [DONE, StepState.STUCK, OPEN]
+    assert saga_desk.shown(saga) == [DONE, StepState.STUCK, OPEN]
     assert saga.ended_at is None
-    bench.answers.clear()
-    bench.clock.offset += timedelta(days=30)
+    saga_desk.answers.clear()
+    saga_desk.clock.offset += timedelta(days=30)
     assert runner.run(saga) == saga
-    with bench.context.database.read() as conn:
-        assert sagas.list_due_sagas(conn, bench.context.now(), 10) == ()
+    with saga_desk.context.database.read() as conn:
+        assert sagas.list_due_sagas(conn, saga_desk.context.now(), 10) == ()
     assert runner.run(runner.resume(saga, lambda tx: None)).state is SagaState.DONE
-    assert bench.trail(place) == ["one", "two", "three"]
+    assert saga_desk.trail(place) == ["one", "two", "three"]
 
 
 @pytest.mark.parametrize("code", ["provider_unreachable", "database_unreachable", "rate_limited", "bad_profile"])
 @pytest.mark.expects_log("stays at two")
-def test_what_passes_by_itself_never_stops_it(bench: Bench, code: str) -> None:
-    """However long a provider or a database is away: it is tried again, ever more rarely."""
-    bench.answers["two"] = ConsoleError(ErrorCode(code))
-    saga = bench.runner.run(bench.start())
+def test_what_passes_by_itself_never_stops_it(saga_desk: SagaDesk, code: str) -> None:
+    """While a provider or the database is unreachable, the step is tried again at growing
+    intervals, without an end.
+    """
+    saga_desk.answers["two"] = ConsoleError(ErrorCode(code))
+    saga = saga_desk.runner.run(saga_desk.start())
     for _ in range(2 * MAX_INTERNAL_ERRORS):
-        bench.clock.offset += timedelta(hours=1)
-        saga = bench.runner.run(saga)
+        saga_desk.clock.offset += timedelta(hours=1)
+        saga = saga_desk.runner.run(saga)
     assert (saga.state, saga.reason, saga.attempts) == (SagaState.RUNNING, code, 2 * MAX_INTERNAL_ERRORS + 1)
 
 
-def test_what_is_not_needed_any_more_ends(bench: Bench, place: Place) -> None:
-    """The steps before stay, the others are never done."""
-    bench.answers["two"] = SagaDone("settled")
-    ended = bench.runner.run(bench.start())
-    assert (ended.state, ended.reason, bench.shown(ended)) == (SagaState.DONE, "settled", [DONE, SKIPPED, SKIPPED])
+def test_what_is_not_needed_any_more_ends(saga_desk: SagaDesk, place: Place) -> None:
+    """A step ends the saga as no longer needed: the effects of the steps before it stay, and the later steps aren't
+    done.
+    """
+    saga_desk.answers["two"] = SagaDone("settled")
+    ended = saga_desk.runner.run(saga_desk.start())
+    assert (ended.state, ended.reason, saga_desk.shown(ended)) == (
+        SagaState.DONE,
+        "settled",
+        [DONE, SKIPPED, SKIPPED],
+    )
 
 
-def test_what_must_not_have_been_is_compensated_backwards(bench: Bench, place: Place) -> None:
-    """The newest first; only what was done."""
-    bench.answers["three"] = CompensationRequired("changed_mind")
-    ended = bench.runner.run(bench.start())
+def test_what_must_not_have_been_is_compensated_backwards(saga_desk: SagaDesk, place: Place) -> None:
+    """Compensation undoes the done steps, the newest first."""
+    saga_desk.answers["three"] = CompensationRequired("changed_mind")
+    ended = saga_desk.runner.run(saga_desk.start())
     assert (ended.state, ended.reason) == (SagaState.COMPENSATED, "changed_mind")
-    assert bench.trail(place) == ["one", "two", "three", "undo_two", "undo_one"]
-    assert bench.shown(ended) == [UNDONE, UNDONE, SKIPPED]
+    assert saga_desk.trail(place) == ["one", "two", "three", "undo_two", "undo_one"]
+    assert saga_desk.shown(ended) == [UNDONE, UNDONE, SKIPPED]
 
 
-def test_a_compensation_is_gone_on_with(bench: Bench, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Broken off between two compensations, the next run does the rest, and none twice."""
-    bench.answers["three"] = CompensationRequired("changed_mind")
-    saga = bench.start()
+def test_a_compensation_is_gone_on_with(saga_desk: SagaDesk, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run breaks off between two compensations: the next run does the remaining ones, and none twice."""
+    saga_desk.answers["three"] = CompensationRequired("changed_mind")
+    saga = saga_desk.start()
     with monkeypatch.context() as patch:
-        patch.setattr(bench.context.failpoints, "reach", _stopping("before_undo_one"))
+        patch.setattr(saga_desk.context.failpoints, "reach", _make_interrupt_at("before_undo_one"))
         with pytest.raises(KeyboardInterrupt):
-            bench.runner.run(saga)
-    left = bench.runner._reread_saga(saga)
+            saga_desk.runner.run(saga)
+    left = saga_desk.runner._reread_saga(saga)
     assert (left.state, left.step) == (SagaState.RUNNING, "one")
-    assert bench.runner.run(left).state is SagaState.COMPENSATED
-    assert bench.trail(place) == ["one", "two", "three", "undo_two", "undo_one"]
+    assert saga_desk.runner.run(left).state is SagaState.COMPENSATED
+    assert saga_desk.trail(place) == ["one", "two", "three", "undo_two", "undo_one"]
 
 
-def _stopping(point: str) -> Callable[[str], None]:
+def _make_interrupt_at(point: str) -> Callable[[str], None]:
+    """Return a failpoint function that raises KeyboardInterrupt at this point."""
+
     def reach(name: str) -> None:
         if name == point:
             raise KeyboardInterrupt
@@ -214,35 +245,35 @@ def _stopping(point: str) -> Callable[[str], None]:
 
 def test_back_to_an_earlier_step(console: Console, clock: MovedClock, place: Place) -> None:
     """The saga runs an earlier step again, and goes on from there."""
-    bench = Bench(console._context, clock, asks=True)
-    asked = bench._do("one")
+    saga_desk = SagaDesk(console._context, clock, asks=True)
+    asked = saga_desk._do("one")
 
     def ask(_saga: Saga) -> StepAction:
-        if "two" in bench.trail(place) or bench.answers.get("two"):
-            bench.answers.clear()
+        if "two" in saga_desk.trail(place) or saga_desk.answers.get("two"):
+            saga_desk.answers.clear()
         else:
-            bench.answers["two"] = EarlierStepRequired("one")
+            saga_desk.answers["two"] = EarlierStepRequired("one")
         return asked
 
-    steps = (QuestionStep("one", ask), *bench.plan.steps[1:])
-    runner = SagaRunner(bench.context, SagaPlan("bench", "order", steps, bench.plan.waits_between_attempts))
-    assert runner.run(bench.start()).state is SagaState.DONE
-    assert bench.trail(place) == ["one", "two", "one", "two", "three"]
+    steps = (QuestionStep("one", ask), *saga_desk.plan.steps[1:])
+    runner = SagaRunner(saga_desk.context, SagaPlan("bench", "order", steps, saga_desk.plan.waits_between_attempts))
+    assert runner.run(saga_desk.start()).state is SagaState.DONE
+    assert saga_desk.trail(place) == ["one", "two", "one", "two", "three"]
 
 
-def test_of_two_who_take_a_step_one_has_it(bench: Bench, place: Place) -> None:
+def test_of_two_who_take_a_step_one_has_it(saga_desk: SagaDesk, place: Place) -> None:
     """A runner whose read of the journal is old runs no step, and returns the other runner's result."""
-    saga = bench.start()
-    ended = bench.runner.run(saga)
-    assert bench.runner.run(saga) == ended
-    assert bench.trail(place) == ["one", "two", "three"]
+    saga = saga_desk.start()
+    ended = saga_desk.runner.run(saga)
+    assert saga_desk.runner.run(saga) == ended
+    assert saga_desk.trail(place) == ["one", "two", "three"]
 
 
-def test_a_record_has_one_of_a_kind_under_way(bench: Bench) -> None:
-    """A second one begins when the first has ended."""
-    first = bench.start()
-    now = bench.context.now()
-    again = bench.context.write(lambda tx: sagas.start_saga(tx.conn, "bench", "order", 1, "one", {}, now))
+def test_a_record_has_one_of_a_kind_under_way(saga_desk: SagaDesk) -> None:
+    """A record has one open saga of a kind; a second one starts only after the first has ended."""
+    first = saga_desk.start()
+    now = saga_desk.context.now()
+    again = saga_desk.context.write(lambda tx: sagas.start_saga(tx.conn, "bench", "order", 1, "one", {}, now))
     assert again is None
-    bench.runner.run(first)
-    assert bench.start().id != first.id
+    saga_desk.runner.run(first)
+    assert saga_desk.start().id != first.id

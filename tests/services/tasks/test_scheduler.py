@@ -1,4 +1,4 @@
-"""The scheduler: who runs which task, when again, and what is told of it."""
+"""The scheduler: which process runs a task, when the task is due again, and what is reported about it."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -32,8 +32,8 @@ EXPECTED = pytest.mark.expects_log("tasks fail here on purpose")
 EVERY = timedelta(seconds=get_interval("probes").seconds)
 
 
-class Tasks:
-    """Tasks that count their runs, on a desk; `act` is what `probes` does beside that."""
+class CountedTasks:
+    """Two tasks, `probes` and `refetches`, that count their runs on a desk; `act` is called by `probes`."""
 
     def __init__(self, console: Console) -> None:
         self.context = console._context
@@ -41,9 +41,9 @@ class Tasks:
         self.act: Callable[[], int] = lambda: 0
         self.heartbeat = Heartbeat(self.context.scale)
         self.heartbeat._beat_seconds = PATIENCE_SECONDS  # `beat` calls them: no thread does so on a slow machine
-        self.scheduler = self.made()
+        self.scheduler = self.make_scheduler()
 
-    def made(self) -> Scheduler:
+    def make_scheduler(self) -> Scheduler:
         """Return a scheduler for the same tasks, as another process would create it."""
         return Scheduler(self.context, self.heartbeat, (("probes", self._probes), ("refetches", self._refetches)))
 
@@ -57,9 +57,12 @@ class Tasks:
 
     @property
     def probes(self) -> ScheduledTask:
+        """Return the stored row of the task `probes`."""
         return next(task for task in self.scheduler.read_states() if task.name == "probes")
 
     def fail(self, trouble: Exception) -> None:
+        """Let `probes` raise this error."""
+
         def act() -> int:
             raise trouble
 
@@ -71,24 +74,26 @@ class Tasks:
             beat()
 
     def held(self) -> set[str]:
+        """Return the names of the held leases of tasks."""
         with self.context.database.read() as conn:
             return {holder.name for holder in leases.list_holders(conn)}
 
     def alerts(self) -> tuple[Alert, ...]:
+        """Return the alerts about tasks."""
         with self.context.database.read() as conn:
             return alerts.list_open_alerts_of_rule(conn, late_tasks.OVERDUE_TASK_ALERT_RULE, 10)
 
 
 @pytest.fixture
-def tasks(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator[Tasks]:
+def tasks(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator[CountedTasks]:
     with place.desk(vendor, hand_clock, TIME_SCALE="1") as console:
-        made = Tasks(console)
+        made = CountedTasks(console)
         yield made
         made.heartbeat.close()
 
 
-def test_what_is_due_runs_and_then_waits(tasks: Tasks, hand_clock: HandClock) -> None:
-    """A new task is due at once, then after its own interval; its row tells how the run went."""
+def test_what_is_due_runs_and_then_waits(tasks: CountedTasks, hand_clock: HandClock) -> None:
+    """A new task runs at once, then after its own interval; its row has the result of the run."""
     assert tasks.scheduler.run_due() == (TaskRun("probes", 0), TaskRun("refetches", 2))
     assert tasks.scheduler.run_due() == ()
     hand_clock.at += EVERY
@@ -99,14 +104,14 @@ def test_what_is_due_runs_and_then_waits(tasks: Tasks, hand_clock: HandClock) ->
     assert tasks.held() == set()
 
 
-def test_once_runs_everything(tasks: Tasks) -> None:
+def test_once_runs_everything(tasks: CountedTasks) -> None:
     """Each run of all tasks runs each of them, due or not, in their order."""
     for _ in range(2):
         assert tasks.scheduler.run_all() == (TaskRun("probes", 0), TaskRun("refetches", 2))
     assert tasks.runs == ["probes", "refetches"] * 2
 
 
-def test_who_looks_rarely_looks_ahead(tasks: Tasks, hand_clock: HandClock) -> None:
+def test_who_looks_rarely_looks_ahead(tasks: CountedTasks, hand_clock: HandClock) -> None:
     """A task that is due within the margin after a look runs at this look, and no later task does."""
     tasks.scheduler.run_due()
     hand_clock.at += EVERY - timedelta(seconds=10)
@@ -114,7 +119,7 @@ def test_who_looks_rarely_looks_ahead(tasks: Tasks, hand_clock: HandClock) -> No
     assert tasks.scheduler.run_due(early_margin=timedelta(seconds=10)) == (TaskRun("probes", 0),)
 
 
-def test_a_full_batch_goes_on_soon(tasks: Tasks, hand_clock: HandClock) -> None:
+def test_a_full_batch_goes_on_soon(tasks: CountedTasks, hand_clock: HandClock) -> None:
     """A run that took a whole batch has left some records: the next run doesn't wait for the interval."""
     tasks.act = lambda: INTERVAL_OF_TASK["probes"].batch_size
     tasks.scheduler.run_due()
@@ -122,13 +127,13 @@ def test_a_full_batch_goes_on_soon(tasks: Tasks, hand_clock: HandClock) -> None:
     assert tasks.scheduler.run_due() == (TaskRun("probes", 200),)
 
 
-def test_one_that_runs_is_left_alone(tasks: Tasks) -> None:
-    """Somebody else's run of a task is not joined, and the others are run meanwhile."""
+def test_one_that_runs_is_left_alone(tasks: CountedTasks) -> None:
+    """A task that another process is running isn't started, and the other tasks are run."""
     inner: list[tuple[TaskRun, ...]] = []
 
     def look() -> int:
         if not inner:
-            inner.append(tasks.made().run_due())
+            inner.append(tasks.make_scheduler().run_due())
         return 1
 
     tasks.act = look
@@ -138,9 +143,11 @@ def test_one_that_runs_is_left_alone(tasks: Tasks) -> None:
 
 
 def test_once_waits_for_another_run_but_not_for_ever(
-    tasks: Tasks, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
+    tasks: CountedTasks, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A task that somebody else runs all the time is told as nothing done; the others are run."""
+    """A single run of all tasks waits a limited time for a task that another process runs, reports nothing done for
+    it, and runs the others.
+    """
     before, inner, go_on = hand_clock.at, list[tuple[TaskRun, ...]](), hand_clock.sleep
 
     def beating_meanwhile(seconds: float) -> None:
@@ -148,7 +155,7 @@ def test_once_waits_for_another_run_but_not_for_ever(
         tasks.beat()
 
     def run_beside() -> int:
-        inner.append(tasks.made().run_all())
+        inner.append(tasks.make_scheduler().run_all())
         return 1
 
     monkeypatch.setattr(hand_clock, "sleep", beating_meanwhile)
@@ -160,8 +167,10 @@ def test_once_waits_for_another_run_but_not_for_ever(
 
 
 @EXPECTED
-def test_a_task_that_fails_is_put_off(tasks: Tasks, hand_clock: HandClock) -> None:
-    """Longer each time, within a bound; the others run; the row says by what; a good run forgets it."""
+def test_a_task_that_fails_is_put_off(tasks: CountedTasks, hand_clock: HandClock) -> None:
+    """A failing task waits longer after each failure, up to a limit; the other tasks run, the row has the error, and
+    a good run resets the wait.
+    """
     tasks.fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
     waits = []
     for _ in range(12):
@@ -178,8 +187,8 @@ def test_a_task_that_fails_is_put_off(tasks: Tasks, hand_clock: HandClock) -> No
 
 
 @EXPECTED
-def test_once_tells_what_failed_after_the_others_ran(tasks: Tasks) -> None:
-    """A refusal ends the command with its code, and kept no other task from running."""
+def test_once_tells_what_failed_after_the_others_ran(tasks: CountedTasks) -> None:
+    """One task fails in a single run of all tasks: the others run, and then the command ends with that error."""
     tasks.fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
     with pytest.raises(ConsoleError) as refused:
         tasks.scheduler.run_all()
@@ -192,17 +201,17 @@ def test_once_tells_what_failed_after_the_others_ran(tasks: Tasks) -> None:
     assert tasks.held() == set()
 
 
-def test_a_run_that_broke_off_is_taken_over(tasks: Tasks) -> None:
-    """An interruption gives the lease up and leaves the task due for whoever looks next."""
+def test_a_run_that_broke_off_is_taken_over(tasks: CountedTasks) -> None:
+    """An interrupted run releases its lease, and the task is due for the next process."""
     tasks.context.failpoints = Failpoints(("before_task_end", 1, "raise"))
     with pytest.raises(FailpointReached):
         tasks.scheduler.run_due()
     assert tasks.held() == set()
-    assert tasks.made().run_due()[0] == TaskRun("probes", 0)
+    assert tasks.make_scheduler().run_due()[0] == TaskRun("probes", 0)
     assert tasks.runs == ["probes", "probes", "refetches"]
 
 
-def test_a_dead_ones_task_waits_for_the_end_of_its_lease(tasks: Tasks, hand_clock: HandClock) -> None:
+def test_a_dead_ones_task_waits_for_the_end_of_its_lease(tasks: CountedTasks, hand_clock: HandClock) -> None:
     """The task of a process that vanished waits for the end of its lease, and no longer."""
     context = tasks.context
     context.write(
@@ -219,7 +228,7 @@ def test_a_dead_ones_task_waits_for_the_end_of_its_lease(tasks: Tasks, hand_cloc
     assert tasks.scheduler.run_due() == (TaskRun("probes", 0),)
 
 
-def test_who_lost_the_lease_ends_between_two_records(tasks: Tasks, hand_clock: HandClock) -> None:
+def test_who_lost_the_lease_ends_between_two_records(tasks: CountedTasks, hand_clock: HandClock) -> None:
     """A run whose lease was taken over stops at the next record, and its end writes nothing over the other's."""
     done: list[int] = []
 
@@ -229,7 +238,7 @@ def test_who_lost_the_lease_ends_between_two_records(tasks: Tasks, hand_clock: H
             if record == 1:
                 hand_clock.at += timedelta(seconds=60)
                 tasks.act = lambda: 7
-                tasks.made().run_due()
+                tasks.make_scheduler().run_due()
                 tasks.beat()
         return len(done)
 
@@ -239,8 +248,10 @@ def test_who_lost_the_lease_ends_between_two_records(tasks: Tasks, hand_clock: H
     assert tasks.probes.record_count == 7
 
 
-def test_a_task_may_write_how_far_it_came(tasks: Tasks) -> None:
-    """A sweep in parts keeps its place in its row while it runs; the run's end leaves it there."""
+def test_a_task_may_write_how_far_it_came(tasks: CountedTasks) -> None:
+    """A task that works in parts stores its position in its row during the run, and the end of the run leaves it
+    there.
+    """
 
     def sweep() -> int:
         tasks.context.write(lambda tx: rows.store_task_position(tx.conn, "probes", "page 7"))
@@ -253,8 +264,10 @@ def test_a_task_may_write_how_far_it_came(tasks: Tasks) -> None:
     assert tasks.held() == set()
 
 
-def test_a_stop_ends_between_two_records(tasks: Tasks) -> None:
-    """Told to stop: no further record, no further task; what is left is due at once for another worker."""
+def test_a_stop_ends_between_two_records(tasks: CountedTasks) -> None:
+    """A stopped run handles no further record and no further task; the remaining work is due at once for another
+    worker.
+    """
     stopped: list[bool] = []
 
     def act() -> int:
@@ -269,14 +282,14 @@ def test_a_stop_ends_between_two_records(tasks: Tasks) -> None:
     assert tasks.scheduler.run_due(should_stop=lambda: bool(stopped)) == (TaskRun("probes", 3),)
     assert tasks.held() == set()
     tasks.act = lambda: 1
-    assert tasks.made().run_due() == (TaskRun("probes", 1), TaskRun("refetches", 2))
+    assert tasks.make_scheduler().run_due() == (TaskRun("probes", 1), TaskRun("refetches", 2))
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(days=-1)])
 def test_a_jump_of_the_clock_puts_nothing_off(
-    tasks: Tasks, hand_clock: HandClock, jump: timedelta, monkeypatch: pytest.MonkeyPatch
+    tasks: CountedTasks, hand_clock: HandClock, jump: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a day forth or back each task runs at once, once, and is next due an interval from then."""
+    """After a jump of the clock by a day each task runs once at once, and is due an interval later."""
     off = [timedelta()]
     monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
     tasks.scheduler.run_due()
@@ -289,8 +302,8 @@ def test_a_jump_of_the_clock_puts_nothing_off(
 
 
 @EXPECTED
-def test_a_task_that_fails_again_and_again_is_told_once(tasks: Tasks, hand_clock: HandClock) -> None:
-    """One alert however long it lasts, resolved by itself when the task has run again."""
+def test_a_task_that_fails_again_and_again_is_told_once(tasks: CountedTasks, hand_clock: HandClock) -> None:
+    """A task that keeps failing has one alert, which closes when the task has run again."""
     tasks.fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
     for _ in range(6):
         tasks.scheduler.run_due()
@@ -303,7 +316,7 @@ def test_a_task_that_fails_again_and_again_is_told_once(tasks: Tasks, hand_clock
     assert tasks.alerts() == ()
 
 
-def test_a_task_that_hangs_is_told(tasks: Tasks, hand_clock: HandClock) -> None:
+def test_a_task_that_hangs_is_told(tasks: CountedTasks, hand_clock: HandClock) -> None:
     """Another process's look raises an alert about a run that doesn't end; the end of the run resolves it."""
     seen: list[int] = []
 
@@ -312,7 +325,7 @@ def test_a_task_that_hangs_is_told(tasks: Tasks, hand_clock: HandClock) -> None:
             for _ in range(LONGEST_RUN_TIME // timedelta(seconds=30) + 4):
                 hand_clock.at += timedelta(seconds=30)
                 tasks.beat()
-            tasks.made().run_due()
+            tasks.make_scheduler().run_due()
             seen.append(len(tasks.alerts()))
         return 0
 
@@ -324,7 +337,7 @@ def test_a_task_that_hangs_is_told(tasks: Tasks, hand_clock: HandClock) -> None:
     assert tasks.alerts() == ()
 
 
-def test_what_nobody_ran_for_a_day_is_run_and_not_told(tasks: Tasks, hand_clock: HandClock) -> None:
+def test_what_nobody_ran_for_a_day_is_run_and_not_told(tasks: CountedTasks, hand_clock: HandClock) -> None:
     """After a day without a worker every task is overdue: the scheduler runs them all and raises no alert."""
     tasks.scheduler.run_due()
     hand_clock.at += timedelta(days=1)
@@ -332,8 +345,8 @@ def test_what_nobody_ran_for_a_day_is_run_and_not_told(tasks: Tasks, hand_clock:
     assert tasks.alerts() == ()
 
 
-def test_each_run_and_each_record_has_a_correlation_id(tasks: Tasks) -> None:
-    """A run's own id, known to whatever it does, and gone when it has ended."""
+def test_each_run_and_each_record_has_a_correlation_id(tasks: CountedTasks) -> None:
+    """Each run of a task has its own correlation id, known to everything that it does, and none is set afterwards."""
     seen: list[dict[str, str]] = []
 
     def look() -> int:
@@ -349,7 +362,7 @@ def test_each_run_and_each_record_has_a_correlation_id(tasks: Tasks) -> None:
 
 
 def test_doctor_tells_late_tasks(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
-    """Well while they run, and before any ran; named when nobody has run them for long."""
+    """`doctor` reports tasks that have not run for long; none while they run or before any has run."""
     with place.desk(vendor, hand_clock, TIME_SCALE="1") as console:
 
         def found() -> tuple[bool, object]:
@@ -370,8 +383,8 @@ def test_doctor_tells_late_tasks(place: Place, vendor: LedgerVendor, hand_clock:
         assert found() == (True, "-")
 
 
-def test_leases_of_tasks_are_not_among_those_that_people_wait_for(tasks: Tasks) -> None:
-    """They last for a moment and keep nobody waiting."""
+def test_leases_of_tasks_are_not_among_those_that_people_wait_for(tasks: CountedTasks) -> None:
+    """The short leases of tasks aren't listed among the leases that people wait for."""
     context = tasks.context
     context.write(
         lambda tx: leases.acquire(tx, TASK_LEASE_PREFIX + "probes", context.make_holder(), context.now(), 45)
@@ -384,9 +397,11 @@ def test_leases_of_tasks_are_not_among_those_that_people_wait_for(tasks: Tasks) 
 
 @EXPECTED
 def test_a_case_of_an_unreadable_row_that_cannot_be_opened_is_opened_later(
-    tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+    tasks: CountedTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The database is away when the worker opens the case: the next pass opens it, once."""
+    """The database is unreachable when the worker opens the case about an unreadable row: the next
+    run opens it once.
+    """
     unreadable_rows.read_each("sagas", [(str(uuid4()),)], lambda row: int(row[0]), lambda _: ("order", 7))
 
     def be_away(*_: object) -> bool:

@@ -1,4 +1,6 @@
-"""Every due task under the worker's own account on a server: what it may is enough, and each has something to do."""
+"""Every due task runs under the worker's own account on a server: its rights are enough, and each task has work to
+do.
+"""
 
 from collections import Counter
 from contextlib import ExitStack
@@ -31,9 +33,9 @@ BUSY = {
 @pytest.mark.engines("mariadb", "galera")
 @pytest.mark.usefixtures("moved_server_clock")
 def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
-    """People leave a paid payment and one that nobody pays, an order that says too much, an approved refund, a check
-    without its PDF, half a bulk run, a day to compare; the shop leaves a check. The worker's account does it all: no
-    task fails, and nothing is logged as failed.
+    """People leave a paid and an unpaid payment, an order with another amount, an approved refund, a check without
+    its PDF, half a bulk run and a day to reconcile; the shop leaves a check. The worker's account handles all of it
+    without a failed task or a message about a failure.
     """
     with ExitStack() as stack:
         receiver = stack.enter_context(receiving())

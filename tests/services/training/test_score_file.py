@@ -1,4 +1,4 @@
-"""The score file is a person's own file: whatever somebody writes into it, the training opens."""
+"""The score file belongs to the person: whatever a person writes into it, the training opens."""
 
 import json
 from pathlib import Path
@@ -35,6 +35,7 @@ STRANGE: list[dict[str, Any]] = [
 
 
 def _write(home: Path, values: dict[str, Any]) -> ScoreFile:
+    """Write these values into the person's score file and return it."""
     path = get_person_file_path(home, "op-a", ".training.json")
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({"version": 1, "values": values}))
@@ -44,7 +45,7 @@ def _write(home: Path, values: dict[str, Any]) -> ScoreFile:
 
 @pytest.mark.parametrize("strange", STRANGE, ids=str)
 def test_a_strange_attempt_closes_no_training(tmp_path: Path, strange: dict[str, Any]) -> None:
-    """Each part that this program doesn't write counts as missing."""
+    """Each part of the file that this program doesn't write counts as missing."""
     scores = _write(tmp_path, {f"incident.{item.key}": {**GOOD, **strange} for item in INCIDENT_DECLARATIONS})
     for run in (None, "r"):
         overview = read_overview(scores, run)
@@ -57,4 +58,5 @@ def test_a_strange_attempt_closes_no_training(tmp_path: Path, strange: dict[str,
 
 @pytest.mark.parametrize("run", ["x", {}, {"id": "r"}, {"id": 5, "database": {}, "url": []}, {"id": "r", "url": "x"}])
 def test_a_strange_run_counts_as_none(tmp_path: Path, run: object) -> None:
+    """A run of the training that this program doesn't write counts as none."""
     assert _write(tmp_path, {"run": run}).read_training_run() == {}

@@ -1,4 +1,6 @@
-"""Twelve incidents, each played wrong and then right by a person's ordinary acts, judged by ledger and records."""
+"""Twelve incidents, each handled wrongly and then rightly with the ordinary actions, and judged by ledger and
+records.
+"""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +28,7 @@ Facts = Mapping[str, str]
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Settings:
-    """The person's own desk, which keeps the score."""
+    """The settings of the person's own desk, which stores the score."""
     return Settings.load({"CONSOLE_HOME": str(tmp_path / "desk"), "CONSOLE_OPERATOR": "sato"})
 
 
@@ -36,19 +38,22 @@ def console(desk: Settings) -> Iterator[Console]:
         yield opened
 
 
-def training_of(console: Console) -> TrainingService:
+def get_training(console: Console) -> TrainingService:
+    """Return the training service."""
     assert console.training is not None
     return console.training
 
 
 def incident(console: Console, key: str) -> TrainingIncident:
-    return next(each for each in training_of(console).read_overview().incidents if each.key == key)
+    """Return the incident with this key."""
+    return next(each for each in get_training(console).read_overview().incidents if each.key == key)
 
 
 # -- what a person does
 
 
 def payment_id(console: Console, order: str) -> int:
+    """Return the id of the PayPay payment of this order."""
     with console._context.database.read() as conn:
         found = payments.find_by_payment_number(conn, "paypay", order)
     assert found is not None
@@ -56,18 +61,21 @@ def payment_id(console: Console, order: str) -> int:
 
 
 def refund(console: Console, order: str, amount: int, reason: str = "the customer asked", again: bool = False) -> int:
+    """Request a refund, let the simulated approver decide, and return its id."""
     request = RefundRequest(payment_id(console, order), str(amount), reason, intended_repeat=again)
     made = console.refunds.request(request)
-    training_of(console).make_approver_decide()
+    get_training(console).make_approver_decide()
     return made.id
 
 
 def reconcile(console: Console, facts: Facts) -> object:
+    """Reconcile the incident's day with PayPay."""
     day = date.fromisoformat(facts["day"])
     return console.reconciliation.run("paypay", day, day)
 
 
 def acknowledge(console: Console, facts: Facts) -> object:
+    """Acknowledge the unmatched notice of the incident's order."""
     item = next(item for item in console.notices.read_page().items if item.notice.order_no == facts["order"])
     return console.alerts.acknowledge_each([case.id for case in item.cases], "done")
 
@@ -77,18 +85,22 @@ def buy(console: Console, number: str, client: str = "1") -> None:
 
 
 def settle_as_not_bought_and_buy(console: Console, facts: Facts) -> None:
+    """Decide that the purchase wasn't made, let the approver confirm, and buy the number."""
     console.recovery.resolve("credit-check", int(facts["record"]), "error", "nothing on the provider's screen")
-    training_of(console).make_approver_decide()
+    get_training(console).make_approver_decide()
     buy(console, facts["number"])
 
 
 def refund_twice(console: Console, facts: Facts) -> None:
+    """Probe the refund and request the same amount again as intended."""
     console.refunds.probe(int(facts["refund"]))
     refund(console, facts["order"], int(facts["amount"]), again=True)
 
 
 def answer_the_approver(console: Console, facts: Facts) -> None:
-    """The approver declines the first request, the same words again, and approves an answer."""
+    """Request a refund with a reason that the simulated approver rejects, again with the same reason, and then with a
+    reason that is approved.
+    """
     for reason, state in (
         ("money back", RefundState.REJECTED),
         ("money back", RefundState.REJECTED),
@@ -144,10 +156,10 @@ RIGHT: Mapping[str, Play] = {
 
 
 def test_twelve_incidents_are_judged_by_ledger_and_records(console: Console, desk: Settings) -> None:
-    """Every incident is open until its truth is there, wrong where the ledger shows it, for good, and right when it
-    is started again and settled. The score is the person's own.
+    """Each incident is open until its result exists, wrong for good where the ledger shows it, and right after it is
+    started again and settled. The score belongs to the person.
     """
-    training = training_of(console)
+    training = get_training(console)
     assert {each.key for each in INCIDENT_DECLARATIONS} == set(WRONG) == set(RIGHT)
     assert [each.state for each in training.check_incidents().incidents] == [TrainingState.NOT_BEGUN] * 12
     for key, (verdict, play) in WRONG.items():
@@ -175,8 +187,8 @@ def test_twelve_incidents_are_judged_by_ledger_and_records(console: Console, des
 
 
 def test_a_right_incident_becomes_wrong_by_what_follows(console: Console) -> None:
-    """The money that goes out after the check counts, too."""
-    training = training_of(console)
+    """A refund after an incident was judged as right makes it wrong."""
+    training = get_training(console)
     training.begin_incident("wrong_amount")
     facts = incident(console, "wrong_amount").facts
     refund(console, facts["order"], 1_100)
@@ -218,11 +230,13 @@ def test_a_training_reaches_nothing_real(tmp_path: Path) -> None:
 
 
 def test_an_ended_training_keeps_the_score_alone(desk: Settings, tmp_path: Path) -> None:
-    """The next training has none of the open incidents of the last one; another person has no score."""
+    """The next training starts without the open incidents of the last one and with its score; another person has no
+    score.
+    """
     own = Settings.load({"CONSOLE_HOME": str(tmp_path), "CONSOLE_LANGUAGE": "ja"})
     with open_training(own, approver_pause_seconds=NEVER) as opened:
         for key in ("missing_pdf", "lost_answer"):
-            training_of(opened).begin_incident(key)
+            get_training(opened).begin_incident(key)
         RIGHT["missing_pdf"](opened, incident(opened, "missing_pdf").facts)
         home = opened.settings.home
         assert read_stored_overview(own, must_check=True).is_running
