@@ -1,4 +1,4 @@
-"""A desk per test: fresh database on each engine, fresh sandbox."""
+"""The fixtures of a test with one desk: an empty database on each engine, and a new sandbox."""
 
 from collections.abc import Iterator
 
@@ -14,11 +14,13 @@ from tests.support.places import Place
 
 @pytest.fixture
 def clock() -> MovedClock:
+    """A clock that the test can move."""
     return MovedClock()
 
 
 @pytest.fixture
 def console(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Console]:
+    """An open desk of op-a on the test's database and sandbox."""
     with place.opened(sandbox, clock) as desk:
         yield desk
 

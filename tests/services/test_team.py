@@ -23,6 +23,7 @@ NUMBER = NUMBERS[0]
 
 @pytest.fixture(scope="module")
 def people(sql_server: SqlServer) -> Iterator[Team]:
+    """A team with database accounts."""
     with team(sql_server) as made:
         yield made
 
@@ -54,6 +55,7 @@ def vendor() -> LedgerVendor:
 
 @pytest.fixture
 def team_desks(people: Team, tmp_path: Path, vendor: LedgerVendor) -> Iterator[TeamDesks]:
+    """The desks of the team; the tables are emptied after each test."""
     with ExitStack() as closing:
         yield TeamDesks(people, tmp_path, vendor, closing)
     with people.connect("owner") as owner, owner.cursor() as cursor:

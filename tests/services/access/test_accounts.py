@@ -58,11 +58,13 @@ class AccountsByFile:
     def _run(
         self, people: Sequence[Mapping[str, Any]], passwords: Mapping[str, str], *, dry_run: bool
     ) -> AppliedAccounts:
+        """Apply these entries, or do a dry run; return the result."""
         env = {f"PW_{short}": word for short, word in passwords.items()}
         content = json.dumps({"operators": people})
         return self.console.accounts.apply(content, env.get, dry_run=dry_run)
 
     def connect(self, short: str, password: str) -> Any:
+        """Return a plain database connection of the account."""
         return self.server.connect(f"{short}.{self.mark}", password, self.owner.rpartition("/")[2])
 
     def may_execute(self, short: str, password: str, statement: str) -> bool:
@@ -100,7 +102,8 @@ def _read_error_number(act: Callable[[], object]) -> int:
 
 
 @contextmanager
-def opened(url: str, home: Path) -> Iterator[Console]:
+def open_with_url(url: str, home: Path) -> Iterator[Console]:
+    """Open a console of the account in the database address."""
     told = {"CONSOLE_HOME": str(home), "CONSOLE_DATABASE_URL": url, "CONSOLE_LANGUAGE": "en"}
     with open_console(Settings.load(told)) as console:
         yield console
@@ -108,16 +111,18 @@ def opened(url: str, home: Path) -> Iterator[Console]:
 
 @pytest.fixture(scope="module")
 def database(sql_server: SqlServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsByFile]:
+    """A database with the schema account's console, for all tests of the file."""
     with sql_server.database() as owner:
         schema_account = Database(owner, without_time_limit=True)
         migrate.upgrade(schema_account)
         schema_account.close()
-        with opened(owner, tmp_path_factory.mktemp("owner")) as console:
+        with open_with_url(owner, tmp_path_factory.mktemp("owner")) as console:
             yield AccountsByFile(sql_server, owner, console, "")
 
 
 @pytest.fixture
 def accounts(database: AccountsByFile) -> AccountsByFile:
+    """The database with a mark of its own for this test."""
     return replace(database, mark=secrets.token_hex(3))
 
 
@@ -140,6 +145,7 @@ def test_each_role_gets_its_rights_and_no_more(accounts: AccountsByFile) -> None
 
 
 def _url(accounts: AccountsByFile, short: str, password: str) -> str:
+    """Return the database address of the account with this password."""
     return accounts.server.url(f"{short}.{accounts.mark}", password, accounts.owner.rpartition("/")[2])
 
 
@@ -356,7 +362,7 @@ def test_an_account_without_the_rights_is_told_which(accounts: AccountsByFile, t
     """An operator's account applies an account file: the refusal names the rights that the account lacks."""
     accounts.apply(accounts.make_entry("op", "operator"), op="pw")
     file = json.dumps({"operators": [accounts.make_entry("x", "operator")]})
-    with opened(_url(accounts, "op", "pw"), tmp_path) as console, pytest.raises(ConsoleError) as refused:
+    with open_with_url(_url(accounts, "op", "pw"), tmp_path) as console, pytest.raises(ConsoleError) as refused:
         console.accounts.apply(file, lambda _: "pw")
     assert refused.value.code == "not_allowed"
     on_mysql = [] if accounts.server.is_mariadb else ["ROLE_ADMIN"]
@@ -373,7 +379,7 @@ def test_the_schema_account_of_a_mysql_needs_a_right_more(mysql_server: SqlServe
         schema_account = Database(owner, without_time_limit=True)
         migrate.upgrade(schema_account)
         file = json.dumps({"operators": [{"name": f"{place}-x", "roles": ["operator"], "password_env": "X"}]})
-        with opened(owner, tmp_path) as console, pytest.raises(ConsoleError) as refused:
+        with open_with_url(owner, tmp_path) as console, pytest.raises(ConsoleError) as refused:
             console.accounts.apply(file, lambda _: "pw")
         assert refused.value.detail["needs_rights"] == ["ROLE_ADMIN"]
         assert mysql_server.sql(f"SELECT COUNT(*) FROM mysql.user WHERE user LIKE '{place}%'") == ((0,),)
@@ -405,7 +411,7 @@ def test_on_sqlite_there_are_rows_and_nothing_else(tmp_path: Path) -> None:
     """On SQLite an account file needs no passwords and runs no SQL of accounts: it only adds, changes and disables
     the rows of people.
     """
-    with opened(f"sqlite:///{tmp_path}/console.db", tmp_path) as console:
+    with open_with_url(f"sqlite:///{tmp_path}/console.db", tmp_path) as console:
         op = {"name": "op-a", "roles": ["operator"], "may_buy": True, "password_env": "UNSET"}
         assert console.accounts.apply(json.dumps({"operators": [op]}), lambda _: None, dry_run=True).statements == ()
         assert console.people.list_people() == ()

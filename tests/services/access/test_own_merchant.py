@@ -213,6 +213,7 @@ def test_no_account_changes_it(place: Place, sandbox: Sandbox, person: str) -> N
 
 
 def _connect(place: Place, person: str) -> Any:
+    """Return a plain database connection of the person's account."""
     from sqlalchemy import make_url
 
     url = make_url(place.url(person))

@@ -50,10 +50,11 @@ def make_rows_of_every_state(database: Database) -> None:
     made += [row(corporation_number=CLAIMED), bought(ODD, 5), row(corporation_number=FAILED)]
     legacy.make(database, made, more=more)
     words = ("success", "pending", "error", "success", "error", "error")
-    write(database, *(f"UPDATE {NAME} SET status = '{word}' WHERE id = {n + 1}" for n, word in enumerate(words)))
+    execute(database, *(f"UPDATE {NAME} SET status = '{word}' WHERE id = {n + 1}" for n, word in enumerate(words)))
 
 
-def write(database: Database, *statements: str) -> None:
+def execute(database: Database, *statements: str) -> None:
+    """Execute the statements in one transaction."""
     with database.write_without_retries() as tx:
         for statement in statements:
             tx.conn.exec_driver_sql(statement)
@@ -104,7 +105,7 @@ def test_the_desk_on_states_of_others(database: Database, home: Path, url: str) 
     with adoption(home, url) as service:
         service.run()
     if database.is_server:
-        write(database, f"INSERT INTO operators (name, roles) VALUES ('{database.account}', 'operator')")
+        execute(database, f"INSERT INTO operators (name, roles) VALUES ('{database.account}', 'operator')")
     vendor = LedgerVendor()
     with quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a") as console:
         for number in (BOUGHT, PENDING, CLAIMED, ODD):
@@ -137,17 +138,18 @@ def test_states_that_mean_something_else(
     """
     legacy.make(database, [bought(BOUGHT, 1)], more=more, options="COLLATE utf8mb4_general_ci" * database.is_server)
     if word is not None:
-        write(database, f"UPDATE {NAME} SET status = '{word}'")
+        execute(database, f"UPDATE {NAME} SET status = '{word}'")
     with adoption(home, url) as service:
         (obstacle,) = service.make_plan().obstacles
         assert (obstacle.code, obstacle.name, obstacle.is_convertible) == (kind, "status", False)
         with pytest.raises(ConsoleError) as refused:
             service.run()
     assert (refused.value.code, refused.value.detail["problem"]) == ("schema_mismatch", "cannot_be_adopted")
-    assert "work_state" not in legacy_columns(database)
+    assert "work_state" not in read_column_names(database)
 
 
-def legacy_columns(database: Database) -> list[str]:
+def read_column_names(database: Database) -> list[str]:
+    """Return the names of the table's columns."""
     with database.read() as conn:
         return list(conn.exec_driver_sql(f"SELECT * FROM {NAME}").keys())
 
@@ -227,7 +229,7 @@ def test_what_is_missing_is_set_aside_by_one_decision(database: Database, home: 
         assert (early.value.code, early.value.detail["problem"]) == ("schema_mismatch", "not_adopted")
         assert service.run().incomplete == 1
     if database.is_server:
-        write(database, f"INSERT INTO operators (name, roles) VALUES ('{database.account}', 'operator')")
+        execute(database, f"INSERT INTO operators (name, roles) VALUES ('{database.account}', 'operator')")
     with quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a") as console:
         assert [item.record.id for item in console.recovery.read_queue("incomplete").items] == [1]
         with adoption(home, url) as service:

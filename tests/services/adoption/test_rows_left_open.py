@@ -61,6 +61,7 @@ def buy(console: Console, *, renew: bool = False) -> CreditCheck:
 
 
 def read_record(console: Console, record_id: int) -> CreditCheck:
+    """Return the credit check with this id."""
     return console.credit_checks.read_credit_check(record_id).record
 
 

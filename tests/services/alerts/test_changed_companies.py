@@ -24,10 +24,10 @@ from tests.services.alerts.watched_companies import (
     NEXT_DAY,
     THIRD_DAY,
     WHOLE_DAY,
-    Watched,
+    CompanyDesks,
+    make_rows,
     number,
-    rows_of,
-    watched,
+    open_company_desks,
 )
 from tests.support.asking import asking_only, executing
 from tests.support.ledger_vendor import LedgerVendor
@@ -60,23 +60,23 @@ def planted_changes(rows: dict[int, RegistryRow]) -> dict[int, RegistryRow]:
     return told | {54: changes.delete_company(rows[54], NEXT_DAY)}
 
 
-def write_records(scene: Watched) -> None:
+def write_records(scene: CompanyDesks) -> None:
     """Write the records of the sixty companies: those of live checks, open payments and open refunds, and the ended
     records of UNWATCHED.
     """
     for index in CHECKED:
-        scene.check(index)
-    scene.check(0, client=2)
+        scene.insert_check(index)
+    scene.insert_check(0, client=2)
     for index in PAID:
-        scene.payment(index)
+        scene.insert_payment(index)
     for index in PAID_BY_ORDER:
-        scene.payment(index, by_order=True)
+        scene.insert_payment(index, by_order=True)
     for index in REFUNDED:
-        scene.refund(index)
-    scene.check(55, expires_at=EXPIRED_AT)
-    scene.payment(56, is_paid=True)
-    scene.refund(57, ended=True)
-    scene.check(SUCCESSOR, expires_at=EXPIRED_AT)
+        scene.insert_refund(index)
+    scene.insert_check(55, expires_at=EXPIRED_AT)
+    scene.insert_payment(56, is_paid=True)
+    scene.insert_refund(57, ended=True)
+    scene.insert_check(SUCCESSOR, expires_at=EXPIRED_AT)
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
@@ -86,26 +86,26 @@ def test_a_day_of_changes(place: Place, hand_clock: HandClock, monkeypatch: pyte
     """
     monkeypatch.setattr(changed_companies, "ROWS_PER_PAGE", 7)
     monkeypatch.setattr(changed_companies, "IDS_PER_PAGE", 10)
-    rows = rows_of(range(60))
-    with watched(place, hand_clock, rows, desks=2) as scene:
+    rows = make_rows(range(60))
+    with open_company_desks(place, hand_clock, rows, desks=2) as scene:
         write_records(scene)
-        scene.take(scene.whole)
-        assert (scene.run(), scene.run(1), scene.told()) == (0, 0, {})
+        scene.import_files(scene.whole)
+        assert (scene.run(), scene.run(1), scene.read_alert_texts()) == (0, 0, {})
         told = planted_changes(rows)
         others = [changes.rename_company(rows[index], "無関係株式会社", NEXT_DAY) for index in UNWATCHED]
         corrected = rows[3]._replace(correct="1", furigana="テイセイ", update_date=NEXT_DAY.isoformat())
-        difference = scene.difference(NEXT_DAY, [*told.values(), *others, corrected])
-        scene.take(difference)
+        difference = scene.write_difference(NEXT_DAY, [*told.values(), *others, corrected])
+        scene.import_files(difference)
         _run_all_desks_at_once(scene)
-        assert set(scene.told()) == {number(index) for index in told}
-        assert len(scene.events()) == len(told) == 40
+        assert set(scene.read_alert_texts()) == {number(index) for index in told}
+        assert len(scene.list_events()) == len(told) == 40
         _require_facts_of_changes(scene, rows, told)
         with pytest.raises(ConsoleError):
-            scene.take(difference)
-        scene.take(scene.whole, difference)
-        scene.take(scene.difference(THIRD_DAY, []))
+            scene.import_files(difference)
+        scene.import_files(scene.whole, difference)
+        scene.import_files(scene.write_difference(THIRD_DAY, []))
         assert (scene.run(), scene.run(1)) == (0, 0)
-        assert len(scene.events()) == 40
+        assert len(scene.list_events()) == 40
 
 
 @pytest.mark.engines("sqlite")
@@ -116,11 +116,11 @@ def test_several_rows_of_one_day(place: Place, hand_clock: HandClock, back_in_fo
     company has one alert with all facts in which its last row differs from its former state, also if the file marks
     an earlier row as in force (latest = 1).
     """
-    rows = rows_of(range(8))
-    with watched(place, hand_clock, rows) as scene:
+    rows = make_rows(range(8))
+    with open_company_desks(place, hand_clock, rows) as scene:
         for index in (1, 3, 4, 5, 6):
-            scene.check(index)
-        scene.take(scene.whole)
+            scene.insert_check(index)
+        scene.import_files(scene.whole)
         scene.run()
         moved = changes.move_company(rows[3], "別町１－１", NEXT_DAY)
         closed = changes.close_company(rows[4], NEXT_DAY)
@@ -138,21 +138,21 @@ def test_several_rows_of_one_day(place: Place, hand_clock: HandClock, back_in_fo
             changes.merge_company(rows[6], number(7), NEXT_DAY),
             changes.rename_company(rows[7], "後継株式会社", NEXT_DAY),
         ]
-        scene.take(scene.difference(NEXT_DAY, day))
+        scene.import_files(scene.write_difference(NEXT_DAY, day))
         scene.run()
-        assert scene.told() == {
+        assert scene.read_alert_texts() == {
             number(1): f"company merged 2026-11-18 {number(2)} {rows[2].name}",
             number(5): f"company closed 2026-11-18 liquidation; company renamed {rows[5].name}|新名株式会社",
             number(6): f"company merged 2026-11-18 {number(7)} 後継株式会社",
         }
         void = changes.reopen_company(changes.merge_company(rows[1], number(2), NEXT_DAY), THIRD_DAY)
-        scene.take(scene.difference(THIRD_DAY, [void]))
+        scene.import_files(scene.write_difference(THIRD_DAY, [void]))
         scene.run()
-        assert set(scene.told()) == {number(5), number(6)}
-        assert (scene.run(), len(scene.events())) == (0, 4)
+        assert set(scene.read_alert_texts()) == {number(5), number(6)}
+        assert (scene.run(), len(scene.list_events())) == (0, 4)
 
 
-def _run_all_desks_at_once(scene: Watched) -> None:
+def _run_all_desks_at_once(scene: CompanyDesks) -> None:
     """Run the watch on all desks at the same time; assert that a further run changes nothing."""
     start = Barrier(len(scene.desks))
 
@@ -168,10 +168,12 @@ def _run_all_desks_at_once(scene: Watched) -> None:
     assert [scene.run(desk) for desk in range(len(scene.desks))] == [0] * len(scene.desks)
 
 
-def _require_facts_of_changes(scene: Watched, rows: dict[int, RegistryRow], told: dict[int, RegistryRow]) -> None:
+def _require_facts_of_changes(
+    scene: CompanyDesks, rows: dict[int, RegistryRow], told: dict[int, RegistryRow]
+) -> None:
     """Assert that each event and each item of the queue has the company's facts before and after the change."""
     items = {item.change.number: item for item in scene.console.alerts.read_company_queue(1_000).items}
-    for topic, text in scene.events():
+    for topic, text in scene.list_events():
         body = json.loads(text)
         index = next(index for index in told if number(index) == body["corporation_number"])
         assert (topic, body["event"], body["rule_id"]) == (COMPANY_TOPIC, "AlertRaised", "corporation_changed")
@@ -191,15 +193,15 @@ def test_settled_by_people_and_by_renewals(place: Place, hand_clock: HandClock) 
     closes the alert if the company has no older live check. Both closings have an event, and no second alert about
     the same change follows; the next change has an alert.
     """
-    rows = rows_of(range(3))
-    with watched(place, hand_clock, rows) as scene:
+    rows = make_rows(range(3))
+    with open_company_desks(place, hand_clock, rows) as scene:
         for index in range(3):
-            scene.check(index)
-        scene.check(2, client=2)
-        scene.take(scene.whole)
+            scene.insert_check(index)
+        scene.insert_check(2, client=2)
+        scene.import_files(scene.whole)
         assert scene.run() == 0
         moved = {index: changes.move_company(row, "別町１－１", NEXT_DAY) for index, row in rows.items()}
-        scene.take(scene.difference(NEXT_DAY, moved.values()))
+        scene.import_files(scene.write_difference(NEXT_DAY, moved.values()))
         assert scene.run() == 3
         by_number = {
             item.change.number: item.change.alert_id for item in scene.console.alerts.read_company_queue().items
@@ -215,13 +217,13 @@ def test_settled_by_people_and_by_renewals(place: Place, hand_clock: HandClock) 
                 "UPDATE hansha_alarmbox_credit_checks SET superseded_at = '2026-11-20 03:00:00'"
                 f" WHERE corporation_number = '{number(index)}' AND client_id = 1"
             )
-            scene.check(index, bought_at=later)
+            scene.insert_check(index, bought_at=later)
         assert scene.run() == 1
-        assert set(scene.told()) == {number(2)}
-        assert (scene.run(), len(scene.events())) == (0, 5)
-        scene.take(scene.difference(THIRD_DAY, [changes.close_company(moved[0], THIRD_DAY)]))
+        assert set(scene.read_alert_texts()) == {number(2)}
+        assert (scene.run(), len(scene.list_events())) == (0, 5)
+        scene.import_files(scene.write_difference(THIRD_DAY, [changes.close_company(moved[0], THIRD_DAY)]))
         assert scene.run() == 1
-        assert scene.told()[number(0)] == "company closed 2026-11-19 liquidation"
+        assert scene.read_alert_texts()[number(0)] == "company closed 2026-11-19 liquidation"
 
 
 @pytest.mark.engines("sqlite", "mariadb")
@@ -230,16 +232,16 @@ def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: HandClock)
     acknowledged alert stays as it was. After a newer change of the company, or after its check has expired, the
     change can't be reopened.
     """
-    rows = rows_of(range(2))
-    with watched(place, hand_clock, rows) as scene:
+    rows = make_rows(range(2))
+    with open_company_desks(place, hand_clock, rows) as scene:
         for index in range(2):
-            scene.check(index)
-        scene.take(scene.whole)
+            scene.insert_check(index)
+        scene.import_files(scene.whole)
         scene.run()
         moved = {index: changes.move_company(row, "別町１－１", NEXT_DAY) for index, row in rows.items()}
-        scene.take(scene.difference(NEXT_DAY, moved.values()))
+        scene.import_files(scene.write_difference(NEXT_DAY, moved.values()))
         assert scene.run() == 2
-        services, words = scene.console, scene.told()[number(0)]
+        services, words = scene.console, scene.read_alert_texts()[number(0)]
         first = {item.change.number: item.alert.id for item in services.alerts.read_company_queue().items}
         assert services.alerts.list_acknowledged_changes() == ()
         for id in first.values():
@@ -249,7 +251,7 @@ def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: HandClock)
         with pytest.raises(ConsoleError) as refused:
             services.incidents.reopen(first[number(0)], " ")
         assert refused.value.code == "usage"
-        assert scene.told() == {}
+        assert scene.read_alert_texts() == {}
         with services.database.read() as conn:
             as_read = watched_corporations.find_by_numbers(conn, [number(0)])[number(0)]
         incident = services.incidents.reopen(first[number(0)], "the wrong company", request_id="re-1")
@@ -259,7 +261,7 @@ def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: HandClock)
             watched_corporations.store_facts(tx.conn, as_read, facts, day, hand_clock.at)
         assert services.incidents.reopen(first[number(0)], "the wrong company", request_id="re-1").id == incident.id
         assert (incident.state, incident.alerts[0].observed) == ("open", words)
-        assert scene.told() == {number(0): words}
+        assert scene.read_alert_texts() == {number(0): words}
         assert [step.words for step in services.incidents.read_incident(first[number(0)]).steps] == [
             "the wrong company"
         ]
@@ -268,7 +270,7 @@ def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: HandClock)
             services.incidents.reopen(first[number(0)], "again")
         assert refused.value.code == "already_decided"
         assert scene.run() == 0
-        scene.take(scene.difference(THIRD_DAY, [changes.close_company(moved[1], THIRD_DAY)]))
+        scene.import_files(scene.write_difference(THIRD_DAY, [changes.close_company(moved[1], THIRD_DAY)]))
         assert scene.run() == 1
         with pytest.raises(ConsoleError) as refused:
             services.incidents.reopen(first[number(1)], "too late")
@@ -290,22 +292,22 @@ def test_a_second_change_joins_the_first(place: Place, hand_clock: HandClock) ->
     """A second change while the alert is open replaces the alert by one with both changes. A change that is taken
     back closes the alert without a new one.
     """
-    rows = rows_of(range(2))
-    with watched(place, hand_clock, rows) as scene:
-        scene.check(0)
-        scene.check(1)
-        scene.take(scene.whole)
+    rows = make_rows(range(2))
+    with open_company_desks(place, hand_clock, rows) as scene:
+        scene.insert_check(0)
+        scene.insert_check(1)
+        scene.import_files(scene.whole)
         scene.run()
         renamed = {index: changes.rename_company(row, "新名株式会社", NEXT_DAY) for index, row in rows.items()}
-        scene.take(scene.difference(NEXT_DAY, renamed.values()))
+        scene.import_files(scene.write_difference(NEXT_DAY, renamed.values()))
         assert scene.run() == 2
         back = changes.rename_company(renamed[1], rows[1].name, THIRD_DAY)
-        scene.take(scene.difference(THIRD_DAY, [changes.close_company(renamed[0], THIRD_DAY), back]))
+        scene.import_files(scene.write_difference(THIRD_DAY, [changes.close_company(renamed[0], THIRD_DAY), back]))
         assert scene.run() == 3
-        assert scene.told() == {
+        assert scene.read_alert_texts() == {
             number(0): f"company closed 2026-11-19 liquidation; company renamed {rows[0].name}|新名株式会社"
         }
-        names = [json.loads(body)["event"] for _, body in scene.events()]
+        names = [json.loads(body)["event"] for _, body in scene.list_events()]
         assert Counter(names) == {"AlertRaised": 3, "AlertResolved": 2}
 
 
@@ -315,57 +317,57 @@ def test_seen_for_the_first_time(place: Place, hand_clock: HandClock) -> None:
     difference that is still stored, or by the day of its closing. Changes before the purchase raise no alert. A
     company without live records raises no alert, but its facts are stored.
     """
-    rows = rows_of(range(6))
+    rows = make_rows(range(6))
     planted = rows | {
         3: changes.close_company(rows[3], WHOLE_DAY),
         4: changes.close_company(rows[4], date(2026, 10, 1)),
     }
-    with watched(place, hand_clock, planted) as scene:
+    with open_company_desks(place, hand_clock, planted) as scene:
         for index in range(5):
-            scene.check(index, bought_at="2026-11-20 02:00:00" if index == 2 else "2026-11-01 00:00:00")
+            scene.insert_check(index, bought_at="2026-11-20 02:00:00" if index == 2 else "2026-11-01 00:00:00")
         renamed = [changes.rename_company(rows[index], "新名株式会社", NEXT_DAY) for index in (0, 2, 5)]
-        difference = scene.difference(NEXT_DAY, renamed)
-        scene.take(scene.whole, difference)
+        difference = scene.write_difference(NEXT_DAY, renamed)
+        scene.import_files(scene.whole, difference)
         assert scene.run() == 2
-        assert set(scene.told()) == {number(0), number(3)}
-        scene.check(5, bought_at="2026-11-20 02:00:00")
+        assert set(scene.read_alert_texts()) == {number(0), number(3)}
+        scene.insert_check(5, bought_at="2026-11-20 02:00:00")
         assert scene.run() == 0
         scene.place.sql(f"UPDATE hansha_alarmbox_credit_checks SET expired_at = '{EXPIRED_AT}' WHERE client_id = 1")
-        third = scene.difference(THIRD_DAY, [changes.close_company(renamed[2], THIRD_DAY)])
-        scene.take(third)
+        third = scene.write_difference(THIRD_DAY, [changes.close_company(renamed[2], THIRD_DAY)])
+        scene.import_files(third)
         assert scene.run() == 0
-        scene.check(5, client=2, bought_at="2026-11-20 03:00:00")
+        scene.insert_check(5, client=2, bought_at="2026-11-20 03:00:00")
         assert scene.run() == 0
-        assert set(scene.told()) == {number(0), number(3)}
+        assert set(scene.read_alert_texts()) == {number(0), number(3)}
 
 
 @pytest.mark.engines("sqlite")
 def test_an_import_compares(place: Place, hand_clock: HandClock) -> None:
     """An import runs the watch before it, so that records written since the last run are watched, and after it."""
-    rows = rows_of(range(2))
-    with watched(place, hand_clock, rows) as scene:
-        scene.check(0)
+    rows = make_rows(range(2))
+    with open_company_desks(place, hand_clock, rows) as scene:
+        scene.insert_check(0)
         scene.console.registry.import_files([scene.whole])
-        scene.check(1, bought_at="2026-11-20 02:00:00")
+        scene.insert_check(1, bought_at="2026-11-20 02:00:00")
         renamed = [changes.rename_company(row, "新名株式会社", NEXT_DAY) for row in rows.values()]
-        scene.console.registry.import_files([scene.difference(NEXT_DAY, renamed)])
-        assert set(scene.told()) == {number(0), number(1)}
+        scene.console.registry.import_files([scene.write_difference(NEXT_DAY, renamed)])
+        assert set(scene.read_alert_texts()) == {number(0), number(1)}
 
 
 @pytest.mark.engines("sqlite")
 def test_two_registries_of_different_days(place: Place, hand_clock: HandClock) -> None:
     """A desk with an older registry than another desk raises no alert and closes none."""
-    rows = rows_of(range(1))
-    with watched(place, hand_clock, rows, desks=2) as scene:
-        scene.check(0)
-        scene.take(scene.whole)
+    rows = make_rows(range(1))
+    with open_company_desks(place, hand_clock, rows, desks=2) as scene:
+        scene.insert_check(0)
+        scene.import_files(scene.whole)
         scene.run()
-        newer = scene.difference(NEXT_DAY, [changes.rename_company(rows[0], "新名株式会社", NEXT_DAY)])
+        newer = scene.write_difference(NEXT_DAY, [changes.rename_company(rows[0], "新名株式会社", NEXT_DAY)])
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(scene, "desks", scene.desks[:1])
-            scene.take(newer)
+            scene.import_files(newer)
         assert scene.run() == 1
-        assert (scene.run(1), scene.run(), len(scene.events())) == (0, 0, 1)
+        assert (scene.run(1), scene.run(), len(scene.list_events())) == (0, 0, 1)
 
 
 GARBAGE = (
@@ -380,20 +382,22 @@ def test_rows_that_cannot_be_read(place: Place, hand_clock: HandClock) -> None:
     """Unreadable rows of `watched_corporations` raise no alert or are compared with newly stored facts; the alerts of
     all other companies are raised.
     """
-    rows = rows_of(range(len(GARBAGE) + 1))
-    with watched(place, hand_clock, rows) as scene:
+    rows = make_rows(range(len(GARBAGE) + 1))
+    with open_company_desks(place, hand_clock, rows) as scene:
         for index in rows:
-            scene.check(index)
-        scene.take(scene.whole)
+            scene.insert_check(index)
+        scene.import_files(scene.whole)
         scene.run()
         for index, (column, value) in enumerate(GARBAGE):
             scene.place.sql(
                 f"UPDATE watched_corporations SET version = version + 1, {column} = {value}"
                 f" WHERE corporation_number = '{number(index)}'"
             )
-        scene.take(scene.difference(NEXT_DAY, [changes.close_company(row, NEXT_DAY) for row in rows.values()]))
+        scene.import_files(
+            scene.write_difference(NEXT_DAY, [changes.close_company(row, NEXT_DAY) for row in rows.values()])
+        )
         assert (scene.run(), scene.run()) == (2, 0)
-        assert set(scene.told()) == {number(3), number(len(GARBAGE))}
+        assert set(scene.read_alert_texts()) == {number(3), number(len(GARBAGE))}
 
 
 @pytest.mark.engines("mariadb")
@@ -401,12 +405,12 @@ def test_a_person_whose_desk_asks(place: Place, hand_clock: HandClock) -> None:
     """A person in team mode reads the queue, and acknowledges and reopens a change through a worker, in the person's
     own name.
     """
-    rows = rows_of(range(1))
-    with watched(place, hand_clock, rows) as scene:
-        scene.check(0)
-        scene.take(scene.whole)
+    rows = make_rows(range(1))
+    with open_company_desks(place, hand_clock, rows) as scene:
+        scene.insert_check(0)
+        scene.import_files(scene.whole)
         scene.run()
-        scene.take(scene.difference(NEXT_DAY, [changes.close_company(rows[0], NEXT_DAY)]))
+        scene.import_files(scene.write_difference(NEXT_DAY, [changes.close_company(rows[0], NEXT_DAY)]))
         assert scene.run() == 1
         vendor = LedgerVendor()
         with (
@@ -436,11 +440,11 @@ def test_broken_off_anywhere(fresh_place: Fresh, engine: str, first: int) -> Non
     troubles: tuple[Trouble, ...] = ("lost", "commit_lost") if engine == "sqlite" else ("deadlock",)
     with fresh_place() as place:
         clock = HandClock()
-        rows = rows_of(range(40))
-        with lease_clock(clock), watched(place, clock, rows) as scene:
+        rows = make_rows(range(40))
+        with lease_clock(clock), open_company_desks(place, clock, rows) as scene:
             for index in rows:
-                scene.check(index)
-            scene.take(scene.whole)
+                scene.insert_check(index)
+            scene.import_files(scene.whole)
             assert scene.run() == 0
             day, present, raised = WHOLE_DAY, dict(rows), 0
             for trouble in troubles:
@@ -448,7 +452,7 @@ def test_broken_off_anywhere(fresh_place: Fresh, engine: str, first: int) -> Non
                     day = _next_published(day)
                     index = nth % len(rows)
                     present[index] = changes.rename_company(present[index], f"株式会社{trouble}{nth}".upper(), day)
-                    scene.take(scene.difference(day, [present[index]]))
+                    scene.import_files(scene.write_difference(day, [present[index]]))
                     with failing(scene.console, nth, trouble, lasting=False) as countdown:
                         try:
                             scene.run()
@@ -456,7 +460,7 @@ def test_broken_off_anywhere(fresh_place: Fresh, engine: str, first: int) -> Non
                             pass
                     scene.run()
                     raised += 1
-                    names = Counter(json.loads(body)["event"] for _, body in scene.events())
+                    names = Counter(json.loads(body)["event"] for _, body in scene.list_events())
                     assert names["AlertRaised"] == raised, (trouble, nth)
                     if not countdown.fired:
                         break

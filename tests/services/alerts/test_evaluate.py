@@ -87,6 +87,7 @@ class AlertRulesDesk:
 
 @pytest.fixture
 def rules_desk(scene: Scene, clock: MovedClock) -> AlertRulesDesk:
+    """The desk of the alert rules on this scene."""
     return AlertRulesDesk(scene, clock)
 
 

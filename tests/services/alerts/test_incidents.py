@@ -48,7 +48,7 @@ def pay_too_little(scene: Scene, number: str = "ORD-1") -> int:
     return payment
 
 
-def read_only_incident(scene: Scene) -> Incident:
+def read_single_incident(scene: Scene) -> Incident:
     """Return the only open incident."""
     (incident,) = scene.console.incidents.list_incidents()
     return incident
@@ -60,9 +60,9 @@ def test_an_order_and_its_payment_are_one(scene: Scene, clock: MovedClock) -> No
     closes when the facts match; a later case is another incident.
     """
     payment = pay_too_little(scene)
-    first = read_only_incident(scene)
+    first = read_single_incident(scene)
     run_rules(scene, clock)
-    incident = read_only_incident(scene)
+    incident = read_single_incident(scene)
     assert ([one.rule_id for one in incident.alerts], incident.id) == (["not_moved", "A"], first.id)
     assert (incident.main_alert.rule_id, incident.cause.kind) == ("A", "order")
     assert {(one.kind, one.number) for one in incident.records} == {("order", "ORD-1"), ("payment", "ORD-1")}
@@ -77,7 +77,7 @@ def test_an_order_and_its_payment_are_one(scene: Scene, clock: MovedClock) -> No
     assert refusal_code(lambda: scene.console.incidents.take(incident.id)) == "already_decided"
     now = scene.context.now() + timedelta(seconds=1)
     scene.context.write(lambda tx: cases.open_case(tx.conn, "contradicted", "payment", payment, "x", "y", now))
-    assert read_only_incident(scene).id not in {one.id for one in incident.alerts}
+    assert read_single_incident(scene).id not in {one.id for one in incident.alerts}
 
 
 def test_owned_by_one(scene: Scene, clock: MovedClock) -> None:
@@ -85,7 +85,7 @@ def test_owned_by_one(scene: Scene, clock: MovedClock) -> None:
     note, with their audit entries.
     """
     pay_too_little(scene)
-    incidents, id = scene.console.incidents, read_only_incident(scene).id
+    incidents, id = scene.console.incidents, read_single_incident(scene).id
     assert incidents.take(id, request_id="t-1").owner == my_name(scene)
     assert len(incidents.take(id, request_id="t-1").steps) == len(incidents.take(id).steps) == 1
     with scene.place.acting(scene.console, "lead-b") as lead:
@@ -112,14 +112,14 @@ def test_the_last_step_counts_whatever_its_clock_said(scene: Scene, clock: Moved
     one.
     """
     pay_too_little(scene)
-    incidents, id = scene.console.incidents, read_only_incident(scene).id
+    incidents, id = scene.console.incidents, read_single_incident(scene).id
     clock.offset += timedelta(minutes=10)
     incidents.take(id)
     incidents.snooze(id, scene.context.now() + DAY)
     clock.offset -= timedelta(minutes=10)
     assert incidents.release(id).owner is None
     assert incidents.wake(id).state is IncidentState.OPEN
-    assert [step.position for step in read_only_incident(scene).steps] == [1, 2, 3, 4]
+    assert [step.position for step in read_single_incident(scene).steps] == [1, 2, 3, 4]
 
 
 @pytest.mark.engines("sqlite")
@@ -128,7 +128,7 @@ def test_put_aside_until_a_moment_or_worse(scene: Scene, clock: MovedClock) -> N
     resolved one. A person can reopen a resolved one with a reason. No alert and no record changes.
     """
     payment = pay_too_little(scene)
-    incidents, id = scene.console.incidents, read_only_incident(scene).id
+    incidents, id = scene.console.incidents, read_single_incident(scene).id
     now = scene.context.now()
     for wrong in (now, now - DAY, now + 15 * DAY):
         assert refusal_code(lambda wrong=wrong: incidents.snooze(id, wrong)) == "usage"  # type: ignore[misc]  # of this turn
@@ -136,15 +136,15 @@ def test_put_aside_until_a_moment_or_worse(scene: Scene, clock: MovedClock) -> N
     assert incidents.snooze(id, now + timedelta(minutes=2)).state is IncidentState.SNOOZED
     assert incidents.count_waiting_incidents() == 0
     clock.offset += timedelta(minutes=1)
-    assert read_only_incident(scene).state is IncidentState.SNOOZED
+    assert read_single_incident(scene).state is IncidentState.SNOOZED
     clock.offset += timedelta(minutes=1)
-    assert (read_only_incident(scene).state, read_only_incident(scene).woken_by) == (
+    assert (read_single_incident(scene).state, read_single_incident(scene).woken_by) == (
         IncidentState.OPEN,
         WakeReason.TIME,
     )
     incidents.snooze(id, scene.context.now() + DAY)
     run_rules(scene, clock)  # the order's alert comes beside the payment's
-    assert (read_only_incident(scene).state, read_only_incident(scene).woken_by) == (
+    assert (read_single_incident(scene).state, read_single_incident(scene).woken_by) == (
         IncidentState.OPEN,
         WakeReason.WORSE,
     )
@@ -161,7 +161,7 @@ def test_put_aside_until_a_moment_or_worse(scene: Scene, clock: MovedClock) -> N
     assert incidents.reopen(id, "it did not").state is IncidentState.OPEN
     incidents.resolve(id, "again")
     scene.console.refunds.request(RefundRequest(payment, "1000", "too much"))
-    assert (read_only_incident(scene).state, read_only_incident(scene).woken_by) == (
+    assert (read_single_incident(scene).state, read_single_incident(scene).woken_by) == (
         IncidentState.OPEN,
         WakeReason.WORSE,
     )
@@ -173,9 +173,9 @@ def test_acknowledging_is_taken_back(scene: Scene, clock: MovedClock) -> None:
     take it back.
     """
     pay_too_little(scene)
-    (alert,) = read_only_incident(scene).alerts
+    (alert,) = read_single_incident(scene).alerts
     desk = scene.console.alerts
-    assert (desk.acknowledge(alert.id, "").acknowledged_by, read_only_incident(scene).is_acknowledged) == (
+    assert (desk.acknowledge(alert.id, "").acknowledged_by, read_single_incident(scene).is_acknowledged) == (
         "op-a",
         True,
     )

@@ -45,6 +45,7 @@ def clock() -> HandClock:
 
 @pytest.fixture
 def context(tmp_path: Path, receiver: Receiver, clock: HandClock) -> Iterator[ServiceContext]:
+    """The service context of a desk whose events are sent to the receiver."""
     with quick_desk(tmp_path / "desk", LedgerVendor(), clock, **webhook_settings(receiver.url)) as console:
         yield console._context
 

@@ -32,12 +32,12 @@ def number(index: int) -> str:
     return add_check_digit(f"9700{index:08d}")
 
 
-def rows_of(indexes: Iterable[int]) -> dict[int, RegistryRow]:
+def make_rows(indexes: Iterable[int]) -> dict[int, RegistryRow]:
     """Return a registry row for each index, by index."""
     return {index: make_company_row(number(index), f"株式会社見張{index}") for index in indexes}
 
 
-class Watched:
+class CompanyDesks:
     """A database with some desks that have the same registry, and helpers that write records of its companies."""
 
     def __init__(self, place: Place, folder: Path, desks: list[Console], planted: Mapping[int, RegistryRow]) -> None:
@@ -49,7 +49,7 @@ class Watched:
         """The first desk."""
         return self.desks[0]
 
-    def difference(self, day: date, rows: Iterable[RegistryRow]) -> Path:
+    def write_difference(self, day: date, rows: Iterable[RegistryRow]) -> Path:
         """Write a difference file of this day with these rows and a hundred rows of other
         companies; return its path.
         """
@@ -57,7 +57,7 @@ class Watched:
             self.folder, day, 100, SEED, whole_rows=INVENTED_ROWS, whole_day=WHOLE_DAY, changes=list(rows)
         )
 
-    def take(self, *paths: Path) -> RegistryStatus:
+    def import_files(self, *paths: Path) -> RegistryStatus:
         """Import these files into the registry of every desk; return the status of the last one."""
         for desk in self.desks:
             status = import_registry_files(desk._context.registry_folder, paths)
@@ -68,7 +68,9 @@ class Watched:
         with act_as(WORKER):
             return ChangedCompanyAlerts(self.desks[desk]._context).update_alerts()
 
-    def check(self, index: int, *, client: int = 1, bought_at: str = BOUGHT_AT, expires_at: str = EXPIRES_AT) -> None:
+    def insert_check(
+        self, index: int, *, client: int = 1, bought_at: str = BOUGHT_AT, expires_at: str = EXPIRES_AT
+    ) -> None:
         """Insert a purchased credit check of the company as the other application does; times in UTC."""
         self.place.shop(
             f"INSERT INTO {CHECKS} (client_id, corporation_number, credit_check_id, company_name, purchased_at,"
@@ -76,7 +78,7 @@ class Watched:
             f" '{expires_at}', 'ok')"
         )
 
-    def payment(self, index: int, *, by_order: bool = False, is_paid: bool = False) -> int:
+    def insert_payment(self, index: int, *, by_order: bool = False, is_paid: bool = False) -> int:
         """Insert a payment of the company and return its id. The corporation number is in the payment, or in its
         order with `by_order`; the payment is open unless it is paid.
         """
@@ -93,9 +95,9 @@ class Watched:
         make = paid if is_paid else begun
         return self.console._context.write(lambda tx: make(tx.conn, name, **facts)).id
 
-    def refund(self, index: int, *, ended: bool = False) -> None:
+    def insert_refund(self, index: int, *, ended: bool = False) -> None:
         """Insert a refund of a paid payment of the company: open, or rejected if `ended`."""
-        payment_id = self.payment(index, is_paid=True)
+        payment_id = self.insert_payment(index, is_paid=True)
 
         def work(tx: object) -> None:
             conn = tx.conn  # type: ignore[attr-defined]  # a transaction
@@ -107,20 +109,22 @@ class Watched:
 
         self.console._context.write(work)
 
-    def told(self) -> dict[str, str]:
+    def read_alert_texts(self) -> dict[str, str]:
         """Return the texts of the open alerts by corporation number."""
         page = self.console.alerts.read_company_queue(1_000)
         texts = {alert.id: alert.observed for alert in self.console.alerts.list_alerts()}
         return {item.change.number: texts[item.change.alert_id] for item in page.items}
 
-    def events(self) -> list[tuple[str, str]]:
+    def list_events(self) -> list[tuple[str, str]]:
         """Return topic and body of all events about corporations, oldest first."""
         rows = self.place.sql("SELECT topic, body FROM outbox WHERE record_key LIKE 'corporation-%' ORDER BY id")
         return [(str(topic), str(body)) for topic, body in rows]
 
 
 @contextmanager
-def watched(place: Place, clock: HandClock, planted: Mapping[int, RegistryRow], desks: int = 1) -> Iterator[Watched]:
+def open_company_desks(
+    place: Place, clock: HandClock, planted: Mapping[int, RegistryRow], desks: int = 1
+) -> Iterator[CompanyDesks]:
     """Open `desks` desks on the place; `planted` are the registry rows of the companies by index."""
     for table in UNGUARDED:
         place.unguard(table)
@@ -129,4 +133,4 @@ def watched(place: Place, clock: HandClock, planted: Mapping[int, RegistryRow], 
         folder = place.folder / "published"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        yield Watched(place, folder, consoles, planted)
+        yield CompanyDesks(place, folder, consoles, planted)

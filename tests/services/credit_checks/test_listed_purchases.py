@@ -51,6 +51,7 @@ class ListingVendor(LedgerVendor):
 
 @pytest.fixture
 def listing(hand_clock: HandClock, vendor: LedgerVendor) -> ListingVendor:
+    """AlarmBox with a list of purchases, on the day of the clock."""
     return ListingVendor(today=vendor.today)
 
 

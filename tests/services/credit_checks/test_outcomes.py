@@ -62,6 +62,7 @@ class PurchaseDesk:
         return self.read_record()
 
     def buy(self, *, renew: bool = False) -> CreditCheck:
+        """Buy or renew NUMBER for client 1."""
         return self.console.credit_checks.purchase(PurchaseRequest(NUMBER, "1", renew=renew))
 
     def read_record(self) -> CreditCheck:

@@ -45,6 +45,7 @@ class TransportObserver:
         patch.setattr(HttpTransport, "send", watched)
 
     def _note(self, method: str, path: str) -> None:
+        """Count the request, and note a violation."""
         self.sent[method] += 1
         if self.open is not None and self.open.count:
             self.violations.append(f"{method} {path}: {self.open.count} transactions open")

@@ -34,6 +34,7 @@ def read_sealed(console: Console) -> str:
 
 
 def write_sealed(console: Console, value: str) -> None:
+    """Replace the encrypted pair of tokens in the database."""
     with console.database.write_without_retries() as tx:
         tx.conn.execute(text("UPDATE provider_tokens SET sealed = :value"), {"value": value})
 

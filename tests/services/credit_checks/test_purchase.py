@@ -27,7 +27,7 @@ def read_purchase_error(
     return refusal(lambda: buy(console, number, client, renew=renew))
 
 
-def read_only_record(console: Console, number: str = NUMBER) -> CreditCheck:
+def read_single_record(console: Console, number: str = NUMBER) -> CreditCheck:
     """Return the only record of the number."""
     (record,) = console.lookup.find_records(number).credit_checks
     return record
@@ -93,7 +93,7 @@ def test_no_usable_answer_is_unknown_and_stays_claimed(console: Console, sandbox
     sandbox.control.add_fault(fault, call="purchase", number=NUMBER)
     error = read_purchase_error(console)
     assert (error.code, error.exit_status) == ("outcome_unknown", 4)
-    record = read_only_record(console)
+    record = read_single_record(console)
     assert (record.state, record.certainty, record.work.state) == ("pending", "unknown", "needs_review")
     assert read_purchase_error(console).code == "already_purchased"
     assert sandbox.control.count_charges(NUMBER) <= 1
@@ -107,7 +107,7 @@ def test_out_of_reach_frees_the_number(console: Console, sandbox: Sandbox) -> No
     error = read_purchase_error(console)
     sandbox.begin_outage(None)
     assert (error.code, error.exit_status) == ("provider_unreachable", 6)
-    assert read_only_record(console).state == "error"
+    assert read_single_record(console).state == "error"
     assert buy(console).state == "success"
 
 

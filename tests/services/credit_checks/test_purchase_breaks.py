@@ -46,7 +46,7 @@ def buy(console: Console, number: str = ONE, client: str = "1", *, renew: bool =
     return console.credit_checks.purchase(PurchaseRequest(number, client, renew=renew))
 
 
-def read_only_record(console: Console, number: str = ONE) -> CreditCheck:
+def read_single_record(console: Console, number: str = ONE) -> CreditCheck:
     """Return the only record of the number."""
     (record,) = console.lookup.find_records(number).credit_checks
     return record
@@ -85,7 +85,7 @@ def test_progress_that_raises_loses_no_answer(console: Console, vendor: LedgerVe
             raise RuntimeError("the window is gone")
 
     console.credit_checks.purchase(PurchaseRequest(ONE, "1"), listener)
-    assert (read_only_record(console).state, len(vendor.charges)) == ("success", 1)
+    assert (read_single_record(console).state, len(vendor.charges)) == ("success", 1)
 
 
 def test_progress_that_raises_before_the_call_sends_nothing(console: Console, vendor: LedgerVendor) -> None:
@@ -97,7 +97,7 @@ def test_progress_that_raises_before_the_call_sends_nothing(console: Console, ve
 
     with pytest.raises(RuntimeError, match="left"):
         console.credit_checks.purchase(PurchaseRequest(ONE, "1"), listener)
-    assert (read_only_record(console).state, read_only_record(console).certainty, vendor.charges) == (
+    assert (read_single_record(console).state, read_single_record(console).certainty, vendor.charges) == (
         "error",
         "known",
         [],
@@ -121,7 +121,7 @@ def test_bought_is_told_even_if_the_record_cannot_be_read(
     record = console.credit_checks.purchase(PurchaseRequest(ONE, "1"), listener)
     monkeypatch.undo()
     assert (record.state, record.certainty, record.credit_check_id) == ("success", "known", 1)
-    assert (record.id, record.incomplete) == (read_only_record(console).id, ("pdf",))
+    assert (record.id, record.incomplete) == (read_single_record(console).id, ("pdf",))
 
 
 @pytest.mark.expects_log("the database is taken away")
@@ -138,10 +138,10 @@ def test_an_answer_that_cannot_be_recorded_waits_on_the_desk(
     assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
     record = lost.detail["record"]
     assert isinstance(record, CreditCheck)
-    assert (record.id, record.certainty) == (read_only_record(console).id, "unknown")
+    assert (record.id, record.certainty) == (read_single_record(console).id, "unknown")
     assert refusal(lambda: buy(console)).code == "already_purchased"
     console.recovery.run_due()
-    assert (read_only_record(console).state, read_only_record(console).credit_check_id, len(vendor.charges)) == (
+    assert (read_single_record(console).state, read_single_record(console).credit_check_id, len(vendor.charges)) == (
         "success",
         1,
         1,
@@ -196,7 +196,7 @@ def test_a_fenced_answer_that_cannot_be_delivered_waits_on_the_desk(
     assert buy_or_unknown.code == "outcome_unknown"
     vendor.during = lambda: None
     console.recovery.run_due()
-    assert (read_only_record(console).state, read_only_record(console).credit_check_id, len(vendor.charges)) == (
+    assert (read_single_record(console).state, read_single_record(console).credit_check_id, len(vendor.charges)) == (
         "success",
         1,
         1,
@@ -259,7 +259,7 @@ def test_a_database_file_taken_away_takes_no_writes(
     elsewhere.replace(file)
     vendor.during = lambda: None
     console.recovery.run_due()
-    assert (read_only_record(console).state, len(vendor.charges)) == ("success", 1)
+    assert (read_single_record(console).state, len(vendor.charges)) == ("success", 1)
 
 
 @pytest.mark.expects_log("a hook fails")
@@ -354,7 +354,7 @@ def test_a_restored_claim_is_nothing_to_deliver(
     assert isinstance(record, CreditCheck)
     delete_row(place, record)
     console.recovery.probe("operation", record.operation_id or "")
-    assert (read_only_record(console).state, read_only_record(console).credit_check_id) == ("success", 1)
+    assert (read_single_record(console).state, read_single_record(console).credit_check_id) == ("success", 1)
     assert {run.task: run.count for run in console.recovery.run_due()}["spool_delivery"] == 0
     assert console._context.spool.list_undelivered_entries(console._context.database_id) == ()
 
@@ -396,9 +396,9 @@ def test_a_call_that_nobody_ends_becomes_unknown(
         setattr(vendor, where, vanish)
         with pytest.raises(Gone):
             buy(console)
-    assert (read_only_record(console).state, read_only_record(console).certainty) == ("pending", "known")
+    assert (read_single_record(console).state, read_single_record(console).certainty) == ("pending", "known")
     clock.at += timedelta(minutes=5)
-    assert (read_only_record(console).state, read_only_record(console).certainty) == ("pending", "unknown")
+    assert (read_single_record(console).state, read_single_record(console).certainty) == ("pending", "unknown")
     console.recovery.run_due()
     assert [(row.status, row.certainty, row.work_state) for row in rows(console.database)] == [
         ("pending", "unknown", "needs_review")
@@ -419,7 +419,7 @@ def test_whatever_ends_a_call_the_record_says_so_at_once(
     vendor.during = ended
     with pytest.raises(end):
         buy(console)
-    assert (read_only_record(console).state, read_only_record(console).certainty) == ("pending", "unknown")
+    assert (read_single_record(console).state, read_single_record(console).certainty) == ("pending", "unknown")
 
 
 @pytest.mark.parametrize("end", [SystemExit, GeneratorExit, MemoryError, KeyboardInterrupt])
@@ -434,7 +434,7 @@ def test_whatever_comes_before_the_call_nothing_was_sent(
         )
         with pytest.raises(end):
             buy(console)
-    assert (read_only_record(console).state, read_only_record(console).certainty, vendor.charges) == (
+    assert (read_single_record(console).state, read_single_record(console).certainty, vendor.charges) == (
         "error",
         "known",
         [],
@@ -453,7 +453,7 @@ def test_whatever_comes_after_the_answer_it_is_kept(
             console._context.failpoints, "reach", lambda name: raise_exception(end) if name == step else None
         )
         buy(console)
-    assert (read_only_record(console).state, read_only_record(console).certainty, len(vendor.charges)) == (
+    assert (read_single_record(console).state, read_single_record(console).certainty, len(vendor.charges)) == (
         "success",
         "known",
         1,
@@ -503,7 +503,7 @@ def test_a_probe_overtaken_by_the_late_answer_tells_it(place: Place, vendor: Led
             reader = _InterruptedListVendor(vendor, lambda: _deliver_late_answer(other, record, late))
             with place.desk(reader, clock, ALARMBOX_FIND_PURCHASES="1") as prober:
                 assert prober.credit_checks.probe(record.id).state == "success"
-        assert (read_only_record(console).state, read_only_record(console).credit_check_id) == ("success", 1)
+        assert (read_single_record(console).state, read_single_record(console).credit_check_id) == ("success", 1)
 
 
 @pytest.mark.parametrize("decision", [("success", 1), ("error", None)])
@@ -532,7 +532,7 @@ def test_a_decision_overtaken_by_the_late_answer_is_a_stale_view(
     monkeypatch.setattr(console._context.failpoints, "reach", overtaken)
     decided = refusal(lambda: console.recovery.resolve("credit-check", record.id, decision[0], "seen", decision[1]))
     assert decided.code == "stale_view"
-    assert (read_only_record(console).state, read_only_record(console).credit_check_id) == ("success", 1)
+    assert (read_single_record(console).state, read_single_record(console).credit_check_id) == ("success", 1)
     assert console.credit_checks.read_credit_check(record.id).awaiting is None
 
 
@@ -552,6 +552,7 @@ class _InterruptedListVendor(LedgerVendor):
 
 
 def _deliver_late_answer(console: Console, record: CreditCheck, answer: Outcome[CheckReport]) -> None:
+    """Deliver a late answer to the record's purchase."""
     console._service_builder._purchases.deliver(record.operation_id or "", answer)
 
 

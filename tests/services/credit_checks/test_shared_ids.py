@@ -27,6 +27,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 @pytest.fixture
 def listing(hand_clock: HandClock, vendor: LedgerVendor) -> LedgerVendor:
+    """AlarmBox with a list of purchases, on the day of the clock."""
     return LedgerVendor(today=vendor.today, finds=True)
 
 

@@ -21,6 +21,7 @@ FIRST, SECOND = NUMBERS[:2]
 
 
 def make_request(number: str, client: str = "1") -> PurchaseRequest:
+    """Return a request to buy this number for the client."""
     return PurchaseRequest(number, client)
 
 

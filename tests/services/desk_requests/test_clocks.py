@@ -17,6 +17,7 @@ from tests.support.places import Place
 
 @pytest.fixture
 def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
+    """A worker for op-a, who is in team mode."""
     ask_only(place, "op-a")
     with place.opened(sandbox, person="worker", desk=1) as console:
         yield console

@@ -49,6 +49,7 @@ class WaitingRefund:
 
 @pytest.fixture
 def waiting_refund(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[WaitingRefund]:
+    """A refund that waits for lead-b's decision, with a running worker."""
     extra = {"REFUND_COOLING_OFF_SECONDS": "0", **told(sandbox.url)}
     ask_only(place, "op-a", "lead-b")
     with ExitStack() as opened:

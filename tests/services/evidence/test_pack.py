@@ -83,6 +83,7 @@ class PackDesk:
 
 @pytest.fixture
 def pack_desk() -> Iterator[PackDesk]:
+    """A desk with one purchased credit check and a person of each role."""
     with quick_folder() as home:
         console = quick_desk(home / "desk", LedgerVendor(), HandClock())
         with console:
@@ -742,6 +743,7 @@ def test_many_answers_are_written_in_flat_memory(pack_desk: PackDesk) -> None:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
+    """A temporary folder for packs."""
     with quick_folder() as folder:
         yield folder
 

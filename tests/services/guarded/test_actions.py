@@ -64,6 +64,7 @@ class GiftCards:
         self.answer, self.calls = ANSWERS["sent"], 0
 
     def send(self) -> Outcome[StartedPayment]:
+        """Return the set answer, and count the call."""
         self.calls += 1
         return self.answer
 
@@ -190,6 +191,7 @@ class Shop:
 def shop(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Shop]:
+    """A desk with the invented action and one gift card to send."""
     monkeypatch.setitem(journal.MONEY_ACTION_BY_KIND, "gift", "gift.send")
     with place.desk(vendor, hand_clock) as console:
         yield Shop(place, console, monkeypatch)

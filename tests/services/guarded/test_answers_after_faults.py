@@ -38,7 +38,8 @@ READ, STORE = "console.services.refunds.records.read_refund", "console.store.ope
 
 
 @pytest.fixture
-def on(place: Place) -> Iterator[Stage]:
+def stage_of_desks(place: Place) -> Iterator[Stage]:
+    """The desks of a requester and an approver with a sandbox."""
     with stage(place) as made:
         yield made
 
@@ -72,10 +73,10 @@ def read_answer(act: Callable[[], Refund]) -> tuple[Refund | ConsoleError, bool]
             return error, repeats.is_repetition
 
 
-def _prepare_request(on: Stage, id: str) -> tuple[int, Callable[[], Refund]]:
+def _prepare_request(stage_of_desks: Stage, id: str) -> tuple[int, Callable[[], Refund]]:
     """Return a paid payment, and a call that requests its refund under this request id."""
-    payment = on.prepared("ask").payment
-    return payment, lambda: ask(on.maker, payment, request_id=id)
+    payment = stage_of_desks.prepared("ask").payment
+    return payment, lambda: ask(stage_of_desks.maker, payment, request_id=id)
 
 
 def _read_refund_states(place: Place, payment: int) -> list[tuple[Any, ...]]:
@@ -83,18 +84,18 @@ def _read_refund_states(place: Place, payment: int) -> list[tuple[Any, ...]]:
     return place.sql(f"SELECT status FROM refunds WHERE payment_id = {payment}")
 
 
-def test_a_read_after_the_commit_fails(place: Place, on: Stage) -> None:
+def test_a_read_after_the_commit_fails(place: Place, stage_of_desks: Stage) -> None:
     """A read of the refund after COMMIT fails once: the call still returns the refund. If the read fails repeatedly,
     the call raises the failure, and a repeat returns the refund.
     """
     for nth, failure in enumerate(FAILURES):
-        payment, act = _prepare_request(on, f"once-{nth}")
+        payment, act = _prepare_request(stage_of_desks, f"once-{nth}")
         with failing(READ, failure, times=1) as failed:
             first, _ = read_answer(act)
         assert (failed, isinstance(first, Refund)) == ([1], True), (failure, first)
         assert read_answer(act) == (first, True)
         assert _read_refund_states(place, payment) == [("requested",)]
-    payment, act = _prepare_request(on, "longer")
+    payment, act = _prepare_request(stage_of_desks, "longer")
     with failing(READ, FAILURES[0], times=99):
         assert getattr(read_answer(act)[0], "code", None) == "database_unreachable"
     first, is_repetition = read_answer(act)
@@ -102,49 +103,49 @@ def test_a_read_after_the_commit_fails(place: Place, on: Stage) -> None:
     assert _read_refund_states(place, payment) == [("requested",)]
 
 
-def test_storing_the_answer_fails(place: Place, on: Stage) -> None:
+def test_storing_the_answer_fails(place: Place, stage_of_desks: Stage) -> None:
     """Storing the answer fails twice: it is stored at a later try, and repeats return it. If it always fails, a
     repeat takes the answer from the record, and all later repeats return that answer.
     """
     for nth, failure in enumerate(FAILURES):
-        _, act = _prepare_request(on, f"moment-{nth}")
+        _, act = _prepare_request(stage_of_desks, f"moment-{nth}")
         with failing(STORE, failure, times=2) as failed:
             first, _ = read_answer(act)
         assert (len(failed), isinstance(first, Refund)) == (2, True), (failure, first)
         assert read_answer(act) == (first, True)
-    payment, act = _prepare_request(on, "longer")
+    payment, act = _prepare_request(stage_of_desks, "longer")
     with failing(STORE, FAILURES[0], times=99):
         first, _ = read_answer(act)
     assert isinstance(first, Refund)
-    on.later()
+    stage_of_desks.later()
     assert read_answer(act) == (first, True)
-    on.maker.refunds.withdraw(first.id)
+    stage_of_desks.maker.refunds.withdraw(first.id)
     assert read_answer(act) == (first, True)
     assert _read_refund_states(place, payment) == [("withdrawn",)]
 
 
-def test_an_approval_is_told_whatever_becomes_of_its_refund(place: Place, on: Stage) -> None:
+def test_an_approval_is_told_whatever_becomes_of_its_refund(place: Place, stage_of_desks: Stage) -> None:
     """The desk ends after the vote, and a due task sends the refund with an unknown outcome: repeats of the approval
     return a success, before and after the refund is settled.
     """
-    target = on.prepared("approve")
+    target = stage_of_desks.prepared("approve")
 
     def act() -> Refund:
-        return on.checker.refunds.approve(target.refund, request_id="approve")
+        return stage_of_desks.checker.refunds.approve(target.refund, request_id="approve")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RefundSubmitter, "submit_refund", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             act()
-    on.sandbox.control.add_fault("close_after_charge", call="paypay_refund", payment=target.number)
-    on.later(timedelta(seconds=1))
-    on.checker.recovery.run_due()
+    stage_of_desks.sandbox.control.add_fault("close_after_charge", call="paypay_refund", payment=target.number)
+    stage_of_desks.later(timedelta(seconds=1))
+    stage_of_desks.checker.recovery.run_due()
     first, is_repetition = read_answer(act)
     assert isinstance(first, Refund), first
     assert (first.state, first.certainty, is_repetition) == (RefundState.SUBMITTING, Certainty.UNKNOWN, True)
-    on.settled(target, "done", "an approval")
+    stage_of_desks.settled(target, "done", "an approval")
     assert read_answer(act) == (first, True)
-    on.checked()
+    stage_of_desks.checked()
 
 
 def _interrupt(*_: object, **__: object) -> Refund:

@@ -71,7 +71,7 @@ def empty(server: RedisServer) -> None:
 
 
 @contextmanager
-def at_desk(place: Place, server: RedisServer, clock: HandClock, number: int = 0) -> Iterator[Console]:
+def open_desk_with_redis(place: Place, server: RedisServer, clock: HandClock, number: int = 0) -> Iterator[Console]:
     """Open a desk that is connected to Redis and has just used the database."""
     with place.desk(LedgerVendor(), clock, desk=number, REDIS_URL=server.url) as console:
         assert cache_of(console.idempotency).connect()
@@ -82,12 +82,13 @@ def at_desk(place: Place, server: RedisServer, clock: HandClock, number: int = 0
 
 @pytest.fixture
 def console(place: Place, redis_server: RedisServer, uptime: HandClock) -> Iterator[Console]:
-    with at_desk(place, redis_server, uptime) as desk:
+    with open_desk_with_redis(place, redis_server, uptime) as desk:
         yield desk
 
 
 @pytest.fixture
 def key_service(console: Console) -> IdempotencyKeyService:
+    """The idempotency service of the first desk."""
     return console.idempotency
 
 
@@ -96,7 +97,7 @@ def other(
     place: Place, redis_server: RedisServer, uptime: HandClock, console: Console
 ) -> Iterator[IdempotencyKeyService]:
     """The same service at another desk."""
-    with at_desk(place, redis_server, uptime, 1) as desk:
+    with open_desk_with_redis(place, redis_server, uptime, 1) as desk:
         yield desk.idempotency
 
 

@@ -16,6 +16,7 @@ PRINT, RESULT = "3300 JPY", '{"payment": 17}'
 
 @pytest.fixture
 def proxy(place: Place) -> Iterator[SqlProxy]:
+    """A proxy before the database server that can break connections."""
     assert isinstance(place, ServerPlace)
     node = place.database.nodes[0]
     with SqlProxy(node.host, node.port) as running:
@@ -24,6 +25,7 @@ def proxy(place: Place) -> Iterator[SqlProxy]:
 
 @pytest.fixture
 def key_service(place: Place, proxy: SqlProxy) -> Iterator[IdempotencyKeyService]:
+    """The idempotency service of a desk that uses the proxy."""
     told = place.told(NOWHERE) | {"CONSOLE_DATABASE_URL": proxy.url(place.url())}
     with open_console(Settings.load(told)) as console:
         assert console.idempotency.store_result(acquire(console.idempotency, "any key"), RESULT)

@@ -31,7 +31,7 @@ def buy(console: Console) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
 
 
-def read_only_record(console: Console) -> CreditCheck:
+def read_single_record(console: Console) -> CreditCheck:
     """Return the only record of NUMBER."""
     (record,) = console.lookup.find_records(NUMBER).credit_checks
     return record
@@ -61,7 +61,7 @@ def test_a_late_sleeper_sends_nothing(
     def meanwhile() -> None:
         hand_clock.at += LONG
         with place.desk(vendor, hand_clock) as other:
-            assert (read_only_record(other).state, read_only_record(other).certainty) == ("error", "known")
+            assert (read_single_record(other).state, read_single_record(other).certainty) == ("error", "known")
             assert buy(other).state == "success"
 
     console._context.failpoints = SleepsAfterClaim(meanwhile)
@@ -128,8 +128,8 @@ def test_whoever_looks_at_a_desk_that_stays_open_tells_it(
             buy(console)
     console._context.failpoints = Failpoints(None)
     hand_clock.at += LONG
-    assert (read_only_record(console).certainty, read_only_record(console).work.reason) == ("unknown", "lapsed")
-    record = read_only_record(console).id
+    assert (read_single_record(console).certainty, read_single_record(console).work.reason) == ("unknown", "lapsed")
+    record = read_single_record(console).id
     if way == "due tasks":
         console.recovery.run_due()
     elif way == "probe":
@@ -137,7 +137,7 @@ def test_whoever_looks_at_a_desk_that_stays_open_tells_it(
     else:
         decided = refusal(lambda: console.recovery.resolve("credit-check", record, "error", "their list is empty"))
         assert decided.code == "nothing_to_resolve"
-    assert (read_only_record(console).state, read_only_record(console).certainty, vendor.charges) == (
+    assert (read_single_record(console).state, read_single_record(console).certainty, vendor.charges) == (
         "error",
         "known",
         [],
@@ -161,9 +161,9 @@ def test_what_can_not_be_told_stays_unknown_until_it_can(
     with monkeypatch.context() as refusing:
         refusing.setattr("console.services.credit_checks.outcomes._settle_by_answer", _refuse)
         console.recovery.run_due()
-        assert read_only_record(console).certainty == "unknown"
+        assert read_single_record(console).certainty == "unknown"
     console.recovery.run_due()
-    assert (read_only_record(console).state, read_only_record(console).certainty) == ("error", "known")
+    assert (read_single_record(console).state, read_single_record(console).certainty) == ("error", "known")
 
 
 def _refuse(*_: object) -> bool:

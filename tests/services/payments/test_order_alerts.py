@@ -12,6 +12,7 @@ pytestmark = pytest.mark.engines("sqlite")
 
 @pytest.fixture
 def rules_desk(scene: Scene, clock: MovedClock) -> AlertRulesDesk:
+    """The desk of the alert rules on this scene."""
     return AlertRulesDesk(scene, clock)
 
 

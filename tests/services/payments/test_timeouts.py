@@ -78,7 +78,7 @@ def read_sagas(scene: Scene, number: str = "ORD-1") -> tuple[SagaProgress, ...]:
     return scene.payments.read_order(scene.order_now(number).id).sagas
 
 
-def read_only_saga(scene: Scene, number: str = "ORD-1") -> SagaProgress:
+def read_single_saga(scene: Scene, number: str = "ORD-1") -> SagaProgress:
     """Return the only saga of the order."""
     (one,) = read_sagas(scene, number)
     return one
@@ -113,7 +113,7 @@ def test_in_this_order_and_once(scene: Scene, clock: MovedClock) -> None:
     assert run_due_and_count(scene) >= 1
     assert read_final_states(scene, payment) == EXPIRED
     assert len(scene.control.read_requests(call="paypay_payment")) > asked
-    seen = read_only_saga(scene)
+    seen = read_single_saga(scene)
     assert (seen.record.state, seen.record.reason, read_step_states(seen)) == (SagaState.DONE, None, ["done"] * 4)
     assert [step.name for step in seen.steps] == list(TIMEOUT_SAGA_STEP_NAMES)
     trail = ("payment.expired", "order.cancelled", "order.stock_released")
@@ -131,7 +131,7 @@ def test_paid_at_the_last_question(scene: Scene, clock: MovedClock) -> None:
     scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
     run_timeout_task(scene)
     assert read_final_states(scene, payment) == ("completed", "paid", ["held", "held"])
-    seen = read_only_saga(scene)
+    seen = read_single_saga(scene)
     assert (seen.record.state, seen.record.reason) == (SagaState.DONE, "paid")
     assert read_step_states(seen) == ["done", "skipped", "skipped", "skipped"]
     assert scene.cases() == []
@@ -159,7 +159,7 @@ def test_paid_between_question_and_expiry_by_a_notice(
     call_at_failpoint(scene, point, paid, monkeypatch)
     run_timeout_task(scene)
     assert read_final_states(scene, payment) == ("completed", "paid", ["held", "held"])
-    assert read_only_saga(scene).record.reason == "paid"
+    assert read_single_saga(scene).record.reason == "paid"
 
 
 def call_at_failpoint(scene: Scene, point: str, act: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +206,7 @@ def test_paid_between_expiry_and_cancelling(scene: Scene, clock: MovedClock, mon
     call_at_failpoint(scene, "before_cancel_order", paid, monkeypatch)
     run_timeout_task(scene)
     assert read_final_states(scene, payment) == ("completed", "paid", ["held", "held"])
-    seen = read_only_saga(scene)
+    seen = read_single_saga(scene)
     assert (seen.record.state, seen.record.reason) == (SagaState.COMPENSATED, "paid_late")
     assert read_step_states(seen) == ["done", "undone", "skipped", "skipped"]
     assert scene.audited("payment.expiry_undone") == 1
@@ -232,7 +232,10 @@ def test_perhaps_paid_between_expiry_and_cancelling(
     odd = scene.payment(payment.id)
     assert (odd.state, odd.certainty, odd.work.reason) == ("expired", "unknown", "amount_differs")
     assert read_final_states(scene, payment) == ("expired", "pending", ["held", "held"])
-    assert (read_only_saga(scene).record.state, read_only_saga(scene).record.reason) == (SagaState.RUNNING, "unknown")
+    assert (read_single_saga(scene).record.state, read_single_saga(scene).record.reason) == (
+        SagaState.RUNNING,
+        "unknown",
+    )
     scene.control.clear_faults()
     scene.payments.probe(payment.id)
     pass_time(scene, clock, timedelta(hours=1))
@@ -261,7 +264,7 @@ def test_paid_after_cancelling_is_for_people(
         paid()
     assert read_final_states(scene, payment) == ("completed", *EXPIRED[1:])
     assert "paid_after_cancel" in scene.cases()
-    assert (read_only_saga(scene).record.state, read_step_states(read_only_saga(scene))) == (
+    assert (read_single_saga(scene).record.state, read_step_states(read_single_saga(scene))) == (
         SagaState.DONE,
         ["done"] * 4,
     )
@@ -284,7 +287,7 @@ def test_in_between_or_unknown_waits(scene: Scene, clock: MovedClock, state: str
         run_timeout_task(scene)
         assert scene.order_now("ORD-1").state == "pending"
         assert scene.payment(payment.id).state in ("token_generated", "user_payment")
-        step = read_only_saga(scene).current_step
+        step = read_single_saga(scene).current_step
         assert step is not None
         assert (step.name, step.state, step.reason) == ("ask_provider", StepState.WAITING, reason)
         pass_time(scene, clock, timedelta(hours=2))
@@ -392,7 +395,7 @@ def test_an_order_with_two_payments(scene: Scene, clock: MovedClock) -> None:
     assert second.id != first.id
     run_timeout_task(scene)
     assert (scene.payment(first.id).state, scene.order_now("ORD-1").state) == ("expired", "pending")
-    step = read_only_saga(scene).current_step
+    step = read_single_saga(scene).current_step
     assert step is not None
     assert (step.name, step.reason, step.at) == ("cancel_order", "other_payment", scene.payment(second.id).expires_at)
     assert read_stock_states(scene) == ["held", "held"]
@@ -477,7 +480,7 @@ def test_the_shop_was_faster(scene: Scene, clock: MovedClock, shop: str, reason:
     pass_time(scene, clock, OVER)
     run_timeout_task(scene)
     assert read_final_states(scene, payment) == ("expired", shop, kept)
-    assert read_only_saga(scene).record.reason == reason
+    assert read_single_saga(scene).record.reason == reason
     assert scene.audited("order.cancelled") == 0
 
 
@@ -531,14 +534,14 @@ def test_what_failed_waits_until_its_time_is_over(scene: Scene, clock: MovedCloc
     scene.money.move_payment("paypay", "ORD-1", "cancelled", notify=False)
     assert scene.payments.probe(payment.id).state == "payment_failed"
     run_timeout_task(scene)
-    step = read_only_saga(scene).current_step
+    step = read_single_saga(scene).current_step
     assert step is not None
     assert (step.name, step.reason) == ("cancel_order", "may_begin_again")
     assert scene.order_now("ORD-1").state == "pending"
     pass_time(scene, clock, OVER)
     run_timeout_task(scene)
     assert read_final_states(scene, payment) == ("payment_failed", *EXPIRED[1:])
-    assert read_step_states(read_only_saga(scene)) == ["skipped", "skipped", "done", "done"]
+    assert read_step_states(read_single_saga(scene)) == ["skipped", "skipped", "done", "done"]
 
 
 def test_a_persons_probe_expires_nothing(scene: Scene, clock: MovedClock) -> None:
@@ -600,7 +603,7 @@ def test_a_payment_begun_while_its_order_is_being_cancelled(
     assert (scene.payment(first.id).state, scene.order_now("ORD-1").state) == ("expired", "pending")
     assert [one.state.value for one in scene.payments.read_order(order).payments] == ["token_generated", "expired"]
     assert next(turns, None) is None
-    step = read_only_saga(scene).current_step
+    step = read_single_saga(scene).current_step
     assert step is not None
     assert (step.name, step.reason) == ("cancel_order", "other_payment")
 
@@ -642,7 +645,7 @@ def make_stuck_payment(scene: Scene, clock: MovedClock, monkeypatch: pytest.Monk
         for _ in range(saga_running.MAX_INTERNAL_ERRORS):
             run_due_and_count(scene)
             pass_time(scene, clock, timedelta(hours=2))
-        assert read_only_saga(scene).record.state is SagaState.STUCK
+        assert read_single_saga(scene).record.state is SagaState.STUCK
     return payment
 
 
@@ -685,7 +688,11 @@ def test_what_is_stuck_is_for_a_person(scene: Scene, clock: MovedClock, monkeypa
     assert read_stock_states(scene) == ["held", "held"]
     scene.payments.probe(payment.id)
     assert read_final_states(scene, payment) == EXPIRED
-    assert (read_only_saga(scene).record.state, read_step_states(read_only_saga(scene)), list_stuck_cases(scene)) == (
+    assert (
+        read_single_saga(scene).record.state,
+        read_step_states(read_single_saga(scene)),
+        list_stuck_cases(scene),
+    ) == (
         SagaState.DONE,
         ["done"] * 4,
         [],
@@ -705,11 +712,11 @@ def test_what_goes_on_and_fails_again_is_told_again(
     with monkeypatch.context() as broken:
         broken.setattr(stock_rows, "release_reservations", _raise_bug)
         scene.payments.probe(payment.id)
-        assert (read_only_saga(scene).record.state, list_stuck_cases(scene)) == (SagaState.RUNNING, [])
+        assert (read_single_saga(scene).record.state, list_stuck_cases(scene)) == (SagaState.RUNNING, [])
         for _ in range(saga_running.MAX_INTERNAL_ERRORS):
             pass_time(scene, clock, timedelta(hours=2))
             run_due_and_count(scene)
-    assert (read_only_saga(scene).record.state, len(list_stuck_cases(scene))) == (SagaState.STUCK, 1)
+    assert (read_single_saga(scene).record.state, len(list_stuck_cases(scene))) == (SagaState.STUCK, 1)
 
 
 @pytest.mark.expects_log("stays at release_stock")

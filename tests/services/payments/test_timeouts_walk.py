@@ -64,6 +64,7 @@ class RandomWalk:
         self._move("authorized")
 
     def _move(self, word: str) -> None:
+        """Move a random payment at the provider to this state."""
         found = [one for one in self._payments() if one.handle is not None]
         if found:
             self.scene.money.move_payment("paypay", self.dice.choice(found).merchant_payment_id, word, notify=False)
@@ -85,9 +86,11 @@ class RandomWalk:
         self.scene.control.change_settings(advance_seconds=by.total_seconds())
 
     def _payments(self) -> list[Payment]:
+        """Return all payments."""
         return [one for number in self.numbers for one in self._of(number)]
 
     def _of(self, number: str) -> tuple[Payment, ...]:
+        """Return the payments of the order with this number."""
         return self.scene.payments.read_order(self.scene.order_now(number).id).payments
 
     def run(self) -> None:

@@ -47,6 +47,7 @@ PEOPLE = ("op-a", "op-e", "lead-b", "aud-f")
 
 @pytest.fixture(scope="module")
 def desk() -> Iterator[Stage]:
+    """A stage with people of all roles, on SQLite."""
     with quick_folder() as folder, stage(folder / "home") as made:
         yield made
 

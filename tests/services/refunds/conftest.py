@@ -12,6 +12,7 @@ from tests.support.refund_desks import RefundDesk, refund_desk
 
 @pytest.fixture(scope="module")
 def _running() -> Iterator[SandboxControl]:
+    """The sandbox of all tests of a file."""
     with start_sandbox() as sandbox:
         yield sandbox.control
 

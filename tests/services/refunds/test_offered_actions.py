@@ -17,28 +17,33 @@ from tests.support.refund_desks import TEAM, RefundDesk, code_of
 
 
 def requested(desk: RefundDesk, payment: Payment) -> Refund:
+    """Return a refund that waits for its approval."""
     return desk.ask(payment)
 
 
 def half_approved(desk: RefundDesk, payment: Payment) -> Refund:
+    """Return a large refund with one of its two votes."""
     refund = desk.approve(desk.ask(payment, "600000"), by="lead-b")
     assert (refund.state, refund.checkers) == (RefundState.REQUESTED, ("lead-b",))
     return refund
 
 
 def overdue(desk: RefundDesk, payment: Payment) -> Refund:
+    """Return a requested refund whose time to decide is over."""
     refund = desk.ask(payment)
     desk.later(hours=73)
     return refund
 
 
 def cooling_off(desk: RefundDesk, payment: Payment) -> Refund:
+    """Return an approved refund in its cooling-off period."""
     refund = desk.approve(desk.ask(payment, "150000"))
     assert refund.state is RefundState.APPROVED
     return refund
 
 
 def perhaps_sent(desk: RefundDesk, payment: Payment) -> Refund:
+    """Return an approved refund whose call was refused as repeated too fast."""
     refund = desk.ask(payment)
     desk.control.add_fault("result:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
     assert code_of(lambda: desk.approve(refund)) == "rate_limited"
@@ -46,6 +51,7 @@ def perhaps_sent(desk: RefundDesk, payment: Payment) -> Refund:
 
 
 def unknown(desk: RefundDesk, payment: Payment) -> Refund:
+    """Return a refund whose call got no answer."""
     refund = desk.ask(payment)
     desk.control.add_fault("close_after_charge", call="paypay_refund", times=1)
     assert code_of(lambda: desk.approve(refund)) == "outcome_unknown"
@@ -53,6 +59,7 @@ def unknown(desk: RefundDesk, payment: Payment) -> Refund:
 
 
 def refused(desk: RefundDesk, payment: Payment) -> Refund:
+    """Return a refund that PayPay has refused."""
     refund = desk.ask(payment)
     desk.control.add_fault("result:CANCELED_USER", call="paypay_refund", times=1)
     assert code_of(lambda: desk.approve(refund)) == "provider_refused"
@@ -60,30 +67,36 @@ def refused(desk: RefundDesk, payment: Payment) -> Refund:
 
 
 def accepted(desk: RefundDesk, payment: Payment) -> Refund:
+    """Return a refund that PayPay has accepted."""
     return desk.approve(desk.ask(payment))
 
 
 def completed(desk: RefundDesk, payment: Payment) -> Refund:
+    """Return a refund that PayPay has completed."""
     refund = accepted(desk, payment)
     desk.control.payments_control.move_refund(refund.provider_refund_key or "", "completed")
     return desk.probe(refund)
 
 
 def contradicted(desk: RefundDesk, payment: Payment) -> Refund:
+    """Return a completed refund that PayPay later reports as failed."""
     refund = completed(desk, payment)
     desk.control.payments_control.move_refund(refund.provider_refund_key or "", "failed")
     return desk.probe(refund)
 
 
 def rejected(desk: RefundDesk, payment: Payment) -> Refund:
+    """Return a refund that an approver has rejected."""
     return desk.reject(desk.ask(payment))
 
 
 def withdrawn(desk: RefundDesk, payment: Payment) -> Refund:
+    """Return a refund that its requester has withdrawn."""
     return desk.withdraw(desk.ask(payment))
 
 
 def maker_disabled(desk: RefundDesk, payment: Payment) -> Refund:
+    """Return a requested refund whose requester is disabled."""
     refund = desk.ask(payment, by="op-e")
     desk.disable("op-e")
     return refund

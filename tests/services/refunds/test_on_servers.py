@@ -97,12 +97,14 @@ class PeopleDesks:
         return self.of("owner").context.database.write(work)
 
     def close(self) -> None:
+        """Close all desks."""
         for desk in self._open.values():
             desk.close()
 
 
 @pytest.fixture(scope="module")
 def people(sql_server: SqlServer) -> Iterator[Team]:
+    """A team with database accounts."""
     with team(sql_server) as made:
         yield made
 
@@ -116,6 +118,7 @@ def control(_running: SandboxControl) -> SandboxControl:
 
 @pytest.fixture
 def desks(people: Team, control: SandboxControl) -> Iterator[PeopleDesks]:
+    """The desks of the team's people."""
     with quick_folder() as folder:
         folder.mkdir(exist_ok=True)
         made = PeopleDesks(folder, control, people)

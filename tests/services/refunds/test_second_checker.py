@@ -148,5 +148,6 @@ def test_a_limit_that_was_lowered_after_the_approval_stops_the_sending(
 
 
 def lower_limit(desk: RefundDesk, name: str, value: int) -> None:
+    """Replace the limit in JPY by this value."""
     desk.sql("DELETE FROM limits WHERE name = :n AND currency = 'JPY'", n=name)
     set_condition(desk, name, value)

@@ -91,8 +91,8 @@ def test_who_may_do_what(desk: RefundDesk) -> None:
 
 
 def test_the_inbox_has_what_the_reader_may_decide(desk: RefundDesk) -> None:
-    """The inbox has the refunds that this person may decide; the person's own ones, and those already approved, are
-    with the others.
+    """The inbox separates the refunds that this person may decide from the others: the person's own requests, and
+    those that the person has approved already.
     """
     desk.team()
     mine = desk.ask(desk.paid("ORD-1"), by="lead-d")

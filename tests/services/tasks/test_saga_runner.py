@@ -94,6 +94,7 @@ class SagaDesk:
 
 @pytest.fixture
 def saga_desk(console: Console, clock: MovedClock) -> SagaDesk:
+    """A plan of three steps on a desk."""
     return SagaDesk(console._context, clock)
 
 

@@ -48,10 +48,12 @@ class CountedTasks:
         return Scheduler(self.context, self.heartbeat, (("probes", self._probes), ("refetches", self._refetches)))
 
     def _probes(self) -> int:
+        """Count a run of `probes` and call `act`."""
         self.runs.append("probes")
         return self.act()
 
     def _refetches(self) -> int:
+        """Count a run of `refetches`."""
         self.runs.append("refetches")
         return 2
 
@@ -86,6 +88,7 @@ class CountedTasks:
 
 @pytest.fixture
 def tasks(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator[CountedTasks]:
+    """The counted tasks on a desk whose waits aren't scaled."""
     with place.desk(vendor, hand_clock, TIME_SCALE="1") as console:
         made = CountedTasks(console)
         yield made
