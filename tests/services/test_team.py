@@ -220,8 +220,8 @@ def _let_in(people: Team, who: str) -> None:
 def test_a_vanished_record_is_written_again_in_ones_own_name(
     people: Team, team_desks: TeamDesks, vendor: LedgerVendor, brought_back: str
 ) -> None:
-    """The restored record has the person who restores it as its writer; the audit trail names the one who
-    began it.
+    """A lost record is restored in the name of the person who restores it; the audit trail names the person who
+    bought.
     """
     bought = buy(team_desks("op-a", desk="shared"))
     operation = bought.operation_id or ""

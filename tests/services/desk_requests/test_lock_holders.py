@@ -36,7 +36,7 @@ from tests.support.waiting import PATIENCE_SECONDS, until
 
 
 def connect(place: Place, person: str, desk: int = 0) -> Any:
-    """A plain connection of this person to the node that a worker or desk of this number uses."""
+    """Return a plain connection of the person's account to the node that the worker or desk with this number uses."""
     assert isinstance(place, ServerPlace)
     parts = urlsplit(place.url(person))
     node = place.database.nodes[desk % len(place.database.nodes)]

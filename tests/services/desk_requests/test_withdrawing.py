@@ -182,7 +182,7 @@ def test_what_is_being_taken_is_not_told_as_lapsed(
 
 
 def is_asking_for_withdrawal(place: Place) -> bool:
-    """True if a statement that withdraws a request waits for a lock, or has succeeded."""
+    """Return True if a statement that withdraws a request waits for a lock, or has succeeded."""
     waiting = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'INSERT INTO requests%withdraw%'"
     return place.sql(waiting) != [(0,)] or bool(place.sql("SELECT 1 FROM requests WHERE action = 'withdraw'"))
 

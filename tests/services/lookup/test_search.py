@@ -1,5 +1,5 @@
-"""One search over companies, records, operations and alerts, on each database: every identifier, conditions beside
-words, what another person may not see, and hostile texts.
+"""One search over companies, records, operations and alerts, on each engine: every identifier, search words with
+conditions, requests of other people, and hostile texts.
 """
 
 from collections.abc import Iterator

@@ -203,7 +203,7 @@ def test_a_provider_that_is_away_is_not_asked_for_ever(scene: Scene) -> None:
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("peer", ["203.0.113.9", "", "none", "::ffff:203.0.113.9", None])
 def test_a_webhook_from_elsewhere_is_refused(scene: Scene, peer: str | None) -> None:
-    """From an address that is not PayPay's: refused, audited, counted, and nothing is asked."""
+    """A hint from an address that isn't PayPay's is refused, audited and counted, and PayPay isn't asked."""
     payment_id = begin_and_pay(scene, "paypay")
     post = replace(scene.post("paypay", "ORD-1"), peer=peer)
     assert scene.payments.receive_notice(post) == REFUSED

@@ -1,4 +1,4 @@
-"""Payments and the accounts that limit the sum that may be held for a corporation."""
+"""Payments, and the accounts that limit the sum that may be booked for a corporation."""
 
 from datetime import timedelta
 from itertools import count
@@ -87,7 +87,7 @@ def test_what_ended_unpaid_gives_up_its_room(scene: Scene, end: P) -> None:
 
 
 def test_what_was_taken_back_is_held_no_more(scene: Scene) -> None:
-    """The account counts the part of a reversed payment that is left; other payments stay counted."""
+    """After a reversal the account no longer contains the payment's part; other payments stay booked."""
     scene.account(ONE, 4000)
     report_paid(scene, make_payment(scene, "ORD-1", corporation_number=ONE))
     payment = report_paid(scene, make_payment(scene, "ORD-2", corporation_number=ONE))

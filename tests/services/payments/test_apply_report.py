@@ -340,8 +340,8 @@ def make_refund_report(state: RefundState, minor: int | None) -> RefundReport:
 def test_what_the_provider_says_of_itself(
     scene: Scene, more: dict[str, Any], said: dict[str, int], currency: str
 ) -> None:
-    """The stored statement of the provider has its sums in the payment's currency; a refunded sum counts only
-    completed refunds.
+    """The stored statement of the provider contains only sums in the payment's currency, and its state cut to 40
+    characters; a refunded sum counts only completed refunds.
     """
     payment = replace(make_payment(scene, "ORD-1"), currency=currency)
     if currency == "INR":  # the sums of the report change sides
@@ -402,7 +402,7 @@ def test_the_trail_names_no_payer(scene: Scene) -> None:
 
 
 def test_the_last_event_of_a_source_is_kept(scene: Scene) -> None:
-    """The id of the newest event of a source is stored with the payment."""
+    """The id of the newest event of a source is stored with the payment, cut to 128 characters."""
     event = replace(make_report(P.USER_PAYMENT, 0, ReportSource.NOTICE), event_id="e" * 200)
     assert apply_reports(scene, make_payment(scene, "ORD-1"), event).last_event_id == "e" * 128
 

@@ -85,7 +85,7 @@ def test_drafts_are_kept_as_long_as_a_request_id_repeats_its_answer(tmp_path: Pa
 
 
 def test_a_desk_without_a_key_says_so(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a store key the window stores nothing on the disk, and the desk says so."""
+    """Without a store key, storing an entry raises `bad_profile`, and nothing is written to the disk."""
     clock = MovedClock()
     with opened(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
         monkeypatch.setattr(

@@ -1,5 +1,5 @@
-"""The view of reconciliations: the state of each run, its rows read, its differences and the records that settle
-them.
+"""The reading of reconciliation runs for the screens: their state, progress, differences, and the records that settle
+each difference.
 """
 
 from datetime import timedelta

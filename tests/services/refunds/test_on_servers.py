@@ -148,8 +148,8 @@ def test_asked_approved_sent_and_followed_to_its_end(desks: PeopleDesks, control
 
 
 def test_at_atom_the_list_is_read_and_proves_nothing_about_a_record(desks: PeopleDesks) -> None:
-    """The checker's account stores Atom's list of the payment's refunds, not as an answer about the payment or about
-    the refund: with such an answer an account could change their state.
+    """The approver's account stores Atom's list of the payment's refunds as evidence, but not as an answer about the
+    payment or refund, because such an answer would let the account change their states.
     """
     payment = desks.of("owner").paid(f"ORD{next(_numbers)}", 50_000, "atom")
     refund = desks.ask(payment, "100")

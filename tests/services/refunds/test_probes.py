@@ -148,7 +148,7 @@ def test_a_failed_question_changes_nothing(desk: RefundDesk, control: SandboxCon
 
 
 def test_nobody_is_asked_before_the_calls_own_time(desk: RefundDesk, control: SandboxControl) -> None:
-    """The first automatic question comes no sooner than the call's own time-out after the sending."""
+    """The first automatic probe comes no sooner than the time-out of the sending call."""
     _, refund = make_unknown(desk)
     desk.sql("UPDATE refunds SET work_at = created_at, version = version + 1")
     desk.due()

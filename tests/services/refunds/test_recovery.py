@@ -145,7 +145,9 @@ def test_an_answer_about_an_earlier_sending_settles_nothing(
     payment, refund = make_unknown(desk)
 
     class Overtaken:
-        """A reader whose answer is about the sending before the one that has begun meanwhile."""
+        """A reader during whose question the refund is sent again, so that its answer is about the
+        earlier sending.
+        """
 
         capabilities = desk.vendors.get_reader("atom").capabilities
 
@@ -179,7 +181,7 @@ def test_an_answer_that_a_refusal_overtakes_is_compared_with_it(
     kind = OutcomeClass.UNKNOWN if told == "other_amount" else OutcomeClass.PENDING
 
     class Overtaken:
-        """A reader during whose question the late answer is delivered."""
+        """A reader during whose question the late answer to the sending is delivered."""
 
         capabilities = desk.vendors.get_reader("atom").capabilities
 

@@ -51,7 +51,7 @@ def test_the_last_instant_of_the_window(desk: RefundDesk, after: timedelta, hold
 
 
 def test_one_of_two_approvals_sends_nothing(desk: RefundDesk) -> None:
-    """A row that says `approved` with a single checker, where two are needed, is refused when it is to be sent."""
+    """A refund in the state `approved` has one vote where two are needed: sending it is refused."""
     payment = desk.paid(minor=900_000)
     refund = desk.approve(desk.approve(desk.ask(payment, "600000")), by="lead-c")
     assert (refund.state, refund.checkers_needed, len(refund.checkers)) == (RefundState.APPROVED, 2, 2)

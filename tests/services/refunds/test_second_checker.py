@@ -25,7 +25,7 @@ def count_requested_and_approved(desk: RefundDesk) -> list[tuple[int, int]]:
 
 
 def give_back_twice(desk: RefundDesk) -> None:
-    """Two refunds of the same payer, requested and approved."""
+    """Request and approve two refunds of 100 yen of the same payer."""
     for number in ("EARLIER-1", "EARLIER-2"):
         desk.approve(desk.ask(desk.paid(number, payer="pat@example.com"), "100"))
 
@@ -70,7 +70,7 @@ def test_a_condition_needs_two_approvers(desk: RefundDesk, name: str, value: int
 
 
 def test_a_payment_of_unknown_age_needs_two(desk: RefundDesk) -> None:
-    """Without the time of payment the age is taken as too high."""
+    """A payment without a time of payment counts as too old, so its refund needs two approvers."""
     payment = desk.paid()
     desk.sql("UPDATE payments SET paid_at = NULL, version = version + 1 WHERE id = :id", id=payment.id)
     set_condition(desk, "second_checker_age", 36_500)

@@ -192,8 +192,8 @@ def test_on_a_server_only_the_worker_imports_and_a_desk_that_asks_reads(
 def test_each_kind_of_record_makes_a_company_ours_and_has_its_name(
     console: Console, tmp_path: Path, place: Place
 ) -> None:
-    """An order, or a payment or refund of that order without a number of its own, makes the company one with records
-    here and gets its name, alone and in a list.
+    """A company counts as one with records here by its order, and by a payment or refund of that order without an own
+    corporation number. Each of these records shows the company's name, alone and in a list.
     """
     give_registry(console, write_small_whole(tmp_path))
     for table in ("orders", "payments", "refunds"):

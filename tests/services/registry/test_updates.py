@@ -66,7 +66,7 @@ class WatchedFolderDesk:
 
 @pytest.fixture
 def stage(home: Path, vendor: LedgerVendor, hand_clock: HandClock, tmp_path: Path) -> Iterator[WatchedFolderDesk]:
-    """A desk without an application id."""
+    """A desk with a watched folder and without an application id."""
     with closing(quick_desk(home, vendor, hand_clock, REGISTRY_FOLDER=str(tmp_path))) as console:
         yield WatchedFolderDesk(console, tmp_path)
 

@@ -263,7 +263,9 @@ def test_back_to_an_earlier_step(console: Console, clock: MovedClock, place: Pla
 
 
 def test_of_two_who_take_a_step_one_has_it(saga_desk: SagaDesk, place: Place) -> None:
-    """A runner whose read of the journal is old runs no step, and returns the other runner's result."""
+    """Two processes run one step: the one whose read of the journal is out of date does nothing, and returns the
+    other one's result.
+    """
     saga = saga_desk.start()
     ended = saga_desk.runner.run(saga)
     assert saga_desk.runner.run(saga) == ended

@@ -108,14 +108,16 @@ def test_what_is_due_runs_and_then_waits(tasks: CountedTasks, hand_clock: HandCl
 
 
 def test_once_runs_everything(tasks: CountedTasks) -> None:
-    """Each run of all tasks runs each of them, due or not, in their order."""
+    """The command that runs all tasks once runs each of them in their order, due or not."""
     for _ in range(2):
         assert tasks.scheduler.run_all() == (TaskRun("probes", 0), TaskRun("refetches", 2))
     assert tasks.runs == ["probes", "refetches"] * 2
 
 
 def test_who_looks_rarely_looks_ahead(tasks: CountedTasks, hand_clock: HandClock) -> None:
-    """A task that is due within the margin after a look runs at this look, and no later task does."""
+    """A scheduler that looks rarely also runs the tasks that become due within a margin after the look, and no later
+    ones.
+    """
     tasks.scheduler.run_due()
     hand_clock.at += EVERY - timedelta(seconds=10)
     assert tasks.scheduler.run_due(early_margin=timedelta(seconds=9)) == ()
@@ -123,7 +125,9 @@ def test_who_looks_rarely_looks_ahead(tasks: CountedTasks, hand_clock: HandClock
 
 
 def test_a_full_batch_goes_on_soon(tasks: CountedTasks, hand_clock: HandClock) -> None:
-    """A run that took a whole batch has left some records: the next run doesn't wait for the interval."""
+    """A run that handled a full batch may have left records, so the task's next run comes soon instead of after its
+    interval.
+    """
     tasks.act = lambda: INTERVAL_OF_TASK["probes"].batch_size
     tasks.scheduler.run_due()
     hand_clock.at += timedelta(seconds=2)
@@ -215,7 +219,7 @@ def test_a_run_that_broke_off_is_taken_over(tasks: CountedTasks) -> None:
 
 
 def test_a_dead_ones_task_waits_for_the_end_of_its_lease(tasks: CountedTasks, hand_clock: HandClock) -> None:
-    """The task of a process that vanished waits for the end of its lease, and no longer."""
+    """The task of a process that died runs again as soon as its lease has expired, and not before."""
     context = tasks.context
     context.write(
         lambda tx: leases.acquire(
@@ -232,7 +236,9 @@ def test_a_dead_ones_task_waits_for_the_end_of_its_lease(tasks: CountedTasks, ha
 
 
 def test_who_lost_the_lease_ends_between_two_records(tasks: CountedTasks, hand_clock: HandClock) -> None:
-    """A run whose lease was taken over stops at the next record, and its end writes nothing over the other's."""
+    """A run whose lease was taken over stops before its next record, and doesn't overwrite the row
+    of the other run.
+    """
     done: list[int] = []
 
     def slow() -> int:
@@ -320,7 +326,7 @@ def test_a_task_that_fails_again_and_again_is_told_once(tasks: CountedTasks, han
 
 
 def test_a_task_that_hangs_is_told(tasks: CountedTasks, hand_clock: HandClock) -> None:
-    """Another process's look raises an alert about a run that doesn't end; the end of the run resolves it."""
+    """Another process raises an alert about a run that doesn't end; the end of the run closes the alert."""
     seen: list[int] = []
 
     def hang() -> int:
