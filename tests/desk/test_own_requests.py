@@ -20,7 +20,7 @@ from tests.desk.conftest import buy_without_pdf
 from tests.desk.hands import Person
 from tests.desk.seats import AskingSeats, Seats
 from tests.desk.test_purchase import open_purchase
-from tests.services.desk_requests.test_execution import take_next
+from tests.services.desk_requests.test_execution import take_next_request
 from tests.support.desks import NUMBERS
 
 Sit = Callable[..., Person]
@@ -105,7 +105,7 @@ def test_a_request_taken_at_the_same_moment_goes_on(seats: Seats, sit: Sit, sand
     person = sit()
     with asking(seats).idle_worker() as worker:
         dialog, button = waiting_purchase(person)
-        assert take_next(worker, 0.001) is not None
+        assert take_next_request(worker, 0.001) is not None
         button.click()
         person.until(lambda: "can't be withdrawn" in button.shown_reason)
         assert (button.isEnabled(), button.text()) == (False, "Withdraw")

@@ -44,7 +44,7 @@ def buy(console: Console, *, renew: bool = False) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(NUMBER, "1", renew=renew))
 
 
-def code_of_buying(console: Console) -> str:
+def read_purchase_error_code(console: Console) -> str:
     """Return the code of the error with which the purchase of NUMBER is refused."""
     return code_of(lambda: buy(console))
 
@@ -57,7 +57,7 @@ def test_a_refetch_leaves_a_bought_row_bought(console: Console, vendor: LedgerVe
     row = write(place, credit_check_id=charged.credit_check_id if charged else None)
     result = console.credit_checks.refetch(row)
     assert (result.record.state, result.record.incomplete) == ("success", ())
-    assert code_of_buying(console) == "already_purchased"
+    assert read_purchase_error_code(console) == "already_purchased"
 
 
 @pytest.mark.parametrize("spelling", [f"T{NUMBER}", f"Ｔ{NUMBER}", f"{NUMBER[:4]}\t{NUMBER[4:]}", f"\ufeff{NUMBER}"])
@@ -72,7 +72,7 @@ def test_spellings_that_sql_does_not_know_hold_the_claim(
     for _ in range(2):
         (found,) = console.lookup.find_records(NUMBER).credit_checks
         assert (found.id, found.corporation_number, found.state) == (row, NUMBER, "success" if bought else "pending")
-        assert code_of_buying(console) == "already_purchased"
+        assert read_purchase_error_code(console) == "already_purchased"
         console.recovery.run_due()
     assert vendor.charges == []
 
@@ -89,7 +89,7 @@ def test_a_spelling_holds_the_claim_behind_many_rows_that_no_task_has_seen(
         f"INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id) VALUES {others}",
     )
     row = write(place, f"T{NUMBER}", credit_check_id=77)
-    assert code_of_buying(console) == "already_purchased"
+    assert read_purchase_error_code(console) == "already_purchased"
     assert [found.id for found in console.lookup.find_records(NUMBER).credit_checks] == [row]
     assert vendor.charges == []
 
@@ -143,7 +143,7 @@ def test_its_writer_corrects_an_unreadable_number(console: Console, place: Place
         record = console.credit_checks.read_credit_check(row).record
         assert (record.corporation_number, record.work.reason) == (NUMBER, "written_by_other")
     assert [alert for alert in console.alerts.list_alerts() if alert.resolved_at is None] == []
-    assert code_of_buying(console) == "already_purchased"
+    assert read_purchase_error_code(console) == "already_purchased"
 
 
 @pytest.mark.parametrize("nonsense", ["", "soon", "2026-13-45", "0000-00-00", 7])

@@ -27,7 +27,7 @@ def receiver() -> Iterator[Receiver]:
         yield made
 
 
-def buy(place: Place, sandbox: Sandbox, number: str) -> None:
+def buy_check(place: Place, sandbox: Sandbox, number: str) -> None:
     """Buy a credit check of this number at a new desk."""
     with place.opened(sandbox) as desk:
         desk.credit_checks.purchase(PurchaseRequest(number, "1"))
@@ -73,9 +73,9 @@ def test_the_stop_and_its_end_are_told(place: Place, sandbox: Sandbox, receiver:
     sends the event of the acknowledgement, and the event of the next loss, whose alert has the same id because the
     database was put back once more.
     """
-    buy(place, sandbox, ONE)
+    buy_check(place, sandbox, ONE)
     put_back = backups.taken(place)
-    buy(place, sandbox, TWO)
+    buy_check(place, sandbox, TWO)
     put_back()
     alert_id = open_and_read_stop_alert(place, sandbox)
     receiver.answers = lambda _event, nth: 503 if nth == 1 else 204
@@ -90,9 +90,9 @@ def test_the_stop_and_its_end_are_told(place: Place, sandbox: Sandbox, receiver:
 
 def test_an_event_that_the_database_lacks_is_made_again(place: Place, sandbox: Sandbox, receiver: Receiver) -> None:
     """The table of events was restored without the event of the stop: the event is created again and sent once."""
-    buy(place, sandbox, ONE)
+    buy_check(place, sandbox, ONE)
     put_back = backups.taken(place)
-    buy(place, sandbox, TWO)
+    buy_check(place, sandbox, TWO)
     put_back()
     alert_id = open_and_read_stop_alert(place, sandbox)
     place.unguard("outbox")

@@ -53,14 +53,16 @@ def name_other_corporation(vendor: ConfusedVendor) -> None:
 
 
 def refetch(console: Console, record: CreditCheck) -> None:
+    """Re-fetch the record."""
     console.credit_checks.refetch(record.id)
 
 
 def probe(console: Console, record: CreditCheck) -> None:
+    """Probe the record."""
     console.recovery.probe("credit-check", record.id)
 
 
-def contradict(console: Console, record: CreditCheck, observed: str) -> None:
+def open_contradiction(console: Console, record: CreditCheck, observed: str) -> None:
     """Open the case of an answer of AlarmBox that contradicts the purchase; `observed` is the answer, such as `bought
     7`.
     """
@@ -108,7 +110,7 @@ def test_a_contradiction_about_the_purchase_is_not_ended_by_a_reading(
     report can be read.
     """
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
-    contradict(console, record, "bought 7")
+    open_contradiction(console, record, "bought 7")
     ask(console, record)
     assert list_observed_of_open_alerts(console, record) == ["bought 7"]
     work = console.lookup.find_records(NUMBER).credit_checks[0].work
@@ -125,7 +127,7 @@ def test_a_second_contradiction_takes_the_place_of_one_that_a_reading_could_end(
     charges = list(vendor.charges)
     hide_check(vendor)
     refusal(lambda: refetch(console, record))
-    contradict(console, record, "bought 7")
+    open_contradiction(console, record, "bought 7")
     assert list_observed_of_open_alerts(console, record) == ["bought 7"]
     vendor.charges = charges
     refetch(console, record)
@@ -138,7 +140,7 @@ def test_an_acknowledged_contradiction_hides_no_other_one(console: Console, vend
     """
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     for observed in ("bought 7", "bought 7", "bought 8"):
-        contradict(console, record, observed)
+        open_contradiction(console, record, observed)
         (case,) = (alert for alert in console.alerts.list_alerts() if alert.resolved_at is None)
         assert case.observed == observed
         if observed == "bought 7":

@@ -31,19 +31,19 @@ def store_request(desk: Console, action: str = "probe", subject: str | None = "1
     return request.id
 
 
-def take_next(worker: Console, seconds: float = 45.0) -> TakenDeskRequest | None:
+def take_next_request(worker: Console, seconds: float = 45.0) -> TakenDeskRequest | None:
     """Let the worker take the next request with a lease of so many seconds; None if no request may run."""
     context = worker._context
     return context.write(lambda tx: requests.take_next_request(tx, context.make_holder(), seconds))
 
 
-def take_locked(worker: Console, request: str) -> TakenDeskRequest | None:
+def take_locked_request(worker: Console, request: str) -> TakenDeskRequest | None:
     """Let the worker take a request that was locked when it was found; waits for the lock."""
     context = worker._context
     return context.write(lambda tx: requests.take_locked_request(tx, context.make_holder(), 45.0, request))
 
 
-def read_state(desk: Console, request: str) -> DeskRequestState:
+def read_request_state(desk: Console, request: str) -> DeskRequestState:
     """Return the state of the request; LAPSED if no worker took it in time."""
     with desk.database.read() as conn:
         seen = requests.read_progress(conn, request)
@@ -74,11 +74,11 @@ def test_one_record_at_a_time(desk_and_workers: tuple[Console, Console, Console]
         store_request(desk, subject=None),
         store_request(desk, subject=None),
     ]
-    taken = [take_next(worker) for worker in (first, second, first, second, first)]
+    taken = [take_next_request(worker) for worker in (first, second, first, second, first)]
     assert [None if one is None else one.id for one in taken] == [ids[0], ids[2], ids[3], ids[4], None]
     assert taken[0] is not None
     first._context.write(lambda tx: requests.store_answer(tx, taken[0], "{}"))  # type: ignore[arg-type]  # checked above
-    following = take_next(second)
+    following = take_next_request(second)
     assert following is not None
     assert (following.id, following.person) == (ids[1], desk.database.account)
 
@@ -89,17 +89,17 @@ def test_a_worker_takes_over(place: Place, desk_and_workers: tuple[Console, Cons
     """
     desk, first, second = desk_and_workers
     request = store_request(desk)
-    left = take_next(first)
+    left = take_next_request(first)
     assert left is not None
-    assert take_next(second) is None
+    assert take_next_request(second) is None
     place.sql("UPDATE requests SET lease_expires = 1")
-    again = take_next(second)
+    again = take_next_request(second)
     assert again is not None
     assert (again.id, again.fencing_token) == (request, left.fencing_token + 1)
     assert not first._context.write(lambda tx: requests.store_answer(tx, left, "mine"))
-    assert read_state(desk, request) is DeskRequestState.TAKEN
+    assert read_request_state(desk, request) is DeskRequestState.TAKEN
     assert second._context.write(lambda tx: requests.store_answer(tx, again, "done"))
-    assert read_state(desk, request) is DeskRequestState.ENDED
+    assert read_request_state(desk, request) is DeskRequestState.ENDED
 
 
 def test_a_worker_that_is_told_to_end_gives_its_request_back(
@@ -116,7 +116,7 @@ def test_a_worker_that_is_told_to_end_gives_its_request_back(
     first.desk_requests._commands = {"probe": interrupted}
     request = store_request(desk)
     assert not first.desk_requests.execute_next()
-    taken = take_next(second)
+    taken = take_next_request(second)
     assert taken is not None
     assert (taken.id, taken.fencing_token) == (request, 2)
 
@@ -128,8 +128,8 @@ def test_a_request_that_waited_too_long_is_never_run(
     desk, worker, _ = desk_and_workers
     request = store_request(desk)
     place.sql("UPDATE requests SET expires_at = expires_at - INTERVAL 60 SECOND")
-    assert read_state(desk, request) is DeskRequestState.LAPSED
-    assert take_next(worker) is None
+    assert read_request_state(desk, request) is DeskRequestState.LAPSED
+    assert take_next_request(worker) is None
     assert place.sql("SELECT state FROM requests") == [("lapsed",)]
 
 
@@ -178,7 +178,7 @@ def test_what_a_killed_worker_bought_is_answered(
     with ThreadPoolExecutor(1) as thread:
         bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
         until(lambda: first.desk_requests.count_waiting_requests() > 0, "the request")
-        left = take_next(first)
+        left = take_next_request(first)
         assert left is not None
         first.desk_requests._make_answer(left)
         place.sql("UPDATE requests SET lease_expires = 1")

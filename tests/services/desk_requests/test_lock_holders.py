@@ -130,7 +130,7 @@ def connect_as_owner(place: ServerPlace) -> Any:
     return node.connect(unquote(parts.username or ""), unquote(parts.password or ""), parts.path[1:])
 
 
-def until_sessions_end(place: Place, person: str) -> None:
+def wait_for_sessions_end(place: Place, person: str) -> None:
     """Wait until the server has no session of this person: after a client has gone, its session can remain for some
     time with its locks.
     """
@@ -300,7 +300,7 @@ def test_a_lock_that_is_handed_on_is_one_wait(place: Place, worker: Console) -> 
         """
         with ExitStack() as stack:
             ended, seconds = hand_over_lock(place, worker, stack)
-        until_sessions_end(place, "op-a")
+        wait_for_sessions_end(place, "op-a")
         judged.extend([ended] if seconds == 0 else [])
         return bool(judged)
 
@@ -320,7 +320,7 @@ def test_who_waits_for_an_own_session_holds_the_others_up(place: Place, worker: 
     def is_judged() -> bool:
         with ExitStack() as stack:
             ended, seconds = hand_over_lock(place, worker, stack, queued=True)
-        until_sessions_end(place, "op-a")
+        wait_for_sessions_end(place, "op-a")
         judged.extend([ended] if seconds < MAX_BLOCKING_SECONDS else [])
         return bool(judged)
 
@@ -398,7 +398,7 @@ def test_no_session_forges_how_long_a_statement_takes(place: Place, worker: Cons
         ended, seconds = ender.end_blocking_sessions(), wait_seconds()
         assert ended == 0 or seconds is None or seconds >= MAX_WAIT_SECONDS
         cursor.execute("ROLLBACK")
-    until_sessions_end(place, "op-a")
+    wait_for_sessions_end(place, "op-a")
     with ExitStack() as stack:
         sleeping = stack.enter_context(closing(connect(place, "op-a", 1)))
         sleeping_cursor = stack.enter_context(sleeping.cursor())
@@ -432,7 +432,7 @@ def test_who_waits_for_an_own_session_is_hardly_counted(place: Place, worker: Co
     a little towards locking the account.
     """
     assert isinstance(place, ServerPlace)
-    until_sessions_end(place, "op-a")
+    wait_for_sessions_end(place, "op-a")
     with ExitStack() as stack:
         lines = [stack.enter_context(closing(connect(place, "op-a", 1))) for _ in range(2)]
         for line in lines:
@@ -452,7 +452,7 @@ def test_who_waits_for_an_own_session_is_hardly_counted(place: Place, worker: Co
             return has_ended_session(place, lines[0])
 
         until(looks, "the end of the first session")
-    until_sessions_end(place, "op-a")
+    wait_for_sessions_end(place, "op-a")
     until(lambda: worker.blocking_session_ender.end_blocking_sessions() == 0, "the entries about the ended session")
     worker.blocking_session_ender.close()
     details = read_entries_about(place, "op-a")
@@ -504,7 +504,7 @@ def test_a_session_that_does_not_end_keeps_no_other_one(
         assert len(told) == 1
         assert place.named("op-a") in told[0]
     worker.blocking_session_ender.close()
-    until_sessions_end(place, "op-a")
+    wait_for_sessions_end(place, "op-a")
 
 
 def test_who_holds_nobody_up_stays_connected(place: Place, sandbox: Sandbox, worker: Console) -> None:
@@ -617,7 +617,7 @@ def test_nobody_takes_all_connections(place: Place, sandbox: Sandbox, worker: Co
     (number,) = numbers(1, seed=103)
     assert isinstance(place, ServerPlace)
     with ExitStack() as stack:
-        until_sessions_end(place, "op-a")
+        wait_for_sessions_end(place, "op-a")
         lines = [stack.enter_context(closing(connect(place, "op-a", 1))) for _ in range(MAX_CONNECTIONS)]
         with pytest.raises(pymysql.MySQLError, match="max_user_connections"):
             connect(place, "op-a", 1)

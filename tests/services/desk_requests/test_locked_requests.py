@@ -14,7 +14,7 @@ from console.store.database import server
 from console.store.desk_requests import requests
 from console.store.desk_requests.requests import LockedIds
 from console.worker.request_threads import REQUEST_THREAD_COUNT
-from tests.services.desk_requests.test_execution import read_state, store_request, take_next
+from tests.services.desk_requests.test_execution import read_request_state, store_request, take_next_request
 from tests.services.desk_requests.test_lock_holders import (
     allow_for_readers,
     buy_as_lead,
@@ -91,10 +91,10 @@ def test_an_open_transaction_holds_up_nobody_else(
                 buy_as_lead(place, sandbox, number)
                 about_the_same = store_request(other, subject="1")
                 until(
-                    lambda: read_state(other, about_the_same) is DeskRequestState.ENDED,
+                    lambda: read_request_state(other, about_the_same) is DeskRequestState.ENDED,
                     "the end of the other request",
                 )
-                states = [read_state(desk, request) for request in requests]
+                states = [read_request_state(desk, request) for request in requests]
             finally:
                 line.commit()  # the worker can end only without the thread that waits
         assert states == [DeskRequestState.WAITING] * len(requests)
@@ -111,7 +111,7 @@ def test_who_locks_an_own_request_is_ended(
     requests = [store_request(desk, subject=str(count)) for count in range(2)]
     with open_locking_transaction(place, statement, *requests), executing_and_watching(worker):
         for request in requests:
-            until(lambda: read_state(desk, request) is DeskRequestState.ENDED, "the end of the request")  # noqa: B023
+            until(lambda: read_request_state(desk, request) is DeskRequestState.ENDED, "the end of the request")  # noqa: B023
     ((count,),) = place.sql("SELECT COUNT(*) FROM audit_log WHERE what = 'lock_holder.ended'")
     assert count
 
@@ -144,7 +144,7 @@ def test_a_step_of_a_locked_request_stops_no_worker(
     (number,) = numbers(1, seed=113)
     for count in range(20):
         store_request(desk, subject=str(count))
-    running = [taken for _ in range(20) if (taken := take_next(worker, 600)) is not None]
+    running = [taken for _ in range(20) if (taken := take_next_request(worker, 600)) is not None]
     with open_locking_transaction(place, LOCKS, *(taken.id for taken in running)) as line:
         for taken in running:
             worker.desk_requests._remember_latest_step(taken, "asking")
@@ -172,15 +172,16 @@ def test_a_locked_request_of_an_ended_worker_stops_no_other_worker(
     with open_locking_transaction(place, LOCKS, requests_of_desk[0]) as line, executing(worker):
         try:
             until(
-                lambda: read_state(desk, requests_of_desk[1]) is DeskRequestState.ENDED,
+                lambda: read_request_state(desk, requests_of_desk[1]) is DeskRequestState.ENDED,
                 "the end of the other request",
             )
-            assert read_state(desk, requests_of_desk[0]) is DeskRequestState.TAKEN
+            assert read_request_state(desk, requests_of_desk[0]) is DeskRequestState.TAKEN
             buy_as_lead(place, sandbox, numbers(1, seed=114)[0])
         finally:
             line.commit()
         until(
-            lambda: read_state(desk, requests_of_desk[0]) is DeskRequestState.ENDED, "the end of the locked request"
+            lambda: read_request_state(desk, requests_of_desk[0]) is DeskRequestState.ENDED,
+            "the end of the locked request",
         )
 
 

@@ -24,7 +24,7 @@ from console.sandbox.server import Sandbox
 from console.services.desk_requests.own_requests import LISTED_REQUEST_AGE_SECONDS
 from console.services.desk_requests.waiting import RequestWait, report_request_state_to
 from console.store.desk_requests import requests
-from tests.services.desk_requests.test_execution import store_request, take_next
+from tests.services.desk_requests.test_execution import store_request, take_next_request
 from tests.support.asking import ask_only, executing
 from tests.support.invented import numbers
 from tests.support.places import Place
@@ -59,7 +59,7 @@ def test_each_state_is_listed(place: Place, desk_worker_and_other: tuple[Console
     lapsed, withdrawn, taken, waiting = (store_request(desk, subject=str(number)) for number in range(4))
     place.sql(f"UPDATE requests SET expires_at = expires_at - INTERVAL 2 MINUTE WHERE id IN ('{lapsed}', '{old.id}')")
     assert desk.own_requests.withdraw(withdrawn)
-    row = take_next(worker)
+    row = take_next_request(worker)
     assert row is not None
     assert row.id == taken
     store_request(other)
@@ -90,7 +90,7 @@ def test_a_withdrawal_is_one_however_often(
     assert place.sql("SELECT id, subject_id FROM requests WHERE action = 'withdraw'") == [
         (make_withdrawal_id(request), request)
     ]
-    assert take_next(worker) is None
+    assert take_next_request(worker) is None
     with pytest.raises(ConsoleError) as refused:
         other.own_requests.withdraw(store_request(desk))
     assert refused.value.code == "not_allowed"

@@ -36,7 +36,7 @@ _SHOWN = 3
 
 
 @pytest.fixture
-def furnished(place: Place, clock: MovedClock) -> Place:
+def place_with_records(place: Place, clock: MovedClock) -> Place:
     """A database with invented records of every kind, which the schema account has written."""
     assert isinstance(place, ServerPlace)
     read_everything_as_text = place.told("http://127.0.0.1:9") | {
@@ -109,25 +109,25 @@ def read_everything_as_text(place: Place, desk: Console, folder: Path) -> dict[s
 
 
 def test_a_desk_that_asks_shows_the_same(
-    furnished: Place, sandbox: Sandbox, clock: MovedClock, tmp_path: Path
+    place_with_records: Place, sandbox: Sandbox, clock: MovedClock, tmp_path: Path
 ) -> None:
     """Each reading of a desk in team mode is the same text as at a desk that acts itself."""
     clock.stand_still()
-    let_act(furnished, "op-a")
-    with furnished.opened(sandbox, clock, desk=1, **payment_desks.told(sandbox.url)) as desk:
+    let_act(place_with_records, "op-a")
+    with place_with_records.opened(sandbox, clock, desk=1, **payment_desks.told(sandbox.url)) as desk:
         desk.require_own_merchants()  # the first desk to do so leaves a trail entry of its person
-    furnished.unguard("audit_log")
-    ((newest,),) = furnished.sql("SELECT MAX(id) FROM audit_log")
-    with furnished.opened(sandbox, clock, desk=1, **payment_desks.told(sandbox.url)) as desk:
-        acting = read_everything_as_text(furnished, desk, tmp_path / "acting")
-    furnished.sql(f"DELETE FROM audit_log WHERE id > {newest}")  # what the first one has opened
-    ask_only(furnished, "op-a")
+    place_with_records.unguard("audit_log")
+    ((newest,),) = place_with_records.sql("SELECT MAX(id) FROM audit_log")
+    with place_with_records.opened(sandbox, clock, desk=1, **payment_desks.told(sandbox.url)) as desk:
+        acting = read_everything_as_text(place_with_records, desk, tmp_path / "acting")
+    place_with_records.sql(f"DELETE FROM audit_log WHERE id > {newest}")  # what the first one has opened
+    ask_only(place_with_records, "op-a")
     with (
-        furnished.opened(sandbox, clock, person="worker", desk=3) as worker,
+        place_with_records.opened(sandbox, clock, person="worker", desk=3) as worker,
         executing(worker),
-        furnished.opened(sandbox, clock, desk=2) as desk,
+        place_with_records.opened(sandbox, clock, desk=2) as desk,
     ):
-        asking = read_everything_as_text(furnished, desk, tmp_path / "asking")
+        asking = read_everything_as_text(place_with_records, desk, tmp_path / "asking")
     assert len(acting) > 60
     assert {name: text for name, text in asking.items() if text != acting[name]} == {}
 

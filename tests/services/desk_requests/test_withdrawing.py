@@ -26,7 +26,7 @@ from console.services.guarded.answer_serialization import CallAnswer, serialize_
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import UniqueViolation
 from console.store.desk_requests import requests
-from tests.services.desk_requests.test_execution import store_request, take_locked, take_next
+from tests.services.desk_requests.test_execution import store_request, take_locked_request, take_next_request
 from tests.support.asking import ask_only, executing
 from tests.support.invented import numbers
 from tests.support.places import Place
@@ -63,10 +63,10 @@ def test_what_is_withdrawn_is_never_taken(desk_worker_and_other: tuple[Console, 
     desk, worker, _ = desk_worker_and_other
     first, second = store_request(desk), store_request(desk)
     assert withdraw(desk, first)
-    taken = take_next(worker)
+    taken = take_next_request(worker)
     assert taken is not None
     assert taken.id == second
-    assert take_next(worker) is None
+    assert take_next_request(worker) is None
     assert not withdraw(desk, first)
     assert worker.desk_requests.count_waiting_requests() == 0
 
@@ -75,7 +75,7 @@ def test_what_is_taken_is_not_withdrawn(desk_worker_and_other: tuple[Console, Co
     """A request that a worker has taken or ended can't be withdrawn."""
     desk, worker, _ = desk_worker_and_other
     request = store_request(desk)
-    taken = take_next(worker)
+    taken = take_next_request(worker)
     assert taken is not None
     assert not withdraw(desk, request)
     assert worker._context.write(lambda tx: requests.store_answer(tx, taken, "{}"))
@@ -118,9 +118,9 @@ def test_exactly_one_wins(place: Place, desk_worker_and_other: tuple[Console, Co
         def race_to_take(start: Barrier = start) -> bool:
             start.wait()
             try:
-                return take_next(worker) is not None
+                return take_next_request(worker) is not None
             except requests.RequestLocked as locked:
-                return take_locked(worker, locked.request_id) is not None
+                return take_locked_request(worker, locked.request_id) is not None
 
         with ThreadPoolExecutor(2) as threads:
             withdrawn, taken = threads.submit(race_to_withdraw), threads.submit(race_to_take)
@@ -202,7 +202,7 @@ def test_what_lapsed_is_told_and_listed_so(
         place.sql("UPDATE requests SET expires_at = UTC_TIMESTAMP(6) WHERE action = 'purchase'")
         with pytest.raises(ConsoleError) as away:
             bought.result(PATIENCE_SECONDS)
-    assert (away.value.code, take_next(worker)) == ("worker_away", None)
+    assert (away.value.code, take_next_request(worker)) == ("worker_away", None)
     assert [one.state for one in desk.own_requests.list_recent()] == [OwnRequestState.LAPSED]
 
 

@@ -293,7 +293,7 @@ def test_what_is_refused(desk: Furnished, tmp_path: Path) -> None:
     assert not file.exists()
 
 
-def hostile_table() -> ExportTable:
+def make_hostile_table() -> ExportTable:
     """Return a table with a row for each text of HOSTILE, and a row with a number of 22 digits."""
     columns = [
         ExportColumn("=TITLE", CellKind.TEXT, lambda row: row[0]),
@@ -312,7 +312,7 @@ def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
     """In both formats no cell becomes a formula or a link, breaks its line or changes the reading direction; a number
     of 22 digits stays complete.
     """
-    table = hostile_table()
+    table = make_hostile_table()
     (rows,) = table.read_pages()
     with (tmp_path / "a.xlsx").open("w+b") as file:
         write_workbook(file, table, rows)

@@ -25,7 +25,7 @@ from console.services.exports.workbook import write_workbook
 from console.services.process.context import act_as
 from console.wiring.exports import make_export_table
 from console.wording.sentences.text_context import FileTextContext
-from tests.services.exports.test_exports import hostile_table, make_expected_sheet_value, make_requests
+from tests.services.exports.test_exports import make_expected_sheet_value, make_hostile_table, make_requests
 from tests.support.furnished import Furnished, furnished
 
 SOFFICE = shutil.which("soffice")
@@ -180,5 +180,5 @@ def test_hostile_texts_stay_texts_in_a_spreadsheet(tmp_path: Path, language: str
     """
     kinds = {kind: ExportColumn(kind, kind, lambda row: row) for kind in (CellKind.TEXT, CellKind.CORPORATION_NUMBER)}
     changed = ExportTable("Changed", list(kinds.values()), lambda: iter([CHANGED_TEXTS]))
-    tables = {"hostile": hostile_table(), "changed": changed}
+    tables = {"hostile": make_hostile_table(), "changed": changed}
     assert write_and_compare(tables, tmp_path / "files", language) == {}

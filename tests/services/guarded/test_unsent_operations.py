@@ -159,14 +159,14 @@ def test_what_can_not_be_told_stays_unknown_until_it_can(
     console._context.failpoints = Failpoints(None)
     hand_clock.at += LONG
     with monkeypatch.context() as refusing:
-        refusing.setattr("console.services.credit_checks.outcomes._settle_by_answer", _refuse)
+        refusing.setattr("console.services.credit_checks.outcomes._settle_by_answer", _raise_not_allowed)
         console.recovery.run_due()
         assert read_single_record(console).certainty == "unknown"
     console.recovery.run_due()
     assert (read_single_record(console).state, read_single_record(console).certainty) == ("error", "known")
 
 
-def _refuse(*_: object) -> bool:
+def _raise_not_allowed(*_: object) -> bool:
     """Raise `not_allowed`, as the database would."""
     raise rebuild_error(ErrorCode.NOT_ALLOWED, {"reason": "role"})
 

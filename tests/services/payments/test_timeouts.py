@@ -721,9 +721,7 @@ def test_what_goes_on_and_fails_again_is_told_again(
 
 @pytest.mark.expects_log("stays at release_stock")
 def test_a_closed_case_lets_it_go_on(scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A saga that waits because of a case about its payment continues when the case is closed, by the facts or by a
-    person.
-    """
+    """A stuck saga continues after its case was closed, for example because the facts match again."""
     payment = make_stuck_payment(scene, clock, monkeypatch)
     scene.place.sql(f"UPDATE alerts SET resolved_at = detected_at WHERE rule_id = '{STUCK_SAGA_RULE}'")
     assert run_due_and_count(scene) == 1
