@@ -63,7 +63,7 @@ class Scene:
     def desk(self, who: str) -> Console:
         """Return this person's desk. The first call opens it."""
         if who not in self._desks:
-            settings = Settings.load(self.told(who))
+            settings = Settings.load(self.make_environment(who))
             self._desks[who] = self._closing.enter_context(open_console(settings))
         return self._desks[who]
 
@@ -73,7 +73,7 @@ class Scene:
             self._desks.pop(who).close()
         return self.desk(who)
 
-    def told(self, who: str, **extra: str) -> dict[str, str]:
+    def make_environment(self, who: str, **extra: str) -> dict[str, str]:
         """Return the environment variables of this person's desk; `extra` replaces or adds some."""
         facts = {
             "DATABASE_URL": self.people.urls[who],
@@ -85,7 +85,7 @@ class Scene:
         }
         return environment(self.folder / who, self.sandbox.url, **facts)
 
-    def number(self) -> str:
+    def take_unused_number(self) -> str:
         """Return the number of a corporation for which this scene has bought and looked up nothing yet."""
         return next(self._numbers)
 
@@ -93,35 +93,35 @@ class Scene:
         """Buy a credit check at this person's desk. Raises the ConsoleError of the service."""
         return self.desk(who).credit_checks.purchase(PurchaseRequest(number, client, renew=renew))
 
-    def bought(self, who: str = "op-b") -> CreditCheck:
+    def buy_new(self, who: str = "op-b") -> CreditCheck:
         """Buy a credit check of a new corporation and return its record, which is live."""
-        return self.buy(who, self.number())
+        return self.buy(who, self.take_unused_number())
 
-    def unknown(self, who: str = "op-b") -> CreditCheck:
+    def buy_without_answer(self, who: str = "op-b") -> CreditCheck:
         """Buy a credit check whose answer never arrives although the provider charges for it. Return the record,
         whose outcome is unknown.
         """
-        number = self.number()
+        number = self.take_unused_number()
         self.sandbox.control.add_fault("close_after_charge", call="purchase", number=number)
         assert code_of(lambda: self.buy(who, number)) == "outcome_unknown"
         return self.desk(who).lookup.find_records(number).credit_checks[0]
 
-    def paid(self, minor: int = 3_000) -> Payment:
+    def make_paid_payment(self, minor: int = 3_000) -> Payment:
         """Return a payment of `minor` yen that its payer has made and that is booked here."""
         self._orders += 1
         return paid(self.desk("op-b"), self.sandbox, f"ORD-H{self._orders}", minor)
 
-    def asked(self, payment: Payment, who: str = "op-b", amount: int = 1_000) -> Refund:
+    def request_refund(self, payment: Payment, who: str = "op-b", amount: int = 1_000) -> Refund:
         """Request a refund of `amount` yen of this payment at the desk of `who`, and return it."""
         return ask(self.desk(who), payment.id, amount)
 
     # The truth
 
-    def charges(self, number: str) -> int:
+    def count_charges(self, number: str) -> int:
         """Return the number of times that AlarmBox has charged for this company."""
         return self.sandbox.control.count_charges(number)
 
-    def refunded(self, payment: Payment) -> int:
+    def count_refunds(self, payment: Payment) -> int:
         """Return the number of refunds of this payment that the provider has accepted."""
         return len(self.sandbox.control.payments_control.read_refunds(payment=payment.merchant_payment_id))
 
@@ -136,22 +136,22 @@ class Scene:
                 rows = list(cursor.fetchall())
         return rows
 
-    def counters(self) -> dict[str, int]:
+    def read_next_ids(self) -> dict[str, int]:
         """Return the next AUTO_INCREMENT id of each table that has one, as the server keeps it in memory."""
         found = self.sql(
             "SELECT table_name FROM information_schema.columns"
             " WHERE table_schema = DATABASE() AND extra LIKE '%auto_increment%'"
         )
-        return {table: self._next_id(table) for (table,) in found}
+        return {table: self._read_next_id(table) for (table,) in found}
 
-    def _next_id(self, table: str) -> int:
+    def _read_next_id(self, table: str) -> int:
         made = str(self.sql(f"SHOW CREATE TABLE {table}")[0][1])
         _, _, rest = made.rpartition(" AUTO_INCREMENT=")
         return int(rest.split()[0]) if rest and rest[0].isdigit() else 1
 
     # Attacks
 
-    def tries(self, who: str, way: Way, node: int = -1, **names: str) -> list[str]:
+    def attack(self, who: str, way: Way, node: int = -1, **names: str) -> list[str]:
         """Execute the statements of `way` as a plain client with this person's account; a refused statement doesn't
         stop the next ones.
 
@@ -164,10 +164,10 @@ class Scene:
         said = []
         with there.connect(who) as line, line.cursor() as cursor:
             for statement in way.sql:
-                said.append(_said(cursor, _filled(statement, told)))
+                said.append(_execute(cursor, _fill_in(statement, told)))
         return said
 
-    def each_tries(self, ways: Iterable[Way], roles: Iterable[str] = ROLES.values(), **names: str) -> int:
+    def attack_as_each_role(self, ways: Iterable[Way], roles: Iterable[str] = ROLES.values(), **names: str) -> int:
         """Let every role try all of these ways; if the scene isn't `whole`, only the worker and one other role in
         turn. Return the number of tries.
         """
@@ -176,43 +176,43 @@ class Scene:
             self._turn += 1
             in_turn = {everybody[self._turn % len(everybody)]} | {"worker"}.intersection(everybody)
             for who in everybody if self.whole else sorted(in_turn):
-                self.tries(who, way, -1, **names)
+                self.attack(who, way, -1, **names)
                 tried += 1
         return tried
 
-    def some(self, ways: Iterable[Way]) -> list[Way]:
+    def choose_ways(self, ways: Iterable[Way]) -> list[Way]:
         """Return all of these ways if the scene is `whole`; otherwise every third one, beginning with the first."""
         return list(ways)[:: 1 if self.whole else 3]
 
     # The judgement
 
-    def work_goes_on(self) -> None:
+    def check_ordinary_work(self) -> None:
         """Do the ordinary work of each role with the real services: a purchase, a re-fetch, a payment and its refund,
         the due tasks, a check of the audit trail. Raises AssertionError if a step fails.
         """
-        number = self.number()
+        number = self.take_unused_number()
         record = self.buy("op-a", number)
-        assert (record.state, self.charges(number)) == ("success", 1)
+        assert (record.state, self.count_charges(number)) == ("success", 1)
         assert self.desk("op-b").credit_checks.refetch(record.id).record.id == record.id
         assert code_of(lambda: self.buy("lead-b", number)) == "already_purchased"
-        payment = self.paid()
-        request = self.asked(payment, "op-a")
+        payment = self.make_paid_payment()
+        request = self.request_refund(payment, "op-a")
         approved = self.desk("lead-b").refunds.approve(request.id)
         assert approved.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
-        assert self.refunded(payment) == 1
+        assert self.count_refunds(payment) == 1
         self.desk("op-b").payments.probe(payment.id)
         self.desk("worker").recovery.run_due()
         self.desk("aud-e").audit.verify_chains()
         assert code_of(lambda: self.desk("adm-f").credit_checks.read_credit_check(record.id)) == "not_allowed"
 
-    def not_bought_again(self, number: str, client: str = CLIENT) -> None:
+    def check_not_bought_again(self, number: str, client: str = CLIENT) -> None:
         """Let three people try to buy this corporation for `client`, with and without a renewal. Raises
         AssertionError if AlarmBox has then charged for it more than once.
         """
         for who in ("op-a", "op-b", "lead-b"):
             for renew in (False, True):
                 ending(lambda: self.buy(who, number, client, renew=renew))  # noqa: B023  # called at once
-        assert self.charges(number) == 1
+        assert self.count_charges(number) == 1
 
     def close(self) -> None:
         self._closing.close()
@@ -234,13 +234,13 @@ def scene(*nodes: SqlServer) -> Iterator[Scene]:
         yield Scene(people, nodes, sandbox, folder, closing)
 
 
-def _filled(statement: str, names: dict[str, str]) -> str:
+def _fill_in(statement: str, names: dict[str, str]) -> str:
     for name, value in names.items():
         statement = statement.replace(f"{{{name}}}", value)
     return statement
 
 
-def _said(cursor: Any, statement: str) -> str:
+def _execute(cursor: Any, statement: str) -> str:
     try:
         cursor.execute(statement)
     except pymysql.MySQLError as refusal:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pymysql
 import pytest
 
-from tests.harms.test_asked_for import _ENGINES, FREE, NOW, SUM, Bench, _insert, benched, refund, vote
+from tests.harms.test_asked_for import _ENGINES, FREE, NOW, SUM, Bench, _insert, open_bench, refund, vote
 
 UNKNOWN, OTHER, REFUNDABLE = 11, 12, 13
 OPERATION, OTHER_OPERATION = (str(uuid.UUID(int=number)) for number in (1, 2))
@@ -16,9 +16,9 @@ OPERATION, OTHER_OPERATION = (str(uuid.UUID(int=number)) for number in (1, 2))
 @pytest.fixture(scope="module", params=_ENGINES)
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """Yield two payments with unknown outcome, each with an operation of its own, and a paid payment of 1,000 yen."""
-    with benched(request.param, acts=False) as made:
+    with open_bench(request.param, acts=False) as made:
         operator = made.team.names["op-a"]
-        made.run("owner", *map(unknown, (UNKNOWN, OTHER)))
+        made.run("owner", *map(insert_unknown_payment, (UNKNOWN, OTHER)))
         made.run(
             "owner",
             "SET SESSION sql_mode = ''",
@@ -28,7 +28,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         yield made
 
 
-def unknown(id: int) -> str:
+def insert_unknown_payment(id: int) -> str:
     """Return the INSERT of a payment of 500 yen whose outcome is unknown."""
     row = {
         "id": id, "provider": "paypay", "currency": "JPY", "asked_minor": 500, "captured_minor": 0,
@@ -71,8 +71,8 @@ def settlement(payment: int) -> str:
     )
 
 
-def resolves(bench: Bench, who: str, kind: str, id: object, state: str = "completed") -> tuple[str, str]:
-    return bench.takes(bench.asks(who, "resolve", kind, id, proposed=state))
+def take_resolve_request(bench: Bench, who: str, kind: str, id: object, state: str = "completed") -> tuple[str, str]:
+    return bench.take_request(bench.store_request(who, "resolve", kind, id, proposed=state))
 
 
 @pytest.mark.parametrize(
@@ -90,28 +90,30 @@ def resolves(bench: Bench, who: str, kind: str, id: object, state: str = "comple
 def test_a_decision_about_another_record_is_no_second_one(bench: Bench, kind: str, id: object, state: str) -> None:
     """op-a proposes an outcome; lead-b, with the password, decides about another record. The worker can't use
     lead-b's request as the second decision about the record of op-a's proposal."""
-    first = resolves(bench, "op-a", "payment", UNKNOWN)
+    first = take_resolve_request(bench, "op-a", "payment", UNKNOWN)
     bench.run("worker", *first, evidence("op_a", UNKNOWN), proposal("op_a", UNKNOWN))
-    second = resolves(bench, "lead-b", kind, id, state)
+    second = take_resolve_request(bench, "lead-b", kind, id, state)
     bench.run("worker", *second, evidence("lead_b", UNKNOWN))
-    bench.refuses("worker", *second, settlement(UNKNOWN))
+    bench.check_refused("worker", *second, settlement(UNKNOWN))
     assert bench.run("owner", f"SELECT status FROM payments WHERE id = {UNKNOWN}") == [("user_payment",)]
 
 
 def test_another_act_with_the_password_is_no_second_decision(bench: Bench) -> None:
     """lead-b approves a refund, with the password. The worker can't use this request as lead-b's decision about a
     payment that op-a has proposed an outcome for."""
-    first = resolves(bench, "op-a", "payment", UNKNOWN)
+    first = take_resolve_request(bench, "op-a", "payment", UNKNOWN)
     bench.run("worker", *first, evidence("op_a", UNKNOWN), proposal("op_a", UNKNOWN))
-    earlier = resolves(bench, "lead-b", "payment", OTHER)
+    earlier = take_resolve_request(bench, "lead-b", "payment", OTHER)
     bench.run("worker", *earlier, evidence("lead_b", UNKNOWN))
-    approving = bench.takes(bench.asks("lead-b", "refund approve", "payment", UNKNOWN, proposed="completed"))
-    bench.refuses("worker", *approving, settlement(UNKNOWN))
+    approving = bench.take_request(
+        bench.store_request("lead-b", "refund approve", "payment", UNKNOWN, proposed="completed")
+    )
+    bench.check_refused("worker", *approving, settlement(UNKNOWN))
 
 
 @pytest.mark.parametrize("operation_id", [OTHER_OPERATION, str(uuid.UUID(int=3))])
 def test_a_proposal_about_another_operation_is_no_first_one(bench: Bench, operation_id: str) -> None:
-    first = resolves(bench, "op-a", "operation", operation_id)
+    first = take_resolve_request(bench, "op-a", "operation", operation_id)
     with pytest.raises(pymysql.MySQLError, match="has not asked"):
         bench.run("worker", *first, evidence("op_a", UNKNOWN), proposal("op_a", UNKNOWN))
 
@@ -120,9 +122,9 @@ def test_a_proposal_about_another_operation_is_no_first_one(bench: Bench, operat
 def test_two_decisions_about_one_record_settle_it(bench: Bench, kind: str, id: object) -> None:
     """If op-a and then lead-b decide the same about one record, by its own id or by the id of its operation, the
     worker can write the outcome."""
-    first = resolves(bench, "op-a", kind, id)
+    first = take_resolve_request(bench, "op-a", kind, id)
     bench.run("worker", *first, evidence("op_a", UNKNOWN), proposal("op_a", UNKNOWN))
-    second = resolves(bench, "lead-b", kind, id)
+    second = take_resolve_request(bench, "lead-b", kind, id)
     bench.run("worker", *second, "START TRANSACTION", evidence("lead_b", UNKNOWN), settlement(UNKNOWN), "ROLLBACK")
 
 
@@ -131,7 +133,7 @@ def test_a_decision_about_a_lost_operation_is_kept(bench: Bench, state: str) -> 
     """The database has lost the row of the operation. Every word that a person uses for its end is stored as a
     proposal that it had no effect. The worker can't store this proposal for another operation."""
     lost, other = (str(uuid.uuid4()) for _ in range(2))
-    first = resolves(bench, "op-a", "operation", lost, state)
+    first = take_resolve_request(bench, "op-a", "operation", lost, state)
     proof = evidence("op_a", 0).replace("'payment', '0'", "'operation', NULL")
     proof = proof.replace("INSERT INTO evidence (", "INSERT INTO evidence (operation_id, ").replace(
         "VALUES (", f"VALUES ('{lost}', "
@@ -142,7 +144,7 @@ def test_a_decision_about_a_lost_operation_is_kept(bench: Bench, state: str) -> 
     bench.run("worker", *first, proof, decision)
 
 
-def sent(refund_id: int) -> tuple[str, str]:
+def end_refund(refund_id: int) -> tuple[str, str]:
     """Return statements of the schema account that end the refund as withdrawn and release its sum, because no
     provider is called in this test.
     """
@@ -155,20 +157,22 @@ def sent(refund_id: int) -> tuple[str, str]:
 def test_one_request_asks_for_one_refund(bench: Bench) -> None:
     """op-a requests one refund. After that refund has ended, the worker can't insert a second refund with the same
     desk request, whatever `created_at` it writes. With a second request of op-a it can."""
-    asked = bench.takes(bench.asks("op-a", "refund request", "payment", FREE, amount_minor=SUM))
+    asked = bench.take_request(bench.store_request("op-a", "refund request", "payment", FREE, amount_minor=SUM))
     long_ago, soon = (f"{NOW} {sign} INTERVAL 1900000 MICROSECOND" for sign in "-+")
-    bench.run("worker", *asked, "START TRANSACTION", *_dated(refund("op_a"), long_ago), "COMMIT")
+    bench.run("worker", *asked, "START TRANSACTION", *_change_created_at(refund("op_a"), long_ago), "COMMIT")
     ((newest,),) = bench.run("owner", "SELECT MAX(id) FROM refunds")
-    voted = bench.takes(bench.asks("lead-b", "refund approve", "refund", newest))
+    voted = bench.take_request(bench.store_request("lead-b", "refund approve", "refund", newest))
     bench.run("worker", *voted, vote("lead_b", newest))
-    bench.run("owner", *sent(newest))
+    bench.run("owner", *end_refund(newest))
     for instant in (NOW, long_ago, soon):
-        bench.refuses("worker", *asked, "START TRANSACTION", *_dated(refund("op_a"), instant), "COMMIT")
-    again = bench.takes(bench.asks("op-a", "refund request", "payment", FREE, amount_minor=SUM))
+        bench.check_refused(
+            "worker", *asked, "START TRANSACTION", *_change_created_at(refund("op_a"), instant), "COMMIT"
+        )
+    again = bench.take_request(bench.store_request("op-a", "refund request", "payment", FREE, amount_minor=SUM))
     bench.run("worker", *again, "START TRANSACTION", *refund("op_a"), "COMMIT")
 
 
-def _dated(statements: tuple[str, str], instant: str) -> tuple[str, str]:
+def _change_created_at(statements: tuple[str, str], instant: str) -> tuple[str, str]:
     """Return the statements of a refund with another `created_at`; `instant` is an SQL expression."""
     reserve, row = statements
     head = row.rsplit(NOW, 2)[0]  # created_at and changed_at come last

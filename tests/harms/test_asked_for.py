@@ -48,11 +48,11 @@ class Bench:
         finally:
             connection.close()
 
-    def refuses(self, who: str, *statements: str) -> None:
+    def check_refused(self, who: str, *statements: str) -> None:
         with pytest.raises(pymysql.MySQLError):
             self.run(who, *statements)
 
-    def asks(self, who: str, action: str, kind: str | None = None, id: object = None, **more: object) -> str:
+    def store_request(self, who: str, action: str, kind: str | None = None, id: object = None, **more: object) -> str:
         """Store a desk request as this person's desk stores it, and return its id. `more` are further columns of the
         row."""
         request = make_request_id()
@@ -61,7 +61,7 @@ class Bench:
         self.run(who, _insert("requests", values | more))
         return request
 
-    def takes(self, request: str) -> tuple[str, str]:
+    def take_request(self, request: str) -> tuple[str, str]:
         """Let the worker take this request. Return the statements by which a session of the worker acts for the
         person of the request."""
         self.run(
@@ -99,9 +99,9 @@ def refund(maker: str, minor: int = SUM, of: int = FREE, id: int | None = None) 
 
 
 @contextmanager
-def benched(engine: Engine, *, acts: bool) -> Iterator[Bench]:
-    """Yield the people of PEOPLE on a server of `engine`, with the payments of `_money`. If `acts` is true, they act
-    at their own desks; otherwise by desk requests."""
+def open_bench(engine: Engine, *, acts: bool) -> Iterator[Bench]:
+    """Yield the people of PEOPLE on a server of `engine`, with the payments of `_insert_money`. If `acts` is true,
+    they act at their own desks; otherwise by desk requests."""
     with shared_nodes(engine) as nodes, team(nodes[0]) as people:
         entries = [
             {"name": people.names[name], "roles": roles, "may_buy": True, "acts": acts}
@@ -109,17 +109,17 @@ def benched(engine: Engine, *, acts: bool) -> Iterator[Bench]:
         ]
         apply(people.owner, entries, {})
         made = Bench(people)
-        made.run("owner", *_money(people.names["op-a"]))
+        made.run("owner", *_insert_money(people.names["op-a"]))
         yield made
 
 
 @pytest.fixture(scope="module", params=_ENGINES)
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    with benched(request.param, acts=False) as made:
+    with open_bench(request.param, acts=False) as made:
         yield made
 
 
-def _money(maker: str) -> Sequence[str]:
+def _insert_money(maker: str) -> Sequence[str]:
     """Return statements that insert two paid payments of 1,000 yen, and a refund of the first one that waits for its
     approver."""
     payment = {
@@ -142,29 +142,29 @@ ACTS_OF_LEAD_B = ("probe", "take", "refund withdraw", "refund submit", "note", "
 def test_another_wish_is_no_vote(bench: Bench, action: str) -> None:
     """lead-b requests another action about the same refund. The worker can't store an approval of lead-b with this
     request."""
-    taken = bench.takes(bench.asks("lead-b", action, "refund", REFUND))
-    bench.refuses("worker", *taken, vote("lead_b"))
+    taken = bench.take_request(bench.store_request("lead-b", action, "refund", REFUND))
+    bench.check_refused("worker", *taken, vote("lead_b"))
 
 
 def test_a_vote_counts_for_its_refund_alone(bench: Bench) -> None:
     for kind, id in (("refund", 2), ("payment", REFUND), ("refund", None), (None, None), ("refund", "1 ")):
-        taken = bench.takes(bench.asks("lead-b", "refund approve", kind, id))
-        bench.refuses("worker", *taken, vote("lead_b"))
+        taken = bench.take_request(bench.store_request("lead-b", "refund approve", kind, id))
+        bench.check_refused("worker", *taken, vote("lead_b"))
 
 
 def test_a_vote_needs_the_password(bench: Bench) -> None:
     """A request to approve that was stored without the person's password is no approval, and the worker can't mark it
     as confirmed later."""
-    request = bench.asks("lead-b", "refund approve", "refund", REFUND, confirmed=0)
-    bench.refuses("worker", f"UPDATE requests SET confirmed = 1 WHERE id = '{request}'")
-    bench.refuses("worker", *bench.takes(request), vote("lead_b"))
+    request = bench.store_request("lead-b", "refund approve", "refund", REFUND, confirmed=0)
+    bench.check_refused("worker", f"UPDATE requests SET confirmed = 1 WHERE id = '{request}'")
+    bench.check_refused("worker", *bench.take_request(request), vote("lead_b"))
 
 
 @pytest.mark.parametrize("who", ["op_a", "lead_c", "worker"])
 def test_a_wish_is_nobody_elses(bench: Bench, who: str) -> None:
     """With lead-b's request, the worker can store no approval of another person and none of its own."""
-    taken = bench.takes(bench.asks("lead-b", "refund approve", "refund", REFUND))
-    bench.refuses("worker", *taken, vote(who))
+    taken = bench.take_request(bench.store_request("lead-b", "refund approve", "refund", REFUND))
+    bench.check_refused("worker", *taken, vote(who))
 
 
 @pytest.mark.parametrize(
@@ -179,8 +179,8 @@ def test_a_wish_is_nobody_elses(bench: Bench, who: str) -> None:
 )
 def test_another_sum_is_not_asked_for(bench: Bench, wish: dict[str, Any]) -> None:
     facts = {"kind": "payment", "id": FREE, **wish}
-    taken = bench.takes(bench.asks("op-a", **facts))
-    bench.refuses("worker", *taken, "START TRANSACTION", *refund("op_a"))
+    taken = bench.take_request(bench.store_request("op-a", **facts))
+    bench.check_refused("worker", *taken, "START TRANSACTION", *refund("op_a"))
 
 
 OTHER = "5010001192707"
@@ -203,30 +203,30 @@ def check(number: str = NUMBER) -> str:
     ],
 )  # fmt: skip
 def test_another_company_is_not_asked_for(bench: Bench, who: str, action: str, number: str) -> None:
-    taken = bench.takes(bench.asks(who, action, "company", number))
-    bench.refuses("worker", *taken, check())
-    bench.refuses("worker", check())
-    asked = bench.takes(bench.asks("op-a", "purchase", "company", NUMBER))
+    taken = bench.take_request(bench.store_request(who, action, "company", number))
+    bench.check_refused("worker", *taken, check())
+    bench.check_refused("worker", check())
+    asked = bench.take_request(bench.store_request("op-a", "purchase", "company", NUMBER))
     bench.run("worker", *asked, "START TRANSACTION", check(), "ROLLBACK")
 
 
 def test_the_worker_alone_is_nobody(bench: Bench) -> None:
     """The worker can store no approval in lead-b's name without a request, with an invented request, with one that
     has ended, with one whose lease or time has expired, or with one that it hasn't taken."""
-    waiting = bench.asks("lead-b", "refund approve", "refund", REFUND)
-    bench.refuses("worker", vote("lead_b"))
+    waiting = bench.store_request("lead-b", "refund approve", "refund", REFUND)
+    bench.check_refused("worker", vote("lead_b"))
     for invented in (waiting, str(uuid.uuid4()), "", "%"):
-        bench.refuses("worker", f"SET @console_request = '{invented}'", vote("lead_b"))
-    ended = bench.takes(waiting)
+        bench.check_refused("worker", f"SET @console_request = '{invented}'", vote("lead_b"))
+    ended = bench.take_request(waiting)
     bench.run("worker", f"UPDATE requests SET state = 'ended', result = '', ended_at = {UTC} WHERE id = '{waiting}'")
-    bench.refuses("worker", *ended, vote("lead_b"))
-    lapsed = bench.takes(request := bench.asks("lead-b", "refund approve", "refund", REFUND))
+    bench.check_refused("worker", *ended, vote("lead_b"))
+    lapsed = bench.take_request(request := bench.store_request("lead-b", "refund approve", "refund", REFUND))
     bench.run("owner", f"UPDATE requests SET lease_expires = 1 WHERE id = '{request}'")
-    bench.refuses("worker", *lapsed, vote("lead_b"))
-    late = bench.asks("lead-b", "refund approve", "refund", REFUND)
+    bench.check_refused("worker", *lapsed, vote("lead_b"))
+    late = bench.store_request("lead-b", "refund approve", "refund", REFUND)
     bench.run("owner", f"UPDATE requests SET expires_at = {UTC} - INTERVAL 1 SECOND WHERE id = '{late}'")
     with pytest.raises(pymysql.MySQLError):
-        bench.takes(late)
+        bench.take_request(late)
 
 
 def entry(who: str, session: str, request: str, what: str = "refund.approved") -> str:
@@ -248,16 +248,16 @@ def session_row(session: str, operator: str | None) -> str:
 def test_what_the_worker_tells_in_a_persons_name_is_its_own(bench: Bench) -> None:
     """An audit entry that the worker writes in op-a's name belongs to a session of the worker's account. The database
     refuses a session without an account, an unknown session, and a session of op-a."""
-    request = bench.asks("op-a", "note", "refund", REFUND)
-    taken = bench.takes(request)
+    request = bench.store_request("op-a", "note", "refund", REFUND)
+    taken = bench.take_request(request)
     nobodys, unnamed, own = (str(uuid.uuid4()) for _ in range(3))
-    bench.refuses("worker", *taken, entry("op_a", nobodys, request))
+    bench.check_refused("worker", *taken, entry("op_a", nobodys, request))
     bench.run("worker", session_row(unnamed, None))
-    bench.refuses("worker", *taken, entry("op_a", unnamed, request))
-    bench.refuses("worker", *taken, session_row(str(uuid.uuid4()), "{op_a}"))
+    bench.check_refused("worker", *taken, entry("op_a", unnamed, request))
+    bench.check_refused("worker", *taken, session_row(str(uuid.uuid4()), "{op_a}"))
     bench.run("worker", session_row(own, "{worker}"))
-    bench.refuses("worker", f"UPDATE sessions SET operator = NULL WHERE id = '{own}'")
-    bench.refuses("worker", f"REPLACE INTO sessions SELECT * FROM sessions WHERE id = '{own}'")
+    bench.check_refused("worker", f"UPDATE sessions SET operator = NULL WHERE id = '{own}'")
+    bench.check_refused("worker", f"REPLACE INTO sessions SELECT * FROM sessions WHERE id = '{own}'")
     bench.run("worker", *taken, entry("op_a", own, request))
     (writer,) = bench.run(
         "owner",
@@ -284,28 +284,30 @@ def test_whoever_inserts_it_has_asked(bench: Bench) -> None:
         {"id": "not-a-uuid"}, {"id": str(uuid.uuid4())}, {"args": "x" * 16_385},
     )  # fmt: skip
     for more in wrong:
-        bench.refuses("op-a", _insert("requests", {"id": make_request_id(), "action": "probe", "args": "[]"} | more))
-    bench.refuses("worker", _insert("requests", {"id": make_request_id(), "action": "probe", "args": "[]"}))
+        bench.check_refused(
+            "op-a", _insert("requests", {"id": make_request_id(), "action": "probe", "args": "[]"} | more)
+        )
+    bench.check_refused("worker", _insert("requests", {"id": make_request_id(), "action": "probe", "args": "[]"}))
 
 
 def test_nobody_fills_the_table(bench: Bench) -> None:
     """A person can have at most 100 waiting requests. The next one is refused, and other people can still store
     theirs."""
     for _ in range(100):
-        bench.asks("lead-c", "probe")
+        bench.store_request("lead-c", "probe")
     with pytest.raises(pymysql.MySQLError, match="too many requests"):
-        bench.asks("lead-c", "probe")
-    bench.asks("op-a", "probe")
+        bench.store_request("lead-c", "probe")
+    bench.store_request("op-a", "probe")
 
 
 def test_two_who_ask_get_their_refund_on(bench: Bench) -> None:
     """With the request of the maker op-a and then the request of the approver lead-b, the worker stores the refund
     and its approval."""
-    asked = bench.takes(bench.asks("op-a", "refund request", "payment", FREE, amount_minor=SUM))
+    asked = bench.take_request(bench.store_request("op-a", "refund request", "payment", FREE, amount_minor=SUM))
     bench.run("worker", *asked, "START TRANSACTION", *refund("op_a"), "COMMIT")
     ((newest,),) = bench.run("owner", "SELECT MAX(id) FROM refunds")
-    bench.refuses("worker", *asked, vote("op_a", newest))
-    voted = bench.takes(bench.asks("lead-b", "refund approve", "refund", newest))
+    bench.check_refused("worker", *asked, vote("op_a", newest))
+    voted = bench.take_request(bench.store_request("lead-b", "refund approve", "refund", newest))
     bench.run("worker", *voted, vote("lead_b", newest))
     people = bench.run("owner", f"SELECT r.maker, a.person FROM refunds r JOIN approvals a ON a.subject_id = r.id"
                        f" WHERE r.id = {newest}")  # fmt: skip

@@ -54,10 +54,10 @@ def superseding(record: CreditCheck) -> Iterator[Way]:
     by = f"UPDATE {CHECKS} SET superseded_by = LAST_INSERT_ID(), version = version + 1 WHERE {where}"
     dead = f"UPDATE {CHECKS} SET status = 'error', version = version + 1 WHERE renews = {record.id}"
     told = evidence(record, "alarmbox.detail", READ)
-    yield from endings(Way("a renewal of its own", (told, *_sets(where, step, given_up), renewal, by, dead)))
+    yield from endings(Way("a renewal of its own", (told, *_update_each(where, step, given_up), renewal, by, dead)))
 
 
-def _sets(where: str, *steps: Values) -> tuple[str, ...]:
+def _update_each(where: str, *steps: Values) -> tuple[str, ...]:
     return tuple(
         f"UPDATE {CHECKS} SET {', '.join(f'{name} = {value}' for name, value in step.items())} WHERE {where}"
         for step in steps
@@ -82,7 +82,7 @@ def leaving(record: CreditCheck) -> Iterator[Way]:
     )
     for change in changes:
         yield from updates(CHECKS, change | UP, where)
-        yield Way("forged refusal", (evidence(record), *_sets(where, change | UP)))
+        yield Way("forged refusal", (evidence(record), *_update_each(where, change | UP)))
     yield Way("deleted", (f"DELETE FROM {CHECKS} WHERE {where}",))
     yield Way(
         "replaced", (f"REPLACE INTO {CHECKS} (id, client_id, corporation_number) VALUES ({record.id}, 9, 'x')",)
@@ -94,7 +94,7 @@ def freeing(record: CreditCheck) -> Iterator[Way]:
     made.
     """
     where, operation = f"id = {record.id}", record.operation_id
-    error = _sets(where, {"status": "'error'", "certainty": "'known'"} | UP)
+    error = _update_each(where, {"status": "'error'", "certainty": "'known'"} | UP)
     failed = f"UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = '{operation}'"
     mine = f"UPDATE operations SET state = 'failed' WHERE id = '{operation}'"
     lapsed = f"UPDATE operations SET state = 'unknown', fence = fence + 1 WHERE id = '{operation}'"
@@ -120,7 +120,7 @@ def both_at_once(record: CreditCheck) -> Iterator[Way]:
     )
     proof = evidence(record, "person", "a letter")
     failed = f"UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = '{record.operation_id}'"
-    error = _sets(f"id = {record.id}", {"status": "'error'", "certainty": "'known'"} | UP)
+    error = _update_each(f"id = {record.id}", {"status": "'error'", "certainty": "'known'"} | UP)
     yield from endings(Way("both people at once", (proof, proposed, proof, failed, *error)))
 
 
@@ -147,10 +147,10 @@ def test_a_live_check_is_not_bought_again(harm_scene: Scene, routes) -> None:  #
     """Every role tries every attack that frees the claim of a live credit check. Every later purchase, a renewal or
     not, is charged nothing.
     """
-    record = harm_scene.bought()
-    harm_scene.each_tries(routes(record))
-    harm_scene.not_bought_again(record.corporation_number)
-    harm_scene.work_goes_on()
+    record = harm_scene.buy_new()
+    harm_scene.attack_as_each_role(routes(record))
+    harm_scene.check_not_bought_again(record.corporation_number)
+    harm_scene.check_ordinary_work()
 
 
 @pytest.mark.parametrize("buyer", ["op-a", "op-b"])
@@ -158,12 +158,12 @@ def test_an_unknown_purchase_stays_claimed(harm_scene: Scene, buyer: str) -> Non
     """A purchase with unknown outcome keeps its claim whatever one account writes, be it the account of its buyer or
     of somebody else.
     """
-    record = harm_scene.unknown(buyer)
-    harm_scene.each_tries(harm_scene.some(freeing(record)))
-    harm_scene.each_tries(harm_scene.some(superseding(record)), WRITERS)
-    harm_scene.each_tries(both_at_once(record), ["lead-b"])
-    harm_scene.not_bought_again(record.corporation_number)
-    harm_scene.work_goes_on()
+    record = harm_scene.buy_without_answer(buyer)
+    harm_scene.attack_as_each_role(harm_scene.choose_ways(freeing(record)))
+    harm_scene.attack_as_each_role(harm_scene.choose_ways(superseding(record)), WRITERS)
+    harm_scene.attack_as_each_role(both_at_once(record), ["lead-b"])
+    harm_scene.check_not_bought_again(record.corporation_number)
+    harm_scene.check_ordinary_work()
 
 
 def test_a_running_purchase_stays_claimed(harm_scene: Scene) -> None:
@@ -174,68 +174,68 @@ def test_a_running_purchase_stays_claimed(harm_scene: Scene) -> None:
 
     from console.domain.records import CheckState
 
-    number = harm_scene.number()
+    number = harm_scene.take_unused_number()
     harm_scene.sandbox.control.add_fault("hang_after_charge", call="purchase", number=number)
     with ThreadPoolExecutor(1) as pool:
         buying = pool.submit(lambda: harm_scene.buy("op-a", number))
         assert harm_scene.sandbox.control.wait_until_reached(held=1, call="purchase", number=number)
         (record,) = harm_scene.desk("op-b").lookup.find_records(number).credit_checks
-        harm_scene.each_tries(freeing(record))
-        harm_scene.each_tries(leaving(record), WRITERS)
+        harm_scene.attack_as_each_role(freeing(record))
+        harm_scene.attack_as_each_role(leaving(record), WRITERS)
         for who in ("op-b", "lead-b"):
             assert ending(lambda: harm_scene.buy(who, number)) != "done"  # noqa: B023  # called at once
         harm_scene.sandbox.control.release_calls("purchase", number)
         buying.exception(30)
-    assert harm_scene.charges(number) == 1
+    assert harm_scene.count_charges(number) == 1
     (record,) = harm_scene.desk("op-b").lookup.find_records(number).credit_checks
     assert record.state in (CheckState.SUCCESS, CheckState.PENDING)
-    harm_scene.not_bought_again(number)
-    harm_scene.work_goes_on()
+    harm_scene.check_not_bought_again(number)
+    harm_scene.check_ordinary_work()
 
 
 def test_a_check_in_another_spelling_stays_claimed(harm_scene: Scene) -> None:
     """The other application has bought a credit check and written its corporation number with a leading T. No account
     can give the record the number of another corporation, and nobody is charged for its own number again.
     """
-    number = harm_scene.bought("op-b").corporation_number
-    stray = harm_scene.number()
+    number = harm_scene.buy_new("op-b").corporation_number
+    stray = harm_scene.take_unused_number()
     harm_scene.sql(
         f"INSERT INTO {CHECKS} (client_id, corporation_number, credit_check_id, expired_at)"
         f" VALUES ({CLIENT}, 'T{stray}', 77, {UTC} + INTERVAL 1 YEAR)"
     )
     (record,) = harm_scene.desk("op-b").lookup.find_records(stray).credit_checks
-    for other in (number, harm_scene.number(), "'x'"):
+    for other in (number, harm_scene.take_unused_number(), "'x'"):
         for work in ("NULL", "'none'", "'needs_review'"):
             change: Values = {"corporation_number": other, "work_state": work, "status": "'success'"} | UP
-            harm_scene.each_tries(updates(CHECKS, change, f"id = {record.id}"), WRITERS)
+            harm_scene.attack_as_each_role(updates(CHECKS, change, f"id = {record.id}"), WRITERS)
     for who in ("op-a", "lead-b"):
         ending(lambda: harm_scene.buy(who, stray))  # noqa: B023  # called at once
-    assert harm_scene.charges(stray) == 0
-    harm_scene.work_goes_on()
+    assert harm_scene.count_charges(stray) == 0
+    harm_scene.check_ordinary_work()
 
 
 def test_an_expired_check_is_renewed_once(harm_scene: Scene) -> None:
     """A credit check that has expired by our row and by the provider's answer is renewed, and charged once. If only
     our row says that it has expired, the provider's answer counts and nothing is bought.
     """
-    record = harm_scene.bought()
+    record = harm_scene.buy_new()
     expire(harm_scene, record)
     assert code_of(lambda: harm_scene.buy("op-a", record.corporation_number, renew=True)) == "not_expired"
-    harm_scene.not_bought_again(record.corporation_number)
-    number = harm_scene.number()
+    harm_scene.check_not_bought_again(record.corporation_number)
+    number = harm_scene.take_unused_number()
     harm_scene.sandbox.control.change_settings(today=long_ago.DAY)
     old = harm_scene.buy("op-b", number)
     harm_scene.sandbox.control.change_settings(today=None)
     harm_scene.sql(long_ago.SENT_THEN)
-    harm_scene.each_tries(way for way in superseding(old) if "of its own" not in way.title)
+    harm_scene.attack_as_each_role(way for way in superseding(old) if "of its own" not in way.title)
     assert {ending(lambda: harm_scene.buy(who, number)) for who in ("op-a", "op-b")} <= {"already_purchased"}  # noqa: B023  # called at once
     renewed = harm_scene.buy("lead-b", number, renew=True)
-    assert (renewed.state, harm_scene.charges(number)) == ("success", 2)
-    harm_scene.each_tries(harm_scene.some(superseding(renewed)))
+    assert (renewed.state, harm_scene.count_charges(number)) == ("success", 2)
+    harm_scene.attack_as_each_role(harm_scene.choose_ways(superseding(renewed)))
     for who in ROLES.values():
         ending(lambda: harm_scene.buy(who, number, renew=True))  # noqa: B023  # called at once
-    assert harm_scene.charges(number) == 2
-    harm_scene.work_goes_on()
+    assert harm_scene.count_charges(number) == 2
+    harm_scene.check_ordinary_work()
 
 
 def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: Scene) -> None:
@@ -243,7 +243,7 @@ def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: Scene) -> No
     that AlarmBox has never given, the id of another corporation's check, or of an earlier purchase of this
     corporation. The provider doesn't say that this purchase has expired, so no renewal is bought.
     """
-    number = harm_scene.number()
+    number = harm_scene.take_unused_number()
     harm_scene.sandbox.control.change_settings(today=long_ago.DAY)
     earlier = harm_scene.buy("op-b", number)
     harm_scene.sandbox.control.change_settings(today=None)
@@ -251,28 +251,28 @@ def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: Scene) -> No
     harm_scene.sandbox.control.add_fault("close_after_charge", call="purchase", number=number)
     assert code_of(lambda: harm_scene.buy("op-b", number, renew=True)) == "outcome_unknown"
     renewed = harm_scene.desk("op-b").lookup.find_records(number).credit_checks[0]
-    others = (999_999, harm_scene.bought().credit_check_id, _old_one(harm_scene), earlier.credit_check_id)
-    records = [*(harm_scene.unknown("op-b") for _ in others[:-1]), renewed]
+    others = (999_999, harm_scene.buy_new().credit_check_id, _buy_expired(harm_scene), earlier.credit_check_id)
+    records = [*(harm_scene.buy_without_answer("op-b") for _ in others[:-1]), renewed]
     for record, given in zip(records, others, strict=True):
-        before = harm_scene.charges(record.corporation_number)
+        before = harm_scene.count_charges(record.corporation_number)
         bought: Values = {
             "status": "'success'", "certainty": "'known'", "credit_check_id": str(given), "expired_at": PAST,
             "purchased_at": PAST,
         }  # fmt: skip
         told = evidence(record, "alarmbox.purchase", READ)
         for way in updates(CHECKS, bought | UP, f"id = {record.id}"):
-            harm_scene.each_tries([way.after("forged answer", told)], WRITERS)
+            harm_scene.attack_as_each_role([way.after("forged answer", told)], WRITERS)
         for who in ("op-a", "op-b", "lead-b"):
             for renew in (False, True):
                 ending(lambda: harm_scene.buy(who, record.corporation_number, renew=renew))  # noqa: B023  # called at once
-        assert harm_scene.charges(record.corporation_number) == before, given
-    harm_scene.work_goes_on()
+        assert harm_scene.count_charges(record.corporation_number) == before, given
+    harm_scene.check_ordinary_work()
 
 
-def _old_one(scene: Scene) -> int | None:
+def _buy_expired(scene: Scene) -> int | None:
     """Return AlarmBox's id of an expired credit check of another corporation."""
     scene.sandbox.control.change_settings(today=long_ago.DAY)
-    record = scene.bought()
+    record = scene.buy_new()
     scene.sandbox.control.change_settings(today=None)
     scene.sql(long_ago.SENT_THEN)
     return record.credit_check_id
@@ -282,11 +282,11 @@ def test_not_bought_by_the_process_that_asked(harm_scene: Scene) -> None:
     """A refusal by the provider, received by the process that sent the purchase, frees the claim at once; so do the
     decisions of two people about an unknown purchase.
     """
-    number = harm_scene.number()
+    number = harm_scene.take_unused_number()
     harm_scene.sandbox.control.add_fault("status:422", call="purchase", number=number)
     assert code_of(lambda: harm_scene.buy("op-a", number)) == "provider_refused"
     assert harm_scene.buy("op-b", number).state == "success"
-    unknown = harm_scene.unknown("op-a")
+    unknown = harm_scene.buy_without_answer("op-a")
     resolve = harm_scene.desk("op-a").recovery.resolve
     assert resolve("credit-check", unknown.id, "error", "not on their screen").awaiting == "second_person"
     decided = harm_scene.desk("lead-b").recovery.resolve("credit-check", unknown.id, "error", "nor on the bill")

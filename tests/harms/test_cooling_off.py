@@ -25,10 +25,10 @@ TIMES: dict[str, Values] = {
 @pytest.fixture
 def payment(harm_scene: Scene) -> Payment:
     """Return a payment that is large enough for a refund with a cooling-off period."""
-    return harm_scene.paid(900_000)
+    return harm_scene.make_paid_payment(900_000)
 
 
-def request(payment: Payment, times: Values) -> Values:
+def make_refund_row(payment: Payment, times: Values) -> Values:
     """Return the columns of a refund's row as the services write them, with `times` in place of its times."""
     written = {
         "payment_id": str(payment.id), "refund_amount": str(LARGE), "currency": "'JPY'", "status": "'requested'",
@@ -46,22 +46,22 @@ def ways(payment: Payment) -> Iterator[Way]:
         f"UPDATE payments SET reserved_minor = reserved_minor + {LARGE}, version = version + 1"
         f" WHERE id = {payment.id}"
     )
-    for way in inserts("refunds", request(payment, TIMES["over now"])):
+    for way in inserts("refunds", make_refund_row(payment, TIMES["over now"])):
         yield way.after("over now", reserve)
     for name, times in TIMES.items():
-        plain = next(inserts("refunds", request(payment, times)))
+        plain = next(inserts("refunds", make_refund_row(payment, times)))
         yield plain.after(name, reserve)
         yield plain.after(f"{name}, loose", *LOOSE, reserve)
 
 
-def open_refund(scene: Scene, payment: Payment) -> Refund | None:
+def find_open_refund(scene: Scene, payment: Payment) -> Refund | None:
     """Return the open refund that an attack has left for this payment, or None."""
     views = scene.desk("lead-b").refunds
     found = scene.sql(f"SELECT id FROM refunds WHERE payment_id = {payment.id} AND status = 'requested'")
     return views.read_refund(found[0][0]).record if found else None
 
 
-def approved_early(scene: Scene, refund: Refund) -> RefundState:
+def approve_and_run_due(scene: Scene, refund: Refund) -> RefundState:
     """Let an approver approve the refund twice, a person submit it and the worker run the due tasks. Return the state
     of the refund after that.
     """
@@ -78,20 +78,20 @@ def test_no_maker_chooses_the_cooling_off(harm_scene: Scene, payment: Payment) -
     """
     scene, came = harm_scene, 0
     for who in ("op-b", "lead-c"):
-        for way in scene.some(ways(payment)):
-            scene.tries(who, way)
-            refund = open_refund(scene, payment)
+        for way in scene.choose_ways(ways(payment)):
+            scene.attack(who, way)
+            refund = find_open_refund(scene, payment)
             if refund is not None:
                 came += 1
-                assert approved_early(scene, refund) is RefundState.APPROVED, way
+                assert approve_and_run_due(scene, refund) is RefundState.APPROVED, way
                 scene.desk(who).refunds.withdraw(refund.id)
-            assert scene.refunded(payment) == 0, way
+            assert scene.count_refunds(payment) == 0, way
             scene.sql(f"UPDATE payments SET reserved_minor = 0 WHERE id = {payment.id}")
     assert came > 0, "nothing was tried"
     assert scene.sql("SELECT COUNT(*) FROM refunds WHERE decide_by > '2100-01-01' OR created_at < '2021-01-01'") == [
         (0,)
     ]
-    scene.work_goes_on()
+    scene.check_ordinary_work()
 
 
 def test_nobody_brings_a_cooling_off_forward(harm_scene: Scene, payment: Payment) -> None:
@@ -99,7 +99,7 @@ def test_nobody_brings_a_cooling_off_forward(harm_scene: Scene, payment: Payment
     its times.
     """
     scene = harm_scene
-    refund = scene.asked(payment, amount=LARGE)
+    refund = scene.request_refund(payment, amount=LARGE)
     assert scene.desk("lead-b").refunds.approve(refund.id).state is RefundState.APPROVED
     raised = {"version": "version + 1"}
     earlier = (
@@ -114,15 +114,15 @@ def test_nobody_brings_a_cooling_off_forward(harm_scene: Scene, payment: Payment
     )
     for values in earlier:
         for way in updates("refunds", {**raised, **values}, f"id = {refund.id}"):
-            scene.each_tries((way, way.after("loose", *LOOSE)), ROLES.values())
+            scene.attack_as_each_role((way, way.after("loose", *LOOSE)), ROLES.values())
     limits = Way("limits", ("UPDATE limits SET value = 0 WHERE name = 'cooling_off_seconds'", "DELETE FROM limits"))
-    scene.each_tries((limits,))
-    assert approved_early(scene, refund) is RefundState.APPROVED
-    assert scene.refunded(payment) == 0
+    scene.attack_as_each_role((limits,))
+    assert approve_and_run_due(scene, refund) is RefundState.APPROVED
+    assert scene.count_refunds(payment) == 0
     scene.sql(
         "UPDATE refunds SET created_at = created_at - INTERVAL 1 HOUR, sends_after = sends_after - INTERVAL 1 HOUR"
         f" WHERE id = {refund.id}"
     )
-    assert approved_early(scene, refund) is not RefundState.APPROVED
-    assert scene.refunded(payment) == 1
-    scene.work_goes_on()
+    assert approve_and_run_due(scene, refund) is not RefundState.APPROVED
+    assert scene.count_refunds(payment) == 1
+    scene.check_ordinary_work()

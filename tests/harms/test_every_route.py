@@ -82,7 +82,9 @@ class Stage:
             made[what] = run(
                 f"SELECT COUNT(*) FROM information_schema.{what} WHERE {schema} LIKE CONCAT(DATABASE(), '%')"
             )
-        made["counters"] = {table: next_ for table, next_ in self.scene.counters().items() if table not in OWN_TABLES}
+        made["counters"] = {
+            table: next_ for table, next_ in self.scene.read_next_ids().items() if table not in OWN_TABLES
+        }
         return made
 
     def faults(self) -> list[str]:
@@ -97,13 +99,13 @@ class Stage:
         finally:
             database.close()
 
-    def work_goes_on(self) -> None:
+    def check_ordinary_work(self) -> None:
         """Do everybody's ordinary work by desk requests and a worker; the approver types the password. Raises
         AssertionError if a step fails.
         """
         password = unquote(urlsplit(self.scene.people.urls["lead-b"]).password or "")
         with executing(self.scene.desk("worker")), use_password_reader(lambda: password):
-            self.scene.work_goes_on()
+            self.scene.check_ordinary_work()
 
     def execute(self) -> None:
         """Let the worker execute all waiting desk requests."""
@@ -115,17 +117,17 @@ class Stage:
         """Raise AssertionError if AlarmBox has charged again, if the payment was refunded, or if the refund no longer
         waits.
         """
-        assert self.scene.charges(self.check.corporation_number) == 1
-        assert self.scene.charges(self.unknown.corporation_number) == 1
-        assert self.scene.refunded(self.payment) == 0
+        assert self.scene.count_charges(self.check.corporation_number) == 1
+        assert self.scene.count_charges(self.unknown.corporation_number) == 1
+        assert self.scene.count_refunds(self.payment) == 0
         assert self.scene.sql(f"SELECT status FROM refunds WHERE id = {self.refund.id}") == [("requested",)]
 
 
 @pytest.fixture(scope="module")
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     with shared_nodes(request.param) as nodes, scene(*nodes) as made:
-        check, unknown, payment = made.bought(), made.unknown(), made.paid()
-        refund = made.asked(payment)
+        check, unknown, payment = made.buy_new(), made.buy_without_answer(), made.make_paid_payment()
+        refund = made.request_refund(payment)
         names = made.people.names
         people = [
             {"name": names[who], "roles": list(roles), "may_buy": roles[0] in ("operator", "approver"), "acts": False}
@@ -181,7 +183,7 @@ def changes(table: str, columns: Mapping[str, str]) -> Iterator[str]:
             yield forms[(turn + len(column)) % len(forms)]
 
 
-def whole_table(table: str, columns: Mapping[str, str]) -> Iterator[str]:
+def list_table_statements(table: str, columns: Mapping[str, str]) -> Iterator[str]:
     """Yield statements that work on a whole table, such as DROP and LOCK."""
     first, plain = next(iter(columns)), table.rpartition(".")[2].strip("`")
     yield from (
@@ -199,7 +201,7 @@ def whole_table(table: str, columns: Mapping[str, str]) -> Iterator[str]:
     )  # fmt: skip
 
 
-def of_the_server(stage: Stage) -> Iterator[str]:
+def list_server_statements(stage: Stage) -> Iterator[str]:
     """Yield statements that work on the database, the accounts or the server."""
     database = stage.scene.people.database
     for place in (database, make_people_database_name(database)):
@@ -240,7 +242,7 @@ def attacking(stage: Stage, who: str) -> Iterator[Any]:
         line.close()
 
 
-def said(cursor: Any, statement: str, names: Mapping[str, str]) -> bool:
+def is_executed(cursor: Any, statement: str, names: Mapping[str, str]) -> bool:
     """Execute one statement, with `names` filled in. Return False if the server refuses it."""
     for name, value in names.items():
         statement = statement.replace(f"{{{name}}}", value)
@@ -263,13 +265,17 @@ def test_who_asks_changes_nothing(stage: Stage, who: str) -> None:
         own_place = make_people_database_name(stage.scene.people.database)
         for table, columns in stage.columns.items():
             mine = table.startswith(f"`{own_place}`") and table.rpartition(".")[2].strip("`") in OWN_TABLES
-            for statement in (*changes(table, columns), *whole_table(table, columns)):
+            for statement in (*changes(table, columns), *list_table_statements(table, columns)):
                 tried += 1
-                if said(cursor, statement, names) and not statement.startswith(("SELECT", "HANDLER")) and not mine:
+                if (
+                    is_executed(cursor, statement, names)
+                    and not statement.startswith(("SELECT", "HANDLER"))
+                    and not mine
+                ):
                     passed.append(statement)
-        for statement in of_the_server(stage):
+        for statement in list_server_statements(stage):
             tried += 1
-            said(cursor, statement, names)
+            is_executed(cursor, statement, names)
     assert stage.content() == before, passed
     assert set(stage.scene.sql(WISHES)) >= set(wishes)
     assert tried > 1_000
@@ -280,7 +286,7 @@ def test_who_asks_changes_nothing(stage: Stage, who: str) -> None:
     stage.execute()
     assert stage.scene.sql("SELECT COUNT(*) FROM requests WHERE state IN ('asked', 'taken')") == [(0,)]
     stage.judge()
-    stage.work_goes_on()
+    stage.check_ordinary_work()
 
 
 @pytest.mark.parametrize(
@@ -319,15 +325,17 @@ def test_no_request_changes_what_it_may_not(stage: Stage, who: str) -> None:
                 number += 1
                 value = list(values_of(f"{hostile}{number}", own_columns[hostile]))[number % 3]
                 for row in (usual, {**usual, hostile: value, "id": f"'{make_request_id()}'"}):
-                    said(cursor, f"INSERT INTO requests ({', '.join(row)}) VALUES ({', '.join(row.values())})", names)
+                    is_executed(
+                        cursor, f"INSERT INTO requests ({', '.join(row)}) VALUES ({', '.join(row.values())})", names
+                    )
             stage.execute()
     assert set(stage.scene.sql("SELECT DISTINCT state FROM requests")) == {("ended",)}
     assert stage.scene.sql("SELECT COUNT(*) FROM requests WHERE result LIKE '%internal_error%'") == [(0,)]
     stage.judge()
-    stage.work_goes_on()
+    stage.check_ordinary_work()
 
 
-def _truth(cursor: Any) -> Sequence[object]:
+def _read_protected_rows(cursor: Any) -> Sequence[object]:
     """Return the rows that only two people, a claim or the schema account may change, as the session of `cursor`
     reads them.
     """
@@ -360,13 +368,13 @@ def _one_row(table: str, columns: Mapping[str, str]) -> Iterator[str]:
 def _sweep(stage: Stage, before: Sequence[str], names: Mapping[str, str]) -> tuple[int, int, list[str]]:
     """Try every change of every column as the worker, after the statements in `before`, each in a transaction that is
     rolled back. Return the number of tries, the number that the server executed, and the statements that changed rows
-    of `_truth`.
+    of `_read_protected_rows`.
     """
     harms, tried, passed = [], 0, 0
     with attacking(stage, "worker") as cursor:
         for statement in before:
             cursor.execute(statement)
-        truth = _truth(cursor)
+        truth = _read_protected_rows(cursor)
         for table, columns in stage.columns.items():
             if table.startswith(f"`{make_people_database_name(stage.scene.people.database)}`"):
                 continue
@@ -374,9 +382,9 @@ def _sweep(stage: Stage, before: Sequence[str], names: Mapping[str, str]) -> tup
             for statement in (*_one_row(table, columns), *changes(table, columns), *whole):
                 tried += 1
                 cursor.execute("START TRANSACTION")
-                if said(cursor, statement, names):
+                if is_executed(cursor, statement, names):
                     passed += 1
-                    if _truth(cursor) != truth:
+                    if _read_protected_rows(cursor) != truth:
                         harms.append(statement)
                 cursor.execute("ROLLBACK")
     return tried, passed, harms
@@ -393,7 +401,7 @@ def test_the_worker_alone_makes_no_decision_and_frees_no_claim(stage: Stage) -> 
     assert tried > 3_000
     assert passed > 100
     stage.judge()
-    stage.work_goes_on()
+    stage.check_ordinary_work()
 
 
 @pytest.mark.parametrize("stage", [engine for engine in _ENGINES if engine != "galera"], indirect=True)

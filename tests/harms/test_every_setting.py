@@ -37,7 +37,7 @@ _REFUSED = (
 _LEFT_BEHIND = "forged"
 
 
-def _tries(cursor: object, statement: str) -> bool:
+def _is_executed(cursor: object, statement: str) -> bool:
     """Execute one statement. Return True if the server executed it, and False if it refused."""
     try:
         cursor.execute(statement)  # type: ignore[attr-defined]  # of a driver without types
@@ -65,18 +65,18 @@ def test_no_setting_forges_a_request(stage: Stage, drawn: int) -> None:
         who = ASKING[settled % len(ASKING)]
         words = {"me": names[who], "other": names["lead-b"], "others_request": others_request}
         with people.connect(who) as line, line.cursor() as cursor:
-            if not _tries(cursor, f"SET SESSION {setting}"):
+            if not _is_executed(cursor, f"SET SESSION {setting}"):
                 continue
             settled += 1
-            _tries(cursor, _FORGED.format(id=make_request_id(), **words))
+            _is_executed(cursor, _FORGED.format(id=make_request_id(), **words))
             passed += [
                 (setting, refused)
                 for refused in _REFUSED
-                if who != "aud-e" and _tries(cursor, refused.format(id=make_request_id(), **words))
+                if who != "aud-e" and _is_executed(cursor, refused.format(id=make_request_id(), **words))
             ]
         with people.connect(FULL) as line, line.cursor() as cursor:
             one_more = f"INSERT INTO requests (id, action, args) VALUES ('{make_request_id()}', 'probe', '[]')"
-            if _tries(cursor, f"SET SESSION {setting}") and _tries(cursor, one_more):
+            if _is_executed(cursor, f"SET SESSION {setting}") and _is_executed(cursor, one_more):
                 passed.append((setting, "one more than a person may have waiting"))
         if settled % 50 == 0:
             _end_requests(stage, names[FULL], others_request)
@@ -86,7 +86,7 @@ def test_no_setting_forges_a_request(stage: Stage, drawn: int) -> None:
     _judge_forged_requests(stage)
     _end_requests(stage, "", "")
     stage.judge()
-    stage.work_goes_on()
+    stage.check_ordinary_work()
 
 
 def _judge_forged_requests(stage: Stage) -> None:

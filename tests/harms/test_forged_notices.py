@@ -33,44 +33,44 @@ class Shop:
         self.scene = scene
         self.made = int(scene.sql("SELECT COALESCE(MAX(id), 0) FROM orders")[0][0])
 
-    def number(self) -> str:
+    def take_order_number(self) -> str:
         """Return an order number that isn't used yet."""
         self.made += 1
         return f"ORD-F{self.made}-{self.scene.people.database[-6:]}"
 
-    def order(self, number: str) -> str:
+    def insert_order(self, number: str) -> str:
         self.scene.sql(
             "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"
             f" VALUES ('{number}', {_MINOR}, 'JPY', {UTC_NOW_SQL}, {UTC_NOW_SQL})"
         )
         return number
 
-    def state(self, number: str) -> str:
+    def read_order_state(self, number: str) -> str:
         return str(self.scene.sql(f"SELECT status FROM orders WHERE merch_txn_id = '{number}'")[0][0])
 
-    def captured(self, number: str) -> int:
+    def read_captured_minor(self, number: str) -> int:
         found = self.scene.sql(
             f"SELECT COALESCE(SUM(captured_minor), 0) FROM payments WHERE merchant_payment_id = '{number}'"
         )
         return int(found[0][0])
 
-    def is_unpaid(self, number: str) -> None:
-        assert (self.state(number), self.captured(number)) == ("pending", 0)
+    def check_unpaid(self, number: str) -> None:
+        assert (self.read_order_state(number), self.read_captured_minor(number)) == ("pending", 0)
 
-    def is_paid(self, number: str) -> None:
-        assert (self.state(number), self.captured(number)) == ("paid", _MINOR)
+    def check_paid(self, number: str) -> None:
+        assert (self.read_order_state(number), self.read_captured_minor(number)) == ("paid", _MINOR)
 
-    def due(self, worker: Console | None = None) -> None:
+    def run_due(self, worker: Console | None = None) -> None:
         """Run all due tasks of the worker, and reconcile the bank's notices of today with our records."""
         console = worker or self.scene.fresh_desk("worker")
         console.recovery.run_due()
         today = datetime.now(UTC).date()
         if worker is None:
             for _ in range(2):
-                until(lambda: self._reconciled(today), "a reconciliation that keeps its lease")
+                until(lambda: self._is_reconciled(today), "a reconciliation that keeps its lease")
         console.recovery.run_due()
 
-    def _reconciled(self, day: date) -> bool:
+    def _is_reconciled(self, day: date) -> bool:
         """Run the reconciliation. Return False if its lease of a few seconds expired on a busy machine; the next run
         continues it.
         """
@@ -83,7 +83,7 @@ class Shop:
         return True
 
 
-def words(event: str, number: str, at: datetime | None = None) -> str:
+def make_notice_text(event: str, number: str, at: datetime | None = None) -> str:
     """Return the JSON text of the bank's notice that this order is paid."""
     told = {
         "event_id": event,
@@ -97,7 +97,7 @@ def words(event: str, number: str, at: datetime | None = None) -> str:
 
 
 def post_of(event: str, number: str, key: str = BANK_KEY) -> ReceivedNotice:
-    return signed("bank", words(event, number).encode(), datetime.now(UTC), key)
+    return signed("bank", make_notice_text(event, number).encode(), datetime.now(UTC), key)
 
 
 def row(event: str, number: str, **other: str) -> dict[str, str]:
@@ -108,14 +108,14 @@ def row(event: str, number: str, **other: str) -> dict[str, str]:
     values = {
         "source": "'bank'", "event_id": f"'{event}'", "kind": "'payment.succeeded'", "order_no": f"'{number}'",
         "amount_minor": str(_MINOR), "currency": "'JPY'", "occurred_at": f"'{at:%Y-%m-%d %H:%M:%S.%f}'",
-        "received_at": UTC_NOW_SQL, "body": f"'{words(event, number, at)}'", "signature": f"'{ZEROS}'",
+        "received_at": UTC_NOW_SQL, "body": f"'{make_notice_text(event, number, at)}'", "signature": f"'{ZEROS}'",
         "who": "'{me}'",
         "done": "'unmatched'",
     }  # fmt: skip
     return values | other
 
 
-def forged(number: str, genuine: dict[str, str]) -> Iterator[Way]:
+def forge_notices(number: str, genuine: dict[str, str]) -> Iterator[Way]:
     """Yield attacks that insert rows which say that the order was paid. `genuine` holds the signature and the body of
     a true notice about another order.
     """
@@ -151,11 +151,13 @@ def forged(number: str, genuine: dict[str, str]) -> Iterator[Way]:
     yield insert.after("loose", *LOOSE)
 
 
-def turned(number: str, event: str) -> Iterator[Way]:
+def alter_true_notice(number: str, event: str) -> Iterator[Way]:
     """Yield attacks that change the row of a true notice so that it is about this order."""
     where = f"event_id = '{event}'"
     yield from updates("payment_events", {"order_no": f"'{number}'", "done": "'unmatched'"}, where)
-    yield from updates("payment_events", {"body": f"'{words(event, number)}'", "done": "'unmatched'"}, where)
+    yield from updates(
+        "payment_events", {"body": f"'{make_notice_text(event, number)}'", "done": "'unmatched'"}, where
+    )
     yield from updates("payment_events", {"done": "'unmatched'", "payment_id": "NULL"}, where)
     yield from updates("payment_events", {"done": "'queued'"}, where)
     yield from updates("payment_events", {"event_id": "'another'", "done": "'unmatched'"}, where)
@@ -167,7 +169,11 @@ def test_no_row_of_a_plain_client_pays_an_order(harm_scene: Scene) -> None:
     order is still not paid. A true notice is booked, also if its order is stored only later.
     """
     shop = Shop(harm_scene)
-    true, victim, waiting = shop.order(shop.number()), shop.order(shop.number()), shop.number()
+    true, victim, waiting = (
+        shop.insert_order(shop.take_order_number()),
+        shop.insert_order(shop.take_order_number()),
+        shop.take_order_number(),
+    )
     taker = harm_scene.desk("worker")
     event = f"true-{true}"
     assert taker.payments.receive_notice(post_of(event, true)).done == "booked"
@@ -175,21 +181,23 @@ def test_no_row_of_a_plain_client_pays_an_order(harm_scene: Scene) -> None:
     kept = harm_scene.sql(f"SELECT body, signature FROM payment_events WHERE event_id = '{event}'")[0]
     genuine = {"body": f"'{kept[0]}'", "signature": f"'{kept[1]}'"}
     names = {"worker": harm_scene.people.names["worker"]}
-    tried = harm_scene.each_tries((*forged(victim, genuine), *turned(victim, event)), ROLES.values(), **names)
+    tried = harm_scene.attack_as_each_role(
+        (*forge_notices(victim, genuine), *alter_true_notice(victim, event)), ROLES.values(), **names
+    )
     assert tried > (200 if harm_scene.whole else 80)
-    shop.due()
-    shop.is_unpaid(victim)
+    shop.run_due()
+    shop.check_unpaid(victim)
     after = harm_scene.sql(f"SELECT body, done FROM payment_events WHERE event_id = '{event}'")
     assert after == [(kept[0], "booked")]
-    shop.is_paid(true)
-    shop.order(waiting)
-    shop.due()
-    shop.is_paid(waiting)
-    shop.is_unpaid(victim)
+    shop.check_paid(true)
+    shop.insert_order(waiting)
+    shop.run_due()
+    shop.check_paid(waiting)
+    shop.check_unpaid(victim)
     assert harm_scene.desk("worker").payments.receive_notice(post_of(f"late-{victim}", victim)).done == "booked"
     harm_scene.desk("worker").recovery.run_due()
-    shop.is_paid(victim)
-    harm_scene.work_goes_on()
+    shop.check_paid(victim)
+    harm_scene.check_ordinary_work()
 
 
 def test_people_add_and_change_nothing(harm_scene: Scene) -> None:
@@ -197,24 +205,24 @@ def test_people_add_and_change_nothing(harm_scene: Scene) -> None:
     unmatched.
     """
     shop = Shop(harm_scene)
-    number, event = shop.number(), f"kept-{shop.made}"
+    number, event = shop.take_order_number(), f"kept-{shop.made}"
     (insert, *_) = inserts("payment_events", row(event, number))
     for who in ("op-a", "lead-b", "aud-e", "adm-f"):
-        assert harm_scene.tries(who, insert) != [""]
+        assert harm_scene.attack(who, insert) != [""]
     for values in ({"who": "'{other}'"}, {"who": "NULL"}, {"done": "'refused_asked'"}, {"done": "'Unmatched'"}):
         (other, *_) = inserts("payment_events", row(event, number) | values)
-        assert "console: " in harm_scene.tries("worker", other)[0]
-    assert harm_scene.tries("worker", insert) == [""]
+        assert "console: " in harm_scene.attack("worker", other)[0]
+    assert harm_scene.attack("worker", insert) == [""]
     where = f"event_id = '{event}'"
     for values in ({"done": "'refused_asked'"}, {"done": "'invented'"}, {"signature": "'x'"}, {"who": "'x'"}):
         (update, *_) = updates("payment_events", values, where)
         for who in ("op-a", "worker"):
-            assert harm_scene.tries(who, update) != [""]
+            assert harm_scene.attack(who, update) != [""]
     (settled, back) = (
         Way("", (f"UPDATE payment_events SET done = '{word}' WHERE {where}",)) for word in ("kept", "unmatched")
     )
-    assert harm_scene.tries("worker", settled) == [""]
-    assert "no such step of a notice" in harm_scene.tries("worker", back)[0]
+    assert harm_scene.attack("worker", settled) == [""]
+    assert "no such step of a notice" in harm_scene.attack("worker", back)[0]
 
 
 @contextmanager
@@ -222,7 +230,7 @@ def worker_with(scene: Scene, **keys: str) -> Iterator[Console]:
     """Yield the worker's desk after a restart, with only these keys of notice sources; `keys` has them by the name of
     the source.
     """
-    told = {name: text for name, text in scene.told("worker").items() if "_NOTICE_" not in name}
+    told = {name: text for name, text in scene.make_environment("worker").items() if "_NOTICE_" not in name}
     told |= {f"CONSOLE_SECRET_NOTICE_{name}_KEY": text for name, text in keys.items()}
     with open_console(Settings.load(told)) as console:
         yield console
@@ -234,31 +242,31 @@ def test_a_key_that_is_gone_or_replaced_books_nothing(harm_scene: Scene) -> None
     an alert. When the old key is set again, the worker books the notice.
     """
     shop = Shop(harm_scene)
-    number = shop.number()
+    number = shop.take_order_number()
     event = f"rotated-{number}"
     assert harm_scene.desk("worker").payments.receive_notice(post_of(event, number)).done == "unmatched"
-    shop.order(number)
+    shop.insert_order(number)
     row_id = harm_scene.sql(f"SELECT id FROM payment_events WHERE event_id = '{event}'")[0][0]
 
-    def told() -> bool:
+    def has_open_alert() -> bool:
         rows = harm_scene.sql(
             f"SELECT resolved_at FROM alerts WHERE rule_id = 'unverified_notice' AND subject_id = {row_id}"
         )
         return any(resolved is None for (resolved,) in rows)
 
     with worker_with(harm_scene) as console:
-        shop.due(console)
-    shop.is_unpaid(number)
-    assert not told()
+        shop.run_due(console)
+    shop.check_unpaid(number)
+    assert not has_open_alert()
     for keys in ({"BANK": "another-key-of-the-bank"}, {"BANK": BANK_KEY, "CROWD": BANK_KEY}):
         with worker_with(harm_scene, **keys) as console:
-            shop.due(console)
-        shop.is_unpaid(number)
-        assert told()
+            shop.run_due(console)
+        shop.check_unpaid(number)
+        assert has_open_alert()
     with worker_with(harm_scene, BANK=BANK_KEY) as console:
-        shop.due(console)
-    shop.is_paid(number)
-    assert not told()
+        shop.run_due(console)
+    shop.check_paid(number)
+    assert not has_open_alert()
 
 
 @pytest.mark.expects_log("rows that other tests of this file left")
@@ -268,13 +276,13 @@ def test_a_long_genuine_notice_is_kept_whole(harm_scene: Scene, length: int) -> 
     them, so that the signature can be verified again.
     """
     shop = Shop(harm_scene)
-    number = shop.number()
-    body = words(f"long-{number}", number).encode() + b" " * length
+    number = shop.take_order_number()
+    body = make_notice_text(f"long-{number}", number).encode() + b" " * length
     taken = harm_scene.desk("worker").payments.receive_notice(signed("bank", body, datetime.now(UTC)))
     assert taken.done == "unmatched"
-    shop.order(number)
-    shop.due()
-    shop.is_paid(number)
+    shop.insert_order(number)
+    shop.run_due()
+    shop.check_paid(number)
     kept = harm_scene.sql(f"SELECT body FROM payment_events WHERE event_id = 'long-{number}'")[0][0]
     assert hashlib.sha256(kept.encode()).digest() == hashlib.sha256(body).digest()
 
@@ -283,8 +291,8 @@ def test_a_long_genuine_notice_is_kept_whole(harm_scene: Scene, length: int) -> 
 def test_nobody_acts_as_the_worker_on_a_server(harm_scene: Scene) -> None:
     """An operator's process that claims to act as the worker receives no notice: on a server the account decides."""
     shop = Shop(harm_scene)
-    number = shop.order(shop.number())
+    number = shop.insert_order(shop.take_order_number())
     with act_as(WORKER), pytest.raises(Exception, match="not_allowed"):
         harm_scene.desk("op-a").payments.receive_notice(post_of(f"op-{number}", number))
-    shop.due()
-    shop.is_unpaid(number)
+    shop.run_due()
+    shop.check_unpaid(number)

@@ -44,18 +44,18 @@ def test_nobody_stops_the_product_by_an_invented_loss(harm_scene: Scene) -> None
     """The database refuses the report of a loss without an audit entry. It accepts at most three reports of each
     account that acts.
     """
-    _stop_without_a_word(harm_scene)
+    _stop_without_audit_entry(harm_scene)
     for who in ACTING:
         _stop_again_and_again(harm_scene, who)
 
 
-def _stop_without_a_word(harm_scene: Scene) -> None:
+def _stop_without_audit_entry(harm_scene: Scene) -> None:
     """Try to stop purchases without an audit entry: by alerts of this rule with various subjects and spellings, and
     by rows of `lost_operations`, which would block each corporation and payment until two people have decided. All
     are refused.
     """
-    harm_scene.work_goes_on()
-    number, payment = harm_scene.number(), harm_scene.paid()
+    harm_scene.check_ordinary_work()
+    number, payment = harm_scene.take_unused_number(), harm_scene.make_paid_payment()
     alerts = [
         way
         for rule in (f"'{RULE}'", f"'{RULE.upper()}'", f"'{RULE} '")
@@ -64,12 +64,12 @@ def _stop_without_a_word(harm_scene: Scene) -> None:
     ]
     lost = [*inserts("lost_operations", _lost(number)), *inserts("lost_operations", _lost(number, str(payment.id)))]
     ended = [end.after("loose", *LOOSE) for way in (alerts[0], lost[0]) for end in endings(way)]
-    assert harm_scene.each_tries([*harm_scene.some([*alerts, *lost]), *ended]) > 40
+    assert harm_scene.attack_as_each_role([*harm_scene.choose_ways([*alerts, *lost]), *ended]) > 40
     assert _open_stops(harm_scene) == 0
     assert harm_scene.sql("SELECT COUNT(*) FROM lost_operations") == [(0,)]
     assert harm_scene.buy("op-b", number).state == "success"
-    assert harm_scene.asked(payment).state == "requested"
-    harm_scene.work_goes_on()
+    assert harm_scene.request_refund(payment).state == "requested"
+    harm_scene.check_ordinary_work()
 
 
 def _stop_again_and_again(harm_scene: Scene, who: str) -> None:
@@ -80,18 +80,18 @@ def _stop_again_and_again(harm_scene: Scene, who: str) -> None:
     for _ in range(8):
         _tell_in_trail(harm_scene, who)
         wait_until_applied(harm_scene.nodes)  # the next statement may go to another node
-        harm_scene.tries(who, next(inserts("alerts", _alert())))
+        harm_scene.attack(who, next(inserts("alerts", _alert())))
         if not _open_stops(harm_scene):
             continue
         stops += 1
-        assert code_of(lambda: harm_scene.bought("op-a")) == RULE
+        assert code_of(lambda: harm_scene.buy_new("op-a")) == RULE
         open_alerts = harm_scene.desk("lead-b").alerts.list_alerts()
         (alert,) = [one for one in open_alerts if one.rule_id == RULE and one.resolved_at is None]
         harm_scene.desk("lead-b").alerts.acknowledge(alert.id, "nothing is missing")
     assert stops == 3
     writers = harm_scene.sql("SELECT DISTINCT who FROM audit_log WHERE what = 'database.went_back'")
     assert (harm_scene.people.names[who],) in writers
-    harm_scene.work_goes_on()
+    harm_scene.check_ordinary_work()
 
 
 def test_everybody_is_tried() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from console.domain.desk_requests.records import LARGEST_FILE_BYTES, LONGEST_FILE_PART_BYTES, make_request_id
 from console.store.constraints.fitness import LARGEST_WRITESET_BYTES
-from tests.harms.test_asked_for import Bench, benched
+from tests.harms.test_asked_for import Bench, open_bench
 from tests.support.places import shared_nodes
 
 PARTS_OF_LARGEST_FILE = LARGEST_FILE_BYTES // LONGEST_FILE_PART_BYTES
@@ -23,7 +23,7 @@ _STORED_FILES = "SELECT COUNT(DISTINCT request) FROM request_files"
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Bench]:
-    with benched("galera", acts=False) as made, shared_nodes("galera") as nodes:
+    with open_bench("galera", acts=False) as made, shared_nodes("galera") as nodes:
         ((before,),) = nodes[0].sql("SELECT @@GLOBAL.wsrep_max_ws_size")
         try:
             for node in nodes:
@@ -54,4 +54,4 @@ def test_a_cluster_takes_no_huge_transaction(cluster: Bench) -> None:
     with pytest.raises(pymysql.MySQLError, match="writeset size"):
         _sends_files(cluster, "op-a", 4)
     assert cluster.run("owner", _STORED_FILES) == [(1,)]
-    cluster.asks("lead-b", "probe")
+    cluster.store_request("lead-b", "probe")

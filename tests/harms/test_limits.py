@@ -29,18 +29,22 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         yield Bench(people)
 
 
-def present(bench: Bench) -> int:
+def read_limit(bench: Bench) -> int:
     ((value,),) = bench.run("owner", READ)
     return int(value)
 
 
-def asks(bench: Bench, who: str, *, value: int = NEW, old: int | None = None, **more: object) -> tuple[str, ...]:
+def take_limit_request(
+    bench: Bench, who: str, *, value: int = NEW, old: int | None = None, **more: object
+) -> tuple[str, ...]:
     """Store a person's request to change the limit and let the worker take it. Return the statements with which the
     worker's session begins. Without `old`, the request names the present value.
     """
-    subject = f"{NAME} JPY {present(bench) if old is None else old}"
+    subject = f"{NAME} JPY {read_limit(bench) if old is None else old}"
     facts: dict[str, object] = {"proposed": str(value), "confirmed": 1} | more
-    return bench.takes(bench.asks(who, str(facts.pop("action", "limits set")), "limit", subject, **facts))
+    return bench.take_request(
+        bench.store_request(who, str(facts.pop("action", "limits set")), "limit", subject, **facts)
+    )
 
 
 def proposal(who: str, old: int, value: int = NEW) -> str:
@@ -55,38 +59,40 @@ def test_two_administrators_change_it(bench: Bench) -> None:
     """Two administrators change the limit once. Their requests allow neither the way back nor the same change from
     another value.
     """
-    old = present(bench)
-    bench.run("worker", *asks(bench, "adm-f"), proposal("adm_f", old))
-    second = asks(bench, "adm-g")
+    old = read_limit(bench)
+    bench.run("worker", *take_limit_request(bench, "adm-f"), proposal("adm_f", old))
+    second = take_limit_request(bench, "adm-g")
     bench.run("worker", *second, SET)
-    assert present(bench) == NEW
-    bench.refuses("worker", *second, f"UPDATE limits SET value = {old} WHERE name = '{NAME}' AND currency = 'JPY'")
+    assert read_limit(bench) == NEW
+    bench.check_refused(
+        "worker", *second, f"UPDATE limits SET value = {old} WHERE name = '{NAME}' AND currency = 'JPY'"
+    )
     bench.run("owner", f"UPDATE limits SET value = {old + 1} WHERE name = '{NAME}' AND currency = 'JPY'")
-    bench.refuses("worker", *asks(bench, "adm-h"), SET)
+    bench.check_refused("worker", *take_limit_request(bench, "adm-h"), SET)
 
 
 def test_nobody_changes_it_alone(bench: Bench) -> None:
     """The database refuses a change of a limit by a person, by a worker without a request, and by a worker with the
     request of only one administrator or of other people.
     """
-    old = present(bench)
+    old = read_limit(bench)
     for who in (*PEOPLE, "worker"):
-        bench.refuses(who, SET)
-        bench.refuses(who, f"REPLACE INTO limits (name, currency, value) VALUES ('{NAME}', 'JPY', {NEW})")
-        bench.refuses(who, f"INSERT INTO limits (name, currency, value) VALUES ('{NAME}', 'EUR', {NEW})")
-        bench.refuses(who, "DELETE FROM limits")
-        bench.refuses(who, proposal(who.replace("-", "_"), old))
-    alone = asks(bench, "adm-f")
-    bench.refuses("worker", *alone, SET)
+        bench.check_refused(who, SET)
+        bench.check_refused(who, f"REPLACE INTO limits (name, currency, value) VALUES ('{NAME}', 'JPY', {NEW})")
+        bench.check_refused(who, f"INSERT INTO limits (name, currency, value) VALUES ('{NAME}', 'EUR', {NEW})")
+        bench.check_refused(who, "DELETE FROM limits")
+        bench.check_refused(who, proposal(who.replace("-", "_"), old))
+    alone = take_limit_request(bench, "adm-f")
+    bench.check_refused("worker", *alone, SET)
     bench.run("worker", *alone, proposal("adm_f", old))
-    bench.refuses("worker", *alone, SET)
-    bench.refuses("worker", *asks(bench, "adm-f"), SET)
-    bench.refuses("worker", *alone, proposal("adm_g", old))
+    bench.check_refused("worker", *alone, SET)
+    bench.check_refused("worker", *take_limit_request(bench, "adm-f"), SET)
+    bench.check_refused("worker", *alone, proposal("adm_g", old))
     for who in ("op-a", "lead-b"):
-        taken = asks(bench, who)
-        bench.refuses("worker", *taken, SET)
-        bench.refuses("worker", *taken, proposal(who.replace("-", "_"), old))
-    assert present(bench) == old
+        taken = take_limit_request(bench, who)
+        bench.check_refused("worker", *taken, SET)
+        bench.check_refused("worker", *taken, proposal(who.replace("-", "_"), old))
+    assert read_limit(bench) == old
 
 
 @pytest.mark.parametrize(
@@ -96,11 +102,11 @@ def test_nobody_changes_it_alone(bench: Bench) -> None:
 )
 def test_both_ask_for_this_very_change(bench: Bench, more: dict[str, Any]) -> None:
     """A request for another change, or without the password, counts neither as the first nor as the second one."""
-    old = present(bench)
-    bench.refuses("worker", *asks(bench, "adm-f", **more), proposal("adm_f", old))
-    bench.run("worker", *asks(bench, "adm-f"), proposal("adm_f", old))
-    bench.refuses("worker", *asks(bench, "adm-g", **more), SET)
-    assert present(bench) == old
+    old = read_limit(bench)
+    bench.check_refused("worker", *take_limit_request(bench, "adm-f", **more), proposal("adm_f", old))
+    bench.run("worker", *take_limit_request(bench, "adm-f"), proposal("adm_f", old))
+    bench.check_refused("worker", *take_limit_request(bench, "adm-g", **more), SET)
+    assert read_limit(bench) == old
 
 
 @pytest.mark.parametrize("at", ["'9999-12-31'", f"{UTC} + INTERVAL 23 HOUR", f"{UTC} - INTERVAL 1 MINUTE"])
@@ -108,24 +114,24 @@ def test_a_proposal_is_of_the_present(bench: Bench, at: str) -> None:
     """A proposal must have the present time of the server's clock, so that none is valid for longer than a day after
     it was made.
     """
-    old = present(bench)
-    bench.refuses("worker", *asks(bench, "adm-f"), proposal("adm_f", old).replace(UTC, at))
-    bench.refuses("worker", *asks(bench, "adm-g"), SET)
-    assert present(bench) == old
+    old = read_limit(bench)
+    bench.check_refused("worker", *take_limit_request(bench, "adm-f"), proposal("adm_f", old).replace(UTC, at))
+    bench.check_refused("worker", *take_limit_request(bench, "adm-g"), SET)
+    assert read_limit(bench) == old
 
 
 def test_a_proposal_ends(bench: Bench) -> None:
     """A proposal no longer counts after a day, after it was closed, or after its person has lost the role of
     administrator.
     """
-    old = present(bench)
+    old = read_limit(bench)
     bench.run("owner", proposal("adm_f", old).replace(UTC, f"{UTC} - INTERVAL 25 HOUR"))
-    bench.refuses("worker", *asks(bench, "adm-g"), SET)
-    bench.run("worker", *asks(bench, "adm-f"), proposal("adm_f", old))
+    bench.check_refused("worker", *take_limit_request(bench, "adm-g"), SET)
+    bench.run("worker", *take_limit_request(bench, "adm-f"), proposal("adm_f", old))
     bench.run("owner", f"UPDATE operators SET roles = 'auditor' WHERE name = '{bench.team.names['adm-f']}'")
-    bench.refuses("worker", *asks(bench, "adm-g"), SET)
+    bench.check_refused("worker", *take_limit_request(bench, "adm-g"), SET)
     bench.run("owner", f"UPDATE operators SET roles = 'admin' WHERE name = '{bench.team.names['adm-f']}'")
     bench.run("worker", f"UPDATE approvals SET closed_at = {UTC}")
     with pytest.raises(pymysql.MySQLError):
-        bench.run("worker", *asks(bench, "adm-g"), SET)
-    assert present(bench) == old
+        bench.run("worker", *take_limit_request(bench, "adm-g"), SET)
+    assert read_limit(bench) == old

@@ -47,7 +47,7 @@ def rows(engine: Engine) -> Iterator[Scene]:
         yield made
 
 
-def garbled(table: str) -> Way:
+def garble_table(table: str) -> Way:
     """Return statements that write all kinds of garbage into each column of `table` that accounts may change, in up
     to three rows.
     """
@@ -61,7 +61,7 @@ def garbled(table: str) -> Way:
     return Way(table, (UNCHECKED, *told))
 
 
-def readings(scene: Scene) -> Mapping[str, Callable[[], object]]:
+def list_readings(scene: Scene) -> Mapping[str, Callable[[], object]]:
     """Return, by name, the functions that a worker or a window calls again and again to read records."""
     worker, desk, auditor = scene.desk("worker"), scene.desk("op-b"), scene.desk("aud-e")
     queues = {
@@ -92,7 +92,7 @@ def readings(scene: Scene) -> Mapping[str, Callable[[], object]]:
         "live": desk.live_feed.read_snapshot,
         "doctor": desk.health.run_all_checks,
         "audit": lambda: auditor.audit.list_entries(1_000),
-        "audit file": lambda: auditor.audit.export_csv(scene.folder / f"{scene.number()}.csv"),
+        "audit file": lambda: auditor.audit.export_csv(scene.folder / f"{scene.take_unused_number()}.csv"),
         "check": lambda: desk.credit_checks.read_credit_check(1),
         "views": desk.saved_views.list_views,
         "view counts": desk.saved_views.count_views,
@@ -110,10 +110,10 @@ def readings(scene: Scene) -> Mapping[str, Callable[[], object]]:
     }
 
 
-def troubles(scene: Scene) -> dict[str, str]:
+def list_failed_readings(scene: Scene) -> dict[str, str]:
     """Return the readings that end with an error: its code or its text, by the name of the reading."""
     found: dict[str, str] = {}
-    for name, reading in readings(scene).items():
+    for name, reading in list_readings(scene).items():
         try:
             reading()
         except ConsoleError as refusal:
@@ -127,8 +127,8 @@ def troubles(scene: Scene) -> dict[str, str]:
 def test_a_malformed_row_is_a_fault_of_that_row(rows: Scene) -> None:
     """With garbage in every column of the tables, each due task still runs and each list is still read."""
     for half in (READ_IN_LOOPS[::2], READ_IN_LOOPS[1::2]):
-        rows.each_tries(map(garbled, half), ("op-b", "worker"))
-        assert troubles(rows) == {}, half
+        rows.attack_as_each_role(map(garble_table, half), ("op-b", "worker"))
+        assert list_failed_readings(rows) == {}, half
 
 
 MOMENTS = (UTC, "'0000-00-00 00:00:00'", "'0001-01-01 00:00:00'", "'9999-12-31 23:59:59.999999'")
@@ -139,7 +139,7 @@ TEXTS = (
 )  # fmt: skip
 
 
-def noted() -> Iterator[str]:
+def insert_malformed_notes() -> Iterator[str]:
     """Yield INSERTs of rows that people write for each other, such as notes, with times, texts and names that no
     program of ours writes.
     """
@@ -170,9 +170,9 @@ def test_what_people_note_ends_no_list(rows: Scene) -> None:
     read.
     """
     for who in ("op-b", "lead-b", "worker"):
-        said = rows.tries(who, Way("noted", (UNCHECKED, *noted())), name="x")
+        said = rows.attack(who, Way("noted", (UNCHECKED, *insert_malformed_notes())), name="x")
         assert who == "worker" or said.count("") > 300, set(said)
-    assert troubles(rows) == {}
+    assert list_failed_readings(rows) == {}
     rows.desk("op-a").recovery.add_note("order", 1, "still possible")
 
 
@@ -247,9 +247,9 @@ def test_a_row_ends_no_list_and_no_task(rows: Scene) -> None:
     still read and every task still runs.
     """
     for who in ("op-b", "aud-e", "adm-f", "worker"):
-        said = rows.tries(who, Way("added", (UNCHECKED, *ADDED)))
+        said = rows.attack(who, Way("added", (UNCHECKED, *ADDED)))
         assert said.count("") > 10, said
-    assert troubles(rows) == {}
+    assert list_failed_readings(rows) == {}
 
 
 SUMS = ("9223372036854775806", "1000000000000001", "-1", "0", "NULL")
@@ -287,10 +287,10 @@ def test_no_sum_and_no_time_ends_a_queue(rows: Scene) -> None:
     """Notices of a provider and orders of the shop with extreme sums, currencies and times are all shown in the
     queues.
     """
-    said = rows.tries("worker", Way("told", (UNCHECKED, *TOLD)))
+    said = rows.attack("worker", Way("told", (UNCHECKED, *TOLD)))
     assert said.count("") > 200, set(said)
     rows.sql(UNCHECKED, *SHOPPED)
-    assert troubles(rows) == {}
+    assert list_failed_readings(rows) == {}
 
 
 @pytest.mark.expects_log("rows that can't be read are told")
@@ -299,13 +299,13 @@ def test_a_strange_row_is_passed_over(rows: Scene) -> None:
     leads to an alert.
     """
     for who in ("op-b", "worker"):
-        rows.tries(who, Way("strange", (UNCHECKED, *STRANGE)))
-    assert troubles(rows) == {}
-    assert troubles(rows) == {}, "a second time"
+        rows.attack(who, Way("strange", (UNCHECKED, *STRANGE)))
+    assert list_failed_readings(rows) == {}
+    assert list_failed_readings(rows) == {}, "a second time"
     found = rows.sql("SELECT subject_id FROM alerts WHERE rule_id = 'row_unreadable' AND subject_kind = 'payment'")
     assert 24 in {row[0] for row in found}
-    number = rows.number()
-    assert (rows.buy("op-a", number).state, rows.charges(number)) == ("success", 1)
-    payment = rows.paid()
-    rows.desk("lead-b").refunds.approve(rows.asked(payment, "op-a").id)
-    assert rows.refunded(payment) == 1
+    number = rows.take_unused_number()
+    assert (rows.buy("op-a", number).state, rows.count_charges(number)) == ("success", 1)
+    payment = rows.make_paid_payment()
+    rows.desk("lead-b").refunds.approve(rows.request_refund(payment, "op-a").id)
+    assert rows.count_refunds(payment) == 1

@@ -20,9 +20,9 @@ PAST = f"{UTC} - INTERVAL 1 DAY"
 ENDED = ("expired", "payment_failed")
 
 
-def ordered(scene: Scene, minor: int = 3_300) -> tuple[int, str]:
+def insert_order(scene: Scene, minor: int = 3_300) -> tuple[int, str]:
     """Insert an order as the shop does, and return its id and its number; `minor` is its price in yen."""
-    number = f"SHOP-{scene.number()}"
+    number = f"SHOP-{scene.take_unused_number()}"
     scene.sql(
         "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"
         f" VALUES ('{number}', {minor}, 'JPY', {UTC}, {UTC})"
@@ -35,11 +35,11 @@ def waiting(harm_scene: Scene) -> Payment:
     """Return a payment that its payer can still make. op-b has started it, so that op-b's evidence contains its first
     answer.
     """
-    order_id, _ = ordered(harm_scene)
+    order_id, _ = insert_order(harm_scene)
     return harm_scene.desk("op-b").payments.start(order_id, "paypay").payment
 
 
-def of_payment(payment: Payment) -> Iterator[Way]:
+def end_payment(payment: Payment) -> Iterator[Way]:
     """Yield attacks that end the payment, or change its expiry, its order or a saga so that the program ends it; at
     once or in several statements.
     """
@@ -77,7 +77,7 @@ def of_payment(payment: Payment) -> Iterator[Way]:
         yield next(inserts("sagas", plain))
 
 
-def sides(scene: Scene, payment: Payment) -> tuple[str, str]:
+def read_payment_and_order(scene: Scene, payment: Payment) -> tuple[str, str]:
     """Return the states of the payment and of its order; ("gone", "gone") if they no longer belong together."""
     rows = scene.sql(
         "SELECT p.status, o.status FROM payments p JOIN orders o ON o.id = p.order_id"
@@ -86,12 +86,12 @@ def sides(scene: Scene, payment: Payment) -> tuple[str, str]:
     return (str(rows[0][0]), str(rows[0][1])) if rows else ("gone", "gone")
 
 
-def pays(scene: Scene, payment: Payment) -> tuple[str, str]:
+def pay_and_probe(scene: Scene, payment: Payment) -> tuple[str, str]:
     """Let the payer pay now and probe the payment. Return the states of the payment and of its order after that."""
     scene.sandbox.control.payments_control.move_payment("paypay", payment.merchant_payment_id, "paid")
     for _ in range(3):  # a busy machine may need longer than a desk in a hurry waits
         ending(lambda: scene.desk("op-b").payments.probe(payment.id))
-    return sides(scene, payment)
+    return read_payment_and_order(scene, payment)
 
 
 def test_what_may_be_paid_is_not_cancelled(harm_scene: Scene, waiting: Payment) -> None:
@@ -99,13 +99,13 @@ def test_what_may_be_paid_is_not_cancelled(harm_scene: Scene, waiting: Payment) 
     pays, the order is paid.
     """
     scene = harm_scene
-    for way in scene.some(of_payment(waiting)):
-        scene.each_tries((way,))
-        assert sides(scene, waiting)[1] == "pending", way
+    for way in scene.choose_ways(end_payment(waiting)):
+        scene.attack_as_each_role((way,))
+        assert read_payment_and_order(scene, waiting)[1] == "pending", way
     scene.desk("worker").recovery.run_due()
-    assert sides(scene, waiting)[0] in ("token_generated", "user_payment")
-    assert pays(scene, waiting) == ("completed", "paid")
-    scene.work_goes_on()
+    assert read_payment_and_order(scene, waiting)[0] in ("token_generated", "user_payment")
+    assert pay_and_probe(scene, waiting) == ("completed", "paid")
+    scene.check_ordinary_work()
 
 
 def test_what_nobody_knows_stays_unknown(harm_scene: Scene, waiting: Payment) -> None:
@@ -118,12 +118,12 @@ def test_what_nobody_knows_stays_unknown(harm_scene: Scene, waiting: Payment) ->
     )
     for values in ({"certainty": "'known'"}, {"certainty": "'known'", "status": "'expired'"}):
         for way in updates("payments", {**RAISED, **values}, f"id = {waiting.id}", [{**RAISED, **values}]):
-            scene.each_tries((way, way.after("loose", *LOOSE)))
+            scene.attack_as_each_role((way, way.after("loose", *LOOSE)))
     assert scene.sql(f"SELECT certainty FROM payments WHERE id = {waiting.id}") == [("unknown",)]
-    scene.each_tries(updates("orders", {**RAISED, "status": "'cancelled'"}, f"id = {waiting.order_id}"))
-    assert pays(scene, waiting) == ("completed", "paid")
+    scene.attack_as_each_role(updates("orders", {**RAISED, "status": "'cancelled'"}, f"id = {waiting.order_id}"))
+    assert pay_and_probe(scene, waiting) == ("completed", "paid")
     assert scene.sql(f"SELECT certainty FROM payments WHERE id = {waiting.id}") == [("known",)]
-    scene.work_goes_on()
+    scene.check_ordinary_work()
 
 
 def test_a_paid_order_stays_paid(harm_scene: Scene, waiting: Payment) -> None:
@@ -131,9 +131,9 @@ def test_a_paid_order_stays_paid(harm_scene: Scene, waiting: Payment) -> None:
     whole sum makes the order refunded.
     """
     scene = harm_scene
-    assert pays(scene, waiting) == ("completed", "paid")
+    assert pay_and_probe(scene, waiting) == ("completed", "paid")
     for word in ("refunded", "shipped", "delivered", "cancelled", "pending"):
-        scene.each_tries(updates("orders", {**RAISED, "status": f"'{word}'"}, f"id = {waiting.order_id}"))
+        scene.attack_as_each_role(updates("orders", {**RAISED, "status": f"'{word}'"}, f"id = {waiting.order_id}"))
     more = (
         {"captured_minor": "captured_minor + 100000"},
         {"captured_minor": "1000000", "paid_at": UTC},
@@ -146,23 +146,23 @@ def test_a_paid_order_stays_paid(harm_scene: Scene, waiting: Payment) -> None:
         {"order_id": "NULL"},
     )
     for values in more:
-        scene.each_tries(updates("payments", {**RAISED, **values}, f"id = {waiting.id}"))
+        scene.attack_as_each_role(updates("payments", {**RAISED, **values}, f"id = {waiting.id}"))
     free = {**RAISED, "reserved_minor": "0"}
-    scene.each_tries(updates("payments", free, f"id = {waiting.id}"), ("op-b",))
-    assert sides(scene, waiting) == ("completed", "paid")
+    scene.attack_as_each_role(updates("payments", free, f"id = {waiting.id}"), ("op-b",))
+    assert read_payment_and_order(scene, waiting) == ("completed", "paid")
     kept = scene.sql(f"SELECT captured_minor, refunded_minor FROM payments WHERE id = {waiting.id}")
     assert kept == [(3_300, 0)]
-    refund = scene.asked(waiting, amount=3_300)
+    refund = scene.request_refund(waiting, amount=3_300)
     scene.desk("lead-b").refunds.approve(refund.id)
     key = scene.desk("lead-b").refunds.read_refund(refund.id).record.provider_refund_key or ""
     scene.sandbox.control.payments_control.move_refund(key, "completed")
-    until(lambda: _given_back(scene, refund.id, waiting), "the order to be refunded")
-    scene.work_goes_on()
+    until(lambda: _is_refunded(scene, refund.id, waiting), "the order to be refunded")
+    scene.check_ordinary_work()
 
 
-def _given_back(scene: Scene, refund: int, payment: Payment) -> bool:
+def _is_refunded(scene: Scene, refund: int, payment: Payment) -> bool:
     ending(lambda: scene.desk("op-b").refunds.probe(refund))
-    return sides(scene, payment)[1] == "refunded"
+    return read_payment_and_order(scene, payment)[1] == "refunded"
 
 
 def test_nothing_begins_at_its_end(harm_scene: Scene, waiting: Payment) -> None:
@@ -170,11 +170,11 @@ def test_nothing_begins_at_its_end(harm_scene: Scene, waiting: Payment) -> None:
     payment of another one.
     """
     scene = harm_scene
-    order_id, number = ordered(scene)
+    order_id, number = insert_order(scene)
     before = scene.sql("SELECT (SELECT COUNT(*) FROM orders), (SELECT MAX(id) FROM payments)")
     for state in ("paid", "cancelled", "refunded", "pending"):
         row = {"merch_txn_id": "UUID()", "total_amount": "1", "currency": "'JPY'", "status": f"'{state}'"}
-        scene.each_tries(inserts("orders", row))
+        scene.attack_as_each_role(inserts("orders", row))
     for state in ("payment_success", "completed", "reversed", *ENDED):
         made = {
             "order_id": str(order_id),
@@ -186,16 +186,16 @@ def test_nothing_begins_at_its_end(harm_scene: Scene, waiting: Payment) -> None:
             "changed_at": UTC,
             "status": f"'{state}'",
         }
-        scene.each_tries(inserts("payments", made))
-    scene.each_tries(updates("payments", {**RAISED, "order_id": str(order_id)}, f"id = {waiting.id}"))
+        scene.attack_as_each_role(inserts("payments", made))
+    scene.attack_as_each_role(updates("payments", {**RAISED, "order_id": str(order_id)}, f"id = {waiting.id}"))
     after = scene.sql("SELECT (SELECT COUNT(*) FROM orders), (SELECT MAX(id) FROM payments)")
     assert after == before
     for word in ("paid", "cancelled", "refunded", "shipped"):
-        scene.each_tries(updates("orders", {**RAISED, "status": f"'{word}'"}, f"id = {order_id}"))
+        scene.attack_as_each_role(updates("orders", {**RAISED, "status": f"'{word}'"}, f"id = {order_id}"))
     payment = scene.desk("op-a").payments.start(order_id, "paypay").payment
     assert payment.state in (PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT)
-    assert pays(scene, payment) == ("completed", "paid"), number
-    scene.work_goes_on()
+    assert pay_and_probe(scene, payment) == ("completed", "paid"), number
+    scene.check_ordinary_work()
 
 
 def test_a_part_of_the_price_pays_no_order(harm_scene: Scene) -> None:
@@ -203,7 +203,7 @@ def test_a_part_of_the_price_pays_no_order(harm_scene: Scene) -> None:
     another currency. No account can write the order as paid.
     """
     scene = harm_scene
-    order_id, number = ordered(scene)
+    order_id, number = insert_order(scene)
     for sum_and_currency in (("1", "'JPY'"), ("1000000", "'INR'")):
         made = {
             "order_id": str(order_id),
@@ -216,16 +216,16 @@ def test_a_part_of_the_price_pays_no_order(harm_scene: Scene) -> None:
             "begun_at": UTC,
             "status": "'user_payment'",
         }
-        scene.each_tries(inserts("payments", made), ("op-a", "worker"))
+        scene.attack_as_each_role(inserts("payments", made), ("op-a", "worker"))
     told = {
         "event_id": number, "type": "payment.succeeded", "order_no": number, "amount": "1", "currency": "JPY",
         "occurred_at": datetime.now(PYTHON_UTC).isoformat(),
     }  # fmt: skip
     notice = signed("bank", json.dumps(told).encode(), datetime.now(PYTHON_UTC))
     assert scene.desk("worker").payments.receive_notice(notice).done == "booked"
-    scene.each_tries(updates("orders", {**RAISED, "status": "'paid'"}, f"id = {order_id}"))
+    scene.attack_as_each_role(updates("orders", {**RAISED, "status": "'paid'"}, f"id = {order_id}"))
     scene.desk("worker").recovery.run_due()
     captured = scene.sql(f"SELECT SUM(captured_minor) FROM payments WHERE order_id = {order_id}")
     assert captured == [(1,)]
     assert scene.sql(f"SELECT status FROM orders WHERE id = {order_id}") == [("pending",)]
-    scene.work_goes_on()
+    scene.check_ordinary_work()

@@ -15,7 +15,7 @@ NAMES = (
 PRESENT = f"SELECT DISTINCT operator FROM leases WHERE name = 'desk_requests' AND lease_expires > {NOW_MS}"
 
 
-def _held(slot: int, name: str) -> dict[str, str]:
+def _make_presence_lease(slot: int, name: str) -> dict[str, str]:
     """Return a presence lease of ten minutes with a fencing token lower than that of every worker, as SQL values by
     column. The last column is one that accounts may change."""
     return {
@@ -31,26 +31,30 @@ def test_nobody_but_a_worker_is_present(harm_scene: Scene) -> None:
     executor = harm_scene.desk("worker").desk_requests
     for slot in (0, 1, 15):
         for name in NAMES:
-            for form in inserts("leases", _held(slot, name)):
-                harm_scene.each_tries((form, form.after("loose", *LOOSE)), PEOPLE)
-        harm_scene.each_tries(endings(Way("held", (_insert(_held(slot, NAMES[0])),))), PEOPLE)
+            for form in inserts("leases", _make_presence_lease(slot, name)):
+                harm_scene.attack_as_each_role((form, form.after("loose", *LOOSE)), PEOPLE)
+        harm_scene.attack_as_each_role(endings(Way("held", (_insert(_make_presence_lease(slot, NAMES[0])),))), PEOPLE)
     assert harm_scene.sql(PRESENT) == []
     executor.announce_presence()
     executor.release_presence_lease()
-    taken = {name: value for name, value in _held(0, "name").items() if name not in ("name", "slot", "fence")}
+    taken = {
+        name: value
+        for name, value in _make_presence_lease(0, "name").items()
+        if name not in ("name", "slot", "fence")
+    }
     where = "name = 'desk_requests'"
     for form in updates("leases", taken | {"fence": "fence + 1"}, where):
-        harm_scene.each_tries((form, form.after("loose", *LOOSE)), PEOPLE)
-    own = _held(0, "'mine'")
+        harm_scene.attack_as_each_role((form, form.after("loose", *LOOSE)), PEOPLE)
+    own = _make_presence_lease(0, "'mine'")
     renamed = Way("renamed", (_insert(own), "UPDATE leases SET name = 'desk_requests', slot = 3 WHERE name = 'mine'"))
-    harm_scene.each_tries((renamed,), PEOPLE)
+    harm_scene.attack_as_each_role((renamed,), PEOPLE)
     assert harm_scene.sql(PRESENT) == []
     executor.announce_presence()
     assert harm_scene.sql(PRESENT) == [(harm_scene.people.names["worker"],)]
     executor.announce_presence()
     assert not executor.is_standby
     executor.release_presence_lease()
-    harm_scene.work_goes_on()
+    harm_scene.check_ordinary_work()
 
 
 def _insert(row: dict[str, str]) -> str:

@@ -26,17 +26,19 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         yield Bench(people)
 
 
-def setting(who: str, is_on: int = 1, scope: str = "everything") -> str:
+def insert_setting(who: str, is_on: int = 1, scope: str = "everything") -> str:
     values = {"scope": scope, "is_on": is_on, "reason": "r", "person": f"{{{who}}}", "at": f"={UTC}"}
     return _insert("read_only_switches", values)
 
 
-def asks(bench: Bench, who: str, word: str = "on", scope: str = "everything") -> tuple[str, ...]:
+def take_switch_request(bench: Bench, who: str, word: str = "on", scope: str = "everything") -> tuple[str, ...]:
     """Store a person's request to set the switch and let the worker take it. Return the statements with which the
     worker's session begins.
     """
     arguments = json.dumps([scope, word == "on", "r"])
-    return bench.takes(bench.asks(who, "read-only set", "read-only", scope, proposed=word, args=arguments))
+    return bench.take_request(
+        bench.store_request(who, "read-only set", "read-only", scope, proposed=word, args=arguments)
+    )
 
 
 def test_who_asked_for_it_has_set_it(bench: Bench) -> None:
@@ -44,18 +46,18 @@ def test_who_asked_for_it_has_set_it(bench: Bench) -> None:
     scope, value and reason, and in that person's name.
     """
     for who in (*PEOPLE, "worker"):
-        bench.refuses(who, setting(who.replace("-", "_")))
+        bench.check_refused(who, insert_setting(who.replace("-", "_")))
     for who in ("op-a", "aud-e"):
-        bench.refuses("worker", *asks(bench, who), setting(who.replace("-", "_")))
+        bench.check_refused("worker", *take_switch_request(bench, who), insert_setting(who.replace("-", "_")))
     for who, name in (("lead-b", "lead_b"), ("adm-f", "adm_f")):
-        taken = asks(bench, who)
-        bench.refuses("worker", *taken, setting(name, 0))
-        bench.refuses("worker", *taken, setting(name, scope="paypay"))
-        bench.refuses("worker", *taken, setting("op_a"))
-        bench.run("worker", *taken, setting(name))
+        taken = take_switch_request(bench, who)
+        bench.check_refused("worker", *taken, insert_setting(name, 0))
+        bench.check_refused("worker", *taken, insert_setting(name, scope="paypay"))
+        bench.check_refused("worker", *taken, insert_setting("op_a"))
+        bench.run("worker", *taken, insert_setting(name))
     for who in ("op-a", "lead-b", "aud-e", "adm-f"):
         read = "SELECT scope, is_on FROM read_only_switches ORDER BY id DESC LIMIT 1"
         assert bench.run(who, read) == [("everything", 1)], who
     for statement in ("UPDATE read_only_switches SET is_on = 0", "DELETE FROM read_only_switches"):
         for who in (*PEOPLE, "worker"):
-            bench.refuses(who, statement)
+            bench.check_refused(who, statement)

@@ -11,7 +11,7 @@ from tests.support.money_desks import ending
 RAISED = "version = version + 1"
 
 
-def told_as_failed(scene: Scene, refund: Refund, work: str) -> Way:
+def write_as_failed(scene: Scene, refund: Refund, work: str) -> Way:
     """Return an attack that inserts a forged answer of the provider, writes the refund as failed and releases its
     sum. `work` is the SQL assignment of the work columns."""
     operation = scene.sql(f"SELECT operation_id FROM refunds WHERE id = {refund.id}")[0][0]
@@ -40,17 +40,17 @@ def test_a_refund_told_as_failed_is_not_sent_again(harm_scene: Scene, work: str)
     """A person writes an accepted refund as failed, and the refund is requested again while the provider answers no
     question about the payment. The program asks the provider about the first refund and sends no second one."""
     scene = harm_scene
-    payment = scene.paid()
-    refund = scene.asked(payment)
+    payment = scene.make_paid_payment()
+    refund = scene.request_refund(payment)
     scene.desk("lead-b").refunds.approve(refund.id)
-    scene.tries("op-a", told_as_failed(scene, refund, work))
+    scene.attack("op-a", write_as_failed(scene, refund, work))
     assert scene.sql(f"SELECT status FROM refunds WHERE id = {refund.id}") == [("failed",)]
     scene.sandbox.control.add_fault("status:500", call="paypay_payment", times="always")
     try:
         for amount in (1_000, 900):
-            ending(lambda: scene.desk("lead-b").refunds.approve(scene.asked(payment, "op-a", amount).id))  # noqa: B023  # called at once
+            ending(lambda: scene.desk("lead-b").refunds.approve(scene.request_refund(payment, "op-a", amount).id))  # noqa: B023  # called at once
             scene.desk("worker").recovery.run_due()
     finally:
         scene.sandbox.control.clear_faults()
-    assert scene.refunded(payment) == 1
-    scene.work_goes_on()
+    assert scene.count_refunds(payment) == 1
+    scene.check_ordinary_work()

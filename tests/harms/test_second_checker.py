@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harms.test_asked_for import _ENGINES, FREE, SUM, Bench, _insert, benched, refund
+from tests.harms.test_asked_for import _ENGINES, FREE, SUM, Bench, _insert, open_bench, refund
 from tests.store.forbidden import UTC
 
 PAYER = "pat@example.com"
@@ -13,7 +13,7 @@ PAYER = "pat@example.com"
 
 @pytest.fixture(scope="module", params=_ENGINES)
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    with benched(request.param, acts=True) as made:
+    with open_bench(request.param, acts=True) as made:
         made.run(
             "owner",
             "SET SESSION sql_mode = ''",
@@ -53,7 +53,7 @@ def test_one_approver_where_two_are_needed(bench: Bench, name: str, fact: int) -
     accepts it with two. If the limit is that value or isn't set, it accepts one approver."""
     try_request(bench, 1)
     bench.run("owner", _insert("limits", {"name": name, "currency": "JPY", "value": fact - 1}))
-    bench.refuses("op-a", "START TRANSACTION", *make_request(1))
+    bench.check_refused("op-a", "START TRANSACTION", *make_request(1))
     try_request(bench, 2)
     bench.run("owner", f"UPDATE limits SET value = {fact} WHERE name = '{name}'")
     try_request(bench, 1)

@@ -6,27 +6,27 @@ from tests.harms.ways import LOOSE, Way, endings, inserts, updates
 
 def test_work_goes_on_by_itself(harm_scene: Scene) -> None:
     """Without any attack, everybody's ordinary work succeeds twice."""
-    harm_scene.work_goes_on()
+    harm_scene.check_ordinary_work()
     harm_scene.fresh_desk("op-a")
-    harm_scene.work_goes_on()
+    harm_scene.check_ordinary_work()
 
 
 def test_a_charge_is_seen_by_the_judge(harm_scene: Scene) -> None:
     """The schema account deletes a record with its claim, and another purchase follows: the ledger counts two
     charges."""
-    record = harm_scene.bought()
-    assert harm_scene.charges(record.corporation_number) == 1
+    record = harm_scene.buy_new()
+    assert harm_scene.count_charges(record.corporation_number) == 1
     harm_scene.sql(f"DELETE FROM {CHECKS} WHERE id = {record.id}")
     harm_scene.fresh_desk("lead-b")
     harm_scene.buy("lead-b", record.corporation_number)
-    assert harm_scene.charges(record.corporation_number) == 2
+    assert harm_scene.count_charges(record.corporation_number) == 2
 
 
 def test_everybody_is_connected_as_themselves(harm_scene: Scene) -> None:
     """An attack runs on a connection of the role's own account, each of its statements after the other."""
     for who in ROLES.values():
         there = Way("me", ("SELECT 1 FROM operators WHERE name = '{me}'", "SELECT nonsense", "DO 1"))
-        first, second, third = harm_scene.tries(who, there)
+        first, second, third = harm_scene.attack(who, there)
         assert (first, third) == ("", "")
         assert "nonsense" in second
 
@@ -45,11 +45,11 @@ def test_every_way_is_a_statement(harm_scene: Scene) -> None:
     forms = [end for way in inserts("leases", lease) if way.title not in needs_more for end in endings(way)]
     forms = [form for form in forms if "XA" not in form.title or len(harm_scene.nodes) == 1]  # Galera has none
     for form in forms:
-        assert set(harm_scene.tries("op-a", form)) == {""}, form
-    record = harm_scene.bought()
+        assert set(harm_scene.attack("op-a", form)) == {""}, form
+    record = harm_scene.buy_new()
     own = {"version": "version + 1", "result": "'ok'"}
     for way in updates(CHECKS, own, f"id = {record.id}", [own, own]):
         for form in (way, *(end for end in endings(way) if "XA" not in end.title)):
-            assert set(harm_scene.tries("op-a", form)) == {""}, form
+            assert set(harm_scene.attack("op-a", form)) == {""}, form
     loose = Way("loose", ("DO 1",)).after("loose", *LOOSE)
-    assert harm_scene.tries("op-a", loose)[-1] == ""
+    assert harm_scene.attack("op-a", loose)[-1] == ""

@@ -42,10 +42,10 @@ def _rows(scene: Scene) -> dict[str, dict[str, str]]:
             "operation_id": "UUID()",
         },
     }  # fmt: skip
-    return {table: own.get(table, {}) for table in scene.counters()}
+    return {table: own.get(table, {}) for table in scene.read_next_ids()}
 
 
-def _forged(scene: Scene) -> Iterator[Way]:
+def _attack_counters(scene: Scene) -> Iterator[Way]:
     """Yield attacks on the counter of each table: an id in the row, an id by the session's `insert_id`, and wide
     steps."""
     for table, row in _rows(scene).items():
@@ -67,20 +67,20 @@ def _insert(table: str, row: dict[str, str]) -> str:
 
 def test_nobody_uses_a_counter_up(harm_scene: Scene) -> None:
     """Every role tries every attack on the counter of every table: the counters hardly move, and work goes on."""
-    harm_scene.work_goes_on()
-    before = harm_scene.counters()
-    tried = harm_scene.each_tries(harm_scene.some(_forged(harm_scene)))
-    after = harm_scene.counters()
+    harm_scene.check_ordinary_work()
+    before = harm_scene.read_next_ids()
+    tried = harm_scene.attack_as_each_role(harm_scene.choose_ways(_attack_counters(harm_scene)))
+    after = harm_scene.read_next_ids()
     assert {table: moved for table in before if (moved := after[table] - before[table]) > SLACK} == {}
     below = {table: harm_scene.sql(f"SELECT COUNT(*) FROM {table} WHERE id < 0")[0][0] for table in before}
     assert set(below.values()) == {0}
     assert tried > (2_000 if harm_scene.whole else 200)
-    harm_scene.work_goes_on()
+    harm_scene.check_ordinary_work()
 
 
 def test_every_table_that_counts_has_the_rule(harm_scene: Scene) -> None:
     """Every table with AUTO_INCREMENT in the present schema has the trigger rule that refuses a chosen id."""
-    counting = set(harm_scene.counters())
+    counting = set(harm_scene.read_next_ids())
     assert counting == set(counters.COUNTED_TABLES)
     ruled = {
         one.table
@@ -108,10 +108,12 @@ def test_nobody_uses_the_steps_of_an_incident_up(harm_scene: Scene) -> None:
     honest = _insert("incident_steps", step | {"position": "1"})
     for number in (2**31 - 1, 2**31 - 2, 1_000, 0, -1, 2):
         forms = list(inserts("incident_steps", step | {"position": str(number)}))
-        harm_scene.each_tries(end for form in harm_scene.some(forms) for end in (form, form.after("loose", *LOOSE)))
+        harm_scene.attack_as_each_role(
+            end for form in harm_scene.choose_ways(forms) for end in (form, form.after("loose", *LOOSE))
+        )
     assert harm_scene.sql(f"SELECT COUNT(*) FROM incident_steps WHERE incident_id = {id}") == [(0,)]
-    assert harm_scene.tries("op-a", Way("honest", (honest,))) == [""]
-    assert "Duplicate" in harm_scene.tries("lead-b", Way("again", (honest,)))[0]
+    assert harm_scene.attack("op-a", Way("honest", (honest,))) == [""]
+    assert "Duplicate" in harm_scene.attack("lead-b", Way("again", (honest,)))[0]
     owner = harm_scene.desk("op-b").incidents.take(id).owner
     assert owner == harm_scene.people.names["op-b"]
     assert harm_scene.desk("op-b").incidents.resolve(id, "counted").resolution is not None
@@ -129,7 +131,7 @@ def test_another_application_numbers_its_rows_nearby(harm_scene: Scene, table: s
         f"CREATE USER IF NOT EXISTS `{shop}`@`%` IDENTIFIED BY 'pw'",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON `{harm_scene.people.database}`.{table} TO `{shop}`@`%`",
     )
-    before = harm_scene.counters()[table]
+    before = harm_scene.read_next_ids()[table]
     with (
         harm_scene.people.server.connect(shop, "pw", harm_scene.people.database) as line,
         line.cursor() as cursor,
@@ -142,10 +144,10 @@ def test_another_application_numbers_its_rows_nearby(harm_scene: Scene, table: s
         forged += endings(Way("moved", (f"UPDATE {table} SET id = {LAST} WHERE id = {before + 500}",)))
         for way in forged:
             for statement in way.sql:
-                _say(cursor, statement)
+                _execute(cursor, statement)
     harm_scene.people.server.sql(f"DROP USER `{shop}`@`%`")
-    assert harm_scene.counters()[table] - before < SLACK
-    harm_scene.work_goes_on()
+    assert harm_scene.read_next_ids()[table] - before < SLACK
+    harm_scene.check_ordinary_work()
 
 
 def _shop_rows(table: str) -> dict[str, str]:
@@ -156,7 +158,7 @@ def _shop_rows(table: str) -> dict[str, str]:
     return {"order_id": "1", "item": "'a'", "quantity": "1"}
 
 
-def _say(cursor, statement: str) -> None:  # type: ignore[no-untyped-def]  # of whatever driver
+def _execute(cursor, statement: str) -> None:  # type: ignore[no-untyped-def]  # of whatever driver
     import contextlib
 
     import pymysql
@@ -170,18 +172,18 @@ def test_a_counter_at_its_end_costs_nobody_money(harm_scene: Scene, table: str) 
     """A table that a purchase needs has nearly no free ids left: the purchase is refused before anything is sent."""
     if len(harm_scene.nodes) > 1:
         pytest.skip("a node can't be given a counter by ALTER TABLE while the others work")
-    before, number = harm_scene.counters()[table], harm_scene.number()
-    harm_scene.buy("op-a", harm_scene.number())
+    before, number = harm_scene.read_next_ids()[table], harm_scene.take_unused_number()
+    harm_scene.buy("op-a", harm_scene.take_unused_number())
     for next_id in (LAST + 1, LAST - 5, LAST - counters.MIN_REMAINING_IDS + 100):
         harm_scene.sql(f"ALTER TABLE {table} AUTO_INCREMENT = {next_id}")
         harm_scene.fresh_desk("op-a")  # far from the end, a desk looks once a second
         harm_scene.fresh_desk("lead-b")
         refused = refusal(lambda: harm_scene.buy("op-a", number))
         assert (refused.code, refused.exit_status) == ("storage_full", 6)
-        assert harm_scene.charges(number) == 0
+        assert harm_scene.count_charges(number) == 0
     with Database(harm_scene.people.urls["op-b"]).read() as conn:
         fullest, *_ = counters.read_row_counters(conn)
     assert (fullest.table, fullest.remaining_ids < counters.MIN_REMAINING_IDS) == (table, True)
     assert code_of(lambda: harm_scene.buy("lead-b", number)) == "storage_full"
     harm_scene.sql(f"ALTER TABLE {table} AUTO_INCREMENT = {before}")
-    harm_scene.work_goes_on()
+    harm_scene.check_ordinary_work()

@@ -50,7 +50,7 @@ class Readers:
                 cursor.execute(statement)
             return list(cursor.fetchall())
 
-    def refuses(self, who: str, *statements: str) -> None:
+    def check_refused(self, who: str, *statements: str) -> None:
         with pytest.raises(pymysql.MySQLError):
             self.run(who, *statements)
 
@@ -186,15 +186,15 @@ def test_no_table_is_reached(readers: Readers, who: str) -> None:
             f"DELETE FROM {place}", f"INSERT INTO {place} VALUES ()", f"CREATE TABLE mine LIKE {place}",
             f"CHECKSUM TABLE {place}",
         ):  # fmt: skip
-            readers.refuses(who, statement)
-    readers.refuses(who, f"USE `{database}`")
+            readers.check_refused(who, statement)
+    readers.check_refused(who, f"USE `{database}`")
     for view in ("payments", "requests", "audit_log"):
         place = f"`{make_people_database_name(database)}`.`{view}`"
-        readers.refuses(who, f"SHOW CREATE VIEW {place}")
-        readers.refuses(who, f"LOCK TABLES {place} WRITE")
-        readers.refuses(who, f"CREATE OR REPLACE VIEW {place} AS SELECT 1")
-        readers.refuses(who, f"UPDATE {place} SET id = id")
-        readers.refuses(who, f"DELETE FROM {place}")
+        readers.check_refused(who, f"SHOW CREATE VIEW {place}")
+        readers.check_refused(who, f"LOCK TABLES {place} WRITE")
+        readers.check_refused(who, f"CREATE OR REPLACE VIEW {place} AS SELECT 1")
+        readers.check_refused(who, f"UPDATE {place} SET id = id")
+        readers.check_refused(who, f"DELETE FROM {place}")
     assert all(place.startswith(f"`{make_people_database_name(database)}`.") for place in readers.readable(who))
 
 
@@ -318,7 +318,7 @@ def test_audit_entries_are_ones_own(readers: Readers, who: str, entries: list[st
 def test_an_administrator_sees_no_records(readers: Readers) -> None:
     for table in RECORD_TABLES:
         if table != "accounts":
-            readers.refuses("adm-f", f"SELECT 1 FROM {table}")
+            readers.check_refused("adm-f", f"SELECT 1 FROM {table}")
     assert readers.run("adm-f", "SELECT COUNT(*) > 0 FROM limits") == [(1,)]
 
 
@@ -339,4 +339,4 @@ def test_requests_are_ones_own(readers: Readers, who: str) -> None:
         f"INSERT INTO requests (id, action, args) VALUES ('{mine}', 'probe', '') ON DUPLICATE KEY UPDATE args = 'x'",
         _insert("own_requests", id=make_request_id(), action="probe", args=""),
     ):  # fmt: skip
-        readers.refuses(who, statement)
+        readers.check_refused(who, statement)

@@ -21,7 +21,7 @@ from console.domain.payments.refund_reasons import RefundReason
 from console.domain.recovery.decision_reasons import DecisionReason, StatedReason
 from console.services.guarded.answer_serialization import serialize_value
 from console.store.database.unreadable_rows import parse_audit_detail
-from tests.harms.test_asked_for import _ENGINES, FREE, NOW, REFUND, SUM, Bench, benched, refund, session_row
+from tests.harms.test_asked_for import _ENGINES, FREE, NOW, REFUND, SUM, Bench, open_bench, refund, session_row
 
 TYPED, WORDS = '　 please "wait" \\ for\n日本語 😀\t\n', 'please "wait" \\ for\n日本語 😀'
 """The text that a person types, and the text that the services store."""
@@ -34,7 +34,7 @@ Statement = tuple[str, Mapping[str, object]]
 @pytest.fixture(scope="module", params=_ENGINES)
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """Yield people in team mode, an open alert, and a credit check with unknown outcome."""
-    with benched(request.param, acts=False) as made:
+    with open_bench(request.param, acts=False) as made:
         made.run(
             "owner",
             f"INSERT INTO alerts (id, rule_id, subject_kind, subject_id, observed, expected, detected_at)"
@@ -44,7 +44,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 
 
 @dataclass(frozen=True)
-class Said:
+class WordedRequest:
     """A desk request with a person's words in its arguments, and the statement by which the worker stores these
     words.
 
@@ -135,38 +135,41 @@ def _evidence(body: str, summary: str) -> Statement:
 
 REASON = StatedReason(DecisionReason.NOT_LISTED, "20 purchases")
 SAID = {
-    "note": Said("op-a", "note", ("payment", FREE), lambda w: ["payment", FREE, w], _note),
-    "hand over": Said("op-a", "hand over", ("payment", FREE), lambda w: ["payment", FREE, w], _note),
-    "bulk freeze": Said("op-a", "bulk freeze", (None, None), lambda w: ["note", "waiting", w], _bulk),
-    "incident resolve": Said("op-a", "incident resolve", ("incident", ALERT), lambda w: [ALERT, w], _step),
-    "switch": Said("lead-b", "read-only set", (SWITCH_KIND, "paypay"), lambda w: ["paypay", True, w], _switch,
-                   proposed="on"),
-    "acknowledge": Said("op-a", "alerts ack", (None, None), lambda w: [ALERT, w], _acknowledge),
-    "decline": Said("lead-b", "refund reject", ("refund", REFUND), lambda w: [REFUND, w, None], _decline),
-    "reason": Said("op-a", "refund request", ("payment", FREE), _request(reason=str), _reason, (RESERVE,),
-                   amount=SUM),
-    "ticket": Said("op-a", "refund request", ("payment", FREE), _request(ticket=str), _ticket, (RESERVE,),
-                   amount=SUM),
-    "evidence": Said("op-a", "resolve", ("credit-check", UNKNOWN),
+    "note": WordedRequest("op-a", "note", ("payment", FREE), lambda w: ["payment", FREE, w], _note),
+    "hand over": WordedRequest("op-a", "hand over", ("payment", FREE), lambda w: ["payment", FREE, w], _note),
+    "bulk freeze": WordedRequest("op-a", "bulk freeze", (None, None), lambda w: ["note", "waiting", w], _bulk),
+    "incident resolve": WordedRequest("op-a", "incident resolve", ("incident", ALERT), lambda w: [ALERT, w], _step),
+    "switch": WordedRequest("lead-b", "read-only set", (SWITCH_KIND, "paypay"), lambda w: ["paypay", True, w],
+                            _switch, proposed="on"),
+    "acknowledge": WordedRequest("op-a", "alerts ack", (None, None), lambda w: [ALERT, w], _acknowledge),
+    "decline": WordedRequest("lead-b", "refund reject", ("refund", REFUND), lambda w: [REFUND, w, None], _decline),
+    "reason": WordedRequest("op-a", "refund request", ("payment", FREE), _request(reason=str), _reason, (RESERVE,),
+                            amount=SUM),
+    "ticket": WordedRequest("op-a", "refund request", ("payment", FREE), _request(ticket=str), _ticket, (RESERVE,),
+                            amount=SUM),
+    "evidence": WordedRequest("op-a", "resolve", ("credit-check", UNKNOWN),
                      lambda w: ["credit-check", str(UNKNOWN), "error", w, None, None, REASON],
                      lambda w: _evidence(w, "[not_listed] 20 purchases"), proposed="error"),
-    "stated reason": Said("op-a", "resolve", ("credit-check", UNKNOWN),
+    "stated reason": WordedRequest("op-a", "resolve", ("credit-check", UNKNOWN),
                           lambda w: ["credit-check", str(UNKNOWN), "error", "seen", None, None,
                                      StatedReason(DecisionReason.NOT_LISTED, w)],
                           lambda w: _evidence("seen", f"[not_listed] {w}"), proposed="error"),
 }  # fmt: skip
 
 
-def _ask(bench: Bench, said: Said, arguments: list[object], file_digest: str | None = None) -> str:
+def _store_request(
+    bench: Bench, worded: WordedRequest, arguments: list[object], file_digest: str | None = None
+) -> str:
     """Store a desk request with these arguments as the person's desk stores it, and return its id. `file_digest` is
     the SHA-256 of an attached file.
     """
-    kind, id = said.subject
+    kind, id = worded.subject
     request = make_request_id()
-    values = {"id": request, "action": said.action, "desk": "d", "subject_kind": kind, "subject_id": id,
-              "proposed": said.proposed, "amount_minor": said.amount, "confirmed": 1, "evidence_sha256": file_digest,
+    values = {"id": request, "action": worded.action, "desk": "d", "subject_kind": kind, "subject_id": id,
+              "proposed": worded.proposed, "amount_minor": worded.amount, "confirmed": 1,
+              "evidence_sha256": file_digest,
               "args": json.dumps([serialize_value(value) for value in arguments], ensure_ascii=False)}  # fmt: skip
-    _execute(bench, said.who, (_insert("requests", values),))
+    _execute(bench, worded.who, (_insert("requests", values),))
     return request
 
 
@@ -186,12 +189,12 @@ def _execute(bench: Bench, who: str, statements: tuple[Statement | str, ...], *,
         connection.close()
 
 
-def _writes(bench: Bench, said: Said, taken: tuple[Statement | str, ...], statement: Statement) -> bool:
+def _can_write(bench: Bench, worded: WordedRequest, taken: tuple[Statement | str, ...], statement: Statement) -> bool:
     """Return True if the database lets the worker store these words, in a transaction that is rolled back; False if a
     trigger refuses them.
     """
     try:
-        _execute(bench, "worker", (*taken, *said.before, statement), ends="ROLLBACK")
+        _execute(bench, "worker", (*taken, *worded.before, statement), ends="ROLLBACK")
     except pymysql.MySQLError as refusal:
         if refusal.args[0] != REFUSED_BY_TRIGGER:
             raise
@@ -201,14 +204,14 @@ def _writes(bench: Bench, said: Said, taken: tuple[Statement | str, ...], statem
 
 @pytest.mark.parametrize("name", SAID)
 def test_words_are_those_of_the_request(bench: Bench, name: str) -> None:
-    said = SAID[name]
-    taken = bench.takes(_ask(bench, said, said.make_arguments(TYPED)))
+    worded = SAID[name]
+    taken = bench.take_request(_store_request(bench, worded, worded.make_arguments(TYPED)))
     exact = TYPED if name == "evidence" else WORDS
-    assert _writes(bench, said, taken, said.make_statement(exact))
+    assert _can_write(bench, worded, taken, worded.make_statement(exact))
     for forged in FORGED:
-        assert not _writes(bench, said, taken, said.make_statement(forged)), forged
-    empty = bench.takes(_ask(bench, said, said.make_arguments("")))
-    assert not _writes(bench, said, empty, said.make_statement(WORDS))
+        assert not _can_write(bench, worded, taken, worded.make_statement(forged)), forged
+    empty = bench.take_request(_store_request(bench, worded, worded.make_arguments("")))
+    assert not _can_write(bench, worded, empty, worded.make_statement(WORDS))
 
 
 @pytest.mark.parametrize("name", SAID)
@@ -216,10 +219,10 @@ def test_words_of_another_request_are_not_said_here(bench: Bench, name: str) -> 
     """The person has typed these words in a request that this session of the worker doesn't execute: the database
     refuses them.
     """
-    said = SAID[name]
-    _ask(bench, said, said.make_arguments(TYPED))
-    other = bench.takes(bench.asks(said.who, "probe", "payment", FREE))
-    assert not _writes(bench, said, other, said.make_statement(TYPED if name == "evidence" else WORDS))
+    worded = SAID[name]
+    _store_request(bench, worded, worded.make_arguments(TYPED))
+    other = bench.take_request(bench.store_request(worded.who, "probe", "payment", FREE))
+    assert not _can_write(bench, worded, other, worded.make_statement(TYPED if name == "evidence" else WORDS))
 
 
 def test_an_acknowledgement_ends_by_its_author_or_by_a_reopening(bench: Bench) -> None:
@@ -232,44 +235,44 @@ def test_an_acknowledgement_ends_by_its_author_or_by_a_reopening(bench: Bench) -
         f"INSERT INTO alerts (id, rule_id, subject_kind, subject_id, observed, expected, detected_at)"
         f" VALUES ({seen}, 'seen', 'payment', {FREE}, 'o', 'e', {NOW})",
     )
-    acknowledge = Said("lead-b", "alerts ack", (None, None), lambda w: [seen, w], _acknowledge)
+    acknowledge = WordedRequest("lead-b", "alerts ack", (None, None), lambda w: [seen, w], _acknowledge)
     statement = _acknowledge(WORDS)[0].replace(str(ALERT), str(seen)), {"who": "{lead-b}", "words": WORDS}
-    _execute(bench, "worker", (*bench.takes(_ask(bench, acknowledge, [seen, WORDS])), statement))
-    reopen = Said("op-a", "incident reopen", ("incident", seen), lambda w: [seen, w], _step)
+    _execute(bench, "worker", (*bench.take_request(_store_request(bench, acknowledge, [seen, WORDS])), statement))
+    reopen = WordedRequest("op-a", "incident reopen", ("incident", seen), lambda w: [seen, w], _step)
     step = _insert("incident_steps", {"incident_id": seen, "position": 1, "action": "reopen", "person": "{op-a}",
                                       "at": f"={NOW}", "words": WORDS})  # fmt: skip
     withdraw = f"UPDATE alerts SET acknowledged_by = NULL, acknowledged_at = NULL, note = NULL WHERE id = {seen}"
-    taken = bench.takes(_ask(bench, reopen, [seen, TYPED]))
-    assert _writes(bench, reopen, (*taken, step), (withdraw, {}))
-    assert not _writes(bench, reopen, taken, (withdraw, {}))
+    taken = bench.take_request(_store_request(bench, reopen, [seen, TYPED]))
+    assert _can_write(bench, reopen, (*taken, step), (withdraw, {}))
+    assert not _can_write(bench, reopen, taken, (withdraw, {}))
     forged = withdraw.replace("note = NULL", "note = 'x'")
-    assert not _writes(bench, reopen, (*taken, step), (forged, {}))
+    assert not _can_write(bench, reopen, (*taken, step), (forged, {}))
     _execute(bench, "worker", (*taken, step))
-    other = bench.takes(bench.asks("op-a", "probe", "payment", FREE))
-    assert not _writes(bench, reopen, other, (withdraw, {}))
-    undo = Said("op-a", "alerts unack", ("alert", seen), lambda w: [seen], _step)
-    assert not _writes(bench, undo, bench.takes(_ask(bench, undo, [seen])), (withdraw, {}))
+    other = bench.take_request(bench.store_request("op-a", "probe", "payment", FREE))
+    assert not _can_write(bench, reopen, other, (withdraw, {}))
+    undo = WordedRequest("op-a", "alerts unack", ("alert", seen), lambda w: [seen], _step)
+    assert not _can_write(bench, undo, bench.take_request(_store_request(bench, undo, [seen])), (withdraw, {}))
 
 
 def test_comments_on_warnings_are_those_of_the_maker(bench: Bench) -> None:
-    said = Said("op-a", "refund request", ("payment", FREE), _request(answers=lambda w: (("r", w),)), _comment,
-                (RESERVE,), amount=SUM)  # fmt: skip
-    taken = bench.takes(_ask(bench, said, said.make_arguments(WORDS)))
-    assert _writes(bench, said, taken, said.make_statement(WORDS))
-    assert not _writes(bench, said, taken, said.make_statement("the payer is known to me"))
-    silent = bench.takes(_ask(bench, said, _request()("")))
-    assert not _writes(bench, said, silent, said.make_statement(WORDS))
+    worded = WordedRequest("op-a", "refund request", ("payment", FREE), _request(answers=lambda w: (("r", w),)),
+                           _comment, (RESERVE,), amount=SUM)  # fmt: skip
+    taken = bench.take_request(_store_request(bench, worded, worded.make_arguments(WORDS)))
+    assert _can_write(bench, worded, taken, worded.make_statement(WORDS))
+    assert not _can_write(bench, worded, taken, worded.make_statement("the payer is known to me"))
+    silent = bench.take_request(_store_request(bench, worded, _request()("")))
+    assert not _can_write(bench, worded, silent, worded.make_statement(WORDS))
 
 
 def test_a_code_is_the_makers(bench: Bench) -> None:
-    said = Said("op-a", "refund request", ("payment", FREE), _request(reason_code=RefundReason.OTHER), _reason,
-                (RESERVE,), amount=SUM)  # fmt: skip
-    taken = bench.takes(_ask(bench, said, said.make_arguments("")))
+    worded = WordedRequest("op-a", "refund request", ("payment", FREE), _request(reason_code=RefundReason.OTHER),
+                           _reason, (RESERVE,), amount=SUM)  # fmt: skip
+    taken = bench.take_request(_store_request(bench, worded, worded.make_arguments("")))
     row = ROW.replace("reason,", "reason, reason_code,").replace("{op_a}", "{op-a}")
     other = next(code for code in RefundReason if code is not RefundReason.OTHER)
     for code, is_right in ((RefundReason.OTHER, True), (other, False)):
         statement = (row.replace("'broken'", "'broken', %(code)s"), {"code": code.value})
-        assert _writes(bench, said, taken, statement) is is_right
+        assert _can_write(bench, worded, taken, statement) is is_right
 
 
 @pytest.mark.parametrize(("given", "right", "wrong"), [("0012", "12", "13"), (" 12 ", "12", "1"), ("12", "12", "")])
@@ -277,23 +280,23 @@ def test_a_number_in_evidence_is_the_persons(bench: Bench, given: str, right: st
     """A person types the id that the provider has given to a credit check. The first line of the evidence states this
     id and no other.
     """
-    said = SAID["evidence"]
+    worded = SAID["evidence"]
     arguments: list[object] = ["credit-check", str(UNKNOWN), "success", "on the list", given, None, REASON]
-    taken = bench.takes(_ask(bench, said, arguments))
+    taken = bench.take_request(_store_request(bench, worded, arguments))
     summary = "[not_listed] 20 purchases"
-    assert _writes(bench, said, taken, _evidence(f"number {right}\non the list", summary))
-    assert _writes(bench, said, taken, _evidence("no number\non the list", summary))
+    assert _can_write(bench, worded, taken, _evidence(f"number {right}\non the list", summary))
+    assert _can_write(bench, worded, taken, _evidence("no number\non the list", summary))
     for body in (f"number {wrong}\non the list", f"number {right}\nnot on the list", "yes\non the list"):
-        assert not _writes(bench, said, taken, _evidence(body, summary)), body
+        assert not _can_write(bench, worded, taken, _evidence(body, summary)), body
 
 
 def test_a_file_is_the_persons(bench: Bench) -> None:
-    said, content = SAID["evidence"], "bill of November"
+    worded, content = SAID["evidence"], "bill of November"
     arguments: list[object] = ["credit-check", str(UNKNOWN), "error", {"file": "bill.pdf"}, None, None, None]
-    taken = bench.takes(_ask(bench, said, arguments, hashlib.sha256(content.encode()).hexdigest()))
-    assert _writes(bench, said, taken, _evidence(content, content))
+    taken = bench.take_request(_store_request(bench, worded, arguments, hashlib.sha256(content.encode()).hexdigest()))
+    assert _can_write(bench, worded, taken, _evidence(content, content))
     for body, summary in (("bill of May", "bill of May"), (content, "bill of May")):
-        assert not _writes(bench, said, taken, _evidence(body, summary))
+        assert not _can_write(bench, worded, taken, _evidence(body, summary))
 
 
 def entry(detail: str, who: str, session: str) -> Statement:
@@ -304,20 +307,20 @@ def entry(detail: str, who: str, session: str) -> Statement:
 
 
 def test_an_entry_in_a_persons_name_names_request_and_worker(bench: Bench) -> None:
-    said = SAID["note"]
-    request = _ask(bench, said, said.make_arguments(TYPED))
-    taken, session = bench.takes(request), str(uuid.uuid4())
+    worded = SAID["note"]
+    request = _store_request(bench, worded, worded.make_arguments(TYPED))
+    taken, session = bench.take_request(request), str(uuid.uuid4())
     bench.run("worker", session_row(session, "{worker}"))
     worker = bench.team.names["worker"]
     honest = {"note": 1, "request": request, "worker": worker}
-    assert _writes(bench, said, taken, entry(json.dumps(honest), "{op-a}", session))
+    assert _can_write(bench, worded, taken, entry(json.dumps(honest), "{op-a}", session))
     for detail in (
         {}, {"request": request}, {"worker": worker}, honest | {"worker": bench.team.names["op-a"]},
         honest | {"request": str(uuid.uuid4())}, {"note": honest}, [request, worker], honest | {"request": [request]},
     ):  # fmt: skip
-        assert not _writes(bench, said, taken, entry(json.dumps(detail), "{op-a}", session)), detail
+        assert not _can_write(bench, worded, taken, entry(json.dumps(detail), "{op-a}", session)), detail
     for text in ("", "no JSON", f'{{"request":"{request}"'):
-        assert not _writes(bench, said, taken, entry(text, "{op-a}", session)), text
+        assert not _can_write(bench, worded, taken, entry(text, "{op-a}", session)), text
 
 
 @pytest.mark.parametrize("name", ["request", "\\u0072equest"])
