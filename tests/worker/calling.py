@@ -1,4 +1,4 @@
-"""A receiver that runs, and clients that say exactly the bytes that a test wants."""
+"""A running receiver of notices, and clients that send it exactly the bytes that a test chooses."""
 
 import http.client
 import queue
@@ -23,7 +23,8 @@ LONG = PATIENCE_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`raw`: every byte of it but the date."""
+    """An HTTP answer of the receiver. `raw` has all bytes of it except the header `date`; `status` is 0 if the
+    connection ended without an answer."""
 
     status: int
     headers: Mapping[str, str]
@@ -33,7 +34,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A receiver under way."""
+    """A receiver that runs in a thread of the test, with its address."""
 
     host: str
     port: int
@@ -49,7 +50,7 @@ class Running:
         return socket.create_connection((self.host, self.port), LONG)
 
     def say(self, *pieces: bytes) -> Answer:
-        """These bytes on a connection of their own, and what comes until it is closed."""
+        """Send these bytes on a new connection, read until the receiver closes it, and return the answer."""
         with self.line() as line:
             for piece in pieces:
                 try:
@@ -65,13 +66,14 @@ class Running:
         return self.say(written("GET", path, b"", {"connection": "close"}))
 
     def deliver(self, post: ReceivedNotice, **headers: str) -> Answer:
-        """A notice, as its sender would send it."""
+        """Send a notice as its sender sends it, and return the answer."""
         path = PATHS.get(post.source, f"/notices/{post.source}")
         return self.post(path, post.body, dict(post.headers) | headers)
 
 
 def post_to(port: int, post: ReceivedNotice, seconds: float = LONG) -> int:
-    """Deliver a notice to whoever listens there: the answer's status. Raises OSError, http.client.HTTPException."""
+    """Send a notice to the receiver on this port, wait at most `seconds`, and return the status of the answer. Raises
+    OSError and http.client.HTTPException."""
     line = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:
         line.request("POST", PATHS.get(post.source, f"/notices/{post.source}"), post.body, dict(post.headers))
@@ -89,7 +91,7 @@ def written(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> 
 
 
 def read_all(line: socket.socket) -> bytes:
-    """Until the other side closes; what came before a reset counts."""
+    """Read until the other side closes or resets the connection, and return all bytes."""
     found = b""
     while True:
         try:
@@ -102,7 +104,7 @@ def read_all(line: socket.socket) -> bytes:
 
 
 def parse(raw: bytes) -> Answer:
-    """The first answer of these bytes; status 0 where there is none."""
+    """Return the first HTTP answer in these bytes; with the status 0 if they are empty."""
     if not raw:
         return Answer(0, {}, b"")
     found = http.client.HTTPResponse(_Bytes(raw))  # type: ignore[arg-type]  # all that it asks of a socket
@@ -125,7 +127,8 @@ class _Bytes:
 
 @contextmanager
 def serving(console: Console, **options: Any) -> Iterator[Running]:
-    """A receiver in a thread, ended at the end."""
+    """Run a receiver of this console in a thread until the end of the block; `options` are fields of
+    ReceiverOptions."""
     told = ReceiverOptions(**options)
     app, stop = make_receiver_app(console, told), threading.Event()
     ready: queue.Queue[tuple[str, int]] = queue.Queue()

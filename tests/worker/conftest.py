@@ -1,4 +1,4 @@
-"""A receiver per test, on a port of its own, before a real desk and the sandbox."""
+"""A receiver for each test, on its own port, with a real desk and the sandbox behind it."""
 
 from collections.abc import Iterator
 
@@ -12,8 +12,10 @@ from tests.worker.calling import TOKEN, Running, serving
 
 @pytest.fixture
 def scene(place: Place, sandbox: Sandbox) -> Iterator[Scene]:
-    """A desk that takes payments and has a channel token. It waits for a provider as long as it does in earnest: what
-    is asked after a notice's answer is asked once here, and no due task makes up for it.
+    """Yield a desk that takes payments and has a channel token.
+
+    It waits for a provider as long as in production: after the answer to a notice the desk asks the provider only
+    once, and no due task of these tests asks again.
     """
     with paying(place, sandbox, SECRET_LIVE_TOKEN=TOKEN, TIME_SCALE="1") as made:
         yield made

@@ -1,5 +1,6 @@
-"""A worker process under a storm of rubbish and of clients that never finish, while real notices come from three
-sources: each is booked once and answered in time, each piece of rubbish is answered as its kind is.
+"""A worker process receives a flood of malformed requests and slow clients, while real notices come from three
+sources. Each real notice must be booked once and answered in time, and each malformed request must get the answer of
+its kind.
 """
 
 import http.client
@@ -63,7 +64,9 @@ class Deliveries:
 
 @dataclass
 class Vitals:
-    """The memory and open files of the process over time, and the answers of `/healthz`."""
+    """Samples of the worker process over time: its memory (kB), its open files, and the duration of each answer of
+    `/healthz` (seconds).
+    """
 
     kilobytes: list[int] = field(default_factory=list)
     files: list[int] = field(default_factory=list)
@@ -79,8 +82,8 @@ class Vitals:
         self.health.append(time.perf_counter() - began)
 
     def grown(self) -> float:
-        """The last quarter's memory by that of the second one: 1 where it is flat. Medians: a peak only says how many
-        connections were open at that moment.
+        """Return the median memory of the last quarter of the samples, divided by that of the second quarter: 1 if
+        the memory is constant. A peak would only show how many connections were open at that moment.
         """
         quarter = max(1, len(self.kilobytes) // 4)
         return median(self.kilobytes[-quarter:]) / median(self.kilobytes[quarter : 2 * quarter])
@@ -94,7 +97,9 @@ class Vitals:
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """The results of a storm."""
+    """The results of a storm: `heard` counts the answers by kind of malformed request, `slow` is the number of slow
+    connections.
+    """
 
     heard: dict[str, Counter[str]]
     deliveries: Deliveries
@@ -107,7 +112,7 @@ class Storm:
 
     @property
     def cut(self) -> int:
-        """So much rubbish was answered by the end of its connection alone."""
+        """Return the number of malformed requests whose connection was closed without an answer."""
         return sum(self.heard[name][""] for name in NAMES)
 
     def told(self) -> str:
@@ -119,7 +124,9 @@ class Storm:
 
 
 def rage(place: Place, seconds: float, rate: float, slow: int, each_second: int, seed: int = 0) -> Storm:
-    """The whole storm. Raises AssertionError for a notice that was not booked once, or an answer that must not be."""
+    """Run a storm of `seconds` with `rate` malformed requests and `each_second` real notices a second, and `slow`
+    slow connections. Raises AssertionError if a notice wasn't booked exactly once, or for a wrong answer.
+    """
     count = max(3, int(seconds * each_second))
     with Sandbox() as sandbox, paying(place, sandbox) as scene:
         posts = notice_storm.prepare(scene, count - 2 * (count // 3), count // 3, count // 3)
@@ -183,7 +190,9 @@ def _watched(worker: WorkerProcess, vitals: Vitals) -> Iterator[None]:
 
 
 def _deliver(worker: WorkerProcess, posts: Sequence[ReceivedNotice], seconds: float, deliveries: Deliveries) -> None:
-    """Each at its time, by a sender that waits as long as its kind does and comes again."""
+    """Send each notice at its time, by a sender that waits as long as its source does and tries again after a
+    failure.
+    """
     begun, pause = time.monotonic(), Event()
     with ThreadPoolExecutor(32) as senders:
         sent = []
@@ -223,14 +232,16 @@ def _settled(scene: Scene) -> bool:
 
 
 def _check(scene: Scene, posts: Sequence[ReceivedNotice]) -> None:
-    """Each once: its money, its event, its order; and no case."""
+    """Check that each notice has exactly one event, booked its money, paid its order and led to no alert."""
     notice_storm.check_booked(scene, posts)
     events = scene.place.sql("SELECT COUNT(*) FROM payment_events WHERE done NOT LIKE 'refused%'")
     assert events == [(len(posts),)]
 
 
 def check_answers(storm: Storm) -> None:
-    """Each kind was answered as it should be, or cut off where there was no seat; nothing else was ever said."""
+    """Check that each kind of malformed request got its own answer, or the end of its connection because no place was
+    free, and nothing else.
+    """
     for name in NAMES:
         kind = piece(name, Random(0)).answer
         heard = set(storm.heard[name]) - {""}

@@ -1,5 +1,5 @@
-"""The receiver refuses an address early that was refused again and again, but no address that has lately sent a
-genuine notice.
+"""The receiver rejects connections of an address whose requests it has refused too often, but not of an address that
+has lately sent a genuine notice.
 """
 
 import socket
@@ -56,7 +56,9 @@ def test_an_allowance_is_spent_and_fills_again() -> None:
 
 
 def test_a_genuine_notice_vouches_for_a_while() -> None:
-    """Rubbish from the same address, behind which there may be many, takes nothing from it."""
+    """An address that has sent a genuine notice isn't blocked for some time, however many of its requests are
+    refused: many senders can have one address.
+    """
     clock = Hand()
     kept = RefusalTokenBuckets(clock)
     kept.mark_genuine_sender("a")
@@ -68,7 +70,7 @@ def test_a_genuine_notice_vouches_for_a_while() -> None:
 
 
 def test_no_more_are_remembered_than_there_is_room_for() -> None:
-    """However many addresses somebody has."""
+    """The limiter remembers at most MAX_REMEMBERED_ADDRESSES addresses, however many send requests."""
     kept = RefusalTokenBuckets(Hand())
     for n in range(3 * MAX_REMEMBERED_ADDRESSES):
         kept.count_refusal(str(n))
@@ -77,7 +79,9 @@ def test_no_more_are_remembered_than_there_is_room_for() -> None:
 
 
 def test_a_trusted_proxy_is_always_let_in() -> None:
-    """It stands for many; what it lets through is its own affair."""
+    """Refused requests never block the address of a trusted proxy, because it forwards the requests of many
+    senders.
+    """
     crowd = OpenConnections(5, 5, SenderAddressFinder(["192.0.2.1/32"]), Hand())
     for peer in ("192.0.2.1", "192.0.2.2"):
         for _ in range(int(REFUSALS_PER_FULL_BUCKET)):
@@ -88,7 +92,7 @@ def test_a_trusted_proxy_is_always_let_in() -> None:
 
 
 def _said(receiver: Running, source: str, said: bytes) -> int:
-    """The answer's status; 0 for none."""
+    """Send these bytes from the address `source` and return the status of the answer; 0 if there is none."""
     with socket.create_connection((receiver.host, receiver.port), LONG, (source, 0)) as line:
         try:
             line.sendall(said)
@@ -101,7 +105,9 @@ def _said(receiver: Running, source: str, said: bytes) -> int:
 def test_who_sends_only_rubbish_is_turned_away(
     scene: Scene, receiver: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every kind of refusal counts, against nobody else; what is genuine is taken, and speaks for who brought it."""
+    """Each kind of refusal counts for the address that sent the request, and for no other. An address that has sent a
+    genuine notice isn't blocked by its refused requests.
+    """
     monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", float(len(RUBBISH)))
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     post = scene.bank("e-1", "ORD-1")

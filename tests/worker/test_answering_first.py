@@ -1,4 +1,6 @@
-"""A hint or a callback is answered once it is kept: nobody who sends one waits for the provider that we ask."""
+"""The receiver answers a hint or a callback as soon as its row is stored. The sender doesn't wait until the provider
+answers our question about the payment.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +18,7 @@ pytestmark = pytest.mark.engines("sqlite", "mariadb")
 
 @pytest.fixture
 def hanging(scene: Scene) -> Iterator[Callable[[str], None]]:
-    """Makes a provider take our questions and answer none; freed at the end."""
+    """Yield a function that makes the sandbox hold back the answers of a provider; they are released at the end."""
 
     def hang(provider: str) -> None:
         scene.control.add_fault("hang", call=CALLS[provider], times="always")
@@ -51,8 +53,9 @@ def events(scene: Scene) -> list[tuple[str, int | None]]:
 def test_a_provider_that_hangs_keeps_no_notice_waiting(
     scene: Scene, hanging: Callable[[str], None], provider: str
 ) -> None:
-    """All are answered while the first question still hangs, more of them than can be asked about at once; told again
-    they are answered in the same way. Each is booked when the provider speaks again: at once, or by a due task.
+    """The provider holds back the answer to the first question. The receiver still answers all further notices, more
+    than it can ask about at once, and repeated ones. After the provider has answered, each is booked, at once or by a
+    due task.
     """
     numbers = [f"ORD-{n}" for n in range(4)]
     whose = [begun(scene, provider, number) for number in numbers]
@@ -76,7 +79,9 @@ def test_a_provider_that_hangs_keeps_no_notice_waiting(
 
 
 def test_a_provider_that_hangs_does_not_keep_the_receiver(scene: Scene, hanging: Callable[[str], None]) -> None:
-    """Told to end, it waits so long and no longer; what was asked in vain waits for a due task."""
+    """A receiver that is stopped waits for an open question to the provider at most `drain_timeout_seconds`. A due
+    task asks again later.
+    """
     payment_id = begun(scene, "paypay", "ORD-1")
     hanging("paypay")
     with serving(scene.taker, drain_timeout_seconds=1) as receiver:
@@ -91,7 +96,9 @@ def test_a_provider_that_hangs_does_not_keep_the_receiver(scene: Scene, hanging:
 
 
 def test_a_second_failure_waits_to_be_asked_about(scene: Scene, hanging: Callable[[str], None]) -> None:
-    """It looks like the first one, and may be news: its row waits again, whatever becomes of who took it."""
+    """A notice of a failure arrives that is equal to an earlier one, after the payment was paid in between. Its row
+    is queued again, and a due task asks the provider.
+    """
     payment_id = begun(scene, "paypay", "ORD-1")
     scene.money.move_payment("paypay", "ORD-1", "failed")
     failed = scene.post("paypay", "ORD-1")

@@ -1,4 +1,5 @@
-"""Shapes that no honest client sends: each gets an answer or is cut off, none leaves a line of alarm or a way in."""
+"""Requests that no honest client sends: the receiver answers each or closes its connection; none leads to an error in
+the log or to a success."""
 
 import json
 
@@ -36,7 +37,7 @@ BEARER = {"authorization": f"Bearer {TOKEN}"}
 def test_what_nobody_asks_is_refused(
     scene: Scene, receiver: Running, method: str, path: str, headers: dict[str, str]
 ) -> None:
-    """Never a success, never the way to a channel; and the receiver goes on."""
+    """Such a request gets a status from 400 to 499 and opens no channel; the receiver goes on answering."""
     answer = receiver.say(written(method, path, b"", {"connection": "close"} | headers))
     assert 400 <= answer.status < 500
     assert receiver.get("/healthz").status == 200
@@ -44,7 +45,7 @@ def test_what_nobody_asks_is_refused(
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_an_old_client_is_served(scene: Scene, receiver: Running, version: str) -> None:
-    """HTTP/1.0 too, and one that waits for leave to send its body."""
+    """The receiver accepts notices of clients with HTTP/1.0 and HTTP/1.1."""
     scene.order("ORD-1", 3300)
     post = scene.bank("e-1", "ORD-1")
     said = written("POST", "/notices/bank", post.body, dict(post.headers) | {"connection": "close"})
@@ -52,7 +53,7 @@ def test_an_old_client_is_served(scene: Scene, receiver: Running, version: str) 
 
 
 def test_leave_to_send_a_body_is_given_where_it_will_be_read(scene: Scene, receiver: Running) -> None:
-    """Not for one that is too large: that is refused before it is sent."""
+    """The receiver answers `expect: 100-continue` with 100, but refuses at once if the body would be too large."""
     head = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: %d\r\n\r\n"
     with receiver.line() as line:
         line.sendall(head % 2)
@@ -70,7 +71,7 @@ def test_a_chain_of_requests_is_judged_one_by_one(scene: Scene, receiver: Runnin
 
 
 def test_a_tail_of_chunks_is_no_header(scene: Scene, receiver: Running) -> None:
-    """A signature after the body counts as none."""
+    """A signature that is sent as a trailer, after a chunked body, doesn't count."""
     scene.order("ORD-1", 3300)
     post = scene.bank("e-1", "ORD-1")
     name, value = post.headers[0]
@@ -81,7 +82,7 @@ def test_a_tail_of_chunks_is_no_header(scene: Scene, receiver: Running) -> None:
 
 
 def test_a_chunked_notice_is_taken(scene: Scene, receiver: Running) -> None:
-    """Byte by byte, as a proxy may pass it on."""
+    """A genuine notice in chunks of one byte, as a proxy may forward it, is booked."""
     scene.order("ORD-1", 3300)
     post = scene.bank("e-1", "ORD-1")
     name, value = post.headers[0]
@@ -103,7 +104,7 @@ _HALF, _NUL = "\\ud800\\u0000", "\\u0000"
 
 
 def _hint(**changes: str) -> bytes:
-    """A webhook of PayPay's with these values, as JSON texts."""
+    """Return a webhook of PayPay as JSON; `changes` are JSON texts that replace or add values."""
     told = {name: json.dumps(value) for name, value in _HINT.items()} | changes
     return ("{" + ", ".join(f'"{name}": {value}' for name, value in told.items()) + "}").encode()
 
@@ -137,7 +138,8 @@ POISON = {
 def test_what_no_database_takes_is_refused(
     scene: Scene, receiver: Running, title: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the uniform refusal, which counts; nothing is kept, and nobody is told to come again."""
+    """A body with text that no database can store gets the uniform refusal, which counts against the address. No row
+    is stored, and the sender isn't asked to try again."""
     monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", 3.0)
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     scene.payments.start(scene.order("ORD-1", 3300), "paypay")
@@ -154,7 +156,7 @@ def test_what_no_database_takes_is_refused(
     "amount", ["1e400", "[" * 900 + "]" * 900, '{"a": ' * 900 + "1" + "}" * 900, "9" * 4_000, '"\U0001f600"', "true"]
 )
 def test_an_odd_value_is_no_trouble(scene: Scene, receiver: Running, amount: str) -> None:
-    """A hint that can be followed is taken, whatever stands where its amount should."""
+    """A hint with an unusual amount is accepted or refused; it leads to no internal error."""
     scene.payments.start(scene.order("ORD-1", 3300), "paypay")
     answer = receiver.post("/webhooks/paypay", _hint(order_amount=amount))
     assert answer.status in (200, 400)
@@ -164,7 +166,7 @@ def test_an_odd_value_is_no_trouble(scene: Scene, receiver: Running, amount: str
 @pytest.mark.parametrize("field", ["event_id", "type", "order_no", "amount", "currency", "occurred_at"])
 @pytest.mark.parametrize("text", ["\ud800", "\0", "\U0001f600", "9" * 5_000, "a\nb", ""])
 def test_no_field_of_a_signed_notice_takes_any_text(scene: Scene, receiver: Running, field: str, text: str) -> None:
-    """Also from who has the key."""
+    """A notice with a valid signature is refused if one of its fields has text that isn't allowed there."""
     told = json.loads(scene.bank("e-1", "ORD-1").body) | {field: text}
     answer = receiver.deliver(signed("bank", json.dumps(told).encode(), scene.context.now()))
     assert (answer.status, answer.body) == (400, REFUSED)

@@ -1,4 +1,6 @@
-"""Rubbish, slow clients and crowds: the receiver stays up, answers in one way, and real notices keep being booked."""
+"""Malformed requests, slow clients and too many connections: the receiver goes on, refuses uniformly, and still books
+real notices.
+"""
 
 import asyncio
 import re
@@ -37,7 +39,7 @@ def closed(line: socket.socket) -> bool:
 
 
 def open_connections(receiver: Running) -> float:
-    """The receiver's gauge of connections, including the one that asks for it."""
+    """Return the receiver's own count of open connections, including the one of this question."""
     (count,) = re.findall(rb"\nreceiver_connections (\S+)", receiver.get("/metrics").body)
     return float(count)
 
@@ -54,21 +56,25 @@ def open_connections(receiver: Running) -> float:
     ],
 )
 def test_nobody_takes_for_ever_over_a_head(scene: Scene, said: bytes) -> None:
-    """Before the first request, and after one: who doesn't finish is cut off."""
+    """The receiver closes a connection whose client doesn't finish the head of a request in time, the first request
+    or a later one.
+    """
     with serving(scene.taker, head_timeout_seconds=0.2, idle_timeout_seconds=1) as receiver, receiver.line() as line:
         line.sendall(said)
         assert closed(line)
 
 
 def test_nobody_takes_for_ever_over_a_body(scene: Scene) -> None:
-    """It is refused, as everything is."""
+    """A request whose body isn't complete in time gets the uniform refusal."""
     with serving(scene.taker, body_timeout_seconds=0.2) as receiver, receiver.line() as line:
         line.sendall(HEAD + b"content-length: 10\r\n\r\nabc")
         assert parse(read_all(line)).body == b"refused\n"
 
 
 def test_a_connection_ends_after_so_many_requests(scene: Scene) -> None:
-    """The last answer says so."""
+    """The receiver closes a connection after `max_requests_per_connection` requests; the last answer has `connection:
+    close`.
+    """
     ask = b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n"
     with serving(scene.taker, max_requests_per_connection=3) as receiver, receiver.line() as line:
         line.sendall(ask * 5)
@@ -77,7 +83,9 @@ def test_a_connection_ends_after_so_many_requests(scene: Scene) -> None:
 
 
 def test_who_waits_gives_its_seat_up_to_who_speaks(scene: Scene) -> None:
-    """Cut off the oldest silent or endless requests of one address and answer the newest one."""
+    """One address has opened too many connections with unfinished requests. The receiver closes the oldest ones and
+    answers the newest request.
+    """
     scene.order("ORD-1", 3300)
     with (
         serving(
@@ -123,7 +131,9 @@ def test_who_is_being_served_keeps_its_seat(scene: Scene) -> None:
 
 @pytest.mark.parametrize("chunked", [True, False])
 def test_a_client_that_sends_far_too_much_hears_its_refusal(scene: Scene, receiver: Running, chunked: bool) -> None:
-    """Not a reset of its connection: what it is still sending is dropped until it ends."""
+    """A client that sends 5 MiB gets the refusal, not a reset connection: the receiver discards the remaining
+    bytes.
+    """
     body = b"x" * (5 << 20)
     said = b"content-length: %d\r\n\r\n%b" % (len(body), body)
     if chunked:
@@ -134,7 +144,7 @@ def test_a_client_that_sends_far_too_much_hears_its_refusal(scene: Scene, receiv
 
 
 def test_a_head_that_is_too_long_is_refused_however_it_comes(scene: Scene, receiver: Running) -> None:
-    """At a stroke too, and if all else is right."""
+    """A head above the limit is refused although it arrives in one piece and its notice is genuine."""
     scene.order("ORD-1", 3300)
     post = scene.bank("e-1", "ORD-1")
     assert receiver.deliver(post, **{"x-long": "y" * 21_000}).body == b"refused\n"
@@ -142,7 +152,9 @@ def test_a_head_that_is_too_long_is_refused_however_it_comes(scene: Scene, recei
 
 
 def test_a_full_pool_says_come_again(scene: Scene) -> None:
-    """Two are taken, one working and one waiting, the third is told to come again; both are booked in the end."""
+    """With one thread and one place in its queue, the receiver accepts two notices and answers the third with 503 and
+    `retry-after`. The two are booked.
+    """
     for n in range(3):
         scene.order(f"ORD-{n}", 3300)
     posts = [scene.bank(f"e-{n}", f"ORD-{n}") for n in range(3)]
@@ -162,7 +174,7 @@ def test_a_full_pool_says_come_again(scene: Scene) -> None:
 
 
 def test_what_is_under_way_ends_before_the_receiver(scene: Scene) -> None:
-    """Nobody new is let in; the notice that is being booked gets its answer."""
+    """A receiver that is stopped accepts no new connection, and still answers the notice that it is booking."""
     scene.order("ORD-1", 3300)
     post, file = scene.bank("e-1", "ORD-1"), scene.console.settings.database_path
     assert file is not None
@@ -190,7 +202,7 @@ def can_connect(receiver: Running) -> bool:
 
 
 def test_answers_are_sent_at_once(scene: Scene, receiver: Running) -> None:
-    """Nagle's algorithm is off on our side of each connection."""
+    """The receiver switches Nagle's algorithm off on its side of each connection."""
     seen: list[int] = []
     real = socket.socket.setsockopt
     with pytest.MonkeyPatch.context() as patch:
@@ -209,7 +221,9 @@ def test_answers_are_sent_at_once(scene: Scene, receiver: Running) -> None:
 
 
 def test_a_lane_has_so_much_room() -> None:
-    """A lane refuses calls beyond its room at once; the place of a cancelled call is free when its work has ended."""
+    """A pool of call threads refuses calls beyond its limit at once. A cancelled call keeps its place until its work
+    has ended.
+    """
     from threading import Event
 
     async def crowd() -> None:
@@ -231,7 +245,9 @@ def test_a_lane_has_so_much_room() -> None:
 
 
 def test_seats_go_by_household() -> None:
-    """Addresses of one IPv6 network are one peer, a trusted proxy is many; a seat is given up once."""
+    """All addresses of one IPv6 network count as one peer; a trusted proxy has no limit. Releasing a connection slot
+    twice frees it once.
+    """
     crowd = OpenConnections(5, 1, SenderAddressFinder(["192.0.2.1/32"]))
 
     def seated(peer: str) -> ConnectionSlot | None:
@@ -253,7 +269,9 @@ def test_seats_go_by_household() -> None:
 
 
 def test_the_largest_household_gives_way() -> None:
-    """Its oldest that waits; whoever is served meanwhile, and whoever is few, stays."""
+    """When all slots are occupied, a new connection closes the oldest waiting connection of the address with the most
+    connections. Connections whose request is being answered, and those of other addresses, stay.
+    """
     crowd, gone = OpenConnections(4, 3, SenderAddressFinder([])), list[str]()
 
     def seated(name: str, peer: str) -> ConnectionSlot:
@@ -274,7 +292,7 @@ def test_the_largest_household_gives_way() -> None:
 
 
 def test_the_desk_is_told_where_to_listen(tmp_path: Path) -> None:
-    """Every receiver setting of the environment is read."""
+    """The receiver reads each of its settings from the environment."""
     told = environment(
         tmp_path,
         "http://127.0.0.1:9",
@@ -290,7 +308,7 @@ def test_the_desk_is_told_where_to_listen(tmp_path: Path) -> None:
 
 
 def test_an_address_that_is_taken_is_a_bad_setting(scene: Scene, receiver: Running) -> None:
-    """Said before anything is answered."""
+    """A receiver whose port is already used raises `bad_profile` when it starts."""
     import threading
 
     options = ReceiverOptions(port=receiver.port)

@@ -1,4 +1,5 @@
-"""Notices over real sockets: booked once, refused in one way, answered with success where nothing is wrong."""
+"""Notices over real sockets: a genuine one is booked once and answered with 200; every other request gets one uniform
+refusal."""
 
 import json
 
@@ -22,7 +23,7 @@ def begun(scene: Scene, provider: str, number: str = "ORD-1") -> int:
 
 
 def refused(answer: Answer) -> bool:
-    """The one refusal, whole."""
+    """Return True if this is the uniform refusal, with its status, body and header."""
     return (answer.status, answer.body, answer.headers.get("connection")) == (400, b"refused\n", "close")
 
 
@@ -41,20 +42,21 @@ def test_a_providers_notice_is_booked(scene: Scene, receiver: Running, provider:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_signed_notice_is_booked(scene: Scene, receiver: Running) -> None:
-    """Of a source whose key is known; the order is paid."""
+    """A notice with a valid signature of a source whose key is known makes its order paid."""
     scene.order("ORD-1", 3300)
     assert receiver.deliver(scene.bank("e-1", "ORD-1")).status == 200
     assert scene.order_now("ORD-1").state == "paid"
 
 
 def test_what_is_well_formed_and_unknown_is_a_success(scene: Scene, receiver: Running) -> None:
-    """An order that nobody knows, a type that nobody knows."""
+    """A signed notice about an unknown order, or of an unknown type, is answered with 200."""
     assert receiver.deliver(scene.bank("e-1", "ORD-9")).status == 200
     assert receiver.deliver(scene.bank("e-2", "ORD-9", type="payment.sneezed")).status == 200
 
 
 def test_every_refusal_is_the_same_to_the_byte(scene: Scene, receiver: Running) -> None:
-    """Source, signature, form, size, method, path, encoding, no HTTP at all: nobody can tell which it was."""
+    """Whatever is wrong with a request, such as its source, signature, size or path, the refusal has the same bytes,
+    so that the sender doesn't learn the cause."""
     begun(scene, "paypay")
     good, hint = scene.bank("e-1", "ORD-1"), scene.post("paypay", "ORD-1")
     signature = dict(good.headers)
@@ -94,8 +96,8 @@ def test_every_refusal_is_the_same_to_the_byte(scene: Scene, receiver: Running) 
 
 
 def test_shapes_that_two_servers_read_differently_are_refused(scene: Scene, receiver: Running) -> None:
-    """Two lengths, a length and chunks, odd encodings, bare line feeds, folded headers: nothing is booked, and what
-    stood in the body never becomes a request of its own."""
+    """Requests whose end two servers could find at different places, such as one with two lengths, are refused. The
+    bytes of a body are never read as a further request."""
     scene.order("ORD-1", 3300)
     good = scene.bank("e-1", "ORD-1")
     name, value = good.headers[0]
@@ -120,7 +122,8 @@ def test_shapes_that_two_servers_read_differently_are_refused(scene: Scene, rece
 
 
 def test_a_length_beside_chunks_is_refused_even_if_all_else_is_right(scene: Scene, receiver: Running) -> None:
-    """A good notice in good chunks, with a length that somebody in between may have gone by."""
+    """A genuine notice in chunks is refused if it has a content-length too, because a proxy may have used that
+    length."""
     scene.order("ORD-1", 3300)
     good = scene.bank("e-1", "ORD-1")
     name, value = good.headers[0]
@@ -132,7 +135,8 @@ def test_a_length_beside_chunks_is_refused_even_if_all_else_is_right(scene: Scen
 
 
 def test_a_body_without_end_is_cut_off(scene: Scene) -> None:
-    """Chunk after chunk, and no time limit in reach: cut off once it is too large, and nobody has judged it."""
+    """A body whose chunks never end is refused as soon as it is too large. It isn't checked as a notice, so no audit
+    entry is written."""
     chunk = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
     head = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
     with serving(scene.taker, body_timeout_seconds=600.0) as receiver:
@@ -142,7 +146,7 @@ def test_a_body_without_end_is_cut_off(scene: Scene) -> None:
 
 
 def test_the_largest_body_is_taken(scene: Scene, receiver: Running) -> None:
-    """1 MiB is read and judged: here by its signature."""
+    """A body of 1 MiB is read, and refused only because of its signature."""
     body = b"x" * (1 << 20)
     assert refused(receiver.post("/notices/bank", body))
     assert scene.audited("payment.callback_refused") == 1
@@ -154,7 +158,8 @@ ELSEWHERE = "203.0.113.7"
 
 
 def test_the_source_is_the_peer(scene: Scene, receiver: Running) -> None:
-    """Nobody is believed who says that it comes from elsewhere, or from an allowed address."""
+    """Without a trusted proxy the sender's address is that of the connection, whatever the header x-forwarded-for
+    contains."""
     begun(scene, "paypay")
     forwarded = {"x-forwarded-for": ELSEWHERE}
     assert receiver.post("/webhooks/paypay", scene.post("paypay", "ORD-1").body, forwarded).status == 200
@@ -192,7 +197,8 @@ def test_behind_a_proxy_the_last_forwarded_address_counts(
 
 
 def test_while_the_database_is_away_the_sender_comes_again(scene: Scene, receiver: Running) -> None:
-    """503 with Retry-After, and the same notice is booked afterwards."""
+    """While the table of notices is missing, the receiver answers 503 with Retry-After. The same notice sent again is
+    booked."""
     scene.order("ORD-1", 3300)
     post = scene.bank("e-1", "ORD-1")
     scene.place.sql("ALTER TABLE payment_events RENAME TO away")
@@ -204,7 +210,8 @@ def test_while_the_database_is_away_the_sender_comes_again(scene: Scene, receive
 
 
 def test_the_process_lives_and_is_ready(scene: Scene, receiver: Running) -> None:
-    """Both are told apart: a late task or a database without our tables is no reason to kill the process."""
+    """With a task that is late, `/readyz` answers 503 and `/healthz` still 200, so that nothing restarts the
+    process."""
     assert (receiver.get("/healthz").status, receiver.get("/readyz").status) == (200, 200)
     scene.place.sql("INSERT INTO tasks (name, every_seconds, next_at) VALUES ('probes', 60, '2020-01-01 00:00:00')")
     with serving(scene.taker) as another:
@@ -212,7 +219,7 @@ def test_the_process_lives_and_is_ready(scene: Scene, receiver: Running) -> None
 
 
 def test_the_answer_to_one_request_does_not_end_the_connection(scene: Scene, receiver: Running) -> None:
-    """Requests follow one another on a connection, each judged by itself."""
+    """Two notices follow each other on one connection; each is checked and answered by itself."""
     scene.order("ORD-1", 3300)
     first, second = scene.bank("e-1", "ORD-1"), scene.bank("e-2", "ORD-9")
     pieces = [written("POST", "/notices/bank", one.body, dict(one.headers)) for one in (first, second)]

@@ -1,4 +1,4 @@
-"""The worker's log: each line an object, with what it belongs to and without what nobody may read."""
+"""The worker's log: each line is a JSON object with its task, record and operation, and without secrets."""
 
 import json
 import logging
@@ -26,7 +26,9 @@ def objects(text: str) -> list[dict[str, Any]]:
 
 @MEANT
 def test_each_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
-    """No text ends its line or changes the reading order; a long one is cut."""
+    """A message with a line break or a character that changes the reading order is escaped in its line; a long
+    message is cut off.
+    """
     with log_json_lines():
         LOG.info('a "quoted"\nsecond line\u202e %s', "x" * 5_000)
     text = capsys.readouterr().err
@@ -38,7 +40,9 @@ def test_each_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
 
 @MEANT
 def test_a_line_tells_what_it_belongs_to(capsys: pytest.CaptureFixture[str]) -> None:
-    """Task, record and operation, each with the correlation id of that piece of work and of the run around it."""
+    """A line names its task, record and operation, its own correlation id, and that of the run in which it was
+    written.
+    """
     with log_json_lines():
         LOG.info("before")
         with tracing.start_new_correlation(task="probes"):
@@ -58,7 +62,9 @@ def test_a_line_tells_what_it_belongs_to(capsys: pytest.CaptureFixture[str]) -> 
 
 @MEANT
 def test_what_a_failure_carries_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """Kind and places, never the message: it may hold a statement with its values, or an answer."""
+    """Of an exception the log has the class and the places in the code, never the message, which may contain values
+    of a statement or an answer.
+    """
 
     def fail() -> None:
         raise ValueError("canary")
@@ -114,7 +120,9 @@ def test_a_library_is_told_by_its_pattern(capsys: pytest.CaptureFixture[str]) ->
 
 @MEANT
 def test_everything_is_as_before_afterwards(capsys: pytest.CaptureFixture[str]) -> None:
-    """Handlers, levels and hooks; and whatever wrote to stderr before is silent meanwhile, not twice there."""
+    """After the block, handlers, levels and hooks are restored. Within it, earlier handlers write nothing to
+    stderr.
+    """
     root, plain = logging.getLogger(), logging.StreamHandler(sys.stderr)
     before = (list(root.handlers), logging.getLogger("console").level, threading.excepthook)
     root.addHandler(plain)

@@ -1,4 +1,6 @@
-"""`/live` over real WebSockets: where things stand, then each change; nothing to anybody without the token."""
+"""The live feed `/live` over real WebSockets: first a snapshot, then each change; a client without the token gets
+nothing.
+"""
 
 import json
 import socket
@@ -35,7 +37,7 @@ def receiver(scene: Scene) -> Iterator[Running]:
 def listening(
     receiver: Running, path: str = "/live", headers: dict[str, str] | None = None, first: str | None = None
 ) -> Iterator[ClientConnection]:
-    """A client of the channel."""
+    """Yield a client of `/live`. Without `headers` it sends the token in a header; `first` is its first message."""
     url = f"ws://127.0.0.1:{receiver.port}{path}"
     told = BEARER if headers is None else headers
     with connect(url, additional_headers=told, open_timeout=LONG, proxy=None, max_size=1 << 24) as line:
@@ -49,7 +51,7 @@ def heard(line: ClientConnection) -> Any:
 
 
 def code_of(line: ClientConnection) -> int | None:
-    """With which code it was closed; whatever came before is passed over."""
+    """Read until the receiver closes the connection, and return the close code; None if there was none."""
     try:
         while line.recv(LONG):
             pass
@@ -121,7 +123,7 @@ def test_each_channel_by_itself(scene: Scene, receiver: Running) -> None:
 
 @pytest.mark.parametrize("first", [TOKEN, json.dumps({"token": TOKEN}), f"  {TOKEN}\n"])
 def test_the_token_may_come_first(scene: Scene, receiver: Running, first: str) -> None:
-    """For clients that can't set a header."""
+    """A client that can't set a header may send the token as its first message."""
     with listening(receiver, headers={}, first=first) as line:
         assert heard(line)["type"] == "snapshot"
 
@@ -138,7 +140,7 @@ def test_a_wrong_first_message_ends_it(scene: Scene, receiver: Running, first: s
     "header", [f"Bearer {TOKEN}x", "Bearer", "", TOKEN, f"Basic {TOKEN}", "Bearer \xe9", f"Bearer {TOKEN} {TOKEN}"]
 )
 def test_a_wrong_header_opens_nothing(scene: Scene, receiver: Running, header: str) -> None:
-    """Not even if the first message would have been right."""
+    """A wrong token in the header is refused; the receiver then reads no first message."""
     with pytest.raises(InvalidStatus) as refusal, listening(receiver, headers={"Authorization": header}):
         pass
     assert refusal.value.response.status_code == 403
@@ -163,7 +165,7 @@ def test_nobody_waits_for_a_token_for_ever(scene: Scene) -> None:
 def test_without_a_token_the_channel_is_closed(
     place: Place, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """For everybody, whatever they say; the log names what is missing, once."""
+    """If no channel token is configured, every client is refused, and the log names the missing setting once."""
     with paying(place, sandbox) as scene, serving(scene.taker) as receiver:
         for told in (BEARER, {}):
             with pytest.raises(InvalidStatus), listening(receiver, headers=told):
@@ -182,7 +184,9 @@ OLD = "the-token-before-this-one"
 
 
 def test_two_tokens_count_while_one_is_replaced(place: Place, sandbox: Sandbox) -> None:
-    """The old one beside the new one, in a header or as the first message; neither is a part of the other."""
+    """The new and the old token are both accepted, in a header or as the first message; both together in one header
+    are not.
+    """
     told: dict[str, Any] = {"SECRET_LIVE_TOKEN": TOKEN, "SECRET_LIVE_TOKEN_OLD": OLD}
     with paying(place, sandbox, **told) as scene, serving(scene.taker) as receiver:
         for token in (TOKEN, OLD):
@@ -245,7 +249,9 @@ def test_a_second_header_opens_nothing(scene: Scene, receiver: Running, first: s
 
 @pytest.mark.parametrize("way", ["header", "first message", "no message", "two headers", "no such channel"])
 def test_who_guesses_is_turned_away(scene: Scene, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each wrong try counts as any refusal does; the trail has one entry for many, with where they came from."""
+    """Each wrong token counts as a refusal of the address. The audit trail gets at most MAX_AUDITED_REFUSALS entries,
+    with the address.
+    """
     monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", 5.0)
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     monkeypatch.setattr(live, "MAX_AUDITED_REFUSALS", 2)
@@ -291,7 +297,7 @@ BAD_HANDSHAKES = {
 def test_a_handshake_that_is_none_is_refused_like_any_request(
     scene: Scene, title: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To the byte, without a word about what is wrong with it; and it counts."""
+    """A malformed WebSocket handshake gets the uniform refusal and counts against the address."""
     monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", 3.0)
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     head = b"GET /live HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
@@ -303,7 +309,9 @@ def test_a_handshake_that_is_none_is_refused_like_any_request(
 
 
 def test_who_has_the_token_speaks_for_their_address(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Behind one address may be many: those who guess keep nobody out who knows."""
+    """A client with the token has connected from an address. Wrong tokens from that address then don't block it,
+    because many clients can have one address.
+    """
     monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", 3.0)
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     with serving(scene.taker) as receiver:
@@ -340,7 +348,7 @@ def test_who_does_not_read_is_dropped(scene: Scene) -> None:
 
 
 def test_so_many_listeners_and_no_more(scene: Scene) -> None:
-    """The next one is told to come again later."""
+    """A client beyond `max_live_clients` gets the close code 1013: try again later."""
     with serving(scene.taker, max_live_clients=2) as receiver, ExitStack() as kept:
         for _ in range(2):
             assert heard(kept.enter_context(listening(receiver)))["type"] == "snapshot"

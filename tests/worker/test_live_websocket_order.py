@@ -1,5 +1,5 @@
-"""`/live` while everything moves: the snapshot first, then each later state of a record once and in order, none
-missing; and clients that speak when they should listen, or never listen.
+"""`/live` while records change: first the snapshot, then each later state of a record once and in order. And clients
+that send messages or never read.
 """
 
 import json
@@ -31,7 +31,9 @@ MASK = b"\0\0\0\0"
 
 
 class Story:
-    """The messages to one listener: the last one on each record, and those that should not have been sent."""
+    """The messages that one listener has received: the last state of each record, and the states that should not have
+    been sent.
+    """
 
     def __init__(self, line: ClientConnection) -> None:
         self.line = line
@@ -54,8 +56,8 @@ class Story:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_nothing_is_missing_and_nothing_told_twice(scene: Scene) -> None:
-    """Listeners come one after the other while payments begin and are paid: each hears of every later state, of none
-    that is older than what it knows, and in the end knows how all payments stand that it ever heard of.
+    """Listeners connect one after another while payments are started and paid. Each receives every later state, none
+    older than one that it already has, and in the end the final state of each payment.
     """
     numbers = [f"ORD-{n}" for n in range(8)]
     orders = {number: scene.order(number, 3300) for number in numbers}
@@ -92,7 +94,9 @@ def pay(scene: Scene, number: str, order: int) -> int:
 
 
 def test_what_the_snapshot_has_is_not_told_again() -> None:
-    """Of a record that it showed only what came after; of others everything; and a later word makes it forget."""
+    """Of a record in the snapshot only later states are sent, of other records every state. After the first later
+    state the record is no longer compared with the snapshot.
+    """
     shown = RecordSummary("payment", 1, "user_payment", "known", "none", None, 4)
     known = {("payment", 1): shown}
 
@@ -110,7 +114,7 @@ def test_what_the_snapshot_has_is_not_told_again() -> None:
 
 
 def test_one_state_that_two_rows_of_the_feed_tell_is_told_once(scene: Scene) -> None:
-    """The feed names a record each time it is written; what it is like now may be what was told before."""
+    """Two rows of `changes` name one record whose state was already sent: it is sent once."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     with (
         serving(scene.taker, live_interval_seconds=0.01) as receiver,
@@ -140,7 +144,7 @@ def receiver(scene: Scene) -> Iterator[Running]:
 
 @contextmanager
 def raw(receiver: Running) -> Iterator[socket.socket]:
-    """A channel that is open, without a library that keeps its rules."""
+    """Yield the socket of an open channel, without a client library, so that a test can break the protocol."""
     with closing(receiver.line()) as line:
         line.sendall(HANDSHAKE)
         assert line.recv(12) == b"HTTP/1.1 101"
@@ -163,7 +167,7 @@ def test_a_message_that_is_too_large_ends_it(scene: Scene, receiver: Running, he
 
 
 def test_what_a_listener_says_is_passed_over(scene: Scene, receiver: Running) -> None:
-    """Texts, bytes and pings: it goes on to hear what changes."""
+    """The receiver ignores texts, bytes and pings of a listener and goes on sending changes."""
     with listening(receiver) as line:
         assert heard(line)["type"] == "snapshot"
         line.send("anything")
@@ -177,7 +181,9 @@ def test_what_a_listener_says_is_passed_over(scene: Scene, receiver: Running) ->
 def test_a_flood_of_frames_is_cut_off(
     scene: Scene, receiver: Running, monkeypatch: pytest.MonkeyPatch, flood: bytes
 ) -> None:
-    """Pings whose answers nobody reads, and a message of ever more fragments: neither piles up here."""
+    """A client that sends pings without reading the answers, or a message of endless fragments, is disconnected
+    before the receiver has stored much.
+    """
     monkeypatch.setattr(door, "MAX_UNREAD_BYTES_PER_LISTENER", 64 * 1024)
     with raw(receiver) as line:
         line.sendall(b"\x01\x80" + MASK if flood[0] == 0 else b"")

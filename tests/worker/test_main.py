@@ -1,4 +1,4 @@
-"""The worker as a process of its own: what it says when it is ready, what it does, and how it ends."""
+"""The worker as its own process: its message when it is ready, its tasks, and its end."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from tests.support.waiting import PATIENCE_SECONDS, until
 
 
 class Worker:
-    """A process that has said that it is ready."""
+    """A worker process that has printed its first line; `answer` is that line, `data` its data."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self.process = process
@@ -31,7 +31,7 @@ class Worker:
         self.data = self.answer.get("data", {})
 
     def told(self, *numbers: int) -> tuple[int, list[dict[str, Any]]]:
-        """Its end after these signals: the status, and every line of its log."""
+        """Send these signals to the worker. Return its exit status, and the lines of its log."""
         for number in numbers:
             self.process.send_signal(number)
         out, err = self.process.communicate(timeout=PATIENCE_SECONDS)
@@ -41,7 +41,7 @@ class Worker:
 
 @contextmanager
 def working(place: Place, sandbox: Sandbox, **extra: str) -> Iterator[Worker]:
-    """One that is ready, and is gone at the end whatever happens."""
+    """Yield a worker process that is ready; it is killed at the end of the block. `extra` are settings."""
     told = {"RECEIVER_PORT": "0", **providers(sandbox.url), **extra}
     env = {**os.environ, **place.told(sandbox.url), **{f"CONSOLE_{name}": value for name, value in told.items()}}
     with subprocess.Popen(
@@ -65,8 +65,8 @@ def held(console: Console) -> set[str]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.engines("sqlite")
 def test_it_works_until_it_is_told_to_end(place: Place, sandbox: Sandbox, number: int) -> None:
-    """One object when ready, an answering receiver, every task run; then status 0, no lease left, each line of the
-    log an object.
+    """The worker prints one object when it is ready, its receiver answers, and it runs every task. After the signal
+    it exits with 0, holds no lease of a task, and each line of its log is an object.
     """
     with working(place, sandbox) as worker, place.opened(sandbox) as console:
         with urlopen(f"{worker.data['url']}/healthz", timeout=PATIENCE_SECONDS) as answer:
@@ -86,7 +86,7 @@ def test_it_works_until_it_is_told_to_end(place: Place, sandbox: Sandbox, number
 
 @pytest.mark.engines("mariadb")
 def test_two_share_the_tasks_of_a_team(place: Place, sandbox: Sandbox) -> None:
-    """Two workers on one server, each told to end: both end well, and the tasks have run."""
+    """Two workers on one server run the tasks together. After SIGTERM both exit with 0."""
     with working(place, sandbox) as one, working(place, sandbox) as two, place.opened(sandbox) as console:
         until(
             lambda: len([task for task in console.scheduler.read_states() if task.ended_at]) >= 15,
@@ -99,8 +99,8 @@ def test_two_share_the_tasks_of_a_team(place: Place, sandbox: Sandbox) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_a_task_that_does_not_end_is_cut_off(place: Place, sandbox: Sandbox) -> None:
-    """The others go on beside it; told to end, the worker waits within its bound, says so and ends; the lease stays
-    until it is over, so that nobody runs the task beside one that may still be at it.
+    """One task hangs and the others still run. After SIGTERM the worker waits only a limited time for the task, logs
+    that it was cut off, and exits with 0.
     """
     with working(place, sandbox, FAILPOINT="after_task_begin:4:hang") as worker, place.opened(sandbox) as console:
         until(
@@ -126,7 +126,7 @@ def test_a_second_signal_ends_it_at_once(place: Place, sandbox: Sandbox) -> None
 
 @pytest.mark.engines("sqlite")
 def test_a_port_that_is_taken_is_refused_before_anything_runs(place: Place, sandbox: Sandbox) -> None:
-    """A worker that could take no notice says so, and has run no task."""
+    """A worker whose port is already used exits with 2 and `bad_profile`, and runs no task."""
     with working(place, sandbox, RECEIVER_PORT=str(sandbox.port)) as worker, place.opened(sandbox) as console:
         assert worker.answer["error"]["code"] == "bad_profile"
         assert worker.process.wait(PATIENCE_SECONDS) == 2

@@ -1,4 +1,4 @@
-"""The figures as Prometheus reads them: named as agreed, from where they are said to come, and of nobody."""
+"""The metrics of the worker as Prometheus reads them: their names, their sources, and no personal data in them."""
 
 import json
 import math
@@ -22,7 +22,8 @@ AGREED = {
 
 
 def page(receiver: Running) -> dict[str, dict[tuple[str, ...], float]]:
-    """By family: the samples, by the values of their labels in the labels' order."""
+    """Return the samples of `/metrics` by the name of their family; each by its name and the values of its labels, in
+    the order of the labels' names."""
     answer = receiver.get("/metrics")
     assert answer.status == 200
     assert answer.headers["content-type"].startswith("text/plain")
@@ -42,7 +43,7 @@ def one(found: dict[str, dict[tuple[str, ...], float]], name: str) -> float:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_what_was_agreed_is_there(scene: Scene, receiver: Running) -> None:
-    """Before anything has happened rates are no numbers, and counts are zero."""
+    """All metrics of AGREED exist. Before any event, rates are NaN and counts are zero."""
     found = page(receiver)
     assert set(found) >= AGREED
     rates = ("payment_success_rate", "avg_response_time", "error_rate", "api_availability", "signature_failure_rate")
@@ -52,7 +53,8 @@ def test_what_was_agreed_is_there(scene: Scene, receiver: Running) -> None:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_rates_come_from_what_happened(scene: Scene) -> None:
-    """One paid, one failed, one call without an answer, one signed notice refused of three."""
+    """One payment is paid and one fails, one call gets no answer, and some notices are refused: the rates and counts
+    are as expected."""
     for number, became in (("ORD-1", "paid"), ("ORD-2", "failed")):
         payment = scene.payments.start(scene.order(number, 3300), "paypay").payment
         scene.money.move_payment("paypay", number, became)
@@ -94,7 +96,7 @@ def test_nothing_of_anybody(scene: Scene, receiver: Running) -> None:
 
 
 def test_scraping_costs_nothing(scene: Scene) -> None:
-    """The database is asked once, however often the page is."""
+    """The page is read twice within one interval, and the database only once."""
     with serving(scene.taker, metrics_interval_seconds=3_600.0) as receiver:
         page(receiver)
         scene.place.sql("ALTER TABLE payment_events RENAME TO away")
@@ -103,7 +105,8 @@ def test_scraping_costs_nothing(scene: Scene) -> None:
 
 
 def test_without_a_database_the_rest_is_told(scene: Scene) -> None:
-    """No old figures: those of the database are missing, and it is said that it doesn't answer."""
+    """While the database doesn't answer, its metrics are missing, `database_up` is 0, and the other metrics are
+    there."""
     with serving(scene.taker, metrics_interval_seconds=0.5) as receiver:
         scene.place.sql("ALTER TABLE payment_events RENAME TO away")
         found = page(receiver)
@@ -114,7 +117,8 @@ def test_without_a_database_the_rest_is_told(scene: Scene) -> None:
 
 
 def test_waits_and_duplicates_are_counted() -> None:
-    """By class, with their sum; only refusals of what is done already count as duplicates."""
+    """Waits for leases are counted by duration class, with their sum. Only refusals of repeated actions count as
+    duplicates."""
     tally = ProcessCounters()
     for seconds in (0.0, 0.005, 0.2, 99.0):
         tally.count_lease_wait(seconds)
@@ -135,7 +139,7 @@ _NOT_FIGURES = {"by", "le", "queue", "result", "source", "sum"}
 
 
 def asked_for() -> Iterator[str]:
-    """The figures that the shipped dashboard and alert rules ask for, by each query."""
+    """Yield the name of the metric in each query of the shipped dashboard and alert rules."""
     folder = resources_dir() / "worker"
     dashboard = json.loads((folder / "grafana-dashboard.json").read_text("utf-8"))
     queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
@@ -149,7 +153,7 @@ def asked_for() -> Iterator[str]:
 
 
 def test_dashboard_and_alert_rules_ask_for_figures_that_exist(scene: Scene, receiver: Running) -> None:
-    """`up` is Prometheus' own; everything else stands on the page."""
+    """Each metric in their queries exists on the page, except `up`, which Prometheus itself adds."""
     receiver.get("/notices/nobody")
     samples = {
         sample.name

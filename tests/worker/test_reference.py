@@ -1,5 +1,5 @@
-"""docs/reference beside a receiver that runs: every path, status, header and message that comes is described there,
-and every described one comes.
+"""The files in docs/reference are compared with a running receiver: each path, status, header and message that it
+sends is described there, and each described one is sent.
 """
 
 import json
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.engines("sqlite")
 
 
 def resolved(part: Any) -> Any:
-    """A part of the OpenAPI file, or what its reference points to."""
+    """Return this part of the OpenAPI file, or the part to which its `$ref` points."""
     while "$ref" in part:
         target = OPENAPI
         for name in part["$ref"].removeprefix("#/").split("/"):
@@ -39,7 +39,7 @@ def resolved(part: Any) -> Any:
 
 
 def described() -> dict[tuple[str, str, int], Any]:
-    """Each answer of the file, by path, method and status."""
+    """Return the described answers of the OpenAPI file by path, method and status."""
     return {
         (path, method, int(status)): resolved(answer)
         for path, methods in OPENAPI["paths"].items()
@@ -49,7 +49,9 @@ def described() -> dict[tuple[str, str, int], Any]:
 
 
 def answers(scene: Scene, receiver: Running) -> Iterator[tuple[tuple[str, str], Answer]]:
-    """One answer or more for each path and status, with the path as the file writes it."""
+    """Yield real answers of the receiver for each described path and status, each with the path and method as the
+    file writes them.
+    """
     scene.order("ORD-1", 3300)
     signed = scene.bank("e-1", "ORD-1")
     posts = {SIGNED: signed}
@@ -76,7 +78,7 @@ def answers(scene: Scene, receiver: Running) -> Iterator[tuple[tuple[str, str], 
 
 @pytest.mark.expects_log("a notice could not be taken")
 def test_every_answer_of_the_receiver_is_described_and_comes(scene: Scene, receiver: Running) -> None:
-    """Path, method and status, the headers, the media type, and the body where the file fixes it."""
+    """Each answer has the described status, headers, media type and body, and each described status occurs."""
     known, met = described(), set()
     for (path, method), answer in answers(scene, receiver):
         met.add((path, method, answer.status))
@@ -86,7 +88,9 @@ def test_every_answer_of_the_receiver_is_described_and_comes(scene: Scene, recei
 
 
 def check(told: Mapping[str, Any], answer: Answer) -> None:
-    """An answer has the described headers (`connection` also by the test's own wish), media type and body."""
+    """Check that the answer has the headers, the media type and the body of the description `told`. The header
+    `connection` is allowed too, because the test sends it.
+    """
     headers = {name.lower(): resolved(header) for name, header in told.get("headers", {}).items()}
     assert answer.headers.keys() - headers.keys() - _UNTOLD_HEADERS <= {"connection"}
     for name, header in headers.items():
@@ -100,7 +104,9 @@ def check(told: Mapping[str, Any], answer: Answer) -> None:
 
 
 def test_the_paths_are_those_of_the_program(scene: Scene) -> None:
-    """Neither file leaves one out, or has one more; names of sources and channels are the program's."""
+    """The two files have exactly the paths, the pattern of source names, the channels and the close codes of the
+    program.
+    """
     routes = {route.path for route in make_receiver_app(scene.console, ReceiverOptions()).routes}  # type: ignore[attr-defined]
     assert routes == OPENAPI["paths"].keys() | {ASYNCAPI["channels"]["live"]["address"]}
     source = next(one for one in OPENAPI["paths"][SIGNED]["post"]["parameters"] if one["in"] == "path")
@@ -120,7 +126,7 @@ def message(name: str) -> Draft202012Validator:
 
 
 def test_the_files_are_schemas_and_refuse_what_is_wrong() -> None:
-    """Each schema is one, and none lets anything through."""
+    """Each schema is valid, and refuses a wrong message."""
     for schema in (*OPENAPI["components"]["schemas"].values(), *ASYNCAPI["components"]["schemas"].values()):
         Draft202012Validator.check_schema(schema)
     for name in ("snapshot", "changes", "token"):
@@ -129,7 +135,9 @@ def test_the_files_are_schemas_and_refuse_what_is_wrong() -> None:
 
 
 def test_every_message_of_live_is_described(scene: Scene, receiver: Running) -> None:
-    """The snapshot with records in it, changes, the token as first message; without a token, the code 1008."""
+    """The snapshot, the changes and the first message with the token fit their schemas. A wrong token leads to the
+    described close code.
+    """
     scene.payments.start(scene.order("ORD-1", 3300), "paypay")
     url, token = f"ws://127.0.0.1:{receiver.port}/live", {"token": TOKEN}
     message("token").validate(token)

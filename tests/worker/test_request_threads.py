@@ -1,4 +1,4 @@
-"""Tests the pause of a worker between two polls for desk requests."""
+"""The pause of a worker between two polls for desk requests."""
 
 import pytest
 

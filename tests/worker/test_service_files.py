@@ -1,4 +1,5 @@
-"""The files for a server: systemd accepts the unit, which may do little, and the proxies pass every notice on."""
+"""The files for a server: systemd accepts the unit, which limits the worker's rights, and the proxy configurations
+forward the paths of notices and no other."""
 
 import json
 import os
@@ -24,7 +25,7 @@ OPENAPI = Path(__file__).parents[2] / "docs" / "reference" / "receiver.openapi.j
 
 @pytest.fixture
 def unit(tmp_path: Path) -> Path:
-    """The unit with a program that exists on this machine."""
+    """Return a copy of the unit file that starts a program which exists on this machine."""
     file = tmp_path / UNIT.name
     file.write_text(UNIT.read_text("utf-8").replace("/usr/bin/support-console", sys.executable), "utf-8")
     return file

@@ -1,4 +1,4 @@
-"""A worker process in a small storm of rubbish; `make soak` has the large one."""
+"""A worker process in a small storm of malformed requests; `make soak` runs the large one."""
 
 import pytest
 
@@ -8,8 +8,8 @@ from tests.worker import storm
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_real_notices_in_a_storm_of_rubbish(place: Place, seed: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every kind of rubbish is answered as it should be, beside connections that never finish; each real notice of
-    three sources is booked once, and the process stays.
+    """Malformed requests and connections that never finish reach the worker together with real notices of three
+    sources. Each malformed request gets its answer, each real notice is booked once, and the process goes on running.
     """
     found = storm.rage(place, seconds=3, rate=120, slow=200, each_second=5, seed=seed)
     with capsys.disabled():

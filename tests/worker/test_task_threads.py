@@ -1,4 +1,5 @@
-"""The threads of a worker that run due tasks: a long task delays no other, and idle ones cost the database little."""
+"""The threads of a worker that run due tasks: a long task doesn't delay the others, and idle threads send few
+queries."""
 
 from contextlib import nullcontext
 from threading import Event
@@ -13,7 +14,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 
 class Turns(Event):
-    """Ends a thread after so many of its pauses, each of which takes no time."""
+    """A stop event that is set after `count` waits, each of which returns at once."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -28,7 +29,7 @@ class Turns(Event):
 
 @pytest.mark.engines("sqlite")
 def test_a_spare_thread_runs_what_waits_behind_a_long_task(place: Place, sandbox: Sandbox) -> None:
-    """While the first thread is occupied."""
+    """While the first thread runs a long task, a spare thread runs the next due task."""
     began, release, ran, stop = Event(), Event(), Event(), Event()
 
     def last_long() -> int:
@@ -60,7 +61,8 @@ def test_a_spare_thread_runs_what_waits_behind_a_long_task(place: Place, sandbox
 def test_a_spare_thread_asks_only_while_another_one_is_occupied(
     place: Place, sandbox: Sandbox, index: int, is_occupied: bool, asks: bool
 ) -> None:
-    """The first one asks for due tasks after each of its pauses."""
+    """The first thread looks for due tasks after each of its pauses; a spare thread only while another thread is
+    running a task."""
     asked: list[int] = []
     with place.opened(sandbox) as console:
         scheduler = Scheduler(console._context, console._context.heartbeat, ())

@@ -1,4 +1,5 @@
-"""TLS by certificate files: notices and /live over it, nobody who takes for ever over a handshake, no bad files."""
+"""TLS with certificate files: notices and /live work over it, unfinished handshakes are ended, and unusable files are
+refused."""
 
 import os
 import ssl
@@ -35,7 +36,8 @@ def receiver(scene: Scene, authority: Authority) -> Iterator[Running]:
 
 @pytest.fixture
 def impatient(scene: Scene, authority: Authority) -> Iterator[Running]:
-    """A receiver that waits a second for a handshake; on a busy machine it may cut off an honest one as well."""
+    """Yield a receiver that waits one second for a TLS handshake. On a busy machine it may end an honest handshake,
+    too."""
     pem = authority.certificate("127.0.0.1")
     with serving(
         scene.taker, certificate_file=pem, key_file=pem, head_timeout_seconds=1.0, max_connections_per_address=4
@@ -48,7 +50,7 @@ def trusting(authority: Authority) -> ssl.SSLContext:
 
 
 def test_a_notice_over_tls(scene: Scene, receiver: Running, authority: Authority) -> None:
-    """In one piece with the end of the handshake, or byte after byte."""
+    """A notice is accepted in one piece and in pieces of seven bytes."""
     for name, size in (("ORD-1", 1 << 20), ("ORD-2", 7)):
         scene.order(name, 3300)
         post = scene.bank(f"e-{name}", name)
@@ -69,7 +71,8 @@ def test_live_over_tls(scene: Scene, receiver: Running, authority: Authority) ->
 
 @pytest.mark.parametrize("said", [b"", b"\x16\x03\x01", b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n", b"\0" * 5_000])
 def test_who_shakes_no_hands_is_cut_off(impatient: Running, authority: Authority, said: bytes) -> None:
-    """Silence, half a hello, plain HTTP, rubbish: never an answer in the clear, and its place is free again."""
+    """A client that doesn't complete its TLS handshake gets no unencrypted answer and is disconnected; an honest
+    client can then connect."""
     with ExitStack() as kept:
         lines = [kept.enter_context(impatient.line()) for _ in range(4)]  # all the room there is
         for line in lines:
@@ -111,7 +114,8 @@ def test_old_versions_are_not_spoken(authority: Authority) -> None:
 def test_bad_files_are_bad_settings(
     scene: Scene, authority: Authority, tmp_path: Path, given: tuple[str, str], problem: str
 ) -> None:
-    """Half a pair, no file, no PEM, a key of somebody else, a pipe to which nobody writes."""
+    """A certificate without its key, a missing file, a file without PEM, the key of another certificate or a pipe
+    raises `bad_profile`."""
     import threading
 
     text = tmp_path / "text.pem"
