@@ -1,4 +1,4 @@
-"""A merchant of NDPS: seals and signs by itself, from the published description."""
+"""A merchant that calls Atom's interface NDPS; it encrypts and signs by itself, from the published description."""
 
 import base64
 import hashlib
@@ -44,7 +44,7 @@ def sign(key: str, *parts: str) -> str:
 
 
 def opened(body: bytes) -> str:
-    """The text inside an answer or a callback."""
+    """Return the decrypted text of an answer or a callback."""
     form = parse_qs(body.decode())
     return unseal(form["encData"][0], known.ATOM_RESPONSE_KEY, known.ATOM_RESPONSE_SALT)
 
@@ -55,7 +55,7 @@ def inside(answer: Answer) -> dict[str, Any]:
 
 
 class AtomCaller:
-    """Asks NDPS; amounts are texts and stand as bare numbers in the JSON."""
+    """A client of the simulated Atom. Amounts are texts, which it writes as numbers into the JSON."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.line = Caller(sandbox)
@@ -135,12 +135,12 @@ class AtomCaller:
 
 
 def bare(asked: Any) -> str:
-    """JSON in which `@150.50@` stands as the number 150.50."""
+    """Return `asked` as JSON in which a text such as `@150.50@` is the number 150.50."""
     return re.sub(r'"@(.*?)@"', r"\1", json.dumps(asked))
 
 
 def status_code(answer: Answer) -> str:
-    """The code of an answer, whether its payment comes as an object or as a list."""
+    """Return the status code in an answer, whose payment is an object or a list."""
     told = inside(answer)["payInstrument"]
     found: str = (told[-1] if isinstance(told, list) else told)["responseDetails"]["statusCode"]
     return found

@@ -1,4 +1,4 @@
-"""A plain HTTP caller: a fresh connection per call, no redirects followed, nothing repeated."""
+"""A plain HTTP client: it opens a connection for each call, follows no redirect and repeats nothing."""
 
 import http.client
 import json
@@ -17,7 +17,7 @@ FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete answer."""
+    """A complete HTTP answer."""
 
     status: int
     headers: dict[str, str]
@@ -35,7 +35,7 @@ class Answer:
 
 
 class Caller:
-    """Speaks to one sandbox; `patience` is the timeout of every read, in seconds."""
+    """A client of one sandbox; `patience` is the timeout of each read, in seconds."""
 
     def __init__(self, sandbox: Sandbox, patience: float = 60.0) -> None:
         self.port = sandbox.port
@@ -43,7 +43,8 @@ class Caller:
         self.access = ""
 
     def ask(self, call: str, check_id: int) -> Answer:
-        """One of the calls by its name, about the usual number or a check."""
+        """Make one of the calls by its name, about the usual corporation number or about the credit check
+        `check_id`."""
         asked: dict[str, Callable[[], Answer]] = {
             "token": self.token,
             "purchase": self.buy,

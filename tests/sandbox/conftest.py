@@ -1,4 +1,4 @@
-"""A sandbox of its own for every test, and somebody who calls it."""
+"""A sandbox for each test, and a client of it."""
 
 from collections.abc import Iterator
 
@@ -21,5 +21,5 @@ def control(sandbox: Sandbox) -> SandboxControl:
 
 @pytest.fixture
 def caller(sandbox: Sandbox) -> Caller:
-    """Authorised, with an access token in hand."""
+    """Return a client with an access token."""
     return Caller(sandbox).authorized()

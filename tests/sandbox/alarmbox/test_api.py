@@ -1,4 +1,4 @@
-"""Buying, reading and listing credit checks, and the ledger that counts the truth."""
+"""Buying, reading and listing credit checks at the simulated AlarmBox, compared with its ledger of charges."""
 
 import base64
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from tests.support.waiting import until
 
 
 def test_purchase_answer(caller: Caller, control: SandboxControl) -> None:
-    """A purchase answers with the documented fields: bought today in Japan, valid for a year."""
+    """The answer to a purchase has the documented fields: bought on today's date in Japan, and valid for a year."""
     control.change_settings(now="2026-11-19T15:00:00+00:00")
     answer = caller.buy(fields={"deal": 2, "purchase_reasons": [4], "purchase_reason_comment": "新規の調査"})
     assert answer.status == 201
@@ -31,7 +31,8 @@ def test_every_purchase_is_charged(caller: Caller, sandbox: Sandbox) -> None:
 
 
 def test_ledger_over_http(caller: Caller, control: SandboxControl) -> None:
-    """The ledger tells id, number, time and delivery of each charge, for all numbers or for one."""
+    """The control API returns the id, number, time and delivery of each charge, for all corporation numbers or for
+    one."""
     check_id = caller.buy().check["credit_check_id"]
     caller.buy(OTHER)
     # The provider marks the delivery when its answer is written; the caller may have read it by then.
@@ -46,14 +47,15 @@ def test_ledger_over_http(caller: Caller, control: SandboxControl) -> None:
 
 
 def test_content_is_the_same_at_every_start(caller: Caller, control: SandboxControl) -> None:
-    """Ids, names and results depend on the number and on the order alone."""
+    """The ids, names and results of the sandbox depend only on the corporation number and on the order of the
+    purchases."""
     before = caller.buy().check
     control.reset()
     assert caller.authorized().buy().check == before
 
 
 def test_the_dummy_numbers_of_a_test_account(caller: Caller) -> None:
-    """Their results are fixed."""
+    """The corporation numbers of AlarmBox's test account have fixed results."""
     results = [caller.buy(f"000000000000{n}").check["result"] for n in (1, 2, 3)]
     assert results == ["ok", "hold", "ng"]
 
@@ -91,7 +93,8 @@ def test_unreadable_purchases(caller: Caller, sandbox: Sandbox, body: bytes) -> 
 
 
 def test_detail_and_pdf(caller: Caller, control: SandboxControl) -> None:
-    """The detail repeats the purchase and adds infos; only the PDF call carries the file."""
+    """The detail of a credit check repeats its purchase and adds `infos`; only the call for the PDF returns the
+    file."""
     bought = caller.buy().check
     detail = caller.detail(bought["credit_check_id"]).check
     assert bought.items() <= detail.items()
@@ -105,12 +108,13 @@ def test_detail_and_pdf(caller: Caller, control: SandboxControl) -> None:
 
 
 def test_unknown_check(caller: Caller) -> None:
-    """An id that was never sold is 404, with and without the PDF."""
+    """The sandbox answers 404 about an id that it has never sold, with and without the PDF."""
     assert caller.detail(999).status == caller.pdf(999).status == 404
 
 
 def test_expiry(caller: Caller, control: SandboxControl) -> None:
-    """Valid through the whole last day in Japan; afterwards expired, and 403 where that is switched on."""
+    """A credit check is valid through its last day in Japan. After that it is expired, and the answer is 403 if the
+    setting for this is on."""
     control.change_settings(today="2026-11-20")
     check_id = caller.buy().check["credit_check_id"]
     control.change_settings(today="2027-11-20")
@@ -122,7 +126,8 @@ def test_expiry(caller: Caller, control: SandboxControl) -> None:
 
 
 def test_list_call(caller: Caller, control: SandboxControl) -> None:
-    """Off it does not exist; on it lists the checks of the number, newest first."""
+    """If the setting is off, the call that lists credit checks doesn't exist; if it is on, it lists those of the
+    corporation number, newest first."""
     ids = [caller.buy().check["credit_check_id"] for _ in range(2)]
     caller.buy(OTHER)
     assert caller.list().status == 404
@@ -133,7 +138,8 @@ def test_list_call(caller: Caller, control: SandboxControl) -> None:
 
 
 def test_checks_from_elsewhere(caller: Caller, control: SandboxControl) -> None:
-    """A check told to the sandbox can be read, costs nothing, and its id is not sold again."""
+    """A credit check that a test adds over the control API can be read and costs nothing, and its id isn't sold
+    again."""
     (known,) = control.register_checks({"corporation_number": OTHER, "credit_check_id": 100_001, "result": None})
     assert (known["credit_check_id"], known["result"]) == (100_001, None)
     assert caller.detail(100_001).check["corporation_number"] == OTHER
@@ -142,13 +148,13 @@ def test_checks_from_elsewhere(caller: Caller, control: SandboxControl) -> None:
 
 
 def test_status_of_a_purchase_is_a_setting(caller: Caller, control: SandboxControl) -> None:
-    """One public note says 200, another 201."""
+    """The HTTP status of a purchase is a setting, because AlarmBox's public notes state 200 and 201."""
     control.change_settings(purchase_status=200)
     assert caller.buy().status == 200
 
 
 def test_spacing(caller: Caller, control: SandboxControl) -> None:
-    """Calls that start too close together are refused and not charged; token calls don't count."""
+    """Calls that follow each other too fast are refused and not charged; calls for tokens don't count."""
     control.change_settings(spacing_seconds=60)
     assert [caller.buy().status, caller.token().status, caller.buy().status] == [201, 400, 429]
     assert control.count_charges() == 1

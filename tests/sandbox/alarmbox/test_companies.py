@@ -11,7 +11,7 @@ from console.sandbox.alarmbox import pdf
 
 
 def text_of(file: bytes) -> list[str]:
-    """The text of each page, read by a real PDF reader."""
+    """Return the text of each page of this PDF, as a PDF library reads it."""
     document = pypdfium2.PdfDocument(file)
     try:
         return [page.get_textpage().get_text_range() for page in document]
@@ -20,7 +20,7 @@ def text_of(file: bytes) -> list[str]:
 
 
 def test_names_are_invented_and_steady() -> None:
-    """A name depends on the number alone and says that it is made up."""
+    """The name of a company depends only on its number, and shows that it is invented."""
     names = {content.make_company_name(f"{n:013d}") for n in range(500)}
     assert len(names) > 300
     assert all(re.search("|".join(content.NAME_WORDS_MEANING_INVENTED), name) for name in names)
@@ -28,13 +28,13 @@ def test_names_are_invented_and_steady() -> None:
 
 
 def test_all_results_occur() -> None:
-    """Mostly ok, some hold, few ng."""
+    """Most results are `ok`, some `hold`, and few `ng`."""
     results = [content.get_credit_verdict(f"{n:013d}") for n in range(100, 1100)]
     assert results.count("ok") > results.count("hold") > results.count("ng") > 50
 
 
 def test_a_reader_opens_the_report() -> None:
-    """The report is a valid file of two pages that names its number, and each revision is another file."""
+    """The report is a valid PDF of two pages with the corporation number, and each revision is a different file."""
     first = pdf.make_report_pdf("1180301018771", 100_001, 1, "2026-11-20", "ok")
     cover, details = text_of(first)
     assert "1180301018771" in cover
@@ -53,7 +53,7 @@ def test_cross_reference_table_is_right() -> None:
 
 
 def test_bomb_is_small_and_inflates() -> None:
-    """Zeros without end in a correct stream, which itself is packed once more into a few kilobytes."""
+    """The compressed PDF has a few kilobytes, and its stream decompresses to a very long run of zeros."""
     assert zlib.decompress(b"".join(pdf.make_deflated_zeros(3 * pdf.ZERO_BLOCK_BYTES + 17))) == bytes(
         3 * pdf.ZERO_BLOCK_BYTES + 17
     )
@@ -64,7 +64,7 @@ def test_bomb_is_small_and_inflates() -> None:
 
 
 def test_filler_has_the_length_it_says() -> None:
-    """For every size, the announced length is the true one and the file begins and ends like a PDF."""
+    """A filler PDF of each size has exactly the requested length, and begins and ends as a PDF does."""
     for size in (0, 27, 28, 1000, pdf.ZERO_BLOCK_BYTES * 2 + 5):
         text = b"".join(pdf.make_large_pdf_base64(size))
         assert len(text) == pdf.compute_large_pdf_base64_length(size)

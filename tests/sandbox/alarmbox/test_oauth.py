@@ -1,4 +1,4 @@
-"""OAuth as AlarmBox speaks it: rotation, lifetimes, revocation, and what is refused."""
+"""OAuth at the simulated AlarmBox: rotation, lifetime and revocation of tokens, and the requests that it refuses."""
 
 import pytest
 
@@ -9,12 +9,12 @@ from tests.sandbox.caller import Caller
 
 @pytest.fixture
 def stranger(sandbox: Sandbox) -> Caller:
-    """Not authorised yet."""
+    """Return a caller without an access token."""
     return Caller(sandbox)
 
 
 def test_token_answer(stranger: Caller) -> None:
-    """A refresh answers with the documented fields."""
+    """The answer to a refresh has the documented fields."""
     answer = stranger.token().data
     assert set(answer) == {
         "access_token",
@@ -29,14 +29,15 @@ def test_token_answer(stranger: Caller) -> None:
 
 
 def test_refresh_token_rotates(stranger: Caller) -> None:
-    """Every refresh hands out another refresh token, and that one works next."""
+    """Each refresh returns a new refresh token, which the next refresh accepts."""
     first = stranger.token().data
     second = stranger.token(first["refresh_token"]).data
     assert len({REFRESH_TOKEN, first["refresh_token"], second["refresh_token"]}) == 3
 
 
 def test_old_refresh_token_lives_until_the_new_pair_is_used(stranger: Caller) -> None:
-    """A lost answer may be asked for again; after the first use of the new pair it may not."""
+    """The caller loses the answer of a refresh and sends the old refresh token again: it is accepted until the new
+    pair is first used."""
     stranger.token()
     again = stranger.token()
     assert again.status == 200
@@ -46,13 +47,13 @@ def test_old_refresh_token_lives_until_the_new_pair_is_used(stranger: Caller) ->
 
 
 def test_use_of_the_new_refresh_token_ends_the_old_one(stranger: Caller) -> None:
-    """Refreshing onward counts as use of the new pair."""
+    """A refresh with the new refresh token counts as the first use of the new pair."""
     stranger.token(stranger.token().data["refresh_token"])
     assert stranger.token().status == 400
 
 
 def test_use_of_the_new_pair_ends_the_old_access_token(stranger: Caller) -> None:
-    """Another desk's older access token is refused once the newer one was used."""
+    """After the new access token was used once, the old one of another desk is refused."""
     first = stranger.token().data
     second = stranger.token(first["refresh_token"]).data
     assert stranger.buy(access=first["access_token"]).status == 201
@@ -61,7 +62,7 @@ def test_use_of_the_new_pair_ends_the_old_access_token(stranger: Caller) -> None
 
 
 def test_old_access_token_may_be_let_live(stranger: Caller, control: SandboxControl) -> None:
-    """With `revokes_old_access_token` off only the refresh token ends."""
+    """With the setting `revokes_old_access_token` off, the use of the new pair ends only the old refresh token."""
     control.change_settings(revokes_old_access_token=False)
     first = stranger.token().data
     second = stranger.token(first["refresh_token"]).data
@@ -72,7 +73,7 @@ def test_old_access_token_may_be_let_live(stranger: Caller, control: SandboxCont
 
 @pytest.mark.parametrize("access", ["", "at-made-up", "sandbox-refresh-1"])
 def test_calls_need_a_living_access_token(stranger: Caller, sandbox: Sandbox, access: str) -> None:
-    """Without one nothing is sold and the answer is 401 with the challenge."""
+    """A call without a valid access token gets 401 and sells nothing."""
     answer = stranger.buy(access=access or "none")
     assert (answer.status, answer.data) == (401, {"error": "invalid_token"})
     assert answer.headers["www-authenticate"].startswith("Bearer ")
@@ -80,7 +81,7 @@ def test_calls_need_a_living_access_token(stranger: Caller, sandbox: Sandbox, ac
 
 
 def test_access_token_ends_with_its_lifetime(stranger: Caller, control: SandboxControl) -> None:
-    """A token is refused from the end of its lifetime on, and a refresh helps."""
+    """An access token is refused after its lifetime; a refresh returns one that is accepted."""
     control.change_settings(access_token_seconds=600)
     pair = stranger.token().data
     assert pair["expires_in"] == 600
@@ -118,13 +119,13 @@ def test_refused_token_requests(stranger: Caller, form: dict[str, str], status: 
 
 
 def test_token_request_must_be_a_form(stranger: Caller) -> None:
-    """JSON is refused: the contract says form-encoded."""
+    """A token request in JSON is refused, because the documented form is form-encoded."""
     answer = stranger.call("POST", "/oauth/token", b"{}", Content_Type="application/json")
     assert (answer.status, answer.data) == (400, {"error": "invalid_request"})
 
 
 def test_authorisation_out_of_band(stranger: Caller) -> None:
-    """The code is shown, works once, and leads to a pair."""
+    """The page of the authorisation shows the code, which can be exchanged once for a pair of tokens."""
     query = f"client_id={CLIENT_ID}&redirect_uri={OUT_OF_BAND_REDIRECT_URI}&response_type=code&scope=read"
     ask = f"/oauth/authorize?{query}"
     assert b"code-" in stranger.call("GET", ask).body
@@ -137,7 +138,7 @@ def test_authorisation_out_of_band(stranger: Caller) -> None:
 
 
 def test_authorisation_by_redirect(stranger: Caller) -> None:
-    """With an address to return to, the code travels there together with the state."""
+    """With a redirect address, the sandbox sends the code there together with `state`."""
     back = "http://127.0.0.1:1/back"
     ask = f"/oauth/authorize?client_id={CLIENT_ID}&redirect_uri={back}&response_type=code&state=s1"
     answer = stranger.call("GET", ask)
@@ -148,12 +149,13 @@ def test_authorisation_by_redirect(stranger: Caller) -> None:
 
 @pytest.mark.parametrize("query", ["response_type=code&client_id=nobody", f"client_id={CLIENT_ID}"])
 def test_authorisation_refused(stranger: Caller, query: str) -> None:
-    """An unknown client and an unknown response type get no code."""
+    """An unknown client id or response type gets no code."""
     assert stranger.call("GET", f"/oauth/authorize?{query}").status in (400, 401)
 
 
 def test_further_credentials(stranger: Caller, control: SandboxControl) -> None:
-    """A client told over the control room is as good as the first, and their tokens don't mix."""
+    """A second client that is added over the control API works as the first one, and neither accepts the other's
+    tokens."""
     control.register_client("client-2", "secret-2", "refresh-2")
     mine = {"client_id": "client-2", "client_secret": "secret-2"}
     assert stranger.token("refresh-2", **mine).status == 200

@@ -1,4 +1,6 @@
-"""The simulated NDPS over real HTTP: AUTH, TXNVERIFICATION, REFUNDINIT, REFUNDSTATUS, and what is refused."""
+"""Atom's simulated interface NDPS over real HTTP: its calls AUTH, TXNVERIFICATION, REFUNDINIT and REFUNDSTATUS, and
+the requests that it refuses.
+"""
 
 import json
 import threading
@@ -38,14 +40,14 @@ def atom(sandbox: Sandbox) -> AtomCaller:
 
 @pytest.fixture
 def paid(atom: AtomCaller, control: SandboxControl) -> str:
-    """A paid payment of 500 rupees; NDPS's number of it."""
+    """Return Atom's id of a paid payment of 500 rupees."""
     atom.auth()
     return str(control.payments_control.move_payment("atom", ORDER, "paid")["id"])
 
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_aes"], ids=lambda v: v["id"])
 def test_sealing_vectors(vector: dict[str, Any]) -> None:
-    """Key, sealed text and the way back are those of the vectors."""
+    """The derived key, the encrypted text and the decrypted text are those of the test vectors."""
     keys = vector["password"], vector["salt"]
     assert derive_key(*keys).hex() == vector["derived_key_hex"]
     assert encrypt_text(vector["plaintext"], *keys) == vector["expected_hex"]
@@ -65,7 +67,7 @@ def test_bad_seals(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_signature"], ids=lambda v: v["id"])
 def test_signature_vectors(vector: dict[str, Any]) -> None:
-    """Two published values are among them."""
+    """The signatures are those of the test vectors, two of which Atom has published."""
     assert (
         compute_signature_of_parts(vector["hash_key"], [part["value"] for part in vector["parts"]])
         == vector["expected_signature"]
@@ -85,7 +87,7 @@ def test_callback_vectors(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_dates"], ids=lambda v: v["id"])
 def test_dates(vector: dict[str, Any]) -> None:
-    """India's day ends half past three in Japan."""
+    """A payment's day is its day in India, which ends at 03:30 in Japan."""
     at = parse_india_time(vector["merchTxnDate_auth"])
     assert at is not None
     assert at.timestamp() == vector["epoch"]
@@ -101,12 +103,12 @@ def test_dates(vector: dict[str, Any]) -> None:
      ("1e3", None), ("５", None), (5, None), ("", None), (".5", None)],
 )  # fmt: skip
 def test_amounts(text: object, minor: int | None) -> None:
-    """Decimal text with at most two places, above zero."""
+    """An amount must be a decimal text above zero with at most two decimal places."""
     assert convert_to_paise(text) == minor
 
 
 def test_auth(atom: AtomCaller, control: SandboxControl) -> None:
-    """A token, in a sealed form that claims to be JSON; a token is no payment, and its number is used up."""
+    """AUTH returns an encrypted token. A token isn't a payment yet, and the payment number can't be used again."""
     answer = atom.auth()
     told = inside(answer)
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
@@ -131,20 +133,22 @@ def test_auth(atom: AtomCaller, control: SandboxControl) -> None:
     ],
 )
 def test_auth_refused(atom: AtomCaller, control: SandboxControl, change: Any, status: int, code: str) -> None:
-    """Credentials and contents are looked at."""
+    """AUTH refuses wrong credentials and contents, with their code."""
     answer = atom.auth(**change)
     assert (answer.status, inside(answer)["responseDetails"]["txnStatusCode"]) == (status, code)
     assert control.payments_control.read_ledger()["payments"] == []
 
 
 def test_auth_with_several_products(atom: AtomCaller) -> None:
-    """A list of products is as good as one, if it adds up."""
+    """AUTH accepts a list of products if their amounts add up to the price."""
     rows = [{"prodName": "NSE", "prodAmount": "200.00"}, {"prodName": "NSE", "prodAmount": "300.00"}]
     assert atom.auth(product=None, prodDetails=rows).status == 200
 
 
 def test_wrong_keys(atom: AtomCaller) -> None:
-    """Unknown merchants are 403, what can't be opened 401, no form 400; none of them says more."""
+    """An unknown merchant gets 403, a text that can't be decrypted 401, and a body that is no form 400, without
+    further details.
+    """
     assert (atom.post("/ots/aipay/auth", "{}", merch_id="1").status, atom.verify(key="other").status) == (403, 401)
     line = atom.line
     assert line.call("POST", "/ots/payment/refund", "encData=00", Content_Type=FORM).status == 400
@@ -160,14 +164,14 @@ def test_wrong_keys(atom: AtomCaller) -> None:
      ("failed", "OTS0600", 0)],
 )  # fmt: skip
 def test_states(atom: AtomCaller, control: SandboxControl, to: str, code: str, captured: int) -> None:
-    """Each code of the table can be had, in both versions of the question."""
+    """The control API brings a payment into each state; both versions of TXNVERIFICATION return its code."""
     atom.auth()
     assert control.payments_control.move_payment("atom", ORDER, to)["captured_minor"] == captured
     assert (status_code(atom.verify()), status_code(atom.verify_v2())) == (code, code)
 
 
 def test_reversed(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
-    """The bank takes a payment back days later."""
+    """The bank reverses a payment days after it was made."""
     assert control.payments_control.move_payment("atom", ORDER, "reversed")["left_minor"] == 0
     assert status_code(atom.verify()) == "OTS0001"
 
@@ -186,7 +190,7 @@ def test_verification(atom: AtomCaller, control: SandboxControl) -> None:
 
 
 def test_several_attempts(atom: AtomCaller, control: SandboxControl) -> None:
-    """A failed attempt stays in the list before the good one."""
+    """TXNVERIFICATION lists a failed attempt before the successful one."""
     atom.auth()
     first = control.payments_control.move_payment("atom", ORDER, "failed")["id"]
     second = control.payments_control.move_payment("atom", ORDER, "paid", another_attempt=True)["id"]
@@ -211,12 +215,14 @@ def test_several_attempts(atom: AtomCaller, control: SandboxControl) -> None:
     ],
 )
 def test_bad_questions(atom: AtomCaller, paid: str, change: Any, code: str) -> None:
-    """A wrong day or price finds nothing; wrong keys and forms are named."""
+    """A question with a wrong day or price finds no payment; wrong keys and forms get their own codes."""
     assert status_code(atom.verify(**change)) == code
 
 
 def test_refund(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
-    """Accepted with our id echoed; its status is in the remarks, beside other refunds of the payment."""
+    """A refund is accepted with our id in the answer. REFUNDSTATUS lists it with the other refunds of the payment;
+    its status is in the remarks.
+    """
     told = inside(atom.refund(paid))["payInstrument"]
     product = told["payDetails"]["prodDetails"][0]
     assert told["responseDetails"]["statusCode"] == "OTS0000"
@@ -255,7 +261,7 @@ def test_forms_of_the_status(atom: AtomCaller, control: SandboxControl, paid: st
     ],
 )
 def test_remarks(atom: AtomCaller, control: SandboxControl, paid: str, to: str, remark: str, left: int) -> None:
-    """Every remark of the table; a failed refund leaves its money."""
+    """REFUNDSTATUS returns each remark of the table. A failed refund leaves its money at the payment."""
     control.change_settings(waits_for_manual_settling=True)
     atom.refund(paid)
     control.payments_control.move_refund("RFD1", to)
@@ -265,7 +271,9 @@ def test_remarks(atom: AtomCaller, control: SandboxControl, paid: str, to: str, 
 
 
 def test_no_idempotency(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
-    """The same id again is another refund, up to what was captured."""
+    """Atom doesn't know repeated requests: the same refund id again makes another refund, up to the captured
+    amount.
+    """
     assert [status_code(atom.refund(paid, "200.00")) for _ in range(3)] == ["OTS0000", "OTS0000", "OTS0509"]
     assert [refund["key"] for refund in control.payments_control.read_refunds("RFD1")] == ["RFD1", "RFD1"]
     control.change_settings(accepts_refunds_above_captured=True)
@@ -289,7 +297,7 @@ def test_no_idempotency(atom: AtomCaller, control: SandboxControl, paid: str) ->
     ],
 )
 def test_bad_refunds(atom: AtomCaller, control: SandboxControl, paid: str, change: Any, code: str) -> None:
-    """Named in NDPS's words, and nothing is refunded."""
+    """A wrong refund request gets Atom's code and refunds nothing."""
     assert status_code(atom.refund(paid, **change)) == code
     assert control.payments_control.read_refunds() == []
 
@@ -334,7 +342,7 @@ def test_uat_merchant(sandbox: Sandbox, control: SandboxControl) -> None:
 
 
 def test_race(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
-    """Eight refunds at once: never more than was captured."""
+    """Eight refunds at the same time together refund no more than the captured amount."""
     gate = threading.Barrier(8)
 
     def refund(n: int) -> str:

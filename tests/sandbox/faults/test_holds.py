@@ -1,4 +1,4 @@
-"""Calls that hang, come late or drip: who is charged when, and who is let go."""
+"""Calls that hang, are answered late or byte by byte: when they are charged, and when they end."""
 
 import threading
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ ENDED = (TimeoutError, ConnectionError)
 
 @pytest.fixture
 def others() -> Iterator[ThreadPoolExecutor]:
-    """Somebody who waits while the test goes on."""
+    """Yield an executor for calls that wait while the test goes on."""
     with ThreadPoolExecutor(4) as pool:
         yield pool
 
 
 def impatient(sandbox: Sandbox, caller: Caller) -> Caller:
-    """The same caller, but gone after a moment."""
+    """Return a client that gives up after a short time."""
     hasty = Caller(sandbox, patience=0.1)
     hasty.access = caller.access
     return hasty
@@ -31,7 +31,8 @@ def impatient(sandbox: Sandbox, caller: Caller) -> Caller:
 def test_release(
     caller: Caller, control: SandboxControl, others: ThreadPoolExecutor, fault: str, meanwhile: int
 ) -> None:
-    """Held calls are seen, charged before or after as named, and go on when released."""
+    """The control API lists a held call. It is charged before or after the release, depending on the fault, and
+    answered after it."""
     control.add_fault(fault, call="purchase")
     waiting = others.submit(caller.buy)
     assert control.wait_until_reached(held=1)
@@ -49,7 +50,8 @@ def test_release(
 
 @pytest.mark.parametrize(("fault", "charges"), [("hang", 0), ("hang_after_charge", 1), ("late_charge", 1)])
 def test_caller_who_left(sandbox: Sandbox, caller: Caller, control: SandboxControl, fault: str, charges: int) -> None:
-    """A caller that gave up is never answered; a hanging purchase that was not looked at is never made."""
+    """A client has given up and gets no answer. A hanging purchase that the sandbox hasn't processed is never
+    charged."""
     control.add_fault(fault, call="purchase")
     with pytest.raises(TimeoutError):
         impatient(sandbox, caller).buy()
@@ -61,13 +63,13 @@ def test_caller_who_left(sandbox: Sandbox, caller: Caller, control: SandboxContr
 
 
 def test_hanging_calls_end_with_their_time(caller: Caller, control: SandboxControl) -> None:
-    """`seconds` makes a slow provider out of a hanging one."""
+    """With `seconds`, a hanging call is answered after that time."""
     control.add_fault("hang", call="purchase", seconds=0.05)
     assert caller.buy().status == 201
 
 
 def test_late_charge_after_an_answer(caller: Caller, control: SandboxControl) -> None:
-    """The status comes at once, the charge only later."""
+    """The caller gets the status at once; the charge follows later."""
     control.add_fault("late_charge:503", call="purchase")
     assert caller.buy().status == 503
     assert control.count_charges() == 0
@@ -80,7 +82,7 @@ def test_late_charge_after_an_answer(caller: Caller, control: SandboxControl) ->
 
 
 def test_release_can_choose(caller: Caller, control: SandboxControl, others: ThreadPoolExecutor) -> None:
-    """Only the calls of that number go on."""
+    """A release with a corporation number answers only the calls about that number."""
     control.add_fault("hang", call="purchase", times="always")
     one, other = others.submit(caller.buy, NUMBER), others.submit(caller.buy, OTHER)
     assert control.wait_until_reached(held=2)
@@ -92,7 +94,8 @@ def test_release_can_choose(caller: Caller, control: SandboxControl, others: Thr
 
 
 def test_slow_drip(sandbox: Sandbox, caller: Caller, control: SandboxControl) -> None:
-    """The answer comes byte by byte: whole for the patient, charged in any case."""
+    """The answer arrives byte by byte. A client that waits long enough gets all of it; the purchase is charged in any
+    case."""
     control.add_fault("slow", call="purchase", seconds=0.0001)
     assert caller.buy().check["corporation_number"] == NUMBER
     control.add_fault("slow", call="purchase", seconds=30)
@@ -102,7 +105,7 @@ def test_slow_drip(sandbox: Sandbox, caller: Caller, control: SandboxControl) ->
 
 
 def test_delay_of_every_call(sandbox: Sandbox, caller: Caller, control: SandboxControl) -> None:
-    """Every provider call waits; the control room does not."""
+    """Each provider call waits for the delay; calls of the control API don't."""
     control.change_settings(delay_seconds=30)
     with pytest.raises(TimeoutError):
         impatient(sandbox, caller).buy()
@@ -112,7 +115,7 @@ def test_delay_of_every_call(sandbox: Sandbox, caller: Caller, control: SandboxC
 def test_reset_lets_nothing_happen_any_more(
     caller: Caller, control: SandboxControl, others: ThreadPoolExecutor
 ) -> None:
-    """Calls that hang when everything is forgotten end without a charge."""
+    """Calls that hang while the sandbox is reset end without a charge."""
     control.add_fault("late_charge", call="purchase")
     waiting = others.submit(caller.buy)
     assert control.wait_until_reached(held=1)

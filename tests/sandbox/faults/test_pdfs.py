@@ -24,7 +24,7 @@ COVERED = {*ODD, "pdf_missing", "pdf_other", "pdf_huge"}
 
 
 def decoded(data: object) -> bytes | None:
-    """The file, or None when it is no strict Base64."""
+    """Return the decoded file, or None if `data` is no strict Base64."""
     try:
         return base64.b64decode(str(data).encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError):
@@ -47,13 +47,14 @@ def test_odd_files(caller: Caller, control: SandboxControl, bought: int, fault: 
 
 
 def test_missing_file(caller: Caller, control: SandboxControl, bought: int) -> None:
-    """The rest of the answer is there."""
+    """The answer lacks only the file; its other fields are there."""
     control.add_fault("pdf_missing")
     assert "pdf_file_data" not in caller.pdf(bought).check
 
 
 def test_another_file(caller: Caller, control: SandboxControl, bought: int) -> None:
-    """A valid file with other content; every revision differs and is steady."""
+    """The fault sends a valid file with other content: different for each revision, and always the same for one
+    revision."""
     ordinary = caller.pdf(bought).check["pdf_file_data"]
     control.add_faults({"action": "pdf_other", "times": 2}, {"action": "pdf_other:3"})
     files = [caller.pdf(bought).check["pdf_file_data"] for _ in range(4)]
@@ -65,7 +66,7 @@ def test_another_file(caller: Caller, control: SandboxControl, bought: int) -> N
 
 @pytest.mark.parametrize("fault", sorted(COVERED))
 def test_nothing_to_spoil(caller: Caller, control: SandboxControl, fault: str) -> None:
-    """A check that doesn't exist stays 404 under every fault."""
+    """The sandbox answers 404 about an unknown credit check under every fault."""
     control.add_fault(fault)
     assert caller.pdf(999).status == 404
 

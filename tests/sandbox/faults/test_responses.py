@@ -1,4 +1,5 @@
-"""Faults of the answer: each arrives whole, says what it should, and was charged where the table says so."""
+"""Faults of an answer: each answer arrives completely and with the content of its fault; the ledger shows if it was
+charged."""
 
 import gzip
 import json
@@ -103,7 +104,7 @@ def test_not_charged(caller: Caller, control: SandboxControl, sandbox: Sandbox, 
 @pytest.mark.parametrize("call", ["detail", "pdf"])
 @pytest.mark.parametrize("fault", DETAIL)
 def test_odd_details(caller: Caller, control: SandboxControl, fault: str, call: str) -> None:
-    """Only the chosen check is touched, and only once."""
+    """Only the chosen credit check gets the fault, and only once."""
     check_id = caller.buy().check["credit_check_id"]
     control.add_fault(fault, call=call, credit_check_id=check_id)
     assert DETAIL[fault](caller.ask(call, check_id))
@@ -116,7 +117,7 @@ def test_odd_details(caller: Caller, control: SandboxControl, fault: str, call: 
 
 
 def test_fields(caller: Caller, control: SandboxControl) -> None:
-    """Any field of an answer can be replaced, in a list too."""
+    """A fault can replace any field of an answer, also within a list."""
     control.change_settings(offers_purchase_list=True)
     control.add_fault("fields", fields={"result": "ng", "extra": [1]}, times=2)
     assert caller.buy().check["result"] == "ng"
@@ -124,7 +125,7 @@ def test_fields(caller: Caller, control: SandboxControl) -> None:
 
 
 def test_empty_list(caller: Caller, control: SandboxControl) -> None:
-    """The list forgets what was bought."""
+    """With this fault the list of credit checks is empty although some were bought."""
     control.change_settings(offers_purchase_list=True)
     caller.buy()
     control.add_fault("empty_list")
@@ -134,7 +135,7 @@ def test_empty_list(caller: Caller, control: SandboxControl) -> None:
 
 @pytest.mark.parametrize(("fault", "charges"), [("body", 0), ("body_after_charge", 1)])
 def test_any_body(caller: Caller, control: SandboxControl, fault: str, charges: int) -> None:
-    """Any text can be the answer."""
+    """A fault can send any text as the body of the answer."""
     control.add_fault(fault, call="purchase", body='{"credit_check":{}}')
     assert caller.buy().data == {"credit_check": {}}
     assert control.count_charges() == charges
@@ -149,7 +150,7 @@ def test_huge_answer(caller: Caller, control: SandboxControl) -> None:
 
 
 def test_gzip_bomb(caller: Caller, control: SandboxControl) -> None:
-    """Little travels, much would come out."""
+    """The compressed answer is small and decompresses to a very large one."""
     control.add_fault("gzip_bomb", call="purchase", size=64 << 20)
     answer = caller.buy()
     assert answer.headers["content-encoding"] == "gzip"
@@ -157,7 +158,7 @@ def test_gzip_bomb(caller: Caller, control: SandboxControl) -> None:
 
 
 def test_token_expired(caller: Caller, control: SandboxControl) -> None:
-    """401 until a refresh, and nothing was bought."""
+    """A call gets 401 until the caller refreshes its token, and buys nothing."""
     pair = caller.token().data
     control.add_fault("token_expired", call="purchase")
     assert [caller.buy(access=pair["access_token"]).status for _ in range(2)] == [401, 401]
@@ -167,7 +168,7 @@ def test_token_expired(caller: Caller, control: SandboxControl) -> None:
 
 
 def test_token_revoked(caller: Caller, control: SandboxControl) -> None:
-    """401, and a refresh does not help either."""
+    """A call gets 401, and a refresh is refused too."""
     pair = caller.token().data
     control.add_fault("token_revoked", call="purchase")
     assert caller.buy(access=pair["access_token"]).status == 401
@@ -176,7 +177,7 @@ def test_token_revoked(caller: Caller, control: SandboxControl) -> None:
 
 @pytest.mark.parametrize(("fault", "status"), [("invalid_grant", 400), ("invalid_client", 401)])
 def test_refused_refresh(caller: Caller, control: SandboxControl, fault: str, status: int) -> None:
-    """Refused once without a rotation; the same refresh token works afterwards."""
+    """A refresh is refused once and changes no token; the same refresh token is accepted afterwards."""
     pair = caller.token().data
     control.add_fault(fault)
     assert (caller.token(pair["refresh_token"]).status) == status
@@ -184,7 +185,7 @@ def test_refused_refresh(caller: Caller, control: SandboxControl, fault: str, st
 
 
 def test_refresh_lost(caller: Caller, control: SandboxControl) -> None:
-    """The tokens rotate, the answer never comes; the old refresh token may be used once more."""
+    """The sandbox changes the tokens and sends no answer; the old refresh token is accepted once more."""
     pair = caller.token().data
     control.add_fault("refresh_lost")
     with pytest.raises(ConnectionError):
@@ -194,7 +195,7 @@ def test_refresh_lost(caller: Caller, control: SandboxControl) -> None:
 
 
 def test_no_rotation(caller: Caller, control: SandboxControl) -> None:
-    """An access token alone: using it leaves the old refresh token good."""
+    """A refresh returns only an access token; the use of it leaves the old refresh token valid."""
     pair = caller.token().data
     control.add_fault("no_rotation")
     answer = caller.token(pair["refresh_token"]).data
@@ -204,7 +205,7 @@ def test_no_rotation(caller: Caller, control: SandboxControl) -> None:
 
 
 def test_no_access_token(sandbox: Sandbox, control: SandboxControl) -> None:
-    """A success that gives nothing to work with."""
+    """A refresh is answered with success but without an access token."""
     control.add_fault("no_access_token")
     answer = Caller(sandbox).token()
     assert (answer.status, "access_token" in answer.data) == (200, False)

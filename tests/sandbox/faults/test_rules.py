@@ -14,19 +14,19 @@ def statuses(caller: Caller, *numbers: str) -> list[int]:
 
 
 def test_by_number(caller: Caller, control: SandboxControl) -> None:
-    """Only that number meets the fault."""
+    """Only calls about the chosen corporation number get the fault."""
     control.add_fault("status:503", number=OTHER)
     assert statuses(caller, NUMBER, OTHER, OTHER) == [201, 503, 201]
 
 
 def test_by_last_digits(caller: Caller, control: SandboxControl) -> None:
-    """A whole family of numbers can be given a fault for good."""
+    """All corporation numbers with the chosen last digits get the fault, at every call."""
     control.add_fault("status:404", number_ends="71", times="always")
     assert statuses(caller, NUMBER, OTHER, NUMBER) == [404, 201, 404]
 
 
 def test_by_call(caller: Caller, control: SandboxControl) -> None:
-    """Each call can be chosen; the others stay ordinary."""
+    """Only the chosen call gets the fault."""
     check_id = caller.buy().check["credit_check_id"]
     control.add_fault("status:500", call="pdf")
     assert [caller.detail(check_id).status, caller.pdf(check_id).status, caller.pdf(check_id).status] == [
@@ -54,13 +54,13 @@ def test_counting_per_number(caller: Caller, control: SandboxControl) -> None:
 
 
 def test_first_rule_decides(caller: Caller, control: SandboxControl) -> None:
-    """Rules are asked in the order in which they were made; a used-up one passes the call on."""
+    """The oldest matching rule decides; a rule that is used up passes the call on to the next one."""
     control.add_faults({"action": "status:500", "call": "purchase"}, {"action": "status:502", "call": "purchase"})
     assert statuses(caller, NUMBER, NUMBER, NUMBER) == [500, 502, 201]
 
 
 def test_refused_calls_use_no_rule_up(caller: Caller, control: SandboxControl) -> None:
-    """A call without authorisation or with bad contents does not count."""
+    """A call without authorisation or with malformed contents doesn't count for a rule."""
     control.add_fault("status:503", call="purchase")
     assert caller.buy(access="none").status == 401
     assert caller.buy("12").status == 422
@@ -68,7 +68,7 @@ def test_refused_calls_use_no_rule_up(caller: Caller, control: SandboxControl) -
 
 
 def test_clearing(caller: Caller, control: SandboxControl) -> None:
-    """One rule or all can be switched off; what is in force can be read."""
+    """The control API lists the rules, and removes one or all of them."""
     first = control.add_fault("status:500", call="purchase")
     control.add_fault("status:502", call="purchase")
     assert [rule["action"] for rule in control.read_state()["rules"]] == ["status:500", "status:502"]
@@ -79,7 +79,7 @@ def test_clearing(caller: Caller, control: SandboxControl) -> None:
 
 
 def test_chance_is_repeatable(caller: Caller, control: SandboxControl) -> None:
-    """The draw depends on seed and number, not on the order in which numbers come."""
+    """Whether a random fault hits depends on the seed and the corporation number, not on the order of the calls."""
     numbers = [f"{n:013d}" for n in range(60)]
 
     def draw(seed: int, order: list[str]) -> dict[str, int]:
@@ -95,7 +95,7 @@ def test_chance_is_repeatable(caller: Caller, control: SandboxControl) -> None:
 
 
 def test_chance_can_be_limited(caller: Caller, control: SandboxControl) -> None:
-    """With `times` only so many calls are hit in all."""
+    """With `times` a random fault hits at most that many calls."""
     control.add_random_faults("status:500", seed=1, rate=1.0, times=2)
     assert statuses(caller, NUMBER, NUMBER, NUMBER) == [500, 500, 201]
 
@@ -111,7 +111,7 @@ def test_chance_can_be_limited(caller: Caller, control: SandboxControl) -> None:
     ],
 )
 def test_fault_in_the_request_itself(caller: Caller, header: str, status: int) -> None:
-    """A caller that can set a header chooses its own fault; one that doesn't apply is passed over."""
+    """A client chooses a fault by a header of its request. A fault that doesn't apply to the call is ignored."""
     answer = caller.call(
         "POST",
         "/ps/v1/credit_checks",
@@ -143,14 +143,14 @@ def test_fault_in_the_request_itself(caller: Caller, header: str, status: int) -
     ],
 )
 def test_rules_that_cannot_be_meant(control: SandboxControl, rule: dict[str, Any]) -> None:
-    """Refused with a reason, and none of the rules sent along comes into force."""
+    """A contradictory rule is refused with a reason, and with it all other rules of the same request."""
     with pytest.raises(SandboxError):
         control.add_faults({"action": "reset"}, rule)
     assert control.read_state()["rules"] == []
 
 
 def test_sandboxes_do_not_mix(sandbox: Sandbox, control: SandboxControl) -> None:
-    """Two in one process have their own rules and ledgers."""
+    """Two sandboxes in one process have separate rules and ledgers."""
     from console.sandbox import start_sandbox
 
     with start_sandbox() as other:
