@@ -29,7 +29,7 @@ from console.worker.request_threads import QUICK_REQUEST_POLL_PERIOD_SECONDS, RE
 from tests.bench.figures import Row, centile, median, span, times
 from tests.bench.grounds import provider
 from tests.bench.purchases import bench_folder, servers_on_disk
-from tests.support.asking import ask_only
+from tests.support.asking import start_team_mode
 from tests.support.invented import numbers
 from tests.support.places import ServerPlace
 from tests.support.pooled_databases import PooledDatabase
@@ -62,7 +62,7 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
     for engine, nodes in servers_on_disk(wanted & {ASKING, IDLE}):
         with bench_folder() as folder, provider() as url:
             place = ServerPlace("mariadb" if len(nodes) == 1 else "galera", folder, PooledDatabase(nodes))
-            ask_only(place, "op-a")
+            start_team_mode(place, "op-a")
             if ASKING in wanted:
                 yield from _asking(engine, place, url)
             if IDLE in wanted and len(nodes) == 1:

@@ -25,7 +25,7 @@ from console.worker.main import run_worker
 from tests.crash import kills, request_kills
 from tests.crash.request_kills import Case, call, count_sent
 from tests.support import money_truth, truth
-from tests.support.asking import ask_only, is_no_answer, typing
+from tests.support.asking import is_result_unknown, start_team_mode, typing
 from tests.support.children import LOCK_WAIT_SECONDS, Child, Pipe, crowd
 from tests.support.invented import numbers
 from tests.support.money_desks import providers
@@ -105,7 +105,7 @@ def run(
     """End the worker at each step of the action (or at the steps `only`), in the way `end`. With `again` the same
     worker continues, with its spool, otherwise another one. Return the counts of the answers to the desk.
     """
-    ask_only(place, *ASKERS.values())
+    start_team_mode(place, *ASKERS.values())
     with Sandbox() as sandbox, _scene(place, sandbox, ASKERS[action]) as scene:
         steps = [step for step in STEPS[action] if step in (only or STEPS[action])]
         cases = [
@@ -189,7 +189,7 @@ def _ask(case: Case, scene: _Scene) -> str:
             try:
                 call(scene.asker, case)
             except ConsoleError as refusal:
-                told.extend([] if is_no_answer(refusal) else [str(refusal.code)])
+                told.extend([] if is_result_unknown(refusal) else [str(refusal.code)])
             else:
                 told.append("repeated" if watch.is_repetition else "acted")
         return bool(told)
@@ -204,7 +204,7 @@ def _check_all_records(scene: _Scene) -> None:
     """
     place, console = scene.place, scene.observer
     with scene.worker(_FIRST):  # its spool may know what others don't
-        until(lambda: not place.sql(_UNENDED) and not truth.still_calling(console.database), "all to end")
+        until(lambda: not place.sql(_UNENDED) and not truth.count_calling_operations(console.database), "all to end")
     found = truth.rows(console.database)
     truth.check_claims(found)
     truth.check_charges(found, scene.sandbox.ledger.count_charges_by_number())

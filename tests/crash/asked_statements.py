@@ -21,7 +21,7 @@ from console.store.database import boot_clock
 from tests.crash import statements
 from tests.crash.broken_statements import Trouble, failing
 from tests.support import truth
-from tests.support.asking import ask_only, executing, is_no_answer, typing
+from tests.support.asking import executing, is_result_unknown, start_team_mode, typing
 from tests.support.children import LOCK_WAIT_SECONDS
 from tests.support.desks import MovedClock
 from tests.support.each_place import at_each_place
@@ -56,7 +56,7 @@ class AskedStage(Stage):
 @contextmanager
 def stage(place: Place) -> Iterator[AskedStage]:
     """Yield an AskedStage with the empty database of `place`. The rights of the accounts of `_ASKERS` are reduced."""
-    ask_only(place, *sorted(set(_ASKERS.values())))
+    start_team_mode(place, *sorted(set(_ASKERS.values())))
     clock, uptime = MovedClock(), boot_clock.read_uptime_ms
     with pytest.MonkeyPatch.context() as patch, Sandbox() as sandbox:
         patch.setattr(boot_clock, "read_uptime_ms", lambda: uptime() + round(clock.offset.total_seconds() * 1000))
@@ -150,7 +150,7 @@ def _ask(on: AskedStage, desk: Console, target: ActionTarget, where: str) -> str
             try:
                 answer = acts[target.action]()
             except ConsoleError as refusal:
-                codes.extend([] if is_no_answer(refusal) else [str(refusal.code)])
+                codes.extend([] if is_result_unknown(refusal) else [str(refusal.code)])
             else:
                 codes.append(
                     "approved" if isinstance(answer, Refund) and answer.state is RefundState.APPROVED else "done"
@@ -198,5 +198,5 @@ def _check_purchase(on: AskedStage, number: str, code: str, where: str) -> None:
         truth.check_claims(found)
         truth.check_charges(found, on.sandbox.ledger.count_charges_by_number())
         truth.check_queues(fresh)
-        assert truth.still_calling(fresh.database) == 0, where
+        assert truth.count_calling_operations(fresh.database) == 0, where
     assert len(on.sandbox.ledger.list_charges_of_number(number)) == charged, f"bought again by due tasks: {where}"

@@ -201,7 +201,7 @@ def _recover(case: Case, sandbox: Sandbox, within: float) -> Counter[str]:
         found = [row for row in truth.rows(console.database) if row.number == case.number]
         truth.check_claims(found)
         truth.check_charges(found, {case.number: sandbox.control.count_charges(case.number)})
-        assert truth.still_calling(console.database) == 0
+        assert truth.count_calling_operations(console.database) == 0
         console.audit.verify_chains()
     return Counter(kills=1, charged=charged)
 
@@ -209,7 +209,7 @@ def _recover(case: Case, sandbox: Sandbox, within: float) -> Counter[str]:
 def _running(console: Console) -> bool:
     """True while an operation counts as running: its process was killed, but its lease has not expired."""
     with console.database.read() as conn:
-        return len(journal.list_lapsed_operations(conn)) < truth.still_calling(console.database)
+        return len(journal.list_lapsed_operations(conn)) < truth.count_calling_operations(console.database)
 
 
 def _finish(case: Case, console: Console, sandbox: Sandbox) -> None:

@@ -159,7 +159,7 @@ def run(place: Place, actions: Sequence[str], only: Sequence[str] = (), within: 
         for case in cases:
             known = team.refund(case).certainty is Certainty.KNOWN if case.step in _PREPARED else True
             assert known, f"not sent, and unknown: {case}"
-        assert truth.still_calling(team.checker.database) == 0
+        assert truth.count_calling_operations(team.checker.database) == 0
         money_truth.check(team.checker, sandbox)
         for case in cases:
             _ask_or_decide(case, team)
@@ -256,7 +256,7 @@ def _all_over(console: Console) -> bool:
     """True if no lease is held, and every operation of a killed process counts as lapsed."""
     with console.database.read() as conn:
         lapsed = len(journal.list_lapsed_operations(conn))
-    return not console.recovery.list_lease_holders() and lapsed == truth.still_calling(console.database)
+    return not console.recovery.list_lease_holders() and lapsed == truth.count_calling_operations(console.database)
 
 
 def _ask_or_decide(case: Case, team: Team) -> None:

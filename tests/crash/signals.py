@@ -180,7 +180,7 @@ def run(place: Place, action: str, plan: Plan) -> int:
                     _check_result(on, action, step, subject, where)
                     child.pipe.send("go on")
                 assert child.ended() == 0
-        assert truth.still_calling(on.maker.database) == 0
+        assert truth.count_calling_operations(on.maker.database) == 0
         assert on.maker.recovery.list_lease_holders() == ()
         on.checker.recovery.run_due()
         if action in _REFUNDS:

@@ -86,7 +86,7 @@ def _run_with_fault(
         truth.check_claims(found)
         truth.check_charges(found, {NUMBER: len(vendor.charges)})
         truth.check_queues(fresh)
-        assert truth.still_calling(fresh.database) == 0
+        assert truth.count_calling_operations(fresh.database) == 0
         assert len(vendor.charges) == charged, f"bought again by due tasks, place {nth}"
         fresh.audit.verify_chains()
     return fired

@@ -232,7 +232,7 @@ def test_a_full_disk(console: Console, vendor: LedgerVendor, clock: HandClock) -
     clock.at += timedelta(minutes=5)
     console.recovery.run_due()
     truth.check_charges(truth.rows(console.database), Counter(charge.number for charge in vendor.charges))
-    assert truth.still_calling(console.database) == 0
+    assert truth.count_calling_operations(console.database) == 0
     print(f"full disk: {dict(endings)}, 0 second charges, 0 untrue endings")
     assert endings["storage_full"]
 

@@ -70,7 +70,7 @@ def test_killed_at_every_step_of_beginning_a_payment(place: Place) -> None:
             if step in ("after_send", "before_tx2"):
                 assert on.maker.payments.probe(found[0].id).certainty is Certainty.KNOWN, step
         on.maker.recovery.run_due()
-        assert truth.still_calling(on.maker.database) == 0
+        assert truth.count_calling_operations(on.maker.database) == 0
         on.maker.audit.verify_chains()
 
 

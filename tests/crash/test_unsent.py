@@ -135,7 +135,9 @@ class Stage:
         def over() -> bool:
             with self.maker.database.read() as conn:
                 lapsed = len(journal.list_lapsed_operations(conn))
-            return not self.maker.recovery.list_lease_holders() and lapsed == truth.still_calling(self.maker.database)
+            return not self.maker.recovery.list_lease_holders() and lapsed == truth.count_calling_operations(
+                self.maker.database
+            )
 
         until(over, "the leases of the dead")
 
@@ -148,7 +150,7 @@ class Stage:
             assert (found.state, found.certainty) == _NOT_SENT[action], found
             assert found.error_code == "stopped_before_sending"
             assert console._context.spool.list_unsent_entries(console._context.database_id) == ()
-            assert truth.still_calling(console.database) == 0
+            assert truth.count_calling_operations(console.database) == 0
             assert self.sent(action, subject) == before
             assert _call_for_ending(lambda: _act(console, action, subject)) in ("done", "already_decided")
             assert self.sent(action, subject) == before + 1
@@ -219,6 +221,6 @@ def test_no_room_between_claim_and_intent(stage: Stage, action: str) -> None:
         assert (found.state, found.certainty) == _NOT_SENT[action], found
         assert found.error_code == "storage_full"
         return
-    assert truth.still_calling(stage.maker.database) == 1
+    assert truth.count_calling_operations(stage.maker.database) == 1
     stage.await_lapse()
     stage.require_not_sent(action, subject, before)

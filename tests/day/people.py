@@ -14,7 +14,7 @@ from console.services.process.passwords import use_password_reader
 from tests.day.plan import Life
 from tests.day.street import PaymentProgress
 from tests.day.town import AWAY, Town, patiently
-from tests.support.asking import is_no_answer
+from tests.support.asking import is_result_unknown
 from tests.support.half_with_ids import HalfWithIds
 from tests.support.waiting import until
 
@@ -154,7 +154,7 @@ class Operators:
                 answers.append(HalfWithIds(what, always=True)(act))
             except ConsoleError as refusal:
                 is_running = refusal.code == "in_progress" and what.startswith("begin ")  # an earlier try of this id
-                if refusal.exit_status != AWAY and not is_no_answer(refusal) and not is_running:
+                if refusal.exit_status != AWAY and not is_result_unknown(refusal) and not is_running:
                     raise
                 self._diary.unanswered.append(f"{what}: {refusal.code}")
             return bool(answers)

@@ -29,7 +29,7 @@ from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.hands import Person
 from tests.desk.test_window import nameless
 from tests.support.desks import STORE_KEY
-from tests.support.keyrings import DrawerKeyring
+from tests.support.keyrings import MemoryKeyring
 from tests.support.places import Place
 from tests.support.sql_server import SqlServer
 from tests.support.teams import team
@@ -141,7 +141,7 @@ def test_from_nothing_to_the_first_page(arrive: Arrive, place: Place) -> None:
     """A person signs in with name, Tab, password and Enter. After a wrong password the window asks again; after the
     right one the account is the operator.
     """
-    keyring = DrawerKeyring()
+    keyring = MemoryKeyring()
     user, password = account(place)
     person = arrive(keyring)
     assert nameless(person.window) == []
@@ -200,7 +200,7 @@ def test_the_lock_wants_the_accounts_password(arrive: Arrive, place: Place) -> N
 
 def test_signing_out_begins_anew_with_nobody(arrive: Arrive, place: Place) -> None:
     """From the lock, for somebody else: no page, no draft and no password of the last person is left."""
-    keyring = DrawerKeyring()
+    keyring = MemoryKeyring()
     first, second = account(place), account(place, "lead-b")
     person = arrive(keyring)
     person.sign_in(*first)

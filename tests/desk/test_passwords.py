@@ -21,7 +21,7 @@ from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.hands import Person
 from tests.desk.test_refunds import NUMBER, ask, at_approvals, ended, read_to_the_end
 from tests.support import server_fixtures
-from tests.support.asking import ask_only, executing, password_of
+from tests.support.asking import executing, password_of, start_team_mode
 from tests.support.desks import environment
 from tests.support.money_desks import paid, providers
 from tests.support.places import Place, ServerPlace, nodes_of
@@ -34,7 +34,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
     server_fixtures.need("mariadb")
     database = PooledDatabase(nodes_of("mariadb"))
     place = ServerPlace("mariadb", tmp_path, database)
-    ask_only(place, "op-a", "lead-b")
+    start_team_mode(place, "op-a", "lead-b")
     yield place
     database.drop()
 

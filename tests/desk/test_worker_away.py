@@ -23,9 +23,9 @@ from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.hands import Person
 from tests.support import servers
-from tests.support.asking import ask_only, executing
+from tests.support.asking import executing, start_team_mode
 from tests.support.desks import NOWHERE, NUMBERS
-from tests.support.keyrings import DrawerKeyring
+from tests.support.keyrings import MemoryKeyring
 from tests.support.places import Place, ServerPlace
 from tests.support.pooled_databases import PooledDatabase
 from tests.support.quick_desks import quick_folder
@@ -42,7 +42,7 @@ def place() -> Iterator[Place]:
     database = PooledDatabase((servers.shared_mariadb(),))
     with quick_folder() as folder:
         made = ServerPlace("mariadb", folder, database)
-        ask_only(made, "op-a")
+        start_team_mode(made, "op-a")
         yield made
     database.drop()
 
@@ -60,7 +60,7 @@ def sit(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[Sit]:
     people: list[Person] = []
     desks: list[Console] = []
 
-    def down(keyring: DrawerKeyring | None = None, **given: str) -> Person:
+    def down(keyring: MemoryKeyring | None = None, **given: str) -> Person:
         hidden = ("CONSOLE_SECRET_", "CONSOLE_ALARMBOX_URL")
         facts = place.told(NOWHERE, TIME_SCALE="1")
         told = {name: text for name, text in facts.items() if not name.startswith(hidden)}
@@ -126,7 +126,7 @@ def test_nothing_is_offered_that_would_only_wait(place: Place, sandbox: Sandbox,
 
 def test_credentials_left_over_are_told_and_forgotten(sit: Sit, worker: Console) -> None:
     """A bar says so and opens the list; the keyring's are deleted, and the variable is named and stays."""
-    keyring = DrawerKeyring({"PAYPAY_API_KEY": "x", "STORE_KEY": "a-key-that-is-long-enough", "mine": "y"})
+    keyring = MemoryKeyring({"PAYPAY_API_KEY": "x", "STORE_KEY": "a-key-that-is-long-enough", "mine": "y"})
     with executing(worker):
         person = sit(keyring, CONSOLE_SECRET_ATOM_PASSWORD="z")
         person.until(lambda: any("no longer needs" in text for text in bars(person)))

@@ -90,7 +90,7 @@ class Scene:
             truth.check_claims(found)
             truth.check_charges(found, Counter(charge.number for charge in self.vendor.charges))
             truth.check_queues(fresh)
-            assert truth.still_calling(fresh.database) == 0
+            assert truth.count_calling_operations(fresh.database) == 0
             for number in bought:
                 assert self.vendor.count(number) <= 1, f"{number} was charged {self.vendor.count(number)} times"
             assert len(self.vendor.charges) == charged, "bought again by due tasks"

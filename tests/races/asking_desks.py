@@ -19,7 +19,7 @@ from console.settings.settings import Settings
 from console.store.audit.hash_chain import verify_chains
 from tests.races.buyers import CLIENT, CUT_OFF, FAULTS, Ending, check_answers, wait_for_first_report
 from tests.support import truth
-from tests.support.asking import ask_only, is_no_answer
+from tests.support.asking import is_result_unknown, start_team_mode
 from tests.support.children import LOCK_WAIT_SECONDS, Pipe, context, crowd
 from tests.support.places import Place
 from tests.support.waiting import until
@@ -56,7 +56,7 @@ def run(race: AskingRace, place: Place) -> Counter[str]:
     """Run the race, and return the counts of its endings. Check that no number is charged twice, each charge has a
     record, each desk has an answer, and each desk request has ended or lapsed.
     """
-    ask_only(place, *PEOPLE)
+    start_team_mode(place, *PEOPLE)
     tally: Counter[str] = Counter()
     with Sandbox() as sandbox:
         if race.seed is not None:
@@ -112,7 +112,7 @@ def _attempt(console: Console, number: str, request_id: str) -> Ending | None:
     try:
         record = console.credit_checks.purchase(PurchaseRequest(number, CLIENT), request_id=request_id)
     except ConsoleError as refusal:
-        if is_no_answer(refusal):
+        if is_result_unknown(refusal):
             return None
         is_clear = refusal.code in CUT_OFF or "record" in refusal.detail
         unclear = f"unhandled: {refusal.code} without the record: {refusal.detail}"

@@ -44,7 +44,7 @@ def run(place: Place, purchases: int, seed: int) -> Counter[str]:
         _settle(place, console, sandbox, clock, tally)
         _check(console, sandbox, names)
         tally["left"] = sum(row.certainty == "unknown" for row in truth.rows(console.database))
-        tally["calling"] = truth.still_calling(console.database)
+        tally["calling"] = truth.count_calling_operations(console.database)
         console.audit.verify_chains()
         return tally
 

@@ -10,7 +10,7 @@ import pytest
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.settings.secrets import Keyring
 from console.settings.settings import Settings, load_settings
-from tests.support.keyrings import DrawerKeyring, LockedKeyring, StubbornKeyring
+from tests.support.keyrings import LockedKeyring, MemoryKeyring, StubbornKeyring
 
 PLACE = "mysql+pymysql://db.example:3307/console"
 REFUSED = rebuild_error(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": "access_denied"})
@@ -34,7 +34,7 @@ def missing(settings: Settings) -> ConsoleError:
 
 def test_a_url_with_account_and_password_needs_nothing_else(tmp_path: Path) -> None:
     """It is handed on as it stands, escapes included, without a look into any keyring."""
-    keyring = DrawerKeyring()
+    keyring = MemoryKeyring()
     url = "mysql+pymysql://op-a:p%40ss%3A@db.example/console?ssl_ca=/etc/ca.pem"
     settings = desk(tmp_path, keyring, url)
     assert settings.database_url == url
@@ -57,7 +57,7 @@ def test_sqlite_asks_for_nobody(tmp_path: Path) -> None:
 
 def test_nobody_has_signed_in_yet(tmp_path: Path) -> None:
     """The refusal names the place and the missing secret; the reason is stored for the audit trail."""
-    settings = desk(tmp_path, DrawerKeyring())
+    settings = desk(tmp_path, MemoryKeyring())
     detail = missing(settings).detail
     assert (detail["place"], detail["user"]) == ("db.example:3307/console", None)
     assert detail["variable"] == "CONSOLE_SECRET_DATABASE_PASSWORD"
@@ -78,7 +78,7 @@ def test_the_environment_gives_the_password_alone(tmp_path: Path) -> None:
 
 def test_what_was_asked_for_is_kept_under_account_and_place(tmp_path: Path) -> None:
     """The next start finds account and password; another database, or another account, finds none."""
-    keyring = DrawerKeyring()
+    keyring = MemoryKeyring()
     first = desk(tmp_path, keyring)
     first.sign_in.set_entered_account("op-a", CANARY)
     whole = first.database_url
@@ -105,7 +105,7 @@ def test_the_same_place_however_it_is_written(tmp_path: Path) -> None:
 
 def test_a_refused_sign_in_is_not_offered_again(tmp_path: Path) -> None:
     """A typed password that was wrong is gone at once; a kept one that was refused stays kept, and is noted."""
-    keyring = DrawerKeyring({"op-a@db.example:3307/console": "old", "account at db.example:3307/console": "op-a"})
+    keyring = MemoryKeyring({"op-a@db.example:3307/console": "old", "account at db.example:3307/console": "op-a"})
     settings = desk(tmp_path, keyring)
     assert ":old@" in settings.database_url
     settings.sign_in.forget_refused_account(REFUSED)
@@ -128,7 +128,7 @@ def test_a_database_that_is_away_is_no_refusal(tmp_path: Path) -> None:
 
 def test_signing_out_leaves_nothing(tmp_path: Path) -> None:
     """The keyring is empty, and this process asks again even where the environment knows the password."""
-    keyring = DrawerKeyring()
+    keyring = MemoryKeyring()
     settings = desk(tmp_path, keyring)
     settings.sign_in.set_entered_account("op-a", CANARY)
     assert settings.database_url
@@ -194,7 +194,7 @@ def test_a_name_that_no_account_has_is_refused(tmp_path: Path, name: str) -> Non
 
 def test_no_password_is_ever_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Not by repr, a log line, a copy or a refusal; and it goes into no pickle."""
-    settings = desk(tmp_path, DrawerKeyring())
+    settings = desk(tmp_path, MemoryKeyring())
     trouble = missing(settings)
     settings.sign_in.set_entered_account("op-a", CANARY)
     assert settings.database_url

@@ -17,7 +17,7 @@ import pytest
 from console.domain.errors import ConsoleError
 from console.settings.secrets import Keyring, SecretStore
 from console.settings.settings import Settings, load_settings
-from tests.support.keyrings import DrawerKeyring, LockedKeyring
+from tests.support.keyrings import LockedKeyring, MemoryKeyring
 from tests.support.refusals import refusal
 
 CANARY = "canary-7f3d2a1b9c8e"
@@ -118,7 +118,7 @@ def test_a_file_in_the_query_of_a_database_url(env: dict[str, str], name: str) -
 
 def test_the_environment_comes_before_the_keyring(env: dict[str, str]) -> None:
     """A given secret wins, an empty one counts as not given, and the keyring fills the gap."""
-    keyring = DrawerKeyring({"ALARMBOX_CLIENT_ID": "kept"})
+    keyring = MemoryKeyring({"ALARMBOX_CLIENT_ID": "kept"})
     given = env | {"CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "given"}
     assert with_keyring(given, keyring).read_secret("ALARMBOX_CLIENT_ID") == "given"
     assert keyring.asked == []
@@ -137,7 +137,7 @@ def test_loading_never_opens_the_keyring(env: dict[str, str]) -> None:
 
 def test_a_fast_clock_keeps_the_keyring_shut_for_providers(env: dict[str, str]) -> None:
     """With a switch for tests on, real credentials that lie in the keyring enable nothing."""
-    keyring = DrawerKeyring({"PAYPAY_API_KEY": "x", "PAYPAY_API_SECRET": "y", "PAYPAY_MERCHANT_ID": "z"})
+    keyring = MemoryKeyring({"PAYPAY_API_KEY": "x", "PAYPAY_API_SECRET": "y", "PAYPAY_MERCHANT_ID": "z"})
     assert with_keyring(env, keyring).is_enabled("paypay")
     assert not with_keyring(env | {"CONSOLE_TIME_SCALE": "20"}, keyring).is_enabled("paypay")
 
@@ -163,7 +163,7 @@ def test_a_keyring_that_cannot_be_read_is_said(env: dict[str, str]) -> None:
 
 def test_the_store_key_is_made_once_and_kept(env: dict[str, str]) -> None:
     """An embedded database without a key gets one in the keyring, and the next command finds the same."""
-    keyring = DrawerKeyring()
+    keyring = MemoryKeyring()
     key = with_keyring(env, keyring).read_store_key()
     assert len(key) >= 32
     assert with_keyring(env, keyring).read_store_key() == key == keyring.kept["STORE_KEY"]
@@ -171,13 +171,13 @@ def test_the_store_key_is_made_once_and_kept(env: dict[str, str]) -> None:
 
 def test_many_at_once_make_one_store_key(env: dict[str, str]) -> None:
     """All processes that make the first key at once use the key of the first writer."""
-    keyring = DrawerKeyring()
+    keyring = MemoryKeyring()
     with ThreadPoolExecutor(8) as pool:
         keys = list(pool.map(lambda _: with_keyring(env, keyring).read_store_key(), range(16)))
     assert set(keys) == {keyring.kept["STORE_KEY"]}
 
 
-@pytest.mark.parametrize("keyring", [None, DrawerKeyring()])
+@pytest.mark.parametrize("keyring", [None, MemoryKeyring()])
 def test_without_a_key_and_a_place_for_it(env: dict[str, str], keyring: Keyring | None) -> None:
     """No keyring, or a database shared by several desks: no key is made up, the desk says what is missing."""
     shared = env | ({"CONSOLE_DATABASE_URL": "mysql+pymysql://a:b@h/db"} if keyring else {})
@@ -190,7 +190,7 @@ def test_without_a_key_and_a_place_for_it(env: dict[str, str], keyring: Keyring 
 @pytest.mark.parametrize(("key", "enough"), [("x" * 15, False), ("x" * 16, True), ("鍵" * 16, True)])
 def test_the_store_key_has_sixteen_characters(env: dict[str, str], key: str, enough: bool) -> None:
     """A shorter key is refused wherever it came from; the keyring is not asked instead."""
-    settings = with_keyring(env | {"CONSOLE_SECRET_STORE_KEY": key}, DrawerKeyring())
+    settings = with_keyring(env | {"CONSOLE_SECRET_STORE_KEY": key}, MemoryKeyring())
     if enough:
         assert settings.read_store_key() == key
         return
@@ -204,7 +204,7 @@ def test_a_home_that_cannot_be_written_keeps_no_key(env: dict[str, str], tmp_pat
     no key.
     """
     (tmp_path / "store-key.lock").mkdir()
-    keyring = DrawerKeyring()
+    keyring = MemoryKeyring()
     with pytest.raises(ConsoleError) as caught:
         with_keyring(env, keyring).read_store_key()
     assert caught.value.code == "storage_full"

@@ -71,7 +71,9 @@ def notes(stage: Stage) -> None:
 
 
 def incidents(stage: Stage) -> None:
-    """Hand over and resolve an incident, and show one that a colleague has acknowledged and a resolved one, which can be reopened."""
+    """Hand over and resolve an incident. Also show one that a colleague has acknowledged, and a resolved one, which
+    can be reopened.
+    """
     with act_as(WORKER):
         AlertRuleEvaluator(stage.desk.console._context).update_alerts()
     stage.go(AlertsRoute())

@@ -22,7 +22,7 @@ def run(_shard: int, folder: Path, rows: int = ROWS) -> Counter[str]:
         url = server.fresh_database()
         database = Database(url, without_time_limit=True)
         legacy.make(database, legacy.many(rows))
-        with other_application.at_work(url) as told:
+        with other_application.running(url) as told:
             begun = time.monotonic()
             done = _adopted(folder, url)
             seconds = time.monotonic() - begun
@@ -37,7 +37,7 @@ def _adopted(folder: Path, url: str) -> AdoptionResult:
         return service.run()
 
 
-def _checked(database: Database, done: AdoptionResult, met: other_application.Met, rows: int) -> Counter[str]:
+def _checked(database: Database, done: AdoptionResult, met: other_application.Results, rows: int) -> Counter[str]:
     """Check the adopted table and the results `met` of the other application. Return the counts of the shard."""
     with database.read() as conn:
         ids = {int(found) for found in conn.scalars(text(f"SELECT id FROM {NAME}"))}

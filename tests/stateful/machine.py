@@ -74,7 +74,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         world.check()
         for seat in world.seats:
             truth.check_queues(seat.console)
-            assert truth.still_calling(seat.console.database) == 0
+            assert truth.count_calling_operations(seat.console.database) == 0
             seat.console.audit.verify_chains()
 
     # Buying

@@ -70,7 +70,7 @@ class RefundMachine(RuleBasedStateMachine):
                 world.do(which, "op-a", lambda console: console.recovery.run_due())
         world.check()
         console = world.seats[0].console
-        assert truth.still_calling(console.database) == 0
+        assert truth.count_calling_operations(console.database) == 0
         money_truth.check_queues(console, world.rows())
         for seat in world.seats:
             seat.console.audit.verify_chains()

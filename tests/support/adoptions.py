@@ -14,6 +14,9 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 def settings(home: Path, url: str, **extra: str) -> Settings:
+    """Return the settings of a desk with the home folder `home` and this address of the database. `extra` are
+    settings without their prefix `CONSOLE_`.
+    """
     home.mkdir(exist_ok=True)
     return Settings.load(environment(home, NOWHERE, DATABASE_URL=url, OPERATOR="", **extra))
 
@@ -28,7 +31,7 @@ def adoption(home: Path, url: str, **extra: str) -> Iterator[Adoption]:
 
 
 @contextmanager
-def shared_database(server: SqlServer | None, folder: Path) -> Iterator[str]:
+def temporary_database(server: SqlServer | None, folder: Path) -> Iterator[str]:
     """Yield the address of an empty database: on the server or, if `server` is None, an SQLite file in `folder`."""
     if server is None:
         yield f"sqlite:///{folder}/other.db"
@@ -37,6 +40,6 @@ def shared_database(server: SqlServer | None, folder: Path) -> Iterator[str]:
         yield url
 
 
-def end_turn(server: SqlServer, url: str) -> None:
+def expire_upgrade_lock(server: SqlServer, url: str) -> None:
     """Let the upgrade lock of the database expire, as if the process that held it had crashed long ago."""
     server.sql(f"UPDATE `{url.rpartition('/')[2]}`.console_upgrade SET until_ms = 0")

@@ -15,8 +15,8 @@ KEY = "a-key-of-sixteen-or-more"
 
 class Receiver(ThreadingHTTPServer):
     """The HTTP server. `answers(event, number)` returns the HTTP status for the request with this number (from 1).
-    `got` has the bodies of all requests, `signed` for each of them True if its signature is valid, and `asked` its
-    path.
+    `got` has the body of each request, `signed` True for each request with a valid signature, and `asked` the path of
+    each request.
     """
 
     daemon_threads = True
@@ -34,6 +34,7 @@ class Receiver(ThreadingHTTPServer):
 
     @property
     def ids(self) -> list[str]:
+        """Return the event ids of all requests, in their sequence."""
         return [event["event_id"] for event in self.got]
 
 
@@ -60,6 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def receiving() -> Iterator[Receiver]:
+    """Yield a receiver that answers requests until the end of the block."""
     with Receiver() as receiver:
         thread = Thread(target=receiver.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()

@@ -15,26 +15,26 @@ from tests.support.teams import apply
 from tests.support.waiting import until
 
 
-def ask_only(place: Place, *people: str) -> None:
+def start_team_mode(place: Place, *people: str) -> None:
     """Let workers act for these people from now on: their database accounts may only read and insert desk
     requests.
     """
     _apply(place, people, acts=False)
 
 
-def let_act(place: Place, *people: str) -> None:
+def end_team_mode(place: Place, *people: str) -> None:
     """End the team mode of these people: from now on their own desks act."""
     _apply(place, people, acts=True)
 
 
 @contextmanager
-def asking_only(place: Place, *people: str) -> Iterator[None]:
-    """Let workers act for these people (see `ask_only`) until the end of the block."""
-    ask_only(place, *people)
+def in_team_mode(place: Place, *people: str) -> Iterator[None]:
+    """Let workers act for these people (see `start_team_mode`) until the end of the block."""
+    start_team_mode(place, *people)
     try:
         yield
     finally:
-        let_act(place, *people)
+        end_team_mode(place, *people)
 
 
 def _apply(place: Place, people: tuple[str, ...], *, acts: bool) -> None:
@@ -47,6 +47,7 @@ def _apply(place: Place, people: tuple[str, ...], *, acts: bool) -> None:
 
 
 def password_of(place: Place, person: str) -> str:
+    """Return the password of the person's database account."""
     return unquote(urlsplit(place.url(person)).password or "")
 
 
@@ -55,9 +56,9 @@ def typing(place: Place, person: str) -> AbstractContextManager[None]:
     return use_password_reader(lambda: password_of(place, person))
 
 
-def is_no_answer(refusal: ConsoleError) -> bool:
+def is_result_unknown(refusal: ConsoleError) -> bool:
     """True if the error means that the desk doesn't know the result of its request, or that no worker took the
-    request.
+    request. A person then sends it again with the same request id.
     """
     reason = refusal.detail.get("reason")
     return (

@@ -157,6 +157,7 @@ class ScreenReader:
             waiting += reversed(self._children(reference))
 
     def _node(self, reference: Reference) -> Node:
+        """Read role, name and states of the node."""
         role, name = self._role(reference), self._name(reference)
         ((low, _high),) = self._call(reference, _ACCESSIBLE, "GetState")
         return Node(role, name, bool(low >> _FOCUSED_BIT & 1), bool(low >> _SHOWING_BIT & 1), reference)

@@ -41,7 +41,9 @@ class _Store(Storage):  # type: ignore[misc]  # the emulator has no types
 
 
 class BucketServer:
-    """The stored objects of the emulator, and the faults that a test can set."""
+    """The stored objects of the emulator, and the faults that a test can set: `refuse` has the status of each refused
+    HTTP method.
+    """
 
     def __init__(self) -> None:
         self.store = _Store(use_memory_fs=True)
@@ -71,6 +73,7 @@ class BucketServer:
             self.store.create_file(name, full, content, objects._checksums(content, resource) | about)
 
     def take(self, path: str) -> bytes:
+        """Return the content of an object in the bucket."""
         content: bytes = self.store.get_file(NAME, PREFIX + path)
         return content
 
@@ -82,21 +85,22 @@ class BucketServer:
         return [name.removeprefix(PREFIX) for name in sorted(self.store.objects.get(NAME, {}))]
 
 
-class _Door(RequestHandler):  # type: ignore[misc]  # the emulator has no types
+class _RequestHandler(RequestHandler):  # type: ignore[misc]  # the emulator has no types
     rfile: IO[bytes]
 
     def __init__(self, server: BucketServer, *rest: Any) -> None:
         self._server = server
         super().__init__(server.store, *rest)
 
-    def _judge(self, answer: Any) -> None:
+    def _check_and_answer(self, answer: Any) -> None:
+        """Answer a request, with the faults that the test has set and with Google's two preconditions."""
         served = self._server
         served.asked.append(f"{self.command} {self.path}")
         served.busy.release()
         served.open.wait()
         if status := served.refuse.get(self.command):
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self._say(status)
+            self._send_error_status(status)
             return
         if served.garble and self.command == "POST":
             body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -110,14 +114,15 @@ class _Door(RequestHandler):  # type: ignore[misc]  # the emulator has no types
             served.store.create_only = asked.get("ifGenerationMatch") == ["0"]
             try:
                 if self.command == "DELETE":
-                    self._same_generation(asked["ifGenerationMatch"][0])
+                    self._check_generation(asked["ifGenerationMatch"][0])
                 answer()
             except _ExistsAlready:
-                self._say(412)
+                self._send_error_status(412)
             finally:
                 served.store.create_only = False
 
-    def _same_generation(self, wanted: str) -> None:
+    def _check_generation(self, wanted: str) -> None:
+        """Raise _ExistsAlready if the object has another generation than `wanted`."""
         bucket, name = self.path.partition("?")[0].split("/b/")[1].split("/o/")
         try:
             found = self._server.store.get_file_obj(bucket, name.replace("%2F", "/"))["generation"]
@@ -126,19 +131,20 @@ class _Door(RequestHandler):  # type: ignore[misc]  # the emulator has no types
         if found != wanted:
             raise _ExistsAlready
 
-    def _say(self, status: int) -> None:
+    def _send_error_status(self, status: int) -> None:
+        """Answer with this error status."""
         self.send_response(status)
         self.end_headers()
         self.wfile.write(json.dumps({"error": {"code": status, "message": "as told"}}).encode())
 
     def do_GET(self) -> None:
-        self._judge(super().do_GET)
+        self._check_and_answer(super().do_GET)
 
     def do_POST(self) -> None:
-        self._judge(super().do_POST)
+        self._check_and_answer(super().do_POST)
 
     def do_DELETE(self) -> None:
-        self._judge(super().do_DELETE)
+        self._check_and_answer(super().do_DELETE)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -160,7 +166,7 @@ def bucket_server() -> Iterator[BucketServer]:
     for name in ("gcp_storage_emulator", "api.object", "api.bucket"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     served = BucketServer()
-    with _Threads(("127.0.0.1", 0), partial(_Door, served)) as http:
+    with _Threads(("127.0.0.1", 0), partial(_RequestHandler, served)) as http:
         served.address = f"http://127.0.0.1:{http.server_port}"
         threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
         with patch.dict(os.environ, STORAGE_EMULATOR_HOST=served.address):

@@ -81,6 +81,7 @@ def _row(tx: Transaction, number: str, now: datetime) -> ChosenRecord:
 
 
 def check(console: Console, record_id: int) -> CreditCheck:
+    """Read a credit check."""
     with console.database.read() as conn:
         found = credit_checks.find(conn, record_id)
     assert found is not None
@@ -93,7 +94,7 @@ def settled(place: Place) -> Counter[int]:
     return Counter(int(subject) for (subject,) in rows)
 
 
-def left_alone(place: Place) -> None:
+def expire_all_leases(place: Place) -> None:
     """Let all leases expire, as they do after their processes have crashed."""
     place.sql("UPDATE leases SET lease_expires = 0")
 

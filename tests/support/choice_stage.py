@@ -127,6 +127,9 @@ class Stage:
     # Credit checks
 
     def check(self, behaviour: str = "answers", *, readable: bool = True) -> CreditCheck:
+        """Buy a credit check for a new corporation number while the provider has this behaviour, and return it, also
+        if the purchase ended with an error. With `readable=False` the provider can't be read afterwards.
+        """
         self.vendor.behaviour, self.vendor.readable = behaviour, readable  # type: ignore[assignment]  # one of its words
         number = next(self._numbers)
         try:
@@ -253,10 +256,12 @@ class Stage:
     # People
 
     def by(self, who: str, act: Callable[[], Any]) -> Any:
+        """Call `act` as the person `who`, and return its result."""
         with self.console.acting_as(who):
             return act()
 
     def choices(self, who: str, kind: str, record_id: int) -> dict[str, DecisionChoice]:
+        """Return the choices that the decision table offers the person on this record, by name."""
         with self.console.acting_as(who):
             return {choice.name: choice for choice in self.console.recovery.find_choices(kind, record_id)}
 
@@ -283,6 +288,7 @@ class Stage:
         return ending(keep)
 
     def _act(self, kind: str, record: Any, what: str) -> Any:
+        """Execute the choice, and return the result of the service."""
         console, name, _, state = self.console, *what.partition(".")
         match name:
             case "probe":
@@ -353,6 +359,7 @@ def _told_before(told: ProviderStatement, now: Any, number: str) -> dict[str, An
 
 @contextmanager
 def stage(home: Path) -> Iterator[Stage]:
+    """Yield a Stage with the home folder `home`."""
     made = Stage(home)
     try:
         yield made

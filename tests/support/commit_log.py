@@ -17,17 +17,17 @@ from console.store.database.transaction import Transaction
 _KEY = "rows of the feed"
 
 
-def keep(file: Path) -> None:
-    """From now on, write the log of every database of this process to `file`."""
+def write_log(file: Path) -> None:
+    """From now on, log the commits of every database of this process in `file`."""
     committed, commit = file.open("a", buffering=1), Database._commit_transaction
 
-    def tell(self: Database, tx: Transaction) -> None:
+    def commit_and_log(self: Database, tx: Transaction) -> None:
         ids = [] if tx.conn.invalidated else tx.conn.info.pop(_KEY, [])
         commit(self, tx)
         moment = time.monotonic()
         committed.writelines(f"{one} {moment}\n" for one in ids)
 
-    Database._commit_transaction = tell  # type: ignore[method-assign]  # in this process alone
+    Database._commit_transaction = commit_and_log  # type: ignore[method-assign]  # in this process alone
     event.listen(Engine, "after_cursor_execute", _note)
     event.listen(Engine, "rollback", _forget)
 

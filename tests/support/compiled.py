@@ -51,7 +51,7 @@ class _Shared:
         return self._kind
 
 
-def _shares(engine: Engine) -> None:
+def _share_cache_of_engine(engine: Engine) -> None:
     """Event handler: SQLAlchemy calls it for each engine that was made."""
     if engine._compiled_cache is not None:
         engine._compiled_cache = _Shared(engine.dialect)  # type: ignore[assignment]
@@ -59,4 +59,4 @@ def _shares(engine: Engine) -> None:
 
 def share() -> None:
     """Let all engines that this process creates from now on share one cache of compiled statements."""
-    DefaultDialect.engine_created = staticmethod(_shares)  # type: ignore[method-assign]
+    DefaultDialect.engine_created = staticmethod(_share_cache_of_engine)  # type: ignore[method-assign]

@@ -1,5 +1,5 @@
-"""Repeats a test with a fault at the first place of a process, at the second one, and so on, until there is no
-further place.
+"""Repeats a test with a fault at the first place of an action (for example its first statement), at the second one,
+and so on, until the action has no further place.
 """
 
 from collections import Counter
@@ -9,7 +9,7 @@ from itertools import count
 
 def at_each_place(fails: Callable[[int], str | None]) -> Counter[str]:
     """Call `fails` with 1, 2, … : it causes the fault at the place with this number and returns the ending, or None
-    if there is no such place. Return the number of times of each ending, and the number of places under the key
+    if the action has no such place. Return the number of times of each ending, and the number of places under the key
     `places`.
     """
     tally: Counter[str] = Counter()

@@ -65,7 +65,7 @@ class ForkedCommand:
         return out
 
     def errors(self) -> str:
-        """The text that the command has written to stderr."""
+        """Return the text that the command has written to stderr."""
         assert self.log is not None
         return self.log.read_text(encoding="utf-8", errors="replace")
 

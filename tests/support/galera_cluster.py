@@ -91,18 +91,20 @@ class Node(Server):
         for _ in range(_RECOVERIES):
             recovery = f"{self.name}-recovery-{secrets.token_hex(3)}"
             self.run.start(recovery, (*self.command, "--wsrep-recover", "--skip-networking"))
-            until(partial(self._is_told, recovery), f"what {recovery} says")
+            until(partial(self._is_recovery_over, recovery), f"what {recovery} says")
             with suppress(AssertionError):
                 self.run.finish(recovery, _RECOVERY_END_SECONDS)
-                uuid, seqno = self._told(recovery)[-1]
+                uuid, seqno = self._find_positions(recovery)[-1]
                 return uuid, int(seqno)
             self.run.signal(recovery, signal.SIGKILL)
         raise RuntimeError(f"{self.name} can't be recovered:\n{self.run.words(recovery)}")
 
-    def _is_told(self, recovery: str) -> bool:
-        return bool(self._told(recovery)) or self.run.code(recovery) is not None
+    def _is_recovery_over(self, recovery: str) -> bool:
+        """True if the recovery process of this name has printed a position, or has ended."""
+        return bool(self._find_positions(recovery)) or self.run.code(recovery) is not None
 
-    def _told(self, recovery: str) -> list[tuple[str, str]]:
+    def _find_positions(self, recovery: str) -> list[tuple[str, str]]:
+        """Return the positions (history id, sequence number) in the output of the recovery process."""
         return [(uuid, seqno) for uuid, seqno in _POSITION.findall(self.run.words(recovery))]
 
 
@@ -154,11 +156,11 @@ class Cluster:
         self.wait_ready()
         for node in lost:
             node.rebuild_account_indexes()
-        self._compare_accounts()
+        self._repair_accounts()
         for node in self.nodes:
             until(partial(_takes_writes, node), f"a write through {node.name}", LOCK_WAIT_SECONDS)
 
-    def _compare_accounts(self) -> None:
+    def _repair_accounts(self) -> None:
         """Let a node fetch a copy of all data if its accounts are damaged, or fewer than those of the other nodes.
         All nodes are checked, because a test may have restarted its killed node itself. Accounts are stored in Aria
         tables. After a kill these tables may lack changes from before the node's position, and the node doesn't
@@ -185,6 +187,7 @@ class Cluster:
         return alone and all(_has_size(node, len(serving)) for node in serving)
 
     def _begin_anew(self) -> None:
+        """Start a new cluster with the node that has the newest position."""
         best = max(self.nodes, key=lambda node: node.position()[1])
         state = best.run.folder / best.name / "grastate.dat"
         best.run.write(f"{best.name}/{state.name}", state.read_text().replace("bootstrap: 0", "bootstrap: 1"))

@@ -1,4 +1,4 @@
-"""Simulates a process that crashes during an action: from that moment on it writes nothing, as after kill -9."""
+"""Simulates the crash of a process during an action: from that moment on it writes nothing, as after kill -9."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ class Gone(BaseException):
 
 
 @contextmanager
-def going_away(context: ServiceContext) -> Iterator[Callable[[], NoReturn]]:
+def simulated_crash(context: ServiceContext) -> Iterator[Callable[[], NoReturn]]:
     """Yield a function that simulates the crash: it raises Gone, and afterwards the process can't write to the
     database and the spool. After the block the service context works again, as that of another process of the same
     desk.

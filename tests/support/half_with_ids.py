@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from console.domain.errors import ConsoleError
 from console.services.guarded import request_ids
-from tests.support.asking import is_no_answer
+from tests.support.asking import is_result_unknown
 
 T = TypeVar("T")
 _AWAY = 6
@@ -46,7 +46,7 @@ class HalfWithIds:
         try:
             answer = act(request_id)
         except ConsoleError as refusal:
-            if twice and refusal.exit_status not in _FREE and not is_no_answer(refusal):
+            if twice and refusal.exit_status not in _FREE and not is_result_unknown(refusal):
                 _again(act, request_id, refusal)
             raise
         if twice:
@@ -64,7 +64,7 @@ def _again(act: Callable[[str | None], T], request_id: str, first: object) -> No
         except ConsoleError as refusal:
             second = refusal
     if isinstance(second, ConsoleError) and (
-        second.exit_status == _AWAY or second.code == "in_progress" or is_no_answer(second)
+        second.exit_status == _AWAY or second.code == "in_progress" or is_result_unknown(second)
     ):
         return
     if not watch.is_repetition or not _fits(first, second):

@@ -54,6 +54,7 @@ class KaedeServer:
             self._server.server_close()
 
     def answer(self, request: BaseHTTPRequestHandler, told: dict[str, Any] | None) -> None:
+        """Answer a request whose JSON body is `told` (None: no body)."""
         self.asked.append(f"{request.command} {request.path}")
         status, said = self._answered(request, told)
         body = json.dumps(said).encode()
@@ -87,6 +88,7 @@ class KaedeServer:
         self.payments[number] = self._made(number, amount)
 
     def pay(self, number: str) -> None:
+        """Pay the payment with this number."""
         self.payments[number] |= {"state": "paid", "paid_at": datetime.now(UTC).isoformat(timespec="seconds")}
 
     def notice(self, number: str, key: str = NOTICE_KEY) -> ReceivedNotice:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 
-class DrawerKeyring:
+class MemoryKeyring:
     """A working keyring that stores its entries in memory (`kept`). `asked` lists the names that were read."""
 
     def __init__(self, kept: Mapping[str, str] | None = None) -> None:
@@ -21,7 +21,7 @@ class DrawerKeyring:
         del self.kept[username]
 
 
-class LockedKeyring(DrawerKeyring):
+class LockedKeyring(MemoryKeyring):
     """A locked keyring: each read and write raises RuntimeError."""
 
     def get_password(self, service: str, username: str) -> str | None:
@@ -31,7 +31,7 @@ class LockedKeyring(DrawerKeyring):
         raise RuntimeError("the collection is locked")
 
 
-class StubbornKeyring(DrawerKeyring):
+class StubbornKeyring(MemoryKeyring):
     """A keyring that can be read and written, but raises RuntimeError on a deletion unless `deletes` is True."""
 
     deletes = False

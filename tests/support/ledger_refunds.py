@@ -41,7 +41,10 @@ UNREADABLE: Outcome[Any] = Outcome(OutcomeClass.UNKNOWN, "read_timeout", Sending
 
 @dataclass
 class Entry:
-    """One refund that the provider has accepted."""
+    """One refund that the provider has accepted. `number` is the provider's id of it, `key` our idempotency key,
+    `payment` the provider's id of its payment, `standing` its state: "accepted", "done" (completed) or "void"
+    (refused later).
+    """
 
     number: str
     key: str
@@ -84,6 +87,7 @@ class RefundLedger:
         return self.entries[-1]
 
     def of(self, key: str | None) -> list[Entry]:
+        """Return the entries with this idempotency key; empty for None."""
         return [entry for entry in self.entries if entry.key == key]
 
     def outside(self) -> None:
@@ -102,6 +106,7 @@ class LedgerReader:
 
     @property
     def keeps_keys(self) -> bool:
+        """True if the provider treats two calls with the same idempotency key as one refund."""
         return self.name == "paypay"
 
     @property

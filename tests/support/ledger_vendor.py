@@ -117,11 +117,13 @@ class LedgerVendor:
         return self.make_reader().find_purchases(corporation_number)
 
     def report(self, charge: Charge) -> CheckReport:
+        """Return the provider's report about this purchase."""
         until = charge.day + timedelta(days=365)
         is_expired = self.today() > until if self.expired == "by_date" else self.expired
         return CheckReport(charge.id, charge.number, f"架空{charge.id}", "ok", charge.day, until, is_expired)
 
     def count(self, number: str) -> int:
+        """Return the number of charges for this corporation number."""
         return sum(charge.number == number for charge in self.charges)
 
 

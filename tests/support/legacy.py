@@ -58,6 +58,7 @@ def add(database: Database, rows: Iterable[Row]) -> None:
 
 
 def row(**given: object) -> Row:
+    """Return a row with these values; the other columns are NULL."""
     names = (
         "corporation_number",
         "credit_check_id",
@@ -104,7 +105,7 @@ def many(
 
 def facts(conn: Connection) -> dict[str, int]:
     """Return numbers of rows by name: all rows (`rows`), rows with a claim (`live`), different claims (`claims`),
-    rows marked as duplicates (`duplicates`), rows that the adoption hasn't decided (`undecided`).
+    rows marked as duplicates (`duplicates`), rows about which the adoption hasn't decided (`undecided`).
     """
     asked = {
         "rows": f"SELECT count(*) FROM {NAME}",

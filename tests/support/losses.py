@@ -1,4 +1,4 @@
-"""Stores operations as lost operations, as a desk does after the database was set back."""
+"""Stores operations as lost operations, as a desk does after the database was restored to an earlier state."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from console.store.operations import lost_operations
 from console.store.spool.spool import SpoolEntry
 
 
-def tell_lost(context: ServiceContext, entries: Sequence[SpoolEntry]) -> None:
+def store_lost_operations(context: ServiceContext, entries: Sequence[SpoolEntry]) -> None:
     """Store these spool entries as lost operations, together with the audit entry about the loss that the triggers of
     a server require.
     """

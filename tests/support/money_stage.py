@@ -64,7 +64,7 @@ class Stage:
         return open_console_of(self.place, self.sandbox, self.clock, self.who(action), url, **extra)
 
     def who(self, action: str) -> str:
-        """Return the name of the person who executes the action."""
+        """Return the name of the person who executes this action."""
         return self.place.taker if action == "notice" else _WHO.get(action, CHECKER)
 
     def later(self, step: timedelta = timedelta(minutes=1)) -> None:
@@ -133,7 +133,7 @@ class Stage:
                 break
             self.later()
             self.checker.recovery.run_due()
-        assert truth.still_calling(self.checker.database) == 0, f"still calling after {where}"
+        assert truth.count_calling_operations(self.checker.database) == 0, f"still calling after {where}"
         (self._check_notice if target.action == "notice" else self._check_refund)(target, code, where)
 
     def _ended(self, target: ActionTarget) -> bool:
@@ -160,7 +160,7 @@ class Stage:
         """Send the notice again, as a provider does. Check that payment and order are booked exactly once."""
         assert code != "done" or self._events(target) == 1, f"done, and not kept, at {where}"
         with self.desk("notice") as fresh:
-            assert not fresh.payments.receive_notice(_bank(target, self)).is_refused, (
+            assert not fresh.payments.receive_notice(_make_bank_notice(target, self)).is_refused, (
                 f"refused when repeated: {where}"
             )
         self.later()
@@ -197,7 +197,8 @@ def _resolve(console: Console, target: ActionTarget, _stage: Stage) -> object:
     return console.refunds.resolve(target.refund, "completed", "seen on their screen", key)
 
 
-def _bank(target: ActionTarget, stage: Stage):  # type: ignore[no-untyped-def]  # a post
+def _make_bank_notice(target: ActionTarget, stage: Stage):  # type: ignore[no-untyped-def]  # a post
+    """Return a signed notice of a bank that the target's payment was paid."""
     now = stage.clock.now()
     told = {
         "event_id": f"EV-{target.number}",
@@ -218,7 +219,7 @@ _ACTS: Mapping[str, Callable[[Console, ActionTarget, Stage], object]] = {
     "probe": lambda console, target, _: console.refunds.probe(target.refund),
     "due": lambda console, _matter, _: console.recovery.run_due(),
     "resolve": _resolve,
-    "notice": lambda console, target, stage: console.payments.receive_notice(_bank(target, stage)),
+    "notice": lambda console, target, stage: console.payments.receive_notice(_make_bank_notice(target, stage)),
 }
 ACTIONS = tuple(_ACTS)
 

@@ -72,11 +72,13 @@ class PaymentRow:
 
 
 def refund_rows(database: Database) -> tuple[RefundRow, ...]:
+    """Read all refunds."""
     with database.read() as conn:
         return tuple(RefundRow(*row) for row in conn.execute(_REFUNDS))
 
 
 def payment_rows(database: Database) -> tuple[PaymentRow, ...]:
+    """Read the amounts of all payments."""
     with database.read() as conn:
         return tuple(PaymentRow(*row) for row in conn.execute(_PAYMENTS))
 
@@ -114,7 +116,7 @@ _OPEN = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBM
 
 
 def ledger(sandbox: Sandbox) -> Mapping[str, list[dict[str, Any]]]:
-    """Return the requests that the providers have accepted, by our key."""
+    """Return the refunds that the providers have accepted, by our idempotency key."""
     found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for entry in sandbox.control.payments_control.read_refunds():
         found[entry["key"]].append(entry)

@@ -34,6 +34,7 @@ class Storm:
     again: int = 0
 
     def told(self) -> str:
+        """Return the figures as one line of text."""
         took = sorted(self.took)
         p50, p99 = took[len(took) // 2] * 1000, took[len(took) * 99 // 100] * 1000
         rate = len(took) / self.seconds

@@ -30,7 +30,7 @@ _REPEATED = 0.1
 
 
 @dataclass
-class Met:
+class Results:
     """Results of the application: the longest duration (ms) of a read and of a write, the number of reads, the
     inserted rows as (id, client, number), the number of refused inserts, and the messages of other errors.
     `longest_elsewhere_ms` is the longest write to another table, which waits only if the machine is busy.
@@ -58,7 +58,7 @@ class Application:
     """
 
     def __init__(self, url: str, seed: int) -> None:
-        self._url, self._over, self._met = make_url(url), threading.Event(), Met()
+        self._url, self._over, self._met = make_url(url), threading.Event(), Results()
         self._chance = random.Random(seed)
         self._fresh = iter(numbers(200_000, seed + 1_000))
         self._mark = "?" if self._is_file else "%s"
@@ -68,7 +68,7 @@ class Application:
     def _is_file(self) -> bool:
         return self._url.get_backend_name() == "sqlite"
 
-    def run(self) -> Met:
+    def run(self) -> Results:
         threads = [threading.Thread(target=work) for work in (self._read, self._write, self._elsewhere)]
         for thread in threads:
             thread.start()
@@ -149,12 +149,12 @@ class Application:
 
 
 @contextlib.contextmanager
-def at_work(url: str, seed: int = 1) -> Iterator[list[Met]]:
+def running(url: str, seed: int = 1) -> Iterator[list[Results]]:
     """Run the application in a process of its own until the end of the block. Its results are added to the yielded
     list after the block.
     """
     command = [sys.executable, "-m", "tests.support.other_application", url, str(seed)]
-    told: list[Met] = []
+    told: list[Results] = []
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "at work\n"
@@ -162,7 +162,7 @@ def at_work(url: str, seed: int = 1) -> Iterator[list[Met]]:
             yield told
         finally:
             answer, _ = process.communicate()
-            told.append(Met(**json.loads(answer)))
+            told.append(Results(**json.loads(answer)))
 
 
 if __name__ == "__main__":

@@ -103,9 +103,11 @@ class Scene:
         return int(self.place.sql(f"SELECT id FROM orders WHERE merch_txn_id = '{number}'")[0][0])
 
     def cancel_order(self, number: str) -> None:
+        """Cancel the order, as the shop does."""
         self.place.sql(f"UPDATE orders SET status = 'cancelled' WHERE merch_txn_id = '{number}'")
 
     def account(self, corporation: str, limit: int, currency: str = "JPY") -> None:
+        """Insert an account of the corporation with this limit (minor units)."""
         self.place.sql(
             "INSERT INTO accounts (corporation_number, currency, limit_minor)"
             f" VALUES ('{corporation}', '{currency}', {limit})"
@@ -114,16 +116,19 @@ class Scene:
     # Reading
 
     def payment(self, payment_id: int) -> Payment:
+        """Return the present state of the payment."""
         with self.context.database.read() as conn:
             found = payments.find(conn, payment_id)
         assert found is not None
         return found
 
     def of_number(self, provider: str, number: str) -> Payment | None:
+        """Return the payment with this payment number; None if there is none."""
         with self.context.database.read() as conn:
             return payments.find_by_payment_number(conn, provider, number)
 
     def order_now(self, number: str) -> Order:
+        """Return the present state of the order with this number."""
         with self.context.database.read() as conn:
             found = orders.find_by_number(conn, number)
         assert found is not None
@@ -137,6 +142,7 @@ class Scene:
         return [str(rule) for (rule,) in rows]
 
     def audited(self, what: str) -> int:
+        """Return the number of audit entries with the action `what`."""
         return int(self.place.sql(f"SELECT COUNT(*) FROM audit_log WHERE what = '{what}'")[0][0])
 
     # Acting
@@ -153,6 +159,7 @@ class Scene:
         return notice_of(self.money, provider, number, peer, **more)
 
     def deliver(self, provider: str, number: str, **more: Any) -> NoticeResult:
+        """Deliver the notice of `post` to the desk, and return the result."""
         return self.payments.receive_notice(self.post(provider, number, **more))
 
     def bank(self, event: str, order: str, amount: str = "3300", **fields: object) -> ReceivedNotice:
@@ -182,6 +189,7 @@ def notice_of(money: Any, provider: str, number: str, peer: str = "127.0.0.1", *
 
 
 def signed(source: str, body: bytes, at: datetime, key: str = BANK_KEY) -> ReceivedNotice:
+    """Return a notice of this source with the body, signed with `key` at the time `at`."""
     stamp = str(int(at.timestamp()))
     made = hmac.new(key.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
     return ReceivedNotice(source, body, (("x-notice-signature", f"t={stamp},v1={made}"),), "127.0.0.1")

@@ -62,10 +62,12 @@ class Place(ABC):
         return self.folder / "documents"
 
     def home_of(self, desk: int) -> Path:
+        """Return the home folder of the desk with this number."""
         return self.folder / f"desk-{desk}"
 
     @property
     def is_server(self) -> bool:
+        """True for a database on a server, False for SQLite."""
         return self.engine != "sqlite"
 
     @property

@@ -50,14 +50,16 @@ class PooledDatabase:
         self._unguarded = False
         self._team = team_on(nodes[0], people, exact=exact, asks=asks)
         self._accounts = {short: _account(url) for short, url in self._team.urls.items()}
-        self._accounts |= {"": _account(self._team.owner), _SHOP: self._admit_shop()}
+        self._accounts |= {"": _account(self._team.owner), _SHOP: self._create_shop_account()}
         wait_until_applied(self.nodes)
         self._lines: dict[str, Any] = {}
-        with self._line("").cursor() as cursor:
+        with self._connect_as("").cursor() as cursor:
             self._numbered = {str(table) for (table,) in _rows(cursor, _NUMBERED)}
             self._truncated = set(self._numbered)
-            self._clear(cursor, _filled(cursor) - {"alembic_version", "console_meta", "limits", "operators"})
-            self._kept = _contents(cursor, _filled(cursor))
+            self._clear(
+                cursor, _list_filled_tables(cursor) - {"alembic_version", "console_meta", "limits", "operators"}
+            )
+            self._kept = _contents(cursor, _list_filled_tables(cursor))
 
     def account_of(self, person: str) -> str:
         """Return the name of the person's account. Accounts belong to the whole server, so each database has accounts
@@ -88,7 +90,7 @@ class PooledDatabase:
         a cluster they see all changes that other nodes have acknowledged.
         """
         rows: list[tuple[Any, ...]] = []
-        line = self._line(by)
+        line = self._connect_as(by)
         with line.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
@@ -98,10 +100,10 @@ class PooledDatabase:
     def empty(self) -> None:
         """Restore the content that the database had when it was made. New ids begin at 1 again."""
         if self._unguarded:
-            self._guard()
-        with self._line("").cursor() as cursor:
-            unchanged = self._unchanged(cursor)
-            self._clear(cursor, _filled(cursor) - unchanged)
+            self._create_triggers()
+        with self._connect_as("").cursor() as cursor:
+            unchanged = self._find_unchanged_tables(cursor)
+            self._clear(cursor, _list_filled_tables(cursor) - unchanged)
             for table, rows in self._kept.items():
                 if table in unchanged:
                     continue
@@ -110,9 +112,9 @@ class PooledDatabase:
 
     def keep(self, statement: str) -> None:
         """Run the statement, and include its effect in the content that `empty` restores."""
-        with self._line("").cursor() as cursor:
+        with self._connect_as("").cursor() as cursor:
             cursor.execute(statement)
-            self._kept = _contents(cursor, _filled(cursor))
+            self._kept = _contents(cursor, _list_filled_tables(cursor))
 
     def unguard(self, table: str) -> None:
         """Drop the triggers of a table. They are created again when the database is emptied."""
@@ -121,7 +123,8 @@ class PooledDatabase:
         for (trigger,) in self.sql(f"SELECT trigger_name FROM information_schema.triggers WHERE {of_this}"):
             self.sql(f"DROP TRIGGER {trigger}")
 
-    def _guard(self) -> None:
+    def _create_triggers(self) -> None:
+        """Create the dropped triggers again."""
         schema = Database(self._team.owner, without_time_limit=True)
         with schema.read() as conn:
             server_triggers.renew_triggers(conn)
@@ -129,11 +132,11 @@ class PooledDatabase:
         self._unguarded = False
 
     def drop(self) -> None:
-        """For servers that outlive the run."""
+        """Drop the database and its accounts. Needed only on a server that isn't ended with the run."""
         self.nodes[0].sql(f"DROP USER IF EXISTS `{self.account_of(_SHOP)}`@`%`")
         self._team.drop()
 
-    def _line(self, who: str) -> Any:
+    def _connect_as(self, who: str) -> Any:
         """Return the open connection of this account; on a cluster, a new connection to the first node that
         answers.
         """
@@ -158,7 +161,7 @@ class PooledDatabase:
         until(is_found, "a node that answers")
         return answering[0]
 
-    def _admit_shop(self) -> tuple[str, str]:
+    def _create_shop_account(self) -> tuple[str, str]:
         """Create the account of another application, with rights on the table of credit checks only. Return its name
         and password.
         """
@@ -180,7 +183,7 @@ class PooledDatabase:
             if table in self._truncated:
                 cursor.execute(f"TRUNCATE {table}")
 
-    def _unchanged(self, cursor: Any) -> set[str]:
+    def _find_unchanged_tables(self, cursor: Any) -> set[str]:
         """Return the tables whose rows are still those of the beginning. Most tests don't change them, and truncating
         a table takes twenty times as long as reading it. Tables with numbered ids are left out, because their next id
         may have changed.
@@ -209,7 +212,7 @@ def _delete_rows(cursor: Any, table: str) -> bool:
     return True
 
 
-def _filled(cursor: Any) -> set[str]:
+def _list_filled_tables(cursor: Any) -> set[str]:
     """Return the tables that have rows, or had some (their next id is above 1)."""
     seen = _rows(
         cursor,
@@ -245,7 +248,7 @@ def forget_all() -> None:
 
 
 def drop_all() -> None:
-    """For servers that outlive the run."""
+    """Drop all free databases of the pool. Needed only on a server that isn't ended with the run."""
     for free in _free.values():
         while free:
             free.pop().drop()

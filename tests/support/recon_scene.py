@@ -36,6 +36,7 @@ class Days:
 
     @property
     def noon(self) -> datetime:
+        """Noon of the day in Japan."""
         return datetime.combine(self.day, time(12), JST).astimezone(UTC)
 
     def there(self, number: str, minor: int = 3300, state: str = "paid", **more: Any) -> str:
@@ -89,6 +90,7 @@ class Days:
         assert not result.is_refused
 
     def run(self, *, dry_run: bool = False, provider: str = "paypay") -> ReconcileReport:
+        """Reconcile the day, and return the report."""
         return self.scene.console.reconciliation.run(provider, self.day, self.day, dry_run=dry_run)
 
     def rows(self) -> dict[str, int]:

@@ -150,6 +150,7 @@ class RefundDesk:
         return found
 
     def disable(self, name: str) -> None:
+        """Disable the person with this name."""
         self.sql("UPDATE operators SET disabled_at = '2026-11-20 00:00:00' WHERE name = :name", name=name)
 
     def sql(self, statement: str, **values: object) -> list[Any]:
@@ -164,6 +165,9 @@ class RefundDesk:
     # Acts of people
 
     def ask(self, payment: Payment, amount: str = "1000", by: str = "op-a", **more: Any) -> Refund:
+        """Request a refund of `amount` (major units) as the person `by`. `more` are further arguments of
+        RefundRequest.
+        """
         with self.console.acting_as(by):
             return self.refunds.request(RefundRequest(payment.id, amount, more.pop("reason", "sent back"), **more))
 
@@ -184,6 +188,9 @@ class RefundDesk:
             return self.refunds.probe(refund.id)
 
     def resolve(self, refund: Refund, as_state: str, by: str, number: str | None = None, proof: str = "seen") -> Any:
+        """Resolve the refund as `as_state`. `number` is the provider's id of the refund, `proof` the person's
+        evidence.
+        """
         with self.console.acting_as(by):
             return self.refunds.resolve(refund.id, as_state, proof, number)
 
@@ -250,6 +257,7 @@ class RefundDesk:
 
 @contextmanager
 def refund_desk(home: Path, control: SandboxControl, **extra: Any) -> Iterator[RefundDesk]:
+    """Yield a RefundDesk with the home folder `home`, at the sandbox that `control` controls."""
     desk = RefundDesk(home, control, **extra)
     try:
         yield desk

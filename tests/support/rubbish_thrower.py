@@ -159,6 +159,7 @@ async def _both(attack: Attack) -> dict[str, Counter[str]]:
 
 
 def said(attack: Attack) -> str:
+    """Return the parameters as the line of JSON that this program reads from standard input."""
     return json.dumps(asdict(attack)) + "\n"
 
 

@@ -57,7 +57,7 @@ def create(server: SqlServer, owner: str) -> None:
 
 
 def describe(server: SqlServer, owner: str) -> list[Statement]:
-    """Return the statements that create an equal database."""
+    """Return the statements that create a database equal to the one of the URL `owner`, with its rows."""
     with server.connect(database=_database(owner)) as line, line.cursor() as cursor:
         return list(_describe(cursor))
 

@@ -66,6 +66,7 @@ class ProxyFault:
         self._held.set()
 
     def wait(self) -> None:
+        """Wait until `let_go` is called."""
         assert self._held.wait(PATIENCE_SECONDS), "nobody let it go"
 
 
@@ -106,6 +107,7 @@ class _Line:
             self.hang_up()
 
     def _up(self) -> None:
+        """Copy the client's packets to the server, with the fault that happens at one of them."""
         while data := self._client.recv(_CHUNK):
             if self.broken:
                 continue
@@ -150,6 +152,7 @@ class _Line:
         self._server.sendall(packet)
 
     def _down(self) -> None:
+        """Copy the server's answers to the client."""
         while data := self._server.recv(_CHUNK):
             if not self.session and data[_HEADER] == 10:  # the greeting: version, zero, id of the session
                 self.session = int.from_bytes(data[data.index(b"\0", _HEADER) + 1 :][:4], "little")

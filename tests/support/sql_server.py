@@ -42,8 +42,9 @@ class SqlServer:
         return "MariaDB" in version
 
     def connect(self, user: str = "", password: str = "", database: str | None = None, **more: Any) -> Any:
-        """Return a PyMySQL connection with AUTOCOMMIT, as this user, by default the administrator. A person for whom
-        a worker acts gets the database of views. `more` are further arguments of PyMySQL.
+        """Return a PyMySQL connection with AUTOCOMMIT as this user, by default the administrator. If the user has no
+        right on `database`, as a person in team mode, connect to the second database with the views that such people
+        may read. `more` are further arguments of PyMySQL.
         """
         import pymysql
 

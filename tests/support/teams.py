@@ -54,6 +54,7 @@ class Team:
         return self.owner.rpartition("/")[2]
 
     def password_of(self, who: str) -> str:
+        """Return the password of the person's account."""
         return unquote(urlsplit(self.urls[who]).password or "")
 
     def holder(self, who: str) -> str:

@@ -1,4 +1,4 @@
-"""Returns the sentences about a record as people read them."""
+"""Returns the sentences of an explanation as people read them, and checks that they are complete."""
 
 from console.domain.service_results import Explanation
 from console.wording.sentences.catalogue import NO_VALUE, translate
@@ -15,7 +15,7 @@ def sentences(explained: Explanation, language: str) -> tuple[str, str, str]:
 
 
 def require_whole(explained: Explanation, language: str) -> None:
-    """Check that each sentence of the explanation is complete and contains all of its facts."""
+    """Check that each of the three sentences ends with a full stop, and that none of its facts is missing."""
     for text in sentences(explained, language):
         assert text.rstrip().endswith(("。", ".", '"')), text
         assert NO_VALUE not in text, text

@@ -37,18 +37,21 @@ class Row:
 
 
 def rows(database: Database) -> tuple[Row, ...]:
+    """Read all credit checks."""
     with database.read() as conn:
         return tuple(Row(*row) for row in conn.execute(_ROWS))
 
 
-def still_calling(database: Database) -> int:
+def count_calling_operations(database: Database) -> int:
     """Return the number of operations in the journal whose state is `calling`."""
     with database.read() as conn:
         return int(conn.scalar(_CALLING) or 0)
 
 
 def check_claims(found: Iterable[Row]) -> None:
-    """Check that at most one row per client and number holds the claim, and that renewals form correct chains."""
+    """Check that at most one row per client and corporation number holds the claim, and that renewals are correct: a
+    superseded record was bought, and has one successor of the same client and number.
+    """
     found = tuple(found)
     by_id = {row.id: row for row in found}
     held = Counter((row.client_id, row.claim) for row in found if row.claim)

@@ -35,6 +35,7 @@ class WorkerProcess:
 
     @property
     def alive(self) -> bool:
+        """True while the process runs."""
         return self.process.poll() is None
 
 

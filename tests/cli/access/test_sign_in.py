@@ -14,7 +14,7 @@ import pytest
 
 from console.settings.settings import load_settings
 from tests.cli.conftest import Terminal
-from tests.support.keyrings import DrawerKeyring
+from tests.support.keyrings import MemoryKeyring
 from tests.support.places import Place
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -24,9 +24,9 @@ ENTRY = f"op-a@{PLACE}"
 
 
 @pytest.fixture
-def keyring() -> Iterator[DrawerKeyring]:
+def keyring() -> Iterator[MemoryKeyring]:
     """A keyring for commands in this process."""
-    drawer = DrawerKeyring()
+    drawer = MemoryKeyring()
     kwargs = load_settings.__kwdefaults__
     assert kwargs is not None
     with mock.patch.dict(kwargs, {"find_keyring": lambda: drawer}):
@@ -74,7 +74,7 @@ def test_without_a_sign_in_every_command_says_what_to_do(server: Terminal, comma
     assert "CONSOLE_SECRET_DATABASE_PASSWORD" in ending.error["message"]
 
 
-def test_the_doctor_says_that_nobody_has_signed_in(server: Terminal, keyring: DrawerKeyring) -> None:
+def test_the_doctor_says_that_nobody_has_signed_in(server: Terminal, keyring: MemoryKeyring) -> None:
     """Without a signed-in person, `doctor` reports that as one check and skips the checks that need the database.
     After a sign-in the same check names the account.
     """
@@ -147,7 +147,7 @@ def test_no_backend_but_the_systems_own_is_ever_used(server: Terminal, tmp_path:
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
 
 
-def test_what_the_environment_says_is_not_asked(server: Terminal, keyring: DrawerKeyring) -> None:
+def test_what_the_environment_says_is_not_asked(server: Terminal, keyring: MemoryKeyring) -> None:
     """It would win over whatever is kept."""
     for given in ({"DATABASE_URL": f"mysql+pymysql://op-a:pw@{PLACE}"}, {"SECRET_DATABASE_PASSWORD": "pw"}):
         ending = server.json("sign-in", OPERATOR="op-a", **given)
@@ -166,7 +166,7 @@ def test_what_the_environment_says_is_not_asked(server: Terminal, keyring: Drawe
     ],
 )
 def test_programs_say_both(
-    server: Terminal, keyring: DrawerKeyring, words: tuple[str, ...], line: str, problem: str
+    server: Terminal, keyring: MemoryKeyring, words: tuple[str, ...], line: str, problem: str
 ) -> None:
     """Account by option or setting, password by standard input; nothing is asked of a program."""
     with typed(line):
@@ -176,7 +176,7 @@ def test_programs_say_both(
     assert keyring.kept == {}
 
 
-def test_a_database_that_is_away_is_not_a_wrong_password(server: Terminal, keyring: DrawerKeyring) -> None:
+def test_a_database_that_is_away_is_not_a_wrong_password(server: Terminal, keyring: MemoryKeyring) -> None:
     """Exit 6, and nothing is kept that nobody has tried; a kept sign-in stays."""
     with typed("secret\n"):
         ending = server.json("sign-in", "--user", "op-a")
@@ -187,7 +187,7 @@ def test_a_database_that_is_away_is_not_a_wrong_password(server: Terminal, keyri
     assert keyring.kept[ENTRY] == "kept"
 
 
-def test_signing_out_needs_no_database(server: Terminal, keyring: DrawerKeyring) -> None:
+def test_signing_out_needs_no_database(server: Terminal, keyring: MemoryKeyring) -> None:
     """The password goes at once; that the trail could not be told is said. A second time there is nothing."""
     keyring.kept.update({ENTRY: "kept", f"account at {PLACE}": "op-a"})
     assert server.json("sign-out").data == {"signed_out": True, "audited": False}
@@ -196,7 +196,7 @@ def test_signing_out_needs_no_database(server: Terminal, keyring: DrawerKeyring)
 
 
 @pytest.mark.engines("mariadb")
-def test_signing_in_at_a_terminal_serves_the_next_command(place: Place, keyring: DrawerKeyring) -> None:
+def test_signing_in_at_a_terminal_serves_the_next_command(place: Place, keyring: MemoryKeyring) -> None:
     """A wrong password is refused and not kept; the right one is, until somebody signs out."""
     url = place.url()
     account, address = url.removeprefix("mysql+pymysql://").split("@")

@@ -17,7 +17,7 @@ from console.domain.errors import ConsoleError
 from console.settings.secrets import Keyring
 from console.settings.settings import Settings, load_settings
 from tests.support.desks import STORE_KEY
-from tests.support.keyrings import DrawerKeyring
+from tests.support.keyrings import MemoryKeyring
 from tests.support.places import Place
 from tests.support.sql_server import SqlServer
 from tests.support.teams import EVERYBODY, team
@@ -42,7 +42,7 @@ def settings(home: Path, url: str, keyring: Keyring | None, **extra: str) -> Set
 
 @contextmanager
 def open_signed_in(
-    place: Place, keyring: DrawerKeyring, *, keep: bool = True, person: str = "op-a"
+    place: Place, keyring: MemoryKeyring, *, keep: bool = True, person: str = "op-a"
 ) -> Iterator[Console]:
     """Open a desk for a person who has entered account and password; `keep` stores the password in the keyring."""
     user, password, url = split_database_url(place, person)
@@ -68,7 +68,7 @@ def list_session_entries(console: Console) -> list[tuple[str, str, str, str | No
 
 def test_the_account_is_the_operator(place: Place) -> None:
     """The signed-in person acts, with the roles that the database has, and can't act under another name."""
-    keyring = DrawerKeyring()
+    keyring = MemoryKeyring()
     user, password, url = split_database_url(place)
     with open_signed_in(place, keyring) as console:
         me = console.sessions.read_identity()
@@ -89,7 +89,7 @@ def test_what_is_kept_opens_the_next_desk(place: Place) -> None:
     """A stored sign-in opens the next desk without a question. Without a stored sign-in the next desk is refused with
     `sign_in_missing`.
     """
-    keyring = DrawerKeyring()
+    keyring = MemoryKeyring()
     user, password, url = split_database_url(place)
     with open_signed_in(place, keyring, keep=False):
         assert keyring.kept == {}
@@ -105,7 +105,7 @@ def test_the_trail_says_what_was_missing(place: Place) -> None:
     """The first desk has no stored sign-in; the second has one that the server refuses. Each of these two facts is
     audited before the new sign-in, as soon as the desk is connected.
     """
-    keyring = DrawerKeyring()
+    keyring = MemoryKeyring()
     user, password, url = split_database_url(place)
     told = settings(place.home, url, keyring)
     refusal(told)
@@ -155,7 +155,7 @@ def test_a_password_is_confirmed_by_the_database(place: Place) -> None:
     refused and audited.
     """
     user, password, _ = split_database_url(place)
-    with open_signed_in(place, DrawerKeyring()) as console:
+    with open_signed_in(place, MemoryKeyring()) as console:
         assert console.sessions.confirm_password(password)
         assert not console.sessions.confirm_password("wrong")
         assert not console.sessions.confirm_password("")
@@ -166,7 +166,7 @@ def test_a_password_is_confirmed_by_the_database(place: Place) -> None:
 def test_no_password_reaches_a_log(place: Place, caplog: pytest.LogCaptureFixture) -> None:
     """Neither the right nor a wrong password is in the log or in the error of a refused sign-in."""
     _, password, _ = split_database_url(place)
-    with caplog.at_level(logging.DEBUG), open_signed_in(place, DrawerKeyring()) as console:
+    with caplog.at_level(logging.DEBUG), open_signed_in(place, MemoryKeyring()) as console:
         assert not console.sessions.confirm_password("canary-7f3d2a1b")
         wrong = refusal(settings(place.home, place.url().replace(password, "canary-7f3d2a1b"), None))
     told = [caplog.text, repr(wrong), repr(wrong.detail), repr(wrong.__cause__)]
@@ -178,7 +178,7 @@ def test_a_rotated_password_is_confirmed_anew(place: Place) -> None:
     process doesn't remember an earlier confirmation.
     """
     user, password, _ = split_database_url(place, "op-b")
-    with open_signed_in(place, DrawerKeyring(), person="op-b") as console:
+    with open_signed_in(place, MemoryKeyring(), person="op-b") as console:
         place.sql(f"ALTER USER `{user}`@`%` IDENTIFIED BY 'the-next-one'")
         try:
             assert console.sessions.confirm_password("the-next-one")
@@ -189,7 +189,7 @@ def test_a_rotated_password_is_confirmed_anew(place: Place) -> None:
 
 def test_signing_out_is_told_and_leaves_nothing(place: Place) -> None:
     """A sign-out is audited and deletes the stored password, so the next desk needs a new sign-in."""
-    keyring = DrawerKeyring()
+    keyring = MemoryKeyring()
     url = split_database_url(place)[2]
     with open_signed_in(place, keyring) as console:
         assert console.sessions.sign_out()
@@ -217,7 +217,7 @@ def test_every_role_signs_in_with_its_own_rights(sql_server: SqlServer, tmp_path
     out.
     """
     with team(sql_server) as people:
-        told = settings(tmp_path / who, people.urls[who], DrawerKeyring())
+        told = settings(tmp_path / who, people.urls[who], MemoryKeyring())
         password = unquote(urlsplit(people.urls[who]).password or "")
         with open_console(told) as console:
             me = console.sessions.read_identity()

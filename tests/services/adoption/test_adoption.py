@@ -28,7 +28,7 @@ from console.services.process.context import ServiceContext
 from console.store.adoption import adopt_rows, adopt_table
 from console.store.database.engine import Database
 from tests.support import legacy, other_application, server_fixtures
-from tests.support.adoptions import NOWHERE, adoption, end_turn, shared_database
+from tests.support.adoptions import NOWHERE, adoption, expire_upgrade_lock, temporary_database
 from tests.support.desks import environment
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
@@ -49,7 +49,7 @@ def url(engine: Engine, home: Path) -> Iterator[str]:
     """An empty database on each engine."""
     server_fixtures.need_engine(engine)
     server = nodes_of(engine)[0] if engine != "sqlite" else None
-    with shared_database(server, home) as address:
+    with temporary_database(server, home) as address:
         yield address
 
 
@@ -188,13 +188,13 @@ def test_broken_off_and_taken_up_again(home: Path, database: Database, url: str)
 
 def test_killed_and_taken_up_again(home: Path, sql_server: SqlServer) -> None:
     """A killed adoption leaves only its lock. After the lock has ended, the next run completes the adoption."""
-    with shared_database(sql_server, home) as url:
+    with temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
         legacy.make(database, list(legacy.many(60, doubled=0.2)))
         told = environment(home, NOWHERE, DATABASE_URL=url, OPERATOR="", FAILPOINT="after_adopt_columns:2:kill")
         killed = subprocess.run([sys.executable, "-m", "console", "db", "adopt"], env=os.environ | told, check=False)
         assert killed.returncode == -9
-        end_turn(sql_server, url)
+        expire_upgrade_lock(sql_server, url)
         with adoption(home, url) as service:
             service.run()
         assert read_counts(database)["live"] == read_counts(database)["claims"]
@@ -224,12 +224,12 @@ def test_two_adopters_at_once_are_one(home: Path, database: Database, url: str) 
 # ---- while the other application goes on
 
 
-def adopt_under_traffic(url: str, home: Path, database: Database, count: int) -> other_application.Met:
+def adopt_under_traffic(url: str, home: Path, database: Database, count: int) -> other_application.Results:
     """Adopt `count` rows while the other application reads and inserts. Assert that none of its inserts failed or was
     lost, and return its inserts and times.
     """
     legacy.make(database, legacy.many(count, doubled=0.01, odd=0.01))
-    with other_application.at_work(url) as told, adoption(home, url) as service:
+    with other_application.running(url) as told, adoption(home, url) as service:
         service.run()
     (met,) = told
     with database.read() as conn:
@@ -246,7 +246,7 @@ def test_under_traffic(home: Path, sql_server: SqlServer) -> None:
     """The adoption of 8,000 rows on a server loses no row of the other application. `make soak` asserts at full size
     that the other application doesn't wait.
     """
-    with shared_database(sql_server, home) as url:
+    with temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
         met = adopt_under_traffic(url, home, database, 8_000)
         database.close()
@@ -263,7 +263,7 @@ def test_latecomers_are_ranked_as_well(home: Path, sql_server: SqlServer, monkey
     """
     late = [bought(ONE, 3, purchased_at="2026-02-01"), row(corporation_number=f"T{TWO}"), bought(f"T{THREE}", 4)]
     late += [row(corporation_number="none")]
-    with shared_database(sql_server, home) as url:
+    with temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
         legacy.make(database, [bought(ONE, 1), bought(TWO, 2)])
         add_during_adoption(monkeypatch, database, lambda: legacy.add(database, late))
@@ -308,7 +308,7 @@ def test_many_that_come_in_meanwhile_are_read_once(
     """
     server_fixtures.need_engine("mariadb")
     late = list(legacy.many(_LATE, seed=8, doubled=doubled, odd=0.1))
-    with mariadb(extra_config=("userstat=ON",)) as server, shared_database(server, home) as url:
+    with mariadb(extra_config=("userstat=ON",)) as server, temporary_database(server, home) as url:
         database = Database(url, without_time_limit=True)
         legacy.make(database, [bought(ONE, 1)])
         read_before: list[int] = []
@@ -332,7 +332,7 @@ def test_many_that_come_in_afterwards_are_read_once(home: Path, vendor: LedgerVe
     was compared with all rows that no task had seen: 839 reads for each of 3,000 rows.
     """
     server_fixtures.need_engine("mariadb")
-    with mariadb(extra_config=("userstat=ON",)) as server, shared_database(server, home) as url:
+    with mariadb(extra_config=("userstat=ON",)) as server, temporary_database(server, home) as url:
         database = Database(url, without_time_limit=True)
         legacy.make(database, [bought(ONE, 1)])
         with adoption(home, url) as service:
@@ -383,7 +383,7 @@ def test_a_unique_index_of_somebody_else_is_named(
     names the index. Formerly the error said that others lock the database.
     """
     late = [bought(f"T{ONE}", 2, client_id=2)]
-    with shared_database(sql_server, home) as url:
+    with temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
         legacy.make(database, [bought(ONE, 1)])
 
@@ -413,7 +413,7 @@ def test_a_row_that_stays_undecided_ends_no_adoption(
     """A person has marked a new row as a duplicate by hand and left its work state empty: the adoption reads the row
     once and ends.
     """
-    with shared_database(sql_server, home) as url:
+    with temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
         legacy.make(database, [bought(ONE, 1)])
 
@@ -444,7 +444,7 @@ def test_a_file_goes_on_too(home: Path) -> None:
     """The adoption of an SQLite file, which has one writer at a time, loses no row of the other
     application either.
     """
-    with shared_database(None, home) as url:
+    with temporary_database(None, home) as url:
         database = Database(url)
         adopt_under_traffic(url, home, database, 500)
         database.close()
@@ -453,7 +453,7 @@ def test_a_file_goes_on_too(home: Path) -> None:
 def test_on_a_cluster(home: Path, galera_cluster: Cluster) -> None:
     """On Galera, which changes a table on all nodes at once, the second node sees one live row of each claim."""
     first, second = galera_cluster.nodes[:2]
-    with shared_database(first, home) as url:
+    with temporary_database(first, home) as url:
         database = Database(url, without_time_limit=True)
         legacy.make(database, list(legacy.many(300, doubled=0.1)))
         with adoption(home, url) as service:
@@ -528,7 +528,7 @@ def test_due_tasks_keep_what_was_decided(home: Path, database: Database, url: st
 )
 def test_dates_are_read_in_their_zone(home: Path, zone: str, written: str, instant: datetime) -> None:
     """Dates of adopted rows are read in the given zone, on both sides of the date line, in summer and in winter."""
-    with shared_database(None, home) as url:
+    with temporary_database(None, home) as url:
         database = Database(url)
         require_dates_in_zone(home, database, url, zone, written, instant)
         database.close()
@@ -536,7 +536,7 @@ def test_dates_are_read_in_their_zone(home: Path, zone: str, written: str, insta
 
 def test_dates_of_a_server_are_read_in_their_zone(home: Path, sql_server: SqlServer) -> None:
     """The dates of adopted rows are read in the given zone also on a server, whose sessions have their own zone."""
-    with shared_database(sql_server, home) as url:
+    with temporary_database(sql_server, home) as url:
         database = Database(url)
         require_dates_in_zone(
             home, database, url, "Asia/Tokyo", "2026-01-01 08:59:59", datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC)

@@ -12,7 +12,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
 from console.store.database.engine import Database
 from tests.support import legacy, server_fixtures, teams
-from tests.support.adoptions import adoption, shared_database
+from tests.support.adoptions import adoption, temporary_database
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.legacy import NAME, bought, row
@@ -31,7 +31,7 @@ def url(engine: Engine, home: Path) -> Iterator[str]:
     """An empty database on each engine."""
     server_fixtures.need_engine(engine)
     server = nodes_of(engine)[0] if engine != "sqlite" else None
-    with shared_database(server, home) as address:
+    with temporary_database(server, home) as address:
         yield address
 
 

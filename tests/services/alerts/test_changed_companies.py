@@ -29,7 +29,7 @@ from tests.services.alerts.watched_companies import (
     number,
     open_company_desks,
 )
-from tests.support.asking import asking_only, executing
+from tests.support.asking import executing, in_team_mode
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Fresh, Place
 from tests.support.quick_desks import HandClock, lease_clock
@@ -414,7 +414,7 @@ def test_a_person_whose_desk_asks(place: Place, hand_clock: HandClock) -> None:
         assert scene.run() == 1
         vendor = LedgerVendor()
         with (
-            asking_only(place, "op-a"),
+            in_team_mode(place, "op-a"),
             place.desk(vendor, desk=2) as asking,
             place.desk(vendor, person="worker", desk=3) as worker,
         ):

@@ -15,7 +15,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import Certainty, Person
 from console.domain.tasks.records import BulkRun
 from console.services.process.context import WORKER, act_as
-from tests.support.bulk_stage import KIND, check, left_alone, run_in_child, settled, unknown_checks, vendor_of
+from tests.support.bulk_stage import KIND, check, expire_all_leases, run_in_child, settled, unknown_checks, vendor_of
 from tests.support.children import crowd
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -311,7 +311,7 @@ def _run_until_killed(place: Place, run_id: int, count: int, failpoint: str) -> 
     told = place.facts("op-a", 1) | {"FAILPOINT": failpoint}
     with crowd(run_in_child, [(place.home_of(1), told, count, run_id)]) as (child,):
         assert child.ended() == -9
-    left_alone(place)
+    expire_all_leases(place)
 
 
 def _stop_kill_and_complete(place: Place, count: int, stop_after: int, killed_at: int, point: str) -> BulkRun:

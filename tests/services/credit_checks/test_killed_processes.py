@@ -9,7 +9,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.service_results import OperationDetails
-from tests.support.gone import Gone, going_away
+from tests.support.gone import Gone, simulated_crash
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -57,7 +57,7 @@ def test_an_operation_ends_with_its_lease(console: Console, vendor: LedgerVendor
     """The operation of a process that ended is shown as unknown once its lease has expired, before and after a worker
     has stored that.
     """
-    with going_away(console._context) as vanish:
+    with simulated_crash(console._context) as vanish:
         vendor.during = vanish
         with pytest.raises(Gone):
             console.credit_checks.purchase(ASK)

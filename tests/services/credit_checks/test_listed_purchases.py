@@ -21,7 +21,7 @@ from console.store.operations import leases
 from console.wording.sentences.catalogue import format_error_message
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import Behaviour, Charge, LedgerReader, LedgerVendor
-from tests.support.losses import tell_lost
+from tests.support.losses import store_lost_operations
 from tests.support.places import CHECKS, Place
 from tests.support.quick_desks import HandClock
 from tests.support.refusals import refusal
@@ -441,7 +441,7 @@ def test_a_denied_lost_purchase_that_is_listed_later_stops_the_next_one(
     delete_purchase(place, lost)
     entry = console._context.spool.find(operation_id)
     assert entry is not None
-    tell_lost(console._context, [entry])
+    store_lost_operations(console._context, [entry])
     assert deny_purchase(console, "operation", operation_id) == "second_person"
     with place.acting(console, "lead-b") as other:
         assert deny_purchase(other, "operation", operation_id) is None

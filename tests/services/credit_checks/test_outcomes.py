@@ -27,7 +27,7 @@ from console.services.credit_checks import outcomes
 from console.store.operations import journal
 from console.store.records import evidence
 from console.store.refunds import approvals
-from tests.support.gone import Gone, going_away
+from tests.support.gone import Gone, simulated_crash
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -439,7 +439,7 @@ def test_what_was_decided_by_halves_is_over_when_it_is_known(
 
 def buy_and_vanish(purchase_desk: PurchaseDesk) -> CreditCheck:
     """Return a purchase whose process ended during the call."""
-    with going_away(purchase_desk.context) as vanish:
+    with simulated_crash(purchase_desk.context) as vanish:
         purchase_desk.vendor.during = vanish
         with pytest.raises(Gone):
             purchase_desk.buy()

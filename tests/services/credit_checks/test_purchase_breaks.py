@@ -20,7 +20,7 @@ from console.services.credit_checks.purchase import PURCHASE_ACTION
 from console.services.guarded.operation import ClaimedRecord
 from console.store.database.engine import Transaction
 from console.wording.sentences.catalogue import format_error_message
-from tests.support.gone import Gone, going_away
+from tests.support.gone import Gone, simulated_crash
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import Behaviour, Charge, LedgerVendor
 from tests.support.places import Place
@@ -392,7 +392,7 @@ def test_a_call_that_nobody_ends_becomes_unknown(
     """The process ends during the call and its lease expires: every reader sees the purchase as unknown at once, the
     next due tasks store that, and it never becomes an error.
     """
-    with going_away(console._context) as vanish:
+    with simulated_crash(console._context) as vanish:
         setattr(vendor, where, vanish)
         with pytest.raises(Gone):
             buy(console)

@@ -16,7 +16,7 @@ from console.domain.records import CreditCheck, Operation, PurchaseRequest
 from console.domain.service_results import OperationDetails
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.losses import tell_lost
+from tests.support.losses import store_lost_operations
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
 from tests.support.refusals import refusal
@@ -305,7 +305,7 @@ def test_nobody_denies_what_another_desk_saw_bought(console: Console, vendor: Le
     lost, context = buy(console), console._context
     delete_rows(place, lost, ROW, JOURNAL)
     entries = context.spool.read_entries(context.database_id)
-    tell_lost(context, entries)
+    store_lost_operations(context, entries)
     console.close()
     with place.desk(vendor, desk=1) as other:
         assert deny_as_two_people(other, place, lost.operation_id or "")[0] == DENIED_ANSWER

@@ -26,7 +26,7 @@ from console.services.desk_requests.asking import RemoteRequestIdService
 from console.services.guarded.answer_serialization import CallAnswer
 from console.store.desk_requests import requests
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
-from tests.support.asking import ask_only, executing, typing
+from tests.support.asking import start_team_mode, executing, typing
 from tests.support.desks import MovedClock
 from tests.support.invented import numbers
 from tests.support.payment_desks import paying, told
@@ -43,7 +43,7 @@ def test_a_purchase_is_asked_for(place: Place, sandbox: Sandbox, monkeypatch: py
     record. The test stores each step at once, because the worker's thread may be slower than the purchase.
     """
     (number,) = numbers(1, seed=5)
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
 
     def store(executor: execution.RequestExecutor, taken: TakenDeskRequest, step: str) -> None:
         """Store the progress step in a transaction of its own, at once."""
@@ -71,7 +71,7 @@ def test_a_worker_of_another_version_answers(place: Place, sandbox: Sandbox, mon
     both versions. The repeated call gets the answer without a further call to AlarmBox.
     """
     (number,) = numbers(1, seed=6)
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox) as desk, executing(worker):
         monkeypatch.setattr(execution, "__version__", OTHER_VERSION)
         bought = desk.credit_checks.purchase(PurchaseRequest(number, "1"))
@@ -108,7 +108,7 @@ def test_a_worker_of_another_version_answers_with_an_unknown_error(
     with 3 the error is `possible_repeat`.
     """
     (number,) = numbers(1, seed=7)
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox) as desk, executing(worker):
         monkeypatch.setattr(execution, "__version__", OTHER_VERSION)
         written = execution._serialize_answer
@@ -133,7 +133,7 @@ def test_a_worker_of_another_version_cannot_read_the_request(
     versions, and nothing is sent.
     """
     (number,) = numbers(1, seed=8)
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox) as desk, executing(worker):
         monkeypatch.setattr(execution, "__version__", OTHER_VERSION)
         with monkeypatch.context() as patch:
@@ -161,7 +161,7 @@ def test_a_refund_needs_two_who_ask(place: Place, sandbox: Sandbox, clock: Moved
     sends the refund.
     """
     extra = {"REFUND_COOLING_OFF_SECONDS": "0", **told(sandbox.url)}
-    ask_only(place, "op-a", "lead-b")
+    start_team_mode(place, "op-a", "lead-b")
     with (
         place.opened(sandbox, clock, person="worker", desk=1, **extra) as worker,
         executing(worker),
@@ -187,7 +187,7 @@ def test_a_refund_needs_two_who_ask(place: Place, sandbox: Sandbox, clock: Moved
 def test_without_a_worker_nothing_is_asked(place: Place, sandbox: Sandbox) -> None:
     """Without a worker a purchase is refused with `worker_away` (exit status 6), and no request is stored."""
     (number,) = numbers(1, seed=6)
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     with place.opened(sandbox) as desk, pytest.raises(ConsoleError) as away:
         desk.credit_checks.purchase(PurchaseRequest(number, "1"))
     assert (away.value.code, away.value.exit_status) == ("worker_away", 6)
@@ -200,7 +200,7 @@ def test_evidence_travels_with_a_decision(place: Place, sandbox: Sandbox, tmp_pa
     request decides.
     """
     (number,) = numbers(1, seed=7)
-    ask_only(place, "op-a", "lead-b")
+    start_team_mode(place, "op-a", "lead-b")
     proof = tmp_path / "list.txt"
     proof.write_text("their list is empty", "utf-8")
     with (
@@ -231,7 +231,7 @@ def test_openings_are_written_by_the_worker(place: Place, sandbox: Sandbox) -> N
     worker was running at that moment.
     """
     (number,) = numbers(1, seed=9)
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     with place.opened(sandbox, person="worker", desk=1) as worker:
         with place.opened(sandbox, desk=2) as desk:
             with executing(worker):
@@ -248,7 +248,7 @@ def test_openings_are_written_by_the_worker(place: Place, sandbox: Sandbox) -> N
 
 def test_the_rights_are_what_they_should_be(place: Place, sandbox: Sandbox) -> None:
     """`db check` finds no missing and no superfluous right at a desk that sends requests and at the worker."""
-    ask_only(place, "op-a", "lead-b")
+    start_team_mode(place, "op-a", "lead-b")
     for person in ("op-a", "lead-b", "worker"):
         with place.opened(sandbox, person=person) as console:
             faults = [check for check in console.health.check_database() if check.name in ("grants", "rights")]
@@ -267,7 +267,7 @@ def test_a_worker_asks_nobody(place: Place) -> None:
 def test_what_nobody_answers_is_unknown(place: Place, sandbox: Sandbox) -> None:
     """A worker takes the request and never answers: the desk reports an unknown outcome."""
     (number,) = numbers(1, seed=10)
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox, desk=2) as desk:
         worker.desk_requests.announce_presence()
         with ThreadPoolExecutor(1) as thread:

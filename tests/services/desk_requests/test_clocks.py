@@ -11,14 +11,14 @@ from console.domain.desk_requests import records as request_records
 from console.sandbox.server import Sandbox
 from console.services.alerts.clock_drift import ClockDriftAlerts
 from console.store.monitoring import clocks
-from tests.support.asking import ask_only, asking_only, executing
+from tests.support.asking import executing, in_team_mode, start_team_mode
 from tests.support.places import Place
 
 
 @pytest.fixture
 def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
     """A worker for op-a, who is in team mode."""
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     with place.opened(sandbox, person="worker", desk=1) as console:
         yield console
 
@@ -56,7 +56,7 @@ def test_a_desk_of_two_persons_that_is_ahead(
     requests: the alert is raised.
     """
     with (
-        asking_only(place, "op-b"),
+        in_team_mode(place, "op-b"),
         place.opened(sandbox, person="op-b", desk=2) as desk,
         executing(worker),
     ):

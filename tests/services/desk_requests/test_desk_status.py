@@ -14,17 +14,17 @@ from console.sandbox.server import Sandbox
 from console.services.payments.probe import make_question
 from console.settings.settings import Settings, load_settings
 from console.wording.sentences.catalogue import translate
-from tests.support.asking import ask_only, executing
+from tests.support.asking import start_team_mode, executing
 from tests.support.desks import NOWHERE, MovedClock
 from tests.support.invented import numbers
-from tests.support.keyrings import DrawerKeyring
+from tests.support.keyrings import MemoryKeyring
 from tests.support.payment_desks import paying, told
 from tests.support.places import Place
 
 GIVEN = ("CONSOLE_SECRET_", "CONSOLE_ALARMBOX_URL")
 
 
-def load_settings_without_credentials(place: Place, keyring: DrawerKeyring | None = None, **given: str) -> Settings:
+def load_settings_without_credentials(place: Place, keyring: MemoryKeyring | None = None, **given: str) -> Settings:
     """The settings of op-a's desk, which has no credentials but those of `given` and of the keyring."""
     facts = {name: value for name, value in place.told(NOWHERE).items() if not name.startswith(GIVEN)}
     return load_settings(facts | given, find_keyring=lambda: keyring)
@@ -38,7 +38,7 @@ def run_checks(settings: Settings) -> Mapping[str, HealthCheck]:
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_a_desk_that_asks_names_its_worker(place: Place, sandbox: Sandbox, language: str) -> None:
     """The checks of a desk in team mode name its worker, and need no credentials, store key or provider address."""
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     with place.opened(sandbox, person="worker", desk=1) as worker, executing(worker):
         checks = run_checks(load_settings_without_credentials(place))
     assert [name for name, check in checks.items() if not check.ok] == ["switches"]
@@ -53,7 +53,7 @@ def test_a_desk_that_asks_names_its_worker(place: Place, sandbox: Sandbox, langu
 
 def test_without_a_worker_it_says_so(place: Place, sandbox: Sandbox) -> None:
     """Without a worker the check `worker` fails with a next step; credentials are still not needed."""
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     checks = run_checks(load_settings_without_credentials(place))
     assert (checks["worker"].ok, checks["worker"].next) == (False, "doctor.worker.next")
     assert checks["store_key"].ok
@@ -99,9 +99,9 @@ def test_left_over_credentials_are_told_and_forgotten(place: Place) -> None:
     """A desk in team mode deletes its provider credentials and its store key from the keyring, keeps the password,
     and names the environment variables that remain.
     """
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     kept = {"PAYPAY_API_KEY": "x", "STORE_KEY": "a-key-that-is-long-enough", "mine": "y"}
-    keyring = DrawerKeyring(kept)
+    keyring = MemoryKeyring(kept)
     given = {"CONSOLE_SECRET_ATOM_PASSWORD": "z", "CONSOLE_SECRET_NOTICE_SHOP_KEY": "n"}
     settings = load_settings_without_credentials(place, keyring, CONSOLE_TIME_SCALE="1", **given)
     check = run_checks(settings)["credentials"]
@@ -119,8 +119,8 @@ def test_left_over_credentials_are_told_and_forgotten(place: Place) -> None:
 
 def test_answers_that_wait_keep_their_key(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the spool has answers that the database lacks, the store key, which decrypts them, isn't deleted."""
-    ask_only(place, "op-a")
-    keyring = DrawerKeyring({"STORE_KEY": "a-key-that-is-long-enough"})
+    start_team_mode(place, "op-a")
+    keyring = MemoryKeyring({"STORE_KEY": "a-key-that-is-long-enough"})
     with open_console(load_settings_without_credentials(place, keyring)) as desk:
         monkeypatch.setattr(desk._context.spool, "list_undelivered_entries", lambda _: ("an answer",))
         with pytest.raises(ConsoleError) as refused:
@@ -133,7 +133,7 @@ def test_a_desk_without_credentials_offers_the_same(place: Place, sandbox: Sandb
     """A desk in team mode without credentials offers the same actions, refund plans and providers as a desk with
     credentials, but calls no provider.
     """
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     extra = told(sandbox.url)
     (number,) = numbers(1, seed=11)
     with (

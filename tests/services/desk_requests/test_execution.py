@@ -18,7 +18,7 @@ from console.sandbox.server import Sandbox
 from console.services.desk_requests.own_requests import parse_stored_answer
 from console.store.database.engine import Transaction
 from console.store.desk_requests import requests
-from tests.support.asking import ask_only, executing
+from tests.support.asking import executing, start_team_mode
 from tests.support.invented import numbers
 from tests.support.places import Place
 from tests.support.waiting import PATIENCE_SECONDS, until
@@ -54,7 +54,7 @@ def read_request_state(desk: Console, request: str) -> DeskRequestState:
 @pytest.fixture
 def desk_and_workers(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, Console, Console]]:
     """A desk and two workers."""
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     with ExitStack() as stack:
         desk = stack.enter_context(place.opened(sandbox))
         first = stack.enter_context(place.opened(sandbox, person="worker", desk=1))

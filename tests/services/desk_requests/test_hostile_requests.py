@@ -21,7 +21,7 @@ from console.store.constraints.desk_requests import MAX_REQUESTS_PER_HOUR
 from console.store.desk_requests import requests
 from console.store.desk_requests.requested_audit import parse_audit_entry
 from console.wiring.desk_requests import DESK_REQUEST_FORM_BY_COMMAND
-from tests.support.asking import ask_only, executing
+from tests.support.asking import start_team_mode, executing
 from tests.support.invented import numbers
 from tests.support.places import Place, ServerPlace
 
@@ -76,7 +76,7 @@ def _read_error_code(result: str | None) -> str | None:
 @pytest.fixture
 def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
     """A worker for op-a and lead-b, who are in team mode."""
-    ask_only(place, "op-a", "lead-b")
+    start_team_mode(place, "op-a", "lead-b")
     with place.opened(sandbox, person="worker", desk=1) as console:
         yield console
 
@@ -346,7 +346,7 @@ def test_nobody_fills_the_disk(place: Place) -> None:
     """A person can store at most 10,000 requests and a limited number of parts of files in an hour, counting ended
     requests; another person isn't affected.
     """
-    ask_only(place, "op-a", "lead-b")
+    start_team_mode(place, "op-a", "lead-b")
     table = "SELECT ones.n + 10 * tens.n + 100 * hundreds.n + 1000 * thousands.n AS n FROM" + ",".join(
         f" (SELECT 0 AS n {' '.join(f'UNION ALL SELECT {digit}' for digit in range(1, 10))}) {name}"
         for name in ("ones", "tens", "hundreds", "thousands")
@@ -385,7 +385,7 @@ def test_nobody_asks_more_in_several_transactions(place: Place, isolation: str) 
     """The limit also counts requests in the person's uncommitted transactions: the second transaction waits for the
     first, in every isolation level, also with INSERT … SELECT.
     """
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     columns = "id, action, args, who, at, expires_at, evidence_sha256"
     with ExitStack() as stack:
         lines = [stack.enter_context(closing(connect(place))) for _ in range(2)]

@@ -7,7 +7,7 @@ from sqlalchemy import event
 
 from console.app import Console
 from console.sandbox.server import Sandbox
-from tests.support.asking import ask_only, executing, let_act
+from tests.support.asking import start_team_mode, executing, end_team_mode
 from tests.support.places import Place
 
 
@@ -28,7 +28,7 @@ def record_statements(desk: Console) -> Iterator[list[str]]:
 
 def test_one_statement_tells_changes_and_presence(place: Place, sandbox: Sandbox) -> None:
     """One statement reads the changed records, the changed switches and whether a worker is running."""
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     with (
         place.opened(sandbox, person="worker", desk=1) as worker,
         place.opened(sandbox, person="lead-b", desk=2) as lead,
@@ -58,7 +58,7 @@ def test_counts_do_not_read_the_audit_trail(place: Place, sandbox: Sandbox) -> N
     """The repeated count of lost operations doesn't read the audit trail, because the server would read the whole
     trail to find its newest entry.
     """
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     with place.opened(sandbox) as desk, record_statements(desk) as sent:
         assert desk.alerts.count_lost_operations() is None
     assert sent
@@ -69,10 +69,10 @@ def test_a_person_who_asks_from_now_on_sees_no_rollback(place: Place, sandbox: S
     """A person is put into team mode and no longer sees the newest audit entry that the desk has stored as its
     anchor: the desk doesn't report it as lost.
     """
-    let_act(place, "op-a")
+    end_team_mode(place, "op-a")
     with place.opened(sandbox, desk=5) as desk, place.opened(sandbox, person="lead-b", desk=2) as lead:
         lead.sessions.record_sign_in(must_store_password=False)
         assert desk.alerts.count_lost_operations() is None
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     with place.opened(sandbox, desk=5) as desk:
         assert desk.alerts.count_lost_operations() is None

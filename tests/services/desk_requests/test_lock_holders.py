@@ -28,7 +28,7 @@ from console.store.constraints import fitness
 from console.store.database.engine import Database
 from console.worker.lock_thread import BlockingSessionsThread
 from console.worker.request_threads import REQUEST_THREAD_COUNT
-from tests.support.asking import ask_only, executing
+from tests.support.asking import start_team_mode, executing
 from tests.support.invented import numbers
 from tests.support.places import Place, ServerPlace
 from tests.support.refusals import code_of
@@ -46,7 +46,7 @@ def connect(place: Place, person: str, desk: int = 0) -> Any:
 @pytest.fixture
 def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
     """A worker for op-a and lead-b, who are in team mode."""
-    ask_only(place, "op-a", "lead-b")
+    start_team_mode(place, "op-a", "lead-b")
     with place.opened(sandbox, person="worker", desk=1) as console:
         yield console
 
@@ -209,7 +209,7 @@ def test_who_holds_others_up_again_and_again_is_locked(
         over.set()
         for attacker in attackers:
             attacker.join()
-        ask_only(place, "op-a")
+        start_team_mode(place, "op-a")
     connect(place, "op-a", 1).close()
     assert place.sql("SELECT COUNT(*) FROM audit_log WHERE what = 'lock_holder.locked_out'") == [(1,)]
 
@@ -336,7 +336,7 @@ def test_who_only_reads_is_not_ended_for_somebody_else(place: Place, worker: Con
     """
     assert isinstance(place, ServerPlace)
     readers, (who, waits) = ("lead-c", "op-b"), ("op-a", "lead-b")
-    ask_only(place, *readers)
+    start_team_mode(place, *readers)
     with ExitStack() as stack:
         lines = [
             stack.enter_context(closing(connect(place, name, 1))) for name in (readers[0], who, readers[1], waits)

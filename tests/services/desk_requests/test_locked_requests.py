@@ -21,7 +21,7 @@ from tests.services.desk_requests.test_lock_holders import (
     connect,
     executing_and_watching,
 )
-from tests.support.asking import ask_only, executing
+from tests.support.asking import start_team_mode, executing
 from tests.support.invented import numbers
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
@@ -39,7 +39,7 @@ LOCKS = "SELECT COUNT(*) FROM own_requests WHERE id = '{request}' FOR UPDATE"
 @pytest.fixture
 def desk_and_worker(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, Console]]:
     """The desk of op-a and a worker, at one node, because a node knows no locks of another one."""
-    ask_only(place, "op-a", "lead-b")
+    start_team_mode(place, "op-a", "lead-b")
     with (
         place.opened(sandbox, desk=1) as desk,
         place.opened(sandbox, person="worker", desk=1) as worker,

@@ -25,7 +25,7 @@ from console.services.desk_requests.own_requests import LISTED_REQUEST_AGE_SECON
 from console.services.desk_requests.waiting import RequestWait, report_request_state_to
 from console.store.desk_requests import requests
 from tests.services.desk_requests.test_execution import store_request, take_next_request
-from tests.support.asking import ask_only, executing
+from tests.support.asking import start_team_mode, executing
 from tests.support.invented import numbers
 from tests.support.places import Place
 from tests.support.waiting import PATIENCE_SECONDS, until
@@ -34,7 +34,7 @@ from tests.support.waiting import PATIENCE_SECONDS, until
 @pytest.fixture
 def desk_worker_and_other(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, Console, Console]]:
     """A desk, a worker, and another person's desk; on Galera each at its own node."""
-    ask_only(place, "op-a", "lead-b")
+    start_team_mode(place, "op-a", "lead-b")
     with ExitStack() as stack:
         desk = stack.enter_context(place.opened(sandbox))
         worker = stack.enter_context(place.opened(sandbox, person="worker", desk=1))

@@ -20,7 +20,7 @@ from console.sandbox.server import Sandbox
 from console.services.process.passwords import use_password_reader
 from console.store.desk_requests import requests
 from tests.cli.conftest import Ending, Terminal
-from tests.support.asking import ask_only, executing, password_of, typing
+from tests.support.asking import executing, password_of, start_team_mode, typing
 from tests.support.desks import MovedClock
 from tests.support.invented import numbers
 from tests.support.payment_desks import paying, told
@@ -51,7 +51,7 @@ class WaitingRefund:
 def waiting_refund(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[WaitingRefund]:
     """A refund that waits for lead-b's decision, with a running worker."""
     extra = {"REFUND_COOLING_OFF_SECONDS": "0", **told(sandbox.url)}
-    ask_only(place, "op-a", "lead-b")
+    start_team_mode(place, "op-a", "lead-b")
     with ExitStack() as opened:
         worker = opened.enter_context(place.opened(sandbox, clock, person="worker", desk=1, **extra))
         opened.enter_context(executing(worker))
@@ -150,7 +150,7 @@ def test_a_second_person_needs_it(place: Place, sandbox: Sandbox, tmp_path: Path
     finds out which one it is.
     """
     (number,) = numbers(1, seed=11)
-    ask_only(place, "op-a", "lead-b")
+    start_team_mode(place, "op-a", "lead-b")
     typed: list[str] = []
 
     def type_wrong() -> str:

@@ -15,7 +15,7 @@ from console.sandbox.alarmbox import companies
 from console.sandbox.server import Sandbox
 from console.settings.settings import load_settings
 from tests.support import payment_desks
-from tests.support.asking import ask_only, executing, let_act
+from tests.support.asking import start_team_mode, executing, end_team_mode
 from tests.support.desks import MovedClock
 from tests.support.places import Place, ServerPlace
 
@@ -113,7 +113,7 @@ def test_a_desk_that_asks_shows_the_same(
 ) -> None:
     """Each reading of a desk in team mode is the same text as at a desk that acts itself."""
     clock.stand_still()
-    let_act(place_with_records, "op-a")
+    end_team_mode(place_with_records, "op-a")
     with place_with_records.opened(sandbox, clock, desk=1, **payment_desks.told(sandbox.url)) as desk:
         desk.require_own_merchants()  # the first desk to do so leaves a trail entry of its person
     place_with_records.unguard("audit_log")
@@ -121,7 +121,7 @@ def test_a_desk_that_asks_shows_the_same(
     with place_with_records.opened(sandbox, clock, desk=1, **payment_desks.told(sandbox.url)) as desk:
         acting = read_everything_as_text(place_with_records, desk, tmp_path / "acting")
     place_with_records.sql(f"DELETE FROM audit_log WHERE id > {newest}")  # what the first one has opened
-    ask_only(place_with_records, "op-a")
+    start_team_mode(place_with_records, "op-a")
     with (
         place_with_records.opened(sandbox, clock, person="worker", desk=3) as worker,
         executing(worker),
@@ -136,7 +136,7 @@ def test_the_trail_is_verified_by_the_worker(place: Place, sandbox: Sandbox) -> 
     """An operator in team mode can't read the whole audit trail, so the worker verifies it. Without a worker the
     verification is refused.
     """
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox, desk=2) as desk:
         with executing(worker):
             rows = desk.audit.verify_chains()

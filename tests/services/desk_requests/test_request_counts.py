@@ -9,7 +9,7 @@ import pymysql
 import pytest
 
 from tests.services.desk_requests.test_hostile_requests import connect, insert
-from tests.support.asking import ask_only
+from tests.support.asking import start_team_mode
 from tests.support.places import Place
 
 OLD_REQUESTS = 2_000
@@ -52,7 +52,7 @@ def store_old_requests(place: Place, person: str, count: int) -> None:
 @pytest.mark.parametrize("action", ["resolve", "audit"])
 def test_old_requests_are_not_read(place: Place, action: str) -> None:
     """2,000 older requests of a person, which are never deleted, don't make a new request read more rows."""
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     with closing(connect(place)) as line:
         few = count_rows_read_for_request(line, action)
         store_old_requests(place, "op-a", OLD_REQUESTS)
@@ -68,7 +68,7 @@ def test_who_asks_waits_for_nobody_else(place: Place, isolation: str) -> None:
     locks the gap before a person's first request.
     """
     people = ("lead-b", "op-a", "op-b")
-    ask_only(place, *people)
+    start_team_mode(place, *people)
     with ExitStack() as stack:
         lines = [stack.enter_context(closing(connect(place, person))) for person in people]
         for line in lines:
@@ -92,7 +92,7 @@ def test_no_time_zone_moves_the_time_of_a_request(place: Place, zone: str) -> No
     """A session whose time zone has summer time is refused, because a request in the repeated hour would count as an
     hour older. A fixed offset is accepted and doesn't move the request's time.
     """
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     with closing(connect(place)) as line, line.cursor() as cursor:
         cursor.execute(f"SET SESSION time_zone = '{zone}'")
         if zone == "SYSTEM":

@@ -11,7 +11,7 @@ from console.domain.desk_requests.records import NewDeskRequest, make_request_id
 from console.domain.records import PurchaseRequest
 from console.services.guarded.answer_serialization import serialize_value
 from console.store.desk_requests import requests
-from tests.support.asking import ask_only
+from tests.support.asking import start_team_mode
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -30,7 +30,7 @@ def test_a_worker_sends_few_packets(place: Place, monkeypatch: pytest.MonkeyPatc
     """
     if place.engine == "mysql":
         pytest.skip("a MySQL gets each statement by itself")
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     vendor = LedgerVendor()
     buy = vendor.buy_check
     with place.desk(vendor, desk=0) as desk, place.desk(vendor, person="worker", desk=1) as worker:

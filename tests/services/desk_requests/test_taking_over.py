@@ -8,7 +8,7 @@ import pytest
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
-from tests.support.asking import ask_only
+from tests.support.asking import start_team_mode
 from tests.support.invented import numbers
 from tests.support.places import Place
 from tests.support.waiting import PATIENCE_SECONDS, until
@@ -26,7 +26,7 @@ def test_a_killed_workers_request_is_taken_over(place: Place, sandbox: Sandbox) 
     although the request's own lease lasts a day longer, and sends no second purchase.
     """
     (number,) = numbers(1, seed=21)
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     sandbox.control.add_fault("hang_after_charge", call="purchase", number=number, seconds=3600)
     with (
         forked_worker(place, sandbox.url, desk=1, person="worker", TIME_SCALE="1") as first,

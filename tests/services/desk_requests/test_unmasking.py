@@ -3,7 +3,7 @@
 from console.domain.payments.unmasking import UNMASKED_SECONDS
 from console.sandbox.server import Sandbox
 from tests.services.payments.test_unmasking import ANSWER, MASKED, PAYER, with_payer
-from tests.support.asking import ask_only, executing
+from tests.support.asking import executing, start_team_mode
 from tests.support.money_desks import providers
 from tests.support.places import Place
 
@@ -16,7 +16,7 @@ def test_a_person_who_asks_reads_it_through_views(place: Place, sandbox: Sandbox
     with place.opened(sandbox, person="worker", desk=1, **providers(sandbox.url)) as worker:
         payment = with_payer(place, worker, sandbox)
         read = f"SELECT payer_ref FROM {people}.unmasked_payers WHERE id = {payment.id}"
-        ask_only(place, "op-a")
+        start_team_mode(place, "op-a")
         with executing(worker), place.opened(sandbox, person="op-a", desk=2) as desk:
             assert desk.recovery.read_unmasked("payment", payment.id) is None
             desk.recovery.unmask("payment", payment.id, "the caller names the payer")

@@ -11,7 +11,7 @@ from console.domain.payments.refund_reasons import RefundReason
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.recovery.decision_reasons import DecisionReason, StatedReason
 from console.sandbox.server import Sandbox
-from tests.support.asking import ask_only, executing, typing
+from tests.support.asking import start_team_mode, executing, typing
 from tests.support.desks import MovedClock
 from tests.support.invented import numbers
 from tests.support.payment_desks import paying, told
@@ -26,7 +26,7 @@ def test_a_person_who_asks_says_what_the_person_types(place: Place, sandbox: San
     both ends.
     """
     extra = {"REFUND_COOLING_OFF_SECONDS": "0", **told(sandbox.url)}
-    ask_only(place, "op-a", "lead-b")
+    start_team_mode(place, "op-a", "lead-b")
     place.sql(
         "INSERT INTO alerts (id, rule_id, subject_kind, subject_id, observed, expected, detected_at)"
         f" VALUES ({ALERT}, 'stuck_saga', 'payment', 1, 'o', 'e', UTC_TIMESTAMP())"
@@ -78,7 +78,7 @@ def test_an_incident_is_named_by_each_of_its_alerts(place: Place, sandbox: Sandb
     """A person who asks may name an incident by any alert of it, as a person with an account of their own may. The
     request names the incident itself, because a trigger compares it with the stored step.
     """
-    ask_only(place, "op-a", "lead-b")
+    start_team_mode(place, "op-a", "lead-b")
     for number, rule in ((ALERT, "stuck_saga"), (ALERT + 1, "reversed")):
         place.sql(
             "INSERT INTO alerts (id, rule_id, subject_kind, subject_id, observed, expected, detected_at)"
@@ -104,7 +104,7 @@ def test_evidence_is_what_the_person_gives(place: Place, sandbox: Sandbox) -> No
     """The evidence is stored unchanged. Its summary is the decision reason with the person's words, or the evidence
     itself without a reason.
     """
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     given = (
         (TYPED, StatedReason(DecisionReason.NOT_LISTED, TYPED)),
         ("number 7\nis on the bill", None),

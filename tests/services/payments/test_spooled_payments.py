@@ -8,7 +8,7 @@ from console.domain.service_results import OperationDetails
 from console.sandbox.server import Sandbox
 from console.wording.sentences.catalogue import format_error_message
 from tests.support.desks import MovedClock
-from tests.support.losses import tell_lost
+from tests.support.losses import store_lost_operations
 from tests.support.payment_desks import Scene, paying
 from tests.support.refusals import refusal
 
@@ -93,7 +93,7 @@ def test_what_another_desk_knows_is_begun_by_no_desk(scene: Scene) -> None:
     context, order = scene.context, scene.order("ORD1", 3300, "INR")
     operation = delete_payment(scene, scene.payments.start(order, "atom").payment, journal=True)
     entries = context.spool.read_entries(context.database_id)
-    tell_lost(context, entries)
+    store_lost_operations(context, entries)
     context.spool.mark_ended(operation, holds_claim=False)
     refused = refusal(lambda: scene.payments.start(order, "atom"))
     assert (refused.code, refused.detail["operation_id"]) == ("in_progress", operation)
@@ -114,7 +114,7 @@ def test_what_two_people_decided_at_another_desk_is_begun_again(
     assert isinstance(payment, Payment)
     operation = delete_payment(scene, payment, journal=True)
     entries = context.spool.read_entries(context.database_id)
-    tell_lost(context, entries)
+    store_lost_operations(context, entries)
     assert scene.console.recovery.resolve("operation", operation, "payment_failed", "not on their screen").awaiting
     refused = refusal(lambda: scene.payments.start(order, "paypay"))
     assert (refused.code, refused.detail["operation_id"]) == ("in_progress", operation)
@@ -132,7 +132,7 @@ def test_a_long_number_that_another_desk_knows_is_begun_by_no_desk(scene: Scene)
     order = scene.order(number, 3300)
     operation = delete_payment(scene, scene.payments.start(order, "paypay").payment, journal=True)
     entries = context.spool.read_entries(context.database_id)
-    tell_lost(context, entries)
+    store_lost_operations(context, entries)
     assert scene.place.sql("SELECT provider_key FROM lost_operations") == [(None,)]
     context.spool.mark_ended(operation, holds_claim=False)
     refused = refusal(lambda: scene.payments.start(order, "paypay"))
@@ -242,7 +242,7 @@ def test_the_second_lost_start_of_an_order_is_known_too(
     operations = [delete_payment(scene, payment, journal=True) for payment in (second, first)]
     if known == "database":
         entries = context.spool.read_entries(context.database_id)
-        tell_lost(context, entries)
+        store_lost_operations(context, entries)
     scene.control.add_fault("status:503", call="paypay_payment", times=2)  # otherwise its word would count
     scene.console.recovery.resolve("operation", operations[1], "payment_failed", "not on their screen")
     with paying(scene.place, sandbox, clock, person="lead-b") as other:
@@ -268,7 +268,7 @@ def test_a_lost_start_before_a_change_of_the_total_is_known(scene: Scene, number
     operations = [delete_payment(scene, payment, journal=True) for payment in (second, first)]
     if known == "database":
         entries = context.spool.read_entries(context.database_id)
-        tell_lost(context, entries)
+        store_lost_operations(context, entries)
         context.spool.mark_ended(operations[0], holds_claim=False)
     context.spool.mark_ended(operations[1], holds_claim=False)
     scene.place.unguard("lost_operations")

@@ -17,7 +17,7 @@ from console.services.process.failpoints import Failpoints
 from console.store.database import boot_clock
 from console.store.records import evidence
 from tests.support.desks import NUMBERS, MovedClock
-from tests.support.gone import Gone, going_away
+from tests.support.gone import Gone, simulated_crash
 from tests.support.payment_desks import Scene
 from tests.support.refusals import refusal
 
@@ -454,7 +454,7 @@ def test_an_answer_that_is_delivered_twice_is_written_once(scene: Scene, monkeyp
     scene.context.failpoints = RaisesAlways("before_tx2")
     assert refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     scene.context.failpoints = Failpoints(None)
-    with monkeypatch.context() as crash, going_away(scene.context) as vanish:
+    with monkeypatch.context() as crash, simulated_crash(scene.context) as vanish:
         crash.setattr(scene.context.failpoints, "reach", lambda name: name == "after_delivery" and vanish())
         with pytest.raises(Gone):
             scene.console.recovery.run_due()

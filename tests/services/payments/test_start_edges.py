@@ -13,7 +13,7 @@ from console.services.process.failpoints import Failpoints
 from console.store.database import boot_clock
 from console.wording.sentences.catalogue import format_error_message
 from tests.support.desks import MovedClock
-from tests.support.gone import Gone, going_away
+from tests.support.gone import Gone, simulated_crash
 from tests.support.payment_desks import Scene, paying
 from tests.support.places import Place
 from tests.support.refusals import refusal
@@ -103,7 +103,7 @@ def test_a_start_whose_process_went_away_is_unknown_and_read(
     """
     order, uptime = scene.order("ORD-1", 3300), boot_clock.read_uptime_ms
 
-    with going_away(scene.context) as vanish:
+    with simulated_crash(scene.context) as vanish:
         monkeypatch.setattr(scene.context.failpoints, "reach", lambda name: name == "after_send" and vanish())
         with pytest.raises(Gone):
             scene.payments.start(order, "paypay")

@@ -14,7 +14,7 @@ from console.services.alerts.queue_age import QueueAgeAlerts
 from console.services.process.failpoints import Failpoints
 from console.store.operations import journal
 from console.store.payments import orders
-from tests.support.gone import Gone, going_away
+from tests.support.gone import Gone, simulated_crash
 from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 
 
@@ -427,7 +427,7 @@ def test_who_dies_in_the_call_leaves_an_unknown(desk: RefundDesk, control: Sandb
     refund = desk.ask(payment)
     vendor = desk.vendors.get_adapter("paypay")
 
-    with going_away(desk.context) as vanish:
+    with simulated_crash(desk.context) as vanish:
         vendor.refund = lambda _order: vanish()  # type: ignore[method-assign, assignment]
         with pytest.raises(Gone):
             desk.approve(refund)

@@ -25,7 +25,7 @@ from console.store.registry.registry_file import find_registry_file
 from console.wording.sentences.catalogue import read_sentences
 from tests.store.money_rows import asked, paid
 from tests.store.registry.files import WHOLE, row, write_file
-from tests.support.asking import ask_only, let_act
+from tests.support.asking import end_team_mode, start_team_mode
 from tests.support.bulk_stage import numbers, unknown_checks, vendor_of
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -175,7 +175,7 @@ def test_on_a_server_only_the_worker_imports_and_a_desk_that_asks_reads(
         assert worker.registry.import_files([whole]).registry_date == WHOLE_DAY
     trail = place.sql("SELECT what, result FROM audit_log WHERE subject_kind = 'registry' ORDER BY id")
     assert [tuple(row) for row in trail] == [("registry.import", "refused"), ("registry.imported", "done")]
-    ask_only(place, "op-a")
+    start_team_mode(place, "op-a")
     try:
         with place.desk(vendor, desk=3) as asking:
             assert asking._context.asks_worker
@@ -186,7 +186,7 @@ def test_on_a_server_only_the_worker_imports_and_a_desk_that_asks_reads(
             assert facts is not None
             assert [match.corporation.number for match in facts.predecessors] == [MIDDLE]
     finally:
-        let_act(place, "op-a")
+        end_team_mode(place, "op-a")
 
 
 def test_each_kind_of_record_makes_a_company_ours_and_has_its_name(

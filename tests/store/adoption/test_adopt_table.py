@@ -24,7 +24,7 @@ from console.store.schema.core import SCHEMA_VERSION, alerts, credit_checks
 from tests.bench import plans
 from tests.store.migrations.test_each_version import UNDONE
 from tests.support import legacy, server_fixtures
-from tests.support.adoptions import adoption, shared_database
+from tests.support.adoptions import adoption, temporary_database
 from tests.support.invented import numbers
 from tests.support.legacy import NAME, bought, row
 from tests.support.places import Engine, nodes_of
@@ -39,7 +39,7 @@ def url(engine: Engine, tmp_path: Path) -> Iterator[str]:
     """An empty database on each engine."""
     server_fixtures.need_engine(engine)
     server = nodes_of(engine)[0] if engine != "sqlite" else None
-    with shared_database(server, tmp_path) as address:
+    with temporary_database(server, tmp_path) as address:
         yield address
 
 
@@ -53,7 +53,7 @@ def database(url: str) -> Iterator[Database]:
 @pytest.fixture
 def served(sql_server: SqlServer, tmp_path: Path) -> Iterator[Database]:
     """An empty database on a server."""
-    with shared_database(sql_server, tmp_path) as address:
+    with temporary_database(sql_server, tmp_path) as address:
         opened = Database(address, without_time_limit=True)
         yield opened
         opened.close()
@@ -229,7 +229,7 @@ def test_it_is_as_good_as_a_table_of_ours(database: Database, engine: Engine, tm
     legacy.make(database, list(legacy.many({"sqlite": 0, "mysql": 10_000}.get(engine, 2_000))))
     adopt(database, tmp_path)
     server = nodes_of(engine)[0] if database.is_server else None
-    with shared_database(server, tmp_path / "home") as address:
+    with temporary_database(server, tmp_path / "home") as address:
         ours = Database(address, without_time_limit=True)
         migrate.upgrade(ours)
         if server is not None:

@@ -19,7 +19,7 @@ from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 from console.store.schema.core import SCHEMA_VERSION
 from tests.support import server_fixtures
-from tests.support.adoptions import shared_database
+from tests.support.adoptions import temporary_database
 from tests.support.places import CHECKS, Engine, nodes_of
 
 OLD_CHAIN = Path(__file__).parent / "old_chain" / "versions"
@@ -41,7 +41,7 @@ def empty(engine: Engine, folder: Path) -> Iterator[Database]:
     server_fixtures.need_engine(engine)
     folder.mkdir(exist_ok=True)
     server = nodes_of(engine)[0] if engine != "sqlite" else None
-    with shared_database(server, folder) as url, closing(Database(url, without_time_limit=True)) as database:
+    with temporary_database(server, folder) as url, closing(Database(url, without_time_limit=True)) as database:
         yield database
 
 

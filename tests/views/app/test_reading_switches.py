@@ -7,7 +7,7 @@ from console.domain.clock import SystemClock
 from console.sandbox.server import Sandbox
 from console.views.app.background_refresh import BackgroundRefresh
 from console.views.runtime.context import WindowContext
-from tests.support.asking import asking_only
+from tests.support.asking import in_team_mode
 from tests.support.inline_runner import InlineRunner
 from tests.support.places import Place
 from tests.support.sent_statements import counted
@@ -19,7 +19,7 @@ def test_a_window_that_asks_reads_the_switches_when_one_has_changed(
 ) -> None:
     """Without a worker each reading of the feed tells which setting is the newest."""
     with (
-        asking_only(place, "op-a"),
+        in_team_mode(place, "op-a"),
         place.opened(sandbox, person="lead-b", desk=2) as lead,
         place.opened(sandbox) as desk,
     ):
