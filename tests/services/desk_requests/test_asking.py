@@ -26,7 +26,7 @@ from console.services.desk_requests.asking import RemoteRequestIdService
 from console.services.guarded.answer_serialization import CallAnswer
 from console.store.desk_requests import requests
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
-from tests.support.asking import start_team_mode, executing, typing
+from tests.support.asking import executing, start_team_mode, typing
 from tests.support.desks import MovedClock
 from tests.support.invented import numbers
 from tests.support.payment_desks import paying, told

@@ -14,7 +14,7 @@ from console.sandbox.server import Sandbox
 from console.services.payments.probe import make_question
 from console.settings.settings import Settings, load_settings
 from console.wording.sentences.catalogue import translate
-from tests.support.asking import start_team_mode, executing
+from tests.support.asking import executing, start_team_mode
 from tests.support.desks import NOWHERE, MovedClock
 from tests.support.invented import numbers
 from tests.support.keyrings import MemoryKeyring

@@ -21,7 +21,7 @@ from console.store.constraints.desk_requests import MAX_REQUESTS_PER_HOUR
 from console.store.desk_requests import requests
 from console.store.desk_requests.requested_audit import parse_audit_entry
 from console.wiring.desk_requests import DESK_REQUEST_FORM_BY_COMMAND
-from tests.support.asking import start_team_mode, executing
+from tests.support.asking import executing, start_team_mode
 from tests.support.invented import numbers
 from tests.support.places import Place, ServerPlace
 

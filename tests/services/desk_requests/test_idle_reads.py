@@ -7,7 +7,7 @@ from sqlalchemy import event
 
 from console.app import Console
 from console.sandbox.server import Sandbox
-from tests.support.asking import start_team_mode, executing, end_team_mode
+from tests.support.asking import end_team_mode, executing, start_team_mode
 from tests.support.places import Place
 
 

@@ -28,7 +28,7 @@ from console.store.constraints import fitness
 from console.store.database.engine import Database
 from console.worker.lock_thread import BlockingSessionsThread
 from console.worker.request_threads import REQUEST_THREAD_COUNT
-from tests.support.asking import start_team_mode, executing
+from tests.support.asking import executing, start_team_mode
 from tests.support.invented import numbers
 from tests.support.places import Place, ServerPlace
 from tests.support.refusals import code_of

@@ -21,7 +21,7 @@ from tests.services.desk_requests.test_lock_holders import (
     connect,
     executing_and_watching,
 )
-from tests.support.asking import start_team_mode, executing
+from tests.support.asking import executing, start_team_mode
 from tests.support.invented import numbers
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock

@@ -25,7 +25,7 @@ from console.services.desk_requests.own_requests import LISTED_REQUEST_AGE_SECON
 from console.services.desk_requests.waiting import RequestWait, report_request_state_to
 from console.store.desk_requests import requests
 from tests.services.desk_requests.test_execution import store_request, take_next_request
-from tests.support.asking import start_team_mode, executing
+from tests.support.asking import executing, start_team_mode
 from tests.support.invented import numbers
 from tests.support.places import Place
 from tests.support.waiting import PATIENCE_SECONDS, until

@@ -15,7 +15,7 @@ from console.sandbox.alarmbox import companies
 from console.sandbox.server import Sandbox
 from console.settings.settings import load_settings
 from tests.support import payment_desks
-from tests.support.asking import start_team_mode, executing, end_team_mode
+from tests.support.asking import end_team_mode, executing, start_team_mode
 from tests.support.desks import MovedClock
 from tests.support.places import Place, ServerPlace
 

@@ -27,7 +27,7 @@ from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import UniqueViolation
 from console.store.desk_requests import requests
 from tests.services.desk_requests.test_execution import store_request, take_locked_request, take_next_request
-from tests.support.asking import start_team_mode, executing
+from tests.support.asking import executing, start_team_mode
 from tests.support.invented import numbers
 from tests.support.places import Place
 from tests.support.waiting import PATIENCE_SECONDS, until

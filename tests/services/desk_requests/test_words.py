@@ -11,7 +11,7 @@ from console.domain.payments.refund_reasons import RefundReason
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.recovery.decision_reasons import DecisionReason, StatedReason
 from console.sandbox.server import Sandbox
-from tests.support.asking import start_team_mode, executing, typing
+from tests.support.asking import executing, start_team_mode, typing
 from tests.support.desks import MovedClock
 from tests.support.invented import numbers
 from tests.support.payment_desks import paying, told
