@@ -81,7 +81,7 @@ def test_what_the_provider_denies_is_not_decided(scene: Scene) -> None:
     assert scene.payment(payment.id).state == "payment_failed"
 
 
-def test_not_found_with_the_payment_in_it_is_not_denied(scene: Scene, other: Callable[[str], Other]) -> None:
+def test_not_found_with_the_payment_in_it_is_not_denied(scene: Scene, open_desk_of: Callable[[str], DeskOf]) -> None:
     """The payer has paid, and Atom's code says "no data" beside the payment. Two people who deny it would give the
     order another code as soon as Atom doesn't answer, and the payer would pay twice.
     """
@@ -93,7 +93,7 @@ def test_not_found_with_the_payment_in_it_is_not_denied(scene: Scene, other: Cal
     scene.money.move_payment("atom", "ORD-1", "paid", notify=False)
     no_data = {"payInstrument.0.responseDetails.statusCode": "OTS0401"}
     scene.control.add_fault("set_fields", call="atom_verification", times="always", fields=no_data)
-    with other("lead-b") as lead:
+    with open_desk_of("lead-b") as lead:
         for desk in (scene, lead):
             error = refusal(desk.payments.resolve, payment.id, "payment_failed", "not on their page")
             assert (error.code, error.detail["reason"]) == ("evidence_mismatch", "refused_but_made")

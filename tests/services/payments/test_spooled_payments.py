@@ -313,7 +313,7 @@ def test_nobody_denies_a_lost_payment_that_not_found_contains(scene: Scene) -> N
     """Atom's code says "no data" beside the paid payment: no proposal is stored."""
     payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
     scene.money.move_payment("atom", "ORD-1", "paid", notify=False)
-    operation = forget(scene, payment, journal=True)
+    operation = delete_payment(scene, payment, journal=True)
     no_data = {"payInstrument.0.responseDetails.statusCode": "OTS0401"}
     scene.control.add_fault("set_fields", call="atom_verification", times="always", fields=no_data)
     refused = refusal(lambda: scene.console.recovery.resolve("operation", operation, "payment_failed", "not there"))
