@@ -28,7 +28,7 @@ from tests.bench import (
     starts,
     windows,
 )
-from tests.bench.figures import HEADINGS, Row, cells
+from tests.bench.figures import HEADINGS, Row, format_cells
 from tests.support.environment import isolate
 
 GOALS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)
@@ -47,10 +47,10 @@ def main(words: Sequence[str]) -> int:
     began = time.monotonic()
     found = []
     for row in _rows(told):
-        print(" · ".join(cells(row)), flush=True)
+        print(" · ".join(format_cells(row)), flush=True)
         found.append(row)
     home.cleanup()
-    print(f"\n{_table(sorted(found, key=lambda row: int(row.number)))}\n")
+    print(f"\n{_format_table(sorted(found, key=lambda row: int(row.number)))}\n")
     print(f"{time.monotonic() - began:.0f} s on {os.cpu_count()} cores, Python {platform.python_version()},", end=" ")
     print(f"load {os.getloadavg()[0]:.1f} at the end; medians of interleaved runs")
     return int(any(row.promised and row.met is False for row in found))
@@ -95,15 +95,15 @@ def _rows(told: argparse.Namespace) -> Iterator[Row]:
     yield from crowds.rows(wanted & {11, 12}, told.keys, told.server_keys)
 
 
-def _table(found: Sequence[Row]) -> str:
+def _format_table(found: Sequence[Row]) -> str:
     """Return the rows as a text table."""
-    lines = [[*cells(HEADINGS)[:-1], "met"], *map(cells, found)]
+    lines = [[*format_cells(HEADINGS)[:-1], "met"], *map(format_cells, found)]
     widths = [max(map(_count_terminal_columns, column)) for column in zip(*lines, strict=True)]
     ruled = [lines[0], ["-" * width for width in widths], *lines[1:]]
-    return "\n".join(_line(line, widths) for line in ruled)
+    return "\n".join(_format_line(line, widths) for line in ruled)
 
 
-def _line(line: Sequence[str], widths: Sequence[int]) -> str:
+def _format_line(line: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(
         cell + " " * (width - _count_terminal_columns(cell)) for cell, width in zip(line, widths, strict=True)
     ).rstrip()

@@ -64,9 +64,9 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
             place = ServerPlace("mariadb" if len(nodes) == 1 else "galera", folder, PooledDatabase(nodes))
             start_team_mode(place, "op-a")
             if ASKING in wanted:
-                yield from _asking(engine, place, url)
+                yield from _measure_requests(engine, place, url)
             if IDLE in wanted and len(nodes) == 1:
-                yield from _idle(place, url, nodes[0])
+                yield from _measure_idle_load(place, url, nodes[0])
 
 
 # 25: from the INSERT to the provider, and from its answer to the desk
@@ -107,7 +107,7 @@ def _copy(source: socket.socket, target: socket.socket, moments: list[float]) ->
         target.shutdown(socket.SHUT_WR)
 
 
-def _asking(engine: str, place: ServerPlace, url: str) -> Iterator[Row]:
+def _measure_requests(engine: str, place: ServerPlace, url: str) -> Iterator[Row]:
     """Measure goal 25: purchases by desk requests, also after a pause and with a slow provider."""
     relay = Relay(url)
     sent: list[float] = []
@@ -143,7 +143,7 @@ def _asking(engine: str, place: ServerPlace, url: str) -> Iterator[Row]:
             else:
                 heard_late.append(back - relay.answers[-1])
         SandboxControl(url).change_settings(delay_seconds=0)
-        bare = _bare(place.database.nodes[0])
+        bare = _measure_floor(place.database.nodes[0])
     relay.close()
     for what, took, p50, p99 in (
         (f"desk asks → first byte to the provider, {engine}", sent[_WARM:], 0.06, 0.25),
@@ -171,7 +171,7 @@ def _asking(engine: str, place: ServerPlace, url: str) -> Iterator[Row]:
         )
 
 
-def _bare(server: SqlServer) -> list[float]:
+def _measure_floor(server: SqlServer) -> list[float]:
     """Measure the floor: one connection inserts a row, and another one reads as often as a worker does until it sees
     the row. Return the sorted durations (seconds).
     """
@@ -205,7 +205,7 @@ def _bare(server: SqlServer) -> list[float]:
 # 26: nobody asks for anything
 
 
-def _idle(place: ServerPlace, url: str, server: SqlServer) -> Iterator[Row]:
+def _measure_idle_load(place: ServerPlace, url: str, server: SqlServer) -> Iterator[Row]:
     """Measure goal 26: desks read the change feed and the counts as windows do, and workers poll for requests and run
     their tasks.
     """
@@ -218,7 +218,7 @@ def _idle(place: ServerPlace, url: str, server: SqlServer) -> Iterator[Row]:
             opened.enter_context(worker_process(place, url, desk=desk, person="worker", TIME_SCALE="1"))
         desks = [opened.enter_context(place.opened(nobody, desk=3 + n, TIME_SCALE="1")) for n in range(_DESKS)]
         for who, (feed_ms, counts_ms) in _INTERVALS_MS.items():
-            with _reading(desks, feed_ms, counts_ms):
+            with _desks_reading(desks, feed_ms, counts_ms):
                 busy = _busy_part(pid)
             yield Row(
                 str(IDLE),
@@ -233,7 +233,7 @@ def _idle(place: ServerPlace, url: str, server: SqlServer) -> Iterator[Row]:
 
 
 @contextmanager
-def _reading(desks: Sequence[Console], feed_ms: int, counts_ms: int) -> Iterator[None]:
+def _desks_reading(desks: Sequence[Console], feed_ms: int, counts_ms: int) -> Iterator[None]:
     """Let all desks read within the block, distributed evenly over the interval. The block begins after the first
     reads, which do more work than the later ones.
     """
@@ -268,10 +268,10 @@ def _poll(desk: Console, number: int, feed_seconds: float, counts_every: int, ov
             switches = news.switches_version
         if turn % counts_every == 0:
             with lock:
-                _count(desk)
+                _read_counts(desk)
 
 
-def _count(desk: Console) -> None:
+def _read_counts(desk: Console) -> None:
     """Do the reads of `BackgroundRefresh.read_work_counts` for an operator."""
     desk.recovery.count_queues()
     desk.notices.count_open_notices()

@@ -92,13 +92,15 @@ def _on_servers(keys: int) -> Iterator[Row]:
         with quick_folder() as folder, team(nodes[0]) as people:
             others = [f"fallback={node.host}:{node.port}" for node in nodes[1:]]
             told, auditor = (
-                environment(folder / home, NOWHERE, LEASES="off", OPERATOR="", DATABASE_URL=_address(url, others))
+                environment(
+                    folder / home, NOWHERE, LEASES="off", OPERATOR="", DATABASE_URL=_add_fallbacks(url, others)
+                )
                 for home, url in (("desk", people.urls["op-a"]), ("auditor", people.urls["aud-e"]))
             )
             yield _extra_purchases(engine, told, auditor, folder / "ledger", keys)
 
 
-def _address(url: str, others: Sequence[str]) -> str:
+def _add_fallbacks(url: str, others: Sequence[str]) -> str:
     """Return the URL with the other nodes as fallbacks."""
     return "?".join([url, "&".join(others)]) if others else url
 
@@ -126,7 +128,7 @@ def _run_buyers(told: dict[str, str], ledger: Path, keys: int) -> int:
         while any(place < keys for place in reached.values()):
             time.sleep(_KILL_EVERY_SECONDS)
             for seat, buyer in enumerate(buyers):
-                reached[seat] = _heard(buyer, reached[seat])
+                reached[seat] = _receive_index(buyer, reached[seat])
                 if buyer.process.exitcode:
                     raise RuntimeError(f"a buyer ended with {buyer.process.exitcode}")
             got_on = [seat for seat in reached if begun[seat] < reached[seat] < keys]
@@ -139,7 +141,7 @@ def _run_buyers(told: dict[str, str], ledger: Path, keys: int) -> int:
     return kills
 
 
-def _heard(buyer: Child, before: int) -> int:
+def _receive_index(buyer: Child, before: int) -> int:
     """Return the last index that the buyer has sent; `before` if it has sent none since."""
     with suppress(EOFError):
         while buyer.pipe.poll():
@@ -176,7 +178,7 @@ def _fairness() -> Iterator[Row]:
     """Measure goal 12: first with the queue of writers in front of SQLite's lock, then with SQLite's own waiting
     only.
     """
-    kept, alone = _written(courteous=True), _written(courteous=False)
+    kept, alone = _run_writers(courteous=True), _run_writers(courteous=False)
     for goal, figure, peer, met in (
         ("≤ 1 s", span(kept.longest), span(alone.longest), kept.longest <= 1),
         ("≥ 0.3", f"{kept.share:.2f}", f"{alone.share:.2f}", kept.share >= 0.3),
@@ -197,7 +199,7 @@ class Written:
         self.each_second = sum(counts) / _WRITING_SECONDS
 
 
-def _written(*, courteous: bool) -> Written:
+def _run_writers(*, courteous: bool) -> Written:
     """Run the writers, and return their result."""
     with bench_folder() as folder:
         file = folder / "console.db"

@@ -35,18 +35,18 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
         return
     for engine, place in places_on_disk(NUMBER):
         with Sandbox() as sandbox, paying(place, sandbox) as scene, place.opened(sandbox, None, desk=1) as other:
-            yield _latency(engine, scene, other)
-            yield _reading(engine, place, other)
+            yield _measure_latency(engine, scene, other)
+            yield _measure_read(engine, place, other)
 
 
-def _latency(engine: str, scene: Scene, other: Console) -> Row:
+def _measure_latency(engine: str, scene: Scene, other: Console) -> Row:
     """Measure the time from a change at one desk to its read at another desk, on a cluster at another node."""
     now, new = scene.context.now(), NewPayment("paypay", "ORD-1", "JPY", 3300)
     payment = scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, now))
     ours, bare = _Ours(other), _Bare(other.database)
     written: dict[int, float] = {}
     over = Event()
-    writer = Thread(target=_write, args=(scene.console, payment, written, over))
+    writer = Thread(target=_write_changes, args=(scene.console, payment, written, over))
     writer.start()
     chance, told = random.Random(0), {"ours": dict[int, float](), "bare": dict[int, float]()}
     for tick in range(_TICKS + 2):
@@ -71,7 +71,7 @@ def _latency(engine: str, scene: Scene, other: Console) -> Row:
     )
 
 
-def _reading(engine: str, place: Place, other: Console) -> Row:
+def _measure_read(engine: str, place: Place, other: Console) -> Row:
     """Measure one read of the feed without new rows, while the rows of a minute are still read again."""
     rows = [f"('payment', {one}, '2026-11-20 03:00:00')" for one in range(500)]
     ours, bare = _Ours(other), _Bare(other.database)
@@ -90,17 +90,17 @@ def _reading(engine: str, place: Place, other: Console) -> Row:
     )
 
 
-def _write(console: Console, payment: int, written: dict[int, float], over: Event) -> None:
+def _write_changes(console: Console, payment: int, written: dict[int, float], over: Event) -> None:
     """Announce changes at random moments until `over` is set, and note the moment after the COMMIT of each row
     (monotonic seconds) by its id.
     """
     chance, database = random.Random(1), console.database
     while not over.wait(chance.uniform(0, 2 / _WRITES)):
-        one = database.write(lambda tx: _announced(tx.conn, payment, console))
+        one = database.write(lambda tx: _announce_change(tx.conn, payment, console))
         written[one] = time.monotonic()
 
 
-def _announced(conn: Any, payment: int, console: Console) -> int:
+def _announce_change(conn: Any, payment: int, console: Console) -> int:
     """Announce a change of the payment, and return the id of its row."""
     compare_and_swap.announce_change(conn, "payment", payment, console._context.now())
     own = "SELECT last_insert_rowid()" if conn.dialect.name == "sqlite" else "SELECT LAST_INSERT_ID()"

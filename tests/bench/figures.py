@@ -73,7 +73,7 @@ def _three(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def cells(row: Row) -> list[str]:
-    """Return the cells of the row as they are printed."""
+def format_cells(row: Row) -> list[str]:
+    """Return the format_cells of the row as they are printed."""
     met = {True: "met", False: "NOT MET", None: "not measured" if row.goal != "–" else "–"}[row.met]
     return [row.number, row.what, row.figure, row.floor, row.peer, row.ratio, row.goal, met]

@@ -148,7 +148,7 @@ def without_indexes(sql: Callable[[str], Sequence[Sequence[Any]]], table: str) -
     sql("SET unique_checks = 0, foreign_key_checks = 0")
     yield
     sql("SET unique_checks = 1, foreign_key_checks = 1")
-    sql(f"ALTER TABLE {table} " + ", ".join(_index(*index) for index in indexes))
+    sql(f"ALTER TABLE {table} " + ", ".join(_make_index_sql(*index) for index in indexes))
 
 
 def _rows(cursor: Any, statement: str) -> Sequence[Sequence[Any]]:
@@ -157,7 +157,7 @@ def _rows(cursor: Any, statement: str) -> Sequence[Sequence[Any]]:
     return found
 
 
-def _index(name: str, repeats: int, columns: str) -> str:
+def _make_index_sql(name: str, repeats: int, columns: str) -> str:
     """Return the SQL that adds the index. `repeats` is 0 for a unique one."""
     return f"ADD {'INDEX' if repeats else 'UNIQUE INDEX'} {name} ({columns})"
 

@@ -30,11 +30,11 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
         return
     with servers.redis() as server:
         if 13 in wanted:
-            yield _check(server.url)
-            yield _served(server.url)
+            yield _measure_check(server.url)
+            yield _measure_rate(server.url)
         if 14 in wanted:
-            yield _first(server.url)
-            yield _size(server.url)
+            yield _measure_first_use(server.url)
+            yield _measure_size(server.url)
 
 
 def _cache(url: str) -> RedisIdempotencyCache:
@@ -43,25 +43,25 @@ def _cache(url: str) -> RedisIdempotencyCache:
     cache = RedisIdempotencyCache(url, str(uuid4()), lambda: _STORE_KEY)
     if not cache.connect():
         raise RuntimeError("Redis can't be used")
-    _learn(cache)
+    _refresh_epoch(cache)
     return cache
 
 
-def _learn(cache: RedisIdempotencyCache) -> str | None:
+def _refresh_epoch(cache: RedisIdempotencyCache) -> str | None:
     """Refresh the epoch, as the service does once a second by a read of the database."""
     return cache.refresh_epoch(lambda: "an epoch, as long as an identifier is")
 
 
-def _check(url: str) -> Row:
+def _measure_check(url: str) -> Row:
     """Measure the check of a key whose result is cached."""
     cache, peer, key = _cache(url), Redis.from_url(url), make_payment_key("M-1", "ORD-000001")
-    cache.store_result(key, _PRINT, _RESULT, _learn(cache))
+    cache.store_result(key, _PRINT, _RESULT, _refresh_epoch(cache))
     peer.set(key, _RESULT)
 
     answered = count()
 
     def check() -> None:
-        _learn(cache)
+        _refresh_epoch(cache)
         if cache.find_result(key, _PRINT).result == _RESULT:
             next(answered)
 
@@ -84,12 +84,12 @@ def _check(url: str) -> Row:
     )
 
 
-def _first(url: str) -> Row:
+def _measure_first_use(url: str) -> Row:
     """Measure the first use of a key."""
     cache, peer, numbers = _cache(url), Redis.from_url(url), count()
 
     def first() -> None:
-        _learn(cache)
+        _refresh_epoch(cache)
         cache.announce_use(make_payment_key("M-1", f"ORD-{next(numbers)}"), _PRINT)
 
     def set_get() -> None:
@@ -113,24 +113,24 @@ def _first(url: str) -> Row:
     )
 
 
-def _size(url: str) -> Row:
+def _measure_size(url: str) -> Row:
     """Measure the memory of a cached result."""
     cache = _cache(url)
     with Redis.from_url(url) as peer:
-        before = _used(peer)
+        before = _read_used_memory(peer)
         for number in range(_ENTRIES):
-            cache.store_result(make_payment_key("M-1", f"ORD-{number:08}"), _PRINT, _RESULT, _learn(cache))
-        size = (_used(peer) - before) / _ENTRIES
+            cache.store_result(make_payment_key("M-1", f"ORD-{number:08}"), _PRINT, _RESULT, _refresh_epoch(cache))
+        size = (_read_used_memory(peer) - before) / _ENTRIES
     cache.close()
     return Row("14", "memory of a stored result", f"{size:.0f} B", "–", "–", "–", "≤ 200 B", size <= 200)
 
 
-def _used(peer: Redis) -> int:
+def _read_used_memory(peer: Redis) -> int:
     memory: Any = peer.info("memory")
     return int(memory["used_memory"])
 
 
-def _served(url: str) -> Row:
+def _measure_rate(url: str) -> Row:
     """Measure the checks per second of known keys, in several processes."""
     with get_context("spawn").Pool(_PROCESSES) as pool:
         done = pool.map(_ask_for_a_while, [url] * _PROCESSES)
@@ -150,10 +150,10 @@ def _served(url: str) -> Row:
 def _ask_for_a_while(url: str) -> int:
     """Check a known key for some seconds, and return the number of checks."""
     cache, key, asked = _cache(url), make_payment_key("M-1", "ORD-000001"), 0
-    cache.store_result(key, _PRINT, _RESULT, _learn(cache))
+    cache.store_result(key, _PRINT, _RESULT, _refresh_epoch(cache))
     until = time.monotonic() + _SECONDS
     while time.monotonic() < until:
-        _learn(cache)
+        _refresh_epoch(cache)
         asked += cache.find_result(key, _PRINT).result == _RESULT
     cache.close()
     return asked

@@ -31,10 +31,10 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
         return
     for engine, place in places_on_disk(NUMBER):
         with Sandbox() as sandbox, paying(place, sandbox) as scene:
-            yield from _on(engine, scene)
+            yield from _measure_engine(engine, scene)
 
 
-def _on(engine: str, scene: Scene) -> Iterator[Row]:
+def _measure_engine(engine: str, scene: Scene) -> Iterator[Row]:
     """Measure on one engine: new notices, and repeated ones."""
     posts = notice_storm.prepare(scene, _ROUNDS * _A_ROUND, 0, 0)
     booked, again, bare = Sent(), Sent(), Sent()
@@ -116,7 +116,7 @@ class Inserts:
 
     def write(self, share: Sequence[tuple[str, Sequence[Any]]]) -> None:
         """Insert the rows of one notice in one transaction."""
-        line = self._line()
+        line = self._get_connection()
         cursor = line.cursor()
         mark = "?" if isinstance(line, sqlite3.Connection) else "%s"
         cursor.execute("BEGIN IMMEDIATE" if mark == "?" else "BEGIN")
@@ -124,7 +124,7 @@ class Inserts:
             cursor.execute(f"INSERT INTO bare_{table} VALUES ({', '.join([mark] * len(row))})", row)
         cursor.execute("COMMIT")
 
-    def _line(self) -> Any:
+    def _get_connection(self) -> Any:
         """Return the connection of this thread."""
         if not hasattr(self._threads, "line"):
             self._threads.line = _open(self._place)

@@ -108,13 +108,13 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
         yield from _on_sqlite()
     if 13 in wanted:
         with bench_folder() as folder, buying_desk(folder) as console:
-            yield _check("SQLite", console)
+            yield _measure_check("SQLite", console)
     for engine, nodes in servers_on_disk(wanted & {10, 13}):
         with buying_team(nodes[0]) as (people, console):
             if 10 in wanted:
                 yield from _on_server(engine, console, people.connect("owner"))
             if 13 in wanted:
-                yield _check(engine, console)
+                yield _measure_check(engine, console)
 
 
 def servers_on_disk(wanted: frozenset[int]) -> Iterator[tuple[str, Sequence[Server]]]:
@@ -158,14 +158,14 @@ def _on_sqlite() -> Iterator[Row]:
     yield Row(
         "9",
         "guarded purchase until recorded, SQLite",
-        _shown(took),
+        _format_figures(took),
         f"3 fdatasyncs {span(bare)}",
         f"naive, no lock {span(median(took['naive']))}",
         times(guarded / bare),
         f"≤ {_LARGEST_RATIO:.0f}×",
         guarded <= _LARGEST_RATIO * bare,
     )
-    yield _beside("9", "Redis lock around naive", took, "redis" if lock else None)
+    yield _make_row_with_peer("9", "Redis lock around naive", took, "redis" if lock else None)
 
 
 def _on_server(engine: str, console: Console, connection: Any) -> Iterator[Row]:
@@ -176,11 +176,13 @@ def _on_server(engine: str, console: Console, connection: Any) -> Iterator[Row]:
     naive.close()
     if engine == "MariaDB":
         what = f"guarded purchase, {engine}"
-        yield _beside("10", "GET_LOCK around naive", took, "get_lock", what, _LARGEST_RATIO)
-    yield _beside("10", "Redis lock around naive", took, "redis" if lock else None, f"guarded purchase, {engine}")
+        yield _make_row_with_peer("10", "GET_LOCK around naive", took, "get_lock", what, _LARGEST_RATIO)
+    yield _make_row_with_peer(
+        "10", "Redis lock around naive", took, "redis" if lock else None, f"guarded purchase, {engine}"
+    )
 
 
-def _beside(
+def _make_row_with_peer(
     number: str,
     peer: str,
     took: Mapping[str, Sequence[float]],
@@ -191,19 +193,19 @@ def _beside(
     """Return the row that compares a guarded purchase with the peer `name` (None: it can't run here)."""
     goal = f"≤ {largest_ratio:.1f}×"
     if name is None:
-        return Row(number, what, _shown(took), "–", "no redis-server here", "–", goal, None)
+        return Row(number, what, _format_figures(took), "–", "no redis-server here", "–", goal, None)
     ours, theirs, bare = (median(took[one]) for one in ("guarded", name, "naive"))
     floor = f"naive, no lock {span(bare)}"
     peer_time, is_met = f"{peer} {span(theirs)}", ours <= largest_ratio * theirs
-    return Row(number, what, _shown(took), floor, peer_time, times(ours / theirs), goal, is_met)
+    return Row(number, what, _format_figures(took), floor, peer_time, times(ours / theirs), goal, is_met)
 
 
-def _shown(took: Mapping[str, Sequence[float]]) -> str:
+def _format_figures(took: Mapping[str, Sequence[float]]) -> str:
     """Return the figures of the guarded purchase as text."""
     return f"{span(median(took['guarded']))}, p99 {span(centile(took['guarded'], 0.99))}"
 
 
-def _check(engine: str, console: Console) -> Row:
+def _measure_check(engine: str, console: Console) -> Row:
     """Measure the check of a known key, compared with a read of the same row by its primary key on a connection of
     the same pool."""
     keys = IdempotencyKeyService(console._context)

@@ -32,11 +32,11 @@ def rows(wanted: frozenset[int], large: int | None) -> Iterator[Row]:
         count = large or ROWS
         with desk(f"sqlite:///{big_table(count)}") as console:
             where = f"{count:,} rows, SQLite"
-            yield from _pages(console, where)
-            yield _counts(console, where)
+            yield from _measure_pages(console, where)
+            yield _measure_counts(console, where)
 
 
-def _pages(console: Console, where: str) -> Iterator[Row]:
+def _measure_pages(console: Console, where: str) -> Iterator[Row]:
     """Measure the pages with each filter."""
     chosen = {name: parse_filter(text).record_filter for name, text in (_FILTERS | {"a rare cause": _RARE}).items()}
     works = {
@@ -60,7 +60,7 @@ def _pages(console: Console, where: str) -> Iterator[Row]:
         )
 
 
-def _counts(console: Console, where: str) -> Row:
+def _measure_counts(console: Console, where: str) -> Row:
     """Measure the counts of views. They have no goal, because they are read every two minutes and count only a part
     of the queue."""
     choices = [

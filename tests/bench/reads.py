@@ -19,16 +19,16 @@ _LOOKUP = {"SQLite": 3, "MariaDB": 4}
 def rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
     """Measure the wanted ones of these goals on each engine, with `large` rows compared with a million."""
     if wanted & {3, 5, 6, 7}:
-        yield from _on("SQLite", lambda rows: f"sqlite:///{big_table(rows)}", empty_table, large, wanted)
+        yield from _measure_engine("SQLite", lambda rows: f"sqlite:///{big_table(rows)}", empty_table, large, wanted)
     if wanted & {4, 5, 6, 7}:
         if (reason := missing("mariadb")) is not None:
             yield Row("4", "reads on MariaDB", "–", "–", "–", reason, "≤ 0.9×", None)
             return
         with big_server() as server:
-            yield from _on("MariaDB", server.url, server.empty, large, wanted)
+            yield from _measure_engine("MariaDB", server.url, server.empty, large, wanted)
 
 
-def _on(
+def _measure_engine(
     engine: str,
     url: Callable[[int], str],
     empty: Callable[[], AbstractContextManager[str]],
@@ -39,15 +39,15 @@ def _on(
     with _subjects(url, large) as (small, big):
         where = f"{large // 1_000_000} M rows, {engine}"
         if _LOOKUP[engine] in wanted:
-            yield from _lookup(engine, where, big)
+            yield from _measure_lookup(engine, where, big)
         if 5 in wanted:
-            yield from _growth(where, small, big)
+            yield from _measure_growth(where, small, big)
             with empty() as address:
                 yield plans.row(where, address, big.console.database)
         if 6 in wanted:
-            yield _depth(where, small, big)
+            yield _measure_depth(where, small, big)
         if 7 in wanted:
-            yield _counts(where, big)
+            yield _measure_counts(where, big)
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def _subjects(url: Callable[[int], str], large: int) -> Iterator[tuple[Subject, 
         yield small, big
 
 
-def _lookup(engine: str, where: str, big: Subject) -> Iterator[Row]:
+def _measure_lookup(engine: str, where: str, big: Subject) -> Iterator[Row]:
     works: dict[str, Work] = {"service": big.lookup, "core": big.core_lookup, "two": big.core_lookup_in_two}
     took = side_by_side(works | {"driver": big.driver_lookup}, _ROUNDS, warm=500)
     service, core, two, driver = (median(took[name]) for name in (*works, "driver"))
@@ -74,7 +74,7 @@ def _lookup(engine: str, where: str, big: Subject) -> Iterator[Row]:
         yield Row("4", "the same", figure, floor, same, times(service / core), "–", None)
 
 
-def _growth(where: str, small: Subject, big: Subject) -> Iterator[Row]:
+def _measure_growth(where: str, small: Subject, big: Subject) -> Iterator[Row]:
     works: dict[str, tuple[Work, Work, Work, Work]] = {
         "lookup": (big.lookup, small.lookup, big.driver_lookup, small.driver_lookup),
         "page": (big.half_page, small.half_page, big.driver_page, small.driver_page),
@@ -95,7 +95,7 @@ def _growth(where: str, small: Subject, big: Subject) -> Iterator[Row]:
         )
 
 
-def _depth(where: str, small: Subject, big: Subject) -> Row:
+def _measure_depth(where: str, small: Subject, big: Subject) -> Row:
     """Measure a page deep in a queue, and return the row of the slowest queue."""
     ratio, queue, at_depth, first = max(_at_depth(small, big, queue) for queue in _QUEUES)
     return Row(
@@ -118,7 +118,7 @@ def _at_depth(small: Subject, big: Subject, queue: str) -> tuple[float, str, flo
     return at_depth / first, queue, at_depth, first
 
 
-def _counts(where: str, big: Subject) -> Row:
+def _measure_counts(where: str, big: Subject) -> Row:
     took = side_by_side({"counts": big.console.recovery.count_queues, "page": big.half_page}, 200)
     counts, page = median(took["counts"]), median(took["page"])
     return Row(

@@ -29,10 +29,10 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
         return
     for engine, place in places_on_disk(NUMBER):
         with Sandbox() as sandbox, paying(place, sandbox) as scene:
-            yield from _on(engine, scene, sandbox.url)
+            yield from _measure_engine(engine, scene, sandbox.url)
 
 
-def _on(engine: str, scene: Scene, url: str) -> Iterator[Row]:
+def _measure_engine(engine: str, scene: Scene, url: str) -> Iterator[Row]:
     """Measure on one engine."""
     place = scene.place
     env = place.told(url, desk=1, **told(url), SECRET_LIVE_TOKEN="a-token-for-the-bench")
@@ -64,14 +64,14 @@ class Served:
 
     def post(self, status: int, post: ReceivedNotice) -> None:
         """Send the notice. Raises AssertionError if the HTTP status isn't `status`."""
-        line = self._line()
+        line = self._get_connection()
         line.request("POST", f"/notices/{post.source}", post.body, dict(post.headers))
         answer = line.getresponse()
         answer.read()
         if answer.status != status:
             raise AssertionError(f"{answer.status} instead of {status}")
 
-    def _line(self) -> http.client.HTTPConnection:
+    def _get_connection(self) -> http.client.HTTPConnection:
         if not hasattr(self._threads, "line"):
             self._threads.line = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
             self._opened.callback(self._threads.line.close)

@@ -59,15 +59,15 @@ def rows(wanted: frozenset[int], payments: int, each: int) -> Iterator[Row]:
     if NUMBER not in wanted:
         return
     with bench_folder() as one, bench_folder() as other:
-        yield from _on("SQLite", (SqlitePlace(one), SqlitePlace(other)), payments, each)
+        yield from _measure_engine("SQLite", (SqlitePlace(one), SqlitePlace(other)), payments, each)
     if missing("mariadb") is None:
         with mariadb(place=FOLDER, extra_config=SETTINGS) as server, bench_folder() as one, bench_folder() as other:
             small, large = (ServerPlace("mariadb", at, PooledDatabase((server,))) for at in (one, other))
-            yield from _on("MariaDB", (small, large), payments, each)
+            yield from _measure_engine("MariaDB", (small, large), payments, each)
 
 
-def _on(engine: str, places: tuple[Place, Place], payments: int, each: int) -> Iterator[Row]:
-    with _filled(places[0], payments // GROWN, each) as small, _filled(places[1], payments, each) as large:
+def _measure_engine(engine: str, places: tuple[Place, Place], payments: int, each: int) -> Iterator[Row]:
+    with _fill_table(places[0], payments // GROWN, each) as small, _fill_table(places[1], payments, each) as large:
         before = _most_memory(small)
         more = _most_memory(large) - before
         works: dict[str, Work] = {
@@ -80,21 +80,23 @@ def _on(engine: str, places: tuple[Place, Place], payments: int, each: int) -> I
         touched = {name: (large if "large" in name else small).touched(work) for name, work in works.items()}
     where = f"{payments // GROWN:,} → {payments:,} payments, {engine}"
     scale = 100_000 / each
-    yield _growth(f"reconcile {each:,} rows, {where}", took["small"] * scale, took["large"] * scale, " per 100,000")
-    yield _growth(f"all due tasks once, {where}", took["swept small"], took["swept large"], "")
-    yield _same(f"steps of a reconciliation, {where}", touched["small"], touched["large"])
-    yield _same(f"steps of all due tasks, {where}", touched["swept small"], touched["swept large"])
+    yield _make_growth_row(
+        f"reconcile {each:,} rows, {where}", took["small"] * scale, took["large"] * scale, " per 100,000"
+    )
+    yield _make_growth_row(f"all due tasks once, {where}", took["swept small"], took["swept large"], "")
+    yield _make_work_row(f"steps of a reconciliation, {where}", touched["small"], touched["large"])
+    yield _make_work_row(f"steps of all due tasks, {where}", touched["swept small"], touched["swept large"])
     figure, goal = f"+{more / 1024:.1f} MiB at most", f"≤ {MEMORY_KIB >> 10} MiB"
     yield Row(str(NUMBER), f"memory meanwhile, {where}", figure, "–", "–", "–", goal, more <= MEMORY_KIB)
 
 
-def _growth(what: str, small: float, large: float, of: str) -> Row:
+def _make_growth_row(what: str, small: float, large: float, of: str) -> Row:
     """Return the row that compares a duration in the large table with that in the small one."""
     ratio, figure = large / small, f"{span(small)} → {span(large)}{of}"
     return Row(str(NUMBER), what, figure, "1.0", "–", times(ratio), f"≤ {GOAL}×", ratio <= GOAL)
 
 
-def _same(what: str, small: int, large: int) -> Row:
+def _make_work_row(what: str, small: int, large: int) -> Row:
     """Return the row that compares the work of the database. It depends less on the load of the machine than the
     duration does.
     """
@@ -112,7 +114,7 @@ def _most_memory(table: "Table") -> int:
 
 
 @contextmanager
-def _filled(place: Place, payments: int, each: int) -> "Iterator[Table]":
+def _fill_table(place: Place, payments: int, each: int) -> "Iterator[Table]":
     """Yield a desk on a table with so many payments."""
     days = Days(place, each, payments)
     days.fill(payments)

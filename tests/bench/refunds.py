@@ -36,10 +36,10 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
         control = SandboxControl(url)
         control.change_settings(completes_refunds_at_once=True)
         for engine, place in places_on_disk(NUMBER):
-            yield from _on(engine, place, url, control)
+            yield from _measure_engine(engine, place, url, control)
 
 
-def _on(engine: str, place: Place, url: str, control: SandboxControl) -> Iterator[Row]:
+def _measure_engine(engine: str, place: Place, url: str, control: SandboxControl) -> Iterator[Row]:
     with ExitStack() as opened, bench_folder() as folder:
         maker, checker = (opened.enter_context(_desk(place, url, *who)) for who in (("op-a", 0), ("lead-b", 1)))
         ours, floor = Refunder(maker, checker, control, engine), _floor(opened, folder)

@@ -29,7 +29,7 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
     """Compare the value of the header with MD5, HMAC and Base64 alone; the floor is one HMAC."""
     if NUMBER not in wanted:
         return
-    works = {"signed": _signed, "bare": _bare, "hmac": _hmac}
+    works = {"signed": _sign, "bare": _hash_by_hand, "hmac": _compute_hmac}
     took = side_by_side({name: often(work, _EACH) for name, work in works.items()}, _ROUNDS)
     signed, bare, mac = (median(took[name]) / _EACH for name in works)
     name = f"PayPay signature, {len(_BODY)} bytes"
@@ -37,16 +37,16 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
     yield Row(str(NUMBER), name, span(signed), floor, peer, times(signed / bare), "–", None)
 
 
-def _signed() -> str:
+def _sign() -> str:
     return make_authorization(_KEY, "POST", _PATH, nonce=_NONCE, epoch_seconds=_EPOCH, content_type=_KIND, body=_BODY)
 
 
-def _bare() -> str:
+def _hash_by_hand() -> str:
     hashed = base64.b64encode(hashlib.md5(_KIND.encode() + _BODY, usedforsecurity=False).digest()).decode()
     text = f"{_PATH}\nPOST\n{_NONCE}\n{_EPOCH}\n{_KIND}\n{hashed}"
     mac = base64.b64encode(hmac.digest(_KEY.secret.encode(), text.encode(), "sha256")).decode()
     return f"hmac OPA-Auth:{_KEY.api_key}:{mac}:{_NONCE}:{_EPOCH}:{hashed}"
 
 
-def _hmac() -> bytes:
+def _compute_hmac() -> bytes:
     return hmac.digest(_KEY.secret.encode(), _BODY, "sha256")

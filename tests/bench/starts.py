@@ -37,9 +37,9 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
         told = environment(Path(home), "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=OPERATOR)
         env = {**os.environ, **told, "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen")}
         if wanted & {1, 2}:
-            yield from _windows(env, wanted)
+            yield from _measure_windows(env, wanted)
         if 8 in wanted:
-            yield _command(env)
+            yield _measure_command(env)
 
 
 # The window
@@ -72,7 +72,7 @@ def evict_files() -> None:
                 os.close(handle)
 
 
-def _windows(env: Mapping[str, str], wanted: frozenset[int]) -> Iterator[Row]:
+def _measure_windows(env: Mapping[str, str], wanted: frozenset[int]) -> Iterator[Row]:
     """Measure goals 1 and 2."""
     bare, ours = _pairs(env, _WARM_STARTS, cold=False)
     if 1 in wanted:
@@ -144,7 +144,7 @@ def _first_frame(
 # The terminal
 
 
-def _command(env: Mapping[str, str]) -> Row:
+def _measure_command(env: Mapping[str, str]) -> Row:
     """Measure goal 8: the command `lookup`."""
 
     def run(*words: str) -> None:

@@ -94,7 +94,7 @@ class ShownTable:
         self.model.page_applied.connect(self.table.viewport().update)
         self.model.read_query(stage.context.make_page_reader(self._fetch))
         self.table.show()
-        _run(loop)
+        _run_loop(loop)
         self.seconds = time.perf_counter() - began
         self.table.on_painted = lambda: None
 
@@ -115,7 +115,7 @@ class ShownTable:
         while self.model.row_at(last if last >= 0 else self.model.rowCount() - 1) is None:
             loop = QEventLoop()
             self.model.page_applied.connect(loop.quit)
-            _run(loop)
+            _run_loop(loop)
         self.table.viewport().repaint()
 
     def close(self) -> None:
@@ -126,7 +126,7 @@ class ShownTable:
         QApplication.processEvents()
 
 
-def _run(loop: QEventLoop) -> None:
+def _run_loop(loop: QEventLoop) -> None:
     """Run the event loop until it is ended, at most for the time limit."""
     QTimer.singleShot(_PATIENCE_MS, loop, loop.quit)
     loop.exec()
@@ -152,12 +152,12 @@ def table(rows: int, large: int, large_url: str) -> dict[str, Any]:
             if number >= 0:
                 took[name].append(shown.seconds)
             shown.close()
-    grown, reached = _scroll(stage.table(large, beside))
+    grown, reached = _scroll_pages(stage.table(large, beside))
     stage.close()
     return {name: median(seconds) for name, seconds in took.items()} | {"grown": grown, "reached": reached}
 
 
-def _scroll(shown: ShownTable) -> tuple[int, int]:
+def _scroll_pages(shown: ShownTable) -> tuple[int, int]:
     """Scroll 600 pages. Return the growth of the memory (bytes) and the reached row."""
     gc.collect()
     before = _resident()
@@ -178,7 +178,7 @@ def frames() -> dict[str, Any]:
     """
     stage = Stage()
     shown = stage.table(1_000)
-    items = _items(shown)
+    items = _make_qt_items(shown)
     took: dict[str, list[float]] = {"ours": [], "items": []}
     for number in range(-50, _FRAMES):
         for name, view in (("ours", shown.table), ("items", items)):
@@ -200,7 +200,7 @@ def frames() -> dict[str, Any]:
     }
 
 
-def _items(shown: ShownTable) -> QTableWidget:
+def _make_qt_items(shown: ShownTable) -> QTableWidget:
     """Return a QTableWidget with the same texts, painted by Qt's own delegate."""
     model = shown.model
     count = 200

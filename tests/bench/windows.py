@@ -29,15 +29,15 @@ Found = dict[str, Any]
 
 def rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
     if 15 in wanted:
-        found = _child(SMALL, "table", str(SMALL), str(large), f"sqlite:///{big_table(large)}")
-        yield from _list(found, large)
+        found = _run_child(SMALL, "table", str(SMALL), str(large), f"sqlite:///{big_table(large)}")
+        yield from _make_list_rows(found, large)
     if 16 in wanted:
-        yield from _frames(_child(SMALL, "frames"))
+        yield from _make_frame_rows(_run_child(SMALL, "frames"))
     if 17 in wanted:
-        yield _gaps()
+        yield _measure_gaps()
 
 
-def _child(rows: int, *words: str) -> Found:
+def _run_child(rows: int, *words: str) -> Found:
     """Run window_child.py with these arguments on the database with so many rows, and return its figures."""
     with TemporaryDirectory(prefix="console-bench-") as home:
         url = f"sqlite:///{big_table(rows)}"
@@ -52,7 +52,7 @@ def _run(told: Mapping[str, str], *words: str) -> Found:
     return found
 
 
-def _list(found: Found, large: int) -> Iterator[Row]:
+def _make_list_rows(found: Found, large: int) -> Iterator[Row]:
     empty, small, big, grown = found["empty"], found["small"], found["large"], found["grown"] / 1e6
     size = f"{large // 1_000_000} M"
     yield Row(
@@ -87,7 +87,7 @@ def _list(found: Found, large: int) -> Iterator[Row]:
     )
 
 
-def _frames(found: Found) -> Iterator[Row]:
+def _make_frame_rows(found: Found) -> Iterator[Row]:
     ours, items = found["ours"], found["items"]
     ratio = ours["p50"] / items["p50"]
     peer = f"C++ items {span(items['p50'])}, p99 {span(items['p99'])}"
@@ -96,7 +96,7 @@ def _frames(found: Found) -> Iterator[Row]:
     yield Row("16", "scroll frame, p99", longest, "–", peer, "–", "≤ 10 ms", ours["p99"] <= 10e-3)
 
 
-def _gaps() -> Row:
+def _measure_gaps() -> Row:
     with TemporaryDirectory(prefix="console-bench-") as home, _slow_provider() as url:
         # As fast as the provider: what is measured is a busy line, not the pauses between calls.
         found = _run(environment(Path(home), url, OPERATOR=OPERATOR, TIME_SCALE="1", LEASES="off"), "gaps")

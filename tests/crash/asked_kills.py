@@ -134,7 +134,7 @@ def _end_and_go_on(case: Case, scene: _Scene, end: End, *, again: bool) -> str:
     """
     with ThreadPoolExecutor(1) as thread:
         with scene.worker(_FIRST, case.step, end) as first:
-            answer = thread.submit(_ask, case, scene)
+            answer = thread.submit(_send_until_answered, case, scene)
             assert first.ended() == ENDS[end], f"{case}: {end}"
         with scene.worker(_FIRST if again else _SECOND):
             told = answer.result()
@@ -164,7 +164,7 @@ def _check_answer(case: Case, end: End, told: str, sent: int, *, again: bool) ->
 
 def _check_repetition(case: Case, scene: _Scene, told: str, sent: int) -> None:
     """Check that the same request id gets the same answer, and acts only if nothing was sent before."""
-    repeated = _ask(case, scene)
+    repeated = _send_until_answered(case, scene)
     where = f"{case}: told {told}, then {repeated}"
     if told in ("acted", "repeated"):
         assert repeated == "repeated", where
@@ -178,7 +178,7 @@ def _check_repetition(case: Case, scene: _Scene, told: str, sent: int) -> None:
     assert count_sent(case, scene.sandbox) <= 1, where
 
 
-def _ask(case: Case, scene: _Scene) -> str:
+def _send_until_answered(case: Case, scene: _Scene) -> str:
     """Send the desk request as a person does: with the same id again until the result is known. Return "acted",
     "repeated" or the code of the refusal.
     """

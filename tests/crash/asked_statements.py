@@ -98,14 +98,14 @@ def fails_at(on: AskedStage, action: str, trouble: Trouble, nth: int, *, lasting
     and return the code of the answer to the desk; None if the request has fewer statements.
     """
     where = f"{action}, {trouble} at {nth}{', lasting' * lasting}"
-    target = _prepared(on, action)
+    target = _prepare_target(on, action)
     with (
         open_console_of(on.place, on.sandbox, on.clock, _ASKERS[action]) as desk,
         on.desk(action) as worker,
         ThreadPoolExecutor(1) as thread,
     ):
         worker.desk_requests.announce_presence()
-        answer = thread.submit(_ask, on, desk, target, where)
+        answer = thread.submit(_send_until_answered, on, desk, target, where)
         until(lambda: bool(on.place.sql(_ASKED)) or answer.done(), "the request")
         with failing(worker, nth, trouble, lasting=lasting) as countdown:
             with suppress(ConsoleError):  # logged by the thread of a worker
@@ -123,7 +123,7 @@ def fails_at(on: AskedStage, action: str, trouble: Trouble, nth: int, *, lasting
     return code if fired else None
 
 
-def _prepared(on: AskedStage, action: str) -> ActionTarget:
+def _prepare_target(on: AskedStage, action: str) -> ActionTarget:
     """Create the records that the action needs, and return its target."""
     if action != "purchase":
         return on.prepared(action)
@@ -131,7 +131,7 @@ def _prepared(on: AskedStage, action: str) -> ActionTarget:
     return ActionTarget(action, f"ORD-{on.made}")
 
 
-def _ask(on: AskedStage, desk: Console, target: ActionTarget, where: str) -> str:
+def _send_until_answered(on: AskedStage, desk: Console, target: ActionTarget, where: str) -> str:
     """Send the desk request as a person does: with the same id again until the result is known. Return "done",
     "approved" (not sent yet) or the code of the refusal.
     """

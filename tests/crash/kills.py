@@ -100,7 +100,7 @@ def run(
                 desk = desks.enter_context(case.opened())
                 _check_before_expiry(case, desk, sandbox)
             for case in cases:
-                tally.update(_recover(case, sandbox, within))
+                tally.update(_check_recovery(case, sandbox, within))
         return tally
 
 
@@ -181,13 +181,13 @@ def _check_before_expiry(case: Case, console: Console, sandbox: Sandbox) -> None
         assert console.credit_checks.read_credit_check(record.id).explanation.next_step.code
 
 
-def _recover(case: Case, sandbox: Sandbox, within: float) -> Counter[str]:
+def _check_recovery(case: Case, sandbox: Sandbox, within: float) -> Counter[str]:
     """After the leases have expired: check that one run of the due tasks and at most one decision of people settle
     everything, and that nothing is charged twice.
     """
     charged = sandbox.control.count_charges(case.number)
     with case.opened() as patient:
-        until(lambda: not patient.recovery.list_lease_holders() and not _running(patient), f"lease of {case}")
+        until(lambda: not patient.recovery.list_lease_holders() and not _is_running(patient), f"lease of {case}")
     begun = time.monotonic()
     with case.opened() as console:
         console.recovery.run_due()
@@ -206,7 +206,7 @@ def _recover(case: Case, sandbox: Sandbox, within: float) -> Counter[str]:
     return Counter(kills=1, charged=charged)
 
 
-def _running(console: Console) -> bool:
+def _is_running(console: Console) -> bool:
     """True while an operation counts as running: its process was killed, but its lease has not expired."""
     with console.database.read() as conn:
         return len(journal.list_lapsed_operations(conn)) < truth.count_calling_operations(console.database)

@@ -82,20 +82,20 @@ def run(on: Stage, action: str, *, decided: bool) -> tuple[Late, Told]:
     """Stop the process during its call until its lease has expired. With `decided` two people then decide that the
     action didn't happen. Let the answer arrive, and let the process continue. Return the case and the ending.
     """
-    late = Late(on, action, _subject(on, action))
+    late = Late(on, action, _make_subject(on, action))
     person = "lead-b" if action == "refund" else "op-a"
     told = on.told("approve" if person == "lead-b" else "start")
     on.sandbox.control.add_fault(_FAULTS[action], call=_CALLS[action], times=1)
     with crowd(answered_late, [(told, action, late.subject)]) as (child,):
         assert child.report() == "open"
         assert on.sandbox.control.wait_until_reached(held=1)
-        stopped_at = _stop(child)
+        stopped_at = _stop_process(child)
         assert late.find()
         until(lambda: late.seen()[1] is Certainty.UNKNOWN, "its lease to run out")
         if decided:
             _decide(late)
         assert on.sandbox.control.release_calls() == 1
-        until(lambda: _unread(child, on.sandbox.port) > 0, "the answer to stand in its socket")
+        until(lambda: _count_unread_bytes(child, on.sandbox.port) > 0, "the answer to stand in its socket")
         until(lambda: time.monotonic() > stopped_at + BUDGET_SECONDS, "its budget to be spent")
         os.kill(child.pid, signal.SIGCONT)
         answer: Told = child.report()
@@ -103,7 +103,7 @@ def run(on: Stage, action: str, *, decided: bool) -> tuple[Late, Told]:
     return late, answer
 
 
-def _subject(on: Stage, action: str) -> object:
+def _make_subject(on: Stage, action: str) -> object:
     """Create what the action needs, and return its argument: a corporation number, a refund id or an order id."""
     if action == "purchase":
         return numbers(1)[0]
@@ -112,7 +112,7 @@ def _subject(on: Stage, action: str) -> object:
     return order(on.place, "ORD-1", 3_300)
 
 
-def _stop(child: Child) -> float:
+def _stop_process(child: Child) -> float:
     """Stop the process with SIGSTOP. Return the time (monotonic seconds) when all of it was stopped."""
     os.kill(child.pid, signal.SIGSTOP)
     state = Path(f"/proc/{child.pid}/stat")
@@ -120,7 +120,7 @@ def _stop(child: Child) -> float:
     return time.monotonic()
 
 
-def _unread(child: Child, port: int) -> int:
+def _count_unread_bytes(child: Child, port: int) -> int:
     """Return the number of bytes that have arrived from this server and that the process hasn't read. The sandbox
     sends a whole answer in one piece when its call is released. `proc(5)` describes the columns.
     """

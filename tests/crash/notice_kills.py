@@ -61,7 +61,7 @@ def run(place: Place, sources: Sequence[str], seed: int = 0) -> Counter[str]:
             place.opened(sandbox, clock, **extra) as console,
             place.opened(sandbox, clock, person=place.taker, **extra) as taker,
         ):
-            cases = [_prepared(place, console, sandbox, *one, i) for i, one in enumerate(steps)]
+            cases = [_make_case(place, console, sandbox, *one, i) for i, one in enumerate(steps)]
             told = [place.told(sandbox.url, place.taker, FAILPOINT=f"{case.step}:1:kill", **extra) for case in cases]
             for i in range(0, len(cases), 4):
                 _kill(cases[i : i + 4], told[i : i + 4])
@@ -77,19 +77,19 @@ def run(place: Place, sources: Sequence[str], seed: int = 0) -> Counter[str]:
     return Counter(kills=len(cases))
 
 
-def _prepared(place: Place, console: Console, sandbox: Sandbox, source: str, step: str, i: int) -> Case:
+def _make_case(place: Place, console: Console, sandbox: Sandbox, source: str, step: str, i: int) -> Case:
     """Create an order whose payer has just paid, and the notice about it."""
     number = f"ORD-{source}-{i}"
     order_id = order(place, number, TOTAL, _CURRENCY[source])
     if source == "bank":
-        return Case(source, step, number, _of_bank(number))
+        return Case(source, step, number, _make_bank_notice(number))
     ours = console.payments.start(order_id, source).payment.merchant_payment_id
     sandbox.control.payments_control.move_payment(source, ours, "paid", notify=False)
     _, body = sandbox.control.payments_control.compose_notice(source, ours)
     return Case(source, step, number, ReceivedNotice(source, body, (), "127.0.0.1"))
 
 
-def _of_bank(number: str) -> ReceivedNotice:
+def _make_bank_notice(number: str) -> ReceivedNotice:
     """Return a signed notice of a bank about the order."""
     now = datetime.now(UTC)
     told = {

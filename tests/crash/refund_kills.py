@@ -152,7 +152,7 @@ def run(place: Place, actions: Sequence[str], only: Sequence[str] = (), within: 
         _kill_all(cases)
         for case in cases:
             _check_before_expiry(case, team)
-        until(lambda: _all_over(team.maker), "the leases of the dead")
+        until(lambda: _are_leases_over(team.maker), "the leases of the dead")
         sandbox.control.change_settings(waits_for_manual_settling=False)
         slowest = max(team.due(case) for case in cases if case.may_have_spool_facts)
         assert slowest <= within, f"recovery took {slowest:.1f} s"  # house: only `make soak` sets it
@@ -163,7 +163,7 @@ def run(place: Place, actions: Sequence[str], only: Sequence[str] = (), within: 
         money_truth.check(team.checker, sandbox)
         for case in cases:
             _ask_or_decide(case, team)
-        _let_end(cases, team)
+        _run_tasks_until_ended(cases, team)
         rows = money_truth.check(team.checker, sandbox)
         team.checker.audit.verify_chains()
         return Counter(kills=len(cases), refunds=len(rows), slowest_ms=int(1000 * slowest))
@@ -252,7 +252,7 @@ def _check_before_expiry(case: Case, team: Team) -> None:
     assert team.checker.refunds.read_refund(case.refund).explanation.next_step.code
 
 
-def _all_over(console: Console) -> bool:
+def _are_leases_over(console: Console) -> bool:
     """True if no lease is held, and every operation of a killed process counts as lapsed."""
     with console.database.read() as conn:
         lapsed = len(journal.list_lapsed_operations(conn))
@@ -286,7 +286,7 @@ def _age_sendings(place: Place, seconds: int) -> None:
         place.sql(f"UPDATE refunds SET {earlier} WHERE last_sent_at IS NOT NULL")
 
 
-def _let_end(cases: Sequence[Case], team: Team) -> None:
+def _run_tasks_until_ended(cases: Sequence[Case], team: Team) -> None:
     """Run only due tasks until each refund has ended as its action decides. Check that nothing is sent twice."""
     ends = {"withdraw": RefundState.WITHDRAWN, "reject": RefundState.REJECTED}
     for _ in range(4):

@@ -57,7 +57,10 @@ def test_killed_at_every_step_of_beginning_a_payment(place: Place) -> None:
             for child in children:
                 assert child.report() == "open"
                 assert child.ended() == -signal.SIGKILL
-        until(lambda: not on.maker.recovery.list_lease_holders() and _lapsed(on) == 5, "the leases of the dead")
+        until(
+            lambda: not on.maker.recovery.list_lease_holders() and _count_lapsed_operations(on) == 5,
+            "the leases of the dead",
+        )
         for step, of in zip(signals.CALL, orders, strict=True):
             found = on.maker.payments.read_order(of).payments
             assert len(found) == (step != "before_tx1"), step
@@ -74,7 +77,7 @@ def test_killed_at_every_step_of_beginning_a_payment(place: Place) -> None:
         on.maker.audit.verify_chains()
 
 
-def _lapsed(on: signals.Stage) -> int:
+def _count_lapsed_operations(on: signals.Stage) -> int:
     """Return the number of lapsed operations."""
     with on.maker.database.read() as conn:
         return len(journal.list_lapsed_operations(conn))

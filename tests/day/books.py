@@ -17,13 +17,13 @@ def check_books(facts: Facts) -> Iterator[str]:
     for key in sorted(theirs.keys() - ours.keys()):
         yield f"books: the provider's payment {key} is not ours"
     for key, row in ours.items():
-        yield from _compared(key, row, theirs.get(key))
-    yield from _sums(ours, theirs)
-    yield from _charged_twice(facts, theirs)
-    yield from _refunds(facts)
+        yield from _compare_payment(key, row, theirs.get(key))
+    yield from _compare_sums(ours, theirs)
+    yield from _find_double_charges(facts, theirs)
+    yield from _compare_refunds(facts)
 
 
-def _compared(key: tuple[str, str], ours: Row, theirs: Row | None) -> Iterator[str]:
+def _compare_payment(key: tuple[str, str], ours: Row, theirs: Row | None) -> Iterator[str]:
     """Yield the differences of one payment. `theirs` is its row in the provider's ledger; None if the provider
     doesn't have it."""
     captured = int(theirs["captured_minor"]) if theirs else 0
@@ -42,7 +42,7 @@ def _compared(key: tuple[str, str], ours: Row, theirs: Row | None) -> Iterator[s
         yield f"books: {key} in {ours['currency']} here, in {theirs['currency']} there"
 
 
-def _sums(ours: dict[tuple[str, str], Row], theirs: dict[tuple[str, str], Row]) -> Iterator[str]:
+def _compare_sums(ours: dict[tuple[str, str], Row], theirs: dict[tuple[str, str], Row]) -> Iterator[str]:
     """Yield the differences of the sums of each provider."""
     for name in ("captured_minor", "refunded_minor"):
         for provider in ("paypay", "atom"):
@@ -52,7 +52,7 @@ def _sums(ours: dict[tuple[str, str], Row], theirs: dict[tuple[str, str], Row]) 
                 yield f"books: {provider} {name} in sum {here} here, {there} there"
 
 
-def _charged_twice(facts: Facts, theirs: dict[tuple[str, str], Row]) -> Iterator[str]:
+def _find_double_charges(facts: Facts, theirs: dict[tuple[str, str], Row]) -> Iterator[str]:
     """Yield each order of which more than one payment was captured."""
     captured = Counter[int]()
     for row in facts["payments"]:
@@ -64,7 +64,7 @@ def _charged_twice(facts: Facts, theirs: dict[tuple[str, str], Row]) -> Iterator
             yield f"books: order {orders[order]['merch_txn_id']} was charged {much} times"
 
 
-def _refunds(facts: Facts) -> Iterator[str]:
+def _compare_refunds(facts: Facts) -> Iterator[str]:
     """Yield each refund that the provider has made twice or for another payment or amount, that has no row here, or
     whose states differ."""
     payments = facts.by_id("payments")
@@ -88,10 +88,10 @@ def _refunds(facts: Facts) -> Iterator[str]:
     for key, row in ours.items():
         if row["status"] == "completed" and key not in done:
             yield f"books: refund {key} is completed here, and not there"
-    yield from _reserved(facts)
+    yield from _compare_reserved(facts)
 
 
-def _reserved(facts: Facts) -> Iterator[str]:
+def _compare_reserved(facts: Facts) -> Iterator[str]:
     """Yield each payment whose reserved or refunded amount differs from the sum of its refunds."""
     held, gone = Counter[int](), Counter[int]()
     for row in facts["refunds"]:

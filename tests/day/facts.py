@@ -64,7 +64,7 @@ def read(town: Town, diary: Diary, *, audit: bool = True) -> Facts:
     """Read everything as the owner of the database. Without `audit` the audit trail isn't verified."""
     (now,) = patiently(lambda: town.all.sql("SELECT UTC_TIMESTAMP(6)"))[0]
     messages = list(zip(town.told.got, town.told.signed, strict=False))
-    trouble, verified = _verified(town) if audit else (None, 0)
+    trouble, verified = _verify_audit(town) if audit else (None, 0)
     return Facts(
         now=now,
         rows={table: _rows(town, table, columns) for table, columns in _TABLES.items()},
@@ -86,7 +86,7 @@ def _rows(town: Town, table: str, columns: str) -> Sequence[Row]:
     return [dict(zip(names, row, strict=True)) for row in found]
 
 
-def _verified(town: Town) -> tuple[str | None, int]:
+def _verify_audit(town: Town) -> tuple[str | None, int]:
     """Verify the audit trail. Return its error (None if it is undamaged) and the number of verified rows."""
     try:
         return None, town.auditor.audit.verify_chains()

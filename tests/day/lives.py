@@ -35,7 +35,7 @@ class Lives:
     def all(self, lives: Sequence[Life]) -> Iterator[tuple[str, Alive]]:
         """Yield the name and the generator of each order."""
         for life in lives:
-            yield f"{life.number} ({life.story.name})", self._life(life)
+            yield f"{life.number} ({life.story.name})", self._live_order(life)
 
     def evening(self, *, is_closed: bool = False) -> None:
         """Let the operator probe the sent refunds after the last sale. `is_closed` means that the workers have
@@ -43,7 +43,7 @@ class Lives:
         """
         self._operators.ask_about_refunds(is_closed=is_closed)
 
-    def _life(self, life: Life) -> Alive:
+    def _live_order(self, life: Life) -> Alive:
         purse = yield from self._begin(life)
         if purse is not None:
             yield life.waits
@@ -102,17 +102,17 @@ class Lives:
         """Note the fault that this story has caused, and the rule that it breaks."""
         self.diary.planted[purse.order] = RULE_OF[story]
 
-    def _told(self, purse: BegunPayment, what: str = "AlertRaised") -> Until:
+    def _make_alert_condition(self, purse: BegunPayment, what: str = "AlertRaised") -> Until:
         """Return the condition that the receiver of alerts has got the event `what` about the order."""
         wanted = (what, self.diary.planted[purse.order])
         return Until(purse.payment, lambda seen: wanted in seen.told, f"{wanted}")
 
-    def _mended(self, purse: BegunPayment) -> Alive:
+    def _note_mended(self, purse: BegunPayment) -> Alive:
         """Note that the fault was removed, and wait until the receiver has got the event that its alert is
         resolved.
         """
         self.diary.mended.add(purse.order)
-        yield self._told(purse, "AlertResolved")
+        yield self._make_alert_condition(purse, "AlertResolved")
 
     def _underpay(self, life: Life, purse: BegunPayment) -> Alive:
         """The shop changes the order's total after the payment was begun, so that the captured amount differs."""
@@ -122,19 +122,19 @@ class Lives:
         self._payers.move(purse, "paid")
         self._plant(purse, life.story)
         if life.story is Story.UNDERPAID_MENDED:
-            yield self._told(purse)
+            yield self._make_alert_condition(purse)
             self._shop.change(purse.order, f"total_amount = {life.minor}")
             self._operators.move_order(purse)
-            yield from self._mended(purse)
+            yield from self._note_mended(purse)
 
     def _say_paid(self, life: Life, purse: BegunPayment) -> Alive:
         if not (self._payers.in_time(purse) and self._shop.say_paid(purse.order)):
             return
         self._plant(purse, life.story)
         if life.story is Story.SAID_PAID_PAID:
-            yield self._told(purse)
+            yield self._make_alert_condition(purse)
             self._payers.move(purse, "paid")
-            yield from self._mended(purse)
+            yield from self._note_mended(purse)
 
     def _take_back(self, life: Life, purse: BegunPayment) -> Alive:
         self._payers.move(purse, "paid")
@@ -147,9 +147,9 @@ class Lives:
         self._payers.move(purse, "paid", sure=True)
         self._plant(purse, life.story)
         if life.story is Story.AFTER_EXPIRY_REFUNDED:
-            yield self._told(purse)
+            yield self._make_alert_condition(purse)
             yield from self._refund(purse, life.minor)
-            yield from self._mended(purse)
+            yield from self._note_mended(purse)
 
     def _pay_after_failure(self, life: Life, purse: BegunPayment) -> Alive:
         if not self._payers.in_time(purse):
@@ -167,13 +167,13 @@ class Lives:
         self._payers.move(purse, "paid", sure=True, another_attempt=True)
         self._plant(purse, life.story)
         if life.story is Story.AFTER_FAILURE_SHIPPED:
-            yield self._told(purse)
-            if not (yield from self._follows(purse)):
+            yield self._make_alert_condition(purse)
+            if not (yield from self._wait_for_order(purse)):
                 return
             self._shop.change(purse.order, "status = 'shipped'")
-            yield from self._mended(purse)
+            yield from self._note_mended(purse)
 
-    def _follows(self, purse: BegunPayment) -> Generator[Step, None, bool]:
+    def _wait_for_order(self, purse: BegunPayment) -> Generator[Step, None, bool]:
         """Wait until the order is paid or cancelled, and return True if it is paid. It may have been cancelled at its
         time limit just before the payment.
         """

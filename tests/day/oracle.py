@@ -44,7 +44,7 @@ class Score:
 def judge(facts: Facts) -> list[str]:
     """Return a sentence for each fault of the final state; empty if all is right."""
     return [
-        *_Stuck(facts).all(),
+        *_StuckRecords(facts).all(),
         *check_books(facts),
         *check_stock(facts),
         *check_cases(facts),
@@ -57,7 +57,7 @@ def judge(facts: Facts) -> list[str]:
 # 1, 5: nothing is stuck
 
 
-class _Stuck:
+class _StuckRecords:
     """Finds records that have neither ended, nor a scheduled step, nor an open alert for a person."""
 
     def __init__(self, facts: Facts) -> None:
@@ -69,7 +69,7 @@ class _Stuck:
             for row in self._facts[table]:
                 if not self._moves(table, row):
                     yield f"stuck: {_KIND[table]} {dict(row)}"
-        yield from (f"stuck: saga {dict(row)}" for row in self._facts["sagas"] if not self._saga(row))
+        yield from (f"stuck: saga {dict(row)}" for row in self._facts["sagas"] if not self._is_saga_moving(row))
         yield from (
             f"stuck: event {row['event_id']} of {row['record_key']}"
             for row in self._facts["outbox"]
@@ -113,7 +113,7 @@ class _Stuck:
         unended = payment["status"] not in _ENDED["payments"] or payment["certainty"] == "unknown"
         return (unended and self._moves("payments", payment)) or int(payment["id"]) in self._in_saga
 
-    def _saga(self, row: Row) -> bool:
+    def _is_saga_moving(self, row: Row) -> bool:
         """True if the saga has ended or is scheduled."""
         return row["ended_at"] is not None or (row["next_at"] is not None and self._to_come(row["next_at"]))
 
@@ -123,12 +123,12 @@ class _Stuck:
 
     def _is_told(self, table: str, row: Row) -> bool:
         """True if the record, or the order of the payment, has an open alert."""
-        if (_KIND[table], int(row["id"])) in self._open:
+        if (_KIND[table], int(row["id"])) in self._open_subjects:
             return True
-        return table == "payments" and ("order", int(row["order_id"] or 0)) in self._open
+        return table == "payments" and ("order", int(row["order_id"] or 0)) in self._open_subjects
 
     @cached_property
-    def _open(self) -> frozenset[tuple[str, int]]:
+    def _open_subjects(self) -> frozenset[tuple[str, int]]:
         """Kind and id of each record with an open alert."""
         return frozenset(
             (str(row["subject_kind"]), int(row["subject_id"]))
@@ -155,12 +155,12 @@ class _Stuck:
 
 def score(facts: Facts) -> Score:
     """Compare the raised alerts of the rules with the planted faults."""
-    raised = {(row["order_no"], row["rule_id"]) for row in _raised(facts)}
+    raised = {(row["order_no"], row["rule_id"]) for row in _list_raised_alerts(facts)}
     planted = set(facts.planted.items())
     return Score(len(planted), len(raised), len(planted & raised))
 
 
-def _raised(facts: Facts) -> list[Row]:
+def _list_raised_alerts(facts: Facts) -> list[Row]:
     """Return the alerts of the rules, without those that were true only because the machine was busy (see
     `_is_of_late_move`).
     """
@@ -192,7 +192,7 @@ def check_alerts(facts: Facts) -> Iterator[str]:
     """Yield each planted fault without an alert, each alert without a planted fault, and each alert that is open or
     resolved although its fault was removed or not.
     """
-    rows = _raised(facts)
+    rows = _list_raised_alerts(facts)
     times = Counter((str(row["order_no"]), str(row["rule_id"])) for row in rows)
     for order, rule in sorted(facts.planted.items() - times.keys()):
         yield f"alert missing: {rule} of {order}"

@@ -229,14 +229,14 @@ class ProgressReader:
 
     def look(self, payments: Collection[int]) -> Mapping[int, PaymentProgress]:
         """Return the progress of these payments, by id."""
-        told = self._tidings()
+        told = self._read_alert_events()
         rows = self._town.all.sql(_SEEN.format(", ".join(map(str, payments))))
         return {
             int(payment): PaymentProgress(state, paid, certainty, frozenset(told.get(order, ())))
             for payment, order, state, paid, certainty in rows
         }
 
-    def _tidings(self) -> Mapping[str, set[tuple[str, str]]]:
+    def _read_alert_events(self) -> Mapping[str, set[tuple[str, str]]]:
         """Return the events that the receiver has got, by order number."""
         with self._lock:
             news = self._town.told.got[self._read :]

@@ -46,7 +46,7 @@ class Postman(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(self, seed: int, ports: Sequence[int]) -> None:
-        super().__init__(("127.0.0.1", 0), _Counter)
+        super().__init__(("127.0.0.1", 0), _NoticeHandler)
         self._seed, self._ports = seed, ports
         self._letters: list[_Letter] = []
         self._turns, self._changed, self._closed = count(), Condition(), False
@@ -158,7 +158,7 @@ def _post(port: int, letter: _Letter) -> int:
     return answer.status
 
 
-class _Counter(BaseHTTPRequestHandler):
+class _NoticeHandler(BaseHTTPRequestHandler):
     """The HTTP handler that receives the providers' notices and gives them to the postman."""
 
     server: Postman

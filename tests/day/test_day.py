@@ -39,7 +39,7 @@ def test_a_day_in_the_life(day: Ended) -> None:
         assert day.tally[trouble] > 0, trouble
 
 
-def _changed(facts: Facts, table: str, which: Callable[[Row], bool], **values: Any) -> Facts:
+def _change_row(facts: Facts, table: str, which: Callable[[Row], bool], **values: Any) -> Facts:
     """Return the facts with other values in the first row of the table for which `which` is true."""
     rows = list(facts[table])
     place = next(n for n, row in enumerate(rows) if which(row))
@@ -47,21 +47,21 @@ def _changed(facts: Facts, table: str, which: Callable[[Row], bool], **values: A
     return replace(facts, rows={**facts.rows, table: rows})
 
 
-def _without(facts: Facts, table: str, which: Callable[[Row], bool]) -> Facts:
+def _remove_row(facts: Facts, table: str, which: Callable[[Row], bool]) -> Facts:
     """Return the facts without the first row of the table for which `which` is true."""
     rows = list(facts[table])
     rows.remove(next(row for row in rows if which(row)))
     return replace(facts, rows={**facts.rows, table: rows})
 
 
-def _with(facts: Facts, table: str, row: Mapping[str, Any]) -> Facts:
+def _add_row(facts: Facts, table: str, row: Mapping[str, Any]) -> Facts:
     """Return the facts with one more row in the table."""
     return replace(facts, rows={**facts.rows, table: [*facts[table], row]})
 
 
 def _one_yen(facts: Facts) -> Facts:
     row = next(row for row in facts["payments"] if row["captured_minor"])
-    return _changed(facts, "payments", lambda one: one is row, captured_minor=row["captured_minor"] + 1)
+    return _change_row(facts, "payments", lambda one: one is row, captured_minor=row["captured_minor"] + 1)
 
 
 def _refunded_twice(facts: Facts) -> Facts:
@@ -72,12 +72,12 @@ def _refunded_twice(facts: Facts) -> Facts:
 
 
 def _unknown_for_ever(facts: Facts) -> Facts:
-    return _changed(facts, "payments", _is_completed, certainty="unknown", work_state="none")
+    return _change_row(facts, "payments", _is_completed, certainty="unknown", work_state="none")
 
 
 def _overdue(facts: Facts) -> Facts:
     at = facts.now - timedelta(minutes=5)
-    return _changed(facts, "refunds", lambda row: bool(row), work_state="scheduled", work_at=at)
+    return _change_row(facts, "refunds", lambda row: bool(row), work_state="scheduled", work_at=at)
 
 
 def _extra_alert(facts: Facts) -> Facts:
@@ -90,8 +90,8 @@ def _with_alert_after(facts: Facts, waited: timedelta, *, is_resolved: bool = Tr
     paid = next(row for row in facts["payments"] if _is_of_untouched_order(facts, row))
     order = _order_of(facts, paid)
     raised = order["state_since"] - timedelta(milliseconds=1)
-    facts = _changed(facts, "payments", lambda one: one is paid, booked_at=raised - waited)
-    return _with(facts, "alerts", {
+    facts = _change_row(facts, "payments", lambda one: one is paid, booked_at=raised - waited)
+    return _add_row(facts, "alerts", {
         "id": 0, "rule_id": "A", "subject_kind": "order", "subject_id": order["id"],
         "order_no": order["merch_txn_id"], "detected_at": raised,
         "resolved_at": facts.now if is_resolved else None,
@@ -118,32 +118,42 @@ def _planted_alert(facts: Facts) -> Callable[[Row], bool]:
 ALTERED: Mapping[str, tuple[Alter, str]] = {
     "a wrong yen": (_one_yen, "books: "),
     "a second refund": (_refunded_twice, "was made 2 times"),
-    "a missing alert": (lambda facts: _without(facts, "alerts", _planted_alert(facts)), "alert missing: "),
+    "a missing alert": (lambda facts: _remove_row(facts, "alerts", _planted_alert(facts)), "alert missing: "),
     "an alert too many": (_extra_alert, "alert that nobody planted: A of "),
     "an alert before the grace is over": (
         lambda facts: _with_alert_after(facts, facts.grace * 0.99),
         "alert that nobody planted: A of ",
     ),
-    "a wrong rule": (lambda facts: _changed(facts, "alerts", _planted_alert(facts), rule_id="D"), "alert missing: "),
+    "a wrong rule": (
+        lambda facts: _change_row(facts, "alerts", _planted_alert(facts), rule_id="D"),
+        "alert missing: ",
+    ),
     "unknown without a probe": (_unknown_for_ever, "stuck: payment "),
     "an overdue step": (_overdue, "stuck: refund "),
     "a request without an answer": (
-        lambda facts: _with(facts, "requests", {"id": "a", "action": "refund approve", "state": "taken", "fence": 1}),
+        lambda facts: _add_row(
+            facts, "requests", {"id": "a", "action": "refund approve", "state": "taken", "fence": 1}
+        ),
         "stuck: request ",
     ),
-    "a saga that hangs": (lambda facts: _changed(facts, "sagas", bool, ended_at=None, next_at=None), "stuck: saga "),
+    "a saga that hangs": (
+        lambda facts: _change_row(facts, "sagas", bool, ended_at=None, next_at=None),
+        "stuck: saga ",
+    ),
     "an event that never left": (
-        lambda facts: _changed(facts, "outbox", bool, published_at=None, next_at=None),
+        lambda facts: _change_row(facts, "outbox", bool, published_at=None, next_at=None),
         "stuck: event ",
     ),
     "a message that was lost": (lambda facts: replace(facts, messages=facts.messages[1:]), "never told: event "),
     "a forged message": (lambda facts: replace(facts, bad_signatures=1), "bad signature"),
     "stock that stays": (
-        lambda facts: _changed(facts, "stock_reservations", lambda row: row["status"] == "released", status="held"),
+        lambda facts: _change_row(
+            facts, "stock_reservations", lambda row: row["status"] == "released", status="held"
+        ),
         "stock: held for ",
     ),
     "a case that was settled": (
-        lambda facts: _changed(
+        lambda facts: _change_row(
             facts,
             "alerts",
             lambda row: row["rule_id"] == "not_moved",

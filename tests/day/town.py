@@ -125,7 +125,7 @@ def town(day: Day, folder: Path) -> Iterator[Town]:
         providers.begin()
         team = teams.team_on(server, _MEMBERS, asks=day.asks)
         told = stack.enter_context(receiving())
-        told.answers = _taken_mostly
+        told.answers = _answer_alert
         providers.wait_ready()
 
         def desk(person: str, home: str) -> dict[str, str]:
@@ -142,7 +142,7 @@ def town(day: Day, folder: Path) -> Iterator[Town]:
         stack.callback(worker_logs.keep, workers, folder)
         for worker in workers:
             worker.begin()
-        shop, everything = _books(server, team)
+        shop, everything = _open_sql_accesses(server, team)
         desks = {name: opened(name) for name in ("till", "op-a", "lead-b", "aud-e")}
         for worker in workers:
             worker.wait_ready()
@@ -159,12 +159,12 @@ def town(day: Day, folder: Path) -> Iterator[Town]:
         )  # fmt: skip
 
 
-def _taken_mostly(_: dict[str, Any], nth: int) -> int:
+def _answer_alert(_: dict[str, Any], nth: int) -> int:
     """Return the status of the receiver of alerts: 503 for every seventh message, which must then be sent again."""
     return 503 if nth % 7 == 0 else 204
 
 
-def _books(server: servers.Server, team: teams.Team) -> tuple[Books, Books]:
+def _open_sql_accesses(server: servers.Server, team: teams.Team) -> tuple[Books, Books]:
     """Return the SQL access of the shop's account, which has rights on two tables, and of the owner."""
     name, password = f"shop.{team.database[-6:]}", "the-shop's-own"
     server.sql(

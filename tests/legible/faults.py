@@ -49,14 +49,16 @@ def _faults_of_window(window: QWidget) -> Iterator[str]:
         if text in _STATE_WORDS or _AMOUNT.fullmatch(text):
             yield f"elided: {text}"
     for label, sizes in cut_labels(window):
-        yield f"{_name(label)}: ink {sizes}: {label.text()[:80]!r}"
+        yield f"{_describe_class(label)}: ink {sizes}: {label.text()[:80]!r}"
     for widget in window.findChildren(QWidget):
         if widget.isVisible():
             yield from _faults_of_place(widget)
             if isinstance(widget, FittedTable):
                 yield from _faults_of_cut_sentences(widget)
             if isinstance(widget, TextLabel) and widget.wordWrap() and widget.plain:
-                yield from (f"{_name(widget)}: a line ends inside a phrase: {line!r}" for line in wrong_ends(widget))
+                yield from (
+                    f"{_describe_class(widget)}: a line ends inside a phrase: {line!r}" for line in wrong_ends(widget)
+                )
 
 
 def _faults_of_cut_sentences(table: FittedTable) -> Iterator[str]:
@@ -71,12 +73,12 @@ def _faults_of_cut_sentences(table: FittedTable) -> Iterator[str]:
             text = column.text(row)
             labels = (label for label in table.window().findChildren(TextLabel) if label.isVisible())
             if column.key not in _KEYS_OF_NAMES and not any(text in label.plain for label in labels):
-                yield f"{_name(table)}: {column.key} is cut and nowhere whole: {text[:80]!r}"
+                yield f"{_describe_class(table)}: {column.key} is cut and nowhere whole: {text[:80]!r}"
 
 
 def _fault_of_text(drawn: DrawnText) -> Iterator[str]:
     """Yield a line if a painted text extends beyond the area in which it can be seen."""
-    room = _room(drawn)
+    room = _find_visible_area(drawn)
     if room is None or drawn.ink.isEmpty() or room.adjusted(-0.5, -0.5, 0.5, 0.5).contains(drawn.ink):
         return
     over = (
@@ -89,10 +91,10 @@ def _fault_of_text(drawn: DrawnText) -> Iterator[str]:
         )
         if px > 0.5
     )
-    yield f"{_name(drawn.widget)}: drawn beyond its room ({', '.join(over)}): {drawn.text[:80]!r}"
+    yield f"{_describe_class(drawn.widget)}: drawn beyond its room ({', '.join(over)}): {drawn.text[:80]!r}"
 
 
-def _room(drawn: DrawnText) -> QRectF | None:
+def _find_visible_area(drawn: DrawnText) -> QRectF | None:
     """Return the area in which the whole text must lie; None if the text is only scrolled out of sight."""
     view = drawn.widget.parentWidget()
     if isinstance(view, QHeaderView) and view.viewport() is drawn.widget:
@@ -118,7 +120,7 @@ def _faults_of_place(widget: QWidget) -> Iterator[str]:
             yield from _fault_of_scroll_bar(widget)
         return
     if isinstance(widget, QLineEdit) and widget.contentsRect().height() < widget.fontMetrics().height():
-        yield f"{_name(widget)}: too low for its text"
+        yield f"{_describe_class(widget)}: too low for its text"
     yield from _fault_of_clipping(widget)
 
 
@@ -129,9 +131,9 @@ def _fault_of_scroll_bar(bar: QScrollBar) -> Iterator[str]:
     area, *around = _scroll_areas_around(bar)
     if bar.orientation() == Qt.Orientation.Vertical:
         if outer := next((one for one in around if one.verticalScrollBar().isVisible()), None):
-            yield f"{_name(area)}: a second scroll bar, inside that of {_name(outer)}"
+            yield f"{_describe_class(area)}: a second scroll bar, inside that of {_describe_class(outer)}"
     elif not (isinstance(area, RecordTable) and area.pinned_column_count):
-        yield f"{_name(area)}: scrolls sideways"
+        yield f"{_describe_class(area)}: scrolls sideways"
 
 
 def _scroll_areas_around(bar: QScrollBar) -> Iterator[QAbstractScrollArea]:
@@ -152,15 +154,16 @@ def _fault_of_clipping(widget: QWidget) -> Iterator[str]:
     scrolls = isinstance(parent.parentWidget(), QAbstractScrollArea)
     upright = 0 if scrolls else max(-at.top(), at.bottom() + 1 - parent.height())
     if sideways > 0 or upright > 0:
-        yield f"{_name(widget)}: {sideways} × {upright} px outside {_name(parent)}: {_text(widget)!r}"
+        name, text = _describe_class(widget), _describe_text(widget)
+        yield f"{name}: {sideways} × {upright} px outside {_describe_class(parent)}: {text!r}"
 
 
-def _text(widget: QWidget) -> str:
+def _describe_text(widget: QWidget) -> str:
     """Return a short text that identifies the widget in an error message."""
     return (widget.accessibleName() or str(getattr(widget, "plain", "")))[:60]
 
 
-def _name(widget: QWidget) -> str:
+def _describe_class(widget: QWidget) -> str:
     """Return the class name of the widget; for a viewport that of its scroll area."""
     if widget.objectName() == "qt_scrollarea_viewport" and (owner := widget.parentWidget()) is not None:
         return type(owner).__name__

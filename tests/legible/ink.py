@@ -43,7 +43,7 @@ def drawn_texts() -> Iterator[list[DrawnText]]:
         result = original(painter, *args)
         device = painter.device()
         if isinstance(device, QWidget) and isinstance(args[-1], str) and args[-1].strip():
-            drawn.append(_recorded(painter, device, args))
+            drawn.append(_record_call(painter, device, args))
         return result
 
     QPainter.drawText = draw_text  # type: ignore[assignment,method-assign]  # put back below
@@ -78,7 +78,7 @@ def elided_texts() -> Iterator[list[str]]:
             module.elide_font_runs = original  # type: ignore[attr-defined]  # what each had imported
 
 
-def _recorded(painter: QPainter, widget: QWidget, args: tuple[Any, ...]) -> DrawnText:
+def _record_call(painter: QPainter, widget: QWidget, args: tuple[Any, ...]) -> DrawnText:
     """Return the record of one call of drawText."""
     text, room, font = args[-1], QRectF(widget.rect()), painter.font()
     metrics = QFontMetricsF(font)
@@ -145,7 +145,7 @@ def cut_labels(root: QWidget) -> Iterator[tuple[QLabel, str]]:
         shown = ink_of_label(label)
         if shown.size() == label.size():  # it has a ground of its own, as the word of the environment
             continue
-        whole = _ink_with_room(label)
+        whole = _measure_ink_with_room(label)
         if _is_cut(shown, whole.size(), label.rect()):
             yield label, f"{shown.width()}×{shown.height()} px of {whole.width()}×{whole.height()}"
 
@@ -170,7 +170,7 @@ def ink_of_label(label: QWidget) -> QRect:
 _roomy_inks: dict[tuple[object, ...], QRect] = {}
 
 
-def _ink_with_room(label: QLabel) -> QRect:
+def _measure_ink_with_room(label: QLabel) -> QRect:
     """Return the rectangle of the ink of a copy of the label that has enough room."""
     width = label.contentsRect().width()
     key = (label.text(), label.font().key(), label.wordWrap() and width, label.alignment().value)

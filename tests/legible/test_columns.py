@@ -53,7 +53,7 @@ class ColumnStage(LegibleStage):
         return Path()
 
 
-def faults_of(table: FittedTable) -> Iterator[str]:
+def find_column_faults(table: FittedTable) -> Iterator[str]:
     """Yield a line for each column that must be readable and isn't, and for each row without a visible identifier."""
     right, columns = table.viewport().width(), list(enumerate(table.rows.columns))
     for place, column in columns:
@@ -85,10 +85,10 @@ def test_identity_amount_and_cause_are_visible(
     """In a window of a usual size at 100 %, every table shows identifier, amount and cause completely: not hidden,
     not cut off, not beyond the edge. A sentence may end with "…", an identifier and an amount may not.
     """
-    _look_at_tables(tmp_path, language, names, faults_of, USUAL_SIZES)
+    _look_at_tables(tmp_path, language, names, find_column_faults, USUAL_SIZES)
 
 
-def unused_room_of(table: FittedTable) -> Iterator[str]:
+def find_unused_room(table: FittedTable) -> Iterator[str]:
     """Yield a line for a table whose columns end before its right edge, for each column of amounts or ages that is
     wider than needed, and for each other column that is more than twice as wide as needed.
     """
@@ -112,7 +112,7 @@ def test_columns_use_the_room_of_a_wide_window(
     """In a wide window, the columns of texts, identifiers and states get the additional width, and those of amounts
     and ages keep theirs. No table leaves a part of its width unused, and no column is much too wide.
     """
-    _look_at_tables(tmp_path, language, names, unused_room_of, (WIDE_SIZE,))
+    _look_at_tables(tmp_path, language, names, find_unused_room, (WIDE_SIZE,))
 
 
 def _look_at_tables(

@@ -55,12 +55,12 @@ def test_every_screen_has_a_scene() -> None:
     if a listed page or dialog isn't shown.
     """
     expected = [name for names in SCREENS.values() for name in names]
-    assert sorted(expected) == sorted(kind.__name__ for kind in every_screen())
+    assert sorted(expected) == sorted(kind.__name__ for kind in list_screen_classes())
     assert SCREENS.keys() <= SCENES.keys()
     assert [name for part in range(PARTS) for name in list_scenes_of_part(part)] == list(SCENES)
 
 
-def every_screen() -> set[type[QWidget]]:
+def list_screen_classes() -> set[type[QWidget]]:
     """Return the classes of all pages and dialogs of the program, without those that only serve as base classes."""
     for module in pkgutil.walk_packages(console.views.__path__, "console.views."):
         importlib.import_module(module.name)

@@ -61,10 +61,10 @@ def run(race: AskingRace, place: Place) -> Counter[str]:
     with Sandbox() as sandbox:
         if race.seed is not None:
             sandbox.control.add_random_faults(*FAULTS, seed=race.seed, rate=0.4, call="purchase", seconds=0.2)
-        with _mortal_workers(place, sandbox.url, race.kill_seconds, tally):
-            endings = _race(race, place, sandbox.url)
+        with _killed_workers(place, sandbox.url, race.kill_seconds, tally):
+            endings = _run_desks(race, place, sandbox.url)
         sandbox.control.release_calls()
-        with _workers(place, sandbox.url):
+        with _running_workers(place, sandbox.url):
             until(lambda: _has_ended(place), "requests and operations to end", LOCK_WAIT_SECONDS)
         _check_race(place, sandbox, endings)
         charges = sandbox.ledger.count_charges_by_number()
@@ -89,17 +89,17 @@ def ask_all(pipe: Pipe, told: dict[str, str], numbers: Sequence[str], barrier: B
     with open_console(Settings.load(told)) as console:
         for number in numbers:
             barrier.wait(LOCK_WAIT_SECONDS)
-            pipe.send(_ask(console, number))
+            pipe.send(_send_until_answered(console, number))
 
 
-def _ask(console: Console, number: str) -> Ending:
+def _send_until_answered(console: Console, number: str) -> Ending:
     """Send a request with a new request id. Send it again with the same id until the result is known, as a person
     would.
     """
     request_id, endings = f"desk-{os.getpid()}-{number}", list[Ending]()
 
     def is_answered() -> bool:
-        ending = _attempt(console, number, request_id)
+        ending = _send_request_once(console, number, request_id)
         endings.extend([] if ending is None else [ending])
         return ending is not None
 
@@ -107,7 +107,7 @@ def _ask(console: Console, number: str) -> Ending:
     return endings[0]
 
 
-def _attempt(console: Console, number: str, request_id: str) -> Ending | None:
+def _send_request_once(console: Console, number: str, request_id: str) -> Ending | None:
     """Send the request once. Return None if the desk doesn't know the result afterwards."""
     try:
         record = console.credit_checks.purchase(PurchaseRequest(number, CLIENT), request_id=request_id)
@@ -122,7 +122,7 @@ def _attempt(console: Console, number: str, request_id: str) -> Ending | None:
     return Ending(number, "bought", record.credit_check_id)
 
 
-def _race(race: AskingRace, place: Place, provider: str) -> list[Ending]:
+def _run_desks(race: AskingRace, place: Place, provider: str) -> list[Ending]:
     """Run the desks, and return the ending of each call."""
     barrier = context().Barrier(race.desks)
     told = [
@@ -145,7 +145,7 @@ def _race(race: AskingRace, place: Place, provider: str) -> list[Ending]:
 
 
 @contextmanager
-def _workers(place: Place, provider: str) -> Iterator[None]:
+def _running_workers(place: Place, provider: str) -> Iterator[None]:
     """Run the workers until the end of the block, without killing them."""
     with ExitStack() as opened:
         for number in range(WORKERS):
@@ -159,7 +159,7 @@ def _worker(place: Place, provider: str, number: int) -> AbstractContextManager[
 
 
 @contextmanager
-def _mortal_workers(place: Place, provider: str, kill_seconds: float, tally: Counter[str]) -> Iterator[None]:
+def _killed_workers(place: Place, provider: str, kill_seconds: float, tally: Counter[str]) -> Iterator[None]:
     """Run the workers until the end of the block. Each is killed and started again, so that one is killed every
     `kill_seconds` seconds. `tally` counts the kills.
     """

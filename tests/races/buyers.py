@@ -76,7 +76,7 @@ def run(race: Race, place: Place) -> Counter[str]:
         if race.seed is not None:
             rate = 0.4
             sandbox.control.add_random_faults(*FAULTS, seed=race.seed, rate=rate, call="purchase", seconds=0.2)
-        endings = _race(race, told)
+        endings = _run_buyers(race, told)
         sandbox.control.release_calls()
         if race.meanwhile:
             _deliver_answers(told)
@@ -143,7 +143,7 @@ def _prepare(race: Race, told: dict[str, str], sandbox: Sandbox, place: Place) -
     return sandbox.ledger.count_charges_by_number()
 
 
-def _race(race: Race, told: Sequence[dict[str, str]]) -> list[Ending]:
+def _run_buyers(race: Race, told: Sequence[dict[str, str]]) -> list[Ending]:
     """Run the buyers, and return the ending of each call."""
     barrier = context().Barrier(race.processes)
     how = (race.numbers, race.renew, bool(race.meanwhile), barrier)

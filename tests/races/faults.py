@@ -34,7 +34,7 @@ def run(place: Place, purchases: int, seed: int) -> Counter[str]:
         console.credit_checks.purchase(PurchaseRequest(numbers(1, seed=-1)[0], "99"))
         for call, rate in (("purchase", 0.6), ("list", 0.2)):
             rule = {"call": call, "seconds": 0.05, "size": 2 * 1024 * 1024}
-            sandbox.control.add_random_faults(*_faults(sandbox, call), seed=seed, rate=rate, **rule)
+            sandbox.control.add_random_faults(*_list_faults(sandbox, call), seed=seed, rate=rate, **rule)
         names = numbers(purchases, seed)
         with ThreadPoolExecutor(THREADS) as threads:
             endings = Counter(threads.map(lambda i: _buy(console, names[i], str(i % THREADS + 1)), range(purchases)))
@@ -49,7 +49,7 @@ def run(place: Place, purchases: int, seed: int) -> Counter[str]:
         return tally
 
 
-def _faults(sandbox: Sandbox, call: str) -> list[str]:
+def _list_faults(sandbox: Sandbox, call: str) -> list[str]:
     """Return all faults of the sandbox that can happen in this call, with their arguments."""
     kinds = [kind for kind in sandbox.control.read_fault_catalogue() if not kind["calls"] or call in kind["calls"]]
     names = [kind["name"] for kind in kinds if kind["name"] not in _KEPT_OUT]

@@ -74,7 +74,7 @@ def run(place: Place, wanted: Crowd) -> Counter[str]:
             provider = "paypay" if (i + 1) % ATOM_EVERY else "atom"
             ids[paid(console, sandbox, f"ORD-{wanted.seed}-{i}", provider=provider).id] = provider
         _add_faults(sandbox, wanted)
-        endings = _race(place, sandbox, wanted, ids)
+        endings = _run_processes(place, sandbox, wanted, ids)
         odd = [code for code in endings if "unhandled" in code]
         assert not odd, odd
         sent = [one for call in ("paypay_refund", "atom_refund") for one in sandbox.control.read_requests(call)]
@@ -82,7 +82,7 @@ def run(place: Place, wanted: Crowd) -> Counter[str]:
         money_truth.check(console, sandbox)
         sandbox.control.clear_faults()
         sandbox.control.release_calls()
-        tally = _settle(console, sandbox, clock)
+        tally = _run_tasks_until_settled(console, sandbox, clock)
         console.audit.verify_chains()
         return tally + Counter(acts=endings.total(), done=_count_done(endings), sent=len(sent), faults=met)
 
@@ -101,7 +101,7 @@ def _add_faults(sandbox: Sandbox, wanted: Crowd) -> None:
         sandbox.control.add_random_faults(*faults, seed=wanted.seed, rate=rate, call=call, seconds=1.7)
 
 
-def _race(place: Place, sandbox: Sandbox, wanted: Crowd, ids: Mapping[int, str]) -> Counter[str]:
+def _run_processes(place: Place, sandbox: Sandbox, wanted: Crowd, ids: Mapping[int, str]) -> Counter[str]:
     """Run the processes, and return the number of times of each act with each ending. `ids` has the provider by
     payment id.
     """
@@ -208,7 +208,7 @@ def _list_lease_holders(console: Console) -> tuple[LeaseHolder, ...]:
         return leases.list_holders(conn)
 
 
-def _settle(console: Console, sandbox: Sandbox, clock: MovedClock) -> Counter[str]:
+def _run_tasks_until_settled(console: Console, sandbox: Sandbox, clock: MovedClock) -> Counter[str]:
     """Move the clock and run the due tasks until each refund has ended or waits for a person. Return the number of
     refunds by state. Before each round wait until all leases have expired: a task that the database refused leaves
     its lease, which expires in real time.

@@ -39,7 +39,7 @@ def run(place: Place, rounds: int, seed: int) -> Counter[str]:
             endings = Counter(code for child in children for code in child.report())
         odd = [code for code in endings if code.startswith("unhandled")]
         assert not odd, odd
-        _finish(console, ids)
+        _complete_records(console, ids)
         found = truth.rows(console.database)
         truth.check_claims(found)
         truth.check_charges(found, sandbox.ledger.count_charges_by_number())
@@ -61,11 +61,11 @@ def repair(
         for _ in range(rounds):
             record, charge = which.choice(ids)
             barrier.wait(LOCK_WAIT_SECONDS)
-            endings.append(_act(console, record, charge, chance))
+            endings.append(_execute_random_act(console, record, charge, chance))
     pipe.send(endings)
 
 
-def _act(console: Console, record: int, charge: int, chance: random.Random) -> str:
+def _execute_random_act(console: Console, record: int, charge: int, chance: random.Random) -> str:
     acts = (
         lambda: console.credit_checks.refetch(record),
         lambda: console.credit_checks.probe(record),
@@ -87,7 +87,7 @@ def _call_for_ending(act: object) -> str:
     return "done"
 
 
-def _finish(console: Console, ids: list[tuple[int, int]]) -> None:
+def _complete_records(console: Console, ids: list[tuple[int, int]]) -> None:
     """Resolve the records that are still unknown, re-fetch the incomplete ones, and check the result."""
     for record, charge in ids:
         if console.credit_checks.read_credit_check(record).record.certainty is Certainty.UNKNOWN:

@@ -29,7 +29,7 @@ def run(place: Place, processes: int, count: int, *, sums_alone: bool) -> Counte
     with Sandbox() as sandbox, place.opened(sandbox, **providers(sandbox.url)) as console:
         place.sql("UPDATE limits SET value = 1000000000 WHERE name = 'per_person_day'")
         ids = [paid(console, sandbox, f"ORD-{i}").id for i in range(count)]
-        endings = _race(place, sandbox, processes, ids, sums_alone)
+        endings = _run_processes(place, sandbox, processes, ids, sums_alone)
         odd = [code for code in endings if code not in CLEAR]
         assert not odd, odd
         over = [row for row in money_truth.payment_rows(console.database) if row.reserved > row.captured]
@@ -41,7 +41,9 @@ def run(place: Place, processes: int, count: int, *, sums_alone: bool) -> Counte
     return endings + Counter(payments=count)
 
 
-def _race(place: Place, sandbox: Sandbox, processes: int, ids: Sequence[int], sums_alone: bool) -> Counter[str]:
+def _run_processes(
+    place: Place, sandbox: Sandbox, processes: int, ids: Sequence[int], sums_alone: bool
+) -> Counter[str]:
     """Run the processes, and return the counts of their endings."""
     barrier, extra = context().Barrier(processes), providers(sandbox.url)
     told = [place.told(sandbox.url, PEOPLE[i % len(PEOPLE)], i % DESKS, **extra) for i in range(processes)]

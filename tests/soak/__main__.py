@@ -44,7 +44,7 @@ def main(words: Sequence[str]) -> int:
     """
     asked = arguments(words)
     if asked.shard:
-        return one_shard(asked.shard[0], int(asked.shard[1]))
+        return run_one_shard(asked.shard[0], int(asked.shard[1]))
     deadline = time.monotonic() + asked.minutes * 60
     results = Results(KEPT, fresh=asked.fresh)
     shards = [shard for shard in all_shards() if not asked.demands or shard.demand in asked.demands]
@@ -160,7 +160,7 @@ def run(shard: Shard, deadline: float) -> tuple[bool | None, str]:
     return done.returncode == 0, done.stdout if done.returncode == 0 else done.stdout + done.stderr
 
 
-def one_shard(name: str, number: int) -> int:
+def run_one_shard(name: str, number: int) -> int:
     """Run one shard of the demand `name` in this process, and print its counts as JSON in the last line. Raises the
     AssertionError of a failed shard.
     """

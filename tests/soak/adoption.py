@@ -24,20 +24,22 @@ def run(_shard: int, folder: Path, rows: int = ROWS) -> Counter[str]:
         legacy.make(database, legacy.many(rows))
         with other_application.running(url) as told:
             begun = time.monotonic()
-            done = _adopted(folder, url)
+            done = _run_adoption(folder, url)
             seconds = time.monotonic() - begun
-        tally = _checked(database, done, told[0], rows)
+        tally = _check_result(database, done, told[0], rows)
         database.close()
     return tally + Counter(seconds=round(seconds))
 
 
-def _adopted(folder: Path, url: str) -> AdoptionResult:
+def _run_adoption(folder: Path, url: str) -> AdoptionResult:
     """Run the adoption, and return its result."""
     with adoption(folder / "home", url) as service:
         return service.run()
 
 
-def _checked(database: Database, done: AdoptionResult, met: other_application.Results, rows: int) -> Counter[str]:
+def _check_result(
+    database: Database, done: AdoptionResult, met: other_application.Results, rows: int
+) -> Counter[str]:
     """Check the adopted table and the results `met` of the other application. Return the counts of the shard."""
     with database.read() as conn:
         ids = {int(found) for found in conn.scalars(text(f"SELECT id FROM {NAME}"))}

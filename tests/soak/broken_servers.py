@@ -78,12 +78,12 @@ def node_deaths(shard: int, folder: Path) -> Counter[str]:
     with servers.galera() as cluster:
         place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes))
         for turn in range(_KILLS):
-            tally += _one_death(cluster, place, f"s{shard}t{turn}", turn % len(cluster.nodes))
+            tally += _kill_one_node(cluster, place, f"s{shard}t{turn}", turn % len(cluster.nodes))
             cluster.heal()
     return tally
 
 
-def _one_death(cluster: servers.Cluster, place: ServerPlace, mark: str, which: int) -> Counter[str]:
+def _kill_one_node(cluster: servers.Cluster, place: ServerPlace, mark: str, which: int) -> Counter[str]:
     """Kill the node with the index `which` while three people write rows. Check that no acknowledged row is lost or
     doubled, and that no write stalls longer than five seconds. `mark` distinguishes the rows of this run."""
     databases = [Database(place.url(person, desk=number)) for number, person in enumerate(PEOPLE)]

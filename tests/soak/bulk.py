@@ -33,31 +33,31 @@ def killed(engine: Engine, count: int, folder: Path) -> Counter[str]:
     killed after 60 % of the rows, its successor after 80 %. The third one completes the run.
     """
     with placed(engine, folder) as place, Sandbox() as sandbox:
-        _sold(sandbox, count)
+        _register_sold_checks(sandbox, count)
         with place.opened(sandbox, None, person=PERSON, desk=0, **FINDS, **FASTER) as console:
-            for some in _parts(numbers(count)):
+            for some in _split(numbers(count)):
                 unknown_rows(console, some)
             run = console.bulk.create_run("probe", "unknown")
             assert run.size == count, run
-            _half_by_hand(console, run.id, count // 2)
+            _run_half_by_hand(console, run.id, count // 2)
         points = (count * 6 // 10, count * 8 // 10)
-        _by_workers(place, sandbox, run.id, points)
-        return _sound(place, sandbox, run.id, count, len(points)) + Counter(records=count, deaths=len(points))
+        _continue_by_workers(place, sandbox, run.id, points)
+        return _check_run(place, sandbox, run.id, count, len(points)) + Counter(records=count, deaths=len(points))
 
 
-def _sold(sandbox: Sandbox, count: int) -> None:
+def _register_sold_checks(sandbox: Sandbox, count: int) -> None:
     """Let the sandbox register `count` sold credit checks, which its list of purchases contains."""
     sandbox.control.change_settings(offers_purchase_list=True)
-    for some in _parts(numbers(count)):
+    for some in _split(numbers(count)):
         sandbox.control.register_checks(*({"corporation_number": number} for number in some))
 
 
-def _parts(whole: Sequence[str]) -> Iterator[Sequence[str]]:
+def _split(whole: Sequence[str]) -> Iterator[Sequence[str]]:
     """Yield the texts in parts of at most 500."""
     return (whole[begin : begin + _AT_ONCE] for begin in range(0, len(whole), _AT_ONCE))
 
 
-def _half_by_hand(console: Console, run_id: int, half: int) -> None:
+def _run_half_by_hand(console: Console, run_id: int, half: int) -> None:
     """Run the first `half` rows as a person who then stops the run. Start it again, and leave it after one more row,
     as a window does that is closed.
     """
@@ -72,7 +72,7 @@ def _half_by_hand(console: Console, run_id: int, half: int) -> None:
     assert (left.state, left.done) == ("running", half + 1), left
 
 
-def _by_workers(place: Place, sandbox: Sandbox, run_id: int, points: Sequence[int]) -> None:
+def _continue_by_workers(place: Place, sandbox: Sandbox, run_id: int, points: Sequence[int]) -> None:
     """Let three workers continue the run. At each of `points` (numbers of done rows) kill the worker that runs it;
     another one continues.
     """
@@ -82,13 +82,13 @@ def _by_workers(place: Place, sandbox: Sandbox, run_id: int, points: Sequence[in
             for desk in range(1, len(points) + 2)
         ]
         for point in points:
-            until(lambda point=point: _done(place, run_id) >= point, f"{point} rows are done", _PATIENCE)  # type: ignore[misc]
-            _kill(place, run_id, workers)
+            until(lambda point=point: _count_done_rows(place, run_id) >= point, f"{point} rows are done", _PATIENCE)  # type: ignore[misc]
+            _kill_running_worker(place, run_id, workers)
         ended = f"SELECT COUNT(*) FROM bulk_runs WHERE id = {run_id} AND state = 'done'"
         until(lambda: place.sql(ended) == [(1,)], "the run is done", _PATIENCE)
 
 
-def _kill(place: Place, run_id: int, workers: Sequence[WorkerProcess]) -> None:
+def _kill_running_worker(place: Place, run_id: int, workers: Sequence[WorkerProcess]) -> None:
     """Kill the worker that holds the lease of the run and is in the middle of a row."""
     alive = {worker.pid: worker for worker in workers if worker.alive}
     found: list[WorkerProcess] = []
@@ -106,13 +106,13 @@ def _kill(place: Place, run_id: int, workers: Sequence[WorkerProcess]) -> None:
     found[0].process.wait()
 
 
-def _done(place: Place, run_id: int) -> int:
+def _count_done_rows(place: Place, run_id: int) -> int:
     """Return the number of rows of the run that have a result."""
     ((done,),) = place.sql(f"SELECT COUNT(*) FROM bulk_rows WHERE run_id = {run_id} AND result IS NOT NULL")
     return int(done)
 
 
-def _sound(place: Place, sandbox: Sandbox, run_id: int, count: int, deaths: int) -> Counter[str]:
+def _check_run(place: Place, sandbox: Sandbox, run_id: int, count: int, deaths: int) -> Counter[str]:
     """Check the run by SQL and by the sandbox's log of calls, and return the counts. `deaths` is the number of killed
     workers.
     """

@@ -104,24 +104,26 @@ def measure(folder: Path, seconds: float = SECONDS, *, death: bool = False) -> L
         place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes, people))
         scene = opened.enter_context(paying(place, sandbox, person="lead-c", TIME_SCALE="1"))
         payments = [paid(scene.console, sandbox, f"ORD-{number}").id for number in range(_PAYMENTS)]
-        posts = _posts(scene, round(seconds / _NOTICE_SECONDS))
-        workers = [opened.enter_context(_worker(place, sandbox.url, number)) for number in range(_WORKERS)]
-        desks = [opened.enter_context(_desk(place, sandbox.url, number, payments)) for number in range(len(_DESKS))]
+        posts = _make_notices(scene, round(seconds / _NOTICE_SECONDS))
+        workers = [opened.enter_context(_start_worker(place, sandbox.url, number)) for number in range(_WORKERS)]
+        desks = [
+            opened.enter_context(_start_desk(place, sandbox.url, number, payments)) for number in range(len(_DESKS))
+        ]
         for desk in desks:
-            assert _line_of(desk).get("ready"), "a desk said something else"
-        before = _rows(place)
+            assert _read_line(desk).get("ready"), "a desk said something else"
+        before = _read_feed_rows(place)
         begun = time.monotonic()
         act, hear = begun + seconds, begun + seconds + HEARS_ON_SECONDS
         for desk in desks:
-            _tell(desk, {"act": act, "hear": hear})
+            _send_line(desk, {"act": act, "hear": hear})
         dying = Thread(target=_die_and_come_back, args=(cluster, seconds / 3)) if death else None
         if dying:
             dying.start()
         _deliver(posts, workers, act)
         if dying:
             dying.join()
-        heard = [_heard(desk, person) for desk, person in zip(desks, _DESKS, strict=True)]
-        rows = {one: row for one, row in _rows(place).items() if one not in before}
+        heard = [_read_report(desk, person) for desk, person in zip(desks, _DESKS, strict=True)]
+        rows = {one: row for one, row in _read_feed_rows(place).items() if one not in before}
         logs = {file.stem: commit_log.read(file) for file in folder.glob("*.commits")}
     return judge(rows, logs, heard, hear - HEARS_ON_SECONDS / 2)
 
@@ -169,13 +171,13 @@ DEMANDS = (Demand("feed", 2, run, "{changes} changes, {tellings} tellings, {lost
 # The parts of a run
 
 
-def _rows(place: ServerPlace) -> dict[int, Row]:
+def _read_feed_rows(place: ServerPlace) -> dict[int, Row]:
     """Return kind and id of the record of each row of the change feed, by row id."""
     found = place.sql("SELECT id, kind, subject_id FROM changes")
     return {int(one): (str(kind), int(of)) for one, kind, of in found}
 
 
-def _posts(scene: Scene, count: int) -> Sequence[Any]:
+def _make_notices(scene: Scene, count: int) -> Sequence[Any]:
     """Insert `count` orders, and return a notice of a bank about each of them."""
     for start in range(0, count, 500):
         names = ", ".join(f"('B-{number}', {_YEN}, 'JPY')" for number in range(start, min(count, start + 500)))
@@ -183,14 +185,16 @@ def _posts(scene: Scene, count: int) -> Sequence[Any]:
     return [scene.bank(f"event-{number}", f"B-{number}", str(_YEN)) for number in range(count)]
 
 
-def _worker(place: ServerPlace, url: str, number: int) -> Any:
+def _start_worker(place: ServerPlace, url: str, number: int) -> Any:
     log = place.folder / f"worker-{number}.commits"
     program = ("tests.soak.feed_worker", str(log))
     return worker_process(place, url, desk=len(_DESKS) + number, person="worker", program=program, TIME_SCALE="1")
 
 
 @contextmanager
-def _desk(place: ServerPlace, url: str, number: int, payments: Sequence[int]) -> "Iterator[subprocess.Popen[str]]":
+def _start_desk(
+    place: ServerPlace, url: str, number: int, payments: Sequence[int]
+) -> "Iterator[subprocess.Popen[str]]":
     """Start the process of the desk with this number, and send it its parameters. It is killed at the end of the
     block.
     """
@@ -207,28 +211,28 @@ def _desk(place: ServerPlace, url: str, number: int, payments: Sequence[int]) ->
         try:
             log = place.folder / f"{person}.commits"
             facts = {"seed": number, "payments": payments, "log": str(log), "every_ms": EVERY_MS}
-            _tell(process, {**facts, "account": place.named(person)})
+            _send_line(process, {**facts, "account": place.named(person)})
             yield process
         finally:
             process.kill()
 
 
-def _tell(desk: "subprocess.Popen[str]", facts: dict[str, Any]) -> None:
+def _send_line(desk: "subprocess.Popen[str]", facts: dict[str, Any]) -> None:
     """Write a line of JSON to the desk's stdin."""
     assert desk.stdin is not None
     desk.stdin.write(json.dumps(facts) + "\n")
     desk.stdin.flush()
 
 
-def _line_of(desk: "subprocess.Popen[str]") -> dict[str, Any]:
+def _read_line(desk: "subprocess.Popen[str]") -> dict[str, Any]:
     """Read a line of JSON from the desk's stdout; {} if the desk has ended."""
     assert desk.stdout is not None
     found: dict[str, Any] = json.loads(desk.stdout.readline() or "{}")
     return found
 
 
-def _heard(desk: "subprocess.Popen[str]", person: str) -> Heard:
-    found = _line_of(desk)
+def _read_report(desk: "subprocess.Popen[str]", person: str) -> Heard:
+    found = _read_line(desk)
     return Heard(person, found["told"], Counter(found["done"]))
 
 

@@ -53,7 +53,7 @@ def measure(folder: Path, minutes: float = MINUTES) -> dict[str, Any]:
         others = Thread(target=_change_records, args=(desk, over, changes), name="another person")
         others.start()
         try:
-            found = _live(desk, minutes * 60)
+            found = _run_window(desk, minutes * 60)
         finally:
             over.set()
             others.join()
@@ -67,7 +67,7 @@ def _make_providers_slow(desk: Furnished) -> None:
     desk.sandbox.control.add_random_faults("hang", seed=2, rate=0.33, seconds=HANG_SECONDS)
 
 
-def _live(desk: Furnished, seconds: float) -> dict[str, Any]:
+def _run_window(desk: Furnished, seconds: float) -> dict[str, Any]:
     """Run the window in a process of its own, and return its figures."""
     facts = {
         "seconds": seconds,
@@ -111,24 +111,27 @@ def format_report(found: dict[str, Any]) -> str:
     keys = {name: [one for one, _ in took] for name, took in found["painted"].items()}
     worked = {name: [cpu for _, cpu in took] for name, took in found["painted"].items()}
     lines = [
-        f"{len(late)} turns; late: {_centiles(late)}; work of a turn: {_centiles(work)}",
+        f"{len(late)} turns; late: {_format_percentiles(late)}; work of a turn: {_format_percentiles(work)}",
         f"turns with more than {span(GOAL_WORK_SECONDS)} of work: {sum(one > GOAL_WORK_SECONDS for one in work)}",
-        *(f"key to painted, {name}: {_centiles(keys[name])}; work {_centiles(worked[name])}" for name in keys),
-        f"memory: {', '.join(f'{at:.0f} s {mb:.0f} MB' for at, mb in _tenths(found['memory']))}",
+        *(
+            f"key to painted, {name}: {_format_percentiles(keys[name])}; work {_format_percentiles(worked[name])}"
+            for name in keys
+        ),
+        f"memory: {', '.join(f'{at:.0f} s {mb:.0f} MB' for at, mb in _pick_ten(found['memory']))}",
         f"growth of the memory, once settled: {growth_mb(found['memory']):+.1f} MB",
         f"acts {found['done']}, changes of another person {dict(found['changes'])}",
     ]
     return "\n".join(lines)
 
 
-def _centiles(seconds: Sequence[float]) -> str:
+def _format_percentiles(seconds: Sequence[float]) -> str:
     """Return the median, the 99th percentile and the maximum of durations (seconds) as text."""
     some = sorted(seconds)
     p50, p99 = (span(centile(some, part)) for part in (0.5, 0.99))
     return f"p50 {p50}, p99 {p99}, longest {span(some[-1])} ({len(some)})"
 
 
-def _tenths(memory: Sequence[Sequence[float]]) -> Sequence[Sequence[float]]:
+def _pick_ten(memory: Sequence[Sequence[float]]) -> Sequence[Sequence[float]]:
     """Return about ten of the samples, evenly distributed."""
     return memory[:: max(1, len(memory) // 10)]
 

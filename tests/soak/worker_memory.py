@@ -62,8 +62,8 @@ class Samples:
     def take(self) -> None:
         """Take a sample now, from /proc."""
         folder = Path("/proc", str(self.pid))
-        status = _fields(folder / "status")
-        rollup = _fields(folder / "smaps_rollup")
+        status = _read_numbers(folder / "status")
+        rollup = _read_numbers(folder / "smaps_rollup")
         files = sum(1 for _ in (folder / "fd").iterdir())
         at = time.monotonic() - self._begun
         self.all.append(Sample(at, status["VmRSS"] << 10, rollup["Anonymous"] << 10, status["Threads"], files))
@@ -77,7 +77,7 @@ class Samples:
         second half.
         """
         some = self.settled()
-        line = statistics.linear_regression([one.at for one in some], [_of(one, what) for one in some])
+        line = statistics.linear_regression([one.at for one in some], [_get_figure(one, what) for one in some])
         return line.slope * 3_600
 
     def step(self, what: str) -> float:
@@ -86,7 +86,7 @@ class Samples:
         """
         third = len(self.all) // 3
         before, last = (
-            statistics.median(_of(one, what) for one in some)
+            statistics.median(_get_figure(one, what) for one in some)
             for some in (self.all[third : 2 * third], self.all[2 * third :])
         )
         return last - before
@@ -94,24 +94,24 @@ class Samples:
     def describe(self) -> str:
         """Return the figures as one line of text."""
         slopes = ", ".join(
-            f"{what} {_of(self.all[0], what) / MIB:.1f} → {_of(self.all[-1], what) / MIB:.1f} MiB,"
+            f"{what} {_get_figure(self.all[0], what) / MIB:.1f} → {_get_figure(self.all[-1], what) / MIB:.1f} MiB,"
             f" {self.per_hour(what) / MIB:+.2f} MiB/h, last third {self.step(what) / MIB:+.2f} MiB"
             for what in ("rss", "own")
         )
         first, last = self.settled()[0], self.all[-1]
         sixth = max(1, len(self.all) // 6)
         parts = (self.all[start : start + sixth] for start in range(0, len(self.all), sixth))
-        sixths = " ".join(f"{statistics.median(_of(one, 'rss') for one in part) / MIB:.1f}" for part in parts)
+        sixths = " ".join(f"{statistics.median(_get_figure(one, 'rss') for one in part) / MIB:.1f}" for part in parts)
         held = f"threads {first.threads} → {last.threads}, files {first.files} → {last.files}"
         return f"{slopes}; rss by sixths {sixths}; {held}"
 
 
-def _of(sample: Sample, what: str) -> float:
+def _get_figure(sample: Sample, what: str) -> float:
     """Return the figure `what` of a sample."""
     return float(getattr(sample, what))
 
 
-def _fields(file: Path) -> dict[str, int]:
+def _read_numbers(file: Path) -> dict[str, int]:
     """Return the numbers in a file of /proc by name, in the units of the file."""
     lines = (line.split() for line in file.read_text().splitlines())
     return {words[0].rstrip(":"): int(words[1]) for words in lines if len(words) > 1 and words[1].isdigit()}
@@ -121,9 +121,9 @@ def run(_shard: int, folder: Path, minutes: float = MINUTES) -> Counter[str]:
     """Let the worker work for so many minutes. Raises AssertionError if its memory grows, or if a kind of work had no
     effect.
     """
-    with _under_way(folder) as (work, worker):
+    with _running_work(folder) as (work, worker):
         samples = Samples(worker.pid)
-        _go_on(work, samples, minutes * 60)
+        _run_turns(work, samples, minutes * 60)
         assert worker.alive, worker.log.read_text()[-2_000:]
         done = work.checked()
     print(f"demand worker memory: {samples.all[-1].at / 60:.0f} min, {samples.describe()}; {dict(done)}", flush=True)
@@ -134,21 +134,21 @@ def run(_shard: int, folder: Path, minutes: float = MINUTES) -> Counter[str]:
 
 
 @contextmanager
-def _under_way(folder: Path) -> Iterator[tuple[SteadyWork, WorkerProcess]]:
+def _running_work(folder: Path) -> Iterator[tuple[SteadyWork, WorkerProcess]]:
     """Yield the work and a running worker, with a receiver of its alerts and a client of /live."""
     with (
         servers.own_run(),
         fresh("mariadb", folder) as place,
         SteadyWork.beside(place) as work,
         alert_receiver.receiving() as alerted,
-        _worker(place, work, alerted.url) as worker,
+        _start_worker(place, work, alerted.url) as worker,
         listening(worker, TOKEN, work),
     ):
         work.send_to(worker, alerted)
         yield work, worker
 
 
-def _worker(place: Place, work: SteadyWork, alerts: str) -> AbstractContextManager[WorkerProcess]:
+def _start_worker(place: Place, work: SteadyWork, alerts: str) -> AbstractContextManager[WorkerProcess]:
     return worker_process(
         place,
         work.provider,
@@ -161,10 +161,10 @@ def _worker(place: Place, work: SteadyWork, alerts: str) -> AbstractContextManag
     )
 
 
-def _go_on(work: SteadyWork, samples: Samples, seconds: float) -> None:
+def _run_turns(work: SteadyWork, samples: Samples, seconds: float) -> None:
     """Execute a turn of the work every two seconds for `seconds` seconds, while a thread takes samples."""
     over = Event()
-    watching = Thread(target=_watch, args=(samples, over), name="samples")
+    watching = Thread(target=_take_samples, args=(samples, over), name="samples")
     watching.start()
     until, turn = time.monotonic() + seconds, 0
     try:
@@ -177,7 +177,7 @@ def _go_on(work: SteadyWork, samples: Samples, seconds: float) -> None:
         watching.join()
 
 
-def _watch(samples: Samples, over: Event) -> None:
+def _take_samples(samples: Samples, over: Event) -> None:
     """Take a sample every ten seconds until `over` is set."""
     samples.take()
     while not over.wait(_SAMPLE_SECONDS):

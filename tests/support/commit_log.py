@@ -28,8 +28,8 @@ def write_log(file: Path) -> None:
         committed.writelines(f"{one} {moment}\n" for one in ids)
 
     Database._commit_transaction = commit_and_log  # type: ignore[method-assign]  # in this process alone
-    event.listen(Engine, "after_cursor_execute", _note)
-    event.listen(Engine, "rollback", _forget)
+    event.listen(Engine, "after_cursor_execute", _note_inserted_row)
+    event.listen(Engine, "rollback", _forget_rolled_back_rows)
 
 
 def read(file: Path) -> dict[int, float]:
@@ -38,11 +38,11 @@ def read(file: Path) -> dict[int, float]:
     return {int(one): float(moment) for one, moment in map(str.split, lines)}
 
 
-def _note(conn: Connection, cursor: Any, statement: str, *_: object) -> None:
+def _note_inserted_row(conn: Connection, cursor: Any, statement: str, *_: object) -> None:
     if statement.startswith("INSERT INTO changes "):
         conn.info.setdefault(_KEY, []).append(cursor.lastrowid)
 
 
-def _forget(conn: Connection) -> None:
+def _forget_rolled_back_rows(conn: Connection) -> None:
     if not conn.invalidated:  # what is gone has no list any more
         conn.info.pop(_KEY, None)

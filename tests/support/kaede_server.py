@@ -56,7 +56,7 @@ class KaedeServer:
     def answer(self, request: BaseHTTPRequestHandler, told: dict[str, Any] | None) -> None:
         """Answer a request whose JSON body is `told` (None: no body)."""
         self.asked.append(f"{request.command} {request.path}")
-        status, said = self._answered(request, told)
+        status, said = self._make_answer(request, told)
         body = json.dumps(said).encode()
         request.send_response(status)
         request.send_header("Content-Type", "application/json")
@@ -64,7 +64,9 @@ class KaedeServer:
         request.end_headers()
         request.wfile.write(body)
 
-    def _answered(self, request: BaseHTTPRequestHandler, told: dict[str, Any] | None) -> tuple[int, dict[str, Any]]:
+    def _make_answer(
+        self, request: BaseHTTPRequestHandler, told: dict[str, Any] | None
+    ) -> tuple[int, dict[str, Any]]:
         if request.headers["Authorization"] != f"Bearer {API_KEY}":
             return 401, {"error": "no such key"}
         kind, _, name = request.path.removeprefix("/").partition("/")
@@ -72,20 +74,20 @@ class KaedeServer:
         if told is None:
             return (200, ledger[name]) if name in ledger else (404, {"error": "not found"})
         if kind == "payments":
-            made = self.payments.setdefault(told["number"], self._made(told["number"], told["amount"]))
+            made = self.payments.setdefault(told["number"], self._make_payment(told["number"], told["amount"]))
             return 201, made | {"code": f"code-{told['number']}"}
         return 201, self.refunds.setdefault(
             told["key"], {"id": f"kr-{len(self.refunds) + 1}", "state": "accepted", **told}
         )
 
-    def _made(self, number: str, amount: int) -> dict[str, Any]:
+    def _make_payment(self, number: str, amount: int) -> dict[str, Any]:
         return {"id": f"kp-{len(self.payments) + 1}", "number": number, "amount": amount, "state": "waiting"}
 
     # The payer, and the provider itself
 
     def know(self, number: str, amount: int) -> None:
         """Add a payment to the ledger that another program has begun."""
-        self.payments[number] = self._made(number, amount)
+        self.payments[number] = self._make_payment(number, amount)
 
     def pay(self, number: str) -> None:
         """Pay the payment with this number."""

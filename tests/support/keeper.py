@@ -80,7 +80,7 @@ class Keeper:
         child.send_signal(number)
         if number == signal.SIGKILL:
             child.wait()
-            _kill([pid for pid in _own_children() if os.getsid(pid) == child.pid])
+            _kill([pid for pid in _list_own_children() if os.getsid(pid) == child.pid])
 
     def _state(self, name: str) -> dict[str, Any]:
         child = self._children.get(name)
@@ -94,12 +94,12 @@ class Keeper:
             child.kill()
             child.wait()
         with suppress(ChildProcessError):  # there is none left
-            while _kill(_own_children()):
+            while _kill(_list_own_children()):
                 os.waitpid(-1, 0)
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _own_children() -> list[int]:
+def _list_own_children() -> list[int]:
     """Return the process ids of the running servers, and of the child processes of ended servers, whose parent this
     process has become.
     """
@@ -130,11 +130,11 @@ def serve(keeper: Keeper, listener: socket.socket, owner: int) -> None:
         connection, _ = listener.accept()
         connection.settimeout(_PATIENCE_SECONDS)
         with connection, connection.makefile("rw") as line, suppress(OSError):
-            if not _served(keeper, line):
+            if not _answer_one_request(keeper, line):
                 return None
 
 
-def _served(keeper: Keeper, line: TextIO) -> bool:
+def _answer_one_request(keeper: Keeper, line: TextIO) -> bool:
     """Answer one request. Return False if it was the request to end. An exception is returned to the sender as an
     answer with `trouble`, so the keeper continues.
     """
@@ -151,7 +151,7 @@ def _served(keeper: Keeper, line: TextIO) -> bool:
     return True
 
 
-def _into_the_background(folder: Path) -> None:
+def _detach(folder: Path) -> None:
     child = os.fork()
     if child:
         (folder / PID).write_text(str(child))
@@ -166,7 +166,7 @@ def main(folder: Path, owner_pid: int) -> None:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(folder / SOCKET))
     listener.listen(64)
-    _into_the_background(folder)
+    _detach(folder)
     _libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     serve(Keeper(folder), listener, owner)
 

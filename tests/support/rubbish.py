@@ -33,27 +33,27 @@ class Rubbish:
     ends: bool = False
 
 
-def _noise(chance: random.Random, longest: int = 400) -> bytes:
+def _make_noise(chance: random.Random, longest: int = 400) -> bytes:
     return chance.randbytes(chance.randint(1, longest))
 
 
-def _path(chance: random.Random) -> bytes:
+def _make_path(chance: random.Random) -> bytes:
     return b"/" + b"/".join(b"%x" % chance.getrandbits(24) for _ in range(chance.randint(1, 4)))
 
 
-def _with(body: bytes, *headers: bytes) -> bytes:
+def _make_request(body: bytes, *headers: bytes) -> bytes:
     return _POST + b"".join(headers) + b"content-length: %d\r\n\r\n" % len(body) + body
 
 
-def _chunks(*chunks: bytes) -> bytes:
+def _make_chunks(*chunks: bytes) -> bytes:
     return _POST + b"transfer-encoding: chunked\r\n\r\n" + b"".join(b"%x\r\n%b\r\n" % (len(c), c) for c in chunks)
 
 
 _KINDS: Mapping[str, Callable[[random.Random], bytes]] = {
-    "path": lambda chance: _HEAD % (b"GET", _path(chance)) + b"\r\n",
+    "path": lambda chance: _HEAD % (b"GET", _make_path(chance)) + b"\r\n",
     "method": lambda chance: _HEAD % (chance.choice((b"PUT", b"BREW", b"TRACE")), b"/notices/bank") + b"\r\n",
-    "signature": lambda chance: _with(b'{"event_id": "%d"}' % chance.getrandbits(40), _STAMP),
-    "no signature": lambda chance: _with(_noise(chance)),
+    "signature": lambda chance: _make_request(b'{"event_id": "%d"}' % chance.getrandbits(40), _STAMP),
+    "no signature": lambda chance: _make_request(_make_noise(chance)),
     "source": lambda chance: (_HEAD % (b"POST", b"/notices/%x" % chance.getrandbits(24))) + b"\r\n",
     "bad JSON": lambda chance: (_HEAD % (b"POST", b"/webhooks/paypay")) + b'content-length: 9\r\n\r\n{"state":',
     "deep JSON": lambda chance: (
@@ -65,28 +65,28 @@ _KINDS: Mapping[str, Callable[[random.Random], bytes]] = {
         + chance.randbytes(128).hex().encode()
     ),
     "said to be large": lambda chance: _POST + b"content-length: %d\r\n\r\n" % chance.randint(_OVER, 1 << 40),
-    "large": lambda chance: _with(b"x" * (_OVER + chance.randint(0, 4_096))),
-    "large in chunks": lambda chance: _chunks(*[b"x" * 65_536] * 17),
-    "bad chunks": lambda chance: _POST + b"transfer-encoding: chunked\r\n\r\nzz\r\n" + _noise(chance),
+    "large": lambda chance: _make_request(b"x" * (_OVER + chance.randint(0, 4_096))),
+    "large in chunks": lambda chance: _make_chunks(*[b"x" * 65_536] * 17),
+    "bad chunks": lambda chance: _POST + b"transfer-encoding: chunked\r\n\r\nzz\r\n" + _make_noise(chance),
     "length and chunks": lambda chance: (
-        _POST + b"content-length: 4\r\n" + _chunks(b"abcd")[len(_POST) :] + b"0\r\n\r\n"
+        _POST + b"content-length: 4\r\n" + _make_chunks(b"abcd")[len(_POST) :] + b"0\r\n\r\n"
     ),
     "two lengths": lambda chance: _POST + b"content-length: 0\r\ncontent-length: 4\r\n\r\nabcd",
-    "more than it said": lambda chance: _with(b"{}") + _noise(chance),
-    "pipelined": lambda chance: _with(b"{}", _STAMP) * chance.randint(2, 20),
-    "HTTP/0.9": lambda chance: b"GET " + _path(chance) + b"\r\n\r\n",
+    "more than it said": lambda chance: _make_request(b"{}") + _make_noise(chance),
+    "pipelined": lambda chance: _make_request(b"{}", _STAMP) * chance.randint(2, 20),
+    "HTTP/0.9": lambda chance: b"GET " + _make_path(chance) + b"\r\n\r\n",
     "HTTP/2": lambda chance: b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0",
     "TLS": lambda chance: b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + chance.randbytes(64) + b"\r\n\r\n",
     "many headers": lambda chance: _POST + b"".join(b"x-%d: y\r\n" % n for n in range(4_000)) + b"\r\n",
     "long header": lambda chance: _POST + b"x: " + b"y" * 20_000 + b"\r\n\r\n",
     "nulls in the head": lambda chance: _HEAD % (b"GET", b"/\0\0") + b"x\0: y\r\n\r\n",
-    "nulls in the body": lambda chance: _with(b"\0" * 1_000, _STAMP),
-    "packed": lambda chance: _with(_noise(chance), b"content-encoding: gzip\r\n"),
-    "noise": lambda chance: b"\xff" + _noise(chance) + b"\r\n\r\n",
+    "nulls in the body": lambda chance: _make_request(b"\0" * 1_000, _STAMP),
+    "packed": lambda chance: _make_request(_make_noise(chance), b"content-encoding: gzip\r\n"),
+    "noise": lambda chance: b"\xff" + _make_noise(chance) + b"\r\n\r\n",
     "no handshake": lambda chance: _UPGRADE.replace(b"/live", b"/notices/bank") + b"\r\n",
 }
 _OTHERS: Mapping[str, Callable[[random.Random], Rubbish]] = {
-    "less than it said": lambda chance: Rubbish("less than it said", _with(b"{}" * 40)[:-3], ends=True),
+    "less than it said": lambda chance: Rubbish("less than it said", _make_request(b"{}" * 40)[:-3], ends=True),
     "wrong token": lambda chance: Rubbish(
         "wrong token", _UPGRADE + b"authorization: Bearer %x\r\n\r\n" % chance.getrandbits(99), CHANNEL
     ),

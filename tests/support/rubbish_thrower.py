@@ -78,7 +78,7 @@ async def throw(attack: Attack) -> dict[str, Counter[str]]:
     while (now := loop.time() - begun) < attack.seconds and attack.rate:
         if n / attack.rate > now:
             await asyncio.sleep(n / attack.rate - now)
-        task = loop.create_task(_shoot(attack, piece(NAMES[n % len(NAMES)], chance), heard, n))
+        task = loop.create_task(_send_planned(attack, piece(NAMES[n % len(NAMES)], chance), heard, n))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
         n += 1
@@ -90,7 +90,7 @@ async def throw(attack: Attack) -> dict[str, Counter[str]]:
     return heard
 
 
-async def _shoot(attack: Attack, rubbish: Rubbish, heard: dict[str, Counter[str]], n: int) -> None:
+async def _send_planned(attack: Attack, rubbish: Rubbish, heard: dict[str, Counter[str]], n: int) -> None:
     over: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
     source = (f"127.0.2.{n % attack.addresses + 1}", 0)
     try:
@@ -153,7 +153,7 @@ async def _keep_slow_connection(attack: Attack, n: int, heard: dict[str, Counter
         await over.wait()
 
 
-async def _both(attack: Attack) -> dict[str, Counter[str]]:
+async def _send_and_keep_slow(attack: Attack) -> dict[str, Counter[str]]:
     thrown, dawdled = await asyncio.gather(throw(attack), keep_slow_connections(attack))
     return thrown | dawdled
 
@@ -165,7 +165,7 @@ def said(attack: Attack) -> str:
 
 def main() -> None:
     attack = Attack(**json.loads(sys.stdin.readline()))
-    print(json.dumps(asyncio.run(_both(attack))), flush=True)
+    print(json.dumps(asyncio.run(_send_and_keep_slow(attack))), flush=True)
 
 
 if __name__ == "__main__":

@@ -78,7 +78,10 @@ class _Line:
     def __init__(self, proxy: "SqlProxy", client: socket.socket, server: socket.socket) -> None:
         self._proxy, self._client, self._server = proxy, client, server
         self._pending, self._shot, self.session = b"", None, 0  # type: bytes, ProxyFault | None, int
-        self._threads = [Thread(target=self._pump, args=(work,), daemon=True) for work in (self._up, self._down)]
+        self._threads = [
+            Thread(target=self._run_until_closed, args=(work,), daemon=True)
+            for work in (self._copy_to_server, self._copy_to_client)
+        ]
         for thread in self._threads:
             thread.start()
 
@@ -100,13 +103,13 @@ class _Line:
         self._client.close()
         self._server.close()
 
-    def _pump(self, work: Callable[[], None]) -> None:
+    def _run_until_closed(self, work: Callable[[], None]) -> None:
         with suppress(OSError):
             work()
         if not self.broken:
             self.hang_up()
 
-    def _up(self) -> None:
+    def _copy_to_server(self) -> None:
         """Copy the client's packets to the server, with the fault that happens at one of them."""
         while data := self._client.recv(_CHUNK):
             if self.broken:
@@ -145,13 +148,13 @@ class _Line:
     def _pass_on(self, packet: bytes) -> None:
         self._server.sendall(packet)
 
-    def _hold(self, packet: bytes) -> None:
+    def _hold_request(self, packet: bytes) -> None:
         self._cut_client()
         assert self._shot is not None, "set by whoever breaks"
         self._shot.wait()
         self._server.sendall(packet)
 
-    def _down(self) -> None:
+    def _copy_to_client(self) -> None:
         """Copy the server's answers to the client."""
         while data := self._server.recv(_CHUNK):
             if not self.session and data[_HEADER] == 10:  # the greeting: version, zero, id of the session
@@ -159,9 +162,9 @@ class _Line:
             if self._shot is None:
                 self._client.sendall(data)
             else:
-                self._swallow(data, self._shot)
+                self._drop_answer(data, self._shot)
 
-    def _swallow(self, data: bytes, shot: ProxyFault) -> None:
+    def _drop_answer(self, data: bytes, shot: ProxyFault) -> None:
         shot.replied.set()
         if shot.kind == "half_reply":
             self._client.sendall(data[: len(data) // 2])
@@ -177,7 +180,7 @@ _BREAKING: dict[Break, Callable[[_Line, bytes], None]] = {
     "passed": _Line._pass_on,
     "unanswered": _Line._pass_on,
     "unheard": lambda _line, _packet: None,
-    "late": _Line._hold,
+    "late": _Line._hold_request,
 }
 
 
