@@ -195,21 +195,21 @@ def test_another_person_reopens_what_was_acknowledged(scene: Scene, clock: Moved
     """
     pay_too_little(scene)
     run_rules(scene, clock)
-    incident = read_only_incident(scene)
+    incident = read_single_incident(scene)
     ids, author = [alert.id for alert in incident.alerts], my_name(scene)
     assert len(ids) == 2
     scene.console.alerts.acknowledge_each(ids, "I call the shop")
-    assert read_only_incident(scene).is_acknowledged
+    assert read_single_incident(scene).is_acknowledged
     with scene.place.acting(scene.console, "lead-b") as lead:
         name = lead.people.read_acting_person().name
         assert refusal_code(lambda: lead.incidents.reopen(incident.id, " ")) == "usage"
-        assert read_only_incident(scene).is_acknowledged
+        assert read_single_incident(scene).is_acknowledged
         reopened = lead.incidents.reopen(incident.id, " the shop has not been called ", request_id="r-1")
         assert lead.incidents.reopen(incident.id, " the shop has not been called ", request_id="r-1") == reopened
         assert len(lead.incidents.reopen(incident.id, "again").steps) == 1
     step = reopened.steps[-1]
     assert (step.action, step.person, step.words) == (IncidentAction.REOPEN, name, "the shop has not been called")
-    assert [(one.acknowledged_by, one.acknowledged_at, one.note) for one in read_only_incident(scene).alerts] == [
+    assert [(one.acknowledged_by, one.acknowledged_at, one.note) for one in read_single_incident(scene).alerts] == [
         (None,) * 3
     ] * 2
     assert scene.console.incidents.count_waiting_incidents() == 1
@@ -229,7 +229,7 @@ def test_another_person_reopens_what_was_acknowledged(scene: Scene, clock: Moved
 def test_reopening_ends_every_reason_not_to_look(scene: Scene, clock: MovedClock) -> None:
     """A snoozed or a resolved incident that somebody has acknowledged is open and waits for a person."""
     pay_too_little(scene)
-    incidents, id = scene.console.incidents, read_only_incident(scene).id
+    incidents, id = scene.console.incidents, read_single_incident(scene).id
     for is_snoozed in (True, False):
         scene.console.alerts.acknowledge(id, "")
         if is_snoozed:
