@@ -55,8 +55,8 @@ def test_what_is_well_formed_and_unknown_is_a_success(scene: Scene, receiver: Ru
 
 
 def test_every_refusal_is_the_same_to_the_byte(scene: Scene, receiver: Running) -> None:
-    """Whatever is wrong with a request, such as its source, signature, size or path, the refusal has the same bytes,
-    so that the sender doesn't learn the cause."""
+    """The refusal of a request has the same bytes for each fault, such as a wrong source, signature, size or path, so
+    that the sender doesn't learn the cause."""
     begun(scene, "paypay")
     good, hint = scene.bank("e-1", "ORD-1"), scene.post("paypay", "ORD-1")
     signature = dict(good.headers)
