@@ -74,6 +74,6 @@ def _three(value: float) -> str:
 
 
 def format_cells(row: Row) -> list[str]:
-    """Return the format_cells of the row as they are printed."""
+    """Return the cells of the row as they are printed."""
     met = {True: "met", False: "NOT MET", None: "not measured" if row.goal != "–" else "–"}[row.met]
     return [row.number, row.what, row.figure, row.floor, row.peer, row.ratio, row.goal, met]

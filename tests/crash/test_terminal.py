@@ -38,10 +38,10 @@ class Terminal:
         killed.
         """
         with self.start(*words, **extra) as running:
-            return ended(running)
+            return read_result(running)
 
 
-def ended(running: ForkedCommand) -> tuple[int, Any]:
+def read_result(running: ForkedCommand) -> tuple[int, Any]:
     """Wait for the end of the command. Return its exit status, and the data or the error of its JSON object; None if
     a signal ended it.
     """
@@ -91,7 +91,7 @@ def test_database_taken_away_between_call_and_record(terminal: Terminal, sandbox
         assert sandbox.control.wait_until_reached(held=1, timeout_seconds=PATIENCE_SECONDS)
         (home / "console.db").rename(home / "elsewhere.db")
         sandbox.control.release_calls()
-        status, error = ended(buying)
+        status, error = read_result(buying)
     assert (status, error["code"]) == (4, "outcome_unknown")
     assert (error["detail"]["record"]["state"], error["detail"]["record"]["certainty"]) == ("pending", "unknown")
     (home / "elsewhere.db").rename(home / "console.db")
@@ -141,7 +141,7 @@ def test_told_to_end_at_a_step(
         if step == "after_detail":
             until(lambda: _has_company_name(home), "the detail to be written", PATIENCE_SECONDS)
         buying.send_signal(number)
-        ended_with, told = ended(buying)
+        ended_with, told = read_result(buying)
     assert ended_with == status, told
     record = told if code is None else told["detail"]["record"]
     assert (record["state"], record["certainty"]) == (state, "known")
@@ -164,7 +164,7 @@ def test_told_to_end_while_the_provider_is_asked(
         assert sandbox.control.wait_until_reached(held=1, timeout_seconds=PATIENCE_SECONDS)
         for number in numbers_:
             buying.send_signal(number)
-        status, error = ended(buying)
+        status, error = read_result(buying)
     assert (status, error["code"], error["detail"]["reason"]) == (4, "outcome_unknown", "interrupted")
     record = error["detail"]["record"]
     assert (record["state"], record["certainty"]) == ("pending", "unknown")

@@ -189,8 +189,8 @@ def _order_by_number(facts: Facts) -> dict[str, Row]:
 
 
 def check_alerts(facts: Facts) -> Iterator[str]:
-    """Yield each planted fault without an alert, each alert without a planted fault, and each alert that is open or
-    resolved although its fault was removed or not.
+    """Yield each planted fault without an alert, each alert without a planted fault, each alert that is open although
+    its fault was removed, and each one that is resolved although its fault still exists.
     """
     rows = _list_raised_alerts(facts)
     times = Counter((str(row["order_no"]), str(row["rule_id"])) for row in rows)
@@ -226,10 +226,10 @@ def check_messages(facts: Facts) -> Iterator[str]:
     told = Counter((str(one["event"]), str(one["order_no"]), str(one["rule_id"])) for one in came.values())
     for event in sorted((wanted - told) + (told - wanted)):
         yield f"told {told[event]} times instead of {wanted[event]}: {event}"
-    yield from _out_of_order(facts.messages)
+    yield from _find_wrong_sequences(facts.messages)
 
 
-def _out_of_order(messages: Sequence[Row]) -> Iterator[str]:
+def _find_wrong_sequences(messages: Sequence[Row]) -> Iterator[str]:
     seen: set[tuple[str, str]] = set()
     for event in messages:
         key = (str(event["order_no"]), str(event["rule_id"]))

@@ -59,28 +59,28 @@ def _add_row(facts: Facts, table: str, row: Mapping[str, Any]) -> Facts:
     return replace(facts, rows={**facts.rows, table: [*facts[table], row]})
 
 
-def _one_yen(facts: Facts) -> Facts:
+def _add_one_yen(facts: Facts) -> Facts:
     row = next(row for row in facts["payments"] if row["captured_minor"])
     return _change_row(facts, "payments", lambda one: one is row, captured_minor=row["captured_minor"] + 1)
 
 
-def _refunded_twice(facts: Facts) -> Facts:
+def _double_refund(facts: Facts) -> Facts:
     ledger = [dict(payment) for payment in facts.ledger]
     payment = next(one for one in ledger if one["refunds"])
     payment["refunds"] = [*payment["refunds"], payment["refunds"][0]]
     return replace(facts, ledger=ledger)
 
 
-def _unknown_for_ever(facts: Facts) -> Facts:
+def _make_payment_unknown(facts: Facts) -> Facts:
     return _change_row(facts, "payments", _is_completed, certainty="unknown", work_state="none")
 
 
-def _overdue(facts: Facts) -> Facts:
+def _make_refund_overdue(facts: Facts) -> Facts:
     at = facts.now - timedelta(minutes=5)
     return _change_row(facts, "refunds", lambda row: bool(row), work_state="scheduled", work_at=at)
 
 
-def _extra_alert(facts: Facts) -> Facts:
+def _add_alert(facts: Facts) -> Facts:
     return _with_alert_after(facts, timedelta(0), is_resolved=False)
 
 
@@ -116,10 +116,10 @@ def _planted_alert(facts: Facts) -> Callable[[Row], bool]:
 
 
 ALTERED: Mapping[str, tuple[Alter, str]] = {
-    "a wrong yen": (_one_yen, "books: "),
-    "a second refund": (_refunded_twice, "was made 2 times"),
+    "a wrong yen": (_add_one_yen, "books: "),
+    "a second refund": (_double_refund, "was made 2 times"),
     "a missing alert": (lambda facts: _remove_row(facts, "alerts", _planted_alert(facts)), "alert missing: "),
-    "an alert too many": (_extra_alert, "alert that nobody planted: A of "),
+    "an alert too many": (_add_alert, "alert that nobody planted: A of "),
     "an alert before the grace is over": (
         lambda facts: _with_alert_after(facts, facts.grace * 0.99),
         "alert that nobody planted: A of ",
@@ -128,8 +128,8 @@ ALTERED: Mapping[str, tuple[Alter, str]] = {
         lambda facts: _change_row(facts, "alerts", _planted_alert(facts), rule_id="D"),
         "alert missing: ",
     ),
-    "unknown without a probe": (_unknown_for_ever, "stuck: payment "),
-    "an overdue step": (_overdue, "stuck: refund "),
+    "unknown without a probe": (_make_payment_unknown, "stuck: payment "),
+    "an overdue step": (_make_refund_overdue, "stuck: refund "),
     "a request without an answer": (
         lambda facts: _add_row(
             facts, "requests", {"id": "a", "action": "refund approve", "state": "taken", "fence": 1}

@@ -53,7 +53,7 @@ def routes_of(stage: LegibleStage) -> tuple[Route, ...]:
     )  # fmt: skip
 
 
-def menus(stage: LegibleStage) -> Iterator[QMenu]:
+def find_control_menus(stage: LegibleStage) -> Iterator[QMenu]:
     """Yield the menus of the visible buttons that contain controls for which there is no room."""
     for part in stage.window.findChildren(QWidget):
         if isinstance(part, ActionRow | PageHead) and part.menu_button.isVisible():
@@ -132,7 +132,7 @@ def test_all_can_be_pressed_at_the_largest_text(qapp: QApplication, tmp_path: Pa
             stage.go(route)
             assert [one.plain for one in visible_labels(stage.window) if not one.has_current_text_size] == [], route
             reached = {control_name(control) for control in visible_controls(stage.window)}
-            entries = [entry for menu in menus(stage) for entry in entries_of(menu)]
+            entries = [entry for menu in find_control_menus(stage) for entry in entries_of(menu)]
             missing += [
                 f"{route}: {one}"
                 for one in sorted(names - reached)

@@ -44,9 +44,9 @@ class DeskSession(QObject):
         self._times: dict[str, float] = {}
         self.told: list[tuple[float, list[int], list[tuple[str, int]]]] = []
         self.done: Counter[str] = Counter()
-        context.changed.connect(self._hear)
+        context.changed.connect(self._record_event)
 
-    def _hear(self, changed: frozenset[tuple[str, int]]) -> None:
+    def _record_event(self, changed: frozenset[tuple[str, int]]) -> None:
         moment, mark = time.monotonic(), self._pulse._latest_mark
         assert mark is not None
         self.told.append((moment, sorted(mark.read_ids - self._seen), sorted(changed)))

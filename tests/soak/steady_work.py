@@ -68,10 +68,10 @@ class SteadyWork:
             self._notice(self._scene.bank(f"event-{name}", name, str(YEN)), times=1 + (part == 0))
         for part in range(2):
             name = f"P-{number}-{part}"
-            self._begun(name)
+            self._insert_begun_payment(name)
             self._scene.money.register_payment("paypay", name, YEN)
             self._notice(self._scene.post("paypay", name), times=1 + part)
-        if self._started(f"L-{number}"):  # its notice is lost: a poll finds it
+        if self._start_payment(f"L-{number}"):  # its notice is lost: a poll finds it
             self._scene.money.move_payment("paypay", f"L-{number}", "paid")
         for _ in range(4):
             self._say("POST", "/notices/bank", b'{"event_id": "x"}', wanted=400)
@@ -99,13 +99,13 @@ class SteadyWork:
     def _order(self, name: str) -> int:
         return self._scene.order(name, YEN)
 
-    def _begun(self, name: str) -> None:
+    def _insert_begun_payment(self, name: str) -> None:
         """Insert a payment that waits for its payer."""
         context, order = self._scene.context, self._order(name)
         new = NewPayment("paypay", name, "JPY", YEN, order_id=order, begun_at=context.now())
         context.database.write(lambda tx: payments.insert_payment(tx.conn, new, context.now()))
 
-    def _started(self, name: str) -> bool:
+    def _start_payment(self, name: str) -> bool:
         """Begin a payment at the desk, which polls it later. Return False if the call is refused, because the sandbox
         was too slow on a busy machine.
         """
@@ -155,7 +155,7 @@ class SteadyWork:
         """
         if number % _RULE_TURNS == 0:
             name = f"R-{number}"
-            if self._started(name):
+            if self._start_payment(name):
                 self._scene.place.sql(f"UPDATE orders SET status = 'paid' WHERE merch_txn_id = '{name}'")
                 self._ailing.append((number + _HEALING_TURNS, name))
         while self._ailing and self._ailing[0][0] <= number:

@@ -229,7 +229,7 @@ class Stage:
         self.context.database.write(lambda tx: operators.save_person(tx.conn, person, self.context.now()))
 
     def set_limit(self, name: str, currency: str, value: int) -> None:
-        """Set a limit of refunds in this currency, past its two administrators."""
+        """Set a limit of refunds in this currency, without the two administrators whom a change needs."""
         with self.context.database.read() as conn:
             stored = conn.exec_driver_sql("SELECT name, currency, value FROM limits").all()
         self._first_limits = self._first_limits or [tuple(row) for row in stored]
