@@ -61,6 +61,7 @@ class SettingProblem(Reason):
     PASSWORD_NOT_ASCII = "password_ascii"  # noqa: S105 (a problem, no secret)
     PASSWORD_IN_FILE = "password_in_file"  # noqa: S105 (a problem, no secret)
     PASSWORD_MISSING = "password_missing"  # noqa: S105 (a problem, no secret)
+    PASSWORD_REFUSED_BY_SERVER = "password_refused"  # noqa: S105 (a problem, no secret)
     PROVIDER_DISABLED = "provider_disabled"
     INVALID_REDIS_URL = "redis_form"
     RECORD_OF_OTHER_MERCHANT = "record_of_other_merchant"

@@ -12,7 +12,7 @@ from console.domain.access.permissions import APPROVER, OPERATOR, WORKER
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import NotAllowedReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import NotAllowedDetail
+from console.domain.errors.details import BadProfileDetail, NotAllowedDetail
 from console.domain.reason import ForeignText
 from console.domain.service_results import AccountResult, AppliedAccounts
 from console.domain.setting_problems import SettingProblem
@@ -123,7 +123,7 @@ class DatabaseAccountService:
         Except for errors of the server during its statements, all errors are raised before anything is written.
         Raises `usage` for a mistake in the file; also if an entry without the keys `acts` and `asks` would change
         whether a person acts or a worker acts for the person (a dry run lists these people instead). Raises
-        `bad_profile` for a missing or unsuitable password, and `not_allowed` if the connected account may not create
+        `bad_profile` for a missing or unsuitable password, or for one that the server's rules refuse, and `not_allowed` if the connected account may not create
         accounts. A dry run writes nothing and ignores the request id.
         """
         return self._request_ids.act_once(
@@ -271,14 +271,25 @@ class _AccountStatementExecutor:
 
     def _apply_account_change(self, change: _AccountChange) -> None:
         """Execute the SQL statements that create or change the account of one person; in a dry run, only list the
-        statements."""
+        statements. If the server refuses the password, raise bad_profile: the earlier statements stay executed, and
+        a repeated run of the command completes the file."""
         server = self._database.server
         account = change.make_target_account(
             needs_tls=not (server and server.is_on_loopback) or _can_accept_remote_clients(self._conn)
         )
         is_mariadb, database_name = grants.is_mariadb(self._conn), str(self._database.url.database)
         for statement in server_accounts.make_account_statements(account, database_name, is_mariadb=is_mariadb):
-            self._run_statement(statement, account)
+            try:
+                self._run_statement(statement, account)
+            except DatabaseFailure as error:
+                if error_codes.find_error_number(error) not in error_codes.PASSWORD_REFUSED_ERRORS:
+                    raise
+                detail: BadProfileDetail = {
+                    "variable": change.entry.password_env or "",
+                    "problem": SettingProblem.PASSWORD_REFUSED_BY_SERVER,
+                    "name": account.name,
+                }
+                raise ConsoleError(ErrorCode.BAD_PROFILE, detail) from error
 
     def _run_statement(self, statement: AccountStatement, account: DesiredAccount | None = None) -> None:
         """Add the statement to the list of executed statements and, unless this is a dry run, execute it. A statement

@@ -24,6 +24,8 @@ from console.store.access import grants
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 from console.store.schema import core as schema
+from tests.support import servers
+from tests.support.server_fixtures import need
 from tests.support.sql_server import SqlServer
 
 PASSWORD = r"""it's "100%" \ %s :x @ / # `"""
@@ -109,15 +111,21 @@ def open_with_url(url: str, home: Path) -> Iterator[Console]:
         yield console
 
 
-@pytest.fixture(scope="module")
-def database(sql_server: SqlServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsByFile]:
-    """A database with the schema account's console, for all tests of the file."""
-    with sql_server.database() as owner:
+@contextmanager
+def migrated(server: SqlServer) -> Iterator[str]:
+    """The owner's URL of a new database with the present schema."""
+    with server.database() as owner:
         schema_account = Database(owner, without_time_limit=True)
         migrate.upgrade(schema_account)
         schema_account.close()
-        with open_with_url(owner, tmp_path_factory.mktemp("owner")) as console:
-            yield AccountsByFile(sql_server, owner, console, "")
+        yield owner
+
+
+@pytest.fixture(scope="module")
+def database(sql_server: SqlServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsByFile]:
+    """A database with the schema account's console, for all tests of the file."""
+    with migrated(sql_server) as owner, open_with_url(owner, tmp_path_factory.mktemp("owner")) as console:
+        yield AccountsByFile(sql_server, owner, console, "")
 
 
 @pytest.fixture
@@ -196,6 +204,24 @@ def test_a_new_account_needs_a_password_before_anything_is_written(accounts: Acc
     assert refused.value.detail["problem"] == "password_missing"
     assert not accounts.can_sign_in("a", "pw")
     assert accounts.read_stored_people() == []
+
+
+def test_a_password_that_the_server_refuses_is_named_with_its_variable(tmp_path: Path) -> None:
+    """docs/team.md recommends a plugin that refuses weak passwords. The people before the refused one have their
+    accounts, no row is written, and another run with a better password completes the file.
+    """
+    need("mariadb")
+    people = [{"name": name, "roles": ["operator"], "password_env": name.upper()} for name in ("a", "b")]
+    passwords = {"A": "Good-password-1", "B": "weak"}
+    with servers.mariadb() as server, migrated(server) as owner, open_with_url(owner, tmp_path) as console:
+        server.sql("INSTALL SONAME 'simple_password_check'")
+        with pytest.raises(ConsoleError, match="bad_profile") as refused:
+            console.accounts.apply(json.dumps({"operators": people}), passwords.get)
+        assert refused.value.detail == {"variable": "B", "problem": "password_refused", "name": "b"}
+        with console.database.read() as conn:
+            assert list(conn.exec_driver_sql("SELECT name FROM operators").scalars()) == []
+        console.accounts.apply(json.dumps({"operators": people}), {**passwords, "B": "Good-password-2"}.get)
+        server.connect("b", "Good-password-2").close()
 
 
 @pytest.mark.parametrize("password", ["秘密", "é", "two\nlines"])
