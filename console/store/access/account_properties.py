@@ -30,7 +30,13 @@ _OPERATOR_NAMES_QUERY = text("SELECT name FROM operators")
 _PASSWORD_CHECK_VARIABLES = (
     "simple_password_check_minimal_length",
     "cracklib_password_check_dictionary",
-    "validate_password.policy",
+    "validate_password.policy",  # MySQL's component
+    "validate_password_policy",  # MySQL's older plugin
+)
+_WRONG_PASSWORD_LIMIT_VARIABLES = (
+    "max_password_errors",  # MariaDB
+    "component_connection_control.failed_connections_threshold",  # MySQL's component, since 9.2
+    "connection_control_failed_connections_threshold",  # MySQL's older plugin
 )
 _PATTERNS_OF_ANY_ADDRESS = ("", "*", "0.0.0.0", "::")  # noqa: S104  # values of a server's variable; nothing is bound to them here
 
@@ -79,11 +85,9 @@ def find_missing_password_rules(conn: Connection) -> Sequence[str]:
     wrong passwords is missing, switched off, or above MAX_PASSWORD_ERRORS), `password_check` (no plugin refuses
     weak passwords).
     """
-    limit = _read_variable(conn, "max_password_errors") or _read_variable(
-        conn, "connection_control_failed_connections_threshold"
-    )
-    # MySQL's plugin counts no failed connections if its limit is 0; MariaDB's limit is at least 1
-    is_limited = limit is not None and limit.isdecimal() and 0 < int(limit) <= MAX_PASSWORD_ERRORS
+    limits = [_read_variable(conn, name) or "" for name in _WRONG_PASSWORD_LIMIT_VARIABLES]
+    # MySQL counts no failed connections if its limit is 0; MariaDB's limit is at least 1
+    is_limited = any(limit.isdecimal() and 0 < int(limit) <= MAX_PASSWORD_ERRORS for limit in limits)
     missing_rules = [] if is_limited else ["max_password_errors"]
     return (
         missing_rules

@@ -104,7 +104,8 @@ def _check_audit_triggers(conn: Connection, _: Database) -> Iterator[FitnessFind
 def _check_server_version(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
     """Check that the server is at least OLDEST_MARIADB or OLDEST_MYSQL. A failure is only reported."""
     is_mariadb = bool(getattr(conn.dialect, "is_mariadb", False))
-    version = tuple(part for part in conn.dialect.server_version_info or () if isinstance(part, int))
+    # after the first three numbers SQLAlchemy gives those of a distribution's package: 9.7.4-2 is (9, 7, 4, 2)
+    version = tuple(part for part in conn.dialect.server_version_info or () if isinstance(part, int))[:3]
     facts = {"engine": "MariaDB" if is_mariadb else "MySQL", "version": ".".join(map(str, version))}
     yield FitnessFinding(
         "server_version", version >= (OLDEST_MARIADB if is_mariadb else OLDEST_MYSQL), facts, stops_purchases=False

@@ -95,6 +95,8 @@ def test_where_a_server_listens(owner: Database, monkeypatch: pytest.MonkeyPatch
         ("max_password_errors", "20", False), ("max_password_errors", "4294967295", True),
         ("connection_control_failed_connections_threshold", "3", False),
         ("connection_control_failed_connections_threshold", "0", True),
+        ("component_connection_control.failed_connections_threshold", "3", False),
+        ("component_connection_control.failed_connections_threshold", "0", True),
     ],
 )  # fmt: skip
 def test_a_limit_of_wrong_passwords(
