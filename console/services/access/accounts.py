@@ -123,8 +123,9 @@ class DatabaseAccountService:
         Except for errors of the server during its statements, all errors are raised before anything is written.
         Raises `usage` for a mistake in the file; also if an entry without the keys `acts` and `asks` would change
         whether a person acts or a worker acts for the person (a dry run lists these people instead). Raises
-        `bad_profile` for a missing or unsuitable password, or for one that the server's rules refuse, and `not_allowed` if the connected account may not create
-        accounts. A dry run writes nothing and ignores the request id.
+        `bad_profile` for a missing or unsuitable password, or for one that the server's rules refuse, and
+        `not_allowed` if the connected account may not create accounts. A dry run writes nothing and ignores the
+        request id.
         """
         return self._request_ids.act_once(
             "db accounts apply",

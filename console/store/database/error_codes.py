@@ -63,8 +63,8 @@ _CONNECTION_LOST_ERRORS = _NO_FREE_CONNECTION_ERRORS | {
 _LOGIN_REFUSED_ERRORS = {1044, 1045, 1130, 1251, 1698, 1820, 1862, 3118, 4151}
 _MISSING_RIGHT_ERRORS = {1142, 1143, 1227, 1370, 1401, 1410}  # 1401: MySQL, XA RECOVER without XA_RECOVER_ADMIN
 PASSWORD_REFUSED_ERRORS = frozenset({1819, 3638})
-"""Numbers of server errors that refuse a new password: the server's password check (a plugin or component), and MySQL's
-history of passwords.
+"""Numbers of server errors that refuse a new password: by the server's password check (a plugin or component), or by
+MySQL's history of passwords.
 """
 _TRIGGERS_REFUSED_ERROR = 1419
 _COUNTER_AT_END_ERRORS = {167, 1467}  # the table's AUTO_INCREMENT is at its end: no row gets a number any more
