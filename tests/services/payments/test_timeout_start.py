@@ -30,16 +30,16 @@ PAYMENT = Payment(
 def test_only_what_is_known_to_wait_can_be_over(state: PaymentState, certainty: Certainty) -> None:
     """A payment times out only if it is waiting and its state is known."""
     payment = replace(PAYMENT, state=state, certainty=certainty)
-    list_overdue = state in WAITING_STATES and certainty is Certainty.KNOWN
-    assert timeout_start.has_timed_out(payment, START + HOUR) is list_overdue
+    is_over = state in WAITING_STATES and certainty is Certainty.KNOWN
+    assert timeout_start.has_timed_out(payment, START + HOUR) is is_over
 
 
-@pytest.mark.parametrize(("late", "over"), [(-HOUR, False), (timedelta(0), False), (MOMENT, True), (HOUR, True)])
-def test_the_last_instant_is_the_payers(late: timedelta, list_overdue: bool) -> None:
+@pytest.mark.parametrize(("late", "is_over"), [(-HOUR, False), (timedelta(0), False), (MOMENT, True), (HOUR, True)])
+def test_the_last_instant_is_the_payers(late: timedelta, is_over: bool) -> None:
     """At its deadline a payment has not timed out yet, one moment later it has. A payment without a deadline, or with
     an unknown outcome, never times out.
     """
-    assert timeout_start.has_timed_out(PAYMENT, START + late) is list_overdue
+    assert timeout_start.has_timed_out(PAYMENT, START + late) is is_over
     assert not timeout_start.has_timed_out(replace(PAYMENT, expires_at=None), START + late)
     assert not timeout_start.has_timed_out(replace(PAYMENT, certainty=Certainty.UNKNOWN), START + late)
     assert not timeout_start.has_timed_out(
