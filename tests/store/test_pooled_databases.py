@@ -35,9 +35,9 @@ def test_nothing_is_left_for_the_next_test(place: Place, vendor: LedgerVendor, h
 
 
 def contents(database: PooledDatabase) -> Mapping[str, tuple[Any, list[tuple[Any, ...]]]]:
-    """The next id and the rows of each table."""
+    """The next id and the rows of each table. MySQL has no next id (None) before the first row; it will be 1."""
     tables = database.sql(
         "SELECT table_name, auto_increment FROM information_schema.tables"
         " WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'"
     )
-    return {str(table): (next_id, database.sql(f"SELECT * FROM {table}")) for table, next_id in tables}
+    return {str(table): (next_id or 1, database.sql(f"SELECT * FROM {table}")) for table, next_id in tables}
