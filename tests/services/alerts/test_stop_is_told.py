@@ -54,10 +54,8 @@ def list_stop_events(receiver: Receiver) -> list[tuple[str, int]]:
     """Return event name and alert id of the received events about the stop, oldest first; repeated copies of an event
     count once.
     """
-    require_events_sent = {
-        event["event_id"]: event for event in receiver.got if event["rule_id"] == DATABASE_WENT_BACK_RULE
-    }
-    return [(event["event"], event["alert_id"]) for event in require_events_sent.values()]
+    event_by_id = {event["event_id"]: event for event in receiver.got if event["rule_id"] == DATABASE_WENT_BACK_RULE}
+    return [(event["event"], event["alert_id"]) for event in event_by_id.values()]
 
 
 def require_events_sent(place: Place, sandbox: Sandbox, receiver: Receiver, *wanted: tuple[str, int]) -> None:

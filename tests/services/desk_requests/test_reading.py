@@ -39,11 +39,11 @@ _SHOWN = 3
 def place_with_records(place: Place, clock: MovedClock) -> Place:
     """A database with invented records of every kind, which the schema account has written."""
     assert isinstance(place, ServerPlace)
-    read_everything_as_text = place.told("http://127.0.0.1:9") | {
+    settings = place.told("http://127.0.0.1:9") | {
         "CONSOLE_DATABASE_URL": place.database._team.owner,
         "CONSOLE_OPERATOR": "",
     }
-    with open_console(load_settings(read_everything_as_text), clock) as owner:
+    with open_console(load_settings(settings), clock) as owner:
         samples = generate_checks(
             SAMPLE_SEED,
             clock.now(),

@@ -426,8 +426,8 @@ def test_a_damaged_part_that_is_packed_in_another_way(tmp_path: Path, part: str)
     """A damaged part with LZMA compression, which has exceptions of its own, is reported as not intact; no error is
     raised.
     """
-    read_parts = {"audit.json": b"[" + b'{"row": {}},' * 200 + b'{"row": {}}]'}
-    whole, file = write_pack_file(tmp_path / "whole.zip", read_parts), tmp_path / "bad.zip"
+    parts = {"audit.json": b"[" + b'{"row": {}},' * 200 + b'{"row": {}}]'}
+    whole, file = write_pack_file(tmp_path / "whole.zip", parts), tmp_path / "bad.zip"
     with zipfile.ZipFile(whole) as pack, zipfile.ZipFile(file, "w") as other:
         contents = {name: pack.read(name) for name in pack.namelist()}
         other.writestr(part, contents[part], zipfile.ZIP_LZMA)

@@ -431,9 +431,9 @@ def test_a_failed_attempt_contradicts_two_people_without_a_number(
     after = scene.payments.probe(payment.id)
     assert (after.state, after.captured_minor, after.provider_payment_id) == ("completed", 3300, None)
     assert scene.cases() == ["contradicted"]
-    with pytest.raises(ConsoleError) as expect_refusal:
+    with pytest.raises(ConsoleError) as refused:
         scene.payments.resolve(payment.id, "reversed", "their screen")
-    assert expect_refusal.value.code == "evidence_mismatch"
+    assert refused.value.code == "evidence_mismatch"
     assert (scene.payments.probe(payment.id).state, scene.cases()) == ("completed", ["contradicted"])
 
 

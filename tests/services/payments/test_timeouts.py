@@ -118,8 +118,8 @@ def test_in_this_order_and_once(scene: Scene, clock: MovedClock) -> None:
     assert [step.name for step in seen.steps] == list(TIMEOUT_SAGA_STEP_NAMES)
     trail = ("payment.expired", "order.cancelled", "order.stock_released")
     what = ", ".join(f"'{one}'" for one in trail)
-    list_stuck_cases = scene.place.sql(f"SELECT what FROM audit_log WHERE what IN ({what}) ORDER BY id")
-    assert [str(one) for (one,) in list_stuck_cases] == list(trail)
+    entries = scene.place.sql(f"SELECT what FROM audit_log WHERE what IN ({what}) ORDER BY id")
+    assert [str(one) for (one,) in entries] == list(trail)
     assert run_due_and_count(scene) == 0
     assert len(read_sagas(scene)) == 1
 
@@ -305,9 +305,9 @@ def test_what_is_over_is_found_by_an_index(scene: Scene) -> None:
     ):
         with scene.context.database.read() as conn:
             plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {_compile_with_values(query, values)}").all()
-        list_stuck_cases = "; ".join(str(row[-1]) for row in plan)
-        assert index in list_stuck_cases, list_stuck_cases
-        assert "SCAN payments" not in list_stuck_cases, list_stuck_cases
+        steps = "; ".join(str(row[-1]) for row in plan)
+        assert index in steps, steps
+        assert "SCAN payments" not in steps, steps
 
 
 def _compile_with_values(query: Any, values: dict[str, Any]) -> str:
@@ -621,8 +621,8 @@ def test_an_order_without_a_payment_is_the_shops(scene: Scene, clock: MovedClock
         ["held"],
         (),
     )
-    list_stuck_cases = scene.payments.read_order(order).explanation
-    assert (list_stuck_cases.why, list_stuck_cases.next_step.code) == (
+    explanation = scene.payments.read_order(order).explanation
+    assert (explanation.why, explanation.next_step.code) == (
         "why.order_not_begun",
         "next.order_shop_decides",
     )

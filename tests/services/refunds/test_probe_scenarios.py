@@ -54,17 +54,17 @@ class ScriptedCalls:
         def scripted(transport: HttpTransport, method: str, path: str, *rest: Any, **named: Any) -> HttpAnswer:
             if not self.script or self.script[0][0] not in f"{method} {path}":
                 return send(transport, method, path, *rest, **named)
-            asked, vector, make_id_replacements = self.script.popleft()
+            asked, vector, ours = self.script.popleft()
             self.sent.append(asked)
-            return self._bring(vector, make_id_replacements)
+            return self._bring(vector, ours)
 
         patch.setattr(HttpTransport, "send", scripted)
 
-    def will(self, call: str, vector: str, make_id_replacements: dict[str, str]) -> None:
+    def will(self, call: str, vector: str, ours: dict[str, str]) -> None:
         """Let the next call with this name end as the vector says; its published ids are replaced by `ours`."""
-        self.script.append((call, vector, make_id_replacements))
+        self.script.append((call, vector, ours))
 
-    def _bring(self, vector: str, make_id_replacements: dict[str, str]) -> HttpAnswer:
+    def _bring(self, vector: str, ours: dict[str, str]) -> HttpAnswer:
         """Return the vector's answer, or raise its error."""
         if vector in BROKEN:
             broken = BROKEN[vector]
@@ -73,7 +73,7 @@ class ScriptedCalls:
             raise TransportFailure(*classify_exception(error))
         said = ANSWERS[vector]
         text = said["body"] if isinstance(said["body"], str) else json.dumps(said["body"], ensure_ascii=False)
-        for published, number in make_id_replacements.items():
+        for published, number in ours.items():
             text = text.replace(published, number)
         body = text.encode()
         if said["provider"] == "ndps" and text:

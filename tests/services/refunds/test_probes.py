@@ -35,16 +35,16 @@ def test_the_order_names_its_unknown_refund(desk: RefundDesk) -> None:
     """
     payment, refund = make_unknown(desk, happened=True)
     assert payment.order_id is not None
-    apply_and_check = desk.console.payments.read_order(payment.order_id).explanation
-    assert (apply_and_check.verdict, apply_and_check.facts["refund"], apply_and_check.work) == (
+    explanation = desk.console.payments.read_order(payment.order_id).explanation
+    assert (explanation.verdict, explanation.facts["refund"], explanation.work) == (
         "verdict.payment_refund_unknown",
         refund.id,
         "possible",
     )
     accepted = desk.probe(refund)
     assert (accepted.state, accepted.certainty) == (RefundState.COMPLETED, Certainty.KNOWN)
-    apply_and_check = desk.console.payments.read_order(payment.order_id).explanation
-    assert (apply_and_check.verdict, apply_and_check.why) == ("verdict.order_paid", "why.order_paid")
+    explanation = desk.console.payments.read_order(payment.order_id).explanation
+    assert (explanation.verdict, explanation.why) == ("verdict.order_paid", "why.order_paid")
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
