@@ -20,7 +20,8 @@ OVER = says(400, {"error": "invalid_grant"})
      ({"expires_in": True}, None), ({"expires_in": -5}, None), ({"expires_in": 10**15}, None)],
 )  # fmt: skip
 def test_how_long_a_pair_lives(answer: dict[str, object], lives: int | None) -> None:
-    """Counted from when we asked; what can't be a number of seconds is not known."""
+    """The lifetime of a pair of tokens is counted from our request; an answer without a valid number of seconds
+    leaves it unknown (None)."""
     with serving(says(200, PAIR_ANSWER | answer)) as server:
         found = alarmbox(server.url).oauth_calls.exchange_refresh_token("rt-1")
     assert found is not None
@@ -28,13 +29,14 @@ def test_how_long_a_pair_lives(answer: dict[str, object], lives: int | None) -> 
 
 
 def test_a_refresh_token_that_does_not_rotate_goes_on() -> None:
-    """OAuth lets a server leave it out; then the old one stays valid."""
+    """The answer to a refresh contains no refresh token, which OAuth allows: the old one stays valid."""
     with serving(says(200, {"access_token": "at-2", "token_type": "Bearer"})) as server:
         assert alarmbox(server.url).oauth_calls.exchange_refresh_token("rt-1") == TokenPair("at-2", "rt-1", None)
 
 
 def test_the_first_authorisation() -> None:
-    """The address to open, then the code that was shown there, exchanged once."""
+    """The authorisation returns the address that a person opens; the code that is shown there is exchanged once for
+    the tokens."""
     with serving(NEW) as server:
         oauth = alarmbox(server.url).oauth_calls
         address = urlsplit(oauth.make_authorize_url(state="x y"))
@@ -52,7 +54,7 @@ def test_the_first_authorisation() -> None:
 
 
 def test_a_code_is_exchanged_once_only() -> None:
-    """A code serves once: no retry after a lost answer, and a refused one says so."""
+    """A code is sent once: the adapter doesn't repeat the call after a lost answer, and reports a refused code."""
     with serving(says(500)) as server:
         with pytest.raises(TokenUnavailable):
             alarmbox(server.url).oauth_calls.exchange_code("code-1")
@@ -64,7 +66,7 @@ def test_a_code_is_exchanged_once_only() -> None:
 
 
 def test_secrets_hide() -> None:
-    """Neither a pair nor the configuration shows its secrets; errors don't either."""
+    """The texts of tokens, configuration and errors contain no secret."""
     config = AlarmBoxConfig("https://api.alarmbox.jp", "client-1", "s3cret-of-client")
     assert "s3cret" not in repr(config)
     assert "at-1" not in repr(pair())

@@ -116,7 +116,7 @@ def test_whole_files_are_taken(body: bytes, content: bytes) -> None:
 
 
 def test_exactly_32_mib_are_taken() -> None:
-    """The largest there may be."""
+    """A file of exactly 32 MiB, the largest allowed size, is accepted."""
     _is_taken(of_size(LARGEST_PDF_BYTES), pdf_of(LARGEST_PDF_BYTES))
 
 
@@ -147,7 +147,7 @@ def _is_not_taken(body: bytes, reason: str) -> None:
 
 
 def test_evidence_holds_no_file() -> None:
-    """The kept text says how large the file was, not what was in it."""
+    """The evidence states the size of the file and doesn't contain its content."""
     outcome = judged(answer(TEXT))
     assert f'"<pdf {len(PDF)} bytes>"' in outcome.evidence
     assert TEXT not in outcome.evidence
@@ -156,7 +156,7 @@ def test_evidence_holds_no_file() -> None:
 
 
 def test_a_file_does_not_disturb_the_detail() -> None:
-    """A file that came without being asked for, even a broken one, leaves the report readable."""
+    """A detail answer with an unrequested file, even a damaged one, is still read as a report."""
     outcome = make_detail_converter(12345)(HttpAnswer(200, {}, answer("not base64!!"), "hash"))
     assert outcome.kind is OutcomeClass.SUCCEEDED
 

@@ -35,7 +35,7 @@ def test_what_is_sent() -> None:
 
 
 def test_what_was_not_given_is_not_sent() -> None:
-    """Only the number is required; an empty comment is none."""
+    """Only the corporation number is required; an empty comment isn't sent."""
     with serving(says(200, BOUGHT)) as server:
         alarmbox(server.url).buy_check(PurchaseRequest(NUMBER, "1", comment=""))
         assert json.loads(server.bodies()[0]) == {"corporation_number": NUMBER}
@@ -57,7 +57,7 @@ def test_what_reads_send() -> None:
 
 
 def test_the_protocols_fit() -> None:
-    """AlarmBox is a vendor, its reader a reader, and both say what AlarmBox can do."""
+    """AlarmBox's adapter fulfils the protocols of a vendor and of a reader, and both state the same capabilities."""
     vendor: CreditCheckProvider = alarmbox("https://api.alarmbox.jp")
     reader: CreditCheckReader = vendor.make_reader()
     assert reader.name == vendor.name == "alarmbox"
@@ -138,7 +138,7 @@ def test_a_person_may_interrupt(stop: type[BaseException], monkeypatch: pytest.M
 
 
 def test_turns_are_waited_for_one_by_one() -> None:
-    """Every request, a refresh too, takes one turn right before it leaves."""
+    """Each request, a refresh of tokens included, waits for one turn immediately before it is sent."""
     turns = Turns()
     with serving(says(200, BOUGHT)) as server:
         vendor: AlarmBox = alarmbox(server.url, rate_limiter=turns)

@@ -47,7 +47,7 @@ def purchase(body: object, status: int = 200) -> Outcome[CheckReport]:
 
 
 def test_vectors_cover_both_calls() -> None:
-    """The list that the next test runs over is the one that was published."""
+    """The vectors of the next test are those that were published, for both calls."""
     assert len(ANSWERS) >= 12
     assert {v["call"].split()[0] for v in ANSWERS} == {"GET", "POST"}
 
@@ -112,7 +112,7 @@ def reason(status: int) -> str:
 
 @by_status(PURCHASE_ROWS)
 def test_purchase_statuses(status: int, kind: Kind) -> None:
-    """The status alone decides about a purchase; one that no row names is UNKNOWN."""
+    """The HTTP status decides the outcome class of a purchase; a status without a row in the table is UNKNOWN."""
     outcome = answered(ASKS["purchase"], status, {"message": "なぜか"})
     expected = (kind, reason(status), status, SendingCertainty.YES)
     assert (outcome.kind, outcome.reason, outcome.status, outcome.sent) == expected
@@ -123,7 +123,9 @@ def test_purchase_statuses(status: int, kind: Kind) -> None:
     "body", [BOUGHT, json.dumps(BOUGHT).encode()[:40], {"error": "x", "data": {"credit_check_id": "12345"}}]
 )
 def test_a_refusal_that_names_a_check_is_none(status: int, body: object) -> None:
-    """Refused by its status, bought by its body: nobody knows, and a 401 is not sent once more."""
+    """The status refuses the purchase but the body contains a bought credit check: the outcome is unknown, and a 401
+    isn't followed by a second request.
+    """
     outcome, paths = asked(ASKS["purchase"], says(status, body), REFRESH, says(200, BOUGHT))
     assert (outcome.kind, outcome.reason, outcome.status) == (Kind.UNKNOWN, "refused_but_made", status)
     assert paths == ["POST /ps/v1/credit_checks"]

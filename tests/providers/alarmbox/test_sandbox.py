@@ -85,7 +85,7 @@ def test_no_fault_fools_a_purchase(name: str, control: SandboxControl, tokens: M
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429])
 def test_refusals_before_charging(status: int, control: SandboxControl, tokens: MemoryTokens) -> None:
-    """The statuses that promise that nothing was bought."""
+    """Statuses that promise that nothing was bought are definite failures, and the ledger has no charge."""
     control.add_fault(f"status:{status}", call="purchase", times=2)  # after a 401 it is asked again
     outcome = vendor(control.url, tokens).buy_check(REQUEST)
     assert outcome.kind in NOT_BOUGHT
@@ -110,7 +110,9 @@ def test_no_fault_passes_for_a_file(name: str, control: SandboxControl, tokens: 
 
 
 def test_an_ended_token_is_refreshed(control: SandboxControl, tokens: MemoryTokens) -> None:
-    """The access token ended early: one refresh, one more send, one charge."""
+    """The access token has expired early: the adapter refreshes it once, sends the purchase once more, and is charged
+    once.
+    """
     box = vendor(control.url, tokens)
     bought(box.buy_check(PurchaseRequest("7123456789012", "1")))
     control.expire_tokens()
@@ -120,7 +122,7 @@ def test_an_ended_token_is_refreshed(control: SandboxControl, tokens: MemoryToke
 
 
 def test_a_revoked_authorisation_asks_for_a_person(control: SandboxControl, tokens: MemoryTokens) -> None:
-    """Nothing but a new authorisation helps; with its code the desk goes on."""
+    """After a revocation only a new authorisation helps; with its code the desk can buy again."""
     box = vendor(control.url, tokens)
     bought(box.buy_check(PurchaseRequest("7123456789012", "1")))
     control.revoke_tokens()
@@ -140,7 +142,7 @@ def _code(box: AlarmBox) -> str:
 
 
 def test_a_lost_refresh_is_asked_for_again(control: SandboxControl, tokens: MemoryTokens) -> None:
-    """The tokens had rotated but the answer was lost: the old refresh token brings another pair."""
+    """AlarmBox changed the tokens and its answer was lost: the old refresh token returns another pair."""
     box = vendor(control.url, tokens)
     control.add_fault("refresh_lost", call="token", times=1)
     bought(box.buy_check(REQUEST))
@@ -149,7 +151,9 @@ def test_a_lost_refresh_is_asked_for_again(control: SandboxControl, tokens: Memo
 
 
 def test_desks_that_refresh_at_once(control: SandboxControl, tokens: MemoryTokens) -> None:
-    """Eight desks meet an ended token at once: nobody loses the pair, everybody is charged once."""
+    """Eight desks find the same expired token at the same time: all of them can buy afterwards, and each is charged
+    once.
+    """
     box = vendor(control.url, tokens)
     bought(box.buy_check(PurchaseRequest("7123456789012", "1")))
     control.expire_tokens()

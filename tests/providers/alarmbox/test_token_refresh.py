@@ -22,7 +22,7 @@ SOON = timedelta(minutes=4)
 
 
 def test_a_pair_with_time_left_is_used_as_it_is() -> None:
-    """More than five minutes left: no refresh."""
+    """A pair of tokens that is valid for more than five minutes is used without a refresh."""
     with serving(OK) as server:
         assert alarmbox(server.url, tokens=MemoryTokens(pair(lives=timedelta(minutes=6)))).buy_check(REQUEST).found
         assert server.paths() == [BUY]
@@ -30,7 +30,7 @@ def test_a_pair_with_time_left_is_used_as_it_is() -> None:
 
 
 def test_a_pair_without_a_known_end_is_used_until_a_401() -> None:
-    """The provider did not say how long it lives, so only it can tell."""
+    """A pair whose lifetime the provider hasn't stated is used until the provider answers 401."""
     with serving(OK) as server:
         assert alarmbox(server.url, tokens=MemoryTokens(pair(lives=None))).buy_check(REQUEST).found
         assert server.paths() == [BUY]
@@ -58,7 +58,8 @@ def test_shortly_before_the_end_it_is_renewed_and_stored_first() -> None:
 
 
 def test_after_a_401_once() -> None:
-    """A revoked token: refresh once, send once more; the first one bought nothing."""
+    """The token was revoked: after the 401, which bought nothing, the adapter refreshes once and sends the purchase
+    once more."""
     tokens = MemoryTokens(pair())
     with serving(UNAUTHORISED, NEW, OK) as server:
         assert alarmbox(server.url, tokens=tokens).buy_check(REQUEST).kind is OutcomeClass.SUCCEEDED
@@ -67,7 +68,7 @@ def test_after_a_401_once() -> None:
 
 
 def test_a_second_401_is_the_end() -> None:
-    """Refused again with a fresh token: AUTH, and no third try."""
+    """A second 401 with a new token has the outcome AUTH; the adapter doesn't send a third request."""
     with serving(UNAUTHORISED, NEW, UNAUTHORISED) as server:
         outcome = alarmbox(server.url).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, "http_401", SendingCertainty.YES)
@@ -76,7 +77,7 @@ def test_a_second_401_is_the_end() -> None:
 
 @pytest.mark.parametrize("second", [says(500), resets(), sends(b""), says(200, b"{")])
 def test_what_the_second_try_meets_counts(second: Script) -> None:
-    """The try after the 401 may have bought: its silence is UNKNOWN."""
+    """The second request after a 401 may have bought: without an answer its outcome is UNKNOWN."""
     with serving(UNAUTHORISED, NEW, second) as server:
         assert alarmbox(server.url).buy_check(REQUEST).kind is OutcomeClass.UNKNOWN
         assert server.paths() == [BUY, TOKEN, BUY]
@@ -89,7 +90,7 @@ def test_reads_refresh_too() -> None:
 
 
 def test_somebody_else_has_refreshed() -> None:
-    """A pair that became newer meanwhile is used without asking for another."""
+    """Another process has stored a newer pair meanwhile: the adapter uses it without a refresh."""
 
     class Overtaken(MemoryTokens):
         def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
@@ -137,7 +138,7 @@ def test_invalid_grant_means_authorise_again() -> None:
 
 
 def test_no_pair_and_no_first_token() -> None:
-    """Nobody has authorised this console yet: AUTH, nothing sent."""
+    """No authorisation has been made yet: the outcome is AUTH, and nothing is sent."""
     with serving(OK) as server:
         outcome = alarmbox(server.url, tokens=MemoryTokens(None)).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
@@ -184,7 +185,7 @@ def test_a_refresh_without_any_answer_leaves_the_purchase_unsent(lost: Script) -
 
 
 def test_a_used_up_token_after_a_lost_answer_means_authorise_again() -> None:
-    """The lost answer held the only new pair."""
+    """The lost answer contained the only new pair, and the old token is refused: the outcome is AUTH."""
     with serving(sends(b""), OVER) as server:
         outcome = alarmbox(server.url, tokens=MemoryTokens(pair(lives=timedelta(0)))).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason) == (OutcomeClass.AUTH, "authorise_again")
@@ -230,7 +231,7 @@ def test_no_token_after_a_401_is_auth(script: Script, kind: OutcomeClass, reason
 
 
 class Broken(MemoryTokens):
-    """A keeper that fails, at reading or at refreshing."""
+    """A store of tokens that raises an error when it is read or refreshed."""
 
     def __init__(self, *, reading: Exception | None = None, refreshing: Exception | None = None) -> None:
         super().__init__(pair())
@@ -257,7 +258,8 @@ class Broken(MemoryTokens):
     ],
 )
 def test_a_keeper_that_fails_never_raises(error: Exception, reason: str) -> None:
-    """Before sending: never sent. After a 401: AUTH. An exception: never."""
+    """The store of tokens fails: before sending, the outcome is "never sent", after a 401 it is AUTH. The adapter
+    raises no exception."""
     with serving(OK) as server:
         outcome = alarmbox(server.url, tokens=Broken(reading=error)).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (

@@ -71,7 +71,8 @@ def test_events_arrive_in_the_order_of_their_key(brokers: tuple[str, ...]) -> No
 
 
 def test_brokers_that_are_away_take_nothing() -> None:
-    """The client's own code, within its time; nothing is sent behind our back afterwards."""
+    """Without a broker, publishing ends within its time with the client's own error code; the event isn't sent later
+    in the background."""
     settings = {
         "delivery.timeout.ms": 300,
         "socket.connection.setup.timeout.ms": 1000,
@@ -83,7 +84,8 @@ def test_brokers_that_are_away_take_nothing() -> None:
 
 
 def test_other_machines_are_spoken_to_in_tls() -> None:
-    """Plain text stays on this machine."""
+    """The connection to a broker on another machine uses TLS; unencrypted connections are allowed only on this
+    machine."""
     assert KafkaAlertPublisher(("127.0.0.1:9092", "localhost:9093"))._settings["security.protocol"] == "PLAINTEXT"
     assert KafkaAlertPublisher(("127.0.0.1:9092", "kafka.example.jp:9093"))._settings["security.protocol"] == "SSL"
 

@@ -46,7 +46,7 @@ def test_two_hundreds_alone_are_taken(receiver: Receiver, status: int, said: str
 
 
 def test_nobody_there_and_nobody_who_answers() -> None:
-    """Why is told in a word; no exception."""
+    """A receiver that isn't running, or doesn't answer, leads to a reason in one word and to no exception."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         assert webhook(f"http://127.0.0.1:{port}/x").publish(MESSAGE) in ("budget_spent", "read_timeout", "timeout")

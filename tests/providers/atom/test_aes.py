@@ -34,7 +34,8 @@ KEY = bytes(range(32))
 
 @pytest.mark.parametrize("vector", SEALED, ids=[v["id"] for v in SEALED])
 def test_sealed_vectors(vector: dict[str, Any]) -> None:
-    """Key and sealed text are the published ones, and back; the key's text is never decoded."""
+    """The derived key, the encrypted text and the decrypted text are the published ones; the key is used as text,
+    without decoding."""
     key = derive_key(vector["password"], vector["salt"])
     assert key.hex() == vector["derived_key_hex"]
     assert encrypt_text(vector["plaintext"], key) == vector["expected_hex"]
@@ -43,7 +44,7 @@ def test_sealed_vectors(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", BROKEN, ids=[v["id"] for v in BROKEN])
 def test_broken_vectors(vector: dict[str, Any]) -> None:
-    """The text, or one error that says nothing."""
+    """Decryption returns the text or raises one error without details."""
     key = derive_key(vector["password"], vector["salt"])
     if vector["expected"] != "DECRYPT_ERROR":
         assert decrypt_text(vector["hex"], key) == vector["expected"]
@@ -101,7 +102,7 @@ NO_HEX = ["98 05", "0x98", "98056", "９８", "zz" * 16, " " * 32, "980564D2B236
 
 @pytest.mark.parametrize("text", NO_HEX)
 def test_what_is_no_hex(text: str) -> None:
-    """Blanks, prefixes and other digits are no hex."""
+    """Text with blanks, prefixes or other digits is refused as hex."""
     with pytest.raises(DecryptionFailed):
         decrypt_text(text, KEY)
 
@@ -144,7 +145,7 @@ def test_threads_do_not_mix_their_texts() -> None:
 
 
 def test_salt_and_key_may_differ() -> None:
-    """A salt of its own makes another key."""
+    """Another salt leads to another key."""
     assert derive_key("A", "B") != derive_key("A", "A")
 
 
@@ -175,7 +176,8 @@ def test_no_signature_is_no_match(given_text: object) -> None:
     [(15_050, "150.50", "150.5"), (500, "5.00", "5"), (50_000, "500.00", "500"), (1, "0.01", "0.01")],
 )
 def test_amount_formats(minor: int, two: str, short: str) -> None:
-    """One setting says how an amount is written."""
+    """The setting of the amount format decides if an amount is written with two decimal places or as short as
+    possible."""
     money = Money(minor, "INR")
     assert (AmountFormat.TWO_DECIMALS.format_amount(money), AmountFormat.SHORTEST.format_amount(money)) == (
         two,

@@ -87,7 +87,7 @@ def test_a_good_callback_is_read_whole() -> None:
 
 
 def test_repeats_are_one_event() -> None:
-    """Order, payment and code make the event, whatever else differs."""
+    """Callbacks with the same order, payment and code have the same event id, whatever else differs."""
     first = opened(BODY)
     again = opened(signed(changed({"surchargeAmount": 1})))
     later = opened(signed(changed({"statusCode": "OTS0002"}, "responseDetails")))

@@ -71,14 +71,14 @@ def test_an_amount_is_signed_as_it_is_written() -> None:
 
 
 def test_text_is_escaped() -> None:
-    """No text can end its field."""
+    """A text with quotes or control characters can't end its JSON field."""
     assert encode_json({'a"': 'x","y":"z', "b": ["日本", None, True, 1]}) == (
         '{"a\\"":"x\\",\\"y\\":\\"z","b":["日本",null,true,1]}'
     )
 
 
 def test_a_payer_without_contact_is_left_out() -> None:
-    """Empty parts are not sent."""
+    """A request without contact data of the payer has no field for them."""
     text = make_auth_text(MERCHANT, replace(ATOM_REQUEST, payer_email="", payer_mobile="", corporation_number=None))
     assert "custDetails" not in text
     assert "extras" not in text
@@ -122,7 +122,7 @@ UNFIT = ["", "payment", "http://payment.atomtech.in/x", "https://a/x?y=1", "http
 
 @pytest.mark.parametrize("url", UNFIT)
 def test_an_unfit_address_is_refused_at_once(url: str) -> None:
-    """An address that is none, plain http, or one that hides more than a path."""
+    """The configuration refuses an address that is malformed, uses plain http, or contains more than a path."""
     config = AtomConfig(replace(AtomUrls.make_urls_of_origin("http://127.0.0.1:1"), refund=url), MERCHANT)
     with pytest.raises(ConsoleError) as caught:
         make_atom_adapter(config, rate_limiter=Turns(), clock=CLOCK, scale=TimeScale())

@@ -34,7 +34,7 @@ COVERED = {name.partition(":")[0] for name in (*BROKEN, *ANSWERED, *ELSEWHERE_TE
 
 @pytest.mark.parametrize("fault", BROKEN)
 def test_broken_lines(caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str) -> None:
-    """The caller's library raises what it should, once; the ledger tells whether money moved."""
+    """The client's library raises the expected error once; the ledger shows if the purchase was charged."""
     error, charges = BROKEN[fault]
     control.add_fault(fault, call="purchase")
     with pytest.raises(error) as raised:
@@ -49,7 +49,7 @@ def test_broken_lines(caller: Caller, control: SandboxControl, sandbox: Sandbox,
 
 @pytest.mark.parametrize("fault", ANSWERED)
 def test_answered_failures(caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str) -> None:
-    """The status is the one asked for, the answer has no id, and the ledger tells whether money moved."""
+    """The answer has the chosen status and no id; the ledger shows if the purchase was charged."""
     status, charges = ANSWERED[fault]
     control.add_fault(fault, call="purchase")
     answer = caller.buy()
@@ -69,7 +69,7 @@ def test_reset_is_a_real_reset(caller: Caller, control: SandboxControl) -> None:
 
 
 def test_half_a_body_arrives_before_the_reset(caller: Caller, control: SandboxControl) -> None:
-    """Status and half of the body are readable, then the line breaks."""
+    """The client reads the status and half of the body, then the connection is reset."""
     control.add_fault("reset_mid_body", call="purchase")
     line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=PATIENCE_SECONDS)
     try:
@@ -83,7 +83,7 @@ def test_half_a_body_arrives_before_the_reset(caller: Caller, control: SandboxCo
 
 
 def test_answer_twice(caller: Caller, control: SandboxControl, sandbox: Sandbox) -> None:
-    """Two whole answers come back for one request and one charge."""
+    """The sandbox sends two complete answers for one request and one charge."""
     control.add_fault("answer_twice", call="purchase")
     body = f'{{"corporation_number":"{NUMBER}"}}'
     head = f"Authorization: Bearer {caller.access}\r\nContent-Type: application/json\r\n"
@@ -96,7 +96,7 @@ def test_answer_twice(caller: Caller, control: SandboxControl, sandbox: Sandbox)
 
 
 def test_redirect_leads_elsewhere(caller: Caller, control: SandboxControl) -> None:
-    """The address can be chosen; whoever follows it leaves a trace in the call log."""
+    """A test can choose the address of the redirect; the call log shows if a client followed it."""
     control.add_fault("redirect", call="purchase")
     assert caller.buy().headers["location"] == "/elsewhere"
     control.add_fault("redirect", call="purchase", to="https://example.invalid/")
@@ -111,7 +111,9 @@ def test_failure_text_can_be_chosen(caller: Caller, control: SandboxControl) -> 
 
 
 def test_outage(caller: Caller, control: SandboxControl) -> None:
-    """While it lasts connections are refused by the system; afterwards everything is as before."""
+    """During the outage the operating system refuses connections; after it the sandbox answers with the same records
+    as before.
+    """
     with control.outage_during(), pytest.raises(ConnectionRefusedError):
         caller.buy()
     assert caller.buy().status == 201
@@ -119,8 +121,8 @@ def test_outage(caller: Caller, control: SandboxControl) -> None:
 
 
 def test_outage_ends_by_itself(sandbox: Sandbox, control: SandboxControl) -> None:
-    """The same port answers again when its time is over. A machine that looks too late to see an outage is given a
-    longer one.
+    """After the time of the outage the same port answers again. If a busy machine looks only after its end, the test
+    orders a longer outage.
     """
     seconds = 0.05
     control.begin_outage(seconds)

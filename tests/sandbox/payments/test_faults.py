@@ -26,7 +26,8 @@ COVERED = {
 
 
 class Gateways:
-    """Both providers, each with a paid payment (3300 yen, 500 rupees) and every call by its name."""
+    """Both payment providers of a sandbox, each with a paid payment (3,300 yen, 500 rupees), and all of their calls
+    by name."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.control = sandbox.control
@@ -55,7 +56,7 @@ class Gateways:
         return calls[call]()
 
     def text(self, call: str) -> str:
-        """The contents of a whole answer."""
+        """Make this call and return the contents of its complete answer, decrypted for Atom."""
         answer = self.ask(call)
         return json.dumps(inside(answer) if call in ATOM_CALLS else answer.data, ensure_ascii=False)
 
@@ -86,7 +87,7 @@ ALTERED = [
     [(fault, call, sees[call.split("_")[0]]) for fault, calls, sees in ALTERED for call in sorted(calls)],
 )
 def test_altered_answers(desk: Gateways, fault: str, call: str, sees: str) -> None:
-    """The effect happens, the answer tells something else; the next answer is the truth again."""
+    """The call takes effect, its answer states something else, and the next answer is correct again."""
     if call.endswith(("details", "status")):
         desk.refunded()
     wanted = sees.format(yen=desk.yen, rupees=desk.rupees)
@@ -107,7 +108,7 @@ def test_altered_answers(desk: Gateways, fault: str, call: str, sees: str) -> No
     ],
 )
 def test_other_amount(desk: Gateways, call: str, seen: str) -> None:
-    """One more than it is."""
+    """The amount in the answer is one more than the real amount."""
     desk.control.add_fault("other_amount", call=call)
     assert seen in desk.text(call)
 
@@ -121,7 +122,8 @@ def test_amount_as_text(desk: Gateways, call: str, seen: str) -> None:
 
 @pytest.mark.parametrize("result", sorted(RESULT_BY_CODE))
 def test_every_code_of_paypay(desk: Gateways, result: str) -> None:
-    """Each row of the table can be had, with its status and its code id, without any effect."""
+    """A fault can make PayPay answer with each result of the table, with its status and code id, and without an
+    effect."""
     row = RESULT_BY_CODE[result]
     desk.control.add_fault(f"result:{result}", call="paypay_refund")
     answer = desk.ask("paypay_refund")
@@ -132,7 +134,7 @@ def test_every_code_of_paypay(desk: Gateways, result: str) -> None:
 
 @pytest.mark.parametrize("result", sorted(MESSAGE_BY_RESPONSE_CODE))
 def test_every_code_of_atom(desk: Gateways, result: str) -> None:
-    """Each code can be had from each call that answers with codes; AUTH says it in its own words."""
+    """A fault can make each call of Atom that answers with codes answer with each of them; AUTH has its own texts."""
     for call in ("atom_verification", "atom_refund", "atom_refund_status"):
         desk.control.add_fault(f"result:{result}", call=call)
         assert status_code(desk.ask(call)) == result
@@ -142,7 +144,7 @@ def test_every_code_of_atom(desk: Gateways, result: str) -> None:
 
 
 def test_results_of_ones_own(desk: Gateways) -> None:
-    """Other statuses, code ids and codes that are in no table."""
+    """A fault can set statuses, code ids and codes that are in no table."""
     desk.control.add_fault("result:SERVICE_ERROR", call="paypay_refund", fields={"status": 503, "codeId": "1"})
     answer = desk.ask("paypay_refund")
     assert (answer.status, answer.data["resultInfo"]["codeId"]) == (503, "1")
@@ -155,7 +157,7 @@ def test_results_of_ones_own(desk: Gateways) -> None:
 
 @pytest.mark.parametrize("action", ["result", "result:", "result:lower", "other_order:1", "refund_twice:X"])
 def test_codes_that_are_none(desk: Gateways, action: str) -> None:
-    """Refused with a reason; so is a fault for a call that it is not made for."""
+    """A fault with an unknown code, or for a call that can't have it, is refused with a reason."""
     with pytest.raises(SandboxError):
         desk.control.add_fault(action)
     with pytest.raises(SandboxError):
@@ -166,7 +168,7 @@ def test_codes_that_are_none(desk: Gateways, action: str) -> None:
 
 @pytest.mark.parametrize(("call", "result"), [("paypay_refund", "SERVICE_ERROR"), ("atom_refund", "OTS0951")])
 def test_result_after(desk: Gateways, call: str, result: str) -> None:
-    """An error is told, and the money goes back all the same."""
+    """The answer states an error although the refund was made."""
     desk.control.add_fault(f"result_after:{result}", call=call)
     assert result in desk.text(call)
     refund = desk.control.payments_control.read_refunds()[0]
@@ -174,7 +176,7 @@ def test_result_after(desk: Gateways, call: str, result: str) -> None:
 
 
 def test_set_fields(desk: Gateways) -> None:
-    """Any value at any place; places that don't exist stay so."""
+    """A fault sets any value at any existing place of an answer; a place that doesn't exist isn't created."""
     fields = {"data.amount.amount": 7, "data.new": None, "data.nowhere.x": 1}
     desk.control.add_fault("set_fields", call="paypay_refund", fields=fields)
     told = desk.ask("paypay_refund").data["data"]
@@ -188,13 +190,13 @@ def test_set_fields(desk: Gateways) -> None:
     ("call", "told"), [("paypay_payment", {"data": None}), ("atom_verification", {"payInstrument": []})]
 )
 def test_no_data(desk: Gateways, call: str, told: dict[str, Any]) -> None:
-    """A success that tells nothing."""
+    """The answer states success and contains no data."""
     desk.control.add_fault("no_data", call=call)
     assert told.items() <= json.loads(desk.text(call)).items()
 
 
 def test_hidden_refunds(desk: Gateways) -> None:
-    """Refunds exist, and a read doesn't show them."""
+    """The answer to a read lacks the refunds of the payment, although they exist."""
     desk.refunded()
     desk.control.add_fault("hidden_refunds", call="paypay_payment")
     assert desk.ask("paypay_payment").data["data"]["refunds"] is None
@@ -204,7 +206,7 @@ def test_hidden_refunds(desk: Gateways) -> None:
 
 @pytest.mark.parametrize(("call", "refunded"), [("paypay_refund", 2000), ("atom_refund", 30100)])
 def test_refund_twice(desk: Gateways, call: str, refunded: int) -> None:
-    """The caller sees nothing of it; the ledger does."""
+    """The provider makes the refund twice. Its answer doesn't show that; the ledger does."""
     desk.control.add_fault("refund_twice", call=call)
     assert desk.ask(call).status == 200
     assert desk.control.payments_control.read_ledger()["accepted_minor"] == refunded
@@ -227,7 +229,7 @@ def test_seals(desk: Gateways) -> None:
 
 @pytest.mark.parametrize("call", [*PAYPAY_CALLS, *ATOM_CALLS])
 def test_faults_of_the_line(desk: Gateways, call: str) -> None:
-    """The faults that break connections break these calls too, before or after the effect."""
+    """The faults that break a connection also break these calls, before or after the effect."""
     before = desk.control.payments_control.read_ledger()["accepted_minor"]
     desk.control.add_faults(
         {"action": "reset", "call": call},
@@ -260,7 +262,7 @@ def test_late_refund(desk: Gateways) -> None:
 )
 @pytest.mark.parametrize("call", ["paypay_refund", "atom_refund"])
 def test_unreadable_answers(desk: Gateways, fault: str, call: str) -> None:
-    """Bodies that nobody can read, from these providers too; the sandbox lives on."""
+    """A fault sends a body that no client can read; the sandbox answers the next call as usual."""
     desk.control.add_fault(fault, call=call, seconds=0.0001)
     with contextlib.suppress(http.client.HTTPException):
         desk.ask(call)
@@ -270,7 +272,7 @@ def test_unreadable_answers(desk: Gateways, fault: str, call: str) -> None:
 
 
 def test_by_payment(desk: Gateways) -> None:
-    """A rule may name the payment instead of the refund."""
+    """A rule can name the payment of a refund in place of the refund."""
     desk.control.add_fault("status:500", payment=ATOM_ORDER, call="atom_refund")
     assert (desk.ask("paypay_refund").status, desk.ask("atom_refund").status) == (200, 500)
 

@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 
 class Till:
-    """One book with one payment, and everything that can happen to it."""
+    """One ledger with one payment, and the random steps that a test makes with it."""
 
     def __init__(self, provider: str, seed: int) -> None:
         self.chance = random.Random(seed)
@@ -62,7 +62,8 @@ class Till:
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 @pytest.mark.parametrize("seed", range(20))
 def test_money_is_conserved(provider: str, seed: int) -> None:
-    """Captured = left + accepted + reversed at every step, never less than nothing left, none of it invented."""
+    """After each random step, the captured sum equals the remaining, the refunded and the reversed sum together, and
+    no sum is negative."""
     till = Till(provider, seed)
     payment = till.payment
     for _ in range(80):
@@ -89,7 +90,7 @@ def test_a_repeated_execution_shows() -> None:
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_what_was_done_elsewhere_keeps_its_names(control: SandboxControl, provider: str) -> None:
-    """A payment and its refunds may be known by the ids, states and times that they have elsewhere."""
+    """A test can add a payment and its refunds with ids, states and times of its own."""
     at = "2026-11-18T03:00:00.000Z"
     given = [
         {"key": "R-1", "amount_minor": 1000, "at": at, "id": "771"},

@@ -25,7 +25,9 @@ COVERED = {
 
 
 class Receiver(ThreadingHTTPServer):
-    """Keeps what it is sent; answers `statuses` in turn, then 200."""
+    """An HTTP server that stores the notices that it receives. It answers with `statuses` one after another, then
+    with 200.
+    """
 
     daemon_threads = True
 
@@ -45,7 +47,7 @@ class Receiver(ThreadingHTTPServer):
 
 
 class Receiving(BaseHTTPRequestHandler):
-    """One notice."""
+    """The handler of one notice."""
 
     server: Receiver
 
@@ -84,7 +86,7 @@ def pay(control: SandboxControl, provider: str, number: str = "P-1", to: str = "
 
 
 def test_webhook(control: SandboxControl, receiver: Receiver) -> None:
-    """PayPay tells in plain JSON who paid what, amounts as text, times in UTC."""
+    """PayPay's webhook states payment and order in plain JSON, with amounts as texts and times in UTC."""
     begin(control, "paypay")
     pay(control, "paypay")
     told = receiver.told[0]
@@ -101,14 +103,14 @@ def test_webhook(control: SandboxControl, receiver: Receiver) -> None:
 
 
 def test_webhook_of_a_failure(control: SandboxControl, receiver: Receiver) -> None:
-    """FAILED carries no times; a refund sends nothing."""
+    """The webhook of a failed payment has no times; a refund leads to no webhook."""
     begin(control, "paypay")
     pay(control, "paypay", to="failed")
     assert (receiver.told[0]["state"], receiver.told[0]["paid_at"]) == ("FAILED", None)
 
 
 def test_webhook_again(control: SandboxControl, receiver: Receiver) -> None:
-    """A notice without an answer 200 is sent again, three times at most."""
+    """A notice that isn't answered with 200 is sent at most three times."""
     begin(control, "paypay")
     receiver.statuses = [500, 503]
     pay(control, "paypay")
@@ -137,7 +139,7 @@ def signature(data: dict[str, Any], key: str) -> str:
 
 @pytest.mark.parametrize(("to", "code"), [("paid", "OTS0000"), ("pending", "OTS0551"), ("cancelled", "OTS0101")])
 def test_callback(control: SandboxControl, receiver: Receiver, to: str, code: str) -> None:
-    """Atom's is a form, sealed with the response key and signed with the response hash key."""
+    """Atom's callback is a form, encrypted with the response key and signed with the response hash key."""
     begin(control, "atom")
     pay(control, "atom", to=to)
     data = json.loads(opened(receiver.bodies[0]))["payInstrument"]
@@ -165,7 +167,7 @@ def test_bad_signatures(control: SandboxControl, receiver: Receiver, fault: str,
 
 
 def test_other_seal(control: SandboxControl, receiver: Receiver) -> None:
-    """A seal that the response key does not open."""
+    """A fault encrypts the callback so that the response key can't decrypt it."""
     begin(control, "atom")
     control.add_fault("notice_other_seal")
     pay(control, "atom")
@@ -197,7 +199,7 @@ def test_other_contents(control: SandboxControl, receiver: Receiver, fault: str,
 
 
 def test_lost_and_repeated(control: SandboxControl, receiver: Receiver) -> None:
-    """Never sent, sent three times, sent twice."""
+    """Faults make the sandbox send a notice never, three times or twice."""
     begin(control, "paypay")
     control.add_faults({"action": "notice_lost"}, {"action": "notice_repeated:3"}, {"action": "notice_repeated"})
     pay(control, "paypay")
@@ -210,7 +212,7 @@ def test_lost_and_repeated(control: SandboxControl, receiver: Receiver) -> None:
 
 
 def test_late_and_overtaken(control: SandboxControl, receiver: Receiver) -> None:
-    """Held until released; or sent after the next one, so that old news comes last."""
+    """Faults hold a notice back until it is released, or send it after the next one."""
     begin(control, "paypay")
     control.add_fault("notice_late", number="P-1")
     control.payments_control.move_payment("paypay", "P-1", "authorized")
@@ -276,7 +278,9 @@ def test_compose(control: SandboxControl) -> None:
 
 
 def test_reconciliation_file(sandbox: Sandbox, control: SandboxControl, receiver: Receiver) -> None:
-    """Announced by webhook, in Shift_JIS, one day of Japan; refunds are negative, failures only when asked for."""
+    """PayPay's daily file covers one day in Japan, is in Shift_JIS and is announced by a webhook. Refunds have
+    negative amounts; failed payments are included only on request.
+    """
     control.change_settings(now="2026-11-20T23:00:00+09:00")
     control.payments_control.register_payment("paypay", "DAY", 3300, at="2026-11-20T12:20:01+09:00")
     control.payments_control.register_payment("paypay", "NEXT", 99, at="2026-11-21T00:00:00+09:00")
@@ -326,7 +330,9 @@ def test_reconciliation_addresses(sandbox: Sandbox, control: SandboxControl) -> 
     ],
 )
 def test_payments_that_make_no_sense(control: SandboxControl, wanted: dict[str, Any]) -> None:
-    """Refused with a reason; so are moves of what doesn't exist."""
+    """The control API refuses a contradictory payment, and a change of a payment that doesn't exist, with a
+    reason.
+    """
     with pytest.raises(SandboxError):
         control.payments_control.register_payment(**wanted)
     with pytest.raises(SandboxError):
