@@ -15,7 +15,9 @@ SETTLED = replace(ALERT, resolved_at=NOW + timedelta(minutes=5))
 
 
 def test_what_is_told_when_it_is_raised() -> None:
-    """The facts of the alert, by the order's number; in letters that people can read; no end yet."""
+    """The event of a new alert has the alert's facts and the order's number, in readable characters, and no end
+    time.
+    """
     raised = make_alert_message("AlertRaised", ALERT, DATABASE)
     assert json.loads(raised.body) == {
         "event": "AlertRaised",
@@ -33,13 +35,13 @@ def test_what_is_told_when_it_is_raised() -> None:
 
 
 def test_what_is_told_when_it_is_resolved() -> None:
-    """Also since when it is."""
+    """The event of a resolved alert also states since when it is resolved."""
     told = json.loads(make_alert_message("AlertResolved", SETTLED, DATABASE).body)
     assert (told["event"], told["resolved_at"]) == ("AlertResolved", "2026-11-20T03:25:01Z")
 
 
 def test_alerts_without_an_order_keep_to_their_subject() -> None:
-    """Those of one subject are sent in their order."""
+    """The events of alerts about one subject without an order have one key, so that they are sent in their order."""
     of_payment = replace(ALERT, order_no=None, subject_kind="payment", subject_id=5)
     assert make_alert_message("AlertRaised", of_payment, DATABASE).key == "payment-5"
     assert make_alert_message("AlertRaised", replace(of_payment, order_no=""), DATABASE).key == "payment-5"

@@ -45,7 +45,9 @@ def found(
 
 @pytest.mark.parametrize("state", sorted(PAID_STATES))
 def test_paid_and_the_order_still_pending(state: PaymentState) -> None:
-    """A, once the grace is over, and its action is to move the order."""
+    """A payment is paid and its order still pending after the grace period: rule A raises an alert, whose action is
+    to move the order.
+    """
     finding = found(order(OrderState.PENDING), payment(state))
     assert finding == BrokenRule(
         AlertRule.PAID_UNNOTICED, 5, f"order=pending; payment 5={state} 3300 JPY", "order=paid"
@@ -55,7 +57,9 @@ def test_paid_and_the_order_still_pending(state: PaymentState) -> None:
 
 @pytest.mark.parametrize("scale", [1, 20])
 def test_a_grace_is_given_in_full_and_not_longer(scale: float) -> None:
-    """Counted from when we knew; the scale of time divides it; an open alert waits for no grace again."""
+    """The grace period counts from the time at which we learnt of the payment, divided by the time scale. An alert
+    that is open already waits for no further grace period.
+    """
     grace = GRACE_PERIODS[AlertRule.PAID_UNNOTICED] / scale
     just = payment(PaymentState.COMPLETED, booked_at=NOW - grace + timedelta(microseconds=1), paid_at=LONG_AGO)
     assert found(order(OrderState.PENDING), just, scale=scale) is None
@@ -66,7 +70,9 @@ def test_a_grace_is_given_in_full_and_not_longer(scale: float) -> None:
 @pytest.mark.parametrize("state", [OrderState.PAID, OrderState.SHIPPED, OrderState.DELIVERED])
 @pytest.mark.parametrize("unpaid", UNPAID)
 def test_an_order_that_says_paid_without_a_payment(state: OrderState, unpaid: PaymentState) -> None:
-    """B, also when the payment was taken back; the newest payment is asked about."""
+    """An order is paid without a paid payment, also after a reversal: rule B raises an alert, and the newest payment
+    is probed.
+    """
     finding = found(order(state), payment(PaymentState.EXPIRED, 4), payment(unpaid))
     assert finding is not None
     assert (finding.rule, finding.payment_id, finding.action) == (AlertRule.PAID_WITHOUT_PAYMENT, 5, "ask_payment")
@@ -77,7 +83,9 @@ def test_an_order_that_says_paid_without_a_payment(state: OrderState, unpaid: Pa
 
 @pytest.mark.parametrize("ended", [PaymentState.EXPIRED, PaymentState.REVERSED])
 def test_the_payment_that_may_have_been_paid_is_asked_about(ended: PaymentState) -> None:
-    """B names a payment of unknown outcome, or else one that can still be paid, before a newer one that has ended."""
+    """The alert of rule B names a payment with unknown outcome, or else one that can still be paid, rather than a
+    newer one that has ended.
+    """
     unknown = payment(PaymentState.USER_PAYMENT, 3, certainty=Certainty.UNKNOWN)
     waiting, newest = payment(PaymentState.USER_PAYMENT, 4), payment(ended)
     for given, named in (((unknown, waiting, newest), 3), ((waiting, newest), 4), ((payment(ended, 4), newest), 5)):
@@ -87,19 +95,21 @@ def test_the_payment_that_may_have_been_paid_is_asked_about(ended: PaymentState)
 
 
 def test_times_of_another_zone_say_nothing() -> None:
-    """A shop that writes its own local time gets no grace of nine hours."""
+    """A shop writes its local time in place of UTC: the order gets no grace period of nine hours."""
     assert found(order(OrderState.PAID, NOW + timedelta(hours=9)), payment(PaymentState.EXPIRED)) is not None
     assert found(order(OrderState.PAID, None), payment(PaymentState.EXPIRED)) is not None
 
 
 def test_an_order_without_payments_was_paid_in_another_way() -> None:
-    """Nothing is said of what never passed through here."""
+    """A paid order without any payment here raises no alert."""
     assert all(found(order(state)) is None for state in OrderState)
 
 
 @pytest.mark.parametrize("state", sorted(PAID_STATES))
 def test_paid_though_the_order_was_cancelled(state: PaymentState) -> None:
-    """C at once, until all of the money has gone back; a part of it is not enough."""
+    """A payment of a cancelled order is paid: rule C raises an alert at once, until the whole sum has been
+    refunded.
+    """
     cancelled, just = order(OrderState.CANCELLED, NOW), payment(state, booked_at=NOW)
     finding = found(cancelled, just)
     assert finding is not None
@@ -134,7 +144,7 @@ def test_goods_that_have_left_were_paid_by_the_late_payment() -> None:
 
 @pytest.mark.parametrize("state", [OrderState.PAID, OrderState.SHIPPED, OrderState.DELIVERED])
 def test_what_fits_is_left_alone(state: OrderState) -> None:
-    """One good payment is enough, whatever the others became."""
+    """An order with one suitable payment raises no alert, whatever the states of its other payments are."""
     assert (
         found(
             order(state),
@@ -153,7 +163,7 @@ def test_who_has_not_paid_breaks_no_rule(unpaid: PaymentState) -> None:
 
 
 def test_rows_of_other_programs_are_judged_too() -> None:
-    """Without the columns that we alone write, by when it was paid."""
+    """A payment without the columns that only this program writes is checked by its payment time."""
     bare = payment(PaymentState.COMPLETED, captured_minor=0, booked_at=None)
     assert found(order(OrderState.PENDING), replace(bare, paid_at=NOW)) is None
     assert found(order(OrderState.PENDING), replace(bare, paid_at=NOW - LONGEST_GRACE_PERIOD)) is not None
@@ -161,7 +171,7 @@ def test_rows_of_other_programs_are_judged_too() -> None:
 
 
 def test_each_rule_has_one_action_and_a_grace() -> None:
-    """Orders follow their payments within five minutes; money that came too late waits for nothing."""
+    """Each rule has one action. Orders get a grace period of five minutes; payments that came too late get none."""
     assert set(ACTION_OF_RULE) == set(GRACE_PERIODS) == set(AlertRule)
     five = timedelta(minutes=5)
     assert [GRACE_PERIODS[rule] for rule in AlertRule] == [five, five, timedelta(0)]
@@ -169,7 +179,9 @@ def test_each_rule_has_one_action_and_a_grace() -> None:
 
 
 def test_the_newest_payment_is_where_it_is_settled() -> None:
-    """Of several, in whatever order they are read; the oldest money counts for the grace."""
+    """Of several paid payments, in any order, the alert names the newest, and the grace period counts from the
+    oldest.
+    """
     old, new = payment(PaymentState.COMPLETED, 5), payment(PaymentState.PAYMENT_SUCCESS, 6, booked_at=NOW)
     for pair in ((old, new), (new, old)):
         moved, late = found(order(OrderState.PENDING), *pair), found(order(OrderState.CANCELLED), *pair)
@@ -188,7 +200,7 @@ def test_the_newest_payment_is_where_it_is_settled() -> None:
 
 
 def test_money_of_this_very_instant_has_its_grace() -> None:
-    """Only what lies ahead was written by another clock."""
+    """A payment of the present instant has its grace period; only a time in the future is taken for a wrong clock."""
     assert found(order(OrderState.PENDING), payment(PaymentState.COMPLETED, booked_at=NOW)) is None
     ahead = payment(PaymentState.COMPLETED, booked_at=NOW + timedelta(microseconds=1))
     assert found(order(OrderState.PENDING), ahead) is not None
@@ -214,14 +226,14 @@ def test_since_when_it_is_known_that_it_was_paid(times: dict[str, datetime | Non
 
 
 def test_since_when_an_order_says_so() -> None:
-    """Its last change, or else when it was made."""
+    """The grace period of an order counts from its last change, or else from its creation."""
     young = replace(order(OrderState.PAID, None), created_at=NOW)
     assert found(young, payment(PaymentState.EXPIRED)) is None
     assert found(replace(young, state_since=LONG_AGO), payment(PaymentState.EXPIRED)) is not None
 
 
 def test_what_was_taken_counts_and_not_what_was_asked_for() -> None:
-    """Of a yen that went back nothing is left; the sum that is told is the one that was taken."""
+    """The rules count the captured sum, not the requested one, less what was refunded."""
     yen = payment(PaymentState.COMPLETED, captured_minor=1)
     assert found(order(OrderState.CANCELLED), replace(yen, refunded_minor=1)) is None
     finding = found(order(OrderState.CANCELLED), replace(yen, captured_minor=3000))
@@ -230,7 +242,7 @@ def test_what_was_taken_counts_and_not_what_was_asked_for() -> None:
 
 
 def test_an_order_of_many_payments_is_told_in_brief() -> None:
-    """No longer than the column that keeps it."""
+    """The text of an alert about many payments isn't longer than its column."""
     finding = found(order(OrderState.CANCELLED), *(payment(PaymentState.COMPLETED, one) for one in range(20)))
     assert finding is not None
     assert len(finding.observed) == 255

@@ -33,7 +33,7 @@ def test_what_stands_beside_a_record_is_an_event_and_no_change(what: str) -> Non
 
 
 def test_who_was_refused_has_not_written() -> None:
-    """A refused attempt to move the order made the refused person the writer of the payment's version."""
+    """A person whose attempt to move the order was refused isn't named as the author of the payment's version."""
     refused = later("payment.move_order", "refused")
     assert not reports_event(refused)
     assert find_last_writer((BOOKED, refused)) == "worker"
@@ -42,7 +42,8 @@ def test_who_was_refused_has_not_written() -> None:
 
 
 def test_only_entries_that_came_since() -> None:
-    """Also one whose time is before the last known one: its transaction ended later."""
+    """Only audit entries that were added since the last read count, also one with an earlier time whose transaction
+    ended later."""
     known, between = later("payment.probed"), replace(BOOKED, what="payment.moved")
     assert find_new_entries((BOOKED, known), (BOOKED, between, known)) == (between,)
     assert find_new_entries((BOOKED, known), (BOOKED, known)) == ()

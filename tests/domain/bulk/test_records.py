@@ -18,5 +18,5 @@ from console.domain.bulk.records import STILL_UNKNOWN, RowResult, get_row_outcom
 def test_a_probe_that_settled_nothing_is_an_outcome_of_its_own(
     result: str | None, reason: str | None, outcome: str | None
 ) -> None:
-    """It was processed, and is never counted or exported as done."""
+    """A row whose probe settled nothing is counted and exported as processed without a result, not as done."""
     assert get_row_outcome(result, reason) == outcome

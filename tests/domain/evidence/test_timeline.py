@@ -38,7 +38,9 @@ def test_sources_are_merged_by_time() -> None:
 
 
 def test_at_one_moment_causes_come_before_effects() -> None:
-    """Begun, answered, noticed, decided, changed, ended; whatever order the sources are in."""
+    """Events of one moment are sorted by their kind: begun, answered, noticed, decided, changed, ended; whatever the
+    order of the sources is.
+    """
     steps = [
         TimelineEventKind.ENDED,
         TimelineEventKind.CHANGE,
@@ -55,12 +57,14 @@ def test_at_one_moment_causes_come_before_effects() -> None:
 
 
 def test_ids_break_ties() -> None:
-    """Rows of one moment and one kind keep their numbers' order, as numbers: 9 comes before 10."""
+    """Rows of one moment and kind are sorted by their ids as numbers: 9 comes before 10."""
     assert rows([event("b", 9), event("b", 10)], [event("a", 100)]) == [("a", "100"), ("b", "9"), ("b", "10")]
 
 
 def test_a_clock_set_back_turns_no_source_round() -> None:
-    """A row written later stays later, although its clock says yesterday; other sources still fit in."""
+    """A row that was written later stays later in the timeline, although its clock was set back by a day; rows of
+    other sources are still sorted in.
+    """
     told = rows([event("a", 1, 0), event("a", 2, -86_400), event("a", 3, 60)], [event("b", 1, 30)])
     assert told == [("a", "1"), ("a", "2"), ("b", "1"), ("a", "3")]
 
@@ -77,7 +81,7 @@ def test_nothing_is_lost_and_every_source_keeps_its_order(clocks: list[list[int]
 
 @given(st.lists(st.lists(st.integers(-50, 50), max_size=8), min_size=1, max_size=4), st.integers(0, 12))
 def test_going_on_from_anywhere_gives_the_rest(clocks: list[list[int]], cut: int) -> None:
-    """A stream that goes on with the moment it had reached is placed as if it had never been interrupted."""
+    """A timeline that is read in two parts has the same events in the same order as one that is read at once."""
     streams = [[event(f"s{n}", row, at) for row, at in enumerate(clock)] for n, clock in enumerate(clocks)]
     whole = list(merge_event_streams((stream, EARLIEST_INSTANT) for stream in streams))
     read = [one for _, one in whole[:cut]]
@@ -87,7 +91,7 @@ def test_going_on_from_anywhere_gives_the_rest(clocks: list[list[int]], cut: int
 
 
 def test_it_is_read_no_further_than_it_is_told() -> None:
-    """A source of any length costs what is taken of it."""
+    """The timeline reads of a long source only the rows that its caller takes."""
     taken = 0
 
     def endless() -> Iterator[TimelineEvent]:
@@ -117,7 +121,9 @@ def test_entries_of_the_trail_have_their_kind(what: str, step: TimelineEventKind
 
 
 def test_what_is_hidden_is_masked_everywhere() -> None:
-    """Of a long word the last four characters stay, of a short one none; the longest is looked for first."""
+    """Of a long hidden word the last four characters are shown, of a short one none; longer words are masked
+    first.
+    """
     assert mask_text("U-1234567 and U-12 and U-1234567", ("U-12", "U-1234567")) == "****4567 and **** and ****4567"
     assert mask_text("a b c", ("a",)) == "a b c", "a single letter names nobody"
 

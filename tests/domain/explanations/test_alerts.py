@@ -69,7 +69,8 @@ def test_each_rule_names_its_payment_and_its_command(rule: AlertRule, command: s
     ],
 )
 def test_why_money_came_too_late(rule: AlertRule, payment: Payment, state: OrderState, why: str) -> None:
-    """After the payment had ended, or after its order was cancelled; other rules have one cause."""
+    """The explanation states that the payment was made after it had ended, or after its order was cancelled; the
+    other rules have one cause each."""
     assert told(rule, payment, replace(ORDER, state=state)).why == f"why.order_alert_{why}"
 
 
@@ -82,14 +83,16 @@ NONE: dict[str, datetime | None] = {"paid_at": None, "booked_at": None, "state_s
 )
 @pytest.mark.parametrize("rule", [AlertRule.PAID_UNNOTICED, AlertRule.PAID_TOO_LATE])
 def test_the_age_of_money(rule: AlertRule, times: dict[str, datetime | None], hours: int | None) -> None:
-    """Since it was paid, or else booked, or else since its state holds."""
+    """The age of a paid sum counts from its payment time, or else from its booking, or else from the last change of
+    its state."""
     facts = told(rule, replace(PAYMENT, **times)).facts  # type: ignore[arg-type]  # of each case
     assert facts["age"] == (None if hours is None else hours * HOUR)
     assert facts["at"] == (None if hours is None else NOW - hours * HOUR)
 
 
 def test_the_age_of_an_orders_word() -> None:
-    """Since its state holds, or else since it was made."""
+    """The age of an order's state counts from the last change of the state, or else from the creation of the
+    order."""
     assert told(AlertRule.PAID_WITHOUT_PAYMENT).facts["age"] == 2 * HOUR
     made = replace(ORDER, state_since=None)
     assert told(AlertRule.PAID_WITHOUT_PAYMENT, order=made).facts["age"] == 3 * HOUR
@@ -107,7 +110,8 @@ def test_the_age_of_an_orders_word() -> None:
     ],
 )
 def test_an_instant_that_is_still_to_come_has_no_age(paid_at: datetime, age: timedelta | None) -> None:
-    """The clocks of two desks may differ by a minute; beyond that one of them is wrong."""
+    """A time up to a minute in the future has the age zero, because the clocks of two desks may differ; a later one
+    has no age (None)."""
     assert told(AlertRule.PAID_UNNOTICED, replace(PAYMENT, paid_at=paid_at)).facts["age"] == age
 
 
@@ -135,7 +139,8 @@ def test_the_facts_that_sentences_name() -> None:
 def test_a_refund_is_advised_only_where_it_can_be_requested(
     payment: Payment, relations: dict[str, Any], name: str, suffix: str
 ) -> None:
-    """Not while another one is open, while the switch is on, where the rules refuse it, or of unknown money."""
+    """No refund is advised while another one is open, while the provider is read-only, if the rules refuse it, or if
+    the payment's outcome is unknown."""
     record = replace(payment, relations=PaymentRelations(**relations))
     action = find_alert_action(ORDER, (OTHER, record), BrokenRule(AlertRule.PAID_TOO_LATE, payment.id, "x", "y"))
     assert (action.name, action.suffix) == (name, suffix)

@@ -189,7 +189,8 @@ def test_the_facts_that_sentences_name() -> None:
 
 
 def test_a_contradiction_says_what_the_provider_answered() -> None:
-    """The answer that its open alert stores; without it, that an answer differs."""
+    """The explanation states the provider's answer that the open alert stores; without an alert, that an answer
+    differs."""
     record = replace(BOUGHT, work=review("contradicted"))
     told = explain_credit_check(replace(record, relations=CheckRelations(contradicting_answer="not bought: x")), NOW)
     assert "Not bought" in translate(told.why, "en", **told.facts)

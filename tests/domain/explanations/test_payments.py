@@ -185,7 +185,8 @@ def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -
     ],
 )
 def test_a_new_payment_is_advised_only_where_no_other_may_be_paid(other: dict[str, object], following: str) -> None:
-    """The start would be refused, or the customer would pay twice."""
+    """No new payment is advised while another one of the order can still be paid: the service would refuse it, or the
+    customer would pay twice."""
     failed = replace(DONE, state=P.PAYMENT_FAILED, captured_minor=0)
     sibling = replace(DONE, id=4, **other)  # type: ignore[arg-type]  # the rows above fit
     told = explain_payment(replace(failed, relations=PaymentRelations(BEHIND, (failed, sibling))), NOW)
