@@ -195,8 +195,8 @@ def unguard(conn: Connection) -> None:
 
 @pytest.mark.parametrize("table", EXPECTED)
 def test_old_rows_are_dated_by_the_trail(upgraded: Database, table: str) -> None:
-    """By the newest entry about their present state; without one by their last write. Of another application's row
-    nobody knows.
+    """The state of an old row is dated by the newest audit entry about its present state, or else by the row's last
+    write. The date of a row of the other application stays unknown.
     """
     with upgraded.read() as conn:
         rows = conn.exec_driver_sql(f"SELECT id, state_since FROM {table} ORDER BY id").all()

@@ -198,8 +198,8 @@ def shape(database: Database) -> dict[str, tuple[object, ...]]:
 
 
 def copied(database: Database, ours: Database) -> None:
-    """The same rows in a table of ours, and the cases that the adoption has opened about them. (Nobody knows the ages
-    of adopted rows; here both get some.)
+    """Copy the rows of the adopted table into a table of ours, with the alerts that the adoption has opened about
+    them. (Adopted rows have no known age; the copies and the originals get one here.)
     """
     for table in (credit_checks, alerts):
         columns = ", ".join(column.name for column in table.c if column.computed is None)

@@ -151,8 +151,8 @@ def test_verifying_needs_no_memory_per_row(desk: ThreeChains, count: int) -> Non
 
 
 def test_the_end_of_the_chain_is_remembered(desk: ThreeChains, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is read once only. If the last row is gone, or the clock that the server's time is counted by was wrong, it
-    is read again: the chain goes on where the database has it."""
+    """A desk reads the last row of its audit chain only once. If that row is gone from the database, or the server's
+    time was computed with a wrong clock, the desk reads the end again and continues the chain from there."""
     desk.record("chain-a", 2)
     reads: list[str] = []
     read_end = trail._read_chain_end

@@ -160,8 +160,8 @@ def test_not_bought_on_two_peoples_word(people: Team, lines: Lines) -> None:
 
 
 def test_not_bought_on_the_providers_own_word(people: Team, lines: Lines) -> None:
-    """A definite answer, kept as evidence of this operation and shown to be from whoever has asked; a vague one, or
-    anybody else's, settles nothing.
+    """A purchase is written as not bought only with a definite answer of the provider, stored as evidence of this
+    operation together with the operation's answer key. A vague answer, or another key, is refused.
     """
     kept = (
         "INSERT INTO evidence (subject_kind, subject_id, operation_id, at, source, who, sha256, summary, body) VALUES"

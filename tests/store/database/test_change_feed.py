@@ -48,8 +48,8 @@ def test_each_change_is_told_once(database: Database) -> None:
 
 @pytest.mark.parametrize("others", [1, 2 * change_feed.INITIAL_OPEN_ID_COUNT])
 def test_a_transaction_that_commits_late_is_not_missed(on_server: Database, others: int) -> None:
-    """Its change has a lower id than one that was seen before it, or than thousands of them, read one by one or in
-    one piece.
+    """A transaction commits a change with a lower id than changes that were already read, one or thousands of them.
+    The next read of the change feed returns it.
     """
     mark, _ = read_on(on_server, None)
     with on_server.write_without_retries() as slow:

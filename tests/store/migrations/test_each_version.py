@@ -146,8 +146,8 @@ def program_of(version: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def refused_versions(database: Database) -> tuple[object, object, object]:
-    """Neither the use nor the upgrade of this database is accepted: the version found, the one needed, and whether
-    the found one is newer.
+    """Check that the program refuses both to use and to upgrade this database. Return the version found, the version
+    needed, and whether the found one is newer.
     """
     facts = []
     for act in (migrate.ensure_schema, migrate.upgrade):
@@ -161,7 +161,9 @@ def refused_versions(database: Database) -> tuple[object, object, object]:
 
 
 def trigger_faults(database: Database) -> tuple[object, ...]:
-    """On a server: what this program misses in the triggers."""
+    """Return the faults that this program finds in the triggers of a database on a server; an empty tuple on
+    SQLite.
+    """
     if not database.is_server:
         return ()
     with database.read() as conn:
