@@ -45,7 +45,8 @@ class Authority:
         return context
 
     def certificate(self, *names: str, days: int = 30) -> Path:
-        """A server's key and certificate for these names, in one file; negative days: it has expired."""
+        """Return a file with a server's key and certificate for these names, valid for `days`; negative days: it has
+        expired."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")])
         alternatives = x509.SubjectAlternativeName([_general(name) for name in names])

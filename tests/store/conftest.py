@@ -67,7 +67,7 @@ def account(engine: Engine) -> Iterator[Database]:
 
 @pytest.fixture
 def own_rows(account: Database) -> Iterator[Connection]:
-    """A write transaction of the operator's of which nothing stays."""
+    """Yield a write transaction of the operator's account that is rolled back at the end."""
     with suppress(_Undone), account.write_without_retries() as tx:
         yield tx.conn
         raise _Undone
@@ -85,7 +85,7 @@ class _Undone(Exception):
 
 @pytest.fixture
 def databases(place: Place, hand_clock: HandClock) -> Iterator[tuple[Database, ...]]:
-    """Two desks' connections: before different nodes where there are several."""
+    """Yield the database connections of two desks: on different nodes if the engine has several."""
     hand_clock.moved[place.folder] = place.age
     opened = tuple(Database(place.url(desk=desk)) for desk in range(2))
     yield opened

@@ -32,7 +32,9 @@ _VARIES = {
 
 
 def read_everything(server: SqlServer, owner: str) -> dict[str, list[str]]:
-    """Schema, rights and rows as the owner sees them, without the names of the database and its owner."""
+    """Return the schema, the rights and the rows as the schema account reads them, without the names of the database
+    and of this account.
+    """
     parts = urlsplit(owner)
     name, password, database = unquote(parts.username or ""), unquote(parts.password or ""), parts.path[1:]
     found: dict[str, list[str]] = {}

@@ -188,7 +188,8 @@ def test_a_refused_callback_may_name_an_order_to_ask_about() -> None:
 
 
 def test_no_field_but_hint_and_evidence_tells_refusals_apart() -> None:
-    """Padding, form and signature fail alike."""
+    """A callback is refused for its padding, its form or its signature: the results differ only in `hint` and
+    `evidence`."""
     seen = set()
     for body in (*HOSTILE.values(), *UNSIGNED.values()):
         found = opened(body)

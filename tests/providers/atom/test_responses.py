@@ -265,7 +265,7 @@ def test_a_refusal_of_a_refund_that_cannot_be_read_is_none(status: int, body: by
     ],
 )
 def test_kinds_of_trouble(reason: str, kind: FailureCause) -> None:
-    """Each reason leads to what has to be looked at."""
+    """Each reason of a failed call leads to the right failure cause, which names what a person must check."""
     assert find_failure_cause(reason) is kind
 
 
@@ -408,7 +408,7 @@ def test_a_second_success_is_named() -> None:
 
 
 def test_a_second_success_of_another_amount_is_named() -> None:
-    """The payer paid twice, and the second sum differs: it must be seen as well."""
+    """The payer has paid twice with different sums: the report names the second sum too."""
     other = attempt(pay={"atomTxnId": 7, "amount": 400.00})
     for question in (ATOM_QUESTION, replace(ATOM_QUESTION, provider_payment_id="11000000615892")):
         for rows in ((attempt(), other), (other, attempt())):
@@ -656,7 +656,7 @@ def test_letters_that_only_become_ours_settle_nothing(remark: str) -> None:
 
 @pytest.mark.parametrize("amount", [150.50, "150.50", "150.5", 15050, 15050.0])
 def test_the_sum_may_be_in_rupees_or_paise(amount: object) -> None:
-    """The unit is doubtful, so both are taken."""
+    """Atom's documents don't fix the unit of this sum: the right sum is accepted in rupees and in paise."""
     assert listed({"refundAmt": amount}).kind is S
 
 

@@ -122,7 +122,8 @@ def test_atom_attempts(control: SandboxControl) -> None:
 
 
 def test_atom_sum_and_day(control: SandboxControl) -> None:
-    """Another sum or day finds nothing, which proves nothing; the day counts in India."""
+    """A question with another sum or day finds no payment, which proves nothing about the payment. The day is that in
+    India."""
     meeting = Meeting(control)
     asked = meeting.atom_question
     assert meeting.atom.read_payment(replace(asked, amount=Money(50_001, "INR"))).kind is OutcomeClass.NOT_FOUND

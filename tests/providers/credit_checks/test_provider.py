@@ -150,7 +150,7 @@ def test_reads_do_not_buy(case: Case) -> None:
 
 
 def test_what_a_vendor_cannot_do_sends_nothing(case: Case) -> None:
-    """Capabilities are the truth: what is not there is answered at once, as not asked."""
+    """A call that the vendor's capabilities exclude returns at once as not sent."""
     with serving(says(200, case.bought)) as server:
         vendor = case.open(server.url, Turns())
         assert not vendor.capabilities.finds_purchases
@@ -172,7 +172,7 @@ def test_secrets_stay_out_of_reprs_and_evidence(case: Case) -> None:
 
 
 def test_a_company_without_a_name_is_not_searched() -> None:
-    """A vendor that searches by name refuses what has none, before anything is sent."""
+    """A vendor that searches by name refuses a request without a company name before anything is sent."""
     with serving(says(200)) as server:
         outcome = _article_count(server.url, Turns()).buy_check(PurchaseRequest("0000000000000", "1"))
         assert (outcome.kind, outcome.reason, outcome.sent) == (

@@ -43,7 +43,8 @@ def test_an_untouched_trail_holds(desk: ThreeChains) -> None:
 
 
 def test_a_row_holds_what_was_recorded(desk: ThreeChains) -> None:
-    """Instant, texts and facts come back, whatever letters they are made of; on a server the instant is its own."""
+    """An audit row returns the instant, the texts and the facts that were written, with any characters; on a server
+    the instant is the server's."""
     facts = {"名": "\udcff\0'%(x)s:y 🏢 ", "n": 1}
     with desk.database.write_without_retries() as tx:
         entry = NewAuditEntry(desk.me, "x", "operation", "abc", "refused", "stale", facts)

@@ -152,7 +152,7 @@ def test_outside_of_a_transaction_nothing_waits(place: Place, database: Database
 
 @pytest.mark.engines("mariadb")
 def test_only_the_statement_in_the_block_waits_for_no_lock(place: Place, database: Database) -> None:
-    """Also after an error in the block: the session keeps its own limit."""
+    """After the block, also after an error in it, the session has its own time limit for locks again."""
     own_limit = text("SELECT @@SESSION.innodb_lock_wait_timeout")
     with database.write_without_retries() as tx:
         with avoid_lock_waits(tx.conn):

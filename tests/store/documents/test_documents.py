@@ -76,7 +76,7 @@ def test_what_is_put_is_read_back(documents: Documents, shelf: Shelf) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 300_000, 3_000_000])
 def test_any_bytes_of_any_bearable_size(documents: Documents, size: int) -> None:
-    """Line ends, zeros and whatever else are the same bytes afterwards."""
+    """Bytes of any content and allowed size, such as line ends and zeros, are read back unchanged."""
     whole = b"\r\n--\r\n\n\r\0\xff\n--==0==\r\n\n--==0==--" * (size // 20 + 1)
     content = os.urandom(size // 2) + whole[: size - size // 2]
     assert documents.read(documents.store(content).path) == content

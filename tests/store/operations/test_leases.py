@@ -157,7 +157,7 @@ def test_calls_keep_their_distance(databases: tuple[Database, ...], hand_clock: 
 
 
 def test_first_calls_at_once(databases: tuple[Database, ...]) -> None:
-    """Eight at the same moment, where no row is yet: eight different starts."""
+    """Eight first calls at the same moment, while the provider has no row yet, get eight different starting times."""
     barrier = Barrier(8)
 
     def ask(i: int) -> float:

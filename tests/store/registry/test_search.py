@@ -369,7 +369,8 @@ def test_names_come_before_addresses_if_a_legal_form_is_typed_too(tmp_path: Path
 
 
 def test_a_search_ends_with_its_last_answer(tmp_path: Path) -> None:
-    """The next step would read the index of closed corporations for beginnings of names."""
+    """The search stops when it has its last result. The step after it, which would read the index of closed
+    corporations by the beginnings of names, isn't made."""
     registry = _make_registry(tmp_path, [row(index, name=f"緑川第{index}", furigana="") for index in range(150)])
     statements: list[str] = []
     registry.run_query(lambda connection, _: connection.set_trace_callback(statements.append))

@@ -63,7 +63,7 @@ def test_who_was_overtaken_writes_nothing(own_rows: Connection) -> None:
 
 
 def test_the_longest_due_comes_first(own_rows: Connection) -> None:
-    """And what isn't due is left out."""
+    """The task that is due for the longest time is returned first; tasks that aren't due are left out."""
     for name, late in (("b", 2), ("a", 1), ("c", 3), ("later", -1)):
         tasks.find_or_insert_task(own_rows, name, 60, NOW - late * MINUTE)
     assert [task.name for task in tasks.list_due_tasks(own_rows, NOW)] == ["c", "b", "a"]
