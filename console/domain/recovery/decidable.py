@@ -131,8 +131,9 @@ def find_withdrawal_refusal(refund: Refund, person: str | None) -> str | None:
 
 
 def is_perhaps_paid_after_end(payment: Payment) -> bool:
-    """True if a payment that ended unpaid in this database may have been paid: its outcome is unknown because the
-    provider has reported a payment that could not be booked, or the provider contradicts the stored state.
+    """True if the payer may have paid a payment that is stored as failed, expired or reversed: its outcome is unknown
+    because the provider has reported a payment that could not be booked, or the provider contradicts the stored
+    state.
     """
     has_ended = payment.state in ENDED_WITHOUT_MONEY_STATES
     return has_ended and (payment.certainty is Certainty.UNKNOWN or payment.work.reason == WorkReason.CONTRADICTED)

@@ -40,7 +40,7 @@ class CloseCause(StrEnum):
     OTHER = "31"
 
 
-class ProcessCode(StrEnum):
+class CorporationEvent(StrEnum):
     """The event by which the publisher made the present row of a corporation, such as a new name or a merger. The
     values are the publisher's codes (`process`)."""
 
@@ -89,7 +89,7 @@ class Corporation:
     prefecture_code: str
     city_code: str
     address_outside: str
-    process: ProcessCode
+    process: CorporationEvent
     updated_on: date
     changed_on: date
     assigned_on: date

@@ -11,7 +11,7 @@ from console.domain.registry.corporations import (
     CloseCause,
     Closure,
     Corporation,
-    ProcessCode,
+    CorporationEvent,
     find_changed_facts,
 )
 
@@ -77,7 +77,7 @@ def make_watched_facts(corporation: Corporation) -> WatchedFacts:
         corporation.successor,
         corporation.name_image_id,
         corporation.address_image_id,
-        corporation.process is ProcessCode.DELETED,
+        corporation.process is CorporationEvent.DELETED,
     )
 
 

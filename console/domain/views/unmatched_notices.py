@@ -36,10 +36,11 @@ class SharedFact(StrEnum):
 class UnmatchedNotice:
     """A stored notice that belongs to no record of ours. Instants are aware (UTC).
 
-    - `id`: the id of the stored event; `source`: the provider or bank that sent it; `type`: the sender's own name of
-      the kind of notice
+    - `id`: the id of the stored event; `source`: the provider or bank that sent it; `event_id`: the id that the
+      sender gave to it; `type`: the sender's own name of the kind of notice
     - `order_no`: our number of the payment as the notice states it; None if it states none
     - `amount_minor` (minor units), `currency`, `occurred_at`: as the notice states them; None if it doesn't
+    - `received_at`: the time at which the notice was received here; `proof`: the proof of its sender
     """
 
     id: int

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from console.domain.corporation_number import is_well_formed
-from console.domain.registry.corporations import CloseCause, Closure, Corporation, CorporationKind, ProcessCode
+from console.domain.registry.corporations import CloseCause, Closure, Corporation, CorporationEvent, CorporationKind
 from console.providers.http.response_classes import UnusableAnswer
 from console.providers.http.strict_json import UnreadableJson
 
@@ -68,7 +68,7 @@ def read_corporations(body: bytes, numbers: Collection[str]) -> tuple[Corporatio
         fields = _split_line(line)
         if fields[1] not in numbers or fields[1] in corporations_by_number:
             raise UnusableAnswer("other_number")
-        if fields[2] != ProcessCode.DELETED:
+        if fields[2] != CorporationEvent.DELETED:
             corporations_by_number[fields[1]] = _read_corporation(fields)
     return tuple(corporations_by_number.values())
 
@@ -124,7 +124,7 @@ def _read_corporation(fields: list[str]) -> Corporation:
     try:
         return Corporation(
             number=fields[1],
-            process=ProcessCode(fields[2]),
+            process=CorporationEvent(fields[2]),
             updated_on=_read_day(fields[4]),
             changed_on=_read_day(fields[5]),
             name=fields[6],

@@ -220,8 +220,9 @@ class TokenIssuer:
         return pair
 
     def _revoke_previous_pair(self, pair: TokenPair) -> None:
-        """Make the refresh token of the previous pair invalid, and with the setting `revokes_old_access_token` also
-        its access token.
+        """Revoke the previous pair of the token pair `pair`, if it has one that is not revoked yet: make the refresh
+        token of the previous pair invalid, and with the setting `revokes_old_access_token` also its access token.
+        The tokens of `pair` stay valid.
         """
         previous_pair, pair.previous_pair = pair.previous_pair, None
         if previous_pair is None:

@@ -41,7 +41,8 @@ _ASSUMED_PAYMENT_TIME_OF_DAY = time(12)
 
 
 class PaymentImporter:
-    """Imports single payments. This class can query providers but not move money."""
+    """Imports single payments that a provider has and our database doesn't have, on the request of a person or a
+    reconciliation. This class can query providers but not move money."""
 
     def __init__(
         self, context: ServiceContext, payment_providers: PaymentProviders, payment_prober: PaymentProber

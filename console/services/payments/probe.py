@@ -153,7 +153,8 @@ class PaymentProber:
             )
 
     def _record_lapse(self, payment_id: int) -> Payment:
-        """If the payment's start has lapsed, record that. Return the payment."""
+        """If the payment's start has lapsed and no process has recorded that, record it. Return the payment as it is
+        stored afterwards."""
         payment = self.read_payment(payment_id)
         if payment.operation_id is not None and has_start_lapsed(payment.work):
             self._start_action.record_lapse(payment.operation_id)

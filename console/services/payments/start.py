@@ -499,8 +499,10 @@ def _may_mean_paid(outcome: Outcome[PaymentReport] | None) -> bool:
 
 
 def _may_be_paid(conn: Connection, payment: Payment) -> bool:
-    """True if a payment that ended without money here may have been paid: `is_perhaps_paid_after_end` returns True,
-    or a case `contradicted` about the payment is open while the payment's work has another case as its reason.
+    """True if the payer may have paid a payment that is stored as failed, expired or reversed, so that its order
+    must not get another payment: `is_perhaps_paid_after_end` returns True, or a person must look at the payment and a
+    case `contradicted` about it is open. The second condition is needed if the payment has several open cases,
+    because its work has only one of them as its reason.
     """
     return is_perhaps_paid_after_end(payment) or (
         payment.work.state is WorkState.NEEDS_REVIEW

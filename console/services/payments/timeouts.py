@@ -46,7 +46,7 @@ from console.services.tasks.saga_runner import (
     CompensationRequired,
     EarlierStepRequired,
     EffectStep,
-    QuestionStep,
+    ProviderQuestionStep,
     SagaDone,
     SagaPlan,
     SagaRunner,
@@ -98,7 +98,7 @@ class PaymentTimeoutSagas:
         self._excluded_providers: dict[str, str] = {}  # Error code by provider that is not asked in this run.
         self._unanswered_counts: Counter[str] = Counter()  # Unanswered questions in a row, by provider.
         steps = (
-            QuestionStep(ASK_STEP, self._ask_provider),
+            ProviderQuestionStep(ASK_STEP, self._ask_provider),
             EffectStep(EXPIRE_STEP, self._expire_payment, undo_effect=self._undo_expiry),
             EffectStep(
                 CANCEL_STEP, self._cancel_order

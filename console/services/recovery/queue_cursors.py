@@ -47,7 +47,8 @@ def format_sorted_queue_cursor(position: SortPosition) -> str:
 
 def parse_sorted_queue_cursor(text: str | None, column: SortColumn) -> SortPosition | None:
     """Return the position in a queue sorted by `column` that the cursor `text` contains; None if `text` is None.
-    Raises usage if the text is not such a cursor, also if it is the cursor of another order."""
+    Raises usage if the text is not such a cursor, also if its sort keys have other types than those of `column`,
+    because it is the cursor of a queue that is sorted by another column."""
     if text is None:
         return None
     first_key, second_key, kind, record_id = (*text.split("."), "", "", "")[:4]

@@ -283,13 +283,16 @@ class RefundDecisionService:
             raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})
 
     def has_expired(self, refund: Refund, conn: Connection) -> bool:
-        """True if the refund's time limit `decide_by` has passed, and no person has decided about the refund, or it
-        is approved but waits for a person because it couldn't be sent. The time is that of the database server,
-        which has also set the limit; the clock of this machine may be wrong.
+        """True if the refund's time limit `decide_by` has passed, its outcome is known, and one of these is true:
 
-        An approved refund that a process has tried to send waits for a person who tries again or withdraws it, even
-        after its time limit. It expires only if its maker is disabled or may no longer request refunds, because then
-        it can be neither sent nor withdrawn.
+        - It still waits for its approval.
+        - It is approved and waits for a person, and no process has tried to send it.
+        - It is approved and waits for a person, and a process has tried to send it, but it was certainly not made,
+          and its maker is disabled or may no longer request refunds, so that it can be neither sent nor withdrawn.
+
+        Any other approved refund that a process has tried to send stays open after its time limit, until a person
+        tries again or withdraws it. The time is that of the database server, which has also set the limit; the clock
+        of this machine may be wrong.
         """
         is_stuck = (
             refund.state is RefundState.APPROVED

@@ -98,7 +98,7 @@ class EffectStep:
 
 
 @dataclass(frozen=True, slots=True)
-class QuestionStep:
+class ProviderQuestionStep:
     """A step that queries a provider without an open transaction. `ask` queries the provider and returns the
     function that writes the answer in a transaction."""
 
@@ -106,7 +106,7 @@ class QuestionStep:
     ask: Callable[[Saga], StepAction]
 
 
-SagaStep: TypeAlias = EffectStep | QuestionStep
+SagaStep: TypeAlias = EffectStep | ProviderQuestionStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,8 +243,8 @@ class SagaRunner:
     def _run_step(self, saga: Saga) -> Saga:
         step, reach_failpoint = self._plan.get_step(saga.step), self._context.failpoints.reach
         reach_failpoint(f"before_{step.name}")
-        write_effect = step.ask(saga) if isinstance(step, QuestionStep) else step.write_effect
-        if isinstance(step, QuestionStep):
+        write_effect = step.ask(saga) if isinstance(step, ProviderQuestionStep) else step.write_effect
+        if isinstance(step, ProviderQuestionStep):
             reach_failpoint(f"answered_{step.name}")
         advanced_saga = self._write_saga_change(
             saga, lambda tx, current_saga: self._apply_step_verdict(tx, current_saga, write_effect(tx, current_saga))
@@ -283,7 +283,7 @@ class SagaRunner:
                 return sagas.advance_saga(tx.conn, saga, now, step)
             case SagaDone(reason):
                 if isinstance(
-                    self._plan.get_step(saga.step), QuestionStep
+                    self._plan.get_step(saga.step), ProviderQuestionStep
                 ):  # the step is done: its question was answered
                     saga = sagas.advance_saga(
                         tx.conn, saga, now, saga.step, {DONE_FACT: self._add_step_time(saga, DONE_FACT)}

@@ -155,8 +155,9 @@ def _get_version_table_name(tables: AbstractSet[str]) -> str:
 
 
 def _read_stored_version_table(conn: Connection) -> str:
-    """Return the name of the version table, as stored in `console_meta`. Without a stored name it is
-    `alembic_version`. Costs one short read for each connection, because an existing schema keeps its version table.
+    """Return the name of the table in which Alembic has stored the version of this schema: the name in
+    `console_meta`, or `alembic_version` if no name is stored there. Only the first call on a connection reads the
+    database; later calls return the name from `conn.info`, because it never changes in an existing schema.
     """
     if VERSION_TABLE_META_KEY not in conn.info:
         conn.info[VERSION_TABLE_META_KEY] = read_meta(conn, VERSION_TABLE_META_KEY) or "alembic_version"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from console.domain.corporation_number import are_well_formed
 from console.domain.error_reasons import RegistryFileProblem
-from console.domain.registry.corporations import CloseCause, CorporationKind, ProcessCode
+from console.domain.registry.corporations import CloseCause, CorporationEvent, CorporationKind
 from console.store.registry.source_file import SourceFile, TextBlock, make_bad_file_error, read_text_blocks
 
 FIRST_PUBLICATION_DAY = date(2015, 10, 5)
@@ -242,7 +242,7 @@ _are_flags = _make_allowed_values_check(("0", "1"))
 _CHECK_BY_COLUMN: Mapping[str, Callable[[Column], bool]] = {
     "sequence_number": _are_sequence_numbers,
     "corporate_number": _are_corporation_numbers,
-    "process": _make_allowed_values_check(ProcessCode),
+    "process": _make_allowed_values_check(CorporationEvent),
     "correct": _are_flags,
     "update_date": _are_days,
     "change_date": _are_days,

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Iterator
 
-from console.domain.registry.corporations import ProcessCode, find_changed_facts
+from console.domain.registry.corporations import CorporationEvent, find_changed_facts
 from console.store.registry.file_rows import FIRST_PUBLICATION_DAY, FileColumns, read_rows
 from console.store.registry.folded_texts import fold_columns
 from console.store.registry.progress import ImportRun
@@ -16,7 +16,7 @@ from console.store.registry.schema import (
     StoredCorporationRow,
     add_missing_columns,
     convert_to_stored_rows,
-    format_corporation_state,
+    format_corporation_json,
     read_corporation,
     read_places,
     read_registry_fact,
@@ -73,7 +73,7 @@ def _read_rows_in_force(columns: FileColumns, places: PlaceIds) -> Iterator[tupl
         convert_to_stored_rows(columns, fold_columns(columns), places), columns.latest, columns.process, strict=True
     ):
         if latest == "1":
-            yield row, process == ProcessCode.DELETED
+            yield row, process == CorporationEvent.DELETED
 
 
 def _find_row_ids(connection: sqlite3.Connection, rows: Iterable[tuple[StoredCorporationRow, bool]]) -> set[int]:
@@ -109,7 +109,7 @@ def _apply_row(
     )
     if find_changed_facts(earlier_facts, new_state):
         states = (
-            None if state is None else format_corporation_state(state, places) for state in (former_row, new_row)
+            None if state is None else format_corporation_json(state, places) for state in (former_row, new_row)
         )
         connection.execute(_INSERT_CHANGE_STATEMENT, ((source.day - FIRST_PUBLICATION_DAY).days, row[0], *states))
     return (new_row is not None) - (former_row is not None)

@@ -10,7 +10,7 @@ from typing import TypeVar
 from console.domain.registry.corporations import ImportProgress, RegistryStatus
 from console.store.registry.import_difference import apply_difference
 from console.store.registry.import_order import RegistryCoverage, adds_prefectures, check_import_order
-from console.store.registry.import_whole import build_whole, delete_build_key, finish_build, open_build
+from console.store.registry.import_whole import build_whole, delete_source_files_key, finish_build, open_build
 from console.store.registry.progress import ImportRun
 from console.store.registry.reader import read_coverage, read_status
 from console.store.registry.registry_file import (
@@ -104,7 +104,7 @@ def _import_differences(folder: Path, sources: Sequence[SourceFile], run: Import
     with closing(open_for_writing(file)) as connection, open_transaction(connection):
         for source in sources:
             apply_difference(connection, source, run)
-        delete_build_key(connection)
+        delete_source_files_key(connection)
 
 
 def _read_current_coverage(folder: Path, first_source: SourceFile) -> RegistryCoverage | None:

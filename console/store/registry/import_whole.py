@@ -15,7 +15,7 @@ from itertools import compress
 from pathlib import Path
 
 from console.domain.error_reasons import RegistryFileProblem
-from console.domain.registry.corporations import ProcessCode
+from console.domain.registry.corporations import CorporationEvent
 from console.store.registry.file_rows import FileColumns, read_rows
 from console.store.registry.folded_texts import fold_columns
 from console.store.registry.progress import ImportRun
@@ -75,7 +75,7 @@ def open_build(
         ]
     )
     file = make_building_path(folder)
-    is_new = _read_build_key(file) != key
+    is_new = _read_source_files_key(file) != key
     if is_new:
         start_building(folder)
     with closing(_open_build_file(file)) as connection:
@@ -111,7 +111,7 @@ def finish_build(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
 
 
-def delete_build_key(connection: sqlite3.Connection) -> None:
+def delete_source_files_key(connection: sqlite3.Connection) -> None:
     """Delete the key of the build, which is the list of its source files, from the table `facts` of the registry,
     because other files were applied to the registry afterwards."""
     connection.execute("DELETE FROM facts WHERE name = 'build'")
@@ -192,7 +192,7 @@ def _insert_rows_of_file(connection: sqlite3.Connection, source: SourceFile, run
 def _select_rows_in_force(columns: FileColumns) -> FileColumns:
     """Return the columns of a block of rows without the rows of earlier states and of deleted corporations."""
     rows_in_force = [
-        latest == "1" and process != ProcessCode.DELETED
+        latest == "1" and process != CorporationEvent.DELETED
         for latest, process in zip(columns.latest, columns.process, strict=True)
     ]
     return (
@@ -217,7 +217,7 @@ def _create_indexes_and_summary(connection: sqlite3.Connection, sources: Sequenc
         raise make_bad_file_error(sources[0].name, RegistryFileProblem.NO_CORPORATION)
 
 
-def _read_build_key(file: Path) -> str | None:
+def _read_source_files_key(file: Path) -> str | None:
     """Return the key of the build in `file`, which identifies its source files; None if there is no build, or if
     it can't be used."""
     if not file.exists():

@@ -34,7 +34,7 @@ from console.store.registry.schema import (
     COLUMN_LIST_SQL,
     PlaceKey,
     StoredCorporationRow,
-    parse_corporation_state,
+    parse_corporation_json,
     read_corporation,
     read_places,
     read_registry_fact,
@@ -384,6 +384,6 @@ def _find_changes(
 
 def _make_corporation_change(row: tuple[Any, ...]) -> CorporationChange:
     day, number, *states = row
-    before, after = (None if state is None else parse_corporation_state(state) for state in states)
+    before, after = (None if state is None else parse_corporation_json(state) for state in states)
     facts = find_changed_facts(before, after)
     return CorporationChange(f"{number:013}", FIRST_PUBLICATION_DAY + timedelta(days=day), facts, before, after)

@@ -15,7 +15,7 @@ from functools import cache
 from itertools import repeat
 from typing import Any, TypeAlias
 
-from console.domain.registry.corporations import CloseCause, Closure, Corporation, CorporationKind, ProcessCode
+from console.domain.registry.corporations import CloseCause, Closure, Corporation, CorporationEvent, CorporationKind
 from console.domain.registry.spelling import fold_address
 from console.store.registry.file_rows import FIRST_PUBLICATION_DAY, Column, FileColumns, get_stored_day
 from console.store.registry.folded_texts import FoldedColumns, fold_names, fold_streets
@@ -66,7 +66,7 @@ TABLE_STATEMENTS = (
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
 )
 """SQL statements that create the tables of registry.db. The table `changes` has the states of a corporation
-before and after a difference, as JSON (`format_corporation_state`). The table `facts` has the values of the whole
+before and after a difference, as JSON (`format_corporation_json`). The table `facts` has the values of the whole
 registry (`registry_date`, `rows`, `cycles`) and the progress of a build.
 """
 
@@ -101,9 +101,9 @@ PlaceKey: TypeAlias = tuple[str, str, str, str]
 _PLACE_INDEX, _READ_COLUMN_COUNT = COLUMN_NAMES.index("place_id"), len(COLUMN_NAMES)
 _EPOCH_ORDINAL = FIRST_PUBLICATION_DAY.toordinal()
 _CORPORATION_KIND_BY_NUMBER: Mapping[int, CorporationKind] = {int(kind): kind for kind in CorporationKind}
-_PROCESS_CODE_BY_NUMBER: Mapping[int, ProcessCode] = {int(process): process for process in ProcessCode}
+_EVENT_BY_NUMBER: Mapping[int, CorporationEvent] = {int(process): process for process in CorporationEvent}
 _CLOSE_CAUSE_BY_NUMBER: Mapping[int, CloseCause] = {int(cause): cause for cause in CloseCause}
-_INTEGER_BY_CODE: Mapping[str, int] = {code: int(code) for code in (*CorporationKind, *ProcessCode, *CloseCause)}
+_INTEGER_BY_CODE: Mapping[str, int] = {code: int(code) for code in (*CorporationKind, *CorporationEvent, *CloseCause)}
 _INTEGER_BY_OPTIONAL_CODE: Mapping[str, int | None] = {**_INTEGER_BY_CODE, "": None}
 _WritableCorporation: Any = make_dataclass(
     "_WritableCorporation", [field.name for field in fields(Corporation)], slots=True
@@ -236,7 +236,7 @@ def read_corporation(row: StoredCorporationRow, places: Mapping[int, PlaceKey]) 
     return _make_corporation(row, places[row[_PLACE_INDEX]])
 
 
-def format_corporation_state(row: StoredCorporationRow, places: Mapping[int, PlaceKey]) -> str:
+def format_corporation_json(row: StoredCorporationRow, places: Mapping[int, PlaceKey]) -> str:
     """Return a stored row of a corporation as JSON text for the table `changes`. The text contains the prefecture and
     city themselves instead of their id.
     """
@@ -246,9 +246,9 @@ def format_corporation_state(row: StoredCorporationRow, places: Mapping[int, Pla
     )
 
 
-def parse_corporation_state(state: str) -> Corporation:
-    """Return the corporation whose state `format_corporation_state` has converted to the text `state`."""
-    row = json.loads(state)
+def parse_corporation_json(row_json: str) -> Corporation:
+    """Return the corporation of a row that `format_corporation_json` has converted to the text `row_json`."""
+    row = json.loads(row_json)
     return _make_corporation(row, row[_PLACE_INDEX])
 
 
@@ -272,7 +272,7 @@ def _make_corporation(row: StoredCorporationRow, place: PlaceKey) -> Corporation
         prefecture_code,
         city_code,
         address_outside,
-        _PROCESS_CODE_BY_NUMBER[process],
+        _EVENT_BY_NUMBER[process],
         _convert_to_date(updated_on),
         _convert_to_date(changed_on),
         _convert_to_date(assigned_on),

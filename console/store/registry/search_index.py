@@ -260,7 +260,8 @@ def _make_terms_of_readings(readings: Sequence[str | None]) -> list[str]:
 
 
 def _make_terms_of_numbers(street: str, numbers: Sequence[tuple[str, int, int]]) -> str:
-    """Return the terms of the numbers in a street (see `_make_street_terms`), separated by spaces."""
+    """Return the search terms of the numbers in `street`, separated by spaces. `numbers` has, for each number, the
+    character before it in comparison form, and its start and end (exclusive) in `street`."""
     return " ".join(
         [_make_number_terms(character_before, street[start:end]) for character_before, start, end in numbers]
     )

@@ -147,7 +147,7 @@ class WindowController(QObject):
         self.context.services_opened.connect(self._open_first_page)
         self._rollback_bar: NotificationBar | None = None
         self._shown_connection_state: object = None
-        self._is_leftovers_bar_closed = self._was_connection_lost = self._was_worker_away = False
+        self._is_leftover_credentials_bar_closed = self._was_connection_lost = self._was_worker_away = False
         self.context.connection_state_changed.connect(self._show_connection_bar)
         self.context.work_counts_changed.connect(self._show_connection_bar)
         self.context.language_changed.connect(self._apply_language)
@@ -381,7 +381,7 @@ class WindowController(QObject):
                 ("screen.worker_away", "screen.worker_away.words", state.worker_away_since)
             )
         else:
-            self._show_leftovers_bar()
+            self._show_leftover_credentials_bar()
 
     def _show_read_only_bar(self, switch: ReadOnlySwitch) -> None:
         """Show the bar about a read-only switch that is on, with a button that opens the administration page."""
@@ -423,13 +423,13 @@ class WindowController(QObject):
                 )
             )
 
-    def _show_leftovers_bar(self) -> None:
+    def _show_leftover_credentials_bar(self) -> None:
         """Show the bar about credentials that this desk no longer needs. Remove it if there are none, or if the
         person has closed it."""
         leftovers = self.context.connection_state.leftover_credentials
         credential_names = (
             (*leftovers.entries, *leftovers.variables)
-            if leftovers is not None and not self._is_leftovers_bar_closed
+            if leftovers is not None and not self._is_leftover_credentials_bar_closed
             else ()
         )
         if self._shown_connection_state == credential_names:
@@ -439,9 +439,9 @@ class WindowController(QObject):
             self.frame.show_bar(None)
             return
         details_button = KeyButton(self.context.translate("screen.leftovers.act"), kind="inline")
-        details_button.clicked.connect(self._open_leftovers_dialog)
+        details_button.clicked.connect(self._open_leftover_credentials_dialog)
         close_button = KeyButton(self.context.translate("action.close"), kind="inline")
-        close_button.clicked.connect(self._hide_leftovers_bar)
+        close_button.clicked.connect(self._hide_leftover_credentials_bar)
         sentence = self.context.translate("screen.leftovers.words", count=len(credential_names))
         self.frame.show_bar(
             NotificationBar(
@@ -454,7 +454,7 @@ class WindowController(QObject):
         )
 
     @Slot()
-    def _open_leftovers_dialog(self) -> None:
+    def _open_leftover_credentials_dialog(self) -> None:
         from console.views.app.leftovers_dialog import LeftoverCredentialsDialog
 
         if self.context.connection_state.leftover_credentials is not None:
@@ -463,10 +463,10 @@ class WindowController(QObject):
             ).open()
 
     @Slot()
-    def _hide_leftovers_bar(self) -> None:
+    def _hide_leftover_credentials_bar(self) -> None:
         """Hide the bar about credentials that this desk no longer needs. It appears again in the next window: after a
         sign-out or the next start of the program."""
-        self._is_leftovers_bar_closed = True
+        self._is_leftover_credentials_bar_closed = True
         self._show_connection_bar()
 
     def _show_rollback_bar(self, lost_operation_count: int) -> None:

@@ -43,7 +43,7 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(_MIN_WINDOW_SIZE)  # before the contents are built: a later change would reach them
         self._first_size = _USUAL_WINDOW_SIZE.boundedTo(self.screen().availableSize())
         self.resize(self._first_size)
-        self.setCentralWidget(_make_first_frame())
+        self.setCentralWidget(_make_empty_bars_and_areas())
         self.setStyleSheet(_make_style_sheet(environment, theme or _detect_system_theme()))
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -70,7 +70,7 @@ def compute_size_without_frame(size: QSize, frame_size: QSize, available_size: Q
     return size - (frame_size - available_size).expandedTo(QSize(0, 0))
 
 
-def _make_first_frame() -> QFrame:
+def _make_empty_bars_and_areas() -> QFrame:
     frame, top, side, status = (_make_named_frame(name) for name in ("frame", "top", "side", "status"))
     layout, middle = QVBoxLayout(frame), QHBoxLayout()
     for box in (layout, middle):

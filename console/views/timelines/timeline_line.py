@@ -1,4 +1,4 @@
-"""One line of a timeline."""
+"""The texts and the icon of one event, which one line of a timeline shows."""
 
 from dataclasses import dataclass
 

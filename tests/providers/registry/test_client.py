@@ -7,7 +7,7 @@ import pytest
 
 from console.domain.clock import SystemClock, TimeScale
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
-from console.domain.registry.corporations import CloseCause, Closure, ProcessCode
+from console.domain.registry.corporations import CloseCause, Closure, CorporationEvent
 from console.providers.registry.client import RegistryApi, RegistryConfig
 from console.sandbox import Sandbox, start_sandbox
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
@@ -55,7 +55,7 @@ def test_numbers_are_told_with_all_facts(published: Sandbox) -> None:
     assert outcome.found is not None
     ours, theirs = outcome.found  # the other one is deleted
     assert (ours.number, ours.name, ours.successor) == (NUMBER, "架空,商事株式会社", OTHER)
-    assert (ours.process, ours.closure) == (ProcessCode.MERGED, Closure(DAY, CloseCause.MERGER))
+    assert (ours.process, ours.closure) == (CorporationEvent.MERGED, Closure(DAY, CloseCause.MERGER))
     assert ours.address == "東京都千代田区霞が関３丁目１－１"
     assert (theirs.number, theirs.name) == (invented.corporate_number, invented.name)
 

@@ -15,7 +15,7 @@ from console.app import Console
 from console.domain.corporation_number import group_digits
 from console.domain.errors import ConsoleError
 from console.domain.exports.tables import ExportRequest, ListName
-from console.domain.registry.corporations import Corporation, CorporationKind, ProcessCode
+from console.domain.registry.corporations import Corporation, CorporationEvent, CorporationKind
 from console.domain.registry.facts import find_other_names
 from console.sandbox.registry import close_company, make_company_row, merge_company, write_whole_file
 from console.services.registry.facts import complete_with_corporations
@@ -289,7 +289,7 @@ def test_a_name_is_another_only_if_people_would_say_so() -> None:
     """Names that differ only in width, case, spaces or short forms of the legal form count as equal."""
     official = Corporation(
         OPEN, "株式会社ＡＢＣ商事", "", "", CorporationKind.STOCK_COMPANY, "", "", "", "", "", "", "",
-        ProcessCode.NEW, WHOLE_DAY, WHOLE_DAY, WHOLE_DAY,
+        CorporationEvent.NEW, WHOLE_DAY, WHOLE_DAY, WHOLE_DAY,
     )  # fmt: skip
     same = ("株式会社ABC商事", "㈱ａｂｃ商事", "(株) ABC 商事", None, "")
     assert find_other_names((*same, "株式会社旧名", "株式会社旧名", "ABC商事合同会社"), official) == (

@@ -19,7 +19,7 @@ from console.services.tasks.saga_runner import (
     CompensationRequired,
     EarlierStepRequired,
     EffectStep,
-    QuestionStep,
+    ProviderQuestionStep,
     SagaDone,
     SagaPlan,
     SagaRunner,
@@ -45,7 +45,7 @@ class SagaDesk:
     def __init__(self, context: ServiceContext, clock: MovedClock, *, asks: bool = False) -> None:
         self.context, self.clock = context, clock
         self.answers: dict[str, StepVerdict | Exception] = {}
-        first: SagaStep = QuestionStep("one", self._ask) if asks else self._effect("one")
+        first: SagaStep = ProviderQuestionStep("one", self._ask) if asks else self._effect("one")
         steps = (first, self._effect("two"), self._effect("three"))
         self.plan = SagaPlan("bench", "order", steps, (20 * MINUTE, 40 * MINUTE))
         self.runner = SagaRunner(context, self.plan)
@@ -256,7 +256,7 @@ def test_back_to_an_earlier_step(console: Console, clock: MovedClock, place: Pla
             saga_desk.answers["two"] = EarlierStepRequired("one")
         return asked
 
-    steps = (QuestionStep("one", ask), *saga_desk.plan.steps[1:])
+    steps = (ProviderQuestionStep("one", ask), *saga_desk.plan.steps[1:])
     runner = SagaRunner(saga_desk.context, SagaPlan("bench", "order", steps, saga_desk.plan.waits_between_attempts))
     assert runner.run(saga_desk.start()).state is SagaState.DONE
     assert saga_desk.trail(place) == ["one", "two", "one", "two", "three"]
