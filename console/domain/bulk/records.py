@@ -111,7 +111,7 @@ class BulkRowWithRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class BulkRunItem:
+class BulkRunWithHolder:
     """A bulk run in a list of runs. `holder` is the person and process that execute the run now; None if no
     process does."""
 

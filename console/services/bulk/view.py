@@ -8,7 +8,7 @@ from console.domain.bulk.records import (
     BulkPlan,
     BulkProgress,
     BulkRowWithRecord,
-    BulkRunItem,
+    BulkRunWithHolder,
     RowForecast,
     RowResult,
     get_row_outcome,
@@ -43,7 +43,7 @@ class BulkRunReader:
             self._context.find_reading_person(conn)
             return require_run(conn, run_id)
 
-    def read_run_with_holder(self, run_id: int) -> BulkRunItem:
+    def read_run_with_holder(self, run_id: int) -> BulkRunWithHolder:
         """Return the bulk run of this id with the present holder of its lease. Raises not_found if there is none."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -55,7 +55,7 @@ class BulkRunReader:
             self._context.find_reading_person(conn)
             return bulk.list_latest_runs(conn, max(1, min(limit, 1_000)))
 
-    def list_overview(self) -> tuple[BulkRunItem, ...]:
+    def list_overview(self) -> tuple[BulkRunWithHolder, ...]:
         """Return the unfinished bulk runs of all makers, newest first, then the newest finished bulk runs (at most
         _MAX_LISTED_FINISHED_RUNS), newest first. Discarded runs are left out."""
         with self._context.database.read() as conn:
@@ -145,8 +145,8 @@ class BulkRunReader:
             yield [row for row in page if row.result is None]
 
 
-def _read_run_with_holder(conn: Connection, run: BulkRun) -> BulkRunItem:
+def _read_run_with_holder(conn: Connection, run: BulkRun) -> BulkRunWithHolder:
     """Return the bulk run with the holder of its lease; the holder is None unless the run is in the state running."""
-    return BulkRunItem(
+    return BulkRunWithHolder(
         run, leases.find_holder(conn, make_lease_name(run.id)) if run.state == bulk.RUN_RUNNING else None
     )

@@ -371,9 +371,9 @@ class _PurchaseAttempt:
             if replaced_check is not None:
                 credit_checks.change_record(tx.conn, replaced_check, now, superseded_by=record_id)
             context.record_audit(tx, AuditAction.CREDIT_CHECK_SUPERSEDED, superseded_check.id, {"by": record_id})
-        key = _compute_fingerprint(["v1", PURCHASE_ACTION.name, client, number, record_id])
+        key = _compute_short_hash(["v1", PURCHASE_ACTION.name, client, number, record_id])
         return ClaimedRecord(
-            credit_checks.CREDIT_CHECK_KIND, record_id, client, number, key, _compute_fingerprint(asdict(request))
+            credit_checks.CREDIT_CHECK_KIND, record_id, client, number, key, _compute_short_hash(asdict(request))
         )
 
     def call(self, _subject: ClaimedRecord) -> Outcome[CheckReport]:
@@ -476,7 +476,8 @@ def _may_have_expired(record: CreditCheck, now: datetime) -> bool:
     return record.created_at is None or record.created_at <= now - SHORTEST_CREDIT_CHECK_VALIDITY
 
 
-def _compute_fingerprint(facts: object) -> str:
-    """Return the first 32 hex digits of the SHA-256 of the facts as canonical JSON."""
+def _compute_short_hash(facts: object) -> str:
+    """Return the first 32 hex digits of the SHA-256 of the facts as canonical JSON. The idempotency key of a purchase
+    and the fingerprint of its request are such hashes."""
     text = json.dumps(facts, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -12,7 +12,7 @@ from console.domain.bulk.records import (
     BulkPlan,
     BulkProgress,
     BulkRowWithRecord,
-    BulkRunItem,
+    BulkRunWithHolder,
     ForecastKind,
     RowForecast,
 )
@@ -180,7 +180,7 @@ class BulkProgressPage(QWidget):
         )
         self._show_filtered_rows()
 
-    def show_run(self, run_item: BulkRunItem, bulk_progress: BulkProgress, *, is_running_here: bool) -> None:
+    def show_run(self, run_item: BulkRunWithHolder, bulk_progress: BulkProgress, *, is_running_here: bool) -> None:
         """Show the state of the run `run_item`, and its progress and result counts from `bulk_progress`; read the
         table of the rows again if the progress has changed. `is_running_here` is True if this window executes the
         run."""

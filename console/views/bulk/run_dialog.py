@@ -9,7 +9,7 @@ from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.access.permissions import is_same_person
-from console.domain.bulk.records import BulkProgress, BulkRunItem
+from console.domain.bulk.records import BulkProgress, BulkRunWithHolder
 from console.domain.tasks.records import BulkAction, BulkRun
 from console.views.bulk.dialog_pages import BulkProgressPage
 from console.views.pages.permission_buttons import block_button_without_worker
@@ -139,12 +139,12 @@ class BulkRunDialog(DialogFrame):
             return
         self._is_reading_progress, run_id = True, self.run.id
 
-        def read_run_and_progress(services: "Console") -> tuple[BulkRunItem, BulkProgress]:
+        def read_run_and_progress(services: "Console") -> tuple[BulkRunWithHolder, BulkProgress]:
             return services.bulk.read_run_with_holder(run_id), services.bulk.count_results(run_id)
 
         self._context.run_read(read_run_and_progress, self._show_progress, self._show_progress_failure, caller=self)
 
-    def _show_progress(self, item_and_progress: tuple[BulkRunItem, BulkProgress]) -> None:
+    def _show_progress(self, item_and_progress: tuple[BulkRunWithHolder, BulkProgress]) -> None:
         run_item, bulk_progress = item_and_progress
         self._is_reading_progress, self.run = False, run_item.run
         if self.progress_page is None:

@@ -12,7 +12,7 @@ from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from console.domain.annotations.mentions import Mention
-from console.domain.bulk.records import BulkRunItem
+from console.domain.bulk.records import BulkRunWithHolder
 from console.domain.desk_requests.records import OwnRequest, OwnRequestState
 from console.domain.person_state.drafts import Draft
 from console.domain.records import LeaseHolder, WorkState
@@ -67,7 +67,7 @@ class UnfinishedWorkLists(NamedTuple):
     record of which these rows have only kind and id ("payment 17"), the number by which people know it."""
 
     operations: tuple[UnfinishedWork, ...]
-    runs: tuple[BulkRunItem, ...]
+    runs: tuple[BulkRunWithHolder, ...]
     leases_and_takes: tuple[LeaseOrTake, ...]
     own_items: tuple[LeftOpen, ...]
     mentions: tuple[Mention, ...]
@@ -421,7 +421,7 @@ class UnfinishedWorkDialog(DialogFrame):
         sentence = ""
         if isinstance(row, UnfinishedWork):
             sentence = record_words.format_next_step(row.next_step, self._context)
-        elif isinstance(row, BulkRunItem):
+        elif isinstance(row, BulkRunWithHolder):
             sentence = bulk_words.make_run_status(row, self._context).sentence
         elif isinstance(row, OwnRequest):
             sentence = request_words.format_worker_answer(row, self._context)
@@ -490,7 +490,7 @@ class UnfinishedWorkDialog(DialogFrame):
             self.accept()
             record, operation = row.record, OperationRoute(row.operation.id)
             self._context.navigate(case_words.make_record_route(record) if record is not None else operation)
-        elif isinstance(row, BulkRunItem):
+        elif isinstance(row, BulkRunWithHolder):
             from console.views.bulk.dialog import BulkDialog
 
             self.accept()
@@ -523,7 +523,7 @@ class UnfinishedWorkDialog(DialogFrame):
             self._context.person_values.find_draft(own_item.name) if own_item.reason is LeftOpenReason.DRAFT else None
         )
 
-    def _find_bulk_run(self, own_item: LeftOpen) -> BulkRunItem | None:
+    def _find_bulk_run(self, own_item: LeftOpen) -> BulkRunWithHolder | None:
         """Return the bulk run that this row is about, from the tab of the bulk runs; None for a row about other work,
         or if that tab doesn't list the run."""
         is_run = own_item.reason is LeftOpenReason.BULK_RUN
@@ -642,16 +642,16 @@ def _make_operation_columns(context: WindowContext) -> list[Column]:
 def _make_run_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def format_creation_time(run_item: BulkRunItem) -> str:
+    def format_creation_time(run_item: BulkRunWithHolder) -> str:
         return wording.format_short_instant(run_item.run.made_at, context.now())
 
-    def format_action(run_item: BulkRunItem) -> str:
+    def format_action(run_item: BulkRunWithHolder) -> str:
         return translate(f"bulk.action.{run_item.run.action.value}")
 
-    def format_progress(run_item: BulkRunItem) -> str:
+    def format_progress(run_item: BulkRunWithHolder) -> str:
         return bulk_words.format_run_progress(run_item.run, run_item.run.done, context)
 
-    def format_state(run_item: BulkRunItem) -> str:
+    def format_state(run_item: BulkRunWithHolder) -> str:
         return bulk_words.make_run_status(run_item, context).sentence
 
     longest_state = max(

@@ -8,7 +8,7 @@ from console.domain.bulk.records import (
     DISCARDED_REASON,
     STILL_UNKNOWN,
     BulkPlan,
-    BulkRunItem,
+    BulkRunWithHolder,
     ForecastKind,
     RowForecast,
     get_row_outcome,
@@ -125,7 +125,7 @@ def format_result_counts(counts: Mapping[str, int], action: BulkAction, context:
 
 
 def make_run_status(
-    run_item: BulkRunItem,
+    run_item: BulkRunWithHolder,
     context: WindowContext,
     counts: Mapping[str, int] | None = None,
     *,
@@ -161,7 +161,7 @@ def has_run_ended(run: BulkRun) -> bool:
     return run.state == "done" or (run.state == "stopped" and run.reason == _ROW_LIMIT_REACHED_REASON_CODE)
 
 
-def _format_run_status(run_item: BulkRunItem, context: WindowContext) -> str:
+def _format_run_status(run_item: BulkRunWithHolder, context: WindowContext) -> str:
     """Return the sentence about the state of a bulk run: the person and machine that execute it, or the reason why it
     has stopped."""
     run = run_item.run

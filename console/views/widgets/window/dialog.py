@@ -447,7 +447,7 @@ class DialogFrame(QDialog):
                 self._overlay.cover_window()
             toast_stack = self._find_toast_stack()
             if toast_stack is not None:
-                toast_stack.add_dialog(self)
+                toast_stack.start_showing_in(self)
             self.main_button.setEnabled(False)
             self.find_first_focus().setFocus(Qt.FocusReason.OtherFocusReason)
             QTimer.singleShot(tokens().px("motion", "acting_button_off_ms"), self, self._enable_main_button)
@@ -456,7 +456,7 @@ class DialogFrame(QDialog):
     def _remove_dialog_from_window(self) -> None:
         toast_stack = self._find_toast_stack()
         if toast_stack is not None:
-            toast_stack.remove_dialog(self)
+            toast_stack.stop_showing_in(self)
         if self._overlay is not None:
             self._overlay.deleteLater()
             self._overlay = None

@@ -304,8 +304,8 @@ class ToastStack(QObject):
             self.place_toasts()
         toast.show()
 
-    def add_dialog(self, dialog: "ToastDialog") -> None:
-        """Show the newest toast, and all later ones, in this dialog until `remove_dialog` is called; remove the
+    def start_showing_in(self, dialog: "ToastDialog") -> None:
+        """Show the newest toast, and all later ones, in this dialog until `stop_showing_in` is called; remove the
         older toasts."""
         self._dialogs.append(dialog)
         for toast in self._toasts[:-1]:
@@ -313,7 +313,7 @@ class ToastStack(QObject):
         for toast in self._toasts:
             self._place_toast(toast)
 
-    def remove_dialog(self, dialog: "ToastDialog") -> None:
+    def stop_showing_in(self, dialog: "ToastDialog") -> None:
         """Stop showing the toasts in this dialog, because it is being closed. Show them in the window again, or in
         the dialog below it."""
         if dialog in self._dialogs:
