@@ -117,7 +117,8 @@ def format_queue_age_lines(report: QueueAgeReport, language: str) -> Iterator[st
 
 
 def format_refund_funnel_note(report: RefundFunnelReport, language: str) -> str:
-    """Return the sentence about the refunds that the report has counted."""
+    """Return the sentence that says which refunds the report has counted: those requested since the first day of its
+    period or, if the report isn't complete, only the newest of these."""
     key = "reports.refund_funnel.note" if report.is_complete else "reports.refund_funnel.capped"
     return translate(key, language, since=report.period.first)
 

@@ -234,8 +234,10 @@ def _compute_waiting_effect(payment: Payment, report: PaymentReport, report_sour
 
 
 def _make_contradiction_effect(report: PaymentReport, *, is_newest: bool = True) -> ReportEffect:
-    """Return the effect of a report that contradicts the payment's state: a case for a person, and no change.
-    `is_newest`: the report is newer than the stored statement."""
+    """Return the effect of a report that contradicts the payment's state: a case for a person, and no change of our
+    state. `is_newest` becomes the field of the effect by which the caller decides whether the report's state and
+    amount replace the stored ones of the provider: the report is newer than the report that the payment has
+    stored."""
     return ReportEffect(case_rule=WorkReason.CONTRADICTED, case_observed=_format_report(report), is_newest=is_newest)
 
 

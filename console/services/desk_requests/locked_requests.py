@@ -12,7 +12,8 @@ other request about the record is taken."""
 
 
 class LockedRequests:
-    """The locked desk requests of one worker, and the order in which it waits for their locks. Several threads may
+    """The desk requests that one worker can't take now, because a person's open transaction in the database holds a
+    lock that the worker needs for them, and the order in which the worker waits for these locks. Several threads may
     use it."""
 
     def __init__(self, clock: Clock) -> None:

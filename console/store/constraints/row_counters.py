@@ -29,8 +29,8 @@ _ID_SET_BY_CALLER_MESSAGE = "a row gets its number from the database"
 
 
 def _is_id_from_counter_sql() -> str:
-    """Return an SQL condition: this session lets the database choose the next id, and the increment is at most
-    MAX_COUNTER_INCREMENT.
+    """Return an SQL condition on the database session that inserts the row: it has not set the next id itself
+    (`insert_id`), and its increment of the counter is at most MAX_COUNTER_INCREMENT.
     """
     return f"@@SESSION.insert_id = 0 AND @@SESSION.auto_increment_increment <= {MAX_COUNTER_INCREMENT}"
 

@@ -103,7 +103,7 @@ def replace_view(conn: Connection, view: SavedView) -> None:
 
 
 def _make_claim(view: SavedView) -> str:
-    """Return the hash of the view's name and owner (a person or the team)."""
+    """Return the value of the unique column `claim`: the hash of the view's name and owner (a person or the team)."""
     return make_view_name_claim(view.name, None if view.is_team else view.maker)
 
 

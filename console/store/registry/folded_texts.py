@@ -115,7 +115,8 @@ def fold_streets(columns: FileColumns, folded: FoldedColumns) -> Iterator[str]:
 
 def extract_folded_address(folded_place_and_street: str) -> str:
     """Return the comparison form of the whole address. `folded_place_and_street` is the form of the place, followed
-    by the value of the column `folded_street`."""
+    by the value of the column `folded_street`. If this value is a line break and the whole form (see the module), the
+    part after the line break is returned, otherwise the argument unchanged."""
     return folded_place_and_street.rpartition(_LINE_SEPARATOR)[2]
 
 

@@ -113,11 +113,13 @@ def _make_provider_side(details: CreditCheckDetails, context: WindowContext) -> 
 def _make_answer_word_icon_and_tone(
     record: CreditCheck, answer: EvidenceItem | None, context: WindowContext
 ) -> tuple[str, str, Tone]:
-    """Return the word, the icon and the colour tone that the panel of the provider shows. Usually they stand for the
-    outcome in `answer`, the evidence of the last call to AlarmBox. If AlarmBox's answer contradicts the record, they
-    say that the answer differs, unless the outcome is NOT_FOUND. Without a contradiction, a credit check that has an
-    id at AlarmBox counts as SUCCEEDED. In any other case without a known outcome (also if `answer` is None), they say
-    that AlarmBox was never asked."""
+    """Return the word, the icon and the colour tone that the panel of the provider shows. `answer` is the evidence of
+    the last call to AlarmBox; its summary contains the outcome as a word. The first case that applies decides:
+
+    - AlarmBox's answer contradicts the record, and the outcome isn't NOT_FOUND: AlarmBox's answer differs.
+    - Without a contradiction, the record has an id at AlarmBox: as for the outcome SUCCEEDED.
+    - The summary contains an outcome of `_WORD_ICON_AND_TONE_BY_OUTCOME`, such as UNKNOWN: as this outcome there.
+    - The summary contains none, or `answer` is None: AlarmBox was never asked."""
     summary_words = answer.summary.split() if answer is not None else []
     outcome = next((code for code in _WORD_ICON_AND_TONE_BY_OUTCOME if code in summary_words), "")
     if record.work.reason == WorkReason.CONTRADICTED:

@@ -219,8 +219,10 @@ class MoneyPanel(Surface):
         margins: tuple[int, int, int, int] = (24, 10, 24, 12),
         part_description: str = "",
     ) -> None:
-        """`margins` (left, top, right, bottom) are in px. `part_description` describes the links to the rows of the
-        parts; with "", the amounts are no links."""
+        """`accessible_name` is the name of the panel for screen readers, which read the amounts after it. `margins`
+        (left, top, right, bottom) are in px. The amount of a part is a link, which emits `part_opened`;
+        `part_description` is the tooltip of these links, and screen readers read it too. With "", the amounts are no
+        links."""
         super().__init__(edge="bottom")
         self._name, self._part_description = accessible_name, part_description
         self.part_buttons: dict[str, MoneyPartButton] = {}
