@@ -161,6 +161,13 @@ ON_TELLING: tuple[Mutant, ...] = (
         _RULES,
     ),
     _mutant(
+        "a refund is advised in a currency without refunds",
+        "console/services/refunds/request.py",
+        "        if make_stored_money(0, payment.currency) is None:\n",
+        "        if make_stored_money(0, payment.currency) is None and payment.id < 0:\n",
+        _HISTORIES,
+    ),
+    _mutant(
         "a timeline names only the code of a refusal",
         "console/services/audit/refusals.py",
         '{**(facts or {}), "refusal": reason.value} if isinstance(reason, Reason) else facts',

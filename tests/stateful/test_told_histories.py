@@ -79,6 +79,24 @@ def test_a_payment_in_a_currency_that_only_another_program_has(
     assert stored
     view = told_places.read_view(desk, "payment", payment.id)
     assert view.record.captured_minor == payment.captured_minor
+    (refund,) = (action for action in view.actions if action.action == "refund")
+    assert (refund.allowed, refund.reason) == (False, "reason.refund_other_currency")
+
+
+def test_no_refund_is_advised_in_a_currency_that_only_another_program_has(desk: Stage) -> None:
+    """The order of a payment in Korean won has too much money. A refund was advised, and its request was refused.
+    Found by the soak.
+    """
+    payment = desk.payment(PaymentState.COMPLETED, ProviderStatement.PAID, currency="KRW")
+    desk.context.database.write(
+        lambda tx: tx.conn.exec_driver_sql(
+            "UPDATE orders SET total_amount = total_amount - 1, status = 'paid' WHERE id = ?", (payment.order_id,)
+        )
+    )
+    explanation = told_places.read_view(desk, "payment", payment.id).explanation
+    assert explanation.verdict == "verdict.payment_excess"
+    assert (explanation.next_step.code, explanation.next_step.action) == ("next.payment_refund_off", None)
+    assert explanation.next_step.facts["refusal"] == "refund_other_currency"
 
 
 @pytest.fixture

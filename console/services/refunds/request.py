@@ -23,7 +23,7 @@ from console.domain.error_reasons import (
 )
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import ExceedsCapturedDetail, InvalidAmountDetail, PossibleRepeatDetail
-from console.domain.money import InvalidAmountText, Money, format_decimal, parse_money
+from console.domain.money import InvalidAmountText, Money, format_decimal, make_stored_money, parse_money
 from console.domain.payments.consistency import PAID_STATES, compute_money_parts
 from console.domain.payments.records import (
     Limits,
@@ -212,12 +212,15 @@ class RefundRequestService:
     def _check_all_refund_rules(
         self, conn: Connection, refund_facts: RefundFacts, amount_minor: int, set_aside_minor: int | None = None
     ) -> tuple[tuple[RuleCheck, ...], str | None, Mapping[str, object]]:
-        """Return three values: the checks of all rules (none if the provider can't be queried or SQLite is not
-        allowed for it); the code of the reason why the rules refuse a request for any amount (None if they don't);
-        and the facts of that reason. `amount_minor` is the amount of the refund in minor units; `set_aside_minor` is
-        the amount in minor units of the set-aside to refund; None if the money to refund is not set aside.
+        """Return three values: the checks of all rules (none if the program has no refunds in the payment's currency,
+        the provider can't be queried or SQLite is not allowed for it); the code of the reason why the rules refuse a
+        request for any amount (None if they don't); and the facts of that reason. `amount_minor` is the amount of the
+        refund in minor units; `set_aside_minor` is the amount in minor units of the set-aside to refund; None if the
+        money to refund is not set aside.
         """
         context, payment = self._context, refund_facts.payment
+        if make_stored_money(0, payment.currency) is None:
+            return (), "refund_other_currency", {"currency": payment.currency}
         try:
             reader = self._payment_providers.get_reader(payment.provider)
             refund_rules.require_two_person_database(context, payment)
