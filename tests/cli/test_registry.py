@@ -215,7 +215,7 @@ def test_ctrl_c_stops_an_import_that_goes_on_later(desk: Desk, monkeypatch: pyte
             signal.raise_signal(number)
 
     with monkeypatch.context() as patched:
-        patched.setattr(_ImportProgressWriter, "show", press)
+        patched.setattr(_ImportProgressWriter, "show_progress", press)
         stopped = terminal.json("registry", "import", str(desk.whole))
     assert stopped.refused == (6, "interrupted")
     assert terminal.json("registry", "status").data["registry_date"] is None
