@@ -213,7 +213,7 @@ def _run_tasks_until_settled(console: Console, sandbox: Sandbox, clock: MovedClo
     refunds by state. Before each round wait until all leases have expired: a task that the database refused leaves
     its lease, which expires in real time.
     """
-    for step in (*(4 * (10,)), *(8 * (90,))):  # minutes: twenty times as many hours of the schedules
+    for step in (*(4 * (10,)), *(30 * (90,))):  # minutes: twenty times as many hours of the schedules
         until(lambda: not _list_lease_holders(console), "the leases of the race and of the last round to run out")
         later(clock, sandbox, timedelta(minutes=step))
         console.recovery.run_due()

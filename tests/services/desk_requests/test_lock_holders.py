@@ -104,6 +104,7 @@ BETWEEN_LOOKS_SECONDS = 0.3
 TABLES = ("own_requests", "operations", "leases", "audit_log", "hansha_alarmbox_credit_checks", "operators")
 
 
+@pytest.mark.expects_log("a lock of op-a may time out in the worker before op-a's session is ended")
 def test_nobody_holds_the_others_up(place: Place, sandbox: Sandbox, worker: Console) -> None:
     """op-a locks the rows that a purchase needs, in a session without time limits, and never commits: lead-b's
     purchases are still executed.
