@@ -85,3 +85,16 @@ def test_conditions_are_offered_for_the_words_of_the_screen(
     assert [one.text for one in completions] == offered
     for one in completions:
         assert one.apply(text) == ((one.text + " ", len(one.text) + 1) if one.value else (one.text, len(one.text)))
+
+
+def test_the_heading_of_the_first_result_is_visible_when_the_list_has_grown(qtbot: QtBot) -> None:
+    """The list had room for one line when it got its results, and the box then makes it as high as they need."""
+    results = ResultList("Results")
+    qtbot.addWidget(results)
+    results.resize(400, 40)
+    results.show()
+    results.show_groups([ResultGroup("Payments", tuple(ResultEntry(n, "card", f"ORD-{n}") for n in range(30)))])
+    results.doItemsLayout()
+    results.resize(400, 300)
+    qtbot.waitUntil(lambda: results.viewport().height() > 200)
+    assert results.visualRect(results.model().index(0, 0)).top() >= 0

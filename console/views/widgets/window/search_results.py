@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QHideEvent, QPainter
+from PySide6.QtGui import QHideEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from console.views.runtime.announcer import announce
@@ -146,13 +146,23 @@ class ResultList(RememberedCurrentItem, QListView):
         """Announce the current result to screen readers; Qt doesn't announce it, because the input has the focus. If
         the person types a letter and the same result stays current, it isn't announced again."""
         super().currentChanged(current, previous)
-        if isinstance(self._find_line(current.row() - 1), str):  # the heading above comes into sight, too
-            self.scrollTo(self._results.index(current.row() - 1))
-            self.scrollTo(self._results.index(current.row()))
+        self._scroll_to_current_result()
         key = self._get_key_at(current.row()) if current.isValid() else None
         if key is not None and key != self._announced_key and self.isVisible():
             self._announced_key = key
             announce(self, str(current.data(Qt.ItemDataRole.AccessibleTextRole) or ""), is_stored=False)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show the heading above the current result again: the list gets its height after it has its results."""
+        super().resizeEvent(event)
+        self._scroll_to_current_result()
+
+    def _scroll_to_current_result(self) -> None:
+        """Scroll so that the current result is visible, together with its heading if that is the line above it."""
+        row = self.currentIndex().row()
+        if isinstance(self._find_line(row - 1), str):
+            self.scrollTo(self._results.index(row - 1))
+        self.scrollTo(self.currentIndex())
 
     def hideEvent(self, event: QHideEvent) -> None:
         self._announced_key = None  # a result is announced again when the list is opened again
