@@ -239,7 +239,13 @@ class _EntryDelegate(QStyledItemDelegate):
         )
         painter.setPen(colour("muted" if is_disabled else "text"))
         x, detail = rect.left() + _TITLE_X_PX * scale, rect.left() + _DETAIL_X_PX * scale
-        title_width = (detail - x - 8) if entry.detail or is_disabled or entry.amount else rect.width() * 0.6
+        if entry.detail or is_disabled:
+            title_width = detail - x - 8
+        elif entry.amount:
+            amount_width = measure_font_runs(split_amount_font_runs(entry.amount))
+            title_width = (_AMOUNT_RIGHT_X_PX - _TITLE_X_PX) * scale - amount_width - 12
+        else:
+            title_width = rect.width() * 0.6
         title = elide_font_runs(split_font_runs(entry.title), title_width, is_bold=is_current_entry)
         draw_font_runs(painter, x, baseline, title, is_bold=is_current_entry)
         painter.setPen(colour("muted"))
