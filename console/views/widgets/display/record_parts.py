@@ -335,11 +335,15 @@ def _make_form_label(text: str, *, is_beside_buttons: bool = False) -> TextLabel
 
 class _FactLayout(QFormLayout):
     """The layout of a FactList. If its width and its height change at once, Qt gives the rows the heights that they
-    had at the old width, which cuts off lines; this class lets Qt compute them again.
+    had at the old width, which cuts off lines; this class lets Qt compute them again, once for each width. (Each
+    activation of a layout resets its `geometry`, so a comparison with that could go on for ever.)
     """
 
+    _laid_out_width_px = -1
+
     def setGeometry(self, rect: QRect) -> None:
-        if rect.width() != self.geometry().width():
+        if rect.width() != self._laid_out_width_px:
+            self._laid_out_width_px = rect.width()
             self.invalidate()
         super().setGeometry(rect)
 
