@@ -45,23 +45,10 @@ class UnmaskDialog(FormDialog):
         self._draft = DialogDraft(
             context, self, f"unmask-{kind}", str(id), draft_title, lambda: {"words": self.reason_text_field}
         )
-        context.run_read(
-            lambda services: services.lookup.find_record_numbers({f"{kind} {id}"}),
-            self._set_draft_title,
-            lambda _: None,  # the draft keeps the word for the kind of the record as its title
-            caller=self,
-        )
+        self._draft.read_title(kind, id)
         self.show_form(*([self._draft.bar] if self._draft.bar is not None else []))
         QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.press_main_button)
         self.update_submit_button()
-
-    def _set_draft_title(self, numbers: Mapping[str, str]) -> None:
-        """Put the number by which people know the record into the title of the draft. `numbers` maps a record
-        ("payment 17") to its number."""
-        number = numbers.get(f"{self._kind} {self._id}", "")
-        self._draft.set_title(
-            audit_words.format_record_reference(self._kind, self._id, self.context.language, number)
-        )
 
     def find_first_focus(self) -> QWidget:
         return self.reason_text_field.edit

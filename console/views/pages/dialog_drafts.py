@@ -16,6 +16,7 @@ from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.inputs import Field, LineEdit, MultiLineEdit
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
+from console.wording.audit_words import format_record_reference
 
 InputWidgets = Mapping[str, QWidget]
 FORM_STAGE, REVIEW_STAGE = "form", "review"
@@ -60,6 +61,21 @@ class DialogDraft(QObject):
         """Set the text that names the record in lists of drafts. The dialog calls this when it has read the
         record."""
         self._title = title
+
+    def read_title(self, kind: str, id: int) -> None:
+        """Read the number by which people know the record `kind` with our id `id`, such as a payment number, and use
+        it as the title. Without a number, or if the read fails, the title names the record by its kind and id."""
+
+        def set_title(number_by_record: Mapping[str, str]) -> None:
+            number = number_by_record.get(f"{kind} {id}", "")
+            self.set_title(format_record_reference(kind, id, self._context.language, number))
+
+        self._context.run_read(
+            lambda services: services.lookup.find_record_numbers({f"{kind} {id}"}),
+            set_title,
+            lambda _: None,  # the title stays
+            caller=self,
+        )
 
     @Slot()
     def store(self) -> None:

@@ -1,6 +1,6 @@
 """The dialogs in which a person writes a note on a record, or hands the record over with a note."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtGui import QKeySequence, QShortcut
@@ -41,24 +41,10 @@ class NoteDialog(FormDialog):
             f"{self.name}-{kind}",
         )
         self._draft = DialogDraft(context, self, draft_kind, str(id), draft_title, lambda: {"words": self.note_field})
-        context.run_read(
-            lambda services: services.lookup.find_record_numbers({f"{kind} {id}"}),
-            self._set_draft_title,
-            lambda _: None,  # the draft keeps the word for the kind of the record as its title
-            caller=self,
-        )
+        self._draft.read_title(kind, id)
         self.show_form(*([self._draft.bar] if self._draft.bar is not None else []))
         QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.press_main_button)
         self.update_submit_button()
-
-    def _set_draft_title(self, numbers: Mapping[str, str]) -> None:
-        """Put the number by which people know the record, such as a payment number, into the title of the draft.
-        `numbers` maps the kind and id of a record ("payment 17") to its number; the dialog reads it after it has
-        opened. If the record isn't in `numbers`, the title has its id."""
-        number = numbers.get(f"{self._kind} {self._id}", "")
-        self._draft.set_title(
-            audit_words.format_record_reference(self._kind, self._id, self.context.language, number)
-        )
 
     def find_first_focus(self) -> QWidget:
         return self.note_field.edit
