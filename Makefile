@@ -39,7 +39,7 @@ run: setup  ## the demo: window, embedded database, sandbox provider, invented r
 	@scripts/display.sh
 	@$(BIN)/support-console demo
 
-test: setup $(STAMPS)/build-tools $(STAMPS)/servers  ## all checks, beside them the tests on five workers; of costly ones a quarter, drawn by SEED
+test: $(STAMPS)/prepared  ## all checks, beside them the tests on five workers; of costly ones a quarter, drawn by SEED
 	@echo "Running the checks and the tests …"
 	@$(MAKE) --no-print-directory check COLLECTED=yes >$(STAMPS)/check.log 2>&1 & checks=$$!; tests=0; \
 		$(PY) -m pytest -n 5 --dist loadfile --no-loadscope-reorder -m "not soak" \
@@ -153,6 +153,13 @@ $(STAMPS)/docs: docs.lock $(STAMPS)/locked
 $(STAMPS)/build-tools: scripts/system_packages.sh $(STAMPS)/system
 	@scripts/system_packages.sh build
 	@touch $@
+
+# pip unpacks the pinned packages on one core while apt-get installs on the other; apt-get runs one at a time, as its lock
+# demands.
+.PHONY: $(STAMPS)/prepared
+$(STAMPS)/prepared: $(STAMPS)/system
+	@$(MAKE) --no-print-directory setup & python=$$!; \
+		$(MAKE) --no-print-directory $(STAMPS)/build-tools $(STAMPS)/servers; system=$$?; wait $$python && exit $$system
 
 # Without the servers their tests are skipped, and say so; on CI that is no way to go on.
 $(STAMPS)/servers: scripts/system_packages.sh $(STAMPS)/system
