@@ -270,7 +270,7 @@ def _announce_alert_change(conn: Connection, updated_row_count: int, alert_id: i
 
 def _select_alerts(conn: Connection, query: Select[Any], **values: object) -> tuple[Alert, ...]:
     """Return the alerts that the query finds with the parameters `values`. Rows that can't be read are left out."""
-    return unreadable_rows.read_each("alerts", conn.execute(query, values), lambda row: _make_alert(*row))
+    return unreadable_rows.read_readable_rows("alerts", conn.execute(query, values), lambda row: _make_alert(*row))
 
 
 def _make_alert(

@@ -67,7 +67,7 @@ def find_by_incidents(conn: Connection, ids: Collection[int]) -> Mapping[int, tu
     added. An incident without a step has no key."""
     rows = conn.execute(_STEPS_OF_INCIDENTS_QUERY, {"ids": sorted(ids)}) if ids else ()
     by_incident: dict[int, tuple[IncidentStep, ...]] = {}
-    steps = unreadable_rows.read_each(
+    steps = unreadable_rows.read_readable_rows(
         "incident_steps", rows, lambda row: _make_step(*row), get_key=lambda row: f"{row.incident_id}/{row.position}"
     )
     for step in steps:

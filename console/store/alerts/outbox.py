@@ -180,7 +180,7 @@ def count_unpublished_events(conn: Connection) -> OutboxCounts:
 
 def _select_events(conn: Connection, query: Select[Any], **values: object) -> tuple[OutboxEvent, ...]:
     """Return the events that the query finds with the parameters `values`. Rows that can't be read are left out."""
-    return unreadable_rows.read_each("outbox", conn.execute(query, values), lambda row: _make_event(*row))
+    return unreadable_rows.read_readable_rows("outbox", conn.execute(query, values), lambda row: _make_event(*row))
 
 
 def _make_event(

@@ -42,7 +42,7 @@ _unreported_rows: list[UnreadableRow] = []
 """The logged rows that `pop_unreported_rows` hasn't returned yet."""
 
 
-def read_each(
+def read_readable_rows(
     table: str,
     rows: Iterable[Any],
     read_row: Callable[[Any], T],
@@ -95,8 +95,8 @@ def _make_object_without_repeated_keys(pairs: list[tuple[str, object]]) -> dict[
 
 
 def pop_unreported_rows() -> tuple[UnreadableRow, ...]:
-    """Return the unreadable rows that `read_each` has logged since the last call of this function, if the record
-    to which they belong is known. Each row is returned only once per process, unless the caller marks it as
+    """Return the unreadable rows that `read_readable_rows` has logged since the last call of this function, if the
+    record to which they belong is known. Each row is returned only once per process, unless the caller marks it as
     unreported (`mark_as_unreported`)."""
     with _unreported_rows_lock:
         unreported_rows = tuple(_unreported_rows)

@@ -294,7 +294,7 @@ def get_state_after_lapse(action: str) -> OperationState:
 
 def find_by_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Operation, ...]:
     """Return the operations on one record, in any state, oldest first. Rows that can't be read are left out."""
-    return unreadable_rows.read_each(
+    return unreadable_rows.read_readable_rows(
         "operations",
         conn.execute(_OPERATIONS_OF_SUBJECT_QUERY, {"kind": kind, "subject_id": subject_id}),
         _make_operation,
@@ -321,12 +321,12 @@ def list_unfinished_operations(
     )
     if operator is not None:
         query = query.where(operations.c.operator == operator)
-    return unreadable_rows.read_each("operations", conn.execute(query), _make_operation)
+    return unreadable_rows.read_readable_rows("operations", conn.execute(query), _make_operation)
 
 
 def list_lapsed_operations(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:
     """Return at most `limit` operations that are `calling` with an expired lease, oldest first."""
-    return unreadable_rows.read_each(
+    return unreadable_rows.read_readable_rows(
         "operations", conn.execute(_LAPSED_OPERATIONS_QUERY.limit(limit)), _make_operation
     )
 

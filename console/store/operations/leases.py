@@ -226,7 +226,7 @@ def find_holder(conn: Connection, name: str) -> LeaseHolder | None:
 
 def list_holders(conn: Connection) -> tuple[LeaseHolder, ...]:
     """Return the holders of all leases that are held now, oldest first."""
-    return unreadable_rows.read_each(
+    return unreadable_rows.read_readable_rows(
         "leases", conn.execute(_LEASE_HOLDERS_QUERY.order_by(leases.c.since)), _make_holder
     )
 

@@ -215,7 +215,7 @@ def get_base_query() -> Select[Any]:
 
 
 def _select_events(conn: Connection, query: Select[Any], values: dict[str, object]) -> tuple[PaymentEvent, ...]:
-    return unreadable_rows.read_each("payment_events", conn.execute(query, values), make_event)
+    return unreadable_rows.read_readable_rows("payment_events", conn.execute(query, values), make_event)
 
 
 def make_event(row: Any) -> PaymentEvent:

@@ -59,12 +59,12 @@ def list_views(conn: Connection, person: str | None) -> tuple[SavedView, ...]:
     they were made. With `person` None, return only those of the team. At most _MAX_VIEWS rows are read, and rows that
     can't be read are left out."""
     rows = conn.execute(_VISIBLE_VIEWS_QUERY, {"person": person or ""})
-    return unreadable_rows.read_each("saved_views", rows, _make_view)
+    return unreadable_rows.read_readable_rows("saved_views", rows, _make_view)
 
 
 def find(conn: Connection, view_id: int) -> SavedView | None:
     """Return a view by its id, a deleted one too; None if there is none, or if its row can't be read."""
-    views = unreadable_rows.read_each(
+    views = unreadable_rows.read_readable_rows(
         "saved_views", conn.execute(_VIEW_BY_ID_QUERY, {"view_id": view_id}), _make_view
     )
     return views[0] if views else None
@@ -74,7 +74,7 @@ def find_by_name(conn: Connection, view: SavedView) -> SavedView | None:
     """Return the stored view that has the name of `view` and the same owner (the same person, or the team) and
     isn't deleted; None if there is none."""
     rows = conn.execute(_VIEW_BY_CLAIM_QUERY, {"claim": _make_claim(view)})
-    views = unreadable_rows.read_each("saved_views", rows, _make_view)
+    views = unreadable_rows.read_readable_rows("saved_views", rows, _make_view)
     return views[0] if views else None
 
 

@@ -247,7 +247,7 @@ def select_runs(conn: Connection, query: Select[Any]) -> tuple[ReconciliationRun
 
 
 def _select_runs(conn: Connection, query: Select[Any], **values: object) -> tuple[ReconciliationRun, ...]:
-    return unreadable_rows.read_each(
+    return unreadable_rows.read_readable_rows(
         "reconciliations", conn.execute(query, values), lambda row: _make_run(row._asdict())
     )
 

@@ -222,7 +222,9 @@ def write_run_state(
 
 
 def _select_runs(conn: Connection, query: Select[Any], **values: object) -> tuple[BulkRun, ...]:
-    return unreadable_rows.read_each("bulk_runs", conn.execute(query, values), lambda row: _make_run(row._asdict()))
+    return unreadable_rows.read_readable_rows(
+        "bulk_runs", conn.execute(query, values), lambda row: _make_run(row._asdict())
+    )
 
 
 def _make_run(row: dict[str, Any]) -> BulkRun:
@@ -234,7 +236,7 @@ def _make_run(row: dict[str, Any]) -> BulkRun:
 
 def _select_rows(conn: Connection, query: Select[Any], run_id: int, **values: object) -> tuple[BulkRow, ...]:
     rows = conn.execute(query, {"of_run_id": run_id, **values})
-    return unreadable_rows.read_each(
+    return unreadable_rows.read_readable_rows(
         "bulk_rows", rows, _make_bulk_row, get_key=lambda row: f"{run_id}/{row.position}"
     )
 

@@ -245,7 +245,7 @@ def _find_first_saga(conn: Connection, query: Select[Any], **values: object) -> 
 
 
 def _select_sagas(conn: Connection, query: Select[Any], **values: object) -> tuple[Saga, ...]:
-    return unreadable_rows.read_each(
+    return unreadable_rows.read_readable_rows(
         SAGA_KIND,
         conn.execute(query, values),
         lambda row: _make_saga(*row),

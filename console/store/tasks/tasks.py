@@ -151,7 +151,7 @@ def _make_update_statement(columns: tuple[str, ...]) -> Update:
 
 
 def _select_tasks(conn: Connection, query: Select[Any], **values: object) -> tuple[ScheduledTask, ...]:
-    return unreadable_rows.read_each("tasks", conn.execute(query, values), lambda row: _make_task(*row))
+    return unreadable_rows.read_readable_rows("tasks", conn.execute(query, values), lambda row: _make_task(*row))
 
 
 def _make_task(

@@ -411,7 +411,7 @@ def test_a_case_of_an_unreadable_row_that_cannot_be_opened_is_opened_later(
     """The database is unreachable when the worker opens the case about an unreadable row: the next
     run opens it once.
     """
-    unreadable_rows.read_each("sagas", [(str(uuid4()),)], lambda row: int(row[0]), lambda _: ("order", 7))
+    unreadable_rows.read_readable_rows("sagas", [(str(uuid4()),)], lambda row: int(row[0]), lambda _: ("order", 7))
 
     def be_away(*_: object) -> bool:
         raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
