@@ -192,7 +192,7 @@ def _run_on_server(line: Any, send: Callable[..., None], command: int, text: str
 def _is_connection_of(console: Console, line: Any) -> bool:
     """True if the connection belongs to the console's database account."""
     user = line.user.decode() if isinstance(line.user, bytes) else line.user
-    return bool(user == console.database.account)
+    return bool(user == console.database.account_name)
 
 
 def _read_sql_text(sql: Any) -> str:

@@ -76,7 +76,7 @@ def own_rows(account: Database) -> Iterator[Connection]:
 @pytest.fixture
 def me(account: Database) -> str:
     """The name of the person who acts in the test."""
-    return account.account or PERSON
+    return account.account_name or PERSON
 
 
 class _Undone(Exception):

@@ -156,7 +156,7 @@ class DatabaseAccountService:
     ) -> _AccountChange:
         name, server = entry.person.name, self._context.database.is_server
         entry = entry if server else replace(entry, asks_worker=False)  # no accounts: each person acts directly
-        if name == self._context.database.account:
+        if name == self._context.database.account_name:
             raise make_account_file_error(UsageProblem.ACCOUNTS_OWNER_OF_SCHEMA, entry.line, name)
         # the audit trail trusts its roots by the role of their writer, so this role must stay
         if stored_person and WORKER in stored_person.person.roles - entry.person.roles:

@@ -82,7 +82,7 @@ class MerchantService:
                         "problem": SettingProblem.SETTING_MISSING,
                     },
                 )
-            account = context.database.account or context.operator or WORKER
+            account = context.database.account_name or context.operator or WORKER
             own = make_stored_merchant(context.database_id, provider, merchant, account)
             return context.write(lambda tx: self._store_merchant(tx, provider, own, reason))
 

@@ -290,7 +290,7 @@ class RequestExecutor:
         facts = {
             "action": taken_request.action,
             "request": taken_request.id,
-            "worker": self._context.database.account,
+            "worker": self._context.database.account_name,
             "executions": taken_request.fencing_token - 1,
         }
         entry = NewAuditEntry(taken_request.person, AuditAction.REQUEST_GIVEN_UP, result="failed", detail=facts)
@@ -312,7 +312,7 @@ class RequestExecutor:
             entry = unreadable_entry
 
         def write_entry_and_end_request(tx: Transaction, entry: NewAuditEntry) -> None:
-            facts = {**entry.detail, "request": taken_request.id, "worker": self._context.database.account}
+            facts = {**entry.detail, "request": taken_request.id, "worker": self._context.database.account_name}
             self._context.audit.record_all(tx, (replace(entry, detail=facts),))
             requests.store_answer(tx, taken_request, "")
 

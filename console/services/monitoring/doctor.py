@@ -271,7 +271,7 @@ class HealthCheckService:
             return False
         try:
             with self._database.read() as conn:
-                return operators.asks_worker(conn, self._database.account or "")
+                return operators.asks_worker(conn, self._database.account_name or "")
         except ConsoleError as unreadable:
             return unreadable
 

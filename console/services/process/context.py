@@ -258,7 +258,7 @@ class ServiceContext:
             self.spool.store_anchors(self.database_id, heads)
 
         def begin_session(conn: Connection) -> None:
-            account = self.database.account or self.settings.operator
+            account = self.database.account_name or self.settings.operator
             session_columns = (self.session, account, self.spool.desk_id, self.host, os.getpid(), self.program)
             people.begin_session(conn, *session_columns, self.now())
 
@@ -308,7 +308,7 @@ class ServiceContext:
         request = _executed_request.get()
         if request is not None:
             return request.person
-        return self.database.account or _acting_name.get() or self.settings.operator
+        return self.database.account_name or _acting_name.get() or self.settings.operator
 
     def now(self) -> datetime:
         """Return the present time (UTC, timezone-aware) of the context's clock."""
@@ -326,7 +326,7 @@ class ServiceContext:
         """True if the connected database account may only read and write desk requests. A worker then acts for the
         person.
         """
-        account = self.database.account
+        account = self.database.account_name
         if account is None:
             return False
         with self.database.read() as conn:
@@ -463,7 +463,7 @@ class ServiceContext:
             {tracing.CORRELATION_FACT_NAME: tracing.find_correlation_id()} if tracing.find_correlation_id() else {}
         )
         request = _executed_request.get()
-        request_facts = {} if request is None else {"request": request.id, "worker": self.database.account}
+        request_facts = {} if request is None else {"request": request.id, "worker": self.database.account_name}
         given_facts: Mapping[str, object] = detail or {}
         # The facts of a refusal name no payers, and the refused person may have no right to read the record.
         if result != "refused":

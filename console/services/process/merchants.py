@@ -88,7 +88,7 @@ def require_own_merchant(context: ServiceContext, provider: str) -> None:
     if not merchant.merchant_id:
         return
     own = make_stored_merchant(
-        context.database_id, provider, merchant, context.database.account or context.operator or WORKER
+        context.database_id, provider, merchant, context.database.account_name or context.operator or WORKER
     )
     name = migrate.MERCHANT_NAME_PREFIX + provider
     stored_value = context.stored_facts.get(name)

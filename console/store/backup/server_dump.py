@@ -160,7 +160,7 @@ def make_client_command(database: Database, mariadb: str, mysql: str) -> list[st
         tls = ["--ssl", "--ssl-verify-server-cert"] if is_mariadb else ["--ssl-mode=VERIFY_IDENTITY"]
         tls += (f"--{name.replace('_', '-')}={file}" for name, file in files.items() if file)
     program = _require_server_program(mariadb, mysql, is_mariadb=is_mariadb)
-    return [program, "--no-defaults", *node, f"--user={database.account or ''}", "--protocol=tcp", *tls]
+    return [program, "--no-defaults", *node, f"--user={database.account_name or ''}", "--protocol=tcp", *tls]
 
 
 def _make_dump_environment(database: Database) -> dict[str, str]:

@@ -118,7 +118,7 @@ class Database:
         return self.dialect != "sqlite"
 
     @property
-    def account(self) -> str | None:
+    def account_name(self) -> str | None:
         """The name of the database account in the URL; None on SQLite, which has no accounts."""
         return self.url.username if self.is_server else None
 

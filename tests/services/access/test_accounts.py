@@ -341,7 +341,7 @@ def test_everything_is_in_the_trail(accounts: AccountsByFile) -> None:
     accounts.apply(op | {"disabled": True})
     told = accounts.read_rows("SELECT what, who, detail FROM audit_log WHERE RIGHT(subject_id, 6) = %s ORDER BY id")
     assert [what for what, *_ in told] == ["operator.added", "operator.changed", "operator.disabled"]
-    assert {who for _, who, _ in told} == {accounts.console.database.account}
+    assert {who for _, who, _ in told} == {accounts.console.database.account_name}
     assert "geheim" not in repr(told)
 
 
@@ -414,7 +414,7 @@ def test_the_schema_account_of_a_mysql_needs_a_right_more(mysql_server: SqlServe
 
 def test_a_schema_account_is_nobody(accounts: AccountsByFile) -> None:
     """An account file can't name the schema account as a person."""
-    owner = {"name": accounts.console.database.account, "roles": ["approver"], "password_env": "X"}
+    owner = {"name": accounts.console.database.account_name, "roles": ["approver"], "password_env": "X"}
     with pytest.raises(ConsoleError) as refused:
         accounts.apply(owner)
     assert refused.value.detail["problem"] == "accounts_schema_account"

@@ -348,7 +348,7 @@ def test_many_that_come_in_afterwards_are_read_once(home: Path, vendor: LedgerVe
 
 def rows_read(server: SqlServer, database: Database) -> int:
     """Return the number of rows that the server has read for the owner of this database."""
-    sql = f"SELECT rows_read FROM information_schema.user_statistics WHERE user = '{database.account}'"
+    sql = f"SELECT rows_read FROM information_schema.user_statistics WHERE user = '{database.account_name}'"
     return int(server.sql(sql)[0][0])
 
 
@@ -474,7 +474,7 @@ def open_desk(home: Path, url: str, database: Database, vendor: LedgerVendor) ->
     if database.is_server:
         with database.write_without_retries() as tx:
             add = text("INSERT INTO operators (name, roles) VALUES (:name, 'operator,approver,auditor')")
-            tx.conn.execute(add, {"name": database.account})
+            tx.conn.execute(add, {"name": database.account_name})
     return quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a")
 
 

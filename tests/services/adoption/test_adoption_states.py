@@ -105,7 +105,7 @@ def test_the_desk_on_states_of_others(database: Database, home: Path, url: str) 
     with adoption(home, url) as service:
         service.run()
     if database.is_server:
-        execute(database, f"INSERT INTO operators (name, roles) VALUES ('{database.account}', 'operator')")
+        execute(database, f"INSERT INTO operators (name, roles) VALUES ('{database.account_name}', 'operator')")
     vendor = LedgerVendor()
     with quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a") as console:
         for number in (BOUGHT, PENDING, CLAIMED, ODD):
@@ -229,7 +229,7 @@ def test_what_is_missing_is_set_aside_by_one_decision(database: Database, home: 
         assert (early.value.code, early.value.detail["problem"]) == ("schema_mismatch", "not_adopted")
         assert service.run().incomplete == 1
     if database.is_server:
-        execute(database, f"INSERT INTO operators (name, roles) VALUES ('{database.account}', 'operator')")
+        execute(database, f"INSERT INTO operators (name, roles) VALUES ('{database.account_name}', 'operator')")
     with quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a") as console:
         assert [item.record.id for item in console.recovery.read_queue("incomplete").items] == [1]
         with adoption(home, url) as service:

@@ -80,7 +80,7 @@ def test_one_record_at_a_time(desk_and_workers: tuple[Console, Console, Console]
     first._context.write(lambda tx: requests.store_answer(tx, taken[0], "{}"))  # type: ignore[arg-type]  # checked above
     following = take_next_request(second)
     assert following is not None
-    assert (following.id, following.person) == (ids[1], desk.database.account)
+    assert (following.id, following.person) == (ids[1], desk.database.account_name)
 
 
 def test_a_worker_takes_over(place: Place, desk_and_workers: tuple[Console, Console, Console]) -> None:

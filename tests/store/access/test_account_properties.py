@@ -32,7 +32,7 @@ def told(database: Database) -> tuple[bool, list[str]]:
 
 
 def may_look(people: Team, owner: Database) -> None:
-    people.server.sql(f"GRANT SELECT ON mysql.user TO `{owner.account}`@`%`")
+    people.server.sql(f"GRANT SELECT ON mysql.user TO `{owner.account_name}`@`%`")
 
 
 def test_who_may_not_look_is_content(people: Team, owner: Database) -> None:

@@ -89,9 +89,9 @@ def test_a_worker_that_can_end_nobody_is_told(sql_server: SqlServer) -> None:
         if not sql_server.is_mariadb:
             rights = ["CONNECTION_ADMIN ON *.*", "SELECT ON performance_schema.data_lock_waits"]
         for right in rights:
-            sql_server.sql(f"REVOKE {right} FROM `{owner.account}`@`%`")
+            sql_server.sql(f"REVOKE {right} FROM `{owner.account_name}`@`%`")
             assert unwell(owner)["lock_holders"] is False
-            sql_server.sql(f"GRANT {right} TO `{owner.account}`@`%`")
+            sql_server.sql(f"GRANT {right} TO `{owner.account_name}`@`%`")
         owner.close()
 
 
@@ -100,7 +100,7 @@ def test_a_team_that_asks_is_fit(sql_server: SqlServer) -> None:
     nothing.
     """
     with team(sql_server, EVERYBODY, asks=True) as people:
-        account = Database(people.owner).account
+        account = Database(people.owner).account_name
         sql_server.sql(f"GRANT SELECT ON mysql.user TO `{account}`@`%`")  # as docs/team.md advises
         if not sql_server.is_mariadb:
             sql_server.sql(f"GRANT XA_RECOVER_ADMIN ON *.* TO `{people.names['worker']}`@`%`")
@@ -159,7 +159,7 @@ def test_no_real_money_on_a_server_that_may_forget(tmp_path: Path) -> None:
         assert unwell(database) == {"flush": True, "server_clock": False}
         with database.write_without_retries() as tx:
             add = text("INSERT INTO operators (name, roles, may_buy) VALUES (:name, 'operator', 1)")
-            tx.conn.execute(add, {"name": database.account})
+            tx.conn.execute(add, {"name": database.account_name})
         vendor = LedgerVendor()
         abroad = "https://api.alarmbox.invalid"
         with quick_desk(

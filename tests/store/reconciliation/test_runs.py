@@ -117,7 +117,7 @@ def test_the_last_ones(own_rows: Connection, begun: Begin) -> None:
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_begun_by_many_at_once(databases: tuple[Database, ...]) -> None:
     """All of them get the same one."""
-    who = databases[0].account or PERSON
+    who = databases[0].account_name or PERSON
     given = at_once(databases, lambda tx, _: reconciliations.open_run(tx.conn, "paypay", FROM, TO, who, NOW))
     assert len(set(given)) == 1
     row = ReconciliationDifference("ORD-1", ReconciliationVerdict.IMPORTED, None, None, "x")

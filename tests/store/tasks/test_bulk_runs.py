@@ -131,7 +131,7 @@ def test_nobody_freezes_for_somebody_else(own_rows: Connection) -> None:
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_one_result_of_many_at_once(databases: tuple[Database, ...]) -> None:
     """Of a row, and one state of a run."""
-    who = databases[0].account or PERSON
+    who = databases[0].account_name or PERSON
     number = databases[0].write(lambda tx: bulk.insert_run(tx.conn, BulkAction.PROBE, chosen(1, 2), who, NOW))
     told = at_once(databases, lambda tx, i: bulk.write_result(tx.conn, number, 1, f"r{i}", None, NOW))
     assert sum(told) == 1
