@@ -145,13 +145,13 @@ def _make_record_runners(context: ServiceContext, recovery: RecoveryService) -> 
             kind, id, as_state, evidence, provider_number, expected_version, reason, request_id=call.request_id
         )
 
-    def run_due(_call: CommandCall) -> object:
-        """Run the due tasks as the worker, at the request of a person, and return their results. Raises not_allowed
-        if no role of the person has the right to run due tasks.
+    def run_all_tasks(_call: CommandCall) -> object:
+        """Run every task of the scheduler once as the worker, at the request of a person, and return the results of
+        the runs. Raises not_allowed if no role of the person has the right to run due tasks.
         """
         context.require_right("due_tasks")
         with act_for_requester(None):
-            return recovery.run_due()
+            return recovery.run_all_tasks()
 
     return {
         "probe": _make_method_runner(recovery.probe),
@@ -161,7 +161,7 @@ def _make_record_runners(context: ServiceContext, recovery: RecoveryService) -> 
         "hand over": _make_method_runner(recovery.hand_over),
         "note": _make_method_runner(recovery.add_note),
         "unmask": _make_method_runner(recovery.unmask),
-        "run due": run_due,
+        "run due": run_all_tasks,
     }
 
 

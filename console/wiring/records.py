@@ -173,7 +173,7 @@ class RecoveryService:
         person has no right to read."""
         return second_person.list_open_proposals(self._context)
 
-    def run_due(self) -> tuple[TaskRun, ...]:
+    def run_all_tasks(self) -> tuple[TaskRun, ...]:
         """Run every task of the scheduler once, also those that aren't due, and return the finished runs. If a task
         fails, the others still run, and its error is raised at the end. Raises not_allowed if the acting person or
         the database account may not run due tasks.
@@ -184,7 +184,11 @@ class RecoveryService:
         """Run the tasks that are due and that no other process runs, and return the result of each run. A window
         calls this each minute. If a worker acts for the person of this desk, run nothing and return an empty tuple.
         """
-        return () if self._context.asks_worker else self._services.scheduler.run_due(early_margin=DUE_TASK_LOOKAHEAD)
+        return (
+            ()
+            if self._context.asks_worker
+            else self._services.scheduler.run_due_tasks(early_margin=DUE_TASK_LOOKAHEAD)
+        )
 
     def find_choices(self, kind: str, id: int | str) -> tuple[DecisionChoice, ...]:
         """Return the actions on a credit check, payment, order or refund, each with its effect, or with the reason

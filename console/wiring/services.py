@@ -274,7 +274,7 @@ class ServiceBuilder:
                 ("clock_jumps", ClockJumpCorrection(self._context).make_future_dated_rows_due),
                 *payment_builder.list_due_tasks(),
                 *refund_builder.list_due_tasks(),
-                ("reconciliation", lambda: self.reconciliation_service.run_due()),
+                ("reconciliation", lambda: self.reconciliation_service.reconcile_due_days()),
                 ("registry", lambda: self._registry_updater.import_new_files()),
                 ("bulk_runs", lambda: self.bulk_runs.continue_unfinished_runs()),
                 ("alert_rules", AlertRuleEvaluator(self._context).update_alerts),

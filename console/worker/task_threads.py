@@ -80,7 +80,7 @@ class DueTaskThreads:
         failure of a single task is stored in the row of the task."""
         try:
             with self._count_as_busy():
-                self._scheduler.run_due(self._stop_event.is_set)
+                self._scheduler.run_due_tasks(self._stop_event.is_set)
         except ConsoleError as refusal:
             return refusal.code
         except Exception:

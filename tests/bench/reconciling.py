@@ -140,7 +140,7 @@ class Table:
     def sweep(self) -> object:
         """Run all due tasks once."""
         with act_as(None if self._console.database.is_server else WORKER):
-            return self._console.recovery.run_due()
+            return self._console.recovery.run_all_tasks()
 
     def touched(self, work: Work) -> int:
         """Return the work of the database: on a server the number of reads of rows and indexes, on SQLite the number

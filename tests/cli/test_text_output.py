@@ -49,7 +49,7 @@ def test_every_kind_of_record_is_told_in_words(desk: tuple[Console, list[CheckSa
             encoded = cli_json.build_record_details_json(view, translator)
             assert encoded["next_step"]["text"]
             assert encoded["why"]
-        console.recovery.run_due()
+        console.recovery.run_all_tasks()
 
 
 def test_columns_stand_under_each_other() -> None:

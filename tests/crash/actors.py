@@ -61,7 +61,7 @@ def _ending(console: Console, what: str, subject: str, client: str) -> str:
             record, _, provider_id = subject.partition(":")
             console.recovery.resolve("credit-check", record, "success", "seen on their screen", int(provider_id))
         else:
-            console.recovery.run_due()
+            console.recovery.run_all_tasks()
     except ConsoleError as refusal:
         return refusal.code
     return "done"

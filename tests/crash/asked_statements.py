@@ -193,7 +193,7 @@ def _check_purchase(on: AskedStage, number: str, code: str, where: str) -> None:
     assert EXIT_STATUS.get(code) != 6 or not charged, f"{code}, but charged: {where}"
     on.later(timedelta(minutes=5))
     with on.desk("due") as fresh:
-        fresh.recovery.run_due()
+        fresh.recovery.run_all_tasks()
         found = truth.rows(fresh.database)
         truth.check_claims(found)
         truth.check_charges(found, on.sandbox.ledger.count_charges_by_number())

@@ -31,7 +31,7 @@ _ACTS: Mapping[str, Callable[..., object]] = {
     "submit": lambda console, refund: console.refunds.submit(refund),
     "probe": lambda console, refund: console.refunds.probe(refund),
     "resolve": _resolve,
-    "due": lambda console, _subject: console.recovery.run_due(),
+    "due": lambda console, _subject: console.recovery.run_all_tasks(),
     "time_out": lambda console, payment: console._service_builder._payment_builder.timeouts.run_saga_now(payment),
     "notice": lambda console, post: console.payments.receive_notice(post),
 }

@@ -69,7 +69,7 @@ def run(place: Place, sources: Sequence[str], seed: int = 0) -> Counter[str]:
                 _send_again(taker, case, repeats=i % 2 == 0)
             for _ in range(3):
                 later(clock, sandbox, timedelta(minutes=5))
-                console.recovery.run_due()
+                console.recovery.run_all_tasks()
             for case in cases:
                 _check(place, console, case)
             money_truth.check(console, sandbox)

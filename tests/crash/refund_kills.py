@@ -130,12 +130,12 @@ class Team:
         approver's desk, and return 0.
         """
         if case is None:
-            self.checker.recovery.run_due()
+            self.checker.recovery.run_all_tasks()
             return 0.0
         extra = providers(case.url)
         with case.place.opened(self.sandbox, self.clock, person=CHECKER, desk=case.desk, **extra) as console:
             begun = time.monotonic()
-            console.recovery.run_due()
+            console.recovery.run_all_tasks()
             return time.monotonic() - begun
 
 

@@ -86,7 +86,7 @@ def run(place: Place) -> Counter[str]:
         _kill(place, sandbox, late)
         until(lambda: not console.recovery.list_lease_holders(), "the leases of the dead")
         for _ in range(2):
-            console.recovery.run_due()
+            console.recovery.run_all_tasks()
             later(clock, sandbox, timedelta(minutes=5))
         for case in cases:
             _check(place, console, case)

@@ -182,7 +182,7 @@ def run(place: Place, action: str, plan: Plan) -> int:
                 assert child.ended() == 0
         assert truth.count_calling_operations(on.maker.database) == 0
         assert on.maker.recovery.list_lease_holders() == ()
-        on.checker.recovery.run_due()
+        on.checker.recovery.run_all_tasks()
         if action in _REFUNDS:
             money_truth.check(on.checker, on.sandbox)
         truth.check_claims(truth.rows(on.maker.database))

@@ -81,7 +81,7 @@ def _run_with_fault(
         truth.check_claims(truth.rows(console.database))
     clock.at += timedelta(minutes=5)
     with place.desk(vendor, clock) as fresh:
-        fresh.recovery.run_due()
+        fresh.recovery.run_all_tasks()
         found = truth.rows(fresh.database)
         truth.check_claims(found)
         truth.check_charges(found, {NUMBER: len(vendor.charges)})

@@ -55,7 +55,7 @@ def run(place: Place, sleepers: int, seed: int = 0) -> Counter[str]:
                 ]
                 _stop(asleep)
                 until(lambda: _all_lapsed(console, asleep), "their leases to run out")
-                console.recovery.run_due()
+                console.recovery.run_all_tasks()
                 for one in asleep:
                     _decide(place, console, one)
                 return _wake_all(console, sandbox, asleep)
@@ -78,7 +78,7 @@ def wake_before_sending(place: Place, meanwhile: Meanwhile) -> None:
             stopped = Stopped(number, meanwhile == "decision", told, child)
             until(lambda: _all_lapsed(console, [stopped]), "its lease to run out")
             if meanwhile != "nothing":
-                console.recovery.run_due()
+                console.recovery.run_all_tasks()
                 _decide(place, console, stopped)
             if stopped.decided:
                 assert console.credit_checks.purchase(PurchaseRequest(number, CLIENT)).state is CheckState.SUCCESS

@@ -16,7 +16,7 @@ def work(pipe: Pipe, told: Mapping[str, str]) -> None:
     with open_console(Settings.load(dict(told)), program="worker") as console:
         pipe.send("open")
         while True:
-            console.scheduler.run_due()
+            console.scheduler.run_due_tasks()
 
 
 def kill(place: Place, provider: str, failpoint: str) -> None:

@@ -90,7 +90,7 @@ def test_raised_after_sending(place: Place, vendor: LedgerVendor, clock: HandClo
         lost = refusal(console)
         assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
         assert refusal(console).code == "already_purchased"
-        console.recovery.run_due()
+        console.recovery.run_all_tasks()
         assert (read_single_check(console).state, len(vendor.charges)) == (settled, 1)
 
 
@@ -104,7 +104,7 @@ def test_raised_after_recording(place: Place, vendor: LedgerVendor, clock: HandC
         assert buy(console).state == "success"
         truth.check_queues(console)
         clock.at += timedelta(minutes=10)
-        console.recovery.run_due()
+        console.recovery.run_all_tasks()
         assert read_single_check(console).incomplete == ()
         assert len(vendor.charges) == 1
 
@@ -173,11 +173,11 @@ def test_locked_between_call_and_record(holder: Child, console: Console, vendor:
     lost = refusal(console)
     assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
     with contextlib.suppress(ConsoleError):
-        console.recovery.run_due()
+        console.recovery.run_all_tasks()
     assert read_single_check(console).state == "pending"
     unlock_database(holder)
     vendor.during = lambda: None
-    assert {run.task: run.count for run in console.recovery.run_due()}["spool_delivery"] == 1
+    assert {run.task: run.count for run in console.recovery.run_all_tasks()}["spool_delivery"] == 1
     assert (read_single_check(console).state, len(vendor.charges)) == ("success", 1)
 
 
@@ -230,7 +230,7 @@ def test_a_full_disk(console: Console, vendor: LedgerVendor, clock: HandClock) -
             endings[ending] += 1
             assert (len(vendor.charges) > before) is (ending in ("success", "outcome_unknown")), ending
     clock.at += timedelta(minutes=5)
-    console.recovery.run_due()
+    console.recovery.run_all_tasks()
     truth.check_charges(truth.rows(console.database), Counter(charge.number for charge in vendor.charges))
     assert truth.count_calling_operations(console.database) == 0
     print(f"full disk: {dict(endings)}, 0 second charges, 0 untrue endings")

@@ -45,13 +45,13 @@ def test_hanging_is_alive(place: Place, step: str, charges: int) -> None:
                 lambda: _is_renewed(find_lease_holder(console), first, lease),
                 "its heartbeat to move the lease on by its length",
             )
-            console.recovery.run_due()
+            console.recovery.run_all_tasks()
             assert (read_single_check(console).state, read_single_check(console).certainty) == ("pending", "known")
             assert code_of(lambda: console.credit_checks.probe(read_single_check(console).id)) == "in_progress"
             purchase = PurchaseRequest(NUMBER, "1")
             assert code_of(lambda: console.credit_checks.purchase(purchase)) == "already_purchased"
         until(lambda: read_single_check(console).certainty is Certainty.UNKNOWN, "its lease to run out")
-        console.recovery.run_due()
+        console.recovery.run_all_tasks()
         assert (read_single_check(console).state, read_single_check(console).certainty) == ("pending", "unknown")
         assert sandbox.control.count_charges(NUMBER) == charges
 

@@ -40,7 +40,7 @@ def test_killed_between_the_answer_and_the_question(place: Place, sandbox: Sandb
         assert events == [("queued", payment.id)]
 
         def followed() -> bool:
-            scene.run_due()
+            scene.run_due_tasks()
             return scene.order_now("ORD-1").state == "paid"
 
         until(followed, "its order follows")

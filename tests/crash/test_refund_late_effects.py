@@ -51,7 +51,7 @@ def test_what_arrives_after_its_end_can_not_be_withdrawn(place: Place) -> None:
         assert ending(lambda: ask(on.maker, target.payment)) == "in_progress"
         assert ending(lambda: on.checker.refunds.submit(target.refund)) == "done"
         on.later()
-        on.checker.recovery.run_due()
+        on.checker.recovery.run_all_tasks()
         done = newest(on.maker, target.payment)
         assert done is not None
         assert (done.state, on.there(target.number)) == (RefundState.COMPLETED, 1), done
@@ -105,11 +105,11 @@ def test_while_the_provider_says_nothing_the_next_one_is_not_sent(
             on.arrive(withdrawn.provider_refund_key)
         assert on.there(target.number) == arrives
         on.later()
-        on.checker.recovery.run_due()
+        on.checker.recovery.run_all_tasks()
         assert on.there(target.number) == arrives, "sent without the provider's word"
         on.sandbox.control.clear_faults()
         on.later()
-        on.checker.recovery.run_due()
+        on.checker.recovery.run_all_tasks()
         last = newest(on.maker, target.payment)
         assert last is not None
         ends = RefundState.APPROVED if arrives else RefundState.SUBMITTED

@@ -54,7 +54,7 @@ def lapsed_and_undone(on: Stage, target: ActionTarget) -> Refund:
     may be sent. Return the refund.
     """
     on.later(timedelta(minutes=2))
-    on.checker.recovery.run_due()
+    on.checker.recovery.run_all_tasks()
     for _ in range(2):
         on.later(timedelta(seconds=30))
         ending(lambda: on.maker.refunds.probe(target.refund))
@@ -83,7 +83,7 @@ def test_an_old_refusal_fails_no_newer_sending(place: Place) -> None:
                 assert (now.state, now.certainty) == (RefundState.SUBMITTING, Certainty.KNOWN), f"overwritten: {now}"
         assert second.code == "done", second.code
         on.later()
-        on.checker.recovery.run_due()
+        on.checker.recovery.run_all_tasks()
         done = newest(on.maker, target.payment)
         assert done is not None
         assert (done.state, on.there(target.number)) == (RefundState.COMPLETED, 1), done

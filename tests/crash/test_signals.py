@@ -72,7 +72,7 @@ def test_killed_at_every_step_of_beginning_a_payment(place: Place) -> None:
                     assert refusal(lambda of=of: on.maker.payments.start(of, "paypay")).code == "outcome_unknown"
             if step in ("after_send", "before_tx2"):
                 assert on.maker.payments.probe(found[0].id).certainty is Certainty.KNOWN, step
-        on.maker.recovery.run_due()
+        on.maker.recovery.run_all_tasks()
         assert truth.count_calling_operations(on.maker.database) == 0
         on.maker.audit.verify_chains()
 

@@ -28,7 +28,7 @@ def test_a_killed_workers_task_is_taken_over(place: Place, sandbox: Sandbox, fai
         ran: list[str] = []
 
         def taken_over() -> bool:
-            ran.extend(run.task for run in console.scheduler.run_due())
+            ran.extend(run.task for run in console.scheduler.run_due_tasks())
             return killed.name in ran and truth.rows(console.database)[0].certainty == "known"
 
         until(taken_over, f"{killed.name} taken over")

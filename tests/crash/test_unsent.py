@@ -184,7 +184,7 @@ def test_killed_before_the_intent(stage: Stage, action: str) -> None:
     before = stage.sent(action, subject)
     _kill(stage, action, subject, "after_tx1")
     stage.await_lapse()
-    stage.checker.recovery.run_due()
+    stage.checker.recovery.run_all_tasks()
     assert stage.record(action, subject).certainty is Certainty.UNKNOWN
     stage.require_not_sent(action, subject, before)
     assert stage.record(action, subject).certainty is Certainty.KNOWN

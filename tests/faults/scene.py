@@ -85,7 +85,7 @@ class Scene:
         charged = len(self.vendor.charges)
         self.clock.at += timedelta(minutes=5)
         with self.beside() as fresh:
-            fresh.recovery.run_due()
+            fresh.recovery.run_all_tasks()
             found = truth.rows(fresh.database)
             truth.check_claims(found)
             truth.check_charges(found, Counter(charge.number for charge in self.vendor.charges))

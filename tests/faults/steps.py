@@ -180,7 +180,7 @@ def _due(scene: Scene, console: Console, record_id: str) -> str:
         "UPDATE operations SET state = 'calling', lease_expires = 1 WHERE id = (SELECT operation_id FROM"
         f" hansha_alarmbox_credit_checks WHERE id = {record_id})"
     )
-    return _named(console.recovery.run_due)
+    return _named(console.recovery.run_all_tasks)
 
 
 def _token(scene: Scene, console: Console, number: str) -> str:

@@ -104,7 +104,7 @@ def test_a_desk_a_day_ahead_does_not_call_others_dead(abroad: ServerPlace) -> No
     with scene(abroad) as stage, stage.beside() as buyer, scene(abroad) as ahead, ahead.beside() as other:
         ahead.clock.moved.clear()
         ahead.clock.at += timedelta(days=1)
-        stage.vendor.during = lambda: seen.append(other.recovery.run_due())
+        stage.vendor.during = lambda: seen.append(other.recovery.run_all_tasks())
         seen: list[Any] = []
         assert buy(buyer, number) == "done"
         assert {run.task: run.count for run in seen[0]}["lapsed_operations"] == 0

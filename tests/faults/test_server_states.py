@@ -82,7 +82,7 @@ def test_read_only_between_call_and_record(stage: Scene, own_server: Server) -> 
             own_server.sql("SET GLOBAL read_only = 0")
         assert (lost.code, stage.vendor.count(number)) == ("outcome_unknown", 1)
         stage.vendor.during = lambda: None
-        assert {run.task: run.count for run in console.recovery.run_due()}["spool_delivery"] == 1
+        assert {run.task: run.count for run in console.recovery.run_all_tasks()}["spool_delivery"] == 1
         assert console.lookup.find_records(number).credit_checks[0].state == "success"
 
 
@@ -154,7 +154,7 @@ def test_locked_between_call_and_record(place: ServerPlace, monkeypatch: pytest.
     with scene(place) as stage, stage.beside() as console:
         with locked(stage, console, "evidence"):
             assert refused(console, number).code == "outcome_unknown"
-        assert {run.task: run.count for run in console.recovery.run_due()}["spool_delivery"] == 1
+        assert {run.task: run.count for run in console.recovery.run_all_tasks()}["spool_delivery"] == 1
         assert (stage.vendor.count(number), console.lookup.find_records(number).credit_checks[0].state) == (
             1,
             "success",

@@ -201,7 +201,7 @@ class Scene:
         assert approved.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
         assert self.count_refunds(payment) == 1
         self.desk("op-b").payments.probe(payment.id)
-        self.desk("worker").recovery.run_due()
+        self.desk("worker").recovery.run_all_tasks()
         self.desk("aud-e").audit.verify_chains()
         assert code_of(lambda: self.desk("adm-f").credit_checks.read_credit_check(record.id)) == "not_allowed"
 

@@ -68,7 +68,7 @@ def approve_and_run_due(scene: Scene, refund: Refund) -> RefundState:
     for _ in range(2):
         ending(lambda: scene.desk("lead-b").refunds.approve(refund.id))
     ending(lambda: scene.desk("op-b").refunds.submit(refund.id))
-    scene.desk("worker").recovery.run_due()
+    scene.desk("worker").recovery.run_all_tasks()
     return scene.desk("lead-b").refunds.read_refund(refund.id).record.state
 
 

@@ -60,15 +60,15 @@ class Shop:
     def check_paid(self, number: str) -> None:
         assert (self.read_order_state(number), self.read_captured_minor(number)) == ("paid", _MINOR)
 
-    def run_due(self, worker: Console | None = None) -> None:
+    def run_due_tasks(self, worker: Console | None = None) -> None:
         """Run all due tasks of the worker, and reconcile the bank's notices of today with our records."""
         console = worker or self.scene.fresh_desk("worker")
-        console.recovery.run_due()
+        console.recovery.run_all_tasks()
         today = datetime.now(UTC).date()
         if worker is None:
             for _ in range(2):
                 until(lambda: self._is_reconciled(today), "a reconciliation that keeps its lease")
-        console.recovery.run_due()
+        console.recovery.run_all_tasks()
 
     def _is_reconciled(self, day: date) -> bool:
         """Run the reconciliation. Return False if its lease of a few seconds expired on a busy machine; the next run
@@ -185,17 +185,17 @@ def test_no_row_of_a_plain_client_pays_an_order(harm_scene: Scene) -> None:
         (*forge_notices(victim, genuine), *alter_true_notice(victim, event)), ROLES.values(), **names
     )
     assert tried > (200 if harm_scene.whole else 80)
-    shop.run_due()
+    shop.run_due_tasks()
     shop.check_unpaid(victim)
     after = harm_scene.sql(f"SELECT body, done FROM payment_events WHERE event_id = '{event}'")
     assert after == [(kept[0], "booked")]
     shop.check_paid(true)
     shop.insert_order(waiting)
-    shop.run_due()
+    shop.run_due_tasks()
     shop.check_paid(waiting)
     shop.check_unpaid(victim)
     assert harm_scene.desk("worker").payments.receive_notice(post_of(f"late-{victim}", victim)).done == "booked"
-    harm_scene.desk("worker").recovery.run_due()
+    harm_scene.desk("worker").recovery.run_all_tasks()
     shop.check_paid(victim)
     harm_scene.check_ordinary_work()
 
@@ -255,16 +255,16 @@ def test_a_key_that_is_gone_or_replaced_books_nothing(harm_scene: Scene) -> None
         return any(resolved is None for (resolved,) in rows)
 
     with worker_with(harm_scene) as console:
-        shop.run_due(console)
+        shop.run_due_tasks(console)
     shop.check_unpaid(number)
     assert not has_open_alert()
     for keys in ({"BANK": "another-key-of-the-bank"}, {"BANK": BANK_KEY, "CROWD": BANK_KEY}):
         with worker_with(harm_scene, **keys) as console:
-            shop.run_due(console)
+            shop.run_due_tasks(console)
         shop.check_unpaid(number)
         assert has_open_alert()
     with worker_with(harm_scene, BANK=BANK_KEY) as console:
-        shop.run_due(console)
+        shop.run_due_tasks(console)
     shop.check_paid(number)
     assert not has_open_alert()
 
@@ -281,7 +281,7 @@ def test_a_long_genuine_notice_is_kept_whole(harm_scene: Scene, length: int) -> 
     taken = harm_scene.desk("worker").payments.receive_notice(signed("bank", body, datetime.now(UTC)))
     assert taken.done == "unmatched"
     shop.insert_order(number)
-    shop.run_due()
+    shop.run_due_tasks()
     shop.check_paid(number)
     kept = harm_scene.sql(f"SELECT body FROM payment_events WHERE event_id = 'long-{number}'")[0][0]
     assert hashlib.sha256(kept.encode()).digest() == hashlib.sha256(body).digest()
@@ -294,5 +294,5 @@ def test_nobody_acts_as_the_worker_on_a_server(harm_scene: Scene) -> None:
     number = shop.insert_order(shop.take_order_number())
     with act_as(WORKER), pytest.raises(Exception, match="not_allowed"):
         harm_scene.desk("op-a").payments.receive_notice(post_of(f"op-{number}", number))
-    shop.run_due()
+    shop.run_due_tasks()
     shop.check_unpaid(number)

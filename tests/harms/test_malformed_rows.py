@@ -74,7 +74,7 @@ def list_readings(scene: Scene) -> Mapping[str, Callable[[], object]]:
         for part, read in (("record", desk.recovery.read_record), ("story", desk.recovery.read_timeline))
     }
     return {
-        "due": worker.scheduler.run_due,
+        "due": worker.scheduler.run_due_tasks,
         "worker --once": worker.scheduler.run_all,
         "tasks": worker.scheduler.read_states,
         "alerts": desk.alerts.list_alerts,

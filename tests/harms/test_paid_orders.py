@@ -102,7 +102,7 @@ def test_what_may_be_paid_is_not_cancelled(harm_scene: Scene, waiting: Payment) 
     for way in scene.choose_ways(end_payment(waiting)):
         scene.attack_as_each_role((way,))
         assert read_payment_and_order(scene, waiting)[1] == "pending", way
-    scene.desk("worker").recovery.run_due()
+    scene.desk("worker").recovery.run_all_tasks()
     assert read_payment_and_order(scene, waiting)[0] in ("token_generated", "user_payment")
     assert pay_and_probe(scene, waiting) == ("completed", "paid")
     scene.check_ordinary_work()
@@ -224,7 +224,7 @@ def test_a_part_of_the_price_pays_no_order(harm_scene: Scene) -> None:
     notice = signed("bank", json.dumps(told).encode(), datetime.now(PYTHON_UTC))
     assert scene.desk("worker").payments.receive_notice(notice).done == "booked"
     scene.attack_as_each_role(updates("orders", {**RAISED, "status": "'paid'"}, f"id = {order_id}"))
-    scene.desk("worker").recovery.run_due()
+    scene.desk("worker").recovery.run_all_tasks()
     captured = scene.sql(f"SELECT SUM(captured_minor) FROM payments WHERE order_id = {order_id}")
     assert captured == [(1,)]
     assert scene.sql(f"SELECT status FROM orders WHERE id = {order_id}") == [("pending",)]

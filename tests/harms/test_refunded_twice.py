@@ -49,7 +49,7 @@ def test_a_refund_told_as_failed_is_not_sent_again(harm_scene: Scene, work: str)
     try:
         for amount in (1_000, 900):
             ending(lambda: scene.desk("lead-b").refunds.approve(scene.request_refund(payment, "op-a", amount).id))  # noqa: B023  # called at once
-            scene.desk("worker").recovery.run_due()
+            scene.desk("worker").recovery.run_all_tasks()
     finally:
         scene.sandbox.control.clear_faults()
     assert scene.count_refunds(payment) == 1

@@ -171,7 +171,7 @@ def _deliver_answers(told: Sequence[dict[str, str]]) -> None:
     for desk in told:
         with open_console(Settings.load(desk)) as console:
             until(lambda: not console.recovery.list_lease_holders(), "the leases of the race to run out")
-            console.recovery.run_due()
+            console.recovery.run_all_tasks()
 
 
 def _buy_the_rest(race: Race, told: dict[str, str], sandbox: Sandbox) -> None:

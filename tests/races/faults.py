@@ -83,7 +83,7 @@ def _settle(place: Place, console: Console, sandbox: Sandbox, clock: MovedClock,
     """Run the due probes. Then let people decide about the records that are still unknown."""
     sandbox.control.clear_faults()
     clock.offset += timedelta(minutes=2)
-    console.recovery.run_due()
+    console.recovery.run_all_tasks()
     cursor = None
     while True:
         page = console.recovery.read_queue("unknown", 200, cursor)

@@ -168,7 +168,7 @@ def _make_acts(
         "probe": on_newest(lambda refund, request_id: refunds.probe(refund, request_id=request_id)),
         "withdraw": on_newest(lambda refund, request_id: refunds.withdraw(refund, request_id=request_id)),
         "look": lambda payment: refunds.read_refund(current(payment)),
-        "due": lambda _payment: console.recovery.run_due(),
+        "due": lambda _payment: console.recovery.run_all_tasks(),
     }
     return everybody | (decide if checks else dict.fromkeys(decide, everybody["look"]))
 
@@ -216,7 +216,7 @@ def _run_tasks_until_settled(console: Console, sandbox: Sandbox, clock: MovedClo
     for step in (*(4 * (10,)), *(30 * (90,))):  # minutes: twenty times as many hours of the schedules
         until(lambda: not _list_lease_holders(console), "the leases of the race and of the last round to run out")
         later(clock, sandbox, timedelta(minutes=step))
-        console.recovery.run_due()
+        console.recovery.run_all_tasks()
         rows = money_truth.check(console, sandbox)
         left = [row for row in rows if row.open and not _waits_for_person(row)]
         if not left:

@@ -70,7 +70,7 @@ def _execute_random_act(console: Console, record: int, charge: int, chance: rand
         lambda: console.credit_checks.refetch(record),
         lambda: console.credit_checks.probe(record),
         lambda: console.recovery.resolve("credit-check", record, "success", "seen on their screen", charge),
-        lambda: console.recovery.run_due(),
+        lambda: console.recovery.run_all_tasks(),
         lambda: console.credit_checks.read_credit_check(record),
     )
     return _call_for_ending(chance.choice(acts))

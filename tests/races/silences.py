@@ -32,7 +32,7 @@ def time_outs(on: Stage, count: int, provider: str) -> Counter[str]:
         on.sandbox.control.add_fault("hidden_refunds", call="atom_refund_status", times="always")
     for seconds in (*_SPANS, *_SPANS[-1:] * _FURTHER_RUNS):
         on.later(timedelta(seconds=seconds) / on.checker.settings.time_scale)
-        on.checker.recovery.run_due()
+        on.checker.recovery.run_all_tasks()
     _try_everything(on, ids)
     found = [newest(on.maker, payment) for payment in ids]
     unknown = [one for one in found if one is not None and one.certainty is Certainty.UNKNOWN]
@@ -161,7 +161,7 @@ def _make_known_refund(on: Stage) -> int:
 def _let_time_pass(on: Stage, seconds: float) -> None:
     """Move the clock by `seconds` of the console's time, and run the due tasks."""
     on.later(timedelta(seconds=seconds) / on.checker.settings.time_scale)
-    on.checker.recovery.run_due()
+    on.checker.recovery.run_all_tasks()
 
 
 def _read_refunds(on: Stage, ids: Sequence[int]) -> list[Refund]:

@@ -76,7 +76,7 @@ def work(pipe: Pipe, told: Mapping[str, str], together: Barrier, folder: str, ru
         together.wait(LOCK_WAIT_SECONDS)
         while len(book.lines("runs")) < runs:
             with suppress(ConsoleError):
-                made.run_due()
+                made.run_due_tasks()
     pipe.send("done")
 
 

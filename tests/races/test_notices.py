@@ -44,7 +44,7 @@ def test_everybody_learns_of_one_payment_at_once(place: Place) -> None:
                 lambda turn=turn: scene.payments.import_payment(PaymentImport("paypay", f"P-{turn}"))
                 for turn in range(6)
             ),
-            scene.run_due,
+            scene.run_due_tasks,
         ] * 3
         random.Random(5).shuffle(acts)
         with ThreadPoolExecutor(8) as pool:

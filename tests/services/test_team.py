@@ -169,7 +169,7 @@ def test_the_worker_runs_what_is_due(people: Team, team_desks: TeamDesks, vendor
         )
         cursor.execute("UPDATE hansha_alarmbox_credit_checks SET work_at = '2020-01-01' WHERE id = %s", (bought.id,))
         _begin_and_vanish(cursor, people.names["op-b"])
-    ran = {run.task: run.count for run in team_desks("worker").recovery.run_due()}
+    ran = {run.task: run.count for run in team_desks("worker").recovery.run_all_tasks()}
     assert (ran["rows_by_others"], ran["lapsed_operations"], ran["refetches"]) == (3, 1, 1)
     assert team_desks("op-b").credit_checks.read_credit_check(bought.id).record.incomplete == ()
     assert code_of(lambda: buy(team_desks("worker"), "77")) == "not_allowed"
@@ -195,7 +195,7 @@ def test_an_answer_is_delivered_by_somebody_else(
     vendor.during = lambda: _lock_out(people, "op-a")
     assert code_of(lambda: buy(buyer)) == "outcome_unknown"
     vendor.during = lambda: None
-    delivered = {run.task: run.count for run in team_desks("lead-b", desk="shared").recovery.run_due()}
+    delivered = {run.task: run.count for run in team_desks("lead-b", desk="shared").recovery.run_all_tasks()}
     _let_in(people, "op-a")
     assert delivered["spool_delivery"] == 1
     record = team_desks("op-b").lookup.find_records(NUMBER).credit_checks[0]
@@ -246,7 +246,7 @@ def test_the_schema_account_only_looks_after_the_schema(team_desks: TeamDesks, v
         lambda: owner.recovery.read_record("operation", bought.operation_id or ""),
         lambda: owner.recovery.read_queue("pending"),
         lambda: owner.recovery.count_queues(),
-        lambda: owner.recovery.run_due(),
+        lambda: owner.recovery.run_all_tasks(),
         lambda: buy(owner, "2"),
         lambda: owner.credit_checks.refetch(bought.id),
         lambda: owner.recovery.probe("credit-check", bought.id),

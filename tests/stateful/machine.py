@@ -70,7 +70,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         world.vendor.readable = True
         world.clock.at += timedelta(minutes=5)
         for which in (0, 1):
-            world.do(which, lambda console: console.recovery.run_due())
+            world.do(which, lambda console: console.recovery.run_all_tasks())
         world.check()
         for seat in world.seats:
             truth.check_queues(seat.console)
@@ -135,7 +135,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         def meanwhile() -> None:
             world.vendor.during = lambda: None
             world.clock.at += span
-            world.do(other, lambda console: console.recovery.run_due())
+            world.do(other, lambda console: console.recovery.run_all_tasks())
             if decide:
                 for record in self._list_record_ids():
                     self._decide_honestly(other, record)
@@ -303,7 +303,7 @@ class PurchaseMachine(RuleBasedStateMachine):
     def run_due_tasks(self, desk: int, crash: str | None) -> None:
         """Run the due tasks of this desk, and check that they buy nothing."""
         asked = self.world.vendor.asked["check"]
-        self.world.do(desk, lambda console: console.recovery.run_due(), crash)
+        self.world.do(desk, lambda console: console.recovery.run_all_tasks(), crash)
         assert self.world.vendor.asked["check"] == asked, "a due task bought something"
 
     # The world around

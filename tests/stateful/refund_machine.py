@@ -67,7 +67,7 @@ class RefundMachine(RuleBasedStateMachine):
         for _ in range(3):
             world.clock.at += timedelta(minutes=10)
             for which in (0, 1):
-                world.do(which, "op-a", lambda console: console.recovery.run_due())
+                world.do(which, "op-a", lambda console: console.recovery.run_all_tasks())
         world.check()
         console = world.seats[0].console
         assert truth.count_calling_operations(console.database) == 0
@@ -167,7 +167,7 @@ class RefundMachine(RuleBasedStateMachine):
         def meanwhile() -> None:
             world.ledger.during = lambda: None
             world.clock.at += span
-            world.do(other, "op-a", lambda console: console.recovery.run_due())
+            world.do(other, "op-a", lambda console: console.recovery.run_all_tasks())
 
         world.ledger.during = meanwhile
         self._approve(desk, n, CHECKERS[0], behaviour, None)
@@ -207,7 +207,7 @@ class RefundMachine(RuleBasedStateMachine):
             world.late.append(world.last)
         for span in later:
             world.clock.at += span
-            world.do(1 - desk, "op-a", lambda console: console.recovery.run_due())
+            world.do(1 - desk, "op-a", lambda console: console.recovery.run_all_tasks())
             world.check()
 
     @precondition(lambda self: bool(self.world.late))
@@ -241,7 +241,7 @@ class RefundMachine(RuleBasedStateMachine):
     @rule(desk=desks, behaviour=st.sampled_from(BEHAVIOURS), crash=crashes)
     def run_due_tasks(self, desk: int, behaviour: Behaviour, crash: str | None) -> None:
         self.world.ledger.behaviour = behaviour
-        self.world.do(desk, "op-a", lambda console: console.recovery.run_due(), crash)
+        self.world.do(desk, "op-a", lambda console: console.recovery.run_all_tasks(), crash)
         self.world.ledger.behaviour = "accepts"
 
     @rule(desk=desks, n=refunds)

@@ -26,7 +26,7 @@ def test_nothing_is_left_for_the_next_test(place: Place, vendor: LedgerVendor, h
     before = contents(place.database)
     with place.desk(vendor, hand_clock) as desk:
         desk.credit_checks.purchase(PurchaseRequest(numbers(1)[0], "1"))
-        desk.recovery.run_due()
+        desk.recovery.run_all_tasks()
     place.sql(_LOST)
     changed = {table for table, found in contents(place.database).items() if found != before[table]}
     assert changed >= {"audit_log", "changes", "leases", "lost_operations", "operations", "sessions", "tasks"}

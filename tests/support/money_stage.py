@@ -127,12 +127,12 @@ class Stage:
         """
         self.later()
         with self.desk("due") as fresh:
-            fresh.recovery.run_due()
+            fresh.recovery.run_all_tasks()
         for _ in range(4):
             if self._ended(target):
                 break
             self.later()
-            self.checker.recovery.run_due()
+            self.checker.recovery.run_all_tasks()
         assert truth.count_calling_operations(self.checker.database) == 0, f"still calling after {where}"
         (self._check_notice if target.action == "notice" else self._check_refund)(target, code, where)
 
@@ -164,7 +164,7 @@ class Stage:
                 f"refused when repeated: {where}"
             )
         self.later()
-        self.checker.recovery.run_due()
+        self.checker.recovery.run_all_tasks()
         with self.checker.database.read() as conn:
             found = orders.find_by_number(conn, target.number)
             assert found is not None
@@ -217,7 +217,7 @@ _ACTS: Mapping[str, Callable[[Console, ActionTarget, Stage], object]] = {
     "reject": lambda console, target, _: console.refunds.reject(target.refund, "not ours"),
     "withdraw": lambda console, target, _: console.refunds.withdraw(target.refund),
     "probe": lambda console, target, _: console.refunds.probe(target.refund),
-    "due": lambda console, _matter, _: console.recovery.run_due(),
+    "due": lambda console, _matter, _: console.recovery.run_all_tasks(),
     "resolve": _resolve,
     "notice": lambda console, target, stage: console.payments.receive_notice(_make_bank_notice(target, stage)),
 }

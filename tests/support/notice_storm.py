@@ -114,7 +114,7 @@ def settle(scene: Scene) -> None:
             return
         if hasattr(clock, "offset"):
             clock.offset += timedelta(minutes=2)
-        scene.run_due()
+        scene.run_due_tasks()
 
 
 def check(scene: Scene, posts: Sequence[ReceivedNotice]) -> None:

@@ -147,7 +147,7 @@ class Scene:
 
     # Acting
 
-    def run_due(self) -> tuple[TaskRun, ...]:
+    def run_due_tasks(self) -> tuple[TaskRun, ...]:
         """Run the due tasks of payments once, as a worker does, and return their results."""
         with act_as(WORKER):
             return tuple(TaskRun(name, task()) for name, task in self.machinery.list_due_tasks())

@@ -72,7 +72,7 @@ def test_a_provider_that_hangs_keeps_no_notice_waiting(
         assert {scene.order_now(number).state for number in numbers} == {"pending"}
         release(scene)
         until(lambda: scene.payment(whose[0]).state == "completed", "the first one is booked", LONG)
-    scene.run_due()
+    scene.run_due_tasks()
     assert {scene.order_now(number).state for number in numbers} == {"paid"}
     assert {done for done, _ in events(scene)} <= {"booked", "unchanged"}
     assert scene.audited("payment.booked") == len(numbers) + 1
@@ -91,7 +91,7 @@ def test_a_provider_that_hangs_does_not_keep_the_receiver(scene: Scene, hanging:
     assert events(scene) == [("queued", payment_id)]
     release(scene)
     until(lambda: not [one for one in threading.enumerate() if "ask-" in one.name], "nobody asks any more", LONG)
-    scene.run_due()
+    scene.run_due_tasks()
     assert scene.payment(payment_id).state == "completed"
 
 
@@ -109,7 +109,7 @@ def test_a_second_failure_waits_to_be_asked_about(scene: Scene, hanging: Callabl
     heard = scene.payments.check_notice(failed)
     assert (heard.store_notice().done, heard.must_ask_provider) == ("repeated", True)
     assert events(scene)[0] == ("queued", payment_id)
-    scene.run_due()
+    scene.run_due_tasks()
     assert scene.payment(payment_id).state == "reversed"
     assert scene.payment(payment_id).work.state is WorkState.NEEDS_REVIEW
     assert "queued" not in {done for done, _ in events(scene)}

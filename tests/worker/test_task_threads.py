@@ -66,7 +66,7 @@ def test_a_spare_thread_asks_only_while_another_one_is_occupied(
     asked: list[int] = []
     with place.opened(sandbox) as console:
         scheduler = Scheduler(console._context, console._context.heartbeat, ())
-        scheduler.run_due = lambda *_: asked.append(index)  # type: ignore[method-assign,assignment]  # counts the calls
+        scheduler.run_due_tasks = lambda *_: asked.append(index)  # type: ignore[method-assign,assignment]  # counts the calls
         threads = DueTaskThreads(scheduler, Turns(10))
         with threads._count_as_busy() if is_occupied else nullcontext():
             threads._run_tasks_until_stopped(index)

@@ -74,7 +74,7 @@ class WorkerCommand:
 def _run_due_tasks(console: "Console", _: Namespace, __: AnswerWriter) -> "tuple[TaskRun, ...]":
     with console.acting_as("worker"):
         console.require_own_merchants()
-        return console.recovery.run_due()
+        return console.recovery.run_all_tasks()
 
 
 @dataclass(frozen=True, slots=True)

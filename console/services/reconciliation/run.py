@@ -380,7 +380,7 @@ class ReconciliationService:
 
     # Due task
 
-    def run_due(self) -> int:
+    def reconcile_due_days(self) -> int:
         """Due task: for each provider, continue the interrupted runs, then run the days that have no run yet: those
         whose daily file was announced within DOWNLOAD_ADDRESS_VALID_TIME; for a provider without daily files,
         yesterday. Return the number of runs that ended without an error."""

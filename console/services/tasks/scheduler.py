@@ -151,7 +151,7 @@ class Scheduler:
         with self._context.database.read() as conn:
             return tasks.list_tasks(conn)
 
-    def run_due(
+    def run_due_tasks(
         self, should_stop: Callable[[], bool] = _never_stop, early_margin: timedelta = timedelta()
     ) -> tuple[TaskRun, ...]:
         """Run the due tasks that no other process runs, and return their runs. After `should_stop` returns True, no

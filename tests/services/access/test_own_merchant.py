@@ -132,7 +132,7 @@ def test_a_worker_takes_nothing(place: Place, sandbox: Sandbox) -> None:
         require_refused(worker.require_own_merchants, "paypay", sandbox)
     with place.opened(sandbox, desk=2, person=place.taker, **providers(sandbox.url)) as worker:
         worker.require_own_merchants()
-        assert {run.task for run in worker.recovery.run_due()} >= {"payment_polls"}
+        assert {run.task for run in worker.recovery.run_all_tasks()} >= {"payment_polls"}
         assert worker.payments.probe(payment).state == "completed"
 
 

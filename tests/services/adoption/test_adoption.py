@@ -496,7 +496,7 @@ def test_the_desk_works_on_it(home: Path, database: Database, url: str) -> None:
         assert (fresh.id, fresh.state) == (4, "success")
         with pytest.raises(IntegrityError):
             legacy.add(database, [row(corporation_number=f"{ONE[:1]}-{ONE[1:]}")])
-        assert [run.count for run in console.recovery.run_due() if run.task == "rows_by_others"] == [0]
+        assert [run.count for run in console.recovery.run_all_tasks() if run.task == "rows_by_others"] == [0]
 
 
 def test_due_tasks_keep_what_was_decided(home: Path, database: Database, url: str) -> None:
@@ -510,7 +510,7 @@ def test_due_tasks_keep_what_was_decided(home: Path, database: Database, url: st
     with database.write_without_retries() as tx:
         tx.conn.exec_driver_sql(f"UPDATE {NAME} SET credit_check_id = 72 WHERE id = 2")
     with open_desk(home, url, database, LedgerVendor()) as console:
-        console.recovery.run_due()
+        console.recovery.run_all_tasks()
         waiting = {item.record.id: item.record.work.reason for item in console.recovery.read_queue("review").items}
     assert waiting == {2: "duplicate", 3: "number_unreadable"}
     assert read_rows(database, "corporation_number, duplicate_of")[1:] == [(ONE, 1), ("ABCDEFGHIJKLM", None)]

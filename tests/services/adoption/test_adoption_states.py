@@ -172,7 +172,7 @@ def test_its_writer_goes_on_with_the_states(
     with place.desk(LedgerVendor()) as console:
         insert = f"INSERT INTO {NAME} (client_id, corporation_number, status) VALUES (1, '{LATER}', '{before}')"
         place.shop(insert)
-        console.recovery.run_due()
+        console.recovery.run_all_tasks()
         (found,) = console.lookup.find_records(LATER).credit_checks
         assert (found.state, found.work.reason) == (before, "written_by_other")
         given = f", credit_check_id = {credit_check_id}" if credit_check_id else ""
@@ -181,7 +181,7 @@ def test_its_writer_goes_on_with_the_states(
         for _ in range(2):
             (found,) = console.lookup.find_records(LATER).credit_checks
             assert (found.state, found.work.reason) == (after, None if ended else "written_by_other")
-            console.recovery.run_due()
+            console.recovery.run_all_tasks()
 
 
 def test_what_was_bought_its_writer_cannot_end(sql_server: SqlServer, home: Path) -> None:

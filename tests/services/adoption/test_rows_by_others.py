@@ -73,7 +73,7 @@ def test_spellings_that_sql_does_not_know_hold_the_claim(
         (found,) = console.lookup.find_records(NUMBER).credit_checks
         assert (found.id, found.corporation_number, found.state) == (row, NUMBER, "success" if bought else "pending")
         assert read_purchase_error_code(console) == "already_purchased"
-        console.recovery.run_due()
+        console.recovery.run_all_tasks()
     assert vendor.charges == []
 
 
@@ -99,7 +99,7 @@ def test_an_expired_stray_can_be_renewed(console: Console, place: Place) -> None
     row = write(place, f"T{NUMBER}", credit_check_id=77, expired_at="2020-01-01 00:00:00")
     new = buy(console, renew=True)
     assert console.credit_checks.read_credit_check(row).record.superseded_by == new.id
-    console.recovery.run_due()
+    console.recovery.run_all_tasks()
     assert [r.id for r in console.lookup.find_records(NUMBER).credit_checks] == [new.id, row]
 
 
@@ -109,7 +109,7 @@ def test_a_second_spelling_of_a_held_number_is_a_duplicate(console: Console, pla
     """
     held = buy(console)
     row = write(place, f"T{NUMBER}", credit_check_id=77)
-    console.recovery.run_due()
+    console.recovery.run_all_tasks()
     both = console.lookup.find_records(NUMBER).credit_checks
     assert [(r.id, r.duplicate_of) for r in both] == [(row, held.id), (held.id, None)]
     assert [item.record.id for item in console.recovery.read_queue("review").items] == [row]
@@ -120,12 +120,12 @@ def test_its_writer_may_buy_later(console: Console, place: Place) -> None:
     review queue.
     """
     row = write(place)
-    console.recovery.run_due()
+    console.recovery.run_all_tasks()
     place.shop(f"UPDATE hansha_alarmbox_credit_checks SET credit_check_id = 5 WHERE id = {row}")
     for _ in range(2):
         record = console.credit_checks.read_credit_check(row).record
         assert (record.state, record.work.state) == ("success", "none")
-        console.recovery.run_due()
+        console.recovery.run_all_tasks()
     assert console.recovery.read_queue("review").items == console.recovery.read_queue("pending").items == ()
 
 
@@ -135,11 +135,11 @@ def test_its_writer_corrects_an_unreadable_number(console: Console, place: Place
     the row holds its claim, and its case is closed.
     """
     row = write(place, "nonsense")
-    console.recovery.run_due()
+    console.recovery.run_all_tasks()
     assert console.credit_checks.read_credit_check(row).record.work.reason == "number_unreadable"
     place.shop(f"UPDATE hansha_alarmbox_credit_checks SET corporation_number = '{spelling}' WHERE id = {row}")
     for _ in range(2):
-        console.recovery.run_due()
+        console.recovery.run_all_tasks()
         record = console.credit_checks.read_credit_check(row).record
         assert (record.corporation_number, record.work.reason) == (NUMBER, "written_by_other")
     assert [alert for alert in console.alerts.list_alerts() if alert.resolved_at is None] == []
@@ -151,7 +151,7 @@ def test_dates_that_are_none_are_missing(console: Console, place: Place, nonsens
     """An unreadable date is shown as missing. The record, its queue and the due tasks still work."""
     row = write(place, credit_check_id=5, purchased_at=nonsense, expired_at=nonsense)
     assert "dates" in console.credit_checks.read_credit_check(row).record.incomplete
-    console.recovery.run_due()
+    console.recovery.run_all_tasks()
     assert [r.id for r in console.lookup.find_records(NUMBER).credit_checks] == [row]
 
 

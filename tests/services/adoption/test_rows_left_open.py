@@ -43,7 +43,7 @@ def write_adopted_row(
     place.shop(
         f"INSERT INTO {CHECKS} (client_id, corporation_number, status) VALUES ({client}, '{number}', '{status}')"
     )
-    console.recovery.run_due()
+    console.recovery.run_all_tasks()
     return int(place.shop(f"SELECT max(id) FROM {CHECKS}")[0][0])
 
 
@@ -186,5 +186,5 @@ def test_a_row_that_no_due_task_has_taken_over_waits(console: Console, place: Pl
     place.shop(f"INSERT INTO {CHECKS} (client_id, corporation_number) VALUES (1, 'T{NUMBER}')")
     (found,) = console.lookup.find_records(NUMBER).credit_checks
     assert code_of(make_resolve_call(console, found.id, "error")) == "nothing_to_resolve"
-    console.recovery.run_due()
+    console.recovery.run_all_tasks()
     assert make_resolve_call(console, found.id, "error")().awaiting == "second_person"

@@ -25,7 +25,7 @@ def pass_time(scene: Scene, clock: MovedClock, by: timedelta) -> None:
     clock.offset += by
     scene.control.change_settings(advance_seconds=by.total_seconds())
     scene.place.age(by)
-    scene.console.recovery.run_due()
+    scene.console.recovery.run_all_tasks()
 
 
 @pytest.fixture

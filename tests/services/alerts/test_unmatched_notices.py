@@ -43,7 +43,7 @@ def test_each_says_why_it_matches_nothing(scene: Scene) -> None:
     scene.payments.import_payment(PaymentImport("paypay", "ORD-3"))
     scene.place.unguard("payment_events")
     scene.place.sql("UPDATE payment_events SET amount_minor = 1 WHERE event_id = 'ev-4'")
-    scene.run_due()
+    scene.run_due_tasks()
     queue = read_queue(scene)
     assert "ORD-2" not in queue, "its order has come, and the due task has booked it"
     ack = f"support-console alerts ack {queue['ORD-1'].cases[0].id} --note TEXT"
@@ -116,7 +116,7 @@ def test_seen_by_a_person_it_leaves_the_queue_and_is_matched_later_all_the_same(
     with pytest.raises(ConsoleError, match="not_found"):
         scene.console.notices.read_item(item.cases[0].id)
     scene.order("ORD-1", 3300)
-    scene.run_due()
+    scene.run_due_tasks()
     payment = scene.of_number("bank", "ORD-1")
     assert payment is not None
     assert payment.captured_minor == 3300

@@ -81,7 +81,7 @@ def test_a_cut_tail_is_missed_everywhere(place: Place, vendor: LedgerVendor, han
     """With a root, all three desks report the deleted last row of a chain."""
     with desks(place, vendor, hand_clock) as (bought, worker, other):
         pass_hour(place, hand_clock)
-        worker.recovery.run_due()
+        worker.recovery.run_all_tasks()
         assert [verify_trail(console) for console in (bought, worker, other)] == [None] * 3
         gone = delete_last_row(place, bought._context.session)
         assert [verify_trail(console) for console in (bought, worker, other)] == [(gone, "missing")] * 3
@@ -106,7 +106,7 @@ def test_who_cuts_the_root_too_is_seen_by_the_worker(
     """
     with desks(place, vendor, hand_clock) as (bought, worker, other):
         pass_hour(place, hand_clock)
-        worker.recovery.run_due()
+        worker.recovery.run_all_tasks()
         gone = delete_last_row(place, bought._context.session)
         root = delete_last_row(place, worker._context.session)
         assert (verify_trail(other), verify_trail(worker)) == (None, (root, "missing"))
@@ -120,7 +120,7 @@ def test_a_rewritten_chain_is_found_by_a_root(place: Place, vendor: LedgerVendor
     """
     with desks(place, vendor, hand_clock) as (bought, worker, other):
         pass_hour(place, hand_clock)
-        worker.recovery.run_due()
+        worker.recovery.run_all_tasks()
         ((row_id,),) = place.sql(_NEWEST_OF.format(bought._context.session))
         with other.database.read() as conn:
             assert audit_roots.find_first_root_fault(conn) is None
@@ -139,7 +139,7 @@ def test_a_root_is_written_an_hour_after_what_it_covers(
     with desks(place, vendor, hand_clock) as (_, worker, _):
         counts = []
         for _ in range(4):
-            worker.recovery.run_due()
+            worker.recovery.run_all_tasks()
             counts.append(place.sql(_ROOTS)[0][0])
             pass_hour(place, hand_clock)
         assert counts == [0, 1, 1, 1]
@@ -156,7 +156,7 @@ def test_rows_that_appear_late_are_covered_by_the_next_root(
         for i in range(1, 4):
             pass_hour(place, hand_clock)
             bought.credit_checks.purchase(PurchaseRequest(NUMBERS[i], "1"))
-            worker.recovery.run_due()
+            worker.recovery.run_all_tasks()
         with bought.database.read() as conn:
             since = audit_roots.read_covered_rows(conn)
             _, found = audit_roots.list_heads_to_store(
@@ -182,7 +182,7 @@ def test_all_heads_of_many_chains_are_kept(place: Place, vendor: LedgerVendor, h
 
         console.database.write(begin)
         pass_hour(place, hand_clock)
-        counts = {run.task: run.count for run in console.recovery.run_due()}
+        counts = {run.task: run.count for run in console.recovery.run_all_tasks()}
         assert counts["audit_roots"] == audit_roots.HEADS_PER_ROW * 2 + 1
         assert place.sql(_ROOTS)[0][0] == 3
         assert place.sql("SELECT count(*) FROM audit_log WHERE detail LIKE '%\"cut\"%'")[0][0] == 0
@@ -234,7 +234,7 @@ def test_who_is_no_worker_covers_nothing(
         forged = forge_root(place, bought, "op-a", make_root_detail(upto=upto))
         assert verify_trail(other) == (forged, "forged")
         pass_hour(place, hand_clock)
-        worker.recovery.run_due()
+        worker.recovery.run_all_tasks()
         with other.database.read() as conn:
             assert audit_roots.read_covered_rows(conn).root_last_id >= forged
         gone = delete_last_row(place, bought._context.session)
@@ -247,7 +247,7 @@ def test_a_root_that_somebody_repeats_is_told(place: Place, vendor: LedgerVendor
     """
     with desks(place, vendor, hand_clock) as (bought, worker, other):
         pass_hour(place, hand_clock)
-        worker.recovery.run_due()
+        worker.recovery.run_all_tasks()
         ((detail,),) = place.sql("SELECT detail FROM audit_log WHERE what = 'audit.root' ORDER BY id LIMIT 1")
         with other.database.read() as conn:
             before = audit_roots.read_covered_rows(conn)
@@ -349,11 +349,11 @@ def test_what_was_committed_late_makes_no_root_a_forgery(
         place.sql(f"CREATE TABLE late AS SELECT * FROM audit_log WHERE id = ({newest})")
         place.sql("DELETE FROM audit_log WHERE id IN (SELECT id FROM late)")
         pass_hour(place, hand_clock)
-        worker.recovery.run_due()
+        worker.recovery.run_all_tasks()
         place.sql("INSERT INTO audit_log SELECT * FROM late")
         other.credit_checks.purchase(PurchaseRequest(NUMBERS[2], "1"))
         pass_hour(place, hand_clock)
-        worker.recovery.run_due()
+        worker.recovery.run_all_tasks()
         assert place.sql(_ROOTS)[0][0] == 2
         assert verify_trail(other) is None
         gone = delete_last_row(place, bought._context.session)
@@ -370,7 +370,7 @@ def test_rows_of_the_last_minute_wait_for_the_next_root(
         pass_hour(place, hand_clock)
         other.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
         ((newest,),) = place.sql(_NEWEST_OF.format(bought._context.session))
-        worker.recovery.run_due()
+        worker.recovery.run_all_tasks()
         with other.database.read() as conn:
             assert audit_roots.read_covered_rows(conn).root_last_id == newest
         assert find_root_fault(other) is None
@@ -383,9 +383,9 @@ def test_windows_of_people_leave_roots_to_a_worker(place: Place, vendor: LedgerV
     """
     with desks(place, vendor, hand_clock) as (bought, worker, other):
         pass_hour(place, hand_clock)
-        ran = bought.recovery.run_due()
+        ran = bought.recovery.run_all_tasks()
         assert "audit_roots" not in {run.task for run in ran}
         assert place.sql(_ROOTS)[0][0] == 0
-        assert "audit_roots" in {run.task for run in worker.recovery.run_due()}
+        assert "audit_roots" in {run.task for run in worker.recovery.run_all_tasks()}
         assert place.sql(_ROOTS)[0][0] == 1
         assert find_root_fault(other) is None

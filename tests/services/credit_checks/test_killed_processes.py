@@ -65,5 +65,5 @@ def test_an_operation_ends_with_its_lease(console: Console, vendor: LedgerVendor
     assert read_operation_state(console, record) == ("calling", None)
     clock.at += timedelta(minutes=5)
     assert read_operation_state(console, record) == ("unknown", "lapsed")
-    console.recovery.run_due()
+    console.recovery.run_all_tasks()
     assert read_operation_state(console, record) == ("unknown", "lapsed")

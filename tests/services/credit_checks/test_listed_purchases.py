@@ -201,7 +201,7 @@ def test_nobody_denies_another_applications_row_that_the_list_has(
     person's denial is refused.
     """
     place.shop(f"INSERT INTO {CHECKS} (client_id, corporation_number) VALUES (3, '{NUMBER}')")
-    console.recovery.run_due()
+    console.recovery.run_all_tasks()
     (row,) = console.lookup.find_records(NUMBER).credit_checks
     assert deny_purchase(console, "credit-check", row.id) == "second_person"
     listing.charges.append(Charge(1, NUMBER, "3", listing.today(), None))

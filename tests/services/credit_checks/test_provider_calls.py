@@ -96,7 +96,7 @@ def _send_every_call(console: Console, sandbox: Sandbox, clock: MovedClock, plac
     lost = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1", renew=True)))
     assert lost.code == "outcome_unknown"
     clock.offset += timedelta(minutes=5)
-    console.recovery.run_due()
+    console.recovery.run_all_tasks()
 
 
 # Demand 13
@@ -132,7 +132,7 @@ def _try_every_action(console: Console, clock: HandClock, number: str, *, renew:
         lambda: console.credit_checks.probe(record.id),
         lambda: console.credit_checks.refetch(record.id),
         lambda: console.recovery.probe("operation", record.operation_id or ""),
-        lambda: console.recovery.run_due(),
+        lambda: console.recovery.run_all_tasks(),
     )
     for attempt in attempts:
         clock.at += timedelta(days=2)

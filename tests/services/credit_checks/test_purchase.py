@@ -220,4 +220,4 @@ def test_nobody_becomes_the_worker_by_name(tmp_path: Path, sandbox: Sandbox) -> 
                 act(record.id)
         with pytest.raises(ConsoleError, match="not_allowed"):
             console.lookup.find_records(NUMBER)
-        assert console.recovery.run_due()
+        assert console.recovery.run_all_tasks()

@@ -140,7 +140,7 @@ def test_an_answer_that_cannot_be_recorded_waits_on_the_desk(
     assert isinstance(record, CreditCheck)
     assert (record.id, record.certainty) == (read_single_record(console).id, "unknown")
     assert refusal(lambda: buy(console)).code == "already_purchased"
-    console.recovery.run_due()
+    console.recovery.run_all_tasks()
     assert (read_single_record(console).state, read_single_record(console).credit_check_id, len(vendor.charges)) == (
         "success",
         1,
@@ -187,7 +187,7 @@ def test_a_fenced_answer_that_cannot_be_delivered_waits_on_the_desk(
 
     def lapse() -> None:
         clock.at += timedelta(minutes=5)
-        console.recovery.run_due()
+        console.recovery.run_all_tasks()
         monkeypatch.setattr(console.database, "write", sometimes)
 
     vendor.during = lapse
@@ -195,7 +195,7 @@ def test_a_fenced_answer_that_cannot_be_delivered_waits_on_the_desk(
     monkeypatch.undo()
     assert buy_or_unknown.code == "outcome_unknown"
     vendor.during = lambda: None
-    console.recovery.run_due()
+    console.recovery.run_all_tasks()
     assert (read_single_record(console).state, read_single_record(console).credit_check_id, len(vendor.charges)) == (
         "success",
         1,
@@ -258,7 +258,7 @@ def test_a_database_file_taken_away_takes_no_writes(
     assert file.exists() is replaced
     elsewhere.replace(file)
     vendor.during = lambda: None
-    console.recovery.run_due()
+    console.recovery.run_all_tasks()
     assert (read_single_record(console).state, len(vendor.charges)) == ("success", 1)
 
 
@@ -355,7 +355,7 @@ def test_a_restored_claim_is_nothing_to_deliver(
     delete_row(place, record)
     console.recovery.probe("operation", record.operation_id or "")
     assert (read_single_record(console).state, read_single_record(console).credit_check_id) == ("success", 1)
-    assert {run.task: run.count for run in console.recovery.run_due()}["spool_delivery"] == 0
+    assert {run.task: run.count for run in console.recovery.run_all_tasks()}["spool_delivery"] == 0
     assert console._context.spool.list_undelivered_entries(console._context.database_id) == ()
 
 
@@ -399,7 +399,7 @@ def test_a_call_that_nobody_ends_becomes_unknown(
     assert (read_single_record(console).state, read_single_record(console).certainty) == ("pending", "known")
     clock.at += timedelta(minutes=5)
     assert (read_single_record(console).state, read_single_record(console).certainty) == ("pending", "unknown")
-    console.recovery.run_due()
+    console.recovery.run_all_tasks()
     assert [(row.status, row.certainty, row.work_state) for row in rows(console.database)] == [
         ("pending", "unknown", "needs_review")
     ]
@@ -809,7 +809,7 @@ def test_a_day_before_there_were_numbers_renews_nothing(
                 "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id)"
                 f" VALUES (1, '{ONE}', {charge.id})"
             )
-            console.recovery.run_due()
+            console.recovery.run_all_tasks()
         else:
             buy(console)
         (found,) = console.lookup.find_records(ONE).credit_checks

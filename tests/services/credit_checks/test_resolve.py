@@ -232,9 +232,9 @@ def test_due_tasks_fetch_what_is_missing(console: Console, sandbox: Sandbox, clo
     """The due task re-fetches the missing parts of a record when its time has come."""
     sandbox.control.add_fault("pdf_missing", call="pdf")
     record = buy(console)
-    assert {run.task: run.count for run in console.recovery.run_due()}["refetches"] == 0
+    assert {run.task: run.count for run in console.recovery.run_all_tasks()}["refetches"] == 0
     clock.offset = timedelta(minutes=6)
-    assert {run.task: run.count for run in console.recovery.run_due()}["refetches"] == 1
+    assert {run.task: run.count for run in console.recovery.run_all_tasks()}["refetches"] == 1
     assert console.credit_checks.read_credit_check(record.id).record.incomplete == ()
 
 
@@ -251,11 +251,11 @@ def test_two_runs_of_due_tasks_share_the_work(
         """Read the part; before the first one, run the due tasks once more."""
         asked.append(record.id)
         if len(asked) == 1:
-            console.recovery.run_due()
+            console.recovery.run_all_tasks()
         return fetch(parts, record, name)
 
     monkeypatch.setattr(CreditCheckPartReader, "fetch_part", meeting)
-    console.recovery.run_due()
+    console.recovery.run_all_tasks()
     assert sorted(asked) == [record.id for record in records]
 
 
@@ -265,7 +265,7 @@ def test_refetches_end_with_a_person(console: Console, sandbox: Sandbox, clock: 
     record = buy(console)
     for days in range(1, 8):
         clock.offset = timedelta(days=2 * days)
-        console.recovery.run_due()
+        console.recovery.run_all_tasks()
     work = console.credit_checks.read_credit_check(record.id).record.work
     assert (work.state, work.reason) == ("needs_review", "refetches_ended")
 
@@ -276,7 +276,7 @@ def test_rows_of_others_are_put_right(console: Console, place: Place) -> None:
     """
     row = "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number) VALUES"
     place.sql(f"{row} (7, 'T7010705000725')", f"{row} (7, 'nonsense')")
-    console.recovery.run_due()
+    console.recovery.run_all_tasks()
     assert console.lookup.find_records("7010705000725").credit_checks[0].work.reason == "written_by_other"
     reasons = {item.record.work.reason for item in console.recovery.read_queue("review").items}
     assert reasons == {"written_by_other", "number_unreadable"}

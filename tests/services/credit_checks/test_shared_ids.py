@@ -80,7 +80,7 @@ def test_a_spooled_answer_contradicts_who_was_given_its_id(
         own = buy_unknown(console, listing, "1", "answers")
         decided = buy_unknown(other, listing, "2", "silent_before_charge")
         other.recovery.resolve("credit-check", decided.id, "success", "seen on their screen", 1)
-        assert console.recovery.run_due()
+        assert console.recovery.run_all_tasks()
         assert read_owners(console, 1) == ["1", "2"]
         assert_case_about_decided(console, decided, own)
 

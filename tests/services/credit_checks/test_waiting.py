@@ -121,7 +121,7 @@ def test_wall_clocks_judge_no_lease(place: Place, skew: timedelta) -> None:
             looked: list[str] = []
 
             def meanwhile() -> None:
-                other.recovery.run_due()
+                other.recovery.run_all_tasks()
                 looked.append(other.lookup.find_records(FIRST).credit_checks[0].certainty)
 
             vendor.during = meanwhile

@@ -126,7 +126,7 @@ def _cause_every_result(console: Console, sandbox: Sandbox, seen: list[str], mon
     _break_the_database(console, unknown, seen, monkeypatch)
     sandbox.control.revoke_tokens()
     buy(NUMBERS[4])
-    record_texts_of(console.recovery.run_due, seen)
+    record_texts_of(console.recovery.run_all_tasks, seen)
 
 
 def _break_the_database(

@@ -753,7 +753,7 @@ def _pay_and_request_refund(scene: Scene, number: str) -> int:
     payment = scene.payments.start(scene.order(number, 3_300), "paypay").payment
     scene.money.move_payment("paypay", number, "paid")
     scene.deliver("paypay", number)
-    scene.run_due()
+    scene.run_due_tasks()
     return scene.console.refunds.request(RefundRequest(payment.id, "1000", "sent back")).id
 
 

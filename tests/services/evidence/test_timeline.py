@@ -48,7 +48,7 @@ def pay_and_refund(scene: Scene, number: str = "ORD-1") -> tuple[int, Payment, R
     payment = scene.payments.start(order, "paypay").payment
     scene.money.move_payment("paypay", number, "paid")
     scene.deliver("paypay", number)
-    scene.run_due()
+    scene.run_due_tasks()
     refund = scene.console.refunds.request(RefundRequest(payment.id, "1000", "sent back"))
     with acting_as_lead(scene) as other:
         refund = other.refunds.approve(refund.id)

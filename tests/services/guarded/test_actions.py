@@ -277,7 +277,7 @@ def test_an_answer_that_was_not_recorded_is_delivered(shop: Shop) -> None:
     told: Mapping[str, object] = lost.detail
     assert (lost.code, told["record"], told["provider_id"]) == ("outcome_unknown", 1, "gift-1")
     assert shop.gift == "sending"
-    shop.console.recovery.run_due()
+    shop.console.recovery.run_all_tasks()
     assert (shop.gift, shop.journal_state, shop.cards.calls) == ("sent", "done", 1)
     assert shop.context.spool.list_undelivered_entries(shop.context.database_id) == ()
 
@@ -286,7 +286,7 @@ def test_a_kill_before_the_call_is_settled_as_not_sent(shop: Shop, hand_clock: H
     """A process is killed after its claim: the due tasks settle the operation as not sent."""
     kill_at(shop, "after_tx1")
     hand_clock.at += LONG
-    shop.console.recovery.run_due()
+    shop.console.recovery.run_all_tasks()
     assert (shop.gift, shop.journal_state, shop.cards.calls) == ("wanted", "failed", 0)
 
 
@@ -301,7 +301,7 @@ def test_a_kill_after_the_call_leaves_it_unknown(shop: Shop, hand_clock: HandClo
     with shop.context.database.read() as conn:
         assert journal.list_lapsed_subjects(conn, "gift") == {1}
         assert journal.list_lapsed_by_kind(conn) == {"gift": {1}}
-    shop.console.recovery.run_due()
+    shop.console.recovery.run_all_tasks()
     assert (shop.gift, shop.journal_state, shop.cards.calls) == ("unknown", "unknown", 1)
 
 

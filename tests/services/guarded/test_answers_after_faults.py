@@ -139,7 +139,7 @@ def test_an_approval_is_told_whatever_becomes_of_its_refund(place: Place, stage_
             act()
     stage_of_desks.sandbox.control.add_fault("close_after_charge", call="paypay_refund", payment=target.number)
     stage_of_desks.later(timedelta(seconds=1))
-    stage_of_desks.checker.recovery.run_due()
+    stage_of_desks.checker.recovery.run_all_tasks()
     first, is_repetition = read_answer(act)
     assert isinstance(first, Refund), first
     assert (first.state, first.certainty, is_repetition) == (RefundState.SUBMITTING, Certainty.UNKNOWN, True)

@@ -88,7 +88,7 @@ def test_a_call_that_fails_tells_how_often_it_was_tried(scene: Scene, clock: Mov
         for _ in range(3):
             clock.offset += timedelta(minutes=2)
             scene.control.change_settings(advance_seconds=120)
-            scene.run_due()
+            scene.run_due_tasks()
     polls = [
         one
         for one in select_events(told, LogEvent.API_CALL_FAILED)

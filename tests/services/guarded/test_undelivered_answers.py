@@ -44,7 +44,7 @@ def count_delivery_attempts(place: Place) -> int:
 def run_due_tasks(console: Console, times: int) -> None:
     """Run the due tasks so many times."""
     for _ in range(times):
-        console.recovery.run_due()
+        console.recovery.run_all_tasks()
 
 
 def test_a_refused_answer_becomes_a_case(

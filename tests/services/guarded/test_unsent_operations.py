@@ -82,7 +82,7 @@ def test_what_is_about_to_be_sent_is_left_alone(
 
     def meanwhile() -> None:
         with place.desk(vendor, hand_clock) as other:
-            other.recovery.run_due()
+            other.recovery.run_all_tasks()
             assert [one.state for one in other._context.spool.list_unsent_entries(other._context.database_id)] == [
                 SpoolState.PREPARED
             ]
@@ -131,7 +131,7 @@ def test_whoever_looks_at_a_desk_that_stays_open_tells_it(
     assert (read_single_record(console).certainty, read_single_record(console).work.reason) == ("unknown", "lapsed")
     record = read_single_record(console).id
     if way == "due tasks":
-        console.recovery.run_due()
+        console.recovery.run_all_tasks()
     elif way == "probe":
         assert console.credit_checks.probe(record).state == "error"
     else:
@@ -160,9 +160,9 @@ def test_what_can_not_be_told_stays_unknown_until_it_can(
     hand_clock.at += LONG
     with monkeypatch.context() as refusing:
         refusing.setattr("console.services.credit_checks.outcomes._settle_by_answer", _raise_not_allowed)
-        console.recovery.run_due()
+        console.recovery.run_all_tasks()
         assert read_single_record(console).certainty == "unknown"
-    console.recovery.run_due()
+    console.recovery.run_all_tasks()
     assert (read_single_record(console).state, read_single_record(console).certainty) == ("error", "known")
 
 
@@ -181,10 +181,10 @@ def test_a_claim_that_was_never_committed_is_forgotten(
     mine = _intent(context.database_id, "op-1", console)
     context.spool.store_intent(mine)
     context.spool.store_intent(_intent("another database", "op-2", console))
-    console.recovery.run_due()
+    console.recovery.run_all_tasks()
     assert len(context.spool.list_unsent_entries(context.database_id)) == 1
     hand_clock.at += timedelta(hours=2)
-    console.recovery.run_due()
+    console.recovery.run_all_tasks()
     assert context.spool.list_unsent_entries(context.database_id) == ()
     assert len(context.spool.list_unsent_entries("another database")) == 1
     assert not context.spool.mark_calling("op-1")

@@ -37,7 +37,7 @@ def test_one_that_may_hide_a_true_notice_is_always_written(scene: Scene) -> None
     payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
     scene.money.move_payment("atom", "ORD-1", "paid")
     assert scene.deliver("atom", "ORD-1", manner="bad_signature").is_refused
-    scene.run_due()
+    scene.run_due_tasks()
     assert scene.payment(payment.id).state == "completed"
 
 

@@ -58,9 +58,9 @@ def test_an_answer_that_is_older_than_the_webhook_is_asked_for_again(scene: Scen
     payment_id = expired_and_paid(scene)
     scene.control.add_fault("set_fields", call="paypay_payment", fields=OLD_ANSWER, times=2)
     assert scene.deliver("paypay", "ORD-1") == NoticeResult(False, "queued", payment_id)
-    scene.run_due()
+    scene.run_due_tasks()
     assert scene.payment(payment_id).state == "expired"
-    scene.run_due()
+    scene.run_due_tasks()
     assert scene.payment(payment_id).state == "completed"
     assert scene.order_now("ORD-1").state == "paid"
     assert scene.place.sql("SELECT done FROM payment_events") == [("booked",)]
@@ -75,10 +75,10 @@ def test_a_webhook_that_lies_is_not_asked_about_for_ever(scene: Scene, clock: Mo
     scene.control.add_fault("set_fields", call="paypay_payment", fields=OLD_ANSWER, times="always")
     assert scene.deliver("paypay", "ORD-1").done == "queued"
     clock.offset += scene.context.scale.scale_delta(LATE_ANSWER_PERIOD)
-    scene.run_due()
+    scene.run_due_tasks()
     assert scene.place.sql("SELECT done FROM payment_events") == [("unchanged",)]
     asked = len(scene.control.read_requests(call="paypay_payment"))
-    scene.run_due()
+    scene.run_due_tasks()
     assert len(scene.control.read_requests(call="paypay_payment")) == asked
     scene.control.clear_faults()
     assert scene.deliver("paypay", "ORD-1") == NoticeResult(False, "repeated", payment_id)
@@ -102,12 +102,12 @@ def test_an_unmatched_notice_whose_payment_comes_is_a_reason_to_ask(scene: Scene
     )
     question = "paypay_payment" if provider == "paypay" else "atom_verification"
     scene.control.add_fault("html", call=question, times="always")
-    scene.run_due()
+    scene.run_due_tasks()
     assert scene.cases("notice") == ["unmatched_notice"]
     assert scene.place.sql("SELECT done FROM payment_events") == [("unmatched",)]
     scene.control.clear_faults()
     scene.place.sql(f"UPDATE payments SET begun_at = '{scene.context.now():%Y-%m-%d %H:%M:%S}'")
-    scene.run_due()
+    scene.run_due_tasks()
     payment = scene.of_number(provider, "ORD-1")
     assert payment is not None
     assert (payment.state, payment.captured_minor) == ("completed", minor)
@@ -157,9 +157,9 @@ def test_a_webhook_waits_for_the_provider(scene: Scene) -> None:
     scene.control.add_fault("status:503", call="paypay_payment", times=1)
     assert scene.deliver("paypay", "ORD-1") == NoticeResult(False, "queued", payment_id)
     assert scene.payment(payment_id).captured_minor == 0
-    assert {run.task: run.count for run in scene.run_due()}["unconfirmed_notices"] == 1
+    assert {run.task: run.count for run in scene.run_due_tasks()}["unconfirmed_notices"] == 1
     assert scene.payment(payment_id).state == "completed"
-    assert {run.task: run.count for run in scene.run_due()}["unconfirmed_notices"] == 0
+    assert {run.task: run.count for run in scene.run_due_tasks()}["unconfirmed_notices"] == 0
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
@@ -226,7 +226,7 @@ def test_what_was_kept_belongs_to_a_payment_that_is_imported(scene: Scene) -> No
     scene.money.register_payment("paypay", "ORD-9", 3300)
     scene.deliver("paypay", "ORD-9")
     payment = scene.payments.import_payment(PaymentImport("paypay", "ORD-9"))
-    scene.run_due()
+    scene.run_due_tasks()
     assert scene.cases("notice") == []
     assert scene.place.sql("SELECT done, payment_id FROM payment_events") == [("unchanged", payment.id)]
 
@@ -278,7 +278,7 @@ def test_a_good_callback_is_not_complete_before_it_is_confirmed(scene: Scene, cl
     assert view.explanation.next_step.action == "probe"
     assert {action.action: action.reason for action in view.actions}["move_order"] == "reason.callback_only"
     scene.control.clear_faults()
-    scene.run_due()
+    scene.run_due_tasks()
     assert scene.payment(payment_id).state == "completed"
     assert scene.order_now("ORD-1").state == "paid"
 
@@ -295,11 +295,11 @@ def test_a_false_callback_changes_nothing(scene: Scene, clock: MovedClock, manne
     assert scene.payment(payment_id) == before
     assert (scene.payments.count_refused_notices(), scene.audited("payment.callback_refused")) == (1, 1)
     assert len(scene.control.read_requests(call="atom_verification")) == 0
-    scene.run_due()
+    scene.run_due_tasks()
     read = manner != "other_seal"  # what can't be opened names nobody
     assert len(scene.control.read_requests(call="atom_verification")) == int(read)
     assert scene.payment(payment_id).state == ("completed" if read else "token_generated")
-    scene.run_due()
+    scene.run_due_tasks()
     assert len(scene.control.read_requests(call="atom_verification")) == int(read)
     assert scene.payments.count_refused_notices() == 1
 

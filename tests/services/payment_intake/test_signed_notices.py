@@ -108,7 +108,7 @@ def test_a_case_of_two_contents_stays_when_the_order_comes(scene: Scene) -> None
     assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1", amount="9900")).done == "repeated"
     assert scene.cases("notice") == ["unmatched_notice", "contradicted"]
     scene.order("ORD-1", 3300)
-    scene.run_due()
+    scene.run_due_tasks()
     assert scene.order_now("ORD-1").state == "paid"
     assert scene.cases("notice") == ["contradicted"]
 
@@ -161,12 +161,12 @@ def test_an_order_may_come_after_its_notice(scene: Scene) -> None:
     assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "unmatched"
     assert scene.cases("notice") == ["unmatched_notice"]
     scene.order("ORD-1", 3300)
-    assert {run.task: run.count for run in scene.run_due()}["unconfirmed_notices"] == 1
+    assert {run.task: run.count for run in scene.run_due_tasks()}["unconfirmed_notices"] == 1
     payment = scene.of_number("bank", "ORD-1")
     assert payment is not None
     assert payment.captured_minor == 3300
     assert scene.cases("notice") == []
-    assert {run.task: run.count for run in scene.run_due()}["unconfirmed_notices"] == 0
+    assert {run.task: run.count for run in scene.run_due_tasks()}["unconfirmed_notices"] == 0
 
 
 @pytest.mark.expects_log("an altered notice is a warning in the log")
@@ -180,7 +180,7 @@ def test_a_stored_notice_that_says_otherwise_than_its_signed_body_books_nothing(
     scene.place.unguard("payment_events")
     scene.place.sql(f"UPDATE payment_events SET {altered} WHERE event_id = 'ev-1'")
     scene.order("ORD-1", 3300)
-    scene.run_due()
+    scene.run_due_tasks()
     assert scene.of_number("bank", "ORD-1") is None
     assert scene.order_now("ORD-1").state == "pending"
     assert "unverified_notice" in scene.cases("notice")
@@ -248,9 +248,9 @@ def test_an_order_of_an_impossible_amount_has_no_payment(scene: Scene, minor: in
     assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "unmatched"
     assert scene.of_number("bank", "ORD-1") is None
     assert scene.cases("notice") == ["unmatched_notice"]
-    assert {run.task: run.count for run in scene.run_due()}["unconfirmed_notices"] == 0
+    assert {run.task: run.count for run in scene.run_due_tasks()}["unconfirmed_notices"] == 0
     scene.place.sql("UPDATE orders SET total_amount = 3300, currency = 'JPY'")
-    assert {run.task: run.count for run in scene.run_due()}["unconfirmed_notices"] == 1
+    assert {run.task: run.count for run in scene.run_due_tasks()}["unconfirmed_notices"] == 1
     assert scene.cases("notice") == []
 
 
@@ -277,7 +277,7 @@ def test_a_notice_that_broke_off_is_booked_when_it_comes_again(scene: Scene, poi
     except FailpointReached:
         assert point.endswith("notice_tx")
     scene.payments.receive_notice(post)
-    scene.run_due()
+    scene.run_due_tasks()
     payment = scene.of_number("bank", "ORD-1")
     assert payment is not None
     assert payment.captured_minor == 3300

@@ -59,10 +59,10 @@ def test_a_desk_that_cannot_ask_uses_up_no_attempt(
     payment = begin_unknown(scene, "ORD-1")
     for _ in range(len(PAYMENT_PROBE_WAITS) + 2):
         pass_a_day(scene, clock)
-        desk_without_credentials.run_due()
+        desk_without_credentials.run_due_tasks()
     work = scene.payment(payment.id).work
     assert (work.state, work.reason, work.attempt) == (WorkState.SCHEDULED, "unknown", 0)
-    scene.run_due()
+    scene.run_due_tasks()
     assert scene.payment(payment.id).certainty is Certainty.KNOWN
 
 
@@ -76,9 +76,9 @@ def test_a_desk_that_cannot_ask_delays_no_end(
     clock.offset += timedelta(seconds=305)
     scene.control.change_settings(advance_seconds=305)
     for _ in range(3):
-        desk_without_credentials.run_due()
+        desk_without_credentials.run_due_tasks()
     assert scene.payment(payment.id).state == "token_generated"
-    scene.run_due()
+    scene.run_due_tasks()
     assert (scene.payment(payment.id).state, scene.order_now("ORD-1").state) == ("expired", "cancelled")
 
 
@@ -101,11 +101,11 @@ def test_a_payment_that_fails_here_lets_the_others_pass(
     monkeypatch.setattr(due_tasks, "BATCH_SIZE", 1)
     pass_a_day(scene, clock)
     for _ in range(2):
-        scene.run_due()
+        scene.run_due_tasks()
     assert scene.payment(other.id).certainty is Certainty.KNOWN
     for _ in PAYMENT_PROBE_WAITS:
         pass_a_day(scene, clock)
-        scene.run_due()
+        scene.run_due_tasks()
     found = scene.payment(broken.id)
     assert (found.certainty, found.work.state, found.work.reason) == (
         Certainty.UNKNOWN,

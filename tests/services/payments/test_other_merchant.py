@@ -56,7 +56,7 @@ def test_a_paid_payment_of_the_former_merchant_gets_no_second_code(
     error = refusal(lambda: other.payments.start(order, "paypay"))
     assert (error.code, error.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
     for _ in PAYMENT_POLL_WAITS:
-        other.run_due()
+        other.run_due_tasks()
         pass_time(scene, clock, timedelta(days=1, hours=1))
     found = scene.payment(payment.id)
     assert (found.state, scene.order_now("ORD-1").state) == ("token_generated", "pending")
@@ -116,7 +116,7 @@ def test_an_unknown_refund_of_the_former_merchant_stays_unknown(
     for _ in range(3):
         pass_time(scene, clock, timedelta(minutes=10))
         assert refusal(lambda: other.console.refunds.probe(refund.id)).detail["problem"] == "record_of_other_merchant"
-        other.console.recovery.run_due()
+        other.console.recovery.run_all_tasks()
     for target in ("failed", "completed"):
         decided = refusal(lambda target=target: other.console.refunds.resolve(refund.id, target, "seen", "R-1"))
         assert decided.detail["problem"] == "record_of_other_merchant"

@@ -192,7 +192,7 @@ def test_an_unpaid_code_expires_and_late_money_is_booked(scene: Scene, clock: Mo
     assert scene.payment(payment.id).account_minor == 3300
     scene.control.change_settings(advance_seconds=600)
     clock.offset += timedelta(seconds=600)
-    runs = {run.task: run.count for run in scene.run_due()}
+    runs = {run.task: run.count for run in scene.run_due_tasks()}
     assert runs["payment_polls"] == 1
     expired = scene.payment(payment.id)
     assert (expired.state, expired.account_minor, expired.work.state) == ("expired", 0, WorkState.NONE)
@@ -255,7 +255,7 @@ def test_an_order_that_could_not_be_moved_is_moved_by_itself(scene: Scene, clock
     assert scene.order_now("ORD-1").state == "pending"
     scene.context.failpoints = RaisesAlways("")
     clock.offset += timedelta(minutes=5)
-    assert {run.task: run.count for run in scene.run_due()}["order_moves"] == 1
+    assert {run.task: run.count for run in scene.run_due_tasks()}["order_moves"] == 1
     assert scene.order_now("ORD-1").state == "paid"
     assert scene.payment(payment.id).work.state is WorkState.NONE
 
@@ -281,7 +281,7 @@ def test_an_unknown_payment_is_asked_about_until_a_person_is_needed(scene: Scene
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     for _ in range(8):
         clock.offset += timedelta(days=2)
-        scene.run_due()
+        scene.run_due_tasks()
     payment = scene.of_number("paypay", "ORD-1")
     assert payment is not None
     assert (payment.certainty, payment.state) == (Certainty.UNKNOWN, "initializing")
@@ -419,7 +419,7 @@ def test_a_code_that_had_expired_before_it_was_asked_for_is_payable_for_a_day(
     assert payment.expires_at is not None
     assert payment.begun_at is not None
     assert payment.expires_at - payment.begun_at >= timedelta(days=1)
-    scene.run_due()
+    scene.run_due_tasks()
     assert (scene.payment(payment.id).state, scene.order_now("ORD-1").state) == ("token_generated", "pending")
 
 
@@ -457,12 +457,12 @@ def test_an_answer_that_is_delivered_twice_is_written_once(scene: Scene, monkeyp
     with monkeypatch.context() as crash, simulated_crash(scene.context) as vanish:
         crash.setattr(scene.context.failpoints, "reach", lambda name: name == "after_delivery" and vanish())
         with pytest.raises(Gone):
-            scene.console.recovery.run_due()
+            scene.console.recovery.run_all_tasks()
     before = scene.of_number("paypay", "ORD-1")
     assert before is not None
     assert before.state == "token_generated"
     assert len(scene.context.spool.list_undelivered_entries(scene.context.database_id)) == 1
-    scene.console.recovery.run_due()
+    scene.console.recovery.run_all_tasks()
     assert scene.context.spool.list_undelivered_entries(scene.context.database_id) == ()
     assert [scene.audited(what) for what in ("payment.late_answer", "payment.begun")] == [1, 1]
     with scene.context.database.read() as conn:

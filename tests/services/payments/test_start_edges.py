@@ -46,7 +46,7 @@ def test_a_token_that_nobody_uses_expires_after_a_day(scene: Scene, clock: Moved
     """
     payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
     clock.offset += timedelta(days=1, minutes=1)
-    scene.run_due()
+    scene.run_due_tasks()
     assert scene.payment(payment.id).state == "expired"
     scene.money.move_payment("atom", "ORD-1", "paid")
     assert scene.payments.probe(payment.id).state == "completed"
@@ -113,11 +113,11 @@ def test_a_start_whose_process_went_away_is_unknown_and_read(
     payment = scene.of_number("paypay", "ORD-1")
     assert payment is not None
     assert scene.payments.read_payment(payment.id).record.certainty is Certainty.UNKNOWN
-    scene.console.recovery.run_due()
+    scene.console.recovery.run_all_tasks()
     lapsed = scene.payment(payment.id)
     assert (lapsed.state, lapsed.certainty, lapsed.error_code) == ("initializing", Certainty.UNKNOWN, "lapsed")
     clock.offset += timedelta(seconds=60)  # the provider asks for a clock that is right
-    scene.console.recovery.run_due()
+    scene.console.recovery.run_all_tasks()
     assert (scene.payment(payment.id).state, scene.payment(payment.id).certainty) == ("user_payment", Certainty.KNOWN)
 
 

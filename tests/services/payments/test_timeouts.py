@@ -70,7 +70,7 @@ def read_stock_states(scene: Scene, number: str = "ORD-1") -> list[str]:
 
 def run_due_and_count(scene: Scene) -> int:
     """Run all due tasks; return the number of payments that the timeout task handled."""
-    return {run.task: run.count for run in scene.run_due()}[payment_timeouts.TIMEOUT_TASK_NAME]
+    return {run.task: run.count for run in scene.run_due_tasks()}[payment_timeouts.TIMEOUT_TASK_NAME]
 
 
 def read_sagas(scene: Scene, number: str = "ORD-1") -> tuple[SagaProgress, ...]:

@@ -156,7 +156,7 @@ def test_whatever_happens(scene: Scene, clock: MovedClock, seed: int, monkeypatc
             scene.money.move_payment("paypay", number, "paid", notify=False)
     for _ in range(6):
         walk.later(timedelta(minutes=20))
-        scene.run_due()
+        scene.run_due_tasks()
         require_conditions(walk, f"seed {seed}: the end")
     for number in walk.numbers:
         view = scene.payments.read_order(scene.order_now(number).id)

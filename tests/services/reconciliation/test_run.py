@@ -469,11 +469,11 @@ def test_days_are_compared_by_themselves(days: Days) -> None:
     """The due task compares a day once after its file was announced."""
     days.there("ORD-1")
     reconciliation = days.scene.console.reconciliation
-    assert reconciliation.run_due() == 0
+    assert reconciliation.reconcile_due_days() == 0
     days.announce()
-    assert reconciliation.run_due() == 1
+    assert reconciliation.reconcile_due_days() == 1
     assert days.scene.of_number("paypay", "ORD-1") is not None
-    assert reconciliation.run_due() == 0
+    assert reconciliation.reconcile_due_days() == 0
     assert counts(reconciliation.list_latest("paypay")[0]) == (0, 1, 0, 0, 0)
 
 
@@ -487,9 +487,9 @@ def test_a_day_that_was_compared_before_its_end_is_due_once_more(scene: Scene, c
     assert not scene.payments.receive_notice(scene.bank("e-1", "ORD-1", occurred_at=noon.isoformat())).is_refused
     reconciliation = scene.console.reconciliation
     assert counts(reconciliation.run("bank", day, day)) == (1, 0, 0, 0, 0)
-    assert reconciliation.run_due() == 0
+    assert reconciliation.reconcile_due_days() == 0
     clock.offset += timedelta(hours=13)
-    assert (reconciliation.run_due(), reconciliation.run_due()) == (1, 0)
+    assert (reconciliation.reconcile_due_days(), reconciliation.reconcile_due_days()) == (1, 0)
     newest, early = reconciliation.list_latest("bank")
     assert (newest.from_day, newest.to_day, early.from_day) == (day, day, day)
     assert newest.begun_at is not None

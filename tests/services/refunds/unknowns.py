@@ -68,7 +68,7 @@ def _try_everything(world: RefundWorld, refund: int) -> None:
         (MAKER, lambda console: console.refunds.withdraw(refund)),
         (MAKER, lambda console: console.refunds.request(again)),
         *(4 * ((MAKER, lambda console: console.refunds.probe(refund)),)),
-        *(10 * ((MAKER, lambda console: console.recovery.run_due()),)),
+        *(10 * ((MAKER, lambda console: console.recovery.run_all_tasks()),)),
     )
     for who, act in acts:
         world.clock.at += timedelta(days=2)
@@ -99,7 +99,7 @@ def late_effects(count: int, seed: int = 0) -> Counter[str]:
                 assert world.row(refund).state is RefundState.APPROVED, world.row(refund)
                 world.clock.at += scale.scale_delta(timedelta(seconds=seconds))
                 world.ledger.take(order, keeps_keys=True)
-            world.do(0, MAKER, lambda console: console.recovery.run_due())
+            world.do(0, MAKER, lambda console: console.recovery.run_all_tasks())
             entries = world.ledger.of(order.key)
             tally.update(effects=1, before=int(seconds <= 0), doubles=len(entries) - 1)
             assert world.row(refund).state is RefundState.SUBMITTED, world.row(refund)

@@ -37,7 +37,7 @@ def test_a_workers_registry_reaches_the_desks(
         )
         person = stack.enter_context(place.opened(sandbox, clock, desk=3, REGISTRY_FOLDER=str(folders[0])))
         write_whole_file(folders[0], WHOLE_DAY, 50, 1, first_rows=[OURS])
-        assert {run.task: run.count for run in first.recovery.run_due()}["registry"] == 1
+        assert {run.task: run.count for run in first.recovery.run_all_tasks()}["registry"] == 1
         assert person.registry.read_status() is None
         fetched = person.registry.fetch_published_registry()
         assert fetched is not None
@@ -48,7 +48,7 @@ def test_a_workers_registry_reaches_the_desks(
         write_difference_file(
             folders[1], MON, 5, 1, whole_rows=50, changes=[rename_company(OURS, "架空物産株式会社", MON)]
         )
-        assert {run.task: run.count for run in second.recovery.run_due()}["registry"] == 1
+        assert {run.task: run.count for run in second.recovery.run_all_tasks()}["registry"] == 1
         fetched = person.registry.fetch_published_registry()
         assert fetched is not None
         assert fetched.registry_date == MON
@@ -63,7 +63,7 @@ def test_a_workers_registry_reaches_the_desks(
         with pytest.raises(ConsoleError):
             person.registry.fetch_published_registry()
         clock.offset += timedelta(hours=1)
-        second.recovery.run_due()
+        second.recovery.run_all_tasks()
         assert person.registry.fetch_published_registry() is None
 
 

@@ -302,11 +302,11 @@ def test_a_call_that_fails_in_the_middle_leaves_nothing(
 def test_the_scheduler_runs_it_and_doctor_tells_its_failures(stage: WatchedFolderDesk, hand_clock: HandClock) -> None:
     """The scheduler runs the task, and `doctor` reports its failures."""
     stage.put_whole()
-    assert {run.task: run.count for run in stage.console.recovery.run_due()}["registry"] == 1
+    assert {run.task: run.count for run in stage.console.recovery.run_all_tasks()}["registry"] == 1
     stage.put_difference(TUE)
     for _ in range(3):
         with pytest.raises(ConsoleError) as failed:
-            stage.console.recovery.run_due()
+            stage.console.recovery.run_all_tasks()
         assert failed.value.code == ErrorCode.REGISTRY_ORDER
     checks = {check.name: check for check in stage.console.health.run_all_checks()}
     assert not checks["tasks"].ok

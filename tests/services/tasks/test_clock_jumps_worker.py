@@ -47,7 +47,7 @@ def scene(place: Place, sandbox: Sandbox, clock: MovedClock, receiver: Receiver)
 def run_minutes(scene: Scene, clock: MovedClock, count: int) -> None:
     """Run the due tasks of so many minutes."""
     for _ in range(count):
-        scene.console.recovery.run_due()
+        scene.console.recovery.run_all_tasks()
         clock.offset += MINUTE
 
 
@@ -166,17 +166,17 @@ def test_a_day_is_compared_when_it_is_over(scene: Scene, clock: MovedClock, jump
     early, late = scene.context.now().isoformat(), (midnight + timedelta(hours=23)).isoformat()
     scene.order("ORD-1", 3300)
     assert not scene.payments.receive_notice(scene.bank("e-1", "ORD-1", occurred_at=early)).is_refused
-    run_due = scene.console.reconciliation.run_due
-    before = run_due()
+    reconcile_due_days = scene.console.reconciliation.reconcile_due_days
+    before = reconcile_due_days()
     clock.offset += jump
-    run_due()
+    reconcile_due_days()
     clock.offset = morning
-    assert run_due() == 0
+    assert reconcile_due_days() == 0
     clock.offset += timedelta(hours=22)
     scene.order("ORD-2", 4400)
     assert not scene.payments.receive_notice(scene.bank("e-2", "ORD-2", "4400", occurred_at=late)).is_refused
     clock.offset += timedelta(hours=1, minutes=10)
-    assert (before, run_due(), run_due()) == (0, 1, 0)
+    assert (before, reconcile_due_days(), reconcile_due_days()) == (0, 1, 0)
     newest = scene.console.reconciliation.list_latest("bank")[0]
     assert (newest.from_day, newest.matched) == (midnight.date(), 2)
 

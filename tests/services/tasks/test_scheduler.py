@@ -97,10 +97,10 @@ def tasks(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator
 
 def test_what_is_due_runs_and_then_waits(tasks: CountedTasks, hand_clock: HandClock) -> None:
     """A new task runs at once, then after its own interval; its row has the result of the run."""
-    assert tasks.scheduler.run_due() == (TaskRun("probes", 0), TaskRun("refetches", 2))
-    assert tasks.scheduler.run_due() == ()
+    assert tasks.scheduler.run_due_tasks() == (TaskRun("probes", 0), TaskRun("refetches", 2))
+    assert tasks.scheduler.run_due_tasks() == ()
     hand_clock.at += EVERY
-    assert tasks.scheduler.run_due() == (TaskRun("probes", 0),)
+    assert tasks.scheduler.run_due_tasks() == (TaskRun("probes", 0),)
     probes = tasks.probes
     assert (probes.begun_at, probes.ended_at, probes.next_at) == (hand_clock.at, hand_clock.at, hand_clock.at + EVERY)
     assert (probes.record_count, probes.error_code, probes.failures) == (0, None, 0)
@@ -118,10 +118,10 @@ def test_who_looks_rarely_looks_ahead(tasks: CountedTasks, hand_clock: HandClock
     """A scheduler that looks rarely also runs the tasks that become due within a margin after the look, and no later
     ones.
     """
-    tasks.scheduler.run_due()
+    tasks.scheduler.run_due_tasks()
     hand_clock.at += EVERY - timedelta(seconds=10)
-    assert tasks.scheduler.run_due(early_margin=timedelta(seconds=9)) == ()
-    assert tasks.scheduler.run_due(early_margin=timedelta(seconds=10)) == (TaskRun("probes", 0),)
+    assert tasks.scheduler.run_due_tasks(early_margin=timedelta(seconds=9)) == ()
+    assert tasks.scheduler.run_due_tasks(early_margin=timedelta(seconds=10)) == (TaskRun("probes", 0),)
 
 
 def test_a_full_batch_goes_on_soon(tasks: CountedTasks, hand_clock: HandClock) -> None:
@@ -129,9 +129,9 @@ def test_a_full_batch_goes_on_soon(tasks: CountedTasks, hand_clock: HandClock) -
     interval.
     """
     tasks.act = lambda: INTERVAL_OF_TASK["probes"].batch_size
-    tasks.scheduler.run_due()
+    tasks.scheduler.run_due_tasks()
     hand_clock.at += timedelta(seconds=2)
-    assert tasks.scheduler.run_due() == (TaskRun("probes", 200),)
+    assert tasks.scheduler.run_due_tasks() == (TaskRun("probes", 200),)
 
 
 def test_one_that_runs_is_left_alone(tasks: CountedTasks) -> None:
@@ -140,11 +140,11 @@ def test_one_that_runs_is_left_alone(tasks: CountedTasks) -> None:
 
     def look() -> int:
         if not inner:
-            inner.append(tasks.make_scheduler().run_due())
+            inner.append(tasks.make_scheduler().run_due_tasks())
         return 1
 
     tasks.act = look
-    assert tasks.scheduler.run_due() == (TaskRun("probes", 1),)
+    assert tasks.scheduler.run_due_tasks() == (TaskRun("probes", 1),)
     assert inner == [(TaskRun("refetches", 2),)]
     assert tasks.runs == ["probes", "refetches"]
 
@@ -167,7 +167,7 @@ def test_once_waits_for_another_run_but_not_for_ever(
 
     monkeypatch.setattr(hand_clock, "sleep", beating_meanwhile)
     tasks.act = run_beside
-    tasks.scheduler.run_due()
+    tasks.scheduler.run_due_tasks()
     assert inner == [(TaskRun("probes", 0), TaskRun("refetches", 2))]
     assert hand_clock.at - before >= timedelta(seconds=60)
     assert tasks.runs.count("probes") == 1
@@ -181,14 +181,14 @@ def test_a_task_that_fails_is_put_off(tasks: CountedTasks, hand_clock: HandClock
     tasks.fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
     waits = []
     for _ in range(12):
-        tasks.scheduler.run_due()
+        tasks.scheduler.run_due_tasks()
         waits.append(tasks.probes.next_at - hand_clock.at)
         hand_clock.at = tasks.probes.next_at
     assert waits[:3] == [EVERY * 2, EVERY * 4, EVERY * 8]
     assert waits[-1] == timedelta(minutes=15)
     assert (tasks.probes.error_code, tasks.probes.failures) == ("provider_unreachable", 12)
     tasks.act = lambda: 3
-    assert TaskRun("probes", 3) in tasks.scheduler.run_due()
+    assert TaskRun("probes", 3) in tasks.scheduler.run_due_tasks()
     assert (tasks.probes.error_code, tasks.probes.failures) == (None, 0)
     assert "refetches" in tasks.runs
 
@@ -212,9 +212,9 @@ def test_a_run_that_broke_off_is_taken_over(tasks: CountedTasks) -> None:
     """An interrupted run releases its lease, and the task is due for the next process."""
     tasks.context.failpoints = Failpoints(("before_task_end", 1, "raise"))
     with pytest.raises(FailpointReached):
-        tasks.scheduler.run_due()
+        tasks.scheduler.run_due_tasks()
     assert tasks.held() == set()
-    assert tasks.make_scheduler().run_due()[0] == TaskRun("probes", 0)
+    assert tasks.make_scheduler().run_due_tasks()[0] == TaskRun("probes", 0)
     assert tasks.runs == ["probes", "probes", "refetches"]
 
 
@@ -230,9 +230,9 @@ def test_a_dead_ones_task_waits_for_the_end_of_its_lease(tasks: CountedTasks, ha
             tasks.heartbeat.scale_lease_seconds,
         )
     )
-    assert tasks.scheduler.run_due() == (TaskRun("refetches", 2),)
+    assert tasks.scheduler.run_due_tasks() == (TaskRun("refetches", 2),)
     hand_clock.at += timedelta(seconds=46)
-    assert tasks.scheduler.run_due() == (TaskRun("probes", 0),)
+    assert tasks.scheduler.run_due_tasks() == (TaskRun("probes", 0),)
 
 
 def test_who_lost_the_lease_ends_between_two_records(tasks: CountedTasks, hand_clock: HandClock) -> None:
@@ -247,12 +247,12 @@ def test_who_lost_the_lease_ends_between_two_records(tasks: CountedTasks, hand_c
             if record == 1:
                 hand_clock.at += timedelta(seconds=60)
                 tasks.act = lambda: 7
-                tasks.make_scheduler().run_due()
+                tasks.make_scheduler().run_due_tasks()
                 tasks.beat()
         return len(done)
 
     tasks.act = slow
-    tasks.scheduler.run_due()
+    tasks.scheduler.run_due_tasks()
     assert done == [0, 1]
     assert tasks.probes.record_count == 7
 
@@ -267,7 +267,7 @@ def test_a_task_may_write_how_far_it_came(tasks: CountedTasks) -> None:
         return 5
 
     tasks.act = sweep
-    tasks.scheduler.run_due()
+    tasks.scheduler.run_due_tasks()
     assert (tasks.probes.position, tasks.probes.record_count, tasks.probes.failures) == ("page 7", 5, 0)
     assert tasks.probes.next_at == tasks.context.now() + EVERY
     assert tasks.held() == set()
@@ -288,10 +288,10 @@ def test_a_stop_ends_between_two_records(tasks: CountedTasks) -> None:
         return done
 
     tasks.act = act
-    assert tasks.scheduler.run_due(should_stop=lambda: bool(stopped)) == (TaskRun("probes", 3),)
+    assert tasks.scheduler.run_due_tasks(should_stop=lambda: bool(stopped)) == (TaskRun("probes", 3),)
     assert tasks.held() == set()
     tasks.act = lambda: 1
-    assert tasks.make_scheduler().run_due() == (TaskRun("probes", 1), TaskRun("refetches", 2))
+    assert tasks.make_scheduler().run_due_tasks() == (TaskRun("probes", 1), TaskRun("refetches", 2))
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(days=-1)])
@@ -301,11 +301,11 @@ def test_a_jump_of_the_clock_puts_nothing_off(
     """After a jump of the clock by a day each task runs once at once, and is due an interval later."""
     off = [timedelta()]
     monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
-    tasks.scheduler.run_due()
+    tasks.scheduler.run_due_tasks()
     for wrong in (jump, timedelta()):
         off[0] = wrong
-        assert [run.task for run in tasks.scheduler.run_due()] == ["probes", "refetches"]
-        assert tasks.scheduler.run_due() == ()
+        assert [run.task for run in tasks.scheduler.run_due_tasks()] == ["probes", "refetches"]
+        assert tasks.scheduler.run_due_tasks() == ()
         assert tasks.probes.next_at == hand_clock.now() + EVERY
     assert tasks.alerts() == ()
 
@@ -315,13 +315,13 @@ def test_a_task_that_fails_again_and_again_is_told_once(tasks: CountedTasks, han
     """A task that keeps failing has one alert, which closes when the task has run again."""
     tasks.fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
     for _ in range(6):
-        tasks.scheduler.run_due()
+        tasks.scheduler.run_due_tasks()
         hand_clock.at += timedelta(minutes=20)
     (told,) = tasks.alerts()
     assert (told.rule_id, told.subject_kind) == ("task_late", "task")
     assert "probes: failed 3 times, provider_unreachable" in told.observed
     tasks.act = lambda: 0
-    tasks.scheduler.run_due()
+    tasks.scheduler.run_due_tasks()
     assert tasks.alerts() == ()
 
 
@@ -334,23 +334,23 @@ def test_a_task_that_hangs_is_told(tasks: CountedTasks, hand_clock: HandClock) -
             for _ in range(LONGEST_RUN_TIME // timedelta(seconds=30) + 4):
                 hand_clock.at += timedelta(seconds=30)
                 tasks.beat()
-            tasks.make_scheduler().run_due()
+            tasks.make_scheduler().run_due_tasks()
             seen.append(len(tasks.alerts()))
         return 0
 
     tasks.act = hang
-    tasks.scheduler.run_due()
+    tasks.scheduler.run_due_tasks()
     assert seen == [1]
     hand_clock.at += timedelta(minutes=2)
-    tasks.scheduler.run_due()
+    tasks.scheduler.run_due_tasks()
     assert tasks.alerts() == ()
 
 
 def test_what_nobody_ran_for_a_day_is_run_and_not_told(tasks: CountedTasks, hand_clock: HandClock) -> None:
     """After a day without a worker every task is overdue: the scheduler runs them all and raises no alert."""
-    tasks.scheduler.run_due()
+    tasks.scheduler.run_due_tasks()
     hand_clock.at += timedelta(days=1)
-    tasks.scheduler.run_due()
+    tasks.scheduler.run_due_tasks()
     assert tasks.alerts() == ()
 
 
@@ -382,7 +382,7 @@ def test_doctor_tells_late_tasks(place: Place, vendor: LedgerVendor, hand_clock:
             return check.ok, check.facts["late"]
 
         assert found() == (True, "-")
-        console.recovery.run_due()
+        console.recovery.run_all_tasks()
         assert found() == (True, "-")
         hand_clock.at += timedelta(minutes=10)
         ok, late = found()
