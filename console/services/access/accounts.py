@@ -369,7 +369,7 @@ def _run_statement_with_explained_refusal(conn: Connection, run_statement: Calla
         run_statement()
     except DatabaseFailure as error:
         if (
-            error_codes.find_error_code(error) != ErrorCode.NOT_ALLOWED
+            error_codes.find_database_error_code(error) != ErrorCode.NOT_ALLOWED
             and error_codes.find_error_number(error) != _DATABASE_ACCESS_DENIED_ERROR_NUMBER
         ):
             raise

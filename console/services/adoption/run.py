@@ -436,6 +436,6 @@ def _raise_if_foreign_index_refused(error: UniqueViolation) -> None:
 def _raise_as_console_error(error: DatabaseFailure) -> None:
     """Raise the ConsoleError that corresponds to this error of the database. Return normally if no ConsoleError
     corresponds to it."""
-    code = error_codes.find_error_code(error)
+    code = error_codes.find_database_error_code(error)
     if code is not None:
         raise rebuild_error(code, error_codes.make_error_detail(error, code)) from error

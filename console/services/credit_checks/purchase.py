@@ -29,7 +29,12 @@ from console.services.credit_checks.readings import find_read_error_code
 from console.services.credit_checks.refetch import RefetchService
 from console.services.guarded import database_fitness, last_known_record, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
-from console.services.guarded.operation import ClaimedOperation, ClaimedRecord, OutcomeUnrecorded, find_error_code
+from console.services.guarded.operation import (
+    ClaimedOperation,
+    ClaimedRecord,
+    OutcomeUnrecorded,
+    find_error_code_of_effect_call,
+)
 from console.services.lookup.record_search import Lookup
 from console.services.process.context import ServiceContext
 from console.services.process.read_only import refuse_if_read_only
@@ -113,7 +118,7 @@ class CreditCheckPurchaseService:
         if the acting person has no right to buy; already_purchased (detail.record) if another purchase has the claim;
         not_expired if a renewal is too early; lease_timeout if another purchase for this client holds the lease for
         LEASE_WAIT_SECONDS; and, for a purchase that was sent and did not succeed, outcome_unknown (detail.record) or
-        another code that `operation.find_error_code` returns.
+        another code that `operation.find_error_code_of_effect_call` returns.
         """
         valid_request = self._validate_purchase_request(request)
         report_step = progress or _ignore_step
@@ -404,7 +409,8 @@ class _PurchaseAttempt:
         if outcome.kind is OutcomeClass.SUCCEEDED or record.state.value == "success":
             return record
         raise make_outcome_error(
-            find_error_code(outcome), {"record": record, "reason": outcome.reason, "status": outcome.status}
+            find_error_code_of_effect_call(outcome),
+            {"record": record, "reason": outcome.reason, "status": outcome.status},
         )
 
 

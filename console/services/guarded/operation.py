@@ -161,7 +161,7 @@ reasons is never reported as the provider's fault.
 """
 
 
-def find_error_code(outcome: Outcome[Any]) -> ErrorCode:
+def find_error_code_of_effect_call(outcome: Outcome[Any]) -> ErrorCode:
     """Return the error code for the outcome of a call to a provider that should cost or move money and did not
     succeed."""
     if outcome.reason in OWN_FAULT_ERROR_CODES and outcome.kind is not OutcomeClass.UNKNOWN:

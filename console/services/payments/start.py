@@ -30,7 +30,12 @@ from console.services.guarded import database_fitness, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.database_rollback import make_lost_operation_error
 from console.services.guarded.idempotency import find_stored_result, make_payment_key
-from console.services.guarded.operation import ClaimedOperation, ClaimedRecord, OutcomeUnrecorded, find_error_code
+from console.services.guarded.operation import (
+    ClaimedOperation,
+    ClaimedRecord,
+    OutcomeUnrecorded,
+    find_error_code_of_effect_call,
+)
 from console.services.payments.probe import (
     ANSWER_MISMATCH_REASONS,
     PaymentProber,
@@ -93,7 +98,7 @@ class PaymentStarter:
         order at this provider is open; over_limit if the total exceeds the account's remaining amount;
         outcome_unknown (detail.record) if the outcome of this start or of an earlier one is unknown; read_only while
         a read-only switch stops the start; for any other outcome of the provider's call the error of
-        `find_error_code`.
+        `find_error_code_of_effect_call`.
         """
         attempt = _StartAttempt(self._context, self._payment_providers, self._payment_prober, order_id, provider)
         return self._start_action.perform(
@@ -450,7 +455,7 @@ class _StartAttempt:
         detail: ProviderAnswerFacts = {"record": payment, "reason": outcome.reason, "status": outcome.status}
         if payment is not None and outcome.reason == "code_exists" and payment.certainty is Certainty.KNOWN:
             raise make_outcome_error(ErrorCode.ALREADY_DECIDED, {**detail, "state": payment.state.value})
-        raise make_outcome_error(find_error_code(outcome), detail)
+        raise make_outcome_error(find_error_code_of_effect_call(outcome), detail)
 
 
 START_PAYMENT_ACTION: GuardedAction[_StartAttempt, ServiceContext, StartedPayment, StartResult] = GuardedAction(

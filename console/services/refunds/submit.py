@@ -25,7 +25,7 @@ from console.services.guarded.operation import (
     ClaimedRecord,
     OutcomeUnrecorded,
     StepReporter,
-    find_error_code,
+    find_error_code_of_effect_call,
 )
 from console.services.payments.merchants import refuse_record_of_other_merchant
 from console.services.payments.providers import PaymentProviders
@@ -85,8 +85,8 @@ class RefundSubmitter:
         `require_refundable_payment` if the provider's answer about the payment doesn't allow the refund; the error of
         `RefundProber.ask_about_earlier_refunds` if the provider doesn't say whether it has processed an earlier one.
         Afterwards, raises already_decided if the provider's answer contradicts the refund's state, otherwise the
-        error of `find_error_code` (such as outcome_unknown, with detail.record) if the provider has not accepted the
-        refund.
+        error of `find_error_code_of_effect_call` (such as outcome_unknown, with detail.record) if the provider has
+        not accepted the refund.
         """
         attempt = _SubmissionAttempt(
             self._context,
@@ -232,7 +232,7 @@ class _SubmissionAttempt:
         if outcome.kind in EFFECT_OUTCOME_CLASSES or refund.state in (RefundState.SUBMITTED, RefundState.COMPLETED):
             return refund
         detail: ProviderAnswerFacts = {"record": refund, "reason": outcome.reason, "status": outcome.status}
-        raise make_outcome_error(find_error_code(outcome), detail)
+        raise make_outcome_error(find_error_code_of_effect_call(outcome), detail)
 
 
 REFUND_SUBMISSION_ACTION: GuardedAction[_SubmissionAttempt, ServiceContext, RefundReport, Refund] = GuardedAction(

@@ -64,7 +64,7 @@ def find_account_faults(conn: Connection) -> tuple[str, ...] | None:
     try:
         rows = conn.execute(_DATABASE_ACCOUNTS_QUERY, {"names": names or [""]}).all()
     except DBAPIError as error:
-        if error_codes.find_error_code(error) not in (ErrorCode.NOT_ALLOWED, ErrorCode.BAD_PROFILE):
+        if error_codes.find_database_error_code(error) not in (ErrorCode.NOT_ALLOWED, ErrorCode.BAD_PROFILE):
             raise
         return None
     accounts_per_name = Counter(_decode_text(user) for user, *_ in rows)

@@ -133,8 +133,8 @@ class Database:
         """Context manager: open a connection for reads, and yield it. The reads make no writer wait.
 
         On SQLite all reads see one consistent state. On a server each statement sees the latest state. Raises
-        ConsoleError for a database error that has an error code (`error_codes.find_error_code`), and ReadInterrupted
-        if the person has cancelled the call (`ReadInterruption.run`).
+        ConsoleError for a database error that has an error code (`error_codes.find_database_error_code`), and
+        ReadInterrupted if the person has cancelled the call (`ReadInterruption.run`).
         """
         self._report_transaction_change(+1)
         try:
@@ -442,7 +442,7 @@ def _raise_console_error(error: Exception, database_file: Path | None) -> None:
         raise ConsoleError(
             ErrorCode.DATABASE_UNREACHABLE, {"problem": DatabaseUnreachableProblem.CONNECTION_LOST}
         ) from error
-    code = error_codes.find_error_code(error) if isinstance(error, DBAPIError) else None
+    code = error_codes.find_database_error_code(error) if isinstance(error, DBAPIError) else None
     if code in _FILE_ACCESS_CODES and database_file is not None:
         unwritable_path = find_unwritable_path(database_file)
         if unwritable_path is not None:

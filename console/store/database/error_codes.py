@@ -104,7 +104,7 @@ def _find_driver_error_number(driver_error: BaseException | None) -> int | None:
     return args[0] if args and isinstance(args[0], int) else None
 
 
-def find_error_code(error: DatabaseError | DBAPIError) -> ErrorCode | None:
+def find_database_error_code(error: DatabaseError | DBAPIError) -> ErrorCode | None:
     """Return the error code for a database error; None for an error that only a bug of this program can cause. A lost
     race and a lost connection always have a code, also those that have no error number of their own.
     """

@@ -22,7 +22,12 @@ from console.domain.payments.provider_messages import StartedPayment
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Operation, OperationState
 from console.services.guarded.action import GuardedAction, GuardedService
-from console.services.guarded.operation import ClaimedOperation, ClaimedRecord, OutcomeUnrecorded, find_error_code
+from console.services.guarded.operation import (
+    ClaimedOperation,
+    ClaimedRecord,
+    OutcomeUnrecorded,
+    find_error_code_of_effect_call,
+)
 from console.services.process.context import ServiceContext
 from console.services.process.failpoints import Failpoints
 from console.store.database.engine import Transaction
@@ -100,7 +105,7 @@ def ended(_gift: Gift, claimed: ClaimedOperation, outcome: Outcome[StartedPaymen
     """Return the id of the gift card that was sent; raise the outcome's error otherwise."""
     if outcome.kind is OutcomeClass.SUCCEEDED:
         return claimed.subject.id
-    raise rebuild_error(find_error_code(outcome), {"reason": outcome.reason})
+    raise rebuild_error(find_error_code_of_effect_call(outcome), {"reason": outcome.reason})
 
 
 def broken_off(gift: Gift, trouble: Exception) -> Exception:

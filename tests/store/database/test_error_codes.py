@@ -43,7 +43,7 @@ def test_no_lost_race_or_connection_is_a_bug(number: int, words: str, code: str)
     """
     lost = DatabaseError("X", {}, pymysql.err.InterfaceError(number, words), connection_invalidated=not number)
     assert troubles.get_error_consequence(lost) in ("undone", "gone")
-    assert troubles.find_error_code(lost) == code
+    assert troubles.find_database_error_code(lost) == code
 
 
 def test_a_race_against_the_own_chain_is_run_again_after_a_long_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,4 +59,7 @@ def test_a_trigger_that_was_half_read_is_no_bug_of_ours() -> None:
     """It is told as a busy database; other faults in SQL stay bugs."""
     half = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(1064, BROKEN_OFF))
     wrong = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(1064, "near 'X'"))
-    assert (troubles.find_error_code(half), troubles.find_error_code(wrong)) == ("database_locked", None)
+    assert (troubles.find_database_error_code(half), troubles.find_database_error_code(wrong)) == (
+        "database_locked",
+        None,
+    )
