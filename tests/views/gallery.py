@@ -27,7 +27,7 @@ from console.views.widgets.display.record_parts import (
     DocumentStrip,
     DocumentSummary,
     ExplanationForm,
-    RecordSide,
+    RecordSideState,
     RecordSideStrip,
 )
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame
@@ -274,7 +274,7 @@ def chrome() -> QWidget:
     side.setFixedHeight(220)
     strip = RecordSideStrip(
         [
-            RecordSide(
+            RecordSideState(
                 "当社",
                 "完了",
                 "disc",
@@ -283,7 +283,7 @@ def chrome() -> QWidget:
                 fact="14:58:03 から・6 分",
                 source="v7・自動確認による",
             ),
-            RecordSide(
+            RecordSideState(
                 "決済会社（PayPay）",
                 "成功",
                 "disc",
@@ -293,7 +293,7 @@ def chrome() -> QWidget:
                 "15:01:40 に確認・3 分前",
                 "参照 0473…8821",
             ),
-            RecordSide(
+            RecordSideState(
                 "注文",
                 "未入金",
                 "ring",

@@ -12,7 +12,7 @@ from console.domain.views.any_record import CreditCheckDetails
 from console.views.presenters import credit_checks as words
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone
-from console.views.widgets.display.record_parts import DocumentSummary, RecordSide
+from console.views.widgets.display.record_parts import DocumentSummary, RecordSideState
 from console.wording.sentences import catalogue as wording
 
 _COMPARED_CREDIT_CHECK_FIELDS = (
@@ -48,13 +48,13 @@ def format_time_in_column(at: datetime, context: WindowContext) -> str:
 
 def make_compared_sides(
     details: CreditCheckDetails, context: WindowContext
-) -> tuple[RecordSide, RecordSide, RecordSide]:
+) -> tuple[RecordSideState, RecordSideState, RecordSideState]:
     """Return the contents of the three panels on the page of a credit check: the state in this database, the state
     at the provider, and the order's panel, which only says that a credit check has no order."""
     return _make_own_side(details, context), _make_provider_side(details, context), _make_order_side(context)
 
 
-def _make_own_side(details: CreditCheckDetails, context: WindowContext) -> RecordSide:
+def _make_own_side(details: CreditCheckDetails, context: WindowContext) -> RecordSideState:
     """Return the content of the panel with the state of the credit check in this database."""
     record = details.record
     badge = words.make_state_cell(words.get_state_badge_key(record), context.language)
@@ -63,7 +63,7 @@ def _make_own_side(details: CreditCheckDetails, context: WindowContext) -> Recor
     since_instant = renewed_at or record.state_since
     changed_by = find_last_writer(details.timeline)
     version = context.translate("record.side.version", version=record.version)
-    return RecordSide(
+    return RecordSideState(
         context.translate("record.side.ours"),
         badge.word,
         badge.icon_name,
@@ -82,7 +82,7 @@ def _make_own_side(details: CreditCheckDetails, context: WindowContext) -> Recor
     )
 
 
-def _make_provider_side(details: CreditCheckDetails, context: WindowContext) -> RecordSide:
+def _make_provider_side(details: CreditCheckDetails, context: WindowContext) -> RecordSideState:
     """Return the content of the panel with the state of the credit check at AlarmBox, from the last answer."""
     record, last_answer = details.record, find_last_call_evidence(details)
     word, icon_name, tone = _make_answer_word_icon_and_tone(record, last_answer, context)
@@ -98,7 +98,7 @@ def _make_provider_side(details: CreditCheckDetails, context: WindowContext) -> 
             at=format_time_in_sentence(last_answer.at, context),
             age=context.format_age(last_answer.at),
         )
-    return RecordSide(
+    return RecordSideState(
         context.translate("record.side.provider"),
         word,
         icon_name,
@@ -131,10 +131,10 @@ def _make_answer_word_icon_and_tone(
     return context.translate(f"record.side.{word}"), icon_name, tone
 
 
-def _make_order_side(context: WindowContext) -> RecordSide:
+def _make_order_side(context: WindowContext) -> RecordSideState:
     """Return the content of the order's panel, which says that a credit check has no order."""
     no_order_word = context.translate("record.side.none")
-    return RecordSide(
+    return RecordSideState(
         context.translate("record.side.order"),
         no_order_word,
         "dash",

@@ -18,7 +18,7 @@ from console.views.presenters.credit_check_view import format_time_in_sentence
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.widgets.display.money_strip import MoneyPart
-from console.views.widgets.display.record_parts import RecordSide as ShownSide
+from console.views.widgets.display.record_parts import RecordSideState
 from console.wording.sentences import catalogue as wording
 
 PAID_PART_KEY, REVERSED_PART_KEY, SET_ASIDE_PART_KEY = "paid", "reversed", "set_aside"
@@ -32,7 +32,7 @@ def make_shown_sides(
     *,
     provider: str,
     record: Payment | Refund | None,
-) -> list[ShownSide]:
+) -> list[RecordSideState]:
     """Return the contents of the three panels on the page of a payment or refund (`record`), or of an order with this
     payment, always in this order: the record in this database, the record at the provider, the order. `provider` is
     the name of the payment provider. For an order without a payment, `record` is None and `provider` is "".
@@ -58,18 +58,18 @@ def make_shown_sides(
 
 def _make_shown_side(
     side: ComparedSide, name: str, kind: str, context: WindowContext, *, is_gateway: bool
-) -> ShownSide:
+) -> RecordSideState:
     """Return the content of one panel. `name` is its title; `kind` is the kind of the side's record, such as
     "payment", which decides the word for its state. `is_gateway` is True for the provider's panel. If there is no
     record on this side, the panel says so."""
     translate = context.translate
     if not side.there:
         key = "money.side.no_order" if side.name == "order" else "money.side.no_payment"
-        return ShownSide(name, translate("record.side.none"), "dash", "muted", fact=translate(key))
+        return RecordSideState(name, translate("record.side.none"), "dash", "muted", fact=translate(key))
     badges = tokens().badges
     badge = badges.get(f"{kind}.{side.state}")
     word = badge.word(context.language) if badge else translate("money.side.no_word")
-    return ShownSide(
+    return RecordSideState(
         name,
         word,
         badge.icon_name if badge else "dash",
@@ -96,16 +96,16 @@ def _find_provider_state_word(side: ComparedSide, window_word: str) -> str:
     return "" if side.word.casefold() == window_word.casefold() else side.word
 
 
-def _make_unanswered_side(name: str, context: WindowContext, record: Payment | Refund) -> ShownSide:
+def _make_unanswered_side(name: str, context: WindowContext, record: Payment | Refund) -> RecordSideState:
     """Return the content of the provider's panel for a record whose state the provider hasn't reported. `name` is the
     title of the panel. Its text gives the reason why there is no state: for example, the refund wasn't sent, or the
     provider has refused it, has no such record, or hasn't answered."""
     translate, sent_text = context.translate, _format_sending_age(record, context)
     if isinstance(record, Refund) and not record.sent_count:
-        return ShownSide(name, translate("money.side.not_sent"), "dash", "muted")
+        return RecordSideState(name, translate("money.side.not_sent"), "dash", "muted")
     is_by_people = record.error_code == RESOLVED_BY_PEOPLE_CAUSE
     if isinstance(record, Refund) and record.state is RefundState.FAILED and not is_by_people:
-        return ShownSide(
+        return RecordSideState(
             name,
             translate("record.side.refused"),
             "cross",
@@ -113,7 +113,7 @@ def _make_unanswered_side(name: str, context: WindowContext, record: Payment | R
             fact=_format_time_and_age(record.state_since, context),
         )
     if isinstance(record, Refund) and record.not_found:
-        return ShownSide(
+        return RecordSideState(
             name,
             translate("record.side.not_found"),
             "cross",
@@ -122,8 +122,8 @@ def _make_unanswered_side(name: str, context: WindowContext, record: Payment | R
         )
     word = "no_answer" if isinstance(record, Refund) else case_words.get_unanswered_side_key_suffix(record)
     if word == "no_answer":
-        return ShownSide(name, translate(f"record.side.{word}"), "question", "unknown", fact=sent_text)
-    return ShownSide(name, translate(f"record.side.{word}"), "dash", "muted")
+        return RecordSideState(name, translate(f"record.side.{word}"), "question", "unknown", fact=sent_text)
+    return RecordSideState(name, translate(f"record.side.{word}"), "dash", "muted")
 
 
 def _format_time_and_age(at: datetime | None, context: WindowContext) -> str:

@@ -42,7 +42,7 @@ from console.views.theme.design_tokens import TextRoleName, Tone
 from console.views.widgets.base import make_column
 from console.views.widgets.controls.buttons import KeyButton, LinkButton, PaintedButton
 from console.views.widgets.display.copyable_id import CopyableId
-from console.views.widgets.display.record_parts import RecordSide, RecordSideStrip
+from console.views.widgets.display.record_parts import RecordSideState, RecordSideStrip
 from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences import catalogue as wording
 
@@ -346,7 +346,7 @@ class RecordPage(Page, Generic[ViewT]):
         if earlier_state[:1] == self._shown_state[:1] and earlier_state != self._shown_state:
             announce(self, join_spoken_text(title, ", ".join(badge_words), self.form.verdict))
 
-    def show_sides(self, sides: Sequence[RecordSide], tools_by_panel: Mapping[int, Sequence[QWidget]]) -> None:
+    def show_sides(self, sides: Sequence[RecordSideState], tools_by_panel: Mapping[int, Sequence[QWidget]]) -> None:
         """Show one panel per system (this database, provider, order) with the state that the record has there.
         `tools_by_panel` are the buttons and links to add to the panels, by the index of the panel; a widget that a
         panel already contains isn't added again.

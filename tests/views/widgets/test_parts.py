@@ -21,7 +21,7 @@ from console.views.widgets.controls.focus_ring import FocusRing
 from console.views.widgets.controls.inputs import LONGEST_TYPED_CHARACTERS, DropDownList, Field, MultiLineField
 from console.views.widgets.controls.tabs import TabBar, show_adjacent_tab
 from console.views.widgets.display.copyable_id import CopyableId
-from console.views.widgets.display.record_parts import ExplanationForm, FactList, RecordSide, RecordSideStrip
+from console.views.widgets.display.record_parts import ExplanationForm, FactList, RecordSideState, RecordSideStrip
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame, ToastStack
 from console.views.widgets.window.search_box import SearchBox
 from console.views.widgets.window.search_results import ResultEntry, ResultGroup
@@ -113,8 +113,8 @@ def test_an_error_stands_at_its_field() -> None:
 
 def test_a_differing_side_is_read_out() -> None:
     """The frame of a difference is words too, and turning it on moves nothing by more than its own line."""
-    agree = RecordSide("Order", "Unpaid", "ring", "text", amount="¥12,000")
-    differs = RecordSide(
+    agree = RecordSideState("Order", "Unpaid", "ring", "text", amount="¥12,000")
+    differs = RecordSideState(
         "Order", "Unpaid", "ring", "text", amount="¥12,000", is_different=True, differs_word="differs"
     )
     strip = RecordSideStrip([agree], "Sides")
@@ -126,7 +126,7 @@ def test_a_differing_side_is_read_out() -> None:
 
 def test_a_differing_side_keeps_its_texts_in_line(show_widget: Shown) -> None:
     """The texts of all sides of a record stay at the same height when a side begins or ceases to differ."""
-    agree = RecordSide("Order", "Unpaid", "ring", "text", amount="¥12,000", fact="read 15:03:10", source="v7")
+    agree = RecordSideState("Order", "Unpaid", "ring", "text", amount="¥12,000", fact="read 15:03:10", source="v7")
     differs = replace(agree, is_different=True, differs_word="differs")
     strip = RecordSideStrip([agree, differs, agree], "Sides")
     show_widget(strip)

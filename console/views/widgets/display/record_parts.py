@@ -28,7 +28,7 @@ _FORM_LABEL_WIDTH_PX = 80
 
 
 @dataclass(frozen=True, slots=True)
-class RecordSide:
+class RecordSideState:
     """The state of a record on one side: in our database, at the provider, or in the order.
 
     `name` is the name of the side; `word`, `icon_name` and `tone` are the state in our words with its icon;
@@ -68,10 +68,10 @@ class _StateSourceLabel(TextLabel):
 
 
 class RecordSidePanel(Surface):
-    """The panel that shows the state of a record on one side (see RecordSide). `add_tool` adds a button or link to
-    the panel's last line."""
+    """The panel that shows the state of a record on one side (see RecordSideState). `add_tool` adds a button or link
+    to the panel's last line."""
 
-    def __init__(self, side: RecordSide) -> None:
+    def __init__(self, side: RecordSideState) -> None:
         super().__init__(is_raised=True, edge="right")
         self._name_label = TextLabel("", "small", "muted")
         self._state_icon = IconLabel("dash", "muted")
@@ -131,7 +131,7 @@ class RecordSidePanel(Surface):
                 tokens().px("borders", "differs"),
             )
 
-    def show_side(self, side: RecordSide) -> None:
+    def show_side(self, side: RecordSideState) -> None:
         self.is_different = side.is_different
         self.setAccessibleName(side.format_spoken_text())
         self._name_label.show_text(side.name)
@@ -150,9 +150,11 @@ class RecordSidePanel(Surface):
 
 
 class RecordSideStrip(Surface):
-    """The panels of all sides of a record (see RecordSide), equally wide and always in the same order."""
+    """The panels of all sides of a record (see RecordSideState), equally wide and always in the same order."""
 
-    def __init__(self, sides: Sequence[RecordSide], accessible_name: str, *, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, sides: Sequence[RecordSideState], accessible_name: str, *, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent, is_raised=True, edge="bottom")
         self.setAccessibleName(accessible_name)
         self._layout = QHBoxLayout(self)
@@ -176,7 +178,7 @@ class RecordSideStrip(Surface):
         for panel in self.panels:
             panel.place_amount(is_below=is_below)
 
-    def show_sides(self, sides: Sequence[RecordSide]) -> None:
+    def show_sides(self, sides: Sequence[RecordSideState]) -> None:
         for panel, side in zip(self.panels, sides, strict=False):
             panel.show_side(side)
         for side in sides[len(self.panels) :]:
