@@ -226,7 +226,7 @@ def _open_replay_adapters() -> Iterator[_ReplayAdapters]:
 def _prepare_credit_check_call(adapter: "CreditCheckProvider", call: "RecordedCall") -> _AdapterCallFunction | None:
     """Return a function that makes a recorded call to AlarmBox again with `adapter`; None if this isn't one of the
     calls purchase, list, detail and pdf, or if the id of the credit check is missing."""
-    number, provider_id = (
+    number, id_at_provider = (
         _require_request_text(call.record.get("corporation_number")),
         call.record.get("credit_check_id"),
     )
@@ -235,11 +235,11 @@ def _prepare_credit_check_call(adapter: "CreditCheckProvider", call: "RecordedCa
         return lambda: adapter.buy_check(request)
     if call.call == "list":
         return lambda: adapter.find_purchases(number)
-    if call.call == "detail" and provider_id is not None:
-        id = _require_record_id(provider_id)
+    if call.call == "detail" and id_at_provider is not None:
+        id = _require_record_id(id_at_provider)
         return lambda: adapter.read_detail(id)
-    if call.call == "pdf" and provider_id is not None:
-        id = _require_record_id(provider_id)
+    if call.call == "pdf" and id_at_provider is not None:
+        id = _require_record_id(id_at_provider)
         return lambda: adapter.read_pdf(id)
     return None
 

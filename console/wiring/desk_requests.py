@@ -134,13 +134,13 @@ def _make_refund_runners(refund_service: RefundService) -> Mapping[str, CommandR
 
 def _make_record_runners(context: ServiceContext, recovery: RecoveryService) -> Mapping[str, CommandRunner]:
     def run_resolve(call: CommandCall) -> object:
-        kind, id, as_state, evidence, provider_id, expected_version, reason = call.arguments
+        kind, id, as_state, evidence, id_at_provider, expected_version, reason = call.arguments
         is_numeric_id = (
-            provider_id is not None
+            id_at_provider is not None
             and kind in (credit_checks.CREDIT_CHECK_KIND, "operation")
-            and provider_id.isdecimal()
+            and id_at_provider.isdecimal()
         )
-        provider_number = int(provider_id) if is_numeric_id else provider_id
+        provider_number = int(id_at_provider) if is_numeric_id else id_at_provider
         return recovery.resolve(
             kind, id, as_state, evidence, provider_number, expected_version, reason, request_id=call.request_id
         )

@@ -185,7 +185,7 @@ class PaymentService:
         id: int,
         target_state: str,
         evidence: str | Path,
-        provider_id: str | None = None,
+        id_at_provider: str | None = None,
         expected_version: int | None = None,
         reason: StatedReason | None = None,
         *,
@@ -193,11 +193,11 @@ class PaymentService:
     ) -> ResolveResult:
         """Decide with evidence (the path of a file, or a written statement) that an unknown payment has the state
         `target_state`, and return the payment. The result also states if a second person must confirm the decision.
-        `provider_id` is the id that the provider gave to the payment, None if the person has none; `expected_version`
-        is the version on the person's screen (None: any version); `reason` is the person's reason, None for a script
-        without one. Raises not_found if there is no such payment; nothing_to_resolve if people can't decide that the
-        payment has the state `target_state`; evidence_mismatch if the provider's answer contradicts the decision; and
-        the further errors of `PaymentResolver.resolve` if the decision is refused.
+        `id_at_provider` is the id that the provider gave to the payment, None if the person has none;
+        `expected_version` is the version on the person's screen (None: any version); `reason` is the person's reason,
+        None for a script without one. Raises not_found if there is no such payment; nothing_to_resolve if people
+        can't decide that the payment has the state `target_state`; evidence_mismatch if the provider's answer
+        contradicts the decision; and the further errors of `PaymentResolver.resolve` if the decision is refused.
         """
         return self._request_ids.act_once(
             "resolve",
@@ -207,11 +207,13 @@ class PaymentService:
                 str(id),
                 target_state,
                 evidence,
-                provider_id,
+                id_at_provider,
                 expected_version,
                 *list_reason_arguments(reason),
             ),
-            lambda: self._payment_resolver.resolve(id, target_state, evidence, provider_id, expected_version, reason),
+            lambda: self._payment_resolver.resolve(
+                id, target_state, evidence, id_at_provider, expected_version, reason
+            ),
             record_answers.make_resolve_answer_finder(self._context, payments.PAYMENT_KIND, id),
         )
 

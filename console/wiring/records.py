@@ -347,20 +347,21 @@ class RecoveryService:
         return self._services.credit_check_prober.probe(_parse_credit_check_id(kind, id))
 
     def resolve(
-        self, kind: str, id: int | str, target_state: str, evidence: str | Path, provider_id: int | str | None = None,
-        expected_version: int | None = None, reason: StatedReason | None = None, *, request_id: str | None = None,
+        self, kind: str, id: int | str, target_state: str, evidence: str | Path,
+        id_at_provider: int | str | None = None, expected_version: int | None = None,
+        reason: StatedReason | None = None, *, request_id: str | None = None,
     ) -> ResolveResult:  # fmt: skip
         """Decide an unknown outcome with evidence: the path of a file, or a written statement. The result has the
         record, and states if a second person must confirm the decision. `reason` is the person's reason, None for a
         script without one. If the decision is refused, raises the error of the method `resolve` of the service for
         this kind of record, for example evidence_mismatch if the provider's answer contradicts the decision.
 
-        `target_state` is the decided outcome, such as `failed`. `provider_id` is the id that the provider gave to the
-        purchase, payment or refund: a number for credit checks, a text for payments and refunds; None if the person
-        has none. `expected_version` is the version of the record on the person's screen (None: any version). For an
-        order, nothing_to_resolve is raised, because only its payments can be decided.
+        `target_state` is the decided outcome, such as `failed`. `id_at_provider` is the id that the provider gave to
+        the purchase, payment or refund: a number for credit checks, a text for payments and refunds; None if the
+        person has none. `expected_version` is the version of the record on the person's screen (None: any version).
+        For an order, nothing_to_resolve is raised, because only its payments can be decided.
         """
-        provider_text = None if provider_id is None else str(provider_id)
+        provider_text = None if id_at_provider is None else str(id_at_provider)
         return self._request_ids.act_once(
             "resolve",
             request_id,
@@ -373,7 +374,7 @@ class RecoveryService:
                 expected_version,
                 *list_reason_arguments(reason),
             ),
-            lambda: self._resolve_record(kind, id, target_state, evidence, provider_id, expected_version, reason),
+            lambda: self._resolve_record(kind, id, target_state, evidence, id_at_provider, expected_version, reason),
             record_answers.make_resolve_answer_finder(self._context, kind, id),
         )
 
@@ -383,14 +384,14 @@ class RecoveryService:
         id: int | str,
         target_state: str,
         evidence: str | Path,
-        provider_id: int | str | None,
+        id_at_provider: int | str | None,
         expected_version: int | None,
         reason: StatedReason | None,
     ) -> ResolveResult:
-        provider_text = None if provider_id is None else str(provider_id)
+        provider_text = None if id_at_provider is None else str(id_at_provider)
         match kind:
             case "operation":
-                return self._services.operations.resolve(str(id), target_state, evidence, provider_id, reason)
+                return self._services.operations.resolve(str(id), target_state, evidence, id_at_provider, reason)
             case "payment":
                 return self._services.payments.resolve(
                     _parse_record_id(kind, id), target_state, evidence, provider_text, expected_version, reason
@@ -401,7 +402,7 @@ class RecoveryService:
                 )
             case "order":
                 self._services.payments.refuse_to_resolve_order(_parse_record_id(kind, id))
-        number = _parse_provider_credit_check_id(provider_id)
+        number = _parse_provider_credit_check_id(id_at_provider)
         return self._services.purchase_resolver.resolve(
             _parse_credit_check_id(kind, id), target_state, evidence, number, expected_version, reason
         )
@@ -420,12 +421,12 @@ def _parse_credit_check_id(kind: str, id: int | str) -> int:
     return _parse_record_id(kind, id)
 
 
-def _parse_provider_credit_check_id(provider_id: int | str | None) -> int | None:
+def _parse_provider_credit_check_id(id_at_provider: int | str | None) -> int | None:
     """Return the id that the provider has given to a credit check as a number; None for None. Raises usage if the
     text is not a number.
     """
-    if provider_id is None or isinstance(provider_id, int):
-        return provider_id
-    if not (provider_id.isascii() and provider_id.isdecimal() and len(provider_id) <= _MAX_ID_DIGITS):
+    if id_at_provider is None or isinstance(id_at_provider, int):
+        return id_at_provider
+    if not (id_at_provider.isascii() and id_at_provider.isdecimal() and len(id_at_provider) <= _MAX_ID_DIGITS):
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING})
-    return int(provider_id)
+    return int(id_at_provider)

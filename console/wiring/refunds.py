@@ -155,7 +155,7 @@ class RefundService:
         id: int,
         target_state: str,
         evidence: str | Path,
-        provider_id: str | None = None,
+        id_at_provider: str | None = None,
         expected_version: int | None = None,
         reason: StatedReason | None = None,
         *,
@@ -163,7 +163,7 @@ class RefundService:
     ) -> ResolveResult:
         """Decide with evidence (the path of a file, or a written statement) that an unknown refund has the outcome
         `target_state`, such as `failed`, and return the refund. The result also states if a second person must
-        confirm the decision. `provider_id` is the id that the provider gave to the refund, None if the person has
+        confirm the decision. `id_at_provider` is the id that the provider gave to the refund, None if the person has
         none; `expected_version` is the version on the person's screen (None: any version); `reason` is the person's
         reason, None for a script without one. If the decision is refused, raises the error of
         `RefundResolver.resolve`, for example evidence_mismatch if the provider's answer contradicts the decision.
@@ -176,11 +176,13 @@ class RefundService:
                 str(id),
                 target_state,
                 evidence,
-                provider_id,
+                id_at_provider,
                 expected_version,
                 *list_reason_arguments(reason),
             ),
-            lambda: self._refund_resolver.resolve(id, target_state, evidence, provider_id, expected_version, reason),
+            lambda: self._refund_resolver.resolve(
+                id, target_state, evidence, id_at_provider, expected_version, reason
+            ),
             record_answers.make_resolve_answer_finder(self._context, refunds.REFUND_KIND, id),
         )
 

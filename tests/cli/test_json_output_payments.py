@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from console.cli.json_output import results as cli_json
-from console.cli.process.command import parse_provider_id, parse_row_id
+from console.cli.process.command import parse_id_at_provider, parse_row_id
 from console.cli.text_output import record_details as cli_text_details
 from console.cli.text_output.translator import Translator
 from console.domain.error_reasons import RefundWindowReason
@@ -181,12 +181,12 @@ def test_records_in_a_refusal_are_masked_too() -> None:
 
 def test_ids_as_they_are_typed() -> None:
     """A record's id is a number, a provider's id of AlarmBox too; that of a payment provider is its own text."""
-    assert (parse_row_id("refund", "017"), parse_provider_id("credit-check", "12345")) == (17, 12345)
-    assert parse_provider_id("operation", "0421") == "0421"
+    assert (parse_row_id("refund", "017"), parse_id_at_provider("credit-check", "12345")) == (17, 12345)
+    assert parse_id_at_provider("operation", "0421") == "0421"
     assert (
-        parse_provider_id("refund", " RFD-1 "),
-        parse_provider_id("payment", "0421"),
-        parse_provider_id("refund", None),
+        parse_id_at_provider("refund", " RFD-1 "),
+        parse_id_at_provider("payment", "0421"),
+        parse_id_at_provider("refund", None),
     ) == (
         "RFD-1",
         "0421",
@@ -197,8 +197,8 @@ def test_ids_as_they_are_typed() -> None:
             parse_row_id("refund", text)
         assert missing.value.code == "not_found"
         with pytest.raises(ConsoleError) as wrong:
-            parse_provider_id("credit-check", text)
+            parse_id_at_provider("credit-check", text)
         assert wrong.value.code == "usage"
     for text in ("", " ", "返金", "a\nb", "x" * 65):
         with pytest.raises(ConsoleError):
-            parse_provider_id("refund", text)
+            parse_id_at_provider("refund", text)

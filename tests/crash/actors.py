@@ -58,8 +58,8 @@ def _ending(console: Console, what: str, subject: str, client: str) -> str:
         elif what == "probe":
             console.credit_checks.probe(int(subject))
         elif what == "resolve":
-            record, _, provider_id = subject.partition(":")
-            console.recovery.resolve("credit-check", record, "success", "seen on their screen", int(provider_id))
+            record, _, id_at_provider = subject.partition(":")
+            console.recovery.resolve("credit-check", record, "success", "seen on their screen", int(id_at_provider))
         else:
             console.recovery.run_all_tasks()
     except ConsoleError as refusal:

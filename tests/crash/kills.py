@@ -242,7 +242,7 @@ def _settle(case: Case, console: Console, sandbox: Sandbox, record: CreditCheck)
     step = console.credit_checks.read_credit_check(record.id).explanation.next_step
     assert (step.code, bool(step.command)) == ("next.resolve", True) or case.action == "probe", f"{case}: {step}"
     mine = [charge.id for charge in sandbox.ledger.list_charges_of_number(case.number)]
-    known = {row.provider_id for row in truth.rows(console.database)}
+    known = {row.id_at_provider for row in truth.rows(console.database)}
     fresh = [charge for charge in mine if charge not in known]
     if fresh:
         console.recovery.resolve("credit-check", record.id, "success", "seen on their screen", fresh[0])

@@ -15,7 +15,7 @@ ACTIONS = ("purchase", "refund", "start")
 HAPPENED = {"purchase": ("success",), "refund": ("submitted", "completed"), "start": ("token_generated",)}
 
 
-def provider_id(one: Late) -> str:
+def id_at_provider(one: Late) -> str:
     """Return the provider's id of the credit check, refund or payment that the action has made."""
     control = one.on.sandbox.control
     if one.action == "purchase":
@@ -46,7 +46,7 @@ def test_people_have_decided_otherwise(place: Place, action: str) -> None:
         assert (code, status, record) == ("already_decided", 3, one.record)
         assert one.seen() == (late.ENDINGS[action], Certainty.KNOWN)
         (alert,) = [alert for alert in on.maker.alerts.list_alerts() if alert.rule_id == "contradicted"]
-        number = provider_id(one)
+        number = id_at_provider(one)
         assert alert.id == case
         assert number in alert.observed
         view = on.maker.recovery.read_record(KINDS[action], str(one.record))

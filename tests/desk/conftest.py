@@ -115,6 +115,6 @@ def buy_without_pdf(console: Console, sandbox: Sandbox, number: str) -> CreditCh
     return buy(console, number)
 
 
-def provider_id(sandbox: Sandbox, number: str) -> int:
+def id_at_provider(sandbox: Sandbox, number: str) -> int:
     """The provider's id of the newest credit check of this number, from its ledger."""
     return int(sandbox.control.read_ledger(number)["entries"][-1]["id"])

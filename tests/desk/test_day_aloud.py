@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 from console.app import Console
 from console.sandbox.server import Sandbox
 from tests.desk.blind import Blind, Role, ShowTimes
-from tests.desk.conftest import Sit, buy_unknown, buy_without_pdf, provider_id
+from tests.desk.conftest import Sit, buy_unknown, buy_without_pdf, id_at_provider
 from tests.desk.seats import Seats
 from tests.support.desks import NUMBERS
 from tests.support.hearing import Heard, listening
@@ -125,7 +125,7 @@ def test_a_days_work_is_heard(
     blind.press("E")
     blind.activate(Role.RadioButton, word("dialog.resolve.by_number"))
     blind.goes_to(Role.EditableText, word("dialog.resolve.by_number"))
-    blind.types(str(provider_id(sandbox, unknown.corporation_number)))
+    blind.types(str(id_at_provider(sandbox, unknown.corporation_number)))
     blind.activate(Role.RadioButton, word("dialog.resolve.as_success"))
     blind.goes_to(Role.EditableText, word("dialog.resolve.reason_words"))
     blind.types("their list")

@@ -22,7 +22,7 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.inputs import LineEdit
 from console.views.widgets.display.copyable_id import CopyableId
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.desk.conftest import Sit, buy, buy_unknown, buy_without_pdf, provider_id
+from tests.desk.conftest import Sit, buy, buy_unknown, buy_without_pdf, id_at_provider
 from tests.desk.hands import Person
 from tests.desk.seats import Seats
 from tests.support.desks import NUMBERS
@@ -329,7 +329,7 @@ def test_what_was_settled_elsewhere_is_marked_not_removed(
     person.until(lambda: page.current_row is not None)
     with seats.acting("lead-b") as lead:
         proof = "seen on their screen"
-        lead.recovery.resolve("credit-check", record.id, "success", proof, provider_id(sandbox, NUMBER))
+        lead.recovery.resolve("credit-check", record.id, "success", proof, id_at_provider(sandbox, NUMBER))
     place = page.row_model.find_row(("credit-check", record.id))
     assert place is not None
     person.until(lambda: page.table.get_row_tone(place) == "care")

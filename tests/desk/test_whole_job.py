@@ -12,7 +12,7 @@ from console.views.lookup.page import LookupPage
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.queues.page import QueuesPage
 from console.views.records.resolve_dialog import ResolveDialog
-from tests.desk.conftest import Sit, buy_unknown, buy_without_pdf, provider_id
+from tests.desk.conftest import Sit, buy_unknown, buy_without_pdf, id_at_provider
 from tests.support.desks import NUMBERS
 
 LACKING, UNANSWERED = NUMBERS[0], NUMBERS[1]
@@ -67,7 +67,7 @@ def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox) -> None
     person.tab_to("AlarmBox number")
     person.press("Space")
     person.press("Tab")
-    person.type_in(str(provider_id(sandbox, UNANSWERED)))
+    person.type_in(str(id_at_provider(sandbox, UNANSWERED)))
     assert settling.form.outcome == "success", "the only result that this evidence carries"
     person.tab_to("Reason in words")
     person.type_in("seen on their list")
@@ -119,7 +119,7 @@ def test_through_the_accessibility_tree(sit: Sit, console: Console, sandbox: San
     settling = person.dialog(ResolveDialog)
     person.control("AlarmBox number", settling, QAccessible.Role.RadioButton).toggle()
     entry = QAccessible.Role.EditableText
-    person.control("AlarmBox number", settling, entry).write(str(provider_id(sandbox, UNANSWERED)))
+    person.control("AlarmBox number", settling, entry).write(str(id_at_provider(sandbox, UNANSWERED)))
     person.control("Bought", settling, QAccessible.Role.RadioButton).toggle()
     settling.form.reason_list.setCurrentIndex(0)
     person.control("Reason in words", settling, entry).write("seen on their list")

@@ -79,7 +79,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/credit_checks/records.py",
-                '    lock_until_commit(context, tx, f"alarmbox_id_{provider_id}")\n',
+                '    lock_until_commit(context, tx, f"alarmbox_id_{id_at_provider}")\n',
                 "",
             ),
         ),
@@ -307,7 +307,7 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
             Change(
                 "console/services/credit_checks/readings.py",
-                "            detail_outcome = self._open_reader().read_detail(provider_id)\n",
+                "            detail_outcome = self._open_reader().read_detail(id_at_provider)\n",
                 "            from console.domain.records import PurchaseRequest\n\n"
                 "            detail_outcome = self._open_reader().buy_check(\n"
                 "                PurchaseRequest(record.corporation_number, record.client_id))\n",

@@ -63,7 +63,7 @@ class Ending:
 
     number: str
     code: str
-    provider_id: int | None = None
+    id_at_provider: int | None = None
 
 
 def run(race: Race, place: Place) -> Counter[str]:
@@ -217,8 +217,8 @@ def check_answers(endings: Sequence[Ending], sandbox: Sandbox) -> None:
     charge.
     """
     ledger = {charge.id: charge.number for charge in sandbox.ledger.list_charges_of_number()}
-    told = Counter(ending.provider_id for ending in endings if ending.code == "bought")
+    told = Counter(ending.id_at_provider for ending in endings if ending.code == "bought")
     for ending in endings:
         if ending.code == "bought":
-            assert ledger[ending.provider_id or 0] == ending.number, f"somebody else's answer: {ending}"
+            assert ledger[ending.id_at_provider or 0] == ending.number, f"somebody else's answer: {ending}"
     assert not [one for one, count in told.items() if count > 1], f"one charge told to several buyers: {told}"

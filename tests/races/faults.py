@@ -97,13 +97,15 @@ def _settle(place: Place, console: Console, sandbox: Sandbox, clock: MovedClock,
             return
 
 
-def _confirm(console: Console, record: CreditCheck, provider_id: int) -> object:
+def _confirm(console: Console, record: CreditCheck, id_at_provider: int) -> object:
     """A person resolves the record as bought, with the provider's id of the charge. The attempt is repeated while the
     provider can't be reached: on a busy machine the short time limit of a connection may pass, and reading changes
     nothing."""
     for attempts_left in reversed(range(CONFIRMATION_ATTEMPTS)):
         try:
-            return console.recovery.resolve("credit-check", record.id, "success", "their screen", provider_id).record
+            return console.recovery.resolve(
+                "credit-check", record.id, "success", "their screen", id_at_provider
+            ).record
         except ConsoleError as refusal:
             if refusal.code != ErrorCode.PROVIDER_UNREACHABLE or not attempts_left:
                 raise

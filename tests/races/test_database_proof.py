@@ -29,22 +29,24 @@ def console(place: Place) -> Iterator[Console]:
         yield desk
 
 
-def insert(place: Place, spelling: str, provider_id: int | None) -> None:
-    """Insert a row as another application. `spelling` is the corporation number as written there, `provider_id` the
-    provider's id of the purchase (None: pending)."""
-    values = f"1, '{spelling}', {'NULL' if provider_id is None else provider_id}"
+def insert(place: Place, spelling: str, id_at_provider: int | None) -> None:
+    """Insert a row as another application. `spelling` is the corporation number as written there, `id_at_provider`
+    the provider's id of the purchase (None: pending)."""
+    values = f"1, '{spelling}', {'NULL' if id_at_provider is None else id_at_provider}"
     columns = "client_id, corporation_number, credit_check_id"
     place.shop(f"INSERT INTO hansha_alarmbox_credit_checks ({columns}) VALUES ({values})")
 
 
-@pytest.mark.parametrize("provider_id", [None, 77], ids=["pending", "success"])
+@pytest.mark.parametrize("id_at_provider", [None, 77], ids=["pending", "success"])
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_a_second_live_row_is_refused(console: Console, place: Place, spelling: str, provider_id: int | None) -> None:
+def test_a_second_live_row_is_refused(
+    console: Console, place: Place, spelling: str, id_at_provider: int | None
+) -> None:
     """The console has bought a credit check. Another application inserts the same corporation number, in any
     spelling: the unique index refuses the row."""
     console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     with pytest.raises(REFUSED, match=r"UNIQUE|uq_credit_checks_claim"):
-        insert(place, spelling, provider_id)
+        insert(place, spelling, id_at_provider)
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)

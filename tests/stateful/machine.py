@@ -215,18 +215,20 @@ class PurchaseMachine(RuleBasedStateMachine):
         self.world.do(desk, lambda console: console.credit_checks.probe(record), crash)
 
     @precondition(lambda self: bool(self._list_record_ids()))
-    @rule(desk=desks, data=st.data(), provider_id=st.integers(1, 6), crash=crashes)
-    def resolve_by_any_id(self, desk: int, data: st.DataObject, provider_id: int, crash: str | None) -> None:
+    @rule(desk=desks, data=st.data(), id_at_provider=st.integers(1, 6), crash=crashes)
+    def resolve_by_any_id(self, desk: int, data: st.DataObject, id_at_provider: int, crash: str | None) -> None:
         """A person resolves a record as bought with an id that may be wrong. Skipped: a wrong id that the desk can't
         recognise as wrong, because its charge has the same corporation number and belongs to no other record.
         """
         record = data.draw(st.sampled_from(self._list_record_ids()))
-        charge = next((one for one in self.world.vendor.charges if one.id == provider_id), None)
+        charge = next((one for one in self.world.vendor.charges if one.id == id_at_provider), None)
         if charge is not None and charge.record_id != record and not self._is_distinguishable(charge, record):
             return
         self.world.do(
             desk,
-            lambda console: console.recovery.resolve("credit-check", record, "success", "their screen", provider_id),
+            lambda console: console.recovery.resolve(
+                "credit-check", record, "success", "their screen", id_at_provider
+            ),
             crash,
         )
 
@@ -235,7 +237,9 @@ class PurchaseMachine(RuleBasedStateMachine):
         another record already has its id.
         """
         found = {row.id: row for row in self.world.rows()}
-        return charge.number != found[record_id].number or any(row.provider_id == charge.id for row in found.values())
+        return charge.number != found[record_id].number or any(
+            row.id_at_provider == charge.id for row in found.values()
+        )
 
     @precondition(lambda self: bool(self._list_unknown_ids()))
     @rule(desk=desks, data=st.data(), crash=crashes)

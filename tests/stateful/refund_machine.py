@@ -254,7 +254,7 @@ class RefundMachine(RuleBasedStateMachine):
 
         def hear_in_transaction(console: Console, tx: Transaction) -> bool:
             provider = self.world.providers[entry.payment]
-            payment = payments.find_by_provider_id(tx.conn, provider, entry.payment)
+            payment = payments.find_by_id_at_provider(tx.conn, provider, entry.payment)
             assert payment is not None
             return apply_refund_report(console._context, tx, payment.id, report_of(entry))
 

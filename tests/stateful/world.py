@@ -127,10 +127,10 @@ class World(CrashingDesks):
             assert row is not None, f"a charge without a record: {charge}"
             if row.status == "error":
                 assert row.id in self.decided, f"called error, but charged: {row}"
-            if row.status == "success" and row.provider_id not in by_hand:
-                assert row.provider_id == charge.id, f"another's id: {row} instead of {charge}"
+            if row.status == "success" and row.id_at_provider not in by_hand:
+                assert row.id_at_provider == charge.id, f"another's id: {row} instead of {charge}"
         for row in found:
-            if row.status == "success" and row.provider_id not in by_hand:
+            if row.status == "success" and row.id_at_provider not in by_hand:
                 assert charged[row.id] == 1, f"called bought, but never charged: {row}"
 
     def charge_of(self, record_id: int) -> int | None:

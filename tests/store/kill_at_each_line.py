@@ -30,7 +30,7 @@ def spool_work(home: Path, promise: Promise) -> None:
         promise("intent " + operation)
     spool.store_answer("lost", ANSWER)
     promise("answered lost")
-    spool.mark_ended("taken", holds_claim=True, provider_id=5)
+    spool.mark_ended("taken", holds_claim=True, id_at_provider=5)
     spool.mark_delivered("lost")
     promise("delivered lost")
 

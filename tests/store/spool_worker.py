@@ -71,7 +71,7 @@ def _steps(spool: Spool, operation: str, index: int) -> Iterator[Callable[[], No
     head = ChainHead(f"chain-{os.getpid()}", index + 1, index, "0" * 64)
     yield lambda: begin(spool, intent(operation))
     yield lambda: spool.store_anchors(DATABASE, (head,))
-    yield lambda: spool.mark_ended(operation, holds_claim=True, provider_id=index)
+    yield lambda: spool.mark_ended(operation, holds_claim=True, id_at_provider=index)
 
 
 def write_endlessly(home: Path) -> None:

@@ -71,12 +71,12 @@ def row(**given: object) -> Row:
     return {"client_id": 1, **dict.fromkeys(names), **given}
 
 
-def bought(number: str, provider_id: int, **given: object) -> Row:
+def bought(number: str, id_at_provider: int, **given: object) -> Row:
     """Return a row of a bought credit check with all values; `given` replaces values by column name."""
     return row(
         corporation_number=number,
-        credit_check_id=provider_id,
-        company_name=f"架空商事 {provider_id}",
+        credit_check_id=id_at_provider,
+        company_name=f"架空商事 {id_at_provider}",
         result="ok",
         **{"purchased_at": "2025-04-01 00:00:00", "expired_at": "2026-04-01 00:00:00"} | given,
     )

@@ -44,7 +44,7 @@ class RefundRow:
     work_reason: str | None
     maker: str
     key: str | None
-    provider_id: str | None
+    id_at_provider: str | None
     sent_count: int
     needed: int
     set_aside_id: int | None
@@ -147,7 +147,7 @@ def _check_pair(row: RefundRow, live: list[dict[str, Any]]) -> None:
     """Compare our state of a refund with its state at the provider."""
     if row.state in (RefundState.COMPLETED, RefundState.SUBMITTED):
         assert len(live) == 1, f"{row.state} here, and not there: {row}"
-        assert row.state is not RefundState.COMPLETED or row.provider_id, f"completed without a number: {row}"
+        assert row.state is not RefundState.COMPLETED or row.id_at_provider, f"completed without a number: {row}"
     if live:
         assert live[0]["amount_minor"] == row.minor, f"another sum there: {row}, {live}"
         known = row.state in (RefundState.SUBMITTING, RefundState.SUBMITTED, RefundState.COMPLETED)

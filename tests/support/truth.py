@@ -27,7 +27,7 @@ class Row:
     number: str
     status: str
     certainty: str
-    provider_id: int | None
+    id_at_provider: int | None
     superseded_by: int | None
     superseded_at: object
     renews: int | None

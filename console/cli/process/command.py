@@ -145,7 +145,7 @@ def parse_row_id(kind: str, text: str) -> int:
     return int(text)
 
 
-def parse_provider_id(kind: str, text: str | None) -> int | str | None:
+def parse_id_at_provider(kind: str, text: str | None) -> int | str | None:
     """Return the value of `--provider-id`, the id that the provider has given to a record: a number for a credit
     check, text for other kinds of records; None if the option is missing.
 

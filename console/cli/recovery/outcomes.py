@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from console.cli.json_output import results as cli_json
 from console.cli.json_output.records import AnyRecord, Translate
-from console.cli.process.command import Command, ServiceCommand, parse_provider_id, parse_row_id
+from console.cli.process.command import Command, ServiceCommand, parse_id_at_provider, parse_row_id
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Lines, Translator
@@ -60,8 +60,8 @@ def _format_probe_lines(result: ProbeResult, translator: Translator) -> Lines:
 
 
 def _resolve_record(console: "Console", args: Namespace, _: AnswerWriter) -> "ResolveResult":
-    proof, provider_record_id = _parse_evidence(args.evidence), parse_provider_id(args.kind, args.provider_id)
-    arguments = (args.kind, args.id, args.as_state, proof, provider_record_id, args.saw)
+    proof, id_at_provider = _parse_evidence(args.evidence), parse_id_at_provider(args.kind, args.provider_id)
+    arguments = (args.kind, args.id, args.as_state, proof, id_at_provider, args.saw)
     return console.recovery.resolve(*arguments, _parse_stated_reason(args), request_id=args.request_id)
 
 

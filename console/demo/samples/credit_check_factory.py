@@ -103,7 +103,7 @@ class CheckSampleFactory:
         self.now = now
         self._describe_company = describe
         self._numbers: set[str] = set()
-        self._provider_id = FIRST_PROVIDER_CHECK_ID
+        self._id_at_provider = FIRST_PROVIDER_CHECK_ID
 
     def make_next_corporation_number(self) -> str:
         """Return a new valid corporation number that no corporation has: its 12 digits after the check digit begin
@@ -133,8 +133,8 @@ class CheckSampleFactory:
         """Return the provider's report about the corporation `corporation_number`, purchased at the instant `at`."""
         name, verdict = self._describe_company(corporation_number)
         day = at.astimezone(JST).date()
-        self._provider_id += self.random.randrange(1, 9)
-        return CheckReport(self._provider_id, corporation_number, name, verdict, day, day + timedelta(days=365))
+        self._id_at_provider += self.random.randrange(1, 9)
+        return CheckReport(self._id_at_provider, corporation_number, name, verdict, day, day + timedelta(days=365))
 
     def make_begun_check(self, kind: str, at: datetime, journal: JournalState, status: str) -> CheckSample:
         """Return a sample of a purchase that began at the instant `at`, with the audit entry of its beginning only.

@@ -179,7 +179,7 @@ def _make_second_person_step(record: CreditCheck, relations: CheckRelations, fac
     return NextStep("next.second_person", facts, _format_resolve_command(record, outcome), "resolve")
 
 
-def _choose_next_step_without_provider_id(
+def _choose_next_step_without_id_at_provider(
     record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]
 ) -> NextStep:
     """Return the next step of a credit check that another application wrote without AlarmBox's id."""
@@ -195,7 +195,7 @@ def _explain_pending_check(
         step = NextStep("next.have_it_corrected", facts, f"support-console show credit-check {record.id}")
         return Explanation("verdict.pending_by_other", "why.number_unreadable", step, facts, DECIDING_ROLES)
     if record.work.state is WorkState.NEEDS_REVIEW:
-        step = _choose_next_step_without_provider_id(record, relations, facts)
+        step = _choose_next_step_without_id_at_provider(record, relations, facts)
         return Explanation("verdict.pending_by_other", "why.written_by_other", step, facts, DECIDING_ROLES)
     step = NextStep("next.wait_for_answer", facts, f"support-console show credit-check {record.id}")
     return Explanation("verdict.pending", "why.running", step, facts)
@@ -215,7 +215,7 @@ def _explain_purchased_check(
         )
         return Explanation("verdict.contradicted", "why.contradicted", step, facts, DECIDING_ROLES)
     if record.credit_check_id is None:
-        step = _choose_next_step_without_provider_id(record, relations, facts)
+        step = _choose_next_step_without_id_at_provider(record, relations, facts)
         return Explanation("verdict.success_without_id", "why.success_without_id", step, facts, DECIDING_ROLES)
     if not record.incomplete:
         has_expired = record.expired_at is not None and record.expired_at <= now

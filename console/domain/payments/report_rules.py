@@ -149,9 +149,9 @@ def _compute_repeated_success_effect(
 ) -> ReportEffect:
     """Return the effect of a report from `report_source` that a payment was paid which is paid already. `is_newer`:
     the report is newer than the stored statement."""
-    provider_id, stored_id = report.provider_payment_id, payment.provider_payment_id
-    if provider_id is not None and stored_id is not None and provider_id != stored_id:
-        return ReportEffect(case_rule=WorkReason.PAID_TWICE, case_observed=provider_id, is_newest=False)
+    id_at_provider, stored_id = report.provider_payment_id, payment.provider_payment_id
+    if id_at_provider is not None and stored_id is not None and id_at_provider != stored_id:
+        return ReportEffect(case_rule=WorkReason.PAID_TWICE, case_observed=id_at_provider, is_newest=False)
     if report.amount not in (None, make_stored_money(payment.captured_minor, payment.currency)):
         return _make_contradiction_effect(report, is_newest=is_newer)
     case_rule, observed = _find_further_capture_case(report)

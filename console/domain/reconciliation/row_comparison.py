@@ -82,8 +82,8 @@ def _compare_paid_row(payment: Payment, row: HistoryRow) -> ComparedRow:
     return the result of the comparison."""
     was_paid = payment.state in PAID_STATES or payment.state is PaymentState.REVERSED
     # People may have decided that it is completed without the provider's id; a row brings it.
-    adds_provider_id = payment.provider_payment_id is None and row.provider_payment_id is not None
-    if was_paid and not adds_provider_id and row.provider_payment_id not in (None, payment.provider_payment_id):
+    adds_id_at_provider = payment.provider_payment_id is None and row.provider_payment_id is not None
+    if was_paid and not adds_id_at_provider and row.provider_payment_id not in (None, payment.provider_payment_id):
         return _DIFFERENT_STATE_ROW  # our payment id was paid twice at the provider
     if row.amount != make_stored_money(payment.captured_minor if was_paid else payment.asked_minor, payment.currency):
         return ComparedRow(ReconciliationVerdict.DIFFERENT_AMOUNT, RowAction.CASE if was_paid else RowAction.APPLY)
@@ -94,7 +94,7 @@ def _compare_paid_row(payment: Payment, row: HistoryRow) -> ComparedRow:
     is_settled = payment.state is PaymentState.COMPLETED and payment.certainty is Certainty.KNOWN
     return (
         MATCHED_ROW
-        if is_settled and not adds_provider_id
+        if is_settled and not adds_id_at_provider
         else ComparedRow(ReconciliationVerdict.MATCHED, RowAction.APPLY)
     )
 
@@ -126,8 +126,8 @@ def will_report_change_payment(
     true at the instant `at`.
     """
     effect = compute_report_effect(payment, report, at, report_source)
-    lacks_provider_id = payment.provider_payment_id is None and payment.state in PAID_STATES
-    if lacks_provider_id and report.provider_payment_id is not None and report_source is ReportSource.READ:
+    lacks_id_at_provider = payment.provider_payment_id is None and payment.state in PAID_STATES
+    if lacks_id_at_provider and report.provider_payment_id is not None and report_source is ReportSource.READ:
         return True
     if effect.unknown_reason is not None:
         return payment.error_code != effect.unknown_reason or payment.certainty is not Certainty.UNKNOWN

@@ -129,13 +129,13 @@ class SimulatedAtom:
 
     def _make_refund_status_call(self, merchant: AtomMerchant, payment_id: str) -> ProviderCall:
         payment = self._get_payment_if_own(
-            merchant, self._payment_ledger.find_payment_by_provider_id(PROVIDER_NAME, payment_id)
+            merchant, self._payment_ledger.find_payment_by_id_at_provider(PROVIDER_NAME, payment_id)
         )
 
         def answer_with_refund_status() -> HttpReply:
             with self._payment_ledger.lock:
                 current_payment = self._get_payment_if_own(
-                    merchant, self._payment_ledger.find_payment_by_provider_id(PROVIDER_NAME, payment_id)
+                    merchant, self._payment_ledger.find_payment_by_id_at_provider(PROVIDER_NAME, payment_id)
                 )
                 if current_payment is None or not current_payment.refunds:
                     raise merchant.make_refusal("OTS0401")
@@ -172,7 +172,8 @@ class SimulatedAtom:
         def refund_payment() -> HttpReply:
             with self._payment_ledger.lock:
                 payment = self._get_payment_if_own(
-                    merchant, self._payment_ledger.find_payment_by_provider_id(PROVIDER_NAME, new_refund.payment_id)
+                    merchant,
+                    self._payment_ledger.find_payment_by_id_at_provider(PROVIDER_NAME, new_refund.payment_id),
                 )
                 if payment is None or payment.merchant_payment_id != new_refund.number or not payment.is_captured:
                     raise merchant.make_refusal("OTS0401")

@@ -82,7 +82,7 @@ class PaymentControl:
                 raise ValueError("that number exists already")
             provider_state = payment.provider_words.get_payment_state(body.get("state", "paid"))
             if body.get("id"):
-                self._payment_ledger.set_provider_id(payment, str(body["id"]))
+                self._payment_ledger.set_id_at_provider(payment, str(body["id"]))
             self._set_payment_state(self._payment_ledger.add_payment(payment), provider_state, body)
             for refund in body.get("refunds", ()):
                 self._register_refund(payment, refund)

@@ -139,7 +139,7 @@ class PaymentLedger:
         with self.lock:
             self._serials = count(FIRST_REFUND_SERIAL)
             self._payments: dict[tuple[str, str], Payment] = {}
-            self._payment_by_provider_id: dict[tuple[str, str], Payment] = {}
+            self._payment_by_id_at_provider: dict[tuple[str, str], Payment] = {}
             self._refunds: dict[int, Refund] = {}
             self._refunds_by_key: defaultdict[str, list[Refund]] = defaultdict(list)
             self._payment_id_counters = {
@@ -155,10 +155,10 @@ class PaymentLedger:
         with self.lock:
             return self._execute_due_changes(self._payments.get((provider, number)))
 
-    def find_payment_by_provider_id(self, provider: str, provider_id: str) -> Payment | None:
-        """Return the payment to which the provider has given the id `provider_id`; None if there is none."""
+    def find_payment_by_id_at_provider(self, provider: str, id_at_provider: str) -> Payment | None:
+        """Return the payment to which the provider has given the id `id_at_provider`; None if there is none."""
         with self.lock:
-            return self._execute_due_changes(self._payment_by_provider_id.get((provider, provider_id)))
+            return self._execute_due_changes(self._payment_by_id_at_provider.get((provider, id_at_provider)))
 
     def list_payments(self, provider: str | None = None, payment_number: str | None = None) -> list[Payment]:
         """Return the payments of `provider` (None: of all providers) with the merchant's payment id `payment_number`
@@ -215,7 +215,7 @@ class PaymentLedger:
             if payment.cancel_requested_at and provider_state in provider_words.captured_states:
                 provider_state = provider_words.failed_state
             if payment.id is None and provider_state not in provider_words.unpaid_states:
-                self._assign_provider_id(payment)
+                self._assign_id_at_provider(payment)
             payment.state = provider_state
             if provider_state in provider_words.captured_states:
                 self._capture_payment(payment)
@@ -224,15 +224,16 @@ class PaymentLedger:
         self._on_change()
         return payment
 
-    def set_provider_id(self, payment: Payment, provider_id: str) -> None:
-        """Set `provider_id` as the id that the provider has given to a payment that was begun outside of the sandbox.
+    def set_id_at_provider(self, payment: Payment, id_at_provider: str) -> None:
+        """Set `id_at_provider` as the id that the provider has given to a payment that was begun outside of the
+        sandbox.
 
         Raises `ValueError` if another payment of the provider has this id.
         """
         with self.lock:
-            if self._payment_by_provider_id.setdefault((payment.provider, provider_id), payment) is not payment:
+            if self._payment_by_id_at_provider.setdefault((payment.provider, id_at_provider), payment) is not payment:
                 raise ValueError("that id exists already")
-            payment.id = provider_id
+            payment.id = id_at_provider
             payment.begun_at = payment.begun_at or payment.created_at
 
     def begin_attempt(self, payment: Payment) -> None:
@@ -314,15 +315,15 @@ class PaymentLedger:
         self._refunds[refund.serial] = refund
         self._refunds_by_key[refund.key].append(refund)
 
-    def _assign_provider_id(self, payment: Payment) -> None:
+    def _assign_id_at_provider(self, payment: Payment) -> None:
         """Give the payment the provider's next free payment id, because the payer begins to pay."""
         numbers = self._payment_id_counters[payment.provider]
         ids = (payment.provider_words.make_payment_id(number) for number in numbers)
         payment.id = next(
-            payment_id for payment_id in ids if (payment.provider, payment_id) not in self._payment_by_provider_id
+            payment_id for payment_id in ids if (payment.provider, payment_id) not in self._payment_by_id_at_provider
         )
         payment.begun_at = payment.begun_at or self._clock.now()
-        self._payment_by_provider_id[payment.provider, payment.id] = payment
+        self._payment_by_id_at_provider[payment.provider, payment.id] = payment
 
     def _capture_payment(self, payment: Payment) -> None:
         """Record that the payer has paid the whole amount now."""

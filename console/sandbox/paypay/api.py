@@ -173,7 +173,7 @@ class SimulatedPayPay:
     def _make_refund_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
         new_refund = read_refund_request(request)
-        payment = self._payment_ledger.find_payment_by_provider_id(PROVIDER_NAME, new_refund.payment_id)
+        payment = self._payment_ledger.find_payment_by_id_at_provider(PROVIDER_NAME, new_refund.payment_id)
         number = payment.merchant_payment_id if payment else None
         return self._make_provider_call(
             "refund", lambda: self._refund_intake.accept_refund(merchant, new_refund), new_refund.key, number
@@ -184,7 +184,7 @@ class SimulatedPayPay:
         payment_id = request.query.get("paymentId")
         if not payment_id:
             raise make_result_refusal("MISSING_REQUEST_PARAMS")
-        payment = self._payment_ledger.find_payment_by_provider_id(PROVIDER_NAME, payment_id)
+        payment = self._payment_ledger.find_payment_by_id_at_provider(PROVIDER_NAME, payment_id)
 
         def answer_with_refund_details() -> HttpReply:
             refund = self._refund_intake.find_refund(merchant, match[1], payment_id)

@@ -26,7 +26,7 @@ class PayPayRefundIntake:
         """Return the payment and refund with these three ids; None if they are unknown. The same refund id (`key`)
         with another payment is another refund.
         """
-        payment = self._payment_ledger.find_payment_by_provider_id(PROVIDER_NAME, payment_id)
+        payment = self._payment_ledger.find_payment_by_id_at_provider(PROVIDER_NAME, payment_id)
         if payment is None or payment.merchant != merchant:
             return None
         return next(((payment, refund) for refund in payment.refunds if refund.key == key), None)
@@ -55,7 +55,7 @@ class PayPayRefundIntake:
             )
 
     def _require_payment(self, merchant: str, new_refund: RefundRequest) -> Payment:
-        payment = self._payment_ledger.find_payment_by_provider_id(PROVIDER_NAME, new_refund.payment_id)
+        payment = self._payment_ledger.find_payment_by_id_at_provider(PROVIDER_NAME, new_refund.payment_id)
         if payment is not None and payment.merchant == merchant:
             return payment
         # PayPay's real API gives this answer if the request has the merchant's id in place of the payment id.

@@ -109,11 +109,11 @@ class _RowCounter:
 
     def count_row(self, row: adopt_rows.OriginalRow) -> None:
         """Add one row of the table of credit checks to the counts of states, corporation numbers and claims."""
-        record_id, client, stored_number, provider_id, status = row
-        state = CheckState.SUCCESS if provider_id is not None else status
+        record_id, client, stored_number, id_at_provider, status = row
+        state = CheckState.SUCCESS if id_at_provider is not None else status
         self.rows += 1
         self.by_status[state] += 1
-        self.success_without_id += state == CheckState.SUCCESS and provider_id is None
+        self.success_without_id += state == CheckState.SUCCESS and id_at_provider is None
         number = parse_stored_corporation_number(stored_number)
         if number is None:
             self.unreadable += 1

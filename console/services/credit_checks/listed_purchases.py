@@ -192,7 +192,7 @@ def _list_purchases_without_credit_check(
         report
         for report in reports or ()
         if may_be_purchase_sent_at(report, sent_at, now)
-        and not credit_checks.list_by_provider_id(conn, report.credit_check_id)
+        and not credit_checks.list_by_id_at_provider(conn, report.credit_check_id)
     ]
 
 

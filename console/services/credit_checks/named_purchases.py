@@ -77,7 +77,7 @@ def _list_named_ids(conn: Connection, operation_id: str | None, entry: SpoolEntr
     if entry is not None and entry.answer is not None and entry.answer.reason == REFUSED_BUT_MADE_REASON:
         texts.append(entry.answer.evidence)
     ids = dict.fromkeys(int(digits) for text in texts for digits in _NAMED_ID_PATTERN.findall(text))
-    return [id for id in ids if not credit_checks.list_by_provider_id(conn, id)]
+    return [id for id in ids if not credit_checks.list_by_id_at_provider(conn, id)]
 
 
 def _store_answer(

@@ -367,8 +367,8 @@ def _store_late_answer(
     entry. The state stays; an answer that contradicts it opens a case."""
     store_answer_evidence(context, tx, record, LATE_PURCHASE_CALL_NAME, outcome)
     facts: dict[str, object] = {"outcome": outcome.kind.value, "kept_state": record.state.value}
-    provider_id_fact = {"provider_id": outcome.found.credit_check_id} if outcome.found else {}
-    context.record_audit(tx, AuditAction.CREDIT_CHECK_LATE_ANSWER, record.id, facts | provider_id_fact)
+    id_at_provider_fact = {"provider_id": outcome.found.credit_check_id} if outcome.found else {}
+    context.record_audit(tx, AuditAction.CREDIT_CHECK_LATE_ANSWER, record.id, facts | id_at_provider_fact)
     if is_contradicting_answer(record, outcome):
         observed_purchase = format_observed_purchase(outcome.found.credit_check_id if outcome.found else None)
         observed = observed_purchase if outcome.kind is OutcomeClass.SUCCEEDED else f"not bought: {outcome.reason}"
@@ -393,17 +393,17 @@ def _open_cases_about_shared_id(
     """
     if outcome.kind is not OutcomeClass.SUCCEEDED or outcome.found is None:
         return
-    provider_id = outcome.found.credit_check_id
+    id_at_provider = outcome.found.credit_check_id
     other_checks = [other_check for other_check in credit_checks_of_number if other_check.id != record.id]
     if any(other_check.state is CheckState.PENDING for other_check in other_checks):
-        other_checks = list(check_records.find_credit_checks_with_provider_id(context, tx, provider_id))
+        other_checks = list(check_records.find_credit_checks_with_id_at_provider(context, tx, id_at_provider))
     for other_check in other_checks:
         if (
             other_check.id != record.id
-            and other_check.credit_check_id == provider_id
+            and other_check.credit_check_id == id_at_provider
             and _is_id_from_decision(tx, other_check)
         ):
-            observed = f"{provider_id} was bought for credit check {record.id}"
+            observed = f"{id_at_provider} was bought for credit check {record.id}"
             open_contradiction_case(context, tx, other_check, observed)
 
 
@@ -462,10 +462,10 @@ def open_contradiction_case(context: ServiceContext, tx: Transaction, record: Cr
         context.record_audit(tx, AuditAction.CREDIT_CHECK_CONTRADICTED, record.id, {"observed": observed})
 
 
-def format_observed_purchase(provider_id: int | None) -> str:
-    """Return the text that a case stores about a purchase that AlarmBox has made, with AlarmBox's id `provider_id`,
-    which is None if it isn't known."""
-    return "bought" if provider_id is None else f"bought {provider_id}"
+def format_observed_purchase(id_at_provider: int | None) -> str:
+    """Return the text that a case stores about a purchase that AlarmBox has made, with AlarmBox's id
+    `id_at_provider`, which is None if it isn't known."""
+    return "bought" if id_at_provider is None else f"bought {id_at_provider}"
 
 
 def list_acknowledged_contradictions(tx: Transaction, record: CreditCheck) -> tuple[str, ...]:

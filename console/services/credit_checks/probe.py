@@ -92,7 +92,7 @@ class CreditCheckProber:
             is_denied = check_records.contradicts_answer_on_desk(context, conn, record)
         entry = context.spool.find(record.operation_id or "") if is_denied else None
         if entry is not None:
-            observed = outcomes.format_observed_purchase(entry.provider_id)
+            observed = outcomes.format_observed_purchase(entry.id_at_provider)
             context.write(lambda tx: outcomes.open_contradiction_case(context, tx, record, observed))
 
     def _require_no_running_purchase(self, record: CreditCheck) -> None:
@@ -112,9 +112,9 @@ class CreditCheckProber:
         the errors of `probe` if it can't be settled."""
         with self._decisions.hold_lease_of_unknown_record(record_id, None) as record:
             reader = self._open_reader()
-            provider_id = self._decisions.find_provider_id_on_desk(record)
-            if provider_id is not None:
-                return self._confirm_answer_of_desk(record, provider_id, is_automatic)
+            id_at_provider = self._decisions.find_id_at_provider_on_desk(record)
+            if id_at_provider is not None:
+                return self._confirm_answer_of_desk(record, id_at_provider, is_automatic)
             if not reader.capabilities.finds_purchases:
                 if is_automatic:  # the provider had a list when the probe was scheduled
                     self._store_work(record, Work(WorkState.NEEDS_REVIEW, reason=WorkReason.NO_LIST_CALL))
@@ -129,13 +129,14 @@ class CreditCheckProber:
             return check_records.read_current_credit_check(self._context, record_id)
         raise self._make_still_unknown_error(record_id, outcome, reason)
 
-    def _confirm_answer_of_desk(self, record: CreditCheck, provider_id: int, is_automatic: bool) -> CreditCheck:
-        """Read, at the provider, the purchase with the id `provider_id`, which the provider has stated in an answer
-        that this desk's spool has, settle the credit check with the result, and return the credit check. Raises the
-        errors of `confirm_purchase`; with `is_automatic`, schedule the next probe before the error is raised.
+    def _confirm_answer_of_desk(self, record: CreditCheck, id_at_provider: int, is_automatic: bool) -> CreditCheck:
+        """Read, at the provider, the purchase with the id `id_at_provider`, which the provider has stated in an
+        answer that this desk's spool has, settle the credit check with the result, and return the credit check.
+        Raises the errors of `confirm_purchase`; with `is_automatic`, schedule the next probe before the error is
+        raised.
         """
         try:
-            return self._decisions.confirm_purchase(record, provider_id, None)
+            return self._decisions.confirm_purchase(record, id_at_provider, None)
         except ConsoleError:
             if is_automatic:
                 with log_and_suppress(f"the next probe of credit check {record.id}"):
@@ -211,7 +212,7 @@ class CreditCheckProber:
         unused_reports = [
             report
             for report in reports
-            if not credit_checks.list_by_provider_id(tx.conn, report.credit_check_id)
+            if not credit_checks.list_by_id_at_provider(tx.conn, report.credit_check_id)
             and (first_day is None or report.purchase_date is None or report.purchase_date >= first_day)
         ]
         if is_id_ambiguous:
@@ -226,7 +227,7 @@ class CreditCheckProber:
             return None, "undated_found"
         if sent_day is not None and unused_reports[0].purchase_date < sent_day:
             return None, "day_before_found"
-        if check_records.find_credit_checks_with_provider_id(self._context, tx, unused_reports[0].credit_check_id):
+        if check_records.find_credit_checks_with_id_at_provider(self._context, tx, unused_reports[0].credit_check_id):
             return None, "none_found"  # a person has just given this id to another credit check
         return unused_reports[0], "found"
 
@@ -269,9 +270,9 @@ class CreditCheckProber:
     ) -> None:
         if record.operation_id:
             journal.settle_operation(tx.conn, record.operation_id, OperationState.DONE, outcome, self._context.now())
-            operation, provider_id = record.operation_id, report.credit_check_id
+            operation, id_at_provider = record.operation_id, report.credit_check_id
             tx.call_after_commit(
-                lambda: self._context.spool.mark_ended(operation, holds_claim=True, provider_id=provider_id)
+                lambda: self._context.spool.mark_ended(operation, holds_claim=True, id_at_provider=id_at_provider)
             )
         outcomes.write_successful_purchase(self._context, tx, record, report, {"by": "probe"})
 

@@ -455,7 +455,7 @@ def _is_id_of_another_purchase(conn: Connection, record: CreditCheck) -> bool:
         other_check.id != record.id
         and other_check.duplicate_of is None
         and (other_check.client_id == record.client_id or other_check.corporation_number != record.corporation_number)
-        for other_check in credit_checks.list_by_provider_id(conn, record.credit_check_id)
+        for other_check in credit_checks.list_by_id_at_provider(conn, record.credit_check_id)
     )
 
 

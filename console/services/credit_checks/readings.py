@@ -71,11 +71,11 @@ class CreditCheckPartReader:
         before any row contains its path.
         """
         self._context.failpoints.reach(f"before_{name}")
-        provider_id = record.credit_check_id or 0
+        id_at_provider = record.credit_check_id or 0
         if name == DETAIL_PART:
-            detail_outcome = self._open_reader().read_detail(provider_id)
+            detail_outcome = self._open_reader().read_detail(id_at_provider)
             return _drop_report_of_other_number(record, FetchedPart(name, detail_outcome, detail_outcome.found))
-        pdf_outcome = self._open_reader().read_pdf(provider_id)
+        pdf_outcome = self._open_reader().read_pdf(id_at_provider)
         if pdf_outcome.kind is not OutcomeClass.SUCCEEDED or not isinstance(pdf_outcome.found, PdfAnswer):
             return FetchedPart(name, pdf_outcome)
         part = _drop_report_of_other_number(record, FetchedPart(name, pdf_outcome, pdf_outcome.found.report))

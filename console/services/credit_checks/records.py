@@ -69,16 +69,16 @@ def contradicts_answer_on_desk(context: ServiceContext, conn: Connection, record
     return all(alert.rule_id != WorkReason.CONTRADICTED for alert in record_alerts)
 
 
-def find_credit_checks_with_provider_id(
-    context: ServiceContext, tx: Transaction, provider_id: int
+def find_credit_checks_with_id_at_provider(
+    context: ServiceContext, tx: Transaction, id_at_provider: int
 ) -> tuple[CreditCheck, ...]:
-    """Return the credit checks that have AlarmBox's id `provider_id`, in a transaction that may write this id into
+    """Return the credit checks that have AlarmBox's id `id_at_provider`, in a transaction that may write this id into
     another credit check. Transactions that call this function with the same id run one after another. Without this,
     two of them could give the id to two credit checks: the database has no unique index over these ids, because the
     credit checks of two clients may have the same id.
     """
-    lock_until_commit(context, tx, f"alarmbox_id_{provider_id}")
-    return credit_checks.list_by_provider_id(tx.conn, provider_id)
+    lock_until_commit(context, tx, f"alarmbox_id_{id_at_provider}")
+    return credit_checks.list_by_id_at_provider(tx.conn, id_at_provider)
 
 
 def find_purchase_holder(conn: Connection, record: CreditCheck) -> LeaseHolder | None:

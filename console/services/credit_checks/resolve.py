@@ -75,7 +75,7 @@ class PurchaseResolver:
         record_id: int,
         target_state: str,
         proof: str | Path,
-        provider_id: int | None = None,
+        id_at_provider: int | None = None,
         expected_version: int | None = None,
         reason: StatedReason | None = None,
     ) -> ResolveResult:
@@ -85,16 +85,16 @@ class PurchaseResolver:
         `target_state` is "success" or "error"; `proof` is the path of a file or the text of a statement;
         `expected_version` is the version of the credit check on the caller's screen (None: any version); `reason` is
         the person's reason, None for a script without one. Both states need evidence. "success" needs one person and
-        `provider_id`, the id that the provider gave to the credit check; a read at the provider must confirm it.
+        `id_at_provider`, the id that the provider gave to the credit check; a read at the provider must confirm it.
         "error" needs two people, the second one an approver. If another application wrote the credit check and left
         it open (`is_left_open_by_other_application`), both states need two people, who must name the same id for
         "success".
 
-        Raises usage for another target state, or for "success" without `provider_id`; no_evidence if the evidence is
-        empty, unreadable or larger than LARGEST_EVIDENCE_BYTES; not_found for an unknown credit check; not_allowed if
-        the acting person has no right to decide, or can't be the second person; same_person if the proposer decides
-        again; nothing_to_resolve if the outcome is known; in_progress while the purchase runs or another process has
-        the lease; stale_view if the version is not `expected_version`, or changes during the decision;
+        Raises usage for another target state, or for "success" without `id_at_provider`; no_evidence if the evidence
+        is empty, unreadable or larger than LARGEST_EVIDENCE_BYTES; not_found for an unknown credit check; not_allowed
+        if the acting person has no right to decide, or can't be the second person; same_person if the proposer
+        decides again; nothing_to_resolve if the outcome is known; in_progress while the purchase runs or another
+        process has the lease; stale_view if the version is not `expected_version`, or changes during the decision;
         evidence_mismatch if the provider's report does not fit the credit check; evidence_mismatch also for the
         target state "error" if this desk has AlarmBox's answer that the purchase was made, if AlarmBox lists a
         purchase that may be this one, or if AlarmBox's refusal of the purchase names one; and, if the read at the
@@ -105,28 +105,28 @@ class PurchaseResolver:
             raise ConsoleError(
                 ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": ["success", "error"]}
             )
-        if target_state == "success" and provider_id is None:
+        if target_state == "success" and id_at_provider is None:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ALARMBOX_ID_MISSING})
         with refusals.audit_refusals(self._context, RESOLVE_ACTION, record_id, {"as": target_state}):
-            return self._resolve_record(record_id, target_state, person_proof, provider_id, expected_version)
+            return self._resolve_record(record_id, target_state, person_proof, id_at_provider, expected_version)
 
     def _resolve_record(
         self,
         record_id: int,
         target_state: str,
         person_proof: PersonEvidence,
-        provider_id: int | None,
+        id_at_provider: int | None,
         expected_version: int | None,
     ) -> ResolveResult:
         person = self._context.require_right("resolve")
         with self.hold_lease_of_unknown_record(record_id, expected_version) as record:
             self._context.failpoints.reach("before_resolve")
-            if provider_id is not None and target_state == "success":
+            if id_at_provider is not None and target_state == "success":
                 if record.certainty is Certainty.UNKNOWN:
-                    result = ResolveResult(self.confirm_purchase(record, provider_id, person_proof))
+                    result = ResolveResult(self.confirm_purchase(record, id_at_provider, person_proof))
                 else:
                     result = self._decide_purchase_of_other_application(
-                        record, provider_id, person_proof, person.name
+                        record, id_at_provider, person_proof, person.name
                     )
             else:
                 if record.state is CheckState.SUCCESS:
@@ -244,32 +244,32 @@ class PurchaseResolver:
 
     # Bought, confirmed by a read
 
-    def find_provider_id_on_desk(self, record: CreditCheck) -> int | None:
+    def find_id_at_provider_on_desk(self, record: CreditCheck) -> int | None:
         """Return AlarmBox's id in the answer to the purchase of the credit check if this desk's spool has it; None
         otherwise. The database may have gone back to an earlier state, or may not have stored the answer yet."""
         entry = find_own_spool_entry(self._context, record.operation_id)
-        return entry.provider_id if entry is not None and entry.proves_effect else None
+        return entry.id_at_provider if entry is not None and entry.proves_effect else None
 
-    def confirm_purchase(self, record: CreditCheck, provider_id: int, proof: PersonEvidence | None) -> CreditCheck:
-        """Read the purchase with AlarmBox's id `provider_id`, settle the unknown credit check as bought if the answer
-        fits it, and return it. `proof` is a person's evidence, None for an id that this desk has from AlarmBox. The
-        caller holds the lease of the credit check. Raises evidence_mismatch if the report does not fit the credit
-        check, and the error of `make_unconfirmed_error` if the provider's answer has no report."""
+    def confirm_purchase(self, record: CreditCheck, id_at_provider: int, proof: PersonEvidence | None) -> CreditCheck:
+        """Read the purchase with AlarmBox's id `id_at_provider`, settle the unknown credit check as bought if the
+        answer fits it, and return it. `proof` is a person's evidence, None for an id that this desk has from
+        AlarmBox. The caller holds the lease of the credit check. Raises evidence_mismatch if the report does not fit
+        the credit check, and the error of `make_unconfirmed_error` if the provider's answer has no report."""
         context = self._context
-        outcome, report = self._read_purchase(record, provider_id, is_decision=proof is not None)
+        outcome, report = self._read_purchase(record, id_at_provider, is_decision=proof is not None)
         mismatch = context.write(lambda tx: self._settle_by_report(tx, record, proof, outcome, report))
         if mismatch is not None:
             raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": mismatch})
-        self._end_spooled_operation(record, is_bought=True, provider_id=provider_id)
+        self._end_spooled_operation(record, is_bought=True, id_at_provider=id_at_provider)
         return check_records.read_current_credit_check(self._context, record.id)
 
     def _read_purchase(
-        self, record: CreditCheck, provider_id: int, *, is_decision: bool
+        self, record: CreditCheck, id_at_provider: int, *, is_decision: bool
     ) -> tuple[Outcome[CheckReport], CheckReport]:
-        """Read the purchase with AlarmBox's id `provider_id`, store the answer as evidence, and return the answer and
-        its report. Raises the error of `make_unconfirmed_error` if the answer has no report. `is_decision` is False
-        if no person has named the id."""
-        outcome = self._open_reader().read_detail(provider_id)
+        """Read the purchase with AlarmBox's id `id_at_provider`, store the answer as evidence, and return the answer
+        and its report. Raises the error of `make_unconfirmed_error` if the answer has no report. `is_decision` is
+        False if no person has named the id."""
+        outcome = self._open_reader().read_detail(id_at_provider)
         report = outcome.found if outcome.kind is OutcomeClass.SUCCEEDED else None
         call = "resolve" if is_decision else outcomes.RESTORE_CALL_NAME
         self._context.write(
@@ -334,7 +334,7 @@ class PurchaseResolver:
         or another credit check here has its id. Return None if it fits."""
         if report.corporation_number != record.corporation_number:
             return MismatchReason.OTHER_NUMBER
-        owners = check_records.find_credit_checks_with_provider_id(self._context, tx, report.credit_check_id)
+        owners = check_records.find_credit_checks_with_id_at_provider(self._context, tx, report.credit_check_id)
         is_used = any(owner.id != record.id for owner in owners)
         return MismatchReason.USED_BY_OTHER_RECORD if is_used else None
 
@@ -353,10 +353,10 @@ class PurchaseResolver:
     # Left open by another application, decided by two people
 
     def _decide_purchase_of_other_application(
-        self, record: CreditCheck, provider_id: int, proof: PersonEvidence, person: str
+        self, record: CreditCheck, id_at_provider: int, proof: PersonEvidence, person: str
     ) -> ResolveResult:
         """Propose, or confirm as the second person, that the credit check of another application is the purchase with
-        AlarmBox's id `provider_id`. Each person's decision reads the purchase at AlarmBox.
+        AlarmBox's id `id_at_provider`. Each person's decision reads the purchase at AlarmBox.
 
         The read shows that the purchase exists, for this corporation. It doesn't show that this credit check is that
         purchase and no later one, so one person is not enough: an earlier purchase that has expired would allow a
@@ -364,7 +364,7 @@ class PurchaseResolver:
         error of `make_unconfirmed_error` if AlarmBox's answer has no report.
         """
         context = self._context
-        outcome, report = self._read_purchase(record, provider_id, is_decision=True)
+        outcome, report = self._read_purchase(record, id_at_provider, is_decision=True)
         decision = PersonDecision(
             (CREDIT_CHECK_KIND, record.id),
             "success",
@@ -374,7 +374,7 @@ class PurchaseResolver:
             proof,
             refusal_facts={"record": record},
             needs_number=True,
-            number=str(provider_id),
+            number=str(id_at_provider),
         )
 
         def write_decision(tx: Transaction) -> bool:
@@ -447,14 +447,19 @@ class PurchaseResolver:
             )
         outcomes.write_failed_purchase(self._context, tx, record, RESOLVED_BY_PEOPLE_CAUSE, {"first": proposer})
 
-    def _end_spooled_operation(self, record: CreditCheck, *, is_bought: bool, provider_id: int | None = None) -> None:
+    def _end_spooled_operation(
+        self, record: CreditCheck, *, is_bought: bool, id_at_provider: int | None = None
+    ) -> None:
         """Mark the intent of the credit check's purchase in this desk's spool as ended, because a decision has
         settled the purchase. `is_bought` is True if people decided that it was bought; the intent then keeps its
-        claim. `provider_id` is the id that the provider gave to the bought credit check; None if it was not bought.
+        claim. `id_at_provider` is the id that the provider gave to the bought credit check; None if it was not
+        bought.
         """
         if record.operation_id:
             with log_and_suppress("end of a resolved operation"):
-                self._context.spool.mark_ended(record.operation_id, holds_claim=is_bought, provider_id=provider_id)
+                self._context.spool.mark_ended(
+                    record.operation_id, holds_claim=is_bought, id_at_provider=id_at_provider
+                )
 
 
 def _get_operator_name(context: ServiceContext) -> str:

@@ -119,13 +119,13 @@ class OutcomeUnrecorded(ConsoleError):
     """
 
     def __init__(
-        self, claimed_operation: ClaimedOperation, *, is_spooled: bool, provider_id: int | str | None
+        self, claimed_operation: ClaimedOperation, *, is_spooled: bool, id_at_provider: int | str | None
     ) -> None:
         reason = UnknownReason.ANSWER_NOT_RECORDED if is_spooled else UnknownReason.ANSWER_NOT_SPOOLED
         facts: OutcomeUnknownDetail = {
             "reason": reason,
             "operation_id": claimed_operation.operation_id,
-            "provider_id": provider_id,
+            "provider_id": id_at_provider,
         }
         super().__init__(ErrorCode.OUTCOME_UNKNOWN, facts)
         self.claimed = claimed_operation

@@ -47,7 +47,7 @@ from console.store.monitoring.recent_activity import WAITED_MS_KEY
 from console.store.operations import journal, leases
 from console.store.operations.journal import NewOperation, OperationEndedByOther
 from console.store.operations.leases import Lease, PendingLease
-from console.store.spool.answer_codec import Answer, find_provider_id, find_storable_report
+from console.store.spool.answer_codec import Answer, find_id_at_provider, find_storable_report
 from console.store.spool.spool import Intent
 
 LEASE_WAIT_SECONDS = 60.0
@@ -373,7 +373,7 @@ class GuardedPipeline:
                 raise
             is_spooled = self._spool_answer(claimed_operation, outcome)
             raise OutcomeUnrecorded(
-                claimed_operation, is_spooled=is_spooled, provider_id=find_provider_id(outcome.found)
+                claimed_operation, is_spooled=is_spooled, id_at_provider=find_id_at_provider(outcome.found)
             ) from error
         except BaseException:
             if (
@@ -497,6 +497,8 @@ def end_intent(context: ServiceContext, operation_id: str, outcome: Outcome[Any]
     open, so that it holds its claim."""
     if outcome.kind is OutcomeClass.UNKNOWN:
         return
-    identifier = find_provider_id(outcome.found)
+    identifier = find_id_at_provider(outcome.found)
     numeric_id = identifier if isinstance(identifier, int) else None
-    context.spool.mark_ended(operation_id, holds_claim=outcome.kind in EFFECT_OUTCOME_CLASSES, provider_id=numeric_id)
+    context.spool.mark_ended(
+        operation_id, holds_claim=outcome.kind in EFFECT_OUTCOME_CLASSES, id_at_provider=numeric_id
+    )

@@ -82,11 +82,11 @@ def decide_with_second_person(
         and proposal.proposed_state == decision.target
         and may_still_decide(context, tx.conn, proposal.person)
     ):
-        is_number_agreed = not decision.needs_number or _read_proposed_provider_id(tx, proposal) == decision.number
-        is_second_person = is_number_agreed or not _may_replace_provider_id(decision, proposal.person)
+        is_number_agreed = not decision.needs_number or _read_proposed_id_at_provider(tx, proposal) == decision.number
+        is_second_person = is_number_agreed or not _may_replace_id_at_provider(decision, proposal.person)
         if is_second_person:
             _require_second_person(context, decision, proposal.person, is_number_agreed=is_number_agreed)
-    proof = _prepend_provider_id(decision.number, decision.proof) if decision.needs_number else decision.proof
+    proof = _prepend_id_at_provider(decision.number, decision.proof) if decision.needs_number else decision.proof
     proof_id = evidence.add_person_evidence(
         tx.conn, decision.subject, decision.operation_id, decision.person, proof, now
     )
@@ -188,7 +188,7 @@ def may_still_decide(context: ServiceContext, conn: Connection, proposer: str) -
     return person is not None and has_right(person, "resolve")
 
 
-def _may_replace_provider_id(decision: PersonDecision, proposer: str) -> bool:
+def _may_replace_id_at_provider(decision: PersonDecision, proposer: str) -> bool:
     """True if a decision for the proposed target with another `number` (the provider's id of the record) replaces the
     proposal of `proposer`: only the proposer can correct this id.
     """
@@ -222,7 +222,7 @@ def _require_second_person(
         )
 
 
-def _prepend_provider_id(number: str | None, proof: PersonEvidence) -> PersonEvidence:
+def _prepend_id_at_provider(number: str | None, proof: PersonEvidence) -> PersonEvidence:
     """Return the proof with `number`, the provider's id of the record that the person states, as its first line,
     because this id is part of the evidence. Without an id, return the proof unchanged; but if its own first line
     could be read as such an id, put the line _NO_NUMBER_LINE before it."""
@@ -233,7 +233,7 @@ def _prepend_provider_id(number: str | None, proof: PersonEvidence) -> PersonEvi
     return replace(proof, content=f"{line}\n".encode() + proof.content)
 
 
-def _read_proposed_provider_id(tx: Transaction, proposal: StoredProposal) -> str | None:
+def _read_proposed_id_at_provider(tx: Transaction, proposal: StoredProposal) -> str | None:
     """Return the provider's id of the record that the first person stated with this proposal; None if the person
     stated none. Evidence of the same person for an earlier proposal doesn't count."""
     body = evidence.find_evidence_text(tx.conn, proposal.evidence_id) or ""

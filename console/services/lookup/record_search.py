@@ -301,8 +301,8 @@ def _find_credit_checks(
     matches = credit_checks.find_by_prefix(conn, digits, "" if digits else query, limit, lapsed_ids)
     if digits and len(digits) < 10:
         check_with_id = credit_checks.find(conn, int(digits), lapsed_ids)
-        checks_with_provider_id = credit_checks.list_by_provider_id(conn, int(digits))
+        checks_with_id_at_provider = credit_checks.list_by_id_at_provider(conn, int(digits))
         matches = tuple(
-            dict.fromkeys([*([check_with_id] if check_with_id else []), *checks_with_provider_id, *matches])
+            dict.fromkeys([*([check_with_id] if check_with_id else []), *checks_with_id_at_provider, *matches])
         )
     return matches

@@ -212,10 +212,12 @@ class HintHandler:
         storable_fields = {name: value for name in names if isinstance(value := fields.get(name), str | int | None)}
         return json.dumps(storable_fields, ensure_ascii=False)[:_LONGEST_STORED_HINT_CHARACTERS]
 
-    def _find_payment(self, conn: Connection, provider_id: str | None, payment_number: str | None) -> Payment | None:
-        """Return our payment with the provider's payment id `provider_id`, or else the one with our payment number
+    def _find_payment(
+        self, conn: Connection, id_at_provider: str | None, payment_number: str | None
+    ) -> Payment | None:
+        """Return our payment with the provider's payment id `id_at_provider`, or else the one with our payment number
         `payment_number`; None if there is none. Each of them is None if the hint doesn't contain it."""
-        payment = payments.find_by_provider_id(conn, self._provider, provider_id) if provider_id else None
+        payment = payments.find_by_id_at_provider(conn, self._provider, id_at_provider) if id_at_provider else None
         return payment or (
             payments.find_by_payment_number(conn, self._provider, payment_number) if payment_number else None
         )

@@ -180,16 +180,16 @@ def _replace_effect_if_id_is_shared(
     provider's payment id that the report contains. In that case return an effect that books nothing and opens a
     case.
     """
-    provider_id = sourced_report.report.provider_payment_id
-    if effect.booked_amount is None or provider_id is None:
+    id_at_provider = sourced_report.report.provider_payment_id
+    if effect.booked_amount is None or id_at_provider is None:
         return effect
-    owner = payments.find_by_provider_id(tx.conn, payment.provider, provider_id)
+    owner = payments.find_by_id_at_provider(tx.conn, payment.provider, id_at_provider)
     if owner is None or owner.id == payment.id:
         return effect
     return ReportEffect(
         unknown_reason=OTHER_PAYMENT_REASON,
         case_rule=OTHER_PAYMENT_REASON,
-        case_observed=f"{provider_id} of {owner.id}",
+        case_observed=f"{id_at_provider} of {owner.id}",
         is_newest=effect.is_newest,
     )
 
@@ -216,7 +216,7 @@ def _write_report(
         must_set_order_paid=must_set_order_paid,
     )
     values |= payments.make_work_values(work)
-    is_number_reported = _is_missing_provider_id_reported(tx, payment, sourced_report, effect)
+    is_number_reported = _is_missing_id_at_provider_reported(tx, payment, sourced_report, effect)
     if is_number_reported:
         values["provider_payment_id"] = sourced_report.report.provider_payment_id
     payments.move_payment_along_path(tx.conn, payment, effect.new_states, context.now(), **values)
@@ -235,7 +235,7 @@ def _write_report(
     _write_audit_entry(context, tx, payment, sourced_report, effect, end_state)
 
 
-def _is_missing_provider_id_reported(
+def _is_missing_id_at_provider_reported(
     tx: Transaction, payment: Payment, sourced_report: ReportWithSource, effect: ReportEffect
 ) -> bool:
     """True if our paid payment has no provider's payment id, because people decided that it is paid without stating
@@ -248,7 +248,7 @@ def _is_missing_provider_id_reported(
         and payment.state in PAID_STATES
         and report.state in PAID_STATES
         and (effect.case_rule, effect.unknown_reason) == (None, None)
-        and payments.find_by_provider_id(tx.conn, payment.provider, report.provider_payment_id) is None
+        and payments.find_by_id_at_provider(tx.conn, payment.provider, report.provider_payment_id) is None
     )
 
 

@@ -68,31 +68,31 @@ class PaymentResolver:
         payment_id: int,
         target_state: str,
         proof: str | Path,
-        provider_id: str | None = None,
+        id_at_provider: str | None = None,
         expected_version: int | None = None,
         reason: StatedReason | None = None,
     ) -> ResolveResult:
         """Decide the outcome of a payment. Return the payment, and whether a second person must still agree.
 
         `target_state` is one of DECIDABLE_PAYMENT_STATES; `proof` is the path of a file, or the text of a written
-        statement; `provider_id` is the id that the provider gave to the payment, None if the person doesn't have it;
-        `expected_version` is the payment's version on the person's screen, None to skip the comparison; `reason` is
-        the person's reason, None for a script without one.
+        statement; `id_at_provider` is the id that the provider gave to the payment, None if the person doesn't have
+        it; `expected_version` is the payment's version on the person's screen, None to skip the comparison; `reason`
+        is the person's reason, None for a script without one.
 
-        Raises usage if `target_state`, `provider_id` or `reason` has an invalid form; no_evidence if the proof is
+        Raises usage if `target_state`, `id_at_provider` or `reason` has an invalid form; no_evidence if the proof is
         empty, unreadable or too large; not_allowed if the acting person has no right to resolve, or may not be the
         second person; same_person if the proposer decides again; stale_view if the payment's version is not
         `expected_version`, or changes during the decision; nothing_to_resolve if people can't decide that the payment
         has this state; evidence_mismatch if the provider's answer contradicts the decision, if the first person gave
-        another `provider_id`, or if another payment has this id; not_found if there is no such payment; in_progress
-        while the start of the payment runs or another process holds the payment's lease.
+        another `id_at_provider`, or if another payment has this id; not_found if there is no such payment;
+        in_progress while the start of the payment runs or another process holds the payment's lease.
         """
         person_proof = read_proof(proof, reason)
         if target_state not in DECIDABLE_PAYMENT_STATES:
             raise ConsoleError(
                 ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": list(DECIDABLE_PAYMENT_STATES)}
             )
-        if provider_id is not None and not _is_possible_provider_id(provider_id):
+        if id_at_provider is not None and not _is_possible_id_at_provider(id_at_provider):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING})
         with refusals.audit_refusals(
             self._context, RESOLVE_ACTION, payment_id, {"as": target_state}, kind=PAYMENT_KIND
@@ -101,17 +101,19 @@ class PaymentResolver:
             with self._payment_prober.hold_payment_lease(payment_id) as payment:
                 _require_decidable_payment(payment, target_state, expected_version)
                 self._context.failpoints.reach("before_resolve")
-                result = self._resolve_payment(payment, PaymentState(target_state), person_proof, person, provider_id)
+                result = self._resolve_payment(
+                    payment, PaymentState(target_state), person_proof, person, id_at_provider
+                )
                 self._context.failpoints.reach("after_resolve")
         return result
 
     def _resolve_payment(
-        self, payment: Payment, target: PaymentState, proof: PersonEvidence, person: str, provider_id: str | None
+        self, payment: Payment, target: PaymentState, proof: PersonEvidence, person: str, id_at_provider: str | None
     ) -> ResolveResult:
         """Ask the provider, and record the decision of `person` that the payment's state is `target`. Return the
         payment and whether a second person must still agree. If the answer contains the payment's state and no
         unexpected amount, one person is enough, but the answer must confirm the decision; otherwise two people must
-        agree. `proof` is the person's evidence; `provider_id` is the provider's payment id, None if the person
+        agree. `proof` is the person's evidence; `id_at_provider` is the provider's payment id, None if the person
         doesn't have it."""
         asked_at, answer = read_question_time(self._context), self._payment_prober.ask_provider(payment)
         report = find_report(answer) if answer is not None else None
@@ -124,7 +126,7 @@ class PaymentResolver:
                 refuse_denial_of_contradictory_answer(answer, payment)
         try:
             is_proposed = self._context.write(
-                lambda tx: self._decide_by_people(tx, payment, target, proof, person, answer, provider_id)
+                lambda tx: self._decide_by_people(tx, payment, target, proof, person, answer, id_at_provider)
             )
         except payments.StaleRow:
             raise make_stale_view_error(self._payment_prober.read_payment(payment.id), payment.version) from None
@@ -221,24 +223,24 @@ class PaymentResolver:
         proof: PersonEvidence,
         person: str,
         answer: Outcome[PaymentReport] | None,
-        provider_id: str | None,
+        id_at_provider: str | None,
     ) -> bool:
         """Write the first person's proposal that the payment's state is `target`, or settle the payment with the
         second person's decision. Return True if a second person must still agree. `proof` is the person's
-        evidence; `answer` is the provider's answer, None if the provider can't be asked; `provider_id` is the
+        evidence; `answer` is the provider's answer, None if the provider can't be asked; `id_at_provider` is the
         payment id that the person gave. Raises StaleRow if the payment has changed since it was read.
         """
         context, now = self._context, self._context.now()
         current_payment = payment_work.require_payment(tx, payment.id)
         if current_payment.version != payment.version:
             raise payments.StaleRow(payment.id)
-        agreed_provider_id = provider_id or _find_provider_payment_id(answer)
+        agreed_id_at_provider = id_at_provider or _find_provider_payment_id(answer)
         is_completion = target is PaymentState.COMPLETED
-        if is_completion and agreed_provider_id is not None:
-            _refuse_id_of_other_payment(tx, current_payment, agreed_provider_id)
+        if is_completion and agreed_id_at_provider is not None:
+            _refuse_id_of_other_payment(tx, current_payment, agreed_id_at_provider)
 
         def settle_payment(proposer: str) -> None:
-            self._settle_payment(tx, current_payment, target, answer, agreed_provider_id, proposer)
+            self._settle_payment(tx, current_payment, target, answer, agreed_id_at_provider, proposer)
 
         def write_proposal(proof_id: int) -> dict[str, object]:
             payments.change_payment(tx.conn, current_payment, now)
@@ -253,7 +255,7 @@ class PaymentResolver:
             proof,
             refusal_facts={"record": payment},
             needs_number=is_completion,
-            number=provider_id if is_completion else None,
+            number=id_at_provider if is_completion else None,
         )
         return decide_with_second_person(context, tx, decision, settle=settle_payment, propose=write_proposal)
 
@@ -263,16 +265,16 @@ class PaymentResolver:
         payment: Payment,
         target: PaymentState,
         answer: Outcome[PaymentReport] | None,
-        provider_id: str | None,
+        id_at_provider: str | None,
         proposer: str,
     ) -> None:
         """Set the payment to the state `target` about which two people have agreed, book or correct its money, close
         its cases, and settle its operation. `answer` is the provider's answer, None if the provider can't be asked;
-        `provider_id` is the provider's payment id, None if nobody knows it; `proposer` is the name of the first
+        `id_at_provider` is the provider's payment id, None if nobody knows it; `proposer` is the name of the first
         person."""
         context, now = self._context, self._context.now()
         if target is PaymentState.COMPLETED and payment.state not in PAID_STATES:
-            self._book_amount(tx, payment, answer, provider_id, now)
+            self._book_amount(tx, payment, answer, id_at_provider, now)
         else:
             self._end_payment(tx, payment, target, now)
             if target is PaymentState.COMPLETED and payment.order_id is not None:
@@ -290,18 +292,18 @@ class PaymentResolver:
         tx: Transaction,
         payment: Payment,
         answer: Outcome[PaymentReport] | None,
-        provider_id: str | None,
+        id_at_provider: str | None,
         now: datetime,
     ) -> None:
         """Book a payment about which people have decided that it is completed. The booked amount is that of the
-        provider's answer, or the requested amount if the answer contains none. If `provider_id` is None, a later read
-        gives the payment its provider's payment id, and the payment can't be refunded until then.
+        provider's answer, or the requested amount if the answer contains none. If `id_at_provider` is None, a later
+        read gives the payment its provider's payment id, and the payment can't be refunded until then.
         """
         read_report = answer.found if answer is not None and find_report(answer) is not None else None
         amount = read_report.amount if read_report is not None else None
         report = PaymentReport(
             payment.merchant_payment_id,
-            provider_id,
+            id_at_provider,
             payment.provider_state or "people",
             PaymentState.PAYMENT_SUCCESS,
             True,
@@ -375,14 +377,14 @@ def _find_provider_payment_id(answer: Outcome[PaymentReport] | None) -> str | No
 
 def _refuse_id_of_other_payment(tx: Transaction, payment: Payment, provider_payment_id: str) -> None:
     """Raise evidence_mismatch if another payment of ours has the provider's payment id `provider_payment_id`."""
-    owner = payments.find_by_provider_id(tx.conn, payment.provider, provider_payment_id)
+    owner = payments.find_by_id_at_provider(tx.conn, payment.provider, provider_payment_id)
     if owner is not None and owner.id != payment.id:
         raise ConsoleError(
             ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": MismatchReason.USED_BY_OTHER_RECORD}
         )
 
 
-def _is_possible_provider_id(text: str) -> bool:
+def _is_possible_id_at_provider(text: str) -> bool:
     """True if a payment id of a provider can have this form: ASCII letters, digits, hyphens and underscores, at most
     LONGEST_PROVIDER_ID_CHARACTERS."""
     letters_and_digits = text.replace("-", "").replace("_", "")

@@ -182,8 +182,8 @@ def find_payment(tx: Transaction, provider: str, row: HistoryRow) -> Payment | N
     """Return our payment that the row describes: the one with the row's payment id (the id that the provider gave to
     the payment), or otherwise the one with the row's payment number; None if we have neither.
     """
-    provider_id, merchant_id = row.provider_payment_id, row.merchant_payment_id
-    payment = payments.find_by_provider_id(tx.conn, provider, provider_id) if provider_id else None
+    id_at_provider, merchant_id = row.provider_payment_id, row.merchant_payment_id
+    payment = payments.find_by_id_at_provider(tx.conn, provider, id_at_provider) if id_at_provider else None
     return payment or (payments.find_by_payment_number(tx.conn, provider, merchant_id) if merchant_id else None)
 
 
@@ -225,9 +225,9 @@ def _find_provider_state_name(row: HistoryRow) -> str:
     return row.word if row.word.isascii() else api_name_by_state.get(row.state, row.word)
 
 
-def make_refused_row_difference(key: str, reason: str, provider_id: str | None) -> ReconciliationDifference:
+def make_refused_row_difference(key: str, reason: str, id_at_provider: str | None) -> ReconciliationDifference:
     """Return the difference for a row that was rejected. `key` is the key of the row, `reason` the code of the
-    reason, `provider_id` the id in the row that the provider gave to the payment (None: the row has none)."""
+    reason, `id_at_provider` the id in the row that the provider gave to the payment (None: the row has none)."""
     return ReconciliationDifference(
-        key, ReconciliationVerdict.REFUSED, None, None, f"{reason} {provider_id or ''}".strip()
+        key, ReconciliationVerdict.REFUSED, None, None, f"{reason} {id_at_provider or ''}".strip()
     )

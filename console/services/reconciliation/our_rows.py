@@ -371,9 +371,9 @@ def _make_history_row(payment: Payment, report: PaymentReport, at: datetime, key
     if amount is None:
         return None
     paid_at = report.state is PaymentState.PAYMENT_SUCCESS and report.paid_at
-    provider_id = report.provider_payment_id
+    id_at_provider = report.provider_payment_id
     number, provider_word = payment.merchant_payment_id, report.provider_state
-    return HistoryRow(key, provider_id, number, report.state, provider_word, paid_at or at, amount)
+    return HistoryRow(key, id_at_provider, number, report.state, provider_word, paid_at or at, amount)
 
 
 def _read_current_payment(tx: Transaction, payment: Payment) -> Payment:

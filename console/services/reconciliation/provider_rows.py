@@ -145,17 +145,19 @@ class _HistoryRowBatch:
             rows,
         )
         history_rows = [row for row in rows if isinstance(row, HistoryRow)]
-        provider_ids = {row.provider_payment_id for row in history_rows if row.provider_payment_id}
+        ids_at_provider = {row.provider_payment_id for row in history_rows if row.provider_payment_id}
         with comparison.context.database.read() as conn:
-            self._payment_by_provider_id = our_records.find_payments_by_provider_id(conn, provider, provider_ids)
+            self._payment_by_id_at_provider = our_records.find_payments_by_id_at_provider(
+                conn, provider, ids_at_provider
+            )
             unmatched_rows = [
-                row for row in history_rows if row.provider_payment_id not in self._payment_by_provider_id
+                row for row in history_rows if row.provider_payment_id not in self._payment_by_id_at_provider
             ]
             merchant_ids = {row.merchant_payment_id for row in unmatched_rows if row.merchant_payment_id}
             self._payment_by_merchant_id = our_records.find_payments_by_number(conn, provider, merchant_ids)
             payment_ids = {
                 payment.id
-                for payment in (*self._payment_by_provider_id.values(), *self._payment_by_merchant_id.values())
+                for payment in (*self._payment_by_id_at_provider.values(), *self._payment_by_merchant_id.values())
             }
             self._open_cases = our_records.find_open_cases_of_payments(
                 conn, payment_ids, row_comparison.COMPARISON_RULES
@@ -171,12 +173,12 @@ class _HistoryRowBatch:
             else:
                 self._compare_refund(row, row.refund)
 
-    def _record_refused_row(self, key: str, reason: str, provider_id: str | None) -> None:
-        difference = apply_row.make_refused_row_difference(key, reason, provider_id)
+    def _record_refused_row(self, key: str, reason: str, id_at_provider: str | None) -> None:
+        difference = apply_row.make_refused_row_difference(key, reason, id_at_provider)
         self._run_journal.write_row(key, difference, lambda _tx: difference)
 
     def _find_payment(self, row: HistoryRow) -> Payment | None:
-        payment = self._payment_by_provider_id.get(row.provider_payment_id or "")
+        payment = self._payment_by_id_at_provider.get(row.provider_payment_id or "")
         return payment or self._payment_by_merchant_id.get(row.merchant_payment_id or "")
 
     def _compare_payment(self, row: HistoryRow) -> None:

@@ -177,8 +177,8 @@ class NoticeHistory:
         state = PAYMENT_STATE_BY_NOTICE_TYPE.get(notice.type)
         if state is None:
             return None
-        provider_id = make_provider_payment_id(notice.event_id) if state is PaymentState.PAYMENT_SUCCESS else None
-        return HistoryRow(key, provider_id, notice.order_no, state, notice.type, stored_event.at, notice.amount)
+        id_at_provider = make_provider_payment_id(notice.event_id) if state is PaymentState.PAYMENT_SUCCESS else None
+        return HistoryRow(key, id_at_provider, notice.order_no, state, notice.type, stored_event.at, notice.amount)
 
     def _read_notice_page(self, page_position: our_records.PagePosition) -> tuple[TimedEvent, ...]:
         with self._context.database.read() as conn:

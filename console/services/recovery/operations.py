@@ -65,11 +65,11 @@ class RecordRecovery(Protocol):
         """
 
     def resolve(
-        self, id: int, target_state: str, evidence: str | Path, provider_id: str | None = None,
+        self, id: int, target_state: str, evidence: str | Path, id_at_provider: str | None = None,
         expected_version: int | None = None, reason: StatedReason | None = None, /,
     ) -> ResolveResult:  # fmt: skip
         """Store a person's decision that the record with this id has the outcome `target_state`, and return the
-        result. `evidence` is the path of a file or a written statement; `provider_id` is the id that the provider
+        result. `evidence` is the path of a file or a written statement; `id_at_provider` is the id that the provider
         gave to the payment or refund, None if the person has none; `expected_version` is the version on the person's
         screen (None: any version); `reason` is the person's reason, None for a script without one. Raises the errors
         of `PaymentResolver.resolve` or `RefundResolver.resolve`.
@@ -147,12 +147,12 @@ class OperationRecovery:
         if entry is not None and entry.intent.payment_id is not None:
             self._lost_refund_prober.probe(entry, operation)
             return self._require_operation(operation.id)
-        if entry is not None and entry.provider_id is not None:
-            return self._restore_credit_check(entry, entry.provider_id, None)
+        if entry is not None and entry.id_at_provider is not None:
+            return self._restore_credit_check(entry, entry.id_at_provider, None)
         raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"record": operation, "reason": UnknownReason.ONLY_DESK_KNOWS})
 
     def resolve(
-        self, operation_id: str, target_state: str, evidence: str | Path, provider_id: int | str | None = None,
+        self, operation_id: str, target_state: str, evidence: str | Path, id_at_provider: int | str | None = None,
         reason: StatedReason | None = None,
     ) -> ResolveResult:  # fmt: skip
         """Store a person's decision about the outcome of an operation, and return the result. If the database has the
@@ -161,12 +161,12 @@ class OperationRecovery:
 
         For an entry in a spool, two people can decide that a refund is `failed`, or that the start of a payment is
         `payment_failed`; `completed` needs the provider's confirmation. `evidence` is a file or a written statement;
-        `provider_id` is the id that the provider gave to the purchase or refund; `reason` is the person's reason,
+        `id_at_provider` is the id that the provider gave to the purchase or refund; `reason` is the person's reason,
         None for a script without one.
 
         Raises not_found if neither the database nor a spool has the operation; not_allowed if the acting person has
         no right to resolve. For an entry in a spool, also raises usage if `target_state` is not possible for the
-        operation, or if `provider_id` is missing for a successful purchase; no_evidence if the evidence is empty,
+        operation, or if `id_at_provider` is missing for a successful purchase; no_evidence if the evidence is empty,
         unreadable or too large; nothing_to_resolve if the operation certainly had no effect; evidence_mismatch if the
         provider's answer contradicts the decision; same_person if the proposer decides again; not_allowed also if the
         acting person can't be the second person. For any other operation, the service of the record
@@ -181,12 +181,12 @@ class OperationRecovery:
             operation = self._require_operation(operation_id)
             recovery = self._recoveries.get(operation.subject_kind)
             if operation.source == "database" and recovery is not None:
-                identifier = None if provider_id is None else str(provider_id)
+                identifier = None if id_at_provider is None else str(id_at_provider)
                 return recovery.resolve(operation.subject_id or 0, target_state, evidence, identifier, None, reason)
             if recovery is not None:
                 return self._resolve_lost_money_operation(operation, target_state, read_proof(evidence, reason))
             return self._resolve_purchase_operation(
-                operation, target_state, evidence, _parse_credit_check_id(provider_id), reason
+                operation, target_state, evidence, _parse_credit_check_id(id_at_provider), reason
             )
 
     def _resolve_lost_money_operation(
@@ -269,13 +269,13 @@ class OperationRecovery:
         operation: Operation,
         target_state: str,
         evidence: str | Path,
-        provider_id: int | None,
+        id_at_provider: int | None,
         reason: StatedReason | None,
     ) -> ResolveResult:
         operation_id = operation.id
         if operation.source == "database":
             return self._purchase_resolver.resolve(
-                operation.subject_id or 0, target_state, evidence, provider_id, None, reason
+                operation.subject_id or 0, target_state, evidence, id_at_provider, None, reason
             )
         person = self._context.require_right("resolve")
         person_evidence = read_proof(evidence, reason)
@@ -285,9 +285,9 @@ class OperationRecovery:
         ):
             raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": operation})
         if target_state == "success":
-            if provider_id is None:
+            if id_at_provider is None:
                 raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ALARMBOX_ID_MISSING})
-            return ResolveResult(self._restore_credit_check(entry, provider_id, person_evidence))
+            return ResolveResult(self._restore_credit_check(entry, id_at_provider, person_evidence))
         if target_state != "error":
             raise ConsoleError(
                 ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": ["success", "error"]}
@@ -344,9 +344,9 @@ class OperationRecovery:
         )
 
     def _restore_credit_check(
-        self, entry: SpoolEntry, provider_id: int, person_evidence: PersonEvidence | None
+        self, entry: SpoolEntry, id_at_provider: int, person_evidence: PersonEvidence | None
     ) -> CreditCheck:
-        """Read the purchase with AlarmBox's id `provider_id`, and insert the lost credit check of the spool entry
+        """Read the purchase with AlarmBox's id `id_at_provider`, and insert the lost credit check of the spool entry
         again if the answer confirms the purchase. `person_evidence` is None for a probe. Return the
         credit check. Raises evidence_mismatch if the answer is about another corporation, or if another record has
         this id; already_purchased if the corporation has another live credit check of the same client that had not
@@ -354,7 +354,7 @@ class OperationRecovery:
         report.
         """
         context, intent = self._context, entry.intent
-        outcome = self._get_check_reader().read_detail(provider_id)
+        outcome = self._get_check_reader().read_detail(id_at_provider)
         report = outcome.found
         lost_operation = _make_operation(entry)
         if report is None or outcome.kind is not OutcomeClass.SUCCEEDED:
@@ -371,7 +371,7 @@ class OperationRecovery:
                 raise ConsoleError(
                     ErrorCode.EVIDENCE_MISMATCH, {"record": lost_operation, "reason": MismatchReason.EXPIRED_BEFORE}
                 )
-            if check_records.find_credit_checks_with_provider_id(context, tx, provider_id):
+            if check_records.find_credit_checks_with_id_at_provider(context, tx, id_at_provider):
                 raise ConsoleError(
                     ErrorCode.EVIDENCE_MISMATCH,
                     {"record": lost_operation, "reason": MismatchReason.USED_BY_OTHER_RECORD},
@@ -389,7 +389,7 @@ class OperationRecovery:
         except ConsoleError:
             context.write(lambda tx: self._store_answer_of_refused_restore(tx, intent, outcome))
             raise
-        context.spool.mark_ended(intent.operation_id, holds_claim=True, provider_id=provider_id)
+        context.spool.mark_ended(intent.operation_id, holds_claim=True, id_at_provider=id_at_provider)
         context.spool.mark_delivered(intent.operation_id)
         with context.database.read() as conn:
             record = credit_checks.find(conn, record_id)
@@ -594,14 +594,14 @@ def _is_record_id_reused(conn: Connection, lost_operation: Operation, intent: In
     return record is not None and record.operation_id != lost_operation.id
 
 
-def _parse_credit_check_id(provider_id: int | str | None) -> int | None:
-    """Return AlarmBox's id of a credit check as a number; None if `provider_id` is None. Raises usage for a text
+def _parse_credit_check_id(id_at_provider: int | str | None) -> int | None:
+    """Return AlarmBox's id of a credit check as a number; None if `id_at_provider` is None. Raises usage for a text
     that is not a number."""
-    if provider_id is None or isinstance(provider_id, int):
-        return provider_id
-    if not (provider_id.isascii() and provider_id.isdecimal() and len(provider_id) <= 18):
+    if id_at_provider is None or isinstance(id_at_provider, int):
+        return id_at_provider
+    if not (id_at_provider.isascii() and id_at_provider.isdecimal() and len(id_at_provider) <= 18):
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING})
-    return int(provider_id)
+    return int(id_at_provider)
 
 
 def _find_credit_check(conn: Connection, operation: Operation) -> CreditCheck | None:

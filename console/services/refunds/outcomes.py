@@ -154,18 +154,18 @@ def mark_refund_completed(
     refund: Refund,
     report: RefundReport | None,
     facts: Mapping[str, object] | None = None,
-    provider_id: str | None = None,
+    id_at_provider: str | None = None,
     cause: str | None = None,
 ) -> None:
     """Set the refund to completed: the payer has the money back. If the provider has no id of its own for the refund,
     store our idempotency key as the provider's refund id. `facts` are more values for the audit entry; `cause` is
     stored in the column `error_code`: the reason for which the outcome is known although the provider didn't confirm
     it; None if the provider confirmed it. `report` is the provider's report about the refund, None if the outcome is
-    known without one; `provider_id` is the refund's id at the provider as people have stated it, None if they stated
-    none.
+    known without one; `id_at_provider` is the refund's id at the provider as people have stated it, None if they
+    stated none.
     """
     now = context.now()
-    provider_refund_id = refund.provider_refund_id or provider_id or (report and report.provider_refund_id)
+    provider_refund_id = refund.provider_refund_id or id_at_provider or (report and report.provider_refund_id)
     _write_known_state(
         context,
         tx,
@@ -535,7 +535,7 @@ def list_refunds_with_key_or_id(
     provider = payment_work.require_payment(tx, payment_id).provider
     owners = (
         *filter(None, [refunds.find_by_idempotency_key(tx.conn, number)]),
-        *refunds.list_by_provider_id(tx.conn, number),
+        *refunds.list_by_id_at_provider(tx.conn, number),
     )
     return [owner for owner in owners if payment_work.require_payment(tx, owner.payment_id).provider == provider]
 

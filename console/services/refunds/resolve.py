@@ -53,7 +53,7 @@ class RefundResolver:
         refund_id: int,
         target_state: str,
         proof: str | Path,
-        provider_id: str | None = None,
+        id_at_provider: str | None = None,
         expected_version: int | None = None,
         reason: StatedReason | None = None,
     ) -> ResolveResult:
@@ -62,21 +62,21 @@ class RefundResolver:
 
         The provider is asked first, and its answer settles the refund. If it gives no definite answer, two people
         decide with evidence; the second one must be an approver. `proof` is the path of a file, or the text of a
-        written statement; `provider_id` is the id that the provider gave to the refund, which `completed` needs;
+        written statement; `id_at_provider` is the id that the provider gave to the refund, which `completed` needs;
         `expected_version` is the version that the person's screen shows, None to skip the comparison; `reason` is the
         person's reason, None for a script without one.
 
-        Raises usage if `target_state`, `provider_id` or `reason` has an invalid form, or if `provider_id` is missing
-        for `completed`; no_evidence if the proof is empty, unreadable or too large; not_allowed if the acting person
-        has no right to resolve, or may not be the second person; same_person if the proposer decides again;
-        evidence_mismatch if the provider contradicts the person, if the second person gives another `provider_id`
+        Raises usage if `target_state`, `id_at_provider` or `reason` has an invalid form, or if `id_at_provider` is
+        missing for `completed`; no_evidence if the proof is empty, unreadable or too large; not_allowed if the acting
+        person has no right to resolve, or may not be the second person; same_person if the proposer decides again;
+        evidence_mismatch if the provider contradicts the person, if the second person gives another `id_at_provider`
         than the first, or if another refund has this id; bad_profile if the provider is not configured on this desk;
         not_found if there is no such refund; nothing_to_resolve if people can't decide about this refund; in_progress
         while a process sends the refund or another process holds the lease of the payment's refunds; stale_view if
         the refund's version is not `expected_version`, or changes during the decision.
         """
         person_proof = read_proof(proof, reason)
-        state, number = _parse_decision(target_state, provider_id)
+        state, number = _parse_decision(target_state, id_at_provider)
         with refusals.audit_refusals(
             self._context, RESOLVE_ACTION, refund_id, {"as": target_state}, kind=REFUND_KIND
         ):
@@ -264,10 +264,10 @@ def _get_settlement_columns(refund: Refund) -> tuple[RefundState, Certainty, str
     return refund.state, refund.certainty, refund.operation_id
 
 
-def _parse_decision(target_state: str, provider_id: str | None) -> tuple[RefundState, str | None]:
+def _parse_decision(target_state: str, id_at_provider: str | None) -> tuple[RefundState, str | None]:
     """Return the decided state of the refund, and the refund's id at the provider (None for `failed`). Raises usage
     for another target state, if the id is missing for `completed`, or if it is too long or not printable ASCII."""
-    state, number = _REFUND_STATE_BY_DECISION.get(target_state), (provider_id or "").strip() or None
+    state, number = _REFUND_STATE_BY_DECISION.get(target_state), (id_at_provider or "").strip() or None
     if state is None:
         raise ConsoleError(
             ErrorCode.USAGE,

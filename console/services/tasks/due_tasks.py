@@ -161,7 +161,7 @@ class DueTasks:
         context, intent, answer = self._context, entry.intent, entry.answer
 
         def write_failure(tx: Transaction) -> None:
-            facts = {"provider_id": entry.provider_id, "outcome": answer.kind.value if answer else None}
+            facts = {"provider_id": entry.id_at_provider, "outcome": answer.kind.value if answer else None}
             context.record_audit(
                 tx,
                 AuditAction.OPERATION_UNDELIVERED,
@@ -174,7 +174,7 @@ class DueTasks:
             entries = audit.list_entries_of_subject(tx.conn, "operation", intent.operation_id)
             failure_count = sum(entry.what == AuditAction.OPERATION_UNDELIVERED for entry in entries)
             if failure_count % MAX_FAILED_DELIVERIES == 0:
-                number = f" {entry.provider_id}" if entry.provider_id is not None else ""
+                number = f" {entry.id_at_provider}" if entry.id_at_provider is not None else ""
                 observed = f"{intent.operation_id} {facts['outcome'] or reason}{number}"
                 cases.open_case(
                     tx.conn, UNDELIVERED_ANSWER_RULE, kind, intent.record_id or 0, observed, reason, context.now()

@@ -145,7 +145,7 @@ def _make_entry_of_purchase(row: Sequence[Any], database_id: str) -> SpoolEntry:
     """Return the entry that a desk's spool would have for this purchase while its call is running. `row` is a row of
     the query of `list_purchases_with_claim`.
     """
-    operation_id, client_id, number, record_id, operator, desk_id, started_at, fingerprint, provider_id = row
+    operation_id, client_id, number, record_id, operator, desk_id, started_at, fingerprint, id_at_provider = row
     intent = Intent(
         operation_id=operation_id,
         database_id=database_id,
@@ -158,7 +158,7 @@ def _make_entry_of_purchase(row: Sequence[Any], database_id: str) -> SpoolEntry:
         at=datetime.fromisoformat(started_at).replace(tzinfo=UTC),
         fingerprint=fingerprint,
     )
-    return SpoolEntry(intent, SpoolState.CALLING, True, provider_id, None, has_answer=False, is_delivered=False)
+    return SpoolEntry(intent, SpoolState.CALLING, True, id_at_provider, None, has_answer=False, is_delivered=False)
 
 
 def _find_console_meta(file: Path) -> dict[str, str] | None:

@@ -64,7 +64,7 @@ _PAID_SUM_OF_ORDER_SQL = make_sum_sql(
 )
 
 
-def _make_provider_id_fill_rules(provider: ProviderTraits) -> Iterator[TriggerRule]:
+def _make_id_at_provider_fill_rules(provider: ProviderTraits) -> Iterator[TriggerRule]:
     """Yield the rules for those columns of an order in which the ids that this provider has given to a payment are
     stored: the handle of its payment code, and the provider's id of the payment."""
     is_of_provider_sql = f"p.provider = '{provider.name}'"
@@ -82,7 +82,7 @@ def _make_provider_id_fill_rules(provider: ProviderTraits) -> Iterator[TriggerRu
 
 
 _COLUMN_FILL_RULES = (
-    *(rule for provider in list_providers_as(ProviderTraits) for rule in _make_provider_id_fill_rules(provider)),
+    *(rule for provider in list_providers_as(ProviderTraits) for rule in _make_id_at_provider_fill_rules(provider)),
     _make_fill_from_payment_rule(
         "payment_method", _IS_PAYMENT_PAID_SQL, equals_sql("p.provider", "CAST(NEW.payment_method AS BINARY)")
     ),

@@ -41,15 +41,15 @@ def _make_argument_sql(path: str) -> str:
     return f"CONVERT(JSON_UNQUOTE(JSON_EXTRACT(r.args, '{path}')) USING utf8mb4) COLLATE utf8mb4_bin"
 
 
-def _make_is_typed_provider_id_sql(provider_id_sql: str) -> str:
-    """Return an SQL condition: `provider_id_sql` (SQL of a text) is the id that the provider has given to the
+def _make_is_typed_id_at_provider_sql(id_at_provider_sql: str) -> str:
+    """Return an SQL condition: `id_at_provider_sql` (SQL of a text) is the id that the provider has given to the
     purchase, payment or refund, as the person has typed it in the desk request `r`. The services drop white space at
     both ends and, of an id of AlarmBox, leading zeros. So the condition ignores these, too.
     """
     argument = f"TRIM(LEADING '0' FROM {_make_argument_sql(_PROVIDER_ID_PATH)})"
     return (
-        f"({has_words_of_person_sql(provider_id_sql, _PROVIDER_ID_PATH)}"
-        f" OR COALESCE(CAST({provider_id_sql} AS BINARY) = CAST({argument} AS BINARY), FALSE))"
+        f"({has_words_of_person_sql(id_at_provider_sql, _PROVIDER_ID_PATH)}"
+        f" OR COALESCE(CAST({id_at_provider_sql} AS BINARY) = CAST({argument} AS BINARY), FALSE))"
     )
 
 
@@ -66,7 +66,7 @@ def _make_is_typed_evidence_sql() -> str:
         " AND NEW.sha256 = SHA2(CONVERT(NEW.body USING utf8mb4), 256)"
         f" AND (CHAR_LENGTH({head}) = 0 OR CAST({head} AS BINARY) = CONCAT('no number', CHAR(10))"
         f" OR CAST({head} AS BINARY) = CONCAT('number ', {number}, CHAR(10))"
-        f" AND {_make_is_typed_provider_id_sql(number)}), FALSE)"
+        f" AND {_make_is_typed_id_at_provider_sql(number)}), FALSE)"
     )
 
 

@@ -329,11 +329,11 @@ def find_newest_corporation_number(conn: Connection) -> str | None:
     return number
 
 
-def list_by_provider_id(conn: Connection, provider_id: int) -> tuple[CreditCheck, ...]:
-    """Return the credit checks to which AlarmBox has given the id `provider_id` (column `credit_check_id`). There
+def list_by_id_at_provider(conn: Connection, id_at_provider: int) -> tuple[CreditCheck, ...]:
+    """Return the credit checks to which AlarmBox has given the id `id_at_provider` (column `credit_check_id`). There
     may be several, because credit checks of two clients may have the same id.
     """
-    return select_records(conn, _CREDIT_CHECKS_QUERY.where(credit_checks.c.credit_check_id == provider_id))
+    return select_records(conn, _CREDIT_CHECKS_QUERY.where(credit_checks.c.credit_check_id == id_at_provider))
 
 
 def select_records(

@@ -42,7 +42,7 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
         work_at,
         work_reason,
         attempts,
-        provider_id,
+        id_at_provider,
         name,
         result,
         purchased_at,
@@ -63,7 +63,7 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
     ) = row
     stored_work = Work(WorkState(work_state), _read_as_utc(work_at), work_reason, attempts)
     state, work = _correct_state_and_work(
-        CheckState(status), stored_work, provider_id, has_own_work=own_work is not None
+        CheckState(status), stored_work, id_at_provider, has_own_work=own_work is not None
     )
     if record_id in lapsed_ids and state is CheckState.PENDING and certainty == Certainty.KNOWN:
         certainty, work = Certainty.UNKNOWN, Work(WorkState.NEEDS_REVIEW, reason=WorkReason.LAPSED)
@@ -74,7 +74,7 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
         state=state,
         certainty=Certainty(certainty),
         work=work,
-        credit_check_id=provider_id,
+        credit_check_id=id_at_provider,
         company_name=name,
         result=result,
         purchased_at=_read_as_utc(purchased_at, dates_zone),
@@ -98,21 +98,21 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
 
 
 def _correct_state_and_work(
-    state: CheckState, work: Work, provider_id: int | None, *, has_own_work: bool
+    state: CheckState, work: Work, id_at_provider: int | None, *, has_own_work: bool
 ) -> tuple[CheckState, Work]:
     """Return the state and the work of a credit check, corrected for values that another application has written
     into its row. For example a pending row becomes successful, without a next step, if it has AlarmBox's id.
 
-    `state` and `work` are those of the row's derived columns. `provider_id` is the id that AlarmBox has given to the
-    bought credit check, None if the row has none. `has_own_work` is False if this program has stored no work in the
-    row: a review that such a row needs then has the reason WRITTEN_BY_OTHER.
+    `state` and `work` are those of the row's derived columns. `id_at_provider` is the id that AlarmBox has given to
+    the bought credit check, None if the row has none. `has_own_work` is False if this program has stored no work in
+    the row: a review that such a row needs then has the reason WRITTEN_BY_OTHER.
     """
     # The other application has bought the check since it wrote the row.
-    if state is CheckState.PENDING and provider_id is not None:
+    if state is CheckState.PENDING and id_at_provider is not None:
         state, work = CheckState.SUCCESS, Work()
     if not has_own_work and work.state is WorkState.NEEDS_REVIEW:
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER)
-    if work.reason == WorkReason.WRITTEN_BY_OTHER and (provider_id is not None or state is CheckState.ERROR):
+    if work.reason == WorkReason.WRITTEN_BY_OTHER and (id_at_provider is not None or state is CheckState.ERROR):
         work = Work()  # the other application has written the final state since
     return state, work
 

@@ -151,7 +151,7 @@ def insert_lost_operations(conn: Connection, entries: Sequence[SpoolEntry], data
             "payment_id": intent.payment_id if intent.database_id == database_id else None,
             "provider_key": _get_storable_key(intent.provider_key),
             "amount_minor": intent.amount_minor,
-            "provider_id": entry.provider_id,
+            "provider_id": entry.id_at_provider,
             "holds": entry.holds_claim,
             "told_at": convert_to_naive_utc(now),
         }
@@ -222,10 +222,16 @@ def find_lost_operation(conn: Connection, operation_id: str) -> SpoolEntry | Non
     row = conn.execute(_LOST_OPERATION_BY_ID_QUERY, {"operation_id": operation_id}).first()
     if row is None:
         return None
-    *intent_values, provider_id, holds_claim = row
+    *intent_values, id_at_provider, holds_claim = row
     state = SpoolState.CALLING if holds_claim else SpoolState.ENDED
     return SpoolEntry(
-        _make_intent(intent_values), state, bool(holds_claim), provider_id, None, has_answer=False, is_delivered=False
+        _make_intent(intent_values),
+        state,
+        bool(holds_claim),
+        id_at_provider,
+        None,
+        has_answer=False,
+        is_delivered=False,
     )
 
 

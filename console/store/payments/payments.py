@@ -144,7 +144,7 @@ def find_by_payment_number(conn: Connection, provider: str, merchant_payment_id:
     )
 
 
-def find_by_provider_id(conn: Connection, provider: str, provider_payment_id: str) -> Payment | None:
+def find_by_id_at_provider(conn: Connection, provider: str, provider_payment_id: str) -> Payment | None:
     """Return the payment to which this provider gave this id; None if there is none."""
     return _find_first_payment(
         conn, _PAYMENT_BY_PROVIDER_ID_QUERY, {"provider": provider, "provider_payment_id": provider_payment_id}

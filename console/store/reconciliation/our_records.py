@@ -106,7 +106,7 @@ _CASE_IDS_OF_RUN_QUERY = (
 )
 
 
-def find_payments_by_provider_id(
+def find_payments_by_id_at_provider(
     conn: Connection, provider: str, provider_payment_ids: Collection[str]
 ) -> dict[str, Payment]:
     """Return the payments to which `provider` gave one of the ids `provider_payment_ids`, by this id. An id without a

@@ -201,7 +201,7 @@ def find_by_idempotency_key(conn: Connection, key: str) -> Refund | None:
     return _find_first_refund(conn, _REFUND_BY_KEY_QUERY, {"refund_key": key})
 
 
-def list_by_provider_id(conn: Connection, provider_refund_id: str) -> tuple[Refund, ...]:
+def list_by_id_at_provider(conn: Connection, provider_refund_id: str) -> tuple[Refund, ...]:
     """Return the refunds to which a provider gave the id `provider_refund_id`. Two providers can give the same id, so
     the refunds can belong to different providers.
     """

@@ -23,13 +23,13 @@ _DAY_FIELDS = ("purchase_date", "expiration_date")
 @dataclass(frozen=True, slots=True)
 class StoredReportForm:
     """The stored form of one type of report (`Outcome.found`). `number` identifies the form in the stored text;
-    `make_report` makes the report of JSON values; `get_provider_id` returns the id that the provider gave to the
+    `make_report` makes the report of JSON values; `get_id_at_provider` returns the id that the provider gave to the
     record; for a started payment it returns our payment number.
     """
 
     number: int
     make_report: Callable[[Mapping[str, Any]], StoredReport]
-    get_provider_id: Callable[[Any], int | str | None]
+    get_id_at_provider: Callable[[Any], int | str | None]
 
 
 def encode_answer(answer: Answer) -> str:
@@ -62,14 +62,14 @@ def find_storable_report(report: object) -> StoredReport | None:
     return report if isinstance(report, CheckReport | RefundReport | StartedPayment) else None
 
 
-def find_provider_id(report: object) -> int | str | None:
+def find_id_at_provider(report: object) -> int | str | None:
     """Return the id that the provider gave to the reported record (of a started payment: our payment number); None
     if the report has none, or is of a type that the spool can't store."""
     storable_report = find_storable_report(report)
     return (
         None
         if storable_report is None
-        else STORED_FORM_BY_REPORT_TYPE[type(storable_report)].get_provider_id(storable_report)
+        else STORED_FORM_BY_REPORT_TYPE[type(storable_report)].get_id_at_provider(storable_report)
     )
 
 

@@ -209,13 +209,13 @@ class SpoolState(StrEnum):
 class SpoolEntry:
     """An intent and its progress. `holds_claim`: the operation still has its claim. `is_delivered`: the database has
     stored the answer. If `has_answer` is True and `answer` is None, the stored answer can't be read: the spool has no
-    cipher or another store key, or a newer program wrote the answer. `provider_id` is the id that the provider gave
-    to the record; None if it isn't stored here."""
+    cipher or another store key, or a newer program wrote the answer. `id_at_provider` is the id that the provider
+    gave to the record; None if it isn't stored here."""
 
     intent: Intent
     state: SpoolState
     holds_claim: bool
-    provider_id: int | None
+    id_at_provider: int | None
     answer: "Answer | None"
     has_answer: bool
     is_delivered: bool
@@ -227,7 +227,7 @@ class SpoolEntry:
         an id to the record, or the database has stored a final state in which the operation still has its claim."""
         if self.answer is not None:
             return self.answer.kind in EFFECT_OUTCOME_CLASSES
-        return self.provider_id is not None or (self.state is SpoolState.ENDED and self.holds_claim)
+        return self.id_at_provider is not None or (self.state is SpoolState.ENDED and self.holds_claim)
 
 
 class ChainHead(NamedTuple):
@@ -379,10 +379,10 @@ class Spool:
                 {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.STORE_KEY_MISSING},
             )
         encrypted_answer = self._cipher.encrypt(answers.encode_answer(answer).encode())
-        provider_id = answer.found.credit_check_id if isinstance(answer.found, CheckReport) else None
+        id_at_provider = answer.found.credit_check_id if isinstance(answer.found, CheckReport) else None
         stored_count = self._file.write(
             _STORE_ANSWER_SQL,
-            (encrypted_answer, provider_id, answer.kind in EFFECT_OUTCOME_CLASSES, operation_id),
+            (encrypted_answer, id_at_provider, answer.kind in EFFECT_OUTCOME_CLASSES, operation_id),
             is_durable=True,
         )
         if not stored_count:
@@ -392,20 +392,20 @@ class Spool:
             }
             raise ConsoleError(ErrorCode.INTERNAL_ERROR, facts)
 
-    def mark_ended(self, operation_id: str, *, holds_claim: bool, provider_id: int | None = None) -> None:
+    def mark_ended(self, operation_id: str, *, holds_claim: bool, id_at_provider: int | None = None) -> None:
         """Mark an operation as ended, after the database has stored its final state. `holds_claim`: it still has its
-        claim. `provider_id`: the id that the provider gave to the record; None leaves the stored one unchanged. The
-        entry of an operation that was never sent is deleted instead.
+        claim. `id_at_provider`: the id that the provider gave to the record; None leaves the stored one unchanged.
+        The entry of an operation that was never sent is deleted instead.
 
         The write isn't synced to the disk, because after a power cut the database still has the final state.
         """
-        if not self._file.write(_MARK_ENDED_SQL, (provider_id, holds_claim, operation_id), is_durable=False):
+        if not self._file.write(_MARK_ENDED_SQL, (id_at_provider, holds_claim, operation_id), is_durable=False):
             self.forget_unsent_operation(operation_id)
 
     def give_up_claim(self, entry: SpoolEntry) -> None:
         """Mark an operation as ended without its claim, durably, after people have decided that it had no effect. If
         an answer has come since `entry` was read, nothing is changed."""
-        known = (entry.intent.operation_id, entry.state.value, entry.has_answer, entry.provider_id)
+        known = (entry.intent.operation_id, entry.state.value, entry.has_answer, entry.id_at_provider)
         self._file.write(_GIVE_UP_CLAIM_SQL, known, is_durable=True)
 
     def mark_delivered(self, operation_id: str) -> None:
@@ -580,12 +580,12 @@ class Spool:
 
     def _make_entry(self, row: tuple[Any, ...]) -> SpoolEntry:
         columns = (*row[:8], datetime.fromisoformat(row[8]), *row[9:13])
-        state, holds_claim, provider_id, answer, delivered_at = row[13:]
+        state, holds_claim, id_at_provider, answer, delivered_at = row[13:]
         return SpoolEntry(
             intent=Intent(*columns),
             state=SpoolState(state),
             holds_claim=bool(holds_claim),
-            provider_id=provider_id,
+            id_at_provider=id_at_provider,
             answer=self._decrypt_answer(answer),
             has_answer=answer is not None,
             is_delivered=bool(delivered_at),

@@ -50,7 +50,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         super().__init__(
             context, tabs, widgets_above_tabs=(make_column(self.document_panels, margins=(margin, 4, margin, 12)),)
         )
-        self._provider_id = self.make_copyable_id(translate("field.provider_id"), role="small", tone="muted")
+        self._id_at_provider = self.make_copyable_id(translate("field.provider_id"), role="small", tone="muted")
         self.pdf_button.clicked.connect(self._open_pdf)
         tabs.pdf_requested.connect(self._open_stored_pdf)
         tabs.comparison_requested.connect(self._compare_stored_pdf)
@@ -78,13 +78,13 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         self.head.show_identity(record.corporation_number, company, client, badges)
         self.show_sides(
             facts.make_compared_sides(details, context),
-            {_PROVIDER_SIDE_INDEX: (self._provider_id, self.answers)},
+            {_PROVIDER_SIDE_INDEX: (self._id_at_provider, self.answers)},
         )
         self.answers.setVisible(bool(details.evidence))
-        provider_id = record.credit_check_id
-        self._provider_id.setVisible(provider_id is not None)
-        self._provider_id.show_id(
-            context.translate("record.side.number", credit_check_id=provider_id), str(provider_id or "")
+        id_at_provider = record.credit_check_id
+        self._id_at_provider.setVisible(id_at_provider is not None)
+        self._id_at_provider.show_id(
+            context.translate("record.side.number", credit_check_id=id_at_provider), str(id_at_provider or "")
         )
         self.document_panels.show_documents(facts.make_document_summaries(details, context))
         self.tabs.show_view(details)

@@ -131,20 +131,20 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         context, record, form = self._context, self._record, self.form
         kind, id = record_ref = case_words.get_subject_kind_and_id(record)
         expected_version = None if isinstance(record, Operation) else record.version
-        outcome, evidence, provider_id = form.outcome, form.get_evidence(), form.id_at_provider
+        outcome, evidence, id_at_provider = form.outcome, form.get_evidence(), form.id_at_provider
         stated_reason = form.stated_reason
         self.set_busy(context.translate("dialog.resolve.busy"))
         form.setEnabled(False)
         context.run_acting_call(
             lambda services, request_id: services.recovery.resolve(
-                kind, id, outcome, evidence, provider_id, expected_version, stated_reason, request_id=request_id
+                kind, id, outcome, evidence, id_at_provider, expected_version, stated_reason, request_id=request_id
             ),
             self._show_result,
             self._show_failure,
             caller=self,
             label=self._call_label,
             make_toast=lambda result: _make_decision_toast(context, result),
-            attempt=("resolve", kind, id, outcome, evidence, provider_id, expected_version, stated_reason),
+            attempt=("resolve", kind, id, outcome, evidence, id_at_provider, expected_version, stated_reason),
             key=record_ref,
             provider=self._provider,
         )

@@ -73,8 +73,12 @@ class ResolveMoneyForm(EvidenceForm):
         """The id that the provider gave to the payment or refund, as the person has typed it. None if the person has
         typed none, or if neither the selected kind of evidence nor the selected result needs it."""
         number_field = self.refund_number_field if self._needs_number else self.number_field
-        provider_id = number_field.text().strip()
-        return provider_id if provider_id and (self._needs_number or self.evidence_kind == NUMBER_EVIDENCE) else None
+        id_at_provider = number_field.text().strip()
+        return (
+            id_at_provider
+            if id_at_provider and (self._needs_number or self.evidence_kind == NUMBER_EVIDENCE)
+            else None
+        )
 
     def find_disabled_reason(self) -> str:
         is_number_missing = self._needs_number and self.id_at_provider is None

@@ -48,12 +48,12 @@ def write_adopted_row(
 
 
 def make_resolve_call(
-    console: Console, record_id: int, state: str, provider_id: int | None = None
+    console: Console, record_id: int, state: str, id_at_provider: int | None = None
 ) -> Callable[[], ResolveResult]:
     """Return a call that resolves the record to `state`, with AlarmBox's id of the credit check if
     it is a success.
     """
-    return partial(console.recovery.resolve, "credit-check", record_id, state, "their list of 2024", provider_id)
+    return partial(console.recovery.resolve, "credit-check", record_id, state, "their list of 2024", id_at_provider)
 
 
 def buy(console: Console, *, renew: bool = False) -> CreditCheck:
@@ -97,15 +97,15 @@ def test_two_people_say_which_purchase_it_is(
     assert code_of(lambda: buy(console, renew=True)) == "not_expired"
 
 
-@pytest.mark.parametrize(("provider_id", "code"), [(3, "evidence_mismatch"), (99, "evidence_mismatch")])
+@pytest.mark.parametrize(("id_at_provider", "code"), [(3, "evidence_mismatch"), (99, "evidence_mismatch")])
 def test_an_id_that_does_not_fit_proposes_nothing(
-    console: Console, place: Place, provider_id: int, code: str
+    console: Console, place: Place, id_at_provider: int, code: str
 ) -> None:
     """An id of another corporation's purchase (3), or an id that AlarmBox doesn't know (99), is refused and makes no
     proposal.
     """
     row = write_adopted_row(place, console)
-    assert code_of(make_resolve_call(console, row, "success", provider_id)) == code
+    assert code_of(make_resolve_call(console, row, "success", id_at_provider)) == code
     assert console.credit_checks.read_credit_check(row).awaiting is None
 
 

@@ -383,13 +383,13 @@ def test_each_listed_purchase_after_a_denial_is_seen_by_a_person(
     refused until a person has acknowledged that one as well.
     """
     deny_unmade(console, listing, place)
-    for provider_id in (1, 2):
-        listing.charges.append(Charge(provider_id, NUMBER, "", listing.today(), None))
+    for id_at_provider in (1, 2):
+        listing.charges.append(Charge(id_at_provider, NUMBER, "", listing.today(), None))
         for _ in range(2):
             refused = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
             assert (refused.code, refused.detail["reason"]) == ("already_purchased", "denied_but_bought")
         (case,) = [alert for alert in console.alerts.list_alerts() if alert.acknowledged_by is None]
-        assert case.observed == f"bought {provider_id}"
+        assert case.observed == f"bought {id_at_provider}"
         with place.acting(console, "lead-b") as other:
             other.alerts.acknowledge(case.id, "bought by hand")
     assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")).state is CheckState.SUCCESS

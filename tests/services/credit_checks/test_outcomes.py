@@ -150,7 +150,7 @@ def test_a_late_answer_settles_what_nobody_knows(purchase_desk: PurchaseDesk) ->
     assert purchase_desk.read_evidence_sources(record) == ["alarmbox.purchase"] * 2
     entry = purchase_desk.context.spool.find(record.operation_id or "")
     assert entry is not None
-    assert (entry.state, entry.holds_claim, entry.provider_id) == ("ended", True, 12345)
+    assert (entry.state, entry.holds_claim, entry.id_at_provider) == ("ended", True, 12345)
     (told,) = purchase_desk.read_timeline_details(record, "credit-check.late_answer")
     assert told.items() >= {"operation": record.operation_id, "outcome": "SUCCEEDED"}.items()
     assert purchase_desk.list_contradictions() == []
@@ -185,7 +185,7 @@ def test_a_late_refusal_frees_the_number(purchase_desk: PurchaseDesk, kind: Outc
     assert purchase_desk.read_operation(record).state is OperationState.FAILED
     entry = purchase_desk.context.spool.find(record.operation_id or "")
     assert entry is not None
-    assert (entry.state, entry.holds_claim, entry.provider_id) == ("ended", False, None)
+    assert (entry.state, entry.holds_claim, entry.id_at_provider) == ("ended", False, None)
     assert len(purchase_desk.read_timeline_details(record, "credit-check.not_bought")) == 1
     assert purchase_desk.buy().state is SUCCESS
 

@@ -486,7 +486,7 @@ def test_a_probe_does_not_take_what_a_running_call_may_have_bought(
         assert [error.code for error in probed] == ["outcome_unknown"]
         assert second.credit_check_id == vendor.charges[0].id
         (kept,) = [row for row in rows(console.database) if row.id == first.id]
-        assert (kept.certainty, kept.provider_id) == ("unknown", None)
+        assert (kept.certainty, kept.id_at_provider) == ("unknown", None)
 
 
 def test_a_probe_overtaken_by_the_late_answer_tells_it(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:

@@ -61,8 +61,8 @@ def test_resolve_with_anothers_id_is_a_mismatch(console: Console, sandbox: Sandb
     other = buy(console, NUMBERS[1])
     record = make_unknown(console, sandbox)
 
-    def resolve(provider_id: int | None) -> object:
-        return console.recovery.resolve("credit-check", record.id, "success", "x", provider_id)
+    def resolve(id_at_provider: int | None) -> object:
+        return console.recovery.resolve("credit-check", record.id, "success", "x", id_at_provider)
 
     assert code_of(lambda: resolve(other.credit_check_id)) == "evidence_mismatch"
     assert code_of(lambda: resolve(999_999)) == "evidence_mismatch"

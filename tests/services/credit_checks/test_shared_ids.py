@@ -44,10 +44,10 @@ def buy_unknown(console: Console, vendor: LedgerVendor, client: str, behaviour: 
     return record
 
 
-def read_owners(console: Console, provider_id: int) -> list[str]:
+def read_owners(console: Console, id_at_provider: int) -> list[str]:
     """Return the clients whose credit check has this id."""
     checks = console.lookup.find_records(NUMBER).credit_checks
-    return sorted(check.client_id for check in checks if check.credit_check_id == provider_id)
+    return sorted(check.client_id for check in checks if check.credit_check_id == id_at_provider)
 
 
 def read_cases(console: Console) -> list[Alert]:

@@ -120,9 +120,9 @@ def test_whatever_the_provider_says_of_a_lost_purchase_is_evidence(
     delete_rows(place, lost, ROW, JOURNAL)
     operation_id = lost.operation_id or ""
     answers = ((77, None), (of_other_number, "other_number"), (of_other_client, "used_by_other_record"))
-    for kept, (provider_id, reason) in enumerate(answers, 1):
+    for kept, (id_at_provider, reason) in enumerate(answers, 1):
         refused = refusal(
-            lambda of=provider_id: console.recovery.resolve("operation", operation_id, "success", "seen", of)
+            lambda of=id_at_provider: console.recovery.resolve("operation", operation_id, "success", "seen", of)
         )
         assert refused.code == "evidence_mismatch"
         assert reason in (None, refused.detail["reason"])

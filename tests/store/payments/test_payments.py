@@ -30,10 +30,10 @@ def test_found_by_every_id(rows: Connection) -> None:
     assert (payment.payer, payment.work, payment.account_minor) == ("payer-7", work, 300)
     assert (payment.begun_at, payment.expires_at, payment.by_code) == (NOW, SOON, False)
     assert payments.find_by_payment_number(rows, "paypay", "ORD-1") == payment
-    assert payments.find_by_provider_id(rows, "paypay", "0421") == payment
+    assert payments.find_by_id_at_provider(rows, "paypay", "0421") == payment
     assert payments.find_by_order(rows, 71) == payments.find_by_corporation(rows, NUMBER) == (payment,)
     assert payments.find_by_payment_number(rows, "atom", "ORD-1") is None
-    assert payments.find_by_provider_id(rows, "atom", "0421") is None
+    assert payments.find_by_id_at_provider(rows, "atom", "0421") is None
     assert payments.find(rows, payment.id + 1) is None
 
 

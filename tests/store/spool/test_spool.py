@@ -70,7 +70,7 @@ def test_a_claim_stands_until_an_end_without_claim(spool: Spool) -> None:
     """Success keeps the claim of the pair on the desk, a definite failure gives it up."""
     for operation, number in (("bought", "1" * 13), ("refused", "2" * 13), ("open", "3" * 13)):
         begin(spool, intent(operation, number))
-    spool.mark_ended("bought", holds_claim=True, provider_id=9)
+    spool.mark_ended("bought", holds_claim=True, id_at_provider=9)
     spool.mark_ended("refused", holds_claim=False)
     held = [
         number[0]
@@ -82,7 +82,7 @@ def test_a_claim_stands_until_an_end_without_claim(spool: Spool) -> None:
     assert spool.list_purchases_holding_claim(DATABASE, "2", "1" * 13) == ()
     bought = spool.find("bought")
     assert bought is not None
-    assert (bought.state, bought.provider_id) == (SpoolState.ENDED, 9)
+    assert (bought.state, bought.id_at_provider) == (SpoolState.ENDED, 9)
     assert [entry.intent.operation_id for entry in spool.list_unended_entries(DATABASE)] == ["open"]
     assert len(spool.read_entries(DATABASE)) == 3
 
@@ -108,7 +108,7 @@ def test_an_answer_waits_until_it_is_delivered(spool: Spool) -> None:
     begin(spool, intent("op-1"))
     spool.store_answer("op-1", ANSWER)
     (waiting,) = spool.list_undelivered_entries(DATABASE)
-    assert (waiting.answer, waiting.provider_id, waiting.state) == (ANSWER, 4711, SpoolState.ANSWERED)
+    assert (waiting.answer, waiting.id_at_provider, waiting.state) == (ANSWER, 4711, SpoolState.ANSWERED)
     spool.mark_delivered("op-1")
     assert spool.list_undelivered_entries(DATABASE) == ()
 
@@ -298,7 +298,7 @@ def test_answers_about_money_are_kept_whole(spool: Spool, found: RefundReport | 
     begin(spool, refund_intent("op-1"))
     spool.store_answer("op-1", answer)
     (waiting,) = spool.list_undelivered_entries(DATABASE)
-    assert (waiting.answer, waiting.provider_id) == (answer, None)
+    assert (waiting.answer, waiting.id_at_provider) == (answer, None)
 
 
 def test_a_file_of_the_first_form_gets_what_refunds_need(tmp_path: Path) -> None:
