@@ -79,7 +79,7 @@ def _faults_of_cut_sentences(table: FittedTable) -> Iterator[str]:
 def _fault_of_text(drawn: DrawnText) -> Iterator[str]:
     """Yield a line if a painted text extends beyond the area in which it can be seen."""
     room = _find_visible_area(drawn)
-    if room is None or drawn.ink.isEmpty() or room.adjusted(-0.5, -0.5, 0.5, 0.5).contains(drawn.ink):
+    if room is None or drawn.has_room(room):
         return
     over = (
         f"{name} {px:.0f}"

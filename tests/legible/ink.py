@@ -1,7 +1,8 @@
 """Finds text that is cut off, by comparing the painted pixels (the ink) with those of the same text with enough room.
 
 Labels are painted by Qt, so a label is rendered alone and compared with a copy that has enough room. The other
-widgets and the delegates call QPainter.drawText; while they are painted, each call is recorded with its widget.
+widgets, the labels that paint themselves, and the delegates call QPainter.drawText; while they are painted, each call
+is recorded with its widget.
 """
 
 import sys
@@ -15,6 +16,7 @@ from PySide6.QtGui import QFont, QFontMetricsF, QImage, QPainter, QRegion
 from PySide6.QtWidgets import QLabel, QWidget
 
 from console.views.theme import mixed_font_text
+from console.views.widgets.base import TextLabel
 
 _MARGIN_PX = 24
 # Letters are drawn with soft edges. A pixel counts as ink from a quarter of full cover.
@@ -31,6 +33,10 @@ class DrawnText:
     text: str
     ink: QRectF
     room: QRectF
+
+    def has_room(self, room: QRectF) -> bool:
+        """Return True if the rectangle `room` (px of the widget) holds all ink, or if there is no ink."""
+        return self.ink.isEmpty() or room.adjusted(-0.5, -0.5, 0.5, 0.5).contains(self.ink)
 
 
 @contextmanager
@@ -138,14 +144,19 @@ def ink_of_image(image: QImage) -> QRect:
 
 
 def cut_labels(root: QWidget) -> Iterator[tuple[QLabel, str]]:
-    """Yield each visible label below `root` whose text is cut off, with a text that states both sizes in px."""
+    """Yield each visible label below `root` whose text is cut off, with a text that says where or by how much."""
     for label in root.findChildren(QLabel):
         if not label.isVisible() or not label.text():
             continue
-        shown = ink_of_label(label)
-        if shown.size() == label.size():  # it has a ground of its own, as the word of the environment
+        with drawn_texts() as drawn:
+            shown = ink_of_label(label)
+        if isinstance(label, TextLabel) and "".join(one.text for one in drawn).split() == label.plain.split():
+            # It sets each piece of its text at a whole pixel: Qt's copy may be 1 px wider or narrower.
+            yield from ((label, f"{one.text} lies outside") for one in drawn if not one.has_room(one.room))
             continue
         whole = _measure_ink_with_room(label)
+        if shown.size() == label.size():  # it has a ground of its own, as the word of the environment
+            shown = QRect(QPoint(), whole.size().boundedTo(label.contentsRect().size()))
         if _is_cut(shown, whole.size(), label.rect()):
             yield label, f"{shown.width()}×{shown.height()} px of {whole.width()}×{whole.height()}"
 

@@ -23,9 +23,12 @@ from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.routes import PaymentRoute, QueuesRoute
 from console.views.theme.theme import current_appearance
 from console.views.widgets.controls.inputs import Field
+from console.views.widgets.display.money_strip import MoneyPanel, MoneyPart
 from console.views.widgets.window.dialog import DialogFrame
+from console.views.widgets.window.window_bars import EnvironmentLabel
 from tests.legible.enter import find_enter_faults
 from tests.legible.faults import find_faults
+from tests.legible.ink import ink_of_label
 from tests.legible.tour import PARTS, SCENES, SCREENS, find_faults_of_tour, list_scenes_of_part, looking
 from tests.shots.stage import Sight
 
@@ -177,6 +180,47 @@ def test_a_cut_descender_is_found(qtbot: QtBot) -> None:
     assert [fault.split(":")[0] for fault in found] == ["Painted", "QLabel"]
     label.setGeometry(0, 0, 200, 30)
     assert [fault.split(":")[0] for fault in find_faults()] == ["Painted"]
+
+
+def make_money_panel(amount: str) -> MoneyPanel:
+    """Return a money panel without links, whose amounts are `amount`."""
+    panel = MoneyPanel("Money", margins=(4, 4, 4, 4))
+    parts = (MoneyPart("Paid", amount, 1, "solid"), MoneyPart("Refunded", amount, 1, "hatch"))
+    panel.show_money_parts(parts, MoneyPart("Refundable", amount, 1, "empty"))
+    return panel
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.25, 1.5, 1.75, 2.0])
+def test_a_label_that_paints_itself_is_cut_only_without_room(qtbot: QtBot, scale: float) -> None:
+    """A label that paints its text is no fault if its text has room, although Qt would set the letters up to 1 px
+    apart; it is found if it is 2 px too narrow or too low.
+    """
+    current_appearance().set_text_scale(scale)
+    for amount in ("¥0", "−¥1", "¥999,999,999,999", "₹12,34,567.89", "−₹0.07"):
+        panel = make_money_panel(amount)
+        qtbot.addWidget(panel)
+        panel.resize(1200, 200)
+        panel.show()
+        assert find_faults() == [], amount
+        label = panel.refundable_amount_label
+        ink = ink_of_label(label)
+        for width, height in ((ink.width() - 2, label.height()), (label.width(), ink.height() - 2)):
+            label.setFixedSize(width, height)
+            assert {fault.split(":")[0] for fault in find_faults()} == {"_AmountLabel"}, amount
+        panel.hide()
+
+
+def test_a_cut_word_on_a_ground_of_its_own_is_found(qtbot: QtBot) -> None:
+    """A label with a coloured ground, such as the word of the environment, is found if its text has no room."""
+    window = QWidget()
+    qtbot.addWidget(window)
+    window.resize(300, 60)
+    label = EnvironmentLabel("PRODUCTION", "production", parent=window)
+    label.adjustSize()
+    window.show()
+    assert find_faults() == []
+    label.resize(label.width() - 30, label.height())
+    assert [fault.split(":")[0] for fault in find_faults()] == ["EnvironmentLabel"]
 
 
 def test_what_lies_outside_is_found(qtbot: QtBot) -> None:
