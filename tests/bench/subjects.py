@@ -15,6 +15,8 @@ from typing import Any, Literal
 from sqlalchemy import Engine, event, func, select
 
 from console.app import Console, open_console
+from console.domain.queues.order import DEFAULT_SORT_ORDER, format_sort_order
+from console.services.process import list_cursors
 from console.services.recovery import queue_cursors
 from console.settings.settings import Settings
 from console.store.access import operators as people
@@ -157,7 +159,8 @@ class Subject:
         with self.console.database.read() as conn:
             count = conn.execute(select(func.count()).select_from(checks).where(of_work)).scalar_one()
             since, id = conn.execute(in_order.limit(1).offset(int(count * depth))).one()
-        return queue_cursors.format_queue_cursor(make_queue_position(work, since, "credit-check", id))
+        position = queue_cursors.format_queue_position(make_queue_position(work, since, "credit-check", id))
+        return list_cursors.format_list_cursor(position, queue, "", format_sort_order(DEFAULT_SORT_ORDER))
 
 
 def _engine(console: Console) -> Engine:

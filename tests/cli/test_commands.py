@@ -257,7 +257,14 @@ def _choose_from_the_queue(terminal: Terminal) -> None:
     for words in (("--filter", "amount:x"), ("--filter", "さくら"), ("--sort", "colour"), ("--after", "n1.n2.x.3")):
         assert terminal.json("queue", "error", *words).refused == (2, "usage")
     assert terminal.json("queue", "companies", "--by-cause").refused == (2, "usage")
-    assert terminal.json("queue", "error", "--sort", "age", "--after", page["next_cursor"]).refused == (2, "usage")
+    cursor = page["next_cursor"]
+    # The sort keys of amount and client have the same types.
+    for chosen in ("--sort=age", "--sort=amount", "--sort=client", "--sort=-client", "--filter=status:error"):
+        assert terminal.json("queue", "error", chosen, "--after", cursor).refused == (2, "usage")
+    written = terminal("queue", "error", "--sort=amount", "--filter=status:error", "--after", cursor)
+    assert written.status == 2
+    for queue in ("notices", "companies"):
+        assert terminal.json("queue", queue, "--after", "1").refused == (2, "usage")
 
 
 @pytest.mark.parametrize("kind", ["credit-check", "payment", "order", "refund", "operation"])

@@ -34,6 +34,13 @@ ON_TELLING: tuple[Mutant, ...] = (
         ("tests/domain/payments/test_report_rules.py",),
     ),
     _mutant(
+        "a queue accepts the cursor of another sort order",
+        "console/services/process/list_cursors.py",
+        "    if mark != _compute_mark(list_parts):\n",
+        "    if not mark:\n",
+        ("tests/services/recovery/test_queue_cursors.py",),
+    ),
+    _mutant(
         "one refund is named in two warnings",
         "console/services/refunds/risk_signals.py",
         "            if signal.id in named_ids:\n",

@@ -28,6 +28,7 @@ from console.services.audit import refusals
 from console.services.guarded import database_rollback
 from console.services.guarded.database_rollback import DatabaseRollback
 from console.services.guarded.request_ids import RequestIdService
+from console.services.process import list_cursors
 from console.services.process.context import ServiceContext
 from console.services.registry.facts import read_facts
 from console.store.alerts import alerts, candidates, outbox
@@ -135,14 +136,15 @@ class AlertService:
         with which each changed corporation was merged. Raises usage for an unknown cursor, not_allowed if the acting
         person has no right to read."""
         limit = max(1, min(limit, MAX_COUNTED_ALERTS))
-        last_id = parse_cursor(after_cursor)
+        last_id = parse_alert_cursor(QUEUE_NAME, after_cursor)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_alerts = alerts.list_open_alerts_of_rule(conn, CORPORATION_CHANGE_RULE, limit, last_id)
             items = self._make_changed_company_items(
                 conn, watched_corporations.find_changes(conn, open_alerts), with_related=with_related
             )
-        return ChangedCompanyPage(QUEUE_NAME, items, str(open_alerts[-1].id) if len(open_alerts) == limit else None)
+        next_cursor = format_alert_cursor(QUEUE_NAME, open_alerts[-1].id) if len(open_alerts) == limit else None
+        return ChangedCompanyPage(QUEUE_NAME, items, next_cursor)
 
     def list_acknowledged_changes(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[ChangedCompanyItem, ...]:
         """Return the changed corporations whose change a person has acknowledged and can reopen, the newest first,
@@ -315,13 +317,19 @@ def _derive_request_id(request_id: str | None, alert_id: int, ids: Collection[in
     return request_id if request_id is None or len(ids) == 1 else f"{request_id[:40]}.{alert_id}"
 
 
-def parse_cursor(text: str | None) -> int:
-    """Return the alert id in `text`, the cursor of a page; 0 if `text` is None, which means the first page. Raises
-    usage for another text."""
+def format_alert_cursor(queue: str, last_alert_id: int) -> str:
+    """Return the cursor of the page after the alert `last_alert_id` in the queue `queue`, whose rows are alerts."""
+    return list_cursors.format_list_cursor(str(last_alert_id), queue)
+
+
+def parse_alert_cursor(queue: str, text: str | None) -> int:
+    """Return the alert id in `text`, the cursor of a page of the queue `queue`; 0 if `text` is None, which means the
+    first page. Raises usage for another text, also for the cursor of another queue."""
     if text is None:
         return 0
-    if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_CURSOR_DIGITS:
-        return int(text)
+    position = list_cursors.parse_list_cursor(text, queue)
+    if position.isascii() and position.isdecimal() and len(position) <= _LONGEST_CURSOR_DIGITS:
+        return int(position)
     raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR})
 
 

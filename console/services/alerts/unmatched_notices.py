@@ -26,7 +26,7 @@ from console.domain.views.unmatched_notices import (
     UnmatchedNoticeItem,
     UnmatchedNoticePage,
 )
-from console.services.alerts.inbox import parse_cursor
+from console.services.alerts.inbox import format_alert_cursor, parse_alert_cursor
 from console.services.payment_intake.common import EVENT_UNMATCHED, NOT_MATCHED_RULES, NOTICE_KIND
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
@@ -60,12 +60,13 @@ class UnmatchedNoticeReader:
         `with_candidates`, also read our records with the amount and the day of each notice. Raises usage for an
         unknown cursor, not_allowed if the acting person has no right to read."""
         limit = max(1, min(limit, MAX_COUNTED_NOTICES))
-        last_id = parse_cursor(after_cursor)
+        last_id = parse_alert_cursor(QUEUE_NAME, after_cursor)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_cases = alerts.list_unacknowledged_alerts(conn, _UNMATCHED_NOTICE_RULE, limit, last_id)
             items = tuple(self._make_items(conn, open_cases, with_candidates=with_candidates))
-        return UnmatchedNoticePage(QUEUE_NAME, items, str(open_cases[-1].id) if len(open_cases) == limit else None)
+        next_cursor = format_alert_cursor(QUEUE_NAME, open_cases[-1].id) if len(open_cases) == limit else None
+        return UnmatchedNoticePage(QUEUE_NAME, items, next_cursor)
 
     def read_item(self, case_id: int) -> UnmatchedNoticeItem:
         """Return the unmatched notice of the open case `case_id` with its candidates: our records to which it may

@@ -23,6 +23,7 @@ from console.domain.explanations.records import explain_record
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Operation
 from console.services.audit.read_log import RecordOpeningLog
+from console.services.process import list_cursors
 from console.services.process.context import ServiceContext
 from console.services.records.completer import RecordsCompleter, complete_record
 from console.store.credit_checks import credit_checks
@@ -118,9 +119,9 @@ class TimelineService:
     ) -> TimelinePage:
         """Return one page of the events of a record and its related records, oldest first. `limit` is at most
         MAX_EVENTS_PER_PAGE; `after_cursor` is the cursor of the next page, which the previous page contains; None for
-        the first page. Raises not_found if there is no such record, usage for a malformed cursor, and not_allowed if
-        the acting person has no right to read."""
-        read_position = _parse_cursor(after_cursor)
+        the first page. Raises not_found if there is no such record, usage for a malformed cursor or one of another
+        record's timeline, and not_allowed if the acting person has no right to read."""
+        read_position = _parse_cursor(after_cursor, kind, str(id))
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             related_records = read_related_records(self._context, conn, kind, id)
@@ -131,7 +132,7 @@ class TimelineService:
         page_events = events[:page_size]
         if len(events) > page_size:
             read_position = _advance_read_position(page_events, read_position)
-        next_cursor = _format_cursor(read_position) if len(events) > page_size else None
+        next_cursor = _format_cursor(read_position, kind, str(id)) if len(events) > page_size else None
         return TimelinePage(
             kind,
             str(related_records.record.id),
@@ -319,19 +320,21 @@ def _advance_read_position(events: tuple[TimelineEvent, ...], position: _ReadPos
     return new_position
 
 
-def _format_cursor(read_position: _ReadPosition) -> str:
+def _format_cursor(read_position: _ReadPosition, kind: str, record_id: str) -> str:
     json_position = {
         stream: [at.isoformat(), row, last_moment.isoformat()]
         for stream, (at, row, last_moment) in read_position.items()
     }
-    return urlsafe_b64encode(json.dumps(json_position, separators=(",", ":")).encode()).decode()
+    position = urlsafe_b64encode(json.dumps(json_position, separators=(",", ":")).encode()).decode()
+    return list_cursors.format_list_cursor(position, kind, record_id)
 
 
-def _parse_cursor(text: str | None) -> _ReadPosition:
+def _parse_cursor(text: str | None, kind: str, record_id: str) -> _ReadPosition:
     if text is None:
         return {}
+    position = list_cursors.parse_list_cursor(text, kind, record_id)
     try:
-        json_position = json.loads(urlsafe_b64decode(text))
+        json_position = json.loads(urlsafe_b64decode(position))
         return {
             str(stream): (_parse_instant(at), str(row), _parse_instant(last_moment))
             for stream, (at, row, last_moment) in json_position.items()

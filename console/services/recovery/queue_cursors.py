@@ -1,5 +1,6 @@
-"""Format and parse the cursors of queue pages. A cursor is a text that contains the position of the last record of
-a page; the next page starts after it."""
+"""Format and parse the positions in the cursors of queue pages. A position is a text that identifies the place of the
+last record of a page; the next page starts after it. `list_cursors` adds to it the mark of the queue, its filter and
+its sort order."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -13,17 +14,17 @@ from console.store.queues.chosen_records import SortPosition, SortValue
 from console.store.queues.queues import QueuePosition
 
 _CURSOR_TIME_FORMAT = "%Y%m%dT%H%M%S%f"
-_LONGEST_CURSOR_CHARACTERS = 1_024
+_LONGEST_POSITION_CHARACTERS = 1_024
 
 
-def format_queue_cursor(position: QueuePosition) -> str:
-    """Return the cursor for a position in a queue that is sorted in its default order."""
+def format_queue_position(position: QueuePosition) -> str:
+    """Return the text of a position in a queue that is sorted in its default order."""
     return f"{position.work_state}.{position.since:{_CURSOR_TIME_FORMAT}}.{position.kind}.{position.id}"
 
 
-def parse_queue_cursor(text: str | None) -> QueuePosition | None:
-    """Return the position in a queue with its default sort order that the cursor `text` contains; None if `text`
-    is None. Raises usage if the text is not such a cursor."""
+def parse_queue_position(text: str | None) -> QueuePosition | None:
+    """Return the position in a queue with its default sort order that `text` means; None if `text` is None. Raises
+    usage if the text means no such position."""
     if text is None:
         return None
     work, at, kind, record_id = (*text.split("."), "", "", "")[:4]
@@ -39,16 +40,15 @@ def parse_queue_cursor(text: str | None) -> QueuePosition | None:
     raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR})
 
 
-def format_sorted_queue_cursor(position: SortPosition) -> str:
-    """Return the cursor for a position in a queue that a person has sorted by a column."""
+def format_sorted_queue_position(position: SortPosition) -> str:
+    """Return the text of a position in a queue that a person has sorted by a column."""
     keys = ".".join(_format_sort_value(value) for value in (position.first_key, position.second_key))
     return f"{keys}.{queues.QUEUED_RECORD_KINDS[position.kind_index]}.{position.id}"
 
 
-def parse_sorted_queue_cursor(text: str | None, column: SortColumn) -> SortPosition | None:
-    """Return the position in a queue sorted by `column` that the cursor `text` contains; None if `text` is None.
-    Raises usage if the text is not such a cursor, also if its sort keys have other types than those of `column`,
-    because it is the cursor of a queue that is sorted by another column."""
+def parse_sorted_queue_position(text: str | None, column: SortColumn) -> SortPosition | None:
+    """Return the position in a queue sorted by `column` that `text` means; None if `text` is None. Raises usage if
+    the text means no such position, also if its sort keys have other types than those of `column`."""
     if text is None:
         return None
     first_key, second_key, kind, record_id = (*text.split("."), "", "", "")[:4]
@@ -57,7 +57,7 @@ def parse_sorted_queue_cursor(text: str | None, column: SortColumn) -> SortPosit
             text.count(".") == 3
             and kind in queues.QUEUED_RECORD_KINDS
             and _is_record_id(record_id)
-            and len(text) <= _LONGEST_CURSOR_CHARACTERS
+            and len(text) <= _LONGEST_POSITION_CHARACTERS
         ):
             keys = _parse_sort_value(first_key), _parse_sort_value(second_key)
             if tuple(type(key) for key in keys) == _SORT_VALUE_TYPES_BY_COLUMN.get(column, (int, int)):

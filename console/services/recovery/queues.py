@@ -21,6 +21,7 @@ from console.domain.service_results import NextStep, QueueCount
 from console.domain.tasks.intervals import TASK_LEASE_PREFIX
 from console.domain.tasks.records import Take
 from console.domain.views.any_record import QueueItem, QueuePage, UnfinishedWork
+from console.services.process import list_cursors
 from console.services.process.context import ServiceContext
 from console.services.recovery import queue_cursors
 from console.store.alerts import alerts
@@ -61,7 +62,8 @@ class QueueReader:
         """Return one page of the queue `name` with the records that the filter `record_filter` selects. In the
         default order, the records that need a person come first, the oldest of them first; then the other
         records, the oldest first. The page has at most `limit` records (up to MAX_ROWS_PER_PAGE); `after_cursor` is
-        the cursor in the previous page, None for the first page. Raises usage for an unknown queue or cursor.
+        the cursor in the previous page, None for the first page. Raises usage for an unknown queue, and for a
+        cursor of another queue, filter or sort order.
         """
         require_known_queue(name)
         limit = max(1, min(limit, MAX_ROWS_PER_PAGE))
@@ -69,7 +71,9 @@ class QueueReader:
             self._context.find_reading_person(conn)
             choice = make_queue_choice(self._context, conn, record_filter, order)
             read_records = self._read_page_in_default_order if order == DEFAULT_SORT_ORDER else self._read_sorted_page
-            records, cursor = read_records(conn, name, limit, after_cursor, choice)
+            list_parts = (name, format_filter(record_filter), format_sort_order(order))
+            position = None if after_cursor is None else list_cursors.parse_list_cursor(after_cursor, *list_parts)
+            records, last_position = read_records(conn, name, limit, position, choice)
             records = self._complete_records(conn, records)
             owners = self._read_owners(conn, records)
             disagreements = (
@@ -79,36 +83,41 @@ class QueueReader:
         return QueuePage(
             name,
             items,
-            cursor if len(items) == limit else None,
+            list_cursors.format_list_cursor(last_position, *list_parts)
+            if last_position is not None and len(items) == limit
+            else None,
             format_filter(record_filter),
             format_sort_order(order) if order != DEFAULT_SORT_ORDER else "",
         )
 
     def _read_page_in_default_order(
-        self, conn: Connection, name: str, limit: int, after_cursor: str | None, choice: QueueChoice
+        self, conn: Connection, name: str, limit: int, after_position: str | None, choice: QueueChoice
     ) -> tuple[Sequence[QueuedRecord], str | None]:
-        """Return the records of one page of the queue `name` in its default order, and the cursor for the next
-        page (None if there are no records). `after_cursor` is the cursor in the previous page; `choice` contains the
-        filter.
+        """Return the records of one page of the queue `name` in its default order, and the position of the last of
+        them (None if there are no records). `after_position` is the position in the cursor of the previous page;
+        `choice` contains the filter.
         """
         rows = queues.read_queue_page(
             conn,
             name,
-            queue_cursors.parse_queue_cursor(after_cursor),
+            queue_cursors.parse_queue_position(after_position),
             limit,
             journal.list_lapsed_by_kind(conn),
             choice,
         )
-        return [record for _, record in rows], queue_cursors.format_queue_cursor(rows[-1][0]) if rows else None
+        return [record for _, record in rows], queue_cursors.format_queue_position(rows[-1][0]) if rows else None
 
     def _read_sorted_page(
-        self, conn: Connection, name: str, limit: int, after_cursor: str | None, choice: QueueChoice
+        self, conn: Connection, name: str, limit: int, after_position: str | None, choice: QueueChoice
     ) -> tuple[Sequence[QueuedRecord], str | None]:
-        """Return the records of one page of the queue `name` in the sort order of `choice`, and the cursor for the
-        next page (None if there are no records). `after_cursor` is the cursor in the previous page."""
-        position = queue_cursors.parse_sorted_queue_cursor(after_cursor, choice.order.column)
+        """Return the records of one page of the queue `name` in the sort order of `choice`, and the position of the
+        last of them (None if there are no records). `after_position` is the position in the cursor of the previous
+        page."""
+        position = queue_cursors.parse_sorted_queue_position(after_position, choice.order.column)
         rows = chosen_records.read_sorted_page(conn, name, position, limit, journal.list_lapsed_by_kind(conn), choice)
-        return [record for _, record in rows], queue_cursors.format_sorted_queue_cursor(rows[-1][0]) if rows else None
+        return [record for _, record in rows], queue_cursors.format_sorted_queue_position(
+            rows[-1][0]
+        ) if rows else None
 
     def _read_owners(self, conn: Connection, records: Sequence[QueuedRecord]) -> list[str | None]:
         """Return for each record the name of the person who has taken it; None if it is not taken."""
