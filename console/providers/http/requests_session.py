@@ -21,6 +21,7 @@ def load_system_tls_context() -> ssl.SSLContext:
     those of the package certifi are used.
     """
     tls_context = ssl.create_default_context()
+    tls_context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # some builds set it: the end of a cut answer passes then
     paths = ssl.get_default_verify_paths()
     if not (paths.cafile or paths.capath or tls_context.get_ca_certs()):
         tls_context.load_verify_locations(certifi.where())
@@ -30,6 +31,8 @@ def load_system_tls_context() -> ssl.SSLContext:
 # If an answer ends within its headers, urllib3 logs a warning with a traceback. It isn't needed: the caller gets an
 # error.
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
+# The same for an answer with a length and chunks.
+logging.getLogger("urllib3.response").setLevel(logging.ERROR)
 
 
 class SingleCallAdapter(HTTPAdapter):
@@ -101,6 +104,13 @@ class _TlsConnection(_GuardedConnection, HTTPSConnection):
     def __init__(self, *args: Any, socket_guard: SocketGuard, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._socket_guard = socket_guard
+
+    def connect(self) -> None:
+        """Connect, and let reads report the end of a connection without the server's TLS message about it: a body
+        whose length isn't declared may have been cut there."""
+        super().connect()
+        if isinstance(self.sock, ssl.SSLSocket):
+            self.sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]  # typeshed lacks it
 
 
 def _connect_guarded(connection: HTTPConnection, socket_guard: SocketGuard) -> socket.socket:

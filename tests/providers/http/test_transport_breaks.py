@@ -68,6 +68,12 @@ BROKEN: list[tuple[str, Script, str, SendingCertainty]] = [
         "unreadable",
         SendingCertainty.YES,
     ),
+    (
+        "a length and chunks",
+        sends(b"HTTP/1.1 422 No\r\nContent-Length: 40\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + b" " * 35),
+        "unreadable",
+        SendingCertainty.YES,
+    ),
     ("endless header", floods(b"HTTP/1.1 200 OK\r\nX: ", 1 << 20), "connection_broken", SendingCertainty.MAYBE),
 ]
 

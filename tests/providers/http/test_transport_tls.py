@@ -1,13 +1,16 @@
 """TLS: only the right chain and name connect; anything else was certainly never sent."""
 
+import socket
 import ssl
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
+from console.providers.http.requests_session import load_system_tls_context
 from tests.providers.certificates import Authority
-from tests.providers.raw_server import drips, says, serving
+from tests.providers.raw_server import Script, drips, http, says, sends, serving
 from tests.providers.sending import BODY, LONG_HEAD, failure, never, send, transport
 
 
@@ -72,3 +75,47 @@ def test_a_drip_under_tls_ends_with_the_budget(authority: Authority) -> None:
     with serving(drips(LONG_HEAD, 0.05), tls=authority.server("127.0.0.1")) as server:
         line = transport(server.url, tls_context=authority.trusting())
         assert failure(line, budget=0.4) == (OutcomeClass.UNKNOWN, "budget_spent", SendingCertainty.MAYBE)
+
+
+def _ends_properly(raw: bytes) -> Script:
+    """A script that writes these bytes and then ends the TLS connection with its message, as servers should."""
+
+    def script(connection: socket.socket, _: object) -> None:
+        assert isinstance(connection, ssl.SSLSocket)
+        connection.sendall(raw)
+        with suppress(OSError):  # the other side doesn't answer the message
+            connection.unwrap()
+
+    return script
+
+
+OPEN_END = b"HTTP/1.1 422 No\r\nContent-Type: text/plain\r\n\r\n"
+
+
+@pytest.mark.parametrize("body", [b"", b"refused", b'{"message":"no"}'])
+def test_a_body_that_tls_shows_to_be_cut_is_no_refusal(authority: Authority, body: bytes) -> None:
+    """A body without a declared length ends where the connection ends. Without the TLS message about the end,
+    anybody on the way may have cut it: before the purchase that it contains."""
+    context = authority.trusting()
+    with serving(sends(OPEN_END + body), tls=authority.server("127.0.0.1")) as server:
+        assert failure(transport(server.url, tls_context=context)) == (
+            OutcomeClass.UNKNOWN,
+            "tls_broken",
+            SendingCertainty.YES,
+        )
+    with serving(_ends_properly(OPEN_END + body), tls=authority.server("127.0.0.1")) as server:
+        assert send(transport(server.url, tls_context=context)).body == body
+
+
+@pytest.mark.parametrize(
+    "raw", [http(422, b"refused"), b"HTTP/1.1 422 No\r\nTransfer-Encoding: chunked\r\n\r\n7\r\nrefused\r\n0\r\n\r\n"]
+)
+def test_a_body_with_its_length_needs_no_end_of_tls(authority: Authority, raw: bytes) -> None:
+    """Many servers close the connection without the TLS message; a whole answer counts all the same."""
+    with serving(sends(raw), tls=authority.server("127.0.0.1")) as server:
+        assert send(transport(server.url, tls_context=authority.trusting())).body == b"refused"
+
+
+def test_the_systems_tls_reports_a_cut_connection() -> None:
+    """Some builds of Python let OpenSSL hide it."""
+    assert not load_system_tls_context().options & ssl.OP_IGNORE_UNEXPECTED_EOF
