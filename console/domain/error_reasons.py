@@ -124,7 +124,8 @@ class MismatchReason(Reason):
     the record. ANSWER_ON_DESK: a desk has the provider's answer that the operation has happened. EXPIRED_BEFORE: the
     credit check with this id had expired before the purchase was sent. LISTED_PURCHASE: AlarmBox lists a purchase of
     the corporation that no record here has. OTHER_ID: the provider or the first person has another id. OTHER_NUMBER:
-    the id belongs to another corporation.
+    the id belongs to another corporation. OLD_ANSWER: a cache gave an answer that it had stored before the question,
+    so the provider's present answer isn't known.
     PROVIDER_SAYS_OTHERWISE: the provider's answer contradicts the decision. REFUSED_BUT_MADE: the provider's answer
     contradicts itself: it says that there is nothing, and contains what the people deny. USED_BY_OTHER_RECORD:
     another record has this id.
@@ -133,6 +134,7 @@ class MismatchReason(Reason):
     ANSWER_ON_DESK = "answer_on_desk"
     EXPIRED_BEFORE = "expired_before"
     LISTED_PURCHASE = "listed_purchase"
+    OLD_ANSWER = "old_answer"
     OTHER_ID = "other_id"
     OTHER_NUMBER = "other_number"
     PROVIDER_SAYS_OTHERWISE = "provider_says_otherwise"

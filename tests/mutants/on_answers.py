@@ -929,4 +929,78 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         ),
         ("tests/providers/http/test_transport_breaks.py::test_broken_after_connecting",),
     ),
+    Mutant(
+        "an answer that a cache had stored counts",
+        (
+            Change(
+                "console/providers/http/single_request.py",
+                "    return answer.was_stored_before or ",
+                "    return ",
+            ),
+        ),
+        (
+            "tests/providers/http/test_answer_age.py::test_a_stored_answer_proves_nothing",
+            "tests/services/refunds/test_probes.py::test_a_not_found_from_a_cache_proves_nothing",
+        ),
+    ),
+    Mutant(
+        "the same stored answer counts twice",
+        (
+            Change(
+                "console/providers/http/single_request.py",
+                " or (answer.has_old_date and not request.has_effect)",
+                "",
+            ),
+        ),
+        ("tests/providers/http/test_answer_age.py::test_the_same_answer_again_is_no_second_one",),
+    ),
+    Mutant(
+        "two people deny against an old answer of a cache",
+        (
+            Change(
+                "console/services/guarded/desk_answers.py",
+                "    if reason == OLD_ANSWER_REASON:\n",
+                "    if False:\n",
+            ),
+        ),
+        (
+            "tests/services/refunds/test_probes.py::test_against_an_answer_from_a_cache_nobody_denies",
+            "tests/services/refunds/test_forgotten.py::test_nobody_denies_a_lost_refund_against_an_unclear_answer",
+        ),
+    ),
+    Mutant(
+        'two people deny a lost refund that "no data" contains',
+        (
+            Change(
+                "console/services/recovery/operations.py",
+                '            refuse_denial_of_unclear_answer(str(error.detail.get("reason")), operation)\n'
+                "            refuse_decision_against_answer(entry, operation)\n",
+                "            refuse_decision_against_answer(entry, operation)\n",
+            ),
+        ),
+        ("tests/services/refunds/test_forgotten.py::test_nobody_denies_a_lost_refund_against_an_unclear_answer",),
+    ),
+    Mutant(
+        "after a denial, an old list of purchases permits the next purchase",
+        (
+            Change(
+                "console/services/credit_checks/readings.py",
+                "    if outcome.reason == OLD_ANSWER_REASON:\n",
+                "    if False:\n",
+            ),
+        ),
+        ("tests/services/credit_checks/test_listed_purchases.py::test_nobody_denies_a_purchase_against_an_old_list",),
+        "sqlite",
+    ),
+    Mutant(
+        "a body that TLS shows to be cut counts as whole",
+        (
+            Change(
+                "console/providers/http/requests_session.py",
+                "            self.sock.suppress_ragged_eofs = False",
+                "            pass",
+            ),
+        ),
+        ("tests/providers/http/test_transport_tls.py::test_a_body_that_tls_shows_to_be_cut_is_no_refusal",),
+    ),
 )

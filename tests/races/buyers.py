@@ -25,7 +25,15 @@ PROCESSES = 16
 CLIENT = "1"
 FAULTS = (
     *("status:500", "status:503", "status:422", "status:429", "reset", "refuse", "html"),
-    *("status_after_charge:500", "reset_after_charge", "close_after_charge", "malformed", "truncate", "no_id"),
+    *(
+        "status_after_charge:500",
+        "reset_after_charge",
+        "close_after_charge",
+        "malformed",
+        "stored",
+        "truncate",
+        "no_id",
+    ),
     *("other_number", "hang_after_charge", "late_charge", "redirect_after_charge", "garbage"),
 )
 """With and without an effect, some of them before the answer, some in the middle, one after it."""

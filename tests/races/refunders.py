@@ -35,11 +35,11 @@ SENDING = (
     *("result_after:SERVICE_ERROR", "result:SERVICE_ERROR", "status:500", "status_after_charge:500", "reset"),
     *("reset_after_charge", "close_after_charge", "refuse", "truncate"),
     *("result:THROTTLED_MULTIPLE_REFUND_REJECTED", "result:RATE_LIMIT", "result:RESOURCE_NOT_FOUND", "html"),
-    *("other_amount", "other_refund", "odd_status", "malformed", "garbage", "redirect_after_charge"),
+    *("other_amount", "other_refund", "odd_status", "malformed", "stored", "garbage", "redirect_after_charge"),
 )
 ATOM_SENDING = (
     *("status:500", "status_after_charge:500", "reset", "reset_after_charge", "close_after_charge", "refuse"),
-    *("truncate", "html", "malformed", "other_amount", "no_seal", "other_seal", "no_data"),
+    *("truncate", "html", "malformed", "stored", "other_amount", "no_seal", "other_seal", "no_data"),
 )
 ATOM_READING = ("reset", "status:500", "odd_status", "no_seal")
 READING = ("result:RESOURCE_NOT_FOUND", "reset", "status:500", "odd_status", "result:UNAUTHORIZED")

@@ -16,6 +16,7 @@ from console.providers.credit_checks.tokens import (
     TokenPair,
     TokenUnavailable,
 )
+from console.providers.http.answer_age import OLD_ANSWER_REASON
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.strict_json import UnreadableJson, parse_json_object
 from console.providers.http.transport import HttpAnswer, HttpTransport, TransportFailure
@@ -108,6 +109,8 @@ class AlarmBoxOAuth:
         """
         requested_at = self._clock.now()
         answer = self._send_form(form)
+        if answer.was_stored_before:
+            raise TokenAnswerLost(OLD_ANSWER_REASON)
         if 200 <= answer.status < 300:
             return _read_token_pair(answer, requested_at, old_refresh_token)
         _require_token_refusal(answer)

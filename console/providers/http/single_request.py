@@ -14,9 +14,10 @@ from console.domain.process import log_events
 from console.domain.process.log_events import LogEvent
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.providers.credit_checks.tokens import CredentialsRefused, TokenUnavailable
+from console.providers.http.answer_age import OLD_ANSWER_REASON
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.response_classes import AnswerConverter
-from console.providers.http.transport import MEBIBYTE, HttpTransport, TransportFailure
+from console.providers.http.transport import MEBIBYTE, HttpAnswer, HttpTransport, TransportFailure
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class SingleRequest:
     """One HTTP request to a provider. `has_effect`: the request costs money or has another effect at the provider.
     `read_timeout_seconds` (the longest wait for the next bytes of the answer) and `budget_seconds` (the whole call)
     are real seconds; `largest_answer_bytes` is the size limit of the answer. `body` is None for a request without
-    one.
+    one. `accepts_stored_answer`: the request is for a published file, so a cache may answer it.
     """
 
     method: str
@@ -47,6 +48,7 @@ class SingleRequest:
     largest_answer_bytes: int = MEBIBYTE
     body: bytes | None = field(default=None, repr=False)
     has_effect: bool = False
+    accepts_stored_answer: bool = False
 
 
 TOKEN_FIELDS = ("access_token", "refresh_token", "client_secret", "client_id", "code", "password")
@@ -194,6 +196,8 @@ def _send_without_event(
             max_body_bytes=request.largest_answer_bytes,
         )
         outcome = convert_answer(answer)
+        if _is_too_old(answer, request):
+            outcome = replace(outcome, kind=OutcomeClass.UNKNOWN, reason=OLD_ANSWER_REASON, found=None)
         return replace(outcome, evidence=mask_secrets(outcome.evidence, secrets, hidden_fields))
     except TransportFailure as failure:
         if failure.sent is SendingCertainty.NO:
@@ -202,6 +206,15 @@ def _send_without_event(
     except Exception as error:
         _log.error("an answer could not be judged: %s", type(error).__name__)
         return Outcome(OutcomeClass.UNKNOWN, "internal_error", SendingCertainty.MAYBE)
+
+
+def _is_too_old(answer: HttpAnswer, request: SingleRequest) -> bool:
+    """True if the answer existed before the request, so that it proves nothing. The dates of answers count for reads
+    only: no earlier answer to a call with an effect exists, and its success should not become unknown because one of
+    the provider's clocks is slow."""
+    if request.accepts_stored_answer:
+        return False
+    return answer.was_stored_before or (answer.has_old_date and not request.has_effect)
 
 
 def make_unsent_outcome(reason: str, *, has_effect: bool) -> Outcome[T]:

@@ -5,7 +5,7 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from console import __version__
@@ -13,6 +13,7 @@ from console.domain.clock import Clock, TimeScale
 from console.domain.network.url_policy import Network, parse_base_url, require_allowed_base_url
 from console.domain.process import interrupts, sending_permission
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
+from console.providers.http.answer_age import NO_CACHE_HEADERS, AnswerDates, was_stored_before
 from console.providers.http.failure_classes import (
     AnswerTooLarge,
     TransportFailure,
@@ -42,12 +43,17 @@ _PATH_PATTERN = re.compile(r"/(?!/)[A-Za-z0-9._~/?&=%:-]*")
 class HttpAnswer:
     """One HTTP answer of a provider. `sha256` (hex) is the hash of `body`; the names of `headers` are in lower
     case.
+
+    - `was_stored_before`: a cache says that it had stored the answer before the request was sent
+    - `has_old_date`: its date is before that of an earlier answer of the same origin, although time has passed
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     sha256: str
+    was_stored_before: bool = False
+    has_old_date: bool = False
 
 
 class HttpTransport:
@@ -84,6 +90,7 @@ class HttpTransport:
         self._proxies = None if proxy is None else {"http": proxy, "https": proxy}
         self._tls_context = tls_context
         self._resolve_host = resolve_host
+        self._answer_dates = AnswerDates()
 
     def send(
         self,
@@ -109,6 +116,7 @@ class HttpTransport:
         except Exception as error:
             raise TransportFailure(OutcomeClass.FAILED_DEFINITE, "not_prepared", SendingCertainty.NO) from error
         status: int | None = None
+        began_at = self._clock.monotonic()
         interruption_block = (
             interrupts.register_call_ending(socket_guard.interrupt) if may_be_interrupted else nullcontext()
         )
@@ -119,10 +127,21 @@ class HttpTransport:
                 timeouts = self._make_timeouts(read_timeout_seconds)
                 response = adapter.send(request, stream=True, timeout=timeouts, proxies=self._proxies)
                 status = response.status_code
+                received_at = self._clock.monotonic()
                 with closing(response):
-                    return _read_answer(response, socket_guard, max_body_bytes)
+                    answer = _read_answer(response, socket_guard, max_body_bytes)
+                return self._mark_age(answer, received_at - began_at, received_at)
             except Exception as error:
                 raise _make_failure(error, socket_guard, status) from error
+
+    def _mark_age(self, answer: HttpAnswer, seconds_taken: float, received_at: float) -> HttpAnswer:
+        """Return the answer with the facts about its age. Its headers came `seconds_taken` after the beginning of the
+        call, at `received_at` (monotonic seconds)."""
+        return replace(
+            answer,
+            was_stored_before=was_stored_before(answer.headers, seconds_taken),
+            has_old_date=self._answer_dates.is_before_earlier_answer(answer.headers, received_at),
+        )
 
     def _prepare_request(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
@@ -136,6 +155,7 @@ class HttpTransport:
             "User-Agent": f"support-console/{__version__}",
             "Accept-Encoding": "identity",
             "Connection": "close",
+            **NO_CACHE_HEADERS,
         }
         request = Request(method, url, headers={**default_headers, **headers}, data=body).prepare()
         if not _PATH_PATTERN.fullmatch(path) or request.url != url:
@@ -188,11 +208,12 @@ def _read_answer(response: "Response", socket_guard: SocketGuard, max_body_bytes
 def _read_content_coding(headers: Mapping[str, str]) -> str:
     """Return the content coding of an answer with these headers. Raises UnknownAnswerCoding if its body is in a
     coding that this module doesn't decode: an adapter would search the undecoded bytes for the contents of the
-    answer, and find none."""
+    answer, and find none. Raises it also for a body with two declared ends, by chunks and by a length."""
     content_coding = headers.get("content-encoding", "identity").strip().lower()
     transfer_coding = headers.get("transfer-encoding", "identity").strip().lower()
     is_known = content_coding in ("", "identity") or content_coding in _COMPRESSED_CODINGS
-    if not is_known or transfer_coding not in ("identity", "chunked"):
+    has_two_ends = transfer_coding == "chunked" and "content-length" in headers
+    if not is_known or has_two_ends or transfer_coding not in ("identity", "chunked"):
         raise UnknownAnswerCoding
     return content_coding
 

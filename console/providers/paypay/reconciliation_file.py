@@ -223,7 +223,9 @@ def fetch_daily_file(
     if transport is None:
         return make_unsent_outcome("address_not_allowed", has_effect=False)
     path = f"{url_parts.path}?{url_parts.query}" if url_parts.query else url_parts.path
-    request = SingleRequest("GET", path, READ_TIMEOUT_SECONDS, BUDGET_SECONDS, LARGEST_FILE_BYTES)
+    request = SingleRequest(
+        "GET", path, READ_TIMEOUT_SECONDS, BUDGET_SECONDS, LARGEST_FILE_BYTES, accepts_stored_answer=True
+    )
     return send_once(transport, rate_limiter, request, _convert_answer, headers={"Accept": "text/csv"})
 
 

@@ -85,7 +85,9 @@ class RegistryApi:
     ) -> SingleRequest:
         query = urlencode({"id": self._application_id, "type": "02", **parameters})
         path = f"/4/{call}?{query}"
-        return SingleRequest("GET", path, read_timeout_seconds, budget_seconds, MAX_ANSWER_BYTES)
+        return SingleRequest(
+            "GET", path, read_timeout_seconds, budget_seconds, MAX_ANSWER_BYTES, accepts_stored_answer=True
+        )
 
 
 def _make_empty_evidence(_: bytes) -> str:

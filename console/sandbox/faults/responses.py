@@ -3,6 +3,7 @@
 import gzip
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from console.sandbox.alarmbox.companies import make_company_name
 from console.sandbox.faults.exchange import CallInProgress
@@ -122,6 +123,13 @@ def answer_empty_list(call_in_progress: CallInProgress) -> None:
 @register_fault("viewing_period_over", "403: the viewing period is over", "nothing", DETAIL_CALLS)
 def answer_viewing_period_over(call_in_progress: CallInProgress) -> None:
     call_in_progress.send_reply(HttpReply(403, encode_json({"message": "閲覧期限が切れています"})))
+
+
+@register_fault("stored", "the ordinary answer, with the headers of a cache that had stored it before", "happens")
+def answer_from_cache(call_in_progress: CallInProgress) -> None:
+    reply = call_in_progress.execute_call()
+    cache_headers = (("Age", "3600"), ("X-Cache", "Hit from cloudfront"))
+    call_in_progress.send_reply(replace(reply, headers=(*reply.headers, *cache_headers), ledger_entry_id=None))
 
 
 @register_fault("malformed", "JSON that breaks off", "happens")

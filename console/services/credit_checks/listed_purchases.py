@@ -19,6 +19,7 @@ from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.credit_checks import outcomes
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
+from console.services.guarded.desk_answers import refuse_denial_of_unclear_answer
 from console.services.process.context import ServiceContext
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
@@ -53,7 +54,8 @@ def refuse_denial_of_listed_purchase(
     can call AlarmBox (`open_reader` raises a ConsoleError otherwise); store the answer with `store_answer`. Raise
     evidence_mismatch (detail.reason `listed_purchase`, detail.record `record`) if the list has a purchase that has
     not expired, was made on the day before `sent_at` or later (None: on any day), and belongs to no credit check
-    here. If AlarmBox gives no answer, do not raise an error: people then decide with their evidence alone.
+    here, and with detail.reason `old_answer` if the list is an old one from a cache. If AlarmBox gives no answer, do
+    not raise an error: people then decide with their evidence alone.
     """
     try:
         reader = open_reader()
@@ -70,6 +72,7 @@ def refuse_denial_of_listed_purchase(
 
     if context.write(store_and_compare):
         raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": MismatchReason.LISTED_PURCHASE})
+    refuse_denial_of_unclear_answer(outcome.reason, record)
 
 
 def compare_denied_purchases(

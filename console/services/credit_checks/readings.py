@@ -9,6 +9,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertai
 from console.domain.records import CheckReport, CreditCheck, Work, WorkReason, WorkState
 from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCH_WAITS, compute_next_attempt_time
 from console.providers.credit_checks.provider import CreditCheckReader, PdfAnswer
+from console.providers.http.answer_age import OLD_ANSWER_REASON
 from console.services.credit_checks import outcomes
 from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
 from console.services.process.context import ServiceContext
@@ -169,6 +170,8 @@ def find_read_error_code(outcome: Outcome[object]) -> ErrorCode:
         return ErrorCode.RATE_LIMITED
     if outcome.status == 403 and outcome.kind is OutcomeClass.FAILED_DEFINITE:
         return ErrorCode.VIEWING_PERIOD_OVER
+    if outcome.reason == OLD_ANSWER_REASON:
+        return ErrorCode.PROVIDER_UNREACHABLE  # a cache has answered, not the provider
     if outcome.status is None and outcome.reason not in (_BREAK_OFF_REASON, _BUG_REASON):
         return ErrorCode.PROVIDER_UNREACHABLE
     return ErrorCode.PROVIDER_ANSWER_UNUSABLE

@@ -1,13 +1,14 @@
 """Answers of providers against which people can't decide that an operation did not happen: an answer that is in the
 desk's spool and not in the database, because the database could not store it or was restored to an earlier state; and
-an answer that says "not found" and contains what people deny.
+an answer that says "not found" and contains what people deny; and an answer that a cache had stored before the
+question, which may hide the provider's own answer.
 """
 
 from console.domain.error_reasons import MismatchReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import AnyRecord
-from console.domain.provider_outcome import Outcome
 from console.domain.setting_problems import SettingProblem
+from console.providers.http.answer_age import OLD_ANSWER_REASON
 from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON
 from console.services.process.context import ServiceContext
 from console.store.spool.spool import SpoolEntry
@@ -40,12 +41,15 @@ def refuse_decision_against_answer(entry: SpoolEntry | None, record: AnyRecord) 
         raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": MismatchReason.ANSWER_ON_DESK})
 
 
-def refuse_denial_of_contradictory_answer(answer: Outcome[object], record: AnyRecord) -> None:
-    """Raise evidence_mismatch (detail.reason `refused_but_made`) if a person decides that the operation of `record`
-    did not happen, while the provider's present answer about it contradicts itself: it says "not found", and contains
-    what was asked for. Two people could otherwise deny what the provider has made, and it would be made once more."""
-    if answer.reason == REFUSED_BUT_MADE_REASON:
+def refuse_denial_of_unclear_answer(reason: str, record: AnyRecord) -> None:
+    """Raise evidence_mismatch if a person decides that the operation of `record` did not happen, and `reason`, the
+    reason of the provider's present answer about it, is `refused_but_made` or `old_answer` (detail.reason). Such an
+    answer contradicts itself (it says "not found", and contains what was asked for), or a cache had stored it before
+    the question. Two people could otherwise deny what the provider has made, and it would be made once more."""
+    if reason == REFUSED_BUT_MADE_REASON:
         raise make_contradictory_answer_error(record)
+    if reason == OLD_ANSWER_REASON:
+        raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": MismatchReason.OLD_ANSWER})
 
 
 def make_contradictory_answer_error(record: AnyRecord) -> ConsoleError:

@@ -26,7 +26,7 @@ from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE, P
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
-from console.services.guarded.desk_answers import refuse_denial_of_contradictory_answer
+from console.services.guarded.desk_answers import refuse_denial_of_unclear_answer
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person
 from console.services.payments import account_limits as account_money
 from console.services.payments import apply_report as reports
@@ -123,7 +123,7 @@ class PaymentResolver:
         if answer is not None:
             self._store_answer(payment, answer)
             if target is not PaymentState.COMPLETED:
-                refuse_denial_of_contradictory_answer(answer, payment)
+                refuse_denial_of_unclear_answer(answer.reason, payment)
         try:
             is_proposed = self._context.write(
                 lambda tx: self._decide_by_people(tx, payment, target, proof, person, answer, id_at_provider)

@@ -23,6 +23,7 @@ from console.domain.process.log_events import LogEvent
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, OperationState, WorkReason, WorkState
 from console.domain.recovery.decidable import is_perhaps_paid_after_end
+from console.providers.http.answer_age import OLD_ANSWER_REASON
 from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON
 from console.providers.payments.provider import NO_SUCH_CODE_REASON, CodeDeleter, PaymentProvider
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
@@ -495,12 +496,12 @@ def _make_unclear_payment_error(payment: Payment) -> ConsoleError:
 
 def _may_mean_paid(outcome: Outcome[PaymentReport] | None) -> bool:
     """True if the provider has answered the question about a payment, but its answer can't be used, such as one with
-    a state that is in no table, or "not found" together with the payment. Such an answer may say that the payment is
-    paid. An error of the provider, and a refusal of the question, say nothing."""
+    a state that is in no table, "not found" together with the payment, or one that a cache had stored before. Such an
+    answer may say that the payment is paid. An error of the provider, and a refusal of the question, say nothing."""
     if outcome is None or outcome.kind is not OutcomeClass.UNKNOWN or outcome.reason in _REASONS_WITHOUT_NEWS:
         return False
     has_answered = outcome.status is not None and 200 <= outcome.status < 300
-    return has_answered or outcome.reason == REFUSED_BUT_MADE_REASON
+    return has_answered or outcome.reason in (REFUSED_BUT_MADE_REASON, OLD_ANSWER_REASON)
 
 
 def _may_be_paid(conn: Connection, payment: Payment) -> bool:

@@ -20,7 +20,6 @@ from console.domain.recovery.decision_reasons import PersonEvidence, StatedReaso
 from console.domain.service_results import Explanation, NextStep, OperationDetails
 from console.domain.views.any_record import ResolveResult
 from console.providers.credit_checks.provider import CreditCheckReader
-from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON
 from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
@@ -32,8 +31,8 @@ from console.services.credit_checks.resolve import PurchaseResolver, make_unconf
 from console.services.credit_checks.view import read_timeline
 from console.services.guarded.desk_answers import (
     find_own_spool_entry,
-    make_contradictory_answer_error,
     refuse_decision_against_answer,
+    refuse_denial_of_unclear_answer,
 )
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person, read_proposed_states
 from console.services.payments.spooled_payments import LostPaymentRestorer
@@ -235,7 +234,7 @@ class OperationRecovery:
         except ConsoleError as error:
             if error.code not in _ERROR_CODES_WITHOUT_DEFINITE_ANSWER:
                 raise
-            _refuse_denial_of_contradictory_answer(error, operation)
+            refuse_denial_of_unclear_answer(str(error.detail.get("reason")), operation)
             return self._record_no_effect_decision(entry, operation, person_evidence, person)
         if payment.state not in ENDED_UNPAID_STATES:
             raise ConsoleError(
@@ -254,7 +253,7 @@ class OperationRecovery:
         except ConsoleError as error:
             if error.code not in _ERROR_CODES_WITHOUT_DEFINITE_ANSWER:
                 raise
-            _refuse_denial_of_contradictory_answer(error, operation)
+            refuse_denial_of_unclear_answer(str(error.detail.get("reason")), operation)
             refuse_decision_against_answer(entry, operation)
             return self._record_no_effect_decision(entry, operation, person_evidence, person)
         if has_happened:
@@ -552,13 +551,6 @@ class OperationRecovery:
         step = NextStep("next.nothing" if has_ended else "next.open_record", {"id": number}, show_command)
         state = f"{operation.state.value}_money" if kind in self._recoveries else operation.state.value
         return Explanation(f"verdict.operation_{state}", "why.operation", step)
-
-
-def _refuse_denial_of_contradictory_answer(error: ConsoleError, operation: Operation) -> None:
-    """Raise evidence_mismatch if `error`, the error of a probe, says that the provider's answer about the lost
-    operation contradicts itself: it says "not found", and contains what the people deny."""
-    if error.detail.get("reason") == REFUSED_BUT_MADE_REASON:
-        raise make_contradictory_answer_error(operation) from error
 
 
 def _is_purchase(operation: Operation) -> bool:

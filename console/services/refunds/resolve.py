@@ -18,7 +18,7 @@ from console.services.credit_checks.resolve import read_proof
 from console.services.guarded.desk_answers import (
     find_own_spool_entry,
     refuse_decision_against_answer,
-    refuse_denial_of_contradictory_answer,
+    refuse_denial_of_unclear_answer,
 )
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person
 from console.services.payments.merchants import refuse_record_of_other_merchant
@@ -117,7 +117,7 @@ class RefundResolver:
                 raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": current_refund, "reason": mismatch})
             return None
         if state is RefundState.FAILED:
-            refuse_denial_of_contradictory_answer(outcome, refund)
+            refuse_denial_of_unclear_answer(outcome.reason, refund)
         # Only for a refund that is being sent: a refund that the provider has accepted may still fail.
         if state is RefundState.FAILED and refund.state is RefundState.SUBMITTING:
             refuse_decision_against_answer(find_own_spool_entry(context, refund.operation_id), refund)

@@ -28,6 +28,7 @@ PURCHASE: dict[str, Says] = {
     "id_float": lambda a: isinstance(a.check["credit_check_id"], float),
     "id_too_big": lambda a: a.check["credit_check_id"] == 2147483648,
     "id_negative": lambda a: a.check["credit_check_id"] < 0,
+    "stored": lambda a: is_json(a.body) and a.headers["age"] == "3600",
     "malformed": lambda a: not is_json(a.body) and a.body.startswith(b'{"credit_check":'),
     "empty": lambda a: a.body == b"" and a.status == 201,
     "not_utf8": lambda a: not is_utf8(a.body),

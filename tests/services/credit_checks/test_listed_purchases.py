@@ -33,20 +33,32 @@ from tests.support.waiting import PATIENCE_SECONDS
 @dataclass
 class ListingVendor(LedgerVendor):
     """AlarmBox with a list of purchases. The list has no day for the ids in `undated`, and lacks
-    the ids in `hidden`.
+    the ids in `hidden`. With `is_cached`, a cache gives an old list in its place.
     """
 
     finds: bool = True
     undated: set[int] = field(default_factory=set)
     hidden: set[int] = field(default_factory=set)
+    is_cached: bool = False
 
     def make_reader(self) -> LedgerReader:
+        if self.is_cached:
+            return CachedReader(self)
         whole = replace(self, charges=[charge for charge in self.charges if charge.id not in self.hidden])
         return LedgerReader(whole if self.hidden else self)
 
     def report(self, charge: Charge) -> CheckReport:
         report = super().report(charge)
         return replace(report, purchase_date=None) if charge.id in self.undated else report
+
+
+class CachedReader(LedgerReader):
+    """Reads AlarmBox's list of purchases through a cache that had stored it before."""
+
+    def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
+        return replace(
+            super().find_purchases(corporation_number), kind=OutcomeClass.UNKNOWN, reason="old_answer", found=None
+        )
 
 
 @pytest.fixture
@@ -180,6 +192,32 @@ def test_nobody_denies_what_the_list_has(console: Console, listing: ListingVendo
     settled = console.recovery.probe("credit-check", record.id)
     assert isinstance(settled, CreditCheck)
     assert (settled.state, settled.credit_check_id) == (CheckState.SUCCESS, 1)
+
+
+def test_nobody_denies_a_purchase_against_an_old_list(console: Console, listing: ListingVendor, place: Place) -> None:
+    """A cache gives a list that it had stored before the purchase: neither person can decide that the purchase was
+    not made. After a denial against the present list, an old list stops the next purchase.
+    """
+    record = buy_unknown(console, listing, "1", "silent_before_charge")
+
+    def require_refusal(desk: Console) -> None:
+        refused = refusal(lambda: deny_purchase(desk, "credit-check", record.id))
+        assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "old_answer")
+
+    listing.is_cached = True
+    require_refusal(console)
+    listing.is_cached = False
+    assert deny_purchase(console, "credit-check", record.id) == "second_person"
+    with place.acting(console, "lead-b") as other:
+        listing.is_cached = True
+        require_refusal(other)
+        listing.is_cached = False
+        assert deny_purchase(other, "credit-check", record.id) is None
+    listing.charges.append(Charge(1, NUMBER, "1", listing.today(), record.id))
+    listing.behaviour, listing.is_cached = "answers", True
+    refused = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+    assert (refused.code, refused.detail["reason"]) == ("provider_unreachable", "old_answer")
+    assert len(listing.charges) == 1
 
 
 def test_nobody_denies_a_lost_purchase_that_the_list_has(

@@ -84,7 +84,7 @@ def test_refused_by_the_provider_frees_the_number(
 @pytest.mark.parametrize(
     "fault",
     ["hang_after_charge", "status:500", "status:503", "status_after_charge:500", "reset_after_charge", "truncate",
-     "malformed", "html", "redirect", "other_number", "status:418"],
+     "malformed", "stored", "html", "redirect", "other_number", "status:418"],
 )  # fmt: skip
 def test_no_usable_answer_is_unknown_and_stays_claimed(console: Console, sandbox: Sandbox, fault: str) -> None:
     """A purchase without a usable answer, which may have been charged, is unknown, holds its claim and isn't sent

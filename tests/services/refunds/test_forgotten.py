@@ -9,6 +9,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertai
 from console.domain.records import Certainty, OperationState
 from console.sandbox import SandboxControl
 from console.services.payments.providers import PaymentProviders
+from console.wording.sentences.catalogue import format_error_message
 from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 
 
@@ -98,6 +99,37 @@ def test_nobody_denies_a_lost_refund_that_the_gateway_made(desk: RefundDesk) -> 
         assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "provider_says_otherwise")
     assert refusal_of(lambda: desk.ask(payment, "500")).detail["operation_id"] == operation
     assert desk.sql("SELECT COUNT(*) FROM approvals") == [(0,)]
+
+
+@pytest.mark.parametrize("reason", ["refused_but_made", "old_answer"])
+def test_nobody_denies_a_lost_refund_against_an_unclear_answer(
+    desk: RefundDesk, control: SandboxControl, reason: str
+) -> None:
+    """Atom's code says "no data" beside the lost refund, or a cache answers in Atom's place: neither person can deny
+    the refund, and no other one of the payment is sent.
+    """
+    payment = desk.paid("ORD1", 50_000, "atom")
+    refund = desk.ask(payment, "100")
+    control.add_fault("close_after_charge", call="atom_refund", times=1)
+    assert code_of(lambda: desk.approve(refund)) == "outcome_unknown"
+    operation = desk.now(refund).operation_id or ""
+    delete_refund(desk, payment)
+    if reason == "old_answer":
+        control.add_fault("stored", call="atom_refund_status", times="always")
+    else:
+        no_data = {"payInstrument.responseDetails.statusCode": "OTS0401"}
+        control.add_fault("set_fields", call="atom_refund_status", times="always", fields=no_data)
+    for person in ("op-a", "lead-b"):
+        with desk.console.acting_as(person):
+            refused = refusal_of(lambda: desk.console.recovery.resolve("operation", operation, "failed", "not there"))
+        assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", reason)
+        assert reason not in format_error_message(refused, "en") + format_error_message(refused, "ja")
+    assert refusal_of(lambda: desk.ask(payment, "50")).detail["operation_id"] == operation
+    assert desk.sql("SELECT COUNT(*) FROM approvals") == [(0,)]
+    control.clear_faults()
+    with desk.console.acting_as("op-a"):
+        refused = refusal_of(lambda: desk.console.recovery.resolve("operation", operation, "failed", "not there"))
+    assert refused.detail["reason"] == "provider_says_otherwise"
 
 
 def test_nobody_denies_a_lost_refund_whose_answer_the_desk_has(desk: RefundDesk, control: SandboxControl) -> None:

@@ -84,6 +84,38 @@ def test_two_not_founds_with_margins_and_then_the_same_key(desk: RefundDesk) -> 
     desk.agree(payment)
 
 
+def test_a_not_found_from_a_cache_proves_nothing(desk: RefundDesk, control: SandboxControl) -> None:
+    """A cache before PayPay gives the answer `not found` that it had stored: it counts neither as the first nor as
+    the second answer, and nothing is sent again.
+    """
+    _, refund = make_unknown(desk)
+    control.add_fault("stored", call="paypay_refund_details", times=3)
+    for seconds in (61, 140, 3600):
+        desk.later(seconds=seconds)
+        refusal = refusal_of(lambda: desk.probe(refund))
+        assert (refusal.code, refusal.detail["reason"]) == ("provider_unreachable", "old_answer")
+        assert (desk.now(refund).not_found, desk.now(refund).certainty) == (0, Certainty.UNKNOWN)
+    assert refusal_of(lambda: desk.probe(refund)).detail["reason"] == "not_found"
+    assert desk.probe(refund).state is RefundState.APPROVED
+
+
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+def test_against_an_answer_from_a_cache_nobody_denies(
+    desk: RefundDesk, control: SandboxControl, provider: str
+) -> None:
+    """The provider has made the refund, and a cache gives an old answer about it. Two people can't deny the refund
+    while they can't see the provider's own answer. As soon as they can, it settles the refund.
+    """
+    _, refund = make_unknown(desk, provider, happened=True)
+    call = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider]
+    control.add_fault("stored", call=call, times=2)
+    for person in ("op-e", "lead-b"):
+        refusal = refusal_of(lambda by=person: desk.resolve(refund, "failed", by))
+        assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "old_answer")
+    assert desk.now(refund).certainty is Certainty.UNKNOWN
+    assert desk.probe(refund).certainty is Certainty.KNOWN
+
+
 def test_one_late_not_found_is_not_enough(desk: RefundDesk) -> None:
     """One `not found` doesn't settle a refund, however late it comes; the automatic probes come at the times of the
     schedule.

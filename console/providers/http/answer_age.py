@@ -1,0 +1,79 @@
+"""Find out if an answer existed before its request was sent, because a cache between this machine and the provider
+had stored it. Such an answer says nothing about the effect of the request, and no new fact about a payment. No I/O.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from threading import Lock
+
+from console.domain.clock import CLOCK_TOLERANCE
+
+OLD_ANSWER_REASON = "old_answer"
+"""Reason of an answer that a cache had stored before the request was sent. The outcome is UNKNOWN."""
+NO_CACHE_HEADERS = {"Cache-Control": "no-cache, no-store", "Pragma": "no-cache"}
+"""Headers of every request: caches that obey them ask the provider. Some, such as those of CloudFront, don't."""
+_CACHE_HEADERS = ("x-cache", "x-cache-status", "cf-cache-status", "x-proxy-cache", "cache-status")
+_STORED_PATTERN = re.compile(r"(?<!refresh)(?<!refresh_)hit(?![a-z])|(?:stale|updating)(?![a-z])", re.IGNORECASE)
+"""Matches the words with which caches say that they haven't asked the server again. `RefreshHit` and
+`TCP_REFRESH_HIT` mean that they have."""
+_STALE_WARNING_PATTERN = re.compile(r"(?:^|,)\s*11[0-3]\b")
+"""Matches the codes of the header `warning` of an answer that is stale or may be: 110 to 113."""
+_LONGEST_AGE_DIGITS = 9
+
+
+def was_stored_before(headers: Mapping[str, str], seconds_since_sending: float) -> bool:
+    """True if the headers of an answer (names in lower case) say that a cache had stored it before the request was
+    sent. `seconds_since_sending` is the time between the beginning of the call and the headers of the answer. An
+    `age` that isn't a number counts as old.
+    """
+    if any(_STORED_PATTERN.search(headers.get(name, "")) for name in _CACHE_HEADERS):
+        return True
+    if _STALE_WARNING_PATTERN.search(headers.get("warning", "")):
+        return True
+    ages = [age.strip() for age in headers.get("age", "").split(",")]
+    return any(age and not (_is_number(age) and int(age) <= seconds_since_sending) for age in ages)
+
+
+class AnswerDates:
+    """The newest `date` header of the answers of one origin. Several threads may use it.
+
+    Dates are compared with each other, never with the clock of this machine: if that clock were wrong, every answer
+    would be old.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._newest: tuple[datetime, float] | None = None
+
+    def is_before_earlier_answer(self, headers: Mapping[str, str], monotonic_seconds: float) -> bool:
+        """True if an answer with these headers (names in lower case), received at `monotonic_seconds`, has an older
+        date than the time that has passed since an earlier answer permits. False without a readable date. The clocks
+        of an origin's servers may differ by CLOCK_TOLERANCE.
+        """
+        answered_at = _parse_date(headers.get("date", ""))
+        if answered_at is None:
+            return False
+        with self._lock:
+            newest = self._newest
+            if newest is not None:
+                expected_at = newest[0] + timedelta(seconds=monotonic_seconds - newest[1])
+                if answered_at < expected_at - CLOCK_TOLERANCE:
+                    return True
+            if newest is None or answered_at > newest[0]:
+                self._newest = (answered_at, monotonic_seconds)
+        return False
+
+
+def _parse_date(text: str) -> datetime | None:
+    """Return the instant (aware) of a header `date`; None if it can't be read."""
+    try:
+        instant = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)  # "-0000": UTC
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= _LONGEST_AGE_DIGITS

@@ -1,0 +1,143 @@
+"""Answers that a cache had stored before the request: they prove nothing, over real sockets."""
+
+import itertools
+from collections.abc import Mapping
+from email.utils import format_datetime
+
+import pytest
+
+from console.domain.clock import SystemClock
+from console.domain.provider_outcome import OutcomeClass, SendingCertainty
+from console.providers.http.answer_age import was_stored_before
+from console.providers.http.rate_limiter import RateLimiter
+from console.providers.http.response_classes import READ_STATUS_CLASSES, make_answer_converter
+from console.providers.http.single_request import SingleRequest, send_once
+from console.providers.http.transport import HttpTransport
+from tests.providers.parts import Turns
+from tests.providers.raw_server import says, serving
+from tests.providers.sending import transport
+
+OLD: list[Mapping[str, str]] = [
+    {"Age": "3600"},
+    {"Age": "1"},
+    {"Age": "0, 20"},
+    {"Age": "-1"},
+    {"Age": "1e3"},
+    {"Age": "9" * 400},
+    {"X-Cache": "Hit from cloudfront"},
+    {"X-Cache": "HIT, MISS"},
+    {"X-Cache": "MISS, HIT"},
+    {"X-Cache": "TCP_MEM_HIT from a1"},
+    {"X-Cache": "TCP_NEGATIVE_HIT from a1"},
+    {"X-Cache": "TCP_REFRESH_FAIL_HIT from a1"},
+    {"X-Cache-Status": "HIT"},
+    {"X-Cache-Status": "STALE"},
+    {"X-Cache-Status": "UPDATING"},
+    {"CF-Cache-Status": "HIT"},
+    {"X-Proxy-Cache": "HIT"},
+    {"Cache-Status": "ExampleCache; hit; ttl=376"},
+    {"Warning": '110 - "Response is Stale"'},
+    {"Warning": '214 x "changed", 111 - "Revalidation Failed"'},
+]
+FRESH: list[Mapping[str, str]] = [
+    {},
+    {"Age": "0"},
+    {"Age": ""},
+    {"X-Cache": "Miss from cloudfront"},
+    {"X-Cache": "Error from cloudfront"},
+    {"X-Cache": "RefreshHit from cloudfront"},
+    {"X-Cache": "TCP_REFRESH_HIT from a1"},
+    {"X-Cache": "TCP_MISS from a1"},
+    {"X-Cache-Status": "BYPASS"},
+    {"CF-Cache-Status": "DYNAMIC"},
+    {"Cache-Status": "ExampleCache; fwd=uri-miss; stored"},
+    {"Warning": '299 - "deprecated"'},
+    {"X-Cache-Hits": "0"},
+]
+CONVERT = make_answer_converter(READ_STATUS_CLASSES, lambda body: body)
+
+
+def ask(line: HttpTransport, *, has_effect: bool = False, accepts: bool = False) -> tuple[OutcomeClass, str]:
+    request = SingleRequest("GET", "/a", 5, 5, has_effect=has_effect, accepts_stored_answer=accepts)
+    limiter: RateLimiter = Turns()
+    outcome = send_once(line, limiter, request, CONVERT, headers={})
+    assert outcome.sent is SendingCertainty.YES
+    assert outcome.kind is not OutcomeClass.UNKNOWN or outcome.found is None
+    return outcome.kind, outcome.reason
+
+
+@pytest.mark.parametrize("headers", OLD, ids=str)
+@pytest.mark.parametrize("has_effect", [False, True])
+@pytest.mark.parametrize("status", [200, 404, 401])
+def test_a_stored_answer_proves_nothing(headers: Mapping[str, str], has_effect: bool, status: int) -> None:
+    """Neither an absence nor a success, of a read or of a call that moves money; its text is kept as evidence."""
+    with serving(says(status, {"a": "b"}, headers)) as server:
+        assert ask(transport(server.url), has_effect=has_effect) == (OutcomeClass.UNKNOWN, "old_answer")
+        assert ask(transport(server.url), accepts=True)[0] is not OutcomeClass.UNKNOWN
+
+
+@pytest.mark.parametrize("headers", FRESH, ids=str)
+def test_an_answer_that_passed_a_cache_counts(headers: Mapping[str, str]) -> None:
+    """Caches also name answers for which they have asked the provider."""
+    with serving(says(404, {"a": "b"}, headers)) as server:
+        assert ask(transport(server.url))[0] is OutcomeClass.NOT_FOUND
+
+
+def test_an_answer_that_is_younger_than_the_call_counts() -> None:
+    """A cache may hold an answer for a moment that it got from the provider after the request was sent."""
+    assert not was_stored_before({"age": "3"}, 3.5)
+    assert was_stored_before({"age": "4"}, 3.5)
+
+
+def test_every_request_asks_caches_to_pass_it_on() -> None:
+    """Caches that obey ask the provider, whatever the request is."""
+    with serving(says(200, {})) as server:
+        ask(transport(server.url))
+        assert (server.header(0, "cache-control"), server.header(0, "pragma")) == ("no-cache, no-store", "no-cache")
+
+
+class _HandClock(SystemClock):
+    seconds = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+def _dated(text: str) -> Mapping[str, str]:
+    return {"Date": text}
+
+
+@pytest.mark.parametrize(
+    ("second", "is_old"),
+    [
+        ("Fri, 20 Nov 2026 03:00:00 GMT", True),
+        ("Fri, 20 Nov 2026 02:00:00 GMT", True),
+        ("Thu, 01 Jan 1970 00:00:00 -0000", True),
+        ("Fri, 20 Nov 2026 03:01:30 GMT", False),
+        ("Fri, 20 Nov 2026 03:02:00 GMT", False),
+        ("Fri, 20 Nov 2030 03:02:00 GMT", False),
+        ("yesterday", False),
+        ("", False),
+    ],
+)
+def test_the_same_answer_again_is_no_second_one(second: str, is_old: bool) -> None:
+    """Two minutes after an answer, one whose date is before that of the first by the provider's own clock comes from
+    a cache that doesn't say so. A call with an effect is decided without the date."""
+    clock = _HandClock()
+    first = says(404, {}, _dated("Fri, 20 Nov 2026 03:00:00 GMT"))
+    with serving(first, says(404, {}, _dated(second))) as server:
+        line = HttpTransport(server.url, clock=clock)
+        assert ask(line)[0] is OutcomeClass.NOT_FOUND
+        clock.seconds = 120.0
+        expected = (OutcomeClass.UNKNOWN, "old_answer") if is_old else (OutcomeClass.NOT_FOUND, "http_404")
+        assert ask(line) == expected
+        assert ask(line, has_effect=True)[0] is OutcomeClass.NOT_FOUND
+
+
+def test_the_clock_of_this_machine_makes_no_answer_old() -> None:
+    """Dates are compared with each other: a provider, or a desk, whose clock is wrong is asked as before."""
+    start = SystemClock().now()
+    dates = [format_datetime(start.replace(year=year), usegmt=False) for year in (1999, 1999, 2100)]
+    with serving(*itertools.starmap(says, ((404, {}, _dated(date)) for date in dates))) as server:
+        line = transport(server.url)
+        assert {ask(line)[0] for _ in dates} == {OutcomeClass.NOT_FOUND}
