@@ -118,5 +118,5 @@ def test_a_text_without_the_mark_of_the_list_is_refused(text: str) -> None:
     cursor = format_list_cursor("5", "notices")
     assert parse_list_cursor(cursor, "notices") == "5"
     for other in (cursor[:-1], cursor + "0", cursor.upper() + "X", cursor.replace("5.", "6", 1)):
-        require_refused(lambda other=other: parse_list_cursor(other, "notices"))
+        require_refused(partial(parse_list_cursor, other, "notices"))
     require_refused(lambda: parse_list_cursor(cursor, "companies"))
