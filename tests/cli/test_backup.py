@@ -152,6 +152,55 @@ def test_a_restore_that_was_killed_loses_no_purchase(
     assert sandbox.ledger.charge_count == 2
 
 
+@GAP
+@pytest.mark.parametrize("has_opened", [False, True])
+def test_after_a_restore_that_was_killed_no_desk_buys_again(
+    terminal: Terminal,
+    sandbox: Sandbox,
+    backup: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    has_opened: bool,
+) -> None:
+    """The restoring process is killed as soon as it has exchanged the database file. A third desk, whose spool knows
+    nothing of the purchase that the backup lacks, can't buy the company: not before a person has looked at the alert,
+    and not after that.
+    """
+    url, documents = f"sqlite:///{database(terminal)}", f"file:{home(terminal) / 'documents'}"
+    second, third = (
+        Terminal(environment(tmp_path / name, sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
+        for name in ("second", "third")
+    )
+    if has_opened:
+        assert len(checks(third, KEPT)) == 1
+    lost = buy(terminal, LOST).data["operation_id"]
+    with monkeypatch.context() as killed:
+        killed.setattr("console.services.backup.backup.sqlite_copy.replace_database_file", _exchange_and_end)
+        assert second("db", "restore", str(backup)).status == 6
+    assert checks(second, LOST) == []
+    assert buy(third, LOST).refused == (3, "database_went_back")
+    (alert,) = third.json("alerts", "list").data["alerts"]
+    assert third.json("alerts", "ack", str(alert["id"]), "--note", "yesterday's backup").status == 0
+    assert buy(third, LOST).refused in ((3, "already_purchased"), (3, "in_progress"))
+    assert sandbox.ledger.charge_count == 2
+    restored = second.json("db", "restore", str(backup)).data
+    assert [operation["operation_id"] for operation in restored["missing"]] == [lost]
+    assert buy(third, LOST).refused == (3, "database_went_back")
+    assert sandbox.ledger.charge_count == 2
+
+
+_exchange = sqlite_copy.replace_database_file
+
+
+def _exchange_and_end(source_file: Path, file: Path, *rest: Any) -> Path | None:
+    """Exchange a file, and end the process if it is the database."""
+    former_path = _exchange(source_file, file, *rest)
+    if source_file.name == archive.SQLITE_FILE:
+        raise KeyboardInterrupt
+    return former_path
+
+
 def _restore_until_exchanged(settings: Settings, folder: Path, _request_id: str | None) -> NoReturn:
     """Restore the backup until the database file is exchanged and upgraded, and end there."""
     restore(settings, folder, SystemClock())

@@ -347,4 +347,15 @@ ON_EDGES: tuple[Mutant, ...] = (
         ),
         ("tests/services/adoption/test_adoption.py::test_passes_end_when_they_get_no_shorter",),
     ),
+    Mutant(
+        "a restored file takes its place before its loss is stored",
+        (
+            Change(
+                "console/services/backup/backup.py",
+                "folder / archive.SQLITE_FILE, former_file, kept_name, prepare_draft",
+                "folder / archive.SQLITE_FILE, former_file, kept_name",
+            ),
+        ),
+        ("tests/cli/test_backup.py::test_after_a_restore_that_was_killed_no_desk_buys_again",),
+    ),
 )

@@ -23,6 +23,7 @@ from console.services.guarded import database_rollback, request_ids
 from console.services.process.context import STORE_KEY_FINGERPRINT_NAME, ServiceContext
 from console.settings.private_files import SQLITE_SIDE_FILE_SUFFIXES
 from console.settings.settings import Settings
+from console.settings.urls import make_sqlite_url
 from console.store.backup import archive, server_dump, sqlite_copy
 from console.store.backup.archive import ArchiveWriter, BackupManifest
 from console.store.database.engine import Database, Transaction
@@ -70,7 +71,8 @@ class RestoreResult:
     backup has none); `documents`: number of documents that were restored; `schema_before`: version of the backup's
     schema if it differs from this program's version, so that an upgrade is necessary; otherwise None;
     `lost_operations`: facts of the operations that are in this desk's spool and not in the restored database (see
-    `database_rollback`).
+    `database_rollback`). `has_raised_alert`: the alert that the database went back to an earlier state was raised
+    before the database file was replaced.
     """
 
     backup: VerifiedBackup
@@ -79,6 +81,7 @@ class RestoreResult:
     documents: int
     schema_before: str | None
     lost_operations: tuple[dict[str, object], ...] = ()
+    has_raised_alert: bool = False
 
 
 def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
@@ -175,16 +178,17 @@ def restore(
     damaged documents are restored; the other existing documents stay. An existing spool of this desk stays, because
     it has operations that the backup lacks.
 
-    After an interrupted restore, this desk has one of three databases: its earlier database, an incomplete database
-    that no program uses, or the restored database without its upgrades. A repeated restore completes the interrupted
-    one. On a server whose database was already loaded, a repeated restore is refused, because the database isn't
-    empty; the command `upgrade` completes the restore there. No document is missing then, because the documents are
-    restored before the database. `begin_last_steps` is called before an SQLite file is replaced, or after a server's
-    database was loaded: from then on the caller should not break the restore off. Raises bad_backup if a file of the
-    backup is missing or altered, if the backup is of another kind of database (SQLite or server) than this desk's, or
-    if a server's database is not empty; not_our_database if a database other than that of the backup is at this
-    desk's database address; schema_mismatch if a newer program made the backup; bad_profile (other_key) if this desk
-    has another store key; database_locked (in_use) if a process has the database file open.
+    After an interrupted restore, this desk has one of three databases: its earlier database; the restored database,
+    upgraded, with the alert about its loss and the lost purchases in it (SQLite); or an incomplete database that no
+    program uses (server). A repeated restore completes the interrupted one. On a server whose database was already
+    loaded, a repeated restore is refused, because the database isn't empty; the command `upgrade` completes the
+    restore there. No document is missing then, because the documents are restored before the database.
+    `begin_last_steps` is called before an SQLite file is replaced, or after a server's database was loaded: from then
+    on the caller should not break the restore off. Raises bad_backup if a file of the backup is missing or altered,
+    if the backup is of another kind of database (SQLite or server) than this desk's, or if a server's database is not
+    empty; not_our_database if a database other than that of the backup is at this desk's database address;
+    schema_mismatch if a newer program made the backup; bad_profile (other_key) if this desk has another store key;
+    database_locked (in_use) if a process has the database file open.
     """
     backup = check_backup(settings, folder)
     manifest, spool_file = backup.manifest, settings.home / spools.FILE_NAME
@@ -197,7 +201,7 @@ def restore(
             spool_outcome = _restore_spool(folder, manifest, spool_file, replaced_file_suffix)
             # before the database: after a server's database is loaded, a second restore is refused
             restored_documents = _restore_documents(Documents(settings.documents_url), folder, manifest)
-            kept_path = None
+            kept_path, has_raised_alert = None, False
             if database.file is None:
                 _load_server_dump(database, folder, settings, manifest, clock.now())
                 begin_last_steps()
@@ -205,13 +209,45 @@ def restore(
                 _anchor_replaced_database(settings, database.file, manifest.database_id)
                 begin_last_steps()
                 kept_name = database.file.resolve().name + replaced_file_suffix
-                kept_path = sqlite_copy.replace_database_file(folder / archive.SQLITE_FILE, database.file, kept_name)
+                former_file = database.file
+
+                def prepare_draft(draft: Path) -> None:
+                    nonlocal has_raised_alert
+                    has_raised_alert = _prepare_restored_file(settings, draft, former_file, manifest, clock.now())
+
+                kept_path = sqlite_copy.replace_database_file(
+                    folder / archive.SQLITE_FILE, former_file, kept_name, prepare_draft
+                )
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database), closing(Spool(settings.home, cipher=None)) as spool:
         migrate.upgrade(database)
         database_rollback.store_alerts_of_backup(database, spool, manifest.database_id)
     schema_before = manifest.schema if manifest.schema != SCHEMA_VERSION else None
-    return RestoreResult(backup, kept_path, spool_outcome, restored_documents, schema_before)
+    return RestoreResult(
+        backup, kept_path, spool_outcome, restored_documents, schema_before, has_raised_alert=has_raised_alert
+    )
+
+
+def _prepare_restored_file(
+    settings: Settings, draft: Path, former_file: Path, manifest: BackupManifest, now: datetime
+) -> bool:
+    """Upgrade the schema of the copy `draft` of a backup, before it replaces the database file `former_file`, and
+    store in it what the backup lacks (`database_rollback.store_loss_of_restored_file`). Return True if the alert
+    about the loss was raised. Other desks may use the file as soon as it is in its place.
+    """
+    database_id = manifest.database_id
+    replaced_files = (former_file, *_list_replaced_database_files(former_file, database_id))
+    entries = [entry for file in replaced_files for entry in sqlite_copy.list_purchases_with_claim(file, database_id)]
+    head = sqlite_copy.find_newest_audit_head(former_file)
+    database, spool = Database(make_sqlite_url(draft), without_time_limit=True), Spool(settings.home, cipher=None)
+    with closing(database), closing(spool):
+        migrate.upgrade(database)
+        with database.write_without_retries() as tx:
+            has_raised_alert = database_rollback.store_loss_of_restored_file(
+                tx, spool, database_id, entries, head, now
+            )
+    sqlite_copy.make_single_file(draft)
+    return has_raised_alert
 
 
 def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreResult:
@@ -222,14 +258,17 @@ def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreRes
     in `lost_operations`; it is empty if no operation is missing.
     """
     # Those that earlier restores have kept, too: such a restore may have been killed before it came to this step.
-    for kept_file in _list_replaced_database_files(context):
-        _store_lost_purchases(context, kept_file)
+    if context.database.file is not None:
+        for kept_file in _list_replaced_database_files(context.database.file, context.database_id):
+            _store_lost_purchases(context, kept_file)
     if context.database.is_server:
         database_rollback.require_alert_of_restored_server(context, result.backup.manifest.taken_at)
     rollback = database_rollback.find_database_rollback(context)
 
     def write_epoch_and_audit_entry(tx: Transaction) -> None:
         idempotency.replace_epoch(tx, context.make_holder(), context.now())
+        if result.has_raised_alert and rollback is not None:
+            database_rollback.audit_loss_of_restored_file(tx, context, len(rollback.lost_operations))
         facts = {"taken_at": result.backup.manifest.taken_at, "documents": result.documents}
         context.record_audit(tx, AuditAction.DATABASE_RESTORED, context.database_id, facts, kind="database")
 
@@ -239,17 +278,14 @@ def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreRes
     )
 
 
-def _list_replaced_database_files(context: ServiceContext) -> list[Path]:
-    """Return the files of this database that restores have replaced, the oldest first; none for a server."""
-    database_file = context.database.file
-    if database_file is None:
-        return []
+def _list_replaced_database_files(database_file: Path, database_id: str) -> list[Path]:
+    """Return the files of the database with this id that restores have replaced, the oldest first. `database_file` is
+    the path of the database."""
     database_file = database_file.resolve()
     return sorted(
         file
         for file in database_file.parent.glob(f"{escape(database_file.name + _REPLACED_FILE_SUFFIX)}*")
-        if not file.name.endswith(SQLITE_SIDE_FILE_SUFFIXES)
-        and sqlite_copy.find_database_id(file) == context.database_id
+        if not file.name.endswith(SQLITE_SIDE_FILE_SUFFIXES) and sqlite_copy.find_database_id(file) == database_id
     )
 
 

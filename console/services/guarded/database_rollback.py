@@ -132,6 +132,47 @@ def raise_alert_of_restored_server(
     _insert_alert(tx, database_id, observed, f"what desks saw committed; restored by desk {desk_id}", now)
 
 
+def store_loss_of_restored_file(
+    tx: Transaction,
+    spool: Spool,
+    database_id: str,
+    replaced_entries: Sequence[SpoolEntry],
+    replaced_head: ChainHead | None,
+    now: datetime,
+) -> bool:
+    """Store in an SQLite file that a restore has copied from a backup, and not yet put in the place of the database,
+    the operations that the file lacks, and raise the alert of the rule `database_went_back` in it. Return True if an
+    alert was raised; do nothing, and return False, if the file lacks nothing.
+
+    `replaced_entries` are the purchases in the database files that restores have replaced, `replaced_head` the newest
+    audit entry of the file that this restore replaces (None: it has none). `spool` is the spool of the restoring
+    desk. The transaction `tx` must not have read anything before. With these rows in the file, no other desk can
+    repeat such an operation, even if the restoring process is killed as soon as it has replaced the database.
+    """
+    from console.store.operations import lost_operations
+
+    known_anchors = _read_known_anchors(spool, database_id) if spool.file_exists else ()
+    missing_heads = anchors.list_missing_heads(tx.conn, (*known_anchors, *([replaced_head] if replaced_head else [])))
+    # Without a loss, an entry of the spool that isn't in the journal was never sent.
+    entries = (*replaced_entries, *(spool.read_entries(database_id) if missing_heads and spool.file_exists else ()))
+    entry_by_id = {entry.intent.operation_id: entry for entry in reversed(entries)}
+    lost_entries = lost_operations.find_unstored_entries(
+        tx.conn, lost_operations.find_entries_not_in_journal(tx.conn, tuple(entry_by_id.values()))
+    )
+    if not (missing_heads or lost_entries):
+        return False
+    lost_operations.insert_lost_operations(tx.conn, lost_entries, database_id, now)
+    first_row_id = min((head.row_id for head in missing_heads), default=0)
+    observed = f"no row {first_row_id} of the trail; operations that only a desk remembers: {len(lost_entries)}"
+    return _insert_alert(tx, database_id, observed, "what the database file before the restore has", now)
+
+
+def audit_loss_of_restored_file(tx: Transaction, context: ServiceContext, operation_count: int) -> None:
+    """Write the audit entry about the loss that `store_loss_of_restored_file` has stored; `operation_count` is the
+    number of lost operations."""
+    _audit_database_loss(tx, context, (), None, operation_count)
+
+
 def require_alert_of_restored_server(context: ServiceContext, taken_at: str) -> None:
     """Raise the alert of `raise_alert_of_restored_server` if the restored database has no such open alert. This is so
     after the upgrade of a backup with an older schema, in which the alert could not be inserted before.

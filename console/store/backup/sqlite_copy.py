@@ -17,6 +17,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import CheckState, OperationState
 from console.settings.private_files import SQLITE_SIDE_FILE_SUFFIXES, make_private_file, make_private_folder
 from console.store.backup.archive import make_bad_backup_error, make_newer_format_error
+from console.store.database.sqlite_write_queue import WRITER_LOCK_SUFFIX
 from console.store.migrations.upgrade import OWN_VERSION_TABLE, VERSION_TABLE_META_KEY
 from console.store.schema.legacy_table import TABLE_NAME
 from console.store.spool.spool import NEWEST_SPOOL_VERSION, SPOOL_TABLES, ChainHead, Intent, SpoolEntry, SpoolState
@@ -209,7 +210,8 @@ def replace_database_file(
             sync_folder(database.parent)
             return former_path
     finally:
-        draft.unlink(missing_ok=True)
+        for suffix in ("", WRITER_LOCK_SUFFIX, *SQLITE_SIDE_FILE_SUFFIXES):
+            draft.with_name(draft.name + suffix).unlink(missing_ok=True)
 
 
 def _link_former_database(database: Path, former_file_name: str) -> Path:
@@ -254,6 +256,12 @@ def _leave_wal_mode(database: Path) -> None:
     except sqlite3.DatabaseError as error:
         if _is_locked(error):
             raise _make_in_use_error(database) from None
+
+
+def make_single_file(file: Path) -> None:
+    """Let a database file that no process has open be one file, without a write-ahead log. Raises ConsoleError
+    `database_locked` (in_use) if another process has the file open."""
+    _leave_wal_mode(file)
 
 
 def _is_locked(error: sqlite3.Error) -> bool:

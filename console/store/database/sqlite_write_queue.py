@@ -23,6 +23,8 @@ try:
 except ImportError:  # Windows: a database has a single desk there, and the busy handler is enough
     fcntl = None  # type: ignore[assignment]  # the module doesn't exist on Windows
 
+WRITER_LOCK_SUFFIX = "-turn"
+"""Suffix of the file, next to a database, with the locks of its writers."""
 _LONGEST_WAIT_SECONDS = 5.0
 """Longest time (seconds) for which a writer waits in the queue. After that it writes outside the queue."""
 _LONGEST_RETRY_PAUSE_SECONDS = 0.002
@@ -37,7 +39,9 @@ class WriteQueueLock:
     """
 
     def __init__(self, database: Path | None) -> None:
-        self._path = database.with_name(database.name + "-turn") if database and fcntl is not None else None
+        self._path = (
+            database.with_name(database.name + WRITER_LOCK_SUFFIX) if database and fcntl is not None else None
+        )
         self._thread_lock = Lock()
 
     @contextmanager
