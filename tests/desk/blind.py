@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt
 from PySide6.QtGui import QAccessible, QAccessibleActionInterface, QAccessibleInterface
@@ -12,15 +11,9 @@ from PySide6.QtWidgets import QApplication
 
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame
 from tests.desk.hands import Person
+from tests.support.accessible_tree import Role, find_tree_faults, list_visible_nodes, name_of
 from tests.support.hearing import Heard
 
-Role = QAccessible.Role
-CONTROLS = {
-    Role.Button, Role.ButtonMenu, Role.ButtonDropDown, Role.CheckBox, Role.RadioButton, Role.ComboBox,
-    Role.EditableText, Role.Link, Role.List, Role.Table, Role.PageTab, Role.PageTabList, Role.Dialog, Role.Pane,
-    Role.Grouping, Role.Heading, Role.SpinBox,
-}  # fmt: skip
-"""Roles of nodes that must have a name."""
 _MAX_TABS = 60
 _LISTS = (Role.Table, Role.List, Role.PageTabList)
 _VARIABLE = (
@@ -143,7 +136,7 @@ class Blind:
         self.transcript.append(f"- chooses: {_steady(name)}")
         self._acted = time.thread_time()
         for _ in range(_MAX_TABS):
-            focused = [node.text(QAccessible.Text.Name) for node in self.nodes() if node.state().focused]
+            focused = [name_of(node) for node in self.nodes() if node.state().focused]
             if any(text.startswith(name) for text in focused):
                 return
             self.person.press("Down")
@@ -156,7 +149,7 @@ class Blind:
         self.transcript.append(f"- goes by Tab to: {role.name} “{_steady(name)}”")
         for _ in range(_MAX_TABS):
             focused = [node for node in self.nodes() if node.state().focused and node.role() == role]
-            if any(node.text(QAccessible.Text.Name).startswith(name) for node in focused):
+            if any(name_of(node).startswith(name) for node in focused):
                 return
             self.person.press("Tab")
         raise AssertionError(f"no way by Tab to {role.name} {name!r}")
@@ -167,14 +160,14 @@ class Blind:
         def found() -> QAccessibleInterface | None:
             for node in self.nodes():
                 state = node.state()
-                if node.role() == role and not state.disabled and node.text(QAccessible.Text.Name).startswith(name):
+                if node.role() == role and not state.disabled and name_of(node).startswith(name):
                     return node
             return None
 
         try:
             self.person.until(lambda: found() is not None)
         except Exception as error:
-            there = [(node.role().name, node.text(QAccessible.Text.Name)) for node in self.nodes()]
+            there = [(node.role().name, name_of(node)) for node in self.nodes()]
             raise AssertionError(f"no {role.name} {name!r} that is enabled among {there}") from error
         node = found()
         assert node is not None
@@ -183,14 +176,14 @@ class Blind:
     def nodes(self) -> Iterator[QAccessibleInterface]:
         """The nodes of the menu, dialog or window that is in front, parents first; without hidden ones."""
         front = QApplication.activePopupWidget() or self.person.active()
-        yield from _visible(QAccessible.queryAccessibleInterface(front))
+        yield from list_visible_nodes(QAccessible.queryAccessibleInterface(front))
 
     def is_at(self, role: QAccessible.Role, beginning: str) -> None:
         """The focus is on the node of this role and name, once it is there: a screen reader reads it."""
 
         def focused() -> list[str]:
             nodes = (node for node in self.nodes() if node.role() == role and node.state().focused)
-            names = (node.text(QAccessible.Text.Name) for node in nodes)
+            names = (name_of(node) for node in nodes)
             return [name for name in names if name.startswith(beginning)]
 
         self.person.until(lambda: focused() != [])
@@ -237,38 +230,11 @@ class Blind:
         """Every control has a name, no painted word is a filler, and the keyboard is somewhere, and in one place."""
         self.person.rest()
         self.person.active()
-        nodes = [(node.role(), node.text(QAccessible.Text.Name), node.state()) for node in self.nodes()]
-        assert [(role.name, name) for role, name, _ in nodes if role in CONTROLS and not name] == []
-        fillers = [name for role, name, _ in nodes if role in (Role.Client, Role.NoRole) and name]
-        assert not fillers, fillers
-        focused = [(role, name) for role, name, state in nodes if state.focused]
+        nodes = list(self.nodes())
+        assert find_tree_faults(nodes) == []
+        focused = [(node.role(), name_of(node)) for node in nodes if node.state().focused]
         own = [one for one in focused if one[0] not in _LISTS] or focused
-        levels = [heading_level(node) for node in self.nodes() if node.role() == Role.Heading]
-        assert levels[:1] == [1], f"the first heading is the title: {levels}"
-        assert levels.count(1) == 1, levels
-        assert all(after <= before + 1 for before, after in pairwise(levels)), f"a level is left out in {levels}"
         assert len(own) == 1, f"focus in {focused} of {QApplication.focusWidget()} after {self.transcript[-4:]}"
-
-
-def heading_level(node: QAccessibleInterface) -> int:
-    """The level that the node of a heading tells."""
-    attributes = node.attributesInterface()
-    assert attributes is not None, f"no level: {node.text(QAccessible.Text.Name)}"
-    return int(attributes.attributeValue(QAccessible.Attribute.Level))
-
-
-def _visible(node: QAccessibleInterface | None) -> Iterator[QAccessibleInterface]:
-    if node is None or not node.isValid() or node.state().invisible:
-        return
-    yield node
-    if node.role() == Role.Table:
-        for place in range(node.childCount()):
-            child = node.child(place)
-            if child.isValid() and child.state().focused:
-                yield child
-        return
-    for place in range(node.childCount()):
-        yield from _visible(node.child(place))
 
 
 def _steady(text: str) -> str:

@@ -12,9 +12,10 @@ from PySide6.QtWidgets import QApplication
 
 from console.app import Console
 from console.sandbox.server import Sandbox
-from tests.desk.blind import Blind, Role, ShowTimes
+from tests.desk.blind import Blind, ShowTimes
 from tests.desk.conftest import Sit, buy_unknown, buy_without_pdf, id_at_provider
 from tests.desk.seats import Seats
+from tests.support.accessible_tree import Role
 from tests.support.desks import NUMBERS
 from tests.support.hearing import Heard, listening
 from tests.support.money_desks import paid

@@ -14,10 +14,11 @@ from console.domain.calendar_days import JST
 from console.sandbox.server import Sandbox
 from console.views.records.note_dialog import NoteDialog
 from console.views.theme.theme import current_appearance
-from tests.desk.blind import Blind, Role
+from tests.desk.blind import Blind
 from tests.desk.conftest import Sit, buy
 from tests.desk.seats import Seats
 from tests.desk.test_day_aloud import LONGEST_DELAY, TRANSCRIPTS, compare
+from tests.support.accessible_tree import Role
 from tests.support.desks import NUMBERS
 from tests.support.hearing import Heard, listening
 from tests.support.money_desks import paid

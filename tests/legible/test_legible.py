@@ -1,5 +1,5 @@
-"""Nothing is cut off, hidden or scrolled sideways on any screen, in both languages, with texts from 100 % to 200
-%.
+"""Nothing is cut off, hidden or scrolled sideways on any screen, in both languages, with texts from 100 % to 200 %,
+and screen readers can name each control of it.
 """
 
 import importlib
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QApplication, QLabel, QScrollArea, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QScrollArea, QWidget
 from pytestqt.qtbot import QtBot
 
 import console.views
@@ -22,6 +22,8 @@ from console.views.queues.rows import QUEUE_NAMES
 from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.routes import PaymentRoute, QueuesRoute
 from console.views.theme.theme import current_appearance
+from console.views.widgets.accessibility import install_accessibility
+from console.views.widgets.base import TitleLabel
 from console.views.widgets.controls.inputs import Field
 from console.views.widgets.display.money_strip import MoneyPanel, MoneyPart
 from console.views.widgets.window.dialog import DialogFrame
@@ -29,7 +31,15 @@ from console.views.widgets.window.window_bars import EnvironmentLabel
 from tests.legible.enter import find_enter_faults
 from tests.legible.faults import find_faults
 from tests.legible.ink import ink_of_label
-from tests.legible.tour import PARTS, SCENES, SCREENS, find_faults_of_tour, list_scenes_of_part, looking
+from tests.legible.tour import (
+    PARTS,
+    SCENES,
+    SCREENS,
+    find_faults_of_tour,
+    find_spoken_faults,
+    list_scenes_of_part,
+    looking,
+)
 from tests.shots.stage import Sight
 
 # The platform without a screen says so when a menu opens.
@@ -237,6 +247,32 @@ def test_what_lies_outside_is_found(qtbot: QtBot) -> None:
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     window.show()
     assert [fault.split(":")[0] for fault in find_faults()] == ["QLabel", "QScrollArea", "QWidget"]
+
+
+def test_what_a_screen_reader_cannot_name_is_found(qtbot: QtBot) -> None:
+    """A button without a name, a painted word without a name, and a window without a heading of the first level are
+    found.
+    """
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    install_accessibility(app)
+    window = QWidget()
+    qtbot.addWidget(window)
+    window.resize(400, 200)
+    button, painted = QPushButton(window), Painted(window)
+    painted.setGeometry(0, 40, 200, 40)
+    window.show()
+    assert find_spoken_faults(window) == [
+        "Button without a name",
+        "the first heading, and no other one, must have the level 1: []",
+        "is never spoken: 'Approvals' of Painted",
+    ]
+    button.setText("Probe")
+    painted.setAccessibleName("Approvals")
+    title = TitleLabel("Queues")
+    title.setParent(window)
+    title.show()
+    assert find_spoken_faults(window) == []
 
 
 class OldDialog(DialogFrame):

@@ -1,4 +1,5 @@
-"""Runs the scenes of the pictures (see tests/shots), and checks the window wherever a picture would be taken.
+"""Runs the scenes of the pictures (see tests/shots), and checks the window wherever a picture would be taken: nothing
+is cut off, and screen readers can name everything.
 
 python -m tests.legible.tour [--languages en] [--scales 1 2] [--only SCENE …]
 """
@@ -13,11 +14,14 @@ from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
+from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QApplication, QWidget
 
 from console.views.theme.theme import current_appearance
+from console.views.widgets.window.dialog import DialogFrame
 from tests.legible.enter import find_enter_faults
 from tests.legible.faults import find_faults
+from tests.legible.ink import drawn_texts
 from tests.shots.bulk_scenes import BULK
 from tests.shots.further_scenes import FURTHER
 from tests.shots.money_scenes import MONEY
@@ -28,6 +32,7 @@ from tests.shots.scenes import MAIN, REST
 from tests.shots.stage import Sight, UnpaintedStage
 from tests.shots.training_scenes import TRAINING
 from tests.shots.view_scenes import VIEWS
+from tests.support.accessible_tree import find_tree_faults, find_unspoken_texts, list_visible_nodes
 from tests.support.furnished import Furnished, furnished
 
 SCENES = {**MAIN, **REST, **BULK, **MONEY, **RECONCILE, **REGISTRY, **REPORTS, **VIEWS, **FURTHER, **TRAINING}
@@ -89,12 +94,22 @@ class LegibleStage(UnpaintedStage):
         """Check the visible windows instead of taking a picture."""
         self.settle()
         self.seen |= {type(part) for part in QApplication.allWidgets() if part.isVisible()}
-        faults = [*find_faults(), *find_enter_faults()]
+        faults = [*find_faults(), *find_spoken_faults(self.window), *find_enter_faults()]
         self.found += (f"{self.sight.name} {name}: {fault}" for fault in faults)
         return Path()
 
     def shoot_over(self, name: str, part: QWidget, left: int, top: int) -> None:
         self.shoot(name)
+
+
+def find_spoken_faults(window: QWidget) -> list[str]:
+    """Return one line for each fault of the accessibility tree of the open dialog, or of the window without one."""
+    dialogs = (dialog for dialog in QApplication.topLevelWidgets() if isinstance(dialog, DialogFrame))
+    front = next((dialog for dialog in dialogs if dialog.isVisible()), window)
+    nodes = list(list_visible_nodes(QAccessible.queryAccessibleInterface(front)))
+    with drawn_texts() as drawn:
+        front.grab()
+    return [*find_tree_faults(nodes), *find_unspoken_texts(nodes, ((one.widget, one.text) for one in drawn))]
 
 
 @contextmanager
