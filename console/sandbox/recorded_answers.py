@@ -14,6 +14,9 @@ from console.sandbox.atom.crypto import encrypt_text
 from console.sandbox.environment import credentials
 
 _MERCHANT_ID_PATTERN = re.compile(rb'"merchId":\s*"?(\d{1,18})')
+_MASKED_FIELD_PATTERN = re.compile(r'"([A-Za-z0-9_]{1,64})":\s*"\*\*\*"')
+"""A field of Atom's answer of which only the mask was stored, because it is payer data or a secret."""
+_MASKED_ID_FIELD_NAME = "atomTokenId"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +70,23 @@ class RecordedAnswerServer:
 
 
 def encrypt_recorded_body(provider: str, body: bytes) -> bytes:
-    """Return a recorded body as this provider sends it. Atom's answers were recorded decrypted; they are encrypted
-    again with the sandbox's response key.
+    """Return a recorded body as this provider sends it. Atom's answers were recorded decrypted and masked; they get
+    values in place of the masks, and are encrypted again with the sandbox's response key.
     """
     if provider != "atom" or not body.startswith(b"{"):
         return body
     key, salt = credentials.ATOM_RESPONSE_KEY, credentials.ATOM_RESPONSE_SALT
-    form = {"merchId": credentials.ATOM_MERCH_ID, "encData": encrypt_text(body.decode(), key, salt)}
+    form = {"merchId": credentials.ATOM_MERCH_ID, "encData": encrypt_text(_replace_masks(body.decode()), key, salt)}
     return urlencode(form).encode()
+
+
+def _replace_masks(text: str) -> str:
+    """Return Atom's recorded answer without masks: a masked token becomes an invented one, any other masked field
+    null. The mask of an object, such as the payer's data, can't be read as an object; no masked field but the token
+    decides an outcome."""
+    return _MASKED_FIELD_PATTERN.sub(
+        lambda match: f'"{match[1]}":{"1" if match[1] == _MASKED_ID_FIELD_NAME else "null"}', text
+    )
 
 
 def find_credentials_in_answer(provider: str, body: bytes) -> dict[str, str]:

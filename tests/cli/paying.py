@@ -43,12 +43,12 @@ class PayingTerminal(Terminal):
     def decide(self, what: str, refund: int, *more: str, by: str = CHECKER, **env: str) -> Ending:
         return self.json("refund", what, str(refund), *more, OPERATOR=by, **env)
 
-    def order(self, number: str, minor: int) -> int:
+    def order(self, number: str, minor: int, currency: str = "JPY") -> int:
         """An order as the shop writes it."""
         self.json("lookup", NUMBER)
         with closing(sqlite3.connect(self.home / "console.db")) as shop, shop:
             columns = "merch_txn_id, total_amount, currency, corporation_number"
             made = shop.execute(
-                f"INSERT INTO orders ({columns}) VALUES (?, ?, 'JPY', ?) RETURNING id", (number, minor, NUMBER)
+                f"INSERT INTO orders ({columns}) VALUES (?, ?, ?, ?) RETURNING id", (number, minor, currency, NUMBER)
             ).fetchone()
         return int(made[0])

@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import pytest
 
+from console.app import open_console
 from console.cli.replay import _prepare_payment_call
 from console.domain.payments.provider_messages import PaymentQuestion
 from console.domain.provider_outcome import OutcomeClass
@@ -25,6 +26,7 @@ from console.providers.payments.provider import PaymentProvider
 from console.sandbox.server import Sandbox
 from console.services.evidence.pack_archive import MANIFEST_NAME, compute_digest
 from console.services.evidence.recorded_calls import RecordedCall
+from console.settings.settings import Settings
 from tests.cli.conftest import Terminal
 from tests.cli.paying import PayingTerminal
 from tests.support.invented import numbers
@@ -92,6 +94,32 @@ def test_a_bundle_is_played_whole(tmp_path: Path, sandbox: Sandbox) -> None:
     assert told["payment"]["answers"] <= told["refund"]["answers"]
     assert told["all"]["answers"] == told["check"]["answers"] + told["refund"]["answers"]
     assert told["all"]["operations"] == told["check"]["operations"] + told["refund"]["operations"]
+
+
+@pytest.mark.parametrize(("provider", "currency"), [("paypay", "JPY"), ("atom", "INR")])
+def test_the_start_of_a_payment_is_played(provider: str, currency: str, tmp_path: Path, sandbox: Sandbox) -> None:
+    """Code or token, and the question about the unpaid payment. The pack has no token, which is a secret: any other
+    token takes its place."""
+    desk = PayingTerminal(tmp_path / "home", sandbox)
+    order = desk.order("ORD9", 3300, currency)
+    with open_console(Settings.load(desk.env)) as console:
+        payment = console.payments.start(order, provider).payment.id
+    desk.json("probe", "payment", str(payment))
+    pack = tmp_path / "started.zip"
+    assert desk.json("show", "payment", str(payment), "--pack", str(pack)).status == 0
+    told = replayed(pack, tmp_path)
+    assert (told["differ"], told["skipped"], told["answers"]) == ([], 0, 2)
+
+
+def test_an_answer_with_a_masked_payer_is_played(tmp_path: Path) -> None:
+    """Atom's real answers have the payer's data in an object; a pack has a mask in its place."""
+    source, part = PACKS / "atom-refund.zip", "answers/payment-2/000000000010.json"
+    with zipfile.ZipFile(source) as pack:
+        answer = json.loads(pack.read(part))
+    answer["body"] = answer["body"].replace('"payDetails"', '"custDetails":"***","payDetails"')
+    rewritten(source, tmp_path / "masked.zip", part, json.dumps(answer))
+    told = replayed(tmp_path / "masked.zip", tmp_path)
+    assert (told["differ"], told["skipped"]) == ([], 0)
 
 
 @pytest.mark.parametrize("pack", sorted(PACKS.glob("*.zip")), ids=lambda pack: pack.stem)
