@@ -1,13 +1,17 @@
-"""The administrator's guide, followed to the letter: every block of docs/administration.md in one shell, on an empty
-MariaDB and the sandbox, until the ledger has the first purchase.
+"""The administrator's guide, followed to the letter: every block of docs/administration.md in one shell, on the
+sandbox and an empty server, until the ledger has the first purchase. The MariaDB server has the settings that
+docs/team.md asks for, with its password rules, and accepts only encrypted connections of the accounts that the guide
+creates. MySQL is the server that CONSOLE_TEST_MYSQL_URL names, with the settings that it has.
 """
 
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,12 +20,16 @@ import pytest
 
 from console.sandbox.environment.credentials import CLIENT_ID, CLIENT_SECRET
 from console.sandbox.server import Sandbox
+from tests.support import servers
 from tests.support.authorising import visit
+from tests.support.server_fixtures import need, required
 from tests.support.sql_server import SqlServer
 
-GUIDE = Path(__file__).resolve().parents[3] / "docs" / "administration.md"
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+GUIDE = DOCS / "administration.md"
 NUMBER = "1180301018771"
-_BLOCK = re.compile(r"^```bash ?(values|browser|)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```bash ?(values|browser|mariadb|mysql|)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SETTINGS = re.compile(r"^```ini\n\[mysqld\]\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _DONE = "guide: done"
 
 
@@ -30,43 +38,71 @@ def blocks() -> list[tuple[str, str]]:
     return _BLOCK.findall(GUIDE.read_text("utf-8"))
 
 
+def _list_mariadb_settings() -> list[str]:
+    """The lines that docs/team.md wants in the option file of a MariaDB server outside a cluster."""
+    found = _SETTINGS.findall((DOCS / "team.md").read_text("utf-8"))
+    return [line for block in found if "wsrep" not in block for line in block.splitlines()]
+
+
+@pytest.fixture(params=["mariadb", "mysql"])
+def guide_server(request: pytest.FixtureRequest) -> Iterator[SqlServer]:
+    """Yield an empty server of this kind, whose client is on this machine."""
+    kind: str = request.param
+    if shutil.which(kind) is None:
+        (pytest.fail if required() else pytest.skip)(f"no client {kind} here")
+    if kind == "mysql":
+        yield request.getfixturevalue("mysql_server")
+        return
+    need("mariadb")
+    with servers.mariadb(tls=True, extra_config=_list_mariadb_settings()) as server:
+        yield server
+
+
 def test_every_block_is_marked() -> None:
-    """One block has the reader's values, and one waits for a browser; the script replaces no other."""
+    """One block has the reader's values, one waits for a browser, and the blocks of one kind of server are as many as
+    the guide needs; the script replaces or leaves out no other.
+    """
     marks = [mark for mark, _ in blocks()]
-    assert (marks.count("values"), marks.count("browser")) == (1, 1)
+    assert {mark: marks.count(mark) for mark in set(marks) - {""}} == {
+        "values": 1, "browser": 1, "mariadb": 1, "mysql": 2,
+    }  # fmt: skip
     assert GUIDE.read_text("utf-8").count("```") == 2 * len(marks)
 
 
 @pytest.mark.soak
-def test_from_an_empty_server_to_the_first_purchase(sql_server: SqlServer, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_from_an_empty_server_to_a_purchase(guide_server: SqlServer, sandbox: Sandbox, tmp_path: Path) -> None:
     """Each command ends well; the person at the browser is the only part that is played. The ledger has one charge,
-    and the desk of the person had no credentials.
+    the desk of the person had no credentials, and each password keeps the rules that docs/team.md wants.
     """
-    if not sql_server.is_mariadb:
-        pytest.skip("the guide is for MariaDB")
-    name = f"guide{os.getpid()}"
+    kind, name = "mariadb" if guide_server.is_mariadb else "mysql", f"guide{os.getpid()}"
+    authority = getattr(guide_server, "authority", None)
     values = {
-        "DB_HOST": sql_server.host, "DB_PORT": str(sql_server.port), "DB_NAME": name, "DB_ADMIN": sql_server.admin,
-        "MYSQL_PWD": sql_server.password, "DB_TLS": "", "DB_REQUIRE": "", "BASE": str(tmp_path), "NUMBER": NUMBER,
+        "DB_HOST": guide_server.host, "DB_PORT": str(guide_server.port), "DB_NAME": name,
+        "DB_ADMIN": guide_server.admin, "MYSQL_PWD": guide_server.password, "BASE": str(tmp_path), "NUMBER": NUMBER,
+        "DB_TLS": f"?ssl_ca={authority}" if authority else "", "DB_REQUIRE": "REQUIRE SSL" if authority else "",
         "CONSOLE_ALARMBOX_URL": sandbox.url, "CONSOLE_SECRET_ALARMBOX_CLIENT_ID": CLIENT_ID,
         "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET": CLIENT_SECRET, "CONSOLE_RECEIVER_PORT": "0",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }  # fmt: skip
-    script = "\n".join(text for mark, text in blocks() if mark != "values")
+    left_out = {"values", "mysql" if kind == "mariadb" else "mariadb"}
+    script = "\n".join(text for mark, text in blocks() if mark not in left_out)
     given = set(re.findall(r"\b([A-Z_]+)=", next(text for mark, text in blocks() if mark == "values")))
     assert given <= values.keys()
     plain = {key: value for key, value in os.environ.items() if not key.startswith("CONSOLE_")}
     try:
         shown = follow(f"{script}\necho '{_DONE}'", plain | values)
-        refused = authorise_as("op-a", sql_server, name, plain | values | {"CONSOLE_HOME": str(tmp_path / "desk")})
+        desk = plain | values | {"CONSOLE_HOME": str(tmp_path / "desk")}
+        refused = authorise_as("op-a", guide_server, f"{name}{values['DB_TLS']}", desk)
     finally:
-        _drop(sql_server, name)
+        _drop(guide_server, name)
     assert sandbox.control.count_charges(NUMBER) == 1
     assert (refused["code"], refused["detail"]["reason"]) == ("not_allowed", "worker_holds_credentials")
     output = "".join(shown)
     assert "has not authorised this console" in output
     secrets = [file.read_text().strip() for file in (tmp_path / "secrets").iterdir()]
     assert len(secrets) == 5
+    kinds = ("[A-Z]", "[a-z]", "[0-9]", "[^A-Za-z0-9]")
+    assert [secret for secret in secrets for kind in kinds if not re.search(kind, secret)] == []
     assert [secret for secret in secrets if secret in output] == []
 
 
