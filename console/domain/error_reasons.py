@@ -420,7 +420,7 @@ class BackupProblem(Reason):
     manifest. FILE_UNREADABLE: this program may not read a file or a folder. NO_MANIFEST: the backup was broken off,
     or the folder is no backup. OTHER_KIND_OF_DATABASE: a backup of a server database for an embedded one, or the
     reverse. FOLDER_NOT_EMPTY: the folder for a new backup contains something. DATABASE_NOT_EMPTY: the server database
-    to restore into has tables.
+    to restore into has tables. TABLES_MISSING: the dump of a server's database lacks tables of its schema.
     """
 
     FILE_ALTERED = "altered"
@@ -431,6 +431,7 @@ class BackupProblem(Reason):
     MANIFEST_DAMAGED = "manifest"
     FILE_MISSING = "missing"
     FOLDER_NOT_EMPTY = "not_empty"
+    TABLES_MISSING = "tables_missing"
     DATABASE_NOT_EMPTY = "target_not_empty"
     FILE_UNREADABLE = "unreadable"
 

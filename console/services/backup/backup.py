@@ -39,7 +39,8 @@ from console.store.migrations import upgrade as migrate
 from console.store.operations import idempotency
 from console.store.operations.request_ids import ANSWER_RETENTION
 from console.store.records import evidence
-from console.store.schema.core import SCHEMA_VERSION, metadata
+from console.store.schema.core import SCHEMA_VERSION
+from console.store.schema.worker import metadata
 from console.store.spool import spool as spools
 from console.store.spool.cipher import Cipher
 from console.store.spool.spool import Spool
@@ -151,11 +152,23 @@ def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
             raise archive.make_bad_backup_error(BackupProblem.DATABASE_DAMAGED, archive.SQLITE_FILE)
     elif manifest.kind != _KIND_OF_SERVER_BACKUP or archive.DUMP_FILE not in manifest.files:
         raise archive.make_bad_backup_error(BackupProblem.MANIFEST_DAMAGED, archive.MANIFEST_NAME)
+    else:
+        _require_every_table(folder, manifest)
     _require_restorable_backup(folder, manifest)
     database, spool = Database(settings.database_url), Spool(settings.home, cipher=None)
     with closing(database), closing(spool):
         _require_same_database(database, spool, manifest)
     return VerifiedBackup(folder, manifest, _compare_store_key(settings, manifest))
+
+
+def _require_every_table(folder: Path, manifest: BackupManifest) -> None:
+    """Raise bad_backup (tables_missing) if the dumps of a server's backup in `folder` lack a table of this program's
+    schema. Not for a backup of an older schema, which has fewer tables.
+    """
+    if manifest.schema == SCHEMA_VERSION:
+        dumps = [folder / name for name in (archive.DUMP_FILE, archive.VERSION_DUMP_FILE) if name in manifest.files]
+        if not metadata.tables.keys() <= server_dump.read_dumped_table_names(dumps):
+            raise archive.make_bad_backup_error(BackupProblem.TABLES_MISSING, archive.DUMP_FILE)
 
 
 def _require_restorable_backup(folder: Path, manifest: BackupManifest) -> None:

@@ -7,9 +7,10 @@ program uses an interrupted restore.
 """
 
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,11 @@ _DUMP_OPTIONS = (
     "--hex-blob",
     "--default-character-set=utf8mb4",
 )
+_MYSQL_DUMP_OPTIONS = ("--set-gtid-purged=OFF",)
+"""Further options for a MySQL server. With its default, `AUTO`, mysqldump asks for RELOAD on a server with
+gtid_mode=ON, which a worker's account lacks, and writes a statement that only an administrator of a server may load.
+"""
+_CREATE_TABLE_PATTERN = re.compile(rb"CREATE TABLE (?:IF NOT EXISTS )?`([^`]+)`")
 _TABLES_QUERY = (
     "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'"
 )
@@ -61,12 +67,24 @@ def dump_tables(database: Database, tables: Sequence[str], target: Path) -> None
     can't write the file; `database_unreachable` if it fails for another reason.
     """
     client = make_client_command(database, "mariadb-dump", "mysqldump")
-    command = [*client, *_DUMP_OPTIONS, _get_database_name(database), *tables]
+    options = (*_DUMP_OPTIONS, *(() if _is_mariadb_server(database) else _MYSQL_DUMP_OPTIONS))
+    command = [*client, *options, _get_database_name(database), *tables]
     with target.open("wb") as file:
         completed_process = subprocess.run(
             command, env=_make_dump_environment(database), stdout=file, stderr=subprocess.PIPE, check=False
         )
     _require_success(completed_process)
+
+
+def read_dumped_table_names(dumps: Iterable[Path]) -> frozenset[str]:
+    """Return the names of the tables that the SQL files of `dump_tables` create. A value never begins a line, because
+    the programs for dumps write a line break within a value as `\\n`.
+    """
+    names: set[str] = set()
+    for dump in dumps:
+        with dump.open("rb") as file:
+            names.update(found[1].decode() for line in file if (found := _CREATE_TABLE_PATTERN.match(line)))
+    return frozenset(names)
 
 
 def load_dump(database: Database, dump: Path) -> None:
@@ -148,8 +166,8 @@ def make_client_command(database: Database, mariadb: str, mysql: str) -> list[st
     needs no TLS. No option file is read, because its options could leave rows out or turn a protection off. Raises
     ConsoleError `bad_profile` (dump_program) if this machine has no such program.
     """
+    is_mariadb = _is_mariadb_server(database)
     with database.read() as conn:
-        is_mariadb = "mariadb" in str(conn.scalar(text("SELECT VERSION()"))).lower()
         driver: Any = conn.connection.dbapi_connection
         node = [f"--host={driver.host}", f"--port={driver.port}"]
     arguments = database.server.arguments if database.server else {}
@@ -161,6 +179,12 @@ def make_client_command(database: Database, mariadb: str, mysql: str) -> list[st
         tls += (f"--{name.replace('_', '-')}={file}" for name, file in files.items() if file)
     program = _require_server_program(mariadb, mysql, is_mariadb=is_mariadb)
     return [program, "--no-defaults", *node, f"--user={database.account_name or ''}", "--protocol=tcp", *tls]
+
+
+def _is_mariadb_server(database: Database) -> bool:
+    """True if the database is on a MariaDB server, False for MySQL."""
+    with database.read() as conn:
+        return "mariadb" in str(conn.scalar(text("SELECT VERSION()"))).lower()
 
 
 def _make_dump_environment(database: Database) -> dict[str, str]:
@@ -181,7 +205,7 @@ def _require_server_program(mariadb: str, mysql: str, *, is_mariadb: bool) -> st
     """
     for name in (mariadb, mysql) if is_mariadb else (mysql,):
         program = shutil.which(name)
-        if program is not None and is_mariadb == _is_mariadb_program(program):
+        if program is not None and is_mariadb == is_mariadb_program(program):
             return program
     facts: BadProfileDetail = {
         "variable": "PATH",
@@ -191,8 +215,8 @@ def _require_server_program(mariadb: str, mysql: str, *, is_mariadb: bool) -> st
     raise ConsoleError(ErrorCode.BAD_PROFILE, facts)
 
 
-def _is_mariadb_program(program: str) -> bool:
-    """True if the program at this path is MariaDB's, by the version that it prints."""
+def is_mariadb_program(program: str) -> bool:
+    """True if this program, a name or a path, is MariaDB's, by the version that it prints."""
     completed_process = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
     return "mariadb" in completed_process.stdout.lower()
 
