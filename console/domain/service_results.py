@@ -205,6 +205,16 @@ class TaskRun:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskPass:
+    """Result of a pass over all due tasks. `left_task_names`: names of the tasks that did not begin because a signal
+    ended the pass; empty if no signal ended it.
+    """
+
+    runs: tuple[TaskRun, ...]
+    left_task_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """The acting person and the database. `is_known_operator`: the database has an operator with this name.
 

@@ -180,6 +180,11 @@ class RecoveryService:
         """
         return self._request_ids.act_once("run due", None, (), self._services.scheduler.run_all)
 
+    @property
+    def due_task_names(self) -> tuple[str, ...]:
+        """The names of all due tasks, in the sequence in which `run_due` runs them."""
+        return self._services.scheduler.task_names
+
     def run_due_tasks(self) -> tuple[TaskRun, ...]:
         """Run the tasks that are due and that no other process runs, and return the result of each run. A window
         calls this each minute. If a worker acts for the person of this desk, run nothing and return an empty tuple.

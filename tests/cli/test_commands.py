@@ -3,11 +3,13 @@
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import stat
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from console.cli.recovery import outcomes
 from console.domain.errors import ConsoleError
 from console.domain.process import failpoint_names
 from console.sandbox.server import Sandbox
+from console.services.tasks.scheduler import Scheduler
 from tests.cli.conftest import Terminal
 from tests.support.permissions import without_rights
 
@@ -308,6 +311,30 @@ def test_db_and_worker_need_no_operator(terminal: Terminal) -> None:
     assert ran
     assert all(set(task) == {"task", "count"} for task in ran)
     assert terminal.json("purchase", NUMBER, "--client", "1", **nobody).refused == (2, "no_operator")
+
+
+def test_a_signal_during_worker_once_is_told(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM arrives while the first task runs: that task ends, no other begins, and the answer names those that
+    didn't begin, in JSON and in words. Without a signal nothing is left.
+    """
+    whole = terminal.json("worker", "--once").data
+    assert (whole["stopped"], whole["left"]) == (False, [])
+    names = [run["task"] for run in whole["ran"]]
+    real = Scheduler._execute_due_task
+
+    def end_in_first_task(scheduler: Scheduler, run: Any) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        real(scheduler, run)
+
+    monkeypatch.setattr(Scheduler, "_execute_due_task", end_in_first_task)
+    cut = terminal.json("worker", "--once").data
+    assert [run["task"] for run in cut["ran"]] == names[:1]
+    assert (cut["stopped"], cut["left"]) == (True, names[1:])
+    ended = terminal("worker", "--once")
+    assert ended.status == 0
+    told = ended.out.decode("utf-8").splitlines()
+    assert len(told) == 2
+    assert str(len(names) - 1) in told[1]
 
 
 def test_doctor_always_ends_well(terminal: Terminal) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from console.domain.audit.verification import VerifiedTrail
     from console.domain.queues.disagreements import Disagreement
     from console.domain.registry.facts import CorporationFacts
-    from console.domain.service_results import HealthCheck, RefetchResult, TaskRun
+    from console.domain.service_results import HealthCheck, RefetchResult, TaskPass
     from console.domain.views.any_record import AnyRecordDetails, LookupResult, QueueItem, QueuePage, ResolveResult
     from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
     from console.domain.views.company_actions import CompanyAction
@@ -293,8 +293,10 @@ def build_audit_export_json(export: AuditExport, _: Translate) -> JsonObject:
     return asdict(export)
 
 
-def build_task_runs_json(runs: "Iterable[TaskRun]", _: Translate) -> JsonObject:
+def build_task_pass_json(task_pass: "TaskPass", _: Translate) -> JsonObject:
     """Return the answer of the command `worker --once` as JSON: for each due task that ran, the number of handled
-    records.
+    records; whether a signal ended the command before it had begun every task, and the names of those that it left.
     """
-    return {"ran": [{"task": run.task, "count": run.count} for run in runs]}
+    left_names = list(task_pass.left_task_names)
+    ran = [{"task": run.task, "count": run.count} for run in task_pass.runs]
+    return {"ran": ran, "stopped": bool(left_names), "left": left_names}

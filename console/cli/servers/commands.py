@@ -12,10 +12,11 @@ from console.cli.process.output import AnswerWriter
 from console.cli.process.parser import make_usage_error
 from console.cli.process.stop_signals import handle_sigterm_as_interrupt, wait_for_stop_signal
 from console.cli.text_output import results as cli_text
+from console.domain.process import interrupts
 
 if TYPE_CHECKING:
     from console.app import Console
-    from console.domain.service_results import TaskRun
+    from console.domain.service_results import TaskPass
 
 
 class SandboxCommand:
@@ -52,7 +53,7 @@ class WorkerCommand:
         use its address; another error if the database can't be opened.
         """
         if args.once:
-            ServiceCommand(_run_due_tasks, cli_json.build_task_runs_json, cli_text.format_task_run_lines).run(
+            ServiceCommand(_run_due_tasks, cli_json.build_task_pass_json, cli_text.format_task_pass_lines).run(
                 args, writer
             )
             return
@@ -71,10 +72,16 @@ class WorkerCommand:
             process.run_worker(console, write_ready_answer)
 
 
-def _run_due_tasks(console: "Console", _: Namespace, __: AnswerWriter) -> "tuple[TaskRun, ...]":
+def _run_due_tasks(console: "Console", _: Namespace, __: AnswerWriter) -> "TaskPass":
+    from console.domain.service_results import TaskPass
+
     with console.acting_as("worker"):
         console.require_own_merchants()
-        return console.recovery.run_all_tasks()
+        runs = console.recovery.run_all_tasks()
+    was_ended = interrupts.has_received_signal()
+    begun = {run.task for run in runs}
+    left = [name for name in console.recovery.due_task_names if name not in begun] if was_ended else []
+    return TaskPass(runs, tuple(left))
 
 
 @dataclass(frozen=True, slots=True)
