@@ -261,6 +261,35 @@ def test_corporations_are_found_by_name_reading_and_postcode(desk: Desk) -> None
     assert "\u202e" not in text
 
 
+def test_an_answer_that_is_cut_says_so(desk: Desk) -> None:
+    """JSON has it as `has_more`, and `find` names the list in `more`, as for lists of records."""
+    terminal = desk.terminal
+    cut = terminal.json("find", "100-0013", "--limit", "2").data
+    assert (len(cut["items"]), cut["has_more"], cut["more"]) == (2, True, ["items"])
+    assert terminal.json("registry", "find", "100-0013", "--limit", "2").data["has_more"] is True
+    whole = terminal.json("find", "100-0013").data
+    assert (whole["has_more"], whole["more"]) == (False, [])
+    exactly = terminal.json("registry", "find", "100-0013", "--limit", str(len(whole["items"]))).data
+    assert (len(exactly["items"]), exactly["has_more"]) == (len(whole["items"]), False)
+    for command, language, said in (
+        (["registry", "find"], "en", "The first 2 corporations. There are more"),
+        (["find"], "ja", "先頭の 2 件です。ほかにも"),
+    ):
+        assert said in terminal(*command, "100-0013", "--limit", "2", LANGUAGE=language).out.decode()
+        assert said[-6:] not in terminal(*command, "100-0013", LANGUAGE=language).out.decode()
+
+
+def test_a_text_that_finds_nothing_by_its_form_says_so(desk: Desk) -> None:
+    """One character finds whole names only, and parts of names with open records here: the answer says how to search
+    within names.
+    """
+    terminal = desk.terminal
+    for language, said in (("en", "Type 2 characters or more"), ("ja", "2 文字以上を入力してください")):
+        for words in (["registry", "find", "永"], ["find", "永"], ["lookup", "永"]):
+            assert said in terminal(*words, LANGUAGE=language).out.decode(), words
+        assert said not in terminal("registry", "find", "どこにもない", LANGUAGE=language).out.decode()
+
+
 def test_a_name_is_looked_up(desk: Desk) -> None:
     """The records of the only match, the list of several, an empty list of none; a wrong number stays one."""
     terminal = desk.terminal

@@ -111,6 +111,22 @@ def test_a_list_of_companies(seats: Seats, sit: Sit, tmp_path: Path) -> None:
     assert isinstance(search(person, "該当しない名前").result_stack.currentWidget(), EmptyState)
 
 
+def test_a_list_that_is_cut_and_a_text_of_one_character(seats: Seats, sit: Sit, tmp_path: Path) -> None:
+    """The title says that more companies match; for one character the message says how to search within names."""
+    have_registry(seats, tmp_path)
+    person = sit()
+    page = search(person, "株式会社")
+    found = page.result_stack.currentWidget()
+    assert isinstance(found, CompanyList)
+    count = len(found.table.all_rows)
+    title = page.context.translate("corporation.found_first_for", text="株式会社", n=count)
+    assert title in [label.plain for label in found.findChildren(TextLabel)]
+    message = search(person, "空").result_stack.currentWidget()
+    assert isinstance(message, EmptyState)
+    hint = page.context.translate("lookup.one_character")
+    assert any(hint in label.plain for label in message.findChildren(TextLabel))
+
+
 def test_a_closed_and_a_merged_company(seats: Seats, sit: Sit, tmp_path: Path, sandbox: Sandbox) -> None:
     """The page says when and why it was closed, and leads to the successor and back; a purchase tells it before."""
     have_registry(seats, tmp_path)

@@ -50,10 +50,14 @@ def build_registry_match_json(match: RegistryMatch) -> JsonObject:
 
 def build_registry_matches_json(matches: RegistryMatches, _: Translate) -> JsonObject:
     """Return the answer of the command `registry find` as JSON. `registry_date` is null if this desk has no
-    registry.
+    registry; `has_more` is true if more corporations match than `items` has.
     """
-    items = [build_registry_match_json(match) for match in matches.items]
-    return {"items": items, "registry_date": _format_day(matches.registry_date), **REGISTRY_SOURCE_FIELDS}
+    return {
+        "items": [build_registry_match_json(match) for match in matches.items],
+        "has_more": matches.has_more,
+        "registry_date": _format_day(matches.registry_date),
+        **REGISTRY_SOURCE_FIELDS,
+    }
 
 
 def build_registry_status_json(status: RegistryStatus | None, _: Translate) -> JsonObject:

@@ -18,9 +18,13 @@ _JSON_LIST_NAME_BY_RECORD_KIND = {
 
 
 def build_search_json(result: SearchResult, translate: Translate) -> JsonObject:
-    """Return the result of a search as JSON. `more` names the lists that don't contain all matches, `partial`
-    those for which only the newest records were searched. `exact` is the record whose id was searched for.
+    """Return the result of a search as JSON. `more` names the lists that don't contain all matches (`items`: the
+    corporations), `partial` those for which only the newest records were searched. `exact` is the record whose id was
+    searched for.
     """
+    cut_record_lists = [
+        _JSON_LIST_NAME_BY_RECORD_KIND[kind] for kind, group in result.groups.items() if group.has_more
+    ]
     records = {
         _JSON_LIST_NAME_BY_RECORD_KIND[kind]: [build_record_json(record, translate) for record in group.records]
         for kind, group in result.groups.items()
@@ -32,7 +36,7 @@ def build_search_json(result: SearchResult, translate: Translate) -> JsonObject:
         "operations": [build_record_json(operation, translate) for operation in result.operations],
         "alerts": [build_alert_json(alert, translate) for alert in result.alerts],
         "exact": exact_match,
-        "more": [_JSON_LIST_NAME_BY_RECORD_KIND[kind] for kind, group in result.groups.items() if group.has_more],
+        "more": [*(["items"] if result.companies.has_more else []), *cut_record_lists],
         "partial": [
             _JSON_LIST_NAME_BY_RECORD_KIND[kind] for kind, group in result.groups.items() if group.is_partial
         ],

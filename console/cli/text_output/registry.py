@@ -114,10 +114,12 @@ def format_registry_matches_lines(matches: RegistryMatches, translator: Translat
         yield translator("corporation.absent")
         return
     if matches.items:
-        yield translator("corporation.found", n=len(matches.items))
+        yield translator("corporation.found_first" if matches.has_more else "corporation.found", n=len(matches.items))
         yield from format_aligned_lines(_make_registry_match_row(match, translator) for match in matches.items)
     else:
-        yield translator("corporation.none_found")
+        yield translator(
+            "corporation.none_found.one_character" if matches.is_one_character else "corporation.none_found"
+        )
     yield format_registry_source(matches.registry_date, translator)
 
 

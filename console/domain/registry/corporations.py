@@ -121,11 +121,15 @@ class RegistryMatch:
 @dataclass(frozen=True, slots=True)
 class RegistryMatches:
     """The result of a search: at most the requested number of corporations, the best first, and the day up to which
-    the registry in use is complete (`registry_date`; None if this desk has no registry).
+    the registry in use is complete (`registry_date`; None if this desk has no registry). `has_more` is True if more
+    corporations match. `is_one_character` is True if nothing was found for a single character, because it is not
+    searched within names.
     """
 
     items: tuple[RegistryMatch, ...]
     registry_date: date | None
+    has_more: bool = False
+    is_one_character: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Search this desk's registry for corporations, and sort those with records of ours first."""
 
+from console.domain.lookup.registry_query import QueryKind, parse_registry_query
 from console.domain.registry.corporations import RegistryMatches
 from console.services.process.context import ServiceContext
 from console.services.registry.facts import make_matches
@@ -24,12 +25,15 @@ def find_matches(
         return RegistryMatches((), None)
     open_numbers = our_records.list_numbers_of_open_records(conn)
     numbers = reader.search_corporation_numbers(
-        text, prefecture=prefecture, limit=max(limit, MAX_MATCH_CANDIDATES), our_numbers=open_numbers
+        text, prefecture=prefecture, limit=max(limit + 1, MAX_MATCH_CANDIDATES), our_numbers=open_numbers
     )
     is_open_by_number = our_records.find_our_numbers(conn, numbers)
     first_numbers = sorted(
         numbers, key=lambda number: (not is_open_by_number.get(number, False), number not in is_open_by_number)
     )[:limit]
     return RegistryMatches(
-        make_matches(tuple(reader.find_many(first_numbers).values()), is_open_by_number), reader.registry_date
+        make_matches(tuple(reader.find_many(first_numbers).values()), is_open_by_number),
+        reader.registry_date,
+        has_more=len(numbers) > limit,
+        is_one_character=not numbers and parse_registry_query(text).kind is QueryKind.ONE_CHARACTER,
     )

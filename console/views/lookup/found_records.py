@@ -74,7 +74,7 @@ class FoundRecordsPanel(QWidget):
         content_widgets: list[QWidget] = [heading_row, self.table]
         self.company_list: CompanyList | None = None
         if companies:
-            company_title = translate("corporation.found_for", text=result.query.words[:40], n=len(companies))
+            company_title = make_company_list_title(result, companies, context)
             self.company_list = CompanyList(context, companies, company_title, result.companies.registry_date)
             self.company_list.opened.connect(self.company_opened)
             rows = min(len(companies), _MAX_COMPANY_ROWS)
@@ -97,6 +97,13 @@ class FoundRecordsPanel(QWidget):
     def _select_first_row(self) -> None:
         if self.table.current_item is None:
             self.table.go_to_first()
+
+
+def make_company_list_title(result: SearchResult, companies: Sequence[FoundCompany], context: WindowContext) -> str:
+    """Return the title of the list of found companies: the searched words and the number of companies, or that they
+    are only the first ones."""
+    key = "corporation.found_first_for" if result.companies.has_more else "corporation.found_for"
+    return context.translate(key, text=result.query.words[:40], n=len(companies))
 
 
 def _make_record_key(record: ShownRecord) -> Hashable:

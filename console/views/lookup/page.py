@@ -18,7 +18,7 @@ from console.domain.views.any_record import LookupResult
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
 from console.views.lookup.company_page import CompanyPanel
-from console.views.lookup.found_records import FoundRecordsPanel
+from console.views.lookup.found_records import FoundRecordsPanel, make_company_list_title
 from console.views.pages.base import Page, PageHead, add_hidden_buttons_to_menu
 from console.views.pages.corporation_number_field import CorporationNumberField
 from console.views.presenters import records as case_words
@@ -319,7 +319,7 @@ class LookupPage(Page):
         self.take_focus()
 
     def _show_found_companies(self, result: SearchResult, companies: Sequence[FoundCompany]) -> None:
-        title = self.context.translate("corporation.found_for", text=result.query.words[:40], n=len(companies))
+        title = make_company_list_title(result, companies, self.context)
         company_list = CompanyList(self.context, companies, title, result.companies.registry_date)
         company_list.opened.connect(self._open_corporation_number)
         self._replace_result(company_list)
@@ -339,11 +339,14 @@ class LookupPage(Page):
     def _make_nothing_found_message(self, typed_text: str, result: SearchResult) -> EmptyState:
         """Return the message that replaces the list if nothing matches the typed text, with the time of the search
         and the next steps. If only the newest records were searched, the message says this. On a desk without a
-        corporation registry, it says that a search by company name needs one."""
+        corporation registry, it says that a search by company name needs one; for a single character, that a search
+        within names needs two."""
         translate = self.context.translate
         hint = translate("lookup.nothing_hint", at=self.context.now())
         if result.is_partial:
             hint = f"{translate('search.partial')} {hint}"
+        if result.companies.is_one_character:
+            hint = f"{hint} {translate('lookup.one_character')}"
         if result.companies.registry_date is None:
             hint = f"{hint} {translate('lookup.no_registry')}"
         return EmptyState(translate("lookup.nothing", text=typed_text), hint, icon_name="search")
