@@ -290,6 +290,17 @@ def test_a_text_that_finds_nothing_by_its_form_says_so(desk: Desk) -> None:
         assert said not in terminal("registry", "find", "どこにもない", LANGUAGE=language).out.decode()
 
 
+@pytest.mark.parametrize(
+    "command", [("find", "架空"), ("registry", "find", "架空"), ("export", "find", "架空", "--to", "found.csv")]
+)
+def test_an_unknown_prefecture_is_refused(desk: Desk, command: tuple[str, ...]) -> None:
+    """It would find nothing, as if no corporation had the name."""
+    for text in ("東京都千代田区", "48", "00", "とうきょう", ""):
+        assert desk.terminal.json(*command, "--prefecture", text).refused == (2, "usage"), text
+    for text in ("東京", "tokyo", "Tokyo-to", "13"):
+        assert desk.terminal.json("find", "架空商事", "--prefecture", text).data["items"] != [], text
+
+
 def test_a_name_is_looked_up(desk: Desk) -> None:
     """The records of the only match, the list of several, an empty list of none; a wrong number stays one."""
     terminal = desk.terminal

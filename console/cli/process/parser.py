@@ -242,6 +242,17 @@ def _make_integer_parser(minimum: int, maximum: int) -> Callable[[str], int]:
     return convert_to_integer
 
 
+def _parse_prefecture(text: str) -> str:
+    """Return the text, which names a prefecture. Raises ArgumentTypeError for any other text: a search with it would
+    find nothing, as if no corporation had the name.
+    """
+    from console.domain.registry.prefectures import find_prefecture_code
+
+    if find_prefecture_code(text) is None:
+        raise argparse.ArgumentTypeError("a prefecture is needed, like 東京都 or 13")
+    return text
+
+
 def _build_parser(translate: Translate, arguments: Sequence[str]) -> _CommandLineParser:
     """Return the parser. It has only the group of commands to which the command in `arguments` belongs, because
     building all groups takes noticeable time.
@@ -520,7 +531,7 @@ def _add_limit_option(parser: _CommandLineParser, translate: Translate) -> None:
 
 def _add_find_options(parser: _CommandLineParser, translate: Translate) -> None:
     parser.add_argument("text", nargs="+", metavar="TEXT", help=translate("cli.help.search_text"))
-    parser.add_argument("--prefecture", metavar="P", help=translate("cli.help.prefecture"))
+    parser.add_argument("--prefecture", type=_parse_prefecture, metavar="P", help=translate("cli.help.prefecture"))
     _add_limit_option(parser, translate)
 
 
@@ -626,7 +637,9 @@ def _add_export_commands(commands: SubcommandGroup, translate: Translate) -> Non
     add_command("search").add_argument("subject", metavar="TEXT", help=translate("cli.help.search_text"))
     find_parser = add_command("find")
     find_parser.add_argument("subject", metavar="TEXT", help=translate("cli.help.search_text"))
-    find_parser.add_argument("--prefecture", dest="part", metavar="P", help=translate("cli.help.prefecture"))
+    find_parser.add_argument(
+        "--prefecture", dest="part", type=_parse_prefecture, metavar="P", help=translate("cli.help.prefecture")
+    )
     bulk_parser = add_command("bulk")
     bulk_parser.add_argument("subject", type=_parse_identifier, metavar="ID", help=translate("cli.help.bulk_id"))
     bulk_parser.add_argument("--part", choices=BULK_EXPORT_PARTS, metavar="PART", help=", ".join(BULK_EXPORT_PARTS))
