@@ -66,11 +66,19 @@ ON_SERVERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/constraints/server_triggers.py",
-                'return f"IF ({rule.condition})',
-                'return f"IF @@check_constraint_checks AND ({rule.condition})',
+                'f"IF ({condition}) IS NOT TRUE THEN" for',
+                'f"IF @@check_constraint_checks AND ({condition}) IS NOT TRUE THEN" for',
             ),
         ),
         _TRIED,
+    ),
+    Mutant(
+        "half of a condition is enough",
+        (
+            Change("console/store/constraints/sql_expressions.py", r"CASE|END|OR)", r"CASE|END|OR|AND)"),
+            Change("console/store/constraints/sql_expressions.py", 'token[0] == "OR"', 'token[0] in ("OR", "AND")'),
+        ),
+        ("tests/store/constraints/test_sql_expressions.py",),
     ),
     Mutant(
         "one approver counts as two",

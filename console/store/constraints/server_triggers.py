@@ -25,7 +25,7 @@ from console.store.constraints import desk_requests, orders, row_counters, serve
 from console.store.constraints import payments as payment_rules
 from console.store.constraints import refunds as refund_rules
 from console.store.constraints import worker as worker_rules
-from console.store.constraints.sql_expressions import TriggerEvent, TriggerRule, is_operator_sql
+from console.store.constraints.sql_expressions import TriggerEvent, TriggerRule, is_operator_sql, split_alternatives
 from console.store.database.error_codes import find_error_number
 from console.store.schema import legacy_table
 
@@ -59,11 +59,10 @@ _ACCOUNT_DECLARATIONS = (
     f"DECLARE account VARCHAR(128) {_TEXT_TYPE_IN_TRIGGERS} DEFAULT {NAME_WITHOUT_HOST_SQL.format('USER()')};",
     f"DECLARE owner VARCHAR(128) {_TEXT_TYPE_IN_TRIGGERS} DEFAULT {NAME_WITHOUT_HOST_SQL.format('CURRENT_USER()')};",
 )
-_PERSON_DECLARATION = (
-    f"DECLARE me VARCHAR(128) {_TEXT_TYPE_IN_TRIGGERS} DEFAULT"
-    f" IF(@console_request IS NULL, account, COALESCE({desk_requests.REQUESTER_SQL}, account));"
+_PERSON_DECLARATION = f"DECLARE me VARCHAR(128) {_TEXT_TYPE_IN_TRIGGERS} DEFAULT account;"
+_PERSON_ASSIGNMENT = (
+    f"IF @console_request IS NOT NULL THEN SET me = COALESCE({desk_requests.REQUESTER_SQL}, account); END IF;"
 )
-_PERSON_IS_ACCOUNT_DECLARATION = f"DECLARE me VARCHAR(128) {_TEXT_TYPE_IN_TRIGGERS} DEFAULT account;"
 _OPERATION_DECLARATION = (
     f"DECLARE op VARCHAR(36) {_TEXT_TYPE_IN_TRIGGERS} DEFAULT CONVERT({{0}}.operation_id USING utf8mb4);"
 )
@@ -99,9 +98,7 @@ class ServerTrigger:
 def make_all_triggers() -> tuple[ServerTrigger, ...]:
     """Return all triggers that a server database of this schema version must have."""
     own_triggers = (
-        ServerTrigger(
-            table, event, _make_trigger_body(rules, further_declarations=_ASSIGNMENTS.get((table, event), ""))
-        )
+        ServerTrigger(table, event, _make_trigger_body(rules, assignments=_ASSIGNMENTS.get((table, event), "")))
         for (table, event), rules in ALL_SERVER_RULES.items()
     )
     return (
@@ -277,27 +274,28 @@ def _make_triggers_of_desk_requests() -> Iterator[ServerTrigger]:
         yield ServerTrigger(
             table,
             event,
-            _make_trigger_body(
-                rules, further_declarations=assignments, person_declaration=_PERSON_IS_ACCOUNT_DECLARATION
-            ),
+            _make_trigger_body(rules, assignments=assignments, person_assignment=""),
         )
 
 
 def _make_trigger_body(
     rules: Sequence[TriggerRule],
     rules_of_others: Sequence[TriggerRule] | None = None,
-    further_declarations: str = "",
-    person_declaration: str = _PERSON_DECLARATION,
+    operation_declaration: str = "",
+    assignments: str = "",
+    person_assignment: str = _PERSON_ASSIGNMENT,
     last_statement: str = "",
 ) -> str:
     """Return the SQL body of a trigger. Of `rules`, those with `binds_schema_account` apply to every statement. The
     rest applies if the acting person `me` isn't the trigger's owner.
 
     If `rules_of_others` is given, these rules apply instead of the rest if `me` is neither an operator nor the
-    owner. `person_declaration` declares the variable `me`; `further_declarations` is SQL that follows it.
-    `last_statement` is the trigger's last statement.
+    owner. `operation_declaration` declares the variable `op`. `person_assignment` is the statement that sets the
+    variable `me` while a worker executes a desk request; `assignments` is SQL that follows it. `last_statement` is
+    the trigger's last statement. An empty text is left out.
     """
-    lines = [*_ACCOUNT_DECLARATIONS, person_declaration, *([further_declarations] if further_declarations else [])]
+    first_statements = (operation_declaration, person_assignment, assignments)
+    lines = [*_ACCOUNT_DECLARATIONS, _PERSON_DECLARATION, *(sql for sql in first_statements if sql)]
     lines += [_make_refusal_sql(rule) for rule in rules if rule.binds_schema_account]
     lines += ["IF me <> owner THEN"]
     refusals_of_people = [_make_refusal_sql(rule) for rule in rules if not rule.binds_schema_account]
@@ -316,10 +314,22 @@ def _make_trigger_body(
 
 
 def _make_refusal_sql(rule: TriggerRule) -> str:
-    """Return the SQL statement that refuses the change with the rule's message if the rule's condition isn't true."""
+    """Return the SQL statement that refuses the change with the rule's message if the rule's condition isn't true.
+
+    A server prepares a whole condition each time, also its subqueries that it then doesn't execute. So each
+    alternative with a subquery has an IF of its own, which is reached only if no alternative before it is true.
+    """
     message = f"console: {rule.message}".replace("'", "''")
     assert len(message) <= LONGEST_MESSAGE_CHARACTERS, message  # noqa: S101  # constants, and a test checks their length
-    return f"IF ({rule.condition}) IS NOT TRUE THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{message}'; END IF;"
+    alternatives = split_alternatives(rule.condition)
+    cheap_alternatives = [sql for sql in alternatives if "SELECT" not in sql]
+    conditions = [
+        *([" OR ".join(cheap_alternatives)] if cheap_alternatives else []),
+        *(sql for sql in alternatives if "SELECT" in sql),
+    ]
+    nested_ifs = " ".join(f"IF ({condition}) IS NOT TRUE THEN" for condition in conditions)
+    ends = " END IF;" * len(conditions)
+    return f"{nested_ifs} SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{message}';{ends}"
 
 
 def _list_applicable_triggers(conn: Connection) -> tuple[ServerTrigger, ...]:

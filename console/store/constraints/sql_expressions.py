@@ -9,6 +9,7 @@ Rules bind every account except the schema account. Rules with BINDS_SCHEMA_ACCO
 disabled person has no rights on the server, so most rules don't check whether a person is disabled.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -53,12 +54,45 @@ SCHEMA_ACCOUNT_ONLY_RULE = TriggerRule(NEVER_TRUE_SQL, "only the schema account 
 VERSION_RULE = TriggerRule("NEW.version = OLD.version + 1", "each change raises the version by one")
 """Rule that each UPDATE increments the row's version by one."""
 
+_TOKENS_OF_CONDITION = re.compile(r"'(?:[^']|'')*'|[()]|\b(?:CASE|END|OR)\b")
 _TEXT_COLUMNS = frozenset(
     column.name
     for table in worker_schema.metadata.tables.values()
     for column in table.columns
     if isinstance(column.type, String)
 )
+
+
+def split_alternatives(condition_sql: str) -> tuple[str, ...]:
+    """Return the conditions of which at least one must be true for `condition_sql` to be true: the operands of its
+    outermost OR, or the condition itself if it has none. Brackets around the whole condition are left out.
+
+    `condition_sql` may contain texts in single quotes, brackets and CASE, but no XOR and no assignment, which would
+    bind less than OR.
+    """
+    depth, start = 0, 0
+    alternatives = []
+    for token in _TOKENS_OF_CONDITION.finditer(condition_sql):
+        if token[0] in ("(", "CASE"):
+            depth += 1
+        elif token[0] in (")", "END"):
+            depth -= 1
+        elif token[0] == "OR" and depth == 0:
+            alternatives.append(condition_sql[start : token.start()].strip())
+            start = token.end()
+    if not alternatives and _is_in_brackets(condition_sql):
+        return split_alternatives(condition_sql[1:-1])
+    return (*alternatives, condition_sql[start:].strip())
+
+
+def _is_in_brackets(condition_sql: str) -> bool:
+    """True if the first character of the condition is the bracket that its last character closes."""
+    depth = 0
+    for token in _TOKENS_OF_CONDITION.finditer(condition_sql):
+        depth += {"(": 1, ")": -1}.get(token[0], 0)
+        if depth == 0:
+            return condition_sql[0] == "(" and token.end() == len(condition_sql)
+    return False
 
 
 def make_refusal_rules(message: str) -> tuple[TriggerRule, ...]:
