@@ -232,6 +232,18 @@ MUTANTS: tuple[Mutant, ...] = (
         "mariadb",
     ),
     Mutant(
+        "a result has the columns of an earlier one with equally many",
+        (
+            Change(
+                "console/store/database/pipelining_connection.py",
+                "if arrived.startswith(known.content)",
+                "if len(arrived) >= len(known.content)",
+            ),
+        ),
+        ("tests/store/database/test_result_descriptions.py",),
+        "mariadb",
+    ),
+    Mutant(
         "a purchase is never checked before its claim",
         (
             Change(

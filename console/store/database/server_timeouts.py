@@ -15,6 +15,9 @@ SECONDS_UNTIL_FIRST_CHECK = 2.0
 CHECK_INTERVAL_SECONDS = 1.0
 """Time (seconds) between two later checks of the server during one wait."""
 _SHORTEST_TIMEOUT_SECONDS = 0.01
+_BUFFER_BYTES = 32 * 1024
+"""Size (bytes) of a connection's buffer of arrived bytes. The descriptions of a hundred columns fit in it, so that
+they are recognised as a whole (`pipelining_connection`)."""
 
 
 class AnswerReader(io.RawIOBase):
@@ -30,7 +33,7 @@ class AnswerReader(io.RawIOBase):
         self._socket, self._is_serving = connection._sock, is_serving
         self.time_limit_seconds = SECONDS_UNTIL_FIRST_CHECK
         connection._rfile.close()
-        connection._rfile = io.BufferedReader(self)
+        connection._rfile = io.BufferedReader(self, _BUFFER_BYTES)
 
     def readable(self) -> bool:
         """Return True, as RawIOBase requires."""

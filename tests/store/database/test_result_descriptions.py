@@ -1,0 +1,79 @@
+"""What a connection to a server remembers of the columns of results."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from console.store.database.engine import Database
+from console.store.database.pipelining_connection import _MAX_KNOWN_DESCRIPTIONS, PipeliningConnection
+from tests.support.places import Place
+
+pytestmark = pytest.mark.engines("mariadb")
+
+
+@contextmanager
+def _connected(place: Place) -> Iterator[PipeliningConnection]:
+    database = Database(place.url("op-a"))
+    with database.read() as conn:
+        driver_connection: Any = conn.connection.dbapi_connection
+        yield driver_connection
+    database.close()
+
+
+def _ask(connection: PipeliningConnection, query: str) -> tuple[list[str], list[tuple[object, ...]]]:
+    """Return the names of the columns of the result, and its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return [column[0] for column in cursor.description], list(cursor.fetchall())
+
+
+def test_a_repeated_result_is_parsed_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    with _connected(place) as connection:
+        first = _ask(connection, "SELECT 1 AS one, 'x' AS text, UTC_TIMESTAMP() IS NULL AS none")
+        packets: list[object] = []
+        read_packet = connection._read_packet
+
+        def count(*packet_type: Any) -> Any:
+            packets.append(packet_type)
+            return read_packet(*packet_type)
+
+        monkeypatch.setattr(connection, "_read_packet", count)
+        assert _ask(connection, "SELECT 1 AS one, 'x' AS text, UTC_TIMESTAMP() IS NULL AS none") == first
+    assert first == (["one", "text", "none"], [(1, "x", 0)])
+    assert len(packets) == 4, "the number of columns, the end of the columns, a row, the end of the rows"
+
+
+def test_results_with_equally_many_columns_are_told_apart(place: Place) -> None:
+    """Also if they differ in the last column's name, type or character set alone, and in any order."""
+    queries = {
+        "SELECT 1 AS a, 2 AS b": (["a", "b"], [(1, 2)]),
+        "SELECT 1 AS a, 2 AS c": (["a", "c"], [(1, 2)]),
+        "SELECT 1 AS a, '2' AS b": (["a", "b"], [(1, "2")]),
+        "SELECT 1 AS a, CAST('2' AS BINARY) AS b": (["a", "b"], [(1, b"2")]),
+        "SELECT 1 AS a, NULL AS b": (["a", "b"], [(1, None)]),
+        "SELECT 1 AS a, 2 AS b FROM DUAL WHERE FALSE": (["a", "b"], []),
+    }
+    with _connected(place) as connection:
+        for _ in range(3):
+            for query, answer in queries.items():
+                assert _ask(connection, query) == answer
+
+
+def test_a_result_of_many_columns_is_whole(place: Place) -> None:
+    """Its description has more than 256 packets, and is larger than what arrives at once."""
+    names = [f"column_{number}_{'x' * 40}" for number in range(700)]
+    query = "SELECT " + ", ".join(f"{number} AS {name}" for number, name in enumerate(names))
+    with _connected(place) as connection:
+        for _ in range(3):
+            assert _ask(connection, query) == (names, [tuple(range(700))])
+        assert _ask(connection, "SELECT 1 AS one") == (["one"], [(1,)])
+
+
+def test_few_descriptions_are_remembered(place: Place) -> None:
+    with _connected(place) as connection:
+        for number in range(2 * _MAX_KNOWN_DESCRIPTIONS):
+            assert _ask(connection, f"SELECT {number}") == ([str(number)], [(number,)])
+        assert len(connection._known_descriptions[1]) == _MAX_KNOWN_DESCRIPTIONS
+        assert _ask(connection, "SELECT 0") == (["0"], [(0,)])
