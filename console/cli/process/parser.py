@@ -58,6 +58,25 @@ class _VersionAction(argparse.Action):
         raise VersionRequest
 
 
+class _SingleValueAction(argparse.Action):
+    """Stores the value of an option or argument. An option that is given twice with two different values is refused,
+    because the last one would win silently: `--amount 100 --amount 900` would request 900."""
+
+    _was_given = False
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        value: object,
+        option_string: str | None = None,
+    ) -> None:
+        if self._was_given and option_string and getattr(namespace, self.dest) != value:
+            raise argparse.ArgumentError(self, "given twice with different values")
+        self._was_given = True
+        setattr(namespace, self.dest, value)
+
+
 class _CommandLineParser(argparse.ArgumentParser):
     """An argparse parser that raises exceptions instead of printing or exiting, because only AnswerWriter writes
     answers. The words that argparse itself adds to a help page are replaced by those of the reader's language.
@@ -70,6 +89,8 @@ class _CommandLineParser(argparse.ArgumentParser):
             formatter_class=partial(HelpPageFormatter, translate=translate),
             **options,
         )
+        self.register("action", None, _SingleValueAction)
+        self.register("action", "store", _SingleValueAction)
         self.color = False  # from Python 3.14 on, argparse colours its texts, and the writer escapes the colours
         self._positionals.title = translate("cli.help.title.arguments")
         self._optionals.title = translate("cli.help.title.options")

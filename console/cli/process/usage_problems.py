@@ -15,6 +15,7 @@ _KEY_BY_PATTERN = {
     r"argument (?P<name>\S+): invalid choice: (?P<value>.+?)( \(choose from .*)?": "usage_problem.value",
     r"argument (?P<name>\S+): invalid \S+ value: (?P<value>.+)": "usage_problem.value",
     r"argument (?P<name>\S+): expected (one|at least one) argument": "usage_problem.no_value",
+    r"argument (?P<name>\S+): given twice with different values": "usage_problem.twice",
     r"argument (?P<name>\S+): ignored explicit argument (?P<value>.+)": "usage_problem.surplus",
     r"argument (?P<name>\S+): not allowed with argument (?P<other>\S+)": "usage_problem.together",
     r"argument (?P<name>\S+): a whole number from (?P<least>\d+) to (?P<most>\d+) is needed": "usage_problem.number",

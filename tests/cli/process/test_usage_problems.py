@@ -17,6 +17,7 @@ COMMAND_LINES = (
     ("lookup", "--json=1", NUMBER),
     ("purchase", NUMBER, "--client", "1", "--deal", "3"),
     ("purchase", NUMBER, "--client", "1", "--deal", "x"),
+    ("purchase", NUMBER, "--client", "1", "--client", "2"),
     ("purchase", NUMBER, "--client", "1", "--comment", "\udcff"),
     ("db", "backup", ""),
     ("evidence", "payment/1", "--to", ""),
