@@ -302,6 +302,7 @@ class UsageProblem(Reason):
     UNKNOWN_PART = "part"
     GATEWAY_ID_MISSING = "provider_id"
     ALARMBOX_ID_MISSING = "provider_id_missing"
+    INVALID_ALARMBOX_ID = "alarmbox_id"
     UNKNOWN_QUEUE = "queue"
     INVALID_REASON_CODES = "reason"
     INVALID_RECONCILIATION_DAYS = "reconcile_days"

@@ -12,6 +12,10 @@ if TYPE_CHECKING:  # a program without a registry doesn't import its values
     from console.domain.registry.facts import RegistryEntry
 
 
+LARGEST_CREDIT_CHECK_ID = 2_147_483_647
+"""Largest id of AlarmBox that the column `credit_check_id` (INT) can hold."""
+
+
 class CheckState(StrEnum):
     """State of a credit check, stored in its row: the purchase is pending, was a success, or ended in an error. An
     unknown outcome is no state but a `Certainty`."""
@@ -28,6 +32,12 @@ class Certainty(StrEnum):
 
     KNOWN = "known"
     UNKNOWN = "unknown"
+
+
+def is_valid_credit_check_id(value: object) -> bool:
+    """Return True if AlarmBox can have given the id `value` to a credit check: an integer from 1 to
+    LARGEST_CREDIT_CHECK_ID. True and 12345.0 are none."""
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST_CREDIT_CHECK_ID
 
 
 class WorkState(StrEnum):

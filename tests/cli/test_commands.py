@@ -190,6 +190,10 @@ def test_an_unknown_purchase_is_settled_by_the_providers_id(terminal: Terminal, 
     (charge,) = sandbox.ledger.list_charges_of_number(NUMBER)
     words = ("resolve", "credit-check", str(record["id"]), "--as", "success", "--evidence", "their screen")
     assert terminal.json(*words).status == 2
+    for id in ("0", "2147483648", "9" * 18):
+        assert terminal.json(*words, "--provider-id", id).refused == (2, "usage"), id
+        by_operation = ("resolve", "operation", record["operation_id"], *words[3:], "--provider-id", id)
+        assert terminal.json(*by_operation).refused == (2, "usage"), id
     settled = terminal.json(*words, "--provider-id", str(charge.id)).data
     assert (settled["state"], settled["credit_check_id"]) == ("success", charge.id)
 

@@ -5,12 +5,11 @@ from urllib.parse import quote
 
 from console.domain.clock import Clock, TimeScale
 from console.domain.provider_outcome import Outcome
-from console.domain.records import CheckReport, PurchaseRequest
+from console.domain.records import CheckReport, PurchaseRequest, is_valid_credit_check_id
 from console.providers.alarmbox.authorized_requests import AlarmBoxRequestSender
 from console.providers.alarmbox.oauth import AlarmBoxConfig, AlarmBoxOAuth
 from console.providers.alarmbox.pdf_extraction import LARGEST_PDF_BYTES
 from console.providers.alarmbox.responses import (
-    LARGEST_CREDIT_CHECK_ID,
     make_detail_converter,
     make_list_converter,
     make_pdf_converter,
@@ -67,7 +66,7 @@ class AlarmBoxReader:
         """Read the current report of a credit check by AlarmBox's id, and return the outcome with the report. If
         `credit_check_id` can't be an id of AlarmBox (it isn't from 1 to LARGEST_CREDIT_CHECK_ID), nothing is sent and
         the outcome has the reason `bad_id`."""
-        if not _is_valid_credit_check_id(credit_check_id):
+        if not is_valid_credit_check_id(credit_check_id):
             return make_unsent_outcome("bad_id", has_effect=False)
         request = _make_read_request(f"{_CREDIT_CHECKS_PATH}/{credit_check_id}", READ_BUDGET_SECONDS, MEBIBYTE)
         return self._sender.send(request, make_detail_converter(credit_check_id))
@@ -76,7 +75,7 @@ class AlarmBoxReader:
         """Read the current report of a credit check together with its PDF, by AlarmBox's id, and return the outcome
         with both. If `credit_check_id` can't be an id of AlarmBox (it isn't from 1 to LARGEST_CREDIT_CHECK_ID),
         nothing is sent and the outcome has the reason `bad_id`."""
-        if not _is_valid_credit_check_id(credit_check_id):
+        if not is_valid_credit_check_id(credit_check_id):
             return make_unsent_outcome("bad_id", has_effect=False)
         path = f"{_CREDIT_CHECKS_PATH}/{credit_check_id}?with_pdf=true"
         request = _make_read_request(path, PDF_BUDGET_SECONDS, _LARGEST_PDF_ANSWER_BYTES)
@@ -149,8 +148,3 @@ def _make_read_request(path: str, budget_seconds: float, largest_answer_bytes: i
     """Return the HTTP request of a read. `budget_seconds` is the time budget of the whole call,
     `largest_answer_bytes` the size limit of the answer."""
     return SingleRequest("GET", path, READ_TIMEOUT_SECONDS, budget_seconds, largest_answer_bytes)
-
-
-def _is_valid_credit_check_id(credit_check_id: int) -> bool:
-    """True if AlarmBox can have given this id to a credit check: it is from 1 to LARGEST_CREDIT_CHECK_ID."""
-    return not isinstance(credit_check_id, bool) and 1 <= credit_check_id <= LARGEST_CREDIT_CHECK_ID

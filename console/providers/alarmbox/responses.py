@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from console.domain.corporation_number import FIRST_ASSIGNMENT_DAY, CorporationNumber, read_number
 from console.domain.provider_outcome import Outcome, OutcomeClass
-from console.domain.records import CheckReport
+from console.domain.records import CheckReport, is_valid_credit_check_id
 from console.providers.alarmbox.pdf_extraction import decode_pdf, separate_pdf_text
 from console.providers.credit_checks.provider import PdfAnswer
 from console.providers.http import list_pages
@@ -32,7 +32,6 @@ from console.providers.http.strict_json import UnreadableJson, parse_json_object
 from console.providers.http.transport import HttpAnswer
 
 T = TypeVar("T")
-LARGEST_CREDIT_CHECK_ID = 2_147_483_647
 _CHECK_RESULTS = frozenset({"ok", "hold", "ng"})
 _ID_IN_BODY_PATTERN = re.compile(rb"credit_check_id\W{1,12}[0-9]")
 _NUMBER_PATTERN = re.compile(r"[0-9]{13}")
@@ -248,7 +247,7 @@ def _read_check_id(value: object) -> int:
     """
     if value is None:
         raise UnusableAnswer("no_id")
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_CREDIT_CHECK_ID:
+    if not isinstance(value, int) or not is_valid_credit_check_id(value):
         raise UnusableAnswer("bad_id")
     return value
 

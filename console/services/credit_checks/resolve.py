@@ -20,6 +20,7 @@ from console.domain.records import (
     Operation,
     OperationState,
     WorkReason,
+    is_valid_credit_check_id,
 )
 from console.domain.recovery.decidable import is_decidable_check, make_undecidable_error
 from console.domain.recovery.decision_reasons import (
@@ -90,11 +91,12 @@ class PurchaseResolver:
         it open (`is_left_open_by_other_application`), both states need two people, who must name the same id for
         "success".
 
-        Raises usage for another target state, or for "success" without `id_at_provider`; no_evidence if the evidence
-        is empty, unreadable or larger than LARGEST_EVIDENCE_BYTES; not_found for an unknown credit check; not_allowed
-        if the acting person has no right to decide, or can't be the second person; same_person if the proposer
-        decides again; nothing_to_resolve if the outcome is known; in_progress while the purchase runs or another
-        process has the lease; stale_view if the version is not `expected_version`, or changes during the decision;
+        Raises usage for another target state, or for "success" without `id_at_provider` or with one that AlarmBox
+        can't have given; no_evidence if the evidence is empty, unreadable or larger than LARGEST_EVIDENCE_BYTES;
+        not_found for an unknown credit check; not_allowed if the acting person has no right to decide, or can't be the
+        second person; same_person if the proposer decides again; nothing_to_resolve if the outcome is known;
+        in_progress while the purchase runs or another process has the lease; stale_view if the version is not
+        `expected_version`, or changes during the decision;
         evidence_mismatch if the provider's report does not fit the credit check; evidence_mismatch also for the
         target state "error" if this desk has AlarmBox's answer that the purchase was made, if AlarmBox lists a
         purchase that may be this one, or if AlarmBox's refusal of the purchase names one; and, if the read at the
@@ -107,6 +109,8 @@ class PurchaseResolver:
             )
         if target_state == "success" and id_at_provider is None:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ALARMBOX_ID_MISSING})
+        if target_state == "success" and not is_valid_credit_check_id(id_at_provider):
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ALARMBOX_ID})
         with refusals.audit_refusals(self._context, RESOLVE_ACTION, record_id, {"as": target_state}):
             return self._resolve_record(record_id, target_state, person_proof, id_at_provider, expected_version)
 

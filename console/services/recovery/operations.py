@@ -14,7 +14,14 @@ from console.domain.payments.consistency import ENDED_UNPAID_STATES
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Payment, Refund
 from console.domain.provider_outcome import Outcome, OutcomeClass
-from console.domain.records import CheckReport, CheckState, CreditCheck, Operation, OperationState
+from console.domain.records import (
+    CheckReport,
+    CheckState,
+    CreditCheck,
+    Operation,
+    OperationState,
+    is_valid_credit_check_id,
+)
 from console.domain.recovery.decidable import has_expired
 from console.domain.recovery.decision_reasons import PersonEvidence, StatedReason
 from console.domain.service_results import Explanation, NextStep, OperationDetails
@@ -50,6 +57,7 @@ from console.store.refunds import approvals, refunds
 from console.store.spool.spool import Intent, SpoolEntry, SpoolState
 
 OPERATION_KIND = "operation"
+_LONGEST_ID_CHARACTERS = 18
 _ERROR_CODES_WITHOUT_DEFINITE_ANSWER = frozenset({ErrorCode.OUTCOME_UNKNOWN, *NO_ANSWER_ERROR_CODES})
 """Error codes of a probe whose answer, if there is one, doesn't show whether the operation has happened. Two people
 can decide then."""
@@ -588,12 +596,17 @@ def _is_record_id_reused(conn: Connection, lost_operation: Operation, intent: In
 
 def _parse_credit_check_id(id_at_provider: int | str | None) -> int | None:
     """Return AlarmBox's id of a credit check as a number; None if `id_at_provider` is None. Raises usage for a text
-    that is not a number."""
-    if id_at_provider is None or isinstance(id_at_provider, int):
-        return id_at_provider
-    if not (id_at_provider.isascii() and id_at_provider.isdecimal() and len(id_at_provider) <= 18):
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING})
-    return int(id_at_provider)
+    that is not a number, and for a number that AlarmBox can't have given."""
+    if id_at_provider is None:
+        return None
+    number = 0
+    if isinstance(id_at_provider, int):
+        number = id_at_provider
+    elif id_at_provider.isascii() and id_at_provider.isdecimal() and len(id_at_provider) <= _LONGEST_ID_CHARACTERS:
+        number = int(id_at_provider)
+    if not is_valid_credit_check_id(number):
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ALARMBOX_ID})
+    return number
 
 
 def _find_credit_check(conn: Connection, operation: Operation) -> CreditCheck | None:
