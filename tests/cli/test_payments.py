@@ -90,6 +90,7 @@ def test_import_of_atoms(desk: PayingTerminal) -> None:
         (("paypay", "ORD 9"), (2, "usage")),
         (("paypay", ORDER, "--corporation-number", "1180301018772"), (2, "invalid_corporation_number")),
         (("atom", ATOM_ORDER, "--amount", "x", "--date", "2026-11-20"), (2, "invalid_amount")),
+        (("atom", ATOM_ORDER, "--amount", "0", "--date", "2026-11-20"), (2, "invalid_amount")),
         (("atom", ATOM_ORDER, "--amount", "1.00", "--date", "2026-11-31"), (2, "usage")),
         (("atom", ATOM_ORDER, "--amount", "1.00", "--date", "２０２６-11-20"), (2, "usage")),
         (("stripe", ORDER), (2, "usage")),
@@ -115,6 +116,18 @@ def test_import_without_an_answer(desk: PayingTerminal, sandbox: Sandbox) -> Non
         assert desk.json(*asked).refused == refused, fault
     sandbox.stop()
     assert desk.json(*asked).refused == (6, "provider_unreachable")
+
+
+@pytest.mark.expects_log("some endings are logged")
+def test_an_import_with_another_amount_says_so(desk: PayingTerminal) -> None:
+    """The gateway has the payment with another amount: trying again later would not help, and the message doesn't say
+    so."""
+    desk.money.register_payment("paypay", ORDER, 3300)
+    ending = desk.json("payment", "import", "paypay", ORDER, "--amount", "3301", LANGUAGE="en")
+    assert ending.refused == (4, "outcome_unknown")
+    assert ending.error["detail"]["reason"] == "other_amount"
+    assert "Check the amount" in ending.error["message"]
+    assert "again" not in ending.error["message"]
 
 
 def test_a_provider_that_is_not_set_up(terminal: Terminal) -> None:

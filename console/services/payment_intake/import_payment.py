@@ -90,11 +90,7 @@ class PaymentImporter:
             ).value
         capabilities, amount = reader.capabilities, None
         if request.amount is not None:
-            try:
-                amount = parse_money(request.amount, capabilities.currency)
-            except InvalidAmountText:
-                facts: InvalidAmountDetail = {"amount": request.amount[:40], "currency": capabilities.currency}
-                raise ConsoleError(ErrorCode.INVALID_AMOUNT, facts) from None
+            amount = _parse_positive_amount(request.amount, capabilities.currency)
         if capabilities.asks_by_amount_and_day and (amount is None or request.day is None):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.AMOUNT_AND_DAY_MISSING})
         return PaymentQuestion(request.merchant_payment_id, amount=amount, day=request.day), corporation_number
@@ -222,6 +218,19 @@ def _choose_beginning_time(request: PaymentImport, sourced_report: ReportWithSou
         return datetime.combine(request.day, _ASSUMED_PAYMENT_TIME_OF_DAY, IST).astimezone(UTC)
     times = (sourced_report.report.paid_at, limit_report_time_to_now(sourced_report, now).true_at)
     return next((at for at in times if at is not None and find_paid_time_problem(at, now) is None), now)
+
+
+def _parse_positive_amount(text: str, currency: str) -> Money:
+    """Return the amount in `text`. Raises invalid_amount for a text that is no amount of the currency, and for zero:
+    nobody pays zero, and Atom can't be asked for it."""
+    try:
+        amount = parse_money(text, currency)
+    except InvalidAmountText:
+        amount = Money(0, currency)
+    if amount.minor <= 0:
+        facts: InvalidAmountDetail = {"amount": text[:40], "currency": currency}
+        raise ConsoleError(ErrorCode.INVALID_AMOUNT, facts)
+    return amount
 
 
 def _is_valid_payment_number(payment_number: str) -> bool:

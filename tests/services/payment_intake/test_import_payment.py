@@ -99,13 +99,21 @@ def test_atom_is_asked_by_sum_and_day(scene: Scene) -> None:
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(
     "more",
-    [{"amount": "0x10"}, {"amount": "３３００"}, {"amount": "3300.5"}, {"amount": "-1"}, {"amount": "1" + "0" * 18},
+    [{"amount": "0x10"}, {"amount": "３３００"}, {"amount": "3300.5"}, {"amount": "-1"}, {"amount": "0"},
+     {"amount": "1" + "0" * 18},
      {"corporation_number": "1180301018772"}, {"corporation_number": "abc"}],
 )  # fmt: skip
 def test_bad_input_asks_nobody(scene: Scene, more: dict[str, Any]) -> None:
     """Invalid input is refused (exit status 2), and nothing is sent."""
     assert read_import_error(scene, **more).exit_status == 2
     assert scene.control.read_requests(call="paypay_payment") == []
+
+
+@pytest.mark.engines("sqlite")
+def test_atom_is_not_asked_for_zero(scene: Scene) -> None:
+    """An amount of zero is bad input; it isn't reported as a provider that could not be reached."""
+    for amount in ("0", "0.00"):
+        assert read_import_error(scene, "atom", amount=amount, day=today(scene)).code == "invalid_amount"
 
 
 @pytest.mark.engines("sqlite")
