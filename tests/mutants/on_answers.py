@@ -868,8 +868,16 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/recovery/operations.py",
-                '    if error.detail.get("reason") == REFUSED_BUT_MADE_REASON:\n',
-                "    if False:\n",
+                "            payment = self._lost_payment_restorer.probe(entry, operation)\n"
+                "        except ConsoleError as error:\n"
+                "            if error.code not in _ERROR_CODES_WITHOUT_DEFINITE_ANSWER:\n"
+                "                raise\n"
+                "            refuse_denial_of_unclear_answer(",
+                "            payment = self._lost_payment_restorer.probe(entry, operation)\n"
+                "        except ConsoleError as error:\n"
+                "            if error.code not in _ERROR_CODES_WITHOUT_DEFINITE_ANSWER:\n"
+                "                raise\n"
+                "            (",
             ),
         ),
         (
@@ -915,7 +923,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a body in an unknown coding is searched as it came",
-        (Change("console/providers/http/transport.py", "    if not is_known or transfer", "    if transfer"),),
+        (Change("console/providers/http/transport.py", "    if not is_known or has", "    if has"),),
         ("tests/providers/http/test_transport_breaks.py::test_broken_after_connecting",),
     ),
     Mutant(

@@ -93,8 +93,8 @@ class PurchaseResolver:
 
         Raises usage for another target state, or for "success" without `id_at_provider` or with one that AlarmBox
         can't have given; no_evidence if the evidence is empty, unreadable or larger than LARGEST_EVIDENCE_BYTES;
-        not_found for an unknown credit check; not_allowed if the acting person has no right to decide, or can't be the
-        second person; same_person if the proposer decides again; nothing_to_resolve if the outcome is known;
+        not_found for an unknown credit check; not_allowed if the acting person has no right to decide, or can't be
+        the second person; same_person if the proposer decides again; nothing_to_resolve if the outcome is known;
         in_progress while the purchase runs or another process has the lease; stale_view if the version is not
         `expected_version`, or changes during the decision;
         evidence_mismatch if the provider's report does not fit the credit check; evidence_mismatch also for the

@@ -113,7 +113,7 @@ def test_a_timeline_refuses_the_cursor_of_another_record(console: Console) -> No
 
 @pytest.mark.parametrize("text", ["", ".", "5", "5.", "5.0123456789ab", "é.x", "\ud800", "5." + "0" * 5_000])
 def test_a_text_without_the_mark_of_the_list_is_refused(text: str) -> None:
-    """Whatever the text is; a mark is never cut from another text."""
+    """No text without the mark is read, however long or short it is; a mark is never cut from another text."""
     require_refused(lambda: parse_list_cursor(text, "notices"))
     cursor = format_list_cursor("5", "notices")
     assert parse_list_cursor(cursor, "notices") == "5"

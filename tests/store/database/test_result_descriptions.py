@@ -1,4 +1,4 @@
-"""What a connection to a server remembers of the columns of results."""
+"""A connection to a server remembers the columns of results that it has read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
