@@ -1,4 +1,4 @@
-"""The same thing done by many at the same moment, before every node there is."""
+"""A helper that lets many threads do the same work at the same moment, spread over all nodes of a database."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,8 @@ MANY = 6
 
 
 def at_once(databases: Sequence[Database], work: Callable[[Transaction, int], T], many: int = MANY) -> list[T]:
-    """Return the result of each thread, in their order; `work` gets the number of its thread."""
+    """Run `work` in `many` threads at the same moment, each in a write transaction, spread over the databases. Return
+    the results in the order of the threads. `work` gets the transaction and the number of its thread."""
     barrier = Barrier(many)
 
     def one(number: int) -> T:

@@ -38,7 +38,8 @@ class Anchors:
 
 
 class ThreeChains:
-    """A database with three chains: two of this desk, one of another whose anchors we don't have."""
+    """A database with three chains of audit entries: two of this desk, and one of another desk whose anchors this
+    desk doesn't have."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -79,7 +80,8 @@ class ThreeChains:
 
 
 def fill(desk: ThreeChains, seed: int, rows: int = 60) -> random.Random:
-    """Rows of all chains, mixed, in transactions of one to three."""
+    """Add rows to all chains, in a random order that `seed` decides and in transactions of one to three rows, until
+    there are `rows` rows. Return the random generator."""
     chance, written = random.Random(seed), len(desk.rows())
     while written < rows:
         chain, count = chance.choice(list(desk.trails)), chance.randint(1, 3)
@@ -89,7 +91,7 @@ def fill(desk: ThreeChains, seed: int, rows: int = 60) -> random.Random:
 
 
 def write_rows(desk: ThreeChains, count: int) -> None:
-    """Rows in chains of four, past our program: many process runs, each with little to tell."""
+    """Insert `count` rows in chains of four, without the program: a database after many short runs of processes."""
     desk.place.unguard("audit_log")
     columns = (*HASHED_COLUMNS, "prev_hash", "hash")
     rows = _rows(count)

@@ -1,6 +1,5 @@
-"""Fixtures of the tests of the store: databases that are migrated once, the connections of two desks, a spool, a team
-with its accounts.
-"""
+"""Fixtures of the tests of the store: databases with their schema, the database connections of two desks, a spool,
+and a team with its database accounts."""
 
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -25,7 +24,7 @@ from tests.support.teams import Team, team
 
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a database with nothing but its schema. Copy it."""
+    """The SQLite file of a database with its schema and without rows. A test must copy the file."""
     file = tmp_path_factory.mktemp("store") / "empty.db"
     database = Database(f"sqlite:///{file}")
     migrate.upgrade(database)
@@ -42,7 +41,8 @@ def desk(place: Place) -> Iterator[ThreeChains]:
 
 @pytest.fixture(scope="module")
 def books(engine: Engine) -> Iterator[Database]:
-    """A database in which nobody asks who moves what: these tests are about what statements do by themselves."""
+    """A database without the triggers that check which person moves money: the tests with it are about the statements
+    alone."""
     with fresh_anywhere(engine) as place:
         for table in ("accounts", "approvals", "orders", "payment_events", "payments", "refunds", "set_asides"):
             place.unguard(table)
@@ -52,7 +52,7 @@ def books(engine: Engine) -> Iterator[Database]:
 
 @pytest.fixture
 def rows(books: Database) -> Iterator[Connection]:
-    """A write transaction of which nothing stays."""
+    """A write transaction of `books` that is rolled back at the end of the test."""
     with suppress(_Undone), books.write_without_retries() as tx:
         yield tx.conn
         raise _Undone
@@ -60,7 +60,8 @@ def rows(books: Database) -> Iterator[Connection]:
 
 @pytest.fixture(scope="module")
 def account(engine: Engine) -> Iterator[Database]:
-    """An operator's own connection, to a database that asks who moves what."""
+    """The database connection of an operator's account, to a database whose triggers check which person moves
+    money."""
     with fresh_anywhere(engine) as place, closing(Database(place.url())) as opened:
         yield opened
 
@@ -80,7 +81,7 @@ def me(account: Database) -> str:
 
 
 class _Undone(Exception):
-    """Ends a test's transaction."""
+    """Raised at the end of a test to roll its transaction back."""
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def databases(place: Place, hand_clock: HandClock) -> Iterator[tuple[Database, .
 
 @pytest.fixture
 def on_server(sql_server: SqlServer) -> Iterator[Database]:
-    """A database with its schema on each server."""
+    """A database with its schema, on each kind of server."""
     with sql_server.database() as url, closing(Database(url, without_time_limit=True)) as made:
         migrate.upgrade(made)
         yield made
@@ -103,7 +104,7 @@ def on_server(sql_server: SqlServer) -> Iterator[Database]:
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Iterator[Spool]:
-    """A desk's own file, new."""
+    """A new spool of a desk."""
     opened = Spool(tmp_path, Cipher(KEY))
     yield opened
     opened.close()
@@ -111,7 +112,7 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 
 @pytest.fixture(scope="module")
 def people(engine: Engine) -> Iterator[Team]:
-    """A team with payments and refunds of every kind. These tests leave them as they are."""
+    """A team with payments and refunds of every kind. The tests of a module share it and must not change it."""
     with careless_server(engine) as server, team(server) as made:
         money_scene.seed(made)
         forbidden_worker.seed(made)

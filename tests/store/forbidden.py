@@ -1,7 +1,9 @@
-"""Statements that a server refuses to everybody's account, and a team's database on which each would do harm.
+"""Statements that a server refuses to the account of every person, and the rows of a team's database on which each of
+these statements would do harm.
 
-`{me}` is the account that tries, `{other}` somebody else's. `words` is a part of what the database answers where the
-account's grants would let the statement through; other accounts may be refused earlier.
+In a statement, `{me}` stands for the account that tries it and `{other}` for another person's account. `words` is a
+part of the message with which the database refuses the statement if the account's rights would allow it; for other
+accounts the missing right may refuse it earlier.
 """
 
 from collections.abc import Sequence
@@ -24,7 +26,8 @@ DENIED = {1044, 1045, 1062, 1142, 1143, 1227, 1370, 1396, 1410, 1419, 1644, 1959
 
 @dataclass(frozen=True, slots=True)
 class Forbidden:
-    """One attempt: the last of `sql` must be refused in these words, or in others that `|` divides from them."""
+    """One forbidden act: statements of which the last must be refused. The message must contain `words`; several
+    possible texts are divided by `|`."""
 
     title: str
     sql: tuple[str, ...]
@@ -73,7 +76,7 @@ def approval_row(who: str = "{me}", closed: str = "NULL", evidence: str = "LAST_
 
 
 def check(record: int, **values: str) -> str:
-    """An update as our services write them, with the version raised."""
+    """Return an UPDATE of a credit check as the services write it, with the version raised by one."""
     told = ", ".join(f"{name} = {value}" for name, value in ({"version": "version + 1"} | values).items())
     return f"UPDATE {CHECKS} SET {told} WHERE id = {record}"
 
@@ -344,7 +347,7 @@ FORBIDDEN: Sequence[Forbidden] = (
 
 
 def seed(team: Team) -> None:
-    """Records of every kind, written by the owner; op-b is the other person in all of them."""
+    """Insert records of every kind with the schema account. In all of them op-b is the other person."""
     other, database = team.names["op-b"], team.connect("owner")
     bought = f"'success', 'known', {UTC} + INTERVAL 1 YEAR"
     expired = f"'success', 'known', {UTC} - INTERVAL 1 DAY"
@@ -418,7 +421,7 @@ def _operation(number: int, state: str, who: str) -> str:
 
 
 def contents(team: Team) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table."""
+    """Return every row of every table, by the name of the table."""
     with team.connect("owner") as connection, connection.cursor() as cursor:
         cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()")
         found: dict[str, list[tuple[Any, ...]]] = {}

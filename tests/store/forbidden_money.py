@@ -1,4 +1,4 @@
-"""Statements about payments, refunds and orders that a server refuses. See `forbidden`, whose form this has."""
+"""Statements about payments, refunds and orders that a server refuses, in the form of `forbidden`."""
 
 from collections.abc import Sequence
 

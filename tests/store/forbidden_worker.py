@@ -1,4 +1,4 @@
-"""Statements about what the worker keeps, and what people take and note, that a server refuses. See `forbidden`."""
+"""Statements about the worker's tables, takes and notes that a server refuses, in the form of `forbidden`."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ def _f(title: str, *sql: str, words: str = "denied") -> Forbidden:
 
 
 def plain(table: str, record: int, **values: str) -> str:
-    """An update of a table whose rows have no version."""
+    """Return an UPDATE of a table whose rows have no version."""
     return changed(table, record, **values).replace("version = version + 1, ", "")
 
 
@@ -139,7 +139,7 @@ def watched_row(number: str = "8700110005901", **more: str) -> str:
 
 
 def watched_again(**values: str) -> str:
-    """The row of the seed, written anew."""
+    """Return the statement that writes the watched corporation of `seed` again, with these values."""
     told = ", ".join(f"{name} = {value}" for name, value in values.items())
     return f"UPDATE watched_corporations SET version = version + 1, {told} WHERE corporation_number = '{WATCHED}'"
 
@@ -307,7 +307,7 @@ CASES: Sequence[Forbidden] = (
 
 
 def seed(team: Team) -> None:
-    """Of each table a row that is under way and one that is done, op-b's; written by the owner."""
+    """Insert for each table a row of op-b that is in progress and one that has ended, with the schema account."""
     with team.connect("owner") as owner, owner.cursor() as cursor:
         for statement in (*_worker(), *_found(), *_people()):
             cursor.execute(statement.replace("{me}", team.names["op-b"]))

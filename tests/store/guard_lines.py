@@ -1,4 +1,4 @@
-"""A plain client's connections to a guarded database, and what it says to each statement."""
+"""Connections of plain clients to a database with triggers, and its answers to their statements."""
 
 import secrets
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from tests.support.teams import EVERYBODY, Team
 
 @contextmanager
 def careless_server(engine: Engine) -> Iterator[SqlServer]:
-    """A server that lets anybody forge NOW(), as every MySQL does."""
+    """A server that allows a session to change NOW(), as every MySQL server does."""
     server_fixtures.need_engine(engine)
     if engine == "mysql":
         yield nodes_of(engine)[0]
@@ -28,7 +28,8 @@ def careless_server(engine: Engine) -> Iterator[SqlServer]:
 
 @contextmanager
 def guest(people: Team, table: str, **how: Any) -> Iterator[Any]:
-    """A connection of an account that is in no file, with all rights on `table` ("*": on each)."""
+    """Yield a connection of an account that is in no account file, with all rights on `table` ("*": on each
+    table)."""
     name, place = f"guest.{secrets.token_hex(3)}", table if table == "*" else f"`{table}`"
     people.server.sql(
         f"CREATE USER `{name}`@`%` IDENTIFIED BY 'pw'",
@@ -42,7 +43,7 @@ def guest(people: Team, table: str, **how: Any) -> Iterator[Any]:
 
 
 class Lines:
-    """Connections, one per person; those whose session is changed are closed after it."""
+    """One open connection for each person. A connection whose session a test has changed is closed after the test."""
 
     def __init__(self, people: Team) -> None:
         self._people = people
@@ -59,7 +60,7 @@ class Lines:
         return self._kept[who]
 
     def wait(self, who: str) -> None:
-        """Until this node has what the others have acknowledged."""
+        """Wait until this person's node has the changes that other nodes have committed."""
         with self.kept(who).cursor() as cursor:
             cursor.execute("SET SESSION wsrep_sync_wait = 7")
             cursor.execute("SELECT 1 FROM audit_log LIMIT 1")
@@ -73,7 +74,7 @@ TRIGGER = next(one.name for one in server_triggers.make_all_triggers() if one.ta
 
 
 def fill(people: Team, who: str, case: Forbidden) -> tuple[str, ...]:
-    """Return the statements of `case` with the names that they have when `who` says them."""
+    """Return the statements of `case` with the account names that they have if `who` executes them."""
     me, role = people.names[who], EVERYBODY[who][0]
     names = {
         "me": me,

@@ -1,6 +1,8 @@
-"""Kills a forked worker at its first line, its second, … until it gets through; after each death, looks.
+"""Kills a forked worker at its first line, at its second line, and so on until a worker reaches its end. After each
+death it checks that nothing promised is lost.
 
-Run as a process of its own (it forks, so it must have no threads): `SCENARIO FOLDER`, prints how many died.
+Runs as a process of its own, because a process that forks must have no threads. Arguments: `SCENARIO FOLDER`. It
+prints how many workers were killed.
 """
 
 import os
@@ -22,7 +24,7 @@ Promise = Callable[[str], None]
 
 
 def spool_work(home: Path, promise: Promise) -> None:
-    """A purchase whose answer the database doesn't take, then one that ends well."""
+    """Store a purchase in the spool whose answer the database doesn't get, then one that ends normally."""
     spool = Spool(home, Cipher(KEY))
     promise("desk " + spool.desk_id)
     for operation in ("lost", "taken"):
@@ -36,7 +38,7 @@ def spool_work(home: Path, promise: Promise) -> None:
 
 
 def spool_look(home: Path, promised: list[str]) -> None:
-    """Every promise holds, and the desk goes on as the same desk."""
+    """Check that everything the killed worker has promised is in the spool, and that the desk still has its id."""
     spool = Spool(home, Cipher(KEY))
     for kind, what in (line.split() for line in promised):
         entry = spool.find(what)
@@ -88,7 +90,8 @@ def main(scenario: str, folder: Path) -> int:
 
 
 def _run(work: Callable[[Path, Promise], None], home: Path, line: int) -> tuple[bool, list[str]]:
-    """Fork a worker that is killed at that line; whether it got through, and what it had promised."""
+    """Fork a worker that is killed at the line with this number. Return whether it reached its end, and what it has
+    promised."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:

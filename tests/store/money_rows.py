@@ -1,4 +1,5 @@
-"""Payments and refunds as rows, for the tests of their tables: begun, paid and asked back in one line each."""
+"""Helpers for the tests of the tables of payments and refunds: each inserts a payment or refund, or brings it to a
+state, in one call."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,13 +26,13 @@ STEPS = {
 
 
 def begun(conn: Connection, number: str = "ORD-1", **facts: Any) -> Payment:
-    """A payment of 3,300 yen that begins."""
+    """Insert a payment of 3,300 yen that has just begun, and return it."""
     known = {"provider": "paypay", "merchant_payment_id": number, "currency": "JPY", "asked_minor": 3_300}
     return again(conn, payments.insert_payment(conn, payments.NewPayment(**{**known, **facts}), NOW))
 
 
 def paid(conn: Connection, number: str = "ORD-1", minor: int = 3_300, **facts: Any) -> Payment:
-    """A payment that the provider has taken `minor` of."""
+    """Insert a payment of which the provider has captured `minor`, and return it."""
     payment = begun(conn, number, **facts)
     payments.move_payment_along_path(conn, payment, PAID, NOW, paid_at=NOW)
     assert payments.set_captured_amount(conn, payment.id, minor, NOW)
@@ -39,14 +40,14 @@ def paid(conn: Connection, number: str = "ORD-1", minor: int = 3_300, **facts: A
 
 
 def again(conn: Connection, payment_id: int) -> Payment:
-    """A payment as it is now."""
+    """Return the payment as it is stored now."""
     payment = payments.find(conn, payment_id)
     assert payment is not None
     return payment
 
 
 def asked(conn: Connection, payment: Payment, minor: int = 1_000, maker: str = "op-a", **facts: Any) -> Refund:
-    """A refund that was just asked for; nothing is reserved."""
+    """Insert a requested refund and return it. No amount is reserved for it."""
     known = {
         "payment_id": payment.id, "order_id": payment.order_id, "amount_minor": minor, "currency": payment.currency,
         "maker": maker, "reason": "sent back", "payment_at_request": '{"version": 3}', "risk_signals": "[]",
@@ -56,14 +57,14 @@ def asked(conn: Connection, payment: Payment, minor: int = 1_000, maker: str = "
 
 
 def anew(conn: Connection, refund_id: int) -> Refund:
-    """A refund as it is now."""
+    """Return the refund as it is stored now."""
     refund = refunds.find(conn, refund_id)
     assert refund is not None
     return refund
 
 
 def moved(conn: Connection, refund: Refund, state: RefundState) -> Refund:
-    """The refund after the steps that lead there."""
+    """Move the refund step by step to this state, and return it."""
     for step in STEPS[state]:
         more = {"refund_txn_id": f"R-{refund.id}"} if step is RefundState.COMPLETED else {}
         refunds.change_refund(conn, anew(conn, refund.id), NOW, status=step, **more)

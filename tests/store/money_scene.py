@@ -1,6 +1,7 @@
-"""Payments, refunds and orders on which forbidden statements would do harm, and the words to write such statements.
+"""Payments, refunds and orders on which forbidden statements would do harm, and functions that return such statements
+as SQL.
 
-Refunds are op-b's, but one that is lead-b's own.
+The requester of the refunds is op-b; of one it is lead-b.
 """
 
 from tests.store.forbidden import HASH, UTC, evidence_row, operation_row
@@ -39,14 +40,14 @@ def row(table: str, **values: str) -> str:
 
 
 def notice(**values: str) -> str:
-    """A notice of a source, as the worker stores it."""
+    """Return the INSERT of a notice as the worker stores it."""
     own = {"source": "'bank'", "event_id": "UUID()", "kind": "'payment.succeeded'", "received_at": UTC,
            "done": "'unmatched'", "body": "''", "who": "'{me}'"}  # fmt: skip
     return row("payment_events", **(own | values))
 
 
 def changed(table: str, record: int | str, **values: str) -> str:
-    """An update as our services write them, with the version raised."""
+    """Return an UPDATE of a record as the services write it, with the version raised by one."""
     told = ", ".join(f"{name} = {value}" for name, value in ({"version": "version + 1"} | values).items())
     return f"UPDATE {table} SET {told} WHERE id = {record}"
 
@@ -64,7 +65,7 @@ def reserve(record: int = FREE, minor: int = SUM) -> str:
 
 
 def refund_row(of: int = FREE, minor: int = SUM, **more: str) -> str:
-    """A request as our services write it."""
+    """Return the INSERT of a refund request as the services write it."""
     written = {
         "payment_id": str(of), "refund_amount": str(minor), "currency": "'JPY'", "status": "'requested'",
         "maker": "'{me}'", "reason": "'broken'", "saw": "'[]'", "radar": "'[]'", "checkers_needed": "1",
@@ -103,7 +104,7 @@ def proof(of: int, who: str = "{me}", kind: str = "refund") -> str:
 
 
 def answer(summary: str, of: int | str = SENDING, source: str = "paypay.refund", kind: str = "refund") -> str:
-    """A provider's answer, as it is kept."""
+    """Return the INSERT of a provider's answer as the services store it."""
     return row(
         "evidence", subject_kind=f"'{kind}'", subject_id=str(of), operation_id=f"'op-r{of}'", at=UTC,
         source=f"'{source}'", who="'{me}'", sha256=f"'{HASH}'", summary=f"'{summary}'", body="''",
@@ -124,7 +125,7 @@ def payment_row(**more: str) -> str:
 
 
 def sending(of: int) -> str:
-    """The journal's row of a refund that is being sent."""
+    """Return the INSERT of the journal's row for a refund that is being sent."""
     made = operation_row().replace("credit-check.refetch", "refund.submit").replace("'credit-check'", "'refund'")
     return made.replace("(id, action, subject_kind,", "(id, action, subject_kind, subject_id,").replace(
         "'refund', 'calling'", f"'refund', {of}, 'calling'"
@@ -132,7 +133,7 @@ def sending(of: int) -> str:
 
 
 def seed(team: Team) -> None:
-    """Payments, refunds in every state, votes, an account and what was set aside of it; written by the owner."""
+    """Insert payments, refunds in every state, votes, an account and its set-aside, with the schema account."""
     other, lead = team.names["op-b"], team.names["lead-b"]
     with team.connect("owner") as owner, owner.cursor() as cursor:
         for statement in (*_payments(), *_refunds(other, lead), *_decisions(other, team.names["lead-c"]), *_rest()):

@@ -1,4 +1,5 @@
-"""PDFs that nobody should have to open: thirty ways to hurt whoever renders them, made on the spot."""
+"""Thirty harmful PDFs, created by code: each tries in another way to make the rendering program slow, large or
+unsafe."""
 
 import zlib
 from collections.abc import Callable, Iterable
@@ -8,7 +9,7 @@ FONT = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"
 
 
 def pdf(objects: Iterable[bytes], trailer: bytes = b"") -> bytes:
-    """A file of these objects, numbered from 1; the first is the catalog."""
+    """Return a PDF file of these objects, numbered from 1; the first is the catalog."""
     out = bytearray(b"%PDF-1.7\n")
     places = []
     for number, body in enumerate(objects, 1):
@@ -33,14 +34,14 @@ def page(
     more: Iterable[bytes] = (),
     head: bytes = b"",
 ) -> bytes:
-    """One page with this content; `more` are further objects, from number 6 on."""
+    """Return a PDF of one page with this content; `more` are further objects, numbered from 6."""
     sheet = f"<</Type/Page/Parent 2 0 R/MediaBox[{box}]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>{resources}>>>>"
     tree = b"<</Type/Pages/Kids[3 0 R]/Count 1>>"
     return pdf([CATALOG, tree, sheet.encode(), stream(content, head), FONT, *more])
 
 
 def report(*lines: str) -> bytes:
-    """A harmless page with a line of text for each line; Japanese in a font that is not embedded."""
+    """Return a harmless PDF of one page that has these lines of text, in a Japanese font that isn't embedded."""
     hexed = [line.encode("utf-16-be").hex() for line in lines]
     shown = "".join(f"BT /F2 24 Tf 72 {760 - 40 * index} Td <{text}> Tj ET " for index, text in enumerate(hexed))
     info = "<</Registry(Adobe)/Ordering(Japan1)/Supplement 2>>"
@@ -90,7 +91,7 @@ def shown_picture(width: int, height: int, kind: bytes, data: bytes) -> bytes:
 
 
 def forms_within_forms(depth: int, fan: int) -> bytes:
-    """Each form draws the next one `fan` times: fan ** depth drawings."""
+    """Return a PDF in which each form draws the next one `fan` times: fan ** depth drawings."""
     head = "/Type/XObject/Subtype/Form/BBox[0 0 595 842]"
     forms = [
         stream(b"/X Do " * fan, f"{head}/Resources<</XObject<</X {number + 1} 0 R>>>>".encode())
@@ -100,7 +101,7 @@ def forms_within_forms(depth: int, fan: int) -> bytes:
 
 
 def tiling() -> bytes:
-    """A pattern of dots a thousandth wide over the whole page."""
+    """Return a PDF whose page is filled with a pattern of dots, each a thousandth of a point wide."""
     pattern = (
         b"/Type/Pattern/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 1 1]/XStep .001/YStep .001/Resources<<>>"
     )
@@ -112,7 +113,7 @@ def tiling() -> bytes:
 
 
 def shading() -> bytes:
-    """A function-based shading whose function is a program of a million steps."""
+    """Return a PDF with a colour gradient that is computed by a program of a million steps."""
     program = b"{" + b"1 add 1 sub " * 500_000 + b"pop dup dup}"
     function = stream(program, b"/FunctionType 4/Domain[0 1 0 1]/Range[0 1 0 1 0 1]")
     return page(
@@ -128,14 +129,15 @@ def encrypted() -> bytes:
 
 
 def scripted() -> bytes:
-    """JavaScript, a program to launch and an address to call when opened: none of it may happen."""
+    """Return a PDF that, when opened, runs JavaScript, starts a program and calls an address. None of this may
+    happen."""
     acts = b"/OpenAction<</S/JavaScript/JS(while\\(true\\){})>>/AA<</WC<</S/Launch/F(/bin/sh)>>>>"
     sheet = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/AA<</O<</S/URI/URI(http://127.0.0.1:9/)>>>>>>"
     return pdf([b"<</Type/Catalog/Pages 2 0 R%b>>" % acts, b"<</Type/Pages/Kids[3 0 R]/Count 1>>", sheet])
 
 
 def a_million_objects() -> bytes:
-    """One page, and a table that lists a million objects more."""
+    """Return a PDF of one page whose table lists a million further objects."""
     whole = page()
     entry = b"0000000009 00000 n \n"
     return whole.replace(b"0 6\n", b"0 1000006\n").replace(b"trailer", entry * 1_000_000 + b"trailer")

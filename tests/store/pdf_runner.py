@@ -1,6 +1,8 @@
-"""Opens every PDF of a folder as a window would, from a worker thread, and says how that went: `FOLDER SECONDS`.
+"""Opens every PDF of a folder in a worker thread, as the window does, and prints the result of each as JSON.
+Arguments: `FOLDER SECONDS` (time limit of a request).
 
-A process of its own, so that its memory and the gaps of its main thread are the window's, not the test run's.
+Runs as a process of its own, so that the measured memory and the pauses of the main thread are not those of the test
+run.
 """
 
 import json
@@ -62,7 +64,7 @@ def _outcome(act: Callable[[], object]) -> object:
 
 
 def _memory() -> float:
-    """The most that this process ever had in memory, in MB. (getrusage counts what was there before exec, too.)"""
+    """Return the largest memory (MB) that this process ever had. (getrusage also counts memory from before exec.)"""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert found is not None
     return int(found[1]) / 1024

@@ -1,4 +1,4 @@
-"""Desk processes that start together: each gets ready, and none begins before all are."""
+"""Starts several processes that begin their work together: none begins before all are ready."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ LOCK_WAIT_SECONDS = 900
 
 
 def start(script: str, *arguments: object) -> subprocess.Popen[str]:
-    """A script of this folder as a process of its own, with pipes."""
+    """Start a script of this folder as a process of its own, with pipes."""
     return subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name(script)), *map(str, arguments)],
         stdin=subprocess.PIPE,
@@ -28,7 +28,8 @@ def start(script: str, *arguments: object) -> subprocess.Popen[str]:
 
 @contextmanager
 def ready(workers: Sequence[subprocess.Popen[str]]) -> Iterator[None]:
-    """All of them have said that they are ready, and may go; none is left behind."""
+    """Context manager: wait until all processes have printed `ready`, then let them begin. At the end, no process is
+    left running."""
     try:
         for worker in workers:
             assert worker.stdout is not None

@@ -1,4 +1,5 @@
-"""A desk process of its own for the spool's tests: `MODE HOME …`; says `ready`, waits for a line, works."""
+"""A desk process for the tests of the spool. Arguments: `MODE HOME …`. It prints `ready`, waits for a line and then
+works."""
 
 import json
 import os
@@ -43,7 +44,7 @@ def begin(spool: Spool, about: Intent) -> None:
 
 
 def say(text: str) -> None:
-    """Straight to the pipe: what was said counts, even if the next thing is kill -9."""
+    """Write the text to the pipe without a buffer, so that it arrives even if the process is killed next."""
     os.write(1, text.encode() + b"\n")
 
 
@@ -54,7 +55,7 @@ def who_am_i(home: Path) -> None:
 
 
 def write_many(home: Path, count: str) -> None:
-    """Intents, ends and anchors as purchases make them; says the longest single wait in seconds."""
+    """Store intents, ends and anchors as purchases do, and print the longest time (seconds) that one write took."""
     spool = Spool(home, None)
     start()
     longest = 0.0
@@ -75,7 +76,7 @@ def _steps(spool: Spool, operation: str, index: int) -> Iterator[Callable[[], No
 
 
 def write_endlessly(home: Path) -> None:
-    """Says each promise the moment it is made, until killed."""
+    """Print what was stored after each write, until the process is killed."""
     spool = Spool(home, Cipher(KEY))
     start()
     index = 0
@@ -89,7 +90,7 @@ def write_endlessly(home: Path) -> None:
 
 
 def write_until_full(home: Path) -> None:
-    """On a disk that has no more room: says what was promised and how it ended."""
+    """Write on a disk without room, and print what was stored and the error."""
     spool = Spool(home, None)
     begin(spool, intent("first"))
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""Servers that speak to a Redis client as no Redis does."""
+"""Servers that answer a Redis client in other ways than Redis."""
 
 import socket
 import ssl
@@ -12,9 +12,10 @@ _WELCOME = b"$-1\r\n"
 
 @contextmanager
 def strange_server(answer: bytes, *, drip_seconds: float = 0.0, tls: ssl.SSLContext | None = None) -> Iterator[str]:
-    """A server that welcomes each client and answers everything after that with `answer`; its URL.
+    """Context manager: a server that welcomes each client as Redis does, and sends `answer` after everything else it
+    receives. Yields its URL.
 
-    `drip_seconds`: a pause before each byte.
+    `drip_seconds`: a pause (seconds) before each byte of the answer; 0: none.
     """
     with socket.create_server(("127.0.0.1", 0)) as door:
         threading.Thread(target=_serve, args=(door, answer, drip_seconds, tls), daemon=True).start()

@@ -1,4 +1,4 @@
-"""Rules of journal, tokens, evidence, approvals and cases that hold on every database engine."""
+"""Tests of rules of the journal, tokens, evidence, approvals and cases that hold on every database engine."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -54,7 +54,8 @@ def begin(database: Database, operation: NewOperation, who: HoldingProcess) -> i
 
 
 def test_a_key_begins_once(databases: tuple[Database, ...], me: HoldingProcess) -> None:
-    """Case and width make another key; the very same one is refused by the index, also to eight at once."""
+    """A unique index lets an idempotency key begin one operation, also for eight processes at the same moment.
+    Another case or width of letters makes another key."""
     here, there = databases
     begin(here, new("Key-1"), me)
     for other in ("key-1", "Ｋey-1", "Key-1é"):
@@ -75,7 +76,8 @@ def test_a_key_begins_once(databases: tuple[Database, ...], me: HoldingProcess) 
 
 
 def test_only_its_holder_ends_it(databases: tuple[Database, ...], me: HoldingProcess, hand_clock: HandClock) -> None:
-    """Seen by the other desk as running, then as unknown; who was declared gone writes nothing any more."""
+    """The other desk sees the operation as running, and after its lease has expired as unknown. A process whose
+    operation was declared lapsed can't write its end any more."""
     here, there = databases
     operation = new()
     fence = begin(here, operation, me)
@@ -124,7 +126,8 @@ def pair(version: int, used: tuple[str, ...] = ()) -> StoredToken:
 
 
 def test_no_desk_loses_a_rotated_pair(databases: tuple[Database, ...]) -> None:
-    """Compare-and-swap: of two who replace the same pair, or bring the first one, one is told that it was late."""
+    """Of two desks that replace the same pair of tokens, or store the first one, one succeeds and the other learns
+    that it was late."""
     here, there = databases
 
     def swap(database: Database, before: StoredToken | None, after: StoredToken) -> bool:
@@ -170,7 +173,7 @@ def test_evidence_keeps_what_was_said(databases: tuple[Database, ...], place: Pl
 
 
 def test_a_document_is_noted_once(databases: tuple[Database, ...]) -> None:
-    """The same content again only moves its time on, whichever desk brings it; the newest comes first."""
+    """Storing the same document again, from any desk, only updates its time. The newest comes first."""
     here, there = databases
 
     def note(database: Database, sha: str, minutes: int) -> bool:
@@ -186,7 +189,7 @@ def test_a_document_is_noted_once(databases: tuple[Database, ...]) -> None:
 
 
 def test_a_proposal_waits_until_it_is_closed(databases: tuple[Database, ...], place: Place) -> None:
-    """The other desk sees whose it is; once closed there is none, and the next one is a new one."""
+    """The other desk sees a proposal and its person until the proposal is closed; a later proposal is a new one."""
     here, there = databases
     who = place.named("op-a")
 
@@ -207,7 +210,7 @@ def test_a_proposal_waits_until_it_is_closed(databases: tuple[Database, ...], pl
 
 
 def test_a_case_is_opened_once(databases: tuple[Database, ...]) -> None:
-    """The same rule for the same record is one case until it is closed."""
+    """The same rule opens one case for a record until the case is closed."""
     here, there = databases
 
     def open_case(database: Database) -> bool:
@@ -224,7 +227,8 @@ def test_a_case_is_opened_once(databases: tuple[Database, ...]) -> None:
 
 
 def test_a_change_needs_the_row_as_it_was_read(databases: tuple[Database, ...], me: HoldingProcess) -> None:
-    """Of two desks that read the same version one writes, and the other is told; a claim is held once."""
+    """Of two desks that have read the same version of a row, one writes it and the other is refused. A claim is held
+    once."""
     here, there = databases
 
     def claim(tx: Transaction) -> int:

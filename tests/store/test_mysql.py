@@ -1,4 +1,4 @@
-"""Tests that a run with a MySQL server runs every test there that runs on MariaDB."""
+"""Tests that, if a MySQL server is given, every test that runs on MariaDB runs on it too."""
 
 from tests.support import server_fixtures
 from tests.support.servers import SqlServer
@@ -8,7 +8,8 @@ OLDEST = (8, 0, 16)
 
 
 def test_a_mysql_server_is_given(mysql_server: SqlServer) -> None:
-    """Skipped, and said so, where there is none; one that is given is MySQL, and new enough."""
+    """The given server is MySQL and new enough. Without a given server the test is skipped, and the skip is
+    reported."""
     ((version,),) = mysql_server.sql("SELECT VERSION()")
     assert "MariaDB" not in version, f"{server_fixtures.MYSQL} names a MariaDB: those are started by the suite"
     assert tuple(int(part) for part in version.split("-")[0].split(".")) >= OLDEST

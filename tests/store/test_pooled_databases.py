@@ -1,4 +1,4 @@
-"""A database of the pool is as it was when it was made, whatever the test before left in it."""
+"""Tests that a pooled database is as it was when it was created, whatever the previous test has left in it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +21,8 @@ _LOST = (
 
 @pytest.mark.engines("mariadb", "galera")
 def test_nothing_is_left_for_the_next_test(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
-    """Rows of a purchase and of all due tasks are gone, what an upgrade had written is there, and ids begin at 1."""
+    """After a purchase and a run of all tasks, the rows are deleted, the rows that the upgrade had written are back,
+    and ids begin at 1."""
     assert isinstance(place, ServerPlace)
     before = contents(place.database)
     with place.desk(vendor, hand_clock) as desk:
@@ -35,7 +36,8 @@ def test_nothing_is_left_for_the_next_test(place: Place, vendor: LedgerVendor, h
 
 
 def contents(database: PooledDatabase) -> Mapping[str, tuple[Any, list[tuple[Any, ...]]]]:
-    """The next id and the rows of each table. MySQL has no next id (None) before the first row; it will be 1."""
+    """Return, for each table, its next id and its rows. MySQL states no next id before the first row (None); it
+    counts as 1."""
     tables = database.sql(
         "SELECT table_name, auto_increment FROM information_schema.tables"
         " WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'"

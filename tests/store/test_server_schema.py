@@ -1,4 +1,4 @@
-"""A database that gets its schema by the statements of another one is as good as a migrated one."""
+"""Tests that a database whose schema was copied from another one equals a migrated one."""
 
 from contextlib import closing
 from urllib.parse import unquote, urlsplit

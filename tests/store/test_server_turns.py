@@ -1,4 +1,4 @@
-"""Turns at a server that the workers of a run share."""
+"""Tests of turns at a server, which the worker processes of a test run share: together, or one alone."""
 
 import fcntl
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,8 @@ from tests.support.waiting import PATIENCE_SECONDS, until
 
 
 def test_who_waits_to_be_alone_is_not_overtaken() -> None:
-    """Two have it together, one waits to have it alone: whoever comes then, comes after that one."""
+    """While two processes use the server together and a third waits to use it alone, a later process gets its turn
+    after the third one."""
     order: list[str] = []
 
     def take(name: str, *, alone: bool) -> None:

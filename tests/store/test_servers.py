@@ -1,4 +1,5 @@
-"""The private servers that other tests rest on: they start, die and come back as told, and leave nothing behind."""
+"""Tests of the private servers that other tests use: they start, die and come back as ordered, and leave no process
+or folder behind."""
 
 import os
 import signal
@@ -39,13 +40,13 @@ ASKER = "from tests.support.servers import shared_redis; print(shared_redis().pi
 
 
 def python(code: str) -> "subprocess.Popen[str]":
-    """Another process of this run."""
+    """Start another Python process of this test run."""
     command = [sys.executable, "-c", code]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def gone(pid: int) -> bool:
-    """It has ended, whether or not somebody took notice of that."""
+    """Return True if the process has ended, also if its parent hasn't read its status yet."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except (FileNotFoundError, ProcessLookupError):
@@ -66,14 +67,14 @@ def _mariadb_here() -> None:
 
 
 def test_a_run_shares_one_server(mariadb_server: Server, redis_server: RedisServer) -> None:
-    """A second caller gets the server that runs already."""
+    """A second caller gets the server that is already running."""
     assert shared_mariadb() == mariadb_server
     assert shared_redis().pid == redis_server.pid
 
 
 @pytest.mark.usefixtures("_redis_here")
 def test_those_who_ask_at_once_get_the_same_server() -> None:
-    """One process starts it, the others wait for that one."""
+    """If several processes ask at the same time, one starts the server and the others wait for it."""
     with own_run() as run:
         askers = [python(ASKER) for _ in range(3)]
         answers = {asker.communicate(timeout=PATIENCE_SECONDS)[0] for asker in askers}
@@ -82,7 +83,7 @@ def test_those_who_ask_at_once_get_the_same_server() -> None:
 
 @pytest.mark.usefixtures("_redis_here")
 def test_a_server_that_failed_to_start_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next who asks hears of it at once."""
+    """After a server has failed to start, the next process that asks gets an error at once."""
     with own_run():
         monkeypatch.setattr(server_run, "TOOLS", "/nowhere")
         with pytest.raises(RuntimeError, match="No such file"):
@@ -96,7 +97,7 @@ def test_a_server_that_failed_to_start_is_not_tried_again(monkeypatch: pytest.Mo
 
 @contextmanager
 def owner() -> Iterator[tuple["subprocess.Popen[str]", int, Path]]:
-    """A process that owns a run, with its server's process id and its folder."""
+    """A process that owns a test run; the process id of its server; and the folder of the run."""
     process = python(OWNER)
     assert process.stdout is not None
     pid, folder = process.stdout.readline().split()
@@ -119,7 +120,8 @@ def end_owner(process: "subprocess.Popen[str]", folder: Path) -> None:
 @pytest.mark.usefixtures("_redis_here")
 @pytest.mark.parametrize("end", [kill_owner, kill_keeper, end_owner])
 def test_no_server_outlives_its_run(end: Callable[["subprocess.Popen[str]", Path], None]) -> None:
-    """Neither where the owner ends well, nor where it or the keeper of its servers is killed."""
+    """The server ends with its run: when the owner ends normally, and when the owner or the keeper of its servers is
+    killed."""
     with owner() as (process, pid, folder):
         assert not gone(pid)
         end(process, folder)
@@ -131,7 +133,8 @@ def test_no_server_outlives_its_run(end: Callable[["subprocess.Popen[str]", Path
 
 
 def test_an_owner_has_a_database_of_its_own(mariadb_server: Server) -> None:
-    """The address is SQLAlchemy's; the owner sees no other database; it goes although somebody is connected."""
+    """The address is a URL of SQLAlchemy, its account sees no other database, and the database is deleted although
+    somebody is connected."""
     with mariadb_server.database() as url, mariadb_server.database() as other:
         engine = create_engine(url)
         with engine.begin() as conn:
@@ -145,7 +148,8 @@ def test_an_owner_has_a_database_of_its_own(mariadb_server: Server) -> None:
 
 @pytest.mark.usefixtures("_mariadb_here")
 def test_what_was_committed_survives_a_kill() -> None:
-    """kill -9, then a start on the same port and data: the committed row is there. Settings of one's own hold."""
+    """After SIGKILL and a start with the same port and data, the committed row is there, and the server's own
+    settings are in force."""
     with mariadb(extra_config=["max-connections=50"]) as server:
         server.sql("CREATE DATABASE d", "CREATE TABLE d.t (a INT)", "INSERT INTO d.t VALUES (7)")
         server.kill()
@@ -160,7 +164,7 @@ def test_what_was_committed_survives_a_kill() -> None:
 
 @pytest.mark.usefixtures("_mariadb_here")
 def test_words_of_a_server_that_does_not_start() -> None:
-    """The failure carries what the server said."""
+    """If a server doesn't start, the error contains the server's own message."""
     unknown = mariadb(extra_config=["no-such-setting=1"])
     with pytest.raises(RuntimeError, match="unknown variable 'no-such-setting=1'"), unknown:
         pytest.fail("it started")
@@ -168,7 +172,7 @@ def test_words_of_a_server_that_does_not_start() -> None:
 
 @pytest.mark.usefixtures("_mariadb_here")
 def test_a_certificate_that_a_client_can_verify() -> None:
-    """Chain and name are checked against the authority that comes with the server; another name is refused."""
+    """A client verifies the server's certificate with the authority that comes with it; another name is refused."""
     with mariadb(tls=Tls(names=("127.0.0.1",))) as server:
         options: dict[str, Any] = {
             "ssl_disabled": False,
@@ -188,7 +192,8 @@ def test_a_certificate_that_a_client_can_verify() -> None:
 
 @pytest.mark.nightly("test_one_of_three_nodes_dies compares the rows of all nodes after one was killed and is back")
 def test_a_killed_node_comes_back_with_what_it_missed(galera_alone: Cluster) -> None:
-    """Two of three go on; the third is brought up to date; owners may make triggers on a cluster too."""
+    """After one of three nodes is killed, two continue; the node that comes back gets the missed rows. An account may
+    create triggers on a cluster too."""
     assert shared_galera() == galera_alone
     first, second, third = galera_alone.nodes
     with first.database() as url:
@@ -211,7 +216,7 @@ def test_a_killed_node_comes_back_with_what_it_missed(galera_alone: Cluster) -> 
 
 @pytest.mark.usefixtures("_redis_here")
 def test_redis_hangs_while_paused_and_is_empty_after_a_kill() -> None:
-    """A pause keeps connections open without an answer; nothing survives a kill."""
+    """A paused Redis keeps connections open and sends no answer. After a kill it is empty."""
     from redis import Redis
 
     with redis() as server, Redis.from_url(server.url) as client:
@@ -232,7 +237,8 @@ def test_redis_hangs_while_paused_and_is_empty_after_a_kill() -> None:
 
 @pytest.mark.parametrize("kind", ["mariadb", "galera", "redis"])
 def test_a_missing_server_skips_and_fails_where_required(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reason names what is missing and how to get it."""
+    """If a server program is missing, a test is skipped, or fails where servers are required. The reason says what is
+    missing and how to install it."""
     monkeypatch.setattr(server_run, "TOOLS", "/nowhere")
     monkeypatch.setenv("CI", "")
     monkeypatch.delenv("CONSOLE_TEST_REQUIRE_SERVERS", raising=False)
@@ -244,7 +250,7 @@ def test_a_missing_server_skips_and_fails_where_required(kind: str, monkeypatch:
 
 
 def test_a_given_server_is_taken_by_its_address() -> None:
-    """User and password may need quoting."""
+    """The user and password in the address of a given server may be percent-encoded."""
     server = sql_server.at("mysql+pymysql://ad%40min:p%2Fw@127.0.0.1:3307/")
     assert (server.host, server.port, server.admin, server.password) == ("127.0.0.1", 3307, "ad@min", "p/w")
     assert server.admin_url == "mysql+pymysql://ad%40min:p%2Fw@127.0.0.1:3307/"

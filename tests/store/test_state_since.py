@@ -1,4 +1,5 @@
-"""Since when a record is as it is: moved by a change of state or certainty alone, whoever writes it."""
+"""Tests of the time since which a record is in its state: only a change of state or certainty moves it, whoever
+writes the change."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -39,7 +40,8 @@ def order_of(conn: Connection, order_id: int) -> Order:
 
 
 def test_a_payment_is_dated_by_its_state(rows: Connection) -> None:
-    """Neither work, a probe's answer nor a reservation counts; a state and an unknown outcome do."""
+    """A change of the state and an unknown outcome move the time; work, the answer to a probe and a reservation
+    don't."""
     payment = begun(rows)
     assert payment.state_since == NOW
     payments.change_payment(rows, payment, SOON, **PLANNED, provider_state="CREATED", told_at=SOON)
@@ -56,7 +58,8 @@ def test_a_payment_is_dated_by_its_state(rows: Connection) -> None:
 
 
 def test_a_lapsed_call_is_unknown_since_it_began(rows: Connection) -> None:
-    """Before and after the lapse is written down."""
+    """The outcome of a lapsed call is unknown since the call began, before and after a due task has stored the
+    lapse."""
     payment = begun(rows)
     seen = payments.find(rows, payment.id, frozenset({payment.id}))
     assert seen is not None
@@ -66,7 +69,7 @@ def test_a_lapsed_call_is_unknown_since_it_began(rows: Connection) -> None:
 
 
 def test_a_refund_is_dated_by_its_state(rows: Connection) -> None:
-    """A vote, a schedule and a second unknown answer leave it."""
+    """A vote, a schedule and a second unknown answer don't move the time."""
     refund = asked(rows, paid(rows))
     assert refund.state_since == NOW
     refunds.change_refund(rows, refund, SOON, **PLANNED)
@@ -76,7 +79,8 @@ def test_a_refund_is_dated_by_its_state(rows: Connection) -> None:
 
 
 def test_a_credit_check_is_dated_by_its_state(rows: Connection) -> None:
-    """A sent purchase keeps the time of its sending."""
+    """An unknown outcome moves the time; an error code and a new version don't. The time of the sending (`sent_at`)
+    stays."""
     record_id = credit_checks.insert_pending_check(rows, "1", "1180301018771", "op-1", NOW, None)
     record = check_of(rows, record_id)
     assert (record.state_since, record.sent_at) == (NOW, NOW)
@@ -89,7 +93,7 @@ def test_a_credit_check_is_dated_by_its_state(rows: Connection) -> None:
 
 
 def test_an_order_is_dated_by_its_state(rows: Connection) -> None:
-    """Planned work and filled columns leave it."""
+    """Scheduled work and filled columns don't move the time."""
     order_id = orders.insert_order(rows, orders.NewOrder("ORD-9", 3_300), NOW)
     orders.write_order_work(rows, order_of(rows, order_id), SOON, Work(WorkState.SCHEDULED, LATER, "waiting"))
     orders.fill_empty_columns(rows, order_of(rows, order_id), SOON, {"payment_method": "paypay"})
@@ -115,7 +119,7 @@ ROWS_OF_OTHERS = {
 
 @pytest.mark.parametrize("table", ROWS_OF_OTHERS)
 def test_plain_sql_of_others_is_dated_by_the_database(place: Place, table: str) -> None:
-    """By an application that knows nothing of the column: its new row, and a state that it changes."""
+    """The database sets the time for rows that another application inserts, and for states that it changes."""
     with closing(Database(place.url(""))) as database:
         migrate.upgrade(database)
         insert, touch, change = ROWS_OF_OTHERS[table]
@@ -171,7 +175,7 @@ EXPECTED = {
 
 @pytest.fixture(params=["0006", "0011"])
 def upgraded(engine: Engine, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
-    """A database of an older version with records and their trail, after two upgrades."""
+    """A database of an older version with records and audit entries, after two upgrades."""
     with empty(engine, tmp_path / "old") as old:
         make_old(old, request.param)
         with old.write_without_retries() as tx:
@@ -187,7 +191,8 @@ def upgraded(engine: Engine, tmp_path: Path, request: pytest.FixtureRequest) -> 
 
 
 def unguard(conn: Connection) -> None:
-    """These rows have no history. (A server of the old chain has no triggers yet.)"""
+    """Drop the triggers, which would refuse rows without earlier states. (A server of the old migrations has none
+    yet.)"""
     if conn.dialect.name == "sqlite":
         for name in conn.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars().all():
             conn.exec_driver_sql(f"DROP TRIGGER {name}")

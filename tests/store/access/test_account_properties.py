@@ -1,4 +1,5 @@
-"""The findings of `db check` about the accounts themselves: names, number, passwords, encryption."""
+"""Tests of the check of `db check` that looks at the database accounts: several accounts of one name, missing
+passwords, missing encryption, missing rules for passwords."""
 
 from collections.abc import Iterator
 
@@ -46,7 +47,8 @@ def test_who_may_not_look_is_content(people: Team, owner: Database) -> None:
 
 
 def test_a_second_account_of_a_name_is_a_fault(people: Team, owner: Database) -> None:
-    """Triggers would take it for the person."""
+    """A second database account with the name of a person, for another host, is a fault: the triggers know only the
+    name and would take it for the person."""
     may_look(people, owner)
     name = people.names["lead-b"]
     assert told(owner) == (True, [])
@@ -59,7 +61,7 @@ def test_a_second_account_of_a_name_is_a_fault(people: Team, owner: Database) ->
 
 
 def test_an_account_without_a_password_is_a_fault(people: Team, owner: Database) -> None:
-    """Somebody took their own password away."""
+    """An account whose person has set an empty password is reported as `no_password`."""
     may_look(people, owner)
     with people.connect("lead-b") as line, line.cursor() as cursor:
         cursor.execute("SET PASSWORD = ''")
@@ -67,7 +69,8 @@ def test_an_account_without_a_password_is_a_fault(people: Team, owner: Database)
 
 
 def test_from_elsewhere_only_encrypted(people: Team, owner: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that takes connections from elsewhere, and an account that needs no encryption; and its passwords."""
+    """If the server accepts connections from other machines, an account that may connect without encryption is a
+    fault. Missing rules for passwords are reported too, but they don't stop purchases."""
     may_look(people, owner)
     monkeypatch.setattr(account_looks, "accepts_remote_connections", lambda _conn: True)
     assert told(owner) == (False, [f"not_encrypted {people.names['lead-b']}@%"])
@@ -102,7 +105,8 @@ def test_where_a_server_listens(owner: Database, monkeypatch: pytest.MonkeyPatch
 def test_a_limit_of_wrong_passwords(
     owner: Database, monkeypatch: pytest.MonkeyPatch, variable: str, limit: str, is_missing: bool
 ) -> None:
-    """One that is switched off, or above every attempt, is none."""
+    """The check reports a missing limit of wrong passwords if the server's limit is switched off or so high that it
+    never takes effect."""
     told_by_server = {variable: limit, "validate_password.policy": "MEDIUM"}
     monkeypatch.setattr(account_looks, "_read_variable", lambda _conn, name: told_by_server.get(name))
     with owner.read() as conn:
@@ -110,7 +114,8 @@ def test_a_limit_of_wrong_passwords(
 
 
 def test_a_role_that_is_not_there_is_a_fault(people: Team, owner: Database) -> None:
-    """Somebody holds it, and it holds nothing."""
+    """`db check` reports a role that a person holds but that doesn't exist at the server, and a role that has lost
+    one of its rights."""
     with owner.read() as conn:
         assert grants.find_right_faults(conn) == ()
     with owner.write_without_retries() as tx:

@@ -1,4 +1,4 @@
-"""Operators and their roles."""
+"""Tests of the table `operators`: the people and their roles."""
 
 from datetime import UTC, datetime
 
@@ -24,7 +24,8 @@ from tests.support.places import Place
     ],
 )
 def test_roles_as_an_administrator_writes_them(place: Place, written: str, roles: set[str]) -> None:
-    """Known roles between commas count; whatever else stands there gives nobody a right."""
+    """The column `roles` is a list with commas. Of it only the known role names give rights; other text gives
+    none."""
     place.sql(f"INSERT INTO operators (name, roles) VALUES ('somebody', '{written}')")
     database = Database(place.url())
     with database.read() as conn:
@@ -37,7 +38,8 @@ def test_roles_as_an_administrator_writes_them(place: Place, written: str, roles
 
 @pytest.mark.engines("sqlite")
 def test_saving_a_person_reads_no_other_one(place: Place) -> None:
-    """A file may have thousands of people: reading all of them for each one holds the database for minutes."""
+    """Saving a person reads the row of this person only. A file may have thousands of people; if each saving read all
+    of them, the database would be blocked for minutes."""
     database = Database(place.url())
     statements: list[str] = []
     listen(database.engine, "before_cursor_execute", lambda *facts: statements.append(facts[2]))

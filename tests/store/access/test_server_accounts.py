@@ -1,4 +1,5 @@
-"""Accounts as statements: what differs between servers, and that no name or password gets out of its quotes."""
+"""Tests of the SQL statements that create and change database accounts: what differs between MariaDB and MySQL, and
+that names and passwords are quoted."""
 
 import pytest
 
@@ -26,7 +27,8 @@ def statements(*, maria: bool, **more: object) -> list[str]:
 
 
 def test_a_new_account_on_mariadb() -> None:
-    """Its console roles go to a role of its own, which it chooses as its default itself."""
+    """On MariaDB the person's roles are granted to a role of this account alone, and the account gets this role as
+    its default role."""
     assert statements(maria=True) == [
         f"CREATE USER IF NOT EXISTS 'op-a'@'%' IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL}",
         (
@@ -41,7 +43,7 @@ def test_a_new_account_on_mariadb() -> None:
 
 
 def test_a_new_account_on_mysql() -> None:
-    """The account holds its roles itself, and all of them are in force."""
+    """On MySQL the roles are granted to the account itself, and all of them are active after the login."""
     assert statements(maria=False) == [
         f"CREATE USER IF NOT EXISTS 'op-a'@'%' IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL}",
         (
@@ -55,14 +57,15 @@ def test_a_new_account_on_mysql() -> None:
 
 @pytest.mark.parametrize("maria", [True, False])
 def test_whoever_comes_from_elsewhere_comes_encrypted(maria: bool) -> None:
-    """Unless the server is on this machine."""
+    """The account must use TLS, unless the server runs on the person's machine."""
     assert "REQUIRE SSL" in " ".join(statements(maria=maria, needs_tls=True))
     assert "REQUIRE SSL" not in " ".join(statements(maria=maria))
 
 
 @pytest.mark.parametrize("maria", [True, False])
 def test_the_locked_hold_nothing(maria: bool) -> None:
-    """Every role is taken away, the ones of the file and those from before; the password stays."""
+    """A locked account loses every role, those of the account file and those that it had before. Its password
+    stays."""
     told = statements(maria=maria, is_locked=True, is_new=False, password=None, roles_before={"approver"})
     holder = "`console:op-a`" if maria else "'op-a'@'%'"
     limits = "MAX_USER_CONNECTIONS 0 MAX_STATEMENT_TIME 0" if maria else "MAX_USER_CONNECTIONS 0"
@@ -73,14 +76,16 @@ def test_the_locked_hold_nothing(maria: bool) -> None:
 
 @pytest.mark.parametrize("maria", [True, False])
 def test_who_only_asks_is_bounded(maria: bool) -> None:
-    """An account in team mode has a limit of connections, and on MariaDB a limit of a statement's time."""
+    """An account in team mode has a limit of simultaneous connections and, on MariaDB, a time limit for each
+    statement."""
     limits = f" WITH MAX_USER_CONNECTIONS {MAX_CONNECTIONS} "
     assert limits in statements(maria=maria, has_limits=True)[1]
     assert ("MAX_STATEMENT_TIME 60" in statements(maria=maria, has_limits=True)[1]) == maria
 
 
 def test_role_names_fit_every_server() -> None:
-    """Two databases never share a role, however long their names are."""
+    """Two databases at one server never share a role, and each role name has at most the characters that every server
+    accepts, however long the names of the databases are."""
     long = "a_database_with_quite_a_long_name_"
     names = {make_role_name(f"{long}{number}", role) for role in RIGHTS_OF_ROLE for number in (1, 2)}
     assert len(names) == 2 * len(RIGHTS_OF_ROLE)
@@ -89,5 +94,5 @@ def test_role_names_fit_every_server() -> None:
 
 
 def test_a_name_stays_in_its_quotes() -> None:
-    """A database may be called anything."""
+    """A database name with quotes and SQL in it is quoted, so that no part of it is executed."""
     assert quote_identifier("a`; DROP TABLE b; --") == "`a``; DROP TABLE b; --`"

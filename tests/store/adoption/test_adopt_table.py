@@ -1,4 +1,5 @@
-"""A table that another application made: recognised, judged, left alone until adoption, then as good as ours."""
+"""Tests of the adoption of a table that another application has created: the program recognises it, reports
+obstacles, changes nothing before the adoption, and uses it afterwards like its own table."""
 
 import re
 import threading
@@ -66,7 +67,7 @@ def run(database: Database, *statements: str) -> None:
 
 
 def words(database: Database) -> str:
-    """The table in SQL, as the database tells it."""
+    """Return the CREATE TABLE statement of the table, as the database returns it."""
     with database.read() as conn:
         if not database.is_server:
             return str(conn.scalar(text("SELECT sql FROM sqlite_master WHERE name = :name"), {"name": NAME}))
@@ -87,7 +88,8 @@ def adopt(database: Database, folder: Path, zone: str | None = None, *, convert:
 
 
 def test_an_upgrade_leaves_it_alone(database: Database) -> None:
-    """The rest is made beside it; whoever wants more than `db …` hears what comes next."""
+    """An upgrade creates the other tables and doesn't change this one. Until the adoption, the program refuses to use
+    the database, with the reason `not_adopted`."""
     legacy.make(database, [bought(ONE, 1)])
     before = words(database)
     for _ in range(2):
@@ -99,7 +101,8 @@ def test_an_upgrade_leaves_it_alone(database: Database) -> None:
 
 
 def test_somebody_elses_versions_are_not_ours(database: Database, tmp_path: Path) -> None:
-    """The other application may use Alembic as well: its version stays what it was, and ours stands elsewhere."""
+    """If the other application uses Alembic too, its version table keeps its version; the program stores its own
+    version in another table."""
     legacy.make(database, [bought(ONE, 1)])
     run(
         database,
@@ -123,7 +126,8 @@ def test_somebody_elses_versions_are_not_ours(database: Database, tmp_path: Path
     ],
 )
 def test_what_is_none_of_our_business(database: Database, tables: tuple[str, ...], problem: str | None) -> None:
-    """No table of the original columns, or others of our names: refused, with nothing made."""
+    """An upgrade refuses a database whose table of credit checks lacks the original columns, or which has other
+    tables with our names. It creates nothing there."""
     run(database, *tables)
     with pytest.raises(ConsoleError) as refused:
         migrate.upgrade(database)
@@ -141,7 +145,7 @@ OBSTACLES: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize("more", OBSTACLES)
 def test_columns_that_stand_in_the_way(database: Database, tmp_path: Path, more: str) -> None:
-    """Said before anything is done."""
+    """A column that prevents the adoption is reported before anything is changed."""
     legacy.make(database, more=f", {more}")
     before = words(database)
     with pytest.raises(ConsoleError) as refused:
@@ -153,7 +157,8 @@ def test_columns_that_stand_in_the_way(database: Database, tmp_path: Path, more:
 
 
 def test_a_value_at_each_change_is_no_value_of_a_new_row(served: Database, tmp_path: Path) -> None:
-    """`ON UPDATE` alone gives a new row nothing, so our rows would be refused; with a default they are not."""
+    """A NOT NULL column with `ON UPDATE` alone prevents the adoption, because it has no value for a new row. With a
+    default value, or derived from other columns, it does not."""
     legacy.make(served, more=", changed DATETIME NOT NULL ON UPDATE CURRENT_TIMESTAMP")
     with pytest.raises(ConsoleError) as refused:
         adopt(served, tmp_path)
@@ -167,7 +172,8 @@ def test_a_value_at_each_change_is_no_value_of_a_new_row(served: Database, tmp_p
 
 
 def test_columns_that_we_do_not_know_stay(database: Database, tmp_path: Path) -> None:
-    """They keep what they hold, and new rows of ours get their defaults."""
+    """Columns that only the other application knows keep their values, and new rows of the program get the defaults
+    of these columns."""
     legacy.make(database, [bought(ONE, 1)], more=", created_at DATETIME NULL, memo VARCHAR(9) NOT NULL DEFAULT 'new'")
     run(database, f"UPDATE {NAME} SET memo = 'old', created_at = '2020-01-01 00:00:00'")
     adopt(database, tmp_path)
@@ -198,9 +204,8 @@ def shape(database: Database) -> dict[str, tuple[object, ...]]:
 
 
 def copied(database: Database, ours: Database) -> None:
-    """Copy the rows of the adopted table into a table of ours, with the alerts that the adoption has opened about
-    them. (Adopted rows have no known age; the copies and the originals get one here.)
-    """
+    """Copy the rows of the adopted table into a table that the program has created, with the alerts that the adoption
+    has opened about them. Adopted rows have no date of their state; the copies and the originals get one here."""
     for table in (credit_checks, alerts):
         columns = ", ".join(column.name for column in table.c if column.computed is None)
         source = f"`{database.url.database}`.{table.name}"
@@ -213,12 +218,11 @@ def copied(database: Database, ours: Database) -> None:
 
 
 def test_it_is_as_good_as_a_table_of_ours(database: Database, engine: Engine, tmp_path: Path) -> None:
-    """The same columns, the same indexes, and each question goes about it in the same way. (Where a server
-    filters what it finds hangs on its columns: ours are stored, adopted ones virtual.) Of two indexes that fit, MySQL
-    and MariaDB from 11 on take the one made first where both promise it no row: on a server a question needs the same
-    kinds of steps, each through whichever index. MySQL reads a small table as a whole sooner than MariaDB: there the
-    table is larger.
-    """
+    """An adopted table has the same added columns and indexes as a table that the program has created, and each query
+    has the same plan on both. The step in which a server filters rows is not compared, because it depends on the
+    columns: derived columns are stored in our table, virtual in an adopted one. Nor is the name of the index on a
+    server: if the server expects no row from two indexes, MySQL and MariaDB 11 use the older one. On MySQL the table
+    has more rows, because MySQL reads a small table as a whole."""
 
     def way(where: Database, ask: plans.Ask) -> list[str]:
         steps = [re.sub("(; )?Using (where|index condition)", "", step) for step in plans.steps(where, ask)]
@@ -255,7 +259,8 @@ TYPES: dict[str, dict[str, str]] = {
 
 @pytest.mark.parametrize("name", TYPES)
 def test_other_types_are_taken_as_they_are(served: Database, tmp_path: Path, name: str) -> None:
-    """Its number holds the claim in every spelling that the column can hold; the column stays what it was."""
+    """The column of corporation numbers may have another type. It keeps its type, and each spelling of a number that
+    it can store holds the claim of the number."""
     legacy.make(served, [bought(ONE, 1) | {"company_name": "Corp"}], **TYPES[name])
     column = adopt_table.read_table(served).columns["corporation_number"]
     adopt(served, tmp_path, convert=name in ("latin1", "cp932"))
@@ -271,7 +276,8 @@ def test_other_types_are_taken_as_they_are(served: Database, tmp_path: Path, nam
 
 
 def test_a_copy_is_made_only_when_told(served: Database, tmp_path: Path) -> None:
-    """Another engine, and ids that the application counts itself: writers would have to wait for the change."""
+    """A table with another storage engine, or with ids that the application counts itself, can only be changed by a
+    copy. Writers would have to wait for the copy, so the adoption makes it only if the person has allowed it."""
     legacy.make(served, [bought(ONE, 1)], options="ENGINE=MyISAM")
     run(served, f"ALTER TABLE {NAME} MODIFY id INT NOT NULL")
     with pytest.raises(ConsoleError) as refused:
@@ -283,7 +289,8 @@ def test_a_copy_is_made_only_when_told(served: Database, tmp_path: Path) -> None
 
 
 def test_columns_that_hold_too_little_are_widened(served: Database, tmp_path: Path) -> None:
-    """Empty until something is known, names of any length, our paths."""
+    """The adoption changes columns that are too narrow: it makes them nullable, and long enough for each company name
+    and each path of a document."""
     run(
         served,
         f"CREATE TABLE {NAME} (id INT PRIMARY KEY AUTO_INCREMENT, client_id INT NOT NULL, corporation_number"
@@ -306,7 +313,8 @@ def test_columns_that_hold_too_little_are_widened(served: Database, tmp_path: Pa
 def test_what_needs_a_copy_is_foretold(
     served: Database, tmp_path: Path, kind: str, letters: str, obstacle: str | None
 ) -> None:
-    """The plan knows what the server would refuse to do in place; nothing is half done before it is said."""
+    """The check before the adoption knows which changes the server can't make without a copy of the table, so that
+    the adoption never stops halfway for this reason."""
     legacy.make(served, [bought(ONE, 1) | {"company_name": "Corp"}])
     run(served, f"ALTER TABLE {NAME} MODIFY company_name {kind} CHARACTER SET {letters}")
     before = words(served)
@@ -323,7 +331,7 @@ def test_what_needs_a_copy_is_foretold(
 
 
 def test_timestamps_are_instants(served: Database, tmp_path: Path) -> None:
-    """They mean the same in every zone: their rows have none."""
+    """A column of type TIMESTAMP stores instants, so its rows get no time zone of the adoption."""
     legacy.make(served, [bought(ONE, 1)])
     run(served, f"ALTER TABLE {NAME} MODIFY purchased_at TIMESTAMP NULL, MODIFY expired_at TIMESTAMP NULL")
     adopt(served, tmp_path, "Asia/Tokyo")
@@ -332,7 +340,8 @@ def test_timestamps_are_instants(served: Database, tmp_path: Path) -> None:
 
 
 def test_dates_that_are_none_are_in_nobodys_way(served: Database, tmp_path: Path) -> None:
-    """Lax servers keep 0000-00-00: it stays there, copied or not, and is read as missing."""
+    """A server without strict mode stores dates such as 0000-00-00. The adoption keeps such a value, also if it
+    copies the table."""
     legacy.make(served, [bought(ONE, 1)], options="ENGINE=MyISAM")
     with served.engine.connect() as conn:
         conn.exec_driver_sql("SET SESSION sql_mode = ''")
@@ -346,7 +355,8 @@ def test_dates_that_are_none_are_in_nobodys_way(served: Database, tmp_path: Path
 
 @pytest.mark.parametrize(("first", "then"), [("Asia/Tokyo", "UTC"), (None, "Europe/Paris")])
 def test_the_zone_is_said_once(database: Database, tmp_path: Path, first: str | None, then: str) -> None:
-    """Rows are read in it already: another one is refused, none is welcome."""
+    """After the adoption the time zone of the rows can't be changed: another one is refused. A repeated adoption
+    without a time zone succeeds."""
     legacy.make(database, [bought(ONE, 1)])
     adopt(database, tmp_path, first)
     with pytest.raises(ConsoleError) as refused:
@@ -356,7 +366,7 @@ def test_the_zone_is_said_once(database: Database, tmp_path: Path, first: str | 
 
 
 def test_a_zone_that_does_not_exist(database: Database, tmp_path: Path) -> None:
-    """A typing error is told before anything is made."""
+    """A time zone that doesn't exist is refused before anything is created."""
     legacy.make(database, [bought(ONE, 1)])
     with pytest.raises(ConsoleError) as refused:
         adopt(database, tmp_path, "Asia/Tokio")
@@ -366,7 +376,8 @@ def test_a_zone_that_does_not_exist(database: Database, tmp_path: Path) -> None:
 
 
 def test_nothing_to_adopt(database: Database, tmp_path: Path) -> None:
-    """An empty database has no such table; one that is ours from the beginning needs nothing."""
+    """The adoption of an empty database is refused with `no_table`. In a database that the program has created, the
+    adoption changes nothing."""
     with pytest.raises(ConsoleError) as refused:
         adopt(database, tmp_path)
     assert code_of(refused) == ("not_found", "no_table")
@@ -402,14 +413,14 @@ class Visitor:
             self.reads += 1
 
     def wait_for_read(self) -> None:
-        """Until one more read that began after this call has ended."""
+        """Wait until a read has ended that began after this call."""
         before = self.reads
         until(lambda: self.reads > before + 1, "a read behind an ALTER")
 
 
 def test_a_long_reader_makes_no_queue(served: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An ALTER that waits for a reader is cancelled: others read the table before its next try. It is given up in the
-    end."""
+    """While a long read blocks an ALTER TABLE, the ALTER is cancelled again and again, so that other sessions can
+    read the table between two tries. After LONGEST_RETRY_SECONDS the program gives up."""
     monkeypatch.setattr(online_ddl, "LONGEST_RETRY_SECONDS", 4.0)
     legacy.make(served, [bought(ONE, 1)])
     step = adopt_table.list_needed_changes(adopt_table.read_table(served), "mysql", "UTC")[0]
@@ -434,7 +445,8 @@ def test_a_long_reader_makes_no_queue(served: Database, monkeypatch: pytest.Monk
 
 
 def test_a_duplicate_does_not_spoil_the_index(served: Database, tmp_path: Path) -> None:
-    """Rows that come in before the claim is open are undecided: two of one claim stand beside each other."""
+    """The other application inserts a row with the same corporation number between all steps of the adoption. The
+    last step, the unique index of the claim, succeeds nevertheless: one row is live, the others are duplicates."""
     legacy.make(served)
     for step in adopt_table.list_needed_changes(adopt_table.read_table(served), "mysql", "UTC")[:-1]:
         legacy.add(served, [bought(ONE, 1)])
@@ -446,7 +458,8 @@ def test_a_duplicate_does_not_spoil_the_index(served: Database, tmp_path: Path) 
 
 
 def test_its_own_account_is_never_refused_meanwhile(sql_server: SqlServer, served: Database, tmp_path: Path) -> None:
-    """The other application inserts under an account that isn't ours, whatever has been made so far."""
+    """The other application inserts rows with its own database account between all steps of the adoption, and no step
+    refuses them."""
     legacy.make(served)
     account = sql_server.fresh_database()
     name = urlsplit(account).username
@@ -463,7 +476,8 @@ def test_its_own_account_is_never_refused_meanwhile(sql_server: SqlServer, serve
 
 
 def test_an_upgrade_after_it_adds_what_it_adds(served: Database, tmp_path: Path) -> None:
-    """A column of a later version is the same in a table that was adopted before that version: derived, hidden."""
+    """An upgrade adds the column of a later version to an adopted table as the adoption itself adds it: derived and
+    invisible to `SELECT *`."""
     legacy.make(served, [bought(ONE, 1)])
     adopt(served, tmp_path)
     adopted = adopt_table.read_table(served)
@@ -479,7 +493,8 @@ def test_an_upgrade_after_it_adds_what_it_adds(served: Database, tmp_path: Path)
 
 
 def test_it_need_not_name_its_columns(served: Database, tmp_path: Path) -> None:
-    """`SELECT *` gives what it gave, and an INSERT without a list of columns is as good as before."""
+    """After the adoption the other application's `SELECT *` returns the original columns only, and its INSERT without
+    a list of columns is still accepted."""
     legacy.make(served, [bought(ONE, 1)])
     adopt(served, tmp_path)
     run(served, f"INSERT INTO {NAME} VALUES (NULL, 1, '{TWO}', 2, 'Corp', NULL, NULL, 'ok', NULL)")
@@ -490,7 +505,8 @@ def test_it_need_not_name_its_columns(served: Database, tmp_path: Path) -> None:
 
 
 def test_what_the_other_application_hears(served: Database, tmp_path: Path) -> None:
-    """A second live row is refused with 1062 and the name of the index, in any spelling that SQL knows."""
+    """A second live row for a corporation number, in full-width digits too, is refused with the server's error 1062,
+    which names the unique index."""
     legacy.make(served, [bought(ONE, 1)])
     adopt(served, tmp_path)
     with pytest.raises(IntegrityError) as refused:

@@ -1,4 +1,5 @@
-"""Alerts and cases: each once while it is open, whoever finds it, and seen by the first who says so."""
+"""Tests of the tables of alerts and cases: one open alert for each rule and record, whoever finds it, and one
+acknowledgement, that of the first person."""
 
 from datetime import timedelta
 
@@ -23,7 +24,8 @@ def raised(conn: Connection, order: int = 1, rule: str = A) -> Alert:
 
 
 def test_open_once(own_rows: Connection) -> None:
-    """While it is open nothing is added; another rule, another record and the next time are alerts of their own."""
+    """While an alert is open, the same rule adds no second one for the record. Another rule, another record, and the
+    same mismatch after the alert was resolved each get an alert of their own."""
     first = raised(own_rows)
     assert alerts.raise_alert(own_rows, A, "order", 1, "ORD-1", "other", "words", LATER) is None
     assert alerts.find(own_rows, first.id) == first
@@ -34,7 +36,7 @@ def test_open_once(own_rows: Connection) -> None:
 
 
 def test_settled_once(own_rows: Connection) -> None:
-    """The time of the first settling stays."""
+    """A resolved alert keeps the time at which it was first resolved."""
     found = raised(own_rows)
     assert alerts.resolve(own_rows, found.id, NOW)
     assert not alerts.resolve(own_rows, found.id, LATER)
@@ -44,7 +46,8 @@ def test_settled_once(own_rows: Connection) -> None:
 
 
 def test_seen_once(own_rows: Connection, me: str) -> None:
-    """With a note; who comes later changes neither name nor words. It stays open."""
+    """The first acknowledgement stores the person, the time and the note; a later one changes none of them. The alert
+    stays open."""
     found = raised(own_rows)
     assert alerts.acknowledge(own_rows, found.id, me, "asked the provider", NOW)
     assert not alerts.acknowledge(own_rows, found.id, me, "never mind", LATER)
@@ -72,7 +75,8 @@ def test_pages(own_rows: Connection) -> None:
 
 
 def test_live_views_are_told(own_rows: Connection) -> None:
-    """Of each alert that opens, is seen or settled; of nothing that changed nothing."""
+    """The change feed has an entry for each alert that opens, is acknowledged or is resolved, and none for a call
+    that changed nothing."""
     mark, _ = change_feed.list_changes_since(own_rows, None)
     found = raised(own_rows)
     mark, told = change_feed.list_changes_since(own_rows, mark)
@@ -85,7 +89,8 @@ def test_live_views_are_told(own_rows: Connection) -> None:
 
 
 def test_a_persons_decision_settles_cases_alone(own_rows: Connection) -> None:
-    """An alert of a rule between orders and payments ends when its facts fit, not when a case is closed."""
+    """Closing a person's cases of a record leaves the alert of a rule between orders and payments open: that alert
+    closes only when the facts match again."""
     found = raised(own_rows)
     assert cases.open_case(own_rows, "contradicted", "order", 1, "a", "b", NOW)
     assert not cases.open_case(own_rows, "contradicted", "order", 1, "a", "b", NOW)
@@ -97,7 +102,8 @@ def test_a_persons_decision_settles_cases_alone(own_rows: Connection) -> None:
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_found_by_many_at_once(databases: tuple[Database, ...]) -> None:
-    """Several workers look at the same order at the same moment: one of them raises it, the others see it open."""
+    """Several workers find the mismatch of one order at the same moment: one of them opens the alert, the others get
+    None."""
     told = at_once(databases, lambda tx, _: alerts.raise_alert(tx.conn, A, "order", 1, None, "a", "b", NOW))
     assert sum(found is not None for found in told) == 1
     with databases[0].read() as conn:

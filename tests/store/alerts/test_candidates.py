@@ -1,4 +1,5 @@
-"""Orders that may not fit are found through indexes, a stretch at a time, and none that breaks a rule is left out."""
+"""Tests of the queries that find the orders which may break a rule of alerts: they use indexes, read a range of
+orders at a time, and miss no order that breaks a rule."""
 
 import shutil
 import sqlite3
@@ -70,7 +71,8 @@ def test_no_table_is_read_as_a_whole(request: pytest.FixtureRequest, where: str,
     ],
 )
 def test_a_stretch_is_read_by_its_ids(request: pytest.FixtureRequest, where: str, entered: str) -> None:
-    """Not by states, whose indexes hold the whole table."""
+    """A range of orders is read by the primary key, not by an index of states, which would have to be read as a
+    whole."""
     steps = plans.steps(request.getfixturevalue(f"on_{where}"), ASKS["a stretch of orders"])
     assert [step for step in steps if "orders" in step and step.startswith(entered)], steps
     assert not plans.sorts(steps), steps
@@ -97,7 +99,8 @@ def test_none_that_breaks_a_rule_is_left_out(empty_database: Path, tmp_path: Pat
 
 
 def _fill(file: Path) -> None:
-    """Past what the database itself refuses: other programs may have been there before it did."""
+    """Insert orders with each combination of states of one or two payments, without the triggers of the database:
+    other programs may have written such rows before the triggers existed."""
     at = "2026-11-19 03:00:00.000000"
     pairs = [(one, other) for one in PaymentState for other in (None, *PaymentState)]
     states = [(*pair, late) for pair in pairs for late in (None, "expired")]

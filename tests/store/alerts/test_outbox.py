@@ -1,4 +1,5 @@
-"""The outbox: each event once, each key's in its order, taken or put off."""
+"""Tests of the outbox: each event is stored once, the events of one key are published in their order, and an event
+that can't be published is postponed."""
 
 from datetime import timedelta
 
@@ -40,7 +41,8 @@ def test_kept_once(own_rows: Connection) -> None:
 
 
 def test_each_keys_in_its_order(own_rows: Connection) -> None:
-    """An event waits for those of its key that were kept before it, and for nobody else's."""
+    """An event becomes due only after the earlier events of its key are published; events of other keys don't delay
+    it."""
     one, two = added(own_rows, "e1"), added(own_rows, "e2", seconds=1)
     added(own_rows, "e3", key="ORD-2", seconds=2)
     assert waiting(own_rows) == ["e1", "e3"]
@@ -54,7 +56,7 @@ def test_each_keys_in_its_order(own_rows: Connection) -> None:
 
 
 def test_taken_once(own_rows: Connection) -> None:
-    """The slower process gets False; nothing is tried again afterwards."""
+    """The second process that marks an event as published gets False, and the event can't be postponed afterwards."""
     event = added(own_rows, "e1")
     assert outbox.mark_published(own_rows, event, NOW)
     assert not outbox.mark_published(own_rows, event, LATER)
@@ -65,7 +67,8 @@ def test_taken_once(own_rows: Connection) -> None:
 
 
 def test_put_off(own_rows: Connection) -> None:
-    """With why, and once for each attempt; being taken in the end leaves no trouble."""
+    """Postponing an event stores the reason and counts one attempt; a caller with the row as it was before gets
+    False. Publishing deletes the stored reason."""
     event = added(own_rows, "e1")
     assert outbox.postpone_event(own_rows, event, LATER, "timeout")
     assert not outbox.postpone_event(own_rows, event, LATER, "timeout")
@@ -90,14 +93,15 @@ def test_counted(own_rows: Connection) -> None:
 
 
 def test_what_the_database_refuses_is_no_repeat(own_rows: Connection) -> None:
-    """Only an event that is there is answered with False."""
+    """Only for an event that is stored already the function returns False; a row that the database refuses raises the
+    error."""
     with pytest.raises(IntegrityError):
         outbox.add_event(own_rows, TOPIC, "e1", None, "{}", NOW)  # type: ignore[arg-type]  # what must never be
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_by_many_at_once(databases: tuple[Database, ...]) -> None:
-    """One keeps it, one says that it was taken."""
+    """Of many processes that store the same event, or mark it as published, exactly one gets True."""
     assert sum(at_once(databases, lambda tx, _: outbox.add_event(tx.conn, TOPIC, "e1", "k", "{}", NOW))) == 1
     with databases[0].read() as conn:
         event = outbox.find(conn, "e1")

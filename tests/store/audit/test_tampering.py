@@ -1,4 +1,6 @@
-"""Changes by a person who has the database file but not our program: each is found, and its first row named."""
+"""Tests that a verification of the audit trail finds each change by a person who writes to the database without the
+program, and names the first wrong row. Each helper makes one kind of change and returns the id of the row that the
+verification must name."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -40,7 +42,8 @@ def _edit(desk: ThreeChains, chance: random.Random) -> int:
 
 
 def _edit_and_hash_again(desk: ThreeChains, chance: random.Random) -> int:
-    """By somebody who knows how we hash, and repairs the row: the next row, or the anchor, tells."""
+    """Change a row and compute its hash again, as a person does who knows the hash function. The next row, or the
+    anchor, doesn't fit any more."""
     ours = [row for row in desk.rows() if row[1] != "chain-c"]
     victim = chance.choice(ours)[0]
     desk.tamper(f"UPDATE audit_log SET who = 'op-z' WHERE id = {victim}")
@@ -51,7 +54,7 @@ def _edit_and_hash_again(desk: ThreeChains, chance: random.Random) -> int:
 
 
 def _delete(desk: ThreeChains, chance: random.Random) -> int:
-    """A row in the middle of one of our chains: what is named is the row that is gone."""
+    """Delete a row in the middle of one of this desk's chains. The verification names the deleted row."""
     rows = desk.rows()
     last = {session: row_id for row_id, session, _ in rows}
     victim = chance.choice([row for row in rows if row[1] != "chain-c" and row[0] != last[row[1]]])[0]
@@ -60,7 +63,8 @@ def _delete(desk: ThreeChains, chance: random.Random) -> int:
 
 
 def _delete_of_another_desk(desk: ThreeChains, chance: random.Random) -> int:
-    """Without anchors the row after the gap is the first that does not fit."""
+    """Delete a row of the other desk's chain, of which this desk has no anchors. The verification names the row after
+    the gap."""
     ids = [row[0] for row in desk.rows() if row[1] == "chain-c"]
     index = chance.randrange(len(ids) - 1)
     desk.tamper(f"DELETE FROM audit_log WHERE id = {ids[index]}")
@@ -68,7 +72,7 @@ def _delete_of_another_desk(desk: ThreeChains, chance: random.Random) -> int:
 
 
 def _insert(desk: ThreeChains, chance: random.Random) -> int:
-    """A copied row under a place of its own at the end of a chain."""
+    """Add a copy of a row, with the next position, at the end of a chain."""
     source, session, _ = chance.choice(desk.rows())
     desk.tamper(
         "INSERT INTO audit_log(session, seq, at, who, desk, what, result, detail, prev_hash, hash)"
@@ -79,7 +83,8 @@ def _insert(desk: ThreeChains, chance: random.Random) -> int:
 
 
 def _insert_between(desk: ThreeChains, chance: random.Random) -> int:
-    """A row put into the middle, the later ones moved on: the first that moved is named."""
+    """Insert a row in the middle of a chain and move the later rows by one position. The verification names the first
+    row that moved."""
     ours = [row for row in desk.rows() if row[1] == "chain-a"]
     _, session, seq = chance.choice(ours[1:-1])
     later = f"session = '{session}' AND seq >= {seq}"
@@ -94,7 +99,7 @@ def _insert_between(desk: ThreeChains, chance: random.Random) -> int:
 
 
 def _swap(desk: ThreeChains, chance: random.Random) -> int:
-    """Two rows of ours exchange their ids: the smaller is the first that does not fit."""
+    """Exchange the ids of two rows of this desk's chains. The verification names the smaller id."""
     one, two = sorted(row[0] for row in chance.sample([row for row in desk.rows() if row[1] != "chain-c"], 2))
     desk.tamper(
         f"UPDATE audit_log SET id = -1 WHERE id = {one}",
@@ -105,7 +110,7 @@ def _swap(desk: ThreeChains, chance: random.Random) -> int:
 
 
 def _swap_contents(desk: ThreeChains, chance: random.Random) -> int:
-    """Two rows exchange who did them."""
+    """Exchange the persons of two rows."""
     one, two = sorted(chance.sample([row[0] for row in desk.rows()], 2))
     desk.tamper(
         f"UPDATE audit_log SET who = 'op-x' WHERE id = {one}",
@@ -115,7 +120,8 @@ def _swap_contents(desk: ThreeChains, chance: random.Random) -> int:
 
 
 def _cut_tail(desk: ThreeChains, chance: random.Random) -> int:
-    """The newest rows of all chains gone, the counter set back: the first missing one of ours is named."""
+    """Delete the newest rows of all chains and set the counter of ids back. The verification names the first missing
+    row of this desk."""
     ids = [row[0] for row in desk.rows()]
     cut = ids[-chance.randint(1, 20)]
     gone = [row_id for row_id, session, _ in desk.rows() if row_id >= cut and session != "chain-c"]
@@ -130,7 +136,8 @@ def _cut_tail(desk: ThreeChains, chance: random.Random) -> int:
 
 
 def _cut_tail_and_go_on(desk: ThreeChains, chance: random.Random) -> int:
-    """After the cut, new rows take the ids of the old ones: still the first missing one."""
+    """Delete the newest rows, then write new rows, which get the ids of the deleted ones. The verification still
+    names the first missing row."""
     named = _cut_tail(desk, chance)
     desk.record("chain-a", 5)
     return named
@@ -163,7 +170,7 @@ TAMPERINGS: list[Tampering] = [
     ids=["2", "all"],
 )
 def test_tampering_is_found_and_named(fresh_place: Fresh, tampering: Tampering, seeds: Sequence[int]) -> None:
-    """Edit, delete, insert, swap, cut tail and their cunning relatives: the first bad row is named."""
+    """For each kind of change, the verification names the first wrong row."""
     for seed in seeds:
         with fresh_place() as place:
             desk = ThreeChains(place)

@@ -1,4 +1,5 @@
-"""The audit trail: rows chain and are anchored, reading and verifying are honest, fast and flat."""
+"""Tests of the audit trail: rows form chains, anchors are stored at the desk, and reading and verifying are correct,
+fast and need little memory."""
 
 import json
 import time
@@ -29,14 +30,15 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 
 def count_verified_rows(desk: ThreeChains) -> int:
-    """The number of rows that a verification has found right; it fails if it has found a wrong one."""
+    """Verify the trail and return the number of rows that are right. Fails if a row is wrong."""
     result = desk.verify()
     assert (result.first_bad_row_id, result.reason) == (None, None)
     return result.row_count
 
 
 def test_an_untouched_trail_holds(desk: ThreeChains) -> None:
-    """Every row counted, nothing to find; an empty trail holds too."""
+    """The verification of an untouched trail counts every row and finds no wrong one; so does that of an empty
+    trail."""
     assert count_verified_rows(desk) == 0
     fill(desk, 1)
     assert count_verified_rows(desk) == len(desk.rows())
@@ -58,7 +60,8 @@ def test_a_row_holds_what_was_recorded(desk: ThreeChains) -> None:
 
 
 def test_what_is_too_long_is_cut_before_it_is_hashed(desk: ThreeChains) -> None:
-    """A pasted megabyte neither fills the trail nor breaks its chain."""
+    """Texts that are too long, for example a megabyte that a person has pasted, are cut before the row's hash is
+    computed, so the chain stays right."""
     desk.place.unguard("audit_log")  # nobody has so long a name
     with desk.database.write_without_retries() as tx:
         entry = NewAuditEntry("o" * 99, "x" * 99, "k" * 99, "9" * 99, "done", "r" * 99, {"text": "あ" * 10**6})
@@ -100,7 +103,8 @@ def test_only_committed_rows_are_anchored(desk: ThreeChains) -> None:
 
 @pytest.mark.expects_log("the desk can't anchor at first")
 def test_a_failing_anchor_never_undoes_what_is_done(desk: ThreeChains) -> None:
-    """After a commit nothing raises; what could not be anchored is anchored with the next one."""
+    """If an anchor can't be stored after the commit, no error is raised; the anchor is stored together with the next
+    one."""
     broken = True
 
     def anchor(heads: Sequence[ChainHead]) -> None:
@@ -117,7 +121,7 @@ def test_a_failing_anchor_never_undoes_what_is_done(desk: ThreeChains) -> None:
 
 
 def test_threads_of_one_process_share_a_chain(desk: ThreeChains, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many at once: one chain, no gap, nobody refused, however slow the machine is."""
+    """Sixty rows that six threads write at the same time form one chain without a gap, and no thread is refused."""
     monkeypatch.setattr(retry_policy, "OWN_CHAIN_RETRY_SECONDS", PATIENCE_SECONDS)
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda _: desk.record("chain-a"), range(60)))
@@ -125,7 +129,8 @@ def test_threads_of_one_process_share_a_chain(desk: ThreeChains, monkeypatch: py
 
 
 def test_verifying_while_others_write_accuses_nobody(desk: ThreeChains) -> None:
-    """Rows and anchors are read at two moments; what comes between is no finding."""
+    """A verification reads the rows and the anchors at two moments. Rows that are written between them are not
+    reported as wrong."""
     with ThreadPoolExecutor(1) as pool:
         writing = pool.submit(desk.record_often, "chain-a", 100)
         while not writing.done():
@@ -173,7 +178,8 @@ def test_the_end_of_the_chain_is_remembered(desk: ThreeChains, monkeypatch: pyte
 
 @pytest.mark.engines("mariadb")
 def test_a_wrong_time_is_read_again(desk: ThreeChains, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server refuses a row that has another time than its own, and the person notices nothing."""
+    """The server refuses a row whose time differs from its own. The program reads the server's time again and writes
+    the row, without an error for the person."""
     desk.record("chain-a")
     uptime_ms = boot_clock.read_uptime_ms
     monkeypatch.setattr(boot_clock, "read_uptime_ms", lambda: uptime_ms() + 30_000)

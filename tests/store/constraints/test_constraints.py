@@ -1,4 +1,5 @@
-"""The statements of a plain client that the database itself refuses, and those that it accepts."""
+"""Tests of the SQL statements of a plain database client that the database itself refuses, and of those that it
+accepts."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -38,7 +39,8 @@ pytestmark = pytest.mark.engines("mariadb")
 
 @pytest.fixture(scope="module")
 def people(engine: Engine) -> Iterator[Team]:
-    """A team with records of every kind, on a server that lets anybody forge NOW(). These tests change nothing."""
+    """A team with records of every kind, on a server that allows a session to change NOW(). The tests of this module
+    change nothing in it."""
     with careless_server(engine) as server, team(server) as made:
         forbidden.seed(made)
         money_scene.seed(made)
@@ -48,7 +50,8 @@ def people(engine: Engine) -> Iterator[Team]:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_forbidden_statements_are_refused_to_each_role(people: Team, lines: Lines, role: str) -> None:
-    """All of them, with a plain client and each role's account; and not a row is another one afterwards."""
+    """The database refuses each forbidden statement to the account of each role, in a plain client. Afterwards no row
+    differs."""
     before = forbidden.contents(people)
     let_through = [case.title for case in FORBIDDEN if attempt(people, lines, ROLES[role], case) is None]
     assert let_through == []
@@ -77,7 +80,8 @@ BYPASSES = {
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b"])
 def test_the_classical_bypasses_of_four_eyes(people: Team, lines: Lines, who: str) -> None:
-    """Each is refused to who asks and to who approves, and no row is another one afterwards."""
+    """The database refuses each known way around the approval by two people, to the requester and to the approver.
+    Afterwards no row differs."""
     before, by_title = forbidden.contents(people), {case.title: case for case in FORBIDDEN}
     refused = [way for way, title in BYPASSES.items() if attempt(people, lines, who, by_title[title])]
     print(f"demand 19: {who}: {len(refused)} of {len(BYPASSES)} bypasses refused")
@@ -87,13 +91,14 @@ def test_the_classical_bypasses_of_four_eyes(people: Team, lines: Lines, who: st
 
 @pytest.mark.parametrize("case", FORBIDDEN, ids=lambda case: case.title)
 def test_each_is_refused_for_its_own_reason(people: Team, lines: Lines, case: Forbidden) -> None:
-    """To an approver, who may do most of all: by the grants, or by the rule that is meant."""
+    """To an approver, who has the most rights, each forbidden statement is refused with the message of the right or
+    the trigger rule that is meant to refuse it."""
     told = attempt(people, lines, "lead-b", case) or "let through"
     assert any(words in told for words in case.words.split("|")), told
 
 
 def test_the_list_is_in_the_docs() -> None:
-    """Every forbidden statement is told to people, and none is told that isn't tried here."""
+    """docs/accounts.md lists exactly the forbidden statements that these tests try."""
     text = (Path(console.__file__).parent.parent / "docs" / "accounts.md").read_text(encoding="utf-8")
     told = [line[2:].strip() for line in text.splitlines() if line.startswith("* ")]
     assert told == [case.title for case in FORBIDDEN]
@@ -105,7 +110,7 @@ def test_the_list_is_in_the_docs() -> None:
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
 def test_what_is_honest_passes(people: Team, lines: Lines, who: str) -> None:
-    """The same statements as above, in one's own name and with the right time: no rule stands in their way."""
+    """The database accepts the same kinds of statements if they have the person's own name and the right time."""
     own = [forbidden.audit_row(), forbidden.operation_row(), forbidden.evidence_row()]
     free = (
         f"UPDATE leases SET operator = '{{me}}', fence = fence + 1, lease_expires = {forbidden.NOW_MS} + 45000"
@@ -117,22 +122,22 @@ def test_what_is_honest_passes(people: Team, lines: Lines, who: str) -> None:
 
 @pytest.mark.parametrize("what", ["audit.root", "audit.root "])
 def test_roots_of_the_trail_are_a_workers_alone(people: Team, lines: Lines, what: str) -> None:
-    """Another account that writes a root is refused, also with a blank after its name: servers compare names without
-    it.
-    """
+    """Only a worker's account may write an audit root. A blank after the action doesn't help, although servers ignore
+    it when they compare texts."""
     for who in ("op-a", "lead-b", "aud-e", "adm-f"):
         assert "a worker's to write" in does(lines, who, honest(forbidden.audit_row(what=what), people, who))
     assert does(lines, "worker", honest(forbidden.audit_row(what=what), people, "worker")) == ""
 
 
 def settled(record: int) -> tuple[str, str]:
-    """Write the rows that our services write when nothing was bought."""
+    """Return the statements that write a purchase as not bought, as the services do."""
     ended = f"UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = 'op-{record}'"
     return ended, forbidden.check(record, **forbidden.NOT_BOUGHT)
 
 
 def test_not_bought_on_two_peoples_word(people: Team, lines: Lines) -> None:
-    """op-b has proposed it. The second is somebody else, an approver, with evidence of their own."""
+    """op-b has proposed that nothing was bought. The database accepts this outcome only from another person who is an
+    approver and has stored evidence."""
     proposed = forbidden.PROPOSED
 
     def second(who: str, *before: str) -> str:
@@ -183,7 +188,7 @@ def test_not_bought_on_the_providers_own_word(people: Team, lines: Lines) -> Non
 
 
 def test_a_renewal_that_came_to_nothing_gives_the_claim_back(people: Team, lines: Lines) -> None:
-    """While the renewal stands, the old record stays superseded."""
+    """The old credit check may become live again only after its renewal has failed."""
     back = forbidden.check(forbidden.SUPERSEDED, superseded_at="NULL", superseded_by="NULL")
     assert "only a renewal" in does(lines, "op-a", back)
     with people.connect("owner") as owner, owner.cursor() as cursor:
@@ -194,7 +199,7 @@ def test_a_renewal_that_came_to_nothing_gives_the_claim_back(people: Team, lines
 
 
 def test_who_may_not_buy_begins_no_purchase(people: Team, lines: Lines) -> None:
-    """The flag of the person is asked by the database too; the worker has none."""
+    """The database refuses a purchase by an account whose person may not buy. The worker may not."""
     purchase = forbidden.operation_row().replace("credit-check.refetch", "credit-check.purchase")
     assert does(lines, "op-a", honest(purchase, people, "op-a")) == ""
     assert "may not buy" in does(lines, "worker", honest(purchase, people, "worker"))
@@ -205,7 +210,7 @@ def test_who_may_not_buy_begins_no_purchase(people: Team, lines: Lines) -> None:
 
 @pytest.fixture(scope="module")
 def shop(people: Team) -> Iterator[Any]:
-    """Another application, with the rights that it needs on the one table."""
+    """The cursor of another application's account, which has only the rights on the table of credit checks."""
     with guest(people, forbidden.CHECKS) as connection, connection.cursor() as cursor:
         yield cursor
 
@@ -219,7 +224,8 @@ def told(shop: Any, statement: str) -> str:
 
 
 def test_another_application_goes_on_as_before(shop: Any) -> None:
-    """It adds rows with the original columns, corrects them, buys for them and deletes them."""
+    """The other application may insert rows with the original columns, change them, store their purchase and delete
+    them."""
     table = forbidden.CHECKS
     assert (
         told(shop, f"INSERT INTO {table} (id, client_id, corporation_number) VALUES (90, 90, '5010001192707')") == ""
@@ -251,7 +257,8 @@ def test_another_application_writes_the_state_of_its_own_rows(shop: Any) -> None
 
 
 def test_another_application_leaves_ours_alone(people: Team, shop: Any) -> None:
-    """Our columns, our rows, what was bought, and whose a row is once it was taken into service."""
+    """The other application may change neither the program's columns nor the program's rows, nor a bought credit
+    check, nor the owner of a row that the program uses."""
     table = forbidden.CHECKS
     shop.execute(f"INSERT INTO {table} (id, client_id, corporation_number) VALUES (91, 91, '5010001192707')")
     with people.connect("owner") as owner, owner.cursor() as cursor:
@@ -301,7 +308,7 @@ def test_an_upgrade_heals_triggers(sql_server: SqlServer) -> None:
 
 
 def test_an_upgrade_that_finds_all_in_order_touches_nothing(sql_server: SqlServer) -> None:
-    """A fresh database is whole to who looks at it, and the second upgrade makes no trigger anew."""
+    """A new database has no fault, and a second upgrade creates no trigger again."""
     with sql_server.database() as owner, closing(Database(owner, without_time_limit=True)) as database:
         migrate.upgrade(database)
         made = _made(sql_server, database)
@@ -338,7 +345,8 @@ def _made(server: SqlServer, database: Database) -> dict[str, object]:
 
 
 def test_what_was_altered_is_made_anew_without_a_gap(sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A quote more, a rule less, another owner: after each statement of the upgrade the rule holds as before."""
+    """An upgrade replaces altered triggers: one with a changed text, one without a rule, one of another owner. After
+    each of its statements the rule is still enforced."""
     with sql_server.database() as owner, closing(Database(owner, without_time_limit=True)) as database:
         migrate.upgrade(database)
         kept = next(
@@ -362,7 +370,8 @@ def test_what_was_altered_is_made_anew_without_a_gap(sql_server: SqlServer, monk
 
 
 def _watched(monkeypatch: pytest.MonkeyPatch, server: SqlServer, database: Database) -> list[bool]:
-    """Of each statement of a refresh: whether changing the trail was refused after it."""
+    """Record, after each statement of an upgrade, whether a change of the audit trail is refused. Return the list
+    that is filled."""
     refused: list[bool] = []
 
     def run(conn: Connection, sql: str) -> None:
@@ -376,14 +385,16 @@ def _watched(monkeypatch: pytest.MonkeyPatch, server: SqlServer, database: Datab
 
 
 def test_the_names_of_triggers_fit() -> None:
-    """With room for the one that stands in."""
+    """Each trigger name has at most 64 characters, with the suffix of the trigger that replaces it during an
+    upgrade."""
     assert (
         max(len(one.name) for one in server_triggers.make_all_triggers()) + len(server_triggers.STAND_IN_SUFFIX) <= 64
     )
 
 
 def test_the_owner_too_never_changes_the_trail(people: Team) -> None:
-    """Accidents of an administrator are refused; to do it on purpose, triggers have to be dropped, and are missed."""
+    """The triggers refuse changes of the audit trail to the schema account too, so that an administrator makes none
+    by accident."""
     with people.connect("owner") as owner, owner.cursor() as cursor:
         for table in ("audit_log", "evidence", "approvals"):
             with pytest.raises(pymysql.MySQLError, match="never deleted"):
@@ -417,7 +428,7 @@ def test_grants_that_are_missing_or_too_much_are_told(sql_server: SqlServer) -> 
 
 
 def test_every_refusal_says_what_is_refused() -> None:
-    """In words that fit a server's message."""
+    """Each trigger rule has a message, short enough for an error message of the server."""
     rules = [rule for table in server_triggers.ALL_SERVER_RULES.values() for rule in table]
     rules += [
         *guard_checks.CREDIT_CHECK_INSERT_RULES_FOR_PEOPLE,
@@ -442,7 +453,7 @@ def test_every_refusal_says_what_is_refused() -> None:
 
 
 def test_transitions_come_from_the_tables() -> None:
-    """Each step that the program may take is in the trigger's text, and none besides."""
+    """The triggers allow exactly the transitions of states that the program's transition tables contain."""
     bodies = {(one.table, one.event): one.body for one in server_triggers.make_all_triggers()}
     tables: dict[str, Mapping[Any, Collection[Any]]] = {
         forbidden.CHECKS: states.CREDIT_CHECK_TRANSITIONS,
@@ -461,7 +472,8 @@ def test_transitions_come_from_the_tables() -> None:
 
 
 def test_who_slept_before_writing_asks_for_the_time_again(people: Team) -> None:
-    """A process that is stopped between asking for the server's time and using it is not refused: it runs again."""
+    """A process that is stopped between reading the server's time and writing it is refused by the trigger; its
+    transaction runs again with the new time."""
     times = [f"{forbidden.UTC} - INTERVAL 1 MINUTE", forbidden.UTC]
     database = Database(people.urls["op-a"])
 
@@ -480,7 +492,7 @@ def test_who_slept_before_writing_asks_for_the_time_again(people: Team) -> None:
 
 
 def test_refused_on_every_node(galera_cluster: Cluster) -> None:
-    """Accounts, rights and triggers made on one node hold on all of them."""
+    """Accounts, rights and triggers that are created on one node of a cluster are in force on all of its nodes."""
     first, *_ = galera_cluster.nodes
     with team(first) as made:
         forbidden.seed(made)

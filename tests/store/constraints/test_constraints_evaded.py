@@ -1,4 +1,5 @@
-"""Ways around the guards of money: grants too many, IGNORE, an old snapshot, a statement that waited."""
+"""Tests of ways to evade the triggers that protect money: too many rights, IGNORE, an old snapshot, a statement that
+waited for a lock."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +20,8 @@ pytestmark = pytest.mark.engines("mariadb")
 
 
 def test_triggers_refuse_what_grants_would_have(people: Team) -> None:
-    """Somebody gave a person more than their role: what was asked, told and decided is still not theirs to change."""
+    """An account has all rights by mistake. The triggers still refuse every statement that the missing rights would
+    have refused."""
     tried = [case for case in CASES if case.words == "denied" and "TRUNCATE" not in case.sql[0]]
     with guest(people, "*") as connection, connection.cursor() as cursor:
         me = connection.user.decode()
@@ -39,7 +41,7 @@ def _undone(connection: Any, cursor: Any, statements: tuple[str, ...]) -> str:
 
 
 def test_ignored_errors_change_nothing(people: Team, lines: Lines) -> None:
-    """IGNORE makes refusals into warnings, and passes by the row all the same."""
+    """IGNORE turns the refusal of a trigger into a warning, but the row is not written."""
     me = people.names["lead-b"]
     written: dict[str, int] = {}
     with lines.fresh("lead-b") as connection, connection.cursor() as cursor:
@@ -56,7 +58,8 @@ def test_ignored_errors_change_nothing(people: Team, lines: Lines) -> None:
 
 @pytest.fixture
 def sent_meanwhile(people: Team) -> Iterator[Any]:
-    """A connection of the owner's that has reserved and sent a refund of FREE, and not yet committed."""
+    """A connection of the schema account that has reserved and sent a refund of the payment FREE and has not
+    committed yet."""
     with people.connect("owner", autocommit=False) as owner, owner.cursor() as cursor:
         cursor.execute(reserve())
         cursor.execute(refund_row(id="99", status="'submitted'", maker="'x'"))
@@ -71,9 +74,9 @@ def sent_meanwhile(people: Team) -> Iterator[Any]:
     ("guarded", "refusal"), [(0, "hold stays reserved"), (1, "Record has changed since last read")]
 )
 def test_an_old_snapshot_frees_nothing(people: Team, sent_meanwhile: Any, guarded: int, refusal: str) -> None:
-    """Sums are of what is there now: who began before a refund was sent doesn't free what it holds. A server that
-    guards snapshots, as MariaDB does by default from 11.6 on, refuses the statement before the trigger does.
-    """
+    """A session whose snapshot is older than the sending of a refund can't release the amount that the refund
+    reserves: the trigger reads the present sums. A server that guards snapshots, as MariaDB does by default from 11.6
+    on, refuses the statement before the trigger does."""
     if guarded and not people.server.is_mariadb:
         pytest.skip("MySQL doesn't guard snapshots")
     with people.connect("op-a") as old, old.cursor() as cursor:
@@ -90,7 +93,8 @@ def test_an_old_snapshot_frees_nothing(people: Team, sent_meanwhile: Any, guarde
 
 @pytest.mark.parametrize("level", ["READ COMMITTED", "READ UNCOMMITTED", "REPEATABLE READ"])
 def test_a_statement_that_waited_frees_nothing(people: Team, sent_meanwhile: Any, level: str) -> None:
-    """Nor does one whose own view is older: it looked at another payment before, and waited for this one."""
+    """A statement that has waited for the lock of a sent refund can't release its amount either, whichever isolation
+    level the session has."""
     with people.connect("owner") as owner, owner.cursor() as cursor:
         cursor.execute(payment(DECLINED, reserved_minor=str(SUM)))
     both = payment(FREE, reserved_minor="0").replace(f"= {FREE}", f"IN ({DECLINED}, {FREE}) ORDER BY id")

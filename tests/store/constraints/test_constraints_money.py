@@ -64,7 +64,8 @@ def desk(people: Team, lines: Lines) -> SqlClient:
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b"])
 def test_a_request(desk: SqlClient, who: str) -> None:
-    """The sum is reserved, then asked for: all that is left, and with a second checker what is large."""
+    """The database accepts a refund request after its amount was reserved: for all that is left, for a part of it,
+    and with two approvers for a large amount. A second reservation of the same money is refused."""
     assert desk(who, reserve(), refund_row()) == ""
     assert desk(who, reserve(minor=1000), refund_row(minor=1000)) == ""
     large = {"checkers_needed": "2", "sends_after": f"{UTC} + INTERVAL 15 MINUTE"}
@@ -73,13 +74,15 @@ def test_a_request(desk: SqlClient, who: str) -> None:
 
 
 def test_a_further_request_while_one_is_on_its_way(desk: SqlClient) -> None:
-    """The amount that the first request reserves is counted too."""
+    """For a second request, the amount that the first request reserves counts too: the reservation must be the
+    request's own amount."""
     assert desk("op-a", reserve(SUBMITTED), refund_row(SUBMITTED)) == ""
     assert "own sum" in desk("op-a", reserve(SUBMITTED), refund_row(SUBMITTED, SUM + 1))
 
 
 def test_a_request_for_what_was_set_aside(desk: SqlClient) -> None:
-    """Taken out of what was set aside, which is marked once the refund is there, and put back with it."""
+    """A refund of a set-aside takes its amount from the sum that was set aside; the set-aside is marked when the
+    refund exists. If the refund ends without money, the amount and the mark are put back."""
     taken = payment(ASIDE, set_aside_minor="set_aside_minor - 400", reserved_minor="reserved_minor + 400")
     asked = (taken, refund_row(ASIDE, 400, set_aside_id="1"), "SET @made = LAST_INSERT_ID()")
     marked = money.changed("set_asides", 1, status="'refunding'", refund_id="@made")
@@ -94,7 +97,8 @@ PROPOSED: dict[str, Any] = {"set_aside_id": "1", "checkers_needed": "2"}
 
 
 def test_the_worker_asks_for_what_was_set_aside(desk: SqlClient) -> None:
-    """The whole of it, of its payment, with two checkers; the set-aside is marked, and it has no vote itself."""
+    """The worker may request the refund of a whole set-aside, with two approvers. It may neither vote for nor approve
+    its own request."""
     asked = (OUT_OF_IT, refund_row(ASIDE, 400, **PROPOSED), "SET @made = LAST_INSERT_ID()")
     marked = money.changed("set_asides", 1, status="'refunding'", refund_id="@made")
     assert desk("worker", *asked, marked) == ""
@@ -123,20 +127,23 @@ def test_the_worker_asks_for_what_was_set_aside(desk: SqlClient) -> None:
     "none of that id", "none named", "one that is closed", "in another's name",
 ])  # fmt: skip
 def test_the_worker_asks_for_nothing_else(desk: SqlClient, asked: tuple[str, ...]) -> None:
-    """Neither another sum nor another payment, nor what is refunded already, nor with one checker."""
+    """The worker may request no other refund: not another amount, not another payment, not one of a set-aside that is
+    being refunded, not with one approver."""
     told = desk("worker", *asked)
     assert "asks for no refund" in told or "in the name of somebody else" in told
 
 
 def test_an_approval(desk: SqlClient) -> None:
-    """A vote, then the state; where two are needed the first one leaves it as it is, with the version raised."""
+    """The vote is stored first, then the state. If two votes are needed, the first one leaves the state and raises
+    the version."""
     assert desk("lead-b", vote(ASKED), refund(ASKED, status="'approved'")) == ""
     assert desk("lead-b", vote(TWO), refund(TWO)) == ""
     assert "only an approver" in desk("op-a", vote(ASKED))
 
 
 def test_a_second_approval(people: Team, desk: SqlClient) -> None:
-    """With the vote of somebody else in the table, the second one decides; not where that one is no approver now."""
+    """With an earlier vote of another approver, the second vote approves the refund. It doesn't if the first person
+    is no approver any more."""
     lead = people.names["lead-c"]
     with people.connect("owner") as owner, owner.cursor() as cursor:
         cursor.execute(vote(TWO, f"'{lead}'"))
@@ -175,7 +182,7 @@ def test_a_request_of_a_maker_who_may_request_nothing_now(people: Team, desk: Sq
 
 
 def _delete_votes(cursor: Any, of: int) -> None:
-    """A trigger lets nobody delete a vote; it goes first."""
+    """Delete the votes of a refund. The trigger that refuses this is dropped first."""
     cursor.execute(
         "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
         " AND event_object_table = 'approvals' AND event_manipulation = 'DELETE'"
@@ -186,7 +193,8 @@ def _delete_votes(cursor: Any, of: int) -> None:
 
 
 def test_other_decisions(desk: SqlClient) -> None:
-    """An approver declines, the maker withdraws, anybody writes down that the time is over; the sum is free again."""
+    """An approver may decline, the requester may withdraw, and each account may write that the deadline has passed.
+    The reserved amount is then released."""
     declined = refund(ASKED, status="'rejected'", declined_because="'not ours'")
     assert desk("lead-b", declined, payment(ASKED, **RELEASED)) == ""
     assert "an approver declines" in desk("op-a", declined)
@@ -198,7 +206,8 @@ def test_other_decisions(desk: SqlClient) -> None:
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
 def test_sending_and_the_answer(desk: SqlClient, who: str) -> None:
-    """The refund, then the journal; the answer is kept before anything is settled by it, the money moves last."""
+    """The refund is written first, then the row of the journal. The provider's answer is stored before the refund
+    gets its final state, and the payment's sums change last."""
     begun = money.sending(APPROVED).replace("UUID(), 'refund.submit'", "'op-new', 'refund.submit'")
     assert desk(who, refund(APPROVED, **SENT), begun) == ""
     assert "only a refund that is approved" in desk(who, begun)
@@ -212,7 +221,8 @@ def test_sending_and_the_answer(desk: SqlClient, who: str) -> None:
 
 
 def test_never_sent(desk: SqlClient) -> None:
-    """An answer to this very sending, or two that know nothing of it."""
+    """A refund may go back to "not sent" with an answer to this sending that proves it, or with two answers of the
+    provider that it doesn't know the refund."""
     assert desk("worker", answer("AUTH http_401"), refund(SENDING, **BACK)) == ""
     assert desk("worker", answer("FAILED_DEFINITE refused_connection"), refund(SENDING, **BACK)) == ""
     absent = answer("HTTP 404 NOT_FOUND no", source="paypay.refund_status")
@@ -220,7 +230,8 @@ def test_never_sent(desk: SqlClient) -> None:
 
 
 def test_two_people_decide_what_nobody_knows(desk: SqlClient) -> None:
-    """op-b said that it never happened; lead-b says so too. Neither op-b again nor an operator is the second one."""
+    """op-b has proposed that the refund was never made. Only lead-b, an approver with evidence, may decide the same;
+    neither op-b nor an operator may."""
     second = (proof(GIVEN_UP), refund(GIVEN_UP, **NOT_DONE), payment(GIVEN_UP, **RELEASED))
     assert desk("lead-b", *second) == ""
     for who in ("op-a", "op-b", "worker"):
@@ -233,7 +244,8 @@ def test_two_people_decide_what_nobody_knows(desk: SqlClient) -> None:
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
 def test_a_payment_from_its_beginning(desk: SqlClient, who: str) -> None:
-    """Begun without money; the answer is kept, the state goes step by step, then money, excess and order."""
+    """A payment is inserted without money. After the provider's notice is stored, the state changes step by step,
+    then the captured amount, the excess and the order."""
     begun = money.payment_row(order_id=str(UNPAID), asked_minor="1000")
     assert desk(who, begun) == ""
     told = desk(
@@ -258,7 +270,7 @@ def test_a_payment_from_its_beginning(desk: SqlClient, who: str) -> None:
 
 
 def test_two_people_decide_about_a_payment(desk: SqlClient) -> None:
-    """op-b said that it was taken back; nobody else's word makes it so, but an approver's with evidence."""
+    """op-b has proposed that the payment was reversed. Only an approver with evidence may decide the same."""
     second = (proof(BIG, kind="payment"), payment(BIG, status="'reversed'"))
     assert desk("lead-b", *second) == ""
     assert "money has moved only" in desk("lead-b", second[1])
@@ -276,7 +288,8 @@ def test_an_account(desk: SqlClient) -> None:
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
 def test_the_columns_of_an_order_that_its_payment_fills(desk: SqlClient, who: str) -> None:
-    """Each with what a payment of this very order says; the token before it is paid."""
+    """The columns of an order for its payment may get only the values of a payment of this order; the token may be
+    stored before it is paid."""
     told = {"atom_token_id": "'T-4'", "atom_txn_id": "'A-4'", "payment_method": "'atom'"}
     assert desk(who, money.changed("orders", money.BY_ATOM, **told)) == ""
     assert desk(who, money.changed("orders", money.AT_ATOM, atom_token_id="'T-5'")) == ""
@@ -285,7 +298,8 @@ def test_the_columns_of_an_order_that_its_payment_fills(desk: SqlClient, who: st
 
 @pytest.fixture
 def shop(people: Team) -> Iterator[Any]:
-    """Another application, with the rights that it needs on the one table, whatever it does undone."""
+    """A function that executes a statement with another application's account, which has only the rights on the
+    orders, and returns the refusal, "" if there is none. All changes are rolled back."""
     with guest(people, "orders", autocommit=False) as connection:
         with connection.cursor() as cursor:
             yield lambda statement: said(cursor, statement)
@@ -293,7 +307,8 @@ def shop(people: Team) -> Iterator[Any]:
 
 
 def test_the_shop_writes_its_orders(shop: Any) -> None:
-    """A new one, its own columns, and states forward; never back, never ours, never away."""
+    """The shop may insert an order, change its own columns and move the state forward; it may neither move it back,
+    nor change the program's columns, nor delete an order."""
     assert shop("INSERT INTO orders (merch_txn_id, total_amount) VALUES ('ORD-7', 100)") == ""
     assert shop("INSERT INTO orders (id, merch_txn_id, total_amount, status) VALUES (8, 'ORD-8', 5, 'paid')") == ""
     assert shop("UPDATE orders SET status = 'shipped', payment_method = 'card' WHERE id = 8") == ""

@@ -38,7 +38,8 @@ def desk(people: Team, lines: Lines) -> SqlClient:
 
 @pytest.mark.parametrize("who", WRITERS)
 def test_a_task(desk: SqlClient, who: str) -> None:
-    """Made, begun and ended; also one that somebody else made."""
+    """The row of a task may be inserted, and the run of a task may be begun and ended, also by another account than
+    the one that inserted it."""
     made = row("tasks", name="'outbox'", every_seconds="5", next_at=UTC)
     ended = "UPDATE tasks SET version = version + 1, ended_at = NULL, taken = 9, failures = 1, trouble = 'x'"
     assert desk(who, made, ended) == ""
@@ -46,7 +47,8 @@ def test_a_task(desk: SqlClient, who: str) -> None:
 
 @pytest.mark.parametrize("who", WRITERS)
 def test_a_request_id(desk: SqlClient, who: str) -> None:
-    """Taken in one's own name, tied to what is written, ended, and taken anew."""
+    """A request id is stored in the person's own name, gets its record and operation, is ended with its answer, and
+    may be used again after that."""
     tied = "UPDATE request_ids SET subject_kind = 'payment', operation_id = 'o' WHERE person = '{me}'"
     ended = "UPDATE request_ids SET state = 'kept', answer = 'x', lease_expires = 0 WHERE person = '{me}'"
     anew = "UPDATE request_ids SET state = 'running', fence = fence + 1, answer = NULL WHERE person = '{me}'"
@@ -55,7 +57,8 @@ def test_a_request_id(desk: SqlClient, who: str) -> None:
 
 @pytest.mark.parametrize("who", WRITERS)
 def test_a_saga(desk: SqlClient, who: str) -> None:
-    """From its beginning to each of its ends, and once more for the same record after one."""
+    """A saga may move to its next step and to each of its final states. After its end a new saga may begin for the
+    same record."""
     assert desk(who, changed("sagas", OPEN, step="'expire'", attempts="0")) == ""
     assert desk(who, changed("sagas", OPEN, state="'stuck'", next_at="NULL")) == ""
     for state in ("done", "compensated"):
@@ -65,7 +68,8 @@ def test_a_saga(desk: SqlClient, who: str) -> None:
 
 @pytest.mark.parametrize("who", WRITERS)
 def test_an_alert(desk: SqlClient, who: str) -> None:
-    """Found, seen in one's own name, settled; and found again after that."""
+    """An alert may be opened, acknowledged in the person's own name, and resolved; after that the same alert may be
+    opened again."""
     found = row(
         "alerts",
         rule_id="'A'",
@@ -88,14 +92,15 @@ def test_a_watched_corporation(desk: SqlClient, who: str) -> None:
 
 @pytest.mark.parametrize("who", WRITERS)
 def test_an_event(desk: SqlClient, who: str) -> None:
-    """Kept, put off, published."""
+    """An event of the outbox may be stored, postponed and marked as published."""
     late = plain("outbox", OPEN, attempts="attempts + 1", next_at=f"{UTC} + INTERVAL 1 HOUR", trouble="'timeout'")
     assert desk(who, worker.event_row(), late, plain("outbox", OPEN, published_at=UTC, trouble="NULL")) == ""
 
 
 @pytest.mark.parametrize("who", WRITERS)
 def test_a_reconciliation(desk: SqlClient, who: str) -> None:
-    """Counted upwards, with what did not match and its case, to its end."""
+    """The counts of a reconciliation may only rise; its differences and their cases may be stored; then it may be
+    ended."""
     counted = changed("reconciliations", OPEN, matched="matched + 7", phase="'ours'", position="'x'")
     opened = plain("reconciliation_rows", OPEN, case_opened="1")
     ended = changed("reconciliations", OPEN, state="'failed'", ended_at=UTC)
@@ -104,7 +109,8 @@ def test_a_reconciliation(desk: SqlClient, who: str) -> None:
 
 @pytest.mark.parametrize("who", WRITERS)
 def test_a_bulk_run(desk: SqlClient, who: str) -> None:
-    """Frozen in one's own name; whoever runs it tells the results, stops it and goes on, to its end."""
+    """A person stores a bulk run with its rows in their own name. The executing account may store the results, stop
+    the run, continue it and end it."""
     made = (worker.frozen(most="2"), "SET @made = LAST_INSERT_ID()")
     rows = [worker.bulk_row("@made", place, subject_id=f"{place}") for place in (1, 2)]
     states = [
@@ -134,13 +140,14 @@ def test_a_note(desk: SqlClient) -> None:
 
 @pytest.mark.parametrize("who", WRITERS)
 def test_stock_is_given_free(desk: SqlClient, who: str) -> None:
-    """Reserved stock is released once."""
+    """A reservation of stock may be released."""
     assert desk(who, plain("stock_reservations", OPEN, status="'released'", updated_at=UTC)) == ""
 
 
 @pytest.fixture
 def shop(people: Team) -> Iterator[Any]:
-    """Another application, with the rights that it needs on the one table, whatever it does undone."""
+    """A function that executes a statement with another application's account, which has only the rights on the
+    reservations of stock, and returns the refusal, "" if there is none. All changes are rolled back."""
     with guest(people, "stock_reservations", autocommit=False) as connection:
         with connection.cursor() as cursor:
             yield lambda statement: said(cursor, statement)
@@ -148,7 +155,8 @@ def shop(people: Team) -> Iterator[Any]:
 
 
 def test_the_shop_reserves_its_stock(shop: Any) -> None:
-    """It holds, changes how much, uses and gives free; what was given free or used never comes back."""
+    """The shop may insert a reservation, change its quantity, mark it as used and release it. A used or released
+    reservation can't be held again."""
     assert shop("INSERT INTO stock_reservations (id, order_id, item, quantity) VALUES (8, 1, 'tea', 1)") == ""
     assert shop("UPDATE stock_reservations SET quantity = 2 WHERE id = 8") == ""
     assert shop("UPDATE stock_reservations SET status = 'used' WHERE id = 8") == ""

@@ -21,7 +21,7 @@ from tests.support.teams import EVERYBODY, apply, people_of, team
 
 
 def unwell(database: Database) -> dict[str, bool]:
-    """Return the findings, each with whether it is serious."""
+    """Return the checks that the database has not passed, by name; the value is True if the check stops purchases."""
     return {
         finding.name: finding.stops_purchases for finding in fitness.check_fitness(database) if not finding.has_passed
     }
@@ -35,7 +35,8 @@ def test_a_fresh_server_is_fit(on_server: Database) -> None:
 
 
 def test_a_fresh_server_stores_what_it_derives(on_server: Database) -> None:
-    """An indexed virtual column can keep the purge of a Galera node that returns from ever ending."""
+    """All derived columns are stored ones, because the purge of a Galera node that returns may never end over an
+    indexed virtual column."""
     found = text("SELECT extra, column_name FROM information_schema.columns WHERE table_schema = DATABASE()")
     with on_server.read() as conn:
         derived = {str(extra) for extra, _ in conn.execute(found) if "GENERATED" in str(extra)}
@@ -43,7 +44,8 @@ def test_a_fresh_server_stores_what_it_derives(on_server: Database) -> None:
 
 
 def test_an_embedded_database_is_fit_until_its_guards_go(tmp_path: Path) -> None:
-    """SQLite's three promises are looked at too."""
+    """A new SQLite database passes all checks. Without a trigger of the audit trail, and without the index of the
+    claim, it doesn't."""
     database = Database(f"sqlite:///{tmp_path}/console.db")
     migrate.ensure_schema(database)
     assert unwell(database) == {}
@@ -55,7 +57,7 @@ def test_an_embedded_database_is_fit_until_its_guards_go(tmp_path: Path) -> None
 
 
 def test_a_claim_index_that_is_not_unique_is_grave(on_server: Database) -> None:
-    """An index of that name proves nothing unless it is unique."""
+    """An index with the name of the claim's index stops purchases if it isn't unique."""
     with on_server.write_without_retries() as tx:
         table = "hansha_alarmbox_credit_checks"
         tx.conn.execute(text(f"ALTER TABLE {table} DROP INDEX uq_credit_checks_claim"))
@@ -64,7 +66,8 @@ def test_a_claim_index_that_is_not_unique_is_grave(on_server: Database) -> None:
 
 
 def test_missing_triggers_and_rights_too_many_are_grave(sql_server: SqlServer) -> None:
-    """Seen by the schema account and by the person who is about to buy, to whom MySQL shows no triggers."""
+    """A missing trigger, and a right that a role must not have, stop purchases. The schema account sees both. A
+    person who is about to buy sees both too, but on MySQL, which shows triggers to no such person, only the right."""
     with team(sql_server, {"op-a": ("operator",)}) as people:
         owner, person = Database(people.owner), Database(people.urls["op-a"])
         advice = {"acting": False}  # op-a acts from their own desk
@@ -81,7 +84,8 @@ def test_missing_triggers_and_rights_too_many_are_grave(sql_server: SqlServer) -
 
 
 def test_a_worker_that_can_end_nobody_is_told(sql_server: SqlServer) -> None:
-    """The schema account needs the rights with which the workers' procedure ends sessions that hold others up."""
+    """The check reports if the schema account lacks the rights that the workers' procedure needs to end sessions
+    which block other sessions."""
     with team(sql_server, {"op-a": ("operator",)}) as people:
         owner = Database(people.owner)
         assert "lock_holders" not in unwell(owner)
@@ -96,9 +100,8 @@ def test_a_worker_that_can_end_nobody_is_told(sql_server: SqlServer) -> None:
 
 
 def test_a_team_that_asks_is_fit(sql_server: SqlServer) -> None:
-    """By the schema account, by the worker, before it buys, and by each person. Applying the file again changes
-    nothing.
-    """
+    """A team in team mode passes the checks, which the schema account, the worker and each person make. Applying the
+    same account file again changes nothing."""
     with team(sql_server, EVERYBODY, asks=True) as people:
         account = Database(people.owner).account_name
         sql_server.sql(f"GRANT SELECT ON mysql.user TO `{account}`@`%`")  # as docs/team.md advises
@@ -112,7 +115,8 @@ def test_a_team_that_asks_is_fit(sql_server: SqlServer) -> None:
 
 
 def test_several_nodes_that_are_no_cluster_are_grave(sql_server: SqlServer) -> None:
-    """A profile with a fallback promises a cluster; two single servers would both let a claim win."""
+    """If the profile has a second server but the two are no cluster, purchases are stopped: each of the servers would
+    accept the same claim."""
     url = sql_server.fresh_database()
     migrate.upgrade(Database(url, without_time_limit=True))
     port = Database(url).url.port
@@ -135,6 +139,8 @@ def test_a_galera_cluster_is_fit(galera_cluster: servers.Cluster) -> None:
 
 
 def test_a_cluster_that_accepts_any_transaction_is_told(galera_cluster: servers.Cluster) -> None:
+    """A Galera node without a useful limit for the size of a transaction doesn't pass the check `writeset`; with the
+    limit it does."""
     node = galera_cluster.nodes[0]
     database = Database(node.fresh_database(), without_time_limit=True)
     migrate.upgrade(database)
@@ -149,7 +155,8 @@ def test_a_cluster_that_accepts_any_transaction_is_told(galera_cluster: servers.
 
 
 def test_no_real_money_on_a_server_that_may_forget(tmp_path: Path) -> None:
-    """Demand 10: commits that are not flushed, or a clock that sessions forge: refused, or said; nothing is sent."""
+    """Demand 10: if commits aren't flushed to the disk, purchases are refused and nothing is sent. If sessions can
+    change the clock, the check reports it."""
     server_fixtures.need("mariadb")
     careless = ("innodb_flush_log_at_trx_commit = 2", "secure_timestamp = NO")
     with servers.mariadb(extra_config=careless) as server:

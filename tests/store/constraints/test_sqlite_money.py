@@ -1,4 +1,5 @@
-"""The statements about money that an embedded database itself refuses, without accounts."""
+"""Tests of the statements about payments, refunds and votes that an SQLite database itself refuses; SQLite has no
+accounts."""
 
 import re
 import sqlite3
@@ -141,7 +142,7 @@ def furnished(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def plain(furnished: Path) -> Iterator[sqlite3.Connection]:
-    """A plain client in a transaction that is undone."""
+    """A plain client of the database, in a transaction that is rolled back."""
     with closing(sqlite3.connect(furnished, isolation_level=None)) as opened:
         opened.execute("BEGIN")
         yield opened
@@ -150,14 +151,15 @@ def plain(furnished: Path) -> Iterator[sqlite3.Connection]:
 
 @pytest.mark.parametrize(("statement", "words"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
 def test_refused(plain: sqlite3.Connection, statement: str, words: str) -> None:
-    """Each for its own reason, and with foreign keys and checks as a client pleases."""
+    """Each statement is refused with the message of its own rule, also if the client has switched off the check
+    constraints."""
     plain.execute("PRAGMA ignore_check_constraints = ON")
     with pytest.raises(sqlite3.IntegrityError, match=words):
         plain.execute(statement)
 
 
 def test_two_votes_are_two_people(plain: sqlite3.Connection) -> None:
-    """One is not enough where two are needed, and nobody is two."""
+    """If two votes are needed, one is not enough, and one person can't vote twice."""
     plain.execute(vote(TWO))
     with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
         plain.execute(vote(TWO))
@@ -168,7 +170,7 @@ def test_two_votes_are_two_people(plain: sqlite3.Connection) -> None:
 
 
 def test_completed_has_the_providers_number(plain: sqlite3.Connection) -> None:
-    """This holds for all other values of the row."""
+    """A refund can't be completed without the id that the provider has given to it."""
     for statement in sent(ASKED, "RFD-2"):
         plain.execute(statement)
     with pytest.raises(sqlite3.IntegrityError, match="provider's number"):
@@ -177,7 +179,7 @@ def test_completed_has_the_providers_number(plain: sqlite3.Connection) -> None:
 
 
 def test_transitions_come_from_the_tables() -> None:
-    """Each step that the program may take is in the trigger's text, and none besides."""
+    """The triggers allow exactly the transitions of states that the program's transition tables contain."""
     texts = {
         constraint.table: constraint.sql
         for constraint in sqlite_constraints.SQLITE_CONSTRAINTS
@@ -195,7 +197,8 @@ def test_transitions_come_from_the_tables() -> None:
 
 
 def test_what_is_missing_or_altered_is_found(furnished: Path) -> None:
-    """`doctor` says so; an upgrade makes all of them again, also one that has nothing else to do."""
+    """The check finds missing and altered triggers. An upgrade creates all of them again, also if the schema needs no
+    other step."""
     database = Database(f"sqlite:///{furnished}")
     with database.read() as conn:
         assert sqlite_constraints.list_missing_triggers(conn) == ()

@@ -1,4 +1,5 @@
-"""The statements about the worker's tables that an embedded database itself refuses, and those that it accepts."""
+"""Tests of the statements about the worker's tables that an SQLite database itself refuses, and of those that it
+accepts."""
 
 import re
 import sqlite3
@@ -210,7 +211,7 @@ def furnished(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def client(furnished: Path) -> Iterator[sqlite3.Connection]:
-    """A plain client in a transaction that is undone."""
+    """A plain client of the database, in a transaction that is rolled back."""
     with closing(sqlite3.connect(furnished, isolation_level=None)) as opened:
         opened.execute("BEGIN")
         yield opened
@@ -219,20 +220,21 @@ def client(furnished: Path) -> Iterator[sqlite3.Connection]:
 
 @pytest.mark.parametrize(("statement", "words"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
 def test_refused(client: sqlite3.Connection, statement: str, words: str) -> None:
-    """Each for its own reason, however a client has set its checks."""
+    """Each statement is refused with the message of its own rule, also if the client has switched off the check
+    constraints."""
     client.execute("PRAGMA ignore_check_constraints = ON")
     with pytest.raises(sqlite3.IntegrityError, match=words):
         client.execute(statement)
 
 
 def test_a_take_that_is_over(client: sqlite3.Connection) -> None:
-    """Is whoever's takes it next, from the moment of its end on."""
+    """From the end of a take on, another person may take the record."""
     client.execute(f"UPDATE takes SET person = 'b', taken_at = {LATER}, until = '2026-11-20 05:00:00.000000'")
     assert client.execute("SELECT person FROM takes").fetchall() == [("b",)]
 
 
 def test_transitions_come_from_the_tables() -> None:
-    """Each step that the program may take is in the trigger's text, and none besides."""
+    """The triggers allow exactly the transitions of states that the program's transition tables contain."""
     texts = {
         constraint.table: constraint.sql
         for constraint in worker_constraints.WORKER_CONSTRAINTS

@@ -1,4 +1,5 @@
-"""A lookup in one statement says what the plain reads say, one after the other."""
+"""Tests that a search for a corporation number, which is one SQL statement, returns the same as the separate
+queries."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -34,7 +35,7 @@ def record(number: int, corporation_number: str, work: str | None = "none") -> d
 
 
 def call(subject: int, action: str, state: str) -> dict[str, object]:
-    """A call whose lease, if it still has one, ran out."""
+    """Return the row of an operation with no running lease."""
     return {
         "id": f"call-{subject}", "action": action, "subject_kind": "credit-check", "subject_id": subject,
         "state": state, "idempotency_key": f"key-{subject}", "fingerprint": "", "operator": "op-a", "desk": "",
@@ -45,7 +46,8 @@ def call(subject: int, action: str, state: str) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def database(engine: Engine) -> Iterator[Database]:
-    """Records of three numbers, one in a spelling that SQL doesn't know; a purchase and a reading that broke off."""
+    """A database with credit checks of three corporation numbers, one of them in a spelling that SQL can't normalise,
+    and with a purchase and a re-fetch that have lapsed."""
     with fresh_anywhere(engine) as place, closing(Database(place.url())) as opened:
         for guarded in (table.name, operations.name):
             place.unguard(guarded)
@@ -62,7 +64,8 @@ def database(engine: Engine) -> Iterator[Database]:
 @pytest.mark.parametrize("name", ["somebody", "nobody", None])
 @pytest.mark.parametrize("number", [NUMBER, OTHER, NONE])
 def test_one_statement_says_what_the_plain_reads_say(database: Database, number: str, name: str | None) -> None:
-    """The person, and the records in the same order with the same lapsed calls; whether there are any or not."""
+    """The one statement returns the same person, records in the same order and lapsed calls as the separate queries,
+    also if there are none."""
     with database.read() as conn:
         person, found, money = joined_reads.search_corporation_number(conn, number, name, includes_unlisted=True)
         assert not money
@@ -73,7 +76,7 @@ def test_one_statement_says_what_the_plain_reads_say(database: Database, number:
 
 
 def test_the_lapsed_and_the_strays_are_seen(database: Database) -> None:
-    """Newest first; only the call that broke off makes its record unknown."""
+    """The credit checks come newest first. Only a lapsed purchase makes its credit check's outcome unknown."""
     with database.read() as conn:
         found = joined_reads.search_corporation_number(conn, NUMBER, None, includes_unlisted=False).credit_checks
         assert [(one.id, one.certainty.value) for one in found] == [(4, "known"), (2, "known"), (1, "unknown")]
@@ -81,7 +84,7 @@ def test_the_lapsed_and_the_strays_are_seen(database: Database) -> None:
 
 
 def test_it_is_one_statement(database: Database) -> None:
-    """One round trip to a server, however many records there are."""
+    """A search makes one round trip to a server, however many records it finds."""
     asked: list[str] = []
 
     def listen(_conn: Connection, _cursor: object, sql: str, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""The clock of the leases counts the time for which the machine slept, on each system."""
+"""Tests that the clock of the leases counts the time in which the machine sleeps, on each operating system."""
 
 import time
 
@@ -30,7 +30,7 @@ def test_a_lease_ends_during_the_sleep_of_macos(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_system_without_these_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Windows has neither; its monotonic clock counts sleep."""
+    """Windows has neither of the two clocks; there Python's monotonic clock is used, which counts the sleep."""
     for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC_RAW"):
         monkeypatch.delattr(time, name, raising=False)
     monkeypatch.setattr(time, "monotonic_ns", lambda: 7_000_000_000)

@@ -1,4 +1,5 @@
-"""The feed that live views read: each change once, none missed, in whatever order transactions commit."""
+"""Tests of the change feed that windows read: each change is returned once and none is missed, in whatever order
+transactions commit."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,7 +19,7 @@ CHECK = credit_checks.CREDIT_CHECK_KIND
 
 @pytest.fixture
 def database(place: Place) -> Iterator[Database]:
-    """An empty one on each engine."""
+    """An empty database on each engine."""
     with closing(Database(place.url(""))) as opened:
         yield opened
 
@@ -66,6 +67,8 @@ def test_a_transaction_that_commits_late_is_not_missed(on_server: Database, othe
 
 
 def test_one_that_began_before_the_first_reading_is_not_missed(on_server: Database) -> None:
+    """A change whose transaction began before the first read of the feed, and commits after it, is returned by the
+    next read."""
     with on_server.write_without_retries() as slow:
         credit_checks.announce_change(slow.conn, 1, NOW)
         announce(on_server, 2)
@@ -74,7 +77,8 @@ def test_one_that_began_before_the_first_reading_is_not_missed(on_server: Databa
 
 
 def test_what_is_open_is_told_until_it_must_be_over(on_server: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ids stay open for one stretch of time at least and two at most; what a mark carries is bounded by that."""
+    """An id that is missing between ids that were read stays open for one to two periods: if its transaction commits,
+    the next read returns its change. So a mark (the position of a reader) carries a limited number of ids."""
     clock = [0.0]
     monkeypatch.setattr("console.store.database.change_feed.time.monotonic", lambda: clock[0])
     announce(on_server, *range(20))
@@ -96,7 +100,7 @@ def test_what_is_open_is_told_until_it_must_be_over(on_server: Database, monkeyp
 
 
 def test_another_database_in_its_place_is_read_from_its_end(on_server: Database) -> None:
-    """One restored from a backup gives ids again that were given before."""
+    """A database that was restored from a backup uses ids again. The feed then begins at the present end."""
     announce(on_server, *range(10))
     mark, _ = read_on(on_server, None)
     with on_server.write_without_retries() as tx:
@@ -108,7 +112,7 @@ def test_another_database_in_its_place_is_read_from_its_end(on_server: Database)
 
 
 def test_more_than_one_reading_takes_is_told_in_several(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing falls behind the limit of one reading."""
+    """If there are more changes than one read returns, the next reads return the rest."""
     mark, _ = read_on(database, None)
     monkeypatch.setattr(change_feed, "MAX_ROWS_PER_READ", 5)
     monkeypatch.setattr(change_feed, "INITIAL_OPEN_ID_COUNT", 2)

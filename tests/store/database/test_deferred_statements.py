@@ -1,4 +1,5 @@
-"""Statements that are sent together with the next one: their order, and that an error of one prevents COMMIT."""
+"""Tests of deferred statements, which are sent together with the next statement: their order, and that an error of
+one prevents COMMIT."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ _RELEASE = update(leases).where(leases.c.name == bindparam("of")).values(lease_e
 
 @pytest.fixture
 def database(place: Place) -> Iterator[Database]:
-    """With the rights of an operator, whose statements the triggers check."""
+    """A database with the account of an operator, whose statements the triggers check."""
     opened = Database(place.url("op-a"))
     yield opened
     opened.close()
@@ -43,7 +44,7 @@ def change_row(record_id: int) -> dict[str, object]:
 
 
 def write_change(database: Database, record_id: int) -> None:
-    """In a transaction of its own, on the connection of the one before."""
+    """Insert one change in a transaction of its own, with a deferred statement."""
     database.write(lambda tx: execute_later(tx.conn, _INSERT_CHANGE, change_row(record_id)))
 
 
@@ -52,7 +53,8 @@ def changed_ids(place: Place) -> list[int]:
 
 
 def test_deferred_statements_travel_with_the_next(place: Place, database: Database) -> None:
-    """On a MariaDB three statements are one packet, and COMMIT is its own. They are executed in their order."""
+    """On MariaDB three statements are sent in one packet, and COMMIT in one of its own. They are executed in their
+    order."""
     database.write(lambda tx: tx.conn.execute(text("SELECT 1")))  # connects
     with counted_packets() as sent, database.write_without_retries() as tx:
         execute_later(tx.conn, _INSERT_CHANGE, change_row(1))
@@ -116,6 +118,8 @@ def test_a_row_count_that_is_wrong_prevents_commit(place: Place, database: Datab
 
 
 def test_a_rollback_drops_what_was_deferred(place: Place, database: Database) -> None:
+    """After a rollback a deferred statement isn't executed."""
+
     class _Stopped(Exception):
         pass
 
@@ -130,7 +134,8 @@ def test_a_rollback_drops_what_was_deferred(place: Place, database: Database) ->
 
 
 def test_a_long_statement_is_sent_by_itself(place: Place, database: Database) -> None:
-    """Those before it are executed before it."""
+    """A statement that is too long for a common packet is sent alone, after the statements that were deferred before
+    it."""
     long_text = text(f"INSERT INTO changes(kind, subject_id, at) SELECT kind, 2, at FROM changes -- {'x' * 300_000}")
 
     def write(tx: Transaction) -> None:
@@ -142,7 +147,7 @@ def test_a_long_statement_is_sent_by_itself(place: Place, database: Database) ->
 
 
 def test_outside_of_a_transaction_nothing_waits(place: Place, database: Database) -> None:
-    """No COMMIT would send the statement."""
+    """On a connection without a transaction a statement is executed at once, because no COMMIT would send it."""
     if not place.is_server:
         pytest.skip("SQLite has no AUTOCOMMIT connections here")
     with database.read() as conn:
@@ -152,7 +157,8 @@ def test_outside_of_a_transaction_nothing_waits(place: Place, database: Database
 
 @pytest.mark.engines("mariadb")
 def test_only_the_statement_in_the_block_waits_for_no_lock(place: Place, database: Database) -> None:
-    """After the block, also after an error in it, the session has its own time limit for locks again."""
+    """In the block a statement doesn't wait for locks. After the block, also after an error in it, the session has
+    its own time limit for locks again."""
     own_limit = text("SELECT @@SESSION.innodb_lock_wait_timeout")
     with database.write_without_retries() as tx:
         with avoid_lock_waits(tx.conn):
@@ -165,7 +171,8 @@ def test_only_the_statement_in_the_block_waits_for_no_lock(place: Place, databas
 
 @pytest.mark.engines("mariadb")
 def test_a_request_that_was_not_named_is_named_by_the_next_transaction(database: Database) -> None:
-    """The session's variable is written with the first statement. A transaction without one writes nothing."""
+    """The id of the executed request is written into a variable of the session together with the first statement. If
+    a transaction fails before its first statement, the next one writes it."""
     database.executed_request = lambda: "another"
     named = text("SELECT @console_request")
     database.write(lambda tx: tx.conn.execute(text("SELECT 1")))  # connects

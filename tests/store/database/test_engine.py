@@ -1,4 +1,5 @@
-"""Transactions on SQLite: who waits, what is lost, what a trouble is called."""
+"""Tests of transactions on SQLite: which of them wait, that no update is lost, and the error codes of their
+failures."""
 
 import gc
 import multiprocessing
@@ -24,7 +25,7 @@ PROCESSES, TURNS = 8, 25
 
 
 def at_once(count: int, call: Callable[..., str], *arguments: object) -> list[str]:
-    """The same call in so many processes of their own."""
+    """Call `call` in `count` new processes at the same time, and return the results."""
     with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as processes:
         return [
             future.result(PATIENCE_SECONDS) for future in [processes.submit(call, *arguments) for _ in range(count)]
@@ -39,7 +40,8 @@ def database(tmp_path: Path) -> Database:
 
 
 def add_up(file: str, turns: int) -> str:
-    """Read, then write what was read plus one: the pattern that loses updates when BEGIN comes too late."""
+    """Read a number and write it plus one, `turns` times. An update would be lost if the transaction acquired its
+    lock after the read."""
     database = Database(f"sqlite:///{file}")
     for _ in range(turns):
         with database.write_without_retries() as tx:
@@ -50,7 +52,7 @@ def add_up(file: str, turns: int) -> str:
 
 
 def test_no_update_is_lost(database: Database) -> None:
-    """Demand 18: many processes read, modify and write one row; every one counts."""
+    """Demand 18: many processes read, change and write one row at the same time; every change is counted."""
     with database.write_without_retries() as tx:
         migrate.write_meta(tx.conn, "sum", "0")
     at_once(PROCESSES, add_up, str(database.file), TURNS)
@@ -61,7 +63,7 @@ def test_no_update_is_lost(database: Database) -> None:
 
 
 def test_a_write_transaction_owns_the_lock_before_it_reads(database: Database) -> None:
-    """Nobody writes between what a transaction has read and what it writes: BEGIN IMMEDIATE comes first."""
+    """A write transaction acquires the lock with BEGIN IMMEDIATE, so nobody writes between its read and its write."""
     assert database.file is not None
     other = sqlite3.connect(database.file, timeout=0, isolation_level=None)
     with database.write_without_retries() as tx:
@@ -85,7 +87,7 @@ def test_hooks_run_after_commit_only(database: Database) -> None:
 
 
 def test_an_open_reader_blocks_no_writer(database: Database) -> None:
-    """A window that reads never makes a purchase wait."""
+    """A read transaction that is open doesn't make a write transaction wait."""
     with database.read() as conn:
         conn.scalar(text("SELECT count(*) FROM console_meta"))
         with database.write_without_retries() as tx:
@@ -93,7 +95,7 @@ def test_an_open_reader_blocks_no_writer(database: Database) -> None:
 
 
 def test_durable_by_setting(database: Database) -> None:
-    """A commit that returned survives a power cut."""
+    """The settings of SQLite let a commit that has returned survive a power failure."""
     with database.read() as conn:
         assert conn.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
         assert conn.exec_driver_sql("PRAGMA fullfsync").scalar_one() == 1  # macOS: past the cache of the disk
@@ -101,7 +103,8 @@ def test_durable_by_setting(database: Database) -> None:
 
 
 def test_what_still_runs_when_it_is_closed_leaves_nothing_open(database: Database) -> None:
-    """A window's thread that reads while the desk closes, and one that begins to read afterwards."""
+    """A thread that still reads while the database is closed, and one that begins to read afterwards, leave no
+    connection open."""
     gc.collect()
     guards.unclosed_connections.clear()
     before = list_open_connections()
@@ -126,7 +129,7 @@ def list_open_connections() -> set[int]:
     [(b"this is no database, only a long enough line of text" * 40, "not_our_database"), (b"", None)],
 )
 def test_a_file_that_is_no_database(tmp_path: Path, content: bytes, code: str | None) -> None:
-    """A foreign file is left alone; an empty one is a database not made yet."""
+    """A file that isn't a database is refused and not changed. An empty file becomes a new database."""
     file = tmp_path / "console.db"
     file.write_bytes(content)
     database = Database(f"sqlite:///{file}")
@@ -140,7 +143,7 @@ def test_a_file_that_is_no_database(tmp_path: Path, content: bytes, code: str | 
 
 
 def test_somebody_elses_database(tmp_path: Path) -> None:
-    """A database with other tables is neither used nor touched."""
+    """A database with tables of another program is refused and not changed."""
     file = tmp_path / "console.db"
     with closing(sqlite3.connect(file)) as other, other:
         other.execute("CREATE TABLE invoices (id INTEGER)")
@@ -153,7 +156,8 @@ def test_somebody_elses_database(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("version", "newer"), [("0000", False), ("9999", True)])
 def test_another_version(database: Database, version: str, newer: bool) -> None:
-    """A program and a database that don't fit say so, name both versions, and say which of them is older."""
+    """A program and a database whose schema versions differ refuse to work together. The error names both versions
+    and says which one is older."""
     with database.write_without_retries() as tx:
         tx.conn.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
     with pytest.raises(ConsoleError) as refused:
@@ -170,7 +174,7 @@ def make(file: str) -> str:
 
 
 def test_two_desks_make_it_at_once(tmp_path: Path) -> None:
-    """Several first commands at once end with one database and one id."""
+    """Several processes create the database at the same time; the result is one database with one id."""
     assert len(set(at_once(4, make, str(tmp_path / "console.db")))) == 1
 
 
@@ -194,7 +198,7 @@ def fill_up(database: Database, pages: int) -> None:
 
 
 def test_a_full_disk_rolls_back_whole(database: Database) -> None:
-    """No room: the transaction is gone as a whole and the trouble has its name."""
+    """On a full disk the whole transaction is rolled back, and the error is `storage_full`."""
     with database.read() as conn:
         pages = int(conn.exec_driver_sql("PRAGMA page_count").scalar_one())
     with pytest.raises(ConsoleError) as refused:
@@ -223,7 +227,7 @@ def test_the_schema_and_its_migrations_agree(database: Database) -> None:
 
 
 def test_an_unknown_engine_is_refused() -> None:
-    """Another engine is named, not half used."""
+    """The URL of an engine that the program doesn't support is refused."""
     with pytest.raises(ConsoleError) as refused:
         Database("postgresql://op-a:pw@127.0.0.1/console")
     assert (refused.value.code, refused.value.detail["problem"]) == ("bad_profile", "no_such_engine")
@@ -232,7 +236,8 @@ def test_an_unknown_engine_is_refused() -> None:
 def test_an_older_program_that_is_still_open_writes_no_more(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another desk has upgraded meanwhile: what this program would write may not mean the same any more."""
+    """After another desk has upgraded the database, a program of the earlier version that is still open may not write
+    any more."""
     monkeypatch.setattr("console.store.database.engine.DATABASE_CHECK_INTERVAL_SECONDS", 0.0)
     database.database_check = migrate.require_current_version
     database.write(lambda tx: migrate.write_meta(tx.conn, "before", "yes"))
@@ -247,7 +252,8 @@ def test_an_older_program_that_is_still_open_writes_no_more(
 
 @pytest.mark.parametrize("is_there", [True, False])
 def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path, *, is_there: bool) -> None:
-    """A folder that may only be read, or that can't be made: people correct its permissions, not an address."""
+    """If the folder of the database can't be written or created, the error names the folder, so that people correct
+    its rights."""
     home = tmp_path / "home"
     home.mkdir()
     folder = home if is_there else home / "console"
@@ -263,8 +269,8 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path, *, is_there: 
 
 @pytest.mark.parametrize("name", ["", "console.db"])
 def test_a_database_that_may_only_be_read_is_named(tmp_path: Path, name: str) -> None:
-    """A folder or database file without the right to write is named. SQLite says "unable to
-    open database file", or what sounds like the console's own switch."""
+    """If the folder or the database file can't be written, the error names it. SQLite's own message names neither and
+    can be mistaken for the console's read-only switch."""
     home = tmp_path / "home"
     home.mkdir(mode=0o777)
     home.chmod(0o777)

@@ -1,4 +1,4 @@
-"""The meaning of a database's errors for a caller that may run a transaction again."""
+"""Tests of the meaning of database errors: the error code, and whether the transaction may run again."""
 
 import pymysql
 import pytest
@@ -47,7 +47,8 @@ def test_no_lost_race_or_connection_is_a_bug(number: int, words: str, code: str)
 
 
 def test_a_race_against_the_own_chain_is_run_again_after_a_long_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A transaction that has waited for a row's lock first still gets all its tries."""
+    """A transaction that lost the race for the next row of its audit chain is tried again MAX_RERUNS times, also if
+    it has waited long for a lock."""
     lost = DatabaseError("X", {}, pymysql.err.IntegrityError(1062, "Duplicate entry for key 'uq_audit_chain'"))
     monkeypatch.setattr(retry_policy, "OWN_CHAIN_RETRY_SECONDS", 0.0)
     retries = retry_policy.RetryCounters()
@@ -56,7 +57,8 @@ def test_a_race_against_the_own_chain_is_run_again_after_a_long_wait(monkeypatch
 
 
 def test_a_trigger_that_was_half_read_is_no_bug_of_ours() -> None:
-    """It is told as a busy database; other faults in SQL stay bugs."""
+    """A syntax error of a server that was aborted while it read a trigger counts as `database_locked`. Other syntax
+    errors have no error code: they are bugs."""
     half = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(1064, BROKEN_OFF))
     wrong = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(1064, "near 'X'"))
     assert (troubles.find_database_error_code(half), troubles.find_database_error_code(wrong)) == (

@@ -62,7 +62,8 @@ def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
 
 @pytest.fixture(scope="module")
 def through_views(mariadb_server: Server, on_mariadb: Database) -> Iterator[Database]:
-    """The views of people who ask; the administrator reads them, because people may not explain a statement there."""
+    """The database of the views that accounts in team mode read, opened by the administrator, because those accounts
+    may not read the plan of a statement."""
     with on_mariadb.read() as conn:
         name = str(conn.engine.url.database)
         mariadb_server.sql(*make_view_statements(conn, name, replaces_existing=True))
@@ -80,7 +81,7 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 @pytest.mark.parametrize("ask", [*PAGES.values(), *COUNTS.values(), *BY_KEY.values()], ids=[*PAGES, *COUNTS, *BY_KEY])
 def test_read_through_an_index_in_its_order(database: Database, ask: Ask) -> None:
-    """No table is read as a whole, and nothing is sorted: the index has the rows in the order that is asked for."""
+    """No query reads a whole table or sorts: an index has the rows in the requested order."""
     steps = plans.steps(database, ask)
     assert not plans.whole_tables(steps), steps
     assert not plans.sorts(steps), steps
@@ -88,16 +89,15 @@ def test_read_through_an_index_in_its_order(database: Database, ask: Ask) -> Non
 
 @pytest.mark.parametrize("ask", SORTED_IN_MEMORY.values(), ids=SORTED_IN_MEMORY)
 def test_few_rows_are_found_through_an_index(database: Database, ask: Ask) -> None:
-    """Rows that are sorted without an index are found through an index first."""
+    """Queries that sort their rows find these few rows by an index first."""
     steps = plans.steps(database, ask)
     assert not plans.whole_tables(steps), steps
 
 
 @pytest.mark.parametrize("ask", BEGINNINGS.values(), ids=BEGINNINGS)
 def test_suggestions_follow_the_index(database: Database, ask: Ask) -> None:
-    """A beginning that half the table shares costs no more than its first few values: the index alone gives them,
-    and only their rows are read and sorted.
-    """
+    """A typed beginning that half of the rows share costs no more than the first few values: they are read from the
+    index alone, and only their rows are read and sorted."""
     steps = plans.steps(database, ask)
     assert not plans.whole_tables(steps), steps
     assert not [step for step in steps if "FOR DISTINCT" in step], steps
@@ -106,7 +106,8 @@ def test_suggestions_follow_the_index(database: Database, ask: Ask) -> None:
 
 @pytest.mark.parametrize("ask", MERGED.values(), ids=MERGED)
 def test_several_states_are_merged_from_the_first_of_each(database: Database, ask: Ask) -> None:
-    """A page of several states sorts no more than a page of each: each is read in the order of its index."""
+    """For a page of several states, each state is read in the order of its index up to a page, and only these rows
+    are sorted."""
     steps = plans.steps(database, ask)
     assert not plans.whole_tables(steps), steps
     read = [step for step in steps if step.startswith(("SEARCH", "range ", "ref "))]
@@ -116,9 +117,8 @@ def test_several_states_are_merged_from_the_first_of_each(database: Database, as
 
 @pytest.mark.parametrize("how", [*FILTERS, "first"])
 def test_a_filtered_page_follows_the_index_of_the_queue(database: Database, how: str) -> None:
-    """No condition makes a database read a table, take another index than one of the queue, or sort what it reads: it
-    goes along the queue and stops when the page is full.
-    """
+    """With any filter, a page of a queue is read along an index of the queue until the page is full: no table is read
+    as a whole and nothing is sorted."""
     asks = {name: ask for name, ask in FILTERED.items() if name.endswith(how)}
     assert asks
     for name, ask in asks.items():
@@ -131,9 +131,8 @@ def test_a_filtered_page_follows_the_index_of_the_queue(database: Database, how:
 
 
 def test_a_search_reads_an_index_or_the_newest_rows(database: Database) -> None:
-    """A selective condition is read from its index; otherwise the primary key is read downwards, unsorted, until
-    the answer is full.
-    """
+    """A search by a selective condition reads the condition's index. Another search reads the primary key from the
+    newest row on, without sorting, until it has enough rows."""
     for name, ask in SEARCHES.items():
         found = plans.steps(database, ask)
         assert not plans.whole_tables(found), (name, found)
@@ -146,9 +145,8 @@ def test_a_search_reads_an_index_or_the_newest_rows(database: Database) -> None:
 
 @pytest.mark.parametrize("name", QUEUE_NAMES)
 def test_views_are_counted_along_the_index_of_the_queue(database: Database, name: str) -> None:
-    """The part of the queue that is read is found through an index, its records by their keys, and nothing is sorted,
-    whatever the filters of the views are.
-    """
+    """To count the records of saved views, the queue is read by an index up to a limit and its records by their keys;
+    nothing is sorted, whatever the filters of the views are."""
     steps = plans.steps(database, VIEW_COUNTS[name])
     assert not plans.whole_tables(steps), steps
     assert not plans.sorts(steps), steps
@@ -156,9 +154,8 @@ def test_views_are_counted_along_the_index_of_the_queue(database: Database, name
 
 @pytest.mark.parametrize("name", QUEUE_NAMES)
 def test_counts_read_the_index_alone(on_mariadb: Database, name: str) -> None:
-    """No row is read but the oldest one; of errors each, to see whether a success followed. (SQLite does the same,
-    but its words don't tell when a column is derived.)
-    """
+    """The count of a queue reads an index and no row, except the oldest row and, for errors, each row, because a
+    later success must be looked for. Only MariaDB's plan shows this."""
     steps = plans.steps(on_mariadb, COUNTS[f"count of {name}"])
     reads = [step for step in steps if step.startswith(("ref ", "range "))]
     assert reads
@@ -168,7 +165,8 @@ def test_counts_read_the_index_alone(on_mariadb: Database, name: str) -> None:
 
 @pytest.mark.parametrize("queue", PARTS)
 def test_a_later_page_begins_where_it_begins(on_sqlite: Database, queue: str) -> None:
-    """The index is entered at the last row seen, by work state, age and id, not at the queue's beginning."""
+    """A later page of a queue enters the index at the last row of the page before (by work state, age and id), not at
+    the beginning of the queue."""
     steps = plans.steps(on_sqlite, _later(queue))
     part, name = PARTS[queue]
     for rest in ("state_since=? AND id>?", "state_since>?"):
@@ -193,12 +191,14 @@ def _later(queue: str) -> Ask:
 
 
 def test_a_kept_table_has_a_form() -> None:
-    """The bench makes its tables anew if their rows, the declared schema or the first migration change."""
+    """The bench creates its tables again if their rows, the declared schema or the first migration change: the name
+    of the form contains a hash of them."""
     assert re.fullmatch(rf"{filling.FORM}-[0-9a-f]{{8}}", filling.form())
 
 
 def test_views_of_people_use_the_indexes_of_their_tables(through_views: Database, on_mariadb: Database) -> None:
-    """A view that masks a payer in its texts reads its own table by an index and joins the payment by its key."""
+    """A view that masks the payer's name in its texts reads its own table by an index, and joins the payment by its
+    key."""
     events = {
         f"{source.name} of a {kind}": lambda conn, kind=kind, source=source: list(source.walk_events(conn, kind, "5"))
         for kind in ("payment", "refund")

@@ -1,6 +1,5 @@
-"""The queries of the worker in each second, and those of its pages, use an index, so that the size of a table makes
-no difference.
-"""
+"""Tests that the frequent queries of the worker and the queries of its pages use an index, so that they cost the same
+for tables of any size."""
 
 import shutil
 from collections.abc import Iterator
@@ -43,7 +42,7 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 @pytest.mark.parametrize("ask", BY_INDEX.values(), ids=BY_INDEX)
 def test_read_through_an_index_in_its_order(database: Database, ask: Ask) -> None:
-    """No table is read as a whole, and nothing is sorted."""
+    """No query reads a whole table or sorts."""
     steps = plans.steps(database, ask)
     assert not plans.whole_tables(steps), steps
     assert not plans.sorts(steps), steps
@@ -51,6 +50,6 @@ def test_read_through_an_index_in_its_order(database: Database, ask: Ask) -> Non
 
 @pytest.mark.parametrize("ask", SORTED_IN_MEMORY.values(), ids=SORTED_IN_MEMORY)
 def test_few_rows_are_found_through_an_index(database: Database, ask: Ask) -> None:
-    """Rows that are sorted without an index are found through an index first."""
+    """Queries that sort their rows find these few rows by an index first."""
     steps = plans.steps(database, ask)
     assert not plans.whole_tables(steps), steps

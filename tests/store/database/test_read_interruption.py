@@ -1,4 +1,4 @@
-"""A read that the person has cancelled: the database ends its statement, and the connection stays usable."""
+"""Tests of a read that the person cancels: the database ends the statement, and the connection can still be used."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -31,7 +31,8 @@ def join_interrupting_thread() -> None:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_the_statement_is_ended(place: Place) -> None:
-    """Whenever the cancellation comes: while the statement runs, before it, and before the call reads at all."""
+    """The read ends if the cancellation comes while its statement runs, before the statement, and before the call
+    reads at all."""
     with place.desk(LedgerVendor()) as desk:
         database = desk._context.database
         has_begun, endings = Event(), []
@@ -81,8 +82,8 @@ def test_an_ended_call_is_left_alone(place: Place) -> None:
 
 @pytest.mark.parametrize("is_nested", [False, True])
 def test_the_attempts_keep_their_distance(monkeypatch: pytest.MonkeyPatch, *, is_nested: bool) -> None:
-    """Also after an earlier read of the same call, or a read inside the running one, has ended. The end of the read
-    ends the wait for the next attempt."""
+    """Between two attempts to end a statement a minimum time passes, also if an earlier or nested read of the call
+    has ended. The end of the read ends this wait."""
     monkeypatch.setattr(read_interruption, "_REPEAT_INTERVAL_SECONDS", 2 * PATIENCE_SECONDS)
     interruption, first, second = ReadInterruption(), Event(), Event()
 
@@ -110,7 +111,8 @@ def test_the_attempts_keep_their_distance(monkeypatch: pytest.MonkeyPatch, *, is
 
 
 def test_a_read_does_not_wait_for_the_connection_that_ends_it() -> None:
-    """A read that ends while that connection is being opened ends at once. Its statement is no longer ended."""
+    """A read that ends by itself while the connection for ending its statement is still being opened returns at once,
+    and its statement isn't ended any more."""
     interruption, is_opening, may_open = ReadInterruption(), Event(), Event()
     attempts, endings = [], []
 

@@ -1,4 +1,4 @@
-"""Demand 21: a server whose chain and name are not beyond doubt is not spoken to; only the verified one is."""
+"""Demand 21: the program sends nothing to a database server whose certificate chain or name can't be verified."""
 
 import os
 import re
@@ -23,7 +23,8 @@ OLD = "tls_version = TLSv1.1"
 
 
 def cipher(server: servers.Server, authority: Path) -> str:
-    """Ask through our engine which cipher is used, trusting this authority alone."""
+    """Connect as the program does, trusting only this certificate authority, and return the name of the TLS
+    cipher."""
     database = Database(f"{server.admin_url}mysql?ssl_ca={quote(str(authority))}")
     try:
         with database.read() as conn:
@@ -34,19 +35,19 @@ def cipher(server: servers.Server, authority: Path) -> str:
 
 @pytest.fixture(scope="module")
 def servers_tls(mariadb_server: servers.Server) -> Iterator[servers.Server]:
-    """A server with a good certificate, of this module."""
+    """A server with a valid certificate, shared by the tests of this module."""
     with servers.mariadb(tls=True) as server:
         yield server
 
 
 def test_the_verified_connection_is_made(servers_tls: servers.Server) -> None:
-    """Chain and name fit: the connection is encrypted, and says with what."""
+    """If the certificate chain and the name are right, the connection is encrypted."""
     assert servers_tls.authority is not None
     assert cipher(servers_tls, servers_tls.authority) != ""
 
 
 def test_another_authority_is_refused(servers_tls: servers.Server, tmp_path: Path) -> None:
-    """A chain that ends elsewhere proves nothing."""
+    """A certificate of another authority is refused."""
     assert problem(servers_tls, Authority(tmp_path, "Somebody Else").file()) == "tls_unverified"
 
 
@@ -60,7 +61,8 @@ def test_a_certificate_that_does_not_hold_is_refused(certificate: Tls) -> None:
 
 
 def run_client(reached: servers.Server, options: list[str]) -> subprocess.CompletedProcess[str]:
-    """The dump's client, with these options, at another server than the one that was verified before."""
+    """Run the client program that makes dumps, with these TLS options, at another server than the one that was
+    verified before."""
     url = make_url(reached.admin_url)
     command = [f"--port={url.port}" if option.startswith("--port=") else option for option in options]
     return subprocess.run(
@@ -70,9 +72,8 @@ def run_client(reached: servers.Server, options: list[str]) -> subprocess.Comple
 
 
 def test_a_dump_verifies_its_server_too(servers_tls: servers.Server, mariadb_server: servers.Server) -> None:
-    """The dump's program connects by itself: at a server without TLS, or with the certificate of somebody else, it
-    reads and writes nothing.
-    """
+    """The client program that makes dumps connects by itself. At a server without TLS, or with a certificate of
+    another authority, it reads and writes nothing."""
     assert servers_tls.authority is not None
     database = Database(f"{servers_tls.admin_url}mysql?ssl_ca={quote(str(servers_tls.authority))}")
     try:
@@ -88,7 +89,7 @@ def test_a_dump_verifies_its_server_too(servers_tls: servers.Server, mariadb_ser
 
 
 def test_an_old_protocol_is_refused() -> None:
-    """TLS below 1.2 counts as none."""
+    """A server with a TLS version below 1.2 is refused."""
     server_fixtures.need("mariadb")
     with servers.mariadb(tls=True, extra_config=(OLD,)) as server:
         assert server.authority is not None
@@ -96,7 +97,7 @@ def test_an_old_protocol_is_refused() -> None:
 
 
 def test_a_server_without_tls_is_refused(mariadb_server: servers.Server, tmp_path: Path) -> None:
-    """It could be anybody, and the password would be asked in the clear."""
+    """A server without TLS is refused: it could be anybody, and the password would be sent unencrypted."""
     assert problem(mariadb_server, Authority(tmp_path).file()) == "tls_unverified"
 
 
@@ -109,7 +110,7 @@ def problem(server: servers.Server, authority: Path) -> object:
 
 @pytest.mark.parametrize("option", ["ssl_ca", "ssl_cert", "ssl_key"])
 def test_a_pipe_is_no_certificate(tmp_path: Path, option: str) -> None:
-    """The driver would wait for its other end, and no command of this desk would ever answer."""
+    """A pipe as the file of a certificate is refused, because the driver would wait for its other end forever."""
     os.mkfifo(tmp_path / "pipe")
     database = Database(f"mysql+pymysql://a:b@127.0.0.1:1/console?{option}={quote(str(tmp_path / 'pipe'))}")
     try:
@@ -122,14 +123,15 @@ def test_a_pipe_is_no_certificate(tmp_path: Path, option: str) -> None:
 
 @pytest.mark.parametrize("query", ["", "?ssl_ca=/etc/ca.pem", "?ssl_verify_cert=false&ssl_verify_identity=0"])
 def test_elsewhere_everything_is_verified(query: str) -> None:
-    """Beyond this machine chain and name are checked whatever the URL says, against the system's authorities."""
+    """For a server on another machine, chain and name are verified against the authorities of the operating system,
+    whatever the URL says."""
     server = server_engine.parse_server_url(make_url(f"mysql+pymysql://op-a:pw@db.example.jp/console{query}"))
     given = dict(server.arguments)
     assert (given["ssl_verify_cert"], given["ssl_verify_identity"], bool(given["ssl_ca"])) == (True, True, True)
 
 
 def test_one_node_elsewhere_makes_all_verified() -> None:
-    """A loopback address does not excuse a fallback on another machine."""
+    """If a fallback node is on another machine, the first node is verified too, also at a loopback address."""
     server = server_engine.parse_server_url(
         make_url("mysql+pymysql://a:b@127.0.0.1/console?fallback=db.example.jp:3306")
     )
@@ -137,7 +139,7 @@ def test_one_node_elsewhere_makes_all_verified() -> None:
 
 
 def test_no_other_place_makes_connections() -> None:
-    """Only the engine connects, so only it can forget an option."""
+    """Only the module of the engine opens connections, so no other code can forget the TLS options."""
     connects = re.compile(r"pymysql\.connect\(|create_engine\(|dialect\.connect\(")
     found = [file for file in (ROOT / "console").rglob("*.py") if connects.search(file.read_text())]
     assert {file.name for file in found} == {"server.py", "sqlite.py"}

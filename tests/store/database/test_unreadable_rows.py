@@ -1,4 +1,4 @@
-"""Rows that can't be read: each is told of once."""
+"""Tests of rows that can't be read: each is reported once."""
 
 from datetime import UTC, datetime
 

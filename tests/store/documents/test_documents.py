@@ -1,4 +1,5 @@
-"""Stored PDFs, in a folder or a bucket: whole or absent, never replaced, and nothing else is ever reached."""
+"""Tests of the stored documents (PDFs) in a folder and in a bucket: a document is stored completely or not at all, is
+never replaced, and no other file is ever read or written."""
 
 import os
 import subprocess
@@ -23,7 +24,8 @@ PLACE = f"{DIGEST[:2]}/{DIGEST}.pdf"
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """A place for documents, and what somebody else may do there."""
+    """A folder or bucket for documents, and functions with which a test, as somebody else, writes (`put`), reads
+    (`take`), deletes and lists (`names`) its files."""
 
     url: str
     put: Callable[[str, bytes], object]
@@ -64,7 +66,8 @@ def _reason(documents: Documents, path: str) -> object:
 
 
 def test_what_is_put_is_read_back(documents: Documents, shelf: Shelf) -> None:
-    """Named by content, with nothing left beside it; the place can be looked at before and after."""
+    """A stored document is read back. Its name contains the hash of its content, and no other file remains beside it;
+    the check of write access leaves none either."""
     documents.check_writable()
     assert shelf.names() == []
     stored = documents.store(PDF)
@@ -90,7 +93,7 @@ def test_the_same_content_again_changes_nothing(documents: Documents, shelf: She
 
 
 def test_many_put_the_same_at_once(documents: Documents, shelf: Shelf) -> None:
-    """All writers get the same path, and there is one complete file."""
+    """All of many simultaneous writers of one content get the same path, and one complete file exists."""
     with ThreadPoolExecutor(8) as pool:
         assert {stored.path for stored in pool.map(documents.store, [PDF] * 24)} == {PLACE}
     assert documents.read(PLACE) == PDF
@@ -146,7 +149,8 @@ def test_a_damaged_document_is_never_shown_and_is_set_aside(documents: Documents
 
 
 def test_a_giant_in_place_of_a_document_is_not_read(documents: Documents, shelf: Shelf) -> None:
-    """More than 32 MiB was never stored by us. Putting again sets it aside."""
+    """A file of more than 32 MiB under the name of a document is not read, because the program never stores one.
+    Storing the document again renames that file."""
     documents.store(PDF)
     shelf.put(PLACE, b"x" * (LARGEST_BYTES + 1))
     assert _reason(documents, PLACE) == "unreadable"
@@ -163,7 +167,7 @@ def test_a_document_that_is_gone_is_missing(documents: Documents, shelf: Shelf) 
 
 
 def test_what_is_too_big_is_refused(documents: Documents, shelf: Shelf) -> None:
-    """One byte more than may be read back is not stored at all."""
+    """A document with one byte more than the largest readable size is refused and not stored."""
     with pytest.raises(ConsoleError) as caught:
         documents.store(b"x" * (LARGEST_BYTES + 1))
     assert (caught.value.code, caught.value.detail) == ("provider_answer_unusable", {"reason": "too_large"})
@@ -171,7 +175,8 @@ def test_what_is_too_big_is_refused(documents: Documents, shelf: Shelf) -> None:
 
 
 def test_opening_opens_nothing() -> None:
-    """Neither gcsfs nor a folder is touched before the first document."""
+    """Creating the object for the documents neither imports gcsfs nor opens a folder; only the first document
+    does."""
     said = subprocess.run([sys.executable, "-c", OPENED], capture_output=True, text=True, check=True)
     assert said.stdout == "[]\n"
 
@@ -188,7 +193,7 @@ print([name for name in sys.modules if name.startswith(("gcsfs", "fsspec", "goog
     "url", ["", "documents", "file:", "file:documents", "file://server/x", "http://h/x", "file:/a%00b"]
 )
 def test_only_a_place_that_can_be_is_taken(url: str) -> None:
-    """Anything else is a bad profile, named by its variable."""
+    """A URL that names neither a folder nor a bucket is refused as a wrong setting, with the name of its variable."""
     with pytest.raises(ConsoleError) as caught:
         Documents(url)
     assert caught.value.detail == {"variable": "CONSOLE_DOCUMENTS_URL", "problem": "documents_form"}
@@ -217,7 +222,8 @@ PATHS = [
 
 @pytest.mark.parametrize("path", PATHS, ids=range(len(PATHS)))
 def test_only_our_own_paths_are_read(tmp_path: Path, path: str) -> None:
-    """Any other spelling is refused by its form alone, even of a document that is there."""
+    """A path that the program would not have created is refused because of its form, even if it leads to a stored
+    document."""
     documents = Documents(tmp_path.as_uri())
     documents.store(PDF)
     assert len(PATHS) >= 50
@@ -225,6 +231,6 @@ def test_only_our_own_paths_are_read(tmp_path: Path, path: str) -> None:
 
 
 def test_of_a_bucket_too(shelf: Shelf) -> None:
-    """The form is judged before the place is asked."""
+    """For a bucket too, the form of a path is checked before the bucket is asked."""
     documents = Documents(shelf.url)
     assert {_reason(documents, path) for path in PATHS} == {"not_ours"}

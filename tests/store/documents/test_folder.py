@@ -1,4 +1,5 @@
-"""Documents in a folder, one desk's own or a team's: who may read, what a network share may lack, a lost mount."""
+"""Tests of documents in a folder, of one person's desk or of a team: the rights to read, network shares that lack
+features, and mounts that are lost."""
 
 import errno
 import os
@@ -43,7 +44,8 @@ def _mode(path: Path) -> int:
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 def test_a_desk_of_one_keeps_its_documents_to_itself(documents: Documents, root: Path, umask: int) -> None:
-    """This holds for every umask of the person, and in a folder that the program has created."""
+    """In a folder that the program has created, only the person may read the documents, whatever the person's umask
+    is."""
     before = os.umask(umask)
     try:
         documents.store(PDF)
@@ -55,7 +57,8 @@ def test_a_desk_of_one_keeps_its_documents_to_itself(documents: Documents, root:
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
 @pytest.mark.parametrize("umask", [0o022, 0o077])
 def test_a_folder_that_its_group_may_write_is_a_teams(documents: Documents, root: Path, umask: int) -> None:
-    """Colleagues read each other's documents and add their own; nobody else reads anything."""
+    """In a folder that its group may write, the members of the group may read all documents and add their own; nobody
+    else may read them."""
     root.mkdir(parents=True)
     team = 54321 if os.geteuid() == 0 else (os.getgroups() or [os.getgid()])[-1]
     os.chown(root, -1, team)
@@ -72,7 +75,7 @@ def test_a_folder_that_its_group_may_write_is_a_teams(documents: Documents, root
 def test_a_share_that_decides_itself_who_reads(
     documents: Documents, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may refuse to be told: the document is kept all the same."""
+    """A network share may refuse to change the rights of a file; the document is stored nevertheless."""
     root.mkdir(parents=True)
     root.chmod(0o770)
     monkeypatch.setattr(Path, "chmod", _refusing(errno.EPERM))
@@ -89,7 +92,8 @@ def _refusing(number: int) -> Callable[..., NoReturn]:
 def test_a_share_without_hard_links_and_without_folder_sync(
     documents: Documents, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Renaming does it, and nothing is left beside the document."""
+    """If a share supports neither hard links nor syncing a folder, the document gets its name by renaming, and no
+    temporary file remains."""
     monkeypatch.setattr(Path, "hardlink_to", _refusing(errno.ENOTSUP))
     monkeypatch.setattr(documents_folder, "sync_folder", _refusing(errno.EINVAL))
     assert documents.read(documents.store(PDF).path) == PDF
@@ -97,7 +101,8 @@ def test_a_share_without_hard_links_and_without_folder_sync(
 
 
 def test_a_folder_that_fails_to_reach_the_disk_is_told(documents: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not every refusal is of the harmless kind."""
+    """If syncing the folder fails because the disk is full, storing is refused: this error isn't ignored like the one
+    of a share that can't sync."""
     monkeypatch.setattr(documents_folder, "sync_folder", _refusing(errno.ENOSPC))
     with pytest.raises(ConsoleError) as caught:
         documents.store(PDF)
@@ -123,7 +128,8 @@ def test_a_file_server_that_went_away_is_said(
 
 @pytest.mark.parametrize("left", ["nothing", "mount point"])
 def test_a_lost_mount_is_not_written_under(root: Path, left: str) -> None:
-    """The database knows documents, the folder is empty: no new tree on the local disk; told when read, too."""
+    """The database has documents but the folder is missing or empty, so a mount is lost: storing, reading and the
+    check are refused, and nothing is created on the local disk."""
     if left == "mount point":
         root.mkdir(parents=True)
     documents = Documents(root.as_uri(), has_documents=lambda: True)
@@ -137,7 +143,8 @@ def test_a_lost_mount_is_not_written_under(root: Path, left: str) -> None:
 
 
 def test_a_mount_lost_while_the_program_runs(root: Path) -> None:
-    """The next document is refused; when the share is back, all is well."""
+    """If the share is lost while the program runs, the next document is refused; when the share is back, documents
+    are stored and read again."""
     stored: list[str] = []
     documents = Documents(root.as_uri(), has_documents=lambda: bool(stored))
     stored.append(documents.store(PDF).path)
@@ -151,7 +158,8 @@ def test_a_mount_lost_while_the_program_runs(root: Path) -> None:
 
 
 def test_a_person_may_begin_anew(root: Path) -> None:
-    """Documents that are lost for good: a first folder made by hand says so."""
+    """After the documents are lost for good, a person creates one of the subfolders by hand. The program then stores
+    documents there again."""
     (root / "00").mkdir(parents=True)
     documents = Documents(root.as_uri(), has_documents=lambda: True)
     assert documents.read(documents.store(PDF).path) == PDF
@@ -159,7 +167,7 @@ def test_a_person_may_begin_anew(root: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="file identity")
 def test_the_same_content_again_touches_nothing(documents: Documents, root: Path) -> None:
-    """The file that is there stays the very same file."""
+    """Storing the same content again doesn't replace the existing file."""
     documents.store(PDF)
     before = (root / PLACE).stat()
     documents.store(PDF)
@@ -193,7 +201,7 @@ def _pipe(root: Path, secret: Path) -> None:
 def test_traps_on_the_disk_are_not_walked_into(
     documents: Documents, root: Path, tmp_path: Path, trap: Callable[[Path, Path], None]
 ) -> None:
-    """A link out, a folder, a pipe that never ends: not read, and nothing is written through them."""
+    """A symbolic link, a folder or a pipe in place of a document is not read, and nothing is written through it."""
     documents.store(PDF)
     secret = tmp_path / "elsewhere" / "secret"
     secret.parent.mkdir()
@@ -225,7 +233,7 @@ def test_the_largest_document(documents: Documents) -> None:
 
 
 def test_no_folder_to_be_had_is_said(tmp_path: Path) -> None:
-    """A file stands where the folder should be."""
+    """If a file has the name of the folder, storing and the check are refused with `storage_full`."""
     (tmp_path / "documents").write_text("a file")
     with pytest.raises(ConsoleError) as caught:
         Documents((tmp_path / "documents").as_uri()).store(PDF)
@@ -257,7 +265,8 @@ def test_a_full_disk_leaves_nothing_behind(documents: Documents, root: Path) -> 
 
 
 def test_kill_at_every_line_leaves_no_half_document(tmp_path: Path) -> None:
-    """Killed before any line of storing: what has a final name is whole, and the next one can store it."""
+    """A process is killed before each line of storing a document. A file with the name of a document is then
+    complete, and the next process can store the document."""
     worker = processes.start("kill_at_each_line.py", "documents", tmp_path)
     out, err = worker.communicate(timeout=PATIENCE_SECONDS)
     assert worker.returncode == 0, err

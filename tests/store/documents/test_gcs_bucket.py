@@ -1,4 +1,5 @@
-"""Documents in a bucket: never replaced, bounded when it is slow or away, its refusals said as what they are."""
+"""Tests of documents in a bucket of Google Cloud Storage: none is replaced, a slow or absent bucket is given up after
+a time limit, and each refusal of Google gets a reason."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -40,7 +41,8 @@ def _attempts(bucket: DocumentBucket) -> list[Callable[[], object]]:
 
 
 def test_a_creation_never_replaces(served: BucketServer) -> None:
-    """Each upload is bound to there being no such object; what differs is removed by its generation alone."""
+    """Each upload has the condition that no such object exists. An object with other content is deleted only in the
+    generation that was read."""
     documents = Documents(URL)
     documents.store(PDF)
     served.put(PLACE, b"something else")
@@ -52,7 +54,7 @@ def test_a_creation_never_replaces(served: BucketServer) -> None:
 
 
 def test_an_answer_lost_on_the_way(served: BucketServer) -> None:
-    """The upload arrived, nobody heard so: the second attempt finds the document there."""
+    """If the answer to an upload is lost, the second attempt finds the stored document."""
     served.lose_answers = 1
     assert Documents(URL).store(PDF).path == PLACE
     assert served.take(PLACE) == PDF
@@ -60,7 +62,8 @@ def test_an_answer_lost_on_the_way(served: BucketServer) -> None:
 
 
 def test_an_upload_damaged_on_the_way(served: BucketServer) -> None:
-    """The bucket refuses what doesn't fit its checksum: nothing wrong ever stands under a document's name."""
+    """The bucket refuses an upload that doesn't fit its checksum, so no object with wrong content gets the name of a
+    document."""
     served.garble = PDF
     assert _reason(lambda: Documents(URL).store(PDF)) == "refused"
     assert served.names() == []
@@ -70,7 +73,7 @@ def test_an_upload_damaged_on_the_way(served: BucketServer) -> None:
 
 @pytest.mark.parametrize("url", [f"gs://{NAME}", f"gs://{NAME}/", f"gs://{NAME}//desk//", f"gs://{NAME}/desk"])
 def test_every_spelling_of_a_bucket_url(served: BucketServer, url: str) -> None:
-    """With and without a prefix; empty parts of it don't count."""
+    """The URL of a bucket may have a prefix or none; empty parts of it are ignored."""
     documents = Documents(url)
     assert documents.read(documents.store(PDF).path) == PDF
     (name,) = served.store.objects[NAME]
@@ -81,7 +84,7 @@ def test_every_spelling_of_a_bucket_url(served: BucketServer, url: str) -> None:
     "url", ["gs:", "gs://", "gs:///x", "gs://B/x", "gs://bucket/x?y", "gs://bucket/日", "gs://b/../"]
 )
 def test_only_a_bucket_url_is_taken(url: str) -> None:
-    """Anything else is a bad profile, named by its variable."""
+    """A URL that is not one of a bucket is refused as a wrong setting, with the name of its variable."""
     with pytest.raises(ConsoleError) as caught:
         Documents(url)
     assert caught.value.detail == {"variable": "CONSOLE_DOCUMENTS_URL", "problem": "documents_form"}
@@ -89,7 +92,7 @@ def test_only_a_bucket_url_is_taken(url: str) -> None:
 
 @pytest.mark.timeout(100)  # the library's own limit is two minutes
 def test_a_slow_bucket_is_bounded(served: BucketServer) -> None:
-    """It takes the request and never answers."""
+    """A bucket that takes requests and never answers is given up after the time limit, with the reason `timeout`."""
     bucket = DocumentBucket(URL, IMPATIENT)
     served.open.clear()
     for attempt in _attempts(bucket):
@@ -98,7 +101,7 @@ def test_a_slow_bucket_is_bounded(served: BucketServer) -> None:
 
 @pytest.mark.timeout(100)
 def test_a_bucket_that_is_away_is_bounded(served: BucketServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody listens there: its retries end with the bound."""
+    """If nobody listens at the address, the retries end at the time limit, with the reason `timeout`."""
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "127.0.0.1:1")
     for attempt in _attempts(DocumentBucket(URL, IMPATIENT)):
         assert _reason(attempt) == "timeout"
@@ -106,7 +109,8 @@ def test_a_bucket_that_is_away_is_bounded(served: BucketServer, monkeypatch: pyt
 
 @pytest.mark.parametrize(("status", "reason"), [(401, "denied"), (403, "denied"), (400, "refused"), (503, "timeout")])
 def test_what_google_refuses_is_said(served: BucketServer, status: int, reason: str) -> None:
-    """A person learns whether to look for permission or to wait."""
+    """The error's reason says whether a right is missing (`denied`), the request is wrong (`refused`) or the person
+    should wait (`timeout`)."""
     bucket = (
         DocumentBucket(URL, IMPATIENT) if reason == "timeout" else DocumentBucket(URL)
     )  # only a 503 is tried again until then
@@ -115,7 +119,8 @@ def test_what_google_refuses_is_said(served: BucketServer, status: int, reason: 
 
 
 def test_a_bucket_that_does_not_exist(served: BucketServer) -> None:
-    """Said where something is to be written; a document in it is missing."""
+    """If the bucket doesn't exist, storing and the check are refused with the reason `no_bucket`; reading finds no
+    document."""
     bucket = DocumentBucket("gs://another/desk")
     assert [_reason(lambda: bucket.store(PLACE, PDF)), _reason(bucket.check_writable)] == ["no_bucket"] * 2
     with pytest.raises(FileNotFoundError):
@@ -123,7 +128,7 @@ def test_a_bucket_that_does_not_exist(served: BucketServer) -> None:
 
 
 def test_a_packed_object_is_not_unpacked(served: BucketServer) -> None:
-    """It could become any size on its way here."""
+    """An object that is stored compressed is not read, because it could have any size when unpacked."""
     served.put(PLACE, b"\x1f\x8b", contentEncoding="gzip")
     with pytest.raises(ConsoleError) as caught:
         Documents(URL).read(PLACE)
@@ -132,7 +137,8 @@ def test_a_packed_object_is_not_unpacked(served: BucketServer) -> None:
 
 
 def test_a_desk_killed_while_it_stores(served: BucketServer) -> None:
-    """kill -9 in the middle of an upload: a document is whole or not there, and the next desk can store it."""
+    """A desk is killed (SIGKILL) during an upload. The document is complete or missing, and the next desk can store
+    it."""
     with processes.ready([processes.start("documents_worker.py", URL)]):
         served.open.clear()
         while "POST" not in "".join(served.asked):
@@ -145,7 +151,8 @@ def test_a_desk_killed_while_it_stores(served: BucketServer) -> None:
 
 
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Said when the program opens, before anything is bought."""
+    """Without the optional package gcsfs, the URL of a bucket is refused when the program starts, before anything is
+    bought."""
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     with pytest.raises(ConsoleError) as caught:
         Documents(URL)
@@ -154,7 +161,8 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("host", ["storage.example.com", "http://10.0.0.1:9000", "https://localhost.example", "://"])
 def test_a_stand_in_for_google_is_on_this_machine(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
-    """An environment variable can't lead documents elsewhere."""
+    """The environment variable for an emulator of the bucket may only name this machine, so that it can't send
+    documents elsewhere."""
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", host)
     with pytest.raises(ConsoleError) as caught:
         Documents(URL)
@@ -162,7 +170,8 @@ def test_a_stand_in_for_google_is_on_this_machine(monkeypatch: pytest.MonkeyPatc
 
 
 def test_without_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Google's own search for them finds none: said, and never tried anonymously."""
+    """If Google's library finds no credentials, each call is refused as `denied`, and no call is made without
+    credentials."""
     monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
     assert {_reason(attempt) for attempt in _attempts(DocumentBucket(URL))} == {"denied"}

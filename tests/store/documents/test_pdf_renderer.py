@@ -1,4 +1,5 @@
-"""Untrusted PDFs: honest ones are shown and searched, the others are refused or bounded, and nothing else suffers."""
+"""Tests of showing PDFs from outside: ordinary ones are rendered and searched; harmful ones are refused or stopped at
+a limit, without harm to the window."""
 
 import json
 import sys
@@ -50,7 +51,8 @@ def test_a_page_becomes_a_picture(report: PdfDocument) -> None:
 
 
 def test_japanese_without_its_font_is_drawn_where_it_is_found(report: PdfDocument) -> None:
-    """A font that the document doesn't bring is ours, on every desk; the found place is where the ink is."""
+    """For a font that the PDF doesn't contain, the program uses its own. The box of a found text is where the text is
+    drawn."""
     (hit,) = report.search("見本")
     image = report.render_page(0, 800)
     ((left, top, right, bottom),) = hit.boxes
@@ -76,7 +78,7 @@ def test_japanese_without_its_font_is_drawn_where_it_is_found(report: PdfDocumen
     ],
 )
 def test_words_are_found_whatever_their_form(report: PdfDocument, words: str, found: int) -> None:
-    """Width, case, blanks and line breaks don't matter; the kind of kana does."""
+    """A search ignores width, case, blanks and line breaks, but distinguishes hiragana from katakana."""
     assert len(report.search(words)) == found
 
 
@@ -86,7 +88,8 @@ def test_text_is_read(report: PdfDocument) -> None:
 
 
 def _make_rare_name_page() -> bytes:
-    """A page with the name 𠮷野家A, and half of a character behind it; its font says which characters they are."""
+    """Return a PDF page with the name 𠮷野家A and behind it one half of a character (a surrogate). Its font states
+    which characters they are."""
     cmap = (
         b"begincmap 1 begincodespacerange <00> <FF> endcodespacerange 5 beginbfchar"
         b"<41> <D842DFB7> <42> <91CE> <43> <5BB6> <44> <0041> <45> <D842> endbfchar endcmap"
@@ -97,7 +100,8 @@ def _make_rare_name_page() -> bytes:
 
 
 def test_rare_characters_of_names_are_read_and_found() -> None:
-    """Those above U+FFFF, which a PDF has as two halves; half of one is no character."""
+    """Characters above U+FFFF, which a PDF stores as two halves, are read and found. A half alone is read as the
+    replacement character."""
     with PdfDocument(_make_rare_name_page()) as document:
         assert document.read_page_text(0).strip() == "𠮷野家A\ufffd"
         assert [word.text for word in document.read_page_words(0).words] == ["𠮷", "野", "家", "A", "\ufffd"]
@@ -107,7 +111,8 @@ def test_rare_characters_of_names_are_read_and_found() -> None:
 
 
 def test_a_turned_page_is_searched_as_it_is_shown() -> None:
-    """Boxes are fractions of the page as shown: turned by 90°, the line stands upright at the right."""
+    """The boxes of found texts are fractions of the page as it is shown: on a page turned by 90°, the line stands
+    upright at the right."""
     with PdfDocument(REPORT.replace(b"/MediaBox", b"/Rotate 90/MediaBox")) as pages:
         image = pages.render_page(0, 800)
         (hit,) = pages.search("見本")
@@ -127,14 +132,14 @@ def test_any_width_gives_a_bounded_picture(report: PdfDocument, width: int) -> N
 
 @pytest.mark.parametrize("index", [-1, 1, 10**30])
 def test_pages_that_are_not_there_are_refused(report: PdfDocument, index: int) -> None:
-    """The same word for all of them, and the document stays open."""
+    """Each page number that doesn't exist is refused with the same reason, and the document stays open."""
     assert _reason(lambda: report.render_page(index, 100)) == "no_such_page"
     assert _reason(lambda: report.read_page_text(index)) == "no_such_page"
     assert report.count_pages() == 1
 
 
 def test_five_hundred_pages_are_the_most(tmp_path: Path) -> None:
-    """500 are shown, 501 are not."""
+    """A document of 500 pages is shown, one of 501 is refused."""
     file = tmp_path / "a.pdf"
     file.write_bytes(pdf_bombs.many_pages(500))
     with PdfDocument(file) as pages:
@@ -153,7 +158,8 @@ def test_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 def test_thirty_bombs_are_refused_or_bounded(tmp_path: Path) -> None:
-    """Each request ends in its time with a picture of bounded size or a reason, and the window doesn't notice."""
+    """For each of thirty harmful PDFs, each request ends within its time limit with a picture of limited size or an
+    error, and the main thread is never blocked."""
     assert len(pdf_bombs.BOMBS) == 30
     limit = 0.5
     for name, make in pdf_bombs.BOMBS.items():
@@ -178,13 +184,13 @@ def test_thirty_bombs_are_refused_or_bounded(tmp_path: Path) -> None:
 
 
 def _two_pages() -> bytes:
-    """A page that takes for ever, and a gentle one."""
+    """Return a PDF of two pages: the first takes forever to render, the second is harmless."""
     tiles = pdf_bombs.tiling().replace(b"/Kids[3 0 R]/Count 1", b"/Kids[3 0 R 7 0 R]/Count 2")
     return tiles.replace(b"xref\n0 7", b"7 0 obj\n" + GENTLE + b"\nendobj\nxref\n0 7")
 
 
 def test_a_page_without_end_is_stopped_and_the_next_one_shown() -> None:
-    """The child is killed at its limit and gone; a bad page doesn't hide the others."""
+    """The process that renders a page is killed at the time limit; afterwards the next page can be shown."""
     with PdfDocument(_two_pages(), time_limit_seconds=1.5) as pages:
         assert pages.count_pages() == 2
         child = pages._child
@@ -195,7 +201,7 @@ def test_a_page_without_end_is_stopped_and_the_next_one_shown() -> None:
 
 
 def test_closing_ends_a_request_at_once() -> None:
-    """A window that is closed doesn't wait for a page that never comes."""
+    """Closing the document ends a request that is still waiting for a page."""
     pages = PdfDocument(_two_pages(), time_limit_seconds=600)
     pages.count_pages()
     with ThreadPoolExecutor(1) as pool:
@@ -209,7 +215,8 @@ def test_closing_ends_a_request_at_once() -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="needs /proc")
 def test_the_child_is_limited_and_knows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its memory, core files and written files are limited; no variable of ours reaches it; it ends on close."""
+    """The process that renders pages has limits of memory, core files and written files, gets no environment variable
+    of the desk, and ends when the document is closed."""
     monkeypatch.setenv("CONSOLE_SECRET_STORE_KEY", "a secret of the desk")
     with PdfDocument(REPORT) as pages:
         pages.count_pages()
@@ -245,7 +252,8 @@ def test_the_child_is_limited_and_knows_nothing(monkeypatch: pytest.MonkeyPatch)
     ],
 )
 def test_whatever_the_child_says_is_checked(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
-    """A child that was taken over can say what it likes: refused, bounded, never believed."""
+    """The answers of the rendering process are checked: a wrong or too long answer, as after an attack by a PDF, is
+    refused."""
     program = f"import sys, os; sys.stdin.buffer.readline(); os.write(1, {answer!r})"
     monkeypatch.setattr(pdf_pages, "_make_child_command", lambda seconds: [sys.executable, "-I", "-c", program])
     for act in (
@@ -257,7 +265,8 @@ def test_whatever_the_child_says_is_checked(monkeypatch: pytest.MonkeyPatch, ans
 
 
 def test_a_frozen_program_becomes_the_child_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a built application there is no interpreter to run a file: the program is called with its argument."""
+    """A built application has no Python interpreter to run a file, so the rendering process is the program itself
+    with the argument `--pdf-child`."""
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     command = pdf_pages._make_child_command(9.5)
     assert command[:3] == [sys.executable, "--pdf-child", "10"]

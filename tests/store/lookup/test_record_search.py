@@ -1,4 +1,4 @@
-"""A search by conditions finds what the domain's filter chooses, whichever index it reads."""
+"""Tests that a search by conditions finds the records that the domain's filter selects, whichever index it reads."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -31,7 +31,7 @@ NUMBER_OF_ORDER, NUMBER_OF_PAYMENT = "2010401907731", "5010401907732"
 
 @pytest.fixture(scope="module")
 def database(engine: Engine) -> Iterator[Database]:
-    """The records of the queues, with two payments whose days are known."""
+    """The records of the tests of the queues, with two payments whose days are known."""
     with fresh_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
         for guarded in ("hansha_alarmbox_credit_checks", "orders", "payments", "refunds"):
             place.unguard(guarded)
@@ -72,7 +72,8 @@ def _find(conn: Connection, search: RecordSearch) -> set[tuple[str, int]]:
 def test_a_search_finds_what_the_filter_chooses(
     database: Database, lapsed: queues.LapsedIds, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both ways to read the tables give the same records, also while calls have lapsed."""
+    """A search finds the same records whether it reads the newest rows or ranges of an index, also while calls have
+    lapsed."""
     monkeypatch.setattr(record_search, "MAX_ROWS_OF_INDEX_SEARCH", few)
     with database.read() as conn:
         whole = _all(conn, lapsed)
@@ -87,7 +88,8 @@ def test_a_search_finds_what_the_filter_chooses(
 
 
 def test_words_and_conditions_together(database: Database) -> None:
-    """Only the records that the words name are read, and only those among them that fulfil the conditions."""
+    """With words and conditions, only the records that the words have found are read, and of these only the ones that
+    fulfil the conditions are returned."""
     named = {"payment": {1, 2, 3, 4}, "refund": {7}, "order": set[int]()}
     with database.read() as conn:
         chosen = parse_filter("provider:atom").record_filter
@@ -129,7 +131,8 @@ def test_a_part_of_a_table_is_told(database: Database, monkeypatch: pytest.Monke
 
 
 def test_records_of_numbers_are_bounded(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All records of a corporation, also those that only belong to its orders; of a large one the newest."""
+    """The search for a corporation finds all of its records, also those that belong only to its orders. Of a
+    corporation with many records, it finds the newest ones and marks the result as partial."""
     with database.read() as conn:
         part = next(part for part in QUEUE_TABLES if part.kind == "credit-check")
         number = conn.execute(part.rows_query.limit(1)).one().number_key
@@ -145,7 +148,8 @@ def test_records_of_numbers_are_bounded(database: Database, monkeypatch: pytest.
 def test_a_part_of_the_records_of_records_is_told(
     database: Database, number: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The payments of a number's orders, and the refunds of its payments, are bounded too."""
+    """The payments of a corporation's orders, and the refunds of its payments, are limited too, and the result is
+    marked as partial."""
     with database.read() as conn:
         ids, is_partial = record_search.find_record_ids_of_numbers(conn, [number])
         assert (len(ids[kind]), is_partial) == (2, False)

@@ -1,6 +1,5 @@
-"""An upgrade that is broken off at any of its statements: the next one goes on, and no program uses the database
-meanwhile.
-"""
+"""Tests of an upgrade that is interrupted at any of its statements: the next upgrade finishes it, and no program uses
+the database until then."""
 
 import random
 from contextlib import nullcontext
@@ -29,11 +28,12 @@ _IN_PARTS = pytest.mark.parametrize("part", [None, *_SOAKED_PARTS])
 
 
 class BrokenOff(Exception):
-    """Raised in place of a kill of the process: the connection is closed and nothing more is sent."""
+    """Raised instead of killing the process: the connection is closed and nothing more is sent."""
 
 
 class Changes:
-    """Counts the statements that change the database, and breaks off before one of them. None: before no one."""
+    """Counts the statements that change the database, and raises BrokenOff before the one with the number
+    `breaks_before` (None: never)."""
 
     def __init__(self, breaks_before: int | None) -> None:
         self._breaks_before = breaks_before
@@ -48,7 +48,8 @@ class Changes:
 
 
 def upgrade(database: Database, breaks_before: int | None = None) -> int:
-    """Upgrade the database, or break that off; the number of statements that changed it."""
+    """Upgrade the database, or interrupt the upgrade before the statement `breaks_before`. Return the number of
+    statements that changed the database."""
     changes = Changes(breaks_before)
     event.listen(database.engine, "before_cursor_execute", changes.count)
     try:
@@ -60,12 +61,13 @@ def upgrade(database: Database, breaks_before: int | None = None) -> int:
 
 
 def choose(statements: int, part: int | None) -> list[int]:
-    """Every _PARTS-th statement from this one on; None: three of all, at random."""
+    """Return the numbers of the statements to interrupt: each _PARTS-th one, beginning with `part`; for None, three
+    at random."""
     return random.sample(range(statements), 3) if part is None else list(range(statements))[part::_PARTS]
 
 
 def require_refused(database: Database) -> None:
-    """Programs don't use the database, and say which version it has and which one they need."""
+    """Check that the program refuses to use the database, and names the version found and the newer one needed."""
     with pytest.raises(ConsoleError) as refused:
         migrate.ensure_schema(database)
     assert refused.value.code == "schema_mismatch"
@@ -74,7 +76,7 @@ def require_refused(database: Database) -> None:
 
 
 def make_oldest(database: Database) -> None:
-    """A server's database of this version becomes one of the oldest version that had desk requests."""
+    """Change a server's database of the present version into one of the oldest version that has desk requests."""
     with database.write_without_retries() as tx:
         for statement in chain.from_iterable(UNDONE.values()):
             tx.conn.exec_driver_sql(statement)
@@ -84,7 +86,8 @@ def make_oldest(database: Database) -> None:
 @pytest.mark.engines("mariadb")
 @_IN_PARTS
 def test_a_server_goes_on(engine: Engine, tmp_path: Path, part: int | None) -> None:
-    """Each statement commits by itself. The next upgrade makes the others, and keeps the rows."""
+    """On a server each statement is committed by itself. After an interruption the next upgrade executes the others
+    and keeps the rows."""
     with empty(engine, tmp_path / "db") as database:
         migrate.upgrade(database)
         schema = schema_of(database)
@@ -113,7 +116,8 @@ def test_a_server_goes_on(engine: Engine, tmp_path: Path, part: int | None) -> N
 @pytest.mark.engines("sqlite")
 @_IN_PARTS
 def test_a_file_goes_back(engine: Engine, tmp_path: Path, part: int | None) -> None:
-    """All statements are one transaction: the file is as it was before it, and the next upgrade makes all of them."""
+    """On SQLite all statements are one transaction. After an interruption the file is as before, and the next upgrade
+    executes all of them."""
     with empty(engine, tmp_path / "counted") as counted:
         make_old(counted, migrate.BASELINE_VERSION)
         statements = upgrade(counted)

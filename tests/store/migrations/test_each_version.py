@@ -1,6 +1,5 @@
-"""A server's database of any version since the one with desk requests gets the schema of a new one, and keeps its
-rows.
-"""
+"""Tests that an upgrade of a server's database, from each version since the one with desk requests, creates the
+newest schema and keeps the rows."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -57,9 +56,9 @@ PERSON = "INSERT INTO operators (name, roles) VALUES ('op', 'operator')"
 
 
 def insert_rows(conn: Connection) -> None:
-    """Records with their trail, a person, and desk requests, one of which a worker has taken. They have no history,
-    so the triggers, which the upgrade creates again, would refuse them.
-    """
+    """Insert records with their audit entries, a person, and desk requests, one of which a worker has taken. The
+    triggers are dropped first, because they would refuse rows without earlier states; the upgrade creates them
+    again."""
     triggers = "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
     if conn.dialect.name == "sqlite":
         # Those that a migration has made refuse no INSERT, and no upgrade makes them again.
@@ -74,7 +73,7 @@ def insert_rows(conn: Connection) -> None:
 
 
 def kept_rows(conn: Connection) -> dict[str, list[tuple[object, ...]]]:
-    """The rows that every version stores alike."""
+    """Return the rows whose stored form is the same in every version."""
     asked = {
         "requests": "SELECT id, who, state, claimed_id, confirmed FROM requests ORDER BY id",
         "operators": "SELECT name, roles, asks FROM operators ORDER BY name",
@@ -94,7 +93,8 @@ def dates_of(conn: Connection, table: str) -> dict[int, str | None]:
 
 @pytest.mark.engines("mariadb", "galera")
 def test_each_version_becomes_the_newest(engine: Engine, tmp_path: Path) -> None:
-    """A second upgrade changes nothing."""
+    """A database of each earlier version gets the newest schema and keeps its rows. A second upgrade changes
+    nothing."""
     assert list(UNDONE) == sorted((f"{number:04}" for number in range(11, int(SCHEMA_VERSION))), reverse=True)
     with empty(engine, tmp_path / "db") as database:
         migrate.upgrade(database)
@@ -132,7 +132,8 @@ MERCHANTS = {
 
 @contextmanager
 def program_of(version: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Inside the block the program is the one of an earlier version, with triggers of its own on `console_meta`."""
+    """Context manager: inside the block the program behaves as one of the version `version`, with other triggers on
+    `console_meta`."""
     own = server_triggers.make_all_triggers()
     triggers = tuple(
         replace(one, body=one.body.replace("merchant.", "earlier.")) if one.table == "console_meta" else one
@@ -174,9 +175,9 @@ def trigger_faults(database: Database) -> tuple[object, ...]:
 def test_the_version_before_is_installed_again_and_replaced(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With records, requests and merchants. The program of the version before refuses the newer database, works after
-    the documented UPDATE, with triggers of its own, and the next upgrade makes the newest schema again.
-    """
+    """A database with records, requests and merchants. The program of the version before refuses the newer database;
+    after the documented UPDATE it works and creates its own triggers. The next upgrade creates the newest schema
+    again."""
     before = next(iter(UNDONE))
     stored = text("SELECT name, value FROM console_meta WHERE name LIKE 'merchant.%'")
     with empty(engine, tmp_path / "db") as database:
@@ -218,7 +219,8 @@ def test_the_version_before_is_installed_again_and_replaced(
 def test_an_upgrade_that_lost_its_lock_stops(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, missing: str
 ) -> None:
-    """Another desk acquires the lock behind one step: this one changes nothing more, and the next upgrade ends it."""
+    """Another desk acquires the lock during a step of the upgrade. The upgrade then changes nothing more, and the
+    next upgrade finishes it."""
     held: list[upgrade_lock.UpgradeLock] = []
     real = upgrade_lock.UpgradeLock.acquire
 

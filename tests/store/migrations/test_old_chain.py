@@ -1,6 +1,6 @@
-"""Databases of the migrations before the baseline: the product upgrades them to the schema of a new database.
+"""Tests that a database of the migrations before the baseline gets the schema of a new database.
 
-`old_chain` has the migrations as they were when 0001 to 0006 became one baseline.
+`old_chain` contains the migrations as they were when 0001 to 0006 were joined into the baseline.
 """
 
 import uuid
@@ -37,7 +37,7 @@ _TRIGGERS = """SELECT trigger_name, event_object_table, action_timing, event_man
 
 @contextmanager
 def empty(engine: Engine, folder: Path) -> Iterator[Database]:
-    """An empty database on this engine."""
+    """Context manager: an empty database on this engine."""
     server_fixtures.need_engine(engine)
     folder.mkdir(exist_ok=True)
     server = nodes_of(engine)[0] if engine != "sqlite" else None
@@ -46,7 +46,7 @@ def empty(engine: Engine, folder: Path) -> Iterator[Database]:
 
 
 def make_old(database: Database, revision: str) -> None:
-    """Create the schema that the old chain had at this revision."""
+    """Create the schema that the old migrations had at this revision."""
     config = Config()
     config.set_main_option("script_location", str(migrate.MIGRATIONS_FOLDER))
     config.set_main_option("version_locations", str(OLD_CHAIN))
@@ -58,7 +58,8 @@ def make_old(database: Database, revision: str) -> None:
 
 
 def schema_of(database: Database) -> dict[str, Any]:
-    """All that the database knows of its schema, but the order of columns and what MariaDB counts."""
+    """Return all that the database states about its schema, except the order of the columns and MariaDB's
+    counters."""
     with database.read() as conn:
         return _schema_of_server(conn) if database.is_server else _schema_of_file(conn)
 
@@ -75,7 +76,7 @@ def _schema_of_file(conn: Connection) -> dict[str, Any]:
 
 
 def _definitions(sql: str) -> set[str]:
-    """The columns and constraints of a CREATE TABLE: its parts between commas outside of brackets and quotes."""
+    """Return the columns and constraints of a CREATE TABLE statement."""
     parts, depth, quoted = [""], 0, False
     for letter in sql[sql.index("(") + 1 : sql.rindex(")")]:
         quoted ^= letter == "'"
@@ -89,7 +90,8 @@ def _definitions(sql: str) -> set[str]:
 
 @pytest.mark.parametrize("revision", ["0006", "0011"])
 def test_it_becomes_the_schema_of_a_new_database(engine: Engine, tmp_path: Path, revision: str) -> None:
-    """Tables, columns, derived columns, keys, indexes and triggers are the same; 0011 needs no step at all."""
+    """After the upgrade, tables, columns, derived columns, keys, indexes and triggers are those of a new database. A
+    database of revision 0011 needs no step."""
     with empty(engine, tmp_path / "new") as new, empty(engine, tmp_path / "old") as old:
         migrate.upgrade(new)
         make_old(old, revision)
@@ -104,7 +106,8 @@ def test_it_becomes_the_schema_of_a_new_database(engine: Engine, tmp_path: Path,
 
 
 def test_its_rows_stay(engine: Engine, tmp_path: Path) -> None:
-    """The initial limits aren't inserted twice, and rows get the values of the columns that are new."""
+    """Rows stay. The initial limits aren't inserted a second time, and existing rows get the values of new
+    columns."""
     with empty(engine, tmp_path / "old") as old:
         make_old(old, migrate.BASELINE_VERSION)
         with old.write_without_retries() as tx:
@@ -123,7 +126,7 @@ def test_its_rows_stay(engine: Engine, tmp_path: Path) -> None:
 
 
 def test_an_older_one_is_refused(engine: Engine, tmp_path: Path) -> None:
-    """A schema before the baseline is named and left alone."""
+    """A database whose schema is older than the baseline is refused with its version and not changed."""
     with empty(engine, tmp_path / "old") as old:
         make_old(old, "0005")
         with pytest.raises(ConsoleError) as refused:

@@ -1,6 +1,5 @@
-"""The statements that the upgrade of a new database sends to a server: each statement is a round trip, and each DDL
-stops a cluster.
-"""
+"""Tests of the number of statements that the creation of a server's schema sends: each statement is a round trip, and
+each DDL statement blocks a cluster."""
 
 import re
 from collections import Counter
@@ -18,7 +17,8 @@ _INDEXES = re.compile(r"(?:CREATE (?:UNIQUE )?INDEX .* ON|ALTER TABLE) `?(\w+)`?
 
 
 def test_indexes_are_made_together_and_the_owner_is_read_once(sql_server: SqlServer) -> None:
-    """And the owner of the triggers is read once, however many triggers there are."""
+    """The indexes of a table are created in one statement, and the owner of the triggers is read once, however many
+    triggers there are."""
     sent: list[str] = []
     with sql_server.database() as url, closing(Database(url, without_time_limit=True)) as made:
         for engine in (made.engine, made._read_engine):

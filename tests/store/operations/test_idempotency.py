@@ -1,4 +1,5 @@
-"""Keys in the journal: who has one, how it ended, and the epoch in which cached results count."""
+"""Tests of idempotency keys in the journal: who has used a key, how its operation ended, and the epoch for which
+cached results are valid."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -55,7 +56,8 @@ def states(context: ServiceContext) -> list[tuple[object, ...]]:
 
 
 def test_what_a_key_was_used_for(context: ServiceContext) -> None:
-    """By whom, since when, and whether its holder is alive; of its own operation and no other."""
+    """The use of a key states who uses it, since when, and whether the lease of the operation is live. It is read
+    from the operation with this key only."""
     for key in ("a", "b", "c"):
         begin(context, key)
     found = seen(context, "b")
@@ -67,7 +69,7 @@ def test_what_a_key_was_used_for(context: ServiceContext) -> None:
 
 @pytest.mark.parametrize("place_of", [0, 1, 2])
 def test_an_end_is_of_its_own_operation(context: ServiceContext, place_of: int) -> None:
-    """The others go on, whatever their ids are."""
+    """Ending one operation leaves the others running, whatever their ids are."""
     all_of_them = sorted((begin(context, key) for key in ("a", "b", "c")), key=lambda one: one.operation_id)
     ended = all_of_them[place_of]
     assert end(context, ended)
@@ -79,7 +81,8 @@ def test_an_end_is_of_its_own_operation(context: ServiceContext, place_of: int) 
 
 @pytest.mark.parametrize("fence", [-1, 1])
 def test_who_lost_the_operation_ends_nothing(context: ServiceContext, fence: int) -> None:
-    """The token of before, or of after, is not the one; nor is it told of another's end."""
+    """A process with an older or a newer fencing token can't end the operation, neither before nor after its owner
+    has ended it."""
     begun = begin(context, "a")
     stranger = replace(begun, fence=begun.fence + fence)
     assert not end(context, stranger)
@@ -88,7 +91,8 @@ def test_who_lost_the_operation_ends_nothing(context: ServiceContext, fence: int
 
 
 def test_the_same_end_twice_is_as_good_as_once(context: ServiceContext) -> None:
-    """Another result, or another end, is none."""
+    """Ending an operation a second time with the same state and result returns True; with another state or result it
+    returns False."""
     begun = begin(context, "a")
     assert end(context, begun)
     assert end(context, begun)
@@ -100,7 +104,7 @@ def test_the_same_end_twice_is_as_good_as_once(context: ServiceContext) -> None:
 
 
 def test_only_what_is_calling_ends(context: ServiceContext) -> None:
-    """An operation that is unknown or failed is settled by another function."""
+    """An operation that is unknown or failed can't be ended by this function; another one settles it."""
     for state in (FAILED, OperationState.UNKNOWN):
         begun = begin(context, state)
         assert end(context, begun, state, None)
@@ -109,7 +113,7 @@ def test_only_what_is_calling_ends(context: ServiceContext) -> None:
 
 @pytest.mark.parametrize("place_of", [0, 1, 2])
 def test_a_key_that_is_set_aside_is_free(context: ServiceContext, place_of: int) -> None:
-    """Its row stays, under a key of its own; the other rows keep theirs."""
+    """Freeing a key keeps the row of its operation under another key, and the keys of other rows."""
     all_of_them = sorted((begin(context, key) for key in ("a", "b", "c")), key=lambda one: one.operation_id)
     one = all_of_them[place_of]
     context.write(lambda tx: idempotency.free_idempotency_key(tx.conn, one.operation_id, one.key))
@@ -135,7 +139,8 @@ def new_epoch(context: ServiceContext) -> str:
 
 
 def test_an_epoch_lasts_an_hour(context: ServiceContext) -> None:
-    """Either way, as a clock may have been set back; before the first there is none."""
+    """An epoch is valid for an hour, before and after its beginning, because a clock may have been set back. Without
+    an epoch the result is ""."""
     assert epoch(context) == ""
     begun = new_epoch(context)
     assert begun
@@ -150,7 +155,7 @@ def test_an_epoch_lasts_an_hour(context: ServiceContext) -> None:
 
 
 def test_each_epoch_is_another_one(context: ServiceContext, hand_clock: HandClock) -> None:
-    """Begun now; other leases are no epochs and stay as they are."""
+    """Each new epoch has a new text and begins now. The rows of other leases stay unchanged."""
     with context.database.read() as conn:
         before = sorted(tuple(row) for row in conn.exec_driver_sql("SELECT name, slot, token FROM leases"))
     first = new_epoch(context)
@@ -165,7 +170,7 @@ def test_each_epoch_is_another_one(context: ServiceContext, hand_clock: HandCloc
 
 @pytest.mark.parametrize("other", ["a", "z"])
 def test_another_lease_is_no_epoch(context: ServiceContext, other: str) -> None:
-    """This holds for every name of the other lease."""
+    """The row of another lease isn't read as an epoch, whether its name comes before or after that of the epoch."""
     from console.store.operations import leases
 
     context.write(lambda tx: leases.acquire(tx, other, context.make_holder(), context.now(), 45.0) and None)
@@ -178,7 +183,8 @@ def test_another_lease_is_no_epoch(context: ServiceContext, other: str) -> None:
 
 
 def test_a_result_that_is_forgotten_counts_nowhere(context: ServiceContext) -> None:
-    """Its key is free, and whatever a cache kept is of another epoch."""
+    """When a result is forgotten, its key is free and the epoch is replaced, so that cached results of the former
+    epoch aren't used."""
     begun = begin(context, "a")
     assert end(context, begun)
     first = new_epoch(context)

@@ -1,4 +1,5 @@
-"""The cache in front of the idempotency service: what it believes, what it forgets, and that nobody waits for it."""
+"""Tests of the Redis cache of the idempotency service: which entries it accepts, what it forgets, and that no caller
+waits for it longer than its time limit."""
 
 import logging
 import time
@@ -32,8 +33,8 @@ AWAY = "the cache is away ({}); the database answers alone"
 def opened(
     url: str, database_id: str = "", store_key: str = STORE_KEY, caplog: pytest.LogCaptureFixture | None = None
 ) -> Iterator[RedisIdempotencyCache]:
-    """A connected cache. A busy machine may take longer than an answer may take: then another cache connects, and
-    `caplog` forgets the first one's message."""
+    """Context manager: a connected cache. If a busy machine makes the connection time out, another cache connects,
+    and `caplog` is emptied of the first one's message."""
     caches_made: list[RedisIdempotencyCache] = []
 
     def connect() -> bool:
@@ -62,7 +63,7 @@ def cache(redis_server: RedisServer, database_id: str) -> Iterator[RedisIdempote
 
 @pytest.fixture
 def own_server() -> Iterator[RedisServer]:
-    """To be killed and paused."""
+    """A Redis server of this test alone, which it may kill and pause."""
     need("redis")
     with redis() as server:
         yield server
@@ -70,13 +71,14 @@ def own_server() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def plain(own_server: RedisServer) -> Iterator[Redis]:
-    """A client of another program that can write to the same Redis."""
+    """A client of another program with the rights to write to the same Redis."""
     with Redis.from_url(own_server.url) as client:
         yield client
 
 
 class HandUptime:
-    """The machine's uptime, moved by hand; for how long an answer takes it goes on by itself."""
+    """A clock of the machine's uptime that a test moves by hand. The time limit of an answer still uses the real
+    time, plus what the test has added."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self._ahead = 0
@@ -99,7 +101,7 @@ def hurried() -> None:
 
 @pytest.fixture(autouse=True)
 def _patient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everywhere else Redis has the time of a busy machine."""
+    """Give Redis more time in all tests that don't use the fixture `hurried`, because the machine may be busy."""
     if "hurried" not in request.fixturenames:
         monkeypatch.setattr(redis_link, "ANSWER_TIMEOUT_SECONDS", 10.0)
 
@@ -109,7 +111,7 @@ def kept(cache: RedisIdempotencyCache, result: str = RESULT, epoch: str = "first
 
 
 def only_name(client: Redis) -> bytes:
-    """The one entry of the server."""
+    """Return the name of the only entry of the server."""
     (name,) = names(client)
     return name
 
@@ -128,7 +130,7 @@ def value(client: Redis, name: bytes) -> bytes:
 
 
 def test_a_final_result_is_recalled(cache: RedisIdempotencyCache) -> None:
-    """Same key and fingerprint: the result, for whoever knows the epoch."""
+    """With the same key and fingerprint the stored result is returned, also by `announce_use`."""
     assert cache.find_result(KEY, PRINT).result is None
     kept(cache)
     assert cache.find_result(KEY, PRINT).result == RESULT
@@ -136,7 +138,8 @@ def test_a_final_result_is_recalled(cache: RedisIdempotencyCache) -> None:
 
 
 def test_results_of_any_text(cache: RedisIdempotencyCache) -> None:
-    """Empty, Japanese, long; what is too long for the cache is left to the database."""
+    """Empty, Japanese and long results are returned. A result that is too long for the cache isn't stored; the
+    database has it."""
     for result in ("", "架空商事", "x" * caches.LARGEST_RESULT_BYTES):
         kept(cache, result)
         assert cache.find_result(KEY, PRINT).result == result
@@ -159,7 +162,8 @@ def test_another_question_gets_no_answer(
 
 
 def test_announced_once(cache: RedisIdempotencyCache) -> None:
-    """The first to announce a key hears that nothing is known, the next that something is."""
+    """The first process that announces the use of a key learns that the cache knows nothing of it (`is_missing`), the
+    next one that another process has announced it."""
     assert cache.announce_use(KEY, PRINT) == caches.CacheLookup(is_missing=True, epoch="first")
     assert cache.announce_use(KEY, PRINT) == caches.CacheLookup(is_missing=False, epoch="first")
     kept(cache)
@@ -167,7 +171,8 @@ def test_announced_once(cache: RedisIdempotencyCache) -> None:
 
 
 def test_entries_tell_nothing_and_end(own_server: RedisServer, plain: Redis) -> None:
-    """Names and values hide key, fingerprint and result; a result ends after a day, notices after their time."""
+    """The names and values of entries contain neither key nor fingerprint nor result in readable form. Results and
+    marks of running uses are deleted after their lifetime."""
     with opened(own_server.url) as cache:
         cache.announce_use(KEY, PRINT)
         assert_ends(plain, caches.RUNNING_MARK_LIFETIME_MS)
@@ -196,7 +201,8 @@ def assert_ends(client: Redis, after_ms: int) -> None:
 def test_a_forgotten_result_is_forgotten_at_once(
     cache: RedisIdempotencyCache, redis_server: RedisServer, database_id: str
 ) -> None:
-    """By all processes, also by one that hasn't learnt of the new epoch; and nothing written late brings it back."""
+    """A forgotten result isn't returned by any process, also by one that doesn't know the new epoch, and a late write
+    doesn't bring it back."""
     with opened(redis_server.url, database_id) as unaware:
         kept(cache)
         cache.forget_result(KEY)
@@ -208,7 +214,8 @@ def test_a_forgotten_result_is_forgotten_at_once(
 def test_a_late_entry_is_of_its_epoch(
     cache: RedisIdempotencyCache, redis_server: RedisServer, database_id: str
 ) -> None:
-    """Redis lost the mark, and somebody slow writes what has been forgotten: nobody of the new epoch believes it."""
+    """Redis has lost the mark of a forgotten result, and a slow process writes the result again: a process that knows
+    the new epoch doesn't accept the entry."""
     cache.forget_result(KEY)
     with Redis.from_url(redis_server.url) as client:
         client.delete(cache._entry_cipher.make_entry_name(KEY))  # type: ignore[union-attr]  # connected, so there
@@ -220,7 +227,8 @@ def test_a_late_entry_is_of_its_epoch(
 
 
 def test_an_old_epoch_is_not_asked_in(cache: RedisIdempotencyCache, uptime: HandUptime) -> None:
-    """A second after it learnt the epoch a process asks the database first, and learns it anew there."""
+    """A second after it has read the epoch, a process doesn't use the cache until it has read the epoch again from
+    the database."""
     kept(cache)
     uptime.pass_seconds(1.1)
     assert cache.find_result(KEY, PRINT) == cache.announce_use(KEY, PRINT) == caches.CacheLookup()
@@ -231,7 +239,8 @@ def test_an_old_epoch_is_not_asked_in(cache: RedisIdempotencyCache, uptime: Hand
 def test_who_sleeps_while_asking_believes_nothing(
     cache: RedisIdempotencyCache, uptime: HandUptime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The process was stopped between asking and reading the answer: the epoch may have ended meanwhile."""
+    """If the process was stopped between the question and the answer of Redis, it ignores the answer, because the
+    epoch may have ended meanwhile."""
     kept(cache)
     ask = cache._redis_client.send_command
 
@@ -248,7 +257,7 @@ def test_who_sleeps_while_asking_believes_nothing(
 
 
 def poisons(client: Redis, name: bytes) -> dict[str, Callable[[], object]]:
-    """Ways to spoil an entry."""
+    """Return functions that spoil an entry, by the name of the damage."""
     good = value(client, name)
     client.set("other", good)
     values = {
@@ -272,7 +281,8 @@ def poisons(client: Redis, name: bytes) -> dict[str, Callable[[], object]]:
 
 
 def test_nothing_a_stranger_writes_is_believed(own_server: RedisServer, plain: Redis) -> None:
-    """Garbage, other types, cut and changed entries: no answer, no error, and the next result is kept again."""
+    """Spoiled entries (wrong bytes, other types, cut and changed values) give no result and no error, and the next
+    result is stored again."""
     with opened(own_server.url) as cache:
         kept(cache)
         name = only_name(plain)
@@ -288,7 +298,7 @@ def test_nothing_a_stranger_writes_is_believed(own_server: RedisServer, plain: R
 
 
 def test_an_entry_counts_under_its_name_alone(own_server: RedisServer, plain: Redis) -> None:
-    """A true entry that was copied to another key's name says nothing of that key."""
+    """An entry that was copied to the name of another key gives no result for that key."""
     with opened(own_server.url) as cache:
         kept(cache)
         name = only_name(plain)
@@ -337,7 +347,8 @@ def test_a_strange_server_breaks_nothing(why: str, caplog: pytest.LogCaptureFixt
 @pytest.mark.expects_log("a server that is slow")
 @pytest.mark.usefixtures("hurried")
 def test_a_dripping_answer_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
-    """A byte every ten milliseconds, each in time: the answer as a whole isn't."""
+    """A server sends a byte every ten milliseconds. The time limit is for the whole answer, so the answer is given
+    up."""
     with strange_server(b"$64\r\n" + b"x" * 64, drip_seconds=0.01) as url, opened(url, caplog=caplog) as cache:
         assert cache.find_result(KEY, PRINT).result is None
         assert cache.state == "off"
@@ -390,8 +401,8 @@ def test_a_killed_server_costs_one_line(
 def test_a_hung_server_is_waited_for_once(
     own_server: RedisServer, uptime: HandUptime, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that is stopped while a connection is open: one question waits, 40 ms. None waits after it, not even
-    the one that finds out whether the server is back: it would wait for PATIENCE_SECONDS, for ever."""
+    """A server hangs while a connection is open: one question waits, for 40 ms. No later question waits, also not the
+    one that finds out whether the server is back."""
     with opened(own_server.url, caplog=caplog) as cache:
         kept(cache)
         own_server.pause()
@@ -414,7 +425,7 @@ def test_a_hung_server_is_waited_for_once(
 
 
 def test_a_flush_loses_nothing_but_speed(own_server: RedisServer, plain: Redis) -> None:
-    """Emptied: nothing is known, nothing is logged, and what is kept anew is there."""
+    """After Redis is emptied, the cache has no result and logs nothing; a result that is stored again is returned."""
     with opened(own_server.url) as cache:
         kept(cache)
         plain.flushall()
@@ -426,7 +437,8 @@ def test_a_flush_loses_nothing_but_speed(own_server: RedisServer, plain: Redis) 
 
 @pytest.mark.expects_log("nobody is there")
 def test_a_server_that_never_was(caplog: pytest.LogCaptureFixture, uptime: HandUptime) -> None:
-    """No server: opening asks nobody, the first question starts looking in the background, one line is logged."""
+    """Without a server, creating the cache makes no connection. The first question starts the search for the server
+    in the background, and one line is logged."""
     cache = RedisIdempotencyCache("redis://127.0.0.1:9/0", "database", lambda: STORE_KEY)
     assert (cache.state, caplog.messages) == ("off", [])
     for _ in range(3):
@@ -440,7 +452,7 @@ def test_a_server_that_never_was(caplog: pytest.LogCaptureFixture, uptime: HandU
 
 @pytest.mark.expects_log("there is no store key")
 def test_without_a_store_key_there_is_no_cache(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing is kept that can't be sealed; the log names the reason."""
+    """Without a valid store key nothing is stored, because it couldn't be encrypted. The log names the reason."""
     cache = RedisIdempotencyCache(redis_server.url, "database", lambda: "short")
     assert not cache.connect()
     kept(cache)
@@ -453,7 +465,8 @@ def test_without_a_store_key_there_is_no_cache(redis_server: RedisServer, caplog
 
 @pytest.mark.expects_log("certificates that don't fit")
 def test_tls_is_verified(tmp_path: Path) -> None:
-    """`rediss://`: the chain and the name must be right, and no word in the URL changes that."""
+    """With `rediss://` the certificate chain and the name must be right, and no option in the URL switches this check
+    off."""
     for name in ("ours", "theirs"):
         (tmp_path / name).mkdir()
     authority, stranger = Authority(tmp_path / "ours"), Authority(tmp_path / "theirs")
@@ -470,7 +483,7 @@ def test_tls_is_verified(tmp_path: Path) -> None:
 
 
 def test_a_password_is_in_no_repr_and_no_log(redis_server: RedisServer) -> None:
-    """The printed client contains no secret."""
+    """The text form of the client doesn't contain the password."""
     link = RedisClient(redis_server.url)
     assert link.connect()
     assert redis_server.password not in repr(link)

@@ -1,4 +1,5 @@
-"""Named leases on every engine: one holder per slot, in order, judged by the database's clock, proven by a token."""
+"""Tests of the leases on every engine: one holder for each slot, expiry by the database's clock, and a token that
+proves an acquisition."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -34,13 +35,14 @@ def given(lease: Lease | None) -> Lease:
 
 
 def fence(database: Database) -> int:
-    """The fencing token in the row: it rises with each taking."""
+    """Return the fencing token of the lease's row, which rises with each acquisition."""
     with database.read() as conn:
         return int(conn.exec_driver_sql(f"SELECT fence FROM leases WHERE name = '{NAME}'").scalar_one())
 
 
 def test_one_holder_until_it_lets_go(databases: tuple[Database, ...], place: Place) -> None:
-    """The second desk sees who holds it and since when; once given up it is free, with a higher token."""
+    """While a desk holds the lease, another desk can read who holds it and since when, but can't acquire it. After
+    the release it can, and the fencing token is higher."""
     here, there = databases
     first, first_fence = given(take(here, holder(place))), fence(here)
     assert take(there, holder(place, "desk-2")) is None
@@ -60,7 +62,8 @@ def test_one_holder_until_it_lets_go(databases: tuple[Database, ...], place: Pla
 def test_it_runs_out_by_the_databases_clock(
     databases: tuple[Database, ...], place: Place, hand_clock: HandClock
 ) -> None:
-    """Not before its time, and then at once; who lost it can neither renew it nor give it up under the next one."""
+    """A lease expires at its time by the database's clock. The process that has lost it can neither renew it nor
+    release the lease of the next holder."""
     here, there = databases
     lost, lost_fence = given(take(here, holder(place))), fence(here)
     hand_clock.at += SOON
@@ -91,7 +94,8 @@ def test_a_heartbeat_moves_its_end(databases: tuple[Database, ...], place: Place
 
 
 def test_as_many_holders_as_slots(databases: tuple[Database, ...], place: Place) -> None:
-    """N at a time, each with a slot of its own; the next one waits until any of them lets go."""
+    """A lease with N slots has at most N holders, each with its own slot. The next process waits until one of them
+    releases its slot."""
     here, there = databases
     taken = [given(take((here, there)[i % 2], holder(place, f"desk-{i}"), slots=3)) for i in range(3)]
     assert [lease.slot for lease in taken] == [0, 1, 2]
@@ -104,7 +108,8 @@ def test_as_many_holders_as_slots(databases: tuple[Database, ...], place: Place)
 
 @pytest.mark.parametrize("slots", [1, 3])
 def test_at_once_no_more_than_slots(databases: tuple[Database, ...], place: Place, slots: int) -> None:
-    """Eight at the same moment, for a name that nobody had before: exactly so many winners, everybody answered."""
+    """Of eight processes that acquire a new lease at the same moment, as many succeed as there are slots, and none
+    gets an error."""
     barrier = Barrier(8)
 
     def ask(i: int) -> Lease | None:
@@ -146,7 +151,8 @@ def test_the_token_tells_whose_it_is(databases: tuple[Database, ...], place: Pla
 
 
 def test_calls_keep_their_distance(databases: tuple[Database, ...], hand_clock: HandClock) -> None:
-    """Over all desks each start is moved on by the spacing; a row that lies in the past begins at now."""
+    """Over all desks, each call starts one spacing (seconds) after the one before. If the stored start is in the
+    past, the next call starts now."""
     waits = [
         databases[i % 2].write(lambda tx: rate_gate.reserve_call_start(tx.conn, "alarmbox", 100.0)) for i in range(3)
     ]

@@ -63,6 +63,8 @@ def is_held(database: Database) -> bool:
 def test_what_ends_its_claim(
     database: Database, place: Place, first: str, closed: bool, then: tuple[str, ...], held: bool
 ) -> None:
+    """A purchase that the database has lost keeps its claim until a second person has confirmed, with evidence, a
+    proposal that it was not made."""
     place.unguard("approvals")
     place.unguard("evidence")
     assert is_held(database)

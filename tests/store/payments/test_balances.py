@@ -1,4 +1,5 @@
-"""The sums of a payment: what was captured is what is left, reserved, refunded and set aside, whoever moves what."""
+"""Tests of the sums of a payment: the captured amount is always the sum of what is left, reserved, refunded and set
+aside."""
 
 import random
 from collections.abc import Callable
@@ -19,7 +20,7 @@ EVERYWHERE = pytest.mark.engines("sqlite", "mariadb", "galera")
 
 @dataclass
 class Sums:
-    """The same rules in plain arithmetic."""
+    """The sums of a payment, computed by the same rules with plain arithmetic, for comparison."""
 
     captured: int = 0
     reserved: int = 0
@@ -77,9 +78,8 @@ def sums_of(conn: Connection, payment_id: int) -> Sums:
 
 @EVERYWHERE
 def test_sums_move_by_the_rules_alone(rows: Connection, seed: int) -> None:
-    """Any moves in any order, sums below, at and above what is there: done where plain arithmetic allows it, else
-    nothing was changed; and every one that was done is a new version.
-    """
+    """Random changes of the sums in random order, with amounts below, at and above the limit. A change is made if
+    plain arithmetic allows it, and raises the version; otherwise nothing changes."""
     draw, expected = random.Random(seed), Sums()
     payment, done = begun(rows), 0
     for _ in range(300):
@@ -96,7 +96,8 @@ def test_sums_move_by_the_rules_alone(rows: Connection, seed: int) -> None:
 
 @EVERYWHERE
 def test_more_than_was_captured_is_never_reserved_at_once(books: Database) -> None:
-    """Many who reserve at the same moment get what there is, and not a yen more."""
+    """Many processes reserve parts of a payment at the same moment: together they get the captured amount and no
+    more."""
     with books.write_without_retries() as tx:
         payment = paid(tx.conn, "ORD-crowd", minor=5)
 
@@ -110,7 +111,8 @@ def test_more_than_was_captured_is_never_reserved_at_once(books: Database) -> No
 
 
 def test_nothing_is_reserved_of_what_was_taken_back(rows: Connection) -> None:
-    """A payment that its bank reversed gives no refunds, neither of what is left nor of what was set aside."""
+    """Of a reversed payment nothing can be reserved for a refund, neither of what is left nor of what was set
+    aside."""
     payment = paid(rows)
     assert payments.set_amount_aside(rows, payment.id, 100, NOW)
     payments.change_payment(rows, again(rows, payment.id), NOW, status=PaymentState.REVERSED)
@@ -131,7 +133,7 @@ def test_a_refund_that_is_done_is_no_difference(rows: Connection, told: int | No
 
 
 def test_who_looks_is_told(rows: Connection) -> None:
-    """Moving money is told in the feed; what was refused is not."""
+    """A change of the sums adds an entry to the change feed; a refused one adds none."""
     payment = paid(rows)
     mark, _ = change_feed.list_changes_since(rows, None)
     assert not payments.reserve_amount(rows, payment.id, 9_999, NOW)
@@ -142,7 +144,7 @@ def test_who_looks_is_told(rows: Connection) -> None:
 
 
 def test_another_payment_keeps_its_sums(rows: Connection) -> None:
-    """Only the payment that is named is touched."""
+    """Only the named payment changes."""
     one, other = paid(rows, "ORD-1"), paid(rows, "ORD-2")
     assert payments.reserve_amount(rows, one.id, 1_000, NOW)
     assert again(rows, other.id) == other

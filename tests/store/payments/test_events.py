@@ -1,4 +1,5 @@
-"""Events of payments: kept once, however often and from how many sides they are told."""
+"""Tests of the stored events of payments: each is stored once, however often and by however many processes it is
+received."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -16,7 +17,8 @@ TOLD = PaymentEvent("paypay", "N-1", "payment.succeeded", "queued", '{"a": 1}', 
 
 
 def test_kept_once(rows: Connection) -> None:
-    """The first telling stays as it was; another source's event of that id is another one."""
+    """A second event with the same id doesn't change the first one. The same id of another source is another
+    event."""
     later = NOW + timedelta(hours=1)
     assert payment_events.add_event(rows, TOLD, "worker", NOW)
     again = PaymentEvent("paypay", "N-1", "payment.failed", "kept", "{}")
@@ -31,7 +33,7 @@ def test_kept_once(rows: Connection) -> None:
 
 
 def test_what_becomes_of_it(rows: Connection) -> None:
-    """Said once: who is slower learns it."""
+    """The result of an event is written once; a later caller gets False."""
     for number in range(3):
         assert payment_events.add_event(rows, PaymentEvent("bank", f"N-{number}", "x", "queued", "{}"), "worker", NOW)
     first, *others = payment_events.list_events_with_result(rows, "queued", 10)
@@ -51,14 +53,15 @@ def test_a_long_body_is_cut(rows: Connection) -> None:
 
 
 def test_what_the_database_refuses_is_no_repeat(rows: Connection) -> None:
-    """Only an event that is there is answered with False."""
+    """Only for an event that is stored already the function returns False; a row that the database refuses raises the
+    error."""
     with pytest.raises(IntegrityError):
         payment_events.add_event(rows, PaymentEvent("bank", "N-1", None, "kept", "{}"), "worker", NOW)  # type: ignore[arg-type]
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_told_from_many_sides_at_once(books: Database) -> None:
-    """One of all is the first."""
+    """Of many threads that store the same event at the same moment, exactly one gets True."""
 
     def tell(number: int) -> bool:
         event = PaymentEvent("crowd", f"N-{number % 3}", "x", "kept", "{}")

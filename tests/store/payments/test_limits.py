@@ -1,4 +1,4 @@
-"""Limits: those of refunds in a currency, those of the accounts of corporations, and the amounts above them."""
+"""Tests of the limits of refunds for each currency, and of the limits and balances of corporations' accounts."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,10 +18,12 @@ NUMBER = "1180301018771"
 
 
 def opened(conn: Connection, limit: int = 10_000) -> Account:
+    """Open an account of the corporation with this limit, and return it."""
     return now(conn, accounts.open_account(conn, NUMBER, "JPY", limit))
 
 
 def now(conn: Connection, account_id: int) -> Account:
+    """Return the account as it is stored now."""
     account = accounts.find(conn, account_id)
     assert account is not None
     return account
@@ -37,14 +39,15 @@ def test_starting_limits(rows: Connection) -> None:
 
 
 def test_a_missing_limit_is_the_strictest(rows: Connection) -> None:
-    """Of a row that somebody took away; and rows that we don't know are passed over."""
+    """A limit whose row is missing counts as 0, and rows with unknown names are ignored."""
     rows.execute(text("DELETE FROM limits WHERE currency = 'JPY' AND name = 'second_checker_above'"))
     rows.execute(text("INSERT INTO limits (name, currency, value) VALUES ('per_week', 'JPY', 1)"))
     assert limits.read_limits(rows, "JPY").second_checker_above == 0
 
 
 def test_room_for_payments_that_begin(rows: Connection) -> None:
-    """Reservations count; what is given up is free again, and never more than was held."""
+    """An account's reservations count against its limit. A released amount can be reserved again, and no more is
+    released than was reserved."""
     account = opened(rows)
     assert accounts.reserve_amount(rows, account.id, 6_000)
     assert not accounts.reserve_amount(rows, account.id, 4_001)
@@ -69,7 +72,8 @@ def test_room_for_payments_that_begin(rows: Connection) -> None:
 def test_booked_as_far_as_there_is_room(
     rows: Connection, minor: int, released: int, accepted: int, reserved: int
 ) -> None:
-    """Room that others have reserved is theirs; what this payment held is its own."""
+    """A booking uses the room that this payment has reserved and the free room, but not what other payments have
+    reserved. What exceeds it isn't booked."""
     account = opened(rows)
     assert accounts.reserve_amount(rows, account.id, 4_000)
     assert accounts.book_amount(rows, now(rows, account.id), minor, released) == accepted
@@ -86,7 +90,8 @@ def test_booked_by_who_saw_the_last_version(rows: Connection) -> None:
 
 
 def test_a_limit_that_was_lowered(rows: Connection) -> None:
-    """Nothing more is booked; what went back makes room again."""
+    """If the limit was lowered below the balance, nothing more is booked until enough was subtracted from the
+    balance."""
     account = opened(rows)
     accounts.book_amount(rows, account, 9_000)
     rows.execute(text("UPDATE accounts SET limit_minor = 5000 WHERE id = :id"), {"id": account.id})
@@ -97,7 +102,7 @@ def test_a_limit_that_was_lowered(rows: Connection) -> None:
 
 
 def test_one_account_of_a_currency(rows: Connection) -> None:
-    """A corporation has one per currency, or none: then there is no limit."""
+    """A corporation has at most one account for each currency. Without an account there is no limit."""
     account = opened(rows)
     assert accounts.find_by_corporation(rows, NUMBER, "JPY") == account
     assert accounts.find_by_corporation(rows, NUMBER, "INR") is None
@@ -107,7 +112,8 @@ def test_one_account_of_a_currency(rows: Connection) -> None:
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_room_is_given_out_once(books: Database) -> None:
-    """Many payments that begin at the same moment get what room there is."""
+    """Many payments reserve parts of an account's room at the same moment: together they get the limit and no
+    more."""
     with books.write_without_retries() as tx:
         account_id = accounts.open_account(tx.conn, "2000000000000", "JPY", 5)
 
@@ -121,7 +127,8 @@ def test_room_is_given_out_once(books: Database) -> None:
 
 
 def test_set_aside_until_it_went_back(rows: Connection) -> None:
-    """Open, then being refunded, then gone; a refund that comes to nothing opens it again."""
+    """A set-aside is open, then being refunded, then refunded. If the refund ends without money, the set-aside is
+    open again."""
     payment, account = paid(rows), opened(rows)
     item_id = set_asides.insert_set_aside(rows, payment, account.id, 300, NOW)
     other = set_asides.insert_set_aside(rows, payment, account.id, 200, NOW)

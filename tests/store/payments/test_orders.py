@@ -1,4 +1,5 @@
-"""Rows of orders: the shop writes them too, and what it wrote meanwhile is never written over."""
+"""Tests of the rows of orders, which the shop writes too: the program never overwrites what the shop has written
+since it read the row."""
 
 import pytest
 from sqlalchemy import Connection, text
@@ -21,6 +22,7 @@ def ordered(conn: Connection, number: str = "ORD-1", corporation: str | None = N
 
 
 def by_the_shop(conn: Connection, order: Order, status: str) -> None:
+    """Change the state of an order as the shop does, without raising the version."""
     conn.execute(text("UPDATE orders SET status = :status WHERE id = :id"), {"status": status, "id": order.id})
 
 
@@ -36,7 +38,7 @@ def test_found_by_every_id(rows: Connection) -> None:
 
 
 def test_one_order_of_a_number(rows: Connection) -> None:
-    """The database itself refuses a second one."""
+    """The database refuses a second order with the same number."""
     ordered(rows)
     with pytest.raises(IntegrityError):
         ordered(rows)
@@ -44,18 +46,19 @@ def test_one_order_of_a_number(rows: Connection) -> None:
 
 @pytest.mark.parametrize("written", ["1180-3010-18771", " 1180301018771", "1180301018771", "T1180301018771"])
 def test_however_the_shop_writes_a_number(rows: Connection, written: str) -> None:
-    """It is shown as we know it."""
+    """A corporation number is read in its 13 digits, in whichever spelling the shop has written it."""
     assert ordered(rows, corporation=written).corporation_number == NUMBER
 
 
 @pytest.mark.parametrize("written", [None, ""])
 def test_no_corporation(rows: Connection, written: str | None) -> None:
-    """Nothing may be missing but we say nothing in its place."""
+    """An order without a corporation number, or with an empty one, has None."""
     assert ordered(rows, corporation=written).corporation_number is None
 
 
 def test_only_who_saw_the_last_state_writes(rows: Connection) -> None:
-    """The shop raises no version: its own state counts as one."""
+    """The shop doesn't raise the version, so a state that the shop has changed also makes the program's write fail
+    with StaleRow."""
     seen = ordered(rows)
     by_the_shop(rows, seen, "cancelled")
     with pytest.raises(orders.StaleRow):
@@ -68,7 +71,8 @@ def test_only_who_saw_the_last_state_writes(rows: Connection) -> None:
 
 
 def test_a_payment_moves_it(rows: Connection) -> None:
-    """Along the table, with what is to be done on the work axis; who read it before is too late."""
+    """A payment moves its order along the transition table and stores the next step (work). A caller with an older
+    version gets StaleRow."""
     seen = ordered(rows)
     work = Work(WorkState.NEEDS_REVIEW, reason="paid_twice")
     orders.change_order(rows, seen, NOW, status=OrderState.PAID, **orders.make_work_values(work))
@@ -93,6 +97,6 @@ def test_a_state_that_the_shop_alone_knows(rows: Connection, word: str) -> None:
 
 @pytest.mark.parametrize("column", ["merch_txn_id", "total_amount", "currency", "corporation_number"])
 def test_what_was_ordered_is_the_shops(rows: Connection, column: str) -> None:
-    """We move its state, nothing else."""
+    """The program may not change what was ordered: number, amount, currency and corporation."""
     with pytest.raises(ForbiddenTransition):
         orders.change_order(rows, ordered(rows), NOW, **{column: 1})

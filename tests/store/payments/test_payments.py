@@ -1,4 +1,5 @@
-"""Rows of payments: found by every id, written along the table of transitions by who saw the last version."""
+"""Tests of the rows of payments: found by every id, changed only along the transition table and only by a caller that
+has read the latest version."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -45,7 +46,7 @@ def test_newest_first(rows: Connection) -> None:
 
 @pytest.mark.parametrize("facts", [{}, {"number": "ORD-2", "provider_payment_id": "0421"}])
 def test_one_payment_of_a_name(rows: Connection, facts: dict[str, str]) -> None:
-    """The database itself refuses a second payment that we, or the provider, call the same."""
+    """The database refuses a second payment with the same payment number, or with the same id of the provider."""
     begun(rows, provider_payment_id="0421")
     with pytest.raises(IntegrityError):
         begun(rows, **facts)
@@ -71,7 +72,8 @@ def test_only_who_saw_the_last_version_writes(rows: Connection) -> None:
 
 
 def test_along_the_table_of_transitions(rows: Connection) -> None:
-    """Each step is one of the table, and is a version of its own; a leap is refused before anything is written."""
+    """Each step must be one of the transition table, and raises the version. A path with another step is refused
+    before anything is written."""
     payment = begun(rows)
     for path in ((PaymentState.COMPLETED,), (PaymentState.TOKEN_GENERATED, PaymentState.PAYMENT_SUCCESS)):
         with pytest.raises(ForbiddenTransition):
@@ -87,14 +89,15 @@ def test_along_the_table_of_transitions(rows: Connection) -> None:
 
 @pytest.mark.parametrize("column", ["captured_minor", "reserved_minor", "asked_minor", "currency", "version", "id"])
 def test_what_a_payment_is_stays(rows: Connection, column: str) -> None:
-    """Sums move by their own statements; whose payment it is and of how much is never written again."""
+    """The sums of a payment change only by their own functions; its amount, currency and ids are never changed."""
     payment = begun(rows)
     with pytest.raises(ForbiddenTransition):
         payments.change_payment(rows, payment, NOW, **{column: 1})
 
 
 def test_a_begin_that_broke_off_is_unknown(rows: Connection) -> None:
-    """Until a due task writes it down; a payment that has gone on is read as it stands."""
+    """A payment whose start has lapsed is read as unknown until a due task stores that. A payment that has moved on
+    is read as stored."""
     payment = begun(rows)
     lapsed = frozenset({payment.id})
     seen = payments.find(rows, payment.id, lapsed)
@@ -105,7 +108,8 @@ def test_a_begin_that_broke_off_is_unknown(rows: Connection) -> None:
 
 
 def test_what_is_due(rows: Connection) -> None:
-    """Scheduled for one of the reasons, the time come; the one that waited longest first."""
+    """A payment is due if its work has one of the given reasons and its time has come. The one that has waited
+    longest comes first."""
     times = {"late": NOW - timedelta(hours=2), "later": NOW - timedelta(hours=3), "not yet": SOON}
     for name, at in times.items():
         begun(rows, name, work=Work(WorkState.SCHEDULED, at, "unknown"))

@@ -1,4 +1,4 @@
-"""Stock that the shop holds: given free once, and nothing else of it written."""
+"""Tests of the shop's reservations of stock: the program releases each once and changes nothing else of them."""
 
 from datetime import timedelta
 
@@ -17,7 +17,8 @@ HELD, RELEASED, USED = StockState.HELD, StockState.RELEASED, StockState.USED
 
 
 def reserved(place: Place) -> None:
-    """By the shop: of order 1 two that are held and one that went out, of order 2 one that is held."""
+    """Insert the shop's reservations: of order 1 two that are held and one that was used, of order 2 one that is
+    held."""
     rows = "(1, 'tea', 2, 'held'), (1, 'cups', 6, 'held'), (1, 'pot', 1, 'used'), (2, 'tea', 9, 'held')"
     place.sql(f"INSERT INTO stock_reservations (order_id, item, quantity, status) VALUES {rows}")
 
@@ -46,7 +47,7 @@ def test_given_free_once(place: Place, databases: tuple[Database, ...]) -> None:
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_given_free_by_many_at_once(place: Place, databases: tuple[Database, ...]) -> None:
-    """Each piece once, whoever does it."""
+    """Many processes release an order's reservations at the same moment; each reservation is released once."""
     reserved(place)
     assert sorted(at_once(databases, lambda tx, _: stock.release_reservations(tx.conn, 1, NOW)))[-1] == 2
     with databases[0].read() as conn:

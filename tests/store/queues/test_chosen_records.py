@@ -1,4 +1,5 @@
-"""Filtered and sorted queues in pages: SQL chooses the records that the domain's filter chooses, each once."""
+"""Tests of filtered and sorted queues in pages: SQL returns the records that the domain's filter selects, each
+once."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -62,7 +63,7 @@ FILTERS = (
 
 @pytest.fixture(scope="module")
 def database(engine: Engine) -> Iterator[Database]:
-    """The records of the plain queues, with causes, providers, currencies and clients of all sorts."""
+    """The records of test_queues, with causes, providers, currencies and clients of all kinds."""
     with fresh_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
         for guarded in ("hansha_alarmbox_credit_checks", "orders", "payments", "refunds"):
             place.unguard(guarded)
@@ -113,7 +114,7 @@ def _with_relations(conn: Connection, record: QueuedRecord) -> QueuedRecord:
 
 
 def _find_unknown_refund(conn: Connection, *payment_ids: int) -> Refund | None:
-    """A refund of these payments whose outcome is unknown."""
+    """Return the first refund of these payments whose outcome is unknown; None if there is none."""
     found = refunds.find_by_payments(conn, payment_ids)
     return next((one for one in found if one.certainty is Certainty.UNKNOWN), None)
 
@@ -125,7 +126,7 @@ def _choice(chosen: RecordFilter, order: QueueSortOrder = DEFAULT_SORT_ORDER) ->
 def _walk(
     conn: Connection, name: str, lapsed: queues.LapsedIds, choice: QueueChoice, limit: int = 11
 ) -> list[QueuedRecord]:
-    """Page after page, until one isn't full."""
+    """Read the queue page by page until a page isn't full, and return its records."""
     found, after = list[QueuedRecord](), None
     read: Any = queues.read_queue_page if choice.order == DEFAULT_SORT_ORDER else chosen_records.read_sorted_page
     while True:
@@ -142,9 +143,8 @@ def _refs(records: Sequence[QueuedRecord]) -> list[tuple[str, int]]:
 
 
 def _page_size(turn: int, name: str, lapsed: queues.LapsedIds, small: int) -> int:
-    """Small pages in every third turn, in other turns for each queue: together the queues take every turn in small
-    pages. The soak takes small pages for all.
-    """
+    """Return `small` in each third turn, beginning with another turn for each queue, otherwise 500. So small pages
+    are tested in every turn for some queue. The soak tests use small pages in all turns."""
     shift = 2 * queues.QUEUE_NAMES.index(name) + bool(lapsed)
     return small if (turn + shift) % 3 == 0 else 500
 
@@ -162,6 +162,7 @@ def _is_in_turn(turn: int, name: str, lapsed: queues.LapsedIds, database: Databa
 def test_a_filtered_queue_has_what_the_filter_chooses(
     database: Database, name: str, lapsed: queues.LapsedIds
 ) -> None:
+    """With each filter, a queue returns the records that the domain's filter selects."""
     turns = [turn for turn in range(len(FILTERS)) if _is_in_turn(turn, name, lapsed, database)]
     _check_filters(database, name, lapsed, turns, lambda turn: _page_size(turn, name, lapsed, 11))
 
@@ -170,13 +171,15 @@ def test_a_filtered_queue_has_what_the_filter_chooses(
 @EITHER
 @EACH
 def test_a_filtered_queue_in_small_pages(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
+    """The same with each filter in pages of 11 records."""
     _check_filters(database, name, lapsed, range(len(FILTERS)), lambda _turn: 11)
 
 
 def _check_filters(
     database: Database, name: str, lapsed: queues.LapsedIds, turns: Sequence[int], page_size: Callable[[int], int]
 ) -> None:
-    """In the order of the queue, each record once; the count says how many."""
+    """Check for these filters that the queue returns the selected records in its order, each once, and that its count
+    is right."""
     with database.read() as conn:
         whole = [_with_relations(conn, record) for _, record in plain.walk(conn, name, 500, lapsed)]
         for turn in turns:
@@ -223,6 +226,7 @@ SORTED = pytest.mark.parametrize("name", ["unknown", "review", "refunds"])
 def test_a_sorted_queue_has_each_record_once_and_in_order(
     database: Database, name: str, lapsed: queues.LapsedIds
 ) -> None:
+    """With each sort column, in both directions, a queue returns each record once and in order."""
     turns = [turn for turn in range(len(SortColumn)) if _is_in_turn(turn, name, lapsed, database)]
     _check_orders(database, name, lapsed, turns, lambda turn, small: _page_size(turn, name, lapsed, small))
 
@@ -231,6 +235,7 @@ def test_a_sorted_queue_has_each_record_once_and_in_order(
 @EITHER
 @SORTED
 def test_a_sorted_queue_in_small_pages(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
+    """The same with each sort column in small pages."""
     _check_orders(database, name, lapsed, range(len(SortColumn)), lambda _turn, small: small)
 
 
@@ -241,7 +246,8 @@ def _check_orders(
     turns: Sequence[int],
     page_size: Callable[[int, int], int],
 ) -> None:
-    """In both directions, in pages of several sizes; the descending order is the other one reversed."""
+    """Check for these sort columns, in both directions and in pages of several sizes, that the records are in order
+    and that the descending order is the reverse of the ascending one."""
     with database.read() as conn:
         whole = _refs([record for _, record in plain.walk(conn, name, 500, lapsed)])
         for turn in turns:
@@ -280,8 +286,8 @@ def test_a_sorted_queue_is_filtered_too(database: Database) -> None:
 @EITHER
 @EACH
 def test_causes_are_counted_and_summed(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
-    """The groups together are the queue, and each group opens into as many rows as it tells. Amounts of different
-    kinds or currencies are not added."""
+    """The groups by cause together contain the whole queue, and each group opens into as many rows as it states.
+    Amounts of different kinds or currencies aren't added."""
     with database.read() as conn:
         whole = [record for _, record in plain.walk(conn, name, 500, lapsed)]
         totals, is_capped = chosen_records.count_records_by_cause(conn, name, lapsed, _choice(RecordFilter()))
@@ -301,7 +307,8 @@ def test_causes_are_counted_and_summed(database: Database, name: str, lapsed: qu
 
 
 def test_a_sum_of_more_than_64_bits(engine: Engine) -> None:
-    """A shop can write any amount into its orders; SQLite refuses the sum of two of the largest ones."""
+    """A shop can write any amount into its orders, and SQLite refuses a sum of more than 64 bits; the program
+    computes it nevertheless."""
     minor_amounts = (2**63 - 1, 2**63 - 1, 2**63 - 1, -7, 1_999_999_999)
     with fresh_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
         place.unguard("orders")

@@ -1,4 +1,5 @@
-"""Queues in pages: whoever walks them sees every row once and in order, lapsed calls where they belong."""
+"""Tests of queues in pages: the pages together contain each row once and in order, and lapsed calls in the right
+queue."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -36,12 +37,13 @@ WORKS = ("none", "scheduled", "needs_review")
 
 
 def hour_of(number: int) -> datetime:
-    """Ages that don't follow the ids, and that records of all kinds share. Every eleventh isn't known."""
+    """Return the time since which record `number` has its state. It doesn't rise with the ids, and records of all
+    kinds share it; of every eleventh record it is unknown."""
     return EPOCH_START if number % 11 == 0 else convert_to_naive_utc(NOW + timedelta(hours=number * 7 % 31))
 
 
 def row(number: int, status: str, certainty: str, work: str, *, missing: bool) -> dict[str, object]:
-    """A record of a company of its own. Its state holds since `hour_of(number)`."""
+    """Return the row of a credit check of its own company, whose state holds since `hour_of(number)`."""
     bought = status == "success"
     return {
         "id": number,
@@ -63,7 +65,7 @@ def row(number: int, status: str, certainty: str, work: str, *, missing: bool) -
 
 
 def order(number: int, status: str, work: str) -> dict[str, object]:
-    """An order of its own number."""
+    """Return the row of an order with its own number."""
     return {
         "id": number,
         "merch_txn_id": f"ORD-{number}",
@@ -100,7 +102,7 @@ def refund(number: int, status: str, certainty: str, work: str, of: int | None =
 
 @pytest.fixture(scope="module")
 def database(engine: Engine) -> Iterator[Database]:
-    """Records of every kind in every mixture of states, mixed by id too."""
+    """A database with records of every kind in every combination of states."""
     with fresh_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
         for guarded in (table.name, "orders", "payments", "refunds"):
             place.unguard(guarded)  # they have no history
@@ -214,7 +216,7 @@ REFUNDED_SINCE = {101}
 def walk(
     conn: Connection, name: str, limit: int, lapsed: queues.LapsedIds
 ) -> list[tuple[QueuePosition, QueuedRecord]]:
-    """Page after page, until one isn't full."""
+    """Read the queue page by page until a page isn't full, and return its records with their positions."""
     found: list[tuple[QueuePosition, QueuedRecord]] = []
     after = None
     while True:
@@ -226,7 +228,7 @@ def walk(
 
 
 def everything(conn: Connection, lapsed: queues.LapsedIds) -> Iterator[QueuedRecord]:
-    """Each record by itself."""
+    """Yield each record of every kind, read one by one."""
     for kind, number in product(queues.QUEUED_RECORD_KINDS, range(1, 125)):
         one = any_record.find(conn, kind, number, lapsed)
         if one is not None:
@@ -258,7 +260,7 @@ REFUNDS: Mapping[str, Callable[[Refund], bool]] = {
 
 
 def belongs(one: QueuedRecord, name: str) -> bool:
-    """The rules in words."""
+    """Return True if the record belongs to the queue, by the rules written out in Python."""
     if name == "disagree":
         return one.id in DISAGREEING[kind_of(one)] and one.work.reason != "lapsed"
     if name == "review":
@@ -279,9 +281,8 @@ def kind_of(one: QueuedRecord) -> str:
 @EITHER
 @EACH
 def test_pages_of_any_size_make_up_the_queue(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
-    """In pages of 1, 3, 7 or all: the same rows, once each, as everybody sees them; by work state (that of a lapsed
-    call as it stands in the table), then by age over all kinds, those of unknown age first.
-    """
+    """In pages of 1, 3, 7 or all records, a queue returns the same rows, each once: ordered by work state (of a
+    lapsed call the stored one), then by age over all kinds, with unknown ages first."""
     with database.read() as conn:
         wanted = {(kind_of(one), one.id): one for one in everything(conn, lapsed) if belongs(one, name)}
         assert wanted, "a queue without rows shows nothing"
@@ -308,7 +309,7 @@ def test_counts_are_those_of_the_rows(database: Database, name: str, lapsed: que
 
 
 def test_counts_stop_at_the_cap(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One more than the cap says that there are more; lapsed calls count with the others."""
+    """The count of a queue stops one above the cap, which says that there are more. Lapsed calls are counted too."""
     monkeypatch.setattr(queues, "MAX_COUNTED_RECORDS", 4)
     with database.read() as conn:
         for name in queues.QUEUE_NAMES:
@@ -318,13 +319,13 @@ def test_counts_stop_at_the_cap(database: Database, monkeypatch: pytest.MonkeyPa
 
 @EACH
 def test_one_statement_counts_a_queue(database: Database, name: str) -> None:
-    """However many kinds and states it is made of."""
+    """A queue is counted by one statement, however many kinds and states it contains."""
     with database.read() as conn:
         assert len(asked_by(conn, lambda: queues.count_queue_records(conn, name, LAPSED))) == 1
 
 
 def asked_by(conn: Connection, ask: Callable[[], object]) -> list[str]:
-    """The statements that a question makes."""
+    """Return the SQL statements that `ask` sends."""
     asked: list[str] = []
     event.listen(conn, "before_cursor_execute", lambda _conn, _cursor, sql, *_: asked.append(sql))
     ask()
@@ -332,7 +333,7 @@ def asked_by(conn: Connection, ask: Callable[[], object]) -> list[str]:
 
 
 def test_a_lapsed_call_keeps_its_place(database: Database) -> None:
-    """A walk through all refunds goes on behind one whose process went away, wherever it stands in the table."""
+    """The pages continue after a refund whose call has lapsed: it keeps the place of its stored work state."""
     with database.read() as conn:
         found = {place.id: (place.work_state, one.work.reason) for place, one in walk(conn, "refunds", 2, LAPSED)}
     assert [found[number] for number in (13, 14, 15)] == [
@@ -343,7 +344,8 @@ def test_a_lapsed_call_keeps_its_place(database: Database) -> None:
 
 
 def test_suggestions_are_ordered_by_what_was_typed(database: Database) -> None:
-    """Numbers that begin so, in their order and no more than asked for; names likewise."""
+    """Suggestions are the corporation numbers that begin with the typed digits, in their order and at most as many as
+    requested; names likewise."""
     with database.read() as conn:
         numbers = credit_checks.find_by_prefix(conn, "00000000000", "", 3, frozenset())
         names = credit_checks.find_by_prefix(conn, "", "架空1", 3, frozenset())

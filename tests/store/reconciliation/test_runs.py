@@ -1,4 +1,5 @@
-"""Reconciliations: one of the same days at a time, gone on with where it stopped, counted upwards, ended for good."""
+"""Tests of the rows of reconciliations: one run at a time for the same days, continued where it stopped, with counts
+that only rise and an end that is final."""
 
 from datetime import date, timedelta
 from typing import Any, Protocol
@@ -26,7 +27,7 @@ class Begin(Protocol):
 
 @pytest.fixture
 def begun(own_rows: Connection, me: str) -> Begin:
-    """Begins one, or gives the one that is under way."""
+    """A function that begins a run, or returns the unfinished run of the same days."""
 
     def begin(provider: str = "paypay", to: date = TO) -> ReconciliationRun:
         run = reconciliations.find(own_rows, reconciliations.open_run(own_rows, provider, FROM, to, me, NOW))
@@ -64,7 +65,7 @@ def test_goes_on_where_it_stopped(own_rows: Connection, begun: Begin) -> None:
 
 @pytest.mark.parametrize("values", [{"matched": 2}, {"provider": "atom"}, {"asked_by": "x"}, {"ended_at": NOW}])
 def test_never_backwards(own_rows: Connection, begun: Begin, values: dict[str, Any]) -> None:
-    """A count that goes down, and another question than was asked, are bugs."""
+    """A count that falls, or a change of the run's provider, days or person, raises ForbiddenTransition."""
     run = reconciliations.save_progress(own_rows, begun(), NOW, matched=3)
     with pytest.raises(ForbiddenTransition):
         reconciliations.save_progress(own_rows, run, NOW, **values)
@@ -72,7 +73,7 @@ def test_never_backwards(own_rows: Connection, begun: Begin, values: dict[str, A
 
 @pytest.mark.parametrize("state", [reconciliations.RUN_DONE, reconciliations.RUN_FAILED])
 def test_ended_for_good(own_rows: Connection, begun: Begin, state: str) -> None:
-    """With the time of its end."""
+    """An ended run has the time of its end and can't be changed."""
     ended = reconciliations.save_progress(own_rows, begun(), LATER, state=state, reason="x", evidence_id=5)
     assert reconciliations.find(own_rows, ended.id) == ended
     assert (ended.ended_at, ended.evidence_id, ended.reason) == (LATER, 5, "x")
@@ -81,7 +82,7 @@ def test_ended_for_good(own_rows: Connection, begun: Begin, state: str) -> None:
 
 
 def test_what_did_not_match(own_rows: Connection, begun: Begin) -> None:
-    """Each payment once in a run, in pages."""
+    """Each payment has at most one difference in a run, and the differences are read in pages."""
     run = begun().id
     found = [
         ReconciliationDifference(
@@ -104,7 +105,8 @@ def test_what_did_not_match(own_rows: Connection, begun: Begin) -> None:
 
 
 def test_the_last_ones(own_rows: Connection, begun: Begin) -> None:
-    """Newest first, of one provider or of all; live views are told."""
+    """The latest runs come newest first, of one provider or of all, and each change of a run is in the change
+    feed."""
     mark, _ = change_feed.list_changes_since(own_rows, None)
     one, two, three = begun(), begun("atom"), begun(to=FROM)
     assert reconciliations.list_latest_runs(own_rows, "paypay", 9) == (three, one)
@@ -116,7 +118,7 @@ def test_the_last_ones(own_rows: Connection, begun: Begin) -> None:
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_begun_by_many_at_once(databases: tuple[Database, ...]) -> None:
-    """All of them get the same one."""
+    """Many processes begin a run of the same days at the same moment, and all get the same run."""
     who = databases[0].account_name or PERSON
     given = at_once(databases, lambda tx, _: reconciliations.open_run(tx.conn, "paypay", FROM, TO, who, NOW))
     assert len(set(given)) == 1

@@ -1,4 +1,4 @@
-"""Takes of records: one person at a time, for a limited time, by the database's clock if it has one."""
+"""Tests of takes of records: one person at a time, for a limited time, by the database's clock if it has one."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,7 +20,7 @@ KIND, RECORD = "payment", 7
 
 @pytest.fixture
 def people(place: Place) -> Iterator[tuple[Database, Database]]:
-    """Two people's own connections."""
+    """The database connections of two people."""
     with closing(Database(place.url(PERSON))) as mine, closing(Database(place.url(OTHER, desk=1))) as theirs:
         yield mine, theirs
 
@@ -36,14 +36,14 @@ def holder(database: Database, now: datetime = NOW) -> str | None:
 
 
 def over(place: Place) -> datetime:
-    """Let what is taken be over by whatever clock judges it: what the desk's clock says then."""
+    """Make all takes end, and return the time that a desk's clock shows then."""
     if place.is_server:
         place.sql("UPDATE takes SET taken_at = taken_at - INTERVAL 1 HOUR, until = until - INTERVAL 1 HOUR")
     return NOW + 2 * HALF_AN_HOUR
 
 
 def test_one_at_a_time(place: Place, people: tuple[Database, Database]) -> None:
-    """Until it is given up, by who has it and nobody else; each may keep on with their own."""
+    """A record has one take until that person releases it; nobody else can. The person can extend the take."""
     (mine, theirs), (me, other) = people, (place.named(PERSON), place.named(OTHER))
     assert take(mine, me)
     assert take(mine, me)
@@ -58,7 +58,7 @@ def test_one_at_a_time(place: Place, people: tuple[Database, Database]) -> None:
 
 
 def test_for_a_while(place: Place, people: tuple[Database, Database]) -> None:
-    """Then it is whoever's takes it next; it lasts as long as was said."""
+    """After the end of a take another person can take the record. The take lasts as long as requested."""
     (mine, theirs), (me, other) = people, (place.named(PERSON), place.named(OTHER))
     assert take(mine, me)
     with mine.read() as conn:
@@ -73,7 +73,8 @@ def test_for_a_while(place: Place, people: tuple[Database, Database]) -> None:
 
 @pytest.mark.engines("mariadb")
 def test_a_desk_whose_clock_is_wrong(place: Place, people: tuple[Database, Database]) -> None:
-    """It takes nothing too early, and keeps nothing too long."""
+    """A desk whose clock is wrong can neither take a record before the other take's end nor keep its own take
+    longer."""
     (mine, theirs), (me, other) = people, (place.named(PERSON), place.named(OTHER))
     assert take(mine, me, NOW - timedelta(days=1))
     assert not take(theirs, other, NOW + timedelta(days=400))
@@ -83,7 +84,7 @@ def test_a_desk_whose_clock_is_wrong(place: Place, people: tuple[Database, Datab
 
 @pytest.mark.engines("mariadb")
 def test_in_ones_own_name_alone(place: Place, people: tuple[Database, Database]) -> None:
-    """The database knows who is connected."""
+    """A person can take a record only in their own name: the database knows the connected account."""
     with pytest.raises(ConsoleError) as refused:
         take(people[0], place.named(OTHER))
     assert refused.value.code == "not_allowed"
@@ -91,14 +92,14 @@ def test_in_ones_own_name_alone(place: Place, people: tuple[Database, Database])
 
 
 def test_nobody_is_asked_of_nothing(people: tuple[Database, Database]) -> None:
-    """An empty page of records costs no question."""
+    """For no records the result is empty, without a query."""
     with people[0].read() as conn:
         assert takes.read_takes(conn, KIND, []) == {}
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_taken_by_many_at_once(place: Place, people: tuple[Database, Database]) -> None:
-    """One of two people has it, and both know who."""
+    """Of two people who take a record at the same moment, one has it, and both learn who."""
     names = (place.named(PERSON), place.named(OTHER))
     won = at_once(
         people,

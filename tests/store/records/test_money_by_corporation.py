@@ -1,4 +1,5 @@
-"""Orders, payments and refunds found by a corporation number or by how their names begin, as the plain reads say."""
+"""Tests of the search for orders, payments and refunds by a corporation number or by the beginning of a name: it
+returns the same records as the separate queries."""
 
 import pytest
 from sqlalchemy import Connection, event, insert, text
@@ -31,9 +32,8 @@ def the_order(conn: Connection, order_id: int) -> Order:
 
 
 def test_all_that_belongs_to_a_number(rows: Connection) -> None:
-    """Orders of the number; payments of its own or of these orders; refunds of all these: each once, newest first,
-    as the plain reads have them.
-    """
+    """The search returns the orders of the number, the payments of the number or of these orders, and the refunds of
+    all these payments, each once and newest first."""
     one, empty = ordered(rows, "ORD-1", NUMBER), ordered(rows, "ORD-2", "７123-456789012")
     foreign = ordered(rows, "ORD-3")
     through_order = paid(rows, "P-1", order_id=one)
@@ -57,7 +57,7 @@ def test_all_that_belongs_to_a_number(rows: Connection) -> None:
 
 
 def test_calls_that_broke_off_are_seen(rows: Connection) -> None:
-    """Only those that move money, and only their own record."""
+    """Only a lapsed call that moves money makes its record unknown, and only its own record."""
     payment = begun(rows, "P-1", corporation_number=NUMBER)
     sound = begun(rows, "P-2", corporation_number=NUMBER)
     refund = moved(rows, asked(rows, paid(rows, "P-3", corporation_number=NUMBER)), RefundState.SUBMITTING)
@@ -104,7 +104,8 @@ def test_one_look_says_whether_there_is_more(rows: Connection, kind: str) -> Non
 
 
 def test_it_is_one_statement(rows: Connection) -> None:
-    """One more round trip to a server, however much there is; and one that asks whether an approval counts."""
+    """The search makes one round trip more, however many records it finds, and one that reads whether the votes of a
+    refund count."""
     payment = paid(rows, order_id=ordered(rows, "ORD-1", NUMBER))
     refund = asked(rows, payment)
     heard: list[str] = []
@@ -154,7 +155,7 @@ def test_no_more_than_asked_for(rows: Connection) -> None:
 
 
 def test_called_just_so(rows: Connection) -> None:
-    """By any of its names, not by their beginnings."""
+    """A record matches exactly if the text is one of its names as a whole; a beginning of a name isn't enough."""
     payment = paid(rows, "P-1", provider_payment_id="04217", payer="架空太郎")
     order = the_order(rows, ordered(rows, "ORD-1"))
     assert all(beginnings.is_exact_match(payment, name) for name in ("P-1", "Ｐ-１", "pー1", "04217", "架空太郎"))

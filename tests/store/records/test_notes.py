@@ -1,4 +1,4 @@
-"""Notes: kept as they were written, beside one record."""
+"""Tests of notes: stored as they were written, for one record."""
 
 from datetime import timedelta
 
@@ -11,7 +11,8 @@ from tests.store.money_rows import NOW
 
 
 def test_kept_beside_a_record(own_rows: Connection, me: str) -> None:
-    """Oldest first, with every letter; live views are told of the record."""
+    """The notes of a record come oldest first with all characters, and the change feed has an entry for the
+    record."""
     later = NOW + timedelta(hours=1)
     mark, _ = change_feed.list_changes_since(own_rows, None)
     words = "先方に電話 ☎ " * 2_000

@@ -1,4 +1,4 @@
-"""Decisions that take two people: resolutions and refunds keep apart."""
+"""Tests of decisions by two people: proposals about outcomes and votes for refunds don't affect each other."""
 
 from datetime import timedelta
 
@@ -29,7 +29,8 @@ def test_votes_are_no_proposals(rows: Connection) -> None:
 
 
 def test_votes_of_many(rows: Connection) -> None:
-    """Each refund with its own, in their order; nobody's refund is missing from the answer."""
+    """The voters of several refunds are read together, each refund's in their order. A refund without votes is
+    missing in the result."""
     for refund, person in ((9, "lead-c"), (90, "lead-b"), (9, "lead-b")):
         assert approvals.insert_vote(rows, refund, person, NOW)
     assert approvals.read_voters_of_refunds(rows, [9, 90, 900]) == {9: ("lead-c", "lead-b"), 90: ("lead-b",)}
@@ -37,13 +38,15 @@ def test_votes_of_many(rows: Connection) -> None:
 
 
 def test_a_vote_that_cannot_be_kept_is_no_repeat(rows: Connection) -> None:
-    """Only the same person's earlier vote is answered with False."""
+    """Only for an earlier vote of the same person the function returns False; a row that the database refuses raises
+    the error."""
     with pytest.raises(IntegrityError):
         approvals.insert_vote(rows, 9, None, NOW)  # type: ignore[arg-type]  # what the database refuses for itself
 
 
 def test_open_proposals_of_every_kind(rows: Connection) -> None:
-    """Oldest first; a payment's has its number; votes, proposals of limits and closed proposals aren't among them."""
+    """The open proposals come oldest first, one about a payment with its payment number. Votes, proposals of limits
+    and closed proposals aren't among them."""
     payment = paid(rows, "ORD-7")
     insert, later = approvals.insert_proposal, NOW + timedelta(minutes=1)
     before = read_current_time(rows, NOW)

@@ -1,4 +1,5 @@
-"""Rows of refunds: one open one of a payment, one key for life, approved by persons who are each counted once."""
+"""Tests of the rows of refunds: one open refund for each payment, one idempotency key that never changes, and votes
+of different people."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -20,7 +21,8 @@ DAY_AGO = NOW - timedelta(hours=24)
 
 
 def test_read_as_it_was_asked_for(rows: Connection) -> None:
-    """Everything that was asked for, found by id, payment, order; what was seen is kept word for word."""
+    """A refund is found by id, payment and order with everything that was requested; what the requester saw is stored
+    word for word."""
     payment = paid(rows, order_id=71)
     until = NOW + timedelta(minutes=15)
     refund = asked(rows, payment, ticket="T-1", set_aside_id=5, intended_repeat=True, sends_after=until)
@@ -35,9 +37,8 @@ def test_read_as_it_was_asked_for(rows: Connection) -> None:
 
 @pytest.mark.parametrize("state", list(RefundState))
 def test_one_open_refund_of_a_payment(rows: Connection, state: RefundState) -> None:
-    """While one is asked for, approved or being sent, the database refuses another one; of another payment it
-    doesn't.
-    """
+    """While a refund of a payment is requested, approved or being sent, the database refuses a second one of this
+    payment, but not one of another payment."""
     payment = paid(rows)
     first = asked(rows, payment)
     if state is not RefundState.REQUESTED:
@@ -77,7 +78,7 @@ def test_one_key_for_life(rows: Connection) -> None:
 
 
 def test_completed_with_the_providers_id(rows: Connection) -> None:
-    """A completion that names no refund of the provider's is a bug of ours."""
+    """A refund can't be completed without the id that the provider has given to it."""
     refund = moved(rows, asked(rows, paid(rows)), RefundState.SUBMITTED)
     with pytest.raises(ForbiddenTransition):
         refunds.change_refund(rows, refund, NOW, status=RefundState.COMPLETED)
@@ -87,14 +88,16 @@ def test_completed_with_the_providers_id(rows: Connection) -> None:
 
 @pytest.mark.parametrize("column", ["refund_amount", "currency", "payment_id", "maker", "reason", "saw", "decide_by"])
 def test_what_was_asked_for_stays(rows: Connection, column: str) -> None:
-    """Approval binds to it: any change makes a new request."""
+    """The columns of the request can't be changed, because the approval is for exactly this request; a change needs a
+    new request."""
     refund = asked(rows, paid(rows))
     with pytest.raises(ForbiddenTransition):
         refunds.change_refund(rows, refund, NOW, **{column: 1})
 
 
 def test_a_person_approves_once(rows: Connection) -> None:
-    """In their order; the same person again counts for nothing, and for another refund counts there."""
+    """The voters are returned in their order. A second vote of the same person for the same refund isn't counted, one
+    for another refund is."""
     for name in ("lead-b", "lead-c"):
         insert_person(rows, Person(name, frozenset({"approver"}), may_buy=False))
     one, other = asked(rows, paid(rows)), asked(rows, paid(rows, "ORD-2"))
@@ -109,7 +112,8 @@ def test_a_person_approves_once(rows: Connection) -> None:
 
 
 def test_a_sending_that_broke_off_is_unknown(rows: Connection) -> None:
-    """Until a due task writes it down; one that was accepted stays known."""
+    """A refund whose sending has lapsed is read as unknown until a due task stores that. A refund that the provider
+    has accepted stays known."""
     refund = moved(rows, asked(rows, paid(rows)), RefundState.SUBMITTING)
     lapsed = frozenset({refund.id})
     unknown = replace(refund, certainty=Certainty.UNKNOWN, work=Work(WorkState.NEEDS_REVIEW, reason="lapsed"))
@@ -129,7 +133,8 @@ def test_waiting_for_a_decision(rows: Connection) -> None:
 
 
 def test_what_is_due(rows: Connection) -> None:
-    """Scheduled for one of the reasons, the time come; the one that waited longest first."""
+    """A refund is due if its work has one of the given reasons and its time has come. The one that has waited longest
+    comes first."""
     late = [Work(WorkState.SCHEDULED, NOW - timedelta(hours=hours), "poll") for hours in (1, 2, -1)]
     made = [asked(rows, paid(rows, f"ORD-{i}"), work=work) for i, work in enumerate(late)]
     assert refunds.list_due_refunds(rows, ["poll", "unknown"], NOW, 10, ["paypay"]) == (made[1], made[0])
@@ -137,7 +142,8 @@ def test_what_is_due(rows: Connection) -> None:
 
 
 def test_an_exact_lookalike(rows: Connection) -> None:
-    """Same payment, same sum, within the time; what moved nothing and never will is none."""
+    """An equal recent refund has the same payment and amount and is younger than the given time. A refund that ended
+    without money doesn't count."""
     payment = paid(rows)
     refund = asked(rows, payment)
     assert refunds.find_equal_recent_refund(rows, payment.id, 1_000, DAY_AGO) == refund
@@ -151,7 +157,8 @@ def test_an_exact_lookalike(rows: Connection) -> None:
     [RefundState.APPROVED, RefundState.SUBMITTING, RefundState.SUBMITTED, RefundState.COMPLETED, *ENDED_FOR_NOTHING],
 )
 def test_what_counts_towards_limits(rows: Connection, state: RefundState) -> None:
-    """Refunds that moved money or may yet: for the maker's day, the payer's history and the look-alike."""
+    """Refunds that have moved money or may still move it count for the requester's daily limit, the payer's history
+    and the search for equal refunds."""
     payment, other = paid(rows, payer="payer-7"), paid(rows, "ORD-2", payer="payer-8")
     refund = moved(rows, asked(rows, payment), state)
     counts = state not in ENDED_FOR_NOTHING
@@ -174,7 +181,7 @@ def test_sums_of_a_maker(rows: Connection) -> None:
 
 
 def test_the_newest_refunds_of_each_payer(rows: Connection) -> None:
-    """A payer with many refunds takes no place of another one."""
+    """The limit of refunds is for each payer: many refunds of one payer don't displace those of another."""
     many = [asked(rows, paid(rows, f"ORD-{n}", payer="payer-7")) for n in range(3)]
     one = asked(rows, paid(rows, "ORD-9", payer="payer-8"))
     payers = {many[0].payment_id: "payer-7", one.payment_id: "payer-8"}
@@ -183,7 +190,8 @@ def test_the_newest_refunds_of_each_payer(rows: Connection) -> None:
 
 
 def test_overdue_requests_behind_others_that_still_have_time(rows: Connection) -> None:
-    """A clock that was ahead gave the older requests later deadlines; the newer one is overdue first."""
+    """A clock that was ahead has given older requests later deadlines; the newer request, which is overdue, is still
+    found first."""
     late = NOW + timedelta(hours=72)
     for number in range(3):
         asked(rows, paid(rows, f"ORD-{number}"), decide_by=late)

@@ -1,4 +1,4 @@
-"""Small files like the publisher's, for the tests of the registry."""
+"""Creates small files in the publisher's format, for the tests of the corporation registry."""
 
 import csv
 import io
@@ -46,7 +46,7 @@ def row(index: int, **fields: str) -> list[str]:
 
 
 def csv_text(rows: Sequence[Sequence[str]]) -> str:
-    """Return the rows as the publisher writes them."""
+    """Return the rows as CSV in the publisher's form."""
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\r\n").writerows(rows)
     return text.getvalue()

@@ -1,7 +1,8 @@
-"""Kills a forked import at its first line, its second, … and at later moments; after each death, looks and goes on.
+"""Kills a forked import at its first line, at its second line, and so on, and at some later lines that run
+repeatedly. After each death it checks the registry and continues the import.
 
-Run as a process of its own (it forks, so it must have no threads): `whole|difference FOLDER EACH`, prints how many
-died. Every EACHth line is a death.
+Runs as a process of its own, because a process that forks must have no threads. Arguments: `whole|difference FOLDER
+EACH`: the import is killed at every EACHth line. It prints how many imports were killed.
 """
 
 import os
@@ -46,9 +47,8 @@ def main(scenario: str, folder: Path, each: int) -> int:
 
 
 def prepare(scenario: str, folder: Path) -> tuple[Path, list[str]]:
-    """Write the files, make the registry with which the scenario begins, and return it and the names of the files
-    that are imported then. Blocks and commits are small, so that an import has many steps.
-    """
+    """Write the files, create the registry with which the scenario begins, and return it with the names of the files
+    to import. Blocks and commits are small, so that an import has many steps."""
     source_file._BLOCK_BYTES, import_whole._BLOCKS_PER_COMMIT = 500, 2
     rows = [row(index) for index in range(12)]
     write_file(folder, WHOLE, rows)
@@ -70,9 +70,8 @@ def reset(base: Path, registry: Path) -> None:
 
 
 def look(registry: Path, folder: Path, names: list[str]) -> None:
-    """The registry in use is whole, as before or as afterwards; the same import goes on to its end, for a reader that
-    was open all the time.
-    """
+    """Check that the registry in use is complete, as before or as after the import. Continue the import to its end,
+    and check that a reader that was open all the time sees the result."""
     reader = open_registry(registry)
     assert reader is not None
     is_done = reader.find(number(21)) is not None
@@ -118,7 +117,7 @@ def is_watched(frame: FrameType) -> bool:
 
 
 def at_new_line(index: int) -> Tracer:
-    """Kill at the line number `index` of those that have not been run before."""
+    """Return a tracer that kills at the line number `index`, counting only lines that have not run before."""
     seen: set[tuple[str, int]] = set()
 
     def new(frame: FrameType, event: str, _: Any) -> Any:
@@ -134,7 +133,7 @@ def at_new_line(index: int) -> Tracer:
 
 
 def at_line(index: int) -> Tracer:
-    """Kill at the line number `index` of all that are run."""
+    """Return a tracer that kills at the line number `index`, counting all lines that run."""
     passed = [0]
 
     def later(frame: FrameType, event: str, _: Any) -> Any:

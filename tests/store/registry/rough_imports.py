@@ -1,8 +1,8 @@
-"""Imports that are killed at random instants, that begin at once, or that have no room: after each, the registry in
-use is whole, and the next import goes on.
+"""Imports that are killed at random moments, that begin at the same time, or that have no disk space. After each, the
+registry in use is complete, and the next import continues.
 
-Run as a process of its own (it forks, so it must have no threads): `kills|crowds|limits FOLDER COUNT SEED`, or `disk
-FOLDER COUNT SEED` on a small disk. Prints how many imports were killed or refused.
+Runs as a process of its own, because a process that forks must have no threads. Arguments: `kills|crowds|limits
+FOLDER COUNT SEED`, or `disk FOLDER COUNT SEED` on a small disk. It prints how many imports were killed or refused.
 """
 
 import os
@@ -34,14 +34,15 @@ class Rough:
         self.names: list[str] = []
 
     def begin(self, scenario: str = "") -> str:
-        """Put a scenario in place, a drawn one if none is named, and return its name."""
+        """Begin a scenario, a random one if none is named, and return its name."""
         chosen = scenario or self.chance.choice(SCENARIOS)
         base, self.names = self.prepared[chosen]
         reset(base, self.registry)
         return chosen
 
     def fork(self, *expected: ErrorCode, before: Callable[[], object] = lambda: None) -> int:
-        """Import in a child process, and return its id. It ends with REFUSED if the import is refused as expected."""
+        """Import in a child process, and return its process id. The child ends with the status REFUSED if the import
+        is refused with an expected error code."""
         child = os.fork()
         if child == 0:
             status = 1
@@ -62,7 +63,7 @@ class Rough:
 
 
 def kills(rough: Rough, count: int) -> int:
-    """SIGKILL after drawn times. Every second import that goes on is killed, too."""
+    """Kill imports with SIGKILL after random times. Each second import that continues a killed one is killed too."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _CHILD_ENDED)
     took = {}
     for scenario in SCENARIOS:
@@ -82,7 +83,7 @@ def kills(rough: Rough, count: int) -> int:
 
 
 def _is_killed(rough: Rough, seconds: float) -> bool:
-    """Import in a child that is killed after so many seconds; return False if it ended before."""
+    """Import in a child process that is killed after `seconds`; return False if it ended before."""
     child = rough.fork(ErrorCode.REGISTRY_ORDER)  # a difference that the killed import had committed
     signal.sigtimedwait(_CHILD_ENDED, seconds)
     with suppress(ProcessLookupError):
@@ -95,7 +96,8 @@ def _is_killed(rough: Rough, seconds: float) -> bool:
 
 
 def crowds(rough: Rough, count: int) -> int:
-    """Several processes import the same files at once: one does, the others are told, or come when it is done."""
+    """Several processes import the same files at the same time: one imports them, the others are refused, or find the
+    files already imported."""
     refused = 0
     for _ in range(count):
         rough.begin()
@@ -113,7 +115,7 @@ def crowds(rough: Rough, count: int) -> int:
 
 
 def limits(rough: Rough, count: int) -> int:
-    """No file may grow beyond a drawn size."""
+    """Import while no file may grow above a random size."""
     refused = 0
     for _ in range(count):
         rough.begin()
@@ -128,7 +130,7 @@ def limits(rough: Rough, count: int) -> int:
 
 
 def disk(rough: Rough, count: int) -> int:
-    """The disk has room for a drawn number of bytes, until the next import."""
+    """Import while the disk has room for a random number of bytes only."""
     refused, ballast = 0, rough.folder / "ballast"
     for _ in range(count):
         rough.begin()

@@ -1,4 +1,5 @@
-"""Files that can't be imported: one error with file and line, and the registry in use stays as it was."""
+"""Tests of files that can't be imported: the error names the file and the line, and the registry in use stays as it
+was."""
 
 import os
 import struct
@@ -122,7 +123,8 @@ def flipped(folder: Path) -> Path:
 
 
 def marked(offset: int, value: int) -> Callable[[Path], Path]:
-    """Write a ZIP whose headers have another value at this offset (of the central directory's header)."""
+    """Return a function that writes a ZIP whose headers have `value` at `offset` (the offset in the header of the
+    central directory)."""
 
     def write(folder: Path) -> Path:
         path = write_file(folder, NAME, GOOD)
@@ -140,7 +142,8 @@ def bomb(folder: Path) -> Path:
 
 
 def damaged(packing: int) -> Callable[[Path], Path]:
-    """Write a ZIP packed in a way that the publisher doesn't use, with other bytes in the middle."""
+    """Return a function that writes a ZIP with another kind of compression than the publisher's, and with changed
+    bytes in its middle."""
 
     def write(folder: Path) -> Path:
         path = folder / f"{NAME}.zip"
@@ -206,7 +209,7 @@ def in_use(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def refuse(registry: Path, path: Path) -> ConsoleError:
-    """Return the error of the import, which must have changed nothing."""
+    """Import the file, check that the import is refused and has changed nothing, and return the error."""
     reader = open_registry(registry)
     assert reader is not None
     before, files = reader.read_status(), sorted(registry.glob("2*/*"))
@@ -226,7 +229,7 @@ def refuse(registry: Path, path: Path) -> ConsoleError:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_a_bad_row_is_refused_with_its_line(in_use: Path, tmp_path: Path, name: str) -> None:
-    """Whichever rule it breaks; the third of four rows."""
+    """A row that breaks any of the rules is refused with its line and field; it is the third of four rows."""
     bad, problem, field = ROWS[name]
     error = refuse(in_use, write_file(tmp_path, NAME, [*GOOD[:2], bad, *GOOD[3:]]))
     found = error.detail
@@ -235,7 +238,7 @@ def test_a_bad_row_is_refused_with_its_line(in_use: Path, tmp_path: Path, name: 
 
 @pytest.mark.parametrize("name", CONTENTS)
 def test_a_bad_csv_is_refused_with_its_line(in_use: Path, tmp_path: Path, name: str) -> None:
-    """This holds for every kind of wrong line."""
+    """A CSV with a wrong line of any kind is refused with the number of the line."""
     content, problem, line = CONTENTS[name]
     error = refuse(in_use, write_zip(tmp_path, NAME, content))
     assert (error.detail["problem"], error.detail["line"]) == (problem, line)
@@ -243,13 +246,14 @@ def test_a_bad_csv_is_refused_with_its_line(in_use: Path, tmp_path: Path, name: 
 
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_a_bad_archive_is_refused(in_use: Path, tmp_path: Path, name: str) -> None:
-    """A cut one, another kind of file, a bomb, a name that doesn't say the day."""
+    """A cut ZIP, a file of another kind, a ZIP bomb, or a name without a day is refused."""
     write, problem = ARCHIVES[name]
     assert refuse(in_use, write(tmp_path)).detail["problem"] == problem
 
 
 def test_a_file_that_was_replaced_after_its_check_is_refused(in_use: Path, tmp_path: Path) -> None:
-    """The registry names its files by the hashes of the check; other bytes must not become its rows."""
+    """The registry stores the hash of the checked file; if the file is replaced after its check, the import is
+    refused."""
     path = write_file(tmp_path, NAME, GOOD)
 
     def replace_checked_file(progress: ImportProgress) -> None:
@@ -266,14 +270,15 @@ def test_a_file_that_was_replaced_after_its_check_is_refused(in_use: Path, tmp_p
 
 
 def test_the_case_of_a_file_name_does_not_matter(tmp_path: Path) -> None:
-    """A ZIP may have been renamed with a capital; the CSV in it has the publisher's name."""
+    """A ZIP file may have been renamed with a capital letter; the CSV in it has the publisher's name."""
     path = write_file(tmp_path, "diff_20251128", GOOD)
     source = open_source(path.rename(tmp_path / "Diff_20251128.zip"))
     assert (source.is_difference, source.day) == (True, date(2025, 11, 28))
 
 
 def test_what_the_format_allows_is_taken(tmp_path: Path) -> None:
-    """The longest texts, and Shift_JIS whose characters have bytes like a backslash, a brace or a letter."""
+    """The longest allowed texts are imported, and Shift_JIS characters whose bytes look like a backslash, a brace or
+    a letter."""
     rows = [
         row(0, name="株" * 150, street_number="町" * 300, furigana="ア" * 500),
         row(1, name="表ソ能十貼暴予", city_name="千代田区", change_cause="a,b\"c"),
@@ -291,7 +296,7 @@ def test_what_the_format_allows_is_taken(tmp_path: Path) -> None:
 
 
 def test_a_file_of_a_day_to_come_is_refused(in_use: Path, tmp_path: Path) -> None:
-    """In use, it would keep out the files of all days before: one wrong name would end the updates for years."""
+    """A file of a future day is refused: as the registry in use it would exclude the files of all earlier days."""
     for name in ("00_zenkoku_all_99991231", "00_zenkoku_all_20251105", "diff_20251105"):
         with pytest.raises(ConsoleError) as caught:
             import_registry_files(in_use, [write_file(tmp_path, name, GOOD)], latest_day=date(2025, 11, 4))
@@ -301,14 +306,14 @@ def test_a_file_of_a_day_to_come_is_refused(in_use: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
 def test_only_an_ordinary_file_is_read(in_use: Path, tmp_path: Path, make: Callable[[Path], None]) -> None:
-    """A pipe that nobody writes to, or a device without an end, would hold the import up for ever."""
+    """A pipe, a folder or an endless device is refused, because the import would wait forever."""
     path = tmp_path / f"{NAME}.zip"
     make(path)
     assert refuse(in_use, path).detail["problem"] == P.FILE_UNREADABLE
 
 
 def test_the_cache_of_days_stays_small() -> None:
-    """A file may have another day in each row."""
+    """The cache of days has a largest size, although a file may have another day in each row."""
     for ordinal in range(1, 3 * 50_000):
         file_rows.get_stored_day(date.fromordinal(ordinal).isoformat())
     assert len(file_rows._stored_day_cache) <= 50_000
@@ -316,7 +321,8 @@ def test_the_cache_of_days_stays_small() -> None:
 
 
 def test_a_zip_of_many_files_is_refused_before_its_list_is_read(in_use: Path, tmp_path: Path) -> None:
-    """The list of half a million empty signatures takes hundreds of megabytes of memory."""
+    """A ZIP with a very long list of files is refused before the list is read: half a million entries take hundreds
+    of megabytes of memory."""
     path = write_zip(tmp_path, NAME, csv_text(GOOD).encode(), {f"{index}.asc": b"" for index in range(20_000)})
     with path.open("rb") as file:
         assert measure_zip_directory(file) > MAX_DIRECTORY_BYTES

@@ -1,4 +1,5 @@
-"""A registry in use that has lost its content is told, and whole files or the team's registry replace it."""
+"""Tests of a registry in use that has lost its content: the damage is reported, and whole files or the team's
+registry replace it."""
 
 import os
 import sqlite3
@@ -40,7 +41,7 @@ def _lose_table(name: str) -> Callable[[Path], object]:
 
 
 def _spoil_pages(registry: Path) -> None:
-    """All pages but the first: the tables are there, and none of them can be read."""
+    """Overwrite all pages of the file but the first: the tables exist, but none can be read."""
     file = _file_in_use(registry)
     with file.open("r+b") as content:
         content.seek(4096)
@@ -81,6 +82,7 @@ def _require_damage(call: Callable[[], object]) -> None:
 
 
 def test_damage_is_told(damaged: Path) -> None:
+    """Reading the status of a damaged registry raises bad_profile."""
     reader = open_registry(damaged)
     assert reader is not None
     with closing(reader):
@@ -88,11 +90,12 @@ def test_damage_is_told(damaged: Path) -> None:
 
 
 def test_a_difference_changes_no_damaged_registry(damaged: Path, tmp_path: Path) -> None:
+    """The import of a difference into a damaged registry is refused."""
     _require_damage(lambda: import_registry_files(damaged, [write_file(tmp_path, NEXT, ROWS[:1])]))
 
 
 def test_whole_files_replace_a_damaged_registry(damaged: Path, tmp_path: Path) -> None:
-    """A registry can be rebuilt at any time; nothing else does it for a desk without a team."""
+    """The import of a whole file replaces a damaged registry."""
     assert import_registry_files(damaged, [tmp_path / f"{WHOLE}.zip"]).rows == len(ROWS)
     reader = open_registry(damaged)
     assert reader is not None
@@ -102,6 +105,7 @@ def test_whole_files_replace_a_damaged_registry(damaged: Path, tmp_path: Path) -
 
 
 def test_a_desk_fetches_the_teams_registry_anew(damaged: Path, tmp_path: Path) -> None:
+    """A desk replaces its damaged registry by the team's registry."""
     documents = Documents((tmp_path / "documents").as_uri())
     worker = tmp_path / "worker"
     import_registry_files(worker, [tmp_path / f"{WHOLE}.zip"])
@@ -112,7 +116,7 @@ def test_a_desk_fetches_the_teams_registry_anew(damaged: Path, tmp_path: Path) -
 
 
 def test_changes_that_can_still_be_read_are_kept(tmp_path: Path) -> None:
-    """The next whole file takes them over; damage in other tables doesn't matter."""
+    """The next whole file takes over the changes that the former registry has stored, as far as they can be read."""
     registry = tmp_path / "registry"
     import_registry_files(registry, [write_file(tmp_path, WHOLE, ROWS)])
     import_registry_files(registry, [write_file(tmp_path, NEXT, [row(0, name="改称")])])
@@ -125,7 +129,8 @@ def test_changes_that_can_still_be_read_are_kept(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="modes mean nothing there")
 def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path) -> None:
-    """Records are shown without the registry then; an error that isn't translated would end each lookup."""
+    """A folder that can't be read raises an error of this program, so that records are shown without the registry;
+    another error would end each search."""
     registry = tmp_path / "registry"
     import_registry_files(registry, [write_file(tmp_path, WHOLE, ROWS)])
     is_root = os.geteuid() == 0

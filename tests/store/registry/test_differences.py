@@ -1,4 +1,5 @@
-"""Differences: what they change, in which order they are taken, and what is told about them."""
+"""Tests of the import of differences: what they change, in which order they are accepted, and which changes are
+returned."""
 
 from datetime import date
 from pathlib import Path
@@ -19,7 +20,7 @@ CLOSED = {"process": "71", "close_date": "2025-11-01", "close_cause": "11"}
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Whole files and differences of many days, all of three companies."""
+    """Whole files and differences of many days, each with three companies."""
     folder = tmp_path_factory.mktemp("files")
     for name in (WHOLE, "00_zenkoku_all_20251128", "13_tokyo_all_20251031", "27_osaka_all_20251031",
                  "01_hokkaido_all_20251031", "13_tokyo_all_20251128"):  # fmt: skip
@@ -41,8 +42,8 @@ def reader_of(registry: Path) -> RegistryReader:
 
 
 def test_a_difference_changes_what_readers_see_at_once(tmp_path: Path) -> None:
-    """New, renamed, moved, merged, reopened, deleted, corrected and hidden corporations; older states don't count, of
-    several states in force the last one does."""
+    """An open reader sees corporations that were added, renamed, moved, merged, reopened, deleted, corrected and
+    hidden. Rows of older states are ignored; of several rows in force the last one counts."""
     registry = tmp_path / "registry"
     before = [row(index, **(CLOSED if index == 4 else {})) for index in range(9)]
     take(registry, write_file(tmp_path, WHOLE, before).parent, WHOLE)
@@ -122,7 +123,8 @@ def test_a_difference_changes_what_readers_see_at_once(tmp_path: Path) -> None:
 def test_no_order_is_taken_that_skips_or_repeats(
     files: Path, tmp_path: Path, taken: tuple[str, ...], names: tuple[str, ...], problem: P, file: str, missing: str
 ) -> None:
-    """Nor one that goes back, or that loses prefectures; the registry in use stays as it was."""
+    """A difference that skips a day, repeats one, goes back or would lose prefectures is refused, and the registry in
+    use stays as it was."""
     registry = tmp_path / "registry"
     before = take(registry, files, *taken) if taken else None
     with pytest.raises(ConsoleError) as caught:
@@ -153,8 +155,8 @@ def test_no_order_is_taken_that_skips_or_repeats(
 def test_what_follows_is_taken(
     files: Path, tmp_path: Path, steps: tuple[tuple[str, ...], ...], day: date, rows: int
 ) -> None:
-    """Weekends and holidays are no gap (3 November is one), and a file of such a day is taken too. Prefectures of one
-    day may come one after another."""
+    """Weekends and holidays (3 November is one) are no gap, but a file of such a day is accepted too. Files of
+    prefectures of one day may be imported one after another."""
     registry = tmp_path / "registry"
     status = [take(registry, files, *names) for names in steps][-1]
     assert (status.registry_date, status.rows) == (day, rows)
@@ -170,7 +172,8 @@ def reader_folder(registry: Path) -> str:
 
 
 def test_changes_outlive_the_next_whole_and_are_deleted_after_three_months(files: Path, tmp_path: Path) -> None:
-    """They are read by those who were away for a while."""
+    """Stored changes remain after the next whole file, for people who were away, and are deleted after three
+    months."""
     registry = tmp_path / "registry"
     take(registry, files, WHOLE, "diff_20251104")
     take(registry, files, "00_zenkoku_all_20251128")
@@ -186,7 +189,8 @@ def test_changes_outlive_the_next_whole_and_are_deleted_after_three_months(files
 
 
 def test_circles_of_successors_are_told_and_never_followed(tmp_path: Path) -> None:
-    """Neither by one who stands in the circle nor by one whose chain leads into it; a chain of many is followed."""
+    """The result of the import lists the circles of successors. A corporation in a circle, or with a chain into one,
+    has no successor chain. A long chain without a circle is followed."""
     into = {index: index + 1 for index in range(10, 40)} | {1: 2, 2: 3, 3: 1, 4: 4, 5: 2, 6: 7, 9: 99}
     rows = [
         row(index, **({"successor_corporate_number": number(into[index]), **CLOSED} if index in into else {}))

@@ -1,4 +1,5 @@
-"""The team's registry travels to its desks through the root of the documents."""
+"""Tests of the distribution of the team's registry: a worker publishes it in the folder of the documents, and desks
+fetch it from there."""
 
 import json
 import shutil
@@ -24,7 +25,7 @@ NEXT = "00_zenkoku_all_20251128"
 
 
 class Team:
-    """A worker's registry, the documents' root, and files of the publisher."""
+    """A worker's registry, the folder of the documents, and files of the publisher."""
 
     def __init__(self, folder: Path, url: str = "") -> None:
         self.folder = folder
@@ -65,7 +66,8 @@ def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Team:
 
 
 def test_a_desk_fetches_the_base_once_and_then_the_differences(team: Team) -> None:
-    """With a whole file of the next month it fetches the base again, and the parts of the former are deleted."""
+    """A desk fetches the base once and then only differences. After the whole file of the next month it fetches the
+    new base, and the parts of the former base are deleted."""
     assert team.fetch("desk") == []
     team.publish(WHOLE, "甲", "乙")
     assert fetch_registry(team.worker, team.documents) is None
@@ -96,7 +98,8 @@ def test_a_desk_fetches_the_base_once_and_then_the_differences(team: Team) -> No
 
 
 def test_differences_that_were_not_published_travel_in_a_new_base(team: Team) -> None:
-    """Nothing is left out when somebody imports at the worker's machine by hand."""
+    """If somebody has imported a difference on the worker's machine by hand, the next publication is a new base, so
+    that no change is missing."""
     team.publish(WHOLE, "甲")
     team.fetch("desk")
     import_registry_files(team.worker, [write_file(team.folder, "diff_20251104", [row(1, name="乙")])])
@@ -106,7 +109,7 @@ def test_differences_that_were_not_published_travel_in_a_new_base(team: Team) ->
 
 
 def test_a_desk_never_goes_back(team: Team) -> None:
-    """Its own registry may be newer than the team's one."""
+    """A desk whose own registry is newer than the team's one keeps its own."""
     team.publish(WHOLE, "甲")
     import_registry_files(team.folder / "desk", [write_file(team.folder, NEXT, [row(0, name="乙")])])
     assert team.fetch("desk") == ["乙"]
@@ -114,7 +117,8 @@ def test_a_desk_never_goes_back(team: Team) -> None:
 
 @pytest.mark.parametrize("harm", ["part", "part missing", "hash", "manifest", "name", "bomb", "form"])
 def test_what_was_harmed_on_the_way_is_refused(team: Team, harm: str) -> None:
-    """The desk's registry stays as it was; when the harm is undone the next fetch goes on."""
+    """A desk refuses damaged published files and keeps its registry; when they are repaired, the next fetch
+    succeeds."""
     team.publish(WHOLE, "甲")
     team.fetch("desk")
     team.publish(NEXT, "乙")
@@ -149,7 +153,8 @@ def test_what_was_harmed_on_the_way_is_refused(team: Team, harm: str) -> None:
 
 
 def test_a_registry_of_an_older_program_is_fetched_and_published_anew(team: Team) -> None:
-    """After an upgrade the team's registry is still that of the former program until a worker publishes it."""
+    """After an upgrade a desk still fetches the registry that a worker of the former program has published, until a
+    worker publishes it again."""
     team.publish(WHOLE, "甲")
     team.publish("diff_20251104", "乙")
     older = team.manifest() | {"form": FORMAT_VERSION - 1}
@@ -171,7 +176,7 @@ DAMAGES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("damage", [*DAMAGES, "cut"])
 def test_a_damaged_manifest_is_told_and_replaced(team: Team, damage: str) -> None:
-    """A desk refuses it; the worker's next publication replaces it with a new base."""
+    """A desk refuses a damaged manifest; the next publication of the worker replaces it and creates a new base."""
     team.publish(WHOLE, "甲")
     manifest = team.root / "registry.json"
     whole = manifest.read_bytes()
@@ -186,7 +191,8 @@ def test_a_damaged_manifest_is_told_and_replaced(team: Team, damage: str) -> Non
 
 @pytest.mark.parametrize("more", [{}, {"more": 1}])
 def test_a_newer_programs_manifest_is_not_replaced(team: Team, more: dict[str, int]) -> None:
-    """It may have keys that this program doesn't know, so it isn't taken for a damaged one."""
+    """A manifest of a newer program may have keys that this program doesn't know. It isn't treated as damaged, so it
+    isn't replaced."""
     team.publish(WHOLE, "甲")
     newer = team.manifest() | {"form": FORMAT_VERSION + 1, **more}
     (team.root / "registry.json").write_text(json.dumps(newer))
@@ -198,7 +204,7 @@ def test_a_newer_programs_manifest_is_not_replaced(team: Team, more: dict[str, i
 
 
 def test_half_of_a_base_is_not_fetched_again(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fetch that was stopped, or killed within a part, goes on with the next part."""
+    """A fetch that was stopped or killed continues with the next part."""
     team.publish(WHOLE, *(f"見本{index}" for index in range(9)))
     parts, asked = team.manifest()["base"]["parts"], list[str]()
     read = team.documents.read
@@ -223,7 +229,7 @@ def test_half_of_a_base_is_not_fetched_again(team: Team, monkeypatch: pytest.Mon
 def test_no_other_process_fetches_until_the_fetched_files_are_deleted(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The lock that a fetch holds covers the import of differences and the deletion of what was fetched."""
+    """A fetch holds its lock during the import of differences and until the fetched files are deleted."""
     team.publish(WHOLE, "甲")
     team.publish("diff_20251104", "乙")
     delete, deleted = shutil.rmtree, list[Path]()
@@ -241,7 +247,7 @@ def test_no_other_process_fetches_until_the_fetched_files_are_deleted(
 
 
 def test_a_bucket_serves_as_well(tmp_path: Path) -> None:
-    """The manifest there is replaced, and parts are deleted."""
+    """In a bucket the manifest is replaced and old parts are deleted, as in a folder."""
     with bucket_server() as served:
         team = Team(tmp_path, f"gs://{NAME}/{PREFIX}")
         team.publish(WHOLE, "甲")

@@ -1,4 +1,5 @@
-"""The stored comparison forms: what they save must change neither the terms of the index nor an answer."""
+"""Tests of the comparison forms that the registry stores: they must change neither the terms of the index nor the
+results of a search."""
 
 import sqlite3
 from contextlib import closing
@@ -53,7 +54,8 @@ def rows(draw: st.DrawFn) -> list[str]:
 
 
 def parts_of(fields: FileColumns) -> st.SearchStrategy[str]:
-    """Texts that somebody may type: a part of one of the texts, alone or with a part of another one."""
+    """Return a strategy for typed texts: a part of one of the corporation's texts, alone or with a part of another
+    one."""
     columns = fields.name, fields.furigana, fields.furigana, fields.en_name, fields.address_outside, fields.post_code
     values = [column[0] for column in columns]
     values.append(fields.prefecture_name[0] + fields.street_number[0])
@@ -69,6 +71,7 @@ def parts_of(fields: FileColumns) -> st.SearchStrategy[str]:
 @settings(max_examples=150, deadline=None)
 @given(rows(), st.data())
 def test_what_matches_passes_the_condition(fields: list[str], data: st.DataObject) -> None:
+    """Each corporation that a typed text matches also passes the SQL condition of the search."""
     columns = FileColumns(*((value,) for value in fields))
     query = parse_registry_query(data.draw(parts_of(columns)))
     address = "".join((*columns.prefecture_name, *columns.city_name, *columns.street_number))
@@ -90,7 +93,8 @@ def test_what_matches_passes_the_condition(fields: list[str], data: st.DataObjec
 @settings(max_examples=150)
 @given(rows())
 def test_the_stored_address_is_the_comparison_form_of_the_whole(fields: list[str]) -> None:
-    """So the ranking, which takes it from the registry, gives the same answer as one that computes it."""
+    """The stored form of an address equals the comparison form of the whole address, so the ranking with it gives the
+    same result."""
     columns = FileColumns(*((value,) for value in fields))
     folded = fold_columns(columns)
     address = "".join((*folded.places, *columns.street_number)) or columns.address_outside[0]
@@ -101,7 +105,7 @@ def test_the_stored_address_is_the_comparison_form_of_the_whole(fields: list[str
 @settings(max_examples=100)
 @given(st.lists(rows(), min_size=1, max_size=4))
 def test_the_terms_are_those_of_the_texts(published: list[list[str]]) -> None:
-    """Also if the terms of several rows are made together."""
+    """The terms of the index are those of the texts, also if the terms of several rows are made together."""
     columns = FileColumns(*zip(*published, strict=True))
     folded_names = fold_names(columns, fold_columns(columns))
     texts = columns.name, columns.furigana, columns.en_name, columns.street_number, folded_names
@@ -119,7 +123,8 @@ def test_the_terms_are_those_of_the_texts(published: list[list[str]]) -> None:
 @settings(max_examples=100)
 @given(st.lists(rows(), min_size=1, max_size=4))
 def test_the_terms_of_a_file_are_those_of_its_stored_rows(published: list[list[str]]) -> None:
-    """So that a difference, which has only the stored rows, removes all of them."""
+    """The terms of a file's rows are those of the stored rows, so that a difference, which has only the stored rows,
+    can remove all of them."""
     columns = FileColumns(*zip(*published, strict=True))
     folded = fold_columns(columns)
     with closing(sqlite3.connect(":memory:")) as connection:
@@ -136,7 +141,7 @@ def test_the_terms_of_a_file_are_those_of_its_stored_rows(published: list[list[s
 
 
 def test_only_other_forms_are_stored() -> None:
-    """A text that is its own comparison form takes no bytes; numbers of a street are short."""
+    """A text that equals its comparison form takes no bytes."""
     plain = row(0, name="株式会社緑川", furigana="ミドリカワ", street_number="梅田２丁目４番９号")
     other = row(1, name="みどりカー", furigana="ミドリッ", street_number="霞ヶ関三丁目１－１")
     columns = FileColumns(*zip(plain, other, strict=True))
@@ -146,7 +151,8 @@ def test_only_other_forms_are_stored() -> None:
 
 
 def test_a_registry_of_form_2_is_searched_and_changed(tmp_path: Path) -> None:
-    """Without the comparison forms; its next whole file makes one that has them."""
+    """A registry of an earlier program, without comparison forms, can be searched and changed. The next whole file
+    creates one with them."""
     folder = tmp_path / "registry"
     names = ("株式会社あさひガラス", "髙田商会", "霞ヶ関工業")
     osaka = {"name": "ひかり", "prefecture_name": "大阪府", "prefecture_code": "27", "street_number": "梅田１－２"}
@@ -170,6 +176,7 @@ def test_a_registry_of_form_2_is_searched_and_changed(tmp_path: Path) -> None:
 
 
 def test_a_prefecture_is_added_to_a_registry_of_form_2(tmp_path: Path) -> None:
+    """A file of another prefecture can be added to a registry of an earlier program."""
     folder = tmp_path / "registry"
     import_registry_files(folder, [write_file(tmp_path, "13_tokyo_all_20251031", [row(0, name="ひかり")])])
     make_form_2(folder)

@@ -1,4 +1,4 @@
-"""The import of whole files, and the answers of the registry after it."""
+"""Tests of the import of whole files, and of the registry's answers after it."""
 
 import sqlite3
 from contextlib import closing
@@ -17,7 +17,8 @@ from tests.store.registry.files import WHOLE, number, row, write_file
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932"])
 def test_the_corporations_of_a_file_are_found_by_number(tmp_path: Path, encoding: str) -> None:
-    """In either edition; older states and deleted corporations are left out."""
+    """The corporations of a file in UTF-8 or Shift_JIS are found by their numbers. Older states and deleted
+    corporations are left out."""
     rows = [
         row(0),
         row(1, close_date="2024-03-31", close_cause="11", successor_corporate_number=number(0), kind="302"),
@@ -66,7 +67,8 @@ def test_the_corporations_of_a_file_are_found_by_number(tmp_path: Path, encoding
 
 
 def test_of_two_rows_in_force_the_one_updated_last_is_kept(tmp_path: Path) -> None:
-    """Wherever it stands in the file; of two of one day the later one. The search finds it once."""
+    """Of two rows in force for one corporation, the one that was updated last is stored, wherever it is in the file;
+    on the same day the later row. The search finds the corporation once."""
     rows = [
         row(0, name="株式会社先", update_date="2025-10-02"),
         row(0, name="株式会社後", update_date="2025-10-01"),
@@ -84,7 +86,8 @@ def test_of_two_rows_in_force_the_one_updated_last_is_kept(tmp_path: Path) -> No
 
 
 def test_a_corporation_with_many_predecessors_has_a_small_answer(tmp_path: Path) -> None:
-    """A file may merge all of its corporations into one; a lookup of it would answer with all of them."""
+    """A file may merge all of its corporations into one; a lookup of this one returns a limited number of
+    predecessors."""
     merged = {"close_date": "2025-01-06", "close_cause": "11", "successor_corporate_number": number(0)}
     rows = [row(0), *(row(index, **merged) for index in range(1, MAX_PREDECESSORS + 5))]
     import_registry_files(tmp_path / "registry", [write_file(tmp_path, WHOLE, rows)])
@@ -100,7 +103,7 @@ def test_a_corporation_with_many_predecessors_has_a_small_answer(tmp_path: Path)
 def test_a_full_disk_is_told_wherever_it_ends_the_import(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pages: int
 ) -> None:
-    """SQLite ends the transaction itself then. Afterwards the same import continues."""
+    """A disk that becomes full at any step of the import is reported. Afterwards the same import continues."""
     path = write_file(tmp_path, WHOLE, [row(index) for index in range(2000)])
     open_build = import_whole._open_build_file
 

@@ -1,4 +1,4 @@
-"""Imports that are killed, stopped or repeated, and readers that go on meanwhile."""
+"""Tests of imports that are killed, stopped or repeated, and of readers that continue meanwhile."""
 
 import os
 import random
@@ -35,8 +35,8 @@ ROWS = 40
     ],
 )
 def test_an_import_may_die_at_any_line(scenario: str, each: int, fewest: int, tmp_path: Path) -> None:
-    """kill -9 at each line of the import and of the swap (each fifth or third, except in a soak): the registry in use
-    is whole, and the import goes on."""
+    """The import is killed (SIGKILL) at each line of the import and of the swap (outside of a soak at each third or
+    fifth one): the registry in use is complete, and the import continues."""
     words = [sys.executable, "-m", "tests.store.registry.kill_imports", scenario, str(tmp_path), str(each)]
     ran = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert ran.returncode == 0, ran.stderr
@@ -58,9 +58,9 @@ def test_an_import_may_die_at_any_line(scenario: str, each: int, fewest: int, tm
     ],
 )
 def test_a_rough_import_harms_nothing(what: str, count: int, fewest: int, tmp_path: Path) -> None:
-    """Killed at random instants, begun by four processes at once, without room: the registry in use is whole after
-    each, and the next import goes on. All of it on a small disk in memory, where the system lets us have one.
-    """
+    """Imports are killed at random moments, begun by four processes at the same time, or have no disk space: after
+    each, the registry in use is complete, and the next import continues. The tests use a small disk in memory where
+    the system allows one."""
     words = [
         "-m",
         "tests.store.registry.rough_imports",
@@ -86,7 +86,8 @@ def test_a_rough_import_harms_nothing(what: str, count: int, fewest: int, tmp_pa
 
 
 def test_a_stopped_import_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says that it was stopped, and the same files don't begin anew; another file does."""
+    """A stopped import reports that it was stopped. The import of the same files continues it; that of another file
+    begins anew."""
     monkeypatch.setattr(source_file, "_BLOCK_BYTES", 500)
     monkeypatch.setattr("console.store.registry.progress._SECONDS_BETWEEN_REPORTS", 0)
     path = write_file(tmp_path, WHOLE, [row(index) for index in range(ROWS)])
@@ -119,9 +120,8 @@ def test_another_import_is_refused_meanwhile(tmp_path: Path) -> None:
 
 
 def test_of_imports_that_begin_at_once_one_goes_on(tmp_path: Path) -> None:
-    """Another process that is only asking for the right, and has read the file of the lock so far, keeps nobody from
-    it: otherwise each of them could be refused.
-    """
+    """A process that is still asking for the right to import, and has only read the lock file, doesn't prevent the
+    others: otherwise each of them could be refused."""
     path, registry = write_file(tmp_path, WHOLE, [row(0)]), tmp_path / "registry"
     assert import_registry_files(registry, [path]).rows == 1
     with closing(sqlite3.connect(registry / "import.lock", isolation_level=None)) as asking:
@@ -132,7 +132,8 @@ def test_of_imports_that_begin_at_once_one_goes_on(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_deletion_left_is_deleted(tmp_path: Path) -> None:
-    """A folder without its registry.db, which was deleted first; what others keep here stays."""
+    """A folder without its registry.db, which a killed deletion has left, is deleted; folders of other programs
+    stay."""
     path, registry = write_file(tmp_path, WHOLE, [row(0)]), tmp_path / "registry"
     left, other = registry / "20251031-0a1b2c3d", registry / "fetched"
     left.mkdir(parents=True)
@@ -145,7 +146,8 @@ def test_what_a_killed_deletion_left_is_deleted(tmp_path: Path) -> None:
 def test_a_reader_has_an_answer_at_each_moment_of_the_imports(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the former registry or of the new one, whole or difference; it never goes back and never fails."""
+    """During imports of whole files and differences, a reader always gets the answer of the former or of the new
+    registry. It never goes back to the former and never fails."""
     monkeypatch.setattr(import_whole, "_BLOCKS_PER_COMMIT", 1)
     registry, names = tmp_path / "registry", [WHOLE]
     days = ["20251104", "20251105", "20251106"]

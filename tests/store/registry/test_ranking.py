@@ -1,4 +1,4 @@
-"""The rank of a corporation by its address: what saves time must not change the answer."""
+"""Tests of the ranking by address: the optimisation must not change the result."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +14,7 @@ ADDRESSES = st.text(st.sampled_from(CHARACTERS), min_size=2, max_size=14)
 @settings(max_examples=300)
 @given(ADDRESSES, st.data())
 def test_a_part_of_an_address_matches_if_its_comparison_form_does(address: str, data: st.DataObject) -> None:
+    """A part of an address matches exactly if its comparison form is a part of the address's comparison form."""
     start = data.draw(st.integers(0, len(address) - 1))
     part = address[start : data.draw(st.integers(start + 1, len(address)))]
     query = parse_registry_query(part)
@@ -25,6 +26,7 @@ def test_a_part_of_an_address_matches_if_its_comparison_form_does(address: str, 
 
 
 def test_a_reading_without_letters_matches_nothing() -> None:
-    """A mark of repetition after a symbol isn't a reading, so it doesn't match the beginning of every name."""
+    """A mark of repetition after a symbol is no reading of a name, so it doesn't match the beginning of every
+    name."""
     named = CorporationTexts("1000000000000", "鬱", "", "", "", "")
     assert Ranking(parse_registry_query("－々")).rank(named) is None

@@ -1,4 +1,4 @@
-"""A search of the registry: what it finds and in which order, and texts that are no good query."""
+"""Tests of the search of the registry: what it finds, in which order, and texts that are no useful query."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -76,8 +76,8 @@ def _make_registry(folder: Path, rows: list[list[str]]) -> RegistryReader:
 
 
 def find(registry: RegistryReader, text: str, **others: object) -> list[str]:
-    """Return the keys of ROWS that a search finds, and the names of other rows. A search for numbers must find the
-    same."""
+    """Search, and return the keys of ROWS that were found and the names of other rows. Check that a search that
+    returns numbers only finds the same."""
     found = registry.search(text, **others)  # type: ignore[arg-type]
     numbers = registry.search_corporation_numbers(text, **{"limit": 50} | others)  # type: ignore[arg-type]
     assert numbers == tuple(one.number for one in found)
@@ -85,7 +85,8 @@ def find(registry: RegistryReader, text: str, **others: object) -> list[str]:
 
 
 def test_the_best_comes_first(registry: RegistryReader) -> None:
-    """Exact before the beginning before a part; in each, open before closed, then the shorter name."""
+    """Exact names come before beginnings, and these before other parts of names; within each, open corporations
+    before closed ones, then shorter names first."""
     ranked = [
         "whole",
         "exact, open",
@@ -102,6 +103,7 @@ def test_the_best_comes_first(registry: RegistryReader) -> None:
 
 
 def test_ours_come_before_all_others(registry: RegistryReader) -> None:
+    """Corporations with records in this database come first."""
     ours = [NUMBER_OF["part, open"], NUMBER_OF["beginning, closed"], NUMBER_OF["English"], number(3)]
     assert find(registry, "緑川", our_numbers=ours)[:3] == ["beginning, closed", "part, open", "exact, open"]
     assert sorted(find(registry, "緑川", our_numbers=ours)) == sorted(find(registry, "緑川"))
@@ -154,6 +156,7 @@ def test_ours_come_before_all_others(registry: RegistryReader) -> None:
     ],
 )
 def test_what_is_found(registry: RegistryReader, text: str, expected: list[str]) -> None:
+    """Each text finds the expected corporations."""
     found = find(registry, text)
     assert "deleted" not in found
     assert set(expected) <= set(found)
@@ -161,6 +164,7 @@ def test_what_is_found(registry: RegistryReader, text: str, expected: list[str])
 
 
 def test_a_hidden_corporation_is_found_by_its_complete_number_only(registry: RegistryReader) -> None:
+    """A corporation that the publisher has hidden is found only by its complete number."""
     hidden = NUMBER_OF["hidden"]
     assert find(registry, hidden) == ["hidden"]
     assert "hidden" not in find(registry, hidden[:10], limit=1000)
@@ -168,6 +172,7 @@ def test_a_hidden_corporation_is_found_by_its_complete_number_only(registry: Reg
 
 
 def test_a_prefecture_restricts_the_search(registry: RegistryReader) -> None:
+    """With a prefecture the search finds only corporations of this prefecture."""
     assert find(registry, "緑川", prefecture="大阪") == ["in Osaka"]
     assert find(registry, "緑川", prefecture="27", our_numbers=[NUMBER_OF["whole"], NUMBER_OF["in Osaka"]]) == [
         "in Osaka"
@@ -178,17 +183,19 @@ def test_a_prefecture_restricts_the_search(registry: RegistryReader) -> None:
 
 @pytest.mark.parametrize("key", ["whole", "hidden"])
 def test_a_prefecture_restricts_a_complete_number(registry: RegistryReader, key: str) -> None:
+    """A prefecture also restricts the search for a complete number."""
     assert find(registry, NUMBER_OF[key], prefecture="東京") == [key]
     assert key not in find(registry, NUMBER_OF[key], prefecture="大阪")
 
 
 def test_a_frequent_text_gives_as_many_as_asked(registry: RegistryReader) -> None:
+    """A text that very many corporations contain gives as many results as requested."""
     for text in ("見本", "株式会社", "霞が関", "東京", "みほん", "千代田区"):
         assert len({one.number for one in registry.search(text, limit=70)}) == 70, text
 
 
 def test_of_many_the_open_ones_come_first(registry: RegistryReader) -> None:
-    """The closed ones have the lower row ids."""
+    """Of many matches the open corporations come first, although the closed ones have the lower row ids."""
     found = registry.search("見本", limit=LOOK_ALIKES // 3)
     assert [one.name for one in found if one.closure is not None] == []
     everything = registry.search("見本", limit=LOOK_ALIKES)
@@ -197,7 +204,8 @@ def test_of_many_the_open_ones_come_first(registry: RegistryReader) -> None:
 
 
 def test_what_is_found_already_takes_no_place_at_a_later_rank(tmp_path: Path) -> None:
-    """Of the beginnings the shortest names come first, though the exact names have the lowest row ids."""
+    """Of the names that begin with the text, the shortest come first, although the exact names have the lowest row
+    ids."""
     names = [*("見本" for _ in range(6)), *(f"見本長い名前{n}" for n in range(4)), *(f"見本{n}" for n in range(4))]
     names += [f"部分的な見本{n}" for n in range(12)]
     reader = _make_registry(tmp_path, [row(index, name=name, furigana="") for index, name in enumerate(names)])
@@ -207,7 +215,8 @@ def test_what_is_found_already_takes_no_place_at_a_later_rank(tmp_path: Path) ->
 
 
 def test_matches_of_a_later_rank_are_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The step of the parts of names reads addresses too, and verifies as many rows as a search may."""
+    """The step that looks for parts of names also reads addresses, and checks as many rows as a search may; matches
+    of later steps are still found."""
     rows = [row(index, street_number=f"中央第{index}タワー", furigana="") for index in range(5)]
     reader = _make_registry(tmp_path, rows)
     monkeypatch.setattr(search_module, "MAX_CANDIDATES", len(rows))
@@ -285,17 +294,19 @@ LONG = (
 
 
 def test_texts_with_nothing_to_search_for_find_nothing(registry: RegistryReader) -> None:
+    """A text without a letter or digit finds nothing."""
     assert [text for text in NOT_WORDS if find(registry, text)] == []
 
 
 def test_signs_and_unseen_characters_are_left_out(registry: RegistryReader) -> None:
-    """Signs of the query language are no signs here."""
+    """Signs of SQLite's query language and invisible characters in the text are ignored."""
     plain = find(registry, "緑川")
     assert [text for text in (*AROUND_WORDS, *UNSEEN) if find(registry, text) != plain] == []
 
 
 def test_no_text_is_an_error(registry: RegistryReader) -> None:
-    """Words of the query language are words; a long text is read up to a limit."""
+    """Words of SQLite's query language are searched as words, and a long text is read up to a limit; none raises an
+    error."""
     for text in (*WORDS, *LONG):
         assert len(registry.search(text)) <= 50
 
@@ -303,6 +314,7 @@ def test_no_text_is_an_error(registry: RegistryReader) -> None:
 @given(text=st.text(max_size=60))
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_any_text_is_accepted(registry: RegistryReader, text: str) -> None:
+    """No text raises an error."""
     assert len(registry.search(text, limit=5)) <= 5
 
 
@@ -314,7 +326,8 @@ PUBLISHED = "株式会社緑川霞ヶヴァ々佐木髙ーカガャッＡＢａ�
 def test_a_name_is_found_by_itself_and_by_each_part(
     tmp_path_factory: pytest.TempPathFactory, names: list[str]
 ) -> None:
-    """A part has 2 characters or more that the comparison form keeps."""
+    """A corporation is found by its whole name and by each part of it with at least 2 characters of the comparison
+    form."""
     rows = [row(index, name=name, furigana="") for index, name in enumerate(names)]
     reader = _make_registry(tmp_path_factory.mktemp("names"), rows)
     for index, name in enumerate(names):
@@ -325,7 +338,8 @@ def test_a_name_is_found_by_itself_and_by_each_part(
 
 
 def test_pairs_of_characters_without_the_text_are_read_once(tmp_path: Path) -> None:
-    """More than twice as many candidates as answers, but few of them match: the index isn't read again by rank."""
+    """If many candidates have the pairs of characters but few contain the text, the index isn't read again for each
+    rank."""
     look_alikes = [row(index, name="ベルビルディング", furigana="") for index in range(150)]
     registry = _make_registry(tmp_path, [*look_alikes, row(150, name="青山ベルディング", furigana="")])
     statements: list[str] = []
@@ -358,7 +372,8 @@ def test_whole_names_and_beginnings_are_found_by_one_reading(tmp_path: Path, tex
 
 @pytest.mark.parametrize("text", ["会社 ライ", "会社ライ"])
 def test_names_come_before_addresses_if_a_legal_form_is_typed_too(tmp_path: Path, text: str) -> None:
-    """Every name has the legal form, so it gives none of them a better rank."""
+    """Names come before addresses also if a legal form is typed: every name contains one, so it gives no name a
+    better rank."""
     by_address = [row(index, furigana="", street_number=f"サンライズ第{index}") for index in range(6)]
     by_name = [row(6 + index, name=f"株式会社サンライフ{index}", furigana="") for index in range(3)]
     registry = _make_registry(tmp_path, [*by_address, *by_name])
@@ -396,6 +411,7 @@ def test_a_search_ends_with_its_last_answer(tmp_path: Path) -> None:
     ],
 )
 def test_the_expression_of_all_ranks_finds_what_each_rank_finds(registry: RegistryReader, text: str) -> None:
+    """The one query for all ranks finds the same corporations as the queries of each rank together."""
     query = parse_registry_query(text)
 
     def find_ids(expression: str | None) -> set[int]:
@@ -419,6 +435,8 @@ def test_the_expression_of_all_ranks_finds_what_each_rank_finds(registry: Regist
 
 
 def test_a_pair_at_the_edge_of_a_name_is_not_looked_for_twice() -> None:
+    """The pair of characters at the beginning or end of a name is only once in the query: with the mark of the
+    edge."""
     query = parse_registry_query("ショウテン")
     assert (
         FullTextExpressions({}).make_expression_for_rank(query, Rank.NAME)
@@ -427,11 +445,13 @@ def test_a_pair_at_the_edge_of_a_name_is_not_looked_for_twice() -> None:
 
 
 def test_a_name_with_its_legal_form_is_looked_for_once() -> None:
+    """A name that is typed with its legal form is only once in the query."""
     *_, expression = FullTextExpressions({}).list_expressions_of_all_ranks(parse_registry_query("株式会社緑川電機"))
     assert expression.count('("緑川" AND "川電" AND "電機")') == 1
 
 
 def test_a_difference_changes_what_is_found(tmp_path: Path) -> None:
+    """After the import of a difference, the search finds the new names and not the former ones."""
     rows = [row(index) for index in range(20)]
     rows += [row(100, name="株式会社青空"), row(101, name="株式会社夕空"), row(102, name="株式会社星空")]
     reader = _make_registry(tmp_path, rows)
@@ -457,8 +477,8 @@ def test_a_difference_changes_what_is_found(tmp_path: Path) -> None:
 
 
 def test_the_rarest_terms_of_a_name_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their rows are counted by the import, in open corporations. A registry of an earlier program, without these
-    numbers, has the same answers."""
+    """The search uses the rarest terms of a name. The import counts their rows of open corporations; with a registry
+    of an earlier program, which lacks these counts, the results are the same."""
     monkeypatch.setattr(search_index, "_FREQUENT_TERM_ROWS", 2)
     rows = [
         row(index, name=f"株式会社サンライズ{kind}")

@@ -1,4 +1,5 @@
-"""The lists of spellings: for at least 98 of 100 the corporation that a person expects is among the first three."""
+"""Tests with lists of spellings that people type: for at least 98 of 100 spellings the expected corporation is among
+the first three results."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -19,7 +20,7 @@ INVENTED_ROWS = 3_000
 
 
 class Expected(NamedTuple):
-    """A corporation of the list, as fields of a row, and the spellings that people type for it."""
+    """An expected corporation, as the fields of its row, and the spellings that people type for it."""
 
     fields: dict[str, str]
     spellings: list[str]
@@ -51,9 +52,8 @@ def _read_fields(line: str) -> dict[str, str]:
 
 
 def look_alikes(name: str) -> Iterator[dict[str, str]]:
-    """Yield corporations that nobody expects who types the name: their names contain it, or half of it; and a closed
-    one of the same name.
-    """
+    """Yield corporations that a person who types the name doesn't expect: names that contain it or half of it, and a
+    closed corporation of the same name."""
     bare = remove_legal_form(name)
     for other in (
         f"株式会社東京{bare}",
@@ -68,11 +68,13 @@ def look_alikes(name: str) -> Iterator[dict[str, str]]:
 
 
 def test_the_lists_are_long_enough() -> None:
+    """The lists have enough corporations and spellings."""
     assert sum(len(set(expected.spellings)) for expected in read_list()) >= FEWEST
 
 
 def test_people_find_what_they_expect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The look-alikes have lower row ids than the expected corporations, so no order of rows helps."""
+    """At least 98 of 100 spellings find the expected corporation among the first three results. The look-alikes have
+    lower row ids, so the order of the rows doesn't help."""
     listed = list(read_list())
     others = [fields for expected in listed for fields in look_alikes(expected.fields["name"])]
     rows = [list(one) for one in InventedRegistry(INVENTED_ROWS, 3, date(2025, 10, 31)).iterate_rows()]

@@ -1,4 +1,4 @@
-"""Tests that a server with 100,000 watched corporations answers each query of changed companies by an index."""
+"""Tests that a server with 100,000 watched corporations answers each query about changed companies by an index."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -81,13 +81,14 @@ def many(mariadb_server: Server) -> Iterator[Database]:
 
 @pytest.mark.parametrize("name", ASKED)
 def test_the_watch_asks_by_an_index(many: Database, name: str) -> None:
+    """No query of the watch reads a whole table or sorts."""
     steps = plans.steps(many, ASKED[name])
     assert not plans.whole_tables(steps), steps
     assert not plans.sorts(steps), steps
 
 
 def test_there_are_as_many(many: Database) -> None:
-    """A plan of few rows would say nothing."""
+    """The database has about 100,000 watched corporations; with few rows the plans would prove nothing."""
     with many.read() as conn:
         counted = conn.exec_driver_sql("SELECT COUNT(*) FROM watched_corporations").scalar_one()
     assert counted > 0.8 * WATCHED

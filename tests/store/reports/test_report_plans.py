@@ -1,4 +1,5 @@
-"""The cost of a report: it uses indexes, and reads no more rows than its limits, for every size of the tables."""
+"""Tests of the cost of reports: they use indexes and read no more rows than their limits, whatever the size of the
+tables."""
 
 import shutil
 from collections.abc import Iterator
@@ -71,16 +72,15 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 
 def test_found_through_an_index(database: Database) -> None:
-    """No table and no index is read from one end to the other."""
+    """No query of a report reads a table or an index from one end to the other."""
     for name, ask in BY_INDEX.items():
         steps = plans.steps(database, ask)
         assert not plans.whole_tables(steps), (name, steps)
 
 
 def test_the_newest_rows_alone(database: Database) -> None:
-    """Each statement that reads the newest rows has a limit, and follows an index, so that no table is sorted first.
-    The few lapsed calls are sorted by their begin, and the sums by their currency.
-    """
+    """Each statement that reads the newest rows has a limit and follows an index, so that no table is sorted first.
+    The few lapsed calls are sorted by their beginning, and the sums by their currency."""
     for name, ask in NEWEST.items():
         for sql, values in plans.record_statements(database, ask):
             steps = plans.explain_statements(database, [(sql, values)])

@@ -1,4 +1,5 @@
-"""Encrypted text can't be read without the key, and two keys are distinguished without showing either."""
+"""Tests of the encryption of the spool: a text can't be read without the key, and different keys are distinguished
+without showing them."""
 
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -11,7 +12,7 @@ KEY = "correct horse battery"
 
 
 def test_what_is_sealed_opens_with_the_same_key_text() -> None:
-    """Another process with the same key text opens it; the sealed form doesn't hold the words."""
+    """Another cipher with the same key decrypts the text; the encrypted form doesn't contain it."""
     sealed = Cipher(KEY).encrypt("秘密".encode())
     assert "秘密".encode() not in sealed
     assert Cipher(KEY).decrypt(sealed).decode() == "秘密"
@@ -19,13 +20,13 @@ def test_what_is_sealed_opens_with_the_same_key_text() -> None:
 
 @pytest.mark.parametrize("change", [b"", b"\x80", b"gAAAA", b"x" * 200])
 def test_anything_else_is_broken(change: bytes) -> None:
-    """Other bytes are not opened into something."""
+    """Bytes that the cipher hasn't encrypted raise DecryptionFailed."""
     with pytest.raises(DecryptionFailed):
         Cipher(KEY).decrypt(change)
 
 
 def test_one_changed_byte_or_another_key_is_broken() -> None:
-    """A changed byte anywhere, or a key text that differs by a letter."""
+    """One changed byte at any position, or a key that differs in one character, raises DecryptionFailed."""
     sealed = Cipher(KEY).encrypt(b"plain")
     with pytest.raises(DecryptionFailed):
         Cipher(KEY + "!").decrypt(sealed)
@@ -56,6 +57,6 @@ def test_the_fingerprint_tells_keys_apart_and_shows_none() -> None:
 
 
 def test_the_derivation_is_hkdf() -> None:
-    """Our few lines give what the library's HKDF-SHA256 gives."""
+    """The program's own derivation of keys gives the same result as HKDF-SHA256 of the library `cryptography`."""
     theirs = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"label").derive(b"secret")
     assert _compute_hkdf_block(b"secret", b"label") == theirs

@@ -1,4 +1,5 @@
-"""The desk's spool holds what it promised, whoever writes at once and whenever it is killed."""
+"""Tests of the spool: what it has confirmed as stored is there, however many processes write at the same time and
+whenever one is killed."""
 
 import json
 import shutil
@@ -51,7 +52,7 @@ FIRST_FORM = (
 
 
 def refund_intent(operation_id: str) -> Intent:
-    """A refund of payment 5 that is about to be sent."""
+    """Return the intent of a refund of payment 5 that is about to be sent."""
     sent = ("refund.submit", None, None, 9, "lead-b", "desk-1", INSTANT, "f")
     return Intent(operation_id, DATABASE, *sent, payment_id=5, provider_key="RFD-1", amount_minor=1000)
 
@@ -67,7 +68,8 @@ def test_an_intent_comes_back_as_it_was_given(spool: Spool) -> None:
 
 
 def test_a_claim_stands_until_an_end_without_claim(spool: Spool) -> None:
-    """Success keeps the claim of the pair on the desk, a definite failure gives it up."""
+    """A bought credit check keeps the claim of its client and corporation number on this desk; a definite failure
+    releases it."""
     for operation, number in (("bought", "1" * 13), ("refused", "2" * 13), ("open", "3" * 13)):
         begin(spool, intent(operation, number))
     spool.mark_ended("bought", holds_claim=True, id_at_provider=9)
@@ -97,14 +99,14 @@ def test_a_refetch_claims_nothing(spool: Spool) -> None:
 
 
 def test_an_end_of_an_unknown_operation_changes_nothing(spool: Spool) -> None:
-    """Another desk's operation may be settled here: this desk has nothing to note."""
+    """An operation of another desk may be settled here; this desk's spool has no entry for it and stays unchanged."""
     spool.mark_ended("elsewhere", holds_claim=True)
     spool.mark_delivered("elsewhere")
     assert spool.read_entries(DATABASE) == ()
 
 
 def test_an_answer_waits_until_it_is_delivered(spool: Spool) -> None:
-    """The whole answer is read back, once per database, until the database has it."""
+    """A stored answer is returned completely, for its database, until it is marked as delivered."""
     begin(spool, intent("op-1"))
     spool.store_answer("op-1", ANSWER)
     (waiting,) = spool.list_undelivered_entries(DATABASE)
@@ -123,7 +125,7 @@ def test_an_answer_without_intent_is_not_lost_in_silence(spool: Spool) -> None:
 
 
 def test_a_kept_answer_is_nowhere_readable(tmp_path: Path, spool: Spool) -> None:
-    """Neither its words nor its number are in any of the desk's files."""
+    """Neither the text of an answer nor its number can be read in any file of the desk."""
     begin(spool, intent("op-1"))
     spool.store_answer("op-1", replace(ANSWER, evidence="CANARY-極秘"))
     kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
@@ -134,7 +136,7 @@ def test_a_kept_answer_is_nowhere_readable(tmp_path: Path, spool: Spool) -> None
 
 @pytest.mark.parametrize("cipher", [None, Cipher("another key of enough characters")], ids=["none", "other"])
 def test_another_key_sees_that_there_is_an_answer(tmp_path: Path, spool: Spool, cipher: Cipher | None) -> None:
-    """Without the right key the entry is still listed, sealed: nothing waits unseen."""
+    """Without the right key an entry with an answer is still listed, but its answer can't be read."""
     begin(spool, intent("op-1"))
     spool.store_answer("op-1", ANSWER)
     other = Spool(tmp_path, cipher)
@@ -154,7 +156,7 @@ def test_without_a_key_no_answer_is_kept_in_the_clear(tmp_path: Path) -> None:
 
 
 def test_anchors_are_only_added(spool: Spool) -> None:
-    """The first anchor of a row stays, whatever comes later; they come back by chain and place."""
+    """The first anchor of a row stays, whatever is stored later. Anchors are returned by chain and position."""
     spool.store_anchors(
         DATABASE, [ChainHead("b", 1, 2, "b" * 64), ChainHead("a", 2, 3, "c" * 64), ChainHead("a", 1, 1, "a" * 64)]
     )
@@ -223,7 +225,8 @@ def test_sixteen_processes_agree_on_one_desk(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [15, pytest.param(400, marks=pytest.mark.soak)])
 def test_sixteen_processes_write_at_once(tmp_path: Path, count: int) -> None:
-    """No 'database is locked', no lost intent, and nobody waits for long."""
+    """Sixteen processes write at the same time: no process fails because the file is locked, and no intent is
+    lost."""
     workers = [processes.start("spool_worker.py", "many", tmp_path, count) for _ in range(16)]
     longest = max(json.loads(said)["longest"] for said in processes.outcomes(workers))
     spool = Spool(tmp_path, None)
@@ -233,14 +236,15 @@ def test_sixteen_processes_write_at_once(tmp_path: Path, count: int) -> None:
 
 
 def test_many_threads_share_one_spool(spool: Spool) -> None:
-    """Threads of one process need nothing but the object."""
+    """Threads of one process can use one spool at the same time."""
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda index: begin(spool, intent(f"op-{index}")), range(80)))
     assert len(spool.read_entries(DATABASE)) == 80
 
 
 def test_kill_at_every_line_loses_nothing(tmp_path: Path) -> None:
-    """Killed before any line of opening, writing and ending: each promise holds, and the desk goes on."""
+    """A process is killed before each line of opening, writing and ending an operation: everything it had confirmed
+    is stored, and the desk continues."""
     (said,) = _run_to_end("kill_at_each_line.py", "spool", tmp_path)
     print(f"killed at {said.strip()} lines, nothing lost")
     assert int(said) > 100
@@ -255,7 +259,7 @@ def _run_to_end(script: str, *arguments: object) -> list[str]:
 
 @pytest.mark.parametrize("after", [1, 2, 7, 30])
 def test_kill_in_the_middle_of_writing_loses_nothing(tmp_path: Path, after: int) -> None:
-    """Two writers killed at some instant: whatever they were told was kept is there."""
+    """Two writing processes are killed at some moment: everything they had confirmed is stored."""
     workers = [processes.start("spool_worker.py", "endless", tmp_path) for _ in range(2)]
     with processes.ready(workers):
         heard = [line for _ in range(after) for worker in workers for line in [worker.stdout.readline()]]  # type: ignore[union-attr]  # opened as pipes
@@ -293,7 +297,7 @@ def test_a_refund_holds_its_payment_until_an_end_without_claim(spool: Spool) -> 
     ids=["refund", "bare refund", "started payment"],
 )
 def test_answers_about_money_are_kept_whole(spool: Spool, found: RefundReport | StartedPayment) -> None:
-    """Each form of answer comes back as it was, its instants and sums included."""
+    """Each kind of report in an answer is read back unchanged, with its times and amounts."""
     answer: Answer = Outcome(OutcomeClass.PENDING, "accepted", SendingCertainty.YES, found, 200, "{}")
     begin(spool, refund_intent("op-1"))
     spool.store_answer("op-1", answer)
@@ -302,7 +306,7 @@ def test_answers_about_money_are_kept_whole(spool: Spool, found: RefundReport | 
 
 
 def test_a_file_of_the_first_form_gets_what_refunds_need(tmp_path: Path) -> None:
-    """An old desk's file keeps its id and its intents, and takes refunds from now on."""
+    """The file of an old program keeps its desk id and its intents, and can store refunds from now on."""
     with closing(sqlite3.connect(tmp_path / "desk.db")) as old, old:
         for statement in (*FIRST_FORM, "PRAGMA application_id=1146309425", "PRAGMA user_version=1"):
             old.execute(statement)
@@ -320,7 +324,8 @@ def test_a_file_of_the_first_form_gets_what_refunds_need(tmp_path: Path) -> None
 
 
 def test_what_is_prepared_was_not_sent_and_stands_in_nobodys_way(spool: Spool) -> None:
-    """It holds no claim and is no operation of this desk's, until it is about to be sent."""
+    """A prepared operation holds no claim and isn't listed as an operation of this desk until it is marked as
+    calling."""
     spool.store_intent(intent("op-1"))
     assert spool.read_entries(DATABASE) == spool.list_unended_entries(DATABASE) == ()
     assert spool.list_purchases_holding_claim(DATABASE, "1", "7123456789012") == ()
@@ -336,7 +341,8 @@ def test_what_is_prepared_was_not_sent_and_stands_in_nobodys_way(spool: Spool) -
 
 @pytest.mark.parametrize("way", ["another folder", "the same folder", "the same folder, as new files"])
 def test_in_a_copy_what_was_prepared_may_have_been_sent(tmp_path: Path, way: str) -> None:
-    """The copy shows the moment before the sending, and holds the claim; the desk that was copied can still tell."""
+    """In a copy of the spool, a prepared operation may have been sent after the copy was made, so it holds its claim.
+    The original spool still knows whether it was sent."""
     home, copy = tmp_path / "home", tmp_path / "copy"
     spool = Spool(home, None)
     for operation_id in ("sent", "unsent"):
@@ -378,8 +384,8 @@ def test_a_copy_proves_nothing_even_if_that_can_not_be_written(
 def test_who_opens_a_new_file_late_takes_nothing_from_others(
     tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A second process found no stored identity, and gets the lock only after the first one has prepared a purchase:
-    the first one still sends it."""
+    """A second process finds no stored identity of the desk, and gets the lock only after the first one has prepared
+    a purchase. The first process can still send the purchase."""
     first_lock = iter([True])
 
     def lock_late(conn: sqlite3.Connection) -> AbstractContextManager[None]:
@@ -398,7 +404,8 @@ def test_who_opens_a_new_file_late_takes_nothing_from_others(
 def test_the_identity_file_is_created_under_the_lock_of_the_file(
     tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the identity file is new, its time changes twice: no other process may look between."""
+    """The identity file is created under the lock of the spool file, because its time changes twice meanwhile and no
+    other process may read it in between."""
     refused: list[str] = []
 
     def create_alone(path: Path) -> bool:
@@ -416,7 +423,8 @@ def test_the_identity_file_is_created_under_the_lock_of_the_file(
 
 
 def test_either_it_is_about_to_be_sent_or_it_was_not_sent(spool: Spool) -> None:
-    """A withdrawn operation can't be sent; one that may have been sent can't be withdrawn, in either order."""
+    """An operation that is marked as void can't be sent, and one that is marked as calling can't be marked as
+    void."""
     spool.store_intent(intent("late"))
     assert spool.mark_void("late")
     assert spool.mark_void("late"), "who was interrupted while telling goes on"
@@ -431,7 +439,8 @@ def test_either_it_is_about_to_be_sent_or_it_was_not_sent(spool: Spool) -> None:
 
 
 def test_many_who_send_and_take_back_agree(spool: Spool) -> None:
-    """Of each pair exactly one wins."""
+    """Threads mark the same operations as calling and as void at the same time; for each operation exactly one
+    succeeds."""
     for index in range(40):
         spool.store_intent(intent(f"op-{index}"))
     with ThreadPoolExecutor(8) as pool:
@@ -441,7 +450,8 @@ def test_many_who_send_and_take_back_agree(spool: Spool) -> None:
 
 
 def test_what_was_not_sent_leaves_nothing_behind(spool: Spool) -> None:
-    """Its end is known to the database: the file does not grow by it. What was sent stays."""
+    """The end of an operation that was never sent deletes its entry, because the database knows the end. The entry of
+    a sent operation stays."""
     for operation in ("prepared", "void"):
         spool.store_intent(intent(operation))
     spool.mark_void("void")
@@ -453,7 +463,7 @@ def test_what_was_not_sent_leaves_nothing_behind(spool: Spool) -> None:
 
 
 def test_a_claim_that_is_written_anew_is_prepared_anew(spool: Spool) -> None:
-    """tx1 lost a race: the row that it claims now has another id."""
+    """If tx1 lost a race and runs again, the intent is stored again, with the id of the new row."""
     spool.store_intent(intent("op-1"))
     spool.store_intent(replace(intent("op-1"), record_id=18))
     (entry,) = spool.list_unsent_entries(DATABASE)
@@ -461,7 +471,8 @@ def test_a_claim_that_is_written_anew_is_prepared_anew(spool: Spool) -> None:
 
 
 def test_a_file_of_the_last_form_takes_what_is_prepared(tmp_path: Path, spool: Spool) -> None:
-    """In place; a program that does not know the new states is kept away by the form."""
+    """A file of the previous version is upgraded in place. Its new version number keeps programs away that don't know
+    the new states."""
     begin(spool, intent("old"))
     spool.close()
     with closing(sqlite3.connect(tmp_path / "desk.db")) as file, file:
@@ -476,7 +487,7 @@ def test_a_file_of_the_last_form_takes_what_is_prepared(tmp_path: Path, spool: S
 
 
 def test_asked_requests_are_forgotten_once_they_are_old_or_answered(spool: Spool) -> None:
-    """Each database has its own; a repeated one is one."""
+    """The own desk requests are stored for each database, each once, and deleted when they are old or answered."""
     for request in ("a", "b", "c", "c"):
         spool.store_own_request(request, DATABASE, "")
     spool.store_own_request("d", "another", "b")
@@ -486,7 +497,8 @@ def test_asked_requests_are_forgotten_once_they_are_old_or_answered(spool: Spool
 
 
 def test_lost_starts_are_looked_for_in_indexes_alone(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each start of a payment looks for earlier ones: no number of entries makes that slow."""
+    """Each start of a payment looks in the spool for earlier starts; indexes make this fast for any number of
+    entries."""
     begin(spool, intent("op-1"))
     queries: list[tuple[str, Sequence[SqliteValue]]] = []
     read = spool._file.read

@@ -1,4 +1,5 @@
-"""The desk's file in trouble: full, read-only, damaged, of others, taken away. Each is said, none is silent."""
+"""Tests of problems with the desk's file (full disk, missing rights, damage, a file of another program, a deleted
+file): each is reported."""
 
 import gc
 import json
@@ -21,7 +22,7 @@ from tests.support import guards
 
 
 def test_a_full_disk_is_said_and_takes_nothing(tmp_path: Path) -> None:
-    """No room: `storage_full`, and all that was promised before is still there."""
+    """On a full disk storing raises `storage_full`, and everything that was confirmed before is still there."""
     (said,) = processes.outcomes([processes.start("spool_worker.py", "full", tmp_path)])
     end = json.loads(said)
     assert end["code"] == "storage_full"
@@ -31,7 +32,7 @@ def test_a_full_disk_is_said_and_takes_nothing(tmp_path: Path) -> None:
 
 
 def test_what_reads_after_the_file_was_closed_leaves_nothing_open(tmp_path: Path) -> None:
-    """A thread may still read while the desk closes: its connection is closed with the reading."""
+    """A thread may still read while the desk closes; its connection is closed at the end of the read."""
     spool = Spool(tmp_path, None)
     assert spool.read_value("absent") is None
     spool.close()
@@ -57,7 +58,7 @@ def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
 @pytest.mark.parametrize("what", ["folder", "file"])
 def test_what_may_only_be_read_is_said(tmp_path: Path, what: str) -> None:
-    """A folder or a file without the right to write: `storage_full`, whether the file is there or not."""
+    """A folder or file that can't be written raises `storage_full`, whether the file exists or not."""
     home = tmp_path / "home"
     home.mkdir()
     if what == "file":
@@ -69,7 +70,7 @@ def test_what_may_only_be_read_is_said(tmp_path: Path, what: str) -> None:
 
 
 def test_a_damaged_file_is_said_and_left_alone(tmp_path: Path) -> None:
-    """Garbage in the file's place, or in its middle: `bad_profile`, and not a byte is changed."""
+    """A file that isn't a database raises `bad_profile` and isn't changed."""
     file = tmp_path / FILE_NAME
     file.write_bytes(b"not a database, whatever it is" * 100)
     assert _code(tmp_path) == ("bad_profile", "damaged")
@@ -77,7 +78,7 @@ def test_a_damaged_file_is_said_and_left_alone(tmp_path: Path) -> None:
 
 
 def test_damage_behind_the_first_page_is_said(tmp_path: Path) -> None:
-    """A file that opens and then turns out to be broken."""
+    """Damage behind the first page, which only a later read finds, is reported too."""
     spool = Spool(tmp_path, None)
     begin(spool, intent("op-1"))
     spool.close()
@@ -96,7 +97,7 @@ def test_damage_behind_the_first_page_is_said(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_of_others_or_of_a_newer_program_is_refused(tmp_path: Path, script: str, problem: str) -> None:
-    """It is named and left as it was."""
+    """A file of another program, or of a newer version, is refused with the reason."""
     conn = sqlite3.connect(tmp_path / FILE_NAME)
     conn.executescript(script)
     conn.close()
@@ -104,7 +105,8 @@ def test_a_file_of_others_or_of_a_newer_program_is_refused(tmp_path: Path, scrip
 
 
 def test_a_newer_file_is_refused_with_both_versions(tmp_path: Path) -> None:
-    """In both languages: what the file has, and what this program reads."""
+    """The refusal of a newer file names, in both languages, the file's version and the version that this program
+    reads."""
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as conn:
         conn.executescript(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version=9999")
     with pytest.raises(ConsoleError) as refused:
@@ -115,7 +117,8 @@ def test_a_newer_file_is_refused_with_both_versions(tmp_path: Path) -> None:
 
 
 def test_a_file_taken_away_while_in_use_is_noticed(tmp_path: Path, spool: Spool) -> None:
-    """Writing on into a deleted file would lose everything at the end: refused, again and again."""
+    """After the file is deleted while in use, each write is refused: what is written into a deleted file would be
+    lost."""
     begin(spool, intent("op-1"))
     for file in tmp_path.iterdir():
         file.unlink()
@@ -127,14 +130,14 @@ def test_a_file_taken_away_while_in_use_is_noticed(tmp_path: Path, spool: Spool)
 
 
 def test_the_file_is_for_this_person_alone(tmp_path: Path, spool: Spool) -> None:
-    """Nobody else may read it or what lies beside it."""
+    """No other person may read the file or the files beside it."""
     begin(spool, intent("op-1"))
     if os.name != "nt":
         assert {file.stat().st_mode & 0o077 for file in tmp_path.iterdir()} == {0}
 
 
 def test_durable_writes_are_full_and_others_are_not(tmp_path: Path) -> None:
-    """Durable writes are synced; ends, deliveries and anchors cost no sync."""
+    """Durable writes are synced to the disk; ends of operations, deliveries and anchors are not."""
     spool = Spool(tmp_path, Cipher(KEY))
     begin(spool, intent("op-1"))
 

@@ -1,4 +1,5 @@
-"""Bulk runs: a set that nothing joins, each row's result told once, stopped and gone on with."""
+"""Tests of the rows of bulk runs: a fixed list of records, one result for each row, and a run that can be stopped and
+continued."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -30,7 +31,8 @@ def frozen(conn: Connection, person: str, rows: Sequence[BulkRow] = ()) -> BulkR
 
 
 def test_frozen(own_rows: Connection, me: str) -> None:
-    """In the order of choosing, each record once with the version that was seen; nothing of it is done."""
+    """A new run has its records in the order of selection, each once and with the version that the person saw; none
+    is processed."""
     run = frozen(own_rows, me, [*chosen(7, 5), *chosen(7, expected_version=4)])
     assert (run.name, run.state, run.size, run.most, run.done) == (f"BS-{run.id}", "frozen", 2, 2, 0)
     assert (run.action, run.made_by, run.made_at, run.words) == (BulkAction.PROBE, me, NOW, None)
@@ -53,7 +55,8 @@ def test_more_than_a_page(own_rows: Connection, me: str) -> None:
 
 
 def test_row_by_row(own_rows: Connection, me: str) -> None:
-    """A result is told once and stays; the first of those chosen are done, in their order."""
+    """A row's result is written once and never changes. The rows are processed in their order, up to the number that
+    the person has allowed."""
     run = bulk.write_run_state(own_rows, frozen(own_rows, me), NOW, bulk.RUN_RUNNING, rows_to_process=2)
     assert [row.subject_id for row in bulk.read_next_unprocessed_rows(own_rows, run.id, 9)] == [7, 5]
     assert bulk.write_result(own_rows, run.id, 1, "skipped", "changed", LATER)
@@ -81,7 +84,7 @@ def test_row_by_row(own_rows: Connection, me: str) -> None:
 def test_what_is_still_unknown_is_not_counted_as_done(
     own_rows: Connection, me: str, reasons: tuple[str | None, ...], counts: dict[str | None, int]
 ) -> None:
-    """The tally has each row once, and names no outcome that no row has; another run's rows are not in it."""
+    """The counts by outcome contain each row once and no outcome without rows. Rows of another run aren't counted."""
     run = bulk.write_run_state(own_rows, frozen(own_rows, me), NOW, bulk.RUN_RUNNING)
     other = bulk.write_run_state(own_rows, frozen(own_rows, me), NOW, bulk.RUN_RUNNING)
     assert bulk.write_result(own_rows, other.id, 1, "done", "still_unknown", LATER)
@@ -111,7 +114,7 @@ def test_stopped_and_gone_on_with(own_rows: Connection, me: str) -> None:
 
 
 def test_live_views_are_told(own_rows: Connection, me: str) -> None:
-    """Of the run, with every row that is done."""
+    """The change feed has an entry for the run with each row that is processed."""
     run = frozen(own_rows, me)
     mark, _ = change_feed.list_changes_since(own_rows, None)
     bulk.write_result(own_rows, run.id, 1, "done", None, NOW)
@@ -123,14 +126,14 @@ def test_live_views_are_told(own_rows: Connection, me: str) -> None:
 
 @pytest.mark.engines("mariadb")
 def test_nobody_freezes_for_somebody_else(own_rows: Connection) -> None:
-    """The database knows who is connected."""
+    """A person can store a bulk run only in their own name: the database knows the connected account."""
     with pytest.raises(DBAPIError, match="in the name of somebody else"):
         bulk.insert_run(own_rows, BulkAction.PROBE, chosen(1), "lead-b", NOW)
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_one_result_of_many_at_once(databases: tuple[Database, ...]) -> None:
-    """Of a row, and one state of a run."""
+    """Of many processes that write the result of a row, or a state of the run, exactly one succeeds."""
     who = databases[0].account_name or PERSON
     number = databases[0].write(lambda tx: bulk.insert_run(tx.conn, BulkAction.PROBE, chosen(1, 2), who, NOW))
     told = at_once(databases, lambda tx, i: bulk.write_result(tx.conn, number, 1, f"r{i}", None, NOW))

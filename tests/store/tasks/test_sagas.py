@@ -1,4 +1,5 @@
-"""Rows of the sagas: one of a kind under way for each record, forward step by step, and ended for good."""
+"""Tests of the rows of sagas: one unfinished saga of a kind for each record, which advances step by step and ends for
+good."""
 
 from datetime import timedelta
 
@@ -26,7 +27,7 @@ def started(conn: Connection, payment: int = 1, kind: str = KIND) -> Saga:
 
 
 def test_one_of_a_kind_under_way(own_rows: Connection) -> None:
-    """Of one record; when it has ended there may be another one, and all of them are kept."""
+    """A record has at most one unfinished saga of a kind. After its end another may begin; all are kept."""
     first = started(own_rows)
     assert sagas.start_saga(own_rows, KIND, "payment", 1, "ask", {}, LATER) is None
     assert sagas.find_open_saga(own_rows, KIND, "payment", 1) == first == sagas.find(own_rows, first.id)
@@ -52,7 +53,8 @@ def test_step_by_step(own_rows: Connection) -> None:
 
 
 def test_stuck_is_not_ended(own_rows: Connection) -> None:
-    """Nobody takes it and no other of its kind begins until it is resumed; then it is due at once where it stood."""
+    """A stuck saga isn't due, and no other saga of its kind can begin for the record until it is resumed. Then it is
+    due at once, at the step at which it stood."""
     saga = sagas.mark_stuck(own_rows, started(own_rows), NOW, "trouble", {"faults": 4})
     assert sagas.find(own_rows, saga.id) == saga
     assert (saga.state, saga.ended_at, saga.next_at, saga.facts["faults"]) == (SagaState.STUCK, None, None, 4)
@@ -69,7 +71,8 @@ def test_stuck_is_not_ended(own_rows: Connection) -> None:
 
 
 def test_due(own_rows: Connection) -> None:
-    """At once when it begins and after each step, so that a broken-off one goes on; the longest due first."""
+    """A saga is due when it begins and after each step, so that an interrupted one continues. The one that has been
+    due longest comes first."""
     one, two, three = (started(own_rows, payment) for payment in (1, 2, 3))
     two = sagas.postpone_step(own_rows, two, NOW, LATER, None)
     sagas.end_saga(own_rows, three, NOW, SagaState.COMPENSATED)
@@ -79,7 +82,7 @@ def test_due(own_rows: Connection) -> None:
 
 
 def test_who_was_overtaken_writes_nothing(own_rows: Connection) -> None:
-    """Two who run the same step: the second one learns it before it does the next."""
+    """Of two processes that run the same step, the second gets StaleRow when it stores the result."""
     saga = started(own_rows)
     gone_on = sagas.advance_saga(own_rows, saga, NOW, "expire")
     with pytest.raises(sagas.StaleRow):
@@ -92,7 +95,7 @@ def test_who_was_overtaken_writes_nothing(own_rows: Connection) -> None:
 
 
 def test_ended_for_good(own_rows: Connection) -> None:
-    """Nothing follows an end, and running is none."""
+    """An ended saga can't be changed, and `running` isn't accepted as an end."""
     with pytest.raises(ForbiddenTransition):
         sagas.end_saga(own_rows, started(own_rows), NOW, SagaState.RUNNING)
     ended = sagas.end_saga(own_rows, started(own_rows, 2), NOW, SagaState.DONE)
@@ -105,7 +108,7 @@ def test_ended_for_good(own_rows: Connection) -> None:
 
 
 def test_live_views_are_told(own_rows: Connection) -> None:
-    """Of the saga and of the record whose page shows it."""
+    """A change of a saga adds an entry for the saga and one for the record on whose page it is shown."""
     mark, _ = change_feed.list_changes_since(own_rows, None)
     saga = started(own_rows)
     mark, told = change_feed.list_changes_since(own_rows, mark)
@@ -116,7 +119,7 @@ def test_live_views_are_told(own_rows: Connection) -> None:
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_begun_by_many_at_once(databases: tuple[Database, ...]) -> None:
-    """One of them begins it, the others see it under way; and one of all goes on with it."""
+    """Of many processes one begins the saga, and one advances it."""
     begun = [saga for saga in at_once(databases, lambda tx, _: _begin(tx.conn)) if saga]
     assert len(begun) == 1
 

@@ -1,4 +1,4 @@
-"""Rows of the scheduled tasks: when each is due, how it went, and who may write that down."""
+"""Tests of the rows of due tasks: when each is due, how its last run ended, and which process may write that."""
 
 from datetime import timedelta
 
@@ -19,7 +19,7 @@ def named(conn: Connection, name: str) -> ScheduledTask:
 
 
 def test_made_once_and_due_at_once(own_rows: Connection) -> None:
-    """A row that is there keeps what it knows; only its interval follows the program."""
+    """A new task is due at once. A task that exists keeps its row; only its interval is changed to the program's."""
     made = tasks.find_or_insert_task(own_rows, "probes", 60, NOW)
     assert tasks.list_due_tasks(own_rows, NOW) == (made,) == tasks.list_tasks(own_rows)
     assert tasks.find_or_insert_task(own_rows, "probes", 60, NOW + MINUTE) == made
@@ -29,7 +29,8 @@ def test_made_once_and_due_at_once(own_rows: Connection) -> None:
 
 
 def test_a_run(own_rows: Connection) -> None:
-    """While it runs it stays due, for whoever takes it over when its runner is gone; its end says when it is next."""
+    """A task stays due while it runs, so that another process can take it over after a crash. The end of the run
+    stores when it is due again."""
     begun = tasks.begin_run(own_rows, tasks.find_or_insert_task(own_rows, "probes", 60, NOW), NOW)
     assert tasks.list_due_tasks(own_rows, NOW) == (begun,)
     ended = tasks.end_run(own_rows, begun, NOW + MINUTE, 7, None, NOW + 2 * MINUTE, position="id 9")
@@ -51,7 +52,8 @@ def test_failures_are_counted_until_one_goes_well(own_rows: Connection) -> None:
 
 
 def test_who_was_overtaken_writes_nothing(own_rows: Connection) -> None:
-    """Neither a second beginning nor the end of a run that somebody else has taken over."""
+    """A process that has read an older version can neither begin a run nor end one that another process has taken
+    over."""
     task = tasks.find_or_insert_task(own_rows, "probes", 60, NOW)
     begun = tasks.begin_run(own_rows, task, NOW)
     with pytest.raises(tasks.StaleRow):
@@ -71,7 +73,8 @@ def test_the_longest_due_comes_first(own_rows: Connection) -> None:
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_made_by_many_at_once(databases: tuple[Database, ...]) -> None:
-    """Every worker makes the rows when it starts: one row, nobody fails."""
+    """Many workers insert the rows of the tasks when they start: there is one row for each task, and no worker
+    fails."""
     made = at_once(databases, lambda tx, _: tasks.find_or_insert_task(tx.conn, "probes", 60, NOW))
     assert set(made) == {ScheduledTask("probes", MINUTE, NOW)}
     with databases[0].read() as conn:

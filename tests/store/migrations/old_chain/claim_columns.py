@@ -1,7 +1,7 @@
-"""SQL of the derived columns, as the old chain made them.
+"""SQL of the derived columns as the migrations before the baseline created them.
 
 The claim understands ASCII and full-width digits, spaces and hyphens, and needs 13 digits; it doesn't test the check
-digit. A due task corrects other spellings. The expressions are plain, so that every engine can index them.
+digit. A due task corrects other spellings. The expressions use only functions that every engine can index.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,5 @@
-"""Add the time zone of a credit check's dates: rows of an adopted table keep theirs, all others are UTC."""
+"""Add the column with the time zone of a credit check's dates. Rows of an adopted table get the time zone of the
+adoption; all others are in UTC."""
 
 import sqlalchemy as sa
 

@@ -1,6 +1,5 @@
-"""Add the flag of rows whose missing values were accepted by one decision at the adoption: not in the queue any
-more.
-"""
+"""Add the flag of a row whose missing values a person has accepted at the adoption, so that the row is no longer in
+the queue."""
 
 import sqlalchemy as sa
 

@@ -1,4 +1,5 @@
-"""Add operations that a database lost when it was restored to an earlier state, from the spools of the desks."""
+"""Add the table of operations that the database has lost because it was restored to an earlier state. The desks fill
+it from their spools."""
 
 import sqlalchemy as sa
 

@@ -1,4 +1,5 @@
-"""Lock each call that costs money by a secret of its sender: only with it an answer frees the claim."""
+"""Add the answer key to each operation that costs money: only a stored answer with this key can release the
+operation's claim."""
 
 import sqlalchemy as sa
 
