@@ -1,4 +1,4 @@
-"""Days in Japan, instants in UTC, and what other programs wrote in a zone of their own."""
+"""Tests of days in Japan, instants in UTC, and times that other programs have written in their own time zone."""
 
 import zoneinfo
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -11,6 +11,7 @@ AT = datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)
 
 
 def test_a_day_in_japan_begins_nine_hours_earlier() -> None:
+    """A day in Japan begins nine hours before the same day in UTC."""
     assert dates.get_start_of_day(date(2026, 11, 20)) == datetime(2026, 11, 19, 15, tzinfo=UTC)
     assert dates.get_start_of_day(date(2026, 11, 20)).utcoffset() == timedelta(0)
     assert dates.get_end_of_day(date(2026, 12, 31)) == datetime(2026, 12, 31, 15, tzinfo=UTC)
@@ -27,14 +28,14 @@ def test_a_day_in_japan_begins_nine_hours_earlier() -> None:
     ],
 )
 def test_the_last_valid_day(ends: datetime, last: date) -> None:
-    """An end at midnight in Japan makes the day before the last valid one; a microsecond later it is the day that
-    begins.
-    """
+    """If the validity ends at midnight in Japan, the day before is the last valid day; a microsecond later, the day
+    that begins is."""
     assert dates.compute_last_valid_day(ends) == last
 
 
 def test_the_ends_of_the_calendar() -> None:
-    """9999-12-31, in whatever zone, is a day without end and no error; so is the first day of the calendar."""
+    """9999-12-31 in any time zone means without end and raises no error; the first day of the calendar raises none
+    either."""
     last_second = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
     assert dates.get_end_of_day(date.max) == datetime(9999, 12, 31, 15, tzinfo=UTC)
     assert dates.get_start_of_day(date.min) == datetime(1, 1, 1, tzinfo=UTC)
@@ -51,6 +52,7 @@ def test_the_ends_of_the_calendar() -> None:
 
 
 def test_instants_are_told_in_utc() -> None:
+    """Instants are written in UTC."""
     assert dates.format_instant(AT) == "2026-11-20T03:20:01Z"
     assert dates.format_instant(AT.astimezone(dates.JST)) == "2026-11-20T03:20:01Z"
     assert AT.astimezone(dates.JST).isoformat() == "2026-11-20T12:20:01+09:00"
@@ -59,7 +61,7 @@ def test_instants_are_told_in_utc() -> None:
 
 @pytest.mark.parametrize("name", ["Nowhere/Town", "", "../etc/passwd", "Asia/Tokio", "a", "Z", "Asia"])
 def test_a_zone_that_is_none(name: str) -> None:
-    """One error for whatever is wrong with the name."""
+    """A name that isn't a time zone raises the same error whatever is wrong with it."""
     with pytest.raises(LookupError) as refused:
         dates.get_zone(name)
     assert refused.value.args == (name,)
@@ -101,6 +103,7 @@ def test_there_and_back(name: str, written: datetime) -> None:
 
 
 def test_beyond_the_calendars_ends_there_is_no_instant() -> None:
+    """A time beyond the ends of the calendar has no instant (None)."""
     assert dates.convert_to_utc(datetime(1, 1, 1, 3), "Asia/Tokyo") is None  # noqa: DTZ001  # written without a zone
     assert dates.convert_to_utc(datetime(1, 1, 2), "Asia/Tokyo") is not None  # noqa: DTZ001  # written without a zone
 
@@ -109,7 +112,7 @@ def test_beyond_the_calendars_ends_there_is_no_instant() -> None:
     "text", ["2026-W44-1", "20261120", "2026-324", "２０２６-11-20", "2026-11-20\n", "2026-1-02", ""]
 )
 def test_only_one_notation_is_a_day(text: str) -> None:
-    """A week's number would be taken for a day that nobody meant."""
+    """Only YYYY-MM-DD is read as a day. Python would also read the number of a week, which nobody means."""
     assert dates.parse_day("2026-11-20") == date(2026, 11, 20)
     with pytest.raises(ValueError):  # Python's own, or ours
         dates.parse_day(text)

@@ -1,4 +1,4 @@
-"""The clock, what can't have been written yet, and the scale that divides waits."""
+"""Tests of the clock, of times that can't have been written yet, and of the scale that divides waits."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,8 @@ def test_clocks_of_two_desks_may_be_a_minute_apart(ahead: float, impossible: boo
 
 
 def test_the_machines_clock() -> None:
-    """Aware, in UTC; the time for waits only grows; no wait is shorter than nothing."""
+    """The clock returns the time with its zone, in UTC. The time for waits only grows, and a negative wait ends at
+    once."""
     clock = SystemClock()
     assert clock.now().utcoffset() == timedelta(0)
     assert abs(clock.now().timestamp() - time.time()) < 60
@@ -36,11 +37,12 @@ def test_the_machines_clock() -> None:
     [(1, 1, 1), (1, 45, 45), (2, 45, 22.5), (2, 3, 2), (2, 4, 2), (0.5, 10, 20), (20, 45, 2.25), (30, 45, 2)],
 )
 def test_a_lease_is_never_scaled_to_death(factor: float, real: float, lasts: float) -> None:
-    """Two seconds at least, where the scale is not one."""
+    """A scaled lease lasts at least two seconds; with the scale 1 a lease keeps its length."""
     assert TimeScale(factor).scale_lease_seconds(real) == lasts
 
 
 def test_every_wait_is_divided() -> None:
+    """The scale divides each wait."""
     assert TimeScale().factor == 1
     assert TimeScale(4).scale_seconds(60) == 15
     assert TimeScale(4).scale_delta(timedelta(minutes=1)) == timedelta(seconds=15)
@@ -56,6 +58,7 @@ def test_every_wait_is_divided() -> None:
     ],
 )
 def test_an_age_is_never_negative(ahead: float, age: timedelta | None) -> None:
-    """An instant that is ahead by the tolerance has the age 0; beyond it, and without an instant, it is unknown."""
+    """A time that is ahead by less than the tolerance has the age 0. A later one, or none, has an unknown age
+    (None)."""
     assert compute_age(NOW + timedelta(seconds=ahead), NOW) == age
     assert compute_age(None, NOW) is None

@@ -1,4 +1,5 @@
-"""Corporation numbers: normalising, the order of the rules, and what one slip explains."""
+"""Tests of corporation numbers: accepted spellings, the order of the rules, and the suggestions for one typing
+error."""
 
 import json
 from pathlib import Path
@@ -34,7 +35,7 @@ def test_valid_input_is_normalised(case: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("case", cases("corporation_number_invalid"))
 def test_invalid_input_names_the_first_broken_rule(case: dict[str, str]) -> None:
-    """The refusal says which rule failed and what was understood."""
+    """The refusal names the first rule that the text breaks, and the digits that were understood."""
     with pytest.raises(InvalidCorporationNumber) as refused:
         parse_number(case["input"])
     assert (refused.value.reason, refused.value.normalized) == (case["reason"], case["normalized"])
@@ -43,18 +44,18 @@ def test_invalid_input_names_the_first_broken_rule(case: dict[str, str]) -> None
 
 @pytest.mark.parametrize("case", cases("corporation_number_check_digit"))
 def test_check_digit(case: dict[str, str]) -> None:
-    """The digit is the one that the ordinance's formula gives."""
+    """The check digit is that of the formula in the ordinance."""
     assert compute_check_digit(case["base"]) == str(case["check_digit"])
 
 
 def test_the_invoice_prefix_is_told() -> None:
-    """A stripped T is reported, so that the screen can say so."""
+    """A removed prefix T (of an invoice number) is reported, so that the screen can say so."""
     assert parse_number("T7010705000725").had_prefix
     assert not parse_number("7010705000725").had_prefix
 
 
 def test_twelve_digits_hint_at_the_missing_check_digit() -> None:
-    """The number on a commercial register has no check digit; people are told."""
+    """For 12 digits the refusal hints at the missing check digit: the number in the commercial register has none."""
     with pytest.raises(InvalidCorporationNumber) as refused:
         parse_number("010001065142")
     assert refused.value.detail["hint"] == "check_digit_missing"
@@ -62,7 +63,7 @@ def test_twelve_digits_hint_at_the_missing_check_digit() -> None:
 
 @pytest.mark.parametrize("dummy", sorted(TEST_NUMBERS))
 def test_dummies_need_the_switch(dummy: str) -> None:
-    """The provider's dummy numbers pass only where they are explicitly allowed."""
+    """The provider's dummy numbers are accepted only if a setting allows them."""
     with pytest.raises(InvalidCorporationNumber):
         parse_number(dummy)
     assert parse_number(dummy, allows_dummies=True).value == dummy
@@ -79,7 +80,7 @@ def test_hostile_input_is_refused(hostile: str) -> None:
 
 @given(BASES)
 def test_every_base_with_its_digit_is_well_formed(base: str) -> None:
-    """A number made by the rule passes it, and the digit is never 0."""
+    """A number with the computed check digit is valid, and the check digit is never 0."""
     number = compute_check_digit(base) + base
     assert number[0] != "0"
     assert is_well_formed(number)
@@ -87,7 +88,7 @@ def test_every_base_with_its_digit_is_well_formed(base: str) -> None:
 
 @given(BASES, st.integers(0, 12), st.sampled_from("0123456789"))
 def test_one_slip_finds_the_original(base: str, place: int, digit: str) -> None:
-    """A number with one mistyped digit has the original number among its suggestions."""
+    """For a number with one mistyped digit, the original is among the suggestions."""
     number = compute_check_digit(base) + base
     typed = number[:place] + digit + number[place + 1 :]
     if not is_well_formed(typed):
@@ -96,13 +97,13 @@ def test_one_slip_finds_the_original(base: str, place: int, digit: str) -> None:
 
 @given(BASES, st.integers(0, 12))
 def test_one_slip_finds_a_dropped_digit(base: str, place: int) -> None:
-    """A digit left out, wherever, is explained too."""
+    """For a number without one of its digits, the original is among the suggestions."""
     number = compute_check_digit(base) + base
     assert number in list_numbers_one_typing_error_away(number[:place] + number[place + 1 :])
 
 
 def test_grouping() -> None:
-    """Numbers are shown in the groups that people read aloud."""
+    """A number is shown in groups of digits in which people read it aloud."""
     assert group_digits("7123456789012") == "7 1234 5678 9012"
     assert group_digits("712345678901") == "712345678901"
     assert group_digits("71234567890123") == "71234567890123"
@@ -123,7 +124,8 @@ def test_grouping() -> None:
     ],
 )
 def test_only_twelve_digits_lack_their_check_digit(reason: str, understood: str | None, hinted: bool) -> None:
-    """Neither fewer nor more of them, nor a number that is refused for something else."""
+    """The hint at the missing check digit is given for exactly 12 digits, and not for a number that is refused for
+    another reason."""
     refused = InvalidCorporationNumber(NumberReason(reason), understood)
     assert ("hint" in refused.detail) is hinted
     assert (refused.reason, refused.normalized) == (reason, understood)
@@ -131,12 +133,13 @@ def test_only_twelve_digits_lack_their_check_digit(reason: str, understood: str 
 
 
 def test_a_number_is_no_invoice_number_unless_it_says_so() -> None:
+    """A number without the prefix T isn't reported as an invoice number."""
     assert not CorporationNumber("7010705000725").had_prefix
 
 
 @pytest.mark.parametrize("blanks", [987, 988])
 def test_a_pasted_book_is_cut_short(blanks: int) -> None:
-    """A thousand characters are looked at, those that are dropped included; of more nothing is taken."""
+    """Of a pasted text only the first thousand characters are read, including those that are ignored."""
     text = " " * blanks + "7010705000725"
     if blanks == 987:
         assert parse_number(text).value == "7010705000725"
@@ -150,6 +153,7 @@ def test_a_pasted_book_is_cut_short(blanks: int) -> None:
 
 @pytest.mark.parametrize("text", ["T", "TT7010705000725", "T701070500072", "T70107050007255", "TABC0705000725"])
 def test_a_prefix_stands_before_thirteen_digits_alone(text: str) -> None:
+    """The prefix T is accepted only before 13 digits."""
     with pytest.raises(InvalidCorporationNumber) as refused:
         parse_number(text)
     assert refused.value.reason == "CHARACTER"
@@ -157,6 +161,7 @@ def test_a_prefix_stands_before_thirteen_digits_alone(text: str) -> None:
 
 @pytest.mark.parametrize("prefix", ["T", "t", "Ｔ", "ｔ"])
 def test_each_spelling_of_the_prefix(prefix: str) -> None:
+    """The prefix may be written in each of these ways."""
     assert parse_number(f"{prefix}7010705000725") == CorporationNumber("7010705000725", had_prefix=True)
 
 
@@ -173,7 +178,8 @@ def test_full_width_digits_are_digits(digit: int) -> None:
 
 @given(BASES, st.integers(0, 11), st.integers(0, 13), st.sampled_from("0123456789"))
 def test_one_slip_finds_a_swap_and_a_digit_too_many(base: str, swap: int, place: int, digit: str) -> None:
-    """Neighbours that changed places, and a digit that was typed beside the others."""
+    """For a number with two neighbouring digits exchanged, or with one digit too many, the original is among the
+    suggestions."""
     number = compute_check_digit(base) + base
     swapped = number[:swap] + number[swap + 1] + number[swap] + number[swap + 2 :]
     assert swapped == number or is_well_formed(swapped) or number in list_numbers_one_typing_error_away(swapped)
@@ -182,11 +188,13 @@ def test_one_slip_finds_a_swap_and_a_digit_too_many(base: str, swap: int, place:
 
 @pytest.mark.parametrize("typed", ["", "7", "70107050007", "701070500072512"])
 def test_more_than_one_slip_explains_nothing(typed: str) -> None:
+    """A number with more than one typing error has no suggestions."""
     assert list_numbers_one_typing_error_away(typed) == ()
 
 
 @pytest.mark.parametrize("typed", ["7010705000726", "701070500072", "70107050007255"])
 def test_what_one_slip_offers_is_well_formed_sorted_and_something_else(typed: str) -> None:
+    """The suggestions are valid numbers, sorted, and never the typed number."""
     offered = list_numbers_one_typing_error_away(typed)
     assert offered
     assert list(offered) == sorted(set(offered))

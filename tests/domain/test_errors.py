@@ -1,4 +1,4 @@
-"""Codes of refusals and failures and the exit status that scripts see."""
+"""Tests of the error codes and of the exit statuses that scripts see."""
 
 import pytest
 
@@ -35,6 +35,7 @@ def test_each_code_but_one_has_one_status() -> None:
 
 
 def test_facts_are_kept_and_a_code_may_name_its_status() -> None:
+    """An error keeps its facts, and its exit status may be named where it is raised."""
     error = rebuild_error(ErrorCode.NOT_FOUND, {"id": "7"}, exit_status=0)
     assert (error.code, error.detail, error.exit_status, error.is_audited) == ("not_found", {"id": "7"}, 0, False)
     assert str(error) == "not_found"

@@ -1,4 +1,4 @@
-"""Money is exact: every amount has one text, every text one amount or none."""
+"""Tests of money: each amount has one text form, and each text is one amount or none."""
 
 from decimal import Decimal
 
@@ -42,7 +42,7 @@ def test_a_number_is_exact_or_none(value: Decimal, currency: str) -> None:
 
 @given(st.text(max_size=12), st.sampled_from(sorted(MINOR_DIGITS_BY_CURRENCY)))
 def test_any_text_is_read_or_refused(text: str, currency: str) -> None:
-    """No text does anything but be an amount or not be one; what is read was written in ASCII."""
+    """Each text is read as an amount or refused; an amount is always written in ASCII."""
     try:
         money = parse_money(text, currency)
     except InvalidAmountText:
@@ -63,7 +63,7 @@ def test_any_text_is_read_or_refused(text: str, currency: str) -> None:
     ],
 )
 def test_texts(money: Money, full: str, short: str) -> None:
-    """Yen have no fraction, rupees two places; zeros before the point stay."""
+    """Yen are written without decimal places, rupees with two; zeros before the point stay."""
     assert (format_decimal(money), format_shortest_decimal(money)) == (full, short)
 
 
@@ -82,7 +82,7 @@ def test_what_is_no_amount_of_yen(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["1.005", "1.000", "0.001"])
 def test_finer_than_a_paisa(text: str) -> None:
-    """A third place is refused, even a zero."""
+    """A third decimal place is refused, also a zero."""
     with pytest.raises(InvalidAmountText):
         parse_money(text, "INR")
 
@@ -95,7 +95,7 @@ def test_finer_than_a_paisa(text: str) -> None:
     ],
 )  # fmt: skip
 def test_numbers_beyond_all_bounds(value: Decimal | int) -> None:
-    """Huge exponents are refused before they are worked out."""
+    """Numbers with huge exponents are refused before they are computed."""
     with pytest.raises(InvalidAmountText):
         make_money_from_number(value, "JPY")
 
@@ -122,7 +122,7 @@ def test_the_largest_amount_there_is() -> None:
 
 
 def test_an_amount_in_no_currency_of_ours() -> None:
-    """However it is written, and even where it has no fraction."""
+    """An amount in an unknown currency is refused, however it is written."""
     for text in ("5", "5.0", "0"):
         with pytest.raises(InvalidAmountText):
             parse_money(text, "USD")
@@ -139,6 +139,7 @@ def test_an_amount_in_no_currency_of_ours() -> None:
     ],
 )  # fmt: skip
 def test_an_amount_may_be_pasted_as_it_is_shown(text: str, currency: str, minor: int) -> None:
+    """An amount can be pasted in the form in which it is shown, with currency sign and commas."""
     assert parse_typed_money(text, currency) == Money(minor, currency)
 
 
@@ -151,6 +152,7 @@ def test_an_amount_may_be_pasted_as_it_is_shown(text: str, currency: str, minor:
     ],
 )  # fmt: skip
 def test_a_comma_that_groups_no_digits_is_refused(text: str, currency: str) -> None:
-    """A decimal comma would make 123,45 a hundred times as much."""
+    """A comma that doesn't group three digits is refused: a decimal comma would make 123,45 a hundred times as
+    large."""
     with pytest.raises(InvalidAmountText):
         parse_typed_money(text, currency)

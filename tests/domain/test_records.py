@@ -1,4 +1,4 @@
-"""The derived values of records."""
+"""Tests of the derived and initial values of records."""
 
 from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, datetime
@@ -50,13 +50,14 @@ def test_who_holds_the_claim(state: CheckState, successor: int | None, original:
 
 
 def test_nothing_is_to_be_done_unless_somebody_said_so() -> None:
-    """A fresh record is of nobody else, still to be viewed, and no attempt was made."""
+    """A new record has no work, no attempt and no error; it is no duplicate and its viewing period isn't over."""
     assert (Work().state, Work().at, Work().reason, Work().attempt) == (WorkState.NONE, None, None, 0)
     assert (CHECK.viewing_over, CHECK.duplicate_of, CHECK.error_code, CHECK.dates_zone) == (False, None, None, None)
 
 
 def test_what_is_told_without_more_words() -> None:
-    """An entry tells of something done; an operation is the database's; a purchase renews nothing."""
+    """The default values: an audit entry has the result `done`, an operation comes from the database, and a purchase
+    request isn't a renewal."""
     entry = TimelineEntry(NOW, "op-a", "x")
     assert (entry.result, entry.detail) == ("done", {})
     operation = Operation("op-1", "purchase", "credit-check", 17, OperationState.CALLING, "op-a", "d", NOW, None)
@@ -70,19 +71,22 @@ def test_what_is_told_without_more_words() -> None:
 
 
 def test_a_record_does_not_change_under_its_reader() -> None:
+    """A record can't be changed after it was read."""
     with pytest.raises(FrozenInstanceError):
         CHECK.version = 2  # type: ignore[misc]  # what must not be possible
 
 
 def test_what_was_read_beside_a_record_makes_no_other_record() -> None:
-    """Two readings of the same row are equal, and neither prints what belongs to other records."""
+    """Two readings of the same row are equal whatever relations were read with them, and the text form of a record
+    has no data of other records."""
     other = replace(CHECK, relations=CheckRelations(claim_holder=18), registry_entry=object())  # type: ignore[arg-type]  # any
     assert other == CHECK
     assert repr(other) == repr(CHECK)
 
 
 def test_a_credit_check_without_related_facts_waits_for_nobody() -> None:
-    """And its provider is taken to find purchases: advice is never harder than it must be."""
+    """A credit check without relations waits for no second person, and its provider counts as one that has a list of
+    purchases."""
     nothing = CheckRelations()
     assert (nothing.awaits_second_person, nothing.claim_holder, nothing.finds_purchases) == (False, None, True)
     assert nothing.read_only is None

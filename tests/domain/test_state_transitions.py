@@ -1,4 +1,4 @@
-"""Transition tables, schedules, permissions and days."""
+"""Tests of the transition tables, retry schedules, rights and days."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -28,20 +28,20 @@ P, R = PaymentState, RefundState
     ("before", "after"), [(CheckState.SUCCESS, CheckState.ERROR), (CheckState.ERROR, CheckState.SUCCESS)]
 )
 def test_what_ended_stays(before: CheckState, after: CheckState) -> None:
-    """A charge is never taken back, and an error never becomes a purchase."""
+    """An ended credit check keeps its state: a bought one never becomes an error, nor an error a purchase."""
     with pytest.raises(states.ForbiddenTransition):
         states.require_check_transition(before, after)
 
 
 def test_pending_may_end_both_ways() -> None:
-    """Only pending is open."""
+    """Only a pending credit check can become a success or an error."""
     assert states.CREDIT_CHECK_TRANSITIONS[CheckState.PENDING] == {CheckState.SUCCESS, CheckState.ERROR}
     assert "calling" in states.list_earlier_operation_states(OperationState.UNKNOWN)
     assert "unknown" not in states.list_earlier_operation_states(OperationState.UNKNOWN)
 
 
 def test_schedules_end_with_a_person() -> None:
-    """Probes and re-fetches follow their schedule, then nothing is due by itself any more."""
+    """Probes and re-fetches follow their schedule; after its end, a person must act."""
     scale = TimeScale()
     assert schedules.compute_next_attempt_time(schedules.PURCHASE_PROBE_WAITS, 0, NOW, scale) == NOW + timedelta(
         minutes=1
@@ -54,33 +54,33 @@ def test_schedules_end_with_a_person() -> None:
 
 @pytest.mark.parametrize(("attempts", "waits"), [(0, 1), (2, 15), (3, 60), (4, 60), (5, 60), (1_000, 60)])
 def test_an_endless_schedule_goes_on_with_its_last_step(attempts: int, waits: int) -> None:
-    """Its last step is used for the first time when it is reached, and for each attempt after that."""
+    """A schedule without end repeats its last step."""
     due = schedules.compute_next_attempt_time_endlessly(schedules.PAYMENT_TIMEOUT_WAITS, attempts, NOW, TimeScale())
     assert due - NOW == timedelta(minutes=waits)
 
 
 def test_the_scale_divides_waits_but_never_starves_a_lease() -> None:
-    """A scaled lease lasts at least two seconds."""
+    """The scale divides each wait; a scaled lease lasts at least two seconds."""
     assert TimeScale(20).scale_seconds(60) == 3
     assert TimeScale(100).scale_lease_seconds(45) == 2
     assert TimeScale(1).scale_lease_seconds(45) == 45
 
 
 def test_a_day_ends_at_midnight_in_japan() -> None:
-    """The last valid day counts in full, in Japan."""
+    """The last valid day ends at midnight in Japan."""
     assert dates.format_instant(dates.get_end_of_day(date(2027, 11, 20))) == "2027-11-20T15:00:00Z"
     assert dates.compute_last_valid_day(dates.get_end_of_day(date(2027, 11, 20))) == date(2027, 11, 20)
 
 
 def test_buying_takes_the_flag() -> None:
-    """A role alone doesn't buy."""
+    """A purchase needs the person's permission to buy; a role alone isn't enough."""
     assert permissions.has_right(Person("op-a", frozenset({"operator"}), may_buy=True), "purchase")
     assert not permissions.has_right(Person("op-a", frozenset({"operator"}), may_buy=False), "purchase")
     assert not permissions.has_right(Person("aud-e", frozenset({"auditor"}), may_buy=True), "refetch")
 
 
 def test_one_person_under_two_spellings() -> None:
-    """Case and blanks make nobody a second person."""
+    """Names that differ only in case or blanks are one person, so they can't be two approvers."""
     for name in (" OP-A ", "ｏｐ-ａ", "\u3000Op-A", "OP\uff0dA"):
         assert permissions.is_same_person("op-a", name), name
     assert permissions.is_same_person("jos\u00e9", "JOSE\u0301")
@@ -88,7 +88,7 @@ def test_one_person_under_two_spellings() -> None:
 
 
 def test_exit_statuses_are_complete() -> None:
-    """Every code has its status; the one that has two says which."""
+    """Each error code has an exit status; for the one with two, the raising code chooses."""
     assert set(EXIT_STATUS.values()) == {2, 3, 4, 5, 6, 70}
     assert ConsoleError(ErrorCode.VIEWING_PERIOD_OVER, exit_status=5).exit_status == 5
 
@@ -96,7 +96,7 @@ def test_exit_statuses_are_complete() -> None:
 @pytest.mark.parametrize("before", CheckState)
 @pytest.mark.parametrize("after", CheckState)
 def test_a_credit_check_goes_along_its_table(before: CheckState, after: CheckState) -> None:
-    """Only what is pending ends; staying is allowed to all."""
+    """Only a pending credit check changes its state; staying in the state is always allowed."""
     if before is after or before is CheckState.PENDING:
         states.require_check_transition(before, after)
     else:
@@ -115,7 +115,7 @@ def test_a_credit_check_goes_along_its_table(before: CheckState, after: CheckSta
     ],
 )
 def test_nothing_is_written_that_is_in_no_table(table: dict[object, frozenset[object]]) -> None:
-    """A transition is allowed if the table has it or if the state stays; every other one raises an error."""
+    """A transition is allowed if the table has it or if the state stays. Any other one raises an error."""
     for before, targets in table.items():
         for after in table:
             if after in targets or after is before:
@@ -138,7 +138,8 @@ def test_where_an_operation_may_come_from(after: OperationState) -> None:
 
 
 def test_which_refunds_hold_their_sum() -> None:
-    """Until they have ended; one at a time may be on its way to the provider."""
+    """A refund reserves its amount until it has ended. The states in which a payment has an open refund are
+    requested, approved and submitting."""
     ended = {R.REJECTED, R.WITHDRAWN, R.EXPIRED, R.COMPLETED, R.FAILED}
     assert ended == states.ENDED_REFUND_STATES
     assert {R.REQUESTED, R.APPROVED, R.SUBMITTING} == OPEN_REFUND_STATES
@@ -167,14 +168,13 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_steps_that_nobody_saw(way: tuple[PaymentState, PaymentState]) -> None:
-    """The waiting states, a success and a callback's confirmation may be passed through; a failure, an expiry or the
-    receipt of a callback never.
-    """
+    """Between two known states the program may add the waiting states, a success and a verified callback; never a
+    failure, an expiry or the receipt of a callback."""
     assert find_payment_path(*way) == WAYS[way]
 
 
 def test_a_schedule_has_an_end_and_each_of_its_steps() -> None:
-    """One attempt after another; the scale divides the wait."""
+    """A schedule has one wait for each attempt and then ends; the scale divides the waits."""
     steps = schedules.REFUND_SENDING_WAITS
     due = [
         schedules.compute_next_attempt_time(steps, attempts, NOW, TimeScale(2)) for attempts in range(len(steps) + 1)
@@ -203,7 +203,7 @@ def test_how_long_each_schedule_waits(name: str) -> None:
 
 
 def test_how_long_refunds_wait_for_people() -> None:
-    """Three days for a decision; after a day without an end somebody is told."""
+    """A refund request waits three days for a decision. A refund without an end is reported after a day."""
     assert timedelta(days=3) == schedules.REFUND_DECISION_TIME_LIMIT
     assert timedelta(days=1) == schedules.SLOW_REFUND_AGE
 
@@ -223,7 +223,7 @@ RIGHTS = {
 
 @pytest.mark.parametrize("role", sorted(permissions.ALL_ROLES))
 def test_what_each_role_may_do(role: str) -> None:
-    """Nobody who only reads, or only runs tasks, decides anything."""
+    """Each role has exactly these rights. An auditor and a worker decide nothing."""
     person = Person("p", frozenset({role}), may_buy=False)
     assert {action for action in permissions.ROLES_BY_RIGHT if permissions.has_right(person, action)} == set(
         RIGHTS[role].split()

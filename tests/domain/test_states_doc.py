@@ -1,8 +1,8 @@
-"""The page on states."""
+"""Tests of the documentation page about states."""
 
 from scripts.states_doc import PAGE, render
 
 
 def test_the_page_shows_the_tables() -> None:
-    """docs/states.md is what the tables say; `python -m scripts.states_doc` writes it anew."""
+    """docs/states.md shows the transition tables; `python -m scripts.states_doc` writes the page."""
     assert PAGE.read_text(encoding="utf-8") == render()

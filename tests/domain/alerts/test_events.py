@@ -1,4 +1,4 @@
-"""The event that other programs receive for an alert."""
+"""Tests of the event that other programs receive for an alert."""
 
 import json
 from dataclasses import replace
@@ -48,9 +48,8 @@ def test_alerts_without_an_order_keep_to_their_subject() -> None:
 
 
 def test_an_event_keeps_its_id() -> None:
-    """However often it is told; another alert, another event, another database have others, and so has an alert that
-    got the id of a lost one in a restored database.
-    """
+    """An event has the same id however often it is published. Another alert, another kind of event and another
+    database have other ids, and so has an alert that got the id of a lost alert in a restored database."""
     first = make_alert_message("AlertRaised", ALERT, DATABASE).event_id
     assert make_alert_message("AlertRaised", replace(ALERT, observed="x"), DATABASE).event_id == first
     others = {
@@ -65,4 +64,5 @@ def test_an_event_keeps_its_id() -> None:
 
 
 def test_a_message_is_what_it_says() -> None:
+    """Two messages with the same contents are equal."""
     assert AlertMessage("t", "e", "k", "b") == AlertMessage("t", "e", "k", "b")

@@ -1,4 +1,4 @@
-"""The rules between orders and payments, case by case."""
+"""Tests of the rules between orders and payments, case by case."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -95,7 +95,8 @@ def test_the_payment_that_may_have_been_paid_is_asked_about(ended: PaymentState)
 
 
 def test_times_of_another_zone_say_nothing() -> None:
-    """A shop writes its local time in place of UTC: the order gets no grace period of nine hours."""
+    """A shop that writes its local time in place of UTC gives a time in the future. Such a time is ignored: the order
+    gets no grace period of nine hours."""
     assert found(order(OrderState.PAID, NOW + timedelta(hours=9)), payment(PaymentState.EXPIRED)) is not None
     assert found(order(OrderState.PAID, None), payment(PaymentState.EXPIRED)) is not None
 
@@ -158,6 +159,7 @@ def test_what_fits_is_left_alone(state: OrderState) -> None:
 
 @pytest.mark.parametrize("unpaid", UNPAID)
 def test_who_has_not_paid_breaks_no_rule(unpaid: PaymentState) -> None:
+    """An order whose payment isn't paid breaks no rule."""
     assert found(order(OrderState.PENDING), payment(unpaid)) is None
     assert found(order(OrderState.CANCELLED), payment(unpaid)) is None
 
@@ -200,7 +202,8 @@ def test_the_newest_payment_is_where_it_is_settled() -> None:
 
 
 def test_money_of_this_very_instant_has_its_grace() -> None:
-    """A payment of the present instant has its grace period; only a time in the future is taken for a wrong clock."""
+    """A payment that was booked at the present moment has its grace period. Only a time in the future counts as the
+    time of a wrong clock."""
     assert found(order(OrderState.PENDING), payment(PaymentState.COMPLETED, booked_at=NOW)) is None
     ahead = payment(PaymentState.COMPLETED, booked_at=NOW + timedelta(microseconds=1))
     assert found(order(OrderState.PENDING), ahead) is not None
@@ -252,7 +255,8 @@ def test_an_order_of_many_payments_is_told_in_brief() -> None:
 def test_a_payment_called_paid_by_a_callback_alone_is_named_if_the_order_needs_it(
     confirmed_minor: int, named: int
 ) -> None:
-    """Else the confirmed payment, with which the order can be moved."""
+    """The alert names a payment that only a callback calls paid if the confirmed payments don't cover the order,
+    otherwise the confirmed payment, with which the order can be moved."""
     confirmed = payment(PaymentState.COMPLETED, id=4, captured_minor=confirmed_minor)
     for callback in PAID_BY_CALLBACK_STATES:
         finding = found(order(OrderState.PENDING), confirmed, payment(callback))

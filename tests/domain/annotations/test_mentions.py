@@ -1,4 +1,5 @@
-"""The persons whom a note's text mentions: typed names, e-mail addresses, other scripts, invisible characters."""
+"""Tests of the people whom the text of a note mentions: typed names, e-mail addresses, other scripts, invisible
+characters."""
 
 import pytest
 
@@ -30,10 +31,12 @@ RIGHT_TO_LEFT, ISOLATE, ZERO_WIDTH = "\u202e", "\u2067", "\u200b"
     ],
 )
 def test_names_in_a_note(text: str, people: tuple[str, ...], unknown: tuple[str, ...]) -> None:
+    """A text mentions these known people, and names these unknown ones."""
     assert find_mentioned_names(text, PEOPLE, "op-a") == NamesInNote(people, unknown)
 
 
 def test_ten_people_and_none_at_all() -> None:
+    """A note may mention ten known people, except its author. If no people are known, all names in it are unknown."""
     names = tuple(f"op-{number}" for number in range(10))
     text = " ".join(f"@{name}" for name in names)
     assert find_mentioned_names(text, names, "op-3").people == tuple(name for name in names if name != "op-3")
@@ -48,4 +51,6 @@ def test_ten_people_and_none_at_all() -> None:
     ],
 )  # fmt: skip
 def test_a_name_being_typed(text: str, beginning: str | None) -> None:
+    """While a person types a name after `@`, its beginning is known for suggestions; None if no name is being
+    typed."""
     assert find_unfinished_name(text) == beginning

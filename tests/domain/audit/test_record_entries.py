@@ -1,4 +1,5 @@
-"""Entries of a record's history are told apart: a change, another event, or a reading."""
+"""Tests that the entries of a record's history are distinguished: a change of the record, another event, or a
+read."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,12 +23,14 @@ def later(what: str, result: str = "done") -> TimelineEntry:
 
 @pytest.mark.parametrize("what", READINGS)
 def test_a_reader_changes_nothing(what: str) -> None:
+    """The audit entry of a read is no change of the record."""
     assert not reports_event(later(what))
     assert find_last_writer((BOOKED, later(what))) == "worker"
 
 
 @pytest.mark.parametrize("what", BESIDE)
 def test_what_stands_beside_a_record_is_an_event_and_no_change(what: str) -> None:
+    """The audit entry of a note or take is an event, but no change of the record."""
     assert reports_event(later(what))
     assert find_last_writer((BOOKED, later(what))) == "worker"
 

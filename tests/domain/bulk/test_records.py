@@ -1,4 +1,4 @@
-"""The ending of a row of a bulk run."""
+"""Tests of the outcome of a row of a bulk run."""
 
 import pytest
 

@@ -1,4 +1,5 @@
-"""The chain of what happened: one true order out of several sources, whatever their clocks said."""
+"""Tests of the timeline of a record: the events of several sources in one order, whatever the clocks of the sources
+were."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -71,7 +72,8 @@ def test_a_clock_set_back_turns_no_source_round() -> None:
 
 @given(st.lists(st.lists(st.integers(-100, 100), max_size=8), max_size=4))
 def test_nothing_is_lost_and_every_source_keeps_its_order(clocks: list[list[int]]) -> None:
-    """For any clocks: each event once, and each source's rows in the order in which they were written."""
+    """For any clocks, the timeline contains each event once, and the rows of each source in the order in which they
+    were written."""
     streams = [[event(f"s{n}", row, at) for row, at in enumerate(clock)] for n, clock in enumerate(clocks)]
     told = rows(*streams)
     assert sorted(told) == sorted((one.source, one.row) for stream in streams for one in stream)
@@ -116,7 +118,8 @@ def test_it_is_read_no_further_than_it_is_told() -> None:
     ],
 )
 def test_entries_of_the_trail_have_their_kind(what: str, step: TimelineEventKind) -> None:
-    """Decisions of people are told from what the record became by them."""
+    """Each action of the audit trail has its kind of event; a person's decision is distinguished from the change of
+    the record that follows from it."""
     assert get_event_kind(what) is step
 
 
@@ -140,4 +143,5 @@ def test_how_much_of_a_hidden_word_is_shown(word: str, shown: str) -> None:
 
 
 def test_what_is_hidden_stands_in_no_log() -> None:
+    """The text form of the hidden words doesn't contain them."""
     assert "secret name" not in repr(TimelinePage("payment", "5", (), hidden_texts=("secret name",)))

@@ -1,4 +1,4 @@
-"""The explanation of an order that has an alert; its wording is tested elsewhere."""
+"""Tests of the explanation of an order that has an alert. Other tests check its wording."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -49,6 +49,7 @@ def told(rule: AlertRule, payment: Payment = PAYMENT, order: Order = ORDER) -> E
     ],
 )
 def test_each_rule_names_its_payment_and_its_command(rule: AlertRule, command: str) -> None:
+    """The explanation of each rule's alert names the payment and the command that corrects the mismatch."""
     explained = told(rule)
     assert explained.verdict == f"verdict.order_alert_{rule}"
     assert explained.next_step.code == f"next.order_alert_{rule}"
@@ -116,7 +117,8 @@ def test_an_instant_that_is_still_to_come_has_no_age(paid_at: datetime, age: tim
 
 
 def test_the_facts_that_sentences_name() -> None:
-    """The sum is what was taken, or else what was asked for; what is left is less what went back."""
+    """The amount is the captured one, or else the requested one. What is left is the captured amount less what was
+    refunded."""
     facts = told(AlertRule.PAID_TOO_LATE, LATE).facts
     assert (facts["id"], facts["order"], facts["payment"], facts["number"]) == (3, "ORD-1", 5, "ORD-1-5")
     assert (facts["order_state"], facts["payment_state"], facts["provider"]) == ("pending", "completed", "paypay")
@@ -154,7 +156,7 @@ UNKNOWN = replace(PAYMENT, state=PaymentState.USER_PAYMENT, certainty=Certainty.
     [(UNKNOWN, "_unknown"), (replace(UNKNOWN, certainty=Certainty.KNOWN), ""), (PAYMENT, "")],
 )
 def test_a_paid_order_whose_payment_is_unknown_is_not_called_unpaid(payment: Payment, suffix: str) -> None:
-    """Nobody knows if the payment succeeded; it isn't "the last payment" either."""
+    """While the outcome of an order's payment is unknown, the explanation doesn't say that the payment isn't paid."""
     record = replace(payment, relations=PaymentRelations(can_ask_provider=True))
     explained = told(AlertRule.PAID_WITHOUT_PAYMENT, record, replace(ORDER, state=OrderState.PAID))
     assert explained.verdict == f"verdict.order_alert_B{suffix}"
@@ -163,7 +165,7 @@ def test_a_paid_order_whose_payment_is_unknown_is_not_called_unpaid(payment: Pay
 
 
 def test_a_probe_is_advised_only_where_a_gateway_can_be_asked() -> None:
-    """Bank payments have notices alone: a probe of one is refused."""
+    """No probe is advised for a bank payment: a bank only sends notices, so the service refuses a probe."""
     record = replace(PAYMENT, state=PaymentState.EXPIRED, relations=PaymentRelations(can_ask_provider=False))
     explained = told(AlertRule.PAID_WITHOUT_PAYMENT, record, replace(ORDER, state=OrderState.PAID))
     assert explained.next_step.code == "next.order_alert_B_open"
@@ -189,7 +191,8 @@ def test_amounts_of_two_currencies_are_not_added() -> None:
     ],
 )
 def test_a_refund_is_advised_for_a_short_order_only_where_one_can_be_requested(payment: Payment, suffix: str) -> None:
-    """The order's page advises what the payment's page has as its primary button, and nothing that is refused."""
+    """For an order with too small a payment, the order's page advises what the payment's page has as its primary
+    button, and nothing that the service refuses."""
     short_order = replace(ORDER, total_minor=payment.captured_minor + 1_100)
     rule = BrokenRule(AlertRule.PAID_UNNOTICED, payment.id, "x", "y")
     explained = explain_alert(short_order, (payment,), rule, SINCE, NOW)
@@ -198,7 +201,8 @@ def test_a_refund_is_advised_for_a_short_order_only_where_one_can_be_requested(p
 
 @pytest.mark.parametrize("state", sorted(PAID_BY_CALLBACK_STATES))
 def test_a_payment_that_only_a_callback_calls_paid_is_probed(state: PaymentState) -> None:
-    """The service refuses to move the order until the gateway has answered; no amount is missing."""
+    """For a payment that only a callback calls paid, a probe is advised, because the service refuses to move the
+    order until the gateway has answered. No amount is called missing."""
     explained = told(AlertRule.PAID_UNNOTICED, replace(PAYMENT, state=state))
     assert explained.verdict == "verdict.order_alert_A_callback"
     assert explained.why == "why.order_alert_A_callback"

@@ -136,7 +136,8 @@ RULES = {
 
 @pytest.mark.parametrize("name", RULES)
 def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -> None:
-    """With the command that does it, and who may act."""
+    """Each situation has its verdict, reason and next step, with the command for the step and the roles that may
+    act."""
     record, verdict, why, following, command, roles = RULES[name]
     told = explain_credit_check(record, NOW)
     assert (told.verdict, told.why, told.next_step.code) == (f"verdict.{verdict}", f"why.{why}", f"next.{following}")
@@ -161,7 +162,8 @@ def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -
 def test_a_purchase_is_advised_only_where_nothing_blocks_it(
     work: Work, relations: dict[str, object], following: str, roles: tuple[str, ...]
 ) -> None:
-    """Neither a live purchase nor another one that AlarmBox says was made, until a person has looked at its case."""
+    """No purchase is advised while a live credit check exists, or while AlarmBox states another purchase and no
+    person has looked at its case."""
     record = replace(ERROR, work=work, relations=CheckRelations(**relations))  # type: ignore[arg-type]  # as above
     told = explain_credit_check(record, NOW)
     assert (told.next_step.code, told.roles_that_may_act) == (f"next.{following}", roles)
@@ -170,6 +172,7 @@ def test_a_purchase_is_advised_only_where_nothing_blocks_it(
 
 @pytest.mark.parametrize("work", [Work(), review("no_list_call"), due("unknown")])
 def test_a_proposal_needs_its_second_half_first(work: Work) -> None:
+    """If a proposal waits for a second person, the next step is that person's decision."""
     step = explain_credit_check(
         replace(UNKNOWN, work=work, relations=CheckRelations(awaits_second_person=True)), NOW
     ).next_step
@@ -177,7 +180,8 @@ def test_a_proposal_needs_its_second_half_first(work: Work) -> None:
 
 
 def test_the_facts_that_sentences_name() -> None:
-    """Attempts count from one, and of how many; since when the state holds, if that is known."""
+    """The attempts are counted from one, with their total. The time since which the state holds is None if it isn't
+    known."""
     told = explain_credit_check(replace(UNKNOWN, work=due("unknown", 2), error_code="read_timeout"), NOW)
     assert dict(told.facts) == {
         "id": 17, "client": "42", "number": "1180301018771", "since": NOW, "sent_at": None, "at": LATER, "attempt": 3,
@@ -215,14 +219,15 @@ def test_a_contradiction_says_what_the_provider_answered() -> None:
     ],
 )
 def test_the_badges(record: CreditCheck, relations: dict[str, bool], certainty: str, work: str) -> None:
-    """Only an unknown outcome waits for a second person; sides disagree only about what is known; a running purchase
-    isn't confirmed."""
+    """The badges: only an unknown outcome waits for a second person; sides can disagree only if the outcome is known;
+    a running purchase isn't confirmed."""
     told = explain_credit_check(replace(record, relations=CheckRelations(**relations)), NOW)  # type: ignore[arg-type]  # as above
     assert (told.certainty, told.work) == (certainty, work)
 
 
 def test_a_probe_is_announced_only_where_it_is_due_and_can_find_something() -> None:
-    """A time without a schedule, and a provider without a list, leave it to a person."""
+    """A next probe is announced only if one is scheduled and the provider has a list of purchases. Otherwise the next
+    step is a person's decision."""
     for work, finds, code in (
         (due("unknown"), True, "next.probe_scheduled"),
         (due("unknown"), False, "next.resolve"),

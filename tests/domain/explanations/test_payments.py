@@ -164,7 +164,8 @@ RULES = {
 
 @pytest.mark.parametrize("name", RULES)
 def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -> None:
-    """With the command that does it, and who may act."""
+    """Each situation has its verdict, reason and next step, with the command for the step and the roles that may
+    act."""
     record, order, verdict, why, following, command, roles = RULES[name]
     told = explain_payment(replace(record, relations=PaymentRelations(order)), NOW)
     assert (told.verdict, told.why) == (f"verdict.payment_{verdict}", f"why.payment_{why}")
@@ -196,7 +197,7 @@ def test_a_new_payment_is_advised_only_where_no_other_may_be_paid(other: dict[st
 
 @pytest.mark.parametrize("expires_at", [None, NOW])
 def test_no_probe_is_advised_where_the_provider_cannot_be_asked(expires_at: datetime | None) -> None:
-    """A provider that only sends notices, such as a bank: its service refuses a probe."""
+    """No probe is advised if the provider, such as a bank, only sends notices: the service refuses a probe there."""
     waiting = replace(DONE, state=P.USER_PAYMENT, provider="bank", expires_at=expires_at)
     step = explain_payment(
         replace(waiting, relations=PaymentRelations(BEHIND, can_ask_provider=False)), NOW
@@ -224,12 +225,14 @@ def test_nothing_is_said_to_be_asked_where_nobody_can_ask(
 
 
 def test_a_payment_overdue_is_not_confirmed() -> None:
+    """A payment that is still open after its time limit isn't shown as confirmed."""
     overdue = replace(DONE, state=P.USER_PAYMENT, expires_at=NOW, relations=PaymentRelations(BEHIND))
     assert explain_payment(overdue, NOW).certainty is CertaintyBadge.UNCONFIRMED
 
 
 def test_a_reversed_payment_of_a_paid_order_is_told_with_what_the_bank_took() -> None:
-    """Not with what was refunded before. No probe brings the money back: the order is what remains to be settled."""
+    """For a reversed payment of a paid order the reversed amount excludes what was refunded or set aside before. No
+    probe is advised; the next step is the order, which is still to be settled."""
     kept = replace(ORDER, payment_ids=(5,))
     taken = replace(DONE, state=P.REVERSED, relations=PaymentRelations(kept))
     for refunded, set_aside, reversed_minor in ((0, 0, 3300), (1300, 0, 2000), (1300, 500, 1500)):
@@ -245,7 +248,8 @@ def test_a_reversed_payment_of_a_paid_order_is_told_with_what_the_bank_took() ->
 
 
 def test_a_proposal_needs_its_second_half_first() -> None:
-    """An unknown one its end; a known one the reversal that was asked for, which takes an approver."""
+    """If a proposal waits for a second person, the next step is that person's decision: for an unknown payment about
+    its outcome, for a known one about the proposed reversal, which only an approver can decide."""
     for work in (Work(), DUE, person("probes_ended")):
         step = explain_payment(replace(UNKNOWN, work=work, relations=AWAITING), NOW).next_step
         assert (step.code, step.command) == ("next.payment_second_person", say("payment_failed"))
@@ -262,7 +266,8 @@ def test_a_proposal_needs_its_second_half_first() -> None:
     ],
 )
 def test_the_banks_days(paid_at: datetime, until: datetime) -> None:
-    """The payment's own day in India and two more; only of money that is there, at that provider."""
+    """A bank can reverse a payment until the end of the second day in India after the payment. Only a captured
+    payment at Atom has this deadline."""
     paid = replace(DONE, provider="atom", paid_at=paid_at)
     assert find_reversal_deadline(paid) == until
     assert find_reversal_deadline(replace(paid, paid_at=None)) is None
@@ -275,7 +280,8 @@ def test_the_banks_days(paid_at: datetime, until: datetime) -> None:
 
 
 def test_the_facts_that_sentences_name() -> None:
-    """Attempts count from one, and of how many; the sum is what was taken, or else what was asked for."""
+    """The attempts are counted from one, with their total. The amount is the captured one, or else the requested
+    one."""
     aside = replace(DONE, asked_minor=3500, refunded_minor=200, set_aside_minor=100, work=DUE, provider_minor=0)
     facts = explain_payment(replace(aside, relations=PaymentRelations(ORDER)), NOW - timedelta(seconds=1)).facts
     assert (facts["amount"], facts["asked"], facts["told"]) == (
@@ -322,7 +328,8 @@ LATE = person("paid_after_cancel")
 def test_each_situation_of_an_order(
     changed: dict[str, object], how: dict[str, bool], verdict: str, why: str, following: str, command: str | None
 ) -> None:
-    """Its newest payment is where to look."""
+    """Each situation of an order has its verdict, reason and next step; the command of the step is about its newest
+    payment."""
     order = replace(ORDER, **changed, relations=OrderRelations(**how))  # type: ignore[arg-type]  # the rows above fit
     explained = explain_order(order, NOW)
     assert (explained.verdict, explained.why) == (f"verdict.order_{verdict}", f"why.order_{why}")
@@ -381,6 +388,8 @@ def test_an_order_names_what_its_payments_wait_for(
 
 
 def test_the_facts_of_an_order() -> None:
+    """The facts of an order: the number of its payments, its total (None if impossible), and since when and how long
+    its state holds."""
     facts = explain_order(ORDER, NOW).facts
     assert (facts["n"], facts["total"], facts["since"], facts["age"]) == (
         2,
@@ -401,7 +410,8 @@ OPEN_REFUND = Refund(
 
 
 def test_a_refund_is_advised_only_where_one_can_be_requested() -> None:
-    """With an open refund the next step is that one; where the rules refuse any, nothing is to be pressed."""
+    """If a refund is open, the next step is that refund. If the rules refuse a refund, the next step has no
+    button."""
     free = explain_payment(replace(REVIEWED, relations=PaymentRelations(ORDER)), NOW).next_step
     assert (free.code, free.action) == ("next.payment_refund_second", "refund")
     waiting = PaymentRelations(ORDER, refunds=(OPEN_REFUND,), refund_refusal="refund_count")
@@ -414,9 +424,8 @@ def test_a_refund_is_advised_only_where_one_can_be_requested() -> None:
 
 @pytest.mark.parametrize("minor", [10**15 + 1, 2**63 - 1, -1])
 def test_sums_that_are_none(minor: int) -> None:
-    """An impossible sum of the provider and an unknown currency are left out of the facts, and no other sum takes
-    their place.
-    """
+    """An impossible amount of the provider and an amount in an unknown currency are None in the facts; no other
+    amount replaces them."""
     told = replace(DONE, provider_minor=minor, told_at=NOW)
     explained = explain_payment(replace(told, relations=PaymentRelations(ORDER)), NOW)
     assert (explained.facts["told"], explained.facts["amount"]) == (None, Money(3300, "JPY"))
@@ -494,8 +503,9 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
 def test_a_payment_shows_its_open_refund(
     refund: Refund, verdict: str, following: str, certainty: str, work: str
 ) -> None:
-    """Its verdict, next step and certainty are those of the refund; an unknown one comes before anything else. The
-    work of the refund isn't the payment's own, by which queues sort and filter the payment."""
+    """The verdict, next step and certainty of a payment with an open refund are those of the refund; an unknown
+    refund has priority. The badge of the refund's work doesn't change the payment's own work, by which queues filter
+    and sort."""
     relations = PaymentRelations(ORDER, refunds=(refund,))
     told = explain_payment(replace(DONE, relations=relations), NOW)
     assert (told.verdict, told.next_step.code) == (f"verdict.payment_{verdict}", f"next.payment_{following}")
@@ -508,7 +518,8 @@ def test_a_payment_shows_its_open_refund(
 @pytest.mark.parametrize("record", [DONE, REVIEWED])
 @pytest.mark.parametrize("checkers", [(), ("lead-b",)])
 def test_nobody_decides_about_an_overdue_refund(record: Payment, checkers: tuple[str, ...]) -> None:
-    """Until its time to decide is over an approver is named, then its expiry; also of a half approved refund."""
+    """Before a refund's deadline the next step is the decision of an approver, after it the expiry, also if one of
+    two approvers has voted."""
     refund = replace(OPEN_REFUND, decide_by=NOW - timedelta(microseconds=1), checkers=checkers, checkers_needed=2)
     relations = PaymentRelations(ORDER, refunds=(refund,), refund_refusal="refund_count")
     before, after = (explain_payment(replace(record, relations=relations), at) for at in (NOW - DAY, NOW))
@@ -525,7 +536,8 @@ def test_nobody_decides_about_an_overdue_refund(record: Payment, checkers: tuple
     ("aside", "captured", "command"), [(1, 1, SHOW), (300, 300, SHOW), (1, 2, REFUND), (0, 300, REFUND)]
 )
 def test_only_what_was_set_aside_is_given_back_by_a_persons_hand(aside: int, captured: int, command: str) -> None:
-    """The terminal's request can't name that part: where nothing else is left, the record is shown."""
+    """The command for a refund can't name the set-aside part. If nothing else is refundable, the command shows the
+    record instead."""
     record = replace(DONE, work=person("set_aside"), captured_minor=captured, set_aside_minor=aside)
     order = replace(ORDER, total_minor=captured)
     step = explain_payment(replace(record, relations=PaymentRelations(order)), NOW).next_step
@@ -533,7 +545,8 @@ def test_only_what_was_set_aside_is_given_back_by_a_persons_hand(aside: int, cap
 
 
 def test_money_set_aside_whose_refund_is_open_is_explained_by_the_refund() -> None:
-    """Nothing is set aside any more: the verdict can't name an amount of 0."""
+    """While the refund of a set-aside is open, the verdict is the refund's, because the set-aside amount is 0
+    then."""
     record = replace(DONE, work=person("set_aside"), set_aside_minor=0)
     explanation = explain_payment(replace(record, relations=PaymentRelations(ORDER, refunds=(OPEN_REFUND,))), NOW)
     assert explanation.verdict == "verdict.payment_refund_requested"

@@ -142,7 +142,8 @@ RULES = {
 
 @pytest.mark.parametrize("name", RULES)
 def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -> None:
-    """With the command that does it, and who may act."""
+    """Each situation has its verdict, reason and next step, with the command for the step and the roles that may
+    act."""
     record, verdict, why, following, command, roles = RULES[name]
     told = explain_refund(record, NOW)
     assert (told.verdict, told.why) == (f"verdict.refund_{verdict}", f"why.refund_{why}")
@@ -154,12 +155,14 @@ def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -
     ("cause", "following"), [("refund_window_over", "refund_final"), ("http_400", "refund_ask_anew")]
 )
 def test_a_refused_refund_leaves_something_to_do(cause: str, following: str) -> None:
-    """A badge "Nothing to do" beside "Ask your lead how to return the money" would contradict it."""
+    """A refund that the provider has refused shows the badge of work for a person, because its next step says how the
+    money can be returned."""
     told = explain_refund(replace(SENT, state=R.FAILED, error_code=cause), NOW)
     assert (told.next_step.code, told.work) == (f"next.{following}", WorkBadge.POSSIBLE)
 
 
 def test_a_completed_refund_leaves_nothing_to_do() -> None:
+    """A completed refund has the badge "Nothing to do"."""
     assert explain_refund(replace(SENT, state=R.COMPLETED), NOW).work is WorkBadge.NONE
 
 
@@ -186,7 +189,8 @@ PAID = Payment(
 def test_an_ended_refund_is_to_be_requested_anew_only_while_its_amount_is_left(
     state: RefundState, payment: dict[str, object], refund: dict[str, object], is_left: bool
 ) -> None:
-    """Another refund may have taken the amount since, or the payment may be reversed."""
+    """A new request is advised after a refund that ended without money only if its amount is still refundable:
+    another refund may have used it, or the payment may be reversed."""
     relations = RefundRelations(replace(PAID, **payment))  # type: ignore[arg-type]  # the rows above fit
     ended = replace(ASKED, state=state, relations=relations, **refund)  # type: ignore[arg-type]  # as above
     assert explain_refund(ended, NOW).next_step.code == ("next.refund_ask_anew" if is_left else "next.nothing")
@@ -194,6 +198,7 @@ def test_an_ended_refund_is_to_be_requested_anew_only_while_its_amount_is_left(
 
 @pytest.mark.parametrize("work", [Work(), DUE, PERSON])
 def test_a_proposal_needs_its_second_half_first(work: Work) -> None:
+    """If a proposal waits for a second person, the next step is that person's decision."""
     step = explain_refund(
         replace(UNSURE, work=work, relations=RefundRelations(awaits_second_person=True)), NOW
     ).next_step
@@ -201,7 +206,8 @@ def test_a_proposal_needs_its_second_half_first(work: Work) -> None:
 
 
 def test_the_facts_that_sentences_name() -> None:
-    """Attempts count from one, and of how many; since when: the last change, or else the making."""
+    """The attempts are counted from one, with their total. The time since which the state holds is None if it isn't
+    known."""
     facts = explain_refund(replace(UNSURE, work=DUE, checkers=("lead-b", "lead-c"), checkers_needed=2), NOW).facts
     assert (facts["id"], facts["payment"], facts["amount"], facts["maker"]) == (9, 5, Money(500, "JPY"), "op-a")
     assert (facts["given"], facts["needed"], facts["attempt"], facts["of"]) == (2, 2, 4, 10)

@@ -1,4 +1,5 @@
-"""A link is read to the letter or not at all, and what is written is read again."""
+"""Tests of links: a link is read only if its text is exactly in the program's form, and a written link can be read
+again."""
 
 import pytest
 
@@ -33,10 +34,12 @@ HOSTILE = (
 
 @pytest.mark.parametrize("link", GOOD, ids=format_link)
 def test_written_and_read(link: Link) -> None:
+    """A link that was written as a text is read back as the same link."""
     assert parse_link(format_link(link)) == link
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_anything_else_is_no_link(text: str) -> None:
-    """Nothing is decoded, trimmed, completed or taken apart; no place of it does anything but show."""
+    """Another text gives None: nothing in it is decoded, trimmed or completed, and no part of a link does anything
+    but show a page."""
     assert parse_link(text) is None

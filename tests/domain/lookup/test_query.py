@@ -1,4 +1,4 @@
-"""The text of a search: each condition is read as typed, or told, and is never guessed."""
+"""Tests of the text of a search: each condition is understood as typed, or reported as not understood."""
 
 import sys
 from datetime import date
@@ -45,7 +45,7 @@ THE_DAY = DayRange(date(2026, 11, 20), date(2026, 11, 20))
     ],
 )
 def test_a_search_is_read_as_typed(text: str, conditions: str, days: DayRange | None, words: str) -> None:
-    """Width, commas, signs of currencies and separators of dates don't matter."""
+    """Width, commas, currency signs and separators of dates make no difference."""
     query = parse_search(text, TODAY, "op-a")
     assert (format_filter(query.record_filter), query.days, query.words) == (conditions, days, words)
 
@@ -78,7 +78,7 @@ def test_a_search_is_read_as_typed(text: str, conditions: str, days: DayRange | 
     ],
 )
 def test_what_is_not_understood_is_told(text: str, problem: str, words: str) -> None:
-    """It is no condition."""
+    """A text that isn't understood is reported with its problem and is no condition."""
     query = parse_search(text, TODAY)
     assert ([one.kind.value for one in query.problems], query.words) == ([problem], words)
     assert format_filter(query.record_filter) in ("", "amount:=5JPY")
@@ -97,13 +97,14 @@ def test_what_is_not_understood_is_told(text: str, problem: str, words: str) -> 
     ],
 )
 def test_a_second_value_of_a_condition_is_told(text: str, conditions: str, not_used: list[str]) -> None:
-    """It isn't used. The same value in other words is no second one."""
+    """A second, different value for the same condition is reported and not used."""
     query = parse_search(text, TODAY, "op-a")
     assert [(one.kind.value, one.word) for one in query.problems] == [("second_value", word) for word in not_used]
     assert format_filter(query.record_filter) == conditions
 
 
 def test_the_date_alone_is_understood_beside_any_condition() -> None:
+    """A date is understood without an operator, also beside another condition."""
     assert parse_search("2026-11-20 kind:refund", TODAY).days == THE_DAY
     assert parse_search("day:2026-11-20", TODAY).days == THE_DAY
 
@@ -121,7 +122,7 @@ def test_long_texts_are_cut_and_told() -> None:
 
 @given(st.text(alphabet=st.characters(max_codepoint=sys.maxunicode), max_size=60))
 def test_any_text_is_read(text: str) -> None:
-    """No text fails, and nothing that is read has characters that nobody sees."""
+    """No text raises an error, and the understood parts have no invisible characters."""
     query = parse_search(text, TODAY, "op-a")
     query.text.encode("utf-8")
     assert query.words == " ".join(query.words.split())
@@ -140,7 +141,8 @@ def test_any_text_is_read(text: str) -> None:
     ],
 )
 def test_a_plain_number_may_be_completed_to_an_amount(text: str, amount: str | None) -> None:
-    """Alone it is the number of a record: one digit, a leading zero and ten digits are never offered as an amount."""
+    """A number alone means the number of a record. The search offers it as an amount only if it has more than one
+    digit, no leading zero and fewer than ten digits."""
     completions = list_completions(text, len(text))
     texts = [completion.apply(text)[0] for completion in completions]
     found = [format_filter(parse_search(completed, TODAY).record_filter) for completed in texts]

@@ -129,7 +129,7 @@ def test_bad(url: str, problem: str) -> None:
     ],
 )
 def test_where_a_name_may_lead(url: str, address: str, allowed: bool) -> None:
-    """A public name leads to public addresses, a loopback one stays here."""
+    """A host name of a public URL may only lead to public addresses, and a loopback name only to this machine."""
     assert parse_base_url(url).allows_address(address) is allowed
 
 

@@ -1,4 +1,5 @@
-"""The sides of a payment: in a fixed order, each with its age, differences named; and where its money is."""
+"""Tests of the compared sides of a payment (ours, the provider's, the order's) with their ages and differences, and
+of the parts of its money."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -56,7 +57,8 @@ def test_three_sides_that_agree() -> None:
 
 
 def test_a_side_that_was_never_asked_or_is_none_says_so() -> None:
-    """Never asked is not the same as agreeing, and no order is not an unpaid one."""
+    """A provider that was never asked has no time of an answer and no difference. A payment without an order has no
+    order side."""
     _, provider, order = shown(replace(PAID, told_at=None, provider_state=None, provider_minor=None), None, None)
     assert (provider.asked, provider.old, provider.differs) == (None, False, ())
     assert (order.there, order.state) == (False, None)
@@ -81,7 +83,7 @@ def test_a_side_that_was_never_asked_or_is_none_says_so() -> None:
 def test_where_the_provider_disagrees(
     changed: dict[str, Any], told: PaymentState | None, differs: tuple[str, ...]
 ) -> None:
-    """State, amount, what was refunded: each difference by its name, and no false ones."""
+    """A different state, amount or refunded amount at the provider is named, and no other difference."""
     assert shown(replace(PAID, **changed), told=told)[1].differs == differs
 
 
@@ -99,7 +101,8 @@ def test_where_the_provider_disagrees(
     ],
 )
 def test_where_the_order_disagrees(order: dict[str, Any], payment: dict[str, Any], differs: tuple[str, ...]) -> None:
-    """Paid by us and unpaid there, or the other way round; another sum or currency."""
+    """A payment that is paid while its order isn't, or the reverse, and another amount or currency of the order, are
+    named as differences."""
     assert shown(replace(PAID, **payment), replace(ORDER, **order))[2].differs == differs
 
 
@@ -114,7 +117,8 @@ def test_where_the_order_disagrees(order: dict[str, Any], payment: dict[str, Any
     ],
 )
 def test_an_answer_grows_old(state: PaymentState, certainty: Certainty, age: timedelta, old: bool) -> None:
-    """After fifteen minutes while something is waited for, after a day when nothing is."""
+    """The provider's answer is old after fifteen minutes while the payment waits for something, otherwise after a
+    day."""
     payment = replace(PAID, state=state, certainty=certainty, told_at=NOW - age)
     assert shown(payment)[1].old is old
 
@@ -142,13 +146,14 @@ def test_every_yen_has_a_place() -> None:
 
 
 def test_of_a_reversed_payment_nothing_can_be_refunded() -> None:
-    """The money is gone, whatever was captured."""
+    """Of a reversed payment nothing is refundable, whatever was captured."""
     assert compute_money_parts(replace(PAID, state=P.REVERSED), []).refundable == 0
 
 
 @pytest.mark.parametrize("seen", [0, 500, 5000])
 def test_rows_read_at_another_moment_make_no_part_negative(seen: int) -> None:
-    """On a server rows are read one after the other: the parts still add up to what was captured."""
+    """On a server the rows are read one after the other, so they may not fit together: the parts still add up to the
+    captured amount, and none is negative."""
     payment = replace(PAID, captured_minor=3300, reserved_minor=1000)
     money = compute_money_parts(payment, [refund(seen, R.SUBMITTED)] if seen else [])
     parts = (money.on_its_way, money.unknown, money.waiting, money.refundable)
@@ -157,7 +162,8 @@ def test_rows_read_at_another_moment_make_no_part_negative(seen: int) -> None:
 
 
 def test_since_when_and_in_what_currency_the_provider_says_it() -> None:
-    """Money since it was paid, anything else since we asked; no currency where it named no sum."""
+    """The provider's side of a paid payment counts from the time of payment, otherwise from the provider's answer.
+    Without an amount it has no currency."""
     _, provider, _ = shown(PAID)
     assert (provider.since, provider.currency, provider.minor) == (PAID.paid_at, "JPY", 3300)
     _, provider, _ = shown(replace(PAID, provider_minor=None), told=P.USER_PAYMENT)
@@ -186,7 +192,8 @@ def test_the_parts_of_the_reserved_amount(accepted: int, unknown: int, parts: tu
     [(3300, 0, 0), (3000, 0, -300), (6600, 0, 3300), (6600, 3300, 0), (6600, 3400, 0), (6600, 3299, 3300)],
 )
 def test_the_difference_of_an_order(captured: int, refunded: int, difference: int) -> None:
-    """An excess that was given back, and more than that, is none."""
+    """The difference is the captured amount less the order's total, negative if too little was captured. It is 0 if
+    the whole excess, or more, was refunded."""
     payment = replace(PAID, captured_minor=captured, refunded_minor=refunded)
     assert compute_order_difference_minor(payment, ORDER) == difference
 
@@ -204,7 +211,7 @@ def test_the_difference_of_an_order(captured: int, refunded: int, difference: in
     ],
 )
 def test_what_covers_an_order(sums: tuple[int, ...], currency: str, covered: bool) -> None:
-    """All that was paid for it together, in its own currency."""
+    """All payments of an order together cover it, if they are in its currency."""
     payments = [replace(PAID, captured_minor=captured, currency=currency) for captured in sums]
     assert is_order_covered(payments, ORDER) is covered
 
@@ -214,7 +221,8 @@ def test_what_covers_an_order(sums: tuple[int, ...], currency: str, covered: boo
     [(0, 0, True), (1, 0, False), (0, 1, False), (2000, 0, False), (1000, 1000, False)],
 )
 def test_what_goes_back_covers_no_order(refunded: int, reserved: int, covered: bool) -> None:
-    """Neither what was given back nor what a refund has reserved; an excess may go back."""
+    """An amount that was refunded, or is reserved for a refund, doesn't cover the order. An excess may be
+    refunded."""
     first = replace(PAID, captured_minor=2000, refunded_minor=refunded, reserved_minor=reserved)
     second = replace(PAID, id=2, captured_minor=1300)
     assert is_order_covered([first, second], ORDER) is covered

@@ -1,4 +1,4 @@
-"""The three sides that the page of an order compares: those of the payment that its explanation is about."""
+"""Tests of the three sides on the page of an order: those of the payment that its explanation is about."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -34,13 +34,15 @@ REVIEW = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_MOVED)
     ],
 )
 def test_the_payment_of_the_explanation(relations: OrderRelations | None, work: Work, id: int) -> None:
+    """The sides are those of the payment that the explanation of the order names."""
     payment = find_explained_payment(replace(ORDER, relations=relations, work=work), PAYMENTS)
     assert payment is not None
     assert payment.id == id
 
 
 def test_an_order_without_a_payment_has_one_side() -> None:
-    """The order itself, without a difference; with a payment the sides are those of the payment."""
+    """An order without a payment has only its own side, without a difference; with a payment the sides are those of
+    the payment."""
     assert find_explained_payment(ORDER, ()) is None
     ours, provider, order = compare_order_sides(ORDER, None, None, NOW)
     assert (ours.there, provider.there, order.there, order.differs) == (False, False, True, ())

@@ -1,4 +1,4 @@
-"""The derived values of orders, payments and refunds, also where a column is empty."""
+"""Tests of the derived values of orders, payments and refunds, also with empty columns."""
 
 from dataclasses import replace
 from typing import Any
@@ -55,7 +55,7 @@ def test_what_could_still_be_refunded(reserved: int, refunded: int, aside: int, 
     [(0, 0, 1000), (600, 0, 400), (600, 300, 100), (600, 399, 1), (600, 400, 0), (600, 900, 0), (1000, 0, 0)],
 )
 def test_an_accounts_room(balance: int, reserved: int, room: int) -> None:
-    """Below its limit; an account that is over it has none, and never less."""
+    """The room of an account is its limit less its balance and reservations, and never below 0."""
     assert Account(1, "1180301018771", "JPY", 1000, balance, reserved, 1).available_minor == room
 
 
@@ -71,39 +71,44 @@ def test_an_accounts_room(balance: int, reserved: int, room: int) -> None:
     ],
 )
 def test_a_payer_is_shown_in_part(name: str | None, shown: str | None) -> None:
-    """The last four characters of eight or more; of a shorter name nothing but that there is one."""
+    """Of a payer's name of eight characters or more the last four are shown; of a shorter name only `****`."""
     assert mask_payer(name) == shown
 
 
 def test_a_payer_stands_in_no_log() -> None:
+    """The text form of a payment doesn't contain the payer's name."""
     assert "taro" not in repr(PAYMENT)
 
 
 def test_a_new_payment_has_nothing_behind_it() -> None:
-    """No sum held of an account, nothing told, by a code to be scanned as most are."""
+    """A new payment has no amount reserved of an account and no answer of the provider. By default it is paid by a
+    code."""
     assert (PAYMENT.by_code, PAYMENT.account_minor, PAYMENT.late_after, PAYMENT.told_at) == (True, 0, None, None)
     assert (PAYMENT.provider_minor, PAYMENT.provider_refunded_minor, PAYMENT.booked_at) == (None, None, None)
 
 
 def test_a_new_refund_was_never_sent() -> None:
-    """Nor looked for, nor meant as a repeat; one approver is needed until the limits say more."""
+    """A new refund was never sent or looked for, is not meant as a repetition, and needs one approver."""
     assert (REFUND.sent_count, REFUND.not_found, REFUND.intended_repeat, REFUND.checkers_needed) == (0, 0, False, 1)
     assert (REFUND.reason, REFUND.set_aside_id, REFUND.sends_after, REFUND.first_sent_at) == ("", None, None, None)
 
 
 def test_what_is_asked_for_means_no_repeat_unless_it_says_so() -> None:
+    """A refund request is not meant as a repetition unless it says so."""
     plain = RefundRequest(5, "500", "sent back")
     assert (plain.intended_repeat, plain.set_aside_id, plain.saw, plain.answers) == (False, None, None, ())
     assert PaymentImport("paypay", "ORD-1").amount is None
 
 
 def test_an_order_waits_for_nobody_at_first() -> None:
+    """A new order has no work."""
     order = Order(3, "ORD-1", None, OrderState.PENDING, "JPY", 3300, (), 1)
     assert (order.work, order.payment_method, order.changed_at) == (Work(), None, None)
 
 
 def test_the_open_refund_that_comes_first() -> None:
-    """Unknown before known, not accepted before accepted; what has ended is none."""
+    """Of several open refunds, an unknown one comes first, then one that the provider has not accepted yet, then an
+    accepted one. Ended refunds don't count."""
     asked = REFUND
     accepted = replace(REFUND, id=10, state=RefundState.SUBMITTED)
     unknown = replace(REFUND, id=11, state=RefundState.SUBMITTED, certainty=Certainty.UNKNOWN)
@@ -118,7 +123,8 @@ def test_the_open_refund_that_comes_first() -> None:
 
 
 def test_what_was_read_beside_a_record_makes_no_other_record() -> None:
-    """Two readings of the same row are equal, and neither prints what belongs to other records."""
+    """Two readings of the same row are equal whatever relations were read with them, and the text form of a record
+    has no data of other records."""
     order = Order(3, "ORD-1", None, OrderState.PAID, "JPY", 3300, (5,), 2)
     beside: list[tuple[Any, dict[str, object]]] = [
         (PAYMENT, {"relations": PaymentRelations(order), "registry_entry": object()}),

@@ -1,4 +1,5 @@
-"""News of a payment means the same whenever it comes: along the table, booked once, and never undoing newer facts."""
+"""Tests of the effect of a report about a payment: only along the transition table, booked once, and never undoing
+newer facts, in whatever order the reports come."""
 
 import itertools
 from dataclasses import replace
@@ -47,7 +48,7 @@ def fact(state: PaymentState, minute: float, way: ReportSource = ReportSource.RE
 
 
 def after(payment: Payment, told: Fact) -> Payment:
-    """The payment as what was judged would be written; each step has to be in the table."""
+    """Return the payment as it is stored after this report. Each step must be in the transition table."""
     report, at, way = told
     news = compute_report_effect(payment, report, at, way)
     state = payment.state
@@ -140,7 +141,7 @@ def test_no_news_leaves_the_table_or_books_twice(facts: list[Fact], begun: Payme
 
 @given(st.lists(ANY_FACT, max_size=12))
 def test_only_a_read_completes_and_no_callback_reverses(facts: list[Fact]) -> None:
-    """A signature is believed as far as it goes, and what takes money back is the provider's answer or its notice."""
+    """Only a read at the provider completes a payment, and no callback reverses one."""
     payment = BEGUN
     for one in facts:
         before, payment = payment, after(payment, one)
@@ -159,14 +160,16 @@ def test_only_a_read_completes_and_no_callback_reverses(facts: list[Fact]) -> No
     ],
 )
 def test_what_cant_be_booked_is_unknown(amount: Money | None, unknown: str, case: str | None) -> None:
-    """Another sum, another currency, no sum: nothing is booked and nothing moves."""
+    """A report with another amount, another currency or no amount books nothing and leaves the state; the outcome is
+    unknown."""
     report = replace(fact(P.PAYMENT_SUCCESS, 1)[0], amount=amount)
     news = compute_report_effect(BEGUN, report, START, ReportSource.READ)
     assert (news.unknown_reason, news.case_rule, news.new_states, news.booked_amount) == (unknown, case, (), None)
 
 
 def test_more_captures_on_one_order_are_a_case() -> None:
-    """Each took money: the first is booked, the others are for a person."""
+    """If the provider has captured several times for one payment, the first capture is booked and a case is opened
+    for the others."""
     report = replace(fact(P.PAYMENT_SUCCESS, 1)[0], further_captures=("0422", "0423"))
     news = compute_report_effect(BEGUN, report, START, ReportSource.READ)
     assert (news.case_rule, news.case_observed, news.booked_amount) == (
@@ -177,7 +180,7 @@ def test_more_captures_on_one_order_are_a_case() -> None:
 
 
 def test_news_of_the_same_instant_counts() -> None:
-    """A word with the time of the last one is no older than it: providers give whole seconds."""
+    """A report with the same time as the last one counts as new, because providers state whole seconds."""
     waiting = after(replace(BEGUN, state=P.TOKEN_GENERATED), fact(P.USER_PAYMENT, 1))
     assert waiting.told_at == START + timedelta(minutes=1)
     assert after(waiting, fact(P.PAYMENT_FAILED, 1)).state is P.PAYMENT_FAILED
@@ -188,7 +191,8 @@ def test_news_of_the_same_instant_counts() -> None:
     ("way", "case"), [(ReportSource.READ, "contradicted"), (ReportSource.NOTICE, None), (ReportSource.CALLBACK, None)]
 )
 def test_a_completed_payment_that_is_said_to_wait(way: ReportSource, case: str | None) -> None:
-    """A read that contradicts us is a case. A notice may be one that was held up on its way: it says nothing."""
+    """If a read says that a completed payment waits, a case is opened. A notice that says so may have been delayed,
+    so it has no effect."""
     done = told(BEGUN, (fact(P.PAYMENT_SUCCESS, 0),))
     assert done.state is P.COMPLETED
     news = compute_report_effect(done, *fact(P.USER_PAYMENT, 1, way))
@@ -196,7 +200,7 @@ def test_a_completed_payment_that_is_said_to_wait(way: ReportSource, case: str |
 
 
 def settled(state: P, way: ReportSource, told: P, **more: object) -> ReportEffect:
-    """The effect of one report on a payment in that state, which had been paid where that state says so."""
+    """Return the effect of one report, from this source and with this state, on a payment in the state `state`."""
     held = 3300 if state in PAID_STATES else 0
     before = replace(BEGUN, state=state, captured_minor=held, provider_payment_id="0421" if held else None, **more)  # type: ignore[arg-type]  # of each test
     return compute_report_effect(before, *fact(told, 1, way))
@@ -205,7 +209,8 @@ def settled(state: P, way: ReportSource, told: P, **more: object) -> ReportEffec
 @pytest.mark.parametrize("way", ReportSource)
 @pytest.mark.parametrize("state", sorted(WAITING_STATES | ENDED_UNPAID_STATES))
 def test_how_far_the_evidence_goes(state: PaymentState, way: ReportSource) -> None:
-    """A read and two people complete it; a callback is seen and verified; a notice says paid and no more."""
+    """A report of success leads to completed if it comes from a read or from two people, to a verified callback if it
+    comes from a callback, and to success if it comes from a notice."""
     path = settled(state, way, P.PAYMENT_SUCCESS).new_states
     end = {
         ReportSource.READ: (P.COMPLETED,),
@@ -242,9 +247,8 @@ def test_paid_once_more(state: P, way: ReportSource, path: tuple[P, ...]) -> Non
 @pytest.mark.parametrize("way", ReportSource)
 @pytest.mark.parametrize("state", PaymentState)
 def test_a_failure_takes_back_what_was_paid(state: PaymentState, way: ReportSource) -> None:
-    """While it waits it has failed; money that was there is gone, by a read, a notice or people; a callback proves
-    too little. What has ended already stays.
-    """
+    """A report of failure makes a waiting payment failed and a paid one reversed, unless the report is only a
+    callback. An ended payment stays."""
     news = settled(state, way, P.PAYMENT_FAILED)
     if state in WAITING_STATES:
         assert news.new_states[-1] is P.PAYMENT_FAILED
@@ -260,7 +264,8 @@ def test_a_failure_takes_back_what_was_paid(state: PaymentState, way: ReportSour
 
 
 def test_another_attempt_that_failed_takes_nothing_back() -> None:
-    """It names another id of the provider's; one that names none may be this one."""
+    """A failed attempt with another id of the provider has no effect on a paid payment; one without an id may be the
+    same attempt."""
     paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421")
     report, at, way = fact(P.PAYMENT_FAILED, 1)
     for theirs, path in (("0422", ()), ("0420", ()), ("0421", (P.REVERSED,)), (None, (P.REVERSED,))):
@@ -273,8 +278,8 @@ def test_another_attempt_that_failed_takes_nothing_back() -> None:
     [(ReportSource.READ, "contradicted"), (ReportSource.NOTICE, None), (ReportSource.CALLBACK, None)],
 )
 def test_a_failed_attempt_contradicts_a_payment_without_a_number(way: ReportSource, case: str | None) -> None:
-    """People decided that it is paid, without the provider's number: the failed attempt may be this one or another
-    one, so a person looks at it; it takes nothing back."""
+    """People have decided that a payment is paid, and it has no id of the provider. A failed attempt may be this
+    payment or another one, so a case is opened and the payment stays paid."""
     paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id=None)
     report, at, _ = fact(P.PAYMENT_FAILED, 1)
     news = compute_report_effect(paid, replace(report, provider_payment_id="0421"), at, way)
@@ -284,7 +289,7 @@ def test_a_failed_attempt_contradicts_a_payment_without_a_number(way: ReportSour
 @pytest.mark.parametrize("way", ReportSource)
 @pytest.mark.parametrize("state", PaymentState)
 def test_said_to_have_expired(state: PaymentState, way: ReportSource) -> None:
-    """While it waits it has; paid and expired is a contradiction that a person looks at."""
+    """A report that the payment has expired makes a waiting payment expired; for a paid one it opens a case."""
     news = settled(state, way, P.EXPIRED)
     assert news.new_states == ((P.EXPIRED,) if state in WAITING_STATES else ())
     assert news.case_rule == ("contradicted" if state in PAID_STATES else None)
@@ -296,7 +301,8 @@ def test_said_to_have_expired(state: PaymentState, way: ReportSource) -> None:
 @pytest.mark.parametrize("told", [P.INITIALIZING, P.TOKEN_GENERATED, P.USER_PAYMENT])
 @pytest.mark.parametrize("state", PaymentState)
 def test_said_to_wait(state: PaymentState, told: P, way: ReportSource) -> None:
-    """It goes on to the payer where it had not; a read that says so of a completed payment is a contradiction."""
+    """A report that the payment waits for the payer moves an earlier state to that state; if a read says so of a
+    completed payment, a case is opened."""
     news = settled(state, way, told)
     if state in WAITING_STATES:
         assert (
@@ -318,6 +324,7 @@ def test_said_to_wait(state: PaymentState, told: P, way: ReportSource) -> None:
 @pytest.mark.parametrize("told", [P.USER_PAYMENT, P.PAYMENT_FAILED, P.EXPIRED])
 @pytest.mark.parametrize("state", PaymentState)
 def test_what_is_older_than_what_we_know_says_nothing(state: PaymentState, told: P, way: ReportSource) -> None:
+    """A report that is older than the last one has no effect."""
     news = settled(state, way, told, told_at=START + timedelta(minutes=1, microseconds=1))
     assert (news.new_states, news.case_rule, news.is_newest) == ((), None, False)
 
@@ -325,7 +332,8 @@ def test_what_is_older_than_what_we_know_says_nothing(state: PaymentState, told:
 @pytest.mark.parametrize("way", ReportSource)
 @pytest.mark.parametrize("state", PaymentState)
 def test_an_old_success_is_added_and_undoes_nothing(state: PaymentState, way: ReportSource) -> None:
-    """It is booked where nothing was; what is known to have failed since was taken back."""
+    """An old report of success is booked if nothing was booked yet. A payment that is known to have failed since then
+    becomes reversed."""
     old = {"told_at": START + timedelta(minutes=2), "provider_state": "FAILED"}
     news = settled(state, way, P.PAYMENT_SUCCESS, **old)
     assert not news.is_newest
@@ -358,7 +366,7 @@ def test_reversed_and_paid_again_is_a_case() -> None:
     [("0421", "0421", None), ("0422", "0421", "paid_twice"), ("0420", "0421", "paid_twice"), ("0422", None, None)],
 )
 def test_paid_under_another_id(theirs: str | None, ours: str | None, case: str | None, newer: bool) -> None:
-    """Two ids of the provider's for one payment of ours: the payer paid twice."""
+    """Two ids of the provider for one payment of ours mean that the payer has paid twice: a case is opened."""
     told_at = START + timedelta(minutes=0 if newer else 2)
     paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id=ours, told_at=told_at)
     report, at, way = fact(P.PAYMENT_SUCCESS, 1)
@@ -378,7 +386,7 @@ def test_paid_under_another_id(theirs: str | None, ours: str | None, case: str |
     ],
 )
 def test_paid_with_another_sum(amount: Money | None, case: str | None, newer: bool) -> None:
-    """Than what was booked; a report without a sum says nothing about it."""
+    """A report with another amount than the booked one opens a case; a report without an amount doesn't."""
     told_at = START + timedelta(minutes=0 if newer else 2)
     paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421", told_at=told_at)
     report, at, way = fact(P.PAYMENT_SUCCESS, 1)
@@ -387,8 +395,8 @@ def test_paid_with_another_sum(amount: Money | None, case: str | None, newer: bo
 
 
 def test_people_may_book_another_sum() -> None:
-    """With evidence, also without the provider's number; a provider's report without it, or any without a sum, books
-    nothing."""
+    """Two people may book another amount, also without the provider's id. A provider's report without the id, and any
+    report without an amount, books nothing."""
     report, at, _ = fact(P.PAYMENT_SUCCESS, 1, minor=3000)
     news = compute_report_effect(BEGUN, report, at, ReportSource.PEOPLE)
     assert (news.booked_amount, news.unknown_reason, news.case_rule) == (Money(3000, "JPY"), None, None)
@@ -412,12 +420,13 @@ def test_people_may_book_another_sum() -> None:
     ],
 )
 def test_what_ends_an_unknown(news: ReportEffect, ends: bool) -> None:
-    """Every usable word that is not an old one; what is known needs no end."""
+    """Each usable report that isn't older ends an unknown outcome. A known outcome needs no end."""
     assert ends_unknown_outcome(news, replace(BEGUN, certainty=Certainty.UNKNOWN)) is ends
     assert not ends_unknown_outcome(news, BEGUN)
 
 
 def test_a_report_without_a_sum_is_observed_without_one() -> None:
+    """The case about a report without an amount states no amount."""
     paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421")
     report, at, way = fact(P.EXPIRED, 1, minor=None)
     assert compute_report_effect(paid, report, at, way).case_observed == "expired@1"

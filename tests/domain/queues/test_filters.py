@@ -1,4 +1,5 @@
-"""The filter of a list: what people type is understood as typed, or told; a record fulfils all conditions or none."""
+"""Tests of the filter of a list: each typed condition is understood or reported, and a record must fulfil all
+conditions."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -61,7 +62,8 @@ RECORDS: dict[str, FilteredRecord] = {"payment": PAYMENT, "refund": REFUND, "ord
 
 
 def test_unknown_finds_what_the_badge_calls_unknown() -> None:
-    """A payment or an order whose refund is unknown, and an order whose payment is: their badges say "unknown"."""
+    """`status:unknown` finds a payment or order whose refund is unknown, and an order whose payment is unknown: their
+    badges say "unknown"."""
     known = replace(PAYMENT, certainty=Certainty.KNOWN, error_code=None, work=Work())
     refund = replace(REFUND, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, relations=None)
     records: dict[str, FilteredRecord] = {
@@ -80,7 +82,8 @@ def test_unknown_finds_what_the_badge_calls_unknown() -> None:
 
 
 def test_only_a_bad_end_that_people_decided_is_a_problem() -> None:
-    """Completed, it needs nothing; the reason of its work stays the cause."""
+    """A completed payment or refund about which people have decided has no cause in its queue; a failed one has the
+    cause `resolved_by_people`. A reason of its work is always the cause."""
     known = {"error_code": "resolved_by_people", "certainty": Certainty.KNOWN, "work": Work()}
     paid = replace(PAYMENT, state=PaymentState.COMPLETED, **known)  # type: ignore[arg-type]  # its own fields
     refunded = replace(REFUND, state=RefundState.COMPLETED, **known)  # type: ignore[arg-type]  # likewise
@@ -133,7 +136,8 @@ def test_only_a_bad_end_that_people_decided_is_a_problem() -> None:
     ],
 )
 def test_a_record_fulfils_every_condition(text: str, found: str) -> None:
-    """The credit check is taken by op-a, the others by nobody; nobody knows the age of the order."""
+    """Each filter text finds the expected records. In the data, op-a has taken the credit check, nobody the others,
+    and the age of the order is unknown."""
     parsed = parse_filter(text)
     assert (parsed.words, parsed.problems) == ("", ())
     owner = {"check": "op-a"}
@@ -156,7 +160,8 @@ def test_a_record_fulfils_every_condition(text: str, found: str) -> None:
 def test_old_is_an_answer_above_the_limit_of_its_state(
     state: PaymentState, certainty: Certainty, age: timedelta | None, is_old: bool
 ) -> None:
-    """As the page of the payment marks its provider's side; a payment without an answer has no old one."""
+    """A payment's answer is old as the page of the payment marks its provider's side; a payment without an answer has
+    no old one."""
     told_at = None if age is None else NOW - age
     payment = replace(PAYMENT, state=state, certainty=certainty, told_at=told_at, relations=None)
     (_, side, _) = compare_payment_sides(payment, None, None, NOW)
@@ -173,7 +178,8 @@ def test_an_accepted_refund_without_a_new_answer_is_old() -> None:
 
 
 def test_a_bank_may_reverse_a_payment_for_some_days_of_its_provider() -> None:
-    """Atom: until the end of the second day in India after the payment; the deadline decides as on the page."""
+    """A payment at Atom can be reversed until the end of the second day in India after the payment, the deadline that
+    its page shows."""
     reversible = parse_filter("certainty:may_be_reversed").record_filter
     paid = replace(PAYMENT, provider="atom", state=PaymentState.COMPLETED, certainty=Certainty.KNOWN)
     for minutes in range(0, 4 * 24 * 60, 30):
@@ -207,7 +213,7 @@ def test_old_and_reversible_are_no_states() -> None:
     ],
 )  # fmt: skip
 def test_what_is_not_understood_is_told_and_no_condition(text: str) -> None:
-    """A condition that nobody understands never hides a record silently; an operator without a value is a word."""
+    """A condition that isn't understood is reported and hides no record. An operator without a value is a word."""
     parsed = parse_filter(f"さくら {text} kind:order")
     assert parsed.record_filter == RecordFilter(kinds=frozenset({"order"}))
     assert (parsed.problems, parsed.words) in (((text,), "さくら"), ((), f"さくら {text}"))
@@ -215,7 +221,7 @@ def test_what_is_not_understood_is_told_and_no_condition(text: str) -> None:
 
 
 def test_words_and_foreign_operators_stay_words() -> None:
-    """A reference with a colon is searched as text."""
+    """A reference with a colon, such as an order number, is searched as text."""
     parsed = parse_filter("  さくら商事　status:pending  ref:0473 https://x ")
     assert parsed.words == "さくら商事 ref:0473 https://x"
     assert parse_filter("").record_filter == NO_FILTER
@@ -224,13 +230,15 @@ def test_words_and_foreign_operators_stay_words() -> None:
 
 
 def test_words_in_the_form_of_an_operator_are_named() -> None:
-    """They are searched as text, which the person must know: a condition may be meant."""
+    """Words in the form of an operator are searched as text and reported, because the person may have meant a
+    condition."""
     words = parse_filter("statu:unknown 状態：完了 provider: provider:atom 12:30 https://x RE:BORN").words
     assert list_operator_like_words(words) == ("statu:unknown", "状態:完了", "provider:", "RE:BORN")
 
 
 @pytest.mark.parametrize(("text", "age"), [("age:>２日", ">2d"), ("age:1時間..3日", "1h..3d"), ("age:<1週間", "<1w")])
 def test_an_age_may_have_japanese_units(text: str, age: str) -> None:
+    """An age may be typed with Japanese units."""
     assert format_filter(parse_filter(text).record_filter) == f"age:{age}"
 
 
@@ -264,14 +272,14 @@ _FILTERS = st.builds(
 
 @given(_FILTERS)
 def test_the_text_of_a_filter_is_the_filter(chosen: RecordFilter) -> None:
-    """A view is stored as this text, and a search box shows it."""
+    """The text form of a filter is read back as the same filter: saved views store it and the search box shows it."""
     parsed = parse_filter(format_filter(chosen))
     assert parsed.record_filter == chosen
     assert (parsed.words, parsed.problems) == ("", ())
 
 
 def test_a_bound_that_is_finer_than_the_currency_is_exact() -> None:
-    """No amount in yen is above 0.5 and below 1; none is 0.5."""
+    """No amount in yen is between 0.5 and 0.9; in a currency with two decimal places some are."""
     between = parse_filter("amount:0.5..0.9JPY").record_filter.amount
     assert between is not None
     assert between.compute_minor_bounds("JPY") is None
@@ -280,5 +288,5 @@ def test_a_bound_that_is_finer_than_the_currency_is_exact() -> None:
 
 
 def test_each_operator_is_known() -> None:
-    """Names that the search box offers."""
+    """The list of operator names for the search box contains each operator."""
     assert {"status", "provider", "amount", "age", "owner"} <= set(FILTER_OPERATORS)

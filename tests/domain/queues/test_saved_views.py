@@ -1,4 +1,4 @@
-"""Names of views, and what a view says when its stored text isn't understood."""
+"""Tests of the names of saved views, and of a view whose stored text isn't understood."""
 
 import pytest
 
@@ -29,6 +29,7 @@ from console.domain.queues.saved_views import (
     ],
 )
 def test_a_name_is_stored_composed_with_single_spaces(typed: str, stored: str) -> None:
+    """A name is stored with composed characters (NFC) and single spaces."""
     assert clean_view_name(typed) == stored
     assert clean_view_name(stored) == stored
 
@@ -42,12 +43,14 @@ def test_a_name_is_stored_composed_with_single_spaces(typed: str, stored: str) -
     ],
 )  # fmt: skip
 def test_hostile_text_is_no_name(text: str) -> None:
+    """A name with control or invisible characters, or one that is too long, is refused."""
     with pytest.raises(InvalidViewName):
         clean_view_name(text)
 
 
 def test_names_are_compared_without_width_case_and_person() -> None:
-    """Two people may use one name, and so may a person and the team."""
+    """Names are the same without regard to width and case. Two people may use the same name, and so may a person and
+    the team."""
     same = {make_view_name_claim(name, "op-a") for name in ("Atom 1日", "ＡＴＯＭ　１日", "atom 1日", "aTom  1日")}
     assert len(same) == 1
     assert (
@@ -62,7 +65,8 @@ def test_names_are_compared_without_width_case_and_person() -> None:
 
 
 def test_what_is_not_understood_is_told_and_is_no_condition() -> None:
-    """An operator and an order of a newer program, a value that can't be read, and a word among the operators."""
+    """An operator or sort order of a newer program, a value that can't be read, and a word among the operators are
+    reported and are no conditions."""
     content = ViewContent("review", "provider:atom flavour:sweet age:old owner:me loose", "さくら", "-flavour")
     read = parse_view(content, "op-a")
     assert format_filter(read.filter.record_filter) == "provider:atom owner:op-a"
@@ -74,6 +78,7 @@ def test_what_is_not_understood_is_told_and_is_no_condition() -> None:
 
 
 def test_operators_and_words_are_stored_apart() -> None:
+    """The operators and the words of a view are stored separately."""
     assert split_filter_text("さくら provider:atom A-17 amount:>5 amount:") == (
         "provider:atom amount:>5 amount:",
         "さくら A-17",
@@ -94,4 +99,5 @@ def test_operators_and_words_are_stored_apart() -> None:
     ],
 )
 def test_what_can_be_stored(content: ViewContent, is_good: bool) -> None:
+    """Only these contents of a view can be stored."""
     assert is_storable_view_content(content) is is_good

@@ -1,4 +1,5 @@
-"""A row of a history and a payment: every pairing of states comes to the verdict that the table says."""
+"""Tests of the comparison of a row of a provider's history with a payment: each pair of states has the verdict of the
+table."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -73,7 +74,7 @@ def row(state: PaymentState = P.PAYMENT_SUCCESS, minor: int = 3300, theirs: str 
     ],
 )
 def test_verdicts(ours: Payment | None, told: HistoryRow, verdict: ReconciliationVerdict, follow: RowAction) -> None:
-    """Both sides as they are: what is said, and what follows."""
+    """Each pair of our payment and a row has its verdict and the action that follows."""
     found = compare_row(ours, told)
     assert (found.verdict, found.row_action) == (verdict, follow)
 
@@ -83,7 +84,7 @@ def report(minor: int = 3300) -> PaymentReport:
 
 
 def test_what_is_told_again_is_no_news() -> None:
-    """Nothing is written twice for the same."""
+    """A report that states what is stored already doesn't change the payment."""
     assert will_report_change_payment(payment(P.USER_PAYMENT), report(), AT, ReportSource.READ)
     assert not will_report_change_payment(payment(P.COMPLETED), report(), AT, ReportSource.READ)
     assert will_report_change_payment(payment(P.PAYMENT_SUCCESS), report(), AT, ReportSource.READ)
@@ -108,7 +109,8 @@ def refund(number: int, sent: datetime | None, told: datetime | None = None, sta
 
 
 def test_lines_mean_refunds_by_their_times() -> None:
-    """Each line one refund, the oldest that fits; one that was done before is not meant again."""
+    """Each line about a refund is matched with one refund: the oldest one that fits by its times and isn't matched
+    yet."""
     first, second = refund(1, BEFORE, AT), refund(2, BEFORE, AFTER)
     assert match_refunds([second, first], [AT, AFTER]) == {AT: first, AFTER: second}
     assert match_refunds([first], [AT, AFTER]) == {AT: first}

@@ -50,6 +50,7 @@ REFUND = Refund(
 @pytest.mark.parametrize("certainty", Certainty)
 @pytest.mark.parametrize("state", CheckState)
 def test_a_credit_check_is_open_while_nobody_knows(state: CheckState, certainty: Certainty) -> None:
+    """People can decide about a credit check only while its outcome is unknown."""
     assert is_decidable_check(replace(CHECK, state=state, certainty=certainty)) is (certainty is UNKNOWN)
 
 
@@ -66,7 +67,8 @@ def test_a_credit_check_is_open_while_nobody_knows(state: CheckState, certainty:
     ],
 )
 def test_a_credit_check_that_its_writer_left_open_is_decidable(changed: dict[str, Any], *, decidable: bool) -> None:
-    """Another application has written it, and no number of AlarmBox."""
+    """People can decide about a pending credit check that another application has written and that has no id of
+    AlarmBox."""
     work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER)
     check = replace(CHECK, **{"certainty": KNOWN, "work": work, **changed})
     assert is_decidable_check(check) is decidable
@@ -76,7 +78,8 @@ def test_a_credit_check_that_its_writer_left_open_is_decidable(changed: dict[str
 @pytest.mark.parametrize("work", WorkState)
 @pytest.mark.parametrize("state", RefundState)
 def test_a_refund_is_open_unknown_or_stuck(state: RefundState, work: WorkState, certainty: Certainty) -> None:
-    """Stuck: it was accepted, and its provider can't tell any more."""
+    """People can decide about a refund whose outcome is unknown, or which the provider has accepted but can't report
+    about any more."""
     refund = replace(REFUND, state=state, certainty=certainty, work=Work(work))
     stuck = state is R.SUBMITTED and work is WorkState.NEEDS_REVIEW
     assert is_decidable_refund(refund) is (certainty is UNKNOWN or stuck)
@@ -102,7 +105,7 @@ STEPS_BACK = {
 
 @pytest.mark.parametrize("before", PaymentState)
 def test_the_steps_of_a_decision(before: PaymentState) -> None:
-    """Money that was taken can be taken back, and nothing else can; a success is confirmed first."""
+    """A decision may reverse only a captured payment, and a success is moved through its confirmation first."""
     assert find_decision_path(before, P.COMPLETED) == STEPS_TO_PAID.get(before, ())
     assert find_decision_path(before, P.REVERSED) == STEPS_BACK.get(before, ())
 
@@ -130,7 +133,8 @@ def test_who_may_decide_that_a_payment_ended_so(
 @pytest.mark.parametrize("order", OrderState)
 @pytest.mark.parametrize("state", PaymentState)
 def test_an_order_follows_a_payment_that_was_paid(state: PaymentState, order: OrderState) -> None:
-    """While it is pending, and what was paid covers it; a callback alone is no payment."""
+    """An order can be set to paid while it is pending and confirmed payments cover it; a callback alone doesn't
+    confirm a payment."""
     payment, of = replace(PAYMENT, state=state), replace(ORDER, state=order)
     if state not in PAID_STATES:
         assert state in WAITING_STATES | ENDED_UNPAID_STATES | {P.REVERSED}
@@ -173,7 +177,8 @@ SECOND = timedelta(seconds=1)
 def test_what_keeps_a_person_from_deciding(
     changed: dict[str, Any], person: str | None, approving: str | None, rejecting: str | None
 ) -> None:
-    """Nobody decides about an own refund or one that is decided; who has approved it may still reject it."""
+    """A person can't decide about their own refund or a decided one. A person who has approved a refund may still
+    reject it."""
     refund = replace(REQUESTED, **changed)
     assert find_decision_refusal(refund, person, NOW, is_approval=True) == approving
     assert find_decision_refusal(refund, person, NOW, is_approval=False) == rejecting
@@ -195,7 +200,7 @@ def test_what_keeps_a_person_from_deciding(
 def test_what_keeps_a_person_from_withdrawing(
     changed: dict[str, Any], person: str | None, refusal: str | None
 ) -> None:
-    """Only who asked for a refund withdraws it, as long as the provider can't have it."""
+    """Only the requester can withdraw a refund, and only while the provider can't have it."""
     assert find_withdrawal_refusal(replace(REQUESTED, **changed), person) == refusal
 
 
@@ -220,7 +225,8 @@ BOUGHT = replace(CHECK, state=CheckState.SUCCESS, certainty=KNOWN, credit_check_
 def test_what_keeps_a_check_from_being_read_or_renewed(
     changed: dict[str, Any], refetch: str | None, renewal: str | None
 ) -> None:
-    """A check is renewed from the instant at which it expires; without that instant it never is."""
+    """A credit check can be renewed from the moment at which it expires; without an expiry date it can't be
+    renewed."""
     check = replace(BOUGHT, **changed)
     assert find_refetch_refusal(check) == refetch
     assert find_renewal_refusal(check, NOW) == renewal

@@ -1,4 +1,5 @@
-"""The decision table by itself: what is there for each kind, why something is ruled out, and what a dry run says."""
+"""Tests of the decision table: the actions for each kind of record, the reasons that exclude them, and the effects
+that a dry run states."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -45,7 +46,7 @@ APPROVERS = Person("lead-b", frozenset({APPROVER}), may_buy=True)
 
 
 def test_every_kind_has_taking_and_noting() -> None:
-    """They are offered for whatever record, and to nobody who only reads."""
+    """Each kind of record has the actions take, note and probe. An auditor may use none of them."""
     for kind, rows in CHOICE_RULES_BY_KIND.items():
         assert {"take", "note", "probe"} <= {row.choice_name for row in rows}, kind
     auditor = ChoiceFacts(CHECK, NOW, Person("aud-e", frozenset({AUDITOR}), may_buy=False))
@@ -55,7 +56,8 @@ def test_every_kind_has_taking_and_noting() -> None:
 
 
 def test_not_bought_takes_two_people_and_paper() -> None:
-    """The first may be an operator, the second must be an approver and somebody else."""
+    """Deciding that nothing was bought takes evidence and two people: the first may be an operator, the second must
+    be another person who is an approver."""
     facts = ChoiceFacts(CHECK, NOW, OPERATORS)
     error, success = get_choice(facts, "resolve.error"), get_choice(facts, "resolve.success")
     assert (error.allowed, error.needs_second_person, error.allowed_roles) == (
@@ -74,7 +76,8 @@ def test_not_bought_takes_two_people_and_paper() -> None:
 
 
 def test_buying_again_is_ruled_out_until_it_is_known() -> None:
-    """While nobody knows, and while another one holds the number."""
+    """A new purchase is excluded while the outcome is unknown, while another credit check holds the claim, and for a
+    person who may not buy."""
     assert get_choice(ChoiceFacts(CHECK, NOW, APPROVERS), "buy").reason == "reason.bought_perhaps"
     error = replace(CHECK, state=CheckState.ERROR, certainty=Certainty.KNOWN)
     assert get_choice(ChoiceFacts(error, NOW, APPROVERS), "buy").allowed
@@ -113,7 +116,7 @@ def test_the_providers_word_counts_more_than_ours(told: ProviderStatement, possi
 
 
 def test_a_dry_run_says_what_becomes_of_state_order_and_money() -> None:
-    """Received: the order follows and all of it can be refunded."""
+    """The dry run of "completed": the order becomes paid, and the whole amount becomes refundable."""
     unknown = replace(PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
     facts = ChoiceFacts(unknown, NOW, OPERATORS, payment=unknown, order=ORDER, is_order_covered=False)
     effect = get_choice(facts, "resolve.completed").effect
@@ -125,7 +128,8 @@ def test_a_dry_run_says_what_becomes_of_state_order_and_money() -> None:
 
 
 def test_a_dry_run_of_a_refund() -> None:
-    """Made: its sum is gone; not made: its sum is free again."""
+    """The dry run of a refund: if it was made, its amount is refunded; if it wasn't, its amount becomes refundable
+    again."""
     paid = replace(PAYMENT, reserved_minor=1000)
     facts = ChoiceFacts(REFUND, NOW, APPROVERS, payment=paid, order=ORDER, refunds=(REFUND,))
     made, not_made = (get_choice(facts, f"resolve.{end}").effect for end in ("completed", "failed"))
@@ -145,13 +149,13 @@ def test_a_dry_run_of_a_refund() -> None:
 
 
 def test_what_is_ruled_out_has_no_effect() -> None:
-    """Nothing is promised that will be refused."""
+    """An excluded action has no stated effect."""
     for one in list_all_choices(ChoiceFacts(PAYMENT, NOW, OPERATORS, payment=PAYMENT, order=ORDER)):
         assert one.allowed or (one.reason is not None and one.effect is None)
 
 
 def test_a_refund_in_the_banks_days_is_asked_about_first() -> None:
-    """While the bank may take the payment back."""
+    """While the bank may still reverse the payment, a refund has a warning."""
     atom = replace(PAYMENT, provider="atom", paid_at=NOW, currency="INR")
     early = ChoiceFacts(atom, NOW, OPERATORS, payment=atom)
     assert get_choice(early, "refund").warning == "warning.may_be_reversed"
@@ -159,7 +163,8 @@ def test_a_refund_in_the_banks_days_is_asked_about_first() -> None:
 
 
 def test_who_took_it_is_named() -> None:
-    """Until when, too; one's own take can be kept on with."""
+    """If another person has taken the record, the reason names that person and the end of the take. A person can
+    extend their own take."""
     taken = Take("payment", 5, "lead-b", NOW, NOW + timedelta(minutes=30))
     ruled = get_choice(ChoiceFacts(PAYMENT, NOW, OPERATORS, take=taken), "take")
     assert (ruled.reason, ruled.facts["holder"], ruled.facts["until"]) == ("reason.taken", "lead-b", taken.until)
@@ -211,7 +216,7 @@ def test_what_was_bought_can_be_fetched_again(state: CheckState, number: int | N
 
 @pytest.mark.parametrize("what", ["probe", "refetch", "resolve.error", "take", "note", "buy"])
 def test_whoever_lacks_a_role_is_told_which(what: str) -> None:
-    """Only buying has a flag of the person besides."""
+    """If the person lacks a role, the reason names the role. A purchase also needs the person's permission to buy."""
     bought = replace(CHECK, state=CheckState.SUCCESS, certainty=Certainty.KNOWN, credit_check_id=1)
     record = {"refetch": bought, "buy": replace(CHECK, state=CheckState.ERROR, certainty=Certainty.KNOWN)}.get(
         what, CHECK
@@ -225,14 +230,15 @@ def test_whoever_lacks_a_role_is_told_which(what: str) -> None:
 @pytest.mark.parametrize("running", [True, False])
 @pytest.mark.parametrize("held", [True, False])
 def test_an_unknown_one_is_asked_about_by_one_at_a_time(certainty: Certainty, running: bool, held: bool) -> None:
-    """A known one is compared beside whatever else is done, unless it is being sent."""
+    """A probe of an unknown record is excluded while another process holds its lease. A known record can be probed
+    meanwhile, unless its call is being sent."""
     facts = ChoiceFacts(replace(CHECK, certainty=certainty), NOW, OPERATORS, is_call_running=running, is_leased=held)
     busy = running or (held and certainty is Certainty.UNKNOWN)
     assert get_choice(facts, "probe").reason == ("reason.in_progress" if busy else None)
 
 
 def test_a_refund_that_was_never_sent_has_nothing_to_be_asked_about() -> None:
-    """One that was sent, or of which nobody knows, has."""
+    """A refund that was never sent can't be probed; one that was sent, or is unknown, can."""
     for key, certainty, asks in (
         (None, Certainty.KNOWN, False),
         ("RFD-1", Certainty.KNOWN, True),
@@ -256,7 +262,8 @@ def test_a_refund_that_was_never_sent_has_nothing_to_be_asked_about() -> None:
 
 
 def test_a_proposal_may_be_replaced_by_another_end() -> None:
-    """Of a payment and of a refund: else a mistaken proposal of a person who has left could never be decided."""
+    """A proposal about a payment or refund can be replaced by one with another outcome: otherwise a mistaken proposal
+    of a person who has left could never be decided."""
     unknown = replace(PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
     facts = ChoiceFacts(unknown, NOW, APPROVERS, open_proposal=OpenProposal("completed", "op-a"))
     assert get_choice(facts, "resolve.payment_failed").allowed
@@ -271,7 +278,7 @@ def test_a_proposal_may_be_replaced_by_another_end() -> None:
 
 
 def test_an_order_follows_by_its_payment() -> None:
-    """It can't be decided by itself; without a payment there is nothing to ask or to move."""
+    """People can't decide about an order itself. Without a payment an order can be neither probed nor moved."""
     alone = ChoiceFacts(ORDER, NOW, APPROVERS)
     assert get_choice(alone, "probe").reason == get_choice(alone, "move_order").reason == "reason.no_payment"
     assert get_choice(alone, "resolve").reason == "reason.order_follows"
@@ -283,6 +290,7 @@ def test_an_order_follows_by_its_payment() -> None:
 
 @pytest.mark.parametrize(("after", "warned"), [(timedelta(days=2, hours=12), True), (timedelta(days=3), False)])
 def test_a_warning_ends_with_the_banks_days(after: timedelta, warned: bool) -> None:
+    """The warning that the bank may reverse the payment ends with the bank's deadline."""
     paid_at = datetime(2026, 11, 19, 18, 30, tzinfo=UTC)  # midnight in India
     atom = replace(PAYMENT, provider="atom", paid_at=paid_at, currency="INR")
     found = get_choice(ChoiceFacts(atom, paid_at + after, OPERATORS, payment=atom), "refund")
@@ -293,7 +301,8 @@ def test_a_warning_ends_with_the_banks_days(after: timedelta, warned: bool) -> N
 
 
 def test_where_nobody_can_be_asked_a_probe_is_free_for_those_who_may_ask() -> None:
-    """Its answer says that nobody can be asked; an auditor is told which role may ask."""
+    """If the provider can't be asked, a person with the role can still probe, and the answer says that nobody can be
+    asked. An auditor is told which role is needed."""
     facts = ChoiceFacts(CHECK, NOW, OPERATORS, question_possibility=QuestionPossibility.NO_CALL)
     assert make_allowed_action(facts, "probe").allowed
     assert make_allowed_action(replace(facts, person=None), "probe").allowed

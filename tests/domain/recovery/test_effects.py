@@ -1,4 +1,4 @@
-"""The effect of a choice, before → after, computed on copies."""
+"""Tests of the effect of an action, before → after, which is computed on copies of the records."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -36,7 +36,7 @@ def facts(record: CreditCheck | Order | Payment | Refund, **more: object) -> Cho
 
 
 def test_each_effect_is_of_its_own_kind_of_record() -> None:
-    """Nothing is said of another kind, nor of a refund whose payment isn't known."""
+    """The effect is None for another kind of record, and for a refund whose payment isn't known."""
     assert choice_effects.compute_check_effect(facts(PAID_UP), CheckState.SUCCESS) is None
     assert choice_effects.compute_payment_effect(facts(CHECK), P.COMPLETED) is None
     assert choice_effects.compute_refund_effect(facts(PAID_UP, payment=PAID_UP), R.COMPLETED) is None
@@ -47,6 +47,7 @@ def test_each_effect_is_of_its_own_kind_of_record() -> None:
 
 @pytest.mark.parametrize("after", CheckState)
 def test_a_credit_check_becomes_known(after: CheckState) -> None:
+    """A decision makes the outcome of a credit check known."""
     effect = choice_effects.compute_check_effect(facts(CHECK), after)
     assert effect is not None
     assert (effect.state, effect.certainty) == (("pending", after), ("unknown", "known"))
@@ -90,7 +91,8 @@ def test_money_is_taken_once_and_only_by_a_success(before: PaymentState) -> None
 
 @pytest.mark.parametrize("before", PaymentState)
 def test_what_the_provider_calls_expired_expires(before: PaymentState) -> None:
-    """While it waits for the payer; whatever it had come to before stays as decided."""
+    """A payment that the provider calls expired expires if it waits for the payer; otherwise the decided state
+    stays."""
     waiting = facts(replace(WAITS, state=before), statement=ProviderStatement.EXPIRED)
     effect = choice_effects.compute_payment_effect(waiting, P.PAYMENT_FAILED)
     assert effect is not None
@@ -140,7 +142,8 @@ def test_an_order_follows_what_covers_it(changed: dict[str, object], covered: bo
     ],
 )
 def test_what_was_known_moves_nothing(told: ProviderStatement, before: PaymentState, after: str) -> None:
-    """A read that says once more that it was paid leaves the order to its own rules."""
+    """If a read confirms once more that the payment was paid, the order moves only by its own rules; without an order
+    there is no effect on one."""
     effect = choice_effects.compute_payment_effect(
         facts(replace(PAID_UP, state=before), statement=told, order=ORDER), P.COMPLETED
     )
@@ -163,7 +166,8 @@ def test_what_was_known_moves_nothing(told: ProviderStatement, before: PaymentSt
 def test_a_refund_is_gone_or_its_sum_is_free(
     after: RefundState, aside: int | None, parts: tuple[int, int, int]
 ) -> None:
-    """Free for other refunds, or set aside again; other refunds of the payment stay as they are."""
+    """If a refund wasn't made, its amount becomes refundable or set aside again. Other refunds of the payment
+    stay."""
     paid = replace(PAID_UP, captured_minor=4000, reserved_minor=1300, set_aside_minor=700)
     record = replace(REFUND, set_aside_id=aside)
     for sent, unsure in ((8, 10), (10, 8)):
@@ -184,7 +188,8 @@ def test_a_refund_is_gone_or_its_sum_is_free(
 
 
 def test_an_order_is_moved_and_nothing_else() -> None:
-    """Seen from the order its own state; from the payment, the payment as it is and the order beside it."""
+    """Moving an order changes its state only: on the order's page as the record's state, on the payment's page as the
+    order's state beside the unchanged payment."""
     from_order = choice_effects.compute_order_move_effect(facts(ORDER, payment=PAID_UP, order=ORDER))
     assert from_order is not None
     assert (from_order.state, from_order.certainty, from_order.order) == (("pending", "paid"), (KNOWN, KNOWN), None)

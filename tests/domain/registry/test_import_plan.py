@@ -45,6 +45,7 @@ CASES = [
 
 @pytest.mark.parametrize(("names", "current", "expected"), [case[1:] for case in CASES], ids=[c[0] for c in CASES])
 def test_plan(names: tuple[str, ...], current: RegistryStatus | None, expected: list[str]) -> None:
+    """Of these files, those are imported next, in this order, after the registry's present state."""
     assert plan(names, current) == expected
 
 
@@ -56,10 +57,12 @@ def test_plan(names: tuple[str, ...], current: RegistryStatus | None, expected: 
     ],
 )  # fmt: skip
 def test_other_names_are_no_files_of_the_publisher(name: str) -> None:
+    """A file with another name is no file of the publisher."""
     assert parse_file_name(name) is None
 
 
 def test_a_name_says_day_and_place() -> None:
+    """The name of a file states its day and its prefecture."""
     assert parse_file_name(TOKYO) == PublishedFile(date(2026, 11, 13), "13", TOKYO)
     assert parse_file_name(MON) == PublishedFile(date(2026, 11, 16), "", MON)
     assert parse_file_name("DIFF_20261116.ZIP") is not None

@@ -1,4 +1,4 @@
-"""The days on which a difference is certainly published."""
+"""Tests of the days on which the publisher certainly publishes a difference."""
 
 from datetime import date, timedelta
 
@@ -23,7 +23,7 @@ WEEKDAYS_WITHOUT = {
 
 @pytest.mark.parametrize("year", WEEKDAYS_WITHOUT)
 def test_no_difference_is_expected_on_holidays_and_at_new_year(year: int) -> None:
-    """And on every other weekday one is."""
+    """No difference is expected on weekends, holidays and the days around New Year; on every other day one is."""
     days = (date(year, 1, 1) + timedelta(days=number) for number in range(366))
     closed = [
         f"{day:%m-%d}" for day in days if day.year == year and day.weekday() < 5 and not is_publication_day(day)
@@ -32,7 +32,8 @@ def test_no_difference_is_expected_on_holidays_and_at_new_year(year: int) -> Non
 
 
 def test_the_days_between_two_days_are_without_both() -> None:
-    """From a Friday to the Tuesday after a long weekend there is none, to the Thursday there are two."""
+    """The days of publication between two days exclude both: from a Friday to the Tuesday after a long weekend there
+    is none, to the Thursday there are two."""
     friday = date(2026, 11, 20)
     assert list_publication_days_between(friday, date(2026, 11, 24)) == []
     assert list_publication_days_between(friday, date(2026, 11, 26)) == [date(2026, 11, 24), date(2026, 11, 25)]

@@ -1,4 +1,4 @@
-"""The comparison forms of names and addresses, and what a typed text asks for."""
+"""Tests of the comparison forms of names and addresses, and of what a typed text searches for."""
 
 import unicodedata
 from collections import Counter
@@ -49,28 +49,33 @@ def _groups(text: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("group", _groups(SAME_NAME), ids="-".join)
 def test_spellings_of_one_name_are_folded_alike(group: list[str]) -> None:
+    """The spellings of one name have the same comparison form."""
     assert len({fold_text(spelling) for spelling in group}) == 1
 
 
 @pytest.mark.parametrize("group", _groups(SAME_BY_A_READING), ids="-".join)
 def test_spellings_of_one_name_share_a_reading(group: list[str]) -> None:
+    """The spellings of one name have a reading in common."""
     first, *others = (set(list_comparison_forms(spelling)) for spelling in group)
     assert all(first & other for other in others)
 
 
 @pytest.mark.parametrize("ka", "がケヶカヵけかゕゖｶｹ㋕㋘")
 def test_a_typed_ka_between_kanji_is_also_read_ga(ka: str) -> None:
+    """A small か or ケ between kanji is also read as が."""
     assert "霞ガ関" in parse_registry_query(f"霞{ka}関").whole_name.names
     assert parse_registry_query("しずかな").whole_name.names == ("シズカナ",)
 
 
 @pytest.mark.parametrize("group", _groups(DIFFERENT), ids="-".join)
 def test_different_names_stay_different(group: list[str]) -> None:
+    """Different names have different comparison forms."""
     readings = Counter(reading for spelling in group for reading in list_comparison_forms(spelling))
     assert max(readings.values()) == 1
 
 
 def test_each_kanji_has_one_comparison_form() -> None:
+    """No kanji is in two groups of equal kanji, so each has one comparison form."""
     tables = (
         kanji_forms._COMMON_KANJI,
         kanji_forms._GIVEN_NAME_KANJI,
@@ -85,6 +90,7 @@ def test_each_kanji_has_one_comparison_form() -> None:
 
 @pytest.mark.parametrize("spelling", FORMS.split())
 def test_a_name_is_compared_without_its_legal_form(spelling: str) -> None:
+    """The comparison form of a name doesn't contain its legal form."""
     assert remove_legal_form(fold_text(write_out_legal_forms(spelling))) == "山田"
 
 
@@ -101,16 +107,19 @@ def test_a_name_is_compared_without_its_legal_form(spelling: str) -> None:
     ],
 )
 def test_an_english_name_is_compared_without_its_legal_form(spelling: str) -> None:
+    """The comparison form of an English name doesn't contain its legal form."""
     assert fold_text(write_out_legal_forms(spelling)) == "yamada"
 
 
 @pytest.mark.parametrize("form", ["株式会社", "合同会社", "Inc.", "一般社団法人"])
 def test_a_legal_form_alone_stays(form: str) -> None:
+    """A text that is only a legal form keeps it."""
     assert remove_legal_form(fold_text(write_out_legal_forms(form)))
 
 
 @pytest.mark.parametrize("form", ["Co., Ltd.", "Co.,Ltd", "company limited", "K. K.", "Kabushiki Kaisha", "Inc."])
 def test_an_english_legal_form_alone_is_not_cut(form: str) -> None:
+    """An English text that is only a legal form keeps it."""
     assert write_out_legal_forms(form) == form
 
 
@@ -127,6 +136,7 @@ def test_an_english_legal_form_alone_is_not_cut(form: str) -> None:
     ],
 )
 def test_addresses_are_compared_by_their_numbers(address: str) -> None:
+    """Spellings of an address that differ only in how its numbers are written have the same comparison form."""
     assert fold_address(address) == "霞ガ関3-1-2"
     assert fold_address("霞が関31-2") != fold_address(address)
 
@@ -148,7 +158,8 @@ def test_no_second_reading_is_overlooked(text: str) -> None:
 
 @given(NAMES, st.data())
 def test_a_part_of_a_name_is_folded_to_a_part(name: str, data: st.DataObject) -> None:
-    """Only so the search finds a name by each of its parts."""
+    """The comparison form of a part of a name is a part of the name's comparison form. So the search finds a name by
+    each of its parts."""
     start = data.draw(st.integers(0, len(name) - 1))
     end = data.draw(st.integers(start + 1, len(name)))
     assert fold_text(name[start:end]) in fold_text(name)
@@ -183,22 +194,25 @@ def test_a_part_of_a_name_is_folded_to_a_part(name: str, data: st.DataObject) ->
 def test_what_a_text_asks_for(
     text: str, kind: QueryKind, number: str | None, digits: str, post_code: str, words: int
 ) -> None:
+    """A typed text is understood as a corporation number, a post code or words."""
     query = parse_registry_query(text)
     found = (query.kind, query.number, query.digits, query.post_code, len(query.words))
     assert found == (kind, number, digits, post_code, words)
 
 
 def test_a_voicing_mark_of_its_own_belongs_to_the_kana_before_it() -> None:
-    """Some input methods write it so."""
+    """A separate voicing mark, which some input methods write, belongs to the kana before it."""
     assert parse_registry_query("カ゛ーテ゛ンハ゜ーク") == parse_registry_query("ガーデンパーク")
 
 
 @pytest.mark.parametrize("typed", ["13", "東京都", "東京", "tokyo", "Tokyo", " TOKYO-to "])
 def test_a_prefecture_by_its_spellings(typed: str) -> None:
+    """A prefecture is found by its spellings."""
     assert find_prefecture_code(typed) == "13"
 
 
 def test_every_prefecture_has_a_code() -> None:
+    """Each prefecture has a code."""
     assert [find_prefecture_code(name) for name in PREFECTURES.values()] == [f"{code:02}" for code in range(1, 48)]
     assert find_prefecture_code("京") is None
 
@@ -217,9 +231,10 @@ def test_every_prefecture_has_a_code() -> None:
     ],
 )
 def test_other_spellings_of_what_is_heard(text: str, others: list[str]) -> None:
+    """A text that was written as heard has these other spellings."""
     assert list(list_other_spellings(text)) == others
 
 
 def test_other_spellings_are_few() -> None:
-    """Each costs a search."""
+    """A text has only a few other spellings, because the program searches for each of them."""
     assert len(list(list_other_spellings("ー竹ノ内1カー" * 70))) < 10

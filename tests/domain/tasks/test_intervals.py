@@ -1,4 +1,4 @@
-"""Intervals of due tasks: what is waited for, what is overdue, and what the docs say of it."""
+"""Tests of the intervals of due tasks: waits after failures, overdue tasks, and the table in the documentation."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,20 +29,21 @@ def task(every: timedelta = MINUTE, **facts: object) -> ScheduledTask:
 
 
 def test_the_docs_tell_each_interval_and_its_reason() -> None:
-    """docs/worker.md has the table as it is."""
+    """docs/worker.md contains the table of intervals and reasons."""
     text = (Path(__file__).parents[3] / "docs" / "worker.md").read_text(encoding="utf-8")
     rows = [f"| `{name}` | {interval.seconds} | {interval.reason} |" for name, interval in INTERVAL_OF_TASK.items()]
     assert [row for row in rows if row not in text] == []
 
 
 def test_an_unnamed_task_has_the_usual_interval() -> None:
-    """A task may be added before anybody has thought about its interval."""
+    """A task without an entry in the table has the default interval."""
     assert get_interval("something new") == USUAL_INTERVAL
 
 
 @pytest.mark.parametrize("every", [timedelta(seconds=5), MINUTE, HOUR])
 def test_back_off_grows_within_its_bound(every: timedelta) -> None:
-    """Each wait is at least the one before, none longer than any task may wait; a rare task is not hurried."""
+    """Each wait after a failure is at least as long as the one before and at most the bound for all tasks; a task
+    with a longer interval than the bound waits its interval."""
     waits = [compute_wait_after_failures(every, failures) for failures in range(60)]
     assert waits == sorted(waits)
     assert every <= waits[0]
@@ -54,14 +55,16 @@ def test_back_off_grows_within_its_bound(every: timedelta) -> None:
 )
 @pytest.mark.parametrize("scale", [REAL, FAST])
 def test_a_task_is_overdue_by_its_interval_again(every: timedelta, allowed: timedelta, scale: TimeScale) -> None:
-    """Twice its interval since it last ended, and never before a killed worker's lease has ended."""
+    """A task is overdue when twice its interval has passed since its last end, but never before the lease of a killed
+    worker has expired."""
     late = AT + scale.scale_delta(allowed)
     assert not is_overdue(task(every), late, scale)
     assert is_overdue(task(every), late + timedelta(milliseconds=1), scale)
 
 
 def test_a_run_that_does_not_end_is_overdue() -> None:
-    """By its beginning, whatever its row says of the next run; one that has ended is not."""
+    """A run that doesn't end within LONGEST_RUN_TIME is overdue, whatever the task's row says about the next run. An
+    ended run isn't."""
     begun = task(begun_at=AT + HOUR)
     assert not is_overdue(begun, AT + HOUR + LONGEST_RUN_TIME, REAL)
     assert is_overdue(begun, AT + HOUR + LONGEST_RUN_TIME + MINUTE, REAL)
@@ -70,7 +73,7 @@ def test_a_run_that_does_not_end_is_overdue() -> None:
 
 
 def test_failing_again_and_again_is_overdue() -> None:
-    """However far it is put off."""
+    """A task that fails again and again is overdue, however long its next run is postponed."""
     assert [is_overdue(task(failures=n, error_code="x"), AT - HOUR, REAL) for n in range(4)] == [
         False,
         False,
@@ -80,7 +83,7 @@ def test_failing_again_and_again_is_overdue() -> None:
 
 
 def test_how_long_a_run_may_take() -> None:
-    """A quarter of an hour, and twice its interval where that is longer."""
+    """A run may take a quarter of an hour, or twice the task's interval if that is longer."""
     for every, allowed in ((MINUTE, 15), (8 * MINUTE, 16), (HOUR, 120)):
         running = task(every, begun_at=AT)
         assert not is_overdue(running, AT + allowed * MINUTE, REAL)
@@ -88,7 +91,8 @@ def test_how_long_a_run_may_take() -> None:
 
 
 def test_when_failing_tasks_run_again() -> None:
-    """Twice as long after each failure, a quarter of an hour at most; a killed worker's task is not late for 90 s."""
+    """After each failure the wait is twice as long, up to a quarter of an hour. The task of a killed worker is not
+    late for 90 s."""
     assert [compute_wait_after_failures(MINUTE, failures) / MINUTE for failures in range(6)] == [1, 2, 4, 8, 15, 15]
     assert timedelta(seconds=90) == OVERDUE_GRACE_PERIOD
     assert [is_overdue(task(failures=failures), AT, REAL) for failures in (0, 2, 3)] == [False, False, True]

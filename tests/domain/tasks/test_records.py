@@ -1,4 +1,4 @@
-"""The derived values of the worker's records, and their initial ones."""
+"""Tests of the derived and initial values of the worker's records."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -20,18 +20,20 @@ DAY = date(2026, 11, 19)
 
 
 def test_a_new_task_has_never_run_nor_failed() -> None:
+    """A new task has no run and no failure."""
     task = ScheduledTask("probes", timedelta(seconds=30), NOW)
     assert (task.record_count, task.failures, task.error_code, task.position, task.version) == (0, 0, None, None, 1)
     assert (task.begun_at, task.ended_at) == (None, None)
 
 
 def test_a_new_saga_has_tried_nothing() -> None:
+    """A new saga has no attempt."""
     saga = Saga(1, "payment_timeout", "payment", 5, SagaState.RUNNING, "ask", {}, NOW, NOW)
     assert (saga.attempts, saga.version, saga.reason, saga.next_at, saga.ended_at) == (0, 1, None, None, None)
 
 
 def test_a_reconciliation_begins_with_nothing_counted() -> None:
-    """Not kept anywhere yet, and nothing found."""
+    """A new reconciliation isn't stored yet and has counted nothing."""
     report = ReconcileReport("paypay", DAY, DAY)
     assert (report.matched, report.imported, report.refused) == (0, 0, 0)
     assert (report.missing_there, report.different_state, report.different_amount) == (0, 0, 0)
@@ -39,16 +41,19 @@ def test_a_reconciliation_begins_with_nothing_counted() -> None:
 
 
 def test_a_difference_is_no_case_by_itself() -> None:
+    """A new difference has no case."""
     difference = ReconciliationDifference("row", ReconciliationVerdict.DIFFERENT_STATE, 5, "completed", "failed")
     assert (difference.case_opened, difference.id) == (False, 0)
 
 
 def test_an_alert_is_open_until_it_says_otherwise() -> None:
+    """A new alert is open."""
     alert = Alert(4, "A", "order", 3, "ORD-1", "x", "y", NOW)
     assert (alert.resolved_at, alert.acknowledged_by, alert.acknowledged_at, alert.note) == (None, None, None, None)
 
 
 def test_a_bulk_run_has_a_name_that_people_say() -> None:
+    """A bulk run has a short name for people, such as BS-7."""
     run = BulkRun(7, BulkAction.PROBE, "running", "op-a", NOW, 10, 5, 0)
     assert (run.name, run.version, run.reason, run.ended_at) == ("BS-7", 1, None, None)
     row = BulkRow(1, "payment", 5, 3)

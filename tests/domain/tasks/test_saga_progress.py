@@ -68,13 +68,14 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_each_step_stands_as_the_journal_says(name: str) -> None:
-    """Each step is done, current, still to come, or never to come."""
+    """By the saga's stored facts each step is done, current, still to come, or never to come."""
     of, expected = CASES[name]
     assert states(of) == expected
 
 
 @pytest.mark.parametrize(("next_at", "waits"), [(None, False), (EARLIER, False), (NOW, False), (NOW + MOMENT, True)])
 def test_a_step_waits_until_its_time(next_at: datetime | None, waits: bool) -> None:
+    """A step waits until its scheduled time."""
     view = make_saga_progress(saga(next_at=next_at, reason="unknown"), STEPS, NOW)
     at = next_at if waits else None
     assert view.steps[1] == SagaStep("b", S.WAITING if waits else S.CURRENT, at, "unknown")
@@ -99,6 +100,6 @@ def test_each_step_says_since_when() -> None:
 
 @pytest.mark.parametrize("facts", [{}, {DONE_FACT: None}, {DONE_FACT: "a"}, {DONE_FACT: ["a"]}])
 def test_a_journal_without_instants(facts: dict[str, object]) -> None:
-    """Nothing is read into what another version wrote."""
+    """A saga that another version has stored without the times of its steps shows no times."""
     assert read_step_times(saga(facts=facts), DONE_FACT) == {}
     assert read_step_times(saga(facts={DONE_FACT: kept("a")}), DONE_FACT) == {"a": EARLIER}
