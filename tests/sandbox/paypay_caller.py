@@ -1,4 +1,4 @@
-"""A merchant of PayPay's: signs by itself, with the standard library alone."""
+"""A merchant that calls the simulated PayPay; it signs by itself with the standard library."""
 
 import base64
 import hashlib
@@ -21,7 +21,7 @@ def authorization(
     method: str, path: str, body: bytes, *, key: str = PAYPAY_API_KEY, secret: str = PAYPAY_API_SECRET,
     nonce: str | None = None, epoch: int | None = None, kind: str = JSON,
 ) -> str:  # fmt: skip
-    """The header, written from the published description."""
+    """Return the authorization header, computed as the published description says."""
     nonce = nonce or f"n{next(_nonces)}-{time.monotonic_ns()}"
     epoch = int(time.time()) if epoch is None else epoch
     hashed = base64.b64encode(hashlib.md5(kind.encode() + body).digest()).decode() if body else "empty"
@@ -31,7 +31,7 @@ def authorization(
 
 
 class PayPayCaller:
-    """Asks PayPay, a fresh connection and nonce for each call."""
+    """A client of the simulated PayPay, with a new connection and nonce for each call."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.line = Caller(sandbox)
@@ -72,5 +72,5 @@ class PayPayCaller:
 
 
 def code(answer: Answer) -> tuple[int, str]:
-    """Status and result code."""
+    """Return the HTTP status and PayPay's result code."""
     return answer.status, answer.data["resultInfo"]["code"]

@@ -1,4 +1,4 @@
-"""The control room, the call log, the server's manners, and the page of documentation."""
+"""Tests of the control API, the call log, the HTTP server, and the documentation page of the faults."""
 
 import http.client
 import json
@@ -26,7 +26,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "sandbox.md"
 
 
 def test_every_fault_has_a_test() -> None:
-    """No fault is in the table without a test that shows it over real HTTP."""
+    """Each fault of the table is used by a test over real HTTP."""
     tested = (
         test_faults_answers,
         test_faults_line,
@@ -39,7 +39,7 @@ def test_every_fault_has_a_test() -> None:
 
 
 def row(kind: FaultKind) -> str:
-    """The line that documents a fault."""
+    """Return the line of the documentation about a fault."""
     forms = {"required": f"{kind.name}:N", "optional": f"{kind.name}[:N]", "word": f"{kind.name}:CODE"}
     name = forms.get(kind.argument_rule, kind.name)
     calls = ", ".join(sorted(kind.calls)) or "any"
@@ -48,7 +48,7 @@ def row(kind: FaultKind) -> str:
 
 
 def test_documentation_lists_every_fault() -> None:
-    """docs/sandbox.md has exactly the rows of the table; the failure prints the row to write."""
+    """docs/sandbox.md has exactly the rows of the table. A failure prints the missing row."""
     documented = [line for line in DOCS.read_text("utf-8").splitlines() if line.startswith("| `")]
     expected = [row(kind) for kind in FAULT_BY_NAME.values()]
     assert [line for line in expected if line not in documented] == []
@@ -56,7 +56,7 @@ def test_documentation_lists_every_fault() -> None:
 
 
 def test_catalogue(control: SandboxControl) -> None:
-    """The table can be read by programs too."""
+    """The control API returns the table of the faults."""
     names = {fault["name"]: fault for fault in control.read_fault_catalogue()}
     assert names.keys() == FAULT_BY_NAME.keys()
     assert names["status"]["argument"] == "required"
@@ -83,7 +83,7 @@ def test_call_log(caller: Caller, control: SandboxControl) -> None:
 
 
 def test_state(caller: Caller, control: SandboxControl) -> None:
-    """Settings, counts and tokens at a glance, and no token in it."""
+    """The control API returns settings, counts and the state of tokens, but no token."""
     caller.buy()
     state = control.change_settings(now="2026-11-20T03:20:01Z", access_token_seconds=60)
     assert state["now"].startswith("2026-11-20T03:20:01")
@@ -97,7 +97,7 @@ def test_state(caller: Caller, control: SandboxControl) -> None:
 
 
 def test_reset(caller: Caller, control: SandboxControl) -> None:
-    """Everything is as at the start; tokens may be kept."""
+    """A reset restores the state at the start; with an option the tokens stay."""
     caller.buy()
     control.change_settings(offers_purchase_list=True, today="2020-01-01")
     control.add_fault("reset")
@@ -152,7 +152,7 @@ def test_other_addresses(caller: Caller, method: str, path: str, status: int) ->
 
 
 def test_address_that_is_none(caller: Caller) -> None:
-    """A request line that can't be read as an address is refused, and the server lives on."""
+    """A request line that can't be read as an address is refused, and the server continues."""
     with socket.create_connection(("127.0.0.1", caller.port), timeout=PATIENCE_SECONDS) as line:
         line.sendall(b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n")
         assert line.recv(1000).startswith(b"HTTP/1.1 400 ")
@@ -160,7 +160,7 @@ def test_address_that_is_none(caller: Caller) -> None:
 
 
 def test_connections_are_kept(caller: Caller, control: SandboxControl) -> None:
-    """Several requests may use one connection, and the log tells."""
+    """Several requests may use one connection, and the call log shows it."""
     line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=PATIENCE_SECONDS)
     try:
         for _ in range(3):
@@ -178,7 +178,7 @@ def test_connections_are_kept(caller: Caller, control: SandboxControl) -> None:
     ("headers", "status"), [({"Content-Length": "99999999"}, 413), ({"Transfer-Encoding": "chunked"}, 411)]
 )
 def test_bodies_it_does_not_take(caller: Caller, headers: dict[str, str], status: int) -> None:
-    """Too large or without a length: turned away before it is read."""
+    """A body that is too large, or has no length, is refused before it is read."""
     line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=PATIENCE_SECONDS)
     try:
         line.putrequest("POST", "/oauth/token")
@@ -192,7 +192,7 @@ def test_bodies_it_does_not_take(caller: Caller, headers: dict[str, str], status
 
 
 def test_run_forever() -> None:
-    """Says when it is ready and serves until it is stopped."""
+    """`run_sandbox` reports when it is ready, and serves until it is stopped."""
     ready: list[Sandbox] = []
     told = threading.Event()
 
@@ -210,7 +210,7 @@ def test_run_forever() -> None:
 
 
 def test_as_a_child_process() -> None:
-    """Works from another process, and needs nothing of ours beyond itself."""
+    """The sandbox runs in a process of its own and imports no other package of the program."""
     program = (
         "import sys\n"
         "from console.sandbox import run_sandbox\n"

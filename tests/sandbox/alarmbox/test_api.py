@@ -1,4 +1,5 @@
-"""Buying, reading and listing credit checks at the simulated AlarmBox, compared with its ledger of charges."""
+"""Tests of buying, reading and listing credit checks at the simulated AlarmBox, compared with its ledger of
+charges."""
 
 import base64
 from concurrent.futures import ThreadPoolExecutor

@@ -177,7 +177,7 @@ def test_reversed(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
 
 
 def test_verification(atom: AtomCaller, control: SandboxControl) -> None:
-    """Amounts keep two decimals in the text; price and surcharge are told apart."""
+    """The answer contains the amounts with two decimal places, and the price separately from the surcharge."""
     atom.auth()
     control.payments_control.move_payment("atom", ORDER, "paid", surcharge_minor=1767)
     answer = atom.verify()
@@ -303,13 +303,14 @@ def test_bad_refunds(atom: AtomCaller, control: SandboxControl, paid: str, chang
 
 
 def test_shortest_amounts(atom: AtomCaller, paid: str) -> None:
-    """The same literal in JSON and signature is what counts, not its number of decimals."""
+    """The amount in the signature must be the text that is in the JSON; the number of its decimal places doesn't
+    matter."""
     assert status_code(atom.refund(paid, "150.5", "A")) == "OTS0000"
     assert status_code(atom.refund(paid, "5", "B")) == "OTS0000"
 
 
 def test_refund_of_nothing(atom: AtomCaller, control: SandboxControl) -> None:
-    """An unpaid or unknown payment has no refunds; a password that is not in Base64 is wrong."""
+    """An unpaid or unknown payment can't be refunded and has no refunds. A wrong password gets its own code."""
     atom.auth()
     number = control.payments_control.move_payment("atom", ORDER, "pending")["id"]
     assert status_code(atom.refund(number)) == "OTS0401"
@@ -319,7 +320,8 @@ def test_refund_of_nothing(atom: AtomCaller, control: SandboxControl) -> None:
 
 
 def test_uat_merchant(sandbox: Sandbox, control: SandboxControl) -> None:
-    """Other merchants can be made known: the sealed question of the vectors is opened and answered."""
+    """A test can add another merchant over the control API: the encrypted request of the test vectors is then
+    decrypted and answered."""
     vector = next(v for v in VECTORS["ndps_aes"] if v["id"] == "ndps-c-auth")
     key = vector["password"]
     control.payments_control.register_atom_merchant(
@@ -355,7 +357,7 @@ def test_race(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
 
 
 def test_days_in_india(atom: AtomCaller, control: SandboxControl) -> None:
-    """The day of a payment is India's: half past eleven at night there is the next day in Japan."""
+    """The day of a payment is its day in India: half past eleven at night there is the next day in Japan."""
     atom.auth(at="2026-11-20 23:30:00")
     control.payments_control.move_payment("atom", ORDER, "paid", at="2026-11-20T18:00:00Z")
     assert status_code(atom.verify(day=DAY)) == "OTS0000"

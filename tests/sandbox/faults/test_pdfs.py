@@ -1,4 +1,4 @@
-"""Faults of the PDF: what a careful reader finds in `pdf_file_data`."""
+"""Tests of the faults of the PDF that the call for a file returns in `pdf_file_data`."""
 
 import base64
 import binascii
@@ -39,7 +39,8 @@ def bought(caller: Caller) -> int:
 
 @pytest.mark.parametrize("fault", ODD)
 def test_odd_files(caller: Caller, control: SandboxControl, bought: int, fault: str) -> None:
-    """The PDF call carries the odd file, the detail call and the next PDF call are ordinary."""
+    """The PDF call with the fault returns the faulty file; the detail call and the next PDF call return ordinary
+    answers."""
     control.add_fault(fault)
     assert "pdf_file_data" not in caller.detail(bought).check
     assert ODD[fault](caller.pdf(bought).check["pdf_file_data"])

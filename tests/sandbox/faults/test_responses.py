@@ -86,7 +86,7 @@ def is_gzip(body: bytes) -> bool:
 
 @pytest.mark.parametrize("fault", PURCHASE)
 def test_charged_but_odd(caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str) -> None:
-    """The purchase is charged, its answer is the odd one, and the next purchase is an ordinary one."""
+    """The purchase is charged, its answer has the content of the fault, and the next purchase is an ordinary one."""
     control.add_fault(fault, call="purchase")
     assert PURCHASE[fault](caller.buy())
     (charge,) = sandbox.ledger.list_charges_of_number()
@@ -105,7 +105,7 @@ def test_not_charged(caller: Caller, control: SandboxControl, sandbox: Sandbox, 
 @pytest.mark.parametrize("call", ["detail", "pdf"])
 @pytest.mark.parametrize("fault", DETAIL)
 def test_odd_details(caller: Caller, control: SandboxControl, fault: str, call: str) -> None:
-    """Only the chosen credit check gets the fault, and only once."""
+    """Only the call about the chosen credit check gets the fault, and only once."""
     check_id = caller.buy().check["credit_check_id"]
     control.add_fault(fault, call=call, credit_check_id=check_id)
     assert DETAIL[fault](caller.ask(call, check_id))

@@ -39,7 +39,7 @@ def test_by_call(caller: Caller, control: SandboxControl) -> None:
 
 
 def test_counting(caller: Caller, control: SandboxControl) -> None:
-    """`nth` and `times` count the calls that match; several actions take turns."""
+    """`nth` and `times` count the calls that match the rule; several actions of a rule are used in turn."""
     control.add_fault("status:503", call="purchase", nth=2, times=2)
     assert statuses(caller, *[NUMBER] * 5) == [201, 503, 503, 201, 201]
     control.clear_faults()
@@ -48,13 +48,13 @@ def test_counting(caller: Caller, control: SandboxControl) -> None:
 
 
 def test_counting_per_number(caller: Caller, control: SandboxControl) -> None:
-    """With `per_number` the first purchase of each number meets the fault."""
+    """With `per_number` the first purchase of each corporation number gets the fault."""
     control.add_fault("status_after_charge:500", call="purchase", per_number=True)
     assert statuses(caller, NUMBER, OTHER, NUMBER, OTHER) == [500, 500, 201, 201]
 
 
 def test_first_rule_decides(caller: Caller, control: SandboxControl) -> None:
-    """The oldest matching rule decides; a rule that is used up passes the call on to the next one."""
+    """Of several matching rules the oldest one is used; when it is used up, the next one is."""
     control.add_faults({"action": "status:500", "call": "purchase"}, {"action": "status:502", "call": "purchase"})
     assert statuses(caller, NUMBER, NUMBER, NUMBER) == [500, 502, 201]
 

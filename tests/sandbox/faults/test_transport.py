@@ -1,4 +1,4 @@
-"""Faults of the line: what the caller sees, and what became of the charge."""
+"""Tests of the faults of the connection: the error that the client gets, and whether the purchase is charged."""
 
 import http.client
 import socket
@@ -59,7 +59,7 @@ def test_answered_failures(caller: Caller, control: SandboxControl, sandbox: San
 
 
 def test_reset_is_a_real_reset(caller: Caller, control: SandboxControl) -> None:
-    """The peer's socket reports ECONNRESET, not an orderly end."""
+    """The client's socket gets ECONNRESET, not an orderly end of the connection."""
     control.add_fault("reset")
     with socket.create_connection(("127.0.0.1", caller.port), timeout=PATIENCE_SECONDS) as line:
         line.sendall(b"POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n")
@@ -105,7 +105,7 @@ def test_redirect_leads_elsewhere(caller: Caller, control: SandboxControl) -> No
 
 
 def test_failure_text_can_be_chosen(caller: Caller, control: SandboxControl) -> None:
-    """The body of an error may be any text, hostile ones included."""
+    """The body of an error may be any text, also a harmful one."""
     control.add_fault("status:422", call="purchase", body="\u202e<script>\x00")
     assert caller.buy().body.decode() == "\u202e<script>\x00"
 

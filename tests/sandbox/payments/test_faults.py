@@ -1,4 +1,5 @@
-"""Faults of the payment providers over real HTTP: what the caller sees, and what the ledger says happened."""
+"""Tests of the faults of the payment providers over real HTTP: the answer that the client gets, and what the ledger
+contains."""
 
 import contextlib
 import http.client
@@ -37,6 +38,7 @@ class Gateways:
         self.rupees = self.control.payments_control.register_payment("atom", ATOM_ORDER, 50000, at=at)["id"]
 
     def refunded(self) -> None:
+        """Make a refund of each payment."""
         self.paypay.refund(self.yen)
         self.atom.refund(self.rupees)
 
@@ -213,7 +215,8 @@ def test_refund_twice(desk: Gateways, call: str, refunded: int) -> None:
 
 
 def test_seals(desk: Gateways) -> None:
-    """A foreign seal, none at all, half of it, and the other form that is as good."""
+    """Faults of the encryption: an answer that is encrypted with another key, not at all, only in part, or in the
+    other accepted form."""
     good = desk.ask("atom_verification")
     bodies = {}
     for fault in ("other_seal", "no_seal", "sealed_json", "cut_seal"):
@@ -247,7 +250,7 @@ def test_faults_of_the_line(desk: Gateways, call: str) -> None:
 
 
 def test_late_refund(desk: Gateways) -> None:
-    """No answer now, the money goes back later: a probe in between finds nothing."""
+    """The call gets no answer, and the refund is made later: a probe before that finds nothing."""
     desk.control.add_fault("late_charge:503", call="paypay_refund", payment=ORDER)
     assert desk.ask("paypay_refund").status == 503
     assert code(desk.ask("paypay_refund_details")) == (404, "NO_SUCH_REFUND_ORDER")
@@ -272,11 +275,11 @@ def test_unreadable_answers(desk: Gateways, fault: str, call: str) -> None:
 
 
 def test_by_payment(desk: Gateways) -> None:
-    """A rule can name the payment of a refund in place of the refund."""
+    """A rule can name the payment of a refund instead of the refund."""
     desk.control.add_fault("status:500", payment=ATOM_ORDER, call="atom_refund")
     assert (desk.ask("paypay_refund").status, desk.ask("atom_refund").status) == (200, 500)
 
 
 def test_table_names_real_calls() -> None:
-    """Every call that a fault names can be asked for here."""
+    """Each call that a fault names is made by a test here."""
     assert {*PAYPAY_CALLS, *ATOM_CALLS} >= {c for name in COVERED for c in FAULT_BY_NAME[name].calls}

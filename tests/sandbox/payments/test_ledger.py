@@ -1,4 +1,4 @@
-"""The ledger of payments: money is conserved whatever happens to it, in whatever order."""
+"""Tests of the ledger of payments: no money is lost or created, whatever happens in whatever order."""
 
 import random
 from datetime import UTC, datetime

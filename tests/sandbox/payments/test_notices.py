@@ -1,4 +1,5 @@
-"""Webhooks and callbacks of the sandbox: what is sent, what goes wrong on purpose, and PayPay's daily file."""
+"""Tests of the notices of the sandbox (webhooks and callbacks): their contents, the faults of notices, and PayPay's
+daily file."""
 
 import hashlib
 import hmac
@@ -60,12 +61,12 @@ class Receiving(BaseHTTPRequestHandler):
         self.wfile.write(b"OK")
 
     def log_message(self, format: str, *args: object) -> None:
-        """Quiet."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def receiver(control: SandboxControl) -> Iterator[Receiver]:
-    """Told of everything that happens at both providers."""
+    """A receiver of the notices of both providers."""
     server = Receiver()
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
@@ -123,7 +124,7 @@ def test_webhook_again(control: SandboxControl, receiver: Receiver) -> None:
 
 
 def signature(data: dict[str, Any], key: str) -> str:
-    """From the published description, over the parsed contents."""
+    """Return the signature over the parsed contents, computed as the published description says."""
     pay, mode = data["payDetails"], data["payModeSpecificData"]
     parts = (
         data["merchDetails"]["merchId"],
@@ -249,7 +250,8 @@ def test_bad_bodies(control: SandboxControl, receiver: Receiver) -> None:
 
 
 def test_nobody_there(control: SandboxControl, receiver: Receiver) -> None:
-    """Nothing is sent where nobody wants it; nowhere else than to this machine; nobody is waited for long."""
+    """No notice is sent without an address. Only addresses on this machine are accepted, and a receiver that doesn't
+    answer is given up after a short time."""
     begin(control, "paypay")
     control.payments_control.set_notice_addresses(paypay=None)
     assert control.payments_control.move_payment("paypay", "P-1", "paid")["notice"] is False
@@ -343,7 +345,7 @@ def test_payments_that_make_no_sense(control: SandboxControl, wanted: dict[str, 
 
 
 def test_reset(control: SandboxControl, receiver: Receiver) -> None:
-    """Payments, refunds, notices and addresses are forgotten."""
+    """A reset deletes payments, refunds, notices and addresses."""
     begin(control, "paypay")
     pay(control, "paypay")
     control.reset()

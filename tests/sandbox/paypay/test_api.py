@@ -1,4 +1,5 @@
-"""The simulated PayPay over real HTTP: codes, payment details, cancel, and what a request must bring to be heard."""
+"""Tests of the simulated PayPay over real HTTP: payment codes, payment details, cancellations, and the checks of a
+request."""
 
 import json
 import time
@@ -24,7 +25,8 @@ def paypay(sandbox: Sandbox) -> PayPayCaller:
 
 @pytest.mark.parametrize("vector", VECTORS["paypay_hmac"], ids=lambda v: v["id"])
 def test_signing_vectors(vector: dict[str, Any]) -> None:
-    """Hash, string to sign and mac are those of the vectors, PayPay's published one among them."""
+    """The hash, the text to sign and the signature are those of the test vectors, one of which PayPay has
+    published."""
     body, kind = (vector["body"] or "").encode(), vector["content_type_header"]
     text = make_string_to_sign(vector["method"], vector["path"], vector["nonce"], str(vector["epoch"]), kind, body)
     assert compute_body_hash(kind, body) == vector["expected_body_hash"]
@@ -34,7 +36,7 @@ def test_signing_vectors(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", VECTORS["paypay_hmac"], ids=lambda v: v["id"])
 def test_signed_requests_of_the_vectors(sandbox: Sandbox, control: SandboxControl, vector: dict[str, Any]) -> None:
-    """The very requests of the vectors, bytes and query included, pass the door; a second time they don't."""
+    """The requests of the test vectors are accepted byte for byte; a second time they are refused."""
     control.payments_control.register_paypay_merchant(vector["api_key"], vector["api_secret"], "123456789012345678")
     control.change_settings(now=datetime.fromtimestamp(vector["epoch"]).astimezone().isoformat())
     query = f"?{vector['query']}" if vector["query"] else ""
@@ -49,7 +51,7 @@ def test_signed_requests_of_the_vectors(sandbox: Sandbox, control: SandboxContro
 
 @pytest.mark.parametrize("vector", VECTORS["paypay_windows"], ids=lambda v: v["id"])
 def test_windows(vector: dict[str, Any]) -> None:
-    """The last seconds of cancel and refund are those of the vectors."""
+    """The last seconds in which a payment can be cancelled and refunded are those of the test vectors."""
     paid = datetime.fromisoformat(vector["paid_at"])
     assert get_last_second_to_cancel(paid).isoformat() == vector["cancel_last_second"]
     assert get_last_second_to_refund(paid).isoformat() == vector["refund_last_second"]
@@ -66,7 +68,7 @@ def test_windows(vector: dict[str, Any]) -> None:
     ],
 )
 def test_bad_signatures(paypay: PayPayCaller, control: SandboxControl, header: dict[str, Any]) -> None:
-    """A wrong key, secret, clock or content type is 401 UNAUTHORIZED, and nothing begins."""
+    """A wrong key, secret, clock or content type gets 401 UNAUTHORIZED, and no payment begins."""
     body = {
         "merchantPaymentId": ORDER,
         "amount": {"amount": 1, "currency": "JPY"},
@@ -80,7 +82,8 @@ def test_bad_signatures(paypay: PayPayCaller, control: SandboxControl, header: d
 
 
 def test_what_is_signed_is_what_counts(sandbox: Sandbox) -> None:
-    """Another body, path, method or merchant than what was signed is refused; so is a nonce that was used."""
+    """A request is refused if its body, path, method or merchant differs from the signed one, or if its nonce was
+    used before."""
     line = Caller(sandbox)
     signed = authorization("GET", "/v2/codes/payments/A", b"")
     assert line.call("GET", "/v2/codes/payments/B", Authorization=signed).status == 401
@@ -95,14 +98,14 @@ def test_what_is_signed_is_what_counts(sandbox: Sandbox) -> None:
 
 
 def test_query_beats_header(sandbox: Sandbox) -> None:
-    """Of two merchants the one in the query is meant."""
+    """If the query and a header name different merchants, the one in the query counts."""
     signed = authorization("GET", "/v2/codes/payments/A", b"")
     path = "/v2/codes/payments/A?assumeMerchant=100000000000000001"
     assert Caller(sandbox).call("GET", path, Authorization=signed, X_ASSUME_MERCHANT="1").status == 400
 
 
 def test_create(paypay: PayPayCaller) -> None:
-    """A code has an id, an address and an end; the number can't be used again."""
+    """A new payment code has an id, a URL and an end. Its payment number can't be used again."""
     answer = paypay.create(orderDescription="利用料")
     data = answer.data["data"]
     assert (answer.status, data["amount"], data["merchantPaymentId"]) == (
@@ -117,7 +120,7 @@ def test_create(paypay: PayPayCaller) -> None:
 
 
 def test_repeated_code(paypay: PayPayCaller, control: SandboxControl) -> None:
-    """Switched so, a repeat is answered with the first code."""
+    """With a setting, a repeated request for a code gets the first code."""
     control.change_settings(paypay_repeats_first_code=True)
     assert paypay.create().data["data"] == paypay.create(amount=5).data["data"]
 
@@ -138,12 +141,13 @@ def test_repeated_code(paypay: PayPayCaller, control: SandboxControl) -> None:
     ],
 )
 def test_bad_codes(paypay: PayPayCaller, fields: dict[str, Any], result: str) -> None:
-    """Badly formed wishes are refused in PayPay's words."""
+    """A wrong request for a code gets PayPay's error code."""
     assert code(paypay.create(**fields)) == (400, result)
 
 
 def test_unpaid_then_paid(paypay: PayPayCaller, control: SandboxControl) -> None:
-    """An unpaid code has no ids; once the payer paid, everything is there and the ledger knows."""
+    """An unpaid code has no ids. After the payer has paid, the answer has all fields and the ledger has the
+    payment."""
     paypay.create()
     assert paypay.payment().data["data"] == {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0}
     control.payments_control.move_payment("paypay", ORDER, "paid")
@@ -170,14 +174,14 @@ def test_unpaid_then_paid(paypay: PayPayCaller, control: SandboxControl) -> None
     ],
 )
 def test_states(paypay: PayPayCaller, control: SandboxControl, to: str, status: str, captured: int) -> None:
-    """The control room brings a payment into each state of the table."""
+    """The control API brings a payment into each state of the table."""
     paypay.create()
     assert control.payments_control.move_payment("paypay", ORDER, to)["captured_minor"] == captured
     assert paypay.payment().data["data"]["status"] == status
 
 
 def test_reversed(paypay: PayPayCaller, control: SandboxControl) -> None:
-    """Money that went back is neither left nor refunded."""
+    """The money of a reversed payment is neither left nor refunded."""
     paypay.create()
     control.payments_control.move_payment("paypay", ORDER, "paid")
     after = control.payments_control.move_payment("paypay", ORDER, "reversed")
@@ -195,7 +199,7 @@ def test_unknown_payments(paypay: PayPayCaller, control: SandboxControl) -> None
 
 
 def test_payments_without_a_code(paypay: PayPayCaller, control: SandboxControl) -> None:
-    """Payments that used no code are asked for elsewhere."""
+    """The details of a payment that used no code are read at another address."""
     control.payments_control.register_payment("paypay", "SHOP-1", 500, code=False)
     assert paypay.ask("GET", "/v2/payments/SHOP-1").data["data"]["status"] == "COMPLETED"
     assert code(paypay.payment("SHOP-1")) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
@@ -203,7 +207,7 @@ def test_payments_without_a_code(paypay: PayPayCaller, control: SandboxControl) 
 
 
 def test_another_merchant(sandbox: Sandbox, control: SandboxControl, paypay: PayPayCaller) -> None:
-    """Nobody sees another merchant's payments."""
+    """A merchant can't read the payments of another one."""
     payment_id = control.payments_control.register_payment("paypay", ORDER, 500)["id"]
     control.payments_control.register_paypay_merchant("b", "secret", "200000000000000002")
     other = {"key": "b", "secret": "secret"}
@@ -229,7 +233,8 @@ def test_delete_code(paypay: PayPayCaller, control: SandboxControl) -> None:
 
 
 def test_cancel(paypay: PayPayCaller, control: SandboxControl) -> None:
-    """A cancel is a promise that may be asked for again; then the payment is FAILED and the money is back."""
+    """A cancellation is first only accepted and may be repeated; afterwards the payment is FAILED and its money is
+    back."""
     paypay.create()
     control.payments_control.move_payment("paypay", ORDER, "paid")
     control.change_settings(waits_for_manual_settling=True)
@@ -243,7 +248,7 @@ def test_cancel(paypay: PayPayCaller, control: SandboxControl) -> None:
 
 
 def test_cancel_before_the_payment(paypay: PayPayCaller, control: SandboxControl) -> None:
-    """A payment after the cancellation takes no money, and the number stays used."""
+    """After the cancellation the payer can't pay any more, and the payment number stays used."""
     paypay.create()
     assert paypay.cancel().status == 202
     assert control.payments_control.move_payment("paypay", ORDER, "paid")["captured_minor"] == 0
@@ -252,7 +257,7 @@ def test_cancel_before_the_payment(paypay: PayPayCaller, control: SandboxControl
 
 
 def test_cancel_too_late(paypay: PayPayCaller, control: SandboxControl) -> None:
-    """Until 00:14:59 of the next day in Japan, not a second longer; unknown payments are not found."""
+    """A payment can be cancelled until 00:14:59 of the next day in Japan. An unknown payment is not found."""
     control.payments_control.register_payment("paypay", "LATE", 100, at="2026-11-20T10:15:00+09:00")
     control.change_settings(now="2026-11-21T00:15:00+09:00")
     epoch = int(datetime.fromisoformat("2026-11-21T00:15:00+09:00").timestamp())
@@ -264,7 +269,8 @@ def test_cancel_too_late(paypay: PayPayCaller, control: SandboxControl) -> None:
 
 
 def test_too_fast(paypay: PayPayCaller, control: SandboxControl) -> None:
-    """429 in PayPay's envelope; the other providers keep a pace of their own."""
+    """Calls that follow too fast get 429 in PayPay's form of an answer. The limits of other providers are
+    separate."""
     control.change_settings(spacing_seconds=30)
     assert paypay.create().status == 201
     assert code(paypay.payment()) == (429, "RATE_LIMIT")

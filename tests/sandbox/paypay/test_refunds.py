@@ -1,4 +1,5 @@
-"""PayPay's refunds: one triple is one refund, whatever is left is the limit, and windows end to the second."""
+"""Tests of PayPay's refunds: merchant, payment and refund key together identify one refund; the captured amount is
+the limit; and the time limits end to the second."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -17,7 +18,7 @@ def paypay(sandbox: Sandbox) -> PayPayCaller:
 
 @pytest.fixture
 def paid(control: SandboxControl) -> str:
-    """A paid payment of 3300 yen; PayPay's id of it."""
+    """Make a paid payment of 3300 yen, and return PayPay's id of it."""
     return str(control.payments_control.register_payment("paypay", ORDER, 3300)["id"])
 
 
@@ -27,7 +28,8 @@ def money(control: SandboxControl) -> tuple[int, int, int]:
 
 
 def test_accepted_then_refunded(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
-    """The answer is an acceptance with everything echoed; the execution shows when it is asked for."""
+    """The first answer says that the refund is accepted and repeats the request; the next read shows that it is
+    made."""
     answer = paypay.refund(paid)
     data = answer.data["data"]
     assert (answer.status, data["status"], data["merchantRefundId"], data["paymentId"], data["amount"]["amount"]) == (
@@ -45,7 +47,7 @@ def test_accepted_then_refunded(paypay: PayPayCaller, control: SandboxControl, p
 
 
 def test_waiting(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
-    """Refunds can be kept waiting, and then complete or fail for a while."""
+    """With a setting, refunds wait until the test completes them, or lets them fail for a while."""
     control.change_settings(waits_for_manual_settling=True)
     paypay.refund(paid)
     for to, status, refunded in (
@@ -59,13 +61,14 @@ def test_waiting(paypay: PayPayCaller, control: SandboxControl, paid: str) -> No
 
 
 def test_at_once(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
-    """Switched so, the first answer is the last word."""
+    """With a setting, the first answer says already that the refund is made."""
     control.change_settings(completes_refunds_at_once=True)
     assert paypay.refund(paid).data["data"]["status"] == "REFUNDED"
 
 
 def test_same_triple(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
-    """A repeat gets the earlier refund, also with another amount; another payment makes it another refund."""
+    """A repeated request gets the earlier refund, also with another amount. The same key for another payment makes
+    another refund."""
     first = paypay.refund(paid).data["data"]
     again = paypay.refund(paid, amount=2000).data["data"]
     assert (again["amount"], again["acceptedAt"]) == (first["amount"], first["acceptedAt"])
@@ -76,7 +79,7 @@ def test_same_triple(paypay: PayPayCaller, control: SandboxControl, paid: str) -
 
 
 def test_partial_refunds(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
-    """Several, up to what was captured and not a yen more."""
+    """Several refunds of a payment are accepted up to the captured amount."""
     assert paypay.refund(paid, 1300, "A").status == 200
     assert code(paypay.refund(paid, 2001, "B")) == (400, "INVALID_PARAMS")
     assert paypay.refund(paid, 2000, "C").status == 200
@@ -85,7 +88,8 @@ def test_partial_refunds(paypay: PayPayCaller, control: SandboxControl, paid: st
 
 
 def test_race(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
-    """Eight at once over one payment: never more than was captured; eight with one id: one."""
+    """Eight refunds of one payment at the same time together refund at most the captured amount; eight requests with
+    one key make one refund."""
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: paypay.refund(paid, 1100, f"R{n}"), range(8)))
         assert money(control)[1] <= 3300
@@ -110,13 +114,14 @@ def test_race(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
 def test_bad_refunds(
     paypay: PayPayCaller, control: SandboxControl, paid: str, fields: dict[str, Any], result: str
 ) -> None:
-    """Refused with PayPay's words, and nothing is refunded."""
+    """A wrong refund request gets PayPay's error code, and nothing is refunded."""
     assert code(paypay.refund(paid, **fields)) == (400, result)
     assert control.payments_control.read_refunds() == []
 
 
 def test_ids_that_are_wrong(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
-    """An unknown payment is not found; the merchant's own number makes PayPay stumble; unpaid is not refundable."""
+    """An unknown payment is not found. The merchant's payment number in place of PayPay's id gets an internal error.
+    An unpaid payment can't be refunded."""
     assert code(paypay.refund("04219999999999999999")) == (404, "RESOURCE_NOT_FOUND")
     assert code(paypay.refund(ORDER)) == (500, "INTERNAL_SERVER_ERROR")
     failed = control.payments_control.register_payment("paypay", "FAILED", 100, "failed")["id"]
@@ -143,7 +148,8 @@ def test_window(paypay: PayPayCaller, control: SandboxControl) -> None:
 
 
 def test_contract(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
-    """Several refunds only by contract, only so many, and not two alike while the first is executed."""
+    """Several refunds of a payment need a contract, their number is limited, and two equal ones are refused while the
+    first is being made."""
     control.change_settings(waits_for_manual_settling=True, paypay_refund_limit=2)
     assert paypay.refund(paid, 100, "A").status == 200
     assert code(paypay.refund(paid, 100, "B")) == (400, "THROTTLED_MULTIPLE_REFUND_REJECTED")
@@ -154,7 +160,7 @@ def test_contract(paypay: PayPayCaller, control: SandboxControl, paid: str) -> N
 
 
 def test_more_than_captured(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
-    """Only when the control room says so."""
+    """With a setting of the control API, more than the captured amount can be refunded."""
     control.change_settings(accepts_refunds_above_captured=True)
     assert paypay.refund(paid, 5000).status == 200
     assert control.payments_control.read_payment("paypay", ORDER)["left_minor"] == -1700
@@ -167,6 +173,6 @@ def test_cancelled_payments(paypay: PayPayCaller, paid: str) -> None:
 
 
 def test_refund_after_cancel(paypay: PayPayCaller, paid: str) -> None:
-    """Money that is on its way back can't be refunded too."""
+    """A payment that is being cancelled can't be refunded too."""
     assert paypay.cancel().status == 202
     assert code(paypay.refund(paid)) == (400, "UNACCEPTABLE_OP")

@@ -1,4 +1,5 @@
-"""The files of the sandbox's registry: the publisher's form, the same for the same seed, right check digits."""
+"""Tests of the files that the sandbox writes for the corporation registry: in the publisher's form, equal for the
+same seed, with right check digits."""
 
 import csv
 import io
@@ -41,13 +42,14 @@ def read_rows(path: Path, codec: str = "utf-8") -> list[RegistryRow]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> list[RegistryRow]:
-    """The rows of a whole file of the nation."""
+    """Return the rows of a whole file of the nation."""
     path = write_whole_file(tmp_path_factory.mktemp("whole"), DAY, ROWS, seed=7)
     assert path.name == "00_zenkoku_all_20261030.zip"
     return read_rows(path)
 
 
 def test_a_whole_file_has_each_number_once_with_the_right_check_digit(whole: list[RegistryRow]) -> None:
+    """A whole file has each corporation number once, with the right check digit."""
     numbers = [row.corporate_number for row in whole]
     assert len(set(numbers)) == len(whole) == ROWS
     assert all(is_well_formed(number) and number[1:3] == "99" for number in numbers)
@@ -58,6 +60,7 @@ def test_a_whole_file_has_each_number_once_with_the_right_check_digit(whole: lis
 
 
 def test_a_whole_file_has_every_shape_of_row(whole: list[RegistryRow]) -> None:
+    """A whole file has rows of each kind: open, closed, merged, hidden and so on."""
     assert {row.kind for row in whole} == {"101", "201", "301", "302", "303", "304", "305", "399", "401", "499"}
     assert {"01", "11", "12", "21", "22", "71", "81"} <= {row.process for row in whole}
     assert {row.close_cause for row in whole} == {"", "01", "11", "21", "31"}
@@ -82,6 +85,7 @@ def test_a_whole_file_has_every_shape_of_row(whole: list[RegistryRow]) -> None:
 
 
 def test_mergers_form_chains_that_end_in_an_open_corporation(whole: list[RegistryRow]) -> None:
+    """Each chain of mergers ends in an open corporation."""
     by_number = {row.corporate_number: row for row in whole}
     merged = [row for row in whole if row.successor_corporate_number]
     chain = [row for row in merged if by_number[row.successor_corporate_number].successor_corporate_number]
@@ -108,6 +112,7 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path, encoding: Encoding)
 
 
 def test_any_row_is_found_without_the_others(whole: list[RegistryRow]) -> None:
+    """Each row can be computed without the other rows."""
     registry = InventedRegistry(ROWS, 7, DAY)
     for position in (0, 1, 2, 511, 512, 3_333, ROWS - 1):
         assert registry.make_row_at(position) == whole[position]
@@ -120,7 +125,8 @@ def test_any_row_is_found_without_the_others(whole: list[RegistryRow]) -> None:
 def test_a_difference_tells_each_planted_change_once_and_no_other_of_its_corporation(
     tmp_path: Path, whole: list[RegistryRow]
 ) -> None:
-    """Twenty planted changes among 2,000 invented ones, which have every process."""
+    """A difference contains each of twenty changes that a test has ordered, once, among 2,000 invented ones of every
+    kind, and no other change of the same corporation."""
     ours = [row for row in whole if not row.close_date][100:118]
     closed = next(row for row in whole if row.close_date)
     planted = [
@@ -152,7 +158,7 @@ def test_a_difference_tells_each_planted_change_once_and_no_other_of_its_corpora
 
 
 def test_a_difference_changes_the_rows_of_the_day_of_its_whole_file(tmp_path: Path) -> None:
-    """The dates of the earlier rows stay those of the whole file, as in the Web-API of the same publications."""
+    """In a difference, the dates of earlier rows are those of the whole file, as in the Web-API of the same data."""
     changed_day = date(2026, 12, 25)
     published = PublishedRegistry()
     published.publish_whole(ROWS, 7, DAY)
@@ -164,12 +170,14 @@ def test_a_difference_changes_the_rows_of_the_day_of_its_whole_file(tmp_path: Pa
 
 
 def test_a_difference_without_a_whole_file_has_new_corporations_alone(tmp_path: Path) -> None:
+    """A difference without a whole file contains new corporations only."""
     rows = read_rows(write_difference_file(tmp_path, NEXT_DAY, 50, seed=7))
     assert {row.process for row in rows} == {"01"}
     assert len({row.corporate_number for row in rows}) == 50
 
 
 def test_planted_companies_stand_in_the_whole_file(tmp_path: Path) -> None:
+    """The companies that a test has ordered are in the whole file."""
     company = make_company_row("1180301018771", "架空商事株式会社", furigana="カクウショウジ")
     rows = read_rows(write_whole_file(tmp_path, DAY, 10, seed=1, first_rows=[company]))
     assert [row.sequence_number for row in rows] == [str(n) for n in range(1, 12)]

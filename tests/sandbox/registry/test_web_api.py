@@ -1,4 +1,5 @@
-"""The simulated Web-API of the corporation registry over real HTTP: forms, parts, history, errors, faults."""
+"""Tests of the simulated Web-API of the corporation registry over real HTTP: forms of the answer, parts, history,
+errors and faults."""
 
 import csv
 import io
@@ -41,7 +42,8 @@ def published() -> Iterator[Sandbox]:
 
 
 def ask(sandbox: Sandbox, call: str, **query: str) -> Answer:
-    """Call the Web-API with the right application id; `from_` stands for from."""
+    """Make a call of the Web-API with the right application id, and return its answer. The argument `from_` is the
+    parameter `from`."""
     asked = {"id": REGISTRY_APPLICATION_ID, "type": "02"} | {name.rstrip("_"): text for name, text in query.items()}
     return Caller(sandbox).call("GET", f"/4/{call}?{urlencode(asked)}")
 
@@ -65,6 +67,7 @@ def read_xml(answer: Answer) -> tuple[list[str], list[RegistryRow]]:
 
 
 def test_a_number_is_told_as_it_stands_or_with_its_history(published: Sandbox) -> None:
+    """A corporation is returned in its present state or with its history."""
     invented = InventedRegistry(4_000, 1, FIRST_WHOLE_FILE_DAY).make_number_at(5)
     head, rows = read_csv(ask(published, "num", number=f"{OURS.corporate_number},{invented}"))
     assert head == ["2026-11-05", "2", "1", "1"]
@@ -76,6 +79,7 @@ def test_a_number_is_told_as_it_stands_or_with_its_history(published: Sandbox) -
 
 
 def test_every_form_has_the_same_rows(published: Sandbox) -> None:
+    """Each form of the answer (CSV, XML) has the same rows."""
     wanted = {"number": OURS.corporate_number, "history": "1"}
     as_csv, as_xml = ask(published, "num", **wanted), ask(published, "num", type="12", **wanted)
     assert read_csv(as_csv) == read_xml(as_xml) == read_csv(ask(published, "num", type="01", **wanted), "cp932")
@@ -83,11 +87,13 @@ def test_every_form_has_the_same_rows(published: Sandbox) -> None:
 
 
 def test_an_unknown_number_has_no_rows(published: Sandbox) -> None:
+    """An unknown corporation number has no rows."""
     head, rows = read_csv(ask(published, "num", number=add_check_digit("180301018770")))
     assert (head[1:], rows) == (["0", "1", "0"], [])
 
 
 def test_differences_come_in_parts(published: Sandbox) -> None:
+    """The changes of a period are returned in parts."""
     period = {"from_": DAY.isoformat(), "to": DAY.isoformat()}
     head, first = read_csv(ask(published, "diff", **period))
     assert head == ["2026-11-05", "2601", "1", "2"]
@@ -101,6 +107,7 @@ def test_differences_come_in_parts(published: Sandbox) -> None:
 
 
 def test_names_are_searched_as_the_publisher_does(published: Sandbox) -> None:
+    """A search for a name finds what the publisher's own Web-API finds."""
     asked = ask(published, "name", name="架空", mode="1")
     assert [row.corporate_number for row in read_csv(asked)[1]] == [OURS.corporate_number]
     assert read_csv(ask(published, "name", name="かくう・しょうじ", mode="2"))[1]
@@ -133,11 +140,13 @@ def test_names_are_searched_as_the_publisher_does(published: Sandbox) -> None:
 def test_errors_are_the_publishers(
     published: Sandbox, call: str, query: dict[str, str], status: int, code: bytes
 ) -> None:
+    """A wrong request gets the publisher's status and error code."""
     answer = ask(published, call, **query)
     assert (answer.status, answer.body[: len(code) or None]) == (status, code)
 
 
 def test_a_deleted_corporation_is_not_found_by_name(sandbox: Sandbox) -> None:
+    """A deleted corporation isn't found by its name."""
     sandbox.registry.publish_whole(10, 1, FIRST_WHOLE_FILE_DAY, [OURS])
     assert len(read_csv(ask(sandbox, "name", name="架空"))[1]) == 1
     sandbox.registry.publish_difference(DAY, 0, [delete_company(OURS, DAY)])
@@ -149,6 +158,7 @@ def test_a_deleted_corporation_is_not_found_by_name(sandbox: Sandbox) -> None:
 
 
 def test_faults_apply_to_its_calls(sandbox: Sandbox) -> None:
+    """Faults can be ordered for the calls of the Web-API."""
     sandbox.control.add_fault("status:503", call="registry_diff")
     assert ask(sandbox, "diff", from_="2026-11-01", to="2026-11-02").status == 503
     sandbox.control.change_settings(spacing_seconds=3_600)
