@@ -1,4 +1,4 @@
-"""Certificates of a self-made authority, for servers on loopback."""
+"""TLS certificates of a certificate authority that the tests create, for servers on loopback."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,8 @@ from cryptography.x509.oid import NameOID
 
 
 class Authority:
-    """Signs server certificates; `trusting` is a client's context that trusts nobody else."""
+    """A certificate authority that signs server certificates. `trusting` is a client's TLS context that trusts only
+    this authority."""
 
     def __init__(self, folder: Path, name: str = "Test Authority") -> None:
         self._folder = folder
@@ -33,13 +34,13 @@ class Authority:
         return context
 
     def file(self) -> Path:
-        """The authority's own certificate, for a client that wants to be given a file."""
+        """Return the file with the authority's own certificate, for a client that needs a file."""
         file = self._folder / "authority.pem"
         file.write_bytes(self._own.public_bytes(serialization.Encoding.PEM))
         return file
 
     def server(self, *names: str, days: int = 30) -> ssl.SSLContext:
-        """A server's context with a certificate for these names; negative days: it has expired."""
+        """Return a server's TLS context with a certificate for these names; with negative days it has expired."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate(*names, days=days))
         return context

@@ -1,4 +1,4 @@
-"""The simulated providers for adapters that meet them: one sandbox for all tests of a file."""
+"""Fixtures of the simulated providers: one sandbox for all tests of a file."""
 
 from collections.abc import Iterator
 
@@ -15,6 +15,6 @@ def running() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def control(running: Sandbox) -> SandboxControl:
-    """The sandbox's control room, as at the start."""
+    """The control API of the sandbox, after a reset."""
     running.control.reset()
     return running.control

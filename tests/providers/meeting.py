@@ -1,4 +1,4 @@
-"""Both payment adapters and the simulated providers, face to face over real HTTP, with a payment at each."""
+"""Both payment adapters and the simulated providers over real HTTP, with a payment at each."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -65,7 +65,8 @@ def atom(url: str, *, scale: float = 1.0, **changes: Any) -> Atom:
 
 
 class Meeting:
-    """A paid payment at each provider (3300 yen, 500 rupees), and each call of the adapters by the sandbox's name."""
+    """A paid payment at each provider (3300 yen, 500 rupees), and the calls of the adapters by the sandbox's
+    names."""
 
     def __init__(self, control: SandboxControl, scale: float = 1.0) -> None:
         self.control = control
@@ -79,7 +80,7 @@ class Meeting:
         self.atom_question = PaymentQuestion(ATOM_ORDER, rupees, RUPEES, begun_at=self.now)
 
     def refunded(self) -> None:
-        """A refund at each."""
+        """Make a refund at each provider."""
         assert self.paypay.refund(self.order).found is not None
         assert self.atom.refund(self.atom_order).found is not None
 
@@ -98,7 +99,7 @@ class Meeting:
         return calls[call]()
 
     def truth(self, provider: str) -> dict[str, Any]:
-        """The ledger's word on the provider's payment."""
+        """Return the payment as the provider's ledger has it."""
         return self.control.payments_control.read_payment(provider, ORDER if provider == "paypay" else ATOM_ORDER)
 
 

@@ -1,7 +1,7 @@
-"""A second vendor, as small as one can be: it searches by name, answers with a count, and has no file.
+"""A second provider of credit checks, as small as possible: it searches by name, answers with a count, and has no
+file.
 
-It shares nothing with AlarmBox but what every vendor may use; that it passes the same contract proves that
-another vendor is one more module.
+It uses nothing of AlarmBox's adapter. It fulfils the same contract, so another provider is only one more module.
 """
 
 import json
@@ -24,7 +24,7 @@ from console.providers.http.transport import HttpTransport
 
 
 class ArticleCountReader:
-    """Reads what was counted."""
+    """The reader of this provider."""
 
     name = "article-count"
     capabilities = CreditCheckCapabilities(
@@ -57,7 +57,7 @@ class ArticleCountReader:
 
 
 class ArticleCount(ArticleCountReader):
-    """Counts articles about a company; every search is charged."""
+    """The provider: it counts articles about a company; each search is charged."""
 
     def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
         name = self._name_of(request.corporation_number)
@@ -74,7 +74,7 @@ class ArticleCount(ArticleCountReader):
 
 
 def _report(body: bytes) -> CheckReport:
-    """A search with its count; the count itself stays in the evidence, a verdict there is none."""
+    """Return the report of an answer. The count itself is in the evidence only, and the report has no result."""
     found = parse_json_object(body)
     search, count = found.get("search_id"), found.get("count")
     if type(search) is not int or type(count) is not int:

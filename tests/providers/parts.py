@@ -1,4 +1,5 @@
-"""The parts that a vendor needs, in memory: tokens, turns, and an AlarmBox that speaks to a given URL."""
+"""Parts that a provider needs, in memory: tokens, a rate limiter, a clock, and an AlarmBox adapter for a given
+URL."""
 
 from datetime import UTC, datetime, timedelta
 from threading import Lock
@@ -31,7 +32,7 @@ PAIR_ANSWER = {
 
 
 class Turns:
-    """A rate limiter that never waits and counts."""
+    """A rate limiter that never waits and counts its turns."""
 
     def __init__(self) -> None:
         self.taken = 0
@@ -41,7 +42,7 @@ class Turns:
 
 
 class MemoryTokens:
-    """A keeper for one process: the rules of the real one without its database."""
+    """A token store for one process, with the rules of the real one and without a database."""
 
     def __init__(self, pair: TokenPair | None, first: str | None = None) -> None:
         self.pair = pair
@@ -72,7 +73,7 @@ class MemoryTokens:
 
 
 class HandClock(SystemClock):
-    """Wall time set by hand; waiting is real."""
+    """A clock whose time a test sets by hand; its waits are real."""
 
     def __init__(self, at: datetime = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)) -> None:
         self.at = at
@@ -96,7 +97,7 @@ def alarmbox(
     scale: float = 1.0,
     finds: bool = False,
 ) -> AlarmBox:
-    """AlarmBox as the console would wire it, except for where tokens and turns are kept."""
+    """Return an AlarmBox adapter as the program makes it, except for the given token store and rate limiter."""
     return make_alarmbox_adapter(
         AlarmBoxConfig(url, "client-1", "s3cret-of-client", finds_purchases=finds),
         tokens=tokens or MemoryTokens(pair()),

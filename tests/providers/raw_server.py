@@ -1,4 +1,4 @@
-"""A server on loopback that answers, or misbehaves, byte by byte as scripted, and counts what it got."""
+"""A server on loopback that sends scripted bytes, also wrong ones, and records its requests."""
 
 import socket
 import ssl
@@ -17,7 +17,7 @@ Script = Callable[[socket.socket, threading.Event], None]
 
 
 class RawServer:
-    """Reads one request per connection, remembers it, hands the connection to the script, closes it."""
+    """Reads one request on each connection, stores it, runs the script with the connection and closes it."""
 
     def __init__(self, *scripts: Script, tls: ssl.SSLContext | None = None) -> None:
         self._scripts = list(scripts)
@@ -38,18 +38,18 @@ class RawServer:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def paths(self) -> list[str]:
-        """Method and path of every request, in order."""
+        """Return the method and path of each request, in order."""
         return [b" ".join(request.split(b" ")[:2]).decode() for request in self.requests]
 
     def bodies(self) -> list[bytes]:
         return [request.partition(b"\r\n\r\n")[2] for request in self.requests]
 
     def form(self, index: int) -> dict[str, str]:
-        """The form fields of one request."""
+        """Return the form fields of the request with this index."""
         return {name: values[0] for name, values in parse_qs(self.bodies()[index].decode()).items()}
 
     def header(self, index: int, name: str) -> str | None:
-        """A header of one request."""
+        """Return a header of the request with this index; None if it is missing."""
         for line in self.requests[index].partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]:
             key, _, value = line.partition(":")
             if key.lower() == name.lower():
@@ -91,7 +91,7 @@ class RawServer:
 
 @contextmanager
 def serving(*scripts: Script, tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
-    """A server that runs one script per connection, the last one for all that follow."""
+    """Context manager: a server that runs one script for each connection, the last script for all further ones."""
     server = RawServer(*scripts, tls=tls)
     try:
         yield server
@@ -119,7 +119,7 @@ def _some(connection: socket.socket) -> bytes:
 
 
 def http(status: int, body: bytes | str | object = b"", headers: Mapping[str, str] | None = None) -> bytes:
-    """A whole answer. Anything but bytes and text is written as JSON."""
+    """Return the bytes of a complete answer. A body that is neither bytes nor text is written as JSON."""
     kind = "application/json"
     if isinstance(body, str):
         body, kind = body.encode(), "text/html; charset=utf-8"
@@ -132,17 +132,17 @@ def http(status: int, body: bytes | str | object = b"", headers: Mapping[str, st
 
 
 def says(status: int, body: bytes | str | object = b"", headers: Mapping[str, str] | None = None) -> Script:
-    """A script that answers and closes."""
+    """Return a script that answers and closes."""
     return sends(http(status, body, headers))
 
 
 def sends(raw: bytes) -> Script:
-    """A script that writes these bytes and closes."""
+    """Return a script that writes these bytes and closes."""
     return lambda connection, _: connection.sendall(raw)
 
 
 def resets(after: bytes = b"") -> Script:
-    """A script that writes some bytes and then breaks the connection off hard."""
+    """Return a script that writes some bytes and then resets the connection."""
 
     def script(connection: socket.socket, _: threading.Event) -> None:
         connection.sendall(after)
@@ -152,7 +152,7 @@ def resets(after: bytes = b"") -> Script:
 
 
 def hangs(after: bytes = b"") -> Script:
-    """A script that writes some bytes and then says no more until the test ends."""
+    """Return a script that writes some bytes and then nothing until the test ends."""
 
     def script(connection: socket.socket, over: threading.Event) -> None:
         connection.sendall(after)
@@ -162,7 +162,7 @@ def hangs(after: bytes = b"") -> Script:
 
 
 def drips(raw: bytes, every: float, after: bytes = b"") -> Script:
-    """A script that writes some bytes and then one byte every so many seconds."""
+    """Return a script that writes `after`, and then one byte of `raw` every `every` seconds."""
 
     def script(connection: socket.socket, over: threading.Event) -> None:
         connection.sendall(after)
@@ -175,7 +175,7 @@ def drips(raw: bytes, every: float, after: bytes = b"") -> Script:
 
 
 def floods(head: bytes, size: int) -> Script:
-    """A script that writes a head and then `size` bytes without ever holding them."""
+    """Return a script that writes `head` and then `size` bytes, without holding them in memory."""
 
     def script(connection: socket.socket, over: threading.Event) -> None:
         connection.sendall(head)

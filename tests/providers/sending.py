@@ -1,4 +1,4 @@
-"""Sends one purchase-like request through a transport, for the tests of the transport."""
+"""Helpers of the transport's tests: they send one request like a purchase through a transport."""
 
 from typing import Any
 

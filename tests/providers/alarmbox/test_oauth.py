@@ -1,4 +1,4 @@
-"""AlarmBox's token answers, the first authorisation, and that secrets stay hidden."""
+"""Tests of AlarmBox's answers to token requests, of the first authorisation, and that secrets stay hidden."""
 
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -66,7 +66,7 @@ def test_a_code_is_exchanged_once_only() -> None:
 
 
 def test_secrets_hide() -> None:
-    """The texts of tokens, configuration and errors contain no secret."""
+    """The text forms of tokens, configuration and errors contain no secret."""
     config = AlarmBoxConfig("https://api.alarmbox.jp", "client-1", "s3cret-of-client")
     assert "s3cret" not in repr(config)
     assert "at-1" not in repr(pair())

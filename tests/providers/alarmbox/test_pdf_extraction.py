@@ -1,4 +1,4 @@
-"""A PDF that comes as Base64 inside JSON: only a whole one, within its limits, is taken."""
+"""Tests of the PDF that comes as Base64 inside JSON: it is accepted only if it is complete and within its limits."""
 
 import binascii
 import json
@@ -111,7 +111,7 @@ BAD: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize(("body", "content"), GOOD.values(), ids=GOOD)
 def test_whole_files_are_taken(body: bytes, content: bytes) -> None:
-    """Every way in which JSON may spell a whole PDF of at most 32 MiB."""
+    """A complete PDF of at most 32 MiB is accepted in each form in which JSON can write it."""
     _is_taken(body, content)
 
 
@@ -130,13 +130,15 @@ def _is_taken(body: bytes, content: bytes) -> None:
 
 @pytest.mark.parametrize(("body", "reason"), BAD.values(), ids=BAD)
 def test_anything_else_is_not(body: bytes, reason: str) -> None:
-    """A file that is not whole, not a PDF or not ours: the read failed, with the reason, and nothing to store."""
+    """A file that is incomplete, not a PDF or of another credit check is not accepted: the outcome has the reason and
+    no file."""
     _is_not_taken(body, reason)
 
 
 @pytest.mark.parametrize("escaped", [False, True], ids=["plain", "escaped"])
 def test_one_byte_too_many_is_not(escaped: bool) -> None:
-    """However it is spelt. Made here: every worker reads this file, and one needs what is this large."""
+    """A file of one byte more than 32 MiB is not accepted, in either form of JSON. The body is made in the test, so
+    that not every test process holds it in memory."""
     text = b64encode(pdf_of(LARGEST_PDF_BYTES + 1)).decode()
     _is_not_taken(raw(f'"\\u004a{text[1:]}"') if escaped else answer(text), "pdf_too_large")
 
@@ -162,7 +164,7 @@ def test_a_file_does_not_disturb_the_detail() -> None:
 
 
 def test_500_megabytes_are_cut_while_they_stream() -> None:
-    """An endless file is given up near the limit, with memory bounded by it."""
+    """An answer without end is given up near the limit, and the memory stays below it."""
     head = b'HTTP/1.1 200 OK\r\n\r\n{"credit_check":{"credit_check_id":12345,"pdf_file_data":"'
     with serving(floods(head, 500_000_000)) as server:
         tracemalloc.start()

@@ -1,4 +1,4 @@
-"""The one call that costs money: what it sends, that it sends once, and that nothing escapes from it."""
+"""Tests of the purchase at AlarmBox: what is sent, that it is sent once, and that it raises no exception."""
 
 import json
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from tests.providers.raw_server import says, serving
 
 
 def test_what_is_sent() -> None:
-    """The documented JSON as UTF-8 with exactly the fields that were given, to the documented address."""
+    """The request is the documented JSON in UTF-8 with exactly the given fields, sent to the documented address."""
     with serving(says(200, BOUGHT)) as server:
         alarmbox(server.url).buy_check(REQUEST)
         assert server.paths() == ["POST /ps/v1/credit_checks"]
@@ -96,7 +96,8 @@ ERRORS: list[type[Exception]] = [
 @pytest.mark.expects_log("a bug after sending must be in the log")
 @pytest.mark.parametrize("error", ERRORS)
 def test_a_bug_after_sending_is_unknown(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even one that looks like "connection refused": the answer had come, so money may have been spent."""
+    """An exception after the answer has come leaves the outcome unknown, even one that looks like "connection
+    refused": money may have been spent."""
 
     def broken_judge(_: str) -> Callable[[object], Any]:
         def judge(_: object) -> Any:
@@ -127,7 +128,8 @@ def test_a_bug_in_the_transport_is_unknown(error: type[Exception], monkeypatch: 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
 def test_a_person_may_interrupt(stop: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The end of the process is not swallowed; the caller's journal knows that the call had begun."""
+    """The adapter lets an exception that ends the process pass. The caller's journal knows that the call had
+    begun."""
 
     def interrupted(*_: Any, **__: Any) -> Any:
         raise stop

@@ -1,4 +1,5 @@
-"""Every row of AlarmBox's tables over real HTTP: status and body to class, effect and what was read."""
+"""Tests of each row of AlarmBox's tables over real HTTP: from the HTTP status and body to the outcome class, the
+effect and the report."""
 
 import gzip
 import json
@@ -37,7 +38,7 @@ def asked(ask: Ask, *scripts: Script) -> tuple[Outcome[Any], list[str]]:
 
 
 def answered(ask: Ask, status: int, body: object = b"") -> Outcome[Any]:
-    """The outcome of an answer; after a 401 the second try gets the same one."""
+    """Return the outcome of an answer. After a 401 the second request gets the same answer."""
     same = says(status, body)
     return asked(ask, same, REFRESH, same)[0] if status == 401 else asked(ask, same)[0]
 
@@ -47,14 +48,14 @@ def purchase(body: object, status: int = 200) -> Outcome[CheckReport]:
 
 
 def test_vectors_cover_both_calls() -> None:
-    """The vectors of the next test are those that were published, for both calls."""
+    """The test vectors contain the published answers of both calls."""
     assert len(ANSWERS) >= 12
     assert {v["call"].split()[0] for v in ANSWERS} == {"GET", "POST"}
 
 
 @pytest.mark.parametrize("vector", ANSWERS, ids=[v["id"] for v in ANSWERS])
 def test_vectors(vector: dict[str, Any]) -> None:
-    """Every published answer gets its class, and its effect follows from it."""
+    """Each published answer has its outcome class, and the effect follows from it."""
     call, status, body = vector["call"], vector["http_status"], vector["body"]
     if "oauth" in call:
         outcome = refreshed(status, body)
@@ -76,7 +77,8 @@ def effect(outcome: Outcome[Any]) -> str:
 
 
 def refreshed(status: int, body: object) -> Outcome[str]:
-    """The class of a token answer, seen by a purchase that needed it: bought, or never sent."""
+    """Return the outcome of a purchase that needed new tokens and got this answer to the token request: bought, or
+    never sent."""
     tokens = MemoryTokens(None, first="rt-1")
     scripts = (says(status, body), says(200, BOUGHT)) if status == 200 else (says(status, body),)
     with serving(*scripts) as server:
@@ -149,7 +151,8 @@ def test_a_refusal_that_names_a_check_is_none(status: int, body: object) -> None
     ],
 )
 def test_a_refusal_that_contains_the_check_in_another_form_is_none(status: int, body: object) -> None:
-    """With an escaped name, in a list, without its id, or in another encoding: nobody knows."""
+    """A refusal that contains the credit check with an escaped name, in a list, without its id or in another encoding
+    leaves the outcome unknown."""
     outcome = purchase(body, status)
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "refused_but_made")
 
@@ -157,7 +160,8 @@ def test_a_refusal_that_contains_the_check_in_another_form_is_none(status: int, 
 @pytest.mark.parametrize("ask", ["detail", "pdf"])
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_check_that_is_said_to_be_gone_and_shown_is_no_answer(ask: str, status: int) -> None:
-    """A check that AlarmBox no longer shows may be renewed; one that the same answer shows may not."""
+    """A status says that the credit check is gone, but the answer contains it: the outcome is unknown. A check that
+    counted as gone could be bought again."""
     outcome = answered(ASKS[ask], status, BOUGHT)
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, "refused_but_made", None)
 
@@ -167,7 +171,7 @@ def test_a_check_that_is_said_to_be_gone_and_shown_is_no_answer(ask: str, status
                                   {"credit_check": None}, {"credit_check": "invalid"}, {"result": "ng"}, [],
                                   {"credit_check": {"corporation_number": NUMBER}}])  # fmt: skip
 def test_a_refusal_without_an_id_counts(body: object) -> None:
-    """The name of the field alone says nothing."""
+    """A refusal whose body has the name of the id's field without an id is a definite failure."""
     assert purchase(body, 422).kind is Kind.FAILED_DEFINITE
 
 
@@ -186,7 +190,8 @@ UNREADABLE_REFUSALS = {
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429])
 @pytest.mark.parametrize("body", UNREADABLE_REFUSALS.values(), ids=UNREADABLE_REFUSALS)
 def test_a_refusal_that_cannot_be_read_is_none(status: int, body: bytes) -> None:
-    """It may contain the credit check. A 401 isn't sent once more, and no number is freed."""
+    """A refusal whose body can't be read may contain the credit check, so the outcome is unknown: a 401 isn't
+    followed by a second request, and the claim is kept."""
     outcome, paths = asked(ASKS["purchase"], says(status, body), REFRESH, says(200, BOUGHT))
     assert (outcome.kind, outcome.reason, outcome.status) == (Kind.UNKNOWN, "unreadable", status)
     assert paths == ["POST /ps/v1/credit_checks"]
@@ -195,35 +200,37 @@ def test_a_refusal_that_cannot_be_read_is_none(status: int, body: bytes) -> None
 @pytest.mark.parametrize("ask", ["detail", "pdf"])
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_check_that_an_unreadable_answer_calls_gone_is_not_gone(ask: str, status: int) -> None:
-    """If it counted as gone, it could be bought again as a renewal."""
+    """If the status says that the credit check is gone but the body can't be read, the outcome is unknown: otherwise
+    the check could be bought again."""
     outcome = answered(ASKS[ask], status, UNREADABLE_REFUSALS["compressed"])
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "unreadable")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>\r\n\t<h1>422</h1>", "条件エラー".encode("cp932"), b"null", b"no"])
 def test_a_refusal_in_words_is_a_refusal(body: bytes) -> None:
-    """AlarmBox publishes no form of its refusals: the status decides where the body is text."""
+    """AlarmBox publishes no form for its refusals, so with a text as body the status decides."""
     assert purchase(body, 422).kind is Kind.FAILED_DEFINITE
 
 
 @pytest.mark.parametrize("ask", ["detail", "pdf"])
 @by_status(READ_ROWS)
 def test_read_statuses(ask: str, status: int, kind: Kind) -> None:
-    """A badly asked question has taught nothing; 403 and 404 are the provider's word."""
+    """The HTTP status decides the outcome class of a read: 403 and 404 are AlarmBox's statements; a status that
+    blames the request leaves the outcome unknown."""
     outcome = answered(ASKS[ask], status, b"")
     assert (outcome.kind, outcome.reason, outcome.status) == (kind, reason(status), status)
 
 
 @by_status(LIST_ROWS)
 def test_list_statuses(status: int, kind: Kind) -> None:
-    """A list that is refused or missing says nothing about a purchase."""
+    """A refused or missing list proves nothing about a purchase."""
     outcome = answered(ASKS["list"], status, b"")
     assert (outcome.kind, outcome.reason, outcome.status) == (kind, reason(status), status)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 206, 299])
 def test_any_2xx_with_an_id_is_bought(status: int) -> None:
-    """One note says 200, another 201: what counts is the id."""
+    """A purchase answered with any 2xx status and an id is bought: AlarmBox's notes state both 200 and 201."""
     outcome = purchase(BOUGHT, status)
     assert outcome.kind is Kind.SUCCEEDED
     assert outcome.found == CheckReport(
@@ -331,25 +338,25 @@ UNUSABLE: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize(("body", "why"), UNUSABLE.values(), ids=UNUSABLE)
 def test_without_a_usable_id_nobody_knows(body: bytes, why: str) -> None:
-    """A 2xx that names no check of ours: charged or not is not known, and the text is kept as evidence."""
+    """A 2xx answer without a usable id leaves the outcome unknown, and its text is stored as evidence."""
     outcome = purchase(body)
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, why, None)
 
 
 def test_evidence_is_the_answer() -> None:
-    """The text, the status and the hash of what came are kept, also of a refusal."""
+    """The text, the status and the hash of the answer are kept as evidence, also of a refusal."""
     outcome = purchase({"message": "契約がありません"}, 403)
     assert "契約がありません" in outcome.evidence
     assert len(outcome.sha256) == 64
 
 
 def test_evidence_is_bounded() -> None:
-    """A long error page is kept up to 65,536 characters."""
+    """Of a long answer the first 65,536 characters are kept as evidence."""
     assert len(purchase("字" * 200_000, 500).evidence) == 65_536
 
 
 def test_evidence_holds_no_secret() -> None:
-    """A provider that echoes credentials back does not get them into our records."""
+    """If the provider repeats credentials in its answer, they are masked in the evidence."""
     page = 'Bearer at-1 rt-1 s3cret-of-client {"access_token":"at-9","refresh_token" : "rt\\"-9"} <pre>'
     outcome = purchase(page, 500)
     for secret in ("at-1", "rt-1", "s3cret", "at-9", "-9"):
@@ -385,28 +392,30 @@ def test_a_secret_is_masked_in_each_form_that_a_server_writes(form: str) -> None
 
 @pytest.mark.parametrize("form", [ODD_SECRET, "a%2fb%2bc%26d%22e%3d+f", "a&#47;b&#x2b;c&amp;d&quot;e= f"])
 def test_a_secret_is_masked_where_the_answer_is_cut(form: str) -> None:
-    """Only the beginning of a long answer is stored: the end may cut a credential, also within an escape."""
+    """Only the beginning of a long answer is stored. A credential that the cut divides is masked, also within an
+    escape."""
     for length in range(form.index("c"), len(form)):
         assert mask_secrets(f"<pre>{form[:length]}", (ODD_SECRET,)) == "<pre>***"
     assert mask_secrets('{"access_token":"at-9\\') == '{"access_token":"***"'
 
 
 def test_a_secret_is_masked_after_a_page_of_broken_escapes() -> None:
-    """Pages of beginnings of escapes and of the credential itself; their masking ends."""
+    """A credential is masked also behind many incomplete escapes or beginnings of credentials, and the masking
+    ends."""
     for part in ("%25", "&", "&#0", "\\", "\\u002", "a%2f", '"code":"\\'):
         masked = mask_secrets(part * (65_536 // len(part)) + ODD_SECRET, (ODD_SECRET,))
         assert "b+c" not in masked
 
 
 def test_detail_of_another_check_is_no_answer() -> None:
-    """The id that was asked for must come back."""
+    """A detail answer counts only if it has the requested id."""
     outcome = answered(ASKS["detail"], 200, {"credit_check": CHECK | {"credit_check_id": 54321}})
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "other_id")
 
 
 @pytest.mark.parametrize("credit_check_id", [0, -1, 2_147_483_648, True])
 def test_an_id_that_can_be_none_is_not_asked_for(credit_check_id: int) -> None:
-    """No path is built from a number that no check can have."""
+    """For a number that can't be an id of a credit check, nothing is sent."""
     with serving(says(200)) as server:
         vendor = alarmbox(server.url)
         for outcome in (vendor.read_detail(credit_check_id), vendor.read_pdf(credit_check_id)):
@@ -490,7 +499,8 @@ LISTS: dict[str, tuple[object, Kind, str, int]] = {
 
 @pytest.mark.parametrize(("body", "kind", "why", "count"), LISTS.values(), ids=LISTS)
 def test_lists(body: object, kind: Kind, why: str, count: int) -> None:
-    """A list counts only if it is whole and all of it can be read; other numbers in it are left out."""
+    """A list counts only if it is complete and every entry can be read; entries about other corporation numbers are
+    left out."""
     outcome = answered(ASKS["list"], 200, body)
     assert (outcome.kind, outcome.reason, len(outcome.found or ())) == (kind, why, count)
 
@@ -504,7 +514,7 @@ def test_lists(body: object, kind: Kind, why: str, count: int) -> None:
     ],
 )  # fmt: skip
 def test_a_list_of_several_pages_is_not_whole(name: str, value: str) -> None:
-    """A server may say only in a header that it has further purchases."""
+    """A list is incomplete if a header says that there are further pages."""
     outcome, _ = asked(ASKS["list"], sends(http(200, {"credit_checks": [CHECK]}, {name: value})))
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, "list_incomplete", None)
 
@@ -517,12 +527,12 @@ def test_a_list_of_several_pages_is_not_whole(name: str, value: str) -> None:
     ],
 )  # fmt: skip
 def test_a_header_that_excludes_pages_leaves_the_list_whole(name: str, value: str) -> None:
-    """A server may say in each answer how many rows and pages there are."""
+    """A list is complete if its headers state numbers of rows and pages that exclude a further page."""
     outcome, _ = asked(ASKS["list"], sends(http(200, {"credit_checks": [CHECK]}, {name: value})))
     assert (outcome.kind, len(outcome.found or ())) == (Kind.SUCCEEDED, 1)
 
 
 def test_1xx_is_no_answer() -> None:
-    """A 100 before the answer is passed over; the answer counts."""
+    """A status 100 before the answer is skipped."""
     outcome, _ = asked(ASKS["purchase"], sends(b"HTTP/1.1 100 Continue\r\n\r\n" + http(200, BOUGHT)))
     assert outcome.kind is Kind.SUCCEEDED

@@ -1,4 +1,4 @@
-"""The adapter against the simulated AlarmBox, whose ledger knows what was really charged."""
+"""Tests of the adapter at the simulated AlarmBox, whose ledger contains each charge."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -34,7 +34,7 @@ def bought(outcome: Outcome[object]) -> None:
 
 
 def test_buy_read_and_fetch(control: SandboxControl, tokens: MemoryTokens) -> None:
-    """A purchase, its detail, its file and its place in the list agree; one charge."""
+    """A purchase, its detail, its file and its row in the list have the same facts; there is one charge."""
     control.change_settings(offers_purchase_list=True)
     box = vendor(control.url, tokens, finds=True)
     purchase = box.buy_check(REQUEST)
@@ -65,9 +65,8 @@ PURCHASE_FAULTS = [name for name, kind in FAULT_BY_NAME.items() if not kind.call
 
 @pytest.mark.parametrize("name", PURCHASE_FAULTS)
 def test_no_fault_fools_a_purchase(name: str, control: SandboxControl, tokens: MemoryTokens) -> None:
-    """Under every fault of the network: bought means charged once, not bought means not charged, and never charged
-    twice.
-    """
+    """With each fault of the connection, an outcome "bought" means one charge and "not bought" means none; no
+    purchase is charged twice."""
     box = vendor(control.url, tokens, scale=100)
     bought(vendor(control.url, tokens).buy_check(PurchaseRequest("7123456789012", "1")))  # a token in hand
     kind = FAULT_BY_NAME[name]
@@ -85,7 +84,7 @@ def test_no_fault_fools_a_purchase(name: str, control: SandboxControl, tokens: M
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429])
 def test_refusals_before_charging(status: int, control: SandboxControl, tokens: MemoryTokens) -> None:
-    """Statuses that promise that nothing was bought are definite failures, and the ledger has no charge."""
+    """A status that promises that nothing was bought is a definite failure, and the ledger has no charge."""
     control.add_fault(f"status:{status}", call="purchase", times=2)  # after a 401 it is asked again
     outcome = vendor(control.url, tokens).buy_check(REQUEST)
     assert outcome.kind in NOT_BOUGHT
@@ -98,7 +97,8 @@ PDF_FAULTS = [n for n, kind in FAULT_BY_NAME.items() if kind.calls and "pdf" in 
 
 @pytest.mark.parametrize("name", PDF_FAULTS)
 def test_no_fault_passes_for_a_file(name: str, control: SandboxControl, tokens: MemoryTokens) -> None:
-    """Only a whole PDF is taken; a bomb is one, and is left to the reader that unpacks it under limits."""
+    """With each fault of the file only a complete PDF is accepted. A PDF bomb is a complete PDF; the renderer limits
+    it."""
     box = vendor(control.url, tokens)
     purchase = box.buy_check(REQUEST)
     assert purchase.found is not None
@@ -133,7 +133,7 @@ def test_a_revoked_authorisation_asks_for_a_person(control: SandboxControl, toke
 
 
 def _code(box: AlarmBox) -> str:
-    """The code that the page shows to a person."""
+    """Return the code that the authorisation page shows to a person."""
     import json
     from urllib.request import Request, urlopen
 
@@ -165,7 +165,7 @@ def test_desks_that_refresh_at_once(control: SandboxControl, tokens: MemoryToken
 
 
 def test_short_lived_tokens(control: SandboxControl, tokens: MemoryTokens) -> None:
-    """A token that lives for less than the margin is renewed each time and still serves."""
+    """A token with a lifetime below the margin is renewed before each call and still accepted."""
     control.change_settings(access_token_seconds=60)
     box = vendor(control.url, tokens)
     for _ in range(3):

@@ -1,4 +1,5 @@
-"""AlarmBox's rotating tokens: refreshed in time and once after a 401, stored before used, never lost by a race."""
+"""Tests of AlarmBox's rotating tokens: they are refreshed in time and once after a 401, stored before they are used,
+and never lost to another process."""
 
 import threading
 from datetime import timedelta
@@ -37,7 +38,7 @@ def test_a_pair_without_a_known_end_is_used_until_a_401() -> None:
 
 
 def test_shortly_before_the_end_it_is_renewed_and_stored_first() -> None:
-    """Less than five minutes left: the new pair is stored, then used; each call waits for its own turn."""
+    """With less than five minutes left, the new pair is stored and then used. Each call waits for its own turn."""
     tokens, turns = MemoryTokens(pair(lives=SOON)), Turns()
     with serving(NEW, OK) as server:
         assert alarmbox(server.url, tokens=tokens, rate_limiter=turns).buy_check(REQUEST).found
@@ -84,7 +85,7 @@ def test_what_the_second_try_meets_counts(second: Script) -> None:
 
 
 def test_reads_refresh_too() -> None:
-    """A detail meets a 401 as a purchase does."""
+    """A read refreshes the tokens after a 401 as a purchase does."""
     with serving(UNAUTHORISED, NEW, OK) as server:
         assert alarmbox(server.url).read_detail(12345).kind is OutcomeClass.SUCCEEDED
 
@@ -104,7 +105,7 @@ def test_somebody_else_has_refreshed() -> None:
 
 
 def test_invalid_grant_after_somebody_else_refreshed_is_no_error() -> None:
-    """Our refresh token was used by another process in between: read again and go on."""
+    """Another process has used our refresh token meanwhile: the adapter reads the stored pair again and uses it."""
     tokens = MemoryTokens(pair())
 
     def overtaken(connection: object, over: threading.Event) -> None:
@@ -118,7 +119,8 @@ def test_invalid_grant_after_somebody_else_refreshed_is_no_error() -> None:
 
 
 def test_invalid_grant_means_authorise_again() -> None:
-    """The refresh token is over and nobody has a newer one: AUTH, nothing bought, with what to do."""
+    """If the refresh token is refused and no newer pair is stored, the outcome is AUTH: nothing was bought and a new
+    authorisation is needed."""
     with serving(UNAUTHORISED, OVER) as server:
         outcome = alarmbox(server.url).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
@@ -165,7 +167,7 @@ LOST = {
 
 @pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
 def test_a_refresh_without_an_answer_is_asked_once_more(lost: Script) -> None:
-    """The old refresh token may still work: exactly one retry with it."""
+    """If a refresh gets no answer, it is sent once more with the same refresh token, which may still be valid."""
     tokens = MemoryTokens(pair(lives=timedelta(0)))
     with serving(lost, NEW, OK) as server:
         assert alarmbox(server.url, tokens=tokens).buy_check(REQUEST).found
@@ -175,7 +177,7 @@ def test_a_refresh_without_an_answer_is_asked_once_more(lost: Script) -> None:
 
 @pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
 def test_a_refresh_without_any_answer_leaves_the_purchase_unsent(lost: Script) -> None:
-    """Twice no answer and no token that lives: never sent, and no third try."""
+    """If the refresh gets no answer twice and no token is valid, the purchase is not sent."""
     tokens = MemoryTokens(pair(lives=timedelta(0)))
     with serving(lost) as server:
         outcome = alarmbox(server.url, tokens=tokens).buy_check(REQUEST)
@@ -195,7 +197,7 @@ def test_a_used_up_token_after_a_lost_answer_means_authorise_again() -> None:
 @pytest.mark.expects_log("a token that could not be renewed is told while the old one still works")
 @pytest.mark.parametrize(("refusal", "asked"), [(says(500), 2), (OVER, 1), (says(429), 1), (hangs(), 2)])
 def test_the_old_access_token_serves_as_long_as_it_lives(refusal: Script, asked: int) -> None:
-    """No new pair to be had shortly before the end: the call goes out with the old one."""
+    """If a refresh fails shortly before the end of the pair, the call is sent with the old access token."""
     scripts = [refusal] * asked
     with serving(*scripts, OK) as server:
         vendor = alarmbox(server.url, tokens=MemoryTokens(pair(lives=SOON)), scale=100)
@@ -215,7 +217,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize(("script", "kind", "reason"), REFUSALS.values(), ids=REFUSALS)
 def test_other_refusals_are_not_repeated(script: Script, kind: OutcomeClass, reason: str) -> None:
-    """A plain refusal of the token call: asked once, nothing bought, and the reason names what to do."""
+    """Another refusal of a refresh isn't repeated; nothing is bought, and the reason says what to do."""
     with serving(script) as server:
         outcome = alarmbox(server.url, tokens=MemoryTokens(pair(lives=timedelta(0)))).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (kind, reason, SendingCertainty.NO)
@@ -224,7 +226,7 @@ def test_other_refusals_are_not_repeated(script: Script, kind: OutcomeClass, rea
 
 @pytest.mark.parametrize(("script", "kind", "reason"), REFUSALS.values(), ids=REFUSALS)
 def test_no_token_after_a_401_is_auth(script: Script, kind: OutcomeClass, reason: str) -> None:
-    """The 401 has said that nothing was bought; whatever then goes wrong can't change that."""
+    """After a 401, which bought nothing, each failure of the refresh has the outcome AUTH."""
     with serving(UNAUTHORISED, script) as server:
         outcome = alarmbox(server.url).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, reason, SendingCertainty.YES)
@@ -275,7 +277,7 @@ def test_a_keeper_that_fails_never_raises(error: Exception, reason: str) -> None
 
 
 def test_two_desks_refresh_once() -> None:
-    """Two that meet a 401 at once share one refresh, and both get their answer."""
+    """Two calls that get a 401 at the same time share one refresh, and both get their answer."""
     tokens = MemoryTokens(pair())
     gate = threading.Barrier(2, timeout=PATIENCE_SECONDS)
 

@@ -1,4 +1,5 @@
-"""Kafka as the client's own mock cluster has it: acknowledged by all, keyed by the order, in turn."""
+"""Tests of Kafka as the client's mock cluster simulates it: events are acknowledged by all brokers, have the order as
+key, and keep their order."""
 
 import os
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def brokers() -> Iterator[tuple[str, ...]]:
-    """Three brokers inside a client that stays to the end of the tests."""
+    """Three simulated brokers, which run until the end of the tests."""
     from confluent_kafka import Producer
 
     owner = Producer({"test.mock.num.brokers": 3, "log_level": 0})
@@ -33,7 +34,7 @@ def message(number: int, key: str = "ORD-1") -> AlertMessage:
 
 
 def received(brokers: tuple[str, ...], count: int) -> list[tuple[int, str, str, str]]:
-    """Partition, key, event id and body of what is there, as it comes."""
+    """Return the partition, key, event id and body of the received events, in the order in which they come."""
     from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
     consumer = Consumer({"bootstrap.servers": ",".join(brokers), "group.id": "tests", "log_level": 0})
@@ -105,5 +106,5 @@ def test_other_machines_are_spoken_to_in_tls() -> None:
     ],
 )
 def test_only_this_machine_is_spoken_to_in_the_clear(brokers: tuple[str, ...], protocol: str) -> None:
-    """A host that only begins like this machine's name or address is another machine."""
+    """A host whose name only begins like this machine's name or address counts as another machine."""
     assert KafkaAlertPublisher(brokers)._settings["security.protocol"] == protocol

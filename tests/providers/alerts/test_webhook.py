@@ -1,4 +1,5 @@
-"""The webhook's signature and what counts as taken; the rest is told where events are published."""
+"""Tests of the webhook for alerts: its signature, and which answers count as accepted. Other tests are about
+publishing."""
 
 import socket
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ def test_a_known_signature() -> None:
     [(200, None), (202, None), (204, None), (302, "status_302"), (400, "status_400"), (500, "status_500")],
 )
 def test_two_hundreds_alone_are_taken(receiver: Receiver, status: int, said: str | None) -> None:
+    """Only an answer with a status of 2xx counts as accepted; another one gives a reason."""
     receiver.answers = lambda _event, _nth: status
     assert webhook(receiver.url).publish(MESSAGE) == said
     assert (receiver.got, receiver.signed, receiver.asked) == (
@@ -55,6 +57,7 @@ def test_nobody_there_and_nobody_who_answers() -> None:
 
 @pytest.mark.parametrize("url", ["http://example.com/x", "https://10.0.0.1/x", "https://u:p@example.com/x"])
 def test_only_addresses_that_may_be_told(url: str) -> None:
+    """An address that isn't allowed is refused."""
     with pytest.raises(ConsoleError):
         webhook(url)
 
@@ -72,7 +75,8 @@ def test_only_addresses_that_may_be_told(url: str) -> None:
 def test_where_a_name_leads_is_looked_at_when_it_is_told(
     leads_to: tuple[str, ...], private: tuple[str, ...], said: str
 ) -> None:
-    """A name may be made to lead elsewhere at any time: into no network that wasn't named, and nothing is sent."""
+    """The addresses of the host name are checked at each publication, because they can change. If one is in a private
+    network that the settings don't name, nothing is sent."""
 
     def resolve(_host: str, port: int, *_: object, **__: object) -> list[tuple[object, ...]]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in leads_to]
@@ -85,4 +89,5 @@ def test_where_a_name_leads_is_looked_at_when_it_is_told(
 
 
 def test_the_key_is_not_shown() -> None:
+    """The text form of the publisher doesn't contain the key."""
     assert KEY not in repr(webhook("https://example.com/alerts"))

@@ -1,4 +1,5 @@
-"""Atom's encryption and signatures: the published values, and nothing but a whole text or nothing."""
+"""Tests of Atom's encryption and signatures with the published values: a text is decrypted completely or not at
+all."""
 
 from binascii import unhexlify
 from concurrent.futures import ThreadPoolExecutor
@@ -77,7 +78,8 @@ def test_a_flipped_bit_never_opens_to_the_same(text: str, data: st.DataObject) -
 
 @given(st.text(max_size=100).map(lambda text: encrypt_text(text, KEY)), st.data())
 def test_what_is_cut_never_opens_to_the_whole(sealed: str, data: st.DataObject) -> None:
-    """A cut at any place is noticed: at a block's end by the padding, elsewhere by the length."""
+    """A text that is cut at any place can't be decrypted to the whole one: the padding shows a cut at the end of a
+    block, the length another one."""
     cut = data.draw(st.integers(0, len(sealed) - 1))
     try:
         opened = decrypt_text(sealed[:cut], KEY)
@@ -102,13 +104,13 @@ NO_HEX = ["98 05", "0x98", "98056", "９８", "zz" * 16, " " * 32, "980564D2B236
 
 @pytest.mark.parametrize("text", NO_HEX)
 def test_what_is_no_hex(text: str) -> None:
-    """Text with blanks, prefixes or other digits is refused as hex."""
+    """Text with blanks, prefixes or other characters is refused as hex."""
     with pytest.raises(DecryptionFailed):
         decrypt_text(text, KEY)
 
 
 def test_paddings_that_are_none() -> None:
-    """Every length byte that the padding can't have, and every padding that is not uniform, is refused."""
+    """A padding with an impossible length byte, or with unequal bytes, is refused."""
     from cryptography.hazmat.primitives.ciphers import Cipher
     from cryptography.hazmat.primitives.ciphers.algorithms import AES
     from cryptography.hazmat.primitives.ciphers.modes import CBC
@@ -126,7 +128,7 @@ def test_paddings_that_are_none() -> None:
 
 
 def test_a_key_is_derived_once() -> None:
-    """The slow derivation runs once per key and salt, and what is remembered is bounded."""
+    """The slow derivation runs once for each key and salt, and the number of remembered keys is limited."""
     response_key()
     before = derive_key.cache_info()
     for _ in range(5):
@@ -138,7 +140,7 @@ def test_a_key_is_derived_once() -> None:
 
 
 def test_threads_do_not_mix_their_texts() -> None:
-    """The state that is stored for a key holds nothing of a text."""
+    """Threads that encrypt at the same time with one key get their own texts back."""
     texts = [f"{number}-" * (number % 50) for number in range(400)]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda text: decrypt_text(encrypt_text(text, KEY), KEY), texts)) == texts
@@ -154,7 +156,7 @@ def test_salt_and_key_may_differ() -> None:
 
 @pytest.mark.parametrize("vector", SIGNED, ids=[v["id"] for v in SIGNED])
 def test_signature_vectors(vector: dict[str, Any]) -> None:
-    """Joined parts and signature are the published ones."""
+    """The joined parts and the signature are the published ones."""
     parts = [part["value"] for part in vector["parts"]]
     assert "".join(parts) == vector["expected_string_to_sign"]
     made = compute_signature(vector["hash_key"], *parts)
@@ -187,7 +189,8 @@ def test_amount_formats(minor: int, two: str, short: str) -> None:
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_dates"], ids=[v["id"] for v in VECTORS["ndps_dates"]])
 def test_times_in_india(vector: dict[str, Any]) -> None:
-    """An instant is written as it is in India, read back, and shown in Japan."""
+    """A time is written as it is in India, and read back as the same instant; the vectors also state the time in
+    Japan."""
     at = datetime.fromtimestamp(vector["epoch"], UTC)
     assert format_india_time(at) == vector["merchTxnDate_auth"]
     assert find_india_day(at).isoformat() == vector["merchTxnDate_status"]
@@ -197,7 +200,7 @@ def test_times_in_india(vector: dict[str, Any]) -> None:
 
 @given(st.integers(-62_135_500_000, 253_402_200_000))
 def test_times_and_back(epoch: int) -> None:
-    """Any second survives the way through India."""
+    """Each second is written in Indian time and read back unchanged."""
     at = datetime.fromtimestamp(epoch, UTC)
     assert parse_india_time(format_india_time(at)) == at
 
@@ -216,10 +219,10 @@ NO_TIMES = [
 
 @pytest.mark.parametrize("said", NO_TIMES)
 def test_a_time_that_is_none(said: object) -> None:
-    """A time is never guessed."""
+    """A text that isn't a time gives None."""
     assert parse_india_time(said) is None
 
 
 def test_a_day_in_india_is_not_a_day_in_japan() -> None:
-    """Half past midnight in Japan is still yesterday evening in India."""
+    """Half past midnight in Japan is the evening of the day before in India."""
     assert find_india_day(datetime(2026, 11, 21, 0, 30, tzinfo=JST)) == date(2026, 11, 20)

@@ -1,4 +1,4 @@
-"""A callback is believed or refused; what refuses it can't be told from outside."""
+"""Tests of Atom's callbacks: each is accepted or refused, and a stranger can't see why one was refused."""
 
 import json
 from dataclasses import fields, replace
@@ -37,7 +37,7 @@ def changed(change: dict[str, Any], where: str = "payDetails") -> dict[str, Any]
 
 
 def signed(said: dict[str, Any], key: str = MERCHANT.response_hash_key) -> bytes:
-    """The callback with the signature that its own fields ask for."""
+    """Return the callback with a valid signature over its fields."""
     pay, ours, mode, answer = (
         said["payInstrument"][name]
         for name in ("payDetails", "merchDetails", "payModeSpecificData", "responseDetails")
@@ -58,14 +58,14 @@ def signed(said: dict[str, Any], key: str = MERCHANT.response_hash_key) -> bytes
 
 
 def refused(found: SignedCallback) -> bool:
-    """Refused, and in the one way: all that is seen from outside is the same for every cause."""
+    """Return True if the callback was refused. What a sender can see must be the same for every cause."""
     same = (False, "", OutcomeClass.UNKNOWN, "callback_refused", None)
     return (found.has_valid_signature, found.event_id, found.kind, found.reason, found.report) == same
 
 
 @pytest.mark.parametrize("vector", CALLBACKS, ids=[v["id"] for v in CALLBACKS])
 def test_vectors(vector: dict[str, Any]) -> None:
-    """Every published callback is believed or refused as it says, with its class."""
+    """Each published callback is accepted or refused as it states, with its class."""
     keys = {"response_key": vector["res_key"], "response_salt": vector["res_salt"]}
     merchant = replace(MERCHANT, **keys, response_hash_key=vector["res_hash_key"])
     found = parse_callback(vector["form_body"].encode(), merchant)
@@ -76,7 +76,7 @@ def test_vectors(vector: dict[str, Any]) -> None:
 
 
 def test_a_good_callback_is_read_whole() -> None:
-    """Order, payment, both sums and the time; the payer's account stays out of the evidence."""
+    """The order, the payment, both amounts and the time are read. The payer's account isn't in the evidence."""
     found = atom("http://127.0.0.1:1").parse_callback(BODY)
     assert found.report is not None
     assert (found.merchant_payment_id, found.report.provider_payment_id) == ("ORD20261120000123", "11000000615892")
@@ -95,7 +95,8 @@ def test_repeats_are_one_event() -> None:
 
 
 def test_every_flipped_bit_refuses() -> None:
-    """No single bit of the sealed text can be changed unnoticed, unless it changes nothing that is signed or told."""
+    """A callback with one changed bit of the encrypted text is refused, unless the change concerns nothing that is
+    signed or read."""
     head, _, sealed = BODY.partition(b"encData=")
     data = bytearray.fromhex(sealed.decode())
     for place in range(len(data)):
@@ -118,7 +119,7 @@ def told(found: SignedCallback) -> tuple[object, ...]:
 
 
 def test_a_good_callback_that_is_too_large_is_refused_unopened() -> None:
-    """However well it is signed, a form beyond the limit is not worked on."""
+    """A callback above the size limit is refused without decryption, also with a valid signature."""
     large = form(TEXT + " " * (LARGEST_CALLBACK_BYTES // 2))
     found = opened(large)
     assert refused(found)
@@ -126,13 +127,13 @@ def test_a_good_callback_that_is_too_large_is_refused_unopened() -> None:
 
 
 def test_every_cut_refuses() -> None:
-    """A truncated text is refused wherever it was cut, at a block's end too."""
+    """A truncated callback is refused wherever it was cut."""
     assert all(refused(opened(BODY[: len(BODY) - cut])) for cut in range(1, 200))
     assert refused(opened(BODY + b"00" * 16))
 
 
 def test_a_text_that_lost_its_padding_refuses() -> None:
-    """A whole message without the block of padding behind it is not one."""
+    """A callback without its last block, the padding, is refused."""
     text = TEXT + " " * (-len(TEXT.encode()) % 16)
     whole = form(text)
     assert opened(whole).has_valid_signature
@@ -182,7 +183,7 @@ def test_what_is_not_signed_for_is_refused(body: bytes) -> None:
 
 
 def test_a_refused_callback_may_name_an_order_to_ask_about() -> None:
-    """A notice without a signature can't be believed, but its order can be asked about."""
+    """A notice without a signature isn't accepted, but the program asks Atom about its order."""
     assert opened(UNSIGNED["no signature"]).merchant_payment_id == "ORD20261120000123"
     assert opened(HOSTILE["no hex"]).merchant_payment_id is None
 
@@ -233,7 +234,7 @@ def test_a_null_bank_number_counts_as_empty() -> None:
     ],
 )
 def test_genuine_and_not_understood(change: dict[str, Any], where: str, kind: str, reason: str) -> None:
-    """The provider said it, but nobody knows what: unknown, never false."""
+    """A callback with a valid signature and unknown contents has no report; its kind and reason say so."""
     found = opened(signed(changed(change, where)))
     assert found.has_valid_signature
     assert (found.kind, found.reason, found.report) == (kind, reason, None)
@@ -241,6 +242,6 @@ def test_genuine_and_not_understood(change: dict[str, Any], where: str, kind: st
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused(body: bytes) -> None:
-    """Nothing that a stranger sends is believed or breaks anything."""
+    """Any other bytes are refused without an exception."""
     assert refused(opened(body))
     assert refused(opened(b"merchId=317157&encData=" + body.hex().encode()))

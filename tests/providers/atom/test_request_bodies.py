@@ -1,4 +1,4 @@
-"""The requests to Atom, to the letter, with their addresses."""
+"""Tests of the requests to Atom: their exact texts and addresses."""
 
 from dataclasses import replace
 from datetime import date
@@ -38,14 +38,16 @@ DAY = date(2026, 11, 20)
 
 
 def test_the_published_messages() -> None:
-    """Token, refund and refund status are asked for in the very text of the vectors."""
+    """The requests for a token, a refund and the status of refunds are those of the vectors, character by
+    character."""
     assert make_auth_text(MERCHANT, ATOM_REQUEST) == PLAIN["ndps-c-auth"]
     assert make_refund_text(MERCHANT, ATOM_ORDER) == PLAIN["ndps-c-refund"]
     assert make_refund_status_text(MERCHANT, ATOM_ORDER.provider_payment_id) == PLAIN["ndps-c-status-req"]
 
 
 def test_verification_is_signed_over_what_it_says() -> None:
-    """The first form signs with password and name of the call, the second without either."""
+    """The first version of the verification signs the password and the name of the call too; the second version
+    neither."""
     signed = {v["id"]: v["expected_signature"] for v in VECTORS["ndps_signature"]}
     assert make_verification_text(MERCHANT, "ORD20261120000123", RUPEES, DAY) == (
         '{"payInstrument":{"headDetails":{"api":"TXNVERIFICATION","source":"OTS"},'
@@ -60,7 +62,8 @@ def test_verification_is_signed_over_what_it_says() -> None:
 
 
 def test_an_amount_is_signed_as_it_is_written() -> None:
-    """The setting changes the message and the signature together; both published forms come out."""
+    """The setting of the amount format changes the message and its signature together; both equal the published
+    ones."""
     short = replace(MERCHANT, amount_format=AmountFormat.SHORTEST)
     signed = {v["id"]: v["expected_signature"] for v in VECTORS["ndps_signature"]}
     text = make_verification_text(short, "ORD20261120000200", Money(100, "INR"), DAY)
@@ -85,7 +88,7 @@ def test_a_payer_without_contact_is_left_out() -> None:
 
 
 def test_each_call_goes_to_its_address_as_a_sealed_form() -> None:
-    """Everything is in the body, sealed; nothing in the address, which ends up in logs."""
+    """All data are encrypted in the body. The address, which appears in logs, contains none."""
     with serving(says(500)) as server:
         vendor = atom(server.url)
         vendor.start(ATOM_REQUEST)
@@ -109,7 +112,7 @@ def test_each_call_goes_to_its_address_as_a_sealed_form() -> None:
 
 
 def test_published_addresses() -> None:
-    """Hosts differ by call; the second form of verification has a path of its own."""
+    """Each call has its host; the second version of the verification has its own path."""
     production, uat = AtomUrls.make_production_urls(), AtomUrls.make_uat_urls(Verification.V2)
     assert production.refund == "https://payment.atomtech.in/ots/payment/refund"
     assert production.verification == production.refund_status == "https://payment1.atomtech.in/ots/payment/status"
@@ -130,7 +133,7 @@ def test_an_unfit_address_is_refused_at_once(url: str) -> None:
 
 
 def test_secrets_show_in_no_repr() -> None:
-    """Neither configuration nor adapter shows what it signs in with."""
+    """The text forms of configuration and adapter contain no credential."""
     shown = repr(AtomConfig(AtomUrls.make_production_urls(), MERCHANT)) + repr(atom("http://127.0.0.1:1"))
     assert "317157" in shown
     assert not [secret for secret in MERCHANT.secrets if secret in shown]

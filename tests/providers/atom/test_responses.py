@@ -1,4 +1,4 @@
-"""Every row of Atom's tables, and every way in which an opened answer is not the one that was asked for."""
+"""Tests of each row of Atom's tables, and of each way in which a decrypted answer isn't the answer to the request."""
 
 import gzip
 import json
@@ -80,7 +80,7 @@ def details(code: str) -> Fields:
 
 
 def attempt(code: str = "OTS0000", pay: Fields | None = None, ours: Fields | None = None) -> Fields:
-    """One attempt as TXNVERIFICATION tells it."""
+    """Return one attempt as an answer of TXNVERIFICATION contains it."""
     return {
         "settlementDetails": {"reconStatus": "NRNS"},
         "merchDetails": {"merchId": 317157, "merchTxnId": "ORD20261120000123", "merchTxnDate": "2026-11-20 12:21:33"}
@@ -122,7 +122,8 @@ def asked(vector: dict[str, Any]) -> Outcome[Any]:
 
 @pytest.mark.parametrize("vector", ANSWERS, ids=[v["id"] for v in ANSWERS])
 def test_vectors(vector: dict[str, Any]) -> None:
-    """Every published answer, sealed, gets its class over real HTTP; that of a refund has its effect."""
+    """Each published answer, encrypted and sent over real HTTP, has its outcome class; that of a refund has its
+    effect too."""
     outcome = asked(vector)
     assert outcome.kind == vector["expected_class"]
     assert outcome.status == vector["http_status"]
@@ -132,7 +133,7 @@ def test_vectors(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", STATES, ids=[v["id"] for v in STATES])
 def test_states(vector: dict[str, Any]) -> None:
-    """Every published state has its business word, whether it is final, and its label."""
+    """Each published state has its state of ours, whether it is final, and its label."""
     word = vector["provider_state"]
     if vector["domain"] == "ndps-payment":
         assert (PAYMENT_CODE_MEANINGS[word].state, PAYMENT_CODE_MEANINGS[word].is_final) == (
@@ -201,7 +202,7 @@ def test_every_code(call: AtomCall) -> None:
 
 @pytest.mark.parametrize("call", AtomCall)
 def test_unlisted_codes(call: AtomCall) -> None:
-    """A code that no row names settles nothing, nor does one that an earlier revision gave another meaning."""
+    """A code without a row leaves the outcome unknown, also one that had another meaning in an earlier version."""
     assert {coded(call, code).kind for code in UNLISTED} == {U}
     listed_elsewhere = set().union(*ROWS.values()) - set(ROWS[call]) - {"OTS0000"}
     assert {coded(call, code).kind for code in listed_elsewhere} <= {U}
@@ -217,9 +218,8 @@ STATUS_ROWS = {
 
 @pytest.mark.parametrize("call", AtomCall)
 def test_every_status(call: AtomCall) -> None:
-    """Without success the status decides; an unlisted one is UNKNOWN. A 429 is refused for speed where its body says
-    nothing. A call with an effect isn't refused by a body that can't be read.
-    """
+    """Without success the HTTP status decides; an unlisted one is UNKNOWN. A 429 means "too fast" if its body states
+    nothing. A call with an effect isn't refused by a body that can't be read."""
     good = sealed({"payInstrument": attempt()})
     for status in (*range(300, 309), *range(400, 452), *range(500, 512), 599):
         for body in (b"", b"<html>", good, b'{"payInstrument":'):
@@ -245,7 +245,8 @@ UNREAD_REFUSALS: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize("status", [401, 403, 429])
 @pytest.mark.parametrize(("body", "reason"), UNREAD_REFUSALS.values(), ids=UNREAD_REFUSALS)
 def test_a_refusal_of_a_refund_that_cannot_be_read_is_none(status: int, body: bytes, reason: str) -> None:
-    """It may contain the refund: nobody knows. Without sealing, the contents count as well."""
+    """A refusal whose body can't be read may contain the refund, so the outcome is unknown. The contents count also
+    without encryption."""
     outcome = heard(AtomCall.REFUND, status, body)
     assert outcome.kind is U
     assert status == 429 or outcome.reason == reason
@@ -283,7 +284,8 @@ UNOPENED = {
 @pytest.mark.parametrize("call", AtomCall)
 @pytest.mark.parametrize("body", UNOPENED.values(), ids=UNOPENED)
 def test_what_cannot_be_opened_is_unknown(call: AtomCall, body: bytes) -> None:
-    """Nothing sealed, nothing whole, or two of them: no answer, and no sealed text is kept."""
+    """An answer that isn't encrypted, is incomplete or contains two encrypted texts leaves the outcome unknown, and
+    no encrypted text is kept."""
     outcome = heard(call, 200, body)
     assert (outcome.kind, outcome.reason, outcome.found) == (U, "not_opened", None)
     assert b"encData" not in body or outcome.evidence == f"sealed, {len(body)} bytes, not opened"
@@ -298,14 +300,14 @@ NO_MESSAGES = [
 
 @pytest.mark.parametrize("text", NO_MESSAGES)
 def test_opened_and_unreadable_is_unknown(text: str) -> None:
-    """An opened text that is no message settles nothing."""
+    """A decrypted text that is no message leaves the outcome unknown."""
     for call in AtomCall:
         outcome = told(call, text)
         assert (outcome.kind, outcome.reason) == (U, "unreadable")
 
 
 def test_the_form_may_also_be_json_or_lower_case() -> None:
-    """The answer claims to be JSON; one that really is, is read too."""
+    """The answer declares itself as JSON and is a form; an answer that really is JSON is read too."""
     hexed = sealed(PAID).partition(b"encData=")[2]
     lower = b"encData=" + hexed.lower() + b"\n"
     for body in (b'{"encData":"' + hexed + b'"}', lower, b"encData=" + hexed + b"&merchId=1"):
@@ -316,7 +318,7 @@ def test_the_form_may_also_be_json_or_lower_case() -> None:
 
 
 def test_a_payment_as_it_is_told() -> None:
-    """Everything that staff compare is read; times are Indian and become instants, sums are exact."""
+    """All facts that staff compare are read: Indian times become instants, and amounts are exact."""
     outcome = verified(attempt(pay={"surchargeAmount": 17.67, "txnCurrency": "INR"}))
     assert outcome.kind is S
     assert outcome.found == PaymentReport(
@@ -328,7 +330,8 @@ def test_a_payment_as_it_is_told() -> None:
 
 
 def test_a_time_of_payment_without_end() -> None:
-    """9999-12-31 is no time from which a deadline can be computed: the next time counts."""
+    """9999-12-31 isn't accepted as a time of payment, because no deadline can be computed from it; the next time in
+    the answer is used."""
     found = verified(attempt(pay={"txnCompleteDate": "9999-12-31 23:59:59"})).found
     assert found is not None
     assert found.paid_at == datetime(2026, 11, 20, 6, 51, 33, tzinfo=UTC)
@@ -363,7 +366,8 @@ def test_evidence_names_no_payer() -> None:
     ],
 )
 def test_of_several_attempts_the_best_counts(codes: list[str], kind: Kind) -> None:
-    """Any success wins, then any that may still become one; a failure counts only when nothing else is left."""
+    """Of several attempts a success counts first, then one that may still succeed; a failure counts only if there is
+    no other attempt."""
     rows = [attempt(code, {"atomTxnId": 11000000615892 + place}) for place, code in enumerate(codes)]
     for row, code in zip(rows, codes, strict=True):
         if code == "OTS0401":
@@ -372,7 +376,8 @@ def test_of_several_attempts_the_best_counts(codes: list[str], kind: Kind) -> No
 
 
 def test_no_data_about_an_attempt_that_atom_has_is_no_answer() -> None:
-    """By its code Atom has no such payment, but the attempt has Atom's or the bank's number of one."""
+    """The code says that Atom has no such payment, but the attempt has an id of Atom or of the bank: the outcome is
+    unknown."""
     assert (verified(attempt("OTS0401")).kind, verified(attempt("OTS0401")).reason) == (U, "refused_but_made")
     bank_only = attempt("OTS0401", {"atomTxnId": None})
     assert verified(bank_only).reason == "refused_but_made"
@@ -380,7 +385,7 @@ def test_no_data_about_an_attempt_that_atom_has_is_no_answer() -> None:
 
 
 def test_an_empty_list_under_another_code_is_no_not_found() -> None:
-    """The code of the whole answer says why there is no attempt."""
+    """Without an attempt, the code of the whole answer decides; only its own code means "not found"."""
     assert told(AtomCall.PAYMENT, {"payInstrument": [], **details("OTS0951")}).kind is U
     assert told(AtomCall.PAYMENT, {"payInstrument": [], **details("OTS0506")}).kind is A
     for code in ("OTS0000", "OTS0551"):
@@ -389,7 +394,7 @@ def test_an_empty_list_under_another_code_is_no_not_found() -> None:
 
 
 def test_an_attempt_that_cannot_be_read_hides_no_other() -> None:
-    """It may be anything: a success beside it counts, a failure beside it doesn't."""
+    """An attempt that can't be read may be anything: a success beside it counts, a failure beside it doesn't."""
     odd = attempt(pay={"amount": [1]})
     assert verified(odd, attempt()).kind is S
     assert verified(attempt("OTS0600"), odd).kind is U
@@ -397,7 +402,7 @@ def test_an_attempt_that_cannot_be_read_hides_no_other() -> None:
 
 
 def test_a_second_success_is_named() -> None:
-    """Two attempts that both took money: one is the payment, the other must be seen."""
+    """If two attempts have taken money, one is the payment and the report names the other."""
     found = verified(attempt(), attempt(pay={"atomTxnId": 7}), attempt("OTS0600", {"atomTxnId": 8})).found
     assert found is not None
     assert (found.provider_payment_id, found.further_captures) == ("11000000615892", ("7",))
@@ -421,7 +426,7 @@ def test_a_second_success_of_another_amount_is_named() -> None:
 
 
 def test_a_captured_payment_is_not_failed_by_another_attempt() -> None:
-    """Once its id is known, only that attempt can say that it failed."""
+    """Once the id of the payment is known, only the attempt with this id can report that it failed."""
     known = replace(ATOM_QUESTION, provider_payment_id="5")
     outcome = verified(attempt("OTS0600"), question=known)
     assert (outcome.kind, outcome.reason) == (U, "other_payment")
@@ -431,7 +436,7 @@ def test_a_captured_payment_is_not_failed_by_another_attempt() -> None:
 
 
 def test_attempts_on_other_orders_do_not_count() -> None:
-    """Of others' attempts nothing is taken; when there are no others, nothing was listed."""
+    """Attempts of other orders are ignored; if there are no others, the list counts as empty."""
     others = (attempt(ours={"merchTxnId": "ORD-OTHER"}), attempt(ours={"merchId": 8952}))
     assert verified(*others, attempt("OTS0600")).kind is F
     outcome = verified(*others)
@@ -458,7 +463,8 @@ WRONG: dict[str, tuple[Fields, str]] = {
 
 @pytest.mark.parametrize(("pay", "why"), WRONG.values(), ids=WRONG)
 def test_a_payment_that_is_not_the_one_asked_for(pay: Fields, why: str) -> None:
-    """Another sum or currency, or a sum that can't be read, is never a success; another sum can be compared."""
+    """A payment with another amount or currency, or with an unreadable amount, has an unknown outcome. One with
+    another amount has a report, for comparison."""
     outcome = verified(attempt(pay=pay))
     assert (outcome.kind, outcome.reason) == (U, why)
     assert (outcome.found is not None) == (why == "other_amount")
@@ -466,12 +472,12 @@ def test_a_payment_that_is_not_the_one_asked_for(pay: Fields, why: str) -> None:
 
 @pytest.mark.parametrize("amount", [500, 500.0, "500", "500.0", "500.00"])
 def test_one_sum_in_many_forms(amount: object) -> None:
-    """Five hundred rupees, however they are written."""
+    """500 rupees are read in each form in which they may be written."""
     assert verified(attempt(pay={"amount": amount})).kind is S
 
 
 def test_a_success_that_says_nothing_else() -> None:
-    """Bare codes are published too: known to be paid, and not bookable."""
+    """A success code without further fields means that the payment is paid, but it can't be booked."""
     outcome = told(AtomCall.PAYMENT, {"payInstrument": details("OTS0000")})
     assert outcome.kind is S
     assert not got(outcome).is_bookable
@@ -479,7 +485,7 @@ def test_a_success_that_says_nothing_else() -> None:
 
 @pytest.mark.parametrize("number", [None, ""])
 def test_a_payment_without_our_number_may_be_another_one(number: str | None) -> None:
-    """Everything else is there, but it may be the answer to another question: it can't be booked."""
+    """An answer without our payment number may be about another payment, so it can't be booked."""
     outcome = verified(attempt(ours={"merchTxnId": number}))
     assert outcome.kind is S
     assert not got(outcome).is_bookable
@@ -503,7 +509,7 @@ def initiated(change: Fields | None = None, pay: Fields | None = None) -> Outcom
 
 
 def test_a_refund_is_accepted_by_its_product() -> None:
-    """A refund whose two codes, key, payment and sum are right is accepted under the provider's number."""
+    """A refund is accepted with the provider's id if its two codes, key, payment and amount are right."""
     outcome = initiated()
     assert outcome.kind is P
     assert outcome.found == RefundReport(
@@ -537,7 +543,7 @@ def test_a_refund_that_is_not_confirmed(change: Fields, pay: Fields, why: str) -
 
 
 def test_a_key_confirmed_twice_is_not_confirmed() -> None:
-    """Two products under our key may be two refunds."""
+    """Two products with our key may be two refunds, so the outcome is unknown."""
     twice = [{"prodRefundId": ORDER.key, "prodStatusCode": "OTS0000", "prodRefundAmount": 150.50}] * 2
     outcome = initiated({}, {"prodDetails": twice})
     assert (outcome.kind, outcome.reason) == (U, "refund_not_confirmed")
@@ -559,7 +565,7 @@ def listed(*refunds: Fields, shape: str = "object") -> Outcome[RefundReport]:
 
 @pytest.mark.parametrize("shape", ["object", "list", "nested"])
 def test_every_remark_in_every_shape(shape: str) -> None:
-    """The remark decides, however the listing is built; blanks and small letters don't matter."""
+    """The remark decides, whatever the form of the list; blanks and small letters in it are ignored."""
     kinds = {
         "REFUND INITIATED": P, "REFUND PENDING": P, "REFUND PROCESSED": S, "REFUND FAILED": F, "REFUND REJECTED": F,
         " refund processed\n": S, "REFUNDED": U, "": U, "SUCCESS": U,
@@ -569,7 +575,8 @@ def test_every_remark_in_every_shape(shape: str) -> None:
 
 
 def test_our_refund_is_found_among_others() -> None:
-    """Other refunds of the payment are not ours, however odd; none of ours is "not found"."""
+    """Other refunds of the payment are ignored, whatever they contain. If none has our key, the outcome is "not
+    found"."""
     other = {"prodRefundId": "RFD-OTHER", "remarks": "REFUND FAILED", "refundAmt": "?", "refundTxnId": []}
     assert listed(other, {}, {"prodRefundId": "a b"}).kind is S
     assert listed(other).kind is N
@@ -579,7 +586,7 @@ def test_our_refund_is_found_among_others() -> None:
 @pytest.mark.parametrize(("code", "status"), [("OTS0506", 200), ("OTS0509", 200), ("OTS0401", 200), ("OTS0000", 401),
                                               ("OTS0000", 403)])  # fmt: skip
 def test_a_refusal_that_contains_the_refund_is_none(code: str, status: int) -> None:
-    """Refused by its code or status, accepted by its contents: nobody knows."""
+    """The code or status refuses the refund, but the contents accept it: the outcome is unknown."""
     entry = {"prodRefundId": ATOM_ORDER.key, "prodStatusCode": "OTS0000", "prodRefundAmount": 150.50}
     pay_details = {"atomTxnId": 11000000615892, "prodDetails": [entry], "totalRefundAmount": 150.50}
     made = {"payInstrument": {"payDetails": pay_details, **details(code)}}
@@ -595,7 +602,8 @@ def test_a_refusal_that_contains_the_refund_is_none(code: str, status: int) -> N
     [{"prodRefundId": "RFD-OTHER", "prodStatusCode": "OTS0000"}],
 ])  # fmt: skip
 def test_the_effect_is_found_wherever_a_refusal_contains_it(entries: object, status: int) -> None:
-    """In one object, in a list of lists, or without our key; also beside an unreadable code."""
+    """A refusal that contains the refund in an object, in nested lists or without our key leaves the outcome unknown,
+    also with an unreadable code."""
     codes: list[Fields] = [details("OTS0504"), details("OTS0506"), {"responseDetails": [[]]}]
     for code in codes:
         refused = {"payInstrument": {"payDetails": {"prodDetails": entries}, **code}}
@@ -614,7 +622,8 @@ OUR_ENTRY: Fields = {
 
 @pytest.mark.parametrize("entry", [OUR_ENTRY, OUR_ENTRY | {"prodRefundId": "RFD-OTHER"}, {"remarks": "?"}])
 def test_no_data_with_a_refund_is_no_answer(entry: Fields) -> None:
-    """By its code Atom has no refund, by its contents there is one: nothing is sent because of it."""
+    """The code says that Atom has no refund, but the contents have one: the outcome is unknown, so nothing is sent
+    again."""
     listing = {"refundDetails": [{"prodName": "NSE", "refundStatus": [entry]}]}
     outcome = told(AtomCall.REFUND_STATUS, {"payInstrument": {"refundStatusDetails": listing, **details("OTS0401")}})
     assert (outcome.kind, outcome.reason, outcome.found) == (U, "refused_but_made", None)
@@ -634,7 +643,7 @@ def test_no_data_with_a_refund_is_no_answer(entry: Fields) -> None:
     ],
 )
 def test_no_part_of_a_listing_hides_another_one(listing: object) -> None:
-    """Refunds in both fields, or beside an empty one, count."""
+    """Refunds count if they are in both fields of the list, or beside an empty field."""
     fields = {"payDetails": {"atomTxnId": 11000000615892}, "refundStatusDetails": listing, **details("OTS0000")}
     assert told(AtomCall.REFUND_STATUS, {"payInstrument": fields}).kind is S
 
@@ -650,7 +659,7 @@ def test_a_key_that_differs_in_its_notation_may_be_ours(key: str) -> None:
 @pytest.mark.parametrize("remark", ["REFUND PROCE\u00dfED", "REFUND PROCE\u017f\u017fED", "\u3000REFUND PROCESSED",
                                     "REFUND FA\u0131LED", "ＲＥＦＵＮＤ FAILED"])  # fmt: skip
 def test_letters_that_only_become_ours_settle_nothing(remark: str) -> None:
-    """`ß` becomes SS in capitals, `ſ` S and `ı` I: such a word is in no table."""
+    """A remark with letters such as `ß`, `ſ` or `ı`, which become other letters in capitals, isn't in the table."""
     assert listed({"remarks": remark}).kind is U
 
 
@@ -683,7 +692,8 @@ def test_what_of_a_listing_settles_nothing() -> None:
 
 
 def test_all_refunds_of_a_payment() -> None:
-    """Those that Atom made or may make, once each; a key that is no id makes the list useless."""
+    """The list contains each refund that Atom has made or may make, once. A key that can't be an id makes the list
+    unusable."""
 
     def list_refunds(*refunds: Fields) -> Outcome[tuple[ListedRefund, ...]]:
         ours = {"remarks": "REFUND INITIATED", "prodRefundId": "RFD-1"}
@@ -713,7 +723,7 @@ def test_all_refunds_of_a_payment() -> None:
 
 @pytest.mark.parametrize("token", [15000000033303, "15000000033303"])
 def test_a_token(token: object) -> None:
-    """A token opens the page; it is no payment."""
+    """A token allows the payer to open the page; it is no payment."""
     outcome = told(AtomCall.AUTH, {"atomTokenId": token, "responseDetails": {"txnStatusCode": "OTS0000"}})
     assert (outcome.kind, got(outcome).handle) == (S, "15000000033303")
 
@@ -723,6 +733,6 @@ NO_TOKENS: list[tuple[object, str]] = [(None, "no_id"), ("", "no_id"), (True, "b
 
 @pytest.mark.parametrize(("token", "why"), NO_TOKENS)
 def test_no_token(token: object, why: str) -> None:
-    """A success without a token is none."""
+    """A success without a token leaves the outcome unknown."""
     outcome = told(AtomCall.AUTH, {"atomTokenId": token, "responseDetails": {"txnStatusCode": "OTS0000"}})
     assert (outcome.kind, outcome.reason) == (U, why)

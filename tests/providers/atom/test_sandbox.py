@@ -1,4 +1,4 @@
-"""Atom's adapter against the simulated Atom: every way from a token to money that went back, and callbacks."""
+"""Tests of Atom's adapter at the simulated Atom: from a token to a refund, and callbacks."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ ATOM_NUMBER = "ORD7"
 
 
 def test_atom_from_token_to_refund(control: SandboxControl) -> None:
-    """A token, a payer, a genuine callback, a verification, a part that goes back."""
+    """A payment from its token over the payer, the callback and the verification to a refund of a part."""
     now = SystemClock().now()
     vendor = atom(control.url)
     request = PaymentRequest(ATOM_NUMBER, RUPEES, now, corporation_number="1180301018771")
@@ -60,7 +60,7 @@ def test_atom_from_token_to_refund(control: SandboxControl) -> None:
 
 
 def _is_that_payment(report: PaymentReport, paid_id: str) -> None:
-    """500 rupees, and 17.67 of surcharge that is no part of the price."""
+    """Check that the report is about the payment of 500 rupees; the surcharge of 17.67 isn't part of the price."""
     assert (report.provider_payment_id, report.state) == (paid_id, PaymentState.PAYMENT_SUCCESS)
     assert (report.amount, report.total) == (RUPEES, Money(51_767, "INR"))
     assert report.is_bookable
@@ -70,7 +70,7 @@ def _is_that_payment(report: PaymentReport, paid_id: str) -> None:
 @pytest.mark.parametrize("amount_format", list(AmountFormat))
 @pytest.mark.parametrize("verification", list(Verification))
 def test_atom_in_each_form(control: SandboxControl, verification: Verification, amount_format: AmountFormat) -> None:
-    """Both forms of the verification, both ways to write sums, both shapes of each answer."""
+    """Both versions of the verification, both amount formats and both forms of each answer give the same results."""
     meeting = Meeting(control)
     vendor = atom(control.url, verification=verification, amount_format=amount_format)
     assert vendor.refund(meeting.atom_order).kind is OutcomeClass.PENDING
@@ -97,7 +97,7 @@ ATOM_STATES = {
 
 @pytest.mark.parametrize("state", ATOM_STATES)
 def test_atom_states_by_question_and_by_callback(control: SandboxControl, state: str) -> None:
-    """Both tell the same of a payment, whatever became of it."""
+    """The verification and the callback report the same state of a payment."""
     meeting = Meeting(control)
     control.payments_control.move_payment("atom", ATOM_ORDER, state)
     callback = meeting.atom.parse_callback(control.payments_control.compose_notice("atom", ATOM_ORDER)[1])
@@ -109,7 +109,7 @@ def test_atom_states_by_question_and_by_callback(control: SandboxControl, state:
 
 
 def test_atom_attempts(control: SandboxControl) -> None:
-    """A success is not hidden by a failed attempt after it; a second success is named."""
+    """A failed attempt after a success doesn't hide it; a second success is named."""
     meeting = Meeting(control)
     first = meeting.atom_question.provider_payment_id
     fresh = replace(meeting.atom_question, provider_payment_id=None)
@@ -137,7 +137,8 @@ def test_atom_sum_and_day(control: SandboxControl) -> None:
 
 
 def test_atom_refunds_are_not_known_by_their_key(control: SandboxControl) -> None:
-    """The same key twice is two refunds there; the listing then can't say which is ours."""
+    """Two refunds with the same key are two refunds at Atom. The list then can't say which one is ours, so the
+    outcome is unknown."""
     meeting = Meeting(control)
     for _ in range(2):
         assert meeting.atom.refund(meeting.atom_order).kind is OutcomeClass.PENDING
@@ -165,7 +166,8 @@ def test_atom_refunds_by_their_remarks(control: SandboxControl, word: str, expec
 
 
 def test_atom_refusals(control: SandboxControl) -> None:
-    """More than was captured, another order, a number that was used: nothing happened, told as certain."""
+    """A refund of more than was captured, another order and a used payment number are definite failures: nothing
+    happens."""
     meeting = Meeting(control)
     vendor, order = meeting.atom, meeting.atom_order
     failed = OutcomeClass.FAILED_DEFINITE
@@ -186,7 +188,7 @@ ATOM_SECRETS = {
 
 @pytest.mark.parametrize("wrong", ATOM_SECRETS)
 def test_atom_who_is_refused(control: SandboxControl, wrong: str) -> None:
-    """Each kind of wrong credential is AUTH with a reason of its own, and nothing happened."""
+    """Each wrong credential has the outcome AUTH with its own reason, and nothing happens."""
     reason, value = ATOM_SECRETS[wrong]
     meeting = Meeting(control)
     given: dict[str, Any] = {wrong: value}
@@ -201,7 +203,7 @@ def test_atom_who_is_refused(control: SandboxControl, wrong: str) -> None:
 
 @pytest.mark.parametrize("wrong", ["response_key", "response_salt"])
 def test_atom_answers_that_cannot_be_opened(control: SandboxControl, wrong: str) -> None:
-    """The refund was made; who can't read the answer knows nothing."""
+    """The refund was made, but its answer can't be decrypted: the outcome is unknown."""
     meeting = Meeting(control)
     given: dict[str, Any] = {wrong: "00"}
     vendor = atom(control.url, **given)

@@ -1,4 +1,4 @@
-"""Each vendor fulfils the contract of vendors, over real sockets."""
+"""Tests that each provider of credit checks fulfils the contract of such providers, over real sockets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,8 @@ from tests.providers.raw_server import Script, closed_port, drips, hangs, http, 
 
 @dataclass(frozen=True)
 class Case:
-    """A vendor under contract: how to open it on a URL, and what its server says to a good purchase."""
+    """A provider under test: how to open it at a URL, its server's answer to a successful purchase, an id, and its
+    secrets."""
 
     open: Callable[[str, RateLimiter], CreditCheckProvider]
     bought: object
@@ -48,7 +49,7 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 def test_a_purchase_is_one_request(case: Case) -> None:
-    """Bought: the id is known, one request left, after one turn was waited for."""
+    """A purchase is one request after one turn of the rate limiter; its outcome has the id."""
     rate_limiter = Turns()
     with serving(says(200, case.bought)) as server:
         outcome = case.open(server.url, rate_limiter).buy_check(REQUEST)
@@ -60,7 +61,8 @@ def test_a_purchase_is_one_request(case: Case) -> None:
 
 @pytest.mark.parametrize("status", [*range(200, 210), *range(300, 309), *range(400, 432), *range(500, 512)])
 def test_no_status_is_taken_for_something_else(case: Case, status: int) -> None:
-    """Without a readable body only the listed refusals are definite; everything else is UNKNOWN, sent once."""
+    """Without a readable body only the listed statuses are definite refusals. Each other one is UNKNOWN; the request
+    is sent once."""
     refused = {400, 403, 404, 422}
     with serving(says(status, b"")) as server:
         outcome = case.open(server.url, Turns()).buy_check(REQUEST)
@@ -100,7 +102,7 @@ def test_no_fault_is_taken_for_an_answer(case: Case, script: Script) -> None:
 
 
 def test_never_sent_is_definite_for_a_purchase_and_nothing_for_a_read(case: Case) -> None:
-    """Nobody listens: certainly not bought; but a question that was not asked has taught nothing."""
+    """If nobody listens at the address, a purchase has definitely failed; a read has an unknown outcome."""
     vendor = case.open(f"http://127.0.0.1:{closed_port()}", Turns())
     bought, read = vendor.buy_check(REQUEST), vendor.read_detail(case.id)
     assert (bought.kind, bought.reason, bought.sent) == (
@@ -112,7 +114,7 @@ def test_never_sent_is_definite_for_a_purchase_and_nothing_for_a_read(case: Case
 
 
 class ShutGate:
-    """A rate limiter whose store is out of reach, or that is broken in itself."""
+    """A rate limiter that raises an error: its database can't be reached, or it has a bug."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error
@@ -127,7 +129,8 @@ class ShutGate:
     [(ConsoleError(ErrorCode.DATABASE_LOCKED), "database_locked"), (ZeroDivisionError(), "internal_error")],
 )
 def test_a_gate_that_fails_means_never_sent(case: Case, error: Exception, reason: str) -> None:
-    """Each fault before sending gives a definite failure with its reason, and nothing is sent."""
+    """If the rate limiter fails before the request, the outcome is a definite failure with its reason, and nothing is
+    sent."""
     with serving(says(200, case.bought)) as server:
         outcome = case.open(server.url, ShutGate(error)).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
@@ -139,7 +142,7 @@ def test_a_gate_that_fails_means_never_sent(case: Case, error: Exception, reason
 
 
 def test_reads_do_not_buy(case: Case) -> None:
-    """The reading half has no way to buy, and what it sends are questions."""
+    """The reader of a provider has no method to buy, and sends GET requests only."""
     with serving(says(200, case.bought)) as server:
         reader: CreditCheckReader = case.open(server.url, Turns()).make_reader()
         assert not hasattr(reader, "buy_check")
@@ -163,7 +166,7 @@ def test_what_a_vendor_cannot_do_sends_nothing(case: Case) -> None:
 
 
 def test_secrets_stay_out_of_reprs_and_evidence(case: Case) -> None:
-    """Neither the vendor nor an outcome shows what it signs in with."""
+    """The text forms of the provider and of an outcome, and the evidence, contain no credential."""
     with serving(says(500, "echo: " + " ".join(case.secrets))) as server:
         vendor = case.open(server.url, Turns())
         seen = repr(vendor) + repr(vendor.buy_check(REQUEST))
@@ -184,7 +187,8 @@ def test_a_company_without_a_name_is_not_searched() -> None:
 
 
 def test_silence_and_drips_end() -> None:
-    """A provider that never ends its answer leaves UNKNOWN within the scaled budget."""
+    """A provider whose answer never ends leaves the outcome UNKNOWN at the end of the time budget, divided by the
+    time scale."""
     for script in (hangs(), drips(http(200, BOUGHT), 0.02)):
         with serving(script) as server:
             outcome = alarmbox(server.url, scale=100).buy_check(REQUEST)

@@ -1,4 +1,4 @@
-"""Answers that a cache had stored before the request: they prove nothing, over real sockets."""
+"""Tests over real sockets that an answer which a cache had stored before the request proves nothing."""
 
 import itertools
 from collections.abc import Mapping
@@ -70,7 +70,8 @@ def ask(line: HttpTransport, *, has_effect: bool = False, accepts: bool = False)
 @pytest.mark.parametrize("has_effect", [False, True])
 @pytest.mark.parametrize("status", [200, 404, 401])
 def test_a_stored_answer_proves_nothing(headers: Mapping[str, str], has_effect: bool, status: int) -> None:
-    """Neither an absence nor a success, of a read or of a call that moves money; its text is kept as evidence."""
+    """A stored answer proves neither "not found" nor a success, for a read and for a call that moves money; its text
+    is kept as evidence."""
     with serving(says(status, {"a": "b"}, headers)) as server:
         assert ask(transport(server.url), has_effect=has_effect) == (OutcomeClass.UNKNOWN, "old_answer")
         assert ask(transport(server.url), accepts=True)[0] is not OutcomeClass.UNKNOWN
@@ -78,19 +79,19 @@ def test_a_stored_answer_proves_nothing(headers: Mapping[str, str], has_effect: 
 
 @pytest.mark.parametrize("headers", FRESH, ids=str)
 def test_an_answer_that_passed_a_cache_counts(headers: Mapping[str, str]) -> None:
-    """Caches also name answers for which they have asked the provider."""
+    """An answer with the headers of a cache that has asked the provider for it counts."""
     with serving(says(404, {"a": "b"}, headers)) as server:
         assert ask(transport(server.url))[0] is OutcomeClass.NOT_FOUND
 
 
 def test_an_answer_that_is_younger_than_the_call_counts() -> None:
-    """A cache may hold an answer for a moment that it got from the provider after the request was sent."""
+    """An answer that a cache got from the provider after the request was sent counts."""
     assert not was_stored_before({"age": "3"}, 3.5)
     assert was_stored_before({"age": "4"}, 3.5)
 
 
 def test_every_request_asks_caches_to_pass_it_on() -> None:
-    """Caches that obey ask the provider, whatever the request is."""
+    """Each request has the header that tells caches to ask the provider."""
     with serving(says(200, {})) as server:
         ask(transport(server.url))
         assert (server.header(0, "cache-control"), server.header(0, "pragma")) == ("no-cache, no-store", "no-cache")
@@ -135,7 +136,8 @@ def test_the_same_answer_again_is_no_second_one(second: str, is_old: bool) -> No
 
 
 def test_the_clock_of_this_machine_makes_no_answer_old() -> None:
-    """Dates are compared with each other: a provider, or a desk, whose clock is wrong is asked as before."""
+    """The dates of answers are compared only with each other, so a wrong clock of the provider or desk makes no
+    answer old."""
     start = SystemClock().now()
     dates = [format_datetime(start.replace(year=year), usegmt=False) for year in (1999, 1999, 2100)]
     with serving(*itertools.starmap(says, ((404, {}, _dated(date)) for date in dates))) as server:

@@ -1,4 +1,4 @@
-"""The exception chain of a broken money call decides its class."""
+"""Tests that the chain of exceptions of a failed call decides its outcome class."""
 
 import asyncio
 import http.client
@@ -24,7 +24,7 @@ POOL: Any = urllib3.HTTPConnectionPool("127.0.0.1", 1)
 
 
 def link(name: str, cause: BaseException | None, message: str) -> BaseException:
-    """One exception of a chain, tied to its cause as the library ties it."""
+    """Return one exception of a chain, connected with its cause as the library does."""
     module, _, short = name.rpartition(".")
     kind = getattr(importlib.import_module(module), short)
     error: BaseException
@@ -70,7 +70,7 @@ def chain(names: Sequence[str], message: str, context: Sequence[str] = ()) -> Ba
 
 @pytest.mark.parametrize("vector", TRANSPORT, ids=[v["id"] for v in TRANSPORT])
 def test_vectors(vector: dict[str, Any]) -> None:
-    """Every published chain gets its class, and only FAILED_DEFINITE claims that nothing was sent."""
+    """Each published chain has its outcome class, and only FAILED_DEFINITE states that nothing was sent."""
     error = chain(
         vector["exception_chain"],
         vector.get("message_contains", "it broke"),
@@ -140,7 +140,8 @@ ROWS: list[tuple[str, BaseException, str, SendingCertainty]] = [
 
 @pytest.mark.parametrize(("error", "reason", "sent"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_every_row(error: BaseException, reason: str, sent: SendingCertainty) -> None:
-    """Every row: its reason, and whether anything can have left; UNKNOWN unless it certainly didn't."""
+    """Each row of the table has its reason, and whether something may have been sent; it is UNKNOWN unless nothing
+    was."""
     expected = OutcomeClass.FAILED_DEFINITE if sent is SendingCertainty.NO else OutcomeClass.UNKNOWN
     assert classify_exception(error) == (expected, reason, sent)
 
@@ -153,7 +154,7 @@ def test_context_is_never_walked() -> None:
 
 
 def test_a_chain_that_loops_ends() -> None:
-    """Exceptions that name each other as cause don't hang the verdict."""
+    """Exceptions that name each other as cause don't make an endless loop."""
     first, second = RuntimeError("a"), RuntimeError("b")
     first.__cause__, second.__cause__ = second, first
     assert classify_exception(first)[0] is OutcomeClass.UNKNOWN

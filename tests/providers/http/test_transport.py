@@ -1,4 +1,4 @@
-"""The transport over real sockets: what it sends, where to, and that it sends once."""
+"""Tests of the transport over real sockets: what it sends, to which address, and that it sends once."""
 
 import socket
 from collections.abc import Callable
@@ -15,7 +15,8 @@ from tests.providers.sending import BODY, WHOLE, failure, never, send, transport
 
 
 def test_an_answer_comes_whole() -> None:
-    """Status, headers in lower case, the body's bytes and their hash; the request as it was given."""
+    """The answer has the status, the headers in lower case, the bytes of the body and their hash; the request is sent
+    as given."""
     with serving(says(201, BODY, {"X-Thing": "a"})) as server:
         answer = send(transport(server.url))
     assert (answer.status, answer.headers["x-thing"]) == (201, "a")
@@ -26,7 +27,7 @@ def test_an_answer_comes_whole() -> None:
 
 
 def test_every_call_has_its_own_connection() -> None:
-    """Nothing is reused: a kept connection may deliver a purchase and break before the answer."""
+    """Each call opens a new connection, because a reused one may deliver a purchase and break before the answer."""
     keep = says(200, BODY, {"Connection": "keep-alive"})
     with serving(keep) as server:
         line = transport(server.url)
@@ -38,7 +39,7 @@ def test_every_call_has_its_own_connection() -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_not_followed(status: int) -> None:
-    """A 3xx comes back as it is; its target never hears of us, not even on the same host."""
+    """A redirect is returned as it is and never followed, not even to the same host."""
     with (
         serving(says(200, BODY)) as elsewhere,
         serving(says(status, b"", {"Location": elsewhere.url})) as server,
@@ -49,7 +50,7 @@ def test_redirects_are_not_followed(status: int) -> None:
 
 
 def test_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Proxies and credentials that happen to be in the environment or the home are ignored."""
+    """Proxies and credentials in environment variables or in the home folder are ignored."""
     with serving(says(502, b"")) as proxy, serving(says(200, BODY)) as server:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
@@ -60,21 +61,21 @@ def test_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_configured_proxy_is_used() -> None:
-    """A proxy that was named explicitly carries the call."""
+    """A proxy in the settings is used."""
     with serving(says(200, BODY)) as proxy, serving(says(500)) as server:
         assert send(transport(server.url, proxy=proxy.url)).status == 200
         assert server.connections == 0
 
 
 def test_refused() -> None:
-    """Nobody listens: never sent."""
+    """If nobody listens at the address, nothing was sent."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     assert failure(transport(f"http://127.0.0.1:{port}")) == never("not_connected")
 
 
 def test_name_not_resolved() -> None:
-    """No such name: never sent."""
+    """If the host name doesn't exist, nothing was sent."""
     assert failure(transport("https://nothing.invalid")) == never("name_not_resolved")
 
 
@@ -92,7 +93,8 @@ def test_name_not_resolved() -> None:
     ],
 )
 def test_a_name_that_leads_elsewhere_is_not_connected_to(url: str, addresses: list[str]) -> None:
-    """A public name may not lead into a private network, nor `localhost` off this machine; not even partly."""
+    """A public host name with an address in a private network, and `localhost` with an address of another machine,
+    are not connected to, also if only one of several addresses is such a one."""
 
     def resolve(host: str, port: int, *_: Any) -> Any:
         families = [socket.AF_INET6 if ":" in address else socket.AF_INET for address in addresses]
@@ -106,7 +108,7 @@ def test_a_name_that_leads_elsewhere_is_not_connected_to(url: str, addresses: li
     ["ps/v1", "//evil.example.com/", "/a b", "/a\r\nX: y", "http://evil.example.com/", "/../x", "/é", "", "/a#b"],
 )
 def test_a_path_that_could_mean_another_place_is_never_sent(path: str) -> None:
-    """Only plain paths under the origin; anything else is a bug of ours, found before sending."""
+    """Only a plain path is accepted; another one is a bug of the caller and is refused before sending."""
     with serving(says(200)) as server:
         with pytest.raises(TransportFailure) as caught:
             transport(server.url).send("GET", path, headers={}, body=None, read_timeout_seconds=1, budget_seconds=1)
@@ -115,7 +117,7 @@ def test_a_path_that_could_mean_another_place_is_never_sent(path: str) -> None:
 
 
 def test_a_header_with_a_line_end_is_never_sent() -> None:
-    """A token from a broken keyring can't inject a header."""
+    """A header value with a line end, such as a damaged token, is refused, so it can't add a header."""
     with serving(says(200)) as server:
         with pytest.raises(TransportFailure) as caught:
             transport(server.url).send(
@@ -142,7 +144,7 @@ def test_an_address_needs_no_thread_of_a_resolver(monkeypatch: pytest.MonkeyPatc
 
 
 def test_no_thread_to_be_had_means_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A failure to start the guard's thread is told as never sent."""
+    """If the thread that guards the socket can't be started, nothing was sent."""
     with serving(says(200)) as server:
         monkeypatch.setattr("console.providers.http.transport.SocketGuard", _no_socket_guard)
         assert failure(transport(server.url)) == never("not_prepared")
@@ -154,7 +156,7 @@ def _no_socket_guard(*_: object, **__: object) -> None:
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
 def test_a_person_may_interrupt(interrupt: Callable[[], BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C is no answer of the provider: it passes."""
+    """Ctrl-C isn't treated as an answer of the provider: the exception passes."""
 
     def stop(*_: object) -> None:
         raise interrupt()
@@ -167,7 +169,8 @@ def test_a_person_may_interrupt(interrupt: Callable[[], BaseException], monkeypa
 
 @pytest.mark.parametrize("answers", [[False], [True, False]])
 def test_without_permission_not_a_byte_is_sent(answers: list[bool]) -> None:
-    """It is asked for just before the first byte of each request; afterwards everybody may send again."""
+    """The permission to send is asked for just before the first byte of each request; if it is refused, nothing is
+    sent. Outside of the block no permission is needed."""
     with serving(sends(WHOLE)) as server, allow_sending_while(iter(answers).__next__):
         for _ in answers[1:]:
             assert send(transport(server.url)).status == 200
@@ -184,7 +187,7 @@ def test_without_permission_not_a_byte_is_sent(answers: list[bool]) -> None:
 
 
 def test_nothing_stays_open(recwarn: pytest.WarningsRecorder) -> None:
-    """After each kind of ending no socket is left behind."""
+    """After each kind of end no socket stays open."""
     for script in (says(200, BODY), resets(WHOLE[:-5]), sends(b"")):
         with serving(script) as server:
             try:

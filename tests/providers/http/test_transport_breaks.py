@@ -1,6 +1,5 @@
-"""Faults of the connection, over real sockets: each has its class, none is taken for an answer, none is sent
-again.
-"""
+"""Tests of faults of the connection over real sockets: each has its outcome class, none counts as an answer, and no
+request is sent again."""
 
 import gzip
 import importlib
@@ -22,7 +21,7 @@ T = TypeVar("T")
 
 
 def with_peak(call: Callable[[], T]) -> tuple[T, int]:
-    """The result of a call, and the most memory (bytes) that Python held for it at any time."""
+    """Return the result of the call, and the largest memory (bytes) that Python held during it."""
     # Import first: the modules' memory must not count as that of the body.
     importlib.import_module("console.providers.http.requests_session")
     tracemalloc.start()
@@ -80,14 +79,14 @@ BROKEN: list[tuple[str, Script, str, SendingCertainty]] = [
 
 @pytest.mark.parametrize(("script", "reason", "sent"), [b[1:] for b in BROKEN], ids=[b[0] for b in BROKEN])
 def test_broken_after_connecting(script: Script, reason: str, sent: SendingCertainty) -> None:
-    """Each fault after connecting is UNKNOWN with its own reason, and is not sent again."""
+    """Each fault after connecting has the outcome UNKNOWN with its own reason, and the request isn't sent again."""
     with serving(script) as server:
         assert failure(transport(server.url)) == (OutcomeClass.UNKNOWN, reason, sent)
         assert server.connections == 1
 
 
 def test_reset_after_the_whole_body_spoils_nothing() -> None:
-    """An answer that came whole counts, even if the server then resets the connection."""
+    """A complete answer counts, even if the server then resets the connection."""
 
     def script(connection: socket.socket, _: object) -> None:
         connection.sendall(WHOLE)
@@ -99,7 +98,7 @@ def test_reset_after_the_whole_body_spoils_nothing() -> None:
 
 
 def test_read_timeout_within_the_body() -> None:
-    """Silence within the body is the same, although the library calls it a connection error."""
+    """Silence within the body has the outcome of a read timeout, although the library calls it a connection error."""
     with serving(hangs(WHOLE[:-5])) as server, pytest.raises(TransportFailure) as caught:
         send(transport(server.url), read_timeout=0.1)
     assert (caught.value.outcome_class, caught.value.reason) == (OutcomeClass.UNKNOWN, "read_timeout")
@@ -108,7 +107,7 @@ def test_read_timeout_within_the_body() -> None:
 
 @pytest.mark.parametrize("error", [socket.gaierror(-2, "x"), ConnectionRefusedError(), RuntimeError("x")])
 def test_once_an_answer_has_begun_nothing_was_never_sent(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An exception that would mean "never sent" means nothing of the kind after the status line."""
+    """After the status line of an answer, no exception counts as "never sent"."""
 
     def broken(*_: object) -> None:
         raise error
@@ -121,7 +120,7 @@ def test_once_an_answer_has_begun_nothing_was_never_sent(error: Exception, monke
 
 @pytest.mark.parametrize("error", [socket.gaierror(-2, "x"), requests.exceptions.InvalidURL("x"), MemoryError()])
 def test_once_a_byte_may_be_sent_nothing_was_never_sent(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No exception of a library takes back what the guard of the socket has noted."""
+    """After the guard of the socket has noted a first byte, no exception of a library counts as "never sent"."""
 
     def broken(*_: object, **__: object) -> None:
         raise error
@@ -143,13 +142,13 @@ def test_once_a_byte_may_be_sent_nothing_was_never_sent(error: Exception, monkey
     ],
 )
 def test_a_whole_compressed_answer_is_read(coding: str, body: bytes, text: bytes) -> None:
-    """Nobody asked for compression; a server that compresses all the same is understood."""
+    """The program requests no compression; an answer that is compressed nevertheless is read."""
     with serving(says(200, body, {"Content-Encoding": coding})) as server:
         assert send(transport(server.url)).body == text
 
 
 def test_a_body_beyond_the_limit_is_cut_while_it_streams() -> None:
-    """500 MB: given up at the limit, with flat memory, long before the end."""
+    """A body of 500 MB is given up at the limit, and the memory stays small."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 500000000\r\n\r\n"
     with serving(floods(head, 500_000_000)) as server:
         outcome, peak = with_peak(lambda: failure(transport(server.url), limit=1 << 20))
@@ -158,7 +157,7 @@ def test_a_body_beyond_the_limit_is_cut_while_it_streams() -> None:
 
 
 def test_a_compressed_bomb_is_cut_while_it_unpacks() -> None:
-    """The limit holds for what comes out, not for what came."""
+    """The size limit is for the decompressed body."""
     bomb = gzip.compress(b"\0" * (64 << 20), 9)
     with serving(says(200, bomb, {"Content-Encoding": "gzip"})) as server:
         outcome, peak = with_peak(lambda: failure(transport(server.url), limit=1 << 20))
@@ -167,7 +166,7 @@ def test_a_compressed_bomb_is_cut_while_it_unpacks() -> None:
 
 
 def test_a_body_of_exactly_the_limit_passes() -> None:
-    """The limit itself is allowed, one byte more is not."""
+    """A body of exactly the limit is accepted."""
     with serving(says(200, b"x" * 100)) as server:
         assert len(send(transport(server.url), limit=100).body) == 100
         assert failure(transport(server.url), limit=99)[1] == "answer_too_large"

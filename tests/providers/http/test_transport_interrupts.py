@@ -1,4 +1,5 @@
-"""A process that is told to end, or stopped past its budget: what was sent is known, and a whole answer counts."""
+"""Tests of a process that gets a signal to end, or is stopped beyond its time budget: what was sent is known, and a
+complete answer counts."""
 
 import os
 import signal
@@ -26,7 +27,7 @@ OPEN_END = b'HTTP/1.1 200 OK\r\n\r\n{"credit_check": {"credit_check_id": 12345}}
 
 
 def asked(pipe: Pipe, url: str, budget: float) -> None:
-    """Send one request inside an act that no signal breaks off; tell what came of it."""
+    """Send one request inside an act that no signal interrupts, and report its outcome."""
     line = transport(url, connect_timeout_seconds=30.0)
     try:
         with interrupts.defer_signals():
@@ -40,7 +41,8 @@ def asked(pipe: Pipe, url: str, budget: float) -> None:
 
 
 def interrupted(child: Child) -> object:
-    """The outcome of the call that SIGINT has cut; the child must then report the signal again."""
+    """Return the outcome of the call that SIGINT has interrupted. The child process must then report the signal
+    too."""
     os.kill(child.pid, signal.SIGINT)
     told = child.report()
     assert child.report() == "interrupted"
@@ -48,7 +50,7 @@ def interrupted(child: Child) -> object:
 
 
 def test_interrupted_while_connecting() -> None:
-    """A host that does not take the connection: certainly not sent, at once."""
+    """An interruption while the host doesn't accept the connection: nothing was sent."""
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -65,7 +67,7 @@ def test_interrupted_while_connecting() -> None:
 
 
 def test_interrupted_in_the_handshake() -> None:
-    """The connection is there, the request is not."""
+    """An interruption during the TLS handshake: the request wasn't sent."""
     silent = socket.create_server(("127.0.0.1", 0))
     with silent, crowd(asked, [(f"https://127.0.0.1:{silent.getsockname()[1]}", 60.0)]) as (child,):
         assert child.report() == "begun"
@@ -81,7 +83,7 @@ def test_interrupted_in_the_handshake() -> None:
     ids=["unanswered", "half an answer"],
 )
 def test_interrupted_while_waiting_for_the_answer(script: Script, sent: SendingCertainty) -> None:
-    """The wait ends at once; what the provider did is not known."""
+    """An interruption ends the wait at once; the outcome at the provider is unknown."""
     with serving(script) as server, crowd(asked, [(server.url, 60.0)]) as (child,):
         assert child.report() == "begun"
         until(lambda: bool(server.requests), "the request")
@@ -93,7 +95,7 @@ def test_interrupted_while_waiting_for_the_answer(script: Script, sent: SendingC
 @pytest.mark.parametrize("answer", [WHOLE, OPEN_END], ids=["with a length", "to the end of the connection"])
 @pytest.mark.parametrize("told_to_end", [False, True], ids=["late", "late and told to end"])
 def test_a_whole_answer_counts_however_late(answer: bytes, told_to_end: bool) -> None:
-    """It came while the process was stopped, past its budget."""
+    """A complete answer counts that came while the process was stopped beyond its time budget."""
     with _answering_later(answer) as (server, go_on), crowd(asked, [(server.url, BUDGET_SECONDS)]) as (child,):
         assert child.report() == "begun"
         until(lambda: bool(server.requests), "the request")
@@ -111,7 +113,7 @@ def test_a_whole_answer_counts_however_late(answer: bytes, told_to_end: bool) ->
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells whether a process is stopped")
 @pytest.mark.parametrize("half", [WHOLE[:-5], OPEN_END[:-5]], ids=["with a length", "to the end of the connection"])
 def test_half_an_answer_is_none(half: bytes) -> None:
-    """The connection is still open when the time is over: nobody knows whether more was to come."""
+    """An incomplete answer on a connection that is still open at the end of the time leaves the outcome unknown."""
     with serving(hangs(half)) as server, crowd(asked, [(server.url, BUDGET_SECONDS)]) as (child,):
         assert child.report() == "begun"
         assert child.report() == (OutcomeClass.UNKNOWN, "budget_spent", SendingCertainty.YES)
@@ -119,7 +121,7 @@ def test_half_an_answer_is_none(half: bytes) -> None:
 
 @contextmanager
 def _answering_later(answer: bytes) -> Iterator[tuple[RawServer, threading.Event]]:
-    """A server that answers, and closes, once it is told to."""
+    """Yield a server that answers and closes when the test sets the event."""
     go_on = threading.Event()
 
     def script(connection: socket.socket, over: threading.Event) -> None:

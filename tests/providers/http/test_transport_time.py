@@ -1,7 +1,7 @@
-"""Every call ends in time: within its budget and a moment, however slowly the other side drips.
+"""Tests that each call ends with its time budget, however slowly the other side sends.
 
-No test measures the time. The other side's silence, or its drip, lasts longer than a test may take: a call that goes
-on as long meets that limit.
+No test measures the time. The silence of the other side, or its slow answer, lasts longer than a test may take: a
+call that went on would reach that limit.
 """
 
 import socket
@@ -18,7 +18,8 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 
 def test_a_resolver_that_hangs_costs_the_connect_timeout_at_most() -> None:
-    """The system's resolver knows no timeout; ours ends anyway, and a late answer sends nothing."""
+    """The system's resolver of names has no timeout; the call ends after the connect timeout nevertheless, and a late
+    answer of the resolver sends nothing."""
     go_on, answered = threading.Event(), threading.Event()
 
     def slow(*args: Any) -> Any:
@@ -37,7 +38,7 @@ def test_a_resolver_that_hangs_costs_the_connect_timeout_at_most() -> None:
 
 @pytest.mark.timeout(100)  # the system itself gives up after two minutes
 def test_connect_timeout() -> None:
-    """A host that does not take the connection: never sent, within the connect timeout."""
+    """If the host doesn't accept the connection within the connect timeout, nothing was sent."""
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -53,7 +54,7 @@ def test_connect_timeout() -> None:
 
 @pytest.mark.parametrize("after", [b"", WHOLE[:30]], ids=["at once", "within the headers"])
 def test_read_timeout(after: bytes) -> None:
-    """Silence after sending: UNKNOWN when the read timeout has passed."""
+    """If no byte of the answer comes within the read timeout, the outcome is UNKNOWN."""
     with serving(hangs(after)) as server:
         assert failure(transport(server.url), read_timeout=0.1) == (
             OutcomeClass.UNKNOWN,
@@ -75,14 +76,14 @@ DRIPS: list[tuple[str, Script, SendingCertainty]] = [
 
 @pytest.mark.parametrize(("script", "sent"), [d[1:] for d in DRIPS], ids=[d[0] for d in DRIPS])
 def test_a_drip_ends_with_the_budget(script: Script, sent: SendingCertainty) -> None:
-    """A drip never reaches the read timeout; the call still ends with its budget."""
+    """An answer that comes byte by byte never reaches the read timeout; the call ends with its time budget."""
     with serving(script) as server:
         outcome = failure(transport(server.url), read_timeout=600, budget=0.3)
     assert outcome == (OutcomeClass.UNKNOWN, "budget_spent", sent)
 
 
 def test_a_handshake_that_hangs_ends_with_the_budget() -> None:
-    """A server that never answers the handshake: no byte of the request has left, so it was never sent."""
+    """If the server never answers the TLS handshake, nothing was sent."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         line = transport(f"https://127.0.0.1:{silent.getsockname()[1]}", connect_timeout_seconds=600.0)
         kind, _, sent = failure(line, budget=0.3)
@@ -90,7 +91,7 @@ def test_a_handshake_that_hangs_ends_with_the_budget() -> None:
 
 
 def test_the_time_scale_divides_every_duration() -> None:
-    """At scale 10,000 a read timeout of 2,000 s takes 0.2 s."""
+    """With the time scale 10,000 a read timeout of 2,000 s lasts 0.2 s."""
     with serving(hangs()) as server:
         line = transport(server.url, scale=TimeScale(10_000))
         assert failure(line, read_timeout=2_000, budget=4_000_000)[1] == "read_timeout"

@@ -1,4 +1,4 @@
-"""TLS: only the right chain and name connect; anything else was certainly never sent."""
+"""Tests of TLS: the transport connects only with the right certificate chain and name; otherwise nothing was sent."""
 
 import socket
 import ssl
@@ -26,7 +26,8 @@ def test_tls_with_a_trusted_authority(authority: Authority) -> None:
 
 
 def test_tls_of_an_unknown_authority_means_never_sent(authority: Authority, tmp_path: Path) -> None:
-    """A chain that the machine (or the given context) does not trust: refused before any request byte."""
+    """A chain that neither the machine nor the given context trusts is refused before the first byte of the
+    request."""
     stranger = Authority(tmp_path, "Somebody Else").trusting()
     with serving(says(200, BODY), tls=authority.server("127.0.0.1")) as server:
         assert failure(transport(server.url, tls_context=stranger)) == never("bad_certificate")
@@ -36,14 +37,14 @@ def test_tls_of_an_unknown_authority_means_never_sent(authority: Authority, tmp_
 
 @pytest.mark.parametrize(("names", "days"), [(["localhost"], 30), (["127.0.0.2"], 30), (["127.0.0.1"], -1)])
 def test_tls_of_another_host_or_time_means_never_sent(authority: Authority, names: list[str], days: int) -> None:
-    """A certificate for somebody else, or one that has expired."""
+    """A certificate for another host, or an expired one, is refused."""
     with serving(says(200, BODY), tls=authority.server(*names, days=days)) as server:
         assert failure(transport(server.url, tls_context=authority.trusting())) == never("bad_certificate")
         assert server.requests == []
 
 
 def test_plain_http_where_tls_was_expected() -> None:
-    """A server that speaks no TLS: the handshake fails before any byte of the request."""
+    """If the server speaks no TLS, the handshake fails before the first byte of the request."""
     with serving(says(200, BODY)) as server:
         line = transport(f"https://127.0.0.1:{server.port}")
         kind, _, sent = failure(line, budget=0.3)
@@ -64,14 +65,14 @@ def test_old_tls_is_refused(authority: Authority) -> None:
 
 
 def test_a_proxy_that_refuses_the_tunnel_means_never_sent(authority: Authority) -> None:
-    """CONNECT refused by the proxy: no byte of the request left."""
+    """If the proxy refuses CONNECT, nothing was sent."""
     with serving(says(403)) as proxy:
         line = transport("https://localhost:1", proxy=proxy.url, tls_context=authority.trusting())
         assert failure(line) == never("proxy_refused")
 
 
 def test_a_drip_under_tls_ends_with_the_budget(authority: Authority) -> None:
-    """The same where TLS has taken the socket over."""
+    """An answer that comes byte by byte over TLS ends with the time budget."""
     with serving(drips(LONG_HEAD, 0.05), tls=authority.server("127.0.0.1")) as server:
         line = transport(server.url, tls_context=authority.trusting())
         assert failure(line, budget=0.4) == (OutcomeClass.UNKNOWN, "budget_spent", SendingCertainty.MAYBE)
@@ -95,7 +96,7 @@ OPEN_END = b"HTTP/1.1 422 No\r\nContent-Type: text/plain\r\n\r\n"
 @pytest.mark.parametrize("body", [b"", b"refused", b'{"message":"no"}'])
 def test_a_body_that_tls_shows_to_be_cut_is_no_refusal(authority: Authority, body: bytes) -> None:
     """A body without a declared length ends where the connection ends. Without the TLS message about the end,
-    anybody on the way may have cut it: before the purchase that it contains."""
+    somebody may have cut it before the purchase that it contains, so the outcome is unknown."""
     context = authority.trusting()
     with serving(sends(OPEN_END + body), tls=authority.server("127.0.0.1")) as server:
         assert failure(transport(server.url, tls_context=context)) == (
@@ -111,11 +112,13 @@ def test_a_body_that_tls_shows_to_be_cut_is_no_refusal(authority: Authority, bod
     "raw", [http(422, b"refused"), b"HTTP/1.1 422 No\r\nTransfer-Encoding: chunked\r\n\r\n7\r\nrefused\r\n0\r\n\r\n"]
 )
 def test_a_body_with_its_length_needs_no_end_of_tls(authority: Authority, raw: bytes) -> None:
-    """Many servers close the connection without the TLS message; a whole answer counts all the same."""
+    """Many servers close the connection without the TLS message; a complete answer with a declared length counts
+    nevertheless."""
     with serving(sends(raw), tls=authority.server("127.0.0.1")) as server:
         assert send(transport(server.url, tls_context=authority.trusting())).body == b"refused"
 
 
 def test_the_systems_tls_reports_a_cut_connection() -> None:
-    """Some builds of Python let OpenSSL hide it."""
+    """The TLS context reports a connection without the TLS message about the end; some builds of Python switch that
+    off."""
     assert not load_system_tls_context().options & ssl.OP_IGNORE_UNEXPECTED_EOF

@@ -1,4 +1,4 @@
-"""Both payment providers as the console would wire them, what they are asked, and what they answer."""
+"""Both payment adapters as the program makes them, with requests and answers for tests."""
 
 import hashlib
 import json
@@ -69,7 +69,7 @@ def response_key() -> bytes:
 
 
 def sealed(said: object) -> bytes:
-    """An answer as Atom sends it: form text around the sealed JSON; text is sealed as it stands."""
+    """Return an answer as Atom sends it: a form with the encrypted JSON. A text is encrypted as it is."""
     text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
     return f"merchId=317157&encData={encrypt_text(text, response_key())}".encode()
 
@@ -79,12 +79,12 @@ def seals(said: object, status: int = 200) -> Script:
 
 
 def envelope(code: str, data: object = None) -> dict[str, Any]:
-    """PayPay's envelope."""
+    """Return the JSON of an answer in PayPay's form."""
     return {"resultInfo": {"code": code, "message": "-", "codeId": "08100001"}, "data": data}
 
 
 def answer(status: int, body: object = b"") -> HttpAnswer:
-    """An answer as the transport hands it over."""
+    """Return an answer as the transport returns it."""
     whole = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
     return HttpAnswer(status, {"x-request-id": "REQ-1"}, whole, hashlib.sha256(whole).hexdigest())
 
@@ -99,6 +99,6 @@ def kind(outcome: Outcome[object]) -> tuple[OutcomeClass, str]:
 
 
 def got(outcome: Outcome[T]) -> T:
-    """The value that was read from an answer; there must be one."""
+    """Return the report of an outcome; fail if there is none."""
     assert outcome.found is not None
     return outcome.found

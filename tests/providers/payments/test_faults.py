@@ -1,4 +1,4 @@
-"""Every fault of the switchboard, once for each call of the payment adapters, and what may be concluded from it."""
+"""Tests of each fault of the sandbox with each call of the payment adapters: the outcome class that follows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -81,9 +81,8 @@ FITTING = [
 
 @pytest.mark.parametrize(("name", "call"), FITTING)
 def test_each_fault_has_its_class(control: SandboxControl, name: str, call: str) -> None:
-    """Each answer that isn't whole and matching is UNKNOWN; a refund that the answer confirms or denies is
-    settled.
-    """
+    """An answer that isn't complete and about the request is UNKNOWN. A refund that the answer confirms or denies is
+    settled."""
     # A silence is waited out: a fast clock for it alone, as the others must not run into its timeouts.
     silent = name in ("hang", "hang_after_charge")
     meeting = Meeting(control, scale=100 if silent else 1.0)
@@ -127,7 +126,8 @@ PAYPAY_CODES = {
 
 @pytest.mark.parametrize("call", PAYPAY_CODES)
 def test_each_code_of_paypay(control: SandboxControl, call: str) -> None:
-    """Each row of the table; one that isn't listed for the call is UNKNOWN, a success without data too."""
+    """Each result of PayPay's table has its outcome class. A result that isn't listed for the call, and a success
+    without data, are UNKNOWN."""
     meeting = Meeting(control)
     told = {code: after(meeting, f"result:{code}", call).kind for code in (*RESULT_BY_CODE, "NEW_CODE")}
     assert told == {code: PAYPAY_CODES[call].get(code, UNKNOWN) for code in told}
@@ -135,7 +135,7 @@ def test_each_code_of_paypay(control: SandboxControl, call: str) -> None:
 
 
 def after(meeting: Meeting, action: str, call: str) -> Outcome[Any]:
-    """The outcome of a call that meets the fault."""
+    """Return the outcome of a call with this fault."""
     meeting.control.add_fault(action, call=call)
     return meeting.ask(call)
 
@@ -155,7 +155,8 @@ ATOM_CODES = {
 
 @pytest.mark.parametrize("call", ATOM_CODES)
 def test_each_code_of_atom(control: SandboxControl, call: str) -> None:
-    """Each code for each call; for a refund every doubt is UNKNOWN, never a failure. A code alone books nothing."""
+    """Each code has its outcome class for each call. For a refund each doubtful code is UNKNOWN, never a failure. A
+    code alone books nothing."""
     meeting = Meeting(control)
     told = {code: after(meeting, f"result:{code}", call) for code in (*MESSAGE_BY_RESPONSE_CODE, "OTS9999")}
     assert {code: one.kind for code, one in told.items()} == {c: ATOM_CODES[call].get(c, UNKNOWN) for c in told}
@@ -171,7 +172,8 @@ def test_each_code_of_atom(control: SandboxControl, call: str) -> None:
     ("paypay_payment", 404, UNKNOWN), ("paypay_refund_details", 404, UNKNOWN), ("atom_auth", 402, FAILED),
 ])  # fmt: skip
 def test_statuses_without_a_code(control: SandboxControl, call: str, status: int, expected: OutcomeClass) -> None:
-    """Before PayPay stands a network that answers for itself: only a readable code is PayPay's word."""
+    """A status without a readable code may come from a server in front of PayPay, so only a readable code counts as
+    PayPay's answer."""
     meeting = Meeting(control)
     control.add_fault(f"status:{status}", call=call, body="<html>")
     assert meeting.ask(call).kind is expected
@@ -179,7 +181,7 @@ def test_statuses_without_a_code(control: SandboxControl, call: str, status: int
 
 @pytest.mark.parametrize("call", GOOD)
 def test_an_outage_is_never_sent(control: SandboxControl, call: str) -> None:
-    """Connections refused: certain for what has an effect, nothing learned by a read."""
+    """If the connection is refused, a call with effect has definitely failed; a read has learnt nothing."""
     meeting = Meeting(control)
     with control.outage_during():
         outcome = meeting.ask(call)
@@ -189,7 +191,8 @@ def test_an_outage_is_never_sent(control: SandboxControl, call: str) -> None:
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_late_refund(control: SandboxControl, provider: str) -> None:
-    """No answer, money that goes back later: a probe in between finds nothing, the one after it the refund."""
+    """The call gets no answer and the refund is made later: a probe before that finds nothing, a later one finds the
+    refund."""
     meeting = Meeting(control)
     control.add_fault("late_charge:503", call=f"{provider}_refund")
     probe = "paypay_refund_details" if provider == "paypay" else "atom_refund_status"

@@ -1,4 +1,4 @@
-"""Each payment provider fulfils the contract of payment providers, over real sockets."""
+"""Tests that each payment provider fulfils the contract of such providers, over real sockets."""
 
 import statistics
 from collections.abc import Callable, Mapping
@@ -41,7 +41,8 @@ from tests.providers.raw_server import Script, closed_port, drips, floods, hangs
 
 @dataclass(frozen=True)
 class Case:
-    """A provider under contract: how to open it on a URL, what it is asked, and how it accepts a refund."""
+    """A provider under test: how to open it at a URL, its requests, its answers to a refund and to a question, and
+    its secrets."""
 
     open: Callable[..., PaymentProvider]
     request: PaymentRequest
@@ -80,7 +81,7 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 def calls(case: Case, vendor: PaymentProvider) -> Mapping[str, Callable[[], Outcome[Any]]]:
-    """Every call of a provider; the first two are reads."""
+    """Return each call of a provider by name; the first two are reads."""
     return {
         "payment": lambda: vendor.read_payment(case.question),
         "refund status": lambda: vendor.read_refund(case.order),
@@ -99,7 +100,7 @@ def asked(case: Case, vendor: PaymentProvider) -> dict[str, Outcome[Any]]:
 
 
 def test_a_refund_is_one_request(case: Case) -> None:
-    """Accepted: not done, known by a number, one request, after one turn was waited for."""
+    """An accepted refund is not made yet and has an id; it is one request after one turn of the rate limiter."""
     rate_limiter = Turns()
     with serving(sends(case.accepts)) as server:
         outcome = case.open(server.url, rate_limiter=rate_limiter).refund(case.order)
@@ -140,7 +141,8 @@ def test_no_fault_is_taken_for_an_answer(case: Case, fault: Callable[[bytes], Sc
 
 
 def test_never_sent_is_definite_for_what_has_an_effect_and_nothing_for_a_read(case: Case) -> None:
-    """Nobody listens: certainly nothing moved; but a question that was not asked has taught nothing."""
+    """If nobody listens at the address, a call with an effect has definitely failed; a read has an unknown
+    outcome."""
     for name, outcome in asked(case, case.open(f"http://127.0.0.1:{closed_port()}")).items():
         expected = OutcomeClass.UNKNOWN if name in READS else OutcomeClass.FAILED_DEFINITE
         assert (name, outcome.kind, outcome.reason, outcome.sent) == (
@@ -152,14 +154,15 @@ def test_never_sent_is_definite_for_what_has_an_effect_and_nothing_for_a_read(ca
 
 
 class ShutGate:
-    """A rate limiter whose store is out of reach."""
+    """A rate limiter whose database can't be reached."""
 
     def wait_for_start(self) -> None:
         raise ConsoleError(ErrorCode.DATABASE_LOCKED)
 
 
 def test_a_gate_that_fails_means_never_sent(case: Case) -> None:
-    """A fault before sending gives a definite failure with its reason, and nothing is sent."""
+    """If the rate limiter fails before the request, the outcome is a definite failure with its reason, and nothing is
+    sent."""
     rate_limiter: RateLimiter = ShutGate()
     with serving(sends(case.accepts)) as server:
         outcome = case.open(server.url, rate_limiter=rate_limiter).refund(case.order)
@@ -169,7 +172,7 @@ def test_a_gate_that_fails_means_never_sent(case: Case) -> None:
 
 
 def test_reads_move_nothing(case: Case) -> None:
-    """The reading half has no way to move money, and reads as the whole does."""
+    """The reader of a provider has no method that moves money, and its reads are those of the whole adapter."""
     with serving(sends(case.paid)) as server:
         reader: PaymentReader = case.open(server.url).make_reader()
         assert not [name for name in ("start", "refund", "cancel", "delete_code") if hasattr(reader, name)]
@@ -180,7 +183,8 @@ def test_reads_move_nothing(case: Case) -> None:
 
 
 def test_silence_and_drips_end(case: Case) -> None:
-    """An answer that never ends leaves UNKNOWN within the scaled budget."""
+    """An answer that never ends leaves the outcome UNKNOWN at the end of the time budget, divided by the time
+    scale."""
     for script in (hangs(), drips(case.accepts, 0.02)):
         with serving(script) as server:
             outcome = case.open(server.url, scale=200).refund(case.order)
@@ -189,7 +193,7 @@ def test_silence_and_drips_end(case: Case) -> None:
 
 
 def test_secrets_stay_out_of_reprs_and_evidence(case: Case) -> None:
-    """Neither the provider nor an outcome shows what it signs in with."""
+    """The text forms of the provider and of an outcome, and the evidence, contain no credential."""
     with serving(says(500, "echo: " + " ".join(case.secrets))) as server:
         vendor = case.open(server.url)
         seen = repr(vendor) + repr(asked(case, vendor))
@@ -202,7 +206,7 @@ BAD_IDS = ["", " ", "a b", "a/b", "a?b=c", "../x", "a\n", "ＯＲＤ", "a" * 65,
 
 @pytest.mark.parametrize("bad", BAD_IDS)
 def test_ids_that_can_be_none_are_not_sent(case: Case, bad: str) -> None:
-    """No path and no message is built from what can't be an id."""
+    """For a text that can't be an id, nothing is sent."""
     order = replace(case.order, key=bad)
     with serving(sends(case.accepts)) as server:
         vendor = case.open(server.url)
@@ -220,7 +224,7 @@ def test_ids_that_can_be_none_are_not_sent(case: Case, bad: str) -> None:
 
 
 def test_sums_that_cannot_be_are_not_sent(case: Case) -> None:
-    """Nothing, and another currency, is neither asked for nor given back."""
+    """An amount of 0 or in another currency is neither requested nor refunded."""
     currency = case.order.amount.currency
     foreign = {"JPY": "INR", "INR": "JPY"}[currency]
     with serving(sends(case.accepts)) as server:
@@ -235,14 +239,14 @@ def test_sums_that_cannot_be_are_not_sent(case: Case) -> None:
 
 
 def test_paypay_moves_eleven_digits_at_most() -> None:
-    """A sum that PayPay can't write is not sent."""
+    """An amount of more than eleven digits, which PayPay can't read, is not sent."""
     with serving(says(200)) as server:
         outcome = paypay(server.url).refund(replace(PAYPAY_ORDER, amount=Money(10**11, "JPY")))
         assert (outcome.reason, server.connections) == ("bad_amount", 0)
 
 
 def test_atom_asks_by_sum_and_day() -> None:
-    """Without either the question can't be put; the day is India's."""
+    """Atom's verification needs the amount and the day in India of the payment; without them nothing is sent."""
     with serving(says(500)) as server:
         vendor = atom(server.url)
         for lacking in (replace(ATOM_QUESTION, amount=None), replace(ATOM_QUESTION, day=None)):
@@ -290,7 +294,7 @@ def test_windows(vector: dict[str, Any]) -> None:
 
 
 class PatientClock(HandClock):
-    """A clock on which waiting takes no time, and is noted."""
+    """A clock whose waits take no time and are recorded."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -304,7 +308,7 @@ class PatientClock(HandClock):
 
 
 def test_reads_are_asked_again_after_the_providers_troubles() -> None:
-    """A read that met a passing trouble is asked a few times; a refund never, whatever it met."""
+    """A read is repeated a few times after a temporary failure; a refund never is."""
     patient = RetryLimits(first_pause_seconds=0.01)
     trouble = seals({"payInstrument": details("OTS0951")})
     with serving(trouble, says(503), sends(CASES["atom"].paid)) as server:
@@ -321,14 +325,15 @@ def test_reads_are_asked_again_after_the_providers_troubles() -> None:
 
 @pytest.mark.parametrize("code", ["OTS0506", "OTS0401", "OTS0510", "OTS9999", "OTS0551", "OTS0600"])
 def test_answers_are_not_asked_for_again(code: str) -> None:
-    """A refusal, a state and a question that was wrong stay the same however often one asks."""
+    """A refusal, a state and a wrong request are not repeated, because the answer would be the same."""
     with serving(seals({"payInstrument": details(code)})) as server:
         atom(server.url, patience=RetryLimits(first_pause_seconds=0.01)).read_payment(ATOM_QUESTION)
         assert server.connections == 1
 
 
 def test_pauses_double_and_end() -> None:
-    """2, 4, 8 … up to 60 seconds, a quarter less by chance; all within the limit, scaled like every wait."""
+    """The pauses between repeated reads are 2, 4, 8 … up to 60 seconds, up to a quarter less at random, and divided
+    by the time scale. Together they stay within the limit."""
     assert [RetryLimits().compute_pause_seconds(asked, 1.0) for asked in range(1, 8)] == [2, 4, 8, 16, 32, 60, 60]
     assert RetryLimits().compute_pause_seconds(2, 0.0) == 3.0
     troubled: Outcome[None] = Outcome(OutcomeClass.UNKNOWN, "provider_error", SendingCertainty.YES)

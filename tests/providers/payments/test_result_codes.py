@@ -1,4 +1,4 @@
-"""Every reason that a payment provider's answer can have is told in both languages."""
+"""Tests that each reason of an answer of a payment provider has words in both languages."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ MAKERS = {
 
 
 def reasons() -> set[str]:
-    """From the tables, and from every place that makes one."""
+    """Return the reasons in the tables and in each place of the code that makes one."""
     rows = [*paypay_codes.VERDICTS_BY_CALL_AND_CODE.values(), *paypay_codes.VERDICTS_OF_ALL_CALLS.values()]
     rows += [row.verdict for row in paypay_codes.PAYMENT_STATE_MEANINGS.values()]
     rows += [row for table in atom_codes.VERDICTS_BY_CALL.values() for row in table.values()]

@@ -1,4 +1,5 @@
-"""PayPay's daily file is read as a stream; each line is believed or refused by itself, and nothing of it raises."""
+"""Tests of PayPay's daily file: it is read as a stream, each line is accepted or refused separately, and no content
+raises an exception."""
 
 import io
 import tracemalloc
@@ -46,12 +47,12 @@ def rows(content: bytes, merchant: str = "1") -> list[Row]:
 
 
 def reasons(*lines: str, end: str = "\n") -> list[str | None]:
-    """Why each line was refused; None for one that is believed."""
+    """Return for each line why it was refused; None for an accepted line."""
     return [row.reason if isinstance(row, RefusedRow) else None for row in rows(file(*lines, end=end))]
 
 
 def test_a_file_as_it_is_described() -> None:
-    """Payments and refunds, sums without their sign, times as instants, keys in order."""
+    """Payments and refunds are read with positive amounts, times as instants, and keys in order."""
     found = rows(file(*PLAIN))
     at = datetime(2026, 11, 19, 3, 20, 1, tzinfo=UTC)
     assert found[0] == HistoryRow(
@@ -96,17 +97,18 @@ def test_a_file_as_it_is_described() -> None:
     ],
 )
 def test_a_bad_line_spoils_only_itself(line: str, reason: str) -> None:
-    """It is refused with its reason, and the others are read."""
+    """A wrong line is refused with its reason, and the other lines are read."""
     assert reasons(FAILED, line, REFUNDED) == [None, reason, None]
 
 
 def test_what_a_neighbouring_cell_says_is_nobodys_business() -> None:
-    """Cells that are not read may hold anything that a cell may."""
+    """Cells that the program doesn't read may have any content."""
     assert reasons(PAID.replace("架空商事", "=1+1")) == [None]
 
 
 def test_the_same_line_again() -> None:
-    """A payment ends in one way once, whatever the sum; refunds of one sum differ by their time."""
+    """A payment with the same end twice is a duplicate, whatever the amounts. Refunds with the same amount differ by
+    their time."""
     later = REFUNDED.replace("13:00:00", "13:00:01")
     assert reasons(PAID, PAID, PAID.replace("3300", "3301"), REFUNDED, REFUNDED, later) == [
         None,
@@ -120,12 +122,13 @@ def test_the_same_line_again() -> None:
 
 @pytest.mark.parametrize("cut", [1, 20, 60, 75])
 def test_a_file_that_was_cut_says_so(cut: int) -> None:
-    """The last line has too few cells and no end."""
+    """In a file that was cut, the last line is refused: it has too few cells or no line end."""
     assert reasons(FAILED, PAID[:cut], end="") == [None, "truncated"]
 
 
 def test_a_last_cell_that_may_be_cut_is_not_believed() -> None:
-    """Columns may come in another order: without a line end, the last amount may have lost its last digits."""
+    """The last line of a file must have a line end: columns may have another order, so the last amount may have lost
+    digits."""
     header = HEADER.removesuffix(",支払い詳細").replace("取引金額,", "") + ",取引金額"
     line = PAID.removesuffix(",").replace("3300,", "") + ",3300"
     whole, cut = rows(file(line, header=header)), rows(file(line[:-2], header=header, end=""))
@@ -135,7 +138,7 @@ def test_a_last_cell_that_may_be_cut_is_not_believed() -> None:
 
 
 def test_a_refused_line_names_its_payment_where_it_can() -> None:
-    """A person has to find it."""
+    """A refused line names its payment if it can be read, so that a person finds it."""
     (row,) = rows(file(PAID.replace(",3300,", ",x,")))
     assert row == RefusedRow("2026-11-19:00000002", "amount", "04212345678901234567")
 
@@ -145,7 +148,7 @@ def test_a_refused_line_names_its_payment_where_it_can() -> None:
                 file(header=f"{HEADER},決済番号"), b"\xff\xfe\n"]
 )  # fmt: skip
 def test_what_is_no_file(content: bytes) -> None:
-    """Without its columns it is nothing."""
+    """Contents without the expected columns are refused."""
     with pytest.raises(InvalidDailyFile):
         rows(content)
 
@@ -159,7 +162,7 @@ def test_nothing_in_a_line_raises(noise: bytes, place: int) -> None:
 
 
 def test_memory_does_not_grow_with_the_rows() -> None:
-    """Ten times the rows take no more room beside the file itself."""
+    """A file with ten times the rows needs no more memory besides the file itself."""
     peaks = []
     for count in (1_000, 10_000):
         lines = (PAID.replace("0421", f"{number:08}") for number in range(count))
@@ -200,7 +203,7 @@ def fetched(script: Script, *, allowed: bool = True) -> tuple[Outcome[bytes], in
 
 
 def test_a_file_is_fetched_from_an_allowed_host_only() -> None:
-    """The address in a notice is a stranger's word."""
+    """A file is fetched only from an allowed host, because anybody can send a notice with an address."""
     content = file(*PLAIN)
     outcome, connections = fetched(says(200, content))
     assert (outcome.kind, outcome.found, connections) == (OutcomeClass.SUCCEEDED, content, 1)
@@ -227,6 +230,6 @@ def test_an_address_that_is_none(url: str) -> None:
     ],
 )
 def test_a_file_that_is_not_there(script: Script, kind: OutcomeClass, reason: str) -> None:
-    """No file, or something else, settles nothing."""
+    """A missing file, or another answer in its place, proves nothing."""
     outcome, _ = fetched(script)
     assert (outcome.kind, outcome.reason) == (kind, reason)

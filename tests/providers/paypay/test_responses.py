@@ -1,4 +1,4 @@
-"""Every row of PayPay's tables, and every way in which an answer is not the one that was asked for."""
+"""Tests of each row of PayPay's tables, and of each way in which an answer isn't the answer to the request."""
 
 import gzip
 import json
@@ -98,7 +98,7 @@ def told(call: PayPayCall, status: int, body: object = b"") -> Outcome[Any]:
 
 @pytest.mark.parametrize("vector", ANSWERS, ids=[v["id"] for v in ANSWERS])
 def test_vectors(vector: dict[str, Any]) -> None:
-    """Every published answer gets its class over real HTTP, and its effect follows from it."""
+    """Each published answer has its outcome class over real HTTP, and its effect follows from it."""
     call = vector["call"]
     with serving(says(vector["http_status"], vector["body"])) as server:
         vendor = paypay(server.url)
@@ -113,7 +113,7 @@ def test_vectors(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", STATES, ids=[v["id"] for v in STATES])
 def test_states(vector: dict[str, Any]) -> None:
-    """Every published state has its business word, whether it is final, and its label."""
+    """Each published state has its state of ours, whether it is final, and its label."""
     word = vector["provider_state"]
     if vector["domain"] == "paypay-payment":
         row = PAYMENT_STATE_MEANINGS[word]
@@ -176,14 +176,14 @@ OWN_ROWS: list[tuple[PayPayCall, int, str, Kind]] = [
 
 
 def test_the_rows_below_are_all_rows() -> None:
-    """No row of the table goes untested."""
+    """Each row of the tables is tested here."""
     assert {row[:3] for row in OWN_ROWS} == set(VERDICTS_BY_CALL_AND_CODE)
     assert {row[:2] for row in COMMON_ROWS} == set(VERDICTS_OF_ALL_CALLS)
 
 
 @pytest.mark.parametrize("row", COMMON_ROWS, ids=[f"{row[0]} {row[1]}" for row in COMMON_ROWS])
 def test_common_rows(row: tuple[int, str, Kind, Kind]) -> None:
-    """A refusal is definite for what has an effect; a question that was refused has taught nothing."""
+    """A refusal is definite for a call with an effect; a refused read has an outcome of its own."""
     status, code, acts, reads = row
     for call in PayPayCall:
         outcome = told(call, status, envelope(code))
@@ -192,7 +192,7 @@ def test_common_rows(row: tuple[int, str, Kind, Kind]) -> None:
 
 @pytest.mark.parametrize("row", OWN_ROWS, ids=[f"{row[0]} {row[1]} {row[2]}" for row in OWN_ROWS])
 def test_own_rows(row: tuple[PayPayCall, int, str, Kind]) -> None:
-    """Each row: its class; under another status the same code is unlisted."""
+    """Each row has its outcome class. With another status the same code counts as unlisted."""
     call, status, code, kind = row
     assert told(call, status, envelope(code)).kind is kind
     assert told(call, 418, envelope(code)).kind is Kind.UNKNOWN
@@ -200,7 +200,8 @@ def test_own_rows(row: tuple[PayPayCall, int, str, Kind]) -> None:
 
 @pytest.mark.parametrize("row", COMMON_ROWS, ids=[f"{row[0]} {row[1]}" for row in COMMON_ROWS])
 def test_a_refusal_that_contains_the_effect_is_none(row: tuple[int, str, Kind, Kind]) -> None:
-    """Refused by its code, made by its data: nobody knows. Other data say nothing."""
+    """The code refuses the call, but the data contain its effect: the outcome is unknown. Other data have no
+    influence."""
     status, code, acts, _ = row
     for call, data in ((PayPayCall.REFUND, REFUND), (PayPayCall.CREATE_CODE, {"codeId": "04-1", "url": "https://x"})):
         assert told(call, status, envelope(code, data)).kind is (acts if acts in (P, U) else U)
@@ -209,7 +210,8 @@ def test_a_refusal_that_contains_the_effect_is_none(row: tuple[int, str, Kind, K
 
 @pytest.mark.parametrize("status", [400, 401, 404, 429])
 def test_the_effect_is_found_wherever_a_refusal_contains_it(status: int) -> None:
-    """In a list, in an inner object or beside the data; also without its id, by a state or a link for the payer."""
+    """A refusal contains the effect also in a list, in an inner object or beside the data, and without an id by a
+    state or a link for the payer."""
     code = {400: "INVALID_PARAMS", 401: "UNAUTHORIZED", 404: "OPA_CLIENT_NOT_FOUND", 429: "RATE_LIMIT"}[status]
     refund_without_id = {"status": "CREATED", "acceptedAt": 1795161601}
     made: list[object] = [[REFUND], {"refund": REFUND}, refund_without_id]
@@ -235,7 +237,8 @@ NOT_FOUND_ROWS = [
 def test_not_found_with_the_thing_itself_is_no_answer(
     call: PayPayCall, status: int, code: str, found: dict[str, Any]
 ) -> None:
-    """By its code PayPay doesn't have it, by its data it does: nobody pays or refunds again because of it."""
+    """The code says "not found", but the data contain the payment or refund: the outcome is unknown, so nobody pays
+    or refunds again."""
     shown: list[object] = [found, [found], {"status": found["status"]}, {"status": "SOMETHING_NEW"}]
     for data in shown:
         outcome = told(call, status, envelope(code, data))
@@ -250,9 +253,8 @@ STATUSES = (*range(200, 208), *range(300, 309), *range(400, 452), *range(500, 51
 
 @pytest.mark.parametrize("call", PayPayCall)
 def test_nothing_unlisted_is_taken_for_anything(call: PayPayCall) -> None:
-    """An unlisted code, and any answer without a readable one, is UNKNOWN; a code-less 404 is no "not found". But a
-    429 that says nothing at all is what it says.
-    """
+    """An unlisted code, and an answer without a readable code, is UNKNOWN. A 404 without a code isn't "not found". A
+    429 without a code means "too fast"."""
     codeless = (b"", b"<html>", b"null", b'{"resultInfo":null}', b'{"resultInfo":{"code":5}}')
     others = [status for status in STATUSES if status != 429]
     assert {told(call, status, body).kind for status in others for body in codeless} == {Kind.UNKNOWN}
@@ -284,7 +286,7 @@ BARE: dict[str, tuple[bytes, Kind]] = {
 @pytest.mark.parametrize("call", PayPayCall)
 @pytest.mark.parametrize(("body", "kind"), BARE.values(), ids=BARE)
 def test_a_bare_429_was_not_taken_on(call: PayPayCall, body: bytes, kind: Kind) -> None:
-    """Refused for speed, unless anything in the body says, or may have said, that it was taken on."""
+    """A 429 means that the call was refused for its speed, unless the body says, or may say, that it was accepted."""
     outcome = told(call, 429, body)
     assert outcome.kind is kind
     assert kind is not L or (outcome.reason, outcome.found) == ("rate_limited", None)
@@ -292,7 +294,7 @@ def test_a_bare_429_was_not_taken_on(call: PayPayCall, body: bytes, kind: Kind) 
 
 @pytest.mark.parametrize("call", PayPayCall)
 def test_success_counts_only_under_its_status(call: PayPayCall) -> None:
-    """The word SUCCESS under another status is no success."""
+    """The code SUCCESS with another HTTP status is no success."""
     data = {PayPayCall.PAYMENT: PAYMENT, PayPayCall.CREATE_CODE: CODE}.get(call, REFUND)
     for status in (100, 202, 203, 204, 206, 302, 400, 401, 404, 500):
         assert told(call, status, envelope("SUCCESS", data)).kind in (Kind.UNKNOWN, Kind.NOT_FOUND)
@@ -311,7 +313,7 @@ def test_success_counts_only_under_its_status(call: PayPayCall) -> None:
     ],
 )
 def test_refund_states(call: PayPayCall, state: str, kind: Kind, business: RefundState) -> None:
-    """Accepted is not done, and a refund that PayPay tries again has not failed."""
+    """An accepted refund is not made yet, and a refund that PayPay tries again has not failed."""
     outcome = told(call, 200, envelope("SUCCESS", REFUND | {"status": state}))
     accepted = datetime(2026, 11, 20, 8, 0, 1, tzinfo=UTC)
     assert outcome.kind is kind
@@ -351,7 +353,7 @@ WRONG_REFUNDS: dict[str, tuple[dict[str, object], str]] = {
 @pytest.mark.parametrize("state", ["CREATED", "REFUNDED"])
 @pytest.mark.parametrize(("change", "why"), WRONG_REFUNDS.values(), ids=WRONG_REFUNDS)
 def test_a_refund_that_is_not_ours(call: PayPayCall, state: str, change: dict[str, object], why: str) -> None:
-    """Key, payment, sum and currency come back as they were sent, or nobody knows."""
+    """If the key, payment, amount or currency in the answer differs from the request, the outcome is unknown."""
     outcome = told(call, 200, envelope("SUCCESS", REFUND | {"status": state} | change))
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, why)
     assert (outcome.found is not None) == (why == "other_amount")
@@ -393,7 +395,7 @@ def payment(change: dict[str, object], question: PaymentQuestion = PAYPAY_QUESTI
 
 
 def test_a_payment_as_it_is_told() -> None:
-    """Everything that staff compare is read: ids, state, sum, time, way of paying, refunds."""
+    """All facts that staff compare are read: ids, state, amount, time, payment method and refunds."""
     outcome = payment({"refunds": {"data": [REFUND | {"status": "REFUNDED"}]}, "status": "REFUNDED"})
     assert outcome.kind is Kind.SUCCEEDED
     assert outcome.found == PaymentReport(
@@ -407,13 +409,13 @@ def test_a_payment_as_it_is_told() -> None:
 
 @pytest.mark.parametrize("state", PAYMENT_STATE_MEANINGS)
 def test_payment_states(state: str) -> None:
-    """Each state: paid, not yet, or failed."""
+    """Each state means paid, not paid yet, or failed."""
     kinds = {"COMPLETED": Kind.SUCCEEDED, "REFUNDED": Kind.SUCCEEDED, "FAILED": F, "CANCELED": F, "EXPIRED": F}
     assert payment({"status": state}).kind is kinds.get(state, P)
 
 
 def test_an_unpaid_code_has_no_ids() -> None:
-    """An unpaid code, expired or not, is not paid yet; 0 is no time."""
+    """An unpaid code, expired or not, is not paid yet. The time 0 counts as no time."""
     outcome = told(
         PayPayCall.PAYMENT, 200, envelope("SUCCESS", {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0})
     )
@@ -423,7 +425,7 @@ def test_an_unpaid_code_has_no_ids() -> None:
 
 
 def test_what_is_not_said_is_missing_not_invented() -> None:
-    """A success without id or sum is a success that can't be booked."""
+    """A success without an id or amount can't be booked."""
     unsaid = ("paymentId", "merchantPaymentId", "amount", "acceptedAt", "paymentMethods")
     outcome = payment(dict.fromkeys(unsaid))
     assert outcome.kind is Kind.SUCCEEDED
@@ -432,7 +434,7 @@ def test_what_is_not_said_is_missing_not_invented() -> None:
 
 
 def test_a_payment_without_our_number_may_be_another_one() -> None:
-    """Everything else is there, but it may be the answer to another question: it can't be booked."""
+    """An answer without our payment number may be about another payment, so it can't be booked."""
     outcome = payment({"merchantPaymentId": None})
     assert outcome.kind is Kind.SUCCEEDED
     assert outcome.found is not None
@@ -452,7 +454,8 @@ WRONG_PAYMENTS: dict[str, tuple[dict[str, object], str]] = {
 
 @pytest.mark.parametrize(("change", "why"), WRONG_PAYMENTS.values(), ids=WRONG_PAYMENTS)
 def test_a_payment_that_is_not_the_one_asked_for(change: dict[str, object], why: str) -> None:
-    """Another order, another sum or another currency is never a success; another sum can be compared."""
+    """A payment of another order, amount or currency has an unknown outcome. One with another amount has a report,
+    for comparison."""
     outcome = payment(change)
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, why)
     assert (outcome.found is not None) == (why == "other_amount")
@@ -475,7 +478,7 @@ def captured(*minors: int, status: str = "USER_REQUESTED") -> dict[str, Any]:
     ],
 )
 def test_what_was_captured_is_what_the_payer_paid(captures: object, kind: Kind, minor: int) -> None:
-    """An authorised payment may be captured in part: the whole sum is not what the payer was charged."""
+    """An authorised payment may be captured in part: the captured amount counts, not the whole amount."""
     found = told(PayPayCall.PAYMENT, 200, envelope("SUCCESS", {**PAYMENT, "captures": captures}))
     assert (found.kind, found.found and found.found.amount) == (kind, Money(minor, "JPY"))
 
@@ -497,19 +500,20 @@ def test_what_was_captured_is_what_the_payer_paid(captures: object, kind: Kind, 
     ],
 )
 def test_captures_that_cannot_be_read_book_nothing(captures: object) -> None:
+    """With an unreadable list of captures the outcome is unknown and there is no report."""
     found = told(PayPayCall.PAYMENT, 200, envelope("SUCCESS", {**PAYMENT, "captures": captures}))
     assert (found.kind, found.found) == (Kind.UNKNOWN, None)
 
 
 def test_a_known_payment_keeps_its_id() -> None:
-    """Once captured, a payment is known by the provider's id too."""
+    """If the provider's id of the payment is known already, an answer with another id isn't accepted."""
     assert payment({}, replace(PAYPAY_QUESTION, provider_payment_id=PAID)).kind is Kind.SUCCEEDED
     outcome = payment({}, replace(PAYPAY_QUESTION, provider_payment_id="0499"))
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "other_payment")
 
 
 def test_without_a_sum_of_ours_the_sum_is_read() -> None:
-    """An import asks without knowing the sum."""
+    """An import reads a payment without knowing its amount; the amount is taken from the answer."""
     outcome = payment({"amount": {"amount": 1, "currency": "JPY"}}, PaymentQuestion("ORD-20261120-000123"))
     assert outcome.found is not None
     assert outcome.found.amount == Money(1, "JPY")
@@ -532,7 +536,7 @@ def test_without_a_sum_of_ours_the_sum_is_read() -> None:
     ],
 )
 def test_refunds_that_cannot_be_read_leave_the_payment_readable(refunds: object) -> None:
-    """An unreadable list of refunds is not an empty one."""
+    """An unreadable list of refunds isn't treated as an empty one; the payment is still read."""
     found = payment({"refunds": refunds}).found
     assert found is not None
     assert found.refunds is None
@@ -540,7 +544,7 @@ def test_refunds_that_cannot_be_read_leave_the_payment_readable(refunds: object)
 
 @pytest.mark.parametrize("refunds", [None, {"data": None}, {"data": []}, {}, {"data": [], "total": 0, "next": None}])
 def test_no_refunds(refunds: object) -> None:
-    """None at all is none."""
+    """An answer without refunds has an empty list of refunds."""
     found = payment({"refunds": refunds}).found
     assert found is not None
     assert found.refunds == ()
@@ -548,7 +552,7 @@ def test_no_refunds(refunds: object) -> None:
 
 @pytest.mark.parametrize("said", [-5, 10**18, 253_402_300_799, 1795161670.5, "1795161670", True, [1]])
 def test_a_time_that_is_none(said: object) -> None:
-    """A time is seconds since 1970, or it was not said."""
+    """A time is a number of seconds since 1970; another value counts as no time."""
     found = payment({"acceptedAt": said}).found
     assert found is not None
     assert found.paid_at is None
@@ -558,7 +562,7 @@ def test_a_time_that_is_none(said: object) -> None:
 
 
 def test_a_code_as_it_is_told() -> None:
-    """The code, its links, and when it ends."""
+    """The payment code, its links and its end are read."""
     outcome = told(PayPayCall.CREATE_CODE, 201, envelope("SUCCESS", CODE))
     assert outcome.kind is Kind.SUCCEEDED
     assert (got(outcome).handle, got(outcome).url) == (CODE["codeId"], CODE["url"])
@@ -577,7 +581,7 @@ def test_a_code_as_it_is_told() -> None:
     ],
 )
 def test_a_code_for_something_else(change: dict[str, object], why: str) -> None:
-    """A code that asks the payer for another sum or order is not handed on."""
+    """A code with another amount or order than requested is not shown to the payer."""
     outcome = told(PayPayCall.CREATE_CODE, 201, envelope("SUCCESS", CODE | change))
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, why, None)
 
@@ -587,20 +591,20 @@ LINKS = ["javascript:alert(1)", "http://qr.paypay.ne.jp/x", "https://x\n", 5, "h
 
 @pytest.mark.parametrize("url", LINKS)
 def test_a_link_that_is_none(url: object) -> None:
-    """A strange link is left out; the code stands."""
+    """A link that isn't allowed is left out; the code is still used."""
     assert got(told(PayPayCall.CREATE_CODE, 201, envelope("SUCCESS", CODE | {"url": url}))).url is None
 
 
 def test_a_deleted_code_needs_no_data() -> None:
-    """Deleting answers with nothing but its code."""
+    """The answer to a deletion contains only its result code."""
     assert told(PayPayCall.DELETE_CODE, 200, envelope("SUCCESS")).kind is Kind.SUCCEEDED
     assert told(PayPayCall.DELETE_CODE, 200, envelope("SUCCESS", {"codeId": "04-1"})).kind is Kind.SUCCEEDED
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, "SUCCESS"), (404, "DYNAMIC_QR_NOT_FOUND")])
 def test_a_deleted_code_that_was_paid_is_not_deleted(status: int, code: str) -> None:
-    """The code is gone by PayPay's word, and the answer names the payment that was made with it: nobody gets another
-    code because of it."""
+    """PayPay's code says that the payment code is gone, but the answer contains a payment with it: the outcome is
+    unknown, so nobody gets another code."""
     for data in (PAYMENT, {"payment": {"paymentId": PAID}}):
         outcome = told(PayPayCall.DELETE_CODE, status, envelope(code, data))
         assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "refused_but_made")
@@ -610,7 +614,7 @@ def test_a_deleted_code_that_was_paid_is_not_deleted(status: int, code: str) -> 
 
 
 def test_evidence_is_the_answer_with_its_number() -> None:
-    """The result stays readable, under the number that PayPay's support asks for."""
+    """The evidence contains the answer and the request id that PayPay's support asks for."""
     outcome = told(PayPayCall.REFUND, 400, envelope("UNACCEPTABLE_OP"))
     assert outcome.evidence.startswith("X-REQUEST-ID: REQ-1\n")
     assert '"code": "UNACCEPTABLE_OP"' in outcome.evidence
@@ -618,7 +622,7 @@ def test_evidence_is_the_answer_with_its_number() -> None:
 
 
 def test_evidence_over_the_wire_keeps_the_code_and_no_key() -> None:
-    """Keys that are echoed are gone; the code, which elsewhere names a grant, is kept."""
+    """Keys that the answer repeats are masked in the evidence. The result code is kept."""
     body = envelope("UNACCEPTABLE_OP") | {"echo": "a_dGVzdA_sample Zk3s5qXb0mB1n7yV2cQ8tR4uW6pL9aHd="}
     with serving(says(400, body, {"X-REQUEST-ID": "bad id!"})) as server:
         outcome = paypay(server.url).refund(ORDER)

@@ -1,4 +1,4 @@
-"""PayPay's adapter against the simulated PayPay: every way from a code to money that went back, and notices."""
+"""Tests of PayPay's adapter at the simulated PayPay: from a payment code to a refund, and notices."""
 
 import io
 from concurrent.futures import ThreadPoolExecutor
@@ -31,7 +31,7 @@ NUMBER = "ORD-7"
 
 
 def test_paypay_from_code_to_refund(control: SandboxControl) -> None:
-    """A code is made, the payer pays, half goes back, then the rest; each step is told as it is in the ledger."""
+    """A code is made, the payer pays, half is refunded, then the rest. Each step is reported as the ledger has it."""
     now = SystemClock().now()
     vendor = paypay(control.url)
     started = got(vendor.start(PaymentRequest(NUMBER, YEN, now, "利用料 2026年11月分")))
@@ -75,7 +75,7 @@ def test_paypay_from_code_to_refund(control: SandboxControl) -> None:
 
 
 def test_paypay_the_same_key_is_the_same_refund(control: SandboxControl) -> None:
-    """Sent again under its key: told as it stands now, and one refund in the ledger."""
+    """A refund that is sent again with its key gets its present state, and the ledger has one refund."""
     meeting = Meeting(control)
     assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.PENDING
     again = meeting.paypay.refund(meeting.order)
@@ -84,7 +84,8 @@ def test_paypay_the_same_key_is_the_same_refund(control: SandboxControl) -> None
 
 
 def test_paypay_cancels(control: SandboxControl) -> None:
-    """A promise, then a payment that failed; a payment that was cancelled before it was paid fails too."""
+    """A cancellation is accepted first; then the payment has failed. A payment that was cancelled before it was paid
+    fails too."""
     meeting = Meeting(control)
     assert kind(meeting.paypay.cancel(meeting.question)) == (OutcomeClass.PENDING, "accepted")
     after = meeting.paypay.read_payment(meeting.question)
@@ -97,7 +98,8 @@ def test_paypay_cancels(control: SandboxControl) -> None:
 
 
 def test_paypay_windows_are_the_providers(control: SandboxControl) -> None:
-    """The last second in which a payment can be refunded or cancelled is PayPay's own: one later is refused."""
+    """A payment can be refunded and cancelled until the last second that the program computes; a second later PayPay
+    refuses it."""
     meeting = Meeting(control)
     paid_at = got(meeting.paypay.read_payment(meeting.question)).paid_at
     assert paid_at is not None
@@ -129,7 +131,8 @@ def test_paypay_refunds_until_the_end_of_the_window(control: SandboxControl) -> 
 
 
 def test_paypay_other_ways(control: SandboxControl) -> None:
-    """Codes that are paid, gone or made twice; payments without a code; what nobody knows."""
+    """Codes that are paid, deleted or made twice, payments without a code, and unknown payments have their
+    outcomes."""
     now = SystemClock().now()
     meeting = Meeting(control)
     vendor = meeting.paypay
@@ -191,7 +194,7 @@ def test_paypay_refusals_of_refunds(control: SandboxControl) -> None:
 
 @pytest.mark.parametrize("wrong", ["api_key", "api_secret", "merchant_id"])
 def test_paypay_who_is_refused(control: SandboxControl, wrong: str) -> None:
-    """A wrong key, secret or merchant is AUTH for everything, and nothing happened."""
+    """A wrong key, secret or merchant has the outcome AUTH for each call, and nothing happens."""
     meeting = Meeting(control)
     given: dict[str, Any] = {wrong: "another"}
     vendor = paypay(control.url, **given)
@@ -203,7 +206,7 @@ def test_paypay_who_is_refused(control: SandboxControl, wrong: str) -> None:
 
 
 def test_paypay_clock_that_is_wrong(control: SandboxControl) -> None:
-    """Two minutes of difference are refused before anything is done."""
+    """If the desk's clock differs by two minutes, each call is refused and nothing happens."""
     meeting = Meeting(control)
     control.change_settings(advance_seconds=121)
     assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.AUTH
@@ -235,13 +238,14 @@ def test_paypay_notices(control: SandboxControl) -> None:
 
 @pytest.mark.parametrize("state", ["authorized", "paid", "cancelled", "expired", "failed"])
 def test_paypay_notices_of_each_state(control: SandboxControl, state: str) -> None:
-    """Each state that PayPay tells of is understood."""
+    """The notice of each state that PayPay reports is understood."""
     control.payments_control.register_payment("paypay", NUMBER, 500, state)
     assert isinstance(read_notice(notice(control, NUMBER)), TransactionHint)
 
 
 def test_paypay_other_notices(control: SandboxControl) -> None:
-    """States and kinds that are in no table are put aside; half a text is none; files are announced."""
+    """Notices with unknown states and kinds are set aside, incomplete ones are refused, and the announcement of a
+    daily file is recognised."""
     Meeting(control)
     odd = read_notice(notice(control, ORDER, fields={"state": "SOMETHING_NEW"}))
     assert isinstance(odd, OtherHint)
@@ -254,7 +258,7 @@ def test_paypay_other_notices(control: SandboxControl) -> None:
 
 
 def test_paypays_daily_file(control: SandboxControl) -> None:
-    """The file that a notice announces lists the day's payments and refunds; its address ends after two hours."""
+    """The announced daily file lists the payments and refunds of the day. Its address is valid for two hours."""
     meeting = Meeting(control)
     meeting.refunded()
     control.payments_control.read_ledger()  # what was accepted is executed when it is looked at
@@ -280,7 +284,7 @@ def test_paypays_daily_file(control: SandboxControl) -> None:
 
 
 class SlowTurns(Turns):
-    """A turn comes after three minutes."""
+    """A rate limiter whose turn comes after three minutes."""
 
     def __init__(self, clock: HandClock) -> None:
         super().__init__()
@@ -291,7 +295,7 @@ class SlowTurns(Turns):
 
 
 def test_a_signature_is_made_when_the_turn_has_come(control: SandboxControl) -> None:
-    """PayPay takes no signature that is two minutes old, however long a desk waited for its turn."""
+    """PayPay refuses a signature that is two minutes old, so the adapter signs after its turn has come."""
     meeting = Meeting(control)
     hand = HandClock(meeting.now)
     control.change_settings(now=(meeting.now + timedelta(minutes=3)).isoformat())
@@ -302,7 +306,7 @@ def test_a_signature_is_made_when_the_turn_has_come(control: SandboxControl) -> 
 
 
 def test_two_calls_at_once_are_the_most(control: SandboxControl) -> None:
-    """A third call waits until one of two has ended."""
+    """A third call at the same time waits until one of two has ended."""
     meeting = Meeting(control)
     control.add_fault("hang", call="paypay_payment", times="always")
     with ThreadPoolExecutor(3) as pool:

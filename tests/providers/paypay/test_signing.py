@@ -1,4 +1,4 @@
-"""PayPay's signature, letter for letter, and what leaves with it."""
+"""Tests of PayPay's signature, character by character, and of the signed requests."""
 
 import json
 from dataclasses import replace
@@ -25,7 +25,7 @@ SIGNED = VECTORS["paypay_hmac"]
 
 @pytest.mark.parametrize("vector", SIGNED, ids=[v["id"] for v in SIGNED])
 def test_vectors(vector: dict[str, Any]) -> None:
-    """Hash, string to sign, mac and header are the published ones; the query is not signed."""
+    """The hash, the text to sign, the signature and the header are the published ones. The query isn't signed."""
     body = None if vector["body"] is None else vector["body"].encode()
     kind = vector["content_type_header"] or "empty"
     hashed = compute_body_hash(kind, body)
@@ -63,7 +63,7 @@ def signed_as_sent(server: RawServer, index: int) -> bool:
 
 
 def test_every_call_is_signed_as_it_is_sent() -> None:
-    """Signature and request are one: method, path, content type and the bytes of the body."""
+    """The signature is over the method, path, content type and body bytes that are sent."""
     with serving(says(500)) as server:
         vendor = paypay(server.url)
         vendor.start(PAYPAY_REQUEST)
@@ -85,7 +85,7 @@ def test_every_call_is_signed_as_it_is_sent() -> None:
 
 
 def test_bodies_are_those_of_the_reference() -> None:
-    """Each request's body is written as the reference writes it, and is the same again for the same order."""
+    """Each request has the body of PayPay's reference, and the same order always has the same body."""
     with serving(says(500)) as server:
         vendor = paypay(server.url)
         vendor.start(PAYPAY_REQUEST)
@@ -109,7 +109,7 @@ def test_bodies_are_those_of_the_reference() -> None:
 
 @pytest.mark.parametrize("key", ["ключ", "a\r\nX: y", "a\tb"])
 def test_a_key_that_fits_into_no_header_sends_nothing(key: str) -> None:
-    """A key that was pasted wrongly is found before anything leaves."""
+    """A key with characters that no header may have, for example after a wrong paste, sends nothing."""
     with serving(says(200)) as server:
         config = PayPayConfig(server.url, PayPayKey(key, "s"), "1")
         vendor = make_paypay_adapter(config, rate_limiter=Turns(), clock=CLOCK, scale=TimeScale())
@@ -119,20 +119,20 @@ def test_a_key_that_fits_into_no_header_sends_nothing(key: str) -> None:
 
 
 def test_keys_show_in_no_repr() -> None:
-    """Neither the configuration nor its key shows what it signs with."""
+    """The text forms of the configuration and its key contain no secret."""
     shown = repr(PayPayConfig("https://apigw.paypay.ne.jp", PayPayKey("key-1", "secret-1"), "merchant-1"))
     assert not [word for word in ("key-1", "secret-1", "merchant-1") if word in shown]
 
 
 def test_a_payment_without_a_code_is_asked_for_elsewhere() -> None:
-    """Payments that came another way have details of their own."""
+    """The details of a payment that used no code are read at another address."""
     with serving(says(500)) as server:
         paypay(server.url).read_payment(replace(PAYPAY_QUESTION, by_code=False))
         assert server.paths() == ["GET /v2/payments/ORD-20261120-000123"]
 
 
 def test_a_text_that_cannot_be_written_stops_nothing() -> None:
-    """A long or broken reason is cut or mended; what is signed is what is sent."""
+    """A reason that is too long or has invalid characters is cut or corrected; the signature is over what is sent."""
     with serving(says(500)) as server:
         for reason in ("\ud83d", "理" * 1_000, ""):
             paypay(server.url).refund(replace(PAYPAY_ORDER, reason=reason))

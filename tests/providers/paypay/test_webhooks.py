@@ -1,4 +1,4 @@
-"""PayPay's webhooks are read as hints: none can do more than be asked about."""
+"""Tests of PayPay's webhooks, which count only as hints: after one, the program asks PayPay."""
 
 import json
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ def hint(change: dict[str, object] | None = None) -> TransactionHint:
 
 @pytest.mark.parametrize("vector", NOTICES, ids=[v["id"] for v in NOTICES])
 def test_vectors(vector: dict[str, Any]) -> None:
-    """Every published notice is handled or left as it says; none carries trust."""
+    """Each published notice is used or ignored as it states; none is trusted."""
     expected = vector["expected"]
     found = read_notice(json.dumps(vector["payload"]).encode())
     assert isinstance(found, TransactionHint | ReconciliationFileHint) == expected["handle"]
@@ -40,7 +40,7 @@ def test_vectors(vector: dict[str, Any]) -> None:
 
 
 def test_repeats_are_one_event_and_news_another() -> None:
-    """Payment, state, newest time and sum tell one event from another; the rest doesn't."""
+    """The payment, state, newest time and amount make the event id; other fields don't."""
     first = hint()
     assert first.newest_time == datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)
     assert hint({"pos_id": "7", "order_amount": 3300}).event_id == first.event_id
@@ -85,7 +85,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("body", REFUSED.values(), ids=REFUSED)
 def test_what_is_no_notice(body: bytes) -> None:
-    """Malformed and oversized bodies are refused, all in one way."""
+    """Malformed and too large bodies are all refused in the same way."""
     with pytest.raises(UnreadableJson):
         read_notice(body)
 
@@ -106,7 +106,7 @@ def test_nesting_has_a_limit() -> None:
     "said", [{"notification_type": "Transaction", "state": "NEW", "order_id": "1"}, {"notification_type": "x"}]
 )
 def test_unknown_kinds_are_well_formed(said: dict[str, object]) -> None:
-    """A kind or state that nobody has told us of is no error."""
+    """A notice of an unknown kind or state is accepted as well-formed."""
     assert isinstance(read_notice(json.dumps(said).encode()), OtherHint)
 
 

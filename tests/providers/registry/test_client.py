@@ -1,4 +1,4 @@
-"""The client of the registry's Web-API: what it asks and reads, and answers that nobody should believe."""
+"""Tests of the client of the registry's Web-API: its requests, its answers, and answers that must not be used."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -39,6 +39,7 @@ def make_api(url: str, application_id: str = REGISTRY_APPLICATION_ID, speed: flo
 
 
 def test_the_parts_of_a_day_are_all_of_its_rows(published: Sandbox) -> None:
+    """The parts of a difference together contain all rows of the day."""
     api = make_api(published.url)
     parts = [api.read_difference(DAY, divide).found for divide in (1, 2, 3)]
     assert all(part is not None and (part.row_count, part.part_count) == (4_501, 3) for part in parts)
@@ -50,6 +51,7 @@ def test_the_parts_of_a_day_are_all_of_its_rows(published: Sandbox) -> None:
 
 
 def test_numbers_are_told_with_all_facts(published: Sandbox) -> None:
+    """A read of corporation numbers returns all facts of the corporations."""
     invented = InventedRegistry(1_000, 1, FIRST_WHOLE_FILE_DAY).make_row_at(2)
     outcome = make_api(published.url).read_corporations([NUMBER, OTHER, invented.corporate_number])
     assert outcome.found is not None
@@ -61,6 +63,7 @@ def test_numbers_are_told_with_all_facts(published: Sandbox) -> None:
 
 
 def test_the_application_id_is_sent_and_not_shown(published: Sandbox) -> None:
+    """The application id is sent; the text forms don't contain it."""
     refused = make_api(published.url, "KwrongAppId00").read_corporations([NUMBER])
     assert (refused.kind, refused.reason) == (OutcomeClass.AUTH, "http_404")
     assert "KwrongAppId00" not in repr(RegistryConfig(None, "KwrongAppId00"))
@@ -103,6 +106,7 @@ UNUSABLE = {
 
 @pytest.mark.parametrize("script", UNUSABLE.values(), ids=UNUSABLE)
 def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
+    """An answer that contradicts itself isn't used."""
     with serving(script) as server:
         outcome = make_api(server.url).read_difference(DAY)
     assert (outcome.kind, outcome.found) == (OutcomeClass.UNKNOWN, None)
@@ -123,6 +127,7 @@ def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
     ids=["another number", "twice", "no kind", "no process", "no name", "no cause", "no day"],
 )
 def test_a_row_that_cannot_be_right_is_not_used(body: bytes) -> None:
+    """An answer with an invalid row isn't used."""
     with serving(says(200, body)) as server:
         assert make_api(server.url).read_corporations([NUMBER]).found is None
 
@@ -132,6 +137,7 @@ STATUSES = [(400, OutcomeClass.FAILED_DEFINITE), (403, OutcomeClass.RATE_LIMITED
 
 @pytest.mark.parametrize(("status", "kind"), [*STATUSES, (500, OutcomeClass.UNKNOWN), (503, OutcomeClass.UNKNOWN)])
 def test_refusals_have_their_classes(status: int, kind: OutcomeClass) -> None:
+    """Each status of a refusal has its outcome class."""
     with serving(says(status, "013,取得期間開始日は2015-12-01以降を指定してください。")) as server:
         outcome = make_api(server.url).read_difference(DAY)
     assert (outcome.kind, outcome.status, outcome.found) == (kind, status, None)
@@ -141,12 +147,14 @@ def test_refusals_have_their_classes(status: int, kind: OutcomeClass) -> None:
     "script", [hangs(), drips(http(200, answer(LINE)), every=0.3)], ids=["no answer", "a slow answer"]
 )
 def test_a_wait_ends(script: Script) -> None:
-    """Half a minute, and two for the whole call: here 100 times as fast."""
+    """A read ends after half a minute of silence, and a whole call after two minutes; here the time runs 100 times as
+    fast."""
     with serving(script) as server:
         outcome: Outcome[object] = make_api(server.url, speed=100).read_difference(DAY)
     assert (outcome.kind, outcome.found) == (OutcomeClass.UNKNOWN, None)
 
 
 def test_nobody_there() -> None:
+    """If nobody listens at the address, the outcome says so."""
     outcome = make_api(f"http://127.0.0.1:{closed_port()}").read_difference(DAY)
     assert (outcome.kind, outcome.sent) == (OutcomeClass.UNKNOWN, SendingCertainty.NO)
