@@ -104,7 +104,7 @@ class AnswerWriter:
 
             detail = cli_json.build_any_value_json(error.detail, self.translator)
             body = {"code": error.code, "message": message, "detail": detail}
-            self._write_json({"ok": False, "error": body}, error.exit_status)
+            self._write_json({"ok": False, "error": body}, error.exit_status, message)
             interrupts.stop_raising_at_signals()
         elif not self.has_answered:
             self.has_answered, self.exit_status = True, error.exit_status
@@ -171,14 +171,14 @@ class AnswerWriter:
         if not self.is_json and sys.stderr is not None and sys.stderr.isatty():
             self.write_to_stderr(self.translator(f"progress.{step}", **facts))
 
-    def _write_json(self, payload: "JsonObject", status: int) -> None:
+    def _write_json(self, payload: "JsonObject", status: int, error_message: str | None = None) -> None:
         from console.cli.json_output import results as cli_json
 
-        self._write_first_answer(cli_json.format_json_line(payload), status)
+        self._write_first_answer(cli_json.format_json_line(payload), status, error_message)
 
-    def _write_first_answer(self, content: bytes, status: int) -> None:
+    def _write_first_answer(self, content: bytes, status: int, error_message: str | None = None) -> None:
         """Write the bytes to stdout and store the exit status, unless an answer was written before; then only log
-        this one."""
+        this one. `error_message` is the sentence about the error of a failed command."""
         if self.has_answered:
             log.error("A second answer was not written: %r", content[:300])
             return
@@ -189,17 +189,21 @@ class AnswerWriter:
             _discard_stream(self.stream)
             # The effect of the command and its exit status are valid even if the reader has closed the pipe.
             if not isinstance(error, BrokenPipeError):
-                self._report_unwritten_answer(error)
+                self._report_unwritten_answer(error, error_message)
 
-    def _report_unwritten_answer(self, error: OSError) -> None:
-        """Write to stderr that the answer could not be written. A successful command then ends with the exit status
-        of a failure: `outcome_unknown` if it has effects, because the caller doesn't have the result, and otherwise
-        `storage_full`.
+    def _report_unwritten_answer(self, error: OSError, error_message: str | None) -> None:
+        """Write to stderr that the answer could not be written. A failed command keeps its exit status, and
+        `error_message` follows. A successful command ends with the exit status of a failure: `outcome_unknown` if it
+        has effects, because the caller doesn't have the result, and otherwise `storage_full`.
         """
         facts = {"problem": ForeignText(error.strerror or type(error).__name__)}
+        key = "cli.answer_not_written.acted" if self.has_effects else "cli.answer_not_written"
+        if error_message is not None:
+            key = "cli.answer_not_written.failed"
         try:
-            key = "cli.answer_not_written.acted" if self.has_effects else "cli.answer_not_written"
             self.write_to_stderr(self.translator(key, **facts))
+            if error_message is not None:
+                self.write_to_stderr(error_message)
         except Exception:  # the file of sentences may be damaged
             self.write_to_stderr(f"The answer could not be written: {facts['problem']}")
         if self.exit_status == 0:

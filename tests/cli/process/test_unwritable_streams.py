@@ -49,6 +49,11 @@ def test_a_purchase_without_room_for_its_answer_is_unknown_to_the_caller(
     assert ended.returncode == 4
     assert "The command was carried out" in ended.stderr
     assert sandbox.ledger.count_charges_of_number(NUMBER) == 1
+    refused = run_in_shell(terminal, f"--json purchase {NUMBER} --client 1", ">/dev/full")
+    assert refused.returncode == 3
+    assert "carried out" not in refused.stderr
+    assert "The command failed, and its answer could not be written" in refused.stderr
+    assert terminal("purchase", NUMBER, "--client", "1", LANGUAGE="en").err.splitlines()[0] in refused.stderr
     assert terminal.json("purchase", NUMBER, "--client", "1").refused == (3, "already_purchased")
 
 
