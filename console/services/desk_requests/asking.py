@@ -99,12 +99,13 @@ class RemoteRequestIdService(RequestIdService):
         this desk repeats the request with the password. A password that the person has typed already, after such a
         refusal, is sent with the first request. Raises worker_away if no worker is present or no worker takes the
         request in time (then nothing was sent); not_allowed if the person does not type the password (reason
-        `password_needed`) or types a wrong one (`password_wrong`); outcome_unknown (reason `asked`) if the desk stops
-        waiting without an answer; usage for a malformed request id or arguments that are too long; and the errors of
-        the command.
+        `password_needed`) or types a wrong one (`password_wrong`), or if the settings name an operator who isn't the
+        connected account (`other_account`); outcome_unknown (reason `asked`) if the desk stops waiting without an
+        answer; usage for a malformed request id or arguments that are too long; and the errors of the command.
         """
         if command not in self._form_by_command:
             return act()
+        self._context.require_own_name(self._context.database.account or "")
         request, file_content = self._make_desk_request(command, request_id, arguments)
         with self._context.database.read() as conn:
             if presence.find_newest_worker(conn, PRESENCE_LEASE_SECONDS) is None:

@@ -355,7 +355,7 @@ class ServiceContext:
         the table `operators` is empty. Raises not_allowed for an unknown name, and on a server for a name other than
         that of the database account.
         """
-        self._require_own_name(person_name)
+        self.require_own_name(person_name)
         return _require_known_person(
             person_name, people.find(conn, person_name, includes_unlisted=self.admits_unlisted_names)
         )
@@ -367,7 +367,7 @@ class ServiceContext:
         """
         return not self.database.is_server
 
-    def _require_own_name(self, person_name: str) -> None:
+    def require_own_name(self, person_name: str) -> None:
         """On a server, raise not_allowed if the settings or `act_as` name a person other than that of the connected
         database account.
         """
@@ -397,7 +397,7 @@ class ServiceContext:
         name = self.operator
         if name is None or self._is_local_worker:
             return None
-        self._require_own_name(name)
+        self.require_own_name(name)
         return name
 
     def require_right(self, action: str) -> Person:
@@ -411,7 +411,7 @@ class ServiceContext:
         from console.services.process.read_only import refuse_if_read_only  # no reading command needs it
 
         if not self._is_local_worker:
-            self._require_own_name(name)
+            self.require_own_name(name)
         with self.database.read() as conn:
             found_person, may_be_stopped = (
                 (_LOCAL_WORKER, True)

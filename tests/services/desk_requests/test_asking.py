@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import console
+from console.app import open_console
 from console.domain.desk_requests.records import NewDeskRequest, TakenDeskRequest
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
@@ -24,6 +25,7 @@ from console.sandbox.server import Sandbox
 from console.services.desk_requests import execution
 from console.services.desk_requests.asking import RemoteRequestIdService
 from console.services.guarded.answer_serialization import CallAnswer
+from console.settings.settings import Settings
 from console.store.desk_requests import requests
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.support.asking import executing, start_team_mode, typing
@@ -64,6 +66,21 @@ def test_a_purchase_is_asked_for(place: Place, sandbox: Sandbox, monkeypatch: py
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1
     assert set(steps) <= {"waiting", "asking", "answered", "detail", "pdf"}
     assert steps
+
+
+def test_nobody_asks_under_another_name(place: Place, sandbox: Sandbox) -> None:
+    """The settings name an operator who isn't the connected account: nothing is requested, and nothing is sent."""
+    (number,) = numbers(1, seed=8)
+    start_team_mode(place, "op-a")
+    told = place.told(sandbox.url, "op-a", 0)
+    with place.opened(sandbox, person="worker", desk=1) as worker, executing(worker):
+        with open_console(Settings.load({**told, "CONSOLE_OPERATOR": "somebody"})) as desk:
+            refused = refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(number, "1")))
+        assert (refused.code, refused.detail["reason"]) == ("not_allowed", "other_account")
+        assert place.sql("SELECT COUNT(*) FROM requests") == [(0,)]
+        assert sandbox.ledger.list_charges_of_number(number) == []
+        with open_console(Settings.load({**told, "CONSOLE_OPERATOR": place.named("op-a")})) as desk:
+            assert desk.credit_checks.purchase(PurchaseRequest(number, "1")).state == CheckState.SUCCESS
 
 
 def test_a_worker_of_another_version_answers(place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
