@@ -502,6 +502,7 @@ def make_allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
     If no decision is possible, the action has the first of these reasons that exists:
 
     - the acting person has already proposed the decision, or a call or decision is in progress
+    - the read-only switch is on, and without it a decision would be possible
     - the reason that excludes the proposed decision
     - the outcome is still expected, or is known
     - the reason that excludes the first decision of the table
@@ -517,7 +518,7 @@ def make_allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
             return AllowedAction(name, False, "reason.role", {"needs": choices[0].allowed_roles})
         return AllowedAction(name, True)  # a probe costs nothing; its answer says that the provider can't be asked
     choice_by_reason = {choice.reason: choice for choice in reversed(choices)}
-    preferred_reasons = ("reason.own_first_half", f"reason.{ErrorCode.IN_PROGRESS}")
+    preferred_reasons = ("reason.own_first_half", f"reason.{ErrorCode.IN_PROGRESS}", READ_ONLY_SWITCH_REASON)
     proposed_state = facts.open_proposal.state if facts.open_proposal is not None else None
     proposed_choices = [
         choice

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from console.domain.access.permissions import APPROVER, AUDITOR, OPERATOR, WORKER
+from console.domain.access.read_only import EVERYTHING_SCOPE, READ_ONLY_SWITCH_REASON, ReadOnlySwitch
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck, Person, Work, WorkState
@@ -275,6 +276,17 @@ def test_a_proposal_may_be_replaced_by_another_end() -> None:
     assert get_choice(refund, "resolve.failed").allowed
     own = replace(refund, open_proposal=OpenProposal("completed", "LEAD-B"))
     assert get_choice(own, "resolve.completed").reason == "reason.own_first_half"
+
+
+@pytest.mark.parametrize("record", [CHECK, PAYMENT, REFUND], ids=["check", "payment", "refund"])
+def test_an_action_that_only_the_read_only_mode_stops_names_it(record: CreditCheck | Payment | Refund) -> None:
+    """Also if other decisions about the record are impossible for another reason: a completed payment could only be
+    decided as reversed."""
+    switch = ReadOnlySwitch(EVERYTHING_SCOPE, True, "lead-b", NOW, "an incident")
+    facts = ChoiceFacts(record, NOW, OPERATORS)
+    assert make_allowed_action(facts, "resolve").allowed
+    stopped = make_allowed_action(replace(facts, read_only=switch), "resolve")
+    assert (stopped.allowed, stopped.reason) == (False, READ_ONLY_SWITCH_REASON)
 
 
 def test_an_order_follows_by_its_payment() -> None:
