@@ -90,6 +90,9 @@ class OrderPage(MoneyPage[OrderDetails]):
         )
         self.show_sides(sides, {money_facts.OWN_SIDE_INDEX: [self._payment_link]})
         self._payment_link.setVisible(payment is not None)
+        self.action_bar.missing_record_reasons = (
+            {"open_payment": context.translate("money.side.no_payment")} if payment is None else {}
+        )
         if payment is not None:
             text_key = "order.side.payment" if len(details.payments) == 1 else "order.side.payment_of_several"
             text = context.translate(text_key, number=payment.merchant_payment_id, n=len(details.payments))

@@ -55,6 +55,9 @@ class ActionButtons(QObject):
         self._context = context
         self.outdated_reason = ""
         """Why no action that changes something is possible: the shown data could not be read again. "" if it was."""
+        self.missing_record_reasons: Mapping[str, str] = {}
+        """Why an action that only opens another record is impossible: there is no such record. By the names of the
+        actions."""
         self._buttons = {
             name: self._make_button(name)
             for name in (*action_names, *collaboration_actions.COLLABORATION_ACTIONS, *_RECORD_ACTIONS_IN_MENU)
@@ -118,10 +121,13 @@ class ActionButtons(QObject):
         self._show_helpful_actions(view, possible_actions, explanation_form)
 
     def _find_disabled_reason(self, name: str, allowed_actions: Mapping[str, AllowedAction]) -> str:
-        """Return the reason why the button of the action `name` is disabled: the service doesn't allow the action,
-        the database is unreachable, a read-only switch is on, no worker is present, the person lacks the right,
-        or the shown data could not be read again. Return "" if the button is enabled.
+        """Return the reason why the button of the action `name` is disabled: the record that it opens doesn't exist,
+        the service doesn't allow the action, the database is unreachable, a read-only switch is on, no worker is
+        present, the person lacks the right, or the shown data could not be read again. Return "" if the button is
+        enabled.
         """
+        if name in self.missing_record_reasons:
+            return self.missing_record_reasons[name]
         allowed_action = allowed_actions.get(name)
         if allowed_action is not None and not allowed_action.allowed:
             return self._format_disabled_reason(allowed_action)

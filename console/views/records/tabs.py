@@ -134,7 +134,7 @@ class RecordTabs(QWidget):
         self._tabs[self._content_stack.currentIndex()].focus_stops[0].setFocus(Qt.FocusReason.OtherFocusReason)
 
 
-_TABS_WITH_EMPTY_STATE = frozenset({"attempts", "notes", "evidence"})
+_TABS_WITH_EMPTY_STATE = frozenset({"timeline", "attempts", "notes", "evidence", "audit"})
 
 
 def make_empty_tab_state(tab_name: str, context: WindowContext) -> EmptyState:

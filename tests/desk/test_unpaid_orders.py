@@ -1,0 +1,36 @@
+"""The page of an order that has no payment yet: nothing on it is blank, and no button leads nowhere."""
+
+from console.app import Console
+from console.store.payments import orders
+from console.store.payments.orders import NewOrder
+from console.views.money.order_page import OrderPage
+from console.views.runtime.routes import OrderRoute
+from console.views.widgets.display.placeholders import EmptyState
+from console.wording.sentences.catalogue import translate
+from tests.desk.conftest import Sit
+
+TABS = ("timeline", "attempts", "payments", "refunds", "notes", "evidence", "audit")
+
+
+def test_an_order_without_a_payment(sit: Sit, console: Console) -> None:
+    """No payment can be opened, and the button says why. Each tab is empty, says so, and says what would be in it."""
+    context = console._context
+    order = NewOrder("S-4711", 12_000)
+    order_id = context.write(lambda tx: orders.insert_order(tx.conn, order, context.now()))
+    person = sit()
+    person.frame.show_route(OrderRoute(order_id))
+    page = person.page(OrderPage)
+    person.until(lambda: page.view is not None)
+    person.rest()
+    button = page.find_button("open_payment")
+    assert button is not None
+    assert (button.isEnabled(), button.shown_reason) == (False, translate("money.side.no_payment", "en"))
+    texts = set()
+    for tab in TABS:
+        page.tabs.show_tab(tab)
+        person.rest()
+        shown = [state.accessibleName() for state in page.tabs.findChildren(EmptyState) if state.isVisible()]
+        assert len(shown) == 1, tab
+        texts |= set(shown)
+    assert len(texts) == len(TABS)
+    assert not any("This payment" in text for text in texts)
