@@ -1,9 +1,6 @@
 """A reading that fails: the page says what, when and under which code, and changes nothing of what it shows."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -32,22 +29,8 @@ from tests.desk.conftest import Sit, buy
 from tests.desk.hands import Person, list_windows
 from tests.desk.seats import Seats
 from tests.support.desks import NUMBERS, MovedClock
+from tests.support.failing import failing
 from tests.support.money_desks import ask, paid
-
-
-@contextmanager
-def failing(service: Any, method: str, error: Exception) -> Iterator[None]:
-    """Each call of this method of a service raises `error`."""
-    read = getattr(service, method)
-
-    def fail(*_arguments: Any, **_options: Any) -> Any:
-        raise error
-
-    setattr(service, method, fail)
-    try:
-        yield
-    finally:
-        setattr(service, method, read)
 
 
 def failure_of(person: Person, page: Page) -> str:

@@ -30,12 +30,25 @@ from tests.shots.registry_scenes import REGISTRY
 from tests.shots.report_scenes import REPORTS
 from tests.shots.scenes import MAIN, REST
 from tests.shots.stage import Sight, UnpaintedStage
+from tests.shots.state_scenes import STATES
 from tests.shots.training_scenes import TRAINING
 from tests.shots.view_scenes import VIEWS
 from tests.support.accessible_tree import find_tree_faults, find_unspoken_texts, list_visible_nodes
 from tests.support.furnished import Furnished, furnished
 
-SCENES = {**MAIN, **REST, **BULK, **MONEY, **RECONCILE, **REGISTRY, **REPORTS, **VIEWS, **FURTHER, **TRAINING}
+SCENES = {
+    **MAIN,
+    **REST,
+    **BULK,
+    **MONEY,
+    **RECONCILE,
+    **REGISTRY,
+    **REPORTS,
+    **VIEWS,
+    **FURTHER,
+    **TRAINING,
+    **STATES,
+}
 SCENES_PER_PART = 6
 PARTS = -(-len(SCENES) // SCENES_PER_PART)
 """The scenes are looked at in parts, each on a window of its own: one window with all pages grows slow."""

@@ -23,6 +23,7 @@ from tests.shots.registry_scenes import REGISTRY
 from tests.shots.report_scenes import REPORTS
 from tests.shots.scenes import MAIN, REST
 from tests.shots.stage import Sight, staged
+from tests.shots.state_scenes import STATES
 from tests.shots.training_scenes import TRAINING
 from tests.shots.view_scenes import VIEWS
 
@@ -60,7 +61,7 @@ def shoot(sight: Sight, folder: Path, only: list[str]) -> None:
     scenes are shown.
     """
     always = {**MAIN, **MONEY, **RECONCILE, **REGISTRY, **REPORTS, **TRAINING}
-    scenes = always if sight.width > 1600 else {**always, **REST, **BULK, **VIEWS, **FURTHER}
+    scenes = always if sight.width > 1600 else {**always, **REST, **BULK, **VIEWS, **FURTHER, **STATES}
     chosen = {name: scene for name, scene in scenes.items() if not only or name in only}
     with (
         tempfile.TemporaryDirectory(prefix="console-shots-") as home,

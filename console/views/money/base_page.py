@@ -167,7 +167,10 @@ class MoneyPage(RecordPage[MoneyView]):
             TextLabel(heading, "panel_title", "muted"),
             TextLabel(note.words, wraps_lines=True, is_selectable=True),
             TextLabel(
-                f"{author_name} · {wording.format_short_instant(note.at, self.context.now())}", "small", "muted"
+                f"{author_name} · {wording.format_short_instant(note.at, self.context.now())}",
+                "small",
+                "muted",
+                wraps_lines=True,
             ),
             gap_px=4,
         )

@@ -1,0 +1,200 @@
+"""The scenes of states that all screens share: very large amounts, long texts, read-only mode, a lost connection, and
+data that can't be read again.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from console.domain.access.permissions import OPERATOR
+from console.domain.calendar_days import IST
+from console.domain.errors import ErrorCode, rebuild_error
+from console.domain.payments.records import Payment, PaymentImport
+from console.domain.records import Person
+from console.services.process.context import act_as
+from console.store.access import operators
+from console.store.database.engine import Transaction
+from console.store.payments import orders
+from console.store.payments.orders import NewOrder
+from console.store.schema import core as schema
+from console.views.money.order_page import OrderPage
+from console.views.money.payment_page import PaymentPage
+from console.views.refunds.request_dialog import RefundDialog
+from console.views.runtime.routes import (
+    AlertsRoute,
+    ApprovalsRoute,
+    AuditRoute,
+    CreditCheckRoute,
+    HomeRoute,
+    LookupRoute,
+    OrderRoute,
+    PaymentRoute,
+    QueuesRoute,
+    ReportsRoute,
+    Route,
+)
+from tests.shots.scenes import Scene
+from tests.shots.stage import Stage
+from tests.support.failing import failing
+
+_LARGEST_MINOR = {"paypay": 99_999_999_999, "atom": 999_999_999_999}
+"""The largest amount in minor units (yen, paise) that the screens must show, by provider."""
+_LONG_NAME = "株式会社みなも堂国際流通テクノロジーホールディングス東日本第二事業本部"
+_LONG_PERSON = "maximiliane.featherstonehaugh-yamazaki"
+_LONG_NOTE = "お客様より 11 月 20 日の二重決済についてお電話があり、決済会社に照会中です。" * 6
+_LONG_REASON = "PayPay の障害（復旧の見込みは 18 時）。復旧の連絡があるまで、返金と購入を行わないでください。"
+
+
+def large_amounts(stage: Stage) -> None:
+    """Show payments of the largest amounts, the refund of the whole amount, and an unpaid order."""
+    for provider in _LARGEST_MINOR:
+        payment = _pay_largest(stage, provider)
+        stage.go(PaymentRoute(payment.id))
+        page = stage.find(PaymentPage)
+        stage.until(lambda page=page, payment=payment: page.view is not None and page.view.record.id == payment.id)  # type: ignore[misc]  # of this turn
+        stage.shoot(f"amount-payment-{provider}")
+        page.run_action_on_record("refund")
+        dialog = stage.find(RefundDialog)
+        stage.until(lambda dialog=dialog: not dialog.form.is_plan_due and not dialog._is_reading_plan)  # type: ignore[misc]  # of this turn
+        stage.shoot(f"amount-refund-{provider}")
+        dialog.reject()
+        stage.settle()
+        stage.go(LookupRoute(payment.corporation_number or ""))
+        stage.shoot(f"amount-company-{provider}")
+    number = stage.desk.paid("complete")[-1].corporation
+    order_id = _add_order(stage, NewOrder("S-999999999999", 999_999_999_999, "JPY", number))
+    stage.go(OrderRoute(order_id))
+    stage.find(OrderPage)
+    stage.shoot("amount-order")
+    stage.go(QueuesRoute("review"))
+    stage.shoot("amount-queue")
+
+
+def _pay_largest(stage: Stage, provider: str) -> Payment:
+    """Add an order of the provider's largest amount, let it be paid, import the payment, and return it."""
+    minor, sample = _LARGEST_MINOR[provider], stage.desk.paid("complete")[-1]
+    currency = "JPY" if provider == "paypay" else "INR"
+    day = stage.opening.context.now()
+    number = f"ORD-{day:%Y%m%d}-999999" if provider == "paypay" else f"ORD{day:%Y%m%d}999999"
+    _add_order(stage, NewOrder(number, minor, currency, sample.corporation))
+    stage.desk.sandbox.control.payments_control.register_payment(provider, number, minor, at=day.isoformat())
+    asked = PaymentImport(provider, number, sample.corporation)
+    if provider == "atom":
+        amount = f"{minor // 100}.{minor % 100:02}"
+        asked = PaymentImport(provider, number, sample.corporation, amount, day.astimezone(IST).date())
+    return stage.desk.console.payments.import_payment(asked)
+
+
+def _add_order(stage: Stage, order: NewOrder) -> int:
+    """Insert an order as the shop does, and return its id."""
+    context = stage.desk.console._context
+    return context.write(lambda tx: orders.insert_order(tx.conn, order, context.now()))
+
+
+def long_texts(stage: Stage) -> None:
+    """Show records of a company with a long name, which a colleague with a long name has taken and noted."""
+    check, payment = stage.desk.of("unknown")[0], stage.desk.paid("refund_unknown")[-1]
+
+    def write(tx: Transaction) -> None:
+        operators.insert_person(tx.conn, Person(_LONG_PERSON, frozenset({OPERATOR}), may_buy=False))
+        for number in (check.number, payment.corporation):
+            where = schema.credit_checks.c.corporation_number == number
+            tx.conn.execute(sa.update(schema.credit_checks).where(where).values(company_name=_LONG_NAME))
+
+    stage.desk.console._context.write(write)
+    with stage.desk.console.acting_as(_LONG_PERSON):
+        for kind, id in (("credit-check", check.id), ("payment", payment.id)):
+            stage.desk.console.recovery.take(kind, id)
+            stage.desk.console.recovery.add_note(kind, id, _LONG_NOTE)
+    routes: Mapping[str, Route] = {
+        "check": CreditCheckRoute(check.id),
+        "payment": PaymentRoute(payment.id),
+        "company": LookupRoute(payment.corporation),
+        "queue": QueuesRoute("unknown"),
+        "audit": AuditRoute(),
+    }
+    for name, route in routes.items():
+        stage.go(route)
+        stage.shoot(f"long-{name}")
+
+
+def read_only(stage: Stage) -> None:
+    """Show screens while the read-only mode of everything is on, for a long reason."""
+    with _read_only(stage):
+        for name, route in _routes(stage).items():
+            stage.go(route)
+            stage.shoot(f"read-only-{name}")
+        stage.go(PaymentRoute(stage.desk.paid("complete")[-1].id))
+        stage.shoot("read-only-refundable")
+
+
+@contextmanager
+def _read_only(stage: Stage) -> Iterator[None]:
+    """Set the read-only mode of everything until the end of the block."""
+    switches, context = stage.desk.console.read_only_switches, stage.opening.context
+
+    def switch(is_on: bool) -> None:
+        with act_as("lead-b"):
+            switches.set_switch("everything", is_on, _LONG_REASON)
+        context.update_connection_state(read_only_switches=switches.list_switches())
+        stage.settle()
+
+    switch(True)
+    try:
+        yield
+    finally:
+        switch(False)
+
+
+def disconnected(stage: Stage) -> None:
+    """Show screens whose data was read before the database stopped answering."""
+    services, error = stage.desk.console, rebuild_error(ErrorCode.DATABASE_UNREACHABLE, {}, exit_status=0)
+    for name, route in _routes(stage).items():
+        stage.go(route)
+        with failing(services.desk_status, "read_desk_update", error):
+            stage.until(lambda: stage.opening.context.connection_state.lost_since is not None)
+            stage.shoot(f"disconnected-{name}")
+        stage.until(lambda: stage.opening.context.connection_state.lost_since is None)
+
+
+def unreadable(stage: Stage) -> None:
+    """Show pages whose data couldn't be read again."""
+    services, error = stage.desk.console, rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)
+    payment, check = stage.desk.paid("complete")[-1], stage.desk.of("unknown")[0]
+    reads = (
+        ("payment", PaymentRoute(payment.id), services.payments, "read_payment"),
+        ("check", CreditCheckRoute(check.id), services.credit_checks, "read_credit_check"),
+        ("queue", QueuesRoute("unknown"), services.recovery, "read_queue"),
+        ("alerts", AlertsRoute(), services.incidents, "list_incidents"),
+    )
+    for name, route, service, method in reads:
+        stage.go(route)
+        page = stage.frame.current_page
+        assert page is not None
+        with failing(service, method, error):
+            page.read_data_again()
+            stage.settle()
+            stage.shoot(f"unreadable-{name}")
+        page.read_data_again()
+        stage.settle()
+
+
+def _routes(stage: Stage) -> Mapping[str, Route]:
+    """Return the routes of the screens that are shown in each state, by the names of their pictures."""
+    return {
+        "home": HomeRoute(),
+        "queue": QueuesRoute("unknown"),
+        "check": CreditCheckRoute(stage.desk.of("unknown")[0].id),
+        "payment": PaymentRoute(stage.desk.paid("refund_unknown")[-1].id),
+        "company": LookupRoute(stage.desk.paid("complete")[-1].corporation),
+        "approvals": ApprovalsRoute(),
+        "alerts": AlertsRoute(),
+        "reports": ReportsRoute(),
+    }
+
+
+STATES: Mapping[str, Scene] = {
+    "large_amounts": large_amounts, "long_texts": long_texts, "read_only": read_only, "disconnected": disconnected,
+    "unreadable": unreadable,
+}  # fmt: skip

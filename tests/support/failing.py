@@ -1,0 +1,20 @@
+"""Lets a method of a service fail, as it does when the database doesn't answer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def failing(service: Any, method: str, error: Exception) -> Iterator[None]:
+    """Let each call of this method of a service raise `error`, until the end of the block."""
+    read = getattr(service, method)
+
+    def fail(*_arguments: Any, **_options: Any) -> Any:
+        raise error
+
+    setattr(service, method, fail)
+    try:
+        yield
+    finally:
+        setattr(service, method, read)
