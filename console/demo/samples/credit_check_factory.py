@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
+from console.demo.samples.provider_answers import make_purchase_body
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import JST
 from console.domain.corporation_number import compute_check_digit
@@ -41,7 +42,7 @@ class SampleEvent:
 class SampleAnswer:
     """One item of evidence about a sample record: an answer of the provider, or a statement of a person. `source` is
     the provider's call, such as "alarmbox.purchase", or "person"; `actor` is the person or program that stored the
-    item; `summary` is a short text such as "HTTP 201 SUCCEEDED http_201", `body` the content.
+    item; `summary` is a short text such as "HTTP 201 SUCCEEDED answered", `body` the content.
     """
 
     at: datetime
@@ -155,7 +156,7 @@ class CheckSampleFactory:
     def make_purchased_check(self, kind: str, at: datetime, missing: tuple[str, ...] = ()) -> CheckSample:
         """Return a sample of a successful purchase at the instant `at`, with all parts except `missing`. `kind` is
         the name of the situation that the sample shows."""
-        sample = self.make_begun_check(kind, at, ("done", "SUCCEEDED", "http_201"), "success")
+        sample = self.make_begun_check(kind, at, ("done", "SUCCEEDED", "answered"), "success")
         sample.report, sample.missing_parts = self.make_report(sample.number, at), missing
         add_purchase_events(sample)
         return sample
@@ -183,9 +184,9 @@ def add_purchase_events(sample: CheckSample) -> None:
     report."""
     report, at, buyer = sample.report, sample.begun_at, sample.buyer
     assert report is not None  # noqa: S101 - for the type checker
-    body = f'{{"credit_check":{{"credit_check_id":{report.credit_check_id}}}}}'
+    body = make_purchase_body(report)
     sample.answers.append(
-        SampleAnswer(at + ONE_SECOND, buyer, "alarmbox.purchase", "HTTP 201 SUCCEEDED http_201", body)
+        SampleAnswer(at + ONE_SECOND, buyer, "alarmbox.purchase", "HTTP 201 SUCCEEDED answered", body)
     )
     event_facts = {"provider_id": report.credit_check_id}
     sample.events.append(SampleEvent(at + ONE_SECOND, buyer, AuditAction.CREDIT_CHECK_BOUGHT, event_facts))

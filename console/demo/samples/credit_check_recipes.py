@@ -247,7 +247,9 @@ def _make_contradicted_checks(factory: CheckSampleFactory) -> Iterator[CheckSamp
         sample.values = make_needs_review_columns(WorkReason.CONTRADICTED)
         at = sample.begun_at + timedelta(days=2)
         sample.events.append(SampleEvent(at, "op-a", AuditAction.CREDIT_CHECK_CONTRADICTED, {"observed": "http_404"}))
-        sample.answers.append(SampleAnswer(at, "op-a", "alarmbox.probe", "HTTP 404 NOT_FOUND http_404"))
+        sample.answers.append(
+            SampleAnswer(at, "op-a", "alarmbox.detail", "HTTP 404 NOT_FOUND http_404", '{"message":"not found"}')
+        )
         sample.is_denied_by_provider = True
         yield sample
 

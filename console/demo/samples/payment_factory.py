@@ -1,6 +1,5 @@
 """Makes sample orders with payments and refunds: random amounts, times and people, and their events."""
 
-import json
 import random
 import uuid
 from collections.abc import Sequence
@@ -9,6 +8,12 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from console.demo.samples.credit_check_factory import ONE_SECOND, JournalState, SampleAnswer, SampleEvent
+from console.demo.samples.provider_answers import (
+    make_payment_body,
+    make_paypay_refusal_body,
+    make_refund_body,
+    make_start_body,
+)
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import JST
 from console.domain.payments.records import OrderState
@@ -208,8 +213,10 @@ class PaymentSampleFactory:
         sample.values = {"handle": f"{'04-' if provider == 'paypay' else ''}{self.random.getrandbits(60)}"}
         sample.values["payment_expires_at"] = at + timedelta(minutes=5 if provider == "paypay" else 24 * 60)
         sample.add_event(PAYMENT_KIND, at + ONE_SECOND, "worker", AuditAction.PAYMENT_BEGUN, provider=provider)
+        body = make_start_body(provider, reference, sample.amount_minor, sample.values["handle"], at)
+        status = 201 if provider == "paypay" else 200
         sample.answers.append(
-            SampleAnswer(at + ONE_SECOND, "worker", f"{provider}.start", "HTTP 201 SUCCEEDED answered")
+            SampleAnswer(at + ONE_SECOND, "worker", f"{provider}.start", f"HTTP {status} SUCCEEDED answered", body)
         )
         if provider == "atom":
             sample.provider_payment_id = self._make_next_provider_payment_id(provider)
@@ -260,12 +267,13 @@ class PaymentSampleFactory:
         """Add to the sample payment an answer that the provider gave at the instant `at`; it becomes a row of
         evidence. `provider_state` is the provider's name of the payment's state, `outcome` the outcome class and its
         reason, such as "SUCCEEDED answered"."""
-        body = json.dumps(
-            {
-                "status": provider_state,
-                "merchantPaymentId": sample.merchant_payment_id,
-                "paymentId": sample.provider_payment_id,
-            }
+        body = make_payment_body(
+            sample.provider,
+            sample.merchant_payment_id,
+            sample.provider_payment_id,
+            sample.amount_minor,
+            provider_state,
+            sample.at,
         )
         sample.answers.append(SampleAnswer(at, "worker", f"{sample.provider}.payment", f"HTTP 200 {outcome}", body))
 
@@ -355,12 +363,15 @@ class PaymentSampleFactory:
         reason)."""
         facts = {"payment": None, "minor": refund.amount_minor, "currency": sample.currency}
         refund.events.append(SampleEvent(at, "lead-b", audit_action, facts, reason=reason))
-        body = (
-            json.dumps({"status": provider_state, "merchantRefundId": refund.idempotency_key})
-            if provider_state
-            else ""
-        )
-        refund.answers.append(SampleAnswer(at, "lead-b", f"{sample.provider}.refund", summary, body))
+        if provider_state:
+            body = make_refund_body(
+                sample.provider, str(sample.provider_payment_id), str(refund.idempotency_key),
+                str(refund.provider_refund_number), refund.amount_minor, provider_state, at,
+            )  # fmt: skip
+        else:
+            body = make_paypay_refusal_body("CANCELED_USER", "Canceled user") if reason == "payer_left" else ""
+        call = "refund_status" if audit_action is AuditAction.REFUND_COMPLETED else "refund"
+        refund.answers.append(SampleAnswer(at, "lead-b", f"{sample.provider}.{call}", summary, body))
 
     def _make_provider_refund_id(self, sample: PaymentSample, refund: RefundSample) -> str | None:
         """Return the id that the provider gives to the refund: PayPay uses our idempotency key as the id, Atom gives
