@@ -28,6 +28,7 @@ from console.views.alerts.page import AlertsPage
 from console.views.bulk.dialog import BulkDialog
 from console.views.bulk.request import BulkRequest
 from console.views.home.page import HomePage
+from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog
 from console.views.money.payment_page import PaymentPage
 from console.views.money.unmasking import UnmaskDialog
 from console.views.presenters.incidents import make_main_alert_item
@@ -314,6 +315,38 @@ def test_what_was_written_in_a_dialog_outlives_the_process(
     edit = typed_text(dialog)
     assert (edit.toPlainText() if isinstance(edit, QPlainTextEdit) else edit.text()) == TEXT
     dialog.reject()
+
+
+def test_home_leads_to_all_drafts(seats: Seats, sit: Sit, payment: Payment) -> None:
+    """Three newest drafts have a bar each; the bar below them tells how many there are besides, and lists all."""
+    incident_id = raise_two(seats, payment)
+    person = sit()
+    incident = seats.acting_desk.incidents.read_incident(incident_id)
+    names = ("limit", "unmask", "save_view", "rename_view", "acknowledge")
+    for count, name in enumerate(names, 1):
+        dialog = OPEN_DIALOG[name][0](person, incident)
+        dialog.open()
+        edit = typed_text(dialog)
+        (edit.setPlainText if isinstance(edit, QPlainTextEdit) else edit.setText)(TEXT)
+        dialog.reject()
+        person.no_dialog()
+        assert len(home_bars(person)) == min(count, 3)
+        page = person.page(HomePage)
+        assert ("more_drafts" in page.list_bar_names()) is (count > 3)
+    assert page.list_bar_names()[-1] == "more_drafts"
+    bar = page._bar_by_name["more_drafts"]
+    assert "2 more drafts." in bar.accessibleName()
+    assert bar.button is not None
+    bar.button.click()
+    listing = person.dialog(UnfinishedWorkDialog)
+    person.until(lambda: listing.own_items_table.rows.rowCount() >= len(names))
+    person.press("Esc")
+    person.no_dialog()
+    for left in (1, 0):
+        person.control("Discard", home_bars(person)[0]).press()
+        person.until(lambda left=left: len(person.opening.context.person_values.list_drafts()) == 3 + left)  # type: ignore[misc]  # of this turn
+        assert len(home_bars(person)) == 3
+        assert ("more_drafts" in page.list_bar_names()) is (left > 0)
 
 
 def test_the_days_of_a_reconciliation_come_back(sit: Sit) -> None:

@@ -9,22 +9,26 @@ from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.notification_bars import NotificationBar
 
 _MAX_DRAFT_BARS = 3
+_MORE_DRAFTS_BAR_NAME = "more_drafts"
 
 
 class DraftBarList(QObject):
-    """Shows one bar on the page for each of the acting person's newest drafts (unfinished forms), at most three."""
+    """Shows one bar on the page for each of the acting person's newest drafts (unfinished forms), at most three. If
+    there are more, a last bar has their number and a button that lists the work left open, with all drafts."""
 
     def __init__(self, page: Page) -> None:
         super().__init__(page)
         self._page, self._context = page, page.context
         self._shown_sentence_by_draft_name: dict[str, str] = {}
+        self._hidden_draft_count = 0
         self._context.person_values.loaded.connect(self.show_drafts)
 
     @Slot()
     def show_drafts(self) -> None:
         """Show a bar for each of the newest stored drafts and remove the other bars. The bar of an unchanged draft
         stays."""
-        drafts = self._context.person_values.list_drafts()[-_MAX_DRAFT_BARS:]
+        all_drafts = self._context.person_values.list_drafts()
+        drafts = all_drafts[-_MAX_DRAFT_BARS:]
         sentence_by_draft_name = {draft.name: format_draft_sentence(draft, self._context) for draft in drafts}
         for name in set(self._shown_sentence_by_draft_name) - {
             name
@@ -33,14 +37,35 @@ class DraftBarList(QObject):
         }:
             self._page.hide_bar(name)
             del self._shown_sentence_by_draft_name[name]
-        for draft in drafts:
-            if draft.name not in self._shown_sentence_by_draft_name:
-                self._page.show_bar(
-                    draft.name,
-                    self._make_draft_bar(draft, sentence_by_draft_name[draft.name]),
-                    is_above_contents=True,
-                )
-                self._shown_sentence_by_draft_name[draft.name] = sentence_by_draft_name[draft.name]
+        new_drafts = [draft for draft in drafts if draft.name not in self._shown_sentence_by_draft_name]
+        if new_drafts:
+            self._show_hidden_draft_count(0)  # that bar stays the last one
+        for draft in new_drafts:
+            sentence = sentence_by_draft_name[draft.name]
+            self._page.show_bar(draft.name, self._make_draft_bar(draft, sentence), is_above_contents=True)
+            self._shown_sentence_by_draft_name[draft.name] = sentence
+        self._show_hidden_draft_count(len(all_drafts) - len(drafts))
+
+    def _show_hidden_draft_count(self, count: int) -> None:
+        """Show the bar with the number of the drafts that have no bar of their own, below the other bars; no bar for
+        0."""
+        if count == self._hidden_draft_count:
+            return
+        self._hidden_draft_count = count
+        self._page.hide_bar(_MORE_DRAFTS_BAR_NAME)
+        if count == 0:
+            return
+        translate = self._context.translate
+        list_button = KeyButton(translate("draft.list"), kind="inline")
+        list_button.clicked.connect(self._list_drafts)
+        bar = NotificationBar(
+            translate("home.unfinished"),
+            translate("draft.more", n=count),
+            tone="progress",
+            icon_name="clock",
+            button=list_button,
+        )
+        self._page.show_bar(_MORE_DRAFTS_BAR_NAME, bar, is_above_contents=True)
 
     def _make_draft_bar(self, draft: Draft, sentence: str) -> NotificationBar:
         translate = self._context.translate
@@ -71,3 +96,7 @@ class DraftBarList(QObject):
     def _discard_draft(self) -> None:
         self._context.person_values.store(str(self.sender().property("draft")), None)
         self.show_drafts()
+
+    @Slot()
+    def _list_drafts(self) -> None:
+        self._context.command_requested.emit("left_open")
