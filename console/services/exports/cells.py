@@ -25,6 +25,7 @@ _DAY_WORDS_PATTERN_TEXT = (
 _JAPANESE_TIME_PATTERN_TEXT = r"\d+時\d+分(?:\d+秒)?"
 _NUMBER_LIKE_TEXT_PATTERN = re.compile(
     r"0\d+|\d{12,}|\d+(?:\.\d*)?e[-+]?\d+|\([\d.,]+\)|true|false"
+    r"|[\d.,]+(?: ?%|\+)|[¥$€£₹] ?[\d.,]+|[\d.,]+ ?[$€£₹]"
     # Digits with marks or English names between them. Digits with only spaces between them stay a text.
     rf"|(?=.*\d)(?![\d ]+$)(?:[-/.:, \d]|{_DAY_WORDS_PATTERN_TEXT}|(?<=\d)t(?=\d)|(?<=\d)z$| ?[ap]m$|(?<=\d) [ap]$)+"
     rf"|(?:(?:明治|大正|昭和|平成|令和|[mtshr])?(?:\d+|元)年\d+月(?:\d+日)?|\d+月\d+日)"
@@ -33,9 +34,9 @@ _NUMBER_LIKE_TEXT_PATTERN = re.compile(
 )
 """Texts that a spreadsheet would read from a CSV file as a number, a day, a time or a truth value, and would
 therefore show or round differently. The letters of the compared text are in lower case and in their usual width. Such
-texts are: numbers with a leading zero or of more than eleven digits, `1-2`, `1 1/2`, `12:30`, `1E5`, `(5)`, days and
-instants with English months (`MAR-2026`, `Nov 20, 2026 3:05 pm`) or without names (`2026-11-20T10:15:00Z`), and
-Japanese ones (`11月20日`, `令和8年11月20日`, `R8.11.20`).
+texts are: numbers with a leading zero or of more than eleven digits, `1-2`, `1 1/2`, `12:30`, `1E5`, `(5)`, `50%`,
+`1+`, `$5`, days and instants with English months (`MAR-2026`, `Nov 20, 2026 3:05 pm`) or without names
+(`2026-11-20T10:15:00Z`), and Japanese ones (`11月20日`, `令和8年11月20日`, `R8.11.20`).
 """
 
 
@@ -89,11 +90,12 @@ def make_csv_cell(kind: CellKind, value: CellValue) -> str:
 
 def _is_number_like(text: str) -> bool:
     """Return True if a spreadsheet would read the text as something other than a text, and change it. True also for
-    digits that aren't ASCII, because a Japanese spreadsheet reads full-width digits as a number.
+    digits that aren't ASCII, because a Japanese spreadsheet reads full-width digits as a number, and for digits with
+    blanks around them, which it removes.
     """
     usual_text = unicodedata.normalize("NFKC", text).strip().lower()
-    is_number_of_other_digits = usual_text.isdecimal() and not text.isascii()
-    return is_number_of_other_digits or _NUMBER_LIKE_TEXT_PATTERN.fullmatch(usual_text) is not None
+    is_changed_number = usual_text.isdecimal() and not (text.isascii() and text == usual_text)
+    return is_changed_number or _NUMBER_LIKE_TEXT_PATTERN.fullmatch(usual_text) is not None
 
 
 def make_sheet_cell(value: CellValue) -> CellValue:

@@ -362,7 +362,12 @@ _DATE_LIKE_TEXTS = [
 ]
 
 
-@pytest.mark.parametrize("text", ["1E5", "1e-5", "12.5E+3", "007", "1 1/2", "1.", "1,234", *_DATE_LIKE_TEXTS])
+_MARKED_NUMBERS = ["50%", "5 %", "１２％", "¥500", "￥1,500", "$5", "5 €", "₹1,500.00", "1+"]
+
+
+@pytest.mark.parametrize(
+    "text", ["1E5", "1e-5", "12.5E+3", "007", "1 1/2", "1.", "1,234", *_MARKED_NUMBERS, *_DATE_LIKE_TEXTS]
+)
 def test_numbers_of_orders_stay_texts_in_a_csv_file(text: str) -> None:
     """A text that a spreadsheet would read as a number, a month or a day gets an apostrophe in a CSV cell; a longer
     text with such a part gets none.
