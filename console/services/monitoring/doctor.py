@@ -162,8 +162,12 @@ class HealthCheckService:
             if not accepts_new_database:
                 database_rollback.refuse_unexpected_new_database(database, spool)
             if not accepts_new_database:
-                schema_before, schema_after = migrate.upgrade(database)
-                return {"from": schema_before, "to": schema_after}
+                upgraded = migrate.upgrade(database)
+                return {
+                    "from": upgraded.version_before,
+                    "to": upgraded.version_after,
+                    "completed": upgraded.is_completed,
+                }
             if not database.is_server:  # on a server only the owner of the schema upgrades it
                 migrate.upgrade(database)
             state = migrate.read_meta_and_schema(database)
@@ -171,7 +175,7 @@ class HealthCheckService:
         finally:
             spool.close()
             database.close()
-        return {"from": state["schema"], "to": state["schema"]}
+        return {"from": state["schema"], "to": state["schema"], "completed": False}
 
     def _run_check(self, check_name: str, check: Callable[[], _CheckFacts]) -> HealthCheck:
         try:

@@ -19,7 +19,7 @@ class ComponentVersions(TypedDict):
     qt: str | None
 
 
-SchemaVersions = TypedDict("SchemaVersions", {"from": str | None, "to": str})
+SchemaVersions = TypedDict("SchemaVersions", {"from": str | None, "to": str, "completed": bool})
 """The versions of a database's schema before an upgrade (None: it had none) and after it."""
 
 

@@ -263,9 +263,9 @@ def make_role_statements(conn: Connection, roles: Iterable[str]) -> Iterator[str
         yield from _make_grant_statements("REVOKE", "FROM", name, (present_rights or set()) - required_rights)
 
 
-def renew_role_rights(conn: Connection) -> None:
-    """Give each existing console role exactly the rights of this program version. Roles that the connected account
-    may not read are skipped.
+def renew_role_rights(conn: Connection) -> bool:
+    """Give each existing console role exactly the rights of this program version. Return True if a role had too few
+    or too many. Roles that the connected account may not read are skipped.
 
     If one of the existing roles is in REQUESTER_ROLES (for people for whom a worker acts), also replace the SQL
     views that these people read. Called after an upgrade or an adoption.
@@ -279,8 +279,10 @@ def renew_role_rights(conn: Connection) -> None:
     if REQUESTER_ROLES & set(existing_roles):
         for statement in list(people_views.make_view_statements(conn, database, replaces_existing=True)):
             run_statement(conn, statement)
-    for statement in list(make_role_statements(conn, existing_roles)):
+    statements = list(make_role_statements(conn, existing_roles))
+    for statement in statements:
         run_statement(conn, statement)
+    return bool(statements)
 
 
 def find_right_faults(conn: Connection) -> tuple[AccessFault, ...]:

@@ -364,10 +364,10 @@ def _make_blocking_session_query(sql: _ProcedureSqlParts) -> str:
     LIMIT 1"""  # noqa: S608  # constants of this program
 
 
-def renew_lock_procedure(conn: Connection) -> None:
+def renew_lock_procedure(conn: Connection) -> bool:
     """Create the stored procedure END_LOCK_HOLDER_PROCEDURE if it is missing, or replace it if its stored text
-    differs from the text of this program version. The caller must then grant the right to execute the procedure
-    again.
+    differs from the text of this program version. Return True in both cases: the caller must then grant the right to
+    execute the procedure again.
     """
     body = _make_procedure_body(conn)
     stored_body = conn.exec_driver_sql(
@@ -376,10 +376,11 @@ def renew_lock_procedure(conn: Connection) -> None:
         (END_LOCK_HOLDER_PROCEDURE,),
     ).scalar()
     if stored_body == body:
-        return
+        return False
     name = quote_identifier(END_LOCK_HOLDER_PROCEDURE)
     run_statement(conn, f"DROP PROCEDURE IF EXISTS {name}")
     run_statement(conn, f"CREATE PROCEDURE {name}() SQL SECURITY DEFINER\n{body}")
+    return True
 
 
 def list_missing_procedure_rights(conn: Connection) -> Sequence[str]:

@@ -107,9 +107,9 @@ def make_all_triggers() -> tuple[ServerTrigger, ...]:
     )  # fmt: skip
 
 
-def renew_triggers(conn: Connection, run_on_shared_table: Callable[[str], None] | None = None) -> None:
-    """Create missing triggers, replace altered ones, and drop those that this program version doesn't have. A
-    correct trigger isn't changed, so a second call changes nothing.
+def renew_triggers(conn: Connection, run_on_shared_table: Callable[[str], None] | None = None) -> bool:
+    """Create missing triggers, replace altered ones, and drop those that this program version doesn't have. Return
+    True if there were any. A correct trigger isn't changed, so a second call changes nothing.
 
     An altered trigger is replaced through a stand-in, so its rules apply at every moment. The table of credit
     checks gets its triggers only after its adoption; the caller then calls this function again.
@@ -142,6 +142,7 @@ def renew_triggers(conn: Connection, run_on_shared_table: Callable[[str], None] 
             run_on_shared_table(sql)
         else:
             run_statement(conn, sql)
+    return bool(named_statements)
 
 
 def _make_replacement_statements(trigger: ServerTrigger) -> tuple[str, ...]:

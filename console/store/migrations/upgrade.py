@@ -6,6 +6,7 @@ import os
 import uuid
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,24 @@ _STATE_QUERY_BY_VERSION_TABLE = {
         "SELECT name, value FROM console_meta UNION ALL SELECT 'schema', version_num FROM console_alembic_version"
     ),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeResult:
+    """Result of an upgrade: the version of the schema before it (None: a new database) and after it. `is_completed`:
+    the schema had this program's version already, but triggers, the procedure that ends blocking sessions, or rights
+    of roles were missing or altered, and were created again: an earlier upgrade had been interrupted, or a person
+    had changed them.
+    """
+
+    version_before: str | None
+    version_after: str
+    is_completed: bool
+
+    @property
+    def versions(self) -> tuple[str | None, str]:
+        """The version before and after the upgrade."""
+        return self.version_before, self.version_after
 
 
 def ensure_schema(database: Database) -> dict[str, str]:
@@ -133,7 +152,7 @@ def _has_no_tables(database: Database) -> bool:
 def read_meta_and_schema(database: Database) -> dict[str, str]:
     """Return the contents of the table `console_meta`, with the version of the schema under `schema`. Raises
     ConsoleError `not_our_database` if the database has only tables of other programs; `schema_mismatch` if it has no
-    tables, or if its table of credit checks waits for adoption.
+    tables, if its first upgrade is running or was interrupted, or if its table of credit checks waits for adoption.
     """
     with database.read() as conn:
         tables = _read_table_names(conn)
@@ -141,9 +160,13 @@ def read_meta_and_schema(database: Database) -> dict[str, str]:
         if "console_meta" not in tables or version_table not in tables:
             if legacy_table.has_credit_check_table(conn, tables):
                 raise _make_not_adopted_error()
-            code = ErrorCode.SCHEMA_MISMATCH if not tables else ErrorCode.NOT_OUR_DATABASE
+            is_ours = not tables or upgrade_lock.LOCK_TABLE in tables
+            code = ErrorCode.SCHEMA_MISMATCH if is_ours else ErrorCode.NOT_OUR_DATABASE
             raise rebuild_error(code, {"found": None, "needed": SCHEMA_VERSION, "newer": False})
-        return {str(row.name): str(row.value) for row in conn.execute(_STATE_QUERY_BY_VERSION_TABLE[version_table])}
+        stored = {str(row.name): str(row.value) for row in conn.execute(_STATE_QUERY_BY_VERSION_TABLE[version_table])}
+    if "schema" not in stored:  # Alembic has created its table, and writes the version after the first migration
+        raise ConsoleError(ErrorCode.SCHEMA_MISMATCH, {"found": None, "needed": SCHEMA_VERSION, "newer": False})
+    return stored
 
 
 def _get_version_table_name(tables: AbstractSet[str]) -> str:
@@ -170,9 +193,8 @@ def _read_table_names(conn: Connection) -> set[str]:
     return set(conn.scalars(text("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()")))
 
 
-def upgrade(database: Database) -> tuple[str | None, str]:
-    """Upgrade the schema to this program's version. Return the version before (None: a new database) and the version
-    after.
+def upgrade(database: Database) -> UpgradeResult:
+    """Upgrade the schema to this program's version, and create missing and altered constraints again.
 
     May be run at any time, by two desks at the same time, and again after an interruption. Another application's
     table of credit checks isn't changed before its adoption. Raises ConsoleError `not_our_database` if the tables are
@@ -193,20 +215,20 @@ def upgrade(database: Database) -> tuple[str | None, str]:
             if former_version != SCHEMA_VERSION:
                 _run_alembic(tx.conn, require_held)
                 _store_database_id(tx.conn)
-            if not database.is_server:
-                renew_sqlite_constraints(tx.conn)
+            has_renewed = not database.is_server and renew_sqlite_constraints(tx.conn)
         if database.is_server:
-            renew_constraints(database, require_held)
-    return former_version, SCHEMA_VERSION
+            has_renewed = renew_constraints(database, require_held)
+    return UpgradeResult(former_version, SCHEMA_VERSION, has_renewed and former_version == SCHEMA_VERSION)
 
 
 def _skip_lock_check() -> None:
     """Do nothing, in place of `UpgradeLock.require_held`: SQLite has no upgrade lock."""
 
 
-def renew_constraints(database: Database, require_held: Callable[[], None]) -> None:
+def renew_constraints(database: Database, require_held: Callable[[], None]) -> bool:
     """On a server, create missing and altered triggers and the procedure that ends blocking sessions
-    (`lock_holders`), and give the existing roles exactly their rights. A second run changes nothing.
+    (`lock_holders`), and give the existing roles exactly their rights. Return True if one of them had to be changed.
+    A second run changes nothing.
 
     The caller must hold the upgrade lock; `require_held`, which is called before each part, raises an exception if
     the lock was lost.
@@ -221,19 +243,24 @@ def renew_constraints(database: Database, require_held: Callable[[], None]) -> N
 
     with database.read() as conn:
         require_held()
-        server_triggers.renew_triggers(conn, alter_table_in_use)
+        has_changed = server_triggers.renew_triggers(conn, alter_table_in_use)
         require_held()
-        lock_holders.renew_lock_procedure(conn)
+        has_changed |= lock_holders.renew_lock_procedure(conn)
         require_held()
-        grants.renew_role_rights(conn)
+        has_changed |= grants.renew_role_rights(conn)
+    return has_changed
 
 
-def renew_sqlite_constraints(conn: Connection) -> None:
-    """Create missing and altered triggers of an SQLite database, in the caller's transaction."""
+def renew_sqlite_constraints(conn: Connection) -> bool:
+    """Create missing and altered triggers of an SQLite database, in the caller's transaction. Return True if there
+    were any.
+    """
     from console.store.constraints import sqlite_money
 
-    if sqlite_money.list_missing_triggers(conn):
-        sqlite_money.renew_triggers(conn)
+    if not sqlite_money.list_missing_triggers(conn):
+        return False
+    sqlite_money.renew_triggers(conn)
+    return True
 
 
 def _create_database_folder(database: Database) -> None:

@@ -49,14 +49,19 @@ class Changes:
 
 def upgrade(database: Database, breaks_before: int | None = None) -> int:
     """Upgrade the database, or interrupt the upgrade before the statement `breaks_before`. Return the number of
-    statements that changed the database."""
+    statements that changed the database. An upgrade that isn't broken
+    off says that it has completed a schema exactly if the version was there already and a statement followed.
+    """
     changes = Changes(breaks_before)
     event.listen(database.engine, "before_cursor_execute", changes.count)
     try:
         with nullcontext() if breaks_before is None else pytest.raises(BrokenOff):
-            migrate.upgrade(database)
+            ended = migrate.upgrade(database)
     finally:
         event.remove(database.engine, "before_cursor_execute", changes.count)
+    if breaks_before is None:
+        has_completed = changes.number > 0 and ended.version_before == SCHEMA_VERSION
+        assert ended.is_completed is has_completed
     return changes.number
 
 
@@ -73,6 +78,15 @@ def require_refused(database: Database) -> None:
     assert refused.value.code == "schema_mismatch"
     detail = dict(refused.value.detail)
     assert str(detail["found"]) < str(detail["needed"]) == SCHEMA_VERSION
+
+
+def find_refusal(database: Database) -> str | None:
+    """Return the code of the error with which a program that opens the database now refuses it; None: it opens it."""
+    try:
+        migrate.ensure_schema(database)
+    except ConsoleError as refused:
+        return refused.code
+    return None
 
 
 def make_oldest(database: Database) -> None:
@@ -111,6 +125,23 @@ def test_a_server_goes_on(engine: Engine, tmp_path: Path, part: int | None) -> N
             with database.read() as conn:
                 assert kept_rows(conn) == rows, number
                 assert {table: dates_of(conn, table) for table in EXPECTED} == EXPECTED, number
+
+
+@pytest.mark.engines("mariadb")
+@_IN_PARTS
+def test_a_new_database_of_a_server_goes_on(engine: Engine, tmp_path: Path, part: int | None) -> None:
+    """Its first upgrade is broken off: a desk that opens it says that its schema doesn't match, never that it is the
+    database of another program, and never as a bug. The next upgrade makes the rest.
+    """
+    with empty(engine, tmp_path / "whole") as whole:
+        statements, schema = upgrade(whole), schema_of(whole)
+    for number in choose(statements, part):
+        with empty(engine, tmp_path / f"db{number}") as database:
+            upgrade(database, number)
+            assert find_refusal(database) in (None, "schema_mismatch"), number
+            upgrade(database)
+            assert schema_of(database) == schema, number
+            assert upgrade(database) == 0
 
 
 @pytest.mark.engines("sqlite")

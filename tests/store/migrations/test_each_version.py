@@ -110,8 +110,8 @@ def test_each_version_becomes_the_newest(engine: Engine, tmp_path: Path) -> None
                 for statement in undone:
                     tx.conn.exec_driver_sql(statement)
                 tx.conn.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{version}'")
-            assert migrate.upgrade(database) == (version, SCHEMA_VERSION)
-            assert migrate.upgrade(database) == (SCHEMA_VERSION, SCHEMA_VERSION)
+            assert migrate.upgrade(database).versions == (version, SCHEMA_VERSION)
+            assert migrate.upgrade(database).versions == (SCHEMA_VERSION, SCHEMA_VERSION)
             upgraded = schema_of(database)
             for part, expected in schema.items():
                 assert upgraded[part] == expected, (version, part)
@@ -196,15 +196,15 @@ def test_the_version_before_is_installed_again_and_replaced(
                 tx.conn.exec_driver_sql(statement)
         with program_of(before, monkeypatch):
             assert engine == "sqlite" or trigger_faults(database)
-            assert migrate.upgrade(database) == (before, before)
+            assert migrate.upgrade(database).versions == (before, before)
             assert migrate.ensure_schema(database)["schema"] == before
             assert trigger_faults(database) == ()
         with pytest.raises(ConsoleError) as refused:
             migrate.ensure_schema(database)
         assert (refused.value.code, refused.value.detail["newer"]) == ("schema_mismatch", False)
         assert engine == "sqlite" or trigger_faults(database)
-        assert migrate.upgrade(database) == (before, SCHEMA_VERSION)
-        assert migrate.upgrade(database) == (SCHEMA_VERSION, SCHEMA_VERSION)
+        assert migrate.upgrade(database).versions == (before, SCHEMA_VERSION)
+        assert migrate.upgrade(database).versions == (SCHEMA_VERSION, SCHEMA_VERSION)
         assert trigger_faults(database) == ()
         upgraded = schema_of(database)
         for part, expected in schema.items():

@@ -97,7 +97,7 @@ def test_it_becomes_the_schema_of_a_new_database(engine: Engine, tmp_path: Path,
         make_old(old, revision)
         if revision == SCHEMA_VERSION:
             assert migrate.ensure_schema(old)["schema"] == SCHEMA_VERSION
-        assert migrate.upgrade(old) == (revision, SCHEMA_VERSION)
+        assert migrate.upgrade(old).versions == (revision, SCHEMA_VERSION)
         assert migrate.ensure_schema(old)["schema"] == SCHEMA_VERSION
         expected, upgraded = schema_of(new), schema_of(old)
         assert expected.keys() == upgraded.keys()
