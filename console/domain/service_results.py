@@ -204,6 +204,47 @@ class TaskRun:
     count: int
 
 
+class LostOperationState(StrEnum):
+    """What has happened since the database lost an operation. OPEN: nothing; the operation still blocks its
+    repetition. RESTORED: the operation and its record are in the database again. DECIDED: two people have decided
+    the outcome. ENDED: the operation blocks nothing, because it certainly failed.
+    """
+
+    OPEN = "open"
+    RESTORED = "restored"
+    DECIDED = "decided"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class LostOperation:
+    """An operation that this database lost when it went back to an earlier state, as the spool of the desk `desk`
+    knew it. `kind` is the kind of its record; `at` is the time at which it began, `reported_at` the time at which the
+    desk reported the loss to this database; `amount_minor` is in minor units, None for a purchase.
+    """
+
+    operation_id: str
+    kind: str
+    action: str
+    state: LostOperationState
+    number: str | None
+    client_id: str | None
+    payment_id: int | None
+    amount_minor: int | None
+    operator: str
+    desk: str
+    at: datetime
+    reported_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LostOperationList:
+    """Lost operations, the last reported one first, and the number of all of them."""
+
+    operations: tuple[LostOperation, ...]
+    count: int
+
+
 @dataclass(frozen=True, slots=True)
 class TaskPass:
     """Result of a pass over all due tasks. `left_task_names`: names of the tasks that did not begin because a signal

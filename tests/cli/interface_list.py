@@ -219,6 +219,7 @@ def _lists_and_files(say: Any, folder: Path, day: str) -> Iterator[tuple[str, di
     yield say("incidents", "reopen", "1", "--reason", "not done")
     yield say("payment", "move-order", "1")
     yield say("alerts", "unack", "1")
+    yield say("alerts", "lost")
     yield say("documents", "list", "1")
     yield say("documents", "save", "1", "--to", str(folder / "copy.pdf"))
     yield say("documents", "compare", "1")

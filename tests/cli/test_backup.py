@@ -55,6 +55,13 @@ def checks(terminal: Terminal, number: str) -> list[dict[str, Any]]:
     return found
 
 
+def lost_operations(terminal: Terminal) -> dict[str, str]:
+    """The state of each operation that the database has ever lost."""
+    told = terminal.json("alerts", "lost").data
+    assert told["count"] == len(told["lost"])
+    return {operation["operation_id"]: operation["state"] for operation in told["lost"]}
+
+
 def home(terminal: Terminal) -> Path:
     return Path(terminal.env["CONSOLE_HOME"])
 
@@ -97,9 +104,12 @@ def test_yesterdays_backup_on_top_of_todays_claims(terminal: Terminal, sandbox: 
     (alert,) = terminal.json("alerts", "list").data["alerts"]
     assert alert["rule_id"] == "database_went_back"
     assert terminal.json("alerts", "ack", str(alert["id"]), "--note", "yesterday's backup").status == 0
+    assert lost_operations(terminal) == {lost: "open"}
+    assert f"support-console show operation {lost}" in terminal("alerts", "lost").out.decode("utf-8")
     assert buy(terminal, LOST).refused == (3, "already_purchased")
     assert buy(terminal, NEW).status == 0
     assert terminal.json("probe", "operation", lost, CONSOLE_ALARMBOX_FIND_PURCHASES="1").status == 0
+    assert lost_operations(terminal) == {lost: "restored"}
     assert sandbox.ledger.charge_count == 3
     assert "database.restored" in json.dumps(terminal.json("audit", "list").data)
     verified = terminal.json("audit", "verify")

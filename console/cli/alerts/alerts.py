@@ -1,5 +1,5 @@
-"""The commands `alerts list` (show open and resolved alerts), `alerts ack` (acknowledge one alert) and `alerts
-unack` (undo the acting person's acknowledgement).
+"""The commands `alerts list` (show open and resolved alerts), `alerts ack` (acknowledge one alert), `alerts unack`
+(undo the acting person's acknowledgement) and `alerts lost` (show the operations that the database has lost).
 """
 
 from argparse import Namespace
@@ -18,9 +18,14 @@ from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console
+    from console.domain.service_results import LostOperation, LostOperationList
     from console.domain.tasks.records import Alert
 
 _RECORD_KINDS_WITH_PAGE = frozenset({"credit-check", "order", "payment", "refund"})
+_LOST_OPERATION_FIELDS = (
+    "operation_id", "kind", "action", "state", "number", "client_id", "payment_id", "amount_minor", "operator",
+    "desk", "at", "reported_at",
+)  # fmt: skip
 _ALERT_FIELDS = ("id", "order_no", "rule_id", "observed", "expected", "detected_at", "resolved_at", "acknowledged_by")
 
 
@@ -41,6 +46,10 @@ def _acknowledge_alert(console: "Console", args: Namespace, _: AnswerWriter) -> 
 
 def _undo_alert_acknowledgement(console: "Console", args: Namespace, _: AnswerWriter) -> "Alert":
     return console.alerts.undo_acknowledgement(parse_row_id("alert", args.id), request_id=args.request_id)
+
+
+def _list_lost_operations(console: "Console", _: Namespace, __: AnswerWriter) -> "LostOperationList":
+    return console.alerts.list_lost_operations()
 
 
 def build_alert_json(record: "Alert", translate: Translate) -> JsonObject:
@@ -129,8 +138,48 @@ def format_alert_lines(record: "Alert", translator: Translator) -> Iterator[str]
     yield from format_alert_list_lines((record,), translator)
 
 
+def build_lost_operation_list_json(lost: "LostOperationList", translate: Translate) -> JsonObject:
+    """Return the answer of `alerts lost` as a JSON object: the operations and the number of all of them."""
+    return {
+        "lost": [
+            build_attributes_json(operation, _LOST_OPERATION_FIELDS, translate) for operation in lost.operations
+        ],
+        "count": lost.count,
+    }
+
+
+def format_lost_operation_list_lines(lost: "LostOperationList", translator: Translator) -> Iterator[str]:
+    """Yield the answer of `alerts lost` as text: one line per operation, and for an open one the command that shows
+    it with its next step.
+    """
+    yield translator("cli.lost.count", n=lost.count)
+    for line, operation in zip(
+        format_aligned_lines(_make_lost_operation_row(operation, translator) for operation in lost.operations),
+        lost.operations,
+        strict=True,
+    ):
+        yield line
+        if operation.state == "open":
+            command = f"support-console show operation {operation.operation_id}"
+            yield f"{COLUMN_GAP}{translator('cli.run', command=command)}"
+
+
+def _make_lost_operation_row(operation: "LostOperation", translator: Translator) -> TableRow:
+    number = operation.number and wording.format_corporation_number(operation.number)
+    return (
+        wording.format_instant(operation.at),
+        audit_words.format_record_reference(operation.kind, "", translator.language),
+        number or operation.operation_id,
+        operation.operator,
+        translator(f"cli.lost.{operation.state}"),
+    )
+
+
 ALERT_COMMANDS: Mapping[str, Command] = {
     "alerts list": ServiceCommand(_list_alerts, build_alert_list_json, format_alert_list_lines),
+    "alerts lost": ServiceCommand(
+        _list_lost_operations, build_lost_operation_list_json, format_lost_operation_list_lines
+    ),
     "alerts unack": ServiceCommand(_undo_alert_acknowledgement, build_alert_json, format_alert_lines),
     "alerts ack": ServiceCommand(_acknowledge_alert, build_alert_json, format_acknowledgement_lines),
 }

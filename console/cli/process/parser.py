@@ -464,6 +464,7 @@ def _add_refund_commands(commands: SubcommandGroup, translate: Translate) -> Non
 def _add_alert_commands(commands: SubcommandGroup, translate: Translate) -> None:
     subcommands = _add_command_group(commands, "alerts", translate)
     _add_command(subcommands, "list", translate, "alerts.list")
+    _add_command(subcommands, "lost", translate, "alerts.lost")
     acknowledge_parser = _add_changing_command(subcommands, "ack", translate, "alerts.ack")
     acknowledge_parser.add_argument("id", type=_parse_identifier, metavar="ID", help=translate("cli.help.alert_id"))
     acknowledge_parser.add_argument("--note", metavar="T", help=translate("cli.help.note"))

@@ -19,7 +19,7 @@ from console.domain.registry.watched_facts import (
     CompanyChange,
     format_number_of_subject,
 )
-from console.domain.service_results import QueueCount
+from console.domain.service_results import LostOperation, LostOperationList, QueueCount
 from console.domain.tasks.records import Alert, AlertItem
 from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
 from console.domain.views.company_actions import list_company_actions
@@ -35,6 +35,7 @@ from console.store.alerts import alerts, candidates, outbox
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal, lost_operations
 from console.store.payments import orders, payments
 from console.store.records import any_record
 from console.store.registry import watched_corporations
@@ -43,6 +44,7 @@ ACKNOWLEDGE_ACTION = AuditAction.ALERT_ACKNOWLEDGED
 RULES_RESOLVED_BY_ACKNOWLEDGEMENT = frozenset({database_rollback.ALERT_RULE, CORPORATION_CHANGE_RULE})
 ALERT_KIND = alerts.ALERT_KIND
 MAX_COUNTED_ALERTS = 1_000
+MAX_LISTED_LOST_OPERATIONS = 10_000
 LONGEST_NOTE_CHARACTERS = 2_000
 _RECORD_KINDS_WITH_PAGE = frozenset({"credit-check", "payment", "order", "refund"})
 """Kinds of records that have a page of their own in the window."""
@@ -208,6 +210,32 @@ class AlertService:
         person has no right to read."""
         rollback = self.find_database_rollback()
         return None if rollback is None else len(rollback.lost_operations)
+
+    def list_lost_operations(self, limit: int = MAX_LISTED_LOST_OPERATIONS) -> LostOperationList:
+        """Return the operations (at most `limit`) that desks had in their spools and that the database lost when it
+        went back to an earlier state, also after the alert about that was acknowledged. Raises not_allowed if the
+        acting person has no right to read.
+        """
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            listed = tuple(
+                LostOperation(
+                    operation_id=intent.operation_id,
+                    kind=journal.find_kind_of_money_action(intent.action) or "operation",
+                    action=intent.action,
+                    state=state,
+                    number=intent.corporation_number,
+                    client_id=intent.client_id,
+                    payment_id=intent.payment_id,
+                    amount_minor=intent.amount_minor,
+                    operator=intent.operator,
+                    desk=intent.desk_id,
+                    at=intent.at,
+                    reported_at=reported_at,
+                )
+                for intent, reported_at, state in lost_operations.list_lost_operations(conn, limit)
+            )
+            return LostOperationList(listed, lost_operations.count_lost_operations(conn))
 
     def acknowledge(self, id: int, note: str, *, request_id: str | None = None) -> Alert:
         """Acknowledge an alert in the acting person's name, and return the alert. `note` is the person's text about

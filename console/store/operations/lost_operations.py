@@ -11,11 +11,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, insert, or_, select
+from sqlalchemy import Connection, bindparam, exists, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.audit.actions import AuditAction
 from console.domain.provider_outcome import OutcomeClass
+from console.domain.service_results import LostOperationState
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.schema.core import approvals, evidence, operations
@@ -89,6 +90,16 @@ _LOST_OPERATION_BY_ID_QUERY = select(*_INTENT_COLUMNS, lost_operations.c.provide
 _NEWEST_LOST_OPERATIONS_QUERY = (
     select(*_INTENT_COLUMNS).order_by(lost_operations.c.told_at.desc(), lost_operations.c.id).limit(MAX_OPERATIONS)
 )
+_FATE_QUERY_COLUMNS = (
+    lost_operations.c.told_at, lost_operations.c.holds, exists().where(operations.c.id == lost_operations.c.id),
+    _DECIDED_LOST_OPERATION_CONDITION, _FAILED_LOST_OPERATION_CONDITION,
+)  # fmt: skip
+_ALL_LOST_OPERATIONS_QUERY = (
+    select(*_INTENT_COLUMNS, *_FATE_QUERY_COLUMNS)
+    .order_by(lost_operations.c.told_at.desc(), lost_operations.c.at.desc(), lost_operations.c.id)
+    .limit(bindparam("limit"))
+)
+_COUNT_QUERY = select(func.count()).select_from(lost_operations)
 _OPERATION_IDS_IN_JOURNAL_QUERY = select(operations.c.id).where(operations.c.id.in_(bindparam("ids", expanding=True)))
 _LOST_OPERATION_IDS_QUERY = select(lost_operations.c.id).where(
     lost_operations.c.id.in_(bindparam("ids", expanding=True))
@@ -242,6 +253,29 @@ def list_unrestored_operations(conn: Connection) -> tuple[Intent, ...]:
     return tuple(
         _make_intent(row) for row in conn.execute(_NEWEST_LOST_OPERATIONS_QUERY.where(~_RESTORED_OPERATION_CONDITION))
     )
+
+
+def list_lost_operations(conn: Connection, limit: int) -> tuple[tuple[Intent, datetime, LostOperationState], ...]:
+    """Return lost operations (at most `limit`), the last stored one first, whatever has happened since; each with the
+    time at which it was stored here and its present state.
+    """
+    found: list[tuple[Intent, datetime, LostOperationState]] = []
+    for row in conn.execute(_ALL_LOST_OPERATIONS_QUERY, {"limit": limit}):
+        *intent_values, stored_at, holds_claim, is_restored, is_decided, has_failed = row
+        state = LostOperationState.OPEN
+        if is_restored:
+            state = LostOperationState.RESTORED
+        elif is_decided:
+            state = LostOperationState.DECIDED
+        elif has_failed or not holds_claim:
+            state = LostOperationState.ENDED
+        found.append((_make_intent(intent_values), convert_to_aware_utc(stored_at), state))
+    return tuple(found)
+
+
+def count_lost_operations(conn: Connection) -> int:
+    """Return the number of all lost operations, whatever has happened since."""
+    return int(conn.scalar(_COUNT_QUERY) or 0)
 
 
 def _read_existing_ids(conn: Connection, query: Any, ids: Sequence[str]) -> Collection[str]:
