@@ -16,19 +16,34 @@ _VALUES_BY_NAME = {
 }
 
 
+_FACTS_QUERIES = {
+    ("information_schema", "SYSTEM_VARIABLES"): (  # MariaDB
+        "SELECT LOWER(variable_name), variable_type, numeric_min_value, numeric_max_value, enum_value_list"
+        " FROM information_schema.system_variables WHERE variable_scope LIKE '%SESSION%' AND read_only = 'NO'"
+    ),
+    ("performance_schema", "variables_metadata"): (  # MySQL; it names no values of an enumeration
+        "SELECT variable_name, UPPER(data_type), NULLIF(min_value, ''), NULLIF(max_value, ''), NULL"
+        " FROM performance_schema.variables_metadata WHERE variable_scope LIKE 'SESSION%'"
+    ),
+}
+"""For a table of the server (its schema and its name): the query that reads name, type, lowest and highest value and
+the list of values of each variable that a session may change.
+"""
+
+
 def list_settings(cursor: Any) -> Sequence[str]:
     """Return texts such as `sql_mode = ''`: each session variable of the server of `cursor`, with several values
     each."""
     cursor.execute("SHOW SESSION VARIABLES")
     names = [str(name) for name, _value in cursor.fetchall()]
-    cursor.execute("SHOW TABLES FROM information_schema LIKE 'SYSTEM_VARIABLES'")
     facts: dict[str, tuple[Any, ...]] = {}
-    if cursor.fetchall():  # on MySQL the server tells no types
+    for (schema, table), query in _FACTS_QUERIES.items():
         cursor.execute(
-            "SELECT LOWER(variable_name), variable_type, numeric_min_value, numeric_max_value, enum_value_list"
-            " FROM information_schema.system_variables WHERE variable_scope LIKE '%SESSION%' AND read_only = 'NO'"
+            f"SELECT 1 FROM information_schema.tables WHERE table_schema = '{schema}' AND table_name = '{table}'"
         )
-        facts = {str(name): tuple(rest) for name, *rest in cursor.fetchall()}
+        if cursor.fetchall():
+            cursor.execute(query)
+            facts = {str(name): tuple(rest) for name, *rest in cursor.fetchall()}
     return [
         f"{name} = {value}"
         for name in (sorted(facts) or names)
@@ -53,6 +68,8 @@ def _values_of(name: str, kind: str, smallest: str | None, largest: str | None, 
             yield from ("''", f"'{choice}'")
     elif kind == "BOOLEAN":
         yield from ("0", "1")
+    elif kind in ("ENUMERATION", "SET"):
+        yield from ("0", "1", "2", "3", "''", "DEFAULT")
     elif smallest is not None:
         yield from (smallest, str(largest), "1", "1000")
     else:
