@@ -279,6 +279,19 @@ def test_an_answer_that_is_cut_says_so(desk: Desk) -> None:
         assert said[-6:] not in terminal(*command, "100-0013", LANGUAGE=language).out.decode()
 
 
+def test_a_match_of_another_spelling_is_told_and_not_opened(desk: Desk) -> None:
+    """It may be another company: the person must see which spelling was found before a record is opened."""
+    terminal = desk.terminal
+    for words in (("registry", "find"), ("find",), ("lookup",)):
+        answer = terminal.json(*words, "カクーショージ").data
+        assert [one["corporation_number"] for one in answer["items"]] == [OPEN], words
+        assert answer["other_spelling"] == "カクウショウジ"
+        text = terminal(*words, "カクーショージ", LANGUAGE="ja").out.decode()
+        assert "入力どおりに一致する法人はありません。「カクウショウジ」" in text
+    assert terminal.json("find", "カクウショウジ").data["other_spelling"] is None
+    assert terminal.json("lookup", "カクウショウジ").data["corporation_number"] == OPEN
+
+
 def test_a_text_that_finds_nothing_by_its_form_says_so(desk: Desk) -> None:
     """One character finds whole names only, and parts of names with open records here: the answer says how to search
     within names.

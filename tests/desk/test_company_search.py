@@ -111,8 +111,10 @@ def test_a_list_of_companies(seats: Seats, sit: Sit, tmp_path: Path) -> None:
     assert isinstance(search(person, "該当しない名前").result_stack.currentWidget(), EmptyState)
 
 
-def test_a_list_that_is_cut_and_a_text_of_one_character(seats: Seats, sit: Sit, tmp_path: Path) -> None:
-    """The title says that more companies match; for one character the message says how to search within names."""
+def test_what_a_list_says_about_its_search(seats: Seats, sit: Sit, tmp_path: Path) -> None:
+    """The title says that more companies match, or that they match another spelling of the text; for one character
+    the message says how to search within names.
+    """
     have_registry(seats, tmp_path)
     person = sit()
     page = search(person, "株式会社")
@@ -121,6 +123,12 @@ def test_a_list_that_is_cut_and_a_text_of_one_character(seats: Seats, sit: Sit, 
     count = len(found.table.all_rows)
     title = page.context.translate("corporation.found_first_for", text="株式会社", n=count)
     assert title in [label.plain for label in found.findChildren(TextLabel)]
+    page = search(person, "みなもどーいんさつ")
+    other = page.result_stack.currentWidget()
+    assert isinstance(other, CompanyList), "found by another spelling, so it doesn't open at once"
+    assert [company.number for company in other.table.all_rows] == [OPEN]
+    titles = [label.plain for label in other.findChildren(TextLabel)]
+    assert any("ミナモドウインサツ" in title and "みなもどーいんさつ" in title for title in titles), titles
     message = search(person, "空").result_stack.currentWidget()
     assert isinstance(message, EmptyState)
     hint = page.context.translate("lookup.one_character")

@@ -50,11 +50,13 @@ def build_registry_match_json(match: RegistryMatch) -> JsonObject:
 
 def build_registry_matches_json(matches: RegistryMatches, _: Translate) -> JsonObject:
     """Return the answer of the command `registry find` as JSON. `registry_date` is null if this desk has no
-    registry; `has_more` is true if more corporations match than `items` has.
+    registry; `has_more` is true if more corporations match than `items` has. `other_spelling` is the spelling that
+    they match, if none matches the searched text itself, otherwise null.
     """
     return {
         "items": [build_registry_match_json(match) for match in matches.items],
         "has_more": matches.has_more,
+        "other_spelling": matches.other_spelling or None,
         "registry_date": _format_day(matches.registry_date),
         **REGISTRY_SOURCE_FIELDS,
     }

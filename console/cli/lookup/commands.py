@@ -30,8 +30,8 @@ def _search_records(console: "Console", args: Namespace, _: AnswerWriter) -> "Se
 
 def _look_up(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupResult | RegistryMatches | SearchResult":
     """Return the records of a corporation number. A text with filter conditions, or the id of a record, is searched
-    as the command `find` does. Any other text is searched in the registry: if exactly one corporation matches, return
-    its records, otherwise all matches.
+    as the command `find` does. Any other text is searched in the registry: if exactly one corporation matches the
+    text itself, return its records, otherwise all matches.
 
     Raises ConsoleError `invalid_corporation_number` for a wrong number, and, without a registry, for any text that
     has no conditions and is not the id of a record.
@@ -50,7 +50,7 @@ def _look_up(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupRes
             invalid.detail["hint"] = _SEARCH_BY_NAME_HINT
             raise
     companies = result.companies
-    if len(companies.items) == 1:
+    if len(companies.items) == 1 and not companies.other_spelling:
         return console.lookup.find_records(companies.items[0].corporation.number)
     return companies
 

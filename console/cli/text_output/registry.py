@@ -113,6 +113,8 @@ def format_registry_matches_lines(matches: RegistryMatches, translator: Translat
     if matches.registry_date is None:
         yield translator("corporation.absent")
         return
+    if matches.other_spelling:
+        yield translator("corporation.other_spelling", text=matches.other_spelling)
     if matches.items:
         yield translator("corporation.found_first" if matches.has_more else "corporation.found", n=len(matches.items))
         yield from format_aligned_lines(_make_registry_match_row(match, translator) for match in matches.items)

@@ -122,13 +122,15 @@ class RegistryMatch:
 class RegistryMatches:
     """The result of a search: at most the requested number of corporations, the best first, and the day up to which
     the registry in use is complete (`registry_date`; None if this desk has no registry). `has_more` is True if more
-    corporations match. `is_one_character` is True if nothing was found for a single character, because it is not
-    searched within names.
+    corporations match. `other_spelling` is the other spelling of the searched text that these corporations match; ""
+    if they match the text itself. `is_one_character` is True if nothing was found for a single character, because it
+    is not searched within names.
     """
 
     items: tuple[RegistryMatch, ...]
     registry_date: date | None
     has_more: bool = False
+    other_spelling: str = ""
     is_one_character: bool = False
 
 

@@ -1,8 +1,9 @@
 """Other spellings of a typed text, which a search tries one after the other if the text itself finds nothing.
 
-People write a name as they hear it: a long vowel as ー where the reading has ウ or イ (トーキョー for トウキョウ),
-ノ for 乃 or 之, digits for the kanji of numbers, circles (○) for the kanji 〇. The index has each name in one form
-only, so the text is changed.
+People write a name as they hear it: a long vowel as ー where the reading has ウ or イ (トーキョー for トウキョウ), or
+ウ and イ where the name has ー; 電気 for 電機, ノ for 乃 or 之, `and` for &, digits for the kanji of numbers or
+kanji for digits, letters for their names (DIY for ディーアイワイ), circles (○) for the kanji 〇. The index has each
+name in one form only, so the text is changed.
 """
 
 import re
@@ -26,6 +27,42 @@ _LONG_MARK_PATTERN = re.compile(r"(?<=[ァ-ヴ])[ー\-‐―]")
 _MAX_LONG_VOWEL_SPELLINGS = 4
 """Largest number of spellings with other long vowels that are tried, because each costs a search."""
 _HIRAGANA_TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
+_SHORTENED_VOWEL_PATTERN = re.compile(
+    "(?<=[エケセテネヘメレゲゼデベペェ])イ|(?<=[オコソトノホモヨロヲゴゾドボポォョ])[ウオ]|(?<=[ウクスツヌフムユルグズブプゥュ])ウ"
+)
+"""Matches a kana that may be a long vowel, which a name in katakana writes as ー: the イ of ケイ, the ウ of トウ."""
+_SHORTEST_SHORTENED_TEXT = 3
+"""Smallest number of characters of a text without its long vowels. A shorter one would find many other names."""
+_HOMOPHONES = (
+    ("電機", "電気", "電器"),
+    ("工業", "興業", "鉱業", "鋼業"),
+    ("製作", "制作"),
+    ("化学", "科学"),
+    ("精機", "精器"),
+    ("総合", "綜合"),
+    ("総業", "綜業", "創業"),
+    ("興産", "工産", "鉱産"),
+    ("住建", "住研"),
+    ("技研", "技建"),
+)
+"""Words in company names that sound alike: a person who has heard the name can't know which of them it has."""
+_AND_PATTERN = re.compile(r"(?i)(?<=\w)\s+and\s+(?=\w)|(?<=\w\w)アンド(?=[^ウー\s]\w)")
+_KANJI_NUMBER_PATTERN = re.compile("[一二三四五六七八九]?十[一二三四五六七八九]?|[一二三四五六七八九〇]+")
+_NUMBER_BELOW_100_PATTERN = re.compile("(?<![0-9])[1-9][0-9]?(?![0-9])")
+_KANJI_DIGITS = "〇一二三四五六七八九"
+_LETTERS_PATTERN = re.compile("[A-Za-z]+")
+_ABBREVIATION_LENGTHS = range(2, 6)
+"""Numbers of letters of an abbreviation that may be written as the names of its letters."""
+_NAMES_OF_A_TO_Z = """
+エー ビー シー ディー イー エフ ジー エイチ アイ ジェー ケー エル エム
+エヌ オー ピー キュー アール エス ティー ユー ブイ ダブリュー エックス ワイ ゼット
+"""
+_LETTER_NAMES = dict(zip("abcdefghijklmnopqrstuvwxyz", _NAMES_OF_A_TO_Z.split(), strict=True))
+_OTHER_LETTER_NAMES = _LETTER_NAMES | {"a": "エイ", "j": "ジェイ", "k": "ケイ"}
+"""Names of the letters in kana; some have a second one."""
+_KANA_RUN_PATTERN = re.compile("([ぁ-ゖー]{2,}|[ァ-ヺー]{2,})")
+_MAX_SPELLINGS = 8
+"""Largest number of other spellings of one text."""
 _POSSESSIVE_PARTICLE_PATTERN = re.compile(r"(?<=[一-鿿])[乃之ノの](?=[一-鿿])")
 _KANJI_BY_DIGIT = str.maketrans("123456789", "一二三四五六七八九")
 _KANJI_BY_CIRCLE = str.maketrans("○◯", "〇〇")
@@ -34,21 +71,35 @@ _KANJI_BY_CIRCLE = str.maketrans("○◯", "〇〇")
 
 
 def list_other_spellings(text: str) -> Iterator[str]:
-    """Yield other spellings of a text, the most probable first: long vowel marks as vowels, another particle
-    between kanji (乃, 之, ノ), kanji for digits, 〇 for circles. Yield nothing if the text has no other spelling."""
-    normalised_text = unicodedata.normalize("NFKC", text)
+    """Yield other spellings of a text, the most probable first; at most _MAX_SPELLINGS. Yield nothing if the text
+    has no other spelling. Two spellings with the same words in comparison form count as one."""
+    return islice(_list_different_spellings(unicodedata.normalize("NFKC", text)), _MAX_SPELLINGS)
+
+
+def _list_different_spellings(normalised_text: str) -> Iterator[str]:
     candidate_spellings = (
         *_list_long_vowel_spellings(normalised_text),
+        *_list_homophones(normalised_text),
         *_list_particle_spellings(normalised_text),
+        _AND_PATTERN.sub(" ", normalised_text),
+        _NUMBER_BELOW_100_PATTERN.sub(_write_in_kanji, normalised_text),
         normalised_text.translate(_KANJI_BY_DIGIT),
+        _KANJI_NUMBER_PATTERN.sub(_write_in_digits, normalised_text),
+        *_list_letter_names(normalised_text),
+        _shorten_long_vowels(normalised_text),
+        _separate_single_characters(normalised_text),
         normalised_text.translate(_KANJI_BY_CIRCLE),
     )
-    known_forms = {fold_text(normalised_text)}
+    known_forms = {_fold_words(normalised_text)}
     for spelling in candidate_spellings:
-        comparison_form = fold_text(spelling)
+        comparison_form = _fold_words(spelling)
         if comparison_form not in known_forms:
             known_forms.add(comparison_form)
             yield spelling
+
+
+def _fold_words(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(fold_text, text.split())))
 
 
 def _list_long_vowel_spellings(plain_text: str) -> Iterator[str]:
@@ -64,3 +115,47 @@ def _list_long_vowel_spellings(plain_text: str) -> Iterator[str]:
 
 def _list_particle_spellings(plain_text: str) -> Iterator[str]:
     return (_POSSESSIVE_PARTICLE_PATTERN.sub(sign, plain_text) for sign in "乃之ノ")
+
+
+def _list_homophones(plain_text: str) -> Iterator[str]:
+    """Yield the text with a word of _HOMOPHONES replaced by each other word of its group."""
+    folded_words = ((word, words) for words in _HOMOPHONES for word in words if word in plain_text)
+    for word, words in folded_words:
+        yield from (plain_text.replace(word, other) for other in words if other != word)
+
+
+def _write_in_kanji(match: re.Match[str]) -> str:
+    """Return a number from 1 to 99 in kanji: 二十四 for 24."""
+    tens, ones = divmod(int(match[0]), 10)
+    tens_in_kanji = "" if tens == 0 else "十" if tens == 1 else f"{_KANJI_DIGITS[tens]}十"
+    return f"{tens_in_kanji}{_KANJI_DIGITS[ones] if ones else ''}"
+
+
+def _write_in_digits(match: re.Match[str]) -> str:
+    """Return a number in digits: 24 for 二十四 and for 二四."""
+    if "十" not in match[0]:
+        return "".join(str(_KANJI_DIGITS.index(digit)) for digit in match[0])
+    tens, ones = match[0].split("十")
+    return f"{_KANJI_DIGITS.index(tens) if tens else 1}{_KANJI_DIGITS.index(ones) if ones else 0}"
+
+
+def _list_letter_names(plain_text: str) -> Iterator[str]:
+    """Yield the text with the names of its letters in kana, if it has one abbreviation and no other letters."""
+    letters = _LETTERS_PATTERN.findall(plain_text)
+    if len(letters) == 1 and len(letters[0]) in _ABBREVIATION_LENGTHS:
+        for names in (_LETTER_NAMES, _OTHER_LETTER_NAMES):
+            yield plain_text.replace(letters[0], "".join(names[letter] for letter in letters[0].lower()))
+
+
+def _shorten_long_vowels(plain_text: str) -> str:
+    """Return the text in katakana without the kana that may be long vowels (トウキョウ gives トキョ, which is the
+    comparison form of トーキョー), or the text itself if too little would remain."""
+    shortened_text = _SHORTENED_VOWEL_PATTERN.sub("", plain_text.translate(_HIRAGANA_TO_KATAKANA))
+    return shortened_text if len(fold_text(shortened_text)) >= _SHORTEST_SHORTENED_TEXT else plain_text
+
+
+def _separate_single_characters(plain_text: str) -> str:
+    """Return the text with spaces around its kana if a single character stands beside them: フィットネス湊 gives
+    フィットネス 湊. Pieces of two or more characters are searched without that (`parse_registry_query`)."""
+    pieces = [piece for word in plain_text.split() for piece in _KANA_RUN_PATTERN.split(word) if piece]
+    return " ".join(pieces) if any(len(piece) == 1 for piece in pieces) else plain_text

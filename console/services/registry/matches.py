@@ -24,7 +24,7 @@ def find_matches(
     if reader is None:
         return RegistryMatches((), None)
     open_numbers = our_records.list_numbers_of_open_records(conn)
-    numbers = reader.search_corporation_numbers(
+    numbers, other_spelling = reader.search_corporation_numbers(
         text, prefecture=prefecture, limit=max(limit + 1, MAX_MATCH_CANDIDATES), our_numbers=open_numbers
     )
     is_open_by_number = our_records.find_our_numbers(conn, numbers)
@@ -35,5 +35,6 @@ def find_matches(
         make_matches(tuple(reader.find_many(first_numbers).values()), is_open_by_number),
         reader.registry_date,
         has_more=len(numbers) > limit,
+        other_spelling=other_spelling,
         is_one_character=not numbers and parse_registry_query(text).kind is QueryKind.ONE_CHARACTER,
     )

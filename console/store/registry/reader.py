@@ -6,9 +6,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
-from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from console.domain.lookup.registry_query import LONGEST_QUERY_CHARACTERS, RegistryQuery, parse_registry_query
 from console.domain.registry.corporations import (
@@ -93,6 +92,14 @@ class _OpenRegistryFile:
             return read_corporation(row, self.places)
 
 
+class FoundNumbers(NamedTuple):
+    """The corporation numbers that a search has found, the best first. `other_spelling` is the spelling by which they
+    were found; "" if it is the searched text itself."""
+
+    numbers: tuple[str, ...]
+    other_spelling: str
+
+
 class RegistryReader:
     """Reads the registry in use. Any thread may use it. The file is opened at the first read. If another process
     has put a new registry in use, the next read uses the new one.
@@ -167,28 +174,30 @@ class RegistryReader:
             return _search_spellings(
                 text,
                 lambda query: search(connection, read_by_row_ids, query, prefecture_code, limit, numbers, row_counts),
-            )
+            )[0]
 
         return self.run_query(find_matches)
 
     def search_corporation_numbers(
         self, text: str, *, prefecture: str | None = None, limit: int, our_numbers: Collection[str] = ()
-    ) -> tuple[str, ...]:
+    ) -> FoundNumbers:
         """Return the corporation numbers of the corporations that `search` finds for the same arguments, in the same
-        order. This takes less time than to read the corporations.
+        order, and the spelling that has found them. This takes less time than to read the corporations.
         """
         prefecture_code = None if prefecture is None else find_prefecture_code(prefecture)
         if prefecture is not None and prefecture_code is None:
-            return ()
+            return FoundNumbers((), "")
         numbers = [number for number in our_numbers if _is_corporation_number(number)]
 
-        def find_numbers(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> tuple[str, ...]:
+        def find_numbers(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> FoundNumbers:
             row_counts = open_file.read_frequent_term_counts(connection)
-            return _search_spellings(
-                text,
-                lambda query: search_corporation_numbers(
-                    connection, query, prefecture_code, limit, numbers, row_counts
-                ),
+            return FoundNumbers(
+                *_search_spellings(
+                    text,
+                    lambda query: search_corporation_numbers(
+                        connection, query, prefecture_code, limit, numbers, row_counts
+                    ),
+                )
             )
 
         return self.run_query(find_numbers)
@@ -343,13 +352,15 @@ def _convert_missing_fact_errors() -> Iterator[None]:
         raise DamagedRegistry("no facts") from error
 
 
-def _search_spellings(text: str, search_query: Callable[[RegistryQuery], tuple[T, ...]]) -> tuple[T, ...]:
-    """Return the result of `search_query` for the typed text. If it is empty, return the result for the first other
-    spelling of the text that finds something; an empty result if none does."""
-    for spelling in chain((text,), list_other_spellings(text[:LONGEST_QUERY_CHARACTERS])):
+def _search_spellings(text: str, search_query: Callable[[RegistryQuery], tuple[T, ...]]) -> tuple[tuple[T, ...], str]:
+    """Return the result of `search_query` for the typed text, and "". If it is empty, return the result for the first
+    other spelling of the text that finds something, and this spelling; an empty result and "" if none does."""
+    if found := search_query(parse_registry_query(text)):
+        return found, ""
+    for spelling in list_other_spellings(text[:LONGEST_QUERY_CHARACTERS]):
         if found := search_query(parse_registry_query(spelling)):
-            return found
-    return ()
+            return found, spelling
+    return (), ""
 
 
 def _is_corporation_number(corporation_number: str) -> bool:

@@ -100,10 +100,14 @@ class FoundRecordsPanel(QWidget):
 
 
 def make_company_list_title(result: SearchResult, companies: Sequence[FoundCompany], context: WindowContext) -> str:
-    """Return the title of the list of found companies: the searched words and the number of companies, or that they
-    are only the first ones."""
-    key = "corporation.found_first_for" if result.companies.has_more else "corporation.found_for"
-    return context.translate(key, text=result.query.words[:40], n=len(companies))
+    """Return the title of the list of found companies: the words that they match and the number of companies, or
+    that they are only the first ones. If nothing matches the searched words, the title also says this."""
+    matches, words = result.companies, result.query.words[:40]
+    key = "corporation.found_first_for" if matches.has_more else "corporation.found_for"
+    title = context.translate(key, text=matches.other_spelling[:40] or words, n=len(companies))
+    if not matches.other_spelling:
+        return title
+    return context.translate("corporation.found_by_spelling", text=words, title=title)
 
 
 def _make_record_key(record: ShownRecord) -> Hashable:

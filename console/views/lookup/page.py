@@ -275,8 +275,10 @@ class LookupPage(Page):
             self.show_reading_failure(failure)
 
     def _search_text(self, text: str) -> None:
-        """Search for a text that is no corporation number. If exactly one record or company matches, open its
-        page; otherwise list the matches or, if there are none, show the next steps."""
+        """Search for a text that is no corporation number. If exactly one record or company matches, open its page; a
+        company is not opened if it only matches another spelling of the text. Otherwise list the matches or, if there
+        are none, show the next steps.
+        """
         limit = self._search_limit
         self.context.run_read(
             lambda services: services.lookup.search(text, limit),
@@ -298,7 +300,12 @@ class LookupPage(Page):
         companies = list_found_companies(result.companies, records, self.context) if result.query.words else ()
         if result.exact is not None and not problems:
             self.context.replacement_requested.emit(_make_subject_route(result.exact))
-        elif len(companies) == 1 and not result.query.has_conditions and not problems:
+        elif (
+            len(companies) == 1
+            and not result.companies.other_spelling
+            and not result.query.has_conditions
+            and not problems
+        ):
             number_text = wording.format_corporation_number(companies[0].number)
             self.context.replacement_requested.emit(LookupRoute(number_text))
         elif records:

@@ -79,7 +79,7 @@ def find(registry: RegistryReader, text: str, **others: object) -> list[str]:
     """Search, and return the keys of ROWS that were found and the names of other rows. Check that a search that
     returns numbers only finds the same."""
     found = registry.search(text, **others)  # type: ignore[arg-type]
-    numbers = registry.search_corporation_numbers(text, **{"limit": 50} | others)  # type: ignore[arg-type]
+    numbers, _ = registry.search_corporation_numbers(text, **{"limit": 50} | others)  # type: ignore[arg-type]
     assert numbers == tuple(one.number for one in found)
     return [KEY_OF.get(one.number, one.name) for one in found]
 
