@@ -21,7 +21,18 @@ from console.domain.payments.refund_reasons import RefundReason
 from console.domain.recovery.decision_reasons import DecisionReason, StatedReason
 from console.services.guarded.answer_serialization import serialize_value
 from console.store.database.unreadable_rows import parse_audit_detail
-from tests.harms.test_asked_for import _ENGINES, FREE, NOW, REFUND, SUM, Bench, open_bench, refund, session_row
+from tests.harms.test_asked_for import (
+    _ENGINES,
+    FREE,
+    NOW,
+    PAYMENT,
+    REFUND,
+    SUM,
+    Bench,
+    open_bench,
+    refund,
+    session_row,
+)
 
 TYPED, WORDS = '　 please "wait" \\ for\n日本語 😀\t\n', 'please "wait" \\ for\n日本語 😀'
 """The text that a person types, and the text that the services store."""
@@ -255,6 +266,41 @@ def test_an_acknowledgement_ends_by_its_author_or_by_a_reopening(bench: Bench) -
     assert not _can_write(bench, reopen, other, (withdraw, {}))
     undo = WordedRequest("op-a", "alerts unack", ("alert", seen), lambda w: [seen], _step)
     assert not _can_write(bench, undo, bench.take_request(_store_request(bench, undo, [seen])), (withdraw, {}))
+
+
+OTHER_ALERT, OF_REFUND, OF_PAYMENT, OF_TASK, OF_OTHER_TASK = 80, 81, 82, 83, 84
+
+
+@pytest.mark.parametrize(
+    ("reopened", "withdrawn", "is_same_incident"),
+    [
+        (OTHER_ALERT, OTHER_ALERT, True), (OF_REFUND, OF_PAYMENT, True), (OF_PAYMENT, OF_REFUND, True),
+        (OF_TASK, OF_OTHER_TASK, True), (OTHER_ALERT, OF_PAYMENT, False), (OF_REFUND, OTHER_ALERT, False),
+        (OF_TASK, OF_PAYMENT, False), (OTHER_ALERT, OF_TASK, False),
+    ],
+)  # fmt: skip
+def test_a_reopening_withdraws_acknowledgements_of_its_incident(
+    bench: Bench, reopened: int, withdrawn: int, is_same_incident: bool
+) -> None:
+    """All alerts about a payment and its refunds are one incident, and so are all alerts about tasks. The worker that
+    executes a reopening withdraws no acknowledgement of an alert of another incident.
+    """
+    subjects = {OTHER_ALERT: ("payment", FREE), OF_REFUND: ("refund", REFUND), OF_PAYMENT: ("payment", PAYMENT),
+                OF_TASK: ("task", 1), OF_OTHER_TASK: ("task", 2)}  # fmt: skip
+    rows = ", ".join(
+        f"({id}, 'again', '{kind}', {subject}, 'o', 'e', {NOW}, '{{lead_b}}', {NOW}, 'seen')"
+        for id, (kind, subject) in subjects.items()
+    )
+    columns = "id, rule_id, subject_kind, subject_id, observed, expected, detected_at"
+    bench.run(
+        "owner", f"REPLACE INTO alerts ({columns}, acknowledged_by, acknowledged_at, note) VALUES {rows}",
+    )  # fmt: skip
+    reopen = WordedRequest("op-a", "incident reopen", ("incident", reopened), lambda w: [reopened, w], _step)
+    step = _insert("incident_steps", {"incident_id": reopened, "position": 1, "action": "reopen", "person": "{op-a}",
+                                      "at": f"={NOW}", "words": WORDS})  # fmt: skip
+    taken = bench.take_request(_store_request(bench, reopen, [reopened, TYPED]))
+    withdraw = f"UPDATE alerts SET acknowledged_by = NULL, acknowledged_at = NULL, note = NULL WHERE id = {withdrawn}"
+    assert _can_write(bench, reopen, (*taken, step), (withdraw, {})) is is_same_incident
 
 
 def test_comments_on_warnings_are_those_of_the_maker(bench: Bench) -> None:

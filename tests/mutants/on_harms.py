@@ -235,4 +235,7 @@ ON_HARMS: tuple[Mutant, ...] = (
     _mutant("a cluster may accept any transaction", "console/store/constraints/fitness.py",
         "0 < writeset_bytes <= LARGEST_WRITESET_BYTES", "True",
         "tests/store/constraints/test_fitness.py::test_a_cluster_that_accepts_any_transaction_is_told", ""),
+    _mutant("a reopening withdraws the acknowledgements of every incident", "console/store/constraints/worker.py",
+        """        + f" AND {_make_cause_sql('a')} = {_make_cause_sql('NEW')}"\n""", "",
+        f"{_WORDS}::test_a_reopening_withdraws_acknowledgements_of_its_incident"),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from console.domain.access.permissions import ADMIN, APPROVER, OPERATOR
 from console.domain.access.read_only import SWITCH_KIND
-from console.domain.alerts.incidents import IncidentAction
+from console.domain.alerts.incidents import TASKS_CAUSE, IncidentAction
 from console.domain.annotations.mentions import MentionSource
 from console.domain.audit.actions import AuditAction
 from console.domain.tasks.states import SagaState, StockState
@@ -149,20 +149,38 @@ _UNDOES_OWN_ACKNOWLEDGEMENT_SQL = (
     f" AND CAST(OLD.acknowledged_by AS BINARY) = me AND {is_requested_sql(_IS_UNDO_ACKNOWLEDGEMENT_REQUEST_SQL)})"
 )
 """SQL condition: the UPDATE takes back the acting person's own acknowledgement of an open alert."""
+
+
+def _make_cause_sql(row: str) -> str:
+    """Return SQL for the cause of the alert in `row` (NEW or an alias), as a text: the kind of its subject and the
+    subject's id. The cause is computed as by `find_causes_of_alerts` in `console/services/alerts/causes.py`: all
+    alerts about an order, its payments and their refunds have the same cause, and so have all alerts about tasks.
+    """
+    kind_sql, id_sql = f"CAST({row}.subject_kind AS BINARY)", f"{row}.subject_id"
+    refunded_sql = make_aggregate_sql("u.payment_id", f"refunds u WHERE {kind_sql} = 'refund' AND u.id = {id_sql}")
+    payment_id_sql = f"IF({kind_sql} = 'payment', {id_sql}, {refunded_sql})"
+    order_sql = make_aggregate_sql("CONCAT('order ', p.order_id)", f"payments p WHERE p.id = {payment_id_sql}")
+    return (
+        f"CAST(COALESCE({order_sql}, CONCAT('payment ', {payment_id_sql}),"
+        f" CONCAT({row}.subject_kind, ' ', IF({kind_sql} = '{TASKS_CAUSE.kind}', {TASKS_CAUSE.id}, {id_sql})))"
+        " AS BINARY)"
+    )
+
+
 _REOPENS_INCIDENT_SQL = (
     "(COALESCE(NEW.acknowledged_by, NEW.acknowledged_at, NEW.note, NEW.resolved_at) IS NULL AND "
     + exists_sql(
-        f"incident_steps s WHERE s.action = '{IncidentAction.REOPEN}' AND CAST(s.person AS BINARY) = me"
+        "incident_steps s JOIN alerts a ON a.id = s.incident_id"
+        f" WHERE s.action = '{IncidentAction.REOPEN}' AND CAST(s.person AS BINARY) = me"
         " AND s.words IS NOT NULL AND s.position = "
         + make_aggregate_sql("MAX(t.position)", "incident_steps t WHERE t.incident_id = s.incident_id")
+        + f" AND {_make_cause_sql('a')} = {_make_cause_sql('NEW')}"
         + f" AND {is_requested_sql(_IS_REOPENING_REQUEST_SQL)}"
     )
     + ")"
 )
 """SQL condition: the UPDATE withdraws the acknowledgement of an open alert, whoever gave it, and the acting person
-has reopened an incident with a reason, as its last step. The triggers can't know whether the alert belongs to that
-incident, because an incident has no row. An alert that waits for a person again allows nothing that it did not allow
-before its acknowledgement.
+has reopened the alert's incident with a reason, as its last step.
 """
 _ALERT_UPDATE_RULES = (
     TriggerRule(
