@@ -300,6 +300,18 @@ def test_nobody_fills_the_table(bench: Bench) -> None:
     bench.store_request("op-a", "probe")
 
 
+@pytest.mark.parametrize("action", ["resolve", "audit", "withdraw"])
+def test_no_file_is_added_to_an_old_request(bench: Bench, action: str) -> None:
+    """While no worker is there, requests wait for longer than the hour in which the parts of a person's files are
+    counted, and those for audit entries for days. Otherwise a person could fill the server's disk in one night.
+    """
+    subject = ("request", bench.store_request("op-a", "probe")) if action == "withdraw" else (None, None)
+    request = bench.store_request("op-a", action, *subject, evidence_sha256="a" * 64)
+    bench.run("op-a", _insert("request_files", {"request": request, "part": 0, "content": "x"}))
+    bench.run("owner", f"UPDATE requests SET at = {UTC} - INTERVAL 61 MINUTE WHERE id = '{request}'")
+    bench.check_refused("op-a", _insert("request_files", {"request": request, "part": 1, "content": "x"}))
+
+
 def test_two_who_ask_get_their_refund_on(bench: Bench) -> None:
     """With the request of the maker op-a and then the request of the approver lead-b, the worker stores the refund
     and its approval."""

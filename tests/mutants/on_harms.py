@@ -238,4 +238,8 @@ ON_HARMS: tuple[Mutant, ...] = (
     _mutant("a reopening withdraws the acknowledgements of every incident", "console/store/constraints/worker.py",
         """        + f" AND {_make_cause_sql('a')} = {_make_cause_sql('NEW')}"\n""", "",
         f"{_WORDS}::test_a_reopening_withdraws_acknowledgements_of_its_incident"),
+    _mutant("files are added to requests of any age", _REQUESTS,
+        "AND r.evidence_sha256 IS NOT NULL AND r.at > {UTC_NOW_SQL} - INTERVAL 1 HOUR",
+        "AND r.evidence_sha256 IS NOT NULL",
+        f"{_ASKED}::test_no_file_is_added_to_an_old_request"),
 )  # fmt: skip

@@ -195,7 +195,8 @@ DESK_REQUEST_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] =
         TriggerRule(
             exists_sql(
                 "requests r WHERE r.id = NEW.request AND CAST(r.who AS BINARY) = account AND r.state = 'asked'"
-                " AND r.evidence_sha256 IS NOT NULL"
+                # The limit below counts parts by the hour of their request, and without a worker a request waits on.
+                f" AND r.evidence_sha256 IS NOT NULL AND r.at > {UTC_NOW_SQL} - INTERVAL 1 HOUR"
             ),
             "a file belongs to a request that waits",
         ),
