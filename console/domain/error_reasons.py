@@ -127,7 +127,8 @@ class MismatchReason(Reason):
     the id belongs to another corporation. OLD_ANSWER: a cache gave an answer that it had stored before the question,
     so the provider's present answer isn't known.
     PROVIDER_SAYS_OTHERWISE: the provider's answer contradicts the decision. REFUSED_BUT_MADE: the provider's answer
-    contradicts itself: it says that there is nothing, and contains what the people deny. USED_BY_OTHER_RECORD:
+    contradicts itself: it says that there is nothing, and contains what the people deny. UNUSABLE_ANSWER: the
+    provider's answer about a payment can't be used, and may say that it is paid. USED_BY_OTHER_RECORD:
     another record has this id.
     """
 
@@ -139,6 +140,7 @@ class MismatchReason(Reason):
     OTHER_NUMBER = "other_number"
     PROVIDER_SAYS_OTHERWISE = "provider_says_otherwise"
     REFUSED_BUT_MADE = "refused_but_made"
+    UNUSABLE_ANSWER = "unusable_answer"
     USED_BY_OTHER_RECORD = "used_by_other_record"
 
 

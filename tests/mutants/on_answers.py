@@ -1011,4 +1011,41 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         ),
         ("tests/providers/http/test_transport_tls.py::test_a_body_that_tls_shows_to_be_cut_is_no_refusal",),
     ),
+    Mutant(
+        "two people deny a payment that the gateway reports in words nobody can use",
+        (
+            Change(
+                "console/services/payments/resolve.py",
+                "                _refuse_denial_of_unusable_answer(answer, payment)\n",
+                "",
+            ),
+        ),
+        ("tests/services/payments/test_resolve.py::test_an_answer_that_may_say_paid_is_not_denied",),
+        "sqlite",
+    ),
+    Mutant(
+        "two people deny a lost payment that the gateway reports in words nobody can use",
+        (
+            Change(
+                "console/services/recovery/operations.py",
+                "            _refuse_denial_of_unusable_answer(error, operation)\n",
+                "",
+            ),
+        ),
+        (
+            "tests/services/payments/test_spooled_payments.py::test_nobody_denies_a_lost_payment_that_not_found_contains",
+        ),
+        "sqlite",
+    ),
+    Mutant(
+        "two people deny a refund that is reported with another amount",
+        (
+            Change(
+                "console/services/refunds/resolve.py",
+                "            _refuse_denial_of_reported_refund(outcome, refund)\n",
+                "",
+            ),
+        ),
+        ("tests/services/refunds/test_probes.py::test_a_refund_that_is_reported_with_another_amount_is_not_denied",),
+    ),
 )

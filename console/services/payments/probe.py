@@ -40,6 +40,8 @@ USABLE_OUTCOME_CLASSES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeC
 """Outcome classes of a provider's answer that contains the payment's state."""
 ANSWER_MISMATCH_REASONS = ("other_id", "other_payment", "other_amount", "other_currency")
 """Outcome reasons of an answer that does not fit the question: it is about another payment, amount or currency."""
+_REASONS_WITHOUT_PAYMENT = ("provider_error", "bad_question", "other_id", "not_found")
+"""Outcome reasons of answers with HTTP status 2xx that can't contain the payment of the question."""
 EVIDENCE_CALL_NAME = "payment"
 
 
@@ -352,6 +354,16 @@ def find_report(outcome: Outcome[PaymentReport]) -> PaymentReport | None:
     if report is None or outcome.kind in USABLE_OUTCOME_CLASSES:
         return report
     return report if outcome.reason == "other_amount" and report.state in PAID_STATES else None
+
+
+def may_contain_payment(reason: str | None, status: int | None) -> bool:
+    """True if an answer without a usable state, with this reason and HTTP status, may say that the payment is paid:
+    the provider has answered the question, and this program can't use its answer, such as one with another currency,
+    or with a state that is in no table. An error of the provider, a refusal of the question, and an answer about
+    other payments alone say nothing about the payment.
+    """
+    has_answered = status is not None and 200 <= status < 300
+    return has_answered and reason not in _REASONS_WITHOUT_PAYMENT
 
 
 def is_unpaid_outcome(outcome: Outcome[PaymentReport]) -> bool:

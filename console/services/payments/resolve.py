@@ -38,7 +38,7 @@ from console.services.payments.apply_report import (
     ReportWithSource,
     apply_report,
 )
-from console.services.payments.probe import PaymentProber, find_report, read_question_time
+from console.services.payments.probe import PaymentProber, find_report, may_contain_payment, read_question_time
 from console.services.process.context import ServiceContext
 from console.store.alerts import cases
 from console.store.database.engine import Transaction
@@ -124,6 +124,7 @@ class PaymentResolver:
             self._store_answer(payment, answer)
             if target is not PaymentState.COMPLETED:
                 refuse_denial_of_unclear_answer(answer.reason, payment)
+                _refuse_denial_of_unusable_answer(answer, payment)
         try:
             is_proposed = self._context.write(
                 lambda tx: self._decide_by_people(tx, payment, target, proof, person, answer, id_at_provider)
@@ -350,6 +351,19 @@ def _require_decidable_payment(payment: Payment, target_state: str, expected_ver
         raise make_stale_view_error(payment, expected_version)
     if find_payment_decision_refusal(payment, PaymentState(target_state)) is not None:
         raise make_undecidable_error(payment)
+
+
+def _refuse_denial_of_unusable_answer(answer: Outcome[PaymentReport], payment: Payment) -> None:
+    """Raise evidence_mismatch if people decide that the payment is not paid, while the provider's present answer
+    reports it as paid with an unexpected amount, or can't be used and may report it as paid. After the decision the
+    order could get another payment as soon as the provider doesn't answer, and the payer would pay twice."""
+    report = find_report(answer)
+    if report is not None and report.state in PAID_STATES:
+        raise ConsoleError(
+            ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": ForeignText(report.provider_state)}
+        )
+    if answer.kind is OutcomeClass.UNKNOWN and may_contain_payment(answer.reason, answer.status):
+        raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": MismatchReason.UNUSABLE_ANSWER})
 
 
 def _confirms_decision(report: PaymentReport, target: PaymentState) -> bool:

@@ -42,6 +42,7 @@ from console.services.guarded.desk_answers import (
     refuse_denial_of_unclear_answer,
 )
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person, read_proposed_states
+from console.services.payments.probe import may_contain_payment
 from console.services.payments.spooled_payments import LostPaymentRestorer
 from console.services.process.context import ServiceContext
 from console.services.refunds.spooled_refunds import LostRefundProber
@@ -243,6 +244,7 @@ class OperationRecovery:
             if error.code not in _ERROR_CODES_WITHOUT_DEFINITE_ANSWER:
                 raise
             refuse_denial_of_unclear_answer(str(error.detail.get("reason")), operation)
+            _refuse_denial_of_unusable_answer(error, operation)
             return self._record_no_effect_decision(entry, operation, person_evidence, person)
         if payment.state not in ENDED_UNPAID_STATES:
             raise ConsoleError(
@@ -559,6 +561,16 @@ class OperationRecovery:
         step = NextStep("next.nothing" if has_ended else "next.open_record", {"id": number}, show_command)
         state = f"{operation.state.value}_money" if kind in self._recoveries else operation.state.value
         return Explanation(f"verdict.operation_{state}", "why.operation", step)
+
+
+def _refuse_denial_of_unusable_answer(error: ConsoleError, operation: Operation) -> None:
+    """Raise evidence_mismatch if `error`, the error of a probe, says that the provider's answer about the lost
+    payment can't be used and may report it as paid."""
+    reason, status = error.detail.get("reason"), error.detail.get("status")
+    if may_contain_payment(str(reason), status if isinstance(status, int) else None):
+        raise ConsoleError(
+            ErrorCode.EVIDENCE_MISMATCH, {"record": operation, "reason": MismatchReason.UNUSABLE_ANSWER}
+        ) from error
 
 
 def _is_purchase(operation: Operation) -> bool:

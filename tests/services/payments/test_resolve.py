@@ -15,6 +15,7 @@ from console.domain.records import Certainty, WorkState
 from console.sandbox.server import Sandbox
 from console.services.process.failpoints import Failpoints
 from console.wording.sentences import catalogue as wording
+from console.wording.sentences.catalogue import format_error_message
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.payment_desks import Scene, paying
 from tests.support.places import Place
@@ -108,6 +109,46 @@ def test_not_found_with_the_payment_in_it_is_not_denied(
     scene.control.clear_faults()
     scene.control.add_fault("status:503", call="atom_verification", times="always")
     assert refusal(scene.payments.start, order, "atom").code == "outcome_unknown"
+
+
+@pytest.mark.parametrize(
+    ("provider", "fault", "reason"),
+    [
+        ("paypay", "other_amount", "COMPLETED"),
+        ("paypay", "other_currency", "unusable_answer"),
+        ("paypay", "amount_as_text", "unusable_answer"),
+        ("paypay", "odd_status", "unusable_answer"),
+        ("paypay", "html", "unusable_answer"),
+        ("atom", "other_amount", "OTS0000"),
+        ("atom", "odd_status", "unusable_answer"),
+        ("atom", "other_seal", "unusable_answer"),
+    ],
+)
+def test_an_answer_that_may_say_paid_is_not_denied(
+    scene: Scene, open_desk_of: Callable[[str], DeskOf], provider: str, fault: str, reason: str
+) -> None:
+    """The payer has paid, and the gateway reports it with an unexpected amount, or in words that this program can't
+    use. Two people who deny it would give the order another code as soon as the gateway doesn't answer, and the payer
+    would pay twice. Against silence they can decide.
+    """
+    calls = {"paypay": ("paypay_create", "paypay_payment"), "atom": ("atom_auth", "atom_verification")}[provider]
+    scene.control.add_fault("status_after_charge:500", call=calls[0])
+    order = scene.order("ORD-1", 50_000, "INR" if provider == "atom" else "JPY")
+    refusal(scene.payments.start, order, provider)
+    payment = scene.of_number(provider, "ORD-1")
+    assert payment is not None
+    scene.money.move_payment(provider, "ORD-1", "paid", notify=False)
+    scene.control.add_fault(fault, call=calls[1], times="always")
+    with open_desk_of("lead-b") as lead:
+        for desk in (scene, lead):
+            error = refusal(desk.payments.resolve, payment.id, "payment_failed", "not on their page")
+            assert (error.code, error.detail["reason"]) == ("evidence_mismatch", reason)
+            assert "unusable_answer" not in format_error_message(error, "en")
+    assert scene.payment(payment.id).certainty is Certainty.UNKNOWN
+    scene.control.clear_faults()
+    scene.control.add_fault("status:503", call=calls[1], times="always")
+    assert refusal(scene.payments.start, order, provider).code == "outcome_unknown"
+    assert scene.payments.resolve(payment.id, "payment_failed", "not on their page").awaiting == "second_person"
 
 
 @pytest.mark.parametrize(("end", "captured"), [("completed", 3300), ("payment_failed", 0)])

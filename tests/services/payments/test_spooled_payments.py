@@ -309,15 +309,17 @@ def test_nobody_denies_a_lost_payment_that_the_gateway_knows(scene: Scene, paid:
     )
 
 
-@pytest.mark.parametrize("reason", ["refused_but_made", "old_answer"])
+@pytest.mark.parametrize("reason", ["refused_but_made", "old_answer", "unusable_answer"])
 def test_nobody_denies_a_lost_payment_that_not_found_contains(scene: Scene, reason: str) -> None:
-    """Atom's code says "no data" beside the paid payment, or a cache answers in Atom's place: no proposal is
-    stored."""
+    """Atom's code says "no data" beside the paid payment, a cache answers in Atom's place, or the state in the answer
+    is in no table: no proposal is stored."""
     payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
     scene.money.move_payment("atom", "ORD-1", "paid", notify=False)
     operation = delete_payment(scene, payment, journal=True)
     if reason == "old_answer":
         scene.control.add_fault("stored", call="atom_verification", times="always")
+    elif reason == "unusable_answer":
+        scene.control.add_fault("odd_status", call="atom_verification", times="always")
     else:
         no_data = {"payInstrument.0.responseDetails.statusCode": "OTS0401"}
         scene.control.add_fault("set_fields", call="atom_verification", times="always", fields=no_data)

@@ -116,6 +116,22 @@ def test_against_an_answer_from_a_cache_nobody_denies(
     assert desk.probe(refund).certainty is Certainty.KNOWN
 
 
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+def test_a_refund_that_is_reported_with_another_amount_is_not_denied(
+    desk: RefundDesk, control: SandboxControl, provider: str
+) -> None:
+    """The provider reports the refund under our key, with another amount: two people can't decide that it failed."""
+    _, refund = make_unknown(desk, provider, happened=True)
+    call = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider]
+    control.add_fault("other_amount", call=call, times=2)
+    for person in ("op-e", "lead-b"):
+        refusal = refusal_of(lambda by=person: desk.resolve(refund, "failed", by))
+        assert refusal.code == "evidence_mismatch"
+        assert refusal.detail["reason"] in ("CREATED", "REFUNDED", "REFUND INITIATED", "REFUND PROCESSED")
+    assert desk.now(refund).certainty is Certainty.UNKNOWN
+    assert desk.probe(refund).certainty is Certainty.KNOWN
+
+
 def test_one_late_not_found_is_not_enough(desk: RefundDesk) -> None:
     """One `not found` doesn't settle a refund, however late it comes; the automatic probes come at the times of the
     schedule.
