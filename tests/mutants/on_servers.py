@@ -314,8 +314,8 @@ ON_SERVERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/backup/backup.py",
-                "    if manifest.schema == SCHEMA_VERSION:\n        with closing(",
-                "    if False:\n        with closing(",
+                "        database_rollback.raise_alert_of_restored_server(\n            tx, manifest",
+                "        (lambda *_: None)(\n            tx, manifest",
             ),
         ),
         ("tests/cli/test_backup.py::test_a_restored_server_stops_everybody_until_a_person_has_looked",),

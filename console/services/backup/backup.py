@@ -474,15 +474,14 @@ def _load_server_dump(
 ) -> None:
     """Load the dump of the backup in `folder` into a server's database. The alert because of which operations with
     money are refused is inserted before the version of the schema is loaded, because no program uses a database
-    without this version. In a database from a backup of an older schema, the caller inserts the alert after the
-    upgrade.
+    without this version. Alerts and the outbox have had the same columns in every schema since the oldest that a
+    restore accepts, so a backup of an older schema gets the alert, too.
     """
     server_dump.load_dump(database, folder / archive.DUMP_FILE)
-    if manifest.schema == SCHEMA_VERSION:
-        with closing(Spool(settings.home, cipher=None)) as spool, database.write_without_retries() as tx:
-            database_rollback.raise_alert_of_restored_server(
-                tx, manifest.database_id, spool.desk_id, manifest.taken_at, now
-            )
+    with closing(Spool(settings.home, cipher=None)) as spool, database.write_without_retries() as tx:
+        database_rollback.raise_alert_of_restored_server(
+            tx, manifest.database_id, spool.desk_id, manifest.taken_at, now
+        )
     server_dump.load_dump(database, folder / archive.VERSION_DUMP_FILE)
 
 
