@@ -205,9 +205,9 @@ class TaskRun:
 
 
 class LostOperationState(StrEnum):
-    """What has happened since the database lost an operation. OPEN: nothing; the operation still blocks its
-    repetition. RESTORED: the operation and its record are in the database again. DECIDED: two people have decided
-    the outcome. ENDED: the operation blocks nothing, because it certainly failed.
+    """State of an operation that the database has lost. OPEN: nobody has done anything about it; the operation still
+    blocks its repetition. RESTORED: the operation and its record are in the database again. DECIDED: two people have
+    decided the outcome. ENDED: the operation blocks nothing, because it certainly failed.
     """
 
     OPEN = "open"

@@ -81,6 +81,6 @@ def test_it_is_like_a_migrated_one(sql_server: SqlServer) -> None:
         differing_rows = [row.partition("\nvalue:")[0] for row in ours ^ theirs]
         assert differing_rows == ["name: database_id"] * 2
         with closing(Database(other, without_time_limit=True)) as copied:
-            assert migrate.upgrade(copied) == (SCHEMA_VERSION, SCHEMA_VERSION)
+            assert migrate.upgrade(copied).versions == (SCHEMA_VERSION, SCHEMA_VERSION)
         third = read_everything(sql_server, other)
         assert third | {"rows of console_upgrade": second["rows of console_upgrade"]} == second

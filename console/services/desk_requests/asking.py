@@ -105,7 +105,7 @@ class RemoteRequestIdService(RequestIdService):
         """
         if command not in self._form_by_command:
             return act()
-        self._context.require_own_name(self._context.database.account or "")
+        self._context.require_own_name(self._context.database.account_name or "")
         request, file_content = self._make_desk_request(command, request_id, arguments)
         with self._context.database.read() as conn:
             if presence.find_newest_worker(conn, PRESENCE_LEASE_SECONDS) is None:

@@ -282,7 +282,7 @@ def test_a_proposal_may_be_replaced_by_another_end() -> None:
 def test_an_action_that_only_the_read_only_mode_stops_names_it(record: CreditCheck | Payment | Refund) -> None:
     """Also if other decisions about the record are impossible for another reason: a completed payment could only be
     decided as reversed."""
-    switch = ReadOnlySwitch(EVERYTHING_SCOPE, True, "lead-b", NOW, "an incident")
+    switch = ReadOnlySwitch(EVERYTHING_SCOPE, is_on=True, reason="an incident", person="lead-b", at=NOW)
     facts = ChoiceFacts(record, NOW, OPERATORS)
     assert make_allowed_action(facts, "resolve").allowed
     stopped = make_allowed_action(replace(facts, read_only=switch), "resolve")
