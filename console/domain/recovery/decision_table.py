@@ -264,8 +264,11 @@ _PROVIDER_STATEMENTS_FOR_DECISION: Mapping[PaymentState, tuple[ProviderStatement
 
 def is_decision_denied(target: PaymentState, statement: ProviderStatement) -> bool:
     """Return True if the provider's recent statement contradicts the decision that a payment has the state `target`.
-    The decision table refuses such a decision: the service would ask the provider again and follow its answer.
+    The decision table refuses such a decision: the service would ask the provider again and follow its answer. A
+    payment that is paid with another amount can only be decided as completed.
     """
+    if statement is ProviderStatement.OTHER_AMOUNT:
+        return target is not PaymentState.COMPLETED
     return statement not in (*_PROVIDER_STATEMENTS_FOR_DECISION[target], *_INCONCLUSIVE_STATEMENTS)
 
 
