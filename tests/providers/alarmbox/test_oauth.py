@@ -34,6 +34,19 @@ def test_a_refresh_token_that_does_not_rotate_goes_on() -> None:
         assert alarmbox(server.url).oauth_calls.exchange_refresh_token("rt-1") == TokenPair("at-2", "rt-1", None)
 
 
+@pytest.mark.parametrize("answer", [(200, PAIR_ANSWER), (400, {"error": "invalid_grant"})])
+def test_tokens_from_a_cache_are_none(answer: tuple[int, dict[str, object]]) -> None:
+    """A pair that a cache had stored was given out before, and a stored refusal isn't about this token."""
+    with serving(says(*answer, {"Age": "60"}), says(*answer, {"Age": "90"}), NEW) as server:
+        oauth = alarmbox(server.url).oauth_calls
+        with pytest.raises(TokenUnavailable, match="old_answer"):
+            oauth.exchange_refresh_token("rt-1")
+        assert len(server.requests) == 2
+        found = oauth.exchange_refresh_token("rt-1")
+    assert found is not None
+    assert found.access_token == "at-2"
+
+
 def test_the_first_authorisation() -> None:
     """The authorisation returns the address that a person opens; the code that is shown there is exchanged once for
     the tokens."""
