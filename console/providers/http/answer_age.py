@@ -21,6 +21,8 @@ _STORED_PATTERN = re.compile(r"(?<!refresh)(?<!refresh_)hit(?![a-z])|(?:stale|up
 _STALE_WARNING_PATTERN = re.compile(r"(?:^|,)\s*11[0-3]\b")
 """Matches the codes of the header `warning` of an answer that is stale or may be: 110 to 113."""
 _LONGEST_AGE_DIGITS = 9
+_REFERENCE_LIFETIME_SECONDS = 3_600.0
+"""How long the date of an answer is compared with those of later ones."""
 
 
 def was_stored_before(headers: Mapping[str, str], seconds_since_sending: float) -> bool:
@@ -50,13 +52,16 @@ class AnswerDates:
     def is_before_earlier_answer(self, headers: Mapping[str, str], monotonic_seconds: float) -> bool:
         """True if an answer with these headers (names in lower case), received at `monotonic_seconds`, has an older
         date than the time that has passed since an earlier answer permits. False without a readable date. The clocks
-        of an origin's servers may differ by CLOCK_TOLERANCE.
+        of an origin's servers may differ by CLOCK_TOLERANCE. After _REFERENCE_LIFETIME_SECONDS without an answer that
+        isn't old, the next one counts: the clock of the origin was put back.
         """
         answered_at = _parse_date(headers.get("date", ""))
         if answered_at is None:
             return False
         with self._lock:
             newest = self._newest
+            if newest is not None and monotonic_seconds - newest[1] > _REFERENCE_LIFETIME_SECONDS:
+                newest = None
             if newest is not None:
                 expected_at = newest[0] + timedelta(seconds=monotonic_seconds - newest[1])
                 if answered_at < expected_at - CLOCK_TOLERANCE:

@@ -135,6 +135,20 @@ def test_the_same_answer_again_is_no_second_one(second: str, is_old: bool) -> No
         assert ask(line, has_effect=True)[0] is OutcomeClass.NOT_FOUND
 
 
+def test_after_the_clock_of_a_provider_is_put_back_its_answers_count_again() -> None:
+    """Its clock was ten minutes ahead. Within an hour after the last answer from before, the answers look old."""
+    clock = _HandClock()
+    dates = ("03:10:00", "03:05:00", "03:58:00", "04:05:00", "04:07:00")
+    scripts = (says(404, {}, _dated(f"Fri, 20 Nov 2026 {date} GMT")) for date in dates)
+    with serving(*scripts) as server:
+        line = HttpTransport(server.url, clock=clock)
+        reasons = []
+        for seconds in (0.0, 300.0, 3_480.0, 3_900.0, 4_020.0):
+            clock.seconds = seconds
+            reasons.append(ask(line)[1])
+    assert reasons == ["http_404", "old_answer", "old_answer", "http_404", "http_404"]
+
+
 def test_the_clock_of_this_machine_makes_no_answer_old() -> None:
     """The dates of answers are compared only with each other, so a wrong clock of the provider or desk makes no
     answer old."""
