@@ -14,10 +14,13 @@ OLD_ANSWER_REASON = "old_answer"
 """Reason of an answer that a cache had stored before the request was sent. The outcome is UNKNOWN."""
 NO_CACHE_HEADERS = {"Cache-Control": "no-cache, no-store", "Pragma": "no-cache"}
 """Headers of every request: caches that obey them ask the provider. Some, such as those of CloudFront, don't."""
-_CACHE_HEADERS = ("x-cache", "x-cache-status", "cf-cache-status", "x-proxy-cache", "cache-status")
+_CACHE_HEADERS = ("x-cache", "x-cache-status", "cf-cache-status", "x-proxy-cache")
 _STORED_PATTERN = re.compile(r"(?<!refresh)(?<!refresh_)hit(?![a-z])|(?:stale|updating)(?![a-z])", re.IGNORECASE)
 """Matches the words with which caches say that they haven't asked the server again. `RefreshHit` and
 `TCP_REFRESH_HIT` mean that they have."""
+_CACHE_STATUS_HIT_PATTERN = re.compile(r";\s*hit\s*(?:[;,=]|$)", re.IGNORECASE)
+"""Matches the parameter `hit` of the header `cache-status` (RFC 9211): the cache has not asked the server. Another
+parameter, such as `fwd=stale`, means that it has."""
 _STALE_WARNING_PATTERN = re.compile(r"(?:^|,)\s*11[0-3]\b")
 """Matches the codes of the header `warning` of an answer that is stale or may be: 110 to 113."""
 _LONGEST_AGE_DIGITS = 9
@@ -31,6 +34,8 @@ def was_stored_before(headers: Mapping[str, str], seconds_since_sending: float) 
     `age` that isn't a number counts as old.
     """
     if any(_STORED_PATTERN.search(headers.get(name, "")) for name in _CACHE_HEADERS):
+        return True
+    if _CACHE_STATUS_HIT_PATTERN.search(headers.get("cache-status", "")):
         return True
     if _STALE_WARNING_PATTERN.search(headers.get("warning", "")):
         return True

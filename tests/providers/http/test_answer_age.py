@@ -36,6 +36,8 @@ OLD: list[Mapping[str, str]] = [
     {"CF-Cache-Status": "HIT"},
     {"X-Proxy-Cache": "HIT"},
     {"Cache-Status": "ExampleCache; hit; ttl=376"},
+    {"Cache-Status": "OriginCache; hit, EdgeCache; fwd=uri-miss"},
+    {"Cache-Status": "EdgeCache;HIT"},
     {"Warning": '110 - "Response is Stale"'},
     {"Warning": '214 x "changed", 111 - "Revalidation Failed"'},
 ]
@@ -51,6 +53,7 @@ FRESH: list[Mapping[str, str]] = [
     {"X-Cache-Status": "BYPASS"},
     {"CF-Cache-Status": "DYNAMIC"},
     {"Cache-Status": "ExampleCache; fwd=uri-miss; stored"},
+    {"Cache-Status": 'HitCache; fwd=stale; fwd-status=200; detail="hit"'},
     {"Warning": '299 - "deprecated"'},
     {"X-Cache-Hits": "0"},
 ]
