@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QAccessible, QPainter, QPaintEvent
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QGridLayout, QLayout, QSizePolicy, QWidget
 
 from console.domain.access.permissions import is_same_person
@@ -440,8 +440,11 @@ def read_decision_choices(context: WindowContext, form: EvidenceForm, kind: str,
 class WizardStepNumber(QWidget):
     """A widget that shows the number of a step inside a ring."""
 
+    accessible_role = QAccessible.Role.StaticText
+
     def __init__(self, number: int) -> None:
         super().__init__()
+        self.setAccessibleName(str(number))
         self._number = number
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 

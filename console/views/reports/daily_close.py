@@ -109,7 +109,7 @@ class DailyCloseSection(ReportSection):
         header.setLayout(header_rows)
         self._tables = QWidget()
         table_column = make_column(gap_px=0)
-        unknown_heading = TextLabel(translate("close.table.unknown"), "panel_title", heading_level=3)
+        unknown_heading = TextLabel(translate("close.table.unknown"), "panel_title")
         sums_rows = TableOrEmptyState(
             self.sums_table, EmptyState(translate("close.table.money.empty"), icon_name="dash")
         )
