@@ -41,7 +41,7 @@ from tests.support.failing import failing
 _LARGEST_MINOR = {"paypay": 99_999_999_999, "atom": 999_999_999_999}
 """The largest amount in minor units (yen, paise) that the screens must show, by provider."""
 _LONG_NAME = "株式会社みなも堂国際流通テクノロジーホールディングス東日本第二事業本部"
-_LONG_PERSON = "maximiliane.featherstonehaugh-yamazaki"
+_LONG_PERSON, _TAKER = "maximiliane.featherstonehaugh-yamazaki", "maximiliane.yamazaki"
 _LONG_NOTE = "お客様より 11 月 20 日の二重決済についてお電話があり、決済会社に照会中です。" * 6
 _LONG_REASON = "PayPay の障害（復旧の見込みは 18 時）。復旧の連絡があるまで、返金と購入を行わないでください。"
 
@@ -93,19 +93,21 @@ def _add_order(stage: Stage, order: NewOrder) -> int:
 
 
 def long_texts(stage: Stage) -> None:
-    """Show records of a company with a long name, which a colleague with a long name has taken and noted."""
+    """Show records of a company with a long name, with a long note by a colleague with a long name."""
     check, payment = stage.desk.of("unknown")[0], stage.desk.paid("refund_unknown")[-1]
 
     def write(tx: Transaction) -> None:
-        operators.insert_person(tx.conn, Person(_LONG_PERSON, frozenset({OPERATOR}), may_buy=False))
+        for person in (_LONG_PERSON, _TAKER):
+            operators.insert_person(tx.conn, Person(person, frozenset({OPERATOR}), may_buy=False))
         for number in (check.number, payment.corporation):
             where = schema.credit_checks.c.corporation_number == number
             tx.conn.execute(sa.update(schema.credit_checks).where(where).values(company_name=_LONG_NAME))
 
     stage.desk.console._context.write(write)
-    with stage.desk.console.acting_as(_LONG_PERSON):
-        for kind, id in (("credit-check", check.id), ("payment", payment.id)):
+    for kind, id in (("credit-check", check.id), ("payment", payment.id)):
+        with stage.desk.console.acting_as(_TAKER):
             stage.desk.console.recovery.take(kind, id)
+        with stage.desk.console.acting_as(_LONG_PERSON):
             stage.desk.console.recovery.add_note(kind, id, _LONG_NOTE)
     routes: Mapping[str, Route] = {
         "check": CreditCheckRoute(check.id),

@@ -525,7 +525,7 @@ def _make_money_record_table(context: WindowContext, name: str) -> StaticTable:
         columns,
         make_record_ref,
         context.translate(f"record.tab.{name}"),
-        hideable_columns=("payer", "next", "age"),
+        hideable_columns=("payer", "next", "age", "work"),
     )
     ColumnWidthStorage(context, table, f"company.{name}")
     return table

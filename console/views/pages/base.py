@@ -117,8 +117,9 @@ def _make_key_hint(keys: Sequence[str], action_name: str, parent: QWidget) -> QW
 
 class PageHead(Surface):
     """The header of a page: the title, a sentence about the purpose of the page, the time when its data was last
-    read, and buttons. In a low window a menu button (`menu_button`) replaces the buttons that `add_button` has added.
-    Each function in `menu_entry_adders` gets this menu and adds its own entries to it."""
+    read, and buttons. In a low window, or if the buttons don't fit beside the title, a menu button (`menu_button`)
+    replaces the buttons that `add_button` has added. Each function in `menu_entry_adders` gets this menu and adds its
+    own entries to it."""
 
     def __init__(
         self, title: str, sentence: str = "", button: KeyButton | None = None, *, menu_text: str = ""
@@ -136,6 +137,8 @@ class PageHead(Surface):
         line below the title, the sentences of all these pages stand there, so that the tabs keep their height when
         the person changes between the pages."""
         self._added_buttons: list[KeyButton] = []
+        self._widgets_beside_title: list[QWidget] = []
+        self._is_low_window = False
         self.menu_entry_adders: list[Callable[[QMenu], object]] = []
         self.menu_button = KeyButton(menu_text)
         self.menu_button.show_menu_arrow()
@@ -167,16 +170,55 @@ class PageHead(Surface):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._fit_right_side()
         self.fit_sentence()
+
+    def event(self, event: QEvent) -> bool:
+        """Fit the right side again after a change of a text. Return Qt's result."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._fit_right_side()
+        return super().event(event)
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the size with the least at the right side: a head without room for more hides the rest."""
+        smallest = self._measure_row(self._get_permanent_widgets(has_menu=bool(self._added_buttons)))
+        return QSize(smallest + 2 * self._margin, super().minimumSizeHint().height())
+
+    def _get_permanent_widgets(self, *, has_menu: bool) -> list[QWidget]:
+        """Return the title, the widget beside it, and the buttons that are always visible; with `has_menu` also the
+        menu button."""
+        stops = (stop for stop in self.focus_stops if stop not in self._added_buttons)
+        buttons = (stop for stop in stops if stop is not self.menu_button or has_menu)
+        beside_title = (widget for widget in self._widgets_beside_title if widget.parentWidget() is self)
+        return [self.title, *beside_title, *buttons]
+
+    def _measure_row(self, widgets: Sequence[QWidget]) -> int:
+        """Return the width in px that these widgets need beside each other in the head."""
+        widths = (
+            (widget.minimumSizeHint() if widget in self._widgets_beside_title else widget.sizeHint()).width()
+            for widget in widgets
+        )
+        return sum(width + self._grid.horizontalSpacing() for width in widths)
+
+    def _fit_right_side(self) -> None:
+        """Show the time at which the data was last read only if the window isn't low and the time fits beside the
+        buttons. Replace the added buttons with the menu button if the window is low or the buttons don't fit."""
+        room = self.width() - 2 * self._margin
+        buttons = [*self._get_permanent_widgets(has_menu=False), *self._added_buttons]
+        has_menu = self._is_low_window or (bool(self._added_buttons) and self._measure_row(buttons) > room)
+        shown = self._get_permanent_widgets(has_menu=True) if has_menu else buttons
+        for button in self._added_buttons:
+            button.setVisible(not has_menu)
+        self.menu_button.setVisible(has_menu and bool(self._added_buttons or self.menu_entry_adders))
+        has_time = not self._is_low_window and self._measure_row([*shown, self.read_time_label]) <= room
+        self.read_time_label.setVisible(has_time)
 
     def adapt_to_low_window(self, *, is_low_window: bool) -> None:
         """If `is_low_window`, hide the sentence and the time at which the data was last read, and replace the added
-        buttons with the menu button. Otherwise show them again."""
-        for button in self._added_buttons:
-            button.setVisible(not is_low_window)
-        self.menu_button.setVisible(is_low_window and bool(self._added_buttons or self.menu_entry_adders))
+        buttons with the menu button. Otherwise show them again if they fit."""
+        self._is_low_window = is_low_window
+        self._fit_right_side()
         self.sentence_label.setVisible(not is_low_window)
-        self.read_time_label.setVisible(not is_low_window)
         self._grid.setContentsMargins(
             self._margin, 4 if is_low_window else 12, self._margin, 4 if is_low_window else 12
         )
@@ -221,6 +263,7 @@ class PageHead(Surface):
     def add_widget_beside_title(self, widget: QWidget) -> None:
         """Put a widget beside the title, in the place of the sentence about the page's purpose."""
         self._grid.addWidget(widget, 0, 1)
+        self._widgets_beside_title.append(widget)
 
     def fit_sentence(self) -> None:
         """Put the sentence about the page beside the title if it fits there, otherwise below the title."""

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.mixed_font_text import format_tooltip
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import IconLabel, Surface, TextLabel, discard_widget, make_row
+from console.views.widgets.base import ElidedLabel, IconLabel, Surface, TextLabel, discard_widget, make_row
 from console.views.widgets.controls.buttons import KeyButton, LinkButton
 from console.views.widgets.display.badge import KeyCap
 
@@ -157,7 +157,9 @@ class StatusCell(Surface):
     def __init__(self, content: StatusCellContent, *, is_at_right: bool) -> None:
         super().__init__(is_raised=True, edge="left" if is_at_right else "right")
         is_good = content.tone == "good"
-        name_label = TextLabel(content.name, "small")
+        # The reason of a read-only mode may be longer than the bar. The page shows it whole.
+        is_reason = content.tone == "care" and not content.text
+        name_label = ElidedLabel(content.name, "small") if is_reason else TextLabel(content.name, "small")
         icon = IconLabel(content.icon_name, content.tone, 14) if content.icon_name else None
         text_label = TextLabel(content.text, "small", "muted" if is_good else content.tone)
         self.hideable_label = (
