@@ -120,6 +120,13 @@ ON_TELLING: tuple[Mutant, ...] = (
         "        return allowed_choice\n",
     ),
     _mutant(
+        "another reason hides the read-only mode",
+        "console/domain/recovery/decision_table.py",
+        'f"reason.{ErrorCode.IN_PROGRESS}", READ_ONLY_SWITCH_REASON)',
+        'f"reason.{ErrorCode.IN_PROGRESS}")',
+        ("tests/domain/recovery/test_decision_table.py",),
+    ),
+    _mutant(
         "nothing to do while a refund waits for approval",
         _PAYMENTS,
         "    if pending_refund is not None:\n"
