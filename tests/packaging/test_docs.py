@@ -22,6 +22,11 @@ _NAMES_FROM_OUTSIDE = frozenset(
         "memory_used",
         "total_memory",
         "innodb_temp_tablespaces_dir",
+        "activate_all_roles_on_login",
+        "connection_control_",
+        "component_connection_control.",
+        "connection_control",
+        "max_connection_delay",
         "Info.plist",
         "CONSOLE_SECRET_NAME",
     )

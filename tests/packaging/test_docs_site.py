@@ -18,6 +18,21 @@ def test_each_guide_is_in_the_menu() -> None:
     assert sorted(menu) == sorted(guides)
 
 
+def test_each_fence_is_one_that_the_site_knows() -> None:
+    """The site's parser knows a fence only at the beginning of a line, with at most one word after it. It takes every
+    other fence for text, and then the text after the block for code. In a list a block is indented instead.
+    """
+    fences = re.compile(r"^ *(?:```|~~~).*$", re.MULTILINE)
+    pages = sorted((ROOT / "docs").rglob("*.md"))
+    wrong = [
+        (page.name, fence)
+        for page in pages
+        for fence in fences.findall(page.read_text("utf-8"))
+        if not re.fullmatch(r"```[\w#.+-]*", fence)
+    ]
+    assert wrong == []
+
+
 @pytest.mark.soak
 def test_the_site_builds_and_finds_japanese() -> None:
     """`make docs` ends with an error at a broken link. Nothing of the site comes from another host."""

@@ -28,13 +28,13 @@ from tests.support.sql_server import SqlServer
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 GUIDE = DOCS / "administration.md"
 NUMBER = "1180301018771"
-_BLOCK = re.compile(r"^```bash ?(values|browser|mariadb|mysql|)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"(?:^<!-- (\w+) -->\n\n)?^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SETTINGS = re.compile(r"^```ini\n\[mysqld\]\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _DONE = "guide: done"
 
 
 def blocks() -> list[tuple[str, str]]:
-    """Each block of the guide: its mark, and its lines."""
+    """Each block of the guide: its mark, which a comment above it names ("" without one), and its lines."""
     return _BLOCK.findall(GUIDE.read_text("utf-8"))
 
 
