@@ -310,6 +310,30 @@ ON_SERVERS: tuple[Mutant, ...] = (
         ("tests/services/adoption/test_rows_by_others.py",),
     ),
     Mutant(
+        "a backup of a server has the tables of some modules only",
+        (
+            Change(
+                "console/services/backup/backup.py",
+                "from console.store.schema.worker import metadata",
+                "from console.store.schema.core import metadata",
+            ),
+        ),
+        ("tests/cli/test_backup.py::test_a_backup_of_a_server_has_every_table",),
+        "mariadb",
+    ),
+    Mutant(
+        "a server's database is called foreign while its first upgrade runs",
+        (
+            Change(
+                "console/store/migrations/upgrade.py",
+                "is_ours = not tables or upgrade_lock.LOCK_TABLE in tables",
+                "is_ours = not tables",
+            ),
+        ),
+        ("tests/store/migrations/test_broken_off.py::test_a_new_database_of_a_server_goes_on",),
+        "mariadb",
+    ),
+    Mutant(
         "a restored server may be used before anybody has looked",
         (
             Change(
