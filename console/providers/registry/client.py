@@ -63,7 +63,7 @@ class RegistryApi:
         parameters = {"from": day.isoformat(), "to": day.isoformat(), "divide": str(part_number)}
         request = self._make_request("diff", parameters, READ_TIMEOUT_SECONDS, BUDGET_SECONDS)
         convert_answer = make_answer_converter(
-            _OUTCOME_CLASS_BY_STATUS, lambda body: read_difference_part(body, part_number), _make_empty_evidence
+            _OUTCOME_CLASS_BY_STATUS, lambda body: read_difference_part(body, day, part_number), _make_empty_evidence
         )
         return send_once(self._transport, self._rate_limiter, request, convert_answer, headers={})
 

@@ -33,10 +33,10 @@ class DifferencePart:
     lines: tuple[str, ...]
 
 
-def read_difference_part(body: bytes, part_number: int) -> DifferencePart:
-    """Return the rows in the answer to a request for part `part_number` of a day's rows. Raises UnusableAnswer
-    if the answer is another part, has too many parts, or its counts contradict each other, UnreadableJson if it can't
-    be read."""
+def read_difference_part(body: bytes, day: date, part_number: int) -> DifferencePart:
+    """Return the rows in the answer to a request for part `part_number` of the rows of `day`. Raises UnusableAnswer
+    if the answer is another part or has no row of the day, has too many parts, or its counts contradict each other,
+    UnreadableJson if it can't be read."""
     first_line_fields, lines = _read_lines(body)
     updated_on, row_count, answered_part_number, part_count = _read_first_line(first_line_fields)
     if answered_part_number != part_number:
@@ -50,8 +50,9 @@ def read_difference_part(body: bytes, part_number: int) -> DifferencePart:
         or part_number > max(part_count, 1)
     ):
         raise UnusableAnswer("other_count")
-    for line in lines:
-        _split_line(line)
+    days = {_split_line(line)[4] for line in lines}
+    if lines and day.isoformat() not in days:
+        raise UnusableAnswer("other_day")
     return DifferencePart(updated_on, row_count, part_count, tuple(lines))
 
 

@@ -137,21 +137,24 @@ class RegistryUpdater:
         """Fetch the difference of this day by the Web-API `api`, write it into a file of the publisher's format, and
         return the file's path; None if the publisher has not published the day yet. Raises provider_unreachable if
         the publisher doesn't answer; another error of _ERROR_CODE_OF_OUTCOME_CLASS if the publisher refuses the call;
-        provider_answer_unusable if its answer can't be read, or if the difference changes between two calls or has
-        not the stated number of rows; interrupted if the process must end.
+        provider_answer_unusable if its answer can't be read, or if the difference changes between two calls, has a
+        part twice or has not the stated number of rows; interrupted if the process must end.
         """
         first_part = _require_difference_part(api.read_difference(day), day)
         if first_part.updated_on < day:
             return None
         with create_difference_file(self._folder, day) as (path, add_lines):
             add_lines(first_part.lines)
-            count = len(first_part.lines)
+            count, known_lines = len(first_part.lines), {_get_first_line_unnumbered(first_part)}
             for part_number in range(2, first_part.part_count + 1):
                 if self._should_stop():
                     raise ConsoleError(ErrorCode.INTERRUPTED, {"reason": "registry_import"})
                 part = _require_difference_part(api.read_difference(day, part_number), day)
                 if (part.row_count, part.part_count) != (first_part.row_count, first_part.part_count):
                     raise _make_fetch_error(ErrorCode.PROVIDER_ANSWER_UNUSABLE, day, "changed_meanwhile", None)
+                if (first_line := _get_first_line_unnumbered(part)) in known_lines:
+                    raise _make_fetch_error(ErrorCode.PROVIDER_ANSWER_UNUSABLE, day, "repeated_part", None)
+                known_lines.add(first_line)
                 add_lines(part.lines)
                 count += len(part.lines)
             if count != first_part.row_count:
@@ -181,6 +184,11 @@ def _require_difference_part(outcome: "Outcome[DifferencePart]", day: date) -> "
         is_answer = outcome.status is not None and 200 <= outcome.status < 300
         code = ErrorCode.PROVIDER_ANSWER_UNUSABLE if is_answer else ErrorCode.PROVIDER_UNREACHABLE
     raise _make_fetch_error(code, day, outcome.reason, outcome.status)
+
+
+def _get_first_line_unnumbered(part: "DifferencePart") -> str:
+    """Return the first line of the part without its sequence number; "" if the part has no rows."""
+    return part.lines[0].partition(",")[2] if part.lines else ""
 
 
 def _make_fetch_error(code: ErrorCode, day: date, cause: str, status: int | None) -> ConsoleError:

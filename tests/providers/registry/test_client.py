@@ -19,7 +19,7 @@ from tests.providers.raw_server import Script, closed_port, drips, floods, hangs
 
 NUMBER, OTHER = "1180301018771", "7000012050002"
 DAY = date(2026, 11, 2)
-ROW = make_company_row(NUMBER, "架空,商事株式会社", furigana="カクウショウジ")
+ROW = make_company_row(NUMBER, "架空,商事株式会社", furigana="カクウショウジ")._replace(update_date=DAY.isoformat())
 LINE = format_csv_line(ROW)
 
 
@@ -98,6 +98,7 @@ UNUSABLE = {
     "a negative count": says(200, b"2026-11-04,-1,1,1\r\n"),
     "a huge count": says(200, b"2026-11-04,99999999999999999999,1,1\r\n" + LINE.encode()),
     "full-width digits": says(200, "2026-11-04,１,1,1\r\n".encode() + LINE.encode()),
+    "rows of another day": says(200, answer(LINE.replace(ROW.update_date, "2026-10-30"))),
     "another place": says(302, b"", {"Location": "http://127.0.0.1:1/4/diff"}),
     "half an answer": resets(http(200, answer(LINE))[:-40]),
     "too large": floods(b"HTTP/1.1 200 OK\r\n\r\n", 17 << 20),

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,10 @@ from console.app import Console
 from console.domain.calendar_days import JST
 from console.domain.error_reasons import RegistryFileProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.provider_outcome import Outcome
 from console.domain.registry.corporations import ImportProgress, RegistryStatus
+from console.providers.registry.client import RegistryApi
+from console.providers.registry.responses import DifferencePart
 from console.sandbox import Sandbox
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
 from console.sandbox.registry import close_company, make_company_row, write_difference_file, write_whole_file
@@ -295,6 +299,32 @@ def test_a_call_that_fails_in_the_middle_leaves_nothing(
     assert failed.value.code == code
     assert stage_with_api.registry_date() == WHOLE_DAY
     assert list((stage_with_api.folder / "fetched").iterdir()) == []
+    assert (stage_with_api.updates.import_new_files(), stage_with_api.registry_date()) == (1, MON)
+
+
+def test_a_part_that_is_answered_twice_is_not_taken_for_the_next_one(
+    stage_with_api: WatchedFolderDesk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its head says that it is the next part, so the counts are right; the rows of the real part would be missing."""
+    stage_with_api.put_whole()
+    sandbox.registry.publish_difference(MON, 6_000)
+    read, first = RegistryApi.read_difference, list[DifferencePart]()
+
+    def answer_first_part(api: RegistryApi, day: date, part_number: int = 1) -> Outcome[DifferencePart]:
+        outcome = read(api, day, part_number)
+        assert outcome.found is not None
+        first.append(outcome.found)
+        return replace(outcome, found=replace(outcome.found, lines=first[0].lines))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RegistryApi, "read_difference", answer_first_part)
+        with pytest.raises(ConsoleError) as refused:
+            stage_with_api.updates.import_new_files()
+    assert (refused.value.code, refused.value.detail["cause"]) == (
+        ErrorCode.PROVIDER_ANSWER_UNUSABLE,
+        "repeated_part",
+    )
+    assert stage_with_api.registry_date() == WHOLE_DAY
     assert (stage_with_api.updates.import_new_files(), stage_with_api.registry_date()) == (1, MON)
 
 
