@@ -28,7 +28,9 @@ WAIT_FOR_UNPUBLISHED_DAY = timedelta(hours=1)
 """Wait before the Web-API is asked again for a day that it hadn't published yet."""
 MAX_FETCHED_DAYS_PER_RUN = 60
 """Largest number of days that one run asks the Web-API for."""
-REFUSED_FILE_ERROR_CODES = frozenset({ErrorCode.BAD_REGISTRY_FILE, ErrorCode.REGISTRY_ORDER})
+_TEMPORARY_PROBLEMS = frozenset(
+    {RegistryFileProblem.FILE_CHANGED, RegistryFileProblem.FILE_UNREADABLE, RegistryFileProblem.FUTURE_DAY}
+)
 _ERROR_CODE_OF_OUTCOME_CLASS = {
     OutcomeClass.AUTH: ErrorCode.PROVIDER_AUTH,
     OutcomeClass.RATE_LIMITED: ErrorCode.RATE_LIMITED,
@@ -196,11 +198,9 @@ def _make_fetch_error(code: ErrorCode, day: date, cause: str, status: int | None
 
 
 def _is_refusal_of_file(error: ConsoleError) -> bool:
-    """True if a repeated import would refuse the file for the same reason. False if the reason can disappear: a file
-    of an earlier day is missing, the file was replaced during the import, or its day is in the future.
+    """True if a repeated import would refuse the file for the same reason. False if the reason can disappear while
+    size and time of the file stay the same: the order of the files (files of earlier days or of other prefectures
+    are missing), the file was replaced during the import or couldn't be read (permissions, network drive), or its day
+    is in the future.
     """
-    is_temporary = error.detail.get("missing_days") or error.detail.get("problem") in (
-        RegistryFileProblem.FILE_CHANGED,
-        RegistryFileProblem.FUTURE_DAY,
-    )
-    return error.code in REFUSED_FILE_ERROR_CODES and not is_temporary
+    return error.code == ErrorCode.BAD_REGISTRY_FILE and error.detail.get("problem") not in _TEMPORARY_PROBLEMS

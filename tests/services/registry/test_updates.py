@@ -1,5 +1,6 @@
 """The due task `registry`: files of a watched folder, the Web-API, and failures that stay visible."""
 
+import errno
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -8,12 +9,13 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from console.app import Console
 from console.domain.calendar_days import JST
-from console.domain.error_reasons import RegistryFileProblem
+from console.domain.error_reasons import RegistryFileProblem, RegistryOrderProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.provider_outcome import Outcome
 from console.domain.registry.corporations import ImportProgress, RegistryStatus
@@ -192,6 +194,37 @@ def test_a_file_that_is_replaced_during_its_import_is_taken_at_the_next_run(
             stage.updates.import_new_files()
     assert dict(refused.value.detail)["problem"] == RegistryFileProblem.FILE_CHANGED
     assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
+
+
+def test_a_file_that_could_not_be_read_is_read_again(
+    stage: WatchedFolderDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The permissions, or the network drive, are repaired: that leaves size and time of the file as they were."""
+    stage.put_whole()
+
+    def refuse_to_open(path: Path) -> NoReturn:
+        raise PermissionError(errno.EACCES, "denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("console.store.registry.source_file.open_ordinary_file", refuse_to_open)
+        with pytest.raises(ConsoleError) as refused:
+            stage.updates.import_new_files()
+    assert refused.value.detail["problem"] == RegistryFileProblem.FILE_UNREADABLE
+    assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
+
+
+def test_files_of_prefectures_may_arrive_one_after_the_other(stage: WatchedFolderDesk) -> None:
+    """The first of them alone would remove the other prefecture; the task fails until the second is there."""
+    for prefecture in ("13", "27"):
+        write_whole_file(stage.watched, WHOLE_DAY, ROWS, SEED, prefecture=prefecture)
+    assert stage.updates.import_new_files() == 2
+    write_whole_file(stage.watched, MON, ROWS, SEED, prefecture="13")
+    for _ in range(2):
+        with pytest.raises(ConsoleError) as refused:
+            stage.updates.import_new_files()
+        assert refused.value.detail["problem"] == RegistryOrderProblem.PREFECTURES_MISSING
+    write_whole_file(stage.watched, MON, ROWS, SEED, prefecture="27")
+    assert (stage.updates.import_new_files(), stage.registry_date()) == (2, MON)
 
 
 def test_a_damaged_registry_is_replaced_by_the_whole_file_in_the_folder(stage: WatchedFolderDesk) -> None:
