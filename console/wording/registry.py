@@ -57,6 +57,8 @@ def format_purchase_warning(facts: CorporationFacts | None, translate: Translate
         return ""
     closure, successor = facts.corporation.closure, facts.offered_successor
     closure_facts = {"name": get_official_name(facts.corporation, translate), "day": closure.day.isoformat()}
+    if successor is None and facts.corporation.successor is not None:
+        return translate("corporation.advice.merged_elsewhere", number=facts.corporation.successor, **closure_facts)
     if successor is None:
         return translate("corporation.advice.closed", cause=closure.cause.value, **closure_facts)
     closure_facts |= {"successor": get_official_name(successor, translate), "number": successor.number}

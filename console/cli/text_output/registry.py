@@ -157,7 +157,8 @@ def format_registry_status_lines(status: RegistryStatus | None, translator: Tran
     )
     if status.cycles:
         yield translator("corporation.cycles", n=len(status.cycles))
-        yield from ("  " + " → ".join((*cycle, cycle[0])) for cycle in status.cycles if cycle)
+        for cycle in filter(None, status.cycles):
+            yield "  " + " → ".join(map(wording.format_corporation_number, (*cycle, cycle[0])))
     yield format_registry_source(status.registry_date, translator)
 
 

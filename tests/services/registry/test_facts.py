@@ -5,7 +5,7 @@ read, and never a reason for an error.
 import csv
 import inspect
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from console.services.registry.facts import complete_with_corporations
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import RegistryReader
 from console.store.registry.registry_file import find_registry_file
-from console.wording.sentences.catalogue import read_sentences
+from console.wording.registry import format_purchase_warning
+from console.wording.sentences.catalogue import read_sentences, translate
 from tests.store.money_rows import asked, paid
 from tests.store.registry.files import WHOLE, row, write_file
 from tests.support.asking import end_team_mode, start_team_mode
@@ -87,6 +88,11 @@ def test_a_page_costs_one_query_of_the_registry(
     assert len(chosen) == len(page.items)
 
 
+def make_translate(language: str) -> Callable[..., str]:
+    """Return a function that returns sentences in this language."""
+    return lambda key, **facts: translate(key, language, **facts)
+
+
 def test_the_plan_of_a_purchase_offers_the_last_successor(console: Console, tmp_path: Path) -> None:
     """The plan of a purchase offers the last successor of a merged company; none for a closed company, or if the
     successor was closed, too.
@@ -98,6 +104,9 @@ def test_the_plan_of_a_purchase_offers_the_last_successor(console: Console, tmp_
     vanished = console.credit_checks.make_plan(lost).corporation
     assert vanished is not None
     assert (vanished.purchase_warning, vanished.offered_successor) == ("merged", None)
+    for language in ("en", "ja"):
+        warning = format_purchase_warning(vanished, make_translate(language))
+        assert group_digits(CLOSED) in warning, "not offered, but named: a person can look it up"
     merged = console.credit_checks.make_plan(MERGED).corporation
     closed = console.credit_checks.make_plan(CLOSED).corporation
     ordinary = console.credit_checks.make_plan(OPEN).corporation
