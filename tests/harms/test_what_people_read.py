@@ -271,6 +271,56 @@ def test_no_secret_is_in_a_plan(readers: Readers, who: str) -> None:
     assert read > 5
 
 
+_DIAGNOSTICS = (
+    "EXPLAIN EXTENDED {query}", "EXPLAIN FORMAT=JSON {query}", "ANALYZE FORMAT=JSON {query}",
+    "EXPLAIN ANALYZE {query}", "{query}", "SHOW WARNINGS", "SELECT * FROM information_schema.optimizer_trace",
+    "ANALYZE TABLE {place}", "ANALYZE TABLE {place} PERSISTENT FOR ALL",
+    "ANALYZE TABLE {place} UPDATE HISTOGRAM ON {column} WITH 8 BUCKETS",
+    "CHECK TABLE {place} EXTENDED", "CHECKSUM TABLE {place} EXTENDED", "SHOW INDEX FROM {place}",
+    "CREATE TEMPORARY TABLE mine AS {query}", "SHOW CREATE VIEW {place}",
+)  # fmt: skip
+"""Statements by which a server explains another one, and those that read a table as a whole."""
+_SERVER_DIAGNOSTICS = (
+    *(f"information_schema.{name}" for name in (
+        "views", "triggers", "routines", "check_constraints", "statistics", "partitions", "column_statistics",
+        "profiling", "processlist", "innodb_trx", "innodb_buffer_page", "innodb_ft_index_table", "table_statistics",
+    )),
+    *(f"mysql.{name}" for name in ("column_stats", "index_stats", "innodb_index_stats", "general_log", "slow_log")),
+    *(f"performance_schema.{name}" for name in (
+        "events_statements_current", "events_statements_history", "prepared_statements_instances", "data_locks",
+        "metadata_locks", "table_handles", "user_variables_by_thread",
+    )),
+)  # fmt: skip
+"""Tables of a server about itself."""
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_no_secret_is_in_a_diagnostic(readers: Readers, who: str) -> None:
+    """A server explains a statement, traces its optimisation, describes a view and lists what it knows about tables
+    and sessions. No secret appears there, also not in the message of a refusal.
+    """
+    switched_on = ("SET optimizer_trace = 'enabled=on'", "SET optimizer_trace_max_mem_size = 16777216",
+                   "SET profiling = 1")  # fmt: skip
+    statements = [f"SELECT * FROM {table}" for table in _SERVER_DIAGNOSTICS]
+    for place, columns in readers.readable(who).items():
+        key = next((name for name in ("id", "payment_id") if name in columns), columns[0])
+        for condition in (f"`{key}` = 1", f"`{columns[-1]}` LIKE '%e%'"):
+            query = f"SELECT * FROM {place} WHERE {condition}"
+            statements += (text.format(query=query, place=place, column=f"`{columns[-1]}`") for text in _DIAGNOSTICS)
+    for statement in switched_on:
+        with suppress(pymysql.MySQLError):
+            readers.run(who, statement)
+    answered = 0
+    for statement in statements:
+        try:
+            text = repr(readers.run(who, statement))
+            answered += 1
+        except pymysql.MySQLError as refusal:
+            text = repr(refusal)
+        assert not [secret for secret in hidden_from(who) if secret in text], statement
+    assert answered > 50
+
+
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-e"])
 def test_payers_are_masked_and_still_compared(readers: Readers, who: str) -> None:
     """The views mask payers as the screens do, and still show which payments have the same payer."""
