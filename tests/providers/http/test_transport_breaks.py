@@ -140,6 +140,9 @@ def test_once_a_byte_may_be_sent_nothing_was_never_sent(error: Exception, monkey
         ("identity", b"{}", b"{}"),
         ("gzip", b"", b""),
     ],
+    # Without names the bytes would be the id, and gzip writes the second in which it compresses: each worker of a run
+    # must collect the same ids.
+    ids=["gzip", "another spelling", "deflate", "identity", "no body"],
 )
 def test_a_whole_compressed_answer_is_read(coding: str, body: bytes, text: bytes) -> None:
     """The program requests no compression; an answer that is compressed nevertheless is read."""
