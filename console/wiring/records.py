@@ -139,13 +139,13 @@ class RecoveryService:
             items += page.items
         return tuple((get_record_kind(item.record), item.record.id) for item in items)
 
-    def read_causes(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
+    def read_cause_groups(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
         """Group the records of the queue `name` that fulfil `record_filter` by the cause of their problem. Return for
         each cause the number of records and the sums of their amounts by currency. If the queue has too many records
         to count, the numbers are too low, and the result says so. Raises usage for an unknown queue, not_allowed if
         the acting person has no right to read.
         """
-        return self._queues.read_causes(name, record_filter)
+        return self._queues.read_cause_groups(name, record_filter)
 
     def count_queues(self) -> tuple[QueueCount, ...]:
         """Return for each queue the number of its records (at most 1,000 are counted), and the time at which the
@@ -182,7 +182,7 @@ class RecoveryService:
 
     @property
     def due_task_names(self) -> tuple[str, ...]:
-        """The names of all due tasks, in the sequence in which `run_due` runs them."""
+        """The names of all due tasks, in the sequence in which `run_all_tasks` runs them."""
         return self._services.scheduler.task_names
 
     def run_due_tasks(self) -> tuple[TaskRun, ...]:

@@ -112,7 +112,7 @@ class _FigureCollector:
         yield _make_counter_metric(
             "connections_turned_away", "Beyond the limits, this process.", self._open_connections.rejected_count
         )
-        yield _make_counter_metric("duplicates_refused", _DUPLICATES_HELP_TEXT, reader.count_duplicates())
+        yield _make_counter_metric("duplicates_refused", _DUPLICATES_HELP_TEXT, reader.count_refused_duplicates())
         yield _make_gauge_metric(
             "cache_hit_rate", "Of what the cache was asked, by all desks.", reader.count_cache_hits().value
         )

@@ -76,7 +76,7 @@ def _read_saved_view_page(console: "Console", args: Namespace) -> SavedViewPage:
     parsed_view = console.saved_views.parse_view_content(view.content)
     record_filter = parsed_view.filter.record_filter
     page: AnyPage = (
-        console.recovery.read_causes(view.content.queue, record_filter)
+        console.recovery.read_cause_groups(view.content.queue, record_filter)
         if view.content.by_cause
         else console.recovery.read_queue(view.content.queue, args.limit, args.after, record_filter, parsed_view.order)
     )
@@ -92,7 +92,7 @@ def _read_named_queue(console: "Console", args: Namespace) -> "AnyPage":
         return console.alerts.read_company_queue(args.limit, args.after)
     record_filter, order = parse_queue_filter(args.filter), _parse_queue_order(args.sort)
     if args.by_cause:
-        return console.recovery.read_causes(args.name, record_filter)
+        return console.recovery.read_cause_groups(args.name, record_filter)
     return console.recovery.read_queue(args.name, args.limit, args.after, record_filter, order)
 
 

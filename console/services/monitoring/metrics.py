@@ -126,7 +126,7 @@ class MetricFigureReader:
         )
         return tuple(map(sum, zip(own_counts, foreign_counts, strict=True))), seconds + foreign_seconds
 
-    def count_duplicates(self) -> int:
+    def count_refused_duplicates(self) -> int:
         """Return the number of refused duplicate operations. Refusals by other processes are included if they
         happened after this process began to count."""
         return self._context.counters.duplicate_count + self._counters_of_others.duplicate_count

@@ -145,7 +145,7 @@ class QueueReader:
             for record in records
         ]
 
-    def read_causes(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
+    def read_cause_groups(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
         """Group the records of the queue `name` that the filter selects by the cause of their problem. Return for
         each cause the number of its records and the sums of their amounts, the largest group first. If the queue has
         too many records to count, the numbers are too low, and the result says so. Raises usage for an unknown queue.

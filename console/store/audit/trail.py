@@ -239,7 +239,7 @@ class AuditTrail:
         together in the spool as anchors."""
         if self._insert_session is not None:
             self._insert_session(tx.conn)
-            tx.call_after_commit(self._stop_inserting_session)
+            tx.call_after_commit(self._mark_session_as_inserted)
         now = self._clock.now()
         heads = [self._append_to_chain(tx, entry, now) for entry in new_entries]
         if heads:
@@ -278,7 +278,7 @@ class AuditTrail:
     def _remember_committed_chain_end(self, end: _ChainEnd) -> None:
         self._committed_end, self._uncommitted_end = end, None
 
-    def _stop_inserting_session(self) -> None:
+    def _mark_session_as_inserted(self) -> None:
         """Don't call `insert_session` again, because a transaction with it was committed."""
         self._insert_session = None
 

@@ -109,7 +109,7 @@ def _make_first_cursor(
 ) -> _GroupedTableCursor:
     """Read the causes of the query's records, and return the cursor of the table's first page: it contains the
     heading row of each cause, and begins with the first of them. The groups of `opened_causes` are open."""
-    page = services.recovery.read_causes(query.queue, query.record_filter)
+    page = services.recovery.read_cause_groups(query.queue, query.record_filter)
     rows = (CauseRow(group, is_capped=page.is_capped) for group in page.groups)
     return _GroupedTableCursor(tuple(replace(row, is_open=row.cause in opened_causes) for row in rows), 0)
 

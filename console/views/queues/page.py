@@ -184,7 +184,7 @@ class QueuesPage(Page):
         self.tabs.queue_chosen.connect(self._choose_queue)
         self.context.minute_passed.connect(self._repaint_ages)
         self.filter.changed.connect(self._show_list)
-        self.filter.causes_requested.connect(self._read_causes)
+        self.filter.causes_requested.connect(self._read_cause_groups)
         self.filter.focus_released.connect(self.take_focus)
         self.new_arrivals.reload_requested.connect(self.show_new_records)
         self.new_arrivals.rows_updated.connect(self._show_updated_rows)
@@ -570,12 +570,12 @@ class QueuesPage(Page):
         self.restore_focus()
 
     @Slot()
-    def _read_causes(self) -> None:
+    def _read_cause_groups(self) -> None:
         """Read the causes of the queue's records with their numbers of records, and fill the filter's list of
         causes with them."""
         queue = self.queue
         self.context.run_read(
-            lambda services: services.recovery.read_causes(queue),
+            lambda services: services.recovery.read_cause_groups(queue),
             lambda page: self.filter.offer_causes(page.groups),
             self.show_reading_failure,
             caller=self,

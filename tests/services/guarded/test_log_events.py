@@ -111,10 +111,10 @@ def test_a_duplicate_and_a_wait_are_told_and_counted_for_all_desks(place: Place)
                 desk.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
         assert [one["code"] for one in select_events(told, LogEvent.DUPLICATE_REFUSED)] == ["already_purchased"]
         figures.read_figures()
-        assert figures.count_duplicates() == 1
+        assert figures.count_refused_duplicates() == 1
         assert sum(figures.count_lease_waits()[0]) == 1
         figures.read_figures()
-        assert figures.count_duplicates() == 1, "a row of the trail is counted once"
+        assert figures.count_refused_duplicates() == 1, "a row of the trail is counted once"
 
 
 def test_who_waited_for_a_lease_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

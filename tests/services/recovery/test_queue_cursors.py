@@ -96,7 +96,7 @@ def test_the_rows_of_the_window_refuse_the_cursor_of_another_query(
         rest = make_row_reader(query)(console, first.next_cursor, 50)
         assert (len(first.rows), len(rest.rows), rest.next_cursor) == (1, 2, None)
         require_refused(partial(make_row_reader(other), console, first.next_cursor, 50))
-    (group,) = console.recovery.read_causes("pending").groups
+    (group,) = console.recovery.read_cause_groups("pending").groups
     read = make_group_reader(QueueListQuery("pending"), [group.cause or "-"])
     first = read(console, None, 2)
     rest = read(console, first.next_cursor, 50)

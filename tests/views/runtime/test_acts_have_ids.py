@@ -54,7 +54,7 @@ WITHOUT = {
     "recovery": {
         "read_queue", "count_queues", "list_unfinished_operations", "list_lease_holders", "list_takes",
         "list_proposals", "read_record", "read_timeline", "write_evidence_pack",
-        "write_evidence_bundle", "list_queue_subjects", "find_choices", "read_causes", "read_last_events",
+        "write_evidence_bundle", "list_queue_subjects", "find_choices", "read_cause_groups", "read_last_events",
         "run_due_tasks",  # the program's timer, not a person's click
         "read_unmasked",
     },
