@@ -27,7 +27,7 @@ _CREDIT_CHECK_KIND = "credit-check"
 
 
 class _DocumentList(NamedTuple):
-    """The stored versions of a PDF, newest first, and the numbers of pages by the SHA-256 of a version. Only the
+    """The stored versions of a PDF, newest first, and the page counts by the SHA-256 of a version. Only the
     pages of the newest five versions are counted. A version whose pages can't be read has no number; no version has
     one if the storage of the documents can't be reached."""
 

@@ -56,7 +56,7 @@ class ReplayDifference:
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """Result of a replay: the numbers of different operations and of replayed answers, the number of answers that
+    """Result of a replay: the counts of different operations and of replayed answers, the number of answers that
     could not be replayed (`skipped`: the provider did not answer, or only a part of the answer was stored), and the
     differences.
     """

@@ -36,7 +36,7 @@ class Certainty(StrEnum):
 
 def is_valid_credit_check_id(value: object) -> bool:
     """Return True if AlarmBox can have given the id `value` to a credit check: an integer from 1 to
-    LARGEST_CREDIT_CHECK_ID. True and 12345.0 are none."""
+    LARGEST_CREDIT_CHECK_ID. True and 12345.0 are not valid ids."""
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST_CREDIT_CHECK_ID
 
 

@@ -40,7 +40,7 @@ def format_company_summary(
     language: str,
 ) -> str:
     """Return a summary of a company's records, in several lines, for a support ticket: the company's name
-    `company_name` and number, the numbers of records in `result`, the sums of money, and each record of
+    `company_name` and number, the counts of records in `result`, the sums of money, and each record of
     `open_records` with its state at the instant `now`. The summary contains no personal data: no payer, no person's
     name, no note."""
     return "\n".join(_format_summary_lines(result, company_name, open_records, now, language))

@@ -253,7 +253,7 @@ def _format_identifying_text(record: CreditCheck | Order | Payment | Refund) -> 
 def format_document_table(
     stored_documents: Iterable[Document], translator: Translator, page_counts: Mapping[str, int] | None = None
 ) -> Iterator[str]:
-    """Yield a line for each stored PDF. `page_counts` has the numbers of pages by the SHA-256 of a PDF; a PDF that
+    """Yield a line for each stored PDF. `page_counts` has the number of pages by the SHA-256 of a PDF; a PDF that
     isn't in it has no number in its line."""
     counts = page_counts or {}
     return format_aligned_lines(

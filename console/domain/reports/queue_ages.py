@@ -11,7 +11,7 @@ AGE_CLASSES = ("hour", "four_hours", "day", "three_days", "older")
 
 @dataclass(frozen=True, slots=True)
 class QueueAges:
-    """The numbers of records of one queue: `counts` has one number for each class of age, in the order of
+    """The counts of records of one queue: `counts` has one number for each class of age, in the order of
     AGE_CLASSES. `undated` is the number of records without a known age. `is_complete` is False if the queue may have
     more records than are counted."""
 
@@ -28,7 +28,7 @@ class QueueAges:
 
 @dataclass(frozen=True, slots=True)
 class QueueAgeReport:
-    """Report of the waiting times in the queues at the instant `read_at`: for each queue, the numbers of its
+    """Report of the waiting times in the queues at the instant `read_at`: for each queue, the counts of its
     records by the time since which they have had their present state."""
 
     queues: tuple[QueueAges, ...]

@@ -80,7 +80,7 @@ class ChargeLedger:
             return [charge for charge in self._charges.values() if corporation_number in (None, charge.number)]
 
     def export_json(self, number: str | None = None) -> JsonObject:
-        """Return the total, the numbers of charges by corporation number, and the charges as JSON, for one
+        """Return the total, the counts of charges by corporation number, and the charges as JSON, for one
         corporation number or all (None)."""
         charges = self.list_charges_of_number(number)
         return {

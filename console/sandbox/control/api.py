@@ -114,7 +114,7 @@ class ControlApi:
         return make_json_reply({"faults": rows})
 
     def _wait_until_reached(self, request: HttpRequest) -> HttpReply:
-        """Wait until the numbers of held calls, charges, requests, refunds and notices are at least the numbers in
+        """Wait until the counts of held calls, charges, requests, refunds and notices are at least the numbers in
         the request; the reply states if they were reached in time. The query can restrict held calls and requests by
         `call`, and held calls and charges by `number`.
         """

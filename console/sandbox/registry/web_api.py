@@ -106,8 +106,8 @@ class SimulatedRegistry:
 
     def _make_reply(self, query: Mapping[str, str], rows: Iterable[RegistryRow]) -> HttpReply:
         """Return the answer with one part of the rows, in the format that the query's `type` names. The query's
-        `divide` is the number of the part, from 1. The answer's head has the numbers of all rows and all parts.
-        Raises `RequestRefused`, 400, if there is no such part."""
+        `divide` is the number of the part, from 1. The head of the answer states how many rows and how many parts
+        there are in all. Raises `RequestRefused`, 400, if there is no such part."""
         part_number = query.get("divide", "1")
         _refuse_unless(
             part_number.isdecimal() and 1 <= int(part_number) <= 99_999, "017", "分割番号に誤りがあります。"

@@ -167,7 +167,7 @@ class FaultRulebook:
         return candidates[turn % len(candidates)] if is_in_turn else None
 
     def export_json(self) -> list[JsonObject]:
-        """Return the active rules as JSON, with the numbers of matching calls and given faults."""
+        """Return the active rules as JSON, with the counts of matching calls and given faults."""
         with self._lock:
             return [asdict(rule) for rule in self._rules.values()]
 

@@ -22,7 +22,7 @@ _MAX_LISTED_OUTAGES = 200
 
 
 def read_provider_success(conn: Connection, now: datetime) -> ProviderSuccess:
-    """Return the numbers of successful, failed and other payments per provider and day, for the last
+    """Return the counts of successful, failed and other payments per provider and day, for the last
     DAYS_OF_DAILY_REPORTS days, and the outages: the periods in which a provider gave no usable answer."""
     period = make_period_until(now, DAYS_OF_DAILY_REPORTS)
     providers = store.list_providers(conn)

@@ -24,7 +24,7 @@ def read_queue_ages(conn: Connection, now: datetime, queues: Sequence[str] = QUE
 
 
 def read_refund_funnel(conn: Connection, now: datetime) -> RefundFunnelReport:
-    """Return the numbers of requested, approved, sent and completed refunds. Only refunds that were requested in the
+    """Return the counts of requested, approved, sent and completed refunds. Only refunds that were requested in the
     last DAYS_OF_REFUNDS_AND_OUTCOMES days count.
     """
     period = make_period_until(now, DAYS_OF_REFUNDS_AND_OUTCOMES)

@@ -33,7 +33,7 @@ class ReportService:
         self._context = context
 
     def read_provider_success(self) -> ProviderSuccess:
-        """Return the numbers of successful, failed and other payments per provider and day, for the last
+        """Return the counts of successful, failed and other payments per provider and day, for the last
         DAYS_OF_DAILY_REPORTS days, with the outages: the periods in which a provider gave no usable answer.
         """
         return self._read_report(read_provider_success)
@@ -43,7 +43,7 @@ class ReportService:
         return self._read_report(partial(report_queries.read_queue_ages, queues=queues))
 
     def read_refund_funnel(self) -> RefundFunnelReport:
-        """Return the numbers of requested, approved, sent and completed refunds, per currency, for the refunds
+        """Return the counts of requested, approved, sent and completed refunds, per currency, for the refunds
         requested in the last DAYS_OF_REFUNDS_AND_OUTCOMES days.
         """
         return self._read_report(report_queries.read_refund_funnel)

@@ -67,8 +67,9 @@ def list_recent_evidence(conn: Connection, since: datetime) -> list[tuple[str, s
 
 
 def list_recent_evidence_with_times(conn: Connection, since: datetime) -> list[tuple[datetime, str, str]]:
-    """Return the same evidence as `list_recent_evidence` in other tuples, newest first: (instant at which it was
-    stored, source such as `paypay.refund`, summary)."""
+    """Return the evidence stored since the instant `since`, newest first, each as (instant at which it was stored,
+    source such as `paypay.refund`, summary): answers of providers, and texts and files that people handed in (source
+    `person`). At most MAX_ROWS rows are returned."""
     return [
         (convert_to_aware_utc(row.at), str(row.source), str(row.summary))
         for row in _read_newest_rows(conn, _NEWEST_ANSWERS_QUERY, since)

@@ -185,7 +185,8 @@ def _make_lease_values(holder: HoldingProcess, now: datetime, lease_seconds: flo
 
 
 def _make_expiry_values(now: datetime, lease_seconds: float) -> dict[str, object]:
-    """Return the values of the columns of the expiry `lease_seconds` from now."""
+    """Return the bound parameters for a lease that expires `lease_seconds` (seconds) after `now`: the length of the
+    lease in milliseconds, and the instant of its end."""
     return {
         "lease_ms": int(lease_seconds * 1000),
         "until_": convert_to_naive_utc(now) + timedelta(seconds=lease_seconds),

@@ -234,7 +234,7 @@ def _make_oldest_instant_sql(counted_rows: Subquery) -> ColumnElement[Any]:
 def count_records_by_cause(
     conn: Connection, name: str, lapsed_ids: LapsedIds, choice: QueueChoice
 ) -> tuple[tuple[CauseTotal, ...], bool]:
-    """Return two values: the numbers of the records of the queue `name` that the filter of `choice` selects, one for
+    """Return two values: the counts of the records of the queue `name` that the filter of `choice` selects, one for
     each kind, index range, cause and currency, so that a cause and currency can occur several times; and True if an
     index range of the queue has more than MAX_RECORDS_GROUPED_BY_CAUSE such records, so that the numbers are too low.
     """

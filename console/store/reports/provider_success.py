@@ -40,7 +40,7 @@ def list_providers(conn: Connection) -> tuple[str, ...]:
 
 
 def count_payments_by_state(conn: Connection, provider: str, period: Period) -> list[StateCount]:
-    """Return the numbers of the provider's payments that began in the period, by day, state and certainty. Only
+    """Return the counts of the provider's payments that began in the period, by day, state and certainty. Only
     the newest MAX_PAYMENTS of them are counted."""
     begun_payments = (
         select(payments.c.begun_at, payments.c.status, payments.c.certainty)

@@ -17,7 +17,7 @@ MAX_RECORDS = 10_000
 
 
 def count_records_by_age(conn: Connection, name: str, lapsed_ids: LapsedIds, now: datetime) -> QueueAges:
-    """Return the numbers of the records of the queue `name` by their age at `now`. `lapsed_ids`: for each kind, the
+    """Return the counts of the records of the queue `name` by their age at `now`. `lapsed_ids`: for each kind, the
     ids of the records whose process crashed or froze during a call."""
     values: dict[str, object] = {"limit": MAX_RECORDS}
     queries = []

@@ -76,7 +76,7 @@ _RESULT_COUNTS_QUERY = union_all(
         _ROW_OF_RUN_CONDITION, bulk_rows.c.result == _ROW_RESULT_DONE, bulk_rows.c.reason == STILL_UNKNOWN
     ),
 )
-"""Query of the numbers of a bulk run's rows. The first part counts the rows by result. The second part counts the
+"""Query of the counts of a bulk run's rows. The first part counts the rows by result. The second part counts the
 rows with the result done whose record's outcome is still unknown; the first part contains these rows, too. Both parts
 are one query, so that they see the same rows. Both use the index ix_bulk_rows_open, so that the database sorts
 nothing.
@@ -167,7 +167,7 @@ def read_next_unprocessed_rows(conn: Connection, run_id: int, limit: int) -> tup
 
 
 def count_results(conn: Connection, run_id: int) -> Mapping[str | None, int]:
-    """Return the numbers of the bulk run's rows by outcome (see `get_row_outcome`), with the key None for rows
+    """Return the counts of the bulk run's rows by outcome (see `get_row_outcome`), with the key None for rows
     without a result."""
     counts = {outcome: int(number) for outcome, number in conn.execute(_RESULT_COUNTS_QUERY, {"of_run_id": run_id})}
     counts[_ROW_RESULT_DONE] = counts.get(_ROW_RESULT_DONE, 0) - counts[STILL_UNKNOWN]

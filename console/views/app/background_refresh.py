@@ -212,7 +212,7 @@ class BackgroundRefresh(QObject):
 
     @Slot()
     def read_work_counts(self) -> None:
-        """Read the numbers of records in the queues, of unfinished operations and bulk runs, of refunds and proposals
+        """Read the counts of records in the queues, of unfinished operations and bulk runs, of refunds and proposals
         that the acting person may decide, of unacknowledged alerts and of mentions. Also read the events that concern
         the person. Store all of them in the context as WorkCounts. If an earlier call of this method is still
         running, read everything again after it has ended, because the earlier call may have read some of the numbers
@@ -282,7 +282,7 @@ class BackgroundRefresh(QObject):
 
     @Slot()
     def read_saved_views(self) -> None:
-        """Read the saved views with the numbers of their records, and store them in the context. The window
+        """Read the saved views with the counts of their records, and store them in the context. The window
         doesn't call this after every change of a record, because each call reads all queues that have a view."""
         if not self._mark_call_running("views"):
             return

@@ -521,7 +521,7 @@ class CommandPalette(QObject):
 
 def _make_company_entry(context: WindowContext, company: FoundCompany, records: Sequence[ShownRecord]) -> ResultEntry:
     """Return the search result entry of a company. The text at the right is the first of these that exists: the
-    word for its closure, the numbers of its found payments and credit checks, the word for its records in this
+    word for its closure, the counts of its found payments and credit checks, the word for its records in this
     database, its prefecture and city.
     """
     check_count = sum(isinstance(record, CreditCheck) for record in records)

@@ -142,7 +142,7 @@ class CreditCheckTabs(RecordTabs):
         )
 
     def _cancel_page_counting(self) -> None:
-        """Discard the numbers of pages of the previous record, and cancel the call that counts its pages."""
+        """Discard the page counts of the previous record, and cancel the call that counts its pages."""
         self._page_counts, self._requested_sha256s = {}, set()
         if self._counting_task is not None:
             self._counting_task.cancel()

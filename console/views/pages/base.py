@@ -499,8 +499,9 @@ class Page(QWidget):
         return {}
 
     def restore_screen_state(self, state: Mapping[str, Any]) -> None:
-        """Restore a state that `get_screen_state` has returned earlier; ignore values that don't fit. The window
-        calls this after `show_route`."""
+        """Restore a state that `get_screen_state` has returned earlier, for example the selected tab. A value that
+        the page can't apply, because it is missing or has another type, is ignored. The window calls this after
+        `show_route`. Here it does nothing; a page with a state overrides it."""
 
     def find_shown_route(self, route: Route) -> Route:
         """Return the route that a link to the shown contents names. `route` is the route with which the window opened

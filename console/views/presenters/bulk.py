@@ -131,7 +131,7 @@ def make_run_status(
     *,
     is_running_here: bool = False,
 ) -> RunStatusContent:
-    """Return the sentence and the icon for the state of a bulk run. `counts` are the numbers of rows by the name
+    """Return the sentence and the icon for the state of a bulk run. `counts` has the number of rows by the name
     of their result; None if they weren't read. `is_running_here` is True if this window executes the run."""
     if is_running_here:
         return RunStatusContent(context.translate("bulk.told.here"), "circle_arrow", "progress")
@@ -143,7 +143,7 @@ def make_run_status(
 
 
 def get_ended_run_icon_and_tone(counts: Mapping[str, int] | None) -> tuple[str, Tone]:
-    """Return the icon and colour tone for a bulk run that has ended. `counts` are the numbers of rows by the
+    """Return the icon and colour tone for a bulk run that has ended. `counts` are the counts of rows by the
     name of their result: the tone is good only if every row was done. With None, the numbers aren't known and
     the tone is muted.
     """

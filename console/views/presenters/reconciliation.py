@@ -143,7 +143,7 @@ def format_provider_file(read_file: ReconciledFile, context: WindowContext) -> s
 
 
 def make_run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
-    """Return the toast with the result of a reconciliation run: the numbers of compared, differing and imported rows,
+    """Return the toast with the result of a reconciliation run: the counts of compared, differing and imported rows,
     and of rows that exist only in this database. Each number has the name that it has on the page of the run."""
     difference_count = report.different_state + report.different_amount
     has_ended = report.ended_at is not None or report.run_id is None

@@ -282,7 +282,7 @@ class RefetchDialog(DialogFrame):
 
 
 class _RefetchContent(QWidget):
-    """The content of the dialog after a re-fetch, with a line for the numbers of pages, which are read later."""
+    """The content of the dialog after a re-fetch, with a line for the page counts, which are read later."""
 
     def __init__(self, *widgets: QWidget) -> None:
         super().__init__()

@@ -24,13 +24,13 @@ _STYLE_BY_AGE_RANGE = (
 
 @dataclass(frozen=True, slots=True)
 class _QueueAgeRow:
-    """One row of the report's table: the numbers of records of one queue, by range of ages."""
+    """One row of the report's table: the counts of records of one queue, by range of ages."""
 
     queue: QueueAges
 
 
 def make_chart_content(report: QueueAgeReport, context: WindowContext) -> ChartContent:
-    """Return the chart of the report: for each queue a strip of bars with the numbers of its records by range of
+    """Return the chart of the report: for each queue a strip of bars with the counts of its records by range of
     ages."""
     full_height_value = float(max((count for queue in report.queues for count in queue.counts), default=0))
     strips = tuple(

@@ -16,7 +16,7 @@ class HomeRoute:
 @dataclass(frozen=True, slots=True)
 class QueuesRoute:
     """The route to the page of the queues, with the queue `name`; "" means the queue that was shown last. With
-    `view`, the page shows the saved view with this id; 0 means none."""
+    `view`, the page shows the saved view with this id; 0: no saved view."""
 
     name: str = ""
     view: int = 0
