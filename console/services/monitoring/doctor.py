@@ -432,8 +432,8 @@ class HealthCheckService:
         return HealthCheck(name, True, "doctor.gateway.ok", "", facts)
 
     def _check_overdue_tasks(self) -> _CheckFacts:
-        """Check that no due task is overdue. The check passes if no task has ever run, or if this person may not
-        read the tasks: its text then says that none is known."""
+        """Check that no due task is overdue. The check passes if no task has ever run, or if this person may not read
+        the tasks: its text then says that no task is known."""
         migrate.ensure_schema(self._database)
         try:
             with self._database.read() as conn:

@@ -170,8 +170,9 @@ def is_manifest_damage(error: ConsoleError) -> bool:
 
 
 def _is_fetch_needed(manifest: RegistryManifest, status: RegistryStatus | None) -> bool:
-    """True if this desk must fetch the registry of the manifest: it is another one than the desk's, of the same date
-    or a later one. `status` is the status of the desk's registry; None, if the desk has none, gives True."""
+    """True if this desk must fetch the registry of the manifest: it was made of other files than the desk's registry,
+    and its date is the same or later. `status` is the status of the desk's registry; None, if the desk has none,
+    gives True."""
     if status is None:
         return True
     is_same = manifest.file_hashes == [source.sha256 for source in status.files]

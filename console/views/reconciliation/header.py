@@ -218,8 +218,9 @@ class DifferenceFooter(Surface):
                 button.set_kind("primary" if button is advised_button else "default")
 
     def _find_advised_button(self, difference: DifferenceItem) -> KeyButton | None:
-        """Return the button of the step that the advice recommends: the probe button if the advice begins with a
-        probe, otherwise the button that opens the payment. Return None if no step is needed."""
+        """Return the button of the next step for the difference: the probe button if the provider must be asked
+        first, otherwise the button that opens the payment. Return None if the difference has no case, so that no step
+        is needed."""
         if difference.case is None:
             return None
         is_probe_first = difference.action == "probe" and difference.case.rule_id in COMPARISON_RULES

@@ -53,9 +53,9 @@ def format_instant(at: datetime | None, style: TimeStyle = "full") -> str:
 
 
 def format_instant_in_zones(at: datetime | None, zone: timezone, separator: str = " · ") -> str:
-    """Return an instant in Japanese time and in `zone`, the time zone of a provider, such as
-    `2026-11-20 15:04:05 JST · 11:34:05 IST`; with the day of `zone` if it is another one. `separator` stands between
-    the two times. If `zone` is Japan's, the text has the Japanese time alone. None becomes –."""
+    """Return an instant in Japanese time and in `zone`, the time zone of a provider, such as `2026-11-20 15:04:05 JST
+    · 11:34:05 IST`. If the day in `zone` differs from the day in Japan, the text has both days. `separator` stands
+    between the two times. If `zone` is Japan's, the text has the Japanese time alone. None becomes –."""
     text = format_instant(at)
     if at is None or zone == JST:
         return text
