@@ -129,8 +129,9 @@ def test_refetch_tells_what_changed(terminal: Terminal, sandbox: Sandbox) -> Non
     sandbox.control.add_fault("pdf_missing", call="pdf", times=1)
     bought = terminal.json("purchase", NUMBER, "--client", "1").data
     assert bought["incomplete"] == ["pdf"]
-    stale = terminal.json("refetch", str(bought["id"]), "--saw", str(bought["version"] - 1))
+    stale = terminal.json("refetch", str(bought["id"]), "--saw", str(bought["version"] - 1), LANGUAGE="en")
     assert stale.refused == (3, "stale_view")
+    assert "–" not in stale.error["message"]  # the mark of a missing value
     assert stale.error["detail"]["changed"]
     fetched = terminal.json("refetch", "--pdf", "--saw", str(bought["version"]), "--", str(bought["id"])).data
     assert (fetched["changed"], fetched["incomplete"]) == (["pdf_file_path"], [])
