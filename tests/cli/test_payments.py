@@ -81,6 +81,10 @@ def test_import_of_atoms(desk: PayingTerminal) -> None:
     assert (shown["provider"], shown["captured_minor"], shown["currency"]) == ("atom", 50_050, "INR")
     desk.money.register_payment("atom", "ORD2", 100)
     assert desk.json("payment", "import", "atom", "ORD2").status == 2
+    other = ("payment", "import", "atom", "ORD2", "--amount", "9.99", "--date", "2026-11-20")
+    refused = desk.json(*other, LANGUAGE="en")
+    assert refused.refused == (5, "provider_refused")
+    assert "this number, amount and day" in refused.error["message"]
 
 
 @pytest.mark.parametrize(
@@ -91,6 +95,7 @@ def test_import_of_atoms(desk: PayingTerminal) -> None:
         (("paypay", ORDER, "--corporation-number", "1180301018772"), (2, "invalid_corporation_number")),
         (("atom", ATOM_ORDER, "--amount", "x", "--date", "2026-11-20"), (2, "invalid_amount")),
         (("atom", ATOM_ORDER, "--amount", "0", "--date", "2026-11-20"), (2, "invalid_amount")),
+        (("paypay", ORDER, "--amount", "0"), (2, "invalid_amount")),
         (("atom", ATOM_ORDER, "--amount", "1.00", "--date", "2026-11-31"), (2, "usage")),
         (("atom", ATOM_ORDER, "--amount", "1.00", "--date", "２０２６-11-20"), (2, "usage")),
         (("stripe", ORDER), (2, "usage")),

@@ -542,7 +542,8 @@ class ProviderAnswerFacts(_SharedFacts, total=False):
     """Facts of an error that follows from a provider's answer. `reason` is the code of the outcome, `status` the HTTP
     status (None: no answer came), `provider_state` the provider's own word for the record's state. The error code is
     derived from the outcome's class. After a re-fetch, `failed` has the parts that could not be read. For a file of
-    one day, `day` is this day (YYYY-MM-DD) and `cause` the code of the fault.
+    one day, `day` is this day (YYYY-MM-DD) and `cause` the code of the fault. `hint`: the provider searches a payment
+    by number, amount and day together, so that each of them may be the wrong one.
     """
 
     reason: str | None
@@ -553,6 +554,7 @@ class ProviderAnswerFacts(_SharedFacts, total=False):
     provider: str
     day: str | None
     cause: str
+    hint: Literal["amount_and_day"]
     failed: list[FailedPart]
     changed: object
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time
 
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import IST
-from console.domain.error_reasons import UsageProblem
+from console.domain.error_reasons import AmountProblem, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import InvalidAmountDetail, ProviderAnswerFacts
 from console.domain.lookup.number_input import parse_number
@@ -106,7 +106,7 @@ class PaymentImporter:
         if outcome.kind is OutcomeClass.NOT_FOUND and not reader.capabilities.asks_by_amount_and_day:
             outcome, by_code = reader.read_payment(replace(question, by_code=False)), False
         sourced_report = ReportWithSource(
-            self._require_report(outcome), asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome
+            self._require_report(outcome, reader), asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome
         )
         imported_payment = self._context.write(
             lambda tx: self._insert_payment_if_missing(tx, request, sourced_report, number, by_code=by_code)
@@ -133,12 +133,14 @@ class PaymentImporter:
             refusal.detail["record"] = probed_payment
             raise
 
-    def _require_report(self, outcome: Outcome[PaymentReport]) -> PaymentReport:
-        """Return the report in the provider's answer `outcome`. Raises provider_refused if the provider has no
-        such payment, and the error of the outcome if the answer contains no usable report.
+    def _require_report(self, outcome: Outcome[PaymentReport], reader: PaymentReader) -> PaymentReport:
+        """Return the report in the answer `outcome` of the provider that `reader` reads. Raises provider_refused if
+        the provider has no such payment, and the error of the outcome if the answer contains no usable report.
         """
         detail: ProviderAnswerFacts = {"reason": outcome.reason, "status": outcome.status}
         if outcome.kind is OutcomeClass.NOT_FOUND:
+            if reader.capabilities.asks_by_amount_and_day:
+                detail["hint"] = "amount_and_day"
             raise make_outcome_error(ErrorCode.PROVIDER_REFUSED, detail)
         code = find_read_error_code(outcome)
         if code in NO_ANSWER_ERROR_CODES and (
@@ -223,13 +225,13 @@ def _choose_beginning_time(request: PaymentImport, sourced_report: ReportWithSou
 def _parse_positive_amount(text: str, currency: str) -> Money:
     """Return the amount in `text`. Raises invalid_amount for a text that is no amount of the currency, and for zero:
     nobody pays zero, and Atom can't be asked for it."""
+    facts: InvalidAmountDetail = {"amount": text[:40], "currency": currency}
     try:
         amount = parse_money(text, currency)
     except InvalidAmountText:
-        amount = Money(0, currency)
-    if amount.minor <= 0:
-        facts: InvalidAmountDetail = {"amount": text[:40], "currency": currency}
-        raise ConsoleError(ErrorCode.INVALID_AMOUNT, facts)
+        raise ConsoleError(ErrorCode.INVALID_AMOUNT, {**facts, "problem": AmountProblem.WRONG_FORM}) from None
+    if amount.minor == 0:
+        raise ConsoleError(ErrorCode.INVALID_AMOUNT, {**facts, "problem": AmountProblem.NOT_POSITIVE})
     return amount
 
 
