@@ -4,7 +4,7 @@ application continues to write to it."""
 from collections.abc import Callable, Sequence
 
 from console.domain.calendar_days import get_zone as get_zone
-from console.domain.error_reasons import SchemaProblem, UsageProblem
+from console.domain.error_reasons import NotAllowedReason, SchemaProblem, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.services.adoption import plan as adoption_plan
 from console.services.adoption.plan import AdoptionPlan
@@ -13,6 +13,7 @@ from console.services.process.context import ServiceContext
 from console.store.adoption import adopt_table
 from console.store.adoption.legacy_checks import AdoptionObstacle
 from console.store.database.engine import Database
+from console.store.database.server import reads_views
 from console.store.migrations import upgrade as migrate
 from console.store.migrations import upgrade_lock
 from console.store.schema import legacy_table
@@ -33,9 +34,10 @@ class Adoption:
     def make_plan(self, zone: str | None = None) -> AdoptionPlan:
         """Return the plan of the changes that `run` would make to the table of credit checks, and change nothing.
         `zone` is the name of the time zone in which the table's times are stored (None: Japan). Raises usage
-        for an unknown time zone, not_found if the database has no such table, not_our_database if it has only
-        tables of other applications.
+        for an unknown time zone, not_allowed for an account that reads only views, not_found if the database has no
+        such table, not_our_database if it has only tables of other applications.
         """
+        self._require_tables()
         return adoption_plan.make_plan(self._database, _require_known_time_zone(zone) or DEFAULT_TIME_ZONE)
 
     def run(self, zone: str | None = None, *, allows_conversion: bool = False) -> AdoptionResult:
@@ -49,6 +51,7 @@ class Adoption:
         transactions. After an error, the completed steps stay.
         """
         requested_zone = _require_known_time_zone(zone)
+        self._require_tables()
         _require_no_obstacles(self._database, allows_conversion=allows_conversion)
         migrate.upgrade(self._database)
         with upgrade_lock.hold_upgrade_lock(self._database) as lock:
@@ -56,12 +59,20 @@ class Adoption:
             _require_same_time_zone(requested_zone, zone_in_force)
             return AdoptionRun(self._open_context(), zone_in_force, allows_conversion, lock).run()
 
+    def _require_tables(self) -> None:
+        """Raise not_allowed for a database account that reads only SQL views. A view has no primary key, and some
+        accounts don't see the table at all, so the plan would describe something else than the table."""
+        with self._database.read() as conn:
+            if reads_views(conn):
+                raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.NO_GRANT})
+
     def accept_incomplete_rows(self) -> int:
         """Accept, by one decision of a person, that the incomplete credit checks of other applications stay
         incomplete: these credit checks leave the queue of incomplete records. Return their number.
 
         Their missing parts can still be re-fetched. Raises schema_mismatch before the table is adopted.
         """
+        self._require_tables()
         if adoption_plan.read_adoption_state(self._database, adopt_table.read_table(self._database)) != "adopted":
             raise ConsoleError(
                 ErrorCode.SCHEMA_MISMATCH, {"problem": SchemaProblem.NOT_ADOPTED, "table": legacy_table.TABLE_NAME}

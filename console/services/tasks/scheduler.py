@@ -15,7 +15,9 @@ from datetime import datetime, timedelta
 from console.domain.access.permissions import has_right
 from console.domain.audit.actions import AuditAction
 from console.domain.clock import Clock, TimeScale
+from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import NotAllowedDetail
 from console.domain.process import correlation as tracing
 from console.domain.process import interrupts
 from console.domain.records import Person
@@ -136,14 +138,20 @@ class Scheduler:
         return self._context.scale
 
     def require_permission(self) -> None:
-        """Check that the connected database account may run due tasks. If it may not, write an audit entry and raise
-        not_allowed.
+        """Check that the connected database account may run due tasks in this process. If it may not, as the account
+        of a person for whom a worker acts, write an audit entry and raise not_allowed.
         """
         with (
             refusals.audit_refusals(self._context, AuditAction.TASKS_RUN, None, kind="task"),
             self._act_as_worker(),
         ):
-            pass
+            if self._context.asks_worker:
+                detail: NotAllowedDetail = {
+                    "operator": self._context.operator or "",
+                    "reason": NotAllowedReason.RIGHT_MISSING,
+                    "needs": [WORKER],
+                }
+                raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
 
     def read_states(self) -> tuple[ScheduledTask, ...]:
         """Return the stored state of each task that has ever run on this database: its times, its last result and

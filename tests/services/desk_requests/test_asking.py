@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import console
-from console.app import open_console
+from console.app import open_adoption, open_console
 from console.domain.desk_requests.records import NewDeskRequest, TakenDeskRequest
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
@@ -81,6 +81,18 @@ def test_nobody_asks_under_another_name(place: Place, sandbox: Sandbox) -> None:
         assert sandbox.ledger.list_charges_of_number(number) == []
         with open_console(Settings.load({**told, "CONSOLE_OPERATOR": place.named("op-a")})) as desk:
             assert desk.credit_checks.purchase(PurchaseRequest(number, "1")).state == CheckState.SUCCESS
+
+
+def test_a_person_is_no_worker_and_adopts_nothing(place: Place, sandbox: Sandbox) -> None:
+    """The account of a person for whom a worker acts can't run a worker, which would say that it is ready, and gets
+    no plan of an adoption, which would describe the person's view instead of the table."""
+    start_team_mode(place, "op-a")
+    with place.opened(sandbox) as desk:
+        refused = refusal(desk.scheduler.require_permission)
+    assert (refused.code, dict(refused.detail)["needs"]) == ("not_allowed", ["worker"])
+    with open_adoption(Settings.load(place.told(sandbox.url, "op-a"))) as adoption:
+        for act in (adoption.make_plan, adoption.run, adoption.accept_incomplete_rows):
+            assert refusal(act).code == "not_allowed"
 
 
 def test_a_worker_of_another_version_answers(place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
