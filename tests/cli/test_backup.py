@@ -13,13 +13,14 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 from sqlalchemy import text
 
+from console.app import open_console
 from console.domain.clock import SystemClock
 from console.domain.errors import ConsoleError
 from console.sandbox.server import Sandbox
@@ -38,6 +39,7 @@ from tests.cli.conftest import Ending, Terminal
 from tests.support import servers
 from tests.support.desks import environment
 from tests.support.invented import numbers
+from tests.support.money_desks import providers
 from tests.support.permissions import without_rights
 from tests.support.server_fixtures import need_engine
 from tests.support.waiting import until
@@ -201,6 +203,51 @@ def test_after_a_restore_that_was_killed_no_desk_buys_again(
     assert [operation["operation_id"] for operation in restored["missing"]] == [lost]
     assert buy(third, LOST).refused == (3, "database_went_back")
     assert sandbox.ledger.charge_count == 2
+
+
+@GAP
+@pytest.mark.parametrize("is_paid", [False, True])
+def test_a_payment_that_only_the_replaced_file_has_is_not_begun_again(
+    terminal: Terminal, sandbox: Sandbox, tmp_path: Path, *, is_paid: bool
+) -> None:
+    """A desk has begun a payment after the backup, and another desk restores the backup. After a person has looked, a
+    third desk, whose spool knows nothing, requests no second token for the order: whether Atom refuses a number that
+    was used isn't documented. Asked by the third desk, Atom knows a paid payment; about an unpaid one it has no data,
+    and people must decide.
+    """
+    url, documents = f"sqlite:///{database(terminal)}", f"file:{home(terminal) / 'documents'}"
+    first, second, third = (
+        environment(tmp_path / name, sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents, **providers(sandbox.url))
+        for name in ("first", "second", "third")
+    )
+    assert buy(terminal, KEPT).status == 0
+    with closing(sqlite3.connect(database(terminal))) as conn:
+        conn.execute(
+            "INSERT INTO orders (id, merch_txn_id, total_amount, currency, created_at, updated_at)"
+            " VALUES (1, 'ORD1', 50000, 'INR', '2026-11-20 03:00:00', '2026-11-20 03:00:00')"
+        )
+        conn.commit()
+    assert terminal.json("db", "backup", str(tmp_path / "backup")).status == 0
+    with open_console(Settings.load(first)) as console:
+        payment = console.payments.start(1, "atom").payment
+        if is_paid:
+            sandbox.control.payments_control.move_payment("atom", "ORD1", "paid", notify=False)
+            assert console.payments.probe(payment.id).state == "completed"
+    restored = Terminal(second).json("db", "restore", str(tmp_path / "backup")).data
+    assert [operation["operation_id"] for operation in restored["missing"]] == [payment.operation_id]
+    (alert,) = Terminal(third).json("alerts", "list").data["alerts"]
+    assert Terminal(third).json("alerts", "ack", str(alert["id"]), "--note", "an old backup").status == 0
+    with open_console(Settings.load(third)) as console:
+        with pytest.raises(ConsoleError) as refused:
+            console.payments.start(1, "atom")
+        assert (refused.value.code, refused.value.detail["operation_id"]) == ("in_progress", payment.operation_id)
+        assert len(sandbox.control.read_requests(call="atom_auth")) == 1
+        with nullcontext() if is_paid else pytest.raises(ConsoleError):
+            console.recovery.probe("operation", payment.operation_id or "")
+        with pytest.raises(ConsoleError) as refused:
+            console.payments.start(1, "atom")
+        assert refused.value.code == ("already_decided" if is_paid else "in_progress")
+        assert len(sandbox.control.read_requests(call="atom_auth")) == 1
 
 
 _exchange = sqlite_copy.replace_database_file

@@ -358,4 +358,15 @@ ON_EDGES: tuple[Mutant, ...] = (
         ),
         ("tests/cli/test_backup.py::test_after_a_restore_that_was_killed_no_desk_buys_again",),
     ),
+    Mutant(
+        "a restored file lacks the payments that were begun since the backup",
+        (
+            Change(
+                "console/store/backup/sqlite_copy.py",
+                "(_JOURNAL_PURCHASES_QUERY, _LOST_OPERATIONS_QUERY, _JOURNAL_STARTS_QUERY)",
+                "(_JOURNAL_PURCHASES_QUERY, _LOST_OPERATIONS_QUERY)",
+            ),
+        ),
+        ("tests/cli/test_backup.py::test_a_payment_that_only_the_replaced_file_has_is_not_begun_again",),
+    ),
 )

@@ -250,7 +250,9 @@ def _prepare_restored_file(
     """
     database_id = manifest.database_id
     replaced_files = (former_file, *_list_replaced_database_files(former_file, database_id))
-    entries = [entry for file in replaced_files for entry in sqlite_copy.list_purchases_with_claim(file, database_id)]
+    entries = [
+        entry for file in replaced_files for entry in sqlite_copy.list_operations_with_claim(file, database_id)
+    ]
     head = sqlite_copy.find_newest_audit_head(former_file)
     database, spool = Database(make_sqlite_url(draft), without_time_limit=True), Spool(settings.home, cipher=None)
     with closing(database), closing(spool):
@@ -273,7 +275,7 @@ def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreRes
     # Those that earlier restores have kept, too: such a restore may have been killed before it came to this step.
     if context.database.file is not None:
         for kept_file in _list_replaced_database_files(context.database.file, context.database_id):
-            _store_lost_purchases(context, kept_file)
+            _store_lost_operations(context, kept_file)
     if context.database.is_server:
         database_rollback.require_alert_of_restored_server(context, result.backup.manifest.taken_at)
     rollback = database_rollback.find_database_rollback(context)
@@ -302,14 +304,14 @@ def _list_replaced_database_files(database_file: Path, database_id: str) -> list
     )
 
 
-def _store_lost_purchases(context: ServiceContext, former_file: Path) -> None:
-    """Store as lost operations the purchases that the replaced database file `former_file` has and the restored
-    database lacks, because the desks that made these purchases may connect to the restored database only later. Lost
-    refunds are not stored: the program finds them at the provider by their idempotency keys.
+def _store_lost_operations(context: ServiceContext, former_file: Path) -> None:
+    """Store as lost operations the purchases and the starts of payments that the replaced database file `former_file`
+    has and the restored database lacks, because the desks that sent them may connect to the restored database only
+    later. Lost refunds are not stored: the program finds them at the provider by their idempotency keys.
     """
     from console.store.operations import lost_operations
 
-    entries = sqlite_copy.list_purchases_with_claim(former_file, context.database_id)
+    entries = sqlite_copy.list_operations_with_claim(former_file, context.database_id)
     with context.database.read() as conn:
         lost_entries = lost_operations.find_entries_not_in_journal(conn, entries)
     if lost_entries:

@@ -144,10 +144,11 @@ def store_loss_of_restored_file(
     the operations that the file lacks, and raise the alert of the rule `database_went_back` in it. Return True if an
     alert was raised; do nothing, and return False, if the file lacks nothing.
 
-    `replaced_entries` are the purchases in the database files that restores have replaced, `replaced_head` the newest
-    audit entry of the file that this restore replaces (None: it has none). `spool` is the spool of the restoring
-    desk. The transaction `tx` must not have read anything before. With these rows in the file, no other desk can
-    repeat such an operation, even if the restoring process is killed as soon as it has replaced the database.
+    `replaced_entries` are the operations in the database files that restores have replaced, `replaced_head` the
+    newest audit entry of the file that this restore replaces (None: it has none). `spool` is the spool of the
+    restoring desk. The transaction `tx` must not have read anything before. With these rows in the file, no other
+    desk can repeat such an operation, even if the restoring process is killed as soon as it has replaced the
+    database.
     """
     from console.store.operations import lost_operations
 

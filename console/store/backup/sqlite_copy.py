@@ -14,6 +14,7 @@ from uuid import uuid4
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import BackupProblem, LockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.consistency import ENDED_WITHOUT_MONEY_STATES
 from console.domain.records import CheckState, OperationState
 from console.settings.private_files import SQLITE_SIDE_FILE_SUFFIXES, make_private_file, make_private_folder
 from console.store.backup.archive import make_bad_backup_error, make_newer_format_error
@@ -28,17 +29,28 @@ if TYPE_CHECKING:
 
 _META_TABLES = ("console_meta", OWN_VERSION_TABLE, "alembic_version")
 _META_QUERY = "SELECT name, value FROM console_meta"
-_PURCHASE_ACTION = AuditAction.CREDIT_CHECK_PURCHASE.value
+_PURCHASE_ACTION, _START_ACTION = AuditAction.CREDIT_CHECK_PURCHASE.value, AuditAction.PAYMENT_START.value
+_ENDED_STATES = ", ".join(f"'{state.value}'" for state in sorted(ENDED_WITHOUT_MONEY_STATES))
 # The purchases of the journal but the refused ones, and those that the database had lost already
 _JOURNAL_PURCHASES_QUERY = (
-    "SELECT o.id, o.client_id, o.corporation_number, o.subject_id, o.operator, o.desk, o.started_at, o.fingerprint,"  # noqa: S608  # constants
-    f" c.credit_check_id FROM operations o LEFT JOIN {TABLE_NAME} c ON c.id = o.subject_id"
+    "SELECT o.id, o.action, o.client_id, o.corporation_number, o.subject_id, o.operator, o.desk, o.started_at,"  # noqa: S608  # constants
+    " o.fingerprint, NULL, NULL, c.credit_check_id"
+    f" FROM operations o LEFT JOIN {TABLE_NAME} c ON c.id = o.subject_id"
     f" WHERE o.action = '{_PURCHASE_ACTION}' AND o.state <> '{OperationState.FAILED.value}'"
     f" AND NOT (COALESCE(c.status, '') = '{CheckState.ERROR.value}' AND COALESCE(c.certainty, '') = 'known')"
 )
-_LOST_PURCHASES_QUERY = (
-    "SELECT id, client_id, corporation_number, record_id, operator, desk, at, fingerprint, provider_id"  # noqa: S608  # constants
-    f" FROM lost_operations WHERE action = '{_PURCHASE_ACTION}' AND holds"
+_LOST_OPERATIONS_QUERY = (
+    "SELECT id, action, client_id, corporation_number, record_id, operator, desk, at, fingerprint, provider_key,"  # noqa: S608  # constants
+    " amount_minor, provider_id"
+    f" FROM lost_operations WHERE action IN ('{_PURCHASE_ACTION}', '{_START_ACTION}') AND holds"
+)
+# The starts of payments, without those that were refused or whose payment has certainly ended without money
+_JOURNAL_STARTS_QUERY = (
+    "SELECT o.id, o.action, o.client_id, o.corporation_number, o.subject_id, o.operator, o.desk, o.started_at,"  # noqa: S608  # constants
+    " o.fingerprint, p.provider || ':' || p.merchant_payment_id, p.asked_minor, NULL"
+    " FROM operations o JOIN payments p ON p.id = o.subject_id AND p.operation_id = o.id"
+    f" WHERE o.action = '{_START_ACTION}' AND o.state <> '{OperationState.FAILED.value}'"
+    f" AND NOT (p.status IN ({_ENDED_STATES}) AND p.certainty = 'known')"
 )
 _NEWEST_AUDIT_ROW_QUERY = "SELECT session, seq, id, hash FROM audit_log ORDER BY id DESC LIMIT 1"
 
@@ -131,26 +143,28 @@ def find_newest_audit_head(file: Path) -> ChainHead | None:
     return None
 
 
-def list_purchases_with_claim(file: Path, database_id: str) -> tuple[SpoolEntry, ...]:
-    """Return the purchases in the database file that hold their claims, as the spool of their desk would store them.
-    Rows that can't be read are left out. `database_id` is the id of that database.
+def list_operations_with_claim(file: Path, database_id: str) -> tuple[SpoolEntry, ...]:
+    """Return the purchases in the database file that hold their claims, and the starts of payments that haven't ended
+    without money, as the spool of their desk would store them. Rows that can't be read are left out. `database_id` is
+    the id of that database.
     """
     rows: dict[str, Sequence[Any]] = {}
     with suppress(sqlite3.Error), closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as conn:
-        rows.update((row[0], row) for row in conn.execute(_JOURNAL_PURCHASES_QUERY))
-        rows.update((row[0], row) for row in conn.execute(_LOST_PURCHASES_QUERY) if row[0] not in rows)
-    return tuple(_make_entry_of_purchase(row, database_id) for row in rows.values())
+        for query in (_JOURNAL_PURCHASES_QUERY, _LOST_OPERATIONS_QUERY, _JOURNAL_STARTS_QUERY):
+            rows.update((row[0], row) for row in conn.execute(query) if row[0] not in rows)
+    return tuple(_make_spool_entry(row, database_id) for row in rows.values())
 
 
-def _make_entry_of_purchase(row: Sequence[Any], database_id: str) -> SpoolEntry:
-    """Return the entry that a desk's spool would have for this purchase while its call is running. `row` is a row of
-    the query of `list_purchases_with_claim`.
+def _make_spool_entry(row: Sequence[Any], database_id: str) -> SpoolEntry:
+    """Return the entry that a desk's spool would have for this operation while its call is running. `row` is a row of
+    the queries of `list_operations_with_claim`.
     """
-    operation_id, client_id, number, record_id, operator, desk_id, started_at, fingerprint, id_at_provider = row
+    operation_id, action, client_id, number, record_id, operator, desk_id, started_at, *facts = row
+    fingerprint, provider_key, amount_minor, id_at_provider = facts
     intent = Intent(
         operation_id=operation_id,
         database_id=database_id,
-        action=AuditAction.CREDIT_CHECK_PURCHASE,
+        action=action,
         client_id=None if client_id is None else str(client_id),
         corporation_number=number,
         record_id=record_id,
@@ -158,6 +172,8 @@ def _make_entry_of_purchase(row: Sequence[Any], database_id: str) -> SpoolEntry:
         desk_id=desk_id,
         at=datetime.fromisoformat(started_at).replace(tzinfo=UTC),
         fingerprint=fingerprint,
+        provider_key=provider_key,
+        amount_minor=amount_minor,
     )
     return SpoolEntry(intent, SpoolState.CALLING, True, id_at_provider, None, has_answer=False, is_delivered=False)
 
