@@ -25,12 +25,14 @@ from tests.shots.registry_scenes import REGISTRY
 from tests.shots.report_scenes import REPORTS
 from tests.shots.scenes import MAIN, REST
 from tests.shots.stage import Sight, UnpaintedStage
+from tests.shots.state_scenes import STATES
 from tests.shots.training_scenes import TRAINING
 from tests.shots.view_scenes import VIEWS
 from tests.support.furnished import furnished
 
 SCENES = {
     **MAIN, **MONEY, **RECONCILE, **REST, **BULK, **VIEWS, **REGISTRY, **REPORTS, **FURTHER, **TRAINING,
+    **STATES,
 }  # fmt: skip
 del SCENES["search"]  # its box is open only as long as its input has the focus: the line below it always stands
 del SCENES["menu"]  # a menu marks its entry and has no ring; the platform "offscreen" warns of its popup

@@ -21,7 +21,14 @@ from console.views.theme.design_tokens import TextRoleName, Tone, tokens
 from console.views.theme.mixed_font_text import draw_line_of_text, measure_font_runs, split_font_runs
 from console.views.theme.painting import draw_cached_icon, draw_check_box, draw_frame, draw_radio_button
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import IconLabel, TextLabel, make_column, make_row, set_style_property
+from console.views.widgets.base import (
+    IconLabel,
+    TextLabel,
+    make_column,
+    make_row,
+    set_style_property,
+    set_visible_in_parent,
+)
 from console.views.widgets.controls.focus_ring import refresh_focus_ring
 
 _COMPLETION_LIST_KEYS = (
@@ -111,7 +118,7 @@ class Field(QWidget):
         self._message_label = TextLabel("", "small", "muted", wraps_lines=True)
         self._message_label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._symbol_label = TextLabel(currency_symbol, "body", "muted")
-        self._symbol_label.setVisible(bool(currency_symbol))
+        set_visible_in_parent(self._symbol_label, bool(currency_symbol))
         self._symbol_label.is_decoration = True  # the label names the currency
         self._symbol_label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._inner_layout = make_row(
