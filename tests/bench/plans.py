@@ -166,6 +166,12 @@ BY_KEY: dict[str, Ask] = {
     "set aside and open": lambda conn: set_asides.list_open_set_asides(conn, 10),
 }
 SORTED_IN_MEMORY: dict[str, Ask] = {
+    "claims on numbers": lambda conn: credit_checks.find_claim_holders(conn, {("1", NUMBER), ("2", NUMBER[::-1])}),
+    "live credit checks of numbers": lambda conn: credit_checks.find_live_checks_of_numbers(
+        conn, [NUMBER, NUMBER[::-1]]
+    ),
+    "denied but bought": lambda conn: credit_checks.find_denied_but_bought(conn, [NUMBER, NUMBER[::-1]]),
+    "lost renewals": lambda conn: credit_checks.find_checks_of_lost_renewals(conn, [NUMBER, NUMBER[::-1]]),
     "lapsed calls": journal.list_lapsed_operations,
     "numbers of open records": our_records.list_numbers_of_open_records,
     "unfinished work": journal.list_unfinished_operations,

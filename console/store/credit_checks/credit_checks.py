@@ -101,12 +101,15 @@ _LOST_RENEWALS_QUERY = (
     .where(credit_checks.c.number_key.in_(bindparam("numbers", expanding=True)), _HAS_LOST_RENEWAL_CONDITION)
     .order_by(credit_checks.c.id)
 )
-_CLAIM_HOLDERS_QUERY = select(credit_checks.c.id, credit_checks.c.client_id, credit_checks.c.claim_number).where(
-    credit_checks.c.claim_number.in_(bindparam("numbers", expanding=True))
+# The index of claims begins with the client, so rows of any client are found by the number. A claim is this number.
+_CLAIM_OF_NUMBERS_CONDITIONS = (
+    credit_checks.c.number_key.in_(bindparam("numbers", expanding=True)),
+    credit_checks.c.claim_number.is_not(None),
 )
-_LIVE_CHECKS_OF_NUMBERS_QUERY = _CREDIT_CHECKS_QUERY.where(
-    credit_checks.c.claim_number.in_(bindparam("numbers", expanding=True))
-).order_by(credit_checks.c.id)
+_CLAIM_HOLDERS_QUERY = select(credit_checks.c.id, credit_checks.c.client_id, credit_checks.c.claim_number).where(
+    *_CLAIM_OF_NUMBERS_CONDITIONS
+)
+_LIVE_CHECKS_OF_NUMBERS_QUERY = _CREDIT_CHECKS_QUERY.where(*_CLAIM_OF_NUMBERS_CONDITIONS).order_by(credit_checks.c.id)
 _GIVEN_UP_CLAIM_QUERY = _CREDIT_CHECKS_QUERY.where(_GIVEN_UP_CLAIM_CONDITION).order_by(credit_checks.c.id.desc())
 _CONTRADICTION_CONDITIONS = (
     alerts.c.rule_id == WorkReason.CONTRADICTED.value,

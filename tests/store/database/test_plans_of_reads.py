@@ -1,0 +1,112 @@
+"""No read of a screen reads a whole table that grows: the statements of the services, with all relations of the
+records, are explained by SQLite without ANALYZE, as most desks have it.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Engine, event
+
+from console.app import Console
+from console.store.queues.queues import QUEUE_NAMES
+from tests.bench import plans
+from tests.support.furnished import Furnished, furnished
+
+_SMALL_TABLES = frozenset(
+    {
+        "alembic_version", "console_meta", "limits", "operators", "read_only_switches", "takes", "tasks",
+        "lost_operations", "any_proposal",
+    }
+)  # fmt: skip
+"""Tables whose rows don't become more with the years, and an alias in a condition on the rows of such a table."""
+_PRIMARY_KEY_WALK_PATTERN = re.compile(r" ORDER BY \w+\.id( DESC)?\s+LIMIT \?")
+"""The end of a statement that reads rows by their primary key until the page is full."""
+
+Statements = dict[str, tuple[object, str]]
+"""The parameters of each statement, and the name of the read that sent it."""
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
+    with furnished(tmp_path_factory.mktemp("home"), count=230, OPERATOR="op-a") as made:
+        yield made
+
+
+@contextmanager
+def recorded_statements() -> Iterator[tuple[Statements, Callable[[str], None]]]:
+    """Record the SELECT statements of all engines within the block, and yield them with a function that sets the name
+    of the next read."""
+    statements: Statements = {}
+    names = [""]
+
+    def listen(_conn: object, _cursor: object, sql: str, values: object, *_: object) -> None:
+        if sql.lstrip().upper().startswith(("SELECT", "WITH")):
+            statements.setdefault(sql, (values, names[-1]))
+
+    event.listen(Engine, "before_cursor_execute", listen)
+    try:
+        yield statements, names.append
+    finally:
+        event.remove(Engine, "before_cursor_execute", listen)
+
+
+def read_all_records(desk: Furnished, set_name: Callable[[str], None]) -> None:
+    """Read every queue, and one sample of each kind with its timeline and its corporation."""
+    console: Console = desk.console
+    for queue in QUEUE_NAMES:
+        set_name(f"queue {queue}")
+        console.recovery.read_queue(queue, 1_000)
+        console.recovery.read_causes(queue)
+    subjects = [("credit-check", check.id) for check in {check.kind: check for check in desk.samples}.values()]
+    for payment in {payment.kind: payment for payment in desk.payments}.values():
+        subjects += [("payment", payment.id), *(("refund", refund.id) for refund in payment.refunds)]
+        subjects += [("order", payment.order_id)] if payment.order_id else []
+    for kind, record_id in subjects:
+        set_name(f"{kind} {record_id}")
+        console.recovery.read_record(kind, record_id)
+        console.recovery.read_timeline(kind, record_id)
+    for number in {payment.corporation for payment in desk.payments}:
+        set_name(f"lookup {number}")
+        console.lookup.find_records(number)
+    for text in ("架空", "7", "S-100042", "ORD-2026", "¥500", "status:unknown", "RFD-A", "owner:-"):
+        set_name(f"search {text}")
+        console.lookup.search(text)
+
+
+def read_counts_and_lists(console: Console, set_name: Callable[[str], None]) -> None:
+    """Read what Home, the side bar, alerts and approvals show."""
+    reads: dict[str, Callable[[], object]] = {
+        "counts": console.recovery.count_queues,
+        "unfinished": console.recovery.list_unfinished_operations,
+        "proposals": console.recovery.list_proposals,
+        "alerts": console.alerts.list_open_items,
+        "companies": console.alerts.read_company_queue,
+        "notices": console.notices.read_page,
+        "left open": lambda: console.left_open.list_items(()),
+        "incidents": console.incidents.list_incidents,
+        "approvals": console.refunds.read_inbox,
+        "views": console.saved_views.list_views,
+        "audit": console.audit.list_entries,
+    }
+    for name, read in reads.items():
+        set_name(name)
+        read()
+
+
+def test_no_read_of_a_screen_reads_a_whole_table(desk: Furnished) -> None:
+    """Each statement finds its rows through an index, or reads them by primary key until the page is full."""
+    with recorded_statements() as (statements, set_name):
+        read_all_records(desk, set_name)
+        read_counts_and_lists(desk.console, set_name)
+    assert len(statements) > 100
+    wrong = []
+    with desk.console.database.read() as conn:
+        for sql, (values, name) in statements.items():
+            explained = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)  # type: ignore[arg-type]  # as they were sent
+            for step in plans.whole_tables([str(row[3]) for row in explained]):
+                is_walk = _PRIMARY_KEY_WALK_PATTERN.search(sql) is not None and " USING " not in step
+                if step.split()[1] not in _SMALL_TABLES and not is_walk:
+                    wrong.append((name, step, sql))
+    assert wrong == []
