@@ -22,6 +22,8 @@ from tests.support.places import Engine
 _READING = ("SELECT", "SHOW", "SET", "PRAGMA", "DESCRIBE", "BEGIN")
 _OF_THE_LOCK = "console_upgrade"
 _PARTS = 8
+_BEFORE_FIRST_TABLES = 1
+"""A statement of the first upgrade of a database, before which no table of the program exists."""
 _SOAKED_PARTS = (pytest.param(part, marks=pytest.mark.soak) for part in range(_PARTS))
 _IN_PARTS = pytest.mark.parametrize("part", [None, *_SOAKED_PARTS])
 """All statements, in parts of which the soak runs each; make test draws three statements."""
@@ -89,6 +91,14 @@ def find_refusal(database: Database) -> str | None:
     return None
 
 
+def schema_without_version(database: Database) -> dict[str, set[tuple[object, ...]]]:
+    """The schema of a server's database without the table of its version. If the first upgrade was broken off before
+    `console_meta` was there, the next one takes the other of the two names for that table.
+    """
+    names = {"alembic_version", migrate.OWN_VERSION_TABLE}
+    return {part: {row for row in rows if names.isdisjoint(row)} for part, rows in schema_of(database).items()}
+
+
 def make_oldest(database: Database) -> None:
     """Change a server's database of the present version into one of the oldest version that has desk requests."""
     with database.write_without_retries() as tx:
@@ -134,13 +144,13 @@ def test_a_new_database_of_a_server_goes_on(engine: Engine, tmp_path: Path, part
     database of another program, and never as a bug. The next upgrade makes the rest.
     """
     with empty(engine, tmp_path / "whole") as whole:
-        statements, schema = upgrade(whole), schema_of(whole)
-    for number in choose(statements, part):
+        statements, schema = upgrade(whole), schema_without_version(whole)
+    for number in sorted({_BEFORE_FIRST_TABLES, *choose(statements, part)}):
         with empty(engine, tmp_path / f"db{number}") as database:
             upgrade(database, number)
             assert find_refusal(database) in (None, "schema_mismatch"), number
             upgrade(database)
-            assert schema_of(database) == schema, number
+            assert schema_without_version(database) == schema, number
             assert upgrade(database) == 0
 
 
