@@ -49,6 +49,12 @@ class Desks:
             return asked
         return self(desk, "refund", "approve", str(asked.data["id"]), by="lead-b")
 
+    def list_lost(self, desk: int) -> dict[str, str]:
+        """The state of each operation that `alerts lost` names at this desk."""
+        lost = self(desk, "alerts", "lost").data
+        assert lost["count"] == len(lost["lost"])
+        return {one["operation_id"]: one["state"] for one in lost["lost"]}
+
     def moved(self) -> tuple[int, int]:
         """Charges for the number that was lost, and refunds of the payment, at the providers."""
         there = self.sandbox.control.payments_control.read_payment("paypay", ORDER)
@@ -93,6 +99,7 @@ def test_nothing_is_charged_or_given_back_twice(desks: Desks, killed: bool) -> N
 
         (alert,) = [one for one in desks(B, "alerts", "list").data["alerts"] if one["rule_id"] == CODE]
         assert desks(B, "alerts", "ack", str(alert["id"]), "--note", "an old copy of the disk").status == 0
+        assert desks.list_lost(B) == dict.fromkeys(missing.values(), "open")
         again = desks.buy(B)
         assert again.refused == (3, "already_purchased"), again.error["detail"]
         assert desks.refund(B, payment).refused in BY_DESK
@@ -102,6 +109,7 @@ def test_nothing_is_charged_or_given_back_twice(desks: Desks, killed: bool) -> N
         assert desks(B, "probe", "operation", missing["refund"]).status == 0
         # Nobody has the provider's id of a purchase whose process was killed before the answer: people settle it.
         assert desks(B, "probe", "operation", missing["credit-check"]).status == (4 if killed else 0)
+        assert desks.list_lost(B)[missing["credit-check"]] == ("open" if killed else "restored")
         found = [(one["state"], one["certainty"]) for one in desks(B, "lookup", LOST).data["credit_checks"]]
         assert found == ([] if killed else [("success", "known")])
         assert desks.buy(B).refused == (3, "already_purchased")

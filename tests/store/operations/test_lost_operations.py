@@ -9,7 +9,7 @@ from sqlalchemy import insert
 from console.domain.audit.actions import AuditAction
 from console.store.database.engine import Database, Transaction
 from console.store.operations import lost_operations
-from console.store.schema.core import approvals, evidence
+from console.store.schema.core import approvals, evidence, operations
 from console.store.spool.spool import Intent, SpoolEntry, SpoolState
 from tests.support.places import Place
 
@@ -17,15 +17,36 @@ NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 OPERATION, NUMBER = "5b7c1f1e-0000-4000-8000-000000000001", "7010705000725"
 
 
+def make_entry(operation_id: str, *, holds_claim: bool) -> SpoolEntry:
+    """An entry of a desk's spool for a purchase of NUMBER."""
+    intent = Intent(
+        operation_id,
+        "a database",
+        AuditAction.CREDIT_CHECK_PURCHASE,
+        "1",
+        NUMBER,
+        17,
+        "op-a",
+        "a desk",
+        NOW,
+        "f" * 32,
+    )
+    state = SpoolState.CALLING if holds_claim else SpoolState.ENDED
+    return SpoolEntry(intent, state, holds_claim, None, None, has_answer=False, is_delivered=False)
+
+
 @pytest.fixture
 def database(databases: tuple[Database, ...]) -> Database:
     database = databases[0]
-    intent = Intent(
-        OPERATION, "a database", AuditAction.CREDIT_CHECK_PURCHASE, "1", NUMBER, 17, "op-a", "a desk", NOW, "f" * 32
-    )
-    entry = SpoolEntry(intent, SpoolState.CALLING, True, None, None, has_answer=False, is_delivered=False)
+    entry = make_entry(OPERATION, holds_claim=True)
     database.write(lambda tx: lost_operations.insert_lost_operations(tx.conn, [entry], "a database", NOW))
     return database
+
+
+def list_states(database: Database) -> list[str]:
+    """The states of all lost operations, the last reported one first."""
+    with database.read() as conn:
+        return [state for _, _, state in lost_operations.list_lost_operations(conn, 10)]
 
 
 def bring_evidence(tx: Transaction, who: str) -> int:
@@ -72,3 +93,27 @@ def test_what_ends_its_claim(
     for who in then:
         database.write(partial(bring_evidence, who=who))
     assert is_held(database) is held
+    assert list_states(database) == ["open" if held else "decided"]
+
+
+@pytest.mark.engines("sqlite")
+def test_the_list_names_each_state(database: Database) -> None:
+    """The last reported operation stands first. One that certainly failed before the loss blocks nothing, one that is
+    in the journal again was restored; the list is cut at its limit, and the number of all is told.
+    """
+    later = [make_entry(f"{OPERATION[:-1]}{n}", holds_claim=holds) for n, holds in ((2, False), (3, True))]
+    database.write(
+        lambda tx: lost_operations.insert_lost_operations(tx.conn, later, "a database", NOW + timedelta(hours=1))
+    )
+    restored = {
+        "id": later[1].intent.operation_id, "action": AuditAction.CREDIT_CHECK_PURCHASE,
+        "subject_kind": "credit-check", "state": "done", "idempotency_key": "restored", "fingerprint": "f" * 32,
+        "operator": "op-a", "desk": "a desk",
+        "host": "a host", "process": 1, "session": "a session", "started_at": NOW.replace(tzinfo=None),
+        "lease_clock": "none", "lease_expires": 0,
+    }  # fmt: skip
+    database.write(lambda tx: tx.conn.execute(insert(operations).values(**restored)))
+    assert list_states(database) == ["ended", "restored", "open"]
+    with database.read() as conn:
+        assert len(lost_operations.list_lost_operations(conn, 2)) == 2
+        assert lost_operations.count_lost_operations(conn) == 3
