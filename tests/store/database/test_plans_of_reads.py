@@ -58,7 +58,7 @@ def read_all_records(desk: Furnished, set_name: Callable[[str], None]) -> None:
     for queue in QUEUE_NAMES:
         set_name(f"queue {queue}")
         console.recovery.read_queue(queue, 1_000)
-        console.recovery.read_causes(queue)
+        console.recovery.read_cause_groups(queue)
     subjects = [("credit-check", check.id) for check in {check.kind: check for check in desk.samples}.values()]
     for payment in {payment.kind: payment for payment in desk.payments}.values():
         subjects += [("payment", payment.id), *(("refund", refund.id) for refund in payment.refunds)]
