@@ -1,4 +1,4 @@
-"""How the conditions of trigger rules are divided into alternatives."""
+"""The division of the conditions of trigger rules into alternatives."""
 
 import itertools
 import re
