@@ -212,6 +212,10 @@ def _run_tasks_until_settled(console: Console, sandbox: Sandbox, clock: MovedClo
     """Move the clock and run the due tasks until each refund has ended or waits for a person. Return the number of
     refunds by state. Before each round wait until all leases have expired: a task that the database refused leaves
     its lease, which expires in real time.
+
+    A refund that Atom has never received takes the most rounds: Atom's answer "no data" proves nothing, so it is
+    asked about ten times (REFUND_PROBE_WAITS), once in a round, before it waits for a person. These are ten rounds
+    from its sending, on each engine; it may be sent some rounds after the race, and others after it.
     """
     for step in (*(4 * (10,)), *(30 * (90,))):  # minutes: twenty times as many hours of the schedules
         until(lambda: not _list_lease_holders(console), "the leases of the race and of the last round to run out")
