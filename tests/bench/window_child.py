@@ -102,7 +102,9 @@ class ShownTable:
         """Read a page of all credit checks by id, because no queue has a million rows."""
         after = int(cursor or 0)
         by_id = table_of_checks.c.id
-        query = credit_checks.get_base_query().where(by_id > after, by_id <= self._last).order_by(by_id).limit(limit)
+        query = (
+            credit_checks.get_all_rows_query().where(by_id > after, by_id <= self._last).order_by(by_id).limit(limit)
+        )
         with self._database.read() as conn:
             found: Sequence[CreditCheck] = credit_checks.select_records(conn, query)
         return FetchedPage(found, found[-1].id if len(found) == limit else None)

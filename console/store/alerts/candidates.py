@@ -32,9 +32,9 @@ _ORDER_IDS_OF_PAYMENTS_QUERY = (
     .where(payment_rows.c.id.in_(_IDS_PARAMETER), payment_rows.c.order_id.is_not(None))
     .distinct()
 )
-_ORDERS_BY_ID_QUERY = orders.get_base_query().where(order_rows.c.id.in_(_IDS_PARAMETER))
+_ORDERS_BY_ID_QUERY = orders.get_all_rows_query().where(order_rows.c.id.in_(_IDS_PARAMETER))
 _PAYMENTS_OF_ORDERS_QUERY = (
-    payments.get_base_query().where(payment_rows.c.order_id.in_(_IDS_PARAMETER)).order_by(payment_rows.c.id)
+    payments.get_all_rows_query().where(payment_rows.c.order_id.in_(_IDS_PARAMETER)).order_by(payment_rows.c.id)
 )
 
 

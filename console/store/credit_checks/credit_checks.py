@@ -181,8 +181,9 @@ def make_records_of_number(
 ) -> tuple[CreditCheck, ...]:
     """Convert rows into credit checks, and return those that have this corporation number, newest first.
 
-    `rows`: rows of a query over `get_base_query()`. `lapsed_ids`: ids of credit checks whose purchase call has lapsed
-    (its process crashed or froze); those of them that are stored as pending are returned with an unknown outcome.
+    `rows`: rows of a query over `get_all_rows_query()`. `lapsed_ids`: ids of credit checks whose purchase call has
+    lapsed (its process crashed or froze); those of them that are stored as pending are returned with an unknown
+    outcome.
     """
     records = [make_record(row, lapsed_ids) for row in rows]
     records.sort(key=_get_record_id, reverse=True)
@@ -342,9 +343,9 @@ def list_by_id_at_provider(conn: Connection, id_at_provider: int) -> tuple[Credi
 def select_records(
     conn: Connection, query: Select[Any], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[CreditCheck, ...]:
-    """Run a query that the caller has made from `get_base_query()` and return its credit checks. `lapsed_ids`: ids of
-    credit checks whose purchase call has lapsed (its process crashed or froze); those of them that are stored as
-    pending are returned with an unknown outcome.
+    """Run a query that the caller has made from `get_all_rows_query()` and return its credit checks. `lapsed_ids`:
+    ids of credit checks whose purchase call has lapsed (its process crashed or froze); those of them that are stored
+    as pending are returned with an unknown outcome.
     """
     return tuple(make_record(row, lapsed_ids) for row in conn.execute(query))
 
@@ -570,7 +571,7 @@ def announce_change(conn: Connection, record_id: int, now: datetime) -> None:
     compare_and_swap.announce_change(conn, CREDIT_CHECK_KIND, record_id, now)
 
 
-def get_base_query() -> Select[Any]:
+def get_all_rows_query() -> Select[Any]:
     """Return the query of all credit checks with the columns that `make_record` needs. The caller adds conditions to
     it.
     """

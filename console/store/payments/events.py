@@ -209,7 +209,7 @@ def write_result(conn: Connection, event: PaymentEvent, result: str, payment_id:
     return conn.execute(_WRITE_EVENT_RESULT_STATEMENT, values).rowcount == 1
 
 
-def get_base_query() -> Select[Any]:
+def get_all_rows_query() -> Select[Any]:
     """Return the query of all events. The caller adds conditions to it; `make_event` converts its rows."""
     return _PAYMENT_EVENTS_QUERY
 
@@ -219,7 +219,7 @@ def _select_events(conn: Connection, query: Select[Any], values: dict[str, objec
 
 
 def make_event(row: Any) -> PaymentEvent:
-    """Return the event of a row of `get_base_query`."""
+    """Return the event of a row of `get_all_rows_query`."""
     return PaymentEvent(
         id=row.id,
         source=row.source,

@@ -20,13 +20,17 @@ MAX_CANDIDATES = 5
 _VALUES_PARAMETER: BindParameter[str] = bindparam("numbers", expanding=True)
 _LIMIT_PARAMETER: BindParameter[int] = bindparam("limit", type_=Integer)
 _PAYMENTS_BY_OUR_NUMBER_QUERY = (
-    payments.get_base_query().where(payment_rows.c.merchant_payment_id.in_(_VALUES_PARAMETER)).limit(_LIMIT_PARAMETER)
+    payments.get_all_rows_query()
+    .where(payment_rows.c.merchant_payment_id.in_(_VALUES_PARAMETER))
+    .limit(_LIMIT_PARAMETER)
 )
 _PAYMENTS_BY_PROVIDER_ID_QUERY = (
-    payments.get_base_query().where(payment_rows.c.provider_payment_id.in_(_VALUES_PARAMETER)).limit(_LIMIT_PARAMETER)
+    payments.get_all_rows_query()
+    .where(payment_rows.c.provider_payment_id.in_(_VALUES_PARAMETER))
+    .limit(_LIMIT_PARAMETER)
 )
 _ORDERS_BY_NUMBER_QUERY = (
-    orders.get_base_query().where(order_rows.c.merch_txn_id.in_(_VALUES_PARAMETER)).limit(_LIMIT_PARAMETER)
+    orders.get_all_rows_query().where(order_rows.c.merch_txn_id.in_(_VALUES_PARAMETER)).limit(_LIMIT_PARAMETER)
 )
 
 
@@ -41,14 +45,14 @@ _PROVIDER_AND_PRICE_CONDITIONS = (
     payment_rows.c.asked_minor == bindparam("amount_minor"),
 )
 _PAYMENTS_OF_DAY_QUERIES = [
-    payments.get_base_query()
+    payments.get_all_rows_query()
     .where(*_PROVIDER_AND_PRICE_CONDITIONS, _make_period_condition(column))
     .order_by(column)
     .limit(_LIMIT_PARAMETER)
     for column in (payment_rows.c.begun_at, payment_rows.c.paid_at)
 ]
 _ORDERS_OF_DAY_QUERY = (
-    orders.get_base_query()
+    orders.get_all_rows_query()
     .where(
         order_rows.c.status == OrderState.PENDING.value,
         order_rows.c.work_state == bindparam("work_state"),

@@ -89,18 +89,18 @@ def find_by_corporation(conn: Connection, corporation_number: str) -> tuple[Orde
     return select_records(conn, _ORDERS_OF_CORPORATION_QUERY, {"corporation_number": corporation_number})
 
 
-def get_base_query() -> Select[Any]:
+def get_all_rows_query() -> Select[Any]:
     """Return the query of all orders with the columns that `read_orders` needs. The caller adds conditions to it."""
     return _ORDERS_QUERY
 
 
 def select_records(conn: Connection, query: Select[Any], values: Mapping[str, object]) -> tuple[Order, ...]:
-    """Run a query made from `get_base_query()`, with the parameters `values`, and return its orders."""
+    """Run a query made from `get_all_rows_query()`, with the parameters `values`, and return its orders."""
     return read_orders(conn, conn.execute(query, values).all())
 
 
 def read_orders(conn: Connection, rows: Sequence[Row[Any]]) -> tuple[Order, ...]:
-    """Return the orders of rows of `get_base_query()`, with the ids of their payments."""
+    """Return the orders of rows of `get_all_rows_query()`, with the ids of their payments."""
     ids: dict[int, tuple[int, ...]] = {}
     for order_id, payment_id in (
         conn.execute(_PAYMENT_IDS_OF_ORDERS_QUERY, {"ids": [row.id for row in rows]}) if rows else ()

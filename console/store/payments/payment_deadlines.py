@@ -9,7 +9,7 @@ from console.domain.payments.records import Payment
 from console.domain.records import Certainty
 from console.store.database.instants import convert_to_naive_utc
 from console.store.payments.balances import PAYMENT_KIND
-from console.store.payments.payments import get_base_query, select_records
+from console.store.payments.payments import get_all_rows_query, select_records
 from console.store.schema.payments import payments
 from console.store.schema.worker import sagas
 
@@ -19,7 +19,7 @@ _OPEN_SAGA_OF_PAYMENT_QUERY = select(sagas.c.id).where(
     sagas.c.open_subject == payments.c.id,
 )
 _OVERDUE_PAYMENTS_QUERY = (
-    get_base_query()
+    get_all_rows_query()
     .where(
         payments.c.status.in_(sorted(state.value for state in WAITING_STATES)),
         payments.c.certainty == Certainty.KNOWN.value,

@@ -203,7 +203,7 @@ def list_due_payments(
     return select_records(conn, _DUE_PAYMENTS_QUERY, {**parameters, "excluded_providers": sorted(excluded_providers)})
 
 
-def get_base_query() -> Select[Any]:
+def get_all_rows_query() -> Select[Any]:
     """Return the query of all payments with the columns that `make_record` needs. The caller adds conditions."""
     return _PAYMENTS_QUERY
 
@@ -220,7 +220,7 @@ def find_by_ids(
 def select_records(
     conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Payment, ...]:
-    """Run a query that the caller has made from `get_base_query()`, with the parameters `values`, and return its
+    """Run a query that the caller has made from `get_all_rows_query()`, with the parameters `values`, and return its
     payments. `lapsed_ids`: ids of records whose call has lapsed (its process crashed or froze), returned with an
     unknown outcome.
     """

@@ -159,7 +159,7 @@ def list_due_credit_checks(conn: Connection, work_reason: str, now: datetime, li
     """Return at most `limit` credit checks whose scheduled work has this reason and whose due time has come,
     sorted by due time."""
     query = (
-        credit_checks.get_base_query()
+        credit_checks.get_all_rows_query()
         .where(table.c.work_state == "scheduled", table.c.work_at <= now, table.c.work_reason == work_reason)
         .order_by(table.c.work_at)
         .limit(limit)

@@ -38,7 +38,7 @@ class TimedEvent:
 
 
 _LIMIT_PARAMETER = bindparam("limit", type_=Integer)
-_PAYMENTS_OF_PROVIDER_QUERY = payments.get_base_query().where(table.c.provider == bindparam("provider"))
+_PAYMENTS_OF_PROVIDER_QUERY = payments.get_all_rows_query().where(table.c.provider == bindparam("provider"))
 _PAYMENTS_BY_PROVIDER_ID_QUERY = _PAYMENTS_OF_PROVIDER_QUERY.where(
     table.c.provider_payment_id.in_(bindparam("numbers", expanding=True))
 )
@@ -66,14 +66,14 @@ def _make_page_query(rows_query: Select[Any], time_column: Any, id_column: Any) 
 _PAID_PAYMENTS_PAGE_QUERY = _make_page_query(_PAYMENTS_OF_PROVIDER_QUERY, table.c.paid_at, table.c.id)
 _BEGUN_PAYMENTS_PAGE_QUERY = _make_page_query(_PAYMENTS_OF_PROVIDER_QUERY, table.c.begun_at, table.c.id)
 _EVENTS_OF_SOURCE_PAGE_QUERY = _make_page_query(
-    payment_events.get_base_query().where(
+    payment_events.get_all_rows_query().where(
         events_table.c.source == bindparam("source"), events_table.c.order_no.is_not(None)
     ),
     events_table.c.occurred_at,
     events_table.c.id,
 )
 _SENT_REFUNDS_PAGE_QUERY = _make_page_query(
-    refunds.get_base_query(), refunds_table.c.first_sent_at, refunds_table.c.id
+    refunds.get_all_rows_query(), refunds_table.c.first_sent_at, refunds_table.c.id
 )
 _ANNOUNCED_EVENTS_QUERY = (
     select(events_table.c.event_id)

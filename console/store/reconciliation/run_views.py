@@ -24,7 +24,7 @@ def read_runs_page(
     """Return at most `limit` runs of a provider (None: of all), newest first. `before_id` is the last id of the
     previous page; None for the first page.
     """
-    query = reconciliations.get_base_query().order_by(runs.c.id.desc()).limit(limit)
+    query = reconciliations.get_all_rows_query().order_by(runs.c.id.desc()).limit(limit)
     if provider is not None:
         query = query.where(runs.c.provider == provider)
     if before_id is not None:

@@ -236,13 +236,13 @@ def list_differences(
     )
 
 
-def get_base_query() -> Select[Any]:
+def get_all_rows_query() -> Select[Any]:
     """Return the query of all runs with the columns of a `ReconciliationRun`. The caller adds conditions to it."""
     return _RUNS_QUERY
 
 
 def select_runs(conn: Connection, query: Select[Any]) -> tuple[ReconciliationRun, ...]:
-    """Run a query that the caller has made from `get_base_query()` and return its runs."""
+    """Run a query that the caller has made from `get_all_rows_query()` and return its runs."""
     return _select_runs(conn, query)
 
 

@@ -359,7 +359,7 @@ def read_request_facts(conn: Connection, ids: Collection[int]) -> Mapping[int, t
     return {row.id: (row.saw, row.radar) for row in rows}
 
 
-def get_base_query() -> Select[Any]:
+def get_all_rows_query() -> Select[Any]:
     """Return the query of all refunds with the columns that `read_refunds` needs. The caller adds conditions."""
     return _REFUNDS_QUERY
 
@@ -367,7 +367,7 @@ def get_base_query() -> Select[Any]:
 def select_records(
     conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Refund, ...]:
-    """Run a query that the caller has made from `get_base_query()`, with the parameters `values`, and return its
+    """Run a query that the caller has made from `get_all_rows_query()`, with the parameters `values`, and return its
     refunds. `lapsed_ids`: ids of records whose call has lapsed (its process crashed or froze), returned with an
     unknown outcome.
     """
@@ -377,8 +377,8 @@ def select_records(
 def read_refunds(
     conn: Connection, rows: Sequence[Row[Any]], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Refund, ...]:
-    """Convert rows of `get_base_query()` into refunds with their approvers. `lapsed_ids`: ids of refunds whose call
-    has lapsed (its process crashed or froze), returned with an unknown outcome.
+    """Convert rows of `get_all_rows_query()` into refunds with their approvers. `lapsed_ids`: ids of refunds whose
+    call has lapsed (its process crashed or froze), returned with an unknown outcome.
 
     If a refund is still in the state requested, people who approved it but are no longer approvers are left out of
     its `checkers`, because their approval doesn't count. In any later state, all people who approved it are returned.

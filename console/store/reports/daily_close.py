@@ -232,7 +232,7 @@ def _make_record_query(kind: str, provider: str, ids: Collection[int]) -> Select
 
 def find_complete_run_of_day(conn: Connection, provider: str, day: date) -> ReconciliationRun | None:
     """Return the newest complete run of the provider that compared this day; None if there is none."""
-    query = runs.get_base_query().where(
+    query = runs.get_all_rows_query().where(
         reconciliations.c.provider == provider,
         reconciliations.c.state == runs.RUN_DONE,
         reconciliations.c.from_day <= day.isoformat(),
