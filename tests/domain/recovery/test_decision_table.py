@@ -198,7 +198,7 @@ def test_what_was_bought_can_be_fetched_again(state: CheckState, number: int | N
         CheckState.PENDING: "bought_perhaps",
         CheckState.ERROR: "not_bought" if number is None else "bought_perhaps",
     }
-    refusal = f"reason.{refusals.get(state, 'no_id_at_provider')}"
+    refusal = f"reason.{refusals.get(state, 'no_provider_id')}"
     assert (found.allowed, found.reason) == (bought, None if bought else refusal)
     over = get_choice(ChoiceFacts(replace(check, viewing_over=True), NOW, OPERATORS), "refetch")
     assert over.reason == ("reason.viewing_over" if bought else refusal)
