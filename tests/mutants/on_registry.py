@@ -9,6 +9,7 @@ _BAD_FILES = ("tests/store/registry/test_bad_files.py",)
 _INTERRUPTIONS = ("tests/store/registry/test_interruptions.py",)
 _FILES = "console/store/registry/registry_file.py"
 _TEAM = ("tests/store/registry/test_distribution.py",)
+_UPDATES, _UPDATE_TESTS = "console/services/registry/updates.py", ("tests/services/registry/test_updates.py",)
 
 
 def _mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...]) -> Mutant:
@@ -61,6 +62,27 @@ ON_REGISTRY: tuple[Mutant, ...] = (
         '("name", "furigana", "folded_names")',
         '("name", "folded_names")',
         ("tests/store/registry/test_folded_texts.py",),
+    ),
+    _mutant(
+        "an answer about another day is imported",
+        "console/providers/registry/responses.py",
+        "    if lines and day.isoformat() not in days:\n",
+        "    if lines and not days:\n",
+        ("tests/providers/registry/test_client.py",),
+    ),
+    _mutant(
+        "a part that is answered twice is imported",
+        _UPDATES,
+        ":= _get_first_line_unnumbered(part)) in known_lines:\n",
+        ":= _get_first_line_unnumbered(part)) in ():\n",
+        _UPDATE_TESTS,
+    ),
+    _mutant(
+        "the refusal of a file that couldn't be read is kept",
+        _UPDATES,
+        "RegistryFileProblem.FILE_CHANGED, RegistryFileProblem.FILE_UNREADABLE, ",
+        "RegistryFileProblem.FILE_CHANGED, ",
+        _UPDATE_TESTS,
     ),
     _mutant(
         "a harmed registry is put in use at a desk",
