@@ -14,12 +14,12 @@ _BUG_ANSWER_JSON = (
 def main() -> int:
     """Load the program, run the command line of this process, and return its exit status.
 
-    Ctrl+C and SIGTERM are held back until the program can answer them: an interrupt while modules are loaded would
-    end in a traceback, and with `--json` without the JSON object. A module that can't be loaded, such as one of a
-    damaged installation, is answered like any other bug.
+    Ctrl+C, SIGTERM and SIGHUP are held back until the program can answer them: an interrupt while modules are
+    loaded would end in a traceback, and with `--json` without the JSON object. A module that can't be loaded, such
+    as one of a damaged installation, is answered like any other bug.
     """
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         from console.cli.main import main as run_command_line
 

@@ -81,7 +81,7 @@ def _run_and_answer_command(arguments: Sequence[str], writer: AnswerWriter, *, i
     try:
         # A window that SIGTERM ends has no answer, and the exit status of the signal until it has its own handler.
         if is_last_command and arguments and "open" not in arguments:
-            interrupts.raise_at_sigterm()
+            interrupts.raise_at_stop_signals()
         interrupts.release_held_interrupts()
         _run_command_or_window(arguments, writer, is_last_command=is_last_command)
     except (Exception, KeyboardInterrupt) as ending:
@@ -201,7 +201,7 @@ def _format_version_lines(
 
 
 def _make_interruption_error(arguments: Sequence[str], interruption: KeyboardInterrupt) -> ConsoleError:
-    """Return the error for a command that Ctrl+C or SIGTERM has ended before its answer.
+    """Return the error for a command that Ctrl+C, SIGTERM or SIGHUP has ended before its answer.
 
     A command with effects runs to its end after the first signal and writes its own answer, so only a second
     signal leads here. The error is then `outcome_unknown` if the command had begun its action, otherwise

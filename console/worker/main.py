@@ -103,14 +103,14 @@ def _await_or_abort_threads(
 
 @contextmanager
 def _handle_signals(stop_event: Event, abort_event: Event) -> Iterator[None]:
-    """Context manager: within the block, set `stop_event` when the first SIGINT or SIGTERM arrives, and `abort_event`
-    when the second one arrives. The signal handlers raise no exception, so that no operation is interrupted.
-    """
+    """Context manager: within the block, set `stop_event` when the first SIGINT, SIGTERM or SIGHUP arrives, and
+    `abort_event` when the second one arrives. The signal handlers raise no exception, so that no operation is
+    interrupted."""
 
     def set_event(_: int, __: FrameType | None) -> None:
         (abort_event if stop_event.is_set() else stop_event).set()
 
-    earlier_handlers = {number: signal.signal(number, set_event) for number in (signal.SIGINT, signal.SIGTERM)}
+    earlier_handlers = {number: signal.signal(number, set_event) for number in interrupts.list_stop_signals()}
     try:
         yield
     finally:

@@ -123,7 +123,7 @@ def test_a_vanished_claim(terminal: Terminal, sandbox: Sandbox, home: Path) -> N
     assert sandbox.control.count_charges(NUMBER) == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize(
     ("step", "status", "code", "state", "charges"),
     [("after_tx1", 6, "interrupted", "error", 0), ("after_detail", 0, None, "success", 1)],
@@ -132,8 +132,8 @@ def test_told_to_end_at_a_step(
     terminal: Terminal, sandbox: Sandbox, home: Path, number: int, step: str, status: int, code: str | None,
     state: str, charges: int,
 ) -> None:  # fmt: skip
-    """The command gets SIGINT or SIGTERM at a step. It prints one JSON object with the true ending and the record,
-    and nothing is left unknown.
+    """The command gets SIGINT, SIGTERM or SIGHUP (of a closed terminal) at a step. It prints one JSON object with
+    the true ending and the record, and nothing is left unknown.
     """
     with terminal.start("purchase", NUMBER, "--client", "1", FAILPOINT=f"{step}:1:hang", TIME_SCALE="1") as buying:
         reached = "calling" if step == "after_tx1" else "done"
@@ -152,12 +152,12 @@ def test_told_to_end_at_a_step(
         assert terminal.run("purchase", NUMBER, "--client", "1")[0] == 0
 
 
-@pytest.mark.parametrize("numbers_", [[signal.SIGTERM], [signal.SIGINT, signal.SIGINT]])
+@pytest.mark.parametrize("numbers_", [[signal.SIGTERM], [signal.SIGHUP], [signal.SIGINT, signal.SIGINT]])
 def test_told_to_end_while_the_provider_is_asked(
     terminal: Terminal, sandbox: Sandbox, home: Path, numbers_: list[int]
 ) -> None:
-    """The command gets SIGTERM, or Ctrl+C twice, while it waits for the provider: it ends at once, and the record is
-    unknown.
+    """The command gets SIGTERM, SIGHUP, or Ctrl+C twice, while it waits for the provider: it ends at once, and the
+    record is unknown.
     """
     sandbox.control.add_fault("hang_after_charge", call="purchase", number=NUMBER)
     with terminal.start("purchase", NUMBER, "--client", "1", TIME_SCALE="1") as buying:

@@ -62,7 +62,7 @@ def held(console: Console) -> set[str]:
         return {one.name for one in leases.list_holders(conn) if one.name.startswith(TASK_LEASE_PREFIX)}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 @pytest.mark.engines("sqlite")
 def test_it_works_until_it_is_told_to_end(place: Place, sandbox: Sandbox, number: int) -> None:
     """The worker prints one object when it is ready, its receiver answers, and it runs every task. After the signal

@@ -10,7 +10,7 @@ from console.cli.json_output.results import JsonObject
 from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.process.parser import make_usage_error
-from console.cli.process.stop_signals import handle_sigterm_as_interrupt, wait_for_stop_signal
+from console.cli.process.stop_signals import handle_stop_signals_as_interrupt, wait_for_stop_signal
 from console.cli.text_output import results as cli_text
 from console.domain.process import interrupts
 
@@ -29,7 +29,7 @@ class SandboxCommand:
         """
         from console.sandbox import start_sandbox
 
-        with handle_sigterm_as_interrupt():
+        with handle_stop_signals_as_interrupt():
             try:
                 sandbox = start_sandbox(port=args.port)
             except OSError as error:
@@ -95,5 +95,5 @@ class DemoCommand:
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         from console.cli.servers.demo import run_demo
 
-        with handle_sigterm_as_interrupt():
+        with handle_stop_signals_as_interrupt():
             run_demo(writer, self.run_command, has_fast_clock=args.fast_clock)

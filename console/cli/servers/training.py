@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from console.cli.json_output.records import format_instant_for_json
 from console.cli.json_output.results import JsonObject
 from console.cli.process.output import AnswerWriter
-from console.cli.process.stop_signals import handle_sigterm_as_interrupt
+from console.cli.process.stop_signals import handle_stop_signals_as_interrupt
 from console.cli.text_output.translator import Lines, Translator
 from console.cli.window.open_window import NO_DISPLAY_STATUS, has_display, show_window
 from console.wording.training import (
@@ -45,7 +45,7 @@ class TrainingCommand:
             writer.write_to_stderr(writer.translator("cli.no_display"))
             writer.exit_status = NO_DISPLAY_STATUS
             return
-        with handle_sigterm_as_interrupt(), open_training(settings) as console:
+        with handle_stop_signals_as_interrupt(), open_training(settings) as console:
             training = console.training
             assert training is not None  # noqa: S101 - for the type checker
             writer.write_ready_answer(

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from console.cli.process.output import AnswerWriter
+from console.domain.process import interrupts
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -74,12 +75,12 @@ def pause_garbage_collection() -> Iterator[None]:
 
 @contextmanager
 def record_stop_signals() -> Iterator[Callable[[], bool]]:
-    """Yield a function that returns True after SIGINT or SIGTERM has arrived. The signal handler only records the
-    signal, because an exception from the handler could interrupt an import of Qt, and Qt's event loop would ignore
-    the exception.
+    """Yield a function that returns True after SIGINT, SIGTERM or SIGHUP has arrived. The signal handler only
+    records the signal, because an exception from the handler could interrupt an import of Qt, and Qt's event loop
+    would ignore the exception.
     """
     received_signals: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = interrupts.list_stop_signals()
     earlier_handlers = {
         number: signal.signal(number, lambda got, _: received_signals.append(got)) for number in numbers
     }

@@ -1,5 +1,5 @@
-"""Requests to end this process (Ctrl+C, SIGTERM, a closing window). They are deferred while a provider's answer could
-be lost.
+"""Requests to end this process (Ctrl+C, SIGTERM, SIGHUP of a closed terminal, a closing window). They are deferred
+while a provider's answer could be lost.
 
 Python runs signal handlers between two instructions of the main thread, so an exception from a handler could come
 between a provider's answer and its storage. Inside `defer_signals` a signal raises no exception: its number is
@@ -16,8 +16,8 @@ from types import FrameType
 
 INTERRUPT_REASON = "interrupted"  # house: the reason of an outcome
 """Reason of an outcome for a call to a provider that an interrupt has ended."""
-_HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-"""The signals whose handler `defer_signals` replaces."""
+_HANDLED_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""The signals whose handler `defer_signals` replaces. Windows has no SIGHUP."""
 _POLL_INTERVAL_SECONDS = 0.02
 """Pause in seconds between two checks of the number of threads that are still inside `defer_signals`."""
 
@@ -53,18 +53,28 @@ _signal_state = _SignalState()
 
 
 def release_held_interrupts() -> None:
-    """Let Ctrl+C (SIGINT) and SIGTERM act from now on. The program's entry point holds these signals back while
-    modules are loaded. If the person pressed Ctrl+C meanwhile, this call raises KeyboardInterrupt.
+    """Let Ctrl+C (SIGINT), SIGTERM and SIGHUP act from now on. The program's entry point holds these signals back
+    while modules are loaded. If the person pressed Ctrl+C meanwhile, this call raises KeyboardInterrupt.
     """
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED_SIGNALS)
 
 
-def raise_at_sigterm() -> None:
-    """Let SIGTERM raise KeyboardInterrupt like Ctrl+C from now on, unless the process ignores SIGTERM. The default
-    action would end the process before its command has written its result."""
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+def list_stop_signals() -> tuple[int, ...]:
+    """Return the signals that ask a process to stop: SIGINT, SIGTERM and SIGHUP, which a closing terminal sends.
+    SIGHUP is left out if the process ignores it (nohup)."""
+    return tuple(
+        number for number in _HANDLED_SIGNALS
+        if number in (signal.SIGINT, signal.SIGTERM) or signal.getsignal(number) is not signal.SIG_IGN
+    )  # fmt: skip
+
+
+def raise_at_stop_signals() -> None:
+    """Let SIGTERM and SIGHUP raise KeyboardInterrupt like Ctrl+C from now on, unless the process ignores them. The
+    default action would end the process before its command has written its result."""
+    for number in _HANDLED_SIGNALS:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
 
 
 def ignore_later_signals() -> None:
@@ -138,9 +148,9 @@ def defer_signals() -> Iterator[None]:
 
 @contextmanager
 def handle_signals(*, defers_first_signal: bool, is_last_command: bool = False) -> Iterator[None]:
-    """Handle signals while a command runs in the main thread: SIGTERM acts like Ctrl+C. With `is_last_command` (the
-    process ends after the command) signals are ignored after the block, so that the exit status stays that of the
-    command's result.
+    """Handle signals while a command runs in the main thread: SIGTERM and SIGHUP act like Ctrl+C. With
+    `is_last_command` (the process ends after the command) signals are ignored after the block, so that the exit
+    status stays that of the command's result.
 
     With `defers_first_signal` (for commands that write or send) the first signal raises nothing; the command checks
     `is_interrupt_pending`, ends soon and reports its result. Without `defers_first_signal`, and for a second signal
