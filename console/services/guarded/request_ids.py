@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from console.domain.access.permissions import APPROVER, OPERATOR, WORKER
+from console.domain.access.permissions import ROLES_WITH_REQUEST_IDS, WORKER
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import InProgressReason, NotAllowedReason, PossibleRepeatReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
@@ -49,8 +49,6 @@ from console.store.refunds import refunds
 
 LONGEST_REQUEST_ID_CHARACTERS = 64
 _REQUEST_ID_CHARACTERS = frozenset(string.ascii_letters + string.digits + "._-")
-ROLES_WITH_REQUEST_IDS = frozenset({OPERATOR, APPROVER, WORKER})
-"""Roles whose database accounts on a server may store request ids (`store/access/grants.py`)."""
 _EXIT_STATUSES_WITH_EFFECT = (0, 4, 5)
 """Exit statuses of calls that wrote or sent something; after any other status the id is free again."""
 _OUTCOME_UNKNOWN_EXIT_STATUS = 4

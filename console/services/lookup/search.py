@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from console.domain.access.permissions import ROLES_WITH_REQUEST_IDS
 from console.domain.calendar_days import JST
 from console.domain.desk_requests.records import make_oldest_request_id
 from console.domain.errors import ConsoleError, ErrorCode
@@ -12,7 +13,7 @@ from console.domain.lookup.number_input import InvalidCorporationNumber, parse_n
 from console.domain.lookup.query import SearchQuery, parse_search
 from console.domain.lookup.results import FoundRecords, SearchResult, SearchSubject
 from console.domain.queues.filters import FilteredRecord, get_record_kind
-from console.domain.records import CreditCheck, Operation
+from console.domain.records import CreditCheck, Operation, Person
 from console.domain.registry.corporations import RegistryMatches
 from console.domain.tasks.records import Alert
 from console.services.process.context import ServiceContext
@@ -84,13 +85,13 @@ class GlobalSearch:
         limit, context = max(1, min(limit, MAX_RECORDS_PER_KIND)), self._context
         query = parse_search(text, context.now().astimezone(JST).date(), context.operator or "")
         with context.database.read() as conn:
-            context.find_reading_person(conn)
+            person = context.find_reading_person(conn)
             if not query.words and not query.has_conditions:
                 return SearchResult(query)
             companies = self._find_companies(conn, query, prefecture, limit)
-            matched_ids = self._find_records_by_words(conn, query, companies, limit) if query.words else None
+            matched_ids = self._find_records_by_words(conn, query, companies, limit, person) if query.words else None
             found_records = self._find_records(conn, query, matched_ids, limit)
-            operations = tuple(self._find_operations(conn, query.words))
+            operations = tuple(self._find_operations(conn, query.words, person))
             result = SearchResult(
                 query,
                 companies,
@@ -121,11 +122,11 @@ class GlobalSearch:
             return RegistryMatches((), None)
 
     def _find_records_by_words(
-        self, conn: Connection, query: SearchQuery, companies: RegistryMatches, limit: int
+        self, conn: Connection, query: SearchQuery, companies: RegistryMatches, limit: int, person: Person | None
     ) -> _MatchedRecordIds:
         """Return the ids of the records that match the words of the query: by a corporation number, by the name of a
         company, by the first characters of an identifier or of the payer, or by the request id of an own request.
-        `companies` are the companies that match the words."""
+        `companies` are the companies that match the words; `person` is the acting person, None if nobody is named."""
         words = query.words
         number = _parse_corporation_number(words, allows_dummies=self._context.settings.allows_test_numbers)
         if number is not None:
@@ -144,7 +145,7 @@ class GlobalSearch:
         shown_id = prefix_search.parse_shown_id(words)
         if shown_id is not None:
             ids_by_kind.setdefault(shown_id[0], set()).add(shown_id[1])
-        for kind, record_id in self._find_record_of_own_request(conn, words):
+        for kind, record_id in self._find_record_of_own_request(conn, words, person):
             ids_by_kind.setdefault(kind, set()).add(record_id)
         return _MatchedRecordIds(ids_by_kind, is_partial or len(numbers) > _MAX_CORPORATION_NUMBERS)
 
@@ -184,25 +185,27 @@ class GlobalSearch:
 
     # -- operations and request ids
 
-    def _find_operations(self, conn: Connection, search_text: str) -> Iterator[Operation]:
+    def _find_operations(self, conn: Connection, search_text: str, person: Person | None) -> Iterator[Operation]:
         """Yield the operation whose id is `search_text`. If there is none, yield the last operation of the acting
         person's request id `search_text`.
         """
         if not _may_be_operation_or_request_id(search_text):
             return
         operation = journal.find_with_state_after_lapse(conn, search_text.lower())
-        if operation is None and not reads_views(conn):
+        if operation is None and _may_have_request_ids(person) and not reads_views(conn):
             operation_id = request_ids.find_operation_id(conn, self._context.operator or "", search_text)
             operation = None if operation_id is None else journal.find_with_state_after_lapse(conn, operation_id)
         if operation is not None:
             yield operation
 
-    def _find_record_of_own_request(self, conn: Connection, search_text: str) -> Iterator[tuple[str, int]]:
+    def _find_record_of_own_request(
+        self, conn: Connection, search_text: str, person: Person | None
+    ) -> Iterator[tuple[str, int]]:
         """Yield the kind and id of the record that the acting person has changed by a call with the request id
         `search_text`; yield nothing if the person has made no such call. The request ids of other people are not
         searched.
         """
-        if not _may_be_operation_or_request_id(search_text):
+        if not _may_be_operation_or_request_id(search_text) or not _may_have_request_ids(person):
             return
         subject = (
             requests.find_subject_of_own_request(
@@ -229,6 +232,12 @@ def _has_digits_only(search_text: str) -> bool:
 def _may_be_operation_or_request_id(search_text: str) -> bool:
     """True if `search_text`, the words of a search, have the form of an operation id or a request id."""
     return 0 < len(search_text) <= _LONGEST_ID_CHARACTERS and search_text.isascii() and " " not in search_text
+
+
+def _may_have_request_ids(person: Person | None) -> bool:
+    """Return True if the person can have made calls with request ids, or if nobody is named. Auditors can't, and a
+    server gives their accounts no right to read the table of request ids."""
+    return person is None or not person.roles.isdisjoint(ROLES_WITH_REQUEST_IDS)
 
 
 def _find_alerts(conn: Connection, records: Collection[FilteredRecord]) -> tuple[Alert, ...]:
