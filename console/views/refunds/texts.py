@@ -102,12 +102,15 @@ def format_cooling_off_period(plan: RefundPlan, context: WindowContext) -> str:
 
 def format_checkers(plan: RefundPlan, context: WindowContext) -> str:
     """Return the text about the people who may approve the refund. It has their names if these are known, and states
-    whether one or two of them are needed. If people are registered and none of them may, it says so.
+    whether one or two of them are needed. If people are registered and none of them may, or only one where two are
+    needed, it says so.
     """
     if context.people and not plan.approvers:
         return context.translate("dialog.refund.asked_no_one")
     if plan.needs_second_checker:
-        return context.translate("dialog.refund.asked_two", people=plan.approvers)
+        is_one_missing = len(plan.approvers) == 1
+        key = "dialog.refund.asked_two_but_one" if is_one_missing else "dialog.refund.asked_two"
+        return context.translate(key, people=plan.approvers)
     return context.translate("dialog.refund.asked_one", people=plan.approvers)
 
 

@@ -305,7 +305,7 @@ def test_a_refused_amount_shows_no_results_of_another_amount(qtbot: QtBot) -> No
     assert made._rule_lines.isVisibleTo(made)
 
 
-def test_a_request_that_no_one_else_can_approve_says_so() -> None:
+def test_a_request_that_too_few_others_can_approve_says_so() -> None:
     """A dash in place of names would promise somebody. Where no people are registered, every other name may."""
     context = window_context()
     alone = replace(plan(), approvers=())
@@ -313,3 +313,7 @@ def test_a_request_that_no_one_else_can_approve_says_so() -> None:
     context.people = (Person("lead-b", frozenset({APPROVER}), may_buy=False),)
     assert format_checkers(alone, context) == "No one else may approve refunds now"
     assert format_checkers(plan(), context) == "Approver: lead-b, lead-c"
+    needs_two = replace(plan(), second_checker_reasons=("second_checker_above",))
+    assert format_checkers(needs_two, context) == "Two approvers: lead-b, lead-c"
+    only_one = replace(needs_two, approvers=("lead-b",))
+    assert format_checkers(only_one, context) == "Two approvers are needed; only lead-b may approve now"
