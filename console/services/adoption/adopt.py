@@ -62,6 +62,8 @@ class Adoption:
     def _require_tables(self) -> None:
         """Raise not_allowed for a database account that reads only SQL views. A view has no primary key, and some
         accounts don't see the table at all, so the plan would describe something else than the table."""
+        if not self._database.is_server:
+            return
         with self._database.read() as conn:
             if reads_views(conn):
                 raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.NO_GRANT})
