@@ -5,6 +5,7 @@ from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from console.views.widgets.base import TextLabel
 from console.views.widgets.display.record_parts import FactList
 
 
@@ -22,3 +23,32 @@ def test_a_layout_of_the_same_width_asks_for_no_other_one(qtbot: QtBot) -> None:
         layout.invalidate()
         QCoreApplication.sendPostedEvents(facts, QEvent.Type.LayoutRequest)
     assert not layout.activate(), "a layout that is done is asked for again"
+
+
+@pytest.mark.usefixtures("the_look")
+def test_every_value_has_room_for_its_lines(qtbot: QtBot) -> None:
+    """Also if heights for other widths were asked for meanwhile, as a scroll area does before it knows whether it
+    needs a bar. The list then had the heights of the other width, and its last lines were cut off."""
+    texts = (
+        "短い文です。",
+        "長い文で、行の折り返しが必要です。" * 4,
+        "さらに長い文で、折り返しの位置が幅で変わります。" * 6,
+    )
+    window = QWidget()
+    qtbot.addWidget(window)
+    facts = FactList(tuple((f"項目{index}", text) for index, text in enumerate(texts)), parent=window)
+    window.show()
+    layout = facts.layout()
+    assert layout is not None
+    for width in (layout.sizeHint().width(), 206, 218, 300):
+        height = layout.heightForWidth(width)
+        for other_width in (layout.sizeHint().width(), 150, 600):
+            layout.heightForWidth(other_width)
+            facts.resize(width, height + 1)
+            layout.activate()
+            layout.heightForWidth(other_width)
+            facts.resize(width, height)
+            layout.activate()
+            values = [label for label in facts.findChildren(TextLabel) if label.plain in texts]
+            lacking = [value.heightForWidth(value.width()) - value.height() for value in values]
+            assert max(lacking) <= 0, (width, other_width, lacking)

@@ -4,9 +4,9 @@ documents, and the four lines "verdict", "why", "next" and "you can"."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QBoxLayout, QFormLayout, QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.painting import draw_frame
@@ -335,21 +335,6 @@ def _make_form_label(text: str, *, is_beside_buttons: bool = False) -> TextLabel
     return label
 
 
-class _FactLayout(QFormLayout):
-    """The layout of a FactList. If its width and its height change at once, Qt gives the rows the heights that they
-    had at the old width, which cuts off lines; this class lets Qt compute them again, once for each width. (Each
-    activation of a layout resets its `geometry`, so a comparison with that could go on for ever.)
-    """
-
-    _laid_out_width_px = -1
-
-    def setGeometry(self, rect: QRect) -> None:
-        if rect.width() != self._laid_out_width_px:
-            self._laid_out_width_px = rect.width()
-            self.invalidate()
-        super().setGeometry(rect)
-
-
 _FACT_GAP_PX = 12  # at text size 1
 
 
@@ -362,10 +347,11 @@ class FactList(QWidget):
         super().__init__(parent)
         self._lines: list[tuple[TextLabel, QVBoxLayout, bool]] = []  # label, layout of the value, has a button
         self._aligned_lists: tuple[FactList, ...] = (self,)
-        self._form = _FactLayout(self)
-        self._form.setContentsMargins(0, 0, 0, 0)
-        self._form.setVerticalSpacing(0)
-        self._form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        # No QFormLayout: it keeps heights for two widths and the rows of one, and may cut off lines at the other.
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setVerticalSpacing(0)
+        self._grid.setColumnStretch(1, 1)
         self._fit_to_text_size()
         for label, value in facts:
             self.add_fact(label, TextLabel(value, wraps_lines=True, is_selectable=True))
@@ -378,7 +364,7 @@ class FactList(QWidget):
     def _fit_to_text_size(self) -> None:
         """Set the gap between labels and values, the heights of the lines and the width of the labels by the text
         size. In large text, a gap of a fixed width would look like a space between two words."""
-        self._form.setHorizontalSpacing(round(_FACT_GAP_PX * current_appearance().scale))
+        self._grid.setHorizontalSpacing(round(_FACT_GAP_PX * current_appearance().scale))
         for line in self._lines:
             _fit_fact_line(*line)
         if len(self._aligned_lists) > 1:
@@ -403,7 +389,9 @@ class FactList(QWidget):
         line = label_widget, value_layout, has_button
         self._lines.append(line)
         _fit_fact_line(*line)
-        self._form.addRow(label_widget, value_layout)
+        row = self._grid.rowCount()
+        self._grid.addWidget(label_widget, row, 0)
+        self._grid.addLayout(value_layout, row, 1)
 
 
 def _fit_fact_line(label: TextLabel, value_layout: QVBoxLayout, has_button: bool) -> None:
