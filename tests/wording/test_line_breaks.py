@@ -47,12 +47,16 @@ def test_a_text_has_its_phrases(text: str, phrases: str) -> None:
         ("PDF が不足", "PDF_が不~足"),
         ("（8 回中）", "（8_回~中）"),
         ("1,000／本来", "1,000~／本~来"),
+        ("10:46 JST（6 日前）に", "10:46 JST|（6_日~前）~に"),
         ("Approve the refund", "Approve the refund"),
     ],
 )
 def test_a_line_can_end_between_phrases_alone(text: str, kept: str) -> None:
-    """`~` stands for a word joiner, `_` for a no-break space. Punctuation needs none: no line begins with it."""
-    assert keep_phrases_whole(text) == kept.replace("~", WORD_JOINER).replace("_", NO_BREAK_SPACE)
+    """`~` stands for a word joiner, `_` for a no-break space, `|` for an invisible space at which a line may end.
+    Punctuation needs none: no line begins with it.
+    """
+    marked = kept.replace("~", WORD_JOINER).replace("_", NO_BREAK_SPACE).replace("|", POSSIBLE_BREAK)
+    assert keep_phrases_whole(text) == marked
 
 
 def test_a_phrase_that_is_too_long_for_a_line_may_end_anywhere() -> None:

@@ -9,6 +9,7 @@ on the screen only: no text that is copied, exported, spoken or compared contain
 import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from console.wording.sentences.japanese import JAPANESE_LETTER_RANGES
@@ -48,11 +49,15 @@ _PIECE_OF_LATIN_TEXT_PATTERN = re.compile(r"[!-~]{16}(?=[!-~])")
 
 @lru_cache(maxsize=4096)
 def keep_phrases_whole(text: str) -> str:
-    """Return the text with a word joiner or a no-break space at each position where a line must not end. A text
-    without Japanese letters is returned unchanged."""
+    """Return the text with a word joiner or a no-break space at each position where a line must not end. Between a
+    Latin letter and a bracket that begins a phrase it gets an invisible space, because Qt would end no line there. A
+    text without Japanese letters is returned unchanged."""
     if not JAPANESE_LETTER_PATTERN.search(text):
         return text
-    return "".join(map(_keep_phrase_whole, split_phrases(text)))
+    marked = tuple(map(_keep_phrase_whole, split_phrases(text)))
+    return marked[0] + "".join(
+        POSSIBLE_BREAK * _is_latin_before_bracket(before, phrase) + phrase for before, phrase in pairwise(marked)
+    )
 
 
 def allow_breaks_in_long_words(text: str) -> str:
@@ -133,6 +138,11 @@ def _may_phrase_end(text: str, position: int, *, is_found_by_parser: bool) -> bo
     if is_japanese_after:  # inside a compound of kanji and katakana, or before its particle
         return is_found_by_parser and text.endswith(_ADVERBS_WITHOUT_HIRAGANA, 0, position)
     return _LONG_LATIN_TEXT_PATTERN.match(text, position) is not None
+
+
+def _is_latin_before_bracket(phrase: str, next_phrase: str) -> bool:
+    """Return True if a Latin letter ends the phrase, and a bracket begins the next one."""
+    return next_phrase[0] in _OPENING_BRACKETS and _LATIN_CHARACTER_PATTERN.match(phrase[-1]) is not None
 
 
 def _keep_phrase_whole(phrase: str) -> str:
