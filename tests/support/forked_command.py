@@ -93,9 +93,10 @@ class ForkedCommand:
 
 
 def _run(answers: Pipe, words: tuple[str, ...], environment: Mapping[str, str], umask: int, log: str) -> None:
-    """Target of the child process: set the environment, stdout, stderr and umask of a new process, then run the
-    command.
+    """Target of the child process: set the environment, stdout, stderr, umask and handler of SIGHUP of a new process,
+    then run the command.
     """
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests that run under nohup ignore it
     os.environ.clear()
     os.environ.update(environment)
     os.dup2(answers.fileno(), 1)

@@ -45,7 +45,8 @@ def working(place: Place, sandbox: Sandbox, **extra: str) -> Iterator[Worker]:
     told = {"RECEIVER_PORT": "0", **providers(sandbox.url), **extra}
     env = {**os.environ, **place.told(sandbox.url), **{f"CONSOLE_{name}": value for name, value in told.items()}}
     with subprocess.Popen(
-        [sys.executable, "-m", "console", "--json", "worker"],
+        # Tests that run under nohup ignore SIGHUP, and a child inherits that.
+        ["env", "--default-signal=HUP", sys.executable, "-m", "console", "--json", "worker"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
