@@ -193,6 +193,18 @@ def test_a_row_that_becomes_current_comes_into_sight(qapp: QApplication, tmp_pat
         assert table.viewport().visibleRegion().contains(row.bottomLeft())
 
 
+def test_panels_of_home_that_do_not_fit_stand_below_each_other(qapp: QApplication, tmp_path: Path) -> None:
+    """A panel whose texts need more width than a third of the window, as English ones at 125 %, made the page scroll
+    sideways.
+    """
+    with looking(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
+        stage.go(HomeRoute())
+        assert find_faults() == []
+        stage.find(HomePage).team_panel.setMinimumWidth(700)
+        stage.settle()
+        assert find_faults() == []
+
+
 def test_home_comes_back_as_it_was_left(qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When a person returns to Home, it is scrolled only as far as needed to show the current row, and its title is
     visible.

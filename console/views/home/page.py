@@ -380,8 +380,25 @@ class HomePage(Page):
             self._set_min_table_height()
             self._fit_panels_to_width()
 
+    def event(self, event: QEvent) -> bool:
+        """Fit the panels again after a change of their contents, because their texts may need more width. Return Qt's
+        result."""
+        if event.type() == QEvent.Type.LayoutRequest and hasattr(self, "recent_panel"):
+            self._fit_panels_to_width()
+        return super().event(event)
+
+    def _has_room_for_panels_side_by_side(self) -> bool:
+        """Return True if the visible part of the page is wide enough for the three columns of panels."""
+        parent = self.parentWidget()
+        room_px = min(self.width(), parent.width()) if parent else self.width()
+        row, margins = self._count_panel_row, self._count_panel_row.contentsMargins()
+        columns = [item for index in range(row.count()) if (item := row.itemAt(index))]
+        needed_px = margins.left() + sum(column.minimumSize().width() for column in columns) + margins.right()
+        needed_px += (len(columns) - 1) * row.spacing()
+        return room_px >= max(needed_px, round(_MIN_PANEL_WIDTH_PX * 3 * current_appearance().scale))
+
     def _fit_panels_to_width(self) -> None:
-        side_by_side = self.width() >= _MIN_PANEL_WIDTH_PX * 3 * current_appearance().scale
+        side_by_side = self._has_room_for_panels_side_by_side()
         left_to_right, top_to_bottom = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         self._count_panel_row.setDirection(left_to_right if side_by_side else top_to_bottom)
         is_wide = side_by_side and has_room_beside_lists(self.window())
