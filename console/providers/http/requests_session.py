@@ -21,7 +21,6 @@ def load_system_tls_context() -> ssl.SSLContext:
     those of the package certifi are used.
     """
     tls_context = ssl.create_default_context()
-    tls_context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # some builds set it: the end of a cut answer passes then
     paths = ssl.get_default_verify_paths()
     if not (paths.cafile or paths.capath or tls_context.get_ca_certs()):
         tls_context.load_verify_locations(certifi.where())
@@ -37,10 +36,14 @@ logging.getLogger("urllib3.response").setLevel(logging.ERROR)
 
 class SingleCallAdapter(HTTPAdapter):
     """Adapter of the library `requests` for one request over one new connection, whose socket `socket_guard` opens.
-    `tls_context` is the TLS context; None for a request without TLS.
+    `tls_context` is the TLS context; None for a request without TLS. Its option to ignore an unexpected end of the
+    connection is turned off.
     """
 
     def __init__(self, socket_guard: SocketGuard, tls_context: ssl.SSLContext | None) -> None:
+        if tls_context is not None:
+            # Some builds of Python set it, such as Debian 12's: the end of a cut answer would pass unnoticed.
+            tls_context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
         self._socket_guard = socket_guard
         self._tls_context = tls_context
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
