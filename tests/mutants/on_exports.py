@@ -105,13 +105,24 @@ ON_EXPORTS: tuple[Mutant, ...] = (
         "    if newest_entry is None:\n        return\n    if not newest_entry:\n",
         ("tests/cli/test_backup.py::test_a_desk_that_knows_nothing_restores",),
     ),
-    _mutant(
+    Mutant(
         "an earlier acknowledgement counts for a later restore",
-        "console/services/guarded/database_rollback.py",
-        "        resolved_alerts = anchors.list_resolved_rollback_alerts(conn)\n"
-        "    _store_resolved_alerts(spool, database_id, resolved_alerts)\n\n\n# Compare",
-        "        anchors.list_resolved_rollback_alerts(conn)\n"
-        "    _store_resolved_alerts(spool, database_id, frozenset())\n\n\n# Compare",
+        # Two guards: the copy of the backup gets an alert, and the desk knows which alerts are older.
+        (
+            Change(
+                "console/services/guarded/database_rollback.py",
+                "    if not (missing_heads or lost_entries):\n",
+                "    if True:\n",
+            ),
+            Change(
+                "console/services/guarded/database_rollback.py",
+                "        resolved_alerts = anchors.list_resolved_rollback_alerts(conn)\n"
+                "    _store_resolved_alerts(spool, database_id, resolved_alerts)\n\n\n# Compare",
+                "        anchors.list_resolved_rollback_alerts(conn)\n"
+                "    _store_resolved_alerts(spool, database_id, frozenset())\n\n\n# Compare",
+            ),
+        ),
         ("tests/cli/test_backup.py::test_an_acknowledged_loss_is_no_word_about_a_later_restore",),
+        "",
     ),
 )
