@@ -175,8 +175,9 @@ def audit_loss_of_restored_file(tx: Transaction, context: ServiceContext, operat
 
 
 def require_alert_of_restored_server(context: ServiceContext, taken_at: str) -> None:
-    """Raise the alert of `raise_alert_of_restored_server` if the restored database has no such open alert. This is so
-    after the upgrade of a backup with an older schema, in which the alert could not be inserted before.
+    """Raise the alert of `raise_alert_of_restored_server` if the restored database has no such open alert. The
+    restore has raised it before; this is the last check that all desks refuse until a person has acknowledged the
+    loss.
     """
 
     def raise_missing_alert(tx: Transaction) -> None:
