@@ -249,8 +249,9 @@ class UsageProblem(Reason):
     ACCOUNTS_OWNER_OF_SCHEMA: the account owns the schema. ANSWERS_NEED_STORE_KEY: the spool has answers that only the
     store key can decrypt. DESK_NEEDS_OWN_CREDENTIALS: no worker acts for the desk's person. NO_CODE: the
     authorisation code is missing. NO_OLDER_VERSION: the PDF has only one version. OPTIONS_BESIDE_VIEW: a filter or a
-    sort order was given together with a saved view, which has its own. SIGN_IN_IN_SETTINGS: the settings already have
-    the account and password. UNKNOWN_PART: a list has no such part (tab).
+    sort order was given together with a saved view, which has its own. OTHER_CORPORATION_NUMBER: the payment to
+    import is here without the given corporation number. SIGN_IN_IN_SETTINGS: the settings already have the account
+    and password. UNKNOWN_PART: a list has no such part (tab).
     """
 
     INVALID_ACCOUNT_NAME = "account_name"
@@ -299,6 +300,7 @@ class UsageProblem(Reason):
     NO_SUCH_TIMEZONE = "no_such_timezone"
     INVALID_NOTE = "note"
     NO_OLDER_VERSION = "one_version"
+    OTHER_CORPORATION_NUMBER = "other_corporation_number"
     OTHER_TIMEZONE = "other_timezone"
     INVALID_INCIDENT_OWNER = "owner"
     UNKNOWN_PART = "part"

@@ -169,9 +169,10 @@ class NoEvidenceDetail(TypedDict, total=False):
     largest: int
 
 
-class UsageDetail(TypedDict, total=False):
+class UsageDetail(_SharedFacts, total=False):
     """Facts of the error `usage`: a wrong argument, or a wrong file of accounts. `usage` is the synopsis of the
-    command, `line` a line number in the file of accounts. `worker_version` and `desk_version` are the versions
+    command, `line` a line number in the file of accounts. `corporation_number` is that of the payment that an import
+    found here, None if it has none. `worker_version` and `desk_version` are the versions
     of the two programs if the worker can't read the desk's request. The other facts are values that the error's
     sentence contains.
     """
@@ -190,6 +191,7 @@ class UsageDetail(TypedDict, total=False):
     n: int
     most: int
     value: str
+    corporation_number: str | None
     worker_version: str
     desk_version: str
 
@@ -667,6 +669,7 @@ class ErrorDetail(LeaseFacts, _SharedFacts, total=False):
     today: int
     candidates: list[str]
     normalized: str | None
+    corporation_number: str | None
     variable: str
     place: str
     user: str | None

@@ -56,7 +56,8 @@ class PaymentImporter:
         database already has the payment, only probe it.
 
         Raises not_found for an unknown provider, bad_profile if it is not configured, usage for a malformed payment
-        number or a missing amount or day that the provider needs, invalid_amount or invalid_corporation_number for an
+        number, for a missing amount or day that the provider needs, or if our database already has the payment
+        without the requested corporation number; invalid_amount or invalid_corporation_number for an
         invalid value (exit status 2); not_allowed if the acting person has no right to import (3); outcome_unknown if
         the provider gave no usable answer (4); provider_refused if the provider has no such payment, provider_auth if
         it refused our credentials, rate_limited if it got too many calls (5); provider_unreachable if the question
@@ -100,6 +101,7 @@ class PaymentImporter:
     ) -> Payment:
         payment = self._find_existing_payment(request)
         if payment is not None:
+            _require_number_of_payment(payment, number)
             return self._probe_existing_payment(payment)
         asked_at, outcome = read_question_time(self._context), reader.read_payment(question)
         by_code = True
@@ -173,7 +175,8 @@ class PaymentImporter:
         apply the provider's report `sourced_report` to the payment, also if it was not inserted now, and return it.
 
         `number` is the payment's corporation number, None if it isn't known; `by_code` is True if the payer paid with
-        a code that the console requested.
+        a code that the console requested. Raises usage if our database has the payment without that corporation
+        number.
         """
         context, report = self._context, sourced_report.report
         payment = payments.find_by_payment_number(tx.conn, request.provider, request.merchant_payment_id)
@@ -185,6 +188,7 @@ class PaymentImporter:
                 tx, AuditAction.PAYMENT_IMPORTED, payment_id, {"provider": request.provider}, kind=PAYMENT_KIND
             )
             payment = payment_work.require_payment(tx, payment_id)
+        _require_number_of_payment(payment, number)
         return payment_work.require_payment(
             tx, apply_report(context, tx, payment, sourced_report, is_read_in_transaction=True).payment_id
         )
@@ -208,6 +212,21 @@ class PaymentImporter:
             return payments.insert_payment(tx.conn, new_payment, self._context.now())
         except UniqueViolation:  # Another process has just started or imported the payment.
             raise RunAgain from None
+
+
+def _require_number_of_payment(payment: Payment, number: str | None) -> None:
+    """Raise usage if the request names a corporation number and the stored payment has another one or none: an import
+    changes no payment that our database has. `number` is None if the request names none.
+    """
+    if number is not None and payment.corporation_number != number:
+        raise ConsoleError(
+            ErrorCode.USAGE,
+            {
+                "problem": UsageProblem.OTHER_CORPORATION_NUMBER,
+                "corporation_number": payment.corporation_number,
+                "record": payment,
+            },
+        )
 
 
 def _choose_beginning_time(request: PaymentImport, sourced_report: ReportWithSource, now: datetime) -> datetime:

@@ -2,6 +2,7 @@
 any number of calls.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
 
@@ -42,6 +43,39 @@ def test_a_paid_payment_is_booked_once(scene: Scene) -> None:
     again = import_payment(scene)
     assert (again.id, again.captured_minor) == (first.id, 3300)
     assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(1,)]
+
+
+@pytest.mark.parametrize("stored", [None, NUMBERS[1]])
+def test_a_known_payment_keeps_its_number(scene: Scene, stored: str | None) -> None:
+    """An import with a corporation number that the stored payment doesn't have is refused, asks nobody and changes
+    nothing. The stored number, in any form, is accepted.
+    """
+    scene.money.register_payment("paypay", "ORD-1", 3300)
+    first = import_payment(scene, corporation_number=stored)
+    asked = len(scene.control.read_requests(call="paypay_payment"))
+    refusal = read_import_error(scene, corporation_number=NUMBERS[0])
+    assert (refusal.exit_status, refusal.code) == (2, "usage")
+    detail = refusal.detail
+    assert (detail["problem"], detail["corporation_number"]) == ("other_corporation_number", stored)
+    assert detail["record"] == scene.payments.read_payment(first.id).record == first
+    assert len(scene.control.read_requests(call="paypay_payment")) == asked
+    if stored is not None:
+        assert import_payment(scene, corporation_number=f"T{stored}").id == first.id
+
+
+def test_of_two_imports_at_once_the_first_sets_the_number(scene: Scene) -> None:
+    """If another import stores the payment while this one asks the provider, and with another corporation number,
+    this one is refused and changes nothing.
+    """
+    scene.money.register_payment("paypay", "ORD-1", 3300)
+    scene.control.add_fault("hang", call="paypay_payment")
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(read_import_error, scene, corporation_number=NUMBERS[0])
+        assert scene.control.wait_until_reached(held=1)
+        first = import_payment(scene, corporation_number=NUMBERS[1])
+        scene.control.release_calls()
+        assert slow.result().detail["problem"] == "other_corporation_number"
+    assert scene.payments.read_payment(first.id).record == first
 
 
 def test_its_order_follows(scene: Scene) -> None:
