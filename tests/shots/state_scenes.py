@@ -94,9 +94,7 @@ def _add_order(stage: Stage, order: NewOrder) -> int:
 
 def long_texts(stage: Stage) -> None:
     """Show records of a company with a long name, with a long note by a colleague with a long name."""
-    # Of the records whose id can be divided by 5, the scene `planning` has given some to a colleague.
-    check = next(sample for sample in stage.desk.of("unknown") if sample.id % 5)
-    payment = stage.desk.paid("refund_unknown")[-1]
+    check, payment = stage.desk.of("unknown")[0], stage.desk.paid("refund_unknown")[-1]
 
     def write(tx: Transaction) -> None:
         for person in (_LONG_PERSON, _TAKER):
@@ -107,6 +105,9 @@ def long_texts(stage: Stage) -> None:
 
     stage.desk.console._context.write(write)
     for kind, id in (("credit-check", check.id), ("payment", payment.id)):
+        for earlier_taker in ("op-a", "lead-b"):  # who may have taken it in an earlier scene
+            with stage.desk.console.acting_as(earlier_taker):
+                stage.desk.console.recovery.give_up_take(kind, id)
         with stage.desk.console.acting_as(_TAKER):
             stage.desk.console.recovery.take(kind, id)
         with stage.desk.console.acting_as(_LONG_PERSON):
