@@ -16,6 +16,7 @@ from tests.cli.paying import PayingTerminal
 from tests.support.registries import (
     CLOSED,
     HOSTILE,
+    IMAGE,
     MERGED,
     MIDDLE,
     NEW_NAME,
@@ -148,6 +149,18 @@ def test_rows_without_a_provider_s_name_have_the_official_one_marked(desk: Desk)
     assert operation is None or desk.terminal.json("show", "operation", operation).status == 0
 
 
+def test_a_name_that_is_only_an_image_is_told_as_that(desk: Desk) -> None:
+    """No row has the mark of the registry without a name before it."""
+    with Sandbox() as sandbox:
+        terminal = PayingTerminal(desk.folder / "image", sandbox)
+        terminal.json("registry", "import", str(desk.whole)).data  # noqa: B018  # fails unless it succeeded
+        sandbox.control.add_fault("status:503", call="purchase", times=1)
+        assert terminal("purchase", IMAGE, "--client", "3").status == 4
+        for language, note in (("en", "(name published only as an image)"), ("ja", "名称は画像でのみ公表")):
+            listed = terminal("queue", "unknown", LANGUAGE=language).out.decode()
+            assert note in listed.splitlines()[0], "beside the record"
+
+
 def test_a_pack_names_the_registry_its_date_and_its_licence(desk: Desk) -> None:
     """`registry.json` and the head of the timelines; the pack is verified as before."""
     pack = desk.folder / "case.zip"
@@ -227,8 +240,8 @@ def test_progress_is_told_on_stderr(desk: Desk, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("console.cli.registry._SECONDS_BETWEEN_PROGRESS_LINES", 0.0)
     terminal = PayingTerminal(desk.folder / "progress", desk.sandbox)
     imported = terminal.json("registry", "import", str(desk.whole))
-    assert imported.data["rows"] == 26
-    assert f"{desk.whole.name}: row 26 of 26" in imported.err
+    assert imported.data["rows"] == 27
+    assert f"{desk.whole.name}: row 27 of 27" in imported.err
 
 
 def test_corporations_are_found_by_name_reading_and_postcode(desk: Desk) -> None:

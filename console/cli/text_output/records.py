@@ -127,11 +127,15 @@ _COLUMNS_AND_ROW_MAKER_BY_RECORD_TYPE: Mapping[type, tuple[str, Callable[[Any, T
 
 
 def _format_registry_name(record: AnyRecord, translator: Translator) -> str:
-    """Return the official name of the record's corporation, marked as a name of the registry; "" if the registry
-    was not read.
+    """Return the official name of the record's corporation, marked as a name of the registry, or a note that the
+    registry has the name only as an image; "" if the registry was not read.
     """
     entry = None if isinstance(record, Operation) else record.registry_entry
-    return "" if entry is None else translator("corporation.marked_name", name=entry.corporation.name)
+    if entry is None:
+        return ""
+    if not entry.corporation.name:
+        return translator("corporation.name_is_image")
+    return translator("corporation.marked_name", name=entry.corporation.name)
 
 
 def _make_record_rows_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> Iterator[TableRow]:

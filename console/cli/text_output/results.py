@@ -198,23 +198,31 @@ def _format_queue_item_lines(page: "AnyQueuePage", translator: Translator) -> Li
         return format_notice_lines(page.items, translator)
     changes = (item.change for item in page.items)
     return format_aligned_lines(
-        (wording.format_corporation_number(change.number), change.after.name) for change in changes
+        (
+            wording.format_corporation_number(change.number),
+            change.after.name or translator("corporation.name_is_image"),
+        )
+        for change in changes
     )
 
 
 def _format_registry_source_lines(page: "AnyQueuePage", translator: Translator) -> Lines:
-    """Return a line with the source of the official names of corporations on the page; no line if the page has no
-    such names.
+    """Return a line with the source of the official names or of the changes of corporations on the page; no line if
+    the page has none.
     """
     from console.domain.views.any_record import QueuePage
+    from console.domain.views.changed_companies import ChangedCompanyPage
 
-    records = [item.record for item in page.items] if isinstance(page, QueuePage) else []
-    entry = next((record.registry_entry for record in records if record.registry_entry is not None), None)
-    if entry is None:
+    if isinstance(page, QueuePage):
+        entries = (item.record.registry_entry for item in page.items)
+        days = [entry.registry_date for entry in entries if entry is not None]
+    else:
+        days = [item.change.registry_date for item in page.items] if isinstance(page, ChangedCompanyPage) else []
+    if not days:
         return ()
     from console.wording.registry import format_registry_source
 
-    return (format_registry_source(entry.registry_date, translator),)
+    return (format_registry_source(max(days), translator),)
 
 
 def _format_lines_below_queue_item(item: "AnyQueueItem", translator: Translator) -> Iterator[str]:

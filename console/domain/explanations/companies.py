@@ -6,21 +6,16 @@ from console.domain.registry.corporations import ChangedFact
 from console.domain.registry.watched_facts import CompanyChange
 from console.domain.service_results import Explanation, NextStep
 
-_FACTS_ABOUT_CLOSURE = frozenset({ChangedFact.CLOSED, ChangedFact.SUCCESSOR, ChangedFact.DELETED})
-"""Changed facts by which the corporation was closed, merged or deleted."""
+_FACTS_ABOUT_CLOSURE = frozenset({ChangedFact.CLOSED, ChangedFact.SUCCESSOR})
+"""Changed facts by which the corporation was closed or merged. A corporation whose merger is void has another
+successor, too, but is open again.
+"""
 
 
 def explain_company_change(change: CompanyChange, observed: str) -> Explanation:
     """Return verdict, reason and next step of a change of a corporation. `observed` is the stored text of the alert
     about the change; it names the changed facts, as `format_observed_change` writes them."""
     present_facts = change.after
-    code_suffix = (
-        "_merged"
-        if present_facts.successor is not None
-        else "_closed"
-        if change.changed_facts & _FACTS_ABOUT_CLOSURE
-        else ""
-    )
     facts: dict[str, object] = {
         "number": change.number,
         "name": present_facts.name,
@@ -30,5 +25,16 @@ def explain_company_change(change: CompanyChange, observed: str) -> Explanation:
         "registry_date": change.registry_date,
     }
     command = f"support-console alerts ack {change.alert_id} --note TEXT"
-    step = NextStep(f"next.company_changed{code_suffix}", facts, command, "note")
+    step = NextStep(f"next.company_changed{_get_code_suffix(change)}", facts, command, "note")
     return Explanation("verdict.company_changed", "why.company_changed", step, facts, (APPROVER, OPERATOR))
+
+
+def _get_code_suffix(change: CompanyChange) -> str:
+    """Return the end of the wording code of the next step: it depends on what became of the corporation."""
+    present_facts = change.after
+    if present_facts.is_deleted:
+        return "_deleted"
+    if present_facts.successor is not None:
+        return "_merged"
+    is_closed = present_facts.closure is not None and change.changed_facts & _FACTS_ABOUT_CLOSURE
+    return "_closed" if is_closed else ""

@@ -201,9 +201,9 @@ def _format_closing_part(changed_facts: Collection[ChangedFact], after: WatchedF
     `successor_name` is the name of the successor."""
     if ChangedFact.DELETED in changed_facts:
         return "company deleted"
-    if ChangedFact.REOPENED in changed_facts:
-        return "company reopened"
     closure, successor = after.closure, after.successor
+    if ChangedFact.REOPENED in changed_facts and closure is None:
+        return "company reopened"
     if closure is not None and {ChangedFact.CLOSED, ChangedFact.SUCCESSOR} & set(changed_facts):
         if successor is not None:
             return f"company merged {closure.day.isoformat()} {successor} {successor_name}".rstrip()

@@ -347,6 +347,9 @@ def make_unmatched_notice_columns(context: TextContext) -> ExportColumns:
 def make_changed_company_columns(context: TextContext) -> ExportColumns:
     """Return the columns of the queue of changed companies."""
 
+    def format_name(item: ChangedCompanyItem) -> str:
+        return item.change.after.name or context.translate("corporation.name_is_image")
+
     def format_why(item: ChangedCompanyItem) -> str:
         return context.translate(item.explanation.why, **item.explanation.facts)
 
@@ -355,7 +358,7 @@ def make_changed_company_columns(context: TextContext) -> ExportColumns:
 
     return (
         make_corporation_number_column(context, lambda item: item.change.number),
-        make_text_column(context, "column.corporation", lambda item: item.change.after.name),
+        make_text_column(context, "column.corporation", format_name),
         make_text_column(context, "column.cause", format_why),
         make_text_column(context, "column.next_step", format_next_step),
         make_instant_column(context, "column.since", lambda item: item.since),

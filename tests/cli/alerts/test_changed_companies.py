@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from console.domain.registry.facts import REGISTRY_PUBLISHER
 from console.sandbox.registry import changes
 from console.sandbox.registry.files import write_difference_file, write_whole_file
 from console.sandbox.registry.rows import make_company_row
@@ -94,3 +95,4 @@ def test_in_words(desk: PayingTerminal, language: str, expected: str) -> None:
         text = desk(*words, LANGUAGE=language).out.decode()
         assert expected in text
         assert "1 1803 0101 8771" in text
+    assert REGISTRY_PUBLISHER in desk("queue", "companies", LANGUAGE=language).out.decode()
