@@ -1,7 +1,8 @@
 """The scroll area of the approvals page that shows one refund request to its approver. The first panel shows the
-reasons against the refund; after the decision, a panel with the result is above it."""
+reasons against the refund; after the decision, it shows the result instead."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import shiboken6
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal, Slot
@@ -10,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QBoxLayout, QGridLayout, QScrollArea
 
 from console.domain.access.permissions import is_same_person
 from console.domain.payments.records import Refund
-from console.domain.payments.service_results import MoneyParts, RefundDetails, RiskSignal
+from console.domain.payments.service_results import RefundDetails, RiskSignal
 from console.domain.payments.states import RefundState
 from console.views.approvals.cards import MAX_PROVIDER_ANSWER_AGE_SECONDS
 from console.views.money.base_page import make_fact_list
@@ -283,8 +284,7 @@ class RefundRequestPanel(QScrollArea):
             self.setFocus(Qt.FocusReason.OtherFocusReason)
         is_waiting, self._end_panel = details.record.state in _REFUND_STATES_BEFORE_SENDING, None
         panels = [
-            *([] if is_waiting else [self._make_result_panel(details)]),
-            self._make_reasons_against_panel(details),
+            self._make_reasons_against_panel(details) if is_waiting else self._make_result_panel(details),
             self._make_request_and_comparison_panel(details),
             self._make_payment_sides_panel(details),
             self._make_money_panel(details),
@@ -486,29 +486,24 @@ class RefundRequestPanel(QScrollArea):
 
     def _make_money_panel(self, details: RefundDetails) -> QWidget:
         """Return the panel that divides the payment's amount into parts: refunded, being sent, unknown, set aside,
-        requested by this refund, requested by other waiting refunds, and still refundable."""
-        context, payment_money = self._context, details.money
-        requested_minor = details.record.amount_minor
-        amounts = MoneyParts(
-            payment_money.currency,
-            payment_money.captured,
-            payment_money.refunded,
-            payment_money.on_its_way,
-            payment_money.unknown,
-            max(0, payment_money.waiting - requested_minor),
-            payment_money.set_aside,
-            payment_money.refundable,
-        )
+        requested by this refund, requested by other waiting refunds, and still refundable. A refund that was sent, or
+        that has ended, is no part of its own: its amount already belongs to one of the other parts, or to none."""
+        context, money, requested_minor = self._context, details.money, details.record.amount_minor
+        own_parts: list[MoneyPart] = []
+        if details.record.state in _REFUND_STATES_BEFORE_SENDING:
+            money = replace(money, waiting=max(0, money.waiting - requested_minor))
+            amount, title = (
+                wording.format_amount(-requested_minor, money.currency),
+                context.translate("money.part.this"),
+            )
+            own_parts = [MoneyPart(title, amount, requested_minor, "back_hatch", "care")]
         refundable_before_minor = money_facts.compute_refundable_before_request(details)
-        money_parts, remaining_part = money_facts.make_money_parts(amounts, context, refundable_before_minor)
-        amount = wording.format_amount(-requested_minor, payment_money.currency)
-        money_parts.append(
-            MoneyPart(context.translate("money.part.this"), amount, requested_minor, "back_hatch", "care")
-        )
+        money_parts, remaining_part = money_facts.make_money_parts(money, context, refundable_before_minor)
         strip = MoneyPanel(context.translate("money.strip"), margins=(0, 0, 0, 0))
         strip.setProperty("edge", "none")
-        strip.show_money_parts(money_parts, remaining_part)
-        return make_titled_panel(context.translate("approvals.money"), strip, heading_level=3)
+        strip.show_money_parts([*money_parts, *own_parts], remaining_part)
+        title_key = "approvals.money" if own_parts else "money.strip"
+        return make_titled_panel(context.translate(title_key), strip, heading_level=3)
 
     def _make_passed_checks_panel(self, details: RefundDetails) -> QWidget:
         currency = details.record.currency

@@ -10,8 +10,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from console.domain.error_reasons import NotAllowedReason
+from console.domain.payments.consistency import compute_money_parts, find_money_part_of_refund
 from console.domain.payments.service_results import ApprovalInbox, RiskSignal, RuleCheck
 from console.domain.payments.states import RefundState
+from console.domain.records import Certainty
 from console.domain.service_results import AllowedAction
 from console.views.approvals.detail import RefundRequestPanel, format_approval_title
 from console.views.approvals.page import ApprovalsPage
@@ -19,8 +21,9 @@ from console.views.money.set_asides_page import SetAsidesPage
 from console.views.pages.scroll_container import PageScrollArea
 from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel
+from console.views.widgets.display.money_strip import MoneyPanel
 from tests.views.invented_checks import window_context
-from tests.views.invented_payments import refund, sides, view
+from tests.views.invented_payments import payment, refund, sides, view
 
 HIT = RiskSignal("payer_often", {"n": 4, "days": 30}, "refund", 7, "four returns of one order")
 
@@ -52,6 +55,30 @@ def test_a_broken_rule_is_a_reason_against(the_look: object) -> None:
     broken = RuleCheck(NotAllowedReason.MAKER_NOT_ACTIVE, False, {"maker": "op-a"})
     texts = [text for _, text, _, _ in detail.list_reasons_against_refund(view(checks=(broken,)))]
     assert texts == ["The requester's account is disabled or may no longer request refunds."]
+
+
+@pytest.mark.parametrize("certainty", Certainty)
+@pytest.mark.parametrize("state", RefundState)
+def test_the_parts_of_the_money_add_up_in_every_state(
+    the_look: object, state: RefundState, certainty: Certainty
+) -> None:
+    """The panel counts the refund once: as this request before it is sent, and afterwards in the part of its state.
+    After the decision, the result stands in place of the reasons to decline."""
+    record = refund(state=state, certainty=certainty)
+    part = find_money_part_of_refund(record)
+    paid = payment(
+        reserved_minor=record.amount_minor if part in ("waiting", "on_its_way", "unknown") else 0,
+        refunded_minor=record.amount_minor if part == "refunded" else 0,
+    )
+    detail = RefundRequestPanel(window_context())
+    detail.show_details(view(record, payment=paid, money=compute_money_parts(paid, (record,))))
+    content = detail.widget()
+    assert content is not None
+    captured, *parts = content.findChildren(MoneyPanel)[0]._shown_parts
+    assert sum(shown.amount_minor for shown in parts) == captured.amount_minor == 12_000
+    is_waiting = state in (RefundState.REQUESTED, RefundState.APPROVED)
+    texts = words(detail)
+    assert ("This request" in texts, "No risk signals found" in texts) == (is_waiting, is_waiting)
 
 
 def test_a_fact_is_fresh_for_a_quarter_of_an_hour(the_look: object) -> None:
