@@ -42,11 +42,11 @@ PAYMENTS, DAY = 1_000_000, 10_000
 def main(words: Sequence[str]) -> int:
     """Measure the goals that the arguments choose, and print the table. Return the exit status: 1 if a promise is
     broken."""
-    told = _arguments(words)
+    told = make_argument_parser(words)
     home = isolate()
     began = time.monotonic()
     found = []
-    for row in _rows(told):
+    for row in measure_goals(told):
         print(" · ".join(format_cells(row)), flush=True)
         found.append(row)
     home.cleanup()
@@ -56,7 +56,7 @@ def main(words: Sequence[str]) -> int:
     return int(any(row.promised and row.met is False for row in found))
 
 
-def _arguments(words: Sequence[str]) -> argparse.Namespace:
+def make_argument_parser(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--only", help="goals, separated by commas: 3,5", default=",".join(map(str, GOALS)))
     parser.add_argument(
@@ -73,26 +73,26 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
     return told
 
 
-def _rows(told: argparse.Namespace) -> Iterator[Row]:
+def measure_goals(told: argparse.Namespace) -> Iterator[Row]:
     """Measure the wanted goals, and yield their rows."""
     wanted: frozenset[int] = told.wanted
-    yield from starts.rows(wanted & {1, 2, 8})
-    yield from reads.rows(told.rows or LARGE, wanted & {3, 4, 5, 6, 7})
-    yield from purchases.rows(wanted & {9, 10, 13})
-    yield from idempotency.rows(wanted & {13, 14})
-    yield from queue_views.rows(wanted, told.rows)
-    yield from spoken.rows(wanted & {29})
-    yield from windows.rows(told.rows or LARGE, wanted & {15, 16, 17})
-    yield from atom_seal.rows(wanted & {18})
-    yield from reconciling.rows(wanted, told.payments, told.day)
-    yield from signing.rows(wanted)
-    yield from refunds.rows(wanted)
-    yield from notices.rows(wanted)
-    yield from receiver.rows(wanted)
-    yield from feed.rows(wanted)
-    yield from asking.rows(wanted)
-    yield from registry.rows(wanted, told.rows or registry.ROWS)
-    yield from crowds.rows(wanted & {11, 12}, told.keys, told.server_keys)
+    yield from starts.measure_rows(wanted & {1, 2, 8})
+    yield from reads.measure_rows(told.rows or LARGE, wanted & {3, 4, 5, 6, 7})
+    yield from purchases.measure_rows(wanted & {9, 10, 13})
+    yield from idempotency.measure_rows(wanted & {13, 14})
+    yield from queue_views.measure_rows(wanted, told.rows)
+    yield from spoken.measure_rows(wanted & {29})
+    yield from windows.measure_rows(told.rows or LARGE, wanted & {15, 16, 17})
+    yield from atom_seal.measure_rows(wanted & {18})
+    yield from reconciling.measure_rows(wanted, told.payments, told.day)
+    yield from signing.measure_rows(wanted)
+    yield from refunds.measure_rows(wanted)
+    yield from notices.measure_rows(wanted)
+    yield from receiver.measure_rows(wanted)
+    yield from feed.measure_rows(wanted)
+    yield from asking.measure_rows(wanted)
+    yield from registry.measure_rows(wanted, told.rows or registry.ROWS)
+    yield from crowds.measure_rows(wanted & {11, 12}, told.keys, told.server_keys)
 
 
 def _format_table(found: Sequence[Row]) -> str:

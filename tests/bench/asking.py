@@ -26,9 +26,9 @@ from console.views.app.background_refresh import (
     WORK_COUNTS_INTERVAL_MS,
 )
 from console.worker.request_threads import QUICK_REQUEST_POLL_PERIOD_SECONDS, REQUEST_POLL_PAUSE_SECONDS
-from tests.bench.figures import Row, centile, median, span, times
-from tests.bench.grounds import provider
-from tests.bench.purchases import bench_folder, servers_on_disk
+from tests.bench.figures import Row, format_duration, format_ratio, median, percentile
+from tests.bench.grounds import start_provider_process
+from tests.bench.purchases import make_bench_folder, start_servers_on_disk
 from tests.support.asking import start_team_mode
 from tests.support.invented import numbers
 from tests.support.places import ServerPlace
@@ -49,18 +49,18 @@ _INTERVALS_MS = {
 }
 """How often a window reads the feed and its counts, by who is there."""
 _IDLE_SECONDS_BEFORE_CHECK, _FIRST_READINGS_SECONDS = 20.0, 4.0
-_PRESENCE = f"SELECT name FROM leases WHERE name = '{PRESENCE_LEASE_NAME}'"
-_SECONDS_OF_REQUEST = (
+_SELECT_PRESENCE_LEASES_SQL = f"SELECT name FROM leases WHERE name = '{PRESENCE_LEASE_NAME}'"
+_SELECT_REQUEST_TIME_SQL = (
     "SELECT UNIX_TIMESTAMP(CONVERT_TZ(at, '+00:00', @@session.time_zone)) FROM requests"
     " WHERE action = 'purchase' ORDER BY at DESC, id DESC LIMIT 1"
 )
 """SQL: when the newest purchase was asked for: the server's clock, which is this machine's."""
 
 
-def rows(wanted: frozenset[int]) -> Iterator[Row]:
+def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
     """Measure the wanted ones of these goals on each server."""
-    for engine, nodes in servers_on_disk(wanted & {ASKING, IDLE}):
-        with bench_folder() as folder, provider() as url:
+    for engine, nodes in start_servers_on_disk(wanted & {ASKING, IDLE}):
+        with make_bench_folder() as folder, start_provider_process() as url:
             place = ServerPlace("mariadb" if len(nodes) == 1 else "galera", folder, PooledDatabase(nodes))
             start_team_mode(place, "op-a")
             if ASKING in wanted:
@@ -119,7 +119,7 @@ def _measure_requests(engine: str, place: ServerPlace, url: str) -> Iterator[Row
         Sandbox() as nobody,
         place.opened(nobody, TIME_SCALE="1") as desk,
     ):
-        until(lambda: bool(place.sql(_PRESENCE)), "a worker that is there", 60.0)
+        until(lambda: bool(place.sql(_SELECT_PRESENCE_LEASES_SQL)), "a worker that is there", 60.0)
         chance = random.Random(25)
         quick = _WARM + _PURCHASES
         for turn, number in enumerate(numbers(quick + _AFTER_QUIET + _SLOW_PURCHASES, seed=25)):
@@ -134,7 +134,7 @@ def _measure_requests(engine: str, place: ServerPlace, url: str) -> Iterator[Row
             relay.answers.clear()
             desk.credit_checks.purchase(PurchaseRequest(number, "1"))
             back = time.time()
-            ((asked,),) = place.sql(_SECONDS_OF_REQUEST)
+            ((asked,),) = place.sql(_SELECT_REQUEST_TIME_SQL)
             if is_after_quiet:
                 sent_after_quiet.append(relay.calls[0] - float(asked))
             elif turn < quick:
@@ -157,15 +157,15 @@ def _measure_requests(engine: str, place: ServerPlace, url: str) -> Iterator[Row
         ("the same, three calls of a second", heard_late, None, 0.3),
     ):
         seconds = sorted(took)
-        middle, end = median(seconds), centile(seconds, 0.99)
+        middle, end = median(seconds), percentile(seconds, 0.99)
         goal = "p99 ≤ 300 ms" if p50 is None else "p50 ≤ 60 ms, p99 ≤ 250 ms"
         yield Row(
             str(ASKING),
             what,
-            f"{span(middle)}, p99 {span(end)}",
-            f"bare INSERT + SELECT as often {span(median(bare))}",
+            f"{format_duration(middle)}, p99 {format_duration(end)}",
+            f"bare INSERT + SELECT as often {format_duration(median(bare))}",
             "–",
-            times(middle / median(bare)),
+            format_ratio(middle / median(bare)),
             goal,
             (p50 is None or middle <= p50) and end <= p99,
         )
@@ -211,15 +211,15 @@ def _measure_idle_load(place: ServerPlace, url: str, server: SqlServer) -> Itera
     """
     ((file,),) = server.sql("SELECT @@pid_file")
     pid = int(Path(file).read_text())
-    nothing = _busy_part(pid)
+    nothing = _measure_processor_share(pid)
     with ExitStack() as opened, Sandbox() as nobody:
         for number in range(_WORKERS):
             desk = 1 + number
             opened.enter_context(worker_process(place, url, desk=desk, person="worker", TIME_SCALE="1"))
         desks = [opened.enter_context(place.opened(nobody, desk=3 + n, TIME_SCALE="1")) for n in range(_DESKS)]
         for who, (feed_ms, counts_ms) in _INTERVALS_MS.items():
-            with _desks_reading(desks, feed_ms, counts_ms):
-                busy = _busy_part(pid)
+            with _read_at_all_desks(desks, feed_ms, counts_ms):
+                busy = _measure_processor_share(pid)
             yield Row(
                 str(IDLE),
                 f"{_DESKS} desks, {who}, and {_WORKERS} workers that wait, MariaDB",
@@ -233,13 +233,13 @@ def _measure_idle_load(place: ServerPlace, url: str, server: SqlServer) -> Itera
 
 
 @contextmanager
-def _desks_reading(desks: Sequence[Console], feed_ms: int, counts_ms: int) -> Iterator[None]:
+def _read_at_all_desks(desks: Sequence[Console], feed_ms: int, counts_ms: int) -> Iterator[None]:
     """Let all desks read within the block, distributed evenly over the interval. The block begins after the first
     reads, which do more work than the later ones.
     """
     over, lock = Event(), Lock()
     intervals = feed_ms / 1_000, counts_ms // feed_ms
-    threads = [Thread(target=_poll, args=(desk, n, *intervals, over, lock)) for n, desk in enumerate(desks)]
+    threads = [Thread(target=_poll_as_desk, args=(desk, n, *intervals, over, lock)) for n, desk in enumerate(desks)]
     for thread in threads:
         thread.start()
     over.wait(_FIRST_READINGS_SECONDS + feed_ms / 1_000)
@@ -251,7 +251,9 @@ def _desks_reading(desks: Sequence[Console], feed_ms: int, counts_ms: int) -> It
             thread.join()
 
 
-def _poll(desk: Console, number: int, feed_seconds: float, counts_every: int, over: Event, lock: Lock) -> None:
+def _poll_as_desk(
+    desk: Console, number: int, feed_seconds: float, counts_every: int, over: Event, lock: Lock
+) -> None:
     """Read the change feed of one desk at its interval, and the counts every `counts_every` reads, until `over` is
     set.
     """
@@ -284,14 +286,14 @@ def _read_counts(desk: Console) -> None:
     desk.notifications.list_events((), mentions)
 
 
-def _busy_part(pid: int) -> float:
+def _measure_processor_share(pid: int) -> float:
     """Return the part of one core (0 to 1) that the process uses, measured over _IDLE_SECONDS_BEFORE_CHECK."""
-    before, began = _cpu_seconds(pid), time.monotonic()
+    before, began = _read_processor_seconds(pid), time.monotonic()
     time.sleep(_IDLE_SECONDS_BEFORE_CHECK)
-    return (_cpu_seconds(pid) - before) / (time.monotonic() - began)
+    return (_read_processor_seconds(pid) - before) / (time.monotonic() - began)
 
 
-def _cpu_seconds(pid: int) -> float:
+def _read_processor_seconds(pid: int) -> float:
     """Return the processor time of the process (seconds)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from console.providers.atom.aes import decrypt_text, derive_key, encrypt_text
-from tests.bench.figures import Row, Work, median, side_by_side, span, times
+from tests.bench.figures import Row, Work, format_duration, format_ratio, measure_alternately, median
 
 _ROUNDS, _EACH = 400, 50
 _KEY = "0123456789ABCDEF0123456789ABCDEF"
@@ -26,7 +26,7 @@ _TEXT = json.dumps(
 )
 
 
-def rows(wanted: frozenset[int]) -> Iterator[Row]:
+def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
     """Compare both directions with the primitives; the floor is one pass of the cipher over the same bytes."""
     if 18 not in wanted:
         return
@@ -38,37 +38,40 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
         # As the program does it: the key is asked for each time, and comes out of the memory.
         "seal": lambda: encrypt_text(_TEXT, derive_key(_KEY, _KEY)),
         "open": lambda: decrypt_text(sealed, derive_key(_KEY, _KEY)),
-        "raw seal": lambda: _raw_seal(_TEXT, key),
-        "raw open": lambda: _raw_open(sealed, key),
-        "cipher": lambda: _encrypt(whole, made),
+        "raw seal": lambda: _encrypt_with_primitives(_TEXT, key),
+        "raw open": lambda: _decrypt_with_primitives(sealed, key),
+        "cipher": lambda: _encrypt_padded_bytes(whole, made),
     }
-    took = side_by_side({name: often(work, _EACH) for name, work in works.items()}, _ROUNDS)
+    took = measure_alternately({name: repeat_work(work, _EACH) for name, work in works.items()}, _ROUNDS)
     each = {name: median(seconds) / _EACH for name, seconds in took.items()}
     for what in ("seal", "open"):
         ratio = each[what] / each[f"raw {what}"]
         name = f"Atom {what}, {len(plain):,} bytes"
-        peer, floor = f"primitives {span(each[f'raw {what}'])}", f"cipher alone {span(each['cipher'])}"
-        yield Row("18", name, span(each[what]), floor, peer, times(ratio), "≤ 1.2×", ratio <= 1.2)
+        peer, floor = (
+            f"primitives {format_duration(each[f'raw {what}'])}",
+            f"cipher alone {format_duration(each['cipher'])}",
+        )
+        yield Row("18", name, format_duration(each[what]), floor, peer, format_ratio(ratio), "≤ 1.2×", ratio <= 1.2)
 
 
-def often(work: Work, count: int) -> Work:
+def repeat_work(work: Work, count: int) -> Work:
     """Return a function that calls `work` `count` times, for work that is too short to be measured once."""
 
-    def repeated() -> None:
+    def work_repeatedly() -> None:
         for _ in range(count):
             work()
 
-    return repeated
+    return work_repeatedly
 
 
-def _raw_seal(text: str, key: bytes) -> str:
+def _encrypt_with_primitives(text: str, key: bytes) -> str:
     """Encrypt the text with the primitives alone."""
     padder = PKCS7(128).padder()
     padded = padder.update(text.encode()) + padder.finalize()
-    return _encrypt(padded, Cipher(AES(key), CBC(_VECTOR))).hex().upper()
+    return _encrypt_padded_bytes(padded, Cipher(AES(key), CBC(_VECTOR))).hex().upper()
 
 
-def _raw_open(sealed: str, key: bytes) -> str:
+def _decrypt_with_primitives(sealed: str, key: bytes) -> str:
     """Decrypt the text with the primitives alone."""
     turned = Cipher(AES(key), CBC(_VECTOR)).decryptor()
     padded = turned.update(bytes.fromhex(sealed)) + turned.finalize()
@@ -76,7 +79,7 @@ def _raw_open(sealed: str, key: bytes) -> str:
     return (unpadder.update(padded) + unpadder.finalize()).decode()
 
 
-def _encrypt(padded: bytes, cipher: Cipher[CBC]) -> bytes:
+def _encrypt_padded_bytes(padded: bytes, cipher: Cipher[CBC]) -> bytes:
     """Encrypt the padded bytes."""
     turned = cipher.encryptor()
     return turned.update(padded) + turned.finalize()

@@ -50,13 +50,15 @@ class BigServer:
             _upgrade(url)
             with self._server.connect(database=name) as connection, connection.cursor() as cursor:
                 filling.fill_server(cursor, rows)
-                cursor.execute(f"INSERT INTO console_meta (name, value) VALUES ('{_MARK}', '{filling.form()}')")
+                cursor.execute(
+                    f"INSERT INTO console_meta (name, value) VALUES ('{_MARK}', '{filling.compute_table_form()}')"
+                )
             print(f"… took {time.monotonic() - began:.0f} s", flush=True)
         _upgrade(url)
         return url
 
     @contextmanager
-    def empty(self) -> Iterator[str]:
+    def create_empty_database(self) -> Iterator[str]:
         """Yield the URL of a database that has only the schema."""
         with self._server.database() as url:
             _upgrade(url)
@@ -66,7 +68,7 @@ class BigServer:
         """True if the database exists and was filled by the present code."""
         with suppress(MySQLError):
             found = self._server.sql(f"SELECT value FROM {name}.console_meta WHERE name = '{_MARK}'")
-            return found == ((filling.form(),),)
+            return found == ((filling.compute_table_form(),),)
         return False
 
 
@@ -82,12 +84,12 @@ def big_server() -> Iterator[BigServer]:
     FOLDER.mkdir(exist_ok=True)
     with own_run(FOLDER) as run:
         run.ready()
-        server = _start(run)
+        server = _start_server(run)
         yield BigServer(server)
         server.stop()
 
 
-def _start(run: Run) -> Server:
+def _start_server(run: Run) -> Server:
     data, password, port = FOLDER / _NAME, secrets.token_urlsafe(12), free_port()
     if not data.exists():
         mariadb_server.fresh_data(run, _NAME)[0].rename(data)

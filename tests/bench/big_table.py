@@ -12,9 +12,9 @@ from console.store.database.boot_clock import read_boot_id
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 from tests.bench import filling
-from tests.bench.filling import OPERATOR, TABLE, number_of
+from tests.bench.filling import OPERATOR, TABLE, compute_corporation_number
 
-__all__ = ["FOLDER", "OPERATOR", "big_table", "number_of"]
+__all__ = ["FOLDER", "OPERATOR", "big_table", "compute_corporation_number"]
 
 FOLDER = Path(__file__).resolve().parents[2] / ".bench"
 
@@ -22,7 +22,7 @@ FOLDER = Path(__file__).resolve().parents[2] / ".bench"
 def big_table(rows: int) -> Path:
     """Return the file of a database with so many credit checks, which is made if it doesn't exist. Only read it."""
     FOLDER.mkdir(exist_ok=True)
-    file = FOLDER / f"{rows}-rows-{filling.form()}.db"
+    file = FOLDER / f"{rows}-rows-{filling.compute_table_form()}.db"
     if not file.exists():
         for old in FOLDER.glob(f"{rows}-rows-*"):
             old.unlink()
@@ -71,16 +71,16 @@ def _fill(file: Path, rows: int) -> None:
     conn.execute("BEGIN")
     for name, _ in indexes:
         conn.execute(f"DROP INDEX {name}")
-    conn.execute(filling.fill("sqlite", rows))
+    conn.execute(filling.make_fill_sql("sqlite", rows))
     for _, sql in indexes:
         conn.execute(sql)
     for (trigger,) in conn.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
         conn.execute(f"DROP TRIGGER {trigger}")  # they would refuse what nobody did
     past, present = (
-        filling.past("sqlite", min(rows, filling.PAST)),
-        (filling.person(), filling.calling(read_boot_id())),
+        filling.make_ended_purchases_sql("sqlite", min(rows, filling.ENDED_PURCHASE_COUNT)),
+        (filling.make_operator_sql(), filling.make_running_purchases_sql(read_boot_id())),
     )
-    for statement in (*past, *filling.money("sqlite", rows // filling.MONEY), *present):
+    for statement in (*past, *filling.make_money_sql("sqlite", rows // filling.ROWS_PER_PAYMENT), *present):
         conn.execute(statement)
     conn.execute("COMMIT")
     conn.execute("PRAGMA journal_mode=WAL")

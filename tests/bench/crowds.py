@@ -19,8 +19,8 @@ from console.settings.settings import Settings
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Database
 from console.store.database.sqlite_write_queue import WriteQueueLock
-from tests.bench.figures import Row, span
-from tests.bench.purchases import InstantVendor, bench_folder, servers_on_disk, without_follow_up
+from tests.bench.figures import Row, format_duration
+from tests.bench.purchases import InstantVendor, disable_follow_up, make_bench_folder, start_servers_on_disk
 from tests.support.children import Child, Pipe, crowd
 from tests.support.desks import NOWHERE, environment
 from tests.support.invented import numbers
@@ -33,15 +33,15 @@ _WRITING_SECONDS = 10.0
 _REPORT_EVERY = 20
 
 
-def rows(wanted: frozenset[int], keys: int, server_keys: int) -> Iterator[Row]:
+def measure_rows(wanted: frozenset[int], keys: int, server_keys: int) -> Iterator[Row]:
     """Measure the wanted ones of these goals. `keys` and `server_keys` are the numbers of bought corporation numbers
     on SQLite and on servers.
     """
     if 11 in wanted:
-        yield _on_sqlite(keys)
-        yield from _on_servers(server_keys)
+        yield _measure_on_sqlite(keys)
+        yield from _measure_on_servers(server_keys)
     if 12 in wanted:
-        yield from _fairness()
+        yield from _measure_longest_waits()
 
 
 # 11: each number is bought once, whoever dies
@@ -62,13 +62,13 @@ class Ledger(InstantVendor):
         return super().buy_check(request)
 
 
-def buy(pipe: Pipe, told: dict[str, str], ledger: Path, keys: int, begin: int) -> None:
+def buy_numbers(pipe: Pipe, told: dict[str, str], ledger: Path, keys: int, begin: int) -> None:
     """Target of a child process: buy each number from the index `begin` on, and send the reached index at
     intervals.
     """
     settings, first_id = Settings.load(told), 1 + os.getpid() * 10_000 % 2_000_000_000
     with open_console(settings, credit_check_adapter=Ledger(ledger, first_id)) as console:
-        without_follow_up(console)
+        disable_follow_up(console)
         for place, number in enumerate(numbers(keys)[begin:], begin):
             with suppress(ConsoleError):
                 console.credit_checks.purchase(PurchaseRequest(number, "1"))
@@ -77,18 +77,18 @@ def buy(pipe: Pipe, told: dict[str, str], ledger: Path, keys: int, begin: int) -
         pipe.send(keys)
 
 
-def _on_sqlite(keys: int) -> Row:
+def _measure_on_sqlite(keys: int) -> Row:
     """Measure with a database in memory; a loss of power isn't tested here."""
     with quick_folder() as folder:
         told = environment(folder / "desk", NOWHERE, LEASES="off")
         with open_console(Settings.load(told)):
             pass
-        return _extra_purchases("SQLite", told, told, folder / "ledger", keys)
+        return _measure_purchases_without_leases("SQLite", told, told, folder / "ledger", keys)
 
 
-def _on_servers(keys: int) -> Iterator[Row]:
+def _measure_on_servers(keys: int) -> Iterator[Row]:
     """Measure on a server, and on all nodes of a cluster at the same time."""
-    for engine, nodes in servers_on_disk(frozenset({11})):
+    for engine, nodes in start_servers_on_disk(frozenset({11})):
         with quick_folder() as folder, team(nodes[0]) as people:
             others = [f"fallback={node.host}:{node.port}" for node in nodes[1:]]
             told, auditor = (
@@ -97,7 +97,7 @@ def _on_servers(keys: int) -> Iterator[Row]:
                 )
                 for home, url in (("desk", people.urls["op-a"]), ("auditor", people.urls["aud-e"]))
             )
-            yield _extra_purchases(engine, told, auditor, folder / "ledger", keys)
+            yield _measure_purchases_without_leases(engine, told, auditor, folder / "ledger", keys)
 
 
 def _add_fallbacks(url: str, others: Sequence[str]) -> str:
@@ -105,7 +105,9 @@ def _add_fallbacks(url: str, others: Sequence[str]) -> str:
     return "?".join([url, "&".join(others)]) if others else url
 
 
-def _extra_purchases(engine: str, told: dict[str, str], auditor: dict[str, str], ledger: Path, keys: int) -> Row:
+def _measure_purchases_without_leases(
+    engine: str, told: dict[str, str], auditor: dict[str, str], ledger: Path, keys: int
+) -> Row:
     """Measure goal 11 without leases, so that only the database prevents second purchases."""
     began = time.monotonic()
     kills = _run_buyers(told, ledger, keys)
@@ -114,7 +116,7 @@ def _extra_purchases(engine: str, told: dict[str, str], auditor: dict[str, str],
         rows = console.audit.verify_chains()
     extra = sum(sold.values()) - len(sold)
     what = f"extra purchases, {engine}, {PROCESSES} processes × {keys:,} keys, {kills} kills"
-    figure = f"{extra} of {len(sold):,} in {span(time.monotonic() - began)}"
+    figure = f"{extra} of {len(sold):,} in {format_duration(time.monotonic() - began)}"
     return Row("11", what, figure, "0", f"audit trail holds, {rows:,} rows", "–", "0", extra == 0)
 
 
@@ -124,7 +126,7 @@ def _run_buyers(told: dict[str, str], ledger: Path, keys: int) -> int:
     """
     reached, begun = dict.fromkeys(range(PROCESSES), 0), dict.fromkeys(range(PROCESSES), 0)
     kills = 0
-    with crowd(buy, [(told, ledger, keys, 0)] * PROCESSES) as buyers:
+    with crowd(buy_numbers, [(told, ledger, keys, 0)] * PROCESSES) as buyers:
         while any(place < keys for place in reached.values()):
             time.sleep(_KILL_EVERY_SECONDS)
             for seat, buyer in enumerate(buyers):
@@ -135,7 +137,7 @@ def _run_buyers(told: dict[str, str], ledger: Path, keys: int) -> int:
             if got_on:
                 seat = got_on[kills % len(got_on)]
                 buyers[seat].kill()
-                buyers[seat] = Child(buy, told, ledger, keys, reached[seat])
+                buyers[seat] = Child(buy_numbers, told, ledger, keys, reached[seat])
                 begun[seat] = reached[seat]
                 kills += 1
     return kills
@@ -152,7 +154,7 @@ def _receive_index(buyer: Child, before: int) -> int:
 # 12: nobody waits long for the right to write
 
 
-def write(pipe: Pipe, file: Path, courteous: bool, seconds: float) -> None:
+def write_for_seconds(pipe: Pipe, file: Path, courteous: bool, seconds: float) -> None:
     """Target of a child process: write short transactions for `seconds`, with the queue of writers if `courteous`.
     Send their number, and the longest wait for one (seconds).
     """
@@ -174,20 +176,20 @@ def write(pipe: Pipe, file: Path, courteous: bool, seconds: float) -> None:
     pipe.send((written, longest))
 
 
-def _fairness() -> Iterator[Row]:
+def _measure_longest_waits() -> Iterator[Row]:
     """Measure goal 12: first with the queue of writers in front of SQLite's lock, then with SQLite's own waiting
     only.
     """
     kept, alone = _run_writers(courteous=True), _run_writers(courteous=False)
     for goal, figure, peer, met in (
-        ("≤ 1 s", span(kept.longest), span(alone.longest), kept.longest <= 1),
+        ("≤ 1 s", format_duration(kept.longest), format_duration(alone.longest), kept.longest <= 1),
         ("≥ 0.3", f"{kept.share:.2f}", f"{alone.share:.2f}", kept.share >= 0.3),
     ):
         what = "longest wait" if goal == "≤ 1 s" else "smallest share of the largest"
         yield Row("12", f"{PROCESSES} writers: {what}", figure, "–", f"SQLite's own waiting {peer}", "–", goal, met)
 
 
-class Written:
+class WriterResults:
     """The result of all writers: the longest wait (seconds), the smallest count divided by the largest, and the
     writes per second.
     """
@@ -199,15 +201,15 @@ class Written:
         self.each_second = sum(counts) / _WRITING_SECONDS
 
 
-def _run_writers(*, courteous: bool) -> Written:
+def _run_writers(*, courteous: bool) -> WriterResults:
     """Run the writers, and return their result."""
-    with bench_folder() as folder:
+    with make_bench_folder() as folder:
         file = folder / "console.db"
         with open_console(Settings.load(environment(folder, NOWHERE))):
             pass
-        with crowd(write, [(file, courteous, _WRITING_SECONDS)] * PROCESSES) as writers:
+        with crowd(write_for_seconds, [(file, courteous, _WRITING_SECONDS)] * PROCESSES) as writers:
             for writer in writers:
                 writer.report()
             for writer in writers:
                 writer.pipe.send("go")
-            return Written([writer.report() for writer in writers])
+            return WriterResults([writer.report() for writer in writers])

@@ -17,8 +17,8 @@ from console.store.database import compare_and_swap
 from console.store.database.engine import Database
 from console.store.payments import payments
 from console.store.payments.payments import NewPayment
-from tests.bench.figures import Row, centile, median, side_by_side, span, times
-from tests.bench.grounds import places_on_disk
+from tests.bench.figures import Row, format_duration, format_ratio, measure_alternately, median, percentile
+from tests.bench.grounds import open_places_on_disk
 from tests.support.payment_desks import Scene, paying
 from tests.support.places import Place
 
@@ -26,14 +26,14 @@ NUMBER, GOAL_SECONDS = 24, 2.0
 PERIOD_SECONDS = 1.0
 """The window's."""
 _TICKS, _WRITES, _READINGS = 20, 8, 200
-_BARE = text("SELECT id, kind, subject_id FROM changes WHERE id > :after ORDER BY id")
+_SELECT_NEW_CHANGES_SQL = text("SELECT id, kind, subject_id FROM changes WHERE id > :after ORDER BY id")
 
 
-def rows(wanted: frozenset[int]) -> Iterator[Row]:
+def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
     """Measure the change feed on each engine."""
     if NUMBER not in wanted:
         return
-    for engine, place in places_on_disk(NUMBER):
+    for engine, place in open_places_on_disk(NUMBER):
         with Sandbox() as sandbox, paying(place, sandbox) as scene, place.opened(sandbox, None, desk=1) as other:
             yield _measure_latency(engine, scene, other)
             yield _measure_read(engine, place, other)
@@ -43,7 +43,7 @@ def _measure_latency(engine: str, scene: Scene, other: Console) -> Row:
     """Measure the time from a change at one desk to its read at another desk, on a cluster at another node."""
     now, new = scene.context.now(), NewPayment("paypay", "ORD-1", "JPY", 3300)
     payment = scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, now))
-    ours, bare = _Ours(other), _Bare(other.database)
+    ours, bare = _FeedReader(other), _PlainSelectReader(other.database)
     written: dict[int, float] = {}
     over = Event()
     writer = Thread(target=_write_changes, args=(scene.console, payment, written, over))
@@ -58,14 +58,14 @@ def _measure_latency(engine: str, scene: Scene, other: Console) -> Row:
             ids = reader()
             told[name].update(dict.fromkeys(ids, time.monotonic()))
     took = {name: sorted(at[one] - moment for one, moment in written.items()) for name, at in told.items()}
-    p99 = centile(took["ours"], 0.99)
+    p99 = percentile(took["ours"], 0.99)
     return Row(
         str(NUMBER),
         f"feed latency, a reading a second, {engine}",
-        f"{span(median(took['ours']))}, p99 {span(p99)}",
-        f"bare SELECT as often {span(median(took['bare']))}",
+        f"{format_duration(median(took['ours']))}, p99 {format_duration(p99)}",
+        f"bare SELECT as often {format_duration(median(took['bare']))}",
         "–",
-        times(median(took["ours"]) / median(took["bare"])),
+        format_ratio(median(took["ours"]) / median(took["bare"])),
         "p99 ≤ 2 s",
         p99 <= GOAL_SECONDS,
     )
@@ -74,17 +74,17 @@ def _measure_latency(engine: str, scene: Scene, other: Console) -> Row:
 def _measure_read(engine: str, place: Place, other: Console) -> Row:
     """Measure one read of the feed without new rows, while the rows of a minute are still read again."""
     rows = [f"('payment', {one}, '2026-11-20 03:00:00')" for one in range(500)]
-    ours, bare = _Ours(other), _Bare(other.database)
+    ours, bare = _FeedReader(other), _PlainSelectReader(other.database)
     place.sql(f"INSERT INTO changes (kind, subject_id, at) VALUES {', '.join(rows)}")
     works: dict[str, Callable[[], object]] = {"ours": ours.read, "bare": bare.read}
-    took = {name: median(seconds) for name, seconds in side_by_side(works, _READINGS).items()}
+    took = {name: median(seconds) for name, seconds in measure_alternately(works, _READINGS).items()}
     return Row(
         str(NUMBER),
         f"a reading of the feed, nothing new, {engine}",
-        span(took["ours"]),
-        f"bare SELECT {span(took['bare'])}",
+        format_duration(took["ours"]),
+        f"bare SELECT {format_duration(took['bare'])}",
         "–",
-        times(took["ours"] / took["bare"]),
+        format_ratio(took["ours"] / took["bare"]),
         "–",
         None,
     )
@@ -107,7 +107,7 @@ def _announce_change(conn: Any, payment: int, console: Console) -> int:
     return int(conn.exec_driver_sql(own).scalar())
 
 
-class _Ours:
+class _FeedReader:
     """The feed as a desk reads it. `read` returns the ids that are new to the desk."""
 
     def __init__(self, console: Console) -> None:
@@ -120,7 +120,7 @@ class _Ours:
         return [*range(before.newest_id + 1, self._mark.newest_id + 1), *(self._mark.read_ids - before.read_ids)]
 
 
-class _Bare:
+class _PlainSelectReader:
     """The SELECT statement alone, on a kept connection."""
 
     def __init__(self, database: Database) -> None:
@@ -129,6 +129,6 @@ class _Bare:
 
     def read(self) -> Sequence[int]:
         with self._database.read() as conn:
-            ids = [int(row[0]) for row in conn.execute(_BARE, {"after": self._latest})]
+            ids = [int(row[0]) for row in conn.execute(_SELECT_NEW_CHANGES_SQL, {"after": self._latest})]
         self._latest = max([self._latest, *ids])
         return ids

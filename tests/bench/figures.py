@@ -31,7 +31,7 @@ class Row:
 HEADINGS = Row("#", "what", "figure", "floor", "peer", "ratio", "goal", None)
 
 
-def side_by_side(works: Mapping[str, Work], rounds: int, warm: int = 3) -> dict[str, list[float]]:
+def measure_alternately(works: Mapping[str, Work], rounds: int, warm: int = 3) -> dict[str, list[float]]:
     """Measure each work `rounds` times, after `warm` rounds that don't count. In each round every work runs once, in
     a random order, so that disturbances of the machine and warm caches affect all alike. Return the sorted durations
     (seconds) by name.
@@ -51,25 +51,25 @@ def median(seconds: Sequence[float]) -> float:
     return statistics.median(seconds)
 
 
-def centile(seconds: Sequence[float], part: float) -> float:
+def percentile(seconds: Sequence[float], part: float) -> float:
     """Return the value below which the part `part` (0 to 1) of the sorted durations lies."""
     return seconds[min(len(seconds) - 1, int(len(seconds) * part))]
 
 
-def span(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a duration as text with at most three digits, and its unit."""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= size:
-            return f"{_three(seconds / size)} {unit}"
-    return f"{_three(seconds / 1e-6)} µs"
+            return f"{_format_three_digits(seconds / size)} {unit}"
+    return f"{_format_three_digits(seconds / 1e-6)} µs"
 
 
-def times(ratio: float) -> str:
+def format_ratio(ratio: float) -> str:
     """Return a ratio as text."""
     return f"{ratio:.2f}×"
 
 
-def _three(value: float) -> str:
+def _format_three_digits(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 

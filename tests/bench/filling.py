@@ -11,13 +11,13 @@ from console.store.migrations import upgrade as migrate
 from console.store.schema import core
 from tests.bench import filling_money
 
-FORM = 4
+TABLE_FORM_VERSION = 4
 """Raised whenever what is written here changes: kept tables of another form are made anew."""
 
 OPERATOR = "op-a"
-PAST = 100_000
+ENDED_PURCHASE_COUNT = 100_000
 TABLE = "hansha_alarmbox_credit_checks"
-MONEY = 10
+ROWS_PER_PAYMENT = 10
 """A payment for every so many credit checks."""
 
 _STEP = 7_654_321  # coprime to 10^8, so that numbers come in no order and yet once each
@@ -56,7 +56,8 @@ SELECT i, 1 + n % 3, digit || base,
   CASE WHEN earlier AND NOT failed THEN i + 1 END,
   CASE WHEN later AND i % 100 <> 99 THEN i - 1 END,
   '00000000-0000-4000-8000-' || substr('000000000000' || i, -12),
-  '2026-04-01 03:00:00.000000', '2026-04-01 03:00:00.000000', '2026-04-01 03:00:02.000000', {filling_money.SINCE}, 2
+  '2026-04-01 03:00:00.000000', '2026-04-01 03:00:00.000000', '2026-04-01 03:00:02.000000',
+  {filling_money.SINCE_SQL}, 2
 FROM summed
 """
 _INTO = f"""INSERT INTO {TABLE} (
@@ -73,26 +74,28 @@ _CALLING = """INSERT INTO operations (id, action, subject_kind, subject_id, stat
   operator, desk, host, process, session, started_at, lease_clock, lease_expires) VALUES """
 
 
-def fill(dialect: str, rows: int) -> str:
+def make_fill_sql(dialect: str, rows: int) -> str:
     """Return the statement that inserts so many credit checks. On a server it needs `sql_mode = PIPES_AS_CONCAT`."""
     return _INTO + _COUNTED[dialect].format(rows=rows) + _ROWS
 
 
-def counted(dialect: str, count: int) -> str:
+def make_counter_sql(dialect: str, count: int) -> str:
     """Return the beginning of a statement that selects from the numbers 1 to `count`, as `counted.i`."""
     return _COUNTED[dialect].format(rows=count).rstrip(",")
 
 
-def money(dialect: str, payments: int) -> tuple[str, ...]:
+def make_money_sql(dialect: str, payments: int) -> tuple[str, ...]:
     """Return the statements that insert so many orders and payments, and half as many refunds. On a server they need
     `sql_mode = PIPES_AS_CONCAT`.
     """
-    return filling_money.fill(counted(dialect, payments), counted(dialect, payments // 2))
+    return filling_money.make_money_fill_sql(
+        make_counter_sql(dialect, payments), make_counter_sql(dialect, payments // 2)
+    )
 
 
-def past(dialect: str, count: int) -> tuple[str, str]:
+def make_ended_purchases_sql(dialect: str, count: int) -> tuple[str, str]:
     """Return the statements that insert so many ended purchases and returned leases, which fill every journal."""
-    numbers = counted(dialect, count)
+    numbers = make_counter_sql(dialect, count)
     operations = f"""INSERT INTO operations (id, action, subject_kind, subject_id, state, idempotency_key,
         fingerprint, operator, desk, host, process, session, started_at, ended_at, lease_clock, lease_expires)
       {numbers} SELECT 'past-' || i, 'credit-check.purchase', 'credit-check', i, 'done', 'past-' || i, '',
@@ -102,7 +105,7 @@ def past(dialect: str, count: int) -> tuple[str, str]:
     return operations, leases
 
 
-def calling(clock: str) -> str:
+def make_running_purchases_sql(clock: str) -> str:
     """Return the statement that inserts eight running purchases, of which three have lapsed. `clock` is the clock of
     their leases.
     """
@@ -117,21 +120,21 @@ def fill_server(cursor: Any, rows: int, payments: int | None = None) -> None:
     """Insert all rows, and create the indexes afterwards. The triggers are dropped, because they would refuse the
     invented purchases. `payments` is the number of payments (None: a tenth of the credit checks).
     """
-    unguard(cursor)
+    drop_triggers(cursor)
     cursor.execute("SET sql_mode = 'PIPES_AS_CONCAT'")
-    with without_indexes(lambda statement: _rows(cursor, statement), TABLE):
-        cursor.execute(fill("mysql", rows))
+    with drop_indexes_during_fill(lambda statement: _execute_and_fetch(cursor, statement), TABLE):
+        cursor.execute(make_fill_sql("mysql", rows))
     for statement in (
-        *past("mysql", min(rows, PAST)),
-        *money("mysql", rows // MONEY if payments is None else payments),
-        person(),
-        calling("server"),
+        *make_ended_purchases_sql("mysql", min(rows, ENDED_PURCHASE_COUNT)),
+        *make_money_sql("mysql", rows // ROWS_PER_PAYMENT if payments is None else payments),
+        make_operator_sql(),
+        make_running_purchases_sql("server"),
     ):
         cursor.execute(statement)
     cursor.execute(f"ANALYZE TABLE {TABLE}, operations, leases, {', '.join(filling_money.TABLES)}")
 
 
-def unguard(cursor: Any) -> None:
+def drop_triggers(cursor: Any) -> None:
     """Drop all triggers of the database."""
     cursor.execute(_TRIGGERS)
     for (trigger,) in cursor.fetchall():
@@ -139,7 +142,7 @@ def unguard(cursor: Any) -> None:
 
 
 @contextmanager
-def without_indexes(sql: Callable[[str], Sequence[Sequence[Any]]], table: str) -> Iterator[None]:
+def drop_indexes_during_fill(sql: Callable[[str], Sequence[Sequence[Any]]], table: str) -> Iterator[None]:
     """Drop the indexes of a server's table, and create them again after the block, in which the table is filled.
     `sql` runs a statement on one connection and returns its rows.
     """
@@ -151,7 +154,7 @@ def without_indexes(sql: Callable[[str], Sequence[Sequence[Any]]], table: str) -
     sql(f"ALTER TABLE {table} " + ", ".join(_make_index_sql(*index) for index in indexes))
 
 
-def _rows(cursor: Any, statement: str) -> Sequence[Sequence[Any]]:
+def _execute_and_fetch(cursor: Any, statement: str) -> Sequence[Sequence[Any]]:
     cursor.execute(statement)
     found: Sequence[Sequence[Any]] = cursor.fetchall()
     return found
@@ -162,21 +165,23 @@ def _make_index_sql(name: str, repeats: int, columns: str) -> str:
     return f"ADD {'INDEX' if repeats else 'UNIQUE INDEX'} {name} ({columns})"
 
 
-def person() -> str:
+def make_operator_sql() -> str:
     """Return the statement that inserts the operator who reads the tables."""
     return f"INSERT INTO operators (name, roles, may_buy) VALUES ('{OPERATOR}', 'operator', 1)"
 
 
-def number_of(row: int) -> str:
+def compute_corporation_number(row: int) -> str:
     """Return the corporation number of the row with this id, as the database has computed it."""
     base = f"9900{(row - (row % 10 == 9)) * _STEP % 10**8:08d}"
     return compute_check_digit(base) + base
 
 
-def form() -> str:
+def compute_table_form() -> str:
     """Return a text that changes with all code on which a kept table depends: the rows, the declared schema, and the
     first migration. Later migrations are run on the kept table.
     """
     first = min((migrate.MIGRATIONS_FOLDER / "versions").glob("[0-9]*.py"))
     declared = sorted(Path(core.__file__).parent.glob("*.py"))
-    return f"{FORM}-{sha256(b''.join(file.read_bytes() for file in (first, *declared))).hexdigest()[:8]}"
+    return (
+        f"{TABLE_FORM_VERSION}-{sha256(b''.join(file.read_bytes() for file in (first, *declared))).hexdigest()[:8]}"
+    )

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QPaintEvent
 
 
-def report(what: str) -> None:
+def print_event(what: str) -> None:
     """Print one line: the event, the monotonic clock (seconds), the resident memory (bytes)."""
     with open("/proc/self/statm") as file:  # noqa: PTH123  # pathlib would be an import of its own
         resident = int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
     os.write(1, f"{what} {time.monotonic()} {resident}\n".encode())
 
 
-def bare() -> None:
+def show_empty_window() -> None:
     """Show an empty PySide6 window."""
     from PySide6.QtGui import QPaintEvent
     from PySide6.QtWidgets import QApplication, QMainWindow
@@ -28,7 +28,7 @@ def bare() -> None:
     class Window(QMainWindow):
         def paintEvent(self, event: QPaintEvent) -> None:
             super().paintEvent(event)
-            report("frame")
+            print_event("frame")
             os._exit(0)
 
     app = QApplication(sys.argv[:1])
@@ -38,7 +38,7 @@ def bare() -> None:
     app.exec()
 
 
-def console(*, until_frame: bool = False) -> None:
+def start_console(*, until_frame: bool = False) -> None:
     """Start the product as a desktop does, until the first rows of a list are painted, or with `until_frame` until
     the first frame.
     """
@@ -53,7 +53,7 @@ def console(*, until_frame: bool = False) -> None:
 
         paint(window, event)
         if not told:
-            report("frame")
+            print_event("frame")
             if until_frame:
                 os._exit(0)
             timer = QTimer(window, interval=5)
@@ -76,16 +76,16 @@ def _look_for_rows() -> None:
     shown = [one for one in QApplication.allWidgets() if isinstance(one, tables.RecordTable) and one.isVisible()]
     if any(table.rows.row_count for table in shown):
         # The paint that their arrival asked for comes before a timer.
-        QTimer.singleShot(0, _say_rows)
+        QTimer.singleShot(0, _report_rows_and_exit)
 
 
-def _say_rows() -> None:
-    report("rows")
+def _report_rows_and_exit() -> None:
+    print_event("rows")
     os._exit(0)
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "bare":
-        bare()
+        show_empty_window()
     else:
-        console(until_frame=sys.argv[1] == "frame")
+        start_console(until_frame=sys.argv[1] == "frame")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench.purchases import bench_folder, servers_on_disk
+from tests.bench.purchases import make_bench_folder, start_servers_on_disk
 from tests.support.places import Engine, Place, ServerPlace, SqlitePlace
 from tests.support.pooled_databases import PooledDatabase
 
@@ -17,17 +17,17 @@ ROOT = Path(__file__).resolve().parents[2]
 _ENGINES: dict[str, Engine] = {"MariaDB": "mariadb", "Galera": "galera"}
 
 
-def places_on_disk(number: int) -> Iterator[tuple[str, Place]]:
+def open_places_on_disk(number: int) -> Iterator[tuple[str, Place]]:
     """Yield (name, empty database) of each engine that this machine has, for the goal with this number."""
-    with bench_folder() as folder:
+    with make_bench_folder() as folder:
         yield "SQLite", SqlitePlace(folder)
-    for engine, nodes in servers_on_disk(frozenset({number})):
-        with bench_folder() as folder:
+    for engine, nodes in start_servers_on_disk(frozenset({number})):
+        with make_bench_folder() as folder:
             yield engine, ServerPlace(_ENGINES[engine], folder, PooledDatabase(nodes))
 
 
 @contextmanager
-def provider() -> Iterator[str]:
+def start_provider_process() -> Iterator[str]:
     """Yield the URL of a sandbox in a process of its own, so that its work isn't measured."""
     command = [sys.executable, "-m", "console", "--json", "sandbox"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:

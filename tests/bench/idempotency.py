@@ -13,7 +13,7 @@ from redis import Redis
 from console.services.guarded.idempotency import make_payment_key
 from console.store.operations import redis_client as redis_link
 from console.store.operations.idempotency_cache import RUNNING_MARK_LIFETIME_MS, RedisIdempotencyCache
-from tests.bench.figures import Row, centile, median, side_by_side, span, times
+from tests.bench.figures import Row, format_duration, format_ratio, measure_alternately, median, percentile
 from tests.support import servers
 
 _ROUNDS, _ENTRIES, _PROCESSES, _SECONDS = 3_000, 50_000, 4, 3.0
@@ -22,7 +22,7 @@ _STORE_KEY = "a store key for measuring"
 _MIN_PER_SECOND = 10_000
 
 
-def rows(wanted: frozenset[int]) -> Iterator[Row]:
+def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
     missing = servers.missing("redis")
     if missing:
         for number in sorted(wanted):
@@ -37,7 +37,7 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
             yield _measure_size(server.url)
 
 
-def _cache(url: str) -> RedisIdempotencyCache:
+def _connect_cache(url: str) -> RedisIdempotencyCache:
     """Return a connected cache with a long time limit, so that it keeps using Redis on a busy machine."""
     redis_link.ANSWER_TIMEOUT_SECONDS = 10.0
     cache = RedisIdempotencyCache(url, str(uuid4()), lambda: _STORE_KEY)
@@ -54,7 +54,7 @@ def _refresh_epoch(cache: RedisIdempotencyCache) -> str | None:
 
 def _measure_check(url: str) -> Row:
     """Measure the check of a key whose result is cached."""
-    cache, peer, key = _cache(url), Redis.from_url(url), make_payment_key("M-1", "ORD-000001")
+    cache, peer, key = _connect_cache(url), Redis.from_url(url), make_payment_key("M-1", "ORD-000001")
     cache.store_result(key, _PRINT, _RESULT, _refresh_epoch(cache))
     peer.set(key, _RESULT)
 
@@ -65,20 +65,20 @@ def _measure_check(url: str) -> Row:
         if cache.find_result(key, _PRINT).result == _RESULT:
             next(answered)
 
-    took = side_by_side({"check": check, "get": lambda: peer.get(key)}, _ROUNDS, warm=300)
+    took = measure_alternately({"check": check, "get": lambda: peer.get(key)}, _ROUNDS, warm=300)
     if next(answered) < _ROUNDS:  # now and then a second ends between the two lines above
         raise RuntimeError("not answered from Redis")
     cache.close()
     peer.close()
-    ours, theirs, p99 = median(took["check"]), median(took["get"]), centile(took["check"], 0.99)
-    beside = f"redis-py GET {span(theirs)}, p99 {span(centile(took['get'], 0.99))}"
+    ours, theirs, p99 = median(took["check"]), median(took["get"]), percentile(took["check"], 0.99)
+    beside = f"redis-py GET {format_duration(theirs)}, p99 {format_duration(percentile(took['get'], 0.99))}"
     return Row(
         "13",
         "the same, Redis",
-        f"{span(ours)}, p99 {span(p99)}",
+        f"{format_duration(ours)}, p99 {format_duration(p99)}",
         "–",
         beside,
-        times(ours / theirs),
+        format_ratio(ours / theirs),
         "≤ 1.25×, p99 < 1 ms",
         ours <= 1.25 * theirs and p99 < 0.001,
     )
@@ -86,7 +86,7 @@ def _measure_check(url: str) -> Row:
 
 def _measure_first_use(url: str) -> Row:
     """Measure the first use of a key."""
-    cache, peer, numbers = _cache(url), Redis.from_url(url), count()
+    cache, peer, numbers = _connect_cache(url), Redis.from_url(url), count()
 
     def first() -> None:
         _refresh_epoch(cache)
@@ -97,17 +97,17 @@ def _measure_first_use(url: str) -> Row:
             f"idempotent:payment:M-2:ORD-{next(numbers)}", "running", nx=True, get=True, px=RUNNING_MARK_LIFETIME_MS
         )
 
-    took = side_by_side({"first": first, "set": set_get}, _ROUNDS, warm=300)
+    took = measure_alternately({"first": first, "set": set_get}, _ROUNDS, warm=300)
     cache.close()
     peer.close()
     ours, theirs = median(took["first"]), median(took["set"])
     return Row(
         "14",
         "first check-and-store, Redis",
-        f"{span(ours)}, p99 {span(centile(took['first'], 0.99))}",
+        f"{format_duration(ours)}, p99 {format_duration(percentile(took['first'], 0.99))}",
         "–",
-        f"redis-py SET NX GET PX {span(theirs)}",
-        times(ours / theirs),
+        f"redis-py SET NX GET PX {format_duration(theirs)}",
+        format_ratio(ours / theirs),
         "≤ 1.25×",
         ours <= 1.25 * theirs,
     )
@@ -115,7 +115,7 @@ def _measure_first_use(url: str) -> Row:
 
 def _measure_size(url: str) -> Row:
     """Measure the memory of a cached result."""
-    cache = _cache(url)
+    cache = _connect_cache(url)
     with Redis.from_url(url) as peer:
         before = _read_used_memory(peer)
         for number in range(_ENTRIES):
@@ -133,7 +133,7 @@ def _read_used_memory(peer: Redis) -> int:
 def _measure_rate(url: str) -> Row:
     """Measure the checks per second of known keys, in several processes."""
     with get_context("spawn").Pool(_PROCESSES) as pool:
-        done = pool.map(_ask_for_a_while, [url] * _PROCESSES)
+        done = pool.map(_count_checks_for_seconds, [url] * _PROCESSES)
     rate = sum(done) / _SECONDS
     return Row(
         "13",
@@ -147,9 +147,9 @@ def _measure_rate(url: str) -> Row:
     )
 
 
-def _ask_for_a_while(url: str) -> int:
+def _count_checks_for_seconds(url: str) -> int:
     """Check a known key for some seconds, and return the number of checks."""
-    cache, key, asked = _cache(url), make_payment_key("M-1", "ORD-000001"), 0
+    cache, key, asked = _connect_cache(url), make_payment_key("M-1", "ORD-000001"), 0
     cache.store_result(key, _PRINT, _RESULT, _refresh_epoch(cache))
     until = time.monotonic() + _SECONDS
     while time.monotonic() < until:

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from console.sandbox.server import Sandbox
-from tests.bench.figures import Row, centile, median, span, times
-from tests.bench.grounds import places_on_disk
+from tests.bench.figures import Row, format_duration, format_ratio, median, percentile
+from tests.bench.grounds import open_places_on_disk
 from tests.support import notice_storm
 from tests.support.notice_storm import SENDERS
 from tests.support.payment_desks import Scene, paying
@@ -26,10 +26,10 @@ _TABLES = ("payment_events", "payments", "evidence", "audit_log", "changes", "al
 T = TypeVar("T")
 
 
-def rows(wanted: frozenset[int]) -> Iterator[Row]:
+def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
     if NUMBER not in wanted:
         return
-    for engine, place in places_on_disk(NUMBER):
+    for engine, place in open_places_on_disk(NUMBER):
         with Sandbox() as sandbox, paying(place, sandbox) as scene:
             yield from _measure_engine(engine, scene)
 
@@ -37,21 +37,35 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
 def _measure_engine(engine: str, scene: Scene) -> Iterator[Row]:
     """Measure on one engine: new notices, and repeated ones."""
     posts = notice_storm.prepare(scene, _ROUNDS * _A_ROUND, 0, 0)
-    booked, again, bare = Sent(), Sent(), Sent()
-    with Inserts(scene.place) as inserts:
+    booked, again, bare = SendingTimes(), SendingTimes(), SendingTimes()
+    with PlainInserts(scene.place) as inserts:
         for begin in range(0, len(posts), _A_ROUND):
             some = posts[begin : begin + _A_ROUND]
             booked.send(scene.payments.receive_notice, some)
             again.send(scene.payments.receive_notice, some)
-            bare.send(inserts.write, inserts.news(_A_ROUND))
-    number, peer = str(NUMBER), f"bare INSERTs of {inserts.each} rows {bare.told()}"
-    ratio = booked.each() / bare.each()
-    yield Row(number, f"signed notice, 8 senders, {engine}", booked.told(), "–", peer, times(ratio), "–", None)
-    ratio = again.each() / bare.each()
-    yield Row(number, f"the same notice again, {engine}", again.told(), "–", peer, times(ratio), "–", None)
+            bare.send(inserts.write, inserts.read_new_rows(_A_ROUND))
+    number, peer = (
+        str(NUMBER),
+        f"bare INSERTs of {inserts.compute_median_seconds_per_item} rows {bare.format_figures()}",
+    )
+    ratio = booked.compute_median_seconds_per_item() / bare.compute_median_seconds_per_item()
+    yield Row(
+        number,
+        f"signed notice, 8 senders, {engine}",
+        booked.format_figures(),
+        "–",
+        peer,
+        format_ratio(ratio),
+        "–",
+        None,
+    )
+    ratio = again.compute_median_seconds_per_item() / bare.compute_median_seconds_per_item()
+    yield Row(
+        number, f"the same notice again, {engine}", again.format_figures(), "–", peer, format_ratio(ratio), "–", None
+    )
 
 
-class Sent:
+class SendingTimes:
     """Durations of the items of several rounds (seconds): of each item, and of each round divided by its items."""
 
     def __init__(self) -> None:
@@ -71,47 +85,48 @@ class Sent:
             self._took += pool.map(timed, items)
             self._seconds.append((time.perf_counter() - began) / len(items))
 
-    def each(self) -> float:
+    def compute_median_seconds_per_item(self) -> float:
         """Return the median, over the rounds, of the round's duration divided by its items (seconds)."""
         return median(self._seconds)
 
-    def told(self) -> str:
+    def format_figures(self) -> str:
         """Return the figures as text."""
         took = sorted(self._took)
-        return f"{1 / self.each():.0f}/s, p50 {span(median(took))}, p99 {span(centile(took, 0.99))}"
+        p50, p99 = format_duration(median(took)), format_duration(percentile(took, 0.99))
+        return f"{1 / self.compute_median_seconds_per_item():.0f}/s, p50 {p50}, p99 {p99}"
 
 
-class Inserts:
+class PlainInserts:
     """The floor: inserts the rows that notices have made once more, into tables without indexes and triggers, by the
     database driver alone, with one transaction per notice. `each` is the number of rows of a notice."""
 
     def __init__(self, place: Place) -> None:
         self._place, self._threads, self._opened = place, local(), ExitStack()
         self._seen = dict.fromkeys(_TABLES, 0)
-        self.each = 0
+        self.compute_median_seconds_per_item = 0
         for table in _TABLES:
             place.sql(f"CREATE TABLE bare_{table} AS SELECT * FROM {table} WHERE 1 = 0")
-            self._seen[table] = self._last(table)
+            self._seen[table] = self._read_last_id(table)
 
-    def __enter__(self) -> "Inserts":
+    def __enter__(self) -> "PlainInserts":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._opened.close()
 
-    def _last(self, table: str) -> int:
+    def _read_last_id(self, table: str) -> int:
         return int(self._place.sql(f"SELECT COALESCE(MAX(id), 0) FROM {table}")[0][0])
 
-    def news(self, notices: int) -> list[list[tuple[str, Sequence[Any]]]]:
+    def read_new_rows(self, notices: int) -> list[list[tuple[str, Sequence[Any]]]]:
         """Return the rows that were inserted since the last call, distributed over this number of notices, as (table,
         row)."""
         shares: list[list[tuple[str, Sequence[Any]]]] = [[] for _ in range(notices)]
         for table in _TABLES:
             found = self._place.sql(f"SELECT * FROM {table} WHERE id > {self._seen[table]} ORDER BY id")
-            self._seen[table] = self._last(table)
+            self._seen[table] = self._read_last_id(table)
             for place, row in enumerate(found):
                 shares[place % notices].append((table, row))
-        self.each = len(shares[0])
+        self.compute_median_seconds_per_item = len(shares[0])
         return shares
 
     def write(self, share: Sequence[tuple[str, Sequence[Any]]]) -> None:
@@ -127,12 +142,12 @@ class Inserts:
     def _get_connection(self) -> Any:
         """Return the connection of this thread."""
         if not hasattr(self._threads, "line"):
-            self._threads.line = _open(self._place)
+            self._threads.line = _open_connection(self._place)
             self._opened.callback(self._threads.line.close)
         return self._threads.line
 
 
-def _open(place: Place) -> Any:
+def _open_connection(place: Place) -> Any:
     if isinstance(place, SqlitePlace):
         line = sqlite3.connect(place.file, isolation_level=None, timeout=60, check_same_thread=False)
         line.execute("PRAGMA synchronous=FULL")

@@ -17,7 +17,7 @@ from typing import Any
 _UNLOCK = "if redis.call('get',KEYS[1])==ARGV[1] then return redis.call('del',KEYS[1]) end return 0"
 
 
-class Naive:
+class UnprotectedBuyer:
     """Buys with SELECT, INSERT, a call and UPDATE: two durable transactions of the database driver, without any
     protection against a second purchase.
     """
@@ -40,7 +40,7 @@ class Naive:
         self._conn.close()
 
 
-class NaiveOnServer:
+class UnprotectedServerBuyer:
     """The same on a server, with one transaction per statement; `locked` holds the server's own lock during the
     purchase.
     """
@@ -58,7 +58,7 @@ class NaiveOnServer:
         row = self._ask("INSERT INTO bought VALUES (NULL, %s, '1', 'pending', NULL)", number).lastrowid
         self._ask("UPDATE bought SET state = 'success', provider_id = 1 WHERE id = %s", row)
 
-    def locked(self, number: str) -> None:
+    def lock_purchase(self, number: str) -> None:
         self._ask("SELECT GET_LOCK('purchase', 60)")
         self.buy(number)
         self._ask("SELECT RELEASE_LOCK('purchase')")
@@ -98,7 +98,7 @@ class RedisLock:
         self._socket.connect(str(place))
 
     @contextmanager
-    def held(self, name: str) -> Iterator[None]:
+    def acquire(self, name: str) -> Iterator[None]:
         token = str(uuid.uuid4())
         while self._ask("SET", name, token, "NX", "PX", "60000") != b"+OK\r\n":
             time.sleep(0.001)
@@ -112,7 +112,7 @@ class RedisLock:
 
 
 @contextmanager
-def redis(folder: Path) -> Iterator[RedisLock | None]:
+def open_redis_lock(folder: Path) -> Iterator[RedisLock | None]:
     """Yield a lock in a private Redis server; None on a machine without Redis."""
     program = shutil.which("redis-server")
     if program is None:

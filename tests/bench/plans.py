@@ -39,38 +39,42 @@ NUMBER_WITH_MONEY = "9000000000300"
 _NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 _LAPSED, _NONE = frozenset({3, 5}), frozenset[int]()
 
-_MARK = FeedMark(5_000, frozenset(range(4_001, 5_001)), 4_000, 5_000, float("inf"))
+_FEED_MARK = FeedMark(5_000, frozenset(range(4_001, 5_001)), 4_000, 5_000, float("inf"))
 
-Ask = Callable[[Connection], object]
+Query = Callable[[Connection], object]
 
 
-def _page_of(part: RecordTableQueries, name: str, after: QueueKey | None, lapsed: frozenset[int]) -> Ask:
+def _make_page_query(part: RecordTableQueries, name: str, after: QueueKey | None, lapsed: frozenset[int]) -> Query:
     return lambda conn: part.read_page(conn, name, after, 50, lapsed)
 
 
-def _count_of(name: str, lapsed: queues.LapsedIds) -> Ask:
+def _make_count_query(name: str, lapsed: queues.LapsedIds) -> Query:
     return lambda conn: queues.count_queue_records(conn, name, lapsed)
 
 
-_SINCE = datetime(2026, 4, 15, 3)  # noqa: DTZ001  # without a zone, as columns store it
-PLACES: dict[str, QueueKey | None] = {
+_PERIOD_START = datetime(2026, 4, 15, 3)  # noqa: DTZ001  # without a zone, as columns store it
+CURSOR_BY_PAGE_NAME: dict[str, QueueKey | None] = {
     "first page": None,
-    "later page": ("needs_review", _SINCE, 7),
-    "last page": ("scheduled", _SINCE, 7),
+    "later page": ("needs_review", _PERIOD_START, 7),
+    "last page": ("scheduled", _PERIOD_START, 7),
 }
-PARTS = {
+QUEUE_PART_BY_NAME = {
     f"{part.kind} {name}": (part, name) for part in queue_tables.QUEUE_TABLES for name in part.conditions_by_queue
 }
-_ASKED = {
-    f"{queue} {place}{' beside lapsed calls' if lapsed else ''}": (part, name, _page_of(part, name, after, lapsed))
-    for queue, (part, name) in PARTS.items()
-    for place, after in PLACES.items()
+_PAGE_QUERIES = {
+    f"{queue} {place}{' beside lapsed calls' if lapsed else ''}": (
+        part,
+        name,
+        _make_page_query(part, name, after, lapsed),
+    )
+    for queue, (part, name) in QUEUE_PART_BY_NAME.items()
+    for place, after in CURSOR_BY_PAGE_NAME.items()
     for lapsed in (_NONE, _LAPSED)
 }
-PAGES: dict[str, Ask] = {
-    name: ask for name, (part, queue, ask) in _ASKED.items() if len(part.conditions_by_queue[queue]) == 1
+PAGES: dict[str, Query] = {
+    name: ask for name, (part, queue, ask) in _PAGE_QUERIES.items() if len(part.conditions_by_queue[queue]) == 1
 }
-MERGED: dict[str, Ask] = {name: ask for name, (_, _, ask) in _ASKED.items() if name not in PAGES}
+MERGED: dict[str, Query] = {name: ask for name, (_, _, ask) in _PAGE_QUERIES.items() if name not in PAGES}
 """Pages of several states: the first few of each are put in order afterwards."""
 FILTERS = {
     "residual": "provider:paypay amount:>100 cause:timeout owner:- status:pending,submitting,payment_failed",
@@ -81,24 +85,24 @@ FILTERS = {
 _NOTHING_LAPSED: queues.LapsedIds = {}
 
 
-def _filtered_page_of(part: RecordTableQueries, name: str, after: QueueKey | None, text: str) -> Ask:
+def _make_filtered_page_query(part: RecordTableQueries, name: str, after: QueueKey | None, text: str) -> Query:
     choice = QueueChoice(parse_filter(text).record_filter, now=_NOW, owners={part.kind: {3: "op-a"}})
     return lambda conn: part.read_page(conn, name, after, 50, _NONE, choice)
 
 
-def _page_by_age(name: str, *, is_descending: bool) -> Ask:
+def _make_page_query_by_age(name: str, *, is_descending: bool) -> Query:
     order = QueueSortOrder(SortColumn.AGE, is_descending)
     choice = QueueChoice(parse_filter("provider:paypay").record_filter, order, _NOW)
     return lambda conn: chosen_records.read_sorted_page(conn, name, None, 50, _NOTHING_LAPSED, choice)
 
 
-FILTERED: dict[str, Ask] = {
-    f"{queue} {place} filtered {how}": _filtered_page_of(part, name, after, text)
-    for queue, (part, name) in PARTS.items()
-    for place, after in PLACES.items()
+FILTERED_PAGE_QUERIES: dict[str, Query] = {
+    f"{queue} {place} filtered {how}": _make_filtered_page_query(part, name, after, text)
+    for queue, (part, name) in QUEUE_PART_BY_NAME.items()
+    for place, after in CURSOR_BY_PAGE_NAME.items()
     for how, text in FILTERS.items()
 } | {
-    f"{name} filtered, {'newest' if is_descending else 'oldest'} first": _page_by_age(
+    f"{name} filtered, {'newest' if is_descending else 'oldest'} first": _make_page_query_by_age(
         name, is_descending=is_descending
     )
     for name in queues.QUEUE_NAMES
@@ -107,18 +111,18 @@ FILTERED: dict[str, Ask] = {
 """Filtered pages: the index of the queue is read in its order; rows that don't fulfil the filter are passed over."""
 
 
-def _view_counts_of(name: str) -> Ask:
+def _make_view_count_query(name: str) -> Query:
     choices = [QueueChoice(parse_filter(text).record_filter, now=_NOW, owners={}) for text in ("", *FILTERS.values())]
     return lambda conn: view_counts.count_records_of_choices(conn, name, _NOTHING_LAPSED, choices)
 
 
-VIEW_COUNTS: dict[str, Ask] = {name: _view_counts_of(name) for name in queues.QUEUE_NAMES}
-COUNTS: dict[str, Ask] = {
-    f"count of {name}{' beside lapsed calls' if lapsed else ''}": _count_of(name, lapsed)
+VIEW_COUNTS: dict[str, Query] = {name: _make_view_count_query(name) for name in queues.QUEUE_NAMES}
+COUNTS: dict[str, Query] = {
+    f"count of {name}{' beside lapsed calls' if lapsed else ''}": _make_count_query(name, lapsed)
     for name in queues.QUEUE_NAMES
     for lapsed in ({}, dict.fromkeys(queues.QUEUED_RECORD_KINDS, _LAPSED))
 }
-BY_KEY: dict[str, Ask] = {
+BY_KEY: dict[str, Query] = {
     "record": lambda conn: credit_checks.find(conn, 1),
     "lookup": lambda conn: joined_reads.search_corporation_number(conn, NUMBER, "op-a", includes_unlisted=False),
     "records of a number": lambda conn: credit_checks.find_by_number(conn, NUMBER),
@@ -141,9 +145,9 @@ BY_KEY: dict[str, Ask] = {
     "idempotency key": lambda conn: idempotency.find_use(conn, "key"),
     "holder of a lease": lambda conn: leases.find_holder(conn, "name"),
     "changes": lambda conn: change_feed.list_changes_since(conn, None),
-    "changes, later reading": lambda conn: change_feed.list_changes_since(conn, _MARK),
+    "changes, later reading": lambda conn: change_feed.list_changes_since(conn, _FEED_MARK),
     "changes, later reading, a late one": lambda conn: change_feed.list_changes_since(
-        conn, replace(_MARK, read_ids=frozenset())
+        conn, replace(_FEED_MARK, read_ids=frozenset())
     ),
     "order": lambda conn: orders.find(conn, 1),
     "order by its number": lambda conn: orders.find_by_number(conn, "ORD-7"),
@@ -165,7 +169,7 @@ BY_KEY: dict[str, Ask] = {
     "records of numbers": lambda conn: our_records.find_our_numbers(conn, [NUMBER, NUMBER_WITH_MONEY]),
     "set aside and open": lambda conn: set_asides.list_open_set_asides(conn, 10),
 }
-SORTED_IN_MEMORY: dict[str, Ask] = {
+SORTED_IN_MEMORY: dict[str, Query] = {
     "claims on numbers": lambda conn: credit_checks.find_claim_holders(conn, {("1", NUMBER), ("2", NUMBER[::-1])}),
     "live credit checks of numbers": lambda conn: credit_checks.find_live_checks_of_numbers(
         conn, [NUMBER, NUMBER[::-1]]
@@ -200,41 +204,50 @@ SORTED_IN_MEMORY: dict[str, Ask] = {
     "proposals that wait": lambda conn: approvals.list_open_proposals(conn, 10),
 }
 """Few rows, whatever the table's size: sorting them is cheap."""
-BEGINNINGS: dict[str, Ask] = {
+BEGINNINGS: dict[str, Query] = {
     "numbers that begin so": lambda conn: credit_checks.find_by_prefix(conn, "7", "", 20, _NONE),
     "names that begin so": lambda conn: credit_checks.find_by_prefix(conn, "", "架空商事9", 20, _NONE),
 }
 
 
-def _search_of(text: str, named: record_search.IdsByKind | None = None) -> Ask:
+def _make_search_query(text: str, named: record_search.IdsByKind | None = None) -> Query:
     query = parse_search(text, _NOW.date())
     search = RecordSearch(QueueChoice(query.record_filter, now=_NOW), query.days, _NOTHING_LAPSED, 50, named)
     return lambda conn: record_search.find_records(conn, search)
 
 
-SEARCHES: dict[str, Ask] = {
-    "search by status": _search_of("status:reversed provider:paypay amount:>100"),
-    "search by outcome": _search_of("certainty:unknown kind:payment,refund cause:timeout"),
-    "search by work": _search_of("work:needs_review kind:payment amount:>100"),
-    "search of named records": _search_of("amount:>100", {"payment": {1, 2}, "refund": {1}, "order": {1}}),
+SEARCHES: dict[str, Query] = {
+    "search by status": _make_search_query("status:reversed provider:paypay amount:>100"),
+    "search by outcome": _make_search_query("certainty:unknown kind:payment,refund cause:timeout"),
+    "search by work": _make_search_query("work:needs_review kind:payment amount:>100"),
+    "search of named records": _make_search_query("amount:>100", {"payment": {1, 2}, "refund": {1}, "order": {1}}),
     "records of searched numbers": lambda conn: record_search.find_record_ids_of_numbers(
         conn, [NUMBER, NUMBER_WITH_MONEY]
     ),
 }
 """Searches that an index answers; the rows are few, and are sorted by work state."""
-NEWEST: dict[str, Ask] = {
-    f"search of the newest {kind}s": _search_of(f"kind:{kind} amount:>100") for kind in ("payment", "order", "refund")
+NEWEST: dict[str, Query] = {
+    f"search of the newest {kind}s": _make_search_query(f"kind:{kind} amount:>100")
+    for kind in ("payment", "order", "refund")
 }
 """Searches that read the newest rows by primary key, until the answer is full."""
-ALL: dict[str, Ask] = {**PAGES, **MERGED, **FILTERED, **COUNTS, **BY_KEY, **SORTED_IN_MEMORY, **BEGINNINGS}
+ALL: dict[str, Query] = {
+    **PAGES,
+    **MERGED,
+    **FILTERED_PAGE_QUERIES,
+    **COUNTS,
+    **BY_KEY,
+    **SORTED_IN_MEMORY,
+    **BEGINNINGS,
+}
 
 
-Asked = list[tuple[str, Any]]
+RecordedStatements = list[tuple[str, Any]]
 
 
-def record_statements(database: Database, ask: Ask) -> Asked:
+def record_statements(database: Database, ask: Query) -> RecordedStatements:
     """Return the statements of the query `ask`, with their parameters."""
-    asked: Asked = []
+    asked: RecordedStatements = []
 
     def listen(_conn: Connection, _cursor: object, sql: str, values: Any, *_: object) -> None:
         asked.append((sql, values))
@@ -246,13 +259,13 @@ def record_statements(database: Database, ask: Ask) -> Asked:
     return asked
 
 
-def explain_statements(database: Database, asked: Asked) -> list[str]:
+def explain_statements(database: Database, asked: RecordedStatements) -> list[str]:
     """Return the steps of the plans: SQLite's own words, or "access table key: extra" of a server."""
     with database.read() as conn:
         return [step for sql, values in asked for step in _explain(conn, sql, values)]
 
 
-def steps(database: Database, ask: Ask) -> list[str]:
+def read_plan_steps(database: Database, ask: Query) -> list[str]:
     """Return the steps of the plan by which this database answers the query."""
     return explain_statements(database, record_statements(database, ask))
 
@@ -265,25 +278,25 @@ def _explain(conn: Connection, sql: str, values: Any) -> Iterator[str]:
         yield f"{row['type']} {row['table']} {row['key']}: {row['Extra']}"
 
 
-def whole_tables(found: Sequence[str]) -> list[str]:
+def find_whole_table_steps(found: Sequence[str]) -> list[str]:
     """Return the steps that read a whole table or index. Temporary tables of a statement don't count."""
     made = ("SCAN anon_", "SCAN (subquery-", "SCAN CONSTANT ROW", "ALL <", "index <")
     return [step for step in found if step.startswith(("SCAN", "ALL ", "index ")) and not step.startswith(made)]
 
 
-def sorts(found: Sequence[str]) -> list[str]:
+def find_sort_steps(found: Sequence[str]) -> list[str]:
     """Return the steps that sort all found rows."""
     return [step for step in found if step == "USE TEMP B-TREE FOR ORDER BY" or "Using filesort" in step]
 
 
-def row(where: str, empty_url: str, big: Database) -> Row:
+def check_plans(where: str, empty_url: str, big: Database) -> Row:
     """Check the promise that no query reads a whole table, at any size. The queries are recorded on an empty
     database, because a service that finds nothing runs all its queries; the big database explains them. `where`
     describes the big database.
     """
     with closing(Database(empty_url, without_time_limit=True)) as empty:
         plans = {name: explain_statements(big, record_statements(empty, ask)) for name, ask in ALL.items()}
-    wrong = {name: whole for name, found in plans.items() if (whole := whole_tables(found))}
+    wrong = {name: whole for name, found in plans.items() if (whole := find_whole_table_steps(found))}
     for name, whole in wrong.items():
         print(f"{where}: {name}: {'; '.join(whole)}", flush=True)
     figure = f"{len(ALL) - len(wrong)} of {len(ALL)}"

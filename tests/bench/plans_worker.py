@@ -10,14 +10,14 @@ from console.store.records import assignments as takes
 from console.store.records import notes
 from console.store.tasks import bulk_runs as bulk
 from console.store.tasks import sagas
-from tests.bench.filling import unguard
-from tests.bench.plans import Ask
+from tests.bench.filling import drop_triggers
+from tests.bench.plans import Query
 
 ROWS = 6_000
 _NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 _FROM, _TO = date(2026, 11, 1), date(2026, 11, 2)
 
-BY_INDEX: dict[str, Ask] = {
+BY_INDEX: dict[str, Query] = {
     "alert": lambda conn: alerts.find(conn, 7),
     "open alerts": lambda conn: alerts.list_open_alerts(conn, 50),
     "open alerts, later page": lambda conn: alerts.list_open_alerts(conn, 50, 5_000),
@@ -48,7 +48,7 @@ BY_INDEX: dict[str, Ask] = {
     "notes of a record": lambda conn: notes.list_notes(conn, "payment", 7),
     "who took records": lambda conn: takes.read_takes(conn, "payment", [5, 6, 7], _NOW),
 }
-SORTED_IN_MEMORY: dict[str, Ask] = {
+SORTED_IN_MEMORY: dict[str, Query] = {
     "reconciliations under way": lambda conn: reconciliations.list_unfinished_runs(conn, "paypay"),
 }
 """A few rows at most."""
@@ -91,7 +91,7 @@ _FILL: dict[str, dict[str, str]] = {
 
 def fill_server(cursor: Any, rows: int = ROWS) -> None:
     """Insert so many rows into each of these tables of a server, without triggers."""
-    unguard(cursor)
+    drop_triggers(cursor)
     for table, columns in _FILL.items():
         counted = f"WITH counted AS (SELECT seq AS i FROM seq_1_to_{rows})"
         made = f"{counted} SELECT {', '.join(columns.values())} FROM counted"

@@ -20,8 +20,8 @@ from console.settings.settings import Settings
 from console.store.access.operators import insert_person
 from console.store.schema.core import operations
 from tests.bench.big_table import FOLDER, OPERATOR
-from tests.bench.figures import Row, Work, centile, median, side_by_side, span, times
-from tests.bench.peers import DurableWrites, Naive, NaiveOnServer, RedisLock, redis
+from tests.bench.figures import Row, Work, format_duration, format_ratio, measure_alternately, median, percentile
+from tests.bench.peers import DurableWrites, RedisLock, UnprotectedBuyer, UnprotectedServerBuyer, open_redis_lock
 from tests.support.desks import environment
 from tests.support.invented import numbers
 from tests.support.servers import Server, galera, mariadb, missing
@@ -31,7 +31,7 @@ _PURCHASES = 300
 _CHECKS = 1_000
 _LARGEST_RATIO = 4.0
 """Goal of a guarded purchase: of its durable writes on SQLite, and of GET_LOCK around a naive one on MariaDB."""
-_NOTHING: Outcome[CheckReport] = Outcome(OutcomeClass.UNKNOWN, "not_asked", SendingCertainty.NO)
+_NOT_ASKED_OUTCOME: Outcome[CheckReport] = Outcome(OutcomeClass.UNKNOWN, "not_asked", SendingCertainty.NO)
 
 
 class InstantVendor:
@@ -51,7 +51,7 @@ class InstantVendor:
         return Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, report, 201, "{}", "0" * 64)
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
-        return _NOTHING
+        return _NOT_ASKED_OUTCOME
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
         return Outcome(OutcomeClass.UNKNOWN, "not_asked", SendingCertainty.NO)
@@ -63,13 +63,13 @@ class InstantVendor:
         return self
 
 
-def without_follow_up(console: Console) -> None:
+def disable_follow_up(console: Console) -> None:
     """Let a purchase end when its outcome is written: the detail and the PDF aren't read."""
     console._service_builder._refetch_service.fetch_parts_after_purchase = lambda *_: None  # type: ignore[method-assign]  # just here
 
 
 @contextmanager
-def bench_folder() -> Iterator[Path]:
+def make_bench_folder() -> Iterator[Path]:
     """Yield a temporary folder on the disk of the big tables, never in memory."""
     FOLDER.mkdir(exist_ok=True)
     with TemporaryDirectory(prefix="desk-", dir=FOLDER) as name:
@@ -77,47 +77,47 @@ def bench_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def buying_desk(home: Path) -> Iterator[Console]:
+def open_buying_desk(home: Path) -> Iterator[Console]:
     """Yield a console of an operator with an SQLite database."""
-    with _desk(home, OPERATOR=OPERATOR) as console:
+    with _open_desk(home, OPERATOR=OPERATOR) as console:
         with console.database.write_without_retries() as tx:
             insert_person(tx.conn, Person(OPERATOR, frozenset({"operator"}), may_buy=True))
         yield console
 
 
 @contextmanager
-def buying_team(server: Server) -> Iterator[tuple[Team, Console]]:
+def open_buying_team(server: Server) -> Iterator[tuple[Team, Console]]:
     """Yield a team with a new database on the server, and the console of its operator."""
-    with bench_folder() as folder, team(server) as people:
+    with make_bench_folder() as folder, team(server) as people:
         told = {"DATABASE_URL": people.urls["op-a"], "OPERATOR": ""}
-        with _desk(folder, **told) as console:
+        with _open_desk(folder, **told) as console:
             yield people, console
 
 
 @contextmanager
-def _desk(home: Path, **told: str) -> Iterator[Console]:
+def _open_desk(home: Path, **told: str) -> Iterator[Console]:
     with open_console(
         Settings.load(environment(home, "http://127.0.0.1:9", **told)), credit_check_adapter=InstantVendor()
     ) as console:
-        without_follow_up(console)
+        disable_follow_up(console)
         yield console
 
 
-def rows(wanted: frozenset[int]) -> Iterator[Row]:
+def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
     if 9 in wanted:
-        yield from _on_sqlite()
+        yield from _measure_on_sqlite()
     if 13 in wanted:
-        with bench_folder() as folder, buying_desk(folder) as console:
+        with make_bench_folder() as folder, open_buying_desk(folder) as console:
             yield _measure_check("SQLite", console)
-    for engine, nodes in servers_on_disk(wanted & {10, 13}):
-        with buying_team(nodes[0]) as (people, console):
+    for engine, nodes in start_servers_on_disk(wanted & {10, 13}):
+        with open_buying_team(nodes[0]) as (people, console):
             if 10 in wanted:
-                yield from _on_server(engine, console, people.connect("owner"))
+                yield from _measure_on_server(engine, console, people.connect("owner"))
             if 13 in wanted:
                 yield _measure_check(engine, console)
 
 
-def servers_on_disk(wanted: frozenset[int]) -> Iterator[tuple[str, Sequence[Server]]]:
+def start_servers_on_disk(wanted: frozenset[int]) -> Iterator[tuple[str, Sequence[Server]]]:
     """Yield (name, nodes) of each server engine that this machine has, one after another; nothing if no goal is
     wanted."""
     FOLDER.mkdir(exist_ok=True)
@@ -129,13 +129,15 @@ def servers_on_disk(wanted: frozenset[int]) -> Iterator[tuple[str, Sequence[Serv
             yield "Galera", cluster.nodes
 
 
-def _buyers(console: Console, naive: Naive | NaiveOnServer, lock: RedisLock | None) -> dict[str, Work]:
+def _make_buyers(
+    console: Console, naive: UnprotectedBuyer | UnprotectedServerBuyer, lock: RedisLock | None
+) -> dict[str, Work]:
     """Return the ways to buy by name: guarded, without protection, and with locks."""
     fresh = iter(numbers(5 * _PURCHASES))
 
     def locked() -> None:
         if lock is not None:
-            with lock.held("purchase"):
+            with lock.acquire("purchase"):
                 naive.buy(next(fresh))
 
     works: dict[str, Work] = {
@@ -143,15 +145,15 @@ def _buyers(console: Console, naive: Naive | NaiveOnServer, lock: RedisLock | No
         "naive": lambda: naive.buy(next(fresh)),
         "redis": locked,
     }
-    if isinstance(naive, NaiveOnServer):
-        works["get_lock"] = lambda: naive.locked(next(fresh))
+    if isinstance(naive, UnprotectedServerBuyer):
+        works["get_lock"] = lambda: naive.lock_purchase(next(fresh))
     return works
 
 
-def _on_sqlite() -> Iterator[Row]:
-    with bench_folder() as folder, buying_desk(folder) as console, redis(folder) as lock:
-        naive, floor = Naive(folder / "naive.db"), DurableWrites(folder / "floor", 3)
-        took = side_by_side(_buyers(console, naive, lock) | {"floor": floor.write}, _PURCHASES)
+def _measure_on_sqlite() -> Iterator[Row]:
+    with make_bench_folder() as folder, open_buying_desk(folder) as console, open_redis_lock(folder) as lock:
+        naive, floor = UnprotectedBuyer(folder / "naive.db"), DurableWrites(folder / "floor", 3)
+        took = measure_alternately(_make_buyers(console, naive, lock) | {"floor": floor.write}, _PURCHASES)
         naive.close()
         floor.close()
     guarded, bare = median(took["guarded"]), median(took["floor"])
@@ -159,20 +161,20 @@ def _on_sqlite() -> Iterator[Row]:
         "9",
         "guarded purchase until recorded, SQLite",
         _format_figures(took),
-        f"3 fdatasyncs {span(bare)}",
-        f"naive, no lock {span(median(took['naive']))}",
-        times(guarded / bare),
+        f"3 fdatasyncs {format_duration(bare)}",
+        f"naive, no lock {format_duration(median(took['naive']))}",
+        format_ratio(guarded / bare),
         f"≤ {_LARGEST_RATIO:.0f}×",
         guarded <= _LARGEST_RATIO * bare,
     )
     yield _make_row_with_peer("9", "Redis lock around naive", took, "redis" if lock else None)
 
 
-def _on_server(engine: str, console: Console, connection: Any) -> Iterator[Row]:
+def _measure_on_server(engine: str, console: Console, connection: Any) -> Iterator[Row]:
     """Yield the measurements on a server. GET_LOCK is compared only on MariaDB: it locks one node of a cluster."""
-    naive = NaiveOnServer(connection)
-    with bench_folder() as folder, redis(folder) as lock:
-        took = side_by_side(_buyers(console, naive, lock), _PURCHASES)
+    naive = UnprotectedServerBuyer(connection)
+    with make_bench_folder() as folder, open_redis_lock(folder) as lock:
+        took = measure_alternately(_make_buyers(console, naive, lock), _PURCHASES)
     naive.close()
     if engine == "MariaDB":
         what = f"guarded purchase, {engine}"
@@ -195,14 +197,14 @@ def _make_row_with_peer(
     if name is None:
         return Row(number, what, _format_figures(took), "–", "no redis-server here", "–", goal, None)
     ours, theirs, bare = (median(took[one]) for one in ("guarded", name, "naive"))
-    floor = f"naive, no lock {span(bare)}"
-    peer_time, is_met = f"{peer} {span(theirs)}", ours <= largest_ratio * theirs
-    return Row(number, what, _format_figures(took), floor, peer_time, times(ours / theirs), goal, is_met)
+    floor = f"naive, no lock {format_duration(bare)}"
+    peer_time, is_met = f"{peer} {format_duration(theirs)}", ours <= largest_ratio * theirs
+    return Row(number, what, _format_figures(took), floor, peer_time, format_ratio(ours / theirs), goal, is_met)
 
 
 def _format_figures(took: Mapping[str, Sequence[float]]) -> str:
     """Return the figures of the guarded purchase as text."""
-    return f"{span(median(took['guarded']))}, p99 {span(centile(took['guarded'], 0.99))}"
+    return f"{format_duration(median(took['guarded']))}, p99 {format_duration(percentile(took['guarded'], 0.99))}"
 
 
 def _measure_check(engine: str, console: Console) -> Row:
@@ -218,15 +220,15 @@ def _measure_check(engine: str, console: Console) -> Row:
         with console.database.read() as conn:
             return conn.execute(by_id, {"of": begun.operation_id}).first()
 
-    took = side_by_side({"check": lambda: keys.find_result("key", "print"), "read": read}, _CHECKS, warm=300)
+    took = measure_alternately({"check": lambda: keys.find_result("key", "print"), "read": read}, _CHECKS, warm=300)
     check, peer = median(took["check"]), median(took["read"])
     return Row(
         "13",
         f"idempotency check, key seen before, {engine}",
-        span(check),
+        format_duration(check),
         "–",
-        f"Core read by primary key {span(peer)}",
-        times(check / peer),
+        f"Core read by primary key {format_duration(peer)}",
+        format_ratio(check / peer),
         "≤ 1.25×",
         check <= 1.25 * peer,
     )

@@ -10,8 +10,8 @@ from console.store.operations import journal
 from console.store.queues import view_counts
 from console.store.queues.filter_sql import QueueChoice
 from tests.bench.big_table import big_table
-from tests.bench.figures import Row, median, side_by_side, span, times
-from tests.bench.subjects import PAGE, desk
+from tests.bench.figures import Row, format_duration, format_ratio, measure_alternately, median
+from tests.bench.subjects import PAGE, open_desk
 
 ROWS = 200_000
 """Records of the table if `--rows` isn't given; in full 10,000,000."""
@@ -23,14 +23,14 @@ _FILTERS = {
         " status:success,error,pending,paid,failed,completed work:needs_review,scheduled,none age:>1h owner:-"
     ),
 }
-_RARE = "cause:no_such_cause"
+_FILTER_WITHOUT_MATCH = "cause:no_such_cause"
 
 
-def rows(wanted: frozenset[int], large: int | None) -> Iterator[Row]:
+def measure_rows(wanted: frozenset[int], large: int | None) -> Iterator[Row]:
     """Measure on SQLite with `large` credit checks (None: ROWS)."""
     if 28 in wanted:
         count = large or ROWS
-        with desk(f"sqlite:///{big_table(count)}") as console:
+        with open_desk(f"sqlite:///{big_table(count)}") as console:
             where = f"{count:,} rows, SQLite"
             yield from _measure_pages(console, where)
             yield _measure_counts(console, where)
@@ -38,12 +38,15 @@ def rows(wanted: frozenset[int], large: int | None) -> Iterator[Row]:
 
 def _measure_pages(console: Console, where: str) -> Iterator[Row]:
     """Measure the pages with each filter."""
-    chosen = {name: parse_filter(text).record_filter for name, text in (_FILTERS | {"a rare cause": _RARE}).items()}
+    chosen = {
+        name: parse_filter(text).record_filter
+        for name, text in (_FILTERS | {"a rare cause": _FILTER_WITHOUT_MATCH}).items()
+    }
     works = {
         name: (lambda one=one: console.recovery.read_queue(_QUEUE, PAGE, record_filter=one))
         for name, one in chosen.items()
     }
-    took = side_by_side(works | {"plain": lambda: console.recovery.read_queue(_QUEUE, PAGE)}, _ROUNDS, warm=20)
+    took = measure_alternately(works | {"plain": lambda: console.recovery.read_queue(_QUEUE, PAGE)}, _ROUNDS, warm=20)
     plain = median(took["plain"])
     for name in chosen:
         figure, ratio = median(took[name]), median(took[name]) / plain
@@ -51,10 +54,10 @@ def _measure_pages(console: Console, where: str) -> Iterator[Row]:
         yield Row(
             "28",
             f"page of {PAGE} with {name}, {where}",
-            span(figure),
+            format_duration(figure),
             "–",
-            f"without a filter {span(plain)}",
-            times(ratio),
+            f"without a filter {format_duration(plain)}",
+            format_ratio(ratio),
             "≤ 1.5×" if has_goal else "–",
             ratio <= 1.5 if has_goal else None,
         )
@@ -71,7 +74,16 @@ def _measure_counts(console: Console, where: str) -> Row:
         with console.database.read() as conn:
             return view_counts.count_records_of_choices(conn, _QUEUE, journal.list_lapsed_by_kind(conn), choices)
 
-    took = side_by_side({"views": count, "queues": console.recovery.count_queues}, _ROUNDS // 4)
+    took = measure_alternately({"views": count, "queues": console.recovery.count_queues}, _ROUNDS // 4)
     views, queues = median(took["views"]), median(took["queues"])
-    peer = f"counts of all queues {span(queues)}"
-    return Row("28", f"counts of {_VIEWS} views, {where}", span(views), "–", peer, times(views / queues), "–", None)
+    peer = f"counts of all queues {format_duration(queues)}"
+    return Row(
+        "28",
+        f"counts of {_VIEWS} views, {where}",
+        format_duration(views),
+        "–",
+        peer,
+        format_ratio(views / queues),
+        "–",
+        None,
+    )

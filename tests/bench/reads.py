@@ -6,17 +6,17 @@ from contextlib import AbstractContextManager, contextmanager
 from tests.bench import plans
 from tests.bench.big_server import big_server
 from tests.bench.big_table import big_table, empty_table
-from tests.bench.figures import Row, Work, centile, median, side_by_side, span, times
-from tests.bench.subjects import PAGE, Subject, subject
+from tests.bench.figures import Row, Work, format_duration, format_ratio, measure_alternately, median, percentile
+from tests.bench.subjects import PAGE, MeasuredTable, open_measured_table
 from tests.support.servers import missing
 
-SMALL = 1_000_000
+SMALL_ROW_COUNT = 1_000_000
 _ROUNDS = 1_500
 _QUEUES = ("pending", "unknown", "error", "incomplete", "review")
-_LOOKUP = {"SQLite": 3, "MariaDB": 4}
+_GOAL_NUMBER_BY_ENGINE = {"SQLite": 3, "MariaDB": 4}
 
 
-def rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
+def measure_rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
     """Measure the wanted ones of these goals on each engine, with `large` rows compared with a million."""
     if wanted & {3, 5, 6, 7}:
         yield from _measure_engine("SQLite", lambda rows: f"sqlite:///{big_table(rows)}", empty_table, large, wanted)
@@ -25,7 +25,7 @@ def rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
             yield Row("4", "reads on MariaDB", "–", "–", "–", reason, "≤ 0.9×", None)
             return
         with big_server() as server:
-            yield from _measure_engine("MariaDB", server.url, server.empty, large, wanted)
+            yield from _measure_engine("MariaDB", server.url, server.create_empty_database, large, wanted)
 
 
 def _measure_engine(
@@ -36,14 +36,14 @@ def _measure_engine(
     wanted: frozenset[int],
 ) -> Iterator[Row]:
     """Measure on one engine. `url` returns the database with so many rows, `empty` yields one without rows."""
-    with _subjects(url, large) as (small, big):
+    with _open_subjects(url, large) as (small, big):
         where = f"{large // 1_000_000} M rows, {engine}"
-        if _LOOKUP[engine] in wanted:
+        if _GOAL_NUMBER_BY_ENGINE[engine] in wanted:
             yield from _measure_lookup(engine, where, big)
         if 5 in wanted:
             yield from _measure_growth(where, small, big)
             with empty() as address:
-                yield plans.row(where, address, big.console.database)
+                yield plans.check_plans(where, address, big.console.database)
         if 6 in wanted:
             yield _measure_depth(where, small, big)
         if 7 in wanted:
@@ -51,83 +51,88 @@ def _measure_engine(
 
 
 @contextmanager
-def _subjects(url: Callable[[int], str], large: int) -> Iterator[tuple[Subject, Subject]]:
-    with subject(url(SMALL), SMALL) as small, subject(url(large), large) as big:
+def _open_subjects(url: Callable[[int], str], large: int) -> Iterator[tuple[MeasuredTable, MeasuredTable]]:
+    with (
+        open_measured_table(url(SMALL_ROW_COUNT), SMALL_ROW_COUNT) as small,
+        open_measured_table(url(large), large) as big,
+    ):
         yield small, big
 
 
-def _measure_lookup(engine: str, where: str, big: Subject) -> Iterator[Row]:
+def _measure_lookup(engine: str, where: str, big: MeasuredTable) -> Iterator[Row]:
     works: dict[str, Work] = {"service": big.lookup, "core": big.core_lookup, "two": big.core_lookup_in_two}
-    took = side_by_side(works | {"driver": big.driver_lookup}, _ROUNDS, warm=500)
+    took = measure_alternately(works | {"driver": big.driver_lookup}, _ROUNDS, warm=500)
     service, core, two, driver = (median(took[name]) for name in (*works, "driver"))
-    slow = centile(took["service"], 0.99)
-    figure, floor = f"{span(service)}, p99 {span(slow)}", f"driver {span(driver)}"
-    same = f"Core, the same statement {span(core)}"
+    slow = percentile(took["service"], 0.99)
+    figure, floor = f"{format_duration(service)}, p99 {format_duration(slow)}", f"driver {format_duration(driver)}"
+    same = f"Core, the same statement {format_duration(core)}"
     if engine == "SQLite":
         met = service <= 1.25 * core and slow <= 1e-3
-        yield Row("3", f"lookup, {where}", figure, floor, same, times(service / core), "≤ 1.25×, p99 ≤ 1 ms", met)
-        peer = f"Core in two statements {span(two)}"
-        yield Row("3", "the same", figure, floor, peer, times(service / two), "–", None)
+        yield Row(
+            "3", f"lookup, {where}", figure, floor, same, format_ratio(service / core), "≤ 1.25×, p99 ≤ 1 ms", met
+        )
+        peer = f"Core in two statements {format_duration(two)}"
+        yield Row("3", "the same", figure, floor, peer, format_ratio(service / two), "–", None)
     else:
-        peer, met = f"Core in two statements {span(two)}", service <= 0.9 * two
-        yield Row("4", f"lookup, {where}", figure, floor, peer, times(service / two), "≤ 0.9×", met)
-        yield Row("4", "the same", figure, floor, same, times(service / core), "–", None)
+        peer, met = f"Core in two statements {format_duration(two)}", service <= 0.9 * two
+        yield Row("4", f"lookup, {where}", figure, floor, peer, format_ratio(service / two), "≤ 0.9×", met)
+        yield Row("4", "the same", figure, floor, same, format_ratio(service / core), "–", None)
 
 
-def _measure_growth(where: str, small: Subject, big: Subject) -> Iterator[Row]:
+def _measure_growth(where: str, small: MeasuredTable, big: MeasuredTable) -> Iterator[Row]:
     works: dict[str, tuple[Work, Work, Work, Work]] = {
         "lookup": (big.lookup, small.lookup, big.driver_lookup, small.driver_lookup),
         "page": (big.half_page, small.half_page, big.driver_page, small.driver_page),
     }
     for name, (large, little, driven, driven_little) in works.items():
-        took = side_by_side({"a": large, "b": little, "c": driven, "d": driven_little}, _ROUNDS // 3, warm=300)
+        took = measure_alternately({"a": large, "b": little, "c": driven, "d": driven_little}, _ROUNDS // 3, warm=300)
         mine, floor = median(took["a"]) / median(took["b"]), median(took["c"]) / median(took["d"])
-        figure = f"{span(median(took['b']))} → {span(median(took['a']))} = {times(mine)}"
+        figure = f"{format_duration(median(took['b']))} → {format_duration(median(took['a']))} = {format_ratio(mine)}"
         yield Row(
             "5",
             f"growth of {name}, 1 M → {where}",
             figure,
-            f"driver {times(floor)}",
+            f"driver {format_ratio(floor)}",
             "–",
-            times(mine / floor),
+            format_ratio(mine / floor),
             "≤ 1.05×",
             mine / floor <= 1.05,
         )
 
 
-def _measure_depth(where: str, small: Subject, big: Subject) -> Row:
+def _measure_depth(where: str, small: MeasuredTable, big: MeasuredTable) -> Row:
     """Measure a page deep in a queue, and return the row of the slowest queue."""
-    ratio, queue, at_depth, first = max(_at_depth(small, big, queue) for queue in _QUEUES)
+    ratio, queue, at_depth, first = max(_measure_deep_page(small, big, queue) for queue in _QUEUES)
     return Row(
         "6",
         f"page of {PAGE} at 90 % of {where}, worst queue ({queue})",
-        span(at_depth),
+        format_duration(at_depth),
         "1.0",
-        f"page 1 of 1 M {span(first)}",
-        times(ratio),
+        f"page 1 of 1 M {format_duration(first)}",
+        format_ratio(ratio),
         "≤ 1.15×",
         ratio <= 1.15,
     )
 
 
-def _at_depth(small: Subject, big: Subject, queue: str) -> tuple[float, str, float, float]:
+def _measure_deep_page(small: MeasuredTable, big: MeasuredTable, queue: str) -> tuple[float, str, float, float]:
     """Return (ratio, queue, seconds of a deep page, seconds of the first page)."""
     deep = big.cursor(queue, 0.9)
-    took = side_by_side({"deep": lambda: big.page(queue, deep), "first": lambda: small.page(queue, None)}, 200)
+    took = measure_alternately({"deep": lambda: big.page(queue, deep), "first": lambda: small.page(queue, None)}, 200)
     at_depth, first = median(took["deep"]), median(took["first"])
     return at_depth / first, queue, at_depth, first
 
 
-def _measure_counts(where: str, big: Subject) -> Row:
-    took = side_by_side({"counts": big.console.recovery.count_queues, "page": big.half_page}, 200)
+def _measure_counts(where: str, big: MeasuredTable) -> Row:
+    took = measure_alternately({"counts": big.console.recovery.count_queues, "page": big.half_page}, 200)
     counts, page = median(took["counts"]), median(took["page"])
     return Row(
         "7",
         f"counts of all queues, {where}",
-        span(counts),
+        format_duration(counts),
         "–",
-        f"page of {PAGE} {span(page)}",
-        times(counts / page),
+        f"page of {PAGE} {format_duration(page)}",
+        format_ratio(counts / page),
         "≤ 3×",
         counts <= 3 * page,
     )

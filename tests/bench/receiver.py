@@ -13,9 +13,9 @@ from typing import Any
 
 from console.domain.payments.records import ReceivedNotice
 from console.sandbox.server import Sandbox
-from tests.bench.figures import Row, times
-from tests.bench.grounds import ROOT, places_on_disk
-from tests.bench.notices import Sent
+from tests.bench.figures import Row, format_ratio
+from tests.bench.grounds import ROOT, open_places_on_disk
+from tests.bench.notices import SendingTimes
 from tests.support import notice_storm
 from tests.support.payment_desks import Scene, paying, told
 from tests.support.places import SqlitePlace
@@ -24,10 +24,10 @@ NUMBER = 23
 _ROUNDS, _A_ROUND = 5, 200
 
 
-def rows(wanted: frozenset[int]) -> Iterator[Row]:
+def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
     if NUMBER not in wanted:
         return
-    for engine, place in places_on_disk(NUMBER):
+    for engine, place in open_places_on_disk(NUMBER):
         with Sandbox() as sandbox, paying(place, sandbox) as scene:
             yield from _measure_engine(engine, scene, sandbox.url)
 
@@ -38,10 +38,10 @@ def _measure_engine(engine: str, scene: Scene, url: str) -> Iterator[Row]:
     env = place.told(url, desk=1, **told(url), SECRET_LIVE_TOKEN="a-token-for-the-bench")
     file = str(place.file) if isinstance(place, SqlitePlace) else ""
     posts = notice_storm.prepare(scene, _ROUNDS * _A_ROUND, 0, 0)
-    booked, again, refused, bare = Sent(), Sent(), Sent(), Sent()
+    booked, again, refused, bare = SendingTimes(), SendingTimes(), SendingTimes(), SendingTimes()
     with (
-        serving({"kind": "ours", "env": env}) as ours,
-        serving({"kind": "bare", "url": place.url(""), "file": file}) as plain,
+        start_server({"kind": "ours", "env": env}) as ours,
+        start_server({"kind": "bare", "url": place.url(""), "file": file}) as plain,
     ):
         for begin in range(0, len(posts), _A_ROUND):
             some = posts[begin : begin + _A_ROUND]
@@ -50,13 +50,13 @@ def _measure_engine(engine: str, scene: Scene, url: str) -> Iterator[Row]:
             # From an address that true notices come from: any other one is soon cut off and hears no refusal.
             refused.send(partial(ours.post, 400), [ReceivedNotice(post.source, post.body) for post in some])
             bare.send(partial(plain.post, 200), some)
-    number, peer = str(NUMBER), f"bare Starlette + one INSERT {bare.told()}"
+    number, peer = str(NUMBER), f"bare Starlette + one INSERT {bare.format_figures()}"
     for what, sent in (("booked", booked), ("come again", again), ("refused", refused)):
-        ratio = times(sent.each() / bare.each())
-        yield Row(number, f"receiver: notices {what}, {engine}", sent.told(), "–", peer, ratio, "–", None)
+        ratio = format_ratio(sent.compute_median_seconds_per_item() / bare.compute_median_seconds_per_item())
+        yield Row(number, f"receiver: notices {what}, {engine}", sent.format_figures(), "–", peer, ratio, "–", None)
 
 
-class Served:
+class ServerConnections:
     """A running server, and one connection of each thread of this process to it."""
 
     def __init__(self, port: int, opened: ExitStack) -> None:
@@ -80,7 +80,7 @@ class Served:
 
 
 @contextmanager
-def serving(asked: Mapping[str, Any]) -> Iterator[Served]:
+def start_server(asked: Mapping[str, Any]) -> Iterator[ServerConnections]:
     """Yield a server in a child process, which ends with the block. `asked` is its parameters (see
     receiver_child.py)."""
     command = [sys.executable, "-m", "tests.bench.receiver_child"]
@@ -93,6 +93,6 @@ def serving(asked: Mapping[str, Any]) -> Iterator[Served]:
         child.stdin.write(json.dumps(asked) + "\n")
         child.stdin.flush()
         try:
-            yield Served(json.loads(child.stdout.readline())["port"], opened)
+            yield ServerConnections(json.loads(child.stdout.readline())["port"], opened)
         finally:
             child.stdin.close()

@@ -17,25 +17,25 @@ _INSERT = "INSERT INTO bare_posts (body) VALUES ({mark})"
 def main() -> None:
     told = json.loads(sys.stdin.readline())
     stop = threading.Event()
-    threading.Thread(target=_watch, args=(stop,), daemon=True).start()
+    threading.Thread(target=_stop_when_stdin_closes, args=(stop,), daemon=True).start()
     if told["kind"] == "ours":
-        ours(told["env"], stop)
+        serve_receiver(told["env"], stop)
     else:
-        bare(told, stop)
+        serve_plain_application(told, stop)
 
 
-def _watch(stop: threading.Event) -> None:
+def _stop_when_stdin_closes(stop: threading.Event) -> None:
     """Set `stop` when stdin is closed."""
     sys.stdin.read()
     stop.set()
 
 
-def say(port: int) -> None:
+def print_port(port: int) -> None:
     """Print the port."""
     print(json.dumps({"port": port}), flush=True)
 
 
-def ours(env: dict[str, str], stop: threading.Event) -> None:
+def serve_receiver(env: dict[str, str], stop: threading.Event) -> None:
     """Serve the receiver of a console with these environment variables."""
     from console.app import open_console
     from console.settings.settings import Settings
@@ -44,10 +44,10 @@ def ours(env: dict[str, str], stop: threading.Event) -> None:
 
     options = ReceiverOptions()
     with open_console(Settings.load(env)) as console:
-        serve(make_receiver_app(console, options), options, stop, lambda _, port: say(port))
+        serve(make_receiver_app(console, options), options, stop, lambda _, port: print_port(port))
 
 
-def bare(told: dict[str, str], stop: threading.Event) -> None:
+def serve_plain_application(told: dict[str, str], stop: threading.Event) -> None:
     """Serve the plain application: the same protocol and number of threads, and one durable INSERT per request."""
     import asyncio
     import socket
@@ -59,7 +59,7 @@ def bare(told: dict[str, str], stop: threading.Event) -> None:
     from starlette.responses import Response
     from starlette.routing import Route
 
-    insert = _inserter(told["url"], told["file"])
+    insert = _make_row_inserter(told["url"], told["file"])
 
     async def post(request: Request) -> Response:
         body = (await request.body()).decode()
@@ -73,7 +73,7 @@ def bare(told: dict[str, str], stop: threading.Event) -> None:
         line = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         line.bind(("127.0.0.1", 0))
         running = asyncio.create_task(server.serve([line]))
-        say(line.getsockname()[1])
+        print_port(line.getsockname()[1])
         while not stop.is_set():
             await asyncio.sleep(0.05)
         server.should_exit = True
@@ -82,21 +82,21 @@ def bare(told: dict[str, str], stop: threading.Event) -> None:
     asyncio.run(run())
 
 
-def _inserter(url: str, file: str) -> Callable[[str], None]:
+def _make_row_inserter(url: str, file: str) -> Callable[[str], None]:
     """Return a function that inserts one row on the connection of its thread."""
     lines = threading.local()
     statement = _INSERT.format(mark="?" if file else "%s")
-    _open(url, file).cursor().execute(_TABLE.format(auto="" if file else "AUTO_INCREMENT"))
+    _open_connection(url, file).cursor().execute(_TABLE.format(auto="" if file else "AUTO_INCREMENT"))
 
     def insert(body: str) -> None:
         if not hasattr(lines, "line"):
-            lines.line = _open(url, file)
+            lines.line = _open_connection(url, file)
         lines.line.cursor().execute(statement, (body,))
 
     return insert
 
 
-def _open(url: str, file: str) -> Any:
+def _open_connection(url: str, file: str) -> Any:
     if file:
         line = sqlite3.connect(file, isolation_level=None, timeout=60)
         line.execute("PRAGMA synchronous=FULL")

@@ -23,8 +23,8 @@ from console.store.reconciliation.our_records import ANNOUNCED_RESULT
 from tests.bench import filling
 from tests.bench.big_server import SETTINGS
 from tests.bench.big_table import FOLDER
-from tests.bench.figures import Row, Work, median, side_by_side, span, times
-from tests.bench.purchases import bench_folder
+from tests.bench.figures import Row, Work, format_duration, format_ratio, measure_alternately, median
+from tests.bench.purchases import make_bench_folder
 from tests.support.desks import environment
 from tests.support.payment_desks import told
 from tests.support.places import Place, ServerPlace, SqlitePlace
@@ -35,7 +35,7 @@ NUMBER, GROWN, GOAL = 19, 10, 1.1
 MEMORY_KIB = 16 << 10
 """So much more is still flat: what allocators keep."""
 _ROUNDS, _NOWHERE = 9, "http://127.0.0.1:9"
-_BEGINS = time_of_day(0, 30)
+_FIRST_PAYMENT_TIME = time_of_day(0, 30)
 """When the first payment of a day is paid, in Japan; the last one 80,000 seconds later."""
 _HEADER = (
     "決済番号,加盟店ID,屋号,店舗ID,店舗名,端末番号/PosID,取引ステータス,取引日時,取引金額,レシート番号,支払い方法,"
@@ -45,39 +45,45 @@ _PAYMENTS = """INSERT INTO payments (id, provider, merchant_payment_id, provider
     work_state, currency, asked_minor, captured_minor, begun_at, paid_at, created_at, changed_at, version)
   {counted} SELECT i, 'paypay', 'ORD-' || i, '0421' || i, 'completed', 'known', 'none', 'JPY', 3300, 3300, {at}, {at},
     {at}, {at}, 3 FROM counted"""
-_AT = {
+_TIME_OF_PAYMENT_SQL = {
     "sqlite": "strftime('%Y-%m-%d %H:%M:%S.000000', '{first}', '+' || (i / {each}) || ' days',"
     " '+' || (i % {each} * 80000 / {each}) || ' seconds')",
     "mysql": "'{first}' + INTERVAL (i DIV {each}) DAY + INTERVAL (i MOD {each} * 80000 DIV {each}) SECOND",
 }
 
 
-def rows(wanted: frozenset[int], payments: int, each: int) -> Iterator[Row]:
+def measure_rows(wanted: frozenset[int], payments: int, each: int) -> Iterator[Row]:
     """Measure on SQLite and MariaDB. `payments` is the number of payments in the large table, `each` the number per
     day.
     """
     if NUMBER not in wanted:
         return
-    with bench_folder() as one, bench_folder() as other:
+    with make_bench_folder() as one, make_bench_folder() as other:
         yield from _measure_engine("SQLite", (SqlitePlace(one), SqlitePlace(other)), payments, each)
     if missing("mariadb") is None:
-        with mariadb(place=FOLDER, extra_config=SETTINGS) as server, bench_folder() as one, bench_folder() as other:
+        with (
+            mariadb(place=FOLDER, extra_config=SETTINGS) as server,
+            make_bench_folder() as one,
+            make_bench_folder() as other,
+        ):
             small, large = (ServerPlace("mariadb", at, PooledDatabase((server,))) for at in (one, other))
             yield from _measure_engine("MariaDB", (small, large), payments, each)
 
 
 def _measure_engine(engine: str, places: tuple[Place, Place], payments: int, each: int) -> Iterator[Row]:
     with _fill_table(places[0], payments // GROWN, each) as small, _fill_table(places[1], payments, each) as large:
-        before = _most_memory(small)
-        more = _most_memory(large) - before
+        before = _measure_largest_memory(small)
+        more = _measure_largest_memory(large) - before
         works: dict[str, Work] = {
             "small": small.reconcile,
             "large": large.reconcile,
-            "swept small": small.sweep,
-            "swept large": large.sweep,
+            "swept small": small.run_due_tasks,
+            "swept large": large.run_due_tasks,
         }
-        took = {name: median(seconds) for name, seconds in side_by_side(works, _ROUNDS, warm=1).items()}
-        touched = {name: (large if "large" in name else small).touched(work) for name, work in works.items()}
+        took = {name: median(seconds) for name, seconds in measure_alternately(works, _ROUNDS, warm=1).items()}
+        touched = {
+            name: (large if "large" in name else small).measure_database_work(work) for name, work in works.items()
+        }
     where = f"{payments // GROWN:,} → {payments:,} payments, {engine}"
     scale = 100_000 / each
     yield _make_growth_row(
@@ -92,8 +98,8 @@ def _measure_engine(engine: str, places: tuple[Place, Place], payments: int, eac
 
 def _make_growth_row(what: str, small: float, large: float, of: str) -> Row:
     """Return the row that compares a duration in the large table with that in the small one."""
-    ratio, figure = large / small, f"{span(small)} → {span(large)}{of}"
-    return Row(str(NUMBER), what, figure, "1.0", "–", times(ratio), f"≤ {GOAL}×", ratio <= GOAL)
+    ratio, figure = large / small, f"{format_duration(small)} → {format_duration(large)}{of}"
+    return Row(str(NUMBER), what, figure, "1.0", "–", format_ratio(ratio), f"≤ {GOAL}×", ratio <= GOAL)
 
 
 def _make_work_row(what: str, small: int, large: int) -> Row:
@@ -101,32 +107,34 @@ def _make_work_row(what: str, small: int, large: int) -> Row:
     duration does.
     """
     ratio = large / small
-    return Row(str(NUMBER), what, f"{small:,} → {large:,}", "1.0", "–", times(ratio), f"≤ {GOAL}×", ratio <= GOAL)
+    return Row(
+        str(NUMBER), what, f"{small:,} → {large:,}", "1.0", "–", format_ratio(ratio), f"≤ {GOAL}×", ratio <= GOAL
+    )
 
 
-def _most_memory(table: "Table") -> int:
+def _measure_largest_memory(table: "PaymentTable") -> int:
     """Run a reconciliation and the due tasks, and return the largest memory that the process has had until now
     (KiB).
     """
     table.reconcile()
-    table.sweep()
+    table.run_due_tasks()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 @contextmanager
-def _fill_table(place: Place, payments: int, each: int) -> "Iterator[Table]":
+def _fill_table(place: Place, payments: int, each: int) -> "Iterator[PaymentTable]":
     """Yield a desk on a table with so many payments."""
-    days = Days(place, each, payments)
+    days = PaymentDays(place, each, payments)
     days.fill(payments)
     env = environment(place.home_of(0), _NOWHERE, **place.facts("op-a", 0), **told(_NOWHERE), TIME_SCALE="1")
     with open_console(Settings.load(env)) as console:
-        yield Table(console, days, place)
+        yield PaymentTable(console, days, place)
 
 
-class Table:
+class PaymentTable:
     """A desk on a table of payments, and the provider's file of one of their days."""
 
-    def __init__(self, console: Console, days: "Days", place: Place) -> None:
+    def __init__(self, console: Console, days: "PaymentDays", place: Place) -> None:
         self._console, self._days, self._place = console, days, place
         self._file = days.announce(console)
 
@@ -137,12 +145,12 @@ class Table:
         ):
             return self._days.reconcile(self._console)
 
-    def sweep(self) -> object:
+    def run_due_tasks(self) -> object:
         """Run all due tasks once."""
         with act_as(None if self._console.database.is_server else WORKER):
             return self._console.recovery.run_all_tasks()
 
-    def touched(self, work: Work) -> int:
+    def measure_database_work(self, work: Work) -> int:
         """Return the work of the database: on a server the number of reads of rows and indexes, on SQLite the number
         of instructions of its virtual machine.
         """
@@ -150,13 +158,13 @@ class Table:
             before = self._steps()
             work()
             return self._steps() - before
-        return _machine_steps(self._console, work)
+        return _count_machine_steps(self._console, work)
 
     def _steps(self) -> int:
         return sum(int(count) for _, count in self._place.sql("SHOW GLOBAL STATUS LIKE 'Handler_read%'"))
 
 
-def _machine_steps(console: Console, work: Work) -> int:
+def _count_machine_steps(console: Console, work: Work) -> int:
     """Return the number of instructions of SQLite's virtual machine, in steps of a hundred."""
     hundreds = 0
 
@@ -176,7 +184,7 @@ def _machine_steps(console: Console, work: Work) -> int:
     return 100 * hundreds
 
 
-class Days:
+class PaymentDays:
     """Ended payments, the same number on each day, and the file of one of the first days."""
 
     def __init__(self, place: Place, each: int, most: int) -> None:
@@ -187,14 +195,14 @@ class Days:
         place.unguard("payments")
 
     def fill(self, payments: int) -> None:
-        begins = datetime.combine(self._first, _BEGINS, JST).astimezone(UTC)
-        at = _AT[self._dialect].format(first=begins.strftime("%Y-%m-%d %H:%M:%S"), each=self._each)
-        fresh = _PAYMENTS.format(counted=filling.counted(self._dialect, payments), at=at)
+        begins = datetime.combine(self._first, _FIRST_PAYMENT_TIME, JST).astimezone(UTC)
+        at = _TIME_OF_PAYMENT_SQL[self._dialect].format(first=begins.strftime("%Y-%m-%d %H:%M:%S"), each=self._each)
+        fresh = _PAYMENTS.format(counted=filling.make_counter_sql(self._dialect, payments), at=at)
         if not self._place.is_server:
             self._place.sql(fresh, "ANALYZE payments")
             return
         self._place.sql("SET sql_mode = 'PIPES_AS_CONCAT'")
-        with filling.without_indexes(self._place.sql, "payments"):
+        with filling.drop_indexes_during_fill(self._place.sql, "payments"):
             self._place.sql(fresh)
         self._place.sql("ANALYZE TABLE payments")
 
@@ -209,7 +217,7 @@ class Days:
 
     def _line(self, number: int) -> str:
         seconds = number % self._each * 80_000 // self._each
-        at = datetime.combine(self.day, _BEGINS, JST) + timedelta(seconds=seconds)
+        at = datetime.combine(self.day, _FIRST_PAYMENT_TIME, JST) + timedelta(seconds=seconds)
         who = f"0421{number},{PAYPAY_MERCHANT_ID}"
         return f"{who},x,1,x,,取引完了,{at.isoformat()},3300,,PayPay,ORD-{number},\n"
 

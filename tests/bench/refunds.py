@@ -15,10 +15,10 @@ from console.domain.payments.states import RefundState
 from console.sandbox.control.client import SandboxControl
 from console.settings.settings import Settings
 from console.wiring.providers import open_adapter
-from tests.bench.figures import Row, centile, median, side_by_side, span, times
-from tests.bench.grounds import places_on_disk, provider
+from tests.bench.figures import Row, format_duration, format_ratio, measure_alternately, median, percentile
+from tests.bench.grounds import open_places_on_disk, start_provider_process
 from tests.bench.peers import DurableWrites
-from tests.bench.purchases import bench_folder
+from tests.bench.purchases import make_bench_folder
 from tests.support.money_desks import providers
 from tests.support.places import Place
 
@@ -29,45 +29,47 @@ _WRITES = 6
 """Of a refund: the request, the provider's present word, the vote, the claim, the intent, the record."""
 
 
-def rows(wanted: frozenset[int]) -> Iterator[Row]:
+def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
     if NUMBER not in wanted:
         return
-    with provider() as url:
+    with start_provider_process() as url:
         control = SandboxControl(url)
         control.change_settings(completes_refunds_at_once=True)
-        for engine, place in places_on_disk(NUMBER):
+        for engine, place in open_places_on_disk(NUMBER):
             yield from _measure_engine(engine, place, url, control)
 
 
 def _measure_engine(engine: str, place: Place, url: str, control: SandboxControl) -> Iterator[Row]:
-    with ExitStack() as opened, bench_folder() as folder:
-        maker, checker = (opened.enter_context(_desk(place, url, *who)) for who in (("op-a", 0), ("lead-b", 1)))
-        ours, floor = Refunder(maker, checker, control, engine), _floor(opened, folder)
-        works = {"whole": ours.refund, "bare": ours.bare, "floor": floor.write}
-        took = side_by_side(works, _REFUNDS, _WARM)
+    with ExitStack() as opened, make_bench_folder() as folder:
+        maker, checker = (opened.enter_context(_open_desk(place, url, *who)) for who in (("op-a", 0), ("lead-b", 1)))
+        ours, floor = RefundMeasurement(maker, checker, control, engine), _open_floor(opened, folder)
+        works = {"whole": ours.refund, "bare": ours.refund_by_adapter, "floor": floor.write}
+        took = measure_alternately(works, _REFUNDS, _WARM)
     whole, bare, least = (median(took[name]) for name in works)
     asking = sorted(ours.asking[-_REFUNDS:])
-    figure = f"{span(whole)}, p99 {span(centile(took['whole'], 0.99))}"
-    peer = f"bare calls, a read and a refund {span(bare)}"
-    calls = f"bare calls + {_WRITES} fdatasyncs {span(bare + least)}"
+    figure = f"{format_duration(whole)}, p99 {format_duration(percentile(took['whole'], 0.99))}"
+    peer = f"bare calls, a read and a refund {format_duration(bare)}"
+    calls = f"bare calls + {_WRITES} fdatasyncs {format_duration(bare + least)}"
     what = f"refund from asking to completed, {engine}"
-    yield Row(str(NUMBER), what, figure, calls, peer, times(whole / bare), "–", None)
-    added = f"{span(whole - bare)}, of which asking {span(median(asking))}"
-    floor_alone = f"{_WRITES} fdatasyncs {span(least)}"
-    yield Row(str(NUMBER), "added to its calls", added, floor_alone, "–", times((whole - bare) / least), "–", None)
+    yield Row(str(NUMBER), what, figure, calls, peer, format_ratio(whole / bare), "–", None)
+    added = f"{format_duration(whole - bare)}, of which asking {format_duration(median(asking))}"
+    floor_alone = f"{_WRITES} fdatasyncs {format_duration(least)}"
+    yield Row(
+        str(NUMBER), "added to its calls", added, floor_alone, "–", format_ratio((whole - bare) / least), "–", None
+    )
 
 
-def _desk(place: Place, url: str, who: str, desk: int) -> Console:
+def _open_desk(place: Place, url: str, who: str, desk: int) -> Console:
     return open_console(Settings.load(place.told(url, who, desk, **providers(url))))
 
 
-def _floor(opened: ExitStack, folder: Path) -> DurableWrites:
+def _open_floor(opened: ExitStack, folder: Path) -> DurableWrites:
     made = DurableWrites(folder / "floor", _WRITES)
     opened.callback(made.close)
     return made
 
 
-class Refunder:
+class RefundMeasurement:
     """Refunds through the console, and the same two calls of the same adapter alone. `asking` has the duration of
     each request (seconds).
     """
@@ -94,7 +96,7 @@ class Refunder:
         if done.state is not RefundState.COMPLETED:
             raise RuntimeError(f"the refund is {done.state}")
 
-    def bare(self) -> None:
+    def refund_by_adapter(self) -> None:
         """Read a payment and refund it by the adapter alone."""
         payment = next(self._bare)
         ours, theirs = payment.merchant_payment_id, payment.provider_payment_id or ""

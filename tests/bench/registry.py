@@ -26,7 +26,7 @@ from console.store.registry.reader import RegistryReader, open_registry
 from console.store.registry.registry_file import find_registry_file, open_for_reading
 from console.store.registry.schema import COLUMN_LIST_SQL
 from tests.bench import registry_search
-from tests.bench.figures import Row, centile, median, side_by_side, span, times
+from tests.bench.figures import Row, format_duration, format_ratio, measure_alternately, median, percentile
 
 NUMBER = 27
 ROWS, DIFFERENCE_ROWS, SEED = 200_000, 10_000, 7
@@ -36,7 +36,7 @@ _MEMORY_MB, _DIFFERENCE_SECONDS, _ROW_BYTES = 150, 2.0, 160
 _TEXTS = ("name", "furigana", "english_name", "street", "change_cause", "address_outside")
 
 
-def rows(wanted: frozenset[int], count: int) -> Iterator[Row]:
+def measure_rows(wanted: frozenset[int], count: int) -> Iterator[Row]:
     """Measure a registry with `count` corporations."""
     if NUMBER not in wanted:
         return
@@ -46,29 +46,38 @@ def rows(wanted: frozenset[int], count: int) -> Iterator[Row]:
         folder = Path(name)
         whole = write_whole_file(folder, _WHOLE_DAY, count, SEED)
         difference = write_difference_file(folder, _NEXT_DAY, DIFFERENCE_ROWS, SEED, whole_rows=count)
-        yield _import_row(folder, whole, count)
+        yield _measure_import(folder, whole, count)
         reader = open_registry(folder / "registry")
         assert reader is not None
-        yield _file_row(folder, count)
-        yield _find_row(folder, reader)
+        yield _measure_file_size(folder, count)
+        yield _measure_find(folder, reader)
         yield registry_search.measure(folder / "registry", reader)
-        yield _difference_row(folder, reader, difference, count)
+        yield _measure_difference_import(folder, reader, difference, count)
         reader.close()
-        yield from registry_window.rows(
-            folder, registry_search.draw_some(folder / "registry", registry_window.TEXTS + 1)
+        yield from registry_window.measure_rows(
+            folder, registry_search.draw_search_texts(folder / "registry", registry_window.TEXTS + 1)
         )
 
 
-def _import_row(folder: Path, whole: Path, count: int) -> Row:
-    bare, _ = _in_child("bare", whole, folder / "bare.db")
-    took, memory = _in_child("import", whole, folder / "registry")
+def _measure_import(folder: Path, whole: Path, count: int) -> Row:
+    bare, _ = _import_in_child("bare", whole, folder / "bare.db")
+    took, memory = _import_in_child("import", whole, folder / "registry")
     name = f"registry: import of {count:,}, {memory:.0f} MB (goal {_MEMORY_MB})"
     ratio = took / bare
     met = ratio <= 1.5 and memory <= _MEMORY_MB
-    return Row(str(NUMBER), name, span(took), f"CSV, bare INSERT {span(bare)}", "–", times(ratio), "≤ 1.5×", met)
+    return Row(
+        str(NUMBER),
+        name,
+        format_duration(took),
+        f"CSV, bare INSERT {format_duration(bare)}",
+        "–",
+        format_ratio(ratio),
+        "≤ 1.5×",
+        met,
+    )
 
 
-def _file_row(folder: Path, count: int) -> Row:
+def _measure_file_size(folder: Path, count: int) -> Row:
     file = find_registry_file(folder / "registry")
     assert file is not None
     with closing(open_for_reading(file)) as connection:
@@ -82,7 +91,7 @@ def _file_row(folder: Path, count: int) -> Row:
     )  # fmt: skip
 
 
-def _find_row(folder: Path, reader: RegistryReader) -> Row:
+def _measure_find(folder: Path, reader: RegistryReader) -> Row:
     file, copy = find_registry_file(folder / "registry"), folder / "keyed.db"
     assert file is not None
     columns = COLUMN_LIST_SQL.replace("number", "number INTEGER PRIMARY KEY", 1)
@@ -95,7 +104,7 @@ def _find_row(folder: Path, reader: RegistryReader) -> Row:
         connection.execute("DETACH registry")
         query = f"SELECT {COLUMN_LIST_SQL} FROM keyed WHERE number = ?"
         bare, found = iter(drawn * 9999), iter([f"{number:013}" for number in drawn] * 9999)
-        took = side_by_side(
+        took = measure_alternately(
             {
                 "bare": lambda: [connection.execute(query, (next(bare),)).fetchone() for _ in range(_EACH)],
                 "find": lambda: [reader.find(next(found)) for _ in range(_EACH)],
@@ -103,14 +112,16 @@ def _find_row(folder: Path, reader: RegistryReader) -> Row:
             _ROUNDS,
         )
     find, key = (median(took[name]) / _EACH for name in ("find", "bare"))
-    name, floor = "registry: by number", f"bare key {span(key)}"
-    return Row(str(NUMBER), name, span(find), floor, "–", times(find / key), "≤ 1.3×", find / key <= 1.3)
+    name, floor = "registry: by number", f"bare key {format_duration(key)}"
+    return Row(
+        str(NUMBER), name, format_duration(find), floor, "–", format_ratio(find / key), "≤ 1.3×", find / key <= 1.3
+    )
 
 
-def _difference_row(folder: Path, reader: RegistryReader, difference: Path, count: int) -> Row:
+def _measure_difference_import(folder: Path, reader: RegistryReader, difference: Path, count: int) -> Row:
     """Measure the import of a difference while another thread finds corporations; also print the slowest find."""
     reads: list[float] = []
-    numbers = _some_numbers(folder)
+    numbers = _draw_numbers(folder)
     is_over = threading.Event()
 
     def read() -> None:
@@ -123,15 +134,16 @@ def _difference_row(folder: Path, reader: RegistryReader, difference: Path, coun
 
     thread = threading.Thread(target=read)
     thread.start()
-    took, _ = _in_child("import", difference, folder / "registry")
+    took, _ = _import_in_child("import", difference, folder / "registry")
     is_over.set()
     thread.join()
-    waited = f"find meanwhile p99 {span(centile(sorted(reads), 0.99))}, slowest {span(max(reads))}"
+    p99, slowest = format_duration(percentile(sorted(reads), 0.99)), format_duration(max(reads))
+    waited = f"find meanwhile p99 {p99}, slowest {slowest}"
     name = f"registry: difference of {DIFFERENCE_ROWS:,} in {count:,}"
-    return Row(str(NUMBER), name, span(took), "–", waited, "–", "≤ 2 s", took <= _DIFFERENCE_SECONDS)
+    return Row(str(NUMBER), name, format_duration(took), "–", waited, "–", "≤ 2 s", took <= _DIFFERENCE_SECONDS)
 
 
-def _some_numbers(folder: Path) -> list[str]:
+def _draw_numbers(folder: Path) -> list[str]:
     """Return a thousand corporation numbers of the registry."""
     file = find_registry_file(folder / "registry")
     assert file is not None
@@ -139,7 +151,7 @@ def _some_numbers(folder: Path) -> list[str]:
         return [f"{row[0]:013}" for row in connection.execute("SELECT number FROM corporations LIMIT 1000")]
 
 
-def _in_child(what: str, source: Path, target: Path) -> tuple[float, float]:
+def _import_in_child(what: str, source: Path, target: Path) -> tuple[float, float]:
     """Run the import `what` in a process of its own. Return its duration (seconds) without the start of the process,
     and its largest memory (MB).
     """
@@ -149,7 +161,7 @@ def _in_child(what: str, source: Path, target: Path) -> tuple[float, float]:
     return float(seconds), float(memory)
 
 
-def _insert_bare(source: Path, target: Path) -> None:
+def _insert_without_checks(source: Path, target: Path) -> None:
     """Read the CSV, and insert its rows without an index, checks or a journal."""
     with zipfile.ZipFile(source) as archive, closing(sqlite3.connect(target, isolation_level=None)) as connection:
         name = next(name for name in archive.namelist() if name.endswith(".csv"))
@@ -166,7 +178,7 @@ def main(what: str, source: Path, target: Path) -> None:
     """Run the import `what` ("bare" or "import"), and print its duration (seconds) and memory (MB)."""
     began = time.perf_counter()
     if what == "bare":
-        _insert_bare(source, target)
+        _insert_without_checks(source, target)
     else:
         import_registry_files(target, [source])
     took = time.perf_counter() - began

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from console.store.registry.reader import RegistryReader
 from console.store.registry.registry_file import find_registry_file, open_for_reading
-from tests.bench.figures import Row, centile, median, side_by_side, span
+from tests.bench.figures import Row, format_duration, measure_alternately, median, percentile
 
 GOAL_SECONDS = 0.010
 QUERIES = 10_000
@@ -26,15 +26,19 @@ def measure(folder: Path, reader: RegistryReader) -> Row:
     assert file is not None
     with closing(open_for_reading(file)) as connection:
         texts = draw_texts(connection, QUERIES)
-        floor = median(side_by_side({"bare": lambda: connection.execute(_TEXTS, (1,)).fetchone()}, 1_000)["bare"])
+        floor = median(
+            measure_alternately({"bare": lambda: connection.execute(_TEXTS, (1,)).fetchone()}, 1_000)["bare"]
+        )
     took = _time_searches(reader, texts)
-    p99 = centile(took, 0.99)
+    p99 = percentile(took, 0.99)
     name = f"registry: search, {len(texts):,} texts, first 50"
-    figure = f"{span(median(took))}, p99 {span(p99)}"
-    return Row("27", name, figure, f"a bare row {span(floor)}", "–", "–", "p99 ≤ 10 ms", p99 <= GOAL_SECONDS)
+    figure = f"{format_duration(median(took))}, p99 {format_duration(p99)}"
+    return Row(
+        "27", name, figure, f"a bare row {format_duration(floor)}", "–", "–", "p99 ≤ 10 ms", p99 <= GOAL_SECONDS
+    )
 
 
-def draw_some(folder: Path, count: int) -> list[str]:
+def draw_search_texts(folder: Path, count: int) -> list[str]:
     """Return `count` texts to search in the registry of this folder."""
     file = find_registry_file(folder)
     assert file is not None
@@ -45,7 +49,7 @@ def draw_some(folder: Path, count: int) -> list[str]:
 def _time_searches(reader: RegistryReader, texts: list[str]) -> list[float]:
     """Return the sorted durations of the searches (seconds)."""
     works = {str(position): lambda text=text: reader.search(text) for position, text in enumerate(texts)}
-    return sorted(seconds[0] for seconds in side_by_side(works, rounds=1, warm=0).values())
+    return sorted(seconds[0] for seconds in measure_alternately(works, rounds=1, warm=0).values())
 
 
 def draw_texts(connection: sqlite3.Connection, count: int) -> list[str]:
@@ -63,22 +67,22 @@ def _draw_text(chance: random.Random, row: tuple[str, str, str, str, str, int | 
         case 0 | 1:
             return name
         case 2 | 3 | 4:
-            return _part(chance, name)
+            return _draw_part(chance, name)
         case 5 | 6:
-            return _part(chance, furigana or name)
+            return _draw_part(chance, furigana or name)
         case 7:
-            return f"{_part(chance, name)} {city or prefecture}"
+            return f"{_draw_part(chance, name)} {city or prefecture}"
         case 8:
-            return _part(chance, f"{prefecture}{city}{street}")
+            return _draw_part(chance, f"{prefecture}{city}{street}")
         case 9:
             return str(post_code or "1000001")
         case 10:
-            return _part(chance, furigana or name) + _part(chance, furigana or name)
+            return _draw_part(chance, furigana or name) + _draw_part(chance, furigana or name)
         case _:
-            return _part(chance, name) + chance.choice(_FOREIGN)
+            return _draw_part(chance, name) + chance.choice(_FOREIGN)
 
 
-def _part(chance: random.Random, text: str) -> str:
+def _draw_part(chance: random.Random, text: str) -> str:
     """Return a random part of two to six characters."""
     length = chance.randint(2, 6)
     start = chance.randint(0, max(0, len(text) - length))

@@ -16,52 +16,61 @@ from console.app import open_console
 from console.settings.settings import Settings
 from console.views.app.main import WindowOpener
 from console.views.theme.theme import install_appearance
-from tests.bench.figures import Row, centile, median, span, times
-from tests.bench.starts import ROOT, start
+from tests.bench.figures import Row, format_duration, format_ratio, median, percentile
+from tests.bench.starts import ROOT, start_and_read_events
 from tests.support.desks import environment, have_database
 from tests.support.first_use import note_earlier_use
 
 TEXTS = 100
-_STARTS = 9
-_NOWHERE = "http://127.0.0.1:9"
+_START_COUNT = 9
+_UNUSED_URL = "http://127.0.0.1:9"
 _PATIENCE = 20.0
 _GOAL_SECONDS = 0.1
 
 
-def rows(home: Path, texts: Sequence[str]) -> Iterator[Row]:
+def measure_rows(home: Path, texts: Sequence[str]) -> Iterator[Row]:
     """Measure a desk with the home folder `home`, which has a registry. `texts` are typed into its search box."""
     without = home / "without"
     for folder in (home, without):
         have_database(folder)
-    yield _start_row(_make_env(home), _make_env(without))
+    yield _measure_start(_make_env(home), _make_env(without))
     command = [sys.executable, "-m", "tests.bench.registry_window"]
     ran = subprocess.run(
         command, env=_make_env(home), cwd=ROOT, input=json.dumps(texts), capture_output=True, text=True, check=True
     )
     took = sorted(json.loads(ran.stdout))
-    p99 = centile(took, 0.99)
-    figure = f"{span(median(took))}, p99 {span(p99)}"
+    p99 = percentile(took, 0.99)
+    figure = f"{format_duration(median(took))}, p99 {format_duration(p99)}"
     name = f"registry: last key to companies on screen, {len(took)} texts"
     yield Row("27", name, figure, "pause 40.0 ms", "–", "–", "p99 ≤ 100 ms", p99 <= _GOAL_SECONDS)
 
 
 def _make_env(home: Path) -> dict[str, str]:
     platform = os.environ.get("QT_QPA_PLATFORM", "offscreen")
-    return {**os.environ, **environment(home, _NOWHERE), "QT_QPA_PLATFORM": platform}
+    return {**os.environ, **environment(home, _UNUSED_URL), "QT_QPA_PLATFORM": platform}
 
 
-def _start_row(env: dict[str, str], without: dict[str, str]) -> Row:
+def _measure_start(env: dict[str, str], without: dict[str, str]) -> Row:
     """Compare the first frame of the window with and without a registry. `without` are the environment variables of a
     desk without one."""
     seen: dict[str, list[float]] = {"with": [], "without": []}
-    for number in range(-1, _STARTS):
+    for number in range(-1, _START_COUNT):
         for name, each in (("with", env), ("without", without)):
-            saw = start("frame", each)["frame"].seconds
+            saw = start_and_read_events("frame", each)["frame"].seconds
             if number >= 0:
                 seen[name].append(saw)
     figure, floor = median(seen["with"]), median(seen["without"])
-    name, peer = "registry: first painted frame", f"without one {span(floor)}"
-    return Row("27", name, span(figure), "–", peer, times(figure / floor), "≤ 1.05×", figure <= 1.05 * floor)
+    name, peer = "registry: first painted frame", f"without one {format_duration(floor)}"
+    return Row(
+        "27",
+        name,
+        format_duration(figure),
+        "–",
+        peer,
+        format_ratio(figure / floor),
+        "≤ 1.05×",
+        figure <= 1.05 * floor,
+    )
 
 
 class _PaintWatch(QObject):
@@ -75,7 +84,7 @@ class _PaintWatch(QObject):
         return False
 
 
-def _type(opening: WindowOpener, text: str) -> float:
+def _insert_text(opening: WindowOpener, text: str) -> float:
     """Insert a whole text into the empty search box. Return the seconds until its results were painted."""
     assert opening.controller is not None
     box = opening.controller.command_palette.search_box
@@ -85,14 +94,14 @@ def _type(opening: WindowOpener, text: str) -> float:
     box.list.viewport().installEventFilter(watch)
     began = time.perf_counter()
     box.input.insert(text)
-    _live_until(lambda: box.footer.status_label.plain not in states_before_end)
+    _process_events_until(lambda: box.footer.status_label.plain not in states_before_end)
     shown_at = time.perf_counter()
-    _live_until(lambda: watch.painted_at >= shown_at)
+    _process_events_until(lambda: watch.painted_at >= shown_at)
     box.list.viewport().removeEventFilter(watch)
     return watch.painted_at - began
 
 
-def _live_until(condition: Callable[[], bool]) -> None:
+def _process_events_until(condition: Callable[[], bool]) -> None:
     """Process events until the condition is true. The loop sleeps between events, as that of a window does; otherwise
     it would use a core and Python's lock, which the search needs. Raises TimeoutError."""
     deadline = time.monotonic() + _PATIENCE
@@ -114,10 +123,10 @@ def main(texts: Sequence[str]) -> None:
     with open_console(settings) as console:
         opening = WindowOpener(settings, lambda: console)
         opening.window.show()
-        _live_until(lambda: opening.controller is not None and opening.runner.is_idle())
+        _process_events_until(lambda: opening.controller is not None and opening.runner.is_idle())
         assert opening.controller is not None
         opening.controller.command_palette.open()
-        took = [_type(opening, text) for text in texts]
+        took = [_insert_text(opening, text) for text in texts]
         print(json.dumps(took[1:]), flush=True)
         os._exit(0)  # a window that is closed in order takes longer, and nothing here is kept
 

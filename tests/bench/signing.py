@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterator
 
 from console.providers.paypay.signing import PayPayKey, make_authorization
-from tests.bench.atom_seal import often
-from tests.bench.figures import Row, median, side_by_side, span, times
+from tests.bench.atom_seal import repeat_work
+from tests.bench.figures import Row, format_duration, format_ratio, measure_alternately, median
 
 NUMBER = 20
 _ROUNDS, _EACH = 400, 50
@@ -25,16 +25,16 @@ _BODY = json.dumps(
 ).encode()
 
 
-def rows(wanted: frozenset[int]) -> Iterator[Row]:
+def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
     """Compare the value of the header with MD5, HMAC and Base64 alone; the floor is one HMAC."""
     if NUMBER not in wanted:
         return
     works = {"signed": _sign, "bare": _hash_by_hand, "hmac": _compute_hmac}
-    took = side_by_side({name: often(work, _EACH) for name, work in works.items()}, _ROUNDS)
+    took = measure_alternately({name: repeat_work(work, _EACH) for name, work in works.items()}, _ROUNDS)
     signed, bare, mac = (median(took[name]) / _EACH for name in works)
     name = f"PayPay signature, {len(_BODY)} bytes"
-    peer, floor = f"hashes by hand {span(bare)}", f"one HMAC {span(mac)}"
-    yield Row(str(NUMBER), name, span(signed), floor, peer, times(signed / bare), "–", None)
+    peer, floor = f"hashes by hand {format_duration(bare)}", f"one HMAC {format_duration(mac)}"
+    yield Row(str(NUMBER), name, format_duration(signed), floor, peer, format_ratio(signed / bare), "–", None)
 
 
 def _sign() -> str:

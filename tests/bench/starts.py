@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench.big_table import OPERATOR, big_table, number_of
-from tests.bench.figures import Row, median, side_by_side, span, times
-from tests.bench.reads import SMALL
+from tests.bench.big_table import OPERATOR, big_table, compute_corporation_number
+from tests.bench.figures import Row, format_duration, format_ratio, measure_alternately, median
+from tests.bench.reads import SMALL_ROW_COUNT
 from tests.support.desks import environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,11 +29,11 @@ class ScreenMoment:
     resident: int
 
 
-def rows(wanted: frozenset[int]) -> Iterator[Row]:
+def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
     if not wanted:
         return
     with TemporaryDirectory(prefix="console-bench-") as home:
-        url = f"sqlite:///{big_table(SMALL)}"
+        url = f"sqlite:///{big_table(SMALL_ROW_COUNT)}"
         told = environment(Path(home), "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=OPERATOR)
         env = {**os.environ, **told, "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen")}
         if wanted & {1, 2}:
@@ -45,7 +45,7 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
 # The window
 
 
-def start(program: str, env: Mapping[str, str]) -> dict[str, ScreenMoment]:
+def start_and_read_events(program: str, env: Mapping[str, str]) -> dict[str, ScreenMoment]:
     """Run `first_frame.py` with this argument, and return its events by name."""
     command = [sys.executable, str(Path(__file__).with_name("first_frame.py")), program]
     began = time.monotonic()
@@ -74,13 +74,13 @@ def evict_files() -> None:
 
 def _measure_windows(env: Mapping[str, str], wanted: frozenset[int]) -> Iterator[Row]:
     """Measure goals 1 and 2."""
-    bare, ours = _pairs(env, _WARM_STARTS, cold=False)
+    bare, ours = _start_alternately(env, _WARM_STARTS, cold=False)
     if 1 in wanted:
-        yield _first_frame("warm", bare, ours, 1.25)
-        yield _first_frame("cold", *_pairs(env, _COLD_STARTS, cold=True), 1.3)
+        yield _make_first_frame_row("warm", bare, ours, 1.25)
+        yield _make_first_frame_row("cold", *_start_alternately(env, _COLD_STARTS, cold=True), 1.3)
         later = median([one["rows"].seconds - one["frame"].seconds for one in ours])
         shown = "first rows after the first frame, 1 M records"
-        yield Row("1", shown, span(later), "–", "–", "–", "≤ 300 ms", later <= 0.3)
+        yield Row("1", shown, format_duration(later), "–", "–", "–", "≤ 300 ms", later <= 0.3)
     if 2 in wanted:
         empty = median([one["frame"].resident for one in bare])
         frame, full = (median([one[what].resident for one in ours]) for what in ("frame", "rows"))
@@ -91,7 +91,7 @@ def _measure_windows(env: Mapping[str, str], wanted: frozenset[int]) -> Iterator
             f"{frame / _MEGABYTE:.0f} MB",
             "–",
             peer,
-            times(frame / empty),
+            format_ratio(frame / empty),
             "≤ 1.25×",
             frame <= 1.25 * empty,
         )
@@ -108,7 +108,7 @@ def _measure_windows(env: Mapping[str, str], wanted: frozenset[int]) -> Iterator
         )
 
 
-def _pairs(
+def _start_alternately(
     env: Mapping[str, str], rounds: int, *, cold: bool
 ) -> tuple[list[dict[str, ScreenMoment]], list[dict[str, ScreenMoment]]]:
     """Start the empty window and the console alternately, and return the events of both. With `cold` the files are
@@ -118,13 +118,13 @@ def _pairs(
         for program in ("bare", "console"):
             if cold:
                 evict_files()
-            saw = start(program, env)
+            saw = start_and_read_events(program, env)
             if number >= 0:
                 seen[program].append(saw)
     return seen["bare"], seen["console"]
 
 
-def _first_frame(
+def _make_first_frame_row(
     cache: str, bare: list[dict[str, ScreenMoment]], ours: list[dict[str, ScreenMoment]], goal: float
 ) -> Row:
     """Return the row that compares the first frames."""
@@ -132,10 +132,10 @@ def _first_frame(
     return Row(
         "1",
         f"first painted frame, {cache} cache",
-        span(figure),
+        format_duration(figure),
         "–",
-        f"bare window {span(floor)}",
-        times(figure / floor),
+        f"bare window {format_duration(floor)}",
+        format_ratio(figure / floor),
         f"≤ {goal}×",
         figure <= goal * floor,
     )
@@ -150,9 +150,9 @@ def _measure_command(env: Mapping[str, str]) -> Row:
     def run(*words: str) -> None:
         subprocess.run([sys.executable, *words], env=dict(env), stdout=subprocess.DEVNULL, check=True, cwd=ROOT)
 
-    took = side_by_side(
+    took = measure_alternately(
         {
-            "lookup": lambda: run("-m", "console", "lookup", number_of(77)),
+            "lookup": lambda: run("-m", "console", "lookup", compute_corporation_number(77)),
             "import": lambda: run("-c", "import sqlalchemy"),
             "python": lambda: run("-c", "pass"),
         },
@@ -162,10 +162,10 @@ def _measure_command(env: Mapping[str, str]) -> Row:
     return Row(
         "8",
         "`lookup` as a whole process",
-        span(lookup),
-        f"python {span(median(took['python']))}",
-        f"`import sqlalchemy` {span(peer)}",
-        times(lookup / peer),
+        format_duration(lookup),
+        f"python {format_duration(median(took['python']))}",
+        f"`import sqlalchemy` {format_duration(peer)}",
+        format_ratio(lookup / peer),
         "≤ 1.5×",
         lookup <= 1.5 * peer,
     )

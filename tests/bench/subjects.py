@@ -29,20 +29,20 @@ from console.store.operations import journal
 from console.store.queues.queues import make_queue_position
 from console.store.schema.core import credit_checks as checks
 from tests.bench.figures import Work
-from tests.bench.filling import OPERATOR, number_of
+from tests.bench.filling import OPERATOR, compute_corporation_number
 from tests.support.desks import environment
 
 PAGE = 50
-_PERSON = select(*people.PERSON_COLUMNS, joined_reads.ORDERS_OR_PAYMENTS_EXIST_EXPRESSION).where(
+_SELECT_PERSON_SQL = select(*people.PERSON_COLUMNS, joined_reads.ORDERS_OR_PAYMENTS_EXIST_EXPRESSION).where(
     people.ENABLED_PERSON_CONDITION
 )
-_RECORDS = select(journal.is_lapsed_sql(CREDIT_CHECK_KIND, checks.c.id), *check_rows.CREDIT_CHECK_COLUMNS).join_from(
-    IDS_BY_NUMBER_SUBQUERY, checks, checks.c.id == IDS_BY_NUMBER_SUBQUERY.c.id
-)
+_SELECT_RECORDS_SQL = select(
+    journal.is_lapsed_sql(CREDIT_CHECK_KIND, checks.c.id), *check_rows.CREDIT_CHECK_COLUMNS
+).join_from(IDS_BY_NUMBER_SUBQUERY, checks, checks.c.id == IDS_BY_NUMBER_SUBQUERY.c.id)
 
 
 @contextmanager
-def desk(url: str) -> Iterator[Console]:
+def open_desk(url: str) -> Iterator[Console]:
     """Yield a console on a kept database, with a temporary home folder. On a server its account identifies the
     person.
     """
@@ -53,17 +53,17 @@ def desk(url: str) -> Iterator[Console]:
             yield console
 
 
-class Subject:
+class MeasuredTable:
     """A table with so many `rows`, and a kept connection to it. Lookups use numbers that are distributed over the
     whole table, so that no cache of a part of the table helps.
     """
 
     def __init__(self, console: Console, rows: int) -> None:
         self.console, self.rows = console, rows
-        self._numbers = itertools.cycle([number_of(1 + i * (rows - 1) // 997) for i in range(997)])
+        self._numbers = itertools.cycle([compute_corporation_number(1 + i * (rows - 1) // 997) for i in range(997)])
         self._number = next(self._numbers)
         self._embedded = not console.database.is_server
-        self._engine = _engine(console)
+        self._engine = _make_engine(console)
         self._held = self._engine.connect()
         self._driver = self._engine.raw_connection()
         self._cursor = self._driver.cursor()
@@ -102,7 +102,10 @@ class Subject:
         with self._held.begin():
             if self._embedded:
                 self._held.exec_driver_sql("BEGIN DEFERRED")
-            return [self._held.execute(asked, self._for(number, values)).all() for asked, values in self._lookup_core]
+            return [
+                self._held.execute(asked, self._replace_number(number, values)).all()
+                for asked, values in self._lookup_core
+            ]
 
     def core_lookup_in_two(self) -> object:
         """Read in two queries the person, the sums of money, and the records with their operations: the same
@@ -112,21 +115,23 @@ class Subject:
         with self._held.begin():
             if self._embedded:
                 self._held.exec_driver_sql("BEGIN DEFERRED")
-            person = self._held.execute(_PERSON, {"person_name": OPERATOR, "number": number}).first()
-            return person, self._held.execute(_RECORDS, {"number": number}).all()
+            person = self._held.execute(_SELECT_PERSON_SQL, {"person_name": OPERATOR, "number": number}).first()
+            return person, self._held.execute(_SELECT_RECORDS_SQL, {"number": number}).all()
 
     def driver_lookup(self) -> object:
         """Run the lookup's statements by the driver alone."""
         number = next(self._numbers)
-        return self._drive([(sql, self._for(number, values)) for sql, values in self._lookup_sql])
+        return self._run_with_driver(
+            [(sql, self._replace_number(number, values)) for sql, values in self._lookup_sql]
+        )
 
-    def _for(self, number: str, values: Any) -> Any:
+    def _replace_number(self, number: str, values: Any) -> Any:
         """Return the parameters with another corporation number in place of the recorded one."""
         if isinstance(values, Mapping):
             return {name: number if value == self._number else value for name, value in values.items()}
         return tuple(number if value == self._number else value for value in values)
 
-    def _drive(self, statements: Sequence[tuple[str, Any]]) -> object:
+    def _run_with_driver(self, statements: Sequence[tuple[str, Any]]) -> object:
         """Run the statements by the driver alone, and return their rows."""
         if self._embedded:
             self._cursor.execute("BEGIN")
@@ -145,7 +150,7 @@ class Subject:
         return self.page("incomplete", self._depth)
 
     def driver_page(self) -> object:
-        return self._drive(self._page_sql)
+        return self._run_with_driver(self._page_sql)
 
     def cursor(self, queue: str, depth: float) -> str:
         """Return the cursor of the page of `queue` that begins at `depth` (0 to 1, a fraction of the records that
@@ -163,7 +168,7 @@ class Subject:
         return list_cursors.format_list_cursor(position, queue, "", format_sort_order(DEFAULT_SORT_ORDER))
 
 
-def _engine(console: Console) -> Engine:
+def _make_engine(console: Console) -> Engine:
     """Return an engine whose connections have the settings of the console's own ones."""
     url = console.database.url
     if console.database.is_server:
@@ -172,8 +177,8 @@ def _engine(console: Console) -> Engine:
 
 
 @contextmanager
-def subject(url: str, rows: int) -> Iterator[Subject]:
-    with desk(url) as console:
-        made = Subject(console, rows)
+def open_measured_table(url: str, rows: int) -> Iterator[MeasuredTable]:
+    with open_desk(url) as console:
+        made = MeasuredTable(console, rows)
         yield made
         made.close()

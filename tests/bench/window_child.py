@@ -30,7 +30,7 @@ from console.views.runtime.task_runner import TaskRunner
 from console.views.tables.paged_model import PagedModel
 from console.views.tables.record_table import RecordTable
 from console.views.theme.theme import current_appearance, install_appearance
-from tests.bench.figures import centile, median
+from tests.bench.figures import median, percentile
 from tests.support.invented import numbers
 
 _WIDTH, _HEIGHT = 1200, 800
@@ -41,7 +41,7 @@ _STEP = 40  # px of a notch of the wheel, about
 _ROUNDS, _IDLE_SECONDS_BEFORE_CHECK = 3, 10.0
 
 
-class Stage:
+class WindowApplication:
     """A Qt application with the console of a desk."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Stage:
         self.context = WindowContext(settings, self.runner, SystemClock())
         self.context.store_services(self.console)
 
-    def beside(self, url: str) -> Console:
+    def open_other_console(self, url: str) -> Console:
         """Open a console on another database; it is closed at the end."""
         told = {**os.environ, "CONSOLE_DATABASE_URL": url}
         return self._left.enter_context(open_console(Settings.load(told)))
@@ -81,7 +81,7 @@ class WatchedTable(RecordTable):
 class ShownTable:
     """A table that was built and shown. `seconds` is the time until its rows, or its empty state, were painted."""
 
-    def __init__(self, stage: Stage, rows: int, console: Console) -> None:
+    def __init__(self, stage: WindowApplication, rows: int, console: Console) -> None:
         self._last = rows
         self._database = console.database
         began = time.perf_counter()
@@ -134,19 +134,19 @@ def _run_loop(loop: QEventLoop) -> None:
     loop.exec()
 
 
-def _resident() -> int:
+def _read_resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
 # 15
 
 
-def table(rows: int, large: int, large_url: str) -> dict[str, Any]:
+def measure_table(rows: int, large: int, large_url: str) -> dict[str, Any]:
     """Measure, alternately, the time to show no rows, `rows` rows, and `large` rows of another database. Return the
     medians (seconds), the growth of the memory by 600 scrolled pages (bytes), and the reached row.
     """
-    stage = Stage()
-    beside = stage.beside(large_url)
+    stage = WindowApplication()
+    beside = stage.open_other_console(large_url)
     took: dict[str, list[float]] = {"empty": [], "small": [], "large": []}
     for number in range(-2, _SHOWS):
         for name, count, console in (("empty", 0, None), ("small", rows, None), ("large", large, beside)):
@@ -162,11 +162,11 @@ def table(rows: int, large: int, large_url: str) -> dict[str, Any]:
 def _scroll_pages(shown: ShownTable) -> tuple[int, int]:
     """Scroll 600 pages. Return the growth of the memory (bytes) and the reached row."""
     gc.collect()
-    before = _resident()
+    before = _read_resident_bytes()
     for _ in range(_SCROLLS):
         shown.scroll_on()
     gc.collect()
-    grown, reached = _resident() - before, shown.table.rowAt(0)
+    grown, reached = _read_resident_bytes() - before, shown.table.rowAt(0)
     shown.close()
     return grown, reached
 
@@ -174,11 +174,11 @@ def _scroll_pages(shown: ShownTable) -> tuple[int, int]:
 # 16
 
 
-def frames() -> dict[str, Any]:
+def measure_frames() -> dict[str, Any]:
     """Measure the time to scroll by one notch and paint, of the console's table and of Qt's own items in C++. Return
     the percentiles (seconds).
     """
-    stage = Stage()
+    stage = WindowApplication()
     shown = stage.table(1_000)
     items = _make_qt_items(shown)
     took: dict[str, list[float]] = {"ours": [], "items": []}
@@ -197,7 +197,7 @@ def frames() -> dict[str, Any]:
     items.close()
     stage.close()
     return {
-        name: {"p50": median(seconds), "p99": centile(seconds, 0.99), "max": seconds[-1]}
+        name: {"p50": median(seconds), "p99": percentile(seconds, 0.99), "max": seconds[-1]}
         for name, seconds in found.items()
     }
 
@@ -229,7 +229,7 @@ def _make_qt_items(shown: ShownTable) -> QTableWidget:
 # 17
 
 
-class Gaps(QObject):
+class EventLoopGaps(QObject):
     """Measures the longest time between two turns of the event loop (seconds)."""
 
     def __init__(self) -> None:
@@ -244,27 +244,27 @@ class Gaps(QObject):
         now = time.perf_counter()
         self.longest, self._last = max(self.longest, now - self._last), now
 
-    def take(self) -> float:
+    def read_and_reset_longest(self) -> float:
         """Return the longest time since the last call."""
         longest, self.longest = self.longest, 0.0
         return longest
 
 
-def gaps() -> dict[str, Any]:
+def measure_gaps() -> dict[str, Any]:
     """Return, for each round, the longest time between two turns of the event loop: while nothing happens, and while
     four threads call slow providers, one of which returns a large PDF; and the endings of the calls.
     """
-    stage = Stage()
+    stage = WindowApplication()
     checks, fresh = stage.console.credit_checks, iter(numbers(1 + 3 * _ROUNDS))
     bought = checks.purchase(PurchaseRequest(next(fresh), "1"))
     shown = stage.table(1_000)
-    watch = Gaps()
+    watch = EventLoopGaps()
     found: dict[str, list[Any]] = {"idle": [], "busy": [], "ended": []}
     for _ in range(_ROUNDS):
-        found["idle"].append(_longest(watch, stage, [])[0])
+        found["idle"].append(_measure_longest_gap(watch, stage, [])[0])
         calls: list[Callable[[], object]] = [partial(checks.refetch, bought.id, detail=False)]
         calls += [partial(checks.purchase, PurchaseRequest(next(fresh), "1")) for _ in range(3)]
-        busy, ended = _longest(watch, stage, calls)
+        busy, ended = _measure_longest_gap(watch, stage, calls)
         found["busy"].append(busy)
         found["ended"] += ended
     shown.close()
@@ -272,7 +272,9 @@ def gaps() -> dict[str, Any]:
     return found
 
 
-def _longest(watch: Gaps, stage: Stage, calls: Sequence[Callable[[], object]]) -> tuple[float, list[str]]:
+def _measure_longest_gap(
+    watch: EventLoopGaps, stage: WindowApplication, calls: Sequence[Callable[[], object]]
+) -> tuple[float, list[str]]:
     """Start the calls, and wait until they have ended, or for ten seconds without calls. Return the longest time
     between two turns (seconds), and the endings.
     """
@@ -283,19 +285,23 @@ def _longest(watch: Gaps, stage: Stage, calls: Sequence[Callable[[], object]]) -
         if len(ended) == len(calls):
             loop.quit()
 
-    watch.take()
+    watch.read_and_reset_longest()
     for call in calls:
         stage.runner.run(
             call, lambda _: end("done"), lambda failure: end(failure.code), caller=watch, label="call", lane="slow"
         )
     QTimer.singleShot(60_000 if calls else int(_IDLE_SECONDS_BEFORE_CHECK * 1000), loop, loop.quit)
     loop.exec()
-    return watch.take(), ended
+    return watch.read_and_reset_longest(), ended
 
 
 def main(words: Sequence[str]) -> None:
     mode, *rest = words
-    found = {"table": lambda: table(int(rest[0]), int(rest[1]), rest[2]), "frames": frames, "gaps": gaps}[mode]()
+    found = {
+        "table": lambda: measure_table(int(rest[0]), int(rest[1]), rest[2]),
+        "frames": measure_frames,
+        "gaps": measure_gaps,
+    }[mode]()
     print(json.dumps(found))
 
 

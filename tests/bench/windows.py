@@ -13,55 +13,57 @@ from typing import Any
 
 from console.sandbox.control.client import SandboxControl
 from tests.bench.big_table import OPERATOR, big_table
-from tests.bench.figures import Row, median, span, times
-from tests.bench.grounds import provider
-from tests.bench.reads import SMALL
+from tests.bench.figures import Row, format_duration, format_ratio, median
+from tests.bench.grounds import start_provider_process
+from tests.bench.reads import SMALL_ROW_COUNT
 from tests.support.desks import environment
 
 ROOT = Path(__file__).resolve().parents[2]
-_NOWHERE = "http://127.0.0.1:9"
+_UNUSED_URL = "http://127.0.0.1:9"
 _HANG_SECONDS = 10
 _PDF_BYTES = 16_500_000
 """As Base64 in JSON these are 22 MB."""
 
-Found = dict[str, Any]
+ChildFigures = dict[str, Any]
 
 
-def rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
+def measure_rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
     if 15 in wanted:
-        found = _run_child(SMALL, "table", str(SMALL), str(large), f"sqlite:///{big_table(large)}")
+        found = _run_child(
+            SMALL_ROW_COUNT, "table", str(SMALL_ROW_COUNT), str(large), f"sqlite:///{big_table(large)}"
+        )
         yield from _make_list_rows(found, large)
     if 16 in wanted:
-        yield from _make_frame_rows(_run_child(SMALL, "frames"))
+        yield from _make_frame_rows(_run_child(SMALL_ROW_COUNT, "frames"))
     if 17 in wanted:
         yield _measure_gaps()
 
 
-def _run_child(rows: int, *words: str) -> Found:
+def _run_child(rows: int, *words: str) -> ChildFigures:
     """Run window_child.py with these arguments on the database with so many rows, and return its figures."""
     with TemporaryDirectory(prefix="console-bench-") as home:
         url = f"sqlite:///{big_table(rows)}"
-        return _run(environment(Path(home), _NOWHERE, DATABASE_URL=url, OPERATOR=OPERATOR), *words)
+        return _run_process(environment(Path(home), _UNUSED_URL, DATABASE_URL=url, OPERATOR=OPERATOR), *words)
 
 
-def _run(told: Mapping[str, str], *words: str) -> Found:
+def _run_process(told: Mapping[str, str], *words: str) -> ChildFigures:
     env = {**os.environ, **told, "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen")}
     command = [sys.executable, "-m", "tests.bench.window_child", *words]
     done = subprocess.run(command, env=env, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    found: Found = json.loads(done.stdout)
+    found: ChildFigures = json.loads(done.stdout)
     return found
 
 
-def _make_list_rows(found: Found, large: int) -> Iterator[Row]:
+def _make_list_rows(found: ChildFigures, large: int) -> Iterator[Row]:
     empty, small, big, grown = found["empty"], found["small"], found["large"], found["grown"] / 1e6
     size = f"{large // 1_000_000} M"
     yield Row(
         "15",
         "list of 1 M rows: time to show",
-        span(small),
+        format_duration(small),
         "–",
-        f"empty list {span(empty)}",
-        times(small / empty),
+        f"empty list {format_duration(empty)}",
+        format_ratio(small / empty),
         "≤ 2× + 5 ms",
         small <= 2 * empty + 5e-3,
     )
@@ -78,53 +80,62 @@ def _make_list_rows(found: Found, large: int) -> Iterator[Row]:
     yield Row(
         "15",
         f"list of {size} rows: time to show",
-        span(big),
+        format_duration(big),
         "–",
-        f"1 M {span(small)}",
-        times(big / small),
+        f"1 M {format_duration(small)}",
+        format_ratio(big / small),
         "≤ 1.1×",
         big <= 1.1 * small,
     )
 
 
-def _make_frame_rows(found: Found) -> Iterator[Row]:
+def _make_frame_rows(found: ChildFigures) -> Iterator[Row]:
     ours, items = found["ours"], found["items"]
     ratio = ours["p50"] / items["p50"]
-    peer = f"C++ items {span(items['p50'])}, p99 {span(items['p99'])}"
-    yield Row("16", "scroll frame, p50", span(ours["p50"]), "–", peer, times(ratio), "≤ 1.2×", ratio <= 1.2)
-    longest = f"{span(ours['p99'])}, max {span(ours['max'])}"
+    peer = f"C++ items {format_duration(items['p50'])}, p99 {format_duration(items['p99'])}"
+    yield Row(
+        "16",
+        "scroll frame, p50",
+        format_duration(ours["p50"]),
+        "–",
+        peer,
+        format_ratio(ratio),
+        "≤ 1.2×",
+        ratio <= 1.2,
+    )
+    longest = f"{format_duration(ours['p99'])}, max {format_duration(ours['max'])}"
     yield Row("16", "scroll frame, p99", longest, "–", peer, "–", "≤ 10 ms", ours["p99"] <= 10e-3)
 
 
 def _measure_gaps() -> Row:
-    with TemporaryDirectory(prefix="console-bench-") as home, _slow_provider() as url:
+    with TemporaryDirectory(prefix="console-bench-") as home, _start_slow_provider() as url:
         # As fast as the provider: what is measured is a busy line, not the pauses between calls.
-        found = _run(environment(Path(home), url, OPERATOR=OPERATOR, TIME_SCALE="1", LEASES="off"), "gaps")
+        found = _run_process(environment(Path(home), url, OPERATOR=OPERATOR, TIME_SCALE="1", LEASES="off"), "gaps")
     ended = ", ".join(f"{count} {how}" for how, count in Counter[str](found["ended"]).items())
     idle, busy = median(found["idle"]), median(found["busy"])
     return Row(
         "17",
         f"largest event-loop gap of 10 s, 4 workers, calls: {ended}",
-        _rounds(found["busy"]),
-        f"idle {_rounds(found['idle'])}",
+        _format_median_and_largest(found["busy"]),
+        f"idle {_format_median_and_largest(found['idle'])}",
         "–",
-        times(busy / idle),
+        format_ratio(busy / idle),
         "≤ 33 ms",
         busy <= 33e-3,
     )
 
 
-def _rounds(gaps: Sequence[float]) -> str:
+def _format_median_and_largest(gaps: Sequence[float]) -> str:
     """Return the median and the largest of the rounds as text: single long times may come from other programs of the
     machine."""
-    return f"{span(median(gaps))}, max {span(max(gaps))}"
+    return f"{format_duration(median(gaps))}, max {format_duration(max(gaps))}"
 
 
 @contextmanager
-def _slow_provider() -> Iterator[str]:
+def _start_slow_provider() -> Iterator[str]:
     """Yield the URL of a sandbox in which every purchase but the first hangs, and every PDF but the first is
     large."""
-    with provider() as url:
+    with start_provider_process() as url:
         slow = {"action": "hang", "call": "purchase", "nth": 2, "times": "always", "seconds": _HANG_SECONDS}
         big = {"action": "pdf_huge", "call": "pdf", "nth": 2, "times": "always", "size": _PDF_BYTES}
         SandboxControl(url).add_faults(slow, big)

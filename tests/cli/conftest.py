@@ -18,7 +18,7 @@ from tests.support.json_answers import require_described
 
 
 @dataclass(frozen=True)
-class Ending:
+class CommandResult:
     """The result of one command: its exit status, the bytes of stdout and the text of stderr."""
 
     status: int
@@ -49,7 +49,7 @@ class Ending:
         return error
 
     @property
-    def refused(self) -> tuple[int, str]:
+    def exit_status_and_code(self) -> tuple[int, str]:
         """Exit status and code."""
         return self.status, self.error["code"]
 
@@ -60,16 +60,16 @@ class Terminal:
     def __init__(self, env: dict[str, str]) -> None:
         self.env = env
 
-    def __call__(self, *words: str, **env: str) -> Ending:
+    def __call__(self, *words: str, **env: str) -> CommandResult:
         """One command; `env` are variables without their `CONSOLE_`, for this call alone."""
         told = self.env | {f"CONSOLE_{name}": value for name, value in env.items()}
         out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
         with mock.patch.dict(os.environ, told), mock.patch.multiple(sys, stdout=out, stderr=err):
             status = main(words)
         out.flush()
-        return Ending(status, out.buffer.getvalue(), err.getvalue())
+        return CommandResult(status, out.buffer.getvalue(), err.getvalue())
 
-    def json(self, *words: str, **env: str) -> Ending:
+    def json(self, *words: str, **env: str) -> CommandResult:
         """One command with `--json`; whatever it answers, its schema describes that."""
         ending = self("--json", *words, **env)
         require_described(words, ending.answer)
@@ -77,13 +77,13 @@ class Terminal:
 
 
 @pytest.fixture
-def unopened(tmp_path: Path, sandbox: Sandbox) -> Terminal:
+def unopened_terminal(tmp_path: Path, sandbox: Sandbox) -> Terminal:
     """A desk that nobody has opened yet, with the sandbox for a provider."""
     return Terminal(environment(tmp_path / "home", sandbox.url))
 
 
 @pytest.fixture
-def terminal(unopened: Terminal) -> Terminal:
+def terminal(unopened_terminal: Terminal) -> Terminal:
     """The same with an empty database."""
-    have_database(Path(unopened.env["CONSOLE_HOME"]))
-    return unopened
+    have_database(Path(unopened_terminal.env["CONSOLE_HOME"]))
+    return unopened_terminal

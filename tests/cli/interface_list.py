@@ -40,35 +40,35 @@ _OPTION = re.compile(r"(?<![a-z-])--?[a-z][a-z-]*|\b[A-Z][A-Z_|]+\b|\{[^}]*\}")
 _VARIABLE = re.compile(r"CONSOLE_[A-Z]+(?:_[A-Z]+)*")
 
 
-def collect(folder: Path) -> dict[str, Any]:
+def collect_interfaces(folder: Path) -> dict[str, Any]:
     """Commands with their options, exit statuses by code, variables, columns by table, JSON fields by command."""
     return {
-        "commands": commands(),
+        "commands": list_commands(),
         "exit_statuses": dict(sorted(errors.EXIT_STATUS.items())),
-        "environment": variables(),
-        **answers(folder),
+        "environment": list_variables(),
+        **run_day_and_list_answers(folder),
     }
 
 
-def commands() -> dict[str, list[str]]:
+def list_commands() -> dict[str, list[str]]:
     """Every option and positional argument of each command, with the choices that it has."""
     helped = {}
-    for words in _named(_helped()):
-        text = _helped(*words)
+    for words in _list_named_commands(_read_help()):
+        text = _read_help(*words)
         usage = re.sub(r"\s+", " ", text[: text.index("\n\n")])
         helped[" ".join(words)] = sorted(set(_OPTION.findall(usage)))
     return helped
 
 
-def _named(text: str, *above: str) -> Iterator[tuple[str, ...]]:
+def _list_named_commands(text: str, *above: str) -> Iterator[tuple[str, ...]]:
     """The commands that a help text lists, groups opened."""
     for name in re.findall(r"^    ([a-z][a-z-]*)(?:\s|$)", text, re.MULTILINE):
-        below = _helped(*above, name)
-        inner = list(_named(below, *above, name)) if len(above) < 2 else []
+        below = _read_help(*above, name)
+        inner = list(_list_named_commands(below, *above, name)) if len(above) < 2 else []
         yield from inner or [(*above, name)]
 
 
-def _helped(*words: str) -> str:
+def _read_help(*words: str) -> str:
     from console.cli.main import main
 
     out = io.TextIOWrapper(io.BytesIO(), "utf-8")
@@ -80,7 +80,7 @@ def _helped(*words: str) -> str:
     return buffer.getvalue().decode()
 
 
-def variables() -> list[str]:
+def list_variables() -> list[str]:
     """Every variable that the program's own source names, secrets by what follows `CONSOLE_SECRET_`."""
     from console.settings.settings import Settings
 
@@ -101,24 +101,24 @@ def variables() -> list[str]:
     return sorted(name for name in asked if name.startswith("CONSOLE_") and name not in _PREFIXES)
 
 
-def answers(folder: Path) -> dict[str, Any]:
+def run_day_and_list_answers(folder: Path) -> dict[str, Any]:
     """Run a day's commands on a fresh desk; return the database's columns and the JSON fields of the answers."""
     from tests.cli.paying import PayingTerminal
 
     with Sandbox() as sandbox:
         desk = PayingTerminal(folder / "home", sandbox)
         fields: dict[str, dict[str, set[str]]] = {}
-        for name, answer in _day(desk, sandbox, folder):
-            _walk(answer, "", fields.setdefault(name, {}))
-        columns = _columns(desk.home / "console.db")
+        for name, answer in _run_day_commands(desk, sandbox, folder):
+            _note_types(answer, "", fields.setdefault(name, {}))
+        columns = _read_columns(desk.home / "console.db")
     shown = {name: {path: "|".join(sorted(kinds)) for path, kinds in paths.items()} for name, paths in fields.items()}
     return {"columns": columns, "json": shown}
 
 
-def _day(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _run_day_commands(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each command once or more, good and refused, as (command, whole answer)."""
 
-    from tests.cli.test_reconciliation import planted
+    from tests.cli.test_reconciliation import make_day_with_differences
 
     def say(*words: str, **env: str) -> tuple[str, dict[str, Any]]:
         name = " ".join(words[: 2 if words[0] in _GROUPS else 1])
@@ -143,7 +143,7 @@ def _day(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tuple[str, dict[
     yield say("show", "operation", shown[1]["data"]["operation_id"])
     yield say("show", "order", "77")
 
-    payment = str(desk.paid())
+    payment = str(desk.make_booked_payment())
     sandbox.control.change_settings(
         waits_for_manual_settling=True
     )  # a refund stays accepted, however slow this machine is
@@ -161,10 +161,10 @@ def _day(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tuple[str, dict[
     yield say("queue", "refunds")
     yield say("refund", "withdraw", "3", OPERATOR="op-a")
     yield say("show", "payment", payment)
-    order = str(desk.order("ORD-2", 4400))
+    order = str(desk.create_order("ORD-2", 4400))
     with closing(sqlite3.connect(desk.home / "console.db")) as shop, shop:
         shop.execute("UPDATE orders SET status = 'cancelled'")
-    desk.paid("ORD-2", 4400)
+    desk.make_booked_payment("ORD-2", 4400)
     yield say("lookup", NUMBER)
     yield say("worker", "--once")
     yield say("show", "order", order)
@@ -179,10 +179,10 @@ def _day(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tuple[str, dict[
     yield say("audit", "verify")
     yield say("audit", "verify", "--pack", pack)
     yield say("audit", "export", str(folder / "audit.csv"))
-    day = planted(desk, folder, sandbox)
+    day = make_day_with_differences(desk, folder, sandbox)
     yield say("reconcile", "paypay", "--from", day, "--to", day, "--dry-run")
     yield say("reconcile", "paypay", "--from", day, "--to", day)
-    yield from _registry_day(say, folder)
+    yield from _run_registry_commands(say, folder)
     yield say("read-only", "list")
     yield say("read-only", "on", "--provider", "paypay", "--reason", "incident", OPERATOR="lead-b")
     yield say("read-only", "on", "--reason", "restore", OPERATOR="lead-b")
@@ -190,7 +190,7 @@ def _day(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tuple[str, dict[
     yield say("read-only", "list")
     yield say("read-only", "off", "--reason", "restored", OPERATOR="lead-b")
     yield say("read-only", "off", "--provider", "paypay", "--reason", "over", OPERATOR="lead-b")
-    yield from _lists_and_files(say, folder, day)
+    yield from _run_list_commands(say, folder, day)
     yield say("db", "check")
     yield say("db", "upgrade")
     yield say("db", "adopt", "--dry-run")
@@ -199,7 +199,7 @@ def _day(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tuple[str, dict[
     yield say("nothing")
 
 
-def _lists_and_files(say: Any, folder: Path, day: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _run_list_commands(say: Any, folder: Path, day: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """The commands of saved views, incidents, documents, exports, reports and limits."""
     yield say("views", "save", "mine", "unknown")
     yield say("views", "rename", "1", "open")
@@ -251,7 +251,7 @@ def _lists_and_files(say: Any, folder: Path, day: str) -> Iterator[tuple[str, di
     yield say("lookup", "--help")
 
 
-def _registry_day(say: Any, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _run_registry_commands(say: Any, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The commands of a corporation registry, and what lookup and show have of it."""
     row = make_company_row(NUMBER, "株式会社架空商事", furigana="カクウショウジ")
     closed = merge_company(make_company_row(MERGED, "旧社名株式会社"), NUMBER, date(2026, 4, 1))
@@ -270,18 +270,18 @@ def _registry_day(say: Any, folder: Path) -> Iterator[tuple[str, dict[str, Any]]
     yield say("show", "credit-check", "1")
 
 
-def _walk(value: Any, path: str, into: dict[str, set[str]]) -> None:
+def _note_types(value: Any, path: str, into: dict[str, set[str]]) -> None:
     """Note the type at each path; items of lists share one path, `[]`."""
     into.setdefault(path or ".", set()).add("null" if value is None else type(value).__name__)
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            _walk(inner, f"{path}.{key}", into)
+            _note_types(inner, f"{path}.{key}", into)
     elif isinstance(value, list):
         for inner in value:
-            _walk(inner, f"{path}[]", into)
+            _note_types(inner, f"{path}[]", into)
 
 
-def _columns(file: Path) -> dict[str, list[str]]:
+def _read_columns(file: Path) -> dict[str, list[str]]:
     with closing(sqlite3.connect(file)) as conn, conn:
         tables = [name for (name,) in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return {
@@ -297,7 +297,7 @@ def _columns(file: Path) -> dict[str, list[str]]:
 def main() -> None:
     with isolate(), tempfile.TemporaryDirectory() as folder:
         os.environ["CONSOLE_LANGUAGE"] = "en"
-        json.dump(collect(Path(folder)), sys.stdout, ensure_ascii=False, indent=1, sort_keys=True)
+        json.dump(collect_interfaces(Path(folder)), sys.stdout, ensure_ascii=False, indent=1, sort_keys=True)
         print()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from console.domain.calendar_days import IST
 from console.sandbox.server import Sandbox
-from tests.cli.conftest import Ending, Terminal
+from tests.cli.conftest import CommandResult, Terminal
 from tests.support.desks import environment, have_database
 from tests.support.payment_desks import told
 
@@ -24,7 +24,7 @@ class PayingTerminal(Terminal):
         have_database(home)
         self.home, self.control, self.money = home, sandbox.control, sandbox.control.payments_control
 
-    def paid(
+    def make_booked_payment(
         self, number: str = ORDER, minor: int = 3300, provider: str = "paypay", at: datetime | None = None
     ) -> int:
         """A payment that somebody has made, booked here."""
@@ -36,14 +36,14 @@ class PayingTerminal(Terminal):
             asked += ["--amount", f"{minor // 100}.{minor % 100:02}", "--date", day]
         return int(self.json(*asked).data["id"])
 
-    def ask(self, payment: int, amount: str = "1000", *more: str, by: str = MAKER) -> Ending:
+    def request_refund(self, payment: int, amount: str = "1000", *more: str, by: str = MAKER) -> CommandResult:
         words = ("refund", "request", str(payment), f"--amount={amount}", "--reason", "一部返金", *more)
         return self.json(*words, OPERATOR=by)
 
-    def decide(self, what: str, refund: int, *more: str, by: str = CHECKER, **env: str) -> Ending:
+    def decide_refund(self, what: str, refund: int, *more: str, by: str = CHECKER, **env: str) -> CommandResult:
         return self.json("refund", what, str(refund), *more, OPERATOR=by, **env)
 
-    def order(self, number: str, minor: int, currency: str = "JPY") -> int:
+    def create_order(self, number: str, minor: int, currency: str = "JPY") -> int:
         """An order as the shop writes it."""
         self.json("lookup", NUMBER)
         with closing(sqlite3.connect(self.home / "console.db")) as shop, shop:

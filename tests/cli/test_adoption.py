@@ -12,14 +12,14 @@ from tests.support.invented import numbers
 from tests.support.legacy import bought, row
 
 ONE, TWO = numbers(2, seed=51)
-REST = (
+OTHER_COLUMNS_SQL = (
     "corporation_number VARCHAR(13), credit_check_id INT, company_name VARCHAR(255), purchased_at DATETIME,"
     " expired_at DATETIME, result VARCHAR(10), pdf_file_path VARCHAR(255)"
 )
 
 
 @pytest.fixture
-def shared(terminal: Terminal, tmp_path: Path) -> Terminal:
+def shared_database_terminal(terminal: Terminal, tmp_path: Path) -> Terminal:
     """A desk on a database in which another application has its table."""
     url = f"sqlite:///{tmp_path}/other.db"
     database = Database(url)
@@ -30,7 +30,7 @@ def shared(terminal: Terminal, tmp_path: Path) -> Terminal:
     return terminal
 
 
-def told(shared: Terminal, *words: str) -> dict[str, object]:
+def run_command(shared: Terminal, *words: str) -> dict[str, object]:
     ending = shared.json(*words)
     assert ending.status == 0, ending.error
     data = json.loads(ending.out)["data"]
@@ -39,11 +39,11 @@ def told(shared: Terminal, *words: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("upgraded_first", [False, True])
-def test_from_a_look_to_a_lookup(shared: Terminal, upgraded_first: bool) -> None:
+def test_from_a_look_to_a_lookup(shared_database_terminal: Terminal, upgraded_first: bool) -> None:
     """The plan, the refusal until it is done, the doing, and the desk on it."""
     if upgraded_first:
-        told(shared, "db", "upgrade")
-    plan = told(shared, "db", "adopt", "--dry-run")
+        run_command(shared_database_terminal, "db", "upgrade")
+    plan = run_command(shared_database_terminal, "db", "adopt", "--dry-run")
     assert (plan["rows"], plan["respelled"], plan["without_credit_check_id"]) == (4, 1, 2)
     assert plan["duplicates"] == {
         "rows": 1,
@@ -51,27 +51,27 @@ def test_from_a_look_to_a_lookup(shared: Terminal, upgraded_first: bool) -> None
         "examples": [{"client_id": "1", "corporation_number": ONE, "rows": 2}],
     }
     assert plan["unreadable"] == {"rows": 1, "examples": [{"id": 4, "written": "none"}]}
-    refused = shared.json("lookup", ONE)
+    refused = shared_database_terminal.json("lookup", ONE)
     assert refused.status == 3
     assert json.loads(refused.out)["error"]["code"] == "schema_mismatch"
     assert "db adopt" in json.loads(refused.out)["error"]["message"]
-    done = told(shared, "db", "adopt", "--timezone", "Asia/Tokyo")
+    done = run_command(shared_database_terminal, "db", "adopt", "--timezone", "Asia/Tokyo")
     assert (done["rows"], done["duplicates"], done["unreadable"]) == (4, 1, 1)
-    checks = told(shared, "lookup", ONE)["credit_checks"]
+    checks = run_command(shared_database_terminal, "lookup", ONE)["credit_checks"]
     assert isinstance(checks, list)
     assert [(check["id"], check["purchased_at"]) for check in checks] == [
         (2, "2025-03-31T15:00:00Z"),
         (1, "2025-03-31T15:00:00Z"),
     ]
-    assert told(shared, "db", "adopt", "--dry-run")["state"] == "adopted"
-    assert told(shared, "db", "adopt")["steps"] == []
+    assert run_command(shared_database_terminal, "db", "adopt", "--dry-run")["state"] == "adopted"
+    assert run_command(shared_database_terminal, "db", "adopt")["steps"] == []
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_in_words(shared: Terminal, language: str) -> None:
+def test_in_words(shared_database_terminal: Terminal, language: str) -> None:
     """Every line has its words."""
     for words in (("--dry-run",), (), ("--dry-run",), ()):
-        ending = shared("db", "adopt", *words, LANGUAGE=language)
+        ending = shared_database_terminal("db", "adopt", *words, LANGUAGE=language)
         assert ending.status == 0
         assert "cli." not in ending.out.decode() + ending.err
 
@@ -80,31 +80,31 @@ def test_in_words(shared: Terminal, language: str) -> None:
     ("words", "status", "code"),
     [(("--timezone", "Nowhere/Land"), 2, "usage"), (("--dry-run", "--timezone", ""), 2, "usage")],
 )
-def test_bad_words(shared: Terminal, words: tuple[str, ...], status: int, code: str) -> None:
+def test_bad_words(shared_database_terminal: Terminal, words: tuple[str, ...], status: int, code: str) -> None:
     """`db adopt` refuses wrong arguments and changes nothing."""
-    ending = shared.json("db", "adopt", *words)
+    ending = shared_database_terminal.json("db", "adopt", *words)
     assert (ending.status, json.loads(ending.out)["error"]["code"]) == (status, code)
 
 
-def test_no_such_table(unopened: Terminal) -> None:
+def test_no_such_table(unopened_terminal: Terminal) -> None:
     """Nothing is made where there is nothing to adopt."""
-    ending = unopened.json("db", "adopt", "--dry-run")
+    ending = unopened_terminal.json("db", "adopt", "--dry-run")
     assert (ending.status, json.loads(ending.out)["error"]["code"]) == (2, "not_found")
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_a_look_that_meets_an_obstacle_ends_with_three(shared: Terminal, language: str) -> None:
+def test_a_look_that_meets_an_obstacle_ends_with_three(shared_database_terminal: Terminal, language: str) -> None:
     """The whole plan is in the refusal's facts; in words each obstacle is said before it."""
-    database = Database(shared.env["CONSOLE_DATABASE_URL"])
+    database = Database(shared_database_terminal.env["CONSOLE_DATABASE_URL"])
     with database.write_without_retries() as tx:
         tx.conn.exec_driver_sql(f"ALTER TABLE {legacy.NAME} ADD COLUMN version TEXT")
     database.close()
-    ending = shared.json("db", "adopt", "--dry-run", LANGUAGE=language)
+    ending = shared_database_terminal.json("db", "adopt", "--dry-run", LANGUAGE=language)
     error = json.loads(ending.out)["error"]
     assert (ending.status, error["code"], error["detail"]["problem"]) == (3, "schema_mismatch", "cannot_be_adopted")
     assert (error["detail"]["rows"], error["detail"]["by_status"]) == (4, {"pending": 2, "success": 2, "error": 0})
     assert [one["kind"] for one in error["detail"]["obstacles"]] == ["column_taken"]
-    spoken = shared("db", "adopt", "--dry-run", LANGUAGE=language)
+    spoken = shared_database_terminal("db", "adopt", "--dry-run", LANGUAGE=language)
     assert (spoken.status, spoken.out) == (3, b"")
     assert "version" in spoken.err
 
@@ -113,11 +113,11 @@ def test_a_look_that_meets_an_obstacle_ends_with_three(shared: Terminal, languag
     ("columns", "kind"),
     [
         ("id INTEGER PRIMARY KEY, client_id BIGINT, corporation_number TEXT", "column_missing"),
-        (f"id VARCHAR(40) PRIMARY KEY, client_id BIGINT, {REST}", "no_own_numbers"),
-        (f"id INTEGER PRIMARY KEY, client_id BIGINT, {REST}", None),
+        (f"id VARCHAR(40) PRIMARY KEY, client_id BIGINT, {OTHER_COLUMNS_SQL}", "no_own_numbers"),
+        (f"id INTEGER PRIMARY KEY, client_id BIGINT, {OTHER_COLUMNS_SQL}", None),
     ],
 )
-def test_a_look_at_another_shape(unopened: Terminal, tmp_path: Path, columns: str, kind: str | None) -> None:
+def test_a_look_at_another_shape(unopened_terminal: Terminal, tmp_path: Path, columns: str, kind: str | None) -> None:
     """Columns that are missing, ids that are no numbers, a client that is none: a plan, and never a bug."""
     url = f"sqlite:///{tmp_path}/other.db"
     database = Database(url)
@@ -127,18 +127,18 @@ def test_a_look_at_another_shape(unopened: Terminal, tmp_path: Path, columns: st
         values = f"{record_id}, 'a client', '{ONE}'"
         tx.conn.exec_driver_sql(f"INSERT INTO {legacy.NAME} (id, client_id, corporation_number) VALUES ({values})")
     database.close()
-    ending = unopened.json("db", "adopt", "--dry-run", DATABASE_URL=url)
+    ending = unopened_terminal.json("db", "adopt", "--dry-run", DATABASE_URL=url)
     if kind is None:
         assert (ending.status, ending.data["rows"], ending.data["obstacles"]) == (0, 1, [])
         return
-    assert ending.refused == (3, "schema_mismatch")
+    assert ending.exit_status_and_code == (3, "schema_mismatch")
     assert {one["kind"] for one in ending.error["detail"]["obstacles"]} == {kind}
 
 
-def test_what_is_missing_can_be_set_aside(shared: Terminal) -> None:
+def test_what_is_missing_can_be_set_aside(shared_database_terminal: Terminal) -> None:
     """The run tells how many rows are incomplete; one more command takes them out of the queue."""
-    assert told(shared, "db", "adopt")["incomplete"] == 1
-    assert told(shared, "db", "adopt", "--accept-incomplete")["accepted_incomplete"] == 1
-    assert told(shared, "queue", "incomplete")["items"] == []
-    ending = shared("db", "adopt", "--accept-incomplete", LANGUAGE="en")
+    assert run_command(shared_database_terminal, "db", "adopt")["incomplete"] == 1
+    assert run_command(shared_database_terminal, "db", "adopt", "--accept-incomplete")["accepted_incomplete"] == 1
+    assert run_command(shared_database_terminal, "queue", "incomplete")["items"] == []
+    ending = shared_database_terminal("db", "adopt", "--accept-incomplete", LANGUAGE="en")
     assert (ending.status, ending.out.decode().startswith("0 adopted rows")) == (0, True)

@@ -27,7 +27,7 @@ NUMBER = "1180301018771"
 
 
 @pytest.fixture(autouse=True)
-def registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def registered_provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The one line that a new provider needs beside its module."""
     monkeypatch.setattr(provider_registry, "PROVIDER_MODULES", (*provider_registry.PROVIDER_MODULES, MODULE))
     wording.read_sentences.cache_clear()
@@ -51,7 +51,7 @@ def desk(tmp_path: Path, kaede: KaedeServer) -> Terminal:
     )
 
 
-def imported(desk: Terminal, kaede: KaedeServer, number: str = "ORD-1", minor: int = 3_300) -> int:
+def import_payment(desk: Terminal, kaede: KaedeServer, number: str = "ORD-1", minor: int = 3_300) -> int:
     kaede.know(number, minor)
     kaede.pay(number)
     answer = desk.json("payment", "import", "kaede", number, "--corporation-number", NUMBER)
@@ -141,21 +141,21 @@ def test_a_payment_is_started_asked_about_and_shown(desk: Terminal, kaede: Kaede
 
 def test_a_payment_is_imported_once(desk: Terminal, kaede: KaedeServer) -> None:
     """By our number; what the provider doesn't have is refused, and so is a wrong key."""
-    first = imported(desk, kaede)
+    first = import_payment(desk, kaede)
     assert desk.json("payment", "import", "kaede", "ORD-1").data["id"] == first
-    assert desk.json("payment", "import", "kaede", "ORD-9").refused == (5, "provider_refused")
+    assert desk.json("payment", "import", "kaede", "ORD-9").exit_status_and_code == (5, "provider_refused")
     denied = desk.json("payment", "import", "kaede", "ORD-2", SECRET_KAEDE_API_KEY="another")
-    assert denied.refused == (5, "provider_auth")
+    assert denied.exit_status_and_code == (5, "provider_auth")
     for command in (("payment", "import"), ("reconcile",)):
         assert "kaede" in desk(*command, "--help").out.decode()
 
 
 def test_a_refund_takes_two_people(desk: Terminal, kaede: KaedeServer, tmp_path: Path) -> None:
     """Requested, approved and sent under the stored key, and completed as the provider says; its pack is replayed."""
-    payment = imported(desk, kaede)
+    payment = import_payment(desk, kaede)
     words = ("refund", "request", str(payment), "--amount=1000", "--reason", "一部返金")
     asked = desk.json(*words, OPERATOR=MAKER).data
-    assert desk.json("refund", "approve", str(asked["id"]), OPERATOR=MAKER).refused == (3, "same_person")
+    assert desk.json("refund", "approve", str(asked["id"]), OPERATOR=MAKER).exit_status_and_code == (3, "same_person")
     sent = desk.json("refund", "approve", str(asked["id"]), OPERATOR=CHECKER).data
     assert (sent["state"], sent["checkers"]) == ("submitted", [CHECKER])
     (key,) = kaede.refunds
@@ -176,7 +176,7 @@ def test_a_refund_takes_two_people(desk: Terminal, kaede: KaedeServer, tmp_path:
 
 def test_a_success_that_may_be_taken_back_is_told(desk: Terminal, kaede: KaedeServer) -> None:
     """`reversible_days` of the plugin alone decides it: the verdict and what speaks against a refund."""
-    payment = imported(desk, kaede)
+    payment = import_payment(desk, kaede)
     with open_console(Settings.load(desk.env)) as console:
         verdict = console.payments.read_payment(payment).explanation.verdict
         hits = console.refunds.make_plan(payment, "1000").risk_signals
@@ -217,7 +217,7 @@ def test_its_notices_come_to_a_path_of_its_own(desk: Terminal, kaede: KaedeServe
 
 def test_its_payments_are_reconciled_one_by_one(desk: Terminal, kaede: KaedeServer) -> None:
     """It has no list: each payment of the days is asked about."""
-    imported(desk, kaede)
+    import_payment(desk, kaede)
     asked = len(kaede.asked)
     with open_console(Settings.load(desk.env)) as console:
         today = console._context.now().astimezone(provider_registry.get_time_zone("kaede")).date()

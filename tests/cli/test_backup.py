@@ -35,7 +35,7 @@ from console.store.schema.core import SCHEMA_VERSION
 from console.store.spool import spool as spools
 from console.store.spool.spool import Spool
 from console.wording.sentences.catalogue import LANGUAGES
-from tests.cli.conftest import Ending, Terminal
+from tests.cli.conftest import CommandResult, Terminal
 from tests.support import servers
 from tests.support.desks import environment
 from tests.support.invented import numbers
@@ -45,34 +45,34 @@ from tests.support.server_fixtures import need_engine
 from tests.support.waiting import until
 
 KEPT, LOST, NEW = numbers(3, seed=53)
-GAP = pytest.mark.expects_log("a loss is an error in the log")
+expects_loss_log = pytest.mark.expects_log("a loss is an error in the log")
 
 
-def buy(terminal: Terminal, number: str) -> Any:
+def buy_check(terminal: Terminal, number: str) -> Any:
     return terminal.json("purchase", number, "--client", "1")
 
 
-def checks(terminal: Terminal, number: str) -> list[dict[str, Any]]:
+def read_checks(terminal: Terminal, number: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = terminal.json("lookup", number).data["credit_checks"]
     return found
 
 
-def lost_operations(terminal: Terminal) -> dict[str, str]:
+def read_lost_operation_states(terminal: Terminal) -> dict[str, str]:
     """The state of each operation that the database has ever lost."""
     told = terminal.json("alerts", "lost").data
     assert told["count"] == len(told["lost"])
     return {operation["operation_id"]: operation["state"] for operation in told["lost"]}
 
 
-def home(terminal: Terminal) -> Path:
+def get_home(terminal: Terminal) -> Path:
     return Path(terminal.env["CONSOLE_HOME"])
 
 
-def database(terminal: Terminal) -> Path:
-    return home(terminal) / "console.db"
+def get_database_file(terminal: Terminal) -> Path:
+    return get_home(terminal) / "console.db"
 
 
-def content(folder: Path) -> dict[str, str]:
+def compute_digests(folder: Path) -> dict[str, str]:
     """The SHA-256 of every file below a folder, without the side files of SQLite, which readers make too."""
     files = (file for file in folder.rglob("*") if file.is_file() and not file.name.endswith(("-wal", "-shm")))
     return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
@@ -81,44 +81,44 @@ def content(folder: Path) -> dict[str, str]:
 @pytest.fixture
 def backup(terminal: Terminal, tmp_path: Path) -> Path:
     """Of a desk with one purchase and its PDF."""
-    assert buy(terminal, KEPT).status == 0
+    assert buy_check(terminal, KEPT).status == 0
     folder = tmp_path / "backup"
     made = terminal.json("db", "backup", str(folder)).data
     assert (made["documents"], made["unreadable_documents"]) == (1, [])
-    assert set(content(folder)) >= {"manifest.json", "database.sqlite", "desk.db"}
+    assert set(compute_digests(folder)) >= {"manifest.json", "database.sqlite", "desk.db"}
     return folder
 
 
-@GAP
+@expects_loss_log
 def test_yesterdays_backup_on_top_of_todays_claims(terminal: Terminal, sandbox: Sandbox, backup: Path) -> None:
     """Restore names the operations that the backup lacks. Each purchase is refused then, and no check is ever charged
     twice.
     """
-    lost = buy(terminal, LOST).data["operation_id"]
+    lost = buy_check(terminal, LOST).data["operation_id"]
     restored = terminal.json("db", "restore", str(backup)).data
     assert [operation["operation_id"] for operation in restored["missing"]] == [lost]
     assert restored["spool"] == "kept"
     assert Path(restored["kept"]).is_file()
-    assert len(checks(terminal, KEPT)) == 1
-    assert checks(terminal, LOST) == []
+    assert len(read_checks(terminal, KEPT)) == 1
+    assert read_checks(terminal, LOST) == []
     for number in (LOST, NEW):
-        assert buy(terminal, number).refused == (3, "database_went_back")
+        assert buy_check(terminal, number).exit_status_and_code == (3, "database_went_back")
     (alert,) = terminal.json("alerts", "list").data["alerts"]
     assert alert["rule_id"] == "database_went_back"
     assert terminal.json("alerts", "ack", str(alert["id"]), "--note", "yesterday's backup").status == 0
-    assert lost_operations(terminal) == {lost: "open"}
+    assert read_lost_operation_states(terminal) == {lost: "open"}
     assert f"support-console show operation {lost}" in terminal("alerts", "lost").out.decode("utf-8")
-    assert buy(terminal, LOST).refused == (3, "already_purchased")
-    assert buy(terminal, NEW).status == 0
+    assert buy_check(terminal, LOST).exit_status_and_code == (3, "already_purchased")
+    assert buy_check(terminal, NEW).status == 0
     assert terminal.json("probe", "operation", lost, CONSOLE_ALARMBOX_FIND_PURCHASES="1").status == 0
-    assert lost_operations(terminal) == {lost: "restored"}
+    assert read_lost_operation_states(terminal) == {lost: "restored"}
     assert sandbox.ledger.charge_count == 3
     assert "database.restored" in json.dumps(terminal.json("audit", "list").data)
     verified = terminal.json("audit", "verify")
-    assert (verified.refused, verified.error["detail"]["why"]) == ((3, "audit_broken"), "missing")
+    assert (verified.exit_status_and_code, verified.error["detail"]["why"]) == ((3, "audit_broken"), "missing")
 
 
-@GAP
+@expects_loss_log
 @pytest.mark.parametrize("has_opened", [False, True])
 def test_a_desk_that_knows_nothing_restores(
     terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path, *, has_opened: bool
@@ -127,35 +127,35 @@ def test_a_desk_that_knows_nothing_restores(
     replaces says it. Nothing is bought until a person has looked, and the lost purchase not after that either, before
     the other desk has told what it knows.
     """
-    url, documents = f"sqlite:///{database(terminal)}", f"file:{home(terminal) / 'documents'}"
+    url, documents = f"sqlite:///{get_database_file(terminal)}", f"file:{get_home(terminal) / 'documents'}"
     other = Terminal(environment(tmp_path / "other", sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
     if has_opened:
-        assert len(checks(other, KEPT)) == 1
-    lost = buy(terminal, LOST).data["operation_id"]
+        assert len(read_checks(other, KEPT)) == 1
+    lost = buy_check(terminal, LOST).data["operation_id"]
     restored = other.json("db", "restore", str(backup)).data
     assert restored["spool"] == ("kept" if has_opened else "restored")
     assert [operation["operation_id"] for operation in restored["missing"]] == [lost]
-    assert buy(other, LOST).refused == (3, "database_went_back")
+    assert buy_check(other, LOST).exit_status_and_code == (3, "database_went_back")
     (alert,) = other.json("alerts", "list").data["alerts"]
     assert other.json("alerts", "ack", str(alert["id"]), "--note", "yesterday's backup").status == 0
-    assert buy(other, LOST).refused in ((3, "already_purchased"), (3, "in_progress"))
+    assert buy_check(other, LOST).exit_status_and_code in ((3, "already_purchased"), (3, "in_progress"))
     assert sandbox.ledger.charge_count == 2
     assert terminal.json("probe", "operation", lost).status == 0
-    assert buy(other, LOST).refused == (3, "already_purchased")
-    assert buy(other, NEW).status == 0
+    assert buy_check(other, LOST).exit_status_and_code == (3, "already_purchased")
+    assert buy_check(other, NEW).status == 0
     assert sandbox.ledger.charge_count == 3
 
 
-@GAP
+@expects_loss_log
 def test_a_restore_that_was_killed_loses_no_purchase(
     terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The restoring process is killed after it has exchanged the database file. The second restore replaces a
     database that lacks the purchase already; the file that the first one has kept says it.
     """
-    url, documents = f"sqlite:///{database(terminal)}", f"file:{home(terminal) / 'documents'}"
+    url, documents = f"sqlite:///{get_database_file(terminal)}", f"file:{get_home(terminal) / 'documents'}"
     other = Terminal(environment(tmp_path / "other", sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
-    lost = buy(terminal, LOST).data["operation_id"]
+    lost = buy_check(terminal, LOST).data["operation_id"]
     with monkeypatch.context() as killed:
         killed.setattr("console.app.restore_backup", _restore_until_exchanged)
         assert other("db", "restore", str(backup)).status == 6
@@ -163,11 +163,11 @@ def test_a_restore_that_was_killed_loses_no_purchase(
     assert [operation["operation_id"] for operation in restored["missing"]] == [lost]
     (alert,) = other.json("alerts", "list").data["alerts"]
     assert other.json("alerts", "ack", str(alert["id"]), "--note", "yesterday's backup").status == 0
-    assert buy(other, LOST).refused in ((3, "already_purchased"), (3, "in_progress"))
+    assert buy_check(other, LOST).exit_status_and_code in ((3, "already_purchased"), (3, "in_progress"))
     assert sandbox.ledger.charge_count == 2
 
 
-@GAP
+@expects_loss_log
 @pytest.mark.parametrize("has_opened", [False, True])
 def test_after_a_restore_that_was_killed_no_desk_buys_again(
     terminal: Terminal,
@@ -182,30 +182,30 @@ def test_after_a_restore_that_was_killed_no_desk_buys_again(
     nothing of the purchase that the backup lacks, can't buy the company: not before a person has looked at the alert,
     and not after that.
     """
-    url, documents = f"sqlite:///{database(terminal)}", f"file:{home(terminal) / 'documents'}"
+    url, documents = f"sqlite:///{get_database_file(terminal)}", f"file:{get_home(terminal) / 'documents'}"
     second, third = (
         Terminal(environment(tmp_path / name, sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
         for name in ("second", "third")
     )
     if has_opened:
-        assert len(checks(third, KEPT)) == 1
-    lost = buy(terminal, LOST).data["operation_id"]
+        assert len(read_checks(third, KEPT)) == 1
+    lost = buy_check(terminal, LOST).data["operation_id"]
     with monkeypatch.context() as killed:
         killed.setattr("console.services.backup.backup.sqlite_copy.replace_database_file", _exchange_and_end)
         assert second("db", "restore", str(backup)).status == 6
-    assert checks(second, LOST) == []
-    assert buy(third, LOST).refused == (3, "database_went_back")
+    assert read_checks(second, LOST) == []
+    assert buy_check(third, LOST).exit_status_and_code == (3, "database_went_back")
     (alert,) = third.json("alerts", "list").data["alerts"]
     assert third.json("alerts", "ack", str(alert["id"]), "--note", "yesterday's backup").status == 0
-    assert buy(third, LOST).refused in ((3, "already_purchased"), (3, "in_progress"))
+    assert buy_check(third, LOST).exit_status_and_code in ((3, "already_purchased"), (3, "in_progress"))
     assert sandbox.ledger.charge_count == 2
     restored = second.json("db", "restore", str(backup)).data
     assert [operation["operation_id"] for operation in restored["missing"]] == [lost]
-    assert buy(third, LOST).refused == (3, "database_went_back")
+    assert buy_check(third, LOST).exit_status_and_code == (3, "database_went_back")
     assert sandbox.ledger.charge_count == 2
 
 
-@GAP
+@expects_loss_log
 @pytest.mark.parametrize("is_paid", [False, True])
 def test_a_payment_that_only_the_replaced_file_has_is_not_begun_again(
     terminal: Terminal, sandbox: Sandbox, tmp_path: Path, *, is_paid: bool
@@ -215,13 +215,13 @@ def test_a_payment_that_only_the_replaced_file_has_is_not_begun_again(
     was used isn't documented. Asked by the third desk, Atom knows a paid payment; about an unpaid one it has no data,
     and people must decide.
     """
-    url, documents = f"sqlite:///{database(terminal)}", f"file:{home(terminal) / 'documents'}"
+    url, documents = f"sqlite:///{get_database_file(terminal)}", f"file:{get_home(terminal) / 'documents'}"
     first, second, third = (
         environment(tmp_path / name, sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents, **providers(sandbox.url))
         for name in ("first", "second", "third")
     )
-    assert buy(terminal, KEPT).status == 0
-    with closing(sqlite3.connect(database(terminal))) as conn:
+    assert buy_check(terminal, KEPT).status == 0
+    with closing(sqlite3.connect(get_database_file(terminal))) as conn:
         conn.execute(
             "INSERT INTO orders (id, merch_txn_id, total_amount, currency, created_at, updated_at)"
             " VALUES (1, 'ORD1', 50000, 'INR', '2026-11-20 03:00:00', '2026-11-20 03:00:00')"
@@ -279,25 +279,25 @@ def test_a_signal_after_the_exchange_waits_for_the_end(
     assert "database.restored" in json.dumps(terminal.json("audit", "list").data)
 
 
-@GAP
+@expects_loss_log
 def test_an_acknowledged_loss_is_no_word_about_a_later_restore(
     terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path
 ) -> None:
     """A person acknowledged the loss of one restore, and a backup was made after that. The desk that restores it has
     not compared the database since: the second loss is a new one.
     """
-    url, documents = f"sqlite:///{database(terminal)}", f"file:{home(terminal) / 'documents'}"
+    url, documents = f"sqlite:///{get_database_file(terminal)}", f"file:{get_home(terminal) / 'documents'}"
     other = Terminal(environment(tmp_path / "other", sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
-    assert len(checks(other, KEPT)) == 1
-    assert buy(terminal, LOST).status == 0
+    assert len(read_checks(other, KEPT)) == 1
+    assert buy_check(terminal, LOST).status == 0
     assert other.json("db", "restore", str(backup)).status == 0
-    assert len(checks(terminal, KEPT)) == 1
+    assert len(read_checks(terminal, KEPT)) == 1
     (alert,) = other.json("alerts", "list").data["alerts"]
     assert other.json("alerts", "ack", str(alert["id"]), "--note", "the first backup").status == 0
     assert terminal.json("db", "backup", str(tmp_path / "second")).status == 0
-    assert buy(terminal, NEW).status == 0
+    assert buy_check(terminal, NEW).status == 0
     assert other.json("db", "restore", str(tmp_path / "second")).status == 0
-    assert buy(other, NEW).refused == (3, "database_went_back")
+    assert buy_check(other, NEW).exit_status_and_code == (3, "database_went_back")
     assert sandbox.ledger.count_charges_of_number(NEW) == 1
 
 
@@ -307,15 +307,15 @@ def test_a_new_machine_gets_everything(terminal: Terminal, sandbox: Sandbox, bac
     words = ("db", "restore", str(backup), "--request-id", "r-1")
     done = new.json(*words).data
     assert (done["kept"], done["spool"], done["documents_restored"], done["missing"]) == (None, "restored", 1, [])
-    assert content(home(new) / "documents") == content(home(terminal) / "documents")
-    (check,) = checks(new, KEPT)
+    assert compute_digests(get_home(new) / "documents") == compute_digests(get_home(terminal) / "documents")
+    (check,) = read_checks(new, KEPT)
     assert new.json("refetch", str(check["id"]), "--pdf").status in (0, 3)
-    assert buy(new, NEW).status == 0
+    assert buy_check(new, NEW).status == 0
     repeated = new.json(*words).data
     assert (repeated["duplicate"], repeated["documents_restored"]) == (True, 1)
-    assert len(checks(new, NEW)) == 1
+    assert len(read_checks(new, NEW)) == 1
     other = new.json("db", "restore", str(tmp_path), "--request-id", "r-1")
-    assert other.refused == (3, "possible_repeat")
+    assert other.exit_status_and_code == (3, "possible_repeat")
 
 
 @pytest.mark.parametrize("is_old", [False, True])
@@ -327,7 +327,9 @@ def test_a_purchase_that_is_sent_after_the_backup_is_not_free_again(
     whose spool still says so.
     """
     folder, real = tmp_path / "backup", Spool.mark_calling
-    assert buy(terminal, NEW).status == 0  # so that the backup has tokens with which the restored desk could buy
+    assert (
+        buy_check(terminal, NEW).status == 0
+    )  # so that the backup has tokens with which the restored desk could buy
 
     def back_up_first(spool: Spool, operation_id: str) -> bool:
         monkeypatch.setattr(Spool, "mark_calling", real)
@@ -338,15 +340,15 @@ def test_a_purchase_that_is_sent_after_the_backup_is_not_free_again(
         return real(spool, operation_id)
 
     monkeypatch.setattr(Spool, "mark_calling", back_up_first)
-    bought = buy(terminal, KEPT)
+    bought = buy_check(terminal, KEPT)
     assert (bought.status, sandbox.ledger.charge_count) == (0, 2)
     new = Terminal(environment(tmp_path / "new", sandbox.url))
     assert new.json("db", "restore", str(folder)).data["spool"] == "restored"
     wait_until_lapsed(new, bought.data["operation_id"])
-    assert buy(new, KEPT).refused in ((3, "already_purchased"), (3, "in_progress"))
+    assert buy_check(new, KEPT).exit_status_and_code in ((3, "already_purchased"), (3, "in_progress"))
     new.json("worker", "--once")
-    assert buy(new, KEPT).refused == (3, "already_purchased")
-    assert (checks(new, KEPT)[0]["certainty"], sandbox.ledger.charge_count) == ("unknown", 2)
+    assert buy_check(new, KEPT).exit_status_and_code == (3, "already_purchased")
+    assert (read_checks(new, KEPT)[0]["certainty"], sandbox.ledger.charge_count) == ("unknown", 2)
 
 
 def test_a_purchase_that_is_sent_after_the_folder_was_copied_is_not_free_again(
@@ -354,22 +356,22 @@ def test_a_purchase_that_is_sent_after_the_folder_was_copied_is_not_free_again(
 ) -> None:
     """No command of ours made the copy, and nobody told the desk in it that it is one."""
     real = Spool.mark_calling
-    assert buy(terminal, NEW).status == 0  # so that the copy has tokens with which its desk could buy
+    assert buy_check(terminal, NEW).status == 0  # so that the copy has tokens with which its desk could buy
 
     def copy_first(spool: Spool, operation_id: str) -> bool:
         monkeypatch.setattr(Spool, "mark_calling", real)
-        shutil.copytree(home(terminal), tmp_path / "new")
+        shutil.copytree(get_home(terminal), tmp_path / "new")
         return real(spool, operation_id)
 
     monkeypatch.setattr(Spool, "mark_calling", copy_first)
-    bought = buy(terminal, KEPT)
+    bought = buy_check(terminal, KEPT)
     assert (bought.status, sandbox.ledger.charge_count) == (0, 2)
     new = Terminal(environment(tmp_path / "new", sandbox.url))
     wait_until_lapsed(new, bought.data["operation_id"])
-    assert buy(new, KEPT).refused in ((3, "already_purchased"), (3, "in_progress"))
+    assert buy_check(new, KEPT).exit_status_and_code in ((3, "already_purchased"), (3, "in_progress"))
     new.json("worker", "--once")
-    assert buy(new, KEPT).refused == (3, "already_purchased")
-    assert (checks(new, KEPT)[0]["certainty"], sandbox.ledger.charge_count) == ("unknown", 2)
+    assert buy_check(new, KEPT).exit_status_and_code == (3, "already_purchased")
+    assert (read_checks(new, KEPT)[0]["certainty"], sandbox.ledger.charge_count) == ("unknown", 2)
 
 
 def wait_until_lapsed(terminal: Terminal, operation: str) -> None:
@@ -380,7 +382,7 @@ def wait_until_lapsed(terminal: Terminal, operation: str) -> None:
     )
 
 
-def altered(name: str, at: int = -9) -> Callable[[Path], None]:
+def make_byte_changer(name: str, at: int = -9) -> Callable[[Path], None]:
     """One byte of a file is another one."""
 
     def alter(folder: Path) -> None:
@@ -392,11 +394,11 @@ def altered(name: str, at: int = -9) -> Callable[[Path], None]:
     return alter
 
 
-def gone(name: str) -> Callable[[Path], None]:
+def make_file_remover(name: str) -> Callable[[Path], None]:
     return lambda folder: next(folder.rglob(name)).unlink()
 
 
-def rewritten(**changes: object) -> Callable[[Path], None]:
+def make_manifest_rewriter(**changes: object) -> Callable[[Path], None]:
     """The manifest says something else, and its own digest fits: as another desk, or a person, would write it."""
 
     def rewrite(folder: Path) -> None:
@@ -408,7 +410,7 @@ def rewritten(**changes: object) -> Callable[[Path], None]:
     return rewrite
 
 
-def listed_as(name: str, data: bytes = b"") -> Callable[[Path], None]:
+def make_file_lister(name: str, data: bytes = b"") -> Callable[[Path], None]:
     """The manifest lists this file too, and it is as the manifest says."""
 
     def add(folder: Path) -> None:
@@ -417,98 +419,104 @@ def listed_as(name: str, data: bytes = b"") -> Callable[[Path], None]:
         file.write_bytes(data)
         files = json.loads((folder / "manifest.json").read_text())["content"]["files"]
         files[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        rewritten(files=files)(folder)
+        make_manifest_rewriter(files=files)(folder)
 
     return add
 
 
-def whole_manifest(text: str) -> Callable[[Path], object]:
+def make_manifest_replacer(text: str) -> Callable[[Path], object]:
     return lambda folder: (folder / "manifest.json").write_text(text)
 
 
-def pipe_as_manifest(folder: Path) -> None:
+def replace_manifest_by_pipe(folder: Path) -> None:
     (folder / "manifest.json").unlink()
     os.mkfifo(folder / "manifest.json")
 
 
-def newer_inside(folder: Path) -> None:
+def replace_database_by_newer(folder: Path) -> None:
     """The database in it is of a newer program than the manifest says."""
     with closing(sqlite3.connect(folder / "database.sqlite")) as conn:
         conn.execute("UPDATE alembic_version SET version_num = '9999'")
         conn.commit()
-    listed_as("database.sqlite", (folder / "database.sqlite").read_bytes())(folder)
+    make_file_lister("database.sqlite", (folder / "database.sqlite").read_bytes())(folder)
 
 
-def strange_spool(*statements: str) -> Callable[[Path], object]:
+def make_spool_changer(*statements: str) -> Callable[[Path], object]:
     """An intact SQLite file with these changes is listed as the spool."""
 
     def spoil(folder: Path) -> None:
         with closing(sqlite3.connect(folder / "desk.db", isolation_level=None)) as conn:
             for statement in statements:
                 conn.execute(statement)
-        listed_as("desk.db", (folder / "desk.db").read_bytes())(folder)
+        make_file_lister("desk.db", (folder / "desk.db").read_bytes())(folder)
 
     return spoil
 
 
-def rows_without_end(folder: Path) -> None:
+def replace_table_by_endless_view(folder: Path) -> None:
     """A view that never ends is in the place of the table that a check reads first."""
     numbers = "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r)"
     with closing(sqlite3.connect(folder / "database.sqlite", isolation_level=None)) as conn:
         conn.execute("ALTER TABLE console_meta RENAME TO former_meta")
         conn.execute(f"CREATE VIEW console_meta AS {numbers} SELECT 'n' || i AS name, 'x' AS value FROM r")
-    listed_as("database.sqlite", (folder / "database.sqlite").read_bytes())(folder)
+    make_file_lister("database.sqlite", (folder / "database.sqlite").read_bytes())(folder)
 
 
-def too_large_document(folder: Path) -> None:
+def add_too_large_document(folder: Path) -> None:
     """Its length and its name are right, but no desk stores or reads a document of this size."""
     content = b"%PDF-" + bytes(LARGEST_BYTES)
     digest = hashlib.sha256(content).hexdigest()
-    listed_as(f"documents/{digest[:2]}/{digest}.pdf", content)(folder)
+    make_file_lister(f"documents/{digest[:2]}/{digest}.pdf", content)(folder)
 
 
-BAD: dict[str, tuple[Callable[[Path], object], tuple[int, str]]] = {
-    "altered database": (altered("database.sqlite"), (2, "bad_backup")),
-    "altered document": (altered("*.pdf"), (2, "bad_backup")),
-    "altered spool": (altered("desk.db"), (2, "bad_backup")),
-    "altered manifest": (altered("manifest.json"), (2, "bad_backup")),
+DAMAGED_BACKUPS: dict[str, tuple[Callable[[Path], object], tuple[int, str]]] = {
+    "altered database": (make_byte_changer("database.sqlite"), (2, "bad_backup")),
+    "altered document": (make_byte_changer("*.pdf"), (2, "bad_backup")),
+    "altered spool": (make_byte_changer("desk.db"), (2, "bad_backup")),
+    "altered manifest": (make_byte_changer("manifest.json"), (2, "bad_backup")),
     "cut manifest": (lambda folder: (folder / "manifest.json").write_text("{"), (2, "bad_backup")),
-    "no manifest": (gone("manifest.json"), (2, "bad_backup")),
-    "no database": (gone("database.sqlite"), (2, "bad_backup")),
-    "no document": (gone("*.pdf"), (2, "bad_backup")),
+    "no manifest": (make_file_remover("manifest.json"), (2, "bad_backup")),
+    "no database": (make_file_remover("database.sqlite"), (2, "bad_backup")),
+    "no document": (make_file_remover("*.pdf"), (2, "bad_backup")),
     "no folder": (shutil.rmtree, (2, "bad_backup")),
-    "a file outside": (listed_as("../console.db"), (2, "bad_backup")),
-    "a document outside": (listed_as("documents//etc/passwd"), (2, "bad_backup")),
-    "a document of another name": (listed_as("documents/readme.txt"), (2, "bad_backup")),
-    "a name that no file has": (rewritten(files={"d" * 5000: {"bytes": 0, "sha256": ""}}), (2, "bad_backup")),
-    "a spool that is none": (listed_as("desk.db", b"no spool" * 99), (2, "bad_backup")),
-    "another program's spool": (strange_spool("PRAGMA application_id = 7"), (2, "bad_backup")),
-    "a newer spool": (strange_spool("PRAGMA user_version = 9999"), (2, "bad_backup")),
-    "a spool without its operations": (strange_spool("DROP TABLE intents"), (2, "bad_backup")),
-    "a spool with a view": (
-        strange_spool("ALTER TABLE desk RENAME TO x", "CREATE VIEW desk AS SELECT * FROM x"),
+    "a file outside": (make_file_lister("../console.db"), (2, "bad_backup")),
+    "a document outside": (make_file_lister("documents//etc/passwd"), (2, "bad_backup")),
+    "a document of another name": (make_file_lister("documents/readme.txt"), (2, "bad_backup")),
+    "a name that no file has": (
+        make_manifest_rewriter(files={"d" * 5000: {"bytes": 0, "sha256": ""}}),
         (2, "bad_backup"),
     ),
-    "rows without end": (rows_without_end, (2, "bad_backup")),
-    "a zero byte in a name": (rewritten(files={"documents/\0": {"bytes": 0, "sha256": ""}}), (2, "bad_backup")),
-    "a newer database inside": (newer_inside, (2, "bad_backup")),
-    "a deep manifest": (whole_manifest("[" * 200_000), (2, "bad_backup")),
-    "half a character": (whole_manifest(r'{"sha256": "0", "content": {"a": "\ud800"}}'), (2, "bad_backup")),
-    "a document that nobody reads": (too_large_document, (2, "bad_backup")),
-    "a pipe": (pipe_as_manifest, (2, "bad_backup")),
-    "a number for a text": (rewritten(schema=21), (2, "bad_backup")),
-    "no instant": (rewritten(taken_at="yesterday"), (2, "bad_backup")),
-    "signs for a terminal": (rewritten(version="\x1b[2J\u202e"), (2, "bad_backup")),
-    "a length in words": (rewritten(files={"desk.db": {"bytes": "9", "sha256": ""}}), (2, "bad_backup")),
-    "a newer form": (rewritten(format="support-console-backup/9"), (2, "bad_backup")),
-    "a form of no version": (rewritten(format="support-console-backup/0"), (2, "bad_backup")),
-    "another program's form": (rewritten(format="theirs/9"), (2, "bad_backup")),
-    "a form that is no text": (rewritten(format=9), (2, "bad_backup")),
-    "a field too many": (rewritten(extra=1), (2, "bad_backup")),
-    "a newer program's": (rewritten(schema="9999"), (3, "schema_mismatch")),
-    "another database's": (rewritten(database_id="0" * 32), (2, "bad_backup")),
-    "another key": (rewritten(store_key="0" * 32), (2, "bad_profile")),
-    "a server's": (rewritten(kind="server"), (2, "bad_backup")),
+    "a spool that is none": (make_file_lister("desk.db", b"no spool" * 99), (2, "bad_backup")),
+    "another program's spool": (make_spool_changer("PRAGMA application_id = 7"), (2, "bad_backup")),
+    "a newer spool": (make_spool_changer("PRAGMA user_version = 9999"), (2, "bad_backup")),
+    "a spool without its operations": (make_spool_changer("DROP TABLE intents"), (2, "bad_backup")),
+    "a spool with a view": (
+        make_spool_changer("ALTER TABLE desk RENAME TO x", "CREATE VIEW desk AS SELECT * FROM x"),
+        (2, "bad_backup"),
+    ),
+    "rows without end": (replace_table_by_endless_view, (2, "bad_backup")),
+    "a zero byte in a name": (
+        make_manifest_rewriter(files={"documents/\0": {"bytes": 0, "sha256": ""}}),
+        (2, "bad_backup"),
+    ),
+    "a newer database inside": (replace_database_by_newer, (2, "bad_backup")),
+    "a deep manifest": (make_manifest_replacer("[" * 200_000), (2, "bad_backup")),
+    "half a character": (make_manifest_replacer(r'{"sha256": "0", "content": {"a": "\ud800"}}'), (2, "bad_backup")),
+    "a document that nobody reads": (add_too_large_document, (2, "bad_backup")),
+    "a pipe": (replace_manifest_by_pipe, (2, "bad_backup")),
+    "a number for a text": (make_manifest_rewriter(schema=21), (2, "bad_backup")),
+    "no instant": (make_manifest_rewriter(taken_at="yesterday"), (2, "bad_backup")),
+    "signs for a terminal": (make_manifest_rewriter(version="\x1b[2J\u202e"), (2, "bad_backup")),
+    "a length in words": (make_manifest_rewriter(files={"desk.db": {"bytes": "9", "sha256": ""}}), (2, "bad_backup")),
+    "a newer form": (make_manifest_rewriter(format="support-console-backup/9"), (2, "bad_backup")),
+    "a form of no version": (make_manifest_rewriter(format="support-console-backup/0"), (2, "bad_backup")),
+    "another program's form": (make_manifest_rewriter(format="theirs/9"), (2, "bad_backup")),
+    "a form that is no text": (make_manifest_rewriter(format=9), (2, "bad_backup")),
+    "a field too many": (make_manifest_rewriter(extra=1), (2, "bad_backup")),
+    "a newer program's": (make_manifest_rewriter(schema="9999"), (3, "schema_mismatch")),
+    "another database's": (make_manifest_rewriter(database_id="0" * 32), (2, "bad_backup")),
+    "another key": (make_manifest_rewriter(store_key="0" * 32), (2, "bad_profile")),
+    "a server's": (make_manifest_rewriter(kind="server"), (2, "bad_backup")),
 }
 
 
@@ -517,7 +525,7 @@ def test_a_backup_of_another_version_is_called_a_backup(
     terminal: Terminal, backup: Path, schema: str, problem: str
 ) -> None:
     """Not the database, which is this program's own."""
-    rewritten(schema=schema)(backup)
+    make_manifest_rewriter(schema=schema)(backup)
     for language, word in (("en", "The backup"), ("ja", "バックアップ")):
         error = terminal.json("db", "restore", str(backup), "--check", LANGUAGE=language).error
         assert (error["code"], error["detail"]["problem"], error["detail"]["found"]) == (
@@ -533,7 +541,7 @@ def test_a_manifest_of_any_length_takes_no_memory(terminal: Terminal, backup: Pa
     os.truncate(backup / "manifest.json", archive.LARGEST_MANIFEST_BYTES + 1)
     tracemalloc.start()
     try:
-        refused = terminal.json("db", "restore", str(backup), "--check").refused
+        refused = terminal.json("db", "restore", str(backup), "--check").exit_status_and_code
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -541,18 +549,18 @@ def test_a_manifest_of_any_length_takes_no_memory(terminal: Terminal, backup: Pa
     assert peak < archive.LARGEST_MANIFEST_BYTES // 4
 
 
-@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("name", DAMAGED_BACKUPS)
 def test_a_bad_backup_changes_nothing(terminal: Terminal, backup: Path, name: str) -> None:
     """Checked or restored: the same refusal, and database, documents and spool stay as they are."""
-    spoil, refusal = BAD[name]
+    spoil, refusal = DAMAGED_BACKUPS[name]
     spoil(backup)
-    before = content(home(terminal))
+    before = compute_digests(get_home(terminal))
     new = Terminal(terminal.env | {"CONSOLE_HOME": str(backup.parent / "new")})
     for desk, more in ((terminal, ("--check",)), (terminal, ()), (new, ())):
         if desk is terminal or name != "another key":
-            assert desk.json("db", "restore", str(backup), *more).refused == refusal
-    assert content(home(terminal)) == before
-    assert not (home(new) / "desk.db").exists()
+            assert desk.json("db", "restore", str(backup), *more).exit_status_and_code == refusal
+    assert compute_digests(get_home(terminal)) == before
+    assert not (get_home(new) / "desk.db").exists()
 
 
 @pytest.mark.parametrize(
@@ -567,7 +575,7 @@ def test_a_newer_backup_is_refused_with_both_versions(
     terminal: Terminal, backup: Path, name: str, found: object, needed: object
 ) -> None:
     """In both languages: what the backup has, and what this program reads."""
-    BAD[name][0](backup)
+    DAMAGED_BACKUPS[name][0](backup)
     for language in LANGUAGES:
         refused = terminal.json("db", "restore", str(backup), "--check", LANGUAGE=language)
         assert (refused.error["detail"]["found"], refused.error["detail"]["needed"]) == (found, needed)
@@ -593,62 +601,62 @@ def test_another_databases_backup_is_refused(sandbox: Sandbox, backup: Path, tmp
     """Also where the file is away, and only the desk remembers which database was here."""
     other = Terminal(environment(tmp_path / "other", sandbox.url))
     assert other.json("db", "upgrade").status == 0
-    assert checks(other, KEPT) == []
-    assert other.json("db", "restore", str(backup), "--check").refused == (3, "not_our_database")
-    database(other).unlink()
-    assert other.json("db", "restore", str(backup)).refused == (3, "not_our_database")
-    assert not database(other).exists()
+    assert read_checks(other, KEPT) == []
+    assert other.json("db", "restore", str(backup), "--check").exit_status_and_code == (3, "not_our_database")
+    get_database_file(other).unlink()
+    assert other.json("db", "restore", str(backup)).exit_status_and_code == (3, "not_our_database")
+    assert not get_database_file(other).exists()
 
 
 def test_a_check_says_that_a_backup_is_whole(terminal: Terminal, backup: Path) -> None:
-    before = content(home(terminal))
+    before = compute_digests(get_home(terminal))
     told = terminal.json("db", "restore", str(backup), "--check").data
     assert (told["whole"], told["documents"], told["store_key"]) == (True, 1, "same")
-    assert content(home(terminal)) == before
+    assert compute_digests(get_home(terminal)) == before
     assert terminal("db", "restore", str(backup), "--check").status == 0
 
 
 def test_a_database_in_use_is_not_exchanged(terminal: Terminal, backup: Path) -> None:
     """Another process has the file open, even if it does nothing now."""
-    with closing(sqlite3.connect(database(terminal))) as other:
+    with closing(sqlite3.connect(get_database_file(terminal))) as other:
         other.execute("SELECT * FROM console_meta").fetchall()
-        assert terminal.json("db", "restore", str(backup)).refused == (6, "database_locked")
+        assert terminal.json("db", "restore", str(backup)).exit_status_and_code == (6, "database_locked")
     assert terminal.json("db", "restore", str(backup)).status == 0
 
 
 def test_a_file_of_another_program_in_use_is_not_exchanged(terminal: Terminal, backup: Path) -> None:
     """A database without our tables is in its place, open, with rows in its log: the file and its log stay."""
-    database(terminal).unlink()
-    with closing(sqlite3.connect(database(terminal), isolation_level=None)) as other:
+    get_database_file(terminal).unlink()
+    with closing(sqlite3.connect(get_database_file(terminal), isolation_level=None)) as other:
         other.execute("PRAGMA journal_mode=WAL")
         other.execute("CREATE TABLE theses (title)")
         other.execute("INSERT INTO theses VALUES ('four years')")
-        assert terminal.json("db", "restore", str(backup)).refused == (6, "database_locked")
-        assert database(terminal).with_name("console.db-wal").exists()
+        assert terminal.json("db", "restore", str(backup)).exit_status_and_code == (6, "database_locked")
+        assert get_database_file(terminal).with_name("console.db-wal").exists()
     kept = Path(terminal.json("db", "restore", str(backup)).data["kept"])
     with closing(sqlite3.connect(kept)) as conn:
         assert conn.execute("SELECT title FROM theses").fetchall() == [("four years",)]
-    assert len(checks(terminal, KEPT)) == 1
+    assert len(read_checks(terminal, KEPT)) == 1
 
 
 def test_a_database_that_cannot_be_read_now_is_not_exchanged(terminal: Terminal, backup: Path) -> None:
     """Another process has it for itself alone: nothing can be read, so nobody knows whose database it is."""
-    before = content(home(terminal))
-    with closing(sqlite3.connect(database(terminal), isolation_level=None)) as other:
+    before = compute_digests(get_home(terminal))
+    with closing(sqlite3.connect(get_database_file(terminal), isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode=EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")
         for more in (("--check",), ()):
-            assert terminal.json("db", "restore", str(backup), *more).refused == (6, "database_locked")
-    assert content(home(terminal)).keys() == before.keys()
-    assert len(checks(terminal, KEPT)) == 1
+            assert terminal.json("db", "restore", str(backup), *more).exit_status_and_code == (6, "database_locked")
+    assert compute_digests(get_home(terminal)).keys() == before.keys()
+    assert len(read_checks(terminal, KEPT)) == 1
 
 
-@GAP
+@expects_loss_log
 def test_two_restores_in_one_second_keep_both_files(
     terminal: Terminal, backup: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first kept file is today's database, and nothing writes over it."""
-    assert buy(terminal, NEW).status == 0
+    assert buy_check(terminal, NEW).status == 0
     real = sqlite_copy.replace_database_file
     monkeypatch.setattr(
         sqlite_copy, "replace_database_file", lambda copy, file, *_: real(copy, file, "console.db.kept")
@@ -659,7 +667,7 @@ def test_two_restores_in_one_second_keep_both_files(
         assert conn.execute("SELECT COUNT(*) FROM hansha_alarmbox_credit_checks").fetchall() == [(2,)]
 
 
-@GAP
+@expects_loss_log
 def test_a_database_behind_a_link_is_exchanged_for_every_desk(
     terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path
 ) -> None:
@@ -668,22 +676,22 @@ def test_a_database_behind_a_link_is_exchanged_for_every_desk(
     """
     file = tmp_path / "shared" / "console.db"
     file.parent.mkdir(mode=0o700)
-    database(terminal).rename(file)
-    database(terminal).symlink_to(file)
+    get_database_file(terminal).rename(file)
+    get_database_file(terminal).symlink_to(file)
     other = Terminal(environment(tmp_path / "other", sandbox.url) | {"CONSOLE_DATABASE_URL": f"sqlite:///{file}"})
-    other.env["CONSOLE_DOCUMENTS_URL"] = f"file:{home(terminal)}/documents"
-    assert buy(other, NEW).status == 0
+    other.env["CONSOLE_DOCUMENTS_URL"] = f"file:{get_home(terminal)}/documents"
+    assert buy_check(other, NEW).status == 0
     restored = terminal.json("db", "restore", str(backup)).data
-    assert database(terminal).is_symlink()
+    assert get_database_file(terminal).is_symlink()
     assert Path(restored["kept"]).parent == file.parent
-    assert [checks(desk, NEW) for desk in (terminal, other)] == [[], []]
-    assert buy(other, NEW).refused == (3, "database_went_back")
+    assert [read_checks(desk, NEW) for desk in (terminal, other)] == [[], []]
+    assert buy_check(other, NEW).exit_status_and_code == (3, "database_went_back")
 
 
-@GAP
+@expects_loss_log
 def test_a_damaged_document_is_restored(terminal: Terminal, backup: Path) -> None:
     """Not only a missing one; what was in its place stays beside it."""
-    (pdf,) = (home(terminal) / "documents").rglob("*.pdf")
+    (pdf,) = (get_home(terminal) / "documents").rglob("*.pdf")
     good = pdf.read_bytes()
     pdf.write_bytes(good[:100])
     assert terminal.json("db", "restore", str(backup)).data["documents_restored"] == 1
@@ -695,9 +703,9 @@ def test_a_damaged_document_is_restored(terminal: Terminal, backup: Path) -> Non
 def test_a_backup_names_documents_that_are_missing(terminal: Terminal, tmp_path: Path) -> None:
     """A record names a PDF that its folder has lost, or that can't be read: the backup is made, and says so."""
     for number in (KEPT, NEW):
-        assert buy(terminal, number).status == 0
-    paths = [checks(terminal, number)[0]["pdf_file_path"] for number in (KEPT, NEW)]
-    lost, damaged = (home(terminal) / "documents" / path for path in paths)
+        assert buy_check(terminal, number).status == 0
+    paths = [read_checks(terminal, number)[0]["pdf_file_path"] for number in (KEPT, NEW)]
+    lost, damaged = (get_home(terminal) / "documents" / path for path in paths)
     lost.unlink()
     damaged.write_bytes(b"%PDF-")
     made = terminal.json("db", "backup", str(tmp_path / "backup")).data
@@ -719,7 +727,7 @@ def test_two_backups_at_once_into_one_folder(
 ) -> None:
     """One is whole and has the name, the other one is refused, and nothing else is left: into a new folder the one
     that ends first, into an empty one the one that began first, because the other sees its files."""
-    folder, real, inner = tmp_path / "both", archive.write_manifest, list[Ending]()
+    folder, real, inner = tmp_path / "both", archive.write_manifest, list[CommandResult]()
 
     def second_first(*args: Any) -> None:
         monkeypatch.setattr(archive, "write_manifest", real)
@@ -731,7 +739,7 @@ def test_two_backups_at_once_into_one_folder(
     monkeypatch.setattr(archive, "write_manifest", second_first)
     outer = terminal.json("db", "backup", str(folder))
     whole, refused = (outer, inner[0]) if is_present else (inner[0], outer)
-    assert (whole.status, refused.refused) == (0, (2, "bad_backup"))
+    assert (whole.status, refused.exit_status_and_code) == (0, (2, "bad_backup"))
     assert terminal.json("db", "restore", str(folder), "--check").status == 0
     assert list(tmp_path.glob("both*")) == [folder]
     assert list(folder.glob("*.partial")) == []
@@ -742,16 +750,16 @@ def test_a_full_disk_says_so_and_leaves_nothing(
     terminal: Terminal, backup: Path, tmp_path: Path, command: str
 ) -> None:
     """The system refuses every file that is longer than 50 kB, as a full disk does: in SQLite and outside."""
-    before, limit = content(home(terminal)), resource.getrlimit(resource.RLIMIT_FSIZE)
+    before, limit = compute_digests(get_home(terminal)), resource.getrlimit(resource.RLIMIT_FSIZE)
     folder = backup if command == "restore" else tmp_path / "new"
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limit[1]))
     try:
         told = terminal.json("db", command, str(folder))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-    assert told.refused == (6, "storage_full")
-    assert content(home(terminal)).keys() == before.keys()
-    assert len(checks(terminal, KEPT)) == 1
+    assert told.exit_status_and_code == (6, "storage_full")
+    assert compute_digests(get_home(terminal)).keys() == before.keys()
+    assert len(read_checks(terminal, KEPT)) == 1
     assert list(tmp_path.glob("new*")) == []
 
 
@@ -773,7 +781,7 @@ def test_an_empty_folder_is_filled_and_not_replaced(terminal: Terminal, tmp_path
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
 def test_a_backup_in_a_folder_that_others_can_read_is_private(terminal: Terminal, tmp_path: Path) -> None:
     """Every file is readable by the current user alone, and every folder too, whatever the umask is."""
-    buy(terminal, KEPT)
+    buy_check(terminal, KEPT)
     folder = tmp_path / "shared"
     folder.mkdir()
     folder.chmod(0o755)
@@ -788,9 +796,9 @@ def test_a_backup_in_a_folder_that_others_can_read_is_private(terminal: Terminal
 
 
 def test_a_folder_with_something_in_it_is_not_written_to(terminal: Terminal, backup: Path) -> None:
-    before = content(backup)
-    assert terminal.json("db", "backup", str(backup)).refused == (2, "bad_backup")
-    assert content(backup) == before
+    before = compute_digests(backup)
+    assert terminal.json("db", "backup", str(backup)).exit_status_and_code == (2, "bad_backup")
+    assert compute_digests(backup) == before
 
 
 @pytest.mark.parametrize("step", ["copyfile", "rename", "hardlink_to", "replace"])
@@ -800,7 +808,7 @@ def test_a_restore_that_breaks_off_leaves_a_whole_database(
     """Broken off at each step that changes a file; the present database or the restored one is there, and a second
     run finishes.
     """
-    assert buy(terminal, NEW).status == 0
+    assert buy_check(terminal, NEW).status == 0
 
     def break_off(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -809,22 +817,22 @@ def test_a_restore_that_breaks_off_leaves_a_whole_database(
         patch.setattr(shutil if step == "copyfile" else Path, step, break_off)
         if terminal.json("db", "restore", str(backup)).status == 0:
             assert step == "rename"  # there was nothing to move aside
-    with closing(sqlite3.connect(database(terminal))) as conn:
+    with closing(sqlite3.connect(get_database_file(terminal))) as conn:
         assert conn.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    assert len(checks(terminal, KEPT)) == 1
+    assert len(read_checks(terminal, KEPT)) == 1
 
 
 def test_a_damaged_database_is_replaced_and_kept(terminal: Terminal, backup: Path) -> None:
     """With its side files, which would damage the restored one."""
     damaged = b"no database any more" * 500
-    database(terminal).write_bytes(damaged)
-    wal = database(terminal).with_name("console.db-wal")
+    get_database_file(terminal).write_bytes(damaged)
+    wal = get_database_file(terminal).with_name("console.db-wal")
     wal.write_bytes(b"stale")
     restored = terminal.json("db", "restore", str(backup)).data
     kept = Path(restored["kept"])
     assert kept.read_bytes() == damaged
     assert kept.with_name(kept.name + "-wal").read_bytes() == b"stale"
-    assert len(checks(terminal, KEPT)) == 1
+    assert len(read_checks(terminal, KEPT)) == 1
 
 
 def test_the_log_of_a_deleted_file_is_not_written_into_the_restored_one(terminal: Terminal, backup: Path) -> None:
@@ -832,7 +840,7 @@ def test_the_log_of_a_deleted_file_is_not_written_into_the_restored_one(terminal
     other names, and the restored files are those of the backup.
     """
     for name in ("console.db", "desk.db"):
-        file = home(terminal) / name
+        file = get_home(terminal) / name
         with closing(sqlite3.connect(file, isolation_level=None)) as killed:
             killed.execute("PRAGMA journal_mode=WAL")
             killed.execute("CREATE TABLE stale (x)")
@@ -843,39 +851,39 @@ def test_the_log_of_a_deleted_file_is_not_written_into_the_restored_one(terminal
     restored = terminal.json("db", "restore", str(backup)).data
     assert (restored["kept"], restored["spool"]) == (None, "restored")
     for name in ("console.db", "desk.db"):
-        with closing(sqlite3.connect(home(terminal) / name)) as conn:
+        with closing(sqlite3.connect(get_home(terminal) / name)) as conn:
             assert conn.execute("SELECT name FROM sqlite_schema WHERE name = 'stale'").fetchall() == []
-        assert len(list(home(terminal).glob(f"{name}.before-restore-*-wal"))) == 1
-    assert len(checks(terminal, KEPT)) == 1
+        assert len(list(get_home(terminal).glob(f"{name}.before-restore-*-wal"))) == 1
+    assert len(read_checks(terminal, KEPT)) == 1
 
 
 @pytest.fixture
-def team(sandbox: Sandbox, tmp_path: Path) -> tuple[Terminal, Callable[[], None]]:
+def server_backup(sandbox: Sandbox, tmp_path: Path) -> tuple[Terminal, Callable[[], None]]:
     """The schema's owner on a MariaDB of their own, and what makes the database empty."""
     need_engine("mariadb")
     server = servers.shared_mariadb()
     url = server.fresh_database()
     name = url.rpartition("/")[2].partition("?")[0]
     told = {"DATABASE_URL": url, "OPERATOR": "", "ENVIRONMENT": "test"}
-    return Terminal(environment(tmp_path / "owner", sandbox.url, **told)), lambda: empty(server, name)
+    return Terminal(environment(tmp_path / "owner", sandbox.url, **told)), lambda: empty_database(server, name)
 
 
-def empty(server: Any, name: str) -> None:
+def empty_database(server: Any, name: str) -> None:
     server.sql(f"DROP DATABASE `{name}`", f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
 
 
 def test_a_servers_database_goes_into_an_empty_one(
-    team: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server_backup: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Never over tables; broken off, no program uses what is there, and a second run finishes it."""
-    owner, empty_it = team
+    owner, empty_it = server_backup
     assert owner.json("db", "upgrade").status == 0
     folder = str(tmp_path / "backup")
     made = owner.json("db", "backup", folder).data
     assert made["kind"] == "server"
     assert owner.json("db", "restore", folder, "--check").status == 0
     refused = owner.json("db", "restore", folder)
-    assert refused.refused == (2, "bad_backup")
+    assert refused.exit_status_and_code == (2, "bad_backup")
     assert refused.error["detail"]["problem"] == "target_not_empty"
     empty_it()
     real = server_dump.load_dump
@@ -883,17 +891,23 @@ def test_a_servers_database_goes_into_an_empty_one(
     def break_off(database: Any, dump: Path) -> None:
         if dump.name == "version.sql":
             raise KeyboardInterrupt
-        assert owner.json("db", "restore", folder).refused == (6, "database_locked")  # while this one loads
+        assert owner.json("db", "restore", folder).exit_status_and_code == (
+            6,
+            "database_locked",
+        )  # while this one loads
         real(database, dump)
 
     with monkeypatch.context() as patch:
         patch.setattr(server_dump, "load_dump", break_off)
         assert owner.json("db", "restore", folder).status != 0
-    assert owner.json("lookup", KEPT).refused[1] in ("schema_mismatch", "not_our_database")
+    assert owner.json("lookup", KEPT).exit_status_and_code[1] in ("schema_mismatch", "not_our_database")
     restored = owner.json("db", "restore", folder).data
     assert restored["database_id"] == made["database_id"]
     assert [check["name"] for check in owner.json("db", "check").data["checks"] if not check["ok"]] == []
-    assert owner.json("lookup", KEPT).refused == (3, "not_allowed")  # it is no person: the database answers again
+    assert owner.json("lookup", KEPT).exit_status_and_code == (
+        3,
+        "not_allowed",
+    )  # it is no person: the database answers again
 
 
 @pytest.mark.parametrize("kind", ["mariadb", "mysql"])
@@ -925,10 +939,13 @@ def test_a_backup_of_a_server_has_every_table(
         assert ended.returncode == 0, ended.stdout
         dumps = "".join(file.read_text("utf-8") for file in folder.glob("*.sql"))
         assert set(re.findall(r"^CREATE TABLE `(\w+)`", dumps, re.MULTILINE)) == tables - {LOCK_TABLE}
-        empty(server, name)
+        empty_database(server, name)
         cut = _copy_without_table(folder, "outbox")
         refused = owner.json("db", "restore", str(cut))
-        assert (refused.refused, refused.error["detail"]["problem"]) == ((2, "bad_backup"), "tables_missing")
+        assert (refused.exit_status_and_code, refused.error["detail"]["problem"]) == (
+            (2, "bad_backup"),
+            "tables_missing",
+        )
         assert server.sql(f"SHOW TABLES FROM `{name}`") == ()
         assert owner.json("db", "restore", str(folder)).data["restored"] is True
         assert [check["name"] for check in owner.json("db", "check").data["checks"] if not check["ok"]] == []
@@ -942,19 +959,23 @@ def _copy_without_table(folder: Path, table: str) -> Path:
     copy = Path(shutil.copytree(folder, folder.with_name("cut")))
     dump = (copy / archive.DUMP_FILE).read_text("utf-8")
     created = re.compile(rf"^CREATE TABLE `{table}` .*?;$", re.MULTILINE | re.DOTALL)
-    listed_as(archive.DUMP_FILE, created.sub("", dump).encode())(copy)
+    make_file_lister(archive.DUMP_FILE, created.sub("", dump).encode())(copy)
     return copy
 
 
 @pytest.mark.parametrize("is_older", [False, True])
 def test_a_restored_server_stops_everybody_until_a_person_has_looked(
-    team: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_older: bool
+    server_backup: tuple[Terminal, Callable[[], None]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_older: bool,
 ) -> None:
     """The earlier database is gone, and a worker that has seen nothing since the backup can't notice what is missing.
     The alert is there before any program may use the database, and once only; also in a backup of an older schema,
     whose restore may be killed before its upgrade.
     """
-    owner, empty_it = team
+    owner, empty_it = server_backup
     assert owner.json("db", "upgrade").status == 0
     folder = str(tmp_path / "backup")
     made = owner.json("db", "backup", folder).data
@@ -982,37 +1003,39 @@ def test_a_restored_server_stops_everybody_until_a_person_has_looked(
 
 def test_a_newer_programs_database_is_not_backed_up(terminal: Terminal, backup: Path, tmp_path: Path) -> None:
     """This program doesn't know where a newer one keeps its records: a backup could be called whole and lack some."""
-    with closing(sqlite3.connect(database(terminal))) as conn:
+    with closing(sqlite3.connect(get_database_file(terminal))) as conn:
         conn.execute("UPDATE alembic_version SET version_num = '9999'")
         conn.commit()
-    _refuse_newer(terminal, tmp_path / "new")
+    _check_newer_database_refused(terminal, tmp_path / "new")
 
 
-def test_a_newer_programs_server_is_not_backed_up(team: tuple[Terminal, Callable[[], None]], tmp_path: Path) -> None:
+def test_a_newer_programs_server_is_not_backed_up(
+    server_backup: tuple[Terminal, Callable[[], None]], tmp_path: Path
+) -> None:
     """A table that only the newer program knows is in no dump of this one."""
-    owner, _ = team
+    owner, _ = server_backup
     assert owner.json("db", "upgrade").status == 0
     server = Database(owner.env["CONSOLE_DATABASE_URL"], without_time_limit=True)
     with server.engine.begin() as conn:
         conn.execute(text("CREATE TABLE records_of_a_newer_program (id INT)"))
         conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     server.close()
-    _refuse_newer(owner, tmp_path / "new")
+    _check_newer_database_refused(owner, tmp_path / "new")
 
 
-def _refuse_newer(terminal: Terminal, folder: Path) -> None:
+def _check_newer_database_refused(terminal: Terminal, folder: Path) -> None:
     refused = terminal.json("db", "backup", str(folder))
-    assert refused.refused == (3, "schema_mismatch")
+    assert refused.exit_status_and_code == (3, "schema_mismatch")
     assert (refused.error["detail"]["found"], refused.error["detail"]["newer"]) == ("9999", True)
     assert not folder.exists()
     assert list(folder.parent.glob("*.partial")) == []
 
 
 def test_a_server_whose_first_node_is_down_is_backed_up_and_restored(
-    team: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server_backup: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From the node that answers, and whatever the option files of the person say."""
-    owner, empty_it = team
+    owner, empty_it = server_backup
     assert owner.json("db", "upgrade").status == 0
     node = re.search(r"127\.0\.0\.1:\d+", owner.env["CONSOLE_DATABASE_URL"])
     assert node is not None
@@ -1027,10 +1050,10 @@ def test_a_server_whose_first_node_is_down_is_backed_up_and_restored(
 
 
 def test_a_restore_that_ends_before_its_last_statement_is_complete(
-    team: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server_backup: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its process is gone before it drops its mark, and the database is in use: the next restore deletes nothing."""
-    owner, empty_it = team
+    owner, empty_it = server_backup
     assert owner.json("db", "upgrade").status == 0
     folder = str(tmp_path / "backup")
     owner.json("db", "backup", folder)
@@ -1057,18 +1080,18 @@ def test_a_restore_that_ends_before_its_last_statement_is_complete(
 
 @pytest.mark.parametrize("step", ["put_back", "upgrade"])
 def test_a_servers_restore_that_breaks_off_loses_no_document(
-    team: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    server_backup: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """Broken off at a document, a second run finishes it; broken off behind the loaded database, which a second run
     leaves alone, every document is there."""
-    owner, empty_it = team
+    owner, empty_it = server_backup
     assert owner.json("db", "upgrade").status == 0
-    documents = Documents(f"file:{home(owner) / 'documents'}")
+    documents = Documents(f"file:{get_home(owner) / 'documents'}")
     stored = documents.store(b"%PDF-1.7 kept")
     folder = str(tmp_path / "backup")
     assert owner.json("db", "backup", folder).data["documents"] == 1
     empty_it()
-    shutil.rmtree(home(owner) / "documents")
+    shutil.rmtree(get_home(owner) / "documents")
 
     def break_off(*_: object) -> None:
         raise KeyboardInterrupt
@@ -1086,9 +1109,9 @@ def test_a_servers_restore_that_breaks_off_loses_no_document(
 def test_a_folder_whose_name_no_file_system_takes(terminal: Terminal) -> None:
     """Nothing can be there: no backup is found in it, and none can be made."""
     folder = f"/tmp/{'x' * 5_000}"
-    assert terminal.json("db", "restore", folder, "--check").refused == (2, "bad_backup")
-    assert terminal.json("db", "restore", folder).refused == (2, "bad_backup")
-    assert terminal.json("db", "backup", folder).refused in ((2, "bad_backup"), (6, "storage_full"))
+    assert terminal.json("db", "restore", folder, "--check").exit_status_and_code == (2, "bad_backup")
+    assert terminal.json("db", "restore", folder).exit_status_and_code == (2, "bad_backup")
+    assert terminal.json("db", "backup", folder).exit_status_and_code in ((2, "bad_backup"), (6, "storage_full"))
 
 
 def test_links_in_a_circle(terminal: Terminal, tmp_path: Path) -> None:
@@ -1097,9 +1120,9 @@ def test_links_in_a_circle(terminal: Terminal, tmp_path: Path) -> None:
     """
     circle = tmp_path / "circle"
     circle.symlink_to(circle)
-    assert terminal.json("db", "backup", str(circle)).refused == (2, "bad_backup")
+    assert terminal.json("db", "backup", str(circle)).exit_status_and_code == (2, "bad_backup")
     assert terminal.json("db", "backup", str(circle / "new")).status != 70
-    assert terminal.json("db", "restore", str(circle)).refused == (2, "bad_backup")
+    assert terminal.json("db", "restore", str(circle)).exit_status_and_code == (2, "bad_backup")
     for words in (("lookup", KEPT), ("db", "upgrade")):
-        assert terminal.json(*words, DATABASE_URL=f"sqlite:///{circle}").refused == (2, "bad_profile")
+        assert terminal.json(*words, DATABASE_URL=f"sqlite:///{circle}").exit_status_and_code == (2, "bad_profile")
     assert list(tmp_path.glob("*.partial")) == []

@@ -51,7 +51,7 @@ def test_a_hostile_number_is_refused_with_its_reason(terminal: Terminal, typed: 
     """Each malformed number that is typed or pasted ends with exit 2, the reason, and one small JSON object."""
     for words in (("lookup", "--", typed), ("purchase", "--client", "1", "--", typed)):
         ending = terminal.json(*words)
-        assert ending.refused == (2, "invalid_corporation_number")
+        assert ending.exit_status_and_code == (2, "invalid_corporation_number")
         assert ending.error["detail"]["reason"] == reason
         assert len(ending.out) < 10_000
 
@@ -76,10 +76,10 @@ def test_a_second_purchase_is_refused_with_the_record(terminal: Terminal, sandbo
     """A live row stands in the way: exit 3 with the record in the detail, and nothing is charged."""
     bought = terminal.json("purchase", NUMBER, "--client", "1").data
     ending = terminal.json("purchase", NUMBER, "--client", "1")
-    assert ending.refused == (3, "already_purchased")
+    assert ending.exit_status_and_code == (3, "already_purchased")
     assert ending.error["detail"]["record"]["id"] == bought["id"]
     assert ending.error["detail"]["record"]["kind"] == "credit-check"
-    assert terminal.json("purchase", NUMBER, "--client", "1", "--renew").refused == (3, "not_expired")
+    assert terminal.json("purchase", NUMBER, "--client", "1", "--renew").exit_status_and_code == (3, "not_expired")
     assert sandbox.ledger.charge_count == 1
 
 
@@ -99,7 +99,7 @@ def test_each_ending_of_a_purchase_has_its_status(
     """Refused 5, unknown 4; the record is in the detail, in the state that the ending says."""
     sandbox.control.add_fault(fault, call="purchase", times=1)
     ending = terminal.json("purchase", NUMBER, "--client", "1")
-    assert ending.refused == (status, code)
+    assert ending.exit_status_and_code == (status, code)
     record = ending.error["detail"]["record"]
     known = ("pending", "unknown") if status == 4 else ("error", "known")
     assert (record["state"], record["certainty"]) == known
@@ -110,18 +110,21 @@ def test_a_provider_out_of_reach_is_status_6(terminal: Terminal, sandbox: Sandbo
     terminal.json("lookup", NUMBER)
     sandbox.stop()
     ending = terminal.json("purchase", NUMBER, "--client", "1")
-    assert ending.refused == (6, "provider_unreachable")
+    assert ending.exit_status_and_code == (6, "provider_unreachable")
 
 
 @pytest.mark.parametrize("client", ["0", "01", "abc", "", "-1", "１", "1" * 19])
 def test_an_impossible_client_is_unknown(terminal: Terminal, client: str) -> None:
     """A client id has 1 to 18 digits without a leading zero."""
-    assert terminal.json("purchase", NUMBER, f"--client={client}").refused == (2, "unknown_client")
+    assert terminal.json("purchase", NUMBER, f"--client={client}").exit_status_and_code == (2, "unknown_client")
 
 
 def test_a_client_outside_the_list_is_unknown(terminal: Terminal) -> None:
     """If the setting CLIENTS lists clients, a purchase for another client is refused as `unknown_client`."""
-    assert terminal.json("purchase", NUMBER, "--client", "3", CLIENTS="1,2").refused == (2, "unknown_client")
+    assert terminal.json("purchase", NUMBER, "--client", "3", CLIENTS="1,2").exit_status_and_code == (
+        2,
+        "unknown_client",
+    )
 
 
 def test_refetch_tells_what_changed(terminal: Terminal, sandbox: Sandbox) -> None:
@@ -130,7 +133,7 @@ def test_refetch_tells_what_changed(terminal: Terminal, sandbox: Sandbox) -> Non
     bought = terminal.json("purchase", NUMBER, "--client", "1").data
     assert bought["incomplete"] == ["pdf"]
     stale = terminal.json("refetch", str(bought["id"]), "--saw", str(bought["version"] - 1), LANGUAGE="en")
-    assert stale.refused == (3, "stale_view")
+    assert stale.exit_status_and_code == (3, "stale_view")
     assert "–" not in stale.error["message"]  # the mark of a missing value
     assert stale.error["detail"]["changed"]
     fetched = terminal.json("refetch", "--pdf", "--saw", str(bought["version"]), "--", str(bought["id"])).data
@@ -161,19 +164,19 @@ def test_an_unknown_purchase_is_settled_by_two_people(terminal: Terminal, sandbo
     shown = terminal.json("show", *which).data
     assert shown["next_step"]["text"]
     assert str(record["id"]) in shown["next_step"]["command"]
-    assert terminal.json("probe", *which).refused == (4, "outcome_unknown")
+    assert terminal.json("probe", *which).exit_status_and_code == (4, "outcome_unknown")
     proof = tmp_path / "panel.txt"
     proof.write_text("no such purchase", encoding="utf-8")
     decide = ("resolve", *which, "--as", "error", "--evidence", str(proof), "--reason-code", "not_listed")
-    assert terminal.json(*decide).refused == (2, "usage")
+    assert terminal.json(*decide).exit_status_and_code == (2, "usage")
     first = terminal.json(*decide, "--reason", "20 purchases there").data
     assert (first["awaiting"], first["certainty"]) == ("second_person", "unknown")
     letter = "[other] letter 26-118 states no reason"
     again = ("resolve", *which, "--as", "error", "--evidence", letter)
-    assert terminal.json(*again).refused == (3, "same_person")
+    assert terminal.json(*again).exit_status_and_code == (3, "same_person")
     second = terminal.json(*again, OPERATOR="lead-b").data
     assert (second["awaiting"], second["state"], second["certainty"]) == (None, "error", "known")
-    assert terminal.json(*again, OPERATOR="lead-c").refused == (3, "nothing_to_resolve")
+    assert terminal.json(*again, OPERATOR="lead-c").exit_status_and_code == (3, "nothing_to_resolve")
     evidence = terminal.json("show", *which).data["evidence"]
     assert [one["summary"] for one in evidence if one["source"] == "person"] == [
         "[not_listed] 20 purchases there",
@@ -192,9 +195,9 @@ def test_an_unknown_purchase_is_settled_by_the_providers_id(terminal: Terminal, 
     words = ("resolve", "credit-check", str(record["id"]), "--as", "success", "--evidence", "their screen")
     assert terminal.json(*words).status == 2
     for id in ("0", "2147483648", "9" * 18):
-        assert terminal.json(*words, "--provider-id", id).refused == (2, "usage"), id
+        assert terminal.json(*words, "--provider-id", id).exit_status_and_code == (2, "usage"), id
         by_operation = ("resolve", "operation", record["operation_id"], *words[3:], "--provider-id", id)
-        assert terminal.json(*by_operation).refused == (2, "usage"), id
+        assert terminal.json(*by_operation).exit_status_and_code == (2, "usage"), id
     settled = terminal.json(*words, "--provider-id", str(charge.id)).data
     assert (settled["state"], settled["credit_check_id"]) == ("success", charge.id)
 
@@ -213,8 +216,8 @@ def test_evidence_that_says_nothing_is_refused(
     sandbox.control.add_fault("status:503", call="purchase", times=1)
     record = terminal.json("purchase", NUMBER, "--client", "1").error["detail"]["record"]
     words = ("resolve", "credit-check", str(record["id"]), "--as", "error", f"--evidence={evidence}")
-    assert terminal.json(*words).refused == (2, "no_evidence")
-    assert terminal.json("resolve", *words[1:5]).refused == (2, "no_evidence")
+    assert terminal.json(*words).exit_status_and_code == (2, "no_evidence")
+    assert terminal.json("resolve", *words[1:5]).exit_status_and_code == (2, "no_evidence")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
@@ -241,11 +244,11 @@ def test_queues_page_by_cursor(terminal: Terminal, sandbox: Sandbox) -> None:
     clients = [item["client_id"] for page in (first, rest) for item in page["items"]]
     assert (sorted(clients), rest["next_cursor"]) == (["1", "2", "3"], None)
     assert terminal.json("queue", "refunds").data == {"queue": "refunds", "items": [], "next_cursor": None}
-    assert terminal.json("queue", "error", "--after", "'; DROP").refused == (2, "usage")
-    _choose_from_the_queue(terminal)
+    assert terminal.json("queue", "error", "--after", "'; DROP").exit_status_and_code == (2, "usage")
+    _check_queue_choices(terminal)
 
 
-def _choose_from_the_queue(terminal: Terminal) -> None:
+def _check_queue_choices(terminal: Terminal) -> None:
     """Filters, orders and causes of the same three records; what isn't understood is refused, never left out."""
 
     def clients(*words: str) -> list[str]:
@@ -263,16 +266,16 @@ def _choose_from_the_queue(terminal: Terminal) -> None:
     assert (group["count"], group["sums_minor"], causes["capped"]) == (3, {}, False)
     assert clients("--filter", group["filter"]) == ["1", "2", "3"]
     for words in (("--filter", "amount:x"), ("--filter", "さくら"), ("--sort", "colour"), ("--after", "n1.n2.x.3")):
-        assert terminal.json("queue", "error", *words).refused == (2, "usage")
-    assert terminal.json("queue", "companies", "--by-cause").refused == (2, "usage")
+        assert terminal.json("queue", "error", *words).exit_status_and_code == (2, "usage")
+    assert terminal.json("queue", "companies", "--by-cause").exit_status_and_code == (2, "usage")
     cursor = page["next_cursor"]
     # The sort keys of amount and client have the same types.
     for chosen in ("--sort=age", "--sort=amount", "--sort=client", "--sort=-client", "--filter=status:error"):
-        assert terminal.json("queue", "error", chosen, "--after", cursor).refused == (2, "usage")
+        assert terminal.json("queue", "error", chosen, "--after", cursor).exit_status_and_code == (2, "usage")
     written = terminal("queue", "error", "--sort=amount", "--filter=status:error", "--after", cursor)
     assert written.status == 2
     for queue in ("notices", "companies"):
-        assert terminal.json("queue", queue, "--after", "1").refused == (2, "usage")
+        assert terminal.json("queue", queue, "--after", "1").exit_status_and_code == (2, "usage")
 
 
 @pytest.mark.parametrize("kind", ["credit-check", "payment", "order", "refund", "operation"])
@@ -280,8 +283,8 @@ def _choose_from_the_queue(terminal: Terminal) -> None:
 def test_a_record_that_does_not_exist_is_not_found(terminal: Terminal, kind: str, record_id: str) -> None:
     """Ids are text; one that nothing has is not_found, of whatever kind it is."""
     for command in ("show", "probe"):
-        assert terminal.json(command, "--", kind, record_id).refused == (2, "not_found")
-    assert terminal.json("refetch", "--", record_id).refused == (2, "not_found")
+        assert terminal.json(command, "--", kind, record_id).exit_status_and_code == (2, "not_found")
+    assert terminal.json("refetch", "--", record_id).exit_status_and_code == (2, "not_found")
 
 
 def test_an_operation_can_be_shown(terminal: Terminal) -> None:
@@ -303,7 +306,7 @@ def test_the_audit_trail_is_listed_verified_and_exported(terminal: Terminal, tmp
     assert verified["rows"] >= 2
     file = tmp_path / "trail.csv"
     assert terminal.json("audit", "export", str(file)).data["rows"] >= 2
-    assert terminal.json("audit", "export", str(file)).refused == (2, "usage")
+    assert terminal.json("audit", "export", str(file)).exit_status_and_code == (2, "usage")
 
 
 def test_db_and_worker_need_no_operator(terminal: Terminal) -> None:
@@ -315,7 +318,7 @@ def test_db_and_worker_need_no_operator(terminal: Terminal) -> None:
     ran = terminal.json("worker", "--once", **nobody).data["ran"]
     assert ran
     assert all(set(task) == {"task", "count"} for task in ran)
-    assert terminal.json("purchase", NUMBER, "--client", "1", **nobody).refused == (2, "no_operator")
+    assert terminal.json("purchase", NUMBER, "--client", "1", **nobody).exit_status_and_code == (2, "no_operator")
 
 
 def test_a_signal_during_worker_once_is_told(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,7 +356,7 @@ def test_doctor_always_ends_well(terminal: Terminal) -> None:
         assert bad["next"]
 
 
-def failed_checks(terminal: Terminal, **settings: str) -> dict[str, str]:
+def read_failed_checks(terminal: Terminal, **settings: str) -> dict[str, str]:
     """The failed checks of `doctor`, with their messages; test switches are none of our business here."""
     checks = terminal.json("doctor", **settings).data["checks"]
     assert all(check["next"] for check in checks if not check["ok"])
@@ -375,35 +378,35 @@ def test_doctor_names_documents_that_cannot_be_written(terminal: Terminal, tmp_p
 def test_doctor_knows_the_store_key_of_the_database(terminal: Terminal) -> None:
     """The doctor reports a store key that differs from the other desks' one, before a purchase refuses it."""
     assert terminal.json("purchase", NUMBER, "--client", "1").status == 0
-    assert failed_checks(terminal) == {}
+    assert read_failed_checks(terminal) == {}
     other = {"SECRET_STORE_KEY": "another-key-of-another-desk"}
     refusal = terminal.json("purchase", NUMBER, "--client", "2", **other).error
-    assert failed_checks(terminal, **other) == {"store_key": refusal["message"]}
+    assert read_failed_checks(terminal, **other) == {"store_key": refusal["message"]}
 
 
 def test_doctor_tells_a_damaged_spool_apart_from_a_lost_database(terminal: Terminal) -> None:
     """A file of this desk that can't be read says nothing about the database, and the file is named."""
     spool = Path(terminal.env["CONSOLE_HOME"]) / "desk.db"
     spool.write_bytes(b"no spool any more" * 500)
-    (told,) = failed_checks(terminal).values()
+    (told,) = read_failed_checks(terminal).values()
     assert f"{spool} is damaged" in told
     spool.unlink()
     spool.mkdir()
-    (told,) = failed_checks(terminal).values()
+    (told,) = read_failed_checks(terminal).values()
     assert f"{spool} can't be used" in told
 
 
-def test_a_database_file_that_cannot_be_opened_is_no_lost_connection(unopened: Terminal) -> None:
+def test_a_database_file_that_cannot_be_opened_is_no_lost_connection(unopened_terminal: Terminal) -> None:
     """If the database file can't be opened, commands end with `database_unreachable`, and the message doesn't say
     that the connection was lost. `doctor` names the path.
     """
-    place = Path(unopened.env["CONSOLE_HOME"]) / "console.db"
+    place = Path(unopened_terminal.env["CONSOLE_HOME"]) / "console.db"
     place.mkdir(parents=True)
     for words in (("lookup", NUMBER), ("purchase", NUMBER, "--client", "1")):
-        ending = unopened.json(*words)
-        assert ending.refused == (6, "database_unreachable")
+        ending = unopened_terminal.json(*words)
+        assert ending.exit_status_and_code == (6, "database_unreachable")
         assert "lost" not in ending.error["message"]
-    assert str(place) in failed_checks(unopened)["database"]
+    assert str(place) in read_failed_checks(unopened_terminal)["database"]
 
 
 def test_doctor_names_file_and_line_of_a_wrong_profile(terminal: Terminal) -> None:
@@ -412,12 +415,12 @@ def test_doctor_names_file_and_line_of_a_wrong_profile(terminal: Terminal) -> No
     profile.write_text('language = "en"\nlangauge = "ja"\n', encoding="utf-8")
     refusal = terminal.json("lookup", NUMBER).error
     assert refusal["detail"]["line"] == 2
-    assert failed_checks(terminal) == {"profile": refusal["message"]}
+    assert read_failed_checks(terminal) == {"profile": refusal["message"]}
 
 
 def test_doctor_judges_a_home_that_does_not_exist_yet_by_the_folder_above(terminal: Terminal, tmp_path: Path) -> None:
     """The program makes missing folders, so there is nothing to mend."""
-    assert failed_checks(terminal, HOME=str(tmp_path / "new" / "deep" / "home")) == {}
+    assert read_failed_checks(terminal, HOME=str(tmp_path / "new" / "deep" / "home")) == {}
 
 
 def test_doctor_measures_the_disk_of_the_database(
@@ -432,7 +435,7 @@ def test_doctor_measures_the_disk_of_the_database(
         return real(folder)._replace(free=0) if folder == full else real(folder)
 
     monkeypatch.setattr(shutil, "disk_usage", full_there)
-    told = failed_checks(terminal, DATABASE_URL=f"sqlite:///{full}/console.db")
+    told = read_failed_checks(terminal, DATABASE_URL=f"sqlite:///{full}/console.db")
     assert list(told) == ["room"]
     assert str(full) in told["room"]
 
@@ -448,18 +451,18 @@ def test_doctor_lists_failpoints_to_whoever_misspelt_one(terminal: Terminal) -> 
 def test_a_bad_setting_is_told_in_its_code(terminal: Terminal) -> None:
     """bad_profile, exit 2, naming the variable; in the language that was asked for, as far as that is known."""
     ending = terminal.json("lookup", NUMBER, ALARMBOX_URL="http://example.com", LANGUAGE="ja")
-    assert ending.refused == (2, "bad_profile")
+    assert ending.exit_status_and_code == (2, "bad_profile")
     assert ending.error["detail"]["variable"] == "CONSOLE_ALARMBOX_URL"
     assert "https" in ending.error["message"]
 
 
-def test_a_corrupt_profile_file_is_refused(unopened: Terminal) -> None:
+def test_a_corrupt_profile_file_is_refused(unopened_terminal: Terminal) -> None:
     """The file and the line are named; nothing is written."""
-    home = Path(unopened.env["CONSOLE_HOME"])
+    home = Path(unopened_terminal.env["CONSOLE_HOME"])
     home.mkdir()
     (home / "profile.toml").write_text("language = \n", encoding="utf-8")
-    ending = unopened.json("lookup", NUMBER)
-    assert ending.refused == (2, "bad_profile")
+    ending = unopened_terminal.json("lookup", NUMBER)
+    assert ending.exit_status_and_code == (2, "bad_profile")
     assert ending.error["detail"]["line"] == 1
     assert [path.name for path in home.iterdir()] == ["profile.toml"]
 
@@ -470,7 +473,7 @@ def test_a_foreign_database_is_refused(terminal: Terminal, tmp_path: Path) -> No
     file.write_bytes(b"not a database at all" * 100)
     before = file.read_bytes()
     ending = terminal.json("lookup", NUMBER, DATABASE_URL=f"sqlite:///{file}")
-    assert ending.refused == (3, "not_our_database")
+    assert ending.exit_status_and_code == (3, "not_our_database")
     assert file.read_bytes() == before
 
 
@@ -478,7 +481,7 @@ def test_a_foreign_database_is_refused(terminal: Terminal, tmp_path: Path) -> No
 def test_codes_never_change_with_the_language(terminal: Terminal, language: str) -> None:
     """Sentences do, codes and shapes don't."""
     ending = terminal.json("show", "payment", "5", LANGUAGE=language)
-    assert ending.refused == (2, "not_found")
+    assert ending.exit_status_and_code == (2, "not_found")
     assert ending.error["message"].isascii() is (language == "en")
 
 
@@ -548,7 +551,7 @@ def test_versions_of_a_pdf_are_compared(terminal: Terminal, sandbox: Sandbox) ->
     """
     bought = terminal.json("purchase", NUMBER, "--client", "1").data
     record = str(bought["id"])
-    assert terminal.json("documents", "compare", record).refused == (2, "usage")
+    assert terminal.json("documents", "compare", record).exit_status_and_code == (2, "usage")
     sandbox.control.add_fault("pdf_other", call="pdf", times=1)
     assert terminal.json("refetch", record, "--pdf").status == 0
     new, old = terminal.json("documents", "list", record).data["documents"]
@@ -565,7 +568,7 @@ def test_versions_of_a_pdf_are_compared(terminal: Terminal, sandbox: Sandbox) ->
     told = terminal("documents", "compare", record, LANGUAGE="ja").out.decode().splitlines()
     assert told[0].startswith("差異は ")
     assert told[1] == "≠ 1 ページ: 変更: 1 → 2"
-    assert terminal.json("documents", "compare", record, "--old", "0" * 64).refused == (2, "not_found")
+    assert terminal.json("documents", "compare", record, "--old", "0" * 64).exit_status_and_code == (2, "not_found")
 
 
 def test_versions_are_listed_without_their_files(terminal: Terminal) -> None:
@@ -593,9 +596,9 @@ def test_a_copy_of_a_pdf_is_saved(terminal: Terminal, tmp_path: Path) -> None:
     (entry,) = [one for one in terminal.json("audit", "list").data["entries"] if one["what"].endswith("pdf_saved")]
     assert (entry["who"], entry["result"]) == ("op-a", "done")
     assert "Yamada" not in str(terminal.json("audit", "list").data)
-    assert terminal.json("documents", "save", record, "--to", str(copy)).refused == (2, "usage")
+    assert terminal.json("documents", "save", record, "--to", str(copy)).exit_status_and_code == (2, "usage")
     other = ("documents", "save", record, "--to", str(tmp_path / "b.pdf"), "--sha256", "0" * 64)
-    assert terminal.json(*other).refused == (2, "not_found")
+    assert terminal.json(*other).exit_status_and_code == (2, "not_found")
     assert not (tmp_path / "b.pdf").exists()
 
 
@@ -621,7 +624,7 @@ def test_dates_of_another_application_at_the_ends_of_the_calendar(terminal: Term
     told = [terminal.json("show", "credit-check", row).data for row in ("1", "2")]
     assert [record["expired_at"] for record in told] == ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"]
     renewed = terminal.json("purchase", OTHER, "--client", "1", "--renew")
-    assert renewed.refused == (3, "not_expired")
+    assert renewed.exit_status_and_code == (3, "not_expired")
     assert "9999-12-31" in renewed.error["message"]
 
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from console.sandbox.server import Sandbox
-from tests.cli.conftest import Ending, Terminal
+from tests.cli.conftest import CommandResult, Terminal
 from tests.support import backups
 from tests.support.forked_command import ForkedCommand
 from tests.support.invented import numbers
@@ -17,10 +17,10 @@ from tests.support.worker_process import forked_worker
 FIRST, LOST, OTHER = numbers(3, seed=31)
 ORDER, CODE = "ORD-1", "database_went_back"
 A, B, WORKERS = 0, 1, 2
-BY_DESK = {(3, "already_purchased"), (3, "in_progress")}
+REFUSALS_BY_DESK = {(3, "already_purchased"), (3, "in_progress")}
 
 
-class Desks:
+class DeskCommands:
     """Commands, each at one of the desks of a database. One that is to be killed is a process of its own; the others
     run here, each with its own console, because a process takes longer.
     """
@@ -28,7 +28,7 @@ class Desks:
     def __init__(self, place: Place, sandbox: Sandbox) -> None:
         self.place, self.sandbox = place, sandbox
 
-    def __call__(self, desk: int, *words: str, by: str = "op-a", **more: str) -> Ending:
+    def __call__(self, desk: int, *words: str, by: str = "op-a", **more: str) -> CommandResult:
         gateways = told(self.sandbox.url) | {"ALARMBOX_FIND_PURCHASES": "1"}
         env = self.place.told(self.sandbox.url, by, desk, **gateways)
         if "FAILPOINT" not in more:
@@ -36,12 +36,12 @@ class Desks:
         env |= {f"CONSOLE_{name}": value for name, value in more.items()}
         with ForkedCommand("--json", *words, environment={**os.environ, **env}) as command:
             out = command.read(PATIENCE_SECONDS)
-            return Ending(command.wait(), out, command.errors())
+            return CommandResult(command.wait(), out, command.errors())
 
-    def buy(self, desk: int, number: str = LOST, **more: str) -> Ending:
+    def buy(self, desk: int, number: str = LOST, **more: str) -> CommandResult:
         return self(desk, "purchase", number, "--client", "1", **more)
 
-    def refund(self, desk: int, payment: int) -> Ending:
+    def refund(self, desk: int, payment: int) -> CommandResult:
         """Asked for by one person and approved by another; the first of both that doesn't end well, else the last."""
         words = ("refund", "request", str(payment), "--amount", "1000", "--reason", "sent back")
         asked = self(desk, *words)
@@ -55,20 +55,20 @@ class Desks:
         assert lost["count"] == len(lost["lost"])
         return {one["operation_id"]: one["state"] for one in lost["lost"]}
 
-    def moved(self) -> tuple[int, int]:
+    def read_charges_and_refunds(self) -> tuple[int, int]:
         """Charges for the number that was lost, and refunds of the payment, at the providers."""
         there = self.sandbox.control.payments_control.read_payment("paypay", ORDER)
         return self.sandbox.ledger.count_charges_of_number(LOST), len(there["refunds"])
 
 
 @pytest.fixture
-def desks(place: Place, sandbox: Sandbox) -> Desks:
-    return Desks(place, sandbox)
+def desks(place: Place, sandbox: Sandbox) -> DeskCommands:
+    return DeskCommands(place, sandbox)
 
 
 @pytest.mark.expects_log("each command that finds the database older than the desk says so")
 @pytest.mark.parametrize("killed", [False, True], ids=["ended", "killed"])
-def test_nothing_is_charged_or_given_back_twice(desks: Desks, killed: bool) -> None:
+def test_nothing_is_charged_or_given_back_twice(desks: DeskCommands, killed: bool) -> None:
     """Bought and refunded at one desk, the database put back, the same asked for at another one: refused there, then
     refused by what the desk remembers, and brought back by a probe.
     """
@@ -84,27 +84,27 @@ def test_nothing_is_charged_or_given_back_twice(desks: Desks, killed: bool) -> N
         else:
             assert desks.buy(A).data["state"] == "success"
         assert desks.refund(A, payment).data["state"] in ("submitted", "completed")
-    assert desks.moved() == (1, 1)
+    assert desks.read_charges_and_refunds() == (1, 1)
     put_back()
 
     with forked_worker(place, url, desk=WORKERS, person=place.taker):
         assert desks(A, "lookup", LOST).data["credit_checks"] == []
         told = desks.buy(B)
-        assert told.refused == (3, CODE)
+        assert told.exit_status_and_code == (3, CODE)
         missing = {one["kind"]: one["operation_id"] for one in told.error["detail"]["missing"]}
         assert set(missing) == {"credit-check", "refund"}
-        assert desks.buy(A, OTHER).refused == (3, CODE)
-        assert desks.refund(B, payment).refused in {(3, CODE), *BY_DESK}
-        assert desks.moved() == (1, 1)
+        assert desks.buy(A, OTHER).exit_status_and_code == (3, CODE)
+        assert desks.refund(B, payment).exit_status_and_code in {(3, CODE), *REFUSALS_BY_DESK}
+        assert desks.read_charges_and_refunds() == (1, 1)
 
         (alert,) = [one for one in desks(B, "alerts", "list").data["alerts"] if one["rule_id"] == CODE]
         assert desks(B, "alerts", "ack", str(alert["id"]), "--note", "an old copy of the disk").status == 0
         assert desks.list_lost(B) == dict.fromkeys(missing.values(), "open")
         again = desks.buy(B)
-        assert again.refused == (3, "already_purchased"), again.error["detail"]
-        assert desks.refund(B, payment).refused in BY_DESK
+        assert again.exit_status_and_code == (3, "already_purchased"), again.error["detail"]
+        assert desks.refund(B, payment).exit_status_and_code in REFUSALS_BY_DESK
         assert desks.buy(B, OTHER).data["state"] == "success"
-        assert desks.moved() == (1, 1)
+        assert desks.read_charges_and_refunds() == (1, 1)
 
         assert desks(B, "probe", "operation", missing["refund"]).status == 0
         # Nobody has the provider's id of a purchase whose process was killed before the answer: people settle it.
@@ -112,17 +112,17 @@ def test_nothing_is_charged_or_given_back_twice(desks: Desks, killed: bool) -> N
         assert desks.list_lost(B)[missing["credit-check"]] == ("open" if killed else "restored")
         found = [(one["state"], one["certainty"]) for one in desks(B, "lookup", LOST).data["credit_checks"]]
         assert found == ([] if killed else [("success", "known")])
-        assert desks.buy(B).refused == (3, "already_purchased")
-    assert desks.moved() == (1, 1)
+        assert desks.buy(B).exit_status_and_code == (3, "already_purchased")
+    assert desks.read_charges_and_refunds() == (1, 1)
     assert desks.sandbox.ledger.count_charges_of_number(OTHER) == 1
 
 
 @pytest.mark.engines("sqlite")
-def test_no_folder_is_made_for_a_database(desks: Desks) -> None:
+def test_no_folder_is_made_for_a_database(desks: DeskCommands) -> None:
     """The volume isn't mounted: out of reach, and nothing is made where it should be."""
     away = desks.place.folder / "away"
     for words in (("lookup", LOST), ("purchase", LOST, "--client", "1"), ("db", "upgrade"), ("worker", "--once")):
         ended = desks(A, *words, DATABASE_URL=f"sqlite:///{away / 'console.db'}")
-        assert ended.refused == (6, "database_unreachable")
+        assert ended.exit_status_and_code == (6, "database_unreachable")
         assert not away.exists()
     assert desks.sandbox.ledger.charge_count == 0

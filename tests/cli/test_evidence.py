@@ -19,7 +19,7 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
 
 def test_show_with_a_pack(desk: PayingTerminal, tmp_path: Path) -> None:
     """The record as always, and beside it where the pack is; without the option nothing is beside it."""
-    payment = str(desk.paid())
+    payment = str(desk.make_booked_payment())
     plain = desk.json("show", "payment", payment).data
     assert "pack" not in plain
     file = tmp_path / "case.zip"
@@ -36,7 +36,7 @@ def test_show_with_a_pack(desk: PayingTerminal, tmp_path: Path) -> None:
 
 def test_in_words(desk: PayingTerminal, tmp_path: Path) -> None:
     """People read where it is, its hash, and that it is whole."""
-    payment, file = str(desk.paid()), tmp_path / "case.zip"
+    payment, file = str(desk.make_booked_payment()), tmp_path / "case.zip"
     told = desk("show", "payment", payment, "--pack", str(file)).out.decode()
     assert str(file) in told
     assert "SHA-256: " in told
@@ -45,8 +45,8 @@ def test_in_words(desk: PayingTerminal, tmp_path: Path) -> None:
 
 def test_several_packs_in_one_file(desk: PayingTerminal, tmp_path: Path) -> None:
     """Named records or those of a queue; the file is verified with each of its packs. Wrong arguments are refused."""
-    payment, file = str(desk.paid()), tmp_path / "all.zip"
-    other_payment = str(desk.paid("ORD-2"))
+    payment, file = str(desk.make_booked_payment()), tmp_path / "all.zip"
+    other_payment = str(desk.make_booked_payment("ORD-2"))
     named = [f"payment/{other_payment}", f"payment/{payment}"]
     written = desk.json("evidence", *named, "--to", str(file)).data
     assert (written["file"], written["packs"], written["left_out"]) == (str(file), 2, [])
@@ -61,9 +61,12 @@ def test_several_packs_in_one_file(desk: PayingTerminal, tmp_path: Path) -> None
     assert "SHA-256: " in told
     other = str(tmp_path / "other.zip")
     for wrong in ([], ["payment/1", "--queue", "unknown"], ["payment"], ["payment/1", "--filter", "age:>1d"]):
-        assert desk.json("evidence", *wrong, "--to", other).refused == (2, "usage"), wrong
-    assert desk.json("evidence", "payment/999", "--to", other).refused == (2, "not_found")
-    assert desk.json("evidence", "--queue", "error", "--to", other).refused == (2, "usage")  # it is empty
+        assert desk.json("evidence", *wrong, "--to", other).exit_status_and_code == (2, "usage"), wrong
+    assert desk.json("evidence", "payment/999", "--to", other).exit_status_and_code == (2, "not_found")
+    assert desk.json("evidence", "--queue", "error", "--to", other).exit_status_and_code == (
+        2,
+        "usage",
+    )  # it is empty
     assert not Path(other).exists()
 
 
@@ -71,24 +74,27 @@ def test_a_file_is_never_replaced(desk: PayingTerminal, tmp_path: Path) -> None:
     """Exit 2, and what was there stays."""
     file = tmp_path / "case.zip"
     file.write_bytes(b"mine")
-    ending = desk.json("show", "payment", str(desk.paid()), "--pack", str(file))
-    assert ending.refused == (2, "usage")
+    ending = desk.json("show", "payment", str(desk.make_booked_payment()), "--pack", str(file))
+    assert ending.exit_status_and_code == (2, "usage")
     assert file.read_bytes() == b"mine"
 
 
 def test_a_tampered_pack_is_broken(desk: PayingTerminal, tmp_path: Path) -> None:
     """Exit 3 audit_broken, with what doesn't fit; so is what is no pack at all."""
-    payment, file, other = str(desk.paid()), tmp_path / "case.zip", tmp_path / "other.zip"
+    payment, file, other = str(desk.make_booked_payment()), tmp_path / "case.zip", tmp_path / "other.zip"
     desk.json("show", "payment", payment, "--pack", str(file))
     with zipfile.ZipFile(file) as pack, zipfile.ZipFile(other, "w") as forged:
         for name in pack.namelist():
             content = pack.read(name)
             forged.writestr(name, content.replace(b"3300", b"9900") if name == "record.json" else content)
     ending = desk.json("audit", "verify", "--pack", str(other))
-    assert ending.refused == (3, "audit_broken")
+    assert ending.exit_status_and_code == (3, "audit_broken")
     assert ending.error["detail"]["part"] == "record.json"
     assert "record.json" in ending.error["message"]
-    assert desk.json("audit", "verify", "--pack", str(tmp_path / "none.zip")).refused == (3, "audit_broken")
+    assert desk.json("audit", "verify", "--pack", str(tmp_path / "none.zip")).exit_status_and_code == (
+        3,
+        "audit_broken",
+    )
 
 
 def test_verifying_a_pack_opens_no_desk(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
@@ -96,7 +102,7 @@ def test_verifying_a_pack_opens_no_desk(desk: PayingTerminal, tmp_path: Path, sa
     before.
     """
     file = tmp_path / "case.zip"
-    desk.json("show", "payment", str(desk.paid()), "--pack", str(file))
+    desk.json("show", "payment", str(desk.make_booked_payment()), "--pack", str(file))
     elsewhere = Terminal(environment(tmp_path / "elsewhere", sandbox.url))
     assert elsewhere.json("audit", "verify", "--pack", str(file)).data["first_bad"] is None
     assert not (tmp_path / "elsewhere" / "console.db").exists()
@@ -105,10 +111,13 @@ def test_verifying_a_pack_opens_no_desk(desk: PayingTerminal, tmp_path: Path, sa
 
 def test_an_operation_and_what_is_not_there(desk: PayingTerminal, tmp_path: Path) -> None:
     """Every kind takes the option; a record that isn't there leaves no file."""
-    payment = desk.json("show", "payment", str(desk.paid())).data
+    payment = desk.json("show", "payment", str(desk.make_booked_payment())).data
     if payment["operation_id"]:
         made = desk.json("show", "operation", payment["operation_id"], "--pack", str(tmp_path / "op.zip"))
         assert json.loads(zipfile.ZipFile(tmp_path / "op.zip").read("record.json"))["record"]["kind"] == "operation"
         assert made.status == 0
-    assert desk.json("show", "order", "99", "--pack", str(tmp_path / "x.zip")).refused == (2, "not_found")
+    assert desk.json("show", "order", "99", "--pack", str(tmp_path / "x.zip")).exit_status_and_code == (
+        2,
+        "not_found",
+    )
     assert not (tmp_path / "x.zip").exists()

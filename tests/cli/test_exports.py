@@ -29,10 +29,13 @@ def test_a_list_as_a_file(terminal: Terminal, tmp_path: Path) -> None:
 def test_what_is_refused(terminal: Terminal, tmp_path: Path) -> None:
     """Exit 2 with a sentence that says what to do, and no file."""
     other = terminal.json("export", "alerts", "--to", str(tmp_path / "a.pdf"))
-    assert other.refused == (2, "usage")
+    assert other.exit_status_and_code == (2, "usage")
     assert ".xlsx or .csv" in other.error["message"]
-    assert terminal.json("export", "queue", "nonsense", "--to", str(tmp_path / "a.csv")).refused == (2, "usage")
-    assert terminal.json("export", "alerts").refused == (2, "usage")
+    assert terminal.json("export", "queue", "nonsense", "--to", str(tmp_path / "a.csv")).exit_status_and_code == (
+        2,
+        "usage",
+    )
+    assert terminal.json("export", "alerts").exit_status_and_code == (2, "usage")
     nobody = Terminal({name: value for name, value in terminal.env.items() if name != "CONSOLE_OPERATOR"})
-    assert nobody.json("export", "alerts", "--to", str(tmp_path / "a.csv")).refused == (2, "no_operator")
+    assert nobody.json("export", "alerts", "--to", str(tmp_path / "a.csv")).exit_status_and_code == (2, "no_operator")
     assert not list(tmp_path.glob("a.*"))

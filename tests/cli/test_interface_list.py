@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.reference.json_schema import definition_name
-from tests.cli.interface_list import collect
+from tests.cli.interface_list import collect_interfaces
 from tests.support.json_answers import VALIDATED
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "interfaces.json"
@@ -16,7 +16,7 @@ VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "interfaces.json"
 def test_nothing_that_programs_rely_on_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands, options, exit statuses, variables, columns, and each JSON field with its types."""
     monkeypatch.setenv("CONSOLE_LANGUAGE", "en")
-    written, found = json.loads(VECTORS.read_text("utf-8")), collect(tmp_path)
+    written, found = json.loads(VECTORS.read_text("utf-8")), collect_interfaces(tmp_path)
     assert found.keys() == written.keys()
     for part, expected in written.items():
         assert found[part] == expected, part

@@ -42,14 +42,14 @@ NEXT = results.NextStep("next.c", {"at": AT}, "show credit-check 17")
 EXPLAINED = results.Explanation("verdict.a", "why.b", NEXT, {"n": 1})
 
 
-def through_json(value: dict[str, Any]) -> dict[str, Any]:
+def convert_by_json(value: dict[str, Any]) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads(cli_json.format_json_line(value))
     return loaded
 
 
 def test_a_credit_check_has_the_promised_fields() -> None:
     """Names, types and instants of a credit check are those that programs rely on."""
-    encoded = through_json(cli_json.build_record_json(CHECK, translate))
+    encoded = convert_by_json(cli_json.build_record_json(CHECK, translate))
     promised = {
         "kind": "credit-check", "id": 17, "corporation_number": "1180301018771", "client_id": "1",
         "state": "success", "certainty": "known", "credit_check_id": 12345, "company_name": "架空商事",
@@ -69,7 +69,7 @@ def test_work_without_a_reason_says_null() -> None:
 
 def test_an_operation_has_the_promised_fields() -> None:
     """An operation names its subject as an object."""
-    encoded = through_json(cli_json.build_record_json(OPERATION, translate))
+    encoded = convert_by_json(cli_json.build_record_json(OPERATION, translate))
     promised = {
         "kind": "operation",
         "id": "op-1",
@@ -96,7 +96,7 @@ def test_show_adds_history_and_next_step() -> None:
         r.LeaseHolder("credit_check_17", "lead-b", "desk-2", "host", 9, AT, AT),
         history=(CHECK,),
     )
-    encoded = through_json(cli_json.build_record_details_json(seen, translate))
+    encoded = convert_by_json(cli_json.build_record_details_json(seen, translate))
     assert encoded["id"] == 17
     assert encoded["timeline"][0]["detail"] == {"before": None, "at": TEXT}
     assert {"at", "who", "what", "detail"} <= encoded["timeline"][0].keys()
@@ -109,7 +109,7 @@ def test_show_adds_history_and_next_step() -> None:
 
 def test_a_lookup_lists_all_four_kinds() -> None:
     """Orders, payments and refunds are there, empty, whatever is found."""
-    encoded = through_json(cli_json.build_lookup_json(LookupResult("1180301018771", (CHECK,)), translate))
+    encoded = convert_by_json(cli_json.build_lookup_json(LookupResult("1180301018771", (CHECK,)), translate))
     assert encoded["corporation_number"] == "1180301018771"
     assert [record["id"] for record in encoded["credit_checks"]] == [17]
     assert (encoded["orders"], encoded["payments"], encoded["refunds"]) == ([], [], [])
@@ -118,7 +118,7 @@ def test_a_lookup_lists_all_four_kinds() -> None:
 def test_a_queue_page_says_why_and_since_when() -> None:
     """Items are records with why, next step and since; the cursor is null at the end."""
     page = QueuePage("incomplete", (QueueItem(CHECK, EXPLAINED, AT),), None)
-    encoded = through_json(cli_json.build_queue_page_json(page, translate))
+    encoded = convert_by_json(cli_json.build_queue_page_json(page, translate))
     (item,) = encoded["items"]
     assert (encoded["queue"], encoded["next_cursor"]) == ("incomplete", None)
     assert (item["kind"], item["why"], item["since"]) == ("credit-check", "why.b['n']", TEXT)
@@ -128,7 +128,7 @@ def test_a_queue_page_says_why_and_since_when() -> None:
 def test_refetch_and_resolve_are_records_with_more() -> None:
     """`changed` and `documents`, and `awaiting`, stand beside the record's own fields."""
     document = r.Document("ab/cd.pdf", "cd" * 32, 700, AT, True)
-    refetched = through_json(
+    refetched = convert_by_json(
         cli_json.build_refetch_json(results.RefetchResult(CHECK, ("pdf",), (document,)), translate)
     )
     assert (refetched["id"], refetched["changed"]) == (17, ["pdf"])
@@ -139,18 +139,18 @@ def test_refetch_and_resolve_are_records_with_more() -> None:
         700,
         True,
     )
-    resolved = through_json(cli_json.build_resolution_json(ResolveResult(CHECK, "second_person"), translate))
+    resolved = convert_by_json(cli_json.build_resolution_json(ResolveResult(CHECK, "second_person"), translate))
     assert resolved["awaiting"] == "second_person"
 
 
 def test_facts_of_an_error_are_plain_values() -> None:
     """Records, instants, sets and unknown objects in a detail become JSON; a record looks as always."""
-    encoded = through_json(
+    encoded = convert_by_json(
         cli_json.build_any_value_json(
             {"record": CHECK, "since": AT, "clients": {"1"}, "state": r.CheckState.ERROR, "x": object}, translate
         )
     )
-    assert encoded["record"] == through_json(cli_json.build_record_json(CHECK, translate))
+    assert encoded["record"] == convert_by_json(cli_json.build_record_json(CHECK, translate))
     assert (encoded["since"], encoded["clients"], encoded["state"]) == (TEXT, ["1"], "error")
 
 

@@ -51,7 +51,7 @@ def translate(key: str, **facts: object) -> str:
     return key
 
 
-def told(value: dict[str, Any]) -> dict[str, Any]:
+def convert_by_json(value: dict[str, Any]) -> dict[str, Any]:
     encoded = cli_json.format_json_line(value).decode()
     assert CANARY not in encoded
     loaded: dict[str, Any] = json.loads(encoded)
@@ -64,12 +64,12 @@ def test_an_order_has_the_promised_fields() -> None:
         "kind": "order", "id": 3, "merch_txn_id": "ORD-1", "corporation_number": "1180301018771", "state": "pending",
         "currency": "JPY", "total_minor": 3300, "payment_ids": [5], "version": 1,
     }  # fmt: skip
-    assert promised.items() <= told(cli_json.build_record_json(ORDER, translate)).items()
+    assert promised.items() <= convert_by_json(cli_json.build_record_json(ORDER, translate)).items()
 
 
 def test_a_payment_has_the_promised_fields() -> None:
     """The payer is masked, whatever else is told."""
-    encoded = told(cli_json.build_record_json(PAYMENT, translate))
+    encoded = convert_by_json(cli_json.build_record_json(PAYMENT, translate))
     promised = {
         "kind": "payment", "id": 5, "order_id": 3, "provider": "paypay", "merchant_payment_id": "ORD-1",
         "provider_payment_id": "0421", "corporation_number": "1180301018771", "payer": "****1234",
@@ -90,7 +90,7 @@ def test_a_payer_is_masked(payer: str | None, shown: str | None) -> None:
 
 def test_a_refund_has_the_promised_fields() -> None:
     """Maker, checkers and both keys are there from the first moment."""
-    encoded = told(cli_json.build_record_json(REFUND, translate))
+    encoded = convert_by_json(cli_json.build_record_json(REFUND, translate))
     promised = {
         "kind": "refund", "id": 9, "payment_id": 5, "amount_minor": 1000, "currency": "JPY", "state": "requested",
         "certainty": "unknown", "maker": "op-a", "checkers": ["lead-b"], "provider_refund_key": None,
@@ -103,7 +103,7 @@ def test_a_refund_has_the_promised_fields() -> None:
 def test_a_lookup_lists_all_four_kinds() -> None:
     """The JSON of a lookup has orders, payments and refunds each under its own field."""
     found = LookupResult("1180301018771", (), orders=(ORDER,), payments=(PAYMENT,), refunds=(REFUND,))
-    encoded = told(cli_json.build_lookup_json(found, translate))
+    encoded = convert_by_json(cli_json.build_lookup_json(found, translate))
     kinds = {name: [one["kind"] for one in encoded[name]] for name in ("orders", "payments", "refunds")}
     assert kinds == {"orders": ["order"], "payments": ["payment"], "refunds": ["refund"]}
 
@@ -114,7 +114,7 @@ def test_a_payment_is_shown_with_its_sides_and_its_money() -> None:
     view = views.PaymentDetails(
         PAYMENT, EXPLAINED, SIDES, MONEY, ORDER, (REFUND,), (), (), (), (action,), awaiting="second_person"
     )
-    encoded = told(cli_json.build_record_details_json(view, translate))
+    encoded = convert_by_json(cli_json.build_record_details_json(view, translate))
     assert (encoded["kind"], encoded["payer"], encoded["awaiting"]) == ("payment", "****1234", "second_person")
     assert encoded["next_step"] == {"text": "next.c", "command": "show refund 9", "code": "next.c"}
     assert [(side["name"], side["differs"]) for side in encoded["sides"]] == [
@@ -135,7 +135,7 @@ def test_a_refund_is_shown_with_what_speaks_against_it() -> None:
         (views.RuleCheck(RefundWindowReason.REFUND_PERIOD_OVER, True),),
         {"captured_minor": (3300, 3000)}, (), (), (), (),
     )  # fmt: skip
-    encoded = told(cli_json.build_record_details_json(view, translate))
+    encoded = convert_by_json(cli_json.build_record_details_json(view, translate))
     assert (encoded["kind"], encoded["payment"]["payer"], encoded["awaiting"]) == ("refund", "****1234", None)
     assert encoded["against"][0]["rule"] == "lookalike"
     assert encoded["checks"] == [{"rule": "window", "holds": True, "facts": {}}]
@@ -145,7 +145,7 @@ def test_a_refund_is_shown_with_what_speaks_against_it() -> None:
 def test_an_order_is_shown_with_its_payments() -> None:
     """Nothing is awaited of an order."""
     view = views.OrderDetails(ORDER, EXPLAINED, (PAYMENT,), (REFUND,), ())
-    encoded = told(cli_json.build_record_details_json(view, translate))
+    encoded = convert_by_json(cli_json.build_record_details_json(view, translate))
     assert (encoded["kind"], encoded["awaiting"]) == ("order", None)
     assert (encoded["payments"][0]["id"], encoded["refunds"][0]["id"]) == (5, 9)
     assert encoded["timeouts"] == []
@@ -162,7 +162,7 @@ def test_an_order_tells_what_follows_when_a_payments_time_has_passed() -> None:
         AT + timedelta(minutes=5), 2,
     )  # fmt: skip
     view = views.OrderDetails(ORDER, EXPLAINED, (PAYMENT,), (), (), sagas=(make_saga_progress(saga, names, AT),))
-    (one,) = told(cli_json.build_record_details_json(view, translate))["timeouts"]
+    (one,) = convert_by_json(cli_json.build_record_details_json(view, translate))["timeouts"]
     assert (one["payment_id"], one["state"], one["step"]) == (5, "running", "expire_payment")
     assert (one["reason"], one["attempts"]) == ("unknown", 2)
     assert [(step["name"], step["state"]) for step in one["steps"]] == [
@@ -176,7 +176,10 @@ def test_an_order_tells_what_follows_when_a_payments_time_has_passed() -> None:
 
 def test_records_in_a_refusal_are_masked_too() -> None:
     """A record in the detail of a refusal has a masked payer, as in every other answer."""
-    assert told(cli_json.build_any_value_json({"record": PAYMENT}, translate))["record"]["payer"] == "****1234"
+    assert (
+        convert_by_json(cli_json.build_any_value_json({"record": PAYMENT}, translate))["record"]["payer"]
+        == "****1234"
+    )
 
 
 def test_ids_as_they_are_typed() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from console.sandbox.server import Sandbox
 from tests.cli.paying import NUMBER, ORDER, PayingTerminal
-from tests.cli.test_reconciliation import planted
+from tests.cli.test_reconciliation import make_day_with_differences
 
 FIRST_ID = 70_000
 """The ids of this desk begin here, so that no amount, number or date looks like one."""
@@ -35,14 +35,14 @@ def test_no_list_names_a_record_by_its_row(
 ) -> None:
     """Orders, payments, refunds, credit checks, alerts, cases, the trail and a reconciliation, open and ended."""
     check = desk.json("purchase", NUMBER, "--client", "1").data["id"]
-    desk.order(ORDER, 3300)
+    desk.create_order(ORDER, 3300)
     with closing(sqlite3.connect(desk.home / "console.db")) as shop, shop:
         shop.execute("UPDATE orders SET status = 'cancelled'")
-    payment = desk.paid()
-    refund = desk.ask(payment).data["id"]
+    payment = desk.make_booked_payment()
+    refund = desk.request_refund(payment).data["id"]
     assert min(check, payment, refund) > FIRST_ID
     desk.json("worker", "--once")
-    day = planted(desk, tmp_path, sandbox)
+    day = make_day_with_differences(desk, tmp_path, sandbox)
     told = {
         words: desk(*words, LANGUAGE=language, OPERATOR="op-a").out.decode()
         for words in (

@@ -22,15 +22,15 @@ def test_a_pack_that_cannot_be_opened_is_not_called_altered(
     """It is not told that the contents of a missing file were changed."""
     file = str(tmp_path / name)
     ended = terminal.json(*words, file)
-    assert ended.refused == (3, "audit_broken")
+    assert ended.exit_status_and_code == (3, "audit_broken")
     assert ended.error["detail"]["problem"] == "no_pack"
     assert ended.error["message"].startswith(f"There is no readable file {file}.")
     assert terminal(*words, file, LANGUAGE="ja").err.startswith("ファイル ")
 
 
-def test_unfinished_needs_no_key_before_something_is_encrypted(unopened: Terminal) -> None:
+def test_unfinished_needs_no_key_before_something_is_encrypted(unopened_terminal: Terminal) -> None:
     """A fresh desk has no drafts, so that no key is missing."""
-    ended = unopened("unfinished", **WITHOUT_KEYS)
+    ended = unopened_terminal("unfinished", **WITHOUT_KEYS)
     assert (ended.status, ended.err) == (0, "")
 
 
@@ -42,7 +42,7 @@ def test_doctor_names_no_count_of_tasks_before_one_has_run(terminal: Terminal) -
     assert "0 種類" not in terminal("doctor", LANGUAGE="ja").out.decode()
 
 
-def test_doctor_on_a_full_disk_does_not_call_the_database_rolled_back(unopened: Terminal) -> None:
+def test_doctor_on_a_full_disk_does_not_call_the_database_rolled_back(unopened_terminal: Terminal) -> None:
     """The checks that need the database were not made: `doctor` reports neither late tasks nor a rollback, which it
     can't know. No file can grow beyond 4 KB here.
     """
@@ -50,7 +50,7 @@ def test_doctor_on_a_full_disk_does_not_call_the_database_rolled_back(unopened: 
         ended = subprocess.run(
             ["/bin/sh", "-c", f"ulimit -f 8; exec {sys.executable} -m console {words}"],
             capture_output=True,
-            env={**os.environ, **unopened.env},
+            env={**os.environ, **unopened_terminal.env},
             timeout=PATIENCE_SECONDS,
             check=False,
         )

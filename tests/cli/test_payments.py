@@ -19,7 +19,7 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
 
 def test_import_books_what_the_provider_has(desk: PayingTerminal) -> None:
     """Once, however often it is asked for; lookup, show and probe know it."""
-    first = desk.paid()
+    first = desk.make_booked_payment()
     again = desk.json("payment", "import", "paypay", ORDER).data
     assert (again["kind"], again["id"], again["state"], again["certainty"]) == (
         "payment",
@@ -49,12 +49,12 @@ def test_show_tells_how_old_each_fact_is(desk: PayingTerminal, language: str) ->
         "ja": ("からこの状態です（", "に確認・", "情報が古い", "この注文の決済はまだありません。"),
         "en": ("In this state since", "asked ", "· old", "This order has no payment yet."),
     }[language]
-    desk.order("ORD-7", 500)
+    desk.create_order("ORD-7", 500)
     text = desk("show", "order", "1", LANGUAGE=language).out.decode()
     assert words[0] in text
     assert words[3] in text
-    desk.order(ORDER, 3300)
-    payment = desk.paid()
+    desk.create_order(ORDER, 3300)
+    payment = desk.make_booked_payment()
     refund = desk.json("refund", "request", str(payment), "--amount", "1000", "--reason", "twice").data["id"]
     for kind, id in (("payment", payment), ("order", 2), ("refund", refund)):
         text = desk("show", kind, str(id), LANGUAGE=language).out.decode()
@@ -76,14 +76,14 @@ def test_show_tells_how_old_each_fact_is(desk: PayingTerminal, language: str) ->
 
 def test_import_of_atoms(desk: PayingTerminal) -> None:
     """Found by its sum and day alone; without them the question can't be asked."""
-    payment = desk.paid(ATOM_ORDER, 50_050, "atom")
+    payment = desk.make_booked_payment(ATOM_ORDER, 50_050, "atom")
     shown = desk.json("show", "payment", str(payment)).data
     assert (shown["provider"], shown["captured_minor"], shown["currency"]) == ("atom", 50_050, "INR")
     desk.money.register_payment("atom", "ORD2", 100)
     assert desk.json("payment", "import", "atom", "ORD2").status == 2
     other = ("payment", "import", "atom", "ORD2", "--amount", "9.99", "--date", "2026-11-20")
     refused = desk.json(*other, LANGUAGE="en")
-    assert refused.refused == (5, "provider_refused")
+    assert refused.exit_status_and_code == (5, "provider_refused")
     assert "this number, amount and day" in refused.error["message"]
 
 
@@ -103,7 +103,7 @@ def test_import_of_atoms(desk: PayingTerminal) -> None:
 )
 def test_import_is_refused(desk: PayingTerminal, words: tuple[str, ...], refused: tuple[int, str]) -> None:
     """The import refuses a payment that the provider does not have, and malformed arguments; it books nothing."""
-    assert desk.json("payment", "import", *words).refused == refused
+    assert desk.json("payment", "import", *words).exit_status_and_code == refused
     assert desk.json("lookup", NUMBER).data["payments"] == []
 
 
@@ -118,9 +118,9 @@ def test_import_without_an_answer(desk: PayingTerminal, sandbox: Sandbox) -> Non
         ("result:RATE_LIMIT", (5, "rate_limited")),
     ):
         desk.control.add_fault(fault, call="paypay_payment")
-        assert desk.json(*asked).refused == refused, fault
+        assert desk.json(*asked).exit_status_and_code == refused, fault
     sandbox.stop()
-    assert desk.json(*asked).refused == (6, "provider_unreachable")
+    assert desk.json(*asked).exit_status_and_code == (6, "provider_unreachable")
 
 
 @pytest.mark.expects_log("some endings are logged")
@@ -129,7 +129,7 @@ def test_an_import_with_another_amount_says_so(desk: PayingTerminal) -> None:
     so."""
     desk.money.register_payment("paypay", ORDER, 3300)
     ending = desk.json("payment", "import", "paypay", ORDER, "--amount", "3301", LANGUAGE="en")
-    assert ending.refused == (4, "outcome_unknown")
+    assert ending.exit_status_and_code == (4, "outcome_unknown")
     assert ending.error["detail"]["reason"] == "other_amount"
     assert "Check the amount" in ending.error["message"]
     assert "again" not in ending.error["message"]
@@ -138,23 +138,23 @@ def test_an_import_with_another_amount_says_so(desk: PayingTerminal) -> None:
 def test_a_provider_that_is_not_set_up(terminal: Terminal) -> None:
     """Neither a URL nor credentials: named, and what would help."""
     ending = terminal.json("payment", "import", "paypay", ORDER)
-    assert ending.refused == (2, "bad_profile")
+    assert ending.exit_status_and_code == (2, "bad_profile")
     assert ending.error["detail"]["variable"] == "CONSOLE_PAYPAY_URL"
 
 
 def test_an_order_and_its_payment(desk: PayingTerminal) -> None:
     """Orders are shown with their payments; asking about one asks about its payment."""
-    order = desk.order("S-1", 3300)
+    order = desk.create_order("S-1", 3300)
     shown = desk.json("show", "order", str(order)).data
     assert (shown["kind"], shown["merch_txn_id"], shown["total_minor"]) == ("order", "S-1", 3300)
     assert (shown["payments"], shown["refunds"], shown["state"]) == ([], [], "pending")
     assert desk.json("lookup", NUMBER).data["orders"][0]["id"] == order
     unpaid = desk.json("probe", "order", str(order))
-    assert unpaid.refused == (3, "nothing_to_resolve")
+    assert unpaid.exit_status_and_code == (3, "nothing_to_resolve")
     assert unpaid.error["detail"]["record"]["id"] == order
     assert "order" in unpaid.error["message"]
     resolved = desk.json("resolve", "order", str(order), "--as", "paid", "--evidence", "seen")
-    assert resolved.refused == (3, "nothing_to_resolve")
+    assert resolved.exit_status_and_code == (3, "nothing_to_resolve")
 
 
 @pytest.mark.expects_log("some endings are logged")
@@ -162,15 +162,15 @@ def test_a_probe_of_an_order_speaks_of_the_order(desk: PayingTerminal) -> None:
     """The answer of `probe order` is the order's record with its payments, and the refusal too if asking about one
     failed.
     """
-    order = desk.order("S-2", 3300)
-    payment = desk.paid("S-2")
+    order = desk.create_order("S-2", 3300)
+    payment = desk.make_booked_payment("S-2")
     asked = desk.json("probe", "order", str(order)).data
     assert (asked["kind"], asked["id"], asked["payment_ids"]) == ("order", order, [payment])
     faults = {"result:UNAUTHORIZED": (5, "provider_auth"), "result:RATE_LIMIT": (5, "rate_limited")}
     for fault, refused in faults.items():
         desk.control.add_fault(fault, call="paypay_payment")
         told = desk.json("probe", "order", str(order))
-        assert told.refused == refused
+        assert told.exit_status_and_code == refused
         detail = told.error["detail"]
         assert (detail["record"]["kind"], detail["record"]["id"]) == ("order", order)
         assert detail["payment"]["id"] == payment
@@ -180,10 +180,13 @@ def test_a_probe_of_an_order_speaks_of_the_order(desk: PayingTerminal) -> None:
 @pytest.mark.parametrize("id", ["99", "x", "１", "9" * 30])
 def test_records_that_are_not_there(desk: PayingTerminal, kind: str, id: str) -> None:
     """No such record, for every command that takes one."""
-    assert desk.json("show", kind, id).refused == (2, "not_found")
-    assert desk.json("probe", kind, id).refused == (2, "not_found")
+    assert desk.json("show", kind, id).exit_status_and_code == (2, "not_found")
+    assert desk.json("probe", kind, id).exit_status_and_code == (2, "not_found")
     state = {"refund": "failed"}.get(kind, "completed")
-    assert desk.json("resolve", kind, id, "--as", state, "--evidence", "seen").refused == (2, "not_found")
+    assert desk.json("resolve", kind, id, "--as", state, "--evidence", "seen").exit_status_and_code == (
+        2,
+        "not_found",
+    )
 
 
 @pytest.mark.expects_log("some endings are logged")
@@ -191,27 +194,27 @@ def test_probe_of_a_payment(desk: PayingTerminal) -> None:
     """The probe answers with the gateway's state. Refused credentials and speed exit 5, a gateway out of reach 6;
     both change nothing.
     """
-    payment = str(desk.paid())
+    payment = str(desk.make_booked_payment())
     before = desk.json("show", "payment", payment).data["version"]
     for fault, refused in (
         ("result:UNAUTHORIZED", (5, "provider_auth")),
         ("result:RATE_LIMIT", (5, "rate_limited")),
     ):
         desk.control.add_fault(fault, call="paypay_payment")
-        assert desk.json("probe", "payment", payment).refused == refused
+        assert desk.json("probe", "payment", payment).exit_status_and_code == refused
     with desk.control.outage_during():
-        assert desk.json("probe", "payment", payment).refused == (6, "provider_unreachable")
+        assert desk.json("probe", "payment", payment).exit_status_and_code == (6, "provider_unreachable")
     assert desk.json("show", "payment", payment).data["version"] == before
 
 
 def test_a_probe_says_what_it_has_changed(desk: PayingTerminal) -> None:
     """The fields with their values before and after it, or that nothing has changed, with the time."""
-    payment = str(desk.paid(ATOM_ORDER, 50_000, "atom"))
+    payment = str(desk.make_booked_payment(ATOM_ORDER, 50_000, "atom"))
     unchanged = desk("probe", "payment", payment)
     assert unchanged.status == 0
     assert re.match(rb"No change at \d\d:\d\d:\d\d\.\n", unchanged.out)
-    order = desk.order("S-3", 3300)
-    desk.paid("S-3")
+    order = desk.create_order("S-3", 3300)
+    desk.make_booked_payment("S-3")
     assert re.match(rb"(No change at |State: )", desk("probe", "order", str(order)).out)
     desk.money.move_payment("atom", ATOM_ORDER, "reversed")
     first_line = desk("probe", "payment", payment).out.decode().partition("\n")[0]
@@ -220,19 +223,24 @@ def test_a_probe_says_what_it_has_changed(desk: PayingTerminal) -> None:
 
 def test_resolve_of_a_payment(desk: PayingTerminal) -> None:
     """Taken back by the bank: one person, as the gateway says so too; never what it denies."""
-    payment = str(desk.paid(ATOM_ORDER, 50_000, "atom"))
+    payment = str(desk.make_booked_payment(ATOM_ORDER, 50_000, "atom"))
     words = ("resolve", "payment", payment, "--as", "reversed", "--evidence", "their settlement list")
-    assert desk.json("resolve", "payment", payment, "--as", "completed", "--evidence", "seen").refused == (
+    assert desk.json(
+        "resolve", "payment", payment, "--as", "completed", "--evidence", "seen"
+    ).exit_status_and_code == (
         3,
         "nothing_to_resolve",
     )
-    assert desk.json(*words).refused == (3, "evidence_mismatch")
+    assert desk.json(*words).exit_status_and_code == (3, "evidence_mismatch")
     desk.money.move_payment("atom", ATOM_ORDER, "reversed")
     taken_back = desk.json(*words).data
     assert (taken_back["state"], taken_back["certainty"], taken_back["awaiting"]) == ("reversed", "known", None)
-    assert desk.ask(int(payment), "1.00").refused == (3, "exceeds_captured")
-    assert desk.json("resolve", "payment", payment, "--as", "lost", "--evidence", "x").refused == (2, "usage")
-    assert desk.json("resolve", "payment", payment, "--as", "completed").refused == (2, "no_evidence")
+    assert desk.request_refund(int(payment), "1.00").exit_status_and_code == (3, "exceeds_captured")
+    assert desk.json("resolve", "payment", payment, "--as", "lost", "--evidence", "x").exit_status_and_code == (
+        2,
+        "usage",
+    )
+    assert desk.json("resolve", "payment", payment, "--as", "completed").exit_status_and_code == (2, "no_evidence")
 
 
 # ---- in words
@@ -242,9 +250,9 @@ def test_resolve_of_a_payment(desk: PayingTerminal) -> None:
 def test_everything_is_told_in_words(desk: PayingTerminal, language: str) -> None:
     """Each command speaks to people too; a key without words would be logged, and fail here."""
     desk.env |= {"CONSOLE_LANGUAGE": language}
-    payment = desk.paid()
-    refund = desk.ask(payment).data["id"]
-    order = desk.order("S-1", 3300)
+    payment = desk.make_booked_payment()
+    refund = desk.request_refund(payment).data["id"]
+    order = desk.create_order("S-1", 3300)
     for words, who in (
         (("payment", "import", "paypay", ORDER), MAKER),
         (("show", "payment", str(payment)), MAKER),

@@ -29,11 +29,11 @@ NUMBER = "1180301018771"
 COMMAND = (sys.executable, "-m", "console")
 
 
-def variables(terminal: Terminal, **more: str) -> dict[str, str]:
+def make_environment(terminal: Terminal, **more: str) -> dict[str, str]:
     return {**os.environ, **terminal.env, **more}
 
 
-def run(
+def run_process(
     terminal: Terminal, *words: str, stdout: Any = subprocess.PIPE, **more: str
 ) -> "subprocess.CompletedProcess[bytes]":
     return subprocess.run(
@@ -41,21 +41,21 @@ def run(
         stdout=stdout,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
-        env=variables(terminal, **more),
+        env=make_environment(terminal, **more),
         timeout=PATIENCE_SECONDS,
         check=False,
     )
 
 
 @contextmanager
-def started(terminal: Terminal, *words: str, **more: str) -> "Iterator[subprocess.Popen[bytes]]":
+def start_process(terminal: Terminal, *words: str, **more: str) -> "Iterator[subprocess.Popen[bytes]]":
     """A process that is ended with the block, whatever happens in it."""
     with subprocess.Popen(
         [*COMMAND, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
-        env=variables(terminal, **more),
+        env=make_environment(terminal, **more),
     ) as process:
         try:
             yield process
@@ -68,7 +68,7 @@ def test_a_reader_that_left_changes_nothing(terminal: Terminal, sandbox: Sandbox
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        ended = run(terminal, "--json", "purchase", NUMBER, "--client", "1", stdout=writing)
+        ended = run_process(terminal, "--json", "purchase", NUMBER, "--client", "1", stdout=writing)
     finally:
         os.close(writing)
     assert (ended.returncode, ended.stderr) == (0, b"")
@@ -79,7 +79,7 @@ def test_a_reader_that_left_changes_nothing(terminal: Terminal, sandbox: Sandbox
 def test_a_full_disk_behind_stdout_is_told_on_stderr(terminal: Terminal) -> None:
     """The answer can't be written: the log says so, without a traceback, and the status is the command's own."""
     with Path("/dev/full").open("wb") as full:
-        ended = run(terminal, "--json", "lookup", "118", stdout=full)
+        ended = run_process(terminal, "--json", "lookup", "118", stdout=full)
     assert ended.returncode == 2
     assert b"could not be written" in ended.stderr
     assert b"Traceback" not in ended.stderr
@@ -91,7 +91,7 @@ def test_bytes_that_are_no_utf8_are_refused(terminal: Terminal) -> None:
         ended = subprocess.run(
             [*map(os.fsencode, COMMAND), b"--json", b"lookup", b"118\xff\xfe\xf0\x9f\xa6\x8a"],
             capture_output=True,
-            env=variables(terminal, LC_ALL=locale),
+            env=make_environment(terminal, LC_ALL=locale),
             timeout=PATIENCE_SECONDS,
             check=False,
         )
@@ -126,12 +126,12 @@ def test_a_relative_path_in_a_deleted_folder(
     monkeypatch.chdir(folder)
     folder.rmdir()
     place = {"HOME": "home"} if words[0] == "lookup" else {}
-    assert terminal.json(*words, **place).refused == refusal
+    assert terminal.json(*words, **place).exit_status_and_code == refusal
 
 
 def test_japanese_is_printed_in_any_locale(terminal: Terminal) -> None:
     """On a terminal with ASCII only, Japanese characters are printed as escapes, and the command exits 0."""
-    ended = run(terminal, "lookup", NUMBER, PYTHONIOENCODING="ascii", CONSOLE_LANGUAGE="ja")
+    ended = run_process(terminal, "lookup", NUMBER, PYTHONIOENCODING="ascii", CONSOLE_LANGUAGE="ja")
     assert ended.returncode == 0
     assert ended.stdout.isascii()
 
@@ -139,7 +139,7 @@ def test_japanese_is_printed_in_any_locale(terminal: Terminal) -> None:
 def test_an_interrupted_purchase_is_unknown(terminal: Terminal, sandbox: Sandbox) -> None:
     """Ctrl+C while the provider is asked: exit 4 with one object; a new process finds the record, unknown."""
     sandbox.control.add_fault("hang", call="purchase", times=1)
-    with started(terminal, "--json", "purchase", NUMBER, "--client", "1", CONSOLE_TIME_SCALE="1") as process:
+    with start_process(terminal, "--json", "purchase", NUMBER, "--client", "1", CONSOLE_TIME_SCALE="1") as process:
         reached = sandbox.control.wait_until_reached(PATIENCE_SECONDS / 2, held=1)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE_SECONDS)
@@ -147,14 +147,14 @@ def test_an_interrupted_purchase_is_unknown(terminal: Terminal, sandbox: Sandbox
     answer = json.loads(out)
     assert (process.returncode, answer["error"]["code"]) == (4, "outcome_unknown")
     assert b"Traceback" not in err
-    assert terminal.json("purchase", NUMBER, "--client", "1").refused == (3, "already_purchased")
+    assert terminal.json("purchase", NUMBER, "--client", "1").exit_status_and_code == (3, "already_purchased")
     assert sandbox.ledger.charge_count == 0
 
 
 def test_ctrl_c_again_and_again_leaves_one_answer(terminal: Terminal, sandbox: Sandbox) -> None:
     """Pressed until the answer is there: the first one ends the call, and none cuts the answer off."""
     sandbox.control.add_fault("hang_after_charge", call="purchase", times=1)
-    with started(terminal, "--json", "purchase", NUMBER, "--client", "1") as process:
+    with start_process(terminal, "--json", "purchase", NUMBER, "--client", "1") as process:
         assert sandbox.control.wait_until_reached(PATIENCE_SECONDS / 2, held=1)
         assert process.stdout is not None
         pressed = 0
@@ -167,14 +167,14 @@ def test_ctrl_c_again_and_again_leaves_one_answer(terminal: Terminal, sandbox: S
     assert b"Traceback" not in err
     assert (process.returncode, json.loads(out)["error"]["code"]) == (4, "outcome_unknown")
     assert pressed > 1
-    assert terminal.json("purchase", NUMBER, "--client", "1").refused == (3, "already_purchased")
+    assert terminal.json("purchase", NUMBER, "--client", "1").exit_status_and_code == (3, "already_purchased")
     assert sandbox.ledger.charge_count == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_after_the_answer_leaves_its_exit_status(terminal: Terminal, number: int) -> None:
     """The program ends a moment after its answer; a script goes by both."""
-    with started(terminal, "--json", "purchase", "1", "--client", "1") as process:
+    with start_process(terminal, "--json", "purchase", "1", "--client", "1") as process:
         assert process.stdout is not None
         error = json.loads(process.stdout.readline())["error"]
         while process.poll() is None:
@@ -201,13 +201,15 @@ def test_ctrl_c_twice_before_anything_has_begun(
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr("console.app.open_console", loading)
-    assert terminal.json("purchase", NUMBER, "--client", "1").refused == (6, "interrupted")
+    assert terminal.json("purchase", NUMBER, "--client", "1").exit_status_and_code == (6, "interrupted")
     assert sandbox.ledger.charge_count == 0
 
 
 def test_a_bug_is_status_70_with_a_support_code(terminal: Terminal, sandbox: Sandbox) -> None:
     """The code on stdout leads to the traceback in the log; nothing was sent."""
-    ended = run(terminal, "--json", "purchase", NUMBER, "--client", "1", CONSOLE_FAILPOINT="before_tx1:1:raise")
+    ended = run_process(
+        terminal, "--json", "purchase", NUMBER, "--client", "1", CONSOLE_FAILPOINT="before_tx1:1:raise"
+    )
     error = json.loads(ended.stdout)["error"]
     assert (ended.returncode, error["code"]) == (70, "internal_error")
     assert error["detail"]["support_code"].encode() in ended.stderr
@@ -217,13 +219,13 @@ def test_a_bug_is_status_70_with_a_support_code(terminal: Terminal, sandbox: San
 
 def test_the_sandbox_says_where_it_is_and_ends_politely(terminal: Terminal) -> None:
     """`sandbox` prints one JSON object when its server answers, and ends with status 0 after SIGTERM."""
-    with started(terminal, "sandbox", "--json") as process:
+    with start_process(terminal, "sandbox", "--json") as process:
         assert process.stdout is not None
         data = json.loads(process.stdout.readline())["data"]
         assert data["url"].endswith(f":{data['port']}")
         with urlopen(f"{data['url']}/_sandbox/state", timeout=PATIENCE_SECONDS) as answer:
             assert json.load(answer)["charges"] == 0
-        taken = run(terminal, "sandbox", "--json", "--port", str(data["port"]))
+        taken = run_process(terminal, "sandbox", "--json", "--port", str(data["port"]))
         process.terminate()
         assert process.wait(PATIENCE_SECONDS) == 0
         assert process.stdout.read() == b""
@@ -235,13 +237,13 @@ def test_without_a_display_the_window_says_what_works(terminal: Terminal) -> Non
     no window.
     """
     without = {"QT_QPA_PLATFORM": "", "DISPLAY": "", "WAYLAND_DISPLAY": ""}
-    ended = run(terminal, **without)
+    ended = run_process(terminal, **without)
     assert ended.returncode != 0
     assert b"QT_QPA_PLATFORM" in ended.stderr
     assert b"Traceback" not in ended.stderr
 
 
-HEAVY = {"PySide6", "requests", "urllib3", "keyring", "alembic", "cryptography", "pypdfium2", "http.client"}
+SLOW_MODULES = {"PySide6", "requests", "urllib3", "keyring", "alembic", "cryptography", "pypdfium2", "http.client"}
 # Modules that make tens of dataclasses, enumerations or statements. A lookup needs none of their names at run time.
 UNUSED_BY_LOOKUP = {
     "console.domain.errors.details",
@@ -267,12 +269,12 @@ UNUSED_BY_HELP = {"console.domain.records", "console.domain.payments.records", "
 UNUSED_BY_FIRST_FRAME = {"console.domain.error_reasons", "console.wording.sentences.catalogue", "argparse", "secrets"}
 
 
-def modules_after(terminal: Terminal, program: str, *words: str) -> set[str]:
+def read_loaded_modules(terminal: Terminal, program: str, *words: str) -> set[str]:
     """The names of the modules that a new Python has loaded at the end of this program."""
     ended = subprocess.run(
         [sys.executable, "-c", f"import sys; {program}; print(*sys.modules, file=sys.stderr)", *words],
         capture_output=True,
-        env=variables(terminal),
+        env=make_environment(terminal),
         timeout=PATIENCE_SECONDS,
         check=False,
     )
@@ -290,17 +292,17 @@ def test_a_plain_command_imports_nothing_heavy(terminal: Terminal) -> None:
         (("--json", "queue", "nonsense"), UNUSED_BY_LOOKUP | no_database),
         (("--help",), UNUSED_BY_LOOKUP | no_database | UNUSED_BY_HELP),
     ):
-        loaded = modules_after(terminal, "from console.cli.main import main; main(sys.argv[1:])", *words)
+        loaded = read_loaded_modules(terminal, "from console.cli.main import main; main(sys.argv[1:])", *words)
         assert "console.cli.process.parser" in loaded
-        assert loaded & (HEAVY | unused) == set()
+        assert loaded & (SLOW_MODULES | unused) == set()
 
 
 def test_the_window_imports_little_before_its_first_frame(terminal: Terminal) -> None:
     """The command and the settings are loaded before Qt; each of their imports delays the first frame."""
     steps = ("from console.cli.main import main", "from console.settings.settings import Settings", "Settings.load()")
-    loaded = modules_after(terminal, "; ".join(steps))
+    loaded = read_loaded_modules(terminal, "; ".join(steps))
     assert "console.providers.paypay.plugin" in loaded
-    assert loaded & (HEAVY | UNUSED_BY_LOOKUP | UNUSED_BY_HELP | UNUSED_BY_FIRST_FRAME) == set()
+    assert loaded & (SLOW_MODULES | UNUSED_BY_LOOKUP | UNUSED_BY_HELP | UNUSED_BY_FIRST_FRAME) == set()
 
 
 def test_no_garbage_is_collected_until_the_window_does(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,7 +333,7 @@ def test_the_demo_is_a_whole_desk_that_goes_away(terminal: Terminal) -> None:
     """One object when ready: records in every queue, a provider that knows them, no secret on the disk; at the
     end nothing is left.
     """
-    with started(terminal, "demo", "--json", **WITHOUT_DISPLAY) as process:
+    with start_process(terminal, "demo", "--json", **WITHOUT_DISPLAY) as process:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())["data"]
         home = Path(ready["home"])
@@ -347,7 +349,7 @@ def test_the_demo_is_a_whole_desk_that_goes_away(terminal: Terminal) -> None:
 
 def test_the_demos_window_closes_in_good_order(terminal: Terminal) -> None:
     """With a display the window opens; a request to end closes it, and the temporary desk goes away."""
-    with started(terminal, "demo", "--json", QT_QPA_PLATFORM="offscreen") as process:
+    with start_process(terminal, "demo", "--json", QT_QPA_PLATFORM="offscreen") as process:
         assert process.stdout is not None
         home = Path(json.loads(process.stdout.readline())["data"]["home"])
         process.terminate()
@@ -363,7 +365,7 @@ def test_the_demo_offers_a_prompt_in_a_terminal(terminal: Terminal) -> None:
         stdin=theirs,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=variables(terminal, **WITHOUT_DISPLAY),
+        env=make_environment(terminal, **WITHOUT_DISPLAY),
     ) as process:
         try:
             os.close(theirs)
@@ -394,7 +396,7 @@ def run_demo_on(terminal: Terminal, typed: bytes, source: Path | None = None) ->
             [*COMMAND, "demo", "--fast-clock"],
             stdin=reading,
             capture_output=True,
-            env=variables(terminal, **WITHOUT_DISPLAY),
+            env=make_environment(terminal, **WITHOUT_DISPLAY),
             timeout=PATIENCE_SECONDS,
             check=False,
         )

@@ -15,7 +15,7 @@ from tests.support.payment_desks import Scene
 from tests.support.places import SqlitePlace
 from tests.support.recon_scene import Days
 
-SHAPE = {"matched", "imported", "missing_there", "different_state", "different_amount", "cases"}
+REPORT_FIELDS = {"matched", "imported", "missing_there", "different_state", "different_amount", "cases"}
 
 
 @pytest.fixture
@@ -23,7 +23,9 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
     return PayingTerminal(tmp_path / "home", sandbox)
 
 
-def planted(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, *, announced: bool = True) -> str:
+def make_day_with_differences(
+    desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, *, announced: bool = True
+) -> str:
     """A day with a payment that only they have and one that only we have; its name."""
     place = SqlitePlace(tmp_path)
     place.file = desk.home / "console.db"
@@ -40,12 +42,12 @@ def planted(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, *, announced
 
 def test_counts_and_cases(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
     """The fixed names, the cases as alerts are listed, once more the same."""
-    day = planted(desk, tmp_path, sandbox)
+    day = make_day_with_differences(desk, tmp_path, sandbox)
     words = ("reconcile", "paypay", "--from", day, "--to", day)
     dry = desk.json(*words, "--dry-run").data
     assert (dry["imported"], dry["missing_there"], dry["cases"], dry["dry_run"]) == (1, 1, [], True)
     told = desk.json(*words).data
-    assert set(told) >= SHAPE
+    assert set(told) >= REPORT_FIELDS
     assert [told[name] for name in ("matched", "imported", "missing_there")] == [0, 1, 1]
     (case,) = told["cases"]
     assert set(case) >= {
@@ -64,7 +66,7 @@ def test_stopped_before_its_end(
     desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
 ) -> None:
     """Counts of a part are no answer: the command is told that it was stopped, and the next one goes on."""
-    day = planted(desk, tmp_path, sandbox)
+    day = make_day_with_differences(desk, tmp_path, sandbox)
     words = ("reconcile", "paypay", "--from", day, "--to", day, *more)
     plain = DailyFileStore.download_file
 
@@ -75,7 +77,7 @@ def test_stopped_before_its_end(
 
     with monkeypatch.context() as patched:
         patched.setattr(DailyFileStore, "download_file", stopped)
-        assert desk.json(*words).refused == (6, "interrupted")
+        assert desk.json(*words).exit_status_and_code == (6, "interrupted")
     told = desk.json(*words).data
     assert [told[name] for name in ("matched", "imported", "missing_there")] == [0, 1, 1]
     assert "duplicate" not in told
@@ -84,7 +86,7 @@ def test_stopped_before_its_end(
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_in_words(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, language: str) -> None:
     """Counts, each difference, and what waits for a person."""
-    day = planted(desk, tmp_path, sandbox)
+    day = make_day_with_differences(desk, tmp_path, sandbox)
     ending = desk("reconcile", "paypay", "--from", day, "--to", day, LANGUAGE=language)
     lines = ending.out.decode().splitlines()
     assert ending.status == 0
@@ -94,9 +96,9 @@ def test_in_words(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, langua
 
 def test_nothing_was_announced(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
     """Nobody knows: exit 4, with the day and what to do next."""
-    day = planted(desk, tmp_path, sandbox, announced=False)
+    day = make_day_with_differences(desk, tmp_path, sandbox, announced=False)
     ending = desk.json("reconcile", "paypay", "--from", day, "--to", day)
-    assert ending.refused == (4, "outcome_unknown")
+    assert ending.exit_status_and_code == (4, "outcome_unknown")
     assert day in ending.error["message"]
     assert "send it again" in ending.error["message"]
 
@@ -115,15 +117,15 @@ def test_nothing_was_announced(desk: PayingTerminal, tmp_path: Path, sandbox: Sa
 )
 def test_what_is_no_question(desk: PayingTerminal, words: tuple[str, ...], refused: tuple[int, str]) -> None:
     """Nothing is asked, nothing is written."""
-    assert desk.json("reconcile", *words).refused == refused
+    assert desk.json("reconcile", *words).exit_status_and_code == refused
 
 
 def test_who_may_not(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
     """Reconciling books payments: an auditor may not."""
-    day = planted(desk, tmp_path, sandbox)
+    day = make_day_with_differences(desk, tmp_path, sandbox)
     place = SqlitePlace(tmp_path)
     place.file = desk.home / "console.db"
     place.sql("INSERT INTO operators (name, roles, may_buy) VALUES ('aud-e', 'auditor', 0), ('op-a', 'operator', 0)")
     words = ("reconcile", "paypay", "--from", day, "--to", day)
-    assert desk.json(*words, OPERATOR="aud-e").refused == (3, "not_allowed")
+    assert desk.json(*words, OPERATOR="aud-e").exit_status_and_code == (3, "not_allowed")
     assert desk.json(*words, "--dry-run", OPERATOR="op-a").status == 0

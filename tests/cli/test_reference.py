@@ -25,7 +25,7 @@ def test_the_generated_files_are_in_step() -> None:
 def test_each_command_and_each_code_has_a_schema() -> None:
     Draft202012Validator.check_schema(schema())
     named = {part["$ref"].removeprefix("#/$defs/") for part in schema()["anyOf"]}
-    assert {definition_name(name) for name in interface_list.commands()} | {"help", "version"} == named
+    assert {definition_name(name) for name in interface_list.list_commands()} | {"help", "version"} == named
     rules = schema()["$defs"]["refusal"]["properties"]["error"]["allOf"]
     assert [rule["if"]["properties"]["code"]["const"] for rule in rules] == list(ErrorCode)
 

@@ -31,7 +31,7 @@ UNKNOWN_TO_REGISTRY = "2000012010019"
 
 
 @dataclass
-class Desk:
+class RegistryDesk:
     """A desk with both gateways, before and after its registry was imported."""
 
     terminal: PayingTerminal
@@ -42,7 +42,7 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryDesk]:
     """A desk with a registry. `without` has the answers of the commands before the import."""
     folder = tmp_path_factory.mktemp("registry")
     with Sandbox() as sandbox:
@@ -54,14 +54,14 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
             "name": terminal("lookup", "架空商事").err,
             "json": json.dumps(terminal.json("lookup", OPEN).data),
             "status.json": json.dumps(terminal.json("registry", "status").data),
-            "status of a name": str(terminal.json("lookup", "架空商事").refused),
+            "status of a name": str(terminal.json("lookup", "架空商事").exit_status_and_code),
         }
         whole = write_small_whole(folder)
         terminal.json("registry", "import", str(whole)).data  # noqa: B018  # fails unless it succeeded
-        yield Desk(terminal, sandbox, folder, without, whole)
+        yield RegistryDesk(terminal, sandbox, folder, without, whole)
 
 
-def test_without_a_registry_everything_is_as_before_and_says_what_would_be_there(desk: Desk) -> None:
+def test_without_a_registry_everything_is_as_before_and_says_what_would_be_there(desk: RegistryDesk) -> None:
     for name in ("status", "find", "number", "name"):
         assert "registry import FILE" in desk.without[name], name
     assert json.loads(desk.without["json"])["corporation"] is None
@@ -70,7 +70,7 @@ def test_without_a_registry_everything_is_as_before_and_says_what_would_be_there
     assert desk.without["status of a name"] == "(2, 'invalid_corporation_number')"
 
 
-def test_the_facts_stand_beside_the_number(desk: Desk) -> None:
+def test_the_facts_stand_beside_the_number(desk: RegistryDesk) -> None:
     """`lookup` returns the corporation's registry facts in JSON exactly as published, and in text with their date,
     publisher and licence.
     """
@@ -90,7 +90,7 @@ def test_the_facts_stand_beside_the_number(desk: Desk) -> None:
         assert part in text
 
 
-def test_a_merger_is_followed_to_the_last_successor(desk: Desk) -> None:
+def test_a_merger_is_followed_to_the_last_successor(desk: RegistryDesk) -> None:
     corporation = desk.terminal.json("lookup", MERGED).data["corporation"]
     assert corporation["closed"] == {"date": "2026-04-01", "cause": "11"}
     assert corporation["successor"] == MIDDLE
@@ -102,7 +102,7 @@ def test_a_merger_is_followed_to_the_last_successor(desk: Desk) -> None:
     assert "承継合同会社" in text
 
 
-def test_a_number_that_the_registry_does_not_have_is_told(desk: Desk) -> None:
+def test_a_number_that_the_registry_does_not_have_is_told(desk: RegistryDesk) -> None:
     assert desk.terminal.json("lookup", UNKNOWN_TO_REGISTRY).data["corporation"] is None
     assert (
         "registry of 2026-10-30 does not have this number"
@@ -110,7 +110,7 @@ def test_a_number_that_the_registry_does_not_have_is_told(desk: Desk) -> None:
     )
 
 
-def test_a_buyer_is_advised_and_not_refused(desk: Desk) -> None:
+def test_a_buyer_is_advised_and_not_refused(desk: RegistryDesk) -> None:
     """On stderr before the purchase: the successor, or that the company is closed. Each is bought all the same."""
     merged = desk.terminal.json("purchase", MERGED, "--client", "1")
     assert merged.status == 0
@@ -124,7 +124,7 @@ def test_a_buyer_is_advised_and_not_refused(desk: Desk) -> None:
     assert "On record" in shown, "the successor has a record by now"
 
 
-def test_rows_without_a_provider_s_name_have_the_official_one_marked(desk: Desk) -> None:
+def test_rows_without_a_provider_s_name_have_the_official_one_marked(desk: RegistryDesk) -> None:
     """A failed purchase, a payment and its refund, in queue, show and lookup; JSON keeps both names apart."""
     desk.sandbox.control.add_fault("status:503", call="purchase", times=1)
     assert desk.terminal("purchase", HOSTILE, "--client", "2").status == 4
@@ -136,8 +136,8 @@ def test_rows_without_a_provider_s_name_have_the_official_one_marked(desk: Desk)
     assert REGISTRY_PUBLISHER in listed
     assert "\u202e" not in listed, "a mark of direction is shown as such, not obeyed"
 
-    payment = desk.terminal.paid()
-    refund = desk.terminal.ask(payment).data["id"]
+    payment = desk.terminal.make_booked_payment()
+    refund = desk.terminal.request_refund(payment).data["id"]
     for kind, record_id in (("payment", payment), ("refund", refund)):
         shown = desk.terminal.json("show", kind, str(record_id)).data
         assert shown["registry_name"] == {"name": OPEN_NAME, "registry_date": "2026-10-30"}
@@ -149,7 +149,7 @@ def test_rows_without_a_provider_s_name_have_the_official_one_marked(desk: Desk)
     assert operation is None or desk.terminal.json("show", "operation", operation).status == 0
 
 
-def test_a_name_that_is_only_an_image_is_told_as_that(desk: Desk) -> None:
+def test_a_name_that_is_only_an_image_is_told_as_that(desk: RegistryDesk) -> None:
     """No row has the mark of the registry without a name before it."""
     with Sandbox() as sandbox:
         terminal = PayingTerminal(desk.folder / "image", sandbox)
@@ -161,7 +161,7 @@ def test_a_name_that_is_only_an_image_is_told_as_that(desk: Desk) -> None:
             assert note in listed.splitlines()[0], "beside the record"
 
 
-def test_a_pack_names_the_registry_its_date_and_its_licence(desk: Desk) -> None:
+def test_a_pack_names_the_registry_its_date_and_its_licence(desk: RegistryDesk) -> None:
     """`registry.json` and the head of the timelines; the pack is verified as before."""
     pack = desk.folder / "case.zip"
     desk.terminal.json("purchase", UNKNOWN_TO_REGISTRY, "--client", "1")
@@ -180,16 +180,16 @@ def test_a_pack_names_the_registry_its_date_and_its_licence(desk: Desk) -> None:
     assert desk.terminal.json("audit", "verify", "--pack", str(pack)).status == 0
 
 
-def test_a_difference_is_imported_once_and_tells_its_changes(desk: Desk) -> None:
+def test_a_difference_is_imported_once_and_tells_its_changes(desk: RegistryDesk) -> None:
     """Files, their order, and the changes about companies of ours; the trail has both imports and the refusal."""
     terminal, difference = PayingTerminal(desk.folder / "second", desk.sandbox), write_renaming(desk.folder)
     terminal.json("registry", "import", str(desk.whole)).data  # noqa: B018  # it succeeds
     assert terminal.json("registry", "changes", "--since", "2026-11-01").data["items"] == []
-    terminal.paid("ORD-9", 3300)
+    terminal.make_booked_payment("ORD-9", 3300)
     assert terminal.json("registry", "import", str(difference), "--request-id", "once").status == 0
     again = terminal.json("registry", "import", str(difference), "--request-id", "once")
     assert again.data["duplicate"] is True
-    assert terminal.json("registry", "import", str(difference)).refused == (3, "registry_order")
+    assert terminal.json("registry", "import", str(difference)).exit_status_and_code == (3, "registry_order")
     status = terminal.json("registry", "status").data
     assert (status["registry_date"], len(status["files"])) == ("2026-11-02", 2)
     assert [file["kind"] for file in status["files"]] == ["whole", "difference"]
@@ -199,26 +199,26 @@ def test_a_difference_is_imported_once_and_tells_its_changes(desk: Desk) -> None
     assert (change["before"]["name"], change["after"]["name"]) == (OPEN_NAME, NEW_NAME)
     assert f"{OPEN_NAME} → {NEW_NAME}" in terminal("registry", "changes", "--since", "2026-11-01").out.decode()
     assert terminal.json("registry", "changes", "--since", "2026-11-03", "--all").data["items"] == []
-    assert terminal.json("registry", "changes", "--since", "soon").refused == (2, "usage")
+    assert terminal.json("registry", "changes", "--since", "soon").exit_status_and_code == (2, "usage")
     entries = terminal.json("audit", "list", "--limit", "5").data["entries"]
     assert {"registry.imported", "registry.import"} <= {entry["what"] for entry in entries}
 
 
-def test_a_bad_file_changes_nothing(desk: Desk) -> None:
+def test_a_bad_file_changes_nothing(desk: RegistryDesk) -> None:
     bad = desk.folder / "00_zenkoku_all_20261130.zip"
     bad.write_bytes(b"PK not a zip")
     before = desk.terminal.json("registry", "status").data
     refused = desk.terminal.json("registry", "import", str(bad))
-    assert refused.refused == (2, "bad_registry_file")
+    assert refused.exit_status_and_code == (2, "bad_registry_file")
     assert refused.error["detail"]["file"] == bad.name
     assert desk.terminal.json("registry", "status").data == before
 
 
-def test_a_week_is_no_day(desk: Desk) -> None:
-    assert desk.terminal.json("registry", "changes", "--since", "2026-W44-1").refused == (2, "usage")
+def test_a_week_is_no_day(desk: RegistryDesk) -> None:
+    assert desk.terminal.json("registry", "changes", "--since", "2026-W44-1").exit_status_and_code == (2, "usage")
 
 
-def test_ctrl_c_stops_an_import_that_goes_on_later(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_stops_an_import_that_goes_on_later(desk: RegistryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit 6 `interrupted`, with the registry as it was; the same command imports the file afterwards."""
     terminal = PayingTerminal(desk.folder / "stopped", desk.sandbox)
     signals = iter([signal.SIGINT])
@@ -230,12 +230,12 @@ def test_ctrl_c_stops_an_import_that_goes_on_later(desk: Desk, monkeypatch: pyte
     with monkeypatch.context() as patched:
         patched.setattr(_ImportProgressWriter, "show_progress", press)
         stopped = terminal.json("registry", "import", str(desk.whole))
-    assert stopped.refused == (6, "interrupted")
+    assert stopped.exit_status_and_code == (6, "interrupted")
     assert terminal.json("registry", "status").data["registry_date"] is None
     assert terminal.json("registry", "import", str(desk.whole)).data["registry_date"] == "2026-10-30"
 
 
-def test_progress_is_told_on_stderr(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_told_on_stderr(desk: RegistryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the file, its rows and the rate; stdout has the answer alone."""
     monkeypatch.setattr("console.cli.registry._SECONDS_BETWEEN_PROGRESS_LINES", 0.0)
     terminal = PayingTerminal(desk.folder / "progress", desk.sandbox)
@@ -244,7 +244,7 @@ def test_progress_is_told_on_stderr(desk: Desk, monkeypatch: pytest.MonkeyPatch)
     assert f"{desk.whole.name}: row 27 of 27" in imported.err
 
 
-def test_corporations_are_found_by_name_reading_and_postcode(desk: Desk) -> None:
+def test_corporations_are_found_by_name_reading_and_postcode(desk: RegistryDesk) -> None:
     """`find` and `registry find` find a corporation by its name, reading or postcode, in one text or several words,
     and within a prefecture; corporations with records here come first.
     """
@@ -274,7 +274,7 @@ def test_corporations_are_found_by_name_reading_and_postcode(desk: Desk) -> None
     assert "\u202e" not in text
 
 
-def test_an_answer_that_is_cut_says_so(desk: Desk) -> None:
+def test_an_answer_that_is_cut_says_so(desk: RegistryDesk) -> None:
     """JSON has it as `has_more`, and `find` names the list in `more`, as for lists of records."""
     terminal = desk.terminal
     cut = terminal.json("find", "100-0013", "--limit", "2").data
@@ -292,7 +292,7 @@ def test_an_answer_that_is_cut_says_so(desk: Desk) -> None:
         assert said[-6:] not in terminal(*command, "100-0013", LANGUAGE=language).out.decode()
 
 
-def test_a_match_of_another_spelling_is_told_and_not_opened(desk: Desk) -> None:
+def test_a_match_of_another_spelling_is_told_and_not_opened(desk: RegistryDesk) -> None:
     """It may be another company: the person must see which spelling was found before a record is opened."""
     terminal = desk.terminal
     for words in (("registry", "find"), ("find",), ("lookup",)):
@@ -305,7 +305,7 @@ def test_a_match_of_another_spelling_is_told_and_not_opened(desk: Desk) -> None:
     assert terminal.json("lookup", "カクウショウジ").data["corporation_number"] == OPEN
 
 
-def test_a_text_that_finds_nothing_by_its_form_says_so(desk: Desk) -> None:
+def test_a_text_that_finds_nothing_by_its_form_says_so(desk: RegistryDesk) -> None:
     """One character finds whole names only, and parts of names with open records here: the answer says how to search
     within names.
     """
@@ -319,15 +319,15 @@ def test_a_text_that_finds_nothing_by_its_form_says_so(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "command", [("find", "架空"), ("registry", "find", "架空"), ("export", "find", "架空", "--to", "found.csv")]
 )
-def test_an_unknown_prefecture_is_refused(desk: Desk, command: tuple[str, ...]) -> None:
+def test_an_unknown_prefecture_is_refused(desk: RegistryDesk, command: tuple[str, ...]) -> None:
     """It would find nothing, as if no corporation had the name."""
     for text in ("東京都千代田区", "48", "00", "とうきょう", ""):
-        assert desk.terminal.json(*command, "--prefecture", text).refused == (2, "usage"), text
+        assert desk.terminal.json(*command, "--prefecture", text).exit_status_and_code == (2, "usage"), text
     for text in ("東京", "tokyo", "Tokyo-to", "13"):
         assert desk.terminal.json("find", "架空商事", "--prefecture", text).data["items"] != [], text
 
 
-def test_a_name_is_looked_up(desk: Desk) -> None:
+def test_a_name_is_looked_up(desk: RegistryDesk) -> None:
     """The records of the only match, the list of several, an empty list of none; a wrong number stays one."""
     terminal = desk.terminal
     found = terminal.json("lookup", "承継合同会社").data
@@ -339,12 +339,12 @@ def test_a_name_is_looked_up(desk: Desk) -> None:
     assert terminal.json("lookup", "どこにもない名称").data["items"] == []
     assert terminal("lookup", "どこにもない名称").status == 0
     for wrong in (OPEN[:-1], OPEN[:-1] + "0", "", "12345678901234", "!?"):
-        assert terminal.json("lookup", wrong).refused == (2, "invalid_corporation_number"), wrong
+        assert terminal.json("lookup", wrong).exit_status_and_code == (2, "invalid_corporation_number"), wrong
     for hostile in ("%", "_", '"', "NEAR(a b)", "名" * 10_000, "\u202e", "🦊", "a' OR 1=1 --", "\x00"):
         assert terminal.json("find", hostile).status == 0, hostile
 
 
-def test_finding_needs_the_right_to_look_up(desk: Desk) -> None:
+def test_finding_needs_the_right_to_look_up(desk: RegistryDesk) -> None:
     """An administrator may not, as for every lookup; nor may a name that isn't listed."""
     terminal = PayingTerminal(desk.folder / "people", desk.sandbox)
     people = {"operators": [{"name": "adm-f", "roles": ["admin"]}, {"name": "op-a", "roles": ["operator"]}]}
@@ -353,11 +353,11 @@ def test_finding_needs_the_right_to_look_up(desk: Desk) -> None:
     assert terminal.json("db", "accounts", "apply", str(accounts)).status == 0
     terminal.json("registry", "import", str(desk.whole)).data  # noqa: B018  # it needs no right on an embedded desk
     for words in (("find", "架空"), ("registry", "status"), ("registry", "changes", "--since", "2026-01-01")):
-        assert terminal.json(*words, OPERATOR="adm-f").refused == (3, "not_allowed"), words
+        assert terminal.json(*words, OPERATOR="adm-f").exit_status_and_code == (3, "not_allowed"), words
         assert terminal.json(*words, OPERATOR="op-a").status == 0, words
 
 
-def test_find_and_lookup_take_conditions(desk: Desk) -> None:
+def test_find_and_lookup_take_conditions(desk: RegistryDesk) -> None:
     """Records beside corporations; what isn't understood is told in both languages and is no condition; the answers
     to a name are as before.
     """

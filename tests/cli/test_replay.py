@@ -48,9 +48,9 @@ def write_packs(folder: Path, home: Path, sandbox: Sandbox) -> None:
             desk.json("probe", "credit-check", str(record), CONSOLE_ALARMBOX_FIND_PURCHASES="1")
         assert desk.json("show", "credit-check", str(record), "--pack", str(folder / f"{name}.zip")).status == 0
     for provider, number, minor in (("paypay", "ORD-7", 3300), ("atom", "ORD7", 330000)):
-        payment = desk.paid(number, minor, provider)
-        refund = str(desk.ask(payment).data["id"])
-        desk.decide("approve", int(refund))
+        payment = desk.make_booked_payment(number, minor, provider)
+        refund = str(desk.request_refund(payment).data["id"])
+        desk.decide_refund("approve", int(refund))
         desk.json("probe", "refund", refund)
         assert desk.json("show", "refund", refund, "--pack", str(folder / f"{provider}-refund.zip")).status == 0
 
@@ -63,7 +63,7 @@ def packs(tmp_path: Path, sandbox: Sandbox) -> Path:
     return folder
 
 
-def replayed(pack: Path, home: Path) -> dict[str, Any]:
+def replay_pack(pack: Path, home: Path) -> dict[str, Any]:
     data: dict[str, Any] = Terminal({"CONSOLE_HOME": str(home)}).json("replay", str(pack)).data
     return data
 
@@ -71,7 +71,7 @@ def replayed(pack: Path, home: Path) -> dict[str, Any]:
 def test_the_version_that_wrote_a_pack_decides_the_same(packs: Path, tmp_path: Path) -> None:
     """Every answer of every provider is played; none is left out, and none is decided otherwise."""
     for pack in sorted(packs.glob("*.zip")):
-        told = replayed(pack, tmp_path)
+        told = replay_pack(pack, tmp_path)
         assert (told["differ"], told["skipped"]) == ([], 0), pack.name
         assert told["answers"], pack.name
         assert told["operations"] == 1, pack.name
@@ -81,15 +81,15 @@ def test_a_bundle_is_played_whole(tmp_path: Path, sandbox: Sandbox) -> None:
     """The command `evidence` writes bundles. An answer that is in two of its packs is played once."""
     desk = PayingTerminal(tmp_path / "home", sandbox)
     desk.json("purchase", BOUGHT, "--client", "1")
-    payment = desk.paid("ORD-7", 3300)
-    refund = str(desk.ask(payment).data["id"])
-    desk.decide("approve", int(refund))
+    payment = desk.make_booked_payment("ORD-7", 3300)
+    refund = str(desk.request_refund(payment).data["id"])
+    desk.decide_refund("approve", int(refund))
     kinds = {"check": "credit-check/1", "payment": f"payment/{payment}", "refund": f"refund/{refund}"}
     told = {}
     for name, records in {**{name: [record] for name, record in kinds.items()}, "all": [*kinds.values()]}.items():
         bundle = tmp_path / f"{name}.zip"
         assert desk.json("evidence", *records, "--to", str(bundle)).status == 0
-        told[name] = replayed(bundle, tmp_path)
+        told[name] = replay_pack(bundle, tmp_path)
         assert (told[name]["differ"], told[name]["skipped"]) == ([], 0), name
     assert told["payment"]["answers"] <= told["refund"]["answers"]
     assert told["all"]["answers"] == told["check"]["answers"] + told["refund"]["answers"]
@@ -101,13 +101,13 @@ def test_the_start_of_a_payment_is_played(provider: str, currency: str, tmp_path
     """Code or token, and the question about the unpaid payment. The pack has no token, which is a secret: any other
     token takes its place."""
     desk = PayingTerminal(tmp_path / "home", sandbox)
-    order = desk.order("ORD9", 3300, currency)
+    order = desk.create_order("ORD9", 3300, currency)
     with open_console(Settings.load(desk.env)) as console:
         payment = console.payments.start(order, provider).payment.id
     desk.json("probe", "payment", str(payment))
     pack = tmp_path / "started.zip"
     assert desk.json("show", "payment", str(payment), "--pack", str(pack)).status == 0
-    told = replayed(pack, tmp_path)
+    told = replay_pack(pack, tmp_path)
     assert (told["differ"], told["skipped"], told["answers"]) == ([], 0, 2)
 
 
@@ -117,15 +117,15 @@ def test_an_answer_with_a_masked_payer_is_played(tmp_path: Path) -> None:
     with zipfile.ZipFile(source) as pack:
         answer = json.loads(pack.read(part))
     answer["body"] = answer["body"].replace('"payDetails"', '"custDetails":"***","payDetails"')
-    rewritten(source, tmp_path / "masked.zip", part, json.dumps(answer))
-    told = replayed(tmp_path / "masked.zip", tmp_path)
+    write_changed_pack(source, tmp_path / "masked.zip", part, json.dumps(answer))
+    told = replay_pack(tmp_path / "masked.zip", tmp_path)
     assert (told["differ"], told["skipped"]) == ([], 0)
 
 
 @pytest.mark.parametrize("pack", sorted(PACKS.glob("*.zip")), ids=lambda pack: pack.stem)
 def test_packs_of_earlier_versions_are_decided_as_then(pack: Path, tmp_path: Path) -> None:
     """A red test here is a changed decision about money: an intended one needs a decision record."""
-    assert replayed(pack, tmp_path)["differ"] == []
+    assert replay_pack(pack, tmp_path)["differ"] == []
 
 
 def test_there_are_packs_of_earlier_versions() -> None:
@@ -136,7 +136,7 @@ def test_a_changed_rule_is_told(packs: Path, tmp_path: Path, monkeypatch: pytest
     """Had this version taken a refusal for an unknown outcome, the replay would name the very call."""
     table = {**response_classes.PURCHASE_STATUS_CLASSES, 422: OutcomeClass.UNKNOWN}
     monkeypatch.setattr(alarmbox, "PURCHASE_STATUS_CLASSES", table)
-    (difference,) = replayed(packs / "refused.zip", tmp_path)["differ"]
+    (difference,) = replay_pack(packs / "refused.zip", tmp_path)["differ"]
     assert difference["call"] == "alarmbox.purchase"
     assert (difference["recorded"]["outcome"], difference["now"]["outcome"]) == ("FAILED_DEFINITE", "UNKNOWN")
     assert difference["operation_id"]
@@ -166,10 +166,10 @@ def test_a_damaged_pack_is_refused(packs: Path, tmp_path: Path) -> None:
     broken.write_bytes(data)
     desk = Terminal({"CONSOLE_HOME": str(tmp_path)})
     for file in (broken, tmp_path / "none.zip", Path(__file__)):
-        assert desk.json("replay", str(file)).refused == (3, "audit_broken")
+        assert desk.json("replay", str(file)).exit_status_and_code == (3, "audit_broken")
 
 
-def rewritten(source: Path, target: Path, part: str, text: str) -> None:
+def write_changed_pack(source: Path, target: Path, part: str, text: str) -> None:
     """The pack with another content of one part, and with a manifest that fits: it has no signature."""
     with zipfile.ZipFile(source) as pack:
         parts = {name: pack.read(name) for name in pack.namelist()}
@@ -184,7 +184,7 @@ def rewritten(source: Path, target: Path, part: str, text: str) -> None:
             pack.writestr(name, content)
 
 
-def changed(part: str, before: str, after: str) -> tuple[str, str]:
+def make_changed_refund_pack(part: str, before: str, after: str) -> tuple[str, str]:
     """One part of the stored pack of a refund, with another value in it."""
     with zipfile.ZipFile(PACKS / "paypay-refund.zip") as pack:
         text = pack.read(part).decode()
@@ -199,20 +199,24 @@ MALFORMED = {
     "no record": ("record.json", '{"record": {}, "related": []}'),
     "a list for a story": ("timeline.json", "[[]]"),
     "an entry without fields": ("timeline.json", '[{"step": "answer"}]'),
-    "a negative sum": changed("record.json", '"asked_minor": 3300', '"asked_minor": -3300'),
-    "no number": changed("record.json", '"asked_minor": 3300', '"asked_minor": NaN'),
-    "no sum at all": changed("record.json", '"asked_minor"', '"other"'),
-    "an unknown currency": changed("record.json", '"JPY"', '"XXX"'),
-    "no instant": changed("record.json", '"2026-11-22T19:14:32Z"', '"yesterday"'),
-    "no zone": changed("record.json", '"2026-11-22T19:14:32Z"', '"2026-11-22T19:14:32"'),
-    "before the calendar": changed("record.json", '"2026-11-22T19:14:32Z"', '"0001-01-01T00:00:00+14:00"'),
-    "a line in a number": changed("record.json", '"ORD-7"', r'"ORD\u0000-7"'),
-    "half a character": changed("record.json", '"ORD-7"', r'"ORD\ud800"'),
-    "no instant of an answer": changed("answers/payment-1/000000000006.json", '"2026-11-22T19:14:32Z"', '"\x1b[2J"'),
-    "no zone of an answer": changed(
+    "a negative sum": make_changed_refund_pack("record.json", '"asked_minor": 3300', '"asked_minor": -3300'),
+    "no number": make_changed_refund_pack("record.json", '"asked_minor": 3300', '"asked_minor": NaN'),
+    "no sum at all": make_changed_refund_pack("record.json", '"asked_minor"', '"other"'),
+    "an unknown currency": make_changed_refund_pack("record.json", '"JPY"', '"XXX"'),
+    "no instant": make_changed_refund_pack("record.json", '"2026-11-22T19:14:32Z"', '"yesterday"'),
+    "no zone": make_changed_refund_pack("record.json", '"2026-11-22T19:14:32Z"', '"2026-11-22T19:14:32"'),
+    "before the calendar": make_changed_refund_pack(
+        "record.json", '"2026-11-22T19:14:32Z"', '"0001-01-01T00:00:00+14:00"'
+    ),
+    "a line in a number": make_changed_refund_pack("record.json", '"ORD-7"', r'"ORD\u0000-7"'),
+    "half a character": make_changed_refund_pack("record.json", '"ORD-7"', r'"ORD\ud800"'),
+    "no instant of an answer": make_changed_refund_pack(
+        "answers/payment-1/000000000006.json", '"2026-11-22T19:14:32Z"', '"\x1b[2J"'
+    ),
+    "no zone of an answer": make_changed_refund_pack(
         "answers/payment-1/000000000006.json", '"2026-11-22T19:14:32Z"', '"0001-01-01 00:00:00"'
     ),
-    "an id that is a list": changed("answers/payment-1/000000000006.json", '"id": 6', '"id": [6]'),
+    "an id that is a list": make_changed_refund_pack("answers/payment-1/000000000006.json", '"id": 6', '"id": [6]'),
 }
 
 
@@ -220,12 +224,12 @@ MALFORMED = {
 def test_a_pack_made_to_hurt_is_refused(tmp_path: Path, name: str) -> None:
     """Its manifest fits, and its content is none that this program writes."""
     pack = tmp_path / "made.zip"
-    rewritten(PACKS / "paypay-refund.zip", pack, *MALFORMED[name])
+    write_changed_pack(PACKS / "paypay-refund.zip", pack, *MALFORMED[name])
     for words in (("--json",), ()):
         assert Terminal({"CONSOLE_HOME": str(tmp_path)})(*words, "replay", str(pack)).status == 3
 
 
-def with_answer(source: Path, target: Path, name: str, content: bytes) -> None:
+def write_pack_with_answer(source: Path, target: Path, name: str, content: bytes) -> None:
     """The pack with another file among its answers, and with a manifest that fits."""
     with zipfile.ZipFile(source) as pack:
         parts = {part: pack.read(part) for part in pack.namelist()}
@@ -242,8 +246,8 @@ def test_a_notice_with_the_id_of_an_answer_hides_no_answer(tmp_path: Path) -> No
     """Notices and answers are numbered each for themselves, and stand in the same folder of a pack."""
     original, pack = PACKS / "paypay-refund.zip", tmp_path / "pack.zip"
     notice = {"id": 6, "kind": "payment", "of": "1", "event_id": "n", "type": "payment.succeeded", "body": "{}"}
-    with_answer(original, pack, "answers/payment-1/notice-000000000006.json", json.dumps(notice).encode())
-    assert replayed(pack, tmp_path) == replayed(original, tmp_path)
+    write_pack_with_answer(original, pack, "answers/payment-1/notice-000000000006.json", json.dumps(notice).encode())
+    assert replay_pack(pack, tmp_path) == replay_pack(original, tmp_path)
 
 
 def test_answers_that_unpack_to_far_more_are_refused(tmp_path: Path) -> None:
@@ -252,9 +256,9 @@ def test_answers_that_unpack_to_far_more_are_refused(tmp_path: Path) -> None:
     for body in ("x" * 2_000_000, [0] * 1_000_000):
         pack = tmp_path / "pack.zip"
         content = json.dumps({**fields, "summary": "", "body": body}).encode()
-        with_answer(PACKS / "paypay-refund.zip", pack, "answers/payment-1/000000000999.json", content)
+        write_pack_with_answer(PACKS / "paypay-refund.zip", pack, "answers/payment-1/000000000999.json", content)
         terminal = Terminal({"CONSOLE_HOME": str(tmp_path)})
-        assert terminal.json("replay", str(pack)).refused == (3, "audit_broken")
+        assert terminal.json("replay", str(pack)).exit_status_and_code == (3, "audit_broken")
 
 
 def test_a_pipe_is_no_pack(tmp_path: Path) -> None:
@@ -263,7 +267,7 @@ def test_a_pipe_is_no_pack(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     desk = Terminal({"CONSOLE_HOME": str(tmp_path)})
     for words in (("replay", str(pipe)), ("audit", "verify", "--pack", str(pipe))):
-        assert desk.json(*words).refused == (3, "audit_broken")
+        assert desk.json(*words).exit_status_and_code == (3, "audit_broken")
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from console.sandbox.server import Sandbox
-from tests.cli.conftest import Ending
+from tests.cli.conftest import CommandResult
 from tests.cli.paying import CHECKER, MAKER, NUMBER, PayingTerminal
 from tests.support.desks import NUMBERS
 
-ID = ("--request-id", "R-1")
+REQUEST_ID_ARGUMENTS = ("--request-id", "R-1")
 Words = tuple[str, ...]
 
 
@@ -21,21 +21,21 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
     return PayingTerminal(tmp_path / "home", sandbox)
 
 
-def bought(desk: PayingTerminal, number: str = NUMBERS[1]) -> str:
+def buy_check(desk: PayingTerminal, number: str = NUMBERS[1]) -> str:
     return str(desk.json("purchase", number, "--client", "1").data["id"])
 
 
-def unknown(desk: PayingTerminal) -> str:
+def make_unknown_purchase(desk: PayingTerminal) -> str:
     """A purchase of which nobody knows."""
     desk.control.add_fault("close_after_charge", call="purchase", number=NUMBERS[1])
     return str(desk.json("purchase", NUMBERS[1], "--client", "1").error["detail"]["record"]["id"])
 
 
-def requested(desk: PayingTerminal) -> str:
-    return str(desk.ask(desk.paid()).data["id"])
+def request_refund(desk: PayingTerminal) -> str:
+    return str(desk.request_refund(desk.make_booked_payment()).data["id"])
 
 
-def case(desk: PayingTerminal) -> str:
+def make_open_alert(desk: PayingTerminal) -> str:
     """An open alert."""
     desk.json("lookup", NUMBER)
     import sqlite3
@@ -49,7 +49,7 @@ def case(desk: PayingTerminal) -> str:
     return "1"
 
 
-def people_file(desk: PayingTerminal) -> str:
+def write_people_file(desk: PayingTerminal) -> str:
     file = desk.home / "people.json"
     file.write_text(json.dumps({"operators": [{"name": "op-z", "roles": ["operator"], "may_buy": True}]}))
     return str(file)
@@ -57,27 +57,33 @@ def people_file(desk: PayingTerminal) -> str:
 
 COMMANDS: dict[str, tuple[str, Callable[[PayingTerminal], Words]]] = {
     "purchase": (MAKER, lambda _: ("purchase", NUMBER, "--client", "1", "--reason", "1", "--comment", "x")),
-    "refetch": (MAKER, lambda desk: ("refetch", bought(desk))),
-    "probe": (MAKER, lambda desk: ("probe", "credit-check", bought(desk))),
-    "resolve": (MAKER, lambda desk: ("resolve", "credit-check", unknown(desk), "--as", "error", "--evidence", "no")),
-    "import": (MAKER, lambda desk: ("payment", "import", "paypay", _known(desk))),
-    "request": (MAKER, lambda desk: ("refund", "request", str(desk.paid()), "--amount", "1000", "--reason", "x")),
-    "approve": (CHECKER, lambda desk: ("refund", "approve", requested(desk))),
-    "reject": (CHECKER, lambda desk: ("refund", "reject", requested(desk), "--reason", "x")),
-    "withdraw": (MAKER, lambda desk: ("refund", "withdraw", requested(desk))),
-    "ack": (MAKER, lambda desk: ("alerts", "ack", case(desk), "--note", "seen")),
+    "refetch": (MAKER, lambda desk: ("refetch", buy_check(desk))),
+    "probe": (MAKER, lambda desk: ("probe", "credit-check", buy_check(desk))),
+    "resolve": (
+        MAKER,
+        lambda desk: ("resolve", "credit-check", make_unknown_purchase(desk), "--as", "error", "--evidence", "no"),
+    ),
+    "import": (MAKER, lambda desk: ("payment", "import", "paypay", _get_known_order(desk))),
+    "request": (
+        MAKER,
+        lambda desk: ("refund", "request", str(desk.make_booked_payment()), "--amount", "1000", "--reason", "x"),
+    ),
+    "approve": (CHECKER, lambda desk: ("refund", "approve", request_refund(desk))),
+    "reject": (CHECKER, lambda desk: ("refund", "reject", request_refund(desk), "--reason", "x")),
+    "withdraw": (MAKER, lambda desk: ("refund", "withdraw", request_refund(desk))),
+    "ack": (MAKER, lambda desk: ("alerts", "ack", make_open_alert(desk), "--note", "seen")),
     "reconcile": (MAKER, lambda desk: ("reconcile", "atom", "--from", "2026-11-01", "--to", "2026-11-02")),
     "export": (MAKER, lambda desk: ("audit", "export", str(desk.home / "trail.csv"))),
-    "accounts": (MAKER, lambda desk: ("db", "accounts", "apply", people_file(desk))),
+    "accounts": (MAKER, lambda desk: ("db", "accounts", "apply", write_people_file(desk))),
 }
 
 
-def _known(desk: PayingTerminal) -> str:
+def _get_known_order(desk: PayingTerminal) -> str:
     desk.money.register_payment("paypay", "ORD-7", 3300)
     return "ORD-7"
 
 
-def without_mark(told: dict[str, Any]) -> dict[str, Any]:
+def remove_repetition_mark(told: dict[str, Any]) -> dict[str, Any]:
     assert told.pop("duplicate") is True
     return told
 
@@ -86,16 +92,19 @@ def without_mark(told: dict[str, Any]) -> dict[str, Any]:
 def test_a_repeated_command_answers_as_the_first(desk: PayingTerminal, name: str) -> None:
     """Of every command that changes something; nothing is sent, and no row is written."""
     who, words = COMMANDS[name][0], COMMANDS[name][1](desk)
-    first = desk.json(*words, *ID, OPERATOR=who)
+    first = desk.json(*words, *REQUEST_ID_ARGUMENTS, OPERATOR=who)
     assert "duplicate" not in first.data
-    before = _calls(desk), _rows(desk)
-    again = desk.json(*words, *ID, OPERATOR=who)
-    assert without_mark(again.data) == first.data
-    assert (_calls(desk), _rows(desk)) == before
-    other = desk.json(*words[:-1], words[-1] + "0", *ID, OPERATOR=who)
+    before = _count_provider_calls(desk), _count_rows(desk)
+    again = desk.json(*words, *REQUEST_ID_ARGUMENTS, OPERATOR=who)
+    assert remove_repetition_mark(again.data) == first.data
+    assert (_count_provider_calls(desk), _count_rows(desk)) == before
+    other = desk.json(*words[:-1], words[-1] + "0", *REQUEST_ID_ARGUMENTS, OPERATOR=who)
     assert other.status in (2, 3), other
-    assert desk.json("probe", "order", "1", *ID, OPERATOR=who).refused == (3, "possible_repeat")
-    sentence = desk(*words, *ID, OPERATOR=who, LANGUAGE="en")
+    assert desk.json("probe", "order", "1", *REQUEST_ID_ARGUMENTS, OPERATOR=who).exit_status_and_code == (
+        3,
+        "possible_repeat",
+    )
+    sentence = desk(*words, *REQUEST_ID_ARGUMENTS, OPERATOR=who, LANGUAGE="en")
     assert "Repeated request R-1" in sentence.out.decode()
     assert sentence.status == 0
 
@@ -103,11 +112,11 @@ def test_a_repeated_command_answers_as_the_first(desk: PayingTerminal, name: str
 def test_a_repeated_refusal(desk: PayingTerminal) -> None:
     """A repeated request id returns the first refusal with the same exit status, code, sentence and detail."""
     desk.control.add_fault("status:422", call="purchase", number=NUMBER)
-    words = ("purchase", NUMBER, "--client", "1", *ID)
+    words = ("purchase", NUMBER, "--client", "1", *REQUEST_ID_ARGUMENTS)
     first, again = desk.json(*words), desk.json(*words)
-    assert first.refused == again.refused == (5, "provider_refused")
+    assert first.exit_status_and_code == again.exit_status_and_code == (5, "provider_refused")
     assert again.error["message"] == first.error["message"]
-    assert without_mark(again.error["detail"]) == first.error["detail"]
+    assert remove_repetition_mark(again.error["detail"]) == first.error["detail"]
     assert desk.control.count_charges(NUMBER) == 0
 
 
@@ -116,7 +125,7 @@ def test_bad_ids(desk: PayingTerminal, bad: str) -> None:
     """2 usage, whatever the rest of the words is like."""
     for words in (("purchase", NUMBER, "--client", "1"), ("refund", "approve", "no number"), ("probe", "order", "9")):
         ending = desk.json(*words, f"--request-id={bad}")
-        assert ending.refused == (2, "usage")
+        assert ending.exit_status_and_code == (2, "usage")
         assert ending.error["detail"]["problem"] == "request_id"
     assert desk.control.count_charges(NUMBER) == 0
 
@@ -124,16 +133,16 @@ def test_bad_ids(desk: PayingTerminal, bad: str) -> None:
 def test_what_only_looks_takes_none(desk: PayingTerminal) -> None:
     """A command that changes nothing knows no such option; a dry run is no act."""
     for words in (("lookup", NUMBER), ("queue", "error"), ("alerts", "list"), ("audit", "verify"), ("doctor",)):
-        assert desk.json(*words, *ID).refused == (2, "usage")
+        assert desk.json(*words, *REQUEST_ID_ARGUMENTS).exit_status_and_code == (2, "usage")
     dry = ("reconcile", "atom", "--from", "2026-11-01", "--to", "2026-11-02", "--dry-run")
-    assert desk.json(*dry, *ID).data == desk.json(*dry, *ID).data
+    assert desk.json(*dry, *REQUEST_ID_ARGUMENTS).data == desk.json(*dry, *REQUEST_ID_ARGUMENTS).data
 
 
-def _calls(desk: PayingTerminal) -> int:
+def _count_provider_calls(desk: PayingTerminal) -> int:
     return len(desk.control.read_requests())
 
 
-def _rows(desk: PayingTerminal) -> list[tuple[Any, ...]]:
+def _count_rows(desk: PayingTerminal) -> list[tuple[Any, ...]]:
     """Tables with what could have been added. Reading a record's PDF and exports is told in the trail afterwards."""
     import sqlite3
     from contextlib import closing
@@ -145,7 +154,7 @@ def _rows(desk: PayingTerminal) -> list[tuple[Any, ...]]:
 
 def test_endings_are_one_object(desk: PayingTerminal) -> None:
     """A repeat is one line of JSON like every answer."""
-    words = ("purchase", NUMBER, "--client", "1", *ID)
-    endings: list[Ending] = [desk.json(*words) for _ in range(3)]
+    words = ("purchase", NUMBER, "--client", "1", *REQUEST_ID_ARGUMENTS)
+    endings: list[CommandResult] = [desk.json(*words) for _ in range(3)]
     assert [ending.answer["ok"] for ending in endings] == [True] * 3
     assert [ending.data.get("duplicate") for ending in endings] == [None, True, True]

@@ -12,12 +12,12 @@ from tests.support.children import Pipe
 CLIENT = "1"
 
 
-def act(pipe: Pipe, told: Mapping[str, str], what: str, subject: str, client: str = CLIENT) -> None:
+def execute_action(pipe: Pipe, told: Mapping[str, str], what: str, subject: str, client: str = CLIENT) -> None:
     """Open the desk, execute the action `what`, and send "open" and then the ending. `subject` is the corporation
     number or the record id; for "resolve" "record id:provider's id of the charge"."""
     with open_console(Settings.load(dict(told))) as console:
         pipe.send("open")
-        pipe.send(_ending(console, what, subject, client))
+        pipe.send(execute_for_ending(console, what, subject, client))
 
 
 def pause_when_answered(pipe: Pipe, told: Mapping[str, str], number: str) -> None:
@@ -48,7 +48,7 @@ def _pause_at(paused_step: str, pipe: Pipe, told: Mapping[str, str], number: str
             pipe.send(refusal.code)
 
 
-def _ending(console: Console, what: str, subject: str, client: str) -> str:
+def execute_for_ending(console: Console, what: str, subject: str, client: str) -> str:
     """Execute the action. Return "done" or the code of the refusal."""
     try:
         if what in ("purchase", "renewal"):

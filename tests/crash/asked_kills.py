@@ -23,7 +23,7 @@ from console.services.process.failpoints import Failpoints
 from console.settings.settings import Settings
 from console.worker.main import run_worker
 from tests.crash import kills, request_kills
-from tests.crash.request_kills import Case, call, count_sent
+from tests.crash.request_kills import Case, count_sent, make_call
 from tests.support import money_truth, truth
 from tests.support.asking import is_result_unknown, start_team_mode, typing
 from tests.support.children import LOCK_WAIT_SECONDS, Child, Pipe, crowd
@@ -34,23 +34,23 @@ from tests.support.waiting import until
 
 ASKERS = {"purchase": "op-a", "approve": "lead-b"}
 STEPS: Mapping[str, tuple[str, ...]] = {
-    "purchase": (*REQUEST_FAILPOINTS, *kills.BUYING),
+    "purchase": (*REQUEST_FAILPOINTS, *kills.PURCHASE_STEPS),
     "approve": request_kills.STEPS["approve"],
 }
-End = Literal["killed", "told to end", "told twice"]
-ENDS: Mapping[End, int] = {"killed": kills.KILLED, "told to end": 0, "told twice": 0}
+WorkerEnding = Literal["killed", "told to end", "told twice"]
+EXIT_STATUS_BY_ENDING: Mapping[WorkerEnding, int] = {"killed": kills.KILLED, "told to end": 0, "told twice": 0}
 """How the worker ends at the step, and its exit status."""
 _DESK, _FIRST, _SECOND = 1, 2, 3
 _NOT_SENT = (3, 6, 130)
-_UNENDED = "SELECT id, action, state FROM requests WHERE state IN ('asked', 'taken')"
+_SELECT_OPEN_REQUESTS_SQL = "SELECT id, action, state FROM requests WHERE state IN ('asked', 'taken')"
 
 
-class EndsAt(Failpoints):
+class FailpointsThatEndWorker(Failpoints):
     """Failpoints of a worker that end its process at one step of a desk request. Due tasks of the worker are held
     before they send anything: otherwise they would send an approved refund before the request does.
     """
 
-    def __init__(self, step: str, end: End) -> None:
+    def __init__(self, step: str, end: WorkerEnding) -> None:
         super().__init__(None)
         self._step, self._end = step, end
 
@@ -72,10 +72,10 @@ class EndsAt(Failpoints):
             time.sleep(0.02)  # house: the first signal must have been handled before the next one
 
 
-def work(pipe: Pipe, told: Mapping[str, str], step: str, end: End) -> None:
+def run_worker_until_step(pipe: Pipe, told: Mapping[str, str], step: str, end: WorkerEnding) -> None:
     """Target of a child process: a worker that ends at the step `step` ("": it runs on)."""
     with open_console(Settings.load(dict(told))) as console:
-        console._context.failpoints = EndsAt(step, end) if step else Failpoints(None)
+        console._context.failpoints = FailpointsThatEndWorker(step, end) if step else Failpoints(None)
         run_worker(console, lambda _: pipe.send("ready"))
 
 
@@ -91,34 +91,34 @@ class _Scene:
     observer: Console
 
     @contextmanager
-    def worker(self, desk: int, step: str = "", end: End = "killed") -> Iterator[Child]:
+    def worker(self, desk: int, step: str = "", end: WorkerEnding = "killed") -> Iterator[Child]:
         """Start a worker at this desk, and yield it when it is ready."""
         told = self.place.told(self.sandbox.url, "worker", desk, RECEIVER_PORT="0", **providers(self.sandbox.url))
-        with crowd(work, [(told, step, end)]) as (child,):
+        with crowd(run_worker_until_step, [(told, step, end)]) as (child,):
             assert child.report() == "ready"
             yield child
 
 
 def run(
-    place: Place, action: str, end: End, seed: int = 0, only: Sequence[str] = (), again: bool = False
+    place: Place, action: str, end: WorkerEnding, seed: int = 0, only: Sequence[str] = (), again: bool = False
 ) -> Counter[str]:
     """End the worker at each step of the action (or at the steps `only`), in the way `end`. With `again` the same
     worker continues, with its spool, otherwise another one. Return the counts of the answers to the desk.
     """
     start_team_mode(place, *ASKERS.values())
-    with Sandbox() as sandbox, _scene(place, sandbox, ASKERS[action]) as scene:
+    with Sandbox() as sandbox, _open_scene(place, sandbox, ASKERS[action]) as scene:
         steps = [step for step in STEPS[action] if step in (only or STEPS[action])]
         cases = [
             Case(action, step, number, request_kills.make_subject(action, number, scene.observer, sandbox), str(i))
             for i, (step, number) in enumerate(zip(steps, numbers(len(steps), seed), strict=True), 1)
         ]
-        told = Counter(_end_and_go_on(case, scene, end, again=again) for case in cases)
+        told = Counter(_end_and_continue(case, scene, end, again=again) for case in cases)
         _check_all_records(scene)
     return told + Counter(ends=len(cases))
 
 
 @contextmanager
-def _scene(place: Place, sandbox: Sandbox, asker: str) -> Iterator[_Scene]:
+def _open_scene(place: Place, sandbox: Sandbox, asker: str) -> Iterator[_Scene]:
     """Open both desks."""
     both = providers(sandbox.url)
     with (
@@ -128,14 +128,14 @@ def _scene(place: Place, sandbox: Sandbox, asker: str) -> Iterator[_Scene]:
         yield _Scene(place, sandbox, console, observer)
 
 
-def _end_and_go_on(case: Case, scene: _Scene, end: End, *, again: bool) -> str:
+def _end_and_continue(case: Case, scene: _Scene, end: WorkerEnding, *, again: bool) -> str:
     """End the worker while the desk waits, and let a worker continue. Check the answer to the desk, then send the
     same request id once more. Return the answer.
     """
     with ThreadPoolExecutor(1) as thread:
         with scene.worker(_FIRST, case.step, end) as first:
             answer = thread.submit(_send_until_answered, case, scene)
-            assert first.ended() == ENDS[end], f"{case}: {end}"
+            assert first.ended() == EXIT_STATUS_BY_ENDING[end], f"{case}: {end}"
         with scene.worker(_FIRST if again else _SECOND):
             told = answer.result()
             sent = count_sent(case, scene.sandbox)
@@ -144,14 +144,14 @@ def _end_and_go_on(case: Case, scene: _Scene, end: End, *, again: bool) -> str:
     return told
 
 
-def _check_answer(case: Case, end: End, told: str, sent: int, *, again: bool) -> None:
+def _check_answer(case: Case, end: WorkerEnding, told: str, sent: int, *, again: bool) -> None:
     """Check that the answer `told` is true: the action was executed once, or not at all, or its outcome is unknown.
     `sent` is the number of executions by the provider.
     """
     where = f"{case}, {end}: told {told}, sent {sent} times"
     assert sent <= 1, where
     if end == "killed":
-        prepared = case.step == request_kills.PREPARED
+        prepared = case.step == request_kills.STEP_AFTER_TX1
         expected = {case.expected, "outcome_unknown"} if prepared and again else {case.expected}
         assert told in ({"outcome_unknown"} if prepared and not again else expected), where
     elif end == "told to end":
@@ -187,7 +187,7 @@ def _send_until_answered(case: Case, scene: _Scene) -> str:
     def is_answered() -> bool:
         with typing(scene.place, ASKERS[case.action]), request_ids.watch_for_repeated_request() as watch:
             try:
-                call(scene.asker, case)
+                make_call(scene.asker, case)
             except ConsoleError as refusal:
                 told.extend([] if is_result_unknown(refusal) else [str(refusal.code)])
             else:
@@ -204,7 +204,10 @@ def _check_all_records(scene: _Scene) -> None:
     """
     place, console = scene.place, scene.observer
     with scene.worker(_FIRST):  # its spool may know what others don't
-        until(lambda: not place.sql(_UNENDED) and not truth.count_calling_operations(console.database), "all to end")
+        until(
+            lambda: not place.sql(_SELECT_OPEN_REQUESTS_SQL) and not truth.count_calling_operations(console.database),
+            "all to end",
+        )
     found = truth.rows(console.database)
     truth.check_claims(found)
     truth.check_charges(found, scene.sandbox.ledger.count_charges_by_number())

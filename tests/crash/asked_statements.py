@@ -19,7 +19,7 @@ from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.store.database import boot_clock
 from tests.crash import statements
-from tests.crash.broken_statements import Trouble, failing
+from tests.crash.broken_statements import Trouble, break_statements
 from tests.support import truth
 from tests.support.asking import executing, is_result_unknown, start_team_mode, typing
 from tests.support.children import LOCK_WAIT_SECONDS
@@ -35,12 +35,12 @@ ACTIONS = ("purchase", "ask", "approve")
 TROUBLES: tuple[Trouble, ...] = (*statements.TROUBLES, *statements.ON_SERVERS)
 _USUAL_PLACES: Mapping[str, int] = {"purchase": 75, "ask": 46, "approve": 125, "commit_lost": 11, "desk_full": 4}
 _ASKERS = {"purchase": "op-a", "ask": "op-a", "approve": "lead-b"}
-_ASKED = "SELECT id FROM requests WHERE state = 'asked'"
-_UNENDED = "SELECT id, action, state FROM requests WHERE state IN ('asked', 'taken')"
+_SELECT_ASKED_REQUEST_SQL = "SELECT id FROM requests WHERE state = 'asked'"
+_SELECT_OPEN_REQUESTS_SQL = "SELECT id, action, state FROM requests WHERE state IN ('asked', 'taken')"
 
 
 @dataclass
-class AskedStage(Stage):
+class TeamModeStage(Stage):
     """Like Stage, but in team mode. `maker` and `checker` act themselves at desks without faults; the people of
     `_ASKERS` send desk requests. The faults happen at the worker's desk.
     """
@@ -54,7 +54,7 @@ class AskedStage(Stage):
 
 
 @contextmanager
-def stage(place: Place) -> Iterator[AskedStage]:
+def open_stage(place: Place) -> Iterator[TeamModeStage]:
     """Yield an AskedStage with the empty database of `place`. The rights of the accounts of `_ASKERS` are reduced."""
     start_team_mode(place, *sorted(set(_ASKERS.values())))
     clock, uptime = MovedClock(), boot_clock.read_uptime_ms
@@ -64,21 +64,21 @@ def stage(place: Place) -> Iterator[AskedStage]:
             open_console_of(place, sandbox, clock, "op-b") as maker,
             open_console_of(place, sandbox, clock, "lead-c") as checker,
         ):
-            yield AskedStage(place, sandbox, clock, maker, checker)
+            yield TeamModeStage(place, sandbox, clock, maker, checker)
 
 
-def run_all(on: AskedStage, action: str, trouble: Trouble) -> Counter[str]:
+def run_all(on: TeamModeStage, action: str, trouble: Trouble) -> Counter[str]:
     """Let each statement of the action fail: once for a moment, and once until the worker gives up the request.
     Return the counts of the endings.
     """
     tally: Counter[str] = Counter()
     for lasting in (False, True):
-        tally += at_each_place(partial(fails_at, on, action, trouble, lasting=lasting))
+        tally += at_each_place(partial(fail_at_statement, on, action, trouble, lasting=lasting))
     on.checked()
     return tally
 
 
-def run_some(on: AskedStage, action: str, seed: int, places: int) -> Counter[str]:
+def run_some(on: TeamModeStage, action: str, seed: int, places: int) -> Counter[str]:
     """Let `places` random statements of the action fail in random ways; every second failure lasts. Return the counts
     of the endings.
     """
@@ -87,13 +87,13 @@ def run_some(on: AskedStage, action: str, seed: int, places: int) -> Counter[str
     for i in range(places):
         trouble = chance.choice(TROUBLES)
         nth = chance.randint(1, _USUAL_PLACES.get(trouble, _USUAL_PLACES[action]))
-        ended = fails_at(on, action, trouble, nth, lasting=(seed + i) % 2 == 0)
+        ended = fail_at_statement(on, action, trouble, nth, lasting=(seed + i) % 2 == 0)
         tally.update({ended or "undisturbed": 1})
     on.checked()
     return tally
 
 
-def fails_at(on: AskedStage, action: str, trouble: Trouble, nth: int, *, lasting: bool) -> str | None:
+def fail_at_statement(on: TeamModeStage, action: str, trouble: Trouble, nth: int, *, lasting: bool) -> str | None:
     """Let the n-th statement of the desk request fail, then let the worker continue without faults. Check the result,
     and return the code of the answer to the desk; None if the request has fewer statements.
     """
@@ -106,14 +106,14 @@ def fails_at(on: AskedStage, action: str, trouble: Trouble, nth: int, *, lasting
     ):
         worker.desk_requests.announce_presence()
         answer = thread.submit(_send_until_answered, on, desk, target, where)
-        until(lambda: bool(on.place.sql(_ASKED)) or answer.done(), "the request")
-        with failing(worker, nth, trouble, lasting=lasting) as countdown:
+        until(lambda: bool(on.place.sql(_SELECT_ASKED_REQUEST_SQL)) or answer.done(), "the request")
+        with break_statements(worker, nth, trouble, lasting=lasting) as countdown:
             with suppress(ConsoleError):  # logged by the thread of a worker
                 worker.desk_requests.execute_next()
             fired = countdown.fired
         with executing(worker):
             code = answer.result()
-    assert on.place.sql(_UNENDED) == [], where
+    assert on.place.sql(_SELECT_OPEN_REQUESTS_SQL) == [], where
     if action == "purchase":
         _check_purchase(on, on.number(target), code, where)
     elif action == "ask":
@@ -123,7 +123,7 @@ def fails_at(on: AskedStage, action: str, trouble: Trouble, nth: int, *, lasting
     return code if fired else None
 
 
-def _prepare_target(on: AskedStage, action: str) -> ActionTarget:
+def _prepare_target(on: TeamModeStage, action: str) -> ActionTarget:
     """Create the records that the action needs, and return its target."""
     if action != "purchase":
         return on.prepared(action)
@@ -131,7 +131,7 @@ def _prepare_target(on: AskedStage, action: str) -> ActionTarget:
     return ActionTarget(action, f"ORD-{on.made}")
 
 
-def _send_until_answered(on: AskedStage, desk: Console, target: ActionTarget, where: str) -> str:
+def _send_until_answered(on: TeamModeStage, desk: Console, target: ActionTarget, where: str) -> str:
     """Send the desk request as a person does: with the same id again until the result is known. Return "done",
     "approved" (not sent yet) or the code of the refusal.
     """
@@ -161,9 +161,9 @@ def _send_until_answered(on: AskedStage, desk: Console, target: ActionTarget, wh
     return codes[0]
 
 
-def _check_request(on: AskedStage, target: ActionTarget, code: str, where: str) -> None:
+def _check_request(on: TeamModeStage, target: ActionTarget, code: str, where: str) -> None:
     """Check that the refund was requested exactly if the desk got the answer "done". Then reject it."""
-    assert code in statements.NAMED | {"done"}, f"{code}: {where}"
+    assert code in statements.EXPECTED_REFUSALS | {"done"}, f"{code}: {where}"
     found = newest(on.maker, target.payment)
     assert (code == "done") == (found is not None), f"{code}: {where}"
     on.later()
@@ -171,7 +171,7 @@ def _check_request(on: AskedStage, target: ActionTarget, code: str, where: str) 
         assert on.checker.refunds.reject(found.id, "not ours").state is RefundState.REJECTED, where
 
 
-def _check_approval(on: AskedStage, target: ActionTarget, code: str, where: str) -> None:
+def _check_approval(on: TeamModeStage, target: ActionTarget, code: str, where: str) -> None:
     """Check the ending of an approval, as at a desk that acts itself. In team mode the answer to a repeated request
     id may also be "approved": the refund is approved and not sent yet.
     """
@@ -182,13 +182,13 @@ def _check_approval(on: AskedStage, target: ActionTarget, code: str, where: str)
     on.settled(target, "done" if code == "approved" else code, where)
 
 
-def _check_purchase(on: AskedStage, number: str, code: str, where: str) -> None:
+def _check_purchase(on: TeamModeStage, number: str, code: str, where: str) -> None:
     """Check that the number was charged at most once, that the answer is true, and that after the next due tasks no
     operation is left as `calling`.
     """
     charged = len(on.sandbox.ledger.list_charges_of_number(number))
     assert charged <= 1, f"{charged} charges: {where}"
-    assert code in statements.NAMED | {"done"}, f"{code}: {where}"
+    assert code in statements.EXPECTED_REFUSALS | {"done"}, f"{code}: {where}"
     assert code != "done" or charged == 1, f"done, but not charged: {where}"
     assert EXIT_STATUS.get(code) != 6 or not charged, f"{code}, but charged: {where}"
     on.later(timedelta(minutes=5))

@@ -12,7 +12,7 @@ from console.app import Console
 from console.store.spool import sqlite_file as desk_db
 
 Trouble = Literal["full", "lost", "commit_lost", "desk_full", "deadlock", "lock_wait"]
-_WORDS: dict[Trouble, str] = {
+_SQLITE_ERROR_TEXTS: dict[Trouble, str] = {
     "full": "database or disk is full",
     "lost": "disk I/O error",
     "commit_lost": "disk I/O error",
@@ -20,7 +20,7 @@ _WORDS: dict[Trouble, str] = {
 }
 
 
-class Countdown:
+class FailureCountdown:
     """Counts statements: the n-th one fails, with `lasting` all later ones, too."""
 
     def __init__(self, nth: int, trouble: Trouble, *, lasting: bool) -> None:
@@ -33,21 +33,21 @@ class Countdown:
         """True if a statement has failed."""
         return self.left <= 0
 
-    def due(self) -> bool:
+    def count_and_check(self) -> bool:
         """Count a statement. Return True if it must fail."""
         self.left -= 1
         return self.left == 0 or (self.left < 0 and self._lasting)
 
-    def tick(self) -> None:
+    def count_and_raise(self) -> None:
         """Count a statement, and raise the error of the trouble if it must fail."""
-        if self.due():
-            failure = sqlite3.OperationalError(_WORDS[self.trouble])
+        if self.count_and_check():
+            failure = sqlite3.OperationalError(_SQLITE_ERROR_TEXTS[self.trouble])
             failure.sqlite_errorcode = sqlite3.SQLITE_FULL
             raise failure
 
 
 @contextmanager
-def failing(console: Console, nth: int, trouble: Trouble, *, lasting: bool) -> Iterator[Countdown]:
+def break_statements(console: Console, nth: int, trouble: Trouble, *, lasting: bool) -> Iterator[FailureCountdown]:
     """Within the block the n-th statement of the console's database (or of its desk's spool) fails, with `lasting`
     all later ones, too. The kinds of trouble:
 
@@ -57,13 +57,13 @@ def failing(console: Console, nth: int, trouble: Trouble, *, lasting: bool) -> I
     - deadlock, on servers: the transaction is rolled back
     - lock_wait, on servers: only the statement is rolled back
     """
-    countdown = Countdown(nth, trouble, lasting=lasting)
+    countdown = FailureCountdown(nth, trouble, lasting=lasting)
     if trouble == "desk_full":
-        with _failing_desk(console, countdown):
+        with _break_spool_writes(console, countdown):
             yield countdown
         return
     if console.database.is_server:
-        with _failing_server(console, countdown):
+        with _break_server_statements(console, countdown):
             yield countdown
         return
     engine = console.database.engine
@@ -81,14 +81,14 @@ def failing(console: Console, nth: int, trouble: Trouble, *, lasting: bool) -> I
         console.database.close()
 
 
-def _make_connection_class(countdown: Countdown) -> type[sqlite3.Connection]:
+def _make_connection_class(countdown: FailureCountdown) -> type[sqlite3.Connection]:
     """Return a class of SQLite connections whose statements, or COMMITs only, fail by the countdown."""
     commits_only = countdown.trouble == "commit_lost"
 
     class Cursor(sqlite3.Cursor):
         def execute(self, sql: str, *values: Any) -> Any:
             if not commits_only and not sql.startswith("PRAGMA"):
-                countdown.tick()
+                countdown.count_and_raise()
             return super().execute(sql, *values)
 
     class Connection(sqlite3.Connection):
@@ -98,16 +98,16 @@ def _make_connection_class(countdown: Countdown) -> type[sqlite3.Connection]:
         def commit(self) -> None:
             if commits_only:
                 super().commit()
-                countdown.tick()
+                countdown.count_and_raise()
             else:
-                countdown.tick()
+                countdown.count_and_raise()
                 super().commit()
 
     return Connection
 
 
 @contextmanager
-def _failing_desk(console: Console, countdown: Countdown) -> Iterator[None]:
+def _break_spool_writes(console: Console, countdown: FailureCountdown) -> Iterator[None]:
     """Within the block the writes to the spool fail by the countdown."""
     console._context.spool.close()  # the connections it has are of the other kind
     plain = desk_db._Connection
@@ -115,11 +115,11 @@ def _failing_desk(console: Console, countdown: Countdown) -> Iterator[None]:
     class Connection(plain):  # type: ignore[misc, valid-type]  # the class that connections have now
         def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
             if sql.startswith(("INSERT", "UPDATE")):
-                countdown.tick()
+                countdown.count_and_raise()
             return sqlite3.Connection.execute(self, sql, *values)
 
         def executemany(self, sql: str, rows: Any) -> sqlite3.Cursor:
-            countdown.tick()
+            countdown.count_and_raise()
             return sqlite3.Connection.executemany(self, sql, rows)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -130,7 +130,7 @@ def _failing_desk(console: Console, countdown: Countdown) -> Iterator[None]:
 
 # Servers
 
-_NUMBERS: dict[Trouble, tuple[int, str]] = {
+_SERVER_ERRORS: dict[Trouble, tuple[int, str]] = {
     "full": (1114, "The table is full"),
     "lost": (2013, "Lost connection to server during query"),
     "commit_lost": (2013, "Lost connection to server during query"),
@@ -141,7 +141,7 @@ _IMPATIENT_SECONDS = 0.3
 
 
 @contextmanager
-def _failing_server(console: Console, countdown: Countdown) -> Iterator[None]:
+def _break_server_statements(console: Console, countdown: FailureCountdown) -> Iterator[None]:
     """Within the block the statements of the console's own connections, except SET, fail by the countdown. Other
     connections of this process have no faults.
     """
@@ -165,22 +165,22 @@ def _failing_server(console: Console, countdown: Countdown) -> Iterator[None]:
     console.database.close()
 
 
-def _raise_if_due(countdown: Countdown, say: Callable[[str], None], word: str, line: Any) -> None:
+def _raise_if_due(countdown: FailureCountdown, say: Callable[[str], None], word: str, line: Any) -> None:
     """Count the statement `word`, and raise the server's error if it must fail. `say` runs a statement on the server
     before.
     """
     import pymysql
 
     trouble = countdown.trouble
-    if (trouble == "commit_lost" and word != "COMMIT") or not countdown.due():
+    if (trouble == "commit_lost" and word != "COMMIT") or not countdown.count_and_check():
         return
     if trouble == "commit_lost":
         say("COMMIT")
     if trouble == "deadlock":
         say("ROLLBACK")
-    if _NUMBERS[trouble][0] == 2013:
+    if _SERVER_ERRORS[trouble][0] == 2013:
         line._force_close()
-    raise pymysql.err.OperationalError(*_NUMBERS[trouble])
+    raise pymysql.err.OperationalError(*_SERVER_ERRORS[trouble])
 
 
 def _run_on_server(line: Any, send: Callable[..., None], command: int, text: str) -> None:

@@ -16,7 +16,7 @@ from console.domain.records import Certainty, CheckState, CreditCheck, PurchaseR
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from console.store.operations import journal
-from tests.crash.actors import act
+from tests.crash.actors import execute_action
 from tests.support import long_ago, truth
 from tests.support.children import Child, crowd
 from tests.support.invented import numbers
@@ -24,18 +24,18 @@ from tests.support.places import Place
 from tests.support.waiting import until
 
 KILLED = -9
-BUYING = OPERATION_FAILPOINTS[: OPERATION_FAILPOINTS.index("after_pdf") + 1]
-_NO_INTENT = ("after_intent",)  # a reading leaves none
+PURCHASE_STEPS = OPERATION_FAILPOINTS[: OPERATION_FAILPOINTS.index("after_pdf") + 1]
+_STEPS_WITHOUT_SPOOLED_INTENT = ("after_intent",)  # a reading leaves none
 STEPS: dict[str, tuple[str, ...]] = {
-    "purchase": BUYING,
-    "renewal": BUYING,
-    "refetch": tuple(name for name in BUYING if name not in _NO_INTENT),
+    "purchase": PURCHASE_STEPS,
+    "renewal": PURCHASE_STEPS,
+    "refetch": tuple(name for name in PURCHASE_STEPS if name not in _STEPS_WITHOUT_SPOOLED_INTENT),
     "probe": ("before_probe", "after_probe"),
     "resolve": ("before_resolve", "after_resolve"),
     "delivery": ("before_delivery", "after_delivery"),
 }
-_UNSENT = ("before_tx1", "after_tx1", "after_intent", "before_send")
-_PREPARED = ("after_tx1",)
+_STEPS_BEFORE_SENDING = ("before_tx1", "after_tx1", "after_intent", "before_send")
+_STEPS_AFTER_TX1 = ("after_tx1",)
 """The desk can prove that nothing was sent; after the intent it can't."""
 
 
@@ -128,7 +128,9 @@ def _prepare_unknown(case: Case, console: Console, sandbox: Sandbox) -> None:
     spool.
     """
     if case.action == "delivery":
-        with crowd(act, [(case.told("before_tx2:1:raise"), "purchase", case.number, case.client)]) as (child,):
+        with crowd(execute_action, [(case.told("before_tx2:1:raise"), "purchase", case.number, case.client)]) as (
+            child,
+        ):
             assert (child.report(), child.report()) == ("open", "outcome_unknown")
     else:
         case.extra = {"ALARMBOX_FIND_PURCHASES": "1"}
@@ -150,7 +152,7 @@ def _kill_all(cases: Sequence[Case], sandbox: Sandbox) -> None:
     """
     for some in (cases[i : i + 4] for i in range(0, len(cases), 4)):
         told = [(case.told(f"{case.step}:1:kill"), case.action, case.subject, case.client) for case in some]
-        with crowd(act, told) as children:
+        with crowd(execute_action, told) as children:
             for case, child in zip(some, children, strict=True):
                 _check_killed(case, child)
 
@@ -168,11 +170,11 @@ def _check_before_expiry(case: Case, console: Console, sandbox: Sandbox) -> None
     """Before the lease of the killed process expires: check the number of charges, that the purchase is refused, and
     that no record is an error (except if its desk could already prove that nothing was sent).
     """
-    sent = case.step not in _UNSENT or case.action not in ("purchase", "renewal")
+    sent = case.step not in _STEPS_BEFORE_SENDING or case.action not in ("purchase", "renewal")
     expected = case.before + (1 if sent and case.buys else 0)
     assert sandbox.control.count_charges(case.number) == expected, f"{case.action} at {case.step}"
     found = console.lookup.find_records(case.number).credit_checks
-    if case.step in _PREPARED and found and found[0].state is CheckState.ERROR:
+    if case.step in _STEPS_AFTER_TX1 and found and found[0].state is CheckState.ERROR:
         return  # its lease was over by then: the desk has told that it was not sent
     if case.buys and case.step != "before_tx1":
         assert _call_for_ending(lambda: _buy(case, console)) == "already_purchased"
@@ -195,7 +197,7 @@ def _check_recovery(case: Case, sandbox: Sandbox, within: float) -> Counter[str]
         assert seconds <= within, f"recovery took {seconds:.1f} s: {case}"  # house: only `make soak` sets it
         truth.check_claims(truth.rows(console.database))
         truth.check_queues(console)
-        _finish(case, console, sandbox)
+        _finish_as_person(case, console, sandbox)
         wanted = case.before + (case.buys)
         assert sandbox.control.count_charges(case.number) == wanted, f"{charged} charges, then another: {case}"
         found = [row for row in truth.rows(console.database) if row.number == case.number]
@@ -212,7 +214,7 @@ def _is_running(console: Console) -> bool:
         return len(journal.list_lapsed_operations(conn)) < truth.count_calling_operations(console.database)
 
 
-def _finish(case: Case, console: Console, sandbox: Sandbox) -> None:
+def _finish_as_person(case: Case, console: Console, sandbox: Sandbox) -> None:
     """Do what a person would do next: buy if there is no record, resolve an unknown one, re-fetch an incomplete
     one.
     """
@@ -221,13 +223,13 @@ def _finish(case: Case, console: Console, sandbox: Sandbox) -> None:
         assert _buy(case, console, renew=bool(records)).state is CheckState.SUCCESS
         return
     newest = records[0]
-    if case.step in _PREPARED and case.buys:
+    if case.step in _STEPS_AFTER_TX1 and case.buys:
         assert (newest.state, newest.certainty) == (CheckState.ERROR, Certainty.KNOWN), f"{case}: {newest}"
         assert [old.is_live for old in records[1:]] == [True] * (case.action == "renewal"), f"not back: {records}"
         assert _buy(case, console, renew=case.action == "renewal").state is CheckState.SUCCESS
         return
     if newest.certainty is Certainty.UNKNOWN:
-        _settle(case, console, sandbox, newest)
+        _settle_unknown_record(case, console, sandbox, newest)
         newest = console.lookup.find_records(case.number).credit_checks[0]
     assert newest.certainty is Certainty.KNOWN
     if newest.state is CheckState.SUCCESS and newest.incomplete:
@@ -235,7 +237,7 @@ def _finish(case: Case, console: Console, sandbox: Sandbox) -> None:
         assert newest.incomplete == ()
 
 
-def _settle(case: Case, console: Console, sandbox: Sandbox, record: CreditCheck) -> None:
+def _settle_unknown_record(case: Case, console: Console, sandbox: Sandbox, record: CreditCheck) -> None:
     """Resolve an unknown record: as bought if the ledger has a charge for it, otherwise two people decide that it was
     not bought, and it is bought again.
     """

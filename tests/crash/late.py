@@ -21,11 +21,11 @@ from tests.support.waiting import until
 
 BUDGET_SECONDS = 90.0 / 20
 """More than any budget of a money call, at the speed of these desks."""
-Told = tuple[str, int, object, object]
+LateEnding = tuple[str, int, object, object]
 """Code, exit status, the record's id and the case's number."""
 
 
-def answered_late(pipe: Pipe, told: Mapping[str, str], action: str, subject: object) -> None:
+def execute_and_send_ending(pipe: Pipe, told: Mapping[str, str], action: str, subject: object) -> None:
     """Target of a child process: execute the action, and send its ending (code, exit status, record id, number of the
     case).
     """
@@ -48,11 +48,11 @@ _ACTS: Mapping[str, Callable[[Console, object], object]] = {
 KINDS = {"purchase": "credit-check", "refund": "refund", "start": "payment"}
 _CALLS = {"purchase": "purchase", "refund": "paypay_refund", "start": "paypay_create"}
 _FAULTS = {"purchase": "hang_after_charge", "refund": "hang", "start": "hang"}
-ENDINGS = {"purchase": "error", "refund": "failed", "start": "payment_failed"}
+STATE_AFTER_DECISION = {"purchase": "error", "refund": "failed", "start": "payment_failed"}
 
 
 @dataclass
-class Late:
+class LateAnswerCase:
     """One action whose answer comes late. `record` is the id of its record (0: not found yet)."""
 
     on: Stage
@@ -60,7 +60,7 @@ class Late:
     subject: object
     record: int = 0
 
-    def seen(self) -> tuple[str, Certainty]:
+    def read_shown_state(self) -> tuple[str, Certainty]:
         """Return state and certainty of the record as the page of another desk shows them."""
         record = self.on.maker.recovery.read_record(KINDS[self.action], str(self.record)).record
         return str(record.state), record.certainty  # type: ignore[union-attr]  # every kind has one
@@ -78,27 +78,27 @@ class Late:
         return bool(self.record)
 
 
-def run(on: Stage, action: str, *, decided: bool) -> tuple[Late, Told]:
+def run(on: Stage, action: str, *, decided: bool) -> tuple[LateAnswerCase, LateEnding]:
     """Stop the process during its call until its lease has expired. With `decided` two people then decide that the
     action didn't happen. Let the answer arrive, and let the process continue. Return the case and the ending.
     """
-    late = Late(on, action, _make_subject(on, action))
+    late = LateAnswerCase(on, action, _make_subject(on, action))
     person = "lead-b" if action == "refund" else "op-a"
     told = on.told("approve" if person == "lead-b" else "start")
     on.sandbox.control.add_fault(_FAULTS[action], call=_CALLS[action], times=1)
-    with crowd(answered_late, [(told, action, late.subject)]) as (child,):
+    with crowd(execute_and_send_ending, [(told, action, late.subject)]) as (child,):
         assert child.report() == "open"
         assert on.sandbox.control.wait_until_reached(held=1)
         stopped_at = _stop_process(child)
         assert late.find()
-        until(lambda: late.seen()[1] is Certainty.UNKNOWN, "its lease to run out")
+        until(lambda: late.read_shown_state()[1] is Certainty.UNKNOWN, "its lease to run out")
         if decided:
-            _decide(late)
+            _decide_as_two_people(late)
         assert on.sandbox.control.release_calls() == 1
         until(lambda: _count_unread_bytes(child, on.sandbox.port) > 0, "the answer to stand in its socket")
         until(lambda: time.monotonic() > stopped_at + BUDGET_SECONDS, "its budget to be spent")
         os.kill(child.pid, signal.SIGCONT)
-        answer: Told = child.report()
+        answer: LateEnding = child.report()
         assert child.ended() == 0
     return late, answer
 
@@ -130,9 +130,9 @@ def _count_unread_bytes(child: Child, port: int) -> int:
     return sum(int(line[4].partition(":")[2], 16) for line in from_server if f"socket:[{line[9]}]" in opened)
 
 
-def _decide(late: Late) -> None:
+def _decide_as_two_people(late: LateAnswerCase) -> None:
     """Let two people decide that the action didn't happen."""
-    kind, ending, record = KINDS[late.action], ENDINGS[late.action], str(late.record)
+    kind, ending, record = KINDS[late.action], STATE_AFTER_DECISION[late.action], str(late.record)
     late.on.maker.recovery.resolve(kind, record, ending, "their list is empty")
     late.on.checker.recovery.resolve(kind, record, ending, "not on the bill")
-    assert late.seen() == (ending, Certainty.KNOWN)
+    assert late.read_shown_state() == (ending, Certainty.KNOWN)

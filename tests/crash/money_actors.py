@@ -9,7 +9,7 @@ from tests.support.children import Pipe
 from tests.support.money_desks import ask, ending
 
 
-def act(pipe: Pipe, told: Mapping[str, str], what: str, subject: object) -> None:
+def execute_money_action(pipe: Pipe, told: Mapping[str, str], what: str, subject: object) -> None:
     """Open the desk, execute the action `what`, and send "open" and then the ending. `subject` is its argument: an id
     or a notice."""
     with open_console(Settings.load(dict(told))) as console:
@@ -17,7 +17,7 @@ def act(pipe: Pipe, told: Mapping[str, str], what: str, subject: object) -> None
         pipe.send(ending(lambda: _ACTS[what](console, subject)))
 
 
-def _resolve(console: Console, refund: int) -> object:
+def _resolve_refund(console: Console, refund: int) -> object:
     """Resolve the refund as completed, with its idempotency key as evidence."""
     key = console.refunds.read_refund(refund).record.provider_refund_key
     return console.refunds.resolve(refund, "completed", "seen on their screen", key)
@@ -30,7 +30,7 @@ _ACTS: Mapping[str, Callable[..., object]] = {
     "withdraw": lambda console, refund: console.refunds.withdraw(refund),
     "submit": lambda console, refund: console.refunds.submit(refund),
     "probe": lambda console, refund: console.refunds.probe(refund),
-    "resolve": _resolve,
+    "resolve": _resolve_refund,
     "due": lambda console, _subject: console.recovery.run_all_tasks(),
     "time_out": lambda console, payment: console._service_builder._payment_builder.timeouts.run_saga_now(payment),
     "notice": lambda console, post: console.payments.receive_notice(post),

@@ -13,7 +13,7 @@ from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import OrderState, Payment, ReceivedNotice
 from console.sandbox.server import Sandbox
 from console.store.payments import orders, payments
-from tests.crash.money_actors import act
+from tests.crash.money_actors import execute_money_action
 from tests.support import money_truth
 from tests.support.children import crowd
 from tests.support.desks import MovedClock
@@ -24,7 +24,7 @@ from tests.support.places import Place
 KILLED = -9
 TOTAL = 3_000
 _CURRENCY = {"paypay": "JPY", "atom": "INR", "bank": "JPY"}
-_ASKED = (
+_STEPS_OF_ASKED_SOURCES = (
     "before_notice_tx",
     "after_notice_tx",
     "before_confirm",
@@ -34,8 +34,8 @@ _ASKED = (
     "after_order_move",
 )
 STEPS: dict[str, tuple[str, ...]] = {
-    "paypay": _ASKED,
-    "atom": _ASKED,
+    "paypay": _STEPS_OF_ASKED_SOURCES,
+    "atom": _STEPS_OF_ASKED_SOURCES,
     "bank": ("before_notice_tx", "after_notice_tx", "before_order_move", "after_order_move"),
 }
 
@@ -64,14 +64,14 @@ def run(place: Place, sources: Sequence[str], seed: int = 0) -> Counter[str]:
             cases = [_make_case(place, console, sandbox, *one, i) for i, one in enumerate(steps)]
             told = [place.told(sandbox.url, place.taker, FAILPOINT=f"{case.step}:1:kill", **extra) for case in cases]
             for i in range(0, len(cases), 4):
-                _kill(cases[i : i + 4], told[i : i + 4])
+                _kill_receivers(cases[i : i + 4], told[i : i + 4])
             for i, case in enumerate(cases, seed):
                 _send_again(taker, case, repeats=i % 2 == 0)
             for _ in range(3):
                 later(clock, sandbox, timedelta(minutes=5))
                 console.recovery.run_all_tasks()
             for case in cases:
-                _check(place, console, case)
+                _check_booked_once(place, console, case)
             money_truth.check(console, sandbox)
             console.audit.verify_chains()
     return Counter(kills=len(cases))
@@ -103,10 +103,10 @@ def _make_bank_notice(number: str) -> ReceivedNotice:
     return signed("bank", json.dumps(told).encode(), now)
 
 
-def _kill(cases: Sequence[Case], told: Sequence[dict[str, str]]) -> None:
+def _kill_receivers(cases: Sequence[Case], told: Sequence[dict[str, str]]) -> None:
     """Start the receivers of these cases, and check that each is killed."""
     each = [(where, "notice", case.post) for case, where in zip(cases, told, strict=True)]
-    with crowd(act, each) as children:
+    with crowd(execute_money_action, each) as children:
         for case, child in zip(cases, children, strict=True):
             assert child.report() == "open"
             assert child.ended() == KILLED, f"{case.source} passed {case.step} unharmed"
@@ -124,7 +124,7 @@ def _send_again(console: Console, case: Case, *, repeats: bool) -> None:
     assert (result.done == "repeated") is kept, f"{case}: {result}"
 
 
-def _check(place: Place, console: Console, case: Case) -> None:
+def _check_booked_once(place: Place, console: Console, case: Case) -> None:
     """Check that the payment is booked once with its order, that the event is stored once, and that no step is left
     to be done about it.
     """

@@ -17,7 +17,7 @@ from console.domain.records import Certainty
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.sandbox.server import Sandbox
 from console.store.operations import journal
-from tests.crash.money_actors import act
+from tests.crash.money_actors import execute_money_action
 from tests.support import money_truth, truth
 from tests.support.children import Child, crowd
 from tests.support.desks import MovedClock
@@ -27,7 +27,7 @@ from tests.support.waiting import until
 
 KILLED = -9
 MAKER, CHECKER = "op-a", "lead-b"
-_SENDING = (
+_SENDING_STEPS = (
     "before_tx1",
     "after_tx1",
     "after_intent",
@@ -38,7 +38,7 @@ _SENDING = (
 )
 STEPS: dict[str, tuple[str, ...]] = {
     "ask": ("before_request", "after_request"),
-    "approve": ("before_vote", "after_vote", *_SENDING),
+    "approve": ("before_vote", "after_vote", *_SENDING_STEPS),
     "reject": ("before_vote", "after_vote"),
     "withdraw": ("before_vote", "after_vote"),
     "approve at Atom": ("after_tx1", "before_send", "after_send", "before_tx2"),
@@ -48,9 +48,9 @@ STEPS: dict[str, tuple[str, ...]] = {
     "resolve": ("before_resolve", "after_resolve"),
     "delivery": ("before_delivery", "after_delivery"),
 }
-AROUND_THE_CALL = ("after_tx1", "after_send", "before_tx2", "after_tx2")
-_UNSENT = ("before_vote", "after_vote", "before_tx1", "after_tx1", "after_intent", "before_send")
-_PREPARED = ("after_tx1",)
+STEPS_AROUND_CALL = ("after_tx1", "after_send", "before_tx2", "after_tx2")
+_STEPS_BEFORE_SENDING = ("before_vote", "after_vote", "before_tx1", "after_tx1", "after_intent", "before_send")
+_STEPS_AFTER_TX1 = ("after_tx1",)
 
 
 @dataclass
@@ -94,7 +94,11 @@ class Case:
         nothing, so a refund that may have been sent is never sent again. Before the intent the desk itself can prove
         that nothing was sent.
         """
-        return self.action == "approve at Atom" and self.step in _UNSENT and self.step not in _PREPARED
+        return (
+            self.action == "approve at Atom"
+            and self.step in _STEPS_BEFORE_SENDING
+            and self.step not in _STEPS_AFTER_TX1
+        )
 
     @property
     def may_have_spool_facts(self) -> bool:
@@ -115,7 +119,7 @@ class Team:
     sandbox: Sandbox
     clock: MovedClock
 
-    def there(self, case: Case) -> int:
+    def count_provider_refunds(self, case: Case) -> int:
         """Return the number of refunds of the case's payment that the provider has accepted."""
         return len(self.sandbox.control.payments_control.read_refunds(payment=case.number))
 
@@ -125,7 +129,7 @@ class Team:
         assert found is not None, f"the refund is gone: {case}"
         return found
 
-    def due(self, case: Case | None = None) -> float:
+    def run_due_tasks_of_case(self, case: Case | None = None) -> float:
         """Run the due tasks at the desk of `case`, and return their duration (seconds); without a case at the
         approver's desk, and return 0.
         """
@@ -143,7 +147,7 @@ def run(place: Place, actions: Sequence[str], only: Sequence[str] = (), within: 
     """Kill each action at each of its steps (or at the steps `only`), recover, and let each refund end. A recovery
     may take `within` seconds; only the soak sets this. Return the counts.
     """
-    with Sandbox() as sandbox, _team(place, sandbox) as team:
+    with Sandbox() as sandbox, _open_team(place, sandbox) as team:
         wanted = [(action, step) for action in actions for step in STEPS[action] if not only or step in only]
         cases = [Case(*one, place, sandbox.url, desk) for desk, one in enumerate(wanted, 1)]
         sandbox.control.change_settings(waits_for_manual_settling=True)
@@ -154,10 +158,10 @@ def run(place: Place, actions: Sequence[str], only: Sequence[str] = (), within: 
             _check_before_expiry(case, team)
         until(lambda: _are_leases_over(team.maker), "the leases of the dead")
         sandbox.control.change_settings(waits_for_manual_settling=False)
-        slowest = max(team.due(case) for case in cases if case.may_have_spool_facts)
+        slowest = max(team.run_due_tasks_of_case(case) for case in cases if case.may_have_spool_facts)
         assert slowest <= within, f"recovery took {slowest:.1f} s"  # house: only `make soak` sets it
         for case in cases:
-            known = team.refund(case).certainty is Certainty.KNOWN if case.step in _PREPARED else True
+            known = team.refund(case).certainty is Certainty.KNOWN if case.step in _STEPS_AFTER_TX1 else True
             assert known, f"not sent, and unknown: {case}"
         assert truth.count_calling_operations(team.checker.database) == 0
         money_truth.check(team.checker, sandbox)
@@ -170,7 +174,7 @@ def run(place: Place, actions: Sequence[str], only: Sequence[str] = (), within: 
 
 
 @contextmanager
-def _team(place: Place, sandbox: Sandbox) -> Iterator[Team]:
+def _open_team(place: Place, sandbox: Sandbox) -> Iterator[Team]:
     """Open the desks of both people."""
     clock, extra = MovedClock(), providers(sandbox.url)
     with (
@@ -195,9 +199,9 @@ def _prepare(case: Case, team: Team) -> None:
         (there,) = team.sandbox.control.payments_control.read_refunds(payment=case.number)
         team.sandbox.control.payments_control.move_refund(there["key"], "completed")
     if case.action == "delivery":
-        with crowd(act, [(case.told("before_tx2:1:raise"), "approve", case.refund)]) as (child,):
+        with crowd(execute_money_action, [(case.told("before_tx2:1:raise"), "approve", case.refund)]) as (child,):
             assert (child.report(), child.report()) == ("open", "outcome_unknown")
-    case.before = team.there(case)
+    case.before = team.count_provider_refunds(case)
 
 
 def _approve(case: Case, team: Team, fault: str) -> None:
@@ -223,7 +227,7 @@ def _kill_all(cases: Sequence[Case]) -> None:
         each = [
             (case.told(f"{case.step}:1:kill"), case.act_name, of) for case, of in zip(some, subjects, strict=True)
         ]
-        with crowd(act, each) as children:
+        with crowd(execute_money_action, each) as children:
             for case, child in zip(some, children, strict=True):
                 _check_killed(case, child)
 
@@ -241,14 +245,14 @@ def _check_before_expiry(case: Case, team: Team) -> None:
     """Before the lease of the killed process expires: check that an unsent refund isn't at the provider, and that
     nobody can send the refund while its outcome is unknown.
     """
-    sent = case.before + (case.sends and case.step not in _UNSENT)
-    assert team.there(case) == sent, f"{case.action} at {case.step}"
+    sent = case.before + (case.sends and case.step not in _STEPS_BEFORE_SENDING)
+    assert team.count_provider_refunds(case) == sent, f"{case.action} at {case.step}"
     if not case.sends or case.step not in ("after_tx1", "after_send", "before_tx2"):
         return
     for send in (team.checker.refunds.submit, team.checker.refunds.approve):
         code = ending(lambda send=send: send(case.refund))  # type: ignore[misc]  # bound here
         assert code in ("in_progress", "already_decided"), f"{code}: {case}"
-    assert team.there(case) == sent, f"sent again: {case}"
+    assert team.count_provider_refunds(case) == sent, f"sent again: {case}"
     assert team.checker.refunds.read_refund(case.refund).explanation.next_step.code
 
 
@@ -277,7 +281,7 @@ def _ask_or_decide(case: Case, team: Team) -> None:
         team.checker.refunds.approve(found.id)
 
 
-def _age_sendings(place: Place, seconds: int) -> None:
+def _move_sending_times_back(place: Place, seconds: int) -> None:
     """Move the stored time of each sending of a refund back by `seconds`. A repeated sending waits by the server's
     clock, which a test can't move.
     """
@@ -291,15 +295,19 @@ def _run_tasks_until_ended(cases: Sequence[Case], team: Team) -> None:
     ends = {"withdraw": RefundState.WITHDRAWN, "reject": RefundState.REJECTED}
     for _ in range(4):
         later(team.clock, team.sandbox, timedelta(minutes=5))
-        _age_sendings(cases[0].place, 300)
-        team.due()
+        _move_sending_times_back(cases[0].place, 300)
+        team.run_due_tasks_of_case()
         found = [(case, team.refund(case)) for case in cases]
         if all(refund.state in ENDED_REFUND_STATES or case.stays_unknown for case, refund in found):
             break
     for case, refund in found:
         wanted = ends.get(case.action, RefundState.COMPLETED)
         if case.stays_unknown:
-            assert (refund.certainty, team.there(case)) == (Certainty.UNKNOWN, 0), f"{case}, {refund}"
+            assert (refund.certainty, team.count_provider_refunds(case)) == (Certainty.UNKNOWN, 0), (
+                f"{case}, {refund}"
+            )
             continue
         assert refund.state is wanted, f"it did not come to its end: {case}, {refund}"
-        assert team.there(case) == (wanted is RefundState.COMPLETED), f"{team.there(case)} refunds: {case}"
+        assert team.count_provider_refunds(case) == (wanted is RefundState.COMPLETED), (
+            f"{team.count_provider_refunds(case)} refunds: {case}"
+        )

@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from functools import partial
 
-from tests.crash.broken_statements import Trouble, failing
+from tests.crash.broken_statements import Trouble, break_statements
 from tests.support.each_place import at_each_place
 from tests.support.money_stage import Stage
 
@@ -15,9 +15,9 @@ ON_SERVERS: tuple[Trouble, ...] = ("deadlock", "lock_wait")
 STATEMENTS = {
     "ask": 30, "approve": 75, "reject": 25, "withdraw": 25, "probe": 45, "due": 70, "resolve": 45, "notice": 35,
 }  # fmt: skip
-_FEW: dict[Trouble, int] = {"commit_lost": 5, "desk_full": 2}
+_STATEMENTS_OF_RARE_TROUBLES: dict[Trouble, int] = {"commit_lost": 5, "desk_full": 2}
 
-SOME = 2
+RANDOM_TROUBLE_COUNT = 2
 
 
 def run_all(on: Stage, action: str, trouble: Trouble) -> Counter[str]:
@@ -26,7 +26,7 @@ def run_all(on: Stage, action: str, trouble: Trouble) -> Counter[str]:
     """
     tally: Counter[str] = Counter()
     for lasting in (False, True):
-        tally += at_each_place(partial(fails_at, on, action, trouble, lasting=lasting))
+        tally += at_each_place(partial(fail_at_statement, on, action, trouble, lasting=lasting))
     on.checked()
     return tally
 
@@ -37,14 +37,14 @@ def run_some(on: Stage, action: str, troubles: tuple[Trouble, ...], seed: int) -
     """
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()
-    for i, trouble in enumerate(chance.sample(troubles, SOME), seed):
-        nth = chance.randint(1, _FEW.get(trouble, STATEMENTS[action]))
-        ended = fails_at(on, action, trouble, nth, lasting=i % 2 == 0)
+    for i, trouble in enumerate(chance.sample(troubles, RANDOM_TROUBLE_COUNT), seed):
+        nth = chance.randint(1, _STATEMENTS_OF_RARE_TROUBLES.get(trouble, STATEMENTS[action]))
+        ended = fail_at_statement(on, action, trouble, nth, lasting=i % 2 == 0)
         tally.update({ended or "undisturbed": 1})
     return tally
 
 
-def fails_at(on: Stage, action: str, trouble: Trouble, nth: int, *, lasting: bool) -> str | None:
+def fail_at_statement(on: Stage, action: str, trouble: Trouble, nth: int, *, lasting: bool) -> str | None:
     """Run the action with a fault at its n-th statement, check its ending, and return its code; None if the action
     has no such statement.
     """
@@ -52,7 +52,7 @@ def fails_at(on: Stage, action: str, trouble: Trouble, nth: int, *, lasting: boo
     target = on.prepared(action)
     with on.desk(action) as console:
         console.recovery.count_queues()  # opens the desk, so that only the action itself meets trouble
-        with failing(console, nth, trouble, lasting=lasting) as countdown:
+        with break_statements(console, nth, trouble, lasting=lasting) as countdown:
             code = on.act(console, target)
             fired = countdown.fired
     on.check_ending(target, code, where)

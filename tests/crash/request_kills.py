@@ -20,15 +20,15 @@ from tests.support.money_desks import ask, paid, providers
 from tests.support.places import PERSON, Place
 from tests.support.waiting import until
 
-_CALL = ("before_tx1", "after_tx1", "after_intent", "before_send", "after_send", "before_tx2", "after_tx2")
+_CALL_STEPS = ("before_tx1", "after_tx1", "after_intent", "before_send", "after_send", "before_tx2", "after_tx2")
 STEPS: Mapping[str, tuple[str, ...]] = {
-    "purchase": (*REQUEST_FAILPOINTS, *_CALL, "before_pdf"),
+    "purchase": (*REQUEST_FAILPOINTS, *_CALL_STEPS, "before_pdf"),
     "request": (*REQUEST_FAILPOINTS, "before_request", "after_request"),
-    "approve": (*REQUEST_FAILPOINTS, "before_vote", "after_vote", *_CALL),
+    "approve": (*REQUEST_FAILPOINTS, "before_vote", "after_vote", *_CALL_STEPS),
 }
-_NOTHING_WRITTEN = ("before_request_id", "after_request_id", "before_tx1", "before_request", "before_vote")
-PREPARED = "after_tx1"
-_UNKNOWN = ("after_intent", "before_send", "after_send", "before_tx2")
+_STEPS_WITHOUT_WRITE = ("before_request_id", "after_request_id", "before_tx1", "before_request", "before_vote")
+STEP_AFTER_TX1 = "after_tx1"
+_STEPS_WITH_UNKNOWN_OUTCOME = ("after_intent", "before_send", "after_send", "before_tx2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class Case:
         """The answer to the same call after the leases have expired: "acted", "repeated" or "outcome_unknown"."""
         if self.action == "approve" and self.step == "before_tx1":
             return "repeated"  # the vote was written: it stands, and the worker sends
-        if self.step in (*_NOTHING_WRITTEN, PREPARED):
+        if self.step in (*_STEPS_WITHOUT_WRITE, STEP_AFTER_TX1):
             return "acted"  # of the last its desk can prove that nothing was sent
-        return "outcome_unknown" if self.step in _UNKNOWN else "repeated"
+        return "outcome_unknown" if self.step in _STEPS_WITH_UNKNOWN_OUTCOME else "repeated"
 
 
 def run(action: str, place: Place, seed: int, only: Sequence[str] = ()) -> Counter[str]:
@@ -64,7 +64,7 @@ def run(action: str, place: Place, seed: int, only: Sequence[str] = ()) -> Count
         who, both = "lead-b" if action == "approve" else PERSON, providers(sandbox.url)
         for some in (cases[i : i + 4] for i in range(0, len(cases), 4)):
             told = {one: place.told(sandbox.url, who, **both, FAILPOINT=f"{one.step}:1:kill") for one in some}
-            with crowd(killed, [(told[one], one) for one in some]) as children:
+            with crowd(make_call_until_killed, [(told[one], one) for one in some]) as children:
                 for case, child in zip(some, children, strict=True):
                     assert child.report() == "open"
                     assert child.ended() == KILLED, f"{action} passed {case.step} unharmed"
@@ -83,14 +83,14 @@ def make_subject(action: str, number: str, console: Console, sandbox: Sandbox) -
     return str(payment.id if action == "request" else ask(console, payment.id).id)
 
 
-def killed(pipe: Pipe, told: Mapping[str, str], case: Case) -> None:
+def make_call_until_killed(pipe: Pipe, told: Mapping[str, str], case: Case) -> None:
     """Target of a child process: open the desk and make the call, until the failpoint kills it."""
     with open_console(Settings.load(dict(told))) as console:
         pipe.send("open")
-        call(console, case)
+        make_call(console, case)
 
 
-def call(console: Console, case: Case) -> CreditCheck | Refund:
+def make_call(console: Console, case: Case) -> CreditCheck | Refund:
     """Make the call of the case with its request id."""
     request_id = f"{case.action}-{case.step}"
     if case.action == "purchase":
@@ -117,7 +117,7 @@ def _call_until_leases_expire(case: Case, console: Console, sandbox: Sandbox) ->
 
 def _call_again(case: Case, console: Console, sandbox: Sandbox, told: str, before: int) -> str:
     """Check the answer of the repeated call, and that the action is executed at most once. Return the answer."""
-    if case.step == PREPARED and told == "outcome_unknown":
+    if case.step == STEP_AFTER_TX1 and told == "outcome_unknown":
         told = call_for_ending(case, console)
     assert told == case.expected, (case, told)
     assert count_sent(case, sandbox) == before + (told == "acted" and case.action != "request"), case
@@ -131,7 +131,7 @@ def call_for_ending(case: Case, console: Console) -> str:
     """Make the call. Return "acted", "repeated" or the code of the refusal."""
     with request_ids.watch_for_repeated_request() as watch:
         try:
-            call(console, case)
+            make_call(console, case)
         except ConsoleError as refusal:
             return refusal.code
     return "repeated" if watch.is_repetition else "acted"

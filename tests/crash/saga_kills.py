@@ -12,7 +12,7 @@ from console.domain.tasks.saga_progress import SagaProgress
 from console.domain.tasks.states import SagaState
 from console.sandbox.server import Sandbox
 from console.services.payments.probe import make_lease_name
-from tests.crash.money_actors import act
+from tests.crash.money_actors import execute_money_action
 from tests.support import money_truth
 from tests.support.children import crowd
 from tests.support.desks import MovedClock
@@ -33,7 +33,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "paid in time": ("answered_ask_provider", "after_ask_provider"),
     "paid late": ("before_undo_expire_payment", "after_undo_expire_payment"),
 }
-_TRAIL = (
+_AUDITED_STEPS = (
     "payment.expired",
     "payment.booked",
     "payment.expiry_undone",
@@ -64,7 +64,7 @@ class Case:
             "paid late": ("completed", "paid", "held", SagaState.COMPENSATED, (0, 1, 2, 5)),
         }
         payment, order, stock, saga, told = ends[self.story]
-        return payment, order, stock, saga, tuple(sorted(_TRAIL[i] for i in told))
+        return payment, order, stock, saga, tuple(sorted(_AUDITED_STEPS[i] for i in told))
 
 
 def run(place: Place) -> Counter[str]:
@@ -74,22 +74,22 @@ def run(place: Place) -> Counter[str]:
         cases = [Case(story, step, f"ORD-{i}") for i, (story, step) in enumerate(_list_stories_and_steps())]
         for case in cases:
             _prepare(place, console, case)
-        _pay(sandbox, [case for case in cases if case.story == "paid in time"])
+        _pay_at_provider(sandbox, [case for case in cases if case.story == "paid in time"])
         late = [case for case in cases if case.story == "paid late"]
-        _kill(place, sandbox, late, "after_expire_payment")
-        _pay(sandbox, late)
+        _kill_sagas(place, sandbox, late, "after_expire_payment")
+        _pay_at_provider(sandbox, late)
         with place.opened(sandbox, clock, person=place.taker, **providers(sandbox.url)) as taker:
             for case in late:
                 taker.payments.receive_notice(notice_of(sandbox.control.payments_control, "paypay", case.number))
-        _kill(place, sandbox, [case for case in cases if case not in late])
+        _kill_sagas(place, sandbox, [case for case in cases if case not in late])
         until(lambda: not _is_leased(console, late), "the leases of the dead")
-        _kill(place, sandbox, late)
+        _kill_sagas(place, sandbox, late)
         until(lambda: not console.recovery.list_lease_holders(), "the leases of the dead")
         for _ in range(2):
             console.recovery.run_all_tasks()
             later(clock, sandbox, timedelta(minutes=5))
         for case in cases:
-            _check(place, console, case)
+            _check_effects_once(place, console, case)
         money_truth.check(console, sandbox)
         console.audit.verify_chains()
     return Counter(kills=len(cases))
@@ -127,25 +127,25 @@ def _prepare(place: Place, console: Console, case: Case) -> None:
     )
 
 
-def _pay(sandbox: Sandbox, cases: Sequence[Case]) -> None:
+def _pay_at_provider(sandbox: Sandbox, cases: Sequence[Case]) -> None:
     """Let the payers pay at the provider, without a notice."""
     for case in cases:
         sandbox.control.payments_control.move_payment("paypay", case.number, "paid", notify=False)
 
 
-def _kill(place: Place, sandbox: Sandbox, cases: Sequence[Case], step: str | None = None) -> None:
+def _kill_sagas(place: Place, sandbox: Sandbox, cases: Sequence[Case], step: str | None = None) -> None:
     """Kill the sagas of these cases, each at its step or all at `step`."""
     extra = providers(sandbox.url)
     for some in (cases[i : i + 4] for i in range(0, len(cases), 4)):
         told = [place.told(sandbox.url, FAILPOINT=f"{step or case.step}:1:kill", **extra) for case in some]
         each = [(where, "time_out", case.payment) for case, where in zip(some, told, strict=True)]
-        with crowd(act, each) as children:
+        with crowd(execute_money_action, each) as children:
             for case, child in zip(some, children, strict=True):
                 assert child.report() == "open"
                 assert child.ended() == KILLED, f"{case} went on unharmed"
 
 
-def _check(place: Place, console: Console, case: Case) -> None:
+def _check_effects_once(place: Place, console: Console, case: Case) -> None:
     """Check that each effect happened once, and that the saga has ended as expected."""
     view = console.payments.read_order(case.order)
     ended: tuple[SagaProgress, ...] = view.sagas
@@ -162,7 +162,7 @@ def _check(place: Place, console: Console, case: Case) -> None:
 
 def _list_audit_steps(place: Place, case: Case) -> tuple[str, ...]:
     """Return the steps of the saga in the audit trail, sorted."""
-    what = ", ".join(f"'{one}'" for one in _TRAIL)
+    what = ", ".join(f"'{one}'" for one in _AUDITED_STEPS)
     rows = place.sql(
         f"SELECT what FROM audit_log WHERE what IN ({what}) AND ((subject_kind = 'payment' AND subject_id ="
         f" '{case.payment}') OR (subject_kind = 'order' AND subject_id = '{case.order}'))"

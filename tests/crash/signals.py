@@ -21,18 +21,18 @@ from tests.support.invented import numbers
 from tests.support.money_desks import ask, order, paid, providers
 from tests.support.places import Place
 
-PURCHASE = OPERATION_FAILPOINTS[: OPERATION_FAILPOINTS.index("after_pdf") + 1]
-CALL = OPERATION_FAILPOINTS[: OPERATION_FAILPOINTS.index("after_tx2") + 1]
-UNSENT = ("before_tx1", "after_tx1", "after_intent", "before_send")
+PURCHASE_STEPS = OPERATION_FAILPOINTS[: OPERATION_FAILPOINTS.index("after_pdf") + 1]
+CALL_STEPS = OPERATION_FAILPOINTS[: OPERATION_FAILPOINTS.index("after_tx2") + 1]
+STEPS_BEFORE_SENDING = ("before_tx1", "after_tx1", "after_intent", "before_send")
 STEPS: Mapping[str, Sequence[str]] = {
-    "purchase": PURCHASE,
-    "renewal": PURCHASE,
-    "refetch": tuple(name for name in PURCHASE if name != "after_intent"),
-    "approve": ("before_vote", "after_vote", *CALL),
-    "submit": CALL,
-    "approve at Atom": CALL,
-    "start": CALL,
-    "start at Atom": CALL,
+    "purchase": PURCHASE_STEPS,
+    "renewal": PURCHASE_STEPS,
+    "refetch": tuple(name for name in PURCHASE_STEPS if name != "after_intent"),
+    "approve": ("before_vote", "after_vote", *CALL_STEPS),
+    "submit": CALL_STEPS,
+    "approve at Atom": CALL_STEPS,
+    "start": CALL_STEPS,
+    "start at Atom": CALL_STEPS,
 }
 MODES: Mapping[str, tuple[int, bool]] = {
     "once": (signal.SIGINT, False),
@@ -44,8 +44,8 @@ Plan = Mapping[str, Sequence[str]]
 """The steps at which it comes, by mode."""
 CLIENT = "1"
 """A client of each mode buys on its own, so that no lease is waited for."""
-_REFUNDS = ("approve", "submit", "approve at Atom")
-_STARTS = {"start": "paypay", "start at Atom": "atom"}
+_REFUND_ACTIONS = ("approve", "submit", "approve at Atom")
+_PROVIDER_BY_START_ACTION = {"start": "paypay", "start at Atom": "atom"}
 
 
 class SignalPoints(Failpoints):
@@ -64,7 +64,7 @@ class SignalPoints(Failpoints):
             signal.raise_signal(self._number)
 
 
-def interrupted_acts(
+def execute_with_interrupts(
     pipe: Pipe, told: Mapping[str, str], action: str, mode: str, each: Sequence[tuple[str, object]]
 ) -> None:
     """Target of a child process: execute the action once for each (step, subject), interrupted at that step. After
@@ -85,7 +85,7 @@ def interrupted_acts(
             pipe.recv()  # others look at what is left
 
 
-def terminated(
+def execute_until_terminated(
     pipe: Pipe, told: Mapping[str, str], action: str, step: str, subject: object, number: int = signal.SIGTERM
 ) -> None:
     """Target of a child process: execute the action, and get SIGTERM with its default effect, or SIGKILL, at the
@@ -107,8 +107,8 @@ def _call_for_ending(act: Callable[[], object]) -> str:
 
 
 _ACTS: Mapping[str, Callable[[Console, object], object]] = {
-    "purchase": lambda console, wanted: console.credit_checks.purchase(_request(wanted)),
-    "renewal": lambda console, wanted: console.credit_checks.purchase(_request(wanted, renew=True)),
+    "purchase": lambda console, wanted: console.credit_checks.purchase(_make_purchase_request(wanted)),
+    "renewal": lambda console, wanted: console.credit_checks.purchase(_make_purchase_request(wanted, renew=True)),
     "refetch": lambda console, record: console.credit_checks.refetch(int(str(record))),
     "approve": lambda console, refund: console.refunds.approve(int(str(refund))),
     "approve at Atom": lambda console, refund: console.refunds.approve(int(str(refund))),
@@ -118,7 +118,7 @@ _ACTS: Mapping[str, Callable[[Console, object], object]] = {
 }
 
 
-def _request(wanted: object, *, renew: bool = False) -> PurchaseRequest:
+def _make_purchase_request(wanted: object, *, renew: bool = False) -> PurchaseRequest:
     """Return the purchase of `wanted`, a text "number" or "number:client"."""
     number, _, client = str(wanted).partition(":")
     return PurchaseRequest(number, client or CLIENT, renew=renew)
@@ -138,12 +138,12 @@ class Stage:
 
     def told(self, action: str) -> dict[str, str]:
         """Return the environment variables of the process that executes this action."""
-        person = "lead-b" if action in _REFUNDS else "op-a"
+        person = "lead-b" if action in _REFUND_ACTIONS else "op-a"
         return self.place.told(self.sandbox.url, person, **providers(self.sandbox.url))
 
 
 @contextmanager
-def stage(place: Place) -> Iterator[Stage]:
+def open_stage(place: Place) -> Iterator[Stage]:
     with ExitStack() as open_:
         sandbox = open_.enter_context(Sandbox())
         people = [
@@ -167,12 +167,12 @@ def plan_one_mode(action: str, first: int) -> Plan:
 def run(place: Place, action: str, plan: Plan) -> int:
     """Interrupt the action as the plan states, and check the records after each interrupt. Return the number of
     interrupts."""
-    with stage(place) as on:
+    with open_stage(place) as on:
         count = sum(map(len, plan.values()))
         subjects = iter(_prepare(on, action, [*map(len, plan.values())]))
         each = {mode: tuple(zip(steps, islice(subjects, len(steps)), strict=True)) for mode, steps in plan.items()}
         told = [(on.told(action), action, mode, steps) for mode, steps in each.items()]
-        with crowd(interrupted_acts, told) as children:
+        with crowd(execute_with_interrupts, told) as children:
             for child, (mode, steps) in zip(children, each.items(), strict=True):
                 for step, subject in steps:
                     where = f"{action}, {mode} at {step}"
@@ -183,7 +183,7 @@ def run(place: Place, action: str, plan: Plan) -> int:
         assert truth.count_calling_operations(on.maker.database) == 0
         assert on.maker.recovery.list_lease_holders() == ()
         on.checker.recovery.run_all_tasks()
-        if action in _REFUNDS:
+        if action in _REFUND_ACTIONS:
             money_truth.check(on.checker, on.sandbox)
         truth.check_claims(truth.rows(on.maker.database))
         on.maker.audit.verify_chains()
@@ -195,9 +195,9 @@ def _prepare(on: Stage, action: str, counts: Sequence[int]) -> list[object]:
     order of the modes."""
     count = sum(counts)
     provider, currency, sum_ = ("atom", "INR", "10.00") if "Atom" in action else ("paypay", "JPY", "1000")
-    if action in _STARTS:
+    if action in _PROVIDER_BY_START_ACTION:
         return [order(on.place, f"ORD-{i}", 3_300, currency) for i in range(count)]
-    if action in _REFUNDS:
+    if action in _REFUND_ACTIONS:
         paid_ones = [paid(on.maker, on.sandbox, f"ORD-{i}", provider=provider) for i in range(count)]
         asked = [ask(on.maker, payment.id, sum_).id for payment in paid_ones]
         if action == "submit":  # approved, and kept from being sent by a provider that has had enough
@@ -211,7 +211,7 @@ def _prepare(on: Stage, action: str, counts: Sequence[int]) -> list[object]:
     if action == "purchase":
         return list(names)
     on.sandbox.control.change_settings(today=long_ago.DAY if action == "renewal" else None)
-    bought = [on.maker.credit_checks.purchase(_request(name)) for name in names]
+    bought = [on.maker.credit_checks.purchase(_make_purchase_request(name)) for name in names]
     on.sandbox.control.change_settings(today=None)
     if action == "renewal":
         on.place.sql(long_ago.SENT_THEN)
@@ -221,15 +221,15 @@ def _prepare(on: Stage, action: str, counts: Sequence[int]) -> list[object]:
 def _check_result(on: Stage, action: str, step: str, subject: object, where: str) -> None:
     """Check immediately after an interrupt: what was not sent is known as not sent, and what was answered is known
     with its outcome."""
-    sent = step not in UNSENT
+    sent = step not in STEPS_BEFORE_SENDING
     if action in ("purchase", "renewal"):
-        _check_purchase(on, _request(subject, renew=action == "renewal"), step, where)
+        _check_purchase(on, _make_purchase_request(subject, renew=action == "renewal"), step, where)
     elif action == "refetch":
         record = on.maker.credit_checks.read_credit_check(int(str(subject))).record
         assert (record.state, record.certainty) == (CheckState.SUCCESS, Certainty.KNOWN), where
         assert on.maker.credit_checks.refetch(record.id).record.incomplete == (), where
-    elif action in _STARTS:
-        _check_start(on, int(str(subject)), _STARTS[action], step, where)
+    elif action in _PROVIDER_BY_START_ACTION:
+        _check_start(on, int(str(subject)), _PROVIDER_BY_START_ACTION[action], step, where)
     else:
         refund = on.maker.refunds.read_refund(int(str(subject))).record
         there = [
@@ -245,7 +245,7 @@ def _check_result(on: Stage, action: str, step: str, subject: object, where: str
 
 def _check_purchase(on: Stage, asked: PurchaseRequest, step: str, where: str) -> None:
     """Check a purchase or renewal that was interrupted at this step."""
-    sent, number, renews = step not in UNSENT, asked.corporation_number, asked.renew
+    sent, number, renews = step not in STEPS_BEFORE_SENDING, asked.corporation_number, asked.renew
     assert on.sandbox.control.count_charges(number) == int(sent) + int(renews), where
     found = on.maker.lookup.find_records(number).credit_checks
     if sent:
@@ -263,7 +263,7 @@ def _check_purchase(on: Stage, asked: PurchaseRequest, step: str, where: str) ->
 def _check_start(on: Stage, order_id: int, provider: str, step: str, where: str) -> None:
     """Check the beginning of a payment that was interrupted at this step."""
     found = on.maker.payments.read_order(order_id).payments
-    if step not in UNSENT:
+    if step not in STEPS_BEFORE_SENDING:
         (payment,) = found
         assert (payment.state, payment.certainty) == (PaymentState.TOKEN_GENERATED, Certainty.KNOWN), where
         return

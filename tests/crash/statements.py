@@ -8,7 +8,7 @@ from itertools import count
 from console.app import Console
 from console.domain.errors import EXIT_STATUS, ConsoleError
 from console.domain.records import PurchaseRequest
-from tests.crash.broken_statements import Trouble, failing
+from tests.crash.broken_statements import Trouble, break_statements
 from tests.support import truth
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
@@ -18,7 +18,9 @@ from tests.support.quick_desks import HandClock, lease_clock
 ACTIONS = ("purchase", "renewal", "refetch")
 TROUBLES: tuple[Trouble, ...] = ("full", "lost", "commit_lost", "desk_full")
 ON_SERVERS: tuple[Trouble, ...] = ("deadlock", "lock_wait")
-NAMED = frozenset(("storage_full", "outcome_unknown", "database_unreachable", "database_locked", "bad_profile"))
+EXPECTED_REFUSALS = frozenset(
+    ("storage_full", "outcome_unknown", "database_unreachable", "database_locked", "bad_profile")
+)
 USUAL_PLACES: dict[Trouble, int] = {
     "full": 60,
     "lost": 60,
@@ -37,7 +39,7 @@ def run_all(fresh: Fresh, action: str, trouble: Trouble) -> Counter[str]:
     for lasting in (False, True):
         for nth in count(1):
             with fresh() as place:
-                if not fails_at(nth, place, action, trouble, lasting=lasting):
+                if not fail_at_statement(nth, place, action, trouble, lasting=lasting):
                     break
             tally["places"] += 1
     assert tally["places"], "nothing was ever asked"
@@ -52,11 +54,11 @@ def run_some(fresh: Fresh, action: str, trouble: Trouble, seed: int, places: int
     tally: Counter[str] = Counter()
     for i, nth in enumerate(drawn):
         with fresh() as place:
-            tally["places"] += fails_at(nth, place, action, trouble, lasting=bool(i % 2))
+            tally["places"] += fail_at_statement(nth, place, action, trouble, lasting=bool(i % 2))
     return tally
 
 
-def fails_at(nth: int, place: Place, action: str, trouble: Trouble, *, lasting: bool) -> bool:
+def fail_at_statement(nth: int, place: Place, action: str, trouble: Trouble, *, lasting: bool) -> bool:
     """Execute the action at a desk of its own with a fault at the n-th statement, and check the result. Return False
     if the action has no such statement."""
     clock = HandClock()
@@ -72,8 +74,8 @@ def _run_with_fault(
     vendor = LedgerVendor(today=clock.today)
     with place.desk(vendor, clock) as console:
         before = _prepare(console, clock, action)
-        with failing(console, nth, trouble, lasting=lasting) as countdown:
-            ending = _act(console, action)
+        with break_statements(console, nth, trouble, lasting=lasting) as countdown:
+            ending = _execute_for_ending(console, action)
             fired = countdown.fired
         charged = len(vendor.charges)
         assert charged - before <= 1, f"{charged - before} charges at place {nth}"
@@ -103,7 +105,7 @@ def _prepare(console: Console, clock: HandClock, action: str) -> int:
     return 1
 
 
-def _act(console: Console, action: str) -> str:
+def _execute_for_ending(console: Console, action: str) -> str:
     """Execute the action, and return "done" or the code of the refusal."""
     try:
         if action == "refetch":
@@ -118,6 +120,6 @@ def _act(console: Console, action: str) -> str:
 
 def _check_ending(ending: str, fresh_charges: int, nth: int) -> None:
     """Check that the provider charged nothing if the command's answer says that nothing was sent."""
-    assert ending in NAMED | {"done"}, f"{ending} at place {nth}"
+    assert ending in EXPECTED_REFUSALS | {"done"}, f"{ending} at place {nth}"
     if ending != "done" and EXIT_STATUS[ending] == 6:
         assert fresh_charges == 0, f"{ending}, but charged, at place {nth}"

@@ -22,14 +22,14 @@ from tests.support.invented import numbers
 from tests.support.places import Place
 from tests.support.waiting import until
 
-_CASES = text("SELECT count(*) FROM alerts WHERE rule_id = 'contradicted' AND subject_id = :id")
+_COUNT_CASES_SQL = text("SELECT count(*) FROM alerts WHERE rule_id = 'contradicted' AND subject_id = :id")
 
 
 Meanwhile: TypeAlias = Literal["nothing", "lapse", "decision"]
 
 
 @dataclass(frozen=True, slots=True)
-class Stopped:
+class StoppedBuyer:
     """One stopped buyer of one number. With `decided` two people decide, while it is stopped, that the number was not
     bought.
     """
@@ -50,15 +50,15 @@ def run(place: Place, sleepers: int, seed: int = 0) -> Counter[str]:
             names = numbers(sleepers, seed)
             with crowd(pause_when_answered, [(told, number) for number in names]) as children:
                 asleep = [
-                    Stopped(number, bool(i % 2), told, child)
+                    StoppedBuyer(number, bool(i % 2), told, child)
                     for i, (number, child) in enumerate(zip(names, children, strict=True))
                 ]
-                _stop(asleep)
-                until(lambda: _all_lapsed(console, asleep), "their leases to run out")
+                _stop_buyers(asleep)
+                until(lambda: _are_all_lapsed(console, asleep), "their leases to run out")
                 console.recovery.run_all_tasks()
                 for one in asleep:
-                    _decide(place, console, one)
-                return _wake_all(console, sandbox, asleep)
+                    _decide_not_bought(place, console, one)
+                return _continue_buyers(console, sandbox, asleep)
 
 
 def wake_before_sending(place: Place, meanwhile: Meanwhile) -> None:
@@ -75,11 +75,11 @@ def wake_before_sending(place: Place, meanwhile: Meanwhile) -> None:
         ):
             assert child.report() == "asking"
             os.kill(child.pid, signal.SIGSTOP)
-            stopped = Stopped(number, meanwhile == "decision", told, child)
-            until(lambda: _all_lapsed(console, [stopped]), "its lease to run out")
+            stopped = StoppedBuyer(number, meanwhile == "decision", told, child)
+            until(lambda: _are_all_lapsed(console, [stopped]), "its lease to run out")
             if meanwhile != "nothing":
                 console.recovery.run_all_tasks()
-                _decide(place, console, stopped)
+                _decide_not_bought(place, console, stopped)
             if stopped.decided:
                 assert console.credit_checks.purchase(PurchaseRequest(number, CLIENT)).state is CheckState.SUCCESS
             os.kill(child.pid, signal.SIGCONT)
@@ -99,7 +99,7 @@ def wake_before_sending(place: Place, meanwhile: Meanwhile) -> None:
             truth.check_claims(truth.rows(console.database))
 
 
-def _stop(asleep: list[Stopped]) -> None:
+def _stop_buyers(asleep: list[StoppedBuyer]) -> None:
     """Stop the buyers after the provider's answer."""
     for one in asleep:
         assert one.child.report() == "answered"
@@ -112,12 +112,12 @@ def _read_single_check(console: Console, number: str) -> CreditCheck:
     return record
 
 
-def _all_lapsed(console: Console, asleep: list[Stopped]) -> bool:
+def _are_all_lapsed(console: Console, asleep: list[StoppedBuyer]) -> bool:
     """True if the outcome of each stopped purchase is unknown."""
     return all(_read_single_check(console, one.number).certainty is Certainty.UNKNOWN for one in asleep)
 
 
-def _decide(place: Place, console: Console, one: Stopped) -> None:
+def _decide_not_bought(place: Place, console: Console, one: StoppedBuyer) -> None:
     """Check that the stopped purchase is unknown and holds its claim. If it is `decided`, let two people decide that
     it was not bought.
     """
@@ -134,7 +134,7 @@ def _decide(place: Place, console: Console, one: Stopped) -> None:
             other.recovery.resolve("credit-check", record.id, "error", "not on the bill")
 
 
-def _wake_all(console: Console, sandbox: Sandbox, asleep: list[Stopped]) -> Counter[str]:
+def _continue_buyers(console: Console, sandbox: Sandbox, asleep: list[StoppedBuyer]) -> Counter[str]:
     """Let the buyers continue. Check that none overwrites a decision, and that each answer is stored as evidence.
     Return the counts.
     """
@@ -166,4 +166,4 @@ def _wake_all(console: Console, sandbox: Sandbox, asleep: list[Stopped]) -> Coun
 def _count_contradictions(console: Console, record_id: int) -> int:
     """Return the number of alerts about a contradicted decision on this record."""
     with console.database.read() as conn:
-        return int(conn.scalar(_CASES, {"id": record_id}) or 0)
+        return int(conn.scalar(_COUNT_CASES_SQL, {"id": record_id}) or 0)

@@ -8,10 +8,10 @@ from tests.support.children import Pipe, crowd
 from tests.support.places import Place
 
 KILLED = -9
-FAST = {"TIME_SCALE": "60", "ALARMBOX_FIND_PURCHASES": "1"}
+FAST_SETTINGS = {"TIME_SCALE": "60", "ALARMBOX_FIND_PURCHASES": "1"}
 
 
-def work(pipe: Pipe, told: Mapping[str, str]) -> None:
+def run_due_tasks_until_killed(pipe: Pipe, told: Mapping[str, str]) -> None:
     """Target of a child process: run due tasks until the failpoint kills the process."""
     with open_console(Settings.load(dict(told)), program="worker") as console:
         pipe.send("open")
@@ -19,9 +19,9 @@ def work(pipe: Pipe, told: Mapping[str, str]) -> None:
             console.scheduler.run_due_tasks()
 
 
-def kill(place: Place, provider: str, failpoint: str) -> None:
+def kill_worker(place: Place, provider: str, failpoint: str) -> None:
     """Start a worker at a desk of its own, and check that it is killed at the failpoint."""
-    told = place.told(provider, desk=1, FAILPOINT=f"{failpoint}:kill", **FAST)
-    with crowd(work, [(told,)]) as (child,):
+    told = place.told(provider, desk=1, FAILPOINT=f"{failpoint}:kill", **FAST_SETTINGS)
+    with crowd(run_due_tasks_until_killed, [(told,)]) as (child,):
         assert child.report() == "open"
         assert child.ended() == KILLED, f"{failpoint} was passed unharmed"

@@ -37,7 +37,7 @@ def test_a_worker_ends_in_the_middle(place: Place, seed: int) -> None:
     twice, no charge is without its record, and the desk gets a true answer.
     """
     chance = random.Random(f"a worker ends {seed}")
-    action, end = chance.choice(tuple(asked_kills.STEPS)), chance.choice(tuple(asked_kills.ENDS))
+    action, end = chance.choice(tuple(asked_kills.STEPS)), chance.choice(tuple(asked_kills.EXIT_STATUS_BY_ENDING))
     step, again = chance.choice(asked_kills.STEPS[action]), chance.random() < 0.5
     told = asked_kills.run(place, action, end, seed, [step], again=again)
     print(f"asked: {action}, the worker {end} at {step}: {dict(told)}, 0 twice, 0 lost")
@@ -50,7 +50,7 @@ def test_a_statement_of_the_worker_fails(place: Place, seed: int) -> None:
     themselves, and each desk request has ended.
     """
     action = random.Random(f"a statement fails {seed}").choice(asked_statements.ACTIONS)
-    with asked_statements.stage(place) as on:
+    with asked_statements.open_stage(place) as on:
         tally = asked_statements.run_some(on, action, seed, places=1)
     print(f"asked: {action}, a statement of the worker fails: {dict(tally)}: 0 twice, 0 untrue answers")
     assert tally.total() == 1

@@ -38,13 +38,13 @@ def console(home: Path, vendor: LedgerVendor, clock: HandClock) -> Iterator[Cons
         yield desk
 
 
-def buy(console: Console) -> CreditCheck:
+def buy_number(console: Console) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
 
 
-def refusal(console: Console) -> ConsoleError:
+def read_purchase_refusal(console: Console) -> ConsoleError:
     """Buy, and return the error with which the purchase is refused."""
-    return refusals.refusal(lambda: buy(console))
+    return refusals.refusal(lambda: buy_number(console))
 
 
 def read_single_check(console: Console) -> CreditCheck:
@@ -60,7 +60,7 @@ def test_raised_before_anything(place: Place, vendor: LedgerVendor, clock: HandC
     """A step before the first transaction raises: no row is written, and nothing is sent."""
     with place.desk(vendor, clock, FAILPOINT="before_tx1:1:raise") as console:
         with pytest.raises(FailpointReached):
-            buy(console)
+            buy_number(console)
         assert (console.lookup.find_records(NUMBER).credit_checks, vendor.charges) == ((), [])
 
 
@@ -71,13 +71,13 @@ def test_raised_before_sending(place: Place, vendor: LedgerVendor, clock: HandCl
     """
     with place.desk(vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
         with pytest.raises(FailpointReached):
-            buy(console)
+            buy_number(console)
         assert (read_single_check(console).state, read_single_check(console).certainty, vendor.charges) == (
             "error",
             "known",
             [],
         )
-        assert buy(console).state == "success"
+        assert buy_number(console).state == "success"
 
 
 @pytest.mark.expects_log("the failure is told")
@@ -87,9 +87,9 @@ def test_raised_after_sending(place: Place, vendor: LedgerVendor, clock: HandClo
     next due tasks write it.
     """
     with place.desk(vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
-        lost = refusal(console)
+        lost = read_purchase_refusal(console)
         assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
-        assert refusal(console).code == "already_purchased"
+        assert read_purchase_refusal(console).code == "already_purchased"
         console.recovery.run_all_tasks()
         assert (read_single_check(console).state, len(vendor.charges)) == (settled, 1)
 
@@ -101,7 +101,7 @@ def test_raised_after_recording(place: Place, vendor: LedgerVendor, clock: HandC
     missing parts.
     """
     with place.desk(vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
-        assert buy(console).state == "success"
+        assert buy_number(console).state == "success"
         truth.check_queues(console)
         clock.at += timedelta(minutes=10)
         console.recovery.run_all_tasks()
@@ -127,13 +127,13 @@ def hold_lock(pipe: Pipe, file: str) -> None:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_lock_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let SQLite connections wait only 50 ms for a lock."""
     monkeypatch.setattr("console.store.database.sqlite._CONNECTION_PRAGMAS", ("journal_mode=WAL", "busy_timeout=50"))
 
 
 @pytest.fixture
-def holder(home: Path, impatient: None, vendor: LedgerVendor) -> Iterator[Child]:
+def lock_holder(home: Path, short_lock_wait: None, vendor: LedgerVendor) -> Iterator[Child]:
     """Yield another process that can lock the database of `console`."""
     with quick_desk(home, vendor):
         pass
@@ -152,30 +152,30 @@ def unlock_database(holder: Child) -> None:
     assert holder.report() == "free"
 
 
-def test_locked_before_the_claim(holder: Child, console: Console, vendor: LedgerVendor) -> None:
+def test_locked_before_the_claim(lock_holder: Child, console: Console, vendor: LedgerVendor) -> None:
     """The database is locked before a purchase: it is refused with exit status 6, nothing is sent, and reads still
     work.
     """
-    lock_database(holder)
-    lost = refusal(console)
+    lock_database(lock_holder)
+    lost = read_purchase_refusal(console)
     assert (lost.code, lost.exit_status) == ("database_locked", 6)
     assert (console.lookup.find_records(NUMBER).credit_checks, vendor.charges) == ((), [])
-    unlock_database(holder)
-    assert buy(console).state == "success"
+    unlock_database(lock_holder)
+    assert buy_number(console).state == "success"
 
 
 @pytest.mark.expects_log("the lock is told")
-def test_locked_between_call_and_record(holder: Child, console: Console, vendor: LedgerVendor) -> None:
+def test_locked_between_call_and_record(lock_holder: Child, console: Console, vendor: LedgerVendor) -> None:
     """The database is locked during the call: exit status 4. The answer stays encrypted in the spool, and the first
     due tasks after the lock write it.
     """
-    vendor.during = lambda: lock_database(holder)
-    lost = refusal(console)
+    vendor.during = lambda: lock_database(lock_holder)
+    lost = read_purchase_refusal(console)
     assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
     with contextlib.suppress(ConsoleError):
         console.recovery.run_all_tasks()
     assert read_single_check(console).state == "pending"
-    unlock_database(holder)
+    unlock_database(lock_holder)
     vendor.during = lambda: None
     assert {run.task: run.count for run in console.recovery.run_all_tasks()}["spool_delivery"] == 1
     assert (read_single_check(console).state, len(vendor.charges)) == ("success", 1)
@@ -185,7 +185,7 @@ def test_locked_between_call_and_record(holder: Child, console: Console, vendor:
 
 
 @contextlib.contextmanager
-def connection_pragmas(console: Console, *pragmas: Callable[[], str]) -> Iterator[None]:
+def set_connection_pragmas(console: Console, *pragmas: Callable[[], str]) -> Iterator[None]:
     """Within the block each connection is opened anew with these PRAGMAs. The database isn't closed: after `close` it
     would open a connection for each transaction.
     """
@@ -218,7 +218,7 @@ def test_a_full_disk(console: Console, vendor: LedgerVendor, clock: HandClock) -
     room = count_pages(console)
     endings: Counter[str] = Counter()
     bought = iter(numbers(400, seed=1))
-    with connection_pragmas(console, lambda: f"max_page_count={room}"):
+    with set_connection_pragmas(console, lambda: f"max_page_count={room}"):
         while endings.total() - endings["success"] < 12:
             number, before = next(bought), len(vendor.charges)
             try:
@@ -242,7 +242,7 @@ def test_read_only(console: Console, vendor: LedgerVendor) -> None:
     """The database can't be written: the purchase is refused with `read_only` before anything is sent, and reads
     still work.
     """
-    with connection_pragmas(console, lambda: "query_only=ON"):
-        lost = refusal(console)
+    with set_connection_pragmas(console, lambda: "query_only=ON"):
+        lost = read_purchase_refusal(console)
         assert console.lookup.find_records(NUMBER).credit_checks == ()
     assert (lost.code, lost.exit_status, vendor.charges) == ("read_only", 3, [])

@@ -8,7 +8,7 @@ import pytest
 from console.app import Console
 from console.domain.records import Certainty, CreditCheck, LeaseHolder, PurchaseRequest
 from console.sandbox.server import Sandbox
-from tests.crash.actors import act
+from tests.crash.actors import execute_action
 from tests.support.children import crowd
 from tests.support.invented import numbers
 from tests.support.places import Place
@@ -35,7 +35,7 @@ def test_hanging_is_alive(place: Place, step: str, charges: int) -> None:
     purchase becomes unknown."""
     with Sandbox() as sandbox, place.opened(sandbox) as console:
         told = place.told(sandbox.url, FAILPOINT=f"{step}:1:hang")
-        with crowd(act, [(told, "purchase", NUMBER)]) as (child,):
+        with crowd(execute_action, [(told, "purchase", NUMBER)]) as (child,):
             assert child.report() == "open"
             until(lambda: find_lease_holder(console) is not None, "the hanging call to take its lease")
             first = find_lease_holder(console)

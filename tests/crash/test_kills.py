@@ -6,7 +6,7 @@ import pytest
 from tests.crash import kills
 from tests.support.places import Place
 
-AROUND_THE_CALL = ("after_tx1", "after_send", "before_tx2", "after_tx2", "before_delivery")
+STEPS_AROUND_CALL = ("after_tx1", "after_send", "before_tx2", "after_tx2", "before_delivery")
 
 
 @pytest.mark.parametrize("actions", [("purchase",), ("renewal",), ("refetch",), ("probe", "resolve", "delivery")])
@@ -25,6 +25,6 @@ def test_killed_at_every_step(place: Place, seed: int, actions: tuple[str, ...])
 def test_killed_around_the_call(place: Place, seed: int) -> None:
     """On Galera, a purchase is killed between its COMMIT and the call, after the call, and after the write of its
     outcome, and a delivery before it. The same checks hold."""
-    tally = kills.run(("purchase", "delivery"), place, seed, AROUND_THE_CALL)
+    tally = kills.run(("purchase", "delivery"), place, seed, STEPS_AROUND_CALL)
     print(f"demand 3: galera: {tally['kills']} kills around the call, 0 second charges, 0 lost records")
-    assert tally["kills"] == len(AROUND_THE_CALL)
+    assert tally["kills"] == len(STEPS_AROUND_CALL)

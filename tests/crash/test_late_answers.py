@@ -6,16 +6,20 @@ import pytest
 
 from console.domain.records import Certainty, PurchaseRequest
 from tests.crash import late, signals
-from tests.crash.late import KINDS, Late
+from tests.crash.late import KINDS, LateAnswerCase
 from tests.support.places import Place
 from tests.support.refusals import refusal
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc tells whether a process is stopped")
 ACTIONS = ("purchase", "refund", "start")
-HAPPENED = {"purchase": ("success",), "refund": ("submitted", "completed"), "start": ("token_generated",)}
+STATES_AFTER_LATE_ANSWER = {
+    "purchase": ("success",),
+    "refund": ("submitted", "completed"),
+    "start": ("token_generated",),
+}
 
 
-def id_at_provider(one: Late) -> str:
+def read_provider_id(one: LateAnswerCase) -> str:
     """Return the provider's id of the credit check, refund or payment that the action has made."""
     control = one.on.sandbox.control
     if one.action == "purchase":
@@ -28,11 +32,11 @@ def id_at_provider(one: Late) -> str:
 @pytest.mark.parametrize("action", ACTIONS)
 def test_nobody_has_decided(place: Place, action: str) -> None:
     """The answer arrives after the lease has expired, and nobody has decided: the outcome is written as usual."""
-    with signals.stage(place) as on:
+    with signals.open_stage(place) as on:
         one, told = late.run(on, action, decided=False)
         assert told[0] == "done"
-        assert one.seen()[1] is Certainty.KNOWN
-        assert one.seen()[0] in HAPPENED[action]
+        assert one.read_shown_state()[1] is Certainty.KNOWN
+        assert one.read_shown_state()[0] in STATES_AFTER_LATE_ANSWER[action]
         assert on.maker.recovery.read_queue("review").items == ()
 
 
@@ -41,12 +45,12 @@ def test_people_have_decided_otherwise(place: Place, action: str) -> None:
     """Two people have decided that the action didn't happen; then its answer arrives. The record keeps their
     decision, the answer becomes evidence, an alert and the timeline name the provider's id, and the process ends with
     exit status 3."""
-    with signals.stage(place) as on:
+    with signals.open_stage(place) as on:
         one, (code, status, record, case) = late.run(on, action, decided=True)
         assert (code, status, record) == ("already_decided", 3, one.record)
-        assert one.seen() == (late.ENDINGS[action], Certainty.KNOWN)
+        assert one.read_shown_state() == (late.STATE_AFTER_DECISION[action], Certainty.KNOWN)
         (alert,) = [alert for alert in on.maker.alerts.list_alerts() if alert.rule_id == "contradicted"]
-        number = id_at_provider(one)
+        number = read_provider_id(one)
         assert alert.id == case
         assert number in alert.observed
         view = on.maker.recovery.read_record(KINDS[action], str(one.record))

@@ -13,7 +13,7 @@ from tests.support.money_stage import ActionTarget, Stage, stage
 from tests.support.places import Place
 
 
-def believed_undone(on: Stage) -> ActionTarget:
+def make_refund_believed_unmade(on: Stage) -> ActionTarget:
     """Send a refund that gets no answer and that two later probes don't find; its request is delayed at the provider.
     Return the target of the action.
     """
@@ -26,9 +26,9 @@ def believed_undone(on: Stage) -> ActionTarget:
     return target
 
 
-def believed_undone_and_withdrawn(on: Stage) -> tuple[ActionTarget, Refund]:
+def make_withdrawn_refund_believed_unmade(on: Stage) -> tuple[ActionTarget, Refund]:
     """Make such a refund, and let the requester withdraw it. Return the target, and the withdrawn refund."""
-    target = believed_undone(on)
+    target = make_refund_believed_unmade(on)
     on.maker.refunds.withdraw(target.refund)
     withdrawn = newest(on.maker, target.payment)
     assert withdrawn is not None
@@ -41,7 +41,7 @@ def test_what_arrives_after_its_end_can_not_be_withdrawn(place: Place) -> None:
     key ends it.
     """
     with stage(place) as on:
-        target = believed_undone(on)
+        target = make_refund_believed_unmade(on)
         undone = newest(on.maker, target.payment)
         assert undone is not None
         assert (undone.state, undone.not_found) == (RefundState.APPROVED, 2), undone
@@ -63,7 +63,7 @@ def test_what_arrives_after_it_was_withdrawn_stops_the_next_one(place: Place) ->
     refund of the payment can be requested.
     """
     with stage(place) as on:
-        target, withdrawn = believed_undone_and_withdrawn(on)
+        target, withdrawn = make_withdrawn_refund_believed_unmade(on)
         on.arrive(withdrawn.provider_refund_key)
         on.maker.refunds.probe(target.refund)
         assert ending(lambda: ask(on.maker, target.payment)) == "in_progress"
@@ -75,7 +75,7 @@ def test_what_arrives_beside_the_next_request_stops_its_approval(place: Place) -
     approval the console asks the provider, finds the first refund, and refuses to approve the second one.
     """
     with stage(place) as on:
-        target, withdrawn = believed_undone_and_withdrawn(on)
+        target, withdrawn = make_withdrawn_refund_believed_unmade(on)
         again = ask(on.maker, target.payment)
         on.arrive(withdrawn.provider_refund_key)
         assert ending(lambda: on.checker.refunds.approve(again.id)) != "done"
@@ -96,7 +96,7 @@ def test_while_the_provider_says_nothing_the_next_one_is_not_sent(
     all if it was. The error code distinguishes an unusable answer from an unreachable provider.
     """
     with stage(place) as on:
-        target, withdrawn = believed_undone_and_withdrawn(on)
+        target, withdrawn = make_withdrawn_refund_believed_unmade(on)
         again = ask(on.maker, target.payment)
         silent = ("paypay_payment", "paypay_refund_details")
         on.sandbox.control.add_faults(*({"action": silence, "call": call, "times": 100} for call in silent))

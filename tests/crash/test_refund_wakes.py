@@ -16,7 +16,7 @@ from tests.support.places import Place
 from tests.support.waiting import PATIENCE_SECONDS
 
 
-class Sleeper:
+class PausedSending:
     """A sending of a refund in a thread that pauses at the step `step` until the end of the block of `asleep`. `code`
     is its ending.
     """
@@ -38,7 +38,7 @@ class Sleeper:
             assert self._go.wait(PATIENCE_SECONDS)
 
     @contextmanager
-    def asleep(self) -> Iterator[None]:
+    def pause_sending(self) -> Iterator[None]:
         """Start the sending, and wait until it pauses. After the block it continues and has ended."""
         self._thread.start()
         try:
@@ -49,7 +49,7 @@ class Sleeper:
             self._thread.join(PATIENCE_SECONDS)
 
 
-def lapsed_and_undone(on: Stage, target: ActionTarget) -> Refund:
+def let_sending_lapse(on: Stage, target: ActionTarget) -> Refund:
     """Let the lease of the sending expire, and let two probes not find the refund, so that it is approved again and
     may be sent. Return the refund.
     """
@@ -71,11 +71,11 @@ def test_an_old_refusal_fails_no_newer_sending(place: Place) -> None:
     with stage(place) as on:
         target = on.prepared("approve")
         on.sandbox.control.add_fault("result:REFUND_LIMIT_EXCEEDED", call="paypay_refund", payment=target.number)
-        first, second = Sleeper(on, target, "answered"), Sleeper(on, target, "asking")
-        with first.asleep():
-            undone = lapsed_and_undone(on, target)
+        first, second = PausedSending(on, target, "answered"), PausedSending(on, target, "asking")
+        with first.pause_sending():
+            undone = let_sending_lapse(on, target)
             assert (undone.state, undone.certainty) == (RefundState.APPROVED, Certainty.KNOWN), undone
-            with second.asleep():
+            with second.pause_sending():
                 first._go.set()
                 first._thread.join(PATIENCE_SECONDS)
                 now = newest(on.maker, target.payment)

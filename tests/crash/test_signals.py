@@ -36,8 +36,8 @@ def test_sigterm_ends_the_process_after_the_record(place: Place, step: str, stat
     written.
     """
     (number,) = numbers(1)
-    with signals.stage(place) as on:
-        with crowd(signals.terminated, [(on.told("purchase"), "purchase", step, number)]) as (child,):
+    with signals.open_stage(place) as on:
+        with crowd(signals.execute_until_terminated, [(on.told("purchase"), "purchase", step, number)]) as (child,):
             assert child.report() == "open"
             assert child.ended() == -signal.SIGTERM
         (record,) = on.maker.lookup.find_records(number).credit_checks
@@ -49,11 +49,13 @@ def test_killed_at_every_step_of_beginning_a_payment(place: Place) -> None:
     """The beginning of a payment is killed with SIGKILL. A payment that may have been sent is unknown, a second
     beginning is refused, and a probe finds the payment that the provider has made.
     """
-    with signals.stage(place) as on:
-        orders = [order(on.place, f"ORD-{i}", 3_300) for i, _ in enumerate(signals.CALL)]
+    with signals.open_stage(place) as on:
+        orders = [order(on.place, f"ORD-{i}", 3_300) for i, _ in enumerate(signals.CALL_STEPS)]
         told = on.told("start")
-        each = [(told, "start", step, of, signal.SIGKILL) for step, of in zip(signals.CALL, orders, strict=True)]
-        with crowd(signals.terminated, each) as children:
+        each = [
+            (told, "start", step, of, signal.SIGKILL) for step, of in zip(signals.CALL_STEPS, orders, strict=True)
+        ]
+        with crowd(signals.execute_until_terminated, each) as children:
             for child in children:
                 assert child.report() == "open"
                 assert child.ended() == -signal.SIGKILL
@@ -61,7 +63,7 @@ def test_killed_at_every_step_of_beginning_a_payment(place: Place) -> None:
             lambda: not on.maker.recovery.list_lease_holders() and _count_lapsed_operations(on) == 5,
             "the leases of the dead",
         )
-        for step, of in zip(signals.CALL, orders, strict=True):
+        for step, of in zip(signals.CALL_STEPS, orders, strict=True):
             found = on.maker.payments.read_order(of).payments
             assert len(found) == (step != "before_tx1"), step
             for payment in found:

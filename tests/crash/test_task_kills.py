@@ -23,7 +23,7 @@ def test_a_killed_workers_task_is_taken_over(place: Place, sandbox: Sandbox, fai
         sandbox.control.add_fault("close_after_charge", call="purchase", number=NUMBERS[0])
         with pytest.raises(ConsoleError, match="outcome_unknown"):
             console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
-        task_kills.kill(place, sandbox.url, failpoint)
+        task_kills.kill_worker(place, sandbox.url, failpoint)
         (killed,) = (task for task in console.scheduler.read_states() if is_running(task))
         ran: list[str] = []
 

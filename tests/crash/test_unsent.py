@@ -58,12 +58,12 @@ def run_action(pipe: Pipe, told: Mapping[str, str], action: str, subject: str, f
         pipe.send("open")
         if full_at is not None:
             console._context.failpoints = FullDisk(full_at)
-        ended = _call_for_ending(lambda: _act(console, action, subject))
+        ended = _call_for_ending(lambda: _execute_action(console, action, subject))
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         pipe.send(ended)
 
 
-def _act(console: Console, action: str, subject: str) -> object:
+def _execute_action(console: Console, action: str, subject: str) -> object:
     if action == "purchase":
         return console.credit_checks.purchase(PurchaseRequest(subject, "1"))
     if action == "submit":
@@ -81,7 +81,7 @@ def _call_for_ending(act: Callable[[], object]) -> str:
 
 
 @dataclass
-class Stage:
+class UnsentStage:
     """A database, the sandbox, and two people at a desk other than that of the failing process."""
 
     place: Place
@@ -95,12 +95,12 @@ class Stage:
         return self.place.told(self.sandbox.url, "lead-b", 1, **providers(self.sandbox.url), **point)
 
     @contextmanager
-    def own_desk(self) -> Iterator[Console]:
+    def open_failed_desk(self) -> Iterator[Console]:
         """Open the desk whose process has failed."""
         with self.place.opened(self.sandbox, person="lead-b", desk=1, **providers(self.sandbox.url)) as console:
             yield console
 
-    def subject(self, action: str) -> str:
+    def make_subject(self, action: str) -> str:
         """Create what the action needs, and return its argument: a corporation number, an order id or a refund id."""
         if action == "purchase":
             return numbers(1)[0]
@@ -112,7 +112,9 @@ class Stage:
         self.sandbox.control.clear_faults()
         return str(refund.id)
 
-    def record(self, action: str, subject: str, console: Console | None = None) -> CreditCheck | Payment | Refund:
+    def read_record(
+        self, action: str, subject: str, console: Console | None = None
+    ) -> CreditCheck | Payment | Refund:
         """Return the record of the action, as `console` (None: the maker's desk) reads it."""
         looks = console or self.maker
         if action == "purchase":
@@ -121,7 +123,7 @@ class Stage:
             return looks.refunds.read_refund(int(subject)).record
         return looks.payments.read_order(int(subject)).payments[0]
 
-    def sent(self, action: str, subject: str) -> int:
+    def count_executions(self, action: str, subject: str) -> int:
         """Return the number of times that the provider has executed the action."""
         if action == "purchase":
             return self.sandbox.control.count_charges(subject)
@@ -145,30 +147,30 @@ class Stage:
         """Open the failed process's own desk. Check that the record is known as not sent, and that the action can be
         executed again without a decision of a person. `before` is the number of executions by the provider before.
         """
-        with self.own_desk() as console:
-            found = self.record(action, subject, console)
+        with self.open_failed_desk() as console:
+            found = self.read_record(action, subject, console)
             assert (found.state, found.certainty) == _NOT_SENT[action], found
             assert found.error_code == "stopped_before_sending"
             assert console._context.spool.list_unsent_entries(console._context.database_id) == ()
             assert truth.count_calling_operations(console.database) == 0
-            assert self.sent(action, subject) == before
-            assert _call_for_ending(lambda: _act(console, action, subject)) in ("done", "already_decided")
-            assert self.sent(action, subject) == before + 1
+            assert self.count_executions(action, subject) == before
+            assert _call_for_ending(lambda: _execute_action(console, action, subject)) in ("done", "already_decided")
+            assert self.count_executions(action, subject) == before + 1
             console.audit.verify_chains()
 
 
 @pytest.fixture
-def stage(place: Place) -> Iterator[Stage]:
+def stage(place: Place) -> Iterator[UnsentStage]:
     with ExitStack() as open_:
         sandbox = open_.enter_context(Sandbox())
         people = [
             open_.enter_context(place.opened(sandbox, person=person, **providers(sandbox.url)))
             for person in ("op-a", "lead-b")
         ]
-        yield Stage(place, sandbox, *people)
+        yield UnsentStage(place, sandbox, *people)
 
 
-def _kill(stage: Stage, action: str, subject: str, step: str) -> None:
+def _kill_at_step(stage: UnsentStage, action: str, subject: str, step: str) -> None:
     """Execute the action in a child process, and check that it is killed at the step."""
     with crowd(run_action, [(stage.told(f"{step}:1:kill"), action, subject, None)]) as (child,):
         assert child.report() == "open"
@@ -176,48 +178,48 @@ def _kill(stage: Stage, action: str, subject: str, step: str) -> None:
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_killed_before_the_intent(stage: Stage, action: str) -> None:
+def test_killed_before_the_intent(stage: UnsentStage, action: str) -> None:
     """The process is killed before its intent is stored. Another desk shows the record as unknown; the process's own
     desk proves that it was not sent, and then both desks show it as known.
     """
-    subject = stage.subject(action)
-    before = stage.sent(action, subject)
-    _kill(stage, action, subject, "after_tx1")
+    subject = stage.make_subject(action)
+    before = stage.count_executions(action, subject)
+    _kill_at_step(stage, action, subject, "after_tx1")
     stage.await_lapse()
     stage.checker.recovery.run_all_tasks()
-    assert stage.record(action, subject).certainty is Certainty.UNKNOWN
+    assert stage.read_record(action, subject).certainty is Certainty.UNKNOWN
     stage.require_not_sent(action, subject, before)
-    assert stage.record(action, subject).certainty is Certainty.KNOWN
+    assert stage.read_record(action, subject).certainty is Certainty.KNOWN
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_killed_after_the_intent(stage: Stage, action: str) -> None:
+def test_killed_after_the_intent(stage: UnsentStage, action: str) -> None:
     """The process is killed after its intent is stored. Its own desk can't know whether it was sent: the record stays
     unknown, and nothing is sent.
     """
-    subject = stage.subject(action)
-    before = stage.sent(action, subject)
-    _kill(stage, action, subject, "after_intent")
+    subject = stage.make_subject(action)
+    before = stage.count_executions(action, subject)
+    _kill_at_step(stage, action, subject, "after_intent")
     stage.await_lapse()
-    with stage.own_desk() as console:
-        assert stage.record(action, subject, console).certainty is Certainty.UNKNOWN
-        again = _call_for_ending(lambda: _act(console, action, subject))
+    with stage.open_failed_desk() as console:
+        assert stage.read_record(action, subject, console).certainty is Certainty.UNKNOWN
+        again = _call_for_ending(lambda: _execute_action(console, action, subject))
         assert again in ("already_purchased", "in_progress", "outcome_unknown")
-    assert stage.sent(action, subject) == before
+    assert stage.count_executions(action, subject) == before
 
 
 @pytest.mark.expects_log("the full disk is told")
 @pytest.mark.parametrize("action", ACTIONS)
-def test_no_room_between_claim_and_intent(stage: Stage, action: str) -> None:
+def test_no_room_between_claim_and_intent(stage: UnsentStage, action: str) -> None:
     """The disk is full after the claim, so the intent can't be written. On SQLite the end of the operation can't be
     written either. The ending is `storage_full`, and the record becomes known as not sent.
     """
-    subject = stage.subject(action)
-    before = stage.sent(action, subject)
+    subject = stage.make_subject(action)
+    before = stage.count_executions(action, subject)
     with crowd(run_action, [(stage.told(), action, subject, "after_tx1")]) as (child,):
         assert (child.report(), child.report()) == ("open", "storage_full")
     if stage.place.is_server:  # it has room, so that what happened could be written at once
-        found = stage.record(action, subject)
+        found = stage.read_record(action, subject)
         assert (found.state, found.certainty) == _NOT_SENT[action], found
         assert found.error_code == "storage_full"
         return

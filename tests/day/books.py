@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from tests.day.facts import RULES, Facts, Row
 
-_PAID = frozenset({"payment_success", "callback_received", "signature_verified", "completed"})
-_HOLDS = frozenset({"requested", "approved", "submitting", "submitted"})
+_PAID_STATES = frozenset({"payment_success", "callback_received", "signature_verified", "completed"})
+_STATES_THAT_RESERVE = frozenset({"requested", "approved", "submitting", "submitted"})
 
 
 def check_books(facts: Facts) -> Iterator[str]:
@@ -36,7 +36,7 @@ def _compare_payment(key: tuple[str, str], ours: Row, theirs: Row | None) -> Ite
     if not refunded <= accepted <= int(ours["refunded_minor"]) + int(ours["reserved_minor"]) <= captured:
         yield f"books: {key} refunds of {accepted} there: {dict(ours)}"
     is_stored = captured > 0 and not (theirs and theirs["reversed_minor"])
-    if is_stored != (ours["status"] in _PAID):
+    if is_stored != (ours["status"] in _PAID_STATES):
         yield f"books: {key} is {ours['status']} here, and {theirs and theirs['state']} there"
     if theirs is not None and theirs["currency"] != ours["currency"]:
         yield f"books: {key} in {ours['currency']} here, in {theirs['currency']} there"
@@ -95,7 +95,7 @@ def _compare_reserved(facts: Facts) -> Iterator[str]:
     """Yield each payment whose reserved or refunded amount differs from the sum of its refunds."""
     held, gone = Counter[int](), Counter[int]()
     for row in facts["refunds"]:
-        held[int(row["payment_id"])] += int(row["refund_amount"]) * (row["status"] in _HOLDS)
+        held[int(row["payment_id"])] += int(row["refund_amount"]) * (row["status"] in _STATES_THAT_RESERVE)
         gone[int(row["payment_id"])] += int(row["refund_amount"]) * (row["status"] == "completed")
     for payment in facts["payments"]:
         wanted = (held[int(payment["id"])], gone[int(payment["id"])])

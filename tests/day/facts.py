@@ -10,7 +10,7 @@ from typing import Any
 
 from console.domain.errors import ConsoleError
 from tests.day.people import Diary
-from tests.day.town import Town, patiently
+from tests.day.town import DaySurroundings, call_patiently
 
 Row = Mapping[str, Any]
 _TABLES: Mapping[str, str] = {
@@ -60,15 +60,15 @@ class Facts:
         return {int(row["id"]): row for row in self[table]}
 
 
-def read(town: Town, diary: Diary, *, audit: bool = True) -> Facts:
+def read_facts(town: DaySurroundings, diary: Diary, *, audit: bool = True) -> Facts:
     """Read everything as the owner of the database. Without `audit` the audit trail isn't verified."""
-    (now,) = patiently(lambda: town.all.sql("SELECT UTC_TIMESTAMP(6)"))[0]
+    (now,) = call_patiently(lambda: town.all.sql("SELECT UTC_TIMESTAMP(6)"))[0]
     messages = list(zip(town.told.got, town.told.signed, strict=False))
     trouble, verified = _verify_audit(town) if audit else (None, 0)
     return Facts(
         now=now,
-        rows={table: _rows(town, table, columns) for table, columns in _TABLES.items()},
-        ledger=patiently(town.control.payments_control.read_ledger)["payments"],
+        rows={table: _read_rows(town, table, columns) for table, columns in _TABLES.items()},
+        ledger=call_patiently(town.control.payments_control.read_ledger)["payments"],
         messages=[event for event, signed in messages if signed],
         bad_signatures=sum(not signed for _, signed in messages),
         planted=dict(diary.planted),
@@ -80,13 +80,13 @@ def read(town: Town, diary: Diary, *, audit: bool = True) -> Facts:
     )
 
 
-def _rows(town: Town, table: str, columns: str) -> Sequence[Row]:
+def _read_rows(town: DaySurroundings, table: str, columns: str) -> Sequence[Row]:
     names = [name.strip() for name in columns.split(",")]
-    found = patiently(lambda: town.all.sql(f"SELECT {columns} FROM {table}"))
+    found = call_patiently(lambda: town.all.sql(f"SELECT {columns} FROM {table}"))
     return [dict(zip(names, row, strict=True)) for row in found]
 
 
-def _verify_audit(town: Town) -> tuple[str | None, int]:
+def _verify_audit(town: DaySurroundings) -> tuple[str | None, int]:
     """Verify the audit trail. Return its error (None if it is undamaged) and the number of verified rows."""
     try:
         return None, town.auditor.audit.verify_chains()

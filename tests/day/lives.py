@@ -5,13 +5,13 @@ from typing import TypeAlias
 
 from console.domain.errors import EXIT_STATUS, ConsoleError
 from tests.day.people import BegunPayment, Diary, Operators, Payers, Shop
-from tests.day.plan import RULE_OF, Life, Story
-from tests.day.street import Alive, PaymentProgress, Step, Until
-from tests.day.town import Town
+from tests.day.plan import RULE_OF, OrderPlan, Story
+from tests.day.street import PaymentProgress, ProgressCondition, RunningStory, Step
+from tests.day.town import DaySurroundings
 
-_TRIES = 4
-_SOON = 0.3
-_NO_CODE = frozenset(
+_MAX_ORDER_TRIES = 4
+_SHORT_WAIT_SECONDS = 0.3
+_CODE_REFUSALS = frozenset(
     {
         "outcome_unknown",
         "provider_refused",
@@ -22,155 +22,159 @@ _NO_CODE = frozenset(
     }
 )
 """How a beginning may end that gives the payer nothing to pay by."""
-_Tale: TypeAlias = Callable[["Lives", Life, BegunPayment], Alive]
+_StoryFunction: TypeAlias = Callable[["OrderStories", OrderPlan, BegunPayment], RunningStory]
 
 
-class Lives:
+class OrderStories:
     """Makes a generator for each order of the day, which executes its story. `diary` notes what really happened."""
 
-    def __init__(self, town: Town) -> None:
+    def __init__(self, town: DaySurroundings) -> None:
         self.diary = Diary()
         self._shop, self._payers, self._operators = Shop(town, self.diary), Payers(town), Operators(town, self.diary)
 
-    def all(self, lives: Sequence[Life]) -> Iterator[tuple[str, Alive]]:
+    def make_all(self, lives: Sequence[OrderPlan]) -> Iterator[tuple[str, RunningStory]]:
         """Yield the name and the generator of each order."""
         for life in lives:
             yield f"{life.number} ({life.story.name})", self._live_order(life)
 
-    def evening(self, *, is_closed: bool = False) -> None:
+    def probe_sent_refunds(self, *, is_closed: bool = False) -> None:
         """Let the operator probe the sent refunds after the last sale. `is_closed` means that the workers have
         ended.
         """
-        self._operators.ask_about_refunds(is_closed=is_closed)
+        self._operators.probe_accepted_refunds(is_closed=is_closed)
 
-    def _live_order(self, life: Life) -> Alive:
+    def _live_order(self, life: OrderPlan) -> RunningStory:
         purse = yield from self._begin(life)
         if purse is not None:
             yield life.waits
-            yield from _TALES[life.story](self, life, purse)
+            yield from _STORY_FUNCTIONS[life.story](self, life, purse)
 
-    def _begin(self, life: Life) -> Generator[Step, None, BegunPayment | None]:
+    def _begin(self, life: OrderPlan) -> Generator[Step, None, BegunPayment | None]:
         """Insert an order and begin its payment; if that fails, insert another order. Return the payment; None after
         the last try.
         """
-        for attempt in range(_TRIES):
+        for attempt in range(_MAX_ORDER_TRIES):
             number = life.number + "abcd"[attempt] * bool(attempt)
-            order_id = self._shop.order(life, number)
+            order_id = self._shop.insert_order(life, number)
             try:
-                return self._shop.begin(life, number, order_id)
+                return self._shop.begin_payment(life, number, order_id)
             except ConsoleError as refusal:
-                if refusal.code not in _NO_CODE:
+                if refusal.code not in _CODE_REFUSALS:
                     raise
                 if EXIT_STATUS[refusal.code] != EXIT_STATUS["outcome_unknown"]:  # nobody can pay it
-                    self._shop.cancel(number, order_id)
+                    self._shop.cancel_order(number, order_id)
             self.diary.given_up.append(number)
-            yield _SOON
+            yield _SHORT_WAIT_SECONDS
         return None
 
     # Orders without a planted fault
 
-    def _pay(self, life: Life, purse: BegunPayment) -> Alive:
+    def _pay(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
         """Pay if the code is still valid; otherwise do nothing."""
-        if self._payers.in_time(purse):
-            self._payers.move(purse, "paid")
+        if self._payers.is_code_payable(purse):
+            self._payers.set_payment_state(purse, "paid")
         yield 0
 
-    def _never(self, life: Life, purse: BegunPayment) -> Alive:
+    def _never_pay(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
         yield 0
 
-    def _fail(self, life: Life, purse: BegunPayment) -> Alive:
-        if self._payers.in_time(purse):
-            self._payers.move(purse, "failed")
+    def _fail(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
+        if self._payers.is_code_payable(purse):
+            self._payers.set_payment_state(purse, "failed")
         yield 0
 
-    def _pay_and_refund(self, life: Life, purse: BegunPayment) -> Alive:
-        if not self._payers.in_time(purse):
+    def _pay_and_refund(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
+        if not self._payers.is_code_payable(purse):
             return
-        self._payers.move(purse, "paid")
-        yield Until(purse.payment, lambda seen: (seen.order, seen.payment) == ("paid", "completed"), "paid")
+        self._payers.set_payment_state(purse, "paid")
+        yield ProgressCondition(
+            purse.payment, lambda seen: (seen.order, seen.payment) == ("paid", "completed"), "paid"
+        )
         yield from self._refund(purse, life.back_minor)
 
-    def _refund(self, purse: BegunPayment, minor: int) -> Alive:
-        refund = self._operators.ask(purse, minor)
-        yield _SOON
+    def _refund(self, purse: BegunPayment, minor: int) -> RunningStory:
+        refund = self._operators.request_refund(purse, minor)
+        yield _SHORT_WAIT_SECONDS
         while not self._operators.approve(refund):
-            yield _SOON
+            yield _SHORT_WAIT_SECONDS
 
     # Planted faults
 
-    def _plant(self, purse: BegunPayment, story: Story) -> None:
+    def _note_planted_fault(self, purse: BegunPayment, story: Story) -> None:
         """Note the fault that this story has caused, and the rule that it breaks."""
         self.diary.planted[purse.order] = RULE_OF[story]
 
-    def _make_alert_condition(self, purse: BegunPayment, what: str = "AlertRaised") -> Until:
+    def _make_alert_condition(self, purse: BegunPayment, what: str = "AlertRaised") -> ProgressCondition:
         """Return the condition that the receiver of alerts has got the event `what` about the order."""
         wanted = (what, self.diary.planted[purse.order])
-        return Until(purse.payment, lambda seen: wanted in seen.told, f"{wanted}")
+        return ProgressCondition(purse.payment, lambda seen: wanted in seen.told, f"{wanted}")
 
-    def _note_mended(self, purse: BegunPayment) -> Alive:
+    def _note_mended(self, purse: BegunPayment) -> RunningStory:
         """Note that the fault was removed, and wait until the receiver has got the event that its alert is
         resolved.
         """
         self.diary.mended.add(purse.order)
         yield self._make_alert_condition(purse, "AlertResolved")
 
-    def _underpay(self, life: Life, purse: BegunPayment) -> Alive:
+    def _underpay(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
         """The shop changes the order's total after the payment was begun, so that the captured amount differs."""
-        if not self._payers.in_time(purse):
+        if not self._payers.is_code_payable(purse):
             return
-        self._shop.change(purse.order, f"total_amount = {life.minor + 500}")
-        self._payers.move(purse, "paid")
-        self._plant(purse, life.story)
+        self._shop.change_order(purse.order, f"total_amount = {life.minor + 500}")
+        self._payers.set_payment_state(purse, "paid")
+        self._note_planted_fault(purse, life.story)
         if life.story is Story.UNDERPAID_MENDED:
             yield self._make_alert_condition(purse)
-            self._shop.change(purse.order, f"total_amount = {life.minor}")
-            self._operators.move_order(purse)
+            self._shop.change_order(purse.order, f"total_amount = {life.minor}")
+            self._operators.set_order_paid_by_hand(purse)
             yield from self._note_mended(purse)
 
-    def _say_paid(self, life: Life, purse: BegunPayment) -> Alive:
-        if not (self._payers.in_time(purse) and self._shop.say_paid(purse.order)):
+    def _say_paid(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
+        if not (self._payers.is_code_payable(purse) and self._shop.set_order_paid(purse.order)):
             return
-        self._plant(purse, life.story)
+        self._note_planted_fault(purse, life.story)
         if life.story is Story.SAID_PAID_PAID:
             yield self._make_alert_condition(purse)
-            self._payers.move(purse, "paid")
+            self._payers.set_payment_state(purse, "paid")
             yield from self._note_mended(purse)
 
-    def _take_back(self, life: Life, purse: BegunPayment) -> Alive:
-        self._payers.move(purse, "paid")
-        yield Until(purse.payment, lambda seen: (seen.order, seen.payment) == ("paid", "completed"), "paid")
-        self._payers.move(purse, "reversed", sure=True)
-        self._plant(purse, life.story)
+    def _take_back(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
+        self._payers.set_payment_state(purse, "paid")
+        yield ProgressCondition(
+            purse.payment, lambda seen: (seen.order, seen.payment) == ("paid", "completed"), "paid"
+        )
+        self._payers.set_payment_state(purse, "reversed", sure=True)
+        self._note_planted_fault(purse, life.story)
 
-    def _pay_after_expiry(self, life: Life, purse: BegunPayment) -> Alive:
-        yield Until(purse.payment, lambda seen: seen.order == "cancelled", "cancelled")
-        self._payers.move(purse, "paid", sure=True)
-        self._plant(purse, life.story)
+    def _pay_after_expiry(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
+        yield ProgressCondition(purse.payment, lambda seen: seen.order == "cancelled", "cancelled")
+        self._payers.set_payment_state(purse, "paid", sure=True)
+        self._note_planted_fault(purse, life.story)
         if life.story is Story.AFTER_EXPIRY_REFUNDED:
             yield self._make_alert_condition(purse)
             yield from self._refund(purse, life.minor)
             yield from self._note_mended(purse)
 
-    def _pay_after_failure(self, life: Life, purse: BegunPayment) -> Alive:
-        if not self._payers.in_time(purse):
+    def _pay_after_failure(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
+        if not self._payers.is_code_payable(purse):
             return
-        self._payers.move(purse, "failed", sure=True)
+        self._payers.set_payment_state(purse, "failed", sure=True)
         states: list[str] = []
 
         def ended(seen: PaymentProgress) -> bool:
             states[:] = [seen.payment]
             return _has_failed(seen) or seen.payment == "expired"
 
-        yield Until(purse.payment, ended, "failed, or expired by time just before")
+        yield ProgressCondition(purse.payment, ended, "failed, or expired by time just before")
         if states != ["payment_failed"]:
             return
-        self._payers.move(purse, "paid", sure=True, another_attempt=True)
-        self._plant(purse, life.story)
+        self._payers.set_payment_state(purse, "paid", sure=True, another_attempt=True)
+        self._note_planted_fault(purse, life.story)
         if life.story is Story.AFTER_FAILURE_SHIPPED:
             yield self._make_alert_condition(purse)
             if not (yield from self._wait_for_order(purse)):
                 return
-            self._shop.change(purse.order, "status = 'shipped'")
+            self._shop.change_order(purse.order, "status = 'shipped'")
             yield from self._note_mended(purse)
 
     def _wait_for_order(self, purse: BegunPayment) -> Generator[Step, None, bool]:
@@ -183,15 +187,15 @@ class Lives:
             states[:] = [seen.order]
             return seen.order in ("paid", "cancelled")
 
-        yield Until(purse.payment, ended, "the order follows")
+        yield ProgressCondition(purse.payment, ended, "the order follows")
         return states == ["paid"]
 
-    def _pay_after_cancel(self, life: Life, purse: BegunPayment) -> Alive:
-        if not self._payers.in_time(purse):
+    def _pay_after_cancel(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
+        if not self._payers.is_code_payable(purse):
             return
-        self._shop.cancel(purse.order, purse.order_id)
-        self._payers.move(purse, "paid")
-        self._plant(purse, life.story)
+        self._shop.cancel_order(purse.order, purse.order_id)
+        self._payers.set_payment_state(purse, "paid")
+        self._note_planted_fault(purse, life.story)
         yield 0
 
 
@@ -199,21 +203,21 @@ def _has_failed(seen: PaymentProgress) -> bool:
     return (seen.payment, seen.certainty) == ("payment_failed", "known")
 
 
-_TALES: Mapping[Story, _Tale] = {
-    Story.AT_ONCE: Lives._pay,
-    Story.LATER: Lives._pay,
-    Story.NEVER: Lives._never,
-    Story.FAILS: Lives._fail,
-    Story.PART: Lives._pay_and_refund,
-    Story.WHOLE: Lives._pay_and_refund,
-    Story.UNDERPAID: Lives._underpay,
-    Story.UNDERPAID_MENDED: Lives._underpay,
-    Story.SAID_PAID: Lives._say_paid,
-    Story.SAID_PAID_PAID: Lives._say_paid,
-    Story.TAKEN_BACK: Lives._take_back,
-    Story.AFTER_EXPIRY: Lives._pay_after_expiry,
-    Story.AFTER_EXPIRY_REFUNDED: Lives._pay_after_expiry,
-    Story.AFTER_FAILURE: Lives._pay_after_failure,
-    Story.AFTER_FAILURE_SHIPPED: Lives._pay_after_failure,
-    Story.AFTER_CANCEL: Lives._pay_after_cancel,
+_STORY_FUNCTIONS: Mapping[Story, _StoryFunction] = {
+    Story.AT_ONCE: OrderStories._pay,
+    Story.LATER: OrderStories._pay,
+    Story.NEVER: OrderStories._never_pay,
+    Story.FAILS: OrderStories._fail,
+    Story.PART: OrderStories._pay_and_refund,
+    Story.WHOLE: OrderStories._pay_and_refund,
+    Story.UNDERPAID: OrderStories._underpay,
+    Story.UNDERPAID_MENDED: OrderStories._underpay,
+    Story.SAID_PAID: OrderStories._say_paid,
+    Story.SAID_PAID_PAID: OrderStories._say_paid,
+    Story.TAKEN_BACK: OrderStories._take_back,
+    Story.AFTER_EXPIRY: OrderStories._pay_after_expiry,
+    Story.AFTER_EXPIRY_REFUNDED: OrderStories._pay_after_expiry,
+    Story.AFTER_FAILURE: OrderStories._pay_after_failure,
+    Story.AFTER_FAILURE_SHIPPED: OrderStories._pay_after_failure,
+    Story.AFTER_CANCEL: OrderStories._pay_after_cancel,
 }

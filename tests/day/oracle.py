@@ -9,9 +9,9 @@ from functools import cached_property
 from tests.day.books import check_books, check_cases, check_stock
 from tests.day.facts import RULES, Facts, Row
 
-SLACK = timedelta(seconds=20)
+TOLERATED_DELAY = timedelta(seconds=20)
 """So long a step may be overdue: it has its turn within a task's interval, and the machine is busy."""
-_ENDED = {
+_END_STATES = {
     "payments": frozenset({"completed", "payment_failed", "expired", "reversed"}),
     "refunds": frozenset({"completed", "failed", "rejected", "withdrawn", "expired"}),
     "orders": frozenset({"paid", "cancelled", "shipped", "delivered", "refunded"}),
@@ -41,10 +41,10 @@ class Score:
         return self.right / self.planted if self.planted else 1.0
 
 
-def judge(facts: Facts) -> list[str]:
+def find_faults(facts: Facts) -> list[str]:
     """Return a sentence for each fault of the final state; empty if all is right."""
     return [
-        *_StuckRecords(facts).all(),
+        *_StuckRecords(facts).list_sentences(),
         *check_books(facts),
         *check_stock(facts),
         *check_cases(facts),
@@ -63,17 +63,17 @@ class _StuckRecords:
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
 
-    def all(self) -> Iterator[str]:
+    def list_sentences(self) -> Iterator[str]:
         """Yield a sentence for each such record."""
-        for table in _ENDED:
+        for table in _END_STATES:
             for row in self._facts[table]:
-                if not self._moves(table, row):
+                if not self._will_continue(table, row):
                     yield f"stuck: {_KIND[table]} {dict(row)}"
         yield from (f"stuck: saga {dict(row)}" for row in self._facts["sagas"] if not self._is_saga_moving(row))
         yield from (
             f"stuck: event {row['event_id']} of {row['record_key']}"
             for row in self._facts["outbox"]
-            if row["published_at"] is None and not self._to_come(row["next_at"])
+            if row["published_at"] is None and not self._is_in_future(row["next_at"])
         )
         yield from (f"stuck: operation {dict(row)}" for row in self._facts["operations"] if row["state"] == "calling")
         yield from (
@@ -83,52 +83,54 @@ class _StuckRecords:
         yield from (
             f"stuck: task {dict(row)}"
             for row in self._facts["tasks"]
-            if row["trouble"] is not None or not self._to_come(row["next_at"])
+            if row["trouble"] is not None or not self._is_in_future(row["next_at"])
         )
 
-    def _moves(self, table: str, row: Row) -> bool:
+    def _will_continue(self, table: str, row: Row) -> bool:
         """Return True if the record has ended, is scheduled to continue automatically, or waits for a person who has
         been told of it.
         """
         if row["work_state"] == "scheduled":
-            return self._to_come(row["work_at"])
+            return self._is_in_future(row["work_at"])
         if row["work_state"] == "needs_review":
-            return self._is_told(table, row)
-        ended = row["status"] in _ENDED[table] and row.get("certainty", "known") == "known"
-        return ended or self._waits(table, row)
+            return self._has_open_alert(table, row)
+        ended = row["status"] in _END_STATES[table] and row.get("certainty", "known") == "known"
+        return ended or self._waits_for_other_step(table, row)
 
-    def _waits(self, table: str, row: Row) -> bool:
+    def _waits_for_other_step(self, table: str, row: Row) -> bool:
         """True if something other than its own scheduled step continues the record: an order by its payment, a
         requested refund by its time limit.
         """
         if table == "orders":
-            return any(self._leads_on(payment) for payment in self._of_order.get(int(row["id"]), ()))
+            return any(self._will_end_order(payment) for payment in self._payments_by_order.get(int(row["id"]), ()))
         if table == "refunds":
-            return row["status"] == "requested" and self._to_come(row["decide_by"])
+            return row["status"] == "requested" and self._is_in_future(row["decide_by"])
         known = row["certainty"] == "known" and row["status"] in ("initializing", "token_generated", "user_payment")
-        return known and row["payment_expires_at"] is not None and self._to_come(row["payment_expires_at"])
+        return known and row["payment_expires_at"] is not None and self._is_in_future(row["payment_expires_at"])
 
-    def _leads_on(self, payment: Row) -> bool:
+    def _will_end_order(self, payment: Row) -> bool:
         """True if the payment will end its order, by its next step or by its saga."""
-        unended = payment["status"] not in _ENDED["payments"] or payment["certainty"] == "unknown"
-        return (unended and self._moves("payments", payment)) or int(payment["id"]) in self._in_saga
+        unended = payment["status"] not in _END_STATES["payments"] or payment["certainty"] == "unknown"
+        return (unended and self._will_continue("payments", payment)) or int(
+            payment["id"]
+        ) in self._payment_ids_in_saga
 
     def _is_saga_moving(self, row: Row) -> bool:
         """True if the saga has ended or is scheduled."""
-        return row["ended_at"] is not None or (row["next_at"] is not None and self._to_come(row["next_at"]))
+        return row["ended_at"] is not None or (row["next_at"] is not None and self._is_in_future(row["next_at"]))
 
-    def _to_come(self, at: object) -> bool:
+    def _is_in_future(self, at: object) -> bool:
         """True if the time `at` lies in the future, or was at most SLACK ago."""
-        return at is not None and at > self._facts.now - SLACK  # type: ignore[operator]  # an instant, as the rows have it
+        return at is not None and at > self._facts.now - TOLERATED_DELAY  # type: ignore[operator]  # an instant, as the rows have it
 
-    def _is_told(self, table: str, row: Row) -> bool:
+    def _has_open_alert(self, table: str, row: Row) -> bool:
         """True if the record, or the order of the payment, has an open alert."""
-        if (_KIND[table], int(row["id"])) in self._open_subjects:
+        if (_KIND[table], int(row["id"])) in self._subjects_of_open_alerts:
             return True
-        return table == "payments" and ("order", int(row["order_id"] or 0)) in self._open_subjects
+        return table == "payments" and ("order", int(row["order_id"] or 0)) in self._subjects_of_open_alerts
 
     @cached_property
-    def _open_subjects(self) -> frozenset[tuple[str, int]]:
+    def _subjects_of_open_alerts(self) -> frozenset[tuple[str, int]]:
         """Kind and id of each record with an open alert."""
         return frozenset(
             (str(row["subject_kind"]), int(row["subject_id"]))
@@ -137,7 +139,7 @@ class _StuckRecords:
         )
 
     @cached_property
-    def _of_order(self) -> dict[int, list[Row]]:
+    def _payments_by_order(self) -> dict[int, list[Row]]:
         """The payments by order id."""
         found: dict[int, list[Row]] = {}
         for row in self._facts["payments"]:
@@ -145,7 +147,7 @@ class _StuckRecords:
         return found
 
     @cached_property
-    def _in_saga(self) -> frozenset[int]:
+    def _payment_ids_in_saga(self) -> frozenset[int]:
         """The ids of the payments with a saga that has not ended."""
         return frozenset(int(row["subject_id"]) for row in self._facts["sagas"] if row["ended_at"] is None)
 
@@ -153,7 +155,7 @@ class _StuckRecords:
 # 3: alerts, and what was told of them
 
 
-def score(facts: Facts) -> Score:
+def compute_score(facts: Facts) -> Score:
     """Compare the raised alerts of the rules with the planted faults."""
     raised = {(row["order_no"], row["rule_id"]) for row in _list_raised_alerts(facts)}
     planted = set(facts.planted.items())
@@ -174,7 +176,7 @@ def _is_of_late_move(facts: Facts, alert: Row) -> bool:
     """
     if alert["rule_id"] != "A" or alert["resolved_at"] is None:
         return False
-    order = _order_by_number(facts)[str(alert["order_no"])]
+    order = _index_orders_by_number(facts)[str(alert["order_no"])]
     known = [
         row["booked_at"]
         for row in facts["payments"]
@@ -184,7 +186,7 @@ def _is_of_late_move(facts: Facts, alert: Row) -> bool:
     return waited_long and alert["detected_at"] < order["state_since"]
 
 
-def _order_by_number(facts: Facts) -> dict[str, Row]:
+def _index_orders_by_number(facts: Facts) -> dict[str, Row]:
     return {str(row["merch_txn_id"]): row for row in facts["orders"]}
 
 

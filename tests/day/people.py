@@ -11,15 +11,15 @@ from uuid import uuid4
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
 from console.services.process.passwords import use_password_reader
-from tests.day.plan import Life
+from tests.day.plan import OrderPlan
 from tests.day.street import PaymentProgress
-from tests.day.town import AWAY, Town, patiently
+from tests.day.town import UNREACHABLE_EXIT_STATUS, DaySurroundings, call_patiently
 from tests.support.asking import is_result_unknown
 from tests.support.half_with_ids import HalfWithIds
 from tests.support.waiting import until
 
 _NOW = "UTC_TIMESTAMP(6)"
-_SEEN = (
+_SELECT_PROGRESS_SQL = (
     "SELECT p.id, o.merch_txn_id, o.status, p.status, p.certainty FROM payments p JOIN orders o ON o.id = p.order_id"
     " WHERE p.id IN ({})"
 )
@@ -27,12 +27,12 @@ _DECIDED = "already_decided"
 _T = TypeVar("_T")
 
 
-def _with_ids(what: str, act: Callable[[str | None], _T], passing: frozenset[str] = frozenset()) -> _T:
+def _call_with_request_ids(what: str, act: Callable[[str | None], _T], passing: frozenset[str] = frozenset()) -> _T:
     """Call `act` again while the database or a provider can't be reached, or after a refusal with one of the
     `passing` codes. Half of the acts have a request id, which is the same at each call.
     """
     name = f"{what} {uuid4()}"
-    return patiently(lambda: HalfWithIds(name)(act), passing=passing)
+    return call_patiently(lambda: HalfWithIds(name)(act), passing=passing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,10 @@ class Diary:
 class Shop:
     """Writes orders and stock by SQL as the shop's own program does, and begins payments at the console."""
 
-    def __init__(self, town: Town, diary: Diary) -> None:
+    def __init__(self, town: DaySurroundings, diary: Diary) -> None:
         self._town, self._diary = town, diary
 
-    def order(self, life: Life, number: str) -> int:
+    def insert_order(self, life: OrderPlan, number: str) -> int:
         """Insert an order with its stock reservation, and return its id."""
         self._diary.orders[number] = (life.item, life.quantity)
         rows = self._town.shop.sql(
@@ -84,9 +84,9 @@ class Shop:
         )
         return int(rows[0][0])
 
-    def begin(self, life: Life, number: str, order_id: int) -> BegunPayment:
+    def begin_payment(self, life: OrderPlan, number: str, order_id: int) -> BegunPayment:
         """Begin a payment of the order. Raises ConsoleError if the provider gave no code."""
-        result = _with_ids(
+        result = _call_with_request_ids(
             f"begin {number}",
             lambda id: self._town.till.payments.start(order_id, life.provider, request_id=id),
             frozenset({"in_progress"}),  # an earlier try without a request id, whose answer was lost
@@ -94,16 +94,16 @@ class Shop:
         payment, until = result.payment, result.started.expires_at
         return BegunPayment(number, order_id, payment.id, life.provider, payment.merchant_payment_id, until)
 
-    def change(self, order: str, what: str) -> None:
+    def change_order(self, order: str, what: str) -> None:
         """Change columns of an order: `what` is SQL of assignments."""
         self._town.shop.sql(f"UPDATE orders SET {what}, updated_at = {_NOW} WHERE merch_txn_id = '{order}'")
 
-    def say_paid(self, order: str) -> bool:
+    def set_order_paid(self, order: str) -> bool:
         """Set an order that still waits for its payment to paid; False if it was cancelled by time meanwhile."""
-        self.change(order, "status = IF(status = 'cancelled', status, 'paid')")
+        self.change_order(order, "status = IF(status = 'cancelled', status, 'paid')")
         return self._town.shop.sql(f"SELECT status FROM orders WHERE merch_txn_id = '{order}'") == [("paid",)]
 
-    def cancel(self, order: str, order_id: int) -> None:
+    def cancel_order(self, order: str, order_id: int) -> None:
         """Cancel the order, and release its stock."""
         self._town.shop.sql(
             f"UPDATE orders SET status = 'cancelled', updated_at = {_NOW} WHERE id = {order_id}",
@@ -115,19 +115,19 @@ class Shop:
 class Payers:
     """The payers, who act at the simulated provider. Its notice is sent by the provider and may be lost."""
 
-    def __init__(self, town: Town) -> None:
+    def __init__(self, town: DaySurroundings) -> None:
         self._town = town
         self._money = town.control.payments_control
 
-    def move(self, purse: BegunPayment, to: str, *, sure: bool = False, **more: Any) -> None:
+    def set_payment_state(self, purse: BegunPayment, to: str, *, sure: bool = False, **more: Any) -> None:
         """Change the state of the payment at the provider to `to`. With `sure` its notice isn't lost."""
-        patiently(lambda: self._money.move_payment(purse.provider, purse.number, to, notify=not sure, **more))
+        call_patiently(lambda: self._money.move_payment(purse.provider, purse.number, to, notify=not sure, **more))
         if sure:
-            kind, body = patiently(lambda: self._money.compose_notice(purse.provider, purse.number))
+            kind, body = call_patiently(lambda: self._money.compose_notice(purse.provider, purse.number))
             path = {"paypay": "/webhooks/paypay", "atom": "/callbacks/atom"}[purse.provider]
-            self._town.postman.hand_in(path, body, kind, sure=True)
+            self._town.postman.accept_notice(path, body, kind, sure=True)
 
-    def in_time(self, purse: BegunPayment) -> bool:
+    def is_code_payable(self, purse: BegunPayment) -> bool:
         """True if the code can still be paid, with a margin for a provider that can't be reached at the moment."""
         return purse.until is None or (purse.until - datetime.now(UTC)).total_seconds() > _MARGIN_SECONDS
 
@@ -140,13 +140,13 @@ class Operators:
     answer.
     """
 
-    def __init__(self, town: Town, diary: Diary) -> None:
+    def __init__(self, town: DaySurroundings, diary: Diary) -> None:
         self._town, self._diary = town, diary
 
     def _act(self, what: str, act: Callable[[str | None], _T]) -> _T:
         """Call `act` with or without a request id until it has a result. Raises ConsoleError if it is refused."""
         if not self._town.day.asks:
-            return _with_ids(what, act)
+            return _call_with_request_ids(what, act)
         answers: list[_T] = []
 
         def is_answered() -> bool:
@@ -154,7 +154,11 @@ class Operators:
                 answers.append(HalfWithIds(what, always=True)(act))
             except ConsoleError as refusal:
                 is_running = refusal.code == "in_progress" and what.startswith("begin ")  # an earlier try of this id
-                if refusal.exit_status != AWAY and not is_result_unknown(refusal) and not is_running:
+                if (
+                    refusal.exit_status != UNREACHABLE_EXIT_STATUS
+                    and not is_result_unknown(refusal)
+                    and not is_running
+                ):
                     raise
                 self._diary.unanswered.append(f"{what}: {refusal.code}")
             return bool(answers)
@@ -162,7 +166,7 @@ class Operators:
         until(is_answered, f"an answer: {what}", self._town.day.patience)
         return answers[0]
 
-    def ask(self, purse: BegunPayment, minor: int) -> int:
+    def request_refund(self, purse: BegunPayment, minor: int) -> int:
         """Request a refund of `minor` (minor units), and return its id."""
         text = str(minor) if purse.provider == "paypay" else f"{minor // 100}.{minor % 100:02}"
         wanted = RefundRequest(purse.payment, text, "sent back")
@@ -196,11 +200,11 @@ class Operators:
         except ConsoleError as refusal:
             if refusal.code == _DECIDED:
                 return True
-            rows = patiently(lambda: self._town.all.sql(f"SELECT status FROM refunds WHERE id = {refund}"))
+            rows = call_patiently(lambda: self._town.all.sql(f"SELECT status FROM refunds WHERE id = {refund}"))
             return str(rows[0][0]) != "requested"
         return True
 
-    def ask_about_refunds(self, *, is_closed: bool = False) -> None:
+    def probe_accepted_refunds(self, *, is_closed: bool = False) -> None:
         """Probe the refunds that a provider has accepted, which would be polled only an hour later. `is_closed` means
         that the workers have ended: then another account acts, because no worker executes desk requests.
         """
@@ -210,7 +214,7 @@ class Operators:
             with suppress(ConsoleError):
                 probe(int(refund))
 
-    def move_order(self, purse: BegunPayment) -> None:
+    def set_order_paid_by_hand(self, purse: BegunPayment) -> None:
         """Set the order to paid by hand, as its alert advises."""
         try:
             moved = self._town.operator.payments.set_order_paid
@@ -223,14 +227,14 @@ class Operators:
 class ProgressReader:
     """Reads the states of payments and orders, and the events about them that the receiver of alerts has got."""
 
-    def __init__(self, town: Town) -> None:
+    def __init__(self, town: DaySurroundings) -> None:
         self._town, self._read, self._lock = town, 0, Lock()
         self._told: dict[str, set[tuple[str, str]]] = {}
 
-    def look(self, payments: Collection[int]) -> Mapping[int, PaymentProgress]:
+    def read_progress(self, payments: Collection[int]) -> Mapping[int, PaymentProgress]:
         """Return the progress of these payments, by id."""
         told = self._read_alert_events()
-        rows = self._town.all.sql(_SEEN.format(", ".join(map(str, payments))))
+        rows = self._town.all.sql(_SELECT_PROGRESS_SQL.format(", ".join(map(str, payments))))
         return {
             int(payment): PaymentProgress(state, paid, certainty, frozenset(told.get(order, ())))
             for payment, order, state, paid, certainty in rows

@@ -52,17 +52,17 @@ _SHARES: Mapping[Story, int] = {
     Story.AFTER_CANCEL: 6,
 }  # fmt: skip
 """Of a thousand orders; the others are paid at once."""
-_EARLY = 0.6
+_EARLY_PART_OF_ORDERS = 0.6
 """Of the day: what is planted needs its grace and then somebody to see to it, an unknown refund its probes."""
-_PAYPAY = frozenset({Story.SAID_PAID, Story.AFTER_EXPIRY, Story.AFTER_EXPIRY_REFUNDED})
+_PAYPAY_STORIES = frozenset({Story.SAID_PAID, Story.AFTER_EXPIRY, Story.AFTER_EXPIRY_REFUNDED})
 """Stories of a code that ends within the day; a token of Atom has a day."""
-_ATOM = frozenset({Story.SAID_PAID_PAID, Story.TAKEN_BACK})
+_ATOM_STORIES = frozenset({Story.SAID_PAID_PAID, Story.TAKEN_BACK})
 _CURRENCY = {"paypay": "JPY", "atom": "INR"}
 ITEMS = tuple(f"item-{n:02d}" for n in range(20))
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class OrderPlan:
     """The plan of one order. `waits` is the time from the code to the payer's act (seconds), `back_minor` the amount
     to be refunded (minor units).
     """
@@ -108,28 +108,28 @@ class Day:
         return timedelta(minutes=5) / timedelta(seconds=self.scale)
 
     @property
-    def held_seconds(self) -> float:
+    def hang_seconds(self) -> float:
         """How long a hanging provider holds a call (real seconds): longer than any time limit of an answer, shorter
         than the time after which a missing effect counts as proof.
         """
         return 40 / self.scale
 
 
-def lives(day: Day) -> Sequence[Life]:
+def make_order_plans(day: Day) -> Sequence[OrderPlan]:
     """Return the plans of all orders. The same seed gives the same plans; each story has its share of them."""
     chance = random.Random(day.seed)
     counts = {story: max(1, round(share * day.orders / 1000)) for story, share in _SHARES.items()}
     slow = {story for story in counts if story in RULE_OF or story in (Story.PART, Story.WHOLE)}
-    early = _shuffled(chance, {story: counts[story] for story in counts if story in slow}, 0)
+    early = _shuffle_stories(chance, {story: counts[story] for story in counts if story in slow}, 0)
     rest = {story: counts[story] for story in counts if story not in slow}
-    others = _shuffled(chance, rest, day.orders - len(early))
-    places = set(chance.sample(range(int(day.orders * _EARLY)), len(early)))
+    others = _shuffle_stories(chance, rest, day.orders - len(early))
+    places = set(chance.sample(range(int(day.orders * _EARLY_PART_OF_ORDERS)), len(early)))
     drawn_early, drawn_others = iter(early), iter(others)
     stories = (next(drawn_early if n in places else drawn_others) for n in range(day.orders))
-    return [_life(chance, f"D{n:06d}", story, day) for n, story in enumerate(stories)]
+    return [_make_order_plan(chance, f"D{n:06d}", story, day) for n, story in enumerate(stories)]
 
 
-def _shuffled(chance: random.Random, counts: Mapping[Story, int], at_least: int) -> list[Story]:
+def _shuffle_stories(chance: random.Random, counts: Mapping[Story, int], at_least: int) -> list[Story]:
     """Return each story as often as `counts` states, in random order, filled with AT_ONCE to `at_least` entries."""
     found = list(chain.from_iterable(repeat(story, count) for story, count in counts.items()))
     found += repeat(Story.AT_ONCE, max(0, at_least - len(found)))
@@ -137,18 +137,18 @@ def _shuffled(chance: random.Random, counts: Mapping[Story, int], at_least: int)
     return found
 
 
-def _life(chance: random.Random, number: str, story: Story, day: Day) -> Life:
-    provider = _provider(chance, story)
+def _make_order_plan(chance: random.Random, number: str, story: Story, day: Day) -> OrderPlan:
+    provider = _draw_provider(chance, story)
     minor = chance.randrange(300, 9_000) if provider == "paypay" else chance.randrange(10_000, 900_000)
     waits = chance.uniform(0.1, 0.4) * day.code_seconds if story is Story.LATER else chance.uniform(0, 0.3)
     back = minor if story is not Story.PART else chance.randrange(1, minor)
-    return Life(number, story, provider, minor, chance.choice(ITEMS), chance.randint(1, 5), waits, back)
+    return OrderPlan(number, story, provider, minor, chance.choice(ITEMS), chance.randint(1, 5), waits, back)
 
 
-def _provider(chance: random.Random, story: Story) -> str:
-    if story in _PAYPAY:
+def _draw_provider(chance: random.Random, story: Story) -> str:
+    if story in _PAYPAY_STORIES:
         return "paypay"
-    if story in _ATOM:
+    if story in _ATOM_STORIES:
         return "atom"
     if story is Story.NEVER:
         return chance.choices(("paypay", "atom"), (9, 1))[0]

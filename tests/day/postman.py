@@ -15,16 +15,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from threading import Condition, Lock, Thread
 
-CARRIERS = 6
+DELIVERY_THREADS = 6
 LOST, DOUBLED, LATE = 0.12, 0.25, 0.25
 """So many of the notices are lost, come two to four times, or up to LATEST_SECONDS late."""
-LATEST_SECONDS = 2.5
+MAX_DELAY_SECONDS = 2.5
 _AGAIN_SECONDS, _GIVES_UP_SECONDS, _ANSWER_SECONDS = 0.4, 60.0, 10.0
 TAKEN, REFUSED = 200, 400
 
 
 @dataclass(order=True)
-class _Letter:
+class _Delivery:
     """One delivery of a notice: `at` is its time, `until` the end of its repetitions (monotonic seconds), `kind` its
     content type. `turn` decides the worker.
     """
@@ -37,7 +37,7 @@ class _Letter:
     until: float = field(compare=False)
 
 
-class Postman(ThreadingHTTPServer):
+class NoticeDeliverer(ThreadingHTTPServer):
     """An HTTP server that answers each notice of a provider at once and delivers it later. A delivery that isn't
     accepted is repeated to the next worker. `told` counts what happened to the notices.
     """
@@ -48,15 +48,17 @@ class Postman(ThreadingHTTPServer):
     def __init__(self, seed: int, ports: Sequence[int]) -> None:
         super().__init__(("127.0.0.1", 0), _NoticeHandler)
         self._seed, self._ports = seed, ports
-        self._letters: list[_Letter] = []
+        self._letters: list[_Delivery] = []
         self._turns, self._changed, self._closed = count(), Condition(), False
         self._handed_in: Counter[str] = Counter()
         self._lock, self._busy = Lock(), 0
         self.told: Counter[str] = Counter()
-        self._carriers = [Thread(target=self._carry, name=f"carrier-{n}") for n in range(CARRIERS)]
+        self._carriers = [
+            Thread(target=self._deliver_until_closed, name=f"carrier-{n}") for n in range(DELIVERY_THREADS)
+        ]
         self._carriers.append(Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, name="postman"))
 
-    def __enter__(self) -> "Postman":
+    def __enter__(self) -> "NoticeDeliverer":
         for thread in self._carriers:
             thread.start()
         return self
@@ -79,25 +81,25 @@ class Postman(ThreadingHTTPServer):
         with self._changed:
             return not self._letters and not self._busy
 
-    def hand_in(self, path: str, body: bytes, kind: str, *, sure: bool = False) -> None:
+    def accept_notice(self, path: str, body: bytes, kind: str, *, sure: bool = False) -> None:
         """Accept a notice, and draw how it is delivered. With `sure` it isn't lost."""
-        chance = self._chance(body)
+        chance = self._make_random(body)
         self._count("notices")
         if not sure and chance.random() < LOST:
             self._count("lost")
             return
         copies = chance.randint(2, 4) if chance.random() < DOUBLED else 1
-        late = chance.uniform(0.2, LATEST_SECONDS) if chance.random() < LATE else 0.0
+        late = chance.uniform(0.2, MAX_DELAY_SECONDS) if chance.random() < LATE else 0.0
         self._count("doubled", copies > 1)
         self._count("late", late > 0)
         now = time.monotonic()
         with self._changed:
             for _ in range(copies):
-                letter = _Letter(now + late, next(self._turns), path, body, kind, now + late + _GIVES_UP_SECONDS)
+                letter = _Delivery(now + late, next(self._turns), path, body, kind, now + late + _GIVES_UP_SECONDS)
                 heappush(self._letters, letter)
             self._changed.notify_all()
 
-    def _chance(self, body: bytes) -> random.Random:
+    def _make_random(self, body: bytes) -> random.Random:
         """Return random numbers that depend only on the text of the notice and on how often it was handed in, not on
         the sequence of the threads.
         """
@@ -110,16 +112,16 @@ class Postman(ThreadingHTTPServer):
         with self._lock:
             self.told[what] += much
 
-    def _carry(self) -> None:
+    def _deliver_until_closed(self) -> None:
         """Deliver waiting notices until the server is closed."""
-        while (letter := self._next()) is not None:
+        while (letter := self._wait_for_delivery()) is not None:
             try:
                 self._deliver(letter)
             finally:
                 with self._changed:
                     self._busy -= 1
 
-    def _next(self) -> _Letter | None:
+    def _wait_for_delivery(self) -> _Delivery | None:
         """Wait for the next delivery that is due. None if the server is closed."""
         with self._changed:
             while not self._closed:
@@ -130,9 +132,9 @@ class Postman(ThreadingHTTPServer):
                 self._changed.wait(wait)
         return None
 
-    def _deliver(self, letter: _Letter) -> None:
+    def _deliver(self, letter: _Delivery) -> None:
         """Deliver once, and plan a repetition if the worker didn't accept the notice."""
-        status = _post(self._ports[letter.turn % len(self._ports)], letter)
+        status = _send_notice(self._ports[letter.turn % len(self._ports)], letter)
         self._count(f"answered {status}")
         if status in (TAKEN, REFUSED):
             return
@@ -144,7 +146,7 @@ class Postman(ThreadingHTTPServer):
             heappush(self._letters, replace(letter, at=now + _AGAIN_SECONDS, turn=next(self._turns)))
 
 
-def _post(port: int, letter: _Letter) -> int:
+def _send_notice(port: int, letter: _Delivery) -> int:
     """Send the notice to this port. Return the HTTP status; 0 if there was no answer."""
     line = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
     try:
@@ -161,11 +163,11 @@ def _post(port: int, letter: _Letter) -> int:
 class _NoticeHandler(BaseHTTPRequestHandler):
     """The HTTP handler that receives the providers' notices and gives them to the postman."""
 
-    server: Postman
+    server: NoticeDeliverer
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.hand_in(self.path, body, self.headers["Content-Type"])
+        self.server.accept_notice(self.path, body, self.headers["Content-Type"])
         with suppress(OSError):
             self.send_response(200)
             self.send_header("Content-Length", "0")

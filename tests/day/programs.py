@@ -14,7 +14,7 @@ from tests.support.server_run import Run, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 _ANSWER_SECONDS = 2.0
-_UNFIT = 500
+_FIRST_ERROR_STATUS = 500
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Program(Kept):
     def ready(self) -> bool:
         try:
             with urlopen(f"{self.url}{self.health}", timeout=_ANSWER_SECONDS) as answer:
-                return bool(answer.status < _UNFIT)
+                return bool(answer.status < _FIRST_ERROR_STATUS)
         except HTTPError as refusal:
-            return refusal.code < _UNFIT
+            return refusal.code < _FIRST_ERROR_STATUS
         except OSError:
             return False
 
@@ -54,14 +54,14 @@ class Program(Kept):
         return self.run.finish(self.name)
 
 
-def worker(run: Run, name: str, told: Mapping[str, str]) -> Program:
+def make_worker(run: Run, name: str, told: Mapping[str, str]) -> Program:
     """Return a worker (not started yet) with these environment variables."""
     port = free_port()
     command = (executable, "-m", "console", "--json", "worker")
     return Program(run, name, command, port, "/healthz", {**told, "CONSOLE_RECEIVER_PORT": str(port)})
 
 
-def sandbox(run: Run, home: Path) -> Program:
+def make_sandbox(run: Run, home: Path) -> Program:
     """Return the sandbox (not started yet) with this home folder."""
     port = free_port()
     command = (executable, "-m", "console", "--json", "sandbox", "--port", str(port))

@@ -16,70 +16,70 @@ from typing import Any
 
 from tests.day import facts, oracle, plan, worker_logs
 from tests.day.facts import Facts
-from tests.day.lives import Lives
+from tests.day.lives import OrderStories
 from tests.day.people import Diary, ProgressReader
 from tests.day.plan import Day
-from tests.day.street import Street
-from tests.day.town import Town, town
-from tests.day.trouble import TroubleMaker
+from tests.day.street import StoryRunner
+from tests.day.town import DaySurroundings, open_surroundings
+from tests.day.trouble import DayFaults
 
-Say = Callable[[str], None]
-_LOOK_SECONDS = 0.5
-_TELL_SECONDS = 20.0
+PrintLine = Callable[[str], None]
+_CHECK_INTERVAL_SECONDS = 0.5
+_PROGRESS_INTERVAL_SECONDS = 20.0
 _ORDERS_A_SECOND = 4_000
 _INTERVAL_SECONDS = 60
 """Of the task that looks for alerts, in the product's own time."""
 
 
 @dataclass(frozen=True)
-class Ended:
+class EndedDay:
     """A day that has ended: its final state and its counts."""
 
     facts: Facts
     tally: Counter[str]
 
 
-def run(day: Day, folder: Path, say: Say = lambda _: None) -> Ended:
+def run_day(day: Day, folder: Path, say: PrintLine = lambda _: None) -> EndedDay:
     """Run the day, and return its end; the caller asks the oracle. `say` prints the progress. Raises AssertionError
     if a story fails or a worker doesn't end properly; the error then contains the errors in the workers' logs, which
     stay in `folder`.
     """
     try:
-        return _live(day, folder, say)
+        return _run_parts(day, folder, say)
     except BaseException as red:
-        red.add_note(worker_logs.trouble(folder))
+        red.add_note(worker_logs.list_log_errors(folder))
         raise
 
 
-def _live(day: Day, folder: Path, say: Say) -> Ended:
+def _run_parts(day: Day, folder: Path, say: PrintLine) -> EndedDay:
     """Run the day."""
     began = time.monotonic()
-    with town(day, folder) as place:
-        lives = Lives(place)
-        street = Street(lives.all(plan.lives(day)), ProgressReader(place).look, day)
+    with open_surroundings(day, folder) as place:
+        lives = OrderStories(place)
+        street = StoryRunner(lives.make_all(plan.make_order_plans(day)), ProgressReader(place).read_progress, day)
         say(f"open after {time.monotonic() - began:.1f} s")
-        with TroubleMaker(place, lambda: street.begun) as trouble, _progress_printed(street, trouble, say):
+        with DayFaults(place, lambda: street.begun) as trouble, _print_progress(street, trouble, say):
             street.run()
         say(f"the last order has ended after {time.monotonic() - began:.1f} s: {dict(trouble.told)}")
         quiet = _wait_until_quiet(place, lives, say)
         say(f"quiet ({quiet}) after {time.monotonic() - began:.1f} s")
         assert [worker.ended() for worker in place.workers] == [0] * len(place.workers)
-        lives.evening(
+        lives.probe_sent_refunds(
             is_closed=True
         )  # a worker may have sent a refund since the last question, and nobody sends one from now on
-        ended = facts.read(place, lives.diary)
+        ended = facts.read_facts(place, lives.diary)
         tally = _count_all(place, ended, trouble, lives.diary)
     tally["seconds"] = round(time.monotonic() - began)
-    return Ended(ended, tally)
+    return EndedDay(ended, tally)
 
 
 @contextmanager
-def _progress_printed(street: Street, trouble: TroubleMaker, say: Say) -> Iterator[None]:
+def _print_progress(street: StoryRunner, trouble: DayFaults, say: PrintLine) -> Iterator[None]:
     """Print the progress of the day at intervals until the block ends."""
     over = Event()
 
     def tell() -> None:
-        while not over.wait(_TELL_SECONDS):
+        while not over.wait(_PROGRESS_INTERVAL_SECONDS):
             say(f"{street.begun} begun, {street.ended} ended, {dict(trouble.told)}")
 
     thread = Thread(target=tell, name="telling")
@@ -91,7 +91,7 @@ def _progress_printed(street: Street, trouble: TroubleMaker, say: Say) -> Iterat
         thread.join()
 
 
-def _wait_until_quiet(place: Town, lives: Lives, say: Say) -> bool:
+def _wait_until_quiet(place: DaySurroundings, lives: OrderStories, say: PrintLine) -> bool:
     """Wait until the oracle reports nothing, and then for as long as a wrong alert would need. Return False if that
     isn't reached within `patience`. People continue to probe refunds meanwhile.
     """
@@ -100,7 +100,7 @@ def _wait_until_quiet(place: Town, lives: Lives, say: Say) -> bool:
     settle = day.grace + 2 * _INTERVAL_SECONDS / day.scale
     since, before = None, [""]
     while time.monotonic() < deadline:
-        lives.evening()
+        lives.probe_sent_refunds()
         busy = _list_open_faults(place, lives.diary)
         since = (since or time.monotonic()) if not busy else None
         if since is not None and time.monotonic() - since > settle:
@@ -108,22 +108,23 @@ def _wait_until_quiet(place: Town, lives: Lives, say: Say) -> bool:
         if busy[:2] != before[:2]:
             say(f"  {len(busy)}: {busy[:4]}")
         before = busy
-        time.sleep(max(_LOOK_SECONDS, day.orders / _ORDERS_A_SECOND))  # house: between two looks at a whole day
+        pause_seconds = max(_CHECK_INTERVAL_SECONDS, day.orders / _ORDERS_A_SECOND)
+        time.sleep(pause_seconds)  # house: between two checks of a whole day
     return False
 
 
-def _list_open_faults(place: Town, diary: Diary) -> list[str]:
+def _list_open_faults(place: DaySurroundings, diary: Diary) -> list[str]:
     """Return what the oracle reports now: due tasks must still remove it. ["notices"] while notices are being
     delivered.
     """
     if not place.postman.idle:
         return ["notices"]
-    return oracle.judge(facts.read(place, diary, audit=False))
+    return oracle.find_faults(facts.read_facts(place, diary, audit=False))
 
 
-def _count_all(place: Town, ended: Facts, trouble: TroubleMaker, diary: Diary) -> Counter[str]:
+def _count_all(place: DaySurroundings, ended: Facts, trouble: DayFaults, diary: Diary) -> Counter[str]:
     """Return the counts of the day."""
-    told, scored = place.postman.told, oracle.score(ended)
+    told, scored = place.postman.told, oracle.compute_score(ended)
     tally = Counter(trouble.told)
     tally.update(
         orders=len(ended["orders"]), payments=len(ended["payments"]), refunds=len(ended["refunds"]),
@@ -141,9 +142,9 @@ def _count_all(place: Town, ended: Facts, trouble: TroubleMaker, diary: Diary) -
     return tally
 
 
-def figure(ended: Ended) -> str:
+def format_counts(ended: EndedDay) -> str:
     """Return the counts of the day as one line of text."""
-    told, scored = ended.tally, oracle.score(ended.facts)
+    told, scored = ended.tally, oracle.compute_score(ended.facts)
     return (
         f"{told['orders']} orders in {told['seconds']} s; of {told['notices']} notices {told['lost']} lost,"
         f" {told['doubled']} doubled, {told['late']} late; {told['worker_kills']} workers and"
@@ -165,9 +166,9 @@ def main(words: list[str]) -> int:
         print(time.strftime("%H:%M:%S", time.gmtime()), text, flush=True)
 
     with isolate(), quick_folder() as folder:
-        ended = run(day, folder, say)
-    wrong = oracle.judge(ended.facts)
-    say("\n".join([*wrong[:40], f"{len(wrong)} wrong", str(dict(ended.tally)), figure(ended)]))
+        ended = run_day(day, folder, say)
+    wrong = oracle.find_faults(ended.facts)
+    say("\n".join([*wrong[:40], f"{len(wrong)} wrong", str(dict(ended.tally)), format_counts(ended)]))
     return bool(wrong)
 
 

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from tests.day.plan import Day
 
 THREADS = 6
-LOOK_SECONDS = 0.25
+PROGRESS_INTERVAL_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class PaymentProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class Until:
+class ProgressCondition:
     """The condition for which a story waits: `holds` must be true for the progress of `payment`. `what` describes it
     in an error message.
     """
@@ -39,31 +39,31 @@ class Until:
     what: str
 
 
-Step: TypeAlias = float | Until
-Alive: TypeAlias = Generator[Step, None, None]
-Look: TypeAlias = Callable[[Collection[int]], Mapping[int, PaymentProgress]]
+Step: TypeAlias = float | ProgressCondition
+RunningStory: TypeAlias = Generator[Step, None, None]
+ProgressFunction: TypeAlias = Callable[[Collection[int]], Mapping[int, PaymentProgress]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Parked:
+class _WaitingStory:
     """A story that waits for a condition since `since` (monotonic seconds)."""
 
-    until: Until
+    until: ProgressCondition
     since: float
     name: str
-    alive: Alive
+    alive: RunningStory
 
 
-class Street:
+class StoryRunner:
     """Runs at most `day.under_way` stories at once; when one ends, the next one begins. `trouble` collects the
     exceptions of stories, and the conditions that didn't become true in time.
     """
 
-    def __init__(self, lives: Iterator[tuple[str, Alive]], look: Look, day: Day) -> None:
+    def __init__(self, lives: Iterator[tuple[str, RunningStory]], look: ProgressFunction, day: Day) -> None:
         self._lives, self._look, self._room, self._patience = lives, look, day.under_way, day.patience
         self._closes = time.monotonic() + day.closes
-        self._due: list[tuple[float, int, str, Alive]] = []
-        self._parked: dict[int, _Parked] = {}
+        self._due: list[tuple[float, int, str, RunningStory]] = []
+        self._parked: dict[int, _WaitingStory] = {}
         self._turns, self._changed = count(), Condition()
         self._under_way = 0
         self._over = False
@@ -72,33 +72,33 @@ class Street:
 
     def run(self) -> None:
         """Run until all stories have ended. Raises AssertionError with the collected trouble."""
-        threads = [Thread(target=self._go, name=f"street-{n}") for n in range(THREADS)]
-        threads.append(Thread(target=self._watch, name="street-watch"))
+        threads = [Thread(target=self._execute_due_steps, name=f"street-{n}") for n in range(THREADS)]
+        threads.append(Thread(target=self._continue_waiting_stories, name="street-watch"))
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         assert not self.trouble, "\n".join(self.trouble[:20])
 
-    def _go(self) -> None:
+    def _execute_due_steps(self) -> None:
         """Execute the next step of due stories until all have ended. The target of several threads."""
-        while (turn := self._next()) is not None:
+        while (turn := self._wait_for_due_story()) is not None:
             name, alive = turn
             try:
                 step = next(alive)
             except StopIteration:
-                self._end()
+                self._end_story()
             except Exception as trouble:
                 self.trouble.append(f"{name}: {trouble!r}")
-                self._end()
+                self._end_story()
             else:
-                self._wait(name, alive, step)
+                self._wait_for_step(name, alive, step)
 
-    def _next(self) -> tuple[str, Alive] | None:
+    def _wait_for_due_story(self) -> tuple[str, RunningStory] | None:
         """Wait for the next story that is due. None if all have ended."""
         with self._changed:
             while True:
-                self._admit()
+                self._begin_stories()
                 if self._over or not self._under_way:
                     self._over = True
                     self._changed.notify_all()
@@ -109,7 +109,7 @@ class Street:
                     return name, alive
                 self._changed.wait(wait)
 
-    def _admit(self) -> None:
+    def _begin_stories(self) -> None:
         """Begin further stories while there is room for them."""
         while self._under_way < self._room and not self._over and time.monotonic() < self._closes:
             life = next(self._lives, None)
@@ -117,43 +117,43 @@ class Street:
                 return
             self._under_way += 1
             self.begun += 1
-            self._push(time.monotonic(), *life)
+            self._schedule_step(time.monotonic(), *life)
 
-    def _push(self, at: float, name: str, alive: Alive) -> None:
+    def _schedule_step(self, at: float, name: str, alive: RunningStory) -> None:
         heappush(self._due, (at, next(self._turns), name, alive))
 
-    def _end(self) -> None:
+    def _end_story(self) -> None:
         with self._changed:
             self._under_way -= 1
             self.ended += 1
             self._changed.notify_all()
 
-    def _wait(self, name: str, alive: Alive, step: Step) -> None:
+    def _wait_for_step(self, name: str, alive: RunningStory, step: Step) -> None:
         with self._changed:
-            if isinstance(step, Until):
-                self._parked[step.payment] = _Parked(step, time.monotonic(), name, alive)
+            if isinstance(step, ProgressCondition):
+                self._parked[step.payment] = _WaitingStory(step, time.monotonic(), name, alive)
             else:
-                self._push(time.monotonic() + step, name, alive)
+                self._schedule_step(time.monotonic() + step, name, alive)
                 self._changed.notify()
 
-    def _watch(self) -> None:
+    def _continue_waiting_stories(self) -> None:
         """Let each waiting story continue whose condition is true."""
         while not self._over:
             with self._changed:
-                self._changed.wait(LOOK_SECONDS)
+                self._changed.wait(PROGRESS_INTERVAL_SECONDS)
                 waiting = dict(self._parked)
             seen = self._look(waiting) if waiting else {}
             for payment, parked in waiting.items():
                 if payment in seen and parked.until.holds(seen[payment]):
-                    self._go_on(payment, parked)
+                    self._continue_story(payment, parked)
                 elif time.monotonic() - parked.since > self._patience:
                     self.trouble.append(f"{parked.name}: waited in vain: {parked.until.what}; {seen.get(payment)}")
                     with self._changed:
                         del self._parked[payment]
-                    self._end()
+                    self._end_story()
 
-    def _go_on(self, payment: int, parked: _Parked) -> None:
+    def _continue_story(self, payment: int, parked: _WaitingStory) -> None:
         with self._changed:
             del self._parked[payment]
-            self._push(time.monotonic(), parked.name, parked.alive)
+            self._schedule_step(time.monotonic(), parked.name, parked.alive)
             self._changed.notify()

@@ -10,33 +10,33 @@ import pytest
 from tests.day import oracle
 from tests.day.facts import Facts, Row
 from tests.day.plan import Day
-from tests.day.run import Ended, figure, run
+from tests.day.run import EndedDay, format_counts, run_day
 from tests.support import server_fixtures
 from tests.support.quick_desks import quick_folder
 
 ORDERS = 150  # 20,000 in the soak
 pytestmark = pytest.mark.timeout(1_200)
-Alter = Callable[[Facts], Facts]
+ChangeFacts = Callable[[Facts], Facts]
 
 
 @pytest.fixture(scope="module")
-def day() -> Iterator[Ended]:
+def ended_day() -> Iterator[EndedDay]:
     """Yield a day that was run once for all tests of this module."""
     server_fixtures.need("mariadb")
     with quick_folder() as folder:
-        yield run(Day(ORDERS, seed=1, patience=500.0), folder)
+        yield run_day(Day(ORDERS, seed=1, patience=500.0), folder)
 
 
-def test_a_day_in_the_life(day: Ended) -> None:
+def test_a_day_in_the_life(ended_day: EndedDay) -> None:
     """After the day no record is stuck, the amounts agree with the providers' ledgers, and exactly the planted faults
     have raised alerts."""
-    scored = oracle.score(day.facts)
-    print(figure(day))
-    assert oracle.judge(day.facts) == []
+    scored = oracle.compute_score(ended_day.facts)
+    print(format_counts(ended_day))
+    assert oracle.find_faults(ended_day.facts) == []
     assert (scored.precision, scored.recall) == (1.0, 1.0)
-    assert set(day.facts.planted.values()) == set("ABC")
+    assert set(ended_day.facts.planted.values()) == set("ABC")
     for trouble in ("lost", "doubled", "late", "worker_kills", "database_kills", "outages", "broken_answers"):
-        assert day.tally[trouble] > 0, trouble
+        assert ended_day.tally[trouble] > 0, trouble
 
 
 def _change_row(facts: Facts, table: str, which: Callable[[Row], bool], **values: Any) -> Facts:
@@ -81,14 +81,14 @@ def _make_refund_overdue(facts: Facts) -> Facts:
 
 
 def _add_alert(facts: Facts) -> Facts:
-    return _with_alert_after(facts, timedelta(0), is_resolved=False)
+    return _add_late_alert(facts, timedelta(0), is_resolved=False)
 
 
-def _with_alert_after(facts: Facts, waited: timedelta, *, is_resolved: bool = True) -> Facts:
+def _add_late_alert(facts: Facts, waited: timedelta, *, is_resolved: bool = True) -> Facts:
     """Return the facts with an alert of rule A about a paid order without a planted fault. It is raised `waited`
     after the payment was known as paid, and just before the order was set to paid."""
     paid = next(row for row in facts["payments"] if _is_of_untouched_order(facts, row))
-    order = _order_of(facts, paid)
+    order = _get_order(facts, paid)
     raised = order["state_since"] - timedelta(milliseconds=1)
     facts = _change_row(facts, "payments", lambda one: one is paid, booked_at=raised - waited)
     return _add_row(facts, "alerts", {
@@ -99,7 +99,7 @@ def _with_alert_after(facts: Facts, waited: timedelta, *, is_resolved: bool = Tr
 
 
 def _is_of_untouched_order(facts: Facts, payment: Row) -> bool:
-    order = _order_of(facts, payment)
+    order = _get_order(facts, payment)
     return _is_completed(payment) and order["status"] == "paid" and order["merch_txn_id"] not in facts.planted
 
 
@@ -107,25 +107,28 @@ def _is_completed(row: Row) -> bool:
     return bool(row["status"] == "completed")
 
 
-def _order_of(facts: Facts, payment: Row) -> Row:
+def _get_order(facts: Facts, payment: Row) -> Row:
     return facts.by_id("orders")[int(payment["order_id"])]
 
 
-def _planted_alert(facts: Facts) -> Callable[[Row], bool]:
+def _make_planted_alert_condition(facts: Facts) -> Callable[[Row], bool]:
     return lambda row: bool(facts.planted.get(row["order_no"]) == row["rule_id"])
 
 
-ALTERED: Mapping[str, tuple[Alter, str]] = {
+ALTERED_RESULTS: Mapping[str, tuple[ChangeFacts, str]] = {
     "a wrong yen": (_add_one_yen, "books: "),
     "a second refund": (_double_refund, "was made 2 times"),
-    "a missing alert": (lambda facts: _remove_row(facts, "alerts", _planted_alert(facts)), "alert missing: "),
+    "a missing alert": (
+        lambda facts: _remove_row(facts, "alerts", _make_planted_alert_condition(facts)),
+        "alert missing: ",
+    ),
     "an alert too many": (_add_alert, "alert that nobody planted: A of "),
     "an alert before the grace is over": (
-        lambda facts: _with_alert_after(facts, facts.grace * 0.99),
+        lambda facts: _add_late_alert(facts, facts.grace * 0.99),
         "alert that nobody planted: A of ",
     ),
     "a wrong rule": (
-        lambda facts: _change_row(facts, "alerts", _planted_alert(facts), rule_id="D"),
+        lambda facts: _change_row(facts, "alerts", _make_planted_alert_condition(facts), rule_id="D"),
         "alert missing: ",
     ),
     "unknown without a probe": (_make_payment_unknown, "stuck: payment "),
@@ -161,7 +164,7 @@ ALTERED: Mapping[str, tuple[Alter, str]] = {
             subject_id=next(
                 row["id"]
                 for row in facts["payments"]
-                if row["status"] == "completed" and _order_of(facts, row)["status"] == "paid"
+                if row["status"] == "completed" and _get_order(facts, row)["status"] == "paid"
             ),
         ),
         "case still open: not_moved of ",
@@ -174,15 +177,15 @@ ALTERED: Mapping[str, tuple[Alter, str]] = {
 }
 
 
-@pytest.mark.parametrize("what", ALTERED)
-def test_the_oracle_names_what_is_wrong(day: Ended, what: str) -> None:
+@pytest.mark.parametrize("what", ALTERED_RESULTS)
+def test_the_oracle_names_what_is_wrong(ended_day: EndedDay, what: str) -> None:
     """One value of a right state is altered: the oracle reports this fault."""
-    alter, named = ALTERED[what]
-    assert any(named in word for word in oracle.judge(alter(day.facts)))
+    alter, named = ALTERED_RESULTS[what]
+    assert any(named in word for word in oracle.find_faults(alter(ended_day.facts)))
 
 
-def test_an_order_that_was_moved_late_may_have_had_an_alert(day: Ended) -> None:
+def test_an_order_that_was_moved_late_may_have_had_an_alert(ended_day: EndedDay) -> None:
     """On a busy machine the grace period passed before the order was set to paid: the alert was right. The oracle
     reports only that its messages are missing."""
-    wrong = oracle.judge(_with_alert_after(day.facts, day.facts.grace))
+    wrong = oracle.find_faults(_add_late_alert(ended_day.facts, ended_day.facts.grace))
     assert {word.split(":")[0] for word in wrong} == {"told 0 times instead of 1"}

@@ -17,7 +17,7 @@ from console.sandbox import SandboxControl
 from console.settings.settings import Settings
 from tests.day import programs, worker_logs
 from tests.day.plan import Day
-from tests.day.postman import Postman
+from tests.day.postman import NoticeDeliverer
 from tests.day.programs import Program
 from tests.support import servers, teams
 from tests.support.alert_receiver import KEY, Receiver, receiving
@@ -27,20 +27,20 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 WORKERS = 3
 """Seconds for which the shop and people try again while a provider or the database is away."""
-_MEMBERS = {
+_ROLES_BY_PERSON = {
     "op-a": ("operator",),
     "lead-b": ("approver",),
     "aud-e": ("auditor",),
     "worker": ("worker",),
     "till": ("worker",),
 }
-_PAUSE = 0.2
-AWAY = 6
+_PAUSE_SECONDS = 0.2
+UNREACHABLE_EXIT_STATUS = 6
 """The exit status of what can't be reached."""
 _T = TypeVar("_T")
 
 
-class Books:
+class PlainSql:
     """SQL without the console. Each thread has a connection of its own, which is opened again when the server is
     back."""
 
@@ -50,7 +50,7 @@ class Books:
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run the statements in one transaction, and return the rows of the last one. The transaction is repeated if
         the connection is lost, so use only statements that may be repeated."""
-        return patiently(lambda: self._once(statements), again=self._forget)
+        return call_patiently(lambda: self._once(statements), again=self._forget)
 
     def _once(self, statements: Sequence[str]) -> list[tuple[Any, ...]]:
         if getattr(self._mine, "line", None) is None:
@@ -72,7 +72,7 @@ class Books:
 
 
 @dataclass(frozen=True)
-class Town:
+class DaySurroundings:
     """All parts of a day. `till` is the desk at which the shop begins payments, `told` the receiver of alerts. `shop`
     runs SQL as the shop's program, `all` as the owner of the database."""
 
@@ -81,19 +81,19 @@ class Town:
     server: servers.Server
     control: SandboxControl
     workers: tuple[Program, ...]
-    postman: Postman
+    postman: NoticeDeliverer
     told: Receiver
     till: Console
     operator: Console
     approver: Console
     approvers_password: str
     auditor: Console
-    shop: Books
-    all: Books
+    shop: PlainSql
+    all: PlainSql
     """As the schema's owner: to look at everything."""
 
 
-def patiently(
+def call_patiently(
     act: Callable[[], _T],
     again: Callable[[], None] = lambda: None,
     seconds: float = PATIENCE_SECONDS,
@@ -108,22 +108,22 @@ def patiently(
         except (pymysql.OperationalError, pymysql.InterfaceError, OSError) as trouble:
             away: Exception = trouble
         except ConsoleError as refusal:
-            if EXIT_STATUS[refusal.code] != AWAY and refusal.code not in passing:
+            if EXIT_STATUS[refusal.code] != UNREACHABLE_EXIT_STATUS and refusal.code not in passing:
                 raise
             away = refusal
         again()
         if time.monotonic() > deadline:
             raise away
-        time.sleep(_PAUSE)  # house: whoever can't reach somebody waits before trying again
+        time.sleep(_PAUSE_SECONDS)  # house: whoever can't reach somebody waits before trying again
 
 
 @contextmanager
-def town(day: Day, folder: Path) -> Iterator[Town]:
+def open_surroundings(day: Day, folder: Path) -> Iterator[DaySurroundings]:
     """Start all parts, and yield them; they are ended with the block."""
     with servers.mariadb() as server, ExitStack() as stack:
-        providers = programs.sandbox(server.run, folder)
+        providers = programs.make_sandbox(server.run, folder)
         providers.begin()
-        team = teams.team_on(server, _MEMBERS, asks=day.asks)
+        team = teams.team_on(server, _ROLES_BY_PERSON, asks=day.asks)
         told = stack.enter_context(receiving())
         told.answers = _answer_alert
         providers.wait_ready()
@@ -138,22 +138,22 @@ def town(day: Day, folder: Path) -> Iterator[Town]:
         def opened(person: str) -> Console:
             return stack.enter_context(open_console(Settings.load(desk(person, person))))
 
-        workers = tuple(programs.worker(server.run, f"w{n}", desk("worker", f"w{n}")) for n in range(WORKERS))
-        stack.callback(worker_logs.keep, workers, folder)
+        workers = tuple(programs.make_worker(server.run, f"w{n}", desk("worker", f"w{n}")) for n in range(WORKERS))
+        stack.callback(worker_logs.copy_logs, workers, folder)
         for worker in workers:
             worker.begin()
         shop, everything = _open_sql_accesses(server, team)
         desks = {name: opened(name) for name in ("till", "op-a", "lead-b", "aud-e")}
         for worker in workers:
             worker.wait_ready()
-        postman = stack.enter_context(Postman(day.seed, [worker.port for worker in workers]))
+        postman = stack.enter_context(NoticeDeliverer(day.seed, [worker.port for worker in workers]))
         control = SandboxControl(providers.url)
         control.change_settings(paypay_code_seconds=day.code_seconds)
         control.payments_control.set_notice_addresses(
             paypay=postman.address("/webhooks/paypay"), atom=postman.address("/callbacks/atom")
         )
         _raise_limits(everything)
-        yield Town(
+        yield DaySurroundings(
             day, folder, server, control, workers, postman, told, desks["till"], desks["op-a"], desks["lead-b"],
             team.password_of("lead-b"), desks["aud-e"], shop, everything,
         )  # fmt: skip
@@ -164,7 +164,7 @@ def _answer_alert(_: dict[str, Any], nth: int) -> int:
     return 503 if nth % 7 == 0 else 204
 
 
-def _open_sql_accesses(server: servers.Server, team: teams.Team) -> tuple[Books, Books]:
+def _open_sql_accesses(server: servers.Server, team: teams.Team) -> tuple[PlainSql, PlainSql]:
     """Return the SQL access of the shop's account, which has rights on two tables, and of the owner."""
     name, password = f"shop.{team.database[-6:]}", "the-shop's-own"
     server.sql(
@@ -175,11 +175,11 @@ def _open_sql_accesses(server: servers.Server, team: teams.Team) -> tuple[Books,
         ),
     )
     return (
-        Books(lambda: server.connect(name, password, team.database)),
-        Books(lambda: team.connect("owner")),
+        PlainSql(lambda: server.connect(name, password, team.database)),
+        PlainSql(lambda: team.connect("owner")),
     )
 
 
-def _raise_limits(everything: Books) -> None:
+def _raise_limits(everything: PlainSql) -> None:
     """Raise the limit of refunds per person and day, because one person requests all of them."""
     everything.sql("UPDATE limits SET value = 1000000000000 WHERE name = 'per_person_day'")

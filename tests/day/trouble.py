@@ -9,13 +9,13 @@ from threading import Event, Thread
 from typing import Any
 
 from tests.day.plan import Day
-from tests.day.town import Town, patiently
+from tests.day.town import DaySurroundings, call_patiently
 
 _OUTAGE_SECONDS, _SLOW_SECONDS, _SLOW_DELAY = (1.0, 3.0), 2.0, 0.12
-_LAST = 0.85
+_LAST_FAULT_PART = 0.85
 """Of the day's orders: then all trouble is over, and what it left is put right."""
-_FIRST = 0.08
-_BROKEN: tuple[tuple[float, tuple[str, ...], tuple[str, ...]], ...] = (
+_FIRST_FAULT_PART = 0.08
+_FAULTY_ANSWERS: tuple[tuple[float, tuple[str, ...], tuple[str, ...]], ...] = (
     (0.03, ("paypay_create", "atom_auth"), ("status:503", "status_after_charge:500", "reset", "close_after_charge")),
     (0.06, ("paypay_payment", "atom_verification"), ("status:500", "hang", "reset", "truncate", "garbage", "html")),
     (0.10, ("paypay_refund_details", "atom_refund_status"), ("status:503", "hang", "truncate", "refuse")),
@@ -26,19 +26,19 @@ _BROKEN: tuple[tuple[float, tuple[str, ...], tuple[str, ...]], ...] = (
 """Rate, calls, and what they meet: 5xx, time-outs, cut connections; with effect, without, and with a late one."""
 
 
-class TroubleMaker:
+class DayFaults:
     """Causes each kind of fault as often as the day states, distributed over the begun orders. `told` counts them,
     `went_wrong` has the errors of this class itself."""
 
-    def __init__(self, town: Town, begun: Callable[[], int]) -> None:
+    def __init__(self, town: DaySurroundings, begun: Callable[[], int]) -> None:
         self._town, self._begun, self._over = town, begun, Event()
         self._chance = random.Random(town.day.seed + 1)
-        self._plan = self._planned(town.day)
-        self._thread = Thread(target=self._go, name="trouble")
+        self._plan = self._plan_faults(town.day)
+        self._thread = Thread(target=self._cause_planned_faults, name="trouble")
         self.told: Counter[str] = Counter()
         self.went_wrong: list[str] = []
 
-    def _planned(self, day: Day) -> list[tuple[int, str]]:
+    def _plan_faults(self, day: Day) -> list[tuple[int, str]]:
         """Return (number of begun orders, kind) of each fault, in order."""
         kinds = {
             "outages": day.outages,
@@ -46,12 +46,12 @@ class TroubleMaker:
             "worker_kills": day.worker_kills,
             "database_kills": day.database_kills,
         }
-        span = (_FIRST * day.orders, _LAST * day.orders)
+        span = (_FIRST_FAULT_PART * day.orders, _LAST_FAULT_PART * day.orders)
         return sorted((round(self._chance.uniform(*span)), kind) for kind, much in kinds.items() for _ in range(much))
 
-    def __enter__(self) -> "TroubleMaker":
+    def __enter__(self) -> "DayFaults":
         rules: list[dict[str, Any]] = []
-        for rate, calls, actions in _BROKEN:
+        for rate, calls, actions in _FAULTY_ANSWERS:
             rules += [
                 {
                     "mode": "random",
@@ -59,7 +59,7 @@ class TroubleMaker:
                     "seed": self._town.day.seed,
                     "rate": rate,
                     "call": call,
-                    "seconds": self._town.day.held_seconds,
+                    "seconds": self._town.day.hang_seconds,
                 }
                 for call in calls
             ]
@@ -71,14 +71,14 @@ class TroubleMaker:
         """End all faults, and check that each was caused properly."""
         self._over.set()
         self._thread.join()
-        self.told["broken_answers"] = sum(int(rule["met"]) for rule in self._rules())
-        patiently(self._town.control.clear_faults)
+        self.told["broken_answers"] = sum(int(rule["met"]) for rule in self._list_fault_rules())
+        call_patiently(self._town.control.clear_faults)
         assert not self.went_wrong, self.went_wrong
 
-    def _rules(self) -> list[dict[str, Any]]:
-        return list(patiently(self._town.control.read_state)["rules"])
+    def _list_fault_rules(self) -> list[dict[str, Any]]:
+        return list(call_patiently(self._town.control.read_state)["rules"])
 
-    def _go(self) -> None:
+    def _cause_planned_faults(self) -> None:
         for at, kind in self._plan:
             while self._begun() < at and not self._over.wait(0.05):
                 pass
@@ -94,14 +94,14 @@ class TroubleMaker:
     def _outages(self) -> None:
         """Let no provider be reachable for some seconds."""
         seconds = self._chance.uniform(*_OUTAGE_SECONDS)
-        patiently(lambda: self._town.control.begin_outage(seconds))
+        call_patiently(lambda: self._town.control.begin_outage(seconds))
         self._over.wait(seconds)
 
     def _slow_spells(self) -> None:
         """Let all providers answer slowly for some seconds."""
-        patiently(lambda: self._town.control.change_settings(delay_seconds=_SLOW_DELAY))
+        call_patiently(lambda: self._town.control.change_settings(delay_seconds=_SLOW_DELAY))
         self._over.wait(_SLOW_SECONDS)
-        patiently(lambda: self._town.control.change_settings(delay_seconds=0.0))
+        call_patiently(lambda: self._town.control.change_settings(delay_seconds=0.0))
 
     def _worker_kills(self) -> None:
         worker = self._chance.choice(self._town.workers)

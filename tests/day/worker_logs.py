@@ -12,14 +12,14 @@ from tests.day.programs import Program
 _MOST_LINES = 25
 
 
-def keep(workers: Iterable[Program], folder: Path) -> None:
+def copy_logs(workers: Iterable[Program], folder: Path) -> None:
     """Copy each worker's log, from its first start until now, to `NAME.log` in the folder."""
     for worker in workers:
         with suppress(FileNotFoundError):
             shutil.copyfile(worker.run.folder / f"{worker.name}.out", folder / f"{worker.name}.log")
 
 
-def trouble(folder: Path) -> str:
+def list_log_errors(folder: Path) -> str:
     """Return the newest lines of the copied logs that report an exception or an error, shortened, in the order of
     time."""
     lines = sorted(line for log in folder.glob("*.log") for line in _read_trouble(log))

@@ -16,7 +16,7 @@ from tests.support.hearing import Heard
 
 _MAX_TABS = 60
 _LISTS = (Role.Table, Role.List, Role.PageTabList)
-_VARIABLE = (
+_VARYING_PARTS = (
     (re.compile(r", \d+$"), ""),  # the count of a queue
     (re.compile(r"\d{4}-\d\d-\d\d"), "‹day›"),
     (re.compile(r"\b\d\d-\d\d(?= \d\d:\d\d)"), "‹day›"),
@@ -32,7 +32,7 @@ _VARIABLE = (
 )
 
 
-class ShowTimes(QObject):
+class ShownTimes(QObject):
     """Notes when Qt first shows each bar and toast, and where turns of the event loop end, to be compared with when
     its sentence is heard.
     """
@@ -69,7 +69,7 @@ class ShowTimes(QObject):
 
 
 @dataclass
-class Blind:
+class ScreenReaderUser:
     """Works at a person's window. Every act is written to `transcript` with all that was heard until its end."""
 
     person: Person
@@ -83,13 +83,13 @@ class Blind:
     _told: int = 0
     _since: int = 0
 
-    def word(self, key: str, **facts: object) -> str:
+    def get_text(self, key: str, **facts: object) -> str:
         """A text of the window in its language."""
         return self.person.opening.context.translate(key, **facts)
 
-    def act(self, title: str) -> None:
+    def begin_act(self, title: str) -> None:
         """Begin an act of the transcript; what came since the last one belongs to that one."""
-        self.person.rest()
+        self.person.wait_until_read()
         self.write_heard()
         self._since = len(self.heard)
         self.transcript += ["", f"## {title}", ""]
@@ -100,7 +100,7 @@ class Blind:
         self._acted = time.thread_time()
         self.person.press(keys, times)
 
-    def types(self, text: str) -> None:
+    def type_text(self, text: str) -> None:
         self.write_heard()
         self.transcript.append(f"- types: {text}")
         self._acted = time.thread_time()
@@ -110,7 +110,7 @@ class Blind:
         """Press the node of this role and name by its action."""
         self.find(role, name)
         self.write_heard()
-        self.transcript.append(f"- presses: {role.name} “{_steady(name)}”")
+        self.transcript.append(f"- presses: {role.name} “{_replace_varying_parts(name)}”")
         actions = self.find(role, name).actionInterface()
         assert actions is not None
         self._acted = time.thread_time()
@@ -118,22 +118,22 @@ class Blind:
         kind = QAccessibleActionInterface
         actions.doAction(kind.toggleAction() if toggles else kind.pressAction())
 
-    def chooses(self, name: str) -> None:
+    def choose_entry(self, name: str) -> None:
         """Choose an entry of the open menu by the arrow keys and Enter."""
-        self._goes_down_to(name)
+        self._move_down_to(name)
         self.person.press("Return")
         self.person.until(lambda: QApplication.activePopupWidget() is None)
 
-    def opens_submenu(self, name: str) -> None:
+    def open_submenu(self, name: str) -> None:
         """Open the submenu of the open menu whose name begins so, by the arrow keys."""
         menu = QApplication.activePopupWidget()
-        self._goes_down_to(name)
+        self._move_down_to(name)
         self.person.press("Right")
         self.person.until(lambda: QApplication.activePopupWidget() not in (menu, None))
 
-    def _goes_down_to(self, name: str) -> None:
+    def _move_down_to(self, name: str) -> None:
         self.find(Role.MenuItem, name)
-        self.transcript.append(f"- chooses: {_steady(name)}")
+        self.transcript.append(f"- chooses: {_replace_varying_parts(name)}")
         self._acted = time.thread_time()
         for _ in range(_MAX_TABS):
             focused = [name_of(node) for node in self.nodes() if node.state().focused]
@@ -142,11 +142,11 @@ class Blind:
             self.person.press("Down")
         raise AssertionError(f"no way by the arrows to {name!r}")
 
-    def goes_to(self, role: QAccessible.Role, name: str) -> None:
+    def tab_to_node(self, role: QAccessible.Role, name: str) -> None:
         """Press Tab until the node of this role and name has the focus."""
         self.find(role, name)
         self.write_heard()
-        self.transcript.append(f"- goes by Tab to: {role.name} “{_steady(name)}”")
+        self.transcript.append(f"- goes by Tab to: {role.name} “{_replace_varying_parts(name)}”")
         for _ in range(_MAX_TABS):
             focused = [node for node in self.nodes() if node.state().focused and node.role() == role]
             if any(name_of(node).startswith(name) for node in focused):
@@ -175,10 +175,10 @@ class Blind:
 
     def nodes(self) -> Iterator[QAccessibleInterface]:
         """The nodes of the menu, dialog or window that is in front, parents first; without hidden ones."""
-        front = QApplication.activePopupWidget() or self.person.active()
+        front = QApplication.activePopupWidget() or self.person.wait_for_active_window()
         yield from list_visible_nodes(QAccessible.queryAccessibleInterface(front))
 
-    def is_at(self, role: QAccessible.Role, beginning: str) -> None:
+    def wait_for_focus(self, role: QAccessible.Role, beginning: str) -> None:
         """The focus is on the node of this role and name, once it is there: a screen reader reads it."""
 
         def focused() -> list[str]:
@@ -187,11 +187,11 @@ class Blind:
             return [name for name in names if name.startswith(beginning)]
 
         self.person.until(lambda: focused() != [])
-        self.person.rest()
+        self.person.wait_until_read()
         self.write_heard()
-        self.transcript.append(f"- is at: {role.name} “{_steady(focused()[0])}”")
+        self.transcript.append(f"- is at: {role.name} “{_replace_varying_parts(focused()[0])}”")
 
-    def hears(self, beginning: str) -> str:
+    def wait_for_sentence(self, beginning: str) -> str:
         """The sentence of this act that begins so, once it is said."""
 
         def said() -> Heard | None:
@@ -208,28 +208,30 @@ class Blind:
         self.write_heard()
         return one.sentence
 
-    def title_is(self, beginning: str) -> None:
+    def wait_for_title(self, beginning: str) -> None:
         """Once the title of the window begins so: a screen reader says it when the page changes."""
         self.person.until(lambda: self.person.window.windowTitle().startswith(beginning))
-        self.person.rest()
+        self.person.wait_until_read()
         self.write_heard()
-        self.transcript.append(f"- title: {_steady(self.person.window.windowTitle())}")
+        self.transcript.append(f"- title: {_replace_varying_parts(self.person.window.windowTitle())}")
 
     def write_heard(self) -> None:
-        waiting = self.word("dialog.busy")
-        progress = (self.word("bulk.told.begins"), self.word("bulk.told.here"), "BS-1: ", f"{waiting} ")
+        waiting = self.get_text("dialog.busy")
+        progress = (self.get_text("bulk.told.begins"), self.get_text("bulk.told.here"), "BS-1: ", f"{waiting} ")
         for one in self.heard[self._told :]:
             if one.sentence.startswith(progress):
                 continue  # how often a run reports, and whether a probe is told to wait, depends on their speed
-            self.transcript.append(f"- hears{' at once' if one.is_urgent else ''}: {_steady(one.sentence)}")
+            self.transcript.append(
+                f"- hears{' at once' if one.is_urgent else ''}: {_replace_varying_parts(one.sentence)}"
+            )
         self._told = len(self.heard)
 
     # -- what must hold on every screen
 
     def check_tree(self) -> None:
         """Every control has a name, no painted word is a filler, and the keyboard is somewhere, and in one place."""
-        self.person.rest()
-        self.person.active()
+        self.person.wait_until_read()
+        self.person.wait_for_active_window()
         nodes = list(self.nodes())
         assert find_tree_faults(nodes) == []
         focused = [(node.role(), name_of(node)) for node in nodes if node.state().focused]
@@ -237,8 +239,8 @@ class Blind:
         assert len(own) == 1, f"focus in {focused} of {QApplication.focusWidget()} after {self.transcript[-4:]}"
 
 
-def _steady(text: str) -> str:
+def _replace_varying_parts(text: str) -> str:
     """The text without what differs from run to run: times, days, ids, sizes."""
-    for pattern, mark in _VARIABLE:
+    for pattern, mark in _VARYING_PARTS:
         text = pattern.sub(mark, text)
     return text

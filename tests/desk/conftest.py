@@ -13,13 +13,13 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.views.theme.theme import current_appearance, install_appearance
 from tests.desk.hands import Person
-from tests.desk.seats import AskingSeats, EmbeddedSeats, Seats, database_of_askers
+from tests.desk.seats import EmbeddedDesks, TeamModeDesks, WindowTestDesks, open_database_of_askers
 from tests.support import server_fixtures
 from tests.support.desks import MovedClock
 from tests.support.money_desks import providers
 from tests.support.pooled_databases import PooledDatabase
 
-Sit = Callable[..., Person]
+OpenWindow = Callable[..., Person]
 
 
 @pytest.fixture
@@ -48,12 +48,12 @@ def database_of_desks(request: pytest.FixtureRequest) -> Iterator[PooledDatabase
         yield None
         return
     server_fixtures.need("mariadb")
-    with database_of_askers() as database:
+    with open_database_of_askers() as database:
         yield database
 
 
 @pytest.fixture
-def facts() -> dict[str, str]:
+def extra_settings() -> dict[str, str]:
     """The settings that a file of tests adds for its desks; names without their `CONSOLE_`."""
     return {}
 
@@ -65,17 +65,17 @@ def seats(
     tmp_path: Path,
     sandbox: Sandbox,
     clock: MovedClock,
-    facts: dict[str, str],
+    extra_settings: dict[str, str],
     database_of_desks: PooledDatabase | None,
-) -> Iterator[Seats]:
+) -> Iterator[WindowTestDesks]:
     """Desks of three clients with their people; windows and desks are closed at the end."""
     install_appearance(qapp, theme="light")
-    told = {"CLIENTS": "1,2,42", **providers(sandbox.url), **facts}
+    told = {"CLIENTS": "1,2,42", **providers(sandbox.url), **extra_settings}
     if database_of_desks is None:
-        made: Seats = EmbeddedSeats(qtbot, clock, tmp_path, sandbox, told)
+        made: WindowTestDesks = EmbeddedDesks(qtbot, clock, tmp_path, sandbox, told)
     else:
         database_of_desks.empty()
-        made = AskingSeats(qtbot, clock, tmp_path, sandbox, told, database_of_desks)
+        made = TeamModeDesks(qtbot, clock, tmp_path, sandbox, told, database_of_desks)
     yield made
     made.close()
     if current_appearance().scale != 1.0:
@@ -84,18 +84,18 @@ def seats(
 
 
 @pytest.fixture
-def console(seats: Seats) -> Console:
+def console(seats: WindowTestDesks) -> Console:
     """The desk of op-a."""
     return seats.console
 
 
 @pytest.fixture
-def sit(seats: Seats) -> Sit:
+def sit(seats: WindowTestDesks) -> OpenWindow:
     """Opens a window."""
-    return seats.sit
+    return seats.open_window
 
 
-def buy(console: Console, number: str, client: str = "1") -> CreditCheck:
+def buy_check(console: Console, number: str, client: str = "1") -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(number, client))
 
 
@@ -103,7 +103,7 @@ def buy_unknown(console: Console, sandbox: Sandbox, number: str) -> CreditCheck:
     """A purchase that is charged and never answered."""
     sandbox.control.add_fault("status_after_charge:500", call="purchase", number=number)
     with pytest.raises(ConsoleError) as caught:
-        buy(console, number)
+        buy_check(console, number)
     record = caught.value.detail["record"]
     assert isinstance(record, CreditCheck)
     return record
@@ -112,9 +112,9 @@ def buy_unknown(console: Console, sandbox: Sandbox, number: str) -> CreditCheck:
 def buy_without_pdf(console: Console, sandbox: Sandbox, number: str) -> CreditCheck:
     """Bought, and the PDF is missing until it is fetched again."""
     sandbox.control.add_fault("pdf_missing", call="pdf", number=number)
-    return buy(console, number)
+    return buy_check(console, number)
 
 
-def id_at_provider(sandbox: Sandbox, number: str) -> int:
+def read_provider_id(sandbox: Sandbox, number: str) -> int:
     """The provider's id of the newest credit check of this number, from its ledger."""
     return int(sandbox.control.read_ledger(number)["entries"][-1]["id"])

@@ -46,10 +46,10 @@ class Person:
         self.window.activateWindow()
         bot.waitActive(self.window, timeout=PATIENCE_MS)
         self.until(lambda: self.opening.controller is not None and self.frame.current_page is not None)
-        self.until(self._is_furnished)
-        self.rest()
+        self.until(self._has_loaded)
+        self.wait_until_read()
 
-    def _is_furnished(self) -> bool:
+    def _has_loaded(self) -> bool:
         """True once the window has the people and, unless this person's role may not read them, the counts."""
         context = self.opening.context
         is_counted = context.work_counts.read_at is not None or bool(context.find_missing_right_reason("read"))
@@ -62,7 +62,7 @@ class Person:
     def until(self, condition: Callable[[], bool]) -> None:
         self._bot.waitUntil(condition, timeout=PATIENCE_MS)
 
-    def rest(self) -> None:
+    def wait_until_read(self) -> None:
         """Until nothing is being read."""
         self.until(self.opening.runner.is_idle)
 
@@ -72,7 +72,7 @@ class Person:
         """Keys as on their caps, sent to the active window: Qt decides who gets them."""
         pressed = QKeySequence(keys)[0]  # type: ignore[index]  # a sequence is; the stubs don't say so
         for _ in range(times):
-            handle = self.active().windowHandle()
+            handle = self.wait_for_active_window().windowHandle()
             QTest.keyClick(handle, pressed.key(), pressed.keyboardModifiers())
 
     def double_click(self, button: QWidget) -> None:
@@ -83,19 +83,19 @@ class Person:
 
     def type_in(self, text: str) -> None:
         for character in text:
-            handle = self.active().windowHandle()
+            handle = self.wait_for_active_window().windowHandle()
             QTest.keyClick(handle, character)  # type: ignore[call-overload]  # a character will do; the stubs lack it
 
     def tab_to(self, name: str) -> None:
         """Tab on until the control of that name has the focus."""
         for _ in range(_MAX_TABS):
             focus = QApplication.focusWidget()
-            if focus is not None and name_of(focus).startswith(name):
+            if focus is not None and get_accessible_name(focus).startswith(name):
                 return
             self.press("Tab")
         raise AssertionError(f"no way by Tab to {name!r}")
 
-    def active(self) -> QWidget:
+    def wait_for_active_window(self) -> QWidget:
         """The window that has the keyboard. Where no window manager gives it to the open dialog or, when the dialog
         has gone, back to our window, it is requested here, until it is given: a window that closes between the
         request and Qt's answer takes the keyboard away again.
@@ -138,7 +138,7 @@ class Person:
         self._bot.waitActive(dialog, timeout=PATIENCE_MS)
         return dialog
 
-    def no_dialog(self) -> None:
+    def wait_without_dialog(self) -> None:
         self.until(lambda: not list_windows(self.window, DialogFrame))
 
     # -- through the accessibility tree
@@ -147,7 +147,7 @@ class Person:
         """The visible, enabled control of that name, once it is there."""
 
         def found() -> QAccessibleInterface | None:
-            return next(_named(root or self.window, name, role), None)
+            return next(_find_controls(root or self.window, name, role), None)
 
         self.until(lambda: found() is not None)
         interface = found()
@@ -157,10 +157,10 @@ class Person:
     def close(self) -> None:
         """Close the window, also if it asks about what is left open."""
         self.window.close()
-        self.until(lambda: not self.window.isVisible() or self.leaves())
+        self.until(lambda: not self.window.isVisible() or self.leave_window())
         self.opening.close()
 
-    def leaves(self) -> bool:
+    def leave_window(self) -> bool:
         """Press the button of the dialog about what is left open, if it is there; True if the window closed."""
         asking = next((one for one in list_windows(self.window, UnfinishedWorkDialog) if one.leave_button), None)
         if asking is not None and asking.leave_button is not None:
@@ -210,8 +210,8 @@ class Control:
         return self._interface.text(QAccessible.Text.Name)
 
 
-def _named(root: QWidget, name: str, role: QAccessible.Role | None) -> Iterator[QAccessibleInterface]:
-    for interface in walk(QAccessible.queryAccessibleInterface(root)):
+def _find_controls(root: QWidget, name: str, role: QAccessible.Role | None) -> Iterator[QAccessibleInterface]:
+    for interface in walk_accessible_tree(QAccessible.queryAccessibleInterface(root)):
         state = interface.state()
         if state.invisible or state.disabled or (role is not None and interface.role() != role):
             continue
@@ -219,13 +219,13 @@ def _named(root: QWidget, name: str, role: QAccessible.Role | None) -> Iterator[
             yield interface
 
 
-def name_of(widget: QWidget) -> str:
+def get_accessible_name(widget: QWidget) -> str:
     """The accessible name that a screen reader speaks."""
     interface = QAccessible.queryAccessibleInterface(widget)
     return interface.text(QAccessible.Text.Name)
 
 
-def walk(interface: QAccessibleInterface | None) -> Iterator[QAccessibleInterface]:
+def walk_accessible_tree(interface: QAccessibleInterface | None) -> Iterator[QAccessibleInterface]:
     """An accessible object and all below it; rows of tables and lists are left to their table."""
     if interface is None or not interface.isValid():
         return
@@ -233,7 +233,7 @@ def walk(interface: QAccessibleInterface | None) -> Iterator[QAccessibleInterfac
     if interface.role() in (QAccessible.Role.Table, QAccessible.Role.List):
         return
     for place in range(interface.childCount()):
-        yield from walk(interface.child(place))
+        yield from walk_accessible_tree(interface.child(place))
 
 
 def save_as(person: Person, path: Path, keys: str = "Ctrl+E") -> None:

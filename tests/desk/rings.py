@@ -7,20 +7,20 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QWidget
 
 from console.views.theme.theme import current_appearance
-from tests.desk.hands import name_of
+from tests.desk.hands import get_accessible_name
 
 _REACH_PX = 6  # a ring stands up to 4 px outside its widget
 _MIN_PIXELS = 40  # two short edges of the smallest control
 
 
-def why_no_ring() -> str:
+def find_focus_fault() -> str:
     """Why nobody could see where the focus is; "" if one visible widget has it and a ring of the focus colour is
     drawn at it: pixels of that colour which go when the focus goes.
     """
     widget = QApplication.focusWidget()
     if widget is None:
         return "no widget has the focus"
-    words = f"{type(widget).__name__} {name_of(widget)!r}"
+    words = f"{type(widget).__name__} {get_accessible_name(widget)!r}"
     if not widget.isVisible() or widget.visibleRegion().isEmpty():
         return f"{words} has the focus and can't be seen"
     with_focus = _focus_pixels(widget)

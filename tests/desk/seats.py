@@ -31,12 +31,12 @@ from tests.support.first_use import note_earlier_use
 from tests.support.furnished import TEAM
 from tests.support.pooled_databases import PooledDatabase
 
-FIRST = "op-a"
+FIRST_PERSON = "op-a"
 _WORKER = "worker"
 _PROVIDER_SECRETS = ("SECRET_", "PAYPAY_", "ATOM_", "ALARMBOX_")
 
 
-class Seats(ABC):
+class WindowTestDesks(ABC):
     """The desks and the open windows of one test."""
 
     def __init__(self, bot: QtBot, clock: SystemClock) -> None:
@@ -47,7 +47,7 @@ class Seats(ABC):
     @property
     def console(self) -> Console:
         """The first person's desk."""
-        return self.desk(FIRST)
+        return self.desk(FIRST_PERSON)
 
     @property
     @abstractmethod
@@ -60,49 +60,49 @@ class Seats(ABC):
 
     @abstractmethod
     @contextmanager
-    def acting(self, name: str) -> Iterator[Console]:
+    def open_acting_desk(self, name: str) -> Iterator[Console]:
         """A desk where this person acts without a window, until the end of the block."""
 
     @abstractmethod
-    def add(self, operator: Operator) -> None:
+    def add_person(self, operator: Operator) -> None:
         """Add a person to the team."""
 
     @abstractmethod
-    def sit(self, name: str = FIRST) -> Person:
+    def open_window(self, name: str = FIRST_PERSON) -> Person:
         """Open a window for this person."""
 
-    def sit_first_time(self) -> Person:
+    def open_first_window(self) -> Person:
         """Open a window for the first person, who has never opened one."""
         return self._open_window(self.console, is_new=True)
 
     @abstractmethod
-    def become(self, person: Person, name: str) -> Person:
+    def switch_person(self, person: Person, name: str) -> Person:
         """Return somebody else's window on the route of this one, which may be the same window."""
 
     @abstractmethod
     @contextmanager
-    def past_the_console(self) -> Iterator[Transaction]:
+    def write_as_owner(self) -> Iterator[Transaction]:
         """A transaction of the account that owns the database, as of another application."""
 
     @abstractmethod
-    def unguard(self, table: str) -> None:
+    def drop_table_triggers(self, table: str) -> None:
         """Drop the table's triggers for this test."""
 
     @abstractmethod
-    def password_of(self, name: str) -> str:
+    def get_password_of(self, name: str) -> str:
         """The password that this person types into a dialog; empty if the dialog asks for none."""
 
     def type_password(self, dialog: DialogFrame, name: str) -> None:
         """Type this person's password where the dialog has a field for it."""
         password = getattr(dialog, "password_field", None)
         if isinstance(password, PasswordField) and password.isVisible():
-            password.line_edit.setText(self.password_of(name))
+            password.line_edit.setText(self.get_password_of(name))
 
     def confirm(self, person: Person, name: str) -> None:
         """Type the password in the dialog that asks for it after a decision; only desks that ask have one."""
-        if self.password_of(name):
+        if self.get_password_of(name):
             dialog = person.dialog(PasswordDialog)
-            dialog.password_field.line_edit.setText(self.password_of(name))
+            dialog.password_field.line_edit.setText(self.get_password_of(name))
             person.until(dialog.main_button.isEnabled)
             dialog.main_button.click()
 
@@ -118,7 +118,7 @@ class Seats(ABC):
         return self._people[-1]
 
 
-class EmbeddedSeats(Seats):
+class EmbeddedDesks(WindowTestDesks):
     """One SQLite file; whoever sits there says by a name who acts."""
 
     def __init__(
@@ -136,39 +136,39 @@ class EmbeddedSeats(Seats):
         return self._desk
 
     @contextmanager
-    def acting(self, name: str) -> Iterator[Console]:
+    def open_acting_desk(self, name: str) -> Iterator[Console]:
         with self._desk.acting_as(name):
             yield self._desk
 
-    def add(self, operator: Operator) -> None:
+    def add_person(self, operator: Operator) -> None:
         self._desk.people.add_person(operator)
 
-    def sit(self, name: str = FIRST) -> Person:
+    def open_window(self, name: str = FIRST_PERSON) -> Person:
         person = self._open_window(self._desk)
-        return person if name == FIRST else self.become(person, name)
+        return person if name == FIRST_PERSON else self.switch_person(person, name)
 
-    def become(self, person: Person, name: str) -> Person:
+    def switch_person(self, person: Person, name: str) -> Person:
         note_earlier_use(self._desk.settings.home, name)
         person.opening.context.change_operator(name)
-        person.rest()
+        person.wait_until_read()
         return person
 
     @contextmanager
-    def past_the_console(self) -> Iterator[Transaction]:
+    def write_as_owner(self) -> Iterator[Transaction]:
         with self._desk.database.write_without_retries() as tx:
             yield tx
 
-    def unguard(self, table: str) -> None:
-        with self.past_the_console() as tx:
+    def drop_table_triggers(self, table: str) -> None:
+        with self.write_as_owner() as tx:
             triggers = f"SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = '{table}'"
             for name in tx.conn.exec_driver_sql(triggers).scalars().all():
                 tx.conn.exec_driver_sql(f"DROP TRIGGER {name}")
 
-    def password_of(self, name: str) -> str:
+    def get_password_of(self, name: str) -> str:
         return ""
 
 
-class AskingSeats(Seats):
+class TeamModeDesks(WindowTestDesks):
     """A MariaDB of these people alone. A worker has the providers' credentials, the people's desks have none."""
 
     def __init__(
@@ -196,12 +196,12 @@ class AskingSeats(Seats):
             home.mkdir(mode=0o700, exist_ok=True)
             # A desk that knows no provider's address can't conclude from it that this is a test.
             (home / "profile.toml").write_text('environment = "test"\n', "utf-8")
-            settings = Settings.load(self._told(name))
+            settings = Settings.load(self._make_settings(name))
             self._desks[name] = self._closing.enter_context(open_console(settings, self._clock))
         return self._desks[name]
 
     @contextmanager
-    def idle_worker(self) -> Iterator[Console]:
+    def pause_worker(self) -> Iterator[Console]:
         """The worker, which is there and takes no request until the end of the block."""
         worker = self.desk(_WORKER)
         self._executing.close()
@@ -211,7 +211,7 @@ class AskingSeats(Seats):
         finally:
             self._executing.enter_context(executing(worker))
 
-    def _told(self, name: str) -> dict[str, str]:
+    def _make_settings(self, name: str) -> dict[str, str]:
         where = {"DATABASE_URL": self._database.url(name), "DOCUMENTS_URL": (self._folder / "documents").as_uri()}
         told = environment(self._folder / name, self._url, **{**self._facts, **where, "OPERATOR": ""})
         if name == _WORKER:
@@ -221,34 +221,34 @@ class AskingSeats(Seats):
         } | {"CONSOLE_SECRET_DRAFT_KEY": STORE_KEY}  # from the keyring, which tests don't have
 
     @contextmanager
-    def acting(self, name: str) -> Iterator[Console]:
-        with use_password_reader(lambda: self.password_of(name)):
+    def open_acting_desk(self, name: str) -> Iterator[Console]:
+        with use_password_reader(lambda: self.get_password_of(name)):
             yield self.desk(name)
 
-    def add(self, operator: Operator) -> None:
+    def add_person(self, operator: Operator) -> None:
         assert operator.name in PEOPLE, "everybody has an account from the beginning"
 
-    def sit(self, name: str = FIRST) -> Person:
+    def open_window(self, name: str = FIRST_PERSON) -> Person:
         return self._open_window(self.desk(name))
 
-    def become(self, person: Person, name: str) -> Person:
+    def switch_person(self, person: Person, name: str) -> Person:
         route = person.frame.current_route
         person.opening.close()
-        other = self.sit(name)
+        other = self.open_window(name)
         if route is not None:
             other.frame.show_route(route)
-        other.rest()
+        other.wait_until_read()
         return other
 
     @contextmanager
-    def past_the_console(self) -> Iterator[Transaction]:
+    def write_as_owner(self) -> Iterator[Transaction]:
         with closing(Database(self._database.owner)) as database, database.write_without_retries() as tx:
             yield tx
 
-    def unguard(self, table: str) -> None:
+    def drop_table_triggers(self, table: str) -> None:
         self._database.unguard(table)
 
-    def password_of(self, name: str) -> str:
+    def get_password_of(self, name: str) -> str:
         return self._database.password_of(name)
 
 
@@ -261,7 +261,7 @@ PEOPLE = {person.name: tuple(sorted(person.roles)) for person in TEAM} | {
 
 
 @contextmanager
-def database_of_askers() -> Iterator[PooledDatabase]:
+def open_database_of_askers() -> Iterator[PooledDatabase]:
     """A server of its own with one database, whose people ask and bear the names of `PEOPLE`."""
     with servers.mariadb() as server:
         database = PooledDatabase([server], PEOPLE, exact=True, asks=True)

@@ -13,14 +13,14 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import AdminRoute
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.desk.conftest import Sit
-from tests.desk.seats import Seats
+from tests.desk.conftest import OpenWindow
+from tests.desk.seats import WindowTestDesks
 from tests.support.desks import MovedClock
 
 pytestmark = pytest.mark.both_ways
 
 
-def test_health_schedules_and_reasons(sit: Sit, console: Console) -> None:
+def test_health_schedules_and_reasons(sit: OpenWindow, console: Console) -> None:
     """Each tab has the rows of its service, and none of them has a button."""
     console.recovery.run_due_tasks()  # nothing at a desk that asks a worker
     person = sit()
@@ -36,20 +36,20 @@ def test_health_schedules_and_reasons(sit: Sit, console: Console) -> None:
     shown_tasks = page.task_table if tasks else page.no_tasks_state  # words instead of a head without rows
     for place, shown in ((3, page.health_table), (4, shown_tasks), (5, page.reason_table)):
         page.tabs.setCurrentIndex(place)
-        person.rest()
+        person.wait_until_read()
         assert shown.isVisible()
         assert not any(button.isVisible() for button in (page.switch_button, page.limit_button))
-        assert not {"O", "C"} & hinted_keys(page)
+        assert not {"O", "C"} & list_hinted_keys(page)
     page.tabs.setCurrentIndex(0)
-    person.rest()
-    assert {"O", "C"} & hinted_keys(page) == {"O"}
+    person.wait_until_read()
+    assert {"O", "C"} & list_hinted_keys(page) == {"O"}
 
 
-def hinted_keys(page: AdminPage) -> set[str]:
+def list_hinted_keys(page: AdminPage) -> set[str]:
     return {key for keys, _ in page.hint_bar.key_hints for key in keys}
 
 
-def test_a_page_that_is_opened_before_the_rights_are_known(sit: Sit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_that_is_opened_before_the_rights_are_known(sit: OpenWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     """The window doesn't know yet that this person may not see the limits: all other tabs are read, and the limits
     say who may see them."""
     person = sit()
@@ -60,11 +60,11 @@ def test_a_page_that_is_opened_before_the_rights_are_known(sit: Sit, monkeypatch
         person.until(lambda: bool(page.switch_table.all_rows))
     assert page.list_bar_names() == ()
     page.tabs.setCurrentIndex(1)
-    person.rest()
+    person.wait_until_read()
     assert isinstance(page.content_stack.currentWidget(), EmptyState)
 
 
-def test_schedules_before_the_first_run(sit: Sit, console: Console) -> None:
+def test_schedules_before_the_first_run(sit: OpenWindow, console: Console) -> None:
     """Before any task has run, the tab says so instead of showing a head without rows."""
     assert not console.scheduler.read_states()
     person = sit()
@@ -72,15 +72,15 @@ def test_schedules_before_the_first_run(sit: Sit, console: Console) -> None:
     page = person.page(AdminPage)
     person.until(lambda: bool(page.people_table.all_rows))
     page.tabs.setCurrentIndex(4)
-    person.rest()
+    person.wait_until_read()
     assert page.no_tasks_state.isVisible() is not bool(page.task_table.all_rows)
     assert page.task_table.isVisible() is bool(page.task_table.all_rows)
 
 
-def test_an_administrator_without_another_role(seats: Seats, sit: Sit) -> None:
+def test_an_administrator_without_another_role(seats: WindowTestDesks, sit: OpenWindow) -> None:
     """Switches, limits, people and checks are there. The schedules are refused by a server, and the tab says so."""
-    seats.add(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
-    person = seats.become(sit(), "adm-f")
+    seats.add_person(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
+    person = seats.switch_person(sit(), "adm-f")
     person.frame.show_route(AdminRoute())
     page = person.page(AdminPage)
     person.until(lambda: bool(page.limit_table.all_rows) and bool(page.health_table.all_rows))
@@ -89,7 +89,7 @@ def test_an_administrator_without_another_role(seats: Seats, sit: Sit) -> None:
     assert not [bar.accessibleName() for bar in page.findChildren(NotificationBar) if bar.isVisible()]
     page.tabs.setCurrentIndex(4)
     shown = page.content_stack.currentWidget()
-    if seats.password_of("adm-f"):
+    if seats.get_password_of("adm-f"):
         assert shown is not None
         assert shown.accessibleName() == "Only operators, approvers and auditors can see the schedules."
     else:
@@ -100,7 +100,7 @@ def test_an_administrator_without_another_role(seats: Seats, sit: Sit) -> None:
 
 
 def test_tasks_become_late_and_run_again_while_a_person_looks(
-    seats: Seats, sit: Sit, console: Console, clock: MovedClock
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, clock: MovedClock
 ) -> None:
     """The page follows the clock and the worker: nobody has to read it again."""
     clock.stand_still()
@@ -110,7 +110,7 @@ def test_tasks_become_late_and_run_again_while_a_person_looks(
     page = person.page(AdminPage)
     page.tabs.setCurrentIndex(4)
     person.until(lambda: bool(page.task_table.all_rows) and bool(page.health_table.all_rows))
-    person.rest()
+    person.wait_until_read()
     assert not any(row.is_overdue for row in page.task_table.all_rows)
     assert is_task_check_good(page)
     clock.offset += timedelta(hours=2)

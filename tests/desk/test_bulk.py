@@ -20,9 +20,9 @@ from console.views.queues.page import QueuesPage
 from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.routes import QueuesRoute
 from console.wording.sentences.catalogue import translate
-from tests.desk.conftest import Sit, buy_without_pdf
+from tests.desk.conftest import OpenWindow, buy_without_pdf
 from tests.desk.hands import Person
-from tests.desk.seats import Seats
+from tests.desk.seats import WindowTestDesks
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import ask, paid
 
@@ -37,19 +37,19 @@ def facts() -> dict[str, str]:
 
 
 @pytest.fixture
-def lacking(console: Console, sandbox: Sandbox) -> list[CreditCheck]:
+def checks_without_pdf(console: Console, sandbox: Sandbox) -> list[CreditCheck]:
     """Three whose PDF is missing until it is fetched again."""
     return [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:3]]
 
 
-def queue(person: Person, name: str = "incomplete") -> QueuesPage:
+def open_queue(person: Person, name: str = "incomplete") -> QueuesPage:
     person.frame.show_route(QueuesRoute(name))
     page = person.page(QueuesPage)
     person.until(lambda: page.table.current_item is not None and page.table.hasFocus())
     return page
 
 
-def planned(person: Person, dialog: BulkDialog) -> BulkDialog:
+def wait_for_plan(person: Person, dialog: BulkDialog) -> BulkDialog:
     """Once its dry run is there."""
     person.until(
         lambda: dialog.plan_page is not None and (dialog.main_button.isEnabled() or bool(dialog.main_button.reason))
@@ -57,7 +57,7 @@ def planned(person: Person, dialog: BulkDialog) -> BulkDialog:
     return dialog
 
 
-def ended(person: Person, dialog: BulkDialog) -> None:
+def wait_for_end(person: Person, dialog: BulkDialog) -> None:
     """Once the run isn't running any more, and the dialog, which reads now and then, says so."""
 
     def told() -> bool:
@@ -69,17 +69,19 @@ def ended(person: Person, dialog: BulkDialog) -> None:
     person.until(lambda: not dialog.is_running_here and told())
 
 
-def pdfs(sandbox: Sandbox, records: Sequence[CreditCheck]) -> list[int]:
+def count_repeated_pdf_downloads(sandbox: Sandbox, records: Sequence[CreditCheck]) -> list[int]:
     """Return, for each record, the number of times that AlarmBox has sent its PDF since the first time, when it was
     missing.
     """
     return [len(sandbox.control.read_requests("pdf", one.corporation_number)) - 1 for one in records]
 
 
-def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox, lacking: list[CreditCheck]) -> None:
+def test_by_keyboard_alone(
+    sit: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
+) -> None:
     """Space and Shift with the arrows choose; F looks through; Tab and Return confirm; Esc closes."""
     person = sit()
-    page = queue(person)
+    page = open_queue(person)
     assert not page.selection.bar.isVisible()
     person.press("Shift+Down", 2)
     assert page.selection.bar.count_label.plain == "3 of 3 selected"
@@ -88,28 +90,30 @@ def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox, lacking
     person.press("Down")
     person.press("Space")
     person.press("F")
-    dialog = planned(person, person.dialog(BulkDialog))
+    dialog = wait_for_plan(person, person.dialog(BulkDialog))
     assert dialog.plan_page is not None
     assert dialog.plan_page.totals_label.plain == "3 to process, 0 to skip, 0 not allowed"
     person.tab_to("Re-fetch 3")
     person.press("Return")
-    ended(person, dialog)
+    wait_for_end(person, dialog)
     assert dialog.progress_page is not None
     assert (dialog.progress_page.progress_label.plain, dialog.progress_page.result_counts_label.plain) == (
         "3 of 3",
         "3 fetched",
     )
-    assert pdfs(sandbox, lacking) == [1, 1, 1]
+    assert count_repeated_pdf_downloads(sandbox, checks_without_pdf) == [1, 1, 1]
     person.press("Esc")
-    person.no_dialog()
+    person.wait_without_dialog()
     assert not page.selection
-    assert [console.credit_checks.read_credit_check(one.id).record.incomplete for one in lacking] == [()] * 3
+    assert [console.credit_checks.read_credit_check(one.id).record.incomplete for one in checks_without_pdf] == [
+        ()
+    ] * 3
 
 
-def test_the_box_above_the_rows_takes_all_and_none(sit: Sit, lacking: list[CreditCheck]) -> None:
+def test_the_box_above_the_rows_takes_all_and_none(sit: OpenWindow, checks_without_pdf: list[CreditCheck]) -> None:
     """A click selects every match, the next one nothing; a row that is deselected leaves the box empty."""
     person = sit()
-    page = queue(person)
+    page = open_queue(person)
     header = page.table.horizontalHeader()
 
     def click_box() -> None:
@@ -117,7 +121,7 @@ def test_the_box_above_the_rows_takes_all_and_none(sit: Sit, lacking: list[Credi
         QTest.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=at)
 
     click_box()
-    assert page.selection.bar.count_label.plain == f"All {len(lacking)} matches selected"
+    assert page.selection.bar.count_label.plain == f"All {len(checks_without_pdf)} matches selected"
     boxes = [page.row_model.has_all_rows_selected]
     page.table.setFocus()
     person.press("Space")
@@ -129,45 +133,45 @@ def test_the_box_above_the_rows_takes_all_and_none(sit: Sit, lacking: list[Credi
 
 
 def test_confirmed_twice_it_is_one_run(
-    sit: Sit, console: Console, sandbox: Sandbox, lacking: list[CreditCheck]
+    sit: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """The second press of a double click neither runs it again nor stops it."""
     person = sit()
-    page = queue(person)
+    page = open_queue(person)
     person.press("Ctrl+A")
     assert page.selection.bar.count_label.plain == "All 3 matches selected"
     person.press("F")
-    dialog = planned(person, person.dialog(BulkDialog))
+    dialog = wait_for_plan(person, person.dialog(BulkDialog))
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     dialog.main_button.click()
-    ended(person, dialog)
+    wait_for_end(person, dialog)
     assert [(run.state, run.done) for run in console.bulk.list_latest()] == [("done", 3)]
-    assert pdfs(sandbox, lacking) == [1, 1, 1]
+    assert count_repeated_pdf_downloads(sandbox, checks_without_pdf) == [1, 1, 1]
 
 
 def test_what_changed_behind_ones_back_is_skipped(
-    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, lacking: list[CreditCheck]
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """Chosen as it was seen: somebody else settled one meanwhile and has taken another; nothing joins the set."""
     person = sit()
-    page = queue(person)
+    page = open_queue(person)
     person.press("Shift+Down", 2)
-    with seats.acting("lead-b") as lead:
-        lead.credit_checks.refetch(lacking[0].id)
-        lead.recovery.take(KIND, lacking[1].id)
-    before = pdfs(sandbox, lacking)
+    with seats.open_acting_desk("lead-b") as lead:
+        lead.credit_checks.refetch(checks_without_pdf[0].id)
+        lead.recovery.take(KIND, checks_without_pdf[1].id)
+    before = count_repeated_pdf_downloads(sandbox, checks_without_pdf)
     late = buy_without_pdf(console, sandbox, NUMBERS[3])
     page.queue_actions.begin_bulk_run(BulkAction.REFETCH)
-    dialog = planned(person, person.dialog(BulkDialog))
+    dialog = wait_for_plan(person, person.dialog(BulkDialog))
     assert dialog.plan_page is not None
     told = {
         one.row.subject_id: (one.kind, one.reason, one.blocking_person) for one in dialog.plan_page.limited_plan.rows
     }
     assert told == {
-        lacking[0].id: (ForecastKind.SKIP, "changed", None),
-        lacking[1].id: (ForecastKind.SKIP, "taken", "lead-b"),
-        lacking[2].id: (ForecastKind.WOULD_RUN, None, None),
+        checks_without_pdf[0].id: (ForecastKind.SKIP, "changed", None),
+        checks_without_pdf[1].id: (ForecastKind.SKIP, "taken", "lead-b"),
+        checks_without_pdf[2].id: (ForecastKind.WOULD_RUN, None, None),
     }
     shown = {
         dialog.plan_page.table.rows.format_spoken_text(one)
@@ -177,21 +181,23 @@ def test_what_changed_behind_ones_back_is_skipped(
     assert dialog.main_button.text() == "Re-fetch 1"
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    ended(person, dialog)
-    assert pdfs(sandbox, lacking) == [before[0], before[1], 1]
-    assert pdfs(sandbox, [late]) == [0]
+    wait_for_end(person, dialog)
+    assert count_repeated_pdf_downloads(sandbox, checks_without_pdf) == [before[0], before[1], 1]
+    assert count_repeated_pdf_downloads(sandbox, [late]) == [0]
 
 
-def test_the_first_few_and_then_the_rest(sit: Sit, console: Console, lacking: list[CreditCheck]) -> None:
+def test_the_first_few_and_then_the_rest(
+    sit: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
+) -> None:
     """Of three the first one; its rest is gone on with from there, after another dry run. Every place counts the one
     among all three."""
     person = sit()
     toasts: list[str] = []
     person.frame.context.toast_requested.connect(lambda toast: toasts.append(toast.message))
-    queue(person)
+    open_queue(person)
     person.press("Ctrl+A")
     person.press("T")
-    dialog = planned(person, person.dialog(BulkDialog))
+    dialog = wait_for_plan(person, person.dialog(BulkDialog))
     assert dialog.plan_page is not None
     dialog.plan_page.row_limit_list.setCurrentIndex(1)
     plan_rows = dialog.plan_page.table.rows
@@ -199,7 +205,7 @@ def test_the_first_few_and_then_the_rest(sit: Sit, console: Console, lacking: li
     assert dialog.main_button.text() == "Take 1"
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    ended(person, dialog)
+    wait_for_end(person, dialog)
     assert dialog.progress_page is not None
     assert dialog.progress_page.status_bar.accessibleName() == "The first 1 is finished. Remaining: 2."
     assert dialog.progress_page.progress_label.plain == "1 of 3"
@@ -212,23 +218,25 @@ def test_the_first_few_and_then_the_rest(sit: Sit, console: Console, lacking: li
     person.until(dialog.main_button.isEnabled)
     assert dialog.main_button.text() == "Continue..."
     dialog.main_button.click()
-    planned(person, dialog)
+    wait_for_plan(person, dialog)
     assert dialog.main_button.text() == "Take 2"
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    ended(person, dialog)
-    assert [take.subject_id for take in console.recovery.list_takes()] == [one.id for one in lacking]
+    wait_for_end(person, dialog)
+    assert [take.subject_id for take in console.recovery.list_takes()] == [one.id for one in checks_without_pdf]
 
 
-def test_left_before_it_was_confirmed(sit: Sit, console: Console, lacking: list[CreditCheck]) -> None:
+def test_left_before_it_was_confirmed(
+    sit: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
+) -> None:
     """Nothing is done and no run is left behind."""
     person = sit()
-    page = queue(person)
+    page = open_queue(person)
     person.press("Ctrl+A")
     person.press("F")
-    planned(person, person.dialog(BulkDialog))
+    wait_for_plan(person, person.dialog(BulkDialog))
     person.press("Esc")
-    person.no_dialog()
+    person.wait_without_dialog()
     person.until(lambda: console.bulk.list_overview() == ())
     assert page.selection.bar.isVisible()
     person.press("Ctrl+D")
@@ -236,20 +244,20 @@ def test_left_before_it_was_confirmed(sit: Sit, console: Console, lacking: list[
 
 
 def test_closed_found_again_and_stopped(
-    sit: Sit, console: Console, sandbox: Sandbox, lacking: list[CreditCheck]
+    sit: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """Its dialog is closed while a provider hangs; it stands in unfinished work, is opened there and stopped."""
     sandbox.control.add_fault("hang", call="pdf", times="always")
     person = sit()
-    queue(person)
+    open_queue(person)
     person.press("Ctrl+A")
     person.press("F")
-    dialog = planned(person, person.dialog(BulkDialog))
+    dialog = wait_for_plan(person, person.dialog(BulkDialog))
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     assert sandbox.control.wait_until_reached(held=1)
     person.press("Esc")
-    person.no_dialog()
+    person.wait_without_dialog()
     unfinished = open_unfinished_work_dialog(person.frame)
     unfinished.show_tab("runs")
     person.until(lambda: unfinished.runs_table.current_item is not None)
@@ -270,17 +278,17 @@ def test_closed_found_again_and_stopped(
 
 
 def test_a_window_that_closes_leaves_the_rest_to_the_program(
-    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, lacking: list[CreditCheck]
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """It asks nobody to wait; the row under way ends, and whoever runs the due tasks goes on."""
     sandbox.control.add_fault("hang", call="pdf", times="always")
     person = sit()
     if console is seats.acting_desk:  # the window's own due tasks would finish the run
         person.until(lambda: person.opening.context.last_due_tasks_at is not None)
-    queue(person)
+    open_queue(person)
     person.press("Ctrl+A")
     person.press("F")
-    dialog = planned(person, person.dialog(BulkDialog))
+    dialog = wait_for_plan(person, person.dialog(BulkDialog))
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     assert sandbox.control.wait_until_reached(held=1)
@@ -290,7 +298,7 @@ def test_a_window_that_closes_leaves_the_rest_to_the_program(
         task.cancel()  # as a window does that closes
     sandbox.control.clear_faults()
     sandbox.control.release_calls()
-    person.rest()
+    person.wait_until_read()
     run = console.bulk.read_run_with_holder(console.bulk.list_latest()[0].id)
     if console is not seats.acting_desk:  # the worker was asked for the whole run
         person.until(lambda: console.bulk.read_run(run.run.id).state == "done")
@@ -302,10 +310,10 @@ def test_a_window_that_closes_leaves_the_rest_to_the_program(
 
 
 @pytest.mark.both_ways
-def test_many_get_the_same_note(sit: Sit, console: Console, lacking: list[CreditCheck]) -> None:
+def test_many_get_the_same_note(sit: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]) -> None:
     """Its words first, then the dry run. With nothing chosen N is about the current row."""
     person = sit()
-    page = queue(person)
+    page = open_queue(person)
     person.press("Ctrl+A")
     person.press("N")
     dialog = person.dialog(BulkDialog)
@@ -315,24 +323,24 @@ def test_many_get_the_same_note(sit: Sit, console: Console, lacking: list[Credit
     person.type_in("called AlarmBox")
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    planned(person, dialog)
+    wait_for_plan(person, dialog)
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    ended(person, dialog)
+    wait_for_end(person, dialog)
     dialog.cancel_button.click()
-    person.no_dialog()
-    assert [[note.words for note in console.credit_checks.read_credit_check(one.id).notes] for one in lacking] == [
-        ["called AlarmBox"]
-    ] * 3
+    person.wait_without_dialog()
+    assert [
+        [note.words for note in console.credit_checks.read_credit_check(one.id).notes] for one in checks_without_pdf
+    ] == [["called AlarmBox"]] * 3
     assert not page.selection
     page.queue_actions.run_action_on_selection("note")
     person.until(lambda: any(one.isVisible() for one in person.window.findChildren(NoteDialog)))
 
 
-def test_t_takes_the_current_row(sit: Sit, console: Console, lacking: list[CreditCheck]) -> None:
+def test_t_takes_the_current_row(sit: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]) -> None:
     """Harmless, so nothing is asked; who has it stands in unfinished work."""
     person = sit()
-    page = queue(person)
+    page = open_queue(person)
     current = page.current_row
     assert current is not None
     person.press("T")
@@ -340,27 +348,27 @@ def test_t_takes_the_current_row(sit: Sit, console: Console, lacking: list[Credi
     unfinished = open_unfinished_work_dialog(person.frame)
     unfinished.show_tab("held")
     person.until(lambda: unfinished.leases_and_takes_table.current_item is not None)
-    assert _spoken(unfinished).startswith(f"Credit check {current.record.id}, taken, op-a")
+    assert _format_spoken_table(unfinished).startswith(f"Credit check {current.record.id}, taken, op-a")
 
 
-def _spoken(dialog: UnfinishedWorkDialog) -> str:
+def _format_spoken_table(dialog: UnfinishedWorkDialog) -> str:
     return dialog.leases_and_takes_table.rows.format_spoken_text(dialog.leases_and_takes_table.current_item)
 
 
 def test_what_can_not_be_done_is_greyed_with_its_reason(
-    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """Refunds can't be re-fetched; an auditor does none of it; the reasons stand in the bar."""
     ask(console, paid(console, sandbox, "ORD-1").id)
     person = sit()
-    page = queue(person, "refunds")
+    page = open_queue(person, "refunds")
     person.press("Space")
     buttons = page.selection.bar.buttons
     assert {action for action, button in buttons.items() if not button.isEnabled()} == {BulkAction.REFETCH}
     assert buttons[BulkAction.REFETCH].reason == "Only credit checks can be re-fetched, and none is selected."
     person.press("F")
     assert not person.window.findChildren(BulkDialog)
-    person = seats.become(person, "aud-e")
+    person = seats.switch_person(person, "aud-e")
     page = person.page(QueuesPage)
     buttons = page.selection.bar.buttons
     person.until(lambda: page.table.current_item is not None)
@@ -370,34 +378,36 @@ def test_what_can_not_be_done_is_greyed_with_its_reason(
     assert "op-a" in buttons[BulkAction.PROBE].reason
 
 
-def test_a_filter_narrows_what_all_means(sit: Sit, console: Console, lacking: list[CreditCheck]) -> None:
+def test_a_filter_narrows_what_all_means(
+    sit: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
+) -> None:
     """With a filter, *select all matches* freezes only the records that match the filter."""
     person = sit()
-    page = queue(person)
-    page.filter.edit.setText(lacking[1].corporation_number)
+    page = open_queue(person)
+    page.filter.edit.setText(checks_without_pdf[1].corporation_number)
     page.filter.changed.emit()
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
     page.selection.select_all()
     page.queue_actions.begin_bulk_run(BulkAction.TAKE)
-    dialog = planned(person, person.dialog(BulkDialog))
+    dialog = wait_for_plan(person, person.dialog(BulkDialog))
     assert dialog.run is not None
-    assert [row.subject_id for row in console.bulk.list_rows(dialog.run.id)] == [lacking[1].id]
+    assert [row.subject_id for row in console.bulk.list_rows(dialog.run.id)] == [checks_without_pdf[1].id]
 
 
 def test_results_are_narrowed_and_taken_along(
-    seats: Seats, sit: Sit, console: Console, lacking: list[CreditCheck], tmp_path: Path
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck], tmp_path: Path
 ) -> None:
     """Only the rows that were not done, on the screen and in the file."""
-    with seats.acting("lead-b") as lead:
-        lead.recovery.take(KIND, lacking[0].id)
+    with seats.open_acting_desk("lead-b") as lead:
+        lead.recovery.take(KIND, checks_without_pdf[0].id)
     person = sit()
-    queue(person)
+    open_queue(person)
     person.press("Ctrl+A")
     person.press("T")
-    dialog = planned(person, person.dialog(BulkDialog))
+    dialog = wait_for_plan(person, person.dialog(BulkDialog))
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    ended(person, dialog)
+    wait_for_end(person, dialog)
     assert dialog.progress_page is not None
     outcome = dialog.progress_page
     outcome.filter_list.setCurrentIndex(1)
@@ -407,10 +417,10 @@ def test_results_are_narrowed_and_taken_along(
     file = tmp_path / "results.csv"
     outcome.exporter.export_list_to(str(file))
     person.until(file.exists)
-    person.rest()
+    person.wait_until_read()
     (written,) = csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines())
     assert (written["Record"], written["Result"], written["Reason"]) == (
-        f"Credit check {lacking[0].id}",
+        f"Credit check {checks_without_pdf[0].id}",
         "skipped",
         "Taken by lead-b",
     )

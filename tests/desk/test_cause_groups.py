@@ -10,11 +10,11 @@ from console.views.queues.cause_groups import CauseRow
 from console.views.queues.page import QueuesPage
 from console.views.queues.rows import QueueRow
 from console.views.runtime.routes import QueuesRoute
-from tests.desk.conftest import Sit, buy_unknown
-from tests.desk.test_queue_filter import NUMBERS, listed
+from tests.desk.conftest import OpenWindow, buy_unknown
+from tests.desk.test_queue_filter import NUMBERS, read_listed_ids
 
 
-def test_groups_are_opened_selected_and_read_aloud(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_groups_are_opened_selected_and_read_aloud(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Right opens a group, Left leads to it and closes it, Space selects all its records, those not read too; a
     filter narrows the groups.
     """
@@ -24,7 +24,7 @@ def test_groups_are_opened_selected_and_read_aloud(sit: Sit, console: Console, s
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 2)
-    ids = listed(page)
+    ids = read_listed_ids(page)
     (item, *_) = [row.item for row in page.row_model.iterate_loaded_rows() if isinstance(row, QueueRow)]
     person.press("G")
 
@@ -43,7 +43,7 @@ def test_groups_are_opened_selected_and_read_aloud(sit: Sit, console: Console, s
     person.until(lambda: page.hint_bar.status_label.plain == "2 records")  # as many as the tab says
     person.press("Right")
     person.until(lambda: len(rows()) == 3)
-    assert listed(page) == ids
+    assert read_listed_ids(page) == ids
     person.until(lambda: isinstance(page.table.current_item, CauseRow))
     assert page.row_model.index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole) != spoken
     person.press("Down", 2)
@@ -65,4 +65,4 @@ def test_groups_are_opened_selected_and_read_aloud(sit: Sit, console: Console, s
     person.press("Esc")
     person.until(lambda: len(rows()) == 1)
     page.toggle_grouping()
-    person.until(lambda: listed(page) == ids)
+    person.until(lambda: read_listed_ids(page) == ids)

@@ -14,9 +14,9 @@ from console.views.money.refund_page import RefundPage
 from console.views.runtime.routes import PaymentRoute, RefundRoute, make_route_to_record
 from console.views.widgets.controls.buttons import KeyButton
 from console.wording.sentences.catalogue import translate
-from tests.desk.conftest import Sit
+from tests.desk.conftest import OpenWindow
 from tests.desk.hands import Person
-from tests.desk.seats import Seats
+from tests.desk.seats import WindowTestDesks
 from tests.support.money_desks import ask, paid
 
 
@@ -33,7 +33,7 @@ def show_difference(person: Person, page: MoneyPage[PaymentDetails] | MoneyPage[
 
 
 def test_a_payment_shows_the_fields_before_and_after(
-    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The gateway now speaks of another amount, and a colleague probes it."""
     payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
@@ -41,9 +41,9 @@ def test_a_payment_shows_the_fields_before_and_after(
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None)
-    person.rest()
+    person.wait_until_read()
     sandbox.control.add_fault("other_amount", call="paypay_payment", times="always")
-    with seats.acting("lead-b") as lead:
+    with seats.open_acting_desk("lead-b") as lead:
         lead.recovery.probe("payment", payment.id)
     sentence = show_difference(person, page)
     assert "Amount: ¥12,000 → ¥12,001" in sentence
@@ -52,7 +52,7 @@ def test_a_payment_shows_the_fields_before_and_after(
 
 @pytest.mark.parametrize("kind", ["payment", "refund"])
 def test_what_changes_nothing_is_no_change(
-    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, kind: str
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, kind: str
 ) -> None:
     """Somebody reads the record, sees its customer without masks, or tries what is refused: the page says of none of
     them that the record has changed, and of no earlier event that it has just happened. A real change is told with
@@ -65,9 +65,9 @@ def test_what_changes_nothing_is_no_change(
     page: MoneyPage[PaymentDetails] | MoneyPage[RefundDetails]
     page = person.page(PaymentPage) if kind == "payment" else person.page(RefundPage)
     person.until(lambda: page.view is not None)
-    person.rest()
+    person.wait_until_read()
     console.recovery.unmask(kind, record_id, "a call")
-    with seats.acting("lead-b") as lead:
+    with seats.open_acting_desk("lead-b") as lead:
         lead.recovery.unmask(kind, record_id, "a call")
         lead.recovery.read_record(kind, record_id)
         with pytest.raises(ConsoleError):
@@ -75,9 +75,9 @@ def test_what_changes_nothing_is_no_change(
         with pytest.raises(ConsoleError):
             lead.refunds.request(RefundRequest(payment.id, "8500", "returned"))
     page.read_data_again()
-    person.rest()
+    person.wait_until_read()
     assert "changed" not in page.list_bar_names()
-    with seats.acting("lead-b") as lead:
+    with seats.open_acting_desk("lead-b") as lead:
         lead.recovery.add_note(kind, record_id, "seen")
         lead.recovery.unmask(kind, record_id, "another call")
     page.read_data_again()
@@ -85,36 +85,38 @@ def test_what_changes_nothing_is_no_change(
     assert "lead-b at " in page._bar_by_name["changed"].sentence
 
 
-def test_a_refund_shows_who_has_decided(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_refund_shows_who_has_decided(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = ask(console, payment.id, 8_500)
     person = sit()
     person.frame.show_route(RefundRoute(refund.id))
     page = person.page(RefundPage)
     person.until(lambda: page.view is not None)
-    person.rest()
-    with seats.acting("lead-b") as lead:
+    person.wait_until_read()
+    with seats.open_acting_desk("lead-b") as lead:
         lead.refunds.reject(refund.id, "not ours")
     assert "State: " in show_difference(person, page)
 
 
 def test_a_change_before_the_page_was_opened_is_not_announced(
-    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The timeline grows by an entry of the person's own, such as that of the unmasked payer; the newest entry of
     somebody else is older than the page."""
     payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
-    with seats.acting("lead-b") as lead:
+    with seats.open_acting_desk("lead-b") as lead:
         lead.recovery.probe("payment", payment.id)
     person = sit()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None)
-    person.rest()
+    person.wait_until_read()
     assert page.view is not None
     entries = len(page.view.timeline)
     console.recovery.unmask("payment", payment.id, "call of the payer")
     page.refresh("person")
     person.until(lambda: page.view is not None and len(page.view.timeline) > entries)
-    person.rest()
+    person.wait_until_read()
     assert "changed" not in page.list_bar_names()

@@ -27,9 +27,9 @@ from console.views.registry.facts_view import CorporationFactsView
 from console.views.runtime.routes import ChangedCompaniesRoute, HomeRoute, QueuesRoute, UnmatchedNoticesRoute
 from console.views.tables.columns import StateCell
 from console.views.widgets.base import TextLabel
-from tests.desk.conftest import Sit, buy
+from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.hands import Person
-from tests.desk.seats import Seats
+from tests.desk.seats import WindowTestDesks
 from tests.support.invented import numbers
 
 WHOLE_DAY, NEXT_DAY = date(2026, 11, 18), date(2026, 11, 19)
@@ -47,7 +47,7 @@ CHANGES = (
 WORDS = ("Merged", "Closed", "Renamed", "Moved")
 
 
-def tell_changes(seats: Seats, folder: Path, changes: Iterable[RegistryRow]) -> None:
+def import_changes(seats: WindowTestDesks, folder: Path, changes: Iterable[RegistryRow]) -> None:
     """Import a whole and a difference with these changes, as the process does that watches the companies."""
     context = seats.acting_desk._context
     whole = write_whole_file(folder, WHOLE_DAY, 50, 5, first_rows=[*ROWS.values(), *OTHERS])
@@ -61,18 +61,18 @@ def tell_changes(seats: Seats, folder: Path, changes: Iterable[RegistryRow]) -> 
 
 def open_queue(person: Person) -> ChangedCompaniesPage:
     person.frame.show_route(ChangedCompaniesRoute())
-    person.rest()
+    person.wait_until_read()
     return person.page(ChangedCompaniesPage)
 
 
-def test_each_change_once(seats: Seats, sit: Sit, tmp_path: Path) -> None:
+def test_each_change_once(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path) -> None:
     """Forty changes of watched companies are forty rows, of which each says what changed; one of another company is
     none. The tab, the sidebar and the home page count them.
     """
     for number in WATCHED:
-        buy(seats.console, number)
+        buy_check(seats.console, number)
     changes = [CHANGES[index % 4](row) for index, row in enumerate(ROWS.values())]
-    tell_changes(seats, tmp_path, [*changes, rename_company(OTHERS[1], "株式会社別人", NEXT_DAY)])
+    import_changes(seats, tmp_path, [*changes, rename_company(OTHERS[1], "株式会社別人", NEXT_DAY)])
     person = sit()
     page = open_queue(person)
     rows = page.table.all_rows
@@ -92,53 +92,53 @@ def test_each_change_once(seats: Seats, sit: Sit, tmp_path: Path) -> None:
     beside_queues = person.frame.sidebar.model().index(1, 0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert beside_queues == f"Queues, {COUNT + review.count}, Alt+2"
     person.frame.show_route(HomeRoute())
-    person.rest()
+    person.wait_until_read()
     person.control("Company changed", person.frame.current_page).press()
     person.until(lambda: person.frame.current_route == ChangedCompaniesRoute())
 
 
-def test_acting_on_a_change(seats: Seats, sit: Sit, tmp_path: Path) -> None:
+def test_acting_on_a_change(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path) -> None:
     """S looks the successor up, Esc comes back, and an acknowledgement takes the row out; the others stay."""
     merged, closed = WATCHED[:2]
     for number in (merged, closed):
-        buy(seats.console, number)
-    tell_changes(seats, tmp_path, [CHANGES[0](ROWS[merged]), CHANGES[1](ROWS[closed])])
+        buy_check(seats.console, number)
+    import_changes(seats, tmp_path, [CHANGES[0](ROWS[merged]), CHANGES[1](ROWS[closed])])
     person = sit()
     page = open_queue(person)
-    _go_to(person, page, merged)
+    _select_company(person, page, merged)
     assert "株式会社承継先" in page.explanation_label.plain
     assert "国税庁" in page.source_label.plain
     person.press("S")
-    person.rest()
+    person.wait_until_read()
     assert person.page(LookupPage).company_panel.number == SUCCESSOR
     person.press("Esc")
     person.until(lambda: person.frame.current_route == ChangedCompaniesRoute())
-    _go_to(person, page, closed)
+    _select_company(person, page, closed)
     assert not page.successor_button.isVisible()
     person.press("S")
     assert person.frame.current_route == ChangedCompaniesRoute()
     person.press("Enter")
-    person.rest()
+    person.wait_until_read()
     company = person.page(LookupPage).company_panel
     assert company.number == closed
     assert isinstance(company.registry_facts, CorporationFactsView)
     person.press("Esc")
     person.until(lambda: person.frame.current_route == ChangedCompaniesRoute())
-    _go_to(person, page, closed)
+    _select_company(person, page, closed)
     person.press("A")
     dialog = person.dialog(AcknowledgeAlertsDialog)
     assert any("closes with your acknowledgement" in label.plain for label in dialog.findChildren(TextLabel))
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    person.no_dialog()
+    person.wait_without_dialog()
     person.until(lambda: [row.change.number for row in page.table.all_rows] == [merged])
 
 
-def test_reopening_an_acknowledged_change(seats: Seats, sit: Sit, tmp_path: Path) -> None:
+def test_reopening_an_acknowledged_change(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path) -> None:
     """C lists the acknowledged changes with the person and the time; A reopens one, with a reason."""
     number = WATCHED[0]
-    buy(seats.console, number)
-    tell_changes(seats, tmp_path, [CHANGES[1](ROWS[number])])
+    buy_check(seats.console, number)
+    import_changes(seats, tmp_path, [CHANGES[1](ROWS[number])])
     person = sit()
     page = open_queue(person)
     (item,) = seats.console.alerts.read_company_queue().items
@@ -161,10 +161,10 @@ def test_reopening_an_acknowledged_change(seats: Seats, sit: Sit, tmp_path: Path
     person.type_in("the wrong company")
     person.until(dialog.main_button.isEnabled)
     person.press("Ctrl+Return")
-    person.no_dialog()
+    person.wait_without_dialog()
     person.until(lambda: [row.is_acknowledged for row in page.table.all_rows] == [False])
     person.until(lambda: "Acknowledged" not in page.next_step_label.plain)
-    person.active()
+    person.wait_for_active_window()
     person.press("C")
     person.until(lambda: page.acknowledged_button.text() == "Show acknowledged")
     assert (("C",), "Show acknowledged") in page.hint_bar.key_hints
@@ -174,10 +174,10 @@ def _list_toasts(person: Person) -> list[str]:
     return [toast.accessibleName() for toast in person.frame.toasts.visible_toasts]
 
 
-def test_renewing_the_check_of_a_changed_company(seats: Seats, sit: Sit, tmp_path: Path) -> None:
+def test_renewing_the_check_of_a_changed_company(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path) -> None:
     """B says until when the credit check is valid; once it has expired, B opens the purchase that renews it."""
-    record = buy(seats.console, WATCHED[2])
-    tell_changes(seats, tmp_path, [CHANGES[2](ROWS[WATCHED[2]])])
+    record = buy_check(seats.console, WATCHED[2])
+    import_changes(seats, tmp_path, [CHANGES[2](ROWS[WATCHED[2]])])
     person = sit()
     page = open_queue(person)
     person.until(lambda: page.current_change is not None)
@@ -186,7 +186,7 @@ def test_renewing_the_check_of_a_changed_company(seats: Seats, sit: Sit, tmp_pat
     assert f"{record.expired_at.year}" in page.renew_button.shown_reason
     person.press("B")
     assert person.window.findChildren(PurchaseDialog) == []
-    with seats.past_the_console() as tx:
+    with seats.write_as_owner() as tx:
         past = convert_to_naive_utc(datetime(2026, 1, 1, tzinfo=UTC))
         tx.conn.execute(update(credit_checks).where(credit_checks.c.id == record.id).values(expired_at=past))
     page.refresh("asked")
@@ -198,7 +198,7 @@ def test_renewing_the_check_of_a_changed_company(seats: Seats, sit: Sit, tmp_pat
     person.until(dialog.main_button.isEnabled)
 
 
-def _go_to(person: Person, page: ChangedCompaniesPage, number: str) -> None:
+def _select_company(person: Person, page: ChangedCompaniesPage, number: str) -> None:
     rows = page.table.rows
     person.until(lambda: rows.rowCount() > 1)
     place = next(place for place, row in enumerate(page.table.all_rows) if row.change.number == number)
@@ -206,12 +206,12 @@ def _go_to(person: Person, page: ChangedCompaniesPage, number: str) -> None:
     person.until(lambda: page.current_change is not None and page.current_change.change.number == number)
 
 
-def test_the_tabs_lead_to_it_and_back(sit: Sit) -> None:
+def test_the_tabs_lead_to_it_and_back(sit: OpenWindow) -> None:
     """By the arrow keys, which go on where they are: the focus stays on the tabs of the page that opens."""
     last, notices, companies = QUEUE_TAB_NAMES[-3:]
     person = sit()
     person.frame.show_route(QueuesRoute(last))
-    person.rest()
+    person.wait_until_read()
     person.page(QueuesPage).tabs.setFocus(Qt.FocusReason.TabFocusReason)
     for key, route, page_class, name in (
         ("Right", UnmatchedNoticesRoute(), UnmatchedNoticesPage, notices),

@@ -6,11 +6,11 @@ from console.views.admin.page import AdminPage
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import AdminRoute, CreditCheckRoute, QueuesRoute
-from tests.desk.conftest import Sit, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_unknown
 from tests.support.desks import NUMBERS
 
 
-def test_filter_and_tabs_stay_when_the_language_changes(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_filter_and_tabs_stay_when_the_language_changes(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Also those of the page to which the person goes back afterwards."""
     record = buy_unknown(console, sandbox, NUMBERS[0])
     person = sit()
@@ -27,7 +27,7 @@ def test_filter_and_tabs_stay_when_the_language_changes(sit: Sit, console: Conso
 
     person.frame.show_route(CreditCheckRoute(record.id))
     check = person.page(CreditCheckPage)
-    person.rest()
+    person.wait_until_read()
     check.tabs.show_tab("audit")
     context.change_language("en")
     assert person.page(CreditCheckPage).tabs.current_name == "audit"
@@ -36,9 +36,9 @@ def test_filter_and_tabs_stay_when_the_language_changes(sit: Sit, console: Conso
     assert person.page(QueuesPage).filter.text == "client:999"
 
     person.frame.show_route(AdminRoute())
-    person.rest()
+    person.wait_until_read()
     person.press("Ctrl+Tab", 2)
     assert person.page(AdminPage).get_screen_state() == {"tab": "people"}
     context.change_language("ja")
     assert person.page(AdminPage).get_screen_state() == {"tab": "people"}
-    person.rest()
+    person.wait_until_read()

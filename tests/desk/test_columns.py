@@ -6,35 +6,35 @@ from console.views.queues.column_choice import ColumnsDialog
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import HomeRoute, QueuesRoute
 from console.views.widgets.controls.buttons import KeyButton
-from tests.desk.conftest import Sit, buy_unknown
-from tests.desk.test_queue_filter import NUMBERS, listed
+from tests.desk.conftest import OpenWindow, buy_unknown
+from tests.desk.test_queue_filter import NUMBERS, read_listed_ids
 
 
-def keys(page: QueuesPage) -> list[str]:
+def list_column_keys(page: QueuesPage) -> list[str]:
     """The columns of the table, without the check box."""
     return [column.key for column in page.row_model.columns if column.kind != "check"]
 
 
-def test_columns_are_chosen_moved_kept_and_saved(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_columns_are_chosen_moved_kept_and_saved(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Records and current row stay; the last column can't be hidden; the choice comes back in the next window."""
     buy_unknown(console, sandbox, NUMBERS[0])
     person = sit()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
-    ids, usual = listed(page), keys(page)
+    ids, usual = read_listed_ids(page), list_column_keys(page)
     header = page.table.horizontalHeader()
     header.moveSection(header.visualIndex(1 + usual.index("amount")), 1)
     moved = ["amount", *(key for key in usual if key != "amount")]
-    person.until(lambda: keys(page) == moved and listed(page) == ids)
+    person.until(lambda: list_column_keys(page) == moved and read_listed_ids(page) == ids)
 
     menu = page.columns.build_menu()
     entry = next(one for one in menu.actions() if one.text() == page.row_model.columns[1].title)
     assert entry.isChecked()
     entry.trigger()
-    person.until(lambda: keys(page) == moved[1:] and listed(page) == ids)
+    person.until(lambda: list_column_keys(page) == moved[1:] and read_listed_ids(page) == ids)
     page.columns.choose_columns("unknown", ["state"])
-    person.until(lambda: keys(page) == ["state"] and listed(page) == ids)
+    person.until(lambda: list_column_keys(page) == ["state"] and read_listed_ids(page) == ids)
     assert [one.isEnabled() for one in page.columns.build_menu().actions() if one.isChecked()] == [False]
     assert not page.table.isColumnHidden(1)
 
@@ -59,24 +59,26 @@ def test_columns_are_chosen_moved_kept_and_saved(sit: Sit, console: Console, san
         assert dialog.ordered_keys.index("age") == place
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    person.no_dialog()
-    person.until(lambda: keys(page) == ["age", "cause"] and listed(page) == ids)
+    person.wait_without_dialog()
+    person.until(lambda: list_column_keys(page) == ["age", "cause"] and read_listed_ids(page) == ids)
 
     content = page._make_view_content()
     assert content.columns == ("age", "cause")
     page.columns.show_default_columns()
-    person.until(lambda: keys(page) == usual)
+    person.until(lambda: list_column_keys(page) == usual)
     view = console.saved_views.save_view("narrow", False, content)
     page.show_route(QueuesRoute(view=view.id))
-    person.until(lambda: keys(page) == ["age", "cause"] and listed(page) == ids)
+    person.until(lambda: list_column_keys(page) == ["age", "cause"] and read_listed_ids(page) == ids)
     person.frame.show_route(QueuesRoute("unknown"))
-    person.until(lambda: keys(page) == usual and page.shown_saved_view.view is None)
+    person.until(lambda: list_column_keys(page) == usual and page.shown_saved_view.view is None)
     page.columns.choose_columns("unknown", ["provider", "state"])
-    person.until(lambda: keys(page) == ["provider", "state"])
+    person.until(lambda: list_column_keys(page) == ["provider", "state"])
     assert person.frame.context.preferences.get_value("shown_columns.queues.unknown") == ["provider", "state"]
 
 
-def test_a_hidden_queue_reads_its_list_for_the_next_person(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_hidden_queue_reads_its_list_for_the_next_person(
+    sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """Another person has other columns, so the table is made anew while the page is hidden; a record changes before
     the page is shown again, which alone would only compare the rows.
     """
@@ -85,16 +87,16 @@ def test_a_hidden_queue_reads_its_list_for_the_next_person(sit: Sit, console: Co
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
-    usual, chosen = keys(page), ["state", "age"]
+    usual, chosen = list_column_keys(page), ["state", "age"]
     page.columns.choose_columns("unknown", chosen)
-    person.until(lambda: keys(page) == chosen)
+    person.until(lambda: list_column_keys(page) == chosen)
     context = person.frame.context
     first = context.operator or ""
     person.frame.show_route(HomeRoute())
     for name, shown in (("op-b", usual), (first, chosen)):
         context.change_operator(name)
-        person.until(lambda shown=shown: keys(page) == shown)  # type: ignore[misc]  # its own value
+        person.until(lambda shown=shown: list_column_keys(page) == shown)  # type: ignore[misc]  # its own value
         context.changed.emit(frozenset({("credit-check", check.id)}))
     person.frame.show_route(QueuesRoute("unknown"))
-    person.until(lambda: listed(page) == [check.id] and page.table.current_item is not None)
-    assert keys(page) == chosen
+    person.until(lambda: read_listed_ids(page) == [check.id] and page.table.current_item is not None)
+    assert list_column_keys(page) == chosen

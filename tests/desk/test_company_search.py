@@ -25,9 +25,9 @@ from console.views.widgets.controls.buttons import LinkButton
 from console.views.widgets.controls.inputs import DropDownList
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.desk.conftest import Sit, buy, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_check, buy_unknown
 from tests.desk.hands import Person
-from tests.desk.seats import Seats
+from tests.desk.seats import WindowTestDesks
 from tests.support.invented import numbers
 
 REGISTRY_DATE = date(2026, 11, 20)
@@ -40,23 +40,23 @@ ROWS = [
 ]
 
 
-def have_registry(seats: Seats, folder: Path, rows: Sequence[RegistryRow] = ROWS) -> None:
+def import_registry(seats: WindowTestDesks, folder: Path, rows: Sequence[RegistryRow] = ROWS) -> None:
     file = write_whole_file(folder, REGISTRY_DATE, 300, 5, first_rows=rows)
     import_registry_files(seats.console.settings.home / "registry", [file], on_progress=lambda _: None)
 
 
-def texts(root: CorporationFactsView) -> str:
+def read_visible_facts(root: CorporationFactsView) -> str:
     """The texts of the facts that are in sight, in one line."""
     return " ".join(label.plain for label in root.findChildren(TextLabel) if label.isVisible())
 
 
-def search(person: Person, text: str) -> LookupPage:
+def search_text(person: Person, text: str) -> LookupPage:
     person.frame.show_route(LookupRoute(text))
-    person.rest()
+    person.wait_until_read()
     return person.page(LookupPage)
 
 
-def companies_of(page: LookupPage) -> CompanyList:
+def list_companies(page: LookupPage) -> CompanyList:
     """The companies above the records of a search."""
     found = page.result_stack.currentWidget()
     assert isinstance(found, FoundRecordsPanel)
@@ -65,12 +65,12 @@ def companies_of(page: LookupPage) -> CompanyList:
     return found.company_list
 
 
-def test_a_half_heard_name_in_five_keys(seats: Seats, sit: Sit, tmp_path: Path) -> None:
+def test_a_half_heard_name_in_five_keys(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path) -> None:
     """A person opens a credit check from a part of the company's name with three keys besides the text: Ctrl+K, Enter
     on the company, Enter on the credit check.
     """
-    have_registry(seats, tmp_path)
-    check = buy(seats.console, OPEN)
+    import_registry(seats, tmp_path)
+    check = buy_check(seats.console, OPEN)
     person = sit()
     person.press("Ctrl+K")
     assert person.opening.controller is not None
@@ -83,75 +83,77 @@ def test_a_half_heard_name_in_five_keys(seats: Seats, sit: Sit, tmp_path: Path) 
         )
     )
     person.press("Enter")
-    person.rest()
+    person.wait_until_read()
     page = person.page(LookupPage)
     assert page.company_panel.number == OPEN  # with records of ours it stands before the closed one
     assert page.company_panel.name_label.plain == "株式会社みなも堂印刷"
     assert page.company_panel.furigana_label.plain == "ミナモドウインサツ"
     person.press("Enter")
-    person.rest()
+    person.wait_until_read()
     route = person.frame.current_route
     assert isinstance(route, CreditCheckRoute)
     assert route.id == check.id
 
 
-def test_a_list_of_companies(seats: Seats, sit: Sit, tmp_path: Path) -> None:
-    have_registry(seats, tmp_path)
+def test_a_list_of_companies(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path) -> None:
+    import_registry(seats, tmp_path)
     person = sit()
-    page = search(person, "みなも堂")
+    page = search_text(person, "みなも堂")
     found = page.result_stack.currentWidget()
     assert isinstance(found, CompanyList)
     assert [company.number for company in found.table.all_rows] == [OPEN, CLOSED]
     assert found.table.all_rows[1].closure_word
     person.press("Down")
     person.press("Enter")
-    person.rest()
+    person.wait_until_read()
     assert page.company_panel.number == CLOSED
-    assert search(person, "霧沢建材").company_panel.number == MERGED  # a single one opens at once
-    assert isinstance(search(person, "該当しない名前").result_stack.currentWidget(), EmptyState)
+    assert search_text(person, "霧沢建材").company_panel.number == MERGED  # a single one opens at once
+    assert isinstance(search_text(person, "該当しない名前").result_stack.currentWidget(), EmptyState)
 
 
-def test_what_a_list_says_about_its_search(seats: Seats, sit: Sit, tmp_path: Path) -> None:
+def test_what_a_list_says_about_its_search(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path) -> None:
     """The title says that more companies match, or that they match another spelling of the text; for one character
     the message says how to search within names.
     """
-    have_registry(seats, tmp_path)
+    import_registry(seats, tmp_path)
     person = sit()
-    page = search(person, "株式会社")
+    page = search_text(person, "株式会社")
     found = page.result_stack.currentWidget()
     assert isinstance(found, CompanyList)
     count = len(found.table.all_rows)
     title = page.context.translate("corporation.found_first_for", text="株式会社", n=count)
     assert title in [label.plain for label in found.findChildren(TextLabel)]
-    page = search(person, "みなもどーいんさつ")
+    page = search_text(person, "みなもどーいんさつ")
     other = page.result_stack.currentWidget()
     assert isinstance(other, CompanyList), "found by another spelling, so it doesn't open at once"
     assert [company.number for company in other.table.all_rows] == [OPEN]
     titles = [label.plain for label in other.findChildren(TextLabel)]
     assert any("ミナモドウインサツ" in title and "みなもどーいんさつ" in title for title in titles), titles
-    message = search(person, "空").result_stack.currentWidget()
+    message = search_text(person, "空").result_stack.currentWidget()
     assert isinstance(message, EmptyState)
     hint = page.context.translate("lookup.one_character")
     assert any(hint in label.plain for label in message.findChildren(TextLabel))
 
 
-def test_a_closed_and_a_merged_company(seats: Seats, sit: Sit, tmp_path: Path, sandbox: Sandbox) -> None:
+def test_a_closed_and_a_merged_company(
+    seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path, sandbox: Sandbox
+) -> None:
     """The page says when and why it was closed, and leads to the successor and back; a purchase tells it before."""
-    have_registry(seats, tmp_path)
-    buy(seats.console, SUCCESSOR)
+    import_registry(seats, tmp_path)
+    buy_check(seats.console, SUCCESSOR)
     person = sit()
-    page = search(person, CLOSED)
+    page = search_text(person, CLOSED)
     facts = page.company_panel.registry_facts
-    person.until(lambda: "2026-10-31" in texts(facts))
-    person.until(lambda: REGISTRY_DATE.isoformat() in texts(facts))
-    search(person, MERGED)
+    person.until(lambda: "2026-10-31" in read_visible_facts(facts))
+    person.until(lambda: REGISTRY_DATE.isoformat() in read_visible_facts(facts))
+    search_text(person, MERGED)
     (link,) = (stop for stop in facts.focus_stops if isinstance(stop, LinkButton))
     link.click()
-    person.rest()
+    person.wait_until_read()
     assert page.company_panel.number == SUCCESSOR
     (back,) = (stop for stop in facts.focus_stops if isinstance(stop, LinkButton))
     back.click()
-    person.rest()
+    person.wait_until_read()
     assert page.company_panel.number == MERGED
     person.press("B")
     dialog = person.dialog(PurchaseDialog)
@@ -162,34 +164,34 @@ def test_a_closed_and_a_merged_company(seats: Seats, sit: Sit, tmp_path: Path, s
     person.until(dialog.main_button.isEnabled)  # told, not refused
     (successor,) = (link for link in dialog.form.findChildren(LinkButton) if link.isVisible())
     successor.click()
-    person.no_dialog()
-    person.rest()
+    person.wait_without_dialog()
+    person.wait_until_read()
     assert page.company_panel.number == SUCCESSOR
-    search(person, ABSENT)
+    search_text(person, ABSENT)
     person.until(
-        lambda: REGISTRY_DATE.isoformat() in texts(facts)
+        lambda: REGISTRY_DATE.isoformat() in read_visible_facts(facts)
     )  # the registry doesn't have this number, and says so
     assert page.company_panel.name_label.plain
 
 
-def test_our_name_differs(seats: Seats, sit: Sit, tmp_path: Path) -> None:
-    check = buy(seats.console, OPEN)
+def test_our_name_differs(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path) -> None:
+    check = buy_check(seats.console, OPEN)
     row = rename_company(make_company_row(OPEN, "旧名株式会社"), "株式会社新しい名", date(2026, 11, 1))
-    have_registry(seats, tmp_path, [row])
+    import_registry(seats, tmp_path, [row])
     person = sit()
-    page = search(person, OPEN)
+    page = search_text(person, OPEN)
     assert page.company_panel.name_label.plain == "株式会社新しい名"
     assert check.company_name
-    person.until(lambda: (check.company_name or "") in texts(page.company_panel.registry_facts))
+    person.until(lambda: (check.company_name or "") in read_visible_facts(page.company_panel.registry_facts))
 
 
-def test_names_on_rows(seats: Seats, sit: Sit, tmp_path: Path, sandbox: Sandbox) -> None:
+def test_names_on_rows(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path, sandbox: Sandbox) -> None:
     """A record whose provider gave no name has the official one, marked as such."""
     check: CreditCheck = buy_unknown(seats.console, sandbox, OPEN)
-    have_registry(seats, tmp_path)
+    import_registry(seats, tmp_path)
     person = sit()
     person.frame.show_route(QueuesRoute("unknown"))
-    person.rest()
+    person.wait_until_read()
     table = person.page(QueuesPage).table
     column = next(column for column in table.rows.columns if column.key in ("corporation", "company"))
     rows = [row for place in range(table.rows.rowCount()) if (row := table.rows.row_at(place)) is not None]
@@ -199,32 +201,34 @@ def test_names_on_rows(seats: Seats, sit: Sit, tmp_path: Path, sandbox: Sandbox)
 
 
 @pytest.mark.parametrize("text", ["みなも堂", "東京都"])
-def test_without_a_registry(sit: Sit, text: str) -> None:
-    page = search(sit(), text)
+def test_without_a_registry(sit: OpenWindow, text: str) -> None:
+    page = search_text(sit(), text)
     assert isinstance(page.result_stack.currentWidget(), EmptyState)
     assert page.company_panel.registry_facts.isHidden()
 
 
-def buy_two_alike(seats: Seats) -> str:
+def buy_two_alike(seats: WindowTestDesks) -> str:
     """Buy credit checks of two companies whose names begin alike, and return this beginning."""
     first, *others = numbers(40, 71)
     prefix = companies.make_company_name(first)[:2]
     second = next(number for number in others if companies.make_company_name(number).startswith(prefix))
     for number in (first, second):
-        buy(seats.console, number)
+        buy_check(seats.console, number)
     return prefix
 
 
-def test_nobody_knows_without_a_registry(seats: Seats, sit: Sit) -> None:
+def test_nobody_knows_without_a_registry(seats: WindowTestDesks, sit: OpenWindow) -> None:
     """Companies of our own records: no word says whether they were closed, and no column stays empty."""
-    found = companies_of(search(sit(), buy_two_alike(seats)))
+    found = list_companies(search_text(sit(), buy_two_alike(seats)))
     assert {column.key for column in found.table.rows.columns} == {"name", "number", "ours"}
 
 
-def test_a_company_that_the_registry_lacks_is_not_said_to_be_open(seats: Seats, sit: Sit, tmp_path: Path) -> None:
+def test_a_company_that_the_registry_lacks_is_not_said_to_be_open(
+    seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path
+) -> None:
     prefix = buy_two_alike(seats)
-    have_registry(seats, tmp_path, [])
-    found = companies_of(search(sit(), prefix))
+    import_registry(seats, tmp_path, [])
+    found = list_companies(search_text(sit(), prefix))
     state = next(column for column in found.table.rows.columns if column.key == "state")
     ours = [company for company in found.table.all_rows if not company.is_registered]
     assert {state.text(company) for company in ours} == {"not in the registry"}

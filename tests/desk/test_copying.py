@@ -8,29 +8,29 @@ from console.views.credit_checks.page import CreditCheckPage
 from console.views.money.payment_page import PaymentPage
 from console.views.runtime.routes import CreditCheckRoute, PaymentRoute
 from console.views.widgets.display.copyable_id import CopyableId
-from tests.desk.conftest import Sit, buy
+from tests.desk.conftest import OpenWindow, buy_check
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import paid
 
 
-def test_ctrl_c_copies_the_identifier_that_has_the_focus(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_ctrl_c_copies_the_identifier_that_has_the_focus(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Not that of the page: its own key copies the number in the title."""
     payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
     person = sit()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None)
-    person.rest()
+    person.wait_until_read()
     for identifier in (page.head.title, page._number_label, *page.facts_panel.findChildren(CopyableId)):
         assert identifier.isVisible()
         identifier.setFocus()
         person.press("Ctrl+C")
         assert QGuiApplication.clipboard().text() == identifier.plain != ""
-    check = buy(console, NUMBERS[0])
+    check = buy_check(console, NUMBERS[0])
     person.frame.show_route(CreditCheckRoute(check.id))
     number = person.page(CreditCheckPage).head.corporation_number
     person.until(number.isVisible)
-    person.rest()
+    person.wait_until_read()
     number.setFocus()
     person.press("Ctrl+C")
     assert QGuiApplication.clipboard().text() == NUMBERS[0] != number.short_form

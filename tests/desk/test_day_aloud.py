@@ -15,9 +15,9 @@ from PySide6.QtWidgets import QApplication
 from console.app import Console
 from console.sandbox.server import Sandbox
 from console.store.schema import core as schema
-from tests.desk.blind import Blind, ShowTimes
-from tests.desk.conftest import Sit, buy_unknown, buy_without_pdf, id_at_provider
-from tests.desk.seats import Seats
+from tests.desk.blind import ScreenReaderUser, ShownTimes
+from tests.desk.conftest import OpenWindow, buy_unknown, buy_without_pdf, read_provider_id
+from tests.desk.seats import WindowTestDesks
 from tests.support.accessible_tree import Role
 from tests.support.desks import NUMBERS
 from tests.support.hearing import Heard, listening
@@ -30,15 +30,15 @@ LONGEST_DELAY = "longest delay in seconds"
 
 
 @pytest.fixture
-def show_times(qapp: QApplication) -> Iterator[ShowTimes]:
-    watching = ShowTimes()
+def show_times(qapp: QApplication) -> Iterator[ShownTimes]:
+    watching = ShownTimes()
     qapp.installEventFilter(watching)
     yield watching
     qapp.removeEventFilter(watching)
 
 
 @pytest.fixture
-def heard(show_times: ShowTimes) -> Iterator[list[Heard]]:
+def heard_sentences(show_times: ShownTimes) -> Iterator[list[Heard]]:
     with listening(show_times.note_turn) as sentences:
         yield sentences
 
@@ -46,12 +46,12 @@ def heard(show_times: ShowTimes) -> Iterator[list[Heard]]:
 @pytest.mark.embedded("the transcript is that of a desk without passwords, where one window is everybody's")
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_a_days_work_is_heard(
-    seats: Seats,
-    sit: Sit,
+    seats: WindowTestDesks,
+    sit: OpenWindow,
     console: Console,
     sandbox: Sandbox,
-    heard: list[Heard],
-    show_times: ShowTimes,
+    heard_sentences: list[Heard],
+    show_times: ShownTimes,
     record_property: Callable[[str, object], None],
     language: str,
 ) -> None:
@@ -64,165 +64,165 @@ def test_a_days_work_is_heard(
     _postpone_refetches(console)
     person = sit()
     person.opening.context.change_language("ja" if language == "ja" else "en")
-    person.rest()
+    person.wait_until_read()
     QApplication.processEvents()
-    heard.clear()
+    heard_sentences.clear()
     show_times.shown.clear()
-    blind = Blind(person, heard)
-    word = blind.word
+    blind = ScreenReaderUser(person, heard_sentences)
+    word = blind.get_text
 
-    blind.act("Was it paid?")
+    blind.begin_act("Was it paid?")
     blind.press("Ctrl+K")
-    blind.types(ORDER)
-    blind.hears(f"{word('kind.payment')} {ORDER}")
-    person.rest()
+    blind.type_text(ORDER)
+    blind.wait_for_sentence(f"{word('kind.payment')} {ORDER}")
+    person.wait_until_read()
     blind.press("Return")
-    blind.title_is(word("kind.payment"))
+    blind.wait_for_title(word("kind.payment"))
     blind.check_tree()
 
-    blind.act("Ask for a refund")
+    blind.begin_act("Ask for a refund")
     blind.press("R")
     blind.find(Role.EditableText, word("dialog.refund.words"))
     blind.check_tree()
-    blind.goes_to(Role.ComboBox, word("field.reason"))
+    blind.tab_to_node(Role.ComboBox, word("field.reason"))
     blind.press("Down")
-    blind.goes_to(Role.EditableText, word("dialog.refund.words"))
-    blind.types("ordered twice")
+    blind.tab_to_node(Role.EditableText, word("dialog.refund.words"))
+    blind.type_text("ordered twice")
     blind.activate(Role.Button, word("dialog.refund.review"))
-    blind.hears(word("dialog.refund.confirm", amount="¥12,000"))
+    blind.wait_for_sentence(word("dialog.refund.confirm", amount="¥12,000"))
     blind.check_tree()
     blind.activate(Role.Button, word("dialog.refund.act"))
-    blind.hears(word("dialog.refund.asked_title", id=1, amount="¥12,000"))
-    blind.hears(f"{word('kind.payment')} {ORDER}")  # the record behind the dialog has changed
+    blind.wait_for_sentence(word("dialog.refund.asked_title", id=1, amount="¥12,000"))
+    blind.wait_for_sentence(f"{word('kind.payment')} {ORDER}")  # the record behind the dialog has changed
     blind.check_tree()
     blind.press("Esc")
-    person.no_dialog()
+    person.wait_without_dialog()
 
-    blind.act("A second person approves it")
-    seats.become(person, "lead-b")
+    blind.begin_act("A second person approves it")
+    seats.switch_person(person, "lead-b")
     blind.press("Alt+4")
-    blind.title_is(word("screen.approvals"))
+    blind.wait_for_title(word("screen.approvals"))
     blind.check_tree()
-    blind.goes_to(Role.Grouping, word("dialog.approve.title", amount="¥12,000"))
+    blind.tab_to_node(Role.Grouping, word("dialog.approve.title", amount="¥12,000"))
     blind.press("End")
     blind.find(Role.Button, word("action.approve"))
     blind.press("A")
     blind.find(Role.Button, word("dialog.approve.act"))
     blind.check_tree()
     blind.activate(Role.Button, word("dialog.approve.act"))
-    blind.hears(word("dialog.approve.done"))
+    blind.wait_for_sentence(word("dialog.approve.done"))
     blind.check_tree()
     blind.press("Esc")
-    person.no_dialog()
+    person.wait_without_dialog()
     blind.check_tree()
-    seats.become(person, "op-a")
+    seats.switch_person(person, "op-a")
 
-    blind.act("Work a queue with a probe")
+    blind.begin_act("Work a queue with a probe")
     blind.press("Alt+2")
     blind.activate(Role.PageTab, word("queue.unknown.title"))
     blind.find(Role.Table, word("queue.unknown.title"))
     blind.check_tree()
     blind.press("P")
-    blind.hears(word("dialog.probe.still_unknown"))
+    blind.wait_for_sentence(word("dialog.probe.still_unknown"))
     blind.check_tree()
 
-    blind.act("Resolve an unknown")
+    blind.begin_act("Resolve an unknown")
     blind.press("E")
     blind.activate(Role.RadioButton, word("dialog.resolve.by_number"))
-    blind.goes_to(Role.EditableText, word("dialog.resolve.by_number"))
-    blind.types(str(id_at_provider(sandbox, unknown.corporation_number)))
+    blind.tab_to_node(Role.EditableText, word("dialog.resolve.by_number"))
+    blind.type_text(str(read_provider_id(sandbox, unknown.corporation_number)))
     blind.activate(Role.RadioButton, word("dialog.resolve.as_success"))
-    blind.goes_to(Role.EditableText, word("dialog.resolve.reason_words"))
-    blind.types("their list")
+    blind.tab_to_node(Role.EditableText, word("dialog.resolve.reason_words"))
+    blind.type_text("their list")
     blind.check_tree()
     blind.activate(Role.Button, word("dialog.resolve.act_now"))
-    blind.hears(word("dialog.resolve.done_title"))
+    blind.wait_for_sentence(word("dialog.resolve.done_title"))
     blind.check_tree()
     blind.press("Esc")
-    person.no_dialog()
+    person.wait_without_dialog()
 
-    blind.act("Fetch a PDF again")
+    blind.begin_act("Fetch a PDF again")
     blind.activate(Role.PageTab, word("queue.incomplete.title"))
     blind.find(Role.Table, word("queue.incomplete.title"))
-    person.rest()
-    blind.goes_to(Role.Table, word("queue.incomplete.title"))
+    person.wait_until_read()
+    blind.tab_to_node(Role.Table, word("queue.incomplete.title"))
     blind.press("Return")
-    blind.title_is(word("record.short", id=lacking[0].id))
+    blind.wait_for_title(word("record.short", id=lacking[0].id))
     blind.check_tree()
     blind.press("F")
     blind.activate(Role.Button, word("dialog.refetch.act"))
-    blind.hears(word("dialog.refetch.done_title"))
-    blind.hears(word("record.short", id=lacking[0].id))
+    blind.wait_for_sentence(word("dialog.refetch.done_title"))
+    blind.wait_for_sentence(word("record.short", id=lacking[0].id))
     blind.check_tree()
     blind.press("Esc")
-    person.no_dialog()
+    person.wait_without_dialog()
     blind.check_tree()
 
-    blind.act("Read the PDF as text")
+    blind.begin_act("Read the PDF as text")
     blind.find(Role.Button, word("action.open_pdf"))
     blind.press("O")
-    blind.title_is(word("pdf.title", id=lacking[0].id))
+    blind.wait_for_title(word("pdf.title", id=lacking[0].id))
     blind.check_tree()
     blind.press("T")
-    blind.hears(word("pdf.text_words"))
-    person.rest()
+    blind.wait_for_sentence(word("pdf.text_words"))
+    person.wait_until_read()
     text = blind.find(Role.EditableText, word("pdf.text_name")).textInterface()
     assert text is not None
     assert NUMBERS[0] in text.text(0, text.characterCount())
     blind.check_tree()
 
-    blind.act("One thing done to many records")
+    blind.begin_act("One thing done to many records")
     blind.press("Alt+2")
     blind.activate(Role.PageTab, word("queue.incomplete.title"))
-    person.rest()
-    blind.goes_to(Role.Table, word("queue.incomplete.title"))
+    person.wait_until_read()
+    blind.tab_to_node(Role.Table, word("queue.incomplete.title"))
     blind.press("Ctrl+A")
     blind.press("F")
     blind.activate(Role.Button, word("bulk.act.refetch", n=3))
-    blind.hears(word("bulk.told.done"))
+    blind.wait_for_sentence(word("bulk.told.done"))
     blind.check_tree()
     blind.press("Esc")
-    person.no_dialog()
+    person.wait_without_dialog()
 
-    blind.act("A refusal")
+    blind.begin_act("A refusal")
     buy_unknown(console, sandbox, NUMBERS[4])
-    seats.become(person, "aud-e")
+    seats.switch_person(person, "aud-e")
     blind.press("Alt+1")
-    blind.title_is(word("screen.home"))
+    blind.wait_for_title(word("screen.home"))
     blind.check_tree()
     blind.press("Alt+2")
     blind.activate(Role.PageTab, word("queue.unknown.title"))
     blind.find(Role.Heading, word("record.short", id=unknown.id + 1))
-    person.rest()
-    blind.goes_to(Role.Table, word("queue.unknown.title"))
+    person.wait_until_read()
+    blind.tab_to_node(Role.Table, word("queue.unknown.title"))
     blind.press("E")
-    blind.hears(word("act.refused"))
+    blind.wait_for_sentence(word("act.refused"))
     blind.check_tree()
 
-    blind.act("A number with a wrong digit")
+    blind.begin_act("A number with a wrong digit")
     blind.press("Alt+3")
-    blind.title_is(word("screen.lookup"))
-    blind.types(f"{(int(NUMBERS[0][0]) + 1) % 10}{NUMBERS[0][1:]}")
-    blind.hears(word("lookup.wrong_digit"))
+    blind.wait_for_title(word("screen.lookup"))
+    blind.type_text(f"{(int(NUMBERS[0][0]) + 1) % 10}{NUMBERS[0][1:]}")
+    blind.wait_for_sentence(word("lookup.wrong_digit"))
     blind.check_tree()
 
-    blind.act("The connection is lost, and comes back")
+    blind.begin_act("The connection is lost, and comes back")
     context = person.opening.context
     context.update_connection_state(lost_since=context.now())
-    blind.hears(word("screen.offline"))
+    blind.wait_for_sentence(word("screen.offline"))
     blind.check_tree()
     context.update_connection_state(lost_since=None)
     person.until(lambda: person.frame.toasts.visible_toasts != ())
     blind.check_tree()
     blind.write_heard()
 
-    nearest = nearest_heard(show_times, heard)
+    nearest = match_shown_with_heard(show_times, heard_sentences)
     assert nearest
     largest_delay = max(abs(shown_at - heard_at) for _, shown_at, heard_at in nearest)
     print(f"largest delay of {len(nearest)} bars and toasts in {language}: {1000 * largest_delay:.1f} ms")
     assert [sentence for sentence, *times in nearest if not show_times.is_same_turn(*times)] == []
     record_property(LONGEST_DELAY, blind.longest_delay)
-    compare(TRANSCRIPTS / f"day.{language}.md", blind.transcript)
+    compare_transcript(TRANSCRIPTS / f"day.{language}.md", blind.transcript)
 
 
 def _postpone_refetches(console: Console) -> None:
@@ -233,7 +233,7 @@ def _postpone_refetches(console: Console) -> None:
     context.write(lambda tx: tx.conn.execute(statement))
 
 
-def nearest_heard(show_times: ShowTimes, heard: list[Heard]) -> list[tuple[str, float, float]]:
+def match_shown_with_heard(show_times: ShownTimes, heard: list[Heard]) -> list[tuple[str, float, float]]:
     """The sentence of each bar or toast that is announced, when it was shown, and when it was heard next to that."""
     nearest = []
     for sentence, at in show_times.shown:
@@ -243,14 +243,14 @@ def nearest_heard(show_times: ShowTimes, heard: list[Heard]) -> list[tuple[str, 
     return nearest
 
 
-def compare(file: Path, transcript: list[str]) -> None:
-    text = "\n".join(["# What is heard in a day's work", *_settled(transcript), ""])
+def compare_transcript(file: Path, transcript: list[str]) -> None:
+    text = "\n".join(["# What is heard in a day's work", *_sort_concurrent_sentences(transcript), ""])
     if os.environ.get("TRANSCRIPTS") == "write":
         file.write_text(text, encoding="utf-8")
     assert text.splitlines() == file.read_text(encoding="utf-8").splitlines()
 
 
-def _settled(transcript: list[str]) -> list[str]:
+def _sort_concurrent_sentences(transcript: list[str]) -> list[str]:
     """The transcript with the sentences between two keys in the order of their letters: which of two threads ends
     first differs from run to run.
     """

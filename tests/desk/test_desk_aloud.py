@@ -14,10 +14,10 @@ from console.domain.calendar_days import JST
 from console.sandbox.server import Sandbox
 from console.views.records.note_dialog import NoteDialog
 from console.views.theme.theme import current_appearance
-from tests.desk.blind import Blind
-from tests.desk.conftest import Sit, buy
-from tests.desk.seats import Seats
-from tests.desk.test_day_aloud import LONGEST_DELAY, TRANSCRIPTS, compare
+from tests.desk.blind import ScreenReaderUser
+from tests.desk.conftest import OpenWindow, buy_check
+from tests.desk.seats import WindowTestDesks
+from tests.desk.test_day_aloud import LONGEST_DELAY, TRANSCRIPTS, compare_transcript
 from tests.support.accessible_tree import Role
 from tests.support.desks import NUMBERS
 from tests.support.hearing import Heard, listening
@@ -29,7 +29,7 @@ ORDER, FOREIGN_ORDER = "ORD-20261120-000123", "ORD-20261119-000007"
 
 
 @pytest.fixture
-def heard() -> Iterator[list[Heard]]:
+def heard_sentences() -> Iterator[list[Heard]]:
     with listening() as sentences:
         yield sentences
 
@@ -37,80 +37,80 @@ def heard() -> Iterator[list[Heard]]:
 @pytest.mark.embedded("the transcript is that of a desk without passwords, where one window is everybody's")
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_a_desk_is_heard(
-    seats: Seats,
-    sit: Sit,
+    seats: WindowTestDesks,
+    sit: OpenWindow,
     console: Console,
     sandbox: Sandbox,
-    heard: list[Heard],
+    heard_sentences: list[Heard],
     record_property: Callable[[str, object], None],
     language: str,
 ) -> None:
     """On every screen each control is named, no word is a filler, and one node has the focus."""
     paid(console, sandbox, ORDER, 12_000)
-    check = buy(console, NUMBERS[0])
+    check = buy_check(console, NUMBERS[0])
     _reconcile_yesterday(console, sandbox)
     person = sit()
     person.opening.context.change_language("ja" if language == "ja" else "en")
-    person.rest()
+    person.wait_until_read()
     QApplication.processEvents()
-    heard.clear()
-    blind = Blind(person, heard)
-    word = blind.word
+    heard_sentences.clear()
+    blind = ScreenReaderUser(person, heard_sentences)
+    word = blind.get_text
 
-    blind.act("A company")
+    blind.begin_act("A company")
     del blind.transcript[:-3]  # the page before the first act is another test's
     blind.press("Alt+3")
-    blind.title_is(word("screen.lookup"))
-    blind.types(NUMBERS[0])
+    blind.wait_for_title(word("screen.lookup"))
+    blind.type_text(NUMBERS[0])
     blind.press("Return")
     blind.find(Role.Heading, word("lookup.live"))
-    blind.is_at(Role.Cell, "")
+    blind.wait_for_focus(Role.Cell, "")
     blind.check_tree()
     blind.press("Return")
-    blind.title_is(word("record.short", id=check.id))
+    blind.wait_for_title(word("record.short", id=check.id))
     blind.check_tree()
     blind.press("Esc")
-    blind.is_at(Role.Cell, "")
+    blind.wait_for_focus(Role.Cell, "")
     blind.check_tree()
 
-    blind.act("A reconciliation")
+    blind.begin_act("A reconciliation")
     blind.press("Alt+5")
-    blind.is_at(Role.Cell, "")
+    blind.wait_for_focus(Role.Cell, "")
     blind.check_tree()
     blind.press("S")
     blind.find(Role.Button, word("dialog.reconcile.act"))
     blind.check_tree()
     blind.activate(Role.Button, word("dialog.reconcile.act"))
-    blind.hears(word("dialog.reconcile.done"))
+    blind.wait_for_sentence(word("dialog.reconcile.done"))
     blind.check_tree()
     blind.activate(Role.Button, word("dialog.reconcile.show"))
-    person.no_dialog()
-    blind.is_at(Role.Button, word("reconcile.all_runs"))
+    person.wait_without_dialog()
+    blind.wait_for_focus(Role.Button, word("reconcile.all_runs"))
     blind.check_tree()
     blind.press("[")
-    person.rest()
-    blind.goes_to(Role.Table, word("screen.reconcile"))
+    person.wait_until_read()
+    blind.tab_to_node(Role.Table, word("screen.reconcile"))
     blind.check_tree()
     blind.press("N")
-    blind.types("asked the shop")
+    blind.type_text("asked the shop")
     person.until(person.dialog(NoteDialog).main_button.isEnabled)
     blind.press("Ctrl+Return")
-    person.no_dialog()
+    person.wait_without_dialog()
     blind.check_tree()
 
-    blind.act("The audit trail")
-    seats.become(person, "aud-e")
+    blind.begin_act("The audit trail")
+    seats.switch_person(person, "aud-e")
     blind.press("Alt+7")
-    blind.title_is(word("screen.audit"))
-    blind.is_at(Role.Cell, "")
+    blind.wait_for_title(word("screen.audit"))
+    blind.wait_for_focus(Role.Cell, "")
     blind.check_tree()
     blind.press("Down")
-    blind.is_at(Role.Cell, "")
+    blind.wait_for_focus(Role.Cell, "")
     blind.press("V")
-    blind.hears(word("audit_screen.unbroken"))
+    blind.wait_for_sentence(word("audit_screen.unbroken"))
     blind.check_tree()
 
-    blind.act("One's settings")
+    blind.begin_act("One's settings")
     other_language = "language.ja" if language == "en" else "language.en"
     for menu, key in (
         ("menu.theme", "theme.dark"),
@@ -120,25 +120,25 @@ def test_a_desk_is_heard(
         choice = word(key, percent=150)
         blind.activate(Role.Button, "aud-e")
         blind.find(Role.PopupMenu, word("menu.name"))
-        blind.opens_submenu(word(menu))
-        blind.chooses(choice)
-        blind.title_is(word("screen.audit"))
+        blind.open_submenu(word(menu))
+        blind.choose_entry(choice)
+        blind.wait_for_title(word("screen.audit"))
         blind.check_tree()
     assert (current_appearance().theme, current_appearance().scale) == ("dark", 1.5)
     blind.write_heard()
 
-    blind.act("The lock")
+    blind.begin_act("The lock")
     blind.press("Ctrl+L")
-    blind.is_at(Role.Button, word("lock.act"))
+    blind.wait_for_focus(Role.Button, word("lock.act"))
     blind.check_tree()
     blind.press("Return")
-    blind.title_is(word("screen.audit"))
-    blind.is_at(Role.Cell, "")
+    blind.wait_for_title(word("screen.audit"))
+    blind.wait_for_focus(Role.Cell, "")
     blind.check_tree()
     blind.write_heard()
 
     record_property(LONGEST_DELAY, blind.longest_delay)
-    compare(TRANSCRIPTS / f"desk.{language}.md", blind.transcript)
+    compare_transcript(TRANSCRIPTS / f"desk.{language}.md", blind.transcript)
 
 
 def _reconcile_yesterday(console: Console, sandbox: Sandbox) -> None:

@@ -48,25 +48,25 @@ from console.views.runtime.routes import (
 )
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.desk.conftest import Sit, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_unknown
 from tests.desk.hands import Person
-from tests.desk.seats import Seats
-from tests.desk.test_incidents import raise_two
-from tests.desk.test_refunds import ask, at_payment, payment
+from tests.desk.seats import WindowTestDesks
+from tests.desk.test_incidents import raise_two_alerts
+from tests.desk.test_refunds import open_payment, payment, request_refund
 
 __all__ = ["payment"]
 
 
-def crash(person: Person) -> None:
+def end_without_closing(person: Person) -> None:
     """The process ends without closing anything: only what was written before is left."""
     person.until(lambda: not person.opening.context.person_values._unwritten_changes)
-    person.rest()
+    person.wait_until_read()
     person.opening.context.person_values._value_source = None  # a dead process writes nothing
     person.opening.close()
 
 
 def type_refund(person: Person, payment: Payment) -> RefundDialog:
-    at_payment(person, payment)
+    open_payment(person, payment)
     person.press("R")
     dialog = person.dialog(RefundDialog)
     dialog.form.amount_edit.setText("8500")
@@ -77,22 +77,22 @@ def type_refund(person: Person, payment: Payment) -> RefundDialog:
     return dialog
 
 
-def home_bars(person: Person) -> list[NotificationBar]:
+def read_home_bars(person: Person) -> list[NotificationBar]:
     person.frame.show_route(HomeRoute())
     page = person.page(HomePage)
     return [page._bar_by_name[name] for name in page.list_bar_names() if name.startswith("draft.")]
 
 
-def test_a_refund_that_stopped_at_review_is_continued(sit: Sit, payment: Payment) -> None:
+def test_a_refund_that_stopped_at_review_is_continued(sit: OpenWindow, payment: Payment) -> None:
     person = sit()
     dialog = type_refund(person, payment)
     dialog.main_button.click()
     assert dialog.review is not None
-    crash(person)
+    end_without_closing(person)
     again = sit()
     page = again.page(PaymentPage)
     assert page.id == payment.id, "the screen where the person was"
-    (bar,) = home_bars(again)
+    (bar,) = read_home_bars(again)
     assert "review" in bar.accessibleName()
     assert payment.merchant_payment_id in bar.accessibleName()
     assert bar.button is not None
@@ -108,19 +108,19 @@ def test_a_refund_that_stopped_at_review_is_continued(sit: Sit, payment: Payment
     dialog.main_button.click()
     again.until(lambda: dialog._refund is not None)
     again.press("Esc")
-    again.no_dialog()
-    assert home_bars(again) == []
+    again.wait_without_dialog()
+    assert read_home_bars(again) == []
 
 
-def test_what_has_changed_meanwhile_is_seen(sit: Sit, payment: Payment) -> None:
+def test_what_has_changed_meanwhile_is_seen(sit: OpenWindow, payment: Payment) -> None:
     """The draft of a refund whose payment somebody else has refunded can't be sent, and says why."""
     person = sit()
     type_refund(person, payment)
-    crash(person)
+    end_without_closing(person)
     other = sit()
-    at_payment(other, payment)
+    open_payment(other, payment)
     other.opening.context.person_values.store(f"draft.refund.{payment.id}", None)
-    ask(other, payment)
+    request_refund(other, payment)
     other.opening.context.person_values.store(
         f"draft.refund.{payment.id}",
         {
@@ -131,27 +131,27 @@ def test_what_has_changed_meanwhile_is_seen(sit: Sit, payment: Payment) -> None:
             "inputs": {"amount": "8500"},
         },
     )
-    (bar,) = home_bars(other)
+    (bar,) = read_home_bars(other)
     assert bar.button is not None
     bar.button.click()
     page = other.page(PaymentPage)
-    other.rest()
+    other.wait_until_read()
     button = page.find_button("refund")
     assert button is not None
     assert not button.isEnabled()
     assert button.reason
-    other.no_dialog()
+    other.wait_without_dialog()
 
 
-def test_a_draft_is_discarded(sit: Sit, payment: Payment) -> None:
+def test_a_draft_is_discarded(sit: OpenWindow, payment: Payment) -> None:
     person = sit()
     dialog = type_refund(person, payment)
     dialog.reject()
-    (bar,) = home_bars(person)
+    (bar,) = read_home_bars(person)
     person.control("Discard", bar).press()
     person.until(lambda: person.opening.context.person_values.list_drafts() == ())
-    assert home_bars(person) == []
-    at_payment(person, payment)
+    assert read_home_bars(person) == []
+    open_payment(person, payment)
     person.press("R")
     dialog = person.dialog(RefundDialog)
     assert dialog.form.explanation_edit.text() == ""
@@ -159,7 +159,7 @@ def test_a_draft_is_discarded(sit: Sit, payment: Payment) -> None:
     assert dialog._draft.bar is None
 
 
-def test_an_untouched_dialog_leaves_no_draft(sit: Sit, payment: Payment) -> None:
+def test_an_untouched_dialog_leaves_no_draft(sit: OpenWindow, payment: Payment) -> None:
     person = sit()
     dialog = type_refund(person, payment)
     form = dialog.form
@@ -168,10 +168,10 @@ def test_an_untouched_dialog_leaves_no_draft(sit: Sit, payment: Payment) -> None
     form.explanation_edit.clear()
     form.ticket_edit.clear()
     dialog.reject()
-    assert home_bars(person) == []
+    assert read_home_bars(person) == []
 
 
-def test_review_goes_back_to_the_form(sit: Sit, payment: Payment) -> None:
+def test_review_goes_back_to_the_form(sit: OpenWindow, payment: Payment) -> None:
     """With everything that was typed; a wrong amount is corrected, and the review shows the new one."""
     person = sit()
     dialog = type_refund(person, payment)
@@ -189,30 +189,30 @@ def test_review_goes_back_to_the_form(sit: Sit, payment: Payment) -> None:
     assert dialog.form.make_request().amount == "7500"
 
 
-def test_a_note_is_kept_and_nobody_else_sees_it(seats: Seats, sit: Sit, payment: Payment) -> None:
+def test_a_note_is_kept_and_nobody_else_sees_it(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
     person = sit()
-    at_payment(person, payment)
+    open_payment(person, payment)
     person.press("N")
     dialog = person.dialog(NoteDialog)
     dialog.note_field.edit.setPlainText("Ms Sato called")  # type: ignore[union-attr]  # an area
-    crash(person)
+    end_without_closing(person)
     other = sit("lead-b")
     other.until(lambda: other.opening.context.person_values.person == "lead-b")
-    other.rest()
-    assert home_bars(other) == []
-    at_payment(other, payment)
+    other.wait_until_read()
+    assert read_home_bars(other) == []
+    open_payment(other, payment)
     other.press("N")
     assert other.dialog(NoteDialog).note_field.text() == ""
     other.press("Esc")
-    other.no_dialog()
-    other = seats.become(other, "op-a")
-    at_payment(other, payment)
+    other.wait_without_dialog()
+    other = seats.switch_person(other, "op-a")
+    open_payment(other, payment)
     other.press("N")
     dialog = other.dialog(NoteDialog)
     assert dialog.note_field.text() == "Ms Sato called"
     other.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    other.no_dialog()
+    other.wait_without_dialog()
     assert other.opening.context.person_values.list_drafts() == ()
 
 
@@ -227,7 +227,7 @@ def open_acknowledgement(person: Person, incident: Incident) -> DialogFrame:
     return AcknowledgeAlertsDialog(person.opening.context, make_main_alert_item(incident), person.window)
 
 
-def open_switch(person: Person, _incident: Incident) -> DialogFrame:
+def open_read_only_switch(person: Person, _incident: Incident) -> DialogFrame:
     return ReadOnlySwitchDialog(person.opening.context, "paypay", person.window, is_on=True)
 
 
@@ -236,7 +236,7 @@ def open_bulk_note(person: Person, _incident: Incident) -> DialogFrame:
     return BulkDialog(person.opening.context, person.window, request)
 
 
-def open_limit(person: Person, _incident: Incident) -> DialogFrame:
+def open_limit_dialog(person: Person, _incident: Incident) -> DialogFrame:
     return LimitDialog(person.opening.context, Limit("per_refund", "JPY", 1_000_000, None, None), person.window)
 
 
@@ -272,16 +272,16 @@ OPEN_DIALOG: dict[str, tuple[Callable[[Person, Incident], DialogFrame], Callable
         for kind in (SnoozeIncidentDialog, ResolveIncidentDialog, ReopenIncidentDialog)
     },
     "acknowledge": (open_acknowledgement, lambda incident: AlertsRoute(incident.main_alert.id)),
-    "read_only_on": (open_switch, lambda _: AdminRoute()),
+    "read_only_on": (open_read_only_switch, lambda _: AdminRoute()),
     "bulk_note": (open_bulk_note, lambda _: QueuesRoute()),
-    "limit": (open_limit, lambda _: AdminRoute()),
+    "limit": (open_limit_dialog, lambda _: AdminRoute()),
     "unmask": (open_unmasking, lambda _: PaymentRoute(1, (), "home")),
     "save_view": (open_save_view, lambda _: QueuesRoute("unknown")),
     "rename_view": (open_rename_view, lambda _: QueuesRoute(view=7)),
 }
 
 
-def typed_text(dialog: DialogFrame) -> QPlainTextEdit | QLineEdit:
+def find_text_input(dialog: DialogFrame) -> QPlainTextEdit | QLineEdit:
     """The input of a dialog into which people write a sentence."""
     edits: list[QPlainTextEdit | QLineEdit] = [*dialog.findChildren(QPlainTextEdit), *dialog.findChildren(QLineEdit)]
     return next(edit for edit in edits if edit.isVisible())
@@ -289,21 +289,21 @@ def typed_text(dialog: DialogFrame) -> QPlainTextEdit | QLineEdit:
 
 @pytest.mark.parametrize("name", OPEN_DIALOG)
 def test_what_was_written_in_a_dialog_outlives_the_process(
-    seats: Seats, sit: Sit, payment: Payment, name: str
+    seats: WindowTestDesks, sit: OpenWindow, payment: Payment, name: str
 ) -> None:
     """Home names the dialog and leads to its page, where the dialog has the text again."""
-    incident_id = raise_two(seats, payment)
+    incident_id = raise_two_alerts(seats, payment)
     open_dialog, make_route = OPEN_DIALOG[name]
     person = sit()
     incident = seats.acting_desk.incidents.read_incident(incident_id)
     dialog = open_dialog(person, incident)
     dialog.open()
-    edit = typed_text(dialog)
+    edit = find_text_input(dialog)
     (edit.setPlainText if isinstance(edit, QPlainTextEdit) else edit.setText)(TEXT)
     dialog.reject()
-    crash(person)
+    end_without_closing(person)
     again = sit()
-    (bar,) = home_bars(again)
+    (bar,) = read_home_bars(again)
     assert again.opening.context.translate(f"draft.kind.{name}") in bar.accessibleName()
     assert bar.button is not None
     assert bar.button.accessibleDescription() in bar.accessibleName()
@@ -312,25 +312,25 @@ def test_what_was_written_in_a_dialog_outlives_the_process(
     assert again.frame.current_route == make_route(incident)
     dialog = open_dialog(again, incident)
     dialog.open()
-    edit = typed_text(dialog)
+    edit = find_text_input(dialog)
     assert (edit.toPlainText() if isinstance(edit, QPlainTextEdit) else edit.text()) == TEXT
     dialog.reject()
 
 
-def test_home_leads_to_all_drafts(seats: Seats, sit: Sit, payment: Payment) -> None:
+def test_home_leads_to_all_drafts(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
     """Three newest drafts have a bar each; the bar below them tells how many there are besides, and lists all."""
-    incident_id = raise_two(seats, payment)
+    incident_id = raise_two_alerts(seats, payment)
     person = sit()
     incident = seats.acting_desk.incidents.read_incident(incident_id)
     names = ("limit", "unmask", "save_view", "rename_view", "acknowledge")
     for count, name in enumerate(names, 1):
         dialog = OPEN_DIALOG[name][0](person, incident)
         dialog.open()
-        edit = typed_text(dialog)
+        edit = find_text_input(dialog)
         (edit.setPlainText if isinstance(edit, QPlainTextEdit) else edit.setText)(TEXT)
         dialog.reject()
-        person.no_dialog()
-        assert len(home_bars(person)) == min(count, 3)
+        person.wait_without_dialog()
+        assert len(read_home_bars(person)) == min(count, 3)
         page = person.page(HomePage)
         assert ("more_drafts" in page.list_bar_names()) is (count > 3)
     assert page.list_bar_names()[-1] == "more_drafts"
@@ -341,15 +341,15 @@ def test_home_leads_to_all_drafts(seats: Seats, sit: Sit, payment: Payment) -> N
     listing = person.dialog(UnfinishedWorkDialog)
     person.until(lambda: listing.own_items_table.rows.rowCount() >= len(names))
     person.press("Esc")
-    person.no_dialog()
+    person.wait_without_dialog()
     for left in (1, 0):
-        person.control("Discard", home_bars(person)[0]).press()
+        person.control("Discard", read_home_bars(person)[0]).press()
         person.until(lambda left=left: len(person.opening.context.person_values.list_drafts()) == 3 + left)  # type: ignore[misc]  # of this turn
-        assert len(home_bars(person)) == 3
+        assert len(read_home_bars(person)) == 3
         assert ("more_drafts" in page.list_bar_names()) is (left > 0)
 
 
-def test_the_days_of_a_reconciliation_come_back(sit: Sit) -> None:
+def test_the_days_of_a_reconciliation_come_back(sit: OpenWindow) -> None:
     """Those that were typed, with their provider; days that the dialog has proposed are proposed afresh."""
     person = sit()
     dialog = open_reconciliation(person)
@@ -363,9 +363,9 @@ def test_the_days_of_a_reconciliation_come_back(sit: Sit) -> None:
     edit.selectAll()
     person.type_in("2026-11-01")
     dialog.reject()
-    crash(person)
+    end_without_closing(person)
     again = sit()
-    (bar,) = home_bars(again)
+    (bar,) = read_home_bars(again)
     assert "days of a reconciliation" in bar.accessibleName()
     assert bar.button is not None
     bar.button.click()
@@ -380,9 +380,9 @@ def test_the_days_of_a_reconciliation_come_back(sit: Sit) -> None:
     dialog.reject()
 
 
-def test_a_stored_reason_is_no_draft_any_more(seats: Seats, sit: Sit, payment: Payment) -> None:
+def test_a_stored_reason_is_no_draft_any_more(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
     """Closed and opened again by keyboard, then sent."""
-    raise_two(seats, payment)
+    raise_two_alerts(seats, payment)
     person = sit()
     person.press("Alt+6")
     page = person.page(AlertsPage)
@@ -390,72 +390,72 @@ def test_a_stored_reason_is_no_draft_any_more(seats: Seats, sit: Sit, payment: P
     person.press("E")
     person.dialog(ResolveIncidentDialog).note_field.edit.setPlainText(TEXT)  # type: ignore[union-attr]  # an area
     person.press("Esc")
-    person.no_dialog()
+    person.wait_without_dialog()
     person.press("E")
     dialog = person.dialog(ResolveIncidentDialog)
     assert dialog.note_field.text() == TEXT
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    person.no_dialog()
+    person.wait_without_dialog()
     assert person.opening.context.person_values.list_drafts() == ()
 
 
-def test_a_queue_comes_back_with_filter_and_row(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_queue_comes_back_with_filter_and_row(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     for number in ("1180301018771", "1010001112577", "4010401050341"):
         buy_unknown(console, sandbox, number)
     person = sit()
     person.opening.context.navigate(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
-    person.rest()
+    person.wait_until_read()
     page.table.go_to_row(page.table.current_row + 1)
     row = page.current_row
     assert row is not None
-    crash(person)
+    end_without_closing(person)
     again = sit()
     page = again.page(QueuesPage)
-    again.rest()
+    again.wait_until_read()
     assert page.queue == "unknown"
     assert page.current_row is not None
     assert page.current_row.record.id == row.record.id
     page.filter.edit.setText("1180301018771")
     page.filter.changed.emit()
-    again.rest()
-    crash(again)
+    again.wait_until_read()
+    end_without_closing(again)
     third = sit()
     page = third.page(QueuesPage)
-    third.rest()
+    third.wait_until_read()
     assert page.filter.text == "1180301018771"
     assert page.row_model.row_count == 1
 
 
-def test_visited_records_come_back_as_they_are_now(sit: Sit, payment: Payment) -> None:
+def test_visited_records_come_back_as_they_are_now(sit: OpenWindow, payment: Payment) -> None:
     person = sit()
-    at_payment(person, payment)
+    open_payment(person, payment)
     person.frame.show_route(HomeRoute())
-    crash(person)
+    end_without_closing(person)
     again = sit()
     again.until(lambda: bool(again.opening.context.visits))
     assert [visit.record.id for visit in again.opening.context.visits] == [payment.id]
 
 
-def test_nonsense_in_the_state_opens_home(sit: Sit) -> None:
+def test_nonsense_in_the_state_opens_home(sit: OpenWindow) -> None:
     person = sit()
     state = person.opening.context.person_values
     state.store("screen", {"route": {"screen": "payment", "id": "x"}, "page": 7})
     state.store("visits", [["payment", "x", 3], 7, ["ship", 1, "2026-01-01T00:00:00+00:00"]])
     state.store("draft.refund.1", {"kind": "refund"})
     state.store("draft.note-payment.1", 7)
-    crash(person)
+    end_without_closing(person)
     again = sit()
     assert isinstance(again.frame.current_page, HomePage)
     assert again.opening.context.person_values.list_drafts() == ()
 
 
-def test_a_record_that_is_gone_says_so(sit: Sit) -> None:
+def test_a_record_that_is_gone_says_so(sit: OpenWindow) -> None:
     person = sit()
     person.frame.show_route(PaymentRoute(4711))
-    person.rest()
-    crash(person)
+    person.wait_until_read()
+    end_without_closing(person)
     again = sit()
     page = again.page(PaymentPage)
     assert "failed" in page.list_bar_names()

@@ -27,7 +27,7 @@ from console.views.sign_in.unlock_form import UnlockForm
 from console.views.theme.theme import current_appearance, install_appearance
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.hands import Person
-from tests.desk.test_window import nameless
+from tests.desk.test_window import find_nameless_controls
 from tests.support.desks import STORE_KEY
 from tests.support.keyrings import MemoryKeyring
 from tests.support.places import Place
@@ -37,7 +37,7 @@ from tests.support.teams import team
 pytestmark = pytest.mark.engines("mariadb")
 
 
-class Newcomer(Person):
+class PersonBeforeWindow(Person):
     """Somebody in front of a window that may not be open to them yet."""
 
     def __init__(self, bot: QtBot, settings: Settings) -> None:
@@ -79,7 +79,7 @@ class Newcomer(Person):
     def sign_in(self, user: str, password: str) -> None:
         """By keyboard: the focus is where it must be."""
         form = self.form()
-        self.active()
+        self.wait_for_active_window()
         self.until(lambda: QApplication.focusWidget() is not None)
         if not form.user_field.text():
             self.type_in(user)
@@ -87,11 +87,11 @@ class Newcomer(Person):
         self.type_in(password)
         self.press("Return")
 
-    def at_home(self) -> HomePage:
+    def wait_for_home(self) -> HomePage:
         self.until(lambda: not self.frame.window_cover.is_covered and self.opening.controller is not None)
         return self.page(HomePage)
 
-    def told(self) -> str:
+    def read_newest_bar(self) -> str:
         """The accessible name of the newest bar above the form's fields."""
         self.until(lambda: bool(self.form().findChildren(NotificationBar)))
         return self.form().findChildren(NotificationBar)[-1].accessibleName()
@@ -103,84 +103,88 @@ class Newcomer(Person):
 
 
 @pytest.fixture
-def arrive(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[Callable[..., Newcomer]]:
+def open_sign_in(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[Callable[..., PersonBeforeWindow]]:
     install_appearance(qapp, theme="light")
-    people: list[Newcomer] = []
+    people: list[PersonBeforeWindow] = []
 
-    def come(keyring: Keyring | None = None, url: str = "", **extra: str) -> Newcomer:
-        told = {"HOME": str(place.home), "DATABASE_URL": url or bare(place), "LANGUAGE": "en"} | extra
+    def start_window(keyring: Keyring | None = None, url: str = "", **extra: str) -> PersonBeforeWindow:
+        told = {
+            "HOME": str(place.home),
+            "DATABASE_URL": url or make_url_without_account(place),
+            "LANGUAGE": "en",
+        } | extra
         told["SECRET_STORE_KEY"] = STORE_KEY
         settings = load_settings({f"CONSOLE_{key}": text for key, text in told.items()}, find_keyring=lambda: keyring)
-        people.append(Newcomer(qtbot, settings))
+        people.append(PersonBeforeWindow(qtbot, settings))
         return people[-1]
 
-    yield come
+    yield start_window
     for person in people:
         person.leave()
     current_appearance().choose_theme("light")
 
 
-def account(place: Place, person: str = "op-a") -> tuple[str, str]:
+def get_account(place: Place, person: str = "op-a") -> tuple[str, str]:
     user, _, password = place.url(person).removeprefix("mysql+pymysql://").split("@")[0].partition(":")
     return user, password
 
 
-def bare(place: Place) -> str:
+def make_url_without_account(place: Place) -> str:
     return "mysql+pymysql://" + place.url().split("@")[1]
 
 
-def trail(place: Place) -> list[tuple[str, str]]:
+def read_trail(place: Place) -> list[tuple[str, str]]:
     rows = place.sql("SELECT who, what FROM audit_log WHERE what LIKE 'session%' ORDER BY id")
     return [(str(who), str(what)) for who, what in rows]
 
 
-Arrive = Callable[..., Newcomer]
+OpenSignIn = Callable[..., PersonBeforeWindow]
 
 
-def test_from_nothing_to_the_first_page(arrive: Arrive, place: Place) -> None:
+def test_from_nothing_to_the_first_page(open_sign_in: OpenSignIn, place: Place) -> None:
     """A person signs in with name, Tab, password and Enter. After a wrong password the window asks again; after the
     right one the account is the operator.
     """
     keyring = MemoryKeyring()
-    user, password = account(place)
-    person = arrive(keyring)
-    assert nameless(person.window) == []
+    user, password = get_account(place)
+    person = open_sign_in(keyring)
+    assert find_nameless_controls(person.window) == []
     person.sign_in(user, "wrong")
-    assert "The name or password is wrong" in person.told()
+    assert "The name or password is wrong" in person.read_newest_bar()
     assert keyring.kept == {}
     person.sign_in(user, password)
-    person.at_home()
+    person.wait_for_home()
     assert person.opening.context.operator == user
     assert person.frame.top_bar.operator.text() == user
     assert password in keyring.kept.values()
-    person.until(lambda: trail(place) == [(user, "session_missing"), (user, "session_created")])
-    again = arrive(keyring)
-    again.at_home()
+    person.until(lambda: read_trail(place) == [(user, "session_missing"), (user, "session_created")])
+    again = open_sign_in(keyring)
+    again.wait_for_home()
     assert again.opening.context.operator == user
 
 
-def test_without_a_keyring_it_works_and_is_asked_each_time(arrive: Arrive, place: Place) -> None:
+def test_without_a_keyring_it_works_and_is_asked_each_time(open_sign_in: OpenSignIn, place: Place) -> None:
     """The password lives in the process alone, and the form says so."""
-    user, password = account(place)
-    person = arrive(None)
+    user, password = get_account(place)
+    person = open_sign_in(None)
     assert "no keyring" in person.form().store_password_box.accessibleDescription()
     person.sign_in(user, password)
-    person.at_home()
+    person.wait_for_home()
     assert not person.frame.toasts.visible_toasts  # nobody had asked to keep it
-    assert arrive(None).form().user_field.text() == ""
+    assert open_sign_in(None).form().user_field.text() == ""
 
 
-def test_an_address_that_says_it_all_asks_nobody(arrive: Arrive, place: Place) -> None:
+def test_an_address_that_says_it_all_asks_nobody(open_sign_in: OpenSignIn, place: Place) -> None:
     """If the database address has the account and its password, the window opens at Home without a sign-in."""
-    person = arrive(None, place.url())
-    person.at_home()
-    assert person.opening.context.operator == account(place)[0]
+    person = open_sign_in(None, place.url())
+    person.wait_for_home()
+    assert person.opening.context.operator == get_account(place)[0]
 
 
-def test_the_lock_wants_the_accounts_password(arrive: Arrive, place: Place) -> None:
+def test_the_lock_wants_the_accounts_password(open_sign_in: OpenSignIn, place: Place) -> None:
     """A wrong one stays outside; the draft is still there for the right one."""
-    person = arrive(None, place.url())
-    person.at_home()
+    person = open_sign_in(None, place.url())
+    person.wait_for_home()
     person.frame.show_route(LookupRoute(""))
     page = person.page(LookupPage)
     person.until(page.number_field.edit.hasFocus)
@@ -192,19 +196,19 @@ def test_the_lock_wants_the_accounts_password(arrive: Arrive, place: Place) -> N
     form = person.lock_form()
     person.until(lambda: bool(form.findChildren(NotificationBar)))
     assert not page.isVisible()
-    person.type_in(account(place)[1])
+    person.type_in(get_account(place)[1])
     person.press("Return")
     person.until(lambda: not person.frame.window_cover.is_covered)
     assert page.number_field.edit.text().replace(" ", "") == "118"
 
 
-def test_signing_out_begins_anew_with_nobody(arrive: Arrive, place: Place) -> None:
+def test_signing_out_begins_anew_with_nobody(open_sign_in: OpenSignIn, place: Place) -> None:
     """From the lock, for somebody else: no page, no draft and no password of the last person is left."""
     keyring = MemoryKeyring()
-    first, second = account(place), account(place, "lead-b")
-    person = arrive(keyring)
+    first, second = get_account(place), get_account(place, "lead-b")
+    person = open_sign_in(keyring)
     person.sign_in(*first)
-    person.at_home()
+    person.wait_for_home()
     person.frame.show_route(LookupRoute("118"))
     person.page(LookupPage)
     person.press("Ctrl+L")
@@ -215,20 +219,20 @@ def test_signing_out_begins_anew_with_nobody(arrive: Arrive, place: Place) -> No
     assert set(keyring.kept) == {"DRAFT_KEY"}, "the account is forgotten; drafts stay encrypted on this desk"
     assert (form.user_field.text(), form.password_field.text()) == ("", "")
     person.sign_in(*second)
-    person.at_home()
+    person.wait_for_home()
     assert person.opening.context.operator == second[0]
     assert person.frame.current_route is not None
     assert not isinstance(person.frame.current_route, LookupRoute)
     said = [(first[0], "session_missing"), (first[0], "session_created"), (first[0], "session_deleted")]
-    person.until(lambda: trail(place) == [*said, (second[0], "session_missing"), (second[0], "session_created")])
+    person.until(lambda: read_trail(place) == [*said, (second[0], "session_missing"), (second[0], "session_created")])
 
 
 @pytest.mark.expects_log("a due task of the window may run while the account is refused")
-def test_a_password_that_was_changed_is_asked_for_and_work_goes_on(arrive: Arrive, place: Place) -> None:
+def test_a_password_that_was_changed_is_asked_for_and_work_goes_on(open_sign_in: OpenSignIn, place: Place) -> None:
     """The database no longer takes the account in use: the same person signs in anew, and the page is still there."""
-    user, password = account(place, "op-b")
-    person = arrive(None, place.url("op-b"))
-    person.at_home()
+    user, password = get_account(place, "op-b")
+    person = open_sign_in(None, place.url("op-b"))
+    person.wait_for_home()
     person.frame.show_route(LookupRoute(""))
     page = person.page(LookupPage)
     place.sql(f"ALTER USER `{user}`@`%` IDENTIFIED BY 'the-next-one'")
@@ -261,18 +265,18 @@ def test_an_administrator_and_an_auditor_come_in(
             settings = load_settings(
                 {f"CONSOLE_{key}": text for key, text in told.items()}, find_keyring=lambda: None
             )
-            person = Newcomer(qtbot, settings)
+            person = PersonBeforeWindow(qtbot, settings)
             person.until(lambda seat=person.opening.context: seat.are_people_read)  # type: ignore[misc]  # of this turn
             person.page(kind)
             person.opening.controller.background_refresh.run_due_tasks()  # type: ignore[union-attr]  # it is open
-            person.rest()
+            person.wait_until_read()
             assert person.opening.context.last_due_tasks_at is None
             assert person.opening.context.connection_state.lost_since is None
             context = person.opening.context
             person.until(lambda seat=context: seat.connection_state.database_answer_seconds is not None)  # type: ignore[misc]  # of this turn
             person.frame.show_route(AuditRoute())
             person.page(AuditPage if who == "aud-e" else NoRightPage)
-            person.rest()
+            person.wait_until_read()
             assert [
                 bar.accessibleName() for bar in person.window.findChildren(NotificationBar) if bar.isVisible()
             ] == []

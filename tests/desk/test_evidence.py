@@ -35,22 +35,22 @@ from console.views.runtime.routes import (
 )
 from console.views.widgets.base import TextLabel
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame
-from tests.desk.conftest import Sit, buy, buy_unknown, buy_without_pdf
+from tests.desk.conftest import OpenWindow, buy_check, buy_unknown, buy_without_pdf
 from tests.desk.hands import Person
-from tests.desk.seats import Seats
+from tests.desk.seats import WindowTestDesks
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import ask, paid
 
 NUMBER = NUMBERS[0]
 
 
-def told(root: QWidget, kind: type[QWidget]) -> str:
+def read_visible_words(root: QWidget, kind: type[QWidget]) -> str:
     """All words of what is in sight of that kind."""
     shown = (one for one in root.findChildren(kind) if one.isVisible())
     return " ".join(words.plain for one in shown for words in one.findChildren(TextLabel))
 
 
-def choose(person: Person, file: Path) -> None:
+def choose_file(person: Person, file: Path) -> None:
     """Name the file in the dialog that is asking for one."""
 
     def asking() -> list[QFileDialog]:
@@ -63,53 +63,53 @@ def choose(person: Person, file: Path) -> None:
     dialog.reject()
 
 
-def shown(person: Person, route: Route, kind: type[Page]) -> Page:
+def show_page(person: Person, route: Route, kind: type[Page]) -> Page:
     person.frame.show_route(route)
     page = person.page(kind)
     person.until(lambda: getattr(page, "view", None) is not None)
-    person.rest()
+    person.wait_until_read()
     return page
 
 
-def test_three_actions_prove_a_case(sit: Sit, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_three_actions_prove_a_case(sit: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
     """Ctrl+Shift+E on the record, a name, done: the toast says where and how large, and the pack is whole."""
-    record = buy(console, NUMBER)
+    record = buy_check(console, NUMBER)
     person = sit()
-    shown(person, CreditCheckRoute(record.id), CreditCheckPage)
+    show_page(person, CreditCheckRoute(record.id), CreditCheckPage)
     person.press("Ctrl+Shift+E")
     file = tmp_path / "case.zip"
-    choose(person, file)
-    person.until(lambda: str(file) in told(person.window, ToastFrame))
-    assert "Evidence pack written (" in told(person.window, ToastFrame)
+    choose_file(person, file)
+    person.until(lambda: str(file) in read_visible_words(person.window, ToastFrame))
+    assert "Evidence pack written (" in read_visible_words(person.window, ToastFrame)
     assert verify_pack(file).is_intact
 
 
-def test_a_name_in_use_is_refused_in_a_bar(sit: Sit, console: Console, tmp_path: Path) -> None:
+def test_a_name_in_use_is_refused_in_a_bar(sit: OpenWindow, console: Console, tmp_path: Path) -> None:
     """Nothing is replaced, and the page says so; afterwards it can be done under another name."""
-    record = buy(console, NUMBER)
+    record = buy_check(console, NUMBER)
     person = sit()
-    page = shown(person, CreditCheckRoute(record.id), CreditCheckPage)
+    page = show_page(person, CreditCheckRoute(record.id), CreditCheckPage)
     file = tmp_path / "case.zip"
     file.write_bytes(b"mine")
     person.press("Ctrl+Shift+E")
-    choose(person, file)
+    choose_file(person, file)
     person.until(
         lambda: "already exists" in " ".join(bar.accessibleName() for bar in page.findChildren(NotificationBar))
     )
     assert file.read_bytes() == b"mine"
     other = tmp_path / "other.zip"
     person.press("Ctrl+Shift+E")
-    choose(person, other)
-    person.until(lambda: str(other) in told(person.window, ToastFrame))
-    assert "already exists" not in told(page, NotificationBar)
+    choose_file(person, other)
+    person.until(lambda: str(other) in read_visible_words(person.window, ToastFrame))
+    assert "already exists" not in read_visible_words(page, NotificationBar)
     person.press("Ctrl+Shift+E")
-    choose(person, other)
-    person.until(lambda: "already exists" in told(page, NotificationBar))
-    assert told(person.window, ToastFrame) == "", "a success and a refusal are shown at once"
+    choose_file(person, other)
+    person.until(lambda: "already exists" in read_visible_words(page, NotificationBar))
+    assert read_visible_words(person.window, ToastFrame) == "", "a success and a refusal are shown at once"
 
 
 @pytest.mark.both_ways
-def test_packs_of_a_selection(sit: Sit, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_packs_of_a_selection(sit: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
     """In a queue Ctrl+Shift+E exports the current record's pack, after Ctrl+A those of all that match; on a company's
     page those of the visible tab. A cancelled export leaves nothing.
     """
@@ -120,15 +120,15 @@ def test_packs_of_a_selection(sit: Sit, console: Console, sandbox: Sandbox, tmp_
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == len(lacking))
     page.take_focus()
     person.press("Ctrl+Shift+E")
-    choose(person, tmp_path / "one.zip")
+    choose_file(person, tmp_path / "one.zip")
     person.until((tmp_path / "one.zip").exists)
     person.press("Ctrl+A")
     assert page.selection.bar.evidence_packs_button.isEnabled()
     person.press("Ctrl+Shift+E")
-    choose(person, tmp_path / "all.zip")
+    choose_file(person, tmp_path / "all.zip")
     packs = page.queue_actions.evidence_bundle
     person.until(lambda: (tmp_path / "all.zip").exists() and not packs.is_running)
-    assert "2 evidence packs written" in told(person.window, ToastFrame)
+    assert "2 evidence packs written" in read_visible_words(person.window, ToastFrame)
     with zipfile.ZipFile(tmp_path / "all.zip") as bundle:
         names = {name for name in bundle.namelist() if name.startswith("packs/")}
     assert names == {f"packs/credit-check-{check.id}.zip" for check in lacking}
@@ -144,7 +144,7 @@ def test_packs_of_a_selection(sit: Sit, console: Console, sandbox: Sandbox, tmp_
     tabs = lookup.company_panel.tabs
     tabs.setCurrentIndex([tabs.get_tab_data(place) for place in range(tabs.count())].index("checks"))
     person.press("Ctrl+Shift+E")
-    choose(person, tmp_path / "company.zip")
+    choose_file(person, tmp_path / "company.zip")
     person.until(lambda: (tmp_path / "company.zip").exists() and not lookup.evidence_bundle.is_running)
     assert verify_pack(tmp_path / "company.zip").about["packs"] == 1
     for place, name in ((tabs.currentIndex(), "checks"), (tabs.count() - 1, "all")):
@@ -155,13 +155,13 @@ def test_packs_of_a_selection(sit: Sit, console: Console, sandbox: Sandbox, tmp_
 
 
 def test_every_record_page_has_both(
-    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, tmp_path: Path
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """On the page of a credit check, payment, order and refund, one key copies the timeline to the clipboard and
     another writes the evidence pack to a file.
     """
-    check = buy(console, NUMBER)
-    number = order_of(seats)
+    check = buy_check(console, NUMBER)
+    number = insert_order(seats)
     payment = paid(console, sandbox, "ORD-1")
     refund = ask(console, payment.id)
     person = sit()
@@ -172,18 +172,18 @@ def test_every_record_page_has_both(
         ("refund", RefundRoute(refund.id), RefundPage),
     )
     for kind, route, page in pages:
-        shown(person, route, page)
+        show_page(person, route, page)
         QGuiApplication.clipboard().clear()
         person.press("Ctrl+Shift+T")
         person.until(lambda: QGuiApplication.clipboard().text().startswith("History of "))
         assert QGuiApplication.clipboard().text().count("\n") > 3
         person.press("Ctrl+Shift+E")
-        choose(person, tmp_path / f"{kind}.zip")
+        choose_file(person, tmp_path / f"{kind}.zip")
         person.until((tmp_path / f"{kind}.zip").exists)
-        person.rest()
+        person.wait_until_read()
 
 
-def order_of(seats: Seats) -> int:
+def insert_order(seats: WindowTestDesks) -> int:
     """An order of the shop, written as the shop does."""
     from sqlalchemy import text
 
@@ -191,18 +191,18 @@ def order_of(seats: Seats) -> int:
         "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"
         " VALUES ('ORD-1', 3000, 'JPY', '2026-11-20 03:00:00', '2026-11-20 03:00:00')"
     )
-    with seats.past_the_console() as tx:
+    with seats.write_as_owner() as tx:
         tx.conn.execute(text(statement))
         return int(tx.conn.scalar(text("SELECT id FROM orders")) or 0)
 
 
-def test_who_may_not_export_reads_why(seats: Seats, sit: Sit, console: Console) -> None:
+def test_who_may_not_export_reads_why(seats: WindowTestDesks, sit: OpenWindow, console: Console) -> None:
     """The button is off with the reason and who may; the key does nothing; copying the story stays on."""
-    record = buy(console, NUMBER)
+    record = buy_check(console, NUMBER)
     robot = Somebody("robot", frozenset({WORKER}), may_buy=False)
-    seats.add(robot)
-    person = seats.sit("robot")
-    page = shown(person, CreditCheckRoute(record.id), CreditCheckPage)
+    seats.add_person(robot)
+    person = seats.open_window("robot")
+    page = show_page(person, CreditCheckRoute(record.id), CreditCheckPage)
     assert isinstance(page, CreditCheckPage)
     button, copy = page.action_bar.find_button("evidence_pack"), page.action_bar.find_button("copy_story")
     assert button is not None
@@ -214,11 +214,11 @@ def test_who_may_not_export_reads_why(seats: Seats, sit: Sit, console: Console) 
     assert not person.window.findChildren(QFileDialog)
 
 
-def test_both_are_in_the_list_of_keys(sit: Sit, console: Console) -> None:
+def test_both_are_in_the_list_of_keys(sit: OpenWindow, console: Console) -> None:
     """The dialog with the keys of the page lists both actions."""
-    record = buy(console, NUMBER)
+    record = buy_check(console, NUMBER)
     person = sit()
-    page = shown(person, CreditCheckRoute(record.id), CreditCheckPage)
+    page = show_page(person, CreditCheckRoute(record.id), CreditCheckPage)
     dialog = open_shortcuts_dialog(person.frame, page)
     words = [one.plain for one in dialog.findChildren(TextLabel)]
     assert "Export evidence pack" in words
@@ -227,7 +227,7 @@ def test_both_are_in_the_list_of_keys(sit: Sit, console: Console) -> None:
 
 
 @pytest.mark.parametrize("waits", [False, True])
-def test_an_empty_home_says_so(sit: Sit, console: Console, sandbox: Sandbox, waits: bool) -> None:
+def test_an_empty_home_says_so(sit: OpenWindow, console: Console, sandbox: Sandbox, waits: bool) -> None:
     """If no record waits, Home says so and offers a button to the queues; if a record waits, the table shows it."""
     if waits:
         buy_unknown(console, sandbox, NUMBER)
@@ -235,7 +235,7 @@ def test_an_empty_home_says_so(sit: Sit, console: Console, sandbox: Sandbox, wai
     person.frame.show_route(HomeRoute())
     page = person.page(HomePage)
     person.until(lambda: page.rows.is_complete)
-    person.rest()
+    person.wait_until_read()
     assert page.empty_state.isVisible() is not waits
     assert page.table.isVisible() is waits
     if not waits:

@@ -11,7 +11,7 @@ from console.domain.records import CreditCheck
 from console.sandbox.server import Sandbox
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import QueuesRoute
-from tests.desk.conftest import Sit, buy_without_pdf
+from tests.desk.conftest import OpenWindow, buy_without_pdf
 from tests.desk.hands import save_as
 from tests.support.desks import NUMBERS
 
@@ -19,24 +19,24 @@ pytestmark = pytest.mark.both_ways
 
 
 @pytest.fixture
-def lacking(console: Console, sandbox: Sandbox) -> list[CreditCheck]:
+def checks_without_pdf(console: Console, sandbox: Sandbox) -> list[CreditCheck]:
     """Three whose PDF is missing until it is fetched again."""
     return [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:3]]
 
 
-def test_a_queue_is_taken_along(sit: Sit, lacking: list[CreditCheck], tmp_path: Path) -> None:
+def test_a_queue_is_taken_along(sit: OpenWindow, checks_without_pdf: list[CreditCheck], tmp_path: Path) -> None:
     """The whole list as a workbook, two chosen records as CSV, one that the filter keeps; a toast has each path. A
     cancelled export leaves nothing, and says so.
     """
     person = sit()
     person.frame.show_route(QueuesRoute("incomplete"))
     page = person.page(QueuesPage)
-    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == len(lacking))
+    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == len(checks_without_pdf))
     save_as(person, tmp_path / "all.xlsx")
     person.until(lambda: (tmp_path / "all.xlsx").exists() and not page.exporter.is_running)
     titles, *rows = openpyxl.load_workbook(tmp_path / "all.xlsx").worksheets[0].values
     place = titles.index("Corporation number")
-    assert {row[place] for row in rows} == {check.corporation_number for check in lacking}
+    assert {row[place] for row in rows} == {check.corporation_number for check in checks_without_pdf}
     assert str(tmp_path / "all.xlsx") in [toast.path for toast in person.frame.toasts.visible_toasts]
 
     page.take_focus()
@@ -45,26 +45,28 @@ def test_a_queue_is_taken_along(sit: Sit, lacking: list[CreditCheck], tmp_path: 
     person.until(lambda: (tmp_path / "chosen.csv").exists() and not page.exporter.is_running)
     current = page.current_row
     assert current is not None
-    assert [row["Record"] for row in read(tmp_path / "chosen.csv")] == [f"Credit check {current.record.id}"]
+    assert [row["Record"] for row in read_csv_rows(tmp_path / "chosen.csv")] == [f"Credit check {current.record.id}"]
 
     person.press("Ctrl+D")
-    page.filter.edit.setText(lacking[1].corporation_number)
+    page.filter.edit.setText(checks_without_pdf[1].corporation_number)
     page.filter.changed.emit()
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
     page.take_focus()
     save_as(person, tmp_path / "filtered.csv")
     person.until(lambda: (tmp_path / "filtered.csv").exists() and not page.exporter.is_running)
-    assert [row["Record"] for row in read(tmp_path / "filtered.csv")] == [f"Credit check {lacking[1].id}"]
+    assert [row["Record"] for row in read_csv_rows(tmp_path / "filtered.csv")] == [
+        f"Credit check {checks_without_pdf[1].id}"
+    ]
 
     page.exporter.export_list_to(str(tmp_path / "cancelled.csv"))
     page.exporter.cancel_export()
     person.until(lambda: not page.exporter.is_running)
-    person.rest()
+    person.wait_until_read()
     is_there = (tmp_path / "cancelled.csv").exists()
     told = "No file was written" in person.frame.toasts.visible_toasts[-1].accessibleName()
     assert told is not is_there
     assert not list(tmp_path.glob(".*"))
 
 
-def read(file: Path) -> list[dict[str, str]]:
+def read_csv_rows(file: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(file.read_text("utf-8-sig").splitlines()))

@@ -9,18 +9,18 @@ from console.views.lookup.page import LookupPage
 from console.views.reports.page import ReportsPage
 from console.views.reports.section import ChartSection
 from console.views.runtime.routes import LookupRoute
-from tests.desk.conftest import Sit, buy
+from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.hands import save_as
 from tests.support.invented import numbers
 
 (NUMBER,) = numbers(1, 72)
 
 
-def test_a_company_for_a_ticket_and_the_pictures(sit: Sit, console: Console, tmp_path: Path) -> None:
+def test_a_company_for_a_ticket_and_the_pictures(sit: OpenWindow, console: Console, tmp_path: Path) -> None:
     """The history and the document of a purchase are read when their tabs are opened; the summary is copied; each
     picture has its table on a key, and the table goes to a file.
     """
-    record = buy(console, NUMBER)
+    record = buy_check(console, NUMBER)
     person = sit()
     person.frame.show_route(LookupRoute(NUMBER))
     page = person.page(LookupPage)
@@ -41,7 +41,7 @@ def test_a_company_for_a_ticket_and_the_pictures(sit: Sit, console: Console, tmp
     section = reports.section
     assert isinstance(section, ChartSection)
     assert section.name == "queue_ages"
-    person.rest()
+    person.wait_until_read()
     assert section.chart.accessibleDescription()
     save_as(person, tmp_path / "ages.csv")
     person.until(lambda: (tmp_path / "ages.csv").exists() and not reports.exporter.is_running)

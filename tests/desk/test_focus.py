@@ -15,8 +15,8 @@ from console.views.reconciliation.runs_page import ReconcileRunsPage
 from console.views.runtime.routes import ReconcileRunsRoute
 from console.views.theme.theme import current_appearance
 from console.views.widgets.controls.buttons import KeyButton
-from tests.desk.conftest import Sit
-from tests.desk.rings import why_no_ring
+from tests.desk.conftest import OpenWindow
+from tests.desk.rings import find_focus_fault
 from tests.shots.bulk_scenes import BULK
 from tests.shots.further_scenes import FURTHER
 from tests.shots.money_scenes import MONEY
@@ -65,10 +65,10 @@ class WatchedStage(UnpaintedStage):
     def shoot(self, name: str) -> Path:
         self.settle()
         self.until(self._is_active)
-        if not self._is_searching() and (fault := why_no_ring()):
+        if not self._is_searching() and (fault := find_focus_fault()):
             self.faults.append(f"{name}: {fault}")
         if QApplication.activeModalWidget() is None:
-            self.faults += (f"{name}: {cap}" for cap in caps_without_key(self.window))
+            self.faults += (f"{name}: {cap}" for cap in find_buttons_with_dead_key(self.window))
             self._read_again(name)
         return Path(name)
 
@@ -105,7 +105,7 @@ class WatchedStage(UnpaintedStage):
         return QApplication.activeWindow() is not None
 
 
-def caps_without_key(window: QWidget) -> Iterator[str]:
+def find_buttons_with_dead_key(window: QWidget) -> Iterator[str]:
     """Yield the buttons that can be pressed and show a key which nothing around them answers. Enter and Esc are
     left out: they belong to the list whose row the button opens, and to the window."""
     for button in window.findChildren(KeyButton):
@@ -138,12 +138,12 @@ def test_every_screen_and_dialog_shows_its_focus(stage: WatchedStage, scene: str
     assert stage.faults == []
 
 
-def test_a_list_that_turns_out_empty_gives_up_the_focus(sit: Sit) -> None:
+def test_a_list_that_turns_out_empty_gives_up_the_focus(sit: OpenWindow) -> None:
     """However late its reading ends: Qt would give the focus to the text in place of the rows, which has no ring."""
     person = sit()
     person.opening.context.navigate(ReconcileRunsRoute())
     page = person.page(ReconcileRunsPage)
-    person.rest()
+    person.wait_until_read()
     page.table_stack.setCurrentWidget(page.table)
     page.table.setFocus()
     page.rows.page_applied.emit()

@@ -21,21 +21,21 @@ from console.views.runtime.routes import AuditRoute, LookupRoute, QueuesRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.window.notification_bars import ToastFrame
-from tests.desk.conftest import Sit, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_unknown
 from tests.desk.hands import Person
-from tests.desk.seats import Seats
-from tests.desk.test_refunds import at_payment, payment
+from tests.desk.seats import WindowTestDesks
+from tests.desk.test_refunds import open_payment, payment
 
 __all__ = ["payment"]
 
 
-def takes(console: Console) -> list[str]:
+def list_takers(console: Console) -> list[str]:
     return [take.person for take in console.recovery.list_takes()]
 
 
-def test_a_record_is_given_back_by_key_and_button(sit: Sit, console: Console, payment: Payment) -> None:
+def test_a_record_is_given_back_by_key_and_button(sit: OpenWindow, console: Console, payment: Payment) -> None:
     person = sit()
-    page = at_payment(person, payment)
+    page = open_payment(person, payment)
 
     def press_key() -> None:
         person.press("Shift+T")
@@ -45,23 +45,25 @@ def test_a_record_is_given_back_by_key_and_button(sit: Sit, console: Console, pa
 
     for give_back in (press_key, press_button):
         person.press("T")
-        person.until(lambda: takes(console) == ["op-a"])
+        person.until(lambda: list_takers(console) == ["op-a"])
         person.until(lambda: page.view is not None and page.view.taken is not None)
         give_back()
-        person.until(lambda: takes(console) == [])
+        person.until(lambda: list_takers(console) == [])
         person.until(lambda: "taken" not in page.list_bar_names())
     whats = [entry.what for entry in console.recovery.read_record("payment", payment.id).timeline]
     assert len([what for what in whats if what.endswith("given_up")]) == 2
 
 
-def test_the_take_of_somebody_else_cant_be_given_back(seats: Seats, sit: Sit, payment: Payment) -> None:
-    with seats.acting("lead-b") as desk:
+def test_the_take_of_somebody_else_cant_be_given_back(
+    seats: WindowTestDesks, sit: OpenWindow, payment: Payment
+) -> None:
+    with seats.open_acting_desk("lead-b") as desk:
         desk.recovery.take("payment", payment.id)
     person = sit()
-    at_payment(person, payment)
+    open_payment(person, payment)
     person.press("Shift+T")
-    person.rest()
-    assert takes(seats.console) == ["lead-b"]
+    person.wait_until_read()
+    assert list_takers(seats.console) == ["lead-b"]
     dialog: UnfinishedWorkDialog = open_unfinished_work_dialog(person.frame)
     dialog.show_tab("held")
     person.until(lambda: dialog.leases_and_takes_table.current_item is not None)
@@ -69,35 +71,39 @@ def test_the_take_of_somebody_else_cant_be_given_back(seats: Seats, sit: Sit, pa
     assert dialog.own_takes.give_back_button.reason
 
 
-def test_running_and_taken_opens_and_gives_back(sit: Sit, console: Console, payment: Payment) -> None:
+def test_running_and_taken_opens_and_gives_back(sit: OpenWindow, console: Console, payment: Payment) -> None:
     person = sit()
-    at_payment(person, payment)
+    open_payment(person, payment)
     person.press("T")
-    person.until(lambda: takes(console) == ["op-a"])
+    person.until(lambda: list_takers(console) == ["op-a"])
     dialog = open_unfinished_work_dialog(person.frame)
     dialog.show_tab("held")
     person.until(dialog.own_takes.give_back_button.isEnabled)
     person.until(dialog.main_button.isEnabled)
     dialog.own_takes.give_back_button.click()
-    person.until(lambda: takes(console) == [])
+    person.until(lambda: list_takers(console) == [])
 
 
-def test_a_queue_gives_back_its_current_record(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_queue_gives_back_its_current_record(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     buy_unknown(console, sandbox, "1180301018771")
     person = sit()
     person.opening.context.navigate(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.current_row is not None)
     person.press("T")
-    person.until(lambda: takes(console) == ["op-a"])
+    person.until(lambda: list_takers(console) == ["op-a"])
     person.press("Shift+T")
-    person.until(lambda: takes(console) == [])
+    person.until(lambda: list_takers(console) == [])
 
 
-def test_a_record_is_handed_over_with_a_note(seats: Seats, sit: Sit, console: Console, payment: Payment) -> None:
+def test_a_record_is_handed_over_with_a_note(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, payment: Payment
+) -> None:
     """H ends the take and leaves the words; without a take it says so, and writes nothing."""
     person = sit()
-    page = at_payment(person, payment)
+    page = open_payment(person, payment)
     person.press("H")
     assert "act" in page.list_bar_names()
     person.press("T")
@@ -107,19 +113,21 @@ def test_a_record_is_handed_over_with_a_note(seats: Seats, sit: Sit, console: Co
     person.type_in("waits for their call")
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    person.no_dialog()
-    person.until(lambda: takes(console) == [])
+    person.wait_without_dialog()
+    person.until(lambda: list_takers(console) == [])
     view = console.recovery.read_record("payment", payment.id)
     assert not isinstance(view, OperationDetails)
     assert [(note.person, note.words) for note in view.notes] == [("op-a", "waits for their call")]
     whats = [entry.what for entry in view.timeline]
     assert [what for what in whats if what.startswith("record.")] == ["record.take", "record.given_up", "record.note"]
-    with seats.acting("op-a") as desk:
+    with seats.open_acting_desk("op-a") as desk:
         assert not desk.recovery.hand_over("payment", payment.id, "again")
     assert len(console.recovery.read_record("payment", payment.id).notes) == 1  # type: ignore[union-attr]  # a payment
 
 
-def test_a_selection_is_given_back(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_selection_is_given_back(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """The bar of the selection has the button beside Take; it ends the person's own takes among the
     selected records."""
     for number in ("1180301018771", "4000012090001"):
@@ -134,13 +142,13 @@ def test_a_selection_is_given_back(seats: Seats, sit: Sit, console: Console, san
     person.until(lambda: "act" in page.list_bar_names())
     person.press("Ctrl+D")
     person.press("T")
-    person.until(lambda: takes(console) == ["op-a"])
+    person.until(lambda: list_takers(console) == ["op-a"])
     page.row_model.read_again()
-    person.rest()
+    person.wait_until_read()
     person.press("Ctrl+A")
     person.until(button.isEnabled)
     button.click()
-    person.until(lambda: takes(console) == [])
+    person.until(lambda: list_takers(console) == [])
 
 
 def shown_state(page: LookupPage) -> EmptyState:
@@ -150,7 +158,7 @@ def shown_state(page: LookupPage) -> EmptyState:
 
 
 @pytest.mark.parametrize("text", ["Yamada Trading", "12,000", "ORD-NO-SUCH", "さくら商事"])
-def test_a_lookup_without_a_hit_says_what_was_searched(sit: Sit, text: str) -> None:
+def test_a_lookup_without_a_hit_says_what_was_searched(sit: OpenWindow, text: str) -> None:
     person = sit()
     person.opening.context.navigate(LookupRoute(text))
     page = person.page(LookupPage)
@@ -162,7 +170,7 @@ def test_a_lookup_without_a_hit_says_what_was_searched(sit: Sit, text: str) -> N
     assert page.list_bar_names() == ()
 
 
-def test_the_search_box_is_never_empty(sit: Sit) -> None:
+def test_the_search_box_is_never_empty(sit: OpenWindow) -> None:
     person = sit()
     person.press("Ctrl+K")
     palette = person.opening.controller.command_palette  # type: ignore[union-attr]  # it is open
@@ -175,27 +183,27 @@ def test_the_search_box_is_never_empty(sit: Sit) -> None:
 
 
 def test_a_written_file_is_at_hand(
-    sit: Sit, payment: Payment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sit: OpenWindow, payment: Payment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The path of an evidence pack stays until it is closed, can be copied, and its folder opened."""
     opened: list[QUrl] = []
     monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
     person = sit("aud-e")
-    page = at_payment(person, payment)
+    page = open_payment(person, payment)
     path = tmp_path / "pack.zip"
     page.evidence.write_pack("payment", payment.id, path)
-    person.until(lambda: bool(toasts(person.frame.toasts.visible_toasts)))
-    (toast,) = toasts(person.frame.toasts.visible_toasts)
+    person.until(lambda: bool(select_file_toasts(person.frame.toasts.visible_toasts)))
+    (toast,) = select_file_toasts(person.frame.toasts.visible_toasts)
     assert Path(toast.path) == path
     person.control("Copy path", toast).press()
     person.until(lambda: QGuiApplication.clipboard().text() == str(path))
     person.control("Open folder", toast).press()
     person.until(lambda: opened == [QUrl.fromLocalFile(str(tmp_path))])
     toast.closed.emit()
-    assert file_in_messages(person, "Copy path") == str(path)
+    assert copy_file_of_message(person, "Copy path") == str(path)
 
 
-def file_in_messages(person: Person, button: str) -> str:
+def copy_file_of_message(person: Person, button: str) -> str:
     """Press this button at the newest message of the list that names a file; return what is copied then."""
     dialog = open_announcements_dialog(person.frame)
     dialog.table.go_to_row(next(row for row, notice in enumerate(dialog.table.all_rows) if notice.path))
@@ -208,16 +216,16 @@ def file_in_messages(person: Person, button: str) -> str:
     return copied
 
 
-def test_exported_files_are_in_the_list_of_messages(sit: Sit, tmp_path: Path, payment: Payment) -> None:
+def test_exported_files_are_in_the_list_of_messages(sit: OpenWindow, tmp_path: Path, payment: Payment) -> None:
     """The export of the trail and of a bulk run's results; a message without a file has no such buttons."""
     person = sit("aud-e")
     person.frame.show_route(AuditRoute())
     person.page(AuditPage).exporter.export_list_to(str(tmp_path / "trail.csv"))
-    person.until(lambda: bool(toasts(person.frame.toasts.visible_toasts)))
-    assert file_in_messages(person, "Copy path") == str(tmp_path / "trail.csv")
+    person.until(lambda: bool(select_file_toasts(person.frame.toasts.visible_toasts)))
+    assert copy_file_of_message(person, "Copy path") == str(tmp_path / "trail.csv")
     context = person.opening.context
     context.toast_requested.emit(Toast("20 rows", str(tmp_path / "run.csv"), path=str(tmp_path / "run.csv")))
-    assert file_in_messages(person, "Copy path") == str(tmp_path / "run.csv")
+    assert copy_file_of_message(person, "Copy path") == str(tmp_path / "run.csv")
     context.show_toast("nothing written")
     dialog = open_announcements_dialog(person.frame)
     dialog.table.go_to_row(0)
@@ -225,16 +233,16 @@ def test_exported_files_are_in_the_list_of_messages(sit: Sit, tmp_path: Path, pa
     dialog.reject()
 
 
-def toasts(shown: tuple[ToastFrame, ...]) -> list[ToastFrame]:
+def select_file_toasts(shown: tuple[ToastFrame, ...]) -> list[ToastFrame]:
     return [toast for toast in shown if toast.path]
 
 
 def test_what_is_left_open_is_shown_given_back_and_asked_about_once(
-    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, payment: Payment
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
     """The list by its key; give back and hand over in place; the window asks before it closes, and only once."""
     check = buy_unknown(console, sandbox, "1180301018771")
-    with seats.acting("op-a") as desk:
+    with seats.open_acting_desk("op-a") as desk:
         desk.recovery.take("payment", payment.id)
         desk.recovery.take("credit-check", check.id)
     person = sit()
@@ -259,9 +267,9 @@ def test_what_is_left_open_is_shown_given_back_and_asked_about_once(
     person.until(handing.main_button.isEnabled)
     handing.main_button.click()
     person.until(lambda: [item.reason.value for item in rows.all_rows] == ["operation"])
-    assert takes(console) == []
+    assert list_takers(console) == []
     dialog.reject()
-    person.no_dialog()
+    person.wait_without_dialog()
 
     person.window.close()
     asking = person.dialog(UnfinishedWorkDialog)
@@ -269,21 +277,21 @@ def test_what_is_left_open_is_shown_given_back_and_asked_about_once(
     person.until(lambda: asking.own_items_table.current_item is not None)
     person.until(asking.main_button.isEnabled)
     asking.reject()
-    person.no_dialog()
+    person.wait_without_dialog()
     assert person.window.isVisible()
     person.window.close()
     person.until(lambda: not person.window.isVisible())
 
 
-def test_a_window_with_nothing_open_closes(sit: Sit) -> None:
+def test_a_window_with_nothing_open_closes(sit: OpenWindow) -> None:
     person = sit()
     person.window.close()
     person.until(lambda: not person.window.isVisible())
     assert person.window.findChildren(UnfinishedWorkDialog) == []
 
 
-def test_leaving_goes_on_from_the_list(seats: Seats, sit: Sit, payment: Payment) -> None:
-    with seats.acting("op-a") as desk:
+def test_leaving_goes_on_from_the_list(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
+    with seats.open_acting_desk("op-a") as desk:
         desk.recovery.take("payment", payment.id)
     person = sit()
     person.window.close()

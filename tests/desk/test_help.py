@@ -10,13 +10,13 @@ from console.views.help.help_dialog import HelpDialog
 from console.views.runtime.routes import CreditCheckRoute
 from console.wording.sentences.terms import Term
 from console.wording.sentences.text_context import Language
-from tests.desk.conftest import Sit, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_unknown
 from tests.support.desks import NUMBERS
 
 
 @pytest.mark.parametrize(("language", "wanted"), [("en", "unknown"), ("ja", "結果不明")])
 def test_the_words_of_the_screen_come_first(
-    sit: Sit, console: Console, sandbox: Sandbox, language: Language, wanted: str
+    sit: OpenWindow, console: Console, sandbox: Sandbox, language: Language, wanted: str
 ) -> None:
     """All words are there; a search finds them in words and meanings and shows the first, Esc closes."""
     record = buy_unknown(console, sandbox, NUMBERS[0])
@@ -25,7 +25,7 @@ def test_the_words_of_the_screen_come_first(
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
-    person.rest()
+    person.wait_until_read()
     person.press("F1")
     dialog = person.dialog(HelpDialog)
     assert dialog.search_field.hasFocus()

@@ -20,12 +20,12 @@ from console.views.runtime.routes import QueuesRoute
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 from console.wording.sentences.catalogue import translate
-from tests.desk.conftest import Sit, buy_unknown
-from tests.desk.seats import Seats
+from tests.desk.conftest import OpenWindow, buy_unknown
+from tests.desk.seats import WindowTestDesks
 from tests.support.desks import NUMBERS, MovedClock
 
 
-def test_the_waiting_times_of_home_are_those_of_the_report(seats: Seats, sit: Sit) -> None:
+def test_the_waiting_times_of_home_are_those_of_the_report(seats: WindowTestDesks, sit: OpenWindow) -> None:
     """The bars count every record of the queue, and the link leads to the report with the same bars."""
     person = sit()
     person.press("Alt+1")
@@ -44,7 +44,9 @@ def test_the_waiting_times_of_home_are_those_of_the_report(seats: Seats, sit: Si
     assert strip.bars in [other.bars for other in section.chart.content.strips]
 
 
-def test_ages_grow_while_nothing_is_read(sit: Sit, console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
+def test_ages_grow_while_nothing_is_read(
+    sit: OpenWindow, console: Console, sandbox: Sandbox, clock: MovedClock
+) -> None:
     """With each minute of the window's clock; the counts are read more seldom."""
     buy_unknown(console, sandbox, NUMBERS[0])
     person = sit()
@@ -53,7 +55,7 @@ def test_ages_grow_while_nothing_is_read(sit: Sit, console: Console, sandbox: Sa
     person.press("Alt+1")
     home = person.page(HomePage)
     person.until(lambda: home.table.rows.rowCount() == 1)
-    person.rest()
+    person.wait_until_read()
     footer = "1 of 1 in Unfinished work."
     assert footer in [label.plain for label in home.own_work_panel.findChildren(TextLabel)]
     assert person.opening.context.work_counts.unfinished_count == 1  # the status bar and the dialog say as much
@@ -62,7 +64,7 @@ def test_ages_grow_while_nothing_is_read(sit: Sit, console: Console, sandbox: Sa
     for key, table in (("Alt+1", home.table), ("Alt+2", queue.table)):
         person.press(key)
         person.until(table.isVisible)
-        person.rest()
+        person.wait_until_read()
         table.viewport().installEventFilter(painted)
         clock.offset += timedelta(minutes=1)
         person.frame._show_clock()
@@ -82,7 +84,7 @@ class _PaintCounter(QObject):
 
 
 def test_an_older_record_that_arrives_becomes_the_current_one_until_a_row_is_chosen(
-    sit: Sit, console: Console, sandbox: Sandbox, clock: MovedClock
+    sit: OpenWindow, console: Console, sandbox: Sandbox, clock: MovedClock
 ) -> None:
     """The first row is current because nobody has chosen one: it stays the first. A chosen row stays chosen."""
     clock.offset = timedelta(days=-1)
@@ -96,7 +98,7 @@ def test_an_older_record_that_arrives_becomes_the_current_one_until_a_row_is_cho
     clock.offset = timedelta()
     home.refresh("changed")
     person.until(lambda: home.table.rows.rowCount() == 2)
-    person.rest()
+    person.wait_until_read()
     assert _current_record(home).id == oldest.id
     person.press("Down")
     chosen = _current_record(home)
@@ -105,12 +107,14 @@ def test_an_older_record_that_arrives_becomes_the_current_one_until_a_row_is_cho
     clock.offset = timedelta()
     home.refresh("changed")
     person.until(lambda: home.table.rows.rowCount() == 3)
-    person.rest()
+    person.wait_until_read()
     assert _current_record(home).id == chosen.id
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.25, 1.5, 2.0])
-def test_home_opens_at_its_top_at_every_text_size(sit: Sit, console: Console, sandbox: Sandbox, scale: float) -> None:
+def test_home_opens_at_its_top_at_every_text_size(
+    sit: OpenWindow, console: Console, sandbox: Sandbox, scale: float
+) -> None:
     """Home opens without scrolling at each text size: title, unfinished work and counts are visible. If the list of
     records begins below the window, the first count has the focus, and Tab moves it to the list.
     """
@@ -118,13 +122,13 @@ def test_home_opens_at_its_top_at_every_text_size(sit: Sit, console: Console, sa
     person = sit()
     person.window.resize(1280, 800)
     person.press("Alt+2")
-    person.rest()
+    person.wait_until_read()
     current_appearance().set_text_scale(scale)
-    person.rest()
+    person.wait_until_read()
     person.press("Alt+1")
     home = person.page(HomePage)
     person.until(lambda: home.table.rows.rowCount() == 1)
-    person.rest()
+    person.wait_until_read()
     area = person.frame.page_stack.currentWidget()
     assert isinstance(area, PageScrollArea)
     assert area.verticalScrollBar().value() == 0
@@ -144,7 +148,7 @@ def _current_record(home: HomePage) -> CreditCheck:
 
 
 def test_a_line_of_my_work_opens_as_many_operations_as_it_counts(
-    sit: Sit, console: Console, sandbox: Sandbox
+    sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """Those of other people are not among them; a button in the dialog lists all."""
     for number in NUMBERS[:3]:
@@ -157,7 +161,7 @@ def test_a_line_of_my_work_opens_as_many_operations_as_it_counts(
         person.press("Alt+1")
         panel = person.page(HomePage).own_work_panel
         person.until(lambda: len(context.work_counts.unfinished_operations) == 3)
-        person.rest()
+        person.wait_until_read()
         counts = {str(button.line.key): button.line.count_text for button in panel._buttons}
         assert max(counts.values()) == largest_count
         for key, count in counts.items():
@@ -169,7 +173,7 @@ def test_a_line_of_my_work_opens_as_many_operations_as_it_counts(
             dialog._show_all_operations()
             assert len(dialog.operations_table.all_rows) == 3
             person.press("Esc")
-            person.no_dialog()
+            person.wait_without_dialog()
 
 
 def _has_read_operations(dialog: UnfinishedWorkDialog) -> bool:

@@ -18,14 +18,14 @@ from console.views.alerts.incident_dialogs import (
 )
 from console.views.alerts.page import AlertsPage
 from console.views.runtime.routes import AlertsRoute, PaymentRoute, QueuesRoute
-from tests.desk.conftest import Sit
-from tests.desk.seats import Seats
-from tests.desk.test_refunds import at_payment, payment
+from tests.desk.conftest import OpenWindow
+from tests.desk.seats import WindowTestDesks
+from tests.desk.test_refunds import open_payment, payment
 
 __all__ = ["payment"]
 
 
-def raise_two(seats: Seats, payment: Payment) -> int:
+def raise_two_alerts(seats: WindowTestDesks, payment: Payment) -> int:
     """Two alerts of one cause, as the worker raises them. Return the id of the incident."""
     context, incidents = seats.acting_desk._context, seats.acting_desk.incidents
     earlier = {one.id for one in incidents.list_incidents()}
@@ -40,11 +40,11 @@ def raise_two(seats: Seats, payment: Payment) -> int:
     return incident.id
 
 
-def test_an_incident_by_keyboard(seats: Seats, sit: Sit, console: Console, payment: Payment) -> None:
+def test_an_incident_by_keyboard(seats: WindowTestDesks, sit: OpenWindow, console: Console, payment: Payment) -> None:
     """Each key does what it says, the card follows, and the steps are in the names of those who did them."""
-    with seats.acting("lead-b") as lead:
+    with seats.open_acting_desk("lead-b") as lead:
         lead_name = lead.people.read_acting_person().name
-    id = raise_two(seats, payment)
+    id = raise_two_alerts(seats, payment)
     person = sit()
     person.press("Alt+6")
     page = person.page(AlertsPage)
@@ -65,12 +65,12 @@ def test_an_incident_by_keyboard(seats: Seats, sit: Sit, console: Console, payme
     person.until(lambda: page.current_incident is not None and not page.current_incident.is_acknowledged)
     person.press("T")
     person.until(lambda: page.current_incident is not None and page.current_incident.owner is not None)
-    assert hinted_keys(page) >= {"S", "E"}
+    assert list_hinted_keys(page) >= {"S", "E"}
     person.press("S")
     snooze = person.dialog(SnoozeIncidentDialog)
     person.until(snooze.main_button.isEnabled)
     snooze.main_button.click()
-    person.no_dialog()
+    person.wait_without_dialog()
     person.until(lambda: is_state(IncidentState.SNOOZED))
     person.press("S")
     person.until(lambda: is_state(IncidentState.OPEN))
@@ -79,15 +79,15 @@ def test_an_incident_by_keyboard(seats: Seats, sit: Sit, console: Console, payme
     person.type_in("the shop has corrected the order")
     person.until(resolve.main_button.isEnabled)
     resolve.main_button.click()
-    person.no_dialog()
+    person.wait_without_dialog()
     person.until(lambda: is_state(IncidentState.RESOLVED))
-    assert not {"S", "E"} & hinted_keys(page), "E reopens a resolved incident now, and S does nothing"
+    assert not {"S", "E"} & list_hinted_keys(page), "E reopens a resolved incident now, and S does nothing"
     person.press("E")
     reopen = person.dialog(ReopenIncidentDialog)
     person.type_in("it has not")
     person.until(reopen.main_button.isEnabled)
     reopen.main_button.click()
-    person.no_dialog()
+    person.wait_without_dialog()
     person.until(lambda: is_state(IncidentState.OPEN))
     person.press("H")
     hand_over = person.dialog(HandOverIncidentDialog)
@@ -97,24 +97,24 @@ def test_an_incident_by_keyboard(seats: Seats, sit: Sit, console: Console, payme
     person.type_in("please call the shop")
     person.until(hand_over.main_button.isEnabled)
     hand_over.main_button.click()
-    person.no_dialog()
+    person.wait_without_dialog()
     person.until(lambda: page.current_incident is not None and page.current_incident.owner == lead_name)
     steps = console.incidents.read_incident(id).steps
     assert [step.action.value for step in steps] == ["take", "snooze", "wake", "resolve", "reopen", "hand over"]
     assert len({step.person for step in steps}) == 1
 
 
-def test_links_of_a_desk(seats: Seats, sit: Sit, payment: Payment) -> None:
+def test_links_of_a_desk(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
     """Ctrl+Shift+L copies what is shown; a link from another process shows it at this desk, wherever it is, and
     does nothing else; while the window is locked it waits.
     """
-    id = raise_two(seats, payment)
+    id = raise_two_alerts(seats, payment)
     person = sit()
 
     def at(route: type) -> bool:
         return isinstance(person.frame.current_route, route)
 
-    at_payment(person, payment)
+    open_payment(person, payment)
     person.press("Ctrl+Shift+L")
     copied = QGuiApplication.clipboard().text()
     assert copied == f"support-console:record/payment/{payment.id}"
@@ -136,15 +136,15 @@ def test_links_of_a_desk(seats: Seats, sit: Sit, payment: Payment) -> None:
     assert isinstance(person.frame.current_route, AlertsRoute)
 
 
-def hinted_keys(page: AlertsPage) -> set[str]:
+def list_hinted_keys(page: AlertsPage) -> set[str]:
     return {key for keys, _ in page.hint_bar.key_hints for key in keys}
 
 
-def shows(page: AlertsPage, incident_id: int) -> bool:
+def is_incident_shown(page: AlertsPage, incident_id: int) -> bool:
     return page.current_incident is not None and page.current_incident.id == incident_id
 
 
-def test_a_link_shows_its_own_incident(seats: Seats, sit: Sit, payment: Payment) -> None:
+def test_a_link_shows_its_own_incident(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
     """Also among incidents of several states, whose headings are rows of the list too."""
     context = seats.acting_desk._context
     for number in range(3):
@@ -154,10 +154,10 @@ def test_a_link_shows_its_own_incident(seats: Seats, sit: Sit, payment: Payment)
                 tx.conn, rule, "queue", id, None, "5", "0", context.now()
             )
         )
-    id = raise_two(seats, payment)
-    with seats.acting("op-a") as desk:
+    id = raise_two_alerts(seats, payment)
+    with seats.open_acting_desk("op-a") as desk:
         desk.incidents.resolve(id, "the shop has corrected the order")
     person = sit()
     for incident in seats.acting_desk.incidents.list_incidents():
         person.frame.show_route(AlertsRoute(incident.main_alert.id))
-        person.until(partial(shows, person.page(AlertsPage), incident.id))
+        person.until(partial(is_incident_shown, person.page(AlertsPage), incident.id))

@@ -66,7 +66,7 @@ def person(qtbot: QtBot, desk: Furnished) -> Iterator[Person]:
 
 
 @pytest.fixture
-def acts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, RecordRef]]:
+def recorded_acts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, RecordRef]]:
     """Replace the actions by a list: each call of a key adds the action's name and its record."""
     done: list[tuple[str, RecordRef]] = []
 
@@ -90,59 +90,59 @@ def acts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, RecordRef]]:
     return done
 
 
-def focused_ref(row: Any) -> RecordRef:
+def get_focused_record(row: Any) -> RecordRef:
     """The record of a row of a queue or of a list of records."""
     item = getattr(row, "item", row)
     return make_record_ref(getattr(item, "record", item))
 
 
 @pytest.mark.parametrize("queue", ["review", "unknown", "incomplete", "refunds"])
-def test_queues(person: Person, acts: list[tuple[str, RecordRef]], queue: str) -> None:
+def test_queues(person: Person, recorded_acts: list[tuple[str, RecordRef]], queue: str) -> None:
     """The row with the ring, wherever the arrows have gone."""
     person.frame.show_route(QueuesRoute(queue))
     page = person.page(QueuesPage)
     person.until(lambda: page.queue == queue and page.table.current_item is not None)
-    person.active()  # the window of the test before may have taken the keyboard with it
+    person.wait_for_active_window()  # the window of the test before may have taken the keyboard with it
     person.until(lambda: page.table.ring_row == page.table.current_row)
     for steps in (0, 2, 1):
         person.press("Down", steps)
-        ref = focused_ref(page.table.current_item)
+        ref = get_focused_record(page.table.current_item)
         assert page.table.ring_row == page.table.current_row
-        acts.clear()
+        recorded_acts.clear()
         for key in "PTN":
             person.press(key)
-        assert acts == [("probe", ref), ("take", ref), ("note", ref)]
+        assert recorded_acts == [("probe", ref), ("take", ref), ("note", ref)]
 
 
-def test_company(person: Person, desk: Furnished, acts: list[tuple[str, RecordRef]]) -> None:
+def test_company(person: Person, desk: Furnished, recorded_acts: list[tuple[str, RecordRef]]) -> None:
     """The row of the list, the open item, and the check of the panel, each while it has the focus."""
     sample = next(one for one in desk.of("incomplete") if one.values.get("work_at"))
     person.frame.show_route(LookupRoute(sample.number))
     company = person.page(LookupPage).company_panel
     person.until(lambda: company.number == sample.number and company.is_showing_credit_checks)
-    person.rest()
+    person.wait_until_read()
     for _ in company.credit_checks:
-        ref = focused_ref(company.table.current_item)
-        acts.clear()
+        ref = get_focused_record(company.table.current_item)
+        recorded_acts.clear()
         person.press("P")
-        assert acts == [("probe", ref)]
+        assert recorded_acts == [("probe", ref)]
         person.press("Down")
     for stop in company.open_items.focus_stops:
         stop.setFocus()
-        acts.clear()
+        recorded_acts.clear()
         person.press("P")
-        assert acts == [("probe", make_record_ref(company.open_items.find_record(stop)))]  # type: ignore[arg-type]  # a record
+        assert recorded_acts == [("probe", make_record_ref(company.open_items.find_record(stop)))]  # type: ignore[arg-type]  # a record
     assert company.open_items.focus_stops
     for stop in company.live_check_panel.focus_stops:
         stop.setFocus()
-        acts.clear()
+        recorded_acts.clear()
         person.press("P")
-        assert acts == [("probe", ("credit-check", company.live_check_panel.find_check_id(stop)))]
+        assert recorded_acts == [("probe", ("credit-check", company.live_check_panel.find_check_id(stop)))]
     assert company.live_check_panel.focus_stops
 
 
 def test_a_payment_and_the_refunds_in_its_tab(
-    person: Person, desk: Furnished, acts: list[tuple[str, RecordRef]]
+    person: Person, desk: Furnished, recorded_acts: list[tuple[str, RecordRef]]
 ) -> None:
     """The page's record; while a row of the tab has the focus, that row, and no key of the payment reaches it."""
     payment = desk.paid("refund_unknown")[-1]
@@ -152,39 +152,39 @@ def test_a_payment_and_the_refunds_in_its_tab(
     for key in "PTN":
         person.press(key)
     own = ("payment", payment.id)
-    assert acts == [("probe", own), ("take", own), ("note", own)]
+    assert recorded_acts == [("probe", own), ("take", own), ("note", own)]
     page.tabs.show_tab("refunds")
-    person.rest()
+    person.wait_until_read()
     page.tabs.focus_content()
     person.until(lambda: page.tabs.find_focused_row() is not None)
-    row = focused_ref(page.tabs.find_focused_row())
+    row = get_focused_record(page.tabs.find_focused_row())
     assert row[0] == "refund"
-    acts.clear()
+    recorded_acts.clear()
     for key in "PETNRM":
         person.press(key)
-    assert acts == [("probe", row), ("resolve", row), ("take", row), ("note", row)]
+    assert recorded_acts == [("probe", row), ("resolve", row), ("take", row), ("note", row)]
     assert "act" in page.list_bar_names(), "the keys that a refund hasn't say so"
 
 
 def test_a_check_and_the_earlier_ones_in_its_tab(
-    person: Person, desk: Furnished, acts: list[tuple[str, RecordRef]]
+    person: Person, desk: Furnished, recorded_acts: list[tuple[str, RecordRef]]
 ) -> None:
     sample = desk.of("superseded")[0]
     person.frame.show_route(CreditCheckRoute(sample.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None and page.view.record.id == sample.id)
     page.tabs.show_tab("history")
-    person.rest()
+    person.wait_until_read()
     page.tabs.focus_content()
     person.until(lambda: page.tabs.find_focused_row() is not None)
-    row = focused_ref(page.tabs.find_focused_row())
+    row = get_focused_record(page.tabs.find_focused_row())
     assert row != ("credit-check", sample.id)
     for key in "PFE":
         person.press(key)
-    assert acts == [("probe", row), ("refetch", row), ("resolve", row)]
+    assert recorded_acts == [("probe", row), ("refetch", row), ("resolve", row)]
 
 
-def test_approvals(person: Person, acts: list[tuple[str, RecordRef]]) -> None:
+def test_approvals(person: Person, recorded_acts: list[tuple[str, RecordRef]]) -> None:
     """Focus, selection and what is shown are one: after each arrow the keys act on that request. On a proposal they
     act on nothing, and on no request that was shown before.
     """
@@ -192,17 +192,17 @@ def test_approvals(person: Person, acts: list[tuple[str, RecordRef]]) -> None:
     person.frame.show_route(ApprovalsRoute())
     page = person.page(ApprovalsPage)
     person.until(lambda: page.shown_details is not None)
-    person.rest()
+    person.wait_until_read()
     refs = [card.ref for card in page.list_panel.cards]
     assert len(refs) > 2
     assert person.window.focusWidget() is page.list_panel.card_list
     for place, ref in enumerate(refs):
         assert page.list_panel.current_ref == ref
-        acts.clear()
+        recorded_acts.clear()
         if ref[0] == PROPOSAL_CARD_KIND:
             for key in "PADW":
                 person.press(key)
-            assert acts == []
+            assert recorded_acts == []
             assert page.proposal is not None
             assert page.proposal.id == ref[1]
             person.press("Down")
@@ -211,10 +211,10 @@ def test_approvals(person: Person, acts: list[tuple[str, RecordRef]]) -> None:
         page.request_panel._mark_end_reached()
         for key in "PADW":
             person.press(key)
-        assert {at for name, at in acts if name != "probe"} <= {ref}, place
-        assert page.reject_button.isHidden() or ("reject", ref) in acts
-        assert page.withdraw_button.isHidden() or ("withdraw", ref) in acts
-        assert acts[0] == ("probe", ("payment", page.shown_details.payment.id))  # type: ignore[union-attr]  # shown
+        assert {at for name, at in recorded_acts if name != "probe"} <= {ref}, place
+        assert page.reject_button.isHidden() or ("reject", ref) in recorded_acts
+        assert page.withdraw_button.isHidden() or ("withdraw", ref) in recorded_acts
+        assert recorded_acts[0] == ("probe", ("payment", page.shown_details.payment.id))  # type: ignore[union-attr]  # shown
         person.press("Down")
     person.press("Home")
     assert page.list_panel.current_ref == refs[0]
@@ -223,7 +223,7 @@ def test_approvals(person: Person, acts: list[tuple[str, RecordRef]]) -> None:
 
 
 def test_approvals_while_a_request_is_being_read(
-    person: Person, acts: list[tuple[str, RecordRef]], monkeypatch: pytest.MonkeyPatch
+    person: Person, recorded_acts: list[tuple[str, RecordRef]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The list is at the next request and its content isn't there yet: no key reaches the previous one."""
     person.opening.context.change_operator("lead-b")
@@ -234,12 +234,12 @@ def test_approvals_while_a_request_is_being_read(
     person.press("Down")
     for key in "PADW":
         person.press(key)
-    assert acts == []
+    assert recorded_acts == []
     assert not page.approve_button.isEnabled()
     person.until(lambda: page.content.currentWidget() is page.placeholder_bars)
 
 
-def test_set_asides(person: Person, acts: list[tuple[str, RecordRef]]) -> None:
+def test_set_asides(person: Person, recorded_acts: list[tuple[str, RecordRef]]) -> None:
     person.frame.show_route(SetAsidesRoute())
     page = person.page(SetAsidesPage)
     person.until(lambda: page.current_item is not None)
@@ -247,10 +247,10 @@ def test_set_asides(person: Person, acts: list[tuple[str, RecordRef]]) -> None:
     for _ in page.table.all_rows:
         item = page.current_item
         assert item is not None
-        acts.clear()
+        recorded_acts.clear()
         person.press("R")
-        assert acts in ([("refund", ("payment", item.payment.id))], [])
-        assert bool(acts) == page.request_button.isVisible()
+        assert recorded_acts in ([("refund", ("payment", item.payment.id))], [])
+        assert bool(recorded_acts) == page.request_button.isVisible()
         person.press("Down")
 
 
@@ -270,19 +270,21 @@ def test_alerts(person: Person, desk: Furnished) -> None:
             dialog = person.dialog(AcknowledgeAlertsDialog)
             assert dialog._alert.id in {alert.id for alert in incident.alerts}
             person.press("Esc")
-            person.no_dialog()
+            person.wait_without_dialog()
 
 
-def single_keys(page: Page) -> list[str]:
+def list_single_keys(page: Page) -> list[str]:
     """The keys of one character that act on a page; digits and letters alone, so nothing is left out by name."""
     keys = [shortcut.key().toString() for shortcut in page.findChildren(QShortcut)]
     return sorted({key for key in keys if len(key) == 1 or key == "Shift+T"})
 
 
-def silent_keys(person: Person, page: Page, heard: list[Heard], acts: list[tuple[str, RecordRef]]) -> list[str]:
+def find_keys_without_effect(
+    person: Person, page: Page, heard: list[Heard], acts: list[tuple[str, RecordRef]]
+) -> list[str]:
     """Press each of these keys once; return those after which nothing is heard, done, opened or shown."""
     silent = []
-    for key in single_keys(page):
+    for key in list_single_keys(page):
         acts.clear()
         heard.clear()
         route, focus = person.frame.current_route, person.window.focusWidget()
@@ -297,7 +299,7 @@ def silent_keys(person: Person, page: Page, heard: list[Heard], acts: list[tuple
             person.until(is_told)
         except TimeoutError:
             silent.append(key)
-        person.rest()
+        person.wait_until_read()
         for dialog in list_windows(person.window, QDialog):
             dialog.reject()
         for menu in list_open(person.window, QMenu):
@@ -305,7 +307,7 @@ def silent_keys(person: Person, page: Page, heard: list[Heard], acts: list[tuple
         QApplication.processEvents()
         if person.frame.current_route != route and route is not None:
             person.frame.show_route(route)
-            person.rest()
+            person.wait_until_read()
     return silent
 
 
@@ -314,7 +316,7 @@ def silent_keys(person: Person, page: Page, heard: list[Heard], acts: list[tuple
 def test_no_key_is_silent(
     person: Person,
     desk: Furnished,
-    acts: list[tuple[str, RecordRef]],
+    recorded_acts: list[tuple[str, RecordRef]],
     monkeypatch: pytest.MonkeyPatch,
     part: int,
     who: str,
@@ -322,7 +324,7 @@ def test_no_key_is_silent(
     """Each key of one letter either acts on the selected row or says why it doesn't. An auditor may do nothing; an
     operator meets orders, settled records, empty lists and ends of lists.
     """
-    monkeypatch.setattr(RecordActionHandlers, "move_order", lambda *_: acts.append(("move_order", ("", 0))))
+    monkeypatch.setattr(RecordActionHandlers, "move_order", lambda *_: recorded_acts.append(("move_order", ("", 0))))
     person.opening.context.change_operator(who)
     payment, check = desk.paid("complete")[-1], desk.of("incomplete")[0]
     view = desk.console.payments.read_payment(payment.id)
@@ -339,25 +341,25 @@ def test_no_key_is_silent(
     with listening() as heard:
         for route in routes[part::ROUTE_PARTS]:
             person.frame.show_route(route)
-            person.rest()
+            person.wait_until_read()
             page = person.frame.current_page
             assert page is not None
             page.take_focus()
             if page.focusWidget() is None or isinstance(page.window().focusWidget(), QLineEdit):
                 page.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
                 page.setFocus()
-            pressed += len(single_keys(page))
-            silent += [(route, key) for key in silent_keys(person, page, heard, acts)]
+            pressed += len(list_single_keys(page))
+            silent += [(route, key) for key in find_keys_without_effect(person, page, heard, recorded_acts)]
     assert pressed > 15
     assert silent == []
 
 
-def test_bulk_keys_say_why_not(person: Person, desk: Furnished, acts: list[tuple[str, RecordRef]]) -> None:
+def test_bulk_keys_say_why_not(person: Person, desk: Furnished, recorded_acts: list[tuple[str, RecordRef]]) -> None:
     """The whole list is selected: a key that can't act on it says so, and shows it in a bar."""
     person.opening.context.change_operator("aud-e")
     person.frame.show_route(QueuesRoute("refunds"))
     page = person.page(QueuesPage)
-    person.rest()  # the rows are read anew for the other person, which ends what was selected before
+    person.wait_until_read()  # the rows are read anew for the other person, which ends what was selected before
     person.until(lambda: page.table.current_item is not None)
     person.press("Ctrl+A")
     for key in ("P", "F", "T", "Shift+T", "N"):
@@ -367,4 +369,4 @@ def test_bulk_keys_say_why_not(person: Person, desk: Furnished, acts: list[tuple
         assert [one.is_urgent for one in heard] == [True], key
         assert "act" in page.list_bar_names()
         page.hide_bar("act")
-    assert acts == []
+    assert recorded_acts == []

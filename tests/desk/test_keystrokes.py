@@ -75,19 +75,19 @@ def person(qtbot: QtBot, desk: Furnished) -> Iterator[CountingPerson]:
     someone.close()
 
 
-def at_payment(person: Person, id: int) -> PaymentPage:
+def open_payment(person: Person, id: int) -> PaymentPage:
     person.frame.show_route(PaymentRoute(id))
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None and page.view.record.id == id)
-    person.rest()
+    person.wait_until_read()
     return page
 
 
-def at_check(person: Person, id: int) -> CreditCheckPage:
+def open_check(person: Person, id: int) -> CreditCheckPage:
     person.frame.show_route(CreditCheckRoute(id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None and page.view.record.id == id)
-    person.rest()
+    person.wait_until_read()
     return page
 
 
@@ -101,7 +101,7 @@ def test_was_it_paid(person: CountingPerson, desk: Furnished) -> None:
     person.until(lambda: finder.search_box.is_open)
     person.type_in(number)
     person.until(lambda: any(isinstance(match, Payment) for match in finder._found_records))
-    person.rest()
+    person.wait_until_read()
     person.press("Enter")
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None and page.view.record.id == payment.id)
@@ -119,7 +119,7 @@ def test_a_record_of_a_queue(person: CountingPerson) -> None:
     record = person.page(RecordPage)
     person.until(lambda: record.view is not None)
     person.press("P")
-    person.rest()
+    person.wait_until_read()
     person.press("Esc")
     assert person.page(QueuesPage).table.current_row == row
     assert person.window.focusWidget() is page.table
@@ -128,7 +128,7 @@ def test_a_record_of_a_queue(person: CountingPerson) -> None:
 
 def test_a_re_fetch(person: CountingPerson, desk: Furnished) -> None:
     """A re-fetch takes three keys: F, Tab, Enter."""
-    at_check(person, next(one for one in desk.of("incomplete") if one.missing_parts == ("pdf",)).id)
+    open_check(person, next(one for one in desk.of("incomplete") if one.missing_parts == ("pdf",)).id)
     person.press("F")
     dialog = person.dialog(RefetchDialog)
     assert QApplication.focusWidget() is dialog.cancel_button
@@ -151,7 +151,7 @@ def test_resolving(person: CountingPerson, desk: Furnished, kind: str, tmp_path:
     keys, evidence = {"number": ("Space", "12345"), "file": ("Down", str(screen)), "text": ("Down", "none here")}[
         kind
     ]
-    at_check(person, desk.of("unknown")[("number", "file", "text").index(kind)].id)
+    open_check(person, desk.of("unknown")[("number", "file", "text").index(kind)].id)
     person.press("E")
     dialog = person.dialog(ResolveDialog)
     form = dialog.form
@@ -178,7 +178,7 @@ def test_resolving(person: CountingPerson, desk: Furnished, kind: str, tmp_path:
 
 def test_a_proposed_reason_can_be_changed(person: CountingPerson, desk: Furnished) -> None:
     """Another kind of evidence proposes another code, until the person selects one; the result is never proposed."""
-    at_check(person, desk.of("unknown")[3].id)
+    open_check(person, desk.of("unknown")[3].id)
     person.press("E")
     form = person.dialog(ResolveDialog).form
     assert (form.reason_list.currentIndex(), form.outcome, form._proposal_note.isVisible()) == (-1, "", False)
@@ -199,7 +199,7 @@ def test_a_proposed_reason_can_be_changed(person: CountingPerson, desk: Furnishe
 def test_a_proposed_reason_can_be_selected(person: CountingPerson, desk: Furnished) -> None:
     """The proposed code that the person has selected is the person's own: another kind of evidence replaces it no
     more."""
-    at_check(person, desk.of("unknown")[4].id)
+    open_check(person, desk.of("unknown")[4].id)
     person.press("E")
     form = person.dialog(ResolveDialog).form
     person.press("Space")
@@ -219,14 +219,14 @@ def test_a_proposed_reason_can_be_selected(person: CountingPerson, desk: Furnish
 
 def test_a_refund(person: CountingPerson, desk: Furnished) -> None:
     """R, Tab, the reason, on to the review, Tab, the act: six; the gateway was asked by the form itself."""
-    at_payment(person, desk.paid("complete")[-2].id)
+    open_payment(person, desk.paid("complete")[-2].id)
     person.press("R")
     dialog = person.dialog(RefundDialog)
     assert QApplication.focusWidget() is dialog.form.amount_edit
     person.until(lambda: not dialog.is_answer_old)
     person.press("Tab")
     person.press("Down")
-    person.rest()
+    person.wait_until_read()
     person.until(dialog.main_button.isEnabled)
     person.press("Ctrl+Return")
     assert dialog.review is not None
@@ -241,16 +241,16 @@ def test_an_approval(person: CountingPerson) -> None:
     """Alt+4, Space to read on, A, Tab, Enter: five, beside the arrows to the request and the password."""
     person.opening.context.change_operator("lead-b")
     person.frame.show_route(HomeRoute())
-    person.rest()
+    person.wait_until_read()
     person.press("Alt+4")
     page = person.page(ApprovalsPage)
     person.until(lambda: page.shown_details is not None)
-    person.rest()
+    person.wait_until_read()
     place = next(at for at, refund in enumerate(page.inbox.to_decide) if refund.checkers_needed == 1)
     person.press("Down", place)
     person.until(lambda: page.shown_details is not None)
     page.probe_payment()  # a fresh answer, as the worker would have read it
-    person.rest()
+    person.wait_until_read()
     person.press("Space")
     person.until(page.approve_button.isEnabled)
     person.press("A")
@@ -282,13 +282,13 @@ def test_an_acknowledgement(person: CountingPerson, desk: Furnished) -> None:
 def test_a_note(person: CountingPerson, desk: Furnished) -> None:
     """A note takes two keys besides its text, N and Ctrl+Enter, as for a row of the reconciliation."""
     payment = desk.paid("complete")[-3]
-    at_payment(person, payment.id)
+    open_payment(person, payment.id)
     person.press("N")
     dialog = person.dialog(NoteDialog)
     person.type_in("asked the shop")
     person.until(dialog.main_button.isEnabled)
     person.press("Ctrl+Return")
-    person.no_dialog()
+    person.wait_without_dialog()
     assert [note.words for note in desk.console.payments.read_payment(payment.id).notes] == ["asked the shop"]
     assert person.keys <= 2
 
@@ -309,13 +309,13 @@ def test_a_difference(person: CountingPerson, desk: Furnished) -> None:
     person.type_in("asked the gateway")
     person.until(dialog.main_button.isEnabled)
     person.press("Ctrl+Return")
-    person.no_dialog()
-    person.active()
+    person.wait_without_dialog()
+    person.wait_for_active_window()
     person.until(page.table.hasFocus)  # the next row is one key away
     before = person.keys
     person.press("Up")
     person.press("M")
-    person.rest()
+    person.wait_until_read()
     assert page.list_bar_names() != (), "nothing is silent"
     assert person.keys - before == 2
 
@@ -325,19 +325,19 @@ def test_a_limit(person: CountingPerson, desk: Furnished) -> None:
     same, without typing the value, and it is set.
     """
     first, second = ADMINISTRATORS
-    assert say_limit(person, desk, first, "700").proposed == 70_000
-    said = say_limit(person, desk, second, "")
+    assert set_limit_as_administrators(person, desk, first, "700").proposed == 70_000
+    said = set_limit_as_administrators(person, desk, second, "")
     assert (said.proposed, said.value) == (None, 70_000)
 
 
-def say_limit(person: CountingPerson, desk: Furnished, name: str, value: str) -> Limit:
+def set_limit_as_administrators(person: CountingPerson, desk: Furnished, name: str, value: str) -> Limit:
     """An administrator gives the first limit this value; with "" the one that is proposed. Return the limit then."""
     person.opening.context.change_operator(name)
-    person.rest()
+    person.wait_until_read()
     person.keys = 0
     person.press("Alt+9")
     page = person.page(AdminPage)
-    person.rest()
+    person.wait_until_read()
     if page.content_stack.currentWidget() is not page.limit_table:  # the page keeps its tab
         person.press("Ctrl+Tab")
     person.until(lambda: page.limit_table.current_item is not None)
@@ -351,7 +351,7 @@ def say_limit(person: CountingPerson, desk: Furnished, name: str, value: str) ->
     person.press("Tab")
     assert QApplication.focusWidget() is dialog.main_button
     person.press("Enter")
-    person.no_dialog()
+    person.wait_without_dialog()
     assert person.keys <= 5
     with desk.console.acting_as(name):
         limits = {(one.name, one.currency): one for one in desk.console.limits.list_limits()}
@@ -369,7 +369,7 @@ def test_a_newcomers_first_answer(person: CountingPerson, desk: Furnished) -> No
     assert person.opening.controller is not None
     finder = person.opening.controller.command_palette
     person.until(lambda: any(isinstance(match, Payment) for match in finder._found_records))
-    person.rest()
+    person.wait_until_read()
     person.press("Enter")
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None and page.view.record.id == payment.id)
@@ -383,7 +383,7 @@ def test_an_evidence_pack(
 ) -> None:
     """An evidence pack takes three keys besides the number and the file name: Ctrl+K, Enter, Ctrl+Shift+E."""
     person.opening.context.change_operator("aud-e")
-    person.rest()
+    person.wait_until_read()
     payment = desk.paid("complete")[-1]
     number = desk.console.payments.read_payment(payment.id).record.merchant_payment_id
     path = tmp_path / "pack.zip"
@@ -395,14 +395,14 @@ def test_an_evidence_pack(
     assert person.opening.controller is not None
     finder = person.opening.controller.command_palette
     person.until(lambda: any(isinstance(match, Payment) for match in finder._found_records))
-    person.rest()
+    person.wait_until_read()
     person.press("Enter")
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None and page.view.record.id == payment.id)
-    person.rest()
+    person.wait_until_read()
     person.press("Ctrl+Shift+E")
     person.until(path.exists)
-    person.rest()
+    person.wait_until_read()
     assert person.keys <= 3
 
 

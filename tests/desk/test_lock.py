@@ -22,31 +22,31 @@ from console.views.sign_in.idle_lock import IdleLock
 from console.views.sign_in.privacy_cover import PrivacyCover
 from console.views.sign_in.unlock_form import UnlockForm
 from console.views.widgets.window.dialog import DialogFrame
-from tests.desk.conftest import Sit, buy, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_check, buy_unknown
 from tests.desk.hands import Person
-from tests.desk.seats import FIRST, Seats
-from tests.desk.test_window import nameless
+from tests.desk.seats import FIRST_PERSON, WindowTestDesks
+from tests.desk.test_window import find_nameless_controls
 from tests.support.desks import NUMBERS, MovedClock
 
 NUMBER = NUMBERS[0]
 
 
-def lock_of(person: Person) -> IdleLock:
+def get_idle_lock(person: Person) -> IdleLock:
     shell = person.opening.controller
     assert shell is not None
     return shell.idle_lock
 
 
-def locked(person: Person) -> UnlockForm:
+def wait_for_lock_form(person: Person) -> UnlockForm:
     """The form, once the window is covered and the rest is away."""
-    person.until(lambda: lock_of(person).is_locked and in_sight(person) == [])
+    person.until(lambda: get_idle_lock(person).is_locked and find_visible_parts(person) == [])
     cover = person.frame.window_cover.cover
     assert isinstance(cover, PrivacyCover)
     assert isinstance(cover.panel, UnlockForm)
     return cover.panel
 
 
-def in_sight(person: Person) -> list[str]:
+def find_visible_parts(person: Person) -> list[str]:
     """The visible parts besides the window itself and its cover."""
     cover = person.frame.window_cover.cover
     parts = [
@@ -58,16 +58,16 @@ def in_sight(person: Person) -> list[str]:
     ]
 
 
-def unlock(seats: Seats, person: Person) -> None:
-    form = locked(person)
+def unlock(seats: WindowTestDesks, person: Person) -> None:
+    form = wait_for_lock_form(person)
     form.focus_first_input()
     if form.needs_password:
-        form.password_field.line_edit.setText(seats.password_of(FIRST))
+        form.password_field.line_edit.setText(seats.get_password_of(FIRST_PERSON))
     person.press("Return")
-    person.until(lambda: not lock_of(person).is_locked)
+    person.until(lambda: not get_idle_lock(person).is_locked)
 
 
-def test_the_title_of_a_locked_window_names_no_record(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_the_title_of_a_locked_window_names_no_record(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Nor its state: the task bar and a screen reader tell the title to whoever passes. Also after the page behind
     the cover has read its data again.
     """
@@ -78,32 +78,32 @@ def test_the_title_of_a_locked_window_names_no_record(sit: Sit, console: Console
     person.until(lambda: page.view is not None and str(record.id) in person.window.windowTitle())
     title = person.window.windowTitle()
     assert "Unknown" in title
-    lock_of(person).lock_window()
-    locked(person)
+    get_idle_lock(person).lock_window()
+    wait_for_lock_form(person)
     locked_title = f"Locked · {title.rpartition(' · ')[2]}"
     assert person.window.windowTitle() == locked_title
     page.page_name_changed.emit()
     assert person.window.windowTitle() == locked_title
-    lock_of(person).unlock_window()
+    get_idle_lock(person).unlock_window()
     assert person.window.windowTitle() == title
 
 
-def test_nothing_of_a_record_is_seen_or_reached(seats: Seats, sit: Sit, console: Console) -> None:
+def test_nothing_of_a_record_is_seen_or_reached(seats: WindowTestDesks, sit: OpenWindow, console: Console) -> None:
     """Ctrl+L covers it all: no window, no text, no key but those of the form; Enter brings everything back."""
-    record = buy(console, NUMBER)
+    record = buy_check(console, NUMBER)
     person = sit()
     person.frame.show_route(CreditCheckRoute(record.id))
     person.page(CreditCheckPage)
     person.press("Ctrl+L")
-    form = locked(person)
+    form = wait_for_lock_form(person)
     words = [label for label in person.window.findChildren(QWidget) if label.isVisible() and label.accessibleName()]
     assert not any(NUMBER[1:] in label.accessibleName().replace(" ", "") for label in words)
     before = person.frame.current_route
     for keys in ("Alt+2", "Ctrl+K", "F5", "F1", "Ctrl+/", "Escape"):
         person.press(keys)
-    person.rest()
+    person.wait_until_read()
     assert person.frame.current_route == before
-    assert in_sight(person) == []
+    assert find_visible_parts(person) == []
     assert (form.password_field.line_edit if form.needs_password else form.submit_button).hasFocus()
     for _ in range(12):
         person.press("Tab")
@@ -118,7 +118,9 @@ def test_nothing_of_a_record_is_seen_or_reached(seats: Seats, sit: Sit, console:
     assert person.dialog(DialogFrame).isVisible()
 
 
-def test_drafts_and_dialogs_wait_behind_the_lock(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_drafts_and_dialogs_wait_behind_the_lock(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """The text of an open dialog is still there after the lock, and so is the focus."""
     record = buy_unknown(console, sandbox, NUMBER)
     person = sit()
@@ -130,27 +132,27 @@ def test_drafts_and_dialogs_wait_behind_the_lock(seats: Seats, sit: Sit, console
     field.setFocus()
     person.until(field.hasFocus)
     person.type_in("as they wrote")
-    lock_of(person).lock_window()
-    locked(person)
+    get_idle_lock(person).lock_window()
+    wait_for_lock_form(person)
     assert not dialog.isVisible()
-    person.rest()
+    person.wait_until_read()
     unlock(seats, person)
     assert dialog.isVisible()
     assert dialog.form.text_field.text() == "as they wrote"
     person.until(field.hasFocus)
     dialog.reject()
-    person.no_dialog()
+    person.wait_without_dialog()
 
 
-def test_what_arrives_meanwhile_waits(seats: Seats, sit: Sit) -> None:
+def test_what_arrives_meanwhile_waits(seats: WindowTestDesks, sit: OpenWindow) -> None:
     """A dialog that opens and a message that comes while the window is locked are shown afterwards."""
     person = sit()
-    lock_of(person).lock_window()
-    locked(person)
+    get_idle_lock(person).lock_window()
+    wait_for_lock_form(person)
     dialog = open_shortcuts_dialog(person.frame, person.frame.current_page)
     person.opening.context.show_toast("It has ended")
     person.until(lambda: not dialog.isVisible())
-    assert in_sight(person) == []
+    assert find_visible_parts(person) == []
     assert not person.frame.toasts.visible_toasts
     unlock(seats, person)
     assert dialog.isVisible()
@@ -159,10 +161,10 @@ def test_what_arrives_meanwhile_waits(seats: Seats, sit: Sit) -> None:
     dialog.reject()
 
 
-def test_ten_minutes_without_a_key_lock(seats: Seats, sit: Sit, clock: MovedClock) -> None:
+def test_ten_minutes_without_a_key_lock(seats: WindowTestDesks, sit: OpenWindow, clock: MovedClock) -> None:
     """By the clock on the wall, which goes on while the machine sleeps; any key begins the ten minutes anew."""
     person = sit()
-    lock = lock_of(person)
+    lock = get_idle_lock(person)
     with clock.both_standing():
         person.press("Shift+Tab")
         clock.offset += timedelta(minutes=9, seconds=50)
@@ -174,16 +176,16 @@ def test_ten_minutes_without_a_key_lock(seats: Seats, sit: Sit, clock: MovedCloc
         assert not lock.is_locked
         clock.offset += timedelta(seconds=11)
         lock.handle_idle_time()
-    locked(person)
+    wait_for_lock_form(person)
     unlock(seats, person)
     lock.handle_idle_time()
     assert not lock.is_locked
 
 
-def test_a_desk_without_a_person_reads_less_often(sit: Sit, clock: MovedClock) -> None:
+def test_a_desk_without_a_person_reads_less_often(sit: OpenWindow, clock: MovedClock) -> None:
     """After a minute without input; any key, and it reads at once and then as often as before."""
     person = sit()
-    shell, lock = person.opening.controller, lock_of(person)
+    shell, lock = person.opening.controller, get_idle_lock(person)
     assert shell is not None
     refresh, context = shell.background_refresh, person.opening.context
     with clock.both_standing():
@@ -195,7 +197,7 @@ def test_a_desk_without_a_person_reads_less_often(sit: Sit, clock: MovedClock) -
         lock.handle_idle_time()
     assert refresh._feed_timer.interval() == UNATTENDED_CHANGE_FEED_INTERVAL_MS
     assert refresh._counts_timer.interval() == UNATTENDED_WORK_COUNTS_INTERVAL_MS
-    person.rest()
+    person.wait_until_read()
     refresh.stop_timers()
     counted_at = context.work_counts.read_at
     person.press("Shift+Tab")
@@ -204,7 +206,7 @@ def test_a_desk_without_a_person_reads_less_often(sit: Sit, clock: MovedClock) -
     assert refresh._counts_timer.interval() == WORK_COUNTS_INTERVAL_MS
 
 
-def test_a_draft_in_a_field_survives(seats: Seats, sit: Sit) -> None:
+def test_a_draft_in_a_field_survives(seats: WindowTestDesks, sit: OpenWindow) -> None:
     """Half a number typed into a page is still there."""
     person = sit()
     person.frame.show_route(LookupRoute(""))
@@ -212,7 +214,7 @@ def test_a_draft_in_a_field_survives(seats: Seats, sit: Sit) -> None:
     person.until(page.number_field.edit.hasFocus)
     person.type_in("11803")
     person.press("Ctrl+L")
-    locked(person)
+    wait_for_lock_form(person)
     unlock(seats, person)
     edit = page.number_field.edit
     assert isinstance(edit, QLineEdit)
@@ -220,28 +222,28 @@ def test_a_draft_in_a_field_survives(seats: Seats, sit: Sit) -> None:
     person.until(edit.hasFocus)
 
 
-def test_the_lock_speaks_the_other_language_and_has_names(seats: Seats, sit: Sit) -> None:
+def test_the_lock_speaks_the_other_language_and_has_names(seats: WindowTestDesks, sit: OpenWindow) -> None:
     """Switched in the lock itself, what comes back speaks it too; every control has a name in both."""
     person = sit()
     person.press("Ctrl+L")
-    locked(person)
-    assert nameless(person.window) == []
+    wait_for_lock_form(person)
+    assert find_nameless_controls(person.window) == []
     cover = person.frame.window_cover.cover
     assert isinstance(cover, PrivacyCover)
     cover.language_buttons["ja"].click()
-    form = locked(person)
+    form = wait_for_lock_form(person)
     assert form.accessibleName() == "ロック中"
-    assert nameless(person.window) == []
+    assert find_nameless_controls(person.window) == []
     unlock(seats, person)
     assert person.frame.sidebar.accessibleName() == "画面"
 
 
 @pytest.mark.embedded("an account of a server is unlocked with its own password, not by choosing a name")
-def test_where_things_are_tried_out_another_person_may_come_back(seats: Seats, sit: Sit) -> None:
+def test_where_things_are_tried_out_another_person_may_come_back(seats: WindowTestDesks, sit: OpenWindow) -> None:
     """SQLite has no passwords: who comes back is chosen, and acts from then on."""
     person = sit()
     person.press("Ctrl+L")
-    form = locked(person)
+    form = wait_for_lock_form(person)
     form.person_list.setCurrentIndex(form.person_list.findData("lead-b"))
     unlock(seats, person)
     assert person.opening.context.operator == "lead-b"

@@ -11,16 +11,16 @@ from console.views.pages.call_steps import CLOSABLE_AFTER_SECONDS, RunningCallTi
 from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.routes import CreditCheckRoute
 from console.wording.sentences.catalogue import translate
-from tests.desk.conftest import Sit, buy
+from tests.desk.conftest import OpenWindow, buy_check
 from tests.support.desks import NUMBERS, MovedClock
 
 
 @pytest.mark.embedded("the test holds the service of the desk; a desk that asks has no such call")
 def test_a_dialog_that_waits_says_how_long_and_can_be_closed(
-    sit: Sit, console: Console, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+    sit: OpenWindow, console: Console, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The elapsed time after three seconds; after ten it can be closed, and the note arrives nevertheless."""
-    answered, record = Event(), buy(console, NUMBERS[0])
+    answered, record = Event(), buy_check(console, NUMBERS[0])
     add_note = console.recovery.add_note
 
     def add_late(*arguments: Any, **options: Any) -> Any:
@@ -32,7 +32,7 @@ def test_a_dialog_that_waits_says_how_long_and_can_be_closed(
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
-    person.rest()
+    person.wait_until_read()
     toasts: list[str] = []
     person.opening.context.toast_requested.connect(lambda toast: toasts.append(toast.message))
     try:
@@ -63,11 +63,11 @@ def test_a_dialog_that_waits_says_how_long_and_can_be_closed(
             assert dialog.cancel_button.isEnabled()
             assert not dialog.main_button.isEnabled()
             person.press("Esc")
-            person.no_dialog()
+            person.wait_without_dialog()
         person.press("P")  # the window is free
         person.until(lambda: "act" in page.list_bar_names())
     finally:
         answered.set()
     person.until(lambda: translate("dialog.note.kept", "en") in toasts)
-    person.rest()
+    person.wait_until_read()
     assert [note.words for note in console.credit_checks.read_credit_check(record.id).notes] == ["late"]

@@ -8,27 +8,29 @@ from console.domain.payments.records import Payment
 from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog, open_unfinished_work_dialog
 from console.views.records.note_dialog import NoteDialog
 from console.views.widgets.controls.inputs import MultiLineEdit
-from tests.desk.conftest import Sit
+from tests.desk.conftest import OpenWindow
 from tests.desk.hands import Person
-from tests.desk.seats import Seats
-from tests.desk.test_refunds import at_payment, payment
+from tests.desk.seats import WindowTestDesks
+from tests.desk.test_refunds import open_payment, payment
 
 __all__ = ["payment"]
 
 
-def mention_count(person: Person) -> str | None:
+def read_mention_count(person: Person) -> str | None:
     side = person.frame.sidebar
     places = [side.get_entry_at(row) for row in range(side.model().rowCount())]
     return next((place.count for place in places if place.key == "mentions"), None)
 
 
-def test_a_mention_is_counted_opened_and_done(seats: Seats, sit: Sit, console: Console, payment: Payment) -> None:
+def test_a_mention_is_counted_opened_and_done(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, payment: Payment
+) -> None:
     me = console.people.read_acting_person().name
-    with seats.acting("lead-b") as desk:
+    with seats.open_acting_desk("lead-b") as desk:
         for words in (f"@{me} first", f"@{me} second\nline", f"nobody: x@{me}"):
             desk.recovery.add_note("payment", payment.id, words)
     person = sit()
-    person.until(lambda: mention_count(person) == "2")
+    person.until(lambda: read_mention_count(person) == "2")
     shown = person.frame.current_route
     person.frame.sidebar.open_entry("mentions")
     dialog = person.dialog(UnfinishedWorkDialog)
@@ -38,24 +40,24 @@ def test_a_mention_is_counted_opened_and_done(seats: Seats, sit: Sit, console: C
     assert dialog.row_sentence_label.plain == f"@{me} second line"
     dialog.mention_buttons.done_button.click()
     person.until(lambda: [one.note.words for one in console.mentions.list_open()] == [f"@{me} first"])
-    person.until(lambda: mention_count(person) == "1")
+    person.until(lambda: read_mention_count(person) == "1")
     person.until(lambda: dialog.row_sentence_label.plain == f"@{me} first")
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    person.no_dialog()
+    person.wait_without_dialog()
     person.until(lambda: person.frame.current_route != shown)
 
     console.mentions.mark_done(console.mentions.list_open()[0].id)  # at another desk of the person
-    person.until(lambda: mention_count(person) is None)
+    person.until(lambda: read_mention_count(person) is None)
     dialog = open_unfinished_work_dialog(person.frame)
     dialog.show_tab("mentions")
     person.until(lambda: bool(dialog.mention_buttons.done_button.reason))
 
 
-def test_names_are_offered_and_told(sit: Sit, console: Console, payment: Payment) -> None:
+def test_names_are_offered_and_told(sit: OpenWindow, console: Console, payment: Payment) -> None:
     """By the keys: an @ with a letter offers names, Enter takes one; below stands whom the note mentions."""
     person = sit()
-    at_payment(person, payment)
+    open_payment(person, payment)
     person.until(lambda: bool(person.opening.context.people))
     me = person.opening.context.operator
     colleague = next(one.name for one in person.opening.context.people if one.name != me and "approver" in one.roles)
@@ -81,15 +83,15 @@ def test_names_are_offered_and_told(sit: Sit, console: Console, payment: Payment
     assert edit.toPlainText().count("\n") == 1
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    person.no_dialog()
+    person.wait_without_dialog()
     view = console.recovery.read_record("payment", payment.id)
     assert view.notes[-1].words.startswith(f"@{colleague} @")  # type: ignore[union-attr]  # a payment
 
 
-def test_a_name_is_completed_beside_rare_characters(sit: Sit, payment: Payment) -> None:
+def test_a_name_is_completed_beside_rare_characters(sit: OpenWindow, payment: Payment) -> None:
     """Qt counts 𠮷 as two characters; the name is found and replaced all the same."""
     person = sit()
-    at_payment(person, payment)
+    open_payment(person, payment)
     person.until(lambda: bool(person.opening.context.people))
     me = person.opening.context.operator
     colleague = next(one.name for one in person.opening.context.people if one.name != me and "approver" in one.roles)
@@ -108,15 +110,15 @@ def test_a_name_is_completed_beside_rare_characters(sit: Sit, payment: Payment) 
 
 
 def test_the_second_click_of_a_double_click_ends_no_other_mention(
-    seats: Seats, sit: Sit, console: Console, payment: Payment
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, payment: Payment
 ) -> None:
     """The answer to the first click shows the next mention, under the mouse."""
     me = console.people.read_acting_person().name
-    with seats.acting("lead-b") as desk:
+    with seats.open_acting_desk("lead-b") as desk:
         for words in ("first", "second"):
             desk.recovery.add_note("payment", payment.id, f"@{me} {words}")
     person = sit()
-    person.until(lambda: mention_count(person) == "2")
+    person.until(lambda: read_mention_count(person) == "2")
     person.frame.sidebar.open_entry("mentions")
     dialog = person.dialog(UnfinishedWorkDialog)
     button = dialog.mention_buttons.done_button
@@ -126,5 +128,5 @@ def test_the_second_click_of_a_double_click_ends_no_other_mention(
     person.until(lambda: dialog.row_sentence_label.plain == f"@{me} first")
     person.until(button.isEnabled)
     QTest.mouseDClick(button, left, no_key, button.rect().center())  # sends the second press alone
-    person.rest()
+    person.wait_until_read()
     assert [one.note.words for one in console.mentions.list_open()] == [f"@{me} first"]

@@ -14,14 +14,14 @@ from console.views.runtime.routes import OrderRoute, PaymentRoute, RefundRoute
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import TextLabel
 from console.wording.sentences.formats import format_instant
-from tests.desk.conftest import Sit
+from tests.desk.conftest import OpenWindow
 from tests.desk.hands import Person
-from tests.desk.seats import Seats
-from tests.desk.test_evidence import order_of
+from tests.desk.seats import WindowTestDesks
+from tests.desk.test_evidence import insert_order
 from tests.support.money_desks import ask, paid
 
 
-def test_each_amount_opens_its_rows_and_is_copied_plain(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_each_amount_opens_its_rows_and_is_copied_plain(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """The paid amount opens the gateway's answers; the waiting amount opens its refund. An amount of zero has no
     link.
     """
@@ -31,7 +31,7 @@ def test_each_amount_opens_its_rows_and_is_copied_plain(sit: Sit, console: Conso
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None)
-    person.rest()
+    person.wait_until_read()
     panel = page.money_panel
     assert list(panel.part_buttons) == ["paid", "waiting"]
     for key, number in (("paid", "12000"), ("waiting", "-8500")):
@@ -48,7 +48,7 @@ def test_each_amount_opens_its_rows_and_is_copied_plain(sit: Sit, console: Conso
 
     panel.part_buttons["paid"].setFocus()
     person.press("F5")
-    person.rest()
+    person.wait_until_read()
     assert panel.part_buttons["paid"].hasFocus()
     console.refunds.withdraw(refund.id)
     person.until(lambda: list(panel.part_buttons) == ["paid"])
@@ -57,13 +57,13 @@ def test_each_amount_opens_its_rows_and_is_copied_plain(sit: Sit, console: Conso
     person.frame.show_route(RefundRoute(refund.id))
     refund_page = person.page(RefundPage)
     person.until(lambda: refund_page.view is not None)
-    person.rest()
+    person.wait_until_read()
     refund_page.money_panel.part_buttons["paid"].click()
     assert person.page(PaymentPage).id == payment.id
 
 
 def test_the_facts_below_the_tabs_begin_at_the_margin_of_the_page(
-    sit: Sit, console: Console, sandbox: Sandbox
+    sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """In a narrow window, the facts stand below the tabs, and begin where the title of the page begins."""
     payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
@@ -72,13 +72,13 @@ def test_the_facts_below_the_tabs_begin_at_the_margin_of_the_page(
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None)
-    person.rest()
+    person.wait_until_read()
     title, page_margin = page.facts_panel.findChildren(TextLabel)[0], tokens().px("spacing", "page_margin")
     assert page.facts_panel.y() > page.tabs.y()
     assert title.mapTo(page, QPoint()).x() == page.money_panel.mapTo(page, QPoint()).x() + page_margin
 
 
-def test_the_newest_note_stands_beside_the_facts(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_the_newest_note_stands_beside_the_facts(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """A person who opens the payment or its refund reads a colleague's note without opening the tab of the notes."""
     payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = ask(console, payment.id, 8_500)
@@ -103,11 +103,13 @@ def test_the_newest_note_stands_beside_the_facts(sit: Sit, console: Console, san
     assert not any(text.startswith("Notes") for text in read_panel(refund_page))
 
 
-def test_the_panel_names_who_has_taken_the_record(sit: Sit, seats: Seats, console: Console, sandbox: Sandbox) -> None:
+def test_the_panel_names_who_has_taken_the_record(
+    sit: OpenWindow, seats: WindowTestDesks, console: Console, sandbox: Sandbox
+) -> None:
     """On the pages of payments, orders and refunds; and until when. It says so if nobody has."""
     payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = ask(console, payment.id, 8_500)
-    order_id = order_of(seats)
+    order_id = insert_order(seats)
     person = sit()
     for kind, route in (
         ("payment", PaymentRoute(payment.id)),

@@ -10,8 +10,8 @@ from console.views.runtime.routes import LookupRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.display.placeholders import EmptyState
 from console.wording.sentences.catalogue import translate
-from tests.desk.conftest import Sit
-from tests.desk.test_search_everything import entries, open_box, search
+from tests.desk.conftest import OpenWindow
+from tests.desk.test_search_everything import list_entries, open_search_box, search_text
 from tests.support.money_desks import paid
 
 AMOUNT = "¥99,999"
@@ -20,7 +20,7 @@ PARTIAL = translate("search.partial", "en")
 
 @pytest.mark.parametrize("are_left_out", [False, True])
 def test_nothing_among_the_newest_is_no_proof(
-    sit: Sit, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, *, are_left_out: bool
+    sit: OpenWindow, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, *, are_left_out: bool
 ) -> None:
     """The page and the search box say that older payments were not searched; otherwise they don't."""
     paid(console, sandbox, "ORD-20261120-000123", 12_000)
@@ -35,11 +35,11 @@ def test_nothing_among_the_newest_is_no_proof(
     assert isinstance(shown, EmptyState)
     assert any(PARTIAL in label.plain for label in shown.findChildren(TextLabel)) == are_left_out
 
-    palette = open_box(person)
-    search(person, palette, AMOUNT)
-    found = [entry.title for entry in entries(palette)]
+    palette = open_search_box(person)
+    search_text(person, palette, AMOUNT)
+    found = [entry.title for entry in list_entries(palette)]
     assert translate("search.none_where", "en") in found
     assert (translate("search.none_partial", "en") in found) == are_left_out
-    assert [entry.key for entry in entries(palette) if entry.title == translate("search.none_where", "en")] == [
+    assert [entry.key for entry in list_entries(palette) if entry.title == translate("search.none_where", "en")] == [
         LookupRoute(AMOUNT)
     ]

@@ -8,25 +8,25 @@ from console.app import Console
 from console.views.app.announcements_dialog import AnnouncementsDialog
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.runtime.routes import CreditCheckRoute
-from tests.desk.conftest import Sit, buy
+from tests.desk.conftest import OpenWindow, buy_check
 from tests.support.desks import NUMBERS
 from tests.support.hearing import Heard, listening
 
 
 @pytest.fixture
-def heard() -> Iterator[list[Heard]]:
+def heard_sentences() -> Iterator[list[Heard]]:
     with listening() as sentences:
         yield sentences
 
 
-def test_a_message_that_has_gone_is_read_again(sit: Sit, console: Console) -> None:
+def test_a_message_that_has_gone_is_read_again(sit: OpenWindow, console: Console) -> None:
     """By key and from the status bar; Enter opens the record, from wherever one is."""
-    record = buy(console, NUMBERS[0])
+    record = buy_check(console, NUMBERS[0])
     person = sit()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
-    person.rest()
+    person.wait_until_read()
     person.press("Ctrl+C")
     for toast in person.frame.toasts.visible_toasts:
         toast.closed.emit()
@@ -34,7 +34,7 @@ def test_a_message_that_has_gone_is_read_again(sit: Sit, console: Console) -> No
     person.press("Alt+1")
     person.control("Messages").press()
     person.dialog(AnnouncementsDialog).reject()
-    person.no_dialog()
+    person.wait_without_dialog()
     person.press("Ctrl+Shift+N")
     dialog = person.dialog(AnnouncementsDialog)
     person.until(lambda: dialog.table.current_item is not None and dialog.table.hasFocus())
@@ -45,16 +45,18 @@ def test_a_message_that_has_gone_is_read_again(sit: Sit, console: Console) -> No
     assert person.page(CreditCheckPage).id == record.id
 
 
-def test_a_lost_and_regained_connection_is_heard(sit: Sit, heard: list[Heard]) -> None:
+def test_a_lost_and_regained_connection_is_heard(sit: OpenWindow, heard_sentences: list[Heard]) -> None:
     person = sit()
     context = person.opening.context
     context.update_connection_state(lost_since=context.now())
-    person.until(lambda: any(one.sentence.startswith("Not connected. Not connected since") for one in heard))
+    person.until(
+        lambda: any(one.sentence.startswith("Not connected. Not connected since") for one in heard_sentences)
+    )
     context.update_connection_state(lost_since=None)
-    person.until(lambda: any(one.sentence.startswith("Connected again at") for one in heard))
+    person.until(lambda: any(one.sentence.startswith("Connected again at") for one in heard_sentences))
 
 
-def test_another_person_does_not_read_the_announcements_of_the_first(sit: Sit) -> None:
+def test_another_person_does_not_read_the_announcements_of_the_first(sit: OpenWindow) -> None:
     person = sit()
     person.opening.context.show_toast("Copied 42")
     assert [announcement.sentence for announcement in person.frame.announcer.announcements] == ["Copied 42"]

@@ -11,9 +11,9 @@ from console.views.refunds.decision_dialog import ApproveDialog
 from console.views.refunds.request_dialog import RefundDialog
 from console.views.widgets.base import TextLabel
 from console.views.widgets.window.notification_bars import ToastFrame
-from tests.desk.conftest import Sit
-from tests.desk.seats import Seats
-from tests.desk.test_refunds import ask, at_approvals, at_payment, dialog_refund, read_to_the_end
+from tests.desk.conftest import OpenWindow
+from tests.desk.seats import WindowTestDesks
+from tests.desk.test_refunds import open_approvals, open_payment, read_refund_of_dialog, request_refund, scroll_to_end
 from tests.support.money_desks import paid
 
 
@@ -23,18 +23,18 @@ def payment(console: Console, sandbox: Sandbox) -> Payment:
     return paid(console, sandbox, "ORD-20261120-000124", 12_000)
 
 
-def words_of(dialog: QDialog) -> list[str]:
+def read_dialog_texts(dialog: QDialog) -> list[str]:
     """The texts of a dialog, without those of toasts, which appear and vanish in it by themselves."""
     of_toasts = {words for toast in dialog.findChildren(ToastFrame) for words in toast.findChildren(TextLabel)}
     return [one.plain for one in dialog.findChildren(TextLabel) if one.isVisible() and one not in of_toasts]
 
 
 def test_a_refund_that_is_being_is_requested_sql(
-    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, payment: Payment
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
     """Another one is asked for meanwhile: the review keeps its figures, and asking is refused."""
     person = sit()
-    page = at_payment(person, payment)
+    page = open_payment(person, payment)
     person.press("R")
     dialog = person.dialog(RefundDialog)
     dialog.form.amount_edit.setText("8500")
@@ -44,38 +44,38 @@ def test_a_refund_that_is_being_is_requested_sql(
     dialog.main_button.click()
     assert dialog.review is not None
     person.until(dialog.main_button.isEnabled)
-    before = words_of(dialog)
-    with seats.acting("lead-b") as lead:
+    before = read_dialog_texts(dialog)
+    with seats.open_acting_desk("lead-b") as lead:
         other = lead.refunds.request(RefundRequest(payment.id, "5000", "sent back"))
     person.until(lambda: page.view is not None and page.view.record.version > payment.version)
-    assert words_of(dialog) == before
+    assert read_dialog_texts(dialog) == before
     dialog.main_button.click()
-    person.until(lambda: not dialog.is_busy and words_of(dialog) != before)
-    newest = dialog_refund(person, payment)
+    person.until(lambda: not dialog.is_busy and read_dialog_texts(dialog) != before)
+    newest = read_refund_of_dialog(person, payment)
     assert newest is not None
     assert newest.id == other.id
 
 
 def test_a_request_that_is_being_approved(
-    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, payment: Payment
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
     """It is taken back meanwhile: the dialog keeps what it asks, approving is refused, and nothing is sent."""
-    refund = ask(sit(), payment)
+    refund = request_refund(sit(), payment)
     checker = sit()
-    checker = seats.become(checker, "lead-b")
+    checker = seats.switch_person(checker, "lead-b")
     checker.until(lambda: checker.opening.context.work_counts.decision_count == 1)
-    page = at_approvals(checker, refund)
-    read_to_the_end(checker, page)
+    page = open_approvals(checker, refund)
+    scroll_to_end(checker, page)
     checker.until(page.approve_button.isEnabled)
     checker.press("A")
     dialog = checker.dialog(ApproveDialog)
     seats.type_password(dialog, "lead-b")
     checker.until(dialog.main_button.isEnabled)
-    before = words_of(dialog)
+    before = read_dialog_texts(dialog)
     console.refunds.withdraw(refund.id)
     checker.until(lambda: page.footer.isHidden())  # its result is shown in place of the request
-    assert words_of(dialog) == before
+    assert read_dialog_texts(dialog) == before
     dialog.main_button.click()
-    checker.until(lambda: not dialog.is_busy and words_of(dialog) != before)
+    checker.until(lambda: not dialog.is_busy and read_dialog_texts(dialog) != before)
     assert console.refunds.read_refund(refund.id).record.state is RefundState.WITHDRAWN
     assert sandbox.control.payments_control.read_refunds() == []

@@ -19,17 +19,17 @@ PATIENCE_MS = round(PATIENCE_SECONDS * 1_000)
 
 
 @pytest.fixture
-def dressed(qapp: QApplication) -> Iterator[None]:
+def themed_application(qapp: QApplication) -> Iterator[None]:
     install_appearance(qapp, theme="light")
     yield
     current_appearance().choose_theme("light")
 
 
-def bars(opening: WindowOpener) -> list[NotificationBar]:
+def find_visible_bars(opening: WindowOpener) -> list[NotificationBar]:
     return [bar for bar in opening.window.findChildren(NotificationBar) if not bar.isHidden()]
 
 
-@pytest.mark.usefixtures("dressed")
+@pytest.mark.usefixtures("themed_application")
 def test_a_desk_that_is_away_opens_when_it_is_back(qtbot: QtBot, console: Console) -> None:
     """The same bar stays while it is tried again and again; then the first page is there."""
     tries: list[str] = []
@@ -44,12 +44,12 @@ def test_a_desk_that_is_away_opens_when_it_is_back(qtbot: QtBot, console: Consol
     opening = WindowOpener(console.settings, open_services)
     opening._retry_timer.setInterval(1)
     opening.window.show()
-    qtbot.waitUntil(lambda: hasattr(opening, "frame") and bool(bars(opening)), timeout=PATIENCE_MS)
-    (told,) = bars(opening)
+    qtbot.waitUntil(lambda: hasattr(opening, "frame") and bool(find_visible_bars(opening)), timeout=PATIENCE_MS)
+    (told,) = find_visible_bars(opening)
     assert told.accessibleName().startswith("Not opened. The database can't be reached.")
     qtbot.waitUntil(lambda: len(tries) >= 3, timeout=PATIENCE_MS)
     assert opening.controller is None
-    assert bars(opening) == [told]
+    assert find_visible_bars(opening) == [told]
     back.set()
     qtbot.waitUntil(
         lambda: opening.controller is not None and opening.frame.current_page is not None, timeout=PATIENCE_MS
@@ -57,11 +57,11 @@ def test_a_desk_that_is_away_opens_when_it_is_back(qtbot: QtBot, console: Consol
     assert isinstance(opening.frame.current_page, HomePage)
     qtbot.waitUntil(opening.runner.is_idle, timeout=PATIENCE_MS)
     assert len(tries) >= 4
-    assert bars(opening) == []
+    assert find_visible_bars(opening) == []
     opening.close()
 
 
-@pytest.mark.usefixtures("dressed")
+@pytest.mark.usefixtures("themed_application")
 def test_other_troubles_wait_for_a_person(qtbot: QtBot, console: Console) -> None:
     """The window tries again by itself only after troubles that can pass by themselves; otherwise its button
     does it.
@@ -76,9 +76,9 @@ def test_other_troubles_wait_for_a_person(qtbot: QtBot, console: Console) -> Non
 
     opening = WindowOpener(console.settings, open_services)
     opening.window.show()
-    qtbot.waitUntil(lambda: hasattr(opening, "frame") and bool(bars(opening)), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: hasattr(opening, "frame") and bool(find_visible_bars(opening)), timeout=PATIENCE_MS)
     assert not opening._retry_timer.isActive()
-    (told,) = bars(opening)
+    (told,) = find_visible_bars(opening)
     assert told.button is not None
     told.button.click()
     qtbot.waitUntil(lambda: opening.controller is not None, timeout=PATIENCE_MS)

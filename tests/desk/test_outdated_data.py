@@ -25,21 +25,23 @@ from console.views.runtime.routes import (
     QueuesRoute,
 )
 from console.views.runtime.tasks import Failure
-from tests.desk.conftest import Sit, buy
+from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.hands import Person, list_windows
-from tests.desk.seats import Seats
+from tests.desk.seats import WindowTestDesks
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.failing import failing
 from tests.support.money_desks import ask, paid
 
 
-def failure_of(person: Person, page: Page) -> str:
+def wait_for_failure_sentence(person: Person, page: Page) -> str:
     """The sentence of the bar about the failed reading, once it is shown."""
     person.until(lambda: "failed" in page._bar_by_name)
     return page._bar_by_name["failed"].sentence
 
 
-def test_a_payment_that_cannot_be_read_again_is_not_acted_on(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_payment_that_cannot_be_read_again_is_not_acted_on(
+    sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """The old data stays. The bar says what failed, when, under which code, and from when the data is; a refund isn't
     possible, a probe and a note are, until the payment is read again."""
     payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
@@ -47,13 +49,13 @@ def test_a_payment_that_cannot_be_read_again_is_not_acted_on(sit: Sit, console: 
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None)
-    person.rest()
+    person.wait_until_read()
     refund, probe, note = (page.action_bar.find_button(name) for name in ("refund", "probe", "note"))
     assert refund is not None
     assert refund.isEnabled()
     with failing(console.payments, "read_payment", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)):
         person.press("F5")
-        told = failure_of(person, page)
+        told = wait_for_failure_sentence(person, page)
         assert "Support code: database_locked." in told
         assert "Time: " in told
         assert "The data shown was loaded at" in told
@@ -75,41 +77,41 @@ def test_a_payment_that_cannot_be_read_again_is_not_acted_on(sit: Sit, console: 
 
 
 @pytest.mark.expects_log("an error in the program is logged under the support code that the bar shows")
-def test_the_age_of_the_old_data_goes_on(sit: Sit, console: Console, clock: MovedClock) -> None:
+def test_the_age_of_the_old_data_goes_on(sit: OpenWindow, console: Console, clock: MovedClock) -> None:
     """The bar about an error in the program has its support code once, and the present age of the old data."""
-    record = buy(console, NUMBERS[0])
+    record = buy_check(console, NUMBERS[0])
     person = sit()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
-    person.rest()
+    person.wait_until_read()
     with failing(console.credit_checks, "read_credit_check", RuntimeError("a bug")):
         person.press("F5")
-        told = failure_of(person, page)
+        told = wait_for_failure_sentence(person, page)
         assert told.count("upport code") == 1
         clock.offset += timedelta(minutes=12)
         person.opening.context.minute_passed.emit()
-        assert "(12 min ago)" in failure_of(person, page)
-    person.frame.show_route(CreditCheckRoute(buy(console, NUMBERS[1]).id))
+        assert "(12 min ago)" in wait_for_failure_sentence(person, page)
+    person.frame.show_route(CreditCheckRoute(buy_check(console, NUMBERS[1]).id))
     person.until(lambda: page.view is not None and page.view.record.corporation_number == NUMBERS[1])
     assert page.find_outdated_reason() == ""
 
 
-def test_a_first_reading_that_fails_speaks_of_no_old_data(sit: Sit, console: Console) -> None:
+def test_a_first_reading_that_fails_speaks_of_no_old_data(sit: OpenWindow, console: Console) -> None:
     """Nothing was read before, so nothing on the page is old."""
-    record = buy(console, NUMBERS[0])
+    record = buy_check(console, NUMBERS[0])
     person = sit()
     with failing(
         console.credit_checks, "read_credit_check", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)
     ):
         person.frame.show_route(CreditCheckRoute(record.id))
-        told = failure_of(person, person.page(CreditCheckPage))
+        told = wait_for_failure_sentence(person, person.page(CreditCheckPage))
     assert "Support code: database_locked." in told
     assert "loaded at" not in told
 
 
 def test_an_approval_that_cannot_be_read_again_is_not_decided(
-    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The request is shown as it was read, and nobody approves or declines it before it is read again, even when the
     list of requests was."""
@@ -120,12 +122,12 @@ def test_an_approval_that_cannot_be_read_again_is_not_decided(
     person.frame.show_route(ApprovalsRoute(refund.id))
     page = person.page(ApprovalsPage)
     person.until(lambda: page.shown_details is not None)
-    person.rest()
+    person.wait_until_read()
     assert page.reject_button.isEnabled()
     with failing(services.refunds, "read_refund", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)):
         person.press("F5")
-        failure_of(person, page)
-        person.rest()
+        wait_for_failure_sentence(person, page)
+        person.wait_until_read()
         assert "failed" in page._bar_by_name
         assert not page.reject_button.isEnabled()
         assert not page.approve_button.isEnabled()
@@ -135,25 +137,27 @@ def test_an_approval_that_cannot_be_read_again_is_not_decided(
     assert page.reject_button.isEnabled()
 
 
-def test_limits_are_not_changed_on_old_data_and_read_only_is_set(seats: Seats, sit: Sit, console: Console) -> None:
+def test_limits_are_not_changed_on_old_data_and_read_only_is_set(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console
+) -> None:
     """Setting read-only only stops actions, so it stays possible; its end and a limit wait for the reading. A check
     that fails blocks nothing."""
-    with seats.acting("lead-b") as lead:
+    with seats.open_acting_desk("lead-b") as lead:
         lead.read_only_switches.set_switch("paypay", True, "a test")
     person = sit()
     person.frame.show_route(AdminRoute())
     page = person.page(AdminPage)
     person.until(lambda: page.switch_table.current_item is not None)
-    person.rest()
+    person.wait_until_read()
     error = rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)
     with failing(console.health, "run_all_checks", error):
         person.press("F5")
         person.until(lambda: "health" in page._bar_by_name)
-        person.rest()
+        person.wait_until_read()
         assert page.find_outdated_reason() == ""
     with failing(console.read_only_switches, "list_switches", error):
         person.press("F5")
-        failure_of(person, page)
+        wait_for_failure_sentence(person, page)
         assert page.switch_table.go_to_item(lambda row: row.scope == "paypay")
         assert page.switch_button.block_reason.endswith("Refresh (F5) first.")
         assert page.switch_table.go_to_item(lambda row: row.scope == "atom")
@@ -164,7 +168,7 @@ def test_limits_are_not_changed_on_old_data_and_read_only_is_set(seats: Seats, s
     assert page.limit_button.block_reason == ""
 
 
-def test_incidents_are_not_decided_on_old_data(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_incidents_are_not_decided_on_old_data(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Taking one stays possible, deciding about it doesn't."""
     person = sit()
     person.frame.show_route(AlertsRoute())
@@ -172,7 +176,7 @@ def test_incidents_are_not_decided_on_old_data(sit: Sit, console: Console, sandb
     person.until(lambda: page._loaded_at is not None)
     with failing(console.incidents, "list_incidents", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)):
         person.press("F5")
-        failure_of(person, page)
+        wait_for_failure_sentence(person, page)
         blocked = {button.text() for button in page._buttons if button.block_reason}
         assert page.resolve_button.block_reason
         assert page.acknowledge_button.block_reason
@@ -184,13 +188,13 @@ def test_incidents_are_not_decided_on_old_data(sit: Sit, console: Console, sandb
     assert not any(button.block_reason for button in page._buttons)
 
 
-def test_a_view_is_not_stored_while_its_queue_could_not_be_read(sit: Sit) -> None:
+def test_a_view_is_not_stored_while_its_queue_could_not_be_read(sit: OpenWindow) -> None:
     """The entries of the menu say why, and the key opens no dialog."""
     person = sit()
     person.frame.show_route(QueuesRoute())
     page = person.page(QueuesPage)
     person.until(lambda: page._loaded_at is not None)
-    person.rest()
+    person.wait_until_read()
     page.show_reading_failure(Failure(ErrorCode.DATABASE_LOCKED, {}))
     menu = page.shown_saved_view.build_menu()
     entry = menu.actions()[0]

@@ -24,13 +24,13 @@ WORDS_OF_STATES = {"Unknown", "In progress", "Needs a person"}
 
 
 @pytest.fixture
-def errors(tmp_path: Path) -> Path:
+def demo_stderr_file(tmp_path: Path) -> Path:
     """The file of what the demo writes to stderr."""
     return tmp_path / "stderr"
 
 
 @pytest.fixture
-def reader(tmp_path: Path, errors: Path) -> Iterator[atspi.ScreenReader]:
+def screen_reader(tmp_path: Path, demo_stderr_file: Path) -> Iterator[atspi.ScreenReader]:
     """A screen reader before the window of the demo."""
     reason = atspi.missing()
     if reason and server_fixtures.required():
@@ -38,7 +38,7 @@ def reader(tmp_path: Path, errors: Path) -> Iterator[atspi.ScreenReader]:
     if reason:
         pytest.skip(reason)
     with atspi.screen_reader(tmp_path) as (made, env):
-        with errors.open("w", encoding="utf-8") as stderr:
+        with demo_stderr_file.open("w", encoding="utf-8") as stderr:
             made.program = demo = subprocess.Popen(
                 [sys.executable, "-c", _DEMO],
                 env={**env, "CONSOLE_LANGUAGE": "en"},
@@ -54,22 +54,24 @@ def reader(tmp_path: Path, errors: Path) -> Iterator[atspi.ScreenReader]:
 
 
 @pytest.mark.nightly("test_day_aloud.py and test_whole_job.py use the same tree of the window, without a bus")
-def test_a_screen_reader_finds_and_hears_the_window(reader: atspi.ScreenReader, errors: Path) -> None:
+def test_a_screen_reader_finds_and_hears_the_window(
+    screen_reader: atspi.ScreenReader, demo_stderr_file: Path
+) -> None:
     """From Home into a queue, by presses alone; a copied number is heard as it is shown. Qt has nothing
     to complain of meanwhile: each line of stderr is one of the log, or about a node that went before it was asked.
     """
-    queue = reader.find("push button", "Unknown, oldest")
-    assert reader.find("label", "TRAINING").is_showing
-    reader.press(queue)
-    politeness, sentence = reader.hear("push button", "Copy: Corporation number", "Copied")
-    assert sentence in reader.shown_toasts()
-    nodes = reader.nodes()
+    queue = screen_reader.find("push button", "Unknown, oldest")
+    assert screen_reader.find("label", "TRAINING").is_showing
+    screen_reader.press(queue)
+    politeness, sentence = screen_reader.hear("push button", "Copy: Corporation number", "Copied")
+    assert sentence in screen_reader.shown_toasts()
+    nodes = screen_reader.nodes()
     assert politeness == "polite"
     assert [node for node in nodes if node.role == "filler" and node.name] == []
     assert {node.name for node in nodes if node.role == "label"} >= WORDS_OF_STATES
     heading = next(node for node in nodes if node.role == "heading")
-    assert (heading.name, reader.attributes(heading).get("level")) == ("Queues", "1")
-    assert reader.locale(heading) == "en_US"
+    assert (heading.name, screen_reader.attributes(heading).get("level")) == ("Queues", "1")
+    assert screen_reader.locale(heading) == "en_US"
     assert [node for node in nodes if node.role == "push button" and not node.name] == []
     frame = next(node for node in nodes if node.role == "frame")
     assert frame.name == "Queues · Support console (TRAINING)"
@@ -77,5 +79,5 @@ def test_a_screen_reader_finds_and_hears_the_window(reader: atspi.ScreenReader, 
     assert len([role for role, _ in focused if role == "table cell"]) <= 1
     # Qt says of the current item of each closed list of choices that it has the focus.
     assert {role for role, _ in focused} <= {"table", "table cell", "list item"}, focused
-    lines = errors.read_text(encoding="utf-8").splitlines()
+    lines = demo_stderr_file.read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if not line.startswith(("{", _ASKED_FOR_GONE_NODE))] == []

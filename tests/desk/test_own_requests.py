@@ -18,12 +18,12 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import buy_without_pdf
 from tests.desk.hands import Person
-from tests.desk.seats import AskingSeats, Seats
+from tests.desk.seats import TeamModeDesks, WindowTestDesks
 from tests.desk.test_purchase import open_purchase
 from tests.services.desk_requests.test_execution import take_next_request
 from tests.support.desks import NUMBERS
 
-Sit = Callable[..., Person]
+OpenWindow = Callable[..., Person]
 through_a_worker = pytest.mark.parametrize(
     "database_of_desks", [True], ids=["worker"], indirect=True, scope="session"
 )
@@ -34,77 +34,79 @@ def facts() -> dict[str, str]:
     return {"TIME_SCALE": "1"}
 
 
-def asking(seats: Seats) -> AskingSeats:
-    assert isinstance(seats, AskingSeats)
+def asking(seats: WindowTestDesks) -> TeamModeDesks:
+    assert isinstance(seats, TeamModeDesks)
     return seats
 
 
-def waiting_purchase(person: Person) -> tuple[PurchaseDialog, WithdrawButton]:
+def open_waiting_purchase(person: Person) -> tuple[PurchaseDialog, WithdrawButton]:
     """The dialog of a purchase whose request waits for a worker, and its button to withdraw it."""
     dialog = open_purchase(person, "1")
     dialog.main_button.click()
-    return dialog, offered(person, dialog)
+    return dialog, wait_for_withdraw_button(person, dialog)
 
 
-def offers(place: QWidget) -> list[WithdrawButton]:
+def find_withdraw_buttons(place: QWidget) -> list[WithdrawButton]:
     """The buttons to withdraw that are in sight there."""
     return [button for button in place.findChildren(WithdrawButton) if button.isVisible()]
 
 
-def offered(person: Person, place: QWidget) -> WithdrawButton:
-    person.until(lambda: bool(offers(place)))
-    return offers(place)[0]
+def wait_for_withdraw_button(person: Person, place: QWidget) -> WithdrawButton:
+    person.until(lambda: bool(find_withdraw_buttons(place)))
+    return find_withdraw_buttons(place)[0]
 
 
-def texts(place: QWidget) -> str:
+def read_visible_texts(place: QWidget) -> str:
     bars = [bar.accessibleName() for bar in place.findChildren(NotificationBar) if bar.isVisible()]
     return "\n".join([*bars, *(label.plain for label in place.findChildren(TextLabel) if label.isVisible())])
 
 
 @through_a_worker
-def test_a_waiting_purchase_is_withdrawn(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:
+def test_a_waiting_purchase_is_withdrawn(seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox) -> None:
     """The dialog tells that nothing was sent, and no worker sends anything later."""
     person = sit()
-    with asking(seats).idle_worker() as worker:
-        dialog, button = waiting_purchase(person)
+    with asking(seats).pause_worker() as worker:
+        dialog, button = open_waiting_purchase(person)
         assert button.isEnabled()
-        assert "Waiting for a worker" in texts(dialog)
+        assert "Waiting for a worker" in read_visible_texts(dialog)
         button.click()
         person.until(lambda: not dialog.is_busy)
         assert dialog.windowTitle() == "Withdrawn"
-        assert "Nothing was sent" in texts(dialog)
-        assert not offers(dialog)
+        assert "Nothing was sent" in read_visible_texts(dialog)
+        assert not find_withdraw_buttons(dialog)
         assert worker.desk_requests.count_waiting_requests() == 0
-    person.rest()
+    person.wait_until_read()
     assert not sandbox.ledger.list_charges_of_number(NUMBERS[0])
 
 
 @through_a_worker
-def test_a_taken_purchase_goes_on(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:
+def test_a_taken_purchase_goes_on(seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox) -> None:
     """Once a worker has taken the request, the button is off with its reason, and the answer comes."""
     sandbox.control.add_fault("hang", call="purchase")
     person = sit()
-    dialog, button = waiting_purchase(person)
+    dialog, button = open_waiting_purchase(person)
     assert sandbox.control.wait_until_reached(held=1)
     person.until(lambda: not button.isEnabled())
     assert "can't be withdrawn" in button.shown_reason
-    assert button.shown_reason in texts(dialog)
+    assert button.shown_reason in read_visible_texts(dialog)
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
     assert dialog.isVisible()
-    assert "the dialog stays open" in texts(dialog)
+    assert "the dialog stays open" in read_visible_texts(dialog)
     sandbox.control.release_calls()
     person.until(lambda: not dialog.is_busy)
     assert dialog.windowTitle() != "Withdrawn"
     assert len(sandbox.ledger.list_charges_of_number(NUMBERS[0])) == 1
-    assert not offers(dialog)
+    assert not find_withdraw_buttons(dialog)
 
 
 @through_a_worker
-def test_a_request_taken_at_the_same_moment_goes_on(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:
+def test_a_request_taken_at_the_same_moment_goes_on(
+    seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox
+) -> None:
     """The person presses the button after a worker has taken the request, before the window knows it."""
     person = sit()
-    with asking(seats).idle_worker() as worker:
-        dialog, button = waiting_purchase(person)
+    with asking(seats).pause_worker() as worker:
+        dialog, button = open_waiting_purchase(person)
         assert take_next_request(worker, 0.001) is not None
         button.click()
         person.until(lambda: "can't be withdrawn" in button.shown_reason)
@@ -115,21 +117,25 @@ def test_a_request_taken_at_the_same_moment_goes_on(seats: Seats, sit: Sit, sand
 
 
 @through_a_worker
-def test_a_probe_on_a_page_is_withdrawn(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_probe_on_a_page_is_withdrawn(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """The bar that shows its progress offers it too; afterwards the page says what became of it."""
     record = buy_without_pdf(console, sandbox, NUMBERS[0])
     person = sit()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
-    with asking(seats).idle_worker():
+    with asking(seats).pause_worker():
         page.action_handlers.probe(record)
-        offered(person, page).click()
-        person.until(lambda: "was withdrawn before a worker took it" in texts(page))
+        wait_for_withdraw_button(person, page).click()
+        person.until(lambda: "was withdrawn before a worker took it" in read_visible_texts(page))
 
 
 @pytest.mark.both_ways
-def test_only_a_desk_that_asks_lists_requests(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_only_a_desk_that_asks_lists_requests(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """The tab lists each desk request with its record and its end, and opens the record. A desk that acts itself has
     no such tab.
     """
@@ -139,39 +145,41 @@ def test_only_a_desk_that_asks_lists_requests(seats: Seats, sit: Sit, console: C
     assert (
         (dialog.own_requests_table is not None)
         == (dialog.tabs.count() == len(dialog.TAB_NAMES))
-        == isinstance(seats, AskingSeats)
+        == isinstance(seats, TeamModeDesks)
     )
     if dialog.own_requests_table is None:
         return
     dialog.show_tab("requests")
-    person.until(lambda: current(dialog) != "")
-    assert current(dialog).split(", ", 1)[1].startswith(f"Purchase, Credit check {record.id}, Done")
+    person.until(lambda: read_current_request(dialog) != "")
+    assert read_current_request(dialog).split(", ", 1)[1].startswith(f"Purchase, Credit check {record.id}, Done")
     assert f"Credit check {record.id}" in dialog.row_sentence_label.plain
     assert not dialog.withdraw_button.isEnabled()
-    assert dialog.withdraw_button.shown_reason in texts(dialog)
+    assert dialog.withdraw_button.shown_reason in read_visible_texts(dialog)
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     assert person.page(CreditCheckPage) is not None
 
 
 @through_a_worker
-def test_any_waiting_request_is_withdrawn_in_the_list(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:
+def test_any_waiting_request_is_withdrawn_in_the_list(
+    seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox
+) -> None:
     """Also one whose dialog was left; whoever waits for it is told. A taken one is not withdrawn."""
     person = sit()
-    with asking(seats).idle_worker() as worker:
-        purchase, _ = waiting_purchase(person)
+    with asking(seats).pause_worker() as worker:
+        purchase, _ = open_waiting_purchase(person)
         purchase.allow_closing("Close", "")
         purchase.reject()
-        person.no_dialog()
+        person.wait_without_dialog()
         dialog = open_unfinished_work_dialog(person.frame)
         dialog.show_tab("requests")
         assert dialog.own_requests_table is not None
-        person.until(lambda: current(dialog) != "")
-        assert "Waiting" in current(dialog)
+        person.until(lambda: read_current_request(dialog) != "")
+        assert "Waiting" in read_current_request(dialog)
         assert dialog.tabs.accessibleTabName(dialog.TAB_NAMES.index("requests")) == "My requests 1"
         person.until(dialog.withdraw_button.isEnabled)
         dialog.withdraw_button.click()
-        person.until(lambda: "Withdrawn" in current(dialog))
+        person.until(lambda: "Withdrawn" in read_current_request(dialog))
         assert not dialog.withdraw_button.isEnabled()
         person.until(lambda: dialog.tabs.accessibleTabName(dialog.TAB_NAMES.index("requests")) == "My requests 0")
         person.until(lambda: not person.opening.context.running_acting_calls)
@@ -180,11 +188,13 @@ def test_any_waiting_request_is_withdrawn_in_the_list(seats: Seats, sit: Sit, sa
 
 
 @through_a_worker
-def test_an_answer_that_this_desk_never_got_is_marked(seats: Seats, sit: Sit, console: Console) -> None:
+def test_an_answer_that_this_desk_never_got_is_marked(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console
+) -> None:
     """The desk stopped waiting (its process was killed, say), and the worker answered later."""
     person = sit()
-    with asking(seats).idle_worker():
-        purchase, button = waiting_purchase(person)
+    with asking(seats).pause_worker():
+        purchase, button = open_waiting_purchase(person)
         asked = button._wait.desk_request_id
         assert asked is not None
     person.until(lambda: purchase.windowTitle() == "Bought")
@@ -194,11 +204,11 @@ def test_an_answer_that_this_desk_never_got_is_marked(seats: Seats, sit: Sit, co
     purchase.reject()
     dialog = open_unfinished_work_dialog(person.frame)
     dialog.show_tab("requests")
-    person.until(lambda: "This desk closed before the answer arrived" in current(dialog))
+    person.until(lambda: "This desk closed before the answer arrived" in read_current_request(dialog))
     assert dialog.tabs.accessibleTabName(dialog.TAB_NAMES.index("requests")) == "My requests 1"
 
 
-def current(dialog: UnfinishedWorkDialog) -> str:
+def read_current_request(dialog: UnfinishedWorkDialog) -> str:
     """The text that a screen reader speaks for the current request; "" without one."""
     table = dialog.own_requests_table
     return "" if table is None or table.current_item is None else table.rows.format_spoken_text(table.current_item)

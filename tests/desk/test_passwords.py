@@ -19,7 +19,7 @@ from console.views.sign_in.password_dialog import PasswordDialog
 from console.views.theme.theme import current_appearance, install_appearance
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.hands import Person
-from tests.desk.test_refunds import NUMBER, ask, at_approvals, ended, read_to_the_end
+from tests.desk.test_refunds import NUMBER, open_approvals, request_refund, scroll_to_end, wait_for_refund_end
 from tests.support import server_fixtures
 from tests.support.asking import executing, password_of, start_team_mode
 from tests.support.desks import environment
@@ -53,10 +53,10 @@ def desks(place: Place, sandbox: Sandbox, tmp_path: Path) -> Iterator[dict[str, 
         yield opened
 
 
-def decline(checker: Person, refund: Refund) -> RejectDialog:
+def begin_decline(checker: Person, refund: Refund) -> RejectDialog:
     """Decline the refund in the window up to the step that asks for the password, and return the dialog."""
-    page = at_approvals(checker, refund)
-    read_to_the_end(checker, page)
+    page = open_approvals(checker, refund)
+    scroll_to_end(checker, page)
     checker.until(page.reject_button.isEnabled)
     checker.press("D")
     dialog = checker.dialog(RejectDialog)
@@ -79,11 +79,11 @@ def test_decisions_need_the_password(
         return maker.refunds.read_refund(refund.id).record.state
 
     try:
-        refund = ask(people[0], payment)
+        refund = request_refund(people[0], payment)
         people.append(Person(qtbot, desks["lead-b"], desks["lead-b"].settings))
         checker = people[1]
 
-        dialog = decline(checker, refund)
+        dialog = begin_decline(checker, refund)
         assert checker.dialog(PasswordDialog).password_field.line_edit.hasFocus()
         checker.press("Esc")
         checker.until(
@@ -93,9 +93,9 @@ def test_decisions_need_the_password(
         dialog.activateWindow()  # as a window manager does
         checker.until(dialog.isActiveWindow)
         checker.press("Esc")
-        checker.no_dialog()
+        checker.wait_without_dialog()
 
-        dialog = decline(checker, refund)
+        dialog = begin_decline(checker, refund)
         first = checker.dialog(PasswordDialog)
         checker.type_in("wrong")
         checker.until(first.main_button.isEnabled)
@@ -115,10 +115,10 @@ def test_decisions_need_the_password(
         dialog.activateWindow()  # as a window manager does
         checker.until(dialog.isActiveWindow)
         checker.press("Esc")
-        checker.no_dialog()
+        checker.wait_without_dialog()
 
         people[0].window.activateWindow()
-        refund = ask(people[0], payment)
+        refund = request_refund(people[0], payment)
         checker.window.activateWindow()
         page = checker.page(ApprovalsPage)
         checker.until(lambda: ("refund", refund.id) in [card.ref for card in page.list_panel.cards])
@@ -127,8 +127,8 @@ def test_decisions_need_the_password(
             "the decided request stays until the person moves on"
         )
         checker.press("Down")
-        page = at_approvals(checker, refund)
-        read_to_the_end(checker, page)
+        page = open_approvals(checker, refund)
+        scroll_to_end(checker, page)
         checker.until(page.approve_button.isEnabled)
         checker.press("A")
         approval = checker.dialog(ApproveDialog)
@@ -136,7 +136,7 @@ def test_decisions_need_the_password(
         checker.until(approval.main_button.isEnabled)
         approval.main_button.click()
         checker.until(lambda: approval.windowTitle() == "Approved")
-        ended(checker, maker, refund)
+        wait_for_refund_end(checker, maker, refund)
         assert [one["amount_minor"] for one in sandbox.control.payments_control.read_refunds()] == [8_500]
     finally:
         for person in people:

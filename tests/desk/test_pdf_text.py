@@ -16,22 +16,22 @@ from console.views.documents.pdf_page import PdfPage
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.runtime.routes import CreditCheckRoute, HomeRoute, PdfComparisonRoute, PdfRoute
 from console.wording.sentences.catalogue import translate
-from tests.desk.conftest import Sit, buy
+from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.hands import Person, save_as
-from tests.desk.seats import Seats
-from tests.desk.test_lock import lock_of, locked, unlock
+from tests.desk.seats import WindowTestDesks
+from tests.desk.test_lock import get_idle_lock, unlock, wait_for_lock_form
 from tests.support.desks import NUMBERS
 from tests.support.hearing import Heard, listening
 
 
 @pytest.fixture
-def heard() -> Iterator[list[Heard]]:
+def heard_sentences() -> Iterator[list[Heard]]:
     with listening() as sentences:
         yield sentences
 
 
-def open_pdf(sit: Sit, console: Console) -> tuple[Person, PdfPage]:
-    record = buy(console, NUMBERS[0])
+def open_pdf(sit: OpenWindow, console: Console) -> tuple[Person, PdfPage]:
+    record = buy_check(console, NUMBERS[0])
     person = sit()
     person.frame.show_route(PdfRoute(record.id))
     page = person.page(PdfPage)
@@ -39,7 +39,7 @@ def open_pdf(sit: Sit, console: Console) -> tuple[Person, PdfPage]:
     return person, page
 
 
-def read_out(person: Person) -> str:
+def read_document_text(person: Person) -> str:
     """The text below the node of the document, as a screen reader reads it."""
     control = person.control("Text of the document", role=QAccessible.Role.EditableText)
     text = control._interface.textInterface()
@@ -47,20 +47,20 @@ def read_out(person: Person) -> str:
     return text.text(0, text.characterCount())
 
 
-def test_t_switches_to_the_text_and_back(sit: Sit, console: Console, heard: list[Heard]) -> None:
+def test_t_switches_to_the_text_and_back(sit: OpenWindow, console: Console, heard_sentences: list[Heard]) -> None:
     """The whole report in reading order; the page is kept in both directions."""
     person, page = open_pdf(sit, console)
     person.press("PgDown")
     person.press("T")
     person.until(lambda: "Revision" in page.text_field.toPlainText())
-    lines = read_out(person).splitlines()
+    lines = read_document_text(person).splitlines()
     assert lines[0] == "Page 1 of 2"
     order = [lines.index(line) for line in ("CREDIT CHECK (invented sample)", "Page 2 of 2")]
     assert order == sorted(order)
     assert any(line.startswith("Item 24 of report") for line in lines[order[1] :])
     assert page.text_field.hasFocus()
     assert page.text_field.get_page_at_cursor() == 1
-    assert heard[-1].sentence.startswith("The text of the document.")
+    assert heard_sentences[-1].sentence.startswith("The text of the document.")
     person.press("PgUp")
     assert page.text_field.get_page_at_cursor() == 0
     person.control("Pages", role=QAccessible.Role.Button).press()
@@ -68,7 +68,7 @@ def test_t_switches_to_the_text_and_back(sit: Sit, console: Console, heard: list
     assert page.page_index == 0
 
 
-def test_the_search_finds_in_the_text(sit: Sit, console: Console, heard: list[Heard]) -> None:
+def test_the_search_finds_in_the_text(sit: OpenWindow, console: Console, heard_sentences: list[Heard]) -> None:
     """Enter again is the next match, and its line is heard."""
     person, page = open_pdf(sit, console)
     person.press("T")
@@ -77,36 +77,38 @@ def test_the_search_finds_in_the_text(sit: Sit, console: Console, heard: list[He
     person.type_in("ITEM 0")
     person.press("Return")
     assert page.text_field.textCursor().selectedText() == "Item 0"
-    assert heard[-1].sentence.startswith("1 of 9. Item 01 of report")
+    assert heard_sentences[-1].sentence.startswith("1 of 9. Item 01 of report")
     person.press("Return")
-    assert heard[-1].sentence.startswith("2 of 9. Item 02 of report")
+    assert heard_sentences[-1].sentence.startswith("2 of 9. Item 02 of report")
     assert page.page_index == 1
     person.type_in("xyz")
     person.press("Return")
-    assert heard[-1].sentence == "No matches."
+    assert heard_sentences[-1].sentence == "No matches."
 
 
-def test_a_pdf_of_images_says_that_it_has_no_text(sit: Sit, console: Console, heard: list[Heard]) -> None:
+def test_a_pdf_of_images_says_that_it_has_no_text(
+    sit: OpenWindow, console: Console, heard_sentences: list[Heard]
+) -> None:
     person, page = open_pdf(sit, console)
     page.toggle_text_view()
     person.until(lambda: "Revision" in page.text_field.toPlainText())
     page._show_text(["", " \r\n"])
     assert page.text_field.toPlainText().startswith("This PDF has no text")
-    assert heard[-1].is_urgent
-    assert heard[-1].sentence == page.text_field.toPlainText()
+    assert heard_sentences[-1].is_urgent
+    assert heard_sentences[-1].sentence == page.text_field.toPlainText()
 
 
 @pytest.mark.parametrize("is_other", [True, False])
 def test_a_re_fetch_that_stores_another_pdf_leads_to_the_comparison(
-    sit: Sit, console: Console, sandbox: Sandbox, *, is_other: bool
+    sit: OpenWindow, console: Console, sandbox: Sandbox, *, is_other: bool
 ) -> None:
     """Its dialog says that the copies differ; the button beside it shows where. Otherwise it opens the PDF."""
-    record = buy(console, NUMBERS[0])
+    record = buy_check(console, NUMBERS[0])
     person = sit()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
-    person.rest()
+    person.wait_until_read()
     if is_other:
         sandbox.control.add_fault("pdf_other", call="pdf", times=1)
     person.press("F")
@@ -121,7 +123,9 @@ def test_a_re_fetch_that_stores_another_pdf_leads_to_the_comparison(
     person.page(PdfComparisonPage if is_other else PdfPage)
 
 
-def test_two_versions_side_by_side(sit: Sit, console: Console, sandbox: Sandbox, heard: list[Heard]) -> None:
+def test_two_versions_side_by_side(
+    sit: OpenWindow, console: Console, sandbox: Sandbox, heard_sentences: list[Heard]
+) -> None:
     """From the PDF by a key: both versions, every difference marked with its sign on both sides and read aloud,
     walked from the pages as from the list; with one version there is nothing to compare.
     """
@@ -144,7 +148,7 @@ def test_two_versions_side_by_side(sit: Sit, console: Console, sandbox: Sandbox,
     assert "24" in page.summary_label.plain or "differences" in page.summary_label.plain
     person.press("N")
     person.until(lambda: page.page_index == 1 and len(page.new_view.marks) > 2)
-    assert heard[-1].sentence.startswith("≠ Page 2: changed:")
+    assert heard_sentences[-1].sentence.startswith("≠ Page 2: changed:")
     assert sum(mark.is_current for mark in page.new_view.marks) == 1
     person.press("B")
     person.until(lambda: page.page_index == 0)
@@ -162,7 +166,9 @@ def test_two_versions_side_by_side(sit: Sit, console: Console, sandbox: Sandbox,
     person.until(lambda: documents.new_pdf._child is None and documents.old_pdf._child is None)
 
 
-def test_a_late_answer_of_a_closed_pdf_is_not_told(sit: Sit, console: Console, heard: list[Heard]) -> None:
+def test_a_late_answer_of_a_closed_pdf_is_not_told(
+    sit: OpenWindow, console: Console, heard_sentences: list[Heard]
+) -> None:
     """The page is left, and its PDF is closed, while the text is being read: the request fails, and nobody is told
     that the PDF can't be shown.
     """
@@ -171,12 +177,14 @@ def test_a_late_answer_of_a_closed_pdf_is_not_told(sit: Sit, console: Console, h
     assert pages is not None
     page._read_text()
     page.leave()
-    person.rest()
+    person.wait_until_read()
     person.until(lambda: pages._child is None)
-    assert [one.sentence for one in heard if "can't be shown" in one.sentence] == []
+    assert [one.sentence for one in heard_sentences if "can't be shown" in one.sentence] == []
 
 
-def test_sizes_turns_and_a_copy(sit: Sit, console: Console, heard: list[Heard], tmp_path: Path) -> None:
+def test_sizes_turns_and_a_copy(
+    sit: OpenWindow, console: Console, heard_sentences: list[Heard], tmp_path: Path
+) -> None:
     """Width, whole page and zoom by key; a quarter turn lays the page on its side and is said; the next PDF has the
     same size and stands upright. A copy goes to a file.
     """
@@ -190,7 +198,7 @@ def test_sizes_turns_and_a_copy(sit: Sit, console: Console, heard: list[Heard], 
     assert upright.height() > upright.width()
     person.press("R")
     person.until(lambda: page.page_view.page_size.width() > page.page_view.page_size.height())
-    assert any(sentence.sentence == "Turned by 90°" for sentence in heard)
+    assert any(sentence.sentence == "Turned by 90°" for sentence in heard_sentences)
     assert page.page_view.page_size.height() <= page.page_view.viewport().height()
     person.press("+")
     person.until(lambda: page.context.preferences.get_value("pdf_fit") is None)
@@ -198,18 +206,18 @@ def test_sizes_turns_and_a_copy(sit: Sit, console: Console, heard: list[Heard], 
     save_as(person, tmp_path / "copy.pdf", "Ctrl+S")
     person.until(lambda: (tmp_path / "copy.pdf").exists())
     assert (tmp_path / "copy.pdf").read_bytes().startswith(b"%PDF-")
-    other = buy(console, NUMBERS[1])
+    other = buy_check(console, NUMBERS[1])
     person.frame.show_route(PdfRoute(other.id))
     person.until(lambda: page.page_view.has_page and page.route.record == other.id)
     assert (page.quarter_turns, page.context.preferences.get_value("pdf_zoom")) == (0, kept)
 
 
-def test_the_lock_keeps_the_pdf_open(seats: Seats, sit: Sit, console: Console) -> None:
+def test_the_lock_keeps_the_pdf_open(seats: WindowTestDesks, sit: OpenWindow, console: Console) -> None:
     """After the lock the page stays where it was and still answers its keys; its child ends once it is left."""
     person, page = open_pdf(sit, console)
     person.press("PgDown")
-    lock_of(person).lock_window()
-    locked(person)
+    get_idle_lock(person).lock_window()
+    wait_for_lock_form(person)
     unlock(seats, person)
     assert (page.page_count, page.page_index) == (2, 1)
     person.press("PgUp")
@@ -221,15 +229,17 @@ def test_the_lock_keeps_the_pdf_open(seats: Seats, sit: Sit, console: Console) -
     assert page._pdf_document is None
 
 
-def test_the_lock_keeps_a_comparison_open(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_the_lock_keeps_a_comparison_open(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     person, shown = open_pdf(sit, console)
     sandbox.control.add_fault("pdf_other", call="pdf", times=1)
     console.credit_checks.refetch(shown.route.record)
     person.frame.show_route(PdfComparisonRoute(shown.route.record))
     page = person.page(PdfComparisonPage)
     person.until(lambda: len(page.difference_table.all_rows) > 2)
-    lock_of(person).lock_window()
-    locked(person)
+    get_idle_lock(person).lock_window()
+    wait_for_lock_form(person)
     unlock(seats, person)
     assert len(page.difference_table.all_rows) > 2
     person.press("PgDown")
@@ -241,7 +251,7 @@ def test_the_lock_keeps_a_comparison_open(seats: Seats, sit: Sit, console: Conso
 
 
 def test_a_page_left_while_its_pdf_opens_keeps_no_child(
-    sit: Sit, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    sit: OpenWindow, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer comes when another page is shown: the opened PDF is closed, for one PDF as for two versions."""
     person, page = open_pdf(sit, console)

@@ -24,14 +24,14 @@ from console.views.queues.page import QueuesPage
 from console.views.runtime.preferences import Preferences
 from console.views.runtime.routes import QueuesRoute
 from console.views.theme.theme import current_appearance, install_appearance
-from tests.desk.conftest import Sit
+from tests.desk.conftest import OpenWindow
 from tests.desk.hands import Person
 
-pytestmark = pytest.mark.usefixtures("the_default_look")
+pytestmark = pytest.mark.usefixtures("default_appearance")
 
 
 @pytest.fixture
-def the_default_look(qapp: QApplication) -> Iterator[None]:
+def default_appearance(qapp: QApplication) -> Iterator[None]:
     yield
     install_appearance(qapp, theme="light")
 
@@ -45,23 +45,23 @@ def choose_everything(person: Person) -> None:
     person.window.resize(1180, 790)
 
 
-def written(person: Person) -> None:
+def wait_until_written(person: Person) -> None:
     """Until every change is in the file."""
     preferences: Preferences = person.opening.context.preferences
     person.until(lambda: not preferences._unwritten_changes and person.opening.runner.is_idle())
 
 
-def forget_the_look(qapp: QApplication) -> None:
+def reset_appearance(qapp: QApplication) -> None:
     """Reset the appearance to the one that a new process starts with."""
     install_appearance(qapp, theme="light")
 
 
-def test_the_next_window_looks_like_the_last(sit: Sit, qapp: QApplication) -> None:
+def test_the_next_window_looks_like_the_last(sit: OpenWindow, qapp: QApplication) -> None:
     person = sit()
     choose_everything(person)
     language = person.opening.context.language
     person.close()
-    forget_the_look(qapp)
+    reset_appearance(qapp)
     again = sit()
     appearance = current_appearance()
     assert (appearance.theme, appearance.density, appearance.scale) == ("dark", "compact", 1.25)
@@ -69,7 +69,7 @@ def test_the_next_window_looks_like_the_last(sit: Sit, qapp: QApplication) -> No
     assert again.opening.context.theme == "dark"
 
 
-def test_the_window_comes_back_where_it_was(console: Console, sit: Sit) -> None:
+def test_the_window_comes_back_where_it_was(console: Console, sit: OpenWindow) -> None:
     from console.views.app.main import WindowOpener
 
     person = sit()
@@ -82,11 +82,11 @@ def test_the_window_comes_back_where_it_was(console: Console, sit: Sit) -> None:
     opening.close()
 
 
-def test_a_change_is_written_while_the_window_is_open(console: Console, sit: Sit) -> None:
+def test_a_change_is_written_while_the_window_is_open(console: Console, sit: OpenWindow) -> None:
     """The file has the new values while the window is still open, as a kill -9 would find it."""
     person = sit()
     choose_everything(person)
-    written(person)
+    wait_until_written(person)
     values = make_preferences_file(console.settings.home, "op-a").read().values
     assert (values["theme"], values["density"], values["text_size"]) == ("dark", "compact", 125)
     assert values["language"] == person.opening.context.language
@@ -103,19 +103,19 @@ def drag_column(page: QueuesPage, number: int, by: int) -> int:
     return header.sectionSize(number)
 
 
-def a_fixed_column(page: QueuesPage) -> int:
+def find_fixed_column(page: QueuesPage) -> int:
     """A visible column that isn't stretched."""
     header, fixed = page.table.horizontalHeader(), QHeaderView.ResizeMode.Interactive
     places = range(1, len(page.row_model.columns))
     return next(place for place in places if header.sectionSize(place) and header.sectionResizeMode(place) == fixed)
 
 
-def test_a_dragged_column_keeps_its_width(sit: Sit) -> None:
+def test_a_dragged_column_keeps_its_width(sit: OpenWindow) -> None:
     person = sit()
     person.opening.context.navigate(QueuesRoute("review"))
     page = person.page(QueuesPage)
-    person.rest()
-    number = a_fixed_column(page)
+    person.wait_until_read()
+    number = find_fixed_column(page)
     before, key = page.table.columnWidth(number), page.row_model.columns[number].key
     width = drag_column(page, number, 21)
     assert width == before + 21
@@ -123,22 +123,22 @@ def test_a_dragged_column_keeps_its_width(sit: Sit) -> None:
     again = sit()
     again.opening.context.navigate(QueuesRoute("review"))
     page = again.page(QueuesPage)
-    again.rest()
+    again.wait_until_read()
     assert page._table_by_key["review"].preferred_widths == {key: width}
     assert page.table.columnWidth(number) in (width, 0), "a narrow window may hide the column"
 
 
 @pytest.mark.embedded("each person of the test's server has their own desk, and so their own folder")
-def test_each_person_has_their_own(console: Console, sit: Sit, qapp: QApplication) -> None:
+def test_each_person_has_their_own(console: Console, sit: OpenWindow, qapp: QApplication) -> None:
     """Another person at the same desk gets the defaults, and the first one's choices stay."""
     person = sit()
     choose_everything(person)
     person.close()
-    forget_the_look(qapp)
+    reset_appearance(qapp)
     other = sit("lead-b")
     assert current_appearance().density == "compact", "what lead-b never chose stays as op-a's window had it"
     apply_and_store_density(other.opening.context, "comfortable")
-    written(other)
+    wait_until_written(other)
     home = console.settings.home
     assert make_preferences_file(home, "lead-b").read().values["density"] == "comfortable"
     assert "theme" not in make_preferences_file(home, "lead-b").read().values
@@ -147,17 +147,17 @@ def test_each_person_has_their_own(console: Console, sit: Sit, qapp: QApplicatio
     other.until(lambda: current_appearance().density == "compact")
 
 
-def test_two_windows_of_one_person_keep_both_changes(console: Console, sit: Sit) -> None:
+def test_two_windows_of_one_person_keep_both_changes(console: Console, sit: OpenWindow) -> None:
     one, other = sit(), sit()
     apply_and_store_theme(one.opening.context, "high_contrast")
     apply_and_store_density(other.opening.context, "compact")
-    written(one)
-    written(other)
+    wait_until_written(one)
+    wait_until_written(other)
     values = make_preferences_file(console.settings.home, "op-a").read().values
     assert (values["theme"], values["density"]) == ("high_contrast", "compact")
 
 
-def test_a_broken_file_is_told_and_set_aside(console: Console, sit: Sit) -> None:
+def test_a_broken_file_is_told_and_set_aside(console: Console, sit: OpenWindow) -> None:
     """A newer program's file too: the window opens with the defaults and says where the old file is."""
     file = make_preferences_file(console.settings.home, "op-a")
     file.change({"theme": "dark"})
@@ -168,7 +168,7 @@ def test_a_broken_file_is_told_and_set_aside(console: Console, sit: Sit) -> None
     assert file.path.with_name(file.path.name + ".set-aside").exists()
 
 
-def test_broken_drafts_are_not_told_as_settings(console: Console, sit: Sit) -> None:
+def test_broken_drafts_are_not_told_as_settings(console: Console, sit: OpenWindow) -> None:
     """The file of drafts and visits has words of its own, and neither file hides the other's message."""
     preferences = make_preferences_file(console.settings.home, "op-a")
     preferences.change({"theme": "dark"})
@@ -190,7 +190,7 @@ def test_broken_drafts_are_not_told_as_settings(console: Console, sit: Sit) -> N
     person.until(lambda: any("Your drafts" in message and "be saved" in message for message in messages()))
 
 
-NONSENSE = {
+INVALID_PREFERENCES = {
     "language": "xx",
     "theme": 7,
     "density": "tiny",
@@ -201,8 +201,8 @@ NONSENSE = {
 }
 
 
-def test_a_value_that_makes_no_sense_is_no_choice(console: Console, sit: Sit) -> None:
-    make_preferences_file(console.settings.home, "op-a").change(NONSENSE)
+def test_a_value_that_makes_no_sense_is_no_choice(console: Console, sit: OpenWindow) -> None:
+    make_preferences_file(console.settings.home, "op-a").change(INVALID_PREFERENCES)
     person = sit()
     appearance = current_appearance()
     assert (appearance.theme, appearance.density, appearance.scale) == ("light", "comfortable", 1.0)

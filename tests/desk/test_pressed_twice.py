@@ -75,14 +75,14 @@ from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.inputs import DropDownList, Field, LineEdit, MultiLineEdit
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.desk.conftest import Sit, buy_unknown, buy_without_pdf
+from tests.desk.conftest import OpenWindow, buy_unknown, buy_without_pdf
 from tests.desk.hands import Person
-from tests.desk.seats import Seats
-from tests.desk.test_incidents import raise_two
+from tests.desk.seats import WindowTestDesks
+from tests.desk.test_incidents import raise_two_alerts
 from tests.desk.test_own_requests import through_a_worker
-from tests.desk.test_records import prepare_error
-from tests.desk.test_refunds import Away, order_of
-from tests.desk.test_resolving_refunds import unknown
+from tests.desk.test_records import fill_not_bought_form
+from tests.desk.test_refunds import UnreachableBeforeMove, insert_order
+from tests.desk.test_resolving_refunds import make_unknown_refund
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import ask, paid
 
@@ -93,11 +93,11 @@ D = TypeVar("D", bound=DialogFrame)
 
 
 @dataclass
-class Stage:
+class CaseStage:
     """The window of one case, with the desks and the provider behind it. `number` counts how often the case has been
     prepared, so that each time it takes another record."""
 
-    seats: Seats
+    seats: WindowTestDesks
     sandbox: Sandbox
     person: Person
     folder: Path
@@ -113,21 +113,21 @@ class Stage:
         """The acting person."""
         return self.person.opening.context.operator or ""
 
-    def sit_as(self, name: str) -> None:
+    def switch_person(self, name: str) -> None:
         """Let this person sit at the window."""
         if self.name != name:
-            self.person = self.seats.become(self.person, name)
+            self.person = self.seats.switch_person(self.person, name)
 
     def keep_toast(self, toast: Toast) -> None:
         """Keep what is said of an act; not that something has arrived, which leads to a page."""
         if toast.route is None:
             self.toasts.append(toast)
 
-    def trail(self) -> list[str]:
+    def read_acts(self) -> list[str]:
         """The acts in the audit trail, oldest first; without readings, without the merchant that the first process
         that calls a provider stores, and without the worker's questions for the password.
         """
-        with self.seats.past_the_console() as tx:
+        with self.seats.write_as_owner() as tx:
             entries = list_newest_entries(tx.conn, limit=1_000)
         return [
             one.what
@@ -135,14 +135,14 @@ class Stage:
             if not one.what.endswith(_READ_OR_INTERNAL) and one.detail.get("refusal") != "password_needed"
         ]
 
-    def moved_money(self) -> tuple[int, int]:
+    def count_money_movements(self) -> tuple[int, int]:
         """Return the number of purchases that AlarmBox has charged, and the number of refunds that PayPay has."""
         control = self.sandbox.control
         return control.count_charges(), len(control.payments_control.read_refunds())
 
 
 @dataclass(frozen=True)
-class Press:
+class ActingPress:
     """The button to press: one of a dialog, or one of a page with its key. `has_ended` is true as soon as the outcome
     is shown. `stays` says whether a dialog shows its outcome until the person closes it.
     """
@@ -154,7 +154,7 @@ class Press:
     stays: bool = False
 
 
-Prepare = Callable[[Stage], Press]
+Prepare = Callable[[CaseStage], ActingPress]
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class Case:
 CASES: dict[str, Case] = {}
 
 
-def case(
+def register_case(
     *sites: str, trail: tuple[str, ...], who: str = "op-a",
     dialog: type[DialogFrame] | None = None, needs_password: bool = False,
 ) -> Callable[[Prepare], Prepare]:  # fmt: skip
@@ -189,7 +189,7 @@ def case(
 # -- presses
 
 
-def click_often(person: Person, press: Press) -> None:
+def click_often(person: Person, press: ActingPress) -> None:
     """Click on a page with a double click, during which the answer may arrive. Click in a dialog without a pause, and
     again while the answer is late and the person has typed on."""
     button = press.button
@@ -200,13 +200,13 @@ def click_often(person: Person, press: Press) -> None:
     button.click()  # type: ignore[attr-defined]
     if press.dialog is not None and press.dialog.is_busy:
         press.dialog.allow_closing("Close", "")
-        type_on(press.dialog)
+        change_texts(press.dialog)
         if shiboken6.isValid(button):  # typing lets the answer arrive, which may close the dialog
             button.click()  # type: ignore[attr-defined]
             assert not button.isEnabled(), "pressed again while the answer is late"
 
 
-def type_on(dialog: DialogFrame) -> None:
+def change_texts(dialog: DialogFrame) -> None:
     """Change each text of the dialog that can be changed."""
     edits: list[LineEdit | MultiLineEdit] = [*dialog.findChildren(LineEdit), *dialog.findChildren(MultiLineEdit)]
     for edit in edits:
@@ -214,7 +214,7 @@ def type_on(dialog: DialogFrame) -> None:
             QTest.keyClicks(edit, "7")
 
 
-def press_keys_often(person: Person, press: Press) -> None:
+def press_keys_often(person: Person, press: ActingPress) -> None:
     """Press the key of a page twice and click; in a dialog, press Enter on the button and hold it down."""
     if press.dialog is None:
         if press.key:
@@ -229,14 +229,14 @@ def press_keys_often(person: Person, press: Press) -> None:
         press.button.click()  # type: ignore[attr-defined]
 
 
-def press_again_after_the_answer(person: Person, press: Press) -> None:
+def press_again_after_the_answer(person: Person, press: ActingPress) -> None:
     """Press the key of a page, or click its button, once more when the page shows the answer."""
     for _ in range(2):
         if press.key:
             person.press(press.key)
         elif shiboken6.isValid(press.button):
             press.button.click()  # type: ignore[attr-defined]
-        person.rest()
+        person.wait_until_read()
 
 
 def hold_enter(dialog: DialogFrame) -> None:
@@ -253,19 +253,19 @@ def hold_enter(dialog: DialogFrame) -> None:
             QCoreApplication.sendEvent(handle, repeat)
 
 
-def visible(press: Press) -> bool:
+def is_dialog_visible(press: ActingPress) -> bool:
     return press.dialog is not None and shiboken6.isValid(press.dialog) and press.dialog.isVisible()
 
 
-def play(stage: Stage, one: Case, way: str) -> None:
+def run_case(stage: CaseStage, one: Case, way: str) -> None:
     """Prepare the case, press often, wait for the end, and judge."""
     stage.number += 1
     press = one.prepare(stage)
     by_keys = way != "clicks"
     person = stage.person
-    person.rest()
+    person.wait_until_read()
     stage.toasts.clear()
-    before, money = len(stage.trail()), stage.moved_money()
+    before, money = len(stage.read_acts()), stage.count_money_movements()
     if way == "again":
         press_again_after_the_answer(person, press)
     elif by_keys:
@@ -276,21 +276,21 @@ def play(stage: Stage, one: Case, way: str) -> None:
         stage.seats.confirm(person, one.who)
 
     def ends() -> bool:
-        if by_keys and visible(press) and press.dialog is not None:
+        if by_keys and is_dialog_visible(press) and press.dialog is not None:
             hold_enter(press.dialog)
         return press.has_ended()
 
     person.until(ends)
-    person.rest()
+    person.wait_until_read()
     assert not person.opening.context.running_acting_calls
     if press.stays:
         if by_keys and press.dialog is not None:
             hold_enter(press.dialog)
-        assert visible(press), "the outcome was closed before the person saw it"
+        assert is_dialog_visible(press), "the outcome was closed before the person saw it"
     # A desk that asks sends its entries about files to the worker, which writes them a moment later.
-    person.until(lambda: len(stage.trail()) >= before + len(one.trail))
-    assert stage.trail()[before:] == list(one.trail)
-    charges, refunds = stage.moved_money()
+    person.until(lambda: len(stage.read_acts()) >= before + len(one.trail))
+    assert stage.read_acts()[before:] == list(one.trail)
+    charges, refunds = stage.count_money_movements()
     assert charges - money[0] == one.trail.count("credit-check.bought")
     assert refunds - money[1] == one.trail.count("refund.submit.started")
     if press.dialog is not None:  # a page's key may come after the first answer, and has an answer of its own then
@@ -305,46 +305,46 @@ def play(stage: Stage, one: Case, way: str) -> None:
     ]
     assert way == "again" or not bad_bars + bad_toasts  # a second press of its own may be refused
     if by_keys:
-        QTest.keyRelease(person.active(), Qt.Key.Key_Return)
+        QTest.keyRelease(person.wait_for_active_window(), Qt.Key.Key_Return)
     while open_dialogs := [one for one in person.window.findChildren(DialogFrame) if one.isVisible()]:
         open_dialogs[-1].reject()
         QCoreApplication.processEvents()
-    person.no_dialog()
+    person.wait_without_dialog()
 
 
 # -- credit checks
 
 
-def shown_dialog(stage: Stage, kind: type[D], key: str) -> D:
+def open_dialog_by_key(stage: CaseStage, kind: type[D], key: str) -> D:
     """The dialog that this key opens, ready to be filled in. The key is pressed twice."""
     stage.person.press(key)
     dialog = stage.person.dialog(kind)
-    stage.person.rest()
+    stage.person.wait_until_read()
     assert len([one for one in stage.person.window.findChildren(kind) if one.isVisible()]) == 1
     return dialog
 
 
-def ready(stage: Stage, dialog: DialogFrame, *, stays: bool = True) -> Press:
+def make_dialog_press(stage: CaseStage, dialog: DialogFrame, *, stays: bool = True) -> ActingPress:
     """The press of the acting button of a dialog; its outcome is shown in the dialog, or closes it."""
     stage.person.until(dialog.main_button.isEnabled)
 
     def has_ended() -> bool:
         return not shiboken6.isValid(dialog) or not (dialog.isVisible() and dialog.is_busy)
 
-    return Press(dialog.main_button, has_ended, dialog, stays=stays)
+    return ActingPress(dialog.main_button, has_ended, dialog, stays=stays)
 
 
-def at_check(stage: Stage, record: CreditCheck) -> CreditCheckPage:
+def open_check(stage: CaseStage, record: CreditCheck) -> CreditCheckPage:
     person = stage.person
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None and page.view.record.id == record.id)
-    person.rest()
+    person.wait_until_read()
     page.take_focus()
     return page
 
 
-@case(
+@register_case(
     "PurchaseDialog._buy_check",
     dialog=PurchaseDialog,
     trail=(
@@ -354,150 +354,156 @@ def at_check(stage: Stage, record: CreditCheck) -> CreditCheckPage:
         "credit-check.pdf_stored",
     ),
 )
-def purchase(stage: Stage) -> Press:
+def purchase(stage: CaseStage) -> ActingPress:
     stage.person.frame.show_route(LookupRoute(NUMBERS[stage.number]))
-    stage.person.rest()
-    dialog = shown_dialog(stage, PurchaseDialog, "B")
+    stage.person.wait_until_read()
+    dialog = open_dialog_by_key(stage, PurchaseDialog, "B")
     choice = dialog.form.client_input
     assert isinstance(choice, DropDownList)
     choice.setCurrentText("2")
-    return ready(stage, dialog)
+    return make_dialog_press(stage, dialog)
 
 
-@case(
+@register_case(
     "RefetchDialog._refetch_parts",
     dialog=RefetchDialog,
     trail=("credit-check.refetch.started", "credit-check.pdf_stored"),
 )
-def refetch(stage: Stage) -> Press:
-    at_check(stage, buy_without_pdf(stage.console, stage.sandbox, NUMBERS[stage.number]))
-    return ready(stage, shown_dialog(stage, RefetchDialog, "F"))
+def refetch(stage: CaseStage) -> ActingPress:
+    open_check(stage, buy_without_pdf(stage.console, stage.sandbox, NUMBERS[stage.number]))
+    return make_dialog_press(stage, open_dialog_by_key(stage, RefetchDialog, "F"))
 
 
-@case(
+@register_case(
     "EvidenceDialog._send_decision",
     dialog=ResolveDialog,
     trail=("credit-check.resolve_proposed",),
 )
-def resolve(stage: Stage) -> Press:
+def resolve(stage: CaseStage) -> ActingPress:
     """The first of two people."""
-    at_check(stage, buy_unknown(stage.console, stage.sandbox, NUMBERS[stage.number]))
+    open_check(stage, buy_unknown(stage.console, stage.sandbox, NUMBERS[stage.number]))
     return ready_to_resolve(stage)
 
 
-def ready_to_resolve(stage: Stage) -> Press:
-    dialog = shown_dialog(stage, ResolveDialog, "E")
-    prepare_error(dialog, "not on their list")
-    return ready(stage, dialog)
+def ready_to_resolve(stage: CaseStage) -> ActingPress:
+    dialog = open_dialog_by_key(stage, ResolveDialog, "E")
+    fill_not_bought_form(dialog, "not on their list")
+    return make_dialog_press(stage, dialog)
 
 
-@case(
+@register_case(
     "EvidenceDialog._send_decision",
     dialog=ResolveDialog,
     trail=("credit-check.not_bought",),
     who="lead-b",
     needs_password=True,
 )
-def resolve_second(stage: Stage) -> Press:
+def resolve_second(stage: CaseStage) -> ActingPress:
     """The second of two people, whose decision ends the purchase."""
     record = buy_unknown(stage.console, stage.sandbox, NUMBERS[stage.number])
-    with stage.seats.acting("op-a") as first:
+    with stage.seats.open_acting_desk("op-a") as first:
         first.recovery.resolve("credit-check", record.id, "error", "not on their list")
-    at_check(stage, record)
+    open_check(stage, record)
     return ready_to_resolve(stage)
 
 
-@case("RecordActionHandlers.probe", trail=())
-def probe(stage: Stage) -> Press:
-    page = at_check(stage, buy_unknown(stage.console, stage.sandbox, NUMBERS[stage.number]))
-    return page_press(stage, page.action_bar.find_button("probe"), "P")
+@register_case("RecordActionHandlers.probe", trail=())
+def probe(stage: CaseStage) -> ActingPress:
+    page = open_check(stage, buy_unknown(stage.console, stage.sandbox, NUMBERS[stage.number]))
+    return make_page_press(stage, page.action_bar.find_button("probe"), "P")
 
 
-def page_press(stage: Stage, button: QWidget | None, key: str, has_ended: Callable[[], bool] | None = None) -> Press:
+def make_page_press(
+    stage: CaseStage, button: QWidget | None, key: str, has_ended: Callable[[], bool] | None = None
+) -> ActingPress:
     """The press of a button of a page, or of its key."""
     assert button is not None
     stage.person.until(button.isEnabled)
     acting = stage.person.opening.context
-    return Press(button, has_ended or (lambda: not acting.running_acting_calls), key=key)
+    return ActingPress(button, has_ended or (lambda: not acting.running_acting_calls), key=key)
 
 
 # -- refunds
 
 
-def payment_of(stage: Stage) -> Payment:
+def make_paid_payment(stage: CaseStage) -> Payment:
     return paid(stage.console, stage.sandbox, f"ORD-{stage.number}", 12_000)
 
 
-def at_payment(stage: Stage, payment: Payment) -> PaymentPage:
+def open_payment(stage: CaseStage, payment: Payment) -> PaymentPage:
     person = stage.person
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None and page.view.record.id == payment.id)
-    person.rest()
+    person.wait_until_read()
     page.take_focus()
     return page
 
 
-@case("RefundDialog._send_request", dialog=RefundDialog, trail=("refund.requested",))
-def refund_request(stage: Stage) -> Press:
-    at_payment(stage, payment_of(stage))
-    dialog = shown_dialog(stage, RefundDialog, "R")
+@register_case("RefundDialog._send_request", dialog=RefundDialog, trail=("refund.requested",))
+def refund_request(stage: CaseStage) -> ActingPress:
+    open_payment(stage, make_paid_payment(stage))
+    dialog = open_dialog_by_key(stage, RefundDialog, "R")
     dialog.form.amount_edit.setText("8500")
     dialog.form.reason_list.setCurrentIndex(0)
     dialog.form.explanation_edit.setText("ordered twice")
     stage.person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     assert dialog.review is not None
-    return ready(stage, dialog)
+    return make_dialog_press(stage, dialog)
 
 
-def at_refund(stage: Stage) -> RefundPage:
+def open_refund(stage: CaseStage) -> RefundPage:
     """The page of a refund that op-a has requested."""
-    with stage.seats.acting("op-a") as maker:
-        refund = ask(maker, payment_of(stage).id)
+    with stage.seats.open_acting_desk("op-a") as maker:
+        refund = ask(maker, make_paid_payment(stage).id)
     person = stage.person
     person.frame.show_route(RefundRoute(refund.id))
     page = person.page(RefundPage)
     person.until(lambda: page.view is not None and page.view.record.id == refund.id)
-    person.rest()
+    person.wait_until_read()
     page.take_focus()
     return page
 
 
-def decided(stage: Stage, kind: type[D], act: Callable[[RefundPage], Callable[[RefundDetails], None]]) -> D:
-    page = at_refund(stage)
+def open_decision_dialog(
+    stage: CaseStage, kind: type[D], act: Callable[[RefundPage], Callable[[RefundDetails], None]]
+) -> D:
+    page = open_refund(stage)
     assert page.view is not None
     act(page)(page.view)
     return stage.person.dialog(kind)
 
 
-@case(
+@register_case(
     "_DecisionDialog._send_call",
     dialog=ApproveDialog,
     trail=("refund.approved", "refund.submit.started", "refund.accepted"),
     who="lead-b",
 )
-def approve(stage: Stage) -> Press:
-    dialog = decided(stage, ApproveDialog, lambda page: page.action_handlers.approve)
+def approve(stage: CaseStage) -> ActingPress:
+    dialog = open_decision_dialog(stage, ApproveDialog, lambda page: page.action_handlers.approve)
     stage.seats.type_password(dialog, "lead-b")
-    return ready(stage, dialog)
+    return make_dialog_press(stage, dialog)
 
 
-@case(
+@register_case(
     "_DecisionDialog._send_call", dialog=RejectDialog, trail=("refund.rejected",), who="lead-b", needs_password=True
 )
-def reject(stage: Stage) -> Press:
-    dialog = decided(stage, RejectDialog, lambda page: page.action_handlers.reject)
-    fill(dialog.reason_field, "delivered as ordered")
-    return ready(stage, dialog)
+def reject(stage: CaseStage) -> ActingPress:
+    dialog = open_decision_dialog(stage, RejectDialog, lambda page: page.action_handlers.reject)
+    set_field_text(dialog.reason_field, "delivered as ordered")
+    return make_dialog_press(stage, dialog)
 
 
-@case("_DecisionDialog._send_call", dialog=WithdrawDialog, trail=("refund.withdrawn",))
-def withdraw(stage: Stage) -> Press:
-    return ready(stage, decided(stage, WithdrawDialog, lambda page: page.action_handlers.withdraw))
+@register_case("_DecisionDialog._send_call", dialog=WithdrawDialog, trail=("refund.withdrawn",))
+def withdraw(stage: CaseStage) -> ActingPress:
+    return make_dialog_press(
+        stage, open_decision_dialog(stage, WithdrawDialog, lambda page: page.action_handlers.withdraw)
+    )
 
 
-def fill(field: Field, words: str) -> None:
+def set_field_text(field: Field, words: str) -> None:
     edit = field.edit
     if isinstance(edit, LineEdit):
         edit.setText(words)
@@ -505,147 +511,147 @@ def fill(field: Field, words: str) -> None:
         edit.setPlainText(words)
 
 
-@case(
+@register_case(
     "EvidenceDialog._send_decision",
     dialog=ResolveMoneyDialog,
     trail=("refund.resolve_proposed",),
 )
-def resolve_money(stage: Stage) -> Press:
+def resolve_money(stage: CaseStage) -> ActingPress:
     if stage.number:
         stage.sandbox.control.add_fault("close_after_charge", call="paypay_refund", times=1)
         refund = ask(stage.console, paid(stage.console, stage.sandbox, f"ORD-{stage.number + 1}").id)
-        with stage.seats.acting("lead-b") as lead, pytest.raises(ConsoleError):
+        with stage.seats.open_acting_desk("lead-b") as lead, pytest.raises(ConsoleError):
             lead.refunds.approve(refund.id)
     else:
-        refund = unknown(stage.seats, stage.sandbox)
+        refund = make_unknown_refund(stage.seats, stage.sandbox)
     stage.person.frame.show_route(RefundRoute(refund.id))
     page = stage.person.page(RefundPage)
     stage.person.until(lambda: page.view is not None and page.view.record.id == refund.id)
     page.take_focus()
-    dialog = shown_dialog(stage, ResolveMoneyDialog, "E")
+    dialog = open_dialog_by_key(stage, ResolveMoneyDialog, "E")
     dialog.form.kind_buttons["text"].setChecked(True)
-    fill(dialog.form.text_field, "Their support says that it went through.")
+    set_field_text(dialog.form.text_field, "Their support says that it went through.")
     dialog.form.outcome_buttons["completed"].setChecked(True)
     dialog.form.reason_list.setCurrentIndex(0)
-    fill(dialog.form.refund_number_field, f"15{stage.number}")
-    return ready(stage, dialog)
+    set_field_text(dialog.form.refund_number_field, f"15{stage.number}")
+    return make_dialog_press(stage, dialog)
 
 
 # -- files
 
 
-@case("EvidenceExportActions.write_pack", trail=("evidence_pack.exported",))
-def evidence_pack(stage: Stage) -> Press:
+@register_case("EvidenceExportActions.write_pack", trail=("evidence_pack.exported",))
+def evidence_pack(stage: CaseStage) -> ActingPress:
     """The file has been named."""
-    payment = payment_of(stage)
-    page = at_payment(stage, payment)
+    payment = make_paid_payment(stage)
+    page = open_payment(stage, payment)
     button = KeyButton("", parent=page)
     path = stage.folder / f"pack-{stage.number}.zip"
     button.clicked.connect(partial(page.evidence.write_pack, "payment", payment.id, path))
-    return page_press(stage, button, "")
+    return make_page_press(stage, button, "")
 
 
-@case(trail=("list.exported",))
-def export(stage: Stage) -> Press:
+@register_case(trail=("list.exported",))
+def export(stage: CaseStage) -> ActingPress:
     """The file has been named."""
     buy_without_pdf(stage.console, stage.sandbox, NUMBERS[stage.number])
-    page = at_queue(stage, "incomplete")
+    page = open_queue(stage, "incomplete")
     button = KeyButton("", parent=page)
     path = stage.folder / f"list-{stage.number}.csv"
     button.clicked.connect(partial(page.exporter.export_list_to, str(path)))
-    return page_press(stage, button, "", lambda: path.exists() and not page.exporter.is_running)
+    return make_page_press(stage, button, "", lambda: path.exists() and not page.exporter.is_running)
 
 
 # -- work shared by people
 
 
-@case("FormDialog.send_call", dialog=NoteDialog, trail=("record.note",))
-def note(stage: Stage) -> Press:
-    at_payment(stage, payment_of(stage))
-    dialog = shown_dialog(stage, NoteDialog, "N")
-    fill(dialog.note_field, "called them")
-    return ready(stage, dialog, stays=False)
+@register_case("FormDialog.send_call", dialog=NoteDialog, trail=("record.note",))
+def note(stage: CaseStage) -> ActingPress:
+    open_payment(stage, make_paid_payment(stage))
+    dialog = open_dialog_by_key(stage, NoteDialog, "N")
+    set_field_text(dialog.note_field, "called them")
+    return make_dialog_press(stage, dialog, stays=False)
 
 
-@case("FormDialog.send_call", dialog=UnmaskDialog, trail=("payment.unmask",))
-def unmask(stage: Stage) -> Press:
-    at_payment(stage, payment_of(stage))
-    dialog = shown_dialog(stage, UnmaskDialog, "U")
-    fill(dialog.reason_text_field, "the caller names it")
-    return ready(stage, dialog, stays=False)
+@register_case("FormDialog.send_call", dialog=UnmaskDialog, trail=("payment.unmask",))
+def unmask(stage: CaseStage) -> ActingPress:
+    open_payment(stage, make_paid_payment(stage))
+    dialog = open_dialog_by_key(stage, UnmaskDialog, "U")
+    set_field_text(dialog.reason_text_field, "the caller names it")
+    return make_dialog_press(stage, dialog, stays=False)
 
 
-@case("CollaborationActions.take_record", trail=("record.take",))
-def take(stage: Stage) -> Press:
-    page = at_payment(stage, payment_of(stage))
-    return page_press(stage, page.action_bar.find_button("take"), "T")
+@register_case("CollaborationActions.take_record", trail=("record.take",))
+def take(stage: CaseStage) -> ActingPress:
+    page = open_payment(stage, make_paid_payment(stage))
+    return make_page_press(stage, page.action_bar.find_button("take"), "T")
 
 
-def taken(stage: Stage) -> PaymentPage:
-    payment = payment_of(stage)
-    with stage.seats.acting("op-a") as desk:
+def take_payment(stage: CaseStage) -> PaymentPage:
+    payment = make_paid_payment(stage)
+    with stage.seats.open_acting_desk("op-a") as desk:
         desk.recovery.take("payment", payment.id)
-    page = at_payment(stage, payment)
-    stage.person.rest()  # a bar of the take before goes with the reading
+    page = open_payment(stage, payment)
+    stage.person.wait_until_read()  # a bar of the take before goes with the reading
     stage.person.until(lambda: "taken" in page.list_bar_names())
     return page
 
 
-@case("CollaborationActions.give_back", trail=("record.given_up",))
-def give_back(stage: Stage) -> Press:
-    page = taken(stage)
+@register_case("CollaborationActions.give_back", trail=("record.given_up",))
+def give_back(stage: CaseStage) -> ActingPress:
+    page = take_payment(stage)
 
     def buttons() -> list[KeyButton]:
         return [one for one in page.findChildren(KeyButton) if one.text() == "Give back" and one.isVisible()]
 
     stage.person.until(lambda: bool(buttons()))  # the bar is shown before it has its place
-    return page_press(stage, buttons()[0], "Shift+T")
+    return make_page_press(stage, buttons()[0], "Shift+T")
 
 
-@case("FormDialog.send_call", dialog=HandOverDialog, trail=("record.given_up", "record.note"))
-def hand_over(stage: Stage) -> Press:
-    taken(stage)
-    dialog = shown_dialog(stage, HandOverDialog, "H")
-    fill(dialog.note_field, "waits for their call")
-    return ready(stage, dialog, stays=False)
+@register_case("FormDialog.send_call", dialog=HandOverDialog, trail=("record.given_up", "record.note"))
+def hand_over(stage: CaseStage) -> ActingPress:
+    take_payment(stage)
+    dialog = open_dialog_by_key(stage, HandOverDialog, "H")
+    set_field_text(dialog.note_field, "waits for their call")
+    return make_dialog_press(stage, dialog, stays=False)
 
 
-@case("OwnTakeButtons._give_back_subject", trail=("record.given_up",))
-def give_back_in_list(stage: Stage) -> Press:
-    taken(stage)
+@register_case("OwnTakeButtons._give_back_subject", trail=("record.given_up",))
+def give_back_in_list(stage: CaseStage) -> ActingPress:
+    take_payment(stage)
     dialog = open_unfinished_work_dialog(stage.person.frame)
     dialog.show_tab("held")
-    return page_press(stage, dialog.own_takes.give_back_button, "")
+    return make_page_press(stage, dialog.own_takes.give_back_button, "")
 
 
-@case("MentionDoneButton._mark_done", trail=("mention.done",))
-def mention_done(stage: Stage) -> Press:
-    payment, me = payment_of(stage), stage.console.people.read_acting_person().name
-    with stage.seats.acting("lead-b") as lead:
+@register_case("MentionDoneButton._mark_done", trail=("mention.done",))
+def mention_done(stage: CaseStage) -> ActingPress:
+    payment, me = make_paid_payment(stage), stage.console.people.read_acting_person().name
+    with stage.seats.open_acting_desk("lead-b") as lead:
         lead.recovery.add_note("payment", payment.id, f"@{me} please look")
         lead.recovery.add_note("payment", payment.id, f"@{me} and here")
     dialog = open_unfinished_work_dialog(stage.person.frame)
     dialog.show_tab("mentions")
-    return page_press(stage, dialog.mention_buttons.done_button, "")
+    return make_page_press(stage, dialog.mention_buttons.done_button, "")
 
 
 # -- incidents
 
 
-def at_incident(stage: Stage, *acts: Callable[[Console, int], object]) -> tuple[AlertsPage, int]:
+def open_incident(stage: CaseStage, *acts: Callable[[Console, int], object]) -> tuple[AlertsPage, int]:
     """The alerts page on an incident on which op-a has acted."""
-    id = raise_two(stage.seats, payment_of(stage))
-    with stage.seats.acting("op-a") as desk:
+    id = raise_two_alerts(stage.seats, make_paid_payment(stage))
+    with stage.seats.open_acting_desk("op-a") as desk:
         for act in acts:
             act(desk, id)
     person = stage.person
     person.frame.show_route(HomeRoute())
-    person.rest()
+    person.wait_until_read()
     incident = stage.console.incidents.read_incident(id)
     person.frame.show_route(AlertsRoute(incident.main_alert.id))
     page = person.page(AlertsPage)
     person.until(lambda: page.current_incident is not None and page.current_incident.id == id)
-    person.rest()
+    person.wait_until_read()
     page.table.setFocus()
     return page, id
 
@@ -654,193 +660,193 @@ def resolve_incident(desk: Console, id: int) -> None:
     desk.incidents.resolve(id, "the shop has corrected it")
 
 
-@case("AlertsPage._run_incident_action", trail=("alert.acknowledged", "alert.acknowledged"))
-def acknowledge(stage: Stage) -> Press:
-    page, _ = at_incident(stage)
-    return page_press(stage, page.acknowledge_button, "A")
+@register_case("AlertsPage._run_incident_action", trail=("alert.acknowledged", "alert.acknowledged"))
+def acknowledge(stage: CaseStage) -> ActingPress:
+    page, _ = open_incident(stage)
+    return make_page_press(stage, page.acknowledge_button, "A")
 
 
-@case("AlertsPage._run_incident_action", trail=("incident.taken",))
-def incident_take(stage: Stage) -> Press:
-    page, _ = at_incident(stage)
-    return page_press(stage, page.take_button, "T")
+@register_case("AlertsPage._run_incident_action", trail=("incident.taken",))
+def incident_take(stage: CaseStage) -> ActingPress:
+    page, _ = open_incident(stage)
+    return make_page_press(stage, page.take_button, "T")
 
 
-@case("AlertsPage._run_incident_action", trail=("incident.released",))
-def incident_give_back(stage: Stage) -> Press:
-    page, _ = at_incident(stage, lambda desk, id: desk.incidents.take(id))
-    return page_press(stage, page.give_back_button, "Shift+T")
+@register_case("AlertsPage._run_incident_action", trail=("incident.released",))
+def incident_give_back(stage: CaseStage) -> ActingPress:
+    page, _ = open_incident(stage, lambda desk, id: desk.incidents.take(id))
+    return make_page_press(stage, page.give_back_button, "Shift+T")
 
 
-@case("FormDialog.send_call", dialog=HandOverIncidentDialog, trail=("incident.handed_over",))
-def incident_hand_over(stage: Stage) -> Press:
-    at_incident(stage)
-    dialog = shown_dialog(stage, HandOverIncidentDialog, "H")
+@register_case("FormDialog.send_call", dialog=HandOverIncidentDialog, trail=("incident.handed_over",))
+def incident_hand_over(stage: CaseStage) -> ActingPress:
+    open_incident(stage)
+    dialog = open_dialog_by_key(stage, HandOverIncidentDialog, "H")
     assert dialog.drop_down_list is not None
     dialog.drop_down_list.setCurrentIndex(0)
-    fill(dialog.note_field, "please call the shop")
-    return ready(stage, dialog, stays=False)
+    set_field_text(dialog.note_field, "please call the shop")
+    return make_dialog_press(stage, dialog, stays=False)
 
 
-@case("FormDialog.send_call", dialog=SnoozeIncidentDialog, trail=("incident.snoozed",))
-def incident_snooze(stage: Stage) -> Press:
-    at_incident(stage)
-    return ready(stage, shown_dialog(stage, SnoozeIncidentDialog, "S"), stays=False)
+@register_case("FormDialog.send_call", dialog=SnoozeIncidentDialog, trail=("incident.snoozed",))
+def incident_snooze(stage: CaseStage) -> ActingPress:
+    open_incident(stage)
+    return make_dialog_press(stage, open_dialog_by_key(stage, SnoozeIncidentDialog, "S"), stays=False)
 
 
-@case("FormDialog.send_call", dialog=ResolveIncidentDialog, trail=("incident.resolved",))
-def incident_resolve(stage: Stage) -> Press:
-    at_incident(stage)
-    dialog = shown_dialog(stage, ResolveIncidentDialog, "E")
-    fill(dialog.note_field, "the shop has corrected it")
-    return ready(stage, dialog, stays=False)
+@register_case("FormDialog.send_call", dialog=ResolveIncidentDialog, trail=("incident.resolved",))
+def incident_resolve(stage: CaseStage) -> ActingPress:
+    open_incident(stage)
+    dialog = open_dialog_by_key(stage, ResolveIncidentDialog, "E")
+    set_field_text(dialog.note_field, "the shop has corrected it")
+    return make_dialog_press(stage, dialog, stays=False)
 
 
-@case("FormDialog.send_call", dialog=ReopenIncidentDialog, trail=("incident.reopened",))
-def incident_reopen(stage: Stage) -> Press:
-    at_incident(stage, resolve_incident)
-    dialog = shown_dialog(stage, ReopenIncidentDialog, "E")
-    fill(dialog.note_field, "it has not")
-    return ready(stage, dialog, stays=False)
+@register_case("FormDialog.send_call", dialog=ReopenIncidentDialog, trail=("incident.reopened",))
+def incident_reopen(stage: CaseStage) -> ActingPress:
+    open_incident(stage, resolve_incident)
+    dialog = open_dialog_by_key(stage, ReopenIncidentDialog, "E")
+    set_field_text(dialog.note_field, "it has not")
+    return make_dialog_press(stage, dialog, stays=False)
 
 
-@case(
+@register_case(
     "AcknowledgeAlertsDialog._acknowledge_alerts",
     dialog=AcknowledgeAlertsDialog,
     trail=("alert.acknowledged", "alert.acknowledged"),
 )
-def acknowledge_with_note(stage: Stage) -> Press:
-    at_incident(stage)
-    dialog = shown_dialog(stage, AcknowledgeAlertsDialog, "Shift+A")
-    fill(dialog.note_field, "seen")
-    return ready(stage, dialog, stays=False)
+def acknowledge_with_note(stage: CaseStage) -> ActingPress:
+    open_incident(stage)
+    dialog = open_dialog_by_key(stage, AcknowledgeAlertsDialog, "Shift+A")
+    set_field_text(dialog.note_field, "seen")
+    return make_dialog_press(stage, dialog, stays=False)
 
 
 # -- administration
 
 
-def at_admin(stage: Stage, tab: int) -> AdminPage:
+def open_administration(stage: CaseStage, tab: int) -> AdminPage:
     stage.person.press("Alt+9")
     page = stage.person.page(AdminPage)
     page.tabs.setCurrentIndex(tab)
     table = (page.switch_table, page.limit_table)[tab]
     stage.person.until(lambda: table.current_item is not None)
-    stage.person.rest()
+    stage.person.wait_until_read()
     table.setFocus()
     return page
 
 
-@case("FormDialog.send_call", dialog=ReadOnlySwitchDialog, trail=("read_only.on",), who="adm-f")
-def read_only_switch(stage: Stage) -> Press:
-    page = at_admin(stage, 0)
+@register_case("FormDialog.send_call", dialog=ReadOnlySwitchDialog, trail=("read_only.on",), who="adm-f")
+def read_only_switch(stage: CaseStage) -> ActingPress:
+    page = open_administration(stage, 0)
     page.switch_table.go_to_row(1 - stage.number)  # one provider, then everything
-    stage.person.rest()
-    dialog = shown_dialog(stage, ReadOnlySwitchDialog, "O")
-    fill(dialog.reason_field, "provider incident")
-    return ready(stage, dialog, stays=False)
+    stage.person.wait_until_read()
+    dialog = open_dialog_by_key(stage, ReadOnlySwitchDialog, "O")
+    set_field_text(dialog.reason_field, "provider incident")
+    return make_dialog_press(stage, dialog, stays=False)
 
 
-@case(
+@register_case(
     "FormDialog.send_call",
     dialog=LimitDialog,
     trail=("limit.proposed",),
     who="adm-f",
     needs_password=True,
 )
-def limit(stage: Stage) -> Press:
-    at_admin(stage, 1)
-    dialog = shown_dialog(stage, LimitDialog, "C")
-    fill(dialog.value_field, str(4321 + stage.number))
-    return ready(stage, dialog, stays=False)
+def limit(stage: CaseStage) -> ActingPress:
+    open_administration(stage, 1)
+    dialog = open_dialog_by_key(stage, LimitDialog, "C")
+    set_field_text(dialog.value_field, str(4321 + stage.number))
+    return make_dialog_press(stage, dialog, stays=False)
 
 
 # -- queues and bulk runs
 
 
-def at_queue(stage: Stage, name: str) -> QueuesPage:
+def open_queue(stage: CaseStage, name: str) -> QueuesPage:
     person = stage.person
     person.frame.show_route(QueuesRoute(name))
     page = person.page(QueuesPage)
     person.until(lambda: page.table.current_item is not None)
-    person.rest()
+    person.wait_until_read()
     page.take_focus()
     return page
 
 
-@case("SaveViewDialog._send_form", dialog=SaveViewDialog, trail=("view.saved",))
-def save_view(stage: Stage) -> Press:
+@register_case("SaveViewDialog._send_form", dialog=SaveViewDialog, trail=("view.saved",))
+def save_view(stage: CaseStage) -> ActingPress:
     buy_unknown(stage.console, stage.sandbox, NUMBERS[stage.number])
-    at_queue(stage, "unknown")
-    dialog = shown_dialog(stage, SaveViewDialog, "Ctrl+S")
-    fill(dialog.name_field, f"view {stage.number}")
-    return ready(stage, dialog, stays=False)
+    open_queue(stage, "unknown")
+    dialog = open_dialog_by_key(stage, SaveViewDialog, "Ctrl+S")
+    set_field_text(dialog.name_field, f"view {stage.number}")
+    return make_dialog_press(stage, dialog, stays=False)
 
 
-def at_saved_view(stage: Stage) -> QueuesPage:
+def open_saved_view(stage: CaseStage) -> QueuesPage:
     buy_unknown(stage.console, stage.sandbox, NUMBERS[stage.number])
-    with stage.seats.acting("op-a") as desk:
+    with stage.seats.open_acting_desk("op-a") as desk:
         view = desk.saved_views.save_view(f"view {stage.number}", False, ViewContent("unknown", "", "", "-age"))
     stage.person.opening.context.saved_views_outdated.emit()
     stage.person.until(lambda: any(one.view.id == view.id for one in stage.person.opening.context.saved_views))
     stage.person.frame.show_route(convert_link_to_route(Link("view", str(view.id))))
     page = stage.person.page(QueuesPage)
     stage.person.until(lambda: page.shown_saved_view.view is not None and page.shown_saved_view.view.id == view.id)
-    stage.person.rest()
+    stage.person.wait_until_read()
     return page
 
 
-@case("SaveViewDialog._send_form", dialog=RenameViewDialog, trail=("view.changed",))
-def rename_view(stage: Stage) -> Press:
-    at_saved_view(stage).shown_saved_view.open_rename_dialog()
+@register_case("SaveViewDialog._send_form", dialog=RenameViewDialog, trail=("view.changed",))
+def rename_view(stage: CaseStage) -> ActingPress:
+    open_saved_view(stage).shown_saved_view.open_rename_dialog()
     dialog = stage.person.dialog(RenameViewDialog)
-    fill(dialog.name_field, f"renamed {stage.number}")
-    return ready(stage, dialog, stays=False)
+    set_field_text(dialog.name_field, f"renamed {stage.number}")
+    return make_dialog_press(stage, dialog, stays=False)
 
 
-@case("ShownSavedView.delete_view", trail=("view.deleted",))
-def delete_view(stage: Stage) -> Press:
+@register_case("ShownSavedView.delete_view", trail=("view.deleted",))
+def delete_view(stage: CaseStage) -> ActingPress:
     """The menu's entry."""
-    page = at_saved_view(stage)
+    page = open_saved_view(stage)
     button = KeyButton("", parent=page)
     button.clicked.connect(page.shown_saved_view.delete_view)
-    return page_press(stage, button, "", lambda: "view" in page.list_bar_names())
+    return make_page_press(stage, button, "", lambda: "view" in page.list_bar_names())
 
 
-@case("ShownSavedView._restore_view", trail=("view.restored",))
-def restore_view(stage: Stage) -> Press:
-    page = at_saved_view(stage)
+@register_case("ShownSavedView._restore_view", trail=("view.restored",))
+def restore_view(stage: CaseStage) -> ActingPress:
+    page = open_saved_view(stage)
     page.shown_saved_view.delete_view()
 
     def offers() -> list[KeyButton]:
         return [one for one in page.findChildren(KeyButton) if one.isVisible() and one.text() == "Restore"]
 
     stage.person.until(lambda: page.shown_saved_view.view is None and bool(offers()))
-    return page_press(stage, offers()[0], "", lambda: page.shown_saved_view.view is not None)
+    return make_page_press(stage, offers()[0], "", lambda: page.shown_saved_view.view is not None)
 
 
-def requests_of(stage: Stage) -> list[ChosenRecord]:
+def choose_record(stage: CaseStage) -> list[ChosenRecord]:
     record = buy_without_pdf(stage.console, stage.sandbox, NUMBERS[stage.number])
     return [ChosenRecord("credit-check", record.id, record.version)]
 
 
-def bulk_dialog(stage: Stage) -> BulkDialog:
+def open_bulk_dialog(stage: CaseStage) -> BulkDialog:
     """The dialog of a frozen run about one record, with its plan."""
-    with stage.seats.acting("op-a") as desk:
-        run = desk.bulk.create_run("refetch", requests_of(stage))
+    with stage.seats.open_acting_desk("op-a") as desk:
+        run = desk.bulk.create_run("refetch", choose_record(stage))
     dialog = BulkDialog(stage.person.opening.context, stage.person.window, run)
     dialog.open()
     stage.person.until(dialog.main_button.isEnabled)
     return dialog
 
 
-@case("BulkRunDialog._discard_run", trail=("bulk.discarded",))
-def bulk_discard(stage: Stage) -> Press:
-    dialog = bulk_dialog(stage)
+@register_case("BulkRunDialog._discard_run", trail=("bulk.discarded",))
+def bulk_discard(stage: CaseStage) -> ActingPress:
+    dialog = open_bulk_dialog(stage)
     assert dialog.progress_page is not None
-    return page_press(stage, dialog.progress_page.discard_button, "")
+    return make_page_press(stage, dialog.progress_page.discard_button, "")
 
 
-@case(
+@register_case(
     "execute_run_in_background",
     dialog=BulkDialog,
     trail=(
@@ -851,62 +857,62 @@ def bulk_discard(stage: Stage) -> Press:
         "bulk.ended",
     ),
 )
-def bulk_run(stage: Stage) -> Press:
+def bulk_run(stage: CaseStage) -> ActingPress:
     """The run is resumed, looked through and confirmed."""
-    dialog = bulk_dialog(stage)
+    dialog = open_bulk_dialog(stage)
     dialog.main_button.click()
     stage.person.until(lambda: dialog.plan_page is not None)
-    press = ready(stage, dialog)
+    press = make_dialog_press(stage, dialog)
     return replace(
         press, has_ended=lambda: dialog.run is not None and dialog.run.state == "done" and not dialog.is_running_here
     )
 
 
-@case("BulkDialog._create_run", trail=("bulk.frozen",))
-def bulk_freeze(stage: Stage) -> Press:
+@register_case("BulkDialog._create_run", trail=("bulk.frozen",))
+def bulk_freeze(stage: CaseStage) -> ActingPress:
     """The text of a note is entered, and the records are stored as a run."""
-    requests_of(stage)
-    page = at_queue(stage, "incomplete")
+    choose_record(stage)
+    page = open_queue(stage, "incomplete")
     stage.person.press("Ctrl+A")
     page.queue_actions.begin_bulk_run(BulkAction.NOTE)
     dialog = stage.person.dialog(BulkDialog)
     assert dialog.note_field is not None
-    fill(dialog.note_field, "seen")
-    press = ready(stage, dialog)
+    set_field_text(dialog.note_field, "seen")
+    press = make_dialog_press(stage, dialog)
     return replace(press, has_ended=lambda: dialog.plan_page is not None)
 
 
-@case("BulkDialog.reject", trail=("bulk.discarded",))
-def bulk_leave(stage: Stage) -> Press:
+@register_case("BulkDialog.reject", trail=("bulk.discarded",))
+def bulk_leave(stage: CaseStage) -> ActingPress:
     """An unconfirmed run is discarded when its dialog is closed."""
-    requests_of(stage)
-    page = at_queue(stage, "incomplete")
+    choose_record(stage)
+    page = open_queue(stage, "incomplete")
     stage.person.press("Ctrl+A")
     page.queue_actions.begin_bulk_run(BulkAction.REFETCH)
     dialog = stage.person.dialog(BulkDialog)
     stage.person.until(lambda: dialog.plan_page is not None)
-    return page_press(stage, dialog.cancel_button, "")
+    return make_page_press(stage, dialog.cancel_button, "")
 
 
 # -- payments and their reconciliation
 
 
-@case("RecordActionHandlers.move_order", trail=("order.filled", "order.paid"))
-def move_order(stage: Stage) -> Press:
+@register_case("RecordActionHandlers.move_order", trail=("order.filled", "order.paid"))
+def move_order(stage: CaseStage) -> ActingPress:
     number = f"ORD-{stage.number}"
-    order = order_of(stage.seats, number, 3_300)
+    order = insert_order(stage.seats, number, 3_300)
     payment = stage.console.payments.start(order, "paypay").payment
     stage.sandbox.control.payments_control.move_payment("paypay", number, "paid")
     acting = stage.seats.acting_desk._context
-    before, acting.failpoints = acting.failpoints, Away()
+    before, acting.failpoints = acting.failpoints, UnreachableBeforeMove()
     stage.console.payments.probe(payment.id)
     acting.failpoints = before
-    page = at_payment(stage, payment)
-    return page_press(stage, page.action_bar.find_button("move_order"), "M")
+    page = open_payment(stage, payment)
+    return make_page_press(stage, page.action_bar.find_button("move_order"), "M")
 
 
 _GUARD_TEST = "tests/views/runtime/test_request_id.py::test_an_act_pressed_twice_runs_once"
-ELSEWHERE = {
+TESTED_ELSEWHERE = {
     "ReconcileDialog._begin_run": "tests/views/reconciliation/test_dialog.py::test_pressed_twice_is_one_run",
     "ReconciliationActions.resume_run": "tests/views/reconciliation/test_page.py::test_going_on_twice_is_one_run",
     "RefundDialog._probe_payment": _GUARD_TEST,
@@ -921,11 +927,11 @@ NOT_ACTING = {
 """Dialogs whose acting button starts no acting call."""
 
 
-GO_ON_TO_THE_NEXT = {"mention_done"}
+CASES_THAT_CONTINUE = {"mention_done"}
 """Cases in which the answer shows the next record of a list, so that a second press is meant for that one."""
 
 
-def places_that_act() -> set[str]:
+def find_acting_calls() -> set[str]:
     """Class and method of each call of `run_acting_call` and `run_long_acting_call`."""
     found: set[str] = set()
 
@@ -942,7 +948,7 @@ def places_that_act() -> set[str]:
     return found
 
 
-def dialogs_without_subclass() -> set[str]:
+def list_dialog_names() -> set[str]:
     """The names of all dialogs of the product that are no bare base class."""
     for source in VIEWS.rglob("*.py"):
         if "Dialog" in source.read_text("utf-8"):
@@ -958,49 +964,51 @@ def dialogs_without_subclass() -> set[str]:
 def test_no_place_that_acts_is_forgotten() -> None:
     """A new dialog, and a new call of a page, needs a case; what is covered elsewhere names an existing test."""
     cases = CASES.values()
-    assert places_that_act() == {site for one in cases for site in one.sites} | set(ELSEWHERE)
+    assert find_acting_calls() == {site for one in cases for site in one.sites} | set(TESTED_ELSEWHERE)
     acting = {one.dialog.__name__ for one in cases if one.dialog} | {
         "LeftoverCredentialsDialog",
         "PasswordDialog",
         "ReconcileDialog",
     }
-    assert dialogs_without_subclass() == acting | NOT_ACTING
-    for test in ELSEWHERE.values():
+    assert list_dialog_names() == acting | NOT_ACTING
+    for test in TESTED_ELSEWHERE.values():
         path, name = test.split("::")
         assert f"def {name}(" in (VIEWS.parents[1] / path).read_text("utf-8")
 
 
-TOLERATES = {"move_order": (pytest.mark.expects_log("what was tolerated is told"),)}
+EXPECTED_LOGS = {"move_order": (pytest.mark.expects_log("what was tolerated is told"),)}
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=TOLERATES.get(name, ())) for name in sorted(CASES)])
-def test_pressed_twice_it_happens_once(seats: Seats, sit: Sit, sandbox: Sandbox, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", [pytest.param(name, marks=EXPECTED_LOGS.get(name, ())) for name in sorted(CASES)])
+def test_pressed_twice_it_happens_once(
+    seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox, tmp_path: Path, name: str
+) -> None:
     """Clicked often, and with keys that are held down: one act in the trail, one outcome in sight."""
     one = CASES[name]
     if one.who == "adm-f":
-        seats.add(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
-    stage = Stage(seats, sandbox, sit(), tmp_path)
-    stage.sit_as(one.who)
+        seats.add_person(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
+    stage = CaseStage(seats, sandbox, sit(), tmp_path)
+    stage.switch_person(one.who)
     stage.person.opening.context.toast_requested.connect(stage.keep_toast)
     for way in ("clicks", "keys"):
-        play(stage, one, way)
-    if one.dialog is None and name not in GO_ON_TO_THE_NEXT:
-        play(stage, one, "again")
+        run_case(stage, one, way)
+    if one.dialog is None and name not in CASES_THAT_CONTINUE:
+        run_case(stage, one, "again")
 
 
 @through_a_worker
 @pytest.mark.parametrize("by_keys", [False, True], ids=["clicks", "keys"])
 def test_a_password_entered_twice_decides_once(
-    seats: Seats, sit: Sit, sandbox: Sandbox, tmp_path: Path, by_keys: bool
+    seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox, tmp_path: Path, by_keys: bool
 ) -> None:
     """The dialog that asks for the password after a rejection: one request of the desk, one rejection."""
-    stage = Stage(seats, sandbox, sit(), tmp_path, number=0)
-    stage.sit_as("lead-b")
+    stage = CaseStage(seats, sandbox, sit(), tmp_path, number=0)
+    stage.switch_person("lead-b")
     press, person = reject(stage), stage.person
     press.button.click()  # type: ignore[attr-defined]  # a button
     dialog = person.dialog(PasswordDialog)
-    dialog.password_field.line_edit.setText(seats.password_of("lead-b"))
-    password = Press(dialog.main_button, press.has_ended, dialog)
+    dialog.password_field.line_edit.setText(seats.get_password_of("lead-b"))
+    password = ActingPress(dialog.main_button, press.has_ended, dialog)
     person.until(dialog.main_button.isEnabled)
     if by_keys:
         dialog.password_field.line_edit.setFocus()
@@ -1010,10 +1018,10 @@ def test_a_password_entered_twice_decides_once(
     else:
         click_often(person, password)
     person.until(press.has_ended)
-    person.rest()
-    assert stage.trail()[-1] == "refund.rejected"
-    assert stage.trail().count("refund.rejected") == 1
-    with seats.past_the_console() as tx:
+    person.wait_until_read()
+    assert stage.read_acts()[-1] == "refund.rejected"
+    assert stage.read_acts().count("refund.rejected") == 1
+    with seats.write_as_owner() as tx:
         requests = tx.conn.exec_driver_sql("SELECT confirmed FROM requests WHERE action = 'refund reject'").all()
     assert [tuple(row) for row in requests] == [(1,)]
     assert not person.window.findChildren(PasswordDialog)

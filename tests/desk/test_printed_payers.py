@@ -9,21 +9,21 @@ from console.sandbox.server import Sandbox
 from console.views.money.payment_page import PaymentPage
 from console.views.runtime.routes import PaymentRoute
 from console.views.theme.design_tokens import Language
-from tests.desk.conftest import Sit
+from tests.desk.conftest import OpenWindow
 from tests.desk.hands import Person
-from tests.desk.seats import Seats
-from tests.desk.test_printing import paper, printed
+from tests.desk.seats import WindowTestDesks
+from tests.desk.test_printing import make_pdf_printer, read_printed_pages
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import paid
 
 PAYER = "Yamada-Hanako-81726354"
 
 
-def name_payer(seats: Seats, payment_id: int) -> None:
+def set_payer_name(seats: WindowTestDesks, payment_id: int) -> None:
     """Give a payment its payer, and evidence whose summary repeats the name, as an older program could have."""
     for table in ("payments", "evidence"):
-        seats.unguard(table)
-    with seats.past_the_console() as tx:
+        seats.drop_table_triggers(table)
+    with seats.write_as_owner() as tx:
         tx.conn.exec_driver_sql(
             f"UPDATE payments SET payer_ref = '{PAYER}', corporation_number = '{NUMBERS[0]}' WHERE id = {payment_id}"
         )
@@ -40,25 +40,27 @@ def print_payment(person: Person, payment_id: int, folder: Path) -> None:
     person.until(lambda: page.view is not None)
     assert page.view is not None
     title, lines = page.head.title.short_form, page.list_printed_lines(page.view)
-    page.page_printer.print_record_to("payment", payment_id, title, lines, paper(folder / "record.pdf"))
+    page.page_printer.print_record_to("payment", payment_id, title, lines, make_pdf_printer(folder / "record.pdf"))
     person.until(lambda: not page.page_printer.is_running)
-    page.page_printer.print_list_to(ExportRequest(ListName.LOOKUP, NUMBERS[0]), paper(folder / "list.pdf"))
+    page.page_printer.print_list_to(ExportRequest(ListName.LOOKUP, NUMBERS[0]), make_pdf_printer(folder / "list.pdf"))
     person.until(lambda: not page.page_printer.is_running)
 
 
-def test_no_payer_on_paper(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_no_payer_on_paper(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
+) -> None:
     """A printed list, a printed record with its timeline and the evidence pack show the payer masked, in both
     languages.
     """
     payment = paid(console, sandbox, "ORD-1")
-    name_payer(seats, payment.id)
+    set_payer_name(seats, payment.id)
     person = sit()
     languages: tuple[Language, ...] = ("en", "ja")
     for language in languages:
         person.opening.context.change_language(language)
         print_payment(person, payment.id, tmp_path)
         for name, masked in (("record.pdf", "paidby****6354"), ("list.pdf", "****6354")):
-            _, text = printed(tmp_path / name)
+            _, text = read_printed_pages(tmp_path / name)
             assert masked in text, (language, name)
             assert "Yamada" not in text, (language, name)
             assert "8172" not in text, (language, name)

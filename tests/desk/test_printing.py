@@ -14,14 +14,14 @@ from console.views.documents.pdf_page import PdfPage
 from console.views.money.payment_page import PaymentPage
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import CreditCheckRoute, PaymentRoute, PdfRoute, QueuesRoute
-from tests.desk.conftest import Sit, buy, buy_without_pdf
+from tests.desk.conftest import OpenWindow, buy_check, buy_without_pdf
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import paid
 
 pytestmark = pytest.mark.both_ways
 
 
-def paper(file: Path) -> QPrinter:
+def make_pdf_printer(file: Path) -> QPrinter:
     """A printer whose paper is a PDF file."""
     printer = QPrinter(QPrinter.PrinterMode.HighResolution)
     printer.setOutputFormat(QPrinter.OutputFormat.PdfFormat)
@@ -29,7 +29,7 @@ def paper(file: Path) -> QPrinter:
     return printer
 
 
-def printed(file: Path) -> tuple[int, str]:
+def read_printed_pages(file: Path) -> tuple[int, str]:
     """The number of printed pages, and their text without blanks, because narrow cells break within words."""
     pdf = pypdfium2.PdfDocument(file)
     try:
@@ -38,10 +38,10 @@ def printed(file: Path) -> tuple[int, str]:
         pdf.close()
 
 
-def test_list_record_and_pdf(sit: Sit, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_list_record_and_pdf(sit: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
     """Ctrl+P opens the system's dialog on each page; cancelled, nothing is printed and no entry tells of it."""
     lacking = [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:2]]
-    check = buy(console, NUMBERS[2])
+    check = buy_check(console, NUMBERS[2])
     payment = paid(console, sandbox, "ORD-1")
     person = sit()
 
@@ -53,7 +53,7 @@ def test_list_record_and_pdf(sit: Sit, console: Console, sandbox: Sandbox, tmp_p
         person.until(lambda: any(one.isVisible() for one in person.window.findChildren(QPrintDialog)))
         for dialog in person.window.findChildren(QPrintDialog):
             dialog.reject()
-        person.rest()
+        person.wait_until_read()
 
     person.frame.show_route(QueuesRoute("incomplete"))
     queue = person.page(QueuesPage)
@@ -61,9 +61,9 @@ def test_list_record_and_pdf(sit: Sit, console: Console, sandbox: Sandbox, tmp_p
     queue.take_focus()
     reject_dialog()
     assert entries() == []
-    queue.exporter.page_printer.print_list_to(queue._make_export_request(), paper(tmp_path / "list.pdf"))
+    queue.exporter.page_printer.print_list_to(queue._make_export_request(), make_pdf_printer(tmp_path / "list.pdf"))
     person.until(lambda: not queue.exporter.page_printer.is_running)
-    _, text = printed(tmp_path / "list.pdf")
+    _, text = read_printed_pages(tmp_path / "list.pdf")
     for words in ("Printed by op-a", "Corporation number", *(f"Credit check {one.id}" for one in lacking)):
         assert "".join(words.split()) in text, words
 
@@ -73,9 +73,11 @@ def test_list_record_and_pdf(sit: Sit, console: Console, sandbox: Sandbox, tmp_p
     reject_dialog()
     assert record.view is not None
     title, lines = record.head.title.short_form, record.list_printed_lines(record.view)
-    record.page_printer.print_record_to("credit-check", check.id, title, lines, paper(tmp_path / "record.pdf"))
+    record.page_printer.print_record_to(
+        "credit-check", check.id, title, lines, make_pdf_printer(tmp_path / "record.pdf")
+    )
     person.until(lambda: not record.page_printer.is_running)
-    _, text = printed(tmp_path / "record.pdf")
+    _, text = read_printed_pages(tmp_path / "record.pdf")
     for words in (title, "Printed by op-a", record.form.verdict, "Timeline", "Bought"):
         assert "".join(words.split()) in text, words
 
@@ -88,11 +90,11 @@ def test_list_record_and_pdf(sit: Sit, console: Console, sandbox: Sandbox, tmp_p
     person.frame.show_route(PdfRoute(check.id))
     pdf = person.page(PdfPage)
     person.until(lambda: pdf.page_count > 0)
-    person.rest()
+    person.wait_until_read()
     reject_dialog()
-    pdf.page_printer.print_pdf_to(check.id, None, paper(tmp_path / "document.pdf"))
+    pdf.page_printer.print_pdf_to(check.id, None, make_pdf_printer(tmp_path / "document.pdf"))
     person.until(lambda: not pdf.page_printer.is_running)
-    count, text = printed(tmp_path / "document.pdf")
+    count, text = read_printed_pages(tmp_path / "document.pdf")
     assert count == pdf.page_count
     assert "Printedbyop-a" in text
     wanted = ["credit-check.pdf_printed", "list.printed", "record.printed"]
@@ -102,7 +104,7 @@ def test_list_record_and_pdf(sit: Sit, console: Console, sandbox: Sandbox, tmp_p
 def test_a_long_list_says_that_it_is_cut(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     """At most so many rows are printed, and the printout knows that there are more."""
     for number in NUMBERS[:2]:
-        buy(console, number)
+        buy_check(console, number)
     monkeypatch.setattr("console.services.exports.printouts.MAX_PRINTED_ROWS", 1)
     found = console.printouts.read_list(ExportRequest(ListName.AUDIT), "en")
     assert (len(found.rows), found.is_cut) == (1, True)

@@ -4,25 +4,25 @@ from console.app import Console
 from console.sandbox.server import Sandbox
 from console.views.money.payment_page import PaymentPage
 from console.views.runtime.routes import PaymentRoute
-from tests.desk.conftest import Sit
+from tests.desk.conftest import OpenWindow
 from tests.support.money_desks import paid
 
 
-def test_a_probe_lists_the_fields_that_it_has_changed(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_probe_lists_the_fields_that_it_has_changed(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """The gateway now speaks of another amount. Asked again, it says the same, and nothing is listed."""
     payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
     person = sit()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None)
-    person.rest()
+    person.wait_until_read()
     toasts: list[str] = []
     person.opening.context.toast_requested.connect(lambda toast: toasts.append(toast.detail))
     sandbox.control.add_fault("other_amount", call="paypay_payment", times="always")
     person.press("P")
     person.until(lambda: len(toasts) == 1)
     assert "Amount: ¥12,000 → ¥12,001" in toasts[0]
-    person.rest()
+    person.wait_until_read()
     person.press("P")
     person.until(lambda: len(toasts) == 2)
     assert "→" not in toasts[1]

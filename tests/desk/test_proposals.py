@@ -15,49 +15,51 @@ from console.views.records.resolve_dialog import ResolveDialog
 from console.views.runtime.routes import CreditCheckRoute, QueuesRoute
 from console.views.widgets.controls.buttons import KeyButton
 from console.wording.sentences.catalogue import format_corporation_number
-from tests.desk.conftest import Sit, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_unknown
 from tests.desk.hands import Person
-from tests.desk.seats import Seats
-from tests.desk.test_records import prepare_error, read
-from tests.desk.test_resolving_refunds import unknown
+from tests.desk.seats import WindowTestDesks
+from tests.desk.test_records import fill_not_bought_form, read_check
+from tests.desk.test_resolving_refunds import make_unknown_refund
 from tests.support.desks import NUMBERS
 
 
-def propose(seats: Seats, record: CreditCheck, name: str) -> None:
-    with seats.acting(name) as maker:
+def propose_outcome(seats: WindowTestDesks, record: CreditCheck, name: str) -> None:
+    with seats.open_acting_desk(name) as maker:
         maker.recovery.resolve("credit-check", record.id, "error", "not in their list")
 
 
-def at_approvals(person: Person) -> ApprovalsPage:
+def open_approvals(person: Person) -> ApprovalsPage:
     person.press("Alt+4")
     page = person.page(ApprovalsPage)
-    person.rest()
+    person.wait_until_read()
     return page
 
 
-def primary_acts(page: CreditCheckPage | RefundPage) -> list[str]:
+def list_primary_actions(page: CreditCheckPage | RefundPage) -> list[str]:
     """The actions that the line "you can" offers first."""
     return [button.property("act") for button in page.form.findChildren(KeyButton) if button.kind == "primary"]
 
 
-def test_ones_own_proposal_is_not_ones_next_step(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_ones_own_proposal_is_not_ones_next_step(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """The person who has proposed the outcome may propose another one, but the same again would be refused: the
     button is there, and no blue one.
     """
     record = buy_unknown(console, sandbox, NUMBERS[0])
-    propose(seats, record, "op-a")
+    propose_outcome(seats, record, "op-a")
     person = sit()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None and page.view.record.id == record.id)
-    person.rest()
+    person.wait_until_read()
     offered = [button.property("act") for button in page.form.findChildren(KeyButton) if button.property("act")]
     assert offered[:1] == ["resolve"]
-    assert primary_acts(page) == []
+    assert list_primary_actions(page) == []
 
 
 def test_the_preview_advises_the_second_person_alone(
-    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """Beside the queue, too, there is no blue button for who has proposed the outcome or lacks the right."""
     records = {
@@ -65,10 +67,10 @@ def test_the_preview_advises_the_second_person_alone(
         for maker, number in zip(("lead-b", "op-a"), NUMBERS[:2], strict=True)
     }
     for maker, record in records.items():
-        propose(seats, record, maker)
+        propose_outcome(seats, record, maker)
     person = sit()
     for name, advised in (("op-a", set[int]()), ("lead-b", {records["op-a"].id})):
-        person = seats.become(person, name)
+        person = seats.switch_person(person, name)
         context = person.opening.context
         person.until(lambda context=context: context.work_counts.person == context.operator)  # type: ignore[misc]  # a bound default
         person.window.resize(1920, 1080)
@@ -78,7 +80,7 @@ def test_the_preview_advises_the_second_person_alone(
         primary = set()
         for record in records.values():
             assert page.table.go_to_item(lambda row, record=record: row.item.record.id == record.id)  # type: ignore[misc]  # a bound default
-            person.rest()
+            person.wait_until_read()
             buttons = page.preview.findChildren(KeyButton)
             assert next(button for button in buttons if button.key == "E").isEnabled()
             assert page.preview.record is not None
@@ -93,21 +95,23 @@ def test_the_preview_advises_the_second_person_alone(
 
 
 @pytest.mark.both_ways
-def test_the_second_person_is_told_and_decides(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_the_second_person_is_told_and_decides(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """Told when it arrives, counted, first in the list; Enter leads to the record; decided, it is gone."""
     record = buy_unknown(console, sandbox, NUMBERS[0])
-    person = seats.become(sit(), "lead-b")
+    person = seats.switch_person(sit(), "lead-b")
     context = person.opening.context
     person.until(lambda: context.work_counts.person == "lead-b")
     assert context.work_counts.decision_count == 0
-    propose(seats, record, "op-a")
+    propose_outcome(seats, record, "op-a")
     person.until(lambda: context.work_counts.decision_count == 1)
     # The bar on Home about the unfinished purchase is told too, before or after the person has signed in.
     notices = [notice.sentence for notice in person.frame.announcer.announcements]
     told = [sentence for sentence in notices if not sentence.startswith("Unfinished work.")]
     assert told == [f"1 new decision is waiting for you. Credit check {record.id}"]
 
-    page = at_approvals(person)
+    page = open_approvals(person)
     person.until(lambda: page.proposal is not None)
     (card,) = page.list_panel.cards
     assert card.title == f"Credit check {record.id}"
@@ -116,22 +120,22 @@ def test_the_second_person_is_told_and_decides(seats: Seats, sit: Sit, console: 
     assert page.list_panel.card_list.get_line(0) == "Proposed outcomes to confirm"
     assert person.window.focusWidget() is page.list_panel.card_list
     person.press("A")
-    person.no_dialog()
+    person.wait_without_dialog()
     person.press("Return")
     opened = person.page(CreditCheckPage)
     person.until(lambda: opened.view is not None and opened.view.record.id == record.id)
-    person.until(lambda: primary_acts(opened) == ["resolve"])
+    person.until(lambda: list_primary_actions(opened) == ["resolve"])
     person.press("E")
     dialog = person.dialog(ResolveDialog)
-    prepare_error(dialog, "checked by phone")
+    fill_not_bought_form(dialog, "checked by phone")
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     seats.confirm(person, "lead-b")
     person.until(lambda: dialog.windowTitle() == "Resolved")
     dialog.reject()
-    person.no_dialog()
-    assert read(console, record.id).state == "error"
-    page = at_approvals(person)
+    person.wait_without_dialog()
+    assert read_check(console, record.id).state == "error"
+    page = open_approvals(person)
     person.until(lambda: not page.list_panel.cards)
     assert page.proposal is None
     assert page.content.currentWidget() is page.empty_state
@@ -139,24 +143,24 @@ def test_the_second_person_is_told_and_decides(seats: Seats, sit: Sit, console: 
 
 
 def test_ones_own_proposal_stands_among_the_others(
-    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """With the reason; it counts for nobody who can't confirm it."""
     record = buy_unknown(console, sandbox, NUMBERS[0])
-    propose(seats, record, "lead-b")
+    propose_outcome(seats, record, "lead-b")
     person = sit()
     expected = {
         "lead-b": "You proposed it. A second person must confirm.",
         "op-a": "Needs the role approver: lead-b.",
     }
     for name, reason in expected.items():
-        person = seats.become(person, name)
+        person = seats.switch_person(person, name)
         expect_others_to_decide(person, reason)
 
 
 def expect_others_to_decide(person: Person, reason: str) -> None:
     """The only proposal is among those for others, and this person isn't told of it."""
-    page, context = at_approvals(person), person.opening.context
+    page, context = open_approvals(person), person.opening.context
     person.until(lambda: page.proposal is not None)
     person.until(lambda: [card.remark for card in page.list_panel.cards] == [reason])
     assert page.list_panel.card_list.get_line(0) == "Waiting for others"
@@ -166,13 +170,15 @@ def expect_others_to_decide(person: Person, reason: str) -> None:
     assert not [said for said in person.frame.announcer.announcements if "decision" in said.sentence]
 
 
-def test_a_refunds_outcome_is_confirmed_on_its_page(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:
+def test_a_refunds_outcome_is_confirmed_on_its_page(
+    seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox
+) -> None:
     """Enter on the proposal leads to the refund, whose first action is the decision with evidence."""
-    refund = unknown(seats, sandbox)
-    with seats.acting("op-a") as maker:
+    refund = make_unknown_refund(seats, sandbox)
+    with seats.open_acting_desk("op-a") as maker:
         maker.refunds.resolve(refund.id, "failed", "not in their list")
-    person = seats.become(sit(), "lead-b")
-    page = at_approvals(person)
+    person = seats.switch_person(sit(), "lead-b")
+    page = open_approvals(person)
     person.until(lambda: page.proposal is not None)
     assert [(card.title, card.remark) for card in page.list_panel.cards] == [
         (f"Refund R-{refund.id}", "Proposed outcome: Refused")
@@ -180,18 +186,20 @@ def test_a_refunds_outcome_is_confirmed_on_its_page(seats: Seats, sit: Sit, sand
     person.press("Return")
     opened = person.page(RefundPage)
     person.until(lambda: opened.view is not None and opened.view.record.id == refund.id)
-    person.until(lambda: primary_acts(opened) == ["resolve"])
+    person.until(lambda: list_primary_actions(opened) == ["resolve"])
 
 
-def test_a_proposal_goes_while_it_is_shown(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_proposal_goes_while_it_is_shown(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """Decided by somebody else, it leaves the list, and the next one is shown."""
     first, second = (buy_unknown(console, sandbox, number) for number in NUMBERS[:2])
-    propose(seats, first, "op-a")
-    propose(seats, second, "op-a")
-    person = seats.become(sit(), "aud-e")
-    page = at_approvals(person)
+    propose_outcome(seats, first, "op-a")
+    propose_outcome(seats, second, "op-a")
+    person = seats.switch_person(sit(), "aud-e")
+    page = open_approvals(person)
     person.until(lambda: page.proposal is not None and page.proposal.record_id == str(first.id))
-    with seats.acting("lead-b") as lead:
+    with seats.open_acting_desk("lead-b") as lead:
         lead.recovery.resolve("credit-check", first.id, "error", "seen there")
     person.until(lambda: page.proposal is not None and page.proposal.record_id == str(second.id))
     assert [card.title for card in page.list_panel.cards] == [f"Credit check {second.id}"]

@@ -20,7 +20,7 @@ from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.inputs import DropDownList
 from console.views.widgets.display.badge import Badge
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.desk.conftest import Sit, buy
+from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.hands import Person
 from tests.support.desks import NUMBERS
 from tests.support.refusals import refusal
@@ -31,7 +31,7 @@ NUMBER = NUMBERS[0]
 def open_purchase(person: Person, client: str = "2") -> PurchaseDialog:
     """The purchase dialog of NUMBER with a client chosen."""
     person.frame.show_route(LookupRoute(NUMBER))
-    person.rest()
+    person.wait_until_read()
     person.press("B")
     dialog = person.dialog(PurchaseDialog)
     choice = dialog.form.client_input
@@ -42,7 +42,7 @@ def open_purchase(person: Person, client: str = "2") -> PurchaseDialog:
     return dialog
 
 
-def purchase(person: Person) -> PurchaseDialog:
+def purchase_in_dialog(person: Person) -> PurchaseDialog:
     """The same dialog once the provider has been asked, and the outcome is shown."""
     dialog = open_purchase(person)
     dialog.main_button.click()
@@ -50,24 +50,24 @@ def purchase(person: Person) -> PurchaseDialog:
     return dialog
 
 
-UNHURRIED = {"TIME_SCALE": "1"}
+REAL_TIME_SETTINGS = {"TIME_SCALE": "1"}
 """With the usual scale a call that hangs is given up after 1.5 s, which a busy machine spends on one page."""
 
 
-def leave_hanging(person: Person, dialog: PurchaseDialog, sandbox: Sandbox) -> None:
+def leave_hanging_purchase(person: Person, dialog: PurchaseDialog, sandbox: Sandbox) -> None:
     """Ask a provider that hangs, and close the dialog."""
     dialog.main_button.click()
     person.until(lambda: bool(sandbox.control.read_state()["held"]))
     dialog.allow_closing("Close", "")
     dialog.reject()
-    person.no_dialog()
+    person.wait_without_dialog()
 
 
-def recorded(console: Console) -> tuple[CreditCheck, ...]:
+def find_recorded_checks(console: Console) -> tuple[CreditCheck, ...]:
     return console.lookup.find_records(NUMBER).credit_checks
 
 
-def test_a_double_click_buys_once(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_double_click_buys_once(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """The second press of the same click finds the button off."""
     person = sit()
     dialog = open_purchase(person)
@@ -76,26 +76,26 @@ def test_a_double_click_buys_once(sit: Sit, console: Console, sandbox: Sandbox) 
     person.until(lambda: not dialog.is_busy)
     assert dialog.windowTitle() == "Bought"
     assert sandbox.control.count_charges(NUMBER) == 1
-    assert [record.client_id for record in recorded(console)] == ["2"]
+    assert [record.client_id for record in find_recorded_checks(console)] == ["2"]
 
 
-def test_nothing_can_be_bought_in_the_first_moment(sit: Sit) -> None:
+def test_nothing_can_be_bought_in_the_first_moment(sit: OpenWindow) -> None:
     """A key typed ahead or a double click decides nothing: the acting button is off when the dialog appears."""
     person = sit()
     person.frame.show_route(LookupRoute(NUMBER))
-    person.rest()
+    person.wait_until_read()
     person.press("B")
     assert not person.dialog(PurchaseDialog).main_button.isEnabled()
     person.press("Return")
-    person.no_dialog()
+    person.wait_without_dialog()
 
 
-def test_a_live_one_leaves_no_button_but_a_link(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_live_one_leaves_no_button_but_a_link(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """The dialog offers no purchase of a corporation with a live credit check; it links to that check."""
-    record = buy(console, NUMBER, "2")
+    record = buy_check(console, NUMBER, "2")
     person = sit()
     person.frame.show_route(LookupRoute(NUMBER))
-    person.rest()
+    person.wait_until_read()
     person.press("B")
     dialog = person.dialog(PurchaseDialog)
     choice = dialog.form.client_input
@@ -103,16 +103,16 @@ def test_a_live_one_leaves_no_button_but_a_link(sit: Sit, console: Console, sand
     choice.setCurrentText("2")
     assert "bought already" in dialog.hint.plain
     person.control("Open record", dialog).press()
-    person.no_dialog()
+    person.wait_without_dialog()
     assert person.page(CreditCheckPage).route.id == record.id
     assert sandbox.control.count_charges() == 1
 
 
-def test_without_an_answer_it_is_unknown_never_failed(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_without_an_answer_it_is_unknown_never_failed(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """It may have been charged: the dialog says so, names the next step, and leaves no way to buy again."""
     sandbox.control.add_fault("reset_after_charge", call="purchase", number=NUMBER)
     person = sit()
-    dialog = purchase(person)
+    dialog = purchase_in_dialog(person)
     assert dialog.windowTitle() == "The outcome of the purchase is unknown"
     assert [badge.word for badge in dialog.findChildren(Badge)] == ["In progress", "Unknown", "Needs a person"]
     assert dialog.main_button.text() == "Open record"
@@ -121,37 +121,37 @@ def test_without_an_answer_it_is_unknown_never_failed(sit: Sit, console: Console
     assert [text for text in words if "sent" in text.lower()] == ["Sent to AlarmBox"]
     assert any(text.startswith("Operation ") for text in words), words
     person.press("Return")
-    person.no_dialog()
+    person.wait_without_dialog()
     record = person.page(CreditCheckPage)
     person.until(lambda: record.view is not None)
     assert not record.action_bar.find_button("renew").isEnabled()  # type: ignore[union-attr]  # one of its buttons
 
 
-def test_what_is_missing_after_a_purchase_is_no_error(sit: Sit, sandbox: Sandbox) -> None:
+def test_what_is_missing_after_a_purchase_is_no_error(sit: OpenWindow, sandbox: Sandbox) -> None:
     """Bought, and the PDF comes later by itself: the dialog says when."""
     sandbox.control.add_fault("pdf_missing", call="pdf", number=NUMBER)
     person = sit()
-    dialog = purchase(person)
+    dialog = purchase_in_dialog(person)
     assert dialog.windowTitle() == "Bought"
     assert "Incomplete" in [badge.word for badge in dialog.findChildren(Badge)]
 
 
-def test_a_refusal_says_that_nothing_was_charged(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_refusal_says_that_nothing_was_charged(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """The number is free again, and the record tells why."""
     sandbox.control.add_fault("status:422", call="purchase", number=NUMBER)
     person = sit()
-    dialog = purchase(person)
+    dialog = purchase_in_dialog(person)
     assert dialog.windowTitle() == "Not bought"
     (bar,) = dialog.findChildren(NotificationBar)
     assert bar.sentence.count("Nothing was charged.") == 1, bar.sentence
-    assert [record.state for record in recorded(console)] == ["error"]
+    assert [record.state for record in find_recorded_checks(console)] == ["error"]
 
 
-def contradict(console: Console, sandbox: Sandbox) -> Alert:
+def make_contradicted_purchase(console: Console, sandbox: Sandbox) -> Alert:
     """A purchase that was decided as not made, and made by AlarmBox's later word. Return the alert about it."""
     sandbox.control.add_fault("status:422", call="purchase", number=NUMBER)
     refused = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")))
-    (denied,) = recorded(console)
+    (denied,) = find_recorded_checks(console)
     bought: Outcome[CheckReport] = Outcome(
         OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, CheckReport(12345, NUMBER), 201, "{}"
     )
@@ -161,10 +161,10 @@ def contradict(console: Console, sandbox: Sandbox) -> Alert:
     return alert
 
 
-def test_a_contradicted_record_leads_to_its_alert(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_contradicted_record_leads_to_its_alert(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Its next step is to acknowledge the alert: the primary button opens it. Once that is done, the button stays as
     long as the alert is open, but isn't the next step."""
-    alert = contradict(console, sandbox)
+    alert = make_contradicted_purchase(console, sandbox)
     person = sit()
     person.frame.show_route(CreditCheckRoute(alert.subject_id))
     page = person.page(CreditCheckPage)
@@ -190,24 +190,24 @@ def test_a_contradicted_record_leads_to_its_alert(sit: Sit, console: Console, sa
 
 
 def test_a_purchase_that_alarmbox_contradicts_is_told_before_the_next(
-    sit: Sit, console: Console, sandbox: Sandbox
+    sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """Decided as not bought, bought by AlarmBox's later word, acknowledged: the dialog of the next purchase, which
     costs money again, doesn't call it not bought."""
-    alert = contradict(console, sandbox)
+    alert = make_contradicted_purchase(console, sandbox)
     console.alerts.acknowledge(alert.id, "looked at AlarmBox")
     dialog = open_purchase(sit())
     texts = [label.text() for label in dialog.form.findChildren(QLabel)]
     assert any("AlarmBox says that it was bought" in text for text in texts), texts
 
 
-@pytest.mark.parametrize("facts", [UNHURRIED], ids=["unhurried"])
-def test_the_window_stays_fluid_while_the_provider_hangs(sit: Sit, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("extra_settings", [REAL_TIME_SETTINGS], ids=["unhurried"])
+def test_the_window_stays_fluid_while_the_provider_hangs(sit: OpenWindow, sandbox: Sandbox) -> None:
     """The provider hangs until it is released: an event loop that waited for it would stand still for good."""
     sandbox.control.add_fault("hang", call="purchase", number=NUMBER)
     person = sit()
     dialog = open_purchase(person)
-    leave_hanging(person, dialog, sandbox)
+    leave_hanging_purchase(person, dialog, sandbox)
     person.press("Alt+2")
     person.page(QueuesPage)
     person.press("Alt+1")
@@ -217,13 +217,13 @@ def test_the_window_stays_fluid_while_the_provider_hangs(sit: Sit, sandbox: Sand
     person.until(lambda: not person.opening.context.running_acting_calls)
 
 
-@pytest.mark.parametrize("facts", [UNHURRIED], ids=["unhurried"])
-def test_closing_waits_for_what_still_runs(sit: Sit, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("extra_settings", [REAL_TIME_SETTINGS], ids=["unhurried"])
+def test_closing_waits_for_what_still_runs(sit: OpenWindow, sandbox: Sandbox) -> None:
     """The window says what is under way, and closes by itself when it has ended."""
     sandbox.control.add_fault("hang", call="purchase", number=NUMBER)
     person = sit()
     dialog = open_purchase(person)
-    leave_hanging(person, dialog, sandbox)
+    leave_hanging_purchase(person, dialog, sandbox)
     person.window.close()
     leaving = person.dialog(RunningCallsDialog)
     assert person.window.isVisible()

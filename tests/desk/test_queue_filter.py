@@ -5,23 +5,23 @@ from console.sandbox.server import Sandbox
 from console.views.queues.page import QueuesPage
 from console.views.queues.rows import QueueRow
 from console.views.runtime.routes import QueuesRoute
-from tests.desk.conftest import Sit, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_unknown
 from tests.desk.hands import Person
 
 NUMBERS = ("1180301018771", "1010001112577", "4010401050341")
 
 
-def listed(page: QueuesPage) -> list[int]:
+def read_listed_ids(page: QueuesPage) -> list[int]:
     """The ids in the list, once it is read to its end."""
     rows = page.row_model.iterate_loaded_rows() if page.row_model.is_complete else ()
     return [row.item.record.id for row in rows if isinstance(row, QueueRow)]
 
 
-def wait_for(person: Person, page: QueuesPage, ids: list[int]) -> None:
-    person.until(lambda: page.row_model.is_complete and listed(page) == ids)
+def wait_for_listed_ids(person: Person, page: QueuesPage, ids: list[int]) -> None:
+    person.until(lambda: page.row_model.is_complete and read_listed_ids(page) == ids)
 
 
-def test_a_queue_is_narrowed_and_sorted_by_keys(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_queue_is_narrowed_and_sorted_by_keys(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Typed operators, the lists of the sentence and a column's title are one filter and one order; Esc ends the
     filter, and what can't be read is told.
     """
@@ -31,13 +31,13 @@ def test_a_queue_is_narrowed_and_sorted_by_keys(sit: Sit, console: Console, sand
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 3)
-    ids = listed(page)
+    ids = read_listed_ids(page)
     assert ids == sorted(ids)
     person.press("Ctrl+F")
     person.type_in("client:999")
-    wait_for(person, page, [])
+    wait_for_listed_ids(person, page, [])
     person.press("Esc")
-    wait_for(person, page, ids)
+    wait_for_listed_ids(person, page, ids)
     person.press("Ctrl+F")
     person.type_in("amount:lots")
     person.until(lambda: "amount:lots" in page.filter.match_count_label.text())
@@ -45,22 +45,22 @@ def test_a_queue_is_narrowed_and_sorted_by_keys(sit: Sit, console: Console, sand
     person.press("Ctrl+F")
     person.press("Tab")
     person.press("Down")  # the first provider
-    wait_for(person, page, ids)
+    wait_for_listed_ids(person, page, ids)
     assert page.filter.text == "provider:alarmbox"
     person.press("Down")
-    wait_for(person, page, [])
+    wait_for_listed_ids(person, page, [])
     person.press("Up")
     person.press("Tab", 4)
     person.press("Down", 2)
-    wait_for(person, page, ids[::-1])
+    wait_for_listed_ids(person, page, ids[::-1])
     assert page.table.sort_mark == ("age", True)
     page.table.sort_requested.emit("number")
     by_number = [number for number, _ in sorted(zip(NUMBERS, ids, strict=True))]
     person.until(lambda: page.table.sort_mark == ("company", False))
-    wait_for(person, page, [ids[NUMBERS.index(number)] for number in by_number])
+    wait_for_listed_ids(person, page, [ids[NUMBERS.index(number)] for number in by_number])
 
 
-def test_the_sentence_states_what_is_typed(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_the_sentence_states_what_is_typed(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Enter, or leaving the field, moves the typed operators to the lists of the sentence; before, no list states
     another condition than the typed one, which counts. What only looks like an operator is searched, and told."""
     for number in NUMBERS:
@@ -69,14 +69,14 @@ def test_the_sentence_states_what_is_typed(sit: Sit, console: Console, sandbox: 
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 3)
-    ids, chips = listed(page), page.filter.chip_by_list_name
+    ids, chips = read_listed_ids(page), page.filter.chip_by_list_name
     chips["provider"].select_operator("provider:paypay")
     page.filter.changed.emit()
-    wait_for(person, page, [])
+    wait_for_listed_ids(person, page, [])
     person.press("Ctrl+F")
     page.filter.edit.insert("ｐｒｏｖｉｄｅｒ：ａｌａｒｍｂｏｘ ")
     person.type_in("status:unknown age:<9d amount:x owner:- ")
-    wait_for(person, page, ids)
+    wait_for_listed_ids(person, page, ids)
     assert chips["provider"].operator == ""
     person.press("Return")
     assert page.table.hasFocus()
@@ -87,17 +87,17 @@ def test_the_sentence_states_what_is_typed(sit: Sit, console: Console, sandbox: 
         "age": "age:<9d",
         "owner": "owner:-",
     }
-    wait_for(person, page, ids)
+    wait_for_listed_ids(person, page, ids)
     person.press("Ctrl+F")
     person.type_in("taken:me")
-    wait_for(person, page, [])
+    wait_for_listed_ids(person, page, [])
     person.press("Tab")
     assert (page.filter.edit.text(), chips["owner"].operator) == ("", "owner:me")
     person.press("Ctrl+F")
     person.press("Esc")
-    wait_for(person, page, ids)
+    wait_for_listed_ids(person, page, ids)
     person.press("Ctrl+F")
     person.type_in("statu:known")
-    wait_for(person, page, [])
+    wait_for_listed_ids(person, page, [])
     told = "Searched as text, because it isn't a condition: statu:known."
     person.until(lambda: page.filter.match_count_label.text() == told)

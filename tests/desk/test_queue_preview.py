@@ -15,25 +15,25 @@ from console.views.queues.rows import format_item_difference
 from console.views.runtime.routes import QueuesRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton, LinkButton
-from tests.desk.conftest import Sit, buy_unknown, buy_without_pdf
-from tests.desk.seats import Seats
+from tests.desk.conftest import OpenWindow, buy_unknown, buy_without_pdf
+from tests.desk.seats import WindowTestDesks
 
 NUMBERS = ("1180301018771", "1010001112577")
 
 
-def labels(page: QueuesPage) -> list[str]:
+def read_labels(page: QueuesPage) -> list[str]:
     return [label.text() for label in page.preview.findChildren(TextLabel)]
 
 
-def visible_labels(page: QueuesPage) -> list[str]:
+def read_visible_labels(page: QueuesPage) -> list[str]:
     return [label.text() for label in page.preview.findChildren(TextLabel) if label.isVisible()]
 
 
-def test_the_preview_shows_sides_and_steps(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:
+def test_the_preview_shows_sides_and_steps(seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox) -> None:
     """A payment whose order was cancelled: what each side says, the differing one marked, and the last steps, which
     are read in the background without an entry in the trail. The advised action alone is primary.
     """
-    with seats.past_the_console() as tx:
+    with seats.write_as_owner() as tx:
         tx.conn.exec_driver_sql(
             "INSERT INTO orders (merch_txn_id, total_amount, currency, status)"
             " VALUES ('ORD-7', 3300, 'JPY', 'cancelled')"
@@ -47,16 +47,16 @@ def test_the_preview_shows_sides_and_steps(seats: Seats, sit: Sit, sandbox: Sand
     person.until(lambda: page.row_model.is_complete)
     while page.current_row is None or not isinstance(page.current_row.record, Payment):
         person.press("Down")
-    person.until(lambda: any("Last steps" in text for text in labels(page)))
+    person.until(lambda: any("Last steps" in text for text in read_labels(page)))
     names = [part.accessibleName() for part in page.preview.findChildren(QWidget)]
     assert any(name.startswith("ORDER, differs: State, Cancelled") for name in names), names
     for _ in range(2):  # both readings of the same record are answered
         page.preview.show_queue_item(page.current_row)
-    person.until(lambda: any("Last steps" in text for text in visible_labels(page)))
-    person.rest()
+    person.until(lambda: any("Last steps" in text for text in read_visible_labels(page)))
+    person.wait_until_read()
     # Qt shows a new label only in the next turn of the event loop.
-    person.until(lambda: any("Last steps" in text for text in visible_labels(page)))
-    assert sum("Last steps" in text for text in visible_labels(page)) == 1
+    person.until(lambda: any("Last steps" in text for text in read_visible_labels(page)))
+    assert sum("Last steps" in text for text in read_visible_labels(page)) == 1
     whole = format_item_difference(page.current_row, person.opening.context)
     assert "≠" in whole
     assert whole in [label.plain for label in page.preview.findChildren(TextLabel) if label.isVisible()]
@@ -68,7 +68,7 @@ def test_the_preview_shows_sides_and_steps(seats: Seats, sit: Sit, sandbox: Sand
     assert opened == []
 
 
-def test_a_key_hides_it_and_the_choice_is_kept(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_key_hides_it_and_the_choice_is_kept(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """I hides the preview and shows it again; a window that is opened later remembers. In the unknown queue the
     advised action is the only primary button.
     """
@@ -89,13 +89,13 @@ def test_a_key_hides_it_and_the_choice_is_kept(sit: Sit, console: Console, sandb
     again.window.resize(1920, 1080)
     again.frame.show_route(QueuesRoute("unknown"))
     other = again.page(QueuesPage)
-    again.rest()
+    again.wait_until_read()
     assert not other.preview.isVisible()
     again.press("I")
     again.until(other.preview.isVisible)
 
 
-def test_repeated_steps_stand_once_with_their_number(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_repeated_steps_stand_once_with_their_number(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """A PDF that six re-fetches could not get: the steps of one re-fetch, with the number of them, as in the record's
     timeline, in place of the same sentence again and again."""
     sandbox.control.add_fault("pdf_missing", call="pdf", number=NUMBERS[0], times=20)
@@ -107,7 +107,7 @@ def test_repeated_steps_stand_once_with_their_number(sit: Sit, console: Console,
     person.window.resize(1920, 1080)
     person.frame.show_route(QueuesRoute("incomplete"))
     page = person.page(QueuesPage)
-    person.until(lambda: any("Last steps" in text for text in visible_labels(page)))
+    person.until(lambda: any("Last steps" in text for text in read_visible_labels(page)))
     texts = [label.plain for label in page.preview.findChildren(TextLabel) if label.isVisible()]
     steps = texts[texts.index("Last steps") + 1 :]
     assert len(steps) == 5
@@ -119,7 +119,9 @@ def has_grown(signals: QSignalSpy, before: int) -> bool:
     return signals.count() > before
 
 
-def test_the_preview_stays_put_when_others_change_records(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:
+def test_the_preview_stays_put_when_others_change_records(
+    seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox
+) -> None:
     """Somebody's note on another record, then on this one: the focus in the preview stays where it is, and the new
     note appears among the last steps.
     """
@@ -128,19 +130,19 @@ def test_the_preview_stays_put_when_others_change_records(seats: Seats, sit: Sit
     person.window.resize(1920, 1080)
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
-    person.until(lambda: page.current_row is not None and any("Last steps" in text for text in labels(page)))
+    person.until(lambda: page.current_row is not None and any("Last steps" in text for text in read_labels(page)))
     if page.current_row is not None and page.current_row.record.id != shown.id:
         shown, other = other, shown
-    person.rest()
+    person.wait_until_read()
     link = page.preview.findChild(LinkButton)
     assert link is not None
     link.setFocus()
     updated = QSignalSpy(page.new_arrivals.rows_updated)
     for record in (other, shown):
         before = updated.count()
-        with seats.acting("lead-b") as desk:
+        with seats.open_acting_desk("lead-b") as desk:
             desk.recovery.add_note("credit-check", record.id, "called them")
         person.until(partial(has_grown, updated, before))
-    person.rest()
+    person.wait_until_read()
     assert person.window.focusWidget() is link
-    assert any("Added a note" in text for text in labels(page)), labels(page)
+    assert any("Added a note" in text for text in read_labels(page)), read_labels(page)

@@ -13,24 +13,24 @@ from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import buy_unknown
 from tests.desk.hands import Person
-from tests.desk.seats import Seats
+from tests.desk.seats import WindowTestDesks
 from tests.support.desks import NUMBERS
 
 REASON = "provider incident"
 
 
-def bars(person: Person) -> str:
+def read_bars(person: Person) -> str:
     return "\n".join(bar.accessibleName() for bar in person.window.findChildren(NotificationBar) if bar.isVisible())
 
 
-def open_admin(person: Person) -> AdminPage:
+def open_administration(person: Person) -> AdminPage:
     person.press("Alt+9")
     page = person.page(AdminPage)
     person.until(lambda: page.switch_table.current_item is not None)
     return page
 
 
-def switch(person: Person, words: str) -> None:
+def set_read_only(person: Person, words: str) -> None:
     """Opens the dialog of the current scope, and sends it with this reason."""
     person.press("O")
     dialog = person.dialog(ReadOnlySwitchDialog)
@@ -39,11 +39,11 @@ def switch(person: Person, words: str) -> None:
     person.until(dialog.main_button.isEnabled)
     person.tab_to(dialog.main_button.accessibleName())
     person.press("Return")
-    person.no_dialog()
+    person.wait_without_dialog()
 
 
 def test_set_and_ended_by_the_keyboard(
-    seats: Seats, sit: Callable[..., Person], console: Console, sandbox: Sandbox
+    seats: WindowTestDesks, sit: Callable[..., Person], console: Console, sandbox: Sandbox
 ) -> None:
     """Alt+9, O, the reason: the bar, the status bar and each disabled button say who and why, in this window at once;
     an auditor sees the same and can't end it. O again ends it.
@@ -51,24 +51,24 @@ def test_set_and_ended_by_the_keyboard(
     record = buy_unknown(console, sandbox, NUMBERS[0])
     person = sit()
     person.page(HomePage)
-    person = seats.become(person, "lead-b")
-    open_admin(person)
-    switch(person, REASON)
-    person.until(lambda: REASON in bars(person))
-    assert "lead-b" in bars(person)
+    person = seats.switch_person(person, "lead-b")
+    open_administration(person)
+    set_read_only(person, REASON)
+    person.until(lambda: REASON in read_bars(person))
+    assert "lead-b" in read_bars(person)
     person.frame.show_route(CreditCheckRoute(record.id))
     check = person.page(CreditCheckPage)
     person.until(lambda: check.view is not None)
     stopped = {b.text(): b.reason for b in check.findChildren(KeyButton) if REASON in b.reason}
     assert any("Resolve" in text for text in stopped), stopped
     assert not any("Probe" in text for text in stopped), stopped
-    person = seats.become(person, "aud-e")
-    page = open_admin(person)
+    person = seats.switch_person(person, "aud-e")
+    page = open_administration(person)
     assert not page.switch_button.isEnabled()
     assert "lead-b" in page.switch_button.reason
-    person.until(lambda: REASON in bars(person))
-    person = seats.become(person, "lead-b")
-    open_admin(person)
-    switch(person, "over")
-    person.until(lambda: REASON not in bars(person))
+    person.until(lambda: REASON in read_bars(person))
+    person = seats.switch_person(person, "lead-b")
+    open_administration(person)
+    set_read_only(person, "over")
+    person.until(lambda: REASON not in read_bars(person))
     assert not any(one.is_on for one in console.read_only_switches.list_switches())

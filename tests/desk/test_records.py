@@ -22,27 +22,27 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.inputs import LineEdit
 from console.views.widgets.display.copyable_id import CopyableId
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.desk.conftest import Sit, buy, buy_unknown, buy_without_pdf, id_at_provider
+from tests.desk.conftest import OpenWindow, buy_check, buy_unknown, buy_without_pdf, read_provider_id
 from tests.desk.hands import Person
-from tests.desk.seats import Seats
+from tests.desk.seats import WindowTestDesks
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import paid
 
 NUMBER, OTHER = NUMBERS[0], NUMBERS[1]
 
 
-def opened(person: Person, id: int, trail: tuple[int, ...] = ()) -> CreditCheckPage:
+def open_record(person: Person, id: int, trail: tuple[int, ...] = ()) -> CreditCheckPage:
     person.frame.show_route(CreditCheckRoute(id, trail, "queues"))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None and page.view.record.id == id)
     return page
 
 
-def bars(page: CreditCheckPage | LookupPage) -> list[str]:
+def read_bars(page: CreditCheckPage | LookupPage) -> list[str]:
     return [bar.accessibleName() for bar in page.findChildren(NotificationBar) if bar.isVisible()]
 
 
-def read(console: Console, id: int) -> CreditCheck:
+def read_check(console: Console, id: int) -> CreditCheck:
     return console.credit_checks.read_credit_check(id).record
 
 
@@ -52,7 +52,7 @@ def state_reason(form: EvidenceForm, words: str = "20 purchases there, not this 
     form.reason_text_field.edit.setText(words)  # type: ignore[union-attr]  # a line
 
 
-def prepare_error(dialog: ResolveDialog, words: str) -> None:
+def fill_not_bought_form(dialog: ResolveDialog, words: str) -> None:
     """Evidence in words, and that it was not bought."""
     dialog.form.kind_buttons["text"].setChecked(True)
     dialog.form.text_field.edit.setPlainText(words)  # type: ignore[union-attr]  # an area
@@ -61,12 +61,12 @@ def prepare_error(dialog: ResolveDialog, words: str) -> None:
 
 
 def test_a_record_that_is_still_read_says_so(
-    sit: Sit, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    sit: OpenWindow, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its buttons are off with the reason, a key says it, and nothing of the record before is left on the page."""
     first, second = buy_unknown(console, sandbox, NUMBER), buy_unknown(console, sandbox, OTHER)
     person = sit()
-    page = opened(person, first.id)
+    page = open_record(person, first.id)
     with monkeypatch.context() as patch:
         patch.setattr(page, "read_data", lambda _reason: None)  # the answer doesn't come
         person.frame.show_route(CreditCheckRoute(second.id, (), "queues"))
@@ -74,39 +74,41 @@ def test_a_record_that_is_still_read_says_so(
         assert button is not None
         assert (button.isEnabled(), button.shown_reason) == (False, "Available once the record is read.")
         person.press("P")
-        assert bars(page)[-1:] == ["Not done. Available once the record is read."]
+        assert read_bars(page)[-1:] == ["Not done. Available once the record is read."]
         person.until(lambda: not page.form.isVisible() and not page.tabs.isVisible())
         assert not page.sides_strip.isVisible()
     page.refresh("entered")
     person.until(lambda: page.view is not None and page.form.isVisible() and button.isEnabled())
-    assert bars(page) == []
+    assert read_bars(page) == []
 
 
-def test_what_somebody_else_changed_is_said(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_what_somebody_else_changed_is_said(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """A bar names who and what, the screen shows the new state, the difference is one press away."""
     record = buy_without_pdf(console, sandbox, NUMBER)
     person = sit()
-    page = opened(person, record.id)
-    with seats.acting("lead-b") as lead:
+    page = open_record(person, record.id)
+    with seats.open_acting_desk("lead-b") as lead:
         lead.credit_checks.refetch(record.id)
-    person.until(lambda: any(words.startswith("Record changed. lead-b changed it at ") for words in bars(page)))
+    person.until(lambda: any(words.startswith("Record changed. lead-b changed it at ") for words in read_bars(page)))
     assert page.pdf_button.isEnabled()
     person.control("Show difference").press()
-    person.until(lambda: any("PDF: – →" in words for words in bars(page)))
+    person.until(lambda: any("PDF: – →" in words for words in read_bars(page)))
 
 
 def test_a_decision_on_an_old_view_decides_nothing(
-    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The version that the person saw goes with the decision; the refusal shows what has changed."""
     record = buy_unknown(console, sandbox, NUMBER)
     person = sit()
-    opened(person, record.id)
+    open_record(person, record.id)
     person.press("E")
     dialog = person.dialog(ResolveDialog)
-    prepare_error(dialog, "not on their list")
+    fill_not_bought_form(dialog, "not on their list")
     person.until(dialog.main_button.isEnabled)
-    with seats.past_the_console() as tx:
+    with seats.write_as_owner() as tx:
         changed = {"id": record.id, "name": "架空商事"}
         update = "UPDATE hansha_alarmbox_credit_checks SET version = version + 1, company_name = :name WHERE id = :id"
         tx.conn.execute(text(update), changed)
@@ -114,14 +116,14 @@ def test_a_decision_on_an_old_view_decides_nothing(
     person.until(lambda: not dialog.is_busy)
     assert dialog.windowTitle() == "The record has changed"
     assert any("架空商事" in words.plain for words in dialog.findChildren(TextLabel))
-    assert read(console, record.id).certainty == "unknown"
+    assert read_check(console, record.id).certainty == "unknown"
 
 
-def test_only_what_the_evidence_carries_can_be_chosen(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_only_what_the_evidence_carries_can_be_chosen(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Without evidence no result; a file can't show that it was bought; each greyed result says why."""
     record = buy_unknown(console, sandbox, NUMBER)
     person = sit()
-    opened(person, record.id)
+    open_record(person, record.id)
     person.press("E")
     form = person.dialog(ResolveDialog).form
     assert not form.bought_button.isEnabled()
@@ -139,14 +141,14 @@ def test_only_what_the_evidence_carries_can_be_chosen(sit: Sit, console: Console
 
 @pytest.mark.both_ways
 def test_not_bought_takes_two_people(
-    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, tmp_path: Path
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """The first one asks, with a file; another person, signed in at the same window, decides."""
     record = buy_unknown(console, sandbox, NUMBER)
     proof = tmp_path / "screen.txt"
     proof.write_text("no such purchase", encoding="utf-8")
     person = sit()
-    page = opened(person, record.id)
+    page = open_record(person, record.id)
     person.press("E")
     first = person.dialog(ResolveDialog)
     first.form.kind_buttons["file"].setChecked(True)
@@ -165,21 +167,21 @@ def test_not_bought_takes_two_people(
     first.main_button.click()
     person.until(lambda: first.windowTitle() == "Outcome proposed")
     person.press("Esc")
-    person.no_dialog()
+    person.wait_without_dialog()
 
-    person = seats.become(person, "lead-b")
+    person = seats.switch_person(person, "lead-b")
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None and page.view.awaiting is not None)
-    person.rest()
+    person.wait_until_read()
     person.press("E")
     second = person.dialog(ResolveDialog)
-    prepare_error(second, "checked by phone")
+    fill_not_bought_form(second, "checked by phone")
     assert "op-a" in second.form.second_person_label.plain
     person.until(second.main_button.isEnabled)
     second.main_button.click()
     seats.confirm(person, "lead-b")
     person.until(lambda: second.windowTitle() == "Resolved")
-    assert read(console, record.id).state == "error"
+    assert read_check(console, record.id).state == "error"
     proofs = [item for item in console.credit_checks.read_credit_check(record.id).evidence if item.source == "person"]
     assert [proof.summary for proof in proofs] == [
         "[not_listed] 20 purchases there, not this one",
@@ -187,12 +189,14 @@ def test_not_bought_takes_two_people(
     ]
 
 
-def test_who_has_no_right_sees_why(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_who_has_no_right_sees_why(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """An auditor looks at everything and can press nothing; beside each button stands who can."""
     record = buy_without_pdf(console, sandbox, NUMBER)
     person = sit()
-    person = seats.become(person, "aud-e")
-    page = opened(person, record.id)
+    person = seats.switch_person(person, "aud-e")
+    page = open_record(person, record.id)
     button = page.action_bar.find_button("refetch")
     assert button is not None
     person.until(lambda: not button.isEnabled())
@@ -206,32 +210,34 @@ def test_who_has_no_right_sees_why(seats: Seats, sit: Sit, console: Console, san
     person.until(lambda: lookup.company_panel.current_record is not None)
     assert not lookup.company_panel.buy_button.isEnabled()
     assert "operator" in lookup.company_panel.buy_button.reason
-    with pytest.raises(ConsoleError, match="not_allowed"), seats.acting("aud-e") as auditor:
+    with pytest.raises(ConsoleError, match="not_allowed"), seats.open_acting_desk("aud-e") as auditor:
         auditor.credit_checks.purchase(PurchaseRequest(OTHER, "1"))
 
 
-def test_probe_changes_nothing_and_says_what_it_found(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_probe_changes_nothing_and_says_what_it_found(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Known: no change. Unknown without a list call: a bar that says so, and nothing was bought."""
-    bought, unknown = buy(console, NUMBER), buy_unknown(console, sandbox, OTHER)
+    bought, unknown = buy_check(console, NUMBER), buy_unknown(console, sandbox, OTHER)
     person = sit()
-    page = opened(person, bought.id)
+    page = open_record(person, bought.id)
     person.press("P")
     person.until(lambda: len(person.frame.toasts.visible_toasts) == 1)
-    page = opened(person, unknown.id)
+    page = open_record(person, unknown.id)
     person.press("P")
-    person.until(lambda: any("still unknown" in words for words in bars(page)))
+    person.until(lambda: any("still unknown" in words for words in read_bars(page)))
     assert sandbox.control.count_charges() == 2
 
 
-def test_the_later_purchase_is_opened_from_the_failed_one(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_the_later_purchase_is_opened_from_the_failed_one(
+    sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """The next step of the failed purchase names that record; its button opened the failed one again."""
     sandbox.control.add_fault("status:422", call="purchase", number=NUMBER)
     with pytest.raises(ConsoleError) as caught:
-        buy(console, NUMBER)
-    failed, later = caught.value.detail["record"], buy(console, NUMBER)
+        buy_check(console, NUMBER)
+    failed, later = caught.value.detail["record"], buy_check(console, NUMBER)
     assert isinstance(failed, CreditCheck)
     person = sit()
-    page = opened(person, failed.id)
+    page = open_record(person, failed.id)
     assert page.view is not None
     assert (page.view.explanation.next_step.code, page.view.explanation.next_step.action) == (
         "next.bought_since",
@@ -247,12 +253,12 @@ def read_shown_id(person: Person) -> int | None:
     return None if view is None else view.record.id
 
 
-def test_previous_and_next_walk_the_list_it_came_from(sit: Sit, console: Console) -> None:
+def test_previous_and_next_walk_the_list_it_came_from(sit: OpenWindow, console: Console) -> None:
     """[ and ] stay within the list; Esc leads back to it at once."""
-    ids = tuple(buy(console, number).id for number in NUMBERS[:3])
+    ids = tuple(buy_check(console, number).id for number in NUMBERS[:3])
     person = sit()
     person.frame.show_route(QueuesRoute("error"))
-    page = opened(person, ids[1], ids)
+    page = open_record(person, ids[1], ids)
     person.press("]")
     person.until(lambda: page.view is not None and page.view.record.id == ids[2])
     person.press("]")
@@ -263,17 +269,17 @@ def test_previous_and_next_walk_the_list_it_came_from(sit: Sit, console: Console
     person.page(QueuesPage)
 
 
-def test_numbers_and_codes_are_copied_whole(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_numbers_and_codes_are_copied_whole(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """The numbers of a payment and the code that its gateway gave it: each has its copy button."""
     payment = paid(console, sandbox, "ORD-1")
     person = sit()
     person.frame.show_route(PaymentRoute(payment.id))
     payment_page = person.page(PaymentPage)
     on_page = {payment.provider_payment_id, payment.merchant_payment_id, "COMPLETED"}
-    person.until(lambda: on_page <= copied(payment_page))
+    person.until(lambda: on_page <= read_copied_texts(payment_page))
 
 
-def copied(page: Page) -> set[str]:
+def read_copied_texts(page: Page) -> set[str]:
     """The texts that the visible copy buttons put into the clipboard."""
     found = set()
     for one in page.findChildren(CopyableId):
@@ -283,7 +289,7 @@ def copied(page: Page) -> set[str]:
     return found
 
 
-def test_new_arrivals_move_no_row(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_new_arrivals_move_no_row(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """They wait behind a button; the current row stays under the person's eyes."""
     first = buy_unknown(console, sandbox, NUMBER)
     person = sit()
@@ -302,7 +308,7 @@ def test_new_arrivals_move_no_row(sit: Sit, console: Console, sandbox: Sandbox) 
 
 
 def test_arrivals_of_the_whole_list_are_not_told_beside_a_part_of_it(
-    sit: Sit, console: Console, sandbox: Sandbox
+    sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """Searched words show another list, which was read just now: the button of the list before is gone."""
     buy_unknown(console, sandbox, NUMBER)
@@ -319,7 +325,7 @@ def test_arrivals_of_the_whole_list_are_not_told_beside_a_part_of_it(
 
 
 def test_what_was_settled_elsewhere_is_marked_not_removed(
-    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A row that has left the queue keeps its place until the list is read again."""
     record = buy_unknown(console, sandbox, NUMBER)
@@ -327,9 +333,9 @@ def test_what_was_settled_elsewhere_is_marked_not_removed(
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.current_row is not None)
-    with seats.acting("lead-b") as lead:
+    with seats.open_acting_desk("lead-b") as lead:
         proof = "seen on their screen"
-        lead.recovery.resolve("credit-check", record.id, "success", proof, id_at_provider(sandbox, NUMBER))
+        lead.recovery.resolve("credit-check", record.id, "success", proof, read_provider_id(sandbox, NUMBER))
     place = page.row_model.find_row(("credit-check", record.id))
     assert place is not None
     person.until(lambda: page.table.get_row_tone(place) == "care")
@@ -337,9 +343,9 @@ def test_what_was_settled_elsewhere_is_marked_not_removed(
     person.until(lambda: page.row_model.row_count == 0)
 
 
-def test_single_letters_are_letters_in_a_field(sit: Sit, console: Console) -> None:
+def test_single_letters_are_letters_in_a_field(sit: OpenWindow, console: Console) -> None:
     """P, F, E and B act in a list, never in a text field."""
-    buy(console, NUMBER)
+    buy_check(console, NUMBER)
     person = sit()
     person.frame.show_route(LookupRoute(NUMBER))
     page = person.page(LookupPage)

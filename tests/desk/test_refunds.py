@@ -16,9 +16,9 @@ from console.views.money.refund_page import RefundPage
 from console.views.refunds.decision_dialog import ApproveDialog, RejectDialog, WithdrawDialog
 from console.views.refunds.request_dialog import RefundDialog
 from console.views.runtime.routes import HomeRoute, PaymentRoute, RefundRoute
-from tests.desk.conftest import Sit
+from tests.desk.conftest import OpenWindow
 from tests.desk.hands import Person
-from tests.desk.seats import Seats
+from tests.desk.seats import WindowTestDesks
 from tests.support.money_desks import newest, paid
 
 NUMBER = "ORD-20261120-000123"
@@ -30,17 +30,17 @@ def payment(console: Console, sandbox: Sandbox) -> Payment:
     return paid(console, sandbox, NUMBER, 12_000)
 
 
-def at_payment(person: Person, payment: Payment) -> PaymentPage:
+def open_payment(person: Person, payment: Payment) -> PaymentPage:
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None and page.view.record.id == payment.id)
-    person.rest()
+    person.wait_until_read()
     return page
 
 
-def ask(person: Person, payment: Payment, amount: str = "8500") -> Refund:
+def request_refund(person: Person, payment: Payment, amount: str = "8500") -> Refund:
     """Through the dialog: form, review, asked for."""
-    at_payment(person, payment)
+    open_payment(person, payment)
     person.press("R")
     dialog = person.dialog(RefundDialog)
     dialog.form.amount_edit.setText(amount)
@@ -55,19 +55,19 @@ def ask(person: Person, payment: Payment, amount: str = "8500") -> Refund:
     dialog.main_button.click()
     person.until(lambda: dialog.windowTitle().startswith("Refund R-"))
     person.press("Esc")
-    person.no_dialog()
-    found = dialog_refund(person, payment)
+    person.wait_without_dialog()
+    found = read_refund_of_dialog(person, payment)
     assert found is not None
     return found
 
 
-def dialog_refund(person: Person, payment: Payment) -> Refund | None:
+def read_refund_of_dialog(person: Person, payment: Payment) -> Refund | None:
     console = person.opening.context._services
     assert isinstance(console, Console)
     return newest(console, payment.id)
 
 
-def read_to_the_end(person: Person, page: ApprovalsPage) -> None:
+def scroll_to_end(person: Person, page: ApprovalsPage) -> None:
     """All of it was shown."""
     bar, content = page.request_panel.verticalScrollBar(), page.request_panel.widget()
     assert content is not None
@@ -76,15 +76,15 @@ def read_to_the_end(person: Person, page: ApprovalsPage) -> None:
     person.until(lambda: page.request_panel.is_read)
 
 
-def at_approvals(person: Person, refund: Refund) -> ApprovalsPage:
+def open_approvals(person: Person, refund: Refund) -> ApprovalsPage:
     person.press("Alt+4")
     page = person.page(ApprovalsPage)
     person.until(lambda: page.request_panel.details is not None and page.request_panel.details.record.id == refund.id)
-    person.rest()
+    person.wait_until_read()
     return page
 
 
-def ended(person: Person, console: Console, refund: Refund) -> None:
+def wait_for_refund_end(person: Person, console: Console, refund: Refund) -> None:
     """The provider has said that it is done: at once, or when it is asked again."""
 
     person.until(lambda: console.refunds.probe(refund.id).state is RefundState.COMPLETED)
@@ -92,19 +92,19 @@ def ended(person: Person, console: Console, refund: Refund) -> None:
 
 @pytest.mark.both_ways
 def test_one_asks_another_approves_and_it_is_refunded(
-    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, payment: Payment
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
     """Two windows: nothing is sent before the second person; then once, and it ends completed."""
     maker = sit()
-    refund = ask(maker, payment)
+    refund = request_refund(maker, payment)
     assert (refund.state, refund.provider_refund_key) == (RefundState.REQUESTED, None)
     assert sandbox.control.payments_control.read_refunds() == []
 
     checker = sit()
-    checker = seats.become(checker, "lead-b")
+    checker = seats.switch_person(checker, "lead-b")
     checker.until(lambda: checker.opening.context.work_counts.decision_count == 1)
-    page = at_approvals(checker, refund)
-    read_to_the_end(checker, page)
+    page = open_approvals(checker, refund)
+    scroll_to_end(checker, page)
     checker.until(page.approve_button.isEnabled)
     checker.press("A")
     dialog = checker.dialog(ApproveDialog)
@@ -113,23 +113,25 @@ def test_one_asks_another_approves_and_it_is_refunded(
     dialog.main_button.click()
     checker.until(lambda: dialog.windowTitle() == "Approved")
     checker.press("Esc")
-    checker.no_dialog()
-    checker.rest()
+    checker.wait_without_dialog()
+    checker.wait_until_read()
     assert page.shown_details is not None, "the result stays, and nothing else comes in its place"
     assert (page.shown_details.record.id, page.list_panel.current_ref) == (refund.id, ("refund", refund.id))
     checker.until(lambda: page.footer.isHidden())
     assert checker.window.focusWidget() is page.list_panel.card_list
-    ended(checker, console, refund)
+    wait_for_refund_end(checker, console, refund)
     assert [one["amount_minor"] for one in sandbox.control.payments_control.read_refunds()] == [8_500]
     assert maker.opening.context.operator == "op-a"
 
 
-def test_ones_own_request_has_no_buttons(seats: Seats, sit: Sit, console: Console, payment: Payment) -> None:
+def test_ones_own_request_has_no_buttons(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, payment: Payment
+) -> None:
     """An approver who asked sees it apart: neither approving nor declining, only taking it back."""
     person = sit()
-    person = seats.become(person, "lead-b")
-    refund = ask(person, payment)
-    page = at_approvals(person, refund)
+    person = seats.switch_person(person, "lead-b")
+    refund = request_refund(person, payment)
+    page = open_approvals(person, refund)
     assert page.list_panel.cards[0].ref == ("refund", refund.id)
     assert not page.inbox.to_decide
     assert page.approve_button.isHidden()
@@ -143,13 +145,13 @@ def test_ones_own_request_has_no_buttons(seats: Seats, sit: Sit, console: Consol
 
 
 def test_declining_needs_words_and_the_maker_reads_them(
-    seats: Seats, sit: Sit, console: Console, payment: Payment
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, payment: Payment
 ) -> None:
     """Without words the button stays off; the words stand in the maker's record."""
     person = sit()
-    refund = ask(person, payment)
-    person = seats.become(person, "lead-b")
-    page = at_approvals(person, refund)
+    refund = request_refund(person, payment)
+    person = seats.switch_person(person, "lead-b")
+    page = open_approvals(person, refund)
     person.until(page.reject_button.isEnabled)
     person.press("D")
     dialog = person.dialog(RejectDialog)
@@ -161,33 +163,35 @@ def test_declining_needs_words_and_the_maker_reads_them(
     seats.confirm(person, "lead-b")
     person.until(lambda: dialog.windowTitle() == "Declined")
     person.press("Esc")
-    person = seats.become(person, "op-a")
+    person = seats.switch_person(person, "op-a")
     person.frame.show_route(RefundRoute(refund.id))
     record = person.page(RefundPage)
     person.until(lambda: record.view is not None and "delivered as ordered" in record.form._why_label.plain)
 
 
-def test_approving_is_off_until_read_and_fresh(seats: Seats, sit: Sit, console: Console, payment: Payment) -> None:
+def test_approving_is_off_until_read_and_fresh(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, payment: Payment
+) -> None:
     """An old fact asks for a probe first, an unread view to be read; the reason stands beside the button."""
-    with seats.acting("op-a") as maker:
+    with seats.open_acting_desk("op-a") as maker:
         refund = maker.refunds.request(RefundRequest(payment.id, "500", "ordered twice"))
     person = sit()
-    person = seats.become(person, "lead-b")
+    person = seats.switch_person(person, "lead-b")
     person.window.resize(1280, 800)
-    page = at_approvals(person, refund)
+    page = open_approvals(person, refund)
     page.request_panel.details = None  # as if nothing had been shown yet
     page.request_panel._read_versions.clear()
     page.show_refund(refund.id)
-    person.rest()
+    person.wait_until_read()
     person.until(lambda: page.request_panel.details is not None)
     if not page.request_panel.is_read:
         assert not page.approve_button.isEnabled()
         assert page.disabled_reason_label.plain == "Read to the end first."
-    read_to_the_end(person, page)
+    scroll_to_end(person, page)
     person.until(page.approve_button.isEnabled)
 
 
-WRONG = {
+WRONG_AMOUNTS = {
     "0": "Enter an amount above zero, in digits only.",
     "-5": "Enter an amount above zero, in digits only.",
     "0.5": "Enter an amount above zero, in digits only.",
@@ -198,29 +202,29 @@ WRONG = {
 }
 
 
-def test_a_wrong_amount_is_told_at_its_field(sit: Sit, payment: Payment) -> None:
+def test_a_wrong_amount_is_told_at_its_field(sit: OpenWindow, payment: Payment) -> None:
     """In words that say how to write it; the review can't be reached."""
     person = sit()
-    at_payment(person, payment)
+    open_payment(person, payment)
     person.press("R")
     dialog = person.dialog(RefundDialog)
-    for typed, told in WRONG.items():
+    for typed, told in WRONG_AMOUNTS.items():
         dialog.form.amount_edit.setText(typed)
         assert dialog.form.amount_field._message_label.plain == told, typed
         assert not dialog.main_button.isEnabled()
 
 
 def test_an_unknown_refund_blocks_another_and_says_so(
-    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, payment: Payment
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
     """The page and the form say that nothing else may be refunded, and never that it failed."""
     sandbox.control.add_fault("close_after_charge", call="paypay_refund", times=1)
     person = sit()
-    refund = ask(person, payment)
-    with seats.acting("lead-b") as lead, pytest.raises(ConsoleError):
+    refund = request_refund(person, payment)
+    with seats.open_acting_desk("lead-b") as lead, pytest.raises(ConsoleError):
         lead.refunds.approve(refund.id)
     assert console.refunds.read_refund(refund.id).record.certainty is Certainty.UNKNOWN
-    page = at_payment(person, payment)
+    page = open_payment(person, payment)
     person.until(lambda: "refund" in page.list_bar_names())
     page.run_action_on_record("refund")
     dialog = person.dialog(RefundDialog)
@@ -229,7 +233,7 @@ def test_an_unknown_refund_blocks_another_and_says_so(
 
 
 def test_search_finds_a_payment_by_its_numbers(
-    sit: Sit, console: Console, sandbox: Sandbox, payment: Payment
+    sit: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
     """Ctrl+K, our number or the provider's, Enter: the payment is open, and not the company that it belongs to."""
     sandbox.control.payments_control.register_payment("paypay", "ORD-OF-A-COMPANY", 500)
@@ -248,7 +252,7 @@ def test_search_finds_a_payment_by_its_numbers(
         finder.search_box.input.setText("")
         finder.search_box.input.insert(number)
         person.until(lambda: any(not isinstance(one, CreditCheck) for one in finder._found_records))
-        person.rest()
+        person.wait_until_read()
         person.press("Return")
         page = person.page(PaymentPage)
         person.until(
@@ -256,7 +260,7 @@ def test_search_finds_a_payment_by_its_numbers(
         )
 
 
-class Away(Failpoints):
+class UnreachableBeforeMove(Failpoints):
     """The database is away whenever an order is to be moved."""
 
     def __init__(self) -> None:
@@ -268,16 +272,18 @@ class Away(Failpoints):
 
 
 @pytest.mark.expects_log("what was tolerated is told")
-def test_an_unpaid_order_is_moved_by_hand(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_an_unpaid_order_is_moved_by_hand(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """The payment's page frames the order, M moves it, and nothing is sent to the provider."""
-    order = order_of(seats, "ORD-7", 3_300)
+    order = insert_order(seats, "ORD-7", 3_300)
     payment = console.payments.start(order, "paypay").payment
     sandbox.control.payments_control.move_payment("paypay", "ORD-7", "paid")
     acting = seats.acting_desk._context
-    before, acting.failpoints = acting.failpoints, Away()
+    before, acting.failpoints = acting.failpoints, UnreachableBeforeMove()
     console.payments.probe(payment.id)
     person = sit()
-    page = at_payment(person, payment)
+    page = open_payment(person, payment)
     person.until(lambda: page.form._verdict_label.plain.startswith("Mismatch"))
     assert page.sides_strip.panels[2].is_different
     acting.failpoints = before
@@ -286,9 +292,9 @@ def test_an_unpaid_order_is_moved_by_hand(seats: Seats, sit: Sit, console: Conso
     person.until(lambda: page.form._verdict_label.plain == "¥3,300 is paid.")
 
 
-def order_of(seats: Seats, number: str, minor: int) -> int:
+def insert_order(seats: WindowTestDesks, number: str, minor: int) -> int:
     """An order as the shop writes it; its id."""
-    with seats.past_the_console() as tx:
+    with seats.write_as_owner() as tx:
         insert = (
             "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"
             " VALUES (:number, :minor, 'JPY', '2026-11-20 03:00:00', '2026-11-20 03:00:00')"

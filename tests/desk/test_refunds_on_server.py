@@ -15,8 +15,8 @@ from console.settings.settings import Settings
 from console.views.refunds.decision_dialog import ApproveDialog
 from console.views.theme.theme import current_appearance, install_appearance
 from tests.desk.hands import Person
-from tests.desk.test_entering import account
-from tests.desk.test_refunds import NUMBER, ask, at_approvals, ended, read_to_the_end
+from tests.desk.test_entering import get_account
+from tests.desk.test_refunds import NUMBER, open_approvals, request_refund, scroll_to_end, wait_for_refund_end
 from tests.support.desks import environment
 from tests.support.money_desks import paid, providers
 from tests.support.places import Place
@@ -45,11 +45,11 @@ def test_two_windows_on_one_server(
     payment = paid(desks["op-a"], sandbox, NUMBER, 12_000)
     people = [Person(qtbot, desks["op-a"], desks["op-a"].settings)]
     try:
-        refund = ask(people[0], payment)
+        refund = request_refund(people[0], payment)
         people.append(Person(qtbot, desks["lead-b"], desks["lead-b"].settings))
         checker = people[1]
-        page = at_approvals(checker, refund)
-        read_to_the_end(checker, page)
+        page = open_approvals(checker, refund)
+        scroll_to_end(checker, page)
         checker.until(page.approve_button.isEnabled)
         checker.press("A")
         dialog = checker.dialog(ApproveDialog)
@@ -60,11 +60,11 @@ def test_two_windows_on_one_server(
         checker.until(lambda: dialog.password_field.line_edit.accessibleDescription() != "")
         assert desks["op-a"].refunds.read_refund(refund.id).record.state is RefundState.REQUESTED
         assert dialog.password_field.text() == ""
-        dialog.password_field.line_edit.setText(account(place, "lead-b")[1])
+        dialog.password_field.line_edit.setText(get_account(place, "lead-b")[1])
         checker.until(dialog.main_button.isEnabled)
         dialog.main_button.click()
         checker.until(lambda: dialog.windowTitle() == "Approved")
-        ended(checker, desks["lead-b"], refund)
+        wait_for_refund_end(checker, desks["lead-b"], refund)
         assert [one["amount_minor"] for one in sandbox.control.payments_control.read_refunds()] == [8_500]
         found = desks["op-a"].refunds.read_refund(refund.id).record
         assert found.checkers == (desks["lead-b"].people.read_acting_person().name,)

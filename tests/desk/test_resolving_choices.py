@@ -10,17 +10,17 @@ from console.views.records.evidence_wizard import TEXT_EVIDENCE
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.records.resolve_money_dialog import ResolveMoneyDialog
 from console.views.runtime.routes import CreditCheckRoute, PaymentRoute
-from tests.desk.conftest import Sit, buy_unknown
-from tests.desk.test_evidence import shown
+from tests.desk.conftest import OpenWindow, buy_unknown
+from tests.desk.test_evidence import show_page
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.money_desks import paid
 
 
-def test_what_the_facts_rule_out_says_why(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_what_the_facts_rule_out_says_why(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Of a paid payment the reversal alone is open, and the provider says otherwise: each result has its reason."""
     payment = paid(console, sandbox, "ORD-1")
     person = sit()
-    page = shown(person, PaymentRoute(payment.id), PaymentPage)
+    page = show_page(person, PaymentRoute(payment.id), PaymentPage)
     assert isinstance(page, PaymentPage)
     page.action_handlers.resolve(payment)
     form = person.dialog(ResolveMoneyDialog).form
@@ -34,12 +34,12 @@ def test_what_the_facts_rule_out_says_why(sit: Sit, console: Console, sandbox: S
     assert "contradicts" in reasons["reversed"]
 
 
-def test_the_dry_run_names_the_money(sit: Sit, console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
+def test_the_dry_run_names_the_money(sit: OpenWindow, console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
     """The dry run shows the refundable amount before and after, as computed by the service."""
     payment = paid(console, sandbox, "ORD-1", minor=3_000)
     clock.offset += timedelta(days=2)  # what the provider said is old by now
     person = sit()
-    page = shown(person, PaymentRoute(payment.id), PaymentPage)
+    page = show_page(person, PaymentRoute(payment.id), PaymentPage)
     assert isinstance(page, PaymentPage)
     page.action_handlers.resolve(payment)
     form = person.dialog(ResolveMoneyDialog).form
@@ -50,17 +50,17 @@ def test_the_dry_run_names_the_money(sit: Sit, console: Console, sandbox: Sandbo
     assert form.money_effect_label.plain == "Refundable: ¥3,000 → ¥0"
 
 
-def test_a_draft_that_is_started_over_leaves_no_choice(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_draft_that_is_started_over_leaves_no_choice(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Neither the kind of evidence nor the reason that it proposed; and the footer keeps its words after haste."""
     record = buy_unknown(console, sandbox, NUMBERS[0])
     person = sit()
-    shown(person, CreditCheckRoute(record.id), CreditCheckPage)
+    show_page(person, CreditCheckRoute(record.id), CreditCheckPage)
     person.press("E")
     dialog = person.dialog(ResolveDialog)
     dialog.form.kind_buttons[TEXT_EVIDENCE].setChecked(True)
     dialog.form.text_field.edit.insertPlainText("They have no such purchase.")  # type: ignore[union-attr]  # an area
     dialog.reject()
-    person.no_dialog()
+    person.wait_without_dialog()
     person.press("E")
     dialog = person.dialog(ResolveDialog)
     form, hint = dialog.form, dialog.hint.plain

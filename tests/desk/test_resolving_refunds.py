@@ -12,9 +12,9 @@ from console.views.presenters.drafts import format_draft_sentence
 from console.views.queues.page import QueuesPage
 from console.views.records.resolve_money_dialog import ResolveMoneyDialog
 from console.views.runtime.routes import PaymentRoute, QueuesRoute, RefundRoute
-from tests.desk.conftest import Sit
+from tests.desk.conftest import OpenWindow
 from tests.desk.hands import Person
-from tests.desk.seats import Seats
+from tests.desk.seats import WindowTestDesks
 from tests.support.money_desks import ask, paid
 
 
@@ -24,19 +24,21 @@ def facts() -> dict[str, str]:
     return {"TIME_SCALE": "1"}
 
 
-def unknown(seats: Seats, sandbox: Sandbox) -> Refund:
+def make_unknown_refund(seats: WindowTestDesks, sandbox: Sandbox) -> Refund:
     """A refund that was sent; the gateway answers nothing any more."""
     sandbox.control.add_fault("close_after_charge", call="paypay_refund", times=1)
     sandbox.control.add_fault("status:500", call="paypay_refund_details", times="always")
     refund = ask(seats.console, paid(seats.console, sandbox, "ORD-1").id)
-    with seats.acting("lead-b") as lead, pytest.raises(ConsoleError):
+    with seats.open_acting_desk("lead-b") as lead, pytest.raises(ConsoleError):
         lead.refunds.approve(refund.id)
     return refund
 
 
-def test_who_says_that_it_took_place_says_under_which_number(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:
+def test_who_says_that_it_took_place_says_under_which_number(
+    seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox
+) -> None:
     """With the gateway's words as evidence its number is asked for too; both are kept, a second is awaited."""
-    refund, person = unknown(seats, sandbox), sit()
+    refund, person = make_unknown_refund(seats, sandbox), sit()
     person.frame.show_route(RefundRoute(refund.id))
     page = person.page(RefundPage)
     person.until(lambda: page.view is not None)
@@ -61,9 +63,11 @@ def test_who_says_that_it_took_place_says_under_which_number(seats: Seats, sit: 
     assert kept.summary == "[provider_reply] Their support says that it went through."
 
 
-def test_a_draft_of_evidence_is_named_by_its_record(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:
+def test_a_draft_of_evidence_is_named_by_its_record(
+    seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox
+) -> None:
     """Home says what the draft is and which record it is about, and not the title of the dialog as well."""
-    refund, person = unknown(seats, sandbox), sit()
+    refund, person = make_unknown_refund(seats, sandbox), sit()
     person.frame.show_route(RefundRoute(refund.id))
     page = person.page(RefundPage)
     person.until(lambda: page.view is not None)
@@ -78,17 +82,17 @@ def test_a_draft_of_evidence_is_named_by_its_record(seats: Seats, sit: Sit, sand
     assert sentence.startswith(f"Draft: resolution with evidence, Refund R-{refund.id}, stopped at the form (")
 
 
-def asked_providers(person: Person) -> list[str]:
+def list_recently_called_providers(person: Person) -> list[str]:
     """The payment providers of which the window says when one of its calls heard them last."""
     return [one.name for one in person.opening.context.connection_state.gateways if one.answered_at is not None]
 
 
 @pytest.mark.parametrize("place", ["queue", "tab", "page"])
 def test_a_probed_refund_tells_when_its_provider_was_heard(
-    seats: Seats, sit: Sit, sandbox: Sandbox, place: str
+    seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox, place: str
 ) -> None:
     """Wherever it is probed: in a queue, in the tab of its payment, and on its own page."""
-    refund, person = unknown(seats, sandbox), sit()
+    refund, person = make_unknown_refund(seats, sandbox), sit()
     if place == "queue":
         person.frame.show_route(QueuesRoute("refunds"))
         queues = person.page(QueuesPage)
@@ -98,14 +102,14 @@ def test_a_probed_refund_tells_when_its_provider_was_heard(
         page = person.page(PaymentPage)
         person.until(lambda: page.view is not None)
         page.tabs.show_tab("refunds")
-        person.rest()
+        person.wait_until_read()
         page.tabs.focus_content()
         person.until(lambda: page.tabs.find_focused_row() is not None)
     else:
         person.frame.show_route(RefundRoute(refund.id))
         refund_page = person.page(RefundPage)
         person.until(lambda: refund_page.view is not None)
-    assert asked_providers(person) == []
+    assert list_recently_called_providers(person) == []
     person.press("P")
-    person.rest()
-    assert asked_providers(person) == ["paypay"]
+    person.wait_until_read()
+    assert list_recently_called_providers(person) == ["paypay"]

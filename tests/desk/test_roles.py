@@ -19,31 +19,33 @@ from console.views.records.resolve_dialog import ResolveDialog
 from console.views.runtime.routes import AuditRoute, CreditCheckRoute, HomeRoute, LookupRoute, QueuesRoute, Route
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.desk.conftest import Sit, buy_unknown
-from tests.desk.seats import Seats
-from tests.desk.test_window import nameless
+from tests.desk.conftest import OpenWindow, buy_unknown
+from tests.desk.seats import WindowTestDesks
+from tests.desk.test_window import find_nameless_controls
 from tests.support.desks import NUMBERS
 
 NUMBER, FREE = NUMBERS[0], NUMBERS[1]
 MAY_PROBE = "Needs the role approver or operator: lead-b, op-a, op-c."
 
 
-def off(root: QWidget) -> dict[str, str]:
+def list_disabled_buttons(root: QWidget) -> dict[str, str]:
     """The buttons in sight that are off, with their reasons."""
     buttons = [button for button in root.findChildren(KeyButton) if button.isVisible()]
     return {button.text().rstrip("."): button.reason for button in buttons if not button.isEnabled()}
 
 
-def bars_of(page: QWidget) -> str:
+def read_bars(page: QWidget) -> str:
     return "\n".join(bar.accessibleName() for bar in page.findChildren(NotificationBar) if bar.isVisible())
 
 
-def test_an_administrator_is_told_why_and_what_to_do_instead(seats: Seats, sit: Sit, console: Console) -> None:
+def test_an_administrator_is_told_why_and_what_to_do_instead(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console
+) -> None:
     """No screen of records and no page that failed: the reason, who may, and the commands for them."""
-    seats.add(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
+    seats.add_person(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
     person = sit()
     person.page(HomePage)
-    person = seats.become(person, "adm-f")
+    person = seats.switch_person(person, "adm-f")
     routes: list[Route] = [
         HomeRoute(),
         QueuesRoute("unknown"),
@@ -54,20 +56,20 @@ def test_an_administrator_is_told_why_and_what_to_do_instead(seats: Seats, sit: 
     for route in routes:
         person.frame.show_route(route)
         page = person.page(NoRightPage)
-        person.rest()
+        person.wait_until_read()
         assert page.reason_label.plain.startswith("Needs the role approver, auditor or operator")
         assert "lead-b" in page.reason_label.plain
         assert "db accounts apply" in page.advice_label.plain
-        assert nameless(person.window) == []
+        assert find_nameless_controls(person.window) == []
     assert person.frame.current_page is not None
     assert person.frame.current_page.sidebar_key == "audit"
-    person = seats.become(person, "aud-e")
+    person = seats.switch_person(person, "aud-e")
     person.page(AuditPage)
 
 
 @pytest.mark.embedded("a server lets nobody sign in whose name it doesn't know")
-def test_an_unknown_name_is_told_what_to_do(seats: Seats, sit: Sit) -> None:
-    person = seats.become(sit(), "nobody-here")
+def test_an_unknown_name_is_told_what_to_do(seats: WindowTestDesks, sit: OpenWindow) -> None:
+    person = seats.switch_person(sit(), "nobody-here")
     page = person.page(NoRightPage)
     assert (
         page.reason_label.plain
@@ -75,27 +77,29 @@ def test_an_unknown_name_is_told_what_to_do(seats: Seats, sit: Sit) -> None:
     )
 
 
-def test_an_auditor_looks_and_changes_nothing(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_an_auditor_looks_and_changes_nothing(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """Every button that acts is there and off, with who may; a key says the same in a bar."""
     record = buy_unknown(console, sandbox, NUMBER)
     person = sit()
-    person = seats.become(person, "aud-e")
+    person = seats.switch_person(person, "aud-e")
     person.frame.show_route(QueuesRoute("unknown"))
     queues = person.page(QueuesPage)
     person.until(lambda: queues.preview.record is not None)
-    shown = off(queues.preview)
+    shown = list_disabled_buttons(queues.preview)
     assert set(shown) == {"Resolve with evidence", "Probe"}
     assert shown["Probe"] == MAY_PROBE
     assert any(label.accessibleName() == MAY_PROBE for label in queues.preview.findChildren(QWidget))
     person.press("P")
-    person.until(lambda: f"Not done. {MAY_PROBE}" in bars_of(queues))
+    person.until(lambda: f"Not done. {MAY_PROBE}" in read_bars(queues))
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
     in_menu = {
         button.text() for button in page.action_bar.button_row.list_buttons_in_menu() if not button.isEnabled()
     }
-    assert {*off(page.action_bar.bar), *(text.removesuffix("...") for text in in_menu)} == {
+    assert {*list_disabled_buttons(page.action_bar.bar), *(text.removesuffix("...") for text in in_menu)} == {
         "Probe",
         "Re-fetch",
         "Resolve with evidence",
@@ -103,22 +107,22 @@ def test_an_auditor_looks_and_changes_nothing(seats: Seats, sit: Sit, console: C
         "Take",
         "Add note",
     }
-    assert off(page.action_bar.bar)["Probe"] == MAY_PROBE
+    assert list_disabled_buttons(page.action_bar.bar)["Probe"] == MAY_PROBE
     person.frame.show_route(LookupRoute(FREE))
     lookup = person.page(LookupPage)
-    person.rest()
+    person.wait_until_read()
     assert lookup.company_panel.buy_button.reason == "Needs the role approver or operator: lead-b, op-a."
-    person = seats.become(person, "op-a")
+    person = seats.switch_person(person, "op-a")
     person.until(person.page(LookupPage).company_panel.buy_button.isEnabled)
 
 
-def test_an_operator_without_the_permission_to_buy(seats: Seats, sit: Sit) -> None:
+def test_an_operator_without_the_permission_to_buy(seats: WindowTestDesks, sit: OpenWindow) -> None:
     """The role fits, the permission is missing: said so, with who has it."""
     person = sit()
-    person = seats.become(person, "op-c")
+    person = seats.switch_person(person, "op-c")
     person.frame.show_route(LookupRoute(FREE))
     lookup = person.page(LookupPage)
-    person.rest()
+    person.wait_until_read()
     assert (
         lookup.company_panel.buy_button.reason
         == "You don't have permission to buy. People who have it: lead-b, op-a."
@@ -126,25 +130,27 @@ def test_an_operator_without_the_permission_to_buy(seats: Seats, sit: Sit) -> No
 
 
 @pytest.mark.both_ways
-def test_a_permission_that_changes_while_the_window_is_open_is_learnt(seats: Seats, sit: Sit) -> None:
+def test_a_permission_that_changes_while_the_window_is_open_is_learnt(
+    seats: WindowTestDesks, sit: OpenWindow
+) -> None:
     """By F5 at once, without a restart; otherwise when the window reads its counts again."""
     person = sit("op-c")
     person.frame.show_route(LookupRoute(FREE))
     lookup = person.page(LookupPage)
-    person.rest()
+    person.wait_until_read()
     assert lookup.company_panel.buy_button.reason.startswith("You don't have permission to buy.")
-    with seats.past_the_console() as tx:
+    with seats.write_as_owner() as tx:
         tx.conn.exec_driver_sql("UPDATE operators SET may_buy = 1 WHERE name = 'op-c'")
     person.press("F5")
     person.until(lambda: not lookup.company_panel.buy_button.reason)
-    with seats.past_the_console() as tx:
+    with seats.write_as_owner() as tx:
         tx.conn.exec_driver_sql("UPDATE operators SET may_buy = 0 WHERE name = 'op-c'")
     person.opening.controller.background_refresh._people_timer.timeout.emit()  # type: ignore[union-attr]  # it is open
     person.until(lambda: lookup.company_panel.buy_button.reason.startswith("You don't have permission to buy."))
 
 
 def test_half_a_decision_waits_for_another_approver(
-    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The first person and an operator can't end a half-made decision, and the page says whom it needs; another
     approver can.
@@ -160,7 +166,7 @@ def test_half_a_decision_waits_for_another_approver(
     person.frame.show_route(CreditCheckRoute(record.id))
     person.page(CreditCheckPage)
     for name, reason in expected.items():
-        person = seats.become(person, name)
+        person = seats.switch_person(person, name)
         page = person.page(CreditCheckPage)
         page.action_handlers.resolve(record, "op-a")
         dialog = person.dialog(ResolveDialog)
@@ -173,4 +179,4 @@ def test_half_a_decision_waits_for_another_approver(
         assert dialog.form.not_bought_button.accessibleDescription() == reason
         assert dialog.form.not_bought_button.isEnabled() is not bool(reason)
         dialog.reject()
-        person.no_dialog()
+        person.wait_without_dialog()

@@ -12,7 +12,7 @@ from console.views.app.running_read import RunningReadPanel, RunningReadWatch
 from console.views.pages.base import Page
 from console.views.runtime.routes import AuditRoute, CreditCheckRoute, LookupRoute, QueuesRoute, Route
 from console.wording.sentences.catalogue import translate
-from tests.desk.conftest import Sit, buy
+from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.hands import Person
 from tests.store.database.test_read_interruption import ENDLESS
 from tests.support.desks import NUMBERS
@@ -21,7 +21,7 @@ Read = tuple[Any, str]
 
 
 @contextmanager
-def endless(console: Console, service: Any, method: str) -> Iterator[list[str]]:
+def make_read_endless(console: Console, service: Any, method: str) -> Iterator[list[str]]:
     """Each call of this method of a service reads without end. Yield a list that gets an item when the database has
     ended one."""
     read, endings = getattr(service, method), list[str]()
@@ -42,7 +42,7 @@ def endless(console: Console, service: Any, method: str) -> Iterator[list[str]]:
         setattr(service, method, read)
 
 
-def panel_of(person: Person) -> RunningReadPanel:
+def wait_for_panel(person: Person) -> RunningReadPanel:
     """The panel, once it is shown."""
     (watch,) = person.frame.findChildren(RunningReadWatch)
     person.until(lambda: watch.panel is not None and watch.panel.isVisible())
@@ -59,16 +59,16 @@ PAGES: dict[str, tuple[Callable[[Console, int], Route], Callable[[Console], Read
 
 
 @pytest.mark.parametrize("where", PAGES)
-def test_a_long_read_is_told_and_can_be_ended(sit: Sit, console: Console, where: str) -> None:
+def test_a_long_read_is_told_and_can_be_ended(sit: OpenWindow, console: Console, where: str) -> None:
     """The page says after a second that it reads, and since when. Ctrl+. ends the statement in the database; the page
     says that it shows less, and reads again when it is asked."""
     make_route, find_read = PAGES[where]
-    record = buy(console, NUMBERS[0])
+    record = buy_check(console, NUMBERS[0])
     person = sit()
     service, method = find_read(console)
-    with endless(console, service, method) as endings:
+    with make_read_endless(console, service, method) as endings:
         person.frame.show_route(make_route(console, record.id))
-        panel = panel_of(person)
+        panel = wait_for_panel(person)
         assert panel.label.plain == translate("screen.reading", "en")
         person.until(lambda: panel.label.plain.startswith(translate("screen.reading_for", "en", seconds=3)[:11]))
         assert (
@@ -84,11 +84,11 @@ def test_a_long_read_is_told_and_can_be_ended(sit: Sit, console: Console, where:
     person.until(lambda: "failed" not in page._bar_by_name)
 
 
-def test_a_short_read_shows_no_panel(sit: Sit) -> None:
+def test_a_short_read_shows_no_panel(sit: OpenWindow) -> None:
     """A page that is read at once says nothing about it."""
     person = sit()
     (watch,) = person.frame.findChildren(RunningReadWatch)
     person.press("Alt+2")
-    person.rest()
+    person.wait_until_read()
     assert watch.list_page_reads() == ()
     assert watch.panel is None or not watch.panel.isVisible()

@@ -12,19 +12,19 @@ from console.views.queues.page import QueuesPage
 from console.views.queues.view_dialogs import RenameViewDialog, SaveViewDialog
 from console.views.runtime.routes import HomeRoute, QueuesRoute
 from console.views.widgets.controls.inputs import LineEdit
-from tests.desk.conftest import Sit, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_unknown
 from tests.desk.hands import Person
-from tests.desk.test_queue_filter import NUMBERS, listed
+from tests.desk.test_queue_filter import NUMBERS, read_listed_ids
 
 
-def places(person: Person) -> list[tuple[str, str]]:
+def list_sidebar_views(person: Person) -> list[tuple[str, str]]:
     """The nested entries of the sidebar with their counts."""
     side = person.frame.sidebar
     found = [side.get_entry_at(row) for row in range(side.model().rowCount())]
     return [(place.name, place.count) for place in found if place.is_nested]
 
 
-def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_view_is_saved_found_changed_and_deleted(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """The name is refused where it is typed; a view stands in the sidebar, on Home, in the search box and behind its
     link, and shows what it was saved with; a deleted one can be restored.
     """
@@ -34,12 +34,12 @@ def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, s
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 3)
-    ids = listed(page)
+    ids = read_listed_ids(page)
     person.press("Ctrl+F")
     person.type_in("provider:alarmbox")
     page.table.sort_requested.emit("age")
     page.table.sort_requested.emit("age")
-    person.until(lambda: listed(page) == ids[::-1])
+    person.until(lambda: read_listed_ids(page) == ids[::-1])
     person.press("Ctrl+S")
     dialog = person.dialog(SaveViewDialog)
     edit = dialog.name_field.edit
@@ -51,8 +51,8 @@ def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, s
     edit.setText("Ａ & B")
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    person.no_dialog()
-    person.until(lambda: places(person) == [("Ａ & B", "3")])
+    person.wait_without_dialog()
+    person.until(lambda: list_sidebar_views(person) == [("Ａ & B", "3")])
     view = person.frame.context.saved_views[0].view
     assert (view.content, view.is_team) == (ViewContent("unknown", "provider:alarmbox", "", "-age"), False)
     assert page.sidebar_key == f"view/{view.id}"
@@ -64,7 +64,7 @@ def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, s
     person.until(lambda: page.queue == "review" and page.sidebar_key == "queues")
     page.filter.clear_filter()
     person.frame.show_route(convert_link_to_route(Link("view", str(view.id))))
-    person.until(lambda: page.queue == "unknown" and listed(page) == ids[::-1])
+    person.until(lambda: page.queue == "unknown" and read_listed_ids(page) == ids[::-1])
     assert page.filter.chip_by_list_name["provider"].operator == "provider:alarmbox"
     assert find_link_to_route(person.frame.current_route) == Link("view", str(view.id))
     check_changed_view(person, page, f"view/{view.id}")
@@ -76,13 +76,13 @@ def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, s
     edit.setText("second")
     person.until(renaming.main_button.isEnabled)
     renaming.main_button.click()
-    person.no_dialog()
-    person.until(lambda: places(person) == [("second", "3")])
+    person.wait_without_dialog()
+    person.until(lambda: list_sidebar_views(person) == [("second", "3")])
     page.shown_saved_view.delete_view()
-    person.until(lambda: places(person) == [] and "view" in page.list_bar_names())
+    person.until(lambda: list_sidebar_views(person) == [] and "view" in page.list_bar_names())
     assert page.sidebar_key == "queues"
     page.shown_saved_view._restore_view(view)
-    person.until(lambda: places(person) == [("second", "3")] and page.shown_saved_view.view is not None)
+    person.until(lambda: list_sidebar_views(person) == [("second", "3")] and page.shown_saved_view.view is not None)
 
 
 def check_changed_view(person: Person, page: QueuesPage, key: str) -> None:
@@ -113,7 +113,7 @@ def check_changed_view(person: Person, page: QueuesPage, key: str) -> None:
         person.until(lambda: shown() == unchanged)
 
 
-def test_a_view_of_a_newer_program_says_so(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_view_of_a_newer_program_says_so(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """A condition that isn't understood hides nothing; a bar names it."""
     buy_unknown(console, sandbox, NUMBERS[0])
     view = console.saved_views.save_view("newer", True, ViewContent("unknown", "flavour:sweet kind:credit-check"))
@@ -128,14 +128,14 @@ def test_a_view_of_a_newer_program_says_so(sit: Sit, console: Console, sandbox: 
     person.until(lambda: "view" in page.list_bar_names() and page.shown_saved_view.view == view)
 
 
-def copy_link(person: Person) -> str:
+def read_copied_link(person: Person) -> str:
     """The text that Ctrl+Shift+L copies."""
     QGuiApplication.clipboard().clear()
     person.press("Ctrl+Shift+L")
     return QGuiApplication.clipboard().text()
 
 
-def test_a_copied_link_names_the_records_that_are_shown(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_copied_link_names_the_records_that_are_shown(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """The link is that of the shown queue or view, by whatever way the person has come to it."""
     buy_unknown(console, sandbox, NUMBERS[0])
     view = console.saved_views.save_view("mine", False, ViewContent("unknown", "provider:alarmbox"))
@@ -143,22 +143,22 @@ def test_a_copied_link_names_the_records_that_are_shown(sit: Sit, console: Conso
     person.press("Alt+2")
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.is_complete)
-    assert copy_link(person) == "support-console:queue/review"
+    assert read_copied_link(person) == "support-console:queue/review"
     page.tabs.queue_chosen.emit("error")
-    assert copy_link(person) == "support-console:queue/error"
+    assert read_copied_link(person) == "support-console:queue/error"
     person.frame.show_route(QueuesRoute(view=view.id))
     person.until(lambda: page.shown_saved_view.view is not None)
-    assert copy_link(person) == f"support-console:view/{view.id}"
+    assert read_copied_link(person) == f"support-console:view/{view.id}"
     page.filter.clear_filter()
-    assert copy_link(person) == "support-console:queue/unknown"
+    assert read_copied_link(person) == "support-console:queue/unknown"
     page.filter.show_filter("provider:alarmbox")
     page.filter.changed.emit()
-    assert copy_link(person) == f"support-console:view/{view.id}"
+    assert read_copied_link(person) == f"support-console:view/{view.id}"
     page.tabs.queue_chosen.emit("error")
-    assert copy_link(person) == "support-console:queue/error"
+    assert read_copied_link(person) == "support-console:queue/error"
 
 
-def test_a_view_comes_back_at_the_next_start(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_view_comes_back_at_the_next_start(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """The next window shows the view by its name, with the row that was current. A changed filter comes back changed,
     and still says of which view."""
     for number in NUMBERS:
@@ -177,29 +177,31 @@ def test_a_view_comes_back_at_the_next_start(sit: Sit, console: Console, sandbox
     edit.setText("mine")
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    person.no_dialog()
-    person.until(lambda: page.head.sentence_label.plain == "Your view: mine" and len(listed(page)) == 3)
+    person.wait_without_dialog()
+    person.until(lambda: page.head.sentence_label.plain == "Your view: mine" and len(read_listed_ids(page)) == 3)
     person.press("Down", 2)
     row = page.current_row
     assert row is not None
-    assert row.record.id == listed(page)[2]
-    person.rest()
+    assert row.record.id == read_listed_ids(page)[2]
+    person.wait_until_read()
     person.close()
 
     person = sit()
     page = person.page(QueuesPage)
-    person.until(lambda: page.head.sentence_label.plain == "Your view: mine" and len(listed(page)) == 3)
+    person.until(lambda: page.head.sentence_label.plain == "Your view: mine" and len(read_listed_ids(page)) == 3)
     assert page.filter.text == "provider:alarmbox"
     person.until(lambda: page.current_row is not None and page.current_row.record.id == row.record.id)
     assert page.sidebar_key.startswith("view/")
     page.filter.show_filter("provider:alarmbox age:>9d")
     page.filter.changed.emit()
-    person.until(lambda: page.head.sentence_label.plain == "Changed from your view: mine" and listed(page) == [])
-    person.rest()
+    person.until(
+        lambda: page.head.sentence_label.plain == "Changed from your view: mine" and read_listed_ids(page) == []
+    )
+    person.wait_until_read()
     person.close()
 
     person = sit()
     page = person.page(QueuesPage)
     person.until(lambda: page.head.sentence_label.plain == "Changed from your view: mine")
-    person.until(lambda: page.row_model.is_complete and listed(page) == [])
+    person.until(lambda: page.row_model.is_complete and read_listed_ids(page) == [])
     assert page.filter.text == "provider:alarmbox age:>9d"

@@ -24,9 +24,9 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.search_box import TextCompletion
 from console.views.widgets.window.search_results import ResultEntry
-from tests.desk.conftest import Sit, buy, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_check, buy_unknown
 from tests.desk.hands import Person
-from tests.desk.seats import Seats
+from tests.desk.seats import WindowTestDesks
 from tests.store.database.test_read_interruption import ENDLESS
 from tests.support.invented import numbers
 
@@ -44,7 +44,7 @@ HOSTILE = (
 )
 
 
-def open_box(person: Person) -> CommandPalette:
+def open_search_box(person: Person) -> CommandPalette:
     person.press("Ctrl+K")
     assert person.opening.controller is not None
     palette = person.opening.controller.command_palette
@@ -52,36 +52,36 @@ def open_box(person: Person) -> CommandPalette:
     return palette
 
 
-def search(person: Person, palette: CommandPalette, text: str) -> None:
+def search_text(person: Person, palette: CommandPalette, text: str) -> None:
     """Put a text into the box, as a paste does, and wait for its answer."""
     palette.search_box.input.setText("")
     palette.search_box.input.insert(text)
     person.until(lambda: palette._searched_text == palette.search_box.input.text())
-    person.rest()
+    person.wait_until_read()
 
 
-def entries(palette: CommandPalette) -> Iterator[ResultEntry]:
+def list_entries(palette: CommandPalette) -> Iterator[ResultEntry]:
     model = palette.search_box.list.model()
     lines = (palette.search_box.list.get_line_at(row) for row in range(model.rowCount()))
     return (line for line in lines if isinstance(line, ResultEntry))
 
 
-def test_everything_by_one_box(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:
+def test_everything_by_one_box(seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox) -> None:
     """A person finds records of all kinds with the search box, one search after the other in one window."""
-    good, unknown = buy(seats.console, GOOD), buy_unknown(seats.console, sandbox, UNKNOWN)
+    good, unknown = buy_check(seats.console, GOOD), buy_unknown(seats.console, sandbox, UNKNOWN)
     person = sit()
-    palette = open_box(person)
+    palette = open_search_box(person)
 
     # completion: a name, then a value, by Tab and Enter, read aloud
-    search(person, palette, "stat")
-    (name,) = (one for one in entries(palette) if isinstance(one.key, TextCompletion))
+    search_text(person, palette, "stat")
+    (name,) = (one for one in list_entries(palette) if isinstance(one.key, TextCompletion))
     assert name.title == "status:"
     assert name.detail
     person.press("Tab")
     assert palette.search_box.input.text() == "status:"
     assert palette.search_box.message_label.plain == ""  # it is still being typed
     person.type_in("unk")
-    first = next(entries(palette))
+    first = next(list_entries(palette))
     assert (first.title, palette.search_box.list.get_current_key()) == ("status:unknown", first.key)
     assert first.format_spoken_text().startswith("status:unknown, ")
     person.press("Return")
@@ -89,31 +89,31 @@ def test_everything_by_one_box(seats: Seats, sit: Sit, sandbox: Sandbox) -> None
     assert palette.search_box.input.text() == "status:unknown "
     person.until(lambda: palette._searched_text == "status:unknown ")
     assert [one.id for one in palette._found_records if isinstance(one, CreditCheck)] == [unknown.id]
-    shown = next(one for one in entries(palette) if one.key == CreditCheckRoute(unknown.id))
+    shown = next(one for one in list_entries(palette) if one.key == CreditCheckRoute(unknown.id))
     assert shown.state is not None
     assert shown.right_text  # its age
 
     # Qt counts a rare character of a name as two; the completion stands where the person types all the same
-    search(person, palette, "𠮷 stat")
+    search_text(person, palette, "𠮷 stat")
     person.press("Tab")
     person.type_in("unk")
     assert palette.search_box.input.text() == "𠮷 status:unk"
-    assert next(entries(palette)).title == "status:unknown"
+    assert next(list_entries(palette)).title == "status:unknown"
 
     # what isn't understood is told beside the field
-    search(person, palette, "status:zzz provider:alarmbox foo:bar ")
+    search_text(person, palette, "status:zzz provider:alarmbox foo:bar ")
     assert "status:zzz" in palette.search_box.message_label.plain
     assert "foo:bar" in palette.search_box.message_label.plain
-    search(person, palette, "provider:alarmbox ")
+    search_text(person, palette, "provider:alarmbox ")
     assert not palette.search_box.message_label.isVisible()
     assert {one.id for one in palette._found_records} == {good.id, unknown.id}
 
     # a plain number that no record has may be an amount; Enter before the answer never takes it for one
     palette.search_box.input.setText("")
     palette.search_box.input.insert("33000")
-    assert not any(isinstance(one.key, TextCompletion) for one in entries(palette))
-    search(person, palette, "33000")
-    first = next(entries(palette))
+    assert not any(isinstance(one.key, TextCompletion) for one in list_entries(palette))
+    search_text(person, palette, "33000")
+    first = next(list_entries(palette))
     assert (first.title, first.detail) == ("amount:33000", "Amount")
     person.press("Return")
     assert palette.search_box.input.text() == "amount:33000 "
@@ -126,21 +126,21 @@ def test_everything_by_one_box(seats: Seats, sit: Sit, sandbox: Sandbox) -> None
     person.until(lambda: not palette.search_box.is_open)
 
     # a text that is replaced before its answer leaves no trace
-    palette = open_box(person)
+    palette = open_search_box(person)
     palette.search_box.input.insert(GOOD)
     palette.search_box.input.setText("")
     palette.search_box.input.insert("nobody-has-this")
     person.until(lambda: palette._searched_text == "nobody-has-this")
-    person.rest()
+    person.wait_until_read()
     assert palette._found_records == ()
     for text in HOSTILE:
-        search(person, palette, text)
-        assert all(isinstance(one.title, str) for one in entries(palette))
-    search(person, palette, "名" * 40_000)
+        search_text(person, palette, text)
+        assert all(isinstance(one.title, str) for one in list_entries(palette))
+    search_text(person, palette, "名" * 40_000)
     assert palette.search_box.message_label.plain
 
     # all of it in Lookup
-    search(person, palette, "provider:alarmbox")
+    search_text(person, palette, "provider:alarmbox")
     person.press("Ctrl+Return")
     page = person.page(LookupPage)
     person.until(lambda: isinstance(page.result_stack.currentWidget(), FoundRecordsPanel))
@@ -151,13 +151,13 @@ def test_everything_by_one_box(seats: Seats, sit: Sit, sandbox: Sandbox) -> None
     page._search_limit = 1
     page._search_text(page._looked_up_text)
     person.until(lambda: page.result_stack.currentWidget() is not found)
-    person.rest()
+    person.wait_until_read()
     fewer = page.result_stack.currentWidget()
     assert isinstance(fewer, FoundRecordsPanel)
     assert len(fewer.table.all_rows) == 1
     fewer.more_button.click()
     person.until(lambda: page.result_stack.currentWidget() is not fewer)
-    person.rest()
+    person.wait_until_read()
     more = page.result_stack.currentWidget()
     assert isinstance(more, FoundRecordsPanel)
     assert len(more.table.all_rows) == 2
@@ -165,91 +165,91 @@ def test_everything_by_one_box(seats: Seats, sit: Sit, sandbox: Sandbox) -> None
     person.until(lambda: "status:zzz" in page.number_field.edit.accessibleDescription())
 
 
-def commands(palette: CommandPalette) -> list[WindowCommand]:
-    return [entry.key for entry in entries(palette) if isinstance(entry.key, WindowCommand)]
+def list_command_keys(palette: CommandPalette) -> list[WindowCommand]:
+    return [entry.key for entry in list_entries(palette) if isinstance(entry.key, WindowCommand)]
 
 
-def test_the_empty_box_has_the_last_twenty(seats: Seats, sit: Sit) -> None:
+def test_the_empty_box_has_the_last_twenty(seats: WindowTestDesks, sit: OpenWindow) -> None:
     """Twenty-one records were opened: the empty box lists the newest twenty, the last one first."""
-    records = [buy(seats.console, number) for number in numbers(21, 74)]
+    records = [buy_check(seats.console, number) for number in numbers(21, 74)]
     person = sit()
     for record in records:
         person.opening.context.add_visit(record)
-    palette = open_box(person)
-    person.until(lambda: any(isinstance(entry.key, CreditCheckRoute) for entry in entries(palette)))
-    listed = [entry.key.id for entry in entries(palette) if isinstance(entry.key, CreditCheckRoute)]
+    palette = open_search_box(person)
+    person.until(lambda: any(isinstance(entry.key, CreditCheckRoute) for entry in list_entries(palette)))
+    listed = [entry.key.id for entry in list_entries(palette) if isinstance(entry.key, CreditCheckRoute)]
     assert listed == [record.id for record in reversed(records[1:])]
 
 
-def test_commands(sit: Sit) -> None:
+def test_commands(sit: OpenWindow) -> None:
     """Found by their words in both languages, with their keys; what was used last comes first; what can't be done
     says why.
     """
     person = sit()
-    palette = open_box(person)
+    palette = open_search_box(person)
     for text, name in {
         "ダーク": "theme.dark",
         "colours dark": "theme.dark",
         "管理": "go.admin",
         "lock": "lock",
     }.items():
-        search(person, palette, text)
-        assert name in [command.name for command in commands(palette)], text
+        search_text(person, palette, text)
+        assert name in [command.name for command in list_command_keys(palette)], text
     by_name = palette._commands
     keys = {"go.admin": "Alt+9", "lock": "Ctrl+L", "export": "Ctrl+E", "keys": "Ctrl+/", "copy_link": "Ctrl+Shift+L"}
     assert {name: by_name[name].key for name in keys} == keys
     assert {"language.ja", "text_size.150", "density.compact", "purchase", "about", "queue.unknown"} <= by_name.keys()
-    search(person, palette, "sign out")
+    search_text(person, palette, "sign out")
     (sign_out,) = (
-        one for one in entries(palette) if isinstance(one.key, WindowCommand) and one.key.name == "sign_out"
+        one for one in list_entries(palette) if isinstance(one.key, WindowCommand) and one.key.name == "sign_out"
     )
     may_sign_out = person.opening.settings.sign_in.is_server
     assert bool(sign_out.disabled_reason) == (not may_sign_out)
     assert (palette.search_box.list.get_current_key() is sign_out.key) == may_sign_out
     for name in ("export", "purchase"):
         assert by_name[name].find_refusal(), name
-    search(person, palette, "Colours: Dark")
+    search_text(person, palette, "Colours: Dark")
     person.press("Return")
     person.until(lambda: current_appearance().theme == "dark")
-    palette = open_box(person)
-    person.until(lambda: bool(commands(palette)))
-    assert commands(palette)[0].name == "theme.dark"
-    search(person, palette, "Admin")
+    palette = open_search_box(person)
+    person.until(lambda: bool(list_command_keys(palette)))
+    assert list_command_keys(palette)[0].name == "theme.dark"
+    search_text(person, palette, "Admin")
     person.press("Return")
     person.page(AdminPage)
     assert list_recent_commands(person.opening.context) == ["go.admin", "theme.dark"]
-    palette = open_box(person)
+    palette = open_search_box(person)
     for name in [*palette._commands][:20]:
         if name.startswith("queue."):
             palette._open_result(palette._commands[name])
     assert len(list_recent_commands(person.opening.context)) <= MAX_RECENT_COMMANDS
     palette.search_box.close()
-    palette = open_box(person)
-    search(person, palette, "about this")
+    palette = open_search_box(person)
+    search_text(person, palette, "about this")
     person.press("Return")
     assert person.dialog(DialogFrame).accessibleName().startswith("About Support Console")
 
 
-def test_a_number_and_enter_at_once(seats: Seats, sit: Sit) -> None:
+def test_a_number_and_enter_at_once(seats: WindowTestDesks, sit: OpenWindow) -> None:
     """Enter before the results have come opens the company of the typed number, never an entry of the text before."""
-    good = buy(seats.console, GOOD)
+    good = buy_check(seats.console, GOOD)
     person = sit()
     for before in ("", "status:unknown", str(good.id)):
-        palette = open_box(person)
+        palette = open_search_box(person)
         if before:
-            search(person, palette, before)
+            search_text(person, palette, before)
         palette.search_box.input.selectAll()
         palette.search_box.input.insert(GOOD)
         assert palette._searched_text != GOOD
         person.press("Return")
         assert not palette.search_box.is_open
         assert person.frame.current_route == LookupRoute(GOOD)
-        person.rest()
+        person.wait_until_read()
         person.press("Alt+1")
 
 
 @contextmanager
-def endless_search(console: Console) -> Iterator[tuple[Event, list[str]]]:
+def make_search_endless(console: Console) -> Iterator[tuple[Event, list[str]]]:
     """Each search reads without end. Yield an event that is set when a search reads, and a list that gets an item
     when the database has ended a search."""
     has_begun, endings, interruptions = Event(), list[str](), list[ReadInterruption]()
@@ -277,28 +277,28 @@ def endless_search(console: Console) -> Iterator[tuple[Event, list[str]]]:
             interruption.interrupt()
 
 
-def test_esc_ends_a_running_search(sit: Sit, console: Console) -> None:
+def test_esc_ends_a_running_search(sit: OpenWindow, console: Console) -> None:
     """The statement ends in the database, the box stays open and says so; the next Esc closes it."""
     person = sit()
-    palette = open_box(person)
-    with endless_search(console) as (has_begun, endings):
+    palette = open_search_box(person)
+    with make_search_endless(console) as (has_begun, endings):
         person.type_in("sakura")
         person.until(has_begun.is_set)
         person.until(lambda: "Esc" in palette.search_box.footer.status_label.plain)
         person.press("Esc")
         assert palette.search_box.is_open
         assert "cancelled" in palette.search_box.footer.status_label.plain
-        person.rest()  # all searches have ended: on a busy machine the first letters began one, too
+        person.wait_until_read()  # all searches have ended: on a busy machine the first letters began one, too
         assert set(endings) == {"interrupted"}
         person.press("Esc")
         assert not palette.search_box.is_open
 
 
-def test_enter_repeats_a_search_that_failed_or_was_ended(sit: Sit, console: Console) -> None:
+def test_enter_repeats_a_search_that_failed_or_was_ended(sit: OpenWindow, console: Console) -> None:
     """Without another key: Enter has no other meaning while the box says that there is no answer."""
-    good = buy(console, GOOD)
+    good = buy_check(console, GOOD)
     person = sit()
-    palette = open_box(person)
+    palette = open_search_box(person)
     search_records = console.lookup.search
 
     def fail(text: str, limit: int = 50, prefecture: str | None = None) -> SearchResult:
@@ -309,24 +309,24 @@ def test_enter_repeats_a_search_that_failed_or_was_ended(sit: Sit, console: Cons
         palette.search_box.input.insert(str(good.id))
         person.until(lambda: palette._search_task is not None and palette._search_task.state == "done")
         person.press("Return")
-        person.rest()
+        person.wait_until_read()
     finally:
         console.lookup.search = search_records  # type: ignore[method-assign]  # as it was
     assert palette.search_box.is_open
     person.press("Return")
     person.until(lambda: palette._searched_text == str(good.id))
-    assert good.id in {entry.key.id for entry in entries(palette) if isinstance(entry.key, CreditCheckRoute)}
+    assert good.id in {entry.key.id for entry in list_entries(palette) if isinstance(entry.key, CreditCheckRoute)}
 
 
-def test_a_blank_text_is_no_text(sit: Sit, console: Console) -> None:
+def test_a_blank_text_is_no_text(sit: OpenWindow, console: Console) -> None:
     """Enter opens the current one of the recent records, also after a space and an ended search."""
-    good = buy(console, GOOD)
+    good = buy_check(console, GOOD)
     person = sit()
     person.frame.show_route(CreditCheckRoute(good.id))
-    person.rest()
+    person.wait_until_read()
     person.press("Alt+1")
-    palette = open_box(person)
-    with endless_search(console) as (has_begun, endings):
+    palette = open_search_box(person)
+    with make_search_endless(console) as (has_begun, endings):
         palette.search_box.input.insert("sakura")
         person.until(has_begun.is_set)
         palette.search_box.input.selectAll()
@@ -334,16 +334,16 @@ def test_a_blank_text_is_no_text(sit: Sit, console: Console) -> None:
         person.until(lambda: bool(endings))
     person.press("Return")
     assert not palette.search_box.is_open
-    person.rest()
+    person.wait_until_read()
     assert person.frame.current_route == CreditCheckRoute(good.id)
 
 
 @pytest.mark.parametrize("text", ["", "sakura mori"])
-def test_another_text_ends_a_running_search(sit: Sit, console: Console, text: str) -> None:
+def test_another_text_ends_a_running_search(sit: OpenWindow, console: Console, text: str) -> None:
     """The box no longer says that it searches: without a text, and until the search of the new text begins."""
     person = sit()
-    palette = open_box(person)
-    with endless_search(console) as (has_begun, endings):
+    palette = open_search_box(person)
+    with make_search_endless(console) as (has_begun, endings):
         palette.search_box.input.insert("sakura")
         person.until(has_begun.is_set)
         person.until(lambda: "Esc" in palette.search_box.footer.status_label.plain)
@@ -354,13 +354,13 @@ def test_another_text_ends_a_running_search(sit: Sit, console: Console, text: st
 
 
 @pytest.mark.parametrize("is_picked", [False, True])
-def test_the_end_of_the_box_ends_its_search(sit: Sit, console: Console, *, is_picked: bool) -> None:
+def test_the_end_of_the_box_ends_its_search(sit: OpenWindow, console: Console, *, is_picked: bool) -> None:
     """When the person closes the search box or picks an entry, its running search is interrupted, and a search that
     hasn't begun yet doesn't begin.
     """
     person = sit()
-    palette = open_box(person)
-    with endless_search(console) as (has_begun, endings):
+    palette = open_search_box(person)
+    with make_search_endless(console) as (has_begun, endings):
         palette.search_box.input.insert("about this")
         person.until(has_begun.is_set)
         leave = (
@@ -368,18 +368,20 @@ def test_the_end_of_the_box_ends_its_search(sit: Sit, console: Console, *, is_pi
         )
         leave()
         person.until(lambda: endings == ["interrupted"])
-        assert open_box(person).search_box.footer.status_label.plain == ""
+        assert open_search_box(person).search_box.footer.status_label.plain == ""
         palette.search_box.input.insert("about this")
         leave()
         assert not palette._search_timer.isActive()
-        person.rest()
+        person.wait_until_read()
         assert endings == ["interrupted"]
 
 
-def test_only_keys_in_quick_succession_wait_for_the_next_one(sit: Sit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_keys_in_quick_succession_wait_for_the_next_one(
+    sit: OpenWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The search of a key that comes 40 ms or more after the one before begins at once."""
     person = sit()
-    palette, now = open_box(person), person.opening.context.monotonic()
+    palette, now = open_search_box(person), person.opening.context.monotonic()
     monkeypatch.setattr(WindowContext, "monotonic", lambda _context: now)
     for seconds_since_last_key, expected_delay_ms in ((9, 0), (0.001, 40), (0.039, 40), (0.041, 0), (0.03, 40)):
         now += seconds_since_last_key

@@ -1,9 +1,9 @@
 """The state of the providers in the window before the first call to one."""
 
-from tests.desk.conftest import Sit
+from tests.desk.conftest import OpenWindow
 
 
-def test_each_provider_of_this_desk_is_named(sit: Sit) -> None:
+def test_each_provider_of_this_desk_is_named(sit: OpenWindow) -> None:
     """Those that are set up stand there from the start, as not asked yet; nothing is sent for it."""
     person = sit()
     context = person.opening.context

@@ -12,14 +12,16 @@ from console.views.runtime.routes import PaymentRoute, QueuesRoute
 from console.views.widgets.base import TextLabel
 from console.wording.sentences.catalogue import format_instant
 from console.wording.sentences.formats import format_instant_in_zones
-from tests.desk.conftest import Sit, buy_unknown
+from tests.desk.conftest import OpenWindow, buy_unknown
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import paid
 
 Role = Qt.ItemDataRole
 
 
-def test_the_full_time_of_an_age_is_shown_for_the_current_row(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_the_full_time_of_an_age_is_shown_for_the_current_row(
+    sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """The full time of the current row's age is shown below the list, as the tooltip of the age and as its
     description for a screen reader.
     """
@@ -39,7 +41,7 @@ def test_the_full_time_of_an_age_is_shown_for_the_current_row(sit: Sit, console:
     assert page.row_model.data(cell, Role.AccessibleTextRole) != full_time
 
 
-def test_a_payment_of_atom_has_its_times_in_both_zones(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_payment_of_atom_has_its_times_in_both_zones(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """A payment of Atom has the times of India and Japan, for comparison with Atom's own screens; one of PayPay has
     Japan's alone.
     """

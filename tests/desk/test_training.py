@@ -23,7 +23,7 @@ from console.views.runtime.routes import CreditCheckRoute, UnmatchedNoticesRoute
 from console.views.theme.theme import install_appearance
 from console.views.training.page import TrainingPage
 from console.views.widgets.controls.inputs import MultiLineEdit
-from tests.desk.conftest import Sit
+from tests.desk.conftest import OpenWindow
 from tests.desk.hands import Person
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -42,7 +42,7 @@ def trainee(qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytes
         person.opening.close()
 
 
-def begin(person: Person, key: str, presses: int = 1, gate: Event | None = None) -> TrainingPage:
+def start_incident(person: Person, key: str, presses: int = 1, gate: Event | None = None) -> TrainingPage:
     """Go to the incident by keys, and start it. `gate` is set after the last press."""
     person.press("Alt+0")
     page = person.page(TrainingPage)
@@ -76,8 +76,8 @@ def test_a_start_pressed_twice_starts_once(trainee: Person, monkeypatch: pytest.
         return start(service, key)
 
     monkeypatch.setattr(TrainingService, "begin_incident", start_after_all_presses)
-    page = begin(trainee, "missing_pdf", presses=2, gate=gate)
-    trainee.rest()
+    page = start_incident(trainee, "missing_pdf", presses=2, gate=gate)
+    trainee.wait_until_read()
     read_number = trainee.opening.context.bind_services(
         lambda services: services.training and services.training._scores.read_attempt("missing_pdf").number
     )
@@ -86,7 +86,7 @@ def test_a_start_pressed_twice_starts_once(trainee: Person, monkeypatch: pytest.
     for _ in range(2):
         page.check_button.click()
     trainee.until(lambda: bool(page.current_incident and page.current_incident.verdict))
-    trainee.rest()
+    trainee.wait_until_read()
     assert read_number() == 1
 
 
@@ -107,7 +107,7 @@ def test_a_read_that_ends_meanwhile_starts_nothing_twice(trainee: Person, monkey
 
     page = trainee.page(TrainingPage)
     trainee.until(lambda: page.current_incident is not None)
-    trainee.rest()
+    trainee.wait_until_read()
     monkeypatch.setattr(TrainingService, "read_overview", read_late)
     monkeypatch.setattr(TrainingService, "begin_incident", start_late)
     page.table.setFocus()
@@ -121,19 +121,19 @@ def test_a_read_that_ends_meanwhile_starts_nothing_twice(trainee: Person, monkey
     trainee.press("S")
     start_gate.set()
     trainee.until(lambda: page.current_incident is not None and page.current_incident.state == "open")
-    trainee.rest()
+    trainee.wait_until_read()
     assert len(starts) == 1
     assert page.begin_button.isEnabled()
 
 
-def check(person: Person) -> TrainingPage:
+def check_training(person: Person) -> TrainingPage:
     person.press("Alt+0")
     page = person.page(TrainingPage)
-    person.rest()
+    person.wait_until_read()
     page.table.setFocus()
     person.press("C")
     person.until(lambda: bool(page.current_incident and page.current_incident.verdict))
-    person.rest()
+    person.wait_until_read()
     return page
 
 
@@ -146,14 +146,14 @@ def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> 
     person.press("Alt+1")
     assert person.page(HomePage).first_tasks_panel.isHidden(), "a training has new preferences each time"
     assert person.page(HomePage).own_work_panel._footer_label.text() == "There is no unfinished work."
-    page = begin(person, "missing_pdf")
+    page = start_incident(person, "missing_pdf")
     assert page.current_incident is not None
     assert list_primary_buttons(page) == ["Check"], "a new start would discard the work"
     record = int(page.current_incident.facts["record"])
     assert page.current_incident.facts["number"] in page.situation.text()
     person.frame.show_route(CreditCheckRoute(record))
     check_page = person.page(CreditCheckPage)
-    person.rest()
+    person.wait_until_read()
     check_page.take_focus()
     person.press("F")
     dialog = person.dialog(RefetchDialog)
@@ -161,12 +161,12 @@ def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> 
     dialog.main_button.click()
     person.until(lambda: dialog.windowTitle() == "Re-fetched" and not dialog.is_busy)
     person.press("Esc")
-    person.no_dialog()
-    page = check(person)
+    person.wait_without_dialog()
+    page = check_training(person)
     assert page.current_incident is not None
     assert (page.current_incident.verdict, "1 of 12" in page.score.text()) == (TrainingVerdict.RIGHT, True)
     assert list_primary_buttons(page) == ["Go to next incident"]
-    page = begin(person, "forged_notice")
+    page = start_incident(person, "forged_notice")
     person.frame.show_route(UnmatchedNoticesRoute())
     notices = person.page(UnmatchedNoticesPage)
     person.until(lambda: notices.current_notice is not None)
@@ -179,7 +179,7 @@ def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> 
     person.until(acknowledging.main_button.isEnabled)
     acknowledging.main_button.click()
     person.until(lambda: not notices.table.all_rows)
-    page = check(person)
+    page = check_training(person)
     assert page.current_incident is not None
     assert page.current_incident.verdict == TrainingVerdict.ENDED_UNCHECKED
     assert "without asking PayPay" in page.verdict.text()
@@ -188,12 +188,12 @@ def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> 
     assert page.current_incident.key == "refund_unknown"
 
 
-def test_a_desk_for_real_work_has_no_training(sit: Sit) -> None:
+def test_a_desk_for_real_work_has_no_training(sit: OpenWindow) -> None:
     """Neither the entry nor its key, and nothing to begin."""
     person = sit()
     assert not person.frame.sidebar.has_entry("training")
     person.press("Alt+0")
-    person.rest()
+    person.wait_until_read()
     assert not isinstance(person.frame.current_page, TrainingPage)
 
 
@@ -203,7 +203,7 @@ def test_a_newcomer_looks_up_a_sample_number(trainee: Person) -> None:
     page = trainee.page(LookupPage)
     page.number_field.sample_button.click()
     trainee.until(lambda: "Start an incident first" in page.number_field.edit.accessibleDescription())
-    begin(trainee, "lost_answer")
+    start_incident(trainee, "lost_answer")
     trainee.press("Alt+3")
     page = trainee.page(LookupPage)
     button = page.number_field.sample_button

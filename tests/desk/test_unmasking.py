@@ -11,27 +11,27 @@ from console.views.money.payment_page import PaymentPage
 from console.views.money.unmasking import UnmaskDialog
 from console.views.runtime.routes import PaymentRoute
 from console.views.widgets.base import TextLabel
-from tests.desk.conftest import Sit
+from tests.desk.conftest import OpenWindow
 from tests.desk.hands import Person
-from tests.desk.seats import Seats
-from tests.desk.test_printed_payers import PAYER, name_payer
+from tests.desk.seats import WindowTestDesks
+from tests.desk.test_printed_payers import PAYER, set_payer_name
 from tests.support.money_desks import paid
 
 MASKED = "****6354"
 
 
-def payer_label(page: PaymentPage) -> TextLabel:
+def find_payer_label(page: PaymentPage) -> TextLabel:
     labels = page.facts_panel.findChildren(TextLabel)
     return next(label for label in labels if label.plain in (PAYER, MASKED))
 
 
-def shown_answer(page: PaymentPage) -> QTextEdit:
+def read_shown_answer(page: PaymentPage) -> QTextEdit:
     answer = page.tabs._evidence_view.focus_stops[1]
     assert isinstance(answer, QTextEdit)
     return answer
 
 
-def unmask(person: Person, page: PaymentPage) -> None:
+def unmask_by_keyboard(person: Person, page: PaymentPage) -> None:
     """By the keyboard: U, the reason, Ctrl+Enter."""
     page.tabs.tabs.setFocus()
     person.press("U")
@@ -42,49 +42,51 @@ def unmask(person: Person, page: PaymentPage) -> None:
     person.until(dialog.main_button.isEnabled)
     person.press("Ctrl+Return")
     person.until(lambda: page.unmasking.texts is not None)
-    person.rest()
+    person.wait_until_read()
 
 
 @pytest.mark.both_ways
-def test_the_mask_comes_back_by_itself(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_the_mask_comes_back_by_itself(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """After the minute, at the lock, at another page; meanwhile it can't be selected or copied."""
     payment = paid(console, sandbox, "ORD-1")
-    name_payer(seats, payment.id)
+    set_payer_name(seats, payment.id)
     person = sit()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None)
-    person.rest()
+    person.wait_until_read()
     page.tabs.show_tab("evidence")
-    person.rest()
+    person.wait_until_read()
     assert page.tabs._evidence_view._table.go_to_item(lambda item: MASKED in item.body)
-    selectable = shown_answer(page).textInteractionFlags()
-    assert MASKED in shown_answer(page).toPlainText()
-    assert payer_label(page).plain == MASKED
+    selectable = read_shown_answer(page).textInteractionFlags()
+    assert MASKED in read_shown_answer(page).toPlainText()
+    assert find_payer_label(page).plain == MASKED
 
-    unmask(person, page)
-    assert payer_label(page).plain == PAYER
-    assert payer_label(page).focusPolicy() == Qt.FocusPolicy.StrongFocus
-    assert payer_label(page).textInteractionFlags() == Qt.TextInteractionFlag.LinksAccessibleByMouse
-    assert PAYER in shown_answer(page).toPlainText()
-    assert shown_answer(page).textInteractionFlags() == Qt.TextInteractionFlag.NoTextInteraction
+    unmask_by_keyboard(person, page)
+    assert find_payer_label(page).plain == PAYER
+    assert find_payer_label(page).focusPolicy() == Qt.FocusPolicy.StrongFocus
+    assert find_payer_label(page).textInteractionFlags() == Qt.TextInteractionFlag.LinksAccessibleByMouse
+    assert PAYER in read_shown_answer(page).toPlainText()
+    assert read_shown_answer(page).textInteractionFlags() == Qt.TextInteractionFlag.NoTextInteraction
     page.head.title.setFocus()
     person.press("Ctrl+C")
     assert PAYER not in QGuiApplication.clipboard().text()
     person.press("Ctrl+Shift+C")
     assert PAYER not in QGuiApplication.clipboard().text()
     person.press("F5")
-    person.rest()
-    assert payer_label(page).plain == PAYER, "reading again doesn't end the minute"
+    person.wait_until_read()
+    assert find_payer_label(page).plain == PAYER, "reading again doesn't end the minute"
 
     assert 0 < page.unmasking._mask_timer.remainingTime() <= 60_000
     page.unmasking._mask_timer.timeout.emit()
-    assert payer_label(page).plain == MASKED
-    assert PAYER not in shown_answer(page).toPlainText()
-    assert shown_answer(page).textInteractionFlags() == selectable
+    assert find_payer_label(page).plain == MASKED
+    assert PAYER not in read_shown_answer(page).toPlainText()
+    assert read_shown_answer(page).textInteractionFlags() == selectable
     assert "unmasked" not in page.list_bar_names()
 
-    unmask(person, page)
+    unmask_by_keyboard(person, page)
     person.press("Ctrl+L")
     assert page.unmasking.texts is None
-    assert payer_label(page).plain == MASKED
+    assert find_payer_label(page).plain == MASKED

@@ -14,8 +14,8 @@ from console.views.queues.page import QueuesPage
 from console.views.queues.tabs import QUEUE_TAB_NAMES
 from console.views.runtime.routes import QueuesRoute, UnmatchedNoticesRoute
 from console.views.widgets.controls.inputs import MultiLineEdit
-from tests.desk.conftest import Sit
-from tests.desk.seats import Seats
+from tests.desk.conftest import OpenWindow
+from tests.desk.seats import WindowTestDesks
 from tests.support.payment_desks import BANK_KEY, signed
 
 
@@ -24,7 +24,7 @@ def facts() -> dict[str, str]:
     return {"SECRET_NOTICE_BANK_KEY": BANK_KEY}
 
 
-def tell(seats: Seats, *numbers: str) -> None:
+def send_notices(seats: WindowTestDesks, *numbers: str) -> None:
     """Notices of the bank about these numbers, of which none is ours."""
     now = seats.acting_desk._context.now()
     for number in numbers:
@@ -37,16 +37,16 @@ def tell(seats: Seats, *numbers: str) -> None:
         ).is_refused
 
 
-def test_a_notice_is_compared_and_ended_by_a_person(seats: Seats, sit: Sit) -> None:
+def test_a_notice_is_compared_and_ended_by_a_person(seats: WindowTestDesks, sit: OpenWindow) -> None:
     """Tab and sidebar count it; the similar order is found in the background and Enter opens it; A ends the entry,
     with who and when in the trail. Nothing assigns the notice.
     """
-    tell(seats, "ORD-1", "ORD-2")
-    with seats.past_the_console() as tx:
+    send_notices(seats, "ORD-1", "ORD-2")
+    with seats.write_as_owner() as tx:
         order_id = insert_order(tx.conn, NewOrder("ORD-7", 3300), seats.acting_desk._context.now())
     person = sit()
     person.frame.show_route(QueuesRoute("review"))
-    person.rest()
+    person.wait_until_read()
     person.until(lambda: person.opening.context.work_counts.find_queue_count("notices") is not None)
     person.page(QueuesPage).tabs.setCurrentIndex(QUEUE_TAB_NAMES.index("notices"))
     person.until(lambda: isinstance(person.frame.current_route, UnmatchedNoticesRoute))
@@ -65,7 +65,7 @@ def test_a_notice_is_compared_and_ended_by_a_person(seats: Seats, sit: Sit) -> N
     person.press("Enter")
     person.until(lambda: person.page(OrderPage).isVisible())
     person.frame.show_route(UnmatchedNoticesRoute())
-    person.rest()
+    person.wait_until_read()
     page.table.setFocus()
     person.press("A")
     dialog = person.dialog(AcknowledgeAlertsDialog)

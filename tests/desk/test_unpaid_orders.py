@@ -7,12 +7,12 @@ from console.views.money.order_page import OrderPage
 from console.views.runtime.routes import OrderRoute
 from console.views.widgets.display.placeholders import EmptyState
 from console.wording.sentences.catalogue import translate
-from tests.desk.conftest import Sit
+from tests.desk.conftest import OpenWindow
 
 TABS = ("timeline", "attempts", "payments", "refunds", "notes", "evidence", "audit")
 
 
-def test_an_order_without_a_payment(sit: Sit, console: Console) -> None:
+def test_an_order_without_a_payment(sit: OpenWindow, console: Console) -> None:
     """No payment can be opened, and the button says why. Each tab is empty, says so, and says what would be in it."""
     context = console._context
     order = NewOrder("S-4711", 12_000)
@@ -21,14 +21,14 @@ def test_an_order_without_a_payment(sit: Sit, console: Console) -> None:
     person.frame.show_route(OrderRoute(order_id))
     page = person.page(OrderPage)
     person.until(lambda: page.view is not None)
-    person.rest()
+    person.wait_until_read()
     button = page.find_button("open_payment")
     assert button is not None
     assert (button.isEnabled(), button.shown_reason) == (False, translate("money.side.no_payment", "en"))
     texts = set()
     for tab in TABS:
         page.tabs.show_tab(tab)
-        person.rest()
+        person.wait_until_read()
         shown = [state.accessibleName() for state in page.tabs.findChildren(EmptyState) if state.isVisible()]
         assert len(shown) == 1, tab
         texts |= set(shown)

@@ -11,7 +11,7 @@ from console.views.purchase.refetch_dialog import RefetchDialog, _RefetchContent
 from console.views.runtime.routes import CreditCheckRoute
 from console.views.widgets.base import TextLabel
 from console.wording.sentences.catalogue import translate
-from tests.desk.conftest import Sit, buy
+from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.hands import Person
 from tests.support.desks import NUMBERS
 
@@ -20,7 +20,7 @@ def open_dialog(person: Person, record_id: int) -> RefetchDialog:
     person.frame.show_route(CreditCheckRoute(record_id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
-    person.rest()
+    person.wait_until_read()
     person.press("F")
     dialog = person.dialog(RefetchDialog)
     dialog.pdf_box.setChecked(True)
@@ -28,21 +28,23 @@ def open_dialog(person: Person, record_id: int) -> RefetchDialog:
     return dialog
 
 
-def shown_texts(dialog: RefetchDialog) -> list[str]:
+def read_visible_texts(dialog: RefetchDialog) -> list[str]:
     return [label.plain for label in dialog.findChildren(TextLabel) if label.isVisible()]
 
 
 @pytest.mark.parametrize("is_other", [True, False])
-def test_the_pages_of_both_copies_are_told(sit: Sit, console: Console, sandbox: Sandbox, *, is_other: bool) -> None:
+def test_the_pages_of_both_copies_are_told(
+    sit: OpenWindow, console: Console, sandbox: Sandbox, *, is_other: bool
+) -> None:
     """Of an unchanged PDF nothing is told, because there is no new one."""
-    record = buy(console, NUMBERS[0])
+    record = buy_check(console, NUMBERS[0])
     person = sit()
     if is_other:
         sandbox.control.add_fault("pdf_other", call="pdf", times=1)
     dialog = open_dialog(person, record.id)
     dialog.main_button.click()
     person.until(lambda: dialog.windowTitle() == translate("dialog.refetch.done_title", "en"))
-    person.rest()
+    person.wait_until_read()
     (content,) = dialog.findChildren(_RefetchContent)
     if is_other:
         person.until(lambda: content.page_count_label.isVisible())
@@ -52,9 +54,9 @@ def test_the_pages_of_both_copies_are_told(sit: Sit, console: Console, sandbox: 
 
 
 @pytest.mark.embedded("the first re-fetch runs in a thread of the test")
-def test_a_second_re_fetch_watches_the_first(sit: Sit, console: Console) -> None:
+def test_a_second_re_fetch_watches_the_first(sit: OpenWindow, console: Console) -> None:
     """Refused with the name of the first one's person; watched by a button until it has ended."""
-    record = buy(console, NUMBERS[0])
+    record = buy_check(console, NUMBERS[0])
     person = sit()
     dialog = open_dialog(person, record.id)
     reached, goes_on = Event(), Event()
@@ -80,6 +82,6 @@ def test_a_second_re_fetch_watches_the_first(sit: Sit, console: Console) -> None
         goes_on.set()
         first.join()
     person.until(lambda: "has ended" in dialog.windowTitle())
-    texts = shown_texts(dialog)
+    texts = read_visible_texts(dialog)
     assert translate("action.open_pdf", "en") == dialog.main_button.text()
     assert any("op-a" in text and "PDF" in text for text in texts), texts

@@ -12,20 +12,20 @@ from console.views.lookup.page import LookupPage
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.queues.page import QueuesPage
 from console.views.records.resolve_dialog import ResolveDialog
-from tests.desk.conftest import Sit, buy_unknown, buy_without_pdf, id_at_provider
+from tests.desk.conftest import OpenWindow, buy_unknown, buy_without_pdf, read_provider_id
 from tests.support.desks import NUMBERS
 
 LACKING, UNANSWERED = NUMBERS[0], NUMBERS[1]
 
 
-def shown(console: Console, id: int) -> CreditCheckDetails:
+def read_check(console: Console, id: int) -> CreditCheckDetails:
     view = console.credit_checks.read_credit_check(id)
     assert isinstance(view, CreditCheckDetails)
     return view
 
 
 @pytest.mark.both_ways
-def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_by_keyboard_alone(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """A person finds, re-fetches and resolves records without a mouse."""
     lacking = buy_without_pdf(console, sandbox, LACKING)
     unknown = buy_unknown(console, sandbox, UNANSWERED)
@@ -47,8 +47,8 @@ def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox) -> None
     person.press("Return")
     person.until(lambda: not fetching.is_busy and fetching.windowTitle() == "Re-fetched")
     person.press("Esc")
-    person.no_dialog()
-    assert shown(console, lacking.id).record.incomplete == ()
+    person.wait_without_dialog()
+    assert read_check(console, lacking.id).record.incomplete == ()
 
     person.until(record.pdf_button.isEnabled)
     person.press("O")
@@ -67,7 +67,7 @@ def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox) -> None
     person.tab_to("AlarmBox number")
     person.press("Space")
     person.press("Tab")
-    person.type_in(str(id_at_provider(sandbox, UNANSWERED)))
+    person.type_in(str(read_provider_id(sandbox, UNANSWERED)))
     assert settling.form.outcome == "success", "the only result that this evidence carries"
     person.tab_to("Reason in words")
     person.type_in("seen on their list")
@@ -76,13 +76,13 @@ def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox) -> None
     person.press("Return")
     person.until(lambda: settling.windowTitle() == "Resolved")
     person.press("Esc")
-    person.no_dialog()
-    settled = shown(console, unknown.id).record
+    person.wait_without_dialog()
+    settled = read_check(console, unknown.id).record
     assert (settled.state, settled.certainty) == ("success", "known")
     assert sandbox.control.count_charges() == 2
 
 
-def test_through_the_accessibility_tree(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_through_the_accessibility_tree(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Every control on the way is found by its name and does its work by its own action."""
     lacking = buy_without_pdf(console, sandbox, LACKING)
     unknown = buy_unknown(console, sandbox, UNANSWERED)
@@ -101,8 +101,8 @@ def test_through_the_accessibility_tree(sit: Sit, console: Console, sandbox: San
     person.control("Re-fetch", fetching, button).press()
     person.until(lambda: fetching.windowTitle() == "Re-fetched")
     person.control("Close", fetching, button).press()
-    person.no_dialog()
-    assert shown(console, lacking.id).record.incomplete == ()
+    person.wait_without_dialog()
+    assert read_check(console, lacking.id).record.incomplete == ()
     person.until(record.pdf_button.isEnabled)
     person.control("Open PDF", role=button).press()
     pdf = person.page(PdfPage)
@@ -119,7 +119,7 @@ def test_through_the_accessibility_tree(sit: Sit, console: Console, sandbox: San
     settling = person.dialog(ResolveDialog)
     person.control("AlarmBox number", settling, QAccessible.Role.RadioButton).toggle()
     entry = QAccessible.Role.EditableText
-    person.control("AlarmBox number", settling, entry).write(str(id_at_provider(sandbox, UNANSWERED)))
+    person.control("AlarmBox number", settling, entry).write(str(read_provider_id(sandbox, UNANSWERED)))
     person.control("Bought", settling, QAccessible.Role.RadioButton).toggle()
     settling.form.reason_list.setCurrentIndex(0)
     person.control("Reason in words", settling, entry).write("seen on their list")
@@ -127,5 +127,5 @@ def test_through_the_accessibility_tree(sit: Sit, console: Console, sandbox: San
     person.control("Resolve", settling, button).press()
     person.until(lambda: settling.windowTitle() == "Resolved")
     person.control("Close", settling, button).press()
-    person.no_dialog()
-    assert shown(console, unknown.id).record.certainty == "known"
+    person.wait_without_dialog()
+    assert read_check(console, unknown.id).record.certainty == "known"

@@ -48,16 +48,16 @@ from console.views.runtime.routes import (
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.desk.conftest import Sit, buy, buy_unknown, buy_without_pdf
-from tests.desk.hands import Person, name_of
-from tests.desk.seats import Seats
+from tests.desk.conftest import OpenWindow, buy_check, buy_unknown, buy_without_pdf
+from tests.desk.hands import Person, get_accessible_name
+from tests.desk.seats import WindowTestDesks
 from tests.support.desks import NUMBERS
 from tests.support.waiting import PATIENCE_SECONDS
 
 NUMBER, OTHER = NUMBERS[0], NUMBERS[1]
 
 
-def nameless(root: QWidget) -> list[str]:
+def find_nameless_controls(root: QWidget) -> list[str]:
     """Controls that can have the focus and that a screen reader couldn't call anything."""
     widgets = [root, *root.findChildren(QWidget)]
     reachable = [
@@ -69,14 +69,18 @@ def nameless(root: QWidget) -> list[str]:
         and QAccessible.queryAccessibleInterface(widget) is not None
     ]
     return [
-        f"{type(widget).__name__} in {type(widget.parent()).__name__}" for widget in reachable if not name_of(widget)
+        f"{type(widget).__name__} in {type(widget.parent()).__name__}"
+        for widget in reachable
+        if not get_accessible_name(widget)
     ]
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_every_control_on_every_page_has_a_name(sit: Sit, console: Console, sandbox: Sandbox, language: str) -> None:
+def test_every_control_on_every_page_has_a_name(
+    sit: OpenWindow, console: Console, sandbox: Sandbox, language: str
+) -> None:
     """Each control that Tab reaches has an accessible name, on each page and in both languages."""
-    bought, unknown = buy(console, NUMBER), buy_unknown(console, sandbox, OTHER)
+    bought, unknown = buy_check(console, NUMBER), buy_unknown(console, sandbox, OTHER)
     routes: list[Route] = [
         HomeRoute(),
         QueuesRoute("unknown"),
@@ -92,11 +96,11 @@ def test_every_control_on_every_page_has_a_name(sit: Sit, console: Console, sand
     person.opening.context.change_language("ja" if language == "ja" else "en")
     for route in routes:
         person.frame.show_route(route)
-        person.rest()
-        assert nameless(person.window) == [], route
+        person.wait_until_read()
+        assert find_nameless_controls(person.window) == [], route
 
 
-def test_every_control_in_every_dialog_has_a_name(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_every_control_in_every_dialog_has_a_name(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Every control of every dialog has an accessible name."""
     lacking, unknown = buy_without_pdf(console, sandbox, NUMBER), buy_unknown(console, sandbox, OTHER)
     person = sit()
@@ -113,28 +117,28 @@ def test_every_control_in_every_dialog_has_a_name(sit: Sit, console: Console, sa
     ]
     for dialog in dialogs:
         dialog.show()
-        person.rest()
-        assert nameless(dialog) == []
+        person.wait_until_read()
+        assert find_nameless_controls(dialog) == []
         dialog.reject()
 
 
-def test_a_refetch_keeps_only_a_copy_that_exists(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_a_refetch_keeps_only_a_copy_that_exists(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Before a re-fetch the dialog promises to keep the older copy, unless no copy is stored."""
-    lacking, complete = buy_without_pdf(console, sandbox, NUMBER), buy(console, OTHER)
+    lacking, complete = buy_without_pdf(console, sandbox, NUMBER), buy_check(console, OTHER)
     person = sit()
     context, window = person.opening.context, person.window
     for record, is_promised in ((lacking, False), (complete, True)):
         dialog = RefetchDialog(context, record, window)
         dialog.show()
-        person.rest()
+        person.wait_until_read()
         labels = [label.plain for label in dialog.findChildren(TextLabel)]
         assert (context.translate("dialog.refetch.old_copy") in labels) is is_promised
         dialog.reject()
 
 
-def test_another_language_at_once(sit: Sit, console: Console) -> None:
+def test_another_language_at_once(sit: OpenWindow, console: Console) -> None:
     """Every word changes, the place and the way back stay."""
-    record = buy(console, NUMBER)
+    record = buy_check(console, NUMBER)
     person = sit()
     person.frame.show_route(LookupRoute(NUMBER))
     person.frame.show_route(CreditCheckRoute(record.id))
@@ -149,11 +153,11 @@ def test_another_language_at_once(sit: Sit, console: Console) -> None:
     person.until(lambda: lookup.company_panel.number == NUMBER)
 
 
-def test_the_title_names_page_and_environment(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_the_title_names_page_and_environment(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """The title names the page, its most important figure, the program and the environment, so that a screen reader
     tells windows apart.
     """
-    bought, unknown = buy(console, NUMBER), buy_unknown(console, sandbox, OTHER)
+    bought, unknown = buy_check(console, NUMBER), buy_unknown(console, sandbox, OTHER)
     person = sit()
     routes: list[Route] = [
         CreditCheckRoute(bought.id),
@@ -167,7 +171,7 @@ def test_the_title_names_page_and_environment(sit: Sit, console: Console, sandbo
         titles[language] = []
         for route in routes:
             person.frame.show_route(route)
-            person.rest()
+            person.wait_until_read()
             titles[language].append(person.window.windowTitle())
     assert titles["en"] == [
         "Credit check 1 · Bought · Support console (TEST)",
@@ -184,25 +188,25 @@ def test_the_title_names_page_and_environment(sit: Sit, console: Console, sandbo
     assert titles["ja"][3].endswith(" · サポートコンソール（テスト）")
 
 
-def test_what_spoke_the_other_language_is_gone(sit: Sit, console: Console) -> None:
+def test_what_spoke_the_other_language_is_gone(sit: OpenWindow, console: Console) -> None:
     """Pages of the old language don't live on behind the window, reading and counting."""
-    buy(console, NUMBER)
+    buy_check(console, NUMBER)
     person = sit()
     person.frame.show_route(LookupRoute(NUMBER))
     old = person.page(LookupPage)
     person.until(lambda: old.company_panel.current_record is not None)
     for language in ("ja", "en", "ja"):
         person.opening.context.change_language(language)
-        person.rest()
+        person.wait_until_read()
     person.until(lambda: not shiboken6.isValid(old))
     person.until(lambda: len(person.window.findChildren(LookupPage)) == 1)
 
 
-def test_tab_follows_the_page(sit: Sit, console: Console) -> None:
+def test_tab_follows_the_page(sit: OpenWindow, console: Console) -> None:
     """Tab moves the focus from the title over strips and tabs to the content and the actions, and then back to the
     title.
     """
-    record = buy(console, NUMBER)
+    record = buy_check(console, NUMBER)
     person = sit()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
@@ -212,7 +216,7 @@ def test_tab_follows_the_page(sit: Sit, console: Console) -> None:
     for _ in range(15):
         focus = QApplication.focusWidget()
         assert focus is not None
-        names.append(name_of(focus))
+        names.append(get_accessible_name(focus))
         person.press("Tab")
     spoken = "Credit check 1, Bought, Confirmed, Nothing to do, Bought and confirmed. Nothing is missing."
     title = [spoken, "Corporation number 1 1803 0101 8771", "Corporation"]
@@ -223,22 +227,22 @@ def test_tab_follows_the_page(sit: Sit, console: Console) -> None:
     assert names == [*title, *sides, *offered, *content, *verbs]
 
 
-def test_another_theme_and_text_size_at_once(sit: Sit) -> None:
+def test_another_theme_and_text_size_at_once(sit: OpenWindow) -> None:
     """Dark, high contrast, twice the text: nothing has to be opened again."""
     person = sit()
     before = person.frame.top_bar.height()
     for theme in ("dark", "high_contrast"):
         current_appearance().choose_theme(theme)
-        person.rest()
+        person.wait_until_read()
         assert current_appearance().theme == theme
     current_appearance().set_text_scale(2.0)
-    person.rest()
+    person.wait_until_read()
     assert person.frame.top_bar.height() > before
     current_appearance().set_text_scale(1.0)
 
 
 @pytest.mark.embedded("on a server the account says who acts: there is no menu of people")
-def test_the_menu_switches_persons_only_where_it_is_tried_out(sit: Sit) -> None:
+def test_the_menu_switches_persons_only_where_it_is_tried_out(sit: OpenWindow) -> None:
     """On a test desk everybody is there; whom one chooses acts from then on."""
     person = sit()
     assert person.opening.controller is not None
@@ -249,14 +253,14 @@ def test_the_menu_switches_persons_only_where_it_is_tried_out(sit: Sit) -> None:
     ]
     next(action for action in people.actions() if action.data() == ("person", "lead-b")).trigger()
     assert person.opening.context.operator == "lead-b"
-    assert name_of(person.frame.top_bar.operator) == "lead-b"
+    assert get_accessible_name(person.frame.top_bar.operator) == "lead-b"
 
 
-def test_search_goes_anywhere(sit: Sit, console: Console) -> None:
+def test_search_goes_anywhere(sit: OpenWindow, console: Console) -> None:
     """Ctrl+K, a number and Enter open the company. The box reads full-width digits, and reports a wrong check digit
     while the person types.
     """
-    buy(console, NUMBER)
+    buy_check(console, NUMBER)
     person = sit()
     assert person.opening.controller is not None
     box = person.opening.controller.command_palette.search_box
@@ -264,17 +268,17 @@ def test_search_goes_anywhere(sit: Sit, console: Console) -> None:
     person.until(lambda: box.is_open)
     box.input.insert("".join(chr(ord(digit) + 0xFEE0) for digit in NUMBER))
     person.until(lambda: any(isinstance(key, LookupRoute) for key in (box.list.get_current_key(),)))
-    person.rest()
+    person.wait_until_read()
     person.press("Return")
     page = person.page(LookupPage)
     person.until(lambda: page.company_panel.number == NUMBER and page.company_panel.current_record is not None)
 
 
-def test_a_wrong_digit_is_told_while_typing(sit: Sit, console: Console) -> None:
+def test_a_wrong_digit_is_told_while_typing(sit: OpenWindow, console: Console) -> None:
     """The field offers the numbers of our records that differ by one typing error; it never calls a well-formed
     number correct.
     """
-    buy(console, NUMBER)
+    buy_check(console, NUMBER)
     person = sit()
     person.frame.show_route(LookupRoute())
     page = person.page(LookupPage)
@@ -287,7 +291,7 @@ def test_a_wrong_digit_is_told_while_typing(sit: Sit, console: Console) -> None:
 
 
 def test_a_database_that_is_lost_is_told_and_comes_back(
-    sit: Sit, console: Console, monkeypatch: pytest.MonkeyPatch
+    sit: OpenWindow, console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The window loses its database: the page stays and a bar says that there is no connection. When the database
     answers again, the bar disappears without a key press.
@@ -307,7 +311,7 @@ def test_a_database_that_is_lost_is_told_and_comes_back(
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_database_that_went_back_is_told_until_somebody_has_looked(
-    seats: Seats, sit: Sit, console: Console, theme: Literal["light", "dark"]
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, theme: Literal["light", "dark"]
 ) -> None:
     """Above every page, in the words of the window's language, with the way to the alert; then it goes by itself."""
     context = seats.acting_desk._context
@@ -323,30 +327,30 @@ def test_a_database_that_went_back_is_told_until_somebody_has_looked(
     for language, words in told:
         person.opening.context.change_language(language)
         person.until(lambda words=words: any(words in shown for shown in _visible_bars(person)))  # type: ignore[misc]  # bound
-        picture(person, f"went-back-{language}-{theme}")
+        save_picture(person, f"went-back-{language}-{theme}")
     (bar,) = [bar for bar in person.window.findChildren(NotificationBar) if bar.isVisible()]
     assert bar.button is not None
     bar.button.click()
     person.until(lambda: isinstance(person.opening.controller.frame.current_route, AlertsRoute))  # type: ignore[union-attr]  # open
     (alert,) = console.alerts.list_alerts()
-    with seats.acting("lead-b") as lead:
+    with seats.open_acting_desk("lead-b") as lead:
         lead.alerts.acknowledge(alert.id, "restored on purpose")
     person.until(lambda: not _visible_bars(person))
 
 
-def picture(person: Person, name: str) -> None:
+def save_picture(person: Person, name: str) -> None:
     """For people who want to see it: where DESK_PICTURES names a folder."""
     folder = os.environ.get("DESK_PICTURES")
     if folder:
         person.window.grab().save(str(Path(folder) / f"{name}.png"))
 
 
-def test_a_row_written_elsewhere_shows_up(seats: Seats, sit: Sit) -> None:
+def test_a_row_written_elsewhere_shows_up(seats: WindowTestDesks, sit: OpenWindow) -> None:
     """The window reads the feed of changes: counts follow without anybody asking."""
     person = sit()
     assert person.opening.context.work_counts.find_queue_count("error") is not None
     before = person.opening.context.work_counts.find_queue_count("pending")
-    with seats.past_the_console() as tx:
+    with seats.write_as_owner() as tx:
         tx.conn.execute(
             text(
                 "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, status)"
@@ -359,7 +363,7 @@ def test_a_row_written_elsewhere_shows_up(seats: Seats, sit: Sit) -> None:
 
 
 def test_the_counts_agree_with_the_rows_just_read(
-    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A queue was read before the counts: its tab and the side bar say what its rows say, and the counts are read."""
     for number in NUMBERS[:2]:
@@ -367,7 +371,7 @@ def test_the_counts_agree_with_the_rows_just_read(
     person = sit()
     context = person.opening.context
     person.until(lambda: context.work_counts.find_queue_count("unknown") is not None)
-    person.rest()
+    person.wait_until_read()
     asked: list[None] = []
     context.work_counts_outdated.connect(lambda: asked.append(None))
     assert person.opening.controller is not None
@@ -388,7 +392,7 @@ def test_the_counts_agree_with_the_rows_just_read(
     person.until(lambda: context.work_counts.alert_count == old.alert_count)
 
 
-def test_home_leads_to_the_queues(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+def test_home_leads_to_the_queues(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """A line of counts opens its list."""
     buy_unknown(console, sandbox, NUMBER)
     person = sit()

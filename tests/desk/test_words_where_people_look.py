@@ -62,7 +62,7 @@ RAW_ON_SCREENS = (*RAW, re.compile(r"\bHTTP \d{3}\b"), re.compile(r"\bev-[0-9a-z
 """A screen shows the HTTP status of an answer in the list of raw answers alone."""
 
 
-def raw_parts(texts: Iterator[str], patterns: Sequence[re.Pattern[str]] = RAW) -> list[tuple[str, str]]:
+def find_raw_words(texts: Iterator[str], patterns: Sequence[re.Pattern[str]] = RAW) -> list[tuple[str, str]]:
     return sorted({(found.group(), text[:160]) for text in texts for one in patterns for found in one.finditer(text)})
 
 
@@ -81,19 +81,19 @@ def desk(home: Path) -> Iterator[Furnished]:
             made.console.recovery.take("payment", payment.id)
             made.console.recovery.hand_over("payment", payment.id, "waits for their call")
             made.console.recovery.probe("payment", payment.id)
-            made.console.recovery.take("payment", taken_payment_id(made))
+            made.console.recovery.take("payment", get_taken_payment_id(made))
             made.console.incidents.take(made.console.incidents.list_incidents()[0].id)
         with made.console.acting_as("lead-b"):
-            made.console.recovery.add_note("payment", taken_payment_id(made), "@op-a")
+            made.console.recovery.add_note("payment", get_taken_payment_id(made), "@op-a")
         yield made
 
 
-def taken_payment_id(desk: Furnished) -> int:
+def get_taken_payment_id(desk: Furnished) -> int:
     """The payment that op-a has taken, and in whose note op-a is mentioned."""
     return desk.paid("complete")[0].id
 
 
-def refunds_of_each_kind(desk: Furnished) -> Iterator[int]:
+def find_refund_of_each_kind(desk: Furnished) -> Iterator[int]:
     """The id of one refund of each state, certainty and work that its page tells of."""
     records = [item.record for item in desk.console.recovery.read_queue("refunds").items]
     refunds = [record for record in records if isinstance(record, Refund)]
@@ -101,7 +101,7 @@ def refunds_of_each_kind(desk: Furnished) -> Iterator[int]:
     yield from {(one.state, one.certainty, one.work.state, one.error_code): one.id for one in refunds}.values()
 
 
-def routes(desk: Furnished) -> Iterator[Route]:
+def list_routes(desk: Furnished) -> Iterator[Route]:
     """Every screen, and one record of each kind of sample."""
     yield from (
         HomeRoute(),
@@ -118,13 +118,13 @@ def routes(desk: Furnished) -> Iterator[Route]:
         view = desk.console.payments.read_payment(payment.id)
         if view.order is not None:
             yield OrderRoute(view.order.id)
-    yield from (RefundRoute(id) for id in refunds_of_each_kind(desk))
+    yield from (RefundRoute(id) for id in find_refund_of_each_kind(desk))
     yield LookupRoute(desk.samples[0].number)
     yield AuditRoute()
     yield AdminRoute()
 
 
-def shown_texts(person: Person) -> Iterator[str]:
+def read_shown_texts(person: Person) -> Iterator[str]:
     """The visible labels, and the cells of the visible tables as they are shown and spoken."""
     for label in person.window.findChildren(TextLabel):
         if label.isVisible():
@@ -150,28 +150,28 @@ DECIDED_ON_APPROVALS = {"approve": "open_approval", "reject": "open_approval"}
 @pytest.mark.parametrize("part", range(ROUTE_PARTS))
 def test_no_screen_shows_a_code(qtbot: QtBot, desk: Furnished, part: int, language: str) -> None:
     """Every second route in this language, the others in the other one; all routes in both: see the soak."""
-    in_language = list(routes(desk))[LANGUAGES.index(language) :: 2]
+    in_language = list(list_routes(desk))[LANGUAGES.index(language) :: 2]
     check_screens(qtbot, desk, language, in_language[part::ROUTE_PARTS])
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_screen_shows_a_code_in_either_language(qtbot: QtBot, desk: Furnished, language: str) -> None:
-    check_screens(qtbot, desk, language, list(routes(desk)))
+    check_screens(qtbot, desk, language, list(list_routes(desk)))
 
 
 def check_screens(qtbot: QtBot, desk: Furnished, language: str, shown: list[Route]) -> None:
     person = Person(qtbot, desk.console, desk.console.settings, SystemClock())
     person.opening.context.change_operator("aud-e")
     person.opening.context.change_language("ja" if language == "ja" else "en")
-    person.rest()
+    person.wait_until_read()
     raw, seen = [], 0
     for route in shown:
         person.frame.show_route(route)
-        person.rest()
-        texts = list(shown_texts(person))
+        person.wait_until_read()
+        texts = list(read_shown_texts(person))
         seen += len(texts)
-        raw += [(route, *part) for part in raw_parts(iter(texts), RAW_ON_SCREENS)]
+        raw += [(route, *part) for part in find_raw_words(iter(texts), RAW_ON_SCREENS)]
     person.close()
     assert seen > 20 * len(shown)
     assert sorted({part[1:] for part in raw}) == []
@@ -181,13 +181,13 @@ def test_a_primary_button_does_the_next_step(qtbot: QtBot, desk: Furnished) -> N
     """Nothing is primary on the page of a record that says "Nothing to do", or whose next step is another one."""
     person = Person(qtbot, desk.console, desk.console.settings, SystemClock())
     person.opening.context.change_operator("lead-b")
-    person.rest()
+    person.wait_until_read()
     primary_actions = []
-    for route in routes(desk):
+    for route in list_routes(desk):
         if not isinstance(route, RecordPageRoute):
             continue
         person.frame.show_route(route)
-        person.rest()
+        person.wait_until_read()
         page = person.page(RecordPage)
         assert page.view is not None
         explanation = page.view.explanation
@@ -215,7 +215,7 @@ def test_an_order_that_differs_is_marked_on_its_page_as_in_lists(qtbot: QtBot, d
         order = desk.console.payments.read_payment(desk.paid(kind)[-1].id).order
         assert order is not None
         person.frame.show_route(OrderRoute(order.id))
-        person.rest()
+        person.wait_until_read()
         page = person.page(RecordPage)
         assert page.view is not None
         amount = format_amount_with_difference_mark(page.view.record, person.opening.context)
@@ -230,17 +230,17 @@ def test_an_order_that_differs_is_marked_on_its_page_as_in_lists(qtbot: QtBot, d
 def test_unfinished_work_names_payments_by_their_numbers(qtbot: QtBot, desk: Furnished, language: str) -> None:
     """In each tab of the dialog that has the taken and mentioned payment, and in the title of a note's draft."""
     with desk.console.acting_as("op-a"):  # once more: the take of the module lasts 90 s at this scale
-        desk.console.recovery.take("payment", taken_payment_id(desk))
+        desk.console.recovery.take("payment", get_taken_payment_id(desk))
     person = Person(qtbot, desk.console, desk.console.settings, SystemClock())
     context = person.opening.context
     context.change_operator("op-a")
     context.change_language("ja" if language == "ja" else "en")
-    person.rest()
-    payment_id = taken_payment_id(desk)
+    person.wait_until_read()
+    payment_id = get_taken_payment_id(desk)
     number = desk.console.payments.read_payment(payment_id).record.merchant_payment_id
     note = NoteDialog(context, "payment", payment_id, person.window)
     note.open()
-    person.rest()
+    person.wait_until_read()
     person.type_in("call back")
     note.reject()
     incident = next(one.id for one in desk.console.incidents.list_incidents() if one.owner == "op-a")
@@ -248,10 +248,10 @@ def test_unfinished_work_names_payments_by_their_numbers(qtbot: QtBot, desk: Fur
         f"{context.translate('kind.payment')} {number}"
     ]
     dialog = open_unfinished_work_dialog(person.frame)
-    person.rest()
+    person.wait_until_read()
     for name in ("held", "own", "mentions"):
         dialog.show_tab(name)
-        texts = list(shown_texts(person))
+        texts = list(read_shown_texts(person))
         assert [text for text in texts if number in text], name
         assert [text for text in texts if f"{context.translate('kind.payment')} {payment_id}" in text] == [], name
         assert (f"{context.translate('kind.incident')} {incident}" in texts) == (name == "own"), name
@@ -274,13 +274,13 @@ def test_no_command_prints_a_code(desk: Furnished, home: Path, language: str) ->
     ]
     commands += [("show", "credit-check", str(id)) for id in {one.kind: one.id for one in desk.samples}.values()]
     commands += [("show", "payment", str(id)) for id in {one.kind: one.id for one in desk.payments}.values()]
-    commands += [("show", "refund", str(id)) for id in refunds_of_each_kind(desk)]
+    commands += [("show", "refund", str(id)) for id in find_refund_of_each_kind(desk)]
     commands += [("lookup", desk.samples[0].number), ("alerts", "list"), ("audit", "list"), ("unfinished",)]
     raw = []
     for command in commands:
         ending = terminal(*command)
         assert ending.status == 0, (command, ending)
-        raw += [(" ".join(command), *part) for part in raw_parts(_without_commands(ending.out.decode()))]
+        raw += [(" ".join(command), *part) for part in find_raw_words(_without_commands(ending.out.decode()))]
     assert sorted({part[1:] for part in raw}) == []
     number = desk.console.payments.read_payment(desk.paid("complete")[-1].id).record.merchant_payment_id
     assert number in terminal("audit", "list").out.decode(), "a payment is named by its own number"

@@ -32,7 +32,7 @@ from tests.support.quick_desks import quick_folder
 from tests.support.server_fixtures import need
 
 VIEWS = Path(console.views.__file__).parent
-Sit = Callable[..., Person]
+OpenWindow = Callable[..., Person]
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
 
 
 @pytest.fixture
-def sit(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[Sit]:
+def sit(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[OpenWindow]:
     """Opens op-a's window at a desk without credentials but those in `keyring` and `given`."""
     install_appearance(qapp, theme="light")
     people: list[Person] = []
@@ -77,22 +77,24 @@ def sit(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[Sit]:
     current_appearance().choose_theme("light")
 
 
-def bars(person: Person) -> list[str]:
+def find_visible_bars(person: Person) -> list[str]:
     return [bar.accessibleName() for bar in person.window.findChildren(NotificationBar) if bar.isVisible()]
 
 
-def bought(place: Place, sandbox: Sandbox, worker: Console) -> CreditCheck:
+def buy_check_without_pdf(place: Place, sandbox: Sandbox, worker: Console) -> CreditCheck:
     """A credit check without its PDF, so that there is something to fetch again."""
     sandbox.control.add_fault("pdf_missing", call="pdf", number=NUMBERS[0])
     with place.opened(sandbox, desk=2, TIME_SCALE="1") as desk, executing(worker):
         return desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
 
 
-def test_nothing_is_offered_that_would_only_wait(place: Place, sandbox: Sandbox, worker: Console, sit: Sit) -> None:
+def test_nothing_is_offered_that_would_only_wait(
+    place: Place, sandbox: Sandbox, worker: Console, sit: OpenWindow
+) -> None:
     """The window says it before a button is pressed, with the reason beside each button that is off; reading goes on,
     and all comes back by itself when a worker is there again. An open dialog's button goes off and on too.
     """
-    record = bought(place, sandbox, worker)
+    record = buy_check_without_pdf(place, sandbox, worker)
     with executing(worker):
         person = sit()
         person.frame.show_route(CreditCheckRoute(record.id, (), "queues"))
@@ -102,7 +104,7 @@ def test_nothing_is_offered_that_would_only_wait(place: Place, sandbox: Sandbox,
         assert probe is not None
         assert pack is not None
         person.until(probe.isEnabled)
-        assert bars(person) == []
+        assert find_visible_bars(person) == []
         person.press("F")
         dialog = person.dialog(RefetchDialog)
         person.until(dialog.main_button.isEnabled)
@@ -110,42 +112,42 @@ def test_nothing_is_offered_that_would_only_wait(place: Place, sandbox: Sandbox,
     reason = person.opening.context.find_worker_away_reason()
     assert "No worker" in reason
     assert [label.plain for label in page.findChildren(ReasonLabel) if label.buddy() is probe] == [reason]
-    person.until(lambda: any("No worker is running" in text for text in bars(person)))
+    person.until(lambda: any("No worker is running" in text for text in find_visible_bars(person)))
     assert not dialog.main_button.isEnabled()
     assert reason in [label.plain for label in dialog.findChildren(TextLabel) if label.isVisible()]
     assert pack.isEnabled()
     page.refresh("a person reads on")
-    person.rest()
+    person.wait_until_read()
     assert not probe.isEnabled()
     with executing(worker):
         person.until(probe.isEnabled)
         person.until(dialog.main_button.isEnabled)
-        person.until(lambda: not any("No worker" in text for text in bars(person)))
+        person.until(lambda: not any("No worker" in text for text in find_visible_bars(person)))
         assert reason not in [label.plain for label in dialog.findChildren(TextLabel) if label.isVisible()]
 
 
-def test_credentials_left_over_are_told_and_forgotten(sit: Sit, worker: Console) -> None:
+def test_credentials_left_over_are_told_and_forgotten(sit: OpenWindow, worker: Console) -> None:
     """A bar says so and opens the list; the keyring's are deleted, and the variable is named and stays."""
     keyring = MemoryKeyring({"PAYPAY_API_KEY": "x", "STORE_KEY": "a-key-that-is-long-enough", "mine": "y"})
     with executing(worker):
         person = sit(keyring, CONSOLE_SECRET_ATOM_PASSWORD="z")
-        person.until(lambda: any("no longer needs" in text for text in bars(person)))
+        person.until(lambda: any("no longer needs" in text for text in find_visible_bars(person)))
         person.control("Show credentials").press()
         dialog = person.dialog(LeftoverCredentialsDialog)
         texts = "\n".join(label.plain for label in dialog.findChildren(TextLabel))
         assert all(name in texts for name in ("PAYPAY_API_KEY", "STORE_KEY", "CONSOLE_SECRET_ATOM_PASSWORD"))
         person.until(dialog.main_button.isEnabled)
         dialog.main_button.click()
-        person.no_dialog()
+        person.wait_without_dialog()
         assert set(keyring.kept) == {"mine", "DRAFT_KEY"}, "the desk's own key is no provider's credential"
-        person.until(lambda: any(": 1." in text and "no longer needs" in text for text in bars(person)))
+        person.until(lambda: any(": 1." in text and "no longer needs" in text for text in find_visible_bars(person)))
         person.control("Show credentials").press()
         dialog = person.dialog(LeftoverCredentialsDialog)
         assert not dialog.main_button.isEnabled()
         assert dialog.main_button.reason
         person.press("Esc")
         person.control("Close").press()
-        person.until(lambda: bars(person) == [])
+        person.until(lambda: find_visible_bars(person) == [])
 
 
 def test_a_block_keeps_what_its_owner_wants(qtbot: QtBot) -> None:

@@ -23,17 +23,17 @@ VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "provider_vectors.
 BASES = st.text(alphabet="0123456789", min_size=12, max_size=12)
 
 
-def cases(name: str) -> list[object]:
+def make_cases(name: str) -> list[object]:
     return [pytest.param(case, id=case["id"]) for case in VECTORS[name]]
 
 
-@pytest.mark.parametrize("case", cases("corporation_number_valid"))
+@pytest.mark.parametrize("case", make_cases("corporation_number_valid"))
 def test_valid_input_is_normalised(case: dict[str, str]) -> None:
     """Every accepted spelling becomes the same 13 ASCII digits."""
     assert parse_number(case["input"]).value == case["normalized"]
 
 
-@pytest.mark.parametrize("case", cases("corporation_number_invalid"))
+@pytest.mark.parametrize("case", make_cases("corporation_number_invalid"))
 def test_invalid_input_names_the_first_broken_rule(case: dict[str, str]) -> None:
     """The refusal names the first rule that the text breaks, and the digits that were understood."""
     with pytest.raises(InvalidCorporationNumber) as refused:
@@ -42,7 +42,7 @@ def test_invalid_input_names_the_first_broken_rule(case: dict[str, str]) -> None
     assert refused.value.exit_status == 2
 
 
-@pytest.mark.parametrize("case", cases("corporation_number_check_digit"))
+@pytest.mark.parametrize("case", make_cases("corporation_number_check_digit"))
 def test_check_digit(case: dict[str, str]) -> None:
     """The check digit is that of the formula in the ordinance."""
     assert compute_check_digit(case["base"]) == str(case["check_digit"])

@@ -146,7 +146,7 @@ def test_which_refunds_hold_their_sum() -> None:
     assert set(RefundState) - ended == RESERVING_REFUND_STATES
 
 
-WAYS = {
+PATHS_BETWEEN_STATES = {
     (P.INITIALIZING, P.USER_PAYMENT): (P.TOKEN_GENERATED, P.USER_PAYMENT),
     (P.INITIALIZING, P.PAYMENT_FAILED): (P.TOKEN_GENERATED, P.USER_PAYMENT, P.PAYMENT_FAILED),
     (P.INITIALIZING, P.EXPIRED): (P.EXPIRED,),
@@ -166,11 +166,11 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", PATHS_BETWEEN_STATES)
 def test_the_steps_that_nobody_saw(way: tuple[PaymentState, PaymentState]) -> None:
     """Between two known states the program may add the waiting states, a success and a verified callback; never a
     failure, an expiry or the receipt of a callback."""
-    assert find_payment_path(*way) == WAYS[way]
+    assert find_payment_path(*way) == PATHS_BETWEEN_STATES[way]
 
 
 def test_a_schedule_has_an_end_and_each_of_its_steps() -> None:

@@ -17,10 +17,10 @@ from tests.support.waiting import PATIENCE_SECONDS
 _COUNT = text("UPDATE call_rates SET not_before = not_before + 1 WHERE name = :name")
 _READ = text("SELECT not_before FROM call_rates WHERE name = :name")
 _WRITE = text("UPDATE call_rates SET not_before = :value WHERE name = :name")
-NAMES = ("faults-a", "faults-b")
+COUNTER_NAMES = ("faults-a", "faults-b")
 
 
-class Reruns(logging.Handler):
+class RerunCounter(logging.Handler):
     """A log handler that counts how often a transaction was run again, by the number of the server's error
     (`numbers`)."""
 
@@ -34,9 +34,9 @@ class Reruns(logging.Handler):
 
 
 @contextmanager
-def reruns_counted() -> Iterator[Reruns]:
+def count_reruns() -> Iterator[RerunCounter]:
     """Yield the counter of the transactions that are run again within the block."""
-    log, counted = logging.getLogger("console.store"), Reruns()
+    log, counted = logging.getLogger("console.store"), RerunCounter()
     before = log.level
     log.setLevel(logging.INFO)
     log.addHandler(counted)
@@ -47,7 +47,7 @@ def reruns_counted() -> Iterator[Reruns]:
         log.setLevel(before)
 
 
-class Crossing:
+class CrossingTransaction:
     """A transaction that increments two rows in the given order, so that two of them in opposite orders deadlock.
     `tries` is how often it was run."""
 
@@ -63,7 +63,7 @@ class Crossing:
         tx.conn.execute(_COUNT, {"name": second})
 
 
-class Modifying:
+class ReadModifyWrite:
     """A transaction that reads one row and writes its value plus one, which is right only if nobody else has written
     it meanwhile."""
 
@@ -71,11 +71,11 @@ class Modifying:
 
     def __call__(self, tx: Transaction) -> None:
         self.tries += 1
-        value = int(tx.conn.execute(_READ, {"name": NAMES[0]}).scalar_one())
-        tx.conn.execute(_WRITE, {"name": NAMES[0], "value": value + 1})
+        value = int(tx.conn.execute(_READ, {"name": COUNTER_NAMES[0]}).scalar_one())
+        tx.conn.execute(_WRITE, {"name": COUNTER_NAMES[0], "value": value + 1})
 
 
-def race(databases: Sequence[Database], turns: int) -> Counter[str]:
+def run_crossing_transactions(databases: Sequence[Database], turns: int) -> Counter[str]:
     """Run `turns` crossing transactions on each database in a thread of its own, every second thread in the opposite
     order. Return the counts of their endings."""
     tally: Counter[str] = Counter()
@@ -86,7 +86,7 @@ def race(databases: Sequence[Database], turns: int) -> Counter[str]:
         chance, pause = random.Random(number), Event()
         for _ in range(turns):
             pause.wait(chance.uniform(0, 0.02))  # people who never pause would starve whoever goes the other way
-            work = Crossing(NAMES if number % 2 else NAMES[::-1])
+            work = CrossingTransaction(COUNTER_NAMES if number % 2 else COUNTER_NAMES[::-1])
             try:
                 database.write(work)
                 tally["won"] += 1
@@ -103,7 +103,10 @@ def race(databases: Sequence[Database], turns: int) -> Counter[str]:
     return tally
 
 
-def prepare(sql: Any) -> None:
+def reset_counters(sql: Any) -> None:
     """Set both counters to 0, as rows that belong to the server's clock: no one may change rows that are dated by
     another clock. `sql` runs statements as the owner."""
-    sql("DELETE FROM call_rates", *(f"INSERT INTO call_rates VALUES ('{name}', 'server', 0)" for name in NAMES))
+    sql(
+        "DELETE FROM call_rates",
+        *(f"INSERT INTO call_rates VALUES ('{name}', 'server', 0)" for name in COUNTER_NAMES),
+    )

@@ -15,8 +15,8 @@ from console.domain.errors import ConsoleError
 from console.store.database.engine import Database
 from console.store.operations import leases
 from console.store.operations.leases import HoldingProcess
-from tests.faults.scene import as_owner
-from tests.faults.verdicts import Note
+from tests.faults.scene import execute_as_owner
+from tests.faults.verdicts import TriedAuditEntry
 from tests.support.places import ServerPlace
 from tests.support.quick_desks import START
 from tests.support.waiting import PATIENCE_SECONDS
@@ -28,7 +28,7 @@ _WAIT = text("SELECT @@wsrep_sync_wait")
 
 
 @contextmanager
-def one_each(place: ServerPlace, *, owner: bool = False) -> Iterator[list[Database]]:
+def open_database_per_node(place: ServerPlace, *, owner: bool = False) -> Iterator[list[Database]]:
     """Yield one Database per node, which connects to this node only: as the schema account (`owner`), or as a
     person."""
     with ExitStack() as opened:
@@ -92,7 +92,7 @@ def fight_for_leases(databases: Sequence[Database], who: Sequence[str], rounds: 
 
 
 @dataclass
-class Writers:
+class ThreadsThatWrite:
     """One thread per database that writes rows until the end of a block. `mark` distinguishes their rows.
     `acknowledged` has the name and the try of each written row, `longest` the longest write (seconds), `refused` the
     error codes."""
@@ -106,7 +106,7 @@ class Writers:
     _stop: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def write_in_threads(self) -> Iterator[None]:
         """Let the threads write until the end of the block."""
         threads = [threading.Thread(target=self._write, args=(number,)) for number in range(len(self.databases))]
         for thread in threads:
@@ -122,7 +122,7 @@ class Writers:
         turn = 0
         while not self._stop.is_set():
             turn += 1
-            note = Note(f"{self.mark}-{number}-{turn}", self.who[number], chain=f"{self.mark}-{number}")
+            note = TriedAuditEntry(f"{self.mark}-{number}-{turn}", self.who[number], chain=f"{self.mark}-{number}")
             begun = time.monotonic()
             try:
                 self.acknowledged.append((note.name, self.databases[number].write(note)))
@@ -130,8 +130,8 @@ class Writers:
                 self.refused[lost.code] += 1
             self.longest = max(self.longest, time.monotonic() - begun)
 
-    def compared(self, place: ServerPlace) -> tuple[list[str], list[str]]:
+    def find_lost_and_doubled_rows(self, place: ServerPlace) -> tuple[list[str], list[str]]:
         """Return the names of the acknowledged rows that are missing, and of the rows that exist more than once."""
-        rows = as_owner(place, f"SELECT subject_id FROM audit_log WHERE subject_id LIKE '{self.mark}-%'")
+        rows = execute_as_owner(place, f"SELECT subject_id FROM audit_log WHERE subject_id LIKE '{self.mark}-%'")
         found = Counter(name for (name,) in rows)
         return [name for name, _ in self.acknowledged if not found[name]], [n for n in found if found[n] > 1]

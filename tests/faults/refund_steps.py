@@ -12,7 +12,7 @@ from typing import Literal
 
 import pytest
 
-from tests.faults.steps import death_of
+from tests.faults.steps import make_kill_and_wait
 from tests.support.each_place import at_each_place
 from tests.support.money_stage import Stage
 from tests.support.places import ServerPlace
@@ -36,7 +36,7 @@ TROUBLES: tuple[Trouble, ...] = (
 """The n-th command or its reply is lost once; its session is killed; the reply to its n-th COMMIT is lost; from it on
 the server is away for good."""
 OWN_SERVER: tuple[Trouble, ...] = ("read_only", "restarted")
-_KINDS: dict[Trouble, Break] = {
+_PROXY_FAULT_BY_TROUBLE: dict[Trouble, Break] = {
     "lost_request": "lost_request",
     "lost_reply": "lost_reply",
     "half_reply": "half_reply",
@@ -47,7 +47,7 @@ _KINDS: dict[Trouble, Break] = {
     "read_only": "passed",
     "restarted": "passed",
 }
-_LASTING: tuple[Trouble, ...] = ("away", "away_after")
+_LASTING_TROUBLES: tuple[Trouble, ...] = ("away", "away_after")
 _IMPATIENT = {"retry_policy.UNREACHABLE_RETRY_SECONDS": 0.2, "engine.COMMIT_CHECK_SECONDS": 0.2}
 COMMANDS = {
     "ask": 40, "approve": 90, "reject": 35, "withdraw": 35, "probe": 60, "due": 90, "resolve": 60, "notice": 40,
@@ -55,12 +55,12 @@ COMMANDS = {
 COMMITS = {"ask": 1, "approve": 4, "reject": 1, "withdraw": 1, "probe": 3, "due": 3, "resolve": 3, "notice": 2}
 Harm = Callable[[int], None]
 
-SOME = 2
+RANDOM_TROUBLE_COUNT = 2
 
 
 def run_all(on: Stage, action: str, trouble: Trouble) -> Counter[str]:
     """Disturb each command of the action in turn. Return the counts of the endings."""
-    tally = at_each_place(partial(fails_at, on, action, trouble))
+    tally = at_each_place(partial(fail_at_command, on, action, trouble))
     on.checked()
     return tally
 
@@ -69,13 +69,13 @@ def run_some(on: Stage, action: str, troubles: tuple[Trouble, ...], seed: int) -
     """Disturb the action in some of the ways, each time at a random command. Return the counts of the endings."""
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()
-    for trouble in chance.sample(troubles, SOME):
+    for trouble in chance.sample(troubles, RANDOM_TROUBLE_COUNT):
         most = COMMITS[action] if trouble == "commit_lost" else COMMANDS[action]
-        tally.update({fails_at(on, action, trouble, chance.randint(1, most)) or "undisturbed": 1})
+        tally.update({fail_at_command(on, action, trouble, chance.randint(1, most)) or "undisturbed": 1})
     return tally
 
 
-def fails_at(
+def fail_at_command(
     on: Stage,
     action: str,
     trouble: Trouble,
@@ -87,7 +87,7 @@ def fails_at(
     the action has no such command. `harm` is called before the command with the id of its session (None: only the
     proxy disturbs); `mend` is called after the action.
     """
-    where, lasting = f"{action}, {trouble} at {nth}", trouble in _LASTING
+    where, lasting = f"{action}, {trouble} at {nth}", trouble in _LASTING_TROUBLES
     assert isinstance(on.place, ServerPlace)
     node = on.place.database.nodes[0]
     target = on.prepared(action)
@@ -100,9 +100,11 @@ def fails_at(
         console = around.enter_context(on.desk(action, proxy.url(on.place.url(on.who(action)))))
         console.recovery.count_queues()
         if harm is None and trouble == "killed":
-            harm = partial(_kill, node)
+            harm = partial(_kill_session, node)
         word = "COMMIT" if trouble == "commit_lost" else ""
-        with proxy.breaking(_KINDS[trouble], nth, word, lasting=lasting, before=harm or _nothing) as shot:
+        with proxy.breaking(
+            _PROXY_FAULT_BY_TROUBLE[trouble], nth, word, lasting=lasting, before=harm or _do_nothing
+        ) as shot:
             code = on.act(console, target)
         if shot.hit:
             mend()
@@ -113,32 +115,32 @@ def fails_at(
     return code if shot.hit else None
 
 
-def _kill(node: SqlServer, session: int) -> None:
+def _kill_session(node: SqlServer, session: int) -> None:
     node.sql(f"KILL CONNECTION {session}")
 
 
-def _nothing(_session: int) -> None:
+def _do_nothing(_session: int) -> None:
     """Do nothing: only the proxy disturbs."""
 
 
-def dies_at(on: Stage, server: Server, action: str, nth: int) -> tuple[str | None, float]:
+def kill_server_at_command(on: Stage, server: Server, action: str, nth: int) -> tuple[str | None, float]:
     """Like `fails_at`, but the server is killed before the n-th command and restarted. Return the code, and the
     duration of all of it (seconds).
     """
-    die, back = death_of(server)
+    die, back = make_kill_and_wait(server)
 
     def mend() -> None:
         back()
         on.place.database._lines.clear()  # type: ignore[attr-defined]  # a server's: connections of before its death
 
     begun = time.monotonic()
-    ended = fails_at(on, action, "restarted", nth, die, mend)
+    ended = fail_at_command(on, action, "restarted", nth, die, mend)
     return ended, time.monotonic() - begun
 
 
-def turns_read_only(on: Stage, server: Server, action: str, nth: int) -> str | None:
+def make_read_only_at_command(on: Stage, server: Server, action: str, nth: int) -> str | None:
     """Like `fails_at`, but the server refuses writes from the n-th command until the end of the action."""
-    return fails_at(
+    return fail_at_command(
         on, action, "read_only", nth, lambda _: _set_read_only(server, 1), lambda: _set_read_only(server, 0)
     )
 

@@ -22,19 +22,21 @@ from tests.support.servers import Node
 from tests.support.sql_proxy import SqlProxy
 
 CLIENT = "1"
-NAMED = frozenset(("outcome_unknown", "database_unreachable", "database_locked", "storage_full", "read_only"))
-_AGED = (("operations", "lease_expires"), ("leases", "lease_expires"), ("call_rates", "not_before"))
+EXPECTED_REFUSALS = frozenset(
+    ("outcome_unknown", "database_unreachable", "database_locked", "storage_full", "read_only")
+)
+_LEASE_END_COLUMNS = (("operations", "lease_expires"), ("leases", "lease_expires"), ("call_rates", "not_before"))
 _LEDGERS: dict[str, list[Charge]] = {}
 """The charges of the provider, by the database that must know of them."""
 
-_CLAIMED = (
+_SELECT_CLAIMED_CHECK_SQL = (
     "SELECT c.id FROM hansha_alarmbox_credit_checks c JOIN operations o ON o.id = c.operation_id"
     " WHERE o.state = 'calling' AND c.status = 'pending' AND c.corporation_number = '{}'"
 )
 
 
 @dataclass
-class Scene:
+class FaultScene:
     """The database, its proxy, the provider and the clock. The provider fails the test if it is called without a
     committed claim, or inside a transaction.
     """
@@ -49,42 +51,47 @@ class Scene:
         """The URL of the database through the proxy."""
         return self.proxy.url(self.place.url())
 
-    def through(self, home: Path | None = None) -> Console:
+    def open_desk_through_proxy(self, home: Path | None = None) -> Console:
         """Open a desk that reaches the database only through the proxy; the caller must close it."""
         return self.desk(self.url, home)
 
-    def beside(self, **extra: str) -> Console:
+    def open_direct_desk(self, **extra: str) -> Console:
         """Open a desk with the same home folder that connects directly; the caller must close it."""
         return self.desk(self.place.url(), None, **extra)
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         """Execute the statements as the schema account on another connection, and return the last one's rows."""
-        return as_owner(self.place, *statements)
+        return execute_as_owner(self.place, *statements)
 
     def kill(self, session: int) -> None:
         """End the session with this id, as an administrator may."""
         self.place.database.nodes[0].sql(f"KILL CONNECTION {session}")
 
-    def age(self, by: timedelta) -> None:
+    def move_leases_back(self, by: timedelta) -> None:
         """Move the stored end of each lease back by `by`, as if that time had passed on the clock of leases."""
         step = round(by.total_seconds() * 1000)
-        self.sql(*(f"UPDATE {table} SET {column} = {column} - {step} WHERE {column} > 0" for table, column in _AGED))
+        self.sql(
+            *(
+                f"UPDATE {table} SET {column} = {column} - {step} WHERE {column} > 0"
+                for table, column in _LEASE_END_COLUMNS
+            )
+        )
 
     def desk(self, url: str, home: Path | None = None, **extra: str) -> Console:
         """Open a desk with this URL of the database; the caller must close it."""
-        self.clock.moved[self.place.folder] = self.age
+        self.clock.moved[self.place.folder] = self.move_leases_back
         told = {"DATABASE_URL": url, "OPERATOR": "", "TIME_SCALE": "1", "ALARMBOX_FIND_PURCHASES": "1"}
         return quick_desk(home or self.place.home, self.vendor, self.clock, **told | extra)
 
     @contextmanager
-    def settled(self, *bought: str) -> Iterator[Console]:
+    def settle_and_check(self, *bought: str) -> Iterator[Console]:
         """Let all leases expire, and run the due tasks in a new process of the desk, which is yielded. Check that no
         operation is left as `calling`, that records and charges agree, and that none of the numbers `bought` is
         charged twice.
         """
         charged = len(self.vendor.charges)
         self.clock.at += timedelta(minutes=5)
-        with self.beside() as fresh:
+        with self.open_direct_desk() as fresh:
             fresh.recovery.run_all_tasks()
             found = truth.rows(fresh.database)
             truth.check_claims(found)
@@ -96,56 +103,58 @@ class Scene:
             assert len(self.vendor.charges) == charged, "bought again by due tasks"
             yield fresh
 
-    def verified(self) -> None:
+    def verify_trail(self) -> None:
         """Verify the whole audit trail."""
-        with self.beside() as fresh:
+        with self.open_direct_desk() as fresh:
             fresh.audit.verify_chains()
 
 
-def connected(place: ServerPlace, person: str = "", **more: Any) -> Any:
+def connect_to_place(place: ServerPlace, person: str = "", **more: Any) -> Any:
     """Return a PyMySQL connection of a person ("": the schema account) to the first node that serves. `more` are
     further arguments of PyMySQL.
     """
     nodes, address = place.database.nodes, urlsplit(place.url(person))
     node = next(node for node in nodes if not isinstance(node, Node) or node.ready())
-    return node.connect(unquote(address.username or ""), unquote(address.password or ""), schema(place), **more)
+    return node.connect(
+        unquote(address.username or ""), unquote(address.password or ""), get_schema_name(place), **more
+    )
 
 
-def schema(place: ServerPlace) -> str:
+def get_schema_name(place: ServerPlace) -> str:
     """Return the name of the database."""
     return urlsplit(place.url("")).path.strip("/")
 
 
-def as_owner(place: ServerPlace, *statements: str) -> list[tuple[Any, ...]]:
+def execute_as_owner(place: ServerPlace, *statements: str) -> list[tuple[Any, ...]]:
     """Run the statements as the schema account on a new connection, and return the rows of the last one. May be
     called in any thread, also after the server or a node was killed.
     """
     alone = len(place.database.nodes) == 1
-    with connected(place) as connection, connection.cursor() as cursor:
+    with connect_to_place(place) as connection, connection.cursor() as cursor:
         for statement in ("SET innodb_lock_wait_timeout = 300" if alone else "SET wsrep_sync_wait = 7", *statements):
             cursor.execute(statement)
         return list(cursor.fetchall())
 
 
 @contextmanager
-def scene(place: ServerPlace) -> Iterator[Scene]:
+def open_scene(place: ServerPlace) -> Iterator[FaultScene]:
     """Yield a Scene for this database, after all earlier leases have expired."""
     node, clock = place.database.nodes[0], HandClock()
     with SqlProxy(node.host, node.port) as proxy:
-        ledger = _LEDGERS.setdefault(schema(place), [])
-        stage = Scene(place, proxy, LedgerVendor(today=clock.today, charges=ledger), clock)
+        ledger = _LEDGERS.setdefault(get_schema_name(place), [])
+        stage = FaultScene(place, proxy, LedgerVendor(today=clock.today, charges=ledger), clock)
 
         def witness(request: PurchaseRequest) -> int:
-            rows = stage.sql(_CLAIMED.format(request.corporation_number))
+            rows = stage.sql(_SELECT_CLAIMED_CHECK_SQL.format(request.corporation_number))
             demand(len(rows) == 1, f"asked with {len(rows)} committed claims")
             return int(rows[0][0])
 
         stage.vendor.witness = witness
-        as_owner(place, "UPDATE leases SET lease_expires = 1 WHERE lease_expires > 1")  # left by those before
+        execute_as_owner(place, "UPDATE leases SET lease_expires = 1 WHERE lease_expires > 1")  # left by those before
         yield stage
 
 
-def buy(console: Console, number: str) -> str:
+def buy_check(console: Console, number: str) -> str:
     """Buy a credit check and return "done", or the code of the refusal."""
     try:
         console.credit_checks.purchase(PurchaseRequest(number, CLIENT))
@@ -158,7 +167,7 @@ def check_ending(ending: str, charges: int, where: str) -> None:
     """Check that nothing was charged if the ending says that nothing was sent, and that exactly one charge was made
     if it says "done".
     """
-    assert ending in NAMED | {"done"}, f"{ending} at {where}"
+    assert ending in EXPECTED_REFUSALS | {"done"}, f"{ending} at {where}"
     if ending != "done" and EXIT_STATUS[ending] in (3, 6):
         assert charges == 0, f"{ending}, but charged, at {where}"
     if ending == "done":

@@ -14,7 +14,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.providers.credit_checks.tokens import TokenPair
 from console.services.credit_checks.provider_tokens import DatabaseTokenStore
-from tests.faults.scene import NAMED, Scene, buy, check_ending
+from tests.faults.scene import EXPECTED_REFUSALS, FaultScene, buy_check, check_ending
 from tests.support.each_place import at_each_place
 from tests.support.invented import numbers
 from tests.support.servers import Server
@@ -25,7 +25,7 @@ Trouble = Literal["lost_request", "lost_reply", "half_reply", "killed", "away", 
 TROUBLES: tuple[Trouble, ...] = ("lost_request", "lost_reply", "half_reply", "killed", "away", "away_after")
 """The n-th command or its reply is lost once; its session is killed; from it on the server is away for good."""
 
-_KINDS: dict[Trouble, tuple[Break, bool]] = {
+_PROXY_FAULT_BY_TROUBLE: dict[Trouble, tuple[Break, bool]] = {
     "lost_request": ("lost_request", False),
     "lost_reply": ("lost_reply", False),
     "half_reply": ("half_reply", False),
@@ -39,26 +39,26 @@ ACTIONS = tuple(USUAL_PLACES)
 _IMPATIENT = {"retry_policy.UNREACHABLE_RETRY_SECONDS": 0.2, "engine.COMMIT_CHECK_SECONDS": 0.2}
 
 
-def run_all(scene: Scene, action: str, trouble: Trouble, seed: int) -> Counter[str]:
+def run_all(scene: FaultScene, action: str, trouble: Trouble, seed: int) -> Counter[str]:
     """Disturb each command of the action in turn. Return the counts of the endings."""
     names = iter(numbers(2_000, seed))
-    tally = at_each_place(lambda nth: fails_at(scene, action, trouble, nth, next(names)))
-    scene.verified()
+    tally = at_each_place(lambda nth: fail_at_command(scene, action, trouble, nth, next(names)))
+    scene.verify_trail()
     return tally
 
 
-def run_some(scene: Scene, action: str, seed: int) -> Counter[str]:
+def run_some(scene: FaultScene, action: str, seed: int) -> Counter[str]:
     """Disturb the action once in each way, each time at a random command. Return the counts of the endings."""
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()
     names = numbers(len(TROUBLES), 10 * seed + ACTIONS.index(action))
     for trouble, name in zip(TROUBLES, names, strict=True):
-        ending = fails_at(scene, action, trouble, chance.randint(1, USUAL_PLACES[action]), name)
+        ending = fail_at_command(scene, action, trouble, chance.randint(1, USUAL_PLACES[action]), name)
         tally.update({ending or "undisturbed": 1})
     return tally
 
 
-def death_of(server: Server) -> tuple[Callable[[int], None], Callable[[], None]]:
+def make_kill_and_wait(server: Server) -> tuple[Callable[[int], None], Callable[[], None]]:
     """Return two functions: the first kills the server and begins to restart it, whatever session id it gets; the
     second waits until the server is running again.
     """
@@ -76,21 +76,23 @@ def death_of(server: Server) -> tuple[Callable[[int], None], Callable[[], None]]
     return die, wait
 
 
-def dies_at(scene: Scene, server: Server, action: str, nth: int, number: str) -> tuple[str | None, float]:
+def kill_server_at_command(
+    scene: FaultScene, server: Server, action: str, nth: int, number: str
+) -> tuple[str | None, float]:
     """Like `fails_at`, but the server is killed before the n-th command and restarted. Return the code, and the
     duration of the action (seconds).
     """
-    die, mend = death_of(server)
+    die, mend = make_kill_and_wait(server)
     begun = time.monotonic()
     try:
-        ending = fails_at(scene, action, "restarted", nth, number, die, mend)
+        ending = fail_at_command(scene, action, "restarted", nth, number, die, mend)
     finally:
         seconds = time.monotonic() - begun
     return ending, seconds
 
 
-def fails_at(
-    scene: Scene,
+def fail_at_command(
+    scene: FaultScene,
     action: str,
     trouble: Trouble,
     nth: int,
@@ -102,7 +104,7 @@ def fails_at(
     the action has no such command. `harm` is called before the command with the id of its session (None: only the
     proxy disturbs); `mend` is called after the action.
     """
-    kind, lasting = _KINDS[trouble]
+    kind, lasting = _PROXY_FAULT_BY_TROUBLE[trouble]
     where = f"{action}, {trouble} at {nth}"
     act = _ACTIONS[action]
     with ExitStack() as around:
@@ -110,11 +112,11 @@ def fails_at(
             patch = around.enter_context(pytest.MonkeyPatch.context())
             for name, seconds in _IMPATIENT.items():
                 patch.setattr(f"console.store.database.{name}", seconds)
-        console = around.enter_context(scene.through())
+        console = around.enter_context(scene.open_desk_through_proxy())
         subject = _prepare(scene, action, number)
         before = scene.vendor.count(number)
         console.credit_checks.make_plan(number)
-        harm = harm or (scene.kill if trouble == "killed" else _nothing)
+        harm = harm or (scene.kill if trouble == "killed" else _do_nothing)
         with scene.proxy.breaking(kind, nth, lasting=lasting, before=harm) as shot:
             ending = act(scene, console, subject)
         if shot.hit:
@@ -123,34 +125,34 @@ def fails_at(
     assert charges <= 1, f"{charges} charges at {where}"
     if action == "purchase":
         check_ending(ending, charges, where)
-    assert ending in NAMED | {"done"}, f"{ending} at {where}"
+    assert ending in EXPECTED_REFUSALS | {"done"}, f"{ending} at {where}"
     if not lasting and trouble != "restarted" and ending not in ("done", "database_unreachable"):
         raise AssertionError(f"one lost packet is no reason for {ending}: {where}")
-    with scene.settled(number) as fresh:
+    with scene.settle_and_check(number) as fresh:
         _check_end(scene, fresh, action, number, ending, where)
     return ending if shot.hit else None
 
 
-def _nothing(_session: int) -> None:
+def _do_nothing(_session: int) -> None:
     """Do nothing: only the proxy disturbs."""
 
 
-def _prepare(scene: Scene, action: str, number: str) -> str:
+def _prepare(scene: FaultScene, action: str, number: str) -> str:
     """Create the records that the action needs. Return the corporation number, or the record id as text."""
     if action in ("purchase", "token"):
         return number
-    with scene.beside() as console:
+    with scene.open_direct_desk() as console:
         if action == "refetch":
-            assert buy(console, number) == "done"
+            assert buy_check(console, number) == "done"
         else:
             scene.vendor.behaviour = "silent_after_charge"
-            assert buy(console, number) == "outcome_unknown"
+            assert buy_check(console, number) == "outcome_unknown"
             scene.vendor.behaviour = "answers"
         (record,) = console.lookup.find_records(number).credit_checks
     return str(record.id)
 
 
-def _named(call: Callable[[], object]) -> str:
+def _call_for_ending(call: Callable[[], object]) -> str:
     """Call `call`, and return "done" or the code of the refusal."""
     try:
         call()
@@ -159,20 +161,22 @@ def _named(call: Callable[[], object]) -> str:
     return "done"
 
 
-def _resolve(scene: Scene, console: Console, record_id: str) -> str:
+def _resolve(scene: FaultScene, console: Console, record_id: str) -> str:
     charge = scene.vendor.charges[-1]
-    return _named(lambda: console.recovery.resolve("credit-check", record_id, "success", "seen there", charge.id))
+    return _call_for_ending(
+        lambda: console.recovery.resolve("credit-check", record_id, "success", "seen there", charge.id)
+    )
 
 
-def _probe(scene: Scene, console: Console, record_id: str) -> str:
+def _probe(scene: FaultScene, console: Console, record_id: str) -> str:
     scene.vendor.finds = True
     try:
-        return _named(lambda: console.credit_checks.probe(int(record_id)))
+        return _call_for_ending(lambda: console.credit_checks.probe(int(record_id)))
     finally:
         scene.vendor.finds = False
 
 
-def _due(scene: Scene, console: Console, record_id: str) -> str:
+def _run_due_tasks(scene: FaultScene, console: Console, record_id: str) -> str:
     """Make the record's operation look like that of a process that has ended, and run the due tasks, which note its
     lapse.
     """
@@ -180,10 +184,10 @@ def _due(scene: Scene, console: Console, record_id: str) -> str:
         "UPDATE operations SET state = 'calling', lease_expires = 1 WHERE id = (SELECT operation_id FROM"
         f" hansha_alarmbox_credit_checks WHERE id = {record_id})"
     )
-    return _named(console.recovery.run_all_tasks)
+    return _call_for_ending(console.recovery.run_all_tasks)
 
 
-def _token(scene: Scene, console: Console, number: str) -> str:
+def _exchange_token(scene: FaultScene, console: Console, number: str) -> str:
     """Exchange a refresh token at a provider that accepts each token once. Check that the newest token is stored if
     the exchange succeeds.
     """
@@ -200,8 +204,8 @@ def _token(scene: Scene, console: Console, number: str) -> str:
             exchange, outdated_pair=None
         )
 
-    ending = _named(refresh)
-    with scene.beside() as fresh:
+    ending = _call_for_ending(refresh)
+    with scene.open_direct_desk() as fresh:
         after = DatabaseTokenStore(fresh._context, f"p{number}", "first", fresh._context.cipher)
         stored = after.find_current_pair()
         if ending == "done":
@@ -210,17 +214,17 @@ def _token(scene: Scene, console: Console, number: str) -> str:
     return ending
 
 
-_ACTIONS: dict[str, Callable[[Scene, Console, str], str]] = {
-    "purchase": lambda _scene, console, number: buy(console, number),
-    "refetch": lambda _scene, console, record: _named(lambda: console.credit_checks.refetch(int(record))),
+_ACTIONS: dict[str, Callable[[FaultScene, Console, str], str]] = {
+    "purchase": lambda _scene, console, number: buy_check(console, number),
+    "refetch": lambda _scene, console, record: _call_for_ending(lambda: console.credit_checks.refetch(int(record))),
     "probe": _probe,
     "resolve": _resolve,
-    "due": _due,
-    "token": _token,
+    "due": _run_due_tasks,
+    "token": _exchange_token,
 }
 
 
-def _check_end(scene: Scene, console: Console, action: str, number: str, ending: str, where: str) -> None:
+def _check_end(scene: FaultScene, console: Console, action: str, number: str, ending: str, where: str) -> None:
     """Check that no charged record is an error, that each unknown record has a next step, and that an action that
     ended with "done" leaves a bought record.
     """

@@ -12,7 +12,7 @@ from sqlalchemy import event, text
 from console.store.database.engine import Database, Transaction
 from console.store.operations import leases
 from console.store.operations.leases import HoldingProcess, Lease
-from tests.faults.scene import as_owner, buy, scene
+from tests.faults.scene import buy_check, execute_as_owner, open_scene
 from tests.support import server_fixtures
 from tests.support.invented import numbers
 from tests.support.places import ServerPlace
@@ -26,7 +26,7 @@ _SLIP = "SELECT max(abs(timestampdiff(MICROSECOND, at, utc_timestamp(6)))) FROM 
 
 
 @pytest.fixture(scope="module")
-def abroad() -> Iterator[ServerPlace]:
+def open_database_in_japan_time() -> Iterator[ServerPlace]:
     """Yield a database on a server with Japan's time zone that lets sessions change NOW()."""
     server_fixtures.need("mariadb")
     settings = ("default-time-zone=+09:00", "secure-timestamp=NO")
@@ -34,7 +34,7 @@ def abroad() -> Iterator[ServerPlace]:
         yield ServerPlace("mariadb", folder, PooledDatabase((server,)))
 
 
-def forging(database: Database) -> None:
+def set_wrong_session_times(database: Database) -> None:
     """Let all sessions of this database set a wrong time and time zone."""
 
     def forge(dbapi: Any, _record: object) -> None:
@@ -46,9 +46,9 @@ def forging(database: Database) -> None:
         event.listen(engine, "connect", forge)
 
 
-def newest(place: ServerPlace) -> int:
+def read_newest_audit_id(place: ServerPlace) -> int:
     """Return the id of the newest audit entry; 0 if there is none."""
-    return int(as_owner(place, "SELECT coalesce(max(id), 0) FROM audit_log")[0][0])
+    return int(execute_as_owner(place, "SELECT coalesce(max(id), 0) FROM audit_log")[0][0])
 
 
 def _acquire(name: str, holder: HoldingProcess, at: datetime, tx: Transaction) -> Lease | None:
@@ -56,15 +56,17 @@ def _acquire(name: str, holder: HoldingProcess, at: datetime, tx: Transaction) -
 
 
 @pytest.mark.parametrize("forged", [False, True])
-def test_nobody_takes_over_early(abroad: ServerPlace, forged: bool) -> None:
+def test_nobody_takes_over_early(open_database_in_japan_time: ServerPlace, forged: bool) -> None:
     """A lease lasts as long as the server's clock decides. Desks with wrong clocks, and sessions with a wrong time,
     can't acquire it earlier."""
-    with_truth, liar = Database(abroad.url()), Database(abroad.url("op-b"))
+    with_truth, liar = Database(open_database_in_japan_time.url()), Database(open_database_in_japan_time.url("op-b"))
     if forged:
-        forging(liar)
+        set_wrong_session_times(liar)
         with liar.read() as conn:
             assert conn.scalar(text("SELECT year(now())")) < 1971
-    me, other = (HoldingProcess(abroad.named(who), who, "host", 1, who) for who in ("op-a", "op-b"))
+    me, other = (
+        HoldingProcess(open_database_in_japan_time.named(who), who, "host", 1, who) for who in ("op-a", "op-b")
+    )
     early, now = 0, datetime.now(UTC)
     for turn in range(40):
         name = f"clock-{forged}-{turn}"
@@ -73,7 +75,10 @@ def test_nobody_takes_over_early(abroad: ServerPlace, forged: bool) -> None:
         assert taken is not None
         again = liar.write(partial(_acquire, name, other, now + more))
         early += again is not None
-    as_owner(abroad, f"UPDATE leases SET lease_expires = lease_expires - 31000 WHERE name LIKE 'clock-{forged}-%'")
+    execute_as_owner(
+        open_database_in_japan_time,
+        f"UPDATE leases SET lease_expires = lease_expires - 31000 WHERE name LIKE 'clock-{forged}-%'",
+    )
     late = liar.write(lambda tx: leases.acquire(tx, f"clock-{forged}-0", other, now - SKEWS[1], 30))
     print(f"demand 25: {early} early take-overs of 40, sessions {'forged' if forged else 'honest'}")
     assert (early, late is not None) == (0, True)
@@ -82,30 +87,35 @@ def test_nobody_takes_over_early(abroad: ServerPlace, forged: bool) -> None:
 
 
 @pytest.mark.parametrize("skew", SKEWS[:2])
-def test_audit_rows_carry_the_servers_time(abroad: ServerPlace, skew: timedelta) -> None:
+def test_audit_rows_carry_the_servers_time(open_database_in_japan_time: ServerPlace, skew: timedelta) -> None:
     """A desk with a wrong clock makes a purchase in sessions with a wrong time: the times of its audit entries differ
     from the server's by less than two seconds."""
-    before = newest(abroad)
-    with scene(abroad) as stage, stage.beside() as console:
+    before = read_newest_audit_id(open_database_in_japan_time)
+    with open_scene(open_database_in_japan_time) as stage, stage.open_direct_desk() as console:
         stage.clock.moved.clear()
         stage.clock.at = datetime.now(UTC) + skew
-        forging(console.database)
-        assert buy(console, next(NUMBERS)) == "done"
-        ((slip,),) = as_owner(abroad, _SLIP.format(before))
+        set_wrong_session_times(console.database)
+        assert buy_check(console, next(NUMBERS)) == "done"
+        ((slip,),) = execute_as_owner(open_database_in_japan_time, _SLIP.format(before))
         console.audit.verify_chains()
     print(f"demand 25: audit time within {slip / 1_000_000:.2f} s of the server's, desk {skew} off")
     assert slip < 2_000_000
 
 
-def test_a_desk_a_day_ahead_does_not_call_others_dead(abroad: ServerPlace) -> None:
+def test_a_desk_a_day_ahead_does_not_call_others_dead(open_database_in_japan_time: ServerPlace) -> None:
     """A desk whose clock is a day fast runs its due tasks: it doesn't note a lapse for a call of another desk that is
     running."""
     number = next(NUMBERS)
-    with scene(abroad) as stage, stage.beside() as buyer, scene(abroad) as ahead, ahead.beside() as other:
+    with (
+        open_scene(open_database_in_japan_time) as stage,
+        stage.open_direct_desk() as buyer,
+        open_scene(open_database_in_japan_time) as ahead,
+        ahead.open_direct_desk() as other,
+    ):
         ahead.clock.moved.clear()
         ahead.clock.at += timedelta(days=1)
         stage.vendor.during = lambda: seen.append(other.recovery.run_all_tasks())
         seen: list[Any] = []
-        assert buy(buyer, number) == "done"
+        assert buy_check(buyer, number) == "done"
         assert {run.task: run.count for run in seen[0]}["lapsed_operations"] == 0
         assert buyer.lookup.find_records(number).credit_checks[0].certainty == "known"

@@ -16,7 +16,7 @@ from console.store.database import change_feed, compare_and_swap
 from console.store.database.engine import Database, Transaction
 from console.store.records import notes
 from tests.faults import nodes
-from tests.faults.scene import as_owner
+from tests.faults.scene import execute_as_owner
 from tests.support.places import ServerPlace
 from tests.support.quick_desks import START
 from tests.support.waiting import PATIENCE_SECONDS, until
@@ -27,7 +27,7 @@ TURNS, CROWD = 25, 60
 """Transactions of each writer; every fifth one tells of so many other records."""
 
 
-class Reader:
+class FeedReader:
     """Reads the change feed of one node. When it gets a change of a record, it reads the record, as a page does."""
 
     def __init__(self, database: Database) -> None:
@@ -36,10 +36,10 @@ class Reader:
         self._database, self._over = database, Event()
         with database.read() as conn:
             self._mark, _ = change_feed.list_changes_since(conn, None)
-        self._thread = Thread(target=self._go, daemon=True)
+        self._thread = Thread(target=self._read_until_over, daemon=True)
 
     @contextmanager
-    def reading(self) -> Iterator["Reader"]:
+    def read_in_thread(self) -> Iterator["FeedReader"]:
         """Read the feed in a thread until the end of the block."""
         self._thread.start()
         try:
@@ -48,7 +48,7 @@ class Reader:
             self._over.set()
             self._thread.join(PATIENCE_SECONDS)
 
-    def _go(self) -> None:
+    def _read_until_over(self) -> None:
         while not self._over.wait(0.01):
             self._mark = self._read(self._mark)
 
@@ -62,7 +62,7 @@ class Reader:
         return mark
 
 
-def write(database: Database, who: str, number: int) -> None:
+def write_notes(database: Database, who: str, number: int) -> None:
     """Write notes on a few records on which other writers write too; every fifth transaction announces changes of
     many records.
     """
@@ -79,7 +79,7 @@ def write(database: Database, who: str, number: int) -> None:
 
 
 @contextmanager
-def written_late(database: Database, who: str, record: int) -> Iterator[None]:
+def commit_note_late(database: Database, who: str, record: int) -> Iterator[None]:
     """Write a note before the block, and commit it after the block."""
     with database.write_without_retries() as tx:
         notes.add_note(tx.conn, KIND, record, who, "late", START)
@@ -90,33 +90,33 @@ def test_each_change_is_told_once_on_every_node(galera_place: ServerPlace) -> No
     """Each of three nodes has a writer, a reader, and a transaction that is committed last. Each reader gets each
     change once, and its reads of a record never go back.
     """
-    me, before = galera_place.named("op-a"), rows(galera_place)
-    with nodes.one_each(galera_place) as databases, ExitStack() as opened:
-        readers = [opened.enter_context(Reader(database).reading()) for database in databases]
+    me, before = galera_place.named("op-a"), read_feed_ids(galera_place)
+    with nodes.open_database_per_node(galera_place) as databases, ExitStack() as opened:
+        readers = [opened.enter_context(FeedReader(database).read_in_thread()) for database in databases]
         with ExitStack() as late:
             for number, database in enumerate(databases):
-                late.enter_context(written_late(database, me, RECORDS[number]))
-            all_at_once([Thread(target=write, args=(one, me, number)) for number, one in enumerate(databases)])
-            most = max(rows(galera_place))
-            assert most - min(rows(galera_place) - before) > change_feed.INITIAL_OPEN_ID_COUNT, (
+                late.enter_context(commit_note_late(database, me, RECORDS[number]))
+            run_threads([Thread(target=write_notes, args=(one, me, number)) for number, one in enumerate(databases)])
+            most = max(read_feed_ids(galera_place))
+            assert most - min(read_feed_ids(galera_place) - before) > change_feed.INITIAL_OPEN_ID_COUNT, (
                 "the late ones lie far back"
             )
-        wanted = rows(galera_place) - before
+        wanted = read_feed_ids(galera_place) - before
         until(lambda: all(wanted <= reader.met.keys() for reader in readers), "all is told everywhere")
-        written = {record: len(notes_of(databases[0], record)) for record in RECORDS}
+        written = {record: len(read_notes(databases[0], record)) for record in RECORDS}
     for reader in readers:
         assert {one for one in wanted if reader.met[one] != 1} == set(), "told twice"
         for record, looks in reader.looks.items():
             assert (looks, looks[-1]) == (sorted(looks), written[record]), f"record {record}"
 
 
-def notes_of(database: Database, record: int) -> Sequence[object]:
+def read_notes(database: Database, record: int) -> Sequence[object]:
     """Return the notes of a payment."""
     with database.read() as conn:
         return notes.list_notes(conn, KIND, record)
 
 
-def all_at_once(threads: Sequence[Thread]) -> None:
+def run_threads(threads: Sequence[Thread]) -> None:
     """Start all threads, and wait until they have ended."""
     for thread in threads:
         thread.start()
@@ -125,6 +125,6 @@ def all_at_once(threads: Sequence[Thread]) -> None:
         assert not thread.is_alive()
 
 
-def rows(place: ServerPlace) -> set[int]:
+def read_feed_ids(place: ServerPlace) -> set[int]:
     """Return the ids of all rows of the change feed."""
-    return {int(one) for (one,) in as_owner(place, "SELECT id FROM changes")}
+    return {int(one) for (one,) in execute_as_owner(place, "SELECT id FROM changes")}

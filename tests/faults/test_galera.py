@@ -8,9 +8,15 @@ from sqlalchemy import text
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
 from console.store.database.engine import Database, Transaction
-from tests.faults.nodes import Writers, fight_for_leases, one_each, read_after_write, swap_after_write
-from tests.faults.scene import CLIENT, as_owner, buy, scene
-from tests.faults.verdicts import Note, tries_kept
+from tests.faults.nodes import (
+    ThreadsThatWrite,
+    fight_for_leases,
+    open_database_per_node,
+    read_after_write,
+    swap_after_write,
+)
+from tests.faults.scene import CLIENT, buy_check, execute_as_owner, open_scene
+from tests.faults.verdicts import TriedAuditEntry, read_stored_tries
 from tests.support.invented import numbers
 from tests.support.places import ServerPlace
 from tests.support.servers import Cluster
@@ -21,33 +27,33 @@ PEOPLE = ("op-a", "op-b", "lead-b")
 NUMBERS = iter(numbers(100, seed=79))
 
 
-def people(place: ServerPlace) -> list[str]:
+def list_people(place: ServerPlace) -> list[str]:
     """Return the account names of three people."""
     return [place.named(person) for person in PEOPLE]
 
 
 @pytest.fixture
-def causal(galera_place: ServerPlace) -> ServerPlace:
+def place_with_counter(galera_place: ServerPlace) -> ServerPlace:
     """Return the database with the counter that these tests write."""
-    as_owner(galera_place, "DELETE FROM call_rates", "INSERT INTO call_rates VALUES ('causal', 'server', 0)")
+    execute_as_owner(galera_place, "DELETE FROM call_rates", "INSERT INTO call_rates VALUES ('causal', 'server', 0)")
     return galera_place
 
 
-def test_what_one_node_acknowledged_all_others_show(causal: ServerPlace) -> None:
+def test_what_one_node_acknowledged_all_others_show(place_with_counter: ServerPlace) -> None:
     """A value is written on one node. The next node reads it immediately and can update the row under the condition
     of that value. Each session has the setting that makes its reads wait.
     """
-    with one_each(causal, owner=True) as databases:
+    with open_database_per_node(place_with_counter, owner=True) as databases:
         reads, swaps = read_after_write(databases, 40), swap_after_write(databases, 30)
     print(f"demand 11: {reads['stale']} stale of {reads['reads']}, {swaps['refused']} refused of {swaps['swaps']}")
     assert (reads["stale"], reads["unguarded"], swaps["refused"]) == (0, 0, 0)
 
 
-def test_certification_fails_at_commit(causal: ServerPlace) -> None:
+def test_certification_fails_at_commit(place_with_counter: ServerPlace) -> None:
     """Another node has changed the same row and commits first: COMMIT fails with error 1213, the whole transaction is
     run again, and both changes are stored.
     """
-    with one_each(causal, owner=True) as (here, there, _):
+    with open_database_per_node(place_with_counter, owner=True) as (here, there, _):
         tries = 0
 
         def count(tx: Transaction) -> None:
@@ -62,7 +68,7 @@ def test_certification_fails_at_commit(causal: ServerPlace) -> None:
 
         here.write(overtaken)
     assert tries == 2
-    assert as_owner(causal, "SELECT not_before FROM call_rates") == [(2,)]
+    assert execute_as_owner(place_with_counter, "SELECT not_before FROM call_rates") == [(2,)]
 
 
 @pytest.mark.parametrize("when", ["after all", "in between"])
@@ -72,22 +78,22 @@ def test_a_commit_that_comes_late_to_another_node(galera_place: ServerPlace, whe
     """
     first, second, _ = galera_place.database.nodes
 
-    class Late(Note):
+    class Late(TriedAuditEntry):
         def __call__(self, tx: Transaction) -> int:
             if self.tries == 1 and when == "in between":
                 shot.let_go()
-                until(lambda: tries_kept(galera_place, self.name) == [1], "the late one to arrive")
+                until(lambda: read_stored_tries(galera_place, self.name) == [1], "the late one to arrive")
             return super().__call__(tx)
 
     with SqlProxy(first.host, first.port) as proxy:
         database = Database(f"{proxy.url(galera_place.url())}?fallback={second.host}:{second.port}")
-        note = Late(f"late {when}", people(galera_place)[0])
+        note = Late(f"late {when}", list_people(galera_place)[0])
         with proxy.breaking("late", on="COMMIT", lasting=True) as shot:
             told = database.write(note)
             shot.let_go()
             assert shot.replied.wait(PATIENCE_SECONDS)
         database.close()
-    assert tries_kept(galera_place, note.name) == [told]
+    assert read_stored_tries(galera_place, note.name) == [told]
     assert told == (1 if when == "in between" else 2)
 
 
@@ -96,7 +102,7 @@ def test_two_nodes_never_both_win_a_lease(galera_place: ServerPlace) -> None:
     place = galera_place
     urls = [place.url(person, desk=number) for number, person in enumerate(PEOPLE)]
     databases = [Database(url) for url in urls]
-    tally = fight_for_leases(databases, people(place), 15)
+    tally = fight_for_leases(databases, list_people(place), 15)
     for database in databases:
         database.close()
     print(f"leases on three nodes: one winner in {tally['one_winner']} of {tally['rounds']} rounds")
@@ -109,15 +115,15 @@ def test_one_node_is_killed(galera_alone: Cluster, galera_place: ServerPlace) ->
     """
     place = galera_place
     databases = [Database(place.url(person, desk=number)) for number, person in enumerate(PEOPLE)]
-    writers = Writers(databases, people(place), "killed")
-    with writers.writing():
+    writers = ThreadsThatWrite(databases, list_people(place), "killed")
+    with writers.write_in_threads():
         until(lambda: len(writers.acknowledged) > 30, "some work")
         galera_alone.nodes[0].kill()
         mark = len(writers.acknowledged)
         until(lambda: len(writers.acknowledged) > mark + 60, "work after the kill")
     for database in databases:
         database.close()
-    lost, twice = writers.compared(place)
+    lost, twice = writers.find_lost_and_doubled_rows(place)
     print(
         f"demand 9: {len(lost)} of {len(writers.acknowledged)} acknowledged rows lost, {len(twice)} twice,"
         f" longest stall {writers.longest:.1f} s, refused: {dict(writers.refused)}"
@@ -132,21 +138,21 @@ def test_a_node_that_left_its_cluster(galera_alone: Cluster, galera_place: Serve
     another node and continues.
     """
     before, after = next(NUMBERS), next(NUMBERS)
-    with scene(galera_place) as stage, stage.beside() as console:
+    with open_scene(galera_place) as stage, stage.open_direct_desk() as console:
         console.credit_checks.make_plan(before)
         alone = galera_alone.nodes[0]
         alone.sql("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'")
         try:
             until(lambda: alone.status("wsrep_ready") == "OFF", "the node to notice")
             begun = time.monotonic()
-            endings = [buy(console, before), buy(console, after)]
+            endings = [buy_check(console, before), buy_check(console, after)]
             print(f"demand 9: {endings} beside a node without its cluster, {time.monotonic() - begun:.1f} s")
         finally:
             alone.sql("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=0'")
         galera_alone.wait_ready()
         assert endings[-1] == "done"
         assert endings[0] in ("done", "database_unreachable")  # a read that was on the way is told, not repeated
-        with stage.settled(before, after):
+        with stage.settle_and_check(before, after):
             pass
 
 
@@ -163,8 +169,8 @@ def test_without_a_quorum_nothing_is_sent(galera_alone: Cluster, galera_place: S
             node.kill()
 
     fallbacks = "&".join(f"fallback={node.host}:{node.port}" for node in others)
-    with scene(galera_place) as stage, stage.desk(f"{stage.url}?{fallbacks}") as console:
-        assert buy(console, next(NUMBERS)) == "done"
+    with open_scene(galera_place) as stage, stage.desk(f"{stage.url}?{fallbacks}") as console:
+        assert buy_check(console, next(NUMBERS)) == "done"
         console.credit_checks.make_plan(number)
         with (
             stage.proxy.breaking("passed", on="COMMIT", before=kill_others),
@@ -176,6 +182,6 @@ def test_without_a_quorum_nothing_is_sent(galera_alone: Cluster, galera_place: S
         assert (refused.value.exit_status, stage.vendor.count(number)) == (6, 0)
         assert "1047" in str(refused.value.detail["cause"])  # the node that lives knows more than the dead ones
         galera_alone.heal()
-        assert buy(console, number) == "done"
-        with stage.settled(number):
+        assert buy_check(console, number) == "done"
+        with stage.settle_and_check(number):
             pass

@@ -8,16 +8,16 @@ from sqlalchemy import text
 
 from console.domain.errors import ConsoleError
 from console.store.database.engine import Database
-from tests.faults.verdicts import Note, tries_kept
+from tests.faults.verdicts import TriedAuditEntry, read_stored_tries
 from tests.support.places import ServerPlace
 from tests.support.servers import Server, mariadb
 from tests.support.sql_proxy import Break, SqlProxy
 
-LOOK = "DO 1"
+CHECK_STATEMENT = "DO 1"
 
 
 @pytest.fixture(autouse=True)
-def looks(monkeypatch: pytest.MonkeyPatch) -> None:
+def frequent_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the console check the server after 0.1 s. The time limit of an answer is 30 s, and its error has another
     text."""
     monkeypatch.setattr("console.store.database.server_timeouts.SECONDS_UNTIL_FIRST_CHECK", 0.1)
@@ -37,13 +37,13 @@ def proxy(place: ServerPlace) -> Iterator[SqlProxy]:
 def database(place: ServerPlace, proxy: SqlProxy) -> Iterator[Database]:
     """Yield a connected database that is reached only through the proxy."""
     made = Database(proxy.url(place.url()))
-    assert slept(made, 0) == 0
-    made.write(Note("warm", place.named("op-a")))
+    assert run_slow_statement(made, 0) == 0
+    made.write(TriedAuditEntry("warm", place.named("op-a")))
     yield made
     made.close()
 
 
-def slept(database: Database, seconds: float) -> int:
+def run_slow_statement(database: Database, seconds: float) -> int:
     """Run a statement that takes `seconds`, and return its result (0)."""
     with database.read() as conn:
         return int(conn.scalar(text("SELECT SLEEP(:seconds)"), {"seconds": seconds}))
@@ -53,13 +53,13 @@ def test_a_slow_statement_is_waited_for(database: Database, proxy: SqlProxy) -> 
     """The console checks during a slow statement that the server serves, and waits for the answer. A quick statement
     causes no check."""
     with proxy.breaking("passed"):
-        assert slept(database, 0) == 0
-        assert LOOK not in proxy.commands
-        assert slept(database, 0.5) == 0
-        assert LOOK in proxy.commands
-        looks = proxy.commands.count(LOOK)
-        assert slept(database, 0) == 0
-        assert proxy.commands.count(LOOK) == looks
+        assert run_slow_statement(database, 0) == 0
+        assert CHECK_STATEMENT not in proxy.commands
+        assert run_slow_statement(database, 0.5) == 0
+        assert CHECK_STATEMENT in proxy.commands
+        looks = proxy.commands.count(CHECK_STATEMENT)
+        assert run_slow_statement(database, 0) == 0
+        assert proxy.commands.count(CHECK_STATEMENT) == looks
 
 
 @pytest.mark.usefixtures("mariadb_server")
@@ -80,7 +80,7 @@ def test_a_server_without_room_for_a_look(database: Database, place: ServerPlace
     server, account = place.database.nodes[0], place.named("op-a")
     server.sql(f"ALTER USER `{account}`@`%` WITH MAX_USER_CONNECTIONS 1")
     try:
-        assert slept(database, 0.5) == 0
+        assert run_slow_statement(database, 0.5) == 0
     finally:
         server.sql(f"ALTER USER `{account}`@`%` WITH MAX_USER_CONNECTIONS 0")
 
@@ -89,7 +89,7 @@ def test_a_read_on_a_node_that_is_gone(database: Database, proxy: SqlProxy) -> N
     """The server doesn't answer, keeps the connection open, and accepts no other one: the read is refused with
     `database_unreachable` long before its time limit."""
     with proxy.breaking("unanswered", on="SELECT SLEEP", lasting=True) as shot, pytest.raises(ConsoleError) as told:
-        slept(database, 0)
+        run_slow_statement(database, 0)
     assert shot.hit
     assert (told.value.code, told.value.exit_status) == ("database_unreachable", 6)
     assert "serves no more" in str(told.value.detail["problem"])
@@ -101,12 +101,12 @@ def test_a_write_goes_on_elsewhere(place: ServerPlace, proxy: SqlProxy, on: str,
     there, or found there, and is stored once."""
     node = place.database.nodes[0]
     database = Database(f"{proxy.url(place.url())}?fallback={node.host}:{node.port}")
-    database.write(Note("warm", place.named("op-a")))
-    note = Note(f"hung at {on}", place.named("op-a"))
+    database.write(TriedAuditEntry("warm", place.named("op-a")))
+    note = TriedAuditEntry(f"hung at {on}", place.named("op-a"))
     with proxy.breaking(kind, on=on, lasting=True) as shot:
         told = database.write(note)
     assert shot.hit
-    assert (told, tries_kept(place, note.name)) == (note.tries, [told])
+    assert (told, read_stored_tries(place, note.name)) == (note.tries, [told])
     assert note.tries == (2 if on == "INSERT" else 1)
     database.close()
 
@@ -115,16 +115,16 @@ def test_a_frozen_server(own_place: ServerPlace, own_server: Server) -> None:
     """A server stopped by SIGSTOP accepts connections but says nothing: the read is refused with
     `database_unreachable`."""
     database = Database(own_place.url())
-    assert slept(database, 0) == 0
+    assert run_slow_statement(database, 0) == 0
     own_server.pause()
     try:
         with pytest.raises(ConsoleError) as told:
-            slept(database, 0)
+            run_slow_statement(database, 0)
     finally:
         own_server.resume()
     assert told.value.code == "database_unreachable"
     assert "serves no more" in str(told.value.detail["problem"])
-    assert slept(database, 0) == 0
+    assert run_slow_statement(database, 0) == 0
     database.close()
 
 
@@ -132,8 +132,8 @@ def test_who_has_no_limit_is_not_hurried(place: ServerPlace, proxy: SqlProxy) ->
     """A database without a time limit, as the commands `db …` use it for statements of hours, isn't checked during a
     statement."""
     database = Database(proxy.url(place.url()), without_time_limit=True)
-    assert slept(database, 0) == 0
+    assert run_slow_statement(database, 0) == 0
     with proxy.breaking("passed"):
-        assert slept(database, 0.3) == 0
-        assert LOOK not in proxy.commands
+        assert run_slow_statement(database, 0.3) == 0
+        assert CHECK_STATEMENT not in proxy.commands
     database.close()

@@ -15,8 +15,8 @@ from console.domain.errors import ConsoleError
 from console.store.database.engine import Database, Transaction
 from console.store.database.retry_policy import MAX_RERUNS
 from tests.faults import losers
-from tests.faults.losers import NAMES, Crossing, Modifying, reruns_counted
-from tests.faults.scene import as_owner, connected
+from tests.faults.losers import COUNTER_NAMES, CrossingTransaction, ReadModifyWrite, count_reruns
+from tests.faults.scene import connect_to_place, execute_as_owner
 from tests.support.places import ServerPlace
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -24,25 +24,25 @@ TURNS, THREADS = 60, 3
 
 
 @contextmanager
-def databases(place: ServerPlace, count: int) -> Iterator[list[Database]]:
+def open_databases(place: ServerPlace, count: int) -> Iterator[list[Database]]:
     """Yield `count` databases with both counters set to 0."""
     with ExitStack() as opened:
         made = [Database(place.url(desk=number)) for number in range(count)]
         for database in made:
             opened.callback(database.close)
-        losers.prepare(lambda *statements: as_owner(place, *statements))
+        losers.reset_counters(lambda *statements: execute_as_owner(place, *statements))
         yield made
 
 
-def counted(place: ServerPlace) -> list[int]:
+def read_counters(place: ServerPlace) -> list[int]:
     """Return the values of both counters."""
-    return [int(value) for (value,) in as_owner(place, "SELECT not_before FROM call_rates ORDER BY name")]
+    return [int(value) for (value,) in execute_as_owner(place, "SELECT not_before FROM call_rates ORDER BY name")]
 
 
 @contextmanager
-def held(place: ServerPlace, statement: str) -> Iterator[Any]:
+def hold_transaction_open(place: ServerPlace, statement: str) -> Iterator[Any]:
     """Yield a connection with an open transaction that has run this statement."""
-    with connected(place, autocommit=False) as connection:
+    with connect_to_place(place, autocommit=False) as connection:
         with connection.cursor() as cursor:
             cursor.execute(statement)
         yield connection
@@ -53,49 +53,51 @@ def test_deadlocks_are_run_again(place: ServerPlace) -> None:
     """Transactions that update two rows in opposite orders deadlock. Nearly all succeed, and each of them has counted
     both rows once.
     """
-    with databases(place, THREADS) as made, reruns_counted() as reruns:
-        tally = losers.race(made, TURNS)
+    with open_databases(place, THREADS) as made, count_reruns() as reruns:
+        tally = losers.run_crossing_transactions(made, TURNS)
     turns = THREADS * TURNS
     most = tally["max_tries"] - 1
     print(f"demand 7: {tally['won']} of {turns} through, {reruns.numbers['1213']} times 1213, at most {most} reruns")
     assert reruns.numbers["1213"], "nobody ever lost"
     assert tally["won"] >= 0.999 * turns - 1
     assert tally["max_tries"] <= MAX_RERUNS + 1
-    assert counted(place) == [tally["won"]] * 2
+    assert read_counters(place) == [tally["won"]] * 2
 
 
 def test_a_lock_wait_undoes_everything(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Error 1205 rolls back only its statement. What the transaction has written before must not be committed."""
     monkeypatch.setattr("console.store.database.server.LOCK_WAIT_SECONDS", 1)
     monkeypatch.setattr("console.store.database.retry_policy.MAX_RERUNS", 1)
-    with databases(place, 1) as (database,):
+    with open_databases(place, 1) as (database,):
         with database.engine.connect() as conn:
             conn.exec_driver_sql("SET SESSION innodb_lock_wait_timeout = 1")
-        with held(place, f"UPDATE call_rates SET not_before = 100 WHERE name = '{NAMES[1]}'"):
-            work = Crossing(NAMES)
+        with hold_transaction_open(
+            place, f"UPDATE call_rates SET not_before = 100 WHERE name = '{COUNTER_NAMES[1]}'"
+        ):
+            work = CrossingTransaction(COUNTER_NAMES)
             with pytest.raises(ConsoleError) as lost:
                 database.write(work)
         assert (lost.value.code, work.tries) == ("database_locked", 2)
-        assert counted(place) == [0, 0]
+        assert read_counters(place) == [0, 0]
         database.write(work)
-    assert counted(place) == [1, 1]
+    assert read_counters(place) == [1, 1]
 
 
 def test_a_lock_that_is_given_back_in_time(place: ServerPlace) -> None:
     """A transaction that waits for another one's row lock gets it and commits at its first try."""
-    lock = f"SELECT * FROM call_rates WHERE name = '{NAMES[0]}' FOR UPDATE"
-    with databases(place, 1) as (database,), held(place, lock) as other:
+    lock = f"SELECT * FROM call_rates WHERE name = '{COUNTER_NAMES[0]}' FOR UPDATE"
+    with open_databases(place, 1) as (database,), hold_transaction_open(place, lock) as other:
         threading.Timer(0.3, other.rollback).start()
-        work = Crossing(NAMES)
+        work = CrossingTransaction(COUNTER_NAMES)
         database.write(work)
-    assert (work.tries, counted(place)) == (1, [1, 1])
+    assert (work.tries, read_counters(place)) == (1, [1, 1])
 
 
 @pytest.mark.parametrize(
     "lock",
     [
-        f"SELECT not_before FROM call_rates WHERE name = '{NAMES[0]}' FOR UPDATE",
-        f"UPDATE call_rates SET not_before = not_before + 0 WHERE name = '{NAMES[0]}'",
+        f"SELECT not_before FROM call_rates WHERE name = '{COUNTER_NAMES[0]}' FOR UPDATE",
+        f"UPDATE call_rates SET not_before = not_before + 0 WHERE name = '{COUNTER_NAMES[0]}'",
     ],
     ids=["read for update", "written"],
 )
@@ -106,7 +108,7 @@ def test_a_stopped_process_loses_its_locks(place: ServerPlace, lock: str) -> Non
     if place.engine == "mysql":
         pytest.skip("MySQL ends no idle transaction")
     stopped, woken = threading.Event(), threading.Event()
-    works = [Crossing(NAMES), Crossing(NAMES)]
+    works = [CrossingTransaction(COUNTER_NAMES), CrossingTransaction(COUNTER_NAMES)]
 
     def stopped_work(tx: Transaction) -> None:
         tx.conn.exec_driver_sql(lock)
@@ -114,7 +116,7 @@ def test_a_stopped_process_loses_its_locks(place: ServerPlace, lock: str) -> Non
         assert woken.wait(PATIENCE_SECONDS)
         works[0](tx)
 
-    with databases(place, 2) as (first, second), ThreadPoolExecutor(1) as thread:
+    with open_databases(place, 2) as (first, second), ThreadPoolExecutor(1) as thread:
         sleeper = thread.submit(first.write, stopped_work)
         try:
             assert stopped.wait(PATIENCE_SECONDS)
@@ -123,7 +125,7 @@ def test_a_stopped_process_loses_its_locks(place: ServerPlace, lock: str) -> Non
         finally:
             woken.set()
         sleeper.result(PATIENCE_SECONDS)
-    assert (works[0].tries, counted(place)) == (2, [2, 2])
+    assert (works[0].tries, read_counters(place)) == (2, [2, 2])
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ def test_a_snapshot_that_is_too_old(place: ServerPlace, statements: tuple[str, .
     """
     if place.engine == "mysql":
         pytest.skip("MySQL guards no snapshots")
-    with databases(place, 1) as (database,), reruns_counted() as reruns:
+    with open_databases(place, 1) as (database,), count_reruns() as reruns:
 
         def guard(dbapi: Any, _record: object) -> None:
             with dbapi.cursor() as cursor:
@@ -146,17 +148,17 @@ def test_a_snapshot_that_is_too_old(place: ServerPlace, statements: tuple[str, .
                     cursor.execute(statement)
 
         event.listen(database.engine, "connect", guard)
-        work = Modifying()
+        work = ReadModifyWrite()
 
         def read_then_overtaken(tx: Transaction) -> None:
             tx.conn.execute(text("SELECT count(*) FROM call_rates"))
             if work.tries == 0:
-                as_owner(place, "UPDATE call_rates SET not_before = 10")
+                execute_as_owner(place, "UPDATE call_rates SET not_before = 10")
             work(tx)
 
         database.write(read_then_overtaken)
     assert (work.tries, reruns.numbers["1020"]) == (tries, tries - 1)
-    assert counted(place) == [11, 10]
+    assert read_counters(place) == [11, 10]
 
 
 def test_a_statement_that_takes_too_long(place: ServerPlace) -> None:
@@ -167,7 +169,7 @@ def test_a_statement_that_takes_too_long(place: ServerPlace) -> None:
     if place.engine == "mysql":
         endless = "SELECT /*+ MAX_EXECUTION_TIME(200) */ 1 FROM operators WHERE sleep(60) = 0"
     tries = 0
-    with databases(place, 1) as (database,):
+    with open_databases(place, 1) as (database,):
 
         def work(tx: Transaction) -> None:
             nonlocal tries

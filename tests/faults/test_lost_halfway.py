@@ -16,7 +16,7 @@ from console.store.database.server import get_session
 from tests.support.places import ServerPlace
 from tests.support.refusals import refusal
 
-LOOKS: dict[str, Callable[[Connection], object]] = {
+INTERPRETING_READS: dict[str, Callable[[Connection], object]] = {
     "whether all is on the disk": anchors._are_server_rows_on_disk,
     "what a role holds": lambda conn: grants.read_rights_of_role(conn, "nobody/operator"),
     "the accounts": account_looks.find_account_faults,
@@ -31,28 +31,28 @@ def database(place: ServerPlace) -> Iterator[Database]:
     made.close()
 
 
-def end(place: ServerPlace, conn: Connection) -> None:
+def kill_session(place: ServerPlace, conn: Connection) -> None:
     """Kill the session of this connection."""
     place.database.nodes[0].sql(f"KILL CONNECTION {get_session(conn).connection_id}")
 
 
-@pytest.mark.parametrize("what", LOOKS)
+@pytest.mark.parametrize("what", INTERPRETING_READS)
 def test_a_look_that_is_lost_teaches_nothing(database: Database, place: ServerPlace, what: str) -> None:
     """A read that interprets a refused statement as a missing right loses its connection: it raises
     `database_unreachable`, and doesn't return a result."""
 
     def lost_before_the_second() -> None:
         with database.read() as conn:
-            LOOKS[what](conn)
-            end(place, conn)
-            LOOKS[what](conn)
+            INTERPRETING_READS[what](conn)
+            kill_session(place, conn)
+            INTERPRETING_READS[what](conn)
 
     assert refusal(lost_before_the_second).code == "database_unreachable"
     with database.read() as conn:
-        LOOKS[what](conn)
+        INTERPRETING_READS[what](conn)
 
 
-def swallowing(conn: Connection) -> None:
+def execute_ignoring_errors(conn: Connection) -> None:
     """Run a statement, and ignore every database error, as no code should."""
     try:
         conn.exec_driver_sql("SELECT 1")
@@ -70,8 +70,8 @@ def test_a_write_that_went_on_is_run_again(database: Database, place: ServerPlac
         tries += 1
         tx.conn.exec_driver_sql("SELECT 1")
         if tries == 1:
-            end(place, tx.conn)
-        swallowing(tx.conn)
+            kill_session(place, tx.conn)
+        execute_ignoring_errors(tx.conn)
         return int(tx.conn.exec_driver_sql("SELECT 7").scalar_one())
 
     assert (database.write(work), tries) == (7, 2)
@@ -87,8 +87,8 @@ def test_a_commit_that_nobody_could_ask_for(database: Database, place: ServerPla
         tries += 1
         tx.conn.exec_driver_sql("SELECT 1")
         if tries == 1:
-            end(place, tx.conn)
-        swallowing(tx.conn)
+            kill_session(place, tx.conn)
+        execute_ignoring_errors(tx.conn)
 
     database.write(work)
     assert tries == 2
@@ -101,8 +101,8 @@ def test_a_reading_that_went_on_is_told_as_what_it_is(database: Database, place:
     def read() -> None:
         with database.read() as conn:
             conn.exec_driver_sql("SELECT 1")
-            end(place, conn)
-            swallowing(conn)
+            kill_session(place, conn)
+            execute_ignoring_errors(conn)
             conn.exec_driver_sql("SELECT 1")
 
     assert refusal(read).code == "database_unreachable"

@@ -30,14 +30,14 @@ def database(place: ServerPlace) -> Iterator[Database]:
     made.close()
 
 
-def sessions(place: ServerPlace) -> list[int]:
+def list_session_ids(place: ServerPlace) -> list[int]:
     """Return the ids of the sessions that the person's account has on the server."""
     account = place.named("op-a")
     query = f"SELECT id FROM information_schema.processlist WHERE user = '{account}' AND command <> 'Killed'"
     return [int(number) for (number,) in place.database.nodes[0].sql(query)]
 
 
-def works(database: Database, place: ServerPlace, name: str) -> bool:
+def can_read_and_write(database: Database, place: ServerPlace, name: str) -> bool:
     """True if a read and a write succeed."""
     me = HoldingProcess(place.named("op-a"), "desk", "host", 1, "session")
     with database.read() as conn:
@@ -72,10 +72,10 @@ def test_nothing_leaks(database: Database, place: ServerPlace) -> None:
     pools: list[Any] = [engine.pool for engine in (database.engine, database._read_engine)]
     out = [pool.checkedout() for pool in pools]
     assert out == [0, 0]
-    assert len(sessions(place)) <= 4 * POOL_SIZE
+    assert len(list_session_ids(place)) <= 4 * POOL_SIZE
     database.close()
-    until(lambda: sessions(place) == [], "the server to notice")
-    assert works(database, place, "after-close")
+    until(lambda: list_session_ids(place) == [], "the server to notice")
+    assert can_read_and_write(database, place, "after-close")
 
 
 def test_more_threads_than_connections(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,17 +90,17 @@ def test_more_threads_than_connections(place: ServerPlace, monkeypatch: pytest.M
     for one in held:
         one.__exit__(None, None, None)
     assert (told.value.code, told.value.detail["problem"]) == ("database_unreachable", "too_many_connections")
-    assert works(database, place, "after-crowd")
+    assert can_read_and_write(database, place, "after-crowd")
     database.close()
 
 
 def test_sessions_killed_while_idle(database: Database, place: ServerPlace) -> None:
     """An administrator ends all sessions while they are idle: the next read and write succeed."""
-    assert works(database, place, "before-kill")
-    for number in sessions(place):
+    assert can_read_and_write(database, place, "before-kill")
+    for number in list_session_ids(place):
         place.database.nodes[0].sql(f"KILL CONNECTION {number}")
-    until(lambda: sessions(place) == [], "the sessions to end")
-    assert works(database, place, "after-kill")
+    until(lambda: list_session_ids(place) == [], "the sessions to end")
+    assert can_read_and_write(database, place, "after-kill")
 
 
 def test_idle_for_too_long(database: Database, place: ServerPlace) -> None:
@@ -112,9 +112,9 @@ def test_idle_for_too_long(database: Database, place: ServerPlace) -> None:
 
     for engine in (database.engine, database._read_engine):
         event.listen(engine, "connect", impatient)
-    assert works(database, place, "before-idle")
-    until(lambda: sessions(place) == [], "the server to hang up")
-    assert works(database, place, "after-idle")
+    assert can_read_and_write(database, place, "before-idle")
+    until(lambda: list_session_ids(place) == [], "the server to hang up")
+    assert can_read_and_write(database, place, "after-idle")
 
 
 def test_a_line_that_went_dead_while_idle(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,9 +126,9 @@ def test_a_line_that_went_dead_while_idle(place: ServerPlace, monkeypatch: pytes
     node = place.database.nodes[0]
     with SqlProxy(node.host, node.port) as proxy:
         database = Database(proxy.url(place.url()))
-        assert works(database, place, "before-dead")
+        assert can_read_and_write(database, place, "before-dead")
         with proxy.breaking("unheard") as shot:
-            assert works(database, place, "after-dead")
+            assert can_read_and_write(database, place, "after-dead")
             assert shot.hit
         database.close()
 
@@ -141,7 +141,7 @@ def test_another_node_is_asked(place: ServerPlace, first: str, monkeypatch: pyte
     node = place.database.nodes[0]
     with SqlProxy(node.host, 9, mute=first == "mute") as broken:
         database = Database(f"{broken.url(place.url())}?fallback={node.host}:{node.port}")
-        assert works(database, place, f"fallback-{first}")
+        assert can_read_and_write(database, place, f"fallback-{first}")
         asked = broken.taken
         with database.read(), database.read() as second:  # one more connection is made
             second.execute(ONE)

@@ -32,8 +32,8 @@ def test_the_server_dies_or_takes_no_writes(own_place: ServerPlace, own_server: 
     with stage(own_place) as on:
         told = []
         for nth in (25 + seed % 10, 45 + seed % 20):
-            ended, seconds = refund_steps.dies_at(on, own_server, "approve", nth)
+            ended, seconds = refund_steps.kill_server_at_command(on, own_server, "approve", nth)
             told.append(f"killed: {ended} in {seconds:.1f} s")
-            told.append(f"read-only: {refund_steps.turns_read_only(on, own_server, 'approve', nth)}")
+            told.append(f"read-only: {refund_steps.make_read_only_at_command(on, own_server, 'approve', nth)}")
         on.checked()
     print(f"faults: refunds: server {'; '.join(told)}: 0 twice, 0 untrue endings")

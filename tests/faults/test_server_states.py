@@ -15,7 +15,15 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
 from console.store.database.engine import Database
-from tests.faults.scene import CLIENT, Scene, as_owner, buy, check_ending, connected, scene
+from tests.faults.scene import (
+    CLIENT,
+    FaultScene,
+    buy_check,
+    check_ending,
+    connect_to_place,
+    execute_as_owner,
+    open_scene,
+)
 from tests.support.invented import numbers
 from tests.support.places import ServerPlace
 from tests.support.pooled_databases import PooledDatabase
@@ -28,20 +36,20 @@ NUMBERS = iter(numbers(500, seed=77))
 BEFORE_SENDING = ("leases", "operations", "hansha_alarmbox_credit_checks", "audit_log")
 
 
-def refused(console: Console, number: str) -> ConsoleError:
+def read_purchase_refusal(console: Console, number: str) -> ConsoleError:
     """Buy the number, and return the error of the refusal."""
     return refusal(lambda: console.credit_checks.purchase(PurchaseRequest(number, CLIENT)))
 
 
 @pytest.fixture
-def stage(own_place: ServerPlace) -> Iterator[Scene]:
+def stage(own_place: ServerPlace) -> Iterator[FaultScene]:
     """Yield a Scene on the private server."""
-    with scene(own_place) as made:
+    with open_scene(own_place) as made:
         yield made
 
 
 @contextmanager
-def globally(server: Server, name: str, value: str) -> Iterator[None]:
+def set_global_variable(server: Server, name: str, value: str) -> Iterator[None]:
     """Within the block the variable `name` of the whole server has this value."""
     ((before,),) = server.sql(f"SELECT @@GLOBAL.{name}")
     server.sql(f"SET GLOBAL {name} = {value}")
@@ -55,29 +63,29 @@ def globally(server: Server, name: str, value: str) -> Iterator[None]:
 
 
 @pytest.mark.expects_log("a refusal that can't be audited is told")
-def test_read_only(stage: Scene, own_server: Server) -> None:
+def test_read_only(stage: FaultScene, own_server: Server) -> None:
     """The server is read-only: the purchase is refused with `read_only` before anything is sent, and reads still
     work.
     """
     number = next(NUMBERS)
-    with stage.beside() as console:
-        with globally(own_server, "read_only", "1"):
-            lost = refused(console, number)
+    with stage.open_direct_desk() as console:
+        with set_global_variable(own_server, "read_only", "1"):
+            lost = read_purchase_refusal(console, number)
             assert console.lookup.find_records(number).credit_checks == ()
         assert (lost.code, lost.exit_status, stage.vendor.count(number)) == ("read_only", 3, 0)
-        assert buy(console, number) == "done"
+        assert buy_check(console, number) == "done"
 
 
 @pytest.mark.expects_log("what could not be written is told")
-def test_read_only_between_call_and_record(stage: Scene, own_server: Server) -> None:
+def test_read_only_between_call_and_record(stage: FaultScene, own_server: Server) -> None:
     """A purchase that a read-only server can't record is kept in the desk's spool, and delivered when the server
     takes it.
     """
     number = next(NUMBERS)
-    with stage.beside() as console:
-        stage.vendor.during = lambda: _set(own_server, "read_only", "1")
+    with stage.open_direct_desk() as console:
+        stage.vendor.during = lambda: _set_global_value(own_server, "read_only", "1")
         try:
-            lost = refused(console, number)
+            lost = read_purchase_refusal(console, number)
         finally:
             own_server.sql("SET GLOBAL read_only = 0")
         assert (lost.code, stage.vendor.count(number)) == ("outcome_unknown", 1)
@@ -86,11 +94,11 @@ def test_read_only_between_call_and_record(stage: Scene, own_server: Server) -> 
         assert console.lookup.find_records(number).credit_checks[0].state == "success"
 
 
-def _set(server: Server, name: str, value: str) -> None:
+def _set_global_value(server: Server, name: str, value: str) -> None:
     server.sql(f"SET GLOBAL {name} = {value}")
 
 
-def _give_room(server: Server) -> None:
+def _free_disk_space(server: Server) -> None:
     settings = server.run.folder / f"{server.name}.cnf"
     settings.write_text(settings.read_text().replace("max:40M", "max:80M"))
     server.restart()
@@ -106,21 +114,23 @@ def test_a_full_disk() -> None:
         place = ServerPlace("mariadb", folder, PooledDatabase((server,)))
         endings: Counter[str] = Counter()
         # Without named leases: one that couldn't be given back would be waited for, by a clock that writes too.
-        with scene(place) as stage, stage.beside(LEASES="off") as console:
-            as_owner(place, "CREATE TABLE filler (id INT AUTO_INCREMENT PRIMARY KEY, words MEDIUMTEXT) ENGINE=InnoDB")
+        with open_scene(place) as stage, stage.open_direct_desk(LEASES="off") as console:
+            execute_as_owner(
+                place, "CREATE TABLE filler (id INT AUTO_INCREMENT PRIMARY KEY, words MEDIUMTEXT) ENGINE=InnoDB"
+            )
             for size in (1_000_000, 100_000, 10_000):  # some pages are left, so that it hits here and there
                 with suppress(pymysql.OperationalError):
-                    as_owner(place, *[f"INSERT INTO filler (words) VALUES (repeat('x', {size}))"] * 400)
+                    execute_as_owner(place, *[f"INSERT INTO filler (words) VALUES (repeat('x', {size}))"] * 400)
             while (endings.total() - endings["done"] < 6 or not endings["storage_full"]) and endings.total() < 60:
                 number = next(NUMBERS)
-                ending = buy(console, number)
+                ending = buy_check(console, number)
                 endings[ending] += 1
                 check_ending(ending, stage.vendor.count(number), f"a full disk, {endings}")
                 if ending == "database_unreachable" and not server.answers():
                     server.start()  # InnoDB gives itself up where its own log finds no room
-            _give_room(server)
-            assert buy(console, next(NUMBERS)) == "done"
-            with stage.settled(*{charge.number for charge in stage.vendor.charges}):
+            _free_disk_space(server)
+            assert buy_check(console, next(NUMBERS)) == "done"
+            with stage.settle_and_check(*{charge.number for charge in stage.vendor.charges}):
                 pass
     print(f"full disk: {dict(endings)}, 0 second charges, 0 untrue endings")
     assert endings["storage_full"]
@@ -137,11 +147,11 @@ def test_locked_before_the_claim(place: ServerPlace, table: str, monkeypatch: py
     """
     monkeypatch.setattr("console.store.database.retry_policy.MAX_RERUNS", 1)
     number = next(NUMBERS)
-    with scene(place) as stage, stage.beside() as console, locked(stage, console, table):
-        lost = refused(console, number)
+    with open_scene(place) as stage, stage.open_direct_desk() as console, lock_table(stage, console, table):
+        lost = read_purchase_refusal(console, number)
         assert (lost.code, lost.exit_status, stage.vendor.count(number)) == ("database_locked", 6, 0)
-    with scene(place) as stage, stage.beside() as console:
-        assert buy(console, number) == "done"
+    with open_scene(place) as stage, stage.open_direct_desk() as console:
+        assert buy_check(console, number) == "done"
 
 
 @pytest.mark.expects_log("what could not be written is told")
@@ -151,9 +161,9 @@ def test_locked_between_call_and_record(place: ServerPlace, monkeypatch: pytest.
     """
     monkeypatch.setattr("console.store.database.retry_policy.MAX_RERUNS", 0)
     number = next(NUMBERS)
-    with scene(place) as stage, stage.beside() as console:
-        with locked(stage, console, "evidence"):
-            assert refused(console, number).code == "outcome_unknown"
+    with open_scene(place) as stage, stage.open_direct_desk() as console:
+        with lock_table(stage, console, "evidence"):
+            assert read_purchase_refusal(console, number).code == "outcome_unknown"
         assert {run.task: run.count for run in console.recovery.run_all_tasks()}["spool_delivery"] == 1
         assert (stage.vendor.count(number), console.lookup.find_records(number).credit_checks[0].state) == (
             1,
@@ -162,7 +172,7 @@ def test_locked_between_call_and_record(place: ServerPlace, monkeypatch: pytest.
 
 
 @contextmanager
-def locked(stage: Scene, console: Console, table: str) -> Iterator[None]:
+def lock_table(stage: FaultScene, console: Console, table: str) -> Iterator[None]:
     """Within the block another session locks the whole table. The console waits only one second for a lock."""
 
     def hurry(dbapi: pymysql.Connection, _record: object) -> None:
@@ -172,7 +182,7 @@ def locked(stage: Scene, console: Console, table: str) -> Iterator[None]:
     stage.clock.moved.clear()  # leases can't be aged while they are locked
     console.database.close()
     event.listen(console.database.engine, "connect", hurry)
-    with connected(stage.place, autocommit=False) as other:
+    with connect_to_place(stage.place, autocommit=False) as other:
         with other.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
             cursor.execute(f"SELECT * FROM {table} FOR UPDATE")
@@ -191,15 +201,15 @@ def test_too_many_connections(
     database = Database(own_place.url())
     account = own_place.named("op-a")
     if limit == "max_connections":
-        crowd = globally(own_server, limit, "10")
+        crowd = set_global_variable(own_server, limit, "10")
         wanted = 11
     else:
-        crowd, wanted = _one_each(own_server, account), 1
+        crowd, wanted = _limit_to_one_connection(own_server, account), 1
     with crowd:
         guests = []
         with suppress(pymysql.OperationalError):
             for _ in range(wanted):
-                guests.append(pymysql.connect(**_person(own_place)))
+                guests.append(pymysql.connect(**_make_connection_arguments(own_place)))
         with pytest.raises(ConsoleError) as full, database.read() as conn:
             conn.execute(text("SELECT 1"))
         for guest in guests:
@@ -211,14 +221,14 @@ def test_too_many_connections(
 
 
 @contextmanager
-def _one_each(server: Server, account: str) -> Iterator[None]:
+def _limit_to_one_connection(server: Server, account: str) -> Iterator[None]:
     """Within the block the account may have one connection."""
     server.sql(f"ALTER USER `{account}`@`%` WITH MAX_USER_CONNECTIONS 1")
     yield
     server.sql(f"ALTER USER `{account}`@`%` WITH MAX_USER_CONNECTIONS 0")
 
 
-def _person(place: ServerPlace) -> dict[str, object]:
+def _make_connection_arguments(place: ServerPlace) -> dict[str, object]:
     """Return the arguments with which PyMySQL connects as the person."""
     url = Database(place.url()).url
     return {"host": url.host, "port": url.port, "user": url.username, "password": url.password}
@@ -243,7 +253,7 @@ def test_a_server_that_never_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.expects_log("what the frozen server did not take is told")
-def test_a_frozen_server(stage: Scene, own_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frozen_server(stage: FaultScene, own_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server is stopped by SIGSTOP before or after the charge: the desk gets an answer in a limited time. When
     the server continues, the due tasks settle the purchase.
     """
@@ -252,12 +262,12 @@ def test_a_frozen_server(stage: Scene, own_server: Server, monkeypatch: pytest.M
     monkeypatch.setattr("console.store.database.engine.COMMIT_CHECK_SECONDS", 1.0)
     monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 0.5)
     before, during = next(NUMBERS), next(NUMBERS)
-    with stage.beside() as console:
+    with stage.open_direct_desk() as console:
         console.credit_checks.make_plan(before)
         own_server.pause()
         begun = time.monotonic()
         try:
-            assert buy(console, before) == "database_unreachable"
+            assert buy_check(console, before) == "database_unreachable"
             unsent = time.monotonic() - begun
         finally:
             own_server.resume()
@@ -265,7 +275,7 @@ def test_a_frozen_server(stage: Scene, own_server: Server, monkeypatch: pytest.M
         stage.vendor.during = own_server.pause
         try:
             begun = time.monotonic()
-            ending = buy(console, during)
+            ending = buy_check(console, during)
             unknown = time.monotonic() - begun
         finally:
             own_server.resume()
@@ -273,5 +283,5 @@ def test_a_frozen_server(stage: Scene, own_server: Server, monkeypatch: pytest.M
     assert ending == "outcome_unknown"
     print(f"frozen server: told after {unsent:.1f} s before sending, {unknown:.1f} s after (waits of 2 s and 1 s)")
     assert max(unsent, unknown) < 30  # not until the server goes on
-    with stage.settled(before, during) as fresh:
+    with stage.settle_and_check(before, during) as fresh:
         assert fresh.lookup.find_records(during).credit_checks[0].state == "success"

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from tests.faults import steps
-from tests.faults.scene import scene
+from tests.faults.scene import open_scene
 from tests.support.invented import numbers
 from tests.support.places import ServerPlace
 from tests.support.servers import Server
@@ -18,9 +18,9 @@ def test_a_command_is_lost(place: ServerPlace, action: str, seed: int) -> None:
     """A random command is disturbed. The number is charged at most once, the ending is true, no charged record is an
     error, and after the next due tasks no operation is left as `calling`.
     """
-    with scene(place) as stage:
+    with open_scene(place) as stage:
         tally = steps.run_some(stage, action, seed)
-        stage.verified()
+        stage.verify_trail()
     print(f"faults: {action}, {tally.total()} places: {dict(tally)}, 0 doubles, 0 untrue endings")
     assert tally.total() == len(steps.TROUBLES)
 
@@ -31,13 +31,13 @@ def test_the_server_dies_and_comes_back(own_place: ServerPlace, own_server: Serv
     chance = random.Random(f"dies{seed}")
     endings: Counter[str] = Counter()
     longest = 0.0
-    with scene(own_place) as stage:
+    with open_scene(own_place) as stage:
         for name in numbers(3, seed + 1):
             nth = chance.randint(1, steps.USUAL_PLACES["purchase"])
-            ending, seconds = steps.dies_at(stage, own_server, "purchase", nth, name)
+            ending, seconds = steps.kill_server_at_command(stage, own_server, "purchase", nth, name)
             endings[ending or "undisturbed"] += 1
             longest = max(longest, seconds)
-        stage.verified()
+        stage.verify_trail()
     print(f"faults: server killed and restarted {endings.total()} times in a purchase: {dict(endings)},")
     print(f"faults: at most {longest:.1f} s from the kill until all was settled")
     assert endings.total() == 3

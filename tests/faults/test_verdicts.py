@@ -11,7 +11,7 @@ from console.domain.errors import ConsoleError
 from console.store.database import server
 from console.store.database.server import IDLE_TRANSACTION_TIMEOUT_SECONDS
 from tests.faults import verdicts
-from tests.faults.verdicts import Note, behind_proxy, commits_stopped, tries_kept
+from tests.faults.verdicts import TriedAuditEntry, open_database_behind_proxy, read_stored_tries, stop_commits
 from tests.support.places import ServerPlace
 from tests.support.servers import Server
 from tests.support.sql_proxy import Break
@@ -24,7 +24,7 @@ def test_the_reply_to_commit_is_lost(place: ServerPlace) -> None:
     """COMMIT has arrived or not, its answer is lost completely or half, or it is still on the way. The program
     decides correctly each time, and nothing is stored twice.
     """
-    tally = verdicts.run(place, COUNT)
+    tally = verdicts.lose_commit_answers(place, COUNT)
     print(f"demand 8: verdict right {tally['right']} of {tally['commits']}, {tally['had_arrived']} had arrived")
     assert tally["right"] == tally["commits"] == COUNT
 
@@ -41,11 +41,11 @@ def test_a_connection_that_went_silent_at_commit(
         f"idle_transaction_timeout = {IDLE_TRANSACTION_TIMEOUT_SECONDS}", "idle_transaction_timeout = 600"
     )
     monkeypatch.setattr(server, "_SET_TIME_LIMITS_SQL", patient)
-    with behind_proxy(place, answer_seconds=1) as (proxy, database):
-        note = Note(kind, place.named("op-a"))
+    with open_database_behind_proxy(place, answer_seconds=1) as (proxy, database):
+        note = TriedAuditEntry(kind, place.named("op-a"))
         with proxy.breaking(kind, on="COMMIT"):
             told = database.write(note)
-        assert tries_kept(place, kind) == [told]
+        assert read_stored_tries(place, kind) == [told]
         assert note.tries == (1 if kind == "unanswered" else 2)
 
 
@@ -53,13 +53,13 @@ def test_a_slow_commit_that_still_gets_through(place: ServerPlace) -> None:
     """The program has stopped waiting for COMMIT, which the server still executes: the program waits for it before it
     decides.
     """
-    with behind_proxy(place, answer_seconds=0.5) as (_, database):
-        note = Note("slow", place.named("op-a"))
-        database.write(Note("warm", place.named("op-a")))
-        with commits_stopped(place) as go:
+    with open_database_behind_proxy(place, answer_seconds=0.5) as (_, database):
+        note = TriedAuditEntry("slow", place.named("op-a"))
+        database.write(TriedAuditEntry("warm", place.named("op-a")))
+        with stop_commits(place) as go:
             threading.Timer(1.0, go.set).start()
             told = database.write(note)
-        assert tries_kept(place, "slow") == [told]
+        assert read_stored_tries(place, "slow") == [told]
 
 
 def test_a_commit_that_nobody_lets_through(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,20 +68,20 @@ def test_a_commit_that_nobody_lets_through(place: ServerPlace, monkeypatch: pyte
     """
     monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 0.5)
     monkeypatch.setattr("console.store.database.engine.COMMIT_CHECK_SECONDS", 3.0)
-    with behind_proxy(place, answer_seconds=0.5) as (_, database):
-        database.write(Note("warm", place.named("op-a")))
-        with commits_stopped(place), pytest.raises(ConsoleError) as refused:
-            database.write(Note("stuck", place.named("op-a")))
+    with open_database_behind_proxy(place, answer_seconds=0.5) as (_, database):
+        database.write(TriedAuditEntry("warm", place.named("op-a")))
+        with stop_commits(place), pytest.raises(ConsoleError) as refused:
+            database.write(TriedAuditEntry("stuck", place.named("op-a")))
         assert refused.value.code == "database_unreachable"
-        assert tries_kept(place, "stuck") == []
+        assert read_stored_tries(place, "stuck") == []
 
 
 def test_no_session_is_ended_that_answers(place: ServerPlace) -> None:
     """The program ends only a session that holds the token's row; after a lost answer alone it kills no session."""
-    with behind_proxy(place) as (proxy, database):
-        database.write(Note("warm", place.named("op-a")))
+    with open_database_behind_proxy(place) as (proxy, database):
+        database.write(TriedAuditEntry("warm", place.named("op-a")))
         with proxy.breaking("lost_reply", on="COMMIT"):
-            database.write(Note("told", place.named("op-a")))
+            database.write(TriedAuditEntry("told", place.named("op-a")))
             assert not [sql for sql in proxy.commands if sql.startswith("KILL")]
 
 
@@ -91,9 +91,9 @@ def test_the_server_dies_at_commit(own_place: ServerPlace, own_server: Server, d
     correctly.
     """
     kind: Break = "unanswered" if done else "passed"
-    with behind_proxy(own_place, answer_seconds=2) as (proxy, database):
-        note = Note(f"died {done}", own_place.named("op-a"))
-        database.write(Note("warm", own_place.named("op-a")))
+    with open_database_behind_proxy(own_place, answer_seconds=2) as (proxy, database):
+        note = TriedAuditEntry(f"died {done}", own_place.named("op-a"))
+        database.write(TriedAuditEntry("warm", own_place.named("op-a")))
         restart = threading.Thread(target=own_server.start)
 
         def die(_session: int = 0) -> None:
@@ -112,5 +112,5 @@ def test_the_server_dies_at_commit(own_place: ServerPlace, own_server: Server, d
             told = database.write(note)
             print(f"demand 8: server killed {'after' if done else 'at'} COMMIT, {time.monotonic() - begun:.1f} s")
         restart.join()
-        assert tries_kept(own_place, note.name) == [told]
+        assert read_stored_tries(own_place, note.name) == [told]
         assert note.tries == (1 if done else 2)

@@ -11,7 +11,7 @@ import pytest
 
 from console.store.audit import trail as audit
 from console.store.database.engine import Database, Transaction
-from tests.faults.scene import as_owner
+from tests.faults.scene import execute_as_owner
 from tests.support.places import ServerPlace
 from tests.support.sql_proxy import Break, SqlProxy
 from tests.support.waiting import PATIENCE_SECONDS
@@ -22,7 +22,7 @@ QUICK: tuple[Break, ...] = (*_USUAL, *_USUAL, "lost_reply", "late")
 _CHAIN = "verdicts"
 
 
-class Note:
+class TriedAuditEntry:
     """A transaction that writes an audit entry with the number of its try, and returns that number. `tries` is how
     often it was run.
     """
@@ -38,7 +38,9 @@ class Note:
 
 
 @contextmanager
-def behind_proxy(place: ServerPlace, answer_seconds: float | None = None) -> Iterator[tuple[SqlProxy, Database]]:
+def open_database_behind_proxy(
+    place: ServerPlace, answer_seconds: float | None = None
+) -> Iterator[tuple[SqlProxy, Database]]:
     """Yield a proxy and a database behind it. `answer_seconds` is the time limit of an answer (None: the usual
     one).
     """
@@ -53,33 +55,33 @@ def behind_proxy(place: ServerPlace, answer_seconds: float | None = None) -> Ite
             database.close()
 
 
-def tries_kept(place: ServerPlace, name: str) -> list[int]:
+def read_stored_tries(place: ServerPlace, name: str) -> list[int]:
     """Return the numbers of the tries whose audit entries are stored."""
-    found = as_owner(place, f"SELECT detail FROM audit_log WHERE subject_id = '{name}' ORDER BY id")
+    found = execute_as_owner(place, f"SELECT detail FROM audit_log WHERE subject_id = '{name}' ORDER BY id")
     return [json.loads(detail)["try"] for (detail,) in found]
 
 
-def run(place: ServerPlace, count: int, kinds: tuple[Break, ...] = QUICK) -> Counter[str]:
+def lose_commit_answers(place: ServerPlace, count: int, kinds: tuple[Break, ...] = QUICK) -> Counter[str]:
     """Lose the answers to `count` COMMITs, and return the counts of the results. Each time the program must report
     the state that the server has, and each row must exist once.
     """
     tally: Counter[str] = Counter()
-    with behind_proxy(place) as (proxy, database):
+    with open_database_behind_proxy(place) as (proxy, database):
         who = place.named("op-a")
-        database.write(Note("warm", who))
+        database.write(TriedAuditEntry("warm", who))
         for i in range(count):
-            kind, note = kinds[i % len(kinds)], Note(f"n{i}", who)
+            kind, note = kinds[i % len(kinds)], TriedAuditEntry(f"n{i}", who)
             with proxy.breaking(kind, on="COMMIT") as shot:
                 told = database.write(note)
                 shot.let_go()
             assert shot.hit
-            right = tries_kept(place, note.name) == [told]
+            right = read_stored_tries(place, note.name) == [told]
             tally.update({"commits": 1, "right": int(right), "had_arrived": int(note.tries == 1)})
     return tally
 
 
 @contextmanager
-def commits_stopped(place: ServerPlace) -> Iterator[threading.Event]:
+def stop_commits(place: ServerPlace) -> Iterator[threading.Event]:
     """Within the block the server executes no COMMIT until the yielded event is set."""
     stopped, go = threading.Event(), threading.Event()
 

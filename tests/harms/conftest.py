@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from tests.harms.scene import Scene, scene
+from tests.harms.scene import AttackedDatabase, open_attacked_database
 from tests.support import server_fixtures
 from tests.support.places import Engine, shared_nodes
 
@@ -21,10 +21,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="module")
-def harm_scene(on_server: str) -> Iterator[Scene]:
+def harm_scene(on_server: str) -> Iterator[AttackedDatabase]:
     """Yield a team with desks and simulated providers on the servers of one engine. All tests of a file share it.
     `on_server` is an engine, followed by ", whole" if every role tries every attack."""
     engine, _, whole = on_server.partition(", ")
-    with shared_nodes(cast(Engine, engine)) as nodes, scene(*nodes) as made:
+    with shared_nodes(cast(Engine, engine)) as nodes, open_attacked_database(*nodes) as made:
         made.whole = bool(whole)
         yield made

@@ -21,7 +21,7 @@ from console.domain.payments.states import RefundState
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
-from tests.harms.ways import Way
+from tests.harms.ways import Attack
 from tests.support import invented
 from tests.support.desks import environment
 from tests.support.galera_cluster import wait_until_applied
@@ -40,7 +40,7 @@ CLIENT = "1"
 
 
 @dataclass
-class Scene:
+class AttackedDatabase:
     """One database with an account for each person, and a desk for each person who acts.
 
     `nodes` are the servers by which the database is reached. If `whole` is true, every role tries every attack;
@@ -151,7 +151,7 @@ class Scene:
 
     # Attacks
 
-    def attack(self, who: str, way: Way, node: int = -1, **names: str) -> list[str]:
+    def attack(self, who: str, way: Attack, node: int = -1, **names: str) -> list[str]:
         """Execute the statements of `way` as a plain client with this person's account; a refused statement doesn't
         stop the next ones.
 
@@ -167,7 +167,7 @@ class Scene:
                 said.append(_execute(cursor, _fill_in(statement, told)))
         return said
 
-    def attack_as_each_role(self, ways: Iterable[Way], roles: Iterable[str] = ROLES.values(), **names: str) -> int:
+    def attack_as_each_role(self, ways: Iterable[Attack], roles: Iterable[str] = ROLES.values(), **names: str) -> int:
         """Let every role try all of these ways; if the scene isn't `whole`, only the worker and one other role in
         turn. Return the number of tries.
         """
@@ -180,7 +180,7 @@ class Scene:
                 tried += 1
         return tried
 
-    def choose_ways(self, ways: Iterable[Way]) -> list[Way]:
+    def choose_ways(self, ways: Iterable[Attack]) -> list[Attack]:
         """Return all of these ways if the scene is `whole`; otherwise every third one, beginning with the first."""
         return list(ways)[:: 1 if self.whole else 3]
 
@@ -218,7 +218,7 @@ class Scene:
         self._closing.close()
 
 
-def expire(scene: Scene, record: CreditCheck, at: datetime | None = None) -> None:
+def set_validity_end(scene: AttackedDatabase, record: CreditCheck, at: datetime | None = None) -> None:
     """Set the end of the validity of this record to `at`, or to two days ago without it. The schema account writes
     it, because a test doesn't change the clock of the server.
     """
@@ -227,11 +227,11 @@ def expire(scene: Scene, record: CreditCheck, at: datetime | None = None) -> Non
 
 
 @contextmanager
-def scene(*nodes: SqlServer) -> Iterator[Scene]:
+def open_attacked_database(*nodes: SqlServer) -> Iterator[AttackedDatabase]:
     """Yield a scene on a server, or on the nodes of a cluster. Its database is new and is deleted at the end."""
     with quick_folder() as folder, Sandbox() as sandbox, team(nodes[0], EVERYBODY) as people, ExitStack() as closing:
         wait_until_applied(nodes)
-        yield Scene(people, nodes, sandbox, folder, closing)
+        yield AttackedDatabase(people, nodes, sandbox, folder, closing)
 
 
 def _fill_in(statement: str, names: dict[str, str]) -> str:

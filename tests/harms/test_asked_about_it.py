@@ -7,62 +7,72 @@ from collections.abc import Iterator
 import pymysql
 import pytest
 
-from tests.harms.test_asked_for import _ENGINES, FREE, NOW, SUM, Bench, _insert, open_bench, refund, vote
+from tests.harms.test_asked_for import (
+    _ENGINES,
+    FREE,
+    NOW,
+    SUM,
+    RequestingTeam,
+    _make_insert,
+    make_refund_statements,
+    make_vote_insert,
+    open_requesting_team,
+)
 
 UNKNOWN, OTHER, REFUNDABLE = 11, 12, 13
 OPERATION, OTHER_OPERATION = (str(uuid.UUID(int=number)) for number in (1, 2))
 
 
 @pytest.fixture(scope="module", params=_ENGINES)
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+def team_with_unknown_payments(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
     """Yield two payments with unknown outcome, each with an operation of its own, and a paid payment of 1,000 yen."""
-    with open_bench(request.param, acts=False) as made:
+    with open_requesting_team(request.param, acts=False) as made:
         operator = made.team.names["op-a"]
-        made.run("owner", *map(insert_unknown_payment, (UNKNOWN, OTHER)))
+        made.run("owner", *map(make_unknown_payment_insert, (UNKNOWN, OTHER)))
         made.run(
             "owner",
             "SET SESSION sql_mode = ''",
-            operation(OPERATION, UNKNOWN, operator),
-            operation(OTHER_OPERATION, OTHER, operator),
+            make_operation_insert(OPERATION, UNKNOWN, operator),
+            make_operation_insert(OTHER_OPERATION, OTHER, operator),
         )
         yield made
 
 
-def insert_unknown_payment(id: int) -> str:
+def make_unknown_payment_insert(id: int) -> str:
     """Return the INSERT of a payment of 500 yen whose outcome is unknown."""
     row = {
         "id": id, "provider": "paypay", "currency": "JPY", "asked_minor": 500, "captured_minor": 0,
         "status": "user_payment", "certainty": "unknown", "work_state": "none", "created_at": f"={NOW}",
         "changed_at": f"={NOW}", "merchant_payment_id": f"ORD-{id}",
     }  # fmt: skip
-    return _insert("payments", row)
+    return _make_insert("payments", row)
 
 
-def operation(id: str, payment: int, who: str) -> str:
+def make_operation_insert(id: str, payment: int, who: str) -> str:
     row = {
         "id": id, "action": "payment.start", "subject_kind": "payment", "subject_id": payment, "operator": who,
         "state": "unknown", "idempotency_key": id, "fence": 1, "started_at": f"={NOW}",
     }  # fmt: skip
-    return _insert("operations", row)
+    return _make_insert("operations", row)
 
 
-def evidence(who: str, payment: int) -> str:
+def make_evidence_insert(who: str, payment: int) -> str:
     row = {
         "subject_kind": "payment", "subject_id": payment, "source": "person", "who": f"{{{who}}}", "summary": "seen",
         "sha256": "=SHA2('seen', 256)", "body": "seen", "at": f"={NOW}",
     }  # fmt: skip
-    return _insert("evidence", row)
+    return _make_insert("evidence", row)
 
 
-def proposal(who: str, payment: int, state: str = "completed") -> str:
+def make_proposal_insert(who: str, payment: int, state: str = "completed") -> str:
     row = {
         "subject_kind": "payment", "subject_id": payment, "action": "resolve", "proposed": state,
         "person": f"{{{who}}}", "evidence_id": "=LAST_INSERT_ID()", "at": f"={NOW}",
     }  # fmt: skip
-    return _insert("approvals", row)
+    return _make_insert("approvals", row)
 
 
-def settlement(payment: int) -> str:
+def make_paid_update(payment: int) -> str:
     """Return the UPDATE that writes a payment as paid: its next state and its sum, as the services write them when
     two people have decided `completed`."""
     return (
@@ -71,7 +81,9 @@ def settlement(payment: int) -> str:
     )
 
 
-def take_resolve_request(bench: Bench, who: str, kind: str, id: object, state: str = "completed") -> tuple[str, str]:
+def take_resolve_request(
+    bench: RequestingTeam, who: str, kind: str, id: object, state: str = "completed"
+) -> tuple[str, str]:
     return bench.take_request(bench.store_request(who, "resolve", kind, id, proposed=state))
 
 
@@ -87,64 +99,87 @@ def take_resolve_request(bench: Bench, who: str, kind: str, id: object, state: s
         ("payment", UNKNOWN, None),
     ],
 )
-def test_a_decision_about_another_record_is_no_second_one(bench: Bench, kind: str, id: object, state: str) -> None:
+def test_a_decision_about_another_record_is_no_second_one(
+    team_with_unknown_payments: RequestingTeam, kind: str, id: object, state: str
+) -> None:
     """op-a proposes an outcome; lead-b, with the password, decides about another record. The worker can't use
     lead-b's request as the second decision about the record of op-a's proposal."""
-    first = take_resolve_request(bench, "op-a", "payment", UNKNOWN)
-    bench.run("worker", *first, evidence("op_a", UNKNOWN), proposal("op_a", UNKNOWN))
-    second = take_resolve_request(bench, "lead-b", kind, id, state)
-    bench.run("worker", *second, evidence("lead_b", UNKNOWN))
-    bench.check_refused("worker", *second, settlement(UNKNOWN))
-    assert bench.run("owner", f"SELECT status FROM payments WHERE id = {UNKNOWN}") == [("user_payment",)]
+    first = take_resolve_request(team_with_unknown_payments, "op-a", "payment", UNKNOWN)
+    team_with_unknown_payments.run(
+        "worker", *first, make_evidence_insert("op_a", UNKNOWN), make_proposal_insert("op_a", UNKNOWN)
+    )
+    second = take_resolve_request(team_with_unknown_payments, "lead-b", kind, id, state)
+    team_with_unknown_payments.run("worker", *second, make_evidence_insert("lead_b", UNKNOWN))
+    team_with_unknown_payments.check_refused("worker", *second, make_paid_update(UNKNOWN))
+    assert team_with_unknown_payments.run("owner", f"SELECT status FROM payments WHERE id = {UNKNOWN}") == [
+        ("user_payment",)
+    ]
 
 
-def test_another_act_with_the_password_is_no_second_decision(bench: Bench) -> None:
+def test_another_act_with_the_password_is_no_second_decision(team_with_unknown_payments: RequestingTeam) -> None:
     """lead-b approves a refund, with the password. The worker can't use this request as lead-b's decision about a
     payment that op-a has proposed an outcome for."""
-    first = take_resolve_request(bench, "op-a", "payment", UNKNOWN)
-    bench.run("worker", *first, evidence("op_a", UNKNOWN), proposal("op_a", UNKNOWN))
-    earlier = take_resolve_request(bench, "lead-b", "payment", OTHER)
-    bench.run("worker", *earlier, evidence("lead_b", UNKNOWN))
-    approving = bench.take_request(
-        bench.store_request("lead-b", "refund approve", "payment", UNKNOWN, proposed="completed")
+    first = take_resolve_request(team_with_unknown_payments, "op-a", "payment", UNKNOWN)
+    team_with_unknown_payments.run(
+        "worker", *first, make_evidence_insert("op_a", UNKNOWN), make_proposal_insert("op_a", UNKNOWN)
     )
-    bench.check_refused("worker", *approving, settlement(UNKNOWN))
+    earlier = take_resolve_request(team_with_unknown_payments, "lead-b", "payment", OTHER)
+    team_with_unknown_payments.run("worker", *earlier, make_evidence_insert("lead_b", UNKNOWN))
+    approving = team_with_unknown_payments.take_request(
+        team_with_unknown_payments.store_request("lead-b", "refund approve", "payment", UNKNOWN, proposed="completed")
+    )
+    team_with_unknown_payments.check_refused("worker", *approving, make_paid_update(UNKNOWN))
 
 
 @pytest.mark.parametrize("operation_id", [OTHER_OPERATION, str(uuid.UUID(int=3))])
-def test_a_proposal_about_another_operation_is_no_first_one(bench: Bench, operation_id: str) -> None:
-    first = take_resolve_request(bench, "op-a", "operation", operation_id)
+def test_a_proposal_about_another_operation_is_no_first_one(
+    team_with_unknown_payments: RequestingTeam, operation_id: str
+) -> None:
+    first = take_resolve_request(team_with_unknown_payments, "op-a", "operation", operation_id)
     with pytest.raises(pymysql.MySQLError, match="has not asked"):
-        bench.run("worker", *first, evidence("op_a", UNKNOWN), proposal("op_a", UNKNOWN))
+        team_with_unknown_payments.run(
+            "worker", *first, make_evidence_insert("op_a", UNKNOWN), make_proposal_insert("op_a", UNKNOWN)
+        )
 
 
 @pytest.mark.parametrize(("kind", "id"), [("payment", UNKNOWN), ("operation", OPERATION)])
-def test_two_decisions_about_one_record_settle_it(bench: Bench, kind: str, id: object) -> None:
+def test_two_decisions_about_one_record_settle_it(
+    team_with_unknown_payments: RequestingTeam, kind: str, id: object
+) -> None:
     """If op-a and then lead-b decide the same about one record, by its own id or by the id of its operation, the
     worker can write the outcome."""
-    first = take_resolve_request(bench, "op-a", kind, id)
-    bench.run("worker", *first, evidence("op_a", UNKNOWN), proposal("op_a", UNKNOWN))
-    second = take_resolve_request(bench, "lead-b", kind, id)
-    bench.run("worker", *second, "START TRANSACTION", evidence("lead_b", UNKNOWN), settlement(UNKNOWN), "ROLLBACK")
+    first = take_resolve_request(team_with_unknown_payments, "op-a", kind, id)
+    team_with_unknown_payments.run(
+        "worker", *first, make_evidence_insert("op_a", UNKNOWN), make_proposal_insert("op_a", UNKNOWN)
+    )
+    second = take_resolve_request(team_with_unknown_payments, "lead-b", kind, id)
+    team_with_unknown_payments.run(
+        "worker",
+        *second,
+        "START TRANSACTION",
+        make_evidence_insert("lead_b", UNKNOWN),
+        make_paid_update(UNKNOWN),
+        "ROLLBACK",
+    )
 
 
 @pytest.mark.parametrize("state", ["error", "failed", "payment_failed"])
-def test_a_decision_about_a_lost_operation_is_kept(bench: Bench, state: str) -> None:
+def test_a_decision_about_a_lost_operation_is_kept(team_with_unknown_payments: RequestingTeam, state: str) -> None:
     """The database has lost the row of the operation. Every word that a person uses for its end is stored as a
     proposal that it had no effect. The worker can't store this proposal for another operation."""
     lost, other = (str(uuid.uuid4()) for _ in range(2))
-    first = take_resolve_request(bench, "op-a", "operation", lost, state)
-    proof = evidence("op_a", 0).replace("'payment', '0'", "'operation', NULL")
+    first = take_resolve_request(team_with_unknown_payments, "op-a", "operation", lost, state)
+    proof = make_evidence_insert("op_a", 0).replace("'payment', '0'", "'operation', NULL")
     proof = proof.replace("INSERT INTO evidence (", "INSERT INTO evidence (operation_id, ").replace(
         "VALUES (", f"VALUES ('{lost}', "
     )
-    decision = proposal("op_a", 0, "error").replace("'payment', '0'", f"'operation', '{lost}'")
+    decision = make_proposal_insert("op_a", 0, "error").replace("'payment', '0'", f"'operation', '{lost}'")
     with pytest.raises(pymysql.MySQLError, match="has not asked"):
-        bench.run("worker", *first, proof.replace(lost, other), decision.replace(lost, other))
-    bench.run("worker", *first, proof, decision)
+        team_with_unknown_payments.run("worker", *first, proof.replace(lost, other), decision.replace(lost, other))
+    team_with_unknown_payments.run("worker", *first, proof, decision)
 
 
-def end_refund(refund_id: int) -> tuple[str, str]:
+def make_refund_end_statements(refund_id: int) -> tuple[str, str]:
     """Return statements of the schema account that end the refund as withdrawn and release its sum, because no
     provider is called in this test.
     """
@@ -154,22 +189,34 @@ def end_refund(refund_id: int) -> tuple[str, str]:
     )
 
 
-def test_one_request_asks_for_one_refund(bench: Bench) -> None:
+def test_one_request_asks_for_one_refund(team_with_unknown_payments: RequestingTeam) -> None:
     """op-a requests one refund. After that refund has ended, the worker can't insert a second refund with the same
     desk request, whatever `created_at` it writes. With a second request of op-a it can."""
-    asked = bench.take_request(bench.store_request("op-a", "refund request", "payment", FREE, amount_minor=SUM))
+    asked = team_with_unknown_payments.take_request(
+        team_with_unknown_payments.store_request("op-a", "refund request", "payment", FREE, amount_minor=SUM)
+    )
     long_ago, soon = (f"{NOW} {sign} INTERVAL 1900000 MICROSECOND" for sign in "-+")
-    bench.run("worker", *asked, "START TRANSACTION", *_change_created_at(refund("op_a"), long_ago), "COMMIT")
-    ((newest,),) = bench.run("owner", "SELECT MAX(id) FROM refunds")
-    voted = bench.take_request(bench.store_request("lead-b", "refund approve", "refund", newest))
-    bench.run("worker", *voted, vote("lead_b", newest))
-    bench.run("owner", *end_refund(newest))
+    team_with_unknown_payments.run(
+        "worker", *asked, "START TRANSACTION", *_change_created_at(make_refund_statements("op_a"), long_ago), "COMMIT"
+    )
+    ((newest,),) = team_with_unknown_payments.run("owner", "SELECT MAX(id) FROM refunds")
+    voted = team_with_unknown_payments.take_request(
+        team_with_unknown_payments.store_request("lead-b", "refund approve", "refund", newest)
+    )
+    team_with_unknown_payments.run("worker", *voted, make_vote_insert("lead_b", newest))
+    team_with_unknown_payments.run("owner", *make_refund_end_statements(newest))
     for instant in (NOW, long_ago, soon):
-        bench.check_refused(
-            "worker", *asked, "START TRANSACTION", *_change_created_at(refund("op_a"), instant), "COMMIT"
+        team_with_unknown_payments.check_refused(
+            "worker",
+            *asked,
+            "START TRANSACTION",
+            *_change_created_at(make_refund_statements("op_a"), instant),
+            "COMMIT",
         )
-    again = bench.take_request(bench.store_request("op-a", "refund request", "payment", FREE, amount_minor=SUM))
-    bench.run("worker", *again, "START TRANSACTION", *refund("op_a"), "COMMIT")
+    again = team_with_unknown_payments.take_request(
+        team_with_unknown_payments.store_request("op-a", "refund request", "payment", FREE, amount_minor=SUM)
+    )
+    team_with_unknown_payments.run("worker", *again, "START TRANSACTION", *make_refund_statements("op_a"), "COMMIT")
 
 
 def _change_created_at(statements: tuple[str, str], instant: str) -> tuple[str, str]:

@@ -30,7 +30,7 @@ ARGUMENTS = {"refund request": '[{{"of": {{"reason": "broken"}}}}]', "resolve": 
 
 
 @dataclass(frozen=True)
-class Bench:
+class RequestingTeam:
     """A team whose people act by desk requests, with a paid payment and a refund of it that op-a has requested."""
 
     team: Team
@@ -58,7 +58,7 @@ class Bench:
         request = make_request_id()
         values = {"id": request, "action": action, "args": ARGUMENTS.get(action, "[]"), "desk": "d",
                   "subject_kind": kind, "subject_id": id, "confirmed": 1}  # fmt: skip
-        self.run(who, _insert("requests", values | more))
+        self.run(who, _make_insert("requests", values | more))
         return request
 
     def take_request(self, request: str) -> tuple[str, str]:
@@ -72,7 +72,7 @@ class Bench:
         return ("SET NAMES utf8mb4", f"SET @console_request = '{request}'")
 
 
-def _insert(table: str, values: Mapping[str, object]) -> str:
+def _make_insert(table: str, values: Mapping[str, object]) -> str:
     texts = [
         "NULL" if value is None else str(value)[1:] if str(value).startswith("=") else f"'{value}'"
         for value in values.values()
@@ -80,26 +80,26 @@ def _insert(table: str, values: Mapping[str, object]) -> str:
     return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(texts)})"
 
 
-def vote(who: str, of: int = REFUND) -> str:
-    return _insert(
+def make_vote_insert(who: str, of: int = REFUND) -> str:
+    return _make_insert(
         "approvals",
         {"subject_kind": "refund", "subject_id": of, "action": "refund.approve", "proposed": "approved",
          "person": f"{{{who}}}", "at": f"={NOW}"},
     )  # fmt: skip
 
 
-def refund(maker: str, minor: int = SUM, of: int = FREE, id: int | None = None) -> tuple[str, str]:
+def make_refund_statements(maker: str, minor: int = SUM, of: int = FREE, id: int | None = None) -> tuple[str, str]:
     reserve = f"UPDATE payments SET reserved_minor = reserved_minor + {minor}, version = version + 1 WHERE id = {of}"
     row = {
         "payment_id": of, "refund_amount": minor, "currency": "JPY", "status": "requested", "maker": f"{{{maker}}}",
         "reason": "broken", "saw": "[]", "radar": "[]", "checkers_needed": 1,
         "decide_by": f"={UTC} + INTERVAL 72 HOUR", "created_at": f"={UTC}", "changed_at": f"={UTC}",
     }  # fmt: skip
-    return reserve, _insert("refunds", row if id is None else {"id": id} | row)
+    return reserve, _make_insert("refunds", row if id is None else {"id": id} | row)
 
 
 @contextmanager
-def open_bench(engine: Engine, *, acts: bool) -> Iterator[Bench]:
+def open_requesting_team(engine: Engine, *, acts: bool) -> Iterator[RequestingTeam]:
     """Yield the people of PEOPLE on a server of `engine`, with the payments of `_insert_money`. If `acts` is true,
     they act at their own desks; otherwise by desk requests."""
     with shared_nodes(engine) as nodes, team(nodes[0]) as people:
@@ -108,18 +108,18 @@ def open_bench(engine: Engine, *, acts: bool) -> Iterator[Bench]:
             for name, roles in PEOPLE.items()
         ]
         apply(people.owner, entries, {})
-        made = Bench(people)
-        made.run("owner", *_insert_money(people.names["op-a"]))
+        made = RequestingTeam(people)
+        made.run("owner", *_make_payment_inserts(people.names["op-a"]))
         yield made
 
 
 @pytest.fixture(scope="module", params=_ENGINES)
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    with open_bench(request.param, acts=False) as made:
+def requesting_team(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
+    with open_requesting_team(request.param, acts=False) as made:
         yield made
 
 
-def _insert_money(maker: str) -> Sequence[str]:
+def _make_payment_inserts(maker: str) -> Sequence[str]:
     """Return statements that insert two paid payments of 1,000 yen, and a refund of the first one that waits for its
     approver."""
     payment = {
@@ -129,9 +129,9 @@ def _insert_money(maker: str) -> Sequence[str]:
     }  # fmt: skip
     return (
         "SET SESSION sql_mode = ''",
-        _insert("payments", {"id": PAYMENT, "merchant_payment_id": "ORD-1", "reserved_minor": SUM} | payment),
-        _insert("payments", {"id": FREE, "merchant_payment_id": "ORD-2"} | payment),
-        refund("maker", of=PAYMENT, id=REFUND)[1].replace("{maker}", maker),
+        _make_insert("payments", {"id": PAYMENT, "merchant_payment_id": "ORD-1", "reserved_minor": SUM} | payment),
+        _make_insert("payments", {"id": FREE, "merchant_payment_id": "ORD-2"} | payment),
+        make_refund_statements("maker", of=PAYMENT, id=REFUND)[1].replace("{maker}", maker),
     )
 
 
@@ -139,32 +139,32 @@ ACTS_OF_LEAD_B = ("probe", "take", "refund withdraw", "refund submit", "note", "
 
 
 @pytest.mark.parametrize("action", ACTS_OF_LEAD_B)
-def test_another_wish_is_no_vote(bench: Bench, action: str) -> None:
+def test_another_wish_is_no_vote(requesting_team: RequestingTeam, action: str) -> None:
     """lead-b requests another action about the same refund. The worker can't store an approval of lead-b with this
     request."""
-    taken = bench.take_request(bench.store_request("lead-b", action, "refund", REFUND))
-    bench.check_refused("worker", *taken, vote("lead_b"))
+    taken = requesting_team.take_request(requesting_team.store_request("lead-b", action, "refund", REFUND))
+    requesting_team.check_refused("worker", *taken, make_vote_insert("lead_b"))
 
 
-def test_a_vote_counts_for_its_refund_alone(bench: Bench) -> None:
+def test_a_vote_counts_for_its_refund_alone(requesting_team: RequestingTeam) -> None:
     for kind, id in (("refund", 2), ("payment", REFUND), ("refund", None), (None, None), ("refund", "1 ")):
-        taken = bench.take_request(bench.store_request("lead-b", "refund approve", kind, id))
-        bench.check_refused("worker", *taken, vote("lead_b"))
+        taken = requesting_team.take_request(requesting_team.store_request("lead-b", "refund approve", kind, id))
+        requesting_team.check_refused("worker", *taken, make_vote_insert("lead_b"))
 
 
-def test_a_vote_needs_the_password(bench: Bench) -> None:
+def test_a_vote_needs_the_password(requesting_team: RequestingTeam) -> None:
     """A request to approve that was stored without the person's password is no approval, and the worker can't mark it
     as confirmed later."""
-    request = bench.store_request("lead-b", "refund approve", "refund", REFUND, confirmed=0)
-    bench.check_refused("worker", f"UPDATE requests SET confirmed = 1 WHERE id = '{request}'")
-    bench.check_refused("worker", *bench.take_request(request), vote("lead_b"))
+    request = requesting_team.store_request("lead-b", "refund approve", "refund", REFUND, confirmed=0)
+    requesting_team.check_refused("worker", f"UPDATE requests SET confirmed = 1 WHERE id = '{request}'")
+    requesting_team.check_refused("worker", *requesting_team.take_request(request), make_vote_insert("lead_b"))
 
 
 @pytest.mark.parametrize("who", ["op_a", "lead_c", "worker"])
-def test_a_wish_is_nobody_elses(bench: Bench, who: str) -> None:
+def test_a_wish_is_nobody_elses(requesting_team: RequestingTeam, who: str) -> None:
     """With lead-b's request, the worker can store no approval of another person and none of its own."""
-    taken = bench.take_request(bench.store_request("lead-b", "refund approve", "refund", REFUND))
-    bench.check_refused("worker", *taken, vote(who))
+    taken = requesting_team.take_request(requesting_team.store_request("lead-b", "refund approve", "refund", REFUND))
+    requesting_team.check_refused("worker", *taken, make_vote_insert(who))
 
 
 @pytest.mark.parametrize(
@@ -177,22 +177,22 @@ def test_a_wish_is_nobody_elses(bench: Bench, who: str) -> None:
         {"action": "refund request", "amount_minor": SUM, "kind": "order"},
     ],
 )
-def test_another_sum_is_not_asked_for(bench: Bench, wish: dict[str, Any]) -> None:
+def test_another_sum_is_not_asked_for(requesting_team: RequestingTeam, wish: dict[str, Any]) -> None:
     facts = {"kind": "payment", "id": FREE, **wish}
-    taken = bench.take_request(bench.store_request("op-a", **facts))
-    bench.check_refused("worker", *taken, "START TRANSACTION", *refund("op_a"))
+    taken = requesting_team.take_request(requesting_team.store_request("op-a", **facts))
+    requesting_team.check_refused("worker", *taken, "START TRANSACTION", *make_refund_statements("op_a"))
 
 
 OTHER = "5010001192707"
 
 
-def check(number: str = NUMBER) -> str:
+def make_check_insert(number: str = NUMBER) -> str:
     """Return the INSERT of a credit check whose purchase begins, as the services write it."""
     row = {
         "client_id": 1, "corporation_number": number, "status": "pending", "certainty": "known", "work_state": "none",
         "operation_id": str(uuid.uuid4()), "version": 1, "created_at": f"={UTC}", "changed_at": f"={UTC}",
     }  # fmt: skip
-    return _insert(CHECKS, row)
+    return _make_insert(CHECKS, row)
 
 
 @pytest.mark.parametrize(
@@ -202,125 +202,138 @@ def check(number: str = NUMBER) -> str:
         ("op-a", "refetch", NUMBER), ("lead-b", "refund approve", NUMBER),
     ],
 )  # fmt: skip
-def test_another_company_is_not_asked_for(bench: Bench, who: str, action: str, number: str) -> None:
-    taken = bench.take_request(bench.store_request(who, action, "company", number))
-    bench.check_refused("worker", *taken, check())
-    bench.check_refused("worker", check())
-    asked = bench.take_request(bench.store_request("op-a", "purchase", "company", NUMBER))
-    bench.run("worker", *asked, "START TRANSACTION", check(), "ROLLBACK")
+def test_another_company_is_not_asked_for(
+    requesting_team: RequestingTeam, who: str, action: str, number: str
+) -> None:
+    taken = requesting_team.take_request(requesting_team.store_request(who, action, "company", number))
+    requesting_team.check_refused("worker", *taken, make_check_insert())
+    requesting_team.check_refused("worker", make_check_insert())
+    asked = requesting_team.take_request(requesting_team.store_request("op-a", "purchase", "company", NUMBER))
+    requesting_team.run("worker", *asked, "START TRANSACTION", make_check_insert(), "ROLLBACK")
 
 
-def test_the_worker_alone_is_nobody(bench: Bench) -> None:
+def test_the_worker_alone_is_nobody(requesting_team: RequestingTeam) -> None:
     """The worker can store no approval in lead-b's name without a request, with an invented request, with one that
     has ended, with one whose lease or time has expired, or with one that it hasn't taken."""
-    waiting = bench.store_request("lead-b", "refund approve", "refund", REFUND)
-    bench.check_refused("worker", vote("lead_b"))
+    waiting = requesting_team.store_request("lead-b", "refund approve", "refund", REFUND)
+    requesting_team.check_refused("worker", make_vote_insert("lead_b"))
     for invented in (waiting, str(uuid.uuid4()), "", "%"):
-        bench.check_refused("worker", f"SET @console_request = '{invented}'", vote("lead_b"))
-    ended = bench.take_request(waiting)
-    bench.run("worker", f"UPDATE requests SET state = 'ended', result = '', ended_at = {UTC} WHERE id = '{waiting}'")
-    bench.check_refused("worker", *ended, vote("lead_b"))
-    lapsed = bench.take_request(request := bench.store_request("lead-b", "refund approve", "refund", REFUND))
-    bench.run("owner", f"UPDATE requests SET lease_expires = 1 WHERE id = '{request}'")
-    bench.check_refused("worker", *lapsed, vote("lead_b"))
-    late = bench.store_request("lead-b", "refund approve", "refund", REFUND)
-    bench.run("owner", f"UPDATE requests SET expires_at = {UTC} - INTERVAL 1 SECOND WHERE id = '{late}'")
+        requesting_team.check_refused("worker", f"SET @console_request = '{invented}'", make_vote_insert("lead_b"))
+    ended = requesting_team.take_request(waiting)
+    requesting_team.run(
+        "worker", f"UPDATE requests SET state = 'ended', result = '', ended_at = {UTC} WHERE id = '{waiting}'"
+    )
+    requesting_team.check_refused("worker", *ended, make_vote_insert("lead_b"))
+    lapsed = requesting_team.take_request(
+        request := requesting_team.store_request("lead-b", "refund approve", "refund", REFUND)
+    )
+    requesting_team.run("owner", f"UPDATE requests SET lease_expires = 1 WHERE id = '{request}'")
+    requesting_team.check_refused("worker", *lapsed, make_vote_insert("lead_b"))
+    late = requesting_team.store_request("lead-b", "refund approve", "refund", REFUND)
+    requesting_team.run("owner", f"UPDATE requests SET expires_at = {UTC} - INTERVAL 1 SECOND WHERE id = '{late}'")
     with pytest.raises(pymysql.MySQLError):
-        bench.take_request(late)
+        requesting_team.take_request(late)
 
 
-def entry(who: str, session: str, request: str, what: str = "refund.approved") -> str:
+def make_audit_insert(who: str, session: str, request: str, what: str = "refund.approved") -> str:
     """Return the INSERT of the first audit entry of a session's chain; its detail names the request and the
     worker."""
     detail = f'{{{{"request":"{request}","worker":"{{worker}}"}}}}'
     values = {"session": session, "seq": 1, "at": f"={NOW}", "who": f"{{{who}}}", "desk": "d", "what": what,
               "subject_kind": "refund", "subject_id": REFUND, "result": "done", "detail": detail,
               "prev_hash": "0" * 64, "hash": "a" * 64}  # fmt: skip
-    return _insert("audit_log", values)
+    return _make_insert("audit_log", values)
 
 
-def session_row(session: str, operator: str | None) -> str:
+def make_session_insert(session: str, operator: str | None) -> str:
     values = {"id": session, "operator": operator, "desk": "d", "host": "h", "process": 1, "program": "worker",
               "started_at": f"={UTC}"}  # fmt: skip
-    return _insert("sessions", values)
+    return _make_insert("sessions", values)
 
 
-def test_what_the_worker_tells_in_a_persons_name_is_its_own(bench: Bench) -> None:
+def test_what_the_worker_tells_in_a_persons_name_is_its_own(requesting_team: RequestingTeam) -> None:
     """An audit entry that the worker writes in op-a's name belongs to a session of the worker's account. The database
     refuses a session without an account, an unknown session, and a session of op-a."""
-    request = bench.store_request("op-a", "note", "refund", REFUND)
-    taken = bench.take_request(request)
+    request = requesting_team.store_request("op-a", "note", "refund", REFUND)
+    taken = requesting_team.take_request(request)
     nobodys, unnamed, own = (str(uuid.uuid4()) for _ in range(3))
-    bench.check_refused("worker", *taken, entry("op_a", nobodys, request))
-    bench.run("worker", session_row(unnamed, None))
-    bench.check_refused("worker", *taken, entry("op_a", unnamed, request))
-    bench.check_refused("worker", *taken, session_row(str(uuid.uuid4()), "{op_a}"))
-    bench.run("worker", session_row(own, "{worker}"))
-    bench.check_refused("worker", f"UPDATE sessions SET operator = NULL WHERE id = '{own}'")
-    bench.check_refused("worker", f"REPLACE INTO sessions SELECT * FROM sessions WHERE id = '{own}'")
-    bench.run("worker", *taken, entry("op_a", own, request))
-    (writer,) = bench.run(
+    requesting_team.check_refused("worker", *taken, make_audit_insert("op_a", nobodys, request))
+    requesting_team.run("worker", make_session_insert(unnamed, None))
+    requesting_team.check_refused("worker", *taken, make_audit_insert("op_a", unnamed, request))
+    requesting_team.check_refused("worker", *taken, make_session_insert(str(uuid.uuid4()), "{op_a}"))
+    requesting_team.run("worker", make_session_insert(own, "{worker}"))
+    requesting_team.check_refused("worker", f"UPDATE sessions SET operator = NULL WHERE id = '{own}'")
+    requesting_team.check_refused("worker", f"REPLACE INTO sessions SELECT * FROM sessions WHERE id = '{own}'")
+    requesting_team.run("worker", *taken, make_audit_insert("op_a", own, request))
+    (writer,) = requesting_team.run(
         "owner",
         f"SELECT a.who, s.operator FROM audit_log a JOIN sessions s ON s.id = a.session WHERE a.session = '{own}'",
     )
-    assert writer == (bench.team.names["op-a"], bench.team.names["worker"])
+    assert writer == (requesting_team.team.names["op-a"], requesting_team.team.names["worker"])
 
 
-def test_whoever_inserts_it_has_asked(bench: Bench) -> None:
+def test_whoever_inserts_it_has_asked(requesting_team: RequestingTeam) -> None:
     """The database itself writes the person, the time and the state of a desk request. Other values in the INSERT are
     replaced, or the INSERT is refused."""
     request = make_request_id()
     given = {"id": request, "action": "probe", "args": "[]", "who": "{lead_b}", "at": "2020-01-01",
              "expires_at": "2099-01-01"}  # fmt: skip
-    bench.run("op-a", _insert("requests", given))
-    (row,) = bench.run(
+    requesting_team.run("op-a", _make_insert("requests", given))
+    (row,) = requesting_team.run(
         "owner",
         f"SELECT who, ABS(TIMESTAMPDIFF(SECOND, at, {UTC})) < 60, TIMESTAMPDIFF(SECOND, at, expires_at) FROM requests"
         f" WHERE id = '{request}'",
     )
-    assert row == (bench.team.names["op-a"], 1, 60)
+    assert row == (requesting_team.team.names["op-a"], 1, 60)
     wrong: tuple[dict[str, object], ...] = (
         {"state": "taken"}, {"state": "ended", "result": "x"}, {"taken_by": "{worker}"}, {"fence": 7},
         {"id": "not-a-uuid"}, {"id": str(uuid.uuid4())}, {"args": "x" * 16_385},
     )  # fmt: skip
     for more in wrong:
-        bench.check_refused(
-            "op-a", _insert("requests", {"id": make_request_id(), "action": "probe", "args": "[]"} | more)
+        requesting_team.check_refused(
+            "op-a", _make_insert("requests", {"id": make_request_id(), "action": "probe", "args": "[]"} | more)
         )
-    bench.check_refused("worker", _insert("requests", {"id": make_request_id(), "action": "probe", "args": "[]"}))
+    requesting_team.check_refused(
+        "worker", _make_insert("requests", {"id": make_request_id(), "action": "probe", "args": "[]"})
+    )
 
 
-def test_nobody_fills_the_table(bench: Bench) -> None:
+def test_nobody_fills_the_table(requesting_team: RequestingTeam) -> None:
     """A person can have at most 100 waiting requests. The next one is refused, and other people can still store
     theirs."""
     for _ in range(100):
-        bench.store_request("lead-c", "probe")
+        requesting_team.store_request("lead-c", "probe")
     with pytest.raises(pymysql.MySQLError, match="too many requests"):
-        bench.store_request("lead-c", "probe")
-    bench.store_request("op-a", "probe")
+        requesting_team.store_request("lead-c", "probe")
+    requesting_team.store_request("op-a", "probe")
 
 
 @pytest.mark.parametrize("action", ["resolve", "audit", "withdraw"])
-def test_no_file_is_added_to_an_old_request(bench: Bench, action: str) -> None:
+def test_no_file_is_added_to_an_old_request(requesting_team: RequestingTeam, action: str) -> None:
     """While no worker is there, requests wait for longer than the hour in which the parts of a person's files are
     counted, and those for audit entries for days. Otherwise a person could fill the server's disk in one night.
     """
-    subject = ("request", bench.store_request("op-a", "probe")) if action == "withdraw" else (None, None)
-    request = bench.store_request("op-a", action, *subject, evidence_sha256="a" * 64)
-    bench.run("op-a", _insert("request_files", {"request": request, "part": 0, "content": "x"}))
-    bench.run("owner", f"UPDATE requests SET at = {UTC} - INTERVAL 61 MINUTE WHERE id = '{request}'")
-    bench.check_refused("op-a", _insert("request_files", {"request": request, "part": 1, "content": "x"}))
+    subject = ("request", requesting_team.store_request("op-a", "probe")) if action == "withdraw" else (None, None)
+    request = requesting_team.store_request("op-a", action, *subject, evidence_sha256="a" * 64)
+    requesting_team.run("op-a", _make_insert("request_files", {"request": request, "part": 0, "content": "x"}))
+    requesting_team.run("owner", f"UPDATE requests SET at = {UTC} - INTERVAL 61 MINUTE WHERE id = '{request}'")
+    requesting_team.check_refused(
+        "op-a", _make_insert("request_files", {"request": request, "part": 1, "content": "x"})
+    )
 
 
-def test_two_who_ask_get_their_refund_on(bench: Bench) -> None:
+def test_two_who_ask_get_their_refund_on(requesting_team: RequestingTeam) -> None:
     """With the request of the maker op-a and then the request of the approver lead-b, the worker stores the refund
     and its approval."""
-    asked = bench.take_request(bench.store_request("op-a", "refund request", "payment", FREE, amount_minor=SUM))
-    bench.run("worker", *asked, "START TRANSACTION", *refund("op_a"), "COMMIT")
-    ((newest,),) = bench.run("owner", "SELECT MAX(id) FROM refunds")
-    bench.check_refused("worker", *asked, vote("op_a", newest))
-    voted = bench.take_request(bench.store_request("lead-b", "refund approve", "refund", newest))
-    bench.run("worker", *voted, vote("lead_b", newest))
-    people = bench.run("owner", f"SELECT r.maker, a.person FROM refunds r JOIN approvals a ON a.subject_id = r.id"
+    asked = requesting_team.take_request(
+        requesting_team.store_request("op-a", "refund request", "payment", FREE, amount_minor=SUM)
+    )
+    requesting_team.run("worker", *asked, "START TRANSACTION", *make_refund_statements("op_a"), "COMMIT")
+    ((newest,),) = requesting_team.run("owner", "SELECT MAX(id) FROM refunds")
+    requesting_team.check_refused("worker", *asked, make_vote_insert("op_a", newest))
+    voted = requesting_team.take_request(requesting_team.store_request("lead-b", "refund approve", "refund", newest))
+    requesting_team.run("worker", *voted, make_vote_insert("lead_b", newest))
+    people = requesting_team.run("owner",
+    f"SELECT r.maker, a.person FROM refunds r JOIN approvals a ON a.subject_id = r.id"
                        f" WHERE r.id = {newest}")  # fmt: skip
-    assert people == [(bench.team.names["op-a"], bench.team.names["lead-b"])]
+    assert people == [(requesting_team.team.names["op-a"], requesting_team.team.names["lead-b"])]

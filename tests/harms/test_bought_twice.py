@@ -7,18 +7,18 @@ from collections.abc import Iterator
 import pytest
 
 from console.domain.records import CreditCheck
-from tests.harms.scene import CHECKS, CLIENT, ROLES, UTC, Scene, expire
-from tests.harms.ways import LOOSE, Values, Way, endings, updates
+from tests.harms.scene import CHECKS, CLIENT, ROLES, UTC, AttackedDatabase, set_validity_end
+from tests.harms.ways import SET_CHECKS_OFF_STATEMENTS, Attack, Values, make_ending_attacks, make_update_attacks
 from tests.support import long_ago
 from tests.support.money_desks import ending
 from tests.support.refusals import code_of
 
 PAST = "'2020-01-01 00:00:00'"
 WRITERS = ("op-a", "lead-b", "worker")
-UP: Values = {"version": "version + 1"}
+VERSION_UPDATE: Values = {"version": "version + 1"}
 
 
-def evidence(
+def make_forged_evidence(
     record: CreditCheck, source: str = "alarmbox.purchase", summary: str = "HTTP 422 FAILED_DEFINITE http_422"
 ) -> str:
     """Return the INSERT of a forged answer of the provider about this record."""
@@ -29,32 +29,38 @@ def evidence(
     )
 
 
-READ = "HTTP 200 SUCCEEDED answered"
+FORGED_SUMMARY = "HTTP 200 SUCCEEDED answered"
 
 
-def superseding(record: CreditCheck) -> Iterator[Way]:
+def make_renewal_attacks(record: CreditCheck) -> Iterator[Attack]:
     """Yield attacks that free the claim of the record by a renewal that never took place."""
     where = f"id = {record.id}"
     for at in ("'9990-01-01'", UTC, "expired_at", f"{UTC} + INTERVAL 2 YEAR", PAST):
-        for way in updates(CHECKS, {"superseded_at": at} | UP, where):
-            yield way.after("loose", *LOOSE)
-        yield Way(
+        for way in make_update_attacks(CHECKS, {"superseded_at": at} | VERSION_UPDATE, where):
+            yield way.after("loose", *SET_CHECKS_OFF_STATEMENTS)
+        yield Attack(
             f"superseded {at}", (f"UPDATE {CHECKS} SET superseded_at = {at}, version = version + 1 WHERE {where}",)
         )
-    step: Values = {"expired_at": PAST} | UP
-    given_up: Values = {"superseded_at": UTC} | UP
-    for before in ((), (evidence(record, "alarmbox.detail", READ),), (evidence(record, "alarmbox.purchase", READ),)):
-        for way in updates(CHECKS, step | given_up, where, [step, given_up]):
+    step: Values = {"expired_at": PAST} | VERSION_UPDATE
+    given_up: Values = {"superseded_at": UTC} | VERSION_UPDATE
+    for before in (
+        (),
+        (make_forged_evidence(record, "alarmbox.detail", FORGED_SUMMARY),),
+        (make_forged_evidence(record, "alarmbox.purchase", FORGED_SUMMARY),),
+    ):
+        for way in make_update_attacks(CHECKS, step | given_up, where, [step, given_up]):
             yield way.after("forged reading", *before)
-        yield Way("as if never dated", (*before, f"UPDATE {CHECKS} SET expired_at = NULL, version = version + 1"))
+        yield Attack("as if never dated", (*before, f"UPDATE {CHECKS} SET expired_at = NULL, version = version + 1"))
     renewal = (
         f"INSERT INTO {CHECKS} (client_id, corporation_number, work_state, operation_id, renews)"
         f" VALUES ({CLIENT}, '{record.corporation_number}', 'none', UUID(), {record.id})"
     )
     by = f"UPDATE {CHECKS} SET superseded_by = LAST_INSERT_ID(), version = version + 1 WHERE {where}"
     dead = f"UPDATE {CHECKS} SET status = 'error', version = version + 1 WHERE renews = {record.id}"
-    told = evidence(record, "alarmbox.detail", READ)
-    yield from endings(Way("a renewal of its own", (told, *_update_each(where, step, given_up), renewal, by, dead)))
+    told = make_forged_evidence(record, "alarmbox.detail", FORGED_SUMMARY)
+    yield from make_ending_attacks(
+        Attack("a renewal of its own", (told, *_update_each(where, step, given_up), renewal, by, dead))
+    )
 
 
 def _update_each(where: str, *steps: Values) -> tuple[str, ...]:
@@ -64,7 +70,7 @@ def _update_each(where: str, *steps: Values) -> tuple[str, ...]:
     )
 
 
-def leaving(record: CreditCheck) -> Iterator[Way]:
+def make_column_attacks(record: CreditCheck) -> Iterator[Attack]:
     """Yield attacks that free the claim of the record by a change of any other column, or by deleting the row."""
     where = f"id = {record.id}"
     changes: tuple[Values, ...] = (
@@ -81,20 +87,20 @@ def leaving(record: CreditCheck) -> Iterator[Way]:
         {"work_state": "NULL", "credit_check_id": "NULL", "status": "'error'"},
     )
     for change in changes:
-        yield from updates(CHECKS, change | UP, where)
-        yield Way("forged refusal", (evidence(record), *_update_each(where, change | UP)))
-    yield Way("deleted", (f"DELETE FROM {CHECKS} WHERE {where}",))
-    yield Way(
+        yield from make_update_attacks(CHECKS, change | VERSION_UPDATE, where)
+        yield Attack("forged refusal", (make_forged_evidence(record), *_update_each(where, change | VERSION_UPDATE)))
+    yield Attack("deleted", (f"DELETE FROM {CHECKS} WHERE {where}",))
+    yield Attack(
         "replaced", (f"REPLACE INTO {CHECKS} (id, client_id, corporation_number) VALUES ({record.id}, 9, 'x')",)
     )
 
 
-def freeing(record: CreditCheck) -> Iterator[Way]:
+def make_not_bought_attacks(record: CreditCheck) -> Iterator[Attack]:
     """Yield attacks by which one account writes that a purchase which is running, or whose outcome is unknown, wasn't
     made.
     """
     where, operation = f"id = {record.id}", record.operation_id
-    error = _update_each(where, {"status": "'error'", "certainty": "'known'"} | UP)
+    error = _update_each(where, {"status": "'error'", "certainty": "'known'"} | VERSION_UPDATE)
     failed = f"UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = '{operation}'"
     mine = f"UPDATE operations SET state = 'failed' WHERE id = '{operation}'"
     lapsed = f"UPDATE operations SET state = 'unknown', fence = fence + 1 WHERE id = '{operation}'"
@@ -104,27 +110,29 @@ def freeing(record: CreditCheck) -> Iterator[Way]:
     for told in ("HTTP 422 FAILED_DEFINITE http_422", "AUTH x", "RATE_LIMITED http_429", "HTTP 404 NOT_FOUND x"):
         for source in ("alarmbox.purchase", "alarmbox.purchase.late", "alarmbox.probe"):
             for step in (failed, mine, keyed):
-                yield Way(f"{told} of {source}", (evidence(record, source, told), step, *error))
-    said = evidence(record)
+                yield Attack(f"{told} of {source}", (make_forged_evidence(record, source, told), step, *error))
+    said = make_forged_evidence(record)
     for first in ((said, failed), (said, relocked, failed), (said, nulled, failed), (said, lapsed, failed)):
-        yield from endings(Way("forged refusal", (*first, *error)).after("loose", *LOOSE))
-        yield Way("forged refusal", (*first, *error))
-    yield Way("another operation", (*_other_operation(record), *error))
+        yield from make_ending_attacks(
+            Attack("forged refusal", (*first, *error)).after("loose", *SET_CHECKS_OFF_STATEMENTS)
+        )
+        yield Attack("forged refusal", (*first, *error))
+    yield Attack("another operation", (*_make_operation_replacement(record), *error))
 
 
-def both_at_once(record: CreditCheck) -> Iterator[Way]:
+def make_two_decision_attacks(record: CreditCheck) -> Iterator[Attack]:
     """Yield attacks in which one approver writes the decisions of both the first and the second person."""
     proposed = (
         "INSERT INTO approvals (subject_kind, subject_id, action, proposed, person, evidence_id, at) VALUES"
         f" ('credit-check', '{record.id}', 'resolve', 'error', '{{me}}', LAST_INSERT_ID(), {UTC})"
     )
-    proof = evidence(record, "person", "a letter")
+    proof = make_forged_evidence(record, "person", "a letter")
     failed = f"UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = '{record.operation_id}'"
-    error = _update_each(f"id = {record.id}", {"status": "'error'", "certainty": "'known'"} | UP)
-    yield from endings(Way("both people at once", (proof, proposed, proof, failed, *error)))
+    error = _update_each(f"id = {record.id}", {"status": "'error'", "certainty": "'known'"} | VERSION_UPDATE)
+    yield from make_ending_attacks(Attack("both people at once", (proof, proposed, proof, failed, *error)))
 
 
-def _other_operation(record: CreditCheck) -> tuple[str, ...]:
+def _make_operation_replacement(record: CreditCheck) -> tuple[str, ...]:
     """Return statements that replace the operation of the record by one that the attacker has inserted, and whose
     answer key the attacker therefore knows.
     """
@@ -137,13 +145,15 @@ def _other_operation(record: CreditCheck) -> tuple[str, ...]:
     )
     own = f"own-{record.id}-{{me}}"
     ended = f"UPDATE operations SET state = 'failed', answer_key = 'x', fence = fence + 1 WHERE id = '{own}'"
-    told = evidence(record).replace(f"'{record.operation_id}'", f"'{own}'")
+    told = make_forged_evidence(record).replace(f"'{record.operation_id}'", f"'{own}'")
     moved = f"UPDATE {CHECKS} SET operation_id = '{own}', version = version + 1 WHERE id = {record.id}"
     return begun, told, ended, moved
 
 
-@pytest.mark.parametrize("routes", [superseding, leaving], ids=lambda routes: str(routes.__name__))
-def test_a_live_check_is_not_bought_again(harm_scene: Scene, routes) -> None:  # type: ignore[no-untyped-def]  # of ways
+@pytest.mark.parametrize(
+    "routes", [make_renewal_attacks, make_column_attacks], ids=lambda routes: str(routes.__name__)
+)
+def test_a_live_check_is_not_bought_again(harm_scene: AttackedDatabase, routes) -> None:  # type: ignore[no-untyped-def]  # of ways
     """Every role tries every attack that frees the claim of a live credit check. Every later purchase, a renewal or
     not, is charged nothing.
     """
@@ -154,19 +164,19 @@ def test_a_live_check_is_not_bought_again(harm_scene: Scene, routes) -> None:  #
 
 
 @pytest.mark.parametrize("buyer", ["op-a", "op-b"])
-def test_an_unknown_purchase_stays_claimed(harm_scene: Scene, buyer: str) -> None:
+def test_an_unknown_purchase_stays_claimed(harm_scene: AttackedDatabase, buyer: str) -> None:
     """A purchase with unknown outcome keeps its claim whatever one account writes, be it the account of its buyer or
     of somebody else.
     """
     record = harm_scene.buy_without_answer(buyer)
-    harm_scene.attack_as_each_role(harm_scene.choose_ways(freeing(record)))
-    harm_scene.attack_as_each_role(harm_scene.choose_ways(superseding(record)), WRITERS)
-    harm_scene.attack_as_each_role(both_at_once(record), ["lead-b"])
+    harm_scene.attack_as_each_role(harm_scene.choose_ways(make_not_bought_attacks(record)))
+    harm_scene.attack_as_each_role(harm_scene.choose_ways(make_renewal_attacks(record)), WRITERS)
+    harm_scene.attack_as_each_role(make_two_decision_attacks(record), ["lead-b"])
     harm_scene.check_not_bought_again(record.corporation_number)
     harm_scene.check_ordinary_work()
 
 
-def test_a_running_purchase_stays_claimed(harm_scene: Scene) -> None:
+def test_a_running_purchase_stays_claimed(harm_scene: AttackedDatabase) -> None:
     """While the call of a purchase is running, no account can free its claim, not even the buyer's. The answer is
     then written into the record.
     """
@@ -180,8 +190,8 @@ def test_a_running_purchase_stays_claimed(harm_scene: Scene) -> None:
         buying = pool.submit(lambda: harm_scene.buy("op-a", number))
         assert harm_scene.sandbox.control.wait_until_reached(held=1, call="purchase", number=number)
         (record,) = harm_scene.desk("op-b").lookup.find_records(number).credit_checks
-        harm_scene.attack_as_each_role(freeing(record))
-        harm_scene.attack_as_each_role(leaving(record), WRITERS)
+        harm_scene.attack_as_each_role(make_not_bought_attacks(record))
+        harm_scene.attack_as_each_role(make_column_attacks(record), WRITERS)
         for who in ("op-b", "lead-b"):
             assert ending(lambda: harm_scene.buy(who, number)) != "done"  # noqa: B023  # called at once
         harm_scene.sandbox.control.release_calls("purchase", number)
@@ -193,7 +203,7 @@ def test_a_running_purchase_stays_claimed(harm_scene: Scene) -> None:
     harm_scene.check_ordinary_work()
 
 
-def test_a_check_in_another_spelling_stays_claimed(harm_scene: Scene) -> None:
+def test_a_check_in_another_spelling_stays_claimed(harm_scene: AttackedDatabase) -> None:
     """The other application has bought a credit check and written its corporation number with a leading T. No account
     can give the record the number of another corporation, and nobody is charged for its own number again.
     """
@@ -206,20 +216,20 @@ def test_a_check_in_another_spelling_stays_claimed(harm_scene: Scene) -> None:
     (record,) = harm_scene.desk("op-b").lookup.find_records(stray).credit_checks
     for other in (number, harm_scene.take_unused_number(), "'x'"):
         for work in ("NULL", "'none'", "'needs_review'"):
-            change: Values = {"corporation_number": other, "work_state": work, "status": "'success'"} | UP
-            harm_scene.attack_as_each_role(updates(CHECKS, change, f"id = {record.id}"), WRITERS)
+            change: Values = {"corporation_number": other, "work_state": work, "status": "'success'"} | VERSION_UPDATE
+            harm_scene.attack_as_each_role(make_update_attacks(CHECKS, change, f"id = {record.id}"), WRITERS)
     for who in ("op-a", "lead-b"):
         ending(lambda: harm_scene.buy(who, stray))  # noqa: B023  # called at once
     assert harm_scene.count_charges(stray) == 0
     harm_scene.check_ordinary_work()
 
 
-def test_an_expired_check_is_renewed_once(harm_scene: Scene) -> None:
+def test_an_expired_check_is_renewed_once(harm_scene: AttackedDatabase) -> None:
     """A credit check that has expired by our row and by the provider's answer is renewed, and charged once. If only
     our row says that it has expired, the provider's answer counts and nothing is bought.
     """
     record = harm_scene.buy_new()
-    expire(harm_scene, record)
+    set_validity_end(harm_scene, record)
     assert code_of(lambda: harm_scene.buy("op-a", record.corporation_number, renew=True)) == "not_expired"
     harm_scene.check_not_bought_again(record.corporation_number)
     number = harm_scene.take_unused_number()
@@ -227,18 +237,18 @@ def test_an_expired_check_is_renewed_once(harm_scene: Scene) -> None:
     old = harm_scene.buy("op-b", number)
     harm_scene.sandbox.control.change_settings(today=None)
     harm_scene.sql(long_ago.SENT_THEN)
-    harm_scene.attack_as_each_role(way for way in superseding(old) if "of its own" not in way.title)
+    harm_scene.attack_as_each_role(way for way in make_renewal_attacks(old) if "of its own" not in way.title)
     assert {ending(lambda: harm_scene.buy(who, number)) for who in ("op-a", "op-b")} <= {"already_purchased"}  # noqa: B023  # called at once
     renewed = harm_scene.buy("lead-b", number, renew=True)
     assert (renewed.state, harm_scene.count_charges(number)) == ("success", 2)
-    harm_scene.attack_as_each_role(harm_scene.choose_ways(superseding(renewed)))
+    harm_scene.attack_as_each_role(harm_scene.choose_ways(make_renewal_attacks(renewed)))
     for who in ROLES.values():
         ending(lambda: harm_scene.buy(who, number, renew=True))  # noqa: B023  # called at once
     assert harm_scene.count_charges(number) == 2
     harm_scene.check_ordinary_work()
 
 
-def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: Scene) -> None:
+def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: AttackedDatabase) -> None:
     """An attack writes a purchase with unknown outcome as bought and expired, with a forged `credit_check_id`: an id
     that AlarmBox has never given, the id of another corporation's check, or of an earlier purchase of this
     corporation. The provider doesn't say that this purchase has expired, so no renewal is bought.
@@ -259,8 +269,8 @@ def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: Scene) -> No
             "status": "'success'", "certainty": "'known'", "credit_check_id": str(given), "expired_at": PAST,
             "purchased_at": PAST,
         }  # fmt: skip
-        told = evidence(record, "alarmbox.purchase", READ)
-        for way in updates(CHECKS, bought | UP, f"id = {record.id}"):
+        told = make_forged_evidence(record, "alarmbox.purchase", FORGED_SUMMARY)
+        for way in make_update_attacks(CHECKS, bought | VERSION_UPDATE, f"id = {record.id}"):
             harm_scene.attack_as_each_role([way.after("forged answer", told)], WRITERS)
         for who in ("op-a", "op-b", "lead-b"):
             for renew in (False, True):
@@ -269,7 +279,7 @@ def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: Scene) -> No
     harm_scene.check_ordinary_work()
 
 
-def _buy_expired(scene: Scene) -> int | None:
+def _buy_expired(scene: AttackedDatabase) -> int | None:
     """Return AlarmBox's id of an expired credit check of another corporation."""
     scene.sandbox.control.change_settings(today=long_ago.DAY)
     record = scene.buy_new()
@@ -278,7 +288,7 @@ def _buy_expired(scene: Scene) -> int | None:
     return record.credit_check_id
 
 
-def test_not_bought_by_the_process_that_asked(harm_scene: Scene) -> None:
+def test_not_bought_by_the_process_that_asked(harm_scene: AttackedDatabase) -> None:
     """A refusal by the provider, received by the process that sent the purchase, frees the claim at once; so do the
     decisions of two people about an unknown purchase.
     """

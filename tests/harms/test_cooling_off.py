@@ -6,11 +6,11 @@ import pytest
 
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import RefundState
-from tests.harms.scene import ROLES, UTC, Scene
-from tests.harms.ways import LOOSE, Values, Way, inserts, updates
+from tests.harms.scene import ROLES, UTC, AttackedDatabase
+from tests.harms.ways import SET_CHECKS_OFF_STATEMENTS, Attack, Values, make_insert_attacks, make_update_attacks
 from tests.support.money_desks import ending
 
-LARGE = 200_000
+LARGE_YEN = 200_000
 """Above the limit: fifteen minutes of cooling-off, 45 s for the desks of these tests."""
 TIMES: dict[str, Values] = {
     "over long ago": {"sends_after": "'2020-01-01'"},
@@ -23,7 +23,7 @@ TIMES: dict[str, Values] = {
 
 
 @pytest.fixture
-def payment(harm_scene: Scene) -> Payment:
+def payment(harm_scene: AttackedDatabase) -> Payment:
     """Return a payment that is large enough for a refund with a cooling-off period."""
     return harm_scene.make_paid_payment(900_000)
 
@@ -31,37 +31,37 @@ def payment(harm_scene: Scene) -> Payment:
 def make_refund_row(payment: Payment, times: Values) -> Values:
     """Return the columns of a refund's row as the services write them, with `times` in place of its times."""
     written = {
-        "payment_id": str(payment.id), "refund_amount": str(LARGE), "currency": "'JPY'", "status": "'requested'",
+        "payment_id": str(payment.id), "refund_amount": str(LARGE_YEN), "currency": "'JPY'", "status": "'requested'",
         "maker": "'{me}'", "reason": "'broken'", "saw": "'{}'", "radar": "'[]'", "checkers_needed": "1",
         "decide_by": f"{UTC} + INTERVAL 1 HOUR", "created_at": UTC, "changed_at": UTC, "intended_repeat": "1",
     }  # fmt: skip
     return written | dict(times)
 
 
-def ways(payment: Payment) -> Iterator[Way]:
+def make_forged_time_attacks(payment: Payment) -> Iterator[Attack]:
     """Yield attacks that insert a refund with forged times: one set of times in every form of INSERT, and each set in
     a plain INSERT, also in a session with its checks switched off.
     """
     reserve = (
-        f"UPDATE payments SET reserved_minor = reserved_minor + {LARGE}, version = version + 1"
+        f"UPDATE payments SET reserved_minor = reserved_minor + {LARGE_YEN}, version = version + 1"
         f" WHERE id = {payment.id}"
     )
-    for way in inserts("refunds", make_refund_row(payment, TIMES["over now"])):
+    for way in make_insert_attacks("refunds", make_refund_row(payment, TIMES["over now"])):
         yield way.after("over now", reserve)
     for name, times in TIMES.items():
-        plain = next(inserts("refunds", make_refund_row(payment, times)))
+        plain = next(make_insert_attacks("refunds", make_refund_row(payment, times)))
         yield plain.after(name, reserve)
-        yield plain.after(f"{name}, loose", *LOOSE, reserve)
+        yield plain.after(f"{name}, loose", *SET_CHECKS_OFF_STATEMENTS, reserve)
 
 
-def find_open_refund(scene: Scene, payment: Payment) -> Refund | None:
+def find_open_refund(scene: AttackedDatabase, payment: Payment) -> Refund | None:
     """Return the open refund that an attack has left for this payment, or None."""
     views = scene.desk("lead-b").refunds
     found = scene.sql(f"SELECT id FROM refunds WHERE payment_id = {payment.id} AND status = 'requested'")
     return views.read_refund(found[0][0]).record if found else None
 
 
-def approve_and_run_due(scene: Scene, refund: Refund) -> RefundState:
+def approve_and_run_due(scene: AttackedDatabase, refund: Refund) -> RefundState:
     """Let an approver approve the refund twice, a person submit it and the worker run the due tasks. Return the state
     of the refund after that.
     """
@@ -72,13 +72,13 @@ def approve_and_run_due(scene: Scene, refund: Refund) -> RefundState:
     return scene.desk("lead-b").refunds.read_refund(refund.id).record.state
 
 
-def test_no_maker_chooses_the_cooling_off(harm_scene: Scene, payment: Payment) -> None:
+def test_no_maker_chooses_the_cooling_off(harm_scene: AttackedDatabase, payment: Payment) -> None:
     """An attack inserts a refund with forged times. The database refuses it, or the refund still waits for its full
     cooling-off period after its approval.
     """
     scene, came = harm_scene, 0
     for who in ("op-b", "lead-c"):
-        for way in scene.choose_ways(ways(payment)):
+        for way in scene.choose_ways(make_forged_time_attacks(payment)):
             scene.attack(who, way)
             refund = find_open_refund(scene, payment)
             if refund is not None:
@@ -94,12 +94,12 @@ def test_no_maker_chooses_the_cooling_off(harm_scene: Scene, payment: Payment) -
     scene.check_ordinary_work()
 
 
-def test_nobody_brings_a_cooling_off_forward(harm_scene: Scene, payment: Payment) -> None:
+def test_nobody_brings_a_cooling_off_forward(harm_scene: AttackedDatabase, payment: Payment) -> None:
     """An approved refund that waits for its cooling-off period goes on waiting although every role tries to change
     its times.
     """
     scene = harm_scene
-    refund = scene.request_refund(payment, amount=LARGE)
+    refund = scene.request_refund(payment, amount=LARGE_YEN)
     assert scene.desk("lead-b").refunds.approve(refund.id).state is RefundState.APPROVED
     raised = {"version": "version + 1"}
     earlier = (
@@ -113,9 +113,11 @@ def test_nobody_brings_a_cooling_off_forward(harm_scene: Scene, payment: Payment
         {"work_at": "'2020-01-01'", "work_reason": "'submission'"},
     )
     for values in earlier:
-        for way in updates("refunds", {**raised, **values}, f"id = {refund.id}"):
-            scene.attack_as_each_role((way, way.after("loose", *LOOSE)), ROLES.values())
-    limits = Way("limits", ("UPDATE limits SET value = 0 WHERE name = 'cooling_off_seconds'", "DELETE FROM limits"))
+        for way in make_update_attacks("refunds", {**raised, **values}, f"id = {refund.id}"):
+            scene.attack_as_each_role((way, way.after("loose", *SET_CHECKS_OFF_STATEMENTS)), ROLES.values())
+    limits = Attack(
+        "limits", ("UPDATE limits SET value = 0 WHERE name = 'cooling_off_seconds'", "DELETE FROM limits")
+    )
     scene.attack_as_each_role((limits,))
     assert approve_and_run_due(scene, refund) is RefundState.APPROVED
     assert scene.count_refunds(payment) == 0

@@ -25,13 +25,13 @@ from console.store.constraints import fitness
 from console.store.database.engine import Database
 from console.store.database.server import make_people_database_name
 from console.wiring.desk_requests import DESK_REQUEST_FORM_BY_COMMAND
-from tests.harms.scene import CHECKS, ROLES, Scene, scene
+from tests.harms.scene import CHECKS, ROLES, AttackedDatabase, open_attacked_database
 from tests.support import server_fixtures
 from tests.support.asking import executing
 from tests.support.places import shared_nodes
 from tests.support.teams import EVERYBODY, apply
 
-ASKING = tuple(who for role, who in ROLES.items() if role != "worker")
+PEOPLE_IN_TEAM_MODE = tuple(who for role, who in ROLES.items() if role != "worker")
 OWN_TABLES = ("requests", "request_files")
 """Tables to which people add rows of their own."""
 _TEXTS = ("''", "'{me}'", "'{other}'", "'approved'", "'completed'", "'success'", "'error'", "'ended'", "'taken'",
@@ -42,7 +42,7 @@ _STATES = (
     "'approved'", "'submitting'", "'submitted'", "'completed'", "'failed'", "'rejected'", "'expired'", "'success'",
     "'error'", "'pending'", "'known'", "'unknown'", "'paid'", "'refunded'", "'cancelled'", "'ended'", "'lapsed'",
 )  # fmt: skip
-WISHES = (
+SELECT_REQUESTS_SQL = (
     "SELECT id, who, at, expires_at, action, args, subject_kind, subject_id, amount_minor, proposed, evidence_sha256,"
     " request_id, desk FROM requests ORDER BY id"
 )
@@ -50,26 +50,26 @@ WISHES = (
 _STATE_COLUMNS = ("status", "state", "certainty", "proposed")
 _KINDS = {"int": _NUMBERS, "decimal": _NUMBERS, "double": _NUMBERS, "date": _TIMES}
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
-_LOOSE = (
+_SET_CHECKS_OFF_SQL = (
     "SET SESSION sql_mode = '', foreign_key_checks = 0, unique_checks = 0, group_concat_max_len = 4"
     " /*M! , default_regex_flags = 'MULTILINE,EXTENDED,DOTALL' */"
 )
 
 
 @dataclass(frozen=True)
-class Stage:
+class AttackedTeam:
     """A team whose people act by desk requests, with one record of each kind. `columns` are the column types of each
     table and view, by its quoted name.
     """
 
-    scene: Scene
+    scene: AttackedDatabase
     check: CreditCheck
     unknown: CreditCheck
     payment: Payment
     refund: Refund
     columns: Mapping[str, Mapping[str, str]]
 
-    def content(self) -> dict[str, object]:
+    def read_protected_content(self) -> dict[str, object]:
         """Return what no account may change: the checksum of every table except those of desk requests, the number of
         triggers, routines, events and views, and the counters.
         """
@@ -87,7 +87,7 @@ class Stage:
         }
         return made
 
-    def faults(self) -> list[str]:
+    def list_database_faults(self) -> list[str]:
         """Return the names of the findings of `db check`, run by the schema account, that stop purchases."""
         database = Database(self.scene.people.owner, without_time_limit=True)
         try:
@@ -113,7 +113,7 @@ class Stage:
         while worker.desk_requests.execute_next():
             pass
 
-    def judge(self) -> None:
+    def check_no_harm(self) -> None:
         """Raise AssertionError if AlarmBox has charged again, if the payment was refunded, or if the refund no longer
         waits.
         """
@@ -124,8 +124,8 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    with shared_nodes(request.param) as nodes, scene(*nodes) as made:
+def attacked_team(request: pytest.FixtureRequest) -> Iterator[AttackedTeam]:
+    with shared_nodes(request.param) as nodes, open_attacked_database(*nodes) as made:
         check, unknown, payment = made.buy_new(), made.buy_without_answer(), made.make_paid_payment()
         refund = made.request_refund(payment)
         names = made.people.names
@@ -137,10 +137,10 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
         apply(made.people.owner, people, {})
         for who in list(EVERYBODY):
             made.fresh_desk(who)
-        yield Stage(made, check, unknown, payment, refund, _columns(made))
+        yield AttackedTeam(made, check, unknown, payment, refund, _read_column_types(made))
 
 
-def _columns(made: Scene) -> Mapping[str, Mapping[str, str]]:
+def _read_column_types(made: AttackedDatabase) -> Mapping[str, Mapping[str, str]]:
     """Return the column types of each table and view, by its quoted name, such as `` `console`.`payments` ``."""
     found: dict[str, dict[str, str]] = {}
     database = made.people.database
@@ -153,7 +153,7 @@ def _columns(made: Scene) -> Mapping[str, Mapping[str, str]]:
     return found
 
 
-def values_of(column: str, kind: str, count: int = 2) -> Iterator[str]:
+def make_attack_values(column: str, kind: str, count: int = 2) -> Iterator[str]:
     """Yield SQL values that an attacker writes into a column of this type: NULL, states for a state column, and
     `count` more, which depend on the name of the column.
     """
@@ -165,12 +165,12 @@ def values_of(column: str, kind: str, count: int = 2) -> Iterator[str]:
     yield from (choice[(first + step) % len(choice)] for step in range(count))
 
 
-def changes(table: str, columns: Mapping[str, str]) -> Iterator[str]:
+def make_update_statements(table: str, columns: Mapping[str, str]) -> Iterator[str]:
     """Yield statements that set each column to several values: a plain UPDATE for each value, and one of the other
     forms in turn.
     """
     for column, kind in columns.items():
-        for turn, value in enumerate(values_of(column, kind)):
+        for turn, value in enumerate(make_attack_values(column, kind)):
             yield f"UPDATE {table} SET `{column}` = {value}"
             forms = (
                 f"UPDATE {table} t JOIN (SELECT 1 AS one) j SET t.`{column}` = {value}",
@@ -201,7 +201,7 @@ def list_table_statements(table: str, columns: Mapping[str, str]) -> Iterator[st
     )  # fmt: skip
 
 
-def list_server_statements(stage: Stage) -> Iterator[str]:
+def list_server_statements(stage: AttackedTeam) -> Iterator[str]:
     """Yield statements that work on the database, the accounts or the server."""
     database = stage.scene.people.database
     for place in (database, make_people_database_name(database)):
@@ -228,7 +228,7 @@ def list_server_statements(stage: Stage) -> Iterator[str]:
 
 
 @contextmanager
-def attacking(stage: Stage, who: str) -> Iterator[Any]:
+def open_attacker_cursor(stage: AttackedTeam, who: str) -> Iterator[Any]:
     """Yield a cursor of a plain client with this person's account, on another node than the worker's, in a session
     with its checks switched off.
     """
@@ -236,7 +236,7 @@ def attacking(stage: Stage, who: str) -> Iterator[Any]:
     line = there.connect(who, local_infile=True)
     try:
         with line.cursor() as cursor:
-            cursor.execute(_LOOSE)
+            cursor.execute(_SET_CHECKS_OFF_SQL)
             yield cursor
     finally:
         line.close()
@@ -254,18 +254,27 @@ def is_executed(cursor: Any, statement: str, names: Mapping[str, str]) -> bool:
     return True
 
 
-@pytest.mark.parametrize(("stage", "who"), [(one, who) for one in _ENGINES for who in ASKING], indirect=["stage"])
-def test_who_asks_changes_nothing(stage: Stage, who: str) -> None:
+@pytest.mark.parametrize(
+    ("attacked_team", "who"),
+    [(one, who) for one in _ENGINES for who in PEOPLE_IN_TEAM_MODE],
+    indirect=["attacked_team"],
+)
+def test_who_asks_changes_nothing(attacked_team: AttackedTeam, who: str) -> None:
     """A person in team mode tries every form of statement with several values on each column of each table and view,
     then statements about sessions and the server: none changes a row of other people.
     """
-    names = {"me": stage.scene.people.names[who], "other": stage.scene.people.names["worker"]}
-    before, wishes, tried, passed = stage.content(), stage.scene.sql(WISHES), 0, []
-    with attacking(stage, who) as cursor:
-        own_place = make_people_database_name(stage.scene.people.database)
-        for table, columns in stage.columns.items():
+    names = {"me": attacked_team.scene.people.names[who], "other": attacked_team.scene.people.names["worker"]}
+    before, wishes, tried, passed = (
+        attacked_team.read_protected_content(),
+        attacked_team.scene.sql(SELECT_REQUESTS_SQL),
+        0,
+        [],
+    )
+    with open_attacker_cursor(attacked_team, who) as cursor:
+        own_place = make_people_database_name(attacked_team.scene.people.database)
+        for table, columns in attacked_team.columns.items():
             mine = table.startswith(f"`{own_place}`") and table.rpartition(".")[2].strip("`") in OWN_TABLES
-            for statement in (*changes(table, columns), *list_table_statements(table, columns)):
+            for statement in (*make_update_statements(table, columns), *list_table_statements(table, columns)):
                 tried += 1
                 if (
                     is_executed(cursor, statement, names)
@@ -273,46 +282,49 @@ def test_who_asks_changes_nothing(stage: Stage, who: str) -> None:
                     and not mine
                 ):
                     passed.append(statement)
-        for statement in list_server_statements(stage):
+        for statement in list_server_statements(attacked_team):
             tried += 1
             is_executed(cursor, statement, names)
-    assert stage.content() == before, passed
-    assert set(stage.scene.sql(WISHES)) >= set(wishes)
+    assert attacked_team.read_protected_content() == before, passed
+    assert set(attacked_team.scene.sql(SELECT_REQUESTS_SQL)) >= set(wishes)
     assert tried > 1_000
     assert passed == []
-    assert stage.faults() == []
-    rows = stage.scene.sql("SELECT DISTINCT who, state FROM requests WHERE state = 'asked'")
+    assert attacked_team.list_database_faults() == []
+    rows = attacked_team.scene.sql("SELECT DISTINCT who, state FROM requests WHERE state = 'asked'")
     assert set(rows) <= {(names["me"], "asked")}
-    stage.execute()
-    assert stage.scene.sql("SELECT COUNT(*) FROM requests WHERE state IN ('asked', 'taken')") == [(0,)]
-    stage.judge()
-    stage.check_ordinary_work()
+    attacked_team.execute()
+    assert attacked_team.scene.sql("SELECT COUNT(*) FROM requests WHERE state IN ('asked', 'taken')") == [(0,)]
+    attacked_team.check_no_harm()
+    attacked_team.check_ordinary_work()
 
 
 @pytest.mark.parametrize(
-    ("stage", "who"),
+    ("attacked_team", "who"),
     [*((one, "op-a") for one in _ENGINES), *((one, "lead-b") for one in _ENGINES if one != "galera")],
-    indirect=["stage"],
+    indirect=["attacked_team"],
 )
-def test_no_request_changes_what_it_may_not(stage: Stage, who: str) -> None:
+def test_no_request_changes_what_it_may_not(attacked_team: AttackedTeam, who: str) -> None:
     """A person inserts desk requests of each command for each kind of record, with a hostile value in each column in
     turn. The worker executes them. Nobody is charged, and no money is refunded.
     """
     subjects = (
-        ("credit-check", stage.unknown.id), ("refund", stage.refund.id), ("payment", stage.payment.id),
-        ("company", stage.check.corporation_number), (None, None),
+        ("credit-check", attacked_team.unknown.id), ("refund", attacked_team.refund.id), ("payment",
+        attacked_team.payment.id),
+        ("company", attacked_team.check.corporation_number), (None, None),
     )  # fmt: skip
     arguments = {
-        "refund approve": f"[{stage.refund.id}, null]",
-        "refund submit": f"[{stage.refund.id}]",
-        "resolve": f'["credit-check", "{stage.unknown.id}", "error", "not on the bill", null, null]',
+        "refund approve": f"[{attacked_team.refund.id}, null]",
+        "refund submit": f"[{attacked_team.refund.id}]",
+        "resolve": f'["credit-check", "{attacked_team.unknown.id}", "error", "not on the bill", null, null]',
     }
     if who == "lead-b":  # an approver approves, and that is no harm
         arguments.pop("refund approve")
-    own_columns = stage.columns[f"`{make_people_database_name(stage.scene.people.database)}`.`requests`"]
-    names = {"me": stage.scene.people.names[who], "other": stage.scene.people.names["lead-c"]}
+    own_columns = attacked_team.columns[
+        f"`{make_people_database_name(attacked_team.scene.people.database)}`.`requests`"
+    ]
+    names = {"me": attacked_team.scene.people.names[who], "other": attacked_team.scene.people.names["lead-c"]}
     number = 0
-    with attacking(stage, who) as cursor:
+    with open_attacker_cursor(attacked_team, who) as cursor:
         for command in DESK_REQUEST_FORM_BY_COMMAND:
             for kind, id in subjects:
                 kind_text, id_text = (f"'{kind}'", f"'{id}'") if kind else ("NULL", "NULL")
@@ -323,16 +335,16 @@ def test_no_request_changes_what_it_may_not(stage: Stage, who: str) -> None:
                 columns = list(own_columns)
                 hostile = columns[number % len(columns)]
                 number += 1
-                value = list(values_of(f"{hostile}{number}", own_columns[hostile]))[number % 3]
+                value = list(make_attack_values(f"{hostile}{number}", own_columns[hostile]))[number % 3]
                 for row in (usual, {**usual, hostile: value, "id": f"'{make_request_id()}'"}):
                     is_executed(
                         cursor, f"INSERT INTO requests ({', '.join(row)}) VALUES ({', '.join(row.values())})", names
                     )
-            stage.execute()
-    assert set(stage.scene.sql("SELECT DISTINCT state FROM requests")) == {("ended",)}
-    assert stage.scene.sql("SELECT COUNT(*) FROM requests WHERE result LIKE '%internal_error%'") == [(0,)]
-    stage.judge()
-    stage.check_ordinary_work()
+            attacked_team.execute()
+    assert set(attacked_team.scene.sql("SELECT DISTINCT state FROM requests")) == {("ended",)}
+    assert attacked_team.scene.sql("SELECT COUNT(*) FROM requests WHERE result LIKE '%internal_error%'") == [(0,)]
+    attacked_team.check_no_harm()
+    attacked_team.check_ordinary_work()
 
 
 def _read_protected_rows(cursor: Any) -> Sequence[object]:
@@ -345,7 +357,7 @@ def _read_protected_rows(cursor: Any) -> Sequence[object]:
         f"SELECT id, claim_number, client_id, certainty, superseded_at IS NULL FROM {CHECKS} ORDER BY id",
         "SELECT name, roles, may_buy, disabled_at IS NULL, asks FROM operators ORDER BY name",
         "SELECT * FROM limits ORDER BY 1, 2",
-        WISHES,
+        SELECT_REQUESTS_SQL,
     )
     seen = []
     for query in queries:
@@ -354,24 +366,26 @@ def _read_protected_rows(cursor: Any) -> Sequence[object]:
     return seen
 
 
-def _one_row(table: str, columns: Mapping[str, str]) -> Iterator[str]:
+def _make_row_updates(table: str, columns: Mapping[str, str]) -> Iterator[str]:
     """Yield statements that set each column of one row to each value and raise the row's version by one, as the
     program does.
     """
     raised = ", version = version + 1" if "version" in columns else ""
     for column, kind in columns.items():
-        for value in values_of(column, kind, 4):
+        for value in make_attack_values(column, kind, 4):
             for order in ("ASC", "DESC"):
                 yield f"UPDATE {table} SET `{column}` = {value}{raised} ORDER BY 1 {order} LIMIT 1"
 
 
-def _sweep(stage: Stage, before: Sequence[str], names: Mapping[str, str]) -> tuple[int, int, list[str]]:
+def _try_all_changes(
+    stage: AttackedTeam, before: Sequence[str], names: Mapping[str, str]
+) -> tuple[int, int, list[str]]:
     """Try every change of every column as the worker, after the statements in `before`, each in a transaction that is
     rolled back. Return the number of tries, the number that the server executed, and the statements that changed rows
     of `_read_protected_rows`.
     """
     harms, tried, passed = [], 0, 0
-    with attacking(stage, "worker") as cursor:
+    with open_attacker_cursor(stage, "worker") as cursor:
         for statement in before:
             cursor.execute(statement)
         truth = _read_protected_rows(cursor)
@@ -379,7 +393,7 @@ def _sweep(stage: Stage, before: Sequence[str], names: Mapping[str, str]) -> tup
             if table.startswith(f"`{make_people_database_name(stage.scene.people.database)}`"):
                 continue
             whole = (f"DELETE FROM {table}", f"REPLACE INTO {table} SELECT * FROM {table}")
-            for statement in (*_one_row(table, columns), *changes(table, columns), *whole):
+            for statement in (*_make_row_updates(table, columns), *make_update_statements(table, columns), *whole):
                 tried += 1
                 cursor.execute("START TRANSACTION")
                 if is_executed(cursor, statement, names):
@@ -390,38 +404,38 @@ def _sweep(stage: Stage, before: Sequence[str], names: Mapping[str, str]) -> tup
     return tried, passed, harms
 
 
-@pytest.mark.parametrize("stage", _ENGINES, indirect=True)
-def test_the_worker_alone_makes_no_decision_and_frees_no_claim(stage: Stage) -> None:
+@pytest.mark.parametrize("attacked_team", _ENGINES, indirect=True)
+def test_the_worker_alone_makes_no_decision_and_frees_no_claim(attacked_team: AttackedTeam) -> None:
     """The worker's account may write most columns. None of these changes approves a refund, stores a vote or frees a
     claim.
     """
-    names = {"me": stage.scene.people.names["worker"], "other": stage.scene.people.names["lead-b"]}
-    tried, passed, harms = _sweep(stage, (), names)
+    names = {"me": attacked_team.scene.people.names["worker"], "other": attacked_team.scene.people.names["lead-b"]}
+    tried, passed, harms = _try_all_changes(attacked_team, (), names)
     assert harms == []
     assert tried > 3_000
     assert passed > 100
-    stage.judge()
-    stage.check_ordinary_work()
+    attacked_team.check_no_harm()
+    attacked_team.check_ordinary_work()
 
 
-@pytest.mark.parametrize("stage", [engine for engine in _ENGINES if engine != "galera"], indirect=True)
+@pytest.mark.parametrize("attacked_team", [engine for engine in _ENGINES if engine != "galera"], indirect=True)
 @pytest.mark.parametrize(
     ("who", "action", "kind"), [("op-b", "refund approve", "refund"), ("op-a", "resolve", "credit-check")]
 )
-def test_the_worker_and_one_person_are_not_two(stage: Stage, who: str, action: str, kind: str) -> None:
+def test_the_worker_and_one_person_are_not_two(attacked_team: AttackedTeam, who: str, action: str, kind: str) -> None:
     """The worker executes a desk request of one person, who is the maker of the refund or an operator. Still none of
     its statements approves a refund, stores a second vote or frees a claim.
     """
-    subject = {"refund": stage.refund.id, "credit-check": stage.unknown.id}[kind]
+    subject = {"refund": attacked_team.refund.id, "credit-check": attacked_team.unknown.id}[kind]
     request = make_request_id()
-    with attacking(stage, who) as cursor:
+    with open_attacker_cursor(attacked_team, who) as cursor:
         cursor.execute(
             "INSERT INTO requests (id, action, args, subject_kind, subject_id, proposed, amount_minor)"
             " VALUES (%s, %s, '[]', %s, %s, 'error', 1000)",
             (request, action, kind, str(subject)),
         )
-    worker = stage.scene.people.names["worker"]
-    names = {"me": stage.scene.people.names[who], "other": stage.scene.people.names["lead-b"]}
+    worker = attacked_team.scene.people.names["worker"]
+    names = {"me": attacked_team.scene.people.names[who], "other": attacked_team.scene.people.names["lead-b"]}
     begin = (
         (
             f"UPDATE requests SET state = 'taken', taken_by = '{worker}', worker = 's', lease_clock = 'server',"
@@ -430,9 +444,9 @@ def test_the_worker_and_one_person_are_not_two(stage: Stage, who: str, action: s
         ),
         f"SET @console_request = '{request}'",
     )
-    tried, passed, harms = _sweep(stage, begin, names)
+    tried, passed, harms = _try_all_changes(attacked_team, begin, names)
     assert harms == []
     assert tried > 3_000
     assert passed > 100
-    stage.scene.sql(f"UPDATE requests SET state = 'ended' WHERE id = '{request}'")
-    stage.judge()
+    attacked_team.scene.sql(f"UPDATE requests SET state = 'ended' WHERE id = '{request}'")
+    attacked_team.check_no_harm()

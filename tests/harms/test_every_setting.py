@@ -12,13 +12,13 @@ from console.domain.desk_requests.records import make_request_id
 from console.store.constraints.desk_requests import MAX_WAITING_REQUESTS
 from tests.harms.scene import UTC
 from tests.harms.session_settings import list_settings
-from tests.harms.test_every_route import _ENGINES, ASKING, Stage, stage
+from tests.harms.test_every_route import _ENGINES, PEOPLE_IN_TEAM_MODE, AttackedTeam, attacked_team
 
-__all__ = ["stage"]
+__all__ = ["attacked_team"]
 
-DRAWN = 60
+DRAWN_SETTING_COUNT = 60
 """Settings of one run. The soak tries all of them."""
-FULL = "lead-c"
+PERSON_WITH_FULL_QUOTA = "lead-c"
 """Somebody who has as many requests waiting as a person may have."""
 LONGEST_WAIT_SECONDS = 60
 _FORGED = (
@@ -34,7 +34,7 @@ _REFUSED = (
     "INSERT INTO requests SET id = '{id}', action = 'withdraw', args = '[]', subject_id = '{others_request}'",
     "INSERT INTO request_files (request, part, content) VALUES ('{others_request}', 0, 'x')",
 )
-_LEFT_BEHIND = "forged"
+_FORGED_DESK = "forged"
 
 
 def _is_executed(cursor: object, statement: str) -> bool:
@@ -46,23 +46,28 @@ def _is_executed(cursor: object, statement: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("drawn", [DRAWN, pytest.param(0, marks=pytest.mark.soak)], ids=["drawn", "all"])
-@pytest.mark.parametrize("stage", _ENGINES, indirect=True)
-def test_no_setting_forges_a_request(stage: Stage, drawn: int) -> None:
-    people, names = replace(stage.scene.people, server=stage.scene.nodes[-1]), stage.scene.people.names
+@pytest.mark.parametrize(
+    "drawn", [DRAWN_SETTING_COUNT, pytest.param(0, marks=pytest.mark.soak)], ids=["drawn", "all"]
+)
+@pytest.mark.parametrize("attacked_team", _ENGINES, indirect=True)
+def test_no_setting_forges_a_request(attacked_team: AttackedTeam, drawn: int) -> None:
+    people, names = (
+        replace(attacked_team.scene.people, server=attacked_team.scene.nodes[-1]),
+        attacked_team.scene.people.names,
+    )
     others_request = make_request_id()
     with people.connect("op-b") as line, line.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO requests (id, action, args, evidence_sha256) VALUES ('{others_request}', 'probe', '[]',"
             " REPEAT('a', 64))"
         )
-    with people.connect(FULL) as line, line.cursor() as cursor:
+    with people.connect(PERSON_WITH_FULL_QUOTA) as line, line.cursor() as cursor:
         for _ in range(MAX_WAITING_REQUESTS):
             cursor.execute(f"INSERT INTO requests (id, action, args) VALUES ('{make_request_id()}', 'probe', '[]')")
         settings = list(list_settings(cursor))
-    before, settled, passed = stage.content(), 0, []
+    before, settled, passed = attacked_team.read_protected_content(), 0, []
     for setting in random.sample(settings, drawn) if drawn else settings:
-        who = ASKING[settled % len(ASKING)]
+        who = PEOPLE_IN_TEAM_MODE[settled % len(PEOPLE_IN_TEAM_MODE)]
         words = {"me": names[who], "other": names["lead-b"], "others_request": others_request}
         with people.connect(who) as line, line.cursor() as cursor:
             if not _is_executed(cursor, f"SET SESSION {setting}"):
@@ -74,35 +79,35 @@ def test_no_setting_forges_a_request(stage: Stage, drawn: int) -> None:
                 for refused in _REFUSED
                 if who != "aud-e" and _is_executed(cursor, refused.format(id=make_request_id(), **words))
             ]
-        with people.connect(FULL) as line, line.cursor() as cursor:
+        with people.connect(PERSON_WITH_FULL_QUOTA) as line, line.cursor() as cursor:
             one_more = f"INSERT INTO requests (id, action, args) VALUES ('{make_request_id()}', 'probe', '[]')"
             if _is_executed(cursor, f"SET SESSION {setting}") and _is_executed(cursor, one_more):
                 passed.append((setting, "one more than a person may have waiting"))
         if settled % 50 == 0:
-            _end_requests(stage, names[FULL], others_request)
+            _end_requests(attacked_team, names[PERSON_WITH_FULL_QUOTA], others_request)
     assert passed == []
-    assert stage.content() == before
+    assert attacked_team.read_protected_content() == before
     assert settled > (drawn // 3 or 300)
-    _judge_forged_requests(stage)
-    _end_requests(stage, "", "")
-    stage.judge()
-    stage.check_ordinary_work()
+    _judge_forged_requests(attacked_team)
+    _end_requests(attacked_team, "", "")
+    attacked_team.check_no_harm()
+    attacked_team.check_ordinary_work()
 
 
-def _judge_forged_requests(stage: Stage) -> None:
+def _judge_forged_requests(stage: AttackedTeam) -> None:
     """Check that each forged request has the name of the account that inserted it, and the server's time."""
     rows = stage.scene.sql(
         "SELECT who, ABS(TIMESTAMPDIFF(SECOND, at, expires_at)), state,"
         f" at BETWEEN {UTC} - INTERVAL 1 HOUR AND {UTC} + INTERVAL 2 SECOND, at, expires_at"
-        f" FROM requests WHERE desk = '{_LEFT_BEHIND}'"
+        f" FROM requests WHERE desk = '{_FORGED_DESK}'"
     )
     assert rows
-    asking = {stage.scene.people.names[who] for who in ASKING}
+    asking = {stage.scene.people.names[who] for who in PEOPLE_IN_TEAM_MODE}
     wrong = [row for row in rows if row[0] not in asking or row[1] != LONGEST_WAIT_SECONDS or row[3] != 1]
     assert wrong == []
 
 
-def _end_requests(stage: Stage, but_of: str, but: str) -> None:
+def _end_requests(stage: AttackedTeam, but_of: str, but: str) -> None:
     """End all waiting requests as the schema account, except those of the person `but_of` and the request `but`."""
     stage.scene.sql(
         f"UPDATE requests SET state = 'ended' WHERE state = 'asked' AND who <> '{but_of}' AND id <> '{but}'"

@@ -16,20 +16,20 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.records import ReceivedNotice
 from console.services.process.context import WORKER, act_as
 from console.settings.settings import Settings
-from tests.harms.scene import ROLES, Scene
-from tests.harms.ways import LOOSE, Way, inserts, updates
+from tests.harms.scene import ROLES, AttackedDatabase
+from tests.harms.ways import SET_CHECKS_OFF_STATEMENTS, Attack, make_insert_attacks, make_update_attacks
 from tests.support.payment_desks import BANK_KEY, signed
 from tests.support.waiting import until
 
 UTC_NOW_SQL = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
-ZEROS = f"t=1795161600,v1={'0' * 64}"
+ZERO_HMAC = f"t=1795161600,v1={'0' * 64}"
 _MINOR = 3300
 
 
-class Shop:
+class ShopAndBank:
     """Orders of the shop, and the bank that sends notices about them."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: AttackedDatabase) -> None:
         self.scene = scene
         self.made = int(scene.sql("SELECT COALESCE(MAX(id), 0) FROM orders")[0][0])
 
@@ -96,11 +96,11 @@ def make_notice_text(event: str, number: str, at: datetime | None = None) -> str
     return json.dumps(told)
 
 
-def post_of(event: str, number: str, key: str = BANK_KEY) -> ReceivedNotice:
+def make_signed_post(event: str, number: str, key: str = BANK_KEY) -> ReceivedNotice:
     return signed("bank", make_notice_text(event, number).encode(), datetime.now(UTC), key)
 
 
-def row(event: str, number: str, **other: str) -> dict[str, str]:
+def make_event_row(event: str, number: str, **other: str) -> dict[str, str]:
     """Return the row of `payment_events` that would book the order: SQL values by column, with a body that states the
     same values, to the microsecond. `other` replaces some of them.
     """
@@ -108,14 +108,14 @@ def row(event: str, number: str, **other: str) -> dict[str, str]:
     values = {
         "source": "'bank'", "event_id": f"'{event}'", "kind": "'payment.succeeded'", "order_no": f"'{number}'",
         "amount_minor": str(_MINOR), "currency": "'JPY'", "occurred_at": f"'{at:%Y-%m-%d %H:%M:%S.%f}'",
-        "received_at": UTC_NOW_SQL, "body": f"'{make_notice_text(event, number, at)}'", "signature": f"'{ZEROS}'",
+        "received_at": UTC_NOW_SQL, "body": f"'{make_notice_text(event, number, at)}'", "signature": f"'{ZERO_HMAC}'",
         "who": "'{me}'",
         "done": "'unmatched'",
     }  # fmt: skip
     return values | other
 
 
-def forge_notices(number: str, genuine: dict[str, str]) -> Iterator[Way]:
+def forge_notices(number: str, genuine: dict[str, str]) -> Iterator[Attack]:
     """Yield attacks that insert rows which say that the order was paid. `genuine` holds the signature and the body of
     a true notice about another order.
     """
@@ -136,39 +136,39 @@ def forge_notices(number: str, genuine: dict[str, str]) -> Iterator[Way]:
     }  # fmt: skip
     for turn, (title, values) in enumerate(marks.items()):
         event = f"forged-{turn}-{{me}}"
-        ways = list(inserts("payment_events", row(event, number) | values))
+        ways = list(make_insert_attacks("payment_events", make_event_row(event, number) | values))
         for form, way in enumerate(ways if title == "unmatched" else ways[:1]):
             named = tuple(one.replace(event, f"{event}-{form}") for one in way.sql)
-            yield Way(f"{title}: {way.title}", named)
+            yield Attack(f"{title}: {way.title}", named)
     begun = (
         "INSERT INTO payments (provider, merchant_payment_id, order_id, status, certainty, currency, asked_minor,"
         f" by_code, created_at, changed_at, begun_at, version) SELECT 'bank', '{number}', id, 'user_payment',"
         f" 'known', 'JPY', {_MINOR}, 0, {UTC_NOW_SQL}, {UTC_NOW_SQL}, {UTC_NOW_SQL}, 1 FROM orders"
         f" WHERE merch_txn_id = '{number}'"
     )
-    (insert, *_) = inserts("payment_events", row("forged-begun-{me}", number))
-    yield Way("a payment that waits for it", (begun, *insert.sql))
-    yield insert.after("loose", *LOOSE)
+    (insert, *_) = make_insert_attacks("payment_events", make_event_row("forged-begun-{me}", number))
+    yield Attack("a payment that waits for it", (begun, *insert.sql))
+    yield insert.after("loose", *SET_CHECKS_OFF_STATEMENTS)
 
 
-def alter_true_notice(number: str, event: str) -> Iterator[Way]:
+def alter_true_notice(number: str, event: str) -> Iterator[Attack]:
     """Yield attacks that change the row of a true notice so that it is about this order."""
     where = f"event_id = '{event}'"
-    yield from updates("payment_events", {"order_no": f"'{number}'", "done": "'unmatched'"}, where)
-    yield from updates(
+    yield from make_update_attacks("payment_events", {"order_no": f"'{number}'", "done": "'unmatched'"}, where)
+    yield from make_update_attacks(
         "payment_events", {"body": f"'{make_notice_text(event, number)}'", "done": "'unmatched'"}, where
     )
-    yield from updates("payment_events", {"done": "'unmatched'", "payment_id": "NULL"}, where)
-    yield from updates("payment_events", {"done": "'queued'"}, where)
-    yield from updates("payment_events", {"event_id": "'another'", "done": "'unmatched'"}, where)
+    yield from make_update_attacks("payment_events", {"done": "'unmatched'", "payment_id": "NULL"}, where)
+    yield from make_update_attacks("payment_events", {"done": "'queued'"}, where)
+    yield from make_update_attacks("payment_events", {"event_id": "'another'", "done": "'unmatched'"}, where)
 
 
 @pytest.mark.expects_log("rows that can't be verified")
-def test_no_row_of_a_plain_client_pays_an_order(harm_scene: Scene) -> None:
+def test_no_row_of_a_plain_client_pays_an_order(harm_scene: AttackedDatabase) -> None:
     """Every role, the worker included, inserts rows of true and forged notices in every form. After all due tasks the
     order is still not paid. A true notice is booked, also if its order is stored only later.
     """
-    shop = Shop(harm_scene)
+    shop = ShopAndBank(harm_scene)
     true, victim, waiting = (
         shop.insert_order(shop.take_order_number()),
         shop.insert_order(shop.take_order_number()),
@@ -176,8 +176,8 @@ def test_no_row_of_a_plain_client_pays_an_order(harm_scene: Scene) -> None:
     )
     taker = harm_scene.desk("worker")
     event = f"true-{true}"
-    assert taker.payments.receive_notice(post_of(event, true)).done == "booked"
-    assert taker.payments.receive_notice(post_of(f"true-{waiting}", waiting)).done == "unmatched"
+    assert taker.payments.receive_notice(make_signed_post(event, true)).done == "booked"
+    assert taker.payments.receive_notice(make_signed_post(f"true-{waiting}", waiting)).done == "unmatched"
     kept = harm_scene.sql(f"SELECT body, signature FROM payment_events WHERE event_id = '{event}'")[0]
     genuine = {"body": f"'{kept[0]}'", "signature": f"'{kept[1]}'"}
     names = {"worker": harm_scene.people.names["worker"]}
@@ -194,39 +194,41 @@ def test_no_row_of_a_plain_client_pays_an_order(harm_scene: Scene) -> None:
     shop.run_due_tasks()
     shop.check_paid(waiting)
     shop.check_unpaid(victim)
-    assert harm_scene.desk("worker").payments.receive_notice(post_of(f"late-{victim}", victim)).done == "booked"
+    assert (
+        harm_scene.desk("worker").payments.receive_notice(make_signed_post(f"late-{victim}", victim)).done == "booked"
+    )
     harm_scene.desk("worker").recovery.run_all_tasks()
     shop.check_paid(victim)
     harm_scene.check_ordinary_work()
 
 
-def test_people_add_and_change_nothing(harm_scene: Scene) -> None:
+def test_people_add_and_change_nothing(harm_scene: AttackedDatabase) -> None:
     """Only the worker's account can insert a notice, and only in its own name. No account can set a notice back to
     unmatched.
     """
-    shop = Shop(harm_scene)
+    shop = ShopAndBank(harm_scene)
     number, event = shop.take_order_number(), f"kept-{shop.made}"
-    (insert, *_) = inserts("payment_events", row(event, number))
+    (insert, *_) = make_insert_attacks("payment_events", make_event_row(event, number))
     for who in ("op-a", "lead-b", "aud-e", "adm-f"):
         assert harm_scene.attack(who, insert) != [""]
     for values in ({"who": "'{other}'"}, {"who": "NULL"}, {"done": "'refused_asked'"}, {"done": "'Unmatched'"}):
-        (other, *_) = inserts("payment_events", row(event, number) | values)
+        (other, *_) = make_insert_attacks("payment_events", make_event_row(event, number) | values)
         assert "console: " in harm_scene.attack("worker", other)[0]
     assert harm_scene.attack("worker", insert) == [""]
     where = f"event_id = '{event}'"
     for values in ({"done": "'refused_asked'"}, {"done": "'invented'"}, {"signature": "'x'"}, {"who": "'x'"}):
-        (update, *_) = updates("payment_events", values, where)
+        (update, *_) = make_update_attacks("payment_events", values, where)
         for who in ("op-a", "worker"):
             assert harm_scene.attack(who, update) != [""]
     (settled, back) = (
-        Way("", (f"UPDATE payment_events SET done = '{word}' WHERE {where}",)) for word in ("kept", "unmatched")
+        Attack("", (f"UPDATE payment_events SET done = '{word}' WHERE {where}",)) for word in ("kept", "unmatched")
     )
     assert harm_scene.attack("worker", settled) == [""]
     assert "no such step of a notice" in harm_scene.attack("worker", back)[0]
 
 
 @contextmanager
-def worker_with(scene: Scene, **keys: str) -> Iterator[Console]:
+def open_worker_with_keys(scene: AttackedDatabase, **keys: str) -> Iterator[Console]:
     """Yield the worker's desk after a restart, with only these keys of notice sources; `keys` has them by the name of
     the source.
     """
@@ -237,14 +239,14 @@ def worker_with(scene: Scene, **keys: str) -> Iterator[Console]:
 
 
 @pytest.mark.expects_log("a notice that can't be verified")
-def test_a_key_that_is_gone_or_replaced_books_nothing(harm_scene: Scene) -> None:
+def test_a_key_that_is_gone_or_replaced_books_nothing(harm_scene: AttackedDatabase) -> None:
     """Without the key of the source the worker can't verify the notice and opens no alert. With another key it opens
     an alert. When the old key is set again, the worker books the notice.
     """
-    shop = Shop(harm_scene)
+    shop = ShopAndBank(harm_scene)
     number = shop.take_order_number()
     event = f"rotated-{number}"
-    assert harm_scene.desk("worker").payments.receive_notice(post_of(event, number)).done == "unmatched"
+    assert harm_scene.desk("worker").payments.receive_notice(make_signed_post(event, number)).done == "unmatched"
     shop.insert_order(number)
     row_id = harm_scene.sql(f"SELECT id FROM payment_events WHERE event_id = '{event}'")[0][0]
 
@@ -254,16 +256,16 @@ def test_a_key_that_is_gone_or_replaced_books_nothing(harm_scene: Scene) -> None
         )
         return any(resolved is None for (resolved,) in rows)
 
-    with worker_with(harm_scene) as console:
+    with open_worker_with_keys(harm_scene) as console:
         shop.run_due_tasks(console)
     shop.check_unpaid(number)
     assert not has_open_alert()
     for keys in ({"BANK": "another-key-of-the-bank"}, {"BANK": BANK_KEY, "CROWD": BANK_KEY}):
-        with worker_with(harm_scene, **keys) as console:
+        with open_worker_with_keys(harm_scene, **keys) as console:
             shop.run_due_tasks(console)
         shop.check_unpaid(number)
         assert has_open_alert()
-    with worker_with(harm_scene, BANK=BANK_KEY) as console:
+    with open_worker_with_keys(harm_scene, BANK=BANK_KEY) as console:
         shop.run_due_tasks(console)
     shop.check_paid(number)
     assert not has_open_alert()
@@ -271,11 +273,11 @@ def test_a_key_that_is_gone_or_replaced_books_nothing(harm_scene: Scene) -> None
 
 @pytest.mark.expects_log("rows that other tests of this file left")
 @pytest.mark.parametrize("length", [30_000, 200_000])
-def test_a_long_genuine_notice_is_kept_whole(harm_scene: Scene, length: int) -> None:
+def test_a_long_genuine_notice_is_kept_whole(harm_scene: AttackedDatabase, length: int) -> None:
     """The body of a genuine notice ends with many blanks, which its signature covers. The database stores all of
     them, so that the signature can be verified again.
     """
-    shop = Shop(harm_scene)
+    shop = ShopAndBank(harm_scene)
     number = shop.take_order_number()
     body = make_notice_text(f"long-{number}", number).encode() + b" " * length
     taken = harm_scene.desk("worker").payments.receive_notice(signed("bank", body, datetime.now(UTC)))
@@ -288,11 +290,11 @@ def test_a_long_genuine_notice_is_kept_whole(harm_scene: Scene, length: int) -> 
 
 
 @pytest.mark.expects_log("rows that other tests of this file left")
-def test_nobody_acts_as_the_worker_on_a_server(harm_scene: Scene) -> None:
+def test_nobody_acts_as_the_worker_on_a_server(harm_scene: AttackedDatabase) -> None:
     """An operator's process that claims to act as the worker receives no notice: on a server the account decides."""
-    shop = Shop(harm_scene)
+    shop = ShopAndBank(harm_scene)
     number = shop.insert_order(shop.take_order_number())
     with act_as(WORKER), pytest.raises(Exception, match="not_allowed"):
-        harm_scene.desk("op-a").payments.receive_notice(post_of(f"op-{number}", number))
+        harm_scene.desk("op-a").payments.receive_notice(make_signed_post(f"op-{number}", number))
     shop.run_due_tasks()
     shop.check_unpaid(number)

@@ -3,8 +3,14 @@ programs read."""
 
 import pytest
 
-from tests.harms.scene import CHECKS, UTC, Scene
-from tests.harms.ways import LOOSE, Way, endings, inserts, updates
+from tests.harms.scene import CHECKS, UTC, AttackedDatabase
+from tests.harms.ways import (
+    SET_CHECKS_OFF_STATEMENTS,
+    Attack,
+    make_ending_attacks,
+    make_insert_attacks,
+    make_update_attacks,
+)
 from tests.support.refusals import code_of
 
 WRITERS = ("op-a", "lead-b", "worker")
@@ -21,41 +27,48 @@ RENAMED = "CONCAT('v', version + 1, SUBSTRING(sealed, LOCATE('.', sealed)))"
 """SQL: the pair that is there, as of the next version; else the list would be refused for the pair's sake."""
 
 
-def _tokens(scene: Scene) -> tuple[str, int, str]:
+def _read_tokens(scene: AttackedDatabase) -> tuple[str, int, str]:
     row = scene.sql("SELECT sealed, version, used_first FROM provider_tokens WHERE provider = 'alarmbox'")[0]
     return str(row[0]), int(row[1]), str(row[2])
 
 
 @pytest.mark.expects_log("the damaged pair is told")
-def test_nobody_brings_an_older_pair_or_forgets_a_used_token(harm_scene: Scene) -> None:
+def test_nobody_brings_an_older_pair_or_forgets_a_used_token(harm_scene: AttackedDatabase) -> None:
     """The list of used refresh tokens can only get longer at its end, and a pair of tokens must belong to its
     version. A damaged pair stops no later purchase."""
     harm_scene.buy_new()
-    older, version, used = _tokens(harm_scene)
+    older, version, used = _read_tokens(harm_scene)
     harm_scene.sandbox.control.expire_tokens()
     harm_scene.buy_new()
-    assert _tokens(harm_scene)[1] > version
+    assert _read_tokens(harm_scene)[1] > version
     _, _, inner = older.partition(".")
     other = '["' + "b" * 64 + '"]'
     lists = ("[]", other, used.upper(), used[:-1], used.replace('"', " ", 1), f"[{used}]", "", '["' + "b" * len(used))
     where = "provider = 'alarmbox'"
     for told in lists:
         change = {"used_first": f"'{told}'", "sealed": RENAMED, "version": "version + 1"}
-        forms = [form for form in updates("provider_tokens", change, where) if "ORDER BY" not in form.title]
+        forms = [
+            form for form in make_update_attacks("provider_tokens", change, where) if "ORDER BY" not in form.title
+        ]
         harm_scene.attack_as_each_role(
-            harm_scene.choose_ways([*forms, *(form.after("loose", *LOOSE) for form in forms)]), WRITERS
+            harm_scene.choose_ways([*forms, *(form.after("loose", *SET_CHECKS_OFF_STATEMENTS) for form in forms)]),
+            WRITERS,
         )
-    assert _tokens(harm_scene)[2] == used
-    before = _tokens(harm_scene)
+    assert _read_tokens(harm_scene)[2] == used
+    before = _read_tokens(harm_scene)
     for sealed in (f"'{older}'", f"'{inner}'", "'gAAAAgarbage'", "'token'", f"'v{before[1]}.{inner}'"):
         change = {"sealed": sealed, "version": "version + 1"}
-        ways = [end for form in updates("provider_tokens", change, where) for end in (form, *endings(form))]
+        ways = [
+            end
+            for form in make_update_attacks("provider_tokens", change, where)
+            for end in (form, *make_ending_attacks(form))
+        ]
         harm_scene.attack_as_each_role(harm_scene.choose_ways(ways), WRITERS)
-    assert _tokens(harm_scene) == before
+    assert _read_tokens(harm_scene) == before
     for who in WRITERS:
         forged = f"CONCAT('v', version + 1, '.{inner}')"
         harm_scene.attack(
-            who, Way("renamed", (f"UPDATE provider_tokens SET sealed = {forged}, version = version + 1",))
+            who, Attack("renamed", (f"UPDATE provider_tokens SET sealed = {forged}, version = version + 1",))
         )
         harm_scene.buy_new("op-b")
     harm_scene.sandbox.control.expire_tokens()
@@ -63,7 +76,7 @@ def test_nobody_brings_an_older_pair_or_forgets_a_used_token(harm_scene: Scene) 
     harm_scene.check_ordinary_work()
 
 
-def test_nobody_begins_tokens_at_their_end(harm_scene: Scene) -> None:
+def test_nobody_begins_tokens_at_their_end(harm_scene: AttackedDatabase) -> None:
     """No account can insert a pair of tokens with a version near the largest value of its column, after which no
     further pair could be stored."""
     row = {
@@ -73,11 +86,13 @@ def test_nobody_begins_tokens_at_their_end(harm_scene: Scene) -> None:
         "changed_at": UTC,
         "sealed": "NULL",
     }
-    harm_scene.attack_as_each_role([end for way in inserts("provider_tokens", row) for end in (way, *endings(way))])
+    harm_scene.attack_as_each_role(
+        [end for way in make_insert_attacks("provider_tokens", row) for end in (way, *make_ending_attacks(way))]
+    )
     assert harm_scene.sql("SELECT COUNT(*) FROM provider_tokens WHERE version > 1000") == [(0,)]
 
 
-def test_paths_lead_to_documents_alone(harm_scene: Scene) -> None:
+def test_paths_lead_to_documents_alone(harm_scene: AttackedDatabase) -> None:
     """No account can write a path that leads out of the store of documents, in a row of `documents` or in a credit
     check."""
     record = harm_scene.buy_new()
@@ -90,9 +105,11 @@ def test_paths_lead_to_documents_alone(harm_scene: Scene) -> None:
             "sha256": f"'ab{'c' * 62}'",
             "fetched_at": UTC,
         }
-        harm_scene.attack_as_each_role(way.after("loose", *LOOSE) for way in inserts("documents", row))
+        harm_scene.attack_as_each_role(
+            way.after("loose", *SET_CHECKS_OFF_STATEMENTS) for way in make_insert_attacks("documents", row)
+        )
         change = {"version": "version + 1", "pdf_file_path": f"'{path}'"}
-        harm_scene.attack_as_each_role(updates(CHECKS, change, f"id = {record.id}"))
+        harm_scene.attack_as_each_role(make_update_attacks(CHECKS, change, f"id = {record.id}"))
         begun = {
             "client_id": "77",
             "corporation_number": "'1180301018771'",
@@ -100,7 +117,7 @@ def test_paths_lead_to_documents_alone(harm_scene: Scene) -> None:
             "operation_id": "UUID()",
             "pdf_file_path": f"'{path}'",
         }
-        harm_scene.attack_as_each_role(inserts(CHECKS, begun))
+        harm_scene.attack_as_each_role(make_insert_attacks(CHECKS, begun))
     strange = "NOT {0} REGEXP '^[0-9a-f]{{2}}/[0-9a-f]{{64}}[.](pdf|csv)$'"
     assert harm_scene.sql(f"SELECT path FROM documents WHERE {strange.format('path')}") == []
     assert harm_scene.sql(f"SELECT id FROM {CHECKS} WHERE {strange.format('pdf_file_path')}") == []
@@ -108,12 +125,12 @@ def test_paths_lead_to_documents_alone(harm_scene: Scene) -> None:
     assert code_of(lambda: harm_scene.buy("op-a", record.corporation_number)) == "already_purchased"
 
 
-def test_links_are_links(harm_scene: Scene) -> None:
+def test_links_are_links(harm_scene: AttackedDatabase) -> None:
     """The database accepts as `payments.url` only an https address without control characters."""
     payment = harm_scene.make_paid_payment()
     for link in LINKS if harm_scene.whole else LINKS[::2]:
         change = {"version": "version + 1", "url": f"'{link}'"}
-        harm_scene.attack_as_each_role(updates("payments", change, f"id = {payment.id}"))
+        harm_scene.attack_as_each_role(make_update_attacks("payments", change, f"id = {payment.id}"))
         row = {
             "provider": "'paypay'",
             "merchant_payment_id": "UUID()",
@@ -124,13 +141,13 @@ def test_links_are_links(harm_scene: Scene) -> None:
             "changed_at": UTC,
             "url": f"'{link}'",
         }
-        harm_scene.attack_as_each_role(inserts("payments", row))
+        harm_scene.attack_as_each_role(make_insert_attacks("payments", row))
     assert harm_scene.sql("SELECT url FROM payments WHERE NOT url LIKE BINARY 'https://_%'") == []
     assert harm_scene.sql("SELECT url FROM payments WHERE url REGEXP '[[:cntrl:]]'") == []
     harm_scene.check_ordinary_work()
 
 
-def test_nobody_puts_every_call_off(harm_scene: Scene) -> None:
+def test_nobody_puts_every_call_off(harm_scene: AttackedDatabase) -> None:
     """No account can set `call_rates.not_before` to a far future, or give it an unknown clock: the calls to providers
     go on."""
     harm_scene.buy_new()
@@ -138,11 +155,15 @@ def test_nobody_puts_every_call_off(harm_scene: Scene) -> None:
     for number in far:
         for clock in clocks:
             change = {"lease_clock": clock, "not_before": str(number)}
-            forms = [form for form in updates("call_rates", change, "name <> ''") if "ORDER BY" not in form.title]
+            forms = [
+                form
+                for form in make_update_attacks("call_rates", change, "name <> ''")
+                if "ORDER BY" not in form.title
+            ]
             harm_scene.attack_as_each_role(
-                harm_scene.choose_ways(end for form in forms for end in (form, *endings(form)))
+                harm_scene.choose_ways(end for form in forms for end in (form, *make_ending_attacks(form)))
             )
         row = {"name": "'paypay'", "lease_clock": "'server'", "not_before": str(number)}
-        harm_scene.attack_as_each_role(inserts("call_rates", row))
+        harm_scene.attack_as_each_role(make_insert_attacks("call_rates", row))
     assert harm_scene.sql(f"SELECT name FROM call_rates WHERE not_before >= {min(far)}") == []
     harm_scene.check_ordinary_work()

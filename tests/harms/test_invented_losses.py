@@ -3,8 +3,8 @@ trail.
 """
 
 from console.domain.audit.actions import AuditAction
-from tests.harms.scene import ROLES, UTC, Scene
-from tests.harms.ways import LOOSE, endings, inserts
+from tests.harms.scene import ROLES, UTC, AttackedDatabase
+from tests.harms.ways import SET_CHECKS_OFF_STATEMENTS, make_ending_attacks, make_insert_attacks
 from tests.support.galera_cluster import wait_until_applied
 from tests.support.refusals import code_of
 
@@ -13,14 +13,14 @@ ACTING = ("op-a", "lead-b", "worker")
 """Those whose accounts may write alerts."""
 
 
-def _alert(subject: str = "1", kind: str = "'database'", rule: str = f"'{RULE}'") -> dict[str, str]:
+def _make_alert_row(subject: str = "1", kind: str = "'database'", rule: str = f"'{RULE}'") -> dict[str, str]:
     return {
         "rule_id": rule, "subject_kind": kind, "subject_id": subject, "observed": "'no row 9 of the trail'",
         "expected": "'what desk d saw committed'", "detected_at": UTC,
     }  # fmt: skip
 
 
-def _lost(number: str, payment: str = "NULL") -> dict[str, str]:
+def _make_lost_operation_row(number: str, payment: str = "NULL") -> dict[str, str]:
     return {
         "id": "UUID()", "database_id": "UUID()", "action": "'credit-check.purchase'", "client_id": "1",
         "corporation_number": f"'{number}'", "operator": "'{me}'", "desk": "'d'", "at": UTC,
@@ -28,28 +28,28 @@ def _lost(number: str, payment: str = "NULL") -> dict[str, str]:
     }  # fmt: skip
 
 
-def _tell_in_trail(scene: Scene, who: str) -> None:
+def _write_loss_audit_entry(scene: AttackedDatabase, who: str) -> None:
     """Write the audit entry that a desk writes when it reports a loss."""
     context = scene.desk(who)._context
     action = AuditAction.DATABASE_WENT_BACK
     context.write(lambda tx: context.record_audit(tx, action, 1, {}, kind="database", reason=RULE))
 
 
-def _open_stops(scene: Scene) -> int:
+def _count_open_stops(scene: AttackedDatabase) -> int:
     ((count,),) = scene.sql(f"SELECT COUNT(*) FROM alerts WHERE rule_id = '{RULE}' AND resolved_at IS NULL")
     return int(count)
 
 
-def test_nobody_stops_the_product_by_an_invented_loss(harm_scene: Scene) -> None:
+def test_nobody_stops_the_product_by_an_invented_loss(harm_scene: AttackedDatabase) -> None:
     """The database refuses the report of a loss without an audit entry. It accepts at most three reports of each
     account that acts.
     """
-    _stop_without_audit_entry(harm_scene)
+    _check_stop_without_audit_entry(harm_scene)
     for who in ACTING:
-        _stop_again_and_again(harm_scene, who)
+        _check_repeated_stops(harm_scene, who)
 
 
-def _stop_without_audit_entry(harm_scene: Scene) -> None:
+def _check_stop_without_audit_entry(harm_scene: AttackedDatabase) -> None:
     """Try to stop purchases without an audit entry: by alerts of this rule with various subjects and spellings, and
     by rows of `lost_operations`, which would block each corporation and payment until two people have decided. All
     are refused.
@@ -60,28 +60,35 @@ def _stop_without_audit_entry(harm_scene: Scene) -> None:
         way
         for rule in (f"'{RULE}'", f"'{RULE.upper()}'", f"'{RULE} '")
         for subject, kind in (("1", "'database'"), ("7", "'database'"), ("1", "'payment'"), ("NULL", "'x'"))
-        for way in inserts("alerts", _alert(subject, kind, rule))
+        for way in make_insert_attacks("alerts", _make_alert_row(subject, kind, rule))
     ]
-    lost = [*inserts("lost_operations", _lost(number)), *inserts("lost_operations", _lost(number, str(payment.id)))]
-    ended = [end.after("loose", *LOOSE) for way in (alerts[0], lost[0]) for end in endings(way)]
+    lost = [
+        *make_insert_attacks("lost_operations", _make_lost_operation_row(number)),
+        *make_insert_attacks("lost_operations", _make_lost_operation_row(number, str(payment.id))),
+    ]
+    ended = [
+        end.after("loose", *SET_CHECKS_OFF_STATEMENTS)
+        for way in (alerts[0], lost[0])
+        for end in make_ending_attacks(way)
+    ]
     assert harm_scene.attack_as_each_role([*harm_scene.choose_ways([*alerts, *lost]), *ended]) > 40
-    assert _open_stops(harm_scene) == 0
+    assert _count_open_stops(harm_scene) == 0
     assert harm_scene.sql("SELECT COUNT(*) FROM lost_operations") == [(0,)]
     assert harm_scene.buy("op-b", number).state == "success"
     assert harm_scene.request_refund(payment).state == "requested"
     harm_scene.check_ordinary_work()
 
 
-def _stop_again_and_again(harm_scene: Scene, who: str) -> None:
+def _check_repeated_stops(harm_scene: AttackedDatabase, who: str) -> None:
     """Let an account report a loss eight times, each with an audit entry in its own name. Three reports stop
     purchases, each until a person acknowledges it; the others are refused.
     """
     stops = 0
     for _ in range(8):
-        _tell_in_trail(harm_scene, who)
+        _write_loss_audit_entry(harm_scene, who)
         wait_until_applied(harm_scene.nodes)  # the next statement may go to another node
-        harm_scene.attack(who, next(inserts("alerts", _alert())))
-        if not _open_stops(harm_scene):
+        harm_scene.attack(who, next(make_insert_attacks("alerts", _make_alert_row())))
+        if not _count_open_stops(harm_scene):
             continue
         stops += 1
         assert code_of(lambda: harm_scene.buy_new("op-a")) == RULE

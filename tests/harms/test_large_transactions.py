@@ -8,7 +8,7 @@ import pytest
 
 from console.domain.desk_requests.records import LARGEST_FILE_BYTES, LONGEST_FILE_PART_BYTES, make_request_id
 from console.store.constraints.fitness import LARGEST_WRITESET_BYTES
-from tests.harms.test_asked_for import Bench, open_bench
+from tests.harms.test_asked_for import RequestingTeam, open_requesting_team
 from tests.support.places import shared_nodes
 
 PARTS_OF_LARGEST_FILE = LARGEST_FILE_BYTES // LONGEST_FILE_PART_BYTES
@@ -22,8 +22,8 @@ _STORED_FILES = "SELECT COUNT(DISTINCT request) FROM request_files"
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Bench]:
-    with open_bench("galera", acts=False) as made, shared_nodes("galera") as nodes:
+def cluster() -> Iterator[RequestingTeam]:
+    with open_requesting_team("galera", acts=False) as made, shared_nodes("galera") as nodes:
         ((before,),) = nodes[0].sql("SELECT @@GLOBAL.wsrep_max_ws_size")
         try:
             for node in nodes:
@@ -34,7 +34,7 @@ def cluster() -> Iterator[Bench]:
                 node.sql(f"SET GLOBAL wsrep_max_ws_size = {before}")
 
 
-def _sends_files(bench: Bench, who: str, count: int) -> None:
+def _insert_files(bench: RequestingTeam, who: str, count: int) -> None:
     """Insert `count` files of the largest size in one transaction."""
     with bench.team.connect(who) as line, line.cursor() as cursor:
         line.begin()
@@ -46,12 +46,12 @@ def _sends_files(bench: Bench, who: str, count: int) -> None:
         line.commit()
 
 
-def test_a_cluster_takes_no_huge_transaction(cluster: Bench) -> None:
+def test_a_cluster_takes_no_huge_transaction(cluster: RequestingTeam) -> None:
     """The cluster accepts one file in a transaction and refuses four. Measured without the limit: while a transaction
     of 490 MiB was replicated, each node let every other COMMIT wait, for up to 64 s."""
-    _sends_files(cluster, "op-a", 1)
+    _insert_files(cluster, "op-a", 1)
     assert cluster.run("owner", _STORED_FILES) == [(1,)]
     with pytest.raises(pymysql.MySQLError, match="writeset size"):
-        _sends_files(cluster, "op-a", 4)
+        _insert_files(cluster, "op-a", 4)
     assert cluster.run("owner", _STORED_FILES) == [(1,)]
     cluster.store_request("lead-b", "probe")

@@ -7,7 +7,7 @@ from typing import Any
 import pymysql
 import pytest
 
-from tests.harms.test_asked_for import Bench, _insert
+from tests.harms.test_asked_for import RequestingTeam, _make_insert
 from tests.store.forbidden import UTC
 from tests.support import server_fixtures
 from tests.support.places import shared_nodes
@@ -16,26 +16,26 @@ from tests.support.teams import EVERYBODY, apply, team
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
 PEOPLE = {"op-a": ["operator"], "lead-b": ["approver"], "adm-f": ["admin"], "adm-g": ["admin"], "adm-h": ["admin"]}
 NAME, NEW = "per_refund", 1_234_567
-READ = f"SELECT value FROM limits WHERE name = '{NAME}' AND currency = 'JPY'"
-SET = f"UPDATE limits SET value = {NEW} WHERE name = '{NAME}' AND currency = 'JPY'"
+SELECT_LIMIT_SQL = f"SELECT value FROM limits WHERE name = '{NAME}' AND currency = 'JPY'"
+UPDATE_LIMIT_SQL = f"UPDATE limits SET value = {NEW} WHERE name = '{NAME}' AND currency = 'JPY'"
 
 
 @pytest.fixture(params=_ENGINES)
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+def limit_team(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
     members = {**EVERYBODY, "adm-g": ("admin",), "adm-h": ("admin",)}
     with shared_nodes(request.param) as nodes, team(nodes[0], members) as people:
         entries = [{"name": people.names[who], "roles": roles, "acts": False} for who, roles in PEOPLE.items()]
         apply(people.owner, entries, {})
-        yield Bench(people)
+        yield RequestingTeam(people)
 
 
-def read_limit(bench: Bench) -> int:
-    ((value,),) = bench.run("owner", READ)
+def read_limit(bench: RequestingTeam) -> int:
+    ((value,),) = bench.run("owner", SELECT_LIMIT_SQL)
     return int(value)
 
 
 def take_limit_request(
-    bench: Bench, who: str, *, value: int = NEW, old: int | None = None, **more: object
+    bench: RequestingTeam, who: str, *, value: int = NEW, old: int | None = None, **more: object
 ) -> tuple[str, ...]:
     """Store a person's request to change the limit and let the worker take it. Return the statements with which the
     worker's session begins. Without `old`, the request names the present value.
@@ -47,52 +47,52 @@ def take_limit_request(
     )
 
 
-def proposal(who: str, old: int, value: int = NEW) -> str:
-    return _insert(
+def make_proposal_insert(who: str, old: int, value: int = NEW) -> str:
+    return _make_insert(
         "approvals",
         {"subject_kind": "limit", "subject_id": f"{NAME} JPY {old}", "action": "limit", "proposed": value,
          "person": f"{{{who}}}", "at": f"={UTC}"},
     )  # fmt: skip
 
 
-def test_two_administrators_change_it(bench: Bench) -> None:
+def test_two_administrators_change_it(limit_team: RequestingTeam) -> None:
     """Two administrators change the limit once. Their requests allow neither the way back nor the same change from
     another value.
     """
-    old = read_limit(bench)
-    bench.run("worker", *take_limit_request(bench, "adm-f"), proposal("adm_f", old))
-    second = take_limit_request(bench, "adm-g")
-    bench.run("worker", *second, SET)
-    assert read_limit(bench) == NEW
-    bench.check_refused(
+    old = read_limit(limit_team)
+    limit_team.run("worker", *take_limit_request(limit_team, "adm-f"), make_proposal_insert("adm_f", old))
+    second = take_limit_request(limit_team, "adm-g")
+    limit_team.run("worker", *second, UPDATE_LIMIT_SQL)
+    assert read_limit(limit_team) == NEW
+    limit_team.check_refused(
         "worker", *second, f"UPDATE limits SET value = {old} WHERE name = '{NAME}' AND currency = 'JPY'"
     )
-    bench.run("owner", f"UPDATE limits SET value = {old + 1} WHERE name = '{NAME}' AND currency = 'JPY'")
-    bench.check_refused("worker", *take_limit_request(bench, "adm-h"), SET)
+    limit_team.run("owner", f"UPDATE limits SET value = {old + 1} WHERE name = '{NAME}' AND currency = 'JPY'")
+    limit_team.check_refused("worker", *take_limit_request(limit_team, "adm-h"), UPDATE_LIMIT_SQL)
 
 
-def test_nobody_changes_it_alone(bench: Bench) -> None:
+def test_nobody_changes_it_alone(limit_team: RequestingTeam) -> None:
     """The database refuses a change of a limit by a person, by a worker without a request, and by a worker with the
     request of only one administrator or of other people.
     """
-    old = read_limit(bench)
+    old = read_limit(limit_team)
     for who in (*PEOPLE, "worker"):
-        bench.check_refused(who, SET)
-        bench.check_refused(who, f"REPLACE INTO limits (name, currency, value) VALUES ('{NAME}', 'JPY', {NEW})")
-        bench.check_refused(who, f"INSERT INTO limits (name, currency, value) VALUES ('{NAME}', 'EUR', {NEW})")
-        bench.check_refused(who, "DELETE FROM limits")
-        bench.check_refused(who, proposal(who.replace("-", "_"), old))
-    alone = take_limit_request(bench, "adm-f")
-    bench.check_refused("worker", *alone, SET)
-    bench.run("worker", *alone, proposal("adm_f", old))
-    bench.check_refused("worker", *alone, SET)
-    bench.check_refused("worker", *take_limit_request(bench, "adm-f"), SET)
-    bench.check_refused("worker", *alone, proposal("adm_g", old))
+        limit_team.check_refused(who, UPDATE_LIMIT_SQL)
+        limit_team.check_refused(who, f"REPLACE INTO limits (name, currency, value) VALUES ('{NAME}', 'JPY', {NEW})")
+        limit_team.check_refused(who, f"INSERT INTO limits (name, currency, value) VALUES ('{NAME}', 'EUR', {NEW})")
+        limit_team.check_refused(who, "DELETE FROM limits")
+        limit_team.check_refused(who, make_proposal_insert(who.replace("-", "_"), old))
+    alone = take_limit_request(limit_team, "adm-f")
+    limit_team.check_refused("worker", *alone, UPDATE_LIMIT_SQL)
+    limit_team.run("worker", *alone, make_proposal_insert("adm_f", old))
+    limit_team.check_refused("worker", *alone, UPDATE_LIMIT_SQL)
+    limit_team.check_refused("worker", *take_limit_request(limit_team, "adm-f"), UPDATE_LIMIT_SQL)
+    limit_team.check_refused("worker", *alone, make_proposal_insert("adm_g", old))
     for who in ("op-a", "lead-b"):
-        taken = take_limit_request(bench, who)
-        bench.check_refused("worker", *taken, SET)
-        bench.check_refused("worker", *taken, proposal(who.replace("-", "_"), old))
-    assert read_limit(bench) == old
+        taken = take_limit_request(limit_team, who)
+        limit_team.check_refused("worker", *taken, UPDATE_LIMIT_SQL)
+        limit_team.check_refused("worker", *taken, make_proposal_insert(who.replace("-", "_"), old))
+    assert read_limit(limit_team) == old
 
 
 @pytest.mark.parametrize(
@@ -100,38 +100,42 @@ def test_nobody_changes_it_alone(bench: Bench) -> None:
     [{"value": NEW + 1}, {"old": 7}, {"confirmed": 0}, {"action": "probe"}, {"proposed": None}],
     ids=["another value", "from another value", "without a password", "another command", "no value"],
 )
-def test_both_ask_for_this_very_change(bench: Bench, more: dict[str, Any]) -> None:
+def test_both_ask_for_this_very_change(limit_team: RequestingTeam, more: dict[str, Any]) -> None:
     """A request for another change, or without the password, counts neither as the first nor as the second one."""
-    old = read_limit(bench)
-    bench.check_refused("worker", *take_limit_request(bench, "adm-f", **more), proposal("adm_f", old))
-    bench.run("worker", *take_limit_request(bench, "adm-f"), proposal("adm_f", old))
-    bench.check_refused("worker", *take_limit_request(bench, "adm-g", **more), SET)
-    assert read_limit(bench) == old
+    old = read_limit(limit_team)
+    limit_team.check_refused(
+        "worker", *take_limit_request(limit_team, "adm-f", **more), make_proposal_insert("adm_f", old)
+    )
+    limit_team.run("worker", *take_limit_request(limit_team, "adm-f"), make_proposal_insert("adm_f", old))
+    limit_team.check_refused("worker", *take_limit_request(limit_team, "adm-g", **more), UPDATE_LIMIT_SQL)
+    assert read_limit(limit_team) == old
 
 
 @pytest.mark.parametrize("at", ["'9999-12-31'", f"{UTC} + INTERVAL 23 HOUR", f"{UTC} - INTERVAL 1 MINUTE"])
-def test_a_proposal_is_of_the_present(bench: Bench, at: str) -> None:
+def test_a_proposal_is_of_the_present(limit_team: RequestingTeam, at: str) -> None:
     """A proposal must have the present time of the server's clock, so that none is valid for longer than a day after
     it was made.
     """
-    old = read_limit(bench)
-    bench.check_refused("worker", *take_limit_request(bench, "adm-f"), proposal("adm_f", old).replace(UTC, at))
-    bench.check_refused("worker", *take_limit_request(bench, "adm-g"), SET)
-    assert read_limit(bench) == old
+    old = read_limit(limit_team)
+    limit_team.check_refused(
+        "worker", *take_limit_request(limit_team, "adm-f"), make_proposal_insert("adm_f", old).replace(UTC, at)
+    )
+    limit_team.check_refused("worker", *take_limit_request(limit_team, "adm-g"), UPDATE_LIMIT_SQL)
+    assert read_limit(limit_team) == old
 
 
-def test_a_proposal_ends(bench: Bench) -> None:
+def test_a_proposal_ends(limit_team: RequestingTeam) -> None:
     """A proposal no longer counts after a day, after it was closed, or after its person has lost the role of
     administrator.
     """
-    old = read_limit(bench)
-    bench.run("owner", proposal("adm_f", old).replace(UTC, f"{UTC} - INTERVAL 25 HOUR"))
-    bench.check_refused("worker", *take_limit_request(bench, "adm-g"), SET)
-    bench.run("worker", *take_limit_request(bench, "adm-f"), proposal("adm_f", old))
-    bench.run("owner", f"UPDATE operators SET roles = 'auditor' WHERE name = '{bench.team.names['adm-f']}'")
-    bench.check_refused("worker", *take_limit_request(bench, "adm-g"), SET)
-    bench.run("owner", f"UPDATE operators SET roles = 'admin' WHERE name = '{bench.team.names['adm-f']}'")
-    bench.run("worker", f"UPDATE approvals SET closed_at = {UTC}")
+    old = read_limit(limit_team)
+    limit_team.run("owner", make_proposal_insert("adm_f", old).replace(UTC, f"{UTC} - INTERVAL 25 HOUR"))
+    limit_team.check_refused("worker", *take_limit_request(limit_team, "adm-g"), UPDATE_LIMIT_SQL)
+    limit_team.run("worker", *take_limit_request(limit_team, "adm-f"), make_proposal_insert("adm_f", old))
+    limit_team.run("owner", f"UPDATE operators SET roles = 'auditor' WHERE name = '{limit_team.team.names['adm-f']}'")
+    limit_team.check_refused("worker", *take_limit_request(limit_team, "adm-g"), UPDATE_LIMIT_SQL)
+    limit_team.run("owner", f"UPDATE operators SET roles = 'admin' WHERE name = '{limit_team.team.names['adm-f']}'")
+    limit_team.run("worker", f"UPDATE approvals SET closed_at = {UTC}")
     with pytest.raises(pymysql.MySQLError):
-        bench.run("worker", *take_limit_request(bench, "adm-g"), SET)
-    assert read_limit(bench) == old
+        limit_team.run("worker", *take_limit_request(limit_team, "adm-g"), UPDATE_LIMIT_SQL)
+    assert read_limit(limit_team) == old

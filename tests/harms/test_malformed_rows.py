@@ -10,16 +10,16 @@ import pytest
 from console.domain.errors import ConsoleError
 from console.store.access import grants
 from console.store.database import unreadable_rows
-from tests.harms.scene import UTC, Scene, scene
-from tests.harms.ways import Way
+from tests.harms.scene import UTC, AttackedDatabase, open_attacked_database
+from tests.harms.ways import Attack
 from tests.store import forbidden, forbidden_worker, money_scene
 from tests.support.places import Engine, shared_nodes
 
-GARBAGE = (
+GARBAGE_VALUES = (
     "'x'", "'[]'", "'{}'", "-1", "NULL", "'0000-00-00 00:00:00'", "'9999-12-31 23:59:59'", "9223372036854775806",
 )  # fmt: skip
-UNCHECKED = "SET SESSION sql_mode = ''"
-READ_IN_LOOPS = (
+SET_CHECKS_OFF_SQL = "SET SESSION sql_mode = ''"
+REPEATEDLY_READ_TABLES = (
     "alerts", "bulk_rows", "bulk_runs", "operations", "outbox", "payment_events", "payments", "reconciliation_rows",
     "reconciliations", "refunds", "orders", "sagas", "set_asides", "stock_reservations", "takes", "tasks", "leases",
     "watched_corporations",
@@ -31,14 +31,14 @@ pytestmark = pytest.mark.engines("mariadb")
 
 
 @pytest.fixture(scope="module")
-def rows(engine: Engine) -> Iterator[Scene]:
+def scene_with_rows(engine: Engine) -> Iterator[AttackedDatabase]:
     """Yield a scene with some rows in each table, written by the schema account.
 
     A process reports each unreadable row once, by table and id. The fixture clears that memory, because the database
     of another engine has rows with the same ids.
     """
     unreadable_rows._logged_rows.clear()
-    with shared_nodes(engine) as nodes, scene(*nodes) as made:
+    with shared_nodes(engine) as nodes, open_attacked_database(*nodes) as made:
         for seeding in (forbidden, money_scene, forbidden_worker):
             seeding.seed(made.people)
         made.whole = True
@@ -47,7 +47,7 @@ def rows(engine: Engine) -> Iterator[Scene]:
         yield made
 
 
-def garble_table(table: str) -> Way:
+def garble_table(table: str) -> Attack:
     """Return statements that write all kinds of garbage into each column of `table` that accounts may change, in up
     to three rows.
     """
@@ -56,12 +56,12 @@ def garble_table(table: str) -> Way:
     told = (
         f"UPDATE {table} SET {column} = {value}{raised} LIMIT 3"
         for column in sorted(columns - {"version"})
-        for value in GARBAGE
+        for value in GARBAGE_VALUES
     )
-    return Way(table, (UNCHECKED, *told))
+    return Attack(table, (SET_CHECKS_OFF_SQL, *told))
 
 
-def list_readings(scene: Scene) -> Mapping[str, Callable[[], object]]:
+def list_readings(scene: AttackedDatabase) -> Mapping[str, Callable[[], object]]:
     """Return, by name, the functions that a worker or a window calls again and again to read records."""
     worker, desk, auditor = scene.desk("worker"), scene.desk("op-b"), scene.desk("aud-e")
     queues = {
@@ -110,7 +110,7 @@ def list_readings(scene: Scene) -> Mapping[str, Callable[[], object]]:
     }
 
 
-def list_failed_readings(scene: Scene) -> dict[str, str]:
+def list_failed_readings(scene: AttackedDatabase) -> dict[str, str]:
     """Return the readings that end with an error: its code or its text, by the name of the reading."""
     found: dict[str, str] = {}
     for name, reading in list_readings(scene).items():
@@ -124,11 +124,11 @@ def list_failed_readings(scene: Scene) -> dict[str, str]:
 
 
 @pytest.mark.expects_log("rows that can't be read are told")
-def test_a_malformed_row_is_a_fault_of_that_row(rows: Scene) -> None:
+def test_a_malformed_row_is_a_fault_of_that_row(scene_with_rows: AttackedDatabase) -> None:
     """With garbage in every column of the tables, each due task still runs and each list is still read."""
-    for half in (READ_IN_LOOPS[::2], READ_IN_LOOPS[1::2]):
-        rows.attack_as_each_role(map(garble_table, half), ("op-b", "worker"))
-        assert list_failed_readings(rows) == {}, half
+    for half in (REPEATEDLY_READ_TABLES[::2], REPEATEDLY_READ_TABLES[1::2]):
+        scene_with_rows.attack_as_each_role(map(garble_table, half), ("op-b", "worker"))
+        assert list_failed_readings(scene_with_rows) == {}, half
 
 
 MOMENTS = (UTC, "'0000-00-00 00:00:00'", "'0001-01-01 00:00:00'", "'9999-12-31 23:59:59.999999'")
@@ -165,18 +165,18 @@ def insert_malformed_notes() -> Iterator[str]:
 
 
 @pytest.mark.expects_log("rows that can't be read are told")
-def test_what_people_note_ends_no_list(rows: Scene) -> None:
+def test_what_people_note_ends_no_list(scene_with_rows: AttackedDatabase) -> None:
     """Malformed notes, mentions, views of the team, steps of incidents and read-only switches: every list is still
     read.
     """
     for who in ("op-b", "lead-b", "worker"):
-        said = rows.attack(who, Way("noted", (UNCHECKED, *insert_malformed_notes())), name="x")
+        said = scene_with_rows.attack(who, Attack("noted", (SET_CHECKS_OFF_SQL, *insert_malformed_notes())), name="x")
         assert who == "worker" or said.count("") > 300, set(said)
-    assert list_failed_readings(rows) == {}
-    rows.desk("op-a").recovery.add_note("order", 1, "still possible")
+    assert list_failed_readings(scene_with_rows) == {}
+    scene_with_rows.desk("op-a").recovery.add_note("order", 1, "still possible")
 
 
-STRANGE = (
+STRANGE_ROWS = (
     money_scene.row("alerts", rule_id="'Z'", subject_kind="'nonsense'", subject_id="-1", observed="''", expected="''",
                     detected_at=UTC),
     *(
@@ -208,7 +208,7 @@ STRANGE = (
 
 
 DEEP = "REPEAT('[', 100000)"
-ADDED = (
+AUDIT_INSERTS = (
     *(
         (
             "INSERT INTO audit_log (session, seq, at, who, desk, what, subject_kind, subject_id, result, detail,"
@@ -242,19 +242,19 @@ ADDED = (
 
 
 @pytest.mark.expects_log("rows that can't be read are told")
-def test_a_row_ends_no_list_and_no_task(rows: Scene) -> None:
+def test_a_row_ends_no_list_and_no_task(scene_with_rows: AttackedDatabase) -> None:
     """Each role inserts the rows of ADDED, with deeply nested JSON, unknown words and extreme times: every list is
     still read and every task still runs.
     """
     for who in ("op-b", "aud-e", "adm-f", "worker"):
-        said = rows.attack(who, Way("added", (UNCHECKED, *ADDED)))
+        said = scene_with_rows.attack(who, Attack("added", (SET_CHECKS_OFF_SQL, *AUDIT_INSERTS)))
         assert said.count("") > 10, said
-    assert list_failed_readings(rows) == {}
+    assert list_failed_readings(scene_with_rows) == {}
 
 
 SUMS = ("9223372036854775806", "1000000000000001", "-1", "0", "NULL")
 TIMES = ("'0001-01-01 00:00:00'", "'9999-12-31 23:59:59.999999'", "NULL")
-TOLD = tuple(
+NOTICE_INSERTS = tuple(
     statement
     for sources in ("'bank'", "'paypay'", "'atom'", "'nonsense'")
     for amount in SUMS
@@ -269,7 +269,7 @@ TOLD = tuple(
     )
 )  # fmt: skip
 """Notices of sums, currencies and times that nobody can have meant, each with its case."""
-SHOPPED = tuple(
+ORDER_INSERTS = tuple(
     money_scene.row(
         "orders", merch_txn_id="UUID()", total_amount=total, currency=currency, status=status, work_state=work,
         work_reason=f"'{reason}'", created_at=at, updated_at=at,
@@ -283,29 +283,31 @@ SHOPPED = tuple(
 
 
 @pytest.mark.expects_log("rows that can't be read are told")
-def test_no_sum_and_no_time_ends_a_queue(rows: Scene) -> None:
+def test_no_sum_and_no_time_ends_a_queue(scene_with_rows: AttackedDatabase) -> None:
     """Notices of a provider and orders of the shop with extreme sums, currencies and times are all shown in the
     queues.
     """
-    said = rows.attack("worker", Way("told", (UNCHECKED, *TOLD)))
+    said = scene_with_rows.attack("worker", Attack("told", (SET_CHECKS_OFF_SQL, *NOTICE_INSERTS)))
     assert said.count("") > 200, set(said)
-    rows.sql(UNCHECKED, *SHOPPED)
-    assert list_failed_readings(rows) == {}
+    scene_with_rows.sql(SET_CHECKS_OFF_SQL, *ORDER_INSERTS)
+    assert list_failed_readings(scene_with_rows) == {}
 
 
 @pytest.mark.expects_log("rows that can't be read are told")
-def test_a_strange_row_is_passed_over(rows: Scene) -> None:
+def test_a_strange_row_is_passed_over(scene_with_rows: AttackedDatabase) -> None:
     """People and the worker insert rows without a meaning. All other rows are processed, and a row about a record
     leads to an alert.
     """
     for who in ("op-b", "worker"):
-        rows.attack(who, Way("strange", (UNCHECKED, *STRANGE)))
-    assert list_failed_readings(rows) == {}
-    assert list_failed_readings(rows) == {}, "a second time"
-    found = rows.sql("SELECT subject_id FROM alerts WHERE rule_id = 'row_unreadable' AND subject_kind = 'payment'")
+        scene_with_rows.attack(who, Attack("strange", (SET_CHECKS_OFF_SQL, *STRANGE_ROWS)))
+    assert list_failed_readings(scene_with_rows) == {}
+    assert list_failed_readings(scene_with_rows) == {}, "a second time"
+    found = scene_with_rows.sql(
+        "SELECT subject_id FROM alerts WHERE rule_id = 'row_unreadable' AND subject_kind = 'payment'"
+    )
     assert 24 in {row[0] for row in found}
-    number = rows.take_unused_number()
-    assert (rows.buy("op-a", number).state, rows.count_charges(number)) == ("success", 1)
-    payment = rows.make_paid_payment()
-    rows.desk("lead-b").refunds.approve(rows.request_refund(payment, "op-a").id)
-    assert rows.count_refunds(payment) == 1
+    number = scene_with_rows.take_unused_number()
+    assert (scene_with_rows.buy("op-a", number).state, scene_with_rows.count_charges(number)) == ("success", 1)
+    payment = scene_with_rows.make_paid_payment()
+    scene_with_rows.desk("lead-b").refunds.approve(scene_with_rows.request_refund(payment, "op-a").id)
+    assert scene_with_rows.count_refunds(payment) == 1

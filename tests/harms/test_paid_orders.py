@@ -9,18 +9,18 @@ import pytest
 
 from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
-from tests.harms.scene import UTC, Scene
-from tests.harms.ways import LOOSE, Values, Way, inserts, updates
+from tests.harms.scene import UTC, AttackedDatabase
+from tests.harms.ways import SET_CHECKS_OFF_STATEMENTS, Attack, Values, make_insert_attacks, make_update_attacks
 from tests.support.money_desks import ending
 from tests.support.payment_desks import signed
 from tests.support.waiting import until
 
-RAISED = {"version": "version + 1"}
-PAST = f"{UTC} - INTERVAL 1 DAY"
-ENDED = ("expired", "payment_failed")
+VERSION_UPDATE = {"version": "version + 1"}
+YESTERDAY_SQL = f"{UTC} - INTERVAL 1 DAY"
+UNPAID_END_STATES = ("expired", "payment_failed")
 
 
-def insert_order(scene: Scene, minor: int = 3_300) -> tuple[int, str]:
+def insert_order(scene: AttackedDatabase, minor: int = 3_300) -> tuple[int, str]:
     """Insert an order as the shop does, and return its id and its number; `minor` is its price in yen."""
     number = f"SHOP-{scene.take_unused_number()}"
     scene.sql(
@@ -31,7 +31,7 @@ def insert_order(scene: Scene, minor: int = 3_300) -> tuple[int, str]:
 
 
 @pytest.fixture
-def waiting(harm_scene: Scene) -> Payment:
+def open_payment(harm_scene: AttackedDatabase) -> Payment:
     """Return a payment that its payer can still make. op-b has started it, so that op-b's evidence contains its first
     answer.
     """
@@ -39,28 +39,30 @@ def waiting(harm_scene: Scene) -> Payment:
     return harm_scene.desk("op-b").payments.start(order_id, "paypay").payment
 
 
-def end_payment(payment: Payment) -> Iterator[Way]:
+def make_payment_end_attacks(payment: Payment) -> Iterator[Attack]:
     """Yield attacks that end the payment, or change its expiry, its order or a saga so that the program ends it; at
     once or in several statements.
     """
     where, order = f"id = {payment.id}", payment.order_id
-    yield from updates("payments", {**RAISED, "status": "'expired'"}, where)
-    for state in ENDED:
-        plain: Values = {**RAISED, "status": f"'{state}'"}
+    yield from make_update_attacks("payments", {**VERSION_UPDATE, "status": "'expired'"}, where)
+    for state in UNPAID_END_STATES:
+        plain: Values = {**VERSION_UPDATE, "status": f"'{state}'"}
         steps = [
-            {**RAISED, "payment_expires_at": PAST},
-            {**RAISED, "changed_at": PAST},
-            {**RAISED, "certainty": "'known'"},
-            {**RAISED, "status": "'user_payment'"},
+            {**VERSION_UPDATE, "payment_expires_at": YESTERDAY_SQL},
+            {**VERSION_UPDATE, "changed_at": YESTERDAY_SQL},
+            {**VERSION_UPDATE, "certainty": "'known'"},
+            {**VERSION_UPDATE, "status": "'user_payment'"},
             plain,
         ]
-        for way in updates("payments", {**plain, "certainty": "'known'", "error_code": "'x'"}, where, steps):
+        for way in make_update_attacks(
+            "payments", {**plain, "certainty": "'known'", "error_code": "'x'"}, where, steps
+        ):
             yield way
-            yield way.after("loose", *LOOSE)
-    for away in ({"order_id": "NULL"}, {"payment_expires_at": PAST}, {"payment_expires_at": "'2020-01-01'"}):
-        yield from updates("payments", {**RAISED, **away}, where)
+            yield way.after("loose", *SET_CHECKS_OFF_STATEMENTS)
+    for away in ({"order_id": "NULL"}, {"payment_expires_at": YESTERDAY_SQL}, {"payment_expires_at": "'2020-01-01'"}):
+        yield from make_update_attacks("payments", {**VERSION_UPDATE, **away}, where)
     for word in ("cancelled", "paid", "refunded", "shipped", "delivered"):
-        yield from updates("orders", {**RAISED, "status": f"'{word}'"}, f"id = {order}")
+        yield from make_update_attacks("orders", {**VERSION_UPDATE, "status": f"'{word}'"}, f"id = {order}")
     told = {
         "kind": "'payment_timeout'",
         "subject_kind": "'payment'",
@@ -69,15 +71,15 @@ def end_payment(payment: Payment) -> Iterator[Way]:
         "facts": f"CONCAT('{{\"asked_at\":\"', DATE_FORMAT({UTC}, '%Y-%m-%dT%H:%i:%s'), '+00:00\"}}')",
         "begun_at": UTC,
         "changed_at": UTC,
-        "next_at": PAST,
+        "next_at": YESTERDAY_SQL,
         "step": "'cancel_order'",
     }
     for step in ("expire_payment", "cancel_order", "release_stock"):
         plain = {**told, "step": f"'{step}'"}
-        yield next(inserts("sagas", plain))
+        yield next(make_insert_attacks("sagas", plain))
 
 
-def read_payment_and_order(scene: Scene, payment: Payment) -> tuple[str, str]:
+def read_payment_and_order(scene: AttackedDatabase, payment: Payment) -> tuple[str, str]:
     """Return the states of the payment and of its order; ("gone", "gone") if they no longer belong together."""
     rows = scene.sql(
         "SELECT p.status, o.status FROM payments p JOIN orders o ON o.id = p.order_id"
@@ -86,7 +88,7 @@ def read_payment_and_order(scene: Scene, payment: Payment) -> tuple[str, str]:
     return (str(rows[0][0]), str(rows[0][1])) if rows else ("gone", "gone")
 
 
-def pay_and_probe(scene: Scene, payment: Payment) -> tuple[str, str]:
+def pay_and_probe(scene: AttackedDatabase, payment: Payment) -> tuple[str, str]:
     """Let the payer pay now and probe the payment. Return the states of the payment and of its order after that."""
     scene.sandbox.control.payments_control.move_payment("paypay", payment.merchant_payment_id, "paid")
     for _ in range(3):  # a busy machine may need longer than a desk in a hurry waits
@@ -94,46 +96,52 @@ def pay_and_probe(scene: Scene, payment: Payment) -> tuple[str, str]:
     return read_payment_and_order(scene, payment)
 
 
-def test_what_may_be_paid_is_not_cancelled(harm_scene: Scene, waiting: Payment) -> None:
+def test_what_may_be_paid_is_not_cancelled(harm_scene: AttackedDatabase, open_payment: Payment) -> None:
     """No account, the worker's included, can cancel the order of a payment that can still be made. When the payer
     pays, the order is paid.
     """
     scene = harm_scene
-    for way in scene.choose_ways(end_payment(waiting)):
+    for way in scene.choose_ways(make_payment_end_attacks(open_payment)):
         scene.attack_as_each_role((way,))
-        assert read_payment_and_order(scene, waiting)[1] == "pending", way
+        assert read_payment_and_order(scene, open_payment)[1] == "pending", way
     scene.desk("worker").recovery.run_all_tasks()
-    assert read_payment_and_order(scene, waiting)[0] in ("token_generated", "user_payment")
-    assert pay_and_probe(scene, waiting) == ("completed", "paid")
+    assert read_payment_and_order(scene, open_payment)[0] in ("token_generated", "user_payment")
+    assert pay_and_probe(scene, open_payment) == ("completed", "paid")
     scene.check_ordinary_work()
 
 
-def test_what_nobody_knows_stays_unknown(harm_scene: Scene, waiting: Payment) -> None:
+def test_what_nobody_knows_stays_unknown(harm_scene: AttackedDatabase, open_payment: Payment) -> None:
     """No account can write a payment with unknown outcome as known, or cancel its order."""
     scene = harm_scene
     scene.sql(
         "INSERT INTO evidence (subject_kind, subject_id, at, source, who, sha256, summary, body) VALUES"
-        f" ('payment', {waiting.id}, {UTC}, 'paypay.payment', 'x', REPEAT('a', 64), 'UNKNOWN read_timeout', '')",
-        f"UPDATE payments SET certainty = 'unknown', version = version + 1 WHERE id = {waiting.id}",
+        f" ('payment', {open_payment.id}, {UTC}, 'paypay.payment', 'x', REPEAT('a', 64), 'UNKNOWN read_timeout', '')",
+        f"UPDATE payments SET certainty = 'unknown', version = version + 1 WHERE id = {open_payment.id}",
     )
     for values in ({"certainty": "'known'"}, {"certainty": "'known'", "status": "'expired'"}):
-        for way in updates("payments", {**RAISED, **values}, f"id = {waiting.id}", [{**RAISED, **values}]):
-            scene.attack_as_each_role((way, way.after("loose", *LOOSE)))
-    assert scene.sql(f"SELECT certainty FROM payments WHERE id = {waiting.id}") == [("unknown",)]
-    scene.attack_as_each_role(updates("orders", {**RAISED, "status": "'cancelled'"}, f"id = {waiting.order_id}"))
-    assert pay_and_probe(scene, waiting) == ("completed", "paid")
-    assert scene.sql(f"SELECT certainty FROM payments WHERE id = {waiting.id}") == [("known",)]
+        for way in make_update_attacks(
+            "payments", {**VERSION_UPDATE, **values}, f"id = {open_payment.id}", [{**VERSION_UPDATE, **values}]
+        ):
+            scene.attack_as_each_role((way, way.after("loose", *SET_CHECKS_OFF_STATEMENTS)))
+    assert scene.sql(f"SELECT certainty FROM payments WHERE id = {open_payment.id}") == [("unknown",)]
+    scene.attack_as_each_role(
+        make_update_attacks("orders", {**VERSION_UPDATE, "status": "'cancelled'"}, f"id = {open_payment.order_id}")
+    )
+    assert pay_and_probe(scene, open_payment) == ("completed", "paid")
+    assert scene.sql(f"SELECT certainty FROM payments WHERE id = {open_payment.id}") == [("known",)]
     scene.check_ordinary_work()
 
 
-def test_a_paid_order_stays_paid(harm_scene: Scene, waiting: Payment) -> None:
+def test_a_paid_order_stays_paid(harm_scene: AttackedDatabase, open_payment: Payment) -> None:
     """No account can write a paid order as refunded, shipped or delivered, or raise the paid sum. A refund of the
     whole sum makes the order refunded.
     """
     scene = harm_scene
-    assert pay_and_probe(scene, waiting) == ("completed", "paid")
+    assert pay_and_probe(scene, open_payment) == ("completed", "paid")
     for word in ("refunded", "shipped", "delivered", "cancelled", "pending"):
-        scene.attack_as_each_role(updates("orders", {**RAISED, "status": f"'{word}'"}, f"id = {waiting.order_id}"))
+        scene.attack_as_each_role(
+            make_update_attacks("orders", {**VERSION_UPDATE, "status": f"'{word}'"}, f"id = {open_payment.order_id}")
+        )
     more = (
         {"captured_minor": "captured_minor + 100000"},
         {"captured_minor": "1000000", "paid_at": UTC},
@@ -146,26 +154,28 @@ def test_a_paid_order_stays_paid(harm_scene: Scene, waiting: Payment) -> None:
         {"order_id": "NULL"},
     )
     for values in more:
-        scene.attack_as_each_role(updates("payments", {**RAISED, **values}, f"id = {waiting.id}"))
-    free = {**RAISED, "reserved_minor": "0"}
-    scene.attack_as_each_role(updates("payments", free, f"id = {waiting.id}"), ("op-b",))
-    assert read_payment_and_order(scene, waiting) == ("completed", "paid")
-    kept = scene.sql(f"SELECT captured_minor, refunded_minor FROM payments WHERE id = {waiting.id}")
+        scene.attack_as_each_role(
+            make_update_attacks("payments", {**VERSION_UPDATE, **values}, f"id = {open_payment.id}")
+        )
+    free = {**VERSION_UPDATE, "reserved_minor": "0"}
+    scene.attack_as_each_role(make_update_attacks("payments", free, f"id = {open_payment.id}"), ("op-b",))
+    assert read_payment_and_order(scene, open_payment) == ("completed", "paid")
+    kept = scene.sql(f"SELECT captured_minor, refunded_minor FROM payments WHERE id = {open_payment.id}")
     assert kept == [(3_300, 0)]
-    refund = scene.request_refund(waiting, amount=3_300)
+    refund = scene.request_refund(open_payment, amount=3_300)
     scene.desk("lead-b").refunds.approve(refund.id)
     key = scene.desk("lead-b").refunds.read_refund(refund.id).record.provider_refund_key or ""
     scene.sandbox.control.payments_control.move_refund(key, "completed")
-    until(lambda: _is_refunded(scene, refund.id, waiting), "the order to be refunded")
+    until(lambda: _is_refunded(scene, refund.id, open_payment), "the order to be refunded")
     scene.check_ordinary_work()
 
 
-def _is_refunded(scene: Scene, refund: int, payment: Payment) -> bool:
+def _is_refunded(scene: AttackedDatabase, refund: int, payment: Payment) -> bool:
     ending(lambda: scene.desk("op-b").refunds.probe(refund))
     return read_payment_and_order(scene, payment)[1] == "refunded"
 
 
-def test_nothing_begins_at_its_end(harm_scene: Scene, waiting: Payment) -> None:
+def test_nothing_begins_at_its_end(harm_scene: AttackedDatabase, open_payment: Payment) -> None:
     """No account can insert an order or a payment that is already paid, cancelled or ended, or give an order the
     payment of another one.
     """
@@ -174,8 +184,8 @@ def test_nothing_begins_at_its_end(harm_scene: Scene, waiting: Payment) -> None:
     before = scene.sql("SELECT (SELECT COUNT(*) FROM orders), (SELECT MAX(id) FROM payments)")
     for state in ("paid", "cancelled", "refunded", "pending"):
         row = {"merch_txn_id": "UUID()", "total_amount": "1", "currency": "'JPY'", "status": f"'{state}'"}
-        scene.attack_as_each_role(inserts("orders", row))
-    for state in ("payment_success", "completed", "reversed", *ENDED):
+        scene.attack_as_each_role(make_insert_attacks("orders", row))
+    for state in ("payment_success", "completed", "reversed", *UNPAID_END_STATES):
         made = {
             "order_id": str(order_id),
             "provider": "'paypay'",
@@ -186,19 +196,23 @@ def test_nothing_begins_at_its_end(harm_scene: Scene, waiting: Payment) -> None:
             "changed_at": UTC,
             "status": f"'{state}'",
         }
-        scene.attack_as_each_role(inserts("payments", made))
-    scene.attack_as_each_role(updates("payments", {**RAISED, "order_id": str(order_id)}, f"id = {waiting.id}"))
+        scene.attack_as_each_role(make_insert_attacks("payments", made))
+    scene.attack_as_each_role(
+        make_update_attacks("payments", {**VERSION_UPDATE, "order_id": str(order_id)}, f"id = {open_payment.id}")
+    )
     after = scene.sql("SELECT (SELECT COUNT(*) FROM orders), (SELECT MAX(id) FROM payments)")
     assert after == before
     for word in ("paid", "cancelled", "refunded", "shipped"):
-        scene.attack_as_each_role(updates("orders", {**RAISED, "status": f"'{word}'"}, f"id = {order_id}"))
+        scene.attack_as_each_role(
+            make_update_attacks("orders", {**VERSION_UPDATE, "status": f"'{word}'"}, f"id = {order_id}")
+        )
     payment = scene.desk("op-a").payments.start(order_id, "paypay").payment
     assert payment.state in (PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT)
     assert pay_and_probe(scene, payment) == ("completed", "paid"), number
     scene.check_ordinary_work()
 
 
-def test_a_part_of_the_price_pays_no_order(harm_scene: Scene) -> None:
+def test_a_part_of_the_price_pays_no_order(harm_scene: AttackedDatabase) -> None:
     """A person inserts a payment of one yen for an order with another price, and its payer makes it; or a payment in
     another currency. No account can write the order as paid.
     """
@@ -216,14 +230,16 @@ def test_a_part_of_the_price_pays_no_order(harm_scene: Scene) -> None:
             "begun_at": UTC,
             "status": "'user_payment'",
         }
-        scene.attack_as_each_role(inserts("payments", made), ("op-a", "worker"))
+        scene.attack_as_each_role(make_insert_attacks("payments", made), ("op-a", "worker"))
     told = {
         "event_id": number, "type": "payment.succeeded", "order_no": number, "amount": "1", "currency": "JPY",
         "occurred_at": datetime.now(PYTHON_UTC).isoformat(),
     }  # fmt: skip
     notice = signed("bank", json.dumps(told).encode(), datetime.now(PYTHON_UTC))
     assert scene.desk("worker").payments.receive_notice(notice).done == "booked"
-    scene.attack_as_each_role(updates("orders", {**RAISED, "status": "'paid'"}, f"id = {order_id}"))
+    scene.attack_as_each_role(
+        make_update_attacks("orders", {**VERSION_UPDATE, "status": "'paid'"}, f"id = {order_id}")
+    )
     scene.desk("worker").recovery.run_all_tasks()
     captured = scene.sql(f"SELECT SUM(captured_minor) FROM payments WHERE order_id = {order_id}")
     assert captured == [(1,)]

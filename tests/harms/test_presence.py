@@ -1,7 +1,13 @@
 """Presence leases, by which desks see that a worker is running, and workers see which of them has ended."""
 
-from tests.harms.scene import ROLES, UTC, Scene
-from tests.harms.ways import LOOSE, Way, endings, inserts, updates
+from tests.harms.scene import ROLES, UTC, AttackedDatabase
+from tests.harms.ways import (
+    SET_CHECKS_OFF_STATEMENTS,
+    Attack,
+    make_ending_attacks,
+    make_insert_attacks,
+    make_update_attacks,
+)
 
 PEOPLE = tuple(who for role, who in ROLES.items() if role != "worker")
 NOW_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
@@ -12,7 +18,9 @@ NAMES = (
     "_utf16 0x006400650073006B005F00720065007100750065007300740073",
 )
 """Names that a server may take for that of the presence leases."""
-PRESENT = f"SELECT DISTINCT operator FROM leases WHERE name = 'desk_requests' AND lease_expires > {NOW_MS}"
+SELECT_PRESENT_WORKERS_SQL = (
+    f"SELECT DISTINCT operator FROM leases WHERE name = 'desk_requests' AND lease_expires > {NOW_MS}"
+)
 
 
 def _make_presence_lease(slot: int, name: str) -> dict[str, str]:
@@ -25,16 +33,18 @@ def _make_presence_lease(slot: int, name: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def test_nobody_but_a_worker_is_present(harm_scene: Scene) -> None:
+def test_nobody_but_a_worker_is_present(harm_scene: AttackedDatabase) -> None:
     """Only a worker's account can hold a presence lease. Otherwise desks would store requests while no worker runs,
     and a worker would wait for another one that doesn't run."""
     executor = harm_scene.desk("worker").desk_requests
     for slot in (0, 1, 15):
         for name in NAMES:
-            for form in inserts("leases", _make_presence_lease(slot, name)):
-                harm_scene.attack_as_each_role((form, form.after("loose", *LOOSE)), PEOPLE)
-        harm_scene.attack_as_each_role(endings(Way("held", (_insert(_make_presence_lease(slot, NAMES[0])),))), PEOPLE)
-    assert harm_scene.sql(PRESENT) == []
+            for form in make_insert_attacks("leases", _make_presence_lease(slot, name)):
+                harm_scene.attack_as_each_role((form, form.after("loose", *SET_CHECKS_OFF_STATEMENTS)), PEOPLE)
+        harm_scene.attack_as_each_role(
+            make_ending_attacks(Attack("held", (_make_lease_insert(_make_presence_lease(slot, NAMES[0])),))), PEOPLE
+        )
+    assert harm_scene.sql(SELECT_PRESENT_WORKERS_SQL) == []
     executor.announce_presence()
     executor.release_presence_lease()
     taken = {
@@ -43,19 +53,21 @@ def test_nobody_but_a_worker_is_present(harm_scene: Scene) -> None:
         if name not in ("name", "slot", "fence")
     }
     where = "name = 'desk_requests'"
-    for form in updates("leases", taken | {"fence": "fence + 1"}, where):
-        harm_scene.attack_as_each_role((form, form.after("loose", *LOOSE)), PEOPLE)
+    for form in make_update_attacks("leases", taken | {"fence": "fence + 1"}, where):
+        harm_scene.attack_as_each_role((form, form.after("loose", *SET_CHECKS_OFF_STATEMENTS)), PEOPLE)
     own = _make_presence_lease(0, "'mine'")
-    renamed = Way("renamed", (_insert(own), "UPDATE leases SET name = 'desk_requests', slot = 3 WHERE name = 'mine'"))
+    renamed = Attack(
+        "renamed", (_make_lease_insert(own), "UPDATE leases SET name = 'desk_requests', slot = 3 WHERE name = 'mine'")
+    )
     harm_scene.attack_as_each_role((renamed,), PEOPLE)
-    assert harm_scene.sql(PRESENT) == []
+    assert harm_scene.sql(SELECT_PRESENT_WORKERS_SQL) == []
     executor.announce_presence()
-    assert harm_scene.sql(PRESENT) == [(harm_scene.people.names["worker"],)]
+    assert harm_scene.sql(SELECT_PRESENT_WORKERS_SQL) == [(harm_scene.people.names["worker"],)]
     executor.announce_presence()
     assert not executor.is_standby
     executor.release_presence_lease()
     harm_scene.check_ordinary_work()
 
 
-def _insert(row: dict[str, str]) -> str:
+def _make_lease_insert(row: dict[str, str]) -> str:
     return f"INSERT INTO leases ({', '.join(row)}) VALUES ({', '.join(row.values())})"

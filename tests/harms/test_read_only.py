@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harms.test_asked_for import Bench, _insert
+from tests.harms.test_asked_for import RequestingTeam, _make_insert
 from tests.store.forbidden import UTC
 from tests.support import server_fixtures
 from tests.support.places import shared_nodes
@@ -19,19 +19,21 @@ PEOPLE = {"op-a": ["operator"], "lead-b": ["approver"], "aud-e": ["auditor"], "a
 
 
 @pytest.fixture(params=_ENGINES)
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+def read_only_team(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
     with shared_nodes(request.param) as nodes, team(nodes[0], EVERYBODY) as people:
         entries = [{"name": people.names[who], "roles": roles, "acts": False} for who, roles in PEOPLE.items()]
         apply(people.owner, entries, {})
-        yield Bench(people)
+        yield RequestingTeam(people)
 
 
-def insert_setting(who: str, is_on: int = 1, scope: str = "everything") -> str:
+def make_switch_insert(who: str, is_on: int = 1, scope: str = "everything") -> str:
     values = {"scope": scope, "is_on": is_on, "reason": "r", "person": f"{{{who}}}", "at": f"={UTC}"}
-    return _insert("read_only_switches", values)
+    return _make_insert("read_only_switches", values)
 
 
-def take_switch_request(bench: Bench, who: str, word: str = "on", scope: str = "everything") -> tuple[str, ...]:
+def take_switch_request(
+    bench: RequestingTeam, who: str, word: str = "on", scope: str = "everything"
+) -> tuple[str, ...]:
     """Store a person's request to set the switch and let the worker take it. Return the statements with which the
     worker's session begins.
     """
@@ -41,23 +43,25 @@ def take_switch_request(bench: Bench, who: str, word: str = "on", scope: str = "
     )
 
 
-def test_who_asked_for_it_has_set_it(bench: Bench) -> None:
+def test_who_asked_for_it_has_set_it(read_only_team: RequestingTeam) -> None:
     """A worker can set the read-only switch only with the request of an approver or administrator, for the requested
     scope, value and reason, and in that person's name.
     """
     for who in (*PEOPLE, "worker"):
-        bench.check_refused(who, insert_setting(who.replace("-", "_")))
+        read_only_team.check_refused(who, make_switch_insert(who.replace("-", "_")))
     for who in ("op-a", "aud-e"):
-        bench.check_refused("worker", *take_switch_request(bench, who), insert_setting(who.replace("-", "_")))
+        read_only_team.check_refused(
+            "worker", *take_switch_request(read_only_team, who), make_switch_insert(who.replace("-", "_"))
+        )
     for who, name in (("lead-b", "lead_b"), ("adm-f", "adm_f")):
-        taken = take_switch_request(bench, who)
-        bench.check_refused("worker", *taken, insert_setting(name, 0))
-        bench.check_refused("worker", *taken, insert_setting(name, scope="paypay"))
-        bench.check_refused("worker", *taken, insert_setting("op_a"))
-        bench.run("worker", *taken, insert_setting(name))
+        taken = take_switch_request(read_only_team, who)
+        read_only_team.check_refused("worker", *taken, make_switch_insert(name, 0))
+        read_only_team.check_refused("worker", *taken, make_switch_insert(name, scope="paypay"))
+        read_only_team.check_refused("worker", *taken, make_switch_insert("op_a"))
+        read_only_team.run("worker", *taken, make_switch_insert(name))
     for who in ("op-a", "lead-b", "aud-e", "adm-f"):
         read = "SELECT scope, is_on FROM read_only_switches ORDER BY id DESC LIMIT 1"
-        assert bench.run(who, read) == [("everything", 1)], who
+        assert read_only_team.run(who, read) == [("everything", 1)], who
     for statement in ("UPDATE read_only_switches SET is_on = 0", "DELETE FROM read_only_switches"):
         for who in (*PEOPLE, "worker"):
-            bench.check_refused(who, statement)
+            read_only_team.check_refused(who, statement)

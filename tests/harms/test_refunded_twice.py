@@ -4,14 +4,14 @@ it again."""
 import pytest
 
 from console.domain.payments.records import Refund
-from tests.harms.scene import UTC, Scene
-from tests.harms.ways import Way
+from tests.harms.scene import UTC, AttackedDatabase
+from tests.harms.ways import Attack
 from tests.support.money_desks import ending
 
-RAISED = "version = version + 1"
+VERSION_UPDATE = "version = version + 1"
 
 
-def write_as_failed(scene: Scene, refund: Refund, work: str) -> Way:
+def make_failed_refund_attack(scene: AttackedDatabase, refund: Refund, work: str) -> Attack:
     """Return an attack that inserts a forged answer of the provider, writes the refund as failed and releases its
     sum. `work` is the SQL assignment of the work columns."""
     operation = scene.sql(f"SELECT operation_id FROM refunds WHERE id = {refund.id}")[0][0]
@@ -20,12 +20,14 @@ def write_as_failed(scene: Scene, refund: Refund, work: str) -> Way:
         f" ('refund', {refund.id}, '{operation}', {UTC}, 'paypay.refund', '{{me}}', REPEAT('a', 64),"
         " 'HTTP 200 FAILED_DEFINITE x', '')"
     )
-    failed = f"UPDATE refunds SET status = 'failed', certainty = 'known', {work}, {RAISED} WHERE id = {refund.id}"
+    failed = (
+        f"UPDATE refunds SET status = 'failed', certainty = 'known', {work}, {VERSION_UPDATE} WHERE id = {refund.id}"
+    )
     free = (
-        f"UPDATE payments SET reserved_minor = reserved_minor - {refund.amount_minor}, {RAISED}"
+        f"UPDATE payments SET reserved_minor = reserved_minor - {refund.amount_minor}, {VERSION_UPDATE}"
         f" WHERE id = {refund.payment_id}"
     )
-    return Way("told as failed", (answer, failed, free))
+    return Attack("told as failed", (answer, failed, free))
 
 
 @pytest.mark.parametrize(
@@ -36,14 +38,14 @@ def write_as_failed(scene: Scene, refund: Refund, work: str) -> Way:
         "work_state = 'scheduled', work_reason = 'submission', work_at = '9999-12-31'",
     ],
 )
-def test_a_refund_told_as_failed_is_not_sent_again(harm_scene: Scene, work: str) -> None:
+def test_a_refund_told_as_failed_is_not_sent_again(harm_scene: AttackedDatabase, work: str) -> None:
     """A person writes an accepted refund as failed, and the refund is requested again while the provider answers no
     question about the payment. The program asks the provider about the first refund and sends no second one."""
     scene = harm_scene
     payment = scene.make_paid_payment()
     refund = scene.request_refund(payment)
     scene.desk("lead-b").refunds.approve(refund.id)
-    scene.attack("op-a", write_as_failed(scene, refund, work))
+    scene.attack("op-a", make_failed_refund_attack(scene, refund, work))
     assert scene.sql(f"SELECT status FROM refunds WHERE id = {refund.id}") == [("failed",)]
     scene.sandbox.control.add_fault("status:500", call="paypay_payment", times="always")
     try:

@@ -5,15 +5,23 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harms.test_asked_for import _ENGINES, FREE, SUM, Bench, _insert, open_bench, refund
+from tests.harms.test_asked_for import (
+    _ENGINES,
+    FREE,
+    SUM,
+    RequestingTeam,
+    _make_insert,
+    make_refund_statements,
+    open_requesting_team,
+)
 from tests.store.forbidden import UTC
 
 PAYER = "pat@example.com"
 
 
 @pytest.fixture(scope="module", params=_ENGINES)
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    with open_bench(request.param, acts=True) as made:
+def refund_team(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
+    with open_requesting_team(request.param, acts=True) as made:
         made.run(
             "owner",
             "SET SESSION sql_mode = ''",
@@ -23,9 +31,9 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         yield made
 
 
-def make_request(checkers: int) -> tuple[str, str]:
+def make_request_statements(checkers: int) -> tuple[str, str]:
     """Return the statements of op-a's refund that needs `checkers` approvers."""
-    reserve, row = refund("me")
+    reserve, row = make_refund_statements("me")
     columns, values = row.split(") VALUES (")
     position = columns.split("(", 1)[1].split(", ").index("checkers_needed")
     written = values.split(", ")
@@ -33,10 +41,10 @@ def make_request(checkers: int) -> tuple[str, str]:
     return reserve, f"{columns}) VALUES ({', '.join(written)}"
 
 
-def try_request(bench: Bench, checkers: int) -> None:
+def try_refund_insert(bench: RequestingTeam, checkers: int) -> None:
     """Insert such a refund as op-a with a plain client, and roll it back. Raises pymysql.MySQLError if the database
     refuses it."""
-    bench.run("op-a", "START TRANSACTION", *make_request(checkers), "ROLLBACK")
+    bench.run("op-a", "START TRANSACTION", *make_request_statements(checkers), "ROLLBACK")
 
 
 @pytest.mark.parametrize(
@@ -48,14 +56,14 @@ def try_request(bench: Bench, checkers: int) -> None:
         ("second_checker_age", 10),
     ],
 )
-def test_one_approver_where_two_are_needed(bench: Bench, name: str, fact: int) -> None:
+def test_one_approver_where_two_are_needed(refund_team: RequestingTeam, name: str, fact: int) -> None:
     """If the limit is one less than the value of this refund, the database refuses the refund with one approver and
     accepts it with two. If the limit is that value or isn't set, it accepts one approver."""
-    try_request(bench, 1)
-    bench.run("owner", _insert("limits", {"name": name, "currency": "JPY", "value": fact - 1}))
-    bench.check_refused("op-a", "START TRANSACTION", *make_request(1))
-    try_request(bench, 2)
-    bench.run("owner", f"UPDATE limits SET value = {fact} WHERE name = '{name}'")
-    try_request(bench, 1)
-    bench.run("owner", f"DELETE FROM limits WHERE name = '{name}'")
-    assert bench.run("owner", f"SELECT COUNT(*) FROM refunds WHERE payment_id = {FREE}") == [(0,)]
+    try_refund_insert(refund_team, 1)
+    refund_team.run("owner", _make_insert("limits", {"name": name, "currency": "JPY", "value": fact - 1}))
+    refund_team.check_refused("op-a", "START TRANSACTION", *make_request_statements(1))
+    try_refund_insert(refund_team, 2)
+    refund_team.run("owner", f"UPDATE limits SET value = {fact} WHERE name = '{name}'")
+    try_refund_insert(refund_team, 1)
+    refund_team.run("owner", f"DELETE FROM limits WHERE name = '{name}'")
+    assert refund_team.run("owner", f"SELECT COUNT(*) FROM refunds WHERE payment_id = {FREE}") == [(0,)]

@@ -39,14 +39,14 @@ SETTINGS = (
     "system_versioning_asof = '2000-01-01'", "completion_type = 'CHAIN'", "default_week_format = 7",
 )  # fmt: skip
 """Settings that change how a statement is evaluated. A server refuses those that it doesn't have."""
-DRAWN = 4
+DRAWN_STATEMENT_COUNT = 4
 
 
 pytestmark = pytest.mark.engines("mariadb")
 
 
 @pytest.fixture(scope="module")
-def people(engine: Engine) -> Iterator[Team]:
+def team_with_records(engine: Engine) -> Iterator[Team]:
     """Yield a team with records of every kind. These tests change no row."""
     with shared_nodes(engine) as nodes, team(nodes[0]) as made:
         for seeding in (forbidden, money_scene, forbidden_worker):
@@ -55,18 +55,18 @@ def people(engine: Engine) -> Iterator[Team]:
 
 
 @pytest.fixture(scope="module")
-def lines(people: Team) -> Iterator[Lines]:
-    made = Lines(people)
+def connections(team_with_records: Team) -> Iterator[Lines]:
+    made = Lines(team_with_records)
     yield made
     made.close()
 
 
-def _refused_by_rules(people: Team, lines: Lines, who: str) -> tuple[Forbidden, ...]:
+def _list_trigger_refusals(people: Team, lines: Lines, who: str) -> tuple[Forbidden, ...]:
     """Return the forbidden statements that this person's grants allow, so that only a trigger rule refuses them."""
     return tuple(case for case in CASES if "console: " in (attempt(people, lines, who, case) or ""))
 
 
-def _passes(line: pymysql.Connection, statements: tuple[str, ...]) -> bool:
+def _can_execute(line: pymysql.Connection, statements: tuple[str, ...]) -> bool:
     """Execute these statements in a transaction that is rolled back. Return True if the server executed all of
     them.
     """
@@ -82,22 +82,31 @@ def _passes(line: pymysql.Connection, statements: tuple[str, ...]) -> bool:
     return True
 
 
-@pytest.mark.parametrize("drawn", [DRAWN, pytest.param(len(SETTINGS), marks=pytest.mark.soak)])
+@pytest.mark.parametrize("drawn", [DRAWN_STATEMENT_COUNT, pytest.param(len(SETTINGS), marks=pytest.mark.soak)])
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
-def test_no_setting_lets_a_forbidden_statement_pass(people: Team, lines: Lines, who: str, drawn: int) -> None:
+def test_no_setting_lets_a_forbidden_statement_pass(
+    team_with_records: Team, connections: Lines, who: str, drawn: int
+) -> None:
     """Each forbidden statement is still refused after each session setting. It does no harm if a setting makes the
     statement fail with another error.
     """
-    before, cases, passed, settled = forbidden.contents(people), _refused_by_rules(people, lines, who), [], 0
+    before, cases, passed, settled = (
+        forbidden.contents(team_with_records),
+        _list_trigger_refusals(team_with_records, connections, who),
+        [],
+        0,
+    )
     for setting in random.sample(SETTINGS, drawn):
-        with lines.fresh(who) as line:
+        with connections.fresh(who) as line:
             try:
                 line.cursor().execute(f"SET SESSION {setting}")
             except pymysql.MySQLError:
                 continue
             settled += 1
-            passed += [(setting, case.title) for case in cases if _passes(line, fill(people, who, case))]
+            passed += [
+                (setting, case.title) for case in cases if _can_execute(line, fill(team_with_records, who, case))
+            ]
     assert passed == []
-    assert forbidden.contents(people) == before
+    assert forbidden.contents(team_with_records) == before
     assert len(cases) > 250
     assert settled >= drawn // 4

@@ -1,17 +1,23 @@
 """The helpers of these tests: ordinary work succeeds on each engine, and attacks are really executed."""
 
-from tests.harms.scene import CHECKS, ROLES, Scene
-from tests.harms.ways import LOOSE, Way, endings, inserts, updates
+from tests.harms.scene import CHECKS, ROLES, AttackedDatabase
+from tests.harms.ways import (
+    SET_CHECKS_OFF_STATEMENTS,
+    Attack,
+    make_ending_attacks,
+    make_insert_attacks,
+    make_update_attacks,
+)
 
 
-def test_work_goes_on_by_itself(harm_scene: Scene) -> None:
+def test_work_goes_on_by_itself(harm_scene: AttackedDatabase) -> None:
     """Without any attack, everybody's ordinary work succeeds twice."""
     harm_scene.check_ordinary_work()
     harm_scene.fresh_desk("op-a")
     harm_scene.check_ordinary_work()
 
 
-def test_a_charge_is_seen_by_the_judge(harm_scene: Scene) -> None:
+def test_a_charge_is_seen_by_the_judge(harm_scene: AttackedDatabase) -> None:
     """The schema account deletes a record with its claim, and another purchase follows: the ledger counts two
     charges."""
     record = harm_scene.buy_new()
@@ -22,16 +28,16 @@ def test_a_charge_is_seen_by_the_judge(harm_scene: Scene) -> None:
     assert harm_scene.count_charges(record.corporation_number) == 2
 
 
-def test_everybody_is_connected_as_themselves(harm_scene: Scene) -> None:
+def test_everybody_is_connected_as_themselves(harm_scene: AttackedDatabase) -> None:
     """An attack runs on a connection of the role's own account, each of its statements after the other."""
     for who in ROLES.values():
-        there = Way("me", ("SELECT 1 FROM operators WHERE name = '{me}'", "SELECT nonsense", "DO 1"))
+        there = Attack("me", ("SELECT 1 FROM operators WHERE name = '{me}'", "SELECT nonsense", "DO 1"))
         first, second, third = harm_scene.attack(who, there)
         assert (first, third) == ("", "")
         assert "nonsense" in second
 
 
-def test_every_way_is_a_statement(harm_scene: Scene) -> None:
+def test_every_way_is_a_statement(harm_scene: AttackedDatabase) -> None:
     """No form of an attack has a syntax error: each of them executes an honest INSERT or UPDATE."""
     lease = {
         "name": "UUID()",
@@ -42,14 +48,19 @@ def test_every_way_is_a_statement(harm_scene: Scene) -> None:
         "fence": "1",
     }
     needs_more = ("REPLACE", "INSERT … ON DUPLICATE KEY UPDATE")  # rights that nobody has on this table
-    forms = [end for way in inserts("leases", lease) if way.title not in needs_more for end in endings(way)]
+    forms = [
+        end
+        for way in make_insert_attacks("leases", lease)
+        if way.title not in needs_more
+        for end in make_ending_attacks(way)
+    ]
     forms = [form for form in forms if "XA" not in form.title or len(harm_scene.nodes) == 1]  # Galera has none
     for form in forms:
         assert set(harm_scene.attack("op-a", form)) == {""}, form
     record = harm_scene.buy_new()
     own = {"version": "version + 1", "result": "'ok'"}
-    for way in updates(CHECKS, own, f"id = {record.id}", [own, own]):
-        for form in (way, *(end for end in endings(way) if "XA" not in end.title)):
+    for way in make_update_attacks(CHECKS, own, f"id = {record.id}", [own, own]):
+        for form in (way, *(end for end in make_ending_attacks(way) if "XA" not in end.title)):
             assert set(harm_scene.attack("op-a", form)) == {""}, form
-    loose = Way("loose", ("DO 1",)).after("loose", *LOOSE)
+    loose = Attack("loose", ("DO 1",)).after("loose", *SET_CHECKS_OFF_STATEMENTS)
     assert harm_scene.attack("op-a", loose)[-1] == ""

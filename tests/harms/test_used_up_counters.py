@@ -7,18 +7,18 @@ import pytest
 from console.store.constraints import server_triggers
 from console.store.database import row_counters as counters
 from console.store.database.engine import Database
-from tests.harms.scene import CHECKS, UTC, Scene
-from tests.harms.ways import LOOSE, Way, endings, inserts
+from tests.harms.scene import CHECKS, UTC, AttackedDatabase
+from tests.harms.ways import SET_CHECKS_OFF_STATEMENTS, Attack, make_ending_attacks, make_insert_attacks
 from tests.support.refusals import code_of, refusal
 
-LAST = 9_223_372_036_854_775_806
-FAR = (LAST, 2**31 - 2, 5_000_000, -1)
+LARGEST_ID = 9_223_372_036_854_775_806
+DISTANT_IDS = (LARGEST_ID, 2**31 - 2, 5_000_000, -1)
 """The last number, the last of a narrow column, one that leaves nothing between, and one below all."""
-SLACK = 500_000
+MAX_COUNTER_GROWTH = 500_000
 """So far a counter may move while all of this is tried: what was tried on rows that may be added takes numbers."""
 
 
-def _rows(scene: Scene) -> dict[str, dict[str, str]]:
+def _make_insertable_rows(scene: AttackedDatabase) -> dict[str, dict[str, str]]:
     """Return, for each table with AUTO_INCREMENT, a row that the grants of some role allow, as SQL values by
     column."""
     now, nothing = UTC, "''"
@@ -45,40 +45,40 @@ def _rows(scene: Scene) -> dict[str, dict[str, str]]:
     return {table: own.get(table, {}) for table in scene.read_next_ids()}
 
 
-def _attack_counters(scene: Scene) -> Iterator[Way]:
+def _make_counter_attacks(scene: AttackedDatabase) -> Iterator[Attack]:
     """Yield attacks on the counter of each table: an id in the row, an id by the session's `insert_id`, and wide
     steps."""
-    for table, row in _rows(scene).items():
-        for number in FAR:
-            yield Way(f"id {number}", (_insert(table, {"id": str(number)} | row),))
-        last = {"id": str(LAST)} | row
-        yield from inserts(table, last)
-        yield from endings(Way("id", (_insert(table, last),)))
-        forged = Way("insert_id", (f"SET SESSION insert_id = {LAST}", _insert(table, row)))
+    for table, row in _make_insertable_rows(scene).items():
+        for number in DISTANT_IDS:
+            yield Attack(f"id {number}", (_make_insert(table, {"id": str(number)} | row),))
+        last = {"id": str(LARGEST_ID)} | row
+        yield from make_insert_attacks(table, last)
+        yield from make_ending_attacks(Attack("id", (_make_insert(table, last),)))
+        forged = Attack("insert_id", (f"SET SESSION insert_id = {LARGEST_ID}", _make_insert(table, row)))
         yield forged
-        yield from (end.after("loose", *LOOSE) for end in endings(forged))
+        yield from (end.after("loose", *SET_CHECKS_OFF_STATEMENTS) for end in make_ending_attacks(forged))
         wide = "SET SESSION auto_increment_increment = 65535, auto_increment_offset = 65534"
-        yield Way("wide steps", (wide, "BEGIN", *[_insert(table, row)] * 10, "ROLLBACK"))
+        yield Attack("wide steps", (wide, "BEGIN", *[_make_insert(table, row)] * 10, "ROLLBACK"))
 
 
-def _insert(table: str, row: dict[str, str]) -> str:
+def _make_insert(table: str, row: dict[str, str]) -> str:
     return f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(row.values())})"
 
 
-def test_nobody_uses_a_counter_up(harm_scene: Scene) -> None:
+def test_nobody_uses_a_counter_up(harm_scene: AttackedDatabase) -> None:
     """Every role tries every attack on the counter of every table: the counters hardly move, and work goes on."""
     harm_scene.check_ordinary_work()
     before = harm_scene.read_next_ids()
-    tried = harm_scene.attack_as_each_role(harm_scene.choose_ways(_attack_counters(harm_scene)))
+    tried = harm_scene.attack_as_each_role(harm_scene.choose_ways(_make_counter_attacks(harm_scene)))
     after = harm_scene.read_next_ids()
-    assert {table: moved for table in before if (moved := after[table] - before[table]) > SLACK} == {}
+    assert {table: moved for table in before if (moved := after[table] - before[table]) > MAX_COUNTER_GROWTH} == {}
     below = {table: harm_scene.sql(f"SELECT COUNT(*) FROM {table} WHERE id < 0")[0][0] for table in before}
     assert set(below.values()) == {0}
     assert tried > (2_000 if harm_scene.whole else 200)
     harm_scene.check_ordinary_work()
 
 
-def test_every_table_that_counts_has_the_rule(harm_scene: Scene) -> None:
+def test_every_table_that_counts_has_the_rule(harm_scene: AttackedDatabase) -> None:
     """Every table with AUTO_INCREMENT in the present schema has the trigger rule that refuses a chosen id."""
     counting = set(harm_scene.read_next_ids())
     assert counting == set(counters.COUNTED_TABLES)
@@ -95,25 +95,27 @@ def test_every_table_that_counts_has_the_rule(harm_scene: Scene) -> None:
     assert {table for (table,) in there} == counting
 
 
-def test_nobody_uses_the_steps_of_an_incident_up(harm_scene: Scene) -> None:
+def test_nobody_uses_the_steps_of_an_incident_up(harm_scene: AttackedDatabase) -> None:
     """A new step of an incident must have the next position; otherwise an account could use up the positions, and
     nobody could act on the incident any more."""
     alert = {
         "rule_id": "'unmatched_notice'", "subject_kind": "'notice'", "subject_id": "1", "observed": "'a'",
         "expected": "'b'", "detected_at": UTC,
     }  # fmt: skip
-    harm_scene.sql(_insert("alerts", alert))
+    harm_scene.sql(_make_insert("alerts", alert))
     ((id,),) = harm_scene.sql("SELECT MAX(id) FROM alerts")
     step = {"incident_id": str(id), "action": "'wake'", "person": "'{me}'", "at": UTC}
-    honest = _insert("incident_steps", step | {"position": "1"})
+    honest = _make_insert("incident_steps", step | {"position": "1"})
     for number in (2**31 - 1, 2**31 - 2, 1_000, 0, -1, 2):
-        forms = list(inserts("incident_steps", step | {"position": str(number)}))
+        forms = list(make_insert_attacks("incident_steps", step | {"position": str(number)}))
         harm_scene.attack_as_each_role(
-            end for form in harm_scene.choose_ways(forms) for end in (form, form.after("loose", *LOOSE))
+            end
+            for form in harm_scene.choose_ways(forms)
+            for end in (form, form.after("loose", *SET_CHECKS_OFF_STATEMENTS))
         )
     assert harm_scene.sql(f"SELECT COUNT(*) FROM incident_steps WHERE incident_id = {id}") == [(0,)]
-    assert harm_scene.attack("op-a", Way("honest", (honest,))) == [""]
-    assert "Duplicate" in harm_scene.attack("lead-b", Way("again", (honest,)))[0]
+    assert harm_scene.attack("op-a", Attack("honest", (honest,))) == [""]
+    assert "Duplicate" in harm_scene.attack("lead-b", Attack("again", (honest,)))[0]
     owner = harm_scene.desk("op-b").incidents.take(id).owner
     assert owner == harm_scene.people.names["op-b"]
     assert harm_scene.desk("op-b").incidents.resolve(id, "counted").resolution is not None
@@ -123,10 +125,10 @@ def test_nobody_uses_the_steps_of_an_incident_up(harm_scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("table", ["orders", "stock_reservations", CHECKS])
-def test_another_application_numbers_its_rows_nearby(harm_scene: Scene, table: str) -> None:
+def test_another_application_numbers_its_rows_nearby(harm_scene: AttackedDatabase, table: str) -> None:
     """The account of the shop may choose an id near the present ones. It can't choose one that uses up the
     counter."""
-    shop, rows = f"shop.{harm_scene.people.database[-6:]}", _shop_rows(table)
+    shop, rows = f"shop.{harm_scene.people.database[-6:]}", _make_shop_row(table)
     harm_scene.people.server.sql(
         f"CREATE USER IF NOT EXISTS `{shop}`@`%` IDENTIFIED BY 'pw'",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON `{harm_scene.people.database}`.{table} TO `{shop}`@`%`",
@@ -136,21 +138,27 @@ def test_another_application_numbers_its_rows_nearby(harm_scene: Scene, table: s
         harm_scene.people.server.connect(shop, "pw", harm_scene.people.database) as line,
         line.cursor() as cursor,
     ):
-        cursor.execute(_insert(table, {"id": str(before + 500)} | rows))
-        forged: list[Way] = [
-            way for number in FAR for way in endings(Way("far", (_insert(table, {"id": str(number)} | rows),)))
+        cursor.execute(_make_insert(table, {"id": str(before + 500)} | rows))
+        forged: list[Attack] = [
+            way
+            for number in DISTANT_IDS
+            for way in make_ending_attacks(Attack("far", (_make_insert(table, {"id": str(number)} | rows),)))
         ]
-        forged += endings(Way("insert_id", (f"SET SESSION insert_id = {LAST}", _insert(table, rows))))
-        forged += endings(Way("moved", (f"UPDATE {table} SET id = {LAST} WHERE id = {before + 500}",)))
+        forged += make_ending_attacks(
+            Attack("insert_id", (f"SET SESSION insert_id = {LARGEST_ID}", _make_insert(table, rows)))
+        )
+        forged += make_ending_attacks(
+            Attack("moved", (f"UPDATE {table} SET id = {LARGEST_ID} WHERE id = {before + 500}",))
+        )
         for way in forged:
             for statement in way.sql:
-                _execute(cursor, statement)
+                _execute_statement(cursor, statement)
     harm_scene.people.server.sql(f"DROP USER `{shop}`@`%`")
-    assert harm_scene.read_next_ids()[table] - before < SLACK
+    assert harm_scene.read_next_ids()[table] - before < MAX_COUNTER_GROWTH
     harm_scene.check_ordinary_work()
 
 
-def _shop_rows(table: str) -> dict[str, str]:
+def _make_shop_row(table: str) -> dict[str, str]:
     if table == "orders":
         return {"merch_txn_id": "UUID()", "total_amount": "5"}
     if table == CHECKS:
@@ -158,7 +166,7 @@ def _shop_rows(table: str) -> dict[str, str]:
     return {"order_id": "1", "item": "'a'", "quantity": "1"}
 
 
-def _execute(cursor, statement: str) -> None:  # type: ignore[no-untyped-def]  # of whatever driver
+def _execute_statement(cursor, statement: str) -> None:  # type: ignore[no-untyped-def]  # of whatever driver
     import contextlib
 
     import pymysql
@@ -168,13 +176,13 @@ def _execute(cursor, statement: str) -> None:  # type: ignore[no-untyped-def]  #
 
 
 @pytest.mark.parametrize("table", ["evidence", "audit_log", "changes", CHECKS])
-def test_a_counter_at_its_end_costs_nobody_money(harm_scene: Scene, table: str) -> None:
+def test_a_counter_at_its_end_costs_nobody_money(harm_scene: AttackedDatabase, table: str) -> None:
     """A table that a purchase needs has nearly no free ids left: the purchase is refused before anything is sent."""
     if len(harm_scene.nodes) > 1:
         pytest.skip("a node can't be given a counter by ALTER TABLE while the others work")
     before, number = harm_scene.read_next_ids()[table], harm_scene.take_unused_number()
     harm_scene.buy("op-a", harm_scene.take_unused_number())
-    for next_id in (LAST + 1, LAST - 5, LAST - counters.MIN_REMAINING_IDS + 100):
+    for next_id in (LARGEST_ID + 1, LARGEST_ID - 5, LARGEST_ID - counters.MIN_REMAINING_IDS + 100):
         harm_scene.sql(f"ALTER TABLE {table} AUTO_INCREMENT = {next_id}")
         harm_scene.fresh_desk("op-a")  # far from the end, a desk looks once a second
         harm_scene.fresh_desk("lead-b")

@@ -27,13 +27,13 @@ SECRETS = (
     PAYER, OTHER_PAYER, "PAYER-555", "sealed-pair", "key-of-answer", "lock-of-answer", "store-key-print",
     "lease-token", "handle-of-code", "answer-kept", "chosen-id",
 )  # fmt: skip
-OF_LEAD_B = ("words-of-lead-b", "file-of-lead-b", "answer-for-lead-b", "signed-in-lead-b")
+TEXTS_OF_LEAD_B = ("words-of-lead-b", "file-of-lead-b", "answer-for-lead-b", "signed-in-lead-b")
 """Texts in lead-b's requests, and in audit entries about nothing but lead-b."""
-_LONGEST_SEEN = 1_000_000
+_LARGEST_READ_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
-class Readers:
+class ReadingTeam:
     """A team in team mode, with rows of every kind that some person must not see. `lines` are the open connections by
     person.
     """
@@ -54,7 +54,7 @@ class Readers:
         with pytest.raises(pymysql.MySQLError):
             self.run(who, *statements)
 
-    def readable(self, who: str) -> dict[str, list[str]]:
+    def list_readable_columns(self, who: str) -> dict[str, list[str]]:
         """Return the columns of every table and view that the server shows to this person, by `schema`.`table`."""
         rows = self.run(
             who,
@@ -67,7 +67,7 @@ class Readers:
         return found
 
 
-def _insert(table: str, **values: object) -> str:
+def _make_insert(table: str, **values: object) -> str:
     texts = [
         "NULL" if value is None else str(value)[1:] if str(value).startswith("=") else f"'{value}'"
         for value in values.values()
@@ -76,17 +76,17 @@ def _insert(table: str, **values: object) -> str:
 
 
 @pytest.fixture(scope="module", params=_ENGINES)
-def readers(request: pytest.FixtureRequest) -> Iterator[Readers]:
+def reading_team(request: pytest.FixtureRequest) -> Iterator[ReadingTeam]:
     with shared_nodes(request.param) as nodes, team(nodes[0]) as people:
         entries = [{"name": people.names[name], "roles": [role], "acts": False} for name, role in PEOPLE.items()]
         apply(people.owner, entries, {})
-        made = Readers(people)
-        made.run("owner", "SET SESSION sql_mode = ''", *_rows(people.names["lead-b"]))
+        made = ReadingTeam(people)
+        made.run("owner", "SET SESSION sql_mode = ''", *_make_rows_of_person(people.names["lead-b"]))
         request_id = make_request_id()
         made.run(
             "lead-b",
-            _insert("requests", id=request_id, action="note", args="words-of-lead-b", evidence_sha256="x"),
-            _insert("request_files", request=request_id, part=0, content="file-of-lead-b"),
+            _make_insert("requests", id=request_id, action="note", args="words-of-lead-b", evidence_sha256="x"),
+            _make_insert("request_files", request=request_id, part=0, content="file-of-lead-b"),
         )
         made.run("owner", "UPDATE requests SET state = 'ended', result = 'answer-for-lead-b'")
         yield made
@@ -94,46 +94,48 @@ def readers(request: pytest.FixtureRequest) -> Iterator[Readers]:
             line.close()
 
 
-def _rows(person: str) -> Iterator[str]:
+def _make_rows_of_person(person: str) -> Iterator[str]:
     at = {"created_at": f"={UTC}", "changed_at": f"={UTC}"}
     for number, payer in enumerate((PAYER, PAYER, OTHER_PAYER, None), 1):
-        yield _insert(
+        yield _make_insert(
             "payments", id=number, provider="paypay", merchant_payment_id=f"ORD-{number}", payer_ref=payer,
             currency="JPY", asked_minor=1, captured_minor=1, status="completed", handle="handle-of-code",
             url="handle-of-code", **at,
         )  # fmt: skip
     for number, saw in enumerate((f'{{"payer": "{PAYER}", "version": 1}}', '{"payer": null}', f"[{PAYER}"), 1):
-        yield _insert(
+        yield _make_insert(
             "refunds", id=number, payment_id=number, refund_amount=1, currency="JPY", status="completed",
             maker=person, reason=f"sent back to {PAYER if number < 3 else 'p'}", saw=saw, radar="[]",
             checkers_needed=1, decide_by=f"={UTC}", **at,
         )  # fmt: skip
-    yield from _rows_with_payers(at["created_at"])
+    yield from _make_rows_with_payer_names(at["created_at"])
     entry = {"desk": "d", "at": f"={UTC}", "result": "done", "prev_hash": "p", "hash": "h", "session": "s"}
-    yield _insert("audit_log", seq=1, who=person, what="session_created", detail="signed-in-lead-b", **entry)
-    yield _insert("audit_log", seq=2, who=person, what="payment.opened", subject_kind="payment", subject_id="1",
+    yield _make_insert("audit_log", seq=1, who=person, what="session_created", detail="signed-in-lead-b", **entry)
+    yield _make_insert("audit_log", seq=2, who=person, what="payment.opened", subject_kind="payment", subject_id="1",
                   detail="seen by all", **entry)  # fmt: skip
-    yield _insert("audit_log", seq=3, who=person, what="payment.probed", subject_kind="payment", subject_id="1",
+    yield _make_insert("audit_log", seq=3, who=person, what="payment.probed", subject_kind="payment", subject_id="1",
                   detail="seen by all", **entry)  # fmt: skip
-    yield _insert("provider_tokens", provider="alarmbox", sealed="sealed-pair", version=1, used_first="sealed-pair",
+    yield _make_insert("provider_tokens", provider="alarmbox", sealed="sealed-pair", version=1,
+    used_first="sealed-pair",
                   changed_at=f"={UTC}")  # fmt: skip
-    yield _insert(
+    yield _make_insert(
         "operations", id="o", action="payment.probe", subject_kind="payment", subject_id=1, state="done",
         idempotency_key="i", fingerprint="f", operator=person, desk="d", host="h", process=1, session="s",
         started_at=f"={UTC}", lease_clock="c", lease_expires=1, answer_lock="lock-of-answer",
         answer_key="key-of-answer",
     )  # fmt: skip
     yield "REPLACE INTO console_meta (name, value) VALUES ('store_key_fingerprint', 'store-key-print')"
-    yield _insert("leases", name="purchase 1", slot=0, operator=person, lease_clock="c", lease_expires=1, fence=1,
+    yield _make_insert("leases", name="purchase 1", slot=0, operator=person, lease_clock="c", lease_expires=1,
+    fence=1,
                   token="lease-token")  # fmt: skip
-    yield _insert(
+    yield _make_insert(
         "request_ids", person=person, request_id="chosen-id", command="c", fingerprint="f", state="kept", begun_ms=1,
         answer="answer-kept", desk="d", host="h", process=1, since=f"={UTC}", token="t", lease_clock="c",
         lease_expires=1, fence=1,
     )  # fmt: skip
 
 
-def _rows_with_payers(at: str) -> Iterator[str]:
+def _make_rows_with_payer_names(at: str) -> Iterator[str]:
     """Yield INSERTs of texts about payment 1 and its refund that contain the payer's name, and of texts about payment
     4, which has no payer.
     """
@@ -142,28 +144,30 @@ def _rows_with_payers(at: str) -> Iterator[str]:
         [("payment", 1, text), ("refund", 1, text), ("payment", 3, OTHER_PAYER), ("payment", 4, "plain"),
          ("credit-check", 1, "plain")], 1
     ):  # fmt: skip
-        yield _insert("evidence", id=number, subject_kind=kind, subject_id=id, at=at, source="person", who="p",
+        yield _make_insert("evidence", id=number, subject_kind=kind, subject_id=id, at=at, source="person", who="p",
                       sha256="s", summary=said, body=said)  # fmt: skip
-        yield _insert("alerts", id=number, rule_id="r", subject_kind=kind, subject_id=id, observed=said,
+        yield _make_insert("alerts", id=number, rule_id="r", subject_kind=kind, subject_id=id, observed=said,
                       expected=said, detected_at=at, note=said)  # fmt: skip
-    yield _insert("payment_events", source="paypay", event_id="e", payment_id=1, kind="k", received_at=at,
+    yield _make_insert("payment_events", source="paypay", event_id="e", payment_id=1, kind="k", received_at=at,
                   done="kept", body=text)  # fmt: skip
-    yield _insert("reconciliation_rows", run_id=1, row_key="k", verdict="v", payment_id=1, ours=text, theirs=text)
+    yield _make_insert(
+        "reconciliation_rows", run_id=1, row_key="k", verdict="v", payment_id=1, ours=text, theirs=text
+    )
 
 
-def hidden_from(who: str) -> tuple[str, ...]:
+def list_hidden_texts(who: str) -> tuple[str, ...]:
     """Return the texts that this person must not see anywhere."""
-    own = {"lead-b": OF_LEAD_B, "aud-e": ("signed-in-lead-b",)}.get(who, ())
-    return (*SECRETS, *(text for text in OF_LEAD_B if text not in own))
+    own = {"lead-b": TEXTS_OF_LEAD_B, "aud-e": ("signed-in-lead-b",)}.get(who, ())
+    return (*SECRETS, *(text for text in TEXTS_OF_LEAD_B if text not in own))
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_rights_are_on_views_alone(readers: Readers, who: str) -> None:
+def test_rights_are_on_views_alone(reading_team: ReadingTeam, who: str) -> None:
     """A person's grants are SELECT on views and INSERT on the two views of requests: no right on a column, a table or
     a whole database.
     """
-    holder = f"`{make_people_database_name(readers.team.database)}`."
-    for (line,) in readers.run(who, "SHOW GRANTS"):
+    holder = f"`{make_people_database_name(reading_team.team.database)}`."
+    for (line,) in reading_team.run(who, "SHOW GRANTS"):
         if " ON " in line and not line.startswith("GRANT USAGE ON *.*"):
             rights, _, place = line.removeprefix("GRANT ").partition(" ON ")
             assert place.startswith(holder), line
@@ -173,10 +177,10 @@ def test_rights_are_on_views_alone(readers: Readers, who: str) -> None:
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_no_table_is_reached(readers: Readers, who: str) -> None:
+def test_no_table_is_reached(reading_team: ReadingTeam, who: str) -> None:
     """Nobody can read, write, lock or describe a table, or see it in the server's own lists."""
-    database = readers.team.database
-    tables = [table for table, _ in readers.run("owner", "SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'")]
+    database = reading_team.team.database
+    tables = [table for table, _ in reading_team.run("owner", "SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'")]
     assert len(tables) > 30
     for table in tables:
         place = f"`{database}`.`{table}`"
@@ -186,41 +190,44 @@ def test_no_table_is_reached(readers: Readers, who: str) -> None:
             f"DELETE FROM {place}", f"INSERT INTO {place} VALUES ()", f"CREATE TABLE mine LIKE {place}",
             f"CHECKSUM TABLE {place}",
         ):  # fmt: skip
-            readers.check_refused(who, statement)
-    readers.check_refused(who, f"USE `{database}`")
+            reading_team.check_refused(who, statement)
+    reading_team.check_refused(who, f"USE `{database}`")
     for view in ("payments", "requests", "audit_log"):
         place = f"`{make_people_database_name(database)}`.`{view}`"
-        readers.check_refused(who, f"SHOW CREATE VIEW {place}")
-        readers.check_refused(who, f"LOCK TABLES {place} WRITE")
-        readers.check_refused(who, f"CREATE OR REPLACE VIEW {place} AS SELECT 1")
-        readers.check_refused(who, f"UPDATE {place} SET id = id")
-        readers.check_refused(who, f"DELETE FROM {place}")
-    assert all(place.startswith(f"`{make_people_database_name(database)}`.") for place in readers.readable(who))
+        reading_team.check_refused(who, f"SHOW CREATE VIEW {place}")
+        reading_team.check_refused(who, f"LOCK TABLES {place} WRITE")
+        reading_team.check_refused(who, f"CREATE OR REPLACE VIEW {place} AS SELECT 1")
+        reading_team.check_refused(who, f"UPDATE {place} SET id = id")
+        reading_team.check_refused(who, f"DELETE FROM {place}")
+    assert all(
+        place.startswith(f"`{make_people_database_name(database)}`.")
+        for place in reading_team.list_readable_columns(who)
+    )
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_no_secret_is_read(readers: Readers, who: str) -> None:
+def test_no_secret_is_read(reading_team: ReadingTeam, who: str) -> None:
     """A person reads each column of each view, also by a condition that collects the values into a user variable
     before the view's own condition removes the rows. No secret appears.
     """
     seen: dict[str, str] = {}
-    for place, columns in readers.readable(who).items():
+    for place, columns in reading_team.list_readable_columns(who).items():
         with suppress(pymysql.MySQLError):  # one may insert requests, and not read them there
-            seen[place] = repr(readers.run(who, f"SELECT * FROM {place}"))
+            seen[place] = repr(reading_team.run(who, f"SELECT * FROM {place}"))
         for column in columns:
             taken = f"(@taken := CONCAT(COALESCE(@taken, ''), ' ', COALESCE(`{column}`, ''))) IS NOT NULL"
             for condition in (taken, f"{taken} OR TRUE", f"`{column}` IS NOT NULL AND {taken}"):
                 with suppress(pymysql.MySQLError):
                     filtered = f"SELECT 1 FROM {place} WHERE {condition}"
-                    kept = readers.run(who, "SET @taken = NULL", filtered, "SELECT @taken")
+                    kept = reading_team.run(who, "SET @taken = NULL", filtered, "SELECT @taken")
                     seen[f"{place} {column} {condition}"] = repr(kept)
     assert len(seen) > (20 if who == "adm-f" else 400)
     for where, text in seen.items():
-        assert len(text) < _LONGEST_SEEN
-        assert not [secret for secret in hidden_from(who) if secret in text], where
+        assert len(text) < _LARGEST_READ_BYTES
+        assert not [secret for secret in list_hidden_texts(who) if secret in text], where
 
 
-def _read_plan(readers: Readers, who: str, statement: str) -> str:
+def _read_plan(readers: ReadingTeam, who: str, statement: str) -> str:
     """Return the plan of a running statement, as another session of the same person reads it; "" if the server
     refuses it.
     """
@@ -244,29 +251,29 @@ def _read_plan(readers: Readers, who: str, statement: str) -> str:
 
 
 @pytest.mark.parametrize("who", ["op-a", "aud-e"])
-def test_no_secret_is_in_a_plan(readers: Readers, who: str) -> None:
+def test_no_secret_is_in_a_plan(reading_team: ReadingTeam, who: str) -> None:
     """MariaDB prints the values of a row that it finds by id into the plan of a running statement. No secret appears
     there.
     """
-    people, read = f"`{make_people_database_name(readers.team.database)}`", 0
+    people, read = f"`{make_people_database_name(reading_team.team.database)}`", 0
     names = [f"x{number}" for number in range(14)]
     # The server gives the plan between two rows: a statement that sleeps gives it when it wakes up, or never.
     endless = " ".join(f"JOIN {people}.payments {name}" for name in names)
-    for place, columns in readers.readable(who).items():
+    for place, columns in reading_team.list_readable_columns(who).items():
         key = next((name for name in ("id", "payment_id") if name in columns), None)
         if key is None or place.endswith(("`requests`", "`request_files`")):
             continue
-        ((number,),) = readers.run(who, f"SELECT MIN(`{key}`) FROM {place}")  # a cluster doesn't number from 1
+        ((number,),) = reading_team.run(who, f"SELECT MIN(`{key}`) FROM {place}")  # a cluster doesn't number from 1
         if number is None:
             continue  # without a row of this number the statement ends at once
         row = ", ".join(f"COALESCE(v.`{column}`, '')" for column in columns)
         condition = f"v.`{key}` = '{number}' AND CONCAT_WS(' ', {row}) <> x0.id AND {'.id + '.join(names)}.id < 0"
-        plan, is_expected = "", readers.team.server.is_mariadb
+        plan, is_expected = "", reading_team.team.server.is_mariadb
         while not plan or (is_expected and "query_block" not in plan):  # a busy server may give none in its time
-            plan = _read_plan(readers, who, f"SELECT STRAIGHT_JOIN 1 FROM {place} v {endless} WHERE {condition}")
+            plan = _read_plan(reading_team, who, f"SELECT STRAIGHT_JOIN 1 FROM {place} v {endless} WHERE {condition}")
             if not is_expected:
                 break
-        assert not [secret for secret in hidden_from(who) if secret in plan], place
+        assert not [secret for secret in list_hidden_texts(who) if secret in plan], place
         read += 1
     assert read > 5
 
@@ -295,61 +302,61 @@ _SERVER_DIAGNOSTICS = (
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_no_secret_is_in_a_diagnostic(readers: Readers, who: str) -> None:
+def test_no_secret_is_in_a_diagnostic(reading_team: ReadingTeam, who: str) -> None:
     """A server explains a statement, traces its optimisation, describes a view and lists what it knows about tables
     and sessions. No secret appears there, also not in the message of a refusal.
     """
     switched_on = ("SET optimizer_trace = 'enabled=on'", "SET optimizer_trace_max_mem_size = 16777216",
                    "SET profiling = 1")  # fmt: skip
     statements = [f"SELECT * FROM {table}" for table in _SERVER_DIAGNOSTICS]
-    for place, columns in readers.readable(who).items():
+    for place, columns in reading_team.list_readable_columns(who).items():
         key = next((name for name in ("id", "payment_id") if name in columns), columns[0])
         for condition in (f"`{key}` = 1", f"`{columns[-1]}` LIKE '%e%'"):
             query = f"SELECT * FROM {place} WHERE {condition}"
             statements += (text.format(query=query, place=place, column=f"`{columns[-1]}`") for text in _DIAGNOSTICS)
     for statement in switched_on:
         with suppress(pymysql.MySQLError):
-            readers.run(who, statement)
+            reading_team.run(who, statement)
     answered = 0
     for statement in statements:
         try:
-            text = repr(readers.run(who, statement))
+            text = repr(reading_team.run(who, statement))
             answered += 1
         except pymysql.MySQLError as refusal:
             text = repr(refusal)
-        assert not [secret for secret in hidden_from(who) if secret in text], statement
+        assert not [secret for secret in list_hidden_texts(who) if secret in text], statement
     assert answered > 50
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-e"])
-def test_payers_are_masked_and_still_compared(readers: Readers, who: str) -> None:
+def test_payers_are_masked_and_still_compared(reading_team: ReadingTeam, who: str) -> None:
     """The views mask payers as the screens do, and still show which payments have the same payer."""
-    assert [row[0] for row in readers.run(who, "SELECT payer_ref FROM payments ORDER BY id")] == [
+    assert [row[0] for row in reading_team.run(who, "SELECT payer_ref FROM payments ORDER BY id")] == [
         "****5678", "****5678", "****da-7", None,
     ]  # fmt: skip
-    same = readers.run(who, f"SELECT other_id FROM {SAME_PAYER_VIEW} WHERE payment_id = 1 ORDER BY other_id")
+    same = reading_team.run(who, f"SELECT other_id FROM {SAME_PAYER_VIEW} WHERE payment_id = 1 ORDER BY other_id")
     assert same == [(1,), (2,)]
-    saw = [str(text) for (text,) in readers.run(who, "SELECT saw FROM refunds ORDER BY id")]
+    saw = [str(text) for (text,) in reading_team.run(who, "SELECT saw FROM refunds ORDER BY id")]
     assert "****5678" in saw[0]
     assert '"version": 1' in saw[0]
     assert saw[1:] == ['{"payer": null}', "{}"]
     for pattern in ("PAYER%", "Y%"):
-        assert readers.run(who, f"SELECT COUNT(*) FROM payments WHERE payer_ref LIKE '{pattern}'") == [(0,)]
+        assert reading_team.run(who, f"SELECT COUNT(*) FROM payments WHERE payer_ref LIKE '{pattern}'") == [(0,)]
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-e"])
-def test_payers_are_masked_in_texts(readers: Readers, who: str) -> None:
+def test_payers_are_masked_in_texts(reading_team: ReadingTeam, who: str) -> None:
     """Texts that contain the name of the payer of their own payment, or of their refund's payment, are masked. An
     older program may have written such texts.
     """
     masked = "****5678 ****5678"
     texts = [masked, masked, "****da-7", "plain", "plain"]
-    assert readers.run(who, "SELECT summary, body FROM evidence ORDER BY id") == [(text, text) for text in texts]
-    found = readers.run(who, "SELECT observed, expected, note FROM alerts ORDER BY id")
+    assert reading_team.run(who, "SELECT summary, body FROM evidence ORDER BY id") == [(text, text) for text in texts]
+    found = reading_team.run(who, "SELECT observed, expected, note FROM alerts ORDER BY id")
     assert found == [(text, text, text) for text in texts]
-    assert readers.run(who, "SELECT body FROM payment_events") == [(masked,)]
-    assert readers.run(who, "SELECT ours, theirs FROM reconciliation_rows") == [(masked, masked)]
-    assert readers.run(who, "SELECT reason FROM refunds WHERE id = 1") == [("sent back to ****5678",)]
+    assert reading_team.run(who, "SELECT body FROM payment_events") == [(masked,)]
+    assert reading_team.run(who, "SELECT ours, theirs FROM reconciliation_rows") == [(masked, masked)]
+    assert reading_team.run(who, "SELECT reason FROM refunds WHERE id = 1") == [("sent back to ****5678",)]
 
 
 @pytest.mark.parametrize(
@@ -358,35 +365,35 @@ def test_payers_are_masked_in_texts(readers: Readers, who: str) -> None:
      ("lead-b", ["session_created", "payment.opened", "payment.probed"]),
      ("aud-e", ["session_created", "payment.opened", "payment.probed"])],
 )  # fmt: skip
-def test_audit_entries_are_ones_own(readers: Readers, who: str, entries: list[str]) -> None:
+def test_audit_entries_are_ones_own(reading_team: ReadingTeam, who: str, entries: list[str]) -> None:
     """A person sees only the own audit entries and those about records; the auditor sees all entries."""
-    owner = readers.team.names["lead-b"]
-    seen = readers.run(who, f"SELECT what FROM audit_log WHERE who = '{owner}' ORDER BY id")
+    owner = reading_team.team.names["lead-b"]
+    seen = reading_team.run(who, f"SELECT what FROM audit_log WHERE who = '{owner}' ORDER BY id")
     assert [what for (what,) in seen] == entries
 
 
-def test_an_administrator_sees_no_records(readers: Readers) -> None:
+def test_an_administrator_sees_no_records(reading_team: ReadingTeam) -> None:
     for table in RECORD_TABLES:
         if table != "accounts":
-            readers.check_refused("adm-f", f"SELECT 1 FROM {table}")
-    assert readers.run("adm-f", "SELECT COUNT(*) > 0 FROM limits") == [(1,)]
+            reading_team.check_refused("adm-f", f"SELECT 1 FROM {table}")
+    assert reading_team.run("adm-f", "SELECT COUNT(*) > 0 FROM limits") == [(1,)]
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_requests_are_ones_own(readers: Readers, who: str) -> None:
+def test_requests_are_ones_own(reading_team: ReadingTeam, who: str) -> None:
     """A person reads only the own requests, in the view `own_requests`. Nobody can change a request or read a
     file.
     """
     mine = make_request_id()
-    readers.run(who, _insert("requests", id=mine, action="probe", args="mine"))
-    assert (mine, "mine") in readers.run(who, "SELECT id, args FROM own_requests")
-    names = {name for (name,) in readers.run(who, "SELECT who FROM own_requests")}
-    assert names == {readers.team.names[who]}
+    reading_team.run(who, _make_insert("requests", id=mine, action="probe", args="mine"))
+    assert (mine, "mine") in reading_team.run(who, "SELECT id, args FROM own_requests")
+    names = {name for (name,) in reading_team.run(who, "SELECT who FROM own_requests")}
+    assert names == {reading_team.team.names[who]}
     for statement in (
         "SELECT id FROM requests", "SELECT 1 FROM request_files", "DELETE FROM requests",
         "UPDATE requests SET args = ''",
         f"REPLACE INTO requests (id, action, args) VALUES ('{mine}', 'probe', '')",
         f"INSERT INTO requests (id, action, args) VALUES ('{mine}', 'probe', '') ON DUPLICATE KEY UPDATE args = 'x'",
-        _insert("own_requests", id=make_request_id(), action="probe", args=""),
+        _make_insert("own_requests", id=make_request_id(), action="probe", args=""),
     ):  # fmt: skip
-        readers.check_refused(who, statement)
+        reading_team.check_refused(who, statement)

@@ -28,24 +28,24 @@ from tests.harms.test_asked_for import (
     PAYMENT,
     REFUND,
     SUM,
-    Bench,
-    open_bench,
-    refund,
-    session_row,
+    RequestingTeam,
+    make_refund_statements,
+    make_session_insert,
+    open_requesting_team,
 )
 
 TYPED, WORDS = '　 please "wait" \\ for\n日本語 😀\t\n', 'please "wait" \\ for\n日本語 😀'
 """The text that a person types, and the text that the services store."""
-FORGED = ("pay at once", "please", WORDS.upper(), f"{WORDS} ", f"{WORDS}.", "", TYPED[3:-5])
+FORGED_WORDS = ("pay at once", "please", WORDS.upper(), f"{WORDS} ", f"{WORDS}.", "", TYPED[3:-5])
 ALERT, UNKNOWN = 77, 78
 REFUSED_BY_TRIGGER = 1644
 Statement = tuple[str, Mapping[str, object]]
 
 
 @pytest.fixture(scope="module", params=_ENGINES)
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+def team_with_open_records(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
     """Yield people in team mode, an open alert, and a credit check with unknown outcome."""
-    with open_bench(request.param, acts=False) as made:
+    with open_requesting_team(request.param, acts=False) as made:
         made.run(
             "owner",
             f"INSERT INTO alerts (id, rule_id, subject_kind, subject_id, observed, expected, detected_at)"
@@ -72,64 +72,64 @@ class WordedRequest:
     amount: int | None = None
 
 
-def _insert(table: str, values: Mapping[str, object]) -> Statement:
+def _make_insert(table: str, values: Mapping[str, object]) -> Statement:
     texts = [str(value)[1:] if str(value).startswith("=") else f"%({name})s" for name, value in values.items()]
     return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(texts)})", values
 
 
-def _note(words: str) -> Statement:
-    return _insert(
+def _make_note_insert(words: str) -> Statement:
+    return _make_insert(
         "notes", {"kind": "payment", "subject_id": FREE, "person": "{op-a}", "at": f"={NOW}", "words": words}
     )
 
 
-def _bulk(words: str) -> Statement:
+def _make_bulk_run_insert(words: str) -> Statement:
     values = {"action": "note", "state": "frozen", "words": words, "most": 0, "made_by": "{op-a}",
               "made_at": f"={NOW}", "changed_at": f"={NOW}", "version": 1}  # fmt: skip
-    return _insert("bulk_runs", values)
+    return _make_insert("bulk_runs", values)
 
 
-def _step(words: str) -> Statement:
+def _make_incident_step_insert(words: str) -> Statement:
     values = {"incident_id": ALERT, "position": 1, "action": "resolve", "person": "{op-a}", "at": f"={NOW}",
               "words": words}  # fmt: skip
-    return _insert("incident_steps", values)
+    return _make_insert("incident_steps", values)
 
 
-def _switch(words: str) -> Statement:
+def _make_switch_insert(words: str) -> Statement:
     values = {"scope": "paypay", "is_on": 1, "reason": words, "person": "{lead-b}", "at": f"={NOW}"}
-    return _insert("read_only_switches", values)
+    return _make_insert("read_only_switches", values)
 
 
-def _acknowledge(words: str) -> Statement:
+def _make_acknowledge_update(words: str) -> Statement:
     sql = f"UPDATE alerts SET acknowledged_by = %(who)s, acknowledged_at = {NOW}, note = %(words)s WHERE id = {ALERT}"
     return sql, {"who": "{op-a}", "words": words}
 
 
-def _decline(words: str) -> Statement:
+def _make_decline_update(words: str) -> Statement:
     decline = "UPDATE refunds SET status = 'rejected', declined_because = %(words)s, version = version + 1"
     return f"{decline} WHERE id = {REFUND}", {"words": words}
 
 
-RESERVE, ROW = refund("op_a")
+RESERVE, ROW = make_refund_statements("op_a")
 
 
-def _reason(words: str) -> Statement:
+def _make_refund_reason_insert(words: str) -> Statement:
     return ROW.replace("'broken'", "%(words)s").replace("{op_a}", "{op-a}"), {"words": words}
 
 
-def _ticket(words: str) -> Statement:
+def _make_refund_ticket_insert(words: str) -> Statement:
     row = ROW.replace("reason,", "reason, ticket,").replace("'broken'", "'broken', %(words)s")
     return row.replace("{op_a}", "{op-a}"), {"words": words}
 
 
-def _comment(words: str) -> Statement:
+def _make_refund_comment_insert(words: str) -> Statement:
     radar = json.dumps([{"rule": "r", "answer": words}, {"rule": "s", "answer": None}], ensure_ascii=False)
     column = "'[]', '[]'"
     assert column in ROW
     return ROW.replace(column, "'[]', %(radar)s").replace("{op_a}", "{op-a}"), {"radar": radar}
 
 
-def _request(**more: object) -> Callable[[str], list[object]]:
+def _make_refund_arguments(**more: object) -> Callable[[str], list[object]]:
     def make(words: str) -> list[object]:
         given: dict[str, Any] = {name: value(words) if callable(value) else value for name, value in more.items()}
         return [RefundRequest(FREE, str(SUM), **{"reason": "broken", **given})]
@@ -137,39 +137,45 @@ def _request(**more: object) -> Callable[[str], list[object]]:
     return make
 
 
-def _evidence(body: str, summary: str) -> Statement:
+def _make_evidence_insert(body: str, summary: str) -> Statement:
     values = {"subject_kind": "credit-check", "subject_id": UNKNOWN, "source": "person", "who": "{op-a}",
               "sha256": hashlib.sha256(body.encode()).hexdigest(), "summary": summary, "body": body,
               "at": f"={NOW}"}  # fmt: skip
-    return _insert("evidence", values)
+    return _make_insert("evidence", values)
 
 
 REASON = StatedReason(DecisionReason.NOT_LISTED, "20 purchases")
-SAID = {
-    "note": WordedRequest("op-a", "note", ("payment", FREE), lambda w: ["payment", FREE, w], _note),
-    "hand over": WordedRequest("op-a", "hand over", ("payment", FREE), lambda w: ["payment", FREE, w], _note),
-    "bulk freeze": WordedRequest("op-a", "bulk freeze", (None, None), lambda w: ["note", "waiting", w], _bulk),
-    "incident resolve": WordedRequest("op-a", "incident resolve", ("incident", ALERT), lambda w: [ALERT, w], _step),
+WORDED_REQUESTS = {
+    "note": WordedRequest("op-a", "note", ("payment", FREE), lambda w: ["payment", FREE, w], _make_note_insert),
+    "hand over": WordedRequest("op-a", "hand over", ("payment", FREE), lambda w: ["payment", FREE, w],
+    _make_note_insert),
+    "bulk freeze": WordedRequest("op-a", "bulk freeze", (None, None), lambda w: ["note", "waiting", w],
+    _make_bulk_run_insert),
+    "incident resolve": WordedRequest("op-a", "incident resolve", ("incident", ALERT), lambda w: [ALERT, w],
+    _make_incident_step_insert),
     "switch": WordedRequest("lead-b", "read-only set", (SWITCH_KIND, "paypay"), lambda w: ["paypay", True, w],
-                            _switch, proposed="on"),
-    "acknowledge": WordedRequest("op-a", "alerts ack", (None, None), lambda w: [ALERT, w], _acknowledge),
-    "decline": WordedRequest("lead-b", "refund reject", ("refund", REFUND), lambda w: [REFUND, w, None], _decline),
-    "reason": WordedRequest("op-a", "refund request", ("payment", FREE), _request(reason=str), _reason, (RESERVE,),
+                            _make_switch_insert, proposed="on"),
+    "acknowledge": WordedRequest("op-a", "alerts ack", (None, None), lambda w: [ALERT, w], _make_acknowledge_update),
+    "decline": WordedRequest("lead-b", "refund reject", ("refund", REFUND), lambda w: [REFUND, w, None],
+    _make_decline_update),
+    "reason": WordedRequest("op-a", "refund request", ("payment", FREE), _make_refund_arguments(reason=str),
+    _make_refund_reason_insert, (RESERVE,),
                             amount=SUM),
-    "ticket": WordedRequest("op-a", "refund request", ("payment", FREE), _request(ticket=str), _ticket, (RESERVE,),
+    "ticket": WordedRequest("op-a", "refund request", ("payment", FREE), _make_refund_arguments(ticket=str),
+    _make_refund_ticket_insert, (RESERVE,),
                             amount=SUM),
     "evidence": WordedRequest("op-a", "resolve", ("credit-check", UNKNOWN),
                      lambda w: ["credit-check", str(UNKNOWN), "error", w, None, None, REASON],
-                     lambda w: _evidence(w, "[not_listed] 20 purchases"), proposed="error"),
+                     lambda w: _make_evidence_insert(w, "[not_listed] 20 purchases"), proposed="error"),
     "stated reason": WordedRequest("op-a", "resolve", ("credit-check", UNKNOWN),
                           lambda w: ["credit-check", str(UNKNOWN), "error", "seen", None, None,
                                      StatedReason(DecisionReason.NOT_LISTED, w)],
-                          lambda w: _evidence("seen", f"[not_listed] {w}"), proposed="error"),
+                          lambda w: _make_evidence_insert("seen", f"[not_listed] {w}"), proposed="error"),
 }  # fmt: skip
 
 
 def _store_request(
-    bench: Bench, worded: WordedRequest, arguments: list[object], file_digest: str | None = None
+    bench: RequestingTeam, worded: WordedRequest, arguments: list[object], file_digest: str | None = None
 ) -> str:
     """Store a desk request with these arguments as the person's desk stores it, and return its id. `file_digest` is
     the SHA-256 of an attached file.
@@ -180,11 +186,13 @@ def _store_request(
               "proposed": worded.proposed, "amount_minor": worded.amount, "confirmed": 1,
               "evidence_sha256": file_digest,
               "args": json.dumps([serialize_value(value) for value in arguments], ensure_ascii=False)}  # fmt: skip
-    _execute(bench, worded.who, (_insert("requests", values),))
+    _execute(bench, worded.who, (_make_insert("requests", values),))
     return request
 
 
-def _execute(bench: Bench, who: str, statements: tuple[Statement | str, ...], *, ends: str = "COMMIT") -> None:
+def _execute(
+    bench: RequestingTeam, who: str, statements: tuple[Statement | str, ...], *, ends: str = "COMMIT"
+) -> None:
     connection = bench.team.connect(who)
     try:
         with connection.cursor() as cursor:
@@ -203,7 +211,9 @@ def _execute(bench: Bench, who: str, statements: tuple[Statement | str, ...], *,
 _INVALID_JSON = 3141  # ER_INVALID_JSON_TEXT_IN_PARAM of MySQL
 
 
-def _can_write(bench: Bench, worded: WordedRequest, taken: tuple[Statement | str, ...], statement: Statement) -> bool:
+def _can_write(
+    bench: RequestingTeam, worded: WordedRequest, taken: tuple[Statement | str, ...], statement: Statement
+) -> bool:
     """Return True if the database lets the worker store these words, in a transaction that is rolled back; False if a
     trigger refuses them, or MySQL itself because a text is no JSON (it checks that before the trigger).
     """
@@ -216,56 +226,80 @@ def _can_write(bench: Bench, worded: WordedRequest, taken: tuple[Statement | str
     return True
 
 
-@pytest.mark.parametrize("name", SAID)
-def test_words_are_those_of_the_request(bench: Bench, name: str) -> None:
-    worded = SAID[name]
-    taken = bench.take_request(_store_request(bench, worded, worded.make_arguments(TYPED)))
+@pytest.mark.parametrize("name", WORDED_REQUESTS)
+def test_words_are_those_of_the_request(team_with_open_records: RequestingTeam, name: str) -> None:
+    worded = WORDED_REQUESTS[name]
+    taken = team_with_open_records.take_request(
+        _store_request(team_with_open_records, worded, worded.make_arguments(TYPED))
+    )
     exact = TYPED if name == "evidence" else WORDS
-    assert _can_write(bench, worded, taken, worded.make_statement(exact))
-    for forged in FORGED:
-        assert not _can_write(bench, worded, taken, worded.make_statement(forged)), forged
-    empty = bench.take_request(_store_request(bench, worded, worded.make_arguments("")))
-    assert not _can_write(bench, worded, empty, worded.make_statement(WORDS))
+    assert _can_write(team_with_open_records, worded, taken, worded.make_statement(exact))
+    for forged in FORGED_WORDS:
+        assert not _can_write(team_with_open_records, worded, taken, worded.make_statement(forged)), forged
+    empty = team_with_open_records.take_request(
+        _store_request(team_with_open_records, worded, worded.make_arguments(""))
+    )
+    assert not _can_write(team_with_open_records, worded, empty, worded.make_statement(WORDS))
 
 
-@pytest.mark.parametrize("name", SAID)
-def test_words_of_another_request_are_not_said_here(bench: Bench, name: str) -> None:
+@pytest.mark.parametrize("name", WORDED_REQUESTS)
+def test_words_of_another_request_are_not_said_here(team_with_open_records: RequestingTeam, name: str) -> None:
     """The person has typed these words in a request that this session of the worker doesn't execute: the database
     refuses them.
     """
-    worded = SAID[name]
-    _store_request(bench, worded, worded.make_arguments(TYPED))
-    other = bench.take_request(bench.store_request(worded.who, "probe", "payment", FREE))
-    assert not _can_write(bench, worded, other, worded.make_statement(TYPED if name == "evidence" else WORDS))
+    worded = WORDED_REQUESTS[name]
+    _store_request(team_with_open_records, worded, worded.make_arguments(TYPED))
+    other = team_with_open_records.take_request(
+        team_with_open_records.store_request(worded.who, "probe", "payment", FREE)
+    )
+    assert not _can_write(
+        team_with_open_records, worded, other, worded.make_statement(TYPED if name == "evidence" else WORDS)
+    )
 
 
-def test_an_acknowledgement_ends_by_its_author_or_by_a_reopening(bench: Bench) -> None:
+def test_an_acknowledgement_ends_by_its_author_or_by_a_reopening(team_with_open_records: RequestingTeam) -> None:
     """The worker withdraws another person's acknowledgement only after the step that reopens an incident, for the
     person who has requested this; never while it only executes another request, and never together with other words.
     """
     seen = 79
-    bench.run(
+    team_with_open_records.run(
         "owner",
         f"INSERT INTO alerts (id, rule_id, subject_kind, subject_id, observed, expected, detected_at)"
         f" VALUES ({seen}, 'seen', 'payment', {FREE}, 'o', 'e', {NOW})",
     )
-    acknowledge = WordedRequest("lead-b", "alerts ack", (None, None), lambda w: [seen, w], _acknowledge)
-    statement = _acknowledge(WORDS)[0].replace(str(ALERT), str(seen)), {"who": "{lead-b}", "words": WORDS}
-    _execute(bench, "worker", (*bench.take_request(_store_request(bench, acknowledge, [seen, WORDS])), statement))
-    reopen = WordedRequest("op-a", "incident reopen", ("incident", seen), lambda w: [seen, w], _step)
-    step = _insert("incident_steps", {"incident_id": seen, "position": 1, "action": "reopen", "person": "{op-a}",
+    acknowledge = WordedRequest("lead-b", "alerts ack", (None, None), lambda w: [seen, w], _make_acknowledge_update)
+    statement = _make_acknowledge_update(WORDS)[0].replace(str(ALERT), str(seen)), {"who": "{lead-b}", "words": WORDS}
+    _execute(
+        team_with_open_records,
+        "worker",
+        (
+            *team_with_open_records.take_request(_store_request(team_with_open_records, acknowledge, [seen, WORDS])),
+            statement,
+        ),
+    )
+    reopen = WordedRequest(
+        "op-a", "incident reopen", ("incident", seen), lambda w: [seen, w], _make_incident_step_insert
+    )
+    step = _make_insert("incident_steps", {"incident_id": seen, "position": 1, "action": "reopen", "person": "{op-a}",
                                       "at": f"={NOW}", "words": WORDS})  # fmt: skip
     withdraw = f"UPDATE alerts SET acknowledged_by = NULL, acknowledged_at = NULL, note = NULL WHERE id = {seen}"
-    taken = bench.take_request(_store_request(bench, reopen, [seen, TYPED]))
-    assert _can_write(bench, reopen, (*taken, step), (withdraw, {}))
-    assert not _can_write(bench, reopen, taken, (withdraw, {}))
+    taken = team_with_open_records.take_request(_store_request(team_with_open_records, reopen, [seen, TYPED]))
+    assert _can_write(team_with_open_records, reopen, (*taken, step), (withdraw, {}))
+    assert not _can_write(team_with_open_records, reopen, taken, (withdraw, {}))
     forged = withdraw.replace("note = NULL", "note = 'x'")
-    assert not _can_write(bench, reopen, (*taken, step), (forged, {}))
-    _execute(bench, "worker", (*taken, step))
-    other = bench.take_request(bench.store_request("op-a", "probe", "payment", FREE))
-    assert not _can_write(bench, reopen, other, (withdraw, {}))
-    undo = WordedRequest("op-a", "alerts unack", ("alert", seen), lambda w: [seen], _step)
-    assert not _can_write(bench, undo, bench.take_request(_store_request(bench, undo, [seen])), (withdraw, {}))
+    assert not _can_write(team_with_open_records, reopen, (*taken, step), (forged, {}))
+    _execute(team_with_open_records, "worker", (*taken, step))
+    other = team_with_open_records.take_request(
+        team_with_open_records.store_request("op-a", "probe", "payment", FREE)
+    )
+    assert not _can_write(team_with_open_records, reopen, other, (withdraw, {}))
+    undo = WordedRequest("op-a", "alerts unack", ("alert", seen), lambda w: [seen], _make_incident_step_insert)
+    assert not _can_write(
+        team_with_open_records,
+        undo,
+        team_with_open_records.take_request(_store_request(team_with_open_records, undo, [seen])),
+        (withdraw, {}),
+    )
 
 
 OTHER_ALERT, OF_REFUND, OF_PAYMENT, OF_TASK, OF_OTHER_TASK = 80, 81, 82, 83, 84
@@ -280,7 +314,7 @@ OTHER_ALERT, OF_REFUND, OF_PAYMENT, OF_TASK, OF_OTHER_TASK = 80, 81, 82, 83, 84
     ],
 )  # fmt: skip
 def test_a_reopening_withdraws_acknowledgements_of_its_incident(
-    bench: Bench, reopened: int, withdrawn: int, is_same_incident: bool
+    team_with_open_records: RequestingTeam, reopened: int, withdrawn: int, is_same_incident: bool
 ) -> None:
     """All alerts about a payment and its refunds are one incident, and so are all alerts about tasks. The worker that
     executes a reopening withdraws no acknowledgement of an alert of another incident.
@@ -292,84 +326,103 @@ def test_a_reopening_withdraws_acknowledgements_of_its_incident(
         for id, (kind, subject) in subjects.items()
     )
     columns = "id, rule_id, subject_kind, subject_id, observed, expected, detected_at"
-    bench.run(
+    team_with_open_records.run(
         "owner", f"REPLACE INTO alerts ({columns}, acknowledged_by, acknowledged_at, note) VALUES {rows}",
     )  # fmt: skip
-    reopen = WordedRequest("op-a", "incident reopen", ("incident", reopened), lambda w: [reopened, w], _step)
-    step = _insert("incident_steps", {"incident_id": reopened, "position": 1, "action": "reopen", "person": "{op-a}",
+    reopen = WordedRequest(
+        "op-a", "incident reopen", ("incident", reopened), lambda w: [reopened, w], _make_incident_step_insert
+    )
+    step = _make_insert("incident_steps", {"incident_id": reopened, "position": 1, "action": "reopen",
+    "person": "{op-a}",
                                       "at": f"={NOW}", "words": WORDS})  # fmt: skip
-    taken = bench.take_request(_store_request(bench, reopen, [reopened, TYPED]))
+    taken = team_with_open_records.take_request(_store_request(team_with_open_records, reopen, [reopened, TYPED]))
     withdraw = f"UPDATE alerts SET acknowledged_by = NULL, acknowledged_at = NULL, note = NULL WHERE id = {withdrawn}"
-    assert _can_write(bench, reopen, (*taken, step), (withdraw, {})) is is_same_incident
+    assert _can_write(team_with_open_records, reopen, (*taken, step), (withdraw, {})) is is_same_incident
 
 
-def test_comments_on_warnings_are_those_of_the_maker(bench: Bench) -> None:
-    worded = WordedRequest("op-a", "refund request", ("payment", FREE), _request(answers=lambda w: (("r", w),)),
-                           _comment, (RESERVE,), amount=SUM)  # fmt: skip
-    taken = bench.take_request(_store_request(bench, worded, worded.make_arguments(WORDS)))
-    assert _can_write(bench, worded, taken, worded.make_statement(WORDS))
-    assert not _can_write(bench, worded, taken, worded.make_statement("the payer is known to me"))
-    silent = bench.take_request(_store_request(bench, worded, _request()("")))
-    assert not _can_write(bench, worded, silent, worded.make_statement(WORDS))
+def test_comments_on_warnings_are_those_of_the_maker(team_with_open_records: RequestingTeam) -> None:
+    worded = WordedRequest("op-a", "refund request", ("payment", FREE),
+    _make_refund_arguments(answers=lambda w: (("r", w),)),
+                           _make_refund_comment_insert, (RESERVE,), amount=SUM)  # fmt: skip
+    taken = team_with_open_records.take_request(
+        _store_request(team_with_open_records, worded, worded.make_arguments(WORDS))
+    )
+    assert _can_write(team_with_open_records, worded, taken, worded.make_statement(WORDS))
+    assert not _can_write(team_with_open_records, worded, taken, worded.make_statement("the payer is known to me"))
+    silent = team_with_open_records.take_request(
+        _store_request(team_with_open_records, worded, _make_refund_arguments()(""))
+    )
+    assert not _can_write(team_with_open_records, worded, silent, worded.make_statement(WORDS))
 
 
-def test_a_code_is_the_makers(bench: Bench) -> None:
-    worded = WordedRequest("op-a", "refund request", ("payment", FREE), _request(reason_code=RefundReason.OTHER),
-                           _reason, (RESERVE,), amount=SUM)  # fmt: skip
-    taken = bench.take_request(_store_request(bench, worded, worded.make_arguments("")))
+def test_a_code_is_the_makers(team_with_open_records: RequestingTeam) -> None:
+    worded = WordedRequest("op-a", "refund request", ("payment", FREE),
+    _make_refund_arguments(reason_code=RefundReason.OTHER),
+                           _make_refund_reason_insert, (RESERVE,), amount=SUM)  # fmt: skip
+    taken = team_with_open_records.take_request(
+        _store_request(team_with_open_records, worded, worded.make_arguments(""))
+    )
     row = ROW.replace("reason,", "reason, reason_code,").replace("{op_a}", "{op-a}")
     other = next(code for code in RefundReason if code is not RefundReason.OTHER)
     for code, is_right in ((RefundReason.OTHER, True), (other, False)):
         statement = (row.replace("'broken'", "'broken', %(code)s"), {"code": code.value})
-        assert _can_write(bench, worded, taken, statement) is is_right
+        assert _can_write(team_with_open_records, worded, taken, statement) is is_right
 
 
 @pytest.mark.parametrize(("given", "right", "wrong"), [("0012", "12", "13"), (" 12 ", "12", "1"), ("12", "12", "")])
-def test_a_number_in_evidence_is_the_persons(bench: Bench, given: str, right: str, wrong: str) -> None:
+def test_a_number_in_evidence_is_the_persons(
+    team_with_open_records: RequestingTeam, given: str, right: str, wrong: str
+) -> None:
     """A person types the id that the provider has given to a credit check. The first line of the evidence states this
     id and no other.
     """
-    worded = SAID["evidence"]
+    worded = WORDED_REQUESTS["evidence"]
     arguments: list[object] = ["credit-check", str(UNKNOWN), "success", "on the list", given, None, REASON]
-    taken = bench.take_request(_store_request(bench, worded, arguments))
+    taken = team_with_open_records.take_request(_store_request(team_with_open_records, worded, arguments))
     summary = "[not_listed] 20 purchases"
-    assert _can_write(bench, worded, taken, _evidence(f"number {right}\non the list", summary))
-    assert _can_write(bench, worded, taken, _evidence("no number\non the list", summary))
+    assert _can_write(
+        team_with_open_records, worded, taken, _make_evidence_insert(f"number {right}\non the list", summary)
+    )
+    assert _can_write(team_with_open_records, worded, taken, _make_evidence_insert("no number\non the list", summary))
     for body in (f"number {wrong}\non the list", f"number {right}\nnot on the list", "yes\non the list"):
-        assert not _can_write(bench, worded, taken, _evidence(body, summary)), body
+        assert not _can_write(team_with_open_records, worded, taken, _make_evidence_insert(body, summary)), body
 
 
-def test_a_file_is_the_persons(bench: Bench) -> None:
-    worded, content = SAID["evidence"], "bill of November"
+def test_a_file_is_the_persons(team_with_open_records: RequestingTeam) -> None:
+    worded, content = WORDED_REQUESTS["evidence"], "bill of November"
     arguments: list[object] = ["credit-check", str(UNKNOWN), "error", {"file": "bill.pdf"}, None, None, None]
-    taken = bench.take_request(_store_request(bench, worded, arguments, hashlib.sha256(content.encode()).hexdigest()))
-    assert _can_write(bench, worded, taken, _evidence(content, content))
+    taken = team_with_open_records.take_request(
+        _store_request(team_with_open_records, worded, arguments, hashlib.sha256(content.encode()).hexdigest())
+    )
+    assert _can_write(team_with_open_records, worded, taken, _make_evidence_insert(content, content))
     for body, summary in (("bill of May", "bill of May"), (content, "bill of May")):
-        assert not _can_write(bench, worded, taken, _evidence(body, summary))
+        assert not _can_write(team_with_open_records, worded, taken, _make_evidence_insert(body, summary))
 
 
-def entry(detail: str, who: str, session: str) -> Statement:
+def make_audit_insert(detail: str, who: str, session: str) -> Statement:
     values = {"session": session, "seq": 1, "at": f"={NOW}", "who": who, "desk": "d", "what": "record.note",
               "subject_kind": "payment", "subject_id": FREE, "result": "done", "detail": detail,
               "prev_hash": "0" * 64, "hash": "a" * 64}  # fmt: skip
-    return _insert("audit_log", values)
+    return _make_insert("audit_log", values)
 
 
-def test_an_entry_in_a_persons_name_names_request_and_worker(bench: Bench) -> None:
-    worded = SAID["note"]
-    request = _store_request(bench, worded, worded.make_arguments(TYPED))
-    taken, session = bench.take_request(request), str(uuid.uuid4())
-    bench.run("worker", session_row(session, "{worker}"))
-    worker = bench.team.names["worker"]
+def test_an_entry_in_a_persons_name_names_request_and_worker(team_with_open_records: RequestingTeam) -> None:
+    worded = WORDED_REQUESTS["note"]
+    request = _store_request(team_with_open_records, worded, worded.make_arguments(TYPED))
+    taken, session = team_with_open_records.take_request(request), str(uuid.uuid4())
+    team_with_open_records.run("worker", make_session_insert(session, "{worker}"))
+    worker = team_with_open_records.team.names["worker"]
     honest = {"note": 1, "request": request, "worker": worker}
-    assert _can_write(bench, worded, taken, entry(json.dumps(honest), "{op-a}", session))
+    assert _can_write(team_with_open_records, worded, taken, make_audit_insert(json.dumps(honest), "{op-a}", session))
     for detail in (
-        {}, {"request": request}, {"worker": worker}, honest | {"worker": bench.team.names["op-a"]},
+        {}, {"request": request}, {"worker": worker}, honest | {"worker": team_with_open_records.team.names["op-a"]},
         honest | {"request": str(uuid.uuid4())}, {"note": honest}, [request, worker], honest | {"request": [request]},
     ):  # fmt: skip
-        assert not _can_write(bench, worded, taken, entry(json.dumps(detail), "{op-a}", session)), detail
+        assert not _can_write(
+            team_with_open_records, worded, taken, make_audit_insert(json.dumps(detail), "{op-a}", session)
+        ), detail
     for text in ("", "no JSON", f'{{"request":"{request}"'):
-        assert not _can_write(bench, worded, taken, entry(text, "{op-a}", session)), text
+        assert not _can_write(team_with_open_records, worded, taken, make_audit_insert(text, "{op-a}", session)), text
 
 
 @pytest.mark.parametrize("name", ["request", "\\u0072equest"])

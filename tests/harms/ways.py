@@ -12,18 +12,18 @@ Values = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Attack:
     """One attack: its statements in `sql`, and a title for the message of a failed test."""
 
     title: str
     sql: tuple[str, ...]
 
-    def after(self, title: str, *before: str) -> "Way":
+    def after(self, title: str, *before: str) -> "Attack":
         """Return this attack with the statements `before` in front of it, in the same session."""
-        return Way(f"{title}: {self.title}", (*before, *self.sql))
+        return Attack(f"{title}: {self.title}", (*before, *self.sql))
 
 
-LOOSE = (
+SET_CHECKS_OFF_STATEMENTS = (
     "SET SESSION sql_mode = ''",
     "SET SESSION foreign_key_checks = 0, unique_checks = 0",
     "SET SESSION check_constraint_checks = 0",
@@ -33,46 +33,46 @@ LOOSE = (
 """A session without any check that it may switch off, in another zone and another century."""
 
 
-def inserts(table: str, values: Values) -> Iterator[Way]:
+def make_insert_attacks(table: str, values: Values) -> Iterator[Attack]:
     """Yield the INSERT of one row in every form of statement that writes rows. The last column must be one that
     accounts may update.
     """
     columns, row = ", ".join(values), ", ".join(values.values())
     last = list(values)[-1]
-    yield Way("INSERT", (f"INSERT INTO {table} ({columns}) VALUES ({row})",))
-    yield Way("INSERT IGNORE", (f"INSERT IGNORE INTO {table} ({columns}) VALUES ({row})",))
-    yield Way("INSERT … SELECT", (f"INSERT INTO {table} ({columns}) SELECT {row} FROM DUAL",))
-    yield Way("several rows", (f"INSERT INTO {table} ({columns}) VALUES ({row}), ({row})",))
+    yield Attack("INSERT", (f"INSERT INTO {table} ({columns}) VALUES ({row})",))
+    yield Attack("INSERT IGNORE", (f"INSERT IGNORE INTO {table} ({columns}) VALUES ({row})",))
+    yield Attack("INSERT … SELECT", (f"INSERT INTO {table} ({columns}) SELECT {row} FROM DUAL",))
+    yield Attack("several rows", (f"INSERT INTO {table} ({columns}) VALUES ({row}), ({row})",))
     on_duplicate = f"INSERT INTO {table} ({columns}) VALUES ({row}) ON DUPLICATE KEY UPDATE {last} = {last}"
-    yield Way("INSERT … ON DUPLICATE KEY UPDATE", (on_duplicate,))
-    yield Way("REPLACE", (f"REPLACE INTO {table} ({columns}) VALUES ({row})",))
+    yield Attack("INSERT … ON DUPLICATE KEY UPDATE", (on_duplicate,))
+    yield Attack("REPLACE", (f"REPLACE INTO {table} ({columns}) VALUES ({row})",))
     told = f"INSERT INTO {table} ({columns}) VALUES ({row})".replace("'", "''")
-    yield Way("prepared", (f"PREPARE way FROM '{told}'", "EXECUTE way", "DEALLOCATE PREPARE way"))
+    yield Attack("prepared", (f"PREPARE way FROM '{told}'", "EXECUTE way", "DEALLOCATE PREPARE way"))
 
 
-def updates(table: str, values: Values, where: str, steps: Sequence[Values] = ()) -> Iterator[Way]:
+def make_update_attacks(table: str, values: Values, where: str, steps: Sequence[Values] = ()) -> Iterator[Attack]:
     """Yield one change of the rows that fulfil the condition `where`, in every form of statement that changes rows.
 
     `steps` is the same change in several statements, for changes that a trigger might refuse only as a whole.
     """
     told = ", ".join(f"{column} = {value}" for column, value in values.items())
-    yield Way("UPDATE", (f"UPDATE {table} SET {told} WHERE {where}",))
-    yield Way("UPDATE IGNORE", (f"UPDATE IGNORE {table} SET {told} WHERE {where}",))
-    yield Way("UPDATE … ORDER BY … LIMIT", (f"UPDATE {table} SET {told} WHERE {where} ORDER BY id DESC LIMIT 1",))
+    yield Attack("UPDATE", (f"UPDATE {table} SET {told} WHERE {where}",))
+    yield Attack("UPDATE IGNORE", (f"UPDATE IGNORE {table} SET {told} WHERE {where}",))
+    yield Attack("UPDATE … ORDER BY … LIMIT", (f"UPDATE {table} SET {told} WHERE {where} ORDER BY id DESC LIMIT 1",))
     alias = ", ".join(f"t.{column} = {value}" for column, value in values.items())
-    yield Way("several tables", (f"UPDATE {table} t JOIN (SELECT 1 AS one) j SET {alias} WHERE t.{where}",))
+    yield Attack("several tables", (f"UPDATE {table} t JOIN (SELECT 1 AS one) j SET {alias} WHERE t.{where}",))
     quoted = f"UPDATE {table} SET {told} WHERE {where}".replace("'", "''")
-    yield Way("prepared", (f"PREPARE way FROM '{quoted}'", "EXECUTE way", "DEALLOCATE PREPARE way"))
+    yield Attack("prepared", (f"PREPARE way FROM '{quoted}'", "EXECUTE way", "DEALLOCATE PREPARE way"))
     if steps:
         small = (", ".join(f"{column} = {value}" for column, value in step.items()) for step in steps)
-        yield Way("small steps", tuple(f"UPDATE {table} SET {step} WHERE {where}" for step in small))
+        yield Attack("small steps", tuple(f"UPDATE {table} SET {step} WHERE {where}" for step in small))
 
 
-def endings(way: Way) -> Iterator[Way]:
+def make_ending_attacks(way: Attack) -> Iterator[Attack]:
     """Yield the attack itself, committed, rolled back wholly or to a savepoint, and inside an XA transaction."""
     yield way
-    yield Way(f"{way.title}, rolled back", ("BEGIN", *way.sql, "ROLLBACK"))
-    yield Way(f"{way.title}, back to a savepoint", ("BEGIN", "SAVEPOINT s", *way.sql, "ROLLBACK TO s", "COMMIT"))
+    yield Attack(f"{way.title}, rolled back", ("BEGIN", *way.sql, "ROLLBACK"))
+    yield Attack(f"{way.title}, back to a savepoint", ("BEGIN", "SAVEPOINT s", *way.sql, "ROLLBACK TO s", "COMMIT"))
     managed = ("XA START 'w'", *way.sql, "XA END 'w'")
-    yield Way(f"{way.title}, XA undone", (*managed, "XA PREPARE 'w'", "XA ROLLBACK 'w'"))
-    yield Way(f"{way.title}, XA", (*managed, "XA COMMIT 'w' ONE PHASE"))
+    yield Attack(f"{way.title}, XA undone", (*managed, "XA PREPARE 'w'", "XA ROLLBACK 'w'"))
+    yield Attack(f"{way.title}, XA", (*managed, "XA COMMIT 'w' ONE PHASE"))

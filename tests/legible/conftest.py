@@ -9,7 +9,7 @@ from console.views.theme.theme import current_appearance, install_appearance
 
 
 @pytest.fixture(autouse=True)
-def dressed(qapp: QApplication) -> Iterator[None]:
+def themed_application(qapp: QApplication) -> Iterator[None]:
     install_appearance(qapp, theme="light")
     yield
     current_appearance().set_text_scale(1.0)

@@ -24,10 +24,15 @@ def find_enter_faults() -> list[str]:
     action of the main button is held back meanwhile.
     """
     dialogs = [widget for widget in QApplication.topLevelWidgets() if isinstance(widget, DialogFrame)]
-    return [fault for dialog in dialogs if dialog.isVisible() and not dialog.is_busy for fault in _faults_of(dialog)]
+    return [
+        fault
+        for dialog in dialogs
+        if dialog.isVisible() and not dialog.is_busy
+        for fault in _find_faults_of_dialog(dialog)
+    ]
 
 
-def _faults_of(dialog: DialogFrame) -> Iterator[str]:
+def _find_faults_of_dialog(dialog: DialogFrame) -> Iterator[str]:
     """Yield the faults of one dialog."""
     focus = dialog.focusWidget()
     dialog.main_button.blockSignals(True)

@@ -20,8 +20,8 @@ from console.views.pages.fitted_table import FittedTable
 from console.views.tables.record_table import RecordTable
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import TextLabel
-from tests.legible.ink import DrawnText, cut_labels, drawn_texts, elided_texts
-from tests.legible.line_ends import wrong_ends
+from tests.legible.ink import DrawnText, find_cut_labels, record_drawn_texts, record_elided_texts
+from tests.legible.line_ends import find_wrong_line_ends
 
 _STATE_WORDS = {word for badge in tokens().badges.values() for word in (badge.ja, badge.en)}
 _KEYS_OF_NAMES = ("company", "corporation", "name", "people")
@@ -35,33 +35,34 @@ def find_faults() -> list[str]:
         QApplication.sendPostedEvents()
     for window in QApplication.topLevelWidgets():
         if window.isVisible() and window.width() > 1:
-            faults += _faults_of_window(window)
+            faults += _find_faults_of_window(window)
     return sorted(set(faults))
 
 
-def _faults_of_window(window: QWidget) -> Iterator[str]:
+def _find_faults_of_window(window: QWidget) -> Iterator[str]:
     """Yield the faults of one window."""
-    with drawn_texts() as drawn, elided_texts() as elided:
+    with record_drawn_texts() as drawn, record_elided_texts() as elided:
         window.grab()
     for one in drawn:
-        yield from _fault_of_text(one)
+        yield from _find_text_fault(one)
     for text in elided:
         if text in _STATE_WORDS or _AMOUNT.fullmatch(text):
             yield f"elided: {text}"
-    for label, sizes in cut_labels(window):
+    for label, sizes in find_cut_labels(window):
         yield f"{_describe_class(label)}: ink {sizes}: {label.text()[:80]!r}"
     for widget in window.findChildren(QWidget):
         if widget.isVisible():
-            yield from _faults_of_place(widget)
+            yield from _find_geometry_faults(widget)
             if isinstance(widget, FittedTable):
-                yield from _faults_of_cut_sentences(widget)
+                yield from _find_cut_sentences(widget)
             if isinstance(widget, TextLabel) and widget.wordWrap() and widget.plain:
                 yield from (
-                    f"{_describe_class(widget)}: a line ends inside a phrase: {line!r}" for line in wrong_ends(widget)
+                    f"{_describe_class(widget)}: a line ends inside a phrase: {line!r}"
+                    for line in find_wrong_line_ends(widget)
                 )
 
 
-def _faults_of_cut_sentences(table: FittedTable) -> Iterator[str]:
+def _find_cut_sentences(table: FittedTable) -> Iterator[str]:
     """Yield a line for each sentence of the current row that its column cuts off, if no label beside the table shows
     it whole. The columns of sentences are the stretched ones, except those of names, which the record's page repeats.
     A column of states that the table hides, because others are more important, cuts off nothing.
@@ -76,7 +77,7 @@ def _faults_of_cut_sentences(table: FittedTable) -> Iterator[str]:
                 yield f"{_describe_class(table)}: {column.key} is cut and nowhere whole: {text[:80]!r}"
 
 
-def _fault_of_text(drawn: DrawnText) -> Iterator[str]:
+def _find_text_fault(drawn: DrawnText) -> Iterator[str]:
     """Yield a line if a painted text extends beyond the area in which it can be seen."""
     room = _find_visible_area(drawn)
     if room is None or drawn.has_room(room):
@@ -113,22 +114,22 @@ def _find_visible_area(drawn: DrawnText) -> QRectF | None:
     return drawn.room
 
 
-def _faults_of_place(widget: QWidget) -> Iterator[str]:
+def _find_geometry_faults(widget: QWidget) -> Iterator[str]:
     """Yield the faults of a widget's geometry."""
     if isinstance(widget, QScrollBar):
         if widget.maximum() > widget.minimum():
-            yield from _fault_of_scroll_bar(widget)
+            yield from _find_scroll_bar_fault(widget)
         return
     if isinstance(widget, QLineEdit) and widget.contentsRect().height() < widget.fontMetrics().height():
         yield f"{_describe_class(widget)}: too low for its text"
-    yield from _fault_of_clipping(widget)
+    yield from _find_clipping_fault(widget)
 
 
-def _fault_of_scroll_bar(bar: QScrollBar) -> Iterator[str]:
+def _find_scroll_bar_fault(bar: QScrollBar) -> Iterator[str]:
     """Yield a line if the bar scrolls sideways, or if it is a vertical bar inside another area that also scrolls
     vertically: the mouse wheel would move only the inner one, and two bars would be visible.
     """
-    area, *around = _scroll_areas_around(bar)
+    area, *around = _list_scroll_areas_around(bar)
     if bar.orientation() == Qt.Orientation.Vertical:
         if outer := next((one for one in around if one.verticalScrollBar().isVisible()), None):
             yield f"{_describe_class(area)}: a second scroll bar, inside that of {_describe_class(outer)}"
@@ -136,7 +137,7 @@ def _fault_of_scroll_bar(bar: QScrollBar) -> Iterator[str]:
         yield f"{_describe_class(area)}: scrolls sideways"
 
 
-def _scroll_areas_around(bar: QScrollBar) -> Iterator[QAbstractScrollArea]:
+def _list_scroll_areas_around(bar: QScrollBar) -> Iterator[QAbstractScrollArea]:
     """Yield the area that the bar scrolls, and then each scroll area that contains it."""
     widget = bar.parentWidget()
     while widget is not None:
@@ -145,7 +146,7 @@ def _scroll_areas_around(bar: QScrollBar) -> Iterator[QAbstractScrollArea]:
         widget = None if widget.isWindow() else widget.parentWidget()
 
 
-def _fault_of_clipping(widget: QWidget) -> Iterator[str]:
+def _find_clipping_fault(widget: QWidget) -> Iterator[str]:
     """Yield a line if the widget extends beyond its parent: sideways always, vertically unless the parent scrolls."""
     parent, at = widget.parentWidget(), widget.geometry()
     if parent is None or widget.isWindow() or isinstance(parent, QAbstractScrollArea | QTabBar) or at.isEmpty():

@@ -20,7 +20,7 @@ from console.views.widgets.base import TextLabel
 
 _MARGIN_PX = 24
 # Letters are drawn with soft edges. A pixel counts as ink from a quarter of full cover.
-_INK = bytes(0 if alpha < 64 else 255 for alpha in range(256))
+_INK_BY_ALPHA = bytes(0 if alpha < 64 else 255 for alpha in range(256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class DrawnText:
 
 
 @contextmanager
-def drawn_texts() -> Iterator[list[DrawnText]]:
+def record_drawn_texts() -> Iterator[list[DrawnText]]:
     """Record every text that Python code paints until the end of the block."""
     drawn: list[DrawnText] = []
     original = QPainter.drawText
@@ -60,7 +60,7 @@ def drawn_texts() -> Iterator[list[DrawnText]]:
 
 
 @contextmanager
-def elided_texts() -> Iterator[list[str]]:
+def record_elided_texts() -> Iterator[list[str]]:
     """Record the full text of each text that is elided ("…") until the end of the block."""
     elided: list[str] = []
     original = mixed_font_text.elide_font_runs
@@ -100,17 +100,17 @@ def _record_call(painter: QPainter, widget: QWidget, args: tuple[Any, ...]) -> D
         origin = QPointF(args[0], args[1])
     if painter.hasClipping():
         room = room.intersected(painter.worldTransform().mapRect(painter.clipBoundingRect()))
-    ink = ink_of_text(text, font).translated(painter.worldTransform().map(origin))
+    ink = measure_text_ink(text, font).translated(painter.worldTransform().map(origin))
     return DrawnText(widget, text, ink, room)
 
 
-_inks: dict[tuple[str, str], QRectF] = {}
+_ink_by_text: dict[tuple[str, str], QRectF] = {}
 
 
-def ink_of_text(text: str, font: QFont) -> QRectF:
+def measure_text_ink(text: str, font: QFont) -> QRectF:
     """Return the rectangle of the ink of a text that is drawn from the point (0, 0) of its baseline."""
     key = text, font.key()
-    if key not in _inks:
+    if key not in _ink_by_text:
         metrics = QFontMetricsF(font)
         size = QSize(
             round(metrics.horizontalAdvance(text)) + 2 * _MARGIN_PX, round(metrics.height()) + 2 * _MARGIN_PX
@@ -122,18 +122,18 @@ def ink_of_text(text: str, font: QFont) -> QRectF:
         baseline = _MARGIN_PX + round(metrics.ascent())
         painter.drawText(_MARGIN_PX, baseline, text)
         painter.end()
-        _inks[key] = QRectF(ink_of_image(image).translated(-_MARGIN_PX, -baseline))
-    return _inks[key]
+        _ink_by_text[key] = QRectF(measure_image_ink(image).translated(-_MARGIN_PX, -baseline))
+    return _ink_by_text[key]
 
 
-def ink_of_image(image: QImage) -> QRect:
+def measure_image_ink(image: QImage) -> QRect:
     """Return the smallest rectangle that holds all ink of an image; an empty one if there is none."""
     if image.isNull():  # a label without room for any text
         return QRect()
     if image.format() != QImage.Format.Format_Alpha8:
         image = image.convertToFormat(QImage.Format.Format_Alpha8)
     line, width = image.bytesPerLine(), image.width()
-    pixels = bytes(image.constBits()).translate(_INK)
+    pixels = bytes(image.constBits()).translate(_INK_BY_ALPHA)
     rows = [pixels[start : start + width] for start in range(0, line * image.height(), line)]
     inked = [y for y, row in enumerate(rows) if row.strip(b"\0")]
     if not inked:
@@ -143,13 +143,13 @@ def ink_of_image(image: QImage) -> QRect:
     return QRect(left, inked[0], right - left, inked[-1] - inked[0] + 1)
 
 
-def cut_labels(root: QWidget) -> Iterator[tuple[QLabel, str]]:
+def find_cut_labels(root: QWidget) -> Iterator[tuple[QLabel, str]]:
     """Yield each visible label below `root` whose text is cut off, with a text that says where or by how much."""
     for label in root.findChildren(QLabel):
         if not label.isVisible() or not label.text():
             continue
-        with drawn_texts() as drawn:
-            shown = ink_of_label(label)
+        with record_drawn_texts() as drawn:
+            shown = measure_label_ink(label)
         if isinstance(label, TextLabel) and "".join(one.text for one in drawn).split() == label.plain.split():
             # It sets each piece of its text at a whole pixel: Qt's copy may be 1 px wider or narrower.
             yield from ((label, f"{one.text} lies outside") for one in drawn if not one.has_room(one.room))
@@ -170,22 +170,22 @@ def _is_cut(shown: QRect, whole: QSize, room: QRect) -> bool:
     return lacking > 1 or (lacking == 1 and not room.adjusted(1, 1, -1, -1).contains(shown))
 
 
-def ink_of_label(label: QWidget) -> QRect:
+def measure_label_ink(label: QWidget) -> QRect:
     """Return the rectangle of the ink of a label or another widget that paints a text, in its own coordinates."""
     image = QImage(label.size(), QImage.Format.Format_ARGB32_Premultiplied)
     image.fill(0)
     label.render(image, QPoint(), QRegion(), QWidget.RenderFlag(0))
-    return ink_of_image(image)
+    return measure_image_ink(image)
 
 
-_roomy_inks: dict[tuple[object, ...], QRect] = {}
+_ink_with_room_by_text: dict[tuple[object, ...], QRect] = {}
 
 
 def _measure_ink_with_room(label: QLabel) -> QRect:
     """Return the rectangle of the ink of a copy of the label that has enough room."""
     width = label.contentsRect().width()
     key = (label.text(), label.font().key(), label.wordWrap() and width, label.alignment().value)
-    if key not in _roomy_inks:
+    if key not in _ink_with_room_by_text:
         copy = QLabel()
         copy.setFont(label.font())
         copy.setTextFormat(label.textFormat())
@@ -197,6 +197,6 @@ def _measure_ink_with_room(label: QLabel) -> QRect:
             copy.resize(width, copy.heightForWidth(width) + 2 * _MARGIN_PX)
         else:
             copy.resize(copy.sizeHint() + QSize(_MARGIN_PX, _MARGIN_PX))
-        _roomy_inks[key] = ink_of_label(copy)
+        _ink_with_room_by_text[key] = measure_label_ink(copy)
         copy.deleteLater()
-    return _roomy_inks[key]
+    return _ink_with_room_by_text[key]

@@ -18,7 +18,7 @@ from console.wording.sentences.line_breaks import (
 _JAPANESE = re.compile(r"[\u3041-\u30ff\u4e00-\u9fff]")
 
 
-def lines_of(label: TextLabel) -> list[str]:
+def read_label_lines(label: TextLabel) -> list[str]:
     """Return the lines that a wrapped label shows, as plain text."""
     document = QTextDocument()
     document.setDocumentMargin(0)
@@ -38,14 +38,14 @@ def lines_of(label: TextLabel) -> list[str]:
     return lines
 
 
-def wrong_ends(label: TextLabel) -> list[str]:
+def find_wrong_line_ends(label: TextLabel) -> list[str]:
     """Return the lines that end inside a phrase, if the label has Japanese letters; the lines of other texts end
     where Qt ends them. Spaces aren't compared, because Qt leaves some out."""
     if not _JAPANESE.search(label.plain):
         return []
-    ends, place = _phrase_ends(label.plain), 0
+    ends, place = _compute_phrase_ends(label.plain), 0
     wrong = []
-    for line in lines_of(label):
+    for line in read_label_lines(label):
         place += len("".join(line.split()))
         if place not in ends:
             wrong.append(line)
@@ -53,7 +53,7 @@ def wrong_ends(label: TextLabel) -> list[str]:
 
 
 @lru_cache(maxsize=4096)
-def _phrase_ends(text: str) -> frozenset[int]:
+def _compute_phrase_ends(text: str) -> frozenset[int]:
     """Return the places after which a line may end, as numbers of characters without spaces. A phrase that is too
     long for a line may be split anywhere."""
     ends, place = {0}, 0

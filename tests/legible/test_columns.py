@@ -16,7 +16,7 @@ pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
 
 USUAL_SIZES = ((1280, 800), (1440, 900))
 WIDE_SIZE = (1920, 1080)
-MOST_GROWTH = 2.0
+MAX_WIDTH_RATIO = 2.0
 IDENTITY = {"company", "corporation", "name", "record", "payment", "about", "lease", "task", "check", "days"}
 AMOUNTS = {"amount", "paid", "aside", "sum", "difference"}
 CAUSES = {"cause", "why", "error", "reason"}
@@ -58,7 +58,11 @@ def find_column_faults(table: FittedTable) -> Iterator[str]:
     right, columns = table.viewport().width(), list(enumerate(table.rows.columns))
     for place, column in columns:
         if column.key in IDENTITY | AMOUNTS | CAUSES:
-            x, width, needed = table.columnViewportPosition(place), table.columnWidth(place), contents(table, place)
+            x, width, needed = (
+                table.columnViewportPosition(place),
+                table.columnWidth(place),
+                measure_content_width(table, place),
+            )
             is_whole = column.key in CAUSES and table.accessibleName() in WHOLE_SENTENCES
             may_be_elided = column.kind in ("text", "state") and not is_whole
             least = min(needed, MIN_SENTENCE_PX) if may_be_elided else needed
@@ -70,7 +74,7 @@ def find_column_faults(table: FittedTable) -> Iterator[str]:
             yield f"{table.accessibleName()}: nothing names {row!r:.80}"
 
 
-def contents(table: FittedTable, place: int) -> int:
+def measure_content_width(table: FittedTable, place: int) -> int:
     """Return the width (px) at which the column would show all loaded cells completely."""
     column, delegate = table.rows.columns[place], table.delegates[place]
     widest = max(delegate.measure_cell_width(column.cell(row)) for row in table.rows.iterate_loaded_rows())
@@ -85,7 +89,7 @@ def test_identity_amount_and_cause_are_visible(
     """In a window of a usual size at 100 %, every table shows identifier, amount and cause completely: not hidden,
     not cut off, not beyond the edge. A sentence may end with "…", an identifier and an amount may not.
     """
-    _look_at_tables(tmp_path, language, names, find_column_faults, USUAL_SIZES)
+    _check_tables_of_scenes(tmp_path, language, names, find_column_faults, USUAL_SIZES)
 
 
 def find_unused_room(table: FittedTable) -> Iterator[str]:
@@ -98,8 +102,8 @@ def find_unused_room(table: FittedTable) -> Iterator[str]:
     if end < width:
         yield f"{table.accessibleName()}: {width - end} px of {width} are unused"
     for place, column in shown[1:-1]:  # the first column has the margin of the page, too
-        needed = max(table.get_column_width(place), contents(table, place) + 2)  # two are rounded up
-        most = needed if column.is_right_aligned or column.kind == "check" else MOST_GROWTH * needed
+        needed = max(table.get_column_width(place), measure_content_width(table, place) + 2)  # two are rounded up
+        most = needed if column.is_right_aligned or column.kind == "check" else MAX_WIDTH_RATIO * needed
         if table.columnWidth(place) > most:
             yield f"{table.accessibleName()}: {column.key} has {table.columnWidth(place)} px, needs {needed}"
 
@@ -112,10 +116,10 @@ def test_columns_use_the_room_of_a_wide_window(
     """In a wide window, the columns of texts, identifiers and states get the additional width, and those of amounts
     and ages keep theirs. No table leaves a part of its width unused, and no column is much too wide.
     """
-    _look_at_tables(tmp_path, language, names, find_unused_room, (WIDE_SIZE,))
+    _check_tables_of_scenes(tmp_path, language, names, find_unused_room, (WIDE_SIZE,))
 
 
-def _look_at_tables(
+def _check_tables_of_scenes(
     tmp_path: Path,
     language: str,
     names: tuple[str, ...],

@@ -30,7 +30,7 @@ from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.window_bars import EnvironmentLabel
 from tests.legible.enter import find_enter_faults
 from tests.legible.faults import find_faults
-from tests.legible.ink import ink_of_label
+from tests.legible.ink import measure_label_ink
 from tests.legible.tour import (
     PARTS,
     SCENES,
@@ -38,7 +38,7 @@ from tests.legible.tour import (
     find_faults_of_tour,
     find_spoken_faults,
     list_scenes_of_part,
-    looking,
+    open_stage,
 )
 from tests.shots.stage import Sight
 
@@ -47,7 +47,7 @@ pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
 
 SIZES = ((1280, 800), (1440, 900), (1920, 1080))
 SMALLER_SCALES, SCENES_PER_SCALE = (1.0, 1.25, 1.5), 2
-SHOWN_THEMSELVES = (NoteDialog,)
+BASE_CLASSES_THAT_ARE_SHOWN = (NoteDialog,)
 NEVER_HIDDEN = ("age", "amount", "state", "certainty", "cause")
 
 
@@ -82,7 +82,7 @@ def list_screen_classes() -> set[type[QWidget]]:
     while waiting:
         derived = waiting.pop().__subclasses__()
         waiting += derived
-        kinds |= {kind for kind in derived if not kind.__subclasses__() or kind in SHOWN_THEMSELVES}
+        kinds |= {kind for kind in derived if not kind.__subclasses__() or kind in BASE_CLASSES_THAT_ARE_SHOWN}
     return {kind for kind in kinds if kind.__module__.startswith("console.")}
 
 
@@ -117,7 +117,7 @@ def test_queues_show_their_cause(qapp: QApplication, tmp_path: Path, language: s
     age, amount, state, certainty (unless the queue's name states it) and cause; in the queue of unknown records also
     the provider.
     """
-    with looking(tmp_path / "desk", Sight(language, "light", *size)) as stage:
+    with open_stage(tmp_path / "desk", Sight(language, "light", *size)) as stage:
         for queue in QUEUE_NAMES:
             stage.go(QueuesRoute(queue))
             table = stage.find(QueuesPage).table
@@ -132,7 +132,7 @@ def test_queues_show_their_cause(qapp: QApplication, tmp_path: Path, language: s
 
 def test_queues_keep_their_texts_at_larger_text_in_wide_windows(qapp: QApplication, tmp_path: Path) -> None:
     """At a larger text size, a panel is shown next to the list only if the window has room for the texts of both."""
-    with looking(tmp_path / "desk", Sight("ja", "light", 1440, 900)) as stage:
+    with open_stage(tmp_path / "desk", Sight("ja", "light", 1440, 900)) as stage:
         stage.go(QueuesRoute("review"))
         assert stage.find(QueuesPage).preview.isVisible()
         current_appearance().set_text_scale(1.5)
@@ -155,7 +155,7 @@ def test_larger_text_is_fitted_at_once(qapp: QApplication, tmp_path: Path, place
     """An open window lays out its contents again when the text size is changed, and has its former layout when the
     size is changed back.
     """
-    with looking(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
+    with open_stage(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
         payment_id = stage.desk.paid("refund_unknown")[-1].id
         stage.go(PaymentRoute(payment_id) if place == "payment" else QueuesRoute("unknown"))
         for scale in (1.5, 2.0, 1.0):
@@ -167,7 +167,7 @@ def test_larger_text_is_fitted_at_once(qapp: QApplication, tmp_path: Path, place
 # ---- what the search for faults finds
 
 
-class Painted(QWidget):
+class PaintedNearEdge(QWidget):
     """Paints a text with its baseline 2 px above its lower edge."""
 
     def paintEvent(self, _event: QPaintEvent) -> None:
@@ -184,12 +184,12 @@ def test_a_cut_descender_is_found(qtbot: QtBot) -> None:
     label = QLabel("Approvals", window)
     label.setFont(current_appearance().font("title"))
     label.setGeometry(0, 0, 200, 18)
-    Painted(window).setGeometry(0, 40, 200, 40)
+    PaintedNearEdge(window).setGeometry(0, 40, 200, 40)
     window.show()
     found = find_faults()
-    assert [fault.split(":")[0] for fault in found] == ["Painted", "QLabel"]
+    assert [fault.split(":")[0] for fault in found] == ["PaintedNearEdge", "QLabel"]
     label.setGeometry(0, 0, 200, 30)
-    assert [fault.split(":")[0] for fault in find_faults()] == ["Painted"]
+    assert [fault.split(":")[0] for fault in find_faults()] == ["PaintedNearEdge"]
 
 
 def make_money_panel(amount: str) -> MoneyPanel:
@@ -213,7 +213,7 @@ def test_a_label_that_paints_itself_is_cut_only_without_room(qtbot: QtBot, scale
         panel.show()
         assert find_faults() == [], amount
         label = panel.refundable_amount_label
-        ink = ink_of_label(label)
+        ink = measure_label_ink(label)
         for width, height in ((ink.width() - 2, label.height()), (label.width(), ink.height() - 2)):
             label.setFixedSize(width, height)
             assert {fault.split(":")[0] for fault in find_faults()} == {"_AmountLabel"}, amount
@@ -259,7 +259,7 @@ def test_what_a_screen_reader_cannot_name_is_found(qtbot: QtBot) -> None:
     window = QWidget()
     qtbot.addWidget(window)
     window.resize(400, 200)
-    button, painted = QPushButton(window), Painted(window)
+    button, painted = QPushButton(window), PaintedNearEdge(window)
     painted.setGeometry(0, 40, 200, 40)
     window.show()
     assert find_spoken_faults(window) == [
@@ -275,7 +275,7 @@ def test_what_a_screen_reader_cannot_name_is_found(qtbot: QtBot) -> None:
     assert find_spoken_faults(window) == []
 
 
-class OldDialog(DialogFrame):
+class DialogThatCancelsOnEnter(DialogFrame):
     """A dialog in which Enter cancels, wherever the focus is."""
 
     def _act_on_enter(self) -> None:
@@ -287,7 +287,10 @@ def test_an_enter_that_cancels_is_found(qtbot: QtBot) -> None:
     qtbot.addWidget(window)
     window.resize(900, 600)
     window.show()
-    for kind, faults in ((DialogFrame, []), (OldDialog, ["OldDialog: Enter in Name closes the dialog"])):
+    for kind, faults in (
+        (DialogFrame, []),
+        (DialogThatCancelsOnEnter, ["OldDialog: Enter in Name closes the dialog"]),
+    ):
         dialog = kind("Save", main_button_text="Save", parent=window)
         dialog.show_content(Field("Name"))
         dialog.open()

@@ -33,7 +33,7 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.action_row import ActionRow
 from console.views.widgets.window.notification_bars import ToastFrame
 from console.views.widgets.window.window_bars import StatusBar
-from tests.legible.tour import LegibleStage, looking
+from tests.legible.tour import LegibleStage, open_stage
 from tests.shots.stage import Sight
 
 pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
@@ -42,7 +42,7 @@ ROUTE_PARTS = 3
 CONTROLS = (QAbstractButton, QComboBox, QLineEdit, QTabBar)
 
 
-def routes_of(stage: LegibleStage) -> tuple[Route, ...]:
+def list_routes(stage: LegibleStage) -> tuple[Route, ...]:
     """Return the routes of the screens to which the sidebar and the lists lead."""
     check, payment = stage.desk.of("several_clients")[0], stage.desk.paid("refund_unknown")[-1]
     return (
@@ -64,39 +64,39 @@ def find_control_menus(stage: LegibleStage) -> Iterator[QMenu]:
         yield stage.frame.sidebar.build_menu()
 
 
-def entries_of(menu: QMenu) -> Iterator[str]:
+def list_menu_entries(menu: QMenu) -> Iterator[str]:
     """Yield the names of the menu's entries."""
     for action in menu.actions():
         yield action.text()
         inner = action.menu()
         if isinstance(inner, QMenu):
-            yield from entries_of(inner)
+            yield from list_menu_entries(inner)
 
 
-def visible_controls(window: QWidget) -> Iterator[QWidget]:
+def find_visible_controls(window: QWidget) -> Iterator[QWidget]:
     """Yield the controls of a window that can be pressed or typed into. Left out are the links of the status bar,
     whose targets the screens also name, and messages and news of new rows, which disappear.
     """
     news = [arrivals.button for arrivals in window.findChildren(QueueArrivals)]
     for kind in CONTROLS:
         for control in window.findChildren(kind):
-            is_of_a_screen = not any(isinstance(one, StatusBar | ToastFrame) for one in ancestors(control))
+            is_of_a_screen = not any(isinstance(one, StatusBar | ToastFrame) for one in iterate_ancestors(control))
             is_news = any(control is button for button in news)
             if (
                 control.isVisible()
                 and control.isEnabled()
-                and control_name(control)
+                and get_control_name(control)
                 and is_of_a_screen
                 and not is_news
             ):
                 yield control
 
 
-def visible_labels(window: QWidget) -> Iterator[TextLabel]:
+def find_visible_labels(window: QWidget) -> Iterator[TextLabel]:
     return (label for label in window.findChildren(TextLabel) if label.isVisible() and label.plain)
 
 
-def ancestors(widget: QWidget) -> Iterator[QWidget]:
+def iterate_ancestors(widget: QWidget) -> Iterator[QWidget]:
     """Yield the parent of the widget, the parent's parent, and so on."""
     parent = widget.parentWidget()
     while parent is not None:
@@ -104,7 +104,7 @@ def ancestors(widget: QWidget) -> Iterator[QWidget]:
         parent = parent.parentWidget()
 
 
-def control_name(control: QWidget) -> str:
+def get_control_name(control: QWidget) -> str:
     """Return the text of a button, or the accessible name of the control; by it the test finds the control at both
     text sizes.
     """
@@ -119,20 +119,22 @@ def test_all_can_be_pressed_at_the_largest_text(qapp: QApplication, tmp_path: Pa
     `test_legible` checks that visible texts aren't cut off. The text size is changed only once, because a change
     takes as long as many screens.
     """
-    with looking(tmp_path / "desk", Sight(language, "light", 1280, 800)) as stage:
+    with open_stage(tmp_path / "desk", Sight(language, "light", 1280, 800)) as stage:
         current_appearance().set_text_scale(1.0)
         wanted: dict[Route, set[str]] = {}
-        for route in routes_of(stage)[part::ROUTE_PARTS]:
+        for route in list_routes(stage)[part::ROUTE_PARTS]:
             stage.go(route)
-            wanted[route] = {control_name(control) for control in visible_controls(stage.window)}
+            wanted[route] = {get_control_name(control) for control in find_visible_controls(stage.window)}
         current_appearance().set_text_scale(2.0)
         stage.settle()
         missing = []
         for route, names in reversed(wanted.items()):  # the first one is open while the text grows
             stage.go(route)
-            assert [one.plain for one in visible_labels(stage.window) if not one.has_current_text_size] == [], route
-            reached = {control_name(control) for control in visible_controls(stage.window)}
-            entries = [entry for menu in find_control_menus(stage) for entry in entries_of(menu)]
+            assert [one.plain for one in find_visible_labels(stage.window) if not one.has_current_text_size] == [], (
+                route
+            )
+            reached = {get_control_name(control) for control in find_visible_controls(stage.window)}
+            entries = [entry for menu in find_control_menus(stage) for entry in list_menu_entries(menu)]
             missing += [
                 f"{route}: {one}"
                 for one in sorted(names - reached)

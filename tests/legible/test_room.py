@@ -42,7 +42,7 @@ from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.tabs import TabBar
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.legible.faults import find_faults
-from tests.legible.tour import LegibleStage, looking
+from tests.legible.tour import LegibleStage, open_stage
 from tests.shots.stage import Sight
 
 pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
@@ -50,7 +50,7 @@ pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
 MIN_ROWS = 8
 
 
-def whole_rows(table: FittedTable) -> int:
+def count_whole_rows(table: FittedTable) -> int:
     """Return the number of rows that are completely visible."""
     rows = set(range(table.rows.rowCount())) - set(table.rows.list_heading_rows())
     places = [table.visualRect(table.rows.index(row, table.first_column)) for row in rows]
@@ -63,10 +63,10 @@ def test_rows_and_causes_stay_at_the_largest_text(qapp: QApplication, tmp_path: 
     with their causes, without scrolling sideways. The sidebar is replaced by a menu, whose keys work, and comes back
     at a smaller size.
     """
-    with looking(tmp_path / "desk", Sight(language, "light", 1280, 800, scale=2.0)) as stage:
+    with open_stage(tmp_path / "desk", Sight(language, "light", 1280, 800, scale=2.0)) as stage:
         for queue in QUEUE_NAMES:
             stage.go(QueuesRoute(queue))
-            check_room(stage.find(QueuesPage).table, queue)
+            check_visible_rows(stage.find(QueuesPage).table, queue)
             check_causes(stage, stage.find(QueuesPage))
         assert not stage.frame.sidebar.isVisible()
         menu = stage.frame.sidebar.build_menu()
@@ -77,7 +77,7 @@ def test_rows_and_causes_stay_at_the_largest_text(qapp: QApplication, tmp_path: 
         assert stage.frame.current_route == AlertsRoute()
         stage.settle()
         alerts = stage.find(AlertsPage)
-        check_room(alerts.table, "alerts")
+        check_visible_rows(alerts.table, "alerts")
         check_summaries(stage, alerts)
         assert alerts.card.isHidden()
         assert not alerts.table.rows.list_heading_rows()
@@ -89,9 +89,9 @@ def test_rows_and_causes_stay_at_the_largest_text(qapp: QApplication, tmp_path: 
         assert alerts.card.isVisible()
 
 
-def check_room(table: FittedTable, name: str) -> None:
+def check_visible_rows(table: FittedTable, name: str) -> None:
     """Check that the table shows eight rows, or all it has, with their causes, and doesn't scroll sideways."""
-    assert whole_rows(table) >= min(MIN_ROWS, table.rows.row_count), name
+    assert count_whole_rows(table) >= min(MIN_ROWS, table.rows.row_count), name
     assert table.horizontalScrollBar().maximum() == 0, name
     cause = [column.key for column in table.rows.columns].index("cause")
     assert not table.isColumnHidden(cause), name
@@ -120,7 +120,7 @@ def check_causes(stage: LegibleStage, page: QueuesPage) -> None:
         if table.is_cell_cut("cause", row):
             assert page.difference_line.isVisible(), (page.queue, cause.text(row))
             assert page.difference_label.plain == cause.text(row)
-            stage.until(lambda: whole_rows(table) >= min(MIN_ROWS, table.rows.row_count))
+            stage.until(lambda: count_whole_rows(table) >= min(MIN_ROWS, table.rows.row_count))
         else:
             assert not page.difference_line.isVisible(), (page.queue, cause.text(row))
         for key in {"company", "corporation"} & set(columns):
@@ -145,14 +145,14 @@ def check_summaries(stage: LegibleStage, page: AlertsPage) -> None:
         title = columns["cause"].text(incident)
         assert label.plain.startswith(title) == page.table.is_cell_cut("cause", incident), (title, label.plain)
         assert not page.table.is_cell_cut("sums", incident), title
-        stage.until(lambda: whole_rows(page.table) >= min(MIN_ROWS, page.table.rows.row_count))
+        stage.until(lambda: count_whole_rows(page.table) >= min(MIN_ROWS, page.table.rows.row_count))
 
 
 def test_a_cut_cause_of_a_group_is_shown_whole_below_the_list(qapp: QApplication, tmp_path: Path) -> None:
     """The cause of a group is cut off in its cell: it is shown completely below the list, with the amounts of each
     kind of record.
     """
-    with looking(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
+    with open_stage(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
         stage.go(QueuesRoute("review"))
         page = stage.find(QueuesPage)
         page.toggle_grouping()
@@ -171,7 +171,7 @@ def test_a_cut_cause_of_a_group_is_shown_whole_below_the_list(qapp: QApplication
         assert find_faults() == []
 
 
-def primary_buttons(window: QWidget) -> list[str]:
+def list_primary_buttons(window: QWidget) -> list[str]:
     """Return the texts of the visible primary buttons."""
     return [
         button.text() for button in window.findChildren(KeyButton) if button.isVisible() and button.kind == "primary"
@@ -181,7 +181,7 @@ def primary_buttons(window: QWidget) -> list[str]:
 @pytest.mark.parametrize("scale", [1.0, 2.0])
 def test_a_row_that_becomes_current_comes_into_sight(qapp: QApplication, tmp_path: Path, scale: float) -> None:
     """Home scrolls as a whole, and its table has no scroll bar: a row that becomes current is scrolled into sight."""
-    with looking(tmp_path, Sight("en", "light", 1280, 800, scale=scale)) as stage:
+    with open_stage(tmp_path, Sight("en", "light", 1280, 800, scale=scale)) as stage:
         stage.go(HomeRoute())
         table = stage.find(HomePage).table
         assert not table.verticalScrollBar().isVisible()
@@ -197,7 +197,7 @@ def test_panels_of_home_that_do_not_fit_stand_below_each_other(qapp: QApplicatio
     """A panel whose texts need more width than a third of the window, as English ones at 125 %, made the page scroll
     sideways.
     """
-    with looking(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
+    with open_stage(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
         stage.go(HomeRoute())
         assert find_faults() == []
         stage.find(HomePage).team_panel.setMinimumWidth(700)
@@ -211,7 +211,7 @@ def test_home_comes_back_as_it_was_left(qapp: QApplication, tmp_path: Path, monk
     """
     # The due tasks, which begin 2 s after the start, could move the current row down and up again.
     monkeypatch.setattr(BackgroundRefresh, "run_due_tasks", lambda _self: None)
-    with looking(tmp_path, Sight("en", "light", 1280, 800)) as stage:
+    with open_stage(tmp_path, Sight("en", "light", 1280, 800)) as stage:
         stage.go(HomeRoute())
         page = stage.find(HomePage)
         stage.window.activateWindow()
@@ -232,7 +232,7 @@ def test_actions_stand_on_one_line(qapp: QApplication, tmp_path: Path, width: in
     """On the page of each record the line of actions is visible without scrolling. Actions without room on it are in
     its menu, with their key and the reason if they are disabled. At most one button is primary.
     """
-    with looking(tmp_path / "desk", Sight("en", "light", width, 800, scale=scale)) as stage:
+    with open_stage(tmp_path / "desk", Sight("en", "light", width, 800, scale=scale)) as stage:
         checks = [stage.desk.of(name)[0].id for name in ("complete", "incomplete", "unknown", "error", "superseded")]
         payments = [stage.desk.paid(name)[-1].id for name in ("complete", "refund_unknown", "not_moved", "waiting")]
         for route in (*map(CreditCheckRoute, checks), *map(PaymentRoute, payments)):
@@ -253,16 +253,16 @@ def test_actions_stand_on_one_line(qapp: QApplication, tmp_path: Path, width: in
                     assert text.endswith(SHORTCUT_BY_RECORD_ACTION[name]), route
                     assert button.shown_reason in text, route
             assert len(shown) - 1 + len(menu) == len(names), route
-            assert len(primary_buttons(stage.window)) <= 1, route
+            assert len(list_primary_buttons(stage.window)) <= 1, route
 
 
-def table_tops(page: Page) -> list[tuple[int, int]]:
+def measure_table_positions(page: Page) -> list[tuple[int, int]]:
     """Return the vertical position in the page (px), and the scroll position, of each table."""
     tables = [table for table in page.findChildren(FittedTable) if table.isVisible()]
     return [(table.mapTo(page, QPoint(0, 0)).y(), table.verticalScrollBar().value()) for table in tables]
 
 
-def button_places(page: Page) -> list[tuple[str, int]]:
+def measure_button_positions(page: Page) -> list[tuple[str, int]]:
     """Return the text and the vertical position in the page (px) of each button."""
     found = (button for button in page.findChildren(KeyButton) if button.isVisible())
     return [(button.text(), button.mapTo(page, QPoint(0, 0)).y()) for button in found]
@@ -270,7 +270,7 @@ def button_places(page: Page) -> list[tuple[str, int]]:
 
 def test_a_bar_moves_nothing_under_the_pointer(qapp: QApplication, tmp_path: Path) -> None:
     """A message bar appears and disappears: neither the rows nor the buttons of the page move."""
-    with looking(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
+    with open_stage(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
         company = stage.desk.of("several_clients")[0].number
         payment = PaymentRoute(stage.desk.paid("complete")[-1].id)
         # The due tasks, which begin 2 s after the start, end a refund request of this company.
@@ -279,23 +279,23 @@ def test_a_bar_moves_nothing_under_the_pointer(qapp: QApplication, tmp_path: Pat
             stage.go(route)
             page = stage.frame.current_page
             assert page is not None
-            before = table_tops(page), button_places(page)
+            before = measure_table_positions(page), measure_button_positions(page)
             bar = NotificationBar("Not done", "a sentence about it", tone="bad")
             page.show_bar("act", bar)
             stage.settle()
             assert bar.isVisible()
-            assert (table_tops(page), button_places(page)) == before, route
+            assert (measure_table_positions(page), measure_button_positions(page)) == before, route
             page.hide_bar("act")
             stage.settle()
-            assert (table_tops(page), button_places(page)) == before, route
+            assert (measure_table_positions(page), measure_button_positions(page)) == before, route
 
 
 def test_a_result_goes_with_its_row(qapp: QApplication, tmp_path: Path) -> None:
     """The message about a refusal names its record, and isn't shown when another record is current."""
-    with looking(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
+    with open_stage(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
         stage.go(QueuesRoute("unknown"))
         page = stage.find(QueuesPage)
-        refuse(stage, page)
+        check_refusal_names_record(stage, page)
         page.row_model.read_again()
         stage.settle()
         assert page.list_bar_names() == ("act",), "the same row is current after reading again"
@@ -303,7 +303,7 @@ def test_a_result_goes_with_its_row(qapp: QApplication, tmp_path: Path) -> None:
         assert page.list_bar_names() == ()
 
 
-def refuse(stage: LegibleStage, page: QueuesPage) -> None:
+def check_refusal_names_record(stage: LegibleStage, page: QueuesPage) -> None:
     """Show a refusal of an action on the current record, and check that the message names the record."""
     row = page.current_row
     assert row is not None
@@ -328,7 +328,7 @@ def test_a_toast_stands_in_the_open_dialog(qapp: QApplication, tmp_path: Path, s
     """While a dialog is open, a toast from before or after its opening is shown in the dialog, not behind it and not
     over its controls; after the dialog closes, the toast is shown in the window.
     """
-    with looking(tmp_path / "desk", Sight("en", "light", 1280, 800, scale=scale)) as stage:
+    with open_stage(tmp_path / "desk", Sight("en", "light", 1280, 800, scale=scale)) as stage:
         toasts, context = stage.frame.toasts, stage.frame.context
         toasts._seconds = 600.0  # none leaves while a slow machine lays the dialog out
         for kind in PersonalEventKind:  # what has happened to the person's requests would come between
@@ -357,7 +357,7 @@ def test_a_toast_stands_in_the_open_dialog(qapp: QApplication, tmp_path: Path, s
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_a_cut_audit_entry_is_shown_whole_below_the_list(qapp: QApplication, tmp_path: Path, language: str) -> None:
     """An audit entry that is cut off in its cell is shown completely below the list."""
-    with looking(tmp_path / "desk", Sight(language, "light", 1280, 800, scale=2.0)) as stage:
+    with open_stage(tmp_path / "desk", Sight(language, "light", 1280, 800, scale=2.0)) as stage:
         stage.go(AuditRoute())
         page = stage.find(AuditPage)
         column = next(column for column in page.rows.columns if column.key == "what")
@@ -379,7 +379,7 @@ def test_an_opened_tab_comes_into_sight(qapp: QApplication, tmp_path: Path, scal
     """On each page with tabs that scrolls as a whole: after a key has opened another tab, the bar of tabs and the
     contents below it are visible.
     """
-    with looking(tmp_path / "desk", Sight("ja", "light", 1280, 800, scale=scale)) as stage:
+    with open_stage(tmp_path / "desk", Sight("ja", "light", 1280, 800, scale=scale)) as stage:
         check, payment = stage.desk.of("complete")[0], stage.desk.paid("refunded")[-1]
         for route in (PaymentRoute(payment.id), CreditCheckRoute(check.id), LookupRoute(check.number)):
             stage.go(route)
@@ -426,7 +426,7 @@ def test_a_decision_is_reached_without_hunting(
     stay visible below. Each card can be selected by a key or a button. After the approver has read to the end with
     the space key, the refund can be approved.
     """
-    with looking(tmp_path / "desk", Sight(language, "light", 1280, 800, scale=scale)) as stage:
+    with open_stage(tmp_path / "desk", Sight(language, "light", 1280, 800, scale=scale)) as stage:
         stage.opening.context.change_operator("lead-b")
         stage.go(ApprovalsRoute())
         page = stage.find(ApprovalsPage)

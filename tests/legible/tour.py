@@ -21,7 +21,7 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.window.dialog import DialogFrame
 from tests.legible.enter import find_enter_faults
 from tests.legible.faults import find_faults
-from tests.legible.ink import drawn_texts
+from tests.legible.ink import record_drawn_texts
 from tests.shots.bulk_scenes import BULK
 from tests.shots.further_scenes import FURTHER
 from tests.shots.money_scenes import MONEY
@@ -120,13 +120,13 @@ def find_spoken_faults(window: QWidget) -> list[str]:
     dialogs = (dialog for dialog in QApplication.topLevelWidgets() if isinstance(dialog, DialogFrame))
     front = next((dialog for dialog in dialogs if dialog.isVisible()), window)
     nodes = list(list_visible_nodes(QAccessible.queryAccessibleInterface(front)))
-    with drawn_texts() as drawn:
+    with record_drawn_texts() as drawn:
         front.grab()
     return [*find_tree_faults(nodes), *find_unspoken_texts(nodes, ((one.widget, one.text) for one in drawn))]
 
 
 @contextmanager
-def looking(home: Path, sight: Sight) -> Iterator[LegibleStage]:
+def open_stage(home: Path, sight: Sight) -> Iterator[LegibleStage]:
     """Yield a stage on a desk of its own with the home folder `home`."""
     with furnished(home, LANGUAGE=sight.language) as desk:
         stage = LegibleStage(desk, sight, home / "no-pictures")
@@ -142,7 +142,7 @@ def find_faults_of_tour(home: Path, sight: Sight, names: Sequence[str]) -> list[
     and did not.
     """
     missing: list[str] = []
-    with looking(home, sight) as stage:
+    with open_stage(home, sight) as stage:
         for name in names:
             stage.seen.clear()
             SCENES[name](stage)

@@ -17,15 +17,15 @@ from tests.mutants.catalogue import MUTANTS
 from tests.mutants.mutant import Change, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("console", "tests")
-LINKED = ("resources", "scripts", "Makefile", "README.md", "docs")
+COPIED_FOLDERS = ("console", "tests")
+LINKED_PATHS = ("resources", "scripts", "Makefile", "README.md", "docs")
 LOCK_WAIT_SECONDS = 300
 RED, GREEN = 1, 0
 # One seed, so that what is drawn at random finds a mutant every time or never.
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=line", "--randomly-seed=1", "-m", "not soak")
 
 
-class Unfit(Exception):
+class MutantDoesNotFit(Exception):
     """The text that a mutant changes isn't in the source code exactly once."""
 
 
@@ -51,24 +51,24 @@ def main(words: Sequence[str]) -> int:
 def try_mutant(mutant: Mutant) -> bool:
     """Try one mutant, and print the result. Return True if a test failed."""
     begun = time.monotonic()
-    caught, why = run(mutant)
+    caught, why = run_mutant(mutant)
     print(f"{'caught ' if caught else 'ESCAPED'} {time.monotonic() - begun:4.0f} s  {mutant.name}  {why}", flush=True)
     return caught
 
 
-def run(mutant: Mutant) -> tuple[bool, str]:
+def run_mutant(mutant: Mutant) -> tuple[bool, str]:
     """Run the tests of the mutant in turn until one fails. Return True with the first failure, or False with the last
     test's status.
     """
     with tempfile.TemporaryDirectory(prefix="mutant-") as name:
-        copy = copied(Path(name))
+        copy = copy_sources(Path(name))
         for change in mutant.changes:
-            apply(change, copy)
+            apply_change(change, copy)
         said = ""
         for test in mutant.tests:
             status, output = run_tests(copy, [test], mutant.engine)
             if status == RED:
-                return True, first_failure(output)
+                return True, find_first_failure(output)
             said = f"{test} ended with {status}"
     return False, said
 
@@ -76,26 +76,28 @@ def run(mutant: Mutant) -> tuple[bool, str]:
 def run_unbroken(tests: Sequence[str]) -> tuple[int, str]:
     """Run all these tests in an unchanged copy, where they must pass. Return pytest's exit status and output."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as name:
-        return run_tests(copied(Path(name)), tests, seconds=LOCK_WAIT_SECONDS * 6)  # all of them, on every engine
+        return run_tests(
+            copy_sources(Path(name)), tests, seconds=LOCK_WAIT_SECONDS * 6
+        )  # all of them, on every engine
 
 
-def copied(folder: Path) -> Path:
+def copy_sources(folder: Path) -> Path:
     """Copy the source code into the folder, without compiled files, and return the folder."""
-    for part in COPIED:
+    for part in COPIED_FOLDERS:
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for part in LINKED:
+    for part in LINKED_PATHS:
         if (ROOT / part).exists():
             (folder / part).symlink_to(ROOT / part)
     shutil.copy(ROOT / "pyproject.toml", folder)
     return folder
 
 
-def apply(change: Change, folder: Path) -> None:
+def apply_change(change: Change, folder: Path) -> None:
     """Make the change in the copy. Raises Unfit unless the copy has the text `old` exactly once."""
     file = folder / change.file
     source = file.read_text(encoding="utf-8")
     if source.count(change.old) != 1:
-        raise Unfit(f"{change.file}: found {source.count(change.old)} times: {change.old!r}")
+        raise MutantDoesNotFit(f"{change.file}: found {source.count(change.old)} times: {change.old!r}")
     file.write_text(source.replace(change.old, change.new), encoding="utf-8")
 
 
@@ -120,7 +122,7 @@ def run_tests(
     return running.returncode, output
 
 
-def first_failure(output: str) -> str:
+def find_first_failure(output: str) -> str:
     """Return the id of the first failed test in pytest's output."""
     failed = [line for line in output.splitlines() if line.startswith("FAILED")]
     return failed[0].removeprefix("FAILED ").split(" - ")[0] if failed else "an error"

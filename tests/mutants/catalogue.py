@@ -3,19 +3,19 @@ one must fail."""
 
 from tests.mutants.money import MONEY_MUTANTS
 from tests.mutants.mutant import (
-    BEFORE_COMMIT,
-    BREAKS,
+    BREAK_TESTS,
+    CALL_BEFORE_COMMIT,
     CALL_TESTS,
-    CHECKS,
-    FAULTS,
-    GUARD_TESTS,
-    GUARDED,
-    NOT_UNIQUE,
-    PROBING,
-    PROOF,
-    RACES,
-    SETTLING,
-    UNFENCED,
+    CLAIM_NOT_UNIQUE,
+    DATABASE_PROOF_TESTS,
+    FAULT_TESTS,
+    JOURNAL_WITHOUT_FENCE,
+    OUTCOMES_FILE,
+    PIPELINE_FILE,
+    PIPELINE_TESTS,
+    PROBE_FILE,
+    PURCHASE_FILE,
+    RACE_TESTS,
     Change,
     Mutant,
 )
@@ -27,7 +27,7 @@ from tests.mutants.on_refunds import ON_REFUNDS
 from tests.mutants.on_registry import ON_REGISTRY
 from tests.mutants.on_request_ids import ON_REQUEST_IDS
 from tests.mutants.on_servers import ON_SERVERS
-from tests.mutants.on_telling import ON_TELLING
+from tests.mutants.on_telling import ON_SENTENCES
 
 MUTANTS: tuple[Mutant, ...] = (
     *ON_SERVERS,
@@ -38,12 +38,12 @@ MUTANTS: tuple[Mutant, ...] = (
     *ON_EDGES,
     *ON_REGISTRY,
     *ON_EXPORTS,
-    *ON_TELLING,
+    *ON_SENTENCES,
     *ON_HARMS,
     *(
         Mutant(
             f"a listed purchase settles another one: {name}",
-            (Change(PROBING, old, new),),
+            (Change(PROBE_FILE, old, new),),
             (f"tests/services/credit_checks/test_listed_purchases.py::{test}",),
             "sqlite",
         )
@@ -88,13 +88,13 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "the id of an expired check renews another one",
-        (Change(CHECKS, "        if is_shared:\n", "        if is_shared and self._request.deal:\n"),),
+        (Change(PURCHASE_FILE, "        if is_shared:\n", "        if is_shared and self._request.deal:\n"),),
         (
             "tests/services/credit_checks/test_purchase_breaks.py::test_the_id_of_an_expired_check_renews_no_other_one",
         ),
         "sqlite",
     ),
-    Mutant("the unique index is no longer unique", NOT_UNIQUE, (PROOF,), "sqlite"),
+    Mutant("the unique index is no longer unique", CLAIM_NOT_UNIQUE, (DATABASE_PROOF_TESTS,), "sqlite"),
     Mutant(
         "authorisation: any state will do",
         (
@@ -131,13 +131,13 @@ MUTANTS: tuple[Mutant, ...] = (
                 "class_by_status.get(answer.status, OutcomeClass.FAILED_DEFINITE)",
             ),
         ),
-        (FAULTS,),
+        (FAULT_TESTS,),
     ),
     Mutant(
         "an unanswered purchase is sent again",
         (
             Change(
-                GUARDED,
+                PIPELINE_FILE,
                 "            outcome = operation.call(claimed_operation.subject)\n",
                 "            outcome = operation.call(claimed_operation.subject)\n"
                 "            if outcome.kind is OutcomeClass.UNKNOWN:\n"
@@ -146,8 +146,8 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         (CALL_TESTS,),
     ),
-    Mutant("tx2 is not fenced", UNFENCED, ("tests/crash/test_stops.py",), "sqlite"),
-    Mutant("the provider is asked before COMMIT has returned", BEFORE_COMMIT, (CALL_TESTS,), "sqlite"),
+    Mutant("tx2 is not fenced", JOURNAL_WITHOUT_FENCE, ("tests/crash/test_stops.py",), "sqlite"),
+    Mutant("the provider is asked before COMMIT has returned", CALL_BEFORE_COMMIT, (CALL_TESTS,), "sqlite"),
     Mutant(
         "the driver's own BEGIN",
         (
@@ -164,7 +164,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "an empty list settles",
         (
             Change(
-                PROBING,
+                PROBE_FILE,
                 "        context.record_audit(tx, AuditAction.CREDIT_CHECK_PROBED, record.id, "
                 'result="failed", reason=reason[:64])\n',
                 "        context.record_audit(tx, AuditAction.CREDIT_CHECK_PROBED, record.id, "
@@ -178,19 +178,19 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a probe takes an id although several purchases wait",
-        (Change(PROBING, "        if is_id_ambiguous:\n", "        if is_id_ambiguous and not reports:\n"),),
-        (GUARD_TESTS,),
+        (Change(PROBE_FILE, "        if is_id_ambiguous:\n", "        if is_id_ambiguous and not reports:\n"),),
+        (PIPELINE_TESTS,),
     ),
     Mutant(
         "a lapsed call is called error",
         (
             Change(
-                SETTLING,
+                OUTCOMES_FILE,
                 '            write_unknown_purchase(context, tx, record, "lapsed", self.capabilities)\n',
                 '            write_failed_purchase(context, tx, record, "lapsed")\n',
             ),
         ),
-        (GUARD_TESTS,),
+        (PIPELINE_TESTS,),
     ),
     Mutant(
         "a living holder's lease counts as over",
@@ -247,7 +247,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "a purchase is never checked before its claim",
         (
             Change(
-                CHECKS,
+                PURCHASE_FILE,
                 "        return bool(has_lost_purchase) or purchase_stops.may_purchase_be_stopped(",
                 "        return False and purchase_stops.may_purchase_be_stopped(",
             ),
@@ -268,13 +268,13 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "no intent on the desk",
-        (Change(GUARDED, "self._mark_calling(claimed_operation.operation_id)", "pass"),),
+        (Change(PIPELINE_FILE, "self._mark_calling(claimed_operation.operation_id)", "pass"),),
         (CALL_TESTS,),
     ),
     Mutant(
         "an answer that can't be recorded is dropped",
-        (Change(GUARDED, "self._context.spool.store_answer(claimed_operation.operation_id, answer)", "pass"),),
-        (GUARD_TESTS,),
+        (Change(PIPELINE_FILE, "self._context.spool.store_answer(claimed_operation.operation_id, answer)", "pass"),),
+        (PIPELINE_TESTS,),
     ),
     Mutant(
         "anybody's root of the trail counts",
@@ -336,28 +336,34 @@ MUTANTS: tuple[Mutant, ...] = (
                 '        _log.warning("tolerated: %s", name, exc_info=True)\n        raise\n',
             ),
         ),
-        (BREAKS,),
+        (BREAK_TESTS,),
     ),
     Mutant(
         "a listener's failure loses the answer",
-        (Change(GUARDED, '            _report_step(progress, "answered")\n', '            progress("answered")\n'),),
-        (GUARD_TESTS,),
+        (
+            Change(
+                PIPELINE_FILE,
+                '            _report_step(progress, "answered")\n',
+                '            progress("answered")\n',
+            ),
+        ),
+        (PIPELINE_TESTS,),
     ),
     Mutant(
         "a call that broke off was not sent",
         (
             Change(
-                GUARDED,
+                PIPELINE_FILE,
                 'return Outcome(OutcomeClass.UNKNOWN, "broke_off", SendingCertainty.MAYBE)',
                 'return Outcome(OutcomeClass.FAILED_DEFINITE, "broke_off", SendingCertainty.NO)',
             ),
         ),
-        (BREAKS,),
+        (BREAK_TESTS,),
     ),
     Mutant(
         "a renewal that failed leaves the old record superseded",
-        (Change(SETTLING, "    if superseded_check is not None:\n", "    if superseded_check is None:\n"),),
-        (GUARD_TESTS,),
+        (Change(OUTCOMES_FILE, "    if superseded_check is not None:\n", "    if superseded_check is None:\n"),),
+        (PIPELINE_TESTS,),
     ),
     Mutant(
         "a renewal may come before the end",
@@ -368,7 +374,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "return check.expired_at is not None",
             ),
         ),
-        (RACES,),
+        (RACE_TESTS,),
     ),
     Mutant(
         "one person is enough",
@@ -390,7 +396,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "elif file_identity == ():",
             ),
         ),
-        (GUARD_TESTS,),
+        (PIPELINE_TESTS,),
     ),
     Mutant(
         "values of statements are repeated in errors",
@@ -398,5 +404,5 @@ MUTANTS: tuple[Mutant, ...] = (
         ("tests/services/evidence/test_canaries.py",),
     ),
 )
-QUICK = ("what the desk remembers is not asked", "no intent on the desk")
+QUICK_MUTANTS = ("what the desk remembers is not asked", "no intent on the desk")
 """Few and fast enough for every run of the suite."""

@@ -32,29 +32,36 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.operators.operator import Operator
 from cosmic_ray.operators.provider import OperatorProvider
 
-from tests.mutants.__main__ import GREEN, OPTIONS, RED, ROOT, copied, first_failure
+from tests.mutants.__main__ import GREEN, OPTIONS, RED, ROOT, copy_sources, find_first_failure
 from tests.mutants.targets import FLOOR_PERCENT, TARGETS
 
-EACH = 8
+MUTANTS_PER_FILE = 8
 LOCK_WAIT_SECONDS = 600
 """For the tests of one mutant: a change that makes them wait for ever is noticed too."""
-EMBEDDED = ("-p", "no:xdist", "-k", "not mariadb and not galera and not mysql and not on_servers")
+SQLITE_ONLY_OPTIONS = ("-p", "no:xdist", "-k", "not mariadb and not galera and not mysql and not on_servers")
 _NEEDS_ARGUMENTS = {"VariableReplacer", "VariableInserter"}
-_ALIKE = {
+_EQUIVALENT_OPERATORS = {
     "ReplaceComparisonOperator_Eq_Is",
     "ReplaceComparisonOperator_Is_Eq",
     "ReplaceComparisonOperator_NotEq_IsNot",
     "ReplaceComparisonOperator_IsNot_NotEq",
 }
 # The imports of every test, once for all mutants.
-_WARM = ("pytest", "sqlalchemy", "alembic.command", "requests", "cryptography.fernet", "PySide6.QtWidgets")
-Span = tuple[tuple[int, int], tuple[int, int]]
+_PRELOADED_MODULES = (
+    "pytest",
+    "sqlalchemy",
+    "alembic.command",
+    "requests",
+    "cryptography.fernet",
+    "PySide6.QtWidgets",
+)
+SourceSpan = tuple[tuple[int, int], tuple[int, int]]
 
 
 class DropCall(Operator):  # type: ignore[misc]  # cosmic-ray ships no types
     """Operator that replaces a statement which is only a call by `pass`."""
 
-    def mutation_positions(self, node: Any) -> Iterator[Span]:
+    def mutation_positions(self, node: Any) -> Iterator[SourceSpan]:
         if node.type == "simple_stmt" and _is_call(node.children[0]) and not _is_failpoint(node.children[0]):
             yield node.children[0].start_pos, node.children[0].end_pos
 
@@ -77,13 +84,17 @@ def _is_failpoint(node: Any) -> bool:
 
 
 OPERATORS: dict[str, type[Operator]] = {
-    **{name: OperatorProvider()[name] for name in OperatorProvider() if name not in _NEEDS_ARGUMENTS | _ALIKE},
+    **{
+        name: OperatorProvider()[name]
+        for name in OperatorProvider()
+        if name not in _NEEDS_ARGUMENTS | _EQUIVALENT_OPERATORS
+    },
     "DropCall": DropCall,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class DrawnMutant:
     """One random mutant: the operator's name, and which of its occurrences in the file is changed. `line` is the line
     of the change, `source` the changed source code.
     """
@@ -95,11 +106,11 @@ class Drawn:
     source: str
 
 
-def draw(file: str, each: int, seed: int) -> list[Drawn]:
+def draw_mutants(file: str, each: int, seed: int) -> list[DrawnMutant]:
     """Return at most `each` mutants of a file, at different places. The same seed and source give the same ones."""
     source = (ROOT / file).read_text("utf-8")
-    places: dict[Span, list[tuple[str, int]]] = {}
-    skipped = list(_without_result(source))
+    places: dict[SourceSpan, list[tuple[str, int]]] = {}
+    skipped = list(_find_places_without_result(source))
     nodes = list(ast_nodes(get_ast(source)))
     for name, operator in OPERATORS.items():
         number = count()
@@ -109,12 +120,12 @@ def draw(file: str, each: int, seed: int) -> list[Drawn]:
                 if not _is_bare_star(node) and not any(begin <= span[0] and span[1] <= end for begin, end in skipped):
                     places.setdefault(span, []).append((name, occurrence))
     chance = random.Random(f"{seed} {file}")
-    found: list[Drawn] = []
+    found: list[DrawnMutant] = []
     for span in chance.sample(sorted(places), len(places)):
         name, occurrence = chance.choice(places[span])
         mutated = mutate_code(source, OPERATORS[name](), occurrence)
         if mutated != source and _is_python(mutated):
-            found.append(Drawn(file, name, occurrence, span[0][0], mutated))
+            found.append(DrawnMutant(file, name, occurrence, span[0][0], mutated))
         if len(found) == each:
             break
     return found
@@ -140,7 +151,7 @@ def _is_python(source: str) -> bool:
     return True
 
 
-def _without_result(source: str) -> Iterator[Span]:
+def _find_places_without_result(source: str) -> Iterator[SourceSpan]:
     """Yield the places on which no result depends."""
     for node in ast.walk(ast.parse(source)):
         parts: list[ast.expr | None] = []
@@ -166,7 +177,9 @@ def run_in_copy(folder: Path, tests: Sequence[str]) -> tuple[int, str]:
     output.
     """
     with tempfile.NamedTemporaryFile("r", prefix="drawn-", suffix=".txt") as said:
-        child = multiprocessing.get_context("fork").Process(target=_child, args=(folder, list(tests), said.name))
+        child = multiprocessing.get_context("fork").Process(
+            target=_run_tests_in_child, args=(folder, list(tests), said.name)
+        )
         child.start()
         child.join(LOCK_WAIT_SECONDS)
         if child.is_alive():
@@ -176,7 +189,7 @@ def run_in_copy(folder: Path, tests: Sequence[str]) -> tuple[int, str]:
         return child.exitcode or 0, said.read()
 
 
-def _child(folder: Path, tests: list[str], output: str) -> None:
+def _run_tests_in_child(folder: Path, tests: list[str], output: str) -> None:
     """Target of the forked child: run the tests in the copy, and write the output into a file."""
     os.setsid()
     with Path(output).open("w") as file:
@@ -189,10 +202,10 @@ def _child(folder: Path, tests: list[str], output: str) -> None:
         del sys.modules[name]
     import pytest
 
-    os._exit(int(pytest.main([*tests, *OPTIONS, *EMBEDDED])))
+    os._exit(int(pytest.main([*tests, *OPTIONS, *SQLITE_ONLY_OPTIONS])))
 
 
-def try_one(drawn: Drawn, copies: "SimpleQueue[Path]") -> tuple[bool, str]:
+def try_drawn_mutant(drawn: DrawnMutant, copies: "SimpleQueue[Path]") -> tuple[bool, str]:
     """Try one mutant in a free copy. Return True and the failed test if a test failed, otherwise False and a text."""
     folder = copies.get()
     file, tests = folder / drawn.file, TARGETS[drawn.file]
@@ -205,7 +218,7 @@ def try_one(drawn: Drawn, copies: "SimpleQueue[Path]") -> tuple[bool, str]:
     finally:
         file.write_text(original, "utf-8")
         copies.put(folder)
-    return status != GREEN, first_failure(output)
+    return status != GREEN, find_first_failure(output)
 
 
 def main(words: Sequence[str]) -> int:
@@ -213,28 +226,28 @@ def main(words: Sequence[str]) -> int:
     the floor.
     """
     parser = argparse.ArgumentParser(prog="tests.mutants.drawn")
-    parser.add_argument("--each", type=int, default=EACH, help="mutants of each file")
+    parser.add_argument("--each", type=int, default=MUTANTS_PER_FILE, help="mutants of each file")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("files", nargs="*")
     asked = parser.parse_args(words)
     files = [file for file in TARGETS if not asked.files or any(word in file for word in asked.files)]
-    for name in _WARM:
+    for name in _PRELOADED_MODULES:
         __import__(name)
     sys.dont_write_bytecode = False
     with tempfile.TemporaryDirectory(prefix="drawn-") as folder, ThreadPoolExecutor(asked.workers) as pool:
         copies: SimpleQueue[Path] = SimpleQueue()
         for number in range(asked.workers):
-            copies.put(copied(Path(folder) / str(number)))
-        if not all(pool.map(lambda file: _passes(file, copies), files)):
+            copies.put(copy_sources(Path(folder) / str(number)))
+        if not all(pool.map(lambda file: _check_unchanged_copy(file, copies), files)):
             return 1
         sys.dont_write_bytecode = True
-        found = [one for file in files for one in draw(file, asked.each, asked.seed)]
+        found = [one for file in files for one in draw_mutants(file, asked.each, asked.seed)]
         verdicts = list(pool.map(lambda one: _try_and_print(one, copies), found))
-    return report(list(zip(found, verdicts, strict=True)))
+    return print_report(list(zip(found, verdicts, strict=True)))
 
 
-def _passes(file: str, copies: "SimpleQueue[Path]") -> bool:
+def _check_unchanged_copy(file: str, copies: "SimpleQueue[Path]") -> bool:
     """Run the tests of the file in an unchanged copy, where they must pass. This also writes the compiled files that
     the later runs share.
     """
@@ -248,25 +261,25 @@ def _passes(file: str, copies: "SimpleQueue[Path]") -> bool:
     return status == GREEN
 
 
-def _try_and_print(drawn: Drawn, copies: "SimpleQueue[Path]") -> bool:
+def _try_and_print(drawn: DrawnMutant, copies: "SimpleQueue[Path]") -> bool:
     """Try one mutant, and print the result and, if no test failed, the change. Return True if a test failed."""
     begun = time.monotonic()
-    caught, why = try_one(drawn, copies)
+    caught, why = try_drawn_mutant(drawn, copies)
     word = "caught " if caught else "ESCAPED"
     was = (ROOT / drawn.file).read_text("utf-8").splitlines()[drawn.line - 1].strip()
-    now = next(iter(_changed(was, drawn)), "")
+    now = next(iter(_format_changed_lines(was, drawn)), "")
     print(f"{word} {time.monotonic() - begun:4.0f} s  {drawn.file}:{drawn.line} {drawn.operator}", flush=True)
     print(f"          {why}" if caught else f"          - {was}\n          + {now}", flush=True)
     return caught
 
 
-def _changed(was: str, drawn: Drawn) -> Iterable[str]:
+def _format_changed_lines(was: str, drawn: DrawnMutant) -> Iterable[str]:
     """Return the changed lines."""
     before = (ROOT / drawn.file).read_text("utf-8").splitlines()
     return (new.strip() for old, new in zip(before, drawn.source.splitlines(), strict=False) if old != new)
 
 
-def report(tried: Sequence[tuple[Drawn, bool]]) -> int:
+def print_report(tried: Sequence[tuple[DrawnMutant, bool]]) -> int:
     """Print the share of caught mutants for each file and in all. Return the exit status: 1 if it is below the
     floor.
     """

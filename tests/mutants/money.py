@@ -3,7 +3,7 @@ and events."""
 
 from tests.mutants.mutant import Change, Mutant
 
-_MONEY = "console/store/payments/balances.py"
+_BALANCES_FILE = "console/store/payments/balances.py"
 _PAYMENTS, _REFUNDS = (f"console/store/{name}/{name}.py" for name in ("payments", "refunds"))
 _ACCOUNTS, _SWAPS = "console/store/payments/account_limits.py", "console/store/database/compare_and_swap.py"
 _SUMS, _REFUND_ROWS = ("tests/store/payments/test_balances.py",), ("tests/store/refunds/test_refunds.py",)
@@ -11,166 +11,166 @@ _PAYMENT_ROWS, _LIMITS = ("tests/store/payments/test_payments.py",), ("tests/sto
 _QUEUES = ("tests/store/queues/test_queues.py",)
 
 
-def _mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...]) -> Mutant:
+def _make_mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...]) -> Mutant:
     return Mutant(name, (Change(file, old, new),), tests, "sqlite")
 
 
-def _unbound_mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...]) -> Mutant:
+def _make_mutant_without_engine(name: str, file: str, old: str, new: str, tests: tuple[str, ...]) -> Mutant:
     """Return a mutant whose tests have no parameter for the engine."""
     return Mutant(name, (Change(file, old, new),), tests, "")
 
 
 MONEY_MUTANTS: tuple[Mutant, ...] = (
-    _mutant(
+    _make_mutant(
         "more than is left is reserved",
-        _MONEY,
+        _BALANCES_FILE,
         "_ADD_TO_RESERVED_STATEMENT.where(\n"
         "    _REFUNDABLE_AMOUNT_EXPRESSION >= _AMOUNT_MINOR_PARAMETER, _NOT_REVERSED_CONDITION\n)",
         "_ADD_TO_RESERVED_STATEMENT.where(_NOT_REVERSED_CONDITION)",
         _SUMS,
     ),
-    _mutant(
+    _make_mutant(
         "what open refunds hold is left",
-        _MONEY,
+        _BALANCES_FILE,
         "payments.c.captured_minor - payments.c.reserved_minor - payments.c.refunded_minor",
         "payments.c.captured_minor - payments.c.refunded_minor",
         _SUMS,
     ),
-    _mutant(
+    _make_mutant(
         "what was set aside is left",
-        _MONEY,
+        _BALANCES_FILE,
         " - payments.c.refunded_minor - payments.c.set_aside_minor",
         " - payments.c.refunded_minor",
         _SUMS,
     ),
-    _mutant(
+    _make_mutant(
         "nothing is moved below zero",
-        _MONEY,
+        _BALANCES_FILE,
         '.where(payments.c.id == bindparam("payment_id"), _AMOUNT_MINOR_PARAMETER > 0)',
         '.where(payments.c.id == bindparam("payment_id"))',
         _SUMS,
     ),
-    _mutant(
+    _make_mutant(
         "more than was set aside is reserved of it",
-        _MONEY,
+        _BALANCES_FILE,
         "where(\n    payments.c.set_aside_minor >= _AMOUNT_MINOR_PARAMETER, _NOT_REVERSED_CONDITION\n)",
         "where(_NOT_REVERSED_CONDITION)",
         _SUMS,
     ),
-    _mutant(
+    _make_mutant(
         "what is reserved of a set-aside stays there",
-        _MONEY,
+        _BALANCES_FILE,
         ".values(set_aside_minor=payments.c.set_aside_minor - _AMOUNT_MINOR_PARAMETER)",
         "",
         _SUMS,
     ),
-    _mutant(
+    _make_mutant(
         "more than is reserved is released",
-        _MONEY,
+        _BALANCES_FILE,
         "_UPDATE_PAYMENT_AMOUNTS_STATEMENT.where(\n    payments.c.reserved_minor >= _AMOUNT_MINOR_PARAMETER\n)",
         "_UPDATE_PAYMENT_AMOUNTS_STATEMENT",
         _SUMS,
     ),
-    _mutant(
+    _make_mutant(
         "a refund that is done stays reserved",
-        _MONEY,
+        _BALANCES_FILE,
         "        (payments.c.reserved_minor, payments.c.reserved_minor - _AMOUNT_MINOR_PARAMETER),\n",
         "",
         _SUMS,
     ),
-    _mutant(
+    _make_mutant(
         "what was refunded is free again",
-        _MONEY,
+        _BALANCES_FILE,
         "        (payments.c.refunded_minor, _NEW_REFUNDED_AMOUNT_EXPRESSION),\n",
         "",
         _SUMS,
     ),
-    _mutant(
+    _make_mutant(
         "a capture may fall",
-        _MONEY,
+        _BALANCES_FILE,
         "payments.c.captured_minor < _AMOUNT_MINOR_PARAMETER",
         "payments.c.captured_minor != _AMOUNT_MINOR_PARAMETER",
         _SUMS,
     ),
-    _mutant(
+    _make_mutant(
         "a capture told twice is booked twice",
-        _MONEY,
+        _BALANCES_FILE,
         ".values(captured_minor=_AMOUNT_MINOR_PARAMETER)",
         ".values(captured_minor=payments.c.captured_minor + _AMOUNT_MINOR_PARAMETER)",
         _SUMS,
     ),
-    _mutant(
+    _make_mutant(
         "more than is left is set aside",
-        _MONEY,
+        _BALANCES_FILE,
         "_SET_ASIDE_STATEMENT = _UPDATE_PAYMENT_AMOUNTS_STATEMENT.where(\n"
         "    _REFUNDABLE_AMOUNT_EXPRESSION >= _AMOUNT_MINOR_PARAMETER\n)",
         "_SET_ASIDE_STATEMENT = _UPDATE_PAYMENT_AMOUNTS_STATEMENT",
         _SUMS,
     ),
-    _mutant(
+    _make_mutant(
         "money that was taken back is refunded",
-        _MONEY,
+        _BALANCES_FILE,
         "payments.c.status != PaymentState.REVERSED.value",
         "payments.c.status != ''",
         _SUMS,
     ),
-    _mutant(
+    _make_mutant(
         "money moves under people's eyes",
-        _MONEY,
+        _BALANCES_FILE,
         "version=payments.c.version + 1",
         "version=payments.c.version",
         _SUMS,
     ),
-    _mutant(
+    _make_mutant(
         "whoever comes last writes",
         _SWAPS,
         ', table.c.version == bindparam("version_as_read"), *same_sql',
         ", *same_sql",
         _PAYMENT_ROWS,
     ),
-    _mutant(
+    _make_mutant(
         "what the shop wrote is written over",
         _SWAPS,
         '== bindparam("version_as_read"), *same_sql',
         '== bindparam("version_as_read")',
         ("tests/store/payments/test_orders.py",),
     ),
-    _mutant(
+    _make_mutant(
         "sums are written by anybody",
         _PAYMENTS,
         "_COLUMNS_NEVER_CHANGED = MONEY_COLUMNS | {",
         "_COLUMNS_NEVER_CHANGED = {",
         _PAYMENT_ROWS,
     ),
-    _mutant(
+    _make_mutant(
         "a payment leaps over its states",
         _PAYMENTS,
         "        states.require_transition(PAYMENT_TRANSITIONS, former_state, next_state)",
         "        assert former_state, next_state",
         _PAYMENT_ROWS,
     ),
-    _mutant(
+    _make_mutant(
         "a refund leaps over its states",
         _REFUNDS,
         "        states.require_transition(states.REFUND_TRANSITIONS, refund.state, new_state)\n",
         "",
         _REFUND_ROWS,
     ),
-    _mutant(
+    _make_mutant(
         "a refund gets another key",
         _REFUNDS,
         "if refund.provider_refund_key not in (",
         "if False and refund.provider_refund_key not in (",
         _REFUND_ROWS,
     ),
-    _mutant(
+    _make_mutant(
         "a refund is done of which the provider knows nothing",
         _REFUNDS,
         "if new_state is RefundState.COMPLETED and",
         "if new_state is RefundState.EXPIRED and",
         _REFUND_ROWS,
     ),
-    _mutant(
+    _make_mutant(
         "an exact look-alike isn't seen",
         _REFUNDS,
         'refunds.c.refund_amount == bindparam("amount_minor"), _CREATED_SINCE_CONDITION, _MAY_MOVE_MONEY_CONDITION\n',
@@ -178,63 +178,63 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
         "~_MAY_MOVE_MONEY_CONDITION\n",
         _REFUND_ROWS,
     ),
-    _mutant(
+    _make_mutant(
         "limits add up all currencies",
         _REFUNDS,
         ".group_by(refunds.c.maker, refunds.c.currency)",
         ".group_by(refunds.c.maker)",
         _REFUND_ROWS,
     ),
-    _mutant(
+    _make_mutant(
         "an account gives room that others hold",
         _ACCOUNTS,
         "- accounts.c.balance_minor - accounts.c.reserved_minor >= _AMOUNT_MINOR_PARAMETER",
         "- accounts.c.balance_minor >= _AMOUNT_MINOR_PARAMETER",
         _LIMITS,
     ),
-    _mutant(
+    _make_mutant(
         "more is booked than there is room",
         _ACCOUNTS,
         "max(0, min(amount_minor, account.limit_minor - account.balance_minor - reserved_minor))",
         "max(0, amount_minor)",
         _LIMITS,
     ),
-    _mutant(
+    _make_mutant(
         "a vote counts as a proposal",
         "console/store/refunds/approvals.py",
         "_OPEN_PROPOSAL_CONDITIONS = (approvals.c.action == RESOLVE_ACTION, ",
         "_OPEN_PROPOSAL_CONDITIONS = (approvals.c.action != '', ",
         ("tests/store/refunds/test_approvals.py",),
     ),
-    _unbound_mutant(
+    _make_mutant_without_engine(
         "a provider's read-only switch doesn't stop its refunds",
         "console/services/refunds/submit.py",
         "        refuse_if_read_only(conn, pair.payment.provider)\n",
         "",
         ("tests/services/access/test_read_only.py",),
     ),
-    _unbound_mutant(
+    _make_mutant_without_engine(
         "read-only doesn't stop a purchase",
         "console/services/credit_checks/purchase.py",
         "        refuse_if_read_only(conn, CREDIT_CHECK_PROVIDER)\n",
         "",
         ("tests/cli/access/test_read_only.py",),
     ),
-    _unbound_mutant(
+    _make_mutant_without_engine(
         "read-only doesn't stop what people change",
         "console/services/process/context.py",
         "            if may_be_stopped:\n",
         "            if False:\n",
         ("tests/cli/access/test_read_only.py",),
     ),
-    _mutant(
+    _make_mutant(
         "a lapsed refund counts twice",
         "console/store/queues/table_queries.py",
         'if name == "review" else lapsed_rows)\n        return [select',
         "if not name else lapsed_rows)\n        return [select",
         _QUEUES,
     ),
-    _mutant(
+    _make_mutant(
         "a page forgets the kinds behind",
         "console/store/queues/queues.py",
         "        if name in kind_queries.conditions_by_queue:\n",

@@ -23,41 +23,41 @@ class Mutant:
     engine: str = ""
 
 
-GUARDED = "console/services/guarded/pipeline.py"
-ENGINE = "console/store/database/engine.py"
-CHECKS = "console/services/credit_checks/purchase.py"
-SETTLING = "console/services/credit_checks/outcomes.py"
-JOURNAL = "console/store/operations/journal.py"
-PROBING = "console/services/credit_checks/probe.py"
-GUARD_TESTS = "tests/services/credit_checks/test_purchase_breaks.py"
+PIPELINE_FILE = "console/services/guarded/pipeline.py"
+ENGINE_FILE = "console/store/database/engine.py"
+PURCHASE_FILE = "console/services/credit_checks/purchase.py"
+OUTCOMES_FILE = "console/services/credit_checks/outcomes.py"
+JOURNAL_FILE = "console/store/operations/journal.py"
+PROBE_FILE = "console/services/credit_checks/probe.py"
+PIPELINE_TESTS = "tests/services/credit_checks/test_purchase_breaks.py"
 CALL_TESTS = "tests/services/credit_checks/test_provider_calls.py"
-RACES = "tests/races/test_races.py"
-PROOF = "tests/races/test_database_proof.py"
-FAULTS = "tests/races/test_faults.py"
-BREAKS = "tests/crash/test_breaks.py"
+RACE_TESTS = "tests/races/test_races.py"
+DATABASE_PROOF_TESTS = "tests/races/test_database_proof.py"
+FAULT_TESTS = "tests/races/test_faults.py"
+BREAK_TESTS = "tests/crash/test_breaks.py"
 
-BEFORE_COMMIT = (
+CALL_BEFORE_COMMIT = (
     Change(
-        GUARDED,
+        PIPELINE_FILE,
         "            subject = operation.claim(tx, operation_id)\n",
         "            subject = operation.claim(tx, operation_id)\n"
         "            self._early = operation.call(subject) if operation.has_effect else None\n",
     ),
     Change(
-        GUARDED,
+        PIPELINE_FILE,
         "            outcome = operation.call(claimed_operation.subject)\n",
         "            outcome = self._early or operation.call(claimed_operation.subject)\n",
     ),
 )
-UNFENCED = (
+JOURNAL_WITHOUT_FENCE = (
     Change(
-        JOURNAL,
+        JOURNAL_FILE,
         '    operations.c.fence == bindparam("fence_as_begun"),\n'
         "    operations.c.state == OperationState.CALLING.value,\n",
         '    bindparam("fence_as_begun") == bindparam("fence_as_begun"),\n',
     ),
 )
-NOT_UNIQUE = (
+CLAIM_NOT_UNIQUE = (
     Change(
         "console/store/schema/core.py",
         '"client_id", "claim_number", unique=True',

@@ -1,6 +1,6 @@
 """Mutants by which a provider's answer is written into another record, is lost, or counts too early."""
 
-from tests.mutants.mutant import CHECKS, GUARD_TESTS, SETTLING, Change, Mutant
+from tests.mutants.mutant import OUTCOMES_FILE, PIPELINE_TESTS, PURCHASE_FILE, Change, Mutant
 
 _SHARED_IDS = "tests/services/credit_checks/test_shared_ids.py"
 _LEFT_OPEN = "tests/services/adoption/test_rows_left_open.py"
@@ -85,7 +85,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a renewal that was denied and made is made again",
-        (Change(CHECKS, "        if pair_checks := ", "        if pair_checks := False and "),),
+        (Change(PURCHASE_FILE, "        if pair_checks := ", "        if pair_checks := False and "),),
         (
             "tests/services/credit_checks/test_outcomes.py::test_a_renewal_that_was_denied_and_bought_is_not_bought_again",
         ),
@@ -129,7 +129,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "an answer in time leaves its id with another check",
         (
             Change(
-                SETTLING,
+                OUTCOMES_FILE,
                 "    _open_cases_about_shared_id(context, tx, record, outcome, checks_by_id.values())\n",
                 "",
             ),
@@ -141,7 +141,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "a late answer leaves its id with another check",
         (
             Change(
-                SETTLING,
+                OUTCOMES_FILE,
                 "        _open_cases_about_shared_id(self.context, tx, record, outcome, credit_checks_of_number)\n",
                 "",
             ),
@@ -153,7 +153,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "an answer does not wait for a decision about its id",
         (
             Change(
-                SETTLING,
+                OUTCOMES_FILE,
                 "    if any(other_check.state is CheckState.PENDING for other_check in other_checks):",
                 "    if not other_checks:",
             ),
@@ -163,7 +163,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "one id in two answers contradicts the first",
-        (Change(SETTLING, "            and _is_id_from_decision(tx, other_check)\n", ""),),
+        (Change(OUTCOMES_FILE, "            and _is_id_from_decision(tx, other_check)\n", ""),),
         (f"{_SHARED_IDS}::test_the_provider_may_answer_two_purchases_with_one_id",),
         "sqlite",
     ),
@@ -245,24 +245,24 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "the date is above the provider's word about the end",
         (
             Change(
-                CHECKS,
+                PURCHASE_FILE,
                 "        if not (is_date_over if report.expired is None else report.expired):",
                 "        if not (is_date_over or report.expired):",
             ),
         ),
-        (f"{GUARD_TESTS}::test_the_providers_word_about_the_end_is_above_its_date",),
+        (f"{PIPELINE_TESTS}::test_the_providers_word_about_the_end_is_above_its_date",),
         "sqlite",
     ),
     Mutant(
         "a renewal keeps no evidence of what it asked",
         (
             Change(
-                CHECKS,
+                PURCHASE_FILE,
                 "outcomes.store_answer_before_renewal(context, tx, live_check, outcome)",
                 "None",
             ),
         ),
-        (f"{GUARD_TESTS}::test_the_providers_word_about_the_end_is_above_its_date",),
+        (f"{PIPELINE_TESTS}::test_the_providers_word_about_the_end_is_above_its_date",),
         "sqlite",
     ),
     Mutant(
@@ -358,12 +358,12 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "a check that AlarmBox can't be asked about is renewed by the desk's clock",
         (
             Change(
-                CHECKS,
+                PURCHASE_FILE,
                 "            or live_credit_check.credit_check_id is None\n",
                 "",
             ),
         ),
-        (f"{GUARD_TESTS}::test_a_check_without_an_id_is_not_renewed",),
+        (f"{PIPELINE_TESTS}::test_a_check_without_an_id_is_not_renewed",),
         "sqlite",
     ),
     Mutant(
@@ -439,7 +439,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "a reading ends a contradiction about the purchase",
         (
             Change(
-                SETTLING,
+                OUTCOMES_FILE,
                 "    if case is None or not _is_about_reading(case.observed):\n",
                 "    if case is None:\n",
             ),
@@ -451,7 +451,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "an acknowledged contradiction hides the next one",
         (
             Change(
-                SETTLING,
+                OUTCOMES_FILE,
                 "            earlier_case.acknowledged_by is not None\n            or ",
                 "            ",
             ),
@@ -683,24 +683,24 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "what a faster renewal has bought is renewed unasked",
         (
             Change(
-                CHECKS,
+                PURCHASE_FILE,
                 "        if (live_credit_check.id, live_credit_check.credit_check_id) != self._expired_purchase:\n",
                 "        if live_credit_check.credit_check_id is None:\n",
             ),
         ),
-        (f"{GUARD_TESTS}::test_what_a_faster_renewal_has_bought_is_not_renewed",),
+        (f"{PIPELINE_TESTS}::test_what_a_faster_renewal_has_bought_is_not_renewed",),
         "sqlite",
     ),
     Mutant(
         "a check that was over before it was bought is bought again and again",
         (
             Change(
-                CHECKS,
+                PURCHASE_FILE,
                 "        if outcomes.had_expired_before(report, sent_at) and not _may_have_expired(",
                 "        if sent_at is None and not _may_have_expired(",
             ),
         ),
-        (f"{GUARD_TESTS}::test_dates_of_an_earlier_purchase_renew_nothing_at_once",),
+        (f"{PIPELINE_TESTS}::test_dates_of_an_earlier_purchase_renew_nothing_at_once",),
         "sqlite",
     ),
     Mutant(
@@ -719,24 +719,24 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "a date of another calendar lets a check be bought again",
         (
             Change(
-                SETTLING,
+                OUTCOMES_FILE,
                 "if last_valid_day is None or last_valid_day < FIRST_ASSIGNMENT_DAY:",
                 "if last_valid_day is None:",
             ),
         ),
-        (f"{GUARD_TESTS}::test_a_day_before_there_were_numbers_renews_nothing",),
+        (f"{PIPELINE_TESTS}::test_a_day_before_there_were_numbers_renews_nothing",),
         "sqlite",
     ),
     Mutant(
         "an empty date of expiry lets a check be bought again",
         (
             Change(
-                SETTLING,
+                OUTCOMES_FILE,
                 "    return None if is_over_before_purchase and not has_validity else valid_until\n",
                 "    return valid_until\n",
             ),
         ),
-        (f"{GUARD_TESTS}::test_an_empty_date_of_expiry_renews_nothing",),
+        (f"{PIPELINE_TESTS}::test_an_empty_date_of_expiry_renews_nothing",),
         "sqlite",
     ),
     Mutant(

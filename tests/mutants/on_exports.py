@@ -8,47 +8,47 @@ _CELLS, _SERVICE = "console/services/exports/cells.py", "console/services/export
 _TESTS = ("tests/services/exports/test_exports.py",)
 
 
-_CLOSE = "console/store/reports/daily_close.py"
-_CLOSE_TESTS = ("tests/services/reports/test_daily_close.py",)
+_DAILY_CLOSE_FILE = "console/store/reports/daily_close.py"
+_DAILY_CLOSE_TESTS = ("tests/services/reports/test_daily_close.py",)
 
 
-def _mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...] = _TESTS) -> Mutant:
+def _make_mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...] = _TESTS) -> Mutant:
     return Mutant(name, (Change(file, old, new),), tests, "")
 
 
 ON_EXPORTS: tuple[Mutant, ...] = (
-    _mutant(
+    _make_mutant(
         "a formula behind a space is exported as it is",
         _CELLS,
         "line.lstrip().startswith(FORMULA_CHARACTERS)",
         "line.startswith(FORMULA_CHARACTERS)",
     ),
-    _mutant(
+    _make_mutant(
         "marks of the reading direction are exported",
         _CELLS,
         'unicodedata.category(character) == "Zs" else " "',
         'unicodedata.category(character) in ("Zs", "Cf") else " "',
     ),
-    _mutant(
+    _make_mutant(
         "a reference of many digits is a number in CSV",
         _CELLS,
         'return f"{_APOSTROPHE}{text}" if _is_number_like(text) else text',
         "return text",
     ),
-    _mutant(
+    _make_mutant(
         "instants are exported in UTC",
         _CELLS,
         'return convert_to_local(value, JST).replace(tzinfo=None).isoformat(" ", "seconds")',
         'return value.replace(tzinfo=None).isoformat(" ", "seconds")',
     ),
-    _mutant(
+    _make_mutant(
         "a cancelled export leaves its file",
         _SERVICE,
         "        write_table(draft.file, table, rows)\n",
         "        try:\n            write_table(draft.file, table, rows)\n"
         "        except BaseException:\n            draft.publish()\n            raise\n",
     ),
-    _mutant(
+    _make_mutant(
         "an export is not in the trail",
         _SERVICE,
         "        self._context.write(\n            lambda tx: self._context.record_audit(\n"
@@ -56,49 +56,49 @@ ON_EXPORTS: tuple[Mutant, ...] = (
         "            )\n        )\n",
         "",
     ),
-    _mutant(
+    _make_mutant(
         "amounts are exported in minor units",
         "console/wording/exports/columns.py",
         'return Decimal(amount_minor).scaleb(-get_decimal_places(currency or ""))',
         "return Decimal(amount_minor)",
     ),
-    _mutant(
+    _make_mutant(
         "a close forgets what was unknown at its end and is known by now",
-        _CLOSE,
+        _DAILY_CLOSE_FILE,
         "columns.ended_at >= convert_to_naive_utc(at)",
         "columns.ended_at < convert_to_naive_utc(at)",
-        _CLOSE_TESTS,
+        _DAILY_CLOSE_TESTS,
     ),
-    _mutant(
+    _make_mutant(
         "a close counts refunds of every provider",
-        _CLOSE,
+        _DAILY_CLOSE_FILE,
         "            *_make_period_conditions(refunds.c.state_since, period),\n"
         "            payments.c.provider == provider,\n",
         "            *_make_period_conditions(refunds.c.state_since, period),\n",
-        _CLOSE_TESTS,
+        _DAILY_CLOSE_TESTS,
     ),
-    _mutant(
+    _make_mutant(
         "a close is final while something is unknown",
         "console/services/reports/daily_close.py",
         "any(record.settled_at is None for record in unknown_at_end)",
         "False",
-        _CLOSE_TESTS,
+        _DAILY_CLOSE_TESTS,
     ),
-    _mutant(
+    _make_mutant(
         "a database that is busy counts as none of ours, and is exchanged",
         "console/store/backup/sqlite_copy.py",
         "        if _is_locked(error):\n            raise _make_in_use_error(file) from None\n        # SQLITE_ERROR",
         "        # SQLITE_ERROR",
         ("tests/cli/test_backup.py::test_a_database_that_cannot_be_read_now_is_not_exchanged",),
     ),
-    _mutant(
+    _make_mutant(
         "a newer program's database is backed up as far as this program knows it",
         "console/services/backup/backup.py",
         'if state["schema"] > SCHEMA_VERSION:',
         'if state["schema"] < migrate.BASELINE_VERSION:',
         ("tests/cli/test_backup.py::test_a_newer_programs_database_is_not_backed_up",),
     ),
-    _mutant(
+    _make_mutant(
         "a restore notes nothing of the file that it replaces",
         "console/services/backup/backup.py",
         "    if newest_entry is not None:\n",

@@ -1,6 +1,6 @@
 """Mutants that would refund twice, execute another decision, or book money that never arrived."""
 
-from tests.mutants.mutant import UNFENCED, Change, Mutant
+from tests.mutants.mutant import JOURNAL_WITHOUT_FENCE, Change, Mutant
 
 _MONEY, _SUBMITTING = "console/store/payments/balances.py", "console/services/refunds/submit.py"
 _KEY = "console/services/refunds/idempotency_key.py"
@@ -382,7 +382,12 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (f"{_AT_ONCE}::test_one_person_at_many_windows",),
         "mariadb",
     ),
-    Mutant("an old sending of a refund is not fenced", UNFENCED, ("tests/crash/test_refund_wakes.py",), "sqlite"),
+    Mutant(
+        "an old sending of a refund is not fenced",
+        JOURNAL_WITHOUT_FENCE,
+        ("tests/crash/test_refund_wakes.py",),
+        "sqlite",
+    ),
     Mutant(
         "each sending of a refund has a key of its own",
         (

@@ -12,79 +12,79 @@ _TEAM = ("tests/store/registry/test_distribution.py",)
 _UPDATES, _UPDATE_TESTS = "console/services/registry/updates.py", ("tests/services/registry/test_updates.py",)
 
 
-def _mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...]) -> Mutant:
+def _make_mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...]) -> Mutant:
     return Mutant(name, (Change(file, old, new),), tests, "")
 
 
 ON_REGISTRY: tuple[Mutant, ...] = (
-    _mutant(
+    _make_mutant(
         "a day of the registry is left out", _ORDER, "    if missing_days:\n", "    if not source:\n", _DIFFERENCES
     ),
-    _mutant(
+    _make_mutant(
         "a difference is applied twice",
         _ORDER,
         "    if source.day <= complete_until:\n",
         "    if source.day < complete_until:\n",
         _DIFFERENCES,
     ),
-    _mutant(
+    _make_mutant(
         "the registry goes back",
         _ORDER,
         "    if complete_until < current_coverage.registry_date:\n",
         "    if complete_until < current_coverage.whole_day:\n",
         _DIFFERENCES,
     ),
-    _mutant("a wrong check digit is taken", _ROWS, " and are_well_formed(column)\n", "\n", _BAD_FILES),
-    _mutant(
+    _make_mutant("a wrong check digit is taken", _ROWS, " and are_well_formed(column)\n", "\n", _BAD_FILES),
+    _make_mutant(
         "a file of two encodings is taken",
         _SOURCE,
         "    return not any(_UTF8_KANA_OR_KANJI_PATTERN.search(field) and _is_utf8(field) for field in fields)\n",
         "    return any(fields)\n",
         _BAD_FILES,
     ),
-    _mutant(
+    _make_mutant(
         "what a killed deletion left stays",
         _FILES,
         "sorted(folder.glob(_REGISTRY_FOLDER_PATTERN))",
         "sorted(file.parent for file in folder.glob(f'{_REGISTRY_FOLDER_PATTERN}/{FILE_NAME}'))",
         _INTERRUPTIONS,
     ),
-    _mutant(
+    _make_mutant(
         "companies with open records are looked for among the best alone",
         "console/services/registry/matches.py",
         ", our_numbers=open_numbers\n",
         "\n",
         ("tests/services/registry/test_facts.py",),
     ),
-    _mutant(
+    _make_mutant(
         "rows whose furigana is its own comparison form aren't searched",
         "console/store/registry/search_filter.py",
         '("name", "furigana", "folded_names")',
         '("name", "folded_names")',
         ("tests/store/registry/test_folded_texts.py",),
     ),
-    _mutant(
+    _make_mutant(
         "an answer about another day is imported",
         "console/providers/registry/responses.py",
         "    if lines and day.isoformat() not in days:\n",
         "    if lines and not days:\n",
         ("tests/providers/registry/test_client.py",),
     ),
-    _mutant(
+    _make_mutant(
         "a part that is answered twice is imported",
         _UPDATES,
         ":= _get_first_line_unnumbered(part)) in known_lines:\n",
         ":= _get_first_line_unnumbered(part)) in ():\n",
         _UPDATE_TESTS,
     ),
-    _mutant(
+    _make_mutant(
         "the refusal of a file that couldn't be read is kept",
         _UPDATES,
         "RegistryFileProblem.FILE_CHANGED, RegistryFileProblem.FILE_UNREADABLE, ",
         "RegistryFileProblem.FILE_CHANGED, ",
         _UPDATE_TESTS,
     ),
-    _mutant(
+    _make_mutant(
         "a harmed registry is put in use at a desk",
         _DISTRIBUTION,
         "    if _hash_file(path) != stored_file.sha256:\n",

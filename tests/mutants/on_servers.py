@@ -1,13 +1,13 @@
 """Mutants that show only on a database server, or on several nodes."""
 
 from tests.mutants.mutant import (
-    BEFORE_COMMIT,
+    CALL_BEFORE_COMMIT,
     CALL_TESTS,
-    ENGINE,
-    NOT_UNIQUE,
-    PROOF,
-    RACES,
-    UNFENCED,
+    CLAIM_NOT_UNIQUE,
+    DATABASE_PROOF_TESTS,
+    ENGINE_FILE,
+    JOURNAL_WITHOUT_FENCE,
+    RACE_TESTS,
     Change,
     Mutant,
 )
@@ -213,14 +213,14 @@ ON_SERVERS: tuple[Mutant, ...] = (
         ("tests/store/constraints/test_constraints.py::test_forbidden_statements_are_refused_to_each_role",),
         "mariadb",
     ),
-    Mutant("the unique index is no longer unique on a server", NOT_UNIQUE, (PROOF,), "mariadb"),
-    Mutant("a server's provider is asked before COMMIT has returned", BEFORE_COMMIT, (CALL_TESTS,), "mariadb"),
-    Mutant("tx2 is not fenced on a server", UNFENCED, ("tests/crash/test_stops.py",), "mariadb"),
+    Mutant("the unique index is no longer unique on a server", CLAIM_NOT_UNIQUE, (DATABASE_PROOF_TESTS,), "mariadb"),
+    Mutant("a server's provider is asked before COMMIT has returned", CALL_BEFORE_COMMIT, (CALL_TESTS,), "mariadb"),
+    Mutant("tx2 is not fenced on a server", JOURNAL_WITHOUT_FENCE, ("tests/crash/test_stops.py",), "mariadb"),
     Mutant(
         "what a lock wait leaves of a transaction is committed",
         (
             Change(
-                ENGINE,
+                ENGINE_FILE,
                 "                yield tx\n                self._commit_transaction(tx)\n",
                 "                try:\n                    yield tx\n                finally:\n"
                 "                    self._commit_transaction(tx)\n",
@@ -230,12 +230,12 @@ ON_SERVERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a COMMIT without an answer counts as failed",
-        (Change(ENGINE, _VERDICT, "            raise\n"),),
+        (Change(ENGINE_FILE, _VERDICT, "            raise\n"),),
         ("tests/faults/test_verdicts.py",),
     ),
     Mutant(
         "a COMMIT without an answer counts as done",
-        (Change(ENGINE, _VERDICT, "            return\n"),),
+        (Change(ENGINE_FILE, _VERDICT, "            return\n"),),
         ("tests/faults/test_verdicts.py",),
     ),
     Mutant(
@@ -258,7 +258,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
         "a COMMIT that arrives late counts twice",
         (
             Change(
-                ENGINE,
+                ENGINE_FILE,
                 "                    if _find_first_committed(lost_transactions, tx.conn):\n",
                 "                    if False:\n",
             ),
@@ -301,7 +301,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
                 "    except StaleRow:\n        raise\n",
             ),
         ),
-        (RACES,),
+        (RACE_TESTS,),
         "mariadb",
     ),
     Mutant(

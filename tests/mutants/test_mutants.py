@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from cosmic_ray.mutating import mutate_code
 
-from tests.mutants.__main__ import ROOT, run
-from tests.mutants.catalogue import MUTANTS, QUICK
-from tests.mutants.drawn import OPERATORS, draw
+from tests.mutants.__main__ import ROOT, run_mutant
+from tests.mutants.catalogue import MUTANTS, QUICK_MUTANTS
+from tests.mutants.drawn import OPERATORS, draw_mutants
 from tests.mutants.mutant import Mutant
 from tests.mutants.targets import TARGETS
 
@@ -49,10 +49,10 @@ def test_mutants_name_what_exists(tmp_path: Path) -> None:
     assert [MUTANTS[number].name for number in sorted(wrong)] == [], done.stdout
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", QUICK_MUTANTS)
 def test_a_mutant_is_caught(name: str) -> None:
     """A mutant that removes a protection makes a test fail; `make mutants` tries all of them."""
-    caught, why = run(find_mutant(name))
+    caught, why = run_mutant(find_mutant(name))
     print(f"demand 4: {name}: {why}")
     assert caught, why
 
@@ -60,8 +60,8 @@ def test_a_mutant_is_caught(name: str) -> None:
 @pytest.mark.parametrize("file", ["console/domain/errors/__init__.py", "console/store/payments/currency_limits.py"])
 def test_mutants_can_be_drawn(file: str) -> None:
     """The same seed draws the same mutants, at different places; each is Python and differs from the source."""
-    drawn = draw(file, each=5, seed=1)
-    assert drawn == draw(file, each=5, seed=1)
+    drawn = draw_mutants(file, each=5, seed=1)
+    assert drawn == draw_mutants(file, each=5, seed=1)
     assert len({one.source for one in drawn}) == len(drawn) == 5
     for one in drawn:
         ast.parse(one.source)

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-KEPT = Path(__file__).with_name("built_inputs.txt")
-_MADE_BY = (
+DIGEST_FILE = Path(__file__).with_name("built_inputs.txt")
+_BUILD_FILES = (
     "build_spec.py",
     "requirements.lock",
     "scripts/third_party.py",
@@ -30,34 +30,39 @@ _IMPORT = re.compile(
 )
 
 
-def digest() -> str:
+def compute_digest() -> str:
     """SHA-256 of all inputs and of Python's version."""
     made = hashlib.sha256()
-    for line in (f"Python {sys.version_info.major}.{sys.version_info.minor}", *_files(), *_imports(), *_data()):
+    for line in (
+        f"Python {sys.version_info.major}.{sys.version_info.minor}",
+        *_list_build_files(),
+        *_list_imports(),
+        *_list_data_files(),
+    ):
         made.update(line.encode() + b"\n")
     return made.hexdigest()
 
 
-def are_kept() -> bool:
+def have_inputs_passed() -> bool:
     """Return True if a build with the present inputs has passed its tests."""
-    return KEPT.read_text(encoding="utf-8").strip() == digest()
+    return DIGEST_FILE.read_text(encoding="utf-8").strip() == compute_digest()
 
 
-def _files() -> Iterator[str]:
-    for name in _MADE_BY:
+def _list_build_files() -> Iterator[str]:
+    for name in _BUILD_FILES:
         yield f"{name} {hashlib.sha256((ROOT / name).read_bytes()).hexdigest()}"
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     yield repr([project.get(part) for part in ("project", "build-system")] + [project["tool"]["setuptools"]])
 
 
-def _imports() -> list[str]:
+def _list_imports() -> list[str]:
     """Names of modules from elsewhere, and all that is imported by a name that only exists at run time."""
     texts = (file.read_text(encoding="utf-8") for file in (ROOT / "console").rglob("*.py"))
     found = {name for text in texts for groups in _IMPORT.findall(text) for name in groups if name}
     return sorted(name for name in found if not name.startswith(("console.", ".")))
 
 
-def _data() -> list[str]:
+def _list_data_files() -> list[str]:
     """Files that are opened, not imported; the migrations among them."""
     resources = (file for file in (ROOT / "resources").rglob("*") if file.is_file())
     opened = (file for file in (ROOT / "console").rglob("*") if file.suffix in (".ini", ".mako"))
@@ -66,4 +71,4 @@ def _data() -> list[str]:
 
 
 if __name__ == "__main__":
-    KEPT.write_text(digest() + "\n", encoding="utf-8")
+    DIGEST_FILE.write_text(compute_digest() + "\n", encoding="utf-8")

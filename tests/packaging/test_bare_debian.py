@@ -35,7 +35,7 @@ pytestmark = [
 ]
 
 
-class System:
+class DebianCopy:
     """A copy of the bare Debian. Commands in it share this machine's network and nothing else."""
 
     def __init__(self, root: Path) -> None:
@@ -72,7 +72,7 @@ class System:
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> Iterator[System]:
+def debian_copy(tmp_path: Path) -> Iterator[DebianCopy]:
     root = tmp_path / "debian"
     subprocess.run(["cp", "-a", "--reflink=auto", BARE, str(root)], check=True)
     for name in ("/etc/resolv.conf", "/etc/hosts"):
@@ -83,13 +83,13 @@ def system(tmp_path: Path) -> Iterator[System]:
         place = root / ("proc" if source == "proc" else "dev")
         subprocess.run(["mount", *options, source, str(place)], check=True)
     subprocess.run(["mount", "--make-rslave", str(root / "dev")], check=True)
-    yield System(root)
+    yield DebianCopy(root)
     for name in ("dev", "proc"):
         subprocess.run(["umount", "--lazy", str(root / name)], check=True)
     shutil.rmtree(root)
 
 
-def shows_a_window(system: System, *words: str) -> bool:
+def check_window(system: DebianCopy, *words: str) -> bool:
     """Start the window, look at it from outside, and tell it to end in good order."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -109,52 +109,52 @@ def shows_a_window(system: System, *words: str) -> bool:
     return painted and status in (0, 143, -signal.SIGTERM)
 
 
-def answers(system: System, *program: str) -> bool:
+def check_lookup(system: DebianCopy, *program: str) -> bool:
     """A lookup makes its database and answers, and every file is as built."""
     found = json.loads(system.run(*program, "--json", "lookup", "1180301018771"))
     checks = json.loads(system.run(*program, "--json", "doctor"))["data"]["checks"]
     return bool(found["ok"] and next(check for check in checks if check["name"] == "installation")["ok"])
 
 
-def test_packages_come_and_go(system: System, tmp_path: Path) -> None:
+def test_packages_come_and_go(debian_copy: DebianCopy, tmp_path: Path) -> None:
     """The .deb with its dependencies: every library is found, terminal and window start; an upgrade takes away what
     the newer version hasn't; after the removal every file is as before.
     """
     former = tmp_path / "former"
     subprocess.run(["cp", "-a", "--reflink=auto", str(APPLICATION), str(former)], check=True)
     (former / "_internal" / "former").write_text("only in this version")
-    target = system.root / "tmp"
+    target = debian_copy.root / "tmp"
     packages = debian.make(former, target, "0.0.1"), debian.make(APPLICATION, target)
-    before = system.files()
-    system.apt("update")
-    system.apt("install", f"/tmp/{packages[0].name}")
-    assert "/usr/lib/support-console/_internal/former" in system.files()
+    before = debian_copy.files()
+    debian_copy.apt("update")
+    debian_copy.apt("install", f"/tmp/{packages[0].name}")
+    assert "/usr/lib/support-console/_internal/former" in debian_copy.files()
     libraries = "find /usr/lib/support-console -name '*.so*' -type f -exec ldd {} + | grep 'not found' || true"
-    assert system.run("sh", "-c", libraries, LD_LIBRARY_PATH="/usr/lib/support-console/_internal") == ""
-    system.apt("install", f"/tmp/{packages[1].name}")
-    assert "/usr/lib/support-console/_internal/former" not in system.files()
-    assert system.run("support-console", "--version") == f"support-console {console.__version__}\n"
-    assert answers(system, "support-console")
-    assert shows_a_window(system, "support-console")
-    system.apt("purge", "--autoremove", "support-console")
-    left = {path for path in system.files() - before if "support-console" in path or path.startswith("/usr/bin")}
+    assert debian_copy.run("sh", "-c", libraries, LD_LIBRARY_PATH="/usr/lib/support-console/_internal") == ""
+    debian_copy.apt("install", f"/tmp/{packages[1].name}")
+    assert "/usr/lib/support-console/_internal/former" not in debian_copy.files()
+    assert debian_copy.run("support-console", "--version") == f"support-console {console.__version__}\n"
+    assert check_lookup(debian_copy, "support-console")
+    assert check_window(debian_copy, "support-console")
+    debian_copy.apt("purge", "--autoremove", "support-console")
+    left = {path for path in debian_copy.files() - before if "support-console" in path or path.startswith("/usr/bin")}
     assert left == set()
 
 
 @pytest.mark.skipif(shutil.which("mksquashfs") is None, reason="mksquashfs is missing (package squashfs-tools)")
-def test_the_appimages_files_start(system: System, tmp_path: Path) -> None:
+def test_the_appimages_files_start(debian_copy: DebianCopy, tmp_path: Path) -> None:
     """Everything of the AppImage but its runtime, which is downloaded: unpacked as the runtime does it, the program
     starts on a system where nothing was installed.
     """
     runtime = tmp_path / "runtime"
     runtime.write_bytes(b"\x7fELF no runtime")
-    image = _make_image(system, tmp_path, runtime)
-    unpacked = system.root / "tmp" / "squashfs-root"
+    image = _make_image(debian_copy, tmp_path, runtime)
+    unpacked = debian_copy.root / "tmp" / "squashfs-root"
     offset = str(runtime.stat().st_size)
     command = ["unsquashfs", "-quiet", "-no-progress", "-offset", offset, "-d", str(unpacked), str(image)]
     subprocess.run(command, check=True)
-    assert answers(system, "/tmp/squashfs-root/AppRun")
-    bought = system.run(
+    assert check_lookup(debian_copy, "/tmp/squashfs-root/AppRun")
+    bought = debian_copy.run(
         "sh", "-c", 'echo "--json purchase 9980000000001 --client 1" | /tmp/squashfs-root/AppRun demo'
     )
     assert json.loads(bought.splitlines()[-1])["data"]["state"] == "success"
@@ -164,17 +164,17 @@ def test_the_appimages_files_start(system: System, tmp_path: Path) -> None:
     not os.environ.get("APPIMAGE_RUNTIME"),
     reason="APPIMAGE_RUNTIME names no file: the AppImage's runtime must be downloaded (docs/packages.md)",
 )
-def test_the_appimage_starts(system: System, tmp_path: Path) -> None:
+def test_the_appimage_starts(debian_copy: DebianCopy, tmp_path: Path) -> None:
     """The one file, as a person starts it where FUSE is missing; its window needs the libraries of the .deb."""
-    image = _make_image(system, tmp_path, Path(os.environ["APPIMAGE_RUNTIME"]))
-    package = debian.make(APPLICATION, system.root / "tmp")
-    system.apt("update")
-    system.apt("install", f"/tmp/{package.name}")
+    image = _make_image(debian_copy, tmp_path, Path(os.environ["APPIMAGE_RUNTIME"]))
+    package = debian.make(APPLICATION, debian_copy.root / "tmp")
+    debian_copy.apt("update")
+    debian_copy.apt("install", f"/tmp/{package.name}")
     program = (f"/tmp/{image.name}", "--appimage-extract-and-run")
-    assert answers(system, *program)
-    assert shows_a_window(system, *program)
+    assert check_lookup(debian_copy, *program)
+    assert check_window(debian_copy, *program)
 
 
-def _make_image(system: System, tmp_path: Path, runtime: Path) -> Path:
+def _make_image(system: DebianCopy, tmp_path: Path, runtime: Path) -> Path:
     """The AppImage of the application, in the folder `tmp` of the system."""
     return appimage.make(appimage.make_folder(APPLICATION, tmp_path / "AppDir"), runtime, system.root / "tmp")

@@ -38,7 +38,7 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """
     if built := os.environ.get("CONSOLE_TEST_APPLICATION"):
         return Path(built) / "support-console"
-    if request.config.getoption("markexpr") == "not soak" and built_inputs.are_kept():
+    if request.config.getoption("markexpr") == "not soak" and built_inputs.have_inputs_passed():
         pytest.skip("the last build that passed had the same inputs: see tests/packaging/built_inputs.py")
     target = tmp_path_factory.mktemp("built")
     command = [sys.executable, str(PROJECT / "build_spec.py"), str(target)]
@@ -47,14 +47,14 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return target / "dist" / "support-console" / "support-console"
 
 
-def plain(home: Path, **more: str) -> dict[str, str]:
+def make_plain_environment(home: Path, **more: str) -> dict[str, str]:
     """The plainest of environments: no locale, no display, nothing of the clone."""
     return {"PATH": os.defpath, "HOME": str(home), "CONSOLE_HOME": str(home), "CONSOLE_OPERATOR": "op-a", **more}
 
 
-def run(program: Path, home: Path, *words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
+def run_program(program: Path, home: Path, *words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
     """Run it as a person would from another folder."""
-    command, env = [str(program), *words], plain(home, CONSOLE_LANGUAGE=language)
+    command, env = [str(program), *words], make_plain_environment(home, CONSOLE_LANGUAGE=language)
     return subprocess.run(
         command, cwd=home, env=env, capture_output=True, encoding="utf-8", check=False, timeout=PATIENCE_SECONDS
     )
@@ -62,7 +62,7 @@ def run(program: Path, home: Path, *words: str, language: str = "en") -> subproc
 
 def test_a_lookup_makes_its_database_and_answers(program: Path, tmp_path: Path) -> None:
     """Migrations, drivers and catalogues are in it: the first command creates the database and answers."""
-    done = run(program, tmp_path, "--json", "lookup", "1180301018771")
+    done = run_program(program, tmp_path, "--json", "lookup", "1180301018771")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer["ok"] is True
@@ -73,7 +73,7 @@ def test_a_lookup_makes_its_database_and_answers(program: Path, tmp_path: Path) 
 @pytest.mark.parametrize(("language", "word"), [("ja", "法人番号"), ("en", "number")])
 def test_a_refusal_is_worded(program: Path, tmp_path: Path, language: str, word: str) -> None:
     """Both word catalogues are found, and text leaves as UTF-8 although no locale is set."""
-    done = run(program, tmp_path, "lookup", "1180301018772", language=language)
+    done = run_program(program, tmp_path, "lookup", "1180301018772", language=language)
     assert done.returncode == 2
     assert word in done.stdout + done.stderr
 
@@ -87,7 +87,10 @@ def test_an_empty_home_has_its_first_page(program: Path, tmp_path: Path) -> None
     """Painted in Japanese, whose phrases are kept whole there, and without an error on the way; ended by SIGTERM."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    env, log = plain(tmp_path, QT_QPA_PLATFORM=f"vnc:port={port}", CONSOLE_LANGUAGE="ja"), tmp_path / "window.log"
+    env, log = (
+        make_plain_environment(tmp_path, QT_QPA_PLATFORM=f"vnc:port={port}", CONSOLE_LANGUAGE="ja"),
+        tmp_path / "window.log",
+    )
     with (
         log.open("wb") as kept,
         subprocess.Popen([str(program)], cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, stderr=kept) as window,
@@ -104,14 +107,14 @@ def test_an_empty_home_has_its_first_page(program: Path, tmp_path: Path) -> None
 NOTICE_KEY, LIVE_TOKEN = "a-key-of-sixteen-or-more", "a-channel-token-for-tests"
 
 
-def signed(body: bytes) -> dict[str, str]:
+def make_signature_header(body: bytes) -> dict[str, str]:
     """The header of a signed notice, of now."""
     at = int(time.time())
     mac = hmac.new(NOTICE_KEY.encode(), f"{at}.".encode() + body, "sha256").hexdigest()
     return {"X-Notice-Signature": f"t={at},v1={mac}"}
 
 
-def post(url: str, body: bytes, headers: dict[str, str]) -> int:
+def post_notice(url: str, body: bytes, headers: dict[str, str]) -> int:
     try:
         with urlopen(Request(url, data=body, headers=headers), timeout=PATIENCE_SECONDS) as answer:
             return int(answer.status)
@@ -125,7 +128,7 @@ def test_a_worker_serves_and_ends_when_told(program: Path, tmp_path: Path) -> No
     its channel and ends with 0, and its log has no fault. It runs without Kafka, which is an extra.
     """
     told = {"RECEIVER_PORT": "0", "SECRET_NOTICE_BANK_KEY": NOTICE_KEY, "SECRET_LIVE_TOKEN": LIVE_TOKEN}
-    env = plain(tmp_path, **{f"CONSOLE_{name}": value for name, value in told.items()})
+    env = make_plain_environment(tmp_path, **{f"CONSOLE_{name}": value for name, value in told.items()})
     command, log = [str(program), "--json", "worker"], tmp_path / "worker.log"
     event = {"event_id": "e-1", "type": "payment.succeeded", "order_no": "ORD-1", "amount": "3300", "currency": "JPY"}
     body = json.dumps({**event, "occurred_at": datetime.now(UTC).isoformat()}).encode()
@@ -141,8 +144,8 @@ def test_a_worker_serves_and_ends_when_told(program: Path, tmp_path: Path) -> No
             url = ready["url"]
             with urlopen(f"{url}/healthz", timeout=PATIENCE_SECONDS) as healthy:
                 assert healthy.status == 200
-            assert post(f"{url}/notices/bank", body, signed(body)) == 200
-            assert post(f"{url}/notices/bank", body, signed(body + b" ")) == 400
+            assert post_notice(f"{url}/notices/bank", body, make_signature_header(body)) == 200
+            assert post_notice(f"{url}/notices/bank", body, make_signature_header(body + b" ")) == 400
             with connect(f"{url.replace('http', 'ws', 1)}/live", open_timeout=PATIENCE_SECONDS, proxy=None) as line:
                 line.send(LIVE_TOKEN)
                 assert json.loads(line.recv(timeout=PATIENCE_SECONDS))
@@ -160,7 +163,7 @@ def test_the_demo_opens_its_window_and_a_lookup_finds_its_records(program: Path,
     """The window is painted (seen over VNC, from outside), the demo's records are there, and it ends when told."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    env = plain(tmp_path, QT_QPA_PLATFORM=f"vnc:port={port}", CONSOLE_LANGUAGE="ja")
+    env = make_plain_environment(tmp_path, QT_QPA_PLATFORM=f"vnc:port={port}", CONSOLE_LANGUAGE="ja")
     command = [str(program), "--json", "demo"]
     with subprocess.Popen(command, cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as demo:
         try:
@@ -170,7 +173,7 @@ def test_the_demo_opens_its_window_and_a_lookup_finds_its_records(program: Path,
             ready = answer["data"]
             assert colours(port) > 50
             number = ready["provider_screen"][0]["corporation_number"]
-            found = json.loads(run(program, Path(ready["home"]), "--json", "lookup", number).stdout)
+            found = json.loads(run_program(program, Path(ready["home"]), "--json", "lookup", number).stdout)
             assert found["data"]["credit_checks"]
         finally:
             demo.terminate()
@@ -232,31 +235,31 @@ def test_altered_and_missing_files_are_named(program: Path, tmp_path: Path) -> N
     copy, internal = folder / program.name, folder / "_internal"
     done = subprocess.run(["sha256sum", "--check", "--quiet", MANIFEST_NAME], cwd=folder, check=False)
     assert done.returncode == 0
-    checks = json.loads(run(copy, tmp_path, "--json", "doctor").stdout)["data"]["checks"]
+    checks = json.loads(run_program(copy, tmp_path, "--json", "doctor").stdout)["data"]["checks"]
     whole = next(check for check in checks if check["name"] == "installation")
     assert (whole["ok"], whole["facts"]["damaged"]) == (True, [])
     assert whole["facts"]["files"] > 200
     with (internal / "resources" / "style" / "tokens.json").open("a") as altered:
         altered.write(" ")
     (internal / "resources" / "fonts" / "OFL.txt").unlink()
-    told = run(copy, tmp_path, "--version").stdout
+    told = run_program(copy, tmp_path, "--version").stdout
     assert told.startswith(f"support-console {console.__version__}\n")
-    versions = json.loads(run(copy, tmp_path, "--version", "--json").stdout)["data"]
+    versions = json.loads(run_program(copy, tmp_path, "--version", "--json").stdout)["data"]
     assert versions["altered"] == ["_internal/resources/style/tokens.json"]
     assert versions["missing"] == ["_internal/resources/fonts/OFL.txt"]
     assert all(path in told for path in (*versions["altered"], *versions["missing"]))
-    checks = json.loads(run(copy, tmp_path, "--json", "doctor").stdout)["data"]["checks"]
+    checks = json.loads(run_program(copy, tmp_path, "--json", "doctor").stdout)["data"]["checks"]
     assert next(check for check in checks if check["name"] == "installation")["ok"] is False
     for catalogue in (internal / "resources" / "words").iterdir():
         catalogue.unlink()
-    told = run(copy, tmp_path, "--version").stdout
+    told = run_program(copy, tmp_path, "--version").stdout
     assert told.startswith(f"support-console {console.__version__}\n")
     assert "_internal/resources/words/en.json" in told
-    broken = run(copy, tmp_path, "lookup", "1180301018771")
+    broken = run_program(copy, tmp_path, "lookup", "1180301018771")
     assert broken.returncode == 70
     assert "_internal/resources/words/en.json" in broken.stderr
     (folder / MANIFEST_NAME).write_text("nothing of the kind\n", encoding="utf-8")
-    assert MANIFEST_NAME in run(copy, tmp_path, "--version").stdout
+    assert MANIFEST_NAME in run_program(copy, tmp_path, "--version").stdout
 
 
 def test_what_is_under_the_lgpl_can_be_replaced(program: Path) -> None:
@@ -269,6 +272,6 @@ def test_what_is_under_the_lgpl_can_be_replaced(program: Path) -> None:
 
 def test_it_tells_its_version(program: Path, tmp_path: Path) -> None:
     """Also Qt's, which it reads from the package's metadata."""
-    versions = json.loads(run(program, tmp_path, "--json", "--version").stdout)["data"]
+    versions = json.loads(run_program(program, tmp_path, "--json", "--version").stdout)["data"]
     assert versions["version"] == console.__version__
     assert versions["qt"].count(".") == 2

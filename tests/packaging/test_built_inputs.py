@@ -10,9 +10,9 @@ from tests.packaging import built_inputs
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def copied_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The inputs in a place of their own, kept as those of a build that has passed."""
-    for name in (*built_inputs._MADE_BY, "pyproject.toml"):
+    for name in (*built_inputs._BUILD_FILES, "pyproject.toml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(built_inputs.ROOT / name, tmp_path / name)
     for folder, name in (("console/store", "a.py"), ("console/store", "alembic.ini"), ("resources/words", "en.json")):
@@ -21,21 +21,21 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "licenses").mkdir()
     monkeypatch.setattr(built_inputs, "ROOT", tmp_path)
     monkeypatch.setattr(built_inputs, "KEPT", tmp_path / "kept.txt")
-    built_inputs.KEPT.write_text(built_inputs.digest())
+    built_inputs.DIGEST_FILE.write_text(built_inputs.compute_digest())
     return tmp_path
 
 
-def _append(name: str, text: str) -> Callable[[Path], object]:
+def _make_appender(name: str, text: str) -> Callable[[Path], object]:
     return lambda root: (root / name).write_text((root / name).read_text() + text)
 
 
 CHANGES: dict[str, Callable[[Path], object]] = {
-    "how it is built": _append("build_spec.py", "\n"),
-    "a pin": _append("requirements.lock", "\n"),
-    "how it is packed": _append("pyproject.toml", "[tool.setuptools.other]\n"),
-    "another import": _append("console/store/a.py", "import smtplib\n"),
-    "an import inside a function": _append("console/store/a.py", "def f():\n    from smtplib import SMTP\n"),
-    "an import by name": _append("console/store/a.py", "importlib.import_module(name)\n"),
+    "how it is built": _make_appender("build_spec.py", "\n"),
+    "a pin": _make_appender("requirements.lock", "\n"),
+    "how it is packed": _make_appender("pyproject.toml", "[tool.setuptools.other]\n"),
+    "another import": _make_appender("console/store/a.py", "import smtplib\n"),
+    "an import inside a function": _make_appender("console/store/a.py", "def f():\n    from smtplib import SMTP\n"),
+    "an import by name": _make_appender("console/store/a.py", "importlib.import_module(name)\n"),
     "another data file": lambda root: (root / "resources" / "words" / "fr.json").touch(),
     "another configuration": lambda root: (root / "console" / "store" / "b.mako").touch(),
     "another licence": lambda root: (root / "licenses" / "MIT").touch(),
@@ -43,14 +43,14 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_a_change_is_built_anew(root: Path, what: str) -> None:
-    assert built_inputs.are_kept()
-    CHANGES[what](root)
-    assert not built_inputs.are_kept()
+def test_a_change_is_built_anew(copied_inputs: Path, what: str) -> None:
+    assert built_inputs.have_inputs_passed()
+    CHANGES[what](copied_inputs)
+    assert not built_inputs.have_inputs_passed()
 
 
-def test_code_and_words_alone_are_not(root: Path) -> None:
-    _append("console/store/a.py", "from console.domain import money\nx = 1\n")(root)
-    _append("resources/words/en.json", "{}")(root)
-    _append("pyproject.toml", "[tool.other]\n")(root)
-    assert built_inputs.are_kept()
+def test_code_and_words_alone_are_not(copied_inputs: Path) -> None:
+    _make_appender("console/store/a.py", "from console.domain import money\nx = 1\n")(copied_inputs)
+    _make_appender("resources/words/en.json", "{}")(copied_inputs)
+    _make_appender("pyproject.toml", "[tool.other]\n")(copied_inputs)
+    assert built_inputs.have_inputs_passed()

@@ -16,7 +16,7 @@ PRESENT = (
 )
 
 
-def folder_of(files: tuple[str, ...], root: Path) -> Path:
+def create_files(files: tuple[str, ...], root: Path) -> Path:
     for name in files:
         file = root / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def test_libraries_stay_while_something_loads_them() -> None:
 def test_a_forbidden_part_ends_the_build(
     tmp_path: Path, name: str, extras: tuple[str, ...], is_refused: bool
 ) -> None:
-    folder = folder_of((*PRESENT, name), tmp_path)
+    folder = create_files((*PRESENT, name), tmp_path)
     if not is_refused:
         contents.check(folder, extras)
         return
@@ -92,7 +92,7 @@ def test_a_forbidden_part_ends_the_build(
 
 def test_a_large_folder_ends_the_build(tmp_path: Path) -> None:
     """From 190 MB on; extras may need more."""
-    folder = folder_of(PRESENT, tmp_path)
+    folder = create_files(PRESENT, tmp_path)
     with (folder / "_internal" / "large").open("wb") as file:
         file.truncate(contents.MAX_MEGABYTES * 1_000_000 - 1_000)
     contents.check(folder)
@@ -105,7 +105,7 @@ def test_a_large_folder_ends_the_build(tmp_path: Path) -> None:
 
 def test_altered_and_missing_files_are_found(tmp_path: Path) -> None:
     """One byte, another length, a folder in a file's place, a file that is gone; all else is as built."""
-    folder = folder_of((*PRESENT, "名前.txt"), tmp_path)
+    folder = create_files((*PRESENT, "名前.txt"), tmp_path)
     manifest.write(folder)
     assert check_installed_files(folder) == InstallationComparison(5, (), ())
     assert manifest.write(folder).read_text() == manifest.write(folder).read_text()

@@ -10,11 +10,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
-BROUGHT = {"gcsfs": {"fsspec", "google-auth"}, "pyside6-essentials": {"shiboken6"}}
+TRANSITIVE_PACKAGES = {"gcsfs": {"fsspec", "google-auth"}, "pyside6-essentials": {"shiboken6"}}
 """Packages of the same makers that always come with a declared one."""
 
 
-def imported() -> set[str]:
+def list_imported_modules() -> set[str]:
     """The names of all top-level modules that `console` imports, at the start or later."""
     names: set[str] = set()
     for file in (ROOT / "console").rglob("*.py"):
@@ -26,19 +26,21 @@ def imported() -> set[str]:
     return names - {"console"} - sys.stdlib_module_names
 
 
-def declared() -> set[str]:
+def list_declared_distributions() -> set[str]:
     """The distributions that pyproject.toml asks for, extras included, without those for development."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     lines = [*project["dependencies"], *extras["gs"], *extras["kafka"]]
     names = {canonicalize_name(Requirement(line).name) for line in lines}
-    return names | {companion for name in names for companion in BROUGHT.get(name, ())}
+    return names | {companion for name in names for companion in TRANSITIVE_PACKAGES.get(name, ())}
 
 
 def test_every_imported_package_is_declared() -> None:
     """An undeclared package is there only as long as another package requires it."""
     owners = packages_distributions()
     undeclared = {
-        name for name in imported() if not {canonicalize_name(owner) for owner in owners.get(name, ())} & declared()
+        name
+        for name in list_imported_modules()
+        if not {canonicalize_name(owner) for owner in owners.get(name, ())} & list_declared_distributions()
     }
     assert undeclared == set()

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 _PATH = re.compile(r"`((?:[a-z_]+/)+(?:[a-z_0-9]+\.(?:py|json|md|toml))?)`")
 _LINK = re.compile(r"\]\(([^)#:]+\.md)\)")
-_BUILT = ("dist/", "shots/", "build/")
+_BUILT_FOLDERS = ("dist/", "shots/", "build/")
 _NAME = re.compile(r"`([a-zA-Z_]\w*(?:\.[a-z_]\w*)*)(?:\(\))?`")
 _NAMES_FROM_OUTSIDE = frozenset(
     # accounts of an example, variables of a server, a file of macOS, the pattern of a setting
@@ -36,10 +36,10 @@ _ADDED_BY_THE_PROGRAM = re.compile(r"^CONSOLE_(?!TEST_)(SECRET_(?=.))?|_FILE$|_t
 _SOURCES = ("console/**/*.py", "scripts/*.py", "tests/**/*.py", "resources/**/*.json", "installers/*", "*.toml")
 
 
-def named(page: Path) -> Iterator[str]:
+def list_named_paths(page: Path) -> Iterator[str]:
     """Every path in backquotes, and every linked page."""
     text = page.read_text("utf-8")
-    yield from (path for path in _PATH.findall(text) if not path.startswith(_BUILT))
+    yield from (path for path in _PATH.findall(text) if not path.startswith(_BUILT_FOLDERS))
     yield from _LINK.findall(text)
 
 
@@ -47,16 +47,16 @@ def named(page: Path) -> Iterator[str]:
 def test_each_path_exists(page: Path) -> None:
     """Each path in a guide exists below the repository's root, below `console/`, or in the guide's folder."""
     places = (ROOT, ROOT / "console", page.parent)
-    missing = [path for path in named(page) if not any((place / path).exists() for place in places)]
+    missing = [path for path in list_named_paths(page) if not any((place / path).exists() for place in places)]
     assert missing == []
 
 
 def test_the_pages_name_paths() -> None:
-    assert sum(len(list(named(page))) for page in PAGES) > 100
+    assert sum(len(list(list_named_paths(page))) for page in PAGES) > 100
 
 
 @cache
-def words_of_the_code() -> frozenset[str]:
+def list_words_of_code() -> frozenset[str]:
     """Every word of the sources, and the names of their files."""
     files = [file for pattern in _SOURCES for file in ROOT.glob(pattern) if file.is_file()]
     words = {file.stem for file in files}
@@ -70,7 +70,7 @@ def test_each_name_exists() -> None:
     """A function that was renamed is renamed in the guides, too. The program and its libraries add the beginnings
     of settings and the ends of figures.
     """
-    known = words_of_the_code()
+    known = list_words_of_code()
     named_by_page = {page.name: _NAME.findall(page.read_text("utf-8")) for page in PAGES}
     missing = [
         (page, name)

@@ -7,7 +7,7 @@ import pytest
 from scripts.house_checks import check, main
 
 
-def findings(root: Path, path: str, text: str) -> list[str]:
+def check_text(root: Path, path: str, text: str) -> list[str]:
     file = root / path
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
@@ -50,7 +50,7 @@ def findings(root: Path, path: str, text: str) -> list[str]:
 )
 def test_each_rule_is_noticed(tmp_path: Path, path: str, text: str, word: str) -> None:
     """Every forbidden thing gives exactly one finding, which says what to do instead."""
-    (advice,) = findings(tmp_path, path, text)
+    (advice,) = check_text(tmp_path, path, text)
     assert word in advice
 
 
@@ -81,7 +81,7 @@ def test_each_rule_is_noticed(tmp_path: Path, path: str, text: str, word: str) -
 )
 def test_what_is_allowed_passes(tmp_path: Path, path: str, text: str) -> None:
     """A rule binds the room that it is meant for and no other."""
-    assert findings(tmp_path, path, text) == []
+    assert check_text(tmp_path, path, text) == []
 
 
 def test_a_finding_makes_the_check_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

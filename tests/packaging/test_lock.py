@@ -6,27 +6,27 @@ from scripts import lock
 
 
 @pytest.fixture(scope="module")
-def text() -> str:
+def lock_text() -> str:
     return lock.LOCK.read_text(encoding="utf-8")
 
 
-def test_the_lock_is_in_step(text: str) -> None:
+def test_the_lock_is_in_step(lock_text: str) -> None:
     """Every requirement is met by a pin with hashes, and the lock was made from today's requirements."""
-    assert list(lock.find_faults(text, lock.requirements())) == []
+    assert list(lock.find_faults(lock_text, lock.requirements())) == []
 
 
-def test_the_lock_of_the_site_is_in_step(text: str) -> None:
+def test_the_lock_of_the_site_is_in_step(lock_text: str) -> None:
     """A package in both lock files has the same version in both, because both are installed into one environment."""
     docs = lock.DOCS_LOCK.read_text(encoding="utf-8")
     assert list(lock.find_faults(docs, lock.docs_requirements())) == []
-    pinned = dict(lock.pins(text))
+    pinned = dict(lock.pins(lock_text))
     assert {name: version for name, version in lock.pins(docs) if pinned.get(name, version) != version} == {}
 
 
-def test_a_changed_requirement_is_noticed(text: str) -> None:
+def test_a_changed_requirement_is_noticed(lock_text: str) -> None:
     """One requirement more, less or stricter and the lock is out of step."""
     fewer = lock.requirements()[1:]
-    assert any("changed after" in fault for fault in lock.find_faults(text, fewer))
+    assert any("changed after" in fault for fault in lock.find_faults(lock_text, fewer))
 
 
 @pytest.mark.parametrize(
@@ -38,10 +38,10 @@ def test_a_changed_requirement_is_noticed(text: str) -> None:
         ("\nmako==1", "\nextra==1\nmako==1", "has no hash"),
     ],
 )
-def test_an_edited_lock_is_noticed(text: str, old: str, new: str, word: str) -> None:
+def test_an_edited_lock_is_noticed(lock_text: str, old: str, new: str, word: str) -> None:
     """A pin changed by hand, dropped, without hashes, or an index named: each is said."""
-    assert old in text
-    assert any(word in fault for fault in lock.find_faults(text.replace(old, new), lock.requirements()))
+    assert old in lock_text
+    assert any(word in fault for fault in lock.find_faults(lock_text.replace(old, new), lock.requirements()))
 
 
 def test_a_lock_that_is_not_there_is_noticed() -> None:
@@ -49,9 +49,9 @@ def test_a_lock_that_is_not_there_is_noticed() -> None:
     assert len(list(lock.find_faults("", lock.requirements()))) > len(lock.requirements())
 
 
-def test_every_pin_has_a_hash_and_other_systems_their_marker(text: str) -> None:
+def test_every_pin_has_a_hash_and_other_systems_their_marker(lock_text: str) -> None:
     """Each pinned line is followed by hashes; what only Windows or macOS needs isn't installed here."""
-    lines = text.splitlines()
+    lines = lock_text.splitlines()
     pinned = [i for i, line in enumerate(lines) if lock.PIN.match(line)]
     assert len(pinned) > 50
     assert all(lines[i + 1].strip().startswith("--hash=sha256:") for i in pinned)

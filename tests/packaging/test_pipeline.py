@@ -11,14 +11,14 @@ PIPELINE = (ROOT / ".github" / "workflows" / "pipeline.yml").read_text(encoding=
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
-def job(name: str) -> str:
+def read_job(name: str) -> str:
     """The text of one job."""
     found = re.search(rf"^  {name}:\n((?:    .*\n|  *#.*\n|\n)+)", PIPELINE, flags=re.MULTILINE)
     assert found, name
     return found[1]
 
 
-def values(name: str, text: str) -> list[str]:
+def read_matrix_values(name: str, text: str) -> list[str]:
     """The values of a list of the matrix that is written on one line."""
     found = re.search(rf"^ +{name}: \[(.*)\]$", text, flags=re.MULTILINE)
     assert found, name
@@ -29,7 +29,7 @@ def test_every_word_is_one_of_the_makefile() -> None:
     """Also those that a matrix has; and every step that runs something begins or goes on with a word."""
     known = set(re.findall(r"^([a-z]+):[^#\n]*##", MAKEFILE, flags=re.MULTILINE))
     said = set(re.findall(r"\bmake ([a-z]+)", PIPELINE.replace("git make python3", ""))) | set(
-        values("word", job("nightly"))
+        read_matrix_values("word", read_job("nightly"))
     )
     assert said <= known
     assert said >= {
@@ -51,23 +51,23 @@ def test_the_matrix_has_what_is_supported() -> None:
     allowed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     low, high = (int(text) for text in re.findall(r"3\.(\d+)", allowed))
     pythons = [f"3.{minor}" for minor in range(low, high)]
-    assert values("python", job("all")) == values("python", job("desks")) == pythons
-    systems = {name.partition("-")[0] for name in values("system", job("desks"))}
+    assert read_matrix_values("python", read_job("all")) == read_matrix_values("python", read_job("desks")) == pythons
+    systems = {name.partition("-")[0] for name in read_matrix_values("system", read_job("desks"))}
     assert systems == {"ubuntu", "windows", "macos"}
     assert {
-        name.partition("-")[0] for name in re.findall(r"(?:ubuntu|windows|macos)-\d+", job("packages"))
+        name.partition("-")[0] for name in re.findall(r"(?:ubuntu|windows|macos)-\d+", read_job("packages"))
     } == systems
-    assert values("database", job("databases")) == ["mariadb", "galera", "mysql"]
+    assert read_matrix_values("database", read_job("databases")) == ["mariadb", "galera", "mysql"]
 
 
 def test_the_versions_of_python_run_all_costly_tests() -> None:
-    assert "make test SEED=${{ strategy.job-index }} " in job("all")
+    assert "make test SEED=${{ strategy.job-index }} " in read_job("all")
 
 
 def test_its_runtime_is_the_one_that_is_named() -> None:
     """The pipeline takes the AppImage's runtime by its hash, the one of scripts/bundle/appimage.py."""
-    assert f"/{RUNTIME_RELEASE}/" in job("packages")
-    assert RUNTIME_SHA256 in job("packages")
+    assert f"/{RUNTIME_RELEASE}/" in read_job("packages")
+    assert RUNTIME_SHA256 in read_job("packages")
 
 
 def test_it_has_no_rights_and_no_secrets() -> None:

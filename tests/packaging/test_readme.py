@@ -12,16 +12,16 @@ from console.cli.process.parser import _build_parser
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 
-def commands(parser: argparse.ArgumentParser, before: tuple[str, ...] = ()) -> Iterator[str]:
+def list_commands(parser: argparse.ArgumentParser, before: tuple[str, ...] = ()) -> Iterator[str]:
     """Every command in full, such as `refund approve`."""
     groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     for group in groups:
         for name, inner in group.choices.items():
-            yield from commands(inner, (*before, name))
+            yield from list_commands(inner, (*before, name))
     if before and not groups:
         yield " ".join(before)
 
 
-@pytest.mark.parametrize("command", list(commands(_build_parser(str, ()))))
+@pytest.mark.parametrize("command", list(list_commands(_build_parser(str, ()))))
 def test_every_command_is_named(command: str) -> None:
     assert re.search(rf"^\| .*`{re.escape(command)}[` ].*\|$", README.read_text("utf-8"), re.MULTILINE), command

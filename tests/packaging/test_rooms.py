@@ -13,7 +13,7 @@ DOWNWARD = (
 )
 
 
-def graph_of(*imports: str) -> grimp.ImportGraph:
+def make_graph(*imports: str) -> grimp.ImportGraph:
     """A program with these imports, written as `importer > imported` without the root package."""
     graph = grimp.ImportGraph()
     for module in MODULES:
@@ -45,7 +45,7 @@ def graph_of(*imports: str) -> grimp.ImportGraph:
     ],
 )
 def test_a_circle_of_rooms_breaks_the_contract(imports: tuple[str, ...], circles: list[set[str]]) -> None:
-    graph = graph_of(*DOWNWARD, *imports)
+    graph = make_graph(*DOWNWARD, *imports)
     assert [set(circle) for circle in find_circles(find_arrows(graph))] == circles
     check = AcyclicRooms("rooms", {}, {}).check(graph, verbose=False)
     assert check.kept is not bool(circles)
@@ -55,7 +55,7 @@ def test_a_circle_of_rooms_breaks_the_contract(imports: tuple[str, ...], circles
 def test_rooms_floors_and_arrows_are_counted() -> None:
     """Four rooms above each other; the root package is the fifth and imports nothing. A circle is one floor."""
     downward = (*DOWNWARD, "domain.payments.records > domain.clock")
-    arrows = find_arrows(graph_of(*downward))
+    arrows = find_arrows(make_graph(*downward))
     rooms = {"console", "console.app", "console.views", "console.domain.payments", "console.domain"}
     assert (set(arrows), sum(map(len, arrows.values())), count_floors(arrows)) == (rooms, 3, 4)
-    assert count_floors(find_arrows(graph_of(*downward, "domain.errors > domain.payments.rules"))) == 3
+    assert count_floors(find_arrows(make_graph(*downward, "domain.errors > domain.payments.rules"))) == 3

@@ -24,18 +24,18 @@ PLUGINS = (
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux leaves libraries to the system")
 
 
-def needed_by(file: Path) -> set[str]:
+def list_needed_libraries(file: Path) -> set[str]:
     listing = subprocess.run(["objdump", "-p", str(file)], capture_output=True, text=True, check=True).stdout
     return set(re.findall(r"NEEDED\s+(\S+)", listing))
 
 
-def libraries_of_the_system(start: list[Path], shipped: dict[str, Path]) -> set[str]:
+def list_missing_libraries(start: list[Path], shipped: dict[str, Path]) -> set[str]:
     """The libraries that these files need, directly or through libraries of the wheel, and that the wheel doesn't
     bring.
     """
     waiting, seen, outside = list(start), set(start), set[str]()
     while waiting:
-        for name in needed_by(waiting.pop()):
+        for name in list_needed_libraries(waiting.pop()):
             inside = shipped.get(name)
             if inside is None:
                 outside.add(name)
@@ -57,13 +57,13 @@ def test_every_library_of_the_window_has_a_package() -> None:
     shipped = {file.name: file for wheel in wheels for file in wheel.rglob("*.so*")}
     start = [qt / f"{module}.abi3.so" for module in MODULES]
     start += [file for pattern in PLUGINS for file in (qt / "Qt/plugins").glob(pattern)]
-    outside = {name for name in libraries_of_the_system(start, shipped) if not ALWAYS_THERE.fullmatch(name)}
+    outside = {name for name in list_missing_libraries(start, shipped) if not ALWAYS_THERE.fullmatch(name)}
     assert outside, "nothing found: the test looks at the wrong files"
     listed = set(re.findall(r"^(lib\S+)\s+lib\S+$", SYSTEM_PACKAGES.read_text(), flags=re.MULTILINE))
     assert outside <= listed
 
 
-def with_tools(folder: Path, **scripts: str) -> dict[str, str]:
+def make_tool_environment(folder: Path, **scripts: str) -> dict[str, str]:
     """An environment in which these commands answer as given."""
     for name, text in scripts.items():
         tool = folder / name.replace("_", "-")
@@ -72,15 +72,15 @@ def with_tools(folder: Path, **scripts: str) -> dict[str, str]:
     return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "PYTHON": sys.executable}
 
 
-def run(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def run_script(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     command = [str(SYSTEM_PACKAGES), *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=env, check=False)
 
 
 def test_a_person_without_rights_gets_the_exact_command(tmp_path: Path) -> None:
     """Without the rights of root, the script names the missing packages, prints the command and exits with 1."""
-    env = with_tools(tmp_path, ldconfig="true", id="echo 1000", apt_get="echo must not run; exit 9")
-    done = run("window", env=env)
+    env = make_tool_environment(tmp_path, ldconfig="true", id="echo 1000", apt_get="echo must not run; exit 9")
+    done = run_script("window", env=env)
     assert done.returncode == 1
     assert "Missing system packages for the window: libbrotli1 " in done.stdout
     assert "libxcb-cursor0" in done.stdout
@@ -90,13 +90,13 @@ def test_a_person_without_rights_gets_the_exact_command(tmp_path: Path) -> None:
 
 def test_going_on_without_them_is_possible(tmp_path: Path) -> None:
     """The terminal needs none of them."""
-    env = {**with_tools(tmp_path, ldconfig="true"), "SYSTEM_PACKAGES": "skip"}
-    assert run("window", env=env).returncode == 0
+    env = {**make_tool_environment(tmp_path, ldconfig="true"), "SYSTEM_PACKAGES": "skip"}
+    assert run_script("window", env=env).returncode == 0
 
 
 def test_nothing_missing_is_silent() -> None:
     """On a machine that has everything it says nothing."""
-    done = run("window", env={**os.environ, "PYTHON": sys.executable})
+    done = run_script("window", env={**os.environ, "PYTHON": sys.executable})
     assert (done.returncode, done.stdout) == (0, "")
 
 
@@ -107,8 +107,8 @@ def test_servers_are_installed_and_none_starts(tmp_path: Path) -> None:
     policy, seen = tmp_path / "policy-rc.d", tmp_path / "seen"
     policy.write_text("its own rule")
     apt = f'[ $1 = update ] || {{ echo "$@" >{seen}; sh {policy}; echo $? >>{seen}; }}'
-    env = with_tools(tmp_path, id="echo 0", grep="exit 0", apt_get=apt)
-    done = run("servers", env={**env, "POLICY_RC_D": str(policy), "GALERA": str(tmp_path / "none")})
+    env = make_tool_environment(tmp_path, id="echo 0", grep="exit 0", apt_get=apt)
+    done = run_script("servers", env={**env, "POLICY_RC_D": str(policy), "GALERA": str(tmp_path / "none")})
     assert done.returncode == 0, done.stdout
     assert "Missing system packages for the database servers of the tests: galera-4" in done.stdout
     asked, verdict = seen.read_text().splitlines()
@@ -120,16 +120,16 @@ def test_servers_are_installed_and_none_starts(tmp_path: Path) -> None:
 def test_a_rule_about_services_is_not_left_behind(tmp_path: Path) -> None:
     """On a machine without a rule about services, the script leaves none behind, also when the installation fails."""
     policy = tmp_path / "policy-rc.d"
-    env = with_tools(tmp_path, id="echo 0", grep="exit 0", apt_get="exit 9")
-    done = run("servers", env={**env, "POLICY_RC_D": str(policy), "GALERA": str(tmp_path / "none")})
+    env = make_tool_environment(tmp_path, id="echo 0", grep="exit 0", apt_get="exit 9")
+    done = run_script("servers", env={**env, "POLICY_RC_D": str(policy), "GALERA": str(tmp_path / "none")})
     assert done.returncode == 1
     assert not policy.exists()
 
 
 def test_without_rights_the_servers_are_named(tmp_path: Path) -> None:
     """With what is lost without them: the tests that need one."""
-    env = with_tools(tmp_path, id="echo 1000", apt_get="exit 9")
-    done = run("servers", env={**env, "GALERA": str(tmp_path / "none")})
+    env = make_tool_environment(tmp_path, id="echo 1000", apt_get="exit 9")
+    done = run_script("servers", env={**env, "GALERA": str(tmp_path / "none")})
     assert done.returncode == 1
     assert "galera-4" in done.stdout
     assert "the tests that need a server are skipped" in done.stdout

@@ -26,7 +26,7 @@ def test_what_runs_is_listed(tmp_path: Path) -> None:
 
 
 @contextmanager
-def service(status: int, answer: bytes) -> Iterator[str]:
+def start_service(status: int, answer: bytes) -> Iterator[str]:
     """A service that answers this to everything."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -50,7 +50,7 @@ def service(status: int, answer: bytes) -> Iterator[str]:
         server.server_close()
 
 
-def _results(found: dict[str, str]) -> bytes:
+def _make_results(found: dict[str, str]) -> bytes:
     names = [name for name, _ in pins(LOCK.read_text())]
     results = [{"vulns": [{"id": found[name]}]} if name in found else {} for name in names]
     return json.dumps({"results": results}).encode()
@@ -58,18 +58,18 @@ def _results(found: dict[str, str]) -> bytes:
 
 def test_findings_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     """With what they mean: what runs, and what is a tool."""
-    with service(200, _results({"requests": "X-1", "pytest": "X-2"})) as url:
+    with start_service(200, _make_results({"requests": "X-1", "pytest": "X-2"})) as url:
         assert audit.main(url) == 1
     told = capsys.readouterr().out
     assert "(runs): X-1" in told
     assert "(development): X-2" in told
-    with service(200, _results({})) as url:
+    with start_service(200, _make_results({})) as url:
         assert audit.main(url) == 0
 
 
 @pytest.mark.parametrize(("status", "answer"), [(503, b""), (200, b"no"), (200, b'{"results": []}'), (200, b"[]")])
 def test_no_answer_is_no_good_news(status: int, answer: bytes, capsys: pytest.CaptureFixture[str]) -> None:
     """Without an answer of the service, `make audit` ends with another exit status than without findings."""
-    with service(status, answer) as url:
+    with start_service(status, answer) as url:
         assert audit.main(url) == 2
     assert "out of reach" in capsys.readouterr().out

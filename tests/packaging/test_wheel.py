@@ -21,9 +21,9 @@ from tests.support.vnc_eye import colours
 from tests.support.waiting import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).resolve().parents[2]
-BUILT_FROM = ("console", "resources", "setup.py", "MANIFEST.in", "pyproject.toml", "README.md")
+COPIED_SOURCES = ("console", "resources", "setup.py", "MANIFEST.in", "pyproject.toml", "README.md")
 NUMBER, WRONG = "1180301018771", "1180301018772"
-_RENDER = """
+_RENDER_PDF_PROGRAM = """
 import sys
 from pathlib import Path
 from console.store.documents.pdf_renderer import PdfDocument
@@ -37,7 +37,7 @@ with PdfDocument(Path(sys.argv[1]).read_bytes()) as document:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel built from a copy of the sources, as a fresh clone has them."""
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in BUILT_FROM:
+    for name in COPIED_SOURCES:
         if (PROJECT / name).is_dir():
             shutil.copytree(PROJECT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
@@ -65,14 +65,14 @@ def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin" / "support-console"
 
 
-def environment(home: Path, **more: str) -> dict[str, str]:
+def make_plain_environment(home: Path, **more: str) -> dict[str, str]:
     """No locale, no display, nothing of the clone."""
     return {"PATH": os.defpath, "HOME": str(home), "CONSOLE_HOME": str(home), "CONSOLE_OPERATOR": "op-a", **more}
 
 
-def run(program: Path, home: Path, *words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
+def run_program(program: Path, home: Path, *words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
     """Run it as a person would from another folder."""
-    command, env = [str(program), *words], environment(home, CONSOLE_LANGUAGE=language)
+    command, env = [str(program), *words], make_plain_environment(home, CONSOLE_LANGUAGE=language)
     return subprocess.run(
         command, cwd=home, env=env, capture_output=True, encoding="utf-8", check=False, timeout=PATIENCE_SECONDS
     )
@@ -91,21 +91,21 @@ def test_it_has_console_alone_at_its_top_and_all_resources(wheel: Path) -> None:
 @pytest.mark.parametrize(("language", "word"), [("ja", "法人番号"), ("en", "number")])
 def test_a_lookup_answers_in_both_languages(program: Path, tmp_path: Path, language: str, word: str) -> None:
     """The first command makes the database, so migrations are in it; sentences come from the installed catalogues."""
-    done = run(program, tmp_path, "lookup", NUMBER, language=language)
+    done = run_program(program, tmp_path, "lookup", NUMBER, language=language)
     assert (done.returncode, word in done.stdout.lower()) == (0, True), done.stderr
-    refused = run(program, tmp_path, "lookup", WRONG, language=language)
+    refused = run_program(program, tmp_path, "lookup", WRONG, language=language)
     assert refused.returncode == 2
     assert word in refused.stderr
 
 
 def test_one_version_everywhere(program: Path, wheel: Path, tmp_path: Path) -> None:
     """`--version`, `doctor` and the wheel's name have the same version."""
-    assert run(program, tmp_path, "--version").stdout == f"support-console {console.__version__}\n"
-    versions = json.loads(run(program, tmp_path, "--json", "--version").stdout)["data"]
+    assert run_program(program, tmp_path, "--version").stdout == f"support-console {console.__version__}\n"
+    versions = json.loads(run_program(program, tmp_path, "--json", "--version").stdout)["data"]
     assert versions["version"] == console.__version__ == wheel.name.split("-")[1]
     assert versions["schema"] == SCHEMA_VERSION
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", versions[name]) for name in ("python", "qt"))
-    checks = json.loads(run(program, tmp_path, "--json", "doctor").stdout)["data"]["checks"]
+    checks = json.loads(run_program(program, tmp_path, "--json", "doctor").stdout)["data"]["checks"]
     assert checks[0]["facts"]["version"] == console.__version__
 
 
@@ -113,7 +113,7 @@ def test_the_window_opens_and_ends_when_told(program: Path, tmp_path: Path) -> N
     """Painted, as seen over VNC from outside; SIGTERM ends it in good order."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    env = environment(tmp_path, QT_QPA_PLATFORM=f"vnc:port={port}", CONSOLE_LANGUAGE="ja")
+    env = make_plain_environment(tmp_path, QT_QPA_PLATFORM=f"vnc:port={port}", CONSOLE_LANGUAGE="ja")
     with subprocess.Popen([str(program)], cwd=tmp_path, env=env, stdin=subprocess.DEVNULL) as window:
         try:
             assert colours(port) > 50
@@ -127,14 +127,17 @@ def test_a_pdf_is_rendered(program: Path, tmp_path: Path) -> None:
     """By the child process, with the fonts that the wheel brings."""
     report = tmp_path / "report.pdf"
     report.write_bytes(pdf_bombs.report("株式会社見本"))
-    command, env = [str(program.with_name("python")), "-c", _RENDER, str(report)], environment(tmp_path)
+    command, env = (
+        [str(program.with_name("python")), "-c", _RENDER_PDF_PROGRAM, str(report)],
+        make_plain_environment(tmp_path),
+    )
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "800 0 True\n"), done.stderr
 
 
 def _check_files(program: Path, home: Path) -> dict[str, Any]:
     """The check of the program's files, as `doctor` tells it."""
-    checks = json.loads(run(program, home, "--json", "doctor").stdout)["data"]["checks"]
+    checks = json.loads(run_program(program, home, "--json", "doctor").stdout)["data"]["checks"]
     return next(check for check in checks if check["name"] == "installation")
 
 
@@ -159,7 +162,7 @@ def test_the_doctor_names_damaged_files_and_libraries(program: Path, tmp_path: P
         assert found["facts"]["altered"] == ["console/resources/words/en.json", "requests"]
         assert found["facts"]["missing"] == [icon.relative_to(packages).as_posix()]
         sentences.write_text("{")
-        stopped = run(program, tmp_path, "lookup", NUMBER)
+        stopped = run_program(program, tmp_path, "lookup", NUMBER)
         assert (stopped.returncode, str(sentences.relative_to(packages)) in stopped.stderr) == (70, True)
     finally:
         shutil.rmtree(broken)

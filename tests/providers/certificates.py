@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-class Authority:
+class CertificateAuthority:
     """A certificate authority that signs server certificates. `trusting` is a client's TLS context that trusts only
     this authority."""
 
@@ -50,7 +50,7 @@ class Authority:
         expired."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")])
-        alternatives = x509.SubjectAlternativeName([_general(name) for name in names])
+        alternatives = x509.SubjectAlternativeName([_make_general_name(name) for name in names])
         # From Python 3.13 on, a client refuses a certificate that doesn't name its authority's key.
         authority_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         signed = (
@@ -79,7 +79,7 @@ class Authority:
         )
 
 
-def _general(name: str) -> x509.GeneralName:
+def _make_general_name(name: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ip_address(name))
     except ValueError:

@@ -16,7 +16,7 @@ from console.providers.paypay.client import PayPay, PayPayConfig, make_paypay_ad
 from console.providers.paypay.signing import PayPayKey
 from console.sandbox import SandboxControl
 from console.sandbox.environment import credentials
-from tests.providers.parts import Turns
+from tests.providers.parts import CountingRateLimiter
 
 ORDER, ATOM_ORDER = "ORD-20261120-000123", "ORD20261120000123"
 KEY, ATOM_KEY = "RFD-20261120-000123-01", "RFD2026112000012301"
@@ -25,7 +25,7 @@ PART, ATOM_PART = Money(1000, "JPY"), Money(15_050, "INR")
 INDIA = timezone(timedelta(hours=5, minutes=30))
 
 
-def paypay(
+def make_paypay(
     url: str, *, scale: float = 1.0, clock: Clock | None = None, rate_limiter: RateLimiter | None = None, **given: Any
 ) -> PayPay:
     """Make a PayPay adapter with the sandbox's credentials; `given` replaces single ones."""
@@ -36,11 +36,14 @@ def paypay(
     } | given
     config = PayPayConfig(url, PayPayKey(known["api_key"], known["api_secret"]), known["merchant_id"])
     return make_paypay_adapter(
-        config, rate_limiter=rate_limiter or Turns(), clock=clock or SystemClock(), scale=TimeScale(scale)
+        config,
+        rate_limiter=rate_limiter or CountingRateLimiter(),
+        clock=clock or SystemClock(),
+        scale=TimeScale(scale),
     )
 
 
-def merchant(changes: Mapping[str, Any]) -> AtomMerchant:
+def make_merchant(changes: Mapping[str, Any]) -> AtomMerchant:
     return replace(
         AtomMerchant(
             credentials.ATOM_MERCH_ID,
@@ -57,20 +60,20 @@ def merchant(changes: Mapping[str, Any]) -> AtomMerchant:
     )
 
 
-def atom(url: str, *, scale: float = 1.0, **changes: Any) -> Atom:
+def make_atom(url: str, *, scale: float = 1.0, **changes: Any) -> Atom:
     """Make an Atom adapter with the sandbox's merchant; `changes` replaces single fields."""
-    who = merchant(changes)
+    who = make_merchant(changes)
     config = AtomConfig(AtomUrls.make_urls_of_origin(url, who.verification), who, NO_RETRIES)
-    return make_atom_adapter(config, rate_limiter=Turns(), clock=SystemClock(), scale=TimeScale(scale))
+    return make_atom_adapter(config, rate_limiter=CountingRateLimiter(), clock=SystemClock(), scale=TimeScale(scale))
 
 
-class Meeting:
+class AdaptersAtSandbox:
     """A paid payment at each provider (3300 yen, 500 rupees), and the calls of the adapters by the sandbox's
     names."""
 
     def __init__(self, control: SandboxControl, scale: float = 1.0) -> None:
         self.control = control
-        self.paypay, self.atom = paypay(control.url, scale=scale), atom(control.url, scale=scale)
+        self.paypay, self.atom = make_paypay(control.url, scale=scale), make_atom(control.url, scale=scale)
         self.now = SystemClock().now()
         yen = control.payments_control.register_payment("paypay", ORDER, YEN.minor)["id"]
         rupees = control.payments_control.register_payment("atom", ATOM_ORDER, RUPEES.minor)["id"]
@@ -79,7 +82,7 @@ class Meeting:
         self.question = PaymentQuestion(ORDER, yen, YEN)
         self.atom_question = PaymentQuestion(ATOM_ORDER, rupees, RUPEES, begun_at=self.now)
 
-    def refunded(self) -> None:
+    def make_refunds(self) -> None:
         """Make a refund at each provider."""
         assert self.paypay.refund(self.order).found is not None
         assert self.atom.refund(self.atom_order).found is not None
@@ -98,10 +101,10 @@ class Meeting:
         }
         return calls[call]()
 
-    def truth(self, provider: str) -> dict[str, Any]:
+    def read_ledger_payment(self, provider: str) -> dict[str, Any]:
         """Return the payment as the provider's ledger has it."""
         return self.control.payments_control.read_payment(provider, ORDER if provider == "paypay" else ATOM_ORDER)
 
 
-def in_india(at: datetime) -> datetime:
+def convert_to_india_time(at: datetime) -> datetime:
     return at.astimezone(INDIA)

@@ -43,7 +43,7 @@ class ArticleCountReader:
         question = SingleRequest(
             "GET", f"/api/searches/{credit_check_id}", read_timeout_seconds=10.0, budget_seconds=15.0
         )
-        return self._ask(question, make_answer_converter(READ_STATUS_CLASSES, _report))
+        return self._ask(question, make_answer_converter(READ_STATUS_CLASSES, _read_report))
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
         return make_unsent_outcome("not_supported", has_effect=False)
@@ -67,13 +67,13 @@ class ArticleCount(ArticleCountReader):
         question = SingleRequest(
             "POST", "/api/searches", read_timeout_seconds=10.0, budget_seconds=15.0, body=body, has_effect=True
         )
-        return self._ask(question, make_answer_converter(PURCHASE_STATUS_CLASSES, _report))
+        return self._ask(question, make_answer_converter(PURCHASE_STATUS_CLASSES, _read_report))
 
     def make_reader(self) -> ArticleCountReader:
         return ArticleCountReader(self._transport, self._rate_limiter, self._key, self._name_of)
 
 
-def _report(body: bytes) -> CheckReport:
+def _read_report(body: bytes) -> CheckReport:
     """Return the report of an answer. The count itself is in the evidence only, and the report has no result."""
     found = parse_json_object(body)
     search, count = found.get("search_id"), found.get("count")

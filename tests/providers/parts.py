@@ -31,7 +31,7 @@ PAIR_ANSWER = {
 }
 
 
-class Turns:
+class CountingRateLimiter:
     """A rate limiter that never waits and counts its turns."""
 
     def __init__(self) -> None:
@@ -85,11 +85,11 @@ class HandClock(SystemClock):
 CLOCK = HandClock()
 
 
-def pair(*, lives: timedelta | None = timedelta(hours=20), n: int = 1) -> TokenPair:
+def make_token_pair(*, lives: timedelta | None = timedelta(hours=20), n: int = 1) -> TokenPair:
     return TokenPair(f"at-{n}", f"rt-{n}", None if lives is None else CLOCK.now() + lives)
 
 
-def alarmbox(
+def make_alarmbox(
     url: str,
     *,
     tokens: MemoryTokens | None = None,
@@ -100,8 +100,8 @@ def alarmbox(
     """Return an AlarmBox adapter as the program makes it, except for the given token store and rate limiter."""
     return make_alarmbox_adapter(
         AlarmBoxConfig(url, "client-1", "s3cret-of-client", finds_purchases=finds),
-        tokens=tokens or MemoryTokens(pair()),
-        rate_limiter=rate_limiter or Turns(),
+        tokens=tokens or MemoryTokens(make_token_pair()),
+        rate_limiter=rate_limiter or CountingRateLimiter(),
         clock=CLOCK,
         scale=TimeScale(scale),
     )

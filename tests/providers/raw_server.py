@@ -81,7 +81,7 @@ class RawServer:
             if self._tls:
                 connection = self._tls.wrap_socket(connection, server_side=True)
             connection.settimeout(PATIENCE_SECONDS)
-            self.requests.append(_request(connection))
+            self.requests.append(_read_request(connection))
             script(connection, self._stop)
         except OSError:
             pass  # the other side gave up, which is what many tests are about
@@ -90,7 +90,7 @@ class RawServer:
 
 
 @contextmanager
-def serving(*scripts: Script, tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
+def serve_scripts(*scripts: Script, tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
     """Context manager: a server that runs one script for each connection, the last script for all further ones."""
     server = RawServer(*scripts, tls=tls)
     try:
@@ -99,26 +99,28 @@ def serving(*scripts: Script, tls: ssl.SSLContext | None = None) -> Iterator[Raw
         server.close()
 
 
-def _request(connection: socket.socket) -> bytes:
+def _read_request(connection: socket.socket) -> bytes:
     got = b""
     while b"\r\n\r\n" not in got:
-        got += _some(connection)
+        got += _read_part(connection)
     head, _, body = got.partition(b"\r\n\r\n")
     for line in head.split(b"\r\n"):
         if line.lower().startswith(b"content-length:"):
             while len(body) < int(line.split(b":")[1]):
-                body += _some(connection)
+                body += _read_part(connection)
     return head + b"\r\n\r\n" + body
 
 
-def _some(connection: socket.socket) -> bytes:
+def _read_part(connection: socket.socket) -> bytes:
     part = connection.recv(65_536)
     if not part:
         raise ConnectionError("closed before the request was whole")
     return part
 
 
-def http(status: int, body: bytes | str | object = b"", headers: Mapping[str, str] | None = None) -> bytes:
+def make_http_answer(
+    status: int, body: bytes | str | object = b"", headers: Mapping[str, str] | None = None
+) -> bytes:
     """Return the bytes of a complete answer. A body that is neither bytes nor text is written as JSON."""
     kind = "application/json"
     if isinstance(body, str):
@@ -131,17 +133,19 @@ def http(status: int, body: bytes | str | object = b"", headers: Mapping[str, st
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def says(status: int, body: bytes | str | object = b"", headers: Mapping[str, str] | None = None) -> Script:
+def make_answer_script(
+    status: int, body: bytes | str | object = b"", headers: Mapping[str, str] | None = None
+) -> Script:
     """Return a script that answers and closes."""
-    return sends(http(status, body, headers))
+    return make_bytes_script(make_http_answer(status, body, headers))
 
 
-def sends(raw: bytes) -> Script:
+def make_bytes_script(raw: bytes) -> Script:
     """Return a script that writes these bytes and closes."""
     return lambda connection, _: connection.sendall(raw)
 
 
-def resets(after: bytes = b"") -> Script:
+def make_reset_script(after: bytes = b"") -> Script:
     """Return a script that writes some bytes and then resets the connection."""
 
     def script(connection: socket.socket, _: threading.Event) -> None:
@@ -151,7 +155,7 @@ def resets(after: bytes = b"") -> Script:
     return script
 
 
-def hangs(after: bytes = b"") -> Script:
+def make_hang_script(after: bytes = b"") -> Script:
     """Return a script that writes some bytes and then nothing until the test ends."""
 
     def script(connection: socket.socket, over: threading.Event) -> None:
@@ -161,7 +165,7 @@ def hangs(after: bytes = b"") -> Script:
     return script
 
 
-def drips(raw: bytes, every: float, after: bytes = b"") -> Script:
+def make_drip_script(raw: bytes, every: float, after: bytes = b"") -> Script:
     """Return a script that writes `after`, and then one byte of `raw` every `every` seconds."""
 
     def script(connection: socket.socket, over: threading.Event) -> None:
@@ -174,7 +178,7 @@ def drips(raw: bytes, every: float, after: bytes = b"") -> Script:
     return script
 
 
-def floods(head: bytes, size: int) -> Script:
+def make_flood_script(head: bytes, size: int) -> Script:
     """Return a script that writes `head` and then `size` bytes, without holding them in memory."""
 
     def script(connection: socket.socket, over: threading.Event) -> None:
@@ -188,7 +192,7 @@ def floods(head: bytes, size: int) -> Script:
     return script
 
 
-def closed_port() -> int:
+def find_closed_port() -> int:
     """Return a port of this machine on which no program listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])

@@ -7,19 +7,21 @@ import pytest
 from console.domain.clock import SystemClock
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.transport import HttpAnswer, HttpTransport, TransportFailure
-from tests.providers.raw_server import http
+from tests.providers.raw_server import make_http_answer
 
 BODY = {"credit_check": {"credit_check_id": 12345}}
-WHOLE = http(200, BODY)
+WHOLE = make_http_answer(200, BODY)
 LONG_HEAD = b"HTTP/1.1 200 OK\r\nX-Padding: " + b"a" * 20_000
 """The beginning of an answer whose headers don't end. A server drips it for longer than a test may take."""
 
 
-def transport(url: str, **options: Any) -> HttpTransport:
+def make_transport(url: str, **options: Any) -> HttpTransport:
     return HttpTransport(url, clock=SystemClock(), **options)
 
 
-def send(line: HttpTransport, *, read_timeout: float = 5, budget: float = 5, limit: int = 1 << 20) -> HttpAnswer:
+def send_purchase(
+    line: HttpTransport, *, read_timeout: float = 5, budget: float = 5, limit: int = 1 << 20
+) -> HttpAnswer:
     headers = {"Content-Type": "application/json", "Authorization": "Bearer at-1"}
     return line.send(
         "POST",
@@ -32,11 +34,11 @@ def send(line: HttpTransport, *, read_timeout: float = 5, budget: float = 5, lim
     )
 
 
-def failure(line: HttpTransport, **options: Any) -> tuple[OutcomeClass, str, SendingCertainty]:
+def read_failure(line: HttpTransport, **options: Any) -> tuple[OutcomeClass, str, SendingCertainty]:
     with pytest.raises(TransportFailure) as caught:
-        send(line, **options)
+        send_purchase(line, **options)
     return caught.value.outcome_class, caught.value.reason, caught.value.sent
 
 
-def never(reason: str) -> tuple[OutcomeClass, str, SendingCertainty]:
+def make_unsent_failure(reason: str) -> tuple[OutcomeClass, str, SendingCertainty]:
     return OutcomeClass.FAILED_DEFINITE, reason, SendingCertainty.NO

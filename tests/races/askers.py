@@ -12,7 +12,7 @@ from console.app import open_console
 from console.domain.errors import ConsoleError
 from console.services.guarded.idempotency import HeldIdempotencyKey, IdempotencyKeyService, make_payment_key
 from console.settings.settings import Settings
-from tests.bench.figures import centile
+from tests.bench.figures import percentile
 from tests.support.children import Child, Pipe, crowd
 from tests.support.servers import RedisServer
 
@@ -58,10 +58,10 @@ class CrowdAnswers:
 
     @property
     def p95_ms(self) -> float:
-        return 1000 * centile(self.waits, 0.95)
+        return 1000 * percentile(self.waits, 0.95)
 
     def __str__(self) -> str:
-        p50, p95, p99, longest = (1000 * centile(self.waits, part) for part in (0.5, 0.95, 0.99, 1.0))
+        p50, p95, p99, longest = (1000 * percentile(self.waits, part) for part in (0.5, 0.95, 0.99, 1.0))
         counted = f"{self.told['created']} created, {self.told['repeated'] + self.told['in_progress']} duplicates"
         return (
             f"{len(self.waits)} requests, {self.rate:.0f} a second: {counted}; "

@@ -51,7 +51,9 @@ def ask(engine: Engine, shard: int, folder: Path, count: int = NUMBERS, desks: i
 def end(shard: int, folder: Path) -> Counter[str]:
     """End the worker at each step of one action, in one way (killed or told to end). Afterwards another worker
     continues, or the same one after a restart. The number of the shard decides action, way and worker."""
-    (action, how), again = list(product(product(asked_kills.STEPS, asked_kills.ENDS), (False, True)))[shard]
+    (action, how), again = list(
+        product(product(asked_kills.STEPS, asked_kills.EXIT_STATUS_BY_ENDING), (False, True))
+    )[shard]
     with _own_place(folder) as place:
         tally = asked_kills.run(place, action, how, shard, again=again)
     assert tally["ends"] == len(asked_kills.STEPS[action]), tally
@@ -62,7 +64,7 @@ def fail(shard: int, folder: Path) -> Counter[str]:
     """Let each statement of one action of a worker fail with one kind of trouble. The number of the shard decides
     both."""
     action, trouble = list(product(asked_statements.ACTIONS, asked_statements.TROUBLES))[shard]
-    with _own_place(folder) as place, asked_statements.stage(place) as on:
+    with _own_place(folder) as place, asked_statements.open_stage(place) as on:
         return asked_statements.run_all(on, action, trouble)
 
 
@@ -82,7 +84,7 @@ DEMANDS = (
     *(Demand(f"asking {engine}", 2, partial(ask, engine), _FIGURE, seconds=3_600) for engine in _ENGINES),
     Demand(
         "asked, a worker ends",
-        len(asked_kills.STEPS) * len(asked_kills.ENDS) * 2,
+        len(asked_kills.STEPS) * len(asked_kills.EXIT_STATUS_BY_ENDING) * 2,
         end,
         "{ends} workers killed or told to end at every step of a request: 0 twice, 0 lost, 0 untrue answers",
     ),

@@ -8,8 +8,8 @@ from pathlib import Path
 from console.store.database.engine import Database
 from console.store.database.retry_policy import MAX_RERUNS
 from tests.faults import losers, nodes, steps, verdicts
-from tests.faults.losers import reruns_counted
-from tests.faults.scene import as_owner, scene
+from tests.faults.losers import count_reruns
+from tests.faults.scene import execute_as_owner, open_scene
 from tests.support import servers
 from tests.support.invented import numbers
 from tests.support.places import ServerPlace
@@ -30,31 +30,31 @@ def _mariadb(folder: Path) -> Iterator[tuple[servers.Server, ServerPlace]]:
 
 def commands(shard: int, folder: Path) -> Counter[str]:
     """Break each command of one action to the server, in one way. The number of the shard decides both."""
-    with _mariadb(folder) as (_, place), scene(place) as stage:
+    with _mariadb(folder) as (_, place), open_scene(place) as stage:
         return steps.run_all(stage, *_STEPS[shard], shard)
 
 
 def deaths(shard: int, folder: Path) -> Counter[str]:
     """Kill the server with SIGKILL at each command of a purchase."""
     tally: Counter[str] = Counter()
-    with _mariadb(folder) as (server, place), scene(place) as stage:
+    with _mariadb(folder) as (server, place), open_scene(place) as stage:
         for nth, name in enumerate(numbers(_DEATHS, shard), start=1):
-            ending, _ = steps.dies_at(stage, server, "purchase", nth, name)
+            ending, _ = steps.kill_server_at_command(stage, server, "purchase", nth, name)
             tally.update({"deaths": int(ending is not None), ending or "undisturbed": 1})
-        stage.verified()
+        stage.verify_trail()
     return tally
 
 
 def races(shard: int, folder: Path) -> Counter[str]:
     """Run transactions of three databases that deadlock each other. At least 99.9 % of them must succeed, and each
     must take effect exactly once."""
-    with _mariadb(folder) as (_, place), ExitStack() as opened, reruns_counted() as reruns:
-        losers.prepare(lambda *statements: as_owner(place, *statements))
+    with _mariadb(folder) as (_, place), ExitStack() as opened, count_reruns() as reruns:
+        losers.reset_counters(lambda *statements: execute_as_owner(place, *statements))
         made = [Database(place.url(desk=number)) for number in range(3)]
         for database in made:
             opened.callback(database.close)
-        tally = losers.race(made, 700)
-        (counted,) = set(as_owner(place, "SELECT not_before FROM call_rates"))
+        tally = losers.run_crossing_transactions(made, 700)
+        (counted,) = set(execute_as_owner(place, "SELECT not_before FROM call_rates"))
     print(
         f"demand 7: shard {shard}: {tally['tries'] - 2100} reruns, at most {tally['max_tries'] - 1} of {MAX_RERUNS}"
     )
@@ -67,7 +67,7 @@ def unanswered(_shard: int, folder: Path) -> Counter[str]:
     """Let 100 COMMITs get no answer. Check that each time the console states correctly whether the server has
     committed."""
     with _mariadb(folder) as (_, place):
-        tally = verdicts.run(place, 100)
+        tally = verdicts.lose_commit_answers(place, 100)
     assert tally["right"] == tally["commits"], tally
     return tally
 
@@ -87,15 +87,15 @@ def _kill_one_node(cluster: servers.Cluster, place: ServerPlace, mark: str, whic
     """Kill the node with the index `which` while three people write rows. Check that no acknowledged row is lost or
     doubled, and that no write stalls longer than five seconds. `mark` distinguishes the rows of this run."""
     databases = [Database(place.url(person, desk=number)) for number, person in enumerate(PEOPLE)]
-    writers = nodes.Writers(databases, [place.named(person) for person in PEOPLE], mark)
-    with writers.writing():
+    writers = nodes.ThreadsThatWrite(databases, [place.named(person) for person in PEOPLE], mark)
+    with writers.write_in_threads():
         until(lambda: len(writers.acknowledged) > 100, "some work")
         cluster.nodes[which].kill()
         mark_then = len(writers.acknowledged)
         until(lambda: len(writers.acknowledged) > mark_then + 200, "work after the kill", 30)
     for database in databases:
         database.close()
-    lost, twice = writers.compared(place)
+    lost, twice = writers.find_lost_and_doubled_rows(place)
     assert (lost, twice) == ([], []), f"lost {lost}, twice {twice}"
     print(f"demand 9: longest stall {writers.longest:.1f} s, refused {dict(writers.refused)}")
     assert writers.longest <= 5.0, f"stalled for {writers.longest:.1f} s"
@@ -107,8 +107,8 @@ def causal(_shard: int, folder: Path) -> Counter[str]:
     three people compete for a lease 200 times. No read may be stale, and each lease must have one winner."""
     with servers.galera() as cluster:
         place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes))
-        as_owner(place, "INSERT INTO call_rates VALUES ('causal', 'server', 0)")
-        with nodes.one_each(place, owner=True) as owners:
+        execute_as_owner(place, "INSERT INTO call_rates VALUES ('causal', 'server', 0)")
+        with nodes.open_database_per_node(place, owner=True) as owners:
             tally = nodes.read_after_write(owners, 1_000) + nodes.swap_after_write(owners, 500)
         databases = [Database(place.url(person, desk=number)) for number, person in enumerate(PEOPLE)]
         fought = nodes.fight_for_leases(databases, [place.named(person) for person in PEOPLE], 200)

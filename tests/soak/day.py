@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.day import oracle, worker_logs
 from tests.day.plan import Day
-from tests.day.run import figure, run
+from tests.day.run import format_counts, run_day
 from tests.soak.shards import Demand
 
 WHOLE = Day(
@@ -33,11 +33,11 @@ def run_day_in_team_mode(_shard: int, folder: Path) -> Counter[str]:
 def _run_day(day: Day, folder: Path, name: str) -> Counter[str]:
     """Run the day, print its figures under the name `name`, and return its counts. Raises AssertionError with all
     differences that the oracle finds."""
-    ended = run(day, folder)
-    print(f"demand {name}: {figure(ended)}")
+    ended = run_day(day, folder)
+    print(f"demand {name}: {format_counts(ended)}")
     assert ended.tally["orders"] >= day.orders, f"closed after {ended.tally['orders']} orders"
-    wrong = oracle.judge(ended.facts)
-    assert not wrong, "\n".join([f"{len(wrong)} wrong", *wrong[:40], worker_logs.trouble(folder)])
+    wrong = oracle.find_faults(ended.facts)
+    assert not wrong, "\n".join([f"{len(wrong)} wrong", *wrong[:40], worker_logs.list_log_errors(folder)])
     return ended.tally
 
 

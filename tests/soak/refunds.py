@@ -43,8 +43,8 @@ def deaths(_shard: int, folder: Path) -> Counter[str]:
     tally: Counter[str] = Counter()
     with servers.mariadb() as server, stage(ServerPlace("mariadb", folder, PooledDatabase((server,)))) as scene:
         for nth in range(1, _DEATHS, 2):
-            ended, _ = refund_steps.dies_at(scene, server, "approve", nth)
-            refused = refund_steps.turns_read_only(scene, server, "approve", nth)
+            ended, _ = refund_steps.kill_server_at_command(scene, server, "approve", nth)
+            refused = refund_steps.make_read_only_at_command(scene, server, "approve", nth)
             tally.update(deaths=int(ended is not None), refusals=int(refused is not None))
         scene.checked()
     return tally

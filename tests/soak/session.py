@@ -23,7 +23,7 @@ from typing import Any
 
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
-from tests.bench.figures import centile, span
+from tests.bench.figures import format_duration, percentile
 from tests.soak.shards import Demand
 from tests.support.environment import isolate
 from tests.support.furnished import Furnished, furnished
@@ -112,7 +112,10 @@ def format_report(found: dict[str, Any]) -> str:
     worked = {name: [cpu for _, cpu in took] for name, took in found["painted"].items()}
     lines = [
         f"{len(late)} turns; late: {_format_percentiles(late)}; work of a turn: {_format_percentiles(work)}",
-        f"turns with more than {span(GOAL_WORK_SECONDS)} of work: {sum(one > GOAL_WORK_SECONDS for one in work)}",
+        (
+            f"turns with more than {format_duration(GOAL_WORK_SECONDS)} of work:"
+            f" {sum(one > GOAL_WORK_SECONDS for one in work)}"
+        ),
         *(
             f"key to painted, {name}: {_format_percentiles(keys[name])}; work {_format_percentiles(worked[name])}"
             for name in keys
@@ -127,8 +130,8 @@ def format_report(found: dict[str, Any]) -> str:
 def _format_percentiles(seconds: Sequence[float]) -> str:
     """Return the median, the 99th percentile and the maximum of durations (seconds) as text."""
     some = sorted(seconds)
-    p50, p99 = (span(centile(some, part)) for part in (0.5, 0.99))
-    return f"p50 {p50}, p99 {p99}, longest {span(some[-1])} ({len(some)})"
+    p50, p99 = (format_duration(percentile(some, part)) for part in (0.5, 0.99))
+    return f"p50 {p50}, p99 {p99}, longest {format_duration(some[-1])} ({len(some)})"
 
 
 def _pick_ten(memory: Sequence[Sequence[float]]) -> Sequence[Sequence[float]]:
@@ -152,13 +155,13 @@ def run(_shard: int, folder: Path, minutes: float = MINUTES) -> Counter[str]:
     found = measure(folder, minutes)
     print(f"demand session: {format_report(found)}", flush=True)
     for seconds, what in found["longest"]:
-        print(f"  {span(seconds)} of work while: {what}")
+        print(f"  {format_duration(seconds)} of work while: {what}")
     for stack, times in found["stacks"]:
         print(f"  {times} × {stack}")
     assert found["done"]
     assert found["changes"]
     assert growth_mb(found["memory"]) <= MAX_GROWTH_MB, found["memory"]
-    late = round(1_000 * centile(found["late"], 0.99))
+    late = round(1_000 * percentile(found["late"], 0.99))
     return Counter(minutes=round(minutes), acts=sum(found["done"].values()), turns=len(found["late"]), late_ms=late)
 
 

@@ -32,7 +32,7 @@ from console.store.operations.idempotency_cache import IdempotencyCache
 from console.store.payments import orders, payments
 from console.wiring.record_readers import RecordReaders
 from console.wiring.refunds import RefundServiceBuilder
-from tests.providers.meeting import atom, paypay
+from tests.providers.meeting import make_atom, make_paypay
 from tests.support.desks import MovedClock
 from tests.support.ledger_vendor import LedgerVendor, OpenTransactions
 from tests.support.quick_desks import quick_desk
@@ -87,8 +87,8 @@ class RefundDesk:
         self.reads = RecordOpeningLog(self.context)
         self._watch = OpenTransactions(self.context.database)
         self._made: dict[str, PaymentProvider] = {
-            "paypay": TransactionCheckedAdapter(paypay(control.url, scale=scale), self._watch),
-            "atom": TransactionCheckedAdapter(atom(control.url, scale=scale), self._watch),
+            "paypay": TransactionCheckedAdapter(make_paypay(control.url, scale=scale), self._watch),
+            "atom": TransactionCheckedAdapter(make_atom(control.url, scale=scale), self._watch),
         }
         self.vendors = PaymentProviders(lambda name: self._made[name])
         self.pipeline = GuardedPipeline(self.context, self._heartbeat)

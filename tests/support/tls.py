@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.providers.certificates import Authority
+from tests.providers.certificates import CertificateAuthority
 from tests.support.server_run import Run
 
 
@@ -35,7 +35,7 @@ def issue(run: Run, name: str, wanted: Tls) -> Files:
     """Make a certificate that is signed by a new authority, and return its files, which the server can read."""
     folder = run.folder / f"{name}.tls"
     folder.mkdir(mode=0o711)
-    authority = Authority(folder)
+    authority = CertificateAuthority(folder)
     signed = authority.certificate(*wanted.names, days=wanted.days)
     kept = run.write(f"{name}.tls/server.pem", signed.read_text())
     signed.unlink()

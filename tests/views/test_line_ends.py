@@ -11,7 +11,7 @@ from console.views.theme.mixed_font_text import prevent_line_ends_in_numbers, sp
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 from console.wording.sentences.line_breaks import POSSIBLE_BREAK, WORD_JOINER, keep_phrases_whole
-from tests.legible.line_ends import lines_of, wrong_ends
+from tests.legible.line_ends import find_wrong_line_ends, read_label_lines
 
 SENTENCE = (
     "11-20 15:09 に PayPay へ自動的に確認します（8 回中 3 回目）。お客様に再度のお支払いを依頼しないでください。"
@@ -24,10 +24,10 @@ def test_a_label_of_any_width_ends_its_lines_between_phrases(width: int) -> None
     """All of the sentence is there, and no number, amount or time is on two lines."""
     label = TextLabel(SENTENCE, wraps_lines=True)
     label.resize(width, 400)
-    lines = lines_of(label)
+    lines = read_label_lines(label)
     assert len(lines) > 1
     assert "".join(lines).replace(" ", "") == SENTENCE.replace(" ", "")
-    assert wrong_ends(label) == []
+    assert find_wrong_line_ends(label) == []
     for whole in ("11-20 15:09", "7 1234 5678 9012", "¥1,234,567", "8 回中", "PayPay へ"):
         assert any(whole in line for line in lines), whole
 
@@ -40,7 +40,7 @@ def test_a_label_wraps_a_name_without_spaces(text: str) -> None:
     label = TextLabel(text, wraps_lines=True)
     assert label.minimumSizeHint().width() < 300
     label.resize(300, 400)
-    assert "".join(lines_of(label)) == text
+    assert "".join(read_label_lines(label)) == text
 
 
 @pytest.mark.parametrize("mark", [WORD_JOINER, POSSIBLE_BREAK])

@@ -14,7 +14,7 @@ from console.domain.errors import ConsoleError
 from console.worker.connection_limits import ReceiverOptions
 from console.worker.http_app import make_receiver_app, serve
 from console.worker.uvicorn_protocols import make_tls_context
-from tests.providers.certificates import Authority
+from tests.providers.certificates import CertificateAuthority
 from tests.support.payment_desks import Scene
 from tests.support.waiting import until
 from tests.worker.calling import LONG, TOKEN, Running, parse, read_all, serving, written
@@ -23,19 +23,19 @@ pytestmark = pytest.mark.engines("sqlite")
 
 
 @pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
+def authority(tmp_path: Path) -> CertificateAuthority:
+    return CertificateAuthority(tmp_path)
 
 
 @pytest.fixture
-def receiver(scene: Scene, authority: Authority) -> Iterator[Running]:
+def receiver(scene: Scene, authority: CertificateAuthority) -> Iterator[Running]:
     pem = authority.certificate("127.0.0.1")
     with serving(scene.taker, certificate_file=pem, key_file=pem) as running:
         yield running
 
 
 @pytest.fixture
-def impatient(scene: Scene, authority: Authority) -> Iterator[Running]:
+def impatient(scene: Scene, authority: CertificateAuthority) -> Iterator[Running]:
     """Yield a receiver that waits one second for a TLS handshake. On a busy machine it may end an honest handshake,
     too."""
     pem = authority.certificate("127.0.0.1")
@@ -45,11 +45,11 @@ def impatient(scene: Scene, authority: Authority) -> Iterator[Running]:
         yield running
 
 
-def trusting(authority: Authority) -> ssl.SSLContext:
+def trusting(authority: CertificateAuthority) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(authority.file()))
 
 
-def test_a_notice_over_tls(scene: Scene, receiver: Running, authority: Authority) -> None:
+def test_a_notice_over_tls(scene: Scene, receiver: Running, authority: CertificateAuthority) -> None:
     """A notice is accepted in one piece and in pieces of seven bytes."""
     for name, size in (("ORD-1", 1 << 20), ("ORD-2", 7)):
         scene.order(name, 3300)
@@ -63,14 +63,14 @@ def test_a_notice_over_tls(scene: Scene, receiver: Running, authority: Authority
         assert scene.order_now(name).state == "paid"
 
 
-def test_live_over_tls(scene: Scene, receiver: Running, authority: Authority) -> None:
+def test_live_over_tls(scene: Scene, receiver: Running, authority: CertificateAuthority) -> None:
     url, told = f"wss://127.0.0.1:{receiver.port}/live", {"Authorization": f"Bearer {TOKEN}"}
     with connect(url, ssl=trusting(authority), additional_headers=told, open_timeout=LONG, proxy=None) as line:
         assert '"snapshot"' in str(line.recv(LONG))
 
 
 @pytest.mark.parametrize("said", [b"", b"\x16\x03\x01", b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n", b"\0" * 5_000])
-def test_who_shakes_no_hands_is_cut_off(impatient: Running, authority: Authority, said: bytes) -> None:
+def test_who_shakes_no_hands_is_cut_off(impatient: Running, authority: CertificateAuthority, said: bytes) -> None:
     """A client that doesn't complete its TLS handshake gets no unencrypted answer and is disconnected; an honest
     client can then connect."""
     with ExitStack() as kept:
@@ -92,7 +92,7 @@ def test_who_shakes_no_hands_is_cut_off(impatient: Running, authority: Authority
     until(answers, "an honest handshake has its place again")
 
 
-def test_old_versions_are_not_spoken(authority: Authority) -> None:
+def test_old_versions_are_not_spoken(authority: CertificateAuthority) -> None:
     pem = authority.certificate("127.0.0.1")
     context = make_tls_context(ReceiverOptions(certificate_file=pem, key_file=pem))
     assert context is not None
@@ -112,7 +112,7 @@ def test_old_versions_are_not_spoken(authority: Authority) -> None:
     ],
 )
 def test_bad_files_are_bad_settings(
-    scene: Scene, authority: Authority, tmp_path: Path, given: tuple[str, str], problem: str
+    scene: Scene, authority: CertificateAuthority, tmp_path: Path, given: tuple[str, str], problem: str
 ) -> None:
     """A certificate without its key, a missing file, a file without PEM, the key of another certificate or a pipe
     raises `bad_profile`."""
@@ -121,7 +121,7 @@ def test_bad_files_are_bad_settings(
     text = tmp_path / "text.pem"
     text.write_text("no certificate")
     (tmp_path / "other").mkdir()
-    pem, other = authority.certificate("127.0.0.1"), Authority(tmp_path / "other").certificate("127.0.0.1")
+    pem, other = authority.certificate("127.0.0.1"), CertificateAuthority(tmp_path / "other").certificate("127.0.0.1")
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     files = {"certificate": pem, "key": pem, "nothing": None, "away": tmp_path / "x", "text": text, "other": other}

@@ -18,7 +18,7 @@ PEOPLE = {
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
+def people_file(tmp_path: Path) -> Path:
     path = tmp_path / "people.json"
     path.write_text(json.dumps(PEOPLE), encoding="utf-8")
     return path
@@ -33,33 +33,36 @@ def server_terminal(sql_server: SqlServer, tmp_path: Path) -> Iterator[Terminal]
         yield terminal
 
 
-def test_on_sqlite_only_rows_are_written(terminal: Terminal, file: Path) -> None:
+def test_on_sqlite_only_rows_are_written(terminal: Terminal, people_file: Path) -> None:
     """The command reports in one object each account that it has written. A second call changes none."""
-    shown = terminal.json("db", "accounts", "apply", str(file), "--dry-run").data
+    shown = terminal.json("db", "accounts", "apply", str(people_file), "--dry-run").data
     assert (shown["dry_run"], shown["statements"], shown["sql"]) == (True, 0, [])
-    done = terminal.json("db", "accounts", "apply", str(file)).data
+    done = terminal.json("db", "accounts", "apply", str(people_file)).data
     op = {"name": "op-a", "roles": ["operator"], "may_buy": True, "done": "created", "password": "none"}
     op |= {"asks": False, "moved": False}
     assert done == {"dry_run": False, "operators": [op], "statements": 0}
-    again = terminal.json("db", "accounts", "apply", str(file)).data
+    again = terminal.json("db", "accounts", "apply", str(people_file)).data
     assert [one["done"] for one in again["operators"]] == ["unchanged"]
     assert terminal.json("whoami", OPERATOR="op-a").data["roles"] == ["operator"]
-    assert terminal.json("lookup", "1180301018771", OPERATOR="op-b").refused == (3, "not_allowed")
+    assert terminal.json("lookup", "1180301018771", OPERATOR="op-b").exit_status_and_code == (3, "not_allowed")
 
 
-def test_a_dry_run_prints_sql_that_can_be_read_and_run(server_terminal: Terminal, file: Path) -> None:
+def test_a_dry_run_prints_sql_that_can_be_read_and_run(server_terminal: Terminal, people_file: Path) -> None:
     """Statements and comments, no password; nothing is changed by it."""
-    text = server_terminal("db", "accounts", "apply", str(file), "--dry-run", SECRET_PW="geheim").out.decode()
+    text = server_terminal("db", "accounts", "apply", str(people_file), "--dry-run", SECRET_PW="geheim").out.decode()
     assert all(line.endswith(";") or line.startswith("-- ") for line in text.splitlines())
     assert "CREATE USER IF NOT EXISTS 'op-a'@'%' IDENTIFIED BY '***';" in text.splitlines()
     assert "geheim" not in text
-    assert server_terminal.json("db", "accounts", "apply", str(file)).refused == (2, "bad_profile")
+    assert server_terminal.json("db", "accounts", "apply", str(people_file)).exit_status_and_code == (
+        2,
+        "bad_profile",
+    )
 
 
-def test_a_password_that_is_missing_is_named(server_terminal: Terminal, file: Path) -> None:
+def test_a_password_that_is_missing_is_named(server_terminal: Terminal, people_file: Path) -> None:
     """The variable and the person, before anything is written."""
-    refused = server_terminal.json("db", "accounts", "apply", str(file))
-    assert refused.refused == (2, "bad_profile")
+    refused = server_terminal.json("db", "accounts", "apply", str(people_file))
+    assert refused.exit_status_and_code == (2, "bad_profile")
     assert (refused.error["detail"]["variable"], refused.error["detail"]["name"]) == ("CONSOLE_SECRET_PW", "op-a")
     assert "CONSOLE_SECRET_PW" in refused.error["message"]
 
@@ -80,7 +83,7 @@ def test_a_dry_run_says_who_would_move(
     (op,) = server_terminal.json("db", "accounts", "apply", str(file), "--dry-run").data["operators"]
     assert (op["asks"], op["moved"]) == (True, True)
     refused = server_terminal.json("db", "accounts", "apply", str(file), LANGUAGE=language)
-    assert (refused.refused, refused.error["detail"]["names"]) == ((2, "usage"), [name])
+    assert (refused.exit_status_and_code, refused.error["detail"]["names"]) == ((2, "usage"), [name])
     assert name in refused.error["message"]
 
 
@@ -96,12 +99,12 @@ def test_a_dry_run_says_who_would_move(
 )
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_a_wrong_file_is_told_in_a_sentence(
-    terminal: Terminal, file: Path, content: bytes, problem: str, language: str
+    terminal: Terminal, people_file: Path, content: bytes, problem: str, language: str
 ) -> None:
     """Exit 2 with the problem; the message is a sentence of its own in both languages."""
-    file.write_bytes(content)
-    refused = terminal.json("db", "accounts", "apply", str(file), LANGUAGE=language)
-    assert refused.refused == (2, "usage")
+    people_file.write_bytes(content)
+    refused = terminal.json("db", "accounts", "apply", str(people_file), LANGUAGE=language)
+    assert refused.exit_status_and_code == (2, "usage")
     assert refused.error["detail"]["problem"] == problem
     assert "{" not in refused.error["message"]
     assert problem not in refused.error["message"]
@@ -112,6 +115,6 @@ def test_a_file_that_is_not_there(terminal: Terminal, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     refused = terminal.json("db", "accounts", "apply", str(pipe))
-    assert (refused.refused, refused.error["detail"]["problem"]) == ((2, "usage"), "accounts_unreadable")
-    assert terminal.json("db", "accounts", "apply", str(tmp_path / "none.json")).refused == (2, "usage")
-    assert terminal.json("db", "accounts").refused == (2, "usage")
+    assert (refused.exit_status_and_code, refused.error["detail"]["problem"]) == ((2, "usage"), "accounts_unreadable")
+    assert terminal.json("db", "accounts", "apply", str(tmp_path / "none.json")).exit_status_and_code == (2, "usage")
+    assert terminal.json("db", "accounts").exit_status_and_code == (2, "usage")

@@ -33,7 +33,7 @@ _SETTINGS = re.compile(r"^```ini\n\[mysqld\]\n(.*?)^```$", re.MULTILINE | re.DOT
 _DONE = "guide: done"
 
 
-def blocks() -> list[tuple[str, str]]:
+def read_blocks() -> list[tuple[str, str]]:
     """Each block of the guide: its mark, which a comment above it names ("" without one), and its lines."""
     return _BLOCK.findall(GUIDE.read_text("utf-8"))
 
@@ -62,7 +62,7 @@ def test_every_block_is_marked() -> None:
     """One block has the reader's values, one waits for a browser, and the blocks of one kind of server are as many as
     the guide needs; the script replaces or leaves out no other.
     """
-    marks = [mark for mark, _ in blocks()]
+    marks = [mark for mark, _ in read_blocks()]
     assert {mark: marks.count(mark) for mark in set(marks) - {""}} == {
         "values": 1, "browser": 1, "mariadb": 1, "mysql": 2,
     }  # fmt: skip
@@ -85,16 +85,16 @@ def test_from_an_empty_server_to_a_purchase(guide_server: SqlServer, sandbox: Sa
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }  # fmt: skip
     left_out = {"values", "mysql" if kind == "mariadb" else "mariadb"}
-    script = "\n".join(text for mark, text in blocks() if mark not in left_out)
-    given = set(re.findall(r"\b([A-Z_]+)=", next(text for mark, text in blocks() if mark == "values")))
+    script = "\n".join(text for mark, text in read_blocks() if mark not in left_out)
+    given = set(re.findall(r"\b([A-Z_]+)=", next(text for mark, text in read_blocks() if mark == "values")))
     assert given <= values.keys()
     plain = {key: value for key, value in os.environ.items() if not key.startswith("CONSOLE_")}
     try:
-        shown = follow(f"{script}\necho '{_DONE}'", plain | values)
+        shown = run_script_as_person(f"{script}\necho '{_DONE}'", plain | values)
         desk = plain | values | {"CONSOLE_HOME": str(tmp_path / "desk")}
-        refused = authorise_as("op-a", guide_server, f"{name}{values['DB_TLS']}", desk)
+        refused = read_authorisation_error("op-a", guide_server, f"{name}{values['DB_TLS']}", desk)
     finally:
-        _drop(guide_server, name)
+        _drop_database_and_accounts(guide_server, name)
     assert sandbox.control.count_charges(NUMBER) == 1
     assert (refused["code"], refused["detail"]["reason"]) == ("not_allowed", "worker_holds_credentials")
     output = "".join(shown)
@@ -106,7 +106,7 @@ def test_from_an_empty_server_to_a_purchase(guide_server: SqlServer, sandbox: Sa
     assert [secret for secret in secrets if secret in output] == []
 
 
-def follow(script: str, env: dict[str, str]) -> list[str]:
+def run_script_as_person(script: str, env: dict[str, str]) -> list[str]:
     """Run the script in one shell, and act for the person at the browser: what it printed. Whatever it has started
     ends with it.
     """
@@ -131,7 +131,7 @@ def follow(script: str, env: dict[str, str]) -> list[str]:
     return shown
 
 
-def authorise_as(person: str, server: SqlServer, database: str, env: dict[str, str]) -> dict[str, Any]:
+def read_authorisation_error(person: str, server: SqlServer, database: str, env: dict[str, str]) -> dict[str, Any]:
     """The error of `provider authorise` at the desk of a person for whom the worker acts."""
     password = (Path(env["BASE"]) / "secrets" / person).read_text().strip()
     command = [sys.executable, "-m", "console", "--json", "provider", "authorise", "alarmbox"]
@@ -141,7 +141,7 @@ def authorise_as(person: str, server: SqlServer, database: str, env: dict[str, s
     return error
 
 
-def _drop(server: SqlServer, name: str) -> None:
+def _drop_database_and_accounts(server: SqlServer, name: str) -> None:
     accounts = (f"{name}-schema", "op-a", "lead-b", "night")
     server.drop_database(server.url(f"{name}-schema", "", name))
     server.sql(*(f"DROP USER IF EXISTS `{account}`@`%`" for account in accounts))

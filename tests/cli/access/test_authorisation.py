@@ -20,28 +20,28 @@ import pytest
 
 from console.sandbox.environment.credentials import OUT_OF_BAND_REDIRECT_URI
 from console.sandbox.server import Sandbox
-from tests.cli.conftest import Ending, Terminal
+from tests.cli.conftest import CommandResult, Terminal
 from tests.sandbox.caller import Caller
 from tests.support.authorising import BACK, Browser, visit
 from tests.support.waiting import PATIENCE_SECONDS
 
 NUMBER = "1180301018771"
-WORDS = ("provider", "authorise", "alarmbox")
+COMMAND_WORDS = ("provider", "authorise", "alarmbox")
 REDIRECT = {"ALARMBOX_REDIRECT_URI": BACK}
 
 
 @dataclass
-class Stranger:
+class UnauthorisedDesk:
     """A desk that AlarmBox has not authorised, and its person at a browser."""
 
     terminal: Terminal
     sandbox: Sandbox
 
-    def authorise(self, change: Callable[[str], str] = str, /, **env: str) -> tuple[Ending, str]:
+    def authorise(self, change: Callable[[str], str] = str, /, **env: str) -> tuple[CommandResult, str]:
         """The ending of the command, and what the person entered."""
         browser = Browser(change)
         with mock.patch.object(sys, "stdin", browser):
-            return self.terminal.json(*WORDS, **env), browser.entered
+            return self.terminal.json(*COMMAND_WORDS, **env), browser.entered
 
     @property
     def exchanges(self) -> int:
@@ -53,41 +53,43 @@ class Stranger:
 
 
 @pytest.fixture
-def stranger(terminal: Terminal, sandbox: Sandbox) -> Stranger:
+def unauthorised_desk(terminal: Terminal, sandbox: Sandbox) -> UnauthorisedDesk:
     """Without the first refresh token that the other tests have."""
     del terminal.env["CONSOLE_SECRET_ALARMBOX_REFRESH_TOKEN"]
-    return Stranger(terminal, sandbox)
+    return UnauthorisedDesk(terminal, sandbox)
 
 
-def test_from_no_tokens_to_a_purchase(stranger: Stranger) -> None:
+def test_from_no_tokens_to_a_purchase(unauthorised_desk: UnauthorisedDesk) -> None:
     """The doctor and a refused purchase name the command; afterwards the purchase is bought. The tokens are stored
     sealed, the trail has one entry, and neither code nor tokens are printed. A second authorisation replaces the
     first.
     """
-    alarmbox = next(one for one in stranger.terminal.json("doctor").data["checks"] if one["name"] == "alarmbox")
-    refused = stranger.terminal.json("purchase", NUMBER, "--client", "1")
-    assert (alarmbox["ok"], refused.refused) == (False, (5, "provider_auth"))
-    assert all(" ".join(WORDS) in text for text in (alarmbox["next"], refused.error["message"]))
+    alarmbox = next(
+        one for one in unauthorised_desk.terminal.json("doctor").data["checks"] if one["name"] == "alarmbox"
+    )
+    refused = unauthorised_desk.terminal.json("purchase", NUMBER, "--client", "1")
+    assert (alarmbox["ok"], refused.exit_status_and_code) == (False, (5, "provider_auth"))
+    assert all(" ".join(COMMAND_WORDS) in text for text in (alarmbox["next"], refused.error["message"]))
 
-    ending, code = stranger.authorise()
+    ending, code = unauthorised_desk.authorise()
     assert (ending.data["provider"], ending.data["version"]) == ("alarmbox", 1)
     assert ending.data["access_expires_at"].endswith("Z")
-    assert (code[:5], stranger.exchanges) == ("code-", 1)
-    ((sealed, version),) = stranger.rows("SELECT sealed, version FROM provider_tokens")
+    assert (code[:5], unauthorised_desk.exchanges) == ("code-", 1)
+    ((sealed, version),) = unauthorised_desk.rows("SELECT sealed, version FROM provider_tokens")
     assert (str(sealed)[:8], version) == ("v1.gAAAA", 1)
-    entries = stranger.rows("SELECT what, result, detail FROM audit_log WHERE what LIKE 'token.%'")
+    entries = unauthorised_desk.rows("SELECT what, result, detail FROM audit_log WHERE what LIKE 'token.%'")
     assert [entry[:2] for entry in entries] == [("token.authorised", "done")]
     for text in (ending.out.decode(), ending.err, str(entries)):
         assert [word for word in (code, "at-", "rt-", "sandbox-secret") if word in text] == []
 
-    assert stranger.terminal.json("purchase", NUMBER, "--client", "1").data["state"] == "success"
-    assert stranger.sandbox.control.count_charges(NUMBER) == 1
-    assert stranger.authorise()[0].data["version"] == 2
-    text = stranger.terminal("doctor").out.decode()
+    assert unauthorised_desk.terminal.json("purchase", NUMBER, "--client", "1").data["state"] == "success"
+    assert unauthorised_desk.sandbox.control.count_charges(NUMBER) == 1
+    assert unauthorised_desk.authorise()[0].data["version"] == 2
+    text = unauthorised_desk.terminal("doctor").out.decode()
     assert "AlarmBox is set up" in text
 
 
-def test_by_redirect_the_state_must_be_ours(stranger: Stranger) -> None:
+def test_by_redirect_the_state_must_be_ours(unauthorised_desk: UnauthorisedDesk) -> None:
     """With an address to return to, only that address with the same state is accepted: what another browser's
     authorisation leads to sends nothing, and the refusal is in the trail.
     """
@@ -101,10 +103,10 @@ def test_by_redirect_the_state_must_be_ours(stranger: Stranger) -> None:
     def code_alone(address: str) -> str:
         return parse_qs(urlsplit(address).query)["code"][0]
 
-    stranger.sandbox.control.add_fault("other_state", times=1)
-    foreign, entered = stranger.authorise(**REDIRECT)
+    unauthorised_desk.sandbox.control.add_fault("other_state", times=1)
+    foreign, entered = unauthorised_desk.authorise(**REDIRECT)
     assert entered.startswith(f"{BACK}?code=code-")
-    assert (foreign.refused, foreign.error["detail"]["reason"]) == ((3, "not_allowed"), "state_differs")
+    assert (foreign.exit_status_and_code, foreign.error["detail"]["reason"]) == ((3, "not_allowed"), "state_differs")
     endings: dict[Callable[[str], str], tuple[int, str]] = {
         without_state: (3, "not_allowed"),
         declined: (5, "provider_auth"),
@@ -117,23 +119,25 @@ def test_by_redirect_the_state_must_be_ours(stranger: Stranger) -> None:
         lambda _: "https://[": (2, "usage"),
     }
     for change, refusal in endings.items():
-        assert stranger.authorise(change, **REDIRECT)[0].refused == refusal
-    assert (stranger.exchanges, stranger.rows("SELECT * FROM provider_tokens")) == (0, [])
-    results = stranger.rows("SELECT result, COUNT(*) FROM audit_log WHERE what = 'token.authorise' GROUP BY 1")
+        assert unauthorised_desk.authorise(change, **REDIRECT)[0].exit_status_and_code == refusal
+    assert (unauthorised_desk.exchanges, unauthorised_desk.rows("SELECT * FROM provider_tokens")) == (0, [])
+    results = unauthorised_desk.rows(
+        "SELECT result, COUNT(*) FROM audit_log WHERE what = 'token.authorise' GROUP BY 1"
+    )
     assert dict(results) == {"refused": 4, "failed": 1}
-    assert stranger.authorise(**REDIRECT)[0].data["version"] == 1
+    assert unauthorised_desk.authorise(**REDIRECT)[0].data["version"] == 1
 
 
 @pytest.mark.expects_log("a failed exchange is logged")
-def test_a_code_is_sent_once_however_it_ends(stranger: Stranger) -> None:
+def test_a_code_is_sent_once_however_it_ends(unauthorised_desk: UnauthorisedDesk) -> None:
     """A used, expired or made-up code, a refused client, too many calls, no usable answer, no connection, a database
     that can't store: each has its exit status, is sent once at most, and leaves no tokens.
     """
-    control, cuts = stranger.sandbox.control, ExitStack()
+    control, cuts = unauthorised_desk.sandbox.control, ExitStack()
 
     def used(code: str) -> str:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": OUT_OF_BAND_REDIRECT_URI}
-        assert Caller(stranger.sandbox).token(**form).status == 200
+        assert Caller(unauthorised_desk.sandbox).token(**form).status == 200
         return code
 
     def cut_off(code: str) -> str:
@@ -158,42 +162,54 @@ def test_a_code_is_sent_once_however_it_ends(stranger: Stranger) -> None:
     ]
     for change, fault, refusal, sent in endings:
         control.clear_faults()
-        before = stranger.exchanges
+        before = unauthorised_desk.exchanges
         if fault is not None:
             control.add_fault(fault, call="token")
-        ending, _ = stranger.authorise(change)
+        ending, _ = unauthorised_desk.authorise(change)
         cuts.close()
-        assert (ending.refused, stranger.exchanges - before) == (refusal, sent), (fault, ending.error)
+        assert (ending.exit_status_and_code, unauthorised_desk.exchanges - before) == (refusal, sent), (
+            fault,
+            ending.error,
+        )
         assert "Nothing" in ending.error["message"] or "not sent" in ending.error["message"]
-    with closing(sqlite3.connect(Path(stranger.terminal.env["CONSOLE_HOME"]) / "console.db")) as database, database:
+    with (
+        closing(sqlite3.connect(Path(unauthorised_desk.terminal.env["CONSOLE_HOME"]) / "console.db")) as database,
+        database,
+    ):
         database.execute(
             "CREATE TRIGGER no_room BEFORE INSERT ON provider_tokens BEGIN SELECT RAISE(ABORT, 'no'); END"
         )
     control.clear_faults()
-    ending, _ = stranger.authorise()
-    assert (ending.refused, ending.error["detail"]["reason"]) == ((4, "outcome_unknown"), "tokens_not_stored")
-    assert stranger.rows("SELECT * FROM provider_tokens") == []
+    ending, _ = unauthorised_desk.authorise()
+    assert (ending.exit_status_and_code, ending.error["detail"]["reason"]) == (
+        (4, "outcome_unknown"),
+        "tokens_not_stored",
+    )
+    assert unauthorised_desk.rows("SELECT * FROM provider_tokens") == []
 
 
-def test_who_may_authorise(stranger: Stranger, tmp_path: Path) -> None:
+def test_who_may_authorise(unauthorised_desk: UnauthorisedDesk, tmp_path: Path) -> None:
     """An administrator, on a desk without accounts: the account of AlarmBox that is connected here pays."""
     people = tmp_path / "people.json"
     team = [{"name": "op-a", "roles": ["operator"]}, {"name": "adm-f", "roles": ["admin"]}]
     people.write_text(json.dumps({"operators": team}))
-    assert stranger.terminal.json("db", "accounts", "apply", str(people)).status == 0
-    refused, entered = stranger.authorise(OPERATOR="op-a")
-    assert (refused.refused, refused.error["detail"]["needs"]) == ((3, "not_allowed"), ["admin", "worker"])
-    assert (entered, stranger.authorise(OPERATOR="")[0].refused) == ("", (2, "no_operator"))
-    assert stranger.authorise(OPERATOR="adm-f")[0].data["version"] == 1
+    assert unauthorised_desk.terminal.json("db", "accounts", "apply", str(people)).status == 0
+    refused, entered = unauthorised_desk.authorise(OPERATOR="op-a")
+    assert (refused.exit_status_and_code, refused.error["detail"]["needs"]) == (
+        (3, "not_allowed"),
+        ["admin", "worker"],
+    )
+    assert (entered, unauthorised_desk.authorise(OPERATOR="")[0].exit_status_and_code) == ("", (2, "no_operator"))
+    assert unauthorised_desk.authorise(OPERATOR="adm-f")[0].data["version"] == 1
 
 
-def test_the_code_is_not_echoed(stranger: Stranger) -> None:
+def test_the_code_is_not_echoed(unauthorised_desk: UnauthorisedDesk) -> None:
     """At a terminal the command asks without echo; the address is on the screen, the code never."""
     ours, theirs = pty.openpty()
     child = subprocess.Popen(
-        [sys.executable, "-m", "console", *WORDS],
+        [sys.executable, "-m", "console", *COMMAND_WORDS],
         stdin=theirs, stdout=theirs, stderr=theirs,
-        env=os.environ | stranger.terminal.env, start_new_session=True, preexec_fn=_take_terminal,
+        env=os.environ | unauthorised_desk.terminal.env, start_new_session=True, preexec_fn=_take_terminal,
     )  # fmt: skip
     os.close(theirs)
     seen = b""

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from console.sandbox.server import Sandbox
-from tests.cli.conftest import Ending
+from tests.cli.conftest import CommandResult
 from tests.cli.paying import CHECKER, MAKER, NUMBER, PayingTerminal
 
 REASON = "PayPay の障害のため"
 OTHER_NUMBER, THIRD_NUMBER = "5010001192707", "7010001065142"
-READ_ONLY = (3, "read_only")
+READ_ONLY_REFUSAL = (3, "read_only")
 
 
 @pytest.fixture
@@ -24,11 +24,11 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
     return PayingTerminal(tmp_path / "home", sandbox)
 
 
-def switch(desk: PayingTerminal, word: str, *more: str, by: str = CHECKER) -> Ending:
+def set_read_only(desk: PayingTerminal, word: str, *more: str, by: str = CHECKER) -> CommandResult:
     return desk.json("read-only", word, "--reason", REASON, *more, OPERATOR=by)
 
 
-def ledgers(desk: PayingTerminal) -> tuple[int, int, int]:
+def count_provider_effects(desk: PayingTerminal) -> tuple[int, int, int]:
     """Credit checks bought, payments begun, refunds sent, as the providers have them."""
     payments = desk.money.read_ledger()["payments"]
     return desk.control.count_charges(), len(payments), len(desk.money.read_refunds())
@@ -38,13 +38,16 @@ def test_the_switch_of_everything_stops_what_people_change(desk: PayingTerminal)
     """Nothing is sent and nothing written, whoever asks; each refusal says who set the switch, when and why. Reading
     goes on, and what was asked for before may be withdrawn.
     """
-    payment = desk.paid()
-    free = desk.paid("ORD-4")
+    payment = desk.make_booked_payment()
+    free = desk.make_booked_payment("ORD-4")
     bought = desk.json("purchase", NUMBER, "--client", "1").data["id"]
-    refund, waiting = desk.ask(payment).data["id"], desk.ask(desk.paid("ORD-3")).data["id"]
-    set_now = switch(desk, "on").data
+    refund, waiting = (
+        desk.request_refund(payment).data["id"],
+        desk.request_refund(desk.make_booked_payment("ORD-3")).data["id"],
+    )
+    set_now = set_read_only(desk, "on").data
     assert (set_now["scope"], set_now["is_on"], set_now["person"]) == ("everything", True, CHECKER)
-    before = ledgers(desk)
+    before = count_provider_effects(desk)
     changes = (
         ("purchase", OTHER_NUMBER, "--client", "1"),
         ("refund", "request", str(free), "--amount=1", "--reason", "x"),
@@ -55,58 +58,58 @@ def test_the_switch_of_everything_stops_what_people_change(desk: PayingTerminal)
     )
     for words in changes:
         refused = desk.json(*words, OPERATOR="lead-c")
-        assert refused.refused == READ_ONLY, words
+        assert refused.exit_status_and_code == READ_ONLY_REFUSAL, words
         assert CHECKER in refused.error["message"], words
         assert REASON in refused.error["message"], words
-    assert ledgers(desk) == before
+    assert count_provider_effects(desk) == before
     assert desk.json("lookup", NUMBER).status == 0
     assert desk.json("probe", "payment", str(payment)).status == 0
     assert desk.json("refetch", str(bought), OPERATOR=MAKER).status == 0
     assert desk.json("refund", "withdraw", str(waiting), OPERATOR=MAKER).data["state"] == "withdrawn"
-    assert switch(desk, "off").data["is_on"] is False
+    assert set_read_only(desk, "off").data["is_on"] is False
     assert desk.json("purchase", OTHER_NUMBER, "--client", "1").status == 0
-    assert desk.decide("approve", refund).data["state"] == "submitted"
+    assert desk.decide_refund("approve", refund).data["state"] == "submitted"
 
 
 def test_the_switch_of_a_provider_stops_its_money_alone(desk: PayingTerminal) -> None:
     """Credit checks are bought and refunds asked for; at this provider nothing is started, approved or sent."""
-    payment = desk.paid()
-    switch(desk, "on", "--provider", "paypay")
-    before = ledgers(desk)
-    refund = desk.ask(payment).data["id"]
-    refused = desk.decide("approve", refund)
-    assert refused.refused == READ_ONLY
+    payment = desk.make_booked_payment()
+    set_read_only(desk, "on", "--provider", "paypay")
+    before = count_provider_effects(desk)
+    refund = desk.request_refund(payment).data["id"]
+    refused = desk.decide_refund("approve", refund)
+    assert refused.exit_status_and_code == READ_ONLY_REFUSAL
     assert "PayPay" in refused.error["message"]
-    assert ledgers(desk) == before
+    assert count_provider_effects(desk) == before
     assert desk.json("purchase", NUMBER, "--client", "1").status == 0
-    switch(desk, "on", "--provider", "alarmbox")
-    assert desk.json("purchase", OTHER_NUMBER, "--client", "1").refused == READ_ONLY
-    switch(desk, "off", "--provider", "paypay")
-    assert desk.decide("approve", refund).data["state"] == "submitted"
-    assert desk.json("purchase", OTHER_NUMBER, "--client", "1").refused == READ_ONLY
+    set_read_only(desk, "on", "--provider", "alarmbox")
+    assert desk.json("purchase", OTHER_NUMBER, "--client", "1").exit_status_and_code == READ_ONLY_REFUSAL
+    set_read_only(desk, "off", "--provider", "paypay")
+    assert desk.decide_refund("approve", refund).data["state"] == "submitted"
+    assert desk.json("purchase", OTHER_NUMBER, "--client", "1").exit_status_and_code == READ_ONLY_REFUSAL
 
 
 @pytest.mark.parametrize("scope", [(), ("--provider", "paypay")])
 def test_an_approved_refund_waits_for_the_end(desk: PayingTerminal, scope: tuple[str, ...]) -> None:
     """The worker sends it after the switch is off, once, and leaves no refusal in the trail for each look."""
-    refund = desk.ask(desk.paid()).data["id"]
+    refund = desk.request_refund(desk.make_booked_payment()).data["id"]
     desk.control.add_fault("result:RATE_LIMIT", call="paypay_refund")
-    assert desk.decide("approve", refund).refused == (5, "rate_limited")
+    assert desk.decide_refund("approve", refund).exit_status_and_code == (5, "rate_limited")
     with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn:
         conn.execute("UPDATE refunds SET work_at = '2026-01-01 00:00:00', version = version + 1")
-    switch(desk, "on", *scope)
+    set_read_only(desk, "on", *scope)
     for _ in range(2):
         assert desk.json("worker", "--once").status == 0
     assert desk.money.read_refunds() == []
     assert desk.json("show", "refund", str(refund)).data["state"] == "approved"
-    assert refusals(desk) == []
-    switch(desk, "off", *scope)
+    assert read_refusals(desk) == []
+    set_read_only(desk, "off", *scope)
     for _ in range(2):
         assert desk.json("worker", "--once").status == 0
     assert len(desk.money.read_refunds()) == 1
 
 
-def refusals(desk: PayingTerminal) -> list[Any]:
+def read_refusals(desk: PayingTerminal) -> list[Any]:
     with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn:
         return conn.execute("SELECT what, reason FROM audit_log WHERE reason = 'read_only'").fetchall()
 
@@ -117,14 +120,17 @@ def test_who_may_set_it_and_how(desk: PayingTerminal) -> None:
         for name, roles in (("op-a", "operator"), ("lead-b", "approver"), ("adm-f", "admin"), ("aud-e", "auditor")):
             conn.execute("INSERT INTO operators (name, roles, may_buy) VALUES (?, ?, 1)", (name, roles))
     for who in ("op-a", "aud-e"):
-        assert switch(desk, "on", by=who).refused == (3, "not_allowed"), who
+        assert set_read_only(desk, "on", by=who).exit_status_and_code == (3, "not_allowed"), who
     for reason in ("", "   ", "x" * 201):
-        assert desk.json("read-only", "on", "--reason", reason, OPERATOR="lead-b").refused == (2, "usage"), reason
-    first = switch(desk, "on", by="adm-f").data
-    assert switch(desk, "on", by="lead-b").data == first
+        assert desk.json("read-only", "on", "--reason", reason, OPERATOR="lead-b").exit_status_and_code == (
+            2,
+            "usage",
+        ), reason
+    first = set_read_only(desk, "on", by="adm-f").data
+    assert set_read_only(desk, "on", by="lead-b").data == first
     assert desk.json("read-only", "list", OPERATOR="op-a").data["switches"] == [first]
     assert REASON in desk("read-only", "list", OPERATOR="op-a").out.decode()
-    switch(desk, "off", by="lead-b")
+    set_read_only(desk, "off", by="lead-b")
     with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn:
         trail = conn.execute(
             "SELECT who, what, subject_id, result FROM audit_log WHERE what LIKE 'read_only%' ORDER BY id"
@@ -139,7 +145,7 @@ def test_who_may_set_it_and_how(desk: PayingTerminal) -> None:
 
 def test_a_setting_is_never_changed(desk: PayingTerminal) -> None:
     """Not by a statement either: each row of the table stays as it is."""
-    switch(desk, "on")
+    set_read_only(desk, "on")
     for statement in ("UPDATE read_only_switches SET is_on = 0", "DELETE FROM read_only_switches"):
         with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn, pytest.raises(sqlite3.IntegrityError):
             conn.execute(statement)

@@ -18,9 +18,9 @@ from tests.support.keyrings import MemoryKeyring
 from tests.support.places import Place
 from tests.support.waiting import PATIENCE_SECONDS
 
-PLACE = "127.0.0.1:9/console"
-URL = f"mysql+pymysql://{PLACE}"
-ENTRY = f"op-a@{PLACE}"
+SERVER_AND_DATABASE = "127.0.0.1:9/console"
+URL = f"mysql+pymysql://{SERVER_AND_DATABASE}"
+KEYRING_ENTRY_NAME = f"op-a@{SERVER_AND_DATABASE}"
 
 
 @pytest.fixture
@@ -34,13 +34,13 @@ def keyring() -> Iterator[MemoryKeyring]:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Terminal:
+def unreachable_server_terminal(tmp_path: Path) -> Terminal:
     """A desk on a server that nobody answers for."""
     home = str(tmp_path / "home")
     return Terminal({"CONSOLE_HOME": home, "CONSOLE_LANGUAGE": "en", "CONSOLE_DATABASE_URL": URL})
 
 
-def typed(text: str) -> "mock._patch[io.StringIO]":
+def make_standard_input(text: str) -> "mock._patch[io.StringIO]":
     """Standard input of a program that pipes it in."""
     return mock.patch.object(sys, "stdin", io.StringIO(text))
 
@@ -49,7 +49,7 @@ def test_sqlite_has_nobody_to_sign_in(terminal: Terminal) -> None:
     """It says so, and who decides who acts; nothing is asked."""
     for command in ("sign-in", "sign-out"):
         ending = terminal.json(command)
-        assert ending.refused == (2, "usage")
+        assert ending.exit_status_and_code == (2, "usage")
         assert "CONSOLE_OPERATOR" in ending.error["message"]
 
 
@@ -60,47 +60,51 @@ def test_whoami_on_sqlite(terminal: Terminal) -> None:
     assert me["roles"] == ["admin", "approver", "auditor", "operator", "worker"]
     assert me["database"].endswith("console.db")
     assert terminal("whoami").out.startswith(b"You are op-a (")
-    assert terminal.json("whoami", OPERATOR="").refused == (2, "no_operator")
+    assert terminal.json("whoami", OPERATOR="").exit_status_and_code == (2, "no_operator")
 
 
 @pytest.mark.parametrize("command", [("lookup", "1180301018771"), ("whoami",), ("worker", "--once")])
-def test_without_a_sign_in_every_command_says_what_to_do(server: Terminal, command: tuple[str, ...]) -> None:
+def test_without_a_sign_in_every_command_says_what_to_do(
+    unreachable_server_terminal: Terminal, command: tuple[str, ...]
+) -> None:
     """Before anything is sent, with the database's place and the ways in."""
-    ending = server.json(*command)
-    assert ending.refused == (2, "bad_profile")
+    ending = unreachable_server_terminal.json(*command)
+    assert ending.exit_status_and_code == (2, "bad_profile")
     assert ending.error["detail"]["problem"] == "sign_in_missing"
-    assert ending.error["detail"]["place"] == PLACE
+    assert ending.error["detail"]["place"] == SERVER_AND_DATABASE
     assert "support-console sign-in" in ending.error["message"]
     assert "CONSOLE_SECRET_DATABASE_PASSWORD" in ending.error["message"]
 
 
-def test_the_doctor_says_that_nobody_has_signed_in(server: Terminal, keyring: MemoryKeyring) -> None:
+def test_the_doctor_says_that_nobody_has_signed_in(
+    unreachable_server_terminal: Terminal, keyring: MemoryKeyring
+) -> None:
     """Without a signed-in person, `doctor` reports that as one check and skips the checks that need the database.
     After a sign-in the same check names the account.
     """
-    checks = {check["name"]: check for check in server.json("doctor").data["checks"]}
+    checks = {check["name"]: check for check in unreachable_server_terminal.json("doctor").data["checks"]}
     assert not checks["sign_in"]["ok"]
     assert "support-console sign-in" in checks["sign_in"]["next"]
     assert checks["home"]["ok"]
     unseen = [checks[name] for name in ("operator", "database", "tasks")]
-    told = f"Not checked, because you are not signed in to {PLACE}."
+    told = f"Not checked, because you are not signed in to {SERVER_AND_DATABASE}."
     assert {check["message"] for check in unseen} == {told}
     bad = [check for check in checks.values() if not check["ok"]]
     assert {check["next"] for check in bad if check["name"] not in ("alarmbox", "store_key")} == {
         checks["sign_in"]["next"]
     }
-    keyring.kept.update({ENTRY: "kept", f"account at {PLACE}": "op-a"})
-    checks = {check["name"]: check for check in server.json("doctor").data["checks"]}
+    keyring.kept.update({KEYRING_ENTRY_NAME: "kept", f"account at {SERVER_AND_DATABASE}": "op-a"})
+    checks = {check["name"]: check for check in unreachable_server_terminal.json("doctor").data["checks"]}
     assert (checks["sign_in"]["ok"], checks["operator"]["ok"]) == (True, True)
-    assert checks["sign_in"]["message"] == f"The account for {PLACE} is op-a."
+    assert checks["sign_in"]["message"] == f"The account for {SERVER_AND_DATABASE} is op-a."
     assert not checks["database"]["ok"]
     assert "database" in checks["tasks"]["message"], "no word of late tasks where nobody can look"
 
 
-def test_the_doctor_says_that_the_name_is_missing(server: Terminal) -> None:
+def test_the_doctor_says_that_the_name_is_missing(unreachable_server_terminal: Terminal) -> None:
     """Not that the password is, which is there."""
     for command in (("doctor",), ("db", "check")):
-        checks = server.json(*command, SECRET_DATABASE_PASSWORD="a password").data["checks"]
+        checks = unreachable_server_terminal.json(*command, SECRET_DATABASE_PASSWORD="a password").data["checks"]
         told = {check["next"] for check in checks if check["name"] in ("sign_in", "operator", "database", "tasks")}
         (next_,) = told
         assert "Set CONSOLE_OPERATOR" in next_
@@ -116,30 +120,32 @@ def test_the_doctor_says_that_the_name_is_missing(server: Terminal) -> None:
         ("mysql+pymysql://[::1/console", "database_form"),
     ],
 )
-def test_an_address_that_cannot_be_used(server: Terminal, url: str, problem: str) -> None:
+def test_an_address_that_cannot_be_used(unreachable_server_terminal: Terminal, url: str, problem: str) -> None:
     """Each is the setting's fault, said so by every command, and none of the program's or of the database's."""
     login = {"OPERATOR": "op-a", "SECRET_DATABASE_PASSWORD": "a password"}
     for command in (("lookup", "1180301018771"), ("db", "upgrade")):
-        ending = server.json(*command, DATABASE_URL=url, **login)
-        assert ending.refused == (2, "bad_profile")
+        ending = unreachable_server_terminal.json(*command, DATABASE_URL=url, **login)
+        assert ending.exit_status_and_code == (2, "bad_profile")
         assert ending.error["detail"]["problem"] == problem
         assert "CONSOLE_DATABASE_URL" in ending.error["message"]
-    assert server.json("doctor", DATABASE_URL=url, **login).status == 0
+    assert unreachable_server_terminal.json("doctor", DATABASE_URL=url, **login).status == 0
 
 
-def test_without_a_keyring_nobody_types_a_password(server: Terminal) -> None:
+def test_without_a_keyring_nobody_types_a_password(unreachable_server_terminal: Terminal) -> None:
     """It can't be kept, so it isn't asked for: the message names the variable and the window."""
-    with typed("never read\n"):
-        ending = server.json("sign-in", "--user", "op-a")
-    assert ending.refused == (2, "bad_profile")
+    with make_standard_input("never read\n"):
+        ending = unreachable_server_terminal.json("sign-in", "--user", "op-a")
+    assert ending.exit_status_and_code == (2, "bad_profile")
     assert ending.error["detail"]["problem"] == "no_keyring"
     assert "CONSOLE_SECRET_DATABASE_PASSWORD" in ending.error["message"]
 
 
 @pytest.mark.parametrize("backend", ["keyring.backends.null.Keyring", "keyring.backends.fail.Keyring"])
-def test_no_backend_but_the_systems_own_is_ever_used(server: Terminal, tmp_path: Path, backend: str) -> None:
+def test_no_backend_but_the_systems_own_is_ever_used(
+    unreachable_server_terminal: Terminal, tmp_path: Path, backend: str
+) -> None:
     """Sign-in refuses a keyring that is not the system's own before it reads a password, and writes no file."""
-    env = os.environ | server.env | {"PYTHON_KEYRING_BACKEND": backend, "HOME": str(tmp_path)}
+    env = os.environ | unreachable_server_terminal.env | {"PYTHON_KEYRING_BACKEND": backend, "HOME": str(tmp_path)}
     command = [sys.executable, "-m", "console", "--json", "sign-in", "--user", "op-a"]
     run = subprocess.run(command, input="canary-7f3d2a1b\n", capture_output=True, text=True, env=env, check=False)
     assert run.returncode == 2
@@ -147,11 +153,16 @@ def test_no_backend_but_the_systems_own_is_ever_used(server: Terminal, tmp_path:
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
 
 
-def test_what_the_environment_says_is_not_asked(server: Terminal, keyring: MemoryKeyring) -> None:
+def test_what_the_environment_says_is_not_asked(
+    unreachable_server_terminal: Terminal, keyring: MemoryKeyring
+) -> None:
     """It would win over whatever is kept."""
-    for given in ({"DATABASE_URL": f"mysql+pymysql://op-a:pw@{PLACE}"}, {"SECRET_DATABASE_PASSWORD": "pw"}):
-        ending = server.json("sign-in", OPERATOR="op-a", **given)
-        assert ending.refused == (2, "usage")
+    for given in (
+        {"DATABASE_URL": f"mysql+pymysql://op-a:pw@{SERVER_AND_DATABASE}"},
+        {"SECRET_DATABASE_PASSWORD": "pw"},
+    ):
+        ending = unreachable_server_terminal.json("sign-in", OPERATOR="op-a", **given)
+        assert ending.exit_status_and_code == (2, "usage")
         assert ending.error["detail"]["problem"] == "sign_in_given"
     assert keyring.kept == {}
 
@@ -166,33 +177,38 @@ def test_what_the_environment_says_is_not_asked(server: Terminal, keyring: Memor
     ],
 )
 def test_programs_say_both(
-    server: Terminal, keyring: MemoryKeyring, words: tuple[str, ...], line: str, problem: str
+    unreachable_server_terminal: Terminal, keyring: MemoryKeyring, words: tuple[str, ...], line: str, problem: str
 ) -> None:
     """Account by option or setting, password by standard input; nothing is asked of a program."""
-    with typed(line):
-        ending = server.json("sign-in", *words)
-    assert ending.refused == (2, "usage")
+    with make_standard_input(line):
+        ending = unreachable_server_terminal.json("sign-in", *words)
+    assert ending.exit_status_and_code == (2, "usage")
     assert ending.error["detail"]["problem"] == problem
     assert keyring.kept == {}
 
 
-def test_a_database_that_is_away_is_not_a_wrong_password(server: Terminal, keyring: MemoryKeyring) -> None:
+def test_a_database_that_is_away_is_not_a_wrong_password(
+    unreachable_server_terminal: Terminal, keyring: MemoryKeyring
+) -> None:
     """Exit 6, and nothing is kept that nobody has tried; a kept sign-in stays."""
-    with typed("secret\n"):
-        ending = server.json("sign-in", "--user", "op-a")
-    assert ending.refused == (6, "database_unreachable")
+    with make_standard_input("secret\n"):
+        ending = unreachable_server_terminal.json("sign-in", "--user", "op-a")
+    assert ending.exit_status_and_code == (6, "database_unreachable")
     assert keyring.kept == {}
-    keyring.kept.update({ENTRY: "kept", f"account at {PLACE}": "op-a"})
-    assert server.json("lookup", "1180301018771").refused == (6, "database_unreachable")
-    assert keyring.kept[ENTRY] == "kept"
+    keyring.kept.update({KEYRING_ENTRY_NAME: "kept", f"account at {SERVER_AND_DATABASE}": "op-a"})
+    assert unreachable_server_terminal.json("lookup", "1180301018771").exit_status_and_code == (
+        6,
+        "database_unreachable",
+    )
+    assert keyring.kept[KEYRING_ENTRY_NAME] == "kept"
 
 
-def test_signing_out_needs_no_database(server: Terminal, keyring: MemoryKeyring) -> None:
+def test_signing_out_needs_no_database(unreachable_server_terminal: Terminal, keyring: MemoryKeyring) -> None:
     """The password goes at once; that the trail could not be told is said. A second time there is nothing."""
-    keyring.kept.update({ENTRY: "kept", f"account at {PLACE}": "op-a"})
-    assert server.json("sign-out").data == {"signed_out": True, "audited": False}
+    keyring.kept.update({KEYRING_ENTRY_NAME: "kept", f"account at {SERVER_AND_DATABASE}": "op-a"})
+    assert unreachable_server_terminal.json("sign-out").data == {"signed_out": True, "audited": False}
     assert keyring.kept == {}
-    assert server.json("sign-out").data == {"signed_out": False, "audited": False}
+    assert unreachable_server_terminal.json("sign-out").data == {"signed_out": False, "audited": False}
 
 
 @pytest.mark.engines("mariadb")
@@ -203,13 +219,13 @@ def test_signing_in_at_a_terminal_serves_the_next_command(place: Place, keyring:
     user, password = account.split(":")
     home, bare = str(place.home), f"mysql+pymysql://{address}"
     at = Terminal({"CONSOLE_HOME": home, "CONSOLE_LANGUAGE": "en", "CONSOLE_DATABASE_URL": bare})
-    with typed("wrong\n"):
+    with make_standard_input("wrong\n"):
         ending = at.json("sign-in", "--user", user)
-    assert ending.refused == (2, "bad_profile")
+    assert ending.exit_status_and_code == (2, "bad_profile")
     assert ending.error["detail"]["problem"] == "access_denied"
     assert user not in ending.error["message"]
     assert keyring.kept == {}
-    with typed(f"{password}\r\n"):
+    with make_standard_input(f"{password}\r\n"):
         done = at.json("sign-in", "--user", user).data
     assert (done["operator"], done["kept"], done["source"]) == (user, True, "asked")
     me = at.json("whoami").data

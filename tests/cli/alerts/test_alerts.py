@@ -25,18 +25,18 @@ FIELDS = {
 @pytest.fixture
 def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
     made = PayingTerminal(tmp_path / "home", sandbox)
-    made.order(ORDER, 3300)
-    shop(made, "UPDATE orders SET status = 'cancelled'")
-    made.paid()
+    made.create_order(ORDER, 3300)
+    write_as_shop(made, "UPDATE orders SET status = 'cancelled'")
+    made.make_booked_payment()
     return made
 
 
-def shop(desk: PayingTerminal, statement: str) -> None:
+def write_as_shop(desk: PayingTerminal, statement: str) -> None:
     with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn:
         conn.execute(statement)
 
 
-def of_orders(desk: PayingTerminal) -> list[dict[str, object]]:
+def list_alerts_by_order(desk: PayingTerminal) -> list[dict[str, object]]:
     listed = desk.json("alerts", "list").data["alerts"]
     assert all(set(one) == FIELDS for one in listed)
     return [one for one in listed if one["order_no"]]
@@ -44,54 +44,60 @@ def of_orders(desk: PayingTerminal) -> list[dict[str, object]]:
 
 def test_a_late_payment_is_told_and_seen(desk: PayingTerminal) -> None:
     """`worker --once` finds it, once; who has seen it is told, and it stays until the facts fit."""
-    assert of_orders(desk) == []
+    assert list_alerts_by_order(desk) == []
     ran = {run["task"]: run["count"] for run in desk.json("worker", "--once").data["ran"]}
     assert (ran["alert_rules"], ran["outbox"]) == (1, 0)
     desk.json("worker", "--once")
-    (alert,) = of_orders(desk)
+    (alert,) = list_alerts_by_order(desk)
     assert (alert["order_no"], alert["rule_id"], alert["expected"]) == (ORDER, "C", "refund|compensation")
     assert str(alert["observed"]).startswith("order=cancelled; payment 1=completed 3300 JPY")
     assert (alert["resolved_at"], alert["acknowledged_by"]) == (None, None)
     seen = desk.json("alerts", "ack", str(alert["id"]), "--note", "返金を申請しました").data
     assert (set(seen), seen["acknowledged_by"]) == (FIELDS, "op-a")
-    assert of_orders(desk)[0]["acknowledged_by"] == "op-a"
+    assert list_alerts_by_order(desk)[0]["acknowledged_by"] == "op-a"
 
 
 def test_acknowledging_is_refused(desk: PayingTerminal) -> None:
     """Somebody else was faster, no such alert, no words, nobody who says it."""
     desk.json("worker", "--once")
-    number = str(of_orders(desk)[0]["id"])
+    number = str(list_alerts_by_order(desk)[0]["id"])
     desk.json("alerts", "ack", number, "--note", "seen")
-    assert desk.json("alerts", "ack", number, "--note", "me too", OPERATOR=CHECKER).refused == (3, "already_decided")
-    assert desk.json("alerts", "ack", "999", "--note", "seen").refused == (2, "not_found")
-    assert desk.json("alerts", "ack", "x", "--note", "seen").refused == (2, "not_found")
-    assert desk.json("alerts", "ack", number, "--note", " ").refused == (2, "usage")
-    assert desk.json("alerts", "ack", number, "--note", "x", OPERATOR="").refused == (2, "no_operator")
+    assert desk.json("alerts", "ack", number, "--note", "me too", OPERATOR=CHECKER).exit_status_and_code == (
+        3,
+        "already_decided",
+    )
+    assert desk.json("alerts", "ack", "999", "--note", "seen").exit_status_and_code == (2, "not_found")
+    assert desk.json("alerts", "ack", "x", "--note", "seen").exit_status_and_code == (2, "not_found")
+    assert desk.json("alerts", "ack", number, "--note", " ").exit_status_and_code == (2, "usage")
+    assert desk.json("alerts", "ack", number, "--note", "x", OPERATOR="").exit_status_and_code == (2, "no_operator")
 
 
 def test_acknowledged_without_a_note_and_taken_back(desk: PayingTerminal) -> None:
     desk.json("worker", "--once")
-    number = str(of_orders(desk)[0]["id"])
+    number = str(list_alerts_by_order(desk)[0]["id"])
     assert desk.json("alerts", "ack", number).data["acknowledged_by"] == "op-a"
-    assert desk.json("alerts", "unack", number, OPERATOR=CHECKER).refused == (3, "already_decided")
+    assert desk.json("alerts", "unack", number, OPERATOR=CHECKER).exit_status_and_code == (3, "already_decided")
     assert desk.json("alerts", "unack", number).data["acknowledged_by"] is None
-    assert of_orders(desk)[0]["acknowledged_by"] is None
+    assert list_alerts_by_order(desk)[0]["acknowledged_by"] is None
 
 
 def test_acknowledged_and_reopened_by_another_person(desk: PayingTerminal) -> None:
     """The refusal to undo a colleague's acknowledgement says how to reopen it, with a reason."""
     desk.json("worker", "--once")
-    number = str(of_orders(desk)[0]["id"])
+    number = str(list_alerts_by_order(desk)[0]["id"])
     desk.json("alerts", "ack", number, "--note", "called the shop")
     refused = desk("alerts", "unack", number, OPERATOR=CHECKER, LANGUAGE="en")
     assert "op-a acknowledged this alert" in refused.err
     assert "reopen its incident with a reason" in refused.err
-    assert desk.json("incidents", "reopen", number, "--reason", " ", OPERATOR=CHECKER).refused == (2, "usage")
+    assert desk.json("incidents", "reopen", number, "--reason", " ", OPERATOR=CHECKER).exit_status_and_code == (
+        2,
+        "usage",
+    )
     reopened = desk.json("incidents", "reopen", number, "--reason", "nobody called", OPERATOR=CHECKER).data
     assert (reopened["state"], reopened["steps"][-1]["action"], reopened["steps"][-1]["note"]) == (
         "open", "reopen", "nobody called",
     )  # fmt: skip
-    assert of_orders(desk)[0]["acknowledged_by"] is None
+    assert list_alerts_by_order(desk)[0]["acknowledged_by"] is None
     for language, words in (("en", "reopened it"), ("ja", "が未解決に変更")):
         assert (
             f"{CHECKER} {words}: nobody called" in desk("incidents", "show", number, LANGUAGE=language).out.decode()
@@ -107,16 +113,16 @@ def test_an_incident_from_the_terminal(desk: PayingTerminal) -> None:
     assert (listed["sums"], listed["owner"], listed["state"], listed["rule_id"]) == ({"JPY": 3300}, None, "open", "C")
     assert len(listed["playbook"]) == 3
     assert desk.json("incidents", "take", id).data["owner"] == "op-a"
-    assert desk.json("incidents", "take", id, OPERATOR=CHECKER).refused == (3, "in_progress")
+    assert desk.json("incidents", "take", id, OPERATOR=CHECKER).exit_status_and_code == (3, "in_progress")
     handed = desk.json("incidents", "hand-over", id, "--to", CHECKER, "--note", "please call the shop").data
     assert (handed["owner"], handed["steps"][-1]["note"]) == (CHECKER, "please call the shop")
-    assert desk.json("incidents", "snooze", id, "--until", "soon").refused == (2, "usage")
-    assert desk.json("incidents", "snooze", id, "--until", "2001-01-01T09:00").refused == (2, "usage")
+    assert desk.json("incidents", "snooze", id, "--until", "soon").exit_status_and_code == (2, "usage")
+    assert desk.json("incidents", "snooze", id, "--until", "2001-01-01T09:00").exit_status_and_code == (2, "usage")
     assert desk.json("incidents", "resolve", id, "--reason", "compensated by voucher").data["because"] == (
         "compensated by voucher"
     )
     assert desk.json("incidents", "reopen", id, "--reason", "the voucher was wrong").data["state"] == "open"
-    assert desk.json("incidents", "show", "999").refused == (2, "not_found")
+    assert desk.json("incidents", "show", "999").exit_status_and_code == (2, "not_found")
     for language, words in (("ja", "担当なし"), ("en", "No owner")):
         desk.json("incidents", "release", id, OPERATOR=CHECKER)
         assert words in desk("incidents", "list", LANGUAGE=language).out.decode()

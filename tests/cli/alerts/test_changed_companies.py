@@ -58,7 +58,7 @@ def test_told_and_acknowledged(desk: PayingTerminal) -> None:
     acknowledged = desk.json("alerts", "ack", str(alert["id"]), "--note", "asked them").data
     assert acknowledged["resolved_at"] is not None
     assert desk.json("queue", "companies").data["items"] == []
-    assert desk.json("queue", "companies", "--after", "x").refused == (2, "usage")
+    assert desk.json("queue", "companies", "--after", "x").exit_status_and_code == (2, "usage")
 
 
 def test_actions(desk: PayingTerminal) -> None:

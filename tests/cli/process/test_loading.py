@@ -16,7 +16,7 @@ from console.wording.sentences.catalogue import LANGUAGES
 from tests.cli.conftest import Terminal
 from tests.support.waiting import PATIENCE_SECONDS
 
-AT_LOADING = """
+ACT_AT_IMPORT_PROGRAM = """
 import runpy, signal, sys
 
 class Finder:
@@ -33,12 +33,14 @@ RUN_PROGRAM = 'runpy.run_module("console", run_name="__main__", alter_sys=True)\
 FIRST, IN_BETWEEN, LAST = "console.cli.main", "console.settings.settings", "console.cli.command_table"
 
 
-def run_with(terminal: Terminal, name: str, action: str, *words: str) -> "subprocess.CompletedProcess[bytes]":
-    script = AT_LOADING.format(name=name, action=action) + RUN_PROGRAM
-    return _run(terminal, "-c", script, *words)
+def run_with_act_at_import(
+    terminal: Terminal, name: str, action: str, *words: str
+) -> "subprocess.CompletedProcess[bytes]":
+    script = ACT_AT_IMPORT_PROGRAM.format(name=name, action=action) + RUN_PROGRAM
+    return _run_python(terminal, "-c", script, *words)
 
 
-def _run(
+def _run_python(
     terminal: Terminal, *words: str, folder: Path | None = None, **more: str
 ) -> "subprocess.CompletedProcess[bytes]":
     return subprocess.run(
@@ -57,10 +59,10 @@ def _run(
 def test_a_signal_while_the_program_loads(terminal: Terminal, name: str, module: str) -> None:
     """One answer, without a traceback, whichever module is being loaded."""
     action = f"signal.raise_signal(signal.{name})"
-    ended = run_with(terminal, module, action, "--json", "lookup", "1180301018771")
+    ended = run_with_act_at_import(terminal, module, action, "--json", "lookup", "1180301018771")
     assert (ended.returncode, ended.stderr) == (6, b"")
     assert json.loads(ended.stdout)["error"]["code"] == "interrupted"
-    ended = run_with(terminal, module, action, "demo")
+    ended = run_with_act_at_import(terminal, module, action, "demo")
     assert (ended.returncode, ended.stdout) == (6, b"")
     assert b"Traceback" not in ended.stderr
     assert ended.stderr.count(b"\n") == 1
@@ -71,34 +73,36 @@ def test_a_signal_while_a_dataclass_is_made(terminal: Terminal, tmp_path: Path, 
     """The exit status of `python -m console` is that of the answer. Python gives 130, or the signal, if the interrupt
     came in code from a string, of which the methods of a dataclass are made."""
     action = f"""exec("signal.raise_signal(signal.{name})")"""
-    (tmp_path / "sitecustomize.py").write_text(AT_LOADING.format(name="console.app", action=action))
+    (tmp_path / "sitecustomize.py").write_text(ACT_AT_IMPORT_PROGRAM.format(name="console.app", action=action))
     search_path = os.pathsep.join((str(tmp_path), *sys.path))
-    ended = _run(terminal, "-m", "console", "lookup", "1180301018771", PYTHONPATH=search_path)
+    ended = _run_python(terminal, "-m", "console", "lookup", "1180301018771", PYTHONPATH=search_path)
     assert (ended.returncode, ended.stdout) == (6, b"")
     assert ended.stderr.count(b"\n") == 1
 
 
 def test_sigterm_while_the_window_loads(terminal: Terminal) -> None:
     """A window has no answer: the process ends by the signal, or in good order."""
-    ended = run_with(terminal, IN_BETWEEN, "signal.raise_signal(signal.SIGTERM)")
+    ended = run_with_act_at_import(terminal, IN_BETWEEN, "signal.raise_signal(signal.SIGTERM)")
     assert ended.returncode in (0, -signal.SIGTERM)
 
 
 @pytest.mark.parametrize("module", [FIRST, IN_BETWEEN, LAST])
 def test_a_module_that_cannot_be_loaded(terminal: Terminal, module: str) -> None:
     """A bug's answer and exit status, whichever module is missing; the traceback names it."""
-    ended = run_with(terminal, module, "raise ImportError('no library')", "--json", "lookup", "1180301018771")
+    ended = run_with_act_at_import(
+        terminal, module, "raise ImportError('no library')", "--json", "lookup", "1180301018771"
+    )
     error = json.loads(ended.stdout)["error"]
     assert (ended.returncode, error["code"]) == (70, "internal_error")
     assert b"no library" in ended.stderr
     assert error["detail"]["support_code"].encode() in ended.stderr
-    ended = run_with(terminal, module, "raise ImportError('no library')", "lookup", "1180301018771")
+    ended = run_with_act_at_import(terminal, module, "raise ImportError('no library')", "lookup", "1180301018771")
     assert (ended.returncode, ended.stdout) == (70, b"")
     assert b"no library" in ended.stderr
 
 
 @pytest.fixture
-def damaged(tmp_path: Path) -> Path:
+def folder_of_damaged_program(tmp_path: Path) -> Path:
     """The folder of a program whose words can be damaged: its own copy."""
     folder = tmp_path / "program"
     package = Path(console.__file__).parent
@@ -112,19 +116,21 @@ def damaged(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("language", "damage"), [("ja", "missing"), ("en", "cut off")])
-def test_words_that_cannot_be_read(terminal: Terminal, damaged: Path, language: str, damage: str) -> None:
+def test_words_that_cannot_be_read(
+    terminal: Terminal, folder_of_damaged_program: Path, language: str, damage: str
+) -> None:
     """The other language works as ever. `--version` and `doctor` answer in both, `doctor` in the words that are left;
     a command that has no words of its language says which file it is.
     """
-    file = damaged / "resources" / "words" / f"{language}.json"
+    file = folder_of_damaged_program / "resources" / "words" / f"{language}.json"
     if damage == "missing":
         file.unlink()
     else:
         file.write_bytes(file.read_bytes()[:1000])
 
     def run(used_language: str, *words: str) -> "subprocess.CompletedProcess[bytes]":
-        variables = {"PYTHONPATH": str(damaged), "CONSOLE_LANGUAGE": used_language}
-        return _run(terminal, "-m", "console", *words, folder=damaged, **variables)
+        variables = {"PYTHONPATH": str(folder_of_damaged_program), "CONSOLE_LANGUAGE": used_language}
+        return _run_python(terminal, "-m", "console", *words, folder=folder_of_damaged_program, **variables)
 
     for used_language in LANGUAGES:
         assert run(used_language, "--version").stdout.decode() == f"support-console {console.__version__}\n"

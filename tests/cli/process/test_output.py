@@ -10,7 +10,7 @@ from console.cli.text_output.translator import Translator
 from console.domain.errors import ConsoleError, ErrorCode
 
 
-def told(writer: AnswerWriter) -> None:
+def write_both_answers(writer: AnswerWriter) -> None:
     writer.write_answer(lambda: {"n": 1}, lambda: ["one"])
 
 
@@ -19,8 +19,8 @@ def test_only_the_first_answer_is_written() -> None:
     """The writer writes the first answer and its exit status; it ignores each later answer."""
     out = io.StringIO()
     writer = AnswerWriter(out, Translator(), is_json=True)
-    told(writer)
-    told(writer)
+    write_both_answers(writer)
+    write_both_answers(writer)
     writer.write_error(ConsoleError(ErrorCode.NOT_FOUND))
     assert json.loads(out.getvalue()) == {"ok": True, "data": {"n": 1}}
     assert writer.exit_status == 0
@@ -52,7 +52,7 @@ def test_a_refusal_without_words_is_told_by_its_code(monkeypatch: pytest.MonkeyP
 def test_no_stdout_at_all_is_no_failure() -> None:
     """A process started without streams does its work all the same."""
     writer = AnswerWriter(None, Translator(), is_json=True)
-    told(writer)
+    write_both_answers(writer)
     assert writer.exit_status == 0
 
 

@@ -13,11 +13,11 @@ from tests.cli.process.test_help_pages import PARSERS
 NUMBER = "1180301018771"
 
 
-def words(*given: str) -> dict[str, Any]:
+def parse_words(*given: str) -> dict[str, Any]:
     return vars(parse_arguments(given, lambda key: key))
 
 
-def refusal(*given: str) -> ConsoleError:
+def read_refusal(*given: str) -> ConsoleError:
     with pytest.raises(ConsoleError) as caught:
         parse_arguments(given, lambda key: key)
     assert (caught.value.code, caught.value.exit_status) == ("usage", 2)
@@ -38,13 +38,13 @@ def refusal(*given: str) -> ConsoleError:
 def test_json_may_stand_before_or_after_the_command(given: tuple[str, ...]) -> None:
     """`--json` means the same wherever it stands, and NUMBER may follow `--`."""
     assert wants_json(given)
-    assert words(*given) == {"json": True, "command": "lookup", "number": NUMBER}
+    assert parse_words(*given) == {"json": True, "command": "lookup", "number": NUMBER}
 
 
 def test_what_follows_a_double_dash_is_no_option() -> None:
     """After `--` even `--json` is what somebody typed as a number."""
     assert not wants_json(("lookup", "--", "--json"))
-    assert words("lookup", "--", "--json")["number"] == "--json"
+    assert parse_words("lookup", "--", "--json")["number"] == "--json"
 
 
 @pytest.mark.parametrize(
@@ -61,28 +61,30 @@ def test_what_follows_a_double_dash_is_no_option() -> None:
 )
 def test_an_id_may_follow_a_double_dash(given: tuple[str, ...]) -> None:
     """Ids are text, and stand before or after the options, or behind `--`."""
-    assert words(*given)["id"] == "17"
+    assert parse_words(*given)["id"] == "17"
 
 
 def test_purchase_takes_several_reasons_in_both_spellings() -> None:
     """`--reason 1 4` and `--reason 1 --reason 4` are the same, and neither swallows the number."""
     for reasons in (("--reason", "1", "4"), ("--reason", "1", "--reason", "4")):
         rest = ("--client", "1", "--deal", "2", "--comment", "調査", "--renew")
-        before = words("purchase", *reasons, NUMBER, *rest)
-        after = words("purchase", NUMBER, *rest, *reasons)
+        before = parse_words("purchase", *reasons, NUMBER, *rest)
+        after = parse_words("purchase", NUMBER, *rest, *reasons)
         assert before == after
         assert (before["number"], before["reason"], before["deal"]) == (NUMBER, [1, 4], 2)
 
 
 def test_what_is_asked_for_stays_as_it_was_typed() -> None:
     """Sums, reasons and ids are texts: their own rules judge them. A reason may be one digit."""
-    asked = words("refund", "request", "--amount", "-5", "--reason", "1", "--intended-repeat", "--", "７")
+    asked = parse_words("refund", "request", "--amount", "-5", "--reason", "1", "--intended-repeat", "--", "７")
     assert (asked["payment"], asked["amount"], asked["reason"], asked["intended_repeat"]) == ("７", "-5", "1", True)
-    declined = words("refund", "reject", "--reason", "2", "9")
+    declined = parse_words("refund", "reject", "--reason", "2", "9")
     assert (declined["action"], declined["id"], declined["reason"]) == ("reject", "9", "2")
-    taken = words("payment", "import", "--amount", "150.50", "--date", "2026-11-20", "atom", "--", "-ORD")
+    taken = parse_words("payment", "import", "--amount", "150.50", "--date", "2026-11-20", "atom", "--", "-ORD")
     assert (taken["provider"], taken["merchant_payment_id"], taken["amount"]) == ("atom", "-ORD", "150.50")
-    assert words("resolve", "refund", "9", "--as", "completed", "--provider-id", "RFD-9")["provider_id"] == "RFD-9"
+    assert (
+        parse_words("resolve", "refund", "9", "--as", "completed", "--provider-id", "RFD-9")["provider_id"] == "RFD-9"
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,7 @@ def test_what_is_asked_for_stays_as_it_was_typed() -> None:
 )
 def test_other_words_are_a_usage_error_that_says_what_is_wrong(given: tuple[str, ...], said: str) -> None:
     """Bad words are refused with the one thing that is wrong with them, before any setting is read."""
-    assert said in str(refusal(*given).detail["problem"])
+    assert said in str(read_refusal(*given).detail["problem"])
 
 
 VALUES_WITH_OWN_RULE = frozenset(
@@ -181,20 +183,20 @@ def _accepts_blanks(action: argparse.Action) -> bool:
 
 def test_a_usage_error_shows_how_the_command_is_written() -> None:
     """The detail carries the synopsis on one line."""
-    synopsis = refusal("queue", "everything").detail["usage"]
+    synopsis = read_refusal("queue", "everything").detail["usage"]
     options = "[--view VIEW] [--limit N] [--after CURSOR] [--filter TEXT] [--sort COLUMN] [--by-cause]"
     assert synopsis == f"support-console queue [-h] [--json] {options} [NAME]"
 
 
 def test_a_pasted_book_is_not_repeated_in_the_refusal() -> None:
     """The refusal repeats at most 300 characters of an argument."""
-    assert len(str(refusal("queue", "x" * 10_000_000).detail["problem"])) <= 300
+    assert len(str(read_refusal("queue", "x" * 10_000_000).detail["problem"])) <= 300
 
 
 def test_a_pasted_number_is_handed_on_whole() -> None:
     """Ten megabytes in place of a number, emoji and lone surrogates reach the rule that judges numbers."""
     for number in ("1" * 10_000_000, "🦊", "'; DROP TABLE x; --", "\udcff", "", "-5"):
-        assert words("lookup", "--", number)["number"] == number
+        assert parse_words("lookup", "--", number)["number"] == number
 
 
 @pytest.mark.parametrize(

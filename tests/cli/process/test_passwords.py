@@ -15,12 +15,12 @@ from console.settings.settings import Settings
 from tests.cli.conftest import Terminal
 from tests.support.waiting import PATIENCE_SECONDS
 
-VARIABLE = "CONSOLE_OPERATOR_PASSWORD_FD"
+PASSWORD_FD_VARIABLE = "CONSOLE_OPERATOR_PASSWORD_FD"
 
 
-def given(monkeypatch: pytest.MonkeyPatch, home: Path, number: int) -> Settings:
+def set_environment(monkeypatch: pytest.MonkeyPatch, home: Path, number: int) -> Settings:
     monkeypatch.setenv("CONSOLE_HOME", str(home))
-    monkeypatch.setenv(VARIABLE, str(number))
+    monkeypatch.setenv(PASSWORD_FD_VARIABLE, str(number))
     return Settings.load()
 
 
@@ -37,13 +37,13 @@ def test_a_descriptor_is_read_once(
     os.write(theirs, content)
     os.close(theirs)
     os.set_inheritable(ours, True)
-    settings = given(monkeypatch, tmp_path, ours)
+    settings = set_environment(monkeypatch, tmp_path, ours)
     protect_password_descriptor(settings)
     assert not os.get_inheritable(ours)
     assert read_password(settings, Translator()) == password
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(ours)
-    assert VARIABLE not in os.environ
+    assert PASSWORD_FD_VARIABLE not in os.environ
     assert read_password(settings, Translator()) is None
 
 
@@ -51,7 +51,7 @@ def test_a_descriptor_that_nobody_opened_is_forgotten(tmp_path: Path, monkeypatc
     """A file that gets its number later is not read."""
     ours, theirs = os.pipe()
     os.close(ours)
-    settings = given(monkeypatch, tmp_path, ours)
+    settings = set_environment(monkeypatch, tmp_path, ours)
     protect_password_descriptor(settings)
     again = os.dup(theirs)
     try:
@@ -64,11 +64,11 @@ def test_a_descriptor_that_nobody_opened_is_forgotten(tmp_path: Path, monkeypatc
 
 def test_a_wrong_number_is_told(terminal: Terminal) -> None:
     ending = terminal.json("whoami", OPERATOR_PASSWORD_FD="three")
-    assert ending.refused == (2, "bad_profile")
-    assert ending.error["detail"]["variable"] == VARIABLE
+    assert ending.exit_status_and_code == (2, "bad_profile")
+    assert ending.error["detail"]["variable"] == PASSWORD_FD_VARIABLE
 
 
-ASK = """
+ASK_PASSWORD_PROGRAM = """
 import sys
 from console.cli.process.password import read_password
 from console.cli.text_output.translator import Translator
@@ -87,9 +87,9 @@ def test_a_person_is_asked(typed: bytes, told: bytes, tmp_path: Path) -> None:
     """Nothing of it is shown. Ctrl+C ends the question, also in a command that acts."""
     ours, theirs = pty.openpty()
     env = os.environ | {"CONSOLE_LANGUAGE": "en", "CONSOLE_HOME": str(tmp_path)}
-    env.pop(VARIABLE, None)
+    env.pop(PASSWORD_FD_VARIABLE, None)
     child = subprocess.Popen(
-        [sys.executable, "-c", ASK], stdin=theirs, stdout=theirs, stderr=theirs, env=env,
+        [sys.executable, "-c", ASK_PASSWORD_PROGRAM], stdin=theirs, stdout=theirs, stderr=theirs, env=env,
         start_new_session=True, preexec_fn=_take_terminal,
     )  # fmt: skip
     os.close(theirs)

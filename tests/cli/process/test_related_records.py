@@ -8,7 +8,7 @@ import pytest
 from console.sandbox.server import Sandbox
 from tests.cli.paying import CHECKER, MAKER, NUMBER, PayingTerminal
 
-EXPLAINED = ("verdict", "why", "why_code", "next_step", "may_act", "badges")
+EXPLANATION_FIELDS = ("verdict", "why", "why_code", "next_step", "may_act", "badges")
 ID = ("--request-id", "R-1")
 
 
@@ -17,27 +17,35 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
     return PayingTerminal(tmp_path / "home", sandbox)
 
 
-def explained(record: dict[str, Any]) -> dict[str, Any]:
-    return {name: record[name] for name in EXPLAINED}
+def select_explanation(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: record[name] for name in EXPLANATION_FIELDS}
 
 
-def shown(desk: PayingTerminal, kind: str, record_id: int) -> dict[str, Any]:
-    return explained(desk.json("show", kind, str(record_id)).data)
+def read_shown_explanation(desk: PayingTerminal, kind: str, record_id: int) -> dict[str, Any]:
+    return select_explanation(desk.json("show", kind, str(record_id)).data)
 
 
-def found(desk: PayingTerminal, kind: str, record_id: int) -> dict[str, Any]:
+def find_listed_explanation(desk: PayingTerminal, kind: str, record_id: int) -> dict[str, Any]:
     records = desk.json("lookup", NUMBER).data[f"{kind}s"]
-    return next(explained(record) for record in records if record["id"] == record_id)
+    return next(select_explanation(record) for record in records if record["id"] == record_id)
 
 
 def test_a_probed_payment_is_told_with_its_refund(desk: PayingTerminal) -> None:
     """Its row says "completed, nothing to do"; its refund waits for a second person."""
-    payment = desk.paid()
-    asked = desk.ask(payment).data
-    assert explained(asked) == shown(desk, "refund", asked["id"]) == found(desk, "refund", asked["id"])
+    payment = desk.make_booked_payment()
+    asked = desk.request_refund(payment).data
+    assert (
+        select_explanation(asked)
+        == read_shown_explanation(desk, "refund", asked["id"])
+        == find_listed_explanation(desk, "refund", asked["id"])
+    )
     probed = desk.json("probe", "payment", str(payment)).data
     assert probed["badges"]["work"]["code"] == "waiting_for_approval"
-    assert explained(probed) == shown(desk, "payment", payment) == found(desk, "payment", payment)
+    assert (
+        select_explanation(probed)
+        == read_shown_explanation(desk, "payment", payment)
+        == find_listed_explanation(desk, "payment", payment)
+    )
     for text in (
         desk("probe", "payment", str(payment), LANGUAGE="en").out,
         desk("lookup", NUMBER, LANGUAGE="en").out,
@@ -53,11 +61,13 @@ def test_a_refusal_tells_the_record_that_stands_in_the_way(desk: PayingTerminal)
     """A second refund request is refused because of an open refund. The JSON detail has that refund's record; the
     text has its verdict and a command below the sentence of the refusal.
     """
-    payment = desk.paid()
-    asked = desk.ask(payment).data
-    refused = desk.ask(payment, "900")
-    assert refused.refused == (3, "in_progress")
-    assert explained(refused.error["detail"]["record"]) == shown(desk, "refund", asked["id"])
+    payment = desk.make_booked_payment()
+    asked = desk.request_refund(payment).data
+    refused = desk.request_refund(payment, "900")
+    assert refused.exit_status_and_code == (3, "in_progress")
+    assert select_explanation(refused.error["detail"]["record"]) == read_shown_explanation(
+        desk, "refund", asked["id"]
+    )
     words = ("refund", "request", str(payment), "--amount=900", "--reason", "again")
     told = desk(*words, OPERATOR=MAKER, LANGUAGE="en").err
     assert desk.json("show", "refund", str(asked["id"]), LANGUAGE="en").data["verdict"] in told
@@ -66,13 +76,13 @@ def test_a_refusal_tells_the_record_that_stands_in_the_way(desk: PayingTerminal)
 
 def test_a_first_answer_that_is_out_of_date_is_not_explained(desk: PayingTerminal) -> None:
     """A repeated request gets its first answer; the explanation of today doesn't belong to that record."""
-    payment = desk.paid()
+    payment = desk.make_booked_payment()
     words = ("refund", "request", str(payment), "--amount=1000", "--reason", "part", *ID)
     asked = desk.json(*words, OPERATOR=MAKER).data
     assert desk.json(*words, OPERATOR=MAKER).data == {**asked, "duplicate": True}
-    desk.decide("reject", asked["id"], "--reason", "no", by=CHECKER)
+    desk.decide_refund("reject", asked["id"], "--reason", "no", by=CHECKER)
     again = desk.json(*words, OPERATOR=MAKER).data
-    assert (again["state"], set(explained(again).values())) == ("requested", {None})
+    assert (again["state"], set(select_explanation(again).values())) == ("requested", {None})
     text = desk(*words, OPERATOR=MAKER, LANGUAGE="en").out.decode()
     assert f"support-console show refund {asked['id']}" in text
 
@@ -86,7 +96,7 @@ def test_an_act_stays_done_if_its_explanation_fails(desk: PayingTerminal, monkey
     def broken(*_: object) -> None:
         raise RuntimeError("no relations")
 
-    payment = desk.paid()
+    payment = desk.make_booked_payment()
     monkeypatch.setattr("console.services.lookup.record_search.Lookup.complete_record", broken)
-    asked = desk.ask(payment).data
+    asked = desk.request_refund(payment).data
     assert (asked["state"], asked["verdict"], asked["badges"]) == ("requested", None, None)

@@ -10,10 +10,10 @@ import pytest
 from console.cli.process.stderr_log import BUG_RECORD_ATTRIBUTES, log_on_stderr
 
 LOG = logging.getLogger("console.test")
-MEANT = pytest.mark.expects_log("the log itself is what is tested")
+expects_test_log = pytest.mark.expects_log("the log itself is what is tested")
 
 
-def logged(
+def log_failure_and_read_stderr(
     monkeypatch: pytest.MonkeyPatch, *, shows_tracebacks: bool = False, extra: dict[str, bool] | None = None
 ) -> str:
     """Log a failure with a secret in it; return the text on stderr."""
@@ -29,20 +29,20 @@ def logged(
     return err.getvalue()
 
 
-@MEANT
+@expects_test_log
 def test_a_failure_that_was_coped_with_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kind and place, no traceback, nothing of what it carried, no forged line; and once, however deep the blocks."""
-    text = logged(monkeypatch)
+    text = log_failure_and_read_stderr(monkeypatch)
     assert text.startswith("ERROR console.test: tolerated: a\\nforged\\u202eline (ValueError at test_stderr_log.py:")
     assert text.count("\n") == 1
     assert "canary" not in text
     assert "Traceback" not in text
 
 
-@MEANT
+@expects_test_log
 @pytest.mark.parametrize(("shows_tracebacks", "extra"), [(False, BUG_RECORD_ATTRIBUTES), (True, None)])
 def test_a_bug_has_its_traceback(
     monkeypatch: pytest.MonkeyPatch, shows_tracebacks: bool, extra: dict[str, bool] | None
 ) -> None:
     """Bugs are told whole, and so is everything in a window, whose bugs end no process."""
-    assert "Traceback" in logged(monkeypatch, shows_tracebacks=shows_tracebacks, extra=extra)
+    assert "Traceback" in log_failure_and_read_stderr(monkeypatch, shows_tracebacks=shows_tracebacks, extra=extra)

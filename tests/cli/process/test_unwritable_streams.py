@@ -54,7 +54,7 @@ def test_a_purchase_without_room_for_its_answer_is_unknown_to_the_caller(
     assert "carried out" not in refused.stderr
     assert "The command failed, and its answer could not be written" in refused.stderr
     assert terminal("purchase", NUMBER, "--client", "1", LANGUAGE="en").err.splitlines()[0] in refused.stderr
-    assert terminal.json("purchase", NUMBER, "--client", "1").refused == (3, "already_purchased")
+    assert terminal.json("purchase", NUMBER, "--client", "1").exit_status_and_code == (3, "already_purchased")
 
 
 @needs_full_device

@@ -7,7 +7,7 @@ import pytest
 from console.cli.process.usage_problems import format_usage_problem
 from console.cli.text_output.translator import Translator
 from tests.cli.conftest import Terminal
-from tests.cli.process.test_parser import NUMBER, refusal
+from tests.cli.process.test_parser import NUMBER, read_refusal
 
 COMMAND_LINES = (
     (),
@@ -37,7 +37,7 @@ def test_a_problem_of_the_parser_is_translated(line: tuple[str, ...]) -> None:
     """The Japanese sentence has none of the English words of the parser."""
     translator = Translator()
     translator.language = "ja"
-    problem = str(refusal(*line).detail["problem"])
+    problem = str(read_refusal(*line).detail["problem"])
     text = format_usage_problem(problem, translator)
     assert text != problem
     assert not any(word in text for word in ("argument", "choose", "invalid", "required", "needed", "expected"))

@@ -18,13 +18,13 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
 def test_asked_for_approved_sent_and_done(desk: PayingTerminal, provider: str) -> None:
     """By two people; the provider's ledger has it once, under the key that was stored before."""
     number = ORDER if provider == "paypay" else ATOM_ORDER
-    payment = desk.paid(number, 500_000, provider)
+    payment = desk.make_booked_payment(number, 500_000, provider)
     amount = "1000" if provider == "paypay" else "1000.00"
-    asked = desk.ask(payment, amount).data
+    asked = desk.request_refund(payment, amount).data
     assert (asked["kind"], asked["state"], asked["certainty"]) == ("refund", "requested", "known")
     assert (asked["maker"], asked["checkers"], asked["provider_refund_key"]) == (MAKER, [], None)
     assert [one["id"] for one in desk.json("queue", "refunds").data["items"]] == [asked["id"]]
-    sent = desk.decide("approve", asked["id"], "--saw", str(asked["version"])).data
+    sent = desk.decide_refund("approve", asked["id"], "--saw", str(asked["version"])).data
     assert (sent["state"], sent["checkers"]) == ("submitted", [CHECKER])
     assert desk.json("probe", "refund", str(asked["id"])).data["state"] == "completed"
     shown = desk.json("show", "refund", str(asked["id"])).data
@@ -42,8 +42,8 @@ def test_asked_for_approved_sent_and_done(desk: PayingTerminal, provider: str) -
 ])  # fmt: skip
 def test_amounts(desk: PayingTerminal, amount: str, refused: tuple[int, str]) -> None:
     """Zero, negative, too fine, not ASCII, too large: 2; more than is left: 3. Nothing is reserved."""
-    payment = desk.paid()
-    assert desk.ask(payment, amount).refused == refused
+    payment = desk.make_booked_payment()
+    assert desk.request_refund(payment, amount).exit_status_and_code == refused
     assert desk.json("show", "payment", str(payment)).data["reserved_minor"] == 0
 
 
@@ -51,59 +51,64 @@ def test_a_reason_is_a_code_or_words(desk: PayingTerminal) -> None:
     """A code alone is enough, apart from `other`; people read its word in their own language, and their own words
     beside it.
     """
-    payment = str(desk.paid())
+    payment = str(desk.make_booked_payment())
     for words in ((), ("--reason-code", "other"), ("--reason", "  ")):
-        assert desk.json("refund", "request", payment, "--amount=1", *words, OPERATOR=MAKER).refused == (2, "usage")
+        assert desk.json("refund", "request", payment, "--amount=1", *words, OPERATOR=MAKER).exit_status_and_code == (
+            2,
+            "usage",
+        )
     unknown = desk.json("refund", "request", payment, "--amount=1", "--reason-code", "bored", OPERATOR=MAKER)
-    assert unknown.refused == (2, "usage")
+    assert unknown.exit_status_and_code == (2, "usage")
     coded = ("--reason-code", "returned")
     asked = desk.json("refund", "request", payment, "--amount=7", *coded, OPERATOR=MAKER).data
     assert (asked["reason"], asked["reason_code"]) == ("", "returned")
-    desk.decide("withdraw", asked["id"], by=MAKER)
+    desk.decide_refund("withdraw", asked["id"], by=MAKER)
     both = desk.json("refund", "request", payment, "--amount=9", *coded, "--reason", "傷あり", OPERATOR=MAKER).data
     assert (both["reason"], both["reason_code"]) == ("傷あり", "returned")
-    assert desk.ask(desk.paid("ORD-2")).data["reason_code"] is None
+    assert desk.request_refund(desk.make_booked_payment("ORD-2")).data["reason_code"] is None
 
 
 def test_who_may_decide(desk: PayingTerminal) -> None:
     """Nobody about their own, however it is spelled; what is decided stays so; only the maker withdraws."""
-    payment = desk.paid()
-    refund = desk.ask(payment).data["id"]
-    assert desk.decide("approve", refund, by="OP-A").refused == (3, "same_person")
-    assert desk.decide("reject", refund, "--reason", "no", by=MAKER).refused == (3, "same_person")
-    assert desk.decide("withdraw", refund, by=CHECKER).refused == (3, "not_allowed")
-    rejected = desk.decide("reject", refund, "--reason", "納品済みです").data
+    payment = desk.make_booked_payment()
+    refund = desk.request_refund(payment).data["id"]
+    assert desk.decide_refund("approve", refund, by="OP-A").exit_status_and_code == (3, "same_person")
+    assert desk.decide_refund("reject", refund, "--reason", "no", by=MAKER).exit_status_and_code == (3, "same_person")
+    assert desk.decide_refund("withdraw", refund, by=CHECKER).exit_status_and_code == (3, "not_allowed")
+    rejected = desk.decide_refund("reject", refund, "--reason", "納品済みです").data
     assert (rejected["state"], rejected["declined_because"]) == ("rejected", "納品済みです")
-    assert desk.decide("approve", refund).refused == (3, "already_decided")
-    assert desk.decide("withdraw", refund, by=MAKER).refused == (3, "already_decided")
-    another = desk.ask(payment).data["id"]
-    assert desk.decide("withdraw", another, by=MAKER).data["state"] == "withdrawn"
-    assert desk.decide("reject", another, "--reason", "late").refused == (3, "already_decided")
+    assert desk.decide_refund("approve", refund).exit_status_and_code == (3, "already_decided")
+    assert desk.decide_refund("withdraw", refund, by=MAKER).exit_status_and_code == (3, "already_decided")
+    another = desk.request_refund(payment).data["id"]
+    assert desk.decide_refund("withdraw", another, by=MAKER).data["state"] == "withdrawn"
+    assert desk.decide_refund("reject", another, "--reason", "late").exit_status_and_code == (3, "already_decided")
     assert desk.money.read_refunds() == []
     assert desk.json("show", "payment", str(payment)).data["left_minor"] == 3300
 
 
 def test_one_open_request_and_look_alikes(desk: PayingTerminal) -> None:
     """A second request waits for the first; the same sum again takes an intention."""
-    payment = desk.paid()
-    first = desk.ask(payment).data["id"]
-    assert desk.ask(payment, "7").refused == (3, "in_progress")
-    desk.decide("approve", first)
-    again = desk.ask(payment)
-    assert again.refused == (3, "possible_repeat")
+    payment = desk.make_booked_payment()
+    first = desk.request_refund(payment).data["id"]
+    assert desk.request_refund(payment, "7").exit_status_and_code == (3, "in_progress")
+    desk.decide_refund("approve", first)
+    again = desk.request_refund(payment)
+    assert again.exit_status_and_code == (3, "possible_repeat")
     assert again.error["detail"]["record"]["id"] == first
-    assert desk.ask(payment, "1000", "--intended-repeat").data["state"] == "requested"
+    assert desk.request_refund(payment, "1000", "--intended-repeat").data["state"] == "requested"
 
 
 def test_views_that_are_old(desk: PayingTerminal) -> None:
     """The command of a person who saw another version changes nothing, and its refusal names the changed fields."""
-    payment = desk.paid()
-    stale = desk.ask(payment, "1000", "--saw", "0")
-    assert stale.refused == (3, "stale_view")
+    payment = desk.make_booked_payment()
+    stale = desk.request_refund(payment, "1000", "--saw", "0")
+    assert stale.exit_status_and_code == (3, "stale_view")
     assert stale.error["detail"]["changed"]
-    refund = desk.ask(payment).data
+    refund = desk.request_refund(payment).data
     for what, more in (("approve", ()), ("reject", ("--reason", "no"))):
-        assert desk.decide(what, refund["id"], *more, "--saw", str(refund["version"] + 1)).refused == (
+        assert desk.decide_refund(
+            what, refund["id"], *more, "--saw", str(refund["version"] + 1)
+        ).exit_status_and_code == (
             3,
             "stale_view",
         )
@@ -111,20 +116,20 @@ def test_views_that_are_old(desk: PayingTerminal) -> None:
 
 def test_limits_and_windows(desk: PayingTerminal) -> None:
     """Beyond the table of limits, and beyond the provider's days."""
-    large = desk.paid("ORD-L", 2_000_000)
-    assert desk.ask(large, "1000001").refused == (3, "over_limit")
-    old = desk.paid("ORD-O", 3300, at=datetime.now(UTC) - timedelta(days=367))
-    assert desk.ask(old).refused == (3, "outside_window")
+    large = desk.make_booked_payment("ORD-L", 2_000_000)
+    assert desk.request_refund(large, "1000001").exit_status_and_code == (3, "over_limit")
+    old = desk.make_booked_payment("ORD-O", 3300, at=datetime.now(UTC) - timedelta(days=367))
+    assert desk.request_refund(old).exit_status_and_code == (3, "outside_window")
 
 
 def test_a_large_one_takes_two_and_cools_off(desk: PayingTerminal) -> None:
     """The first approver leaves it requested, the same one again is refused, the second starts the cooling-off."""
-    payment = desk.paid(minor=900_000)
-    refund = desk.ask(payment, "600000").data["id"]
-    half = desk.decide("approve", refund).data
+    payment = desk.make_booked_payment(minor=900_000)
+    refund = desk.request_refund(payment, "600000").data["id"]
+    half = desk.decide_refund("approve", refund).data
     assert (half["state"], half["checkers"]) == ("requested", [CHECKER])
-    assert desk.decide("approve", refund).refused == (3, "same_person")
-    whole = desk.decide("approve", refund, by=SECOND).data
+    assert desk.decide_refund("approve", refund).exit_status_and_code == (3, "same_person")
+    whole = desk.decide_refund("approve", refund, by=SECOND).data
     assert (whole["state"], whole["checkers"]) == ("approved", [CHECKER, SECOND])
     assert desk.money.read_refunds() == []
 
@@ -132,8 +137,8 @@ def test_a_large_one_takes_two_and_cools_off(desk: PayingTerminal) -> None:
 def test_a_cooling_off_by_setting(desk: PayingTerminal) -> None:
     """For every refund on loopback; then its checker, or the worker, sends it."""
     desk.env |= {"CONSOLE_REFUND_COOLING_OFF_SECONDS": "3600"}
-    refund = desk.ask(desk.paid()).data["id"]
-    assert desk.decide("approve", refund).data["state"] == "approved"
+    refund = desk.request_refund(desk.make_booked_payment()).data["id"]
+    assert desk.decide_refund("approve", refund).data["state"] == "approved"
     assert desk.money.read_refunds() == []
 
 
@@ -152,10 +157,10 @@ def test_each_ending_has_its_status(
     desk: PayingTerminal, fault: str, refused: tuple[int, str], known: tuple[str, str]
 ) -> None:
     """Refused, not sent or unknown, with the record as it is then."""
-    refund = desk.ask(desk.paid()).data["id"]
+    refund = desk.request_refund(desk.make_booked_payment()).data["id"]
     desk.control.add_fault(fault, call="paypay_refund")
-    ending = desk.decide("approve", refund)
-    assert ending.refused == refused
+    ending = desk.decide_refund("approve", refund)
+    assert ending.exit_status_and_code == refused
     record = ending.error["detail"]["record"]
     assert (record["kind"], record["id"], record["state"], record["certainty"]) == ("refund", refund, *known)
 
@@ -163,12 +168,12 @@ def test_each_ending_has_its_status(
 @pytest.mark.expects_log("some endings are logged")
 def test_an_unknown_one_is_asked_about(desk: PayingTerminal) -> None:
     """The answer was lost; a probe finds it under its key. Nothing else of the payment is asked for meanwhile."""
-    payment = desk.paid()
-    refund = desk.ask(payment).data["id"]
+    payment = desk.make_booked_payment()
+    refund = desk.request_refund(payment).data["id"]
     desk.control.add_fault("reset_after_charge", call="paypay_refund")
-    assert desk.decide("approve", refund).status == 4
+    assert desk.decide_refund("approve", refund).status == 4
     assert [one["id"] for one in desk.json("queue", "unknown").data["items"]] == [refund]
-    assert desk.ask(payment, "7").refused == (3, "in_progress")
+    assert desk.request_refund(payment, "7").exit_status_and_code == (3, "in_progress")
     assert desk.json("show", "refund", str(refund)).data["next_step"]["text"]
     assert desk.json("probe", "refund", str(refund)).data["state"] == "completed"
     assert len(desk.money.read_refunds()) == 1
@@ -177,47 +182,47 @@ def test_an_unknown_one_is_asked_about(desk: PayingTerminal) -> None:
 @pytest.mark.expects_log("some endings are logged")
 def test_two_people_say_that_it_failed(desk: PayingTerminal) -> None:
     """Atom can't prove that a refund did not happen: two people can, with evidence, the second an approver."""
-    payment = desk.paid(ATOM_ORDER, 50_000, "atom")
-    refund = desk.ask(payment, "100.00").data["id"]
+    payment = desk.make_booked_payment(ATOM_ORDER, 50_000, "atom")
+    refund = desk.request_refund(payment, "100.00").data["id"]
     desk.control.add_fault("status:503", call="atom_refund")
-    assert desk.decide("approve", refund).status == 4
+    assert desk.decide_refund("approve", refund).status == 4
     words = ("resolve", "refund", str(refund), "--as", "failed", "--evidence", "not on their settlement list")
     first = desk.json(*words, OPERATOR=MAKER).data
     assert (first["certainty"], first["awaiting"]) == ("unknown", "second_person")
-    assert desk.json(*words, OPERATOR=MAKER).refused == (3, "same_person")
+    assert desk.json(*words, OPERATOR=MAKER).exit_status_and_code == (3, "same_person")
     settled = desk.json(*words, OPERATOR=CHECKER).data
     assert (settled["state"], settled["certainty"], settled["awaiting"]) == ("failed", "known", None)
-    assert desk.json(*words, OPERATOR=CHECKER).refused == (3, "nothing_to_resolve")
+    assert desk.json(*words, OPERATOR=CHECKER).exit_status_and_code == (3, "nothing_to_resolve")
     empty = desk.json("resolve", "refund", str(refund), "--as", "failed", OPERATOR=CHECKER)
-    assert empty.refused == (2, "no_evidence")
+    assert empty.exit_status_and_code == (2, "no_evidence")
 
 
 @pytest.mark.expects_log("some endings are logged")
 def test_out_of_reach_is_sent_again_with_its_key(desk: PayingTerminal, sandbox: Sandbox) -> None:
     """Never sent: 6, approved, the same key the next time."""
-    refund = desk.ask(desk.paid()).data["id"]
+    refund = desk.request_refund(desk.make_booked_payment()).data["id"]
     with desk.control.outage_during():
-        ending = desk.decide("approve", refund)
-    assert ending.refused == (6, "provider_unreachable")
+        ending = desk.decide_refund("approve", refund)
+    assert ending.exit_status_and_code == (6, "provider_unreachable")
     record = ending.error["detail"]["record"]
     assert (record["state"], record["certainty"], record["work"]["state"]) == ("approved", "known", "scheduled")
     key = record["provider_refund_key"]
     assert key is not None
-    sent = desk.decide("approve", refund).data
+    sent = desk.decide_refund("approve", refund).data
     assert (sent["state"], sent["provider_refund_key"]) == ("submitted", key)
     assert [one["key"] for one in desk.money.read_refunds()] == [key]
 
 
 def test_sqlite_refunds_on_loopback_only(desk: PayingTerminal) -> None:
     """Nothing there can enforce two people, so no real provider is reached."""
-    payment = desk.paid()
+    payment = desk.make_booked_payment()
     real = {"TIME_SCALE": "1", "PAYPAY_URL": "https://paypay.example", "OPERATOR": MAKER}
     words = ("refund", "request", str(payment), "--amount", "1000", "--reason", "x")
-    assert desk.json(*words, **real).refused == (3, "not_allowed")
+    assert desk.json(*words, **real).exit_status_and_code == (3, "not_allowed")
 
 
 def test_nobody_acts_without_a_name(desk: PayingTerminal) -> None:
     """Commands that change a record need a person."""
-    payment = desk.paid()
+    payment = desk.make_booked_payment()
     words = ("refund", "request", str(payment), "--amount", "1000", "--reason", "x")
-    assert desk.json(*words, OPERATOR="").refused == (2, "no_operator")
+    assert desk.json(*words, OPERATOR="").exit_status_and_code == (2, "no_operator")

@@ -46,7 +46,7 @@ def test_a_close_from_the_terminal(tmp_path: Path, sandbox: Sandbox) -> None:
     """
     desk = PayingTerminal(tmp_path / "home", sandbox)
     today = datetime.now(JST).date().isoformat()
-    payment = desk.paid("ORD-1", 3_300)
+    payment = desk.make_booked_payment("ORD-1", 3_300)
     close = ("reports", "close", "--day", today, "--provider", "paypay")
     data = desk.json(*close).data
     assert set(data) == {
@@ -60,8 +60,8 @@ def test_a_close_from_the_terminal(tmp_path: Path, sandbox: Sandbox) -> None:
     written = desk.json(*close, "--out", str(file)).data
     assert (written["file"], written["bytes"], written["first"]) == (str(file), file.stat().st_size, None)
     assert written["sha256"] == sha256(file.read_bytes()).hexdigest()
-    asked = desk.ask(payment).data["id"]
-    assert desk.decide("approve", asked).status == 0
+    asked = desk.request_refund(payment).data["id"]
+    assert desk.decide_refund("approve", asked).status == 0
     assert desk.json("probe", "refund", str(asked)).data["state"] == "completed"
     changed = desk.json(*close, "--out", str(tmp_path / "close.xlsx")).data
     (change,) = changed["changes"]
@@ -81,7 +81,7 @@ def test_a_close_from_the_terminal(tmp_path: Path, sandbox: Sandbox) -> None:
         (*close[:3], "9999-12-31", *close[4:]),
         (*close[:3], "yesterday", *close[4:]),
     )
-    assert [desk.json(*words).refused for words in refused] == [(2, "usage")] * 5
+    assert [desk.json(*words).exit_status_and_code for words in refused] == [(2, "usage")] * 5
     assert desk.json(*close[:3], "0001-01-01", *close[4:]).data["day"] == "0001-01-01"
-    assert desk.json(*close[:5], "nobody").refused == (2, "not_found")
+    assert desk.json(*close[:5], "nobody").exit_status_and_code == (2, "not_found")
     assert sorted(path.name for path in tmp_path.glob("close.*")) == ["close.pdf", "close.xlsx"]

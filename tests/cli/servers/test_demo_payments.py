@@ -17,7 +17,7 @@ from tests.support.waiting import until
 
 
 @pytest.fixture
-def at_work(tmp_path: Path) -> Iterator[tuple[Console, Sandbox, tuple[PaymentSample, ...]]]:
+def short_demo(tmp_path: Path) -> Iterator[tuple[Console, Sandbox, tuple[PaymentSample, ...]]]:
     """A demo's desk without its credit checks, which take their time."""
     with start_sandbox() as sandbox:
         told = demo._make_demo_variables(tmp_path, sandbox, has_fast_clock=True)
@@ -28,9 +28,9 @@ def at_work(tmp_path: Path) -> Iterator[tuple[Console, Sandbox, tuple[PaymentSam
             yield console, sandbox, payments
 
 
-def test_maker_and_checker_give_money_back(at_work: tuple[Console, Sandbox, tuple[PaymentSample, ...]]) -> None:
+def test_maker_and_checker_give_money_back(short_demo: tuple[Console, Sandbox, tuple[PaymentSample, ...]]) -> None:
     """The operator asks, the approver approves, the provider does it once: with the keys that the demo made up."""
-    console, sandbox, payments = at_work
+    console, sandbox, payments = short_demo
     for provider, amount in (("paypay", "500"), ("atom", "5.00")):
         paid = next(made for made in payments if made.kind == "complete" and made.provider == provider)
         with console.acting_as("op-a"):
@@ -43,10 +43,10 @@ def test_maker_and_checker_give_money_back(at_work: tuple[Console, Sandbox, tupl
 
 
 def test_a_payer_pays_by_itself(
-    at_work: tuple[Console, Sandbox, tuple[PaymentSample, ...]], monkeypatch: pytest.MonkeyPatch
+    short_demo: tuple[Console, Sandbox, tuple[PaymentSample, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One open payment is paid after a while; asking for it books it, and its order follows."""
-    console, sandbox, payments = at_work
+    console, sandbox, payments = short_demo
     (waiting,) = (made for made in payments if made.kind == demo_payments.PAID_BY_SIMULATED_PAYER_KIND)
     monkeypatch.setattr(demo_payments, "FAST_PAYER_DELAY_SECONDS", 0.01)
     with demo_payments.run_simulated_payer(sandbox, payments, has_fast_clock=True):
@@ -60,9 +60,9 @@ def test_a_payer_pays_by_itself(
         assert console.payments.read_order(waiting.order_id or 0).record.state.value == "paid"
 
 
-def test_what_is_worth_a_look_is_named(at_work: tuple[Console, Sandbox, tuple[PaymentSample, ...]]) -> None:
+def test_what_is_worth_a_look_is_named(short_demo: tuple[Console, Sandbox, tuple[PaymentSample, ...]]) -> None:
     """One payment of each kind, with the refund that waits where there is one."""
-    _, _, payments = at_work
+    _, _, payments = short_demo
     shown = {one["what"]: one for one in demo_payments.build_listed_payments_json(payments)}
     assert tuple(shown) == demo_payments.LISTED_PAYMENT_SAMPLE_KINDS
     assert shown["refund_asked"]["refunds"]

@@ -18,7 +18,7 @@ from tests.sandbox.registry.test_files import read_rows
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 
 
-def importer(home: Path) -> demo_registry.FileImporter:
+def make_importer(home: Path) -> demo_registry.FileImporter:
     """Return the function that imports files into the registry of this home folder."""
     return lambda path, should_stop: import_registry_files(home / "registry", [path], should_stop=should_stop)
 
@@ -33,7 +33,7 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
     numbers = [*(sample.number for sample in samples), "0000000000001"]
     plan = demo_registry.plan_demo_registry(1, NOW.date(), numbers, bought)
     assert (plan.whole_day, plan.changed_day) == (date(2026, 11, 19), date(2026, 11, 20))
-    with demo_registry.import_registry_in_background(tmp_path, plan, importer(tmp_path)) as thread:
+    with demo_registry.import_registry_in_background(tmp_path, plan, make_importer(tmp_path)) as thread:
         thread.join()
     reader = open_registry(tmp_path / "registry")
     assert reader is not None
@@ -65,7 +65,7 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_end_of_the_demo_does_not_wait_for_its_registry(tmp_path: Path) -> None:
     """The end of the demo stops an import that is running: there is no registry, and its thread has ended."""
     plan = demo_registry.plan_demo_registry(1, NOW.date(), [], [])
-    with demo_registry.import_registry_in_background(tmp_path, plan, importer(tmp_path)) as thread:
+    with demo_registry.import_registry_in_background(tmp_path, plan, make_importer(tmp_path)) as thread:
         pass
     assert not thread.is_alive()
     assert open_registry(tmp_path / "registry") is None

@@ -15,24 +15,24 @@ LINK = "support-console:record/payment/5"
 
 
 @pytest.fixture
-def desk(unopened: Terminal, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+def desk(unopened_terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(name, raising=False)
     with tempfile.TemporaryDirectory() as short:
         monkeypatch.setenv("XDG_RUNTIME_DIR", short)
-        yield unopened
+        yield unopened_terminal
 
 
 @pytest.mark.parametrize(
     "text", ["", "5", "support-console:refund/approve/5", f"{LINK}\n", f"{LINK}?x", "file:///etc"]
 )
 def test_a_text_that_is_no_link_is_refused(desk: Terminal, text: str) -> None:
-    assert desk.json("open", text).refused == (2, "usage")
+    assert desk.json("open", text).exit_status_and_code == (2, "usage")
 
 
 def test_without_a_window_and_without_a_display(desk: Terminal) -> None:
     """Nothing is opened, and why is said in one object."""
-    assert desk.json("open", LINK).refused == (2, "usage")
+    assert desk.json("open", LINK).exit_status_and_code == (2, "usage")
 
 
 def test_the_running_window_shows_it(desk: Terminal) -> None:

@@ -24,11 +24,11 @@ LONG_AGO = NOW - timedelta(days=1)
 UNPAID = [state for state in PaymentState if state not in PAID_STATES]
 
 
-def order(state: OrderState, state_since: datetime | None = LONG_AGO) -> Order:
+def make_order(state: OrderState, state_since: datetime | None = LONG_AGO) -> Order:
     return Order(3, "ORD-1", None, state, "JPY", 3300, (5,), 1, state_since=state_since)
 
 
-def payment(state: PaymentState, id: int = 5, **facts: object) -> Payment:
+def make_payment(state: PaymentState, id: int = 5, **facts: object) -> Payment:
     paid = state in PAID_STATES
     made = Payment(
         id, 3, "paypay", f"ORD-1-{id}", None, None, None, state, Certainty.KNOWN, Work(), "JPY", 3300,
@@ -37,7 +37,7 @@ def payment(state: PaymentState, id: int = 5, **facts: object) -> Payment:
     return replace(made, **facts)  # type: ignore[arg-type]  # of each test
 
 
-def found(
+def find_rule(
     order: Order, *payments: Payment, now: datetime = NOW, scale: float = 1, told: str = ""
 ) -> BrokenRule | None:
     return find_broken_rule(order, payments, now, TimeScale(scale), told)
@@ -48,7 +48,7 @@ def test_paid_and_the_order_still_pending(state: PaymentState) -> None:
     """A payment is paid and its order still pending after the grace period: rule A raises an alert, whose action is
     to move the order.
     """
-    finding = found(order(OrderState.PENDING), payment(state))
+    finding = find_rule(make_order(OrderState.PENDING), make_payment(state))
     assert finding == BrokenRule(
         AlertRule.PAID_UNNOTICED, 5, f"order=pending; payment 5={state} 3300 JPY", "order=paid"
     )
@@ -61,10 +61,12 @@ def test_a_grace_is_given_in_full_and_not_longer(scale: float) -> None:
     that is open already waits for no further grace period.
     """
     grace = GRACE_PERIODS[AlertRule.PAID_UNNOTICED] / scale
-    just = payment(PaymentState.COMPLETED, booked_at=NOW - grace + timedelta(microseconds=1), paid_at=LONG_AGO)
-    assert found(order(OrderState.PENDING), just, scale=scale) is None
-    assert found(order(OrderState.PENDING), just, scale=scale, told="A") is not None
-    assert found(order(OrderState.PENDING), just, now=NOW + timedelta(microseconds=1), scale=scale) is not None
+    just = make_payment(PaymentState.COMPLETED, booked_at=NOW - grace + timedelta(microseconds=1), paid_at=LONG_AGO)
+    assert find_rule(make_order(OrderState.PENDING), just, scale=scale) is None
+    assert find_rule(make_order(OrderState.PENDING), just, scale=scale, told="A") is not None
+    assert (
+        find_rule(make_order(OrderState.PENDING), just, now=NOW + timedelta(microseconds=1), scale=scale) is not None
+    )
 
 
 @pytest.mark.parametrize("state", [OrderState.PAID, OrderState.SHIPPED, OrderState.DELIVERED])
@@ -73,12 +75,12 @@ def test_an_order_that_says_paid_without_a_payment(state: OrderState, unpaid: Pa
     """An order is paid without a paid payment, also after a reversal: rule B raises an alert, and the newest payment
     is probed.
     """
-    finding = found(order(state), payment(PaymentState.EXPIRED, 4), payment(unpaid))
+    finding = find_rule(make_order(state), make_payment(PaymentState.EXPIRED, 4), make_payment(unpaid))
     assert finding is not None
     assert (finding.rule, finding.payment_id, finding.action) == (AlertRule.PAID_WITHOUT_PAYMENT, 5, "ask_payment")
     assert finding.observed == f"order={state}; payment 4=expired 3300 JPY; payment 5={unpaid} 3300 JPY"
-    young = order(state, NOW - GRACE_PERIODS[AlertRule.PAID_WITHOUT_PAYMENT] + timedelta(seconds=1))
-    assert found(young, payment(unpaid)) is None
+    young = make_order(state, NOW - GRACE_PERIODS[AlertRule.PAID_WITHOUT_PAYMENT] + timedelta(seconds=1))
+    assert find_rule(young, make_payment(unpaid)) is None
 
 
 @pytest.mark.parametrize("ended", [PaymentState.EXPIRED, PaymentState.REVERSED])
@@ -86,10 +88,14 @@ def test_the_payment_that_may_have_been_paid_is_asked_about(ended: PaymentState)
     """The alert of rule B names a payment with unknown outcome, or else one that can still be paid, rather than a
     newer one that has ended.
     """
-    unknown = payment(PaymentState.USER_PAYMENT, 3, certainty=Certainty.UNKNOWN)
-    waiting, newest = payment(PaymentState.USER_PAYMENT, 4), payment(ended)
-    for given, named in (((unknown, waiting, newest), 3), ((waiting, newest), 4), ((payment(ended, 4), newest), 5)):
-        finding = found(order(OrderState.PAID), *given)
+    unknown = make_payment(PaymentState.USER_PAYMENT, 3, certainty=Certainty.UNKNOWN)
+    waiting, newest = make_payment(PaymentState.USER_PAYMENT, 4), make_payment(ended)
+    for given, named in (
+        ((unknown, waiting, newest), 3),
+        ((waiting, newest), 4),
+        ((make_payment(ended, 4), newest), 5),
+    ):
+        finding = find_rule(make_order(OrderState.PAID), *given)
         assert finding is not None
         assert finding.payment_id == named
 
@@ -97,13 +103,16 @@ def test_the_payment_that_may_have_been_paid_is_asked_about(ended: PaymentState)
 def test_times_of_another_zone_say_nothing() -> None:
     """A shop that writes its local time in place of UTC gives a time in the future. Such a time is ignored: the order
     gets no grace period of nine hours."""
-    assert found(order(OrderState.PAID, NOW + timedelta(hours=9)), payment(PaymentState.EXPIRED)) is not None
-    assert found(order(OrderState.PAID, None), payment(PaymentState.EXPIRED)) is not None
+    assert (
+        find_rule(make_order(OrderState.PAID, NOW + timedelta(hours=9)), make_payment(PaymentState.EXPIRED))
+        is not None
+    )
+    assert find_rule(make_order(OrderState.PAID, None), make_payment(PaymentState.EXPIRED)) is not None
 
 
 def test_an_order_without_payments_was_paid_in_another_way() -> None:
     """A paid order without any payment here raises no alert."""
-    assert all(found(order(state)) is None for state in OrderState)
+    assert all(find_rule(make_order(state)) is None for state in OrderState)
 
 
 @pytest.mark.parametrize("state", sorted(PAID_STATES))
@@ -111,23 +120,23 @@ def test_paid_though_the_order_was_cancelled(state: PaymentState) -> None:
     """A payment of a cancelled order is paid: rule C raises an alert at once, until the whole sum has been
     refunded.
     """
-    cancelled, just = order(OrderState.CANCELLED, NOW), payment(state, booked_at=NOW)
-    finding = found(cancelled, just)
+    cancelled, just = make_order(OrderState.CANCELLED, NOW), make_payment(state, booked_at=NOW)
+    finding = find_rule(cancelled, just)
     assert finding is not None
     assert (finding.rule, finding.action, finding.expected) == (
         AlertRule.PAID_TOO_LATE,
         "refund",
         "refund|compensation",
     )
-    assert found(cancelled, replace(just, refunded_minor=3299)) is not None
-    assert found(cancelled, replace(just, refunded_minor=3300)) is None
+    assert find_rule(cancelled, replace(just, refunded_minor=3299)) is not None
+    assert find_rule(cancelled, replace(just, refunded_minor=3300)) is None
 
 
 @pytest.mark.parametrize("end", [PaymentState.EXPIRED, PaymentState.PAYMENT_FAILED])
 @pytest.mark.parametrize("state", [OrderState.PENDING, OrderState.PAID])
 def test_paid_after_it_had_ended(state: OrderState, end: PaymentState) -> None:
     """A payment that was paid after it had ended breaks only rule C, whether or not its order became paid."""
-    finding = found(order(state), payment(PaymentState.COMPLETED, late_after=end))
+    finding = find_rule(make_order(state), make_payment(PaymentState.COMPLETED, late_after=end))
     assert finding is not None
     assert finding.rule is AlertRule.PAID_TOO_LATE
     assert finding.observed == f"order={state}; payment 5=completed 3300 JPY after={end}"
@@ -135,10 +144,10 @@ def test_paid_after_it_had_ended(state: OrderState, end: PaymentState) -> None:
 
 def test_goods_that_have_left_were_paid_by_the_late_payment() -> None:
     """Shipped goods count as paid by the late payment; a second payment of the same order still raises an alert."""
-    late = payment(PaymentState.COMPLETED, 6, late_after=PaymentState.EXPIRED)
+    late = make_payment(PaymentState.COMPLETED, 6, late_after=PaymentState.EXPIRED)
     for state in (OrderState.SHIPPED, OrderState.DELIVERED, OrderState.REFUNDED):
-        assert found(order(state), late) is None
-    finding = found(order(OrderState.SHIPPED), payment(PaymentState.COMPLETED), late)
+        assert find_rule(make_order(state), late) is None
+    finding = find_rule(make_order(OrderState.SHIPPED), make_payment(PaymentState.COMPLETED), late)
     assert finding is not None
     assert (finding.rule, finding.payment_id) == (AlertRule.PAID_TOO_LATE, 6)
 
@@ -147,11 +156,11 @@ def test_goods_that_have_left_were_paid_by_the_late_payment() -> None:
 def test_what_fits_is_left_alone(state: OrderState) -> None:
     """An order with one suitable payment raises no alert, whatever the states of its other payments are."""
     assert (
-        found(
-            order(state),
-            payment(PaymentState.EXPIRED, 4),
-            payment(PaymentState.COMPLETED),
-            payment(PaymentState.PAYMENT_FAILED, 6),
+        find_rule(
+            make_order(state),
+            make_payment(PaymentState.EXPIRED, 4),
+            make_payment(PaymentState.COMPLETED),
+            make_payment(PaymentState.PAYMENT_FAILED, 6),
         )
         is None
     )
@@ -160,16 +169,16 @@ def test_what_fits_is_left_alone(state: OrderState) -> None:
 @pytest.mark.parametrize("unpaid", UNPAID)
 def test_who_has_not_paid_breaks_no_rule(unpaid: PaymentState) -> None:
     """An order whose payment isn't paid breaks no rule."""
-    assert found(order(OrderState.PENDING), payment(unpaid)) is None
-    assert found(order(OrderState.CANCELLED), payment(unpaid)) is None
+    assert find_rule(make_order(OrderState.PENDING), make_payment(unpaid)) is None
+    assert find_rule(make_order(OrderState.CANCELLED), make_payment(unpaid)) is None
 
 
 def test_rows_of_other_programs_are_judged_too() -> None:
     """A payment without the columns that only this program writes is checked by its payment time."""
-    bare = payment(PaymentState.COMPLETED, captured_minor=0, booked_at=None)
-    assert found(order(OrderState.PENDING), replace(bare, paid_at=NOW)) is None
-    assert found(order(OrderState.PENDING), replace(bare, paid_at=NOW - LONGEST_GRACE_PERIOD)) is not None
-    assert found(order(OrderState.CANCELLED), bare) is not None
+    bare = make_payment(PaymentState.COMPLETED, captured_minor=0, booked_at=None)
+    assert find_rule(make_order(OrderState.PENDING), replace(bare, paid_at=NOW)) is None
+    assert find_rule(make_order(OrderState.PENDING), replace(bare, paid_at=NOW - LONGEST_GRACE_PERIOD)) is not None
+    assert find_rule(make_order(OrderState.CANCELLED), bare) is not None
 
 
 def test_each_rule_has_one_action_and_a_grace() -> None:
@@ -184,9 +193,12 @@ def test_the_newest_payment_is_where_it_is_settled() -> None:
     """Of several paid payments, in any order, the alert names the newest, and the grace period counts from the
     oldest.
     """
-    old, new = payment(PaymentState.COMPLETED, 5), payment(PaymentState.PAYMENT_SUCCESS, 6, booked_at=NOW)
+    old, new = make_payment(PaymentState.COMPLETED, 5), make_payment(PaymentState.PAYMENT_SUCCESS, 6, booked_at=NOW)
     for pair in ((old, new), (new, old)):
-        moved, late = found(order(OrderState.PENDING), *pair), found(order(OrderState.CANCELLED), *pair)
+        moved, late = (
+            find_rule(make_order(OrderState.PENDING), *pair),
+            find_rule(make_order(OrderState.CANCELLED), *pair),
+        )
         assert moved is not None
         assert late is not None
         assert (moved.rule, moved.payment_id, late.rule, late.payment_id) == (
@@ -195,8 +207,10 @@ def test_the_newest_payment_is_where_it_is_settled() -> None:
             AlertRule.PAID_TOO_LATE,
             6,
         )
-    three = [replace(one, late_after=PaymentState.EXPIRED) for one in (new, payment(PaymentState.COMPLETED, 7), old)]
-    finding = found(order(OrderState.SHIPPED), *three)
+    three = [
+        replace(one, late_after=PaymentState.EXPIRED) for one in (new, make_payment(PaymentState.COMPLETED, 7), old)
+    ]
+    finding = find_rule(make_order(OrderState.SHIPPED), *three)
     assert finding is not None
     assert (finding.payment_id, finding.observed.count("payment ")) == (7, 3)
 
@@ -204,9 +218,9 @@ def test_the_newest_payment_is_where_it_is_settled() -> None:
 def test_money_of_this_very_instant_has_its_grace() -> None:
     """A payment that was booked at the present moment has its grace period. Only a time in the future counts as the
     time of a wrong clock."""
-    assert found(order(OrderState.PENDING), payment(PaymentState.COMPLETED, booked_at=NOW)) is None
-    ahead = payment(PaymentState.COMPLETED, booked_at=NOW + timedelta(microseconds=1))
-    assert found(order(OrderState.PENDING), ahead) is not None
+    assert find_rule(make_order(OrderState.PENDING), make_payment(PaymentState.COMPLETED, booked_at=NOW)) is None
+    ahead = make_payment(PaymentState.COMPLETED, booked_at=NOW + timedelta(microseconds=1))
+    assert find_rule(make_order(OrderState.PENDING), ahead) is not None
 
 
 @pytest.mark.parametrize(
@@ -225,28 +239,31 @@ def test_since_when_it_is_known_that_it_was_paid(times: dict[str, datetime | Non
     """The grace period of rule A counts from the time at which the payment was booked, or else from its payment time,
     or else from its last change of state; without any of them it counts as over.
     """
-    assert (found(order(OrderState.PENDING), replace(payment(PaymentState.COMPLETED), **times)) is not None) is over  # type: ignore[arg-type]  # of each case
+    payment = replace(make_payment(PaymentState.COMPLETED), **times)  # type: ignore[arg-type]  # of each case
+    assert (find_rule(make_order(OrderState.PENDING), payment) is not None) is over
 
 
 def test_since_when_an_order_says_so() -> None:
     """The grace period of an order counts from its last change, or else from its creation."""
-    young = replace(order(OrderState.PAID, None), created_at=NOW)
-    assert found(young, payment(PaymentState.EXPIRED)) is None
-    assert found(replace(young, state_since=LONG_AGO), payment(PaymentState.EXPIRED)) is not None
+    young = replace(make_order(OrderState.PAID, None), created_at=NOW)
+    assert find_rule(young, make_payment(PaymentState.EXPIRED)) is None
+    assert find_rule(replace(young, state_since=LONG_AGO), make_payment(PaymentState.EXPIRED)) is not None
 
 
 def test_what_was_taken_counts_and_not_what_was_asked_for() -> None:
     """The rules count the captured sum, not the requested one, less what was refunded."""
-    yen = payment(PaymentState.COMPLETED, captured_minor=1)
-    assert found(order(OrderState.CANCELLED), replace(yen, refunded_minor=1)) is None
-    finding = found(order(OrderState.CANCELLED), replace(yen, captured_minor=3000))
+    yen = make_payment(PaymentState.COMPLETED, captured_minor=1)
+    assert find_rule(make_order(OrderState.CANCELLED), replace(yen, refunded_minor=1)) is None
+    finding = find_rule(make_order(OrderState.CANCELLED), replace(yen, captured_minor=3000))
     assert finding is not None
     assert finding.observed == "order=cancelled; payment 5=completed 3000 JPY"
 
 
 def test_an_order_of_many_payments_is_told_in_brief() -> None:
     """The text of an alert about many payments isn't longer than its column."""
-    finding = found(order(OrderState.CANCELLED), *(payment(PaymentState.COMPLETED, one) for one in range(20)))
+    finding = find_rule(
+        make_order(OrderState.CANCELLED), *(make_payment(PaymentState.COMPLETED, one) for one in range(20))
+    )
     assert finding is not None
     assert len(finding.observed) == 255
 
@@ -257,8 +274,8 @@ def test_a_payment_called_paid_by_a_callback_alone_is_named_if_the_order_needs_i
 ) -> None:
     """The alert names a payment that only a callback calls paid if the confirmed payments don't cover the order,
     otherwise the confirmed payment, with which the order can be moved."""
-    confirmed = payment(PaymentState.COMPLETED, id=4, captured_minor=confirmed_minor)
+    confirmed = make_payment(PaymentState.COMPLETED, id=4, captured_minor=confirmed_minor)
     for callback in PAID_BY_CALLBACK_STATES:
-        finding = found(order(OrderState.PENDING), confirmed, payment(callback))
+        finding = find_rule(make_order(OrderState.PENDING), confirmed, make_payment(callback))
         assert finding is not None
         assert (finding.rule, finding.payment_id) == (AlertRule.PAID_UNNOTICED, named)

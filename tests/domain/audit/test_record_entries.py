@@ -17,36 +17,36 @@ READINGS = (
 BESIDE = ("record.note", "record.take", "record.given_up", "mention.done", "alert.raised", "incident.taken")
 
 
-def later(what: str, result: str = "done") -> TimelineEntry:
+def make_later_entry(what: str, result: str = "done") -> TimelineEntry:
     return replace(BOOKED, at=BOOKED.at + timedelta(hours=1), actor="lead-b", what=what, result=result)
 
 
 @pytest.mark.parametrize("what", READINGS)
 def test_a_reader_changes_nothing(what: str) -> None:
     """The audit entry of a read is no change of the record."""
-    assert not reports_event(later(what))
-    assert find_last_writer((BOOKED, later(what))) == "worker"
+    assert not reports_event(make_later_entry(what))
+    assert find_last_writer((BOOKED, make_later_entry(what))) == "worker"
 
 
 @pytest.mark.parametrize("what", BESIDE)
 def test_what_stands_beside_a_record_is_an_event_and_no_change(what: str) -> None:
     """The audit entry of a note or take is an event, but no change of the record."""
-    assert reports_event(later(what))
-    assert find_last_writer((BOOKED, later(what))) == "worker"
+    assert reports_event(make_later_entry(what))
+    assert find_last_writer((BOOKED, make_later_entry(what))) == "worker"
 
 
 def test_who_was_refused_has_not_written() -> None:
     """A person whose attempt to move the order was refused isn't named as the author of the payment's version."""
-    refused = later("payment.move_order", "refused")
+    refused = make_later_entry("payment.move_order", "refused")
     assert not reports_event(refused)
     assert find_last_writer((BOOKED, refused)) == "worker"
-    assert find_last_writer((BOOKED, later("payment.probed", "failed"))) == "lead-b"
+    assert find_last_writer((BOOKED, make_later_entry("payment.probed", "failed"))) == "lead-b"
     assert find_last_writer((refused,)) is None
 
 
 def test_only_entries_that_came_since() -> None:
     """Only audit entries that were added since the last read count, also one with an earlier time whose transaction
     ended later."""
-    known, between = later("payment.probed"), replace(BOOKED, what="payment.moved")
+    known, between = make_later_entry("payment.probed"), replace(BOOKED, what="payment.moved")
     assert find_new_entries((BOOKED, known), (BOOKED, between, known)) == (between,)
     assert find_new_entries((BOOKED, known), (BOOKED, known)) == ()

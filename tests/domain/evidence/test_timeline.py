@@ -22,19 +22,21 @@ from console.domain.evidence.timeline import (
 NOON = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 
-def event(
+def make_event(
     source: str, row: int | str, seconds: float = 0, step: TimelineEventKind = TimelineEventKind.CHANGE
 ) -> TimelineEvent:
     return TimelineEvent(NOON + timedelta(seconds=seconds), step, "op-a", "x", "payment", "1", source, str(row))
 
 
-def rows(*streams: Iterable[TimelineEvent]) -> list[tuple[str, str]]:
+def merge_rows(*streams: Iterable[TimelineEvent]) -> list[tuple[str, str]]:
     return [(one.source, one.row) for _, one in merge_event_streams((stream, EARLIEST_INSTANT) for stream in streams)]
 
 
 def test_sources_are_merged_by_time() -> None:
     """The timeline is sorted by time, across the tables."""
-    told = rows([event("a", 1, 0), event("a", 2, 20)], [event("b", 1, 10), event("b", 2, 30)])
+    told = merge_rows(
+        [make_event("a", 1, 0), make_event("a", 2, 20)], [make_event("b", 1, 10), make_event("b", 2, 30)]
+    )
     assert told == [("a", "1"), ("b", "1"), ("a", "2"), ("b", "2")]
 
 
@@ -52,21 +54,27 @@ def test_at_one_moment_causes_come_before_effects() -> None:
     ]
     told = [
         one.event_kind
-        for _, one in merge_event_streams(([event(step, 1, 0, step)], EARLIEST_INSTANT) for step in steps)
+        for _, one in merge_event_streams(([make_event(step, 1, 0, step)], EARLIEST_INSTANT) for step in steps)
     ]
     assert told == steps[::-1]
 
 
 def test_ids_break_ties() -> None:
     """Rows of one moment and kind are sorted by their ids as numbers: 9 comes before 10."""
-    assert rows([event("b", 9), event("b", 10)], [event("a", 100)]) == [("a", "100"), ("b", "9"), ("b", "10")]
+    assert merge_rows([make_event("b", 9), make_event("b", 10)], [make_event("a", 100)]) == [
+        ("a", "100"),
+        ("b", "9"),
+        ("b", "10"),
+    ]
 
 
 def test_a_clock_set_back_turns_no_source_round() -> None:
     """A row that was written later stays later in the timeline, although its clock was set back by a day; rows of
     other sources are still sorted in.
     """
-    told = rows([event("a", 1, 0), event("a", 2, -86_400), event("a", 3, 60)], [event("b", 1, 30)])
+    told = merge_rows(
+        [make_event("a", 1, 0), make_event("a", 2, -86_400), make_event("a", 3, 60)], [make_event("b", 1, 30)]
+    )
     assert told == [("a", "1"), ("a", "2"), ("b", "1"), ("a", "3")]
 
 
@@ -74,8 +82,8 @@ def test_a_clock_set_back_turns_no_source_round() -> None:
 def test_nothing_is_lost_and_every_source_keeps_its_order(clocks: list[list[int]]) -> None:
     """For any clocks, the timeline contains each event once, and the rows of each source in the order in which they
     were written."""
-    streams = [[event(f"s{n}", row, at) for row, at in enumerate(clock)] for n, clock in enumerate(clocks)]
-    told = rows(*streams)
+    streams = [[make_event(f"s{n}", row, at) for row, at in enumerate(clock)] for n, clock in enumerate(clocks)]
+    told = merge_rows(*streams)
     assert sorted(told) == sorted((one.source, one.row) for stream in streams for one in stream)
     for number, stream in enumerate(streams):
         assert [row for source, row in told if source == f"s{number}"] == [one.row for one in stream]
@@ -84,7 +92,7 @@ def test_nothing_is_lost_and_every_source_keeps_its_order(clocks: list[list[int]
 @given(st.lists(st.lists(st.integers(-50, 50), max_size=8), min_size=1, max_size=4), st.integers(0, 12))
 def test_going_on_from_anywhere_gives_the_rest(clocks: list[list[int]], cut: int) -> None:
     """A timeline that is read in two parts has the same events in the same order as one that is read at once."""
-    streams = [[event(f"s{n}", row, at) for row, at in enumerate(clock)] for n, clock in enumerate(clocks)]
+    streams = [[make_event(f"s{n}", row, at) for row, at in enumerate(clock)] for n, clock in enumerate(clocks)]
     whole = list(merge_event_streams((stream, EARLIEST_INSTANT) for stream in streams))
     read = [one for _, one in whole[:cut]]
     rest = [[one for one in stream if one not in read] for stream in streams]
@@ -100,7 +108,7 @@ def test_it_is_read_no_further_than_it_is_told() -> None:
         nonlocal taken
         while True:
             taken += 1
-            yield event("a", taken, taken)
+            yield make_event("a", taken, taken)
 
     assert len(list(islice(merge_event_streams([(endless(), EARLIEST_INSTANT)]), 10))) == 10
     assert taken <= 11

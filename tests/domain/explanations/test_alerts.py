@@ -35,7 +35,7 @@ OPEN_REFUND = Refund(
 LATE = replace(PAYMENT, late_after=PaymentState.EXPIRED)
 
 
-def told(rule: AlertRule, payment: Payment = PAYMENT, order: Order = ORDER) -> Explanation:
+def explain_finding(rule: AlertRule, payment: Payment = PAYMENT, order: Order = ORDER) -> Explanation:
     finding = BrokenRule(rule, payment.id, "x", "y")
     return explain_alert(order, (OTHER, payment), finding, SINCE, NOW)
 
@@ -50,7 +50,7 @@ def told(rule: AlertRule, payment: Payment = PAYMENT, order: Order = ORDER) -> E
 )
 def test_each_rule_names_its_payment_and_its_command(rule: AlertRule, command: str) -> None:
     """The explanation of each rule's alert names the payment and the command that corrects the mismatch."""
-    explained = told(rule)
+    explained = explain_finding(rule)
     assert explained.verdict == f"verdict.order_alert_{rule}"
     assert explained.next_step.code == f"next.order_alert_{rule}"
     assert explained.next_step.command == f"support-console {command}"
@@ -72,7 +72,7 @@ def test_each_rule_names_its_payment_and_its_command(rule: AlertRule, command: s
 def test_why_money_came_too_late(rule: AlertRule, payment: Payment, state: OrderState, why: str) -> None:
     """The explanation states that the payment was made after it had ended, or after its order was cancelled; the
     other rules have one cause each."""
-    assert told(rule, payment, replace(ORDER, state=state)).why == f"why.order_alert_{why}"
+    assert explain_finding(rule, payment, replace(ORDER, state=state)).why == f"why.order_alert_{why}"
 
 
 NONE: dict[str, datetime | None] = {"paid_at": None, "booked_at": None, "state_since": None}
@@ -86,7 +86,7 @@ NONE: dict[str, datetime | None] = {"paid_at": None, "booked_at": None, "state_s
 def test_the_age_of_money(rule: AlertRule, times: dict[str, datetime | None], hours: int | None) -> None:
     """The age of a paid sum counts from its payment time, or else from its booking, or else from the last change of
     its state."""
-    facts = told(rule, replace(PAYMENT, **times)).facts  # type: ignore[arg-type]  # of each case
+    facts = explain_finding(rule, replace(PAYMENT, **times)).facts  # type: ignore[arg-type]  # of each case
     assert facts["age"] == (None if hours is None else hours * HOUR)
     assert facts["at"] == (None if hours is None else NOW - hours * HOUR)
 
@@ -94,10 +94,10 @@ def test_the_age_of_money(rule: AlertRule, times: dict[str, datetime | None], ho
 def test_the_age_of_an_orders_word() -> None:
     """The age of an order's state counts from the last change of the state, or else from the creation of the
     order."""
-    assert told(AlertRule.PAID_WITHOUT_PAYMENT).facts["age"] == 2 * HOUR
+    assert explain_finding(AlertRule.PAID_WITHOUT_PAYMENT).facts["age"] == 2 * HOUR
     made = replace(ORDER, state_since=None)
-    assert told(AlertRule.PAID_WITHOUT_PAYMENT, order=made).facts["age"] == 3 * HOUR
-    timeless = told(AlertRule.PAID_WITHOUT_PAYMENT, order=replace(made, created_at=None)).facts
+    assert explain_finding(AlertRule.PAID_WITHOUT_PAYMENT, order=made).facts["age"] == 3 * HOUR
+    timeless = explain_finding(AlertRule.PAID_WITHOUT_PAYMENT, order=replace(made, created_at=None)).facts
     assert (timeless["at"], timeless["age"]) == (None, None)
 
 
@@ -113,18 +113,18 @@ def test_the_age_of_an_orders_word() -> None:
 def test_an_instant_that_is_still_to_come_has_no_age(paid_at: datetime, age: timedelta | None) -> None:
     """A time up to a minute in the future has the age zero, because the clocks of two desks may differ; a later one
     has no age (None)."""
-    assert told(AlertRule.PAID_UNNOTICED, replace(PAYMENT, paid_at=paid_at)).facts["age"] == age
+    assert explain_finding(AlertRule.PAID_UNNOTICED, replace(PAYMENT, paid_at=paid_at)).facts["age"] == age
 
 
 def test_the_facts_that_sentences_name() -> None:
     """The amount is the captured one, or else the requested one. What is left is the captured amount less what was
     refunded."""
-    facts = told(AlertRule.PAID_TOO_LATE, LATE).facts
+    facts = explain_finding(AlertRule.PAID_TOO_LATE, LATE).facts
     assert (facts["id"], facts["order"], facts["payment"], facts["number"]) == (3, "ORD-1", 5, "ORD-1-5")
     assert (facts["order_state"], facts["payment_state"], facts["provider"]) == ("pending", "completed", "paypay")
     assert (facts["amount"], facts["left"]) == (Money(3000, "JPY"), Money(2500, "JPY"))
     assert (facts["after"], facts["since"], facts["grace"]) == (PaymentState.EXPIRED, SINCE, timedelta(0))
-    bare = told(AlertRule.PAID_UNNOTICED, replace(PAYMENT, captured_minor=0, refunded_minor=0)).facts
+    bare = explain_finding(AlertRule.PAID_UNNOTICED, replace(PAYMENT, captured_minor=0, refunded_minor=0)).facts
     assert (bare["amount"], bare["left"]) == (Money(3300, "JPY"), Money(0, "JPY"))
 
 
@@ -158,7 +158,7 @@ UNKNOWN = replace(PAYMENT, state=PaymentState.USER_PAYMENT, certainty=Certainty.
 def test_a_paid_order_whose_payment_is_unknown_is_not_called_unpaid(payment: Payment, suffix: str) -> None:
     """While the outcome of an order's payment is unknown, the explanation doesn't say that the payment isn't paid."""
     record = replace(payment, relations=PaymentRelations(can_ask_provider=True))
-    explained = told(AlertRule.PAID_WITHOUT_PAYMENT, record, replace(ORDER, state=OrderState.PAID))
+    explained = explain_finding(AlertRule.PAID_WITHOUT_PAYMENT, record, replace(ORDER, state=OrderState.PAID))
     assert explained.verdict == f"verdict.order_alert_B{suffix}"
     assert explained.why == f"why.order_alert_B{suffix}"
     assert explained.next_step.code == "next.order_alert_B"
@@ -167,7 +167,7 @@ def test_a_paid_order_whose_payment_is_unknown_is_not_called_unpaid(payment: Pay
 def test_a_probe_is_advised_only_where_a_gateway_can_be_asked() -> None:
     """No probe is advised for a bank payment: a bank only sends notices, so the service refuses a probe."""
     record = replace(PAYMENT, state=PaymentState.EXPIRED, relations=PaymentRelations(can_ask_provider=False))
-    explained = told(AlertRule.PAID_WITHOUT_PAYMENT, record, replace(ORDER, state=OrderState.PAID))
+    explained = explain_finding(AlertRule.PAID_WITHOUT_PAYMENT, record, replace(ORDER, state=OrderState.PAID))
     assert explained.next_step.code == "next.order_alert_B_open"
     assert explained.next_step.command == "support-console show payment 5"
 
@@ -203,7 +203,7 @@ def test_a_refund_is_advised_for_a_short_order_only_where_one_can_be_requested(p
 def test_a_payment_that_only_a_callback_calls_paid_is_probed(state: PaymentState) -> None:
     """For a payment that only a callback calls paid, a probe is advised, because the service refuses to move the
     order until the gateway has answered. No amount is called missing."""
-    explained = told(AlertRule.PAID_UNNOTICED, replace(PAYMENT, state=state))
+    explained = explain_finding(AlertRule.PAID_UNNOTICED, replace(PAYMENT, state=state))
     assert explained.verdict == "verdict.order_alert_A_callback"
     assert explained.why == "why.order_alert_A_callback"
     assert explained.next_step.command == "support-console probe payment 5"

@@ -21,19 +21,19 @@ BOUGHT = CreditCheck(
 PENDING = replace(BOUGHT, state=CheckState.PENDING, credit_check_id=None)
 UNKNOWN = replace(PENDING, certainty=Certainty.UNKNOWN)
 ERROR = replace(PENDING, state=CheckState.ERROR)
-LACKING = replace(BOUGHT, incomplete=("pdf",))
+INCOMPLETE = replace(BOUGHT, incomplete=("pdf",))
 NOBODY, BUYERS, PEOPLE = (), ("approver", "operator"), ("approver", "operator")
 READERS = ("approver", "operator", "worker")
 SHOW, PROBE = "support-console show credit-check 17", "support-console probe credit-check 17"
-SAY = "support-console resolve credit-check 17 --as"
+RESOLVE_COMMAND = "support-console resolve credit-check 17 --as"
 BUY, RENEW = (f"support-console purchase 1180301018771 --client 42{more}" for more in ("", " --renew"))
 
 
-def review(reason: str | None = None, attempt: int = 0) -> Work:
+def review_work(reason: str | None = None, attempt: int = 0) -> Work:
     return Work(WorkState.NEEDS_REVIEW, None, reason, attempt)
 
 
-def due(reason: str | None = None, attempt: int = 0) -> Work:
+def due_work(reason: str | None = None, attempt: int = 0) -> Work:
     return Work(WorkState.SCHEDULED, LATER, reason, attempt)
 
 
@@ -51,53 +51,58 @@ RULES = {
         "support-console show credit-check 9", PEOPLE,
     ),
     "running": (PENDING, "pending", "running", "wait_for_answer", SHOW, NOBODY),
-    "running, to be looked at": (replace(PENDING, work=due()), "pending", "running", "wait_for_answer", SHOW, NOBODY),
+    "running, to be looked at": (replace(PENDING, work=due_work()), "pending", "running", "wait_for_answer", SHOW,
+    NOBODY),
     "written by another": (
-        replace(PENDING, work=review("written_by_other")), "pending_by_other", "written_by_other", "ask_the_writer",
+        replace(PENDING, work=review_work("written_by_other")), "pending_by_other", "written_by_other",
+        "ask_the_writer",
         SHOW, PEOPLE,
     ),
     "unreadable": (
-        replace(PENDING, work=review("number_unreadable")), "pending_by_other", "number_unreadable",
+        replace(PENDING, work=review_work("number_unreadable")), "pending_by_other", "number_unreadable",
         "have_it_corrected", SHOW, PEOPLE,
     ),
     "not bought": (ERROR, "error", "not_bought", "may_buy_again", BUY, BUYERS),
     "not bought, and bought as AlarmBox says": (
-        replace(ERROR, work=review("contradicted")), "contradicted", "denied_but_bought", "check_purchase_history",
+        replace(ERROR, work=review_work("contradicted")), "contradicted", "denied_but_bought",
+        "check_purchase_history",
         SHOW, PEOPLE,
     ),
     "unknown, nobody asks": (
-        replace(UNKNOWN, work=review("no_list_call")), "unknown", "no_answer", "resolve",
-        f"{SAY} success --provider-id ID --evidence FILE", PEOPLE,
+        replace(UNKNOWN, work=review_work("no_list_call")), "unknown", "no_answer", "resolve",
+        f"{RESOLVE_COMMAND} success --provider-id ID --evidence FILE", PEOPLE,
     ),
     "unknown, asked again": (
-        replace(UNKNOWN, work=due("unknown", 2)), "unknown", "no_answer", "probe_scheduled", PROBE, PEOPLE,
+        replace(UNKNOWN, work=due_work("unknown", 2)), "unknown", "no_answer", "probe_scheduled", PROBE, PEOPLE,
     ),
     "unknown, of a process that is gone": (
-        replace(UNKNOWN, work=review("lapsed"), error_code="bad_id"), "unknown", "lapsed", "resolve",
-        f"{SAY} success --provider-id ID --evidence FILE", PEOPLE,
+        replace(UNKNOWN, work=review_work("lapsed"), error_code="bad_id"), "unknown", "lapsed", "resolve",
+        f"{RESOLVE_COMMAND} success --provider-id ID --evidence FILE", PEOPLE,
     ),
     "unknown, another number": (
-        replace(UNKNOWN, work=review(), error_code="other_number"), "unknown", "answer_does_not_fit", "resolve",
-        f"{SAY} success --provider-id ID --evidence FILE", PEOPLE,
+        replace(UNKNOWN, work=review_work(), error_code="other_number"), "unknown", "answer_does_not_fit", "resolve",
+        f"{RESOLVE_COMMAND} success --provider-id ID --evidence FILE", PEOPLE,
     ),
     "unknown, unreadable id": (
-        replace(UNKNOWN, work=due(), error_code="bad_id"), "unknown", "answer_does_not_fit", "probe_scheduled", PROBE,
+        replace(UNKNOWN, work=due_work(), error_code="bad_id"), "unknown", "answer_does_not_fit", "probe_scheduled",
+        PROBE,
         PEOPLE,
     ),
     "complete": (BOUGHT, "complete", "complete", "nothing", None, NOBODY),
-    "complete, a reading is due": (replace(BOUGHT, work=due()), "complete", "complete", "nothing", None, NOBODY),
+    "complete, a reading is due": (replace(BOUGHT, work=due_work()), "complete", "complete", "nothing", None, NOBODY),
     "complete, looked at for something else": (
-        replace(BOUGHT, work=review("refetches_ended")), "complete", "complete", "nothing", None, NOBODY,
+        replace(BOUGHT, work=review_work("refetches_ended")), "complete", "complete", "nothing", None, NOBODY,
     ),
     "complete, contradicted once": (
-        replace(BOUGHT, work=due("contradicted")), "complete", "complete", "nothing", None, NOBODY,
+        replace(BOUGHT, work=due_work("contradicted")), "complete", "complete", "nothing", None, NOBODY,
     ),
     "contradicted": (
-        replace(BOUGHT, work=review("contradicted")), "contradicted", "contradicted", "compare_with_provider", SHOW,
+        replace(BOUGHT, work=review_work("contradicted")), "contradicted", "contradicted", "compare_with_provider",
+        SHOW,
         PEOPLE,
     ),
     "no id": (
-        replace(LACKING, credit_check_id=None), "success_without_id", "success_without_id", "ask_the_writer", SHOW,
+        replace(INCOMPLETE, credit_check_id=None), "success_without_id", "success_without_id", "ask_the_writer", SHOW,
         PEOPLE,
     ),
     "its last instant": (
@@ -110,25 +115,26 @@ RULES = {
     ),
     "without an end": (replace(BOUGHT, expired_at=None), "complete", "complete", "nothing", None, NOBODY),
     "incomplete": (
-        replace(LACKING, work=due("incomplete", 1)), "incomplete", "incomplete", "refetch_scheduled",
+        replace(INCOMPLETE, work=due_work("incomplete", 1)), "incomplete", "incomplete", "refetch_scheduled",
         "support-console refetch 17", READERS,
     ),
     "incomplete, no more by itself": (
-        replace(LACKING, work=review("refetches_ended", 5)), "incomplete", "incomplete", "refetch_by_hand",
+        replace(INCOMPLETE, work=review_work("refetches_ended", 5)), "incomplete", "incomplete", "refetch_by_hand",
         "support-console refetch 17", READERS,
     ),
     "incomplete, nothing planned": (
-        LACKING, "incomplete", "incomplete", "refetch_by_hand", "support-console refetch 17", READERS,
+        INCOMPLETE, "incomplete", "incomplete", "refetch_by_hand", "support-console refetch 17", READERS,
     ),
     "incomplete, too late": (
-        replace(LACKING, viewing_over=True, work=due(), expired_at=NOW), "incomplete", "incomplete",
+        replace(INCOMPLETE, viewing_over=True, work=due_work(), expired_at=NOW), "incomplete", "incomplete",
         "viewing_over_expired", RENEW, READERS,
     ),
     "incomplete, too late to read and too early to renew": (
-        replace(LACKING, viewing_over=True, work=due()), "incomplete", "incomplete", "viewing_over", SHOW, READERS,
+        replace(INCOMPLETE, viewing_over=True, work=due_work()), "incomplete", "incomplete", "viewing_over", SHOW,
+        READERS,
     ),
     "incomplete, too late to read, and nobody knows when it can be renewed": (
-        replace(LACKING, viewing_over=True, work=due(), expired_at=None), "incomplete", "incomplete",
+        replace(INCOMPLETE, viewing_over=True, work=due_work(), expired_at=None), "incomplete", "incomplete",
         "viewing_over_no_date", SHOW, READERS,
     ),
 }  # fmt: skip
@@ -153,10 +159,10 @@ def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -
         (Work(), {"claim_holder": 18, "open_denials": (9,)}, "bought_since", NOBODY),
         (Work(), {"lost_renewal": 16}, "other_renewal_lost", NOBODY),
         (Work(), {"claim_holder": 18, "lost_renewal": 16}, "bought_since", NOBODY),
-        (review("contradicted"), {"open_denials": (9, 17)}, "check_purchase_history", PEOPLE),
-        (review("contradicted"), {"open_denials": (9,)}, "other_denied_but_bought", NOBODY),
-        (review("contradicted"), {}, "may_buy_again", BUYERS),
-        (review("contradicted"), {"claim_holder": 18}, "bought_since", NOBODY),
+        (review_work("contradicted"), {"open_denials": (9, 17)}, "check_purchase_history", PEOPLE),
+        (review_work("contradicted"), {"open_denials": (9,)}, "other_denied_but_bought", NOBODY),
+        (review_work("contradicted"), {}, "may_buy_again", BUYERS),
+        (review_work("contradicted"), {"claim_holder": 18}, "bought_since", NOBODY),
     ],
 )
 def test_a_purchase_is_advised_only_where_nothing_blocks_it(
@@ -170,32 +176,32 @@ def test_a_purchase_is_advised_only_where_nothing_blocks_it(
     assert told.verdict == ("verdict.contradicted" if work.reason else "verdict.error")
 
 
-@pytest.mark.parametrize("work", [Work(), review("no_list_call"), due("unknown")])
+@pytest.mark.parametrize("work", [Work(), review_work("no_list_call"), due_work("unknown")])
 def test_a_proposal_needs_its_second_half_first(work: Work) -> None:
     """If a proposal waits for a second person, the next step is that person's decision."""
     step = explain_credit_check(
         replace(UNKNOWN, work=work, relations=CheckRelations(awaits_second_person=True)), NOW
     ).next_step
-    assert (step.code, step.command) == ("next.second_person", f"{SAY} error --evidence FILE")
+    assert (step.code, step.command) == ("next.second_person", f"{RESOLVE_COMMAND} error --evidence FILE")
 
 
 def test_the_facts_that_sentences_name() -> None:
     """The attempts are counted from one, with their total. The time since which the state holds is None if it isn't
     known."""
-    told = explain_credit_check(replace(UNKNOWN, work=due("unknown", 2), error_code="read_timeout"), NOW)
+    told = explain_credit_check(replace(UNKNOWN, work=due_work("unknown", 2), error_code="read_timeout"), NOW)
     assert dict(told.facts) == {
         "id": 17, "client": "42", "number": "1180301018771", "since": NOW, "sent_at": None, "at": LATER, "attempt": 3,
         "cause": "read_timeout", "missing": (), "successor": None, "original": None, "until": BOUGHT.expired_at,
     }  # fmt: skip
     assert told.next_step.facts["of"] == 8
-    assert explain_credit_check(replace(LACKING, work=due()), NOW).next_step.facts["of"] == 5
+    assert explain_credit_check(replace(INCOMPLETE, work=due_work()), NOW).next_step.facts["of"] == 5
     assert explain_credit_check(replace(BOUGHT, state_since=None), NOW).facts["since"] is None
 
 
 def test_a_contradiction_says_what_the_provider_answered() -> None:
     """The explanation states the provider's answer that the open alert stores; without an alert, that an answer
     differs."""
-    record = replace(BOUGHT, work=review("contradicted"))
+    record = replace(BOUGHT, work=review_work("contradicted"))
     told = explain_credit_check(replace(record, relations=CheckRelations(contradicting_answer="not bought: x")), NOW)
     assert "Not bought" in translate(told.why, "en", **told.facts)
     untold = explain_credit_check(record, NOW)
@@ -208,13 +214,18 @@ def test_a_contradiction_says_what_the_provider_answered() -> None:
     [
         (UNKNOWN, {}, "unknown", "possible"),
         (PENDING, {}, "unconfirmed", "none"),
-        (replace(PENDING, work=review("written_by_other")), {}, "unconfirmed", "needs_review"),
+        (replace(PENDING, work=review_work("written_by_other")), {}, "unconfirmed", "needs_review"),
         (replace(BOUGHT, credit_check_id=None), {}, "unconfirmed", "possible"),
-        (LACKING, {}, "known", "possible"),
-        (replace(UNKNOWN, work=due("unknown")), {}, "unknown", "scheduled"),
-        (replace(UNKNOWN, work=due("unknown")), {"awaits_second_person": True}, "unknown", "waiting_for_approval"),
-        (replace(ERROR, work=due("x")), {"awaits_second_person": True}, "known", "scheduled"),
-        (replace(BOUGHT, work=review("contradicted")), {}, "sides_disagree", "needs_review"),
+        (INCOMPLETE, {}, "known", "possible"),
+        (replace(UNKNOWN, work=due_work("unknown")), {}, "unknown", "scheduled"),
+        (
+            replace(UNKNOWN, work=due_work("unknown")),
+            {"awaits_second_person": True},
+            "unknown",
+            "waiting_for_approval",
+        ),
+        (replace(ERROR, work=due_work("x")), {"awaits_second_person": True}, "known", "scheduled"),
+        (replace(BOUGHT, work=review_work("contradicted")), {}, "sides_disagree", "needs_review"),
         (BOUGHT, {}, "known", "none"),
     ],
 )
@@ -229,9 +240,9 @@ def test_a_probe_is_announced_only_where_it_is_due_and_can_find_something() -> N
     """A next probe is announced only if one is scheduled and the provider has a list of purchases. Otherwise the next
     step is a person's decision."""
     for work, finds, code in (
-        (due("unknown"), True, "next.probe_scheduled"),
-        (due("unknown"), False, "next.resolve"),
-        (review("probes_ended"), True, "next.resolve"),
+        (due_work("unknown"), True, "next.probe_scheduled"),
+        (due_work("unknown"), False, "next.resolve"),
+        (review_work("probes_ended"), True, "next.resolve"),
         (Work(), True, "next.resolve"),
     ):
         told = explain_credit_check(replace(UNKNOWN, work=work, relations=CheckRelations(finds_purchases=finds)), NOW)
@@ -240,7 +251,7 @@ def test_a_probe_is_announced_only_where_it_is_due_and_can_find_something() -> N
 
 def test_no_attempt_is_announced_for_a_past_time() -> None:
     """An attempt that is due, but hasn't been made because no worker runs, has no time in the next step any more."""
-    record = replace(UNKNOWN, work=due("unknown", 2), relations=CheckRelations(finds_purchases=True))
+    record = replace(UNKNOWN, work=due_work("unknown", 2), relations=CheckRelations(finds_purchases=True))
     assert explain_credit_check(record, NOW).next_step.facts["at"] == LATER
     step = explain_credit_check(record, LATER).next_step
     assert (step.code, step.facts["at"]) == ("next.probe_scheduled", None)

@@ -40,11 +40,11 @@ MOVE = "support-console payment move-order 5"
 REFUND = "support-console refund request 5 --amount N --reason TEXT"
 
 
-def say(outcome: str) -> str:
+def make_resolve_command(outcome: str) -> str:
     return f"support-console resolve payment 5 --as {outcome} --evidence FILE"
 
 
-def person(reason: str | None) -> Work:
+def review_work(reason: str | None) -> Work:
     return Work(WorkState.NEEDS_REVIEW, None, reason)
 
 
@@ -54,7 +54,8 @@ RULES = {
         replace(UNKNOWN, work=DUE), None, "unknown", "no_answer", "probe_scheduled", PROBE, PEOPLE,
     ),
     "unknown, for a person": (
-        replace(UNKNOWN, work=person("ended")), None, "unknown", "no_answer", "resolve", say("completed"), PEOPLE,
+        replace(UNKNOWN, work=review_work("ended")), None, "unknown", "no_answer", "resolve",
+        make_resolve_command("completed"), PEOPLE,
     ),
     **{
         f"unknown, {cause}": (replace(UNKNOWN, error_code=cause), None, "unknown", why, "probe", PROBE, PEOPLE)
@@ -66,7 +67,7 @@ RULES = {
     },
     **{
         f"for a person: {reason}": (
-            replace(DONE, work=person(reason)), BEHIND, told, told, following, command, PEOPLE,
+            replace(DONE, work=review_work(reason)), BEHIND, told, told, following, command, PEOPLE,
         )
         for reason, told, following, command in (
             ("paid_after_cancel", "paid_after_cancel", "refund_or_ship", REFUND),
@@ -78,7 +79,7 @@ RULES = {
             ("unknown_refund", "unknown_refund", "compare", PROBE),
             ("contradicted", "contradicted", "compare", PROBE),
             ("reconcile_state", "reconcile_state", "reconcile", PROBE),
-            ("reversed", "reversed_there", "tell_order", say("reversed")),
+            ("reversed", "reversed_there", "tell_order", make_resolve_command("reversed")),
             ("not_moved", "not_moved", "move_order", MOVE),
             ("timeout_stuck", "timeout_stuck", "go_on", PROBE),
             ("probes_ended", "person", "look", SHOW),
@@ -86,8 +87,8 @@ RULES = {
         )
     },
     "reversed, for a person": (
-        replace(DONE, state=P.REVERSED, work=person("reversed")), None, "reversed", "reversed", "tell_order",
-        say("reversed"), PEOPLE,
+        replace(DONE, state=P.REVERSED, work=review_work("reversed")), None, "reversed", "reversed", "tell_order",
+        make_resolve_command("reversed"), PEOPLE,
     ),
     "order behind": (DONE, BEHIND, "not_moved", "not_moved", "move_order", MOVE, PEOPLE),
     "order behind, by itself": (
@@ -179,7 +180,7 @@ def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -
         ({"state": P.COMPLETED}, "other_live"),
         ({"state": P.USER_PAYMENT}, "other_live"),
         ({"state": P.EXPIRED, "certainty": Certainty.UNKNOWN}, "other_live"),
-        ({"state": P.PAYMENT_FAILED, "work": person("contradicted")}, "other_live"),
+        ({"state": P.PAYMENT_FAILED, "work": review_work("contradicted")}, "other_live"),
         ({"state": P.PAYMENT_FAILED}, "may_begin_again"),
         ({"state": P.EXPIRED}, "may_begin_again"),
         ({"state": P.REVERSED}, "may_begin_again"),
@@ -250,12 +251,15 @@ def test_a_reversed_payment_of_a_paid_order_is_told_with_what_the_bank_took() ->
 def test_a_proposal_needs_its_second_half_first() -> None:
     """If a proposal waits for a second person, the next step is that person's decision: for an unknown payment about
     its outcome, for a known one about the proposed reversal, which only an approver can decide."""
-    for work in (Work(), DUE, person("probes_ended")):
+    for work in (Work(), DUE, review_work("probes_ended")):
         step = explain_payment(replace(UNKNOWN, work=work, relations=AWAITING), NOW).next_step
-        assert (step.code, step.command) == ("next.payment_second_person", say("payment_failed"))
+        assert (step.code, step.command) == ("next.payment_second_person", make_resolve_command("payment_failed"))
         told = explain_payment(replace(DONE, work=work, relations=AWAITING), NOW)
         assert (told.verdict, told.roles_that_may_act) == ("verdict.payment_reversal_asked", ("approver",))
-        assert (told.next_step.code, told.next_step.command) == ("next.payment_second_person", say("reversed"))
+        assert (told.next_step.code, told.next_step.command) == (
+            "next.payment_second_person",
+            make_resolve_command("reversed"),
+        )
 
 
 @pytest.mark.parametrize(
@@ -302,7 +306,7 @@ def test_the_facts_that_sentences_name() -> None:
 
 
 ALONE = "support-console show order 3"
-LATE = person("paid_after_cancel")
+LATE = review_work("paid_after_cancel")
 
 
 @pytest.mark.parametrize(
@@ -319,9 +323,9 @@ LATE = person("paid_after_cancel")
         ({"state": _O.CANCELLED}, {}, "cancelled", "cancelled", "nothing", None),
         ({"state": _O.CANCELLED}, {"is_cancelled_unpaid": True}, "cancelled", "cancelled_unpaid", "nothing", None),
         ({}, {"is_saga_stuck": True}, "paid", "stuck", "order_open_payment", SHOW),
-        ({"work": person("x")}, {"is_saga_stuck": True}, "paid", "person", "order_open_payment", SHOW),
-        ({"work": person("x")}, {}, "paid", "person", "order_open_payment", SHOW),
-        ({"work": person("x"), "payment_ids": ()}, {}, "paid", "person", "order_open_payment", ALONE),
+        ({"work": review_work("x")}, {"is_saga_stuck": True}, "paid", "person", "order_open_payment", SHOW),
+        ({"work": review_work("x")}, {}, "paid", "person", "order_open_payment", SHOW),
+        ({"work": review_work("x"), "payment_ids": ()}, {}, "paid", "person", "order_open_payment", ALONE),
         ({"work": LATE}, {}, "paid_late", "paid_late", "order_open_payment", SHOW),
     ],
 )
@@ -403,7 +407,7 @@ def test_the_facts_of_an_order() -> None:
 
 # Advice about refunds
 
-REVIEWED = replace(DONE, work=person("paid_twice"))
+REVIEWED = replace(DONE, work=review_work("paid_twice"))
 OPEN_REFUND = Refund(
     9, 5, 3, 500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1
 )  # fmt: skip
@@ -460,7 +464,9 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
             "possible",
         ),
         (
-            replace(UNSURE_REFUND, work=person("probes_ended"), relations=RefundRelations(awaits_second_person=True)),
+            replace(
+                UNSURE_REFUND, work=review_work("probes_ended"), relations=RefundRelations(awaits_second_person=True)
+            ),
             "refund_unknown",
             "refund_second_person",
             "unknown",
@@ -478,14 +484,14 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
             "none",
         ),
         (
-            replace(OPEN_REFUND, state=RefundState.APPROVED, work=person("not_sent")),
+            replace(OPEN_REFUND, state=RefundState.APPROVED, work=review_work("not_sent")),
             "refund_approved",
             "refund_person",
             "known",
             "possible",
         ),
         (
-            replace(OPEN_REFUND, state=RefundState.SUBMITTED, work=person("answer_does_not_fit")),
+            replace(OPEN_REFUND, state=RefundState.SUBMITTED, work=review_work("answer_does_not_fit")),
             "refund_submitted",
             "refund_person",
             "known",
@@ -538,7 +544,7 @@ def test_nobody_decides_about_an_overdue_refund(record: Payment, checkers: tuple
 def test_only_what_was_set_aside_is_given_back_by_a_persons_hand(aside: int, captured: int, command: str) -> None:
     """The command for a refund can't name the set-aside part. If nothing else is refundable, the command shows the
     record instead."""
-    record = replace(DONE, work=person("set_aside"), captured_minor=captured, set_aside_minor=aside)
+    record = replace(DONE, work=review_work("set_aside"), captured_minor=captured, set_aside_minor=aside)
     order = replace(ORDER, total_minor=captured)
     step = explain_payment(replace(record, relations=PaymentRelations(order)), NOW).next_step
     assert (step.code, step.command) == ("next.payment_refund_set_aside", command)
@@ -547,7 +553,7 @@ def test_only_what_was_set_aside_is_given_back_by_a_persons_hand(aside: int, cap
 def test_money_set_aside_whose_refund_is_open_is_explained_by_the_refund() -> None:
     """While the refund of a set-aside is open, the verdict is the refund's, because the set-aside amount is 0
     then."""
-    record = replace(DONE, work=person("set_aside"), set_aside_minor=0)
+    record = replace(DONE, work=review_work("set_aside"), set_aside_minor=0)
     explanation = explain_payment(replace(record, relations=PaymentRelations(ORDER, refunds=(OPEN_REFUND,))), NOW)
     assert explanation.verdict == "verdict.payment_refund_requested"
     assert explanation.work == "waiting_for_approval"

@@ -26,8 +26,11 @@ UNSURE = replace(GIVEN, state=R.SUBMITTING, certainty=Certainty.UNKNOWN)
 DUE, PERSON = Work(WorkState.SCHEDULED, NOW, "unknown", 3), Work(WorkState.NEEDS_REVIEW, None, "probes_ended")
 NOBODY, APPROVERS, PEOPLE = (), ("approver",), ("approver", "operator")
 SHOW, PROBE, APPROVE = (f"support-console {what} 9" for what in ("show refund", "probe refund", "refund approve"))
-SAY = "support-console resolve refund 9 --as"
-MADE, NOT_MADE = f"{SAY} completed --provider-id ID --evidence FILE", f"{SAY} failed --evidence FILE"
+RESOLVE_COMMAND = "support-console resolve refund 9 --as"
+MADE, NOT_MADE = (
+    f"{RESOLVE_COMMAND} completed --provider-id ID --evidence FILE",
+    f"{RESOLVE_COMMAND} failed --evidence FILE",
+)
 
 RULES = {
     "asked for": (ASKED, "requested", "requested", "decide", APPROVE, APPROVERS),

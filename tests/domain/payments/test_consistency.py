@@ -40,7 +40,9 @@ ORDER = Order(
 )
 
 
-def shown(payment: Payment, order: Order | None = ORDER, told: PaymentState | None = P.PAYMENT_SUCCESS) -> Any:
+def compare_sides(
+    payment: Payment, order: Order | None = ORDER, told: PaymentState | None = P.PAYMENT_SUCCESS
+) -> Any:
     return compare_payment_sides(payment, order, told, NOW, writer_name="op-a")
 
 
@@ -48,7 +50,7 @@ def test_three_sides_that_agree() -> None:
     """The comparison of a payment has our side, the provider's and the order's, always in this order, each with its
     values and without a difference.
     """
-    ours, provider, order = shown(PAID)
+    ours, provider, order = compare_sides(PAID)
     assert [side.name for side in (ours, provider, order)] == ["ours", "provider", "order"]
     assert (ours.state, ours.minor, ours.version, ours.source) == ("completed", 3300, 4, "op-a")
     assert (provider.word, provider.state, provider.asked) == ("COMPLETED", "payment_success", PAID.told_at)
@@ -59,7 +61,9 @@ def test_three_sides_that_agree() -> None:
 def test_a_side_that_was_never_asked_or_is_none_says_so() -> None:
     """A provider that was never asked has no time of an answer and no difference. A payment without an order has no
     order side."""
-    _, provider, order = shown(replace(PAID, told_at=None, provider_state=None, provider_minor=None), None, None)
+    _, provider, order = compare_sides(
+        replace(PAID, told_at=None, provider_state=None, provider_minor=None), None, None
+    )
     assert (provider.asked, provider.old, provider.differs) == (None, False, ())
     assert (order.there, order.state) == (False, None)
 
@@ -84,7 +88,7 @@ def test_where_the_provider_disagrees(
     changed: dict[str, Any], told: PaymentState | None, differs: tuple[str, ...]
 ) -> None:
     """A different state, amount or refunded amount at the provider is named, and no other difference."""
-    assert shown(replace(PAID, **changed), told=told)[1].differs == differs
+    assert compare_sides(replace(PAID, **changed), told=told)[1].differs == differs
 
 
 @pytest.mark.parametrize(
@@ -103,7 +107,7 @@ def test_where_the_provider_disagrees(
 def test_where_the_order_disagrees(order: dict[str, Any], payment: dict[str, Any], differs: tuple[str, ...]) -> None:
     """A payment that is paid while its order isn't, or the reverse, and another amount or currency of the order, are
     named as differences."""
-    assert shown(replace(PAID, **payment), replace(ORDER, **order))[2].differs == differs
+    assert compare_sides(replace(PAID, **payment), replace(ORDER, **order))[2].differs == differs
 
 
 @pytest.mark.parametrize(
@@ -120,10 +124,10 @@ def test_an_answer_grows_old(state: PaymentState, certainty: Certainty, age: tim
     """The provider's answer is old after fifteen minutes while the payment waits for something, otherwise after a
     day."""
     payment = replace(PAID, state=state, certainty=certainty, told_at=NOW - age)
-    assert shown(payment)[1].old is old
+    assert compare_sides(payment)[1].old is old
 
 
-def refund(minor: int, state: RefundState, certainty: Certainty = Certainty.KNOWN) -> Refund:
+def make_refund(minor: int, state: RefundState, certainty: Certainty = Certainty.KNOWN) -> Refund:
     return Refund(9, 5, 3, minor, "JPY", state, certainty, Work(), "op-a", (), None, None, 1)
 
 
@@ -133,11 +137,11 @@ def test_every_yen_has_a_place() -> None:
     money = compute_money_parts(
         payment,
         [
-            refund(2000, R.COMPLETED),
-            refund(1000, R.SUBMITTED),
-            refund(500, R.SUBMITTING, Certainty.UNKNOWN),
-            refund(500, R.REQUESTED),
-            refund(900, R.FAILED),
+            make_refund(2000, R.COMPLETED),
+            make_refund(1000, R.SUBMITTED),
+            make_refund(500, R.SUBMITTING, Certainty.UNKNOWN),
+            make_refund(500, R.REQUESTED),
+            make_refund(900, R.FAILED),
         ],
     )
     parts = (money.refunded, money.on_its_way, money.unknown, money.waiting, money.set_aside, money.refundable)
@@ -155,7 +159,7 @@ def test_rows_read_at_another_moment_make_no_part_negative(seen: int) -> None:
     """On a server the rows are read one after the other, so they may not fit together: the parts still add up to the
     captured amount, and none is negative."""
     payment = replace(PAID, captured_minor=3300, reserved_minor=1000)
-    money = compute_money_parts(payment, [refund(seen, R.SUBMITTED)] if seen else [])
+    money = compute_money_parts(payment, [make_refund(seen, R.SUBMITTED)] if seen else [])
     parts = (money.on_its_way, money.unknown, money.waiting, money.refundable)
     assert min(parts) >= 0
     assert sum(parts) == 3300
@@ -164,11 +168,11 @@ def test_rows_read_at_another_moment_make_no_part_negative(seen: int) -> None:
 def test_since_when_and_in_what_currency_the_provider_says_it() -> None:
     """The provider's side of a paid payment counts from the time of payment, otherwise from the provider's answer.
     Without an amount it has no currency."""
-    _, provider, _ = shown(PAID)
+    _, provider, _ = compare_sides(PAID)
     assert (provider.since, provider.currency, provider.minor) == (PAID.paid_at, "JPY", 3300)
-    _, provider, _ = shown(replace(PAID, provider_minor=None), told=P.USER_PAYMENT)
+    _, provider, _ = compare_sides(replace(PAID, provider_minor=None), told=P.USER_PAYMENT)
     assert (provider.since, provider.currency, provider.minor) == (PAID.told_at, None, None)
-    _, provider, _ = shown(replace(PAID, provider_minor=0), told=None)
+    _, provider, _ = compare_sides(replace(PAID, provider_minor=0), told=None)
     assert (provider.since, provider.currency, provider.state) == (PAID.told_at, "JPY", None)
 
 
@@ -182,7 +186,7 @@ def test_the_parts_of_the_reserved_amount(accepted: int, unknown: int, parts: tu
     """
     money = compute_money_parts(
         replace(PAID, reserved_minor=1000),
-        [refund(accepted, R.SUBMITTED), refund(unknown, R.SUBMITTING, Certainty.UNKNOWN)],
+        [make_refund(accepted, R.SUBMITTED), make_refund(unknown, R.SUBMITTING, Certainty.UNKNOWN)],
     )
     assert (money.on_its_way, money.unknown, money.waiting) == parts
 

@@ -34,7 +34,9 @@ BEGUN = Payment(
 )  # fmt: skip
 
 
-def fact(state: PaymentState, minute: float, way: ReportSource = ReportSource.READ, minor: int | None = 3300) -> Fact:
+def make_fact(
+    state: PaymentState, minute: float, way: ReportSource = ReportSource.READ, minor: int | None = 3300
+) -> Fact:
     paid = state in PAID_STATES
     report = PaymentReport(
         merchant_payment_id="ORD-1",
@@ -47,7 +49,7 @@ def fact(state: PaymentState, minute: float, way: ReportSource = ReportSource.RE
     return report, START + timedelta(minutes=minute), way
 
 
-def after(payment: Payment, told: Fact) -> Payment:
+def apply_report(payment: Payment, told: Fact) -> Payment:
     """Return the payment as it is stored after this report. Each step must be in the transition table."""
     report, at, way = told
     news = compute_report_effect(payment, report, at, way)
@@ -56,10 +58,10 @@ def after(payment: Payment, told: Fact) -> Payment:
         require_transition(PAYMENT_TRANSITIONS, state, step)
         assert step is not state
         state = step
-    return written(payment, news, state, report, at)
+    return apply_changes(payment, news, state, report, at)
 
 
-def written(
+def apply_changes(
     payment: Payment, news: ReportEffect, state: PaymentState, report: PaymentReport, at: datetime
 ) -> Payment:
     if news.booked_amount is not None:
@@ -74,28 +76,39 @@ def written(
     return replace(payment, state=state, certainty=certainty)
 
 
-def told(payment: Payment, facts: tuple[Fact, ...]) -> Payment:
+def apply_facts(payment: Payment, facts: tuple[Fact, ...]) -> Payment:
     for one in facts:
-        payment = after(payment, one)
+        payment = apply_report(payment, one)
     return payment
 
 
 STORIES = {
-    "paid": (fact(P.USER_PAYMENT, 0), fact(P.PAYMENT_SUCCESS, 1)),
-    "failed": (fact(P.USER_PAYMENT, 0), fact(P.PAYMENT_FAILED, 1)),
-    "failed, then paid late": (fact(P.USER_PAYMENT, 0), fact(P.PAYMENT_FAILED, 1), fact(P.PAYMENT_SUCCESS, 2)),
-    "paid, then taken back": (fact(P.USER_PAYMENT, 0), fact(P.PAYMENT_SUCCESS, 1), fact(P.PAYMENT_FAILED, 2)),
-    "failed, paid late, taken back": (
-        fact(P.PAYMENT_FAILED, 0),
-        fact(P.PAYMENT_SUCCESS, 1),
-        fact(P.PAYMENT_FAILED, 2),
+    "paid": (make_fact(P.USER_PAYMENT, 0), make_fact(P.PAYMENT_SUCCESS, 1)),
+    "failed": (make_fact(P.USER_PAYMENT, 0), make_fact(P.PAYMENT_FAILED, 1)),
+    "failed, then paid late": (
+        make_fact(P.USER_PAYMENT, 0),
+        make_fact(P.PAYMENT_FAILED, 1),
+        make_fact(P.PAYMENT_SUCCESS, 2),
     ),
-    "expired, then paid late": (fact(P.EXPIRED, 0), fact(P.PAYMENT_SUCCESS, 1)),
-    "a callback, then its read": (fact(P.PAYMENT_SUCCESS, 0, ReportSource.CALLBACK), fact(P.PAYMENT_SUCCESS, 1)),
+    "paid, then taken back": (
+        make_fact(P.USER_PAYMENT, 0),
+        make_fact(P.PAYMENT_SUCCESS, 1),
+        make_fact(P.PAYMENT_FAILED, 2),
+    ),
+    "failed, paid late, taken back": (
+        make_fact(P.PAYMENT_FAILED, 0),
+        make_fact(P.PAYMENT_SUCCESS, 1),
+        make_fact(P.PAYMENT_FAILED, 2),
+    ),
+    "expired, then paid late": (make_fact(P.EXPIRED, 0), make_fact(P.PAYMENT_SUCCESS, 1)),
+    "a callback, then its read": (
+        make_fact(P.PAYMENT_SUCCESS, 0, ReportSource.CALLBACK),
+        make_fact(P.PAYMENT_SUCCESS, 1),
+    ),
     "notices alone": (
-        fact(P.USER_PAYMENT, 0, ReportSource.NOTICE),
-        fact(P.PAYMENT_SUCCESS, 1, ReportSource.NOTICE),
-        fact(P.PAYMENT_FAILED, 2, ReportSource.NOTICE),
+        make_fact(P.USER_PAYMENT, 0, ReportSource.NOTICE),
+        make_fact(P.PAYMENT_SUCCESS, 1, ReportSource.NOTICE),
+        make_fact(P.PAYMENT_FAILED, 2, ReportSource.NOTICE),
     ),
 }
 
@@ -107,15 +120,15 @@ def test_a_story_ends_alike_in_every_order(name: str, begun: PaymentState) -> No
     once or twice.
     """
     payment, story = replace(BEGUN, state=begun), STORIES[name]
-    straight = told(payment, story)
+    straight = apply_facts(payment, story)
     for order in itertools.permutations((*story, *story)):
-        end = told(payment, order)
+        end = apply_facts(payment, order)
         assert (end.state, end.captured_minor) == (straight.state, straight.captured_minor), order
         assert end.provider_state == straight.provider_state
 
 
 ANY_FACT = st.builds(
-    fact,
+    make_fact,
     st.sampled_from([P.USER_PAYMENT, P.PAYMENT_SUCCESS, P.PAYMENT_FAILED, P.EXPIRED]),
     st.integers(0, 6),
     st.sampled_from([ReportSource.READ, ReportSource.CALLBACK, ReportSource.NOTICE]),
@@ -131,7 +144,7 @@ def test_no_news_leaves_the_table_or_books_twice(facts: list[Fact], begun: Payme
     captured = 3300 if begun in PAID_STATES or begun is P.REVERSED else 0
     payment = replace(BEGUN, state=begun, captured_minor=captured, provider_payment_id="0421" if captured else None)
     for one in facts:
-        before, payment = payment, after(payment, one)
+        before, payment = payment, apply_report(payment, one)
         assert payment.captured_minor in (0, 3300)
         assert before.state is not P.REVERSED or payment.state is P.REVERSED
         assert before.told_at is None or (payment.told_at or START) >= before.told_at
@@ -144,7 +157,7 @@ def test_only_a_read_completes_and_no_callback_reverses(facts: list[Fact]) -> No
     """Only a read at the provider completes a payment, and no callback reverses one."""
     payment = BEGUN
     for one in facts:
-        before, payment = payment, after(payment, one)
+        before, payment = payment, apply_report(payment, one)
         if payment.state is P.COMPLETED and before.state is not P.COMPLETED:
             assert one[2] is ReportSource.READ
         if payment.state is P.REVERSED and before.state in PAID_STATES:
@@ -162,7 +175,7 @@ def test_only_a_read_completes_and_no_callback_reverses(facts: list[Fact]) -> No
 def test_what_cant_be_booked_is_unknown(amount: Money | None, unknown: str, case: str | None) -> None:
     """A report with another amount, another currency or no amount books nothing and leaves the state; the outcome is
     unknown."""
-    report = replace(fact(P.PAYMENT_SUCCESS, 1)[0], amount=amount)
+    report = replace(make_fact(P.PAYMENT_SUCCESS, 1)[0], amount=amount)
     news = compute_report_effect(BEGUN, report, START, ReportSource.READ)
     assert (news.unknown_reason, news.case_rule, news.new_states, news.booked_amount) == (unknown, case, (), None)
 
@@ -170,7 +183,7 @@ def test_what_cant_be_booked_is_unknown(amount: Money | None, unknown: str, case
 def test_more_captures_on_one_order_are_a_case() -> None:
     """If the provider has captured several times for one payment, the first capture is booked and a case is opened
     for the others."""
-    report = replace(fact(P.PAYMENT_SUCCESS, 1)[0], further_captures=("0422", "0423"))
+    report = replace(make_fact(P.PAYMENT_SUCCESS, 1)[0], further_captures=("0422", "0423"))
     news = compute_report_effect(BEGUN, report, START, ReportSource.READ)
     assert (news.case_rule, news.case_observed, news.booked_amount) == (
         "paid_twice",
@@ -181,10 +194,10 @@ def test_more_captures_on_one_order_are_a_case() -> None:
 
 def test_news_of_the_same_instant_counts() -> None:
     """A report with the same time as the last one counts as new, because providers state whole seconds."""
-    waiting = after(replace(BEGUN, state=P.TOKEN_GENERATED), fact(P.USER_PAYMENT, 1))
+    waiting = apply_report(replace(BEGUN, state=P.TOKEN_GENERATED), make_fact(P.USER_PAYMENT, 1))
     assert waiting.told_at == START + timedelta(minutes=1)
-    assert after(waiting, fact(P.PAYMENT_FAILED, 1)).state is P.PAYMENT_FAILED
-    assert after(waiting, fact(P.PAYMENT_FAILED, 0.99)).state is P.USER_PAYMENT
+    assert apply_report(waiting, make_fact(P.PAYMENT_FAILED, 1)).state is P.PAYMENT_FAILED
+    assert apply_report(waiting, make_fact(P.PAYMENT_FAILED, 0.99)).state is P.USER_PAYMENT
 
 
 @pytest.mark.parametrize(
@@ -193,17 +206,17 @@ def test_news_of_the_same_instant_counts() -> None:
 def test_a_completed_payment_that_is_said_to_wait(way: ReportSource, case: str | None) -> None:
     """If a read says that a completed payment waits, a case is opened. A notice that says so may have been delayed,
     so it has no effect."""
-    done = told(BEGUN, (fact(P.PAYMENT_SUCCESS, 0),))
+    done = apply_facts(BEGUN, (make_fact(P.PAYMENT_SUCCESS, 0),))
     assert done.state is P.COMPLETED
-    news = compute_report_effect(done, *fact(P.USER_PAYMENT, 1, way))
+    news = compute_report_effect(done, *make_fact(P.USER_PAYMENT, 1, way))
     assert (news.case_rule, news.is_newest, news.new_states) == (case, case is not None, ())
 
 
-def settled(state: P, way: ReportSource, told: P, **more: object) -> ReportEffect:
+def read_report_effect(state: P, way: ReportSource, told: P, **more: object) -> ReportEffect:
     """Return the effect of one report, from this source and with this state, on a payment in the state `state`."""
     held = 3300 if state in PAID_STATES else 0
     before = replace(BEGUN, state=state, captured_minor=held, provider_payment_id="0421" if held else None, **more)  # type: ignore[arg-type]  # of each test
-    return compute_report_effect(before, *fact(told, 1, way))
+    return compute_report_effect(before, *make_fact(told, 1, way))
 
 
 @pytest.mark.parametrize("way", ReportSource)
@@ -211,7 +224,7 @@ def settled(state: P, way: ReportSource, told: P, **more: object) -> ReportEffec
 def test_how_far_the_evidence_goes(state: PaymentState, way: ReportSource) -> None:
     """A report of success leads to completed if it comes from a read or from two people, to a verified callback if it
     comes from a callback, and to success if it comes from a notice."""
-    path = settled(state, way, P.PAYMENT_SUCCESS).new_states
+    path = read_report_effect(state, way, P.PAYMENT_SUCCESS).new_states
     end = {
         ReportSource.READ: (P.COMPLETED,),
         ReportSource.PEOPLE: (P.COMPLETED,),
@@ -240,7 +253,7 @@ def test_how_far_the_evidence_goes(state: PaymentState, way: ReportSource) -> No
 )
 def test_paid_once_more(state: P, way: ReportSource, path: tuple[P, ...]) -> None:
     """A second report of the success moves the state as far as its evidence allows, and books nothing."""
-    news = settled(state, way, P.PAYMENT_SUCCESS)
+    news = read_report_effect(state, way, P.PAYMENT_SUCCESS)
     assert (news.new_states, news.booked_amount, news.case_rule, news.is_newest) == (path, None, None, True)
 
 
@@ -249,7 +262,7 @@ def test_paid_once_more(state: P, way: ReportSource, path: tuple[P, ...]) -> Non
 def test_a_failure_takes_back_what_was_paid(state: PaymentState, way: ReportSource) -> None:
     """A report of failure makes a waiting payment failed and a paid one reversed, unless the report is only a
     callback. An ended payment stays."""
-    news = settled(state, way, P.PAYMENT_FAILED)
+    news = read_report_effect(state, way, P.PAYMENT_FAILED)
     if state in WAITING_STATES:
         assert news.new_states[-1] is P.PAYMENT_FAILED
         assert (news.case_rule, news.is_newest) == (None, True)
@@ -267,7 +280,7 @@ def test_another_attempt_that_failed_takes_nothing_back() -> None:
     """A failed attempt with another id of the provider has no effect on a paid payment; one without an id may be the
     same attempt."""
     paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421")
-    report, at, way = fact(P.PAYMENT_FAILED, 1)
+    report, at, way = make_fact(P.PAYMENT_FAILED, 1)
     for theirs, path in (("0422", ()), ("0420", ()), ("0421", (P.REVERSED,)), (None, (P.REVERSED,))):
         news = compute_report_effect(paid, replace(report, provider_payment_id=theirs), at, way)
         assert (news.new_states, news.is_newest) == (path, bool(path))
@@ -281,7 +294,7 @@ def test_a_failed_attempt_contradicts_a_payment_without_a_number(way: ReportSour
     """People have decided that a payment is paid, and it has no id of the provider. A failed attempt may be this
     payment or another one, so a case is opened and the payment stays paid."""
     paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id=None)
-    report, at, _ = fact(P.PAYMENT_FAILED, 1)
+    report, at, _ = make_fact(P.PAYMENT_FAILED, 1)
     news = compute_report_effect(paid, replace(report, provider_payment_id="0421"), at, way)
     assert (news.new_states, news.case_rule, news.is_newest) == ((), case, case is not None)
 
@@ -290,7 +303,7 @@ def test_a_failed_attempt_contradicts_a_payment_without_a_number(way: ReportSour
 @pytest.mark.parametrize("state", PaymentState)
 def test_said_to_have_expired(state: PaymentState, way: ReportSource) -> None:
     """A report that the payment has expired makes a waiting payment expired; for a paid one it opens a case."""
-    news = settled(state, way, P.EXPIRED)
+    news = read_report_effect(state, way, P.EXPIRED)
     assert news.new_states == ((P.EXPIRED,) if state in WAITING_STATES else ())
     assert news.case_rule == ("contradicted" if state in PAID_STATES else None)
     assert news.case_observed == ("expired@1 3300 JPY" if state in PAID_STATES else "")
@@ -303,7 +316,7 @@ def test_said_to_have_expired(state: PaymentState, way: ReportSource) -> None:
 def test_said_to_wait(state: PaymentState, told: P, way: ReportSource) -> None:
     """A report that the payment waits for the payer moves an earlier state to that state; if a read says so of a
     completed payment, a case is opened."""
-    news = settled(state, way, told)
+    news = read_report_effect(state, way, told)
     if state in WAITING_STATES:
         assert (
             news.new_states
@@ -325,7 +338,7 @@ def test_said_to_wait(state: PaymentState, told: P, way: ReportSource) -> None:
 @pytest.mark.parametrize("state", PaymentState)
 def test_what_is_older_than_what_we_know_says_nothing(state: PaymentState, told: P, way: ReportSource) -> None:
     """A report that is older than the last one has no effect."""
-    news = settled(state, way, told, told_at=START + timedelta(minutes=1, microseconds=1))
+    news = read_report_effect(state, way, told, told_at=START + timedelta(minutes=1, microseconds=1))
     assert (news.new_states, news.case_rule, news.is_newest) == ((), None, False)
 
 
@@ -335,7 +348,7 @@ def test_an_old_success_is_added_and_undoes_nothing(state: PaymentState, way: Re
     """An old report of success is booked if nothing was booked yet. A payment that is known to have failed since then
     becomes reversed."""
     old = {"told_at": START + timedelta(minutes=2), "provider_state": "FAILED"}
-    news = settled(state, way, P.PAYMENT_SUCCESS, **old)
+    news = read_report_effect(state, way, P.PAYMENT_SUCCESS, **old)
     assert not news.is_newest
     if state is P.PAYMENT_FAILED:
         assert (news.new_states[-1], news.case_rule, news.case_observed) == (P.REVERSED, "reversed", "FAILED")
@@ -346,13 +359,13 @@ def test_an_old_success_is_added_and_undoes_nothing(state: PaymentState, way: Re
         assert P.REVERSED not in news.new_states
     else:
         assert (news.case_rule, news.booked_amount) == (None, None)
-    nameless = settled(state, way, P.PAYMENT_SUCCESS, **old | {"provider_state": None})
+    nameless = read_report_effect(state, way, P.PAYMENT_SUCCESS, **old | {"provider_state": None})
     assert nameless.case_observed == ""
 
 
 def test_reversed_and_paid_again_is_a_case() -> None:
     """A report of a payment that is later than its reversal opens a case `contradicted`."""
-    news = settled(P.REVERSED, ReportSource.READ, P.PAYMENT_SUCCESS)
+    news = read_report_effect(P.REVERSED, ReportSource.READ, P.PAYMENT_SUCCESS)
     assert (news.case_rule, news.case_observed, news.is_newest) == (
         "contradicted",
         "payment_success@1 3300 JPY",
@@ -369,7 +382,7 @@ def test_paid_under_another_id(theirs: str | None, ours: str | None, case: str |
     """Two ids of the provider for one payment of ours mean that the payer has paid twice: a case is opened."""
     told_at = START + timedelta(minutes=0 if newer else 2)
     paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id=ours, told_at=told_at)
-    report, at, way = fact(P.PAYMENT_SUCCESS, 1)
+    report, at, way = make_fact(P.PAYMENT_SUCCESS, 1)
     news = compute_report_effect(paid, replace(report, provider_payment_id=theirs), at, way)
     assert (news.case_rule, news.case_observed) == (case, theirs if case else "")
     assert news.is_newest is (newer and case is None)
@@ -389,7 +402,7 @@ def test_paid_with_another_sum(amount: Money | None, case: str | None, newer: bo
     """A report with another amount than the booked one opens a case; a report without an amount doesn't."""
     told_at = START + timedelta(minutes=0 if newer else 2)
     paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421", told_at=told_at)
-    report, at, way = fact(P.PAYMENT_SUCCESS, 1)
+    report, at, way = make_fact(P.PAYMENT_SUCCESS, 1)
     news = compute_report_effect(paid, replace(report, amount=amount), at, way)
     assert (news.case_rule, news.is_newest) == (case, newer)
 
@@ -397,7 +410,7 @@ def test_paid_with_another_sum(amount: Money | None, case: str | None, newer: bo
 def test_people_may_book_another_sum() -> None:
     """Two people may book another amount, also without the provider's id. A provider's report without the id, and any
     report without an amount, books nothing."""
-    report, at, _ = fact(P.PAYMENT_SUCCESS, 1, minor=3000)
+    report, at, _ = make_fact(P.PAYMENT_SUCCESS, 1, minor=3000)
     news = compute_report_effect(BEGUN, report, at, ReportSource.PEOPLE)
     assert (news.booked_amount, news.unknown_reason, news.case_rule) == (Money(3000, "JPY"), None, None)
     unnumbered = replace(report, provider_payment_id=None)
@@ -428,7 +441,7 @@ def test_what_ends_an_unknown(news: ReportEffect, ends: bool) -> None:
 def test_a_report_without_a_sum_is_observed_without_one() -> None:
     """The case about a report without an amount states no amount."""
     paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421")
-    report, at, way = fact(P.EXPIRED, 1, minor=None)
+    report, at, way = make_fact(P.EXPIRED, 1, minor=None)
     assert compute_report_effect(paid, report, at, way).case_observed == "expired@1"
 
 

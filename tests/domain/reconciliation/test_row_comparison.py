@@ -26,7 +26,7 @@ AT = datetime(2026, 11, 19, 3, tzinfo=UTC)
 BEFORE, AFTER = AT - timedelta(hours=1), AT + timedelta(hours=1)
 
 
-def payment(state: PaymentState, minor: int = 3300, **more: Any) -> Payment:
+def make_payment(state: PaymentState, minor: int = 3300, **more: Any) -> Payment:
     paid = state in (P.PAYMENT_SUCCESS, P.CALLBACK_RECEIVED, P.SIGNATURE_VERIFIED, P.COMPLETED, P.REVERSED)
     told: dict[str, Any] = {
         "id": 1, "order_id": None, "provider": "paypay", "merchant_payment_id": "ORD-1",
@@ -38,39 +38,44 @@ def payment(state: PaymentState, minor: int = 3300, **more: Any) -> Payment:
     return Payment(**told)
 
 
-def row(state: PaymentState = P.PAYMENT_SUCCESS, minor: int = 3300, theirs: str | None = "0421") -> HistoryRow:
+def make_row(state: PaymentState = P.PAYMENT_SUCCESS, minor: int = 3300, theirs: str | None = "0421") -> HistoryRow:
     return HistoryRow("k", theirs, "ORD-1", state, state.value, AT, Money(minor, "JPY"))
 
 
 @pytest.mark.parametrize(
     ("ours", "told", "verdict", "follow"),
     [
-        (None, row(), V.IMPORTED, F.IMPORT),
-        (None, row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
-        (payment(P.COMPLETED), row(), V.MATCHED, F.NOTHING),
-        (payment(P.COMPLETED, certainty=Certainty.UNKNOWN), row(), V.MATCHED, F.APPLY),
-        (payment(P.PAYMENT_SUCCESS), row(), V.MATCHED, F.APPLY),
-        (payment(P.COMPLETED), row(minor=3301), V.DIFFERENT_AMOUNT, F.CASE),
-        (payment(P.COMPLETED), row(theirs="0422"), V.DIFFERENT_STATE, F.CASE),
-        (payment(P.COMPLETED, merchant_payment_id="ORD-2"), row(), V.DIFFERENT_STATE, F.CASE),
-        (payment(P.REVERSED, merchant_payment_id="ORD-2"), row(P.PAYMENT_FAILED), V.DIFFERENT_STATE, F.CASE),
-        (payment(P.COMPLETED, provider_payment_id=None), row(), V.MATCHED, F.APPLY),
-        (payment(P.COMPLETED, provider_payment_id=None), row(theirs=None), V.MATCHED, F.NOTHING),
-        (payment(P.REVERSED, told_at=AFTER), row(), V.MATCHED, F.NOTHING),
-        (payment(P.REVERSED, told_at=BEFORE), row(), V.DIFFERENT_STATE, F.CASE),
-        (payment(P.REVERSED), row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
-        (payment(P.USER_PAYMENT), row(), V.DIFFERENT_STATE, F.APPLY),
-        (payment(P.INITIALIZING), row(), V.DIFFERENT_STATE, F.APPLY),
-        (payment(P.USER_PAYMENT), row(minor=1), V.DIFFERENT_AMOUNT, F.APPLY),
-        (payment(P.EXPIRED), row(), V.DIFFERENT_STATE, F.APPLY),
-        (payment(P.PAYMENT_FAILED), row(), V.DIFFERENT_STATE, F.APPLY),
-        (payment(P.EXPIRED), row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
-        (payment(P.USER_PAYMENT), row(P.PAYMENT_FAILED), V.DIFFERENT_STATE, F.APPLY),
-        (payment(P.USER_PAYMENT, told_at=AFTER), row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
-        (payment(P.COMPLETED), row(P.PAYMENT_FAILED), V.DIFFERENT_STATE, F.CASE),
-        (payment(P.COMPLETED, paid_at=AFTER), row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
-        (payment(P.USER_PAYMENT), row(P.USER_PAYMENT), V.MATCHED, F.NOTHING),
-        (payment(P.COMPLETED), row(P.USER_PAYMENT), V.DIFFERENT_STATE, F.CASE),
+        (None, make_row(), V.IMPORTED, F.IMPORT),
+        (None, make_row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
+        (make_payment(P.COMPLETED), make_row(), V.MATCHED, F.NOTHING),
+        (make_payment(P.COMPLETED, certainty=Certainty.UNKNOWN), make_row(), V.MATCHED, F.APPLY),
+        (make_payment(P.PAYMENT_SUCCESS), make_row(), V.MATCHED, F.APPLY),
+        (make_payment(P.COMPLETED), make_row(minor=3301), V.DIFFERENT_AMOUNT, F.CASE),
+        (make_payment(P.COMPLETED), make_row(theirs="0422"), V.DIFFERENT_STATE, F.CASE),
+        (make_payment(P.COMPLETED, merchant_payment_id="ORD-2"), make_row(), V.DIFFERENT_STATE, F.CASE),
+        (
+            make_payment(P.REVERSED, merchant_payment_id="ORD-2"),
+            make_row(P.PAYMENT_FAILED),
+            V.DIFFERENT_STATE,
+            F.CASE,
+        ),
+        (make_payment(P.COMPLETED, provider_payment_id=None), make_row(), V.MATCHED, F.APPLY),
+        (make_payment(P.COMPLETED, provider_payment_id=None), make_row(theirs=None), V.MATCHED, F.NOTHING),
+        (make_payment(P.REVERSED, told_at=AFTER), make_row(), V.MATCHED, F.NOTHING),
+        (make_payment(P.REVERSED, told_at=BEFORE), make_row(), V.DIFFERENT_STATE, F.CASE),
+        (make_payment(P.REVERSED), make_row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
+        (make_payment(P.USER_PAYMENT), make_row(), V.DIFFERENT_STATE, F.APPLY),
+        (make_payment(P.INITIALIZING), make_row(), V.DIFFERENT_STATE, F.APPLY),
+        (make_payment(P.USER_PAYMENT), make_row(minor=1), V.DIFFERENT_AMOUNT, F.APPLY),
+        (make_payment(P.EXPIRED), make_row(), V.DIFFERENT_STATE, F.APPLY),
+        (make_payment(P.PAYMENT_FAILED), make_row(), V.DIFFERENT_STATE, F.APPLY),
+        (make_payment(P.EXPIRED), make_row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
+        (make_payment(P.USER_PAYMENT), make_row(P.PAYMENT_FAILED), V.DIFFERENT_STATE, F.APPLY),
+        (make_payment(P.USER_PAYMENT, told_at=AFTER), make_row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
+        (make_payment(P.COMPLETED), make_row(P.PAYMENT_FAILED), V.DIFFERENT_STATE, F.CASE),
+        (make_payment(P.COMPLETED, paid_at=AFTER), make_row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
+        (make_payment(P.USER_PAYMENT), make_row(P.USER_PAYMENT), V.MATCHED, F.NOTHING),
+        (make_payment(P.COMPLETED), make_row(P.USER_PAYMENT), V.DIFFERENT_STATE, F.CASE),
     ],
 )
 def test_verdicts(ours: Payment | None, told: HistoryRow, verdict: ReconciliationVerdict, follow: RowAction) -> None:
@@ -79,29 +84,29 @@ def test_verdicts(ours: Payment | None, told: HistoryRow, verdict: Reconciliatio
     assert (found.verdict, found.row_action) == (verdict, follow)
 
 
-def report(minor: int = 3300) -> PaymentReport:
+def make_report(minor: int = 3300) -> PaymentReport:
     return PaymentReport("ORD-1", "0421", "COMPLETED", P.PAYMENT_SUCCESS, True, Money(minor, "JPY"), refunds=None)
 
 
 def test_what_is_told_again_is_no_news() -> None:
     """A report that states what is stored already doesn't change the payment."""
-    assert will_report_change_payment(payment(P.USER_PAYMENT), report(), AT, ReportSource.READ)
-    assert not will_report_change_payment(payment(P.COMPLETED), report(), AT, ReportSource.READ)
-    assert will_report_change_payment(payment(P.PAYMENT_SUCCESS), report(), AT, ReportSource.READ)
-    assert not will_report_change_payment(payment(P.PAYMENT_SUCCESS), report(), AT, ReportSource.NOTICE)
+    assert will_report_change_payment(make_payment(P.USER_PAYMENT), make_report(), AT, ReportSource.READ)
+    assert not will_report_change_payment(make_payment(P.COMPLETED), make_report(), AT, ReportSource.READ)
+    assert will_report_change_payment(make_payment(P.PAYMENT_SUCCESS), make_report(), AT, ReportSource.READ)
+    assert not will_report_change_payment(make_payment(P.PAYMENT_SUCCESS), make_report(), AT, ReportSource.NOTICE)
     assert will_report_change_payment(
-        payment(P.COMPLETED, certainty=Certainty.UNKNOWN), report(), AT, ReportSource.READ
+        make_payment(P.COMPLETED, certainty=Certainty.UNKNOWN), make_report(), AT, ReportSource.READ
     )
-    unnumbered = payment(P.COMPLETED, provider_payment_id=None)
-    assert will_report_change_payment(unnumbered, report(), AT, ReportSource.READ)
-    assert not will_report_change_payment(unnumbered, report(), AT, ReportSource.NOTICE)
-    odd = payment(P.USER_PAYMENT)
-    assert will_report_change_payment(odd, report(1), AT, ReportSource.READ)
-    known = payment(P.USER_PAYMENT, certainty=Certainty.UNKNOWN, error_code="other_amount")
-    assert not will_report_change_payment(known, report(1), AT, ReportSource.READ)
+    unnumbered = make_payment(P.COMPLETED, provider_payment_id=None)
+    assert will_report_change_payment(unnumbered, make_report(), AT, ReportSource.READ)
+    assert not will_report_change_payment(unnumbered, make_report(), AT, ReportSource.NOTICE)
+    odd = make_payment(P.USER_PAYMENT)
+    assert will_report_change_payment(odd, make_report(1), AT, ReportSource.READ)
+    known = make_payment(P.USER_PAYMENT, certainty=Certainty.UNKNOWN, error_code="other_amount")
+    assert not will_report_change_payment(known, make_report(1), AT, ReportSource.READ)
 
 
-def refund(number: int, sent: datetime | None, told: datetime | None = None, state: str = "completed") -> Refund:
+def make_refund(number: int, sent: datetime | None, told: datetime | None = None, state: str = "completed") -> Refund:
     return Refund(
         number, 1, None, 500, "JPY", RefundState(state), Certainty.KNOWN, Work(), "op-a", (), f"RFD-{number}", None,
         version=1, first_sent_at=sent, told_at=told,
@@ -111,10 +116,10 @@ def refund(number: int, sent: datetime | None, told: datetime | None = None, sta
 def test_lines_mean_refunds_by_their_times() -> None:
     """Each line about a refund is matched with one refund: the oldest one that fits by its times and isn't matched
     yet."""
-    first, second = refund(1, BEFORE, AT), refund(2, BEFORE, AFTER)
+    first, second = make_refund(1, BEFORE, AT), make_refund(2, BEFORE, AFTER)
     assert match_refunds([second, first], [AT, AFTER]) == {AT: first, AFTER: second}
     assert match_refunds([first], [AT, AFTER]) == {AT: first}
     assert match_refunds([first], [AFTER]) == {}
-    assert match_refunds([refund(1, AFTER, AFTER)], [AT]) == {}
-    assert match_refunds([refund(1, BEFORE, None, "submitted")], [AFTER])[AFTER].id == 1
-    assert match_refunds([refund(1, BEFORE, AT, "failed"), refund(2, None)], [AT]) == {}
+    assert match_refunds([make_refund(1, AFTER, AFTER)], [AT]) == {}
+    assert match_refunds([make_refund(1, BEFORE, None, "submitted")], [AFTER])[AFTER].id == 1
+    assert match_refunds([make_refund(1, BEFORE, AT, "failed"), make_refund(2, None)], [AT]) == {}

@@ -31,24 +31,24 @@ REFUND = Refund(
 )  # fmt: skip
 
 
-def facts(record: CreditCheck | Order | Payment | Refund, **more: object) -> ChoiceFacts:
+def make_facts(record: CreditCheck | Order | Payment | Refund, **more: object) -> ChoiceFacts:
     return ChoiceFacts(record, NOW, **more)  # type: ignore[arg-type]  # of each test
 
 
 def test_each_effect_is_of_its_own_kind_of_record() -> None:
     """The effect is None for another kind of record, and for a refund whose payment isn't known."""
-    assert choice_effects.compute_check_effect(facts(PAID_UP), CheckState.SUCCESS) is None
-    assert choice_effects.compute_payment_effect(facts(CHECK), P.COMPLETED) is None
-    assert choice_effects.compute_refund_effect(facts(PAID_UP, payment=PAID_UP), R.COMPLETED) is None
-    assert choice_effects.compute_refund_effect(facts(REFUND), R.COMPLETED) is None
-    assert choice_effects.compute_order_move_effect(facts(PAID_UP, payment=PAID_UP)) is None
-    assert choice_effects.compute_order_move_effect(facts(ORDER, order=ORDER)) is None
+    assert choice_effects.compute_check_effect(make_facts(PAID_UP), CheckState.SUCCESS) is None
+    assert choice_effects.compute_payment_effect(make_facts(CHECK), P.COMPLETED) is None
+    assert choice_effects.compute_refund_effect(make_facts(PAID_UP, payment=PAID_UP), R.COMPLETED) is None
+    assert choice_effects.compute_refund_effect(make_facts(REFUND), R.COMPLETED) is None
+    assert choice_effects.compute_order_move_effect(make_facts(PAID_UP, payment=PAID_UP)) is None
+    assert choice_effects.compute_order_move_effect(make_facts(ORDER, order=ORDER)) is None
 
 
 @pytest.mark.parametrize("after", CheckState)
 def test_a_credit_check_becomes_known(after: CheckState) -> None:
     """A decision makes the outcome of a credit check known."""
-    effect = choice_effects.compute_check_effect(facts(CHECK), after)
+    effect = choice_effects.compute_check_effect(make_facts(CHECK), after)
     assert effect is not None
     assert (effect.state, effect.certainty) == (("pending", after), ("unknown", "known"))
     assert (effect.order, effect.money) == (None, None)
@@ -68,7 +68,7 @@ def test_a_credit_check_becomes_known(after: CheckState) -> None:
 def test_what_counts_as_taken(told: ProviderStatement, named: int | None, taken: int) -> None:
     """The captured amount is the requested one, unless the provider names another sum."""
     effect = choice_effects.compute_payment_effect(
-        facts(replace(WAITS, provider_minor=named), statement=told), P.COMPLETED
+        make_facts(replace(WAITS, provider_minor=named), statement=told), P.COMPLETED
     )
     assert effect is not None
     assert effect.money is not None
@@ -82,7 +82,7 @@ def test_money_is_taken_once_and_only_by_a_success(before: PaymentState) -> None
     held = 3300 if before in PAID_STATES else 0
     payment = replace(WAITS, state=before, captured_minor=held)
     for after, sum_after in ((P.COMPLETED, 3300), (P.PAYMENT_FAILED, held), (P.REVERSED, held)):
-        effect = choice_effects.compute_payment_effect(facts(payment), after)
+        effect = choice_effects.compute_payment_effect(make_facts(payment), after)
         assert effect is not None
         assert effect.money is not None
         assert [strip.captured for strip in effect.money] == [held, sum_after]
@@ -93,7 +93,7 @@ def test_money_is_taken_once_and_only_by_a_success(before: PaymentState) -> None
 def test_what_the_provider_calls_expired_expires(before: PaymentState) -> None:
     """A payment that the provider calls expired expires if it waits for the payer; otherwise the decided state
     stays."""
-    waiting = facts(replace(WAITS, state=before), statement=ProviderStatement.EXPIRED)
+    waiting = make_facts(replace(WAITS, state=before), statement=ProviderStatement.EXPIRED)
     effect = choice_effects.compute_payment_effect(waiting, P.PAYMENT_FAILED)
     assert effect is not None
     assert effect.state[1] == (P.EXPIRED if before in WAITING_STATES else P.PAYMENT_FAILED)
@@ -121,11 +121,13 @@ def test_an_order_follows_what_covers_it(changed: dict[str, object], covered: bo
     its sum in its currency.
     """
     order = replace(ORDER, **changed)  # type: ignore[arg-type]  # of each case
-    effect = choice_effects.compute_payment_effect(facts(WAITS, order=order, is_order_covered=covered), P.COMPLETED)
+    effect = choice_effects.compute_payment_effect(
+        make_facts(WAITS, order=order, is_order_covered=covered), P.COMPLETED
+    )
     assert effect is not None
     assert effect.order == (order.state, after)
     failed = choice_effects.compute_payment_effect(
-        facts(WAITS, order=order, is_order_covered=covered), P.PAYMENT_FAILED
+        make_facts(WAITS, order=order, is_order_covered=covered), P.PAYMENT_FAILED
     )
     assert failed is not None
     assert failed.order == (order.state, order.state)
@@ -145,11 +147,13 @@ def test_what_was_known_moves_nothing(told: ProviderStatement, before: PaymentSt
     """If a read confirms once more that the payment was paid, the order moves only by its own rules; without an order
     there is no effect on one."""
     effect = choice_effects.compute_payment_effect(
-        facts(replace(PAID_UP, state=before), statement=told, order=ORDER), P.COMPLETED
+        make_facts(replace(PAID_UP, state=before), statement=told, order=ORDER), P.COMPLETED
     )
     assert effect is not None
     assert effect.order == ("pending", after)
-    alone = choice_effects.compute_payment_effect(facts(replace(PAID_UP, state=before), statement=told), P.COMPLETED)
+    alone = choice_effects.compute_payment_effect(
+        make_facts(replace(PAID_UP, state=before), statement=told), P.COMPLETED
+    )
     assert alone is not None
     assert alone.order is None
 
@@ -176,7 +180,7 @@ def test_a_refund_is_gone_or_its_sum_is_free(
             unsure: replace(REFUND, id=unsure, amount_minor=100),
         }
         effect = choice_effects.compute_refund_effect(
-            facts(record, payment=paid, refunds=(others[8], record, others[10])), after
+            make_facts(record, payment=paid, refunds=(others[8], record, others[10])), after
         )
         assert effect is not None
         assert (effect.state, effect.certainty, effect.order) == (("submitting", after), ("unknown", "known"), None)
@@ -190,11 +194,11 @@ def test_a_refund_is_gone_or_its_sum_is_free(
 def test_an_order_is_moved_and_nothing_else() -> None:
     """Moving an order changes its state only: on the order's page as the record's state, on the payment's page as the
     order's state beside the unchanged payment."""
-    from_order = choice_effects.compute_order_move_effect(facts(ORDER, payment=PAID_UP, order=ORDER))
+    from_order = choice_effects.compute_order_move_effect(make_facts(ORDER, payment=PAID_UP, order=ORDER))
     assert from_order is not None
     assert (from_order.state, from_order.certainty, from_order.order) == (("pending", "paid"), (KNOWN, KNOWN), None)
     paid = replace(PAID_UP, certainty=UNKNOWN)
-    effect = choice_effects.compute_order_move_effect(facts(paid, payment=paid, order=ORDER))
+    effect = choice_effects.compute_order_move_effect(make_facts(paid, payment=paid, order=ORDER))
     assert effect is not None
     assert (effect.state, effect.certainty) == (("completed", "completed"), ("unknown", "unknown"))
     assert effect.order == ("pending", "paid")

@@ -12,12 +12,12 @@ TOKYO, OSAKA = "13_tokyo_all_20261113.zip", "27_osaka_all_20261113.zip"
 MON, TUE, WED, THU = (f"diff_202611{day}.zip" for day in (16, 17, 18, 19))
 
 
-def status(day: str, *names: str) -> RegistryStatus:
+def make_status(day: str, *names: str) -> RegistryStatus:
     files = tuple(ImportedFile(name, "", date.fromisoformat(day), name.startswith("diff"), 1) for name in names)
     return RegistryStatus(date.fromisoformat(day), 1, files)
 
 
-def plan(names: tuple[str, ...], current: RegistryStatus | None) -> list[str]:
+def make_plan(names: tuple[str, ...], current: RegistryStatus | None) -> list[str]:
     files = [file for name in names if (file := parse_file_name(name))]
     assert len(files) == len(names)
     return [file.name for file in plan_import(files, current)]
@@ -31,22 +31,22 @@ CASES = [
     ("the newest of two wholes, with what follows", (WHOLE_BEFORE, WHOLE, MON, TUE), None, [WHOLE, MON, TUE]),
     ("all prefectures of a day", (OSAKA, TOKYO), None, [TOKYO, OSAKA]),
     ("the nation, if prefectures are there too", (TOKYO, WHOLE), None, [WHOLE]),
-    ("the same again", (WHOLE, MON), status("2026-11-16", WHOLE, MON), NONE),
-    ("what follows, over a weekend", (WHOLE, MON, TUE), status("2026-11-13", WHOLE), [MON, TUE]),
-    ("up to a missing day", (MON, WED, THU), status("2026-11-13", WHOLE), [MON]),
-    ("a missing day alone: told by the import", (TUE, WED), status("2026-11-13", WHOLE), [TUE]),
-    ("a whole over a missing day", (WHOLE, MON), status("2026-11-04", WHOLE_BEFORE), [WHOLE, MON]),
-    ("a whole that differences reach", (WHOLE, MON, TUE), status("2026-11-16", WHOLE_BEFORE), [TUE]),
-    ("an older whole", (WHOLE_BEFORE,), status("2026-11-13", WHOLE), NONE),
-    ("a prefecture that came later", (TOKYO, OSAKA), status("2026-11-13", TOKYO), [TOKYO, OSAKA]),
-    ("both prefectures are in it", (TOKYO, OSAKA), status("2026-11-13", TOKYO, OSAKA), NONE),
+    ("the same again", (WHOLE, MON), make_status("2026-11-16", WHOLE, MON), NONE),
+    ("what follows, over a weekend", (WHOLE, MON, TUE), make_status("2026-11-13", WHOLE), [MON, TUE]),
+    ("up to a missing day", (MON, WED, THU), make_status("2026-11-13", WHOLE), [MON]),
+    ("a missing day alone: told by the import", (TUE, WED), make_status("2026-11-13", WHOLE), [TUE]),
+    ("a whole over a missing day", (WHOLE, MON), make_status("2026-11-04", WHOLE_BEFORE), [WHOLE, MON]),
+    ("a whole that differences reach", (WHOLE, MON, TUE), make_status("2026-11-16", WHOLE_BEFORE), [TUE]),
+    ("an older whole", (WHOLE_BEFORE,), make_status("2026-11-13", WHOLE), NONE),
+    ("a prefecture that came later", (TOKYO, OSAKA), make_status("2026-11-13", TOKYO), [TOKYO, OSAKA]),
+    ("both prefectures are in it", (TOKYO, OSAKA), make_status("2026-11-13", TOKYO, OSAKA), NONE),
 ]
 
 
 @pytest.mark.parametrize(("names", "current", "expected"), [case[1:] for case in CASES], ids=[c[0] for c in CASES])
 def test_plan(names: tuple[str, ...], current: RegistryStatus | None, expected: list[str]) -> None:
     """Of these files, those are imported next, in this order, after the registry's present state."""
-    assert plan(names, current) == expected
+    assert make_plan(names, current) == expected
 
 
 @pytest.mark.parametrize(

@@ -43,17 +43,17 @@ FORMS = """
 """
 
 
-def _groups(text: str) -> list[list[str]]:
+def _split_groups(text: str) -> list[list[str]]:
     return [group.split(" ") for line in text.strip().splitlines() for group in line.split(" | ")]
 
 
-@pytest.mark.parametrize("group", _groups(SAME_NAME), ids="-".join)
+@pytest.mark.parametrize("group", _split_groups(SAME_NAME), ids="-".join)
 def test_spellings_of_one_name_are_folded_alike(group: list[str]) -> None:
     """The spellings of one name have the same comparison form."""
     assert len({fold_text(spelling) for spelling in group}) == 1
 
 
-@pytest.mark.parametrize("group", _groups(SAME_BY_A_READING), ids="-".join)
+@pytest.mark.parametrize("group", _split_groups(SAME_BY_A_READING), ids="-".join)
 def test_spellings_of_one_name_share_a_reading(group: list[str]) -> None:
     """The spellings of one name have a reading in common."""
     first, *others = (set(list_comparison_forms(spelling)) for spelling in group)
@@ -67,7 +67,7 @@ def test_a_typed_ka_between_kanji_is_also_read_ga(ka: str) -> None:
     assert parse_registry_query("しずかな").whole_name.names == ("シズカナ",)
 
 
-@pytest.mark.parametrize("group", _groups(DIFFERENT), ids="-".join)
+@pytest.mark.parametrize("group", _split_groups(DIFFERENT), ids="-".join)
 def test_different_names_stay_different(group: list[str]) -> None:
     """Different names have different comparison forms."""
     readings = Counter(reading for spelling in group for reading in list_comparison_forms(spelling))

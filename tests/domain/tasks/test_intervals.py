@@ -24,7 +24,7 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 REAL, FAST = TimeScale(), TimeScale(20)
 
 
-def task(every: timedelta = MINUTE, **facts: object) -> ScheduledTask:
+def make_task(every: timedelta = MINUTE, **facts: object) -> ScheduledTask:
     return ScheduledTask("probes", every, AT, **facts)  # type: ignore[arg-type]  # fields by name
 
 
@@ -58,23 +58,23 @@ def test_a_task_is_overdue_by_its_interval_again(every: timedelta, allowed: time
     """A task is overdue when twice its interval has passed since its last end, but never before the lease of a killed
     worker has expired."""
     late = AT + scale.scale_delta(allowed)
-    assert not is_overdue(task(every), late, scale)
-    assert is_overdue(task(every), late + timedelta(milliseconds=1), scale)
+    assert not is_overdue(make_task(every), late, scale)
+    assert is_overdue(make_task(every), late + timedelta(milliseconds=1), scale)
 
 
 def test_a_run_that_does_not_end_is_overdue() -> None:
     """A run that doesn't end within LONGEST_RUN_TIME is overdue, whatever the task's row says about the next run. An
     ended run isn't."""
-    begun = task(begun_at=AT + HOUR)
+    begun = make_task(begun_at=AT + HOUR)
     assert not is_overdue(begun, AT + HOUR + LONGEST_RUN_TIME, REAL)
     assert is_overdue(begun, AT + HOUR + LONGEST_RUN_TIME + MINUTE, REAL)
-    ended = task(begun_at=AT - HOUR, ended_at=AT - MINUTE)
+    ended = make_task(begun_at=AT - HOUR, ended_at=AT - MINUTE)
     assert not is_overdue(ended, AT, REAL)
 
 
 def test_failing_again_and_again_is_overdue() -> None:
     """A task that fails again and again is overdue, however long its next run is postponed."""
-    assert [is_overdue(task(failures=n, error_code="x"), AT - HOUR, REAL) for n in range(4)] == [
+    assert [is_overdue(make_task(failures=n, error_code="x"), AT - HOUR, REAL) for n in range(4)] == [
         False,
         False,
         False,
@@ -85,7 +85,7 @@ def test_failing_again_and_again_is_overdue() -> None:
 def test_how_long_a_run_may_take() -> None:
     """A run may take a quarter of an hour, or twice the task's interval if that is longer."""
     for every, allowed in ((MINUTE, 15), (8 * MINUTE, 16), (HOUR, 120)):
-        running = task(every, begun_at=AT)
+        running = make_task(every, begun_at=AT)
         assert not is_overdue(running, AT + allowed * MINUTE, REAL)
         assert is_overdue(running, AT + allowed * MINUTE + timedelta(milliseconds=1), REAL)
 
@@ -95,4 +95,4 @@ def test_when_failing_tasks_run_again() -> None:
     late for 90 s."""
     assert [compute_wait_after_failures(MINUTE, failures) / MINUTE for failures in range(6)] == [1, 2, 4, 8, 15, 15]
     assert timedelta(seconds=90) == OVERDUE_GRACE_PERIOD
-    assert [is_overdue(task(failures=failures), AT, REAL) for failures in (0, 2, 3)] == [False, False, True]
+    assert [is_overdue(make_task(failures=failures), AT, REAL) for failures in (0, 2, 3)] == [False, False, True]

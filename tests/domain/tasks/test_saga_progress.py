@@ -23,46 +23,52 @@ STEPS = ("a", "b", "c")
 S = StepState
 
 
-def saga(state: SagaState = SagaState.RUNNING, step: str = "b", **more: object) -> Saga:
+def make_saga(state: SagaState = SagaState.RUNNING, step: str = "b", **more: object) -> Saga:
     plain: dict[str, object] = {"facts": {}}
     return Saga(7, "k", "payment", 5, state, step, begun_at=EARLIER, changed_at=NOW, **plain | more)  # type: ignore[arg-type]  # some
 
 
-def kept(*names: str) -> dict[str, str]:
+def make_done_steps(*names: str) -> dict[str, str]:
     return {name: EARLIER.isoformat() for name in names}
 
 
-def states(of: Saga) -> list[StepState]:
+def list_step_states(of: Saga) -> list[StepState]:
     return [step.state for step in make_saga_progress(of, STEPS, NOW).steps]
 
 
 CASES = {
-    "begun": (saga(step="a"), [S.CURRENT, S.OPEN, S.OPEN]),
-    "in the middle": (saga(facts={DONE_FACT: kept("a")}), [S.DONE, S.CURRENT, S.OPEN]),
-    "a step that was passed over": (saga(), [S.SKIPPED, S.CURRENT, S.OPEN]),
-    "at a step again": (saga(step="a", facts={DONE_FACT: kept("a")}), [S.CURRENT, S.OPEN, S.OPEN]),
-    "stuck": (saga(SagaState.STUCK, facts={DONE_FACT: kept("a")}), [S.DONE, S.STUCK, S.OPEN]),
-    "stuck, and a time is named": (saga(SagaState.STUCK, next_at=LATER), [S.SKIPPED, S.STUCK, S.OPEN]),
-    "done": (saga(SagaState.DONE, "c", ended_at=NOW, facts={DONE_FACT: kept("a", "b")}), [S.DONE, S.DONE, S.DONE]),
+    "begun": (make_saga(step="a"), [S.CURRENT, S.OPEN, S.OPEN]),
+    "in the middle": (make_saga(facts={DONE_FACT: make_done_steps("a")}), [S.DONE, S.CURRENT, S.OPEN]),
+    "a step that was passed over": (make_saga(), [S.SKIPPED, S.CURRENT, S.OPEN]),
+    "at a step again": (make_saga(step="a", facts={DONE_FACT: make_done_steps("a")}), [S.CURRENT, S.OPEN, S.OPEN]),
+    "stuck": (make_saga(SagaState.STUCK, facts={DONE_FACT: make_done_steps("a")}), [S.DONE, S.STUCK, S.OPEN]),
+    "stuck, and a time is named": (make_saga(SagaState.STUCK, next_at=LATER), [S.SKIPPED, S.STUCK, S.OPEN]),
+    "done": (
+        make_saga(SagaState.DONE, "c", ended_at=NOW, facts={DONE_FACT: make_done_steps("a", "b")}),
+        [S.DONE, S.DONE, S.DONE],
+    ),
     "ended before its last step": (
-        saga(SagaState.DONE, ended_at=NOW, reason="paid", facts={DONE_FACT: kept("a")}),
+        make_saga(SagaState.DONE, ended_at=NOW, reason="paid", facts={DONE_FACT: make_done_steps("a")}),
         [S.DONE, S.SKIPPED, S.SKIPPED],
     ),
     "going backwards": (
-        saga(facts={DONE_FACT: kept("a", "b"), UNDOING_FACT: "paid_late"}),
+        make_saga(facts={DONE_FACT: make_done_steps("a", "b"), UNDOING_FACT: "paid_late"}),
         [S.DONE, S.CURRENT, S.SKIPPED],
     ),
     "undone": (
-        saga(
-            SagaState.COMPENSATED, "a", ended_at=NOW, facts={DONE_FACT: kept("a", "b"), UNDONE_FACT: kept("a", "b")}
+        make_saga(
+            SagaState.COMPENSATED,
+            "a",
+            ended_at=NOW,
+            facts={DONE_FACT: make_done_steps("a", "b"), UNDONE_FACT: make_done_steps("a", "b")},
         ),
         [S.UNDONE, S.UNDONE, S.SKIPPED],
     ),
     "undone without more words": (
-        saga(SagaState.COMPENSATED, "b", ended_at=NOW, facts={}),
+        make_saga(SagaState.COMPENSATED, "b", ended_at=NOW, facts={}),
         [S.SKIPPED, S.SKIPPED, S.SKIPPED],
     ),
-    "a step of another version": (saga(step="z"), [S.SKIPPED, S.SKIPPED, S.SKIPPED]),
+    "a step of another version": (make_saga(step="z"), [S.SKIPPED, S.SKIPPED, S.SKIPPED]),
 }
 
 
@@ -70,13 +76,13 @@ CASES = {
 def test_each_step_stands_as_the_journal_says(name: str) -> None:
     """By the saga's stored facts each step is done, current, still to come, or never to come."""
     of, expected = CASES[name]
-    assert states(of) == expected
+    assert list_step_states(of) == expected
 
 
 @pytest.mark.parametrize(("next_at", "waits"), [(None, False), (EARLIER, False), (NOW, False), (NOW + MOMENT, True)])
 def test_a_step_waits_until_its_time(next_at: datetime | None, waits: bool) -> None:
     """A step waits until its scheduled time."""
-    view = make_saga_progress(saga(next_at=next_at, reason="unknown"), STEPS, NOW)
+    view = make_saga_progress(make_saga(next_at=next_at, reason="unknown"), STEPS, NOW)
     at = next_at if waits else None
     assert view.steps[1] == SagaStep("b", S.WAITING if waits else S.CURRENT, at, "unknown")
     assert view.current_step == view.steps[1]
@@ -86,14 +92,16 @@ def test_each_step_says_since_when() -> None:
     """A finished step has the time at which it was done or undone, the last step the time at which the saga ended,
     and a stuck step the time and the reason of the stop.
     """
-    done = make_saga_progress(saga(SagaState.DONE, "c", ended_at=NOW, facts={DONE_FACT: kept("a", "b")}), STEPS, NOW)
+    done = make_saga_progress(
+        make_saga(SagaState.DONE, "c", ended_at=NOW, facts={DONE_FACT: make_done_steps("a", "b")}), STEPS, NOW
+    )
     assert [step.at for step in done.steps] == [EARLIER, EARLIER, NOW]
     assert done.current_step is None
     undone = make_saga_progress(
-        saga(SagaState.COMPENSATED, "a", ended_at=NOW, facts={UNDONE_FACT: kept("a")}), STEPS, NOW
+        make_saga(SagaState.COMPENSATED, "a", ended_at=NOW, facts={UNDONE_FACT: make_done_steps("a")}), STEPS, NOW
     )
     assert undone.steps[0] == SagaStep("a", S.UNDONE, EARLIER)
-    stuck = make_saga_progress(saga(SagaState.STUCK, reason="fault"), STEPS, NOW)
+    stuck = make_saga_progress(make_saga(SagaState.STUCK, reason="fault"), STEPS, NOW)
     assert stuck.current_step == SagaStep("b", S.STUCK, NOW, "fault")
     assert [step.at for step in stuck.steps] == [None, NOW, None]
 
@@ -101,5 +109,5 @@ def test_each_step_says_since_when() -> None:
 @pytest.mark.parametrize("facts", [{}, {DONE_FACT: None}, {DONE_FACT: "a"}, {DONE_FACT: ["a"]}])
 def test_a_journal_without_instants(facts: dict[str, object]) -> None:
     """A saga that another version has stored without the times of its steps shows no times."""
-    assert read_step_times(saga(facts=facts), DONE_FACT) == {}
-    assert read_step_times(saga(facts={DONE_FACT: kept("a")}), DONE_FACT) == {"a": EARLIER}
+    assert read_step_times(make_saga(facts=facts), DONE_FACT) == {}
+    assert read_step_times(make_saga(facts={DONE_FACT: make_done_steps("a")}), DONE_FACT) == {"a": EARLIER}

@@ -7,11 +7,11 @@ import pytest
 
 from console.providers.alarmbox.oauth import AlarmBoxConfig
 from console.providers.credit_checks.tokens import CredentialsRefused, TokenPair, TokenUnavailable
-from tests.providers.parts import CLOCK, PAIR_ANSWER, alarmbox, pair
-from tests.providers.raw_server import says, serving
+from tests.providers.parts import CLOCK, PAIR_ANSWER, make_alarmbox, make_token_pair
+from tests.providers.raw_server import make_answer_script, serve_scripts
 
-NEW = says(200, PAIR_ANSWER)
-OVER = says(400, {"error": "invalid_grant"})
+NEW_TOKENS_ANSWER = make_answer_script(200, PAIR_ANSWER)
+INVALID_GRANT_ANSWER = make_answer_script(400, {"error": "invalid_grant"})
 
 
 @pytest.mark.parametrize(
@@ -22,23 +22,25 @@ OVER = says(400, {"error": "invalid_grant"})
 def test_how_long_a_pair_lives(answer: dict[str, object], lives: int | None) -> None:
     """The lifetime of a pair of tokens is counted from our request; an answer without a valid number of seconds
     leaves it unknown (None)."""
-    with serving(says(200, PAIR_ANSWER | answer)) as server:
-        found = alarmbox(server.url).oauth_calls.exchange_refresh_token("rt-1")
+    with serve_scripts(make_answer_script(200, PAIR_ANSWER | answer)) as server:
+        found = make_alarmbox(server.url).oauth_calls.exchange_refresh_token("rt-1")
     assert found is not None
     assert found.expires_at == (None if lives is None else CLOCK.now() + timedelta(seconds=lives))
 
 
 def test_a_refresh_token_that_does_not_rotate_goes_on() -> None:
     """The answer to a refresh contains no refresh token, which OAuth allows: the old one stays valid."""
-    with serving(says(200, {"access_token": "at-2", "token_type": "Bearer"})) as server:
-        assert alarmbox(server.url).oauth_calls.exchange_refresh_token("rt-1") == TokenPair("at-2", "rt-1", None)
+    with serve_scripts(make_answer_script(200, {"access_token": "at-2", "token_type": "Bearer"})) as server:
+        assert make_alarmbox(server.url).oauth_calls.exchange_refresh_token("rt-1") == TokenPair("at-2", "rt-1", None)
 
 
 @pytest.mark.parametrize("answer", [(200, PAIR_ANSWER), (400, {"error": "invalid_grant"})])
 def test_tokens_from_a_cache_are_none(answer: tuple[int, dict[str, object]]) -> None:
     """A pair that a cache had stored was given out before, and a stored refusal isn't about this token."""
-    with serving(says(*answer, {"Age": "60"}), says(*answer, {"Age": "90"}), NEW) as server:
-        oauth = alarmbox(server.url).oauth_calls
+    with serve_scripts(
+        make_answer_script(*answer, {"Age": "60"}), make_answer_script(*answer, {"Age": "90"}), NEW_TOKENS_ANSWER
+    ) as server:
+        oauth = make_alarmbox(server.url).oauth_calls
         with pytest.raises(TokenUnavailable, match="old_answer"):
             oauth.exchange_refresh_token("rt-1")
         assert len(server.requests) == 2
@@ -50,8 +52,8 @@ def test_tokens_from_a_cache_are_none(answer: tuple[int, dict[str, object]]) -> 
 def test_the_first_authorisation() -> None:
     """The authorisation returns the address that a person opens; the code that is shown there is exchanged once for
     the tokens."""
-    with serving(NEW) as server:
-        oauth = alarmbox(server.url).oauth_calls
+    with serve_scripts(NEW_TOKENS_ANSWER) as server:
+        oauth = make_alarmbox(server.url).oauth_calls
         address = urlsplit(oauth.make_authorize_url(state="x y"))
         assert f"{address.scheme}://{address.netloc}{address.path}" == f"{server.url}/oauth/authorize"
         assert parse_qs(address.query) == {
@@ -68,23 +70,23 @@ def test_the_first_authorisation() -> None:
 
 def test_a_code_is_exchanged_once_only() -> None:
     """A code is sent once: the adapter doesn't repeat the call after a lost answer, and reports a refused code."""
-    with serving(says(500)) as server:
+    with serve_scripts(make_answer_script(500)) as server:
         with pytest.raises(TokenUnavailable):
-            alarmbox(server.url).oauth_calls.exchange_code("code-1")
+            make_alarmbox(server.url).oauth_calls.exchange_code("code-1")
         assert len(server.requests) == 1
-    with serving(says(200, {"access_token": "at-2"})) as server, pytest.raises(TokenUnavailable):
-        alarmbox(server.url).oauth_calls.exchange_code("code-1")
-    with serving(OVER) as server, pytest.raises(CredentialsRefused):
-        alarmbox(server.url).oauth_calls.exchange_code("code-1")
+    with serve_scripts(make_answer_script(200, {"access_token": "at-2"})) as server, pytest.raises(TokenUnavailable):
+        make_alarmbox(server.url).oauth_calls.exchange_code("code-1")
+    with serve_scripts(INVALID_GRANT_ANSWER) as server, pytest.raises(CredentialsRefused):
+        make_alarmbox(server.url).oauth_calls.exchange_code("code-1")
 
 
 def test_secrets_hide() -> None:
     """The text forms of tokens, configuration and errors contain no secret."""
     config = AlarmBoxConfig("https://api.alarmbox.jp", "client-1", "s3cret-of-client")
     assert "s3cret" not in repr(config)
-    assert "at-1" not in repr(pair())
-    assert "rt-1" not in repr(pair())
-    with serving(says(500, "s3cret-of-client")) as server:
+    assert "at-1" not in repr(make_token_pair())
+    assert "rt-1" not in repr(make_token_pair())
+    with serve_scripts(make_answer_script(500, "s3cret-of-client")) as server:
         with pytest.raises(TokenUnavailable) as caught:
-            alarmbox(server.url).oauth_calls.exchange_refresh_token("rt-1")
+            make_alarmbox(server.url).oauth_calls.exchange_refresh_token("rt-1")
         assert "s3cret" not in repr(caught.value)

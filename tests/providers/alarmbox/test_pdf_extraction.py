@@ -13,115 +13,124 @@ from console.providers.alarmbox.pdf_extraction import LARGEST_PDF_BYTES
 from console.providers.alarmbox.responses import make_detail_converter, make_pdf_converter
 from console.providers.credit_checks.provider import PdfAnswer
 from console.providers.http.transport import HttpAnswer
-from tests.providers.parts import CHECK, alarmbox
-from tests.providers.raw_server import floods, says, serving
+from tests.providers.parts import CHECK, make_alarmbox
+from tests.providers.raw_server import make_answer_script, make_flood_script, serve_scripts
 
 PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer <<>>\n%%EOF\n"
 TEXT = b64encode(PDF).decode()
 
 
-def judged(body: bytes) -> Outcome[PdfAnswer]:
+def convert_pdf_answer(body: bytes) -> Outcome[PdfAnswer]:
     return make_pdf_converter(12345)(HttpAnswer(200, {}, body, "hash"))
 
 
-def answer(text: object) -> bytes:
+def make_answer(text: object) -> bytes:
     return json.dumps({"credit_check": {**CHECK, "pdf_file_data": text}}).encode()
 
 
-def raw(literal: str) -> bytes:
+def make_raw_answer(literal: str) -> bytes:
     """An answer with the field's value exactly as written."""
-    return answer("@").replace(b'"@"', literal.encode())
+    return make_answer("@").replace(b'"@"', literal.encode())
 
 
-def pdf_of(size: int) -> bytes:
+def make_pdf(size: int) -> bytes:
     return b"%PDF-1.7\n" + b"x" * (size - 16) + b"%%EOF\n\n"
 
 
-def of_size(size: int) -> bytes:
-    return answer(b64encode(pdf_of(size)).decode())
+def make_answer_of_size(size: int) -> bytes:
+    return make_answer(b64encode(make_pdf(size)).decode())
 
 
-LONG = b64encode(pdf_of(300_000)).decode()
+LONG = b64encode(make_pdf(300_000)).decode()
 ACROSS_A_SEAM = f'"{LONG[:262_142]}\\u{ord(LONG[262_142]):04x}{LONG[262_143:]}"'
 WITH_SLASHES = PDF + b"\xff\xff\xff%%EOF"
 
 GOOD: dict[str, tuple[bytes, bytes]] = {
-    "plain": (answer(TEXT), PDF),
+    "plain": (make_answer(TEXT), PDF),
     "field first": (b'{"credit_check":{"pdf_file_data":"%s","credit_check_id":12345}}' % TEXT.encode(), PDF),
     "blanks around the colon": (
         b'{"credit_check":{"pdf_file_data" :\n\t "%s","credit_check_id":12345}}' % TEXT.encode(),
         PDF,
     ),
-    "slash written as escape": (raw(json.dumps(b64encode(WITH_SLASHES).decode()).replace("/", "\\/")), WITH_SLASHES),
-    "letters written as escapes": (raw('"' + "".join(f"\\u{ord(c):04x}" for c in TEXT) + '"'), PDF),
-    "an escape across a seam": (raw(ACROSS_A_SEAM), pdf_of(300_000)),
-    "end mark within the last 1,024 bytes": (answer(b64encode(PDF + b"\n" * 1_000).decode()), PDF + b"\n" * 1_000),
+    "slash written as escape": (
+        make_raw_answer(json.dumps(b64encode(WITH_SLASHES).decode()).replace("/", "\\/")),
+        WITH_SLASHES,
+    ),
+    "letters written as escapes": (make_raw_answer('"' + "".join(f"\\u{ord(c):04x}" for c in TEXT) + '"'), PDF),
+    "an escape across a seam": (make_raw_answer(ACROSS_A_SEAM), make_pdf(300_000)),
+    "end mark within the last 1,024 bytes": (
+        make_answer(b64encode(PDF + b"\n" * 1_000).decode()),
+        PDF + b"\n" * 1_000,
+    ),
 }
 
 BAD: dict[str, tuple[bytes, str]] = {
     "missing": (json.dumps({"credit_check": CHECK}).encode(), "pdf_missing"),
-    "null": (answer(None), "pdf_missing"),
-    "a number": (answer(5), "pdf_missing"),
-    "a list": (answer([TEXT]), "pdf_missing"),
-    "empty": (answer(""), "pdf_empty"),
-    "not Base64": (answer("not base64!!"), "pdf_not_base64"),
-    "line ends within": (answer(TEXT[:20] + "\n" + TEXT[20:]), "pdf_not_base64"),
-    "blanks within": (answer(TEXT[:20] + " " + TEXT[20:]), "pdf_not_base64"),
-    "blank at the end": (answer(TEXT + " "), "pdf_not_base64"),
-    "URL alphabet": (answer(b64encode(WITH_SLASHES).decode().replace("/", "_")), "pdf_not_base64"),
-    "padding missing": (answer(b64encode(PDF + b"%%EOF").decode().rstrip("=")), "pdf_not_base64"),
-    "padding in the middle": (answer("JVBERi0=" + TEXT), "pdf_not_base64"),
-    "padding in an early piece": (answer(b64encode(pdf_of(196_607)).decode() + TEXT), "pdf_not_base64"),
-    "padding alone": (answer("===="), "pdf_not_base64"),
-    "full-width letters": (answer("ＪＶＢＥＲｉ０="), "pdf_not_base64"),
-    "a data URL": (answer("data:application/pdf;base64," + TEXT), "pdf_not_base64"),
-    "an emoji": (answer("📄" * 20), "pdf_not_base64"),
-    "escaped quote within": (raw('"JVBERi0\\"xLjQK"'), "pdf_not_base64"),
-    "escaped NUL within": (raw('"' + TEXT[:8] + "\\u0000" + TEXT[8:] + '"'), "pdf_not_base64"),
-    "half an escape": (raw('"' + TEXT[:8] + "\\u00" + TEXT[8:] + '"'), "pdf_not_base64"),
-    "a Windows program": (answer(b64encode(b"MZ\x90\0" + b"\0" * 99 + b"%PDF-1.4 %%EOF").decode()), "pdf_not_pdf"),
-    "an ELF program": (answer(b64encode(b"\x7fELF" + b"\0" * 99 + b"%%EOF").decode()), "pdf_not_pdf"),
-    "a script": (answer(b64encode(b"#!/bin/sh\n# %PDF-1.4\n# %%EOF").decode()), "pdf_not_pdf"),
-    "a ZIP": (answer(b64encode(b"PK\x03\x04" + PDF).decode()), "pdf_not_pdf"),
-    "HTML": (answer(b64encode(b"<html>%PDF-1.4 %%EOF").decode()), "pdf_not_pdf"),
-    "mark not at the start": (answer(b64encode(b"\n" + PDF).decode()), "pdf_not_pdf"),
-    "mark in lower case": (answer(b64encode(PDF.lower()).decode()), "pdf_not_pdf"),
-    "three bytes": (answer("JVBE"), "pdf_not_pdf"),
-    "no end mark": (answer(b64encode(PDF[:-7]).decode()), "pdf_no_end"),
-    "end mark too far ahead": (answer(b64encode(PDF + b"\n" * 1_100).decode()), "pdf_no_end"),
-    "the field twice": (raw(f'"{TEXT}","pdf_file_data":"{TEXT}"'), "pdf_twice"),
-    "the field again elsewhere": (raw(f'"{TEXT}","infos":[{{"pdf_file_data":"{TEXT}"}}]'), "pdf_twice"),
-    "another key twice": (raw(f'"{TEXT}","result":"ng"'), "unreadable"),
+    "null": (make_answer(None), "pdf_missing"),
+    "a number": (make_answer(5), "pdf_missing"),
+    "a list": (make_answer([TEXT]), "pdf_missing"),
+    "empty": (make_answer(""), "pdf_empty"),
+    "not Base64": (make_answer("not base64!!"), "pdf_not_base64"),
+    "line ends within": (make_answer(TEXT[:20] + "\n" + TEXT[20:]), "pdf_not_base64"),
+    "blanks within": (make_answer(TEXT[:20] + " " + TEXT[20:]), "pdf_not_base64"),
+    "blank at the end": (make_answer(TEXT + " "), "pdf_not_base64"),
+    "URL alphabet": (make_answer(b64encode(WITH_SLASHES).decode().replace("/", "_")), "pdf_not_base64"),
+    "padding missing": (make_answer(b64encode(PDF + b"%%EOF").decode().rstrip("=")), "pdf_not_base64"),
+    "padding in the middle": (make_answer("JVBERi0=" + TEXT), "pdf_not_base64"),
+    "padding in an early piece": (make_answer(b64encode(make_pdf(196_607)).decode() + TEXT), "pdf_not_base64"),
+    "padding alone": (make_answer("===="), "pdf_not_base64"),
+    "full-width letters": (make_answer("ＪＶＢＥＲｉ０="), "pdf_not_base64"),
+    "a data URL": (make_answer("data:application/pdf;base64," + TEXT), "pdf_not_base64"),
+    "an emoji": (make_answer("📄" * 20), "pdf_not_base64"),
+    "escaped quote within": (make_raw_answer('"JVBERi0\\"xLjQK"'), "pdf_not_base64"),
+    "escaped NUL within": (make_raw_answer('"' + TEXT[:8] + "\\u0000" + TEXT[8:] + '"'), "pdf_not_base64"),
+    "half an escape": (make_raw_answer('"' + TEXT[:8] + "\\u00" + TEXT[8:] + '"'), "pdf_not_base64"),
+    "a Windows program": (
+        make_answer(b64encode(b"MZ\x90\0" + b"\0" * 99 + b"%PDF-1.4 %%EOF").decode()),
+        "pdf_not_pdf",
+    ),
+    "an ELF program": (make_answer(b64encode(b"\x7fELF" + b"\0" * 99 + b"%%EOF").decode()), "pdf_not_pdf"),
+    "a script": (make_answer(b64encode(b"#!/bin/sh\n# %PDF-1.4\n# %%EOF").decode()), "pdf_not_pdf"),
+    "a ZIP": (make_answer(b64encode(b"PK\x03\x04" + PDF).decode()), "pdf_not_pdf"),
+    "HTML": (make_answer(b64encode(b"<html>%PDF-1.4 %%EOF").decode()), "pdf_not_pdf"),
+    "mark not at the start": (make_answer(b64encode(b"\n" + PDF).decode()), "pdf_not_pdf"),
+    "mark in lower case": (make_answer(b64encode(PDF.lower()).decode()), "pdf_not_pdf"),
+    "three bytes": (make_answer("JVBE"), "pdf_not_pdf"),
+    "no end mark": (make_answer(b64encode(PDF[:-7]).decode()), "pdf_no_end"),
+    "end mark too far ahead": (make_answer(b64encode(PDF + b"\n" * 1_100).decode()), "pdf_no_end"),
+    "the field twice": (make_raw_answer(f'"{TEXT}","pdf_file_data":"{TEXT}"'), "pdf_twice"),
+    "the field again elsewhere": (make_raw_answer(f'"{TEXT}","infos":[{{"pdf_file_data":"{TEXT}"}}]'), "pdf_twice"),
+    "another key twice": (make_raw_answer(f'"{TEXT}","result":"ng"'), "unreadable"),
     "only beside the check": (json.dumps({"pdf_file_data": TEXT, "credit_check": CHECK}).encode(), "pdf_missing"),
     "only deeper": (
         json.dumps({"credit_check": {**CHECK, "infos": [{"pdf_file_data": TEXT}]}}).encode(),
         "pdf_missing",
     ),
     "named inside a text": (
-        answer("@").replace(b'"pdf_file_data": "@"', b'"note":"x\\"pdf_file_data\\": \\"JVBE"'),
+        make_answer("@").replace(b'"pdf_file_data": "@"', b'"note":"x\\"pdf_file_data\\": \\"JVBE"'),
         "pdf_missing",
     ),
-    "cut within the field": (answer(TEXT)[:-40], "unreadable"),
-    "nested without end": (raw("[" * 100_000), "unreadable"),
-    "megabytes around it": (raw(f'"{TEXT}","infos":"{"x" * 3_000_000}"'), "unreadable"),
-    "another check's file": (answer(TEXT).replace(b"12345", b"54321"), "other_id"),
-    "no id": (answer(TEXT).replace(b"12345", b"null"), "no_id"),
+    "cut within the field": (make_answer(TEXT)[:-40], "unreadable"),
+    "nested without end": (make_raw_answer("[" * 100_000), "unreadable"),
+    "megabytes around it": (make_raw_answer(f'"{TEXT}","infos":"{"x" * 3_000_000}"'), "unreadable"),
+    "another check's file": (make_answer(TEXT).replace(b"12345", b"54321"), "other_id"),
+    "no id": (make_answer(TEXT).replace(b"12345", b"null"), "no_id"),
 }
 
 
 @pytest.mark.parametrize(("body", "content"), GOOD.values(), ids=GOOD)
 def test_whole_files_are_taken(body: bytes, content: bytes) -> None:
     """A complete PDF of at most 32 MiB is accepted in each form in which JSON can write it."""
-    _is_taken(body, content)
+    _check_accepted(body, content)
 
 
 def test_exactly_32_mib_are_taken() -> None:
     """A file of exactly 32 MiB, the largest allowed size, is accepted."""
-    _is_taken(of_size(LARGEST_PDF_BYTES), pdf_of(LARGEST_PDF_BYTES))
+    _check_accepted(make_answer_of_size(LARGEST_PDF_BYTES), make_pdf(LARGEST_PDF_BYTES))
 
 
-def _is_taken(body: bytes, content: bytes) -> None:
-    outcome = judged(body)
+def _check_accepted(body: bytes, content: bytes) -> None:
+    outcome = convert_pdf_answer(body)
     assert (outcome.kind, outcome.sent) == (OutcomeClass.SUCCEEDED, SendingCertainty.YES)
     assert outcome.found is not None
     assert outcome.found.content == content
@@ -132,43 +141,43 @@ def _is_taken(body: bytes, content: bytes) -> None:
 def test_anything_else_is_not(body: bytes, reason: str) -> None:
     """A file that is incomplete, not a PDF or of another credit check is not accepted: the outcome has the reason and
     no file."""
-    _is_not_taken(body, reason)
+    _check_not_accepted(body, reason)
 
 
 @pytest.mark.parametrize("escaped", [False, True], ids=["plain", "escaped"])
 def test_one_byte_too_many_is_not(escaped: bool) -> None:
     """A file of one byte more than 32 MiB is not accepted, in either form of JSON. The body is made in the test, so
     that not every test process holds it in memory."""
-    text = b64encode(pdf_of(LARGEST_PDF_BYTES + 1)).decode()
-    _is_not_taken(raw(f'"\\u004a{text[1:]}"') if escaped else answer(text), "pdf_too_large")
+    text = b64encode(make_pdf(LARGEST_PDF_BYTES + 1)).decode()
+    _check_not_accepted(make_raw_answer(f'"\\u004a{text[1:]}"') if escaped else make_answer(text), "pdf_too_large")
 
 
-def _is_not_taken(body: bytes, reason: str) -> None:
-    outcome = judged(body)
+def _check_not_accepted(body: bytes, reason: str) -> None:
+    outcome = convert_pdf_answer(body)
     assert (outcome.kind, outcome.reason, outcome.found) == (OutcomeClass.UNKNOWN, reason, None)
 
 
 def test_evidence_holds_no_file() -> None:
     """The evidence states the size of the file and doesn't contain its content."""
-    outcome = judged(answer(TEXT))
+    outcome = convert_pdf_answer(make_answer(TEXT))
     assert f'"<pdf {len(PDF)} bytes>"' in outcome.evidence
     assert TEXT not in outcome.evidence
     assert TEXT not in repr(outcome)
-    assert TEXT not in judged(raw(f'"{TEXT}","pdf_file_data":"{TEXT}"')).evidence
+    assert TEXT not in convert_pdf_answer(make_raw_answer(f'"{TEXT}","pdf_file_data":"{TEXT}"')).evidence
 
 
 def test_a_file_does_not_disturb_the_detail() -> None:
     """A detail answer with an unrequested file, even a damaged one, is still read as a report."""
-    outcome = make_detail_converter(12345)(HttpAnswer(200, {}, answer("not base64!!"), "hash"))
+    outcome = make_detail_converter(12345)(HttpAnswer(200, {}, make_answer("not base64!!"), "hash"))
     assert outcome.kind is OutcomeClass.SUCCEEDED
 
 
 def test_500_megabytes_are_cut_while_they_stream() -> None:
     """An answer without end is given up near the limit, and the memory stays below it."""
     head = b'HTTP/1.1 200 OK\r\n\r\n{"credit_check":{"credit_check_id":12345,"pdf_file_data":"'
-    with serving(floods(head, 500_000_000)) as server:
+    with serve_scripts(make_flood_script(head, 500_000_000)) as server:
         tracemalloc.start()
-        outcome = alarmbox(server.url).read_pdf(12345)
+        outcome = make_alarmbox(server.url).read_pdf(12345)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert (outcome.kind, outcome.reason) == (OutcomeClass.UNKNOWN, "answer_too_large")
@@ -190,10 +199,10 @@ def test_a_large_file_over_the_wire(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(binascii, "a2b_base64", note_size(binascii.a2b_base64))
     monkeypatch.setattr(json, "loads", note_size(json.loads))
-    content = pdf_of(16 << 20)
-    body = answer(b64encode(content).decode())
-    with serving(says(200, body)) as server:
-        outcome = alarmbox(server.url).read_pdf(12345)
+    content = make_pdf(16 << 20)
+    body = make_answer(b64encode(content).decode())
+    with serve_scripts(make_answer_script(200, body)) as server:
+        outcome = make_alarmbox(server.url).read_pdf(12345)
     assert outcome.found is not None
     assert outcome.found.content == content
     assert sum(sizes) > len(body), "the parsers of the answer were not watched"

@@ -13,14 +13,14 @@ from console.providers.alarmbox import client as module
 from console.providers.alarmbox.client import AlarmBox
 from console.providers.credit_checks.provider import CreditCheckCapabilities, CreditCheckProvider, CreditCheckReader
 from console.providers.http.transport import HttpTransport
-from tests.providers.parts import BOUGHT, NUMBER, REQUEST, Turns, alarmbox
-from tests.providers.raw_server import says, serving
+from tests.providers.parts import BOUGHT, NUMBER, REQUEST, CountingRateLimiter, make_alarmbox
+from tests.providers.raw_server import make_answer_script, serve_scripts
 
 
 def test_what_is_sent() -> None:
     """The request is the documented JSON in UTF-8 with exactly the given fields, sent to the documented address."""
-    with serving(says(200, BOUGHT)) as server:
-        alarmbox(server.url).buy_check(REQUEST)
+    with serve_scripts(make_answer_script(200, BOUGHT)) as server:
+        make_alarmbox(server.url).buy_check(REQUEST)
         assert server.paths() == ["POST /ps/v1/credit_checks"]
         assert json.loads(server.bodies()[0]) == {
             "corporation_number": NUMBER,
@@ -36,15 +36,15 @@ def test_what_is_sent() -> None:
 
 def test_what_was_not_given_is_not_sent() -> None:
     """Only the corporation number is required; an empty comment isn't sent."""
-    with serving(says(200, BOUGHT)) as server:
-        alarmbox(server.url).buy_check(PurchaseRequest(NUMBER, "1", comment=""))
+    with serve_scripts(make_answer_script(200, BOUGHT)) as server:
+        make_alarmbox(server.url).buy_check(PurchaseRequest(NUMBER, "1", comment=""))
         assert json.loads(server.bodies()[0]) == {"corporation_number": NUMBER}
 
 
 def test_what_reads_send() -> None:
     """The calls for detail, PDF and list use the documented addresses."""
-    with serving(says(500)) as server:
-        reader = alarmbox(server.url, finds=True).make_reader()
+    with serve_scripts(make_answer_script(500)) as server:
+        reader = make_alarmbox(server.url, finds=True).make_reader()
         reader.read_detail(12345)
         reader.read_pdf(12345)
         reader.find_purchases(NUMBER)
@@ -58,12 +58,12 @@ def test_what_reads_send() -> None:
 
 def test_the_protocols_fit() -> None:
     """AlarmBox's adapter fulfils the protocols of a vendor and of a reader, and both state the same capabilities."""
-    vendor: CreditCheckProvider = alarmbox("https://api.alarmbox.jp")
+    vendor: CreditCheckProvider = make_alarmbox("https://api.alarmbox.jp")
     reader: CreditCheckReader = vendor.make_reader()
     assert reader.name == vendor.name == "alarmbox"
     assert reader.capabilities == vendor.capabilities
     assert vendor.capabilities == CreditCheckCapabilities(True, True, True, finds_purchases=False)
-    assert alarmbox("https://api.alarmbox.jp", finds=True).capabilities.finds_purchases
+    assert make_alarmbox("https://api.alarmbox.jp", finds=True).capabilities.finds_purchases
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_the_protocols_fit() -> None:
 )
 def test_a_request_that_can_not_be_written_is_never_sent(request_: PurchaseRequest) -> None:
     """A request that can't be written is a definite failure: no byte is sent and no exception is raised."""
-    with serving(says(200, BOUGHT)) as server:
-        outcome = alarmbox(server.url).buy_check(request_)
+    with serve_scripts(make_answer_script(200, BOUGHT)) as server:
+        outcome = make_alarmbox(server.url).buy_check(request_)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
             OutcomeClass.FAILED_DEFINITE,
             "bad_request",
@@ -106,8 +106,8 @@ def test_a_bug_after_sending_is_unknown(error: type[Exception], monkeypatch: pyt
         return judge
 
     monkeypatch.setattr(module, "make_purchase_converter", broken_judge)
-    with serving(says(200, BOUGHT)) as server:
-        outcome = alarmbox(server.url).buy_check(REQUEST)
+    with serve_scripts(make_answer_script(200, BOUGHT)) as server:
+        outcome = make_alarmbox(server.url).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason) == (OutcomeClass.UNKNOWN, "internal_error")
         assert outcome.sent is not SendingCertainty.NO
         assert len(server.requests) == 1
@@ -122,7 +122,7 @@ def test_a_bug_in_the_transport_is_unknown(error: type[Exception], monkeypatch: 
         raise error("x")
 
     monkeypatch.setattr(HttpTransport, "send", broken_send)
-    outcome = alarmbox("http://127.0.0.1:1").buy_check(REQUEST)
+    outcome = make_alarmbox("http://127.0.0.1:1").buy_check(REQUEST)
     assert (outcome.kind, outcome.sent) == (OutcomeClass.UNKNOWN, SendingCertainty.MAYBE)
 
 
@@ -136,14 +136,14 @@ def test_a_person_may_interrupt(stop: type[BaseException], monkeypatch: pytest.M
 
     monkeypatch.setattr(HttpTransport, "send", interrupted)
     with pytest.raises(stop):
-        alarmbox("http://127.0.0.1:1").buy_check(REQUEST)
+        make_alarmbox("http://127.0.0.1:1").buy_check(REQUEST)
 
 
 def test_turns_are_waited_for_one_by_one() -> None:
     """Each request, a refresh of tokens included, waits for one turn immediately before it is sent."""
-    turns = Turns()
-    with serving(says(200, BOUGHT)) as server:
-        vendor: AlarmBox = alarmbox(server.url, rate_limiter=turns)
+    turns = CountingRateLimiter()
+    with serve_scripts(make_answer_script(200, BOUGHT)) as server:
+        vendor: AlarmBox = make_alarmbox(server.url, rate_limiter=turns)
         for _ in range(3):
             vendor.read_detail(12345)
         assert turns.taken == len(server.requests) == 3

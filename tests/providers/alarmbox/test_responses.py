@@ -15,36 +15,36 @@ from console.domain.provider_outcome import OutcomeClass as Kind
 from console.domain.records import CheckReport
 from console.providers.alarmbox.client import AlarmBox
 from console.providers.http.single_request import mask_secrets
-from tests.providers.parts import BOUGHT, CHECK, NUMBER, PAIR_ANSWER, REQUEST, MemoryTokens, alarmbox
-from tests.providers.raw_server import Script, http, says, sends, serving
+from tests.providers.parts import BOUGHT, CHECK, NUMBER, PAIR_ANSWER, REQUEST, MemoryTokens, make_alarmbox
+from tests.providers.raw_server import Script, make_answer_script, make_bytes_script, make_http_answer, serve_scripts
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors/provider_vectors.json").read_text("utf-8"))
 ANSWERS = [v for v in VECTORS["classify_http"] if v["provider"] == "alarmbox"]
-Ask = Callable[[AlarmBox], Outcome[Any]]
+Call = Callable[[AlarmBox], Outcome[Any]]
 
-ASKS: dict[str, Ask] = {
+CALL_BY_NAME: dict[str, Call] = {
     "purchase": lambda vendor: vendor.buy_check(REQUEST),
     "detail": lambda vendor: vendor.read_detail(12345),
     "pdf": lambda vendor: vendor.read_pdf(12345),
     "list": lambda vendor: vendor.find_purchases(NUMBER),
 }
-REFRESH = says(200, PAIR_ANSWER)
+REFRESH_ANSWER = make_answer_script(200, PAIR_ANSWER)
 
 
-def asked(ask: Ask, *scripts: Script) -> tuple[Outcome[Any], list[str]]:
-    with serving(*scripts) as server:
-        outcome = ask(alarmbox(server.url, finds=True))
+def call_provider(ask: Call, *scripts: Script) -> tuple[Outcome[Any], list[str]]:
+    with serve_scripts(*scripts) as server:
+        outcome = ask(make_alarmbox(server.url, finds=True))
         return outcome, server.paths()
 
 
-def answered(ask: Ask, status: int, body: object = b"") -> Outcome[Any]:
+def call_with_answer(ask: Call, status: int, body: object = b"") -> Outcome[Any]:
     """Return the outcome of an answer. After a 401 the second request gets the same answer."""
-    same = says(status, body)
-    return asked(ask, same, REFRESH, same)[0] if status == 401 else asked(ask, same)[0]
+    same = make_answer_script(status, body)
+    return call_provider(ask, same, REFRESH_ANSWER, same)[0] if status == 401 else call_provider(ask, same)[0]
 
 
-def purchase(body: object, status: int = 200) -> Outcome[CheckReport]:
-    return answered(ASKS["purchase"], status, body)
+def purchase_with_answer(body: object, status: int = 200) -> Outcome[CheckReport]:
+    return call_with_answer(CALL_BY_NAME["purchase"], status, body)
 
 
 def test_vectors_cover_both_calls() -> None:
@@ -58,31 +58,35 @@ def test_vectors(vector: dict[str, Any]) -> None:
     """Each published answer has its outcome class, and the effect follows from it."""
     call, status, body = vector["call"], vector["http_status"], vector["body"]
     if "oauth" in call:
-        outcome = refreshed(status, body)
+        outcome = purchase_after_refresh(status, body)
     elif call.startswith("POST"):
-        outcome = answered(ASKS["purchase"], status, body)
-        assert effect(outcome) == vector["effect"]
+        outcome = call_with_answer(CALL_BY_NAME["purchase"], status, body)
+        assert describe_effect(outcome) == vector["effect"]
     else:
         with_file = isinstance(body, dict) and "pdf_file_data" in body.get("credit_check", {})
-        outcome = answered(ASKS["pdf" if with_file else "detail"], status, body)
+        outcome = call_with_answer(CALL_BY_NAME["pdf" if with_file else "detail"], status, body)
         assert vector["effect"] == "no"
     assert outcome.kind == vector["expected_class"]
     assert outcome.status == status or "oauth" in call
 
 
-def effect(outcome: Outcome[Any]) -> str:
+def describe_effect(outcome: Outcome[Any]) -> str:
     if outcome.kind is Kind.SUCCEEDED:
         return "yes"
     return "maybe" if outcome.kind is Kind.UNKNOWN else "no"
 
 
-def refreshed(status: int, body: object) -> Outcome[str]:
+def purchase_after_refresh(status: int, body: object) -> Outcome[str]:
     """Return the outcome of a purchase that needed new tokens and got this answer to the token request: bought, or
     never sent."""
     tokens = MemoryTokens(None, first="rt-1")
-    scripts = (says(status, body), says(200, BOUGHT)) if status == 200 else (says(status, body),)
-    with serving(*scripts) as server:
-        outcome = alarmbox(server.url, tokens=tokens).buy_check(REQUEST)
+    scripts = (
+        (make_answer_script(status, body), make_answer_script(200, BOUGHT))
+        if status == 200
+        else (make_answer_script(status, body),)
+    )
+    with serve_scripts(*scripts) as server:
+        outcome = make_alarmbox(server.url, tokens=tokens).buy_check(REQUEST)
     if outcome.kind is Kind.SUCCEEDED:
         assert tokens.log == ["exchange rt-1", "stored at2"]
         return Outcome(Kind.SUCCEEDED, "answered", SendingCertainty.YES)
@@ -90,9 +94,9 @@ def refreshed(status: int, body: object) -> Outcome[str]:
     return Outcome(Kind.UNKNOWN, outcome.reason, SendingCertainty.MAYBE)
 
 
-UNLISTED = (301, 302, 303, 304, 307, 308, 402, 405, 406, 408, 409, 410, 413, 415, 423, 425, 451, 499,
+UNLISTED_STATUSES = (301, 302, 303, 304, 307, 308, 402, 405, 406, 408, 409, 410, 413, 415, 423, 425, 451, 499,
             500, 501, 502, 503, 504, 507, 599, 600)  # fmt: skip
-LIST_ROWS = dict.fromkeys(UNLISTED, Kind.UNKNOWN) | {
+LIST_ROWS = dict.fromkeys(UNLISTED_STATUSES, Kind.UNKNOWN) | {
     400: Kind.UNKNOWN,
     422: Kind.UNKNOWN,
     403: Kind.UNKNOWN,
@@ -104,19 +108,19 @@ READ_ROWS = LIST_ROWS | {403: Kind.FAILED_DEFINITE, 404: Kind.NOT_FOUND}
 PURCHASE_ROWS = LIST_ROWS | dict.fromkeys((400, 422, 403, 404), Kind.FAILED_DEFINITE)
 
 
-def by_status(rows: dict[int, Kind]) -> pytest.MarkDecorator:
+def parametrize_by_status(rows: dict[int, Kind]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("status", "kind"), rows.items(), ids=map(str, rows))
 
 
-def reason(status: int) -> str:
+def make_reason(status: int) -> str:
     return "redirect" if 300 <= status < 400 else f"http_{status}"
 
 
-@by_status(PURCHASE_ROWS)
+@parametrize_by_status(PURCHASE_ROWS)
 def test_purchase_statuses(status: int, kind: Kind) -> None:
     """The HTTP status decides the outcome class of a purchase; a status without a row in the table is UNKNOWN."""
-    outcome = answered(ASKS["purchase"], status, {"message": "なぜか"})
-    expected = (kind, reason(status), status, SendingCertainty.YES)
+    outcome = call_with_answer(CALL_BY_NAME["purchase"], status, {"message": "なぜか"})
+    expected = (kind, make_reason(status), status, SendingCertainty.YES)
     assert (outcome.kind, outcome.reason, outcome.status, outcome.sent) == expected
 
 
@@ -128,7 +132,9 @@ def test_a_refusal_that_names_a_check_is_none(status: int, body: object) -> None
     """The status refuses the purchase but the body contains a bought credit check: the outcome is unknown, and a 401
     isn't followed by a second request.
     """
-    outcome, paths = asked(ASKS["purchase"], says(status, body), REFRESH, says(200, BOUGHT))
+    outcome, paths = call_provider(
+        CALL_BY_NAME["purchase"], make_answer_script(status, body), REFRESH_ANSWER, make_answer_script(200, BOUGHT)
+    )
     assert (outcome.kind, outcome.reason, outcome.status) == (Kind.UNKNOWN, "refused_but_made", status)
     assert paths == ["POST /ps/v1/credit_checks"]
 
@@ -153,7 +159,7 @@ def test_a_refusal_that_names_a_check_is_none(status: int, body: object) -> None
 def test_a_refusal_that_contains_the_check_in_another_form_is_none(status: int, body: object) -> None:
     """A refusal that contains the credit check with an escaped name, in a list, without its id or in another encoding
     leaves the outcome unknown."""
-    outcome = purchase(body, status)
+    outcome = purchase_with_answer(body, status)
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "refused_but_made")
 
 
@@ -162,7 +168,7 @@ def test_a_refusal_that_contains_the_check_in_another_form_is_none(status: int, 
 def test_a_check_that_is_said_to_be_gone_and_shown_is_no_answer(ask: str, status: int) -> None:
     """A status says that the credit check is gone, but the answer contains it: the outcome is unknown. A check that
     counted as gone could be bought again."""
-    outcome = answered(ASKS[ask], status, BOUGHT)
+    outcome = call_with_answer(CALL_BY_NAME[ask], status, BOUGHT)
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, "refused_but_made", None)
 
 
@@ -172,7 +178,7 @@ def test_a_check_that_is_said_to_be_gone_and_shown_is_no_answer(ask: str, status
                                   {"credit_check": {"corporation_number": NUMBER}}])  # fmt: skip
 def test_a_refusal_without_an_id_counts(body: object) -> None:
     """A refusal whose body has the name of the id's field without an id is a definite failure."""
-    assert purchase(body, 422).kind is Kind.FAILED_DEFINITE
+    assert purchase_with_answer(body, 422).kind is Kind.FAILED_DEFINITE
 
 
 UNREADABLE_REFUSALS = {
@@ -192,7 +198,9 @@ UNREADABLE_REFUSALS = {
 def test_a_refusal_that_cannot_be_read_is_none(status: int, body: bytes) -> None:
     """A refusal whose body can't be read may contain the credit check, so the outcome is unknown: a 401 isn't
     followed by a second request, and the claim is kept."""
-    outcome, paths = asked(ASKS["purchase"], says(status, body), REFRESH, says(200, BOUGHT))
+    outcome, paths = call_provider(
+        CALL_BY_NAME["purchase"], make_answer_script(status, body), REFRESH_ANSWER, make_answer_script(200, BOUGHT)
+    )
     assert (outcome.kind, outcome.reason, outcome.status) == (Kind.UNKNOWN, "unreadable", status)
     assert paths == ["POST /ps/v1/credit_checks"]
 
@@ -202,36 +210,36 @@ def test_a_refusal_that_cannot_be_read_is_none(status: int, body: bytes) -> None
 def test_a_check_that_an_unreadable_answer_calls_gone_is_not_gone(ask: str, status: int) -> None:
     """If the status says that the credit check is gone but the body can't be read, the outcome is unknown: otherwise
     the check could be bought again."""
-    outcome = answered(ASKS[ask], status, UNREADABLE_REFUSALS["compressed"])
+    outcome = call_with_answer(CALL_BY_NAME[ask], status, UNREADABLE_REFUSALS["compressed"])
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "unreadable")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>\r\n\t<h1>422</h1>", "条件エラー".encode("cp932"), b"null", b"no"])
 def test_a_refusal_in_words_is_a_refusal(body: bytes) -> None:
     """AlarmBox publishes no form for its refusals, so with a text as body the status decides."""
-    assert purchase(body, 422).kind is Kind.FAILED_DEFINITE
+    assert purchase_with_answer(body, 422).kind is Kind.FAILED_DEFINITE
 
 
 @pytest.mark.parametrize("ask", ["detail", "pdf"])
-@by_status(READ_ROWS)
+@parametrize_by_status(READ_ROWS)
 def test_read_statuses(ask: str, status: int, kind: Kind) -> None:
     """The HTTP status decides the outcome class of a read: 403 and 404 are AlarmBox's statements; a status that
     blames the request leaves the outcome unknown."""
-    outcome = answered(ASKS[ask], status, b"")
-    assert (outcome.kind, outcome.reason, outcome.status) == (kind, reason(status), status)
+    outcome = call_with_answer(CALL_BY_NAME[ask], status, b"")
+    assert (outcome.kind, outcome.reason, outcome.status) == (kind, make_reason(status), status)
 
 
-@by_status(LIST_ROWS)
+@parametrize_by_status(LIST_ROWS)
 def test_list_statuses(status: int, kind: Kind) -> None:
     """A refused or missing list proves nothing about a purchase."""
-    outcome = answered(ASKS["list"], status, b"")
-    assert (outcome.kind, outcome.reason, outcome.status) == (kind, reason(status), status)
+    outcome = call_with_answer(CALL_BY_NAME["list"], status, b"")
+    assert (outcome.kind, outcome.reason, outcome.status) == (kind, make_reason(status), status)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 206, 299])
 def test_any_2xx_with_an_id_is_bought(status: int) -> None:
     """A purchase answered with any 2xx status and an id is bought: AlarmBox's notes state both 200 and 201."""
-    outcome = purchase(BOUGHT, status)
+    outcome = purchase_with_answer(BOUGHT, status)
     assert outcome.kind is Kind.SUCCEEDED
     assert outcome.found == CheckReport(
         12345, NUMBER, "架空商事株式会社", "ok", date(2026, 11, 20), date(2027, 11, 20), None
@@ -286,7 +294,7 @@ INCOMPLETE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize(("change", "read"), INCOMPLETE.values(), ids=INCOMPLETE)
 def test_with_an_id_it_is_bought_whatever_else_is_odd(change: dict[str, Any], read: dict[str, Any]) -> None:
     """An answer with an id is a success; each other field that is missing or unreadable stays empty."""
-    outcome = purchase(json.dumps({"credit_check": CHECK | change}).encode())
+    outcome = purchase_with_answer(json.dumps({"credit_check": CHECK | change}).encode())
     assert outcome.kind is Kind.SUCCEEDED
     assert {name: getattr(outcome.found, name) for name in read} == read
 
@@ -339,26 +347,26 @@ UNUSABLE: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize(("body", "why"), UNUSABLE.values(), ids=UNUSABLE)
 def test_without_a_usable_id_nobody_knows(body: bytes, why: str) -> None:
     """A 2xx answer without a usable id leaves the outcome unknown, and its text is stored as evidence."""
-    outcome = purchase(body)
+    outcome = purchase_with_answer(body)
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, why, None)
 
 
 def test_evidence_is_the_answer() -> None:
     """The text, the status and the hash of the answer are kept as evidence, also of a refusal."""
-    outcome = purchase({"message": "契約がありません"}, 403)
+    outcome = purchase_with_answer({"message": "契約がありません"}, 403)
     assert "契約がありません" in outcome.evidence
     assert len(outcome.sha256) == 64
 
 
 def test_evidence_is_bounded() -> None:
     """Of a long answer the first 65,536 characters are kept as evidence."""
-    assert len(purchase("字" * 200_000, 500).evidence) == 65_536
+    assert len(purchase_with_answer("字" * 200_000, 500).evidence) == 65_536
 
 
 def test_evidence_holds_no_secret() -> None:
     """If the provider repeats credentials in its answer, they are masked in the evidence."""
     page = 'Bearer at-1 rt-1 s3cret-of-client {"access_token":"at-9","refresh_token" : "rt\\"-9"} <pre>'
-    outcome = purchase(page, 500)
+    outcome = purchase_with_answer(page, 500)
     for secret in ("at-1", "rt-1", "s3cret", "at-9", "-9"):
         assert secret not in outcome.evidence
     assert "<pre>" in outcome.evidence
@@ -409,15 +417,15 @@ def test_a_secret_is_masked_after_a_page_of_broken_escapes() -> None:
 
 def test_detail_of_another_check_is_no_answer() -> None:
     """A detail answer counts only if it has the requested id."""
-    outcome = answered(ASKS["detail"], 200, {"credit_check": CHECK | {"credit_check_id": 54321}})
+    outcome = call_with_answer(CALL_BY_NAME["detail"], 200, {"credit_check": CHECK | {"credit_check_id": 54321}})
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "other_id")
 
 
 @pytest.mark.parametrize("credit_check_id", [0, -1, 2_147_483_648, True])
 def test_an_id_that_can_be_none_is_not_asked_for(credit_check_id: int) -> None:
     """For a number that can't be an id of a credit check, nothing is sent."""
-    with serving(says(200)) as server:
-        vendor = alarmbox(server.url)
+    with serve_scripts(make_answer_script(200)) as server:
+        vendor = make_alarmbox(server.url)
         for outcome in (vendor.read_detail(credit_check_id), vendor.read_pdf(credit_check_id)):
             assert (outcome.kind, outcome.reason, outcome.sent) == (Kind.UNKNOWN, "bad_id", SendingCertainty.NO)
         assert server.connections == 0
@@ -501,7 +509,7 @@ LISTS: dict[str, tuple[object, Kind, str, int]] = {
 def test_lists(body: object, kind: Kind, why: str, count: int) -> None:
     """A list counts only if it is complete and every entry can be read; entries about other corporation numbers are
     left out."""
-    outcome = answered(ASKS["list"], 200, body)
+    outcome = call_with_answer(CALL_BY_NAME["list"], 200, body)
     assert (outcome.kind, outcome.reason, len(outcome.found or ())) == (kind, why, count)
 
 
@@ -515,7 +523,9 @@ def test_lists(body: object, kind: Kind, why: str, count: int) -> None:
 )  # fmt: skip
 def test_a_list_of_several_pages_is_not_whole(name: str, value: str) -> None:
     """A list is incomplete if a header says that there are further pages."""
-    outcome, _ = asked(ASKS["list"], sends(http(200, {"credit_checks": [CHECK]}, {name: value})))
+    outcome, _ = call_provider(
+        CALL_BY_NAME["list"], make_bytes_script(make_http_answer(200, {"credit_checks": [CHECK]}, {name: value}))
+    )
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, "list_incomplete", None)
 
 
@@ -528,11 +538,15 @@ def test_a_list_of_several_pages_is_not_whole(name: str, value: str) -> None:
 )  # fmt: skip
 def test_a_header_that_excludes_pages_leaves_the_list_whole(name: str, value: str) -> None:
     """A list is complete if its headers state numbers of rows and pages that exclude a further page."""
-    outcome, _ = asked(ASKS["list"], sends(http(200, {"credit_checks": [CHECK]}, {name: value})))
+    outcome, _ = call_provider(
+        CALL_BY_NAME["list"], make_bytes_script(make_http_answer(200, {"credit_checks": [CHECK]}, {name: value}))
+    )
     assert (outcome.kind, len(outcome.found or ())) == (Kind.SUCCEEDED, 1)
 
 
 def test_1xx_is_no_answer() -> None:
     """A status 100 before the answer is skipped."""
-    outcome, _ = asked(ASKS["purchase"], sends(b"HTTP/1.1 100 Continue\r\n\r\n" + http(200, BOUGHT)))
+    outcome, _ = call_provider(
+        CALL_BY_NAME["purchase"], make_bytes_script(b"HTTP/1.1 100 Continue\r\n\r\n" + make_http_answer(200, BOUGHT))
+    )
     assert outcome.kind is Kind.SUCCEEDED

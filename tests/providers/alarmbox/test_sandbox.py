@@ -11,7 +11,7 @@ from console.domain.records import PurchaseRequest
 from console.providers.alarmbox.client import AlarmBox, AlarmBoxConfig, make_alarmbox_adapter
 from console.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, SandboxControl
 from console.sandbox.rules.registry import FAULT_BY_NAME
-from tests.providers.parts import MemoryTokens, Turns
+from tests.providers.parts import CountingRateLimiter, MemoryTokens
 
 NUMBER = "1180301018771"
 REQUEST = PurchaseRequest(NUMBER, "1", deal=2, reasons=(4,), comment="調査")
@@ -23,20 +23,22 @@ def tokens() -> MemoryTokens:
     return MemoryTokens(None, first=REFRESH_TOKEN)
 
 
-def vendor(url: str, tokens: MemoryTokens, *, scale: float = 1.0, finds: bool = False) -> AlarmBox:
+def make_adapter(url: str, tokens: MemoryTokens, *, scale: float = 1.0, finds: bool = False) -> AlarmBox:
     config = AlarmBoxConfig(url, CLIENT_ID, CLIENT_SECRET, finds_purchases=finds)
     clock = SystemClock()
-    return make_alarmbox_adapter(config, tokens=tokens, rate_limiter=Turns(), clock=clock, scale=TimeScale(scale))
+    return make_alarmbox_adapter(
+        config, tokens=tokens, rate_limiter=CountingRateLimiter(), clock=clock, scale=TimeScale(scale)
+    )
 
 
-def bought(outcome: Outcome[object]) -> None:
+def get_report(outcome: Outcome[object]) -> None:
     assert outcome.kind is OutcomeClass.SUCCEEDED, outcome.reason
 
 
 def test_buy_read_and_fetch(control: SandboxControl, tokens: MemoryTokens) -> None:
     """A purchase, its detail, its file and its row in the list have the same facts; there is one charge."""
     control.change_settings(offers_purchase_list=True)
-    box = vendor(control.url, tokens, finds=True)
+    box = make_adapter(control.url, tokens, finds=True)
     purchase = box.buy_check(REQUEST)
     assert purchase.found is not None
     credit_check_id = purchase.found.credit_check_id
@@ -53,7 +55,7 @@ def test_refusals_of_the_provider(control: SandboxControl, tokens: MemoryTokens)
     """A purchase that AlarmBox calls invalid is a definite failure, an unknown id is not found; nothing was
     charged.
     """
-    box = vendor(control.url, tokens)
+    box = make_adapter(control.url, tokens)
     refused = box.buy_check(PurchaseRequest(NUMBER, "1", deal=3))
     assert (refused.kind, refused.status) == (OutcomeClass.FAILED_DEFINITE, 422)
     assert box.read_detail(999).kind is OutcomeClass.NOT_FOUND
@@ -67,8 +69,8 @@ PURCHASE_FAULTS = [name for name, kind in FAULT_BY_NAME.items() if not kind.call
 def test_no_fault_fools_a_purchase(name: str, control: SandboxControl, tokens: MemoryTokens) -> None:
     """With each fault of the connection, an outcome "bought" means one charge and "not bought" means none; no
     purchase is charged twice."""
-    box = vendor(control.url, tokens, scale=100)
-    bought(vendor(control.url, tokens).buy_check(PurchaseRequest("7123456789012", "1")))  # a token in hand
+    box = make_adapter(control.url, tokens, scale=100)
+    get_report(make_adapter(control.url, tokens).buy_check(PurchaseRequest("7123456789012", "1")))  # a token in hand
     kind = FAULT_BY_NAME[name]
     control.add_fault(f"{name}:503" if kind.argument_rule != "none" else name, call="purchase", number=NUMBER)
     outcome = box.buy_check(REQUEST)
@@ -86,7 +88,7 @@ def test_no_fault_fools_a_purchase(name: str, control: SandboxControl, tokens: M
 def test_refusals_before_charging(status: int, control: SandboxControl, tokens: MemoryTokens) -> None:
     """A status that promises that nothing was bought is a definite failure, and the ledger has no charge."""
     control.add_fault(f"status:{status}", call="purchase", times=2)  # after a 401 it is asked again
-    outcome = vendor(control.url, tokens).buy_check(REQUEST)
+    outcome = make_adapter(control.url, tokens).buy_check(REQUEST)
     assert outcome.kind in NOT_BOUGHT
     assert outcome.status == status
     assert control.count_charges() == 0
@@ -99,7 +101,7 @@ PDF_FAULTS = [n for n, kind in FAULT_BY_NAME.items() if kind.calls and "pdf" in 
 def test_no_fault_passes_for_a_file(name: str, control: SandboxControl, tokens: MemoryTokens) -> None:
     """With each fault of the file only a complete PDF is accepted. A PDF bomb is a complete PDF; the renderer limits
     it."""
-    box = vendor(control.url, tokens)
+    box = make_adapter(control.url, tokens)
     purchase = box.buy_check(REQUEST)
     assert purchase.found is not None
     control.add_fault(name, call="pdf", **({"size": 1_000_000} if name == "pdf_bomb" else {}))
@@ -113,26 +115,26 @@ def test_an_ended_token_is_refreshed(control: SandboxControl, tokens: MemoryToke
     """The access token has expired early: the adapter refreshes it once, sends the purchase once more, and is charged
     once.
     """
-    box = vendor(control.url, tokens)
-    bought(box.buy_check(PurchaseRequest("7123456789012", "1")))
+    box = make_adapter(control.url, tokens)
+    get_report(box.buy_check(PurchaseRequest("7123456789012", "1")))
     control.expire_tokens()
-    bought(box.buy_check(REQUEST))
+    get_report(box.buy_check(REQUEST))
     assert control.count_charges(NUMBER) == 1
     assert len(control.read_requests("token")) == 2
 
 
 def test_a_revoked_authorisation_asks_for_a_person(control: SandboxControl, tokens: MemoryTokens) -> None:
     """After a revocation only a new authorisation helps; with its code the desk can buy again."""
-    box = vendor(control.url, tokens)
-    bought(box.buy_check(PurchaseRequest("7123456789012", "1")))
+    box = make_adapter(control.url, tokens)
+    get_report(box.buy_check(PurchaseRequest("7123456789012", "1")))
     control.revoke_tokens()
     outcome = box.buy_check(REQUEST)
     assert (outcome.kind, outcome.reason) == (OutcomeClass.AUTH, "authorise_again")
-    tokens.pair = box.oauth_calls.exchange_code(_code(box))
-    bought(box.buy_check(REQUEST))
+    tokens.pair = box.oauth_calls.exchange_code(_read_authorisation_code(box))
+    get_report(box.buy_check(REQUEST))
 
 
-def _code(box: AlarmBox) -> str:
+def _read_authorisation_code(box: AlarmBox) -> str:
     """Return the code that the authorisation page shows to a person."""
     import json
     from urllib.request import Request, urlopen
@@ -143,9 +145,9 @@ def _code(box: AlarmBox) -> str:
 
 def test_a_lost_refresh_is_asked_for_again(control: SandboxControl, tokens: MemoryTokens) -> None:
     """AlarmBox changed the tokens and its answer was lost: the old refresh token returns another pair."""
-    box = vendor(control.url, tokens)
+    box = make_adapter(control.url, tokens)
     control.add_fault("refresh_lost", call="token", times=1)
-    bought(box.buy_check(REQUEST))
+    get_report(box.buy_check(REQUEST))
     assert len(control.read_requests("token")) == 2
     assert control.count_charges() == 1
 
@@ -154,22 +156,22 @@ def test_desks_that_refresh_at_once(control: SandboxControl, tokens: MemoryToken
     """Eight desks find the same expired token at the same time: all of them can buy afterwards, and each is charged
     once.
     """
-    box = vendor(control.url, tokens)
-    bought(box.buy_check(PurchaseRequest("7123456789012", "1")))
+    box = make_adapter(control.url, tokens)
+    get_report(box.buy_check(PurchaseRequest("7123456789012", "1")))
     control.expire_tokens()
     numbers = [f"{n:013d}" for n in range(1, 9)]
     with ThreadPoolExecutor(8) as pool:
         for outcome in pool.map(lambda number: box.buy_check(PurchaseRequest(number, "1")), numbers):
-            bought(outcome)
+            get_report(outcome)
     assert control.read_ledger()["total"] == 9
 
 
 def test_short_lived_tokens(control: SandboxControl, tokens: MemoryTokens) -> None:
     """A token with a lifetime below the margin is renewed before each call and still accepted."""
     control.change_settings(access_token_seconds=60)
-    box = vendor(control.url, tokens)
+    box = make_adapter(control.url, tokens)
     for _ in range(3):
-        bought(box.buy_check(REQUEST))
+        get_report(box.buy_check(REQUEST))
     assert tokens.pair is not None
     assert tokens.pair.expires_at is not None
     assert tokens.pair.expires_at < SystemClock().now() + timedelta(seconds=61)
@@ -177,8 +179,8 @@ def test_short_lived_tokens(control: SandboxControl, tokens: MemoryTokens) -> No
 
 def test_an_outage_is_never_sent(control: SandboxControl, tokens: MemoryTokens) -> None:
     """A purchase while connections are refused fails definitely, and nothing is charged."""
-    box = vendor(control.url, tokens)
-    bought(box.buy_check(PurchaseRequest("7123456789012", "1")))
+    box = make_adapter(control.url, tokens)
+    get_report(box.buy_check(PurchaseRequest("7123456789012", "1")))
     with control.outage_during():
         outcome = box.buy_check(REQUEST)
     assert (outcome.kind, outcome.reason) == (OutcomeClass.FAILED_DEFINITE, "not_connected")

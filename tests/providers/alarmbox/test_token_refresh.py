@@ -9,40 +9,60 @@ import pytest
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.credit_checks.tokens import TokenExchange, TokenPair
-from tests.providers.parts import BOUGHT, CLOCK, PAIR_ANSWER, REQUEST, MemoryTokens, Turns, alarmbox, pair
-from tests.providers.raw_server import Script, hangs, resets, says, sends, serving
+from tests.providers.parts import (
+    BOUGHT,
+    CLOCK,
+    PAIR_ANSWER,
+    REQUEST,
+    CountingRateLimiter,
+    MemoryTokens,
+    make_alarmbox,
+    make_token_pair,
+)
+from tests.providers.raw_server import (
+    Script,
+    make_answer_script,
+    make_bytes_script,
+    make_hang_script,
+    make_reset_script,
+    serve_scripts,
+)
 from tests.support.waiting import PATIENCE_SECONDS
 
-BUY = "POST /ps/v1/credit_checks"
-TOKEN = "POST /oauth/token"
-OK = says(200, BOUGHT)
-NEW = says(200, PAIR_ANSWER)
-UNAUTHORISED = says(401, {"error": "invalid_token"})
-OVER = says(400, {"error": "invalid_grant"})
+PURCHASE_REQUEST_LINE = "POST /ps/v1/credit_checks"
+TOKEN_REQUEST_LINE = "POST /oauth/token"
+OK = make_answer_script(200, BOUGHT)
+NEW_TOKENS_ANSWER = make_answer_script(200, PAIR_ANSWER)
+UNAUTHORISED = make_answer_script(401, {"error": "invalid_token"})
+INVALID_GRANT_ANSWER = make_answer_script(400, {"error": "invalid_grant"})
 SOON = timedelta(minutes=4)
 
 
 def test_a_pair_with_time_left_is_used_as_it_is() -> None:
     """A pair of tokens that is valid for more than five minutes is used without a refresh."""
-    with serving(OK) as server:
-        assert alarmbox(server.url, tokens=MemoryTokens(pair(lives=timedelta(minutes=6)))).buy_check(REQUEST).found
-        assert server.paths() == [BUY]
+    with serve_scripts(OK) as server:
+        assert (
+            make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lives=timedelta(minutes=6))))
+            .buy_check(REQUEST)
+            .found
+        )
+        assert server.paths() == [PURCHASE_REQUEST_LINE]
         assert server.header(0, "authorization") == "Bearer at-1"
 
 
 def test_a_pair_without_a_known_end_is_used_until_a_401() -> None:
     """A pair whose lifetime the provider hasn't stated is used until the provider answers 401."""
-    with serving(OK) as server:
-        assert alarmbox(server.url, tokens=MemoryTokens(pair(lives=None))).buy_check(REQUEST).found
-        assert server.paths() == [BUY]
+    with serve_scripts(OK) as server:
+        assert make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lives=None))).buy_check(REQUEST).found
+        assert server.paths() == [PURCHASE_REQUEST_LINE]
 
 
 def test_shortly_before_the_end_it_is_renewed_and_stored_first() -> None:
     """With less than five minutes left, the new pair is stored and then used. Each call waits for its own turn."""
-    tokens, turns = MemoryTokens(pair(lives=SOON)), Turns()
-    with serving(NEW, OK) as server:
-        assert alarmbox(server.url, tokens=tokens, rate_limiter=turns).buy_check(REQUEST).found
-        assert server.paths() == [TOKEN, BUY]
+    tokens, turns = MemoryTokens(make_token_pair(lives=SOON)), CountingRateLimiter()
+    with serve_scripts(NEW_TOKENS_ANSWER, OK) as server:
+        assert make_alarmbox(server.url, tokens=tokens, rate_limiter=turns).buy_check(REQUEST).found
+        assert server.paths() == [TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
         assert server.form(0) == {
             "grant_type": "refresh_token",
             "refresh_token": "rt-1",
@@ -61,33 +81,35 @@ def test_shortly_before_the_end_it_is_renewed_and_stored_first() -> None:
 def test_after_a_401_once() -> None:
     """The token was revoked: after the 401, which bought nothing, the adapter refreshes once and sends the purchase
     once more."""
-    tokens = MemoryTokens(pair())
-    with serving(UNAUTHORISED, NEW, OK) as server:
-        assert alarmbox(server.url, tokens=tokens).buy_check(REQUEST).kind is OutcomeClass.SUCCEEDED
-        assert server.paths() == [BUY, TOKEN, BUY]
+    tokens = MemoryTokens(make_token_pair())
+    with serve_scripts(UNAUTHORISED, NEW_TOKENS_ANSWER, OK) as server:
+        assert make_alarmbox(server.url, tokens=tokens).buy_check(REQUEST).kind is OutcomeClass.SUCCEEDED
+        assert server.paths() == [PURCHASE_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
     assert tokens.log == ["exchange rt-1", "stored at-2"]
 
 
 def test_a_second_401_is_the_end() -> None:
     """A second 401 with a new token has the outcome AUTH; the adapter doesn't send a third request."""
-    with serving(UNAUTHORISED, NEW, UNAUTHORISED) as server:
-        outcome = alarmbox(server.url).buy_check(REQUEST)
+    with serve_scripts(UNAUTHORISED, NEW_TOKENS_ANSWER, UNAUTHORISED) as server:
+        outcome = make_alarmbox(server.url).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, "http_401", SendingCertainty.YES)
-        assert server.paths() == [BUY, TOKEN, BUY]
+        assert server.paths() == [PURCHASE_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
 
 
-@pytest.mark.parametrize("second", [says(500), resets(), sends(b""), says(200, b"{")])
+@pytest.mark.parametrize(
+    "second", [make_answer_script(500), make_reset_script(), make_bytes_script(b""), make_answer_script(200, b"{")]
+)
 def test_what_the_second_try_meets_counts(second: Script) -> None:
     """The second request after a 401 may have bought: without an answer its outcome is UNKNOWN."""
-    with serving(UNAUTHORISED, NEW, second) as server:
-        assert alarmbox(server.url).buy_check(REQUEST).kind is OutcomeClass.UNKNOWN
-        assert server.paths() == [BUY, TOKEN, BUY]
+    with serve_scripts(UNAUTHORISED, NEW_TOKENS_ANSWER, second) as server:
+        assert make_alarmbox(server.url).buy_check(REQUEST).kind is OutcomeClass.UNKNOWN
+        assert server.paths() == [PURCHASE_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
 
 
 def test_reads_refresh_too() -> None:
     """A read refreshes the tokens after a 401 as a purchase does."""
-    with serving(UNAUTHORISED, NEW, OK) as server:
-        assert alarmbox(server.url).read_detail(12345).kind is OutcomeClass.SUCCEEDED
+    with serve_scripts(UNAUTHORISED, NEW_TOKENS_ANSWER, OK) as server:
+        assert make_alarmbox(server.url).read_detail(12345).kind is OutcomeClass.SUCCEEDED
 
 
 def test_somebody_else_has_refreshed() -> None:
@@ -95,54 +117,54 @@ def test_somebody_else_has_refreshed() -> None:
 
     class Overtaken(MemoryTokens):
         def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
-            self.pair = pair(n=7)
+            self.pair = make_token_pair(n=7)
             return super().refresh(exchange, outdated_pair=outdated_pair)
 
-    with serving(UNAUTHORISED, OK) as server:
-        assert alarmbox(server.url, tokens=Overtaken(pair())).buy_check(REQUEST).found
-        assert server.paths() == [BUY, BUY]
+    with serve_scripts(UNAUTHORISED, OK) as server:
+        assert make_alarmbox(server.url, tokens=Overtaken(make_token_pair())).buy_check(REQUEST).found
+        assert server.paths() == [PURCHASE_REQUEST_LINE, PURCHASE_REQUEST_LINE]
         assert server.header(1, "authorization") == "Bearer at-7"
 
 
 def test_invalid_grant_after_somebody_else_refreshed_is_no_error() -> None:
     """Another process has used our refresh token meanwhile: the adapter reads the stored pair again and uses it."""
-    tokens = MemoryTokens(pair())
+    tokens = MemoryTokens(make_token_pair())
 
     def overtaken(connection: object, over: threading.Event) -> None:
-        tokens.pair = pair(n=7)
-        OVER(connection, over)  # type: ignore[arg-type]  # handed through as it came
+        tokens.pair = make_token_pair(n=7)
+        INVALID_GRANT_ANSWER(connection, over)  # type: ignore[arg-type]  # handed through as it came
 
-    with serving(UNAUTHORISED, overtaken, OK) as server:
-        assert alarmbox(server.url, tokens=tokens).buy_check(REQUEST).found
-        assert server.paths() == [BUY, TOKEN, BUY]
+    with serve_scripts(UNAUTHORISED, overtaken, OK) as server:
+        assert make_alarmbox(server.url, tokens=tokens).buy_check(REQUEST).found
+        assert server.paths() == [PURCHASE_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
         assert server.header(2, "authorization") == "Bearer at-7"
 
 
 def test_invalid_grant_means_authorise_again() -> None:
     """If the refresh token is refused and no newer pair is stored, the outcome is AUTH: nothing was bought and a new
     authorisation is needed."""
-    with serving(UNAUTHORISED, OVER) as server:
-        outcome = alarmbox(server.url).buy_check(REQUEST)
+    with serve_scripts(UNAUTHORISED, INVALID_GRANT_ANSWER) as server:
+        outcome = make_alarmbox(server.url).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
             OutcomeClass.AUTH,
             "authorise_again",
             SendingCertainty.YES,
         )
-    with serving(OVER) as server:
-        expired = MemoryTokens(pair(lives=timedelta(0)))
-        outcome = alarmbox(server.url, tokens=expired).buy_check(REQUEST)
+    with serve_scripts(INVALID_GRANT_ANSWER) as server:
+        expired = MemoryTokens(make_token_pair(lives=timedelta(0)))
+        outcome = make_alarmbox(server.url, tokens=expired).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
             OutcomeClass.AUTH,
             "authorise_again",
             SendingCertainty.NO,
         )
-        assert server.paths() == [TOKEN]
+        assert server.paths() == [TOKEN_REQUEST_LINE]
 
 
 def test_no_pair_and_no_first_token() -> None:
     """No authorisation has been made yet: the outcome is AUTH, and nothing is sent."""
-    with serving(OK) as server:
-        outcome = alarmbox(server.url, tokens=MemoryTokens(None)).buy_check(REQUEST)
+    with serve_scripts(OK) as server:
+        outcome = make_alarmbox(server.url, tokens=MemoryTokens(None)).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
             OutcomeClass.AUTH,
             "authorise_again",
@@ -151,92 +173,99 @@ def test_no_pair_and_no_first_token() -> None:
         assert server.connections == 0
 
 
-LOST = {
-    "closed": sends(b""),
-    "reset": resets(),
-    "cut": sends(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"),
-    "HTML": says(200, "<html>"),
-    "500": says(500),
-    "redirect": says(302, b"", {"Location": "/x"}),
-    "no access token": says(200, {"refresh_token": "rt-2"}),
-    "a line end in the token": says(200, PAIR_ANSWER | {"access_token": "at\r\nX: y"}),
-    "a token that is a number": says(200, PAIR_ANSWER | {"access_token": 5}),
-    "token twice": says(200, b'{"access_token":"a","access_token":"b","refresh_token":"c"}'),
+LOST_ANSWERS = {
+    "closed": make_bytes_script(b""),
+    "reset": make_reset_script(),
+    "cut": make_bytes_script(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"),
+    "HTML": make_answer_script(200, "<html>"),
+    "500": make_answer_script(500),
+    "redirect": make_answer_script(302, b"", {"Location": "/x"}),
+    "no access token": make_answer_script(200, {"refresh_token": "rt-2"}),
+    "a line end in the token": make_answer_script(200, PAIR_ANSWER | {"access_token": "at\r\nX: y"}),
+    "a token that is a number": make_answer_script(200, PAIR_ANSWER | {"access_token": 5}),
+    "token twice": make_answer_script(200, b'{"access_token":"a","access_token":"b","refresh_token":"c"}'),
 }
 
 
-@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
+@pytest.mark.parametrize("lost", LOST_ANSWERS.values(), ids=LOST_ANSWERS)
 def test_a_refresh_without_an_answer_is_asked_once_more(lost: Script) -> None:
     """If a refresh gets no answer, it is sent once more with the same refresh token, which may still be valid."""
-    tokens = MemoryTokens(pair(lives=timedelta(0)))
-    with serving(lost, NEW, OK) as server:
-        assert alarmbox(server.url, tokens=tokens).buy_check(REQUEST).found
-        assert server.paths() == [TOKEN, TOKEN, BUY]
+    tokens = MemoryTokens(make_token_pair(lives=timedelta(0)))
+    with serve_scripts(lost, NEW_TOKENS_ANSWER, OK) as server:
+        assert make_alarmbox(server.url, tokens=tokens).buy_check(REQUEST).found
+        assert server.paths() == [TOKEN_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
         assert [server.form(i)["refresh_token"] for i in (0, 1)] == ["rt-1", "rt-1"]
 
 
-@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
+@pytest.mark.parametrize("lost", LOST_ANSWERS.values(), ids=LOST_ANSWERS)
 def test_a_refresh_without_any_answer_leaves_the_purchase_unsent(lost: Script) -> None:
     """If the refresh gets no answer twice and no token is valid, the purchase is not sent."""
-    tokens = MemoryTokens(pair(lives=timedelta(0)))
-    with serving(lost) as server:
-        outcome = alarmbox(server.url, tokens=tokens).buy_check(REQUEST)
+    tokens = MemoryTokens(make_token_pair(lives=timedelta(0)))
+    with serve_scripts(lost) as server:
+        outcome = make_alarmbox(server.url, tokens=tokens).buy_check(REQUEST)
         assert (outcome.kind, outcome.sent) == (OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO)
-        assert server.paths() == [TOKEN, TOKEN]
-    assert tokens.pair == pair(lives=timedelta(0))
+        assert server.paths() == [TOKEN_REQUEST_LINE, TOKEN_REQUEST_LINE]
+    assert tokens.pair == make_token_pair(lives=timedelta(0))
 
 
 def test_a_used_up_token_after_a_lost_answer_means_authorise_again() -> None:
     """The lost answer contained the only new pair, and the old token is refused: the outcome is AUTH."""
-    with serving(sends(b""), OVER) as server:
-        outcome = alarmbox(server.url, tokens=MemoryTokens(pair(lives=timedelta(0)))).buy_check(REQUEST)
+    with serve_scripts(make_bytes_script(b""), INVALID_GRANT_ANSWER) as server:
+        outcome = make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lives=timedelta(0)))).buy_check(
+            REQUEST
+        )
         assert (outcome.kind, outcome.reason) == (OutcomeClass.AUTH, "authorise_again")
-        assert server.paths() == [TOKEN, TOKEN]
+        assert server.paths() == [TOKEN_REQUEST_LINE, TOKEN_REQUEST_LINE]
 
 
 @pytest.mark.expects_log("a token that could not be renewed is told while the old one still works")
-@pytest.mark.parametrize(("refusal", "asked"), [(says(500), 2), (OVER, 1), (says(429), 1), (hangs(), 2)])
+@pytest.mark.parametrize(
+    ("refusal", "asked"),
+    [(make_answer_script(500), 2), (INVALID_GRANT_ANSWER, 1), (make_answer_script(429), 1), (make_hang_script(), 2)],
+)
 def test_the_old_access_token_serves_as_long_as_it_lives(refusal: Script, asked: int) -> None:
     """If a refresh fails shortly before the end of the pair, the call is sent with the old access token."""
     scripts = [refusal] * asked
-    with serving(*scripts, OK) as server:
-        vendor = alarmbox(server.url, tokens=MemoryTokens(pair(lives=SOON)), scale=100)
+    with serve_scripts(*scripts, OK) as server:
+        vendor = make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lives=SOON)), scale=100)
         assert vendor.buy_check(REQUEST).found
-        assert server.paths() == [TOKEN] * asked + [BUY]
+        assert server.paths() == [TOKEN_REQUEST_LINE] * asked + [PURCHASE_REQUEST_LINE]
         assert server.header(asked, "authorization") == "Bearer at-1"
 
 
 REFUSALS = {
-    "client": (says(401, {"error": "invalid_client"}), OutcomeClass.AUTH, "client_refused"),
-    "grant type": (says(400, {"error": "unsupported_grant_type"}), OutcomeClass.AUTH, "client_refused"),
-    "speed": (says(429), OutcomeClass.RATE_LIMITED, "rate_limited"),
-    "a page": (says(403, "<html>"), OutcomeClass.FAILED_DEFINITE, "http_403"),
-    "no such page": (says(404, {"message": "x"}), OutcomeClass.FAILED_DEFINITE, "http_404"),
+    "client": (make_answer_script(401, {"error": "invalid_client"}), OutcomeClass.AUTH, "client_refused"),
+    "grant type": (make_answer_script(400, {"error": "unsupported_grant_type"}), OutcomeClass.AUTH, "client_refused"),
+    "speed": (make_answer_script(429), OutcomeClass.RATE_LIMITED, "rate_limited"),
+    "a page": (make_answer_script(403, "<html>"), OutcomeClass.FAILED_DEFINITE, "http_403"),
+    "no such page": (make_answer_script(404, {"message": "x"}), OutcomeClass.FAILED_DEFINITE, "http_404"),
 }
 
 
 @pytest.mark.parametrize(("script", "kind", "reason"), REFUSALS.values(), ids=REFUSALS)
 def test_other_refusals_are_not_repeated(script: Script, kind: OutcomeClass, reason: str) -> None:
     """Another refusal of a refresh isn't repeated; nothing is bought, and the reason says what to do."""
-    with serving(script) as server:
-        outcome = alarmbox(server.url, tokens=MemoryTokens(pair(lives=timedelta(0)))).buy_check(REQUEST)
+    with serve_scripts(script) as server:
+        outcome = make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lives=timedelta(0)))).buy_check(
+            REQUEST
+        )
         assert (outcome.kind, outcome.reason, outcome.sent) == (kind, reason, SendingCertainty.NO)
-        assert server.paths() == [TOKEN]
+        assert server.paths() == [TOKEN_REQUEST_LINE]
 
 
 @pytest.mark.parametrize(("script", "kind", "reason"), REFUSALS.values(), ids=REFUSALS)
 def test_no_token_after_a_401_is_auth(script: Script, kind: OutcomeClass, reason: str) -> None:
     """After a 401, which bought nothing, each failure of the refresh has the outcome AUTH."""
-    with serving(UNAUTHORISED, script) as server:
-        outcome = alarmbox(server.url).buy_check(REQUEST)
+    with serve_scripts(UNAUTHORISED, script) as server:
+        outcome = make_alarmbox(server.url).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, reason, SendingCertainty.YES)
 
 
-class Broken(MemoryTokens):
+class BrokenTokenStore(MemoryTokens):
     """A store of tokens that raises an error when it is read or refreshed."""
 
     def __init__(self, *, reading: Exception | None = None, refreshing: Exception | None = None) -> None:
-        super().__init__(pair())
+        super().__init__(make_token_pair())
         self._reading, self._refreshing = reading, refreshing
 
     def find_current_pair(self) -> TokenPair | None:
@@ -262,37 +291,37 @@ class Broken(MemoryTokens):
 def test_a_keeper_that_fails_never_raises(error: Exception, reason: str) -> None:
     """The store of tokens fails: before sending, the outcome is "never sent", after a 401 it is AUTH. The adapter
     raises no exception."""
-    with serving(OK) as server:
-        outcome = alarmbox(server.url, tokens=Broken(reading=error)).buy_check(REQUEST)
+    with serve_scripts(OK) as server:
+        outcome = make_alarmbox(server.url, tokens=BrokenTokenStore(reading=error)).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
             OutcomeClass.FAILED_DEFINITE,
             reason,
             SendingCertainty.NO,
         )
         assert server.connections == 0
-    with serving(UNAUTHORISED) as server:
-        outcome = alarmbox(server.url, tokens=Broken(refreshing=error)).buy_check(REQUEST)
+    with serve_scripts(UNAUTHORISED) as server:
+        outcome = make_alarmbox(server.url, tokens=BrokenTokenStore(refreshing=error)).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, reason, SendingCertainty.YES)
         assert len(server.requests) == 1
 
 
 def test_two_desks_refresh_once() -> None:
     """Two calls that get a 401 at the same time share one refresh, and both get their answer."""
-    tokens = MemoryTokens(pair())
+    tokens = MemoryTokens(make_token_pair())
     gate = threading.Barrier(2, timeout=PATIENCE_SECONDS)
 
     def refuse(connection: object, over: threading.Event) -> None:
         gate.wait()
         UNAUTHORISED(connection, over)  # type: ignore[arg-type]  # handed through as it came
 
-    with serving(refuse, refuse, NEW, OK) as server:
-        vendor = alarmbox(server.url, tokens=tokens)
+    with serve_scripts(refuse, refuse, NEW_TOKENS_ANSWER, OK) as server:
+        vendor = make_alarmbox(server.url, tokens=tokens)
         found: list[object] = []
         desks = [threading.Thread(target=lambda: found.append(vendor.read_detail(12345).found)) for _ in range(2)]
         for desk in desks:
             desk.start()
         for desk in desks:
             desk.join()
-        assert server.paths().count(TOKEN) == 1
+        assert server.paths().count(TOKEN_REQUEST_LINE) == 1
     assert all(found)
     assert len(found) == 2

@@ -29,11 +29,11 @@ def brokers() -> Iterator[tuple[str, ...]]:
     owner.flush(1)
 
 
-def message(number: int, key: str = "ORD-1") -> AlertMessage:
+def make_message(number: int, key: str = "ORD-1") -> AlertMessage:
     return AlertMessage(TOPIC, f"{key}-{number}", key, f'{{"n": {number}}}')
 
 
-def received(brokers: tuple[str, ...], count: int) -> list[tuple[int, str, str, str]]:
+def receive_events(brokers: tuple[str, ...], count: int) -> list[tuple[int, str, str, str]]:
     """Return the partition, key, event id and body of the received events, in the order in which they come."""
     from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
@@ -59,10 +59,10 @@ def received(brokers: tuple[str, ...], count: int) -> list[tuple[int, str, str, 
 def test_events_arrive_in_the_order_of_their_key(brokers: tuple[str, ...]) -> None:
     """The events of one order arrive in one partition, in their order, each with its id."""
     kafka = KafkaAlertPublisher(brokers)
-    sent = [message(number, key) for number in range(4) for key in ("ORD-1", "ORD-2")]
+    sent = [make_message(number, key) for number in range(4) for key in ("ORD-1", "ORD-2")]
     assert [kafka.publish(one) for one in sent] == [None] * len(sent)
     kafka.close()
-    found = received(brokers, len(sent))
+    found = receive_events(brokers, len(sent))
     for key in ("ORD-1", "ORD-2"):
         own = [row for row in found if row[1] == key]
         assert len({partition for partition, *_ in own}) == 1
@@ -81,7 +81,7 @@ def test_brokers_that_are_away_take_nothing() -> None:
         "linger.ms": 5,
     }
     kafka = KafkaAlertPublisher(("127.0.0.1:9",), settings)
-    assert kafka.publish(message(1)) == "_msg_timed_out"
+    assert kafka.publish(make_message(1)) == "_msg_timed_out"
 
 
 def test_other_machines_are_spoken_to_in_tls() -> None:

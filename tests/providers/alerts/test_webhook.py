@@ -22,7 +22,7 @@ def receiver() -> Iterator[Receiver]:
         yield made
 
 
-def webhook(url: str) -> WebhookAlertPublisher:
+def make_publisher(url: str) -> WebhookAlertPublisher:
     return WebhookAlertPublisher(url, KEY, clock=SystemClock(), scale=TimeScale(100))
 
 
@@ -39,7 +39,7 @@ def test_a_known_signature() -> None:
 def test_two_hundreds_alone_are_taken(receiver: Receiver, status: int, said: str | None) -> None:
     """Only an answer with a status of 2xx counts as accepted; another one gives a reason."""
     receiver.answers = lambda _event, _nth: status
-    assert webhook(receiver.url).publish(MESSAGE) == said
+    assert make_publisher(receiver.url).publish(MESSAGE) == said
     assert (receiver.got, receiver.signed, receiver.asked) == (
         [{"event_id": "e-1", "observed": "未入金"}],
         [True],
@@ -51,15 +51,19 @@ def test_nobody_there_and_nobody_who_answers() -> None:
     """A receiver that isn't running, or doesn't answer, leads to a reason in one word and to no exception."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        assert webhook(f"http://127.0.0.1:{port}/x").publish(MESSAGE) in ("budget_spent", "read_timeout", "timeout")
-    assert webhook(f"http://127.0.0.1:{port}/x").publish(MESSAGE) == "not_connected"
+        assert make_publisher(f"http://127.0.0.1:{port}/x").publish(MESSAGE) in (
+            "budget_spent",
+            "read_timeout",
+            "timeout",
+        )
+    assert make_publisher(f"http://127.0.0.1:{port}/x").publish(MESSAGE) == "not_connected"
 
 
 @pytest.mark.parametrize("url", ["http://example.com/x", "https://10.0.0.1/x", "https://u:p@example.com/x"])
 def test_only_addresses_that_may_be_told(url: str) -> None:
     """An address that isn't allowed is refused."""
     with pytest.raises(ConsoleError):
-        webhook(url)
+        make_publisher(url)
 
 
 @pytest.mark.parametrize(
@@ -90,4 +94,4 @@ def test_where_a_name_leads_is_looked_at_when_it_is_told(
 
 def test_the_key_is_not_shown() -> None:
     """The text form of the publisher doesn't contain the key."""
-    assert KEY not in repr(webhook("https://example.com/alerts"))
+    assert KEY not in repr(make_publisher("https://example.com/alerts"))

@@ -27,7 +27,7 @@ from console.providers.atom.signing import (
     format_india_time,
     parse_india_time,
 )
-from tests.providers.payments.parts import VECTORS, response_key
+from tests.providers.payments.parts import VECTORS, derive_response_key
 
 SEALED, BROKEN, SIGNED = (VECTORS[name] for name in ("ndps_aes", "ndps_aes_bad", "ndps_signature"))
 KEY = bytes(range(32))
@@ -129,10 +129,10 @@ def test_paddings_that_are_none() -> None:
 
 def test_a_key_is_derived_once() -> None:
     """The slow derivation runs once for each key and salt, and the number of remembered keys is limited."""
-    response_key()
+    derive_response_key()
     before = derive_key.cache_info()
     for _ in range(5):
-        response_key()
+        derive_response_key()
     after = derive_key.cache_info()
     assert (after.misses, after.hits) == (before.misses, before.hits + 5)
     assert after.maxsize is not None

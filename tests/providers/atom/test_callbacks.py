@@ -15,28 +15,28 @@ from console.providers.atom.aes import derive_key, encrypt_text
 from console.providers.atom.callbacks import LARGEST_CALLBACK_BYTES, parse_callback
 from console.providers.atom.signing import compute_signature
 from console.providers.payments.notices import SignedCallback
-from tests.providers.payments.parts import MERCHANT, REQUEST_KEY, VECTORS, atom, response_key
+from tests.providers.payments.parts import MERCHANT, REQUEST_KEY, VECTORS, derive_response_key, make_atom
 
 CALLBACKS = VECTORS["ndps_callback"]
 TEXT: str = CALLBACKS[0]["plaintext"]
 BODY = CALLBACKS[0]["form_body"].encode()
 
 
-def opened(body: bytes) -> SignedCallback:
+def parse_body(body: bytes) -> SignedCallback:
     return parse_callback(body, MERCHANT)
 
 
-def form(text: str, key: bytes | None = None) -> bytes:
-    return f"merchId=317157&encData={encrypt_text(text, key or response_key())}".encode()
+def make_form(text: str, key: bytes | None = None) -> bytes:
+    return f"merchId=317157&encData={encrypt_text(text, key or derive_response_key())}".encode()
 
 
-def changed(change: dict[str, Any], where: str = "payDetails") -> dict[str, Any]:
+def make_changed_fields(change: dict[str, Any], where: str = "payDetails") -> dict[str, Any]:
     said: dict[str, Any] = json.loads(TEXT)
     said["payInstrument"][where] |= change
     return said
 
 
-def signed(said: dict[str, Any], key: str = MERCHANT.response_hash_key) -> bytes:
+def sign_fields(said: dict[str, Any], key: str = MERCHANT.response_hash_key) -> bytes:
     """Return the callback with a valid signature over its fields."""
     pay, ours, mode, answer = (
         said["payInstrument"][name]
@@ -54,10 +54,10 @@ def signed(said: dict[str, Any], key: str = MERCHANT.response_hash_key) -> bytes
         mode["bankDetails"]["bankTxnId"] or "",
     )
     pay["signature"] = compute_signature(key, *map(str, parts))
-    return form(json.dumps(said))
+    return make_form(json.dumps(said))
 
 
-def refused(found: SignedCallback) -> bool:
+def is_refused(found: SignedCallback) -> bool:
     """Return True if the callback was refused. What a sender can see must be the same for every cause."""
     same = (False, "", OutcomeClass.UNKNOWN, "callback_refused", None)
     return (found.has_valid_signature, found.event_id, found.kind, found.reason, found.report) == same
@@ -72,12 +72,12 @@ def test_vectors(vector: dict[str, Any]) -> None:
     expected = vector["expected"]
     assert found.has_valid_signature == expected["signature_ok"] == expected["accept"]
     assert found.kind == expected["class"]
-    assert refused(found) is not expected["accept"]
+    assert is_refused(found) is not expected["accept"]
 
 
 def test_a_good_callback_is_read_whole() -> None:
     """The order, the payment, both amounts and the time are read. The payer's account isn't in the evidence."""
-    found = atom("http://127.0.0.1:1").parse_callback(BODY)
+    found = make_atom("http://127.0.0.1:1").parse_callback(BODY)
     assert found.report is not None
     assert (found.merchant_payment_id, found.report.provider_payment_id) == ("ORD20261120000123", "11000000615892")
     assert (found.report.amount, found.report.total) == (Money(50_000, "INR"), Money(51_767, "INR"))
@@ -88,9 +88,9 @@ def test_a_good_callback_is_read_whole() -> None:
 
 def test_repeats_are_one_event() -> None:
     """Callbacks with the same order, payment and code have the same event id, whatever else differs."""
-    first = opened(BODY)
-    again = opened(signed(changed({"surchargeAmount": 1})))
-    later = opened(signed(changed({"statusCode": "OTS0002"}, "responseDetails")))
+    first = parse_body(BODY)
+    again = parse_body(sign_fields(make_changed_fields({"surchargeAmount": 1})))
+    later = parse_body(sign_fields(make_changed_fields({"statusCode": "OTS0002"}, "responseDetails")))
     assert first.event_id == again.event_id != later.event_id
 
 
@@ -101,12 +101,12 @@ def test_every_flipped_bit_refuses() -> None:
     data = bytearray.fromhex(sealed.decode())
     for place in range(len(data)):
         data[place] ^= 1 << place % 8
-        found = opened(head + b"encData=" + data.hex().encode())
+        found = parse_body(head + b"encData=" + data.hex().encode())
         data[place] ^= 1 << place % 8
-        assert refused(found) or told(found) == told(opened(BODY)), place
+        assert is_refused(found) or get_signed_fields(found) == get_signed_fields(parse_body(BODY)), place
 
 
-def told(found: SignedCallback) -> tuple[object, ...]:
+def get_signed_fields(found: SignedCallback) -> tuple[object, ...]:
     """The fields of a callback that the signature covers."""
     assert found.report is not None
     return (
@@ -120,24 +120,24 @@ def told(found: SignedCallback) -> tuple[object, ...]:
 
 def test_a_good_callback_that_is_too_large_is_refused_unopened() -> None:
     """A callback above the size limit is refused without decryption, also with a valid signature."""
-    large = form(TEXT + " " * (LARGEST_CALLBACK_BYTES // 2))
-    found = opened(large)
-    assert refused(found)
+    large = make_form(TEXT + " " * (LARGEST_CALLBACK_BYTES // 2))
+    found = parse_body(large)
+    assert is_refused(found)
     assert (found.merchant_payment_id, found.evidence) == (None, f"{len(large)} bytes")
 
 
 def test_every_cut_refuses() -> None:
     """A truncated callback is refused wherever it was cut."""
-    assert all(refused(opened(BODY[: len(BODY) - cut])) for cut in range(1, 200))
-    assert refused(opened(BODY + b"00" * 16))
+    assert all(is_refused(parse_body(BODY[: len(BODY) - cut])) for cut in range(1, 200))
+    assert is_refused(parse_body(BODY + b"00" * 16))
 
 
 def test_a_text_that_lost_its_padding_refuses() -> None:
     """A callback without its last block, the padding, is refused."""
     text = TEXT + " " * (-len(TEXT.encode()) % 16)
-    whole = form(text)
-    assert opened(whole).has_valid_signature
-    assert refused(opened(whole[:-32]))
+    whole = make_form(text)
+    assert parse_body(whole).has_valid_signature
+    assert is_refused(parse_body(whole[:-32]))
 
 
 HOSTILE = {
@@ -145,33 +145,33 @@ HOSTILE = {
     "two": BODY + b"&encData=" + BODY.partition(b"encData=")[2], "no hex": b"encData=zz", "JSON": b"{}",
     "NUL": b"\0" * 100, "10 MB": b"encData=" + b"0" * 10_000_000, "many fields": b"a=1&" * 20 + BODY,
     "just too large": b"encData=" + b"00" * (LARGEST_CALLBACK_BYTES // 2),
-    "a list": form("[]"), "no instrument": form("{}"), "an empty list": form('{"payInstrument":[]}'),
-    "two instruments": form('{"payInstrument":[{},{}]}'), "endless nesting": form('{"a":' * 20_000),
-    "keys twice": form(TEXT.replace('"signature"', '"amount":1,"signature"')), "no text": form("\0\1\2"),
+    "a list": make_form("[]"), "no instrument": make_form("{}"), "an empty list": make_form('{"payInstrument":[]}'),
+    "two instruments": make_form('{"payInstrument":[{},{}]}'), "endless nesting": make_form('{"a":' * 20_000),
+    "keys twice": make_form(TEXT.replace('"signature"', '"amount":1,"signature"')), "no text": make_form("\0\1\2"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_bodies_are_refused_in_one_way(body: bytes) -> None:
     """Every malformed body is refused alike, without an exception and without a report."""
-    assert refused(opened(body))
+    assert is_refused(parse_body(body))
 
 
 UNSIGNED: dict[str, bytes] = {
-    "no signature": form(json.dumps(changed({"signature": None}))),
-    "empty signature": form(json.dumps(changed({"signature": ""}))),
-    "signature as number": form(json.dumps(changed({"signature": 5}))),
-    "signature as list": form(json.dumps(changed({"signature": ["x"]}))),
-    "request's key": signed(changed({}), MERCHANT.request_hash_key),
-    "no key": signed(changed({}), ""),
-    "sealed with the request's key": form(TEXT, derive_key(REQUEST_KEY, REQUEST_KEY)),
-    "another merchant, well signed": signed(changed({"merchId": 8952}, "merchDetails")),
-    "total without sign of it": form(json.dumps(changed({"totalAmount": 517.68}))),
-    "status changed": form(json.dumps(changed({"statusCode": "OTS0002"}, "responseDetails"))),
-    "order changed": form(json.dumps(changed({"merchTxnId": "ORD20261120000124"}, "merchDetails"))),
-    "no payment": form(json.dumps(changed({"atomTxnId": None}))),
-    "no total": form(json.dumps(changed({"totalAmount": None}))),
-    "total too fine": signed(changed({"totalAmount": "517.675"})),
+    "no signature": make_form(json.dumps(make_changed_fields({"signature": None}))),
+    "empty signature": make_form(json.dumps(make_changed_fields({"signature": ""}))),
+    "signature as number": make_form(json.dumps(make_changed_fields({"signature": 5}))),
+    "signature as list": make_form(json.dumps(make_changed_fields({"signature": ["x"]}))),
+    "request's key": sign_fields(make_changed_fields({}), MERCHANT.request_hash_key),
+    "no key": sign_fields(make_changed_fields({}), ""),
+    "sealed with the request's key": make_form(TEXT, derive_key(REQUEST_KEY, REQUEST_KEY)),
+    "another merchant, well signed": sign_fields(make_changed_fields({"merchId": 8952}, "merchDetails")),
+    "total without sign of it": make_form(json.dumps(make_changed_fields({"totalAmount": 517.68}))),
+    "status changed": make_form(json.dumps(make_changed_fields({"statusCode": "OTS0002"}, "responseDetails"))),
+    "order changed": make_form(json.dumps(make_changed_fields({"merchTxnId": "ORD20261120000124"}, "merchDetails"))),
+    "no payment": make_form(json.dumps(make_changed_fields({"atomTxnId": None}))),
+    "no total": make_form(json.dumps(make_changed_fields({"totalAmount": None}))),
+    "total too fine": sign_fields(make_changed_fields({"totalAmount": "517.675"})),
 }
 
 
@@ -179,13 +179,13 @@ UNSIGNED: dict[str, bytes] = {
 def test_what_is_not_signed_for_is_refused(body: bytes) -> None:
     """A callback with a wrong, missing or foreign signature, or with changed content under a valid one, is
     refused."""
-    assert refused(opened(body))
+    assert is_refused(parse_body(body))
 
 
 def test_a_refused_callback_may_name_an_order_to_ask_about() -> None:
     """A notice without a signature isn't accepted, but the program asks Atom about its order."""
-    assert opened(UNSIGNED["no signature"]).merchant_payment_id == "ORD20261120000123"
-    assert opened(HOSTILE["no hex"]).merchant_payment_id is None
+    assert parse_body(UNSIGNED["no signature"]).merchant_payment_id == "ORD20261120000123"
+    assert parse_body(HOSTILE["no hex"]).merchant_payment_id is None
 
 
 def test_no_field_but_hint_and_evidence_tells_refusals_apart() -> None:
@@ -193,7 +193,7 @@ def test_no_field_but_hint_and_evidence_tells_refusals_apart() -> None:
     `evidence`."""
     seen = set()
     for body in (*HOSTILE.values(), *UNSIGNED.values()):
-        found = opened(body)
+        found = parse_body(body)
         told_apart = {"merchant_payment_id", "evidence", "sha256"}
         seen.add(tuple(getattr(found, field.name) for field in fields(found) if field.name not in told_apart))
     assert len(seen) == 1
@@ -212,12 +212,12 @@ def test_no_field_but_hint_and_evidence_tells_refusals_apart() -> None:
 )
 def test_odd_fields_are_refused_without_a_word(change: dict[str, Any], where: str) -> None:
     """A callback with fields of a wrong type under the original signature is refused."""
-    assert refused(opened(form(json.dumps(changed(change, where)))))
+    assert is_refused(parse_body(make_form(json.dumps(make_changed_fields(change, where)))))
 
 
 def test_a_null_bank_number_counts_as_empty() -> None:
     """A bank number of null adds nothing to the signed text."""
-    found = opened(signed(changed({"bankDetails": {"bankTxnId": None}}, "payModeSpecificData")))
+    found = parse_body(sign_fields(make_changed_fields({"bankDetails": {"bankTxnId": None}}, "payModeSpecificData")))
     assert found.has_valid_signature
     assert found.report is not None
     assert found.report.bank_reference is None
@@ -235,7 +235,7 @@ def test_a_null_bank_number_counts_as_empty() -> None:
 )
 def test_genuine_and_not_understood(change: dict[str, Any], where: str, kind: str, reason: str) -> None:
     """A callback with a valid signature and unknown contents has no report; its kind and reason say so."""
-    found = opened(signed(changed(change, where)))
+    found = parse_body(sign_fields(make_changed_fields(change, where)))
     assert found.has_valid_signature
     assert (found.kind, found.reason, found.report) == (kind, reason, None)
 
@@ -243,5 +243,5 @@ def test_genuine_and_not_understood(change: dict[str, Any], where: str, kind: st
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused(body: bytes) -> None:
     """Any other bytes are refused without an exception."""
-    assert refused(opened(body))
-    assert refused(opened(b"merchId=317157&encData=" + body.hex().encode()))
+    assert is_refused(parse_body(body))
+    assert is_refused(parse_body(b"merchId=317157&encData=" + body.hex().encode()))

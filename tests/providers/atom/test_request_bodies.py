@@ -20,7 +20,7 @@ from console.providers.atom.request_bodies import (
     make_verification_text,
 )
 from console.providers.atom.signing import AmountFormat
-from tests.providers.parts import CLOCK, Turns
+from tests.providers.parts import CLOCK, CountingRateLimiter
 from tests.providers.payments.parts import (
     ATOM_ORDER,
     ATOM_QUESTION,
@@ -29,9 +29,9 @@ from tests.providers.payments.parts import (
     REQUEST_KEY,
     RUPEES,
     VECTORS,
-    atom,
+    make_atom,
 )
-from tests.providers.raw_server import says, serving
+from tests.providers.raw_server import make_answer_script, serve_scripts
 
 PLAIN = {v["id"]: v["plaintext"] for v in VECTORS["ndps_aes"]}
 DAY = date(2026, 11, 20)
@@ -89,8 +89,8 @@ def test_a_payer_without_contact_is_left_out() -> None:
 
 def test_each_call_goes_to_its_address_as_a_sealed_form() -> None:
     """All data are encrypted in the body. The address, which appears in logs, contains none."""
-    with serving(says(500)) as server:
-        vendor = atom(server.url)
+    with serve_scripts(make_answer_script(500)) as server:
+        vendor = make_atom(server.url)
         vendor.start(ATOM_REQUEST)
         vendor.read_payment(ATOM_QUESTION)
         vendor.refund(ATOM_ORDER)
@@ -128,12 +128,12 @@ def test_an_unfit_address_is_refused_at_once(url: str) -> None:
     """The configuration refuses an address that is malformed, uses plain http, or contains more than a path."""
     config = AtomConfig(replace(AtomUrls.make_urls_of_origin("http://127.0.0.1:1"), refund=url), MERCHANT)
     with pytest.raises(ConsoleError) as caught:
-        make_atom_adapter(config, rate_limiter=Turns(), clock=CLOCK, scale=TimeScale())
+        make_atom_adapter(config, rate_limiter=CountingRateLimiter(), clock=CLOCK, scale=TimeScale())
     assert caught.value.code == "bad_profile"
 
 
 def test_secrets_show_in_no_repr() -> None:
     """The text forms of configuration and adapter contain no credential."""
-    shown = repr(AtomConfig(AtomUrls.make_production_urls(), MERCHANT)) + repr(atom("http://127.0.0.1:1"))
+    shown = repr(AtomConfig(AtomUrls.make_production_urls(), MERCHANT)) + repr(make_atom("http://127.0.0.1:1"))
     assert "317157" in shown
     assert not [secret for secret in MERCHANT.secrets if secret in shown]

@@ -37,14 +37,14 @@ from tests.providers.payments.parts import (
     ATOM_REQUEST,
     RUPEES,
     VECTORS,
-    answer,
-    atom,
-    effect,
-    got,
-    response_key,
-    sealed,
+    derive_response_key,
+    describe_effect,
+    get_report,
+    make_atom,
+    make_http_answer,
+    seal_answer,
 )
-from tests.providers.raw_server import says, serving
+from tests.providers.raw_server import make_answer_script, serve_scripts
 
 ANSWERS = [v for v in VECTORS["classify_http"] if v["provider"] == "ndps"]
 STATES = [v for v in VECTORS["states"] if v["domain"].startswith("ndps")]
@@ -67,19 +67,19 @@ F, U, N, A, L, P, S = (
 )
 
 
-def heard(call: AtomCall, status: int, body: bytes) -> Outcome[Any]:
-    return make_atom_converter(call, response_key(), READERS[call])(answer(status, body))
+def convert_answer(call: AtomCall, status: int, body: bytes) -> Outcome[Any]:
+    return make_atom_converter(call, derive_response_key(), READERS[call])(make_http_answer(status, body))
 
 
-def told(call: AtomCall, said: object, status: int = 200) -> Outcome[Any]:
-    return heard(call, status, sealed(said))
+def convert_fields(call: AtomCall, said: object, status: int = 200) -> Outcome[Any]:
+    return convert_answer(call, status, seal_answer(said))
 
 
-def details(code: str) -> Fields:
+def make_details(code: str) -> Fields:
     return {"responseDetails": {"statusCode": code, "message": "-", "description": "-"}}
 
 
-def attempt(code: str = "OTS0000", pay: Fields | None = None, ours: Fields | None = None) -> Fields:
+def make_attempt(code: str = "OTS0000", pay: Fields | None = None, ours: Fields | None = None) -> Fields:
     """Return one attempt as an answer of TXNVERIFICATION contains it."""
     return {
         "settlementDetails": {"reconStatus": "NRNS"},
@@ -92,24 +92,26 @@ def attempt(code: str = "OTS0000", pay: Fields | None = None, ours: Fields | Non
             "bankDetails": {"bankTxnId": "001100000061589211119", "otsBankName": "Hdfc Bank"},
         },
         "custDetails": {"custEmail": "payer@example.com", "custMobile": 9999999999},
-        **details(code),
+        **make_details(code),
     }
 
 
-def verified(*attempts: Fields, question: PaymentQuestion = ATOM_QUESTION) -> Outcome[PaymentReport]:
+def convert_verification(*attempts: Fields, question: PaymentQuestion = ATOM_QUESTION) -> Outcome[PaymentReport]:
     read = make_payment_reader("317157", question)
-    return make_atom_converter(AtomCall.PAYMENT, response_key(), read)(
-        answer(200, sealed({"payInstrument": list(attempts)}))
+    return make_atom_converter(AtomCall.PAYMENT, derive_response_key(), read)(
+        make_http_answer(200, seal_answer({"payInstrument": list(attempts)}))
     )
 
 
 # ---- published answers
 
 
-def asked(vector: dict[str, Any]) -> Outcome[Any]:
+def convert_vector(vector: dict[str, Any]) -> Outcome[Any]:
     body = vector["body"]
-    with serving(says(vector["http_status"], sealed(body) if isinstance(body, dict) else body)) as server:
-        vendor = atom(server.url)
+    with serve_scripts(
+        make_answer_script(vector["http_status"], seal_answer(body) if isinstance(body, dict) else body)
+    ) as server:
+        vendor = make_atom(server.url)
         calls: dict[str, Callable[[], Outcome[Any]]] = {
             "TXNVERIFICATION": lambda: vendor.read_payment(ATOM_QUESTION),
             "REFUNDINIT": lambda: vendor.refund(ORDER),
@@ -124,11 +126,11 @@ def asked(vector: dict[str, Any]) -> Outcome[Any]:
 def test_vectors(vector: dict[str, Any]) -> None:
     """Each published answer, encrypted and sent over real HTTP, has its outcome class; that of a refund has its
     effect too."""
-    outcome = asked(vector)
+    outcome = convert_vector(vector)
     assert outcome.kind == vector["expected_class"]
     assert outcome.status == vector["http_status"]
     if vector["call"] == "REFUNDINIT":
-        assert effect(outcome.kind) == vector["effect"]
+        assert describe_effect(outcome.kind) == vector["effect"]
 
 
 @pytest.mark.parametrize("vector", STATES, ids=[v["id"] for v in STATES])
@@ -187,25 +189,25 @@ ROWS = {
 UNLISTED = ("OTS9999", "OTS0404", "OTS0405", "OTS0408", "OTS0701", "OTS", "0000", "SUCCESS")
 
 
-def coded(call: AtomCall, code: str) -> Outcome[Any]:
+def convert_code(call: AtomCall, code: str) -> Outcome[Any]:
     if call is AtomCall.AUTH:
-        return told(call, {"responseDetails": {"txnStatusCode": code}})
-    return told(call, {"payInstrument": details(code)})
+        return convert_fields(call, {"responseDetails": {"txnStatusCode": code}})
+    return convert_fields(call, {"payInstrument": make_details(code)})
 
 
 @pytest.mark.parametrize("call", AtomCall)
 def test_every_code(call: AtomCall) -> None:
     """The tables of codes have exactly the expected codes, and each code has its outcome class."""
     assert set(VERDICTS_BY_CALL[call]) == set(ROWS[call])
-    assert {code: coded(call, code).kind for code in ROWS[call]} == ROWS[call]
+    assert {code: convert_code(call, code).kind for code in ROWS[call]} == ROWS[call]
 
 
 @pytest.mark.parametrize("call", AtomCall)
 def test_unlisted_codes(call: AtomCall) -> None:
     """A code without a row leaves the outcome unknown, also one that had another meaning in an earlier version."""
-    assert {coded(call, code).kind for code in UNLISTED} == {U}
+    assert {convert_code(call, code).kind for code in UNLISTED} == {U}
     listed_elsewhere = set().union(*ROWS.values()) - set(ROWS[call]) - {"OTS0000"}
-    assert {coded(call, code).kind for code in listed_elsewhere} <= {U}
+    assert {convert_code(call, code).kind for code in listed_elsewhere} <= {U}
 
 
 STATUS_ROWS = {
@@ -220,21 +222,21 @@ STATUS_ROWS = {
 def test_every_status(call: AtomCall) -> None:
     """Without success the HTTP status decides; an unlisted one is UNKNOWN. A 429 means "too fast" if its body states
     nothing. A call with an effect isn't refused by a body that can't be read."""
-    good = sealed({"payInstrument": attempt()})
+    good = seal_answer({"payInstrument": make_attempt()})
     for status in (*range(300, 309), *range(400, 452), *range(500, 512), 599):
         for body in (b"", b"<html>", good, b'{"payInstrument":'):
             bare = {429: L} if body in (b"", b"<html>") else {}
             is_unread = body.startswith(b"{") and call in (AtomCall.AUTH, AtomCall.REFUND)
             expected_kind = U if is_unread else (STATUS_ROWS[call] | bare).get(status, U)
-            assert heard(call, status, body).kind is expected_kind, (status, body[:9])
+            assert convert_answer(call, status, body).kind is expected_kind, (status, body[:9])
 
 
 ACCEPTED_REFUND = {"prodRefundId": ORDER.key, "prodStatusCode": "OTS0000", "refundTxnId": 1519}
 UNREAD_REFUSALS: dict[str, tuple[bytes, str]] = {
     "sealed with another key": (b"merchId=317157&encData=" + b"0A" * 48, "not_opened"),
-    "sealed twice": (sealed({}) + b"&encData=00", "not_opened"),
-    "sealed, and no JSON": (sealed("refunded"), "unreadable"),
-    "compressed": (gzip.compress(sealed({})), "unreadable"),
+    "sealed twice": (seal_answer({}) + b"&encData=00", "not_opened"),
+    "sealed, and no JSON": (seal_answer("refunded"), "unreadable"),
+    "compressed": (gzip.compress(seal_answer({})), "unreadable"),
     "cut JSON": (b'{"payInstrument":{"payDetails":', "unreadable"),
     "UTF-16": ("encData=00".encode("utf-16"), "unreadable"),
     "the refund, not sealed": (json.dumps({"payInstrument": [ACCEPTED_REFUND]}).encode(), "refused_but_made"),
@@ -247,7 +249,7 @@ UNREAD_REFUSALS: dict[str, tuple[bytes, str]] = {
 def test_a_refusal_of_a_refund_that_cannot_be_read_is_none(status: int, body: bytes, reason: str) -> None:
     """A refusal whose body can't be read may contain the refund, so the outcome is unknown. The contents count also
     without encryption."""
-    outcome = heard(AtomCall.REFUND, status, body)
+    outcome = convert_answer(AtomCall.REFUND, status, body)
     assert outcome.kind is U
     assert status == 429 or outcome.reason == reason
 
@@ -272,21 +274,22 @@ def test_kinds_of_trouble(reason: str, kind: FailureCause) -> None:
 
 # ---- opening
 
-PAID: Fields = {"payInstrument": [attempt()]}
-UNOPENED = {
+PAID: Fields = {"payInstrument": [make_attempt()]}
+UNREADABLE_FORMS = {
     "empty": b"", "HTML": b"<html>", "no encData": b"merchId=317157", "empty encData": b"merchId=317157&encData=",
-    "twice": sealed(PAID) + b"&encData=00", "cut": sealed(PAID)[:-2], "cut by a block": sealed(PAID)[:-32],
+    "twice": seal_answer(PAID) + b"&encData=00", "cut": seal_answer(PAID)[:-2],
+    "cut by a block": seal_answer(PAID)[:-32],
     "no hex": b"encData=" + b"zz" * 16, "JSON without it": b'{"a":1}', "JSON with a number": b'{"encData":5}',
-    "not ASCII": "encData=９８".encode(), "many fields": b"&".join([b"a=1"] * 20) + b"&" + sealed(PAID),
+    "not ASCII": "encData=９８".encode(), "many fields": b"&".join([b"a=1"] * 20) + b"&" + seal_answer(PAID),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("call", AtomCall)
-@pytest.mark.parametrize("body", UNOPENED.values(), ids=UNOPENED)
+@pytest.mark.parametrize("body", UNREADABLE_FORMS.values(), ids=UNREADABLE_FORMS)
 def test_what_cannot_be_opened_is_unknown(call: AtomCall, body: bytes) -> None:
     """An answer that isn't encrypted, is incomplete or contains two encrypted texts leaves the outcome unknown, and
     no encrypted text is kept."""
-    outcome = heard(call, 200, body)
+    outcome = convert_answer(call, 200, body)
     assert (outcome.kind, outcome.reason, outcome.found) == (U, "not_opened", None)
     assert b"encData" not in body or outcome.evidence == f"sealed, {len(body)} bytes, not opened"
 
@@ -302,16 +305,16 @@ NO_MESSAGES = [
 def test_opened_and_unreadable_is_unknown(text: str) -> None:
     """A decrypted text that is no message leaves the outcome unknown."""
     for call in AtomCall:
-        outcome = told(call, text)
+        outcome = convert_fields(call, text)
         assert (outcome.kind, outcome.reason) == (U, "unreadable")
 
 
 def test_the_form_may_also_be_json_or_lower_case() -> None:
     """The answer declares itself as JSON and is a form; an answer that really is JSON is read too."""
-    hexed = sealed(PAID).partition(b"encData=")[2]
+    hexed = seal_answer(PAID).partition(b"encData=")[2]
     lower = b"encData=" + hexed.lower() + b"\n"
     for body in (b'{"encData":"' + hexed + b'"}', lower, b"encData=" + hexed + b"&merchId=1"):
-        assert heard(AtomCall.PAYMENT, 200, body).kind is S
+        assert convert_answer(AtomCall.PAYMENT, 200, body).kind is S
 
 
 # ---- payments
@@ -319,7 +322,7 @@ def test_the_form_may_also_be_json_or_lower_case() -> None:
 
 def test_a_payment_as_it_is_told() -> None:
     """All facts that staff compare are read: Indian times become instants, and amounts are exact."""
-    outcome = verified(attempt(pay={"surchargeAmount": 17.67, "txnCurrency": "INR"}))
+    outcome = convert_verification(make_attempt(pay={"surchargeAmount": 17.67, "txnCurrency": "INR"}))
     assert outcome.kind is S
     assert outcome.found == PaymentReport(
         "ORD20261120000123", "11000000615892", "OTS0000", PaymentState.PAYMENT_SUCCESS, True, RUPEES,
@@ -332,7 +335,7 @@ def test_a_payment_as_it_is_told() -> None:
 def test_a_time_of_payment_without_end() -> None:
     """9999-12-31 isn't accepted as a time of payment, because no deadline can be computed from it; the next time in
     the answer is used."""
-    found = verified(attempt(pay={"txnCompleteDate": "9999-12-31 23:59:59"})).found
+    found = convert_verification(make_attempt(pay={"txnCompleteDate": "9999-12-31 23:59:59"})).found
     assert found is not None
     assert found.paid_at == datetime(2026, 11, 20, 6, 51, 33, tzinfo=UTC)
 
@@ -340,12 +343,14 @@ def test_a_time_of_payment_without_end() -> None:
 def test_evidence_names_no_payer() -> None:
     """In the evidence, payers and secrets are masked, and the numbers and sums that settle the payment are kept."""
     card = {"payModeSpecificData": {"subChannel": "CC", "cardNumber": "4111111111111111", "maskedCard": "4111"}}
-    outcome = verified(attempt() | card)
+    outcome = convert_verification(make_attempt() | card)
     for word in ("payer@", "9999999999", "4111"):
         assert word not in outcome.evidence
     for word in ("OTS0000", "11000000615892", "500.0", "517.67", "ORD20261120000123"):
         assert word in outcome.evidence
-    token = told(AtomCall.AUTH, {"atomTokenId": 15000000033303, "responseDetails": {"txnStatusCode": "OTS0000"}})
+    token = convert_fields(
+        AtomCall.AUTH, {"atomTokenId": 15000000033303, "responseDetails": {"txnStatusCode": "OTS0000"}}
+    )
     assert "15000000033303" not in token.evidence
     assert "payer@" not in repr(outcome)
 
@@ -368,83 +373,91 @@ def test_evidence_names_no_payer() -> None:
 def test_of_several_attempts_the_best_counts(codes: list[str], kind: Kind) -> None:
     """Of several attempts a success counts first, then one that may still succeed; a failure counts only if there is
     no other attempt."""
-    rows = [attempt(code, {"atomTxnId": 11000000615892 + place}) for place, code in enumerate(codes)]
+    rows = [make_attempt(code, {"atomTxnId": 11000000615892 + place}) for place, code in enumerate(codes)]
     for row, code in zip(rows, codes, strict=True):
         if code == "OTS0401":
             row.update({"payDetails": {}, "payModeSpecificData": {}})
-    assert verified(*rows).kind is kind
+    assert convert_verification(*rows).kind is kind
 
 
 def test_no_data_about_an_attempt_that_atom_has_is_no_answer() -> None:
     """The code says that Atom has no such payment, but the attempt has an id of Atom or of the bank: the outcome is
     unknown."""
-    assert (verified(attempt("OTS0401")).kind, verified(attempt("OTS0401")).reason) == (U, "refused_but_made")
-    bank_only = attempt("OTS0401", {"atomTxnId": None})
-    assert verified(bank_only).reason == "refused_but_made"
-    assert verified(bank_only | {"payModeSpecificData": {}}).kind is N
+    assert (
+        convert_verification(make_attempt("OTS0401")).kind,
+        convert_verification(make_attempt("OTS0401")).reason,
+    ) == (U, "refused_but_made")
+    bank_only = make_attempt("OTS0401", {"atomTxnId": None})
+    assert convert_verification(bank_only).reason == "refused_but_made"
+    assert convert_verification(bank_only | {"payModeSpecificData": {}}).kind is N
 
 
 def test_an_empty_list_under_another_code_is_no_not_found() -> None:
     """Without an attempt, the code of the whole answer decides; only its own code means "not found"."""
-    assert told(AtomCall.PAYMENT, {"payInstrument": [], **details("OTS0951")}).kind is U
-    assert told(AtomCall.PAYMENT, {"payInstrument": [], **details("OTS0506")}).kind is A
+    assert convert_fields(AtomCall.PAYMENT, {"payInstrument": [], **make_details("OTS0951")}).kind is U
+    assert convert_fields(AtomCall.PAYMENT, {"payInstrument": [], **make_details("OTS0506")}).kind is A
     for code in ("OTS0000", "OTS0551"):
-        assert told(AtomCall.PAYMENT, {"payInstrument": [], **details(code)}).kind is U
-    assert told(AtomCall.PAYMENT, {"payInstrument": [], **details("OTS0401")}).kind is N
+        assert convert_fields(AtomCall.PAYMENT, {"payInstrument": [], **make_details(code)}).kind is U
+    assert convert_fields(AtomCall.PAYMENT, {"payInstrument": [], **make_details("OTS0401")}).kind is N
 
 
 def test_an_attempt_that_cannot_be_read_hides_no_other() -> None:
     """An attempt that can't be read may be anything: a success beside it counts, a failure beside it doesn't."""
-    odd = attempt(pay={"amount": [1]})
-    assert verified(odd, attempt()).kind is S
-    assert verified(attempt("OTS0600"), odd).kind is U
-    assert verified(odd, attempt("OTS0551")).kind is P
+    odd = make_attempt(pay={"amount": [1]})
+    assert convert_verification(odd, make_attempt()).kind is S
+    assert convert_verification(make_attempt("OTS0600"), odd).kind is U
+    assert convert_verification(odd, make_attempt("OTS0551")).kind is P
 
 
 def test_a_second_success_is_named() -> None:
     """If two attempts have taken money, one is the payment and the report names the other."""
-    found = verified(attempt(), attempt(pay={"atomTxnId": 7}), attempt("OTS0600", {"atomTxnId": 8})).found
+    found = convert_verification(
+        make_attempt(), make_attempt(pay={"atomTxnId": 7}), make_attempt("OTS0600", {"atomTxnId": 8})
+    ).found
     assert found is not None
     assert (found.provider_payment_id, found.further_captures) == ("11000000615892", ("7",))
     seven = replace(ATOM_QUESTION, provider_payment_id="7")
-    known = verified(attempt(), attempt(pay={"atomTxnId": 7}), question=seven).found
+    known = convert_verification(make_attempt(), make_attempt(pay={"atomTxnId": 7}), question=seven).found
     assert known is not None
     assert (known.provider_payment_id, known.further_captures) == ("7", ("11000000615892",))
 
 
 def test_a_second_success_of_another_amount_is_named() -> None:
     """The payer has paid twice with different sums: the report names the second sum too."""
-    other = attempt(pay={"atomTxnId": 7, "amount": 400.00})
+    other = make_attempt(pay={"atomTxnId": 7, "amount": 400.00})
     for question in (ATOM_QUESTION, replace(ATOM_QUESTION, provider_payment_id="11000000615892")):
-        for rows in ((attempt(), other), (other, attempt())):
-            outcome = verified(*rows, question=question)
+        for rows in ((make_attempt(), other), (other, make_attempt())):
+            outcome = convert_verification(*rows, question=question)
             assert outcome.kind is S
             assert outcome.found is not None
             assert (outcome.found.provider_payment_id, outcome.found.further_captures) == ("11000000615892", ("7",))
-    alone = verified(other)
+    alone = convert_verification(other)
     assert (alone.kind, alone.reason) == (U, "other_amount")
 
 
 def test_a_captured_payment_is_not_failed_by_another_attempt() -> None:
     """Once the id of the payment is known, only the attempt with this id can report that it failed."""
     known = replace(ATOM_QUESTION, provider_payment_id="5")
-    outcome = verified(attempt("OTS0600"), question=known)
+    outcome = convert_verification(make_attempt("OTS0600"), question=known)
     assert (outcome.kind, outcome.reason) == (U, "other_payment")
-    outcome = verified(attempt(), question=known)
+    outcome = convert_verification(make_attempt(), question=known)
     assert (outcome.kind, outcome.reason) == (U, "other_payment")
-    assert verified(attempt("OTS0001", {"atomTxnId": 5}), attempt("OTS0600"), question=known).kind is F
+    assert (
+        convert_verification(make_attempt("OTS0001", {"atomTxnId": 5}), make_attempt("OTS0600"), question=known).kind
+        is F
+    )
 
 
 def test_attempts_on_other_orders_do_not_count() -> None:
     """Attempts of other orders are ignored; if there are no others, the list counts as empty."""
-    others = (attempt(ours={"merchTxnId": "ORD-OTHER"}), attempt(ours={"merchId": 8952}))
-    assert verified(*others, attempt("OTS0600")).kind is F
-    outcome = verified(*others)
+    others = (make_attempt(ours={"merchTxnId": "ORD-OTHER"}), make_attempt(ours={"merchId": 8952}))
+    assert convert_verification(*others, make_attempt("OTS0600")).kind is F
+    outcome = convert_verification(*others)
     assert (outcome.kind, outcome.reason) == (U, "other_id")
-    assert verified().kind is N
+    assert convert_verification().kind is N
 
 
-WRONG: dict[str, tuple[Fields, str]] = {
+WRONG_ATTEMPTS: dict[str, tuple[Fields, str]] = {
     "other amount": ({"amount": 499.99}, "other_amount"),
     "paise for rupees": ({"amount": 50_000}, "other_amount"),
     "other currency": ({"txnCurrency": "JPY"}, "other_currency"),
@@ -461,11 +474,11 @@ WRONG: dict[str, tuple[Fields, str]] = {
 }
 
 
-@pytest.mark.parametrize(("pay", "why"), WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize(("pay", "why"), WRONG_ATTEMPTS.values(), ids=WRONG_ATTEMPTS)
 def test_a_payment_that_is_not_the_one_asked_for(pay: Fields, why: str) -> None:
     """A payment with another amount or currency, or with an unreadable amount, has an unknown outcome. One with
     another amount has a report, for comparison."""
-    outcome = verified(attempt(pay=pay))
+    outcome = convert_verification(make_attempt(pay=pay))
     assert (outcome.kind, outcome.reason) == (U, why)
     assert (outcome.found is not None) == (why == "other_amount")
 
@@ -473,28 +486,28 @@ def test_a_payment_that_is_not_the_one_asked_for(pay: Fields, why: str) -> None:
 @pytest.mark.parametrize("amount", [500, 500.0, "500", "500.0", "500.00"])
 def test_one_sum_in_many_forms(amount: object) -> None:
     """500 rupees are read in each form in which they may be written."""
-    assert verified(attempt(pay={"amount": amount})).kind is S
+    assert convert_verification(make_attempt(pay={"amount": amount})).kind is S
 
 
 def test_a_success_that_says_nothing_else() -> None:
     """A success code without further fields means that the payment is paid, but it can't be booked."""
-    outcome = told(AtomCall.PAYMENT, {"payInstrument": details("OTS0000")})
+    outcome = convert_fields(AtomCall.PAYMENT, {"payInstrument": make_details("OTS0000")})
     assert outcome.kind is S
-    assert not got(outcome).is_bookable
+    assert not get_report(outcome).is_bookable
 
 
 @pytest.mark.parametrize("number", [None, ""])
 def test_a_payment_without_our_number_may_be_another_one(number: str | None) -> None:
     """An answer without our payment number may be about another payment, so it can't be booked."""
-    outcome = verified(attempt(ours={"merchTxnId": number}))
+    outcome = convert_verification(make_attempt(ours={"merchTxnId": number}))
     assert outcome.kind is S
-    assert not got(outcome).is_bookable
+    assert not get_report(outcome).is_bookable
 
 
 # ---- refunds
 
 
-def initiated(change: Fields | None = None, pay: Fields | None = None) -> Outcome[RefundReport]:
+def convert_refund_initiation(change: Fields | None = None, pay: Fields | None = None) -> Outcome[RefundReport]:
     product = {
         "prodName": "NSE",
         "refundTxnId": 1519,
@@ -505,12 +518,12 @@ def initiated(change: Fields | None = None, pay: Fields | None = None) -> Outcom
     }
     fields = {"atomTxnId": 11000000615892, "txnCurrency": "INR", "totalRefundAmount": 150.50}
     fields = fields | {"prodDetails": [product | (change or {})]} | (pay or {})
-    return told(AtomCall.REFUND, {"payInstrument": {"payDetails": fields, **details("OTS0000")}})
+    return convert_fields(AtomCall.REFUND, {"payInstrument": {"payDetails": fields, **make_details("OTS0000")}})
 
 
 def test_a_refund_is_accepted_by_its_product() -> None:
     """A refund is accepted with the provider's id if its two codes, key, payment and amount are right."""
-    outcome = initiated()
+    outcome = convert_refund_initiation()
     assert outcome.kind is P
     assert outcome.found == RefundReport(
         ORDER.key, "1519", "REFUND INITIATED", RefundState.SUBMITTED, ORDER.amount, "11000000615892"
@@ -538,18 +551,18 @@ UNCONFIRMED: dict[str, tuple[Fields, Fields, str]] = {
 @pytest.mark.parametrize(("change", "pay", "why"), UNCONFIRMED.values(), ids=UNCONFIRMED)
 def test_a_refund_that_is_not_confirmed(change: Fields, pay: Fields, why: str) -> None:
     """An answer to a refund with a field of another refund has an unknown outcome."""
-    outcome = initiated(change, pay)
+    outcome = convert_refund_initiation(change, pay)
     assert (outcome.kind, outcome.reason) == (U, why)
 
 
 def test_a_key_confirmed_twice_is_not_confirmed() -> None:
     """Two products with our key may be two refunds, so the outcome is unknown."""
     twice = [{"prodRefundId": ORDER.key, "prodStatusCode": "OTS0000", "prodRefundAmount": 150.50}] * 2
-    outcome = initiated({}, {"prodDetails": twice})
+    outcome = convert_refund_initiation({}, {"prodDetails": twice})
     assert (outcome.kind, outcome.reason) == (U, "refund_not_confirmed")
 
 
-def listed(*refunds: Fields, shape: str = "object") -> Outcome[RefundReport]:
+def convert_refund_list(*refunds: Fields, shape: str = "object") -> Outcome[RefundReport]:
     ours = {
         "refundTxnId": 1519,
         "refundAmt": 150.50,
@@ -559,8 +572,8 @@ def listed(*refunds: Fields, shape: str = "object") -> Outcome[RefundReport]:
     }
     product = [{"prodName": "NSE", "refundStatus": [ours | change for change in refunds]}]
     status = {"object": {"refundDetails": product}, "list": product, "nested": [{"refundDetails": product}]}[shape]
-    fields = {"payDetails": {"atomTxnId": 11000000615892}, "refundStatusDetails": status, **details("OTS0000")}
-    return told(AtomCall.REFUND_STATUS, {"payInstrument": fields})
+    fields = {"payDetails": {"atomTxnId": 11000000615892}, "refundStatusDetails": status, **make_details("OTS0000")}
+    return convert_fields(AtomCall.REFUND_STATUS, {"payInstrument": fields})
 
 
 @pytest.mark.parametrize("shape", ["object", "list", "nested"])
@@ -570,7 +583,7 @@ def test_every_remark_in_every_shape(shape: str) -> None:
         "REFUND INITIATED": P, "REFUND PENDING": P, "REFUND PROCESSED": S, "REFUND FAILED": F, "REFUND REJECTED": F,
         " refund processed\n": S, "REFUNDED": U, "": U, "SUCCESS": U,
     }  # fmt: skip
-    assert {word: listed({"remarks": word}, shape=shape).kind for word in kinds} == kinds
+    assert {word: convert_refund_list({"remarks": word}, shape=shape).kind for word in kinds} == kinds
     assert set(REFUND_REMARK_MEANINGS) < set(kinds)
 
 
@@ -578,9 +591,9 @@ def test_our_refund_is_found_among_others() -> None:
     """Other refunds of the payment are ignored, whatever they contain. If none has our key, the outcome is "not
     found"."""
     other = {"prodRefundId": "RFD-OTHER", "remarks": "REFUND FAILED", "refundAmt": "?", "refundTxnId": []}
-    assert listed(other, {}, {"prodRefundId": "a b"}).kind is S
-    assert listed(other).kind is N
-    assert listed().kind is N
+    assert convert_refund_list(other, {}, {"prodRefundId": "a b"}).kind is S
+    assert convert_refund_list(other).kind is N
+    assert convert_refund_list().kind is N
 
 
 @pytest.mark.parametrize(("code", "status"), [("OTS0506", 200), ("OTS0509", 200), ("OTS0401", 200), ("OTS0000", 401),
@@ -589,11 +602,11 @@ def test_a_refusal_that_contains_the_refund_is_none(code: str, status: int) -> N
     """The code or status refuses the refund, but the contents accept it: the outcome is unknown."""
     entry = {"prodRefundId": ATOM_ORDER.key, "prodStatusCode": "OTS0000", "prodRefundAmount": 150.50}
     pay_details = {"atomTxnId": 11000000615892, "prodDetails": [entry], "totalRefundAmount": 150.50}
-    made = {"payInstrument": {"payDetails": pay_details, **details(code)}}
-    outcome = told(AtomCall.REFUND, made, status)
+    made = {"payInstrument": {"payDetails": pay_details, **make_details(code)}}
+    outcome = convert_fields(AtomCall.REFUND, made, status)
     assert (outcome.kind, outcome.reason) == (U, "refused_but_made")
     entry["prodStatusCode"] = "OTS0600"
-    assert told(AtomCall.REFUND, made, status).reason != "refused_but_made"
+    assert convert_fields(AtomCall.REFUND, made, status).reason != "refused_but_made"
 
 
 @pytest.mark.parametrize("status", [200, 401, 403])
@@ -604,12 +617,12 @@ def test_a_refusal_that_contains_the_refund_is_none(code: str, status: int) -> N
 def test_the_effect_is_found_wherever_a_refusal_contains_it(entries: object, status: int) -> None:
     """A refusal that contains the refund in an object, in nested lists or without our key leaves the outcome unknown,
     also with an unreadable code."""
-    codes: list[Fields] = [details("OTS0504"), details("OTS0506"), {"responseDetails": [[]]}]
+    codes: list[Fields] = [make_details("OTS0504"), make_details("OTS0506"), {"responseDetails": [[]]}]
     for code in codes:
         refused = {"payInstrument": {"payDetails": {"prodDetails": entries}, **code}}
-        assert told(AtomCall.REFUND, refused, status).kind is U
+        assert convert_fields(AtomCall.REFUND, refused, status).kind is U
     token = {"inner": {"atomTokenId": 15000000033303}, "responseDetails": {"txnStatusCode": "OTS0600"}}
-    assert told(AtomCall.AUTH, token, status).reason == "refused_but_made"
+    assert convert_fields(AtomCall.AUTH, token, status).reason == "refused_but_made"
 
 
 OUR_ENTRY: Fields = {
@@ -625,12 +638,14 @@ def test_no_data_with_a_refund_is_no_answer(entry: Fields) -> None:
     """The code says that Atom has no refund, but the contents have one: the outcome is unknown, so nothing is sent
     again."""
     listing = {"refundDetails": [{"prodName": "NSE", "refundStatus": [entry]}]}
-    outcome = told(AtomCall.REFUND_STATUS, {"payInstrument": {"refundStatusDetails": listing, **details("OTS0401")}})
+    outcome = convert_fields(
+        AtomCall.REFUND_STATUS, {"payInstrument": {"refundStatusDetails": listing, **make_details("OTS0401")}}
+    )
     assert (outcome.kind, outcome.reason, outcome.found) == (U, "refused_but_made", None)
     nothing: list[object] = [None, [], {}, {"refundDetails": []}, "NODATA"]
     for empty in nothing:
-        said = {"payInstrument": {"refundStatusDetails": empty, **details("OTS0401")}}
-        assert told(AtomCall.REFUND_STATUS, said).kind is N
+        said = {"payInstrument": {"refundStatusDetails": empty, **make_details("OTS0401")}}
+        assert convert_fields(AtomCall.REFUND_STATUS, said).kind is N
 
 
 @pytest.mark.parametrize(
@@ -644,51 +659,54 @@ def test_no_data_with_a_refund_is_no_answer(entry: Fields) -> None:
 )
 def test_no_part_of_a_listing_hides_another_one(listing: object) -> None:
     """Refunds count if they are in both fields of the list, or beside an empty field."""
-    fields = {"payDetails": {"atomTxnId": 11000000615892}, "refundStatusDetails": listing, **details("OTS0000")}
-    assert told(AtomCall.REFUND_STATUS, {"payInstrument": fields}).kind is S
+    fields = {"payDetails": {"atomTxnId": 11000000615892}, "refundStatusDetails": listing, **make_details("OTS0000")}
+    assert convert_fields(AtomCall.REFUND_STATUS, {"payInstrument": fields}).kind is S
 
 
 @pytest.mark.parametrize("key", [ORDER.key.lower(), f" {ORDER.key}", f"Ｒ{ORDER.key[1:]}", f"{ORDER.key}\n"])
 def test_a_key_that_differs_in_its_notation_may_be_ours(key: str) -> None:
     """A refund under our key in small letters, with a blank or in full width is no proof that ours isn't there."""
-    outcome = listed({"prodRefundId": key})
+    outcome = convert_refund_list({"prodRefundId": key})
     assert (outcome.kind, outcome.reason) == (U, "other_id")
-    assert listed({"prodRefundId": key}, {}).kind is S
+    assert convert_refund_list({"prodRefundId": key}, {}).kind is S
 
 
 @pytest.mark.parametrize("remark", ["REFUND PROCE\u00dfED", "REFUND PROCE\u017f\u017fED", "\u3000REFUND PROCESSED",
                                     "REFUND FA\u0131LED", "ＲＥＦＵＮＤ FAILED"])  # fmt: skip
 def test_letters_that_only_become_ours_settle_nothing(remark: str) -> None:
     """A remark with letters such as `ß`, `ſ` or `ı`, which become other letters in capitals, isn't in the table."""
-    assert listed({"remarks": remark}).kind is U
+    assert convert_refund_list({"remarks": remark}).kind is U
 
 
 @pytest.mark.parametrize("amount", [150.50, "150.50", "150.5", 15050, 15050.0])
 def test_the_sum_may_be_in_rupees_or_paise(amount: object) -> None:
     """Atom's documents don't fix the unit of this sum: the right sum is accepted in rupees and in paise."""
-    assert listed({"refundAmt": amount}).kind is S
+    assert convert_refund_list({"refundAmt": amount}).kind is S
 
 
 @pytest.mark.parametrize("amount", [150, 15051, 1505, 1.505, True, "15050", [], -150.5])
 def test_a_refund_of_another_sum(amount: object) -> None:
     """A listed refund whose amount is wrong both in rupees and in paise has an unknown outcome."""
-    assert listed({"refundAmt": amount}).kind is U
+    assert convert_refund_list({"refundAmt": amount}).kind is U
 
 
 def test_what_of_a_listing_settles_nothing() -> None:
     """A list of refunds settles nothing if it has the same key twice, a refund without a key, another payment, or
     isn't a list.
     """
-    twice = listed({}, {"refundTxnId": 1520})
+    twice = convert_refund_list({}, {"refundTxnId": 1520})
     assert (twice.kind, twice.reason) == (U, "listed_twice")
-    assert listed({}, {"remarks": "REFUND FAILED"}).reason == "listed_twice"
-    assert listed({}, {}).kind is S
-    assert (listed({"prodRefundId": None}).kind, listed({"prodRefundId": None}).reason) == (U, "no_id")
-    other = {"payDetails": {"atomTxnId": 5}, "refundStatusDetails": [], **details("OTS0000")}
-    assert told(AtomCall.REFUND_STATUS, {"payInstrument": other}).reason == "other_payment"
+    assert convert_refund_list({}, {"remarks": "REFUND FAILED"}).reason == "listed_twice"
+    assert convert_refund_list({}, {}).kind is S
+    assert (convert_refund_list({"prodRefundId": None}).kind, convert_refund_list({"prodRefundId": None}).reason) == (
+        U,
+        "no_id",
+    )
+    other = {"payDetails": {"atomTxnId": 5}, "refundStatusDetails": [], **make_details("OTS0000")}
+    assert convert_fields(AtomCall.REFUND_STATUS, {"payInstrument": other}).reason == "other_payment"
     for said in (None, "none", 5, [5], {"x": 1}):
-        fields = {"refundStatusDetails": said, **details("OTS0000")}
-        assert told(AtomCall.REFUND_STATUS, {"payInstrument": fields}).reason == "unreadable"
+        fields = {"refundStatusDetails": said, **make_details("OTS0000")}
+        assert convert_fields(AtomCall.REFUND_STATUS, {"payInstrument": fields}).reason == "unreadable"
 
 
 def test_all_refunds_of_a_payment() -> None:
@@ -698,22 +716,26 @@ def test_all_refunds_of_a_payment() -> None:
     def list_refunds(*refunds: Fields) -> Outcome[tuple[ListedRefund, ...]]:
         ours = {"remarks": "REFUND INITIATED", "prodRefundId": "RFD-1"}
         status = [{"refundStatus": [ours | change for change in refunds]}]
-        fields = {"payDetails": {"atomTxnId": 11000000615892}, "refundStatusDetails": status, **details("OTS0000")}
+        fields = {
+            "payDetails": {"atomTxnId": 11000000615892},
+            "refundStatusDetails": status,
+            **make_details("OTS0000"),
+        }
         reader = make_refund_list_reader("11000000615892", Money(50_000, "INR"))
-        body = sealed({"payInstrument": fields})
-        return make_atom_converter(AtomCall.REFUND_STATUS, response_key(), reader)(answer(200, body))
+        body = seal_answer({"payInstrument": fields})
+        return make_atom_converter(AtomCall.REFUND_STATUS, derive_response_key(), reader)(make_http_answer(200, body))
 
     found = list_refunds(
         {}, {}, {"prodRefundId": 7, "remarks": "?"}, {"prodRefundId": "B", "remarks": "REFUND FAILED"}
     )
-    assert (found.kind, [refund.key for refund in got(found)]) == (S, ["RFD-1", "7"])
+    assert (found.kind, [refund.key for refund in get_report(found)]) == (S, ["RFD-1", "7"])
     assert list_refunds().found == ()
     useless = {"prodRefundId": None}, {"prodRefundId": ""}, {"prodRefundId": "a b"}, {"prodRefundId": "x" * 65}
     assert {(list_refunds({}, one).kind, list_refunds(one).found) for one in useless} == {(U, None)}
     # A number is one of rupees or of paise: the larger meaning that the payment of 500 rupees admits.
     amounts = [300, 501, 50000, 12.5, "300.00", "30000", 0, None, "much", True, [3], -5]
     read = list_refunds(*({"refundAmt": amount, "prodRefundId": f"R{n}"} for n, amount in enumerate(amounts)))
-    assert [refund.amount and refund.amount.minor for refund in got(read)] == [
+    assert [refund.amount and refund.amount.minor for refund in get_report(read)] == [
         30_000, 501, 50_000, 1_250, 30_000, 3_000_000, None, None, None, None, None, None
     ]  # fmt: skip
 
@@ -724,8 +746,8 @@ def test_all_refunds_of_a_payment() -> None:
 @pytest.mark.parametrize("token", [15000000033303, "15000000033303"])
 def test_a_token(token: object) -> None:
     """A token allows the payer to open the page; it is no payment."""
-    outcome = told(AtomCall.AUTH, {"atomTokenId": token, "responseDetails": {"txnStatusCode": "OTS0000"}})
-    assert (outcome.kind, got(outcome).handle) == (S, "15000000033303")
+    outcome = convert_fields(AtomCall.AUTH, {"atomTokenId": token, "responseDetails": {"txnStatusCode": "OTS0000"}})
+    assert (outcome.kind, get_report(outcome).handle) == (S, "15000000033303")
 
 
 NO_TOKENS: list[tuple[object, str]] = [(None, "no_id"), ("", "no_id"), (True, "bad_id"), ([], "bad_id")]
@@ -734,5 +756,5 @@ NO_TOKENS: list[tuple[object, str]] = [(None, "no_id"), ("", "no_id"), (True, "b
 @pytest.mark.parametrize(("token", "why"), NO_TOKENS)
 def test_no_token(token: object, why: str) -> None:
     """A success without a token leaves the outcome unknown."""
-    outcome = told(AtomCall.AUTH, {"atomTokenId": token, "responseDetails": {"txnStatusCode": "OTS0000"}})
+    outcome = convert_fields(AtomCall.AUTH, {"atomTokenId": token, "responseDetails": {"txnStatusCode": "OTS0000"}})
     assert (outcome.kind, outcome.reason) == (U, why)

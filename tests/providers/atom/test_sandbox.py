@@ -20,8 +20,8 @@ from console.providers.atom.request_bodies import Verification
 from console.providers.atom.signing import AmountFormat
 from console.providers.payments.notices import SignedCallback
 from console.sandbox import SandboxControl
-from tests.providers.meeting import ATOM_ORDER, RUPEES, Meeting, atom, in_india
-from tests.providers.payments.parts import got, kind
+from tests.providers.meeting import ATOM_ORDER, RUPEES, AdaptersAtSandbox, convert_to_india_time, make_atom
+from tests.providers.payments.parts import get_class_and_reason, get_report
 
 ATOM_NUMBER = "ORD7"
 
@@ -29,9 +29,9 @@ ATOM_NUMBER = "ORD7"
 def test_atom_from_token_to_refund(control: SandboxControl) -> None:
     """A payment from its token over the payer, the callback and the verification to a refund of a part."""
     now = SystemClock().now()
-    vendor = atom(control.url)
+    vendor = make_atom(control.url)
     request = PaymentRequest(ATOM_NUMBER, RUPEES, now, corporation_number="1180301018771")
-    started = got(vendor.start(request))
+    started = get_report(vendor.start(request))
     assert started.handle.isdigit()
     question = PaymentQuestion(ATOM_NUMBER, amount=RUPEES, begun_at=now)
     assert vendor.read_payment(question).kind is OutcomeClass.NOT_FOUND
@@ -44,22 +44,22 @@ def test_atom_from_token_to_refund(control: SandboxControl) -> None:
     assert verified.kind is OutcomeClass.SUCCEEDED
     for report in (callback.report, verified.found):
         assert report is not None
-        _is_that_payment(report, paid_id)
+        _check_is_paid_payment(report, paid_id)
 
     order = RefundInstruction("RFD7", ATOM_NUMBER, paid_id, Money(15_050, "INR"), now, "part")
     assert vendor.read_refund(order).kind is OutcomeClass.NOT_FOUND
     accepted = vendor.refund(order)
-    assert (accepted.kind, got(accepted).state) == (OutcomeClass.PENDING, RefundState.SUBMITTED)
-    number = got(accepted).provider_refund_id
+    assert (accepted.kind, get_report(accepted).state) == (OutcomeClass.PENDING, RefundState.SUBMITTED)
+    number = get_report(accepted).provider_refund_id
     assert number is not None
     done = vendor.read_refund(order)
-    assert (done.kind, got(done).state) == (OutcomeClass.SUCCEEDED, RefundState.COMPLETED)
-    assert got(done).provider_refund_id == number
+    assert (done.kind, get_report(done).state) == (OutcomeClass.SUCCEEDED, RefundState.COMPLETED)
+    assert get_report(done).provider_refund_id == number
     truth = control.payments_control.read_payment("atom", ATOM_NUMBER)
     assert (truth["refunded_minor"], truth["left_minor"]) == (15_050, 34_950)
 
 
-def _is_that_payment(report: PaymentReport, paid_id: str) -> None:
+def _check_is_paid_payment(report: PaymentReport, paid_id: str) -> None:
     """Check that the report is about the payment of 500 rupees; the surcharge of 17.67 isn't part of the price."""
     assert (report.provider_payment_id, report.state) == (paid_id, PaymentState.PAYMENT_SUCCESS)
     assert (report.amount, report.total) == (RUPEES, Money(51_767, "INR"))
@@ -71,8 +71,8 @@ def _is_that_payment(report: PaymentReport, paid_id: str) -> None:
 @pytest.mark.parametrize("verification", list(Verification))
 def test_atom_in_each_form(control: SandboxControl, verification: Verification, amount_format: AmountFormat) -> None:
     """Both versions of the verification, both amount formats and both forms of each answer give the same results."""
-    meeting = Meeting(control)
-    vendor = atom(control.url, verification=verification, amount_format=amount_format)
+    meeting = AdaptersAtSandbox(control)
+    vendor = make_atom(control.url, verification=verification, amount_format=amount_format)
     assert vendor.refund(meeting.atom_order).kind is OutcomeClass.PENDING
     for switched in (True, False):
         control.change_settings(
@@ -98,25 +98,25 @@ ATOM_STATES = {
 @pytest.mark.parametrize("state", ATOM_STATES)
 def test_atom_states_by_question_and_by_callback(control: SandboxControl, state: str) -> None:
     """The verification and the callback report the same state of a payment."""
-    meeting = Meeting(control)
+    meeting = AdaptersAtSandbox(control)
     control.payments_control.move_payment("atom", ATOM_ORDER, state)
     callback = meeting.atom.parse_callback(control.payments_control.compose_notice("atom", ATOM_ORDER)[1])
     asked = meeting.atom.read_payment(meeting.atom_question)
     assert callback.has_valid_signature
     assert asked.kind is callback.kind is ATOM_STATES[state]
     assert callback.report is not None
-    assert got(asked).state is callback.report.state
+    assert get_report(asked).state is callback.report.state
 
 
 def test_atom_attempts(control: SandboxControl) -> None:
     """A failed attempt after a success doesn't hide it; a second success is named."""
-    meeting = Meeting(control)
+    meeting = AdaptersAtSandbox(control)
     first = meeting.atom_question.provider_payment_id
     fresh = replace(meeting.atom_question, provider_payment_id=None)
     control.payments_control.move_payment("atom", ATOM_ORDER, "failed", another_attempt=True)
-    assert got(meeting.atom.read_payment(fresh)).provider_payment_id == first
+    assert get_report(meeting.atom.read_payment(fresh)).provider_payment_id == first
     control.payments_control.move_payment("atom", ATOM_ORDER, "paid", another_attempt=True)
-    report = got(meeting.atom.read_payment(meeting.atom_question))
+    report = get_report(meeting.atom.read_payment(meeting.atom_question))
     assert report.provider_payment_id == first
     assert report.further_captures == (control.payments_control.read_payment("atom", ATOM_ORDER)["id"],)
 
@@ -124,10 +124,10 @@ def test_atom_attempts(control: SandboxControl) -> None:
 def test_atom_sum_and_day(control: SandboxControl) -> None:
     """A question with another sum or day finds no payment, which proves nothing about the payment. The day is that in
     India."""
-    meeting = Meeting(control)
+    meeting = AdaptersAtSandbox(control)
     asked = meeting.atom_question
     assert meeting.atom.read_payment(replace(asked, amount=Money(50_001, "INR"))).kind is OutcomeClass.NOT_FOUND
-    day = in_india(meeting.now).date()
+    day = convert_to_india_time(meeting.now).date()
     assert meeting.atom.read_payment(replace(asked, day=day - timedelta(days=2))).kind is OutcomeClass.NOT_FOUND
     assert meeting.atom.read_payment(replace(asked, day=day)).kind is OutcomeClass.SUCCEEDED
     at = "2026-11-20T19:00:00Z"  # the 21st in India
@@ -139,11 +139,14 @@ def test_atom_sum_and_day(control: SandboxControl) -> None:
 def test_atom_refunds_are_not_known_by_their_key(control: SandboxControl) -> None:
     """Two refunds with the same key are two refunds at Atom. The list then can't say which one is ours, so the
     outcome is unknown."""
-    meeting = Meeting(control)
+    meeting = AdaptersAtSandbox(control)
     for _ in range(2):
         assert meeting.atom.refund(meeting.atom_order).kind is OutcomeClass.PENDING
     assert len(control.payments_control.read_refunds(meeting.atom_order.key)) == 2
-    assert kind(meeting.atom.read_refund(meeting.atom_order)) == (OutcomeClass.UNKNOWN, "listed_twice")
+    assert get_class_and_reason(meeting.atom.read_refund(meeting.atom_order)) == (
+        OutcomeClass.UNKNOWN,
+        "listed_twice",
+    )
 
 
 @pytest.mark.parametrize(
@@ -158,9 +161,9 @@ def test_atom_refunds_are_not_known_by_their_key(control: SandboxControl) -> Non
 )
 def test_atom_refunds_by_their_remarks(control: SandboxControl, word: str, expected: OutcomeClass) -> None:
     """The remark of a listed refund alone decides its outcome class."""
-    meeting = Meeting(control)
+    meeting = AdaptersAtSandbox(control)
     control.change_settings(waits_for_manual_settling=True)
-    meeting.refunded()
+    meeting.make_refunds()
     control.payments_control.move_refund(meeting.atom_order.key, word)
     assert meeting.atom.read_refund(meeting.atom_order).kind is expected
 
@@ -168,11 +171,14 @@ def test_atom_refunds_by_their_remarks(control: SandboxControl, word: str, expec
 def test_atom_refusals(control: SandboxControl) -> None:
     """A refund of more than was captured, another order and a used payment number are definite failures: nothing
     happens."""
-    meeting = Meeting(control)
+    meeting = AdaptersAtSandbox(control)
     vendor, order = meeting.atom, meeting.atom_order
     failed = OutcomeClass.FAILED_DEFINITE
-    assert kind(vendor.refund(replace(order, amount=Money(50_001, "INR")))) == (failed, "bad_request")
-    assert kind(vendor.refund(replace(order, merchant_payment_id="OTHER"))) == (failed, "no_such_payment")
+    assert get_class_and_reason(vendor.refund(replace(order, amount=Money(50_001, "INR")))) == (failed, "bad_request")
+    assert get_class_and_reason(vendor.refund(replace(order, merchant_payment_id="OTHER"))) == (
+        failed,
+        "no_such_payment",
+    )
     assert vendor.start(PaymentRequest(ATOM_ORDER, RUPEES, meeting.now)).kind is failed
     assert control.payments_control.read_refunds() == []
 
@@ -190,11 +196,11 @@ ATOM_SECRETS = {
 def test_atom_who_is_refused(control: SandboxControl, wrong: str) -> None:
     """Each wrong credential has the outcome AUTH with its own reason, and nothing happens."""
     reason, value = ATOM_SECRETS[wrong]
-    meeting = Meeting(control)
+    meeting = AdaptersAtSandbox(control)
     given: dict[str, Any] = {wrong: value}
-    vendor = atom(control.url, **given)
-    assert kind(vendor.refund(meeting.atom_order)) == (OutcomeClass.AUTH, reason)
-    assert kind(vendor.read_payment(meeting.atom_question)) == (OutcomeClass.AUTH, reason)
+    vendor = make_atom(control.url, **given)
+    assert get_class_and_reason(vendor.refund(meeting.atom_order)) == (OutcomeClass.AUTH, reason)
+    assert get_class_and_reason(vendor.read_payment(meeting.atom_question)) == (OutcomeClass.AUTH, reason)
     if wrong != "request_hash_key":  # neither token nor listing is signed
         assert vendor.start(PaymentRequest(ATOM_NUMBER, RUPEES, meeting.now)).kind is OutcomeClass.AUTH
         assert vendor.read_refund(meeting.atom_order).kind is OutcomeClass.AUTH
@@ -204,14 +210,14 @@ def test_atom_who_is_refused(control: SandboxControl, wrong: str) -> None:
 @pytest.mark.parametrize("wrong", ["response_key", "response_salt"])
 def test_atom_answers_that_cannot_be_opened(control: SandboxControl, wrong: str) -> None:
     """The refund was made, but its answer can't be decrypted: the outcome is unknown."""
-    meeting = Meeting(control)
+    meeting = AdaptersAtSandbox(control)
     given: dict[str, Any] = {wrong: "00"}
-    vendor = atom(control.url, **given)
-    assert kind(vendor.refund(meeting.atom_order)) == (OutcomeClass.UNKNOWN, "not_opened")
+    vendor = make_atom(control.url, **given)
+    assert get_class_and_reason(vendor.refund(meeting.atom_order)) == (OutcomeClass.UNKNOWN, "not_opened")
     assert len(control.payments_control.read_refunds()) == 1
 
 
-def notice(control: SandboxControl, **more: object) -> bytes:
+def make_notice(control: SandboxControl, **more: object) -> bytes:
     """The notice that the sandbox would send about the payment."""
     return control.payments_control.compose_notice("atom", ATOM_ORDER, **more)[1]
 
@@ -219,26 +225,26 @@ def notice(control: SandboxControl, **more: object) -> bytes:
 @pytest.mark.parametrize("manner", ["other_key", "bad_signature", "no_signature", "other_seal"])
 def test_atom_callbacks_that_are_not_genuine(control: SandboxControl, manner: str) -> None:
     """A callback with a wrong signature or encryption reports nothing; at most it names an order to ask about."""
-    meeting = Meeting(control)
-    callback = meeting.atom.parse_callback(notice(control, manner=manner))
-    assert _nothing(callback)
+    meeting = AdaptersAtSandbox(control)
+    callback = meeting.atom.parse_callback(make_notice(control, manner=manner))
+    assert _proves_nothing(callback)
     assert callback.merchant_payment_id == (None if manner == "other_seal" else ATOM_ORDER)
 
 
 def test_atom_callbacks_that_were_changed(control: SandboxControl) -> None:
     """A callback that was cut, belongs to another merchant, or was encrypted again by somebody else is refused."""
-    meeting = Meeting(control)
-    good = notice(control)
+    meeting = AdaptersAtSandbox(control)
+    good = make_notice(control)
     callback = meeting.atom.parse_callback(good)
     assert callback.has_valid_signature
     assert meeting.atom.parse_callback(good).event_id == callback.event_id
     another_digit = b"1" if good.endswith(b"0") else b"0"
     for changed in (good[:-32], good[:-1] + another_digit, b"", b"encData=", good + b"&encData=00"):
-        assert _nothing(meeting.atom.parse_callback(changed))
-    assert _nothing(atom(control.url, merch_id="900002").parse_callback(good))
-    assert _nothing(atom(control.url, response_hash_key="00").parse_callback(good))
+        assert _proves_nothing(meeting.atom.parse_callback(changed))
+    assert _proves_nothing(make_atom(control.url, merch_id="900002").parse_callback(good))
+    assert _proves_nothing(make_atom(control.url, response_hash_key="00").parse_callback(good))
 
 
-def _nothing(callback: SignedCallback) -> bool:
+def _proves_nothing(callback: SignedCallback) -> bool:
     refused = (callback.kind, callback.reason) == (OutcomeClass.UNKNOWN, "callback_refused")
     return refused and not callback.has_valid_signature and callback.report is None and callback.event_id == ""

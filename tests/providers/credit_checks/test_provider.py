@@ -13,8 +13,18 @@ from console.providers.credit_checks.provider import CreditCheckProvider, Credit
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.transport import HttpTransport
 from tests.providers.minimal_vendor import ArticleCount
-from tests.providers.parts import BOUGHT, REQUEST, Turns, alarmbox
-from tests.providers.raw_server import Script, closed_port, drips, hangs, http, resets, says, sends, serving
+from tests.providers.parts import BOUGHT, REQUEST, CountingRateLimiter, make_alarmbox
+from tests.providers.raw_server import (
+    Script,
+    find_closed_port,
+    make_answer_script,
+    make_bytes_script,
+    make_drip_script,
+    make_hang_script,
+    make_http_answer,
+    make_reset_script,
+    serve_scripts,
+)
 
 
 @dataclass(frozen=True)
@@ -28,18 +38,18 @@ class Case:
     secrets: tuple[str, ...]
 
 
-def _article_count(url: str, rate_limiter: RateLimiter) -> CreditCheckProvider:
+def _make_article_count(url: str, rate_limiter: RateLimiter) -> CreditCheckProvider:
     names = {REQUEST.corporation_number: "架空商事株式会社"}
     return ArticleCount(HttpTransport(url, clock=SystemClock()), rate_limiter, "key-1", names.get)
 
 
-def _alarmbox(url: str, rate_limiter: RateLimiter) -> CreditCheckProvider:
-    return alarmbox(url, rate_limiter=rate_limiter)
+def _make_alarmbox(url: str, rate_limiter: RateLimiter) -> CreditCheckProvider:
+    return make_alarmbox(url, rate_limiter=rate_limiter)
 
 
 CASES = {
-    "alarmbox": Case(_alarmbox, BOUGHT, 12345, ("at-1", "rt-1", "s3cret-of-client")),
-    "article-count": Case(_article_count, {"search_id": 77, "count": 3}, 77, ("key-1",)),
+    "alarmbox": Case(_make_alarmbox, BOUGHT, 12345, ("at-1", "rt-1", "s3cret-of-client")),
+    "article-count": Case(_make_article_count, {"search_id": 77, "count": 3}, 77, ("key-1",)),
 }
 
 
@@ -50,8 +60,8 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 def test_a_purchase_is_one_request(case: Case) -> None:
     """A purchase is one request after one turn of the rate limiter; its outcome has the id."""
-    rate_limiter = Turns()
-    with serving(says(200, case.bought)) as server:
+    rate_limiter = CountingRateLimiter()
+    with serve_scripts(make_answer_script(200, case.bought)) as server:
         outcome = case.open(server.url, rate_limiter).buy_check(REQUEST)
         assert (outcome.kind, outcome.sent, outcome.status) == (OutcomeClass.SUCCEEDED, SendingCertainty.YES, 200)
         assert outcome.found is not None
@@ -64,8 +74,8 @@ def test_no_status_is_taken_for_something_else(case: Case, status: int) -> None:
     """Without a readable body only the listed statuses are definite refusals. Each other one is UNKNOWN; the request
     is sent once."""
     refused = {400, 403, 404, 422}
-    with serving(says(status, b"")) as server:
-        outcome = case.open(server.url, Turns()).buy_check(REQUEST)
+    with serve_scripts(make_answer_script(status, b"")) as server:
+        outcome = case.open(server.url, CountingRateLimiter()).buy_check(REQUEST)
         purchases = [path for path in server.paths() if not path.endswith("/oauth/token")]
     if status == 401:
         assert outcome.kind is OutcomeClass.AUTH
@@ -79,23 +89,23 @@ def test_no_status_is_taken_for_something_else(case: Case, status: int) -> None:
 
 
 FAULTS: dict[str, Script] = {
-    "closed": sends(b""),
-    "reset": resets(),
-    "reset in the headers": resets(http(200, BOUGHT)[:20]),
-    "reset in the body": resets(http(200, BOUGHT)[:-3]),
-    "cut": sends(http(200, BOUGHT)[:-3]),
-    "no HTTP": sends(b"\0\1\2\3\r\n\r\n"),
-    "HTML": says(200, "<html>"),
-    "cut JSON": says(200, b'{"credit_check": {"credit_check_id": 12345'),
-    "cut JSON in an open-ended body": sends(b'HTTP/1.1 200 OK\r\n\r\n{"search_id": 7'),
+    "closed": make_bytes_script(b""),
+    "reset": make_reset_script(),
+    "reset in the headers": make_reset_script(make_http_answer(200, BOUGHT)[:20]),
+    "reset in the body": make_reset_script(make_http_answer(200, BOUGHT)[:-3]),
+    "cut": make_bytes_script(make_http_answer(200, BOUGHT)[:-3]),
+    "no HTTP": make_bytes_script(b"\0\1\2\3\r\n\r\n"),
+    "HTML": make_answer_script(200, "<html>"),
+    "cut JSON": make_answer_script(200, b'{"credit_check": {"credit_check_id": 12345'),
+    "cut JSON in an open-ended body": make_bytes_script(b'HTTP/1.1 200 OK\r\n\r\n{"search_id": 7'),
 }
 
 
 @pytest.mark.parametrize("script", FAULTS.values(), ids=FAULTS)
 def test_no_fault_is_taken_for_an_answer(case: Case, script: Script) -> None:
     """Each fault after sending gives the outcome UNKNOWN, raises no exception, and is sent once."""
-    with serving(script) as server:
-        outcome = case.open(server.url, Turns()).buy_check(REQUEST)
+    with serve_scripts(script) as server:
+        outcome = case.open(server.url, CountingRateLimiter()).buy_check(REQUEST)
         assert outcome.kind is OutcomeClass.UNKNOWN
         assert outcome.sent is not SendingCertainty.NO
         assert server.connections == 1
@@ -103,7 +113,7 @@ def test_no_fault_is_taken_for_an_answer(case: Case, script: Script) -> None:
 
 def test_never_sent_is_definite_for_a_purchase_and_nothing_for_a_read(case: Case) -> None:
     """If nobody listens at the address, a purchase has definitely failed; a read has an unknown outcome."""
-    vendor = case.open(f"http://127.0.0.1:{closed_port()}", Turns())
+    vendor = case.open(f"http://127.0.0.1:{find_closed_port()}", CountingRateLimiter())
     bought, read = vendor.buy_check(REQUEST), vendor.read_detail(case.id)
     assert (bought.kind, bought.reason, bought.sent) == (
         OutcomeClass.FAILED_DEFINITE,
@@ -113,7 +123,7 @@ def test_never_sent_is_definite_for_a_purchase_and_nothing_for_a_read(case: Case
     assert (read.kind, read.reason, read.sent) == (OutcomeClass.UNKNOWN, "not_connected", SendingCertainty.NO)
 
 
-class ShutGate:
+class FailingRateLimiter:
     """A rate limiter that raises an error: its database can't be reached, or it has a bug."""
 
     def __init__(self, error: Exception) -> None:
@@ -131,8 +141,8 @@ class ShutGate:
 def test_a_gate_that_fails_means_never_sent(case: Case, error: Exception, reason: str) -> None:
     """If the rate limiter fails before the request, the outcome is a definite failure with its reason, and nothing is
     sent."""
-    with serving(says(200, case.bought)) as server:
-        outcome = case.open(server.url, ShutGate(error)).buy_check(REQUEST)
+    with serve_scripts(make_answer_script(200, case.bought)) as server:
+        outcome = case.open(server.url, FailingRateLimiter(error)).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
             OutcomeClass.FAILED_DEFINITE,
             reason,
@@ -143,8 +153,8 @@ def test_a_gate_that_fails_means_never_sent(case: Case, error: Exception, reason
 
 def test_reads_do_not_buy(case: Case) -> None:
     """The reader of a provider has no method to buy, and sends GET requests only."""
-    with serving(says(200, case.bought)) as server:
-        reader: CreditCheckReader = case.open(server.url, Turns()).make_reader()
+    with serve_scripts(make_answer_script(200, case.bought)) as server:
+        reader: CreditCheckReader = case.open(server.url, CountingRateLimiter()).make_reader()
         assert not hasattr(reader, "buy_check")
         reader.read_detail(case.id)
         reader.read_pdf(case.id)
@@ -154,8 +164,8 @@ def test_reads_do_not_buy(case: Case) -> None:
 
 def test_what_a_vendor_cannot_do_sends_nothing(case: Case) -> None:
     """A call that the vendor's capabilities exclude returns at once as not sent."""
-    with serving(says(200, case.bought)) as server:
-        vendor = case.open(server.url, Turns())
+    with serve_scripts(make_answer_script(200, case.bought)) as server:
+        vendor = case.open(server.url, CountingRateLimiter())
         assert not vendor.capabilities.finds_purchases
         found = vendor.find_purchases(REQUEST.corporation_number)
         assert (found.kind, found.reason, found.sent) == (OutcomeClass.UNKNOWN, "no_list_call", SendingCertainty.NO)
@@ -167,8 +177,8 @@ def test_what_a_vendor_cannot_do_sends_nothing(case: Case) -> None:
 
 def test_secrets_stay_out_of_reprs_and_evidence(case: Case) -> None:
     """The text forms of the provider and of an outcome, and the evidence, contain no credential."""
-    with serving(says(500, "echo: " + " ".join(case.secrets))) as server:
-        vendor = case.open(server.url, Turns())
+    with serve_scripts(make_answer_script(500, "echo: " + " ".join(case.secrets))) as server:
+        vendor = case.open(server.url, CountingRateLimiter())
         seen = repr(vendor) + repr(vendor.buy_check(REQUEST))
     assert "echo: " in seen
     assert not [secret for secret in case.secrets if secret in seen]
@@ -176,8 +186,10 @@ def test_secrets_stay_out_of_reprs_and_evidence(case: Case) -> None:
 
 def test_a_company_without_a_name_is_not_searched() -> None:
     """A vendor that searches by name refuses a request without a company name before anything is sent."""
-    with serving(says(200)) as server:
-        outcome = _article_count(server.url, Turns()).buy_check(PurchaseRequest("0000000000000", "1"))
+    with serve_scripts(make_answer_script(200)) as server:
+        outcome = _make_article_count(server.url, CountingRateLimiter()).buy_check(
+            PurchaseRequest("0000000000000", "1")
+        )
         assert (outcome.kind, outcome.reason, outcome.sent) == (
             OutcomeClass.FAILED_DEFINITE,
             "no_name",
@@ -189,8 +201,8 @@ def test_a_company_without_a_name_is_not_searched() -> None:
 def test_silence_and_drips_end() -> None:
     """A provider whose answer never ends leaves the outcome UNKNOWN at the end of the time budget, divided by the
     time scale."""
-    for script in (hangs(), drips(http(200, BOUGHT), 0.02)):
-        with serving(script) as server:
-            outcome = alarmbox(server.url, scale=100).buy_check(REQUEST)
+    for script in (make_hang_script(), make_drip_script(make_http_answer(200, BOUGHT), 0.02)):
+        with serve_scripts(script) as server:
+            outcome = make_alarmbox(server.url, scale=100).buy_check(REQUEST)
         assert outcome.kind is OutcomeClass.UNKNOWN
         assert outcome.reason in ("read_timeout", "budget_spent")

@@ -13,9 +13,9 @@ from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.response_classes import READ_STATUS_CLASSES, make_answer_converter
 from console.providers.http.single_request import SingleRequest, send_once
 from console.providers.http.transport import HttpTransport
-from tests.providers.parts import Turns
-from tests.providers.raw_server import says, serving
-from tests.providers.sending import transport
+from tests.providers.parts import CountingRateLimiter
+from tests.providers.raw_server import make_answer_script, serve_scripts
+from tests.providers.sending import make_transport
 
 OLD: list[Mapping[str, str]] = [
     {"Age": "3600"},
@@ -60,9 +60,9 @@ FRESH: list[Mapping[str, str]] = [
 CONVERT = make_answer_converter(READ_STATUS_CLASSES, lambda body: body)
 
 
-def ask(line: HttpTransport, *, has_effect: bool = False, accepts: bool = False) -> tuple[OutcomeClass, str]:
+def send_request(line: HttpTransport, *, has_effect: bool = False, accepts: bool = False) -> tuple[OutcomeClass, str]:
     request = SingleRequest("GET", "/a", 5, 5, has_effect=has_effect, accepts_stored_answer=accepts)
-    limiter: RateLimiter = Turns()
+    limiter: RateLimiter = CountingRateLimiter()
     outcome = send_once(line, limiter, request, CONVERT, headers={})
     assert outcome.sent is SendingCertainty.YES
     assert outcome.kind is not OutcomeClass.UNKNOWN or outcome.found is None
@@ -75,16 +75,16 @@ def ask(line: HttpTransport, *, has_effect: bool = False, accepts: bool = False)
 def test_a_stored_answer_proves_nothing(headers: Mapping[str, str], has_effect: bool, status: int) -> None:
     """A stored answer proves neither "not found" nor a success, for a read and for a call that moves money; its text
     is kept as evidence."""
-    with serving(says(status, {"a": "b"}, headers)) as server:
-        assert ask(transport(server.url), has_effect=has_effect) == (OutcomeClass.UNKNOWN, "old_answer")
-        assert ask(transport(server.url), accepts=True)[0] is not OutcomeClass.UNKNOWN
+    with serve_scripts(make_answer_script(status, {"a": "b"}, headers)) as server:
+        assert send_request(make_transport(server.url), has_effect=has_effect) == (OutcomeClass.UNKNOWN, "old_answer")
+        assert send_request(make_transport(server.url), accepts=True)[0] is not OutcomeClass.UNKNOWN
 
 
 @pytest.mark.parametrize("headers", FRESH, ids=str)
 def test_an_answer_that_passed_a_cache_counts(headers: Mapping[str, str]) -> None:
     """An answer with the headers of a cache that has asked the provider for it counts."""
-    with serving(says(404, {"a": "b"}, headers)) as server:
-        assert ask(transport(server.url))[0] is OutcomeClass.NOT_FOUND
+    with serve_scripts(make_answer_script(404, {"a": "b"}, headers)) as server:
+        assert send_request(make_transport(server.url))[0] is OutcomeClass.NOT_FOUND
 
 
 def test_an_answer_that_is_younger_than_the_call_counts() -> None:
@@ -95,8 +95,8 @@ def test_an_answer_that_is_younger_than_the_call_counts() -> None:
 
 def test_every_request_asks_caches_to_pass_it_on() -> None:
     """Each request has the header that tells caches to ask the provider."""
-    with serving(says(200, {})) as server:
-        ask(transport(server.url))
+    with serve_scripts(make_answer_script(200, {})) as server:
+        send_request(make_transport(server.url))
         assert (server.header(0, "cache-control"), server.header(0, "pragma")) == ("no-cache, no-store", "no-cache")
 
 
@@ -107,7 +107,7 @@ class _HandClock(SystemClock):
         return self.seconds
 
 
-def _dated(text: str) -> Mapping[str, str]:
+def _make_date_header(text: str) -> Mapping[str, str]:
     return {"Date": text}
 
 
@@ -128,27 +128,27 @@ def test_the_same_answer_again_is_no_second_one(second: str, is_old: bool) -> No
     """Two minutes after an answer, one whose date is before that of the first by the provider's own clock comes from
     a cache that doesn't say so. A call with an effect is decided without the date."""
     clock = _HandClock()
-    first = says(404, {}, _dated("Fri, 20 Nov 2026 03:00:00 GMT"))
-    with serving(first, says(404, {}, _dated(second))) as server:
+    first = make_answer_script(404, {}, _make_date_header("Fri, 20 Nov 2026 03:00:00 GMT"))
+    with serve_scripts(first, make_answer_script(404, {}, _make_date_header(second))) as server:
         line = HttpTransport(server.url, clock=clock)
-        assert ask(line)[0] is OutcomeClass.NOT_FOUND
+        assert send_request(line)[0] is OutcomeClass.NOT_FOUND
         clock.seconds = 120.0
         expected = (OutcomeClass.UNKNOWN, "old_answer") if is_old else (OutcomeClass.NOT_FOUND, "http_404")
-        assert ask(line) == expected
-        assert ask(line, has_effect=True)[0] is OutcomeClass.NOT_FOUND
+        assert send_request(line) == expected
+        assert send_request(line, has_effect=True)[0] is OutcomeClass.NOT_FOUND
 
 
 def test_after_the_clock_of_a_provider_is_put_back_its_answers_count_again() -> None:
     """Its clock was ten minutes ahead. Within an hour after the last answer from before, the answers look old."""
     clock = _HandClock()
     dates = ("03:10:00", "03:05:00", "03:58:00", "04:05:00", "04:07:00")
-    scripts = (says(404, {}, _dated(f"Fri, 20 Nov 2026 {date} GMT")) for date in dates)
-    with serving(*scripts) as server:
+    scripts = (make_answer_script(404, {}, _make_date_header(f"Fri, 20 Nov 2026 {date} GMT")) for date in dates)
+    with serve_scripts(*scripts) as server:
         line = HttpTransport(server.url, clock=clock)
         reasons = []
         for seconds in (0.0, 300.0, 3_480.0, 3_900.0, 4_020.0):
             clock.seconds = seconds
-            reasons.append(ask(line)[1])
+            reasons.append(send_request(line)[1])
     assert reasons == ["http_404", "old_answer", "old_answer", "http_404", "http_404"]
 
 
@@ -157,6 +157,8 @@ def test_the_clock_of_this_machine_makes_no_answer_old() -> None:
     answer old."""
     start = SystemClock().now()
     dates = [format_datetime(start.replace(year=year), usegmt=False) for year in (1999, 1999, 2100)]
-    with serving(*itertools.starmap(says, ((404, {}, _dated(date)) for date in dates))) as server:
-        line = transport(server.url)
-        assert {ask(line)[0] for _ in dates} == {OutcomeClass.NOT_FOUND}
+    with serve_scripts(
+        *itertools.starmap(make_answer_script, ((404, {}, _make_date_header(date)) for date in dates))
+    ) as server:
+        line = make_transport(server.url)
+        assert {send_request(line)[0] for _ in dates} == {OutcomeClass.NOT_FOUND}

@@ -23,7 +23,7 @@ TRANSPORT = VECTORS["classify_transport"]
 POOL: Any = urllib3.HTTPConnectionPool("127.0.0.1", 1)
 
 
-def link(name: str, cause: BaseException | None, message: str) -> BaseException:
+def make_exception(name: str, cause: BaseException | None, message: str) -> BaseException:
     """Return one exception of a chain, connected with its cause as the library does."""
     module, _, short = name.rpartition(".")
     kind = getattr(importlib.import_module(module), short)
@@ -57,13 +57,13 @@ def link(name: str, cause: BaseException | None, message: str) -> BaseException:
     return error
 
 
-def chain(names: Sequence[str], message: str, context: Sequence[str] = ()) -> BaseException:
+def make_exception_chain(names: Sequence[str], message: str, context: Sequence[str] = ()) -> BaseException:
     error: BaseException | None = None
     for name in reversed(names):
         innermost = error is None
-        error = link(name, error, message)
+        error = make_exception(name, error, message)
         if innermost and context:
-            error.__context__ = chain(context, message)
+            error.__context__ = make_exception_chain(context, message)
     assert error is not None
     return error
 
@@ -71,7 +71,7 @@ def chain(names: Sequence[str], message: str, context: Sequence[str] = ()) -> Ba
 @pytest.mark.parametrize("vector", TRANSPORT, ids=[v["id"] for v in TRANSPORT])
 def test_vectors(vector: dict[str, Any]) -> None:
     """Each published chain has its outcome class, and only FAILED_DEFINITE states that nothing was sent."""
-    error = chain(
+    error = make_exception_chain(
         vector["exception_chain"],
         vector.get("message_contains", "it broke"),
         vector.get("context_of_innermost", ()),
@@ -82,31 +82,31 @@ def test_vectors(vector: dict[str, Any]) -> None:
     assert reason
 
 
-def proxy_error(message: str) -> BaseException:
+def make_proxy_error(message: str) -> BaseException:
     return urllib3.exceptions.ProxyError("x", OSError(message))
 
 
-def caused(outer: BaseException, cause: BaseException) -> BaseException:
+def set_cause(outer: BaseException, cause: BaseException) -> BaseException:
     outer.__cause__ = cause
     return outer
 
 
-NAME_FAILED = chain(next(v["exception_chain"] for v in TRANSPORT if v["id"] == "t-dns"), "x")
+NAME_RESOLUTION_ERROR = make_exception_chain(next(v["exception_chain"] for v in TRANSPORT if v["id"] == "t-dns"), "x")
 
 ROWS: list[tuple[str, BaseException, str, SendingCertainty]] = [
     ("1 URL", requests.exceptions.InvalidURL("x"), "bad_request_url", SendingCertainty.NO),
     ("1 schema", requests.exceptions.InvalidSchema("x"), "bad_request_url", SendingCertainty.NO),
     ("1 no schema", requests.exceptions.MissingSchema("x"), "bad_request_url", SendingCertainty.NO),
     ("1 body", requests.exceptions.UnrewindableBodyError("x"), "bad_request_url", SendingCertainty.NO),
-    ("2 name", NAME_FAILED, "name_not_resolved", SendingCertainty.NO),
+    ("2 name", NAME_RESOLUTION_ERROR, "name_not_resolved", SendingCertainty.NO),
     ("2 bare", socket.gaierror(-2, "x"), "name_not_resolved", SendingCertainty.NO),
     ("3 refused", urllib3.exceptions.NewConnectionError(POOL, "x"), "not_connected", SendingCertainty.NO),
     ("4 requests", requests.exceptions.ConnectTimeout("x"), "connect_timeout", SendingCertainty.NO),
     ("4 urllib3", urllib3.exceptions.ConnectTimeoutError("x"), "connect_timeout", SendingCertainty.NO),
     ("5 chain", ssl.SSLCertVerificationError("x"), "bad_certificate", SendingCertainty.NO),
     ("5 host name", urllib3.exceptions.SSLError(CertificateError("x")), "bad_certificate", SendingCertainty.NO),
-    ("6 tunnel", proxy_error("Tunnel connection failed: 403"), "proxy_refused", SendingCertainty.NO),
-    ("6 other words", proxy_error("it went away"), "tls_broken", SendingCertainty.MAYBE),
+    ("6 tunnel", make_proxy_error("Tunnel connection failed: 403"), "proxy_refused", SendingCertainty.NO),
+    ("6 other words", make_proxy_error("it went away"), "tls_broken", SendingCertainty.MAYBE),
     ("7 requests", requests.exceptions.ReadTimeout("x"), "read_timeout", SendingCertainty.MAYBE),
     ("7 urllib3", urllib3.exceptions.ReadTimeoutError(POOL, "/", "x"), "read_timeout", SendingCertainty.MAYBE),
     ("8 reset", ConnectionResetError(), "connection_broken", SendingCertainty.MAYBE),
@@ -131,7 +131,7 @@ ROWS: list[tuple[str, BaseException, str, SendingCertainty]] = [
     ("group is not walked", ExceptionGroup("x", [socket.gaierror(-2, "x")]), "unclassified", SendingCertainty.MAYBE),
     (
         "cause is walked",
-        caused(RuntimeError("x"), socket.gaierror(-2, "x")),
+        set_cause(RuntimeError("x"), socket.gaierror(-2, "x")),
         "name_not_resolved",
         SendingCertainty.NO,
     ),
@@ -149,7 +149,7 @@ def test_every_row(error: BaseException, reason: str, sent: SendingCertainty) ->
 def test_context_is_never_walked() -> None:
     """The class of an exception doesn't depend on the exception that was being handled when it was raised."""
     for error in (ConnectionResetError(), requests.exceptions.ReadTimeout("x"), RuntimeError("x")):
-        error.__context__ = NAME_FAILED
+        error.__context__ = NAME_RESOLUTION_ERROR
         assert classify_exception(error)[0] is OutcomeClass.UNKNOWN
 
 

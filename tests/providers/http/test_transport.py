@@ -10,15 +10,15 @@ import pytest
 from console.domain.process.sending_permission import allow_sending_while
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.transport import TransportFailure
-from tests.providers.raw_server import resets, says, sends, serving
-from tests.providers.sending import BODY, WHOLE, failure, never, send, transport
+from tests.providers.raw_server import make_answer_script, make_bytes_script, make_reset_script, serve_scripts
+from tests.providers.sending import BODY, WHOLE, make_transport, make_unsent_failure, read_failure, send_purchase
 
 
 def test_an_answer_comes_whole() -> None:
     """The answer has the status, the headers in lower case, the bytes of the body and their hash; the request is sent
     as given."""
-    with serving(says(201, BODY, {"X-Thing": "a"})) as server:
-        answer = send(transport(server.url))
+    with serve_scripts(make_answer_script(201, BODY, {"X-Thing": "a"})) as server:
+        answer = send_purchase(make_transport(server.url))
     assert (answer.status, answer.headers["x-thing"]) == (201, "a")
     assert answer.sha256 == sha256(answer.body).hexdigest()
     assert server.requests[0].startswith(b"POST /ps/v1/credit_checks HTTP/1.1\r\n")
@@ -28,11 +28,11 @@ def test_an_answer_comes_whole() -> None:
 
 def test_every_call_has_its_own_connection() -> None:
     """Each call opens a new connection, because a reused one may deliver a purchase and break before the answer."""
-    keep = says(200, BODY, {"Connection": "keep-alive"})
-    with serving(keep) as server:
-        line = transport(server.url)
+    keep = make_answer_script(200, BODY, {"Connection": "keep-alive"})
+    with serve_scripts(keep) as server:
+        line = make_transport(server.url)
         for _ in range(3):
-            send(line)
+            send_purchase(line)
     assert (server.connections, len(server.requests)) == (3, 3)
     assert server.header(0, "connection") == "close"
 
@@ -41,29 +41,29 @@ def test_every_call_has_its_own_connection() -> None:
 def test_redirects_are_not_followed(status: int) -> None:
     """A redirect is returned as it is and never followed, not even to the same host."""
     with (
-        serving(says(200, BODY)) as elsewhere,
-        serving(says(status, b"", {"Location": elsewhere.url})) as server,
+        serve_scripts(make_answer_script(200, BODY)) as elsewhere,
+        serve_scripts(make_answer_script(status, b"", {"Location": elsewhere.url})) as server,
     ):
-        assert send(transport(server.url)).status == status
+        assert send_purchase(make_transport(server.url)).status == status
         assert len(server.requests) == 1
         assert elsewhere.connections == 0
 
 
 def test_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Proxies and credentials in environment variables or in the home folder are ignored."""
-    with serving(says(502, b"")) as proxy, serving(says(200, BODY)) as server:
+    with serve_scripts(make_answer_script(502, b"")) as proxy, serve_scripts(make_answer_script(200, BODY)) as server:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
             monkeypatch.setenv(name.lower(), proxy.url)
-        assert send(transport(server.url)).status == 200
+        assert send_purchase(make_transport(server.url)).status == 200
         assert proxy.connections == 0
         assert server.header(0, "authorization") == "Bearer at-1"
 
 
 def test_a_configured_proxy_is_used() -> None:
     """A proxy in the settings is used."""
-    with serving(says(200, BODY)) as proxy, serving(says(500)) as server:
-        assert send(transport(server.url, proxy=proxy.url)).status == 200
+    with serve_scripts(make_answer_script(200, BODY)) as proxy, serve_scripts(make_answer_script(500)) as server:
+        assert send_purchase(make_transport(server.url, proxy=proxy.url)).status == 200
         assert server.connections == 0
 
 
@@ -71,12 +71,12 @@ def test_refused() -> None:
     """If nobody listens at the address, nothing was sent."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    assert failure(transport(f"http://127.0.0.1:{port}")) == never("not_connected")
+    assert read_failure(make_transport(f"http://127.0.0.1:{port}")) == make_unsent_failure("not_connected")
 
 
 def test_name_not_resolved() -> None:
     """If the host name doesn't exist, nothing was sent."""
-    assert failure(transport("https://nothing.invalid")) == never("name_not_resolved")
+    assert read_failure(make_transport("https://nothing.invalid")) == make_unsent_failure("name_not_resolved")
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_name_that_leads_elsewhere_is_not_connected_to(url: str, addresses: li
         families = [socket.AF_INET6 if ":" in address else socket.AF_INET for address in addresses]
         return [(f, socket.SOCK_STREAM, 6, "", (a, port)) for f, a in zip(families, addresses, strict=True)]
 
-    assert failure(transport(url, resolve_host=resolve)) == never("address_not_allowed")
+    assert read_failure(make_transport(url, resolve_host=resolve)) == make_unsent_failure("address_not_allowed")
 
 
 @pytest.mark.parametrize(
@@ -109,18 +109,20 @@ def test_a_name_that_leads_elsewhere_is_not_connected_to(url: str, addresses: li
 )
 def test_a_path_that_could_mean_another_place_is_never_sent(path: str) -> None:
     """Only a plain path is accepted; another one is a bug of the caller and is refused before sending."""
-    with serving(says(200)) as server:
+    with serve_scripts(make_answer_script(200)) as server:
         with pytest.raises(TransportFailure) as caught:
-            transport(server.url).send("GET", path, headers={}, body=None, read_timeout_seconds=1, budget_seconds=1)
+            make_transport(server.url).send(
+                "GET", path, headers={}, body=None, read_timeout_seconds=1, budget_seconds=1
+            )
         assert (caught.value.outcome_class, caught.value.sent) == (OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO)
         assert server.connections == 0
 
 
 def test_a_header_with_a_line_end_is_never_sent() -> None:
     """A header value with a line end, such as a damaged token, is refused, so it can't add a header."""
-    with serving(says(200)) as server:
+    with serve_scripts(make_answer_script(200)) as server:
         with pytest.raises(TransportFailure) as caught:
-            transport(server.url).send(
+            make_transport(server.url).send(
                 "GET",
                 "/",
                 headers={"Authorization": "Bearer a\r\nX: y"},
@@ -136,21 +138,21 @@ def test_an_address_needs_no_thread_of_a_resolver(monkeypatch: pytest.MonkeyPatc
     """A call to an IP address starts no thread for the resolver, which would wait on a busy machine; a call to a host
     name does.
     """
-    monkeypatch.setattr("console.providers.http.socket_guard.Thread", _no_socket_guard)
-    with serving(says(200, BODY)) as server:
-        assert send(transport(server.url)).status == 200
-        *_, sent = failure(transport(server.url.replace("127.0.0.1", "localhost")))
+    monkeypatch.setattr("console.providers.http.socket_guard.Thread", _fail_to_start_socket_guard)
+    with serve_scripts(make_answer_script(200, BODY)) as server:
+        assert send_purchase(make_transport(server.url)).status == 200
+        *_, sent = read_failure(make_transport(server.url.replace("127.0.0.1", "localhost")))
         assert sent is SendingCertainty.NO
 
 
 def test_no_thread_to_be_had_means_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the thread that guards the socket can't be started, nothing was sent."""
-    with serving(says(200)) as server:
-        monkeypatch.setattr("console.providers.http.transport.SocketGuard", _no_socket_guard)
-        assert failure(transport(server.url)) == never("not_prepared")
+    with serve_scripts(make_answer_script(200)) as server:
+        monkeypatch.setattr("console.providers.http.transport.SocketGuard", _fail_to_start_socket_guard)
+        assert read_failure(make_transport(server.url)) == make_unsent_failure("not_prepared")
 
 
-def _no_socket_guard(*_: object, **__: object) -> None:
+def _fail_to_start_socket_guard(*_: object, **__: object) -> None:
     raise RuntimeError("can't start new thread")
 
 
@@ -161,37 +163,37 @@ def test_a_person_may_interrupt(interrupt: Callable[[], BaseException], monkeypa
     def stop(*_: object) -> None:
         raise interrupt()
 
-    with serving(says(200)) as server:
+    with serve_scripts(make_answer_script(200)) as server:
         monkeypatch.setattr("console.providers.http.transport._read_answer", stop)
         with pytest.raises((KeyboardInterrupt, SystemExit)):
-            send(transport(server.url))
+            send_purchase(make_transport(server.url))
 
 
 @pytest.mark.parametrize("answers", [[False], [True, False]])
 def test_without_permission_not_a_byte_is_sent(answers: list[bool]) -> None:
     """The permission to send is asked for just before the first byte of each request; if it is refused, nothing is
     sent. Outside of the block no permission is needed."""
-    with serving(sends(WHOLE)) as server, allow_sending_while(iter(answers).__next__):
+    with serve_scripts(make_bytes_script(WHOLE)) as server, allow_sending_while(iter(answers).__next__):
         for _ in answers[1:]:
-            assert send(transport(server.url)).status == 200
+            assert send_purchase(make_transport(server.url)).status == 200
         with pytest.raises(TransportFailure) as caught:
-            send(transport(server.url))
+            send_purchase(make_transport(server.url))
         failure = caught.value
         assert (failure.outcome_class, failure.reason, failure.sent) == (
             OutcomeClass.FAILED_DEFINITE,
             "stopped_before_sending",
             SendingCertainty.NO,
         )
-    with serving(sends(WHOLE)) as server:
-        assert send(transport(server.url)).status == 200
+    with serve_scripts(make_bytes_script(WHOLE)) as server:
+        assert send_purchase(make_transport(server.url)).status == 200
 
 
 def test_nothing_stays_open(recwarn: pytest.WarningsRecorder) -> None:
     """After each kind of end no socket stays open."""
-    for script in (says(200, BODY), resets(WHOLE[:-5]), sends(b"")):
-        with serving(script) as server:
+    for script in (make_answer_script(200, BODY), make_reset_script(WHOLE[:-5]), make_bytes_script(b"")):
+        with serve_scripts(script) as server:
             try:
-                send(transport(server.url))
+                send_purchase(make_transport(server.url))
             except TransportFailure:
                 pass
     import gc

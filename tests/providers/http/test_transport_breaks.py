@@ -14,13 +14,22 @@ import requests
 
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.transport import TransportFailure
-from tests.providers.raw_server import Script, floods, hangs, http, resets, says, sends, serving
-from tests.providers.sending import BODY, WHOLE, failure, send, transport
+from tests.providers.raw_server import (
+    Script,
+    make_answer_script,
+    make_bytes_script,
+    make_flood_script,
+    make_hang_script,
+    make_http_answer,
+    make_reset_script,
+    serve_scripts,
+)
+from tests.providers.sending import BODY, WHOLE, make_transport, read_failure, send_purchase
 
 T = TypeVar("T")
 
 
-def with_peak(call: Callable[[], T]) -> tuple[T, int]:
+def measure_peak_memory(call: Callable[[], T]) -> tuple[T, int]:
     """Return the result of the call, and the largest memory (bytes) that Python held during it."""
     # Import first: the modules' memory must not count as that of the body.
     importlib.import_module("console.providers.http.requests_session")
@@ -36,52 +45,114 @@ REFUSED = gzip.compress(b"<html>refused</html>")
 TWO_LENGTHS = {"Content-Length": "2, 75"}
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 BROKEN: list[tuple[str, Script, str, SendingCertainty]] = [
-    ("closed without an answer", sends(b""), "connection_broken", SendingCertainty.MAYBE),
-    ("reset before the answer", resets(), "connection_broken", SendingCertainty.MAYBE),
-    ("reset within the headers", resets(WHOLE[:30]), "connection_broken", SendingCertainty.MAYBE),
-    ("reset within the body", resets(WHOLE[:-5]), "answer_cut", SendingCertainty.YES),
-    ("reset where the end was to be", resets(b"HTTP/1.1 200 OK\r\n\r\n{"), "answer_cut", SendingCertainty.YES),
-    ("body shorter than promised", sends(WHOLE[:-5]), "answer_cut", SendingCertainty.YES),
-    ("chunk cut", sends(CHUNKED + b"40\r\n{"), "answer_cut", SendingCertainty.YES),
-    ("chunk length is none", sends(CHUNKED + b"zz\r\n{"), "answer_cut", SendingCertainty.YES),
-    ("no HTTP at all", sends(b"220 mail.example.com ESMTP\r\n"), "connection_broken", SendingCertainty.MAYBE),
-    ("gzip that is none", sends(http(200, b"{}", {"Content-Encoding": "gzip"})), "answer_cut", SendingCertainty.YES),
-    ("gzip without its data", sends(http(422, REFUSED[:10], GZIP)), "answer_cut", SendingCertainty.YES),
-    ("gzip without its end", sends(http(422, REFUSED[:-9], GZIP)), "answer_cut", SendingCertainty.YES),
-    ("gzip without its length", sends(http(401, REFUSED[:-1], GZIP)), "answer_cut", SendingCertainty.YES),
-    ("gzip and something", sends(http(404, REFUSED + b"{}", GZIP)), "answer_cut", SendingCertainty.YES),
-    ("two lengths", sends(http(201, b"{}", TWO_LENGTHS)), "unreadable", SendingCertainty.YES),
-    ("two lengths of a refusal", sends(http(404, b"{}", TWO_LENGTHS)), "unreadable", SendingCertainty.YES),
-    ("Brotli", sends(http(200, b"{}", {"Content-Encoding": "br"})), "unreadable", SendingCertainty.YES),
+    ("closed without an answer", make_bytes_script(b""), "connection_broken", SendingCertainty.MAYBE),
+    ("reset before the answer", make_reset_script(), "connection_broken", SendingCertainty.MAYBE),
+    ("reset within the headers", make_reset_script(WHOLE[:30]), "connection_broken", SendingCertainty.MAYBE),
+    ("reset within the body", make_reset_script(WHOLE[:-5]), "answer_cut", SendingCertainty.YES),
     (
-        "a refusal in zstd",
-        sends(http(422, b"\x28\xb5", {"Content-Encoding": "zstd"})),
+        "reset where the end was to be",
+        make_reset_script(b"HTTP/1.1 200 OK\r\n\r\n{"),
+        "answer_cut",
+        SendingCertainty.YES,
+    ),
+    ("body shorter than promised", make_bytes_script(WHOLE[:-5]), "answer_cut", SendingCertainty.YES),
+    ("chunk cut", make_bytes_script(CHUNKED + b"40\r\n{"), "answer_cut", SendingCertainty.YES),
+    ("chunk length is none", make_bytes_script(CHUNKED + b"zz\r\n{"), "answer_cut", SendingCertainty.YES),
+    (
+        "no HTTP at all",
+        make_bytes_script(b"220 mail.example.com ESMTP\r\n"),
+        "connection_broken",
+        SendingCertainty.MAYBE,
+    ),
+    (
+        "gzip that is none",
+        make_bytes_script(make_http_answer(200, b"{}", {"Content-Encoding": "gzip"})),
+        "answer_cut",
+        SendingCertainty.YES,
+    ),
+    (
+        "gzip without its data",
+        make_bytes_script(make_http_answer(422, REFUSED[:10], GZIP)),
+        "answer_cut",
+        SendingCertainty.YES,
+    ),
+    (
+        "gzip without its end",
+        make_bytes_script(make_http_answer(422, REFUSED[:-9], GZIP)),
+        "answer_cut",
+        SendingCertainty.YES,
+    ),
+    (
+        "gzip without its length",
+        make_bytes_script(make_http_answer(401, REFUSED[:-1], GZIP)),
+        "answer_cut",
+        SendingCertainty.YES,
+    ),
+    (
+        "gzip and something",
+        make_bytes_script(make_http_answer(404, REFUSED + b"{}", GZIP)),
+        "answer_cut",
+        SendingCertainty.YES,
+    ),
+    ("two lengths", make_bytes_script(make_http_answer(201, b"{}", TWO_LENGTHS)), "unreadable", SendingCertainty.YES),
+    (
+        "two lengths of a refusal",
+        make_bytes_script(make_http_answer(404, b"{}", TWO_LENGTHS)),
         "unreadable",
         SendingCertainty.YES,
     ),
-    ("two codings", sends(http(401, b"{}", {"Content-Encoding": "gzip, br"})), "unreadable", SendingCertainty.YES),
-    ("an unknown coding", sends(http(404, b"", {"Content-Encoding": "x-new"})), "unreadable", SendingCertainty.YES),
+    (
+        "Brotli",
+        make_bytes_script(make_http_answer(200, b"{}", {"Content-Encoding": "br"})),
+        "unreadable",
+        SendingCertainty.YES,
+    ),
+    (
+        "a refusal in zstd",
+        make_bytes_script(make_http_answer(422, b"\x28\xb5", {"Content-Encoding": "zstd"})),
+        "unreadable",
+        SendingCertainty.YES,
+    ),
+    (
+        "two codings",
+        make_bytes_script(make_http_answer(401, b"{}", {"Content-Encoding": "gzip, br"})),
+        "unreadable",
+        SendingCertainty.YES,
+    ),
+    (
+        "an unknown coding",
+        make_bytes_script(make_http_answer(404, b"", {"Content-Encoding": "x-new"})),
+        "unreadable",
+        SendingCertainty.YES,
+    ),
     (
         "chunks within gzip",
-        sends(b"HTTP/1.1 401 No\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+        make_bytes_script(b"HTTP/1.1 401 No\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
         "unreadable",
         SendingCertainty.YES,
     ),
     (
         "a length and chunks",
-        sends(b"HTTP/1.1 422 No\r\nContent-Length: 40\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + b" " * 35),
+        make_bytes_script(
+            b"HTTP/1.1 422 No\r\nContent-Length: 40\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + b" " * 35
+        ),
         "unreadable",
         SendingCertainty.YES,
     ),
-    ("endless header", floods(b"HTTP/1.1 200 OK\r\nX: ", 1 << 20), "connection_broken", SendingCertainty.MAYBE),
+    (
+        "endless header",
+        make_flood_script(b"HTTP/1.1 200 OK\r\nX: ", 1 << 20),
+        "connection_broken",
+        SendingCertainty.MAYBE,
+    ),
 ]
 
 
 @pytest.mark.parametrize(("script", "reason", "sent"), [b[1:] for b in BROKEN], ids=[b[0] for b in BROKEN])
 def test_broken_after_connecting(script: Script, reason: str, sent: SendingCertainty) -> None:
     """Each fault after connecting has the outcome UNKNOWN with its own reason, and the request isn't sent again."""
-    with serving(script) as server:
-        assert failure(transport(server.url)) == (OutcomeClass.UNKNOWN, reason, sent)
+    with serve_scripts(script) as server:
+        assert read_failure(make_transport(server.url)) == (OutcomeClass.UNKNOWN, reason, sent)
         assert server.connections == 1
 
 
@@ -91,16 +162,16 @@ def test_reset_after_the_whole_body_spoils_nothing() -> None:
     def script(connection: socket.socket, _: object) -> None:
         connection.sendall(WHOLE)
         connection.recv(1)
-        resets()(connection, _)  # type: ignore[arg-type]  # the event is not used
+        make_reset_script()(connection, _)  # type: ignore[arg-type]  # the event is not used
 
-    with serving(script) as server:
-        assert send(transport(server.url)).status == 200
+    with serve_scripts(script) as server:
+        assert send_purchase(make_transport(server.url)).status == 200
 
 
 def test_read_timeout_within_the_body() -> None:
     """Silence within the body has the outcome of a read timeout, although the library calls it a connection error."""
-    with serving(hangs(WHOLE[:-5])) as server, pytest.raises(TransportFailure) as caught:
-        send(transport(server.url), read_timeout=0.1)
+    with serve_scripts(make_hang_script(WHOLE[:-5])) as server, pytest.raises(TransportFailure) as caught:
+        send_purchase(make_transport(server.url), read_timeout=0.1)
     assert (caught.value.outcome_class, caught.value.reason) == (OutcomeClass.UNKNOWN, "read_timeout")
     assert (caught.value.sent, caught.value.status) == (SendingCertainty.YES, 200)
 
@@ -113,8 +184,8 @@ def test_once_an_answer_has_begun_nothing_was_never_sent(error: Exception, monke
         raise error
 
     monkeypatch.setattr("console.providers.http.transport._read_answer", broken)
-    with serving(says(200, BODY)) as server:
-        kind, _, sent = failure(transport(server.url))
+    with serve_scripts(make_answer_script(200, BODY)) as server:
+        kind, _, sent = read_failure(make_transport(server.url))
     assert (kind, sent) == (OutcomeClass.UNKNOWN, SendingCertainty.YES)
 
 
@@ -126,8 +197,8 @@ def test_once_a_byte_may_be_sent_nothing_was_never_sent(error: Exception, monkey
         raise error
 
     monkeypatch.setattr("urllib3.connection.HTTPConnection.getresponse", broken)
-    with serving(says(200, BODY)) as server:
-        kind, _, sent = failure(transport(server.url))
+    with serve_scripts(make_answer_script(200, BODY)) as server:
+        kind, _, sent = read_failure(make_transport(server.url))
     assert (kind, sent) == (OutcomeClass.UNKNOWN, SendingCertainty.MAYBE)
 
 
@@ -146,15 +217,15 @@ def test_once_a_byte_may_be_sent_nothing_was_never_sent(error: Exception, monkey
 )
 def test_a_whole_compressed_answer_is_read(coding: str, body: bytes, text: bytes) -> None:
     """The program requests no compression; an answer that is compressed nevertheless is read."""
-    with serving(says(200, body, {"Content-Encoding": coding})) as server:
-        assert send(transport(server.url)).body == text
+    with serve_scripts(make_answer_script(200, body, {"Content-Encoding": coding})) as server:
+        assert send_purchase(make_transport(server.url)).body == text
 
 
 def test_a_body_beyond_the_limit_is_cut_while_it_streams() -> None:
     """A body of 500 MB is given up at the limit, and the memory stays small."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 500000000\r\n\r\n"
-    with serving(floods(head, 500_000_000)) as server:
-        outcome, peak = with_peak(lambda: failure(transport(server.url), limit=1 << 20))
+    with serve_scripts(make_flood_script(head, 500_000_000)) as server:
+        outcome, peak = measure_peak_memory(lambda: read_failure(make_transport(server.url), limit=1 << 20))
     assert outcome == (OutcomeClass.UNKNOWN, "answer_too_large", SendingCertainty.YES)
     assert peak < 8 << 20
 
@@ -162,14 +233,14 @@ def test_a_body_beyond_the_limit_is_cut_while_it_streams() -> None:
 def test_a_compressed_bomb_is_cut_while_it_unpacks() -> None:
     """The size limit is for the decompressed body."""
     bomb = gzip.compress(b"\0" * (64 << 20), 9)
-    with serving(says(200, bomb, {"Content-Encoding": "gzip"})) as server:
-        outcome, peak = with_peak(lambda: failure(transport(server.url), limit=1 << 20))
+    with serve_scripts(make_answer_script(200, bomb, {"Content-Encoding": "gzip"})) as server:
+        outcome, peak = measure_peak_memory(lambda: read_failure(make_transport(server.url), limit=1 << 20))
     assert outcome[1] == "answer_too_large"
     assert peak < 8 << 20
 
 
 def test_a_body_of_exactly_the_limit_passes() -> None:
     """A body of exactly the limit is accepted."""
-    with serving(says(200, b"x" * 100)) as server:
-        assert len(send(transport(server.url), limit=100).body) == 100
-        assert failure(transport(server.url), limit=99)[1] == "answer_too_large"
+    with serve_scripts(make_answer_script(200, b"x" * 100)) as server:
+        assert len(send_purchase(make_transport(server.url), limit=100).body) == 100
+        assert read_failure(make_transport(server.url), limit=99)[1] == "answer_too_large"

@@ -16,8 +16,8 @@ import pytest
 from console.domain.process import interrupts
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.transport import TransportFailure
-from tests.providers.raw_server import RawServer, Script, hangs, sends, serving
-from tests.providers.sending import WHOLE, send, transport
+from tests.providers.raw_server import RawServer, Script, make_bytes_script, make_hang_script, serve_scripts
+from tests.providers.sending import WHOLE, make_transport, send_purchase
 from tests.support.children import Child, Pipe, crowd
 from tests.support.waiting import PATIENCE_SECONDS, until
 
@@ -26,21 +26,21 @@ UNSENT = (OutcomeClass.FAILED_DEFINITE, interrupts.INTERRUPT_REASON, SendingCert
 OPEN_END = b'HTTP/1.1 200 OK\r\n\r\n{"credit_check": {"credit_check_id": 12345}}'
 
 
-def asked(pipe: Pipe, url: str, budget: float) -> None:
+def send_uninterruptibly(pipe: Pipe, url: str, budget: float) -> None:
     """Send one request inside an act that no signal interrupts, and report its outcome."""
-    line = transport(url, connect_timeout_seconds=30.0)
+    line = make_transport(url, connect_timeout_seconds=30.0)
     try:
         with interrupts.defer_signals():
             pipe.send("begun")
             try:
-                pipe.send(send(line, read_timeout=60, budget=budget).body)
+                pipe.send(send_purchase(line, read_timeout=60, budget=budget).body)
             except TransportFailure as failure:
                 pipe.send((failure.outcome_class, failure.reason, failure.sent))
     except KeyboardInterrupt:
         pipe.send("interrupted")
 
 
-def interrupted(child: Child) -> object:
+def read_interrupted_outcome(child: Child) -> object:
     """Return the outcome of the call that SIGINT has interrupted. The child process must then report the signal
     too."""
     os.kill(child.pid, signal.SIGINT)
@@ -59,9 +59,9 @@ def test_interrupted_while_connecting() -> None:
         for one in several:
             one.setblocking(False)
             one.connect_ex(("127.0.0.1", port))
-        with crowd(asked, [(f"http://127.0.0.1:{port}", 60.0)]) as (child,):
+        with crowd(send_uninterruptibly, [(f"http://127.0.0.1:{port}", 60.0)]) as (child,):
             assert child.report() == "begun"
-            assert interrupted(child) == UNSENT
+            assert read_interrupted_outcome(child) == UNSENT
         for one in several:
             one.close()
 
@@ -69,26 +69,26 @@ def test_interrupted_while_connecting() -> None:
 def test_interrupted_in_the_handshake() -> None:
     """An interruption during the TLS handshake: the request wasn't sent."""
     silent = socket.create_server(("127.0.0.1", 0))
-    with silent, crowd(asked, [(f"https://127.0.0.1:{silent.getsockname()[1]}", 60.0)]) as (child,):
+    with silent, crowd(send_uninterruptibly, [(f"https://127.0.0.1:{silent.getsockname()[1]}", 60.0)]) as (child,):
         assert child.report() == "begun"
         connection, _ = silent.accept()
         with connection:
             assert connection.recv(1)  # of the greeting
-            assert interrupted(child) == UNSENT
+            assert read_interrupted_outcome(child) == UNSENT
 
 
 @pytest.mark.parametrize(
     ("script", "sent"),
-    [(hangs(), SendingCertainty.MAYBE), (hangs(WHOLE[:-5]), SendingCertainty.YES)],
+    [(make_hang_script(), SendingCertainty.MAYBE), (make_hang_script(WHOLE[:-5]), SendingCertainty.YES)],
     ids=["unanswered", "half an answer"],
 )
 def test_interrupted_while_waiting_for_the_answer(script: Script, sent: SendingCertainty) -> None:
     """An interruption ends the wait at once; the outcome at the provider is unknown."""
-    with serving(script) as server, crowd(asked, [(server.url, 60.0)]) as (child,):
+    with serve_scripts(script) as server, crowd(send_uninterruptibly, [(server.url, 60.0)]) as (child,):
         assert child.report() == "begun"
         until(lambda: bool(server.requests), "the request")
         unknown = [(OutcomeClass.UNKNOWN, interrupts.INTERRUPT_REASON, one) for one in (sent, SendingCertainty.MAYBE)]
-        assert interrupted(child) in unknown  # the half may be on its way
+        assert read_interrupted_outcome(child) in unknown  # the half may be on its way
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells whether a process is stopped")
@@ -96,10 +96,13 @@ def test_interrupted_while_waiting_for_the_answer(script: Script, sent: SendingC
 @pytest.mark.parametrize("told_to_end", [False, True], ids=["late", "late and told to end"])
 def test_a_whole_answer_counts_however_late(answer: bytes, told_to_end: bool) -> None:
     """A complete answer counts that came while the process was stopped beyond its time budget."""
-    with _answering_later(answer) as (server, go_on), crowd(asked, [(server.url, BUDGET_SECONDS)]) as (child,):
+    with (
+        _serve_answer_later(answer) as (server, go_on),
+        crowd(send_uninterruptibly, [(server.url, BUDGET_SECONDS)]) as (child,),
+    ):
         assert child.report() == "begun"
         until(lambda: bool(server.requests), "the request")
-        _stop(child)
+        _stop_process(child)
         go_on.set()
         stopped_at = time.monotonic()
         until(lambda: time.monotonic() > stopped_at + 2 * BUDGET_SECONDS, "the budget to be spent")
@@ -114,25 +117,28 @@ def test_a_whole_answer_counts_however_late(answer: bytes, told_to_end: bool) ->
 @pytest.mark.parametrize("half", [WHOLE[:-5], OPEN_END[:-5]], ids=["with a length", "to the end of the connection"])
 def test_half_an_answer_is_none(half: bytes) -> None:
     """An incomplete answer on a connection that is still open at the end of the time leaves the outcome unknown."""
-    with serving(hangs(half)) as server, crowd(asked, [(server.url, BUDGET_SECONDS)]) as (child,):
+    with (
+        serve_scripts(make_hang_script(half)) as server,
+        crowd(send_uninterruptibly, [(server.url, BUDGET_SECONDS)]) as (child,),
+    ):
         assert child.report() == "begun"
         assert child.report() == (OutcomeClass.UNKNOWN, "budget_spent", SendingCertainty.YES)
 
 
 @contextmanager
-def _answering_later(answer: bytes) -> Iterator[tuple[RawServer, threading.Event]]:
+def _serve_answer_later(answer: bytes) -> Iterator[tuple[RawServer, threading.Event]]:
     """Yield a server that answers and closes when the test sets the event."""
     go_on = threading.Event()
 
     def script(connection: socket.socket, over: threading.Event) -> None:
         go_on.wait(PATIENCE_SECONDS)
-        sends(answer)(connection, over)
+        make_bytes_script(answer)(connection, over)
 
-    with serving(script) as server:
+    with serve_scripts(script) as server:
         yield server, go_on
 
 
-def _stop(child: Child) -> None:
+def _stop_process(child: Child) -> None:
     os.kill(child.pid, signal.SIGSTOP)
     state = Path(f"/proc/{child.pid}/stat")
     until(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", "the process to stand still")

@@ -12,8 +12,8 @@ import pytest
 
 from console.domain.clock import TimeScale
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
-from tests.providers.raw_server import Script, drips, hangs, says, serving
-from tests.providers.sending import LONG_HEAD, WHOLE, failure, never, transport
+from tests.providers.raw_server import Script, make_answer_script, make_drip_script, make_hang_script, serve_scripts
+from tests.providers.sending import LONG_HEAD, WHOLE, make_transport, make_unsent_failure, read_failure
 from tests.support.waiting import PATIENCE_SECONDS
 
 
@@ -27,9 +27,9 @@ def test_a_resolver_that_hangs_costs_the_connect_timeout_at_most() -> None:
         answered.set()
         return socket.getaddrinfo(*args)
 
-    with serving(says(200)) as server:
-        line = transport(server.url, resolve_host=slow, connect_timeout_seconds=0.1)
-        assert failure(line, budget=60) == never("connect_timeout")
+    with serve_scripts(make_answer_script(200)) as server:
+        line = make_transport(server.url, resolve_host=slow, connect_timeout_seconds=0.1)
+        assert read_failure(line, budget=60) == make_unsent_failure("connect_timeout")
         assert not answered.is_set()
         go_on.set()
         assert answered.wait(PATIENCE_SECONDS)
@@ -47,7 +47,9 @@ def test_connect_timeout() -> None:
         for one in crowd:
             one.setblocking(False)
             one.connect_ex(("127.0.0.1", port))
-        assert failure(transport(f"http://127.0.0.1:{port}", connect_timeout_seconds=0.2)) == never("connect_timeout")
+        assert read_failure(
+            make_transport(f"http://127.0.0.1:{port}", connect_timeout_seconds=0.2)
+        ) == make_unsent_failure("connect_timeout")
         for one in crowd:
             one.close()
 
@@ -55,8 +57,8 @@ def test_connect_timeout() -> None:
 @pytest.mark.parametrize("after", [b"", WHOLE[:30]], ids=["at once", "within the headers"])
 def test_read_timeout(after: bytes) -> None:
     """If no byte of the answer comes within the read timeout, the outcome is UNKNOWN."""
-    with serving(hangs(after)) as server:
-        assert failure(transport(server.url), read_timeout=0.1) == (
+    with serve_scripts(make_hang_script(after)) as server:
+        assert read_failure(make_transport(server.url), read_timeout=0.1) == (
             OutcomeClass.UNKNOWN,
             "read_timeout",
             SendingCertainty.MAYBE,
@@ -66,32 +68,36 @@ def test_read_timeout(after: bytes) -> None:
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n"
 OPEN_END = b"HTTP/1.1 200 OK\r\n\r\n"
 DRIPS: list[tuple[str, Script, SendingCertainty]] = [
-    ("in the headers", drips(LONG_HEAD, 1.0), SendingCertainty.MAYBE),
-    ("in the body", drips(b"{" * 20_000, 1.0, after=HEAD), SendingCertainty.YES),
-    ("in a body that ends with the connection", drips(b" " * 20_000, 1.0, after=OPEN_END), SendingCertainty.YES),
-    ("faster than the read timeout", drips(LONG_HEAD, 0.05), SendingCertainty.MAYBE),
-    ("slower than a test may take", drips(LONG_HEAD, 600.0), SendingCertainty.MAYBE),
+    ("in the headers", make_drip_script(LONG_HEAD, 1.0), SendingCertainty.MAYBE),
+    ("in the body", make_drip_script(b"{" * 20_000, 1.0, after=HEAD), SendingCertainty.YES),
+    (
+        "in a body that ends with the connection",
+        make_drip_script(b" " * 20_000, 1.0, after=OPEN_END),
+        SendingCertainty.YES,
+    ),
+    ("faster than the read timeout", make_drip_script(LONG_HEAD, 0.05), SendingCertainty.MAYBE),
+    ("slower than a test may take", make_drip_script(LONG_HEAD, 600.0), SendingCertainty.MAYBE),
 ]
 
 
 @pytest.mark.parametrize(("script", "sent"), [d[1:] for d in DRIPS], ids=[d[0] for d in DRIPS])
 def test_a_drip_ends_with_the_budget(script: Script, sent: SendingCertainty) -> None:
     """An answer that comes byte by byte never reaches the read timeout; the call ends with its time budget."""
-    with serving(script) as server:
-        outcome = failure(transport(server.url), read_timeout=600, budget=0.3)
+    with serve_scripts(script) as server:
+        outcome = read_failure(make_transport(server.url), read_timeout=600, budget=0.3)
     assert outcome == (OutcomeClass.UNKNOWN, "budget_spent", sent)
 
 
 def test_a_handshake_that_hangs_ends_with_the_budget() -> None:
     """If the server never answers the TLS handshake, nothing was sent."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        line = transport(f"https://127.0.0.1:{silent.getsockname()[1]}", connect_timeout_seconds=600.0)
-        kind, _, sent = failure(line, budget=0.3)
+        line = make_transport(f"https://127.0.0.1:{silent.getsockname()[1]}", connect_timeout_seconds=600.0)
+        kind, _, sent = read_failure(line, budget=0.3)
         assert (kind, sent) == (OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO)
 
 
 def test_the_time_scale_divides_every_duration() -> None:
     """With the time scale 10,000 a read timeout of 2,000 s lasts 0.2 s."""
-    with serving(hangs()) as server:
-        line = transport(server.url, scale=TimeScale(10_000))
-        assert failure(line, read_timeout=2_000, budget=4_000_000)[1] == "read_timeout"
+    with serve_scripts(make_hang_script()) as server:
+        line = make_transport(server.url, scale=TimeScale(10_000))
+        assert read_failure(line, read_timeout=2_000, budget=4_000_000)[1] == "read_timeout"

@@ -17,8 +17,8 @@ from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.transport import HttpAnswer
 from console.providers.paypay.client import PayPay, PayPayConfig, make_paypay_adapter
 from console.providers.paypay.signing import PayPayKey
-from tests.providers.parts import HandClock, Turns
-from tests.providers.raw_server import Script, says
+from tests.providers.parts import CountingRateLimiter, HandClock
+from tests.providers.raw_server import Script, make_answer_script
 
 T = TypeVar("T")
 
@@ -52,53 +52,57 @@ ATOM_REQUEST = PaymentRequest(
 ATOM_QUESTION = PaymentQuestion("ORD20261120000123", amount=RUPEES, day=date(2026, 11, 20))
 
 
-def paypay(url: str, *, rate_limiter: RateLimiter | None = None, scale: float = 1.0) -> PayPay:
+def make_paypay(url: str, *, rate_limiter: RateLimiter | None = None, scale: float = 1.0) -> PayPay:
     config = PayPayConfig(url, PayPayKey(*PAYPAY_SECRETS), "123456789012345678")
-    return make_paypay_adapter(config, rate_limiter=rate_limiter or Turns(), clock=CLOCK, scale=TimeScale(scale))
+    return make_paypay_adapter(
+        config, rate_limiter=rate_limiter or CountingRateLimiter(), clock=CLOCK, scale=TimeScale(scale)
+    )
 
 
-def atom(
+def make_atom(
     url: str, *, rate_limiter: RateLimiter | None = None, scale: float = 1.0, patience: RetryLimits = NO_RETRIES
 ) -> Atom:
     config = AtomConfig(AtomUrls.make_urls_of_origin(url), MERCHANT, patience)
-    return make_atom_adapter(config, rate_limiter=rate_limiter or Turns(), clock=CLOCK, scale=TimeScale(scale))
+    return make_atom_adapter(
+        config, rate_limiter=rate_limiter or CountingRateLimiter(), clock=CLOCK, scale=TimeScale(scale)
+    )
 
 
-def response_key() -> bytes:
+def derive_response_key() -> bytes:
     return derive_key(RESPONSE_KEY, RESPONSE_KEY)
 
 
-def sealed(said: object) -> bytes:
+def seal_answer(said: object) -> bytes:
     """Return an answer as Atom sends it: a form with the encrypted JSON. A text is encrypted as it is."""
     text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
-    return f"merchId=317157&encData={encrypt_text(text, response_key())}".encode()
+    return f"merchId=317157&encData={encrypt_text(text, derive_response_key())}".encode()
 
 
-def seals(said: object, status: int = 200) -> Script:
-    return says(status, sealed(said))
+def make_sealed_script(said: object, status: int = 200) -> Script:
+    return make_answer_script(status, seal_answer(said))
 
 
-def envelope(code: str, data: object = None) -> dict[str, Any]:
+def make_paypay_json(code: str, data: object = None) -> dict[str, Any]:
     """Return the JSON of an answer in PayPay's form."""
     return {"resultInfo": {"code": code, "message": "-", "codeId": "08100001"}, "data": data}
 
 
-def answer(status: int, body: object = b"") -> HttpAnswer:
+def make_http_answer(status: int, body: object = b"") -> HttpAnswer:
     """Return an answer as the transport returns it."""
     whole = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
     return HttpAnswer(status, {"x-request-id": "REQ-1"}, whole, hashlib.sha256(whole).hexdigest())
 
 
-def effect(kind: str) -> str:
+def describe_effect(kind: str) -> str:
     return {"SUCCEEDED": "yes", "PENDING": "yes", "UNKNOWN": "maybe"}.get(kind, "no")
 
 
-def kind(outcome: Outcome[object]) -> tuple[OutcomeClass, str]:
+def get_class_and_reason(outcome: Outcome[object]) -> tuple[OutcomeClass, str]:
     """Return the outcome class and the reason of an outcome."""
     return outcome.kind, outcome.reason
 
 
-def got(outcome: Outcome[T]) -> T:
+def get_report(outcome: Outcome[T]) -> T:
     """Return the report of an outcome; fail if there is none."""
     assert outcome.found is not None
     return outcome.found

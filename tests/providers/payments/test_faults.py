@@ -10,7 +10,7 @@ from console.sandbox import SandboxControl
 from console.sandbox.atom.merchant import MESSAGE_BY_RESPONSE_CODE
 from console.sandbox.paypay.responses import RESULT_BY_CODE
 from console.sandbox.rules.registry import FAULT_BY_NAME
-from tests.providers.meeting import Meeting
+from tests.providers.meeting import AdaptersAtSandbox
 
 OK, PENDING, FAILED = OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE
 UNKNOWN, NOT_FOUND = OutcomeClass.UNKNOWN, OutcomeClass.NOT_FOUND
@@ -71,7 +71,7 @@ EXCEPTIONS: Mapping[tuple[str, str], OutcomeClass] = {
 }
 ONE_OF_EACH = {"paypay_payment", "paypay_refund", "atom_verification", "atom_refund"}
 """A read and a call that moves money: what breaks lines meets both providers' calls in the same place."""
-FITTING = [
+FITTING_FAULTS = [
     (name, call)
     for name, kind in FAULT_BY_NAME.items()
     for call in GOOD
@@ -79,15 +79,15 @@ FITTING = [
 ]
 
 
-@pytest.mark.parametrize(("name", "call"), FITTING)
+@pytest.mark.parametrize(("name", "call"), FITTING_FAULTS)
 def test_each_fault_has_its_class(control: SandboxControl, name: str, call: str) -> None:
     """An answer that isn't complete and about the request is UNKNOWN. A refund that the answer confirms or denies is
     settled."""
     # A silence is waited out: a fast clock for it alone, as the others must not run into its timeouts.
     silent = name in ("hang", "hang_after_charge")
-    meeting = Meeting(control, scale=100 if silent else 1.0)
+    meeting = AdaptersAtSandbox(control, scale=100 if silent else 1.0)
     if call in ("paypay_refund_details", "atom_refund_status"):
-        meeting.refunded()
+        meeting.make_refunds()
     before = control.payments_control.read_ledger()["accepted_minor"]
     action = f"{name}:{ARGUMENTS[name]}" if name in ARGUMENTS else name
     control.add_fault(action, call=call, **SMALL.get(name, {}))
@@ -128,13 +128,13 @@ PAYPAY_CODES = {
 def test_each_code_of_paypay(control: SandboxControl, call: str) -> None:
     """Each result of PayPay's table has its outcome class. A result that isn't listed for the call, and a success
     without data, are UNKNOWN."""
-    meeting = Meeting(control)
-    told = {code: after(meeting, f"result:{code}", call).kind for code in (*RESULT_BY_CODE, "NEW_CODE")}
+    meeting = AdaptersAtSandbox(control)
+    told = {code: call_with_fault(meeting, f"result:{code}", call).kind for code in (*RESULT_BY_CODE, "NEW_CODE")}
     assert told == {code: PAYPAY_CODES[call].get(code, UNKNOWN) for code in told}
     assert control.payments_control.read_refunds() == []
 
 
-def after(meeting: Meeting, action: str, call: str) -> Outcome[Any]:
+def call_with_fault(meeting: AdaptersAtSandbox, action: str, call: str) -> Outcome[Any]:
     """Return the outcome of a call with this fault."""
     meeting.control.add_fault(action, call=call)
     return meeting.ask(call)
@@ -157,8 +157,8 @@ ATOM_CODES = {
 def test_each_code_of_atom(control: SandboxControl, call: str) -> None:
     """Each code has its outcome class for each call. For a refund each doubtful code is UNKNOWN, never a failure. A
     code alone books nothing."""
-    meeting = Meeting(control)
-    told = {code: after(meeting, f"result:{code}", call) for code in (*MESSAGE_BY_RESPONSE_CODE, "OTS9999")}
+    meeting = AdaptersAtSandbox(control)
+    told = {code: call_with_fault(meeting, f"result:{code}", call) for code in (*MESSAGE_BY_RESPONSE_CODE, "OTS9999")}
     assert {code: one.kind for code, one in told.items()} == {c: ATOM_CODES[call].get(c, UNKNOWN) for c in told}
     assert not any(one.found is not None and one.found.is_bookable for one in told.values())
     assert control.payments_control.read_refunds() == []
@@ -174,7 +174,7 @@ def test_each_code_of_atom(control: SandboxControl, call: str) -> None:
 def test_statuses_without_a_code(control: SandboxControl, call: str, status: int, expected: OutcomeClass) -> None:
     """A status without a readable code may come from a server in front of PayPay, so only a readable code counts as
     PayPay's answer."""
-    meeting = Meeting(control)
+    meeting = AdaptersAtSandbox(control)
     control.add_fault(f"status:{status}", call=call, body="<html>")
     assert meeting.ask(call).kind is expected
 
@@ -182,7 +182,7 @@ def test_statuses_without_a_code(control: SandboxControl, call: str, status: int
 @pytest.mark.parametrize("call", GOOD)
 def test_an_outage_is_never_sent(control: SandboxControl, call: str) -> None:
     """If the connection is refused, a call with effect has definitely failed; a read has learnt nothing."""
-    meeting = Meeting(control)
+    meeting = AdaptersAtSandbox(control)
     with control.outage_during():
         outcome = meeting.ask(call)
     acts = call in ("paypay_create", "paypay_cancel", "paypay_refund", "atom_auth", "atom_refund")
@@ -193,7 +193,7 @@ def test_an_outage_is_never_sent(control: SandboxControl, call: str) -> None:
 def test_late_refund(control: SandboxControl, provider: str) -> None:
     """The call gets no answer and the refund is made later: a probe before that finds nothing, a later one finds the
     refund."""
-    meeting = Meeting(control)
+    meeting = AdaptersAtSandbox(control)
     control.add_fault("late_charge:503", call=f"{provider}_refund")
     probe = "paypay_refund_details" if provider == "paypay" else "atom_refund_status"
     assert meeting.ask(f"{provider}_refund").kind is UNKNOWN

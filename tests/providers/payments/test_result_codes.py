@@ -16,7 +16,7 @@ MAKERS = {
 }  # fmt: skip
 
 
-def reasons() -> set[str]:
+def list_reasons() -> set[str]:
     """Return the reasons in the tables and in each place of the code that makes one."""
     rows = [*paypay_codes.VERDICTS_BY_CALL_AND_CODE.values(), *paypay_codes.VERDICTS_OF_ALL_CALLS.values()]
     rows += [row.verdict for row in paypay_codes.PAYMENT_STATE_MEANINGS.values()]
@@ -30,7 +30,7 @@ def reasons() -> set[str]:
 
 def test_every_reason_has_a_word() -> None:
     """Each reason of an outcome has words for lists and sentences, in both languages."""
-    found = reasons()
+    found = list_reasons()
     assert len(found) > 45
     for language in LANGUAGES:
         assert {reason for reason in found if f"cause.{reason}" not in read_sentences(language)} == set()

@@ -22,8 +22,8 @@ from console.providers.paypay.reconciliation_file import (
     parse_file_name,
 )
 from console.store.reconciliation.row_index import HistoryIndex
-from tests.providers.parts import CLOCK, Turns
-from tests.providers.raw_server import Script, says, serving
+from tests.providers.parts import CLOCK, CountingRateLimiter
+from tests.providers.raw_server import Script, make_answer_script, serve_scripts
 
 DAY = date(2026, 11, 19)
 HEADER = (
@@ -37,23 +37,23 @@ PLAIN = (PAID, REFUNDED, FAILED)
 Row = HistoryRow | RefusedRow
 
 
-def file(*lines: str, header: str = HEADER, end: str = "\n") -> bytes:
+def make_file(*lines: str, header: str = HEADER, end: str = "\n") -> bytes:
     return ("\n".join((header, *lines)) + end).encode("cp932", "replace")
 
 
-def rows(content: bytes, merchant: str = "1") -> list[Row]:
+def read_rows(content: bytes, merchant: str = "1") -> list[Row]:
     with closing(HistoryIndex()) as index:
         return list(DailyFileReader(io.BytesIO(content), merchant, DAY, index))
 
 
-def reasons(*lines: str, end: str = "\n") -> list[str | None]:
+def list_refusal_reasons(*lines: str, end: str = "\n") -> list[str | None]:
     """Return for each line why it was refused; None for an accepted line."""
-    return [row.reason if isinstance(row, RefusedRow) else None for row in rows(file(*lines, end=end))]
+    return [row.reason if isinstance(row, RefusedRow) else None for row in read_rows(make_file(*lines, end=end))]
 
 
 def test_a_file_as_it_is_described() -> None:
     """Payments and refunds are read with positive amounts, times as instants, and keys in order."""
-    found = rows(file(*PLAIN))
+    found = read_rows(make_file(*PLAIN))
     at = datetime(2026, 11, 19, 3, 20, 1, tzinfo=UTC)
     assert found[0] == HistoryRow(
         "2026-11-19:00000002", "04212345678901234567", "ORD-1", PaymentState.PAYMENT_SUCCESS, "取引完了", at,
@@ -98,19 +98,19 @@ def test_a_file_as_it_is_described() -> None:
 )
 def test_a_bad_line_spoils_only_itself(line: str, reason: str) -> None:
     """A wrong line is refused with its reason, and the other lines are read."""
-    assert reasons(FAILED, line, REFUNDED) == [None, reason, None]
+    assert list_refusal_reasons(FAILED, line, REFUNDED) == [None, reason, None]
 
 
 def test_what_a_neighbouring_cell_says_is_nobodys_business() -> None:
     """Cells that the program doesn't read may have any content."""
-    assert reasons(PAID.replace("架空商事", "=1+1")) == [None]
+    assert list_refusal_reasons(PAID.replace("架空商事", "=1+1")) == [None]
 
 
 def test_the_same_line_again() -> None:
     """A payment with the same end twice is a duplicate, whatever the amounts. Refunds with the same amount differ by
     their time."""
     later = REFUNDED.replace("13:00:00", "13:00:01")
-    assert reasons(PAID, PAID, PAID.replace("3300", "3301"), REFUNDED, REFUNDED, later) == [
+    assert list_refusal_reasons(PAID, PAID, PAID.replace("3300", "3301"), REFUNDED, REFUNDED, later) == [
         None,
         "duplicate",
         "duplicate",
@@ -123,7 +123,7 @@ def test_the_same_line_again() -> None:
 @pytest.mark.parametrize("cut", [1, 20, 60, 75])
 def test_a_file_that_was_cut_says_so(cut: int) -> None:
     """In a file that was cut, the last line is refused: it has too few cells or no line end."""
-    assert reasons(FAILED, PAID[:cut], end="") == [None, "truncated"]
+    assert list_refusal_reasons(FAILED, PAID[:cut], end="") == [None, "truncated"]
 
 
 def test_a_last_cell_that_may_be_cut_is_not_believed() -> None:
@@ -131,34 +131,35 @@ def test_a_last_cell_that_may_be_cut_is_not_believed() -> None:
     digits."""
     header = HEADER.removesuffix(",支払い詳細").replace("取引金額,", "") + ",取引金額"
     line = PAID.removesuffix(",").replace("3300,", "") + ",3300"
-    whole, cut = rows(file(line, header=header)), rows(file(line[:-2], header=header, end=""))
+    whole, cut = read_rows(make_file(line, header=header)), read_rows(make_file(line[:-2], header=header, end=""))
     assert [row.amount.minor for row in whole if isinstance(row, HistoryRow)] == [3300]
     assert [row.reason for row in cut if isinstance(row, RefusedRow)] == ["truncated"]
-    assert reasons(PAID, end="") == [None], "the last cell is one that nobody reads"
+    assert list_refusal_reasons(PAID, end="") == [None], "the last cell is one that nobody reads"
 
 
 def test_a_refused_line_names_its_payment_where_it_can() -> None:
     """A refused line names its payment if it can be read, so that a person finds it."""
-    (row,) = rows(file(PAID.replace(",3300,", ",x,")))
+    (row,) = read_rows(make_file(PAID.replace(",3300,", ",x,")))
     assert row == RefusedRow("2026-11-19:00000002", "amount", "04212345678901234567")
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"<html>", file(header=HEADER.replace("取引金額", "金額")), b"\0" * 100, HEADER.encode("cp932"),
-                file(header=f"{HEADER},決済番号"), b"\xff\xfe\n"]
+    "content", [b"", b"<html>", make_file(header=HEADER.replace("取引金額", "金額")), b"\0" * 100,
+    HEADER.encode("cp932"),
+                make_file(header=f"{HEADER},決済番号"), b"\xff\xfe\n"]
 )  # fmt: skip
 def test_what_is_no_file(content: bytes) -> None:
     """Contents without the expected columns are refused."""
     with pytest.raises(InvalidDailyFile):
-        rows(content)
+        read_rows(content)
 
 
 @given(st.binary(max_size=400), st.integers(0, 400))
 def test_nothing_in_a_line_raises(noise: bytes, place: int) -> None:
     """Random bytes in a file give rows and refusals, and no exception."""
-    content = file(*PLAIN)
-    at = len(file()) + place
-    assert all(isinstance(row, Row) for row in rows(content[:at] + noise + content[at:]))
+    content = make_file(*PLAIN)
+    at = len(make_file()) + place
+    assert all(isinstance(row, Row) for row in read_rows(content[:at] + noise + content[at:]))
 
 
 def test_memory_does_not_grow_with_the_rows() -> None:
@@ -166,7 +167,7 @@ def test_memory_does_not_grow_with_the_rows() -> None:
     peaks = []
     for count in (1_000, 10_000):
         lines = (PAID.replace("0421", f"{number:08}") for number in range(count))
-        stream, index = io.BytesIO(file(*lines)), HistoryIndex()
+        stream, index = io.BytesIO(make_file(*lines)), HistoryIndex()
         reader = DailyFileReader(stream, "1", DAY, index)
         tracemalloc.start()
         assert sum(isinstance(row, HistoryRow) for row in reader) == count
@@ -194,20 +195,22 @@ def test_names() -> None:
 # Fetching
 
 
-def fetched(script: Script, *, allowed: bool = True) -> tuple[Outcome[bytes], int]:
-    with serving(script) as server:
+def fetch_file(script: Script, *, allowed: bool = True) -> tuple[Outcome[bytes], int]:
+    with serve_scripts(script) as server:
         hosts = [server.url] if allowed else ["https://files.example.com"]
         path = f"{server.url}/transaction_1_v2.csv?sig=x%2By"
-        outcome = fetch_daily_file(path, hosts=hosts, rate_limiter=Turns(), clock=CLOCK, scale=TimeScale())
+        outcome = fetch_daily_file(
+            path, hosts=hosts, rate_limiter=CountingRateLimiter(), clock=CLOCK, scale=TimeScale()
+        )
         return outcome, server.connections
 
 
 def test_a_file_is_fetched_from_an_allowed_host_only() -> None:
     """A file is fetched only from an allowed host, because anybody can send a notice with an address."""
-    content = file(*PLAIN)
-    outcome, connections = fetched(says(200, content))
+    content = make_file(*PLAIN)
+    outcome, connections = fetch_file(make_answer_script(200, content))
     assert (outcome.kind, outcome.found, connections) == (OutcomeClass.SUCCEEDED, content, 1)
-    outcome, connections = fetched(says(200, content), allowed=False)
+    outcome, connections = fetch_file(make_answer_script(200, content), allowed=False)
     assert (outcome.kind, outcome.reason, connections) == (OutcomeClass.UNKNOWN, "address_not_allowed", 0)
 
 
@@ -216,20 +219,20 @@ def test_a_file_is_fetched_from_an_allowed_host_only() -> None:
 def test_an_address_that_is_none(url: str) -> None:
     """For each text that is no admitted address, nothing is sent and no exception is raised."""
     hosts = [url, "https://files.example.com", "http://10.0.0.1", "http://files.example.com"]
-    outcome = fetch_daily_file(url, hosts=hosts, rate_limiter=Turns(), clock=CLOCK, scale=TimeScale())
+    outcome = fetch_daily_file(url, hosts=hosts, rate_limiter=CountingRateLimiter(), clock=CLOCK, scale=TimeScale())
     assert (outcome.sent, outcome.kind) == ("no", OutcomeClass.UNKNOWN)
 
 
 @pytest.mark.parametrize(
     ("script", "kind", "reason"),
     [
-        (says(404), OutcomeClass.NOT_FOUND, "http_404"),
-        (says(403), OutcomeClass.UNKNOWN, "http_403"),
-        (says(302, b"", {"Location": "https://example.com/"}), OutcomeClass.UNKNOWN, "redirect"),
-        (says(200, "<html>"), OutcomeClass.UNKNOWN, "unreadable"),
+        (make_answer_script(404), OutcomeClass.NOT_FOUND, "http_404"),
+        (make_answer_script(403), OutcomeClass.UNKNOWN, "http_403"),
+        (make_answer_script(302, b"", {"Location": "https://example.com/"}), OutcomeClass.UNKNOWN, "redirect"),
+        (make_answer_script(200, "<html>"), OutcomeClass.UNKNOWN, "unreadable"),
     ],
 )
 def test_a_file_that_is_not_there(script: Script, kind: OutcomeClass, reason: str) -> None:
     """A missing file, or another answer in its place, proves nothing."""
-    outcome, _ = fetched(script)
+    outcome, _ = fetch_file(script)
     assert (outcome.kind, outcome.reason) == (kind, reason)

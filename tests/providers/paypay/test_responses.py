@@ -37,13 +37,13 @@ from tests.providers.payments.parts import (
     PAYPAY_REQUEST,
     VECTORS,
     YEN,
-    answer,
-    effect,
-    envelope,
-    got,
-    paypay,
+    describe_effect,
+    get_report,
+    make_http_answer,
+    make_paypay,
+    make_paypay_json,
 )
-from tests.providers.raw_server import says, serving
+from tests.providers.raw_server import make_answer_script, serve_scripts
 
 ANSWERS = [v for v in VECTORS["classify_http"] if v["provider"] == "paypay"]
 STATES = [v for v in VECTORS["states"] if v["domain"].startswith("paypay")]
@@ -89,8 +89,8 @@ CODE: dict[str, Any] = {
 }
 
 
-def told(call: PayPayCall, status: int, body: object = b"") -> Outcome[Any]:
-    return make_paypay_answer_converter(call, READERS[call])(answer(status, body))
+def convert_answer(call: PayPayCall, status: int, body: object = b"") -> Outcome[Any]:
+    return make_paypay_answer_converter(call, READERS[call])(make_http_answer(status, body))
 
 
 # ---- published answers
@@ -100,14 +100,14 @@ def told(call: PayPayCall, status: int, body: object = b"") -> Outcome[Any]:
 def test_vectors(vector: dict[str, Any]) -> None:
     """Each published answer has its outcome class over real HTTP, and its effect follows from it."""
     call = vector["call"]
-    with serving(says(vector["http_status"], vector["body"])) as server:
-        vendor = paypay(server.url)
+    with serve_scripts(make_answer_script(vector["http_status"], vector["body"])) as server:
+        vendor = make_paypay(server.url)
         if call.startswith("GET"):
             read = vendor.read_refund(ORDER) if "refunds" in call else vendor.read_payment(PAYPAY_QUESTION)
             assert read.kind == vector["expected_class"]
         else:
             acted = vendor.refund(ORDER) if call.startswith("POST") else vendor.cancel(PAYPAY_QUESTION)
-            assert (acted.kind, effect(acted.kind)) == (vector["expected_class"], vector["effect"])
+            assert (acted.kind, describe_effect(acted.kind)) == (vector["expected_class"], vector["effect"])
         assert server.connections == 1
 
 
@@ -186,7 +186,7 @@ def test_common_rows(row: tuple[int, str, Kind, Kind]) -> None:
     """A refusal is definite for a call with an effect; a refused read has an outcome of its own."""
     status, code, acts, reads = row
     for call in PayPayCall:
-        outcome = told(call, status, envelope(code))
+        outcome = convert_answer(call, status, make_paypay_json(code))
         assert (outcome.kind, outcome.status) == (reads if call in PAYPAY_READING_CALLS else acts, status)
 
 
@@ -194,8 +194,8 @@ def test_common_rows(row: tuple[int, str, Kind, Kind]) -> None:
 def test_own_rows(row: tuple[PayPayCall, int, str, Kind]) -> None:
     """Each row has its outcome class. With another status the same code counts as unlisted."""
     call, status, code, kind = row
-    assert told(call, status, envelope(code)).kind is kind
-    assert told(call, 418, envelope(code)).kind is Kind.UNKNOWN
+    assert convert_answer(call, status, make_paypay_json(code)).kind is kind
+    assert convert_answer(call, 418, make_paypay_json(code)).kind is Kind.UNKNOWN
 
 
 @pytest.mark.parametrize("row", COMMON_ROWS, ids=[f"{row[0]} {row[1]}" for row in COMMON_ROWS])
@@ -204,8 +204,8 @@ def test_a_refusal_that_contains_the_effect_is_none(row: tuple[int, str, Kind, K
     influence."""
     status, code, acts, _ = row
     for call, data in ((PayPayCall.REFUND, REFUND), (PayPayCall.CREATE_CODE, {"codeId": "04-1", "url": "https://x"})):
-        assert told(call, status, envelope(code, data)).kind is (acts if acts in (P, U) else U)
-        assert told(call, status, envelope(code, {"field": "amount"})).kind is acts
+        assert convert_answer(call, status, make_paypay_json(code, data)).kind is (acts if acts in (P, U) else U)
+        assert convert_answer(call, status, make_paypay_json(code, {"field": "amount"})).kind is acts
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 429])
@@ -216,14 +216,19 @@ def test_the_effect_is_found_wherever_a_refusal_contains_it(status: int) -> None
     refund_without_id = {"status": "CREATED", "acceptedAt": 1795161601}
     made: list[object] = [[REFUND], {"refund": REFUND}, refund_without_id]
     for data in made:
-        assert told(PayPayCall.REFUND, status, envelope(code, data)).reason == "refused_but_made"
-    assert told(PayPayCall.REFUND, status, envelope(code) | {"refund": REFUND}).reason == "refused_but_made"
+        assert convert_answer(PayPayCall.REFUND, status, make_paypay_json(code, data)).reason == "refused_but_made"
+    assert (
+        convert_answer(PayPayCall.REFUND, status, make_paypay_json(code) | {"refund": REFUND}).reason
+        == "refused_but_made"
+    )
     codes: list[object] = [[CODE], {"code": CODE}, {"deeplink": CODE["deeplink"]}]
     for data in codes:
-        assert told(PayPayCall.CREATE_CODE, status, envelope(code, data)).reason == "refused_but_made"
+        assert (
+            convert_answer(PayPayCall.CREATE_CODE, status, make_paypay_json(code, data)).reason == "refused_but_made"
+        )
     other: list[object] = [[], {"merchantRefundId": None}, {"status": 400}, {"detail": {"status": "INVALID"}}]
     for data in other:
-        assert told(PayPayCall.REFUND, status, envelope(code, data)).reason != "refused_but_made"
+        assert convert_answer(PayPayCall.REFUND, status, make_paypay_json(code, data)).reason != "refused_but_made"
 
 
 NOT_FOUND_ROWS = [
@@ -241,11 +246,11 @@ def test_not_found_with_the_thing_itself_is_no_answer(
     or refunds again."""
     shown: list[object] = [found, [found], {"status": found["status"]}, {"status": "SOMETHING_NEW"}]
     for data in shown:
-        outcome = told(call, status, envelope(code, data))
+        outcome = convert_answer(call, status, make_paypay_json(code, data))
         assert (outcome.kind, outcome.reason, outcome.found) == (U, "refused_but_made", None)
     nothing: list[object] = [None, {}, {"merchantPaymentId": "ORD-1"}, {"status": None, "paymentId": ""}]
     for data in nothing:
-        assert told(call, status, envelope(code, data)).kind is N
+        assert convert_answer(call, status, make_paypay_json(code, data)).kind is N
 
 
 STATUSES = (*range(200, 208), *range(300, 309), *range(400, 452), *range(500, 512), 599)
@@ -257,8 +262,8 @@ def test_nothing_unlisted_is_taken_for_anything(call: PayPayCall) -> None:
     429 without a code means "too fast"."""
     codeless = (b"", b"<html>", b"null", b'{"resultInfo":null}', b'{"resultInfo":{"code":5}}')
     others = [status for status in STATUSES if status != 429]
-    assert {told(call, status, body).kind for status in others for body in codeless} == {Kind.UNKNOWN}
-    kinds = {status: told(call, status, envelope("SOMETHING_NEW")).kind for status in STATUSES}
+    assert {convert_answer(call, status, body).kind for status in others for body in codeless} == {Kind.UNKNOWN}
+    kinds = {status: convert_answer(call, status, make_paypay_json("SOMETHING_NEW")).kind for status in STATUSES}
     settled = {status for status, kind in kinds.items() if kind is not Kind.UNKNOWN}
     assert settled == ({404} if call is PayPayCall.PAYMENT else set())
     assert kinds[404] is (Kind.NOT_FOUND if call is PayPayCall.PAYMENT else Kind.UNKNOWN)
@@ -271,11 +276,11 @@ BARE: dict[str, tuple[bytes, Kind]] = {
     "an empty envelope": (b'{"resultInfo":null,"data":null}', L),
     "with a mark of order": (b"\xef\xbb\xbf{}", L),
     "a code of another form": (b'{"resultInfo":{"code":5}}', U),
-    "an unlisted code": (json.dumps(envelope("SOMETHING_NEW")).encode(), U),
-    "taken on": (json.dumps(envelope("REQUEST_ACCEPTED", REFUND)).encode(), U),
-    "done": (json.dumps(envelope("SUCCESS", REFUND)).encode(), U),
+    "an unlisted code": (json.dumps(make_paypay_json("SOMETHING_NEW")).encode(), U),
+    "taken on": (json.dumps(make_paypay_json("REQUEST_ACCEPTED", REFUND)).encode(), U),
+    "done": (json.dumps(make_paypay_json("SUCCESS", REFUND)).encode(), U),
     "the refund without an envelope": (json.dumps(REFUND).encode(), U),
-    "cut": (json.dumps(envelope("SUCCESS", REFUND)).encode()[:-5], U),
+    "cut": (json.dumps(make_paypay_json("SUCCESS", REFUND)).encode()[:-5], U),
     "a list": (json.dumps([REFUND]).encode(), U),
     "compressed": (gzip.compress(json.dumps(REFUND).encode()), U),
     "UTF-16": (json.dumps(REFUND).encode("utf-16"), U),
@@ -287,7 +292,7 @@ BARE: dict[str, tuple[bytes, Kind]] = {
 @pytest.mark.parametrize(("body", "kind"), BARE.values(), ids=BARE)
 def test_a_bare_429_was_not_taken_on(call: PayPayCall, body: bytes, kind: Kind) -> None:
     """A 429 means that the call was refused for its speed, unless the body says, or may say, that it was accepted."""
-    outcome = told(call, 429, body)
+    outcome = convert_answer(call, 429, body)
     assert outcome.kind is kind
     assert kind is not L or (outcome.reason, outcome.found) == ("rate_limited", None)
 
@@ -297,7 +302,7 @@ def test_success_counts_only_under_its_status(call: PayPayCall) -> None:
     """The code SUCCESS with another HTTP status is no success."""
     data = {PayPayCall.PAYMENT: PAYMENT, PayPayCall.CREATE_CODE: CODE}.get(call, REFUND)
     for status in (100, 202, 203, 204, 206, 302, 400, 401, 404, 500):
-        assert told(call, status, envelope("SUCCESS", data)).kind in (Kind.UNKNOWN, Kind.NOT_FOUND)
+        assert convert_answer(call, status, make_paypay_json("SUCCESS", data)).kind in (Kind.UNKNOWN, Kind.NOT_FOUND)
 
 
 # ---- refunds
@@ -314,7 +319,7 @@ def test_success_counts_only_under_its_status(call: PayPayCall) -> None:
 )
 def test_refund_states(call: PayPayCall, state: str, kind: Kind, business: RefundState) -> None:
     """An accepted refund is not made yet, and a refund that PayPay tries again has not failed."""
-    outcome = told(call, 200, envelope("SUCCESS", REFUND | {"status": state}))
+    outcome = convert_answer(call, 200, make_paypay_json("SUCCESS", REFUND | {"status": state}))
     accepted = datetime(2026, 11, 20, 8, 0, 1, tzinfo=UTC)
     assert outcome.kind is kind
     assert outcome.found == RefundReport(ORDER.key, ORDER.key, state, business, YEN, PAID, accepted)
@@ -354,7 +359,7 @@ WRONG_REFUNDS: dict[str, tuple[dict[str, object], str]] = {
 @pytest.mark.parametrize(("change", "why"), WRONG_REFUNDS.values(), ids=WRONG_REFUNDS)
 def test_a_refund_that_is_not_ours(call: PayPayCall, state: str, change: dict[str, object], why: str) -> None:
     """If the key, payment, amount or currency in the answer differs from the request, the outcome is unknown."""
-    outcome = told(call, 200, envelope("SUCCESS", REFUND | {"status": state} | change))
+    outcome = convert_answer(call, 200, make_paypay_json("SUCCESS", REFUND | {"status": state} | change))
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, why)
     assert (outcome.found is not None) == (why == "other_amount")
 
@@ -366,7 +371,7 @@ UNREADABLE = {
     "list": b"[]",
     "no data": b'{"resultInfo":{"code":"SUCCESS"}}',
     "data as list": b'{"resultInfo":{"code":"SUCCESS"},"data":[]}',
-    "cut": json.dumps(envelope("SUCCESS", REFUND)).encode()[:-5],
+    "cut": json.dumps(make_paypay_json("SUCCESS", REFUND)).encode()[:-5],
     "code twice": b'{"resultInfo":{"code":"X","code":"SUCCESS"},"data":{}}',
     "NaN": b'{"resultInfo":{"code":"SUCCESS"},"data":NaN}',
     "not UTF-8": '{"resultInfo":{"code":"SUCCESS","message":"成功"}}'.encode("shift-jis"),
@@ -381,22 +386,22 @@ UNREADABLE = {
 @pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
 def test_unreadable_is_unknown(call: PayPayCall, body: bytes) -> None:
     """An answer that can't be read in exactly one way is UNKNOWN."""
-    outcome = told(call, 200, body)
+    outcome = convert_answer(call, 200, body)
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, "unreadable", None)
 
 
 # ---- payments
 
 
-def payment(change: dict[str, object], question: PaymentQuestion = PAYPAY_QUESTION) -> Outcome[PaymentReport]:
+def convert_payment(change: dict[str, object], question: PaymentQuestion = PAYPAY_QUESTION) -> Outcome[PaymentReport]:
     return make_paypay_answer_converter(PayPayCall.PAYMENT, make_payment_reader(question))(
-        answer(200, envelope("SUCCESS", PAYMENT | change))
+        make_http_answer(200, make_paypay_json("SUCCESS", PAYMENT | change))
     )
 
 
 def test_a_payment_as_it_is_told() -> None:
     """All facts that staff compare are read: ids, state, amount, time, payment method and refunds."""
-    outcome = payment({"refunds": {"data": [REFUND | {"status": "REFUNDED"}]}, "status": "REFUNDED"})
+    outcome = convert_payment({"refunds": {"data": [REFUND | {"status": "REFUNDED"}]}, "status": "REFUNDED"})
     assert outcome.kind is Kind.SUCCEEDED
     assert outcome.found == PaymentReport(
         "ORD-20261120-000123", PAID, "REFUNDED", PaymentState.PAYMENT_SUCCESS, True, YEN, YEN,
@@ -411,13 +416,13 @@ def test_a_payment_as_it_is_told() -> None:
 def test_payment_states(state: str) -> None:
     """Each state means paid, not paid yet, or failed."""
     kinds = {"COMPLETED": Kind.SUCCEEDED, "REFUNDED": Kind.SUCCEEDED, "FAILED": F, "CANCELED": F, "EXPIRED": F}
-    assert payment({"status": state}).kind is kinds.get(state, P)
+    assert convert_payment({"status": state}).kind is kinds.get(state, P)
 
 
 def test_an_unpaid_code_has_no_ids() -> None:
     """An unpaid code, expired or not, is not paid yet. The time 0 counts as no time."""
-    outcome = told(
-        PayPayCall.PAYMENT, 200, envelope("SUCCESS", {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0})
+    outcome = convert_answer(
+        PayPayCall.PAYMENT, 200, make_paypay_json("SUCCESS", {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0})
     )
     assert outcome.kind is P
     assert outcome.found is not None
@@ -427,7 +432,7 @@ def test_an_unpaid_code_has_no_ids() -> None:
 def test_what_is_not_said_is_missing_not_invented() -> None:
     """A success without an id or amount can't be booked."""
     unsaid = ("paymentId", "merchantPaymentId", "amount", "acceptedAt", "paymentMethods")
-    outcome = payment(dict.fromkeys(unsaid))
+    outcome = convert_payment(dict.fromkeys(unsaid))
     assert outcome.kind is Kind.SUCCEEDED
     assert outcome.found is not None
     assert not outcome.found.is_bookable
@@ -435,7 +440,7 @@ def test_what_is_not_said_is_missing_not_invented() -> None:
 
 def test_a_payment_without_our_number_may_be_another_one() -> None:
     """An answer without our payment number may be about another payment, so it can't be booked."""
-    outcome = payment({"merchantPaymentId": None})
+    outcome = convert_payment({"merchantPaymentId": None})
     assert outcome.kind is Kind.SUCCEEDED
     assert outcome.found is not None
     assert not outcome.found.is_bookable
@@ -456,30 +461,34 @@ WRONG_PAYMENTS: dict[str, tuple[dict[str, object], str]] = {
 def test_a_payment_that_is_not_the_one_asked_for(change: dict[str, object], why: str) -> None:
     """A payment of another order, amount or currency has an unknown outcome. One with another amount has a report,
     for comparison."""
-    outcome = payment(change)
+    outcome = convert_payment(change)
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, why)
     assert (outcome.found is not None) == (why == "other_amount")
 
 
-def captured(*minors: int, status: str = "USER_REQUESTED") -> dict[str, Any]:
+def make_captured_data(*minors: int, status: str = "USER_REQUESTED") -> dict[str, Any]:
     return {"data": [{"amount": {"amount": minor, "currency": "JPY"}, "status": status} for minor in minors]}
 
 
 @pytest.mark.parametrize(
     ("captures", "kind", "minor"),
     [
-        (captured(3300), Kind.SUCCEEDED, 3300),
-        (captured(3000, 300), Kind.SUCCEEDED, 3300),
+        (make_captured_data(3300), Kind.SUCCEEDED, 3300),
+        (make_captured_data(3000, 300), Kind.SUCCEEDED, 3300),
         ({"data": []}, Kind.SUCCEEDED, 3300),
         ({"data": None}, Kind.SUCCEEDED, 3300),
-        (captured(1000), Kind.UNKNOWN, 1000),
-        (captured(3300, 1), Kind.UNKNOWN, 3301),
-        ({"data": [*captured(3000)["data"], *captured(300, status="USER_CANCELED")["data"]]}, Kind.UNKNOWN, 3000),
+        (make_captured_data(1000), Kind.UNKNOWN, 1000),
+        (make_captured_data(3300, 1), Kind.UNKNOWN, 3301),
+        (
+            {"data": [*make_captured_data(3000)["data"], *make_captured_data(300, status="USER_CANCELED")["data"]]},
+            Kind.UNKNOWN,
+            3000,
+        ),
     ],
 )
 def test_what_was_captured_is_what_the_payer_paid(captures: object, kind: Kind, minor: int) -> None:
     """An authorised payment may be captured in part: the captured amount counts, not the whole amount."""
-    found = told(PayPayCall.PAYMENT, 200, envelope("SUCCESS", {**PAYMENT, "captures": captures}))
+    found = convert_answer(PayPayCall.PAYMENT, 200, make_paypay_json("SUCCESS", {**PAYMENT, "captures": captures}))
     assert (found.kind, found.found and found.found.amount) == (kind, Money(minor, "JPY"))
 
 
@@ -490,31 +499,31 @@ def test_what_was_captured_is_what_the_payer_paid(captures: object, kind: Kind, 
         [],
         {"data": "x"},
         {"data": [1]},
-        captured(-1),
+        make_captured_data(-1),
         {"data": [{"amount": 5}]},
         {"data": ""},
         {"data": 0},
         {"data": {}},
-        {"items": captured(100)["data"]},
-        captured(3300) | {"total": 2},
+        {"items": make_captured_data(100)["data"]},
+        make_captured_data(3300) | {"total": 2},
     ],
 )
 def test_captures_that_cannot_be_read_book_nothing(captures: object) -> None:
     """With an unreadable list of captures the outcome is unknown and there is no report."""
-    found = told(PayPayCall.PAYMENT, 200, envelope("SUCCESS", {**PAYMENT, "captures": captures}))
+    found = convert_answer(PayPayCall.PAYMENT, 200, make_paypay_json("SUCCESS", {**PAYMENT, "captures": captures}))
     assert (found.kind, found.found) == (Kind.UNKNOWN, None)
 
 
 def test_a_known_payment_keeps_its_id() -> None:
     """If the provider's id of the payment is known already, an answer with another id isn't accepted."""
-    assert payment({}, replace(PAYPAY_QUESTION, provider_payment_id=PAID)).kind is Kind.SUCCEEDED
-    outcome = payment({}, replace(PAYPAY_QUESTION, provider_payment_id="0499"))
+    assert convert_payment({}, replace(PAYPAY_QUESTION, provider_payment_id=PAID)).kind is Kind.SUCCEEDED
+    outcome = convert_payment({}, replace(PAYPAY_QUESTION, provider_payment_id="0499"))
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "other_payment")
 
 
 def test_without_a_sum_of_ours_the_sum_is_read() -> None:
     """An import reads a payment without knowing its amount; the amount is taken from the answer."""
-    outcome = payment({"amount": {"amount": 1, "currency": "JPY"}}, PaymentQuestion("ORD-20261120-000123"))
+    outcome = convert_payment({"amount": {"amount": 1, "currency": "JPY"}}, PaymentQuestion("ORD-20261120-000123"))
     assert outcome.found is not None
     assert outcome.found.amount == Money(1, "JPY")
 
@@ -537,7 +546,7 @@ def test_without_a_sum_of_ours_the_sum_is_read() -> None:
 )
 def test_refunds_that_cannot_be_read_leave_the_payment_readable(refunds: object) -> None:
     """An unreadable list of refunds isn't treated as an empty one; the payment is still read."""
-    found = payment({"refunds": refunds}).found
+    found = convert_payment({"refunds": refunds}).found
     assert found is not None
     assert found.refunds is None
 
@@ -545,7 +554,7 @@ def test_refunds_that_cannot_be_read_leave_the_payment_readable(refunds: object)
 @pytest.mark.parametrize("refunds", [None, {"data": None}, {"data": []}, {}, {"data": [], "total": 0, "next": None}])
 def test_no_refunds(refunds: object) -> None:
     """An answer without refunds has an empty list of refunds."""
-    found = payment({"refunds": refunds}).found
+    found = convert_payment({"refunds": refunds}).found
     assert found is not None
     assert found.refunds == ()
 
@@ -553,7 +562,7 @@ def test_no_refunds(refunds: object) -> None:
 @pytest.mark.parametrize("said", [-5, 10**18, 253_402_300_799, 1795161670.5, "1795161670", True, [1]])
 def test_a_time_that_is_none(said: object) -> None:
     """A time is a number of seconds since 1970; another value counts as no time."""
-    found = payment({"acceptedAt": said}).found
+    found = convert_payment({"acceptedAt": said}).found
     assert found is not None
     assert found.paid_at is None
 
@@ -563,10 +572,10 @@ def test_a_time_that_is_none(said: object) -> None:
 
 def test_a_code_as_it_is_told() -> None:
     """The payment code, its links and its end are read."""
-    outcome = told(PayPayCall.CREATE_CODE, 201, envelope("SUCCESS", CODE))
+    outcome = convert_answer(PayPayCall.CREATE_CODE, 201, make_paypay_json("SUCCESS", CODE))
     assert outcome.kind is Kind.SUCCEEDED
-    assert (got(outcome).handle, got(outcome).url) == (CODE["codeId"], CODE["url"])
-    assert got(outcome).expires_at == datetime(2026, 11, 20, 8, 5, tzinfo=UTC)
+    assert (get_report(outcome).handle, get_report(outcome).url) == (CODE["codeId"], CODE["url"])
+    assert get_report(outcome).expires_at == datetime(2026, 11, 20, 8, 5, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -582,7 +591,7 @@ def test_a_code_as_it_is_told() -> None:
 )
 def test_a_code_for_something_else(change: dict[str, object], why: str) -> None:
     """A code with another amount or order than requested is not shown to the payer."""
-    outcome = told(PayPayCall.CREATE_CODE, 201, envelope("SUCCESS", CODE | change))
+    outcome = convert_answer(PayPayCall.CREATE_CODE, 201, make_paypay_json("SUCCESS", CODE | change))
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, why, None)
 
 
@@ -592,13 +601,19 @@ LINKS = ["javascript:alert(1)", "http://qr.paypay.ne.jp/x", "https://x\n", 5, "h
 @pytest.mark.parametrize("url", LINKS)
 def test_a_link_that_is_none(url: object) -> None:
     """A link that isn't allowed is left out; the code is still used."""
-    assert got(told(PayPayCall.CREATE_CODE, 201, envelope("SUCCESS", CODE | {"url": url}))).url is None
+    assert (
+        get_report(convert_answer(PayPayCall.CREATE_CODE, 201, make_paypay_json("SUCCESS", CODE | {"url": url}))).url
+        is None
+    )
 
 
 def test_a_deleted_code_needs_no_data() -> None:
     """The answer to a deletion contains only its result code."""
-    assert told(PayPayCall.DELETE_CODE, 200, envelope("SUCCESS")).kind is Kind.SUCCEEDED
-    assert told(PayPayCall.DELETE_CODE, 200, envelope("SUCCESS", {"codeId": "04-1"})).kind is Kind.SUCCEEDED
+    assert convert_answer(PayPayCall.DELETE_CODE, 200, make_paypay_json("SUCCESS")).kind is Kind.SUCCEEDED
+    assert (
+        convert_answer(PayPayCall.DELETE_CODE, 200, make_paypay_json("SUCCESS", {"codeId": "04-1"})).kind
+        is Kind.SUCCEEDED
+    )
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, "SUCCESS"), (404, "DYNAMIC_QR_NOT_FOUND")])
@@ -606,7 +621,7 @@ def test_a_deleted_code_that_was_paid_is_not_deleted(status: int, code: str) -> 
     """PayPay's code says that the payment code is gone, but the answer contains a payment with it: the outcome is
     unknown, so nobody gets another code."""
     for data in (PAYMENT, {"payment": {"paymentId": PAID}}):
-        outcome = told(PayPayCall.DELETE_CODE, status, envelope(code, data))
+        outcome = convert_answer(PayPayCall.DELETE_CODE, status, make_paypay_json(code, data))
         assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "refused_but_made")
 
 
@@ -615,7 +630,7 @@ def test_a_deleted_code_that_was_paid_is_not_deleted(status: int, code: str) -> 
 
 def test_evidence_is_the_answer_with_its_number() -> None:
     """The evidence contains the answer and the request id that PayPay's support asks for."""
-    outcome = told(PayPayCall.REFUND, 400, envelope("UNACCEPTABLE_OP"))
+    outcome = convert_answer(PayPayCall.REFUND, 400, make_paypay_json("UNACCEPTABLE_OP"))
     assert outcome.evidence.startswith("X-REQUEST-ID: REQ-1\n")
     assert '"code": "UNACCEPTABLE_OP"' in outcome.evidence
     assert len(outcome.sha256) == 64
@@ -623,8 +638,8 @@ def test_evidence_is_the_answer_with_its_number() -> None:
 
 def test_evidence_over_the_wire_keeps_the_code_and_no_key() -> None:
     """Keys that the answer repeats are masked in the evidence. The result code is kept."""
-    body = envelope("UNACCEPTABLE_OP") | {"echo": "a_dGVzdA_sample Zk3s5qXb0mB1n7yV2cQ8tR4uW6pL9aHd="}
-    with serving(says(400, body, {"X-REQUEST-ID": "bad id!"})) as server:
-        outcome = paypay(server.url).refund(ORDER)
+    body = make_paypay_json("UNACCEPTABLE_OP") | {"echo": "a_dGVzdA_sample Zk3s5qXb0mB1n7yV2cQ8tR4uW6pL9aHd="}
+    with serve_scripts(make_answer_script(400, body, {"X-REQUEST-ID": "bad id!"})) as server:
+        outcome = make_paypay(server.url).refund(ORDER)
     assert "UNACCEPTABLE_OP" in outcome.evidence
     assert not [word for word in ("a_dGVzdA", "Zk3s5", "bad id!") if word in outcome.evidence]

@@ -23,9 +23,9 @@ from console.providers.paypay.webhooks import read_notice
 from console.sandbox import SandboxControl
 from console.sandbox.environment.credentials import PAYPAY_MERCHANT_ID
 from console.store.reconciliation.row_index import HistoryIndex
-from tests.providers.meeting import ORDER, PART, YEN, Meeting, paypay
-from tests.providers.parts import HandClock, Turns
-from tests.providers.payments.parts import got, kind
+from tests.providers.meeting import ORDER, PART, YEN, AdaptersAtSandbox, make_paypay
+from tests.providers.parts import CountingRateLimiter, HandClock
+from tests.providers.payments.parts import get_class_and_reason, get_report
 
 NUMBER = "ORD-7"
 
@@ -33,8 +33,8 @@ NUMBER = "ORD-7"
 def test_paypay_from_code_to_refund(control: SandboxControl) -> None:
     """A code is made, the payer pays, half is refunded, then the rest. Each step is reported as the ledger has it."""
     now = SystemClock().now()
-    vendor = paypay(control.url)
-    started = got(vendor.start(PaymentRequest(NUMBER, YEN, now, "利用料 2026年11月分")))
+    vendor = make_paypay(control.url)
+    started = get_report(vendor.start(PaymentRequest(NUMBER, YEN, now, "利用料 2026年11月分")))
     assert started.handle.startswith("04-")
     assert started.url is not None
     assert started.deeplink is not None
@@ -44,26 +44,26 @@ def test_paypay_from_code_to_refund(control: SandboxControl) -> None:
     question = PaymentQuestion(NUMBER, amount=YEN)
     waiting = vendor.read_payment(question)
     assert waiting.kind is OutcomeClass.PENDING
-    assert got(waiting).state is PaymentState.USER_PAYMENT
-    assert got(waiting).provider_payment_id is None
+    assert get_report(waiting).state is PaymentState.USER_PAYMENT
+    assert get_report(waiting).provider_payment_id is None
 
     paid_id = control.payments_control.move_payment("paypay", NUMBER, "paid")["id"]
     paid = vendor.read_payment(question)
     assert paid.kind is OutcomeClass.SUCCEEDED
-    report = got(paid)
+    report = get_report(paid)
     assert (report.provider_payment_id, report.amount, report.is_bookable) == (paid_id, YEN, True)
     assert report.paid_at is not None
 
     order = RefundInstruction("RFD-7", NUMBER, paid_id, PART, now, "一部返金")
     assert vendor.read_refund(order).kind is OutcomeClass.NOT_FOUND
     accepted = vendor.refund(order)
-    assert (accepted.kind, got(accepted).state) == (OutcomeClass.PENDING, RefundState.SUBMITTED)
+    assert (accepted.kind, get_report(accepted).state) == (OutcomeClass.PENDING, RefundState.SUBMITTED)
     done = vendor.read_refund(order)
-    assert (done.kind, got(done).state) == (OutcomeClass.SUCCEEDED, RefundState.COMPLETED)
+    assert (done.kind, get_report(done).state) == (OutcomeClass.SUCCEEDED, RefundState.COMPLETED)
 
     rest = replace(order, key="RFD-8", amount=Money(2300, "JPY"))
     assert vendor.refund(rest).kind is OutcomeClass.PENDING
-    report = got(vendor.read_payment(replace(question, provider_payment_id=paid_id)))
+    report = get_report(vendor.read_payment(replace(question, provider_payment_id=paid_id)))
     assert report.provider_state == "REFUNDED"
     assert report.refunds is not None
     assert [(one.key, one.state) for one in report.refunds] == [
@@ -76,20 +76,20 @@ def test_paypay_from_code_to_refund(control: SandboxControl) -> None:
 
 def test_paypay_the_same_key_is_the_same_refund(control: SandboxControl) -> None:
     """A refund that is sent again with its key gets its present state, and the ledger has one refund."""
-    meeting = Meeting(control)
+    meeting = AdaptersAtSandbox(control)
     assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.PENDING
     again = meeting.paypay.refund(meeting.order)
-    assert (again.kind, got(again).key) == (OutcomeClass.SUCCEEDED, meeting.order.key)
+    assert (again.kind, get_report(again).key) == (OutcomeClass.SUCCEEDED, meeting.order.key)
     assert len(control.payments_control.read_refunds(meeting.order.key)) == 1
 
 
 def test_paypay_cancels(control: SandboxControl) -> None:
     """A cancellation is accepted first; then the payment has failed. A payment that was cancelled before it was paid
     fails too."""
-    meeting = Meeting(control)
-    assert kind(meeting.paypay.cancel(meeting.question)) == (OutcomeClass.PENDING, "accepted")
+    meeting = AdaptersAtSandbox(control)
+    assert get_class_and_reason(meeting.paypay.cancel(meeting.question)) == (OutcomeClass.PENDING, "accepted")
     after = meeting.paypay.read_payment(meeting.question)
-    assert (after.kind, got(after).state) == (OutcomeClass.FAILED_DEFINITE, PaymentState.PAYMENT_FAILED)
+    assert (after.kind, get_report(after).state) == (OutcomeClass.FAILED_DEFINITE, PaymentState.PAYMENT_FAILED)
     assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.FAILED_DEFINITE
     control.payments_control.register_payment("paypay", NUMBER, 3300, "created")
     assert meeting.paypay.cancel(PaymentQuestion(NUMBER)).kind is OutcomeClass.PENDING
@@ -100,10 +100,10 @@ def test_paypay_cancels(control: SandboxControl) -> None:
 def test_paypay_windows_are_the_providers(control: SandboxControl) -> None:
     """A payment can be refunded and cancelled until the last second that the program computes; a second later PayPay
     refuses it."""
-    meeting = Meeting(control)
-    paid_at = got(meeting.paypay.read_payment(meeting.question)).paid_at
+    meeting = AdaptersAtSandbox(control)
+    paid_at = get_report(meeting.paypay.read_payment(meeting.question)).paid_at
     assert paid_at is not None
-    vendor = paypay(control.url, clock=(hand := HandClock()))
+    vendor = make_paypay(control.url, clock=(hand := HandClock()))
     cancel_until, refund_until = vendor.find_cancel_deadline(paid_at), vendor.find_refund_deadline(paid_at)
     assert cancel_until is not None
     assert refund_until is not None
@@ -113,35 +113,41 @@ def test_paypay_windows_are_the_providers(control: SandboxControl) -> None:
         control.change_settings(now=moment.isoformat())
 
     at(refund_until + timedelta(seconds=1))
-    assert kind(vendor.refund(meeting.order)) == (OutcomeClass.FAILED_DEFINITE, "refund_window_over")
+    assert get_class_and_reason(vendor.refund(meeting.order)) == (OutcomeClass.FAILED_DEFINITE, "refund_window_over")
     at(cancel_until + timedelta(seconds=1))
-    assert kind(vendor.cancel(meeting.question)) == (OutcomeClass.FAILED_DEFINITE, "not_reversible")
+    assert get_class_and_reason(vendor.cancel(meeting.question)) == (OutcomeClass.FAILED_DEFINITE, "not_reversible")
     at(cancel_until - timedelta(seconds=20))
     assert vendor.cancel(meeting.question).kind is OutcomeClass.PENDING
 
 
 def test_paypay_refunds_until_the_end_of_the_window(control: SandboxControl) -> None:
     """Shortly before its end a refund is still accepted."""
-    meeting = Meeting(control)
+    meeting = AdaptersAtSandbox(control)
     until = meeting.paypay.find_refund_deadline(meeting.now)
     assert until is not None
     hand = HandClock(until - timedelta(seconds=20))
     control.change_settings(now=hand.at.isoformat())
-    assert paypay(control.url, clock=hand).refund(meeting.order).kind is OutcomeClass.PENDING
+    assert make_paypay(control.url, clock=hand).refund(meeting.order).kind is OutcomeClass.PENDING
 
 
 def test_paypay_other_ways(control: SandboxControl) -> None:
     """Codes that are paid, deleted or made twice, payments without a code, and unknown payments have their
     outcomes."""
     now = SystemClock().now()
-    meeting = Meeting(control)
+    meeting = AdaptersAtSandbox(control)
     vendor = meeting.paypay
-    started = got(vendor.start(PaymentRequest(NUMBER, YEN, now)))
-    assert kind(vendor.start(PaymentRequest(NUMBER, YEN, now))) == (OutcomeClass.UNKNOWN, "code_exists")
+    started = get_report(vendor.start(PaymentRequest(NUMBER, YEN, now)))
+    assert get_class_and_reason(vendor.start(PaymentRequest(NUMBER, YEN, now))) == (
+        OutcomeClass.UNKNOWN,
+        "code_exists",
+    )
     assert vendor.delete_code(started.handle).kind is OutcomeClass.SUCCEEDED
-    assert kind(vendor.delete_code(started.handle)) == (OutcomeClass.FAILED_DEFINITE, "no_such_code")
+    assert get_class_and_reason(vendor.delete_code(started.handle)) == (OutcomeClass.FAILED_DEFINITE, "no_such_code")
     assert vendor.read_payment(PaymentQuestion(NUMBER)).kind is OutcomeClass.NOT_FOUND
-    assert kind(vendor.delete_code(f"04-known-{ORDER}")) == (OutcomeClass.FAILED_DEFINITE, "already_paid")
+    assert get_class_and_reason(vendor.delete_code(f"04-known-{ORDER}")) == (
+        OutcomeClass.FAILED_DEFINITE,
+        "already_paid",
+    )
     control.payments_control.register_payment("paypay", "SHOP-1", 500, code=False)
     bare = PaymentQuestion("SHOP-1", by_code=False)
     assert vendor.read_payment(bare).kind is OutcomeClass.SUCCEEDED
@@ -162,30 +168,35 @@ def test_paypay_refusals_of_refunds(control: SandboxControl) -> None:
     """The simulated PayPay refuses refunds as the real one does: too much, not paid, similar, too many, not in the
     contract, unknown.
     """
-    meeting = Meeting(control)
+    meeting = AdaptersAtSandbox(control)
     vendor, order = meeting.paypay, meeting.order
     failed = OutcomeClass.FAILED_DEFINITE
-    assert kind(vendor.refund(replace(order, amount=Money(3301, "JPY")))) == (failed, "bad_request")
+    assert get_class_and_reason(vendor.refund(replace(order, amount=Money(3301, "JPY")))) == (failed, "bad_request")
     control.change_settings(waits_for_manual_settling=True)
     assert vendor.refund(order).kind is OutcomeClass.PENDING
     similar = vendor.refund(replace(order, key="RFD-2"))
-    assert kind(similar) == (OutcomeClass.RATE_LIMITED, "similar_refund_running")
+    assert get_class_and_reason(similar) == (OutcomeClass.RATE_LIMITED, "similar_refund_running")
     control.change_settings(paypay_refund_limit=1)
-    assert kind(vendor.refund(replace(order, key="RFD-3", amount=Money(7, "JPY")))) == (
+    assert get_class_and_reason(vendor.refund(replace(order, key="RFD-3", amount=Money(7, "JPY")))) == (
         failed,
         "refund_count_exceeded",
     )
     control.change_settings(paypay_allows_several_refunds=False)
-    assert kind(vendor.refund(replace(order, key="RFD-3", amount=Money(7, "JPY")))) == (
+    assert get_class_and_reason(vendor.refund(replace(order, key="RFD-3", amount=Money(7, "JPY")))) == (
         failed,
         "repeated_refunds_not_contracted",
     )
-    assert kind(vendor.refund(replace(order, provider_payment_id="0000"))) == (failed, "no_such_payment")
+    assert get_class_and_reason(vendor.refund(replace(order, provider_payment_id="0000"))) == (
+        failed,
+        "no_such_payment",
+    )
     by_our_number = vendor.refund(replace(order, key="RFD-4", provider_payment_id=ORDER))
     assert by_our_number.kind is OutcomeClass.UNKNOWN
     control.payments_control.register_payment("paypay", "P-2", 500, "authorized")
     unpaid = control.payments_control.read_payment("paypay", "P-2")["id"]
-    assert kind(vendor.refund(replace(order, provider_payment_id=unpaid, amount=Money(1, "JPY")))) == (
+    assert get_class_and_reason(
+        vendor.refund(replace(order, provider_payment_id=unpaid, amount=Money(1, "JPY")))
+    ) == (
         failed,
         "not_refundable",
     )
@@ -195,10 +206,10 @@ def test_paypay_refusals_of_refunds(control: SandboxControl) -> None:
 @pytest.mark.parametrize("wrong", ["api_key", "api_secret", "merchant_id"])
 def test_paypay_who_is_refused(control: SandboxControl, wrong: str) -> None:
     """A wrong key, secret or merchant has the outcome AUTH for each call, and nothing happens."""
-    meeting = Meeting(control)
+    meeting = AdaptersAtSandbox(control)
     given: dict[str, Any] = {wrong: "another"}
-    vendor = paypay(control.url, **given)
-    assert kind(vendor.refund(meeting.order)) == (OutcomeClass.AUTH, "credentials_refused")
+    vendor = make_paypay(control.url, **given)
+    assert get_class_and_reason(vendor.refund(meeting.order)) == (OutcomeClass.AUTH, "credentials_refused")
     assert vendor.read_payment(meeting.question).kind is OutcomeClass.AUTH
     assert vendor.read_refund(meeting.order).kind is OutcomeClass.AUTH
     assert vendor.start(PaymentRequest(NUMBER, YEN, meeting.now)).kind is OutcomeClass.AUTH
@@ -207,14 +218,14 @@ def test_paypay_who_is_refused(control: SandboxControl, wrong: str) -> None:
 
 def test_paypay_clock_that_is_wrong(control: SandboxControl) -> None:
     """If the desk's clock differs by two minutes, each call is refused and nothing happens."""
-    meeting = Meeting(control)
+    meeting = AdaptersAtSandbox(control)
     control.change_settings(advance_seconds=121)
     assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.AUTH
     control.change_settings(advance_seconds=-10)
     assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.PENDING
 
 
-def notice(control: SandboxControl, number: str, **more: object) -> bytes:
+def make_notice(control: SandboxControl, number: str, **more: object) -> bytes:
     """The notice that the sandbox would send about the payment."""
     return control.payments_control.compose_notice("paypay", number, **more)[1]
 
@@ -223,15 +234,15 @@ def test_paypay_notices(control: SandboxControl) -> None:
     """A notice of PayPay names payment, state and sum. The same notice again has the same event id, another one has
     another.
     """
-    meeting = Meeting(control)
-    hint = read_notice(notice(control, ORDER))
+    meeting = AdaptersAtSandbox(control)
+    hint = read_notice(make_notice(control, ORDER))
     assert isinstance(hint, TransactionHint)
     assert (hint.payment_id, hint.merchant_payment_id) == (meeting.order.provider_payment_id, ORDER)
     assert (hint.state, hint.amount) == ("COMPLETED", YEN)
     assert hint.newest_time is not None
-    assert read_notice(notice(control, ORDER)) == hint
+    assert read_notice(make_notice(control, ORDER)) == hint
     control.payments_control.move_payment("paypay", ORDER, "failed", notify=False)
-    later = read_notice(notice(control, ORDER))
+    later = read_notice(make_notice(control, ORDER))
     assert isinstance(later, TransactionHint)
     assert (later.state, later.event_id != hint.event_id) == ("FAILED", True)
 
@@ -240,18 +251,18 @@ def test_paypay_notices(control: SandboxControl) -> None:
 def test_paypay_notices_of_each_state(control: SandboxControl, state: str) -> None:
     """The notice of each state that PayPay reports is understood."""
     control.payments_control.register_payment("paypay", NUMBER, 500, state)
-    assert isinstance(read_notice(notice(control, NUMBER)), TransactionHint)
+    assert isinstance(read_notice(make_notice(control, NUMBER)), TransactionHint)
 
 
 def test_paypay_other_notices(control: SandboxControl) -> None:
     """Notices with unknown states and kinds are set aside, incomplete ones are refused, and the announcement of a
     daily file is recognised."""
-    Meeting(control)
-    odd = read_notice(notice(control, ORDER, fields={"state": "SOMETHING_NEW"}))
+    AdaptersAtSandbox(control)
+    odd = read_notice(make_notice(control, ORDER, fields={"state": "SOMETHING_NEW"}))
     assert isinstance(odd, OtherHint)
-    assert isinstance(read_notice(notice(control, ORDER, fields={"notification_type": "X"})), OtherHint)
+    assert isinstance(read_notice(make_notice(control, ORDER, fields={"notification_type": "X"})), OtherHint)
     with pytest.raises(UnreadableJson):
-        read_notice(notice(control, ORDER)[:-20])
+        read_notice(make_notice(control, ORDER)[:-20])
     file = b'{"notification_type":"file.created","notification_id":"8d0f","fileType":"transaction_recon","path":"%s"}'
     url = control.payments_control.publish_recon_file("2026-11-20").encode()
     assert isinstance(read_notice(file % url), ReconciliationFileHint)
@@ -259,17 +270,17 @@ def test_paypay_other_notices(control: SandboxControl) -> None:
 
 def test_paypays_daily_file(control: SandboxControl) -> None:
     """The announced daily file lists the payments and refunds of the day. Its address is valid for two hours."""
-    meeting = Meeting(control)
-    meeting.refunded()
+    meeting = AdaptersAtSandbox(control)
+    meeting.make_refunds()
     control.payments_control.read_ledger()  # what was accepted is executed when it is looked at
     url = control.payments_control.publish_recon_file(meeting.now.astimezone(JST).date().isoformat())
 
     def fetched() -> Outcome[bytes]:
         return fetch_daily_file(
-            url, hosts=[control.url], rate_limiter=Turns(), clock=SystemClock(), scale=TimeScale()
+            url, hosts=[control.url], rate_limiter=CountingRateLimiter(), clock=SystemClock(), scale=TimeScale()
         )
 
-    file = io.BytesIO(got(fetched()))
+    file = io.BytesIO(get_report(fetched()))
     with closing(HistoryIndex()) as index:
         rows = list(DailyFileReader(file, PAYPAY_MERCHANT_ID, meeting.now.astimezone(JST).date(), index))
     told = [row for row in rows if isinstance(row, HistoryRow)]
@@ -283,7 +294,7 @@ def test_paypays_daily_file(control: SandboxControl) -> None:
     assert fetched().kind is OutcomeClass.UNKNOWN
 
 
-class SlowTurns(Turns):
+class SlowRateLimiter(CountingRateLimiter):
     """A rate limiter whose turn comes after three minutes."""
 
     def __init__(self, clock: HandClock) -> None:
@@ -296,18 +307,18 @@ class SlowTurns(Turns):
 
 def test_a_signature_is_made_when_the_turn_has_come(control: SandboxControl) -> None:
     """PayPay refuses a signature that is two minutes old, so the adapter signs after its turn has come."""
-    meeting = Meeting(control)
+    meeting = AdaptersAtSandbox(control)
     hand = HandClock(meeting.now)
     control.change_settings(now=(meeting.now + timedelta(minutes=3)).isoformat())
     assert (
-        paypay(control.url, clock=hand, rate_limiter=SlowTurns(hand)).refund(meeting.order).kind
+        make_paypay(control.url, clock=hand, rate_limiter=SlowRateLimiter(hand)).refund(meeting.order).kind
         is OutcomeClass.PENDING
     )
 
 
 def test_two_calls_at_once_are_the_most(control: SandboxControl) -> None:
     """A third call at the same time waits until one of two has ended."""
-    meeting = Meeting(control)
+    meeting = AdaptersAtSandbox(control)
     control.add_fault("hang", call="paypay_payment", times="always")
     with ThreadPoolExecutor(3) as pool:
         asked = [pool.submit(meeting.paypay.read_payment, meeting.question) for _ in range(3)]

@@ -9,16 +9,16 @@ import pytest
 from console.domain.clock import TimeScale
 from console.providers.paypay.client import PayPayConfig, make_paypay_adapter
 from console.providers.paypay.signing import PayPayKey, compute_body_hash, make_authorization, make_string_to_sign
-from tests.providers.parts import CLOCK, Turns
+from tests.providers.parts import CLOCK, CountingRateLimiter
 from tests.providers.payments.parts import (
     PAYPAY_ORDER,
     PAYPAY_QUESTION,
     PAYPAY_REQUEST,
     PAYPAY_SECRETS,
     VECTORS,
-    paypay,
+    make_paypay,
 )
-from tests.providers.raw_server import RawServer, says, serving
+from tests.providers.raw_server import RawServer, make_answer_script, serve_scripts
 
 SIGNED = VECTORS["paypay_hmac"]
 
@@ -45,7 +45,7 @@ def test_vectors(vector: dict[str, Any]) -> None:
     assert header.split(":")[2] == vector["expected_mac"]
 
 
-def signed_as_sent(server: RawServer, index: int) -> bool:
+def is_signature_valid(server: RawServer, index: int) -> bool:
     """Return True if the signature in the header of a request is valid for exactly the bytes that were sent."""
     method, _, rest = server.requests[index].decode("utf-8", "replace").partition(" ")
     path = rest.split(" ")[0].partition("?")[0]
@@ -64,8 +64,8 @@ def signed_as_sent(server: RawServer, index: int) -> bool:
 
 def test_every_call_is_signed_as_it_is_sent() -> None:
     """The signature is over the method, path, content type and body bytes that are sent."""
-    with serving(says(500)) as server:
-        vendor = paypay(server.url)
+    with serve_scripts(make_answer_script(500)) as server:
+        vendor = make_paypay(server.url)
         vendor.start(PAYPAY_REQUEST)
         vendor.read_payment(PAYPAY_QUESTION)
         vendor.refund(PAYPAY_ORDER)
@@ -80,14 +80,14 @@ def test_every_call_is_signed_as_it_is_sent() -> None:
             "DELETE /v2/payments/ORD-20261120-000123",
             "DELETE /v2/codes/04-0aBcDeFgHiJkLmNo",
         ]
-        assert all(signed_as_sent(server, index) for index in range(6))
+        assert all(is_signature_valid(server, index) for index in range(6))
         assert {server.header(index, "X-ASSUME-MERCHANT") for index in range(6)} == {"123456789012345678"}
 
 
 def test_bodies_are_those_of_the_reference() -> None:
     """Each request has the body of PayPay's reference, and the same order always has the same body."""
-    with serving(says(500)) as server:
-        vendor = paypay(server.url)
+    with serve_scripts(make_answer_script(500)) as server:
+        vendor = make_paypay(server.url)
         vendor.start(PAYPAY_REQUEST)
         vendor.refund(PAYPAY_ORDER)
         vendor.refund(PAYPAY_ORDER)
@@ -110,9 +110,9 @@ def test_bodies_are_those_of_the_reference() -> None:
 @pytest.mark.parametrize("key", ["ключ", "a\r\nX: y", "a\tb"])
 def test_a_key_that_fits_into_no_header_sends_nothing(key: str) -> None:
     """A key with characters that no header may have, for example after a wrong paste, sends nothing."""
-    with serving(says(200)) as server:
+    with serve_scripts(make_answer_script(200)) as server:
         config = PayPayConfig(server.url, PayPayKey(key, "s"), "1")
-        vendor = make_paypay_adapter(config, rate_limiter=Turns(), clock=CLOCK, scale=TimeScale())
+        vendor = make_paypay_adapter(config, rate_limiter=CountingRateLimiter(), clock=CLOCK, scale=TimeScale())
         outcome = vendor.refund(PAYPAY_ORDER)
         assert (outcome.kind, outcome.reason, outcome.sent) == ("FAILED_DEFINITE", "not_prepared", "no")
         assert server.connections == 0
@@ -126,16 +126,16 @@ def test_keys_show_in_no_repr() -> None:
 
 def test_a_payment_without_a_code_is_asked_for_elsewhere() -> None:
     """The details of a payment that used no code are read at another address."""
-    with serving(says(500)) as server:
-        paypay(server.url).read_payment(replace(PAYPAY_QUESTION, by_code=False))
+    with serve_scripts(make_answer_script(500)) as server:
+        make_paypay(server.url).read_payment(replace(PAYPAY_QUESTION, by_code=False))
         assert server.paths() == ["GET /v2/payments/ORD-20261120-000123"]
 
 
 def test_a_text_that_cannot_be_written_stops_nothing() -> None:
     """A reason that is too long or has invalid characters is cut or corrected; the signature is over what is sent."""
-    with serving(says(500)) as server:
+    with serve_scripts(make_answer_script(500)) as server:
         for reason in ("\ud83d", "理" * 1_000, ""):
-            paypay(server.url).refund(replace(PAYPAY_ORDER, reason=reason))
-        assert all(signed_as_sent(server, index) for index in range(3))
+            make_paypay(server.url).refund(replace(PAYPAY_ORDER, reason=reason))
+        assert all(is_signature_valid(server, index) for index in range(3))
         said = [json.loads(body).get("reason") for body in server.bodies()]
     assert said == ["?", "理" * 255, None]

@@ -15,11 +15,11 @@ from console.providers.paypay.webhooks import read_notice
 from tests.providers.payments.parts import VECTORS
 
 NOTICES = VECTORS["paypay_webhook"]
-TOLD: dict[str, Any] = NOTICES[0]["payload"]
+NOTICE_PAYLOAD: dict[str, Any] = NOTICES[0]["payload"]
 
 
-def hint(change: dict[str, object] | None = None) -> TransactionHint:
-    found = read_notice(json.dumps(TOLD | (change or {})).encode())
+def read_hint(change: dict[str, object] | None = None) -> TransactionHint:
+    found = read_notice(json.dumps(NOTICE_PAYLOAD | (change or {})).encode())
     assert isinstance(found, TransactionHint)
     return found
 
@@ -41,9 +41,9 @@ def test_vectors(vector: dict[str, Any]) -> None:
 
 def test_repeats_are_one_event_and_news_another() -> None:
     """The payment, state, newest time and amount make the event id; other fields don't."""
-    first = hint()
+    first = read_hint()
     assert first.newest_time == datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)
-    assert hint({"pos_id": "7", "order_amount": 3300}).event_id == first.event_id
+    assert read_hint({"pos_id": "7", "order_amount": 3300}).event_id == first.event_id
     news: list[dict[str, object]] = [
         {"state": "CANCELED"},
         {"order_amount": "3301"},
@@ -51,7 +51,7 @@ def test_repeats_are_one_event_and_news_another() -> None:
         {"order_id": "0499"},
         {"confirmation_expires_at": "2026-12-01T00:00:00Z"},
     ]
-    assert len({hint(change).event_id for change in news} | {first.event_id}) == 6
+    assert len({read_hint(change).event_id for change in news} | {first.event_id}) == 6
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_repeats_are_one_event_and_news_another() -> None:
 )  # fmt: skip
 def test_an_odd_hint_is_still_followed(change: dict[str, object]) -> None:
     """A hint that names a payment is accepted, and its other unusual fields are ignored."""
-    found = hint(change)
+    found = read_hint(change)
     assert found.payment_id or found.merchant_payment_id
 
 
@@ -97,9 +97,9 @@ def test_nesting_has_a_limit() -> None:
     deep: list[Any] = []
     for _ in range(MAX_JSON_DEPTH - 2):  # the notice and the innermost list are levels too
         deep = [deep]
-    read_notice(json.dumps(TOLD | {"other": deep}).encode())
+    read_notice(json.dumps(NOTICE_PAYLOAD | {"other": deep}).encode())
     with pytest.raises(UnreadableJson):
-        read_notice(json.dumps(TOLD | {"other": [deep]}).encode())
+        read_notice(json.dumps(NOTICE_PAYLOAD | {"other": [deep]}).encode())
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ ANYTHING = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), s
 @given(ANYTHING)
 def test_no_value_breaks_the_reading(value: object) -> None:
     """A notice with any value in any field is read or refused."""
-    for name in TOLD:
+    for name in NOTICE_PAYLOAD:
         try:
-            read_notice(json.dumps(TOLD | {name: value}).encode())
+            read_notice(json.dumps(NOTICE_PAYLOAD | {name: value}).encode())
         except UnreadableJson:
             continue

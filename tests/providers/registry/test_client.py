@@ -14,8 +14,18 @@ from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
 from console.sandbox.registry import InventedRegistry, close_company, delete_company, make_company_row, merge_company
 from console.sandbox.registry.published import FIRST_WHOLE_FILE_DAY
 from console.sandbox.registry.rows import format_csv_line
-from tests.providers.parts import Turns
-from tests.providers.raw_server import Script, closed_port, drips, floods, hangs, http, resets, says, serving
+from tests.providers.parts import CountingRateLimiter
+from tests.providers.raw_server import (
+    Script,
+    find_closed_port,
+    make_answer_script,
+    make_drip_script,
+    make_flood_script,
+    make_hang_script,
+    make_http_answer,
+    make_reset_script,
+    serve_scripts,
+)
 
 NUMBER, OTHER = "1180301018771", "7000012050002"
 DAY = date(2026, 11, 2)
@@ -24,7 +34,7 @@ LINE = format_csv_line(ROW)
 
 
 @pytest.fixture(scope="module")
-def published() -> Iterator[Sandbox]:
+def sandbox_with_difference() -> Iterator[Sandbox]:
     with start_sandbox() as sandbox:
         sandbox.control.publish_difference(DAY, 4_500, [merge_company(ROW, OTHER, DAY)])
         sandbox.control.publish_difference(
@@ -35,12 +45,12 @@ def published() -> Iterator[Sandbox]:
 
 def make_api(url: str, application_id: str = REGISTRY_APPLICATION_ID, speed: float = 1.0) -> RegistryApi:
     config = RegistryConfig(url, application_id)
-    return RegistryApi(config, rate_limiter=Turns(), clock=SystemClock(), scale=TimeScale(speed))
+    return RegistryApi(config, rate_limiter=CountingRateLimiter(), clock=SystemClock(), scale=TimeScale(speed))
 
 
-def test_the_parts_of_a_day_are_all_of_its_rows(published: Sandbox) -> None:
+def test_the_parts_of_a_day_are_all_of_its_rows(sandbox_with_difference: Sandbox) -> None:
     """The parts of a difference together contain all rows of the day."""
-    api = make_api(published.url)
+    api = make_api(sandbox_with_difference.url)
     parts = [api.read_difference(DAY, divide).found for divide in (1, 2, 3)]
     assert all(part is not None and (part.row_count, part.part_count) == (4_501, 3) for part in parts)
     assert [len(part.lines) for part in parts if part] == [2_000, 2_000, 501]
@@ -50,10 +60,10 @@ def test_the_parts_of_a_day_are_all_of_its_rows(published: Sandbox) -> None:
     assert (empty.row_count, empty.part_count, empty.lines, empty.updated_on) == (0, 0, (), date(2026, 11, 4))
 
 
-def test_numbers_are_told_with_all_facts(published: Sandbox) -> None:
+def test_numbers_are_told_with_all_facts(sandbox_with_difference: Sandbox) -> None:
     """A read of corporation numbers returns all facts of the corporations."""
     invented = InventedRegistry(1_000, 1, FIRST_WHOLE_FILE_DAY).make_row_at(2)
-    outcome = make_api(published.url).read_corporations([NUMBER, OTHER, invented.corporate_number])
+    outcome = make_api(sandbox_with_difference.url).read_corporations([NUMBER, OTHER, invented.corporate_number])
     assert outcome.found is not None
     ours, theirs = outcome.found  # the other one is deleted
     assert (ours.number, ours.name, ours.successor) == (NUMBER, "架空,商事株式会社", OTHER)
@@ -62,15 +72,17 @@ def test_numbers_are_told_with_all_facts(published: Sandbox) -> None:
     assert (theirs.number, theirs.name) == (invented.corporate_number, invented.name)
 
 
-def test_the_application_id_is_sent_and_not_shown(published: Sandbox) -> None:
+def test_the_application_id_is_sent_and_not_shown(sandbox_with_difference: Sandbox) -> None:
     """The application id is sent; the text forms don't contain it."""
-    refused = make_api(published.url, "KwrongAppId00").read_corporations([NUMBER])
+    refused = make_api(sandbox_with_difference.url, "KwrongAppId00").read_corporations([NUMBER])
     assert (refused.kind, refused.reason) == (OutcomeClass.AUTH, "http_404")
     assert "KwrongAppId00" not in repr(RegistryConfig(None, "KwrongAppId00"))
     assert "KwrongAppId00" not in repr(refused)
 
 
-def answer(*rows: str, day: str = "2026-11-04", count: int | None = None, number: int = 1, parts: int = 1) -> bytes:
+def make_answer(
+    *rows: str, day: str = "2026-11-04", count: int | None = None, number: int = 1, parts: int = 1
+) -> bytes:
     head = f"{day},{len(rows) if count is None else count},{number},{parts}"
     return "\r\n".join((head, *rows, "")).encode()
 
@@ -79,36 +91,36 @@ BOMB = (
     b'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]><corporations>&b;</corporations>'
 )
 UNUSABLE = {
-    "an entity bomb": says(200, BOMB),
-    "XML": says(200, b"<corporations/>"),
-    "nothing": says(200, b""),
-    "JSON": says(200, b'{"count": 1}'),
-    "a page": says(200, b"<html>maintenance</html>"),
-    "no UTF-8": says(200, answer(LINE).decode().encode("cp932")),
-    "more rows than told": says(200, answer(LINE, LINE, count=1)),
-    "no rows, though told": says(200, answer(count=3)),
-    "another part": says(200, answer(LINE, number=2, parts=2)),
-    "too many parts": says(200, answer(LINE, count=2_000_000, parts=1_000)),
-    "29 fields": says(200, answer(LINE.rsplit(",", 1)[0])),
-    "31 fields": says(200, answer(LINE + ",0")),
-    "an open quotation": says(200, answer(LINE.replace('株式会社"', "株式会社"))),
-    "a number in letters": says(200, answer(LINE.replace(NUMBER, "118030101877x"))),
-    "a field without end": says(200, answer(LINE.replace("架空", "架空" * 600))),
-    "no day": says(200, answer(LINE, day="2026-13-01")),
-    "a negative count": says(200, b"2026-11-04,-1,1,1\r\n"),
-    "a huge count": says(200, b"2026-11-04,99999999999999999999,1,1\r\n" + LINE.encode()),
-    "full-width digits": says(200, "2026-11-04,１,1,1\r\n".encode() + LINE.encode()),
-    "rows of another day": says(200, answer(LINE.replace(ROW.update_date, "2026-10-30"))),
-    "another place": says(302, b"", {"Location": "http://127.0.0.1:1/4/diff"}),
-    "half an answer": resets(http(200, answer(LINE))[:-40]),
-    "too large": floods(b"HTTP/1.1 200 OK\r\n\r\n", 17 << 20),
+    "an entity bomb": make_answer_script(200, BOMB),
+    "XML": make_answer_script(200, b"<corporations/>"),
+    "nothing": make_answer_script(200, b""),
+    "JSON": make_answer_script(200, b'{"count": 1}'),
+    "a page": make_answer_script(200, b"<html>maintenance</html>"),
+    "no UTF-8": make_answer_script(200, make_answer(LINE).decode().encode("cp932")),
+    "more rows than told": make_answer_script(200, make_answer(LINE, LINE, count=1)),
+    "no rows, though told": make_answer_script(200, make_answer(count=3)),
+    "another part": make_answer_script(200, make_answer(LINE, number=2, parts=2)),
+    "too many parts": make_answer_script(200, make_answer(LINE, count=2_000_000, parts=1_000)),
+    "29 fields": make_answer_script(200, make_answer(LINE.rsplit(",", 1)[0])),
+    "31 fields": make_answer_script(200, make_answer(LINE + ",0")),
+    "an open quotation": make_answer_script(200, make_answer(LINE.replace('株式会社"', "株式会社"))),
+    "a number in letters": make_answer_script(200, make_answer(LINE.replace(NUMBER, "118030101877x"))),
+    "a field without end": make_answer_script(200, make_answer(LINE.replace("架空", "架空" * 600))),
+    "no day": make_answer_script(200, make_answer(LINE, day="2026-13-01")),
+    "a negative count": make_answer_script(200, b"2026-11-04,-1,1,1\r\n"),
+    "a huge count": make_answer_script(200, b"2026-11-04,99999999999999999999,1,1\r\n" + LINE.encode()),
+    "full-width digits": make_answer_script(200, "2026-11-04,１,1,1\r\n".encode() + LINE.encode()),
+    "rows of another day": make_answer_script(200, make_answer(LINE.replace(ROW.update_date, "2026-10-30"))),
+    "another place": make_answer_script(302, b"", {"Location": "http://127.0.0.1:1/4/diff"}),
+    "half an answer": make_reset_script(make_http_answer(200, make_answer(LINE))[:-40]),
+    "too large": make_flood_script(b"HTTP/1.1 200 OK\r\n\r\n", 17 << 20),
 }
 
 
 @pytest.mark.parametrize("script", UNUSABLE.values(), ids=UNUSABLE)
 def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
     """An answer that contradicts itself isn't used."""
-    with serving(script) as server:
+    with serve_scripts(script) as server:
         outcome = make_api(server.url).read_difference(DAY)
     assert (outcome.kind, outcome.found) == (OutcomeClass.UNKNOWN, None)
     assert outcome.evidence == ""
@@ -117,19 +129,19 @@ def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        answer(format_csv_line(ROW._replace(corporate_number=OTHER))),
-        answer(LINE, LINE),
-        answer(format_csv_line(ROW._replace(kind="999"))),
-        answer(format_csv_line(ROW._replace(process="02"))),
-        answer(format_csv_line(ROW._replace(name=""))),
-        answer(format_csv_line(close_company(ROW, DAY)._replace(close_cause="99"))),
-        answer(format_csv_line(ROW._replace(assignment_date=""))),
+        make_answer(format_csv_line(ROW._replace(corporate_number=OTHER))),
+        make_answer(LINE, LINE),
+        make_answer(format_csv_line(ROW._replace(kind="999"))),
+        make_answer(format_csv_line(ROW._replace(process="02"))),
+        make_answer(format_csv_line(ROW._replace(name=""))),
+        make_answer(format_csv_line(close_company(ROW, DAY)._replace(close_cause="99"))),
+        make_answer(format_csv_line(ROW._replace(assignment_date=""))),
     ],
     ids=["another number", "twice", "no kind", "no process", "no name", "no cause", "no day"],
 )
 def test_a_row_that_cannot_be_right_is_not_used(body: bytes) -> None:
     """An answer with an invalid row isn't used."""
-    with serving(says(200, body)) as server:
+    with serve_scripts(make_answer_script(200, body)) as server:
         assert make_api(server.url).read_corporations([NUMBER]).found is None
 
 
@@ -139,23 +151,27 @@ STATUSES = [(400, OutcomeClass.FAILED_DEFINITE), (403, OutcomeClass.RATE_LIMITED
 @pytest.mark.parametrize(("status", "kind"), [*STATUSES, (500, OutcomeClass.UNKNOWN), (503, OutcomeClass.UNKNOWN)])
 def test_refusals_have_their_classes(status: int, kind: OutcomeClass) -> None:
     """Each status of a refusal has its outcome class."""
-    with serving(says(status, "013,取得期間開始日は2015-12-01以降を指定してください。")) as server:
+    with serve_scripts(
+        make_answer_script(status, "013,取得期間開始日は2015-12-01以降を指定してください。")
+    ) as server:
         outcome = make_api(server.url).read_difference(DAY)
     assert (outcome.kind, outcome.status, outcome.found) == (kind, status, None)
 
 
 @pytest.mark.parametrize(
-    "script", [hangs(), drips(http(200, answer(LINE)), every=0.3)], ids=["no answer", "a slow answer"]
+    "script",
+    [make_hang_script(), make_drip_script(make_http_answer(200, make_answer(LINE)), every=0.3)],
+    ids=["no answer", "a slow answer"],
 )
 def test_a_wait_ends(script: Script) -> None:
     """A read ends after half a minute of silence, and a whole call after two minutes; here the time runs 100 times as
     fast."""
-    with serving(script) as server:
+    with serve_scripts(script) as server:
         outcome: Outcome[object] = make_api(server.url, speed=100).read_difference(DAY)
     assert (outcome.kind, outcome.found) == (OutcomeClass.UNKNOWN, None)
 
 
 def test_nobody_there() -> None:
     """If nobody listens at the address, the outcome says so."""
-    outcome = make_api(f"http://127.0.0.1:{closed_port()}").read_difference(DAY)
+    outcome = make_api(f"http://127.0.0.1:{find_closed_port()}").read_difference(DAY)
     assert (outcome.kind, outcome.sent) == (OutcomeClass.UNKNOWN, SendingCertainty.NO)

@@ -18,7 +18,7 @@ from console.services.alerts import changed_companies
 from console.store.database.engine import RunAgain
 from console.store.registry import watched_corporations
 from console.wording.sentences import catalogue as wording
-from tests.crash.broken_statements import Trouble, failing
+from tests.crash.broken_statements import Trouble, break_statements
 from tests.services.alerts.watched_companies import (
     EXPIRED_AT,
     NEXT_DAY,
@@ -453,7 +453,7 @@ def test_broken_off_anywhere(fresh_place: Fresh, engine: str, first: int) -> Non
                     index = nth % len(rows)
                     present[index] = changes.rename_company(present[index], f"株式会社{trouble}{nth}".upper(), day)
                     scene.import_files(scene.write_difference(day, [present[index]]))
-                    with failing(scene.console, nth, trouble, lasting=False) as countdown:
+                    with break_statements(scene.console, nth, trouble, lasting=False) as countdown:
                         try:
                             scene.run()
                         except Exception:  # whatever it is, the next run goes on

@@ -19,7 +19,7 @@ from console.domain.records import CheckState, CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.services.process.passwords import use_password_reader
 from console.store.desk_requests import requests
-from tests.cli.conftest import Ending, Terminal
+from tests.cli.conftest import CommandResult, Terminal
 from tests.support.asking import executing, password_of, start_team_mode, typing
 from tests.support.desks import MovedClock
 from tests.support.invented import numbers
@@ -99,7 +99,7 @@ def test_at_the_terminal(waiting_refund: WaitingRefund, sandbox: Sandbox, monkey
     place, id = waiting_refund.place, str(waiting_refund.refund.id)
     terminal = Terminal(place.told(sandbox.url, "lead-b", 4))
 
-    def reject(password: str | None) -> Ending:
+    def reject(password: str | None) -> CommandResult:
         """Reject the refund by the command, with this password in a descriptor; None: without one."""
         if password is None:
             return terminal.json("refund", "reject", id, "--reason", "too late")
@@ -110,7 +110,7 @@ def test_at_the_terminal(waiting_refund: WaitingRefund, sandbox: Sandbox, monkey
 
     for password, ending in ((None, NEEDED), ("not the password", WRONG)):
         refused = reject(password)
-        assert refused.refused == (3, ending[0])
+        assert refused.exit_status_and_code == (3, ending[0])
         assert refused.error["detail"]["reason"] == ending[1]
     done = reject(password_of(place, "lead-b"))
     assert (done.status, done.data["state"]) == (0, "rejected")

@@ -19,7 +19,7 @@ from console.services.payments.probe import make_lease_name as payment_lease
 from console.services.process.heartbeat import Heartbeat
 from console.services.refunds import lease as refund_lease
 from console.store.operations import leases
-from tests.crash.signals import Stage, stage
+from tests.crash.signals import Stage, open_stage
 from tests.support.money_desks import ask, order, paid
 from tests.support.places import Place
 from tests.support.refusals import refusal
@@ -149,7 +149,7 @@ PLACES = {"credit check": _credit_check, "refund": _refund, "payment": _payment,
 @pytest.mark.parametrize("where", PLACES)
 def test_nobody_takes_a_lease_while_a_provider_is_asked(place: Place, where: str) -> None:
     """The provider hangs for longer than a lease lasts: another process is refused the lease all the time."""
-    with stage(place) as on:
+    with open_stage(place) as on:
         name, act = PLACES[where](on)
         person = "lead-b" if where == "refund" else "op-a"
         with place.opened(on.sandbox, person=person, **_make_unscaled_settings(on)) as slow:

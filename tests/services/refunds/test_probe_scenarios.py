@@ -21,7 +21,7 @@ from console.providers.http.transport import HttpAnswer, HttpTransport
 from console.sandbox.environment import credentials
 from console.sandbox.server import Sandbox
 from console.services.refunds.idempotency_key import find_refund_key
-from tests.providers.http.test_failure_classes import chain
+from tests.providers.http.test_failure_classes import make_exception_chain
 from tests.providers.payments.parts import VECTORS
 from tests.support.desks import NUMBERS, opened
 from tests.support.refund_desks import RefundDesk, code_of
@@ -69,7 +69,7 @@ class ScriptedCalls:
         if vector in BROKEN:
             broken = BROKEN[vector]
             words = broken.get("message_contains", "it broke")
-            error = chain(broken["exception_chain"], words, broken.get("context_of_innermost", ()))
+            error = make_exception_chain(broken["exception_chain"], words, broken.get("context_of_innermost", ()))
             raise TransportFailure(*classify_exception(error))
         said = ANSWERS[vector]
         text = said["body"] if isinstance(said["body"], str) else json.dumps(said["body"], ensure_ascii=False)

@@ -239,13 +239,13 @@ def test_more_was_refunded_there(desk: RefundDesk) -> None:
     refund = desk.ask(payment, "3000")
     from console.domain.money import Money
     from console.domain.payments.provider_messages import RefundInstruction
-    from tests.providers.meeting import YEN, paypay
+    from tests.providers.meeting import YEN, make_paypay
 
     assert YEN.minor == payment.captured_minor
     theirs = RefundInstruction(
         "BY-HAND", "ORD-1", payment.provider_payment_id or "", Money(1000, "JPY"), desk.context.now()
     )
-    paypay(desk.control.url).refund(theirs)
+    make_paypay(desk.control.url).refund(theirs)
     refusal = refusal_of(lambda: desk.approve(refund))
     assert (refusal.code, refusal.detail["reason"]) == ("exceeds_captured", "provider")
 

@@ -224,8 +224,8 @@ def test_it_is_as_good_as_a_table_of_ours(database: Database, engine: Engine, tm
     server: if the server expects no row from two indexes, MySQL and MariaDB 11 use the older one. On MySQL the table
     has more rows, because MySQL reads a small table as a whole."""
 
-    def way(where: Database, ask: plans.Ask) -> list[str]:
-        steps = [re.sub("(; )?Using (where|index condition)", "", step) for step in plans.steps(where, ask)]
+    def way(where: Database, ask: plans.Query) -> list[str]:
+        steps = [re.sub("(; )?Using (where|index condition)", "", step) for step in plans.read_plan_steps(where, ask)]
         if engine == "sqlite":
             return steps
         return [re.sub(r"^((?:range|ref) \S+) \w+: (?:(?:; )?Using index)?$", r"\1", step) for step in steps]

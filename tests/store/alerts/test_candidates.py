@@ -19,12 +19,12 @@ from console.store.alerts import alerts, candidates
 from console.store.alerts.candidates import ChangedRow
 from console.store.database.engine import Database
 from tests.bench import filling, plans
-from tests.bench.plans import Ask
+from tests.bench.plans import Query
 from tests.support import server_schema
 from tests.support.servers import Server
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-ASKS: dict[str, Ask] = {
+ASKS: dict[str, Query] = {
     "a stretch of orders": lambda conn: candidates.list_candidate_order_ids(conn, 100, 200),
     "the newest order": candidates.find_newest_order_id,
     "the feed": lambda conn: candidates.list_changed_rows(conn, 7, 50),
@@ -56,11 +56,11 @@ def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
 
 @pytest.mark.parametrize("where", ["sqlite", "mariadb"])
 @pytest.mark.parametrize("ask", ASKS.values(), ids=ASKS)
-def test_no_table_is_read_as_a_whole(request: pytest.FixtureRequest, where: str, ask: Ask) -> None:
+def test_no_table_is_read_as_a_whole(request: pytest.FixtureRequest, where: str, ask: Query) -> None:
     """The cost of reading a range of orders depends on the range, not on the number of orders."""
     database: Database = request.getfixturevalue(f"on_{where}")
-    steps = plans.steps(database, ask)
-    assert not plans.whole_tables(steps), steps
+    steps = plans.read_plan_steps(database, ask)
+    assert not plans.find_whole_table_steps(steps), steps
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,9 @@ def test_no_table_is_read_as_a_whole(request: pytest.FixtureRequest, where: str,
 def test_a_stretch_is_read_by_its_ids(request: pytest.FixtureRequest, where: str, entered: str) -> None:
     """A range of orders is read by the primary key, not by an index of states, which would have to be read as a
     whole."""
-    steps = plans.steps(request.getfixturevalue(f"on_{where}"), ASKS["a stretch of orders"])
+    steps = plans.read_plan_steps(request.getfixturevalue(f"on_{where}"), ASKS["a stretch of orders"])
     assert [step for step in steps if "orders" in step and step.startswith(entered)], steps
-    assert not plans.sorts(steps), steps
+    assert not plans.find_sort_steps(steps), steps
 
 
 def test_none_that_breaks_a_rule_is_left_out(empty_database: Path, tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_no_read_of_a_screen_reads_a_whole_table(desk: Furnished) -> None:
     with desk.console.database.read() as conn:
         for sql, (values, name) in statements.items():
             explained = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)  # type: ignore[arg-type]  # as they were sent
-            for step in plans.whole_tables([str(row[3]) for row in explained]):
+            for step in plans.find_whole_table_steps([str(row[3]) for row in explained]):
                 is_walk = _PRIMARY_KEY_WALK_PATTERN.search(sql) is not None and " USING " not in step
                 if step.split()[1] not in _SMALL_TABLES and not is_walk:
                     wrong.append((name, step, sql))

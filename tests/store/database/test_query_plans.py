@@ -23,16 +23,16 @@ from tests.bench.plans import (
     BEGINNINGS,
     BY_KEY,
     COUNTS,
-    FILTERED,
+    FILTERED_PAGE_QUERIES,
     FILTERS,
     MERGED,
     NEWEST,
     PAGES,
-    PARTS,
+    QUEUE_PART_BY_NAME,
     SEARCHES,
     SORTED_IN_MEMORY,
     VIEW_COUNTS,
-    Ask,
+    Query,
 )
 from tests.support import server_schema
 from tests.support.servers import Server
@@ -80,52 +80,54 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 
 @pytest.mark.parametrize("ask", [*PAGES.values(), *COUNTS.values(), *BY_KEY.values()], ids=[*PAGES, *COUNTS, *BY_KEY])
-def test_read_through_an_index_in_its_order(database: Database, ask: Ask) -> None:
+def test_read_through_an_index_in_its_order(database: Database, ask: Query) -> None:
     """No query reads a whole table or sorts: an index has the rows in the requested order."""
-    steps = plans.steps(database, ask)
-    assert not plans.whole_tables(steps), steps
-    assert not plans.sorts(steps), steps
+    steps = plans.read_plan_steps(database, ask)
+    assert not plans.find_whole_table_steps(steps), steps
+    assert not plans.find_sort_steps(steps), steps
 
 
 @pytest.mark.parametrize("ask", SORTED_IN_MEMORY.values(), ids=SORTED_IN_MEMORY)
-def test_few_rows_are_found_through_an_index(database: Database, ask: Ask) -> None:
+def test_few_rows_are_found_through_an_index(database: Database, ask: Query) -> None:
     """Queries that sort their rows find these few rows by an index first."""
-    steps = plans.steps(database, ask)
-    assert not plans.whole_tables(steps), steps
+    steps = plans.read_plan_steps(database, ask)
+    assert not plans.find_whole_table_steps(steps), steps
 
 
 @pytest.mark.parametrize("ask", BEGINNINGS.values(), ids=BEGINNINGS)
-def test_suggestions_follow_the_index(database: Database, ask: Ask) -> None:
+def test_suggestions_follow_the_index(database: Database, ask: Query) -> None:
     """A typed beginning that half of the rows share costs no more than the first few values: they are read from the
     index alone, and only their rows are read and sorted."""
-    steps = plans.steps(database, ask)
-    assert not plans.whole_tables(steps), steps
+    steps = plans.read_plan_steps(database, ask)
+    assert not plans.find_whole_table_steps(steps), steps
     assert not [step for step in steps if "FOR DISTINCT" in step], steps
     assert [step for step in steps if step.startswith(("SEARCH", "range ")) and "ix_" in step], steps
 
 
 @pytest.mark.parametrize("ask", MERGED.values(), ids=MERGED)
-def test_several_states_are_merged_from_the_first_of_each(database: Database, ask: Ask) -> None:
+def test_several_states_are_merged_from_the_first_of_each(database: Database, ask: Query) -> None:
     """For a page of several states, each state is read in the order of its index up to a page, and only these rows
     are sorted."""
-    steps = plans.steps(database, ask)
-    assert not plans.whole_tables(steps), steps
+    steps = plans.read_plan_steps(database, ask)
+    assert not plans.find_whole_table_steps(steps), steps
     read = [step for step in steps if step.startswith(("SEARCH", "range ", "ref "))]
-    assert not [step for step in plans.sorts(steps) if step in read], steps
-    assert len(plans.sorts(steps)) <= len(read), steps
+    assert not [step for step in plans.find_sort_steps(steps) if step in read], steps
+    assert len(plans.find_sort_steps(steps)) <= len(read), steps
 
 
 @pytest.mark.parametrize("how", [*FILTERS, "first"])
 def test_a_filtered_page_follows_the_index_of_the_queue(database: Database, how: str) -> None:
     """With any filter, a page of a queue is read along an index of the queue until the page is full: no table is read
     as a whole and nothing is sorted."""
-    asks = {name: ask for name, ask in FILTERED.items() if name.endswith(how)}
+    asks = {name: ask for name, ask in FILTERED_PAGE_QUERIES.items() if name.endswith(how)}
     assert asks
     for name, ask in asks.items():
-        found = plans.steps(database, ask)
-        assert not plans.whole_tables(found), (name, found)
+        found = plans.read_plan_steps(database, ask)
+        assert not plans.find_whole_table_steps(found), (name, found)
         read = [step for step in found if step.startswith(("SEARCH", "range ", "ref "))]
-        sorted_steps = [step for step in plans.sorts(found) if not step.startswith("ALL <")]  # a page that was read
+        sorted_steps = [
+            step for step in plans.find_sort_steps(found) if not step.startswith("ALL <")
+        ]  # a page that was read
         assert not [step for step in sorted_steps if step in read], (name, found)
         assert len(sorted_steps) <= len(read), (name, found)
 
@@ -134,66 +136,66 @@ def test_a_search_reads_an_index_or_the_newest_rows(database: Database) -> None:
     """A search by a selective condition reads the condition's index. Another search reads the primary key from the
     newest row on, without sorting, until it has enough rows."""
     for name, ask in SEARCHES.items():
-        found = plans.steps(database, ask)
-        assert not plans.whole_tables(found), (name, found)
+        found = plans.read_plan_steps(database, ask)
+        assert not plans.find_whole_table_steps(found), (name, found)
     for name, ask in NEWEST.items():
-        found = plans.steps(database, ask)
+        found = plans.read_plan_steps(database, ask)
         read = [step for step in found if not step.startswith(("ALL <", "SCAN CONSTANT"))]
         assert not [step for step in read if step.startswith("ALL ")], (name, found)
-        assert not [step for step in plans.sorts(found) if not step.startswith("ALL <")], (name, found)
+        assert not [step for step in plans.find_sort_steps(found) if not step.startswith("ALL <")], (name, found)
 
 
 @pytest.mark.parametrize("name", QUEUE_NAMES)
 def test_views_are_counted_along_the_index_of_the_queue(database: Database, name: str) -> None:
     """To count the records of saved views, the queue is read by an index up to a limit and its records by their keys;
     nothing is sorted, whatever the filters of the views are."""
-    steps = plans.steps(database, VIEW_COUNTS[name])
-    assert not plans.whole_tables(steps), steps
-    assert not plans.sorts(steps), steps
+    steps = plans.read_plan_steps(database, VIEW_COUNTS[name])
+    assert not plans.find_whole_table_steps(steps), steps
+    assert not plans.find_sort_steps(steps), steps
 
 
 @pytest.mark.parametrize("name", QUEUE_NAMES)
 def test_counts_read_the_index_alone(on_mariadb: Database, name: str) -> None:
     """The count of a queue reads an index and no row, except the oldest row and, for errors, each row, because a
     later success must be looked for. Only MariaDB's plan shows this."""
-    steps = plans.steps(on_mariadb, COUNTS[f"count of {name}"])
+    steps = plans.read_plan_steps(on_mariadb, COUNTS[f"count of {name}"])
     reads = [step for step in steps if step.startswith(("ref ", "range "))]
     assert reads
     alone = [step for step in reads if re.search("Using index(?! condition)", step)]
     assert (alone == reads) == (name != "error"), steps
 
 
-@pytest.mark.parametrize("queue", PARTS)
+@pytest.mark.parametrize("queue", QUEUE_PART_BY_NAME)
 def test_a_later_page_begins_where_it_begins(on_sqlite: Database, queue: str) -> None:
     """A later page of a queue enters the index at the last row of the page before (by work state, age and id), not at
     the beginning of the queue."""
-    steps = plans.steps(on_sqlite, _later(queue))
-    part, name = PARTS[queue]
+    steps = plans.read_plan_steps(on_sqlite, _later(queue))
+    part, name = QUEUE_PART_BY_NAME[queue]
     for rest in ("state_since=? AND id>?", "state_since>?"):
         entered = [step for step in steps if f"{part.work_state.name}=? AND {rest}" in step]
         assert len(entered) == len(part.conditions_by_queue[name]), steps
 
 
-@pytest.mark.parametrize("queue", PARTS)
+@pytest.mark.parametrize("queue", QUEUE_PART_BY_NAME)
 def test_a_later_page_on_a_server_is_a_range(on_mariadb: Database, queue: str) -> None:
     """A server also reads a later page of a queue as a range of an index; a plan of the kind `ref` would read from
     the beginning of the queue.
     """
-    steps = plans.steps(on_mariadb, _later(queue))
-    part, name = PARTS[queue]
+    steps = plans.read_plan_steps(on_mariadb, _later(queue))
+    part, name = QUEUE_PART_BY_NAME[queue]
     stretches = len(part.conditions_by_queue[name])
     ranges = [step for step in steps if step.startswith("range ")]
     assert len(ranges) >= stretches if stretches > 1 else steps[0].startswith("range "), steps
 
 
-def _later(queue: str) -> Ask:
+def _later(queue: str) -> Query:
     return (PAGES | MERGED)[f"{queue} later page"]
 
 
 def test_a_kept_table_has_a_form() -> None:
     """The bench creates its tables again if their rows, the declared schema or the first migration change: the name
     of the form contains a hash of them."""
-    assert re.fullmatch(rf"{filling.FORM}-[0-9a-f]{{8}}", filling.form())
+    assert re.fullmatch(rf"{filling.TABLE_FORM_VERSION}-[0-9a-f]{{8}}", filling.compute_table_form())
 
 
 def test_views_of_people_use_the_indexes_of_their_tables(through_views: Database, on_mariadb: Database) -> None:
@@ -204,8 +206,12 @@ def test_views_of_people_use_the_indexes_of_their_tables(through_views: Database
         for kind in ("payment", "refund")
         for source in history.list_history_sources(kind)
     }
-    asks: dict[str, Ask] = {**PAGES, **COUNTS, **events}
+    asks: dict[str, Query] = {**PAGES, **COUNTS, **events}
     for name, ask in asks.items():
-        steps, of_tables = plans.steps(through_views, ask), plans.steps(on_mariadb, ask)
-        assert len(plans.whole_tables(steps)) <= len(plans.whole_tables(of_tables)), (name, steps, of_tables)
-        assert len(plans.sorts(steps)) <= len(plans.sorts(of_tables)), (name, steps, of_tables)
+        steps, of_tables = plans.read_plan_steps(through_views, ask), plans.read_plan_steps(on_mariadb, ask)
+        assert len(plans.find_whole_table_steps(steps)) <= len(plans.find_whole_table_steps(of_tables)), (
+            name,
+            steps,
+            of_tables,
+        )
+        assert len(plans.find_sort_steps(steps)) <= len(plans.find_sort_steps(of_tables)), (name, steps, of_tables)

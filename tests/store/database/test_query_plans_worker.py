@@ -11,7 +11,7 @@ import pytest
 
 from console.store.database.engine import Database
 from tests.bench import plans, plans_worker
-from tests.bench.plans import Ask
+from tests.bench.plans import Query
 from tests.bench.plans_worker import BY_INDEX, SORTED_IN_MEMORY
 from tests.support import server_schema
 from tests.support.servers import Server
@@ -41,15 +41,15 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 
 @pytest.mark.parametrize("ask", BY_INDEX.values(), ids=BY_INDEX)
-def test_read_through_an_index_in_its_order(database: Database, ask: Ask) -> None:
+def test_read_through_an_index_in_its_order(database: Database, ask: Query) -> None:
     """No query reads a whole table or sorts."""
-    steps = plans.steps(database, ask)
-    assert not plans.whole_tables(steps), steps
-    assert not plans.sorts(steps), steps
+    steps = plans.read_plan_steps(database, ask)
+    assert not plans.find_whole_table_steps(steps), steps
+    assert not plans.find_sort_steps(steps), steps
 
 
 @pytest.mark.parametrize("ask", SORTED_IN_MEMORY.values(), ids=SORTED_IN_MEMORY)
-def test_few_rows_are_found_through_an_index(database: Database, ask: Ask) -> None:
+def test_few_rows_are_found_through_an_index(database: Database, ask: Query) -> None:
     """Queries that sort their rows find these few rows by an index first."""
-    steps = plans.steps(database, ask)
-    assert not plans.whole_tables(steps), steps
+    steps = plans.read_plan_steps(database, ask)
+    assert not plans.find_whole_table_steps(steps), steps

@@ -14,7 +14,7 @@ from console.domain.errors import ConsoleError
 from console.store.backup import server_dump
 from console.store.database import server as server_engine
 from console.store.database.engine import Database
-from tests.providers.certificates import Authority
+from tests.providers.certificates import CertificateAuthority
 from tests.support import server_fixtures, servers
 from tests.support.tls import Tls
 
@@ -48,7 +48,7 @@ def test_the_verified_connection_is_made(servers_tls: servers.Server) -> None:
 
 def test_another_authority_is_refused(servers_tls: servers.Server, tmp_path: Path) -> None:
     """A certificate of another authority is refused."""
-    assert problem(servers_tls, Authority(tmp_path, "Somebody Else").file()) == "tls_unverified"
+    assert problem(servers_tls, CertificateAuthority(tmp_path, "Somebody Else").file()) == "tls_unverified"
 
 
 @pytest.mark.parametrize("certificate", [Tls(names=("db.example.jp",)), Tls(days=-1)], ids=["wrong host", "expired"])
@@ -98,7 +98,7 @@ def test_an_old_protocol_is_refused() -> None:
 
 def test_a_server_without_tls_is_refused(mariadb_server: servers.Server, tmp_path: Path) -> None:
     """A server without TLS is refused: it could be anybody, and the password would be sent unencrypted."""
-    assert problem(mariadb_server, Authority(tmp_path).file()) == "tls_unverified"
+    assert problem(mariadb_server, CertificateAuthority(tmp_path).file()) == "tls_unverified"
 
 
 def problem(server: servers.Server, authority: Path) -> object:

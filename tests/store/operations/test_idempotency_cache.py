@@ -18,7 +18,7 @@ from console.store.operations import idempotency_cache as caches
 from console.store.operations import redis_client as redis_link
 from console.store.operations.idempotency_cache import RedisIdempotencyCache
 from console.store.operations.redis_client import ANSWER_TIMEOUT_SECONDS, LARGEST_ANSWER_BYTES, RedisClient, is_usable
-from tests.providers.certificates import Authority
+from tests.providers.certificates import CertificateAuthority
 from tests.store.strange_servers import strange_server
 from tests.support.server_fixtures import need
 from tests.support.servers import RedisServer, redis
@@ -469,7 +469,7 @@ def test_tls_is_verified(tmp_path: Path) -> None:
     off."""
     for name in ("ours", "theirs"):
         (tmp_path / name).mkdir()
-    authority, stranger = Authority(tmp_path / "ours"), Authority(tmp_path / "theirs")
+    authority, stranger = CertificateAuthority(tmp_path / "ours"), CertificateAuthority(tmp_path / "theirs")
     trusted, foreign = authority.file(), stranger.file()
     with (
         strange_server(b"$-1\r\n", tls=authority.server("127.0.0.1")) as right,

@@ -18,15 +18,15 @@ from console.store.alerts import alerts
 from console.store.database.engine import Database
 from console.store.registry import live_records, our_records, watched_corporations
 from tests.bench import filling, plans
-from tests.bench.plans import Ask
+from tests.bench.plans import Query
 from tests.support import server_schema
 from tests.support.servers import Server
 
 WATCHED, PAYMENTS, CHANGED = 100_000, 40_000, 6_000
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-NUMBERS = [filling.number_of(row) for row in range(1, ROWS_PER_PAGE + 1)]
+NUMBERS = [filling.compute_corporation_number(row) for row in range(1, ROWS_PER_PAGE + 1)]
 PLACED = [compute_corporation_subject_id(number) for number in NUMBERS]
-ASKED: dict[str, Ask] = {
+ASKED: dict[str, Query] = {
     "first page": lambda conn: watched_corporations.read_page(conn, "", ROWS_PER_PAGE),
     "later page": lambda conn: watched_corporations.read_page(conn, NUMBERS[-1], ROWS_PER_PAGE),
     "rows of numbers": lambda conn: watched_corporations.find_by_numbers(conn, NUMBERS),
@@ -82,9 +82,9 @@ def many(mariadb_server: Server) -> Iterator[Database]:
 @pytest.mark.parametrize("name", ASKED)
 def test_the_watch_asks_by_an_index(many: Database, name: str) -> None:
     """No query of the watch reads a whole table or sorts."""
-    steps = plans.steps(many, ASKED[name])
-    assert not plans.whole_tables(steps), steps
-    assert not plans.sorts(steps), steps
+    steps = plans.read_plan_steps(many, ASKED[name])
+    assert not plans.find_whole_table_steps(steps), steps
+    assert not plans.find_sort_steps(steps), steps
 
 
 def test_there_are_as_many(many: Database) -> None:

@@ -19,13 +19,13 @@ from console.store.database.engine import Database
 from console.store.queues.queues import QUEUE_NAMES
 from console.store.reports import provider_success, queue_ages, settlement
 from tests.bench import filling, plans
-from tests.bench.plans import Ask
+from tests.bench.plans import Query
 from tests.support import server_schema
 from tests.support.servers import Server
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 _PERIOD = make_period_until(NOW, 14)
-BY_INDEX: dict[str, Ask] = {
+BY_INDEX: dict[str, Query] = {
     "success": lambda conn: read_provider_success(conn, NOW),
     "states of a provider": lambda conn: provider_success.count_payments_by_state(conn, "paypay", _PERIOD),
     "money": lambda conn: report_queries.read_settlement(conn, NOW),
@@ -41,7 +41,7 @@ def _read_truth(conn: Connection) -> object:
     return report_queries.read_time_to_truth(conn, NOW, TimeScale(1))
 
 
-NEWEST: dict[str, Ask] = {
+NEWEST: dict[str, Query] = {
     "refunds": lambda conn: report_queries.read_refund_funnel(conn, NOW),
     "unknown outcomes": _read_truth,
 }
@@ -74,8 +74,8 @@ def database(request: pytest.FixtureRequest) -> Database:
 def test_found_through_an_index(database: Database) -> None:
     """No query of a report reads a table or an index from one end to the other."""
     for name, ask in BY_INDEX.items():
-        steps = plans.steps(database, ask)
-        assert not plans.whole_tables(steps), (name, steps)
+        steps = plans.read_plan_steps(database, ask)
+        assert not plans.find_whole_table_steps(steps), (name, steps)
 
 
 def test_the_newest_rows_alone(database: Database) -> None:
@@ -84,8 +84,8 @@ def test_the_newest_rows_alone(database: Database) -> None:
     for name, ask in NEWEST.items():
         for sql, values in plans.record_statements(database, ask):
             steps = plans.explain_statements(database, [(sql, values)])
-            whole = plans.whole_tables(steps)
+            whole = plans.find_whole_table_steps(steps)
             assert not whole or "LIMIT" in sql, (name, steps)
             assert all(step.startswith(("SCAN refunds", "index refunds PRIMARY")) for step in whole), (name, steps)
-            sorted_tables = [step for step in plans.sorts(steps) if not step.startswith("ALL <")]
+            sorted_tables = [step for step in plans.find_sort_steps(steps) if not step.startswith("ALL <")]
             assert not sorted_tables or any("ix_operations_lapse" in step for step in steps), (name, steps)

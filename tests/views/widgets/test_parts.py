@@ -27,7 +27,7 @@ from console.views.widgets.window.search_box import SearchBox
 from console.views.widgets.window.search_results import ResultEntry, ResultGroup
 from console.views.widgets.window.sidebar import Sidebar, SidebarEntry
 from console.views.widgets.window.window_bars import ShortcutHintBar, StatusBar, StatusCell, StatusCellContent
-from tests.legible.ink import ink_of_label
+from tests.legible.ink import measure_label_ink
 from tests.support.hearing import listening
 
 Shown = Callable[[QWidget], QWidget]
@@ -163,7 +163,7 @@ def test_the_longest_label_of_facts_keeps_its_distance(
 
 def find_baseline(label: QWidget, root: QWidget) -> int:
     """Return where the letters of a text without descenders end, in px from the top of `root`."""
-    return label.mapTo(root, QPoint(0, 0)).y() + ink_of_label(label).bottom()
+    return label.mapTo(root, QPoint(0, 0)).y() + measure_label_ink(label).bottom()
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
@@ -233,7 +233,7 @@ def test_a_link_begins_where_a_label_begins(show_widget: Shown) -> None:
     window, label, link = QWidget(), TextLabel("Open"), LinkButton("Open", has_arrow=True)
     window.setLayout(make_column(label, link))
     show_widget(window)
-    assert ink_of_label(link).left() == ink_of_label(label).left()
+    assert measure_label_ink(link).left() == measure_label_ink(label).left()
 
 
 def test_tabs_carry_their_counts() -> None:
