@@ -90,23 +90,30 @@ def _make_filtered_page_query(part: RecordTableQueries, name: str, after: QueueK
     return lambda conn: part.read_page(conn, name, after, 50, _NONE, choice)
 
 
-def _make_page_query_by_age(name: str, *, is_descending: bool) -> Query:
-    order = QueueSortOrder(SortColumn.AGE, is_descending)
+def make_sorted_page_query(
+    name: str, order: QueueSortOrder, after: chosen_records.SortPosition | None = None
+) -> Query:
+    """Return the query of a page of the queue in this sort order, with a filter."""
     choice = QueueChoice(parse_filter("provider:paypay").record_filter, order, _NOW)
-    return lambda conn: chosen_records.read_sorted_page(conn, name, None, 50, _NOTHING_LAPSED, choice)
+    return lambda conn: chosen_records.read_sorted_page(conn, name, after, 50, _NOTHING_LAPSED, choice)
 
 
+INDEXED_ORDERS = {
+    "oldest": QueueSortOrder(SortColumn.AGE),
+    "newest": QueueSortOrder(SortColumn.AGE, is_descending=True),
+    "most urgent": QueueSortOrder(SortColumn.WORK),
+    "least urgent": QueueSortOrder(SortColumn.WORK, is_descending=True),
+}
+"""The sort orders that the indexes of the queues have."""
 FILTERED_PAGE_QUERIES: dict[str, Query] = {
     f"{queue} {place} filtered {how}": _make_filtered_page_query(part, name, after, text)
     for queue, (part, name) in QUEUE_PART_BY_NAME.items()
     for place, after in CURSOR_BY_PAGE_NAME.items()
     for how, text in FILTERS.items()
 } | {
-    f"{name} filtered, {'newest' if is_descending else 'oldest'} first": _make_page_query_by_age(
-        name, is_descending=is_descending
-    )
+    f"{name} filtered, {what} first": make_sorted_page_query(name, order)
     for name in queues.QUEUE_NAMES
-    for is_descending in (False, True)
+    for what, order in INDEXED_ORDERS.items()
 }
 """Filtered pages: the index of the queue is read in its order; rows that don't fulfil the filter are passed over."""
 

@@ -1,8 +1,8 @@
 """Reads of the records of a queue that a filter selects: pages in another sort order than the queue's own, counts,
 and totals by cause.
 
-A page sorted by age follows the indexes of the queue. For every other sort order the database sorts the keys of
-all selected records, and only the rows of the page are read.
+A page sorted by age or by work follows the indexes of the queue. For every other sort order the database sorts the
+keys of all selected records, and only the rows of the page are read.
 """
 
 from collections.abc import Iterator, Sequence
@@ -115,25 +115,32 @@ def _make_sorted_keys_query(
         choice,
     )
     is_sorted_by_age = choice.order.column is SortColumn.AGE
-    ranges = kind_queries.list_chosen_ranges(name, choice, lapsed_ids, is_split_by_state=is_sorted_by_age)
-    conditions = (
-        []
-        if after_position is None
-        else [
+    # The index has the stored work states; the list shows other ones for lapsed records.
+    is_split_by_work = choice.order.column is SortColumn.WORK and not lapsed_ids
+    ranges = kind_queries.list_chosen_ranges(
+        name, choice, lapsed_ids, is_split_by_state=is_sorted_by_age or is_split_by_work
+    )
+    conditions: list[ColumnElement[bool]] = []
+    if after_position is not None:
+        if is_sorted_by_age:  # implied by the next condition, but a bound of the index
+            last_since = after_position.first_key
+            conditions.append(keys[0] <= last_since if is_descending else keys[0] >= last_since)
+        conditions.append(
             _make_comes_after_condition(
                 kind_queries.id, keys, after_position, kind_index, is_descending=is_descending
             )
-        ]
-    )
+        )
     if not ranges:
         return None
     labelled_columns = [
         kind_queries.id.label("id"),
         *(key.label(f"key_{key_index}") for key_index, key in enumerate(keys)),
     ]
-    # By label: a server takes a plain number in ORDER BY for the place of a column.
+    # By label: a server takes a plain number in ORDER BY for the place of a column. A range with one work state has
+    # one value of the first key; without it the index has the rows in their order.
+    sorted_keys = labelled_columns[2:] if is_split_by_work else labelled_columns[1:]
     sort_columns_of_range = [
-        column.desc() if is_descending else column for column in (*labelled_columns[1:], labelled_columns[0])
+        column.desc() if is_descending else column for column in (*sorted_keys, labelled_columns[0])
     ]
     queries_of_ranges = (
         select(*labelled_columns).where(rows, *conditions).order_by(*sort_columns_of_range).limit(_LIMIT_PARAMETER)

@@ -110,8 +110,8 @@ def make_hex_text_sql(value: Expression) -> Expression:
 def make_list_index_sql(searched_value: Expression, ordered_values: Sequence[str]) -> Expression:
     """Return SQL of the index of `searched_value` in `ordered_values`; the length of `ordered_values` if it isn't one
     of them."""
-    cases = [
-        (make_hex_text_sql(searched_value) == known_value.encode().hex().upper(), position)
-        for position, known_value in enumerate(ordered_values)
-    ]
-    return case(*cases, else_=len(ordered_values))
+    # The value stands once before the list: in `CASE WHEN value = … WHEN value = …` it is computed for each item.
+    position_by_digits = {
+        known_value.encode().hex().upper(): position for position, known_value in enumerate(ordered_values)
+    }
+    return case(position_by_digits, value=make_hex_text_sql(searched_value), else_=len(ordered_values))

@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ import pytest
 from console.store.access.people_views import make_view_statements
 from console.store.database.engine import Database
 from console.store.database.server import make_people_database_name
+from console.store.queues.chosen_records import SortPosition
 from console.store.queues.queues import QUEUE_NAMES
 from console.store.records import history
 from tests.bench import filling, plans
@@ -163,6 +165,20 @@ def test_counts_read_the_index_alone(on_mariadb: Database, name: str) -> None:
     assert reads
     alone = [step for step in reads if re.search("Using index(?! condition)", step)]
     assert (alone == reads) == (name != "error"), steps
+
+
+@pytest.mark.parametrize("order", ["oldest", "newest"])
+def test_a_later_page_by_age_begins_where_it_begins(on_sqlite: Database, order: str) -> None:
+    """A later page of a queue sorted by age enters the index at the last row of the page before, too."""
+    last = SortPosition(datetime(2026, 4, 15, 3), 0, 0, 7)  # noqa: DTZ001  # without a zone, as columns store it
+    bound = "state_since>?" if order == "oldest" else "state_since<?"
+    for name in QUEUE_NAMES:
+        steps = plans.read_plan_steps(
+            on_sqlite, plans.make_sorted_page_query(name, plans.INDEXED_ORDERS[order], last)
+        )
+        read = [step for step in steps if re.search(r"(seen_work|work_state)=\?", step)]
+        assert read, (name, steps)
+        assert all(bound in step for step in read), (name, steps)
 
 
 @pytest.mark.parametrize("queue", QUEUE_PART_BY_NAME)
