@@ -133,18 +133,6 @@ def _make_refund_runners(refund_service: RefundService) -> Mapping[str, CommandR
 
 
 def _make_record_runners(context: ServiceContext, recovery: RecoveryService) -> Mapping[str, CommandRunner]:
-    def run_resolve(call: CommandCall) -> object:
-        kind, id, as_state, evidence, id_at_provider, expected_version, reason = call.arguments
-        is_numeric_id = (
-            id_at_provider is not None
-            and kind in (credit_checks.CREDIT_CHECK_KIND, "operation")
-            and id_at_provider.isdecimal()
-        )
-        provider_number = int(id_at_provider) if is_numeric_id else id_at_provider
-        return recovery.resolve(
-            kind, id, as_state, evidence, provider_number, expected_version, reason, request_id=call.request_id
-        )
-
     def run_all_tasks(_call: CommandCall) -> object:
         """Run every task of the scheduler once as the worker, at the request of a person, and return the results of
         the runs. Raises not_allowed if no role of the person has the right to run due tasks.
@@ -155,7 +143,7 @@ def _make_record_runners(context: ServiceContext, recovery: RecoveryService) -> 
 
     return {
         "probe": _make_method_runner(recovery.probe),
-        "resolve": run_resolve,
+        "resolve": _make_method_runner(recovery.resolve),
         "take": _make_method_runner(recovery.take),
         "give up": _make_method_runner(recovery.give_up_take),
         "hand over": _make_method_runner(recovery.hand_over),

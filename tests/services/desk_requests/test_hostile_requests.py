@@ -3,7 +3,8 @@
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, get_args
 from urllib.parse import unquote, urlsplit
 
 import pymysql
@@ -36,6 +37,10 @@ VALUES: tuple[Any, ...] = (
      "of": {"payment_id": 1, "amount": "9e999999999", "reason": "x", "answers": {"tuple": [1]}}},
 )  # fmt: skip
 """Values of every kind in the place of an argument."""
+LONG_TEXTS = ("9" * 5_000, "x" * 9_000)
+"""Texts in the place of one argument, beside arguments that the command accepts. Python converts a text of more than
+4,300 digits to no number.
+"""
 TEXTS = (
     "", "null", "{}", "[", '"x"', "[NaN]", "[Infinity, 1]", "[1e999]", "[" * 7_000 + "]" * 7_000,
     "[" + "9" * 5_000 + "]",
@@ -100,12 +105,26 @@ def _make_hostile_arguments(command: str) -> Iterator[str]:
     """Return argument texts of the command: each argument replaced by a value of every kind, and texts that aren't
     arguments.
     """
-    usual: list[Any] = [1] * len(DESK_REQUEST_FORM_BY_COMMAND[command].argument_types)
+    types = DESK_REQUEST_FORM_BY_COMMAND[command].argument_types
+    usual: list[Any] = [1] * len(types)
+    fitting = list(map(_make_fitting_argument, types))
     for at in range(len(usual)):
         for value in VALUES:
             yield json.dumps([*usual[:at], value, *usual[at + 1 :]])
             yield json.dumps([value] * len(usual))
+        for value in LONG_TEXTS:
+            yield json.dumps([*fitting[:at], value, *fitting[at + 1 :]])
     yield from TEXTS
+
+
+def _make_fitting_argument(required_type: Any) -> Any:
+    """Return a value, as JSON types, that the worker accepts for an argument of this type; 1 if the type is a class
+    of the domain.
+    """
+    choices = get_args(required_type) if isinstance(required_type, UnionType) else (required_type,)
+    if NoneType in choices:
+        return None
+    return {str: "credit-check", bool: False}.get(choices[0], 1)
 
 
 @pytest.mark.parametrize("command", sorted(DESK_REQUEST_FORM_BY_COMMAND))
