@@ -99,14 +99,16 @@ def _make_rows_of_person(person: str) -> Iterator[str]:
     for number, payer in enumerate((PAYER, PAYER, OTHER_PAYER, None), 1):
         yield _make_insert(
             "payments", id=number, provider="paypay", merchant_payment_id=f"ORD-{number}", payer_ref=payer,
+            order_id={2: 1, 4: 1}.get(number),
             currency="JPY", asked_minor=1, captured_minor=1, status="completed", handle="handle-of-code",
             url="handle-of-code", **at,
         )  # fmt: skip
     for number, saw in enumerate((f'{{"payer": "{PAYER}", "version": 1}}', '{"payer": null}', f"[{PAYER}"), 1):
         yield _make_insert(
             "refunds", id=number, payment_id=number, refund_amount=1, currency="JPY", status="completed",
-            maker=person, reason=f"sent back to {PAYER if number < 3 else 'p'}", saw=saw, radar="[]",
-            checkers_needed=1, decide_by=f"={UTC}", **at,
+            maker=person, reason=f"sent back to {PAYER if number < 3 else 'p'}", saw=saw,
+            radar=f'[{{"comment": "{PAYER if number < 3 else "p"} knows"}}]',
+            ticket=f"T {PAYER if number < 3 else 'p'}", checkers_needed=1, decide_by=f"={UTC}", **at,
         )  # fmt: skip
     yield from _make_rows_with_payer_names(at["created_at"])
     entry = {"desk": "d", "at": f"={UTC}", "result": "done", "prev_hash": "p", "hash": "h", "session": "s"}
@@ -136,18 +138,21 @@ def _make_rows_of_person(person: str) -> Iterator[str]:
 
 
 def _make_rows_with_payer_names(at: str) -> Iterator[str]:
-    """Yield INSERTs of texts about payment 1 and its refund that contain the payer's name, and of texts about payment
-    4, which has no payer.
+    """Yield INSERTs of texts about payment 1, its refund and order 1 that contain the payer's name, and of texts
+    about payment 4, which has no payer and is the newest payment of order 1.
     """
     text = f"{PAYER} {PAYER}"
     for number, (kind, id, said) in enumerate(
         [("payment", 1, text), ("refund", 1, text), ("payment", 3, OTHER_PAYER), ("payment", 4, "plain"),
-         ("credit-check", 1, "plain")], 1
+         ("credit-check", 1, "plain"), ("order", 1, text)], 1
     ):  # fmt: skip
         yield _make_insert("evidence", id=number, subject_kind=kind, subject_id=id, at=at, source="person", who="p",
                       sha256="s", summary=said, body=said)  # fmt: skip
         yield _make_insert("alerts", id=number, rule_id="r", subject_kind=kind, subject_id=id, observed=said,
                       expected=said, detected_at=at, note=said)  # fmt: skip
+        yield _make_insert("notes", id=number, kind=kind, subject_id=id, person="p", words=said, at=at)
+        yield _make_insert("incident_steps", id=number, incident_id=number, position=1, action="resolve", person="p",
+                      at=at, words=said)  # fmt: skip
     yield _make_insert("payment_events", source="paypay", event_id="e", payment_id=1, kind="k", received_at=at,
                   done="kept", body=text)  # fmt: skip
     yield _make_insert(
@@ -346,17 +351,21 @@ def test_payers_are_masked_and_still_compared(reading_team: ReadingTeam, who: st
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-e"])
 def test_payers_are_masked_in_texts(reading_team: ReadingTeam, who: str) -> None:
-    """Texts that contain the name of the payer of their own payment, or of their refund's payment, are masked. An
-    older program may have written such texts.
+    """Texts that contain the name of the payer of their own payment, of their refund's payment or of their order's
+    payment are masked. An older program, or a person in a note, a ticket or a comment, may have written such texts.
     """
     masked = "****5678 ****5678"
-    texts = [masked, masked, "****da-7", "plain", "plain"]
+    texts = [masked, masked, "****da-7", "plain", "plain", masked]
     assert reading_team.run(who, "SELECT summary, body FROM evidence ORDER BY id") == [(text, text) for text in texts]
     found = reading_team.run(who, "SELECT observed, expected, note FROM alerts ORDER BY id")
     assert found == [(text, text, text) for text in texts]
     assert reading_team.run(who, "SELECT body FROM payment_events") == [(masked,)]
     assert reading_team.run(who, "SELECT ours, theirs FROM reconciliation_rows") == [(masked, masked)]
-    assert reading_team.run(who, "SELECT reason FROM refunds WHERE id = 1") == [("sent back to ****5678",)]
+    for table in ("notes", "incident_steps"):
+        assert reading_team.run(who, f"SELECT words FROM {table} ORDER BY id") == [(text,) for text in texts]
+    assert reading_team.run(who, "SELECT reason, ticket, radar FROM refunds WHERE id = 1") == [
+        ("sent back to ****5678", "T ****5678", '[{"comment": "****5678 knows"}]')
+    ]
 
 
 @pytest.mark.parametrize(

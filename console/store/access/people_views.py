@@ -57,15 +57,29 @@ _SHOWN_META_NAMES = ("database_id", "versions", "adoption", "dates_zone")
 """Names of the values in `console_meta` that the view shows."""
 _JOIN_PAYMENT_OF_ROW_SQL = " LEFT JOIN {0}.payments payment ON payment.id = m.payment_id"
 _PAYER_OF_ROW_SQL = "payment.payer_ref"
-_JOIN_PAYMENT_OF_SUBJECT_SQL = (
-    " LEFT JOIN {0}.payments payment ON payment.id = IF(m.subject_kind = 'payment', m.subject_id, NULL)"
-    " LEFT JOIN ({0}.refunds refund JOIN {0}.payments refunded ON refunded.id = refund.payment_id)"
-    " ON refund.id = IF(m.subject_kind = 'refund', m.subject_id, NULL)"
+_PAYER_OF_SUBJECT_SQL = "COALESCE(payment.payer_ref, refunded.payer_ref, ordered.payer_ref)"
+"""SQL of the payer of the payment to which a row belongs. It needs the joins of `_make_payment_join_sql`."""
+
+
+def _make_payment_join_sql(kind: str, id: str) -> str:
+    """Return SQL that joins the payment of the record with the SQL expressions `kind` and `id`, a value of
+    `_PeopleView.joined_for_masks_sql`. A row about a refund belongs to the refund's payment, a row about an order to
+    the order's newest payment with a payer.
+    """
+    newest_id = f"SELECT MAX(o.id) FROM {{0}}.payments o WHERE o.order_id = {id} AND o.payer_ref <> ''"  # noqa: S608  # constants
+    return (
+        f" LEFT JOIN {{0}}.payments payment ON payment.id = IF({kind} = 'payment', {id}, NULL)"
+        " LEFT JOIN ({0}.refunds refund JOIN {0}.payments refunded ON refunded.id = refund.payment_id)"
+        f" ON refund.id = IF({kind} = 'refund', {id}, NULL)"
+        f" LEFT JOIN {{0}}.payments ordered ON ordered.id = IF({kind} = 'order', ({newest_id}), NULL)"
+    )
+
+
+_JOIN_PAYMENT_OF_SUBJECT_SQL = _make_payment_join_sql("m.subject_kind", "m.subject_id")
+_JOIN_PAYMENT_OF_INCIDENT_SQL = " LEFT JOIN {0}.alerts alert ON alert.id = m.incident_id" + _make_payment_join_sql(
+    "alert.subject_kind", "alert.subject_id"
 )
-_PAYER_OF_SUBJECT_SQL = "COALESCE(payment.payer_ref, refunded.payer_ref)"
-"""SQL of the payer of the payment to which a row belongs. It needs the join _JOIN_PAYMENT_OF_SUBJECT_SQL, a value of
-`_PeopleView.joined_for_masks_sql`. A row about a refund belongs to the refund's payment.
-"""
+"""SQL that joins the payment of the first alert of an incident, which gives the incident its id."""
 _RECORD_KINDS = ("credit-check", "order", "payment", "refund", "operation")
 """Kinds of records whose audit entries every reader may see, because the screens show the history of these records.
 """
@@ -244,6 +258,16 @@ def _list_views_that_mask_payers() -> tuple[_PeopleView, ...]:
             joined_for_masks_sql=_JOIN_PAYMENT_OF_SUBJECT_SQL,
         ),
         _PeopleView(
+            "incident_steps",
+            mask_by_column=_make_masked_text_columns(_PAYER_OF_SUBJECT_SQL, "words"),
+            joined_for_masks_sql=_JOIN_PAYMENT_OF_INCIDENT_SQL,
+        ),
+        _PeopleView(
+            "notes",
+            mask_by_column=_make_masked_text_columns(_PAYER_OF_SUBJECT_SQL, "words"),
+            joined_for_masks_sql=_make_payment_join_sql("m.kind", "m.subject_id"),
+        ),
+        _PeopleView(
             "payments",
             {"handle": "NULL", "url": "NULL"},
             mask_by_column={"payer_ref": _make_masked_payer_sql("m.payer_ref")},
@@ -262,7 +286,7 @@ def _list_views_that_mask_payers() -> tuple[_PeopleView, ...]:
             "refunds",
             mask_by_column={
                 "saw": _make_masked_facts_sql("m.saw"),
-                **_make_masked_text_columns(_PAYER_OF_ROW_SQL, "reason", "declined_because"),
+                **_make_masked_text_columns(_PAYER_OF_ROW_SQL, "reason", "ticket", "radar", "declined_because"),
             },
             joined_for_masks_sql=_JOIN_PAYMENT_OF_ROW_SQL,
         ),
