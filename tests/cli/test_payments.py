@@ -74,6 +74,15 @@ def test_show_tells_how_old_each_fact_is(desk: PayingTerminal, language: str) ->
         ]
 
 
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_show_tells_a_word_beside_the_gateways_code(desk: PayingTerminal, language: str) -> None:
+    """Atom's state is a code, and PayPay's is an English word: our word stands before both."""
+    atom, paypay = desk.make_booked_payment(ATOM_ORDER, 50_050, "atom"), desk.make_booked_payment()
+    word = {"ja": "支払済", "en": "Paid"}[language]
+    assert f"{word} · OTS0000" in desk("show", "payment", str(atom), LANGUAGE=language).out.decode()
+    assert f"{word} · COMPLETED" in desk("show", "payment", str(paypay), LANGUAGE=language).out.decode()
+
+
 def test_import_of_atoms(desk: PayingTerminal) -> None:
     """Found by its sum and day alone; without them the question can't be asked."""
     payment = desk.make_booked_payment(ATOM_ORDER, 50_050, "atom")

@@ -76,18 +76,18 @@ def _get_compared_side_name(side: ComparedSide, provider: str, translator: Trans
 
 
 def _get_compared_state_word(side: ComparedSide, record: Payment | Refund | None, translator: Translator) -> str:
-    """Return the word for the state on one compared side: this program's word for our payment or refund and the
-    order, the provider's own word for the provider. For a missing record or answer, return the text which says that
-    it is missing.
+    """Return the word for the state on one compared side: this program's word, for the provider followed by the
+    provider's own word. For a missing record or answer, return the text which says that it is missing.
     """
     if not side.there or record is None:
         return _get_word_without_payment(side, translator)
-    if side.name == "ours" and side.state:
-        kind = "refund" if isinstance(record, Refund) else "payment"
-        return translator(f"state.{kind}.{side.state}")
-    if side.name == "order" and side.state:
-        return translator(f"state.order.{side.state}")
-    return side.word or side.state or translator(_find_unanswered_side_key(record))
+    if not side.state:
+        return side.word or translator(_find_unanswered_side_key(record))
+    kind = "refund" if isinstance(record, Refund) else "payment"
+    word = translator(f"state.{'order' if side.name == 'order' else kind}.{side.state}")
+    if side.name != "provider" or side.word is None:
+        return word
+    return side.word if side.word.casefold() == word.casefold() else f"{word} · {side.word}"
 
 
 def _get_word_without_payment(side: ComparedSide, translator: Translator) -> str:
