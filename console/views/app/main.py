@@ -130,6 +130,7 @@ class WindowOpener(QObject):
         """Build the context and the bars of the window, without a page. `is_rebuilt` is False for the first window of
         this process, True for a later one, after a sign-out."""
         from console.domain.clock import SystemClock
+        from console.views.app.freed_memory import return_large_blocks
         from console.views.app.window_icon import make_window_icon
         from console.views.frame.main_window import WindowFrame
         from console.views.runtime.context import WindowContext
@@ -139,6 +140,7 @@ class WindowOpener(QObject):
 
         app = QApplication.instance()
         if isinstance(app, QApplication) and not is_rebuilt:
+            return_large_blocks()
             install_appearance(app)
             app.setWindowIcon(make_window_icon())
             install_accessibility(app)

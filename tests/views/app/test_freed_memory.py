@@ -1,0 +1,60 @@
+"""Memory that is freed goes back to the operating system."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from console.views.app import freed_memory
+
+_WINDOW = """
+from PySide6.QtWidgets import QApplication
+from console.settings.settings import Settings
+from console.views.app.main import WindowOpener
+app = QApplication([])
+opener = WindowOpener(Settings.load(dict(os.environ)), lambda: None)
+opener.window.show()
+while not hasattr(opener, "frame"):
+    app.processEvents()
+"""
+_MEASUREMENT = """
+def count_bytes():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+block = b"x" * 25_000_000
+del block
+before = count_bytes()
+blocks, kept = [], []
+for _ in range(4):
+    blocks.append(b"x" * 20_000_000)
+    kept.append(b"y" * 100_000)  # of a page that was read meanwhile
+blocks.clear()
+print(count_bytes() - before, flush=True)
+os._exit(0)
+"""
+
+
+def count_kept_bytes(home: Path, beginning: str) -> int:
+    """Return the bytes that a process of its own has after it has freed 80 MB, more than before. The process executes
+    `beginning` first.
+    """
+    command = [sys.executable, "-c", f"import os{beginning}{_MEASUREMENT}"]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    environ |= {"CONSOLE_HOME": str(home), "CONSOLE_OPERATOR": "op-a", "QT_QPA_PLATFORM": "offscreen"}
+    root = Path(freed_memory.__file__).resolve().parents[3]
+    return int(subprocess.run(command, cwd=root, env=environ, capture_output=True, check=True).stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a setting of glibc")
+def test_a_window_keeps_no_freed_blocks(tmp_path: Path) -> None:
+    """Blocks of 20 MB are freed while smaller ones stay: a window keeps nothing of them, another process most."""
+    assert count_kept_bytes(tmp_path, _WINDOW) < 5_000_000
+    assert count_kept_bytes(tmp_path, "") > 50_000_000
+
+
+def test_another_system_has_no_such_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On another system the function does nothing, and says so."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not freed_memory.return_large_blocks()
