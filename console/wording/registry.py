@@ -1,10 +1,11 @@
 """Texts about corporations of the corporation registry, for the window and the terminal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 
 from console.domain.registry.corporations import Corporation, RegistryMatch
-from console.domain.registry.facts import REGISTRY_LICENCE, REGISTRY_PUBLISHER, CorporationFacts
+from console.domain.registry.facts import REGISTRY_LICENCE, REGISTRY_PUBLISHER, CorporationFacts, find_other_names
+from console.wording.sentences.catalogue import capitalize_first_letter
 
 Translate = Callable[..., str]
 """A function that returns the text of a wording key, filled with the named facts."""
@@ -13,6 +14,14 @@ Translate = Callable[..., str]
 def get_official_name(corporation: Corporation, translate: Translate) -> str:
     """Return the official name of a corporation. If the publisher has the name only as an image, the text says so."""
     return corporation.name or translate("corporation.name_is_image")
+
+
+def format_marked_name(corporation: Corporation, translate: Translate) -> str:
+    """Return the official name with the mark of the corporation registry, for a record without a name of its own. If
+    the publisher has the name only as an image, the text says so."""
+    if not corporation.name:
+        return translate("corporation.name_is_image")
+    return translate("corporation.marked_name", name=corporation.name)
 
 
 def format_corporation_address(corporation: Corporation, translate: Translate) -> str:
@@ -70,3 +79,37 @@ def format_registry_source(registry_date: date, translate: Translate) -> str:
     return translate(
         "corporation.source", day=registry_date.isoformat(), publisher=REGISTRY_PUBLISHER, licence=REGISTRY_LICENCE
     )
+
+
+def list_registry_notices(
+    facts: CorporationFacts, our_names: Iterable[str | None], translate: Translate
+) -> tuple[str, ...]:
+    """Return what a person must notice about a record's corporation: it is closed, its successors, an official name
+    that differs from `our_names` (the names on our record), or that the registry doesn't have its number. Empty for
+    an open corporation of the same name."""
+    corporation = facts.corporation
+    if corporation is None:
+        return (translate("corporation.unknown_number", day=facts.registry_date.isoformat()),)
+    chain = translate("corporation.chain_arrow").join(
+        get_official_name(match.corporation, translate) for match in facts.successors
+    )
+    has_other_name = bool(find_other_names(our_names, corporation))
+    notices = (
+        format_corporation_closure_heading(facts, translate),
+        translate("corporation.merged_into", chain=chain) if chain else "",
+        translate("corporation.official_name", name=corporation.name) if has_other_name else "",
+    )
+    return tuple(notice for notice in notices if notice)
+
+
+def format_registry_line(facts: CorporationFacts, translate: Translate) -> str:
+    """Return one line with the reading of the corporation's name, its kind and address, and the source of the
+    facts."""
+    corporation, source = facts.corporation, format_registry_source(facts.registry_date, translate)
+    if corporation is None:
+        return source
+    kind = translate(f"corporation.kind.{corporation.kind.value}")
+    address = format_corporation_address(corporation, translate)
+    kind_and_address = translate("corporation.kind_and_address", kind=capitalize_first_letter(kind), address=address)
+    parts = (corporation.furigana, kind_and_address if address else kind, source)
+    return " · ".join(part for part in parts if part)

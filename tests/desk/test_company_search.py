@@ -3,23 +3,38 @@
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from console.domain.records import CreditCheck
+from console.domain.registry.facts import REGISTRY_PUBLISHER
 from console.sandbox.alarmbox import companies
 from console.sandbox.registry.changes import close_company, merge_company, rename_company
 from console.sandbox.registry.files import write_whole_file
 from console.sandbox.registry.rows import RegistryRow, make_company_row
 from console.sandbox.server import Sandbox
 from console.store.registry.import_files import import_registry_files
+from console.views.approvals.page import ApprovalsPage
+from console.views.credit_checks.page import CreditCheckPage
 from console.views.lookup.found_records import FoundRecordsPanel
 from console.views.lookup.page import LookupPage
+from console.views.money.payment_page import PaymentPage
+from console.views.money.refund_page import RefundPage
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.queues.page import QueuesPage
+from console.views.records.page import RecordPage
 from console.views.registry.company_list import CompanyList
 from console.views.registry.facts_view import CorporationFactsView
-from console.views.runtime.routes import CreditCheckRoute, LookupRoute, QueuesRoute
+from console.views.runtime.routes import (
+    ApprovalsRoute,
+    CreditCheckRoute,
+    LookupRoute,
+    PaymentRoute,
+    QueuesRoute,
+    RecordPageRoute,
+    RefundRoute,
+)
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import LinkButton
 from console.views.widgets.controls.inputs import DropDownList
@@ -29,6 +44,7 @@ from tests.desk.conftest import OpenWindow, buy_check, buy_unknown
 from tests.desk.hands import Person
 from tests.desk.seats import WindowTestDesks
 from tests.support.invented import numbers
+from tests.support.money_desks import ask, paid
 
 REGISTRY_DATE = date(2026, 11, 20)
 OPEN, CLOSED, MERGED, SUCCESSOR, ABSENT = numbers(5, 71)
@@ -172,6 +188,51 @@ def test_a_closed_and_a_merged_company(
         lambda: REGISTRY_DATE.isoformat() in read_visible_facts(facts)
     )  # the registry doesn't have this number, and says so
     assert page.company_panel.name_label.plain
+
+
+def test_the_pages_of_records_say_what_became_of_the_company(
+    seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path, sandbox: Sandbox
+) -> None:
+    """The pages of a credit check, a payment and a refund have the official name, the closure and the successor,
+    each with the day and the source of the registry."""
+    check = buy_check(seats.console, MERGED)
+    payment = paid(seats.acting_desk, sandbox, "ORD-20261120-000123", 12_000, corporation_number=CLOSED)
+    refund = ask(seats.acting_desk, payment.id, 8_500)
+    import_registry(seats, tmp_path)
+    person = sit()
+    pages: tuple[tuple[RecordPageRoute, type[RecordPage[Any]], str, str], ...] = (
+        (CreditCheckRoute(check.id), CreditCheckPage, "2026-09-01", "株式会社オリゾン測器"),
+        (PaymentRoute(payment.id), PaymentPage, "2026-10-31", "みなも堂商事有限会社 (registry)"),
+        (RefundRoute(refund.id), RefundPage, "2026-10-31", "みなも堂商事有限会社 (registry)"),
+    )
+    for route, page_type, closed_on, name in pages:
+        person.frame.show_route(route)
+        person.wait_until_read()
+        head = person.page(page_type).head
+        person.until(head.registry_label.isVisible)
+        assert f"Closed on {closed_on}" in head.registry_notice_label.plain
+        assert name in f"{head.company_label.plain} {head.registry_notice_label.plain}"
+        assert REGISTRY_DATE.isoformat() in head.registry_label.plain
+        assert REGISTRY_PUBLISHER in head.registry_label.plain
+    person.frame.show_route(ApprovalsRoute(refund.id))
+    panel = person.page(ApprovalsPage).request_panel
+    person.until(lambda: panel.details is not None)
+    person.wait_until_read()
+    told = " ".join(label.plain for label in panel.findChildren(TextLabel))
+    assert "みなも堂商事有限会社 (registry) · Closed on 2026-10-31" in told
+    assert REGISTRY_PUBLISHER in told
+    person.window.resize(1920, 1080)
+    person.frame.show_route(QueuesRoute("refunds"))
+    preview = person.page(QueuesPage).preview
+    person.until(lambda: preview.record is not None)
+    person.wait_until_read()
+    told = " ".join(label.plain for label in preview.findChildren(TextLabel))
+    assert "Closed on 2026-10-31" in told
+    assert REGISTRY_PUBLISHER in told
+    assert (check.company_name or "") != "株式会社霧沢建材"
+    person.frame.show_route(CreditCheckRoute(check.id))
+    person.wait_until_read()
+    assert "Official name: 株式会社霧沢建材" in person.page(CreditCheckPage).head.registry_notice_label.plain
 
 
 def test_our_name_differs(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path) -> None:

@@ -11,7 +11,13 @@ from console.sandbox.registry.rows import make_company_row
 from console.views.alerts.page import AlertsPage
 from console.views.lookup.page import LookupPage
 from console.views.purchase.dialog import PurchaseDialog
-from console.views.runtime.routes import AlertsRoute, ChangedCompaniesRoute, LookupRoute, QueuesRoute
+from console.views.runtime.routes import (
+    AlertsRoute,
+    ChangedCompaniesRoute,
+    CreditCheckRoute,
+    LookupRoute,
+    QueuesRoute,
+)
 from tests.shots.scenes import Scene, free_number
 from tests.shots.stage import Stage
 
@@ -72,6 +78,10 @@ def registry(stage: Stage) -> None:
     for name, text in (("found", "みなも堂"), ("closed", closed), ("merged", merged), ("renamed", renamed)):
         stage.go(LookupRoute(text))
         stage.shoot(f"company-{name}")
+    for name, number in (("closed", closed), ("merged", merged), ("renamed", renamed)):
+        check = lookup.find_records(number).credit_checks[0]
+        stage.go(CreditCheckRoute(check.id))
+        stage.shoot(f"credit-check-{name}")
     stage.go(LookupRoute(free_number(22)))
     stage.shoot("company-not-in-registry")
     stage.go(LookupRoute(merged))

@@ -4,6 +4,7 @@ and providers.
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -41,15 +42,22 @@ def providers(url: str) -> dict[str, Any]:
     return {"PAYPAY_URL": url, "ATOM_URL": url, "TIME_SCALE": SCALE, **secrets}
 
 
-def paid(console: Console, sandbox: Sandbox, number: str, minor: int = CAPTURED, provider: str = "paypay") -> Payment:
+def paid(
+    console: Console,
+    sandbox: Sandbox,
+    number: str,
+    minor: int = CAPTURED,
+    provider: str = "paypay",
+    corporation_number: str | None = None,
+) -> Payment:
     """Let the sandbox register a paid payment, import it into the console, and return it. `minor`: its amount in
-    minor units.
+    minor units. `corporation_number`: the number of its corporation, None for none.
     """
     sandbox.control.payments_control.register_payment(provider, number, minor)
     today = console._context.now().astimezone(IST).date()
-    asked = PaymentImport(provider, number)
+    asked = PaymentImport(provider, number, corporation_number=corporation_number)
     if provider == "atom":
-        asked = PaymentImport(provider, number, amount=f"{minor // 100}.{minor % 100:02}", day=today)
+        asked = replace(asked, amount=f"{minor // 100}.{minor % 100:02}", day=today)
     for _ in range(3):  # a busy machine may need longer than a desk in a hurry waits
         with suppress(ConsoleError):
             return console.payments.import_payment(asked)

@@ -133,9 +133,9 @@ def _format_registry_name(record: AnyRecord, translator: Translator) -> str:
     entry = None if isinstance(record, Operation) else record.registry_entry
     if entry is None:
         return ""
-    if not entry.corporation.name:
-        return translator("corporation.name_is_image")
-    return translator("corporation.marked_name", name=entry.corporation.name)
+    from console.wording.registry import format_marked_name
+
+    return format_marked_name(entry.corporation, translator)
 
 
 def _make_record_rows_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> Iterator[TableRow]:

@@ -451,4 +451,7 @@ def _raise_console_error(error: Exception, database_file: Path | None) -> None:
                 ErrorCode.DATABASE_UNREACHABLE, {"problem": DatabaseUnreachableProblem.FILE_NOT_WRITABLE, **facts}
             ) from error
     if isinstance(error, DBAPIError) and code is not None:
-        raise rebuild_error(code, error_codes.make_error_detail(error, code)) from error
+        detail: dict[str, object] = dict(error_codes.make_error_detail(error, code))
+        if code is ErrorCode.STORAGE_FULL and database_file is not None:
+            detail["file"] = str(database_file)
+        raise rebuild_error(code, detail) from error

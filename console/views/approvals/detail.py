@@ -37,6 +37,7 @@ from console.views.widgets.display.money_strip import MoneyPanel, MoneyPart
 from console.views.widgets.display.record_parts import RecordSideStrip, make_titled_panel
 from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.wording import records as record_texts
+from console.wording import registry as registry_words
 from console.wording.sentences import catalogue as wording
 
 _MIN_VISIBLE_TEXT_LINES = 10
@@ -404,6 +405,7 @@ class RefundRequestPanel(QScrollArea):
             (translate("field.ticket"), record.ticket),
             (translate("field.payer"), case_words.mask_payer(details.payment.payer)),
             (translate("field.maker"), translate("approvals.asked_by", maker=record.maker, at=record.created_at)),
+            *self._list_corporation_facts(details),
         )
         panel = QWidget()
         comparison_panel = make_titled_panel(
@@ -417,6 +419,22 @@ class RefundRequestPanel(QScrollArea):
         columns_box.setStretch(1, 1)
         panel.setLayout(columns_box)
         return panel
+
+    def _list_corporation_facts(self, details: RefundDetails) -> list[tuple[str, str]]:
+        """Return the line with the corporation's official name, its closure and its successors, and the source of
+        these facts. Return an empty list without a corporation registry or without a corporation number."""
+        context, facts = self._context, details.corporation
+        if facts is None:
+            return []
+        name = (
+            registry_words.format_marked_name(facts.corporation, context.translate)
+            if facts.corporation is not None
+            else wording.format_corporation_number(facts.number)
+        )
+        notices = registry_words.list_registry_notices(facts, (), context.translate)
+        source = registry_words.format_registry_source(facts.registry_date, context.translate)
+        text = "\n".join((" · ".join((name, *notices)), source))
+        return [(context.translate("column.corporation"), text)]
 
     def _make_comparison_panel(self, details: RefundDetails) -> QWidget:
         """Return a table with one line per field of the payment: its value when the maker requested the refund,

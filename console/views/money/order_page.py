@@ -66,7 +66,7 @@ class OrderPage(MoneyPage[OrderDetails]):
         record, translate = details.record, self.context.translate
         total = case_words.format_amount_with_difference_mark(record, self.context)
         badges = case_words.get_page_badge_keys(details)
-        self.head.show_identity(record.corporation_number or "", "", total, badges)
+        self.head.show_identity(self.get_corporation_number(details), "", total, badges)
         self._show_sides(details)
         self._show_saga_steps(details.sagas)
         self.tabs.show_view(details, payments=details.payments, refunds=details.refunds)

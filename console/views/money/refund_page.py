@@ -37,7 +37,7 @@ class RefundPage(MoneyPage[RefundDetails]):
         return frozenset({("payment", details.payment.id)})
 
     def get_corporation_number(self, details: RefundDetails) -> str:
-        return details.payment.corporation_number or ""
+        return details.payment.corporation_number or super().get_corporation_number(details)
 
     # -- display
 
@@ -50,7 +50,7 @@ class RefundPage(MoneyPage[RefundDetails]):
             provider=case_words.get_provider_name(payment.provider, context),
         )
         badges = case_words.get_page_badge_keys(details)
-        self.head.show_identity(payment.corporation_number or "", "", detail, badges)
+        self.head.show_identity(self.get_corporation_number(details), "", detail, badges)
         self.show_money_panels(details, payment.provider, self.answers)
         self.answers.setVisible(bool(details.evidence))
         self.tabs.show_view(details, refunds=details.earlier)

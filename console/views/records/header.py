@@ -5,6 +5,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QGridLayout, QWidget
 
+from console.domain.registry.facts import CorporationFacts
 from console.domain.service_results import Explanation
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
@@ -17,12 +18,13 @@ from console.views.widgets.display.badge import Badge
 from console.views.widgets.display.copyable_id import CopyableId
 from console.views.widgets.display.record_parts import ExplanationForm
 from console.views.widgets.layout.flow_layout import FlowLayout, make_flow_holder, make_flow_widget
+from console.wording import registry as registry_words
 from console.wording.sentences import catalogue as wording
 
 
 class RecordHeader(Surface):
     """The header of a record's page. The corporation and the badges are beside the title; in a narrow window, below
-    the title.
+    the title. The last lines have the facts of the corporation registry.
 
     Signals:
     - step_requested(int): the person wants to open the previous (-1) or next (1) record of the list.
@@ -57,6 +59,11 @@ class RecordHeader(Surface):
         self._grid.setVerticalSpacing(4)
         self._grid.setColumnStretch(1, 1)
         self._grid.addWidget(self.title, 0, 0)
+        self.registry_notice_label = TextLabel("", "small", "care", wraps_lines=True)
+        self.registry_label = TextLabel("", "small", "muted", wraps_lines=True)
+        for row, label in enumerate((self.registry_notice_label, self.registry_label), start=3):
+            label.hide()
+            self._grid.addWidget(label, row, 0, 1, 3)
         self._placement: tuple[bool, bool] | None = None
         self._place_identity_and_badges(is_identity_below=False, are_badges_below=False)
 
@@ -139,7 +146,12 @@ class RecordHeader(Surface):
         self.title.show_id(title, copied_text)
         self.company_label.show_text("")
         self.detail_label.show_text("")
-        for widget in (self.corporation_number, self.company_link):
+        for widget in (
+            self.corporation_number,
+            self.company_link,
+            self.registry_notice_label,
+            self.registry_label,
+        ):
             widget.hide()
         for badge in self.badges:
             badge.hide()
@@ -166,6 +178,21 @@ class RecordHeader(Surface):
         self.detail_label.show_text(detail)
         self._show_badges(badge_keys)
         self._fit_to_width()
+
+    def show_registry_facts(self, facts: CorporationFacts | None, our_name: str | None) -> None:
+        """Show the facts of the corporation registry about the record's corporation; None if this desk has no
+        registry or the record has no corporation number. `our_name` is the name that the provider gave; without one,
+        the official name is shown beside the title, with its mark."""
+        translate = self._context.translate
+        notices = () if facts is None else registry_words.list_registry_notices(facts, (our_name,), translate)
+        self.registry_notice_label.show_text(" · ".join(notices))
+        self.registry_notice_label.setVisible(bool(notices))
+        self.registry_label.show_text("" if facts is None else registry_words.format_registry_line(facts, translate))
+        self.registry_label.setVisible(facts is not None)
+        if facts is not None and facts.corporation is not None and not our_name:
+            self.company_label.show_text(registry_words.format_marked_name(facts.corporation, translate))
+            self.company_label.show()
+            self._fit_to_width()
 
     @property
     def notable_badge_word(self) -> str:

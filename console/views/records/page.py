@@ -203,8 +203,10 @@ class RecordPage(Page, Generic[ViewT]):
         return self.get_copied_identifier(view)
 
     def get_corporation_number(self, view: ViewT) -> str:
-        """Return the corporation number of the record; "" if the record has none."""
-        return case_words.get_corporation_number(view.record)
+        """Return the corporation number of the record; "" if the record has none. A payment without a number of its
+        own has the number of its order."""
+        number = case_words.get_corporation_number(view.record)
+        return number or (view.corporation.number if view.corporation is not None else "")
 
     def list_related_records(self, view: ViewT) -> frozenset[tuple[str, int]]:
         """Return the kind and id of each other record that this page shows. If one of them changes, the page is
@@ -329,6 +331,8 @@ class RecordPage(Page, Generic[ViewT]):
             case_words.format_record_title(view.record, self.context), self.get_copied_identifier(view)
         )
         self.fill_header(view)
+        our_name = view.record.company_name if isinstance(view.record, CreditCheck) else None
+        self.head.show_registry_facts(view.corporation, our_name)
         show_explanation(self.form, view.explanation, self.context)
         self.head.set_spoken_title(record_words.format_explanation(view.explanation, self.context)[0])
         self._announce_change()

@@ -10,6 +10,7 @@ from console.domain.payments.records import Order, Payment, PaymentRelations, Re
 from console.domain.records import Certainty, CreditCheck
 from console.domain.recovery.decidable import find_refetch_refusal, is_decidable_check
 from console.domain.recovery.records import WaitingProposal
+from console.domain.registry.facts import CorporationFacts
 from console.domain.service_results import WorkBadge
 from console.domain.views.any_record import QueueItem
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
@@ -38,6 +39,7 @@ from console.views.widgets.display.record_parts import FactList
 from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording import records as record_texts
+from console.wording import registry as registry_words
 from console.wording.disagreements import format_disagreement
 from console.wording.sentences import catalogue as wording
 
@@ -133,6 +135,7 @@ class RecordPreview(Surface):
         company_name = case_words.get_record_company_name(record, context)
         if company_name or isinstance(record, CreditCheck):
             company_labels.append(ElidedLabel(company_name or context.translate("record.no_name")))
+        company_labels += self._make_registry_labels(record)
         number_row = make_row(*self._make_number_widgets(record), None)
         header.setLayout(
             make_column(
@@ -146,6 +149,22 @@ class RecordPreview(Surface):
             )
         )
         return header
+
+    def _make_registry_labels(self, record: ShownRecord) -> list[QWidget]:
+        """Return labels with what a person must notice about the record's corporation, such as its closure, and with
+        the source of this or of the official name. Without both, return an empty list."""
+        entry, translate = record.registry_entry, self._context.translate
+        if entry is None:
+            return []
+        our_name = record.company_name if isinstance(record, CreditCheck) else None
+        facts = CorporationFacts(entry.corporation.number, entry.registry_date, entry.corporation)
+        notices = registry_words.list_registry_notices(facts, (our_name,), translate)
+        if our_name and not notices:
+            return []
+        source = TextLabel(
+            registry_words.format_registry_source(entry.registry_date, translate), "small", "muted", wraps_lines=True
+        )
+        return [*(TextLabel(notice, "small", "care", wraps_lines=True) for notice in notices), source]
 
     def _make_number_widgets(self, record: ShownRecord) -> list[QWidget]:
         """Return the widgets with the corporation number and its copy button, and with the client or the amount."""

@@ -290,3 +290,14 @@ def test_a_database_that_may_only_be_read_is_named(tmp_path: Path, name: str) ->
     assert refused.value.detail.get("file") == str(home / name)
     for language in LANGUAGES:
         assert str(home / name) in format_error_message(refused.value, language)
+
+
+def test_a_full_disk_is_named_with_the_file(database: Database) -> None:
+    """Without a path, people with several disks don't know on which of them they must free space."""
+    with database.read() as conn:
+        conn.execute(text(f"PRAGMA max_page_count = {conn.scalar(text('PRAGMA page_count'))}"))
+    with pytest.raises(ConsoleError) as caught, database.write_without_retries() as tx:
+        tx.conn.execute(text("CREATE TABLE large AS SELECT zeroblob(1000000) AS value"))
+    assert (caught.value.code, caught.value.detail.get("file")) == ("storage_full", str(database.file))
+    for language in LANGUAGES:
+        assert str(database.file) in format_error_message(caught.value, language)
