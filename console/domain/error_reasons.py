@@ -276,6 +276,7 @@ class UsageProblem(Reason):
     INVALID_OUTCOME_OF_BEGUN_PAYMENT = "as_begun"
     INVALID_OUTCOME_OF_REFUND = "as_refund"
     UNKNOWN_BULK_ACTION = "bulk_action"
+    TOO_MANY_BULK_RECORDS = "bulk_day"
     RECORD_KIND_WITHOUT_BULK = "bulk_kind"
     INVALID_BULK_LIMIT = "bulk_most"
     INVALID_RECORD_COUNT = "bulk_size"

@@ -8,6 +8,7 @@ the action was already executed.
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import timedelta
 
 from console.domain.access.permissions import is_same_person
 from console.domain.audit.actions import AuditAction
@@ -46,6 +47,11 @@ from console.store.tasks import bulk_runs as bulk
 BULK_RUN_ACTION = AuditAction.BULK_RUN
 MAX_ROWS_PER_BULK_RUN = 20_000
 """Largest number of records in one run."""
+MAX_BULK_RECORDS_PER_DAY = 400_000
+"""Largest number of records in all runs that one person creates within 24 hours. The database deletes no run, so a
+person could fill the server's disk with them.
+"""
+_DAY = timedelta(days=1)
 _log = logging.getLogger("console.worker")
 
 
@@ -80,8 +86,9 @@ class BulkRunService(BulkRunReader):
         all records that the queue named `selection` has now. Records that enter the queue later are not added.
 
         `action` is probe, refetch, take or note; `note_text` is the text of the note if it is note, otherwise None.
-        Raises usage for an unknown action, an invalid note, or a list of no records or more than
-        MAX_ROWS_PER_BULK_RUN records; not_allowed if the acting person has no right to the action.
+        Raises usage for an unknown action, an invalid note, a list of no records or more than MAX_ROWS_PER_BULK_RUN
+        records, or more than MAX_BULK_RECORDS_PER_DAY records of this person within 24 hours; not_allowed if the
+        acting person has no right to the action.
         """
         arguments = (action, selection if isinstance(selection, str) else tuple(selection), note_text)
         return self._request_ids.act_once(
@@ -107,8 +114,21 @@ class BulkRunService(BulkRunReader):
                     ErrorCode.USAGE,
                     {"problem": UsageProblem.INVALID_RECORD_COUNT, "n": len(rows), "most": MAX_ROWS_PER_BULK_RUN},
                 )
+            self._require_records_left_today(person, len(rows))
             run_id = self._context.write(lambda tx: self._insert_run(tx, bulk_action, rows, person, note_text))
         return self.read_run(run_id)
+
+    def _require_records_left_today(self, person: str, count: int) -> None:
+        """Raise usage if `person` would have chosen more than MAX_BULK_RECORDS_PER_DAY records within 24 hours,
+        together with `count` further ones.
+        """
+        with self._context.database.read() as conn:
+            count += bulk.count_chosen_records(conn, person, self._context.now() - _DAY)
+        if count > MAX_BULK_RECORDS_PER_DAY:
+            raise ConsoleError(
+                ErrorCode.USAGE,
+                {"problem": UsageProblem.TOO_MANY_BULK_RECORDS, "n": count, "most": MAX_BULK_RECORDS_PER_DAY},
+            )
 
     def _list_queue_rows(self, queue: str) -> list[BulkRow]:
         page = self._queues.read_page(queue, ROWS_PER_PAGE)

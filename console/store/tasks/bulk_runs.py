@@ -81,12 +81,23 @@ rows with the result done whose record's outcome is still unknown; the first par
 are one query, so that they see the same rows. Both use the index ix_bulk_rows_open, so that the database sorts
 nothing.
 """
+_highest_position = (
+    select(func.max(bulk_rows.c.position)).where(bulk_rows.c.run_id == bulk_runs.c.id).scalar_subquery()
+)
+_CHOSEN_RECORD_COUNT_QUERY = select(func.coalesce(func.sum(_highest_position), 0)).where(
+    bulk_runs.c.made_by == bindparam("person"), bulk_runs.c.made_at > bindparam("since")
+)
 _INSERT_BULK_RUN_STATEMENT, _INSERT_BULK_ROWS_STATEMENT = into(bulk_runs), into(bulk_rows)
 _WRITE_ROW_RESULT_STATEMENT = (
     update(bulk_rows)
     .where(_ROW_OF_RUN_CONDITION, bulk_rows.c.position == bindparam("row_position"), bulk_rows.c.result.is_(None))
     .values(result=bindparam("row_result"), reason=bindparam("row_reason"), done_at=bindparam("at"))
 )
+
+
+def count_chosen_records(conn: Connection, person: str, since: datetime) -> int:
+    """Return the number of records in all bulk runs that `person` has created after `since`."""
+    return int(conn.scalar(_CHOSEN_RECORD_COUNT_QUERY, {"person": person, "since": convert_to_naive_utc(since)}) or 0)
 
 
 def insert_run(

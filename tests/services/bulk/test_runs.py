@@ -51,6 +51,20 @@ def read_results(console: Console, run_id: int) -> list[tuple[str | None, str | 
 # Freezing
 
 
+def test_nobody_fills_the_disk_with_runs(
+    place: Place, console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person chooses no more than a limited number of records within 24 hours, whatever became of the runs."""
+    unknown_checks(console, FEW)
+    monkeypatch.setattr("console.services.bulk.runs.MAX_BULK_RECORDS_PER_DAY", 2 * FEW)
+    console.bulk.discard(console.bulk.create_run("probe", "unknown").id)
+    console.bulk.run(console.bulk.create_run("note", "unknown", "seen").id, 1)
+    refused = refusal(lambda: console.bulk.create_run("probe", "unknown"))
+    assert (refused.detail["problem"], refused.detail["n"], refused.detail["most"]) == ("bulk_day", 3 * FEW, 2 * FEW)
+    with place.acting(console, "lead-b") as other:
+        assert other.bulk.create_run("probe", "unknown").size == FEW
+
+
 def test_nothing_joins_what_was_frozen(console: Console, vendor: LedgerVendor) -> None:
     """A new run contains the records that match now, with their versions; records that match later aren't added."""
     chosen = unknown_checks(console, FEW)
