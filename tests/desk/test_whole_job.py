@@ -12,6 +12,7 @@ from console.views.lookup.page import LookupPage
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.queues.page import QueuesPage
 from console.views.records.resolve_dialog import ResolveDialog
+from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow, buy_unknown, buy_without_pdf, read_provider_id
 from tests.support.desks import NUMBERS
 
@@ -69,8 +70,15 @@ def test_by_keyboard_alone(sit: OpenWindow, console: Console, sandbox: Sandbox) 
     person.press("Tab")
     person.type_in(str(read_provider_id(sandbox, UNANSWERED)))
     assert settling.form.outcome == "success", "the only result that this evidence carries"
+    reasons = settling.form.reason_list
+    assert settling.form.find_disabled_reason() == translate("dialog.resolve.needs_words", "en")
     person.tab_to("Reason in words")
     person.type_in("seen on their list")
+    proposed = reasons.currentIndex()
+    reasons.setCurrentIndex(-1)
+    assert settling.form.find_disabled_reason() == translate("dialog.resolve.needs_reason", "en")
+    assert not settling.main_button.isEnabled()
+    reasons.setCurrentIndex(proposed)
     person.until(settling.main_button.isEnabled)
     person.tab_to("Resolve")
     person.press("Return")
