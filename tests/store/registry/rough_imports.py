@@ -1,13 +1,15 @@
 """Imports that are killed at random moments, that begin at the same time, or that have no disk space. After each, the
-registry in use is complete, and the next import continues.
+registry in use is complete, and the next import continues. The same for a team's registry: a worker that publishes it
+and a desk that fetches it are killed.
 
-Runs as a process of its own, because a process that forks must have no threads. Arguments: `kills|crowds|limits
+Runs as a process of its own, because a process that forks must have no threads. Arguments: `kills|teams|crowds|limits
 FOLDER COUNT SEED`, or `disk FOLDER COUNT SEED` on a small disk. It prints how many imports were killed or refused.
 """
 
 import os
 import random
 import resource
+import shutil
 import signal
 import sys
 import time
@@ -17,7 +19,12 @@ from functools import partial
 from pathlib import Path
 
 from console.domain.errors import ConsoleError, ErrorCode
-from tests.store.registry.kill_imports import look, prepare, reset, take
+from console.domain.registry.corporations import RegistryStatus
+from console.store.documents.documents import Documents
+from console.store.registry import distribution
+from console.store.registry.distribution import fetch_registry, publish_registry
+from console.store.registry.reader import open_registry
+from tests.store.registry.kill_imports import integrity, look, prepare, reset, take
 
 SCENARIOS = ("whole", "difference")
 CROWD = 4
@@ -84,7 +91,78 @@ def kills(rough: Rough, count: int) -> int:
 
 def _is_killed(rough: Rough, seconds: float) -> bool:
     """Import in a child process that is killed after `seconds`; return False if it ended before."""
-    child = rough.fork(ErrorCode.REGISTRY_ORDER)  # a difference that the killed import had committed
+    # REGISTRY_ORDER: a difference that the killed import had committed
+    return _is_child_killed(rough.fork(ErrorCode.REGISTRY_ORDER), seconds)
+
+
+def teams(rough: Rough, count: int) -> int:
+    """Kill a worker that publishes its registry, and a desk that fetches it, with SIGKILL after random times. After
+    each death the desk's registry is complete; the next publication and the next fetch end as if nothing had
+    happened.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _CHILD_ENDED)
+    distribution.PART_BYTES = 4096
+    killed = 0
+    while killed < count:
+        documents = Documents((rough.folder / "documents").as_uri())
+        shutil.rmtree(rough.folder / "documents", ignore_errors=True)
+        rough.begin()
+        desk = rough.folder / "desk"
+        reset(rough.registry, desk)
+        publish_registry(rough.registry, documents)
+        take(rough.registry, rough.folder, rough.names)
+        paths = [rough.folder / f"{name}.zip" for name in rough.names]
+        after = _read_registry_status(rough.registry)
+        before = _read_registry_status(desk)
+        publish, fetch = (
+            partial(publish_registry, rough.registry, documents, paths),
+            partial(fetch_registry, desk, documents),
+        )
+        for act in (publish, fetch):
+            longest = _SHORTEST_DISTRIBUTION_SECONDS
+            while _is_child_killed(_fork(act), rough.chance.uniform(0, longest)):
+                killed, longest = killed + 1, longest * _LONGER_AFTER_DEATH
+                assert _read_registry_status(rough.registry) == after
+                if act is fetch:
+                    assert _read_registry_status(desk) in (before, after)
+                    integrity(desk)
+                elif rough.chance.random() < 0.3:
+                    assert fetch_registry(desk, documents) in (None, after)
+            act()
+        assert _read_registry_status(desk) == after
+        integrity(desk)
+    return killed
+
+
+_SHORTEST_DISTRIBUTION_SECONDS, _LONGER_AFTER_DEATH = 0.01, 1.3
+"""Longest time (seconds) after which the first publication or fetch is killed, and its growth with each death, so
+that one comes to its end on every machine.
+"""
+
+
+def _fork(act: Callable[[], object]) -> int:
+    """Call `act` in a child process, and return its process id."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            act()
+            status = DONE
+        finally:
+            os._exit(status)
+    return child
+
+
+def _read_registry_status(folder: Path) -> RegistryStatus:
+    reader = open_registry(folder)
+    assert reader is not None
+    status = reader.read_status()
+    reader.close()
+    return status
+
+
+def _is_child_killed(child: int, seconds: float) -> bool:
+    """Kill the child process after `seconds`; return False if it ended before."""
     signal.sigtimedwait(_CHILD_ENDED, seconds)
     with suppress(ProcessLookupError):
         os.kill(child, signal.SIGKILL)
@@ -146,7 +224,7 @@ def disk(rough: Rough, count: int) -> int:
 
 
 def main(what: str, folder: Path, count: int, seed: int) -> int:
-    acts = {"kills": kills, "crowds": crowds, "limits": limits, "disk": disk}
+    acts = {"kills": kills, "teams": teams, "crowds": crowds, "limits": limits, "disk": disk}
     return acts[what](Rough(folder, seed), count)
 
 

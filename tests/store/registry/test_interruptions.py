@@ -48,10 +48,12 @@ def test_an_import_may_die_at_any_line(scenario: str, each: int, fewest: int, tm
     ("what", "count", "fewest"),
     [
         ("kills", 60, 60),
+        ("teams", 40, 40),
         ("crowds", 6, 2),
         ("limits", 15, 2),
         ("disk", 15, 2),
         pytest.param("kills", 1_000, 1_000, marks=pytest.mark.soak),
+        pytest.param("teams", 500, 500, marks=pytest.mark.soak),
         pytest.param("crowds", 200, 100, marks=pytest.mark.soak),
         pytest.param("limits", 500, 100, marks=pytest.mark.soak),
         pytest.param("disk", 500, 100, marks=pytest.mark.soak),
