@@ -1,6 +1,7 @@
 """A proposed outcome waits for a second person: who may confirm it is told, and finds it among the approvals."""
 
 from dataclasses import replace
+from typing import TypeVar
 
 import pytest
 
@@ -12,6 +13,7 @@ from console.views.credit_checks.page import CreditCheckPage
 from console.views.money.refund_page import RefundPage
 from console.views.queues.page import QueuesPage
 from console.views.records.resolve_dialog import ResolveDialog
+from console.views.records.resolve_money_dialog import ResolveMoneyDialog
 from console.views.runtime.routes import CreditCheckRoute, QueuesRoute
 from console.views.widgets.controls.buttons import KeyButton
 from console.wording.sentences.catalogue import format_corporation_number
@@ -21,6 +23,8 @@ from tests.desk.seats import WindowTestDesks
 from tests.desk.test_records import fill_not_bought_form, read_check
 from tests.desk.test_resolving_refunds import make_unknown_refund
 from tests.support.desks import NUMBERS
+
+D = TypeVar("D", ResolveDialog, ResolveMoneyDialog)
 
 
 def propose_outcome(seats: WindowTestDesks, record: CreditCheck, name: str) -> None:
@@ -187,6 +191,87 @@ def test_a_refunds_outcome_is_confirmed_on_its_page(
     opened = person.page(RefundPage)
     person.until(lambda: opened.view is not None and opened.view.record.id == refund.id)
     person.until(lambda: list_primary_actions(opened) == ["resolve"])
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "announced"),
+    [
+        ("lead-b", "failed", "dialog.resolve.act_second"),
+        ("lead-b", "completed", "dialog.resolve.act"),  # another outcome replaces the proposal
+        ("op-a", "completed", "dialog.resolve.act"),
+    ],
+)
+def test_a_decision_ends_as_its_button_says(
+    seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox, name: str, outcome: str, announced: str
+) -> None:
+    """The dialog says whether the decision is the second one, and settles the refund, or a proposal that waits for
+    another person. It is opened with E in a queue, where no page has read the proposal."""
+    refund = make_unknown_refund(seats, sandbox)
+    with seats.open_acting_desk("op-a") as maker:
+        maker.refunds.resolve(refund.id, "failed", "not in their list")
+    person = sit() if name == "op-a" else seats.switch_person(sit(), name)
+    dialog = open_dialog_in_queue(person, refund.id, ResolveMoneyDialog)
+    form, translate = dialog.form, person.opening.context.translate
+    form.kind_buttons["text"].setChecked(True)
+    form.text_field.edit.setPlainText("Their support told us on the phone.")  # type: ignore[union-attr]  # an area
+    person.until(lambda: not form.is_reading_choices)
+    assert form.outcome_buttons["failed"].isEnabled() == (name == "lead-b")
+    form.outcome_buttons[outcome].setChecked(True)
+    form.refund_number_field.edit.setText("1519")  # type: ignore[union-attr]  # a line
+    form.reason_list.setCurrentIndex(form.reason_list.findData("provider_reply"))
+    person.until(dialog.main_button.isEnabled)
+    is_second = announced == "dialog.resolve.act_second"
+    assert dialog.main_button.text() == translate(announced)
+    assert (dialog._get_main_button_hint_key() == "") == is_second
+    assert form.second_person_label.plain.startswith(
+        translate("dialog.resolve.you_are_second", person="op-a") if is_second else "A second person must confirm"
+    )
+    dialog.main_button.click()
+    if name != "op-a":
+        seats.confirm(person, name)
+    person.until(lambda: dialog.windowTitle() == ("Resolved" if is_second else "Outcome proposed"))
+    assert (seats.console.refunds.read_refund(refund.id).record.state == "failed") == is_second
+
+
+def test_a_number_that_the_provider_confirms_announces_no_second_person(
+    seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox
+) -> None:
+    """One person decides with the provider's number; the button and its hint don't speak of a proposal."""
+    refund, person = make_unknown_refund(seats, sandbox), sit()
+    dialog = open_dialog_in_queue(person, refund.id, ResolveMoneyDialog)
+    dialog.form.kind_buttons["number"].setChecked(True)
+    dialog.form.number_field.edit.setText("1519")  # type: ignore[union-attr]  # a line
+    person.until(lambda: dialog.form.outcome == "completed")
+    assert dialog._get_main_button_wording_key() == "dialog.resolve.act_now"
+    assert dialog._get_main_button_hint_key() == ""
+
+
+def test_a_second_person_decides_from_a_queue(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
+    """The dialog of a credit check that E opens in a queue names the proposal, too."""
+    record = buy_unknown(console, sandbox, NUMBERS[0])
+    propose_outcome(seats, record, "op-a")
+    person = seats.switch_person(sit(), "lead-b")
+    dialog = open_dialog_in_queue(person, record.id, ResolveDialog)
+    fill_not_bought_form(dialog, "checked by phone")
+    person.until(dialog.main_button.isEnabled)
+    assert dialog.main_button.text() == person.opening.context.translate("dialog.resolve.act_second")
+    dialog.main_button.click()
+    seats.confirm(person, "lead-b")
+    person.until(lambda: dialog.windowTitle() == "Resolved")
+    assert read_check(console, record.id).state == "error"
+
+
+def open_dialog_in_queue(person: Person, record_id: int, kind: type[D]) -> D:
+    """Return the dialog that E opens on this record in the queue of unknown outcomes."""
+    person.frame.show_route(QueuesRoute("unknown"))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.row_model.is_complete and page.preview.record is not None)
+    assert page.table.go_to_item(lambda row: row.item.record.id == record_id)
+    person.wait_until_read()
+    person.press("E")
+    return person.dialog(kind)
 
 
 def test_a_proposal_goes_while_it_is_shown(

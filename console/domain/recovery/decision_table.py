@@ -438,12 +438,14 @@ def get_choice(facts: ChoiceFacts, choice_name: str) -> DecisionChoice:
 def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> DecisionChoice:
     """Return the choice of one row of the decision table: allowed, or excluded by a rule of the row, by a missing
     right of the person, or by the read-only switch."""
-    right = "resolve_second" if _is_second_decision(row, facts) else row.right
+    is_second_decision = _is_second_decision(row, facts)
+    right = "resolve_second" if is_second_decision else row.right
     allowed_choice = DecisionChoice(
         row.choice_name,
         True,
         tuple(sorted(ROLES_BY_RIGHT[right])),
         needs_second_person=row.needs_second_person(facts),
+        proposer=facts.open_proposal.person if facts.open_proposal is not None and is_second_decision else None,
         possible_evidence=row.list_evidence(facts),
         effect=row.compute_effect(facts),
         warning=row.find_warning(facts),

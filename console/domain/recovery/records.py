@@ -149,6 +149,7 @@ class DecisionChoice:
     - `allowed_roles`: the roles that may do the action.
     - `reason`: a wording code if the choice is excluded, with `facts`.
     - `needs_second_person`: True if the choice needs a second person.
+    - `proposer`: the person whose proposal of this decision waits for a second person; None if none waits.
     - `possible_evidence`: the kinds of evidence that the choice accepts.
     - `effect`: the effect of the completed choice; None if only the provider's answer determines it.
     - `warning`: the wording code of a sentence that the person must confirm first; None if there is none.
@@ -160,6 +161,7 @@ class DecisionChoice:
     reason: str | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
     needs_second_person: bool = False
+    proposer: str | None = None
     possible_evidence: tuple[EvidenceKind, ...] = ()
     effect: DecisionEffect | None = None
     warning: str | None = None

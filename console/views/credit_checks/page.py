@@ -140,7 +140,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
             case "refetch":
                 self.action_handlers.refetch(record)
             case "resolve":
-                self.action_handlers.resolve(record, self.action_bar.find_proposer(details))
+                self.action_handlers.resolve(record)
             case "renew" | "purchase":
                 self.action_handlers.purchase(record.corporation_number, record.client_id)
             case "open_pdf":

@@ -154,7 +154,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             case _ if action_name == OPEN_ORDER_ACTION:
                 self._open_order()
             case "resolve":
-                self.action_handlers.resolve(details.record, self.action_bar.find_proposer(details))
+                self.action_handlers.resolve(details.record)
             case "move_order":
                 self.action_handlers.move_order(details.record)
             case "unmask":

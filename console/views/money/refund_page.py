@@ -112,7 +112,7 @@ class RefundPage(MoneyPage[RefundDetails]):
             case "probe":
                 self.action_handlers.probe(details.record)
             case "resolve":
-                self.action_handlers.resolve(details.record, self.action_bar.find_proposer(details))
+                self.action_handlers.resolve(details.record)
             case "withdraw":
                 self.action_handlers.withdraw(details)
             case "unmask":

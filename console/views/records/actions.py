@@ -185,8 +185,9 @@ class RecordActionHandlers(QObject):
     def resolve(self, record: CreditCheck | Payment | Refund | Operation, proposer: str | None = None) -> None:
         """Open the dialog in which the person settles the record's unknown outcome by evidence, if the person has the
         right. For a credit check whose outcome is known, show a toast instead. `proposer` is the person whose
-        proposed decision waits for a second person; None if no decision waits. An Operation is passed only if this
-        desk's spool has the operation and the database doesn't.
+        proposed decision about an operation waits for a second person; None if none waits. For a record, the dialog
+        reads who has proposed which outcome. An Operation is passed only if this desk's spool has the operation and
+        the database doesn't.
         """
         if self.refuse_if_right_missing("resolve"):
             return

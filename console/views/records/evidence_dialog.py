@@ -73,9 +73,9 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         self.main_button.clicked.connect(self._send_decision)
         self.main_button.show_key("Ctrl+Enter")
         self.too_early_text = translate("dialog.too_early")
-        self._update_main_button()
         if not isinstance(record, Operation):
             read_decision_choices(context, self.form, *case_words.make_record_ref(record))
+        self._update_main_button()
 
     def find_first_focus(self) -> QWidget:
         """Return the radio button of the first kind of evidence that can be selected. If there is none, return the
@@ -97,15 +97,17 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         content.setLayout(make_column(*((body, *badge_rows) if is_body_first else (*badge_rows, body)), gap_px=12))
         return content
 
-    @abstractmethod
     def _get_main_button_wording_key(self) -> str:
         """Return the wording key of the main button's text, which says whether the decision takes effect now or
         waits for a second person."""
+        if not self.form.needs_second_person:
+            return "dialog.resolve.act_now"
+        return "dialog.resolve.act_second" if self.form.is_second_person else "dialog.resolve.act"
 
-    @abstractmethod
     def _get_main_button_hint_key(self) -> str:
         """Return the wording key of the hint that stands beside the main button while the button is enabled; "" for
         no hint."""
+        return "dialog.resolve.nothing_yet" if self._get_main_button_wording_key() == "dialog.resolve.act" else ""
 
     @abstractmethod
     def _show_final_content(self, title: str, content: QWidget) -> None:

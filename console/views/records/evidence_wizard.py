@@ -49,10 +49,10 @@ class EvidenceForm(QWidget):
         kind_buttons: Mapping[str, RadioButton],
         outcome_buttons: Mapping[str, RadioButton],
     ) -> None:
-        """`proposer` is the person whose proposed decision waits for a second person; None if no decision waits.
-        `number_field` is the field for the id that the provider gave to the record. `kind_buttons` are the radio
-        buttons of the kinds of evidence ("number", "file", "text"), `outcome_buttons` those of the results, such as
-        "success"; both by name."""
+        """`proposer` is the person whose proposed decision waits for a second person, as far as the choices of
+        `store_decision_choices` don't name one; None if no decision waits. `number_field` is the field for the id
+        that the provider gave to the record. `kind_buttons` are the radio buttons of the kinds of evidence ("number",
+        "file", "text"), `outcome_buttons` those of the results, such as "success"; both by name."""
         super().__init__()
         self._context, self._proposer = context, proposer
         self.number_field, self.kind_buttons, self.outcome_buttons = number_field, kind_buttons, outcome_buttons
@@ -78,6 +78,8 @@ class EvidenceForm(QWidget):
             TextLabel("", wraps_lines=True),
         )
         self._choice_by_outcome: Mapping[str, DecisionChoice] = {}
+        self.is_reading_choices = False
+        """True while the choices are being read: only they tell whether the person's decision is the second one."""
         self.second_person_label = TextLabel("", "body", "muted", wraps_lines=True)
         self.file_field.label.hide()  # the radio button above is its label
         self._kind_group, self._outcome_group = (
@@ -256,6 +258,8 @@ class EvidenceForm(QWidget):
         "" if all are given."""
         if not self._has_evidence():
             return self._context.translate("dialog.resolve.needs_evidence")
+        if self.is_reading_choices:
+            return self._context.translate("screen.reading")
         if not self.outcome:
             return self._context.translate("dialog.resolve.needs_outcome")
         if self.stated_reason is None:
@@ -326,6 +330,11 @@ class EvidenceForm(QWidget):
         stored facts exclude the result, and the changes that the result would make. Before this call, no result is
         disabled because of stored facts."""
         self._choice_by_outcome = {choice.name.removeprefix("resolve."): choice for choice in choices}
+        self.end_reading_choices()
+
+    def end_reading_choices(self) -> None:
+        """Let the person decide, because the choices were stored, or can't be read."""
+        self.is_reading_choices = False
         self._update_result_buttons()
 
     def _find_exclusion_reason(self, name: str) -> str:
@@ -373,10 +382,10 @@ class EvidenceForm(QWidget):
         if len(possible_buttons) == 1 and not possible_buttons[0].isChecked():
             possible_buttons[0].setChecked(True)
 
-    def _find_outcome_disabled_reason(self, _name: str) -> str:
-        """Return the reason why the acting person can't choose the result `_name` with the given evidence; "" if the
+    def _find_outcome_disabled_reason(self, name: str) -> str:
+        """Return the reason why the acting person can't choose the result `name` with the given evidence; "" if the
         person can. A subclass adds the reasons that only its kind of record has."""
-        return self._find_second_person_refusal()
+        return self._find_second_person_refusal(name)
 
     def _show_effect(self) -> None:
         """Show two sentences: the state of the record before and after the selected result, and whether a second
@@ -384,14 +393,51 @@ class EvidenceForm(QWidget):
         changes yet. Implemented by the subclass.
         """
 
-    def _find_second_person_refusal(self) -> str:
-        """Return the reason why the acting person can't confirm the decision that another person has proposed: the
-        second person must be an approver and not the proposer. Return "" if the acting person can, or if no proposed
-        decision waits.
-        """
-        if self._proposer is None:
+    @property
+    def needs_second_person(self) -> bool:
+        """True if the selected result is a decision of two people. Implemented by the subclass."""
+        return False
+
+    @property
+    def is_second_person(self) -> bool:
+        """True if the acting person's decision for the selected result is the second one, and settles the record."""
+        proposer = self._find_proposer(self.outcome)
+        return (
+            self.needs_second_person
+            and proposer is not None
+            and not is_same_person(proposer, self._context.operator or "")
+        )
+
+    def _find_proposer(self, outcome_name: str) -> str | None:
+        """Return the person whose proposal of this result waits for a second person; None if none waits. A decision
+        for another result replaces the proposal, so it isn't the second one."""
+        choice = self._choice_by_outcome.get(outcome_name)
+        return self._proposer if choice is None else choice.proposer
+
+    def _format_second_person_text(self, one_person_key: str) -> str:
+        """Return the text which says that a second person must confirm the selected result, with the people who may,
+        or that the acting person is the second one. For a result that one person decides, return the text with the
+        wording key `one_person_key`; "" if no result is selected."""
+        translate, context = self._context.translate, self._context
+        if not self.outcome:
             return ""
-        if is_same_person(self._proposer, self._context.operator or ""):
+        if not self.needs_second_person:
+            return translate(one_person_key)
+        if self.is_second_person:
+            return translate("dialog.resolve.you_are_second", person=self._find_proposer(self.outcome))
+        return translate(
+            "dialog.resolve.second_person", people=context.list_other_people_with_right("resolve_second")
+        )
+
+    def _find_second_person_refusal(self, outcome_name: str) -> str:
+        """Return the reason why the acting person can't confirm this result, which another person has proposed: the
+        second person must be an approver and not the proposer. Return "" if the acting person can, or if no proposal
+        of the result waits.
+        """
+        proposer = self._find_proposer(outcome_name)
+        if proposer is None:
+            return ""
+        if is_same_person(proposer, self._context.operator or ""):
             return self._context.translate(
                 "dialog.resolve.began_yourself", people=self._context.list_other_people_with_right("resolve_second")
             )
@@ -428,10 +474,11 @@ def read_decision_choices(context: WindowContext, form: EvidenceForm, kind: str,
     """Ask the service which results the stored facts exclude and which changes each result would make, and store the
     answer in the form. `kind` and `id` are those of the record to settle. If the call fails, the form stays as it is,
     because the service checks the decision again when it gets the decision."""
+    form.is_reading_choices = True
     context.run_read(
         lambda services: services.recovery.find_choices(kind, id),
         form.store_decision_choices,
-        lambda _failure: None,
+        lambda _failure: form.end_reading_choices(),
         caller=form,
         key=("choices", kind, id),
     )

@@ -184,10 +184,7 @@ class OperationPage(Page):
         the person has proposed it, or lacks the right."""
         if not view.awaiting:
             return False
-        proposal_entries = [entry for entry in view.timeline if entry.what.endswith("resolve_proposed")]
-        is_own_proposal = bool(proposal_entries) and is_same_person(
-            proposal_entries[-1].actor or "", self.context.operator or ""
-        )
+        is_own_proposal = is_same_person(_find_proposer(view) or "", self.context.operator or "")
         return is_own_proposal or bool(self.context.find_missing_right_reason("resolve_second"))
 
     @Slot()
@@ -205,6 +202,12 @@ class OperationPage(Page):
     @Slot()
     def _open_resolve_dialog(self) -> None:
         if self.view is not None and self.view.record.source == "desk":
-            self.action_handlers.resolve(self.view.record)
+            self.action_handlers.resolve(self.view.record, _find_proposer(self.view))
         elif self.view is not None:
             self.show_key_refusal(self.context.translate("act.operation_has_record"))
+
+
+def _find_proposer(view: OperationDetails) -> str | None:
+    """Return the person whose proposed outcome of the operation waits for a second person; None if none waits."""
+    entries = [entry for entry in view.timeline if entry.what.endswith("resolve_proposed")] if view.awaiting else []
+    return entries[-1].actor if entries else None

@@ -33,8 +33,8 @@ _FINAL_REFUSAL_ERROR_CODES = frozenset(
 
 class ResolveForm(EvidenceForm):
     """The form in which a person settles a credit check with an unknown outcome. The result "bought" needs as
-    evidence the number that AlarmBox gave to the purchase; the result "not bought" needs other evidence. `proposer`
-    is the person whose proposed decision waits for a second person; None if no decision waits."""
+    evidence the number that AlarmBox gave to the purchase; the result "not bought" needs other evidence.
+    `proposer`: see EvidenceForm."""
 
     proposed_reasons = {
         NUMBER_EVIDENCE: DecisionReason.PROVIDER_SCREEN,
@@ -86,7 +86,7 @@ class ResolveForm(EvidenceForm):
     def _find_outcome_disabled_reason(self, name: str) -> str:
         is_number_given = self.evidence_kind == NUMBER_EVIDENCE
         if name == "success" and is_number_given:
-            return self._find_second_person_refusal() if self.is_left_open_by_other_application else ""
+            return self._find_second_person_refusal(name) if self.is_left_open_by_other_application else ""
         if name == "success":
             return self._context.translate("dialog.resolve.needs_number")
         if self._state_before is CheckState.SUCCESS:
@@ -94,7 +94,7 @@ class ResolveForm(EvidenceForm):
         return (
             self._context.translate("dialog.resolve.number_proves")
             if is_number_given
-            else self._find_second_person_refusal()
+            else self._find_second_person_refusal(name)
         )
 
     def _show_effect(self) -> None:
@@ -110,37 +110,24 @@ class ResolveForm(EvidenceForm):
             if wording_key
             else translate("dialog.resolve.no_effect")
         )
-        self.second_person_label.show_text(self._format_second_person_text())
+        self.second_person_label.show_text(self._format_second_person_text("dialog.resolve.one_person"))
 
     @property
     def needs_second_person(self) -> bool:
-        """True if the selected result is a decision of two people."""
         return bool(self.outcome) and (self.outcome == "error" or self.is_left_open_by_other_application)
-
-    def _format_second_person_text(self) -> str:
-        """Return the text which says whether a second person must confirm the decision, and which people may confirm
-        it."""
-        translate, context = self._context.translate, self._context
-        if not self.needs_second_person:
-            return translate("dialog.resolve.one_person") if self.outcome else ""
-        if self._proposer is not None and self._proposer != context.operator:
-            return translate("dialog.resolve.you_are_second", person=self._proposer)
-        return translate(
-            "dialog.resolve.second_person", people=context.list_other_people_with_right("resolve_second")
-        )
 
 
 class ResolveDialog(EvidenceDialog[ResolveForm]):
-    """The dialog in which a person settles a credit check with an unknown outcome (see ResolveForm, also for
-    `proposer`). After a refusal the person can correct the inputs and send them again. This isn't possible after an
-    error with a code of _FINAL_REFUSAL_ERROR_CODES, or if the record has changed since the dialog was opened; in the
-    second case the dialog shows the changed fields.
+    """The dialog in which a person settles a credit check with an unknown outcome (see ResolveForm; for `proposer`,
+    see EvidenceForm). After a refusal the person can correct the inputs and send them again. This isn't possible
+    after an error with a code of _FINAL_REFUSAL_ERROR_CODES, or if the record has changed since the dialog was
+    opened; in the second case the dialog shows the changed fields.
     """
 
     def __init__(
         self, context: WindowContext, record: CreditCheck | Operation, proposer: str | None, parent: QWidget
     ) -> None:
-        self._decided_record, self._proposer = record, proposer
+        self._decided_record = record
         self._subtitle_text = _format_dialog_subtitle(context, record)
         super().__init__(
             context,
@@ -153,15 +140,6 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
             call_label=context.translate("act.resolve", id=record.id),
             provider=ALARMBOX,
         )
-
-    def _get_main_button_wording_key(self) -> str:
-        is_second = self._proposer is not None and self._proposer != self._context.operator
-        if not self.form.needs_second_person:
-            return "dialog.resolve.act_now"
-        return "dialog.resolve.act_second" if is_second else "dialog.resolve.act"
-
-    def _get_main_button_hint_key(self) -> str:
-        return "dialog.resolve.nothing_yet" if self._get_main_button_wording_key() == "dialog.resolve.act" else ""
 
     def _show_failure(self, failure: Failure) -> None:
         if failure.code == ErrorCode.STALE_VIEW:

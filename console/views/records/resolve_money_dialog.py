@@ -5,7 +5,6 @@ from typing import TypeAlias
 
 from PySide6.QtWidgets import QWidget
 
-from console.domain.access.permissions import is_same_person
 from console.domain.payments.records import Payment, Refund
 from console.domain.records import Operation
 from console.domain.recovery.decision_reasons import DecisionReason
@@ -26,8 +25,7 @@ class ResolveMoneyForm(EvidenceForm):
     """The form in which a person settles a payment or refund with an unknown outcome. If the person gives
     as evidence the id that the provider gave to the payment or refund, and chooses "completed", the service asks the
     provider to confirm this, and no second person is needed. Every other decision needs two people. The result
-    "completed" of a refund always needs the id that the provider gave to the refund. `proposer` is the person whose
-    proposed decision waits for a second person; None if no decision waits.
+    "completed" of a refund always needs the id that the provider gave to the refund. `proposer`: see EvidenceForm.
     """
 
     proposed_reasons = {TEXT_EVIDENCE: DecisionReason.PROVIDER_REPLY}  # a number or file may come from several places
@@ -93,7 +91,7 @@ class ResolveMoneyForm(EvidenceForm):
 
     def _find_outcome_disabled_reason(self, name: str) -> str:
         if self.evidence_kind != NUMBER_EVIDENCE:
-            return self._find_second_person_refusal()
+            return self._find_second_person_refusal(name)
         return "" if name == "completed" else self._context.translate("dialog.resolve_money.number_proves")
 
     def _show_effect(self) -> None:
@@ -107,26 +105,18 @@ class ResolveMoneyForm(EvidenceForm):
             translate(f"state.{self._record_kind}.{state}") for state in (self._state_before, outcome)
         )
         self.effect_label.show_text(translate("dialog.resolve_money.effect", before=state_before, after=state_after))
-        is_one_person_enough = self.evidence_kind == NUMBER_EVIDENCE
-        is_person_second = self._proposer is not None and not is_same_person(
-            self._proposer, self._context.operator or ""
-        )
-        if is_one_person_enough:
-            self.second_person_label.show_text(translate("dialog.resolve_money.one_person"))
-        elif is_person_second:
-            self.second_person_label.show_text(translate("dialog.resolve.you_are_second", person=self._proposer))
-        else:
-            self.second_person_label.show_text(
-                translate(
-                    "dialog.resolve.second_person",
-                    people=self._context.list_other_people_with_right("resolve_second"),
-                )
-            )
+        self.second_person_label.show_text(self._format_second_person_text("dialog.resolve_money.one_person"))
+
+    @property
+    def needs_second_person(self) -> bool:
+        return bool(self.outcome) and self.evidence_kind != NUMBER_EVIDENCE
 
 
 class ResolveMoneyDialog(EvidenceDialog[ResolveMoneyForm]):
-    """The dialog in which a person settles a payment or refund with an unknown outcome (see ResolveMoneyForm, also
-    for `proposer`). After the service has stored or refused the decision, the person can only close the dialog."""
+    """The dialog in which a person settles a payment or refund with an unknown outcome (see ResolveMoneyForm; for
+    `proposer`, see EvidenceForm). After the service has stored or refused the decision, the person can only close the
+    dialog.
+    """
 
     def __init__(self, context: WindowContext, record: MoneyRecord, proposer: str | None, parent: QWidget) -> None:
         self._record_title = _format_dialog_title(context, record)
@@ -141,12 +131,6 @@ class ResolveMoneyDialog(EvidenceDialog[ResolveMoneyForm]):
             call_label=context.translate("act.resolve_case", title=self._record_title),
             provider="",
         )
-
-    def _get_main_button_wording_key(self) -> str:
-        return "dialog.resolve.act_now" if self.form.evidence_kind == NUMBER_EVIDENCE else "dialog.resolve.act"
-
-    def _get_main_button_hint_key(self) -> str:
-        return "dialog.resolve.nothing_yet"
 
     def _show_final_content(self, title: str, content: QWidget) -> None:
         self.show_outcome(title, self._record_title, content, close_text=self._context.translate("action.close"))

@@ -60,7 +60,7 @@ def test_nobody_fills_the_disk_with_runs(
     console.bulk.discard(console.bulk.create_run("probe", "unknown").id)
     console.bulk.run(console.bulk.create_run("note", "unknown", "seen").id, 1)
     refused = refusal(lambda: console.bulk.create_run("probe", "unknown"))
-    assert (refused.detail["problem"], refused.detail["n"], refused.detail["most"]) == ("bulk_day", 3 * FEW, 2 * FEW)
+    assert {"problem": "bulk_day", "n": 3 * FEW, "most": 2 * FEW}.items() <= dict(refused.detail).items()
     with place.acting(console, "lead-b") as other:
         assert other.bulk.create_run("probe", "unknown").size == FEW
 
