@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support import garbage, guards, left_widgets, server_run
-from tests.support.environment import isolate
+from tests.support.environment import isolate_environment
 
 pytest_plugins = [
     "tests.support.server_fixtures",
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 # Memory, also for pytest's own folders and those of child processes: a commit on a disk waits milliseconds, and
 # a kill -9, unlike a power cut, loses nothing in memory.
-tempfile.tempdir = os.environ["TMPDIR"] = str(server_run.roomy_place())
+tempfile.tempdir = os.environ["TMPDIR"] = str(server_run.find_roomy_folder())
 
 # Before anything of Qt, keyring or ours is imported.
-_home = isolate()
+_home = isolate_environment()
 
 # Imported modules and collected tests stay to the end: a third of the collection's time went into their garbage.
 gc.disable()
@@ -76,9 +76,9 @@ def qapp(qapp: "QApplication") -> "QApplication":
 @pytest.fixture
 def qtbot(qapp: "QApplication", request: pytest.FixtureRequest) -> "QtBot":
     """Waits for widgets and signals until they come, on a busy machine too."""
-    from tests.support.patient_bot import PatientBot
+    from tests.support.patient_bot import PatientQtBot
 
-    return PatientBot(request)
+    return PatientQtBot(request)
 
 
 @pytest.fixture(autouse=True)
@@ -86,12 +86,12 @@ def watched(request: pytest.FixtureRequest, network_guard: guards.NetworkGuard) 
     """Fails a test that reached for the network, logged a warning unawares, left a thread running or a file open."""
     network_guard.attempts.clear()
     threads, windows = set(threading.enumerate()), left_widgets.list_windows()
-    with guards.collected_warnings() as logged:
+    with guards.collect_warnings() as logged:
         yield
-        leaked = guards.leaked_threads(threads)
+        leaked = guards.find_leaked_threads(threads)
     while guards.opened_by_tests:
         guards.opened_by_tests.pop().close()
-    left_widgets.delete_new(windows)
+    left_widgets.delete_new_windows(windows)
     if not gc.isenabled():
         garbage.collect_if_due()
     faults = [f"tried the network: {attempt}" for attempt in network_guard.attempts]

@@ -29,7 +29,7 @@ from tests.bench import (
     windows,
 )
 from tests.bench.figures import HEADINGS, Row, format_cells
-from tests.support.environment import isolate
+from tests.support.environment import isolate_environment
 
 GOALS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)
 """From 20 on figures of our own: PayPay's signature, the refund pipeline, notices, the receiver, the feed, desks that
@@ -43,7 +43,7 @@ def main(words: Sequence[str]) -> int:
     """Measure the goals that the arguments choose, and print the table. Return the exit status: 1 if a promise is
     broken."""
     told = make_argument_parser(words)
-    home = isolate()
+    home = isolate_environment()
     began = time.monotonic()
     found = []
     for row in measure_goals(told):

@@ -30,12 +30,12 @@ from tests.bench.figures import Row, format_duration, format_ratio, median, perc
 from tests.bench.grounds import start_provider_process
 from tests.bench.purchases import make_bench_folder, start_servers_on_disk
 from tests.support.asking import start_team_mode
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.places import ServerPlace
 from tests.support.pooled_databases import PooledDatabase
 from tests.support.sql_server import SqlServer
-from tests.support.waiting import until
-from tests.support.worker_process import worker_process
+from tests.support.waiting import wait_until
+from tests.support.worker_process import start_worker
 
 ASKING, IDLE = 25, 26
 _PURCHASES, _WARM, _AFTER_QUIET = 150, 5, 20
@@ -115,14 +115,14 @@ def _measure_requests(engine: str, place: ServerPlace, url: str) -> Iterator[Row
     heard: list[float] = []
     heard_late: list[float] = []
     with (
-        worker_process(place, relay.url, desk=1, person="worker", TIME_SCALE="1"),
+        start_worker(place, relay.url, desk=1, person="worker", TIME_SCALE="1"),
         Sandbox() as nobody,
-        place.opened(nobody, TIME_SCALE="1") as desk,
+        place.open_desk(nobody, TIME_SCALE="1") as desk,
     ):
-        until(lambda: bool(place.sql(_SELECT_PRESENCE_LEASES_SQL)), "a worker that is there", 60.0)
+        wait_until(lambda: bool(place.sql(_SELECT_PRESENCE_LEASES_SQL)), "a worker that is there", 60.0)
         chance = random.Random(25)
         quick = _WARM + _PURCHASES
-        for turn, number in enumerate(numbers(quick + _AFTER_QUIET + _SLOW_PURCHASES, seed=25)):
+        for turn, number in enumerate(invent_numbers(quick + _AFTER_QUIET + _SLOW_PURCHASES, seed=25)):
             if turn == quick + _AFTER_QUIET:
                 SandboxControl(url).change_settings(delay_seconds=_SLOW_SECONDS)
             is_after_quiet = quick <= turn < quick + _AFTER_QUIET
@@ -215,8 +215,8 @@ def _measure_idle_load(place: ServerPlace, url: str, server: SqlServer) -> Itera
     with ExitStack() as opened, Sandbox() as nobody:
         for number in range(_WORKERS):
             desk = 1 + number
-            opened.enter_context(worker_process(place, url, desk=desk, person="worker", TIME_SCALE="1"))
-        desks = [opened.enter_context(place.opened(nobody, desk=3 + n, TIME_SCALE="1")) for n in range(_DESKS)]
+            opened.enter_context(start_worker(place, url, desk=desk, person="worker", TIME_SCALE="1"))
+        desks = [opened.enter_context(place.open_desk(nobody, desk=3 + n, TIME_SCALE="1")) for n in range(_DESKS)]
         for who, (feed_ms, counts_ms) in _INTERVALS_MS.items():
             with _read_at_all_desks(desks, feed_ms, counts_ms):
                 busy = _measure_processor_share(pid)

@@ -15,8 +15,8 @@ from tests.bench.big_table import FOLDER
 from tests.bench.filling import OPERATOR
 from tests.support import mariadb_server
 from tests.support.mariadb_server import Server
-from tests.support.server_run import Run, free_port
-from tests.support.servers import own_run
+from tests.support.server_run import Run, find_free_port
+from tests.support.servers import start_own_run
 
 _NAME = "mariadb"
 # It is made fast and only read: what a kill costs is another making.
@@ -82,7 +82,7 @@ def _upgrade(url: str) -> None:
 def big_server() -> Iterator[BigServer]:
     """Start the server with its kept data, and shut it down at the end of the block."""
     FOLDER.mkdir(exist_ok=True)
-    with own_run(FOLDER) as run:
+    with start_own_run(FOLDER) as run:
         run.ready()
         server = _start_server(run)
         yield BigServer(server)
@@ -90,16 +90,16 @@ def big_server() -> Iterator[BigServer]:
 
 
 def _start_server(run: Run) -> Server:
-    data, password, port = FOLDER / _NAME, secrets.token_urlsafe(12), free_port()
+    data, password, port = FOLDER / _NAME, secrets.token_urlsafe(12), find_free_port()
     if not data.exists():
-        mariadb_server.fresh_data(run, _NAME)[0].rename(data)
+        mariadb_server.make_data_folder(run, _NAME)[0].rename(data)
     admin = run.write(
         "admin.sql",
         f"CREATE OR REPLACE USER admin@'%' IDENTIFIED BY '{password}';\n"
         "GRANT ALL ON *.* TO admin@'%' WITH GRANT OPTION;\n",
     )
     lines = (f"datadir={data}", f"init-file={admin}", *SETTINGS)
-    command = ("mariadbd", f"--defaults-file={mariadb_server.configuration(run, _NAME, port, lines)}")
+    command = ("mariadbd", f"--defaults-file={mariadb_server.write_configuration(run, _NAME, port, lines)}")
     server = Server(run, _NAME, command, "127.0.0.1", port, "admin", password)
     server.start()
     return server

@@ -21,11 +21,11 @@ from console.store.database.engine import Database
 from console.store.database.sqlite_write_queue import WriteQueueLock
 from tests.bench.figures import Row, format_duration
 from tests.bench.purchases import InstantVendor, disable_follow_up, make_bench_folder, start_servers_on_disk
-from tests.support.children import Child, Pipe, crowd
-from tests.support.desks import NOWHERE, environment
-from tests.support.invented import numbers
-from tests.support.quick_desks import quick_folder
-from tests.support.teams import team
+from tests.support.children import Child, Pipe, start_children
+from tests.support.desks import UNUSED_URL, make_environment
+from tests.support.invented import invent_numbers
+from tests.support.quick_desks import make_quick_folder
+from tests.support.teams import open_team
 
 PROCESSES = 8
 _KILL_EVERY_SECONDS = 1.0
@@ -69,7 +69,7 @@ def buy_numbers(pipe: Pipe, told: dict[str, str], ledger: Path, keys: int, begin
     settings, first_id = Settings.load(told), 1 + os.getpid() * 10_000 % 2_000_000_000
     with open_console(settings, credit_check_adapter=Ledger(ledger, first_id)) as console:
         disable_follow_up(console)
-        for place, number in enumerate(numbers(keys)[begin:], begin):
+        for place, number in enumerate(invent_numbers(keys)[begin:], begin):
             with suppress(ConsoleError):
                 console.credit_checks.purchase(PurchaseRequest(number, "1"))
             if place % _REPORT_EVERY == 0:
@@ -79,8 +79,8 @@ def buy_numbers(pipe: Pipe, told: dict[str, str], ledger: Path, keys: int, begin
 
 def _measure_on_sqlite(keys: int) -> Row:
     """Measure with a database in memory; a loss of power isn't tested here."""
-    with quick_folder() as folder:
-        told = environment(folder / "desk", NOWHERE, LEASES="off")
+    with make_quick_folder() as folder:
+        told = make_environment(folder / "desk", UNUSED_URL, LEASES="off")
         with open_console(Settings.load(told)):
             pass
         return _measure_purchases_without_leases("SQLite", told, told, folder / "ledger", keys)
@@ -89,11 +89,11 @@ def _measure_on_sqlite(keys: int) -> Row:
 def _measure_on_servers(keys: int) -> Iterator[Row]:
     """Measure on a server, and on all nodes of a cluster at the same time."""
     for engine, nodes in start_servers_on_disk(frozenset({11})):
-        with quick_folder() as folder, team(nodes[0]) as people:
+        with make_quick_folder() as folder, open_team(nodes[0]) as people:
             others = [f"fallback={node.host}:{node.port}" for node in nodes[1:]]
             told, auditor = (
-                environment(
-                    folder / home, NOWHERE, LEASES="off", OPERATOR="", DATABASE_URL=_add_fallbacks(url, others)
+                make_environment(
+                    folder / home, UNUSED_URL, LEASES="off", OPERATOR="", DATABASE_URL=_add_fallbacks(url, others)
                 )
                 for home, url in (("desk", people.urls["op-a"]), ("auditor", people.urls["aud-e"]))
             )
@@ -126,7 +126,7 @@ def _run_buyers(told: dict[str, str], ledger: Path, keys: int) -> int:
     """
     reached, begun = dict.fromkeys(range(PROCESSES), 0), dict.fromkeys(range(PROCESSES), 0)
     kills = 0
-    with crowd(buy_numbers, [(told, ledger, keys, 0)] * PROCESSES) as buyers:
+    with start_children(buy_numbers, [(told, ledger, keys, 0)] * PROCESSES) as buyers:
         while any(place < keys for place in reached.values()):
             time.sleep(_KILL_EVERY_SECONDS)
             for seat, buyer in enumerate(buyers):
@@ -205,11 +205,11 @@ def _run_writers(*, courteous: bool) -> WriterResults:
     """Run the writers, and return their result."""
     with make_bench_folder() as folder:
         file = folder / "console.db"
-        with open_console(Settings.load(environment(folder, NOWHERE))):
+        with open_console(Settings.load(make_environment(folder, UNUSED_URL))):
             pass
-        with crowd(write_for_seconds, [(file, courteous, _WRITING_SECONDS)] * PROCESSES) as writers:
+        with start_children(write_for_seconds, [(file, courteous, _WRITING_SECONDS)] * PROCESSES) as writers:
             for writer in writers:
-                writer.report()
+                writer.wait_for_report()
             for writer in writers:
                 writer.pipe.send("go")
-            return WriterResults([writer.report() for writer in writers])
+            return WriterResults([writer.wait_for_report() for writer in writers])

@@ -19,7 +19,7 @@ from console.store.payments import payments
 from console.store.payments.payments import NewPayment
 from tests.bench.figures import Row, format_duration, format_ratio, measure_alternately, median, percentile
 from tests.bench.grounds import open_places_on_disk
-from tests.support.payment_desks import Scene, paying
+from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 
 NUMBER, GOAL_SECONDS = 24, 2.0
@@ -34,12 +34,16 @@ def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
     if NUMBER not in wanted:
         return
     for engine, place in open_places_on_disk(NUMBER):
-        with Sandbox() as sandbox, paying(place, sandbox) as scene, place.opened(sandbox, None, desk=1) as other:
+        with (
+            Sandbox() as sandbox,
+            open_payment_desk(place, sandbox) as scene,
+            place.open_desk(sandbox, None, desk=1) as other,
+        ):
             yield _measure_latency(engine, scene, other)
             yield _measure_read(engine, place, other)
 
 
-def _measure_latency(engine: str, scene: Scene, other: Console) -> Row:
+def _measure_latency(engine: str, scene: PaymentDesk, other: Console) -> Row:
     """Measure the time from a change at one desk to its read at another desk, on a cluster at another node."""
     now, new = scene.context.now(), NewPayment("paypay", "ORD-1", "JPY", 3300)
     payment = scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, now))

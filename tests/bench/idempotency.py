@@ -23,7 +23,7 @@ _MIN_PER_SECOND = 10_000
 
 
 def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
-    missing = servers.missing("redis")
+    missing = servers.find_missing_reason("redis")
     if missing:
         for number in sorted(wanted):
             yield Row(str(number), "idempotency, Redis", "–", "–", missing, "–", "≤ 1.25×", None)

@@ -15,7 +15,7 @@ from tests.bench.figures import Row, format_duration, format_ratio, median, perc
 from tests.bench.grounds import open_places_on_disk
 from tests.support import notice_storm
 from tests.support.notice_storm import SENDERS
-from tests.support.payment_desks import Scene, paying
+from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place, SqlitePlace
 
 NUMBER = 22
@@ -30,13 +30,13 @@ def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
     if NUMBER not in wanted:
         return
     for engine, place in open_places_on_disk(NUMBER):
-        with Sandbox() as sandbox, paying(place, sandbox) as scene:
+        with Sandbox() as sandbox, open_payment_desk(place, sandbox) as scene:
             yield from _measure_engine(engine, scene)
 
 
-def _measure_engine(engine: str, scene: Scene) -> Iterator[Row]:
+def _measure_engine(engine: str, scene: PaymentDesk) -> Iterator[Row]:
     """Measure on one engine: new notices, and repeated ones."""
-    posts = notice_storm.prepare(scene, _ROUNDS * _A_ROUND, 0, 0)
+    posts = notice_storm.prepare_notices(scene, _ROUNDS * _A_ROUND, 0, 0)
     booked, again, bare = SendingTimes(), SendingTimes(), SendingTimes()
     with PlainInserts(scene.place) as inserts:
         for begin in range(0, len(posts), _A_ROUND):

@@ -22,10 +22,10 @@ from console.store.schema.core import operations
 from tests.bench.big_table import FOLDER, OPERATOR
 from tests.bench.figures import Row, Work, format_duration, format_ratio, measure_alternately, median, percentile
 from tests.bench.peers import DurableWrites, RedisLock, UnprotectedBuyer, UnprotectedServerBuyer, open_redis_lock
-from tests.support.desks import environment
-from tests.support.invented import numbers
-from tests.support.servers import Server, galera, mariadb, missing
-from tests.support.teams import Team, team
+from tests.support.desks import make_environment
+from tests.support.invented import invent_numbers
+from tests.support.servers import Server, find_missing_reason, galera, mariadb
+from tests.support.teams import Team, open_team
 
 _PURCHASES = 300
 _CHECKS = 1_000
@@ -88,7 +88,7 @@ def open_buying_desk(home: Path) -> Iterator[Console]:
 @contextmanager
 def open_buying_team(server: Server) -> Iterator[tuple[Team, Console]]:
     """Yield a team with a new database on the server, and the console of its operator."""
-    with make_bench_folder() as folder, team(server) as people:
+    with make_bench_folder() as folder, open_team(server) as people:
         told = {"DATABASE_URL": people.urls["op-a"], "OPERATOR": ""}
         with _open_desk(folder, **told) as console:
             yield people, console
@@ -97,7 +97,7 @@ def open_buying_team(server: Server) -> Iterator[tuple[Team, Console]]:
 @contextmanager
 def _open_desk(home: Path, **told: str) -> Iterator[Console]:
     with open_console(
-        Settings.load(environment(home, "http://127.0.0.1:9", **told)), credit_check_adapter=InstantVendor()
+        Settings.load(make_environment(home, "http://127.0.0.1:9", **told)), credit_check_adapter=InstantVendor()
     ) as console:
         disable_follow_up(console)
         yield console
@@ -121,10 +121,10 @@ def start_servers_on_disk(wanted: frozenset[int]) -> Iterator[tuple[str, Sequenc
     """Yield (name, nodes) of each server engine that this machine has, one after another; nothing if no goal is
     wanted."""
     FOLDER.mkdir(exist_ok=True)
-    if wanted and missing("mariadb") is None:
+    if wanted and find_missing_reason("mariadb") is None:
         with mariadb(place=FOLDER) as server:
             yield "MariaDB", (server,)
-    if wanted and missing("galera") is None:
+    if wanted and find_missing_reason("galera") is None:
         with galera(place=FOLDER) as cluster:
             yield "Galera", cluster.nodes
 
@@ -133,7 +133,7 @@ def _make_buyers(
     console: Console, naive: UnprotectedBuyer | UnprotectedServerBuyer, lock: RedisLock | None
 ) -> dict[str, Work]:
     """Return the ways to buy by name: guarded, without protection, and with locks."""
-    fresh = iter(numbers(5 * _PURCHASES))
+    fresh = iter(invent_numbers(5 * _PURCHASES))
 
     def locked() -> None:
         if lock is not None:

@@ -8,7 +8,7 @@ from tests.bench.big_server import big_server
 from tests.bench.big_table import big_table, empty_table
 from tests.bench.figures import Row, Work, format_duration, format_ratio, measure_alternately, median, percentile
 from tests.bench.subjects import PAGE, MeasuredTable, open_measured_table
-from tests.support.servers import missing
+from tests.support.servers import find_missing_reason
 
 SMALL_ROW_COUNT = 1_000_000
 _ROUNDS = 1_500
@@ -21,7 +21,7 @@ def measure_rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
     if wanted & {3, 5, 6, 7}:
         yield from _measure_engine("SQLite", lambda rows: f"sqlite:///{big_table(rows)}", empty_table, large, wanted)
     if wanted & {4, 5, 6, 7}:
-        if (reason := missing("mariadb")) is not None:
+        if (reason := find_missing_reason("mariadb")) is not None:
             yield Row("4", "reads on MariaDB", "–", "–", "–", reason, "≤ 0.9×", None)
             return
         with big_server() as server:

@@ -17,7 +17,7 @@ from tests.bench.figures import Row, format_ratio
 from tests.bench.grounds import ROOT, open_places_on_disk
 from tests.bench.notices import SendingTimes
 from tests.support import notice_storm
-from tests.support.payment_desks import Scene, paying, told
+from tests.support.payment_desks import PaymentDesk, make_settings, open_payment_desk
 from tests.support.places import SqlitePlace
 
 NUMBER = 23
@@ -28,16 +28,16 @@ def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
     if NUMBER not in wanted:
         return
     for engine, place in open_places_on_disk(NUMBER):
-        with Sandbox() as sandbox, paying(place, sandbox) as scene:
+        with Sandbox() as sandbox, open_payment_desk(place, sandbox) as scene:
             yield from _measure_engine(engine, scene, sandbox.url)
 
 
-def _measure_engine(engine: str, scene: Scene, url: str) -> Iterator[Row]:
+def _measure_engine(engine: str, scene: PaymentDesk, url: str) -> Iterator[Row]:
     """Measure on one engine."""
     place = scene.place
-    env = place.told(url, desk=1, **told(url), SECRET_LIVE_TOKEN="a-token-for-the-bench")
+    env = place.make_environment(url, desk=1, **make_settings(url), SECRET_LIVE_TOKEN="a-token-for-the-bench")
     file = str(place.file) if isinstance(place, SqlitePlace) else ""
-    posts = notice_storm.prepare(scene, _ROUNDS * _A_ROUND, 0, 0)
+    posts = notice_storm.prepare_notices(scene, _ROUNDS * _A_ROUND, 0, 0)
     booked, again, refused, bare = SendingTimes(), SendingTimes(), SendingTimes(), SendingTimes()
     with (
         start_server({"kind": "ours", "env": env}) as ours,

@@ -25,11 +25,11 @@ from tests.bench.big_server import SETTINGS
 from tests.bench.big_table import FOLDER
 from tests.bench.figures import Row, Work, format_duration, format_ratio, measure_alternately, median
 from tests.bench.purchases import make_bench_folder
-from tests.support.desks import environment
-from tests.support.payment_desks import told
+from tests.support.desks import make_environment
+from tests.support.payment_desks import make_settings
 from tests.support.places import Place, ServerPlace, SqlitePlace
 from tests.support.pooled_databases import PooledDatabase
-from tests.support.servers import mariadb, missing
+from tests.support.servers import find_missing_reason, mariadb
 
 NUMBER, GROWN, GOAL = 19, 10, 1.1
 MEMORY_KIB = 16 << 10
@@ -60,7 +60,7 @@ def measure_rows(wanted: frozenset[int], payments: int, each: int) -> Iterator[R
         return
     with make_bench_folder() as one, make_bench_folder() as other:
         yield from _measure_engine("SQLite", (SqlitePlace(one), SqlitePlace(other)), payments, each)
-    if missing("mariadb") is None:
+    if find_missing_reason("mariadb") is None:
         with (
             mariadb(place=FOLDER, extra_config=SETTINGS) as server,
             make_bench_folder() as one,
@@ -126,7 +126,9 @@ def _fill_table(place: Place, payments: int, each: int) -> "Iterator[PaymentTabl
     """Yield a desk on a table with so many payments."""
     days = PaymentDays(place, each, payments)
     days.fill(payments)
-    env = environment(place.home_of(0), _NOWHERE, **place.facts("op-a", 0), **told(_NOWHERE), TIME_SCALE="1")
+    env = make_environment(
+        place.get_home(0), _NOWHERE, **place.make_settings("op-a", 0), **make_settings(_NOWHERE), TIME_SCALE="1"
+    )
     with open_console(Settings.load(env)) as console:
         yield PaymentTable(console, days, place)
 
@@ -192,7 +194,7 @@ class PaymentDays:
         self._dialect = "mysql" if place.is_server else "sqlite"
         self._first: date = datetime.now(UTC).astimezone(JST).date() - timedelta(days=most // each + 3)
         self._nth = 3
-        place.unguard("payments")
+        place.drop_table_triggers("payments")
 
     def fill(self, payments: int) -> None:
         begins = datetime.combine(self._first, _FIRST_PAYMENT_TIME, JST).astimezone(UTC)

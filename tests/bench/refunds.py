@@ -19,7 +19,7 @@ from tests.bench.figures import Row, format_duration, format_ratio, measure_alte
 from tests.bench.grounds import open_places_on_disk, start_provider_process
 from tests.bench.peers import DurableWrites
 from tests.bench.purchases import make_bench_folder
-from tests.support.money_desks import providers
+from tests.support.money_desks import make_provider_settings
 from tests.support.places import Place
 
 NUMBER = 21
@@ -60,7 +60,7 @@ def _measure_engine(engine: str, place: Place, url: str, control: SandboxControl
 
 
 def _open_desk(place: Place, url: str, who: str, desk: int) -> Console:
-    return open_console(Settings.load(place.told(url, who, desk, **providers(url))))
+    return open_console(Settings.load(place.make_environment(url, who, desk, **make_provider_settings(url))))
 
 
 def _open_floor(opened: ExitStack, folder: Path) -> DurableWrites:

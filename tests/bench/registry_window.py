@@ -18,7 +18,7 @@ from console.views.app.main import WindowOpener
 from console.views.theme.theme import install_appearance
 from tests.bench.figures import Row, format_duration, format_ratio, median, percentile
 from tests.bench.starts import ROOT, start_and_read_events
-from tests.support.desks import environment, have_database
+from tests.support.desks import copy_empty_database, make_environment
 from tests.support.first_use import note_earlier_use
 
 TEXTS = 100
@@ -32,7 +32,7 @@ def measure_rows(home: Path, texts: Sequence[str]) -> Iterator[Row]:
     """Measure a desk with the home folder `home`, which has a registry. `texts` are typed into its search box."""
     without = home / "without"
     for folder in (home, without):
-        have_database(folder)
+        copy_empty_database(folder)
     yield _measure_start(_make_env(home), _make_env(without))
     command = [sys.executable, "-m", "tests.bench.registry_window"]
     ran = subprocess.run(
@@ -47,7 +47,7 @@ def measure_rows(home: Path, texts: Sequence[str]) -> Iterator[Row]:
 
 def _make_env(home: Path) -> dict[str, str]:
     platform = os.environ.get("QT_QPA_PLATFORM", "offscreen")
-    return {**os.environ, **environment(home, _UNUSED_URL), "QT_QPA_PLATFORM": platform}
+    return {**os.environ, **make_environment(home, _UNUSED_URL), "QT_QPA_PLATFORM": platform}
 
 
 def _measure_start(env: dict[str, str], without: dict[str, str]) -> Row:

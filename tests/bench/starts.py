@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from tests.bench.big_table import OPERATOR, big_table, compute_corporation_number
 from tests.bench.figures import Row, format_duration, format_ratio, measure_alternately, median
 from tests.bench.reads import SMALL_ROW_COUNT
-from tests.support.desks import environment
+from tests.support.desks import make_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 _WARM_STARTS, _COLD_STARTS, _COMMANDS = 15, 5, 15
@@ -34,7 +34,7 @@ def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
         return
     with TemporaryDirectory(prefix="console-bench-") as home:
         url = f"sqlite:///{big_table(SMALL_ROW_COUNT)}"
-        told = environment(Path(home), "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=OPERATOR)
+        told = make_environment(Path(home), "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=OPERATOR)
         env = {**os.environ, **told, "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen")}
         if wanted & {1, 2}:
             yield from _measure_windows(env, wanted)

@@ -30,7 +30,7 @@ from console.store.queues.queues import make_queue_position
 from console.store.schema.core import credit_checks as checks
 from tests.bench.figures import Work
 from tests.bench.filling import OPERATOR, compute_corporation_number
-from tests.support.desks import environment
+from tests.support.desks import make_environment
 
 PAGE = 50
 _SELECT_PERSON_SQL = select(*people.PERSON_COLUMNS, joined_reads.ORDERS_OR_PAYMENTS_EXIST_EXPRESSION).where(
@@ -48,7 +48,7 @@ def open_desk(url: str) -> Iterator[Console]:
     """
     who = OPERATOR if url.startswith("sqlite") else ""
     with TemporaryDirectory(prefix="console-bench-") as home:
-        told = environment(Path(home), "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=who)
+        told = make_environment(Path(home), "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=who)
         with open_console(Settings.load(told)) as console:
             yield console
 

@@ -31,7 +31,7 @@ from console.views.tables.paged_model import PagedModel
 from console.views.tables.record_table import RecordTable
 from console.views.theme.theme import current_appearance, install_appearance
 from tests.bench.figures import median, percentile
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 
 _WIDTH, _HEIGHT = 1200, 800
 _COLUMNS = ("age", "corporation", "number", "client", "state", "certainty", "work", "cause", "next")
@@ -255,7 +255,7 @@ def measure_gaps() -> dict[str, Any]:
     four threads call slow providers, one of which returns a large PDF; and the endings of the calls.
     """
     stage = WindowApplication()
-    checks, fresh = stage.console.credit_checks, iter(numbers(1 + 3 * _ROUNDS))
+    checks, fresh = stage.console.credit_checks, iter(invent_numbers(1 + 3 * _ROUNDS))
     bought = checks.purchase(PurchaseRequest(next(fresh), "1"))
     shown = stage.table(1_000)
     watch = EventLoopGaps()

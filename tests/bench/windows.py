@@ -16,7 +16,7 @@ from tests.bench.big_table import OPERATOR, big_table
 from tests.bench.figures import Row, format_duration, format_ratio, median
 from tests.bench.grounds import start_provider_process
 from tests.bench.reads import SMALL_ROW_COUNT
-from tests.support.desks import environment
+from tests.support.desks import make_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 _UNUSED_URL = "http://127.0.0.1:9"
@@ -43,7 +43,7 @@ def _run_child(rows: int, *words: str) -> ChildFigures:
     """Run window_child.py with these arguments on the database with so many rows, and return its figures."""
     with TemporaryDirectory(prefix="console-bench-") as home:
         url = f"sqlite:///{big_table(rows)}"
-        return _run_process(environment(Path(home), _UNUSED_URL, DATABASE_URL=url, OPERATOR=OPERATOR), *words)
+        return _run_process(make_environment(Path(home), _UNUSED_URL, DATABASE_URL=url, OPERATOR=OPERATOR), *words)
 
 
 def _run_process(told: Mapping[str, str], *words: str) -> ChildFigures:
@@ -110,7 +110,9 @@ def _make_frame_rows(found: ChildFigures) -> Iterator[Row]:
 def _measure_gaps() -> Row:
     with TemporaryDirectory(prefix="console-bench-") as home, _start_slow_provider() as url:
         # As fast as the provider: what is measured is a busy line, not the pauses between calls.
-        found = _run_process(environment(Path(home), url, OPERATOR=OPERATOR, TIME_SCALE="1", LEASES="off"), "gaps")
+        found = _run_process(
+            make_environment(Path(home), url, OPERATOR=OPERATOR, TIME_SCALE="1", LEASES="off"), "gaps"
+        )
     ended = ", ".join(f"{count} {how}" for how, count in Counter[str](found["ended"]).items())
     idle, busy = median(found["idle"]), median(found["busy"])
     return Row(

@@ -13,8 +13,8 @@ import pytest
 
 from console.cli.main import main
 from console.sandbox.server import Sandbox
-from tests.support.desks import environment, have_database
-from tests.support.json_answers import require_described
+from tests.support.desks import copy_empty_database, make_environment
+from tests.support.json_answers import check_answer
 
 
 @dataclass(frozen=True)
@@ -72,18 +72,18 @@ class Terminal:
     def json(self, *words: str, **env: str) -> CommandResult:
         """One command with `--json`; whatever it answers, its schema describes that."""
         ending = self("--json", *words, **env)
-        require_described(words, ending.answer)
+        check_answer(words, ending.answer)
         return ending
 
 
 @pytest.fixture
 def unopened_terminal(tmp_path: Path, sandbox: Sandbox) -> Terminal:
     """A desk that nobody has opened yet, with the sandbox for a provider."""
-    return Terminal(environment(tmp_path / "home", sandbox.url))
+    return Terminal(make_environment(tmp_path / "home", sandbox.url))
 
 
 @pytest.fixture
 def terminal(unopened_terminal: Terminal) -> Terminal:
     """The same with an empty database."""
-    have_database(Path(unopened_terminal.env["CONSOLE_HOME"]))
+    copy_empty_database(Path(unopened_terminal.env["CONSOLE_HOME"]))
     return unopened_terminal

@@ -29,7 +29,7 @@ from console.sandbox.registry import (
     write_whole_file,
 )
 from console.sandbox.server import Sandbox
-from tests.support.environment import isolate
+from tests.support.environment import isolate_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 NUMBER, OTHER, MERGED = "1180301018771", "5010001192707", "7010001065142"
@@ -295,7 +295,7 @@ def _read_columns(file: Path) -> dict[str, list[str]]:
 
 
 def main() -> None:
-    with isolate(), tempfile.TemporaryDirectory() as folder:
+    with isolate_environment(), tempfile.TemporaryDirectory() as folder:
         os.environ["CONSOLE_LANGUAGE"] = "en"
         json.dump(collect_interfaces(Path(folder)), sys.stdout, ensure_ascii=False, indent=1, sort_keys=True)
         print()

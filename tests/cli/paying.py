@@ -8,8 +8,8 @@ from pathlib import Path
 from console.domain.calendar_days import IST
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import CommandResult, Terminal
-from tests.support.desks import environment, have_database
-from tests.support.payment_desks import told
+from tests.support.desks import copy_empty_database, make_environment
+from tests.support.payment_desks import make_settings
 
 NUMBER = "1180301018771"
 ORDER, ATOM_ORDER = "ORD-1", "ORD1"
@@ -20,8 +20,8 @@ class PayingTerminal(Terminal):
     """A terminal on a desk with both payment providers; the shop's and the payers' hands beside it."""
 
     def __init__(self, home: Path, sandbox: Sandbox) -> None:
-        super().__init__(environment(home, sandbox.url, **told(sandbox.url)))
-        have_database(home)
+        super().__init__(make_environment(home, sandbox.url, **make_settings(sandbox.url)))
+        copy_empty_database(home)
         self.home, self.control, self.money = home, sandbox.control, sandbox.control.payments_control
 
     def make_booked_payment(

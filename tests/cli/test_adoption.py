@@ -8,10 +8,10 @@ import pytest
 from console.store.database.engine import Database
 from tests.cli.conftest import Terminal
 from tests.support import legacy
-from tests.support.invented import numbers
-from tests.support.legacy import bought, row
+from tests.support.invented import invent_numbers
+from tests.support.legacy import make_bought_row, make_row
 
-ONE, TWO = numbers(2, seed=51)
+ONE, TWO = invent_numbers(2, seed=51)
 OTHER_COLUMNS_SQL = (
     "corporation_number VARCHAR(13), credit_check_id INT, company_name VARCHAR(255), purchased_at DATETIME,"
     " expired_at DATETIME, result VARCHAR(10), pdf_file_path VARCHAR(255)"
@@ -23,8 +23,13 @@ def shared_database_terminal(terminal: Terminal, tmp_path: Path) -> Terminal:
     """A desk on a database in which another application has its table."""
     url = f"sqlite:///{tmp_path}/other.db"
     database = Database(url)
-    rows = [bought(ONE, 1), bought(f"T{ONE}", 2), row(corporation_number=TWO), row(corporation_number="none")]
-    legacy.make(database, rows)
+    rows = [
+        make_bought_row(ONE, 1),
+        make_bought_row(f"T{ONE}", 2),
+        make_row(corporation_number=TWO),
+        make_row(corporation_number="none"),
+    ]
+    legacy.create_table_with_rows(database, rows)
     database.close()
     terminal.env["CONSOLE_DATABASE_URL"] = url
     return terminal
@@ -97,7 +102,7 @@ def test_a_look_that_meets_an_obstacle_ends_with_three(shared_database_terminal:
     """The whole plan is in the refusal's facts; in words each obstacle is said before it."""
     database = Database(shared_database_terminal.env["CONSOLE_DATABASE_URL"])
     with database.write_without_retries() as tx:
-        tx.conn.exec_driver_sql(f"ALTER TABLE {legacy.NAME} ADD COLUMN version TEXT")
+        tx.conn.exec_driver_sql(f"ALTER TABLE {legacy.TABLE_NAME} ADD COLUMN version TEXT")
     database.close()
     ending = shared_database_terminal.json("db", "adopt", "--dry-run", LANGUAGE=language)
     error = json.loads(ending.out)["error"]
@@ -122,10 +127,12 @@ def test_a_look_at_another_shape(unopened_terminal: Terminal, tmp_path: Path, co
     url = f"sqlite:///{tmp_path}/other.db"
     database = Database(url)
     with database.write_without_retries() as tx:
-        tx.conn.exec_driver_sql(f"CREATE TABLE {legacy.NAME} ({columns})")
+        tx.conn.exec_driver_sql(f"CREATE TABLE {legacy.TABLE_NAME} ({columns})")
         record_id = "7" if "INTEGER" in columns else "'a-7'"
         values = f"{record_id}, 'a client', '{ONE}'"
-        tx.conn.exec_driver_sql(f"INSERT INTO {legacy.NAME} (id, client_id, corporation_number) VALUES ({values})")
+        tx.conn.exec_driver_sql(
+            f"INSERT INTO {legacy.TABLE_NAME} (id, client_id, corporation_number) VALUES ({values})"
+        )
     database.close()
     ending = unopened_terminal.json("db", "adopt", "--dry-run", DATABASE_URL=url)
     if kind is None:

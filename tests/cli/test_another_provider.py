@@ -16,9 +16,9 @@ from console.settings.settings import Settings
 from console.wording.sentences import catalogue as wording
 from tests.cli.conftest import Terminal
 from tests.cli.paying import CHECKER, MAKER
-from tests.support.desks import environment, have_database
+from tests.support.desks import copy_empty_database, make_environment
 from tests.support.kaede_server import API_KEY, NOTICE_KEY, SHOP, KaedeServer
-from tests.worker.calling import TOKEN, serving
+from tests.worker.calling import TOKEN, run_receiver
 
 MODULE = "tests.support.kaede"
 PAGE = Path(package.__file__).parents[1] / "docs" / "adding-a-provider.md"
@@ -45,14 +45,16 @@ def kaede() -> Iterator[KaedeServer]:
 @pytest.fixture
 def desk(tmp_path: Path, kaede: KaedeServer) -> Terminal:
     """A desk that knows this provider alone; nobody answers for the others."""
-    have_database(tmp_path / "home")
+    copy_empty_database(tmp_path / "home")
     return Terminal(
-        environment(tmp_path / "home", "http://127.0.0.1:1", KAEDE_URL=kaede.url, SECRET_LIVE_TOKEN=TOKEN, **SECRETS)
+        make_environment(
+            tmp_path / "home", "http://127.0.0.1:1", KAEDE_URL=kaede.url, SECRET_LIVE_TOKEN=TOKEN, **SECRETS
+        )
     )
 
 
 def import_payment(desk: Terminal, kaede: KaedeServer, number: str = "ORD-1", minor: int = 3_300) -> int:
-    kaede.know(number, minor)
+    kaede.add_payment(number, minor)
     kaede.pay(number)
     answer = desk.json("payment", "import", "kaede", number, "--corporation-number", NUMBER)
     return int(answer.data["id"])
@@ -198,10 +200,10 @@ def test_daily_files_need_their_sentences() -> None:
 
 def test_its_notices_come_to_a_path_of_its_own(desk: Terminal, kaede: KaedeServer) -> None:
     """A signed one counts once; a false one is refused, and so is its name among the other sources."""
-    kaede.know("ORD-1", 3_300)
+    kaede.add_payment("ORD-1", 3_300)
     kaede.pay("ORD-1")
     payment = int(desk.json("payment", "import", "kaede", "ORD-1").data["id"])
-    with open_console(Settings.load(desk.env)) as console, serving(console) as receiver:
+    with open_console(Settings.load(desk.env)) as console, run_receiver(console) as receiver:
         good = kaede.notice("ORD-1")
         assert receiver.post("/callbacks/kaede", good.body).status == 200
         assert receiver.post("/callbacks/kaede", good.body).status == 200

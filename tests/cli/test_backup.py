@@ -37,14 +37,14 @@ from console.store.spool.spool import Spool
 from console.wording.sentences.catalogue import LANGUAGES
 from tests.cli.conftest import CommandResult, Terminal
 from tests.support import servers
-from tests.support.desks import environment
-from tests.support.invented import numbers
-from tests.support.money_desks import providers
-from tests.support.permissions import without_rights
-from tests.support.server_fixtures import need_engine
-from tests.support.waiting import until
+from tests.support.desks import make_environment
+from tests.support.invented import invent_numbers
+from tests.support.money_desks import make_provider_settings
+from tests.support.permissions import remove_permissions
+from tests.support.server_fixtures import require_engine
+from tests.support.waiting import wait_until
 
-KEPT, LOST, NEW = numbers(3, seed=53)
+KEPT, LOST, NEW = invent_numbers(3, seed=53)
 expects_loss_log = pytest.mark.expects_log("a loss is an error in the log")
 
 
@@ -128,7 +128,7 @@ def test_a_desk_that_knows_nothing_restores(
     the other desk has told what it knows.
     """
     url, documents = f"sqlite:///{get_database_file(terminal)}", f"file:{get_home(terminal) / 'documents'}"
-    other = Terminal(environment(tmp_path / "other", sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
+    other = Terminal(make_environment(tmp_path / "other", sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
     if has_opened:
         assert len(read_checks(other, KEPT)) == 1
     lost = buy_check(terminal, LOST).data["operation_id"]
@@ -154,7 +154,7 @@ def test_a_restore_that_was_killed_loses_no_purchase(
     database that lacks the purchase already; the file that the first one has kept says it.
     """
     url, documents = f"sqlite:///{get_database_file(terminal)}", f"file:{get_home(terminal) / 'documents'}"
-    other = Terminal(environment(tmp_path / "other", sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
+    other = Terminal(make_environment(tmp_path / "other", sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
     lost = buy_check(terminal, LOST).data["operation_id"]
     with monkeypatch.context() as killed:
         killed.setattr("console.app.restore_backup", _restore_until_exchanged)
@@ -184,7 +184,7 @@ def test_after_a_restore_that_was_killed_no_desk_buys_again(
     """
     url, documents = f"sqlite:///{get_database_file(terminal)}", f"file:{get_home(terminal) / 'documents'}"
     second, third = (
-        Terminal(environment(tmp_path / name, sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
+        Terminal(make_environment(tmp_path / name, sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
         for name in ("second", "third")
     )
     if has_opened:
@@ -217,7 +217,13 @@ def test_a_payment_that_only_the_replaced_file_has_is_not_begun_again(
     """
     url, documents = f"sqlite:///{get_database_file(terminal)}", f"file:{get_home(terminal) / 'documents'}"
     first, second, third = (
-        environment(tmp_path / name, sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents, **providers(sandbox.url))
+        make_environment(
+            tmp_path / name,
+            sandbox.url,
+            DATABASE_URL=url,
+            DOCUMENTS_URL=documents,
+            **make_provider_settings(sandbox.url),
+        )
         for name in ("first", "second", "third")
     )
     assert buy_check(terminal, KEPT).status == 0
@@ -287,7 +293,7 @@ def test_an_acknowledged_loss_is_no_word_about_a_later_restore(
     not compared the database since: the second loss is a new one.
     """
     url, documents = f"sqlite:///{get_database_file(terminal)}", f"file:{get_home(terminal) / 'documents'}"
-    other = Terminal(environment(tmp_path / "other", sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
+    other = Terminal(make_environment(tmp_path / "other", sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
     assert len(read_checks(other, KEPT)) == 1
     assert buy_check(terminal, LOST).status == 0
     assert other.json("db", "restore", str(backup)).status == 0
@@ -303,7 +309,7 @@ def test_an_acknowledged_loss_is_no_word_about_a_later_restore(
 
 def test_a_new_machine_gets_everything(terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path) -> None:
     """Database, documents and spool where there was nothing; a repeated id moves nothing back a second time."""
-    new = Terminal(environment(tmp_path / "new", sandbox.url))
+    new = Terminal(make_environment(tmp_path / "new", sandbox.url))
     words = ("db", "restore", str(backup), "--request-id", "r-1")
     done = new.json(*words).data
     assert (done["kept"], done["spool"], done["documents_restored"], done["missing"]) == (None, "restored", 1, [])
@@ -342,7 +348,7 @@ def test_a_purchase_that_is_sent_after_the_backup_is_not_free_again(
     monkeypatch.setattr(Spool, "mark_calling", back_up_first)
     bought = buy_check(terminal, KEPT)
     assert (bought.status, sandbox.ledger.charge_count) == (0, 2)
-    new = Terminal(environment(tmp_path / "new", sandbox.url))
+    new = Terminal(make_environment(tmp_path / "new", sandbox.url))
     assert new.json("db", "restore", str(folder)).data["spool"] == "restored"
     wait_until_lapsed(new, bought.data["operation_id"])
     assert buy_check(new, KEPT).exit_status_and_code in ((3, "already_purchased"), (3, "in_progress"))
@@ -366,7 +372,7 @@ def test_a_purchase_that_is_sent_after_the_folder_was_copied_is_not_free_again(
     monkeypatch.setattr(Spool, "mark_calling", copy_first)
     bought = buy_check(terminal, KEPT)
     assert (bought.status, sandbox.ledger.charge_count) == (0, 2)
-    new = Terminal(environment(tmp_path / "new", sandbox.url))
+    new = Terminal(make_environment(tmp_path / "new", sandbox.url))
     wait_until_lapsed(new, bought.data["operation_id"])
     assert buy_check(new, KEPT).exit_status_and_code in ((3, "already_purchased"), (3, "in_progress"))
     new.json("worker", "--once")
@@ -376,7 +382,7 @@ def test_a_purchase_that_is_sent_after_the_folder_was_copied_is_not_free_again(
 
 def wait_until_lapsed(terminal: Terminal, operation: str) -> None:
     """Until the lease of a call that nobody makes any more has run out."""
-    until(
+    wait_until(
         lambda: terminal.json("show", "operation", operation).data["state"] != "calling",
         "the end of the dead one's lease",
     )
@@ -592,14 +598,14 @@ def test_a_backup_that_may_not_be_read_is_not_called_damaged(backup: Path, name:
     for file in manifest.files:
         (backup / file).chmod(0o644)
     (backup / "manifest.json").chmod(0o644)
-    with without_rights(backup / name), pytest.raises(ConsoleError) as refused:
+    with remove_permissions(backup / name), pytest.raises(ConsoleError) as refused:
         archive.require_intact_files(backup, archive.read_manifest(backup))
     assert refused.value.detail["problem"] == "unreadable"
 
 
 def test_another_databases_backup_is_refused(sandbox: Sandbox, backup: Path, tmp_path: Path) -> None:
     """Also where the file is away, and only the desk remembers which database was here."""
-    other = Terminal(environment(tmp_path / "other", sandbox.url))
+    other = Terminal(make_environment(tmp_path / "other", sandbox.url))
     assert other.json("db", "upgrade").status == 0
     assert read_checks(other, KEPT) == []
     assert other.json("db", "restore", str(backup), "--check").exit_status_and_code == (3, "not_our_database")
@@ -678,7 +684,9 @@ def test_a_database_behind_a_link_is_exchanged_for_every_desk(
     file.parent.mkdir(mode=0o700)
     get_database_file(terminal).rename(file)
     get_database_file(terminal).symlink_to(file)
-    other = Terminal(environment(tmp_path / "other", sandbox.url) | {"CONSOLE_DATABASE_URL": f"sqlite:///{file}"})
+    other = Terminal(
+        make_environment(tmp_path / "other", sandbox.url) | {"CONSOLE_DATABASE_URL": f"sqlite:///{file}"}
+    )
     other.env["CONSOLE_DOCUMENTS_URL"] = f"file:{get_home(terminal)}/documents"
     assert buy_check(other, NEW).status == 0
     restored = terminal.json("db", "restore", str(backup)).data
@@ -860,12 +868,12 @@ def test_the_log_of_a_deleted_file_is_not_written_into_the_restored_one(terminal
 @pytest.fixture
 def server_backup(sandbox: Sandbox, tmp_path: Path) -> tuple[Terminal, Callable[[], None]]:
     """The schema's owner on a MariaDB of their own, and what makes the database empty."""
-    need_engine("mariadb")
+    require_engine("mariadb")
     server = servers.shared_mariadb()
     url = server.fresh_database()
     name = url.rpartition("/")[2].partition("?")[0]
     told = {"DATABASE_URL": url, "OPERATOR": "", "ENVIRONMENT": "test"}
-    return Terminal(environment(tmp_path / "owner", sandbox.url, **told)), lambda: empty_database(server, name)
+    return Terminal(make_environment(tmp_path / "owner", sandbox.url, **told)), lambda: empty_database(server, name)
 
 
 def empty_database(server: Any, name: str) -> None:
@@ -918,13 +926,15 @@ def test_a_backup_of_a_server_has_every_table(
     modules that such a process imports declare some of them only. The account is a worker's, which may read the
     tables, and no more of the server.
     """
-    need_engine(kind)
+    require_engine(kind)
     if kind == "mysql" and (shutil.which("mysqldump") is None or server_dump.is_mariadb_program("mysqldump")):
         pytest.skip("this machine has no mysqldump of MySQL, and MariaDB's can't write dumps for MySQL")
     server: servers.SqlServer = request.getfixturevalue(f"{kind}_server")
     url = server.fresh_database()
     name = url.rpartition("/")[2].partition("?")[0]
-    owner = Terminal(environment(tmp_path / "owner", sandbox.url, DATABASE_URL=url, OPERATOR="", ENVIRONMENT="test"))
+    owner = Terminal(
+        make_environment(tmp_path / "owner", sandbox.url, DATABASE_URL=url, OPERATOR="", ENVIRONMENT="test")
+    )
     assert owner.json("db", "upgrade").status == 0
     reader = f"reader_{name}"
     tables = {str(row[0]) for row in server.sql(f"SHOW FULL TABLES FROM `{name}` WHERE Table_type = 'BASE TABLE'")}

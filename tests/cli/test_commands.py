@@ -19,7 +19,7 @@ from console.domain.process import failpoint_names
 from console.sandbox.server import Sandbox
 from console.services.tasks.scheduler import Scheduler
 from tests.cli.conftest import Terminal
-from tests.support.permissions import without_rights
+from tests.support.permissions import remove_permissions
 
 NUMBER = "1180301018771"
 OTHER = "5010001192707"
@@ -227,7 +227,7 @@ def test_evidence_in_a_closed_folder_is_no_statement(tmp_path: Path) -> None:
     """
     closed = tmp_path / "closed"
     closed.mkdir()
-    with without_rights(closed), pytest.raises(ConsoleError) as refused:
+    with remove_permissions(closed), pytest.raises(ConsoleError) as refused:
         outcomes._parse_evidence(str(closed / "scan.pdf"))
     assert refused.value.code == "no_evidence"
 

@@ -8,13 +8,13 @@ from console.sandbox.server import Sandbox
 from tests.cli.conftest import CommandResult, Terminal
 from tests.support import backups
 from tests.support.forked_command import ForkedCommand
-from tests.support.invented import numbers
-from tests.support.payment_desks import told
+from tests.support.invented import invent_numbers
+from tests.support.payment_desks import make_settings
 from tests.support.places import Place
 from tests.support.waiting import PATIENCE_SECONDS
-from tests.support.worker_process import forked_worker
+from tests.support.worker_process import fork_worker
 
-FIRST, LOST, OTHER = numbers(3, seed=31)
+FIRST, LOST, OTHER = invent_numbers(3, seed=31)
 ORDER, CODE = "ORD-1", "database_went_back"
 A, B, WORKERS = 0, 1, 2
 REFUSALS_BY_DESK = {(3, "already_purchased"), (3, "in_progress")}
@@ -29,8 +29,8 @@ class DeskCommands:
         self.place, self.sandbox = place, sandbox
 
     def __call__(self, desk: int, *words: str, by: str = "op-a", **more: str) -> CommandResult:
-        gateways = told(self.sandbox.url) | {"ALARMBOX_FIND_PURCHASES": "1"}
-        env = self.place.told(self.sandbox.url, by, desk, **gateways)
+        gateways = make_settings(self.sandbox.url) | {"ALARMBOX_FIND_PURCHASES": "1"}
+        env = self.place.make_environment(self.sandbox.url, by, desk, **gateways)
         if "FAILPOINT" not in more:
             return Terminal(env).json(*words, **more)
         env |= {f"CONSOLE_{name}": value for name, value in more.items()}
@@ -77,8 +77,8 @@ def test_nothing_is_charged_or_given_back_twice(desks: DeskCommands, killed: boo
     payment = int(desks(A, "payment", "import", "paypay", ORDER).data["id"])
     assert desks(B, "lookup", LOST).data["credit_checks"] == []
     assert desks.buy(A, FIRST).data["state"] == "success"  # and a pair of tokens is stored
-    put_back = backups.taken(place)
-    with forked_worker(place, url, desk=WORKERS, person=place.taker):
+    put_back = backups.take_backup(place)
+    with fork_worker(place, url, desk=WORKERS, person=place.taker):
         if killed:
             assert desks.buy(A, FAILPOINT="after_send:1:kill").status == -9
         else:
@@ -87,7 +87,7 @@ def test_nothing_is_charged_or_given_back_twice(desks: DeskCommands, killed: boo
     assert desks.read_charges_and_refunds() == (1, 1)
     put_back()
 
-    with forked_worker(place, url, desk=WORKERS, person=place.taker):
+    with fork_worker(place, url, desk=WORKERS, person=place.taker):
         assert desks(A, "lookup", LOST).data["credit_checks"] == []
         told = desks.buy(B)
         assert told.exit_status_and_code == (3, CODE)

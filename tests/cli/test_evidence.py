@@ -9,7 +9,7 @@ import pytest
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
 from tests.cli.paying import PayingTerminal
-from tests.support.desks import environment
+from tests.support.desks import make_environment
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_verifying_a_pack_opens_no_desk(desk: PayingTerminal, tmp_path: Path, sa
     """
     file = tmp_path / "case.zip"
     desk.json("show", "payment", str(desk.make_booked_payment()), "--pack", str(file))
-    elsewhere = Terminal(environment(tmp_path / "elsewhere", sandbox.url))
+    elsewhere = Terminal(make_environment(tmp_path / "elsewhere", sandbox.url))
     assert elsewhere.json("audit", "verify", "--pack", str(file)).data["first_bad"] is None
     assert not (tmp_path / "elsewhere" / "console.db").exists()
     assert set(desk.json("audit", "verify").data) == {"rows", "first_bad", "first", "last"}

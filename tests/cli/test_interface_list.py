@@ -8,7 +8,7 @@ import pytest
 
 from scripts.reference.json_schema import definition_name
 from tests.cli.interface_list import collect_interfaces
-from tests.support.json_answers import VALIDATED
+from tests.support.json_answers import VALIDATED_COMMANDS
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "interfaces.json"
 
@@ -20,8 +20,11 @@ def test_nothing_that_programs_rely_on_has_changed(tmp_path: Path, monkeypatch: 
     assert found.keys() == written.keys()
     for part, expected in written.items():
         assert found[part] == expected, part
-    endings = collections.Counter(ending for _, ending in VALIDATED)
-    print(f"validated by docs/reference/json.schema.json: {len({name for name, _ in VALIDATED})} commands, {endings}")
+    endings = collections.Counter(ending for _, ending in VALIDATED_COMMANDS)
+    print(
+        f"validated by docs/reference/json.schema.json: {len({name for name, _ in VALIDATED_COMMANDS})} commands,"
+        f" {endings}"
+    )
     assert {"ok", "usage", "already_purchased", "outcome_unknown", "possible_repeat", "not_found"} <= endings.keys()
     named = {definition_name(command) for command in found["commands"]}
-    assert named - {name for name, _ in VALIDATED} <= {"sandbox", "demo"}, "not one ending validated"
+    assert named - {name for name, _ in VALIDATED_COMMANDS} <= {"sandbox", "demo"}, "not one ending validated"

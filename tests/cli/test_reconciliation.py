@@ -11,9 +11,9 @@ from console.services.payment_intake.daily_files import DailyFileStore
 from console.settings.settings import Settings
 from console.store.payments.events import PaymentEvent
 from tests.cli.paying import PayingTerminal
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 from tests.support.places import SqlitePlace
-from tests.support.recon_scene import Days
+from tests.support.recon_scene import ReconciledDay
 
 REPORT_FIELDS = {"matched", "imported", "missing_there", "different_state", "different_amount", "cases"}
 
@@ -30,10 +30,10 @@ def make_day_with_differences(
     place = SqlitePlace(tmp_path)
     place.file = desk.home / "console.db"
     with open_console(Settings.load(desk.env)) as console:
-        scene = Scene(place, console, sandbox)
-        days = Days(scene)
-        days.there("ORD-theirs", 500)
-        days.here("ORD-ours", 700)
+        scene = PaymentDesk(place, console, sandbox)
+        days = ReconciledDay(scene)
+        days.add_provider_payment("ORD-theirs", 500)
+        days.insert_our_payment("ORD-ours", 700)
         if announced:
             days.announce()
         scene.close()

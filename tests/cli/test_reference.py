@@ -11,7 +11,7 @@ from console.domain.errors import ErrorCode
 from scripts.reference.json_schema import definition_name
 from scripts.reference.pages import REFERENCE, pages
 from tests.cli import interface_list
-from tests.support.json_answers import require_described, schema
+from tests.support.json_answers import check_answer, read_schema
 
 VECTORS = json.loads((Path(__file__).resolve().parents[1] / "vectors" / "interfaces.json").read_text("utf-8"))
 
@@ -23,10 +23,10 @@ def test_the_generated_files_are_in_step() -> None:
 
 
 def test_each_command_and_each_code_has_a_schema() -> None:
-    Draft202012Validator.check_schema(schema())
-    named = {part["$ref"].removeprefix("#/$defs/") for part in schema()["anyOf"]}
+    Draft202012Validator.check_schema(read_schema())
+    named = {part["$ref"].removeprefix("#/$defs/") for part in read_schema()["anyOf"]}
     assert {definition_name(name) for name in interface_list.list_commands()} | {"help", "version"} == named
-    rules = schema()["$defs"]["refusal"]["properties"]["error"]["allOf"]
+    rules = read_schema()["$defs"]["refusal"]["properties"]["error"]["allOf"]
     assert [rule["if"]["properties"]["code"]["const"] for rule in rules] == list(ErrorCode)
 
 
@@ -48,7 +48,7 @@ def test_each_object_is_closed_or_says_what_its_other_fields_are() -> None:
         inner_paths = [found for key, inner in part.items() for found in open_objects(inner, f"{path}/{key}")]
         return [path, *inner_paths] if is_open else inner_paths
 
-    found = [path for path in open_objects(schema()["$defs"], "") if not path.endswith("/then")]
+    found = [path for path in open_objects(read_schema()["$defs"], "") if not path.endswith("/then")]
     assert found == []
 
 
@@ -68,4 +68,4 @@ def test_what_is_not_described_fails(words: tuple[str, ...], answer: dict[str, A
     empty sentence.
     """
     with pytest.raises(AssertionError):
-        require_described(words, answer)
+        check_answer(words, answer)

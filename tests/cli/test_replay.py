@@ -29,10 +29,10 @@ from console.services.evidence.recorded_calls import RecordedCall
 from console.settings.settings import Settings
 from tests.cli.conftest import Terminal
 from tests.cli.paying import PayingTerminal
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 
 PACKS = Path(__file__).resolve().parents[1] / "vectors" / "packs"
-BOUGHT, REFUSED, UNKNOWN = numbers(3, seed=71)
+BOUGHT, REFUSED, UNKNOWN = invent_numbers(3, seed=71)
 
 
 def write_packs(folder: Path, home: Path, sandbox: Sandbox) -> None:

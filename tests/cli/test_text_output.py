@@ -16,7 +16,7 @@ from console.demo.samples import CheckSample, generate_checks, write_samples
 from console.domain.payments.limits import Limit
 from console.sandbox.alarmbox import companies as content
 from console.settings.settings import Settings
-from tests.support.desks import environment
+from tests.support.desks import make_environment
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def desk(tmp_path: Path) -> Iterator[tuple[Console, list[CheckSample]]]:
         lambda number: (content.make_company_name(number), content.get_credit_verdict(number)),
         300,
     )
-    with open_console(Settings.load(environment(tmp_path, "http://127.0.0.1:9"))) as console:
+    with open_console(Settings.load(make_environment(tmp_path, "http://127.0.0.1:9"))) as console:
         write_samples(console._context, made, DEMO_PEOPLE, render_sample_report_pdf)
         yield console, list({sample.kind: sample for sample in made}.values())
 

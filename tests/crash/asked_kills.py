@@ -25,12 +25,12 @@ from console.worker.main import run_worker
 from tests.crash import kills, request_kills
 from tests.crash.request_kills import Case, count_sent, make_call
 from tests.support import money_truth, truth
-from tests.support.asking import is_result_unknown, start_team_mode, typing
-from tests.support.children import LOCK_WAIT_SECONDS, Child, Pipe, crowd
-from tests.support.invented import numbers
-from tests.support.money_desks import providers
+from tests.support.asking import answer_password_prompts, is_result_unknown, start_team_mode
+from tests.support.children import LOCK_WAIT_SECONDS, Child, Pipe, start_children
+from tests.support.invented import invent_numbers
+from tests.support.money_desks import make_provider_settings
 from tests.support.places import Place
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 ASKERS = {"purchase": "op-a", "approve": "lead-b"}
 STEPS: Mapping[str, tuple[str, ...]] = {
@@ -93,9 +93,11 @@ class _Scene:
     @contextmanager
     def worker(self, desk: int, step: str = "", end: WorkerEnding = "killed") -> Iterator[Child]:
         """Start a worker at this desk, and yield it when it is ready."""
-        told = self.place.told(self.sandbox.url, "worker", desk, RECEIVER_PORT="0", **providers(self.sandbox.url))
-        with crowd(run_worker_until_step, [(told, step, end)]) as (child,):
-            assert child.report() == "ready"
+        told = self.place.make_environment(
+            self.sandbox.url, "worker", desk, RECEIVER_PORT="0", **make_provider_settings(self.sandbox.url)
+        )
+        with start_children(run_worker_until_step, [(told, step, end)]) as (child,):
+            assert child.wait_for_report() == "ready"
             yield child
 
 
@@ -110,7 +112,7 @@ def run(
         steps = [step for step in STEPS[action] if step in (only or STEPS[action])]
         cases = [
             Case(action, step, number, request_kills.make_subject(action, number, scene.observer, sandbox), str(i))
-            for i, (step, number) in enumerate(zip(steps, numbers(len(steps), seed), strict=True), 1)
+            for i, (step, number) in enumerate(zip(steps, invent_numbers(len(steps), seed), strict=True), 1)
         ]
         told = Counter(_end_and_continue(case, scene, end, again=again) for case in cases)
         _check_all_records(scene)
@@ -120,10 +122,10 @@ def run(
 @contextmanager
 def _open_scene(place: Place, sandbox: Sandbox, asker: str) -> Iterator[_Scene]:
     """Open both desks."""
-    both = providers(sandbox.url)
+    both = make_provider_settings(sandbox.url)
     with (
-        place.opened(sandbox, person=asker, desk=_DESK, **both) as console,
-        place.opened(sandbox, person="op-b", **both) as observer,
+        place.open_desk(sandbox, person=asker, desk=_DESK, **both) as console,
+        place.open_desk(sandbox, person="op-b", **both) as observer,
     ):
         yield _Scene(place, sandbox, console, observer)
 
@@ -135,7 +137,7 @@ def _end_and_continue(case: Case, scene: _Scene, end: WorkerEnding, *, again: bo
     with ThreadPoolExecutor(1) as thread:
         with scene.worker(_FIRST, case.step, end) as first:
             answer = thread.submit(_send_until_answered, case, scene)
-            assert first.ended() == EXIT_STATUS_BY_ENDING[end], f"{case}: {end}"
+            assert first.wait_for_end() == EXIT_STATUS_BY_ENDING[end], f"{case}: {end}"
         with scene.worker(_FIRST if again else _SECOND):
             told = answer.result()
             sent = count_sent(case, scene.sandbox)
@@ -185,7 +187,10 @@ def _send_until_answered(case: Case, scene: _Scene) -> str:
     told: list[str] = []
 
     def is_answered() -> bool:
-        with typing(scene.place, ASKERS[case.action]), request_ids.watch_for_repeated_request() as watch:
+        with (
+            answer_password_prompts(scene.place, ASKERS[case.action]),
+            request_ids.watch_for_repeated_request() as watch,
+        ):
             try:
                 make_call(scene.asker, case)
             except ConsoleError as refusal:
@@ -194,7 +199,7 @@ def _send_until_answered(case: Case, scene: _Scene) -> str:
                 told.append("repeated" if watch.is_repetition else "acted")
         return bool(told)
 
-    until(is_answered, f"an answer about {case}", LOCK_WAIT_SECONDS)
+    wait_until(is_answered, f"an answer about {case}", LOCK_WAIT_SECONDS)
     return told[0]
 
 
@@ -204,13 +209,13 @@ def _check_all_records(scene: _Scene) -> None:
     """
     place, console = scene.place, scene.observer
     with scene.worker(_FIRST):  # its spool may know what others don't
-        until(
+        wait_until(
             lambda: not place.sql(_SELECT_OPEN_REQUESTS_SQL) and not truth.count_calling_operations(console.database),
             "all to end",
         )
-    found = truth.rows(console.database)
+    found = truth.read_check_rows(console.database)
     truth.check_claims(found)
     truth.check_charges(found, scene.sandbox.ledger.count_charges_by_number())
     truth.check_queues(console)
-    money_truth.check(console, scene.sandbox)
+    money_truth.check_money(console, scene.sandbox)
     console.audit.verify_chains()

@@ -21,15 +21,15 @@ from console.store.database import boot_clock
 from tests.crash import statements
 from tests.crash.broken_statements import Trouble, break_statements
 from tests.support import truth
-from tests.support.asking import executing, is_result_unknown, start_team_mode, typing
+from tests.support.asking import answer_password_prompts, execute_desk_requests, is_result_unknown, start_team_mode
 from tests.support.children import LOCK_WAIT_SECONDS
 from tests.support.desks import MovedClock
-from tests.support.each_place import at_each_place
-from tests.support.invented import numbers
-from tests.support.money_desks import ask, newest
-from tests.support.money_stage import ActionTarget, Stage, open_console_of
+from tests.support.each_place import call_at_each_place
+from tests.support.invented import invent_numbers
+from tests.support.money_desks import find_newest_refund, request_refund
+from tests.support.money_stage import ActionTarget, MoneyStage, open_console_as
 from tests.support.places import Place
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 ACTIONS = ("purchase", "ask", "approve")
 TROUBLES: tuple[Trouble, ...] = (*statements.TROUBLES, *statements.ON_SERVERS)
@@ -40,17 +40,17 @@ _SELECT_OPEN_REQUESTS_SQL = "SELECT id, action, state FROM requests WHERE state 
 
 
 @dataclass
-class TeamModeStage(Stage):
+class TeamModeStage(MoneyStage):
     """Like Stage, but in team mode. `maker` and `checker` act themselves at desks without faults; the people of
     `_ASKERS` send desk requests. The faults happen at the worker's desk.
     """
 
-    def who(self, action: str) -> str:
+    def get_person(self, action: str) -> str:
         return "worker"
 
     def number(self, target: ActionTarget) -> str:
         """Return the corporation number of a purchase; "" for other actions."""
-        return numbers(1, seed=self.made)[0] if target.action == "purchase" else ""
+        return invent_numbers(1, seed=self.made)[0] if target.action == "purchase" else ""
 
 
 @contextmanager
@@ -61,8 +61,8 @@ def open_stage(place: Place) -> Iterator[TeamModeStage]:
     with pytest.MonkeyPatch.context() as patch, Sandbox() as sandbox:
         patch.setattr(boot_clock, "read_uptime_ms", lambda: uptime() + round(clock.offset.total_seconds() * 1000))
         with (
-            open_console_of(place, sandbox, clock, "op-b") as maker,
-            open_console_of(place, sandbox, clock, "lead-c") as checker,
+            open_console_as(place, sandbox, clock, "op-b") as maker,
+            open_console_as(place, sandbox, clock, "lead-c") as checker,
         ):
             yield TeamModeStage(place, sandbox, clock, maker, checker)
 
@@ -73,8 +73,8 @@ def run_all(on: TeamModeStage, action: str, trouble: Trouble) -> Counter[str]:
     """
     tally: Counter[str] = Counter()
     for lasting in (False, True):
-        tally += at_each_place(partial(fail_at_statement, on, action, trouble, lasting=lasting))
-    on.checked()
+        tally += call_at_each_place(partial(fail_at_statement, on, action, trouble, lasting=lasting))
+    on.check_all_rules()
     return tally
 
 
@@ -89,7 +89,7 @@ def run_some(on: TeamModeStage, action: str, seed: int, places: int) -> Counter[
         nth = chance.randint(1, _USUAL_PLACES.get(trouble, _USUAL_PLACES[action]))
         ended = fail_at_statement(on, action, trouble, nth, lasting=(seed + i) % 2 == 0)
         tally.update({ended or "undisturbed": 1})
-    on.checked()
+    on.check_all_rules()
     return tally
 
 
@@ -100,18 +100,18 @@ def fail_at_statement(on: TeamModeStage, action: str, trouble: Trouble, nth: int
     where = f"{action}, {trouble} at {nth}{', lasting' * lasting}"
     target = _prepare_target(on, action)
     with (
-        open_console_of(on.place, on.sandbox, on.clock, _ASKERS[action]) as desk,
+        open_console_as(on.place, on.sandbox, on.clock, _ASKERS[action]) as desk,
         on.desk(action) as worker,
         ThreadPoolExecutor(1) as thread,
     ):
         worker.desk_requests.announce_presence()
         answer = thread.submit(_send_until_answered, on, desk, target, where)
-        until(lambda: bool(on.place.sql(_SELECT_ASKED_REQUEST_SQL)) or answer.done(), "the request")
+        wait_until(lambda: bool(on.place.sql(_SELECT_ASKED_REQUEST_SQL)) or answer.done(), "the request")
         with break_statements(worker, nth, trouble, lasting=lasting) as countdown:
             with suppress(ConsoleError):  # logged by the thread of a worker
                 worker.desk_requests.execute_next()
             fired = countdown.fired
-        with executing(worker):
+        with execute_desk_requests(worker):
             code = answer.result()
     assert on.place.sql(_SELECT_OPEN_REQUESTS_SQL) == [], where
     if action == "purchase":
@@ -126,7 +126,7 @@ def fail_at_statement(on: TeamModeStage, action: str, trouble: Trouble, nth: int
 def _prepare_target(on: TeamModeStage, action: str) -> ActionTarget:
     """Create the records that the action needs, and return its target."""
     if action != "purchase":
-        return on.prepared(action)
+        return on.prepare_target(action)
     on.made += 1
     return ActionTarget(action, f"ORD-{on.made}")
 
@@ -140,13 +140,13 @@ def _send_until_answered(on: TeamModeStage, desk: Console, target: ActionTarget,
         "purchase": lambda: desk.credit_checks.purchase(
             PurchaseRequest(on.number(target), "1"), request_id=request_id
         ),
-        "ask": lambda: ask(desk, target.payment, request_id=request_id),
+        "ask": lambda: request_refund(desk, target.payment, request_id=request_id),
         "approve": lambda: desk.refunds.approve(target.refund, request_id=request_id),
     }
     codes: list[str] = []
 
     def is_answered() -> bool:
-        with typing(on.place, person):
+        with answer_password_prompts(on.place, person):
             try:
                 answer = acts[target.action]()
             except ConsoleError as refusal:
@@ -157,16 +157,16 @@ def _send_until_answered(on: TeamModeStage, desk: Console, target: ActionTarget,
                 )
         return bool(codes)
 
-    until(is_answered, f"an answer: {where}", LOCK_WAIT_SECONDS)
+    wait_until(is_answered, f"an answer: {where}", LOCK_WAIT_SECONDS)
     return codes[0]
 
 
 def _check_request(on: TeamModeStage, target: ActionTarget, code: str, where: str) -> None:
     """Check that the refund was requested exactly if the desk got the answer "done". Then reject it."""
     assert code in statements.EXPECTED_REFUSALS | {"done"}, f"{code}: {where}"
-    found = newest(on.maker, target.payment)
+    found = find_newest_refund(on.maker, target.payment)
     assert (code == "done") == (found is not None), f"{code}: {where}"
-    on.later()
+    on.move_clocks()
     if found is not None:
         assert on.checker.refunds.reject(found.id, "not ours").state is RefundState.REJECTED, where
 
@@ -176,10 +176,10 @@ def _check_approval(on: TeamModeStage, target: ActionTarget, code: str, where: s
     id may also be "approved": the refund is approved and not sent yet.
     """
     if code == "approved":
-        assert on.there(target.number) <= 1, where
+        assert on.count_provider_refunds(target.number) <= 1, where
     else:
         on.check_ending(target, code, where)
-    on.settled(target, "done" if code == "approved" else code, where)
+    on.settle_and_check(target, "done" if code == "approved" else code, where)
 
 
 def _check_purchase(on: TeamModeStage, number: str, code: str, where: str) -> None:
@@ -191,10 +191,10 @@ def _check_purchase(on: TeamModeStage, number: str, code: str, where: str) -> No
     assert code in statements.EXPECTED_REFUSALS | {"done"}, f"{code}: {where}"
     assert code != "done" or charged == 1, f"done, but not charged: {where}"
     assert EXIT_STATUS.get(code) != 6 or not charged, f"{code}, but charged: {where}"
-    on.later(timedelta(minutes=5))
+    on.move_clocks(timedelta(minutes=5))
     with on.desk("due") as fresh:
         fresh.recovery.run_all_tasks()
-        found = truth.rows(fresh.database)
+        found = truth.read_check_rows(fresh.database)
         truth.check_claims(found)
         truth.check_charges(found, on.sandbox.ledger.count_charges_by_number())
         truth.check_queues(fresh)

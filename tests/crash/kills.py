@@ -18,10 +18,10 @@ from console.settings.settings import Settings
 from console.store.operations import journal
 from tests.crash.actors import execute_action
 from tests.support import long_ago, truth
-from tests.support.children import Child, crowd
-from tests.support.invented import numbers
+from tests.support.children import Child, start_children
+from tests.support.invented import invent_numbers
 from tests.support.places import Place
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 KILLED = -9
 PURCHASE_STEPS = OPERATION_FAILPOINTS[: OPERATION_FAILPOINTS.index("after_pdf") + 1]
@@ -68,7 +68,7 @@ class Case:
     def told(self, failpoint: str | None = None, **extra: str) -> dict[str, str]:
         """Return the environment variables of the desk, with a failpoint or without."""
         point = {"FAILPOINT": failpoint} if failpoint else {}
-        return self.place.told(self.url, desk=self.desk, **self.extra, **point, **extra)
+        return self.place.make_environment(self.url, desk=self.desk, **self.extra, **point, **extra)
 
     def opened(self, **extra: str) -> Console:
         """Open a console at the desk of the case; the caller must close it."""
@@ -88,7 +88,7 @@ def run(
     with Sandbox() as sandbox:
         sandbox.control.change_settings(offers_purchase_list=True)
         wanted = [(action, step) for action in actions for step in STEPS[action] if step in only]
-        names = numbers(len(wanted), seed)
+        names = invent_numbers(len(wanted), seed)
         cases = [Case(action, step, names[i], place, sandbox.url, i) for i, (action, step) in enumerate(wanted)]
         for case in cases:
             _prepare(case, sandbox)
@@ -114,7 +114,7 @@ def _prepare(case: Case, sandbox: Sandbox) -> None:
             sandbox.control.change_settings(today=long_ago.DAY)
             case.record_id = _buy(case, console).id
             sandbox.control.change_settings(today=None)
-            case.place.sql(long_ago.SENT_THEN)
+            case.place.sql(long_ago.SET_SENDING_TIME_SQL)
         elif case.action == "refetch":
             case.record_id = _buy(case, console).id
             case.subject = str(case.record_id)
@@ -128,10 +128,10 @@ def _prepare_unknown(case: Case, console: Console, sandbox: Sandbox) -> None:
     spool.
     """
     if case.action == "delivery":
-        with crowd(execute_action, [(case.told("before_tx2:1:raise"), "purchase", case.number, case.client)]) as (
-            child,
-        ):
-            assert (child.report(), child.report()) == ("open", "outcome_unknown")
+        with start_children(
+            execute_action, [(case.told("before_tx2:1:raise"), "purchase", case.number, case.client)]
+        ) as (child,):
+            assert (child.wait_for_report(), child.wait_for_report()) == ("open", "outcome_unknown")
     else:
         case.extra = {"ALARMBOX_FIND_PURCHASES": "1"}
         sandbox.control.add_fault("close_after_charge", call="purchase", number=case.number)
@@ -152,15 +152,15 @@ def _kill_all(cases: Sequence[Case], sandbox: Sandbox) -> None:
     """
     for some in (cases[i : i + 4] for i in range(0, len(cases), 4)):
         told = [(case.told(f"{case.step}:1:kill"), case.action, case.subject, case.client) for case in some]
-        with crowd(execute_action, told) as children:
+        with start_children(execute_action, told) as children:
             for case, child in zip(some, children, strict=True):
                 _check_killed(case, child)
 
 
 def _check_killed(case: Case, child: Child) -> None:
     """Check that the child was killed at its step."""
-    assert child.report() == "open"
-    assert child.ended() == KILLED, f"{case.action} passed {case.step} unharmed"
+    assert child.wait_for_report() == "open"
+    assert child.wait_for_end() == KILLED, f"{case.action} passed {case.step} unharmed"
 
 
 # A new process
@@ -189,18 +189,18 @@ def _check_recovery(case: Case, sandbox: Sandbox, within: float) -> Counter[str]
     """
     charged = sandbox.control.count_charges(case.number)
     with case.opened() as patient:
-        until(lambda: not patient.recovery.list_lease_holders() and not _is_running(patient), f"lease of {case}")
+        wait_until(lambda: not patient.recovery.list_lease_holders() and not _is_running(patient), f"lease of {case}")
     begun = time.monotonic()
     with case.opened() as console:
         console.recovery.run_all_tasks()
         seconds = time.monotonic() - begun
         assert seconds <= within, f"recovery took {seconds:.1f} s: {case}"  # house: only `make soak` sets it
-        truth.check_claims(truth.rows(console.database))
+        truth.check_claims(truth.read_check_rows(console.database))
         truth.check_queues(console)
         _finish_as_person(case, console, sandbox)
         wanted = case.before + (case.buys)
         assert sandbox.control.count_charges(case.number) == wanted, f"{charged} charges, then another: {case}"
-        found = [row for row in truth.rows(console.database) if row.number == case.number]
+        found = [row for row in truth.read_check_rows(console.database) if row.number == case.number]
         truth.check_claims(found)
         truth.check_charges(found, {case.number: sandbox.control.count_charges(case.number)})
         assert truth.count_calling_operations(console.database) == 0
@@ -244,13 +244,13 @@ def _settle_unknown_record(case: Case, console: Console, sandbox: Sandbox, recor
     step = console.credit_checks.read_credit_check(record.id).explanation.next_step
     assert (step.code, bool(step.command)) == ("next.resolve", True) or case.action == "probe", f"{case}: {step}"
     mine = [charge.id for charge in sandbox.ledger.list_charges_of_number(case.number)]
-    known = {row.id_at_provider for row in truth.rows(console.database)}
+    known = {row.id_at_provider for row in truth.read_check_rows(console.database)}
     fresh = [charge for charge in mine if charge not in known]
     if fresh:
         console.recovery.resolve("credit-check", record.id, "success", "seen on their screen", fresh[0])
         return
     console.recovery.resolve("credit-check", record.id, "error", "their list is empty")
-    with case.place.acting(console, "lead-b") as other:
+    with case.place.open_console_of_person(console, "lead-b") as other:
         other.recovery.resolve("credit-check", record.id, "error", "not on the bill")
     if case.action == "renewal":
         (old,) = [one for one in console.lookup.find_records(case.number).credit_checks if one.id == case.record_id]

@@ -14,10 +14,10 @@ from console.domain.errors import ConsoleError
 from console.domain.records import Certainty, PurchaseRequest
 from console.settings.settings import Settings
 from tests.crash.signals import CLIENT, Stage
-from tests.support.children import Child, Pipe, crowd
-from tests.support.invented import numbers
-from tests.support.money_desks import ask, order, paid
-from tests.support.waiting import until
+from tests.support.children import Child, Pipe, start_children
+from tests.support.invented import invent_numbers
+from tests.support.money_desks import import_paid_payment, insert_order, request_refund
+from tests.support.waiting import wait_until
 
 BUDGET_SECONDS = 90.0 / 20
 """More than any budget of a money call, at the speed of these desks."""
@@ -86,37 +86,37 @@ def run(on: Stage, action: str, *, decided: bool) -> tuple[LateAnswerCase, LateE
     person = "lead-b" if action == "refund" else "op-a"
     told = on.told("approve" if person == "lead-b" else "start")
     on.sandbox.control.add_fault(_FAULTS[action], call=_CALLS[action], times=1)
-    with crowd(execute_and_send_ending, [(told, action, late.subject)]) as (child,):
-        assert child.report() == "open"
+    with start_children(execute_and_send_ending, [(told, action, late.subject)]) as (child,):
+        assert child.wait_for_report() == "open"
         assert on.sandbox.control.wait_until_reached(held=1)
         stopped_at = _stop_process(child)
         assert late.find()
-        until(lambda: late.read_shown_state()[1] is Certainty.UNKNOWN, "its lease to run out")
+        wait_until(lambda: late.read_shown_state()[1] is Certainty.UNKNOWN, "its lease to run out")
         if decided:
             _decide_as_two_people(late)
         assert on.sandbox.control.release_calls() == 1
-        until(lambda: _count_unread_bytes(child, on.sandbox.port) > 0, "the answer to stand in its socket")
-        until(lambda: time.monotonic() > stopped_at + BUDGET_SECONDS, "its budget to be spent")
+        wait_until(lambda: _count_unread_bytes(child, on.sandbox.port) > 0, "the answer to stand in its socket")
+        wait_until(lambda: time.monotonic() > stopped_at + BUDGET_SECONDS, "its budget to be spent")
         os.kill(child.pid, signal.SIGCONT)
-        answer: LateEnding = child.report()
-        assert child.ended() == 0
+        answer: LateEnding = child.wait_for_report()
+        assert child.wait_for_end() == 0
     return late, answer
 
 
 def _make_subject(on: Stage, action: str) -> object:
     """Create what the action needs, and return its argument: a corporation number, a refund id or an order id."""
     if action == "purchase":
-        return numbers(1)[0]
+        return invent_numbers(1)[0]
     if action == "refund":
-        return ask(on.maker, paid(on.maker, on.sandbox, "ORD-1").id).id
-    return order(on.place, "ORD-1", 3_300)
+        return request_refund(on.maker, import_paid_payment(on.maker, on.sandbox, "ORD-1").id).id
+    return insert_order(on.place, "ORD-1", 3_300)
 
 
 def _stop_process(child: Child) -> float:
     """Stop the process with SIGSTOP. Return the time (monotonic seconds) when all of it was stopped."""
     os.kill(child.pid, signal.SIGSTOP)
     state = Path(f"/proc/{child.pid}/stat")
-    until(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", "the process to stand still")
+    wait_until(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", "the process to stand still")
     return time.monotonic()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from console.app import Console, open_console
 from console.settings.settings import Settings
 from tests.support.children import Pipe
-from tests.support.money_desks import ask, ending
+from tests.support.money_desks import call_for_ending, request_refund
 
 
 def execute_money_action(pipe: Pipe, told: Mapping[str, str], what: str, subject: object) -> None:
@@ -14,7 +14,7 @@ def execute_money_action(pipe: Pipe, told: Mapping[str, str], what: str, subject
     or a notice."""
     with open_console(Settings.load(dict(told))) as console:
         pipe.send("open")
-        pipe.send(ending(lambda: _ACTS[what](console, subject)))
+        pipe.send(call_for_ending(lambda: _ACTS[what](console, subject)))
 
 
 def _resolve_refund(console: Console, refund: int) -> object:
@@ -24,7 +24,7 @@ def _resolve_refund(console: Console, refund: int) -> object:
 
 
 _ACTS: Mapping[str, Callable[..., object]] = {
-    "ask": ask,
+    "ask": request_refund,
     "approve": lambda console, refund: console.refunds.approve(refund),
     "reject": lambda console, refund: console.refunds.reject(refund, "not ours"),
     "withdraw": lambda console, refund: console.refunds.withdraw(refund),

@@ -15,10 +15,10 @@ from console.sandbox.server import Sandbox
 from console.store.payments import orders, payments
 from tests.crash.money_actors import execute_money_action
 from tests.support import money_truth
-from tests.support.children import crowd
+from tests.support.children import start_children
 from tests.support.desks import MovedClock
-from tests.support.money_desks import later, order, providers
-from tests.support.payment_desks import BANK_KEY, signed
+from tests.support.money_desks import insert_order, make_provider_settings, move_clocks
+from tests.support.payment_desks import BANK_KEY, make_signed_notice
 from tests.support.places import Place
 
 KILLED = -9
@@ -56,23 +56,26 @@ def run(place: Place, sources: Sequence[str], seed: int = 0) -> Counter[str]:
     """
     clock, steps = MovedClock(), [(source, step) for source in sources for step in STEPS[source]]
     with Sandbox() as sandbox:
-        extra = providers(sandbox.url) | {"SECRET_NOTICE_BANK_KEY": BANK_KEY}
+        extra = make_provider_settings(sandbox.url) | {"SECRET_NOTICE_BANK_KEY": BANK_KEY}
         with (
-            place.opened(sandbox, clock, **extra) as console,
-            place.opened(sandbox, clock, person=place.taker, **extra) as taker,
+            place.open_desk(sandbox, clock, **extra) as console,
+            place.open_desk(sandbox, clock, person=place.taker, **extra) as taker,
         ):
             cases = [_make_case(place, console, sandbox, *one, i) for i, one in enumerate(steps)]
-            told = [place.told(sandbox.url, place.taker, FAILPOINT=f"{case.step}:1:kill", **extra) for case in cases]
+            told = [
+                place.make_environment(sandbox.url, place.taker, FAILPOINT=f"{case.step}:1:kill", **extra)
+                for case in cases
+            ]
             for i in range(0, len(cases), 4):
                 _kill_receivers(cases[i : i + 4], told[i : i + 4])
             for i, case in enumerate(cases, seed):
                 _send_again(taker, case, repeats=i % 2 == 0)
             for _ in range(3):
-                later(clock, sandbox, timedelta(minutes=5))
+                move_clocks(clock, sandbox, timedelta(minutes=5))
                 console.recovery.run_all_tasks()
             for case in cases:
                 _check_booked_once(place, console, case)
-            money_truth.check(console, sandbox)
+            money_truth.check_money(console, sandbox)
             console.audit.verify_chains()
     return Counter(kills=len(cases))
 
@@ -80,7 +83,7 @@ def run(place: Place, sources: Sequence[str], seed: int = 0) -> Counter[str]:
 def _make_case(place: Place, console: Console, sandbox: Sandbox, source: str, step: str, i: int) -> Case:
     """Create an order whose payer has just paid, and the notice about it."""
     number = f"ORD-{source}-{i}"
-    order_id = order(place, number, TOTAL, _CURRENCY[source])
+    order_id = insert_order(place, number, TOTAL, _CURRENCY[source])
     if source == "bank":
         return Case(source, step, number, _make_bank_notice(number))
     ours = console.payments.start(order_id, source).payment.merchant_payment_id
@@ -100,16 +103,16 @@ def _make_bank_notice(number: str) -> ReceivedNotice:
         "currency": "JPY",
         "occurred_at": now.isoformat(),
     }
-    return signed("bank", json.dumps(told).encode(), now)
+    return make_signed_notice("bank", json.dumps(told).encode(), now)
 
 
 def _kill_receivers(cases: Sequence[Case], told: Sequence[dict[str, str]]) -> None:
     """Start the receivers of these cases, and check that each is killed."""
     each = [(where, "notice", case.post) for case, where in zip(cases, told, strict=True)]
-    with crowd(execute_money_action, each) as children:
+    with start_children(execute_money_action, each) as children:
         for case, child in zip(cases, children, strict=True):
-            assert child.report() == "open"
-            assert child.ended() == KILLED, f"{case.source} passed {case.step} unharmed"
+            assert child.wait_for_report() == "open"
+            assert child.wait_for_end() == KILLED, f"{case.source} passed {case.step} unharmed"
 
 
 def _send_again(console: Console, case: Case, *, repeats: bool) -> None:

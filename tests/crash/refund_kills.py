@@ -19,11 +19,18 @@ from console.sandbox.server import Sandbox
 from console.store.operations import journal
 from tests.crash.money_actors import execute_money_action
 from tests.support import money_truth, truth
-from tests.support.children import Child, crowd
+from tests.support.children import Child, start_children
 from tests.support.desks import MovedClock
-from tests.support.money_desks import ask, ending, later, newest, paid, providers
+from tests.support.money_desks import (
+    call_for_ending,
+    find_newest_refund,
+    import_paid_payment,
+    make_provider_settings,
+    move_clocks,
+    request_refund,
+)
 from tests.support.places import Place
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 KILLED = -9
 MAKER, CHECKER = "op-a", "lead-b"
@@ -107,7 +114,9 @@ class Case:
 
     def told(self, failpoint: str) -> dict[str, str]:
         """Return the environment variables of the case's desk with this failpoint."""
-        return self.place.told(self.url, self.person, self.desk, FAILPOINT=failpoint, **providers(self.url))
+        return self.place.make_environment(
+            self.url, self.person, self.desk, FAILPOINT=failpoint, **make_provider_settings(self.url)
+        )
 
 
 @dataclass
@@ -125,7 +134,7 @@ class Team:
 
     def refund(self, case: Case) -> Refund:
         """Return the newest refund of the case's payment with its present state."""
-        found = newest(self.maker, case.payment)
+        found = find_newest_refund(self.maker, case.payment)
         assert found is not None, f"the refund is gone: {case}"
         return found
 
@@ -136,8 +145,8 @@ class Team:
         if case is None:
             self.checker.recovery.run_all_tasks()
             return 0.0
-        extra = providers(case.url)
-        with case.place.opened(self.sandbox, self.clock, person=CHECKER, desk=case.desk, **extra) as console:
+        extra = make_provider_settings(case.url)
+        with case.place.open_desk(self.sandbox, self.clock, person=CHECKER, desk=case.desk, **extra) as console:
             begun = time.monotonic()
             console.recovery.run_all_tasks()
             return time.monotonic() - begun
@@ -156,7 +165,7 @@ def run(place: Place, actions: Sequence[str], only: Sequence[str] = (), within: 
         _kill_all(cases)
         for case in cases:
             _check_before_expiry(case, team)
-        until(lambda: _are_leases_over(team.maker), "the leases of the dead")
+        wait_until(lambda: _are_leases_over(team.maker), "the leases of the dead")
         sandbox.control.change_settings(waits_for_manual_settling=False)
         slowest = max(team.run_due_tasks_of_case(case) for case in cases if case.may_have_spool_facts)
         assert slowest <= within, f"recovery took {slowest:.1f} s"  # house: only `make soak` sets it
@@ -164,11 +173,11 @@ def run(place: Place, actions: Sequence[str], only: Sequence[str] = (), within: 
             known = team.refund(case).certainty is Certainty.KNOWN if case.step in _STEPS_AFTER_TX1 else True
             assert known, f"not sent, and unknown: {case}"
         assert truth.count_calling_operations(team.checker.database) == 0
-        money_truth.check(team.checker, sandbox)
+        money_truth.check_money(team.checker, sandbox)
         for case in cases:
             _ask_or_decide(case, team)
         _run_tasks_until_ended(cases, team)
-        rows = money_truth.check(team.checker, sandbox)
+        rows = money_truth.check_money(team.checker, sandbox)
         team.checker.audit.verify_chains()
         return Counter(kills=len(cases), refunds=len(rows), slowest_ms=int(1000 * slowest))
 
@@ -176,10 +185,10 @@ def run(place: Place, actions: Sequence[str], only: Sequence[str] = (), within: 
 @contextmanager
 def _open_team(place: Place, sandbox: Sandbox) -> Iterator[Team]:
     """Open the desks of both people."""
-    clock, extra = MovedClock(), providers(sandbox.url)
+    clock, extra = MovedClock(), make_provider_settings(sandbox.url)
     with (
-        place.opened(sandbox, clock, person=MAKER, **extra) as maker,
-        place.opened(sandbox, clock, person=CHECKER, **extra) as checker,
+        place.open_desk(sandbox, clock, person=MAKER, **extra) as maker,
+        place.open_desk(sandbox, clock, person=CHECKER, **extra) as checker,
     ):
         yield Team(maker, checker, sandbox, clock)
 
@@ -190,17 +199,21 @@ def _open_team(place: Place, sandbox: Sandbox) -> Iterator[Team]:
 def _prepare(case: Case, team: Team) -> None:
     """Create the records that the action needs before it can be killed."""
     atom = case.action == "approve at Atom"
-    case.payment = paid(team.maker, team.sandbox, case.number, provider="atom" if atom else "paypay").id
+    case.payment = import_paid_payment(
+        team.maker, team.sandbox, case.number, provider="atom" if atom else "paypay"
+    ).id
     if case.action != "ask":
-        case.refund = ask(team.maker, case.payment, "10.00" if atom else 1_000).id
+        case.refund = request_refund(team.maker, case.payment, "10.00" if atom else 1_000).id
     if case.action in ("probe", "resolve", "poll", "send again"):
         _approve(case, team, {"poll": "", "send again": "result:RATE_LIMIT"}.get(case.action, "close_after_charge"))
     if case.action == "resolve":
         (there,) = team.sandbox.control.payments_control.read_refunds(payment=case.number)
         team.sandbox.control.payments_control.move_refund(there["key"], "completed")
     if case.action == "delivery":
-        with crowd(execute_money_action, [(case.told("before_tx2:1:raise"), "approve", case.refund)]) as (child,):
-            assert (child.report(), child.report()) == ("open", "outcome_unknown")
+        with start_children(execute_money_action, [(case.told("before_tx2:1:raise"), "approve", case.refund)]) as (
+            child,
+        ):
+            assert (child.wait_for_report(), child.wait_for_report()) == ("open", "outcome_unknown")
     case.before = team.count_provider_refunds(case)
 
 
@@ -208,7 +221,7 @@ def _approve(case: Case, team: Team, fault: str) -> None:
     """Approve the refund of the case while the provider has this fault ("": none), and check the ending."""
     if fault:
         team.sandbox.control.add_fault(fault, call="paypay_refund", payment=case.number)
-    code = ending(lambda: team.checker.refunds.approve(case.refund))
+    code = call_for_ending(lambda: team.checker.refunds.approve(case.refund))
     wanted = {"": "done", "close_after_charge": "outcome_unknown", "result:RATE_LIMIT": "rate_limited"}
     assert code == wanted[fault], f"{code}: {case}"
 
@@ -227,15 +240,15 @@ def _kill_all(cases: Sequence[Case]) -> None:
         each = [
             (case.told(f"{case.step}:1:kill"), case.act_name, of) for case, of in zip(some, subjects, strict=True)
         ]
-        with crowd(execute_money_action, each) as children:
+        with start_children(execute_money_action, each) as children:
             for case, child in zip(some, children, strict=True):
                 _check_killed(case, child)
 
 
 def _check_killed(case: Case, child: Child) -> None:
     """Check that the child was killed at its step."""
-    assert child.report() == "open"
-    assert child.ended() == KILLED, f"{case.action} passed {case.step} unharmed"
+    assert child.wait_for_report() == "open"
+    assert child.wait_for_end() == KILLED, f"{case.action} passed {case.step} unharmed"
 
 
 # After
@@ -250,7 +263,7 @@ def _check_before_expiry(case: Case, team: Team) -> None:
     if not case.sends or case.step not in ("after_tx1", "after_send", "before_tx2"):
         return
     for send in (team.checker.refunds.submit, team.checker.refunds.approve):
-        code = ending(lambda send=send: send(case.refund))  # type: ignore[misc]  # bound here
+        code = call_for_ending(lambda send=send: send(case.refund))  # type: ignore[misc]  # bound here
         assert code in ("in_progress", "already_decided"), f"{code}: {case}"
     assert team.count_provider_refunds(case) == sent, f"sent again: {case}"
     assert team.checker.refunds.read_refund(case.refund).explanation.next_step.code
@@ -265,10 +278,10 @@ def _are_leases_over(console: Console) -> bool:
 
 def _ask_or_decide(case: Case, team: Team) -> None:
     """Do what a person would do next, if the killed process has not stored the request or the decision."""
-    found = newest(team.maker, case.payment)
+    found = find_newest_refund(team.maker, case.payment)
     if found is None:
         assert case.step == "before_request", f"the request is gone: {case}"
-        found = ask(team.maker, case.payment)
+        found = request_refund(team.maker, case.payment)
     case.refund = found.id
     if found.state is not RefundState.REQUESTED:
         return
@@ -294,7 +307,7 @@ def _run_tasks_until_ended(cases: Sequence[Case], team: Team) -> None:
     """Run only due tasks until each refund has ended as its action decides. Check that nothing is sent twice."""
     ends = {"withdraw": RefundState.WITHDRAWN, "reject": RefundState.REJECTED}
     for _ in range(4):
-        later(team.clock, team.sandbox, timedelta(minutes=5))
+        move_clocks(team.clock, team.sandbox, timedelta(minutes=5))
         _move_sending_times_back(cases[0].place, 300)
         team.run_due_tasks_of_case()
         found = [(case, team.refund(case)) for case in cases]

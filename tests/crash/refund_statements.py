@@ -7,8 +7,8 @@ from collections import Counter
 from functools import partial
 
 from tests.crash.broken_statements import Trouble, break_statements
-from tests.support.each_place import at_each_place
-from tests.support.money_stage import Stage
+from tests.support.each_place import call_at_each_place
+from tests.support.money_stage import MoneyStage
 
 TROUBLES: tuple[Trouble, ...] = ("full", "lost", "commit_lost", "desk_full")
 ON_SERVERS: tuple[Trouble, ...] = ("deadlock", "lock_wait")
@@ -20,18 +20,18 @@ _STATEMENTS_OF_RARE_TROUBLES: dict[Trouble, int] = {"commit_lost": 5, "desk_full
 RANDOM_TROUBLE_COUNT = 2
 
 
-def run_all(on: Stage, action: str, trouble: Trouble) -> Counter[str]:
+def run_all(on: MoneyStage, action: str, trouble: Trouble) -> Counter[str]:
     """Let each statement of the action fail: once alone, and once with all later ones. Return the counts of the
     endings.
     """
     tally: Counter[str] = Counter()
     for lasting in (False, True):
-        tally += at_each_place(partial(fail_at_statement, on, action, trouble, lasting=lasting))
-    on.checked()
+        tally += call_at_each_place(partial(fail_at_statement, on, action, trouble, lasting=lasting))
+    on.check_all_rules()
     return tally
 
 
-def run_some(on: Stage, action: str, troubles: tuple[Trouble, ...], seed: int) -> Counter[str]:
+def run_some(on: MoneyStage, action: str, troubles: tuple[Trouble, ...], seed: int) -> Counter[str]:
     """Let the action fail with some of the troubles, each at a random statement; every second failure lasts. Return
     the counts of the endings.
     """
@@ -44,17 +44,17 @@ def run_some(on: Stage, action: str, troubles: tuple[Trouble, ...], seed: int) -
     return tally
 
 
-def fail_at_statement(on: Stage, action: str, trouble: Trouble, nth: int, *, lasting: bool) -> str | None:
+def fail_at_statement(on: MoneyStage, action: str, trouble: Trouble, nth: int, *, lasting: bool) -> str | None:
     """Run the action with a fault at its n-th statement, check its ending, and return its code; None if the action
     has no such statement.
     """
     where = f"{action}, {trouble} at {nth}{', lasting' * lasting}"
-    target = on.prepared(action)
+    target = on.prepare_target(action)
     with on.desk(action) as console:
         console.recovery.count_queues()  # opens the desk, so that only the action itself meets trouble
         with break_statements(console, nth, trouble, lasting=lasting) as countdown:
             code = on.act(console, target)
             fired = countdown.fired
     on.check_ending(target, code, where)
-    on.settled(target, code, where)
+    on.settle_and_check(target, code, where)
     return code if fired else None

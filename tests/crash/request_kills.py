@@ -14,11 +14,11 @@ from console.sandbox.server import Sandbox
 from console.services.guarded import request_ids
 from console.settings.settings import Settings
 from tests.crash.kills import KILLED
-from tests.support.children import Pipe, crowd
-from tests.support.invented import numbers
-from tests.support.money_desks import ask, paid, providers
-from tests.support.places import PERSON, Place
-from tests.support.waiting import until
+from tests.support.children import Pipe, start_children
+from tests.support.invented import invent_numbers
+from tests.support.money_desks import import_paid_payment, make_provider_settings, request_refund
+from tests.support.places import FIRST_PERSON, Place
+from tests.support.waiting import wait_until
 
 _CALL_STEPS = ("before_tx1", "after_tx1", "after_intent", "before_send", "after_send", "before_tx2", "after_tx2")
 STEPS: Mapping[str, tuple[str, ...]] = {
@@ -55,23 +55,25 @@ class Case:
 def run(action: str, place: Place, seed: int, only: Sequence[str] = ()) -> Counter[str]:
     """Kill the action at each of its steps (or at the steps `only`), then make the same call again. Return the counts
     of the answers."""
-    with Sandbox() as sandbox, place.opened(sandbox, **providers(sandbox.url)) as console:
+    with Sandbox() as sandbox, place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
         steps = [step for step in STEPS[action] if step in (only or STEPS[action])]
         cases = [
             Case(action, step, number, make_subject(action, number, console, sandbox), str(i))
-            for i, (step, number) in enumerate(zip(steps, numbers(len(steps), seed), strict=True), 1)
+            for i, (step, number) in enumerate(zip(steps, invent_numbers(len(steps), seed), strict=True), 1)
         ]
-        who, both = "lead-b" if action == "approve" else PERSON, providers(sandbox.url)
+        who, both = "lead-b" if action == "approve" else FIRST_PERSON, make_provider_settings(sandbox.url)
         for some in (cases[i : i + 4] for i in range(0, len(cases), 4)):
-            told = {one: place.told(sandbox.url, who, **both, FAILPOINT=f"{one.step}:1:kill") for one in some}
-            with crowd(make_call_until_killed, [(told[one], one) for one in some]) as children:
+            told = {
+                one: place.make_environment(sandbox.url, who, **both, FAILPOINT=f"{one.step}:1:kill") for one in some
+            }
+            with start_children(make_call_until_killed, [(told[one], one) for one in some]) as children:
                 for case, child in zip(some, children, strict=True):
-                    assert child.report() == "open"
-                    assert child.ended() == KILLED, f"{action} passed {case.step} unharmed"
-        with place.opened(sandbox, person=who, **both) as caller:
+                    assert child.wait_for_report() == "open"
+                    assert child.wait_for_end() == KILLED, f"{action} passed {case.step} unharmed"
+        with place.open_desk(sandbox, person=who, **both) as caller:
             over = {case: _call_until_leases_expire(case, caller, sandbox) for case in cases}
         # A process of its own, as the next command is: what nobody sent is told by whoever opens the desk first.
-        with place.opened(sandbox, person=who, **both) as caller:
+        with place.open_desk(sandbox, person=who, **both) as caller:
             return Counter(_call_again(case, caller, sandbox, *over[case]) for case in cases)
 
 
@@ -79,8 +81,8 @@ def make_subject(action: str, number: str, console: Console, sandbox: Sandbox) -
     """Create what the action needs, and return its argument as text."""
     if action == "purchase":
         return number
-    payment = paid(console, sandbox, f"ORD-{number}")
-    return str(payment.id if action == "request" else ask(console, payment.id).id)
+    payment = import_paid_payment(console, sandbox, f"ORD-{number}")
+    return str(payment.id if action == "request" else request_refund(console, payment.id).id)
 
 
 def make_call_until_killed(pipe: Pipe, told: Mapping[str, str], case: Case) -> None:
@@ -111,7 +113,7 @@ def _call_until_leases_expire(case: Case, console: Console, sandbox: Sandbox) ->
         told[0] = call_for_ending(case, console)
         return told[0] != "in_progress"
 
-    until(ended, f"{case.action} at {case.step}: the leases to run out")
+    wait_until(ended, f"{case.action} at {case.step}: the leases to run out")
     return told[0], before
 
 

@@ -14,12 +14,12 @@ from console.sandbox.server import Sandbox
 from console.services.payments.probe import make_lease_name
 from tests.crash.money_actors import execute_money_action
 from tests.support import money_truth
-from tests.support.children import crowd
+from tests.support.children import start_children
 from tests.support.desks import MovedClock
-from tests.support.money_desks import later, order, providers
-from tests.support.payment_desks import notice_of
+from tests.support.money_desks import insert_order, make_provider_settings, move_clocks
+from tests.support.payment_desks import make_notice
 from tests.support.places import Place
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 KILLED = -9
 TOTAL = 3_000
@@ -78,19 +78,19 @@ def run(place: Place) -> Counter[str]:
         late = [case for case in cases if case.story == "paid late"]
         _kill_sagas(place, sandbox, late, "after_expire_payment")
         _pay_at_provider(sandbox, late)
-        with place.opened(sandbox, clock, person=place.taker, **providers(sandbox.url)) as taker:
+        with place.open_desk(sandbox, clock, person=place.taker, **make_provider_settings(sandbox.url)) as taker:
             for case in late:
-                taker.payments.receive_notice(notice_of(sandbox.control.payments_control, "paypay", case.number))
+                taker.payments.receive_notice(make_notice(sandbox.control.payments_control, "paypay", case.number))
         _kill_sagas(place, sandbox, [case for case in cases if case not in late])
-        until(lambda: not _is_leased(console, late), "the leases of the dead")
+        wait_until(lambda: not _is_leased(console, late), "the leases of the dead")
         _kill_sagas(place, sandbox, late)
-        until(lambda: not console.recovery.list_lease_holders(), "the leases of the dead")
+        wait_until(lambda: not console.recovery.list_lease_holders(), "the leases of the dead")
         for _ in range(2):
             console.recovery.run_all_tasks()
-            later(clock, sandbox, timedelta(minutes=5))
+            move_clocks(clock, sandbox, timedelta(minutes=5))
         for case in cases:
             _check_effects_once(place, console, case)
-        money_truth.check(console, sandbox)
+        money_truth.check_money(console, sandbox)
         console.audit.verify_chains()
     return Counter(kills=len(cases))
 
@@ -110,14 +110,14 @@ def _list_stories_and_steps() -> Iterator[tuple[str, str]]:
 def _open_desk(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, MovedClock]]:
     """Open a desk and its clock."""
     clock = MovedClock()
-    with place.opened(sandbox, clock, **providers(sandbox.url)) as console:
+    with place.open_desk(sandbox, clock, **make_provider_settings(sandbox.url)) as console:
         yield console, clock
 
 
 def _prepare(place: Place, console: Console, case: Case) -> None:
     """Begin a payment that nobody pays and whose time limit has passed, also by the server's clock. The shop has
     reserved stock for its order."""
-    case.order = order(place, case.number, TOTAL)
+    case.order = insert_order(place, case.number, TOTAL)
     case.payment = console.payments.start(case.order, "paypay").payment.id
     place.sql(
         "INSERT INTO stock_reservations (order_id, item, quantity, created_at)"
@@ -135,14 +135,16 @@ def _pay_at_provider(sandbox: Sandbox, cases: Sequence[Case]) -> None:
 
 def _kill_sagas(place: Place, sandbox: Sandbox, cases: Sequence[Case], step: str | None = None) -> None:
     """Kill the sagas of these cases, each at its step or all at `step`."""
-    extra = providers(sandbox.url)
+    extra = make_provider_settings(sandbox.url)
     for some in (cases[i : i + 4] for i in range(0, len(cases), 4)):
-        told = [place.told(sandbox.url, FAILPOINT=f"{step or case.step}:1:kill", **extra) for case in some]
+        told = [
+            place.make_environment(sandbox.url, FAILPOINT=f"{step or case.step}:1:kill", **extra) for case in some
+        ]
         each = [(where, "time_out", case.payment) for case, where in zip(some, told, strict=True)]
-        with crowd(execute_money_action, each) as children:
+        with start_children(execute_money_action, each) as children:
             for case, child in zip(some, children, strict=True):
-                assert child.report() == "open"
-                assert child.ended() == KILLED, f"{case} went on unharmed"
+                assert child.wait_for_report() == "open"
+                assert child.wait_for_end() == KILLED, f"{case} went on unharmed"
 
 
 def _check_effects_once(place: Place, console: Console, case: Case) -> None:

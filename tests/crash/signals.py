@@ -16,9 +16,9 @@ from console.sandbox.server import Sandbox
 from console.services.process.failpoints import Failpoints
 from console.settings.settings import Settings
 from tests.support import long_ago, money_truth, truth
-from tests.support.children import Pipe, crowd
-from tests.support.invented import numbers
-from tests.support.money_desks import ask, order, paid, providers
+from tests.support.children import Pipe, start_children
+from tests.support.invented import invent_numbers
+from tests.support.money_desks import import_paid_payment, insert_order, make_provider_settings, request_refund
 from tests.support.places import Place
 
 PURCHASE_STEPS = OPERATION_FAILPOINTS[: OPERATION_FAILPOINTS.index("after_pdf") + 1]
@@ -139,7 +139,7 @@ class Stage:
     def told(self, action: str) -> dict[str, str]:
         """Return the environment variables of the process that executes this action."""
         person = "lead-b" if action in _REFUND_ACTIONS else "op-a"
-        return self.place.told(self.sandbox.url, person, **providers(self.sandbox.url))
+        return self.place.make_environment(self.sandbox.url, person, **make_provider_settings(self.sandbox.url))
 
 
 @contextmanager
@@ -147,7 +147,7 @@ def open_stage(place: Place) -> Iterator[Stage]:
     with ExitStack() as open_:
         sandbox = open_.enter_context(Sandbox())
         people = [
-            open_.enter_context(place.opened(sandbox, person=person, **providers(sandbox.url)))
+            open_.enter_context(place.open_desk(sandbox, person=person, **make_provider_settings(sandbox.url)))
             for person in ("op-a", "lead-b")
         ]
         yield Stage(place, sandbox, *people)
@@ -172,20 +172,20 @@ def run(place: Place, action: str, plan: Plan) -> int:
         subjects = iter(_prepare(on, action, [*map(len, plan.values())]))
         each = {mode: tuple(zip(steps, islice(subjects, len(steps)), strict=True)) for mode, steps in plan.items()}
         told = [(on.told(action), action, mode, steps) for mode, steps in each.items()]
-        with crowd(execute_with_interrupts, told) as children:
+        with start_children(execute_with_interrupts, told) as children:
             for child, (mode, steps) in zip(children, each.items(), strict=True):
                 for step, subject in steps:
                     where = f"{action}, {mode} at {step}"
-                    assert child.report() == (True, "interrupted"), where
+                    assert child.wait_for_report() == (True, "interrupted"), where
                     _check_result(on, action, step, subject, where)
                     child.pipe.send("go on")
-                assert child.ended() == 0
+                assert child.wait_for_end() == 0
         assert truth.count_calling_operations(on.maker.database) == 0
         assert on.maker.recovery.list_lease_holders() == ()
         on.checker.recovery.run_all_tasks()
         if action in _REFUND_ACTIONS:
-            money_truth.check(on.checker, on.sandbox)
-        truth.check_claims(truth.rows(on.maker.database))
+            money_truth.check_money(on.checker, on.sandbox)
+        truth.check_claims(truth.read_check_rows(on.maker.database))
         on.maker.audit.verify_chains()
     return count
 
@@ -196,10 +196,10 @@ def _prepare(on: Stage, action: str, counts: Sequence[int]) -> list[object]:
     count = sum(counts)
     provider, currency, sum_ = ("atom", "INR", "10.00") if "Atom" in action else ("paypay", "JPY", "1000")
     if action in _PROVIDER_BY_START_ACTION:
-        return [order(on.place, f"ORD-{i}", 3_300, currency) for i in range(count)]
+        return [insert_order(on.place, f"ORD-{i}", 3_300, currency) for i in range(count)]
     if action in _REFUND_ACTIONS:
-        paid_ones = [paid(on.maker, on.sandbox, f"ORD-{i}", provider=provider) for i in range(count)]
-        asked = [ask(on.maker, payment.id, sum_).id for payment in paid_ones]
+        paid_ones = [import_paid_payment(on.maker, on.sandbox, f"ORD-{i}", provider=provider) for i in range(count)]
+        asked = [request_refund(on.maker, payment.id, sum_).id for payment in paid_ones]
         if action == "submit":  # approved, and kept from being sent by a provider that has had enough
             on.sandbox.control.add_fault("result:RATE_LIMIT", call="paypay_refund", times=count)
             for refund in asked:
@@ -207,14 +207,14 @@ def _prepare(on: Stage, action: str, counts: Sequence[int]) -> list[object]:
             on.sandbox.control.clear_faults()
         return list(asked)
     clients = [client for client, n in enumerate(counts, 1) for _ in range(n)]
-    names = [f"{number}:{client}" for number, client in zip(numbers(count), clients, strict=True)]
+    names = [f"{number}:{client}" for number, client in zip(invent_numbers(count), clients, strict=True)]
     if action == "purchase":
         return list(names)
     on.sandbox.control.change_settings(today=long_ago.DAY if action == "renewal" else None)
     bought = [on.maker.credit_checks.purchase(_make_purchase_request(name)) for name in names]
     on.sandbox.control.change_settings(today=None)
     if action == "renewal":
-        on.place.sql(long_ago.SENT_THEN)
+        on.place.sql(long_ago.SET_SENDING_TIME_SQL)
     return list(names) if action == "renewal" else [record.id for record in bought]
 
 

@@ -10,10 +10,10 @@ from console.domain.errors import EXIT_STATUS, ConsoleError
 from console.domain.records import PurchaseRequest
 from tests.crash.broken_statements import Trouble, break_statements
 from tests.support import truth
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.places import Fresh, Place
-from tests.support.quick_desks import HandClock, lease_clock
+from tests.support.places import MakePlace, Place
+from tests.support.quick_desks import HandClock, use_lease_clock
 
 ACTIONS = ("purchase", "renewal", "refetch")
 TROUBLES: tuple[Trouble, ...] = ("full", "lost", "commit_lost", "desk_full")
@@ -29,10 +29,10 @@ USUAL_PLACES: dict[Trouble, int] = {
     "deadlock": 60,
     "lock_wait": 60,
 }
-(NUMBER,) = numbers(1)
+(NUMBER,) = invent_numbers(1)
 
 
-def run_all(fresh: Fresh, action: str, trouble: Trouble) -> Counter[str]:
+def run_all(fresh: MakePlace, action: str, trouble: Trouble) -> Counter[str]:
     """Let each statement of the action fail: once alone, and once with all later ones. Each run has a new database.
     Return the number of failed statements."""
     tally: Counter[str] = Counter()
@@ -46,7 +46,7 @@ def run_all(fresh: Fresh, action: str, trouble: Trouble) -> Counter[str]:
     return tally
 
 
-def run_some(fresh: Fresh, action: str, trouble: Trouble, seed: int, places: int) -> Counter[str]:
+def run_some(fresh: MakePlace, action: str, trouble: Trouble, seed: int, places: int) -> Counter[str]:
     """Let the first statement and some random ones fail, `places` in all. Return the number of statements that really
     failed."""
     chance = random.Random(f"{action}{trouble}{seed}")
@@ -62,7 +62,7 @@ def fail_at_statement(nth: int, place: Place, action: str, trouble: Trouble, *, 
     """Execute the action at a desk of its own with a fault at the n-th statement, and check the result. Return False
     if the action has no such statement."""
     clock = HandClock()
-    with lease_clock(clock):
+    with use_lease_clock(clock):
         return _run_with_fault(nth, place, clock, action, trouble, lasting=lasting)
 
 
@@ -80,11 +80,11 @@ def _run_with_fault(
         charged = len(vendor.charges)
         assert charged - before <= 1, f"{charged - before} charges at place {nth}"
         _check_ending(ending, charged - before, nth)
-        truth.check_claims(truth.rows(console.database))
+        truth.check_claims(truth.read_check_rows(console.database))
     clock.at += timedelta(minutes=5)
     with place.desk(vendor, clock) as fresh:
         fresh.recovery.run_all_tasks()
-        found = truth.rows(fresh.database)
+        found = truth.read_check_rows(fresh.database)
         truth.check_claims(found)
         truth.check_charges(found, {NUMBER: len(vendor.charges)})
         truth.check_queues(fresh)

@@ -17,10 +17,10 @@ from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from tests.crash.actors import CLIENT, pause_before_sending, pause_when_answered
 from tests.support import truth
-from tests.support.children import Child, crowd
-from tests.support.invented import numbers
+from tests.support.children import Child, start_children
+from tests.support.invented import invent_numbers
 from tests.support.places import Place
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 _COUNT_CASES_SQL = text("SELECT count(*) FROM alerts WHERE rule_id = 'contradicted' AND subject_id = :id")
 
@@ -45,16 +45,16 @@ def run(place: Place, sleepers: int, seed: int = 0) -> Counter[str]:
     people decide about every second purchase, then let the buyers continue, and return the counts of the endings.
     """
     with Sandbox() as sandbox:
-        told = place.told(sandbox.url, LEASES="off")
+        told = place.make_environment(sandbox.url, LEASES="off")
         with open_console(Settings.load(told)) as console:
-            names = numbers(sleepers, seed)
-            with crowd(pause_when_answered, [(told, number) for number in names]) as children:
+            names = invent_numbers(sleepers, seed)
+            with start_children(pause_when_answered, [(told, number) for number in names]) as children:
                 asleep = [
                     StoppedBuyer(number, bool(i % 2), told, child)
                     for i, (number, child) in enumerate(zip(names, children, strict=True))
                 ]
                 _stop_buyers(asleep)
-                until(lambda: _are_all_lapsed(console, asleep), "their leases to run out")
+                wait_until(lambda: _are_all_lapsed(console, asleep), "their leases to run out")
                 console.recovery.run_all_tasks()
                 for one in asleep:
                     _decide_not_bought(place, console, one)
@@ -66,17 +66,17 @@ def wake_before_sending(place: Place, meanwhile: Meanwhile) -> None:
     happens: "nothing", "lapse" (due tasks note the lapse) or "decision" (people also decide that it was not bought,
     and it is bought again). Check the records and charges.
     """
-    (number,) = numbers(1, 7)
+    (number,) = invent_numbers(1, 7)
     with Sandbox() as sandbox:
-        told = place.told(sandbox.url, LEASES="off")
+        told = place.make_environment(sandbox.url, LEASES="off")
         with (
             open_console(Settings.load(told)) as console,
-            crowd(pause_before_sending, [(told, number)]) as (child,),
+            start_children(pause_before_sending, [(told, number)]) as (child,),
         ):
-            assert child.report() == "asking"
+            assert child.wait_for_report() == "asking"
             os.kill(child.pid, signal.SIGSTOP)
             stopped = StoppedBuyer(number, meanwhile == "decision", told, child)
-            until(lambda: _are_all_lapsed(console, [stopped]), "its lease to run out")
+            wait_until(lambda: _are_all_lapsed(console, [stopped]), "its lease to run out")
             if meanwhile != "nothing":
                 console.recovery.run_all_tasks()
                 _decide_not_bought(place, console, stopped)
@@ -84,8 +84,8 @@ def wake_before_sending(place: Place, meanwhile: Meanwhile) -> None:
                 assert console.credit_checks.purchase(PurchaseRequest(number, CLIENT)).state is CheckState.SUCCESS
             os.kill(child.pid, signal.SIGCONT)
             child.pipe.send("go")
-            assert child.report() == ("bought" if meanwhile == "nothing" else "provider_unreachable")
-            assert child.ended() == 0
+            assert child.wait_for_report() == ("bought" if meanwhile == "nothing" else "provider_unreachable")
+            assert child.wait_for_end() == 0
             states = [record.state for record in console.lookup.find_records(number).credit_checks]
             assert (
                 states
@@ -96,13 +96,13 @@ def wake_before_sending(place: Place, meanwhile: Meanwhile) -> None:
                 }[meanwhile]
             )
             assert len(sandbox.ledger.list_charges_of_number(number)) == states.count(CheckState.SUCCESS)
-            truth.check_claims(truth.rows(console.database))
+            truth.check_claims(truth.read_check_rows(console.database))
 
 
 def _stop_buyers(asleep: list[StoppedBuyer]) -> None:
     """Stop the buyers after the provider's answer."""
     for one in asleep:
-        assert one.child.report() == "answered"
+        assert one.child.wait_for_report() == "answered"
         os.kill(one.child.pid, signal.SIGSTOP)
 
 
@@ -130,7 +130,7 @@ def _decide_not_bought(place: Place, console: Console, one: StoppedBuyer) -> Non
     assert code == "already_purchased"
     if one.decided:
         console.recovery.resolve("credit-check", record.id, "error", "their list is empty")
-        with place.acting(console, "lead-b") as other:
+        with place.open_console_of_person(console, "lead-b") as other:
             other.recovery.resolve("credit-check", record.id, "error", "not on the bill")
 
 
@@ -143,8 +143,8 @@ def _continue_buyers(console: Console, sandbox: Sandbox, asleep: list[StoppedBuy
         before = _read_single_check(console, one.number)
         os.kill(one.child.pid, signal.SIGCONT)
         one.child.pipe.send("go")
-        tally[f"told {one.child.report()}"] += 1
-        assert one.child.ended() == 0
+        tally[f"told {one.child.wait_for_report()}"] += 1
+        assert one.child.wait_for_end() == 0
         after = _read_single_check(console, one.number)
         (charge,) = sandbox.ledger.list_charges_of_number(one.number)
         if one.decided:
@@ -157,7 +157,7 @@ def _continue_buyers(console: Console, sandbox: Sandbox, asleep: list[StoppedBuy
         ]
         assert kept, f"the answer was lost: {after}"
         tally["evidence"] += 1
-    truth.check_claims(truth.rows(console.database))
+    truth.check_claims(truth.read_check_rows(console.database))
     truth.check_queues(console)
     console.audit.verify_chains()
     return tally

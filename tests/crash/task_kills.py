@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from console.app import open_console
 from console.settings.settings import Settings
-from tests.support.children import Pipe, crowd
+from tests.support.children import Pipe, start_children
 from tests.support.places import Place
 
 KILLED = -9
@@ -21,7 +21,7 @@ def run_due_tasks_until_killed(pipe: Pipe, told: Mapping[str, str]) -> None:
 
 def kill_worker(place: Place, provider: str, failpoint: str) -> None:
     """Start a worker at a desk of its own, and check that it is killed at the failpoint."""
-    told = place.told(provider, desk=1, FAILPOINT=f"{failpoint}:kill", **FAST_SETTINGS)
-    with crowd(run_due_tasks_until_killed, [(told,)]) as (child,):
-        assert child.report() == "open"
-        assert child.ended() == KILLED, f"{failpoint} was passed unharmed"
+    told = place.make_environment(provider, desk=1, FAILPOINT=f"{failpoint}:kill", **FAST_SETTINGS)
+    with start_children(run_due_tasks_until_killed, [(told,)]) as (child,):
+        assert child.wait_for_report() == "open"
+        assert child.wait_for_end() == KILLED, f"{failpoint} was passed unharmed"

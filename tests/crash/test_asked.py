@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.crash import asked_kills, asked_statements
-from tests.support.places import Engine, Place, ServerPlace, shared_nodes
+from tests.support.places import Engine, Place, ServerPlace, use_shared_nodes
 from tests.support.pooled_databases import PooledDatabase
-from tests.support.quick_desks import quick_folder
+from tests.support.quick_desks import make_quick_folder
 
 pytestmark = pytest.mark.engines("mariadb")
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.engines("mariadb")
 @pytest.fixture(scope="module")
 def team_database(engine: Engine) -> Iterator[PooledDatabase]:
     """Yield a database of its own for these tests, because they change the rights of its accounts."""
-    with shared_nodes(engine) as nodes:
+    with use_shared_nodes(engine) as nodes:
         database = PooledDatabase(nodes)
         yield database
         database.drop()
@@ -27,7 +27,7 @@ def team_database(engine: Engine) -> Iterator[PooledDatabase]:
 @pytest.fixture
 def place(engine: Engine, team_database: PooledDatabase) -> Iterator[Place]:
     team_database.empty()
-    with quick_folder() as folder:
+    with make_quick_folder() as folder:
         yield ServerPlace(engine, folder, team_database)
 
 

@@ -15,14 +15,14 @@ from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.services.process.failpoints import FailpointReached
 from tests.support import refusals, truth
-from tests.support.children import Child, Pipe, crowd
-from tests.support.invented import numbers
+from tests.support.children import Child, Pipe, start_children
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock, quick_desk
+from tests.support.quick_desks import HandClock, open_quick_desk
 from tests.support.waiting import PATIENCE_SECONDS
 
-(NUMBER,) = numbers(1)
+(NUMBER,) = invent_numbers(1)
 BEFORE_SENDING = ("after_tx1", "after_intent", "before_send")
 AFTER_RECORDING = ("after_tx2", "before_detail", "after_detail", "before_pdf", "after_pdf")
 
@@ -34,7 +34,7 @@ def clock(hand_clock: HandClock) -> HandClock:
 
 @pytest.fixture
 def console(home: Path, vendor: LedgerVendor, clock: HandClock) -> Iterator[Console]:
-    with quick_desk(home, vendor, clock) as desk:
+    with open_quick_desk(home, vendor, clock) as desk:
         yield desk
 
 
@@ -44,7 +44,7 @@ def buy_number(console: Console) -> CreditCheck:
 
 def read_purchase_refusal(console: Console) -> ConsoleError:
     """Buy, and return the error with which the purchase is refused."""
-    return refusals.refusal(lambda: buy_number(console))
+    return refusals.call_for_refusal(lambda: buy_number(console))
 
 
 def read_single_check(console: Console) -> CreditCheck:
@@ -135,21 +135,21 @@ def short_lock_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def lock_holder(home: Path, short_lock_wait: None, vendor: LedgerVendor) -> Iterator[Child]:
     """Yield another process that can lock the database of `console`."""
-    with quick_desk(home, vendor):
+    with open_quick_desk(home, vendor):
         pass
-    with crowd(hold_lock, [(str(home / "console.db"),)]) as (child,):
-        assert child.report() == "open"
+    with start_children(hold_lock, [(str(home / "console.db"),)]) as (child,):
+        assert child.wait_for_report() == "open"
         yield child
 
 
 def lock_database(holder: Child) -> None:
     holder.pipe.send("lock")
-    assert holder.report() == "locked"
+    assert holder.wait_for_report() == "locked"
 
 
 def unlock_database(holder: Child) -> None:
     holder.pipe.send("free")
-    assert holder.report() == "free"
+    assert holder.wait_for_report() == "free"
 
 
 def test_locked_before_the_claim(lock_holder: Child, console: Console, vendor: LedgerVendor) -> None:
@@ -217,7 +217,7 @@ def test_a_full_disk(console: Console, vendor: LedgerVendor, clock: HandClock) -
     """
     room = count_pages(console)
     endings: Counter[str] = Counter()
-    bought = iter(numbers(400, seed=1))
+    bought = iter(invent_numbers(400, seed=1))
     with set_connection_pragmas(console, lambda: f"max_page_count={room}"):
         while endings.total() - endings["success"] < 12:
             number, before = next(bought), len(vendor.charges)
@@ -231,7 +231,7 @@ def test_a_full_disk(console: Console, vendor: LedgerVendor, clock: HandClock) -
             assert (len(vendor.charges) > before) is (ending in ("success", "outcome_unknown")), ending
     clock.at += timedelta(minutes=5)
     console.recovery.run_all_tasks()
-    truth.check_charges(truth.rows(console.database), Counter(charge.number for charge in vendor.charges))
+    truth.check_charges(truth.read_check_rows(console.database), Counter(charge.number for charge in vendor.charges))
     assert truth.count_calling_operations(console.database) == 0
     print(f"full disk: {dict(endings)}, 0 second charges, 0 untrue endings")
     assert endings["storage_full"]

@@ -9,13 +9,13 @@ from console.app import Console
 from console.domain.records import Certainty, CreditCheck, LeaseHolder, PurchaseRequest
 from console.sandbox.server import Sandbox
 from tests.crash.actors import execute_action
-from tests.support.children import crowd
-from tests.support.invented import numbers
+from tests.support.children import start_children
+from tests.support.invented import invent_numbers
 from tests.support.places import Place
-from tests.support.refusals import code_of
-from tests.support.waiting import until
+from tests.support.refusals import call_for_refusal_code
+from tests.support.waiting import wait_until
 
-(NUMBER,) = numbers(1)
+(NUMBER,) = invent_numbers(1)
 
 
 def read_single_check(console: Console) -> CreditCheck:
@@ -33,24 +33,27 @@ def find_lease_holder(console: Console) -> LeaseHolder | None:
 def test_hanging_is_alive(place: Place, step: str, charges: int) -> None:
     """A purchase hangs for longer than its lease: it still counts as in progress. After the process was killed, the
     purchase becomes unknown."""
-    with Sandbox() as sandbox, place.opened(sandbox) as console:
-        told = place.told(sandbox.url, FAILPOINT=f"{step}:1:hang")
-        with crowd(execute_action, [(told, "purchase", NUMBER)]) as (child,):
-            assert child.report() == "open"
-            until(lambda: find_lease_holder(console) is not None, "the hanging call to take its lease")
+    with Sandbox() as sandbox, place.open_desk(sandbox) as console:
+        told = place.make_environment(sandbox.url, FAILPOINT=f"{step}:1:hang")
+        with start_children(execute_action, [(told, "purchase", NUMBER)]) as (child,):
+            assert child.wait_for_report() == "open"
+            wait_until(lambda: find_lease_holder(console) is not None, "the hanging call to take its lease")
             first = find_lease_holder(console)
             assert first is not None
             lease = first.until - first.since
-            until(
+            wait_until(
                 lambda: _is_renewed(find_lease_holder(console), first, lease),
                 "its heartbeat to move the lease on by its length",
             )
             console.recovery.run_all_tasks()
             assert (read_single_check(console).state, read_single_check(console).certainty) == ("pending", "known")
-            assert code_of(lambda: console.credit_checks.probe(read_single_check(console).id)) == "in_progress"
+            assert (
+                call_for_refusal_code(lambda: console.credit_checks.probe(read_single_check(console).id))
+                == "in_progress"
+            )
             purchase = PurchaseRequest(NUMBER, "1")
-            assert code_of(lambda: console.credit_checks.purchase(purchase)) == "already_purchased"
-        until(lambda: read_single_check(console).certainty is Certainty.UNKNOWN, "its lease to run out")
+            assert call_for_refusal_code(lambda: console.credit_checks.purchase(purchase)) == "already_purchased"
+        wait_until(lambda: read_single_check(console).certainty is Certainty.UNKNOWN, "its lease to run out")
         console.recovery.run_all_tasks()
         assert (read_single_check(console).state, read_single_check(console).certainty) == ("pending", "unknown")
         assert sandbox.control.count_charges(NUMBER) == charges

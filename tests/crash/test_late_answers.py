@@ -8,7 +8,7 @@ from console.domain.records import Certainty, PurchaseRequest
 from tests.crash import late, signals
 from tests.crash.late import KINDS, LateAnswerCase
 from tests.support.places import Place
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc tells whether a process is stopped")
 ACTIONS = ("purchase", "refund", "start")
@@ -58,7 +58,7 @@ def test_people_have_decided_otherwise(place: Place, action: str) -> None:
         assert any(number in item.body for item in view.evidence), view.evidence
         if action == "purchase":
             wanted = PurchaseRequest(str(one.subject), signals.CLIENT)
-            stopped = refusal(lambda: on.maker.credit_checks.purchase(wanted))
+            stopped = call_for_refusal(lambda: on.maker.credit_checks.purchase(wanted))
             assert (stopped.code, stopped.detail["reason"]) == ("already_purchased", "denied_but_bought")
             assert on.sandbox.control.count_charges(wanted.corporation_number) == 1
             on.maker.alerts.acknowledge(alert.id, "AlarmBox has cancelled it")

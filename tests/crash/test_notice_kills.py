@@ -7,11 +7,11 @@ import pytest
 
 from console.sandbox.server import Sandbox
 from tests.crash import notice_kills
-from tests.support.payment_desks import paying
+from tests.support.payment_desks import open_payment_desk
 from tests.support.places import Place
-from tests.support.waiting import until
-from tests.support.worker_process import forked_worker
-from tests.worker.calling import post_to
+from tests.support.waiting import wait_until
+from tests.support.worker_process import fork_worker
+from tests.worker.calling import post_notice
 
 
 def test_killed_at_every_step(place: Place, seed: int) -> None:
@@ -28,22 +28,22 @@ def test_killed_between_the_answer_and_the_question(place: Place, sandbox: Sandb
     """A worker has stored a notice and answered its sender, and is killed before it has asked the provider about the
     payment. The sender won't repeat the notice; a due task asks the provider."""
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
-    with paying(place, sandbox) as scene:
+    with open_payment_desk(place, sandbox) as scene:
         payment = scene.payments.start(scene.order("ORD-1", minor, currency), provider).payment
         scene.money.move_payment(provider, "ORD-1", "paid")
-        with forked_worker(place, sandbox.url, desk=1, FAILPOINT=f"{step}:1:kill") as worker:
+        with fork_worker(place, sandbox.url, desk=1, FAILPOINT=f"{step}:1:kill") as worker:
             with suppress(HTTPException, OSError):  # another thread asks already and may die before the answer
-                assert post_to(worker.port, scene.post(provider, "ORD-1")) == 200
-            until(lambda: not worker.alive, "it is killed")
+                assert post_notice(worker.port, scene.post(provider, "ORD-1")) == 200
+            wait_until(lambda: not worker.is_alive, "it is killed")
             assert worker.process.returncode == -9
         events = scene.place.sql("SELECT done, payment_id FROM payment_events")
         assert events == [("queued", payment.id)]
 
         def followed() -> bool:
             scene.run_due_tasks()
-            return scene.order_now("ORD-1").state == "paid"
+            return scene.read_order("ORD-1").state == "paid"
 
-        until(followed, "its order follows")
+        wait_until(followed, "its order follows")
         assert scene.payment(payment.id).state == "completed"
         assert scene.place.sql("SELECT COUNT(*) FROM payment_events WHERE done = 'queued'") == [(0,)]
-        assert scene.audited("payment.booked") == 1
+        assert scene.count_audit_entries("payment.booked") == 1

@@ -8,29 +8,29 @@ import pytest
 
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
-from tests.support.money_desks import ask, ending, newest
-from tests.support.money_stage import ActionTarget, Stage, stage
+from tests.support.money_desks import call_for_ending, find_newest_refund, request_refund
+from tests.support.money_stage import ActionTarget, MoneyStage, open_money_stage
 from tests.support.places import Place
 
 
-def make_refund_believed_unmade(on: Stage) -> ActionTarget:
+def make_refund_believed_unmade(on: MoneyStage) -> ActionTarget:
     """Send a refund that gets no answer and that two later probes don't find; its request is delayed at the provider.
     Return the target of the action.
     """
-    target = on.prepared("approve")
+    target = on.prepare_target("approve")
     on.sandbox.control.add_fault("late_charge:500", call="paypay_refund", payment=target.number)
-    assert ending(lambda: on.checker.refunds.approve(target.refund)) == "outcome_unknown"
+    assert call_for_ending(lambda: on.checker.refunds.approve(target.refund)) == "outcome_unknown"
     for _ in range(2):
-        on.later(timedelta(seconds=30))
-        ending(lambda: on.maker.refunds.probe(target.refund))
+        on.move_clocks(timedelta(seconds=30))
+        call_for_ending(lambda: on.maker.refunds.probe(target.refund))
     return target
 
 
-def make_withdrawn_refund_believed_unmade(on: Stage) -> tuple[ActionTarget, Refund]:
+def make_withdrawn_refund_believed_unmade(on: MoneyStage) -> tuple[ActionTarget, Refund]:
     """Make such a refund, and let the requester withdraw it. Return the target, and the withdrawn refund."""
     target = make_refund_believed_unmade(on)
     on.maker.refunds.withdraw(target.refund)
-    withdrawn = newest(on.maker, target.payment)
+    withdrawn = find_newest_refund(on.maker, target.payment)
     assert withdrawn is not None
     return target, withdrawn
 
@@ -40,47 +40,49 @@ def test_what_arrives_after_its_end_can_not_be_withdrawn(place: Place) -> None:
     probe finds it. Nobody can withdraw it, which would free its amount for another refund; sending it with the same
     key ends it.
     """
-    with stage(place) as on:
+    with open_money_stage(place) as on:
         target = make_refund_believed_unmade(on)
-        undone = newest(on.maker, target.payment)
+        undone = find_newest_refund(on.maker, target.payment)
         assert undone is not None
         assert (undone.state, undone.not_found) == (RefundState.APPROVED, 2), undone
-        on.arrive(undone.provider_refund_key)
+        on.release_held_request(undone.provider_refund_key)
         on.maker.refunds.probe(target.refund)
-        assert ending(lambda: on.maker.refunds.withdraw(target.refund)) != "done", "its money is free, and gone"
-        assert ending(lambda: ask(on.maker, target.payment)) == "in_progress"
-        assert ending(lambda: on.checker.refunds.submit(target.refund)) == "done"
-        on.later()
+        assert call_for_ending(lambda: on.maker.refunds.withdraw(target.refund)) != "done", (
+            "its money is free, and gone"
+        )
+        assert call_for_ending(lambda: request_refund(on.maker, target.payment)) == "in_progress"
+        assert call_for_ending(lambda: on.checker.refunds.submit(target.refund)) == "done"
+        on.move_clocks()
         on.checker.recovery.run_all_tasks()
-        done = newest(on.maker, target.payment)
+        done = find_newest_refund(on.maker, target.payment)
         assert done is not None
-        assert (done.state, on.there(target.number)) == (RefundState.COMPLETED, 1), done
-        on.checked()
+        assert (done.state, on.count_provider_refunds(target.number)) == (RefundState.COMPLETED, 1), done
+        on.check_all_rules()
 
 
 def test_what_arrives_after_it_was_withdrawn_stops_the_next_one(place: Place) -> None:
     """The provider executes a withdrawn refund, and a probe finds it. A person must look at it; until then no other
     refund of the payment can be requested.
     """
-    with stage(place) as on:
+    with open_money_stage(place) as on:
         target, withdrawn = make_withdrawn_refund_believed_unmade(on)
-        on.arrive(withdrawn.provider_refund_key)
+        on.release_held_request(withdrawn.provider_refund_key)
         on.maker.refunds.probe(target.refund)
-        assert ending(lambda: ask(on.maker, target.payment)) == "in_progress"
-        on.checked()
+        assert call_for_ending(lambda: request_refund(on.maker, target.payment)) == "in_progress"
+        on.check_all_rules()
 
 
 def test_what_arrives_beside_the_next_request_stops_its_approval(place: Place) -> None:
     """The provider executes a withdrawn refund, nobody has probed it, and another refund is requested. At the
     approval the console asks the provider, finds the first refund, and refuses to approve the second one.
     """
-    with stage(place) as on:
+    with open_money_stage(place) as on:
         target, withdrawn = make_withdrawn_refund_believed_unmade(on)
-        again = ask(on.maker, target.payment)
-        on.arrive(withdrawn.provider_refund_key)
-        assert ending(lambda: on.checker.refunds.approve(again.id)) != "done"
-        assert on.there(target.number) == 1
-        on.checked()
+        again = request_refund(on.maker, target.payment)
+        on.release_held_request(withdrawn.provider_refund_key)
+        assert call_for_ending(lambda: on.checker.refunds.approve(again.id)) != "done"
+        assert on.count_provider_refunds(target.number) == 1
+        on.check_all_rules()
 
 
 @pytest.mark.parametrize(
@@ -95,23 +97,23 @@ def test_while_the_provider_says_nothing_the_next_one_is_not_sent(
     next refund isn't sent until the provider answers: then it is sent if the first one was never executed, and not at
     all if it was. The error code distinguishes an unusable answer from an unreachable provider.
     """
-    with stage(place) as on:
+    with open_money_stage(place) as on:
         target, withdrawn = make_withdrawn_refund_believed_unmade(on)
-        again = ask(on.maker, target.payment)
+        again = request_refund(on.maker, target.payment)
         silent = ("paypay_payment", "paypay_refund_details")
         on.sandbox.control.add_faults(*({"action": silence, "call": call, "times": 100} for call in silent))
-        assert ending(lambda: on.checker.refunds.approve(again.id)) == told
+        assert call_for_ending(lambda: on.checker.refunds.approve(again.id)) == told
         if arrives:
-            on.arrive(withdrawn.provider_refund_key)
-        assert on.there(target.number) == arrives
-        on.later()
+            on.release_held_request(withdrawn.provider_refund_key)
+        assert on.count_provider_refunds(target.number) == arrives
+        on.move_clocks()
         on.checker.recovery.run_all_tasks()
-        assert on.there(target.number) == arrives, "sent without the provider's word"
+        assert on.count_provider_refunds(target.number) == arrives, "sent without the provider's word"
         on.sandbox.control.clear_faults()
-        on.later()
+        on.move_clocks()
         on.checker.recovery.run_all_tasks()
-        last = newest(on.maker, target.payment)
+        last = find_newest_refund(on.maker, target.payment)
         assert last is not None
         ends = RefundState.APPROVED if arrives else RefundState.SUBMITTED
-        assert (last.state, on.there(target.number)) == (ends, 1)
-        on.checked()
+        assert (last.state, on.count_provider_refunds(target.number)) == (ends, 1)
+        on.check_all_rules()

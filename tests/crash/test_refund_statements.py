@@ -3,7 +3,7 @@
 import pytest
 
 from tests.crash import refund_statements
-from tests.support.money_stage import ACTIONS, stage
+from tests.support.money_stage import ACTIONS, open_money_stage
 from tests.support.places import Place
 
 
@@ -13,8 +13,8 @@ def test_statements_fail(place: Place, seed: int) -> None:
     after the next due tasks no operation is left as `calling`.
     """
     troubles = refund_statements.TROUBLES + (refund_statements.ON_SERVERS if place.is_server else ())
-    with stage(place) as on:
+    with open_money_stage(place) as on:
         for action in ACTIONS:
             tally = refund_statements.run_some(on, action, troubles, seed)
             print(f"demand 3: {place.engine}: {action}: {dict(tally)}: 0 twice, 0 untrue endings")
-        on.checked()
+        on.check_all_rules()

@@ -10,8 +10,8 @@ import pytest
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
-from tests.support.money_desks import ending, newest
-from tests.support.money_stage import ActionTarget, Stage, stage
+from tests.support.money_desks import call_for_ending, find_newest_refund
+from tests.support.money_stage import ActionTarget, MoneyStage, open_money_stage
 from tests.support.places import Place
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -21,7 +21,7 @@ class PausedSending:
     is its ending.
     """
 
-    def __init__(self, on: Stage, target: ActionTarget, step: str) -> None:
+    def __init__(self, on: MoneyStage, target: ActionTarget, step: str) -> None:
         self._on, self._target, self._step = on, target, step
         self._asleep, self._go = Event(), Event()
         self.code = ""
@@ -30,7 +30,7 @@ class PausedSending:
     def _send(self) -> None:
         with self._on.desk("approve", TIME_SCALE="1") as console:  # whose heart beats too slowly to matter here
             send = console.refunds.submit if self._step == "asking" else console.refunds.approve
-            self.code = ending(lambda: send(self._target.refund, progress=self._pause))
+            self.code = call_for_ending(lambda: send(self._target.refund, progress=self._pause))
 
     def _pause(self, step: str) -> None:
         if step == self._step:
@@ -49,16 +49,16 @@ class PausedSending:
             self._thread.join(PATIENCE_SECONDS)
 
 
-def let_sending_lapse(on: Stage, target: ActionTarget) -> Refund:
+def let_sending_lapse(on: MoneyStage, target: ActionTarget) -> Refund:
     """Let the lease of the sending expire, and let two probes not find the refund, so that it is approved again and
     may be sent. Return the refund.
     """
-    on.later(timedelta(minutes=2))
+    on.move_clocks(timedelta(minutes=2))
     on.checker.recovery.run_all_tasks()
     for _ in range(2):
-        on.later(timedelta(seconds=30))
-        ending(lambda: on.maker.refunds.probe(target.refund))
-    found = newest(on.maker, target.payment)
+        on.move_clocks(timedelta(seconds=30))
+        call_for_ending(lambda: on.maker.refunds.probe(target.refund))
+    found = find_newest_refund(on.maker, target.payment)
     assert found is not None
     return found
 
@@ -68,8 +68,8 @@ def test_an_old_refusal_fails_no_newer_sending(place: Place) -> None:
     """The first sending was refused, and pauses with that answer. The second sending is at the provider when the
     first one continues: the amount stays reserved, and the refund is executed once, by the second sending.
     """
-    with stage(place) as on:
-        target = on.prepared("approve")
+    with open_money_stage(place) as on:
+        target = on.prepare_target("approve")
         on.sandbox.control.add_fault("result:REFUND_LIMIT_EXCEEDED", call="paypay_refund", payment=target.number)
         first, second = PausedSending(on, target, "answered"), PausedSending(on, target, "asking")
         with first.pause_sending():
@@ -78,14 +78,14 @@ def test_an_old_refusal_fails_no_newer_sending(place: Place) -> None:
             with second.pause_sending():
                 first._go.set()
                 first._thread.join(PATIENCE_SECONDS)
-                now = newest(on.maker, target.payment)
+                now = find_newest_refund(on.maker, target.payment)
                 assert now is not None
                 assert (now.state, now.certainty) == (RefundState.SUBMITTING, Certainty.KNOWN), f"overwritten: {now}"
         assert second.code == "done", second.code
-        on.later()
+        on.move_clocks()
         on.checker.recovery.run_all_tasks()
-        done = newest(on.maker, target.payment)
+        done = find_newest_refund(on.maker, target.payment)
         assert done is not None
-        assert (done.state, on.there(target.number)) == (RefundState.COMPLETED, 1), done
-        on.checked()
+        assert (done.state, on.count_provider_refunds(target.number)) == (RefundState.COMPLETED, 1), done
+        on.check_all_rules()
     print(f"demand 16: {place.engine}: refunds: an old refusal came during a newer sending: 0 overwritten")

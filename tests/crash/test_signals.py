@@ -11,12 +11,12 @@ from console.domain.records import Certainty, CheckState
 from console.store.operations import journal
 from tests.crash import signals
 from tests.support import truth
-from tests.support.children import crowd
-from tests.support.invented import numbers
-from tests.support.money_desks import order
+from tests.support.children import start_children
+from tests.support.invented import invent_numbers
+from tests.support.money_desks import insert_order
 from tests.support.places import Place
-from tests.support.refusals import refusal
-from tests.support.waiting import until
+from tests.support.refusals import call_for_refusal
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.parametrize("action", signals.STEPS)
@@ -35,11 +35,13 @@ def test_sigterm_ends_the_process_after_the_record(place: Place, step: str, stat
     """A program without a handler of SIGTERM is ended by it, but only after the outcome of the operation is
     written.
     """
-    (number,) = numbers(1)
+    (number,) = invent_numbers(1)
     with signals.open_stage(place) as on:
-        with crowd(signals.execute_until_terminated, [(on.told("purchase"), "purchase", step, number)]) as (child,):
-            assert child.report() == "open"
-            assert child.ended() == -signal.SIGTERM
+        with start_children(signals.execute_until_terminated, [(on.told("purchase"), "purchase", step, number)]) as (
+            child,
+        ):
+            assert child.wait_for_report() == "open"
+            assert child.wait_for_end() == -signal.SIGTERM
         (record,) = on.maker.lookup.find_records(number).credit_checks
         assert (record.state, record.certainty) == (CheckState(state), Certainty.KNOWN)
         assert on.sandbox.control.count_charges(number) == charges
@@ -50,16 +52,16 @@ def test_killed_at_every_step_of_beginning_a_payment(place: Place) -> None:
     beginning is refused, and a probe finds the payment that the provider has made.
     """
     with signals.open_stage(place) as on:
-        orders = [order(on.place, f"ORD-{i}", 3_300) for i, _ in enumerate(signals.CALL_STEPS)]
+        orders = [insert_order(on.place, f"ORD-{i}", 3_300) for i, _ in enumerate(signals.CALL_STEPS)]
         told = on.told("start")
         each = [
             (told, "start", step, of, signal.SIGKILL) for step, of in zip(signals.CALL_STEPS, orders, strict=True)
         ]
-        with crowd(signals.execute_until_terminated, each) as children:
+        with start_children(signals.execute_until_terminated, each) as children:
             for child in children:
-                assert child.report() == "open"
-                assert child.ended() == -signal.SIGKILL
-        until(
+                assert child.wait_for_report() == "open"
+                assert child.wait_for_end() == -signal.SIGKILL
+        wait_until(
             lambda: not on.maker.recovery.list_lease_holders() and _count_lapsed_operations(on) == 5,
             "the leases of the dead",
         )
@@ -71,7 +73,10 @@ def test_killed_at_every_step_of_beginning_a_payment(place: Place) -> None:
                 assert (payment.certainty is Certainty.KNOWN) is known, step
                 assert payment.state is (PaymentState.TOKEN_GENERATED if known else PaymentState.INITIALIZING), step
                 if not known:
-                    assert refusal(lambda of=of: on.maker.payments.start(of, "paypay")).code == "outcome_unknown"
+                    assert (
+                        call_for_refusal(lambda of=of: on.maker.payments.start(of, "paypay")).code
+                        == "outcome_unknown"
+                    )
             if step in ("after_send", "before_tx2"):
                 assert on.maker.payments.probe(found[0].id).certainty is Certainty.KNOWN, step
         on.maker.recovery.run_all_tasks()

@@ -4,7 +4,7 @@ import pytest
 
 from tests.crash import statements
 from tests.crash.broken_statements import Trouble
-from tests.support.places import Engine, Fresh
+from tests.support.places import Engine, MakePlace
 
 PLACES = 3
 
@@ -12,7 +12,7 @@ PLACES = 3
 @pytest.mark.expects_log("every kind of trouble")
 @pytest.mark.parametrize("trouble", statements.TROUBLES)
 @pytest.mark.parametrize("action", statements.ACTIONS)
-def test_a_statement_fails(fresh_place: Fresh, engine: Engine, action: str, trouble: Trouble, seed: int) -> None:
+def test_a_statement_fails(fresh_place: MakePlace, engine: Engine, action: str, trouble: Trouble, seed: int) -> None:
     """A random statement fails. The number is charged at most once, the ending is true, no charged record is an
     error, and after the next due tasks no operation is left as `calling`.
     """
@@ -25,7 +25,7 @@ def test_a_statement_fails(fresh_place: Fresh, engine: Engine, action: str, trou
 @pytest.mark.expects_log("every kind of trouble")
 @pytest.mark.parametrize("trouble", statements.ON_SERVERS)
 @pytest.mark.parametrize("action", statements.ACTIONS)
-def test_a_statement_loses(fresh_place: Fresh, action: str, trouble: Trouble, seed: int) -> None:
+def test_a_statement_loses(fresh_place: MakePlace, action: str, trouble: Trouble, seed: int) -> None:
     """A random statement loses a lock: the server rolls back the whole transaction (deadlock) or only the statement
     (lock wait). The same checks hold.
     """

@@ -10,7 +10,7 @@ from tests.crash import task_kills
 from tests.support import truth
 from tests.support.desks import NUMBERS
 from tests.support.places import Place
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.parametrize("failpoint", ["after_task_begin:4", "before_probe:1", "after_probe:1", "before_task_end:4"])
@@ -19,7 +19,7 @@ def test_a_killed_workers_task_is_taken_over(place: Place, sandbox: Sandbox, fai
     and one bought record.
     """
     sandbox.control.change_settings(offers_purchase_list=True)
-    with place.opened(sandbox, TIME_SCALE="60", ALARMBOX_FIND_PURCHASES="1") as console:
+    with place.open_desk(sandbox, TIME_SCALE="60", ALARMBOX_FIND_PURCHASES="1") as console:
         sandbox.control.add_fault("close_after_charge", call="purchase", number=NUMBERS[0])
         with pytest.raises(ConsoleError, match="outcome_unknown"):
             console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
@@ -29,9 +29,9 @@ def test_a_killed_workers_task_is_taken_over(place: Place, sandbox: Sandbox, fai
 
         def taken_over() -> bool:
             ran.extend(run.task for run in console.scheduler.run_due_tasks())
-            return killed.name in ran and truth.rows(console.database)[0].certainty == "known"
+            return killed.name in ran and truth.read_check_rows(console.database)[0].certainty == "known"
 
-        until(taken_over, f"{killed.name} taken over")
+        wait_until(taken_over, f"{killed.name} taken over")
         assert not any(is_running(task) for task in console.scheduler.read_states())
         (record,) = console.lookup.find_records(NUMBERS[0]).credit_checks
         assert (record.state, record.certainty) == ("success", "known")

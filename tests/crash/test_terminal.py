@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from console.sandbox.server import Sandbox
-from tests.support.desks import environment, have_database
+from tests.support.desks import copy_empty_database, make_environment
 from tests.support.forked_command import ForkedCommand
-from tests.support.invented import numbers
-from tests.support.waiting import PATIENCE_SECONDS, until
+from tests.support.invented import invent_numbers
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
-(NUMBER,) = numbers(1)
+(NUMBER,) = invent_numbers(1)
 KILLED = -9
 
 
@@ -26,7 +26,7 @@ class Terminal:
     """Runs `support-console --json …` at one desk, each command in a process of its own."""
 
     def __init__(self, home: Path, sandbox: Sandbox) -> None:
-        self._told = os.environ | environment(home, sandbox.url)
+        self._told = os.environ | make_environment(home, sandbox.url)
 
     def start(self, *words: str, **extra: str) -> ForkedCommand:
         """Start the command, and return it. `extra` are further settings without their prefix `CONSOLE_`."""
@@ -55,7 +55,7 @@ def read_result(running: ForkedCommand) -> tuple[int, Any]:
 
 @pytest.fixture
 def terminal(home: Path, sandbox: Sandbox) -> Terminal:
-    have_database(home)
+    copy_empty_database(home)
     return Terminal(home, sandbox)
 
 
@@ -67,7 +67,7 @@ def test_killed_between_call_and_record(terminal: Terminal, sandbox: Sandbox) ->
     status, error = terminal.run("purchase", NUMBER, "--client", "1")
     assert (status, error["code"]) == (3, "already_purchased")
     record = error["detail"]["record"]
-    until(lambda: bool(terminal.run("queue", "unknown")[1]["items"]), "its lease to run out")
+    wait_until(lambda: bool(terminal.run("queue", "unknown")[1]["items"]), "its lease to run out")
     status, ran = terminal.run("worker", "--once")
     assert {run["task"]: run["count"] for run in ran["ran"]}["lapsed_operations"] == 1
     status, shown = terminal.run("show", "credit-check", str(record["id"]))
@@ -137,9 +137,9 @@ def test_told_to_end_at_a_step(
     """
     with terminal.start("purchase", NUMBER, "--client", "1", FAILPOINT=f"{step}:1:hang", TIME_SCALE="1") as buying:
         reached = "calling" if step == "after_tx1" else "done"
-        until(lambda: _read_operation_states(home) == [reached], f"{step} to be reached", PATIENCE_SECONDS)
+        wait_until(lambda: _read_operation_states(home) == [reached], f"{step} to be reached", PATIENCE_SECONDS)
         if step == "after_detail":
-            until(lambda: _has_company_name(home), "the detail to be written", PATIENCE_SECONDS)
+            wait_until(lambda: _has_company_name(home), "the detail to be written", PATIENCE_SECONDS)
         buying.send_signal(number)
         ended_with, told = read_result(buying)
     assert ended_with == status, told

@@ -21,11 +21,11 @@ from console.services.process.failpoints import Failpoints
 from console.settings.settings import Settings
 from console.store.operations import journal
 from tests.support import truth
-from tests.support.children import Pipe, crowd
-from tests.support.invented import numbers
-from tests.support.money_desks import ask, order, paid, providers
+from tests.support.children import Pipe, start_children
+from tests.support.invented import invent_numbers
+from tests.support.money_desks import import_paid_payment, insert_order, make_provider_settings, request_refund
 from tests.support.places import Place
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 ACTIONS = ("purchase", "submit", "start")
 KILLED = -9
@@ -92,21 +92,25 @@ class UnsentStage:
     def told(self, failpoint: str | None = None) -> dict[str, str]:
         """Return the environment variables of the desk whose process fails. No other desk has its spool."""
         point = {"FAILPOINT": failpoint} if failpoint else {}
-        return self.place.told(self.sandbox.url, "lead-b", 1, **providers(self.sandbox.url), **point)
+        return self.place.make_environment(
+            self.sandbox.url, "lead-b", 1, **make_provider_settings(self.sandbox.url), **point
+        )
 
     @contextmanager
     def open_failed_desk(self) -> Iterator[Console]:
         """Open the desk whose process has failed."""
-        with self.place.opened(self.sandbox, person="lead-b", desk=1, **providers(self.sandbox.url)) as console:
+        with self.place.open_desk(
+            self.sandbox, person="lead-b", desk=1, **make_provider_settings(self.sandbox.url)
+        ) as console:
             yield console
 
     def make_subject(self, action: str) -> str:
         """Create what the action needs, and return its argument: a corporation number, an order id or a refund id."""
         if action == "purchase":
-            return numbers(1)[0]
+            return invent_numbers(1)[0]
         if action == "start":
-            return str(order(self.place, f"ORD-{next(_ORDERS)}", 3_300))
-        refund = ask(self.maker, paid(self.maker, self.sandbox, f"ORD-{next(_ORDERS)}").id)
+            return str(insert_order(self.place, f"ORD-{next(_ORDERS)}", 3_300))
+        refund = request_refund(self.maker, import_paid_payment(self.maker, self.sandbox, f"ORD-{next(_ORDERS)}").id)
         self.sandbox.control.add_fault("result:RATE_LIMIT", call="paypay_refund")
         assert _call_for_ending(lambda: self.checker.refunds.approve(refund.id)) == "rate_limited"
         self.sandbox.control.clear_faults()
@@ -141,7 +145,7 @@ class UnsentStage:
                 self.maker.database
             )
 
-        until(over, "the leases of the dead")
+        wait_until(over, "the leases of the dead")
 
     def require_not_sent(self, action: str, subject: str, before: int) -> None:
         """Open the failed process's own desk. Check that the record is known as not sent, and that the action can be
@@ -164,7 +168,7 @@ def stage(place: Place) -> Iterator[UnsentStage]:
     with ExitStack() as open_:
         sandbox = open_.enter_context(Sandbox())
         people = [
-            open_.enter_context(place.opened(sandbox, person=person, **providers(sandbox.url)))
+            open_.enter_context(place.open_desk(sandbox, person=person, **make_provider_settings(sandbox.url)))
             for person in ("op-a", "lead-b")
         ]
         yield UnsentStage(place, sandbox, *people)
@@ -172,9 +176,9 @@ def stage(place: Place) -> Iterator[UnsentStage]:
 
 def _kill_at_step(stage: UnsentStage, action: str, subject: str, step: str) -> None:
     """Execute the action in a child process, and check that it is killed at the step."""
-    with crowd(run_action, [(stage.told(f"{step}:1:kill"), action, subject, None)]) as (child,):
-        assert child.report() == "open"
-        assert child.ended() == KILLED
+    with start_children(run_action, [(stage.told(f"{step}:1:kill"), action, subject, None)]) as (child,):
+        assert child.wait_for_report() == "open"
+        assert child.wait_for_end() == KILLED
 
 
 @pytest.mark.parametrize("action", ACTIONS)
@@ -216,8 +220,8 @@ def test_no_room_between_claim_and_intent(stage: UnsentStage, action: str) -> No
     """
     subject = stage.make_subject(action)
     before = stage.count_executions(action, subject)
-    with crowd(run_action, [(stage.told(), action, subject, "after_tx1")]) as (child,):
-        assert (child.report(), child.report()) == ("open", "storage_full")
+    with start_children(run_action, [(stage.told(), action, subject, "after_tx1")]) as (child,):
+        assert (child.wait_for_report(), child.wait_for_report()) == ("open", "storage_full")
     if stage.place.is_server:  # it has room, so that what happened could be written at once
         found = stage.read_record(action, subject)
         assert (found.state, found.certainty) == _NOT_SENT[action], found

@@ -15,8 +15,8 @@ from tests.day.plan import OrderPlan
 from tests.day.street import PaymentProgress
 from tests.day.town import UNREACHABLE_EXIT_STATUS, DaySurroundings, call_patiently
 from tests.support.asking import is_result_unknown
-from tests.support.half_with_ids import HalfWithIds
-from tests.support.waiting import until
+from tests.support.half_with_ids import HalfRequestIds
+from tests.support.waiting import wait_until
 
 _NOW = "UTC_TIMESTAMP(6)"
 _SELECT_PROGRESS_SQL = (
@@ -32,7 +32,7 @@ def _call_with_request_ids(what: str, act: Callable[[str | None], _T], passing: 
     `passing` codes. Half of the acts have a request id, which is the same at each call.
     """
     name = f"{what} {uuid4()}"
-    return call_patiently(lambda: HalfWithIds(name)(act), passing=passing)
+    return call_patiently(lambda: HalfRequestIds(name)(act), passing=passing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class Operators:
 
         def is_answered() -> bool:
             try:
-                answers.append(HalfWithIds(what, always=True)(act))
+                answers.append(HalfRequestIds(what, always=True)(act))
             except ConsoleError as refusal:
                 is_running = refusal.code == "in_progress" and what.startswith("begin ")  # an earlier try of this id
                 if (
@@ -163,7 +163,7 @@ class Operators:
                 self._diary.unanswered.append(f"{what}: {refusal.code}")
             return bool(answers)
 
-        until(is_answered, f"an answer: {what}", self._town.day.patience)
+        wait_until(is_answered, f"an answer: {what}", self._town.day.patience)
         return answers[0]
 
     def request_refund(self, purse: BegunPayment, minor: int) -> int:
@@ -184,7 +184,7 @@ class Operators:
                 found.extend(int(id) for (id,) in rows)
             return bool(found)
 
-        until(is_asked_for, f"a refund of {purse.order}", self._town.day.patience)
+        wait_until(is_asked_for, f"a refund of {purse.order}", self._town.day.patience)
         (refund,) = found
         return refund
 
@@ -196,7 +196,7 @@ class Operators:
                 with use_password_reader(lambda: self._town.approvers_password):
                     self._act(f"approve {refund}", lambda id: approve(refund, request_id=id))
             else:
-                HalfWithIds(f"approve {refund} {uuid4()}")(lambda id: approve(refund, request_id=id))
+                HalfRequestIds(f"approve {refund} {uuid4()}")(lambda id: approve(refund, request_id=id))
         except ConsoleError as refusal:
             if refusal.code == _DECIDED:
                 return True

@@ -9,8 +9,8 @@ from sys import executable
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from tests.support.kept import Kept
-from tests.support.server_run import Run, free_port
+from tests.support.kept import ServerProcess
+from tests.support.server_run import Run, find_free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 _ANSWER_SECONDS = 2.0
@@ -18,7 +18,7 @@ _FIRST_ERROR_STATUS = 500
 
 
 @dataclass(frozen=True)
-class Program(Kept):
+class Program(ServerProcess):
     """A process of the console. `health` is a path of its HTTP server that answers when it is ready."""
 
     port: int
@@ -36,7 +36,7 @@ class Program(Kept):
     def begin(self) -> None:
         """Start the process without waiting, as the present user, because it reads folders of this user."""
         around = {**os.environ, **self.environment, "PYTHONPATH": str(ROOT)}
-        self.run.ask("start", self.name, command=list(self.command), environment=around, user=None)
+        self.run.send_to_keeper("start", self.name, command=list(self.command), environment=around, user=None)
 
     def ready(self) -> bool:
         try:
@@ -56,13 +56,13 @@ class Program(Kept):
 
 def make_worker(run: Run, name: str, told: Mapping[str, str]) -> Program:
     """Return a worker (not started yet) with these environment variables."""
-    port = free_port()
+    port = find_free_port()
     command = (executable, "-m", "console", "--json", "worker")
     return Program(run, name, command, port, "/healthz", {**told, "CONSOLE_RECEIVER_PORT": str(port)})
 
 
 def make_sandbox(run: Run, home: Path) -> Program:
     """Return the sandbox (not started yet) with this home folder."""
-    port = free_port()
+    port = find_free_port()
     command = (executable, "-m", "console", "--json", "sandbox", "--port", str(port))
     return Program(run, "sandbox", command, port, "/_sandbox/state", {"CONSOLE_HOME": str(home)})

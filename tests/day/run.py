@@ -156,8 +156,8 @@ def format_counts(ended: EndedDay) -> str:
 
 def main(words: list[str]) -> int:
     """Run a day by these arguments, and print the faults. Return the exit status: 0 if the oracle reports none."""
-    from tests.support.environment import isolate
-    from tests.support.quick_desks import quick_folder
+    from tests.support.environment import isolate_environment
+    from tests.support.quick_desks import make_quick_folder
 
     more: dict[str, Any] = {name: json.loads(text) for name, text in (word.split("=") for word in words[2:])}
     day = Day(int(words[0]), int(words[1]) if len(words) > 1 else 1, **more)
@@ -165,7 +165,7 @@ def main(words: list[str]) -> int:
     def say(text: str) -> None:
         print(time.strftime("%H:%M:%S", time.gmtime()), text, flush=True)
 
-    with isolate(), quick_folder() as folder:
+    with isolate_environment(), make_quick_folder() as folder:
         ended = run_day(day, folder, say)
     wrong = oracle.find_faults(ended.facts)
     say("\n".join([*wrong[:40], f"{len(wrong)} wrong", str(dict(ended.tally)), format_counts(ended)]))

@@ -12,7 +12,7 @@ from tests.day.facts import Facts, Row
 from tests.day.plan import Day
 from tests.day.run import EndedDay, format_counts, run_day
 from tests.support import server_fixtures
-from tests.support.quick_desks import quick_folder
+from tests.support.quick_desks import make_quick_folder
 
 ORDERS = 150  # 20,000 in the soak
 pytestmark = pytest.mark.timeout(1_200)
@@ -22,8 +22,8 @@ ChangeFacts = Callable[[Facts], Facts]
 @pytest.fixture(scope="module")
 def ended_day() -> Iterator[EndedDay]:
     """Yield a day that was run once for all tests of this module."""
-    server_fixtures.need("mariadb")
-    with quick_folder() as folder:
+    server_fixtures.require_server("mariadb")
+    with make_quick_folder() as folder:
         yield run_day(Day(ORDERS, seed=1, patience=500.0), folder)
 
 

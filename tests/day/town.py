@@ -20,9 +20,9 @@ from tests.day.plan import Day
 from tests.day.postman import NoticeDeliverer
 from tests.day.programs import Program
 from tests.support import servers, teams
-from tests.support.alert_receiver import KEY, Receiver, receiving
-from tests.support.desks import environment
-from tests.support.payment_desks import told as known_providers
+from tests.support.alert_receiver import KEY, Receiver, receive_alerts
+from tests.support.desks import make_environment
+from tests.support.payment_desks import make_settings as known_providers
 from tests.support.waiting import PATIENCE_SECONDS
 
 WORKERS = 3
@@ -123,8 +123,8 @@ def open_surroundings(day: Day, folder: Path) -> Iterator[DaySurroundings]:
     with servers.mariadb() as server, ExitStack() as stack:
         providers = programs.make_sandbox(server.run, folder)
         providers.begin()
-        team = teams.team_on(server, _ROLES_BY_PERSON, asks=day.asks)
-        told = stack.enter_context(receiving())
+        team = teams.create_team(server, _ROLES_BY_PERSON, asks=day.asks)
+        told = stack.enter_context(receive_alerts())
         told.answers = _answer_alert
         providers.wait_ready()
 
@@ -133,7 +133,7 @@ def open_surroundings(day: Day, folder: Path) -> Iterator[DaySurroundings]:
             documents = {"DOCUMENTS_URL": (folder / "documents").as_uri()}
             alerts = {"ALERTS_WEBHOOK_URL": told.url, "SECRET_ALERTS_WEBHOOK_KEY": KEY}
             both = known_providers(providers.url)
-            return environment(folder / home, providers.url, **access, **documents, **alerts, **both)
+            return make_environment(folder / home, providers.url, **access, **documents, **alerts, **both)
 
         def opened(person: str) -> Console:
             return stack.enter_context(open_console(Settings.load(desk(person, person))))
@@ -155,7 +155,7 @@ def open_surroundings(day: Day, folder: Path) -> Iterator[DaySurroundings]:
         _raise_limits(everything)
         yield DaySurroundings(
             day, folder, server, control, workers, postman, told, desks["till"], desks["op-a"], desks["lead-b"],
-            team.password_of("lead-b"), desks["aud-e"], shop, everything,
+            team.get_password_of("lead-b"), desks["aud-e"], shop, everything,
         )  # fmt: skip
 
 

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QApplication
 
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame
 from tests.desk.hands import Person
-from tests.support.accessible_tree import Role, find_tree_faults, list_visible_nodes, name_of
-from tests.support.hearing import Heard
+from tests.support.accessible_tree import Role, find_tree_faults, get_spoken_name, list_visible_nodes
+from tests.support.hearing import HeardSentence
 
 _MAX_TABS = 60
 _LISTS = (Role.Table, Role.List, Role.PageTabList)
@@ -73,7 +73,7 @@ class ScreenReaderUser:
     """Works at a person's window. Every act is written to `transcript` with all that was heard until its end."""
 
     person: Person
-    heard: list[Heard]
+    heard: list[HeardSentence]
     transcript: list[str] = field(default_factory=list)
     longest_delay: float = 0.0
     """The longest time, in seconds, that the event loop worked from a key or press to the sentence that the person
@@ -136,7 +136,7 @@ class ScreenReaderUser:
         self.transcript.append(f"- chooses: {_replace_varying_parts(name)}")
         self._acted = time.thread_time()
         for _ in range(_MAX_TABS):
-            focused = [name_of(node) for node in self.nodes() if node.state().focused]
+            focused = [get_spoken_name(node) for node in self.nodes() if node.state().focused]
             if any(text.startswith(name) for text in focused):
                 return
             self.person.press("Down")
@@ -149,7 +149,7 @@ class ScreenReaderUser:
         self.transcript.append(f"- goes by Tab to: {role.name} “{_replace_varying_parts(name)}”")
         for _ in range(_MAX_TABS):
             focused = [node for node in self.nodes() if node.state().focused and node.role() == role]
-            if any(name_of(node).startswith(name) for node in focused):
+            if any(get_spoken_name(node).startswith(name) for node in focused):
                 return
             self.person.press("Tab")
         raise AssertionError(f"no way by Tab to {role.name} {name!r}")
@@ -160,14 +160,14 @@ class ScreenReaderUser:
         def found() -> QAccessibleInterface | None:
             for node in self.nodes():
                 state = node.state()
-                if node.role() == role and not state.disabled and name_of(node).startswith(name):
+                if node.role() == role and not state.disabled and get_spoken_name(node).startswith(name):
                     return node
             return None
 
         try:
             self.person.until(lambda: found() is not None)
         except Exception as error:
-            there = [(node.role().name, name_of(node)) for node in self.nodes()]
+            there = [(node.role().name, get_spoken_name(node)) for node in self.nodes()]
             raise AssertionError(f"no {role.name} {name!r} that is enabled among {there}") from error
         node = found()
         assert node is not None
@@ -183,7 +183,7 @@ class ScreenReaderUser:
 
         def focused() -> list[str]:
             nodes = (node for node in self.nodes() if node.role() == role and node.state().focused)
-            names = (name_of(node) for node in nodes)
+            names = (get_spoken_name(node) for node in nodes)
             return [name for name in names if name.startswith(beginning)]
 
         self.person.until(lambda: focused() != [])
@@ -194,7 +194,7 @@ class ScreenReaderUser:
     def wait_for_sentence(self, beginning: str) -> str:
         """The sentence of this act that begins so, once it is said."""
 
-        def said() -> Heard | None:
+        def said() -> HeardSentence | None:
             return next((one for one in self.heard[self._since :] if one.sentence.startswith(beginning)), None)
 
         try:
@@ -234,7 +234,7 @@ class ScreenReaderUser:
         self.person.wait_for_active_window()
         nodes = list(self.nodes())
         assert find_tree_faults(nodes) == []
-        focused = [(node.role(), name_of(node)) for node in nodes if node.state().focused]
+        focused = [(node.role(), get_spoken_name(node)) for node in nodes if node.state().focused]
         own = [one for one in focused if one[0] not in _LISTS] or focused
         assert len(own) == 1, f"focus in {focused} of {QApplication.focusWidget()} after {self.transcript[-4:]}"
 

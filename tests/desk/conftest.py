@@ -16,7 +16,7 @@ from tests.desk.hands import Person
 from tests.desk.seats import EmbeddedDesks, TeamModeDesks, WindowTestDesks, open_database_of_askers
 from tests.support import server_fixtures
 from tests.support.desks import MovedClock
-from tests.support.money_desks import providers
+from tests.support.money_desks import make_provider_settings
 from tests.support.pooled_databases import PooledDatabase
 
 OpenWindow = Callable[..., Person]
@@ -47,7 +47,7 @@ def database_of_desks(request: pytest.FixtureRequest) -> Iterator[PooledDatabase
     if not getattr(request, "param", request.config.getoption("--through-worker")):
         yield None
         return
-    server_fixtures.need("mariadb")
+    server_fixtures.require_server("mariadb")
     with open_database_of_askers() as database:
         yield database
 
@@ -70,7 +70,7 @@ def seats(
 ) -> Iterator[WindowTestDesks]:
     """Desks of three clients with their people; windows and desks are closed at the end."""
     install_appearance(qapp, theme="light")
-    told = {"CLIENTS": "1,2,42", **providers(sandbox.url), **extra_settings}
+    told = {"CLIENTS": "1,2,42", **make_provider_settings(sandbox.url), **extra_settings}
     if database_of_desks is None:
         made: WindowTestDesks = EmbeddedDesks(qtbot, clock, tmp_path, sandbox, told)
     else:

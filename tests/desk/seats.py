@@ -25,8 +25,8 @@ from console.views.widgets.controls.password_field import PasswordField
 from console.views.widgets.window.dialog import DialogFrame
 from tests.desk.hands import Person
 from tests.support import servers
-from tests.support.asking import executing
-from tests.support.desks import STORE_KEY, environment, opened
+from tests.support.asking import execute_desk_requests
+from tests.support.desks import STORE_KEY, make_environment, open_desk
 from tests.support.first_use import note_earlier_use
 from tests.support.furnished import TEAM
 from tests.support.pooled_databases import PooledDatabase
@@ -125,7 +125,7 @@ class EmbeddedDesks(WindowTestDesks):
         self, bot: QtBot, clock: SystemClock, folder: Path, sandbox: Sandbox, facts: Mapping[str, str]
     ) -> None:
         super().__init__(bot, clock)
-        self._desk = self._closing.enter_context(opened(folder / "desk", sandbox, clock, **facts))
+        self._desk = self._closing.enter_context(open_desk(folder / "desk", sandbox, clock, **facts))
         write_samples(self._desk._context, (), TEAM, lambda _report, _revision: b"")
 
     @property
@@ -184,7 +184,7 @@ class TeamModeDesks(WindowTestDesks):
         self._folder, self._url, self._facts, self._database = folder, sandbox.url, dict(facts), database
         self._desks: dict[str, Console] = {}
         self._executing = self._closing.enter_context(ExitStack())
-        self._executing.enter_context(executing(self.desk(_WORKER)))
+        self._executing.enter_context(execute_desk_requests(self.desk(_WORKER)))
 
     @property
     def acting_desk(self) -> Console:
@@ -209,11 +209,11 @@ class TeamModeDesks(WindowTestDesks):
         try:
             yield worker
         finally:
-            self._executing.enter_context(executing(worker))
+            self._executing.enter_context(execute_desk_requests(worker))
 
     def _make_settings(self, name: str) -> dict[str, str]:
         where = {"DATABASE_URL": self._database.url(name), "DOCUMENTS_URL": (self._folder / "documents").as_uri()}
-        told = environment(self._folder / name, self._url, **{**self._facts, **where, "OPERATOR": ""})
+        told = make_environment(self._folder / name, self._url, **{**self._facts, **where, "OPERATOR": ""})
         if name == _WORKER:
             return told
         return {
@@ -246,10 +246,10 @@ class TeamModeDesks(WindowTestDesks):
             yield tx
 
     def drop_table_triggers(self, table: str) -> None:
-        self._database.unguard(table)
+        self._database.drop_table_triggers(table)
 
     def get_password_of(self, name: str) -> str:
-        return self._database.password_of(name)
+        return self._database.get_password_of(name)
 
 
 PEOPLE = {person.name: tuple(sorted(person.roles)) for person in TEAM} | {
@@ -265,5 +265,5 @@ def open_database_of_askers() -> Iterator[PooledDatabase]:
     """A server of its own with one database, whose people ask and bear the names of `PEOPLE`."""
     with servers.mariadb() as server:
         database = PooledDatabase([server], PEOPLE, exact=True, asks=True)
-        database.keep("UPDATE operators SET may_buy = 0 WHERE name = 'op-c'")
+        database.execute_and_keep("UPDATE operators SET may_buy = 0 WHERE name = 'op-c'")
         yield database

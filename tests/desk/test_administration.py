@@ -103,7 +103,7 @@ def test_tasks_become_late_and_run_again_while_a_person_looks(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, clock: MovedClock
 ) -> None:
     """The page follows the clock and the worker: nobody has to read it again."""
-    clock.stand_still()
+    clock.stop()
     seats.acting_desk.scheduler.run_all()
     person = sit()
     person.frame.show_route(AdminRoute())

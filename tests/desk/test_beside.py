@@ -15,13 +15,13 @@ from tests.desk.hands import Person
 from tests.desk.seats import WindowTestDesks
 from tests.desk.test_evidence import read_visible_words, show_page
 from tests.support.desks import NUMBERS
-from tests.support.money_desks import ask, paid
+from tests.support.money_desks import import_paid_payment, request_refund
 
 
 def list_routes(console: Console, sandbox: Sandbox) -> list[tuple[str, int, Route, type[Page]]]:
     """A record of every kind, with its page."""
-    payment = paid(console, sandbox, "ORD-1")
-    refund, check = ask(console, payment.id), buy_check(console, NUMBERS[0])
+    payment = import_paid_payment(console, sandbox, "ORD-1")
+    refund, check = request_refund(console, payment.id), buy_check(console, NUMBERS[0])
     return [
         ("credit-check", check.id, CreditCheckRoute(check.id), CreditCheckPage),
         ("payment", payment.id, PaymentRoute(payment.id), PaymentPage),

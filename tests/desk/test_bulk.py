@@ -24,7 +24,7 @@ from tests.desk.conftest import OpenWindow, buy_without_pdf
 from tests.desk.hands import Person
 from tests.desk.seats import WindowTestDesks
 from tests.support.desks import NUMBERS
-from tests.support.money_desks import ask, paid
+from tests.support.money_desks import import_paid_payment, request_refund
 
 KIND = "credit-check"
 RUNNING = tuple(translate(key, "en") for key in ("bulk.told.begins", "bulk.told.here"))
@@ -359,7 +359,7 @@ def test_what_can_not_be_done_is_greyed_with_its_reason(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """Refunds can't be re-fetched; an auditor does none of it; the reasons stand in the bar."""
-    ask(console, paid(console, sandbox, "ORD-1").id)
+    request_refund(console, import_paid_payment(console, sandbox, "ORD-1").id)
     person = sit()
     page = open_queue(person, "refunds")
     person.press("Space")

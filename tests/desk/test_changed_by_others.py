@@ -17,7 +17,7 @@ from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow
 from tests.desk.hands import Person
 from tests.desk.seats import WindowTestDesks
-from tests.support.money_desks import ask, paid
+from tests.support.money_desks import import_paid_payment, request_refund
 
 
 def show_difference(person: Person, page: MoneyPage[PaymentDetails] | MoneyPage[RefundDetails]) -> str:
@@ -36,7 +36,7 @@ def test_a_payment_shows_the_fields_before_and_after(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The gateway now speaks of another amount, and a colleague probes it."""
-    payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
+    payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     person = sit()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
@@ -58,8 +58,8 @@ def test_what_changes_nothing_is_no_change(
     them that the record has changed, and of no earlier event that it has just happened. A real change is told with
     the person who made it.
     """
-    payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
-    refund = ask(console, payment.id, 8_500)
+    payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
+    refund = request_refund(console, payment.id, 8_500)
     person, record_id = sit(), payment.id if kind == "payment" else refund.id
     person.frame.show_route(make_route_to_record(kind, record_id, (), "lookup"))
     page: MoneyPage[PaymentDetails] | MoneyPage[RefundDetails]
@@ -88,8 +88,8 @@ def test_what_changes_nothing_is_no_change(
 def test_a_refund_shows_who_has_decided(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
-    refund = ask(console, payment.id, 8_500)
+    payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
+    refund = request_refund(console, payment.id, 8_500)
     person = sit()
     person.frame.show_route(RefundRoute(refund.id))
     page = person.page(RefundPage)
@@ -105,7 +105,7 @@ def test_a_change_before_the_page_was_opened_is_not_announced(
 ) -> None:
     """The timeline grows by an entry of the person's own, such as that of the unmasked payer; the newest entry of
     somebody else is older than the page."""
-    payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
+    payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     with seats.open_acting_desk("lead-b") as lead:
         lead.recovery.probe("payment", payment.id)
     person = sit()

@@ -30,12 +30,12 @@ from console.views.widgets.base import TextLabel
 from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.hands import Person
 from tests.desk.seats import WindowTestDesks
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 
 WHOLE_DAY, NEXT_DAY = date(2026, 11, 18), date(2026, 11, 19)
 COUNT = 40
-WATCHED = numbers(COUNT, 72)
-SUCCESSOR, UNWATCHED = numbers(2, 73)
+WATCHED = invent_numbers(COUNT, 72)
+SUCCESSOR, UNWATCHED = invent_numbers(2, 73)
 ROWS = {number: make_company_row(number, f"株式会社見張{index}") for index, number in enumerate(WATCHED)}
 OTHERS = [make_company_row(SUCCESSOR, "株式会社承継先"), make_company_row(UNWATCHED, "株式会社他人")]
 CHANGES = (

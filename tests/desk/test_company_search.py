@@ -43,11 +43,11 @@ from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import OpenWindow, buy_check, buy_unknown
 from tests.desk.hands import Person
 from tests.desk.seats import WindowTestDesks
-from tests.support.invented import numbers
-from tests.support.money_desks import ask, paid
+from tests.support.invented import invent_numbers
+from tests.support.money_desks import import_paid_payment, request_refund
 
 REGISTRY_DATE = date(2026, 11, 20)
-OPEN, CLOSED, MERGED, SUCCESSOR, ABSENT = numbers(5, 71)
+OPEN, CLOSED, MERGED, SUCCESSOR, ABSENT = invent_numbers(5, 71)
 ROWS = [
     make_company_row(OPEN, "株式会社みなも堂印刷", furigana="ミナモドウインサツ"),
     close_company(make_company_row(CLOSED, "みなも堂商事有限会社"), date(2026, 10, 31)),
@@ -196,8 +196,10 @@ def test_the_pages_of_records_say_what_became_of_the_company(
     """The pages of a credit check, a payment and a refund have the official name, the closure and the successor,
     each with the day and the source of the registry."""
     check = buy_check(seats.console, MERGED)
-    payment = paid(seats.acting_desk, sandbox, "ORD-20261120-000123", 12_000, corporation_number=CLOSED)
-    refund = ask(seats.acting_desk, payment.id, 8_500)
+    payment = import_paid_payment(
+        seats.acting_desk, sandbox, "ORD-20261120-000123", 12_000, corporation_number=CLOSED
+    )
+    refund = request_refund(seats.acting_desk, payment.id, 8_500)
     import_registry(seats, tmp_path)
     person = sit()
     pages: tuple[tuple[RecordPageRoute, type[RecordPage[Any]], str, str], ...] = (
@@ -270,7 +272,7 @@ def test_without_a_registry(sit: OpenWindow, text: str) -> None:
 
 def buy_two_alike(seats: WindowTestDesks) -> str:
     """Buy credit checks of two companies whose names begin alike, and return this beginning."""
-    first, *others = numbers(40, 71)
+    first, *others = invent_numbers(40, 71)
     prefix = companies.make_company_name(first)[:2]
     second = next(number for number in others if companies.make_company_name(number).startswith(prefix))
     for number in (first, second):

@@ -10,12 +10,12 @@ from console.views.runtime.routes import CreditCheckRoute, PaymentRoute
 from console.views.widgets.display.copyable_id import CopyableId
 from tests.desk.conftest import OpenWindow, buy_check
 from tests.support.desks import NUMBERS
-from tests.support.money_desks import paid
+from tests.support.money_desks import import_paid_payment
 
 
 def test_ctrl_c_copies_the_identifier_that_has_the_focus(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Not that of the page: its own key copies the number in the title."""
-    payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
+    payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     person = sit()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)

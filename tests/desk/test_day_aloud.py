@@ -20,8 +20,8 @@ from tests.desk.conftest import OpenWindow, buy_unknown, buy_without_pdf, read_p
 from tests.desk.seats import WindowTestDesks
 from tests.support.accessible_tree import Role
 from tests.support.desks import NUMBERS
-from tests.support.hearing import Heard, listening
-from tests.support.money_desks import paid
+from tests.support.hearing import HeardSentence, collect_announcements
+from tests.support.money_desks import import_paid_payment
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 ORDER = "ORD-20261120-000123"
@@ -38,8 +38,8 @@ def show_times(qapp: QApplication) -> Iterator[ShownTimes]:
 
 
 @pytest.fixture
-def heard_sentences(show_times: ShownTimes) -> Iterator[list[Heard]]:
-    with listening(show_times.note_turn) as sentences:
+def heard_sentences(show_times: ShownTimes) -> Iterator[list[HeardSentence]]:
+    with collect_announcements(show_times.note_turn) as sentences:
         yield sentences
 
 
@@ -50,7 +50,7 @@ def test_a_days_work_is_heard(
     sit: OpenWindow,
     console: Console,
     sandbox: Sandbox,
-    heard_sentences: list[Heard],
+    heard_sentences: list[HeardSentence],
     show_times: ShownTimes,
     record_property: Callable[[str, object], None],
     language: str,
@@ -58,7 +58,7 @@ def test_a_days_work_is_heard(
     """Ten acts of a day. On every screen each control is named, no word is a filler, and one node has the focus; what
     is shown in a bar or a toast is heard in the same turn of the event loop.
     """
-    paid(console, sandbox, ORDER, 12_000)
+    import_paid_payment(console, sandbox, ORDER, 12_000)
     lacking = [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:3]]
     unknown = buy_unknown(console, sandbox, NUMBERS[3])
     _postpone_refetches(console)
@@ -233,7 +233,7 @@ def _postpone_refetches(console: Console) -> None:
     context.write(lambda tx: tx.conn.execute(statement))
 
 
-def match_shown_with_heard(show_times: ShownTimes, heard: list[Heard]) -> list[tuple[str, float, float]]:
+def match_shown_with_heard(show_times: ShownTimes, heard: list[HeardSentence]) -> list[tuple[str, float, float]]:
     """The sentence of each bar or toast that is announced, when it was shown, and when it was heard next to that."""
     nearest = []
     for sentence, at in show_times.shown:

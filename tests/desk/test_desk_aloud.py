@@ -20,8 +20,8 @@ from tests.desk.seats import WindowTestDesks
 from tests.desk.test_day_aloud import LONGEST_DELAY, TRANSCRIPTS, compare_transcript
 from tests.support.accessible_tree import Role
 from tests.support.desks import NUMBERS
-from tests.support.hearing import Heard, listening
-from tests.support.money_desks import paid
+from tests.support.hearing import HeardSentence, collect_announcements
+from tests.support.money_desks import import_paid_payment
 
 pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)  # a menu grabs the keyboard
 
@@ -29,8 +29,8 @@ ORDER, FOREIGN_ORDER = "ORD-20261120-000123", "ORD-20261119-000007"
 
 
 @pytest.fixture
-def heard_sentences() -> Iterator[list[Heard]]:
-    with listening() as sentences:
+def heard_sentences() -> Iterator[list[HeardSentence]]:
+    with collect_announcements() as sentences:
         yield sentences
 
 
@@ -41,12 +41,12 @@ def test_a_desk_is_heard(
     sit: OpenWindow,
     console: Console,
     sandbox: Sandbox,
-    heard_sentences: list[Heard],
+    heard_sentences: list[HeardSentence],
     record_property: Callable[[str, object], None],
     language: str,
 ) -> None:
     """On every screen each control is named, no word is a filler, and one node has the focus."""
-    paid(console, sandbox, ORDER, 12_000)
+    import_paid_payment(console, sandbox, ORDER, 12_000)
     check = buy_check(console, NUMBERS[0])
     _reconcile_yesterday(console, sandbox)
     person = sit()

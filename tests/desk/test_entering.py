@@ -32,7 +32,7 @@ from tests.support.desks import STORE_KEY
 from tests.support.keyrings import MemoryKeyring
 from tests.support.places import Place
 from tests.support.sql_server import SqlServer
-from tests.support.teams import team
+from tests.support.teams import open_team
 
 pytestmark = pytest.mark.engines("mariadb")
 
@@ -259,7 +259,7 @@ def test_an_administrator_and_an_auditor_come_in(
 ) -> None:
     """With the rights of their roles alone nothing fails: one is told what to do, the other sees it all."""
     install_appearance(qapp, theme="light")
-    with team(sql_server, {"adm-f": ("admin",), "aud-e": ("auditor",)}) as people:
+    with open_team(sql_server, {"adm-f": ("admin",), "aud-e": ("auditor",)}) as people:
         for who, kind in (("adm-f", NoRightPage), ("aud-e", HomePage)):
             told = {"HOME": str(tmp_path / who), "DATABASE_URL": people.urls[who], "LANGUAGE": "en"}
             settings = load_settings(

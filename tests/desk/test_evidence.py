@@ -39,7 +39,7 @@ from tests.desk.conftest import OpenWindow, buy_check, buy_unknown, buy_without_
 from tests.desk.hands import Person
 from tests.desk.seats import WindowTestDesks
 from tests.support.desks import NUMBERS
-from tests.support.money_desks import ask, paid
+from tests.support.money_desks import import_paid_payment, request_refund
 
 NUMBER = NUMBERS[0]
 
@@ -162,8 +162,8 @@ def test_every_record_page_has_both(
     """
     check = buy_check(console, NUMBER)
     number = insert_order(seats)
-    payment = paid(console, sandbox, "ORD-1")
-    refund = ask(console, payment.id)
+    payment = import_paid_payment(console, sandbox, "ORD-1")
+    refund = request_refund(console, payment.id)
     person = sit()
     pages: tuple[tuple[str, Route, type[Page]], ...] = (
         ("credit-check", CreditCheckRoute(check.id), CreditCheckPage),

@@ -11,9 +11,9 @@ from console.views.reports.section import ChartSection
 from console.views.runtime.routes import LookupRoute
 from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.hands import save_as
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 
-(NUMBER,) = numbers(1, 72)
+(NUMBER,) = invent_numbers(1, 72)
 
 
 def test_a_company_for_a_ticket_and_the_pictures(sit: OpenWindow, console: Console, tmp_path: Path) -> None:

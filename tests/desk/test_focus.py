@@ -24,11 +24,11 @@ from tests.shots.reconcile_scenes import RECONCILE
 from tests.shots.registry_scenes import REGISTRY
 from tests.shots.report_scenes import REPORTS
 from tests.shots.scenes import MAIN, REST
-from tests.shots.stage import Sight, UnpaintedStage
+from tests.shots.stage import UnpaintedStage, WindowLook
 from tests.shots.state_scenes import STATES
 from tests.shots.training_scenes import TRAINING
 from tests.shots.view_scenes import VIEWS
-from tests.support.furnished import furnished
+from tests.support.furnished import open_sample_desk
 
 SCENES = {
     **MAIN, **MONEY, **RECONCILE, **REST, **BULK, **VIEWS, **REGISTRY, **REPORTS, **FURTHER, **TRAINING,
@@ -123,8 +123,8 @@ def find_buttons_with_dead_key(window: QWidget) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def stage(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedStage]:
     home = tmp_path_factory.mktemp("focus")
-    with furnished(home / "desk", LANGUAGE="en") as desk:
-        watched = WatchedStage(desk, Sight("en", "light", 1440, 900), home)
+    with open_sample_desk(home / "desk", LANGUAGE="en") as desk:
+        watched = WatchedStage(desk, WindowLook("en", "light", 1440, 900), home)
         yield watched
         watched.close()
     current_appearance().choose_theme("light")

@@ -45,20 +45,20 @@ from console.views.runtime.routes import (
     SetAsidesRoute,
 )
 from tests.desk.hands import Person, list_open, list_windows
-from tests.support.furnished import Furnished, furnished
-from tests.support.hearing import Heard, listening
+from tests.support.furnished import SampleDesk, open_sample_desk
+from tests.support.hearing import HeardSentence, collect_announcements
 
 ROUTE_PARTS = 3
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
-    with furnished(tmp_path_factory.mktemp("keys") / "desk", LANGUAGE="en") as made:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
+    with open_sample_desk(tmp_path_factory.mktemp("keys") / "desk", LANGUAGE="en") as made:
         yield made
 
 
 @pytest.fixture
-def person(qtbot: QtBot, desk: Furnished) -> Iterator[Person]:
+def person(qtbot: QtBot, desk: SampleDesk) -> Iterator[Person]:
     someone = Person(qtbot, desk.console, desk.console.settings, SystemClock())
     yield someone
     someone.opening.context.change_operator("op-a")
@@ -114,9 +114,9 @@ def test_queues(person: Person, recorded_acts: list[tuple[str, RecordRef]], queu
         assert recorded_acts == [("probe", ref), ("take", ref), ("note", ref)]
 
 
-def test_company(person: Person, desk: Furnished, recorded_acts: list[tuple[str, RecordRef]]) -> None:
+def test_company(person: Person, desk: SampleDesk, recorded_acts: list[tuple[str, RecordRef]]) -> None:
     """The row of the list, the open item, and the check of the panel, each while it has the focus."""
-    sample = next(one for one in desk.of("incomplete") if one.values.get("work_at"))
+    sample = next(one for one in desk.list_checks("incomplete") if one.values.get("work_at"))
     person.frame.show_route(LookupRoute(sample.number))
     company = person.page(LookupPage).company_panel
     person.until(lambda: company.number == sample.number and company.is_showing_credit_checks)
@@ -142,10 +142,10 @@ def test_company(person: Person, desk: Furnished, recorded_acts: list[tuple[str,
 
 
 def test_a_payment_and_the_refunds_in_its_tab(
-    person: Person, desk: Furnished, recorded_acts: list[tuple[str, RecordRef]]
+    person: Person, desk: SampleDesk, recorded_acts: list[tuple[str, RecordRef]]
 ) -> None:
     """The page's record; while a row of the tab has the focus, that row, and no key of the payment reaches it."""
-    payment = desk.paid("refund_unknown")[-1]
+    payment = desk.list_payments("refund_unknown")[-1]
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None and page.view.record.id == payment.id)
@@ -167,9 +167,9 @@ def test_a_payment_and_the_refunds_in_its_tab(
 
 
 def test_a_check_and_the_earlier_ones_in_its_tab(
-    person: Person, desk: Furnished, recorded_acts: list[tuple[str, RecordRef]]
+    person: Person, desk: SampleDesk, recorded_acts: list[tuple[str, RecordRef]]
 ) -> None:
-    sample = desk.of("superseded")[0]
+    sample = desk.list_checks("superseded")[0]
     person.frame.show_route(CreditCheckRoute(sample.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None and page.view.record.id == sample.id)
@@ -254,7 +254,7 @@ def test_set_asides(person: Person, recorded_acts: list[tuple[str, RecordRef]]) 
         person.press("Down")
 
 
-def test_alerts(person: Person, desk: Furnished) -> None:
+def test_alerts(person: Person, desk: SampleDesk) -> None:
     """Shift+A is about the incident of the row with the ring."""
     with act_as(WORKER):
         AlertRuleEvaluator(desk.console._context).update_alerts()
@@ -280,7 +280,7 @@ def list_single_keys(page: Page) -> list[str]:
 
 
 def find_keys_without_effect(
-    person: Person, page: Page, heard: list[Heard], acts: list[tuple[str, RecordRef]]
+    person: Person, page: Page, heard: list[HeardSentence], acts: list[tuple[str, RecordRef]]
 ) -> list[str]:
     """Press each of these keys once; return those after which nothing is heard, done, opened or shown."""
     silent = []
@@ -315,7 +315,7 @@ def find_keys_without_effect(
 @pytest.mark.parametrize("part", range(ROUTE_PARTS))
 def test_no_key_is_silent(
     person: Person,
-    desk: Furnished,
+    desk: SampleDesk,
     recorded_acts: list[tuple[str, RecordRef]],
     monkeypatch: pytest.MonkeyPatch,
     part: int,
@@ -326,7 +326,7 @@ def test_no_key_is_silent(
     """
     monkeypatch.setattr(RecordActionHandlers, "move_order", lambda *_: recorded_acts.append(("move_order", ("", 0))))
     person.opening.context.change_operator(who)
-    payment, check = desk.paid("complete")[-1], desk.of("incomplete")[0]
+    payment, check = desk.list_payments("complete")[-1], desk.list_checks("incomplete")[0]
     view = desk.console.payments.read_payment(payment.id)
     assert view.order is not None
     routes: list[Route] = [
@@ -338,7 +338,7 @@ def test_no_key_is_silent(
         ReconcileRoute(), ReconcileRunsRoute(), AuditRoute(), AdminRoute(),
     ]  # fmt: skip
     silent, pressed = [], 0
-    with listening() as heard:
+    with collect_announcements() as heard:
         for route in routes[part::ROUTE_PARTS]:
             person.frame.show_route(route)
             person.wait_until_read()
@@ -354,7 +354,7 @@ def test_no_key_is_silent(
     assert silent == []
 
 
-def test_bulk_keys_say_why_not(person: Person, desk: Furnished, recorded_acts: list[tuple[str, RecordRef]]) -> None:
+def test_bulk_keys_say_why_not(person: Person, desk: SampleDesk, recorded_acts: list[tuple[str, RecordRef]]) -> None:
     """The whole list is selected: a key that can't act on it says so, and shows it in a bar."""
     person.opening.context.change_operator("aud-e")
     person.frame.show_route(QueuesRoute("refunds"))
@@ -363,7 +363,7 @@ def test_bulk_keys_say_why_not(person: Person, desk: Furnished, recorded_acts: l
     person.until(lambda: page.table.current_item is not None)
     person.press("Ctrl+A")
     for key in ("P", "F", "T", "Shift+T", "N"):
-        with listening() as heard:
+        with collect_announcements() as heard:
             person.press(key)
             person.until(lambda heard=heard: bool(heard))  # type: ignore[misc]  # of this turn
         assert [one.is_urgent for one in heard] == [True], key

@@ -41,7 +41,7 @@ from console.views.runtime.routes import CreditCheckRoute, HomeRoute, PaymentRou
 from console.views.widgets.base import TextLabel
 from console.views.widgets.display.badge import KeyCap
 from tests.desk.hands import Person
-from tests.support.furnished import Furnished, furnished
+from tests.support.furnished import SampleDesk, open_sample_desk
 
 ADMINISTRATORS = ("adm-f", "adm-g")
 pytestmark = pytest.mark.nightly(
@@ -50,8 +50,8 @@ pytestmark = pytest.mark.nightly(
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
-    with furnished(tmp_path_factory.mktemp("keystrokes") / "desk", LANGUAGE="en") as made:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
+    with open_sample_desk(tmp_path_factory.mktemp("keystrokes") / "desk", LANGUAGE="en") as made:
         for name in ADMINISTRATORS:
             made.console.people.add_person(Operator(name, frozenset({ADMIN}), may_buy=False))
         yield made
@@ -68,7 +68,7 @@ class CountingPerson(Person):
 
 
 @pytest.fixture
-def person(qtbot: QtBot, desk: Furnished) -> Iterator[CountingPerson]:
+def person(qtbot: QtBot, desk: SampleDesk) -> Iterator[CountingPerson]:
     someone = CountingPerson(qtbot, desk.console, desk.console.settings, SystemClock())
     yield someone
     someone.opening.context.change_operator("op-a")
@@ -91,9 +91,9 @@ def open_check(person: Person, id: int) -> CreditCheckPage:
     return page
 
 
-def test_was_it_paid(person: CountingPerson, desk: Furnished) -> None:
+def test_was_it_paid(person: CountingPerson, desk: SampleDesk) -> None:
     """Ctrl+K, the order's number, Enter: its payment is open. Three or four."""
-    payment = desk.paid("complete")[-1]
+    payment = desk.list_payments("complete")[-1]
     number = desk.console.payments.read_payment(payment.id).record.merchant_payment_id
     assert person.opening.controller is not None
     finder = person.opening.controller.command_palette
@@ -126,9 +126,9 @@ def test_a_record_of_a_queue(person: CountingPerson) -> None:
     assert person.keys <= 4
 
 
-def test_a_re_fetch(person: CountingPerson, desk: Furnished) -> None:
+def test_a_re_fetch(person: CountingPerson, desk: SampleDesk) -> None:
     """A re-fetch takes three keys: F, Tab, Enter."""
-    open_check(person, next(one for one in desk.of("incomplete") if one.missing_parts == ("pdf",)).id)
+    open_check(person, next(one for one in desk.list_checks("incomplete") if one.missing_parts == ("pdf",)).id)
     person.press("F")
     dialog = person.dialog(RefetchDialog)
     assert QApplication.focusWidget() is dialog.cancel_button
@@ -141,7 +141,7 @@ def test_a_re_fetch(person: CountingPerson, desk: Furnished) -> None:
 
 
 @pytest.mark.parametrize("kind", ["number", "file", "text"])
-def test_resolving(person: CountingPerson, desk: Furnished, kind: str, tmp_path: Path) -> None:
+def test_resolving(person: CountingPerson, desk: SampleDesk, kind: str, tmp_path: Path) -> None:
     """Resolving takes at most six steps: E, the evidence, its text, the text of the reason, Ctrl+Enter. The dialog
     selects the only result that the evidence allows and proposes the code of the reason. A statement also counts as
     the text of the reason.
@@ -151,7 +151,7 @@ def test_resolving(person: CountingPerson, desk: Furnished, kind: str, tmp_path:
     keys, evidence = {"number": ("Space", "12345"), "file": ("Down", str(screen)), "text": ("Down", "none here")}[
         kind
     ]
-    open_check(person, desk.of("unknown")[("number", "file", "text").index(kind)].id)
+    open_check(person, desk.list_checks("unknown")[("number", "file", "text").index(kind)].id)
     person.press("E")
     dialog = person.dialog(ResolveDialog)
     form = dialog.form
@@ -176,9 +176,9 @@ def test_resolving(person: CountingPerson, desk: Furnished, kind: str, tmp_path:
     assert person.keys <= 6
 
 
-def test_a_proposed_reason_can_be_changed(person: CountingPerson, desk: Furnished) -> None:
+def test_a_proposed_reason_can_be_changed(person: CountingPerson, desk: SampleDesk) -> None:
     """Another kind of evidence proposes another code, until the person selects one; the result is never proposed."""
-    open_check(person, desk.of("unknown")[3].id)
+    open_check(person, desk.list_checks("unknown")[3].id)
     person.press("E")
     form = person.dialog(ResolveDialog).form
     assert (form.reason_list.currentIndex(), form.outcome, form._proposal_note.isVisible()) == (-1, "", False)
@@ -196,10 +196,10 @@ def test_a_proposed_reason_can_be_changed(person: CountingPerson, desk: Furnishe
     person.press("Esc")
 
 
-def test_a_proposed_reason_can_be_selected(person: CountingPerson, desk: Furnished) -> None:
+def test_a_proposed_reason_can_be_selected(person: CountingPerson, desk: SampleDesk) -> None:
     """The proposed code that the person has selected is the person's own: another kind of evidence replaces it no
     more."""
-    open_check(person, desk.of("unknown")[4].id)
+    open_check(person, desk.list_checks("unknown")[4].id)
     person.press("E")
     form = person.dialog(ResolveDialog).form
     person.press("Space")
@@ -217,9 +217,9 @@ def test_a_proposed_reason_can_be_selected(person: CountingPerson, desk: Furnish
     person.press("Esc")
 
 
-def test_a_refund(person: CountingPerson, desk: Furnished) -> None:
+def test_a_refund(person: CountingPerson, desk: SampleDesk) -> None:
     """R, Tab, the reason, on to the review, Tab, the act: six; the gateway was asked by the form itself."""
-    open_payment(person, desk.paid("complete")[-2].id)
+    open_payment(person, desk.list_payments("complete")[-2].id)
     person.press("R")
     dialog = person.dialog(RefundDialog)
     assert QApplication.focusWidget() is dialog.form.amount_edit
@@ -263,7 +263,7 @@ def test_an_approval(person: CountingPerson) -> None:
     assert person.keys <= 5 + place
 
 
-def test_an_acknowledgement(person: CountingPerson, desk: Furnished) -> None:
+def test_an_acknowledgement(person: CountingPerson, desk: SampleDesk) -> None:
     """Alt+6, A: two; Ctrl+Z takes it back. No word is needed."""
     with act_as(WORKER):
         AlertRuleEvaluator(desk.console._context).update_alerts()
@@ -279,9 +279,9 @@ def test_an_acknowledgement(person: CountingPerson, desk: Furnished) -> None:
     person.until(lambda: page.current_incident is not None and not page.current_incident.is_acknowledged)
 
 
-def test_a_note(person: CountingPerson, desk: Furnished) -> None:
+def test_a_note(person: CountingPerson, desk: SampleDesk) -> None:
     """A note takes two keys besides its text, N and Ctrl+Enter, as for a row of the reconciliation."""
-    payment = desk.paid("complete")[-3]
+    payment = desk.list_payments("complete")[-3]
     open_payment(person, payment.id)
     person.press("N")
     dialog = person.dialog(NoteDialog)
@@ -293,7 +293,7 @@ def test_a_note(person: CountingPerson, desk: Furnished) -> None:
     assert person.keys <= 2
 
 
-def test_a_difference(person: CountingPerson, desk: Furnished) -> None:
+def test_a_difference(person: CountingPerson, desk: SampleDesk) -> None:
     """Alt+5, then for each row two: Down, and N for a note or M for a match, which says how the difference ends."""
     now = desk.console._context.now()
     demo_reconciliation.prepare_reconciliation_days(desk.console, desk.sandbox, 1, now, "op-a")
@@ -320,7 +320,7 @@ def test_a_difference(person: CountingPerson, desk: Furnished) -> None:
     assert person.keys - before == 2
 
 
-def test_a_limit(person: CountingPerson, desk: Furnished) -> None:
+def test_a_limit(person: CountingPerson, desk: SampleDesk) -> None:
     """Four actions: Alt+9, the limit (its tab, C), the value, the act (Tab, Enter). Another administrator does the
     same, without typing the value, and it is set.
     """
@@ -330,7 +330,7 @@ def test_a_limit(person: CountingPerson, desk: Furnished) -> None:
     assert (said.proposed, said.value) == (None, 70_000)
 
 
-def set_limit_as_administrators(person: CountingPerson, desk: Furnished, name: str, value: str) -> Limit:
+def set_limit_as_administrators(person: CountingPerson, desk: SampleDesk, name: str, value: str) -> Limit:
     """An administrator gives the first limit this value; with "" the one that is proposed. Return the limit then."""
     person.opening.context.change_operator(name)
     person.wait_until_read()
@@ -358,9 +358,9 @@ def set_limit_as_administrators(person: CountingPerson, desk: Furnished, name: s
     return limits[limit.name, limit.currency]
 
 
-def test_a_newcomers_first_answer(person: CountingPerson, desk: Furnished) -> None:
+def test_a_newcomers_first_answer(person: CountingPerson, desk: SampleDesk) -> None:
     """The first screen says the key of the search; then the pasted number and Enter: two, and the record answers."""
-    payment = desk.paid("complete")[-1]
+    payment = desk.list_payments("complete")[-1]
     number = desk.console.payments.read_payment(payment.id).record.merchant_payment_id
     search = person.frame.top_bar.search
     assert (search.isVisible(), search.key) == (True, "Ctrl+K")
@@ -379,12 +379,12 @@ def test_a_newcomers_first_answer(person: CountingPerson, desk: Furnished) -> No
 
 
 def test_an_evidence_pack(
-    person: CountingPerson, desk: Furnished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    person: CountingPerson, desk: SampleDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An evidence pack takes three keys besides the number and the file name: Ctrl+K, Enter, Ctrl+Shift+E."""
     person.opening.context.change_operator("aud-e")
     person.wait_until_read()
-    payment = desk.paid("complete")[-1]
+    payment = desk.list_payments("complete")[-1]
     number = desk.console.payments.read_payment(payment.id).record.merchant_payment_id
     path = tmp_path / "pack.zip"
     monkeypatch.setattr(

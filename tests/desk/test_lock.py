@@ -165,7 +165,7 @@ def test_ten_minutes_without_a_key_lock(seats: WindowTestDesks, sit: OpenWindow,
     """By the clock on the wall, which goes on while the machine sleeps; any key begins the ten minutes anew."""
     person = sit()
     lock = get_idle_lock(person)
-    with clock.both_standing():
+    with clock.stop_both_times():
         person.press("Shift+Tab")
         clock.offset += timedelta(minutes=9, seconds=50)
         lock.handle_idle_time()
@@ -188,7 +188,7 @@ def test_a_desk_without_a_person_reads_less_often(sit: OpenWindow, clock: MovedC
     shell, lock = person.opening.controller, get_idle_lock(person)
     assert shell is not None
     refresh, context = shell.background_refresh, person.opening.context
-    with clock.both_standing():
+    with clock.stop_both_times():
         person.press("Shift+Tab")
         clock.offset += timedelta(seconds=59)
         lock.handle_idle_time()

@@ -43,7 +43,7 @@ def test_a_dialog_that_waits_says_how_long_and_can_be_closed(
         person.press("Ctrl+Return")
         person.until(lambda: dialog.is_busy)
         (timer,) = dialog.findChildren(RunningCallTimer)
-        with clock.both_standing():
+        with clock.stop_both_times():
             timer.began_at = person.opening.context.monotonic()
             dialog.show_elapsed_text("")  # the machine may have been slow until here
             timer.timeout.emit()

@@ -18,15 +18,15 @@ from tests.desk.conftest import OpenWindow
 from tests.desk.hands import Person
 from tests.desk.seats import WindowTestDesks
 from tests.desk.test_evidence import insert_order
-from tests.support.money_desks import ask, paid
+from tests.support.money_desks import import_paid_payment, request_refund
 
 
 def test_each_amount_opens_its_rows_and_is_copied_plain(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """The paid amount opens the gateway's answers; the waiting amount opens its refund. An amount of zero has no
     link.
     """
-    payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
-    refund = ask(console, payment.id, 8_500)
+    payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
+    refund = request_refund(console, payment.id, 8_500)
     person = sit()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
@@ -66,7 +66,7 @@ def test_the_facts_below_the_tabs_begin_at_the_margin_of_the_page(
     sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """In a narrow window, the facts stand below the tabs, and begin where the title of the page begins."""
-    payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
+    payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     person = sit()
     person.window.resize(1000, 720)
     person.frame.show_route(PaymentRoute(payment.id))
@@ -80,8 +80,8 @@ def test_the_facts_below_the_tabs_begin_at_the_margin_of_the_page(
 
 def test_the_newest_note_stands_beside_the_facts(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """A person who opens the payment or its refund reads a colleague's note without opening the tab of the notes."""
-    payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
-    refund = ask(console, payment.id, 8_500)
+    payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
+    refund = request_refund(console, payment.id, 8_500)
     for words in ("電話あり", "お客様へ返金を連絡済み"):
         console.recovery.add_note("payment", payment.id, words)
     person = sit()
@@ -107,8 +107,8 @@ def test_the_panel_names_who_has_taken_the_record(
     sit: OpenWindow, seats: WindowTestDesks, console: Console, sandbox: Sandbox
 ) -> None:
     """On the pages of payments, orders and refunds; and until when. It says so if nobody has."""
-    payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
-    refund = ask(console, payment.id, 8_500)
+    payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
+    refund = request_refund(console, payment.id, 8_500)
     order_id = insert_order(seats)
     person = sit()
     for kind, route in (

@@ -12,7 +12,7 @@ from console.views.widgets.display.placeholders import EmptyState
 from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow
 from tests.desk.test_search_everything import list_entries, open_search_box, search_text
-from tests.support.money_desks import paid
+from tests.support.money_desks import import_paid_payment
 
 AMOUNT = "¥99,999"
 PARTIAL = translate("search.partial", "en")
@@ -23,8 +23,8 @@ def test_nothing_among_the_newest_is_no_proof(
     sit: OpenWindow, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, *, are_left_out: bool
 ) -> None:
     """The page and the search box say that older payments were not searched; otherwise they don't."""
-    paid(console, sandbox, "ORD-20261120-000123", 12_000)
-    paid(console, sandbox, "ORD-20261120-000124", 12_000)
+    import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
+    import_paid_payment(console, sandbox, "ORD-20261120-000124", 12_000)
     if are_left_out:
         monkeypatch.setattr(record_search, "NEWEST_ROWS_SEARCHED", 1)
     person = sit()

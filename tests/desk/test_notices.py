@@ -10,12 +10,12 @@ from console.views.credit_checks.page import CreditCheckPage
 from console.views.runtime.routes import CreditCheckRoute
 from tests.desk.conftest import OpenWindow, buy_check
 from tests.support.desks import NUMBERS
-from tests.support.hearing import Heard, listening
+from tests.support.hearing import HeardSentence, collect_announcements
 
 
 @pytest.fixture
-def heard_sentences() -> Iterator[list[Heard]]:
-    with listening() as sentences:
+def heard_sentences() -> Iterator[list[HeardSentence]]:
+    with collect_announcements() as sentences:
         yield sentences
 
 
@@ -45,7 +45,7 @@ def test_a_message_that_has_gone_is_read_again(sit: OpenWindow, console: Console
     assert person.page(CreditCheckPage).id == record.id
 
 
-def test_a_lost_and_regained_connection_is_heard(sit: OpenWindow, heard_sentences: list[Heard]) -> None:
+def test_a_lost_and_regained_connection_is_heard(sit: OpenWindow, heard_sentences: list[HeardSentence]) -> None:
     person = sit()
     context = person.opening.context
     context.update_connection_state(lost_since=context.now())

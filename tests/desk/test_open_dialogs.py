@@ -14,13 +14,13 @@ from console.views.widgets.window.notification_bars import ToastFrame
 from tests.desk.conftest import OpenWindow
 from tests.desk.seats import WindowTestDesks
 from tests.desk.test_refunds import open_approvals, open_payment, read_refund_of_dialog, request_refund, scroll_to_end
-from tests.support.money_desks import paid
+from tests.support.money_desks import import_paid_payment
 
 
 @pytest.fixture
 def payment(console: Console, sandbox: Sandbox) -> Payment:
     """Somebody has paid 12,000 yen."""
-    return paid(console, sandbox, "ORD-20261120-000124", 12_000)
+    return import_paid_payment(console, sandbox, "ORD-20261120-000124", 12_000)
 
 
 def read_dialog_texts(dialog: QDialog) -> list[str]:

@@ -29,8 +29,8 @@ from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.hands import Person, list_windows
 from tests.desk.seats import WindowTestDesks
 from tests.support.desks import NUMBERS, MovedClock
-from tests.support.failing import failing
-from tests.support.money_desks import ask, paid
+from tests.support.failing import let_method_fail
+from tests.support.money_desks import import_paid_payment, request_refund
 
 
 def wait_for_failure_sentence(person: Person, page: Page) -> str:
@@ -44,7 +44,7 @@ def test_a_payment_that_cannot_be_read_again_is_not_acted_on(
 ) -> None:
     """The old data stays. The bar says what failed, when, under which code, and from when the data is; a refund isn't
     possible, a probe and a note are, until the payment is read again."""
-    payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
+    payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     person = sit()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
@@ -53,7 +53,9 @@ def test_a_payment_that_cannot_be_read_again_is_not_acted_on(
     refund, probe, note = (page.action_bar.find_button(name) for name in ("refund", "probe", "note"))
     assert refund is not None
     assert refund.isEnabled()
-    with failing(console.payments, "read_payment", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)):
+    with let_method_fail(
+        console.payments, "read_payment", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)
+    ):
         person.press("F5")
         told = wait_for_failure_sentence(person, page)
         assert "Support code: database_locked." in told
@@ -85,7 +87,7 @@ def test_the_age_of_the_old_data_goes_on(sit: OpenWindow, console: Console, cloc
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
     person.wait_until_read()
-    with failing(console.credit_checks, "read_credit_check", RuntimeError("a bug")):
+    with let_method_fail(console.credit_checks, "read_credit_check", RuntimeError("a bug")):
         person.press("F5")
         told = wait_for_failure_sentence(person, page)
         assert told.count("upport code") == 1
@@ -101,7 +103,7 @@ def test_a_first_reading_that_fails_speaks_of_no_old_data(sit: OpenWindow, conso
     """Nothing was read before, so nothing on the page is old."""
     record = buy_check(console, NUMBERS[0])
     person = sit()
-    with failing(
+    with let_method_fail(
         console.credit_checks, "read_credit_check", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)
     ):
         person.frame.show_route(CreditCheckRoute(record.id))
@@ -115,8 +117,8 @@ def test_an_approval_that_cannot_be_read_again_is_not_decided(
 ) -> None:
     """The request is shown as it was read, and nobody approves or declines it before it is read again, even when the
     list of requests was."""
-    payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
-    refund = ask(console, payment.id)
+    payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
+    refund = request_refund(console, payment.id)
     person = sit("lead-b")
     services = seats.desk("lead-b")
     person.frame.show_route(ApprovalsRoute(refund.id))
@@ -124,7 +126,9 @@ def test_an_approval_that_cannot_be_read_again_is_not_decided(
     person.until(lambda: page.shown_details is not None)
     person.wait_until_read()
     assert page.reject_button.isEnabled()
-    with failing(services.refunds, "read_refund", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)):
+    with let_method_fail(
+        services.refunds, "read_refund", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)
+    ):
         person.press("F5")
         wait_for_failure_sentence(person, page)
         person.wait_until_read()
@@ -150,12 +154,12 @@ def test_limits_are_not_changed_on_old_data_and_read_only_is_set(
     person.until(lambda: page.switch_table.current_item is not None)
     person.wait_until_read()
     error = rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)
-    with failing(console.health, "run_all_checks", error):
+    with let_method_fail(console.health, "run_all_checks", error):
         person.press("F5")
         person.until(lambda: "health" in page._bar_by_name)
         person.wait_until_read()
         assert page.find_outdated_reason() == ""
-    with failing(console.read_only_switches, "list_switches", error):
+    with let_method_fail(console.read_only_switches, "list_switches", error):
         person.press("F5")
         wait_for_failure_sentence(person, page)
         assert page.switch_table.go_to_item(lambda row: row.scope == "paypay")
@@ -174,7 +178,9 @@ def test_incidents_are_not_decided_on_old_data(sit: OpenWindow, console: Console
     person.frame.show_route(AlertsRoute())
     page = person.page(AlertsPage)
     person.until(lambda: page._loaded_at is not None)
-    with failing(console.incidents, "list_incidents", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)):
+    with let_method_fail(
+        console.incidents, "list_incidents", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)
+    ):
         person.press("F5")
         wait_for_failure_sentence(person, page)
         blocked = {button.text() for button in page._buttons if button.block_reason}

@@ -32,12 +32,12 @@ def demo_stderr_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def screen_reader(tmp_path: Path, demo_stderr_file: Path) -> Iterator[atspi.ScreenReader]:
     """A screen reader before the window of the demo."""
-    reason = atspi.missing()
-    if reason and server_fixtures.required():
+    reason = atspi.find_missing_programs()
+    if reason and server_fixtures.are_servers_required():
         pytest.fail(f"required here: {reason}", pytrace=False)
     if reason:
         pytest.skip(reason)
-    with atspi.screen_reader(tmp_path) as (made, env):
+    with atspi.start_screen_reader(tmp_path) as (made, env):
         with demo_stderr_file.open("w", encoding="utf-8") as stderr:
             made.program = demo = subprocess.Popen(
                 [sys.executable, "-c", _DEMO],
@@ -63,7 +63,9 @@ def test_a_screen_reader_finds_and_hears_the_window(
     queue = screen_reader.find("push button", "Unknown, oldest")
     assert screen_reader.find("label", "TRAINING").is_showing
     screen_reader.press(queue)
-    politeness, sentence = screen_reader.hear("push button", "Copy: Corporation number", "Copied")
+    politeness, sentence = screen_reader.press_and_wait_for_announcement(
+        "push button", "Copy: Corporation number", "Copied"
+    )
     assert sentence in screen_reader.shown_toasts()
     nodes = screen_reader.nodes()
     assert politeness == "polite"

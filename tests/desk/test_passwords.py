@@ -21,18 +21,18 @@ from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.hands import Person
 from tests.desk.test_refunds import NUMBER, open_approvals, request_refund, scroll_to_end, wait_for_refund_end
 from tests.support import server_fixtures
-from tests.support.asking import executing, password_of, start_team_mode
-from tests.support.desks import environment
-from tests.support.money_desks import paid, providers
-from tests.support.places import Place, ServerPlace, nodes_of
+from tests.support.asking import execute_desk_requests, get_password_of, start_team_mode
+from tests.support.desks import make_environment
+from tests.support.money_desks import import_paid_payment, make_provider_settings
+from tests.support.places import Place, ServerPlace, get_nodes
 from tests.support.pooled_databases import PooledDatabase
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     """A team whose people ask, on a database of its own, because its rights are changed."""
-    server_fixtures.need("mariadb")
-    database = PooledDatabase(nodes_of("mariadb"))
+    server_fixtures.require_server("mariadb")
+    database = PooledDatabase(get_nodes("mariadb"))
     place = ServerPlace("mariadb", tmp_path, database)
     start_team_mode(place, "op-a", "lead-b")
     yield place
@@ -45,11 +45,11 @@ def desks(place: Place, sandbox: Sandbox, tmp_path: Path) -> Iterator[dict[str, 
     with ExitStack() as stack:
         opened = {}
         for name in ("worker", "op-a", "lead-b"):
-            told = environment(tmp_path / name, sandbox.url, **providers(sandbox.url)) | {
-                f"CONSOLE_{key}": text for key, text in place.access(name).items()
+            told = make_environment(tmp_path / name, sandbox.url, **make_provider_settings(sandbox.url)) | {
+                f"CONSOLE_{key}": text for key, text in place.make_access_settings(name).items()
             }
             opened[name] = stack.enter_context(open_console(Settings.load(told)))
-        stack.enter_context(executing(opened["worker"]))
+        stack.enter_context(execute_desk_requests(opened["worker"]))
         yield opened
 
 
@@ -71,8 +71,8 @@ def test_decisions_need_the_password(
 ) -> None:
     """A rejection asks for it afterwards, by keyboard alone; an approval has its field. Esc decides nothing."""
     install_appearance(qapp, theme="light")
-    maker, password = desks["op-a"], password_of(place, "lead-b")
-    payment = paid(maker, sandbox, NUMBER, 12_000)
+    maker, password = desks["op-a"], get_password_of(place, "lead-b")
+    payment = import_paid_payment(maker, sandbox, NUMBER, 12_000)
     people = [Person(qtbot, maker, maker.settings)]
 
     def state(refund: Refund) -> RefundState:

@@ -21,12 +21,12 @@ from tests.desk.hands import Person, save_as
 from tests.desk.seats import WindowTestDesks
 from tests.desk.test_lock import get_idle_lock, unlock, wait_for_lock_form
 from tests.support.desks import NUMBERS
-from tests.support.hearing import Heard, listening
+from tests.support.hearing import HeardSentence, collect_announcements
 
 
 @pytest.fixture
-def heard_sentences() -> Iterator[list[Heard]]:
-    with listening() as sentences:
+def heard_sentences() -> Iterator[list[HeardSentence]]:
+    with collect_announcements() as sentences:
         yield sentences
 
 
@@ -47,7 +47,9 @@ def read_document_text(person: Person) -> str:
     return text.text(0, text.characterCount())
 
 
-def test_t_switches_to_the_text_and_back(sit: OpenWindow, console: Console, heard_sentences: list[Heard]) -> None:
+def test_t_switches_to_the_text_and_back(
+    sit: OpenWindow, console: Console, heard_sentences: list[HeardSentence]
+) -> None:
     """The whole report in reading order; the page is kept in both directions."""
     person, page = open_pdf(sit, console)
     person.press("PgDown")
@@ -68,7 +70,9 @@ def test_t_switches_to_the_text_and_back(sit: OpenWindow, console: Console, hear
     assert page.page_index == 0
 
 
-def test_the_search_finds_in_the_text(sit: OpenWindow, console: Console, heard_sentences: list[Heard]) -> None:
+def test_the_search_finds_in_the_text(
+    sit: OpenWindow, console: Console, heard_sentences: list[HeardSentence]
+) -> None:
     """Enter again is the next match, and its line is heard."""
     person, page = open_pdf(sit, console)
     person.press("T")
@@ -87,7 +91,7 @@ def test_the_search_finds_in_the_text(sit: OpenWindow, console: Console, heard_s
 
 
 def test_a_pdf_of_images_says_that_it_has_no_text(
-    sit: OpenWindow, console: Console, heard_sentences: list[Heard]
+    sit: OpenWindow, console: Console, heard_sentences: list[HeardSentence]
 ) -> None:
     person, page = open_pdf(sit, console)
     page.toggle_text_view()
@@ -124,7 +128,7 @@ def test_a_re_fetch_that_stores_another_pdf_leads_to_the_comparison(
 
 
 def test_two_versions_side_by_side(
-    sit: OpenWindow, console: Console, sandbox: Sandbox, heard_sentences: list[Heard]
+    sit: OpenWindow, console: Console, sandbox: Sandbox, heard_sentences: list[HeardSentence]
 ) -> None:
     """From the PDF by a key: both versions, every difference marked with its sign on both sides and read aloud,
     walked from the pages as from the list; with one version there is nothing to compare.
@@ -167,7 +171,7 @@ def test_two_versions_side_by_side(
 
 
 def test_a_late_answer_of_a_closed_pdf_is_not_told(
-    sit: OpenWindow, console: Console, heard_sentences: list[Heard]
+    sit: OpenWindow, console: Console, heard_sentences: list[HeardSentence]
 ) -> None:
     """The page is left, and its PDF is closed, while the text is being read: the request fails, and nobody is told
     that the PDF can't be shown.
@@ -183,7 +187,7 @@ def test_a_late_answer_of_a_closed_pdf_is_not_told(
 
 
 def test_sizes_turns_and_a_copy(
-    sit: OpenWindow, console: Console, heard_sentences: list[Heard], tmp_path: Path
+    sit: OpenWindow, console: Console, heard_sentences: list[HeardSentence], tmp_path: Path
 ) -> None:
     """Width, whole page and zoom by key; a quarter turn lays the page on its side and is said; the next PDF has the
     same size and stands upright. A copy goes to a file.

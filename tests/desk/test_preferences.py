@@ -241,9 +241,9 @@ app.exec()
 @pytest.mark.skipif(os.name == "nt", reason="no such signal there")
 def test_they_are_there_after_a_kill(tmp_path: Path) -> None:
     """kill -9 after the change was written: no closing, no flush."""
-    from tests.support.desks import environment
+    from tests.support.desks import make_environment
 
-    told = environment(tmp_path / "desk", "http://127.0.0.1:9") | {
+    told = make_environment(tmp_path / "desk", "http://127.0.0.1:9") | {
         "PATH": os.environ["PATH"],
         "QT_QPA_PLATFORM": "offscreen",
         "CONSOLE_OPERATOR": "op-a",

@@ -84,7 +84,7 @@ from tests.desk.test_records import fill_not_bought_form
 from tests.desk.test_refunds import UnreachableBeforeMove, insert_order
 from tests.desk.test_resolving_refunds import make_unknown_refund
 from tests.support.desks import NUMBERS
-from tests.support.money_desks import ask, paid
+from tests.support.money_desks import import_paid_payment, request_refund
 
 VIEWS = Path(__file__).parents[2] / "console" / "views"
 HELD_REPEATS = 5
@@ -427,7 +427,7 @@ def make_page_press(
 
 
 def make_paid_payment(stage: CaseStage) -> Payment:
-    return paid(stage.console, stage.sandbox, f"ORD-{stage.number}", 12_000)
+    return import_paid_payment(stage.console, stage.sandbox, f"ORD-{stage.number}", 12_000)
 
 
 def open_payment(stage: CaseStage, payment: Payment) -> PaymentPage:
@@ -456,7 +456,7 @@ def refund_request(stage: CaseStage) -> ActingPress:
 def open_refund(stage: CaseStage) -> RefundPage:
     """The page of a refund that op-a has requested."""
     with stage.seats.open_acting_desk("op-a") as maker:
-        refund = ask(maker, make_paid_payment(stage).id)
+        refund = request_refund(maker, make_paid_payment(stage).id)
     person = stage.person
     person.frame.show_route(RefundRoute(refund.id))
     page = person.page(RefundPage)
@@ -519,7 +519,9 @@ def set_field_text(field: Field, words: str) -> None:
 def resolve_money(stage: CaseStage) -> ActingPress:
     if stage.number:
         stage.sandbox.control.add_fault("close_after_charge", call="paypay_refund", times=1)
-        refund = ask(stage.console, paid(stage.console, stage.sandbox, f"ORD-{stage.number + 1}").id)
+        refund = request_refund(
+            stage.console, import_paid_payment(stage.console, stage.sandbox, f"ORD-{stage.number + 1}").id
+        )
         with stage.seats.open_acting_desk("lead-b") as lead, pytest.raises(ConsoleError):
             lead.refunds.approve(refund.id)
     else:

@@ -14,7 +14,7 @@ from tests.desk.hands import Person
 from tests.desk.seats import WindowTestDesks
 from tests.desk.test_printing import make_pdf_printer, read_printed_pages
 from tests.support.desks import NUMBERS
-from tests.support.money_desks import paid
+from tests.support.money_desks import import_paid_payment
 
 PAYER = "Yamada-Hanako-81726354"
 
@@ -52,7 +52,7 @@ def test_no_payer_on_paper(
     """A printed list, a printed record with its timeline and the evidence pack show the payer masked, in both
     languages.
     """
-    payment = paid(console, sandbox, "ORD-1")
+    payment = import_paid_payment(console, sandbox, "ORD-1")
     set_payer_name(seats, payment.id)
     person = sit()
     languages: tuple[Language, ...] = ("en", "ja")

@@ -16,7 +16,7 @@ from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import CreditCheckRoute, PaymentRoute, PdfRoute, QueuesRoute
 from tests.desk.conftest import OpenWindow, buy_check, buy_without_pdf
 from tests.support.desks import NUMBERS
-from tests.support.money_desks import paid
+from tests.support.money_desks import import_paid_payment
 
 pytestmark = pytest.mark.both_ways
 
@@ -42,7 +42,7 @@ def test_list_record_and_pdf(sit: OpenWindow, console: Console, sandbox: Sandbox
     """Ctrl+P opens the system's dialog on each page; cancelled, nothing is printed and no entry tells of it."""
     lacking = [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:2]]
     check = buy_check(console, NUMBERS[2])
-    payment = paid(console, sandbox, "ORD-1")
+    payment = import_paid_payment(console, sandbox, "ORD-1")
     person = sit()
 
     def entries() -> list[str]:

@@ -5,12 +5,12 @@ from console.sandbox.server import Sandbox
 from console.views.money.payment_page import PaymentPage
 from console.views.runtime.routes import PaymentRoute
 from tests.desk.conftest import OpenWindow
-from tests.support.money_desks import paid
+from tests.support.money_desks import import_paid_payment
 
 
 def test_a_probe_lists_the_fields_that_it_has_changed(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """The gateway now speaks of another amount. Asked again, it says the same, and nothing is listed."""
-    payment = paid(console, sandbox, "ORD-20261120-000123", 12_000)
+    payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     person = sit()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)

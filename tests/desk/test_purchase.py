@@ -23,7 +23,7 @@ from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.hands import Person
 from tests.support.desks import NUMBERS
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
 NUMBER = NUMBERS[0]
 
@@ -150,7 +150,7 @@ def test_a_refusal_says_that_nothing_was_charged(sit: OpenWindow, console: Conso
 def make_contradicted_purchase(console: Console, sandbox: Sandbox) -> Alert:
     """A purchase that was decided as not made, and made by AlarmBox's later word. Return the alert about it."""
     sandbox.control.add_fault("status:422", call="purchase", number=NUMBER)
-    refused = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")))
+    refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")))
     (denied,) = find_recorded_checks(console)
     bought: Outcome[CheckReport] = Outcome(
         OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, CheckReport(12345, NUMBER), 201, "{}"

@@ -26,7 +26,7 @@ from tests.desk.conftest import OpenWindow, buy_check, buy_unknown, buy_without_
 from tests.desk.hands import Person
 from tests.desk.seats import WindowTestDesks
 from tests.support.desks import NUMBERS
-from tests.support.money_desks import paid
+from tests.support.money_desks import import_paid_payment
 
 NUMBER, OTHER = NUMBERS[0], NUMBERS[1]
 
@@ -271,7 +271,7 @@ def test_previous_and_next_walk_the_list_it_came_from(sit: OpenWindow, console: 
 
 def test_numbers_and_codes_are_copied_whole(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """The numbers of a payment and the code that its gateway gave it: each has its copy button."""
-    payment = paid(console, sandbox, "ORD-1")
+    payment = import_paid_payment(console, sandbox, "ORD-1")
     person = sit()
     person.frame.show_route(PaymentRoute(payment.id))
     payment_page = person.page(PaymentPage)

@@ -19,7 +19,7 @@ from console.views.runtime.routes import HomeRoute, PaymentRoute, RefundRoute
 from tests.desk.conftest import OpenWindow
 from tests.desk.hands import Person
 from tests.desk.seats import WindowTestDesks
-from tests.support.money_desks import newest, paid
+from tests.support.money_desks import find_newest_refund, import_paid_payment
 
 NUMBER = "ORD-20261120-000123"
 
@@ -27,7 +27,7 @@ NUMBER = "ORD-20261120-000123"
 @pytest.fixture
 def payment(console: Console, sandbox: Sandbox) -> Payment:
     """Somebody has paid 12,000 yen."""
-    return paid(console, sandbox, NUMBER, 12_000)
+    return import_paid_payment(console, sandbox, NUMBER, 12_000)
 
 
 def open_payment(person: Person, payment: Payment) -> PaymentPage:
@@ -64,7 +64,7 @@ def request_refund(person: Person, payment: Payment, amount: str = "8500") -> Re
 def read_refund_of_dialog(person: Person, payment: Payment) -> Refund | None:
     console = person.opening.context._services
     assert isinstance(console, Console)
-    return newest(console, payment.id)
+    return find_newest_refund(console, payment.id)
 
 
 def scroll_to_end(person: Person, page: ApprovalsPage) -> None:

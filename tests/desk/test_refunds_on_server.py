@@ -17,8 +17,8 @@ from console.views.theme.theme import current_appearance, install_appearance
 from tests.desk.hands import Person
 from tests.desk.test_entering import get_account
 from tests.desk.test_refunds import NUMBER, open_approvals, request_refund, scroll_to_end, wait_for_refund_end
-from tests.support.desks import environment
-from tests.support.money_desks import paid, providers
+from tests.support.desks import make_environment
+from tests.support.money_desks import import_paid_payment, make_provider_settings
 from tests.support.places import Place
 
 pytestmark = pytest.mark.engines("mariadb")
@@ -30,8 +30,8 @@ def desks(place: Place, sandbox: Sandbox, tmp_path: Path) -> Iterator[dict[str, 
     with ExitStack() as stack:
         opened = {}
         for name in ("op-a", "lead-b"):
-            told = environment(tmp_path / name, sandbox.url, **providers(sandbox.url)) | {
-                f"CONSOLE_{key}": text for key, text in place.access(name).items()
+            told = make_environment(tmp_path / name, sandbox.url, **make_provider_settings(sandbox.url)) | {
+                f"CONSOLE_{key}": text for key, text in place.make_access_settings(name).items()
             }
             opened[name] = stack.enter_context(open_console(Settings.load(told)))
         yield opened
@@ -42,7 +42,7 @@ def test_two_windows_on_one_server(
 ) -> None:
     """The checker types their own password; a wrong one decides nothing; the money goes back once."""
     install_appearance(qapp, theme="light")
-    payment = paid(desks["op-a"], sandbox, NUMBER, 12_000)
+    payment = import_paid_payment(desks["op-a"], sandbox, NUMBER, 12_000)
     people = [Person(qtbot, desks["op-a"], desks["op-a"].settings)]
     try:
         refund = request_refund(people[0], payment)

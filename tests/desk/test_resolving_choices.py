@@ -13,12 +13,12 @@ from console.views.runtime.routes import CreditCheckRoute, PaymentRoute
 from tests.desk.conftest import OpenWindow, buy_unknown
 from tests.desk.test_evidence import show_page
 from tests.support.desks import NUMBERS, MovedClock
-from tests.support.money_desks import paid
+from tests.support.money_desks import import_paid_payment
 
 
 def test_what_the_facts_rule_out_says_why(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Of a paid payment the reversal alone is open, and the provider says otherwise: each result has its reason."""
-    payment = paid(console, sandbox, "ORD-1")
+    payment = import_paid_payment(console, sandbox, "ORD-1")
     person = sit()
     page = show_page(person, PaymentRoute(payment.id), PaymentPage)
     assert isinstance(page, PaymentPage)
@@ -36,7 +36,7 @@ def test_what_the_facts_rule_out_says_why(sit: OpenWindow, console: Console, san
 
 def test_the_dry_run_names_the_money(sit: OpenWindow, console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
     """The dry run shows the refundable amount before and after, as computed by the service."""
-    payment = paid(console, sandbox, "ORD-1", minor=3_000)
+    payment = import_paid_payment(console, sandbox, "ORD-1", minor=3_000)
     clock.offset += timedelta(days=2)  # what the provider said is old by now
     person = sit()
     page = show_page(person, PaymentRoute(payment.id), PaymentPage)

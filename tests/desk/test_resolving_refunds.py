@@ -15,7 +15,7 @@ from console.views.runtime.routes import PaymentRoute, QueuesRoute, RefundRoute
 from tests.desk.conftest import OpenWindow
 from tests.desk.hands import Person
 from tests.desk.seats import WindowTestDesks
-from tests.support.money_desks import ask, paid
+from tests.support.money_desks import import_paid_payment, request_refund
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def make_unknown_refund(seats: WindowTestDesks, sandbox: Sandbox) -> Refund:
     """A refund that was sent; the gateway answers nothing any more."""
     sandbox.control.add_fault("close_after_charge", call="paypay_refund", times=1)
     sandbox.control.add_fault("status:500", call="paypay_refund_details", times="always")
-    refund = ask(seats.console, paid(seats.console, sandbox, "ORD-1").id)
+    refund = request_refund(seats.console, import_paid_payment(seats.console, sandbox, "ORD-1").id)
     with seats.open_acting_desk("lead-b") as lead, pytest.raises(ConsoleError):
         lead.refunds.approve(refund.id)
     return refund

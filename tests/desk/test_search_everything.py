@@ -28,9 +28,9 @@ from tests.desk.conftest import OpenWindow, buy_check, buy_unknown
 from tests.desk.hands import Person
 from tests.desk.seats import WindowTestDesks
 from tests.store.database.test_read_interruption import ENDLESS
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 
-GOOD, UNKNOWN = numbers(2, 93)
+GOOD, UNKNOWN = invent_numbers(2, 93)
 HOSTILE = (
     "%",
     "_",
@@ -171,7 +171,7 @@ def list_command_keys(palette: CommandPalette) -> list[WindowCommand]:
 
 def test_the_empty_box_has_the_last_twenty(seats: WindowTestDesks, sit: OpenWindow) -> None:
     """Twenty-one records were opened: the empty box lists the newest twenty, the last one first."""
-    records = [buy_check(seats.console, number) for number in numbers(21, 74)]
+    records = [buy_check(seats.console, number) for number in invent_numbers(21, 74)]
     person = sit()
     for record in records:
         person.opening.context.add_visit(record)

@@ -14,7 +14,7 @@ from console.wording.sentences.catalogue import format_instant
 from console.wording.sentences.formats import format_instant_in_zones
 from tests.desk.conftest import OpenWindow, buy_unknown
 from tests.support.desks import NUMBERS
-from tests.support.money_desks import paid
+from tests.support.money_desks import import_paid_payment
 
 Role = Qt.ItemDataRole
 
@@ -47,7 +47,7 @@ def test_a_payment_of_atom_has_its_times_in_both_zones(sit: OpenWindow, console:
     """
     person = sit()
     for provider, zones in (("atom", ("JST", "IST")), ("paypay", ("JST",))):
-        payment = paid(console, sandbox, f"ORD-20261120-{provider}", 12_000, provider)
+        payment = import_paid_payment(console, sandbox, f"ORD-20261120-{provider}", 12_000, provider)
         person.frame.show_route(PaymentRoute(payment.id))
         page = person.page(PaymentPage)
         person.until(lambda page=page, id=payment.id: page.view is not None and page.view.record.id == id)  # type: ignore[misc]

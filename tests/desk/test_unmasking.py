@@ -15,7 +15,7 @@ from tests.desk.conftest import OpenWindow
 from tests.desk.hands import Person
 from tests.desk.seats import WindowTestDesks
 from tests.desk.test_printed_payers import PAYER, set_payer_name
-from tests.support.money_desks import paid
+from tests.support.money_desks import import_paid_payment
 
 MASKED = "****6354"
 
@@ -50,7 +50,7 @@ def test_the_mask_comes_back_by_itself(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """After the minute, at the lock, at another page; meanwhile it can't be selected or copied."""
-    payment = paid(console, sandbox, "ORD-1")
+    payment = import_paid_payment(console, sandbox, "ORD-1")
     set_payer_name(seats, payment.id)
     person = sit()
     person.frame.show_route(PaymentRoute(payment.id))

@@ -16,7 +16,7 @@ from console.views.runtime.routes import QueuesRoute, UnmatchedNoticesRoute
 from console.views.widgets.controls.inputs import MultiLineEdit
 from tests.desk.conftest import OpenWindow
 from tests.desk.seats import WindowTestDesks
-from tests.support.payment_desks import BANK_KEY, signed
+from tests.support.payment_desks import BANK_KEY, make_signed_notice
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def send_notices(seats: WindowTestDesks, *numbers: str) -> None:
             "currency": "JPY", "occurred_at": now.astimezone(UTC).isoformat(),
         }  # fmt: skip
         assert not seats.acting_desk.payments.receive_notice(
-            signed("bank", json.dumps(fields).encode(), now)
+            make_signed_notice("bank", json.dumps(fields).encode(), now)
         ).is_refused
 
 

@@ -44,8 +44,8 @@ from console.views.widgets.controls.buttons import KeyButton
 from console.wording.records import format_amount_with_difference_mark
 from tests.cli.conftest import Terminal
 from tests.desk.hands import Person
-from tests.support.desks import environment
-from tests.support.furnished import Furnished, furnished
+from tests.support.desks import make_environment
+from tests.support.furnished import SampleDesk, open_sample_desk
 
 RAW = (
     re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b"),  # not_found, http_404
@@ -72,12 +72,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def desk(home: Path) -> Iterator[Furnished]:
-    with furnished(home, LANGUAGE="en") as made:
+def desk(home: Path) -> Iterator[SampleDesk]:
+    with open_sample_desk(home, LANGUAGE="en") as made:
         with act_as(WORKER):
             AlertRuleEvaluator(made.console._context).update_alerts()
         with made.console.acting_as("op-a"):
-            payment = made.paid("complete")[-1]
+            payment = made.list_payments("complete")[-1]
             made.console.recovery.take("payment", payment.id)
             made.console.recovery.hand_over("payment", payment.id, "waits for their call")
             made.console.recovery.probe("payment", payment.id)
@@ -88,12 +88,12 @@ def desk(home: Path) -> Iterator[Furnished]:
         yield made
 
 
-def get_taken_payment_id(desk: Furnished) -> int:
+def get_taken_payment_id(desk: SampleDesk) -> int:
     """The payment that op-a has taken, and in whose note op-a is mentioned."""
-    return desk.paid("complete")[0].id
+    return desk.list_payments("complete")[0].id
 
 
-def find_refund_of_each_kind(desk: Furnished) -> Iterator[int]:
+def find_refund_of_each_kind(desk: SampleDesk) -> Iterator[int]:
     """The id of one refund of each state, certainty and work that its page tells of."""
     records = [item.record for item in desk.console.recovery.read_queue("refunds").items]
     refunds = [record for record in records if isinstance(record, Refund)]
@@ -101,7 +101,7 @@ def find_refund_of_each_kind(desk: Furnished) -> Iterator[int]:
     yield from {(one.state, one.certainty, one.work.state, one.error_code): one.id for one in refunds}.values()
 
 
-def list_routes(desk: Furnished) -> Iterator[Route]:
+def list_routes(desk: SampleDesk) -> Iterator[Route]:
     """Every screen, and one record of each kind of sample."""
     yield from (
         HomeRoute(),
@@ -148,7 +148,7 @@ DECIDED_ON_APPROVALS = {"approve": "open_approval", "reject": "open_approval"}
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("part", range(ROUTE_PARTS))
-def test_no_screen_shows_a_code(qtbot: QtBot, desk: Furnished, part: int, language: str) -> None:
+def test_no_screen_shows_a_code(qtbot: QtBot, desk: SampleDesk, part: int, language: str) -> None:
     """Every second route in this language, the others in the other one; all routes in both: see the soak."""
     in_language = list(list_routes(desk))[LANGUAGES.index(language) :: 2]
     check_screens(qtbot, desk, language, in_language[part::ROUTE_PARTS])
@@ -156,11 +156,11 @@ def test_no_screen_shows_a_code(qtbot: QtBot, desk: Furnished, part: int, langua
 
 @pytest.mark.soak
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_screen_shows_a_code_in_either_language(qtbot: QtBot, desk: Furnished, language: str) -> None:
+def test_no_screen_shows_a_code_in_either_language(qtbot: QtBot, desk: SampleDesk, language: str) -> None:
     check_screens(qtbot, desk, language, list(list_routes(desk)))
 
 
-def check_screens(qtbot: QtBot, desk: Furnished, language: str, shown: list[Route]) -> None:
+def check_screens(qtbot: QtBot, desk: SampleDesk, language: str, shown: list[Route]) -> None:
     person = Person(qtbot, desk.console, desk.console.settings, SystemClock())
     person.opening.context.change_operator("aud-e")
     person.opening.context.change_language("ja" if language == "ja" else "en")
@@ -177,7 +177,7 @@ def check_screens(qtbot: QtBot, desk: Furnished, language: str, shown: list[Rout
     assert sorted({part[1:] for part in raw}) == []
 
 
-def test_a_primary_button_does_the_next_step(qtbot: QtBot, desk: Furnished) -> None:
+def test_a_primary_button_does_the_next_step(qtbot: QtBot, desk: SampleDesk) -> None:
     """Nothing is primary on the page of a record that says "Nothing to do", or whose next step is another one."""
     person = Person(qtbot, desk.console, desk.console.settings, SystemClock())
     person.opening.context.change_operator("lead-b")
@@ -207,12 +207,12 @@ def test_a_primary_button_does_the_next_step(qtbot: QtBot, desk: Furnished) -> N
     assert {"open_approval", "open_refund", "probe", "refetch", "resolve"} <= set(primary_actions)
 
 
-def test_an_order_that_differs_is_marked_on_its_page_as_in_lists(qtbot: QtBot, desk: Furnished) -> None:
+def test_an_order_that_differs_is_marked_on_its_page_as_in_lists(qtbot: QtBot, desk: SampleDesk) -> None:
     """The queue says that the total of an order isn't what was paid; its page says the same."""
     person = Person(qtbot, desk.console, desk.console.settings, SystemClock())
     marks = set()
     for kind in ("not_moved", "complete"):
-        order = desk.console.payments.read_payment(desk.paid(kind)[-1].id).order
+        order = desk.console.payments.read_payment(desk.list_payments(kind)[-1].id).order
         assert order is not None
         person.frame.show_route(OrderRoute(order.id))
         person.wait_until_read()
@@ -227,7 +227,7 @@ def test_an_order_that_differs_is_marked_on_its_page_as_in_lists(qtbot: QtBot, d
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_unfinished_work_names_payments_by_their_numbers(qtbot: QtBot, desk: Furnished, language: str) -> None:
+def test_unfinished_work_names_payments_by_their_numbers(qtbot: QtBot, desk: SampleDesk, language: str) -> None:
     """In each tab of the dialog that has the taken and mentioned payment, and in the title of a note's draft."""
     with desk.console.acting_as("op-a"):  # once more: the take of the module lasts 90 s at this scale
         desk.console.recovery.take("payment", get_taken_payment_id(desk))
@@ -265,10 +265,10 @@ def _without_commands(text: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_no_command_prints_a_code(desk: Furnished, home: Path, language: str) -> None:
+def test_no_command_prints_a_code(desk: SampleDesk, home: Path, language: str) -> None:
     """The commands that read, as text: queues, records of every kind, a company, alerts, limits and the trail."""
     facts = {"CLIENTS": ",".join(CLIENT_IDS), "OPERATOR": "aud-e", "LANGUAGE": language}
-    terminal = Terminal(environment(home, desk.sandbox.url, **facts))
+    terminal = Terminal(make_environment(home, desk.sandbox.url, **facts))
     commands: list[tuple[str, ...]] = [
         ("queue", name) for name in ("pending", "error", "incomplete", "unknown", "review", "refunds")
     ]
@@ -282,5 +282,5 @@ def test_no_command_prints_a_code(desk: Furnished, home: Path, language: str) ->
         assert ending.status == 0, (command, ending)
         raw += [(" ".join(command), *part) for part in find_raw_words(_without_commands(ending.out.decode()))]
     assert sorted({part[1:] for part in raw}) == []
-    number = desk.console.payments.read_payment(desk.paid("complete")[-1].id).record.merchant_payment_id
+    number = desk.console.payments.read_payment(desk.list_payments("complete")[-1].id).record.merchant_payment_id
     assert number in terminal("audit", "list").out.decode(), "a payment is named by its own number"

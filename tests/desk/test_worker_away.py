@@ -23,13 +23,13 @@ from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.hands import Person
 from tests.support import servers
-from tests.support.asking import executing, start_team_mode
-from tests.support.desks import NOWHERE, NUMBERS
+from tests.support.asking import execute_desk_requests, start_team_mode
+from tests.support.desks import NUMBERS, UNUSED_URL
 from tests.support.keyrings import MemoryKeyring
 from tests.support.places import Place, ServerPlace
 from tests.support.pooled_databases import PooledDatabase
-from tests.support.quick_desks import quick_folder
-from tests.support.server_fixtures import need
+from tests.support.quick_desks import make_quick_folder
+from tests.support.server_fixtures import require_server
 
 VIEWS = Path(console.views.__file__).parent
 OpenWindow = Callable[..., Person]
@@ -38,9 +38,9 @@ OpenWindow = Callable[..., Person]
 @pytest.fixture
 def place() -> Iterator[Place]:
     """A team of its own, because op-a's rights are changed."""
-    need("mariadb")
+    require_server("mariadb")
     database = PooledDatabase((servers.shared_mariadb(),))
-    with quick_folder() as folder:
+    with make_quick_folder() as folder:
         made = ServerPlace("mariadb", folder, database)
         start_team_mode(made, "op-a")
         yield made
@@ -49,7 +49,7 @@ def place() -> Iterator[Place]:
 
 @pytest.fixture
 def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
-    with place.opened(sandbox, person="worker", desk=1, TIME_SCALE="1") as worker:
+    with place.open_desk(sandbox, person="worker", desk=1, TIME_SCALE="1") as worker:
         yield worker
 
 
@@ -62,7 +62,7 @@ def sit(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[OpenWindow]:
 
     def down(keyring: MemoryKeyring | None = None, **given: str) -> Person:
         hidden = ("CONSOLE_SECRET_", "CONSOLE_ALARMBOX_URL")
-        facts = place.told(NOWHERE, TIME_SCALE="1")
+        facts = place.make_environment(UNUSED_URL, TIME_SCALE="1")
         told = {name: text for name, text in facts.items() if not name.startswith(hidden)}
         settings = load_settings(told | given, find_keyring=lambda: keyring)
         desks.append(open_console(settings))
@@ -84,7 +84,7 @@ def find_visible_bars(person: Person) -> list[str]:
 def buy_check_without_pdf(place: Place, sandbox: Sandbox, worker: Console) -> CreditCheck:
     """A credit check without its PDF, so that there is something to fetch again."""
     sandbox.control.add_fault("pdf_missing", call="pdf", number=NUMBERS[0])
-    with place.opened(sandbox, desk=2, TIME_SCALE="1") as desk, executing(worker):
+    with place.open_desk(sandbox, desk=2, TIME_SCALE="1") as desk, execute_desk_requests(worker):
         return desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
 
 
@@ -95,7 +95,7 @@ def test_nothing_is_offered_that_would_only_wait(
     and all comes back by itself when a worker is there again. An open dialog's button goes off and on too.
     """
     record = buy_check_without_pdf(place, sandbox, worker)
-    with executing(worker):
+    with execute_desk_requests(worker):
         person = sit()
         person.frame.show_route(CreditCheckRoute(record.id, (), "queues"))
         page = person.page(CreditCheckPage)
@@ -119,7 +119,7 @@ def test_nothing_is_offered_that_would_only_wait(
     page.refresh("a person reads on")
     person.wait_until_read()
     assert not probe.isEnabled()
-    with executing(worker):
+    with execute_desk_requests(worker):
         person.until(probe.isEnabled)
         person.until(dialog.main_button.isEnabled)
         person.until(lambda: not any("No worker" in text for text in find_visible_bars(person)))
@@ -129,7 +129,7 @@ def test_nothing_is_offered_that_would_only_wait(
 def test_credentials_left_over_are_told_and_forgotten(sit: OpenWindow, worker: Console) -> None:
     """A bar says so and opens the list; the keyring's are deleted, and the variable is named and stays."""
     keyring = MemoryKeyring({"PAYPAY_API_KEY": "x", "STORE_KEY": "a-key-that-is-long-enough", "mine": "y"})
-    with executing(worker):
+    with execute_desk_requests(worker):
         person = sit(keyring, CONSOLE_SECRET_ATOM_PASSWORD="z")
         person.until(lambda: any("no longer needs" in text for text in find_visible_bars(person)))
         person.control("Show credentials").press()

@@ -8,7 +8,7 @@ import pytest
 from tests.support import server_fixtures
 from tests.support.places import ServerPlace
 from tests.support.pooled_databases import PooledDatabase
-from tests.support.quick_desks import quick_folder
+from tests.support.quick_desks import make_quick_folder
 from tests.support.servers import Cluster, Server, mariadb
 from tests.support.sql_server import SqlServer
 
@@ -17,7 +17,7 @@ from tests.support.sql_server import SqlServer
 def place(sql_server: SqlServer) -> Iterator[ServerPlace]:
     """Yield a database on the server that all tests share. Its tests break only connections, never the server."""
     database = PooledDatabase((sql_server,))
-    with quick_folder() as folder:
+    with make_quick_folder() as folder:
         yield ServerPlace("mariadb" if isinstance(sql_server, Server) else "mysql", folder, database)
     database.drop()
 
@@ -25,7 +25,7 @@ def place(sql_server: SqlServer) -> Iterator[ServerPlace]:
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[Server]:
     """Yield a private server for one module. A test that breaks the server repairs it before it ends."""
-    server_fixtures.need("mariadb")
+    server_fixtures.require_server("mariadb")
     with mariadb() as server:
         yield server
 
@@ -33,14 +33,14 @@ def own_server() -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def own_place(own_server: Server) -> Iterator[ServerPlace]:
     """Yield a database on the private server."""
-    with quick_folder() as folder:
+    with make_quick_folder() as folder:
         yield ServerPlace("mariadb", folder, PooledDatabase((own_server,)))
 
 
 @pytest.fixture(scope="module")
 def galera_place(galera_cluster: Cluster) -> Iterator[ServerPlace]:
     """Yield a database on the run's cluster of three nodes."""
-    with quick_folder() as folder:
-        with server_fixtures.galera_turn(alone=False):
+    with make_quick_folder() as folder:
+        with server_fixtures.use_galera(alone=False):
             place = ServerPlace("galera", folder, PooledDatabase(galera_cluster.nodes))
         yield place

@@ -13,11 +13,11 @@ from typing import Literal
 import pytest
 
 from tests.faults.steps import make_kill_and_wait
-from tests.support.each_place import at_each_place
-from tests.support.money_stage import Stage
+from tests.support.each_place import call_at_each_place
+from tests.support.money_stage import MoneyStage
 from tests.support.places import ServerPlace
 from tests.support.servers import Server
-from tests.support.sql_proxy import Break, SqlProxy
+from tests.support.sql_proxy import BreakKind, SqlProxy
 from tests.support.sql_server import SqlServer
 
 Trouble = Literal[
@@ -36,7 +36,7 @@ TROUBLES: tuple[Trouble, ...] = (
 """The n-th command or its reply is lost once; its session is killed; the reply to its n-th COMMIT is lost; from it on
 the server is away for good."""
 OWN_SERVER: tuple[Trouble, ...] = ("read_only", "restarted")
-_PROXY_FAULT_BY_TROUBLE: dict[Trouble, Break] = {
+_PROXY_FAULT_BY_TROUBLE: dict[Trouble, BreakKind] = {
     "lost_request": "lost_request",
     "lost_reply": "lost_reply",
     "half_reply": "half_reply",
@@ -58,14 +58,14 @@ Harm = Callable[[int], None]
 RANDOM_TROUBLE_COUNT = 2
 
 
-def run_all(on: Stage, action: str, trouble: Trouble) -> Counter[str]:
+def run_all(on: MoneyStage, action: str, trouble: Trouble) -> Counter[str]:
     """Disturb each command of the action in turn. Return the counts of the endings."""
-    tally = at_each_place(partial(fail_at_command, on, action, trouble))
-    on.checked()
+    tally = call_at_each_place(partial(fail_at_command, on, action, trouble))
+    on.check_all_rules()
     return tally
 
 
-def run_some(on: Stage, action: str, troubles: tuple[Trouble, ...], seed: int) -> Counter[str]:
+def run_some(on: MoneyStage, action: str, troubles: tuple[Trouble, ...], seed: int) -> Counter[str]:
     """Disturb the action in some of the ways, each time at a random command. Return the counts of the endings."""
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()
@@ -76,7 +76,7 @@ def run_some(on: Stage, action: str, troubles: tuple[Trouble, ...], seed: int) -
 
 
 def fail_at_command(
-    on: Stage,
+    on: MoneyStage,
     action: str,
     trouble: Trouble,
     nth: int,
@@ -90,19 +90,19 @@ def fail_at_command(
     where, lasting = f"{action}, {trouble} at {nth}", trouble in _LASTING_TROUBLES
     assert isinstance(on.place, ServerPlace)
     node = on.place.database.nodes[0]
-    target = on.prepared(action)
+    target = on.prepare_target(action)
     with ExitStack() as around:
         if lasting:
             patch = around.enter_context(pytest.MonkeyPatch.context())
             for name, seconds in _IMPATIENT.items():
                 patch.setattr(f"console.store.database.{name}", seconds)
         proxy = around.enter_context(SqlProxy(node.host, node.port))
-        console = around.enter_context(on.desk(action, proxy.url(on.place.url(on.who(action)))))
+        console = around.enter_context(on.desk(action, proxy.url(on.place.url(on.get_person(action)))))
         console.recovery.count_queues()
         if harm is None and trouble == "killed":
             harm = partial(_kill_session, node)
         word = "COMMIT" if trouble == "commit_lost" else ""
-        with proxy.breaking(
+        with proxy.cause_fault(
             _PROXY_FAULT_BY_TROUBLE[trouble], nth, word, lasting=lasting, before=harm or _do_nothing
         ) as shot:
             code = on.act(console, target)
@@ -111,7 +111,7 @@ def fail_at_command(
     on.check_ending(target, code, where)
     if trouble in ("lost_request", "lost_reply", "half_reply", "killed", "commit_lost"):
         assert code in ("done", "database_unreachable"), f"one lost packet is no reason for {code}: {where}"
-    on.settled(target, code, where)
+    on.settle_and_check(target, code, where)
     return code if shot.hit else None
 
 
@@ -123,7 +123,7 @@ def _do_nothing(_session: int) -> None:
     """Do nothing: only the proxy disturbs."""
 
 
-def kill_server_at_command(on: Stage, server: Server, action: str, nth: int) -> tuple[str | None, float]:
+def kill_server_at_command(on: MoneyStage, server: Server, action: str, nth: int) -> tuple[str | None, float]:
     """Like `fails_at`, but the server is killed before the n-th command and restarted. Return the code, and the
     duration of all of it (seconds).
     """
@@ -138,7 +138,7 @@ def kill_server_at_command(on: Stage, server: Server, action: str, nth: int) -> 
     return ended, time.monotonic() - begun
 
 
-def make_read_only_at_command(on: Stage, server: Server, action: str, nth: int) -> str | None:
+def make_read_only_at_command(on: MoneyStage, server: Server, action: str, nth: int) -> str | None:
     """Like `fails_at`, but the server refuses writes from the n-th command until the end of the action."""
     return fail_at_command(
         on, action, "read_only", nth, lambda _: _set_read_only(server, 1), lambda: _set_read_only(server, 0)

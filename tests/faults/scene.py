@@ -15,9 +15,9 @@ from console.app import Console
 from console.domain.errors import EXIT_STATUS, ConsoleError
 from console.domain.records import PurchaseRequest
 from tests.support import truth
-from tests.support.ledger_vendor import Charge, LedgerVendor, demand
+from tests.support.ledger_vendor import Charge, LedgerVendor, require
 from tests.support.places import ServerPlace
-from tests.support.quick_desks import HandClock, quick_desk
+from tests.support.quick_desks import HandClock, open_quick_desk
 from tests.support.servers import Node
 from tests.support.sql_proxy import SqlProxy
 
@@ -81,7 +81,7 @@ class FaultScene:
         """Open a desk with this URL of the database; the caller must close it."""
         self.clock.moved[self.place.folder] = self.move_leases_back
         told = {"DATABASE_URL": url, "OPERATOR": "", "TIME_SCALE": "1", "ALARMBOX_FIND_PURCHASES": "1"}
-        return quick_desk(home or self.place.home, self.vendor, self.clock, **told | extra)
+        return open_quick_desk(home or self.place.home, self.vendor, self.clock, **told | extra)
 
     @contextmanager
     def settle_and_check(self, *bought: str) -> Iterator[Console]:
@@ -93,7 +93,7 @@ class FaultScene:
         self.clock.at += timedelta(minutes=5)
         with self.open_direct_desk() as fresh:
             fresh.recovery.run_all_tasks()
-            found = truth.rows(fresh.database)
+            found = truth.read_check_rows(fresh.database)
             truth.check_claims(found)
             truth.check_charges(found, Counter(charge.number for charge in self.vendor.charges))
             truth.check_queues(fresh)
@@ -146,7 +146,7 @@ def open_scene(place: ServerPlace) -> Iterator[FaultScene]:
 
         def witness(request: PurchaseRequest) -> int:
             rows = stage.sql(_SELECT_CLAIMED_CHECK_SQL.format(request.corporation_number))
-            demand(len(rows) == 1, f"asked with {len(rows)} committed claims")
+            require(len(rows) == 1, f"asked with {len(rows)} committed claims")
             return int(rows[0][0])
 
         stage.vendor.witness = witness

@@ -15,17 +15,17 @@ from console.domain.errors import ConsoleError
 from console.providers.credit_checks.tokens import TokenPair
 from console.services.credit_checks.provider_tokens import DatabaseTokenStore
 from tests.faults.scene import EXPECTED_REFUSALS, FaultScene, buy_check, check_ending
-from tests.support.each_place import at_each_place
-from tests.support.invented import numbers
+from tests.support.each_place import call_at_each_place
+from tests.support.invented import invent_numbers
 from tests.support.servers import Server
-from tests.support.sql_proxy import Break
+from tests.support.sql_proxy import BreakKind
 from tests.support.waiting import PATIENCE_SECONDS
 
 Trouble = Literal["lost_request", "lost_reply", "half_reply", "killed", "away", "away_after", "restarted"]
 TROUBLES: tuple[Trouble, ...] = ("lost_request", "lost_reply", "half_reply", "killed", "away", "away_after")
 """The n-th command or its reply is lost once; its session is killed; from it on the server is away for good."""
 
-_PROXY_FAULT_BY_TROUBLE: dict[Trouble, tuple[Break, bool]] = {
+_PROXY_FAULT_BY_TROUBLE: dict[Trouble, tuple[BreakKind, bool]] = {
     "lost_request": ("lost_request", False),
     "lost_reply": ("lost_reply", False),
     "half_reply": ("half_reply", False),
@@ -41,8 +41,8 @@ _IMPATIENT = {"retry_policy.UNREACHABLE_RETRY_SECONDS": 0.2, "engine.COMMIT_CHEC
 
 def run_all(scene: FaultScene, action: str, trouble: Trouble, seed: int) -> Counter[str]:
     """Disturb each command of the action in turn. Return the counts of the endings."""
-    names = iter(numbers(2_000, seed))
-    tally = at_each_place(lambda nth: fail_at_command(scene, action, trouble, nth, next(names)))
+    names = iter(invent_numbers(2_000, seed))
+    tally = call_at_each_place(lambda nth: fail_at_command(scene, action, trouble, nth, next(names)))
     scene.verify_trail()
     return tally
 
@@ -51,7 +51,7 @@ def run_some(scene: FaultScene, action: str, seed: int) -> Counter[str]:
     """Disturb the action once in each way, each time at a random command. Return the counts of the endings."""
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()
-    names = numbers(len(TROUBLES), 10 * seed + ACTIONS.index(action))
+    names = invent_numbers(len(TROUBLES), 10 * seed + ACTIONS.index(action))
     for trouble, name in zip(TROUBLES, names, strict=True):
         ending = fail_at_command(scene, action, trouble, chance.randint(1, USUAL_PLACES[action]), name)
         tally.update({ending or "undisturbed": 1})
@@ -117,7 +117,7 @@ def fail_at_command(
         before = scene.vendor.count(number)
         console.credit_checks.make_plan(number)
         harm = harm or (scene.kill if trouble == "killed" else _do_nothing)
-        with scene.proxy.breaking(kind, nth, lasting=lasting, before=harm) as shot:
+        with scene.proxy.cause_fault(kind, nth, lasting=lasting, before=harm) as shot:
             ending = act(scene, console, subject)
         if shot.hit:
             mend()

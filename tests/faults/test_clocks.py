@@ -14,23 +14,23 @@ from console.store.operations import leases
 from console.store.operations.leases import HoldingProcess, Lease
 from tests.faults.scene import buy_check, execute_as_owner, open_scene
 from tests.support import server_fixtures
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.places import ServerPlace
 from tests.support.pooled_databases import PooledDatabase
-from tests.support.quick_desks import quick_folder
+from tests.support.quick_desks import make_quick_folder
 from tests.support.servers import mariadb
 
 SKEWS = tuple(timedelta(minutes=minutes) for minutes in (-10, 10, -60 * 24 * 400, 60 * 24 * 400, 0))
-NUMBERS = iter(numbers(50, seed=25))
+NUMBERS = iter(invent_numbers(50, seed=25))
 _SLIP = "SELECT max(abs(timestampdiff(MICROSECOND, at, utc_timestamp(6)))) FROM audit_log WHERE id > {}"
 
 
 @pytest.fixture(scope="module")
 def open_database_in_japan_time() -> Iterator[ServerPlace]:
     """Yield a database on a server with Japan's time zone that lets sessions change NOW()."""
-    server_fixtures.need("mariadb")
+    server_fixtures.require_server("mariadb")
     settings = ("default-time-zone=+09:00", "secure-timestamp=NO")
-    with mariadb(extra_config=settings) as server, quick_folder() as folder:
+    with mariadb(extra_config=settings) as server, make_quick_folder() as folder:
         yield ServerPlace("mariadb", folder, PooledDatabase((server,)))
 
 
@@ -65,7 +65,8 @@ def test_nobody_takes_over_early(open_database_in_japan_time: ServerPlace, forge
         with liar.read() as conn:
             assert conn.scalar(text("SELECT year(now())")) < 1971
     me, other = (
-        HoldingProcess(open_database_in_japan_time.named(who), who, "host", 1, who) for who in ("op-a", "op-b")
+        HoldingProcess(open_database_in_japan_time.get_account_name(who), who, "host", 1, who)
+        for who in ("op-a", "op-b")
     )
     early, now = 0, datetime.now(UTC)
     for turn in range(40):

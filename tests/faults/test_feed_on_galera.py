@@ -19,7 +19,7 @@ from tests.faults import nodes
 from tests.faults.scene import execute_as_owner
 from tests.support.places import ServerPlace
 from tests.support.quick_desks import START
-from tests.support.waiting import PATIENCE_SECONDS, until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.engines("galera")
 KIND, RECORDS = "payment", range(1, 6)
@@ -90,7 +90,7 @@ def test_each_change_is_told_once_on_every_node(galera_place: ServerPlace) -> No
     """Each of three nodes has a writer, a reader, and a transaction that is committed last. Each reader gets each
     change once, and its reads of a record never go back.
     """
-    me, before = galera_place.named("op-a"), read_feed_ids(galera_place)
+    me, before = galera_place.get_account_name("op-a"), read_feed_ids(galera_place)
     with nodes.open_database_per_node(galera_place) as databases, ExitStack() as opened:
         readers = [opened.enter_context(FeedReader(database).read_in_thread()) for database in databases]
         with ExitStack() as late:
@@ -102,7 +102,7 @@ def test_each_change_is_told_once_on_every_node(galera_place: ServerPlace) -> No
                 "the late ones lie far back"
             )
         wanted = read_feed_ids(galera_place) - before
-        until(lambda: all(wanted <= reader.met.keys() for reader in readers), "all is told everywhere")
+        wait_until(lambda: all(wanted <= reader.met.keys() for reader in readers), "all is told everywhere")
         written = {record: len(read_notes(databases[0], record)) for record in RECORDS}
     for reader in readers:
         assert {one for one in wanted if reader.met[one] != 1} == set(), "told twice"

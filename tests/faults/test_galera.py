@@ -17,19 +17,19 @@ from tests.faults.nodes import (
 )
 from tests.faults.scene import CLIENT, buy_check, execute_as_owner, open_scene
 from tests.faults.verdicts import TriedAuditEntry, read_stored_tries
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.places import ServerPlace
 from tests.support.servers import Cluster
 from tests.support.sql_proxy import SqlProxy
-from tests.support.waiting import PATIENCE_SECONDS, until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 PEOPLE = ("op-a", "op-b", "lead-b")
-NUMBERS = iter(numbers(100, seed=79))
+NUMBERS = iter(invent_numbers(100, seed=79))
 
 
 def list_people(place: ServerPlace) -> list[str]:
     """Return the account names of three people."""
-    return [place.named(person) for person in PEOPLE]
+    return [place.get_account_name(person) for person in PEOPLE]
 
 
 @pytest.fixture
@@ -81,16 +81,16 @@ def test_a_commit_that_comes_late_to_another_node(galera_place: ServerPlace, whe
     class Late(TriedAuditEntry):
         def __call__(self, tx: Transaction) -> int:
             if self.tries == 1 and when == "in between":
-                shot.let_go()
-                until(lambda: read_stored_tries(galera_place, self.name) == [1], "the late one to arrive")
+                shot.release_command()
+                wait_until(lambda: read_stored_tries(galera_place, self.name) == [1], "the late one to arrive")
             return super().__call__(tx)
 
     with SqlProxy(first.host, first.port) as proxy:
         database = Database(f"{proxy.url(galera_place.url())}?fallback={second.host}:{second.port}")
         note = Late(f"late {when}", list_people(galera_place)[0])
-        with proxy.breaking("late", on="COMMIT", lasting=True) as shot:
+        with proxy.cause_fault("late", on="COMMIT", lasting=True) as shot:
             told = database.write(note)
-            shot.let_go()
+            shot.release_command()
             assert shot.replied.wait(PATIENCE_SECONDS)
         database.close()
     assert read_stored_tries(galera_place, note.name) == [told]
@@ -117,10 +117,10 @@ def test_one_node_is_killed(galera_alone: Cluster, galera_place: ServerPlace) ->
     databases = [Database(place.url(person, desk=number)) for number, person in enumerate(PEOPLE)]
     writers = ThreadsThatWrite(databases, list_people(place), "killed")
     with writers.write_in_threads():
-        until(lambda: len(writers.acknowledged) > 30, "some work")
+        wait_until(lambda: len(writers.acknowledged) > 30, "some work")
         galera_alone.nodes[0].kill()
         mark = len(writers.acknowledged)
-        until(lambda: len(writers.acknowledged) > mark + 60, "work after the kill")
+        wait_until(lambda: len(writers.acknowledged) > mark + 60, "work after the kill")
     for database in databases:
         database.close()
     lost, twice = writers.find_lost_and_doubled_rows(place)
@@ -143,7 +143,7 @@ def test_a_node_that_left_its_cluster(galera_alone: Cluster, galera_place: Serve
         alone = galera_alone.nodes[0]
         alone.sql("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'")
         try:
-            until(lambda: alone.status("wsrep_ready") == "OFF", "the node to notice")
+            wait_until(lambda: alone.status("wsrep_ready") == "OFF", "the node to notice")
             begun = time.monotonic()
             endings = [buy_check(console, before), buy_check(console, after)]
             print(f"demand 9: {endings} beside a node without its cluster, {time.monotonic() - begun:.1f} s")
@@ -173,7 +173,7 @@ def test_without_a_quorum_nothing_is_sent(galera_alone: Cluster, galera_place: S
         assert buy_check(console, next(NUMBERS)) == "done"
         console.credit_checks.make_plan(number)
         with (
-            stage.proxy.breaking("passed", on="COMMIT", before=kill_others),
+            stage.proxy.cause_fault("passed", on="COMMIT", before=kill_others),
             pytest.raises(ConsoleError) as refused,
         ):
             console.credit_checks.purchase(PurchaseRequest(number, CLIENT))

@@ -11,7 +11,7 @@ from console.store.database.engine import Database
 from tests.faults.verdicts import TriedAuditEntry, read_stored_tries
 from tests.support.places import ServerPlace
 from tests.support.servers import Server, mariadb
-from tests.support.sql_proxy import Break, SqlProxy
+from tests.support.sql_proxy import BreakKind, SqlProxy
 
 CHECK_STATEMENT = "DO 1"
 
@@ -38,7 +38,7 @@ def database(place: ServerPlace, proxy: SqlProxy) -> Iterator[Database]:
     """Yield a connected database that is reached only through the proxy."""
     made = Database(proxy.url(place.url()))
     assert run_slow_statement(made, 0) == 0
-    made.write(TriedAuditEntry("warm", place.named("op-a")))
+    made.write(TriedAuditEntry("warm", place.get_account_name("op-a")))
     yield made
     made.close()
 
@@ -52,7 +52,7 @@ def run_slow_statement(database: Database, seconds: float) -> int:
 def test_a_slow_statement_is_waited_for(database: Database, proxy: SqlProxy) -> None:
     """The console checks during a slow statement that the server serves, and waits for the answer. A quick statement
     causes no check."""
-    with proxy.breaking("passed"):
+    with proxy.cause_fault("passed"):
         assert run_slow_statement(database, 0) == 0
         assert CHECK_STATEMENT not in proxy.commands
         assert run_slow_statement(database, 0.5) == 0
@@ -77,7 +77,7 @@ def test_a_server_without_room_for_a_look(database: Database, place: ServerPlace
     """The server refuses the connection of the check because of too many connections. That shows that it is working,
     so the answer is awaited."""
     database.close()
-    server, account = place.database.nodes[0], place.named("op-a")
+    server, account = place.database.nodes[0], place.get_account_name("op-a")
     server.sql(f"ALTER USER `{account}`@`%` WITH MAX_USER_CONNECTIONS 1")
     try:
         assert run_slow_statement(database, 0.5) == 0
@@ -88,7 +88,10 @@ def test_a_server_without_room_for_a_look(database: Database, place: ServerPlace
 def test_a_read_on_a_node_that_is_gone(database: Database, proxy: SqlProxy) -> None:
     """The server doesn't answer, keeps the connection open, and accepts no other one: the read is refused with
     `database_unreachable` long before its time limit."""
-    with proxy.breaking("unanswered", on="SELECT SLEEP", lasting=True) as shot, pytest.raises(ConsoleError) as told:
+    with (
+        proxy.cause_fault("unanswered", on="SELECT SLEEP", lasting=True) as shot,
+        pytest.raises(ConsoleError) as told,
+    ):
         run_slow_statement(database, 0)
     assert shot.hit
     assert (told.value.code, told.value.exit_status) == ("database_unreachable", 6)
@@ -96,14 +99,14 @@ def test_a_read_on_a_node_that_is_gone(database: Database, proxy: SqlProxy) -> N
 
 
 @pytest.mark.parametrize(("on", "kind"), [("INSERT", "unheard"), ("COMMIT", "unanswered")])
-def test_a_write_goes_on_elsewhere(place: ServerPlace, proxy: SqlProxy, on: str, kind: Break) -> None:
+def test_a_write_goes_on_elsewhere(place: ServerPlace, proxy: SqlProxy, on: str, kind: BreakKind) -> None:
     """The node hangs during a transaction, or at its COMMIT, and another node serves. The transaction is run again
     there, or found there, and is stored once."""
     node = place.database.nodes[0]
     database = Database(f"{proxy.url(place.url())}?fallback={node.host}:{node.port}")
-    database.write(TriedAuditEntry("warm", place.named("op-a")))
-    note = TriedAuditEntry(f"hung at {on}", place.named("op-a"))
-    with proxy.breaking(kind, on=on, lasting=True) as shot:
+    database.write(TriedAuditEntry("warm", place.get_account_name("op-a")))
+    note = TriedAuditEntry(f"hung at {on}", place.get_account_name("op-a"))
+    with proxy.cause_fault(kind, on=on, lasting=True) as shot:
         told = database.write(note)
     assert shot.hit
     assert (told, read_stored_tries(place, note.name)) == (note.tries, [told])
@@ -133,7 +136,7 @@ def test_who_has_no_limit_is_not_hurried(place: ServerPlace, proxy: SqlProxy) ->
     statement."""
     database = Database(proxy.url(place.url()), without_time_limit=True)
     assert run_slow_statement(database, 0) == 0
-    with proxy.breaking("passed"):
+    with proxy.cause_fault("passed"):
         assert run_slow_statement(database, 0.3) == 0
         assert CHECK_STATEMENT not in proxy.commands
     database.close()

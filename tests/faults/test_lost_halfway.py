@@ -14,7 +14,7 @@ from console.store.audit import hash_chain as audit_chain
 from console.store.database.engine import Database, Transaction
 from console.store.database.server import get_session
 from tests.support.places import ServerPlace
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
 INTERPRETING_READS: dict[str, Callable[[Connection], object]] = {
     "whether all is on the disk": anchors._are_server_rows_on_disk,
@@ -47,7 +47,7 @@ def test_a_look_that_is_lost_teaches_nothing(database: Database, place: ServerPl
             kill_session(place, conn)
             INTERPRETING_READS[what](conn)
 
-    assert refusal(lost_before_the_second).code == "database_unreachable"
+    assert call_for_refusal(lost_before_the_second).code == "database_unreachable"
     with database.read() as conn:
         INTERPRETING_READS[what](conn)
 
@@ -105,4 +105,4 @@ def test_a_reading_that_went_on_is_told_as_what_it_is(database: Database, place:
             execute_ignoring_errors(conn)
             conn.exec_driver_sql("SELECT 1")
 
-    assert refusal(read).code == "database_unreachable"
+    assert call_for_refusal(read).code == "database_unreachable"

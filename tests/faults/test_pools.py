@@ -18,7 +18,7 @@ from console.store.operations.leases import HoldingProcess
 from tests.support.places import ServerPlace
 from tests.support.quick_desks import START
 from tests.support.sql_proxy import SqlProxy
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 ONE = text("SELECT 1")
 
@@ -32,14 +32,14 @@ def database(place: ServerPlace) -> Iterator[Database]:
 
 def list_session_ids(place: ServerPlace) -> list[int]:
     """Return the ids of the sessions that the person's account has on the server."""
-    account = place.named("op-a")
+    account = place.get_account_name("op-a")
     query = f"SELECT id FROM information_schema.processlist WHERE user = '{account}' AND command <> 'Killed'"
     return [int(number) for (number,) in place.database.nodes[0].sql(query)]
 
 
 def can_read_and_write(database: Database, place: ServerPlace, name: str) -> bool:
     """True if a read and a write succeed."""
-    me = HoldingProcess(place.named("op-a"), "desk", "host", 1, "session")
+    me = HoldingProcess(place.get_account_name("op-a"), "desk", "host", 1, "session")
     with database.read() as conn:
         assert conn.scalar(ONE) == 1
     return database.write(lambda tx: leases.acquire(tx, name, me, START, 1)) is not None
@@ -74,7 +74,7 @@ def test_nothing_leaks(database: Database, place: ServerPlace) -> None:
     assert out == [0, 0]
     assert len(list_session_ids(place)) <= 4 * POOL_SIZE
     database.close()
-    until(lambda: list_session_ids(place) == [], "the server to notice")
+    wait_until(lambda: list_session_ids(place) == [], "the server to notice")
     assert can_read_and_write(database, place, "after-close")
 
 
@@ -99,7 +99,7 @@ def test_sessions_killed_while_idle(database: Database, place: ServerPlace) -> N
     assert can_read_and_write(database, place, "before-kill")
     for number in list_session_ids(place):
         place.database.nodes[0].sql(f"KILL CONNECTION {number}")
-    until(lambda: list_session_ids(place) == [], "the sessions to end")
+    wait_until(lambda: list_session_ids(place) == [], "the sessions to end")
     assert can_read_and_write(database, place, "after-kill")
 
 
@@ -113,7 +113,7 @@ def test_idle_for_too_long(database: Database, place: ServerPlace) -> None:
     for engine in (database.engine, database._read_engine):
         event.listen(engine, "connect", impatient)
     assert can_read_and_write(database, place, "before-idle")
-    until(lambda: list_session_ids(place) == [], "the server to hang up")
+    wait_until(lambda: list_session_ids(place) == [], "the server to hang up")
     assert can_read_and_write(database, place, "after-idle")
 
 
@@ -127,7 +127,7 @@ def test_a_line_that_went_dead_while_idle(place: ServerPlace, monkeypatch: pytes
     with SqlProxy(node.host, node.port) as proxy:
         database = Database(proxy.url(place.url()))
         assert can_read_and_write(database, place, "before-dead")
-        with proxy.breaking("unheard") as shot:
+        with proxy.cause_fault("unheard") as shot:
             assert can_read_and_write(database, place, "after-dead")
             assert shot.hit
         database.close()

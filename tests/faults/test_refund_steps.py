@@ -3,7 +3,7 @@
 import pytest
 
 from tests.faults import refund_steps
-from tests.support.money_stage import ACTIONS, stage
+from tests.support.money_stage import ACTIONS, open_money_stage
 from tests.support.places import ServerPlace
 from tests.support.servers import Server
 
@@ -19,21 +19,21 @@ def test_a_command_is_broken(place: ServerPlace, seed: int) -> None:
     """A random command is disturbed. An approved refund is executed at most once, each ending is true, and after the
     next due tasks no operation is left as `calling`.
     """
-    with stage(place) as on:
+    with open_money_stage(place) as on:
         for action in ACTIONS:
             tally = refund_steps.run_some(on, action, refund_steps.TROUBLES, seed)
             print(f"faults: refunds: {action}: {dict(tally)}: 0 twice, 0 untrue endings")
-        on.checked()
+        on.check_all_rules()
 
 
 @pytest.mark.expects_log("every kind of trouble")
 def test_the_server_dies_or_takes_no_writes(own_place: ServerPlace, own_server: Server, seed: int) -> None:
     """During a sending the server is killed and restarted, or refuses writes. The same checks hold."""
-    with stage(own_place) as on:
+    with open_money_stage(own_place) as on:
         told = []
         for nth in (25 + seed % 10, 45 + seed % 20):
             ended, seconds = refund_steps.kill_server_at_command(on, own_server, "approve", nth)
             told.append(f"killed: {ended} in {seconds:.1f} s")
             told.append(f"read-only: {refund_steps.make_read_only_at_command(on, own_server, 'approve', nth)}")
-        on.checked()
+        on.check_all_rules()
     print(f"faults: refunds: server {'; '.join(told)}: 0 twice, 0 untrue endings")

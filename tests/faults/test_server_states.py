@@ -24,21 +24,21 @@ from tests.faults.scene import (
     execute_as_owner,
     open_scene,
 )
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.places import ServerPlace
 from tests.support.pooled_databases import PooledDatabase
-from tests.support.quick_desks import quick_folder
-from tests.support.refusals import refusal
+from tests.support.quick_desks import make_quick_folder
+from tests.support.refusals import call_for_refusal
 from tests.support.servers import Server, mariadb
 from tests.support.sql_proxy import SqlProxy
 
-NUMBERS = iter(numbers(500, seed=77))
+NUMBERS = iter(invent_numbers(500, seed=77))
 BEFORE_SENDING = ("leases", "operations", "hansha_alarmbox_credit_checks", "audit_log")
 
 
 def read_purchase_refusal(console: Console, number: str) -> ConsoleError:
     """Buy the number, and return the error of the refusal."""
-    return refusal(lambda: console.credit_checks.purchase(PurchaseRequest(number, CLIENT)))
+    return call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(number, CLIENT)))
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_a_full_disk() -> None:
     space purchases work again.
     """
     room = ("innodb-file-per-table=OFF", "innodb-data-file-path=ibdata1:12M:autoextend:max:40M")
-    with mariadb(extra_config=(*room, "innodb-autoextend-increment=1")) as server, quick_folder() as folder:
+    with mariadb(extra_config=(*room, "innodb-autoextend-increment=1")) as server, make_quick_folder() as folder:
         place = ServerPlace("mariadb", folder, PooledDatabase((server,)))
         endings: Counter[str] = Counter()
         # Without named leases: one that couldn't be given back would be waited for, by a clock that writes too.
@@ -126,7 +126,7 @@ def test_a_full_disk() -> None:
                 ending = buy_check(console, number)
                 endings[ending] += 1
                 check_ending(ending, stage.vendor.count(number), f"a full disk, {endings}")
-                if ending == "database_unreachable" and not server.answers():
+                if ending == "database_unreachable" and not server.can_log_in():
                     server.start()  # InnoDB gives itself up where its own log finds no room
             _free_disk_space(server)
             assert buy_check(console, next(NUMBERS)) == "done"
@@ -199,7 +199,7 @@ def test_too_many_connections(
     """
     monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 600)
     database = Database(own_place.url())
-    account = own_place.named("op-a")
+    account = own_place.get_account_name("op-a")
     if limit == "max_connections":
         crowd = set_global_variable(own_server, limit, "10")
         wanted = 11

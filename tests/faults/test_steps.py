@@ -7,7 +7,7 @@ import pytest
 
 from tests.faults import steps
 from tests.faults.scene import open_scene
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.places import ServerPlace
 from tests.support.servers import Server
 
@@ -32,7 +32,7 @@ def test_the_server_dies_and_comes_back(own_place: ServerPlace, own_server: Serv
     endings: Counter[str] = Counter()
     longest = 0.0
     with open_scene(own_place) as stage:
-        for name in numbers(3, seed + 1):
+        for name in invent_numbers(3, seed + 1):
             nth = chance.randint(1, steps.USUAL_PLACES["purchase"])
             ending, seconds = steps.kill_server_at_command(stage, own_server, "purchase", nth, name)
             endings[ending or "undisturbed"] += 1

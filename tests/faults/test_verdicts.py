@@ -14,7 +14,7 @@ from tests.faults import verdicts
 from tests.faults.verdicts import TriedAuditEntry, open_database_behind_proxy, read_stored_tries, stop_commits
 from tests.support.places import ServerPlace
 from tests.support.servers import Server
-from tests.support.sql_proxy import Break
+from tests.support.sql_proxy import BreakKind
 from tests.support.waiting import PATIENCE_SECONDS
 
 COUNT = 20
@@ -31,7 +31,7 @@ def test_the_reply_to_commit_is_lost(place: ServerPlace) -> None:
 
 @pytest.mark.parametrize("kind", ["unheard", "unanswered"])
 def test_a_connection_that_went_silent_at_commit(
-    place: ServerPlace, monkeypatch: pytest.MonkeyPatch, kind: Break
+    place: ServerPlace, monkeypatch: pytest.MonkeyPatch, kind: BreakKind
 ) -> None:
     """The connection gets no more answers at COMMIT, and the server keeps the session and its locks: the program ends
     the session and then decides. The server's limit for idle transactions is raised here, because it would end the
@@ -42,8 +42,8 @@ def test_a_connection_that_went_silent_at_commit(
     )
     monkeypatch.setattr(server, "_SET_TIME_LIMITS_SQL", patient)
     with open_database_behind_proxy(place, answer_seconds=1) as (proxy, database):
-        note = TriedAuditEntry(kind, place.named("op-a"))
-        with proxy.breaking(kind, on="COMMIT"):
+        note = TriedAuditEntry(kind, place.get_account_name("op-a"))
+        with proxy.cause_fault(kind, on="COMMIT"):
             told = database.write(note)
         assert read_stored_tries(place, kind) == [told]
         assert note.tries == (1 if kind == "unanswered" else 2)
@@ -54,8 +54,8 @@ def test_a_slow_commit_that_still_gets_through(place: ServerPlace) -> None:
     decides.
     """
     with open_database_behind_proxy(place, answer_seconds=0.5) as (_, database):
-        note = TriedAuditEntry("slow", place.named("op-a"))
-        database.write(TriedAuditEntry("warm", place.named("op-a")))
+        note = TriedAuditEntry("slow", place.get_account_name("op-a"))
+        database.write(TriedAuditEntry("warm", place.get_account_name("op-a")))
         with stop_commits(place) as go:
             threading.Timer(1.0, go.set).start()
             told = database.write(note)
@@ -69,9 +69,9 @@ def test_a_commit_that_nobody_lets_through(place: ServerPlace, monkeypatch: pyte
     monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 0.5)
     monkeypatch.setattr("console.store.database.engine.COMMIT_CHECK_SECONDS", 3.0)
     with open_database_behind_proxy(place, answer_seconds=0.5) as (_, database):
-        database.write(TriedAuditEntry("warm", place.named("op-a")))
+        database.write(TriedAuditEntry("warm", place.get_account_name("op-a")))
         with stop_commits(place), pytest.raises(ConsoleError) as refused:
-            database.write(TriedAuditEntry("stuck", place.named("op-a")))
+            database.write(TriedAuditEntry("stuck", place.get_account_name("op-a")))
         assert refused.value.code == "database_unreachable"
         assert read_stored_tries(place, "stuck") == []
 
@@ -79,9 +79,9 @@ def test_a_commit_that_nobody_lets_through(place: ServerPlace, monkeypatch: pyte
 def test_no_session_is_ended_that_answers(place: ServerPlace) -> None:
     """The program ends only a session that holds the token's row; after a lost answer alone it kills no session."""
     with open_database_behind_proxy(place) as (proxy, database):
-        database.write(TriedAuditEntry("warm", place.named("op-a")))
-        with proxy.breaking("lost_reply", on="COMMIT"):
-            database.write(TriedAuditEntry("told", place.named("op-a")))
+        database.write(TriedAuditEntry("warm", place.get_account_name("op-a")))
+        with proxy.cause_fault("lost_reply", on="COMMIT"):
+            database.write(TriedAuditEntry("told", place.get_account_name("op-a")))
             assert not [sql for sql in proxy.commands if sql.startswith("KILL")]
 
 
@@ -90,10 +90,10 @@ def test_the_server_dies_at_commit(own_place: ServerPlace, own_server: Server, d
     """The server is killed before COMMIT arrives, or right after it was executed, and restarted: the program decides
     correctly.
     """
-    kind: Break = "unanswered" if done else "passed"
+    kind: BreakKind = "unanswered" if done else "passed"
     with open_database_behind_proxy(own_place, answer_seconds=2) as (proxy, database):
-        note = TriedAuditEntry(f"died {done}", own_place.named("op-a"))
-        database.write(TriedAuditEntry("warm", own_place.named("op-a")))
+        note = TriedAuditEntry(f"died {done}", own_place.get_account_name("op-a"))
+        database.write(TriedAuditEntry("warm", own_place.get_account_name("op-a")))
         restart = threading.Thread(target=own_server.start)
 
         def die(_session: int = 0) -> None:
@@ -105,7 +105,7 @@ def test_the_server_dies_at_commit(own_place: ServerPlace, own_server: Server, d
             die()
 
         killer = threading.Thread(target=die_when_done)
-        with proxy.breaking(kind, on="COMMIT", before=lambda _: None if done else die()) as shot:
+        with proxy.cause_fault(kind, on="COMMIT", before=lambda _: None if done else die()) as shot:
             if done:
                 killer.start()
             begun = time.monotonic()

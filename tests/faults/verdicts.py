@@ -13,11 +13,11 @@ from console.store.audit import trail as audit
 from console.store.database.engine import Database, Transaction
 from tests.faults.scene import execute_as_owner
 from tests.support.places import ServerPlace
-from tests.support.sql_proxy import Break, SqlProxy
+from tests.support.sql_proxy import BreakKind, SqlProxy
 from tests.support.waiting import PATIENCE_SECONDS
 
-_USUAL: tuple[Break, ...] = ("lost_reply", "lost_request", "half_reply", "lost_request")
-QUICK: tuple[Break, ...] = (*_USUAL, *_USUAL, "lost_reply", "late")
+_USUAL: tuple[BreakKind, ...] = ("lost_reply", "lost_request", "half_reply", "lost_request")
+QUICK: tuple[BreakKind, ...] = (*_USUAL, *_USUAL, "lost_reply", "late")
 """Half of them have arrived. One in ten is still on its way, and takes a second to decide."""
 _CHAIN = "verdicts"
 
@@ -61,19 +61,19 @@ def read_stored_tries(place: ServerPlace, name: str) -> list[int]:
     return [json.loads(detail)["try"] for (detail,) in found]
 
 
-def lose_commit_answers(place: ServerPlace, count: int, kinds: tuple[Break, ...] = QUICK) -> Counter[str]:
+def lose_commit_answers(place: ServerPlace, count: int, kinds: tuple[BreakKind, ...] = QUICK) -> Counter[str]:
     """Lose the answers to `count` COMMITs, and return the counts of the results. Each time the program must report
     the state that the server has, and each row must exist once.
     """
     tally: Counter[str] = Counter()
     with open_database_behind_proxy(place) as (proxy, database):
-        who = place.named("op-a")
+        who = place.get_account_name("op-a")
         database.write(TriedAuditEntry("warm", who))
         for i in range(count):
             kind, note = kinds[i % len(kinds)], TriedAuditEntry(f"n{i}", who)
-            with proxy.breaking(kind, on="COMMIT") as shot:
+            with proxy.cause_fault(kind, on="COMMIT") as shot:
                 told = database.write(note)
-                shot.let_go()
+                shot.release_command()
             assert shot.hit
             right = read_stored_tries(place, note.name) == [told]
             tally.update({"commits": 1, "right": int(right), "had_arrived": int(note.tries == 1)})

@@ -9,7 +9,7 @@ import pytest
 
 from tests.harms.scene import AttackedDatabase, open_attacked_database
 from tests.support import server_fixtures
-from tests.support.places import Engine, shared_nodes
+from tests.support.places import Engine, use_shared_nodes
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -25,6 +25,6 @@ def harm_scene(on_server: str) -> Iterator[AttackedDatabase]:
     """Yield a team with desks and simulated providers on the servers of one engine. All tests of a file share it.
     `on_server` is an engine, followed by ", whole" if every role tries every attack."""
     engine, _, whole = on_server.partition(", ")
-    with shared_nodes(cast(Engine, engine)) as nodes, open_attacked_database(*nodes) as made:
+    with use_shared_nodes(cast(Engine, engine)) as nodes, open_attacked_database(*nodes) as made:
         made.whole = bool(whole)
         yield made

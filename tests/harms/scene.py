@@ -23,14 +23,14 @@ from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from tests.harms.ways import Attack
 from tests.support import invented
-from tests.support.desks import environment
+from tests.support.desks import make_environment
 from tests.support.galera_cluster import wait_until_applied
-from tests.support.money_desks import ask, ending, paid, providers
+from tests.support.money_desks import call_for_ending, import_paid_payment, make_provider_settings, request_refund
 from tests.support.payment_desks import BANK_KEY
-from tests.support.quick_desks import quick_folder
-from tests.support.refusals import code_of
+from tests.support.quick_desks import make_quick_folder
+from tests.support.refusals import call_for_refusal_code
 from tests.support.sql_server import SqlServer
-from tests.support.teams import EVERYBODY, Team, team
+from tests.support.teams import ROLES_BY_PERSON, Team, open_team
 
 ROLES = {"operator": "op-a", "approver": "lead-b", "auditor": "aud-e", "admin": "adm-f", "worker": "worker"}
 """Somebody of each role."""
@@ -55,7 +55,7 @@ class AttackedDatabase:
     whole: bool = False
     _turn: int = 0
     _desks: dict[str, Console] = field(default_factory=dict, repr=False)
-    _numbers: Iterator[str] = field(default_factory=lambda: iter(invented.numbers(2_000, 12)), repr=False)
+    _numbers: Iterator[str] = field(default_factory=lambda: iter(invented.invent_numbers(2_000, 12)), repr=False)
     _orders: int = 0
 
     # Honest acts
@@ -80,10 +80,10 @@ class AttackedDatabase:
             "DOCUMENTS_URL": (self.folder / "documents").as_uri(),
             "OPERATOR": "",
             "SECRET_NOTICE_BANK_KEY": BANK_KEY,
-            **providers(self.sandbox.url),
+            **make_provider_settings(self.sandbox.url),
             **extra,
         }
-        return environment(self.folder / who, self.sandbox.url, **facts)
+        return make_environment(self.folder / who, self.sandbox.url, **facts)
 
     def take_unused_number(self) -> str:
         """Return the number of a corporation for which this scene has bought and looked up nothing yet."""
@@ -103,17 +103,17 @@ class AttackedDatabase:
         """
         number = self.take_unused_number()
         self.sandbox.control.add_fault("close_after_charge", call="purchase", number=number)
-        assert code_of(lambda: self.buy(who, number)) == "outcome_unknown"
+        assert call_for_refusal_code(lambda: self.buy(who, number)) == "outcome_unknown"
         return self.desk(who).lookup.find_records(number).credit_checks[0]
 
     def make_paid_payment(self, minor: int = 3_000) -> Payment:
         """Return a payment of `minor` yen that its payer has made and that is booked here."""
         self._orders += 1
-        return paid(self.desk("op-b"), self.sandbox, f"ORD-H{self._orders}", minor)
+        return import_paid_payment(self.desk("op-b"), self.sandbox, f"ORD-H{self._orders}", minor)
 
     def request_refund(self, payment: Payment, who: str = "op-b", amount: int = 1_000) -> Refund:
         """Request a refund of `amount` yen of this payment at the desk of `who`, and return it."""
-        return ask(self.desk(who), payment.id, amount)
+        return request_refund(self.desk(who), payment.id, amount)
 
     # The truth
 
@@ -194,7 +194,7 @@ class AttackedDatabase:
         record = self.buy("op-a", number)
         assert (record.state, self.count_charges(number)) == ("success", 1)
         assert self.desk("op-b").credit_checks.refetch(record.id).record.id == record.id
-        assert code_of(lambda: self.buy("lead-b", number)) == "already_purchased"
+        assert call_for_refusal_code(lambda: self.buy("lead-b", number)) == "already_purchased"
         payment = self.make_paid_payment()
         request = self.request_refund(payment, "op-a")
         approved = self.desk("lead-b").refunds.approve(request.id)
@@ -203,7 +203,10 @@ class AttackedDatabase:
         self.desk("op-b").payments.probe(payment.id)
         self.desk("worker").recovery.run_all_tasks()
         self.desk("aud-e").audit.verify_chains()
-        assert code_of(lambda: self.desk("adm-f").credit_checks.read_credit_check(record.id)) == "not_allowed"
+        assert (
+            call_for_refusal_code(lambda: self.desk("adm-f").credit_checks.read_credit_check(record.id))
+            == "not_allowed"
+        )
 
     def check_not_bought_again(self, number: str, client: str = CLIENT) -> None:
         """Let three people try to buy this corporation for `client`, with and without a renewal. Raises
@@ -211,7 +214,7 @@ class AttackedDatabase:
         """
         for who in ("op-a", "op-b", "lead-b"):
             for renew in (False, True):
-                ending(lambda: self.buy(who, number, client, renew=renew))  # noqa: B023  # called at once
+                call_for_ending(lambda: self.buy(who, number, client, renew=renew))  # noqa: B023  # called at once
         assert self.count_charges(number) == 1
 
     def close(self) -> None:
@@ -229,7 +232,12 @@ def set_validity_end(scene: AttackedDatabase, record: CreditCheck, at: datetime 
 @contextmanager
 def open_attacked_database(*nodes: SqlServer) -> Iterator[AttackedDatabase]:
     """Yield a scene on a server, or on the nodes of a cluster. Its database is new and is deleted at the end."""
-    with quick_folder() as folder, Sandbox() as sandbox, team(nodes[0], EVERYBODY) as people, ExitStack() as closing:
+    with (
+        make_quick_folder() as folder,
+        Sandbox() as sandbox,
+        open_team(nodes[0], ROLES_BY_PERSON) as people,
+        ExitStack() as closing,
+    ):
         wait_until_applied(nodes)
         yield AttackedDatabase(people, nodes, sandbox, folder, closing)
 

@@ -14,8 +14,8 @@ import pytest
 from console.domain.desk_requests.records import make_request_id
 from tests.store.forbidden import CHECKS, UTC
 from tests.support import server_fixtures
-from tests.support.places import Engine, shared_nodes
-from tests.support.teams import Team, apply, team
+from tests.support.places import Engine, use_shared_nodes
+from tests.support.teams import Team, apply_accounts, open_team
 
 LEASE_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + 45000"
 NUMBER = "1180301018771"
@@ -102,12 +102,12 @@ def make_refund_statements(maker: str, minor: int = SUM, of: int = FREE, id: int
 def open_requesting_team(engine: Engine, *, acts: bool) -> Iterator[RequestingTeam]:
     """Yield the people of PEOPLE on a server of `engine`, with the payments of `_insert_money`. If `acts` is true,
     they act at their own desks; otherwise by desk requests."""
-    with shared_nodes(engine) as nodes, team(nodes[0]) as people:
+    with use_shared_nodes(engine) as nodes, open_team(nodes[0]) as people:
         entries = [
             {"name": people.names[name], "roles": roles, "may_buy": True, "acts": acts}
             for name, roles in PEOPLE.items()
         ]
-        apply(people.owner, entries, {})
+        apply_accounts(people.owner, entries, {})
         made = RequestingTeam(people)
         made.run("owner", *_make_payment_inserts(people.names["op-a"]))
         yield made

@@ -10,8 +10,8 @@ from console.domain.records import CreditCheck
 from tests.harms.scene import CHECKS, CLIENT, ROLES, UTC, AttackedDatabase, set_validity_end
 from tests.harms.ways import SET_CHECKS_OFF_STATEMENTS, Attack, Values, make_ending_attacks, make_update_attacks
 from tests.support import long_ago
-from tests.support.money_desks import ending
-from tests.support.refusals import code_of
+from tests.support.money_desks import call_for_ending
+from tests.support.refusals import call_for_refusal_code
 
 PAST = "'2020-01-01 00:00:00'"
 WRITERS = ("op-a", "lead-b", "worker")
@@ -193,7 +193,7 @@ def test_a_running_purchase_stays_claimed(harm_scene: AttackedDatabase) -> None:
         harm_scene.attack_as_each_role(make_not_bought_attacks(record))
         harm_scene.attack_as_each_role(make_column_attacks(record), WRITERS)
         for who in ("op-b", "lead-b"):
-            assert ending(lambda: harm_scene.buy(who, number)) != "done"  # noqa: B023  # called at once
+            assert call_for_ending(lambda: harm_scene.buy(who, number)) != "done"  # noqa: B023  # called at once
         harm_scene.sandbox.control.release_calls("purchase", number)
         buying.exception(30)
     assert harm_scene.count_charges(number) == 1
@@ -219,7 +219,7 @@ def test_a_check_in_another_spelling_stays_claimed(harm_scene: AttackedDatabase)
             change: Values = {"corporation_number": other, "work_state": work, "status": "'success'"} | VERSION_UPDATE
             harm_scene.attack_as_each_role(make_update_attacks(CHECKS, change, f"id = {record.id}"), WRITERS)
     for who in ("op-a", "lead-b"):
-        ending(lambda: harm_scene.buy(who, stray))  # noqa: B023  # called at once
+        call_for_ending(lambda: harm_scene.buy(who, stray))  # noqa: B023  # called at once
     assert harm_scene.count_charges(stray) == 0
     harm_scene.check_ordinary_work()
 
@@ -230,20 +230,22 @@ def test_an_expired_check_is_renewed_once(harm_scene: AttackedDatabase) -> None:
     """
     record = harm_scene.buy_new()
     set_validity_end(harm_scene, record)
-    assert code_of(lambda: harm_scene.buy("op-a", record.corporation_number, renew=True)) == "not_expired"
+    assert (
+        call_for_refusal_code(lambda: harm_scene.buy("op-a", record.corporation_number, renew=True)) == "not_expired"
+    )
     harm_scene.check_not_bought_again(record.corporation_number)
     number = harm_scene.take_unused_number()
     harm_scene.sandbox.control.change_settings(today=long_ago.DAY)
     old = harm_scene.buy("op-b", number)
     harm_scene.sandbox.control.change_settings(today=None)
-    harm_scene.sql(long_ago.SENT_THEN)
+    harm_scene.sql(long_ago.SET_SENDING_TIME_SQL)
     harm_scene.attack_as_each_role(way for way in make_renewal_attacks(old) if "of its own" not in way.title)
-    assert {ending(lambda: harm_scene.buy(who, number)) for who in ("op-a", "op-b")} <= {"already_purchased"}  # noqa: B023  # called at once
+    assert {call_for_ending(lambda: harm_scene.buy(who, number)) for who in ("op-a", "op-b")} <= {"already_purchased"}  # noqa: B023  # called at once
     renewed = harm_scene.buy("lead-b", number, renew=True)
     assert (renewed.state, harm_scene.count_charges(number)) == ("success", 2)
     harm_scene.attack_as_each_role(harm_scene.choose_ways(make_renewal_attacks(renewed)))
     for who in ROLES.values():
-        ending(lambda: harm_scene.buy(who, number, renew=True))  # noqa: B023  # called at once
+        call_for_ending(lambda: harm_scene.buy(who, number, renew=True))  # noqa: B023  # called at once
     assert harm_scene.count_charges(number) == 2
     harm_scene.check_ordinary_work()
 
@@ -257,9 +259,9 @@ def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: AttackedData
     harm_scene.sandbox.control.change_settings(today=long_ago.DAY)
     earlier = harm_scene.buy("op-b", number)
     harm_scene.sandbox.control.change_settings(today=None)
-    harm_scene.sql(long_ago.SENT_THEN)
+    harm_scene.sql(long_ago.SET_SENDING_TIME_SQL)
     harm_scene.sandbox.control.add_fault("close_after_charge", call="purchase", number=number)
-    assert code_of(lambda: harm_scene.buy("op-b", number, renew=True)) == "outcome_unknown"
+    assert call_for_refusal_code(lambda: harm_scene.buy("op-b", number, renew=True)) == "outcome_unknown"
     renewed = harm_scene.desk("op-b").lookup.find_records(number).credit_checks[0]
     others = (999_999, harm_scene.buy_new().credit_check_id, _buy_expired(harm_scene), earlier.credit_check_id)
     records = [*(harm_scene.buy_without_answer("op-b") for _ in others[:-1]), renewed]
@@ -274,7 +276,7 @@ def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: AttackedData
             harm_scene.attack_as_each_role([way.after("forged answer", told)], WRITERS)
         for who in ("op-a", "op-b", "lead-b"):
             for renew in (False, True):
-                ending(lambda: harm_scene.buy(who, record.corporation_number, renew=renew))  # noqa: B023  # called at once
+                call_for_ending(lambda: harm_scene.buy(who, record.corporation_number, renew=renew))  # noqa: B023  # called at once
         assert harm_scene.count_charges(record.corporation_number) == before, given
     harm_scene.check_ordinary_work()
 
@@ -284,7 +286,7 @@ def _buy_expired(scene: AttackedDatabase) -> int | None:
     scene.sandbox.control.change_settings(today=long_ago.DAY)
     record = scene.buy_new()
     scene.sandbox.control.change_settings(today=None)
-    scene.sql(long_ago.SENT_THEN)
+    scene.sql(long_ago.SET_SENDING_TIME_SQL)
     return record.credit_check_id
 
 
@@ -294,7 +296,7 @@ def test_not_bought_by_the_process_that_asked(harm_scene: AttackedDatabase) -> N
     """
     number = harm_scene.take_unused_number()
     harm_scene.sandbox.control.add_fault("status:422", call="purchase", number=number)
-    assert code_of(lambda: harm_scene.buy("op-a", number)) == "provider_refused"
+    assert call_for_refusal_code(lambda: harm_scene.buy("op-a", number)) == "provider_refused"
     assert harm_scene.buy("op-b", number).state == "success"
     unknown = harm_scene.buy_without_answer("op-a")
     resolve = harm_scene.desk("op-a").recovery.resolve

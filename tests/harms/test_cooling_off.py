@@ -8,7 +8,7 @@ from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import RefundState
 from tests.harms.scene import ROLES, UTC, AttackedDatabase
 from tests.harms.ways import SET_CHECKS_OFF_STATEMENTS, Attack, Values, make_insert_attacks, make_update_attacks
-from tests.support.money_desks import ending
+from tests.support.money_desks import call_for_ending
 
 LARGE_YEN = 200_000
 """Above the limit: fifteen minutes of cooling-off, 45 s for the desks of these tests."""
@@ -66,8 +66,8 @@ def approve_and_run_due(scene: AttackedDatabase, refund: Refund) -> RefundState:
     of the refund after that.
     """
     for _ in range(2):
-        ending(lambda: scene.desk("lead-b").refunds.approve(refund.id))
-    ending(lambda: scene.desk("op-b").refunds.submit(refund.id))
+        call_for_ending(lambda: scene.desk("lead-b").refunds.approve(refund.id))
+    call_for_ending(lambda: scene.desk("op-b").refunds.submit(refund.id))
     scene.desk("worker").recovery.run_all_tasks()
     return scene.desk("lead-b").refunds.read_refund(refund.id).record.state
 

@@ -27,9 +27,9 @@ from console.store.database.server import make_people_database_name
 from console.wiring.desk_requests import DESK_REQUEST_FORM_BY_COMMAND
 from tests.harms.scene import CHECKS, ROLES, AttackedDatabase, open_attacked_database
 from tests.support import server_fixtures
-from tests.support.asking import executing
-from tests.support.places import shared_nodes
-from tests.support.teams import EVERYBODY, apply
+from tests.support.asking import execute_desk_requests
+from tests.support.places import use_shared_nodes
+from tests.support.teams import ROLES_BY_PERSON, apply_accounts
 
 PEOPLE_IN_TEAM_MODE = tuple(who for role, who in ROLES.items() if role != "worker")
 OWN_TABLES = ("requests", "request_files")
@@ -104,7 +104,7 @@ class AttackedTeam:
         AssertionError if a step fails.
         """
         password = unquote(urlsplit(self.scene.people.urls["lead-b"]).password or "")
-        with executing(self.scene.desk("worker")), use_password_reader(lambda: password):
+        with execute_desk_requests(self.scene.desk("worker")), use_password_reader(lambda: password):
             self.scene.check_ordinary_work()
 
     def execute(self) -> None:
@@ -125,17 +125,17 @@ class AttackedTeam:
 
 @pytest.fixture(scope="module")
 def attacked_team(request: pytest.FixtureRequest) -> Iterator[AttackedTeam]:
-    with shared_nodes(request.param) as nodes, open_attacked_database(*nodes) as made:
+    with use_shared_nodes(request.param) as nodes, open_attacked_database(*nodes) as made:
         check, unknown, payment = made.buy_new(), made.buy_without_answer(), made.make_paid_payment()
         refund = made.request_refund(payment)
         names = made.people.names
         people = [
             {"name": names[who], "roles": list(roles), "may_buy": roles[0] in ("operator", "approver"), "acts": False}
-            for who, roles in EVERYBODY.items()
+            for who, roles in ROLES_BY_PERSON.items()
             if roles != ("worker",)
         ]
-        apply(made.people.owner, people, {})
-        for who in list(EVERYBODY):
+        apply_accounts(made.people.owner, people, {})
+        for who in list(ROLES_BY_PERSON):
             made.fresh_desk(who)
         yield AttackedTeam(made, check, unknown, payment, refund, _read_column_types(made))
 

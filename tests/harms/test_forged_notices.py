@@ -18,8 +18,8 @@ from console.services.process.context import WORKER, act_as
 from console.settings.settings import Settings
 from tests.harms.scene import ROLES, AttackedDatabase
 from tests.harms.ways import SET_CHECKS_OFF_STATEMENTS, Attack, make_insert_attacks, make_update_attacks
-from tests.support.payment_desks import BANK_KEY, signed
-from tests.support.waiting import until
+from tests.support.payment_desks import BANK_KEY, make_signed_notice
+from tests.support.waiting import wait_until
 
 UTC_NOW_SQL = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
 ZERO_HMAC = f"t=1795161600,v1={'0' * 64}"
@@ -67,7 +67,7 @@ class ShopAndBank:
         today = datetime.now(UTC).date()
         if worker is None:
             for _ in range(2):
-                until(lambda: self._is_reconciled(today), "a reconciliation that keeps its lease")
+                wait_until(lambda: self._is_reconciled(today), "a reconciliation that keeps its lease")
         console.recovery.run_all_tasks()
 
     def _is_reconciled(self, day: date) -> bool:
@@ -97,7 +97,7 @@ def make_notice_text(event: str, number: str, at: datetime | None = None) -> str
 
 
 def make_signed_post(event: str, number: str, key: str = BANK_KEY) -> ReceivedNotice:
-    return signed("bank", make_notice_text(event, number).encode(), datetime.now(UTC), key)
+    return make_signed_notice("bank", make_notice_text(event, number).encode(), datetime.now(UTC), key)
 
 
 def make_event_row(event: str, number: str, **other: str) -> dict[str, str]:
@@ -280,7 +280,7 @@ def test_a_long_genuine_notice_is_kept_whole(harm_scene: AttackedDatabase, lengt
     shop = ShopAndBank(harm_scene)
     number = shop.take_order_number()
     body = make_notice_text(f"long-{number}", number).encode() + b" " * length
-    taken = harm_scene.desk("worker").payments.receive_notice(signed("bank", body, datetime.now(UTC)))
+    taken = harm_scene.desk("worker").payments.receive_notice(make_signed_notice("bank", body, datetime.now(UTC)))
     assert taken.done == "unmatched"
     shop.insert_order(number)
     shop.run_due_tasks()

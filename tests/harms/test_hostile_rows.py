@@ -11,7 +11,7 @@ from tests.harms.ways import (
     make_insert_attacks,
     make_update_attacks,
 )
-from tests.support.refusals import code_of
+from tests.support.refusals import call_for_refusal_code
 
 WRITERS = ("op-a", "lead-b", "worker")
 PATHS = (
@@ -122,7 +122,7 @@ def test_paths_lead_to_documents_alone(harm_scene: AttackedDatabase) -> None:
     assert harm_scene.sql(f"SELECT path FROM documents WHERE {strange.format('path')}") == []
     assert harm_scene.sql(f"SELECT id FROM {CHECKS} WHERE {strange.format('pdf_file_path')}") == []
     assert harm_scene.desk("op-b").credit_checks.read_pdf(record.id).startswith(b"%PDF-")
-    assert code_of(lambda: harm_scene.buy("op-a", record.corporation_number)) == "already_purchased"
+    assert call_for_refusal_code(lambda: harm_scene.buy("op-a", record.corporation_number)) == "already_purchased"
 
 
 def test_links_are_links(harm_scene: AttackedDatabase) -> None:

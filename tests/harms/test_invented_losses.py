@@ -6,7 +6,7 @@ from console.domain.audit.actions import AuditAction
 from tests.harms.scene import ROLES, UTC, AttackedDatabase
 from tests.harms.ways import SET_CHECKS_OFF_STATEMENTS, make_ending_attacks, make_insert_attacks
 from tests.support.galera_cluster import wait_until_applied
-from tests.support.refusals import code_of
+from tests.support.refusals import call_for_refusal_code
 
 RULE = "database_went_back"
 ACTING = ("op-a", "lead-b", "worker")
@@ -91,7 +91,7 @@ def _check_repeated_stops(harm_scene: AttackedDatabase, who: str) -> None:
         if not _count_open_stops(harm_scene):
             continue
         stops += 1
-        assert code_of(lambda: harm_scene.buy_new("op-a")) == RULE
+        assert call_for_refusal_code(lambda: harm_scene.buy_new("op-a")) == RULE
         open_alerts = harm_scene.desk("lead-b").alerts.list_alerts()
         (alert,) = [one for one in open_alerts if one.rule_id == RULE and one.resolved_at is None]
         harm_scene.desk("lead-b").alerts.acknowledge(alert.id, "nothing is missing")

@@ -9,7 +9,7 @@ import pytest
 from console.domain.desk_requests.records import LARGEST_FILE_BYTES, LONGEST_FILE_PART_BYTES, make_request_id
 from console.store.constraints.fitness import LARGEST_WRITESET_BYTES
 from tests.harms.test_asked_for import RequestingTeam, open_requesting_team
-from tests.support.places import shared_nodes
+from tests.support.places import use_shared_nodes
 
 PARTS_OF_LARGEST_FILE = LARGEST_FILE_BYTES // LONGEST_FILE_PART_BYTES
 _ADD_REQUEST = (
@@ -23,7 +23,7 @@ _STORED_FILES = "SELECT COUNT(DISTINCT request) FROM request_files"
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[RequestingTeam]:
-    with open_requesting_team("galera", acts=False) as made, shared_nodes("galera") as nodes:
+    with open_requesting_team("galera", acts=False) as made, use_shared_nodes("galera") as nodes:
         ((before,),) = nodes[0].sql("SELECT @@GLOBAL.wsrep_max_ws_size")
         try:
             for node in nodes:

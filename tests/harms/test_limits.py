@@ -10,8 +10,8 @@ import pytest
 from tests.harms.test_asked_for import RequestingTeam, _make_insert
 from tests.store.forbidden import UTC
 from tests.support import server_fixtures
-from tests.support.places import shared_nodes
-from tests.support.teams import EVERYBODY, apply, team
+from tests.support.places import use_shared_nodes
+from tests.support.teams import ROLES_BY_PERSON, apply_accounts, open_team
 
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
 PEOPLE = {"op-a": ["operator"], "lead-b": ["approver"], "adm-f": ["admin"], "adm-g": ["admin"], "adm-h": ["admin"]}
@@ -22,10 +22,10 @@ UPDATE_LIMIT_SQL = f"UPDATE limits SET value = {NEW} WHERE name = '{NAME}' AND c
 
 @pytest.fixture(params=_ENGINES)
 def limit_team(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
-    members = {**EVERYBODY, "adm-g": ("admin",), "adm-h": ("admin",)}
-    with shared_nodes(request.param) as nodes, team(nodes[0], members) as people:
+    members = {**ROLES_BY_PERSON, "adm-g": ("admin",), "adm-h": ("admin",)}
+    with use_shared_nodes(request.param) as nodes, open_team(nodes[0], members) as people:
         entries = [{"name": people.names[who], "roles": roles, "acts": False} for who, roles in PEOPLE.items()]
-        apply(people.owner, entries, {})
+        apply_accounts(people.owner, entries, {})
         yield RequestingTeam(people)
 
 

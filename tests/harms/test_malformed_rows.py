@@ -13,7 +13,7 @@ from console.store.database import unreadable_rows
 from tests.harms.scene import UTC, AttackedDatabase, open_attacked_database
 from tests.harms.ways import Attack
 from tests.store import forbidden, forbidden_worker, money_scene
-from tests.support.places import Engine, shared_nodes
+from tests.support.places import Engine, use_shared_nodes
 
 GARBAGE_VALUES = (
     "'x'", "'[]'", "'{}'", "-1", "NULL", "'0000-00-00 00:00:00'", "'9999-12-31 23:59:59'", "9223372036854775806",
@@ -38,7 +38,7 @@ def scene_with_rows(engine: Engine) -> Iterator[AttackedDatabase]:
     of another engine has rows with the same ids.
     """
     unreadable_rows._logged_rows.clear()
-    with shared_nodes(engine) as nodes, open_attacked_database(*nodes) as made:
+    with use_shared_nodes(engine) as nodes, open_attacked_database(*nodes) as made:
         for seeding in (forbidden, money_scene, forbidden_worker):
             seeding.seed(made.people)
         made.whole = True
@@ -146,21 +146,23 @@ def insert_malformed_notes() -> Iterator[str]:
     for at in MOMENTS:
         for words in WORDS:
             for kind, id in (("order", 1), ("payment", 1), ("refund", 1), ("credit-check", 1), ("nonsense", -1)):
-                yield money_scene.row("notes", kind=f"'{kind}'", subject_id=str(id), person="'{me}'", words=words,
+                yield money_scene.make_insert("notes", kind=f"'{kind}'", subject_id=str(id), person="'{me}'",
+                words=words,
                                       at=at)  # fmt: skip
-                yield money_scene.row("mentions", note_id="LAST_INSERT_ID()", person="'{other}'", at=at)
+                yield money_scene.make_insert("mentions", note_id="LAST_INSERT_ID()", person="'{other}'", at=at)
             for scope in ("'everything'", "'paypay'", "'nonsense'", "''"):
-                yield money_scene.row("read_only_switches", scope=scope, is_on="0", reason=words, person="'{me}'",
+                yield money_scene.make_insert("read_only_switches", scope=scope, is_on="0", reason=words,
+                person="'{me}'",
                                       at=at)  # fmt: skip
     for number, text in enumerate(TEXTS):
         for at in MOMENTS:
-            yield forbidden_worker.view_row(is_team="1", claim="UUID()", content=text, changed_at=at,
+            yield forbidden_worker.make_view_insert(is_team="1", claim="UUID()", content=text, changed_at=at,
                                             name=f"'view {number}'").replace("{{}}", "{}")  # fmt: skip
             for action in ("'take'", "'snooze'", "'resolve'", "'hand over'"):
                 until = at if action == "'snooze'" else "NULL"
                 owner = "'{other}'" if action == "'hand over'" else "NULL"
                 position = "(SELECT COALESCE(MAX(o.position), 0) + 1 FROM incident_steps o)"
-                yield forbidden_worker.step_row(action=action, until=until, new_owner=owner, extent=text,
+                yield forbidden_worker.make_step_insert(action=action, until=until, new_owner=owner, extent=text,
                                                 position=position)  # fmt: skip
 
 
@@ -177,10 +179,11 @@ def test_what_people_note_ends_no_list(scene_with_rows: AttackedDatabase) -> Non
 
 
 STRANGE_ROWS = (
-    money_scene.row("alerts", rule_id="'Z'", subject_kind="'nonsense'", subject_id="-1", observed="''", expected="''",
+    money_scene.make_insert("alerts", rule_id="'Z'", subject_kind="'nonsense'", subject_id="-1", observed="''",
+    expected="''",
                     detected_at=UTC),
     *(
-        forbidden_worker.saga_row(
+        forbidden_worker.make_saga_insert(
             kind="'payment_timeout'", subject_kind=f"'{kind}'", subject_id=str(of), step=f"'{step}'",
             facts=f"'{facts}'", next_at="'2020-01-01'",
         )
@@ -189,16 +192,17 @@ STRANGE_ROWS = (
             ("payment", 24, "ask_provider", "[]"), ("nonsense", 25, "cancel_order", "x"),
         )
     ),
-    forbidden_worker.event_row("strange", topic="''", body="''", record_key="''", next_at="'2020-01-01'"),
+    forbidden_worker.make_event_insert("strange", topic="''", body="''", record_key="''", next_at="'2020-01-01'"),
     f"INSERT INTO changes (kind, subject_id, at) VALUES ('nonsense', -1, {UTC})",
-    forbidden.operation_row().replace("credit-check.refetch", "nonsense").replace("+ 45000", "- 45000"),
-    forbidden.operation_row().replace("'credit-check.refetch', 'credit-check'", "'refund.submit', 'nonsense'"),
-    forbidden_worker.run_row(provider="'nonsense'", from_day="'soon'", to_day="'later'", phase="'nonsense'"),
-    forbidden_worker.frozen(words="'x'"),
-    forbidden_worker.bulk_row("LAST_INSERT_ID()", 1, kind="'nonsense'", subject_id="-1"),
-    forbidden_worker.take_row().replace("'order'", "'nonsense'"),
-    forbidden_worker.note_row().replace("'order'", "'nonsense'"),
-    money_scene.payment_row(
+    forbidden.make_operation_insert().replace("credit-check.refetch", "nonsense").replace("+ 45000", "- 45000"),
+    forbidden.make_operation_insert().replace("'credit-check.refetch', 'credit-check'",
+    "'refund.submit', 'nonsense'"),
+    forbidden_worker.make_run_insert(provider="'nonsense'", from_day="'soon'", to_day="'later'", phase="'nonsense'"),
+    forbidden_worker.make_bulk_run_insert(words="'x'"),
+    forbidden_worker.make_bulk_row_insert("LAST_INSERT_ID()", 1, kind="'nonsense'", subject_id="-1"),
+    forbidden_worker.make_take_insert().replace("'order'", "'nonsense'"),
+    forbidden_worker.make_note_insert().replace("'order'", "'nonsense'"),
+    money_scene.make_payment_insert(
         merchant_payment_id="UUID()", status="'user_payment'", provider="'nonsense'", work_state="'scheduled'",
         work_at="'2020-01-01'", work_reason="'nonsense'", payment_expires_at="'2020-01-01'",
     ),
@@ -225,7 +229,7 @@ AUDIT_INSERTS = (
         f" expired_at) VALUES (78, '1180301018771', 'none', UUID(), 'x', {UTC})"
     ),
     *(
-        money_scene.payment_row(
+        money_scene.make_payment_insert(
             merchant_payment_id="UUID()", status="'user_payment'", late_after=late, payment_expires_at="'2020-01-01'"
         )
         for late in ("'x'", "'completed'", "'EXPIRED'", "''")
@@ -261,16 +265,17 @@ NOTICE_INSERTS = tuple(
     for currency in ("'JPY'", "'INR'", "'USD'", "''")
     for at in TIMES
     for statement in (
-        money_scene.notice(source=sources, order_no="UUID()", amount_minor=amount, currency=currency, occurred_at=at,
+        money_scene.make_notice_insert(source=sources, order_no="UUID()", amount_minor=amount, currency=currency,
+        occurred_at=at,
                            **({} if at == "NULL" else {"received_at": at})),
-        money_scene.row("alerts", rule_id="'unmatched_notice'", subject_kind="'notice'",
+        money_scene.make_insert("alerts", rule_id="'unmatched_notice'", subject_kind="'notice'",
                         subject_id="LAST_INSERT_ID()", observed="''", expected="''",
                         detected_at=UTC if at == "NULL" else at),
     )
 )  # fmt: skip
 """Notices of sums, currencies and times that nobody can have meant, each with its case."""
 ORDER_INSERTS = tuple(
-    money_scene.row(
+    money_scene.make_insert(
         "orders", merch_txn_id="UUID()", total_amount=total, currency=currency, status=status, work_state=work,
         work_reason=f"'{reason}'", created_at=at, updated_at=at,
     )

@@ -11,9 +11,9 @@ from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
 from tests.harms.scene import UTC, AttackedDatabase
 from tests.harms.ways import SET_CHECKS_OFF_STATEMENTS, Attack, Values, make_insert_attacks, make_update_attacks
-from tests.support.money_desks import ending
-from tests.support.payment_desks import signed
-from tests.support.waiting import until
+from tests.support.money_desks import call_for_ending
+from tests.support.payment_desks import make_signed_notice
+from tests.support.waiting import wait_until
 
 VERSION_UPDATE = {"version": "version + 1"}
 YESTERDAY_SQL = f"{UTC} - INTERVAL 1 DAY"
@@ -92,7 +92,7 @@ def pay_and_probe(scene: AttackedDatabase, payment: Payment) -> tuple[str, str]:
     """Let the payer pay now and probe the payment. Return the states of the payment and of its order after that."""
     scene.sandbox.control.payments_control.move_payment("paypay", payment.merchant_payment_id, "paid")
     for _ in range(3):  # a busy machine may need longer than a desk in a hurry waits
-        ending(lambda: scene.desk("op-b").payments.probe(payment.id))
+        call_for_ending(lambda: scene.desk("op-b").payments.probe(payment.id))
     return read_payment_and_order(scene, payment)
 
 
@@ -166,12 +166,12 @@ def test_a_paid_order_stays_paid(harm_scene: AttackedDatabase, open_payment: Pay
     scene.desk("lead-b").refunds.approve(refund.id)
     key = scene.desk("lead-b").refunds.read_refund(refund.id).record.provider_refund_key or ""
     scene.sandbox.control.payments_control.move_refund(key, "completed")
-    until(lambda: _is_refunded(scene, refund.id, open_payment), "the order to be refunded")
+    wait_until(lambda: _is_refunded(scene, refund.id, open_payment), "the order to be refunded")
     scene.check_ordinary_work()
 
 
 def _is_refunded(scene: AttackedDatabase, refund: int, payment: Payment) -> bool:
-    ending(lambda: scene.desk("op-b").refunds.probe(refund))
+    call_for_ending(lambda: scene.desk("op-b").refunds.probe(refund))
     return read_payment_and_order(scene, payment)[1] == "refunded"
 
 
@@ -235,7 +235,7 @@ def test_a_part_of_the_price_pays_no_order(harm_scene: AttackedDatabase) -> None
         "event_id": number, "type": "payment.succeeded", "order_no": number, "amount": "1", "currency": "JPY",
         "occurred_at": datetime.now(PYTHON_UTC).isoformat(),
     }  # fmt: skip
-    notice = signed("bank", json.dumps(told).encode(), datetime.now(PYTHON_UTC))
+    notice = make_signed_notice("bank", json.dumps(told).encode(), datetime.now(PYTHON_UTC))
     assert scene.desk("worker").payments.receive_notice(notice).done == "booked"
     scene.attack_as_each_role(
         make_update_attacks("orders", {**VERSION_UPDATE, "status": "'paid'"}, f"id = {order_id}")

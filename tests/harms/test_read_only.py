@@ -11,8 +11,8 @@ import pytest
 from tests.harms.test_asked_for import RequestingTeam, _make_insert
 from tests.store.forbidden import UTC
 from tests.support import server_fixtures
-from tests.support.places import shared_nodes
-from tests.support.teams import EVERYBODY, apply, team
+from tests.support.places import use_shared_nodes
+from tests.support.teams import ROLES_BY_PERSON, apply_accounts, open_team
 
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
 PEOPLE = {"op-a": ["operator"], "lead-b": ["approver"], "aud-e": ["auditor"], "adm-f": ["admin"]}
@@ -20,9 +20,9 @@ PEOPLE = {"op-a": ["operator"], "lead-b": ["approver"], "aud-e": ["auditor"], "a
 
 @pytest.fixture(params=_ENGINES)
 def read_only_team(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
-    with shared_nodes(request.param) as nodes, team(nodes[0], EVERYBODY) as people:
+    with use_shared_nodes(request.param) as nodes, open_team(nodes[0], ROLES_BY_PERSON) as people:
         entries = [{"name": people.names[who], "roles": roles, "acts": False} for who, roles in PEOPLE.items()]
-        apply(people.owner, entries, {})
+        apply_accounts(people.owner, entries, {})
         yield RequestingTeam(people)
 
 

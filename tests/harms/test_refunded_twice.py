@@ -6,7 +6,7 @@ import pytest
 from console.domain.payments.records import Refund
 from tests.harms.scene import UTC, AttackedDatabase
 from tests.harms.ways import Attack
-from tests.support.money_desks import ending
+from tests.support.money_desks import call_for_ending
 
 VERSION_UPDATE = "version = version + 1"
 
@@ -50,7 +50,11 @@ def test_a_refund_told_as_failed_is_not_sent_again(harm_scene: AttackedDatabase,
     scene.sandbox.control.add_fault("status:500", call="paypay_payment", times="always")
     try:
         for amount in (1_000, 900):
-            ending(lambda: scene.desk("lead-b").refunds.approve(scene.request_refund(payment, "op-a", amount).id))  # noqa: B023  # called at once
+
+            def request_and_approve(amount: int = amount) -> Refund:
+                return scene.desk("lead-b").refunds.approve(scene.request_refund(payment, "op-a", amount).id)
+
+            call_for_ending(request_and_approve)
             scene.desk("worker").recovery.run_all_tasks()
     finally:
         scene.sandbox.control.clear_faults()

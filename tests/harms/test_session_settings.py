@@ -7,10 +7,10 @@ import pymysql
 import pytest
 
 from tests.store import forbidden, forbidden_money, forbidden_worker, money_scene
-from tests.store.forbidden import Forbidden
-from tests.store.guard_lines import Lines, attempt, fill
-from tests.support.places import Engine, shared_nodes
-from tests.support.teams import Team, team
+from tests.store.forbidden import ForbiddenAct
+from tests.store.guard_lines import PersonConnections, execute_case, fill_account_names
+from tests.support.places import Engine, use_shared_nodes
+from tests.support.teams import Team, open_team
 
 ENDED_BY_TIME = ("running call", "lease: ")
 """Parts of the titles of statements that are refused while a lease of the seeds counts. It ends after ten minutes."""
@@ -48,22 +48,22 @@ pytestmark = pytest.mark.engines("mariadb")
 @pytest.fixture(scope="module")
 def team_with_records(engine: Engine) -> Iterator[Team]:
     """Yield a team with records of every kind. These tests change no row."""
-    with shared_nodes(engine) as nodes, team(nodes[0]) as made:
+    with use_shared_nodes(engine) as nodes, open_team(nodes[0]) as made:
         for seeding in (forbidden, money_scene, forbidden_worker):
             seeding.seed(made)
         yield made
 
 
 @pytest.fixture(scope="module")
-def connections(team_with_records: Team) -> Iterator[Lines]:
-    made = Lines(team_with_records)
+def connections(team_with_records: Team) -> Iterator[PersonConnections]:
+    made = PersonConnections(team_with_records)
     yield made
     made.close()
 
 
-def _list_trigger_refusals(people: Team, lines: Lines, who: str) -> tuple[Forbidden, ...]:
+def _list_trigger_refusals(people: Team, lines: PersonConnections, who: str) -> tuple[ForbiddenAct, ...]:
     """Return the forbidden statements that this person's grants allow, so that only a trigger rule refuses them."""
-    return tuple(case for case in CASES if "console: " in (attempt(people, lines, who, case) or ""))
+    return tuple(case for case in CASES if "console: " in (execute_case(people, lines, who, case) or ""))
 
 
 def _can_execute(line: pymysql.Connection, statements: tuple[str, ...]) -> bool:
@@ -85,28 +85,30 @@ def _can_execute(line: pymysql.Connection, statements: tuple[str, ...]) -> bool:
 @pytest.mark.parametrize("drawn", [DRAWN_STATEMENT_COUNT, pytest.param(len(SETTINGS), marks=pytest.mark.soak)])
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
 def test_no_setting_lets_a_forbidden_statement_pass(
-    team_with_records: Team, connections: Lines, who: str, drawn: int
+    team_with_records: Team, connections: PersonConnections, who: str, drawn: int
 ) -> None:
     """Each forbidden statement is still refused after each session setting. It does no harm if a setting makes the
     statement fail with another error.
     """
     before, cases, passed, settled = (
-        forbidden.contents(team_with_records),
+        forbidden.read_all_rows(team_with_records),
         _list_trigger_refusals(team_with_records, connections, who),
         [],
         0,
     )
     for setting in random.sample(SETTINGS, drawn):
-        with connections.fresh(who) as line:
+        with connections.open_new_connection(who) as line:
             try:
                 line.cursor().execute(f"SET SESSION {setting}")
             except pymysql.MySQLError:
                 continue
             settled += 1
             passed += [
-                (setting, case.title) for case in cases if _can_execute(line, fill(team_with_records, who, case))
+                (setting, case.title)
+                for case in cases
+                if _can_execute(line, fill_account_names(team_with_records, who, case))
             ]
     assert passed == []
-    assert forbidden.contents(team_with_records) == before
+    assert forbidden.read_all_rows(team_with_records) == before
     assert len(cases) > 250
     assert settled >= drawn // 4

@@ -9,7 +9,7 @@ from console.store.database import row_counters as counters
 from console.store.database.engine import Database
 from tests.harms.scene import CHECKS, UTC, AttackedDatabase
 from tests.harms.ways import SET_CHECKS_OFF_STATEMENTS, Attack, make_ending_attacks, make_insert_attacks
-from tests.support.refusals import code_of, refusal
+from tests.support.refusals import call_for_refusal, call_for_refusal_code
 
 LARGEST_ID = 9_223_372_036_854_775_806
 DISTANT_IDS = (LARGEST_ID, 2**31 - 2, 5_000_000, -1)
@@ -186,12 +186,12 @@ def test_a_counter_at_its_end_costs_nobody_money(harm_scene: AttackedDatabase, t
         harm_scene.sql(f"ALTER TABLE {table} AUTO_INCREMENT = {next_id}")
         harm_scene.fresh_desk("op-a")  # far from the end, a desk looks once a second
         harm_scene.fresh_desk("lead-b")
-        refused = refusal(lambda: harm_scene.buy("op-a", number))
+        refused = call_for_refusal(lambda: harm_scene.buy("op-a", number))
         assert (refused.code, refused.exit_status) == ("storage_full", 6)
         assert harm_scene.count_charges(number) == 0
     with Database(harm_scene.people.urls["op-b"]).read() as conn:
         fullest, *_ = counters.read_row_counters(conn)
     assert (fullest.table, fullest.remaining_ids < counters.MIN_REMAINING_IDS) == (table, True)
-    assert code_of(lambda: harm_scene.buy("lead-b", number)) == "storage_full"
+    assert call_for_refusal_code(lambda: harm_scene.buy("lead-b", number)) == "storage_full"
     harm_scene.sql(f"ALTER TABLE {table} AUTO_INCREMENT = {before}")
     harm_scene.check_ordinary_work()

@@ -17,8 +17,8 @@ from console.store.access.people_views import RECORD_TABLES, SAME_PAYER_VIEW
 from console.store.database.server import make_people_database_name
 from tests.store.forbidden import UTC
 from tests.support import server_fixtures
-from tests.support.places import shared_nodes
-from tests.support.teams import Team, apply, team
+from tests.support.places import use_shared_nodes
+from tests.support.teams import Team, apply_accounts, open_team
 
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
 PEOPLE = {"op-a": "operator", "lead-b": "approver", "aud-e": "auditor", "adm-f": "admin"}
@@ -77,9 +77,9 @@ def _make_insert(table: str, **values: object) -> str:
 
 @pytest.fixture(scope="module", params=_ENGINES)
 def reading_team(request: pytest.FixtureRequest) -> Iterator[ReadingTeam]:
-    with shared_nodes(request.param) as nodes, team(nodes[0]) as people:
+    with use_shared_nodes(request.param) as nodes, open_team(nodes[0]) as people:
         entries = [{"name": people.names[name], "roles": [role], "acts": False} for name, role in PEOPLE.items()]
-        apply(people.owner, entries, {})
+        apply_accounts(people.owner, entries, {})
         made = ReadingTeam(people)
         made.run("owner", "SET SESSION sql_mode = ''", *_make_rows_of_person(people.names["lead-b"]))
         request_id = make_request_id()

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QApplication
 from console.views.pages.fitted_table import FittedTable
 from console.views.tables.columns import format_cell_as_plain_text
 from tests.legible.tour import SCENES, LegibleStage
-from tests.shots.stage import Sight
-from tests.support.furnished import furnished
+from tests.shots.stage import WindowLook
+from tests.support.furnished import open_sample_desk
 
 pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
 
@@ -127,8 +127,8 @@ def _check_tables_of_scenes(
     sizes: tuple[tuple[int, int], ...],
 ) -> None:
     """Run these scenes in a window of each size, and check that no table has a fault."""
-    with furnished(tmp_path / "desk", LANGUAGE=language) as desk:
-        stage = ColumnStage(desk, Sight(language, "light", *sizes[0]), tmp_path / "none")
+    with open_sample_desk(tmp_path / "desk", LANGUAGE=language) as desk:
+        stage = ColumnStage(desk, WindowLook(language, "light", *sizes[0]), tmp_path / "none")
         stage.tables, stage.find_faults_of_table, stage.sizes = set(), find_faults, sizes
         try:
             for name in names:

@@ -40,7 +40,7 @@ from tests.legible.tour import (
     list_scenes_of_part,
     open_stage,
 )
-from tests.shots.stage import Sight
+from tests.shots.stage import WindowLook
 
 # The platform without a screen says so when a menu opens.
 pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
@@ -59,7 +59,7 @@ def test_nothing_is_cut_at_200_percent(qapp: QApplication, tmp_path: Path, seed:
     no dialog.
     """
     japanese_parts = random.Random(seed).sample(range(PARTS), PARTS // 2)
-    sight = Sight("ja" if part in japanese_parts else "en", "light", 1280, 800, scale=2.0)
+    sight = WindowLook("ja" if part in japanese_parts else "en", "light", 1280, 800, scale=2.0)
     assert find_faults_of_tour(tmp_path / "desk", sight, list_scenes_of_part(part)) == []
 
 
@@ -95,7 +95,7 @@ def test_nothing_is_cut_at_smaller_sizes(qapp: QApplication, tmp_path: Path, see
     drawn = draw.sample(list(SCENES), SCENES_PER_SCALE * len(SMALLER_SCALES))
     first = SMALLER_SCALES.index(scale) * SCENES_PER_SCALE
     names = sorted(drawn[first : first + SCENES_PER_SCALE], key=list(SCENES).index)
-    sight = Sight(draw.choice(["ja", "en"]), "light", 1280, 800, scale=scale)
+    sight = WindowLook(draw.choice(["ja", "en"]), "light", 1280, 800, scale=scale)
     assert find_faults_of_tour(tmp_path / "desk", sight, names) == []
 
 
@@ -106,7 +106,7 @@ def test_nothing_is_cut_at_any_size(
     qapp: QApplication, tmp_path: Path, language: str, scale: float, part: int
 ) -> None:
     """All screens in each language at each text size show everything (in the soak only)."""
-    sight = Sight(language, "light", 1280, 800, scale=scale)
+    sight = WindowLook(language, "light", 1280, 800, scale=scale)
     assert find_faults_of_tour(tmp_path / "desk", sight, list_scenes_of_part(part)) == []
 
 
@@ -117,7 +117,7 @@ def test_queues_show_their_cause(qapp: QApplication, tmp_path: Path, language: s
     age, amount, state, certainty (unless the queue's name states it) and cause; in the queue of unknown records also
     the provider.
     """
-    with open_stage(tmp_path / "desk", Sight(language, "light", *size)) as stage:
+    with open_stage(tmp_path / "desk", WindowLook(language, "light", *size)) as stage:
         for queue in QUEUE_NAMES:
             stage.go(QueuesRoute(queue))
             table = stage.find(QueuesPage).table
@@ -132,7 +132,7 @@ def test_queues_show_their_cause(qapp: QApplication, tmp_path: Path, language: s
 
 def test_queues_keep_their_texts_at_larger_text_in_wide_windows(qapp: QApplication, tmp_path: Path) -> None:
     """At a larger text size, a panel is shown next to the list only if the window has room for the texts of both."""
-    with open_stage(tmp_path / "desk", Sight("ja", "light", 1440, 900)) as stage:
+    with open_stage(tmp_path / "desk", WindowLook("ja", "light", 1440, 900)) as stage:
         stage.go(QueuesRoute("review"))
         assert stage.find(QueuesPage).preview.isVisible()
         current_appearance().set_text_scale(1.5)
@@ -155,8 +155,8 @@ def test_larger_text_is_fitted_at_once(qapp: QApplication, tmp_path: Path, place
     """An open window lays out its contents again when the text size is changed, and has its former layout when the
     size is changed back.
     """
-    with open_stage(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
-        payment_id = stage.desk.paid("refund_unknown")[-1].id
+    with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800)) as stage:
+        payment_id = stage.desk.list_payments("refund_unknown")[-1].id
         stage.go(PaymentRoute(payment_id) if place == "payment" else QueuesRoute("unknown"))
         for scale in (1.5, 2.0, 1.0):
             current_appearance().set_text_scale(scale)

@@ -34,7 +34,7 @@ from console.views.widgets.controls.action_row import ActionRow
 from console.views.widgets.window.notification_bars import ToastFrame
 from console.views.widgets.window.window_bars import StatusBar
 from tests.legible.tour import LegibleStage, open_stage
-from tests.shots.stage import Sight
+from tests.shots.stage import WindowLook
 
 pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
 
@@ -44,7 +44,7 @@ CONTROLS = (QAbstractButton, QComboBox, QLineEdit, QTabBar)
 
 def list_routes(stage: LegibleStage) -> tuple[Route, ...]:
     """Return the routes of the screens to which the sidebar and the lists lead."""
-    check, payment = stage.desk.of("several_clients")[0], stage.desk.paid("refund_unknown")[-1]
+    check, payment = stage.desk.list_checks("several_clients")[0], stage.desk.list_payments("refund_unknown")[-1]
     return (
         HomeRoute(), QueuesRoute("review"), ChangedCompaniesRoute(), UnmatchedNoticesRoute(),
         LookupRoute(check.number), CreditCheckRoute(check.id), PaymentRoute(payment.id), ApprovalsRoute(),
@@ -119,7 +119,7 @@ def test_all_can_be_pressed_at_the_largest_text(qapp: QApplication, tmp_path: Pa
     `test_legible` checks that visible texts aren't cut off. The text size is changed only once, because a change
     takes as long as many screens.
     """
-    with open_stage(tmp_path / "desk", Sight(language, "light", 1280, 800)) as stage:
+    with open_stage(tmp_path / "desk", WindowLook(language, "light", 1280, 800)) as stage:
         current_appearance().set_text_scale(1.0)
         wanted: dict[Route, set[str]] = {}
         for route in list_routes(stage)[part::ROUTE_PARTS]:

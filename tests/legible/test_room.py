@@ -43,7 +43,7 @@ from console.views.widgets.controls.tabs import TabBar
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.legible.faults import find_faults
 from tests.legible.tour import LegibleStage, open_stage
-from tests.shots.stage import Sight
+from tests.shots.stage import WindowLook
 
 pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
 
@@ -63,7 +63,7 @@ def test_rows_and_causes_stay_at_the_largest_text(qapp: QApplication, tmp_path: 
     with their causes, without scrolling sideways. The sidebar is replaced by a menu, whose keys work, and comes back
     at a smaller size.
     """
-    with open_stage(tmp_path / "desk", Sight(language, "light", 1280, 800, scale=2.0)) as stage:
+    with open_stage(tmp_path / "desk", WindowLook(language, "light", 1280, 800, scale=2.0)) as stage:
         for queue in QUEUE_NAMES:
             stage.go(QueuesRoute(queue))
             check_visible_rows(stage.find(QueuesPage).table, queue)
@@ -152,7 +152,7 @@ def test_a_cut_cause_of_a_group_is_shown_whole_below_the_list(qapp: QApplication
     """The cause of a group is cut off in its cell: it is shown completely below the list, with the amounts of each
     kind of record.
     """
-    with open_stage(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
+    with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800)) as stage:
         stage.go(QueuesRoute("review"))
         page = stage.find(QueuesPage)
         page.toggle_grouping()
@@ -181,7 +181,7 @@ def list_primary_buttons(window: QWidget) -> list[str]:
 @pytest.mark.parametrize("scale", [1.0, 2.0])
 def test_a_row_that_becomes_current_comes_into_sight(qapp: QApplication, tmp_path: Path, scale: float) -> None:
     """Home scrolls as a whole, and its table has no scroll bar: a row that becomes current is scrolled into sight."""
-    with open_stage(tmp_path, Sight("en", "light", 1280, 800, scale=scale)) as stage:
+    with open_stage(tmp_path, WindowLook("en", "light", 1280, 800, scale=scale)) as stage:
         stage.go(HomeRoute())
         table = stage.find(HomePage).table
         assert not table.verticalScrollBar().isVisible()
@@ -197,7 +197,7 @@ def test_panels_of_home_that_do_not_fit_stand_below_each_other(qapp: QApplicatio
     """A panel whose texts need more width than a third of the window, as English ones at 125 %, made the page scroll
     sideways.
     """
-    with open_stage(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
+    with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800)) as stage:
         stage.go(HomeRoute())
         assert find_faults() == []
         stage.find(HomePage).team_panel.setMinimumWidth(700)
@@ -211,7 +211,7 @@ def test_home_comes_back_as_it_was_left(qapp: QApplication, tmp_path: Path, monk
     """
     # The due tasks, which begin 2 s after the start, could move the current row down and up again.
     monkeypatch.setattr(BackgroundRefresh, "run_due_tasks", lambda _self: None)
-    with open_stage(tmp_path, Sight("en", "light", 1280, 800)) as stage:
+    with open_stage(tmp_path, WindowLook("en", "light", 1280, 800)) as stage:
         stage.go(HomeRoute())
         page = stage.find(HomePage)
         stage.window.activateWindow()
@@ -232,9 +232,14 @@ def test_actions_stand_on_one_line(qapp: QApplication, tmp_path: Path, width: in
     """On the page of each record the line of actions is visible without scrolling. Actions without room on it are in
     its menu, with their key and the reason if they are disabled. At most one button is primary.
     """
-    with open_stage(tmp_path / "desk", Sight("en", "light", width, 800, scale=scale)) as stage:
-        checks = [stage.desk.of(name)[0].id for name in ("complete", "incomplete", "unknown", "error", "superseded")]
-        payments = [stage.desk.paid(name)[-1].id for name in ("complete", "refund_unknown", "not_moved", "waiting")]
+    with open_stage(tmp_path / "desk", WindowLook("en", "light", width, 800, scale=scale)) as stage:
+        checks = [
+            stage.desk.list_checks(name)[0].id
+            for name in ("complete", "incomplete", "unknown", "error", "superseded")
+        ]
+        payments = [
+            stage.desk.list_payments(name)[-1].id for name in ("complete", "refund_unknown", "not_moved", "waiting")
+        ]
         for route in (*map(CreditCheckRoute, checks), *map(PaymentRoute, payments)):
             stage.go(route)
             page = stage.find(RecordPage)
@@ -270,9 +275,9 @@ def measure_button_positions(page: Page) -> list[tuple[str, int]]:
 
 def test_a_bar_moves_nothing_under_the_pointer(qapp: QApplication, tmp_path: Path) -> None:
     """A message bar appears and disappears: neither the rows nor the buttons of the page move."""
-    with open_stage(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
-        company = stage.desk.of("several_clients")[0].number
-        payment = PaymentRoute(stage.desk.paid("complete")[-1].id)
+    with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800)) as stage:
+        company = stage.desk.list_checks("several_clients")[0].number
+        payment = PaymentRoute(stage.desk.list_payments("complete")[-1].id)
         # The due tasks, which begin 2 s after the start, end a refund request of this company.
         stage.until(lambda: stage.opening.context.last_due_tasks_at is not None)
         for route in (QueuesRoute("unknown"), LookupRoute(company), AlertsRoute(), AuditRoute(), payment):
@@ -292,7 +297,7 @@ def test_a_bar_moves_nothing_under_the_pointer(qapp: QApplication, tmp_path: Pat
 
 def test_a_result_goes_with_its_row(qapp: QApplication, tmp_path: Path) -> None:
     """The message about a refusal names its record, and isn't shown when another record is current."""
-    with open_stage(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
+    with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800)) as stage:
         stage.go(QueuesRoute("unknown"))
         page = stage.find(QueuesPage)
         check_refusal_names_record(stage, page)
@@ -328,7 +333,7 @@ def test_a_toast_stands_in_the_open_dialog(qapp: QApplication, tmp_path: Path, s
     """While a dialog is open, a toast from before or after its opening is shown in the dialog, not behind it and not
     over its controls; after the dialog closes, the toast is shown in the window.
     """
-    with open_stage(tmp_path / "desk", Sight("en", "light", 1280, 800, scale=scale)) as stage:
+    with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800, scale=scale)) as stage:
         toasts, context = stage.frame.toasts, stage.frame.context
         toasts._seconds = 600.0  # none leaves while a slow machine lays the dialog out
         for kind in PersonalEventKind:  # what has happened to the person's requests would come between
@@ -357,7 +362,7 @@ def test_a_toast_stands_in_the_open_dialog(qapp: QApplication, tmp_path: Path, s
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_a_cut_audit_entry_is_shown_whole_below_the_list(qapp: QApplication, tmp_path: Path, language: str) -> None:
     """An audit entry that is cut off in its cell is shown completely below the list."""
-    with open_stage(tmp_path / "desk", Sight(language, "light", 1280, 800, scale=2.0)) as stage:
+    with open_stage(tmp_path / "desk", WindowLook(language, "light", 1280, 800, scale=2.0)) as stage:
         stage.go(AuditRoute())
         page = stage.find(AuditPage)
         column = next(column for column in page.rows.columns if column.key == "what")
@@ -379,8 +384,8 @@ def test_an_opened_tab_comes_into_sight(qapp: QApplication, tmp_path: Path, scal
     """On each page with tabs that scrolls as a whole: after a key has opened another tab, the bar of tabs and the
     contents below it are visible.
     """
-    with open_stage(tmp_path / "desk", Sight("ja", "light", 1280, 800, scale=scale)) as stage:
-        check, payment = stage.desk.of("complete")[0], stage.desk.paid("refunded")[-1]
+    with open_stage(tmp_path / "desk", WindowLook("ja", "light", 1280, 800, scale=scale)) as stage:
+        check, payment = stage.desk.list_checks("complete")[0], stage.desk.list_payments("refunded")[-1]
         for route in (PaymentRoute(payment.id), CreditCheckRoute(check.id), LookupRoute(check.number)):
             stage.go(route)
             page = stage.frame.current_page
@@ -426,7 +431,7 @@ def test_a_decision_is_reached_without_hunting(
     stay visible below. Each card can be selected by a key or a button. After the approver has read to the end with
     the space key, the refund can be approved.
     """
-    with open_stage(tmp_path / "desk", Sight(language, "light", 1280, 800, scale=scale)) as stage:
+    with open_stage(tmp_path / "desk", WindowLook(language, "light", 1280, 800, scale=scale)) as stage:
         stage.opening.context.change_operator("lead-b")
         stage.go(ApprovalsRoute())
         page = stage.find(ApprovalsPage)

@@ -29,12 +29,12 @@ from tests.shots.reconcile_scenes import RECONCILE
 from tests.shots.registry_scenes import REGISTRY
 from tests.shots.report_scenes import REPORTS
 from tests.shots.scenes import MAIN, REST
-from tests.shots.stage import Sight, UnpaintedStage
+from tests.shots.stage import UnpaintedStage, WindowLook
 from tests.shots.state_scenes import STATES
 from tests.shots.training_scenes import TRAINING
 from tests.shots.view_scenes import VIEWS
 from tests.support.accessible_tree import find_tree_faults, find_unspoken_texts, list_visible_nodes
-from tests.support.furnished import Furnished, furnished
+from tests.support.furnished import SampleDesk, open_sample_desk
 
 SCENES = {
     **MAIN,
@@ -98,7 +98,7 @@ class LegibleStage(UnpaintedStage):
     classes of the checked pages and dialogs.
     """
 
-    def __init__(self, desk: Furnished, sight: Sight, folder: Path) -> None:
+    def __init__(self, desk: SampleDesk, sight: WindowLook, folder: Path) -> None:
         self.found: list[str] = []
         self.seen: set[type[QWidget]] = set()
         super().__init__(desk, sight, folder)
@@ -126,9 +126,9 @@ def find_spoken_faults(window: QWidget) -> list[str]:
 
 
 @contextmanager
-def open_stage(home: Path, sight: Sight) -> Iterator[LegibleStage]:
+def open_stage(home: Path, sight: WindowLook) -> Iterator[LegibleStage]:
     """Yield a stage on a desk of its own with the home folder `home`."""
-    with furnished(home, LANGUAGE=sight.language) as desk:
+    with open_sample_desk(home, LANGUAGE=sight.language) as desk:
         stage = LegibleStage(desk, sight, home / "no-pictures")
         try:
             yield stage
@@ -137,7 +137,7 @@ def open_stage(home: Path, sight: Sight) -> Iterator[LegibleStage]:
             current_appearance().set_text_scale(1.0)  # after: each widget that still lives is polished anew
 
 
-def find_faults_of_tour(home: Path, sight: Sight, names: Sequence[str]) -> list[str]:
+def find_faults_of_tour(home: Path, sight: WindowLook, names: Sequence[str]) -> list[str]:
     """Lead a window through these scenes. Return one line for each fault and for each screen that a scene must show
     and did not.
     """
@@ -166,7 +166,7 @@ def main() -> int:
     app = QApplication(sys.argv[:1])
     found: list[str] = []
     for language, scale in product(asked.languages, asked.scales):
-        sight = Sight(language, "light", 1280, 800, scale=scale)
+        sight = WindowLook(language, "light", 1280, 800, scale=scale)
         with tempfile.TemporaryDirectory() as home:
             found += find_faults_of_tour(Path(home, "desk"), sight, asked.only)
     for line in found:

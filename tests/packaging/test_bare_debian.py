@@ -17,7 +17,7 @@ import pytest
 
 import console
 from scripts.bundle import appimage, debian
-from tests.support.vnc_eye import colours
+from tests.support.vnc_eye import wait_for_colours
 from tests.support.waiting import PATIENCE_SECONDS
 
 BARE = os.environ.get("CONSOLE_TEST_BARE_DEBIAN", "")
@@ -100,7 +100,7 @@ def check_window(system: DebianCopy, *words: str) -> bool:
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=kept, start_new_session=True) as window,
     ):
         try:
-            painted = colours(port, patience=120) > 50
+            painted = wait_for_colours(port, patience=120) > 50
         finally:
             # An AppImage's runtime waits for the program and does not tell it.
             os.killpg(window.pid, signal.SIGTERM)

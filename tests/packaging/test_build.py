@@ -21,7 +21,7 @@ import console
 from console.services.monitoring.installation import MANIFEST_NAME
 from scripts.bundle import contents
 from tests.packaging import built_inputs
-from tests.support.vnc_eye import colours
+from tests.support.vnc_eye import wait_for_colours
 from tests.support.waiting import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -96,7 +96,7 @@ def test_an_empty_home_has_its_first_page(program: Path, tmp_path: Path) -> None
         subprocess.Popen([str(program)], cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, stderr=kept) as window,
     ):
         try:
-            assert colours(port) > 50
+            assert wait_for_colours(port) > 50
         finally:
             window.terminate()
             status = window.wait(timeout=PATIENCE_SECONDS)
@@ -171,7 +171,7 @@ def test_the_demo_opens_its_window_and_a_lookup_finds_its_records(program: Path,
             answer = json.loads(demo.stdout.readline())
             assert answer["ok"], answer
             ready = answer["data"]
-            assert colours(port) > 50
+            assert wait_for_colours(port) > 50
             number = ready["provider_screen"][0]["corporation_number"]
             found = json.loads(run_program(program, Path(ready["home"]), "--json", "lookup", number).stdout)
             assert found["data"]["credit_checks"]

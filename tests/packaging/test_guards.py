@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import guards
-from tests.support.environment import KEPT, isolate
+from tests.support.environment import KEPT_VARIABLES, isolate_environment
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "example.com", b"example.com"])
@@ -39,7 +39,7 @@ def test_this_machine_is_local(host: str) -> None:
 @pytest.mark.expects_log("it logs what is to be collected")
 def test_a_warning_is_collected() -> None:
     """The guard collects warnings and errors of every logger, and no messages of lower levels."""
-    with guards.collected_warnings() as logged:
+    with guards.collect_warnings() as logged:
         logging.getLogger("console.store").warning("lease of %s ran out", "op-a")
         logging.getLogger("console.store").info("nothing")
         logging.getLogger("urllib3").error("broken")
@@ -59,7 +59,7 @@ def test_a_thread_left_running_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     stuck = threading.Thread(target=release.wait, name="stuck")
     for thread in (stuck, threading.Thread(target=release.wait, daemon=True), threading.Thread(target=int)):
         thread.start()
-    leaked = guards.leaked_threads(before)
+    leaked = guards.find_leaked_threads(before)
     release.set()
     stuck.join()
     assert len(leaked) == 1
@@ -69,7 +69,7 @@ def test_a_thread_left_running_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_the_environment_is_nobodys_own() -> None:
     """No setting, keyring or home of the person who runs the tests is seen."""
-    assert {name for name in os.environ if name.startswith("CONSOLE_")} <= KEPT
+    assert {name for name in os.environ if name.startswith("CONSOLE_")} <= KEPT_VARIABLES
     assert "console-tests-" in os.environ["HOME"]
     assert os.environ["PYTHON_KEYRING_BACKEND"] == "keyring.backends.fail.Keyring"
 
@@ -78,7 +78,7 @@ def test_the_environment_is_nobodys_own() -> None:
 def test_a_display_is_used_only_when_asked_for(asked: dict[str, str], display: str | None) -> None:
     """Windows open offscreen, unless whoever runs the tests names a platform."""
     environ = {"DISPLAY": ":1", "CONSOLE_LANGUAGE": "en", **asked}
-    isolate(environ).cleanup()
+    isolate_environment(environ).cleanup()
     assert environ.get("DISPLAY") == display
     assert environ["QT_QPA_PLATFORM"] == asked.get("QT_QPA_PLATFORM", "offscreen")
     assert "CONSOLE_LANGUAGE" not in environ

@@ -17,7 +17,7 @@ import pytest
 import console
 from console.store.schema.core import SCHEMA_VERSION
 from tests.store import pdf_bombs
-from tests.support.vnc_eye import colours
+from tests.support.vnc_eye import wait_for_colours
 from tests.support.waiting import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -116,7 +116,7 @@ def test_the_window_opens_and_ends_when_told(program: Path, tmp_path: Path) -> N
     env = make_plain_environment(tmp_path, QT_QPA_PLATFORM=f"vnc:port={port}", CONSOLE_LANGUAGE="ja")
     with subprocess.Popen([str(program)], cwd=tmp_path, env=env, stdin=subprocess.DEVNULL) as window:
         try:
-            assert colours(port) > 50
+            assert wait_for_colours(port) > 50
         finally:
             window.terminate()
             status = window.wait(timeout=PATIENCE_SECONDS)
@@ -126,7 +126,7 @@ def test_the_window_opens_and_ends_when_told(program: Path, tmp_path: Path) -> N
 def test_a_pdf_is_rendered(program: Path, tmp_path: Path) -> None:
     """By the child process, with the fonts that the wheel brings."""
     report = tmp_path / "report.pdf"
-    report.write_bytes(pdf_bombs.report("株式会社見本"))
+    report.write_bytes(pdf_bombs.make_report("株式会社見本"))
     command, env = (
         [str(program.with_name("python")), "-c", _RENDER_PDF_PROGRAM, str(report)],
         make_plain_environment(tmp_path),

@@ -13,16 +13,16 @@ from console.domain.errors import ConsoleError
 from console.services.guarded.idempotency import HeldIdempotencyKey, IdempotencyKeyService, make_payment_key
 from console.settings.settings import Settings
 from tests.bench.figures import percentile
-from tests.support.children import Child, Pipe, crowd
+from tests.support.children import Child, Pipe, start_children
 from tests.support.servers import RedisServer
 
-ASKERS = 10
+REQUESTS_PER_KEY = 10
 FINGERPRINT = "3300 JPY"
 _SECONDS_TO_START = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
+class RequestLoad:
     """The parameters of a run: the number of keys, the total rate (requests per second) and the number of processes.
     The keys are used one after another. `name` keeps the keys of several runs apart."""
 
@@ -33,7 +33,7 @@ class Crowd:
 
     @property
     def requests(self) -> int:
-        return self.keys * ASKERS
+        return self.keys * REQUESTS_PER_KEY
 
     @property
     def seconds(self) -> float:
@@ -44,7 +44,7 @@ class Crowd:
 
 
 @dataclass(frozen=True, slots=True)
-class CrowdAnswers:
+class LoadAnswers:
     """All answers of a run: `told` counts them by kind (created, repeated, in_progress), `waits` has the duration of
     each request (seconds, sorted), `seconds` is the duration of the run."""
 
@@ -72,10 +72,10 @@ class CrowdAnswers:
 class Run:
     """The running processes. Their requests begin when the object is made."""
 
-    def __init__(self, wanted: Crowd, children: Sequence[Child]) -> None:
+    def __init__(self, wanted: RequestLoad, children: Sequence[Child]) -> None:
         self._wanted, self._children = wanted, children
         for child in children:
-            child.report()
+            child.wait_for_report()
         self._began = time.monotonic() + _SECONDS_TO_START
         for child in children:
             child.pipe.send(self._began)
@@ -85,17 +85,19 @@ class Run:
         left = self._began + part * self._wanted.seconds - time.monotonic()
         time.sleep(max(0.0, left))  # house: the run's length is what is asked for
 
-    def heard(self) -> CrowdAnswers:
+    def heard(self) -> LoadAnswers:
         """Wait for the end of the run, and return all answers. Raises AssertionError unless each key was created
         exactly once and all other requests were answered as repetitions."""
-        reports: list[Report] = [child.report(3 * self._wanted.seconds + 60) for child in self._children]
+        reports: list[ProcessReport] = [
+            child.wait_for_report(3 * self._wanted.seconds + 60) for child in self._children
+        ]
         made = Counter(key for report in reports for key in report.made)
         assert made == Counter(range(self._wanted.keys)), "made twice or never"
         told = sum((report.told for report in reports), Counter[str]())
         assert set(told) <= {"created", "repeated", "in_progress"}, told
         assert (told["created"], told.total()) == (self._wanted.keys, self._wanted.requests), told
         waits = sorted(wait for report in reports for wait in report.waits)
-        return CrowdAnswers(told, tuple(waits), max(report.ended for report in reports) - self._began)
+        return LoadAnswers(told, tuple(waits), max(report.ended for report in reports) - self._began)
 
 
 def disturb_redis(run: Run, server: RedisServer) -> None:
@@ -113,7 +115,7 @@ def disturb_redis(run: Run, server: RedisServer) -> None:
 
 
 @dataclass(slots=True)
-class Report:
+class ProcessReport:
     """The report of one process: its answers by kind, the numbers of the keys that it has created (`made`), the
     duration of each request (seconds), and the time of its end (monotonic seconds)."""
 
@@ -124,29 +126,29 @@ class Report:
 
 
 @contextmanager
-def running_crowd(wanted: Crowd, environments: Sequence[Mapping[str, str]]) -> Iterator[Run]:
+def run_load(wanted: RequestLoad, environments: Sequence[Mapping[str, str]]) -> Iterator[Run]:
     """Yield the run. Its processes use the given environments of desks in turn; they are killed at the end of the
     block."""
     each = [(dict(environments[number % len(environments)]), wanted, number) for number in range(wanted.processes)]
-    with crowd(ask_for_all_keys, each) as children:
+    with start_children(ask_for_all_keys, each) as children:
         yield Run(wanted, children)
 
 
-def ask_for_all_keys(pipe: Pipe, environment: Mapping[str, str], wanted: Crowd, number: int) -> None:
+def ask_for_all_keys(pipe: Pipe, environment: Mapping[str, str], wanted: RequestLoad, number: int) -> None:
     """Target of a child process: make its share of the ten requests for each key. All ten requests for a key are due
     at the same time."""
-    report = Report()
+    report = ProcessReport()
     with open_console(Settings.load(environment)) as console:
         once = console.idempotency
         once.find_result(wanted.key(-1), FINGERPRINT)  # connections are made before the first request is due
         pipe.send("ready")
         began: float = pipe.recv()
         for key in range(wanted.keys):
-            due = began + key * ASKERS / wanted.rate
-            for _ in range(number, ASKERS, wanted.processes):
+            due = began + key * REQUESTS_PER_KEY / wanted.rate
+            for _ in range(number, REQUESTS_PER_KEY, wanted.processes):
                 time.sleep(max(0.0, due - time.monotonic()))  # house: requests at a given rate
                 asked = time.perf_counter()
-                told = ask(once, wanted.key(key), f'{{"payment": {key}}}')
+                told = make_request(once, wanted.key(key), f'{{"payment": {key}}}')
                 report.waits.append(time.perf_counter() - asked)
                 report.told[told] += 1
                 report.made += [key] if told == "created" else []
@@ -154,7 +156,7 @@ def ask_for_all_keys(pipe: Pipe, environment: Mapping[str, str], wanted: Crowd, 
     pipe.send(report)
 
 
-def ask(once: IdempotencyKeyService, key: str, result: str) -> str:
+def make_request(once: IdempotencyKeyService, key: str, result: str) -> str:
     """Make one request: acquire the key and store `result`. Return "created" if this request has stored the result,
     "repeated" if it got the stored result, the code of a refusal, or another text if the answer is wrong."""
     try:

@@ -17,13 +17,13 @@ from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from console.store.audit.hash_chain import verify_chains
-from tests.races.buyers import CLIENT, CUT_OFF, FAULTS, Ending, check_answers, wait_for_first_report
+from tests.races.buyers import CLIENT, CODES_WITH_NODE_DEATH, FAULTS, Ending, check_answers, wait_for_first_report
 from tests.support import truth
 from tests.support.asking import is_result_unknown, start_team_mode
-from tests.support.children import LOCK_WAIT_SECONDS, Pipe, context, crowd
+from tests.support.children import LOCK_WAIT_SECONDS, Pipe, get_context, start_children
 from tests.support.places import Place
-from tests.support.waiting import until
-from tests.support.worker_process import WorkerProcess, worker_process
+from tests.support.waiting import wait_until
+from tests.support.worker_process import WorkerProcess, start_worker
 
 PEOPLE = ("op-a", "op-b", "lead-b", "lead-c")
 WORKERS = 2
@@ -32,7 +32,7 @@ SCALE = "4"
 _FIRST_WORKER_DESK = 20
 _SHORTEST_LIFE_SECONDS = 5.0
 _REQUEST_STATES = "SELECT state, COUNT(*) FROM requests GROUP BY state"
-_UNENDED = (
+_COUNT_OPEN_SQL = (
     "SELECT (SELECT COUNT(*) FROM requests WHERE state IN ('asked', 'taken'))"
     " + (SELECT COUNT(*) FROM operations WHERE state = 'calling')"
 )
@@ -61,11 +61,11 @@ def run(race: AskingRace, place: Place) -> Counter[str]:
     with Sandbox() as sandbox:
         if race.seed is not None:
             sandbox.control.add_random_faults(*FAULTS, seed=race.seed, rate=0.4, call="purchase", seconds=0.2)
-        with _killed_workers(place, sandbox.url, race.kill_seconds, tally):
+        with _run_workers_with_kills(place, sandbox.url, race.kill_seconds, tally):
             endings = _run_desks(race, place, sandbox.url)
         sandbox.control.release_calls()
-        with _running_workers(place, sandbox.url):
-            until(lambda: _has_ended(place), "requests and operations to end", LOCK_WAIT_SECONDS)
+        with _run_workers(place, sandbox.url):
+            wait_until(lambda: _has_ended(place), "requests and operations to end", LOCK_WAIT_SECONDS)
         _check_race(place, sandbox, endings)
         charges = sandbox.ledger.count_charges_by_number()
     states = Counter({str(state): int(count) for state, count in place.sql(_REQUEST_STATES)})
@@ -78,7 +78,7 @@ def run(race: AskingRace, place: Place) -> Counter[str]:
 
 def _has_ended(place: Place) -> bool:
     """True if no desk request waits or runs, and no operation is in the state `calling`."""
-    return bool(place.sql(_UNENDED) == [(0,)])
+    return bool(place.sql(_COUNT_OPEN_SQL) == [(0,)])
 
 
 # Desks
@@ -103,7 +103,7 @@ def _send_until_answered(console: Console, number: str) -> Ending:
         endings.extend([] if ending is None else [ending])
         return ending is not None
 
-    until(is_answered, f"an answer about {number}", LOCK_WAIT_SECONDS)
+    wait_until(is_answered, f"an answer about {number}", LOCK_WAIT_SECONDS)
     return endings[0]
 
 
@@ -114,7 +114,7 @@ def _send_request_once(console: Console, number: str, request_id: str) -> Ending
     except ConsoleError as refusal:
         if is_result_unknown(refusal):
             return None
-        is_clear = refusal.code in CUT_OFF or "record" in refusal.detail
+        is_clear = refusal.code in CODES_WITH_NODE_DEATH or "record" in refusal.detail
         unclear = f"unhandled: {refusal.code} without the record: {refusal.detail}"
         return Ending(number, refusal.code if is_clear else unclear)
     except Exception as bug:
@@ -124,20 +124,20 @@ def _send_request_once(console: Console, number: str, request_id: str) -> Ending
 
 def _run_desks(race: AskingRace, place: Place, provider: str) -> list[Ending]:
     """Run the desks, and return the ending of each call."""
-    barrier = context().Barrier(race.desks)
+    barrier = get_context().Barrier(race.desks)
     told = [
-        place.told(provider, PEOPLE[desk % len(PEOPLE)], desk, TIME_SCALE=SCALE, CLIENTS=CLIENT)
+        place.make_environment(provider, PEOPLE[desk % len(PEOPLE)], desk, TIME_SCALE=SCALE, CLIENTS=CLIENT)
         for desk in range(race.desks)
     ]
     endings: list[Ending] = []
-    with crowd(ask_all, [(desk, race.numbers, barrier) for desk in told]) as children:
+    with start_children(ask_all, [(desk, race.numbers, barrier) for desk in told]) as children:
         for turn in range(len(race.numbers)):
             if turn in race.meanwhile:
                 wait_for_first_report(children)
                 race.meanwhile[turn]()
-            endings.extend(child.report() for child in children)
+            endings.extend(child.wait_for_report() for child in children)
         for child in children:
-            assert child.ended() == 0
+            assert child.wait_for_end() == 0
     return endings
 
 
@@ -145,21 +145,21 @@ def _run_desks(race: AskingRace, place: Place, provider: str) -> list[Ending]:
 
 
 @contextmanager
-def _running_workers(place: Place, provider: str) -> Iterator[None]:
+def _run_workers(place: Place, provider: str) -> Iterator[None]:
     """Run the workers until the end of the block, without killing them."""
     with ExitStack() as opened:
         for number in range(WORKERS):
-            opened.enter_context(_worker(place, provider, number))
+            opened.enter_context(_start_worker(place, provider, number))
         yield
 
 
-def _worker(place: Place, provider: str, number: int) -> AbstractContextManager[WorkerProcess]:
+def _start_worker(place: Place, provider: str, number: int) -> AbstractContextManager[WorkerProcess]:
     desk = _FIRST_WORKER_DESK + number
-    return worker_process(place, provider, desk=desk, person="worker", TIME_SCALE=SCALE, CLIENTS=CLIENT)
+    return start_worker(place, provider, desk=desk, person="worker", TIME_SCALE=SCALE, CLIENTS=CLIENT)
 
 
 @contextmanager
-def _killed_workers(place: Place, provider: str, kill_seconds: float, tally: Counter[str]) -> Iterator[None]:
+def _run_workers_with_kills(place: Place, provider: str, kill_seconds: float, tally: Counter[str]) -> Iterator[None]:
     """Run the workers until the end of the block. Each is killed and started again, so that one is killed every
     `kill_seconds` seconds. `tally` counts the kills.
     """
@@ -187,7 +187,7 @@ def _restart_until_over(
         began = time.monotonic()
         with (
             suppress(AssertionError),
-            _worker(place, provider, number) as worker,
+            _start_worker(place, provider, number) as worker,
         ):  # it ends where no database is there
             over.wait(max(_SHORTEST_LIFE_SECONDS, life - (time.monotonic() - began)))
             if not over.is_set():
@@ -207,8 +207,8 @@ def _check_race(place: Place, sandbox: Sandbox, endings: Sequence[Ending]) -> No
     assert not odd, f"unhandled: {odd}"
     charges = sandbox.ledger.count_charges_by_number()
     assert max(charges.values()) == 1, f"charged twice: {[n for n, count in charges.items() if count > 1]}"
-    with place.opened(sandbox, person="worker", desk=_FIRST_WORKER_DESK + WORKERS) as console:
-        found = truth.rows(console.database)
+    with place.open_desk(sandbox, person="worker", desk=_FIRST_WORKER_DESK + WORKERS) as console:
+        found = truth.read_check_rows(console.database)
         truth.check_claims(found)
         truth.check_charges(found, charges)
         truth.check_queues(console)

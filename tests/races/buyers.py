@@ -15,11 +15,11 @@ from console.domain.records import CheckState, CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from tests.support import long_ago, truth
-from tests.support.children import LOCK_WAIT_SECONDS, Child, Pipe, context, crowd
-from tests.support.half_with_ids import HalfWithIds
+from tests.support.children import LOCK_WAIT_SECONDS, Child, Pipe, get_context, start_children
+from tests.support.half_with_ids import HalfRequestIds
 from tests.support.places import Place
 from tests.support.pooled_databases import PEOPLE
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 PROCESSES = 16
 CLIENT = "1"
@@ -41,7 +41,7 @@ FAULTS = (
 
 WITHOUT_RECORD = ("lease_timeout", "database_locked")
 """Refusals before there is a record; every other one names the record that it is about."""
-CUT_OFF = (*WITHOUT_RECORD, "database_unreachable")
+CODES_WITH_NODE_DEATH = (*WITHOUT_RECORD, "database_unreachable")
 """Where a server is killed, some are refused because they can't reach any before they have sent something."""
 
 
@@ -100,15 +100,19 @@ def buy_all(
     """Target of a child process: at each number wait for the other processes, then buy it. `cut_off` means that a
     database node is killed during the race.
     """
-    bare, ids = CUT_OFF if cut_off else WITHOUT_RECORD, HalfWithIds(f"buyer {os.getpid()}")
+    bare, ids = CODES_WITH_NODE_DEATH if cut_off else WITHOUT_RECORD, HalfRequestIds(f"buyer {os.getpid()}")
     with open_console(Settings.load(told)) as console:
         for number in numbers:
             barrier.wait(LOCK_WAIT_SECONDS)
-            pipe.send(_buy(console, number, renew, bare, ids))
+            pipe.send(_buy_number(console, number, renew, bare, ids))
 
 
-def _buy(
-    console: Console, number: str, renew: bool, bare: Sequence[str] = WITHOUT_RECORD, ids: HalfWithIds | None = None
+def _buy_number(
+    console: Console,
+    number: str,
+    renew: bool,
+    bare: Sequence[str] = WITHOUT_RECORD,
+    ids: HalfRequestIds | None = None,
 ) -> Ending:
     """Buy one number, and return the ending. `bare` are the codes of refusals that need not name a record; `ids`
     makes the calls with request ids (None: without).
@@ -134,7 +138,7 @@ def _buy(
 def _make_desk_environment(race: Race, place: Place, sandbox: Sandbox, desk: int) -> dict[str, str]:
     """Return the environment variables of a desk. All desks share the database; each has another acting person."""
     leases = {} if race.leases else {"LEASES": "off"}
-    return place.told(sandbox.url, PEOPLE[desk], desk, CLIENTS=CLIENT, **leases)
+    return place.make_environment(sandbox.url, PEOPLE[desk], desk, CLIENTS=CLIENT, **leases)
 
 
 def _prepare(race: Race, told: dict[str, str], sandbox: Sandbox, place: Place) -> dict[str, int]:
@@ -145,25 +149,25 @@ def _prepare(race: Race, told: dict[str, str], sandbox: Sandbox, place: Place) -
         if race.renew:
             sandbox.control.change_settings(today=long_ago.DAY)
             for number in race.numbers:
-                assert _buy(console, number, renew=False).code == "bought"
+                assert _buy_number(console, number, renew=False).code == "bought"
             sandbox.control.change_settings(today=None)
-            place.sql(long_ago.SENT_THEN)
+            place.sql(long_ago.SET_SENDING_TIME_SQL)
     return sandbox.ledger.count_charges_by_number()
 
 
 def _run_buyers(race: Race, told: Sequence[dict[str, str]]) -> list[Ending]:
     """Run the buyers, and return the ending of each call."""
-    barrier = context().Barrier(race.processes)
+    barrier = get_context().Barrier(race.processes)
     how = (race.numbers, race.renew, bool(race.meanwhile), barrier)
-    with crowd(buy_all, [(told[i % len(told)], *how) for i in range(race.processes)]) as children:
+    with start_children(buy_all, [(told[i % len(told)], *how) for i in range(race.processes)]) as children:
         endings: list[Ending] = []
         for turn in range(len(race.numbers)):
             if turn in race.meanwhile:
                 wait_for_first_report(children)
                 race.meanwhile[turn]()
-            endings.extend(child.report() for child in children)
+            endings.extend(child.wait_for_report() for child in children)
         for child in children:
-            assert child.ended() == 0
+            assert child.wait_for_end() == 0
     return endings
 
 
@@ -178,7 +182,7 @@ def _deliver_answers(told: Sequence[dict[str, str]]) -> None:
     """
     for desk in told:
         with open_console(Settings.load(desk)) as console:
-            until(lambda: not console.recovery.list_lease_holders(), "the leases of the race to run out")
+            wait_until(lambda: not console.recovery.list_lease_holders(), "the leases of the race to run out")
             console.recovery.run_all_tasks()
 
 
@@ -188,9 +192,9 @@ def _buy_the_rest(race: Race, told: dict[str, str], sandbox: Sandbox) -> None:
     """
     with open_console(Settings.load(told)) as console:
         for number in race.numbers:
-            ending = _buy(console, number, race.renew)
+            ending = _buy_number(console, number, race.renew)
             assert ending.code in ("bought", "already_purchased"), ending
-        found = truth.rows(console.database)
+        found = truth.read_check_rows(console.database)
         assert Counter(row.number for row in found if row.status == "success") == Counter(race.numbers)
     assert sandbox.ledger.count_charges_by_number() == dict.fromkeys(race.numbers, 1)
 
@@ -205,7 +209,7 @@ def _check_race(
     odd = [ending for ending in endings if ending.code.startswith("unhandled")]
     assert not odd, f"unhandled: {odd}"
     with open_console(Settings.load(told[0])) as console:
-        found = truth.rows(console.database)
+        found = truth.read_check_rows(console.database)
         charges = sandbox.ledger.count_charges_by_number()
         fresh = {number: charges.get(number, 0) - before.get(number, 0) for number in race.numbers}
         assert max(fresh.values()) <= 1, f"charged twice: {[n for n, count in fresh.items() if count > 1]}"

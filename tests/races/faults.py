@@ -11,13 +11,15 @@ from console.domain.records import Certainty, CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from tests.support import truth
 from tests.support.desks import MovedClock
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.places import Place
 
 THREADS = 8
 CONFIRMATION_ATTEMPTS = 20
 SCALE = "100"
-_KEPT_OUT = {"token_revoked"}  # only a new authorisation by a person helps: everything after it would be refused
+_EXCLUDED_FAULTS = {
+    "token_revoked"
+}  # only a new authorisation by a person helps: everything after it would be refused
 _ARGUMENTS = {"status": ("400", "429", "500", "503"), "status_after_charge": ("408", "500", "503")}
 
 
@@ -27,23 +29,23 @@ def run(place: Place, purchases: int, seed: int) -> Counter[str]:
     clock = MovedClock()
     with (
         Sandbox() as sandbox,
-        place.opened(sandbox, clock, TIME_SCALE=SCALE, ALARMBOX_FIND_PURCHASES="1") as console,
+        place.open_desk(sandbox, clock, TIME_SCALE=SCALE, ALARMBOX_FIND_PURCHASES="1") as console,
     ):
         sandbox.control.change_settings(offers_purchase_list=True)
         # The first call brings the token, so that the threads don't begin by waiting for one another.
-        console.credit_checks.purchase(PurchaseRequest(numbers(1, seed=-1)[0], "99"))
+        console.credit_checks.purchase(PurchaseRequest(invent_numbers(1, seed=-1)[0], "99"))
         for call, rate in (("purchase", 0.6), ("list", 0.2)):
             rule = {"call": call, "seconds": 0.05, "size": 2 * 1024 * 1024}
             sandbox.control.add_random_faults(*_list_faults(sandbox, call), seed=seed, rate=rate, **rule)
-        names = numbers(purchases, seed)
+        names = invent_numbers(purchases, seed)
         with ThreadPoolExecutor(THREADS) as threads:
             endings = Counter(threads.map(lambda i: _buy(console, names[i], str(i % THREADS + 1)), range(purchases)))
         sandbox.control.release_calls()
         tally = Counter(purchases=purchases, faults=_count_faults(sandbox)) + endings
-        _check(console, sandbox, names)
-        _settle(place, console, sandbox, clock, tally)
-        _check(console, sandbox, names)
-        tally["left"] = sum(row.certainty == "unknown" for row in truth.rows(console.database))
+        _check_charges(console, sandbox, names)
+        _settle_unknown_records(place, console, sandbox, clock, tally)
+        _check_charges(console, sandbox, names)
+        tally["left"] = sum(row.certainty == "unknown" for row in truth.read_check_rows(console.database))
         tally["calling"] = truth.count_calling_operations(console.database)
         console.audit.verify_chains()
         return tally
@@ -52,7 +54,7 @@ def run(place: Place, purchases: int, seed: int) -> Counter[str]:
 def _list_faults(sandbox: Sandbox, call: str) -> list[str]:
     """Return all faults of the sandbox that can happen in this call, with their arguments."""
     kinds = [kind for kind in sandbox.control.read_fault_catalogue() if not kind["calls"] or call in kind["calls"]]
-    names = [kind["name"] for kind in kinds if kind["name"] not in _KEPT_OUT]
+    names = [kind["name"] for kind in kinds if kind["name"] not in _EXCLUDED_FAULTS]
     return [f"{name}:{argument}" if argument else name for name in names for argument in _ARGUMENTS.get(name, ("",))]
 
 
@@ -69,17 +71,19 @@ def _buy(console: Console, number: str, client: str) -> str:
     return "bought"
 
 
-def _check(console: Console, sandbox: Sandbox, names: Sequence[str]) -> None:
+def _check_charges(console: Console, sandbox: Sandbox, names: Sequence[str]) -> None:
     """Check that nothing was charged twice, and that records and charges agree."""
     charged = sandbox.ledger.count_charges_by_number()
     doubles = [number for number in names if charged.get(number, 0) > 1]
     assert not doubles, f"charged twice: {doubles}"
-    found = truth.rows(console.database)
+    found = truth.read_check_rows(console.database)
     truth.check_claims(found)
     truth.check_charges(found, charged)
 
 
-def _settle(place: Place, console: Console, sandbox: Sandbox, clock: MovedClock, tally: Counter[str]) -> None:
+def _settle_unknown_records(
+    place: Place, console: Console, sandbox: Sandbox, clock: MovedClock, tally: Counter[str]
+) -> None:
     """Run the due probes. Then let people decide about the records that are still unknown."""
     sandbox.control.clear_faults()
     clock.offset += timedelta(minutes=2)
@@ -97,7 +101,7 @@ def _settle(place: Place, console: Console, sandbox: Sandbox, clock: MovedClock,
             return
 
 
-def _confirm(console: Console, record: CreditCheck, id_at_provider: int) -> object:
+def _resolve_as_bought(console: Console, record: CreditCheck, id_at_provider: int) -> object:
     """A person resolves the record as bought, with the provider's id of the charge. The attempt is repeated while the
     provider can't be reached: on a busy machine the short time limit of a connection may pass, and reading changes
     nothing."""
@@ -117,10 +121,10 @@ def _settle_by_people(place: Place, console: Console, sandbox: Sandbox, record: 
     was not bought."""
     charges = sandbox.ledger.list_charges_of_number(record.corporation_number)
     if charges:
-        settled = _confirm(console, record, charges[0].id)
+        settled = _resolve_as_bought(console, record, charges[0].id)
     else:
         console.recovery.resolve("credit-check", record.id, "error", "their list is empty")
-        with place.acting(console, "lead-b") as other:
+        with place.open_console_of_person(console, "lead-b") as other:
             settled = other.recovery.resolve("credit-check", record.id, "error", "not on the bill").record
     assert isinstance(settled, CreditCheck)
     assert settled.certainty is Certainty.KNOWN

@@ -6,7 +6,7 @@ from tests.races.buyers import Race
 from tests.support.servers import Cluster
 
 
-def one_node_dies(cluster: Cluster, race: Race, dies_at: int, returns_at: int) -> Race:
+def add_node_death(cluster: Cluster, race: Race, dies_at: int, returns_at: int) -> Race:
     """Return the race with two interventions: the last node is killed at the number with the index `dies_at`, and
     restarted and synchronised at `returns_at`."""
     victim = cluster.nodes[-1]

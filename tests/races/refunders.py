@@ -15,14 +15,21 @@ from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from console.store.operations import leases
 from tests.support import money_truth
-from tests.support.children import LOCK_WAIT_SECONDS, Pipe, context, crowd
+from tests.support.children import LOCK_WAIT_SECONDS, Pipe, get_context, start_children
 from tests.support.desks import MovedClock
-from tests.support.half_with_ids import HalfWithIds
-from tests.support.money_desks import ask, ending, later, newest, paid, providers
+from tests.support.half_with_ids import HalfRequestIds
+from tests.support.money_desks import (
+    call_for_ending,
+    find_newest_refund,
+    import_paid_payment,
+    make_provider_settings,
+    move_clocks,
+    request_refund,
+)
 from tests.support.money_truth import RefundRow
 from tests.support.places import Place
 from tests.support.pooled_databases import PEOPLE
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 DESKS = 3
 SUMS = {"paypay": ("500", "1000", "1600"), "atom": ("5.00", "10.00", "16.00")}
@@ -31,7 +38,7 @@ ATOM_EVERY = 3
 """Every third payment is one of Atom's, which takes each request for another refund and forgets no unknown."""
 VISITS = 5
 """How often everybody comes by at each payment."""
-SENDING = (
+SENDING_FAULTS = (
     *("result_after:SERVICE_ERROR", "result:SERVICE_ERROR", "status:500", "status_after_charge:500", "reset"),
     *("reset_after_charge", "close_after_charge", "refuse", "truncate"),
     *("result:THROTTLED_MULTIPLE_REFUND_REJECTED", "result:RATE_LIMIT", "result:RESOURCE_NOT_FOUND", "html"),
@@ -42,13 +49,13 @@ ATOM_SENDING = (
     *("truncate", "html", "malformed", "stored", "other_amount", "no_seal", "other_seal", "no_data"),
 )
 ATOM_READING = ("reset", "status:500", "odd_status", "no_seal")
-READING = ("result:RESOURCE_NOT_FOUND", "reset", "status:500", "odd_status", "result:UNAUTHORIZED")
+READING_FAULTS = ("result:RESOURCE_NOT_FOUND", "reset", "status:500", "odd_status", "result:UNAUTHORIZED")
 HANGING = ("hang", "hang_after_charge", "late_charge")
 """Those that take their time: a crowd that has little of it does without."""
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
+class RefundLoad:
     """The parameters of a run. `seed` draws acts and faults, `rate` is the share (0 to 1) of sendings that meet a
     fault, `visits` the number of acts of each process on each payment. With `hangs` some faults take time.
     """
@@ -62,24 +69,24 @@ class Crowd:
     hangs: bool = False
 
 
-def run(place: Place, wanted: Crowd) -> Counter[str]:
+def run(place: Place, wanted: RefundLoad) -> Counter[str]:
     """Run the processes, and let the due tasks complete the refunds. Compare the refunds with the sandbox's ledger,
     and return the counts.
     """
     clock = MovedClock()
-    with Sandbox() as sandbox, place.opened(sandbox, clock, **providers(sandbox.url)) as console:
+    with Sandbox() as sandbox, place.open_desk(sandbox, clock, **make_provider_settings(sandbox.url)) as console:
         place.sql("UPDATE limits SET value = 1500 WHERE name = 'second_checker_above'")
         ids = {}
         for i in range(wanted.payments):
             provider = "paypay" if (i + 1) % ATOM_EVERY else "atom"
-            ids[paid(console, sandbox, f"ORD-{wanted.seed}-{i}", provider=provider).id] = provider
+            ids[import_paid_payment(console, sandbox, f"ORD-{wanted.seed}-{i}", provider=provider).id] = provider
         _add_faults(sandbox, wanted)
         endings = _run_processes(place, sandbox, wanted, ids)
         odd = [code for code in endings if "unhandled" in code]
         assert not odd, odd
         sent = [one for call in ("paypay_refund", "atom_refund") for one in sandbox.control.read_requests(call)]
         met = sum(entry["fault"] is not None for entry in sent)
-        money_truth.check(console, sandbox)
+        money_truth.check_money(console, sandbox)
         sandbox.control.clear_faults()
         sandbox.control.release_calls()
         tally = _run_tasks_until_settled(console, sandbox, clock)
@@ -87,13 +94,13 @@ def run(place: Place, wanted: Crowd) -> Counter[str]:
         return tally + Counter(acts=endings.total(), done=_count_done(endings), sent=len(sent), faults=met)
 
 
-def _add_faults(sandbox: Sandbox, wanted: Crowd) -> None:
+def _add_faults(sandbox: Sandbox, wanted: RefundLoad) -> None:
     """Let the sandbox answer a part of the calls with random faults."""
     often, at_times = wanted.rate, wanted.rate / 2
     hanging = HANGING if wanted.hangs else ()
     for call, rate, faults in (
-        ("paypay_refund", often, (*SENDING, *hanging)),
-        ("paypay_refund_details", at_times, READING),
+        ("paypay_refund", often, (*SENDING_FAULTS, *hanging)),
+        ("paypay_refund_details", at_times, READING_FAULTS),
         ("paypay_payment", at_times / 4, ("reset", "status:500")),
         ("atom_refund", often, (*ATOM_SENDING, *hanging)),
         ("atom_refund_status", at_times, ATOM_READING),
@@ -101,22 +108,22 @@ def _add_faults(sandbox: Sandbox, wanted: Crowd) -> None:
         sandbox.control.add_random_faults(*faults, seed=wanted.seed, rate=rate, call=call, seconds=1.7)
 
 
-def _run_processes(place: Place, sandbox: Sandbox, wanted: Crowd, ids: Mapping[int, str]) -> Counter[str]:
+def _run_processes(place: Place, sandbox: Sandbox, wanted: RefundLoad, ids: Mapping[int, str]) -> Counter[str]:
     """Run the processes, and return the number of times of each act with each ending. `ids` has the provider by
     payment id.
     """
-    barrier = context().Barrier(wanted.processes)
-    extra = providers(sandbox.url) | ({} if wanted.leases else {"LEASES": "off"})
+    barrier = get_context().Barrier(wanted.processes)
+    extra = make_provider_settings(sandbox.url) | ({} if wanted.leases else {"LEASES": "off"})
     each = [
-        (place.told(sandbox.url, PEOPLE[i % len(PEOPLE)], i % DESKS, **extra), i, wanted, ids, barrier)
+        (place.make_environment(sandbox.url, PEOPLE[i % len(PEOPLE)], i % DESKS, **extra), i, wanted, ids, barrier)
         for i in range(wanted.processes)
     ]
-    with crowd(act_on_refunds, each) as children:
-        return sum((child.report() for child in children), Counter[str]())
+    with start_children(act_on_refunds, each) as children:
+        return sum((child.wait_for_report() for child in children), Counter[str]())
 
 
 def act_on_refunds(
-    pipe: Pipe, told: dict[str, str], number: int, wanted: Crowd, ids: Mapping[int, str], barrier: Barrier
+    pipe: Pipe, told: dict[str, str], number: int, wanted: RefundLoad, ids: Mapping[int, str], barrier: Barrier
 ) -> None:
     """Target of a child process: at each visit all processes wait for each other, and then each executes a random act
     on the same payment.
@@ -126,17 +133,17 @@ def act_on_refunds(
     rounds = [payment for _ in range(wanted.visits) for payment in which.sample(sorted(ids), len(ids))]
     endings: Counter[str] = Counter()
     with open_console(Settings.load(told)) as console:
-        half = HalfWithIds(f"crowd {wanted.seed} {number} {os.getpid()}")
+        half = HalfRequestIds(f"crowd {wanted.seed} {number} {os.getpid()}")
         acts = _make_acts(console, chance, ids, half, checks=number % len(PEOPLE) >= len(PEOPLE) // 2)
         for payment in rounds:
             barrier.wait(LOCK_WAIT_SECONDS)
             name = _choose_act(console, payment, chance)
-            endings[f"{name} {ending(lambda n=name, p=payment: acts[n](p))}"] += 1  # type: ignore[misc]  # bound here
+            endings[f"{name} {call_for_ending(lambda n=name, p=payment: acts[n](p))}"] += 1  # type: ignore[misc]  # bound here
     pipe.send(endings)
 
 
 def _make_acts(
-    console: Console, chance: random.Random, ids: Mapping[int, str], half: HalfWithIds, *, checks: bool
+    console: Console, chance: random.Random, ids: Mapping[int, str], half: HalfRequestIds, *, checks: bool
 ) -> dict[str, Callable[[int], object]]:
     """Return the acts of a person by name; each takes a payment id. Without `checks` the person is no approver and
     reads the refund instead of deciding about it. About half of the calls have a request id.
@@ -144,12 +151,12 @@ def _make_acts(
     refunds = console.refunds
 
     def current(payment: int) -> int:
-        found = newest(console, payment)
+        found = find_newest_refund(console, payment)
         return found.id if found else 0
 
     def asked(payment: int) -> object:
         amount = chance.choice(SUMS[ids[payment]])
-        return half(lambda request_id: ask(console, payment, amount, request_id))
+        return half(lambda request_id: request_refund(console, payment, amount, request_id))
 
     def on_newest(act: Callable[[int, str | None], object]) -> Callable[[int], object]:
         def done(payment: int) -> object:
@@ -173,7 +180,7 @@ def _make_acts(
     return everybody | (decide if checks else dict.fromkeys(decide, everybody["look"]))
 
 
-_LIKELY: dict[RefundState | None, tuple[str, ...]] = {
+_LIKELY_ACTS_BY_STATE: dict[RefundState | None, tuple[str, ...]] = {
     None: ("ask",),
     RefundState.REQUESTED: (*(("approve",) * 14), "reject", "withdraw"),
     RefundState.APPROVED: ("submit", "submit", "submit", "approve", "approve", "due", "withdraw", "probe"),
@@ -186,8 +193,8 @@ def _choose_act(console: Console, payment: int, chance: random.Random) -> str:
     """Return the name of an act that fits the present state of the payment's newest refund; the state may change
     before the act.
     """
-    found = newest(console, payment)
-    return chance.choice(_LIKELY.get(found.state if found else None, ("ask", "ask", "probe", "submit")))
+    found = find_newest_refund(console, payment)
+    return chance.choice(_LIKELY_ACTS_BY_STATE.get(found.state if found else None, ("ask", "ask", "probe", "submit")))
 
 
 def _waits_for_person(row: RefundRow) -> bool:
@@ -218,14 +225,16 @@ def _run_tasks_until_settled(console: Console, sandbox: Sandbox, clock: MovedClo
     from its sending, on each engine; it may be sent some rounds after the race, and others after it.
     """
     for step in (*(4 * (10,)), *(30 * (90,))):  # minutes: twenty times as many hours of the schedules
-        until(lambda: not _list_lease_holders(console), "the leases of the race and of the last round to run out")
-        later(clock, sandbox, timedelta(minutes=step))
+        wait_until(
+            lambda: not _list_lease_holders(console), "the leases of the race and of the last round to run out"
+        )
+        move_clocks(clock, sandbox, timedelta(minutes=step))
         console.recovery.run_all_tasks()
-        rows = money_truth.check(console, sandbox)
+        rows = money_truth.check_money(console, sandbox)
         left = [row for row in rows if row.open and not _waits_for_person(row)]
         if not left:
             break
-    told = {row.id: ending(lambda r=row: console.refunds.probe(r.id)) for row in left}  # type: ignore[misc]  # bound here
+    told = {row.id: call_for_ending(lambda r=row: console.refunds.probe(r.id)) for row in left}  # type: ignore[misc]  # bound here
     assert not left, f"neither ended nor before a person: {left}; probes tell {told}"
     states = Counter("before a person" if row.open else str(row.state) for row in rows)
     return states + Counter(refunds=len(rows))

@@ -10,8 +10,8 @@ from console.domain.records import Certainty, CheckState, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from tests.support import truth
-from tests.support.children import LOCK_WAIT_SECONDS, Pipe, context, crowd
-from tests.support.invented import numbers
+from tests.support.children import LOCK_WAIT_SECONDS, Pipe, get_context, start_children
+from tests.support.invented import invent_numbers
 from tests.support.places import Place
 
 PROCESSES = 8
@@ -22,8 +22,8 @@ def run(place: Place, rounds: int, seed: int) -> Counter[str]:
     """Half of the records are unknown, half incomplete. Run the processes for so many rounds, and return the counts
     of the endings. At the end each record must be bought and complete, without another charge.
     """
-    names = numbers(6, seed)
-    with Sandbox() as sandbox, place.opened(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
+    names = invent_numbers(6, seed)
+    with Sandbox() as sandbox, place.open_desk(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
         sandbox.control.change_settings(offers_purchase_list=True)
         for i, number in enumerate(names):
             fault, call = ("close_after_charge", "purchase") if i % 2 else ("pdf_missing", "pdf")
@@ -32,15 +32,18 @@ def run(place: Place, rounds: int, seed: int) -> Counter[str]:
         charges = {charge.number: charge.id for charge in sandbox.ledger.list_charges_of_number()}
         ids = [(console.lookup.find_records(number).credit_checks[0].id, charges[number]) for number in names]
         told = [
-            place.told(sandbox.url, PEOPLE[i % len(PEOPLE)], i, ALARMBOX_FIND_PURCHASES="1") for i in range(PROCESSES)
+            place.make_environment(sandbox.url, PEOPLE[i % len(PEOPLE)], i, ALARMBOX_FIND_PURCHASES="1")
+            for i in range(PROCESSES)
         ]
-        barrier = context().Barrier(PROCESSES)
-        with crowd(repair, [(told[i], ids, rounds, seed + i, barrier) for i in range(PROCESSES)]) as children:
-            endings = Counter(code for child in children for code in child.report())
+        barrier = get_context().Barrier(PROCESSES)
+        with start_children(
+            repair_records, [(told[i], ids, rounds, seed + i, barrier) for i in range(PROCESSES)]
+        ) as children:
+            endings = Counter(code for child in children for code in child.wait_for_report())
         odd = [code for code in endings if code.startswith("unhandled")]
         assert not odd, odd
         _complete_records(console, ids)
-        found = truth.rows(console.database)
+        found = truth.read_check_rows(console.database)
         truth.check_claims(found)
         truth.check_charges(found, sandbox.ledger.count_charges_by_number())
         assert sandbox.ledger.count_charges_by_number() == dict.fromkeys(names, 1)
@@ -49,7 +52,7 @@ def run(place: Place, rounds: int, seed: int) -> Counter[str]:
         return endings
 
 
-def repair(
+def repair_records(
     pipe: Pipe, told: dict[str, str], ids: list[tuple[int, int]], rounds: int, seed: int, barrier: Barrier
 ) -> None:
     """Target of a child process: in each round all processes begin at the same moment, with a random act on the same

@@ -10,15 +10,21 @@ from console.settings.settings import Settings
 from console.store.database.engine import Transaction
 from console.store.payments import payments
 from tests.support import money_truth
-from tests.support.children import LOCK_WAIT_SECONDS, Pipe, context, crowd
-from tests.support.money_desks import CAPTURED, ask, ending, paid, providers
+from tests.support.children import LOCK_WAIT_SECONDS, Pipe, get_context, start_children
+from tests.support.money_desks import (
+    CAPTURED,
+    call_for_ending,
+    import_paid_payment,
+    make_provider_settings,
+    request_refund,
+)
 from tests.support.places import Place
 from tests.support.pooled_databases import PEOPLE
 
 SHARE = CAPTURED * 2 // 5
 """Two of these fit into what was captured, three don't."""
 DESKS = 3
-CLEAR = {"done", "in_progress", "exceeds_captured", "over_limit"}
+EXPECTED_ENDINGS = {"done", "in_progress", "exceeds_captured", "over_limit"}
 
 
 def run(place: Place, processes: int, count: int, *, sums_alone: bool) -> Counter[str]:
@@ -26,17 +32,17 @@ def run(place: Place, processes: int, count: int, *, sums_alone: bool) -> Counte
     don't. With `sums_alone` the processes only reserve the amount, without the rule that a payment has one open
     refund. Check that one request per payment succeeds, or two reservations.
     """
-    with Sandbox() as sandbox, place.opened(sandbox, **providers(sandbox.url)) as console:
+    with Sandbox() as sandbox, place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
         place.sql("UPDATE limits SET value = 1000000000 WHERE name = 'per_person_day'")
-        ids = [paid(console, sandbox, f"ORD-{i}").id for i in range(count)]
+        ids = [import_paid_payment(console, sandbox, f"ORD-{i}").id for i in range(count)]
         endings = _run_processes(place, sandbox, processes, ids, sums_alone)
-        odd = [code for code in endings if code not in CLEAR]
+        odd = [code for code in endings if code not in EXPECTED_ENDINGS]
         assert not odd, odd
-        over = [row for row in money_truth.payment_rows(console.database) if row.reserved > row.captured]
+        over = [row for row in money_truth.read_payment_rows(console.database) if row.reserved > row.captured]
         assert not over, f"more reserved than was captured: {over}"
         assert endings["done"] == (2 if sums_alone else 1) * count, endings
         if not sums_alone:
-            money_truth.check(console, sandbox)
+            money_truth.check_money(console, sandbox)
         assert not sandbox.control.payments_control.read_refunds()
     return endings + Counter(payments=count)
 
@@ -45,10 +51,12 @@ def _run_processes(
     place: Place, sandbox: Sandbox, processes: int, ids: Sequence[int], sums_alone: bool
 ) -> Counter[str]:
     """Run the processes, and return the counts of their endings."""
-    barrier, extra = context().Barrier(processes), providers(sandbox.url)
-    told = [place.told(sandbox.url, PEOPLE[i % len(PEOPLE)], i % DESKS, **extra) for i in range(processes)]
-    with crowd(ask_for_all, [(one, ids, sums_alone, barrier) for one in told]) as children:
-        return sum((child.report() for child in children), Counter[str]())
+    barrier, extra = get_context().Barrier(processes), make_provider_settings(sandbox.url)
+    told = [
+        place.make_environment(sandbox.url, PEOPLE[i % len(PEOPLE)], i % DESKS, **extra) for i in range(processes)
+    ]
+    with start_children(ask_for_all, [(one, ids, sums_alone, barrier) for one in told]) as children:
+        return sum((child.wait_for_report() for child in children), Counter[str]())
 
 
 def ask_for_all(pipe: Pipe, told: dict[str, str], ids: Sequence[int], sums_alone: bool, barrier: Barrier) -> None:
@@ -64,7 +72,7 @@ def ask_for_all(pipe: Pipe, told: dict[str, str], ids: Sequence[int], sums_alone
 
 def _request_share(console: Console, payment: int) -> str:
     """Request a refund of the share, and return the ending."""
-    return ending(lambda: ask(console, payment, SHARE))
+    return call_for_ending(lambda: request_refund(console, payment, SHARE))
 
 
 def _reserve_share(console: Console, payment: int) -> str:
@@ -83,14 +91,14 @@ def run_of_one_maker(place: Place, processes: int, *, fit: int) -> Counter[str]:
     """Let one person request a refund of one payment in each process, at the same moment. `fit` of the refunds fit
     into the person's limit per day. Return the counts of the endings.
     """
-    with Sandbox() as sandbox, place.opened(sandbox, **providers(sandbox.url)) as console:
+    with Sandbox() as sandbox, place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
         place.sql(f"UPDATE limits SET value = {fit * SHARE} WHERE name = 'per_person_day'")
-        ids = [paid(console, sandbox, f"ORD-{i}").id for i in range(processes)]
-        barrier, extra = context().Barrier(processes), providers(sandbox.url)
-        told = [place.told(sandbox.url, PEOPLE[0], i % DESKS, **extra) for i in range(processes)]
+        ids = [import_paid_payment(console, sandbox, f"ORD-{i}").id for i in range(processes)]
+        barrier, extra = get_context().Barrier(processes), make_provider_settings(sandbox.url)
+        told = [place.make_environment(sandbox.url, PEOPLE[0], i % DESKS, **extra) for i in range(processes)]
         each = [(one, [ids[i]], False, barrier) for i, one in enumerate(told)]
-        with crowd(ask_for_all, each) as children:
-            endings = sum((child.report() for child in children), Counter[str]())
-        odd = [code for code in endings if code not in CLEAR]
+        with start_children(ask_for_all, each) as children:
+            endings = sum((child.wait_for_report() for child in children), Counter[str]())
+        odd = [code for code in endings if code not in EXPECTED_ENDINGS]
         assert not odd, odd
         return endings

@@ -13,9 +13,9 @@ from console.domain.tasks.records import Note
 from console.sandbox.server import Sandbox
 from console.services.guarded import request_ids
 from console.settings.settings import Settings
-from tests.support.children import LOCK_WAIT_SECONDS, Pipe, context, crowd
-from tests.support.money_desks import paid, providers
-from tests.support.places import PERSON, Place
+from tests.support.children import LOCK_WAIT_SECONDS, Pipe, get_context, start_children
+from tests.support.money_desks import import_paid_payment, make_provider_settings
+from tests.support.places import FIRST_PERSON, Place
 
 ACTED, REPEATED = "acted", "repeated"
 LATER = ("in_progress", "lease_timeout", "database_locked")
@@ -28,14 +28,17 @@ Ending = tuple[str, int | None]
 def run(place: Place, numbers: Sequence[str], processes: int) -> Counter[str]:
     """Let the processes buy, request refunds and add notes, each call with one request id for all processes. Return
     the counts of the endings. Check that each call has taken effect exactly once."""
-    with Sandbox() as sandbox, place.opened(sandbox, **providers(sandbox.url)) as console:
-        payments = [paid(console, sandbox, f"ORD-{number}").id for number in numbers]
-        told = [place.told(sandbox.url, PERSON, desk, **providers(sandbox.url)) for desk in range(DESKS)]
-        barrier = context().Barrier(processes)
+    with Sandbox() as sandbox, place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
+        payments = [import_paid_payment(console, sandbox, f"ORD-{number}").id for number in numbers]
+        told = [
+            place.make_environment(sandbox.url, FIRST_PERSON, desk, **make_provider_settings(sandbox.url))
+            for desk in range(DESKS)
+        ]
+        barrier = get_context().Barrier(processes)
         how = (numbers, payments, barrier)
-        with crowd(call_all, [(told[i % DESKS], *how) for i in range(processes)]) as children:
-            answers = [child.report() for child in children]
-            assert [child.ended() for child in children] == [0] * processes
+        with start_children(make_all_calls, [(told[i % DESKS], *how) for i in range(processes)]) as children:
+            answers = [child.wait_for_report() for child in children]
+            assert [child.wait_for_end() for child in children] == [0] * processes
         tally: Counter[str] = Counter()
         for endings in zip(*answers, strict=True):
             counted = Counter(word for word, _ in endings)
@@ -47,27 +50,27 @@ def run(place: Place, numbers: Sequence[str], processes: int) -> Counter[str]:
         assert place.sql("SELECT COUNT(*) FROM notes") == [(len(numbers),)]
         assert place.sql("SELECT COUNT(*) FROM refunds") == [(len(numbers),)]
         for number, payment in zip(numbers, payments, strict=True):
-            assert [ending(console, act)[0] for act in acts(number, payment)] == [REPEATED] * 3
+            assert [call_for_ending(console, act)[0] for act in make_calls(number, payment)] == [REPEATED] * 3
         return tally
 
 
-def call_all(
+def make_all_calls(
     pipe: Pipe, told: dict[str, str], numbers: Sequence[str], payments: Sequence[int], barrier: Barrier
 ) -> None:
     """Target of a child process: before each call wait for the other processes."""
     endings = []
     with open_console(Settings.load(told)) as console:
         for number, payment in zip(numbers, payments, strict=True):
-            for act in acts(number, payment):
+            for act in make_calls(number, payment):
                 barrier.wait(LOCK_WAIT_SECONDS)
-                endings.append(ending(console, act))
+                endings.append(call_for_ending(console, act))
     pipe.send(endings)
 
 
 Act = Callable[[Console], CreditCheck | Refund | Note]
 
 
-def acts(number: str, payment: int) -> tuple[Act, Act, Act]:
+def make_calls(number: str, payment: int) -> tuple[Act, Act, Act]:
     """Return three calls: a purchase, a request for a refund, and a note. Only its request id prevents the note from
     being added twice."""
     words = f"about {number}"
@@ -80,7 +83,7 @@ def acts(number: str, payment: int) -> tuple[Act, Act, Act]:
     )
 
 
-def ending(console: Console, act: Act) -> Ending:
+def call_for_ending(console: Console, act: Act) -> Ending:
     """Make the call. Return how it ended ("acted", "repeated" or the code of a refusal), and the id of its record."""
     with request_ids.watch_for_repeated_request() as watch:
         try:

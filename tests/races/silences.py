@@ -9,8 +9,14 @@ from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkState
 from tests.support import money_truth
-from tests.support.money_desks import CAPTURED, ask, ending, newest, paid
-from tests.support.money_stage import Stage
+from tests.support.money_desks import (
+    CAPTURED,
+    call_for_ending,
+    find_newest_refund,
+    import_paid_payment,
+    request_refund,
+)
+from tests.support.money_stage import MoneyStage
 
 THREADS = 10
 _SPANS = (5, 60, 300, 3_600, 6 * 3_600, 86_400, 86_400, 86_400, 86_400, 86_400, 86_400)
@@ -19,22 +25,22 @@ _FURTHER_RUNS = 3
 """Runs after these, each a day later: a run may leave a refund to the next one, which the schedule then ends."""
 
 
-def time_outs(on: Stage, count: int, provider: str) -> Counter[str]:
+def run_refunds_without_answer(on: MoneyStage, count: int, provider: str) -> Counter[str]:
     """Send `count` refunds that get no answer; every second one is executed by the provider. PayPay then can't be
     read, and Atom answers that the refunds don't exist. Run the due tasks over several days, and let people try
     everything. Return the counts; `again` is the number of repeated sendings.
     """
-    ids = _approved_at_once(on, count, provider, _add_silence_faults(on, provider, count))
+    ids = _approve_in_threads(on, count, provider, _add_silence_faults(on, provider, count))
     sent = _count_sendings(on, provider)
     if provider == "paypay":
         on.sandbox.control.add_fault("status:500", call="paypay_refund_details", times="always")
     else:
         on.sandbox.control.add_fault("hidden_refunds", call="atom_refund_status", times="always")
     for seconds in (*_SPANS, *_SPANS[-1:] * _FURTHER_RUNS):
-        on.later(timedelta(seconds=seconds) / on.checker.settings.time_scale)
+        on.move_clocks(timedelta(seconds=seconds) / on.checker.settings.time_scale)
         on.checker.recovery.run_all_tasks()
     _try_everything(on, ids)
-    found = [newest(on.maker, payment) for payment in ids]
+    found = [find_newest_refund(on.maker, payment) for payment in ids]
     unknown = [one for one in found if one is not None and one.certainty is Certainty.UNKNOWN]
     before_people = [one for one in unknown if one.work.state is WorkState.NEEDS_REVIEW]
     on.sandbox.control.clear_faults()
@@ -47,7 +53,7 @@ def time_outs(on: Stage, count: int, provider: str) -> Counter[str]:
     )
 
 
-def _add_silence_faults(on: Stage, provider: str, count: int) -> list[str]:
+def _add_silence_faults(on: MoneyStage, provider: str, count: int) -> list[str]:
     """Let the sandbox not answer the refunds of `count` payments; it executes every second one. Return the payment
     numbers.
     """
@@ -63,42 +69,44 @@ def _make_payment_number(provider: str, i: int) -> str:
     return f"{provider.upper()}-{i}"
 
 
-def _approved_at_once(on: Stage, count: int, provider: str, numbers: Sequence[str]) -> list[int]:
+def _approve_in_threads(on: MoneyStage, count: int, provider: str, numbers: Sequence[str]) -> list[int]:
     """Request and approve a refund of each payment in several threads. Check that each one is unknown. Return the
     payment ids.
     """
-    ids = [paid(on.maker, on.sandbox, number, provider=provider).id for number in numbers]
-    asked = [ask(on.maker, payment, "10" if provider == "atom" else 1_000).id for payment in ids]
+    ids = [import_paid_payment(on.maker, on.sandbox, number, provider=provider).id for number in numbers]
+    asked = [request_refund(on.maker, payment, "10" if provider == "atom" else 1_000).id for payment in ids]
     with ThreadPoolExecutor(THREADS) as threads:
-        codes = Counter(threads.map(lambda refund: ending(lambda: on.checker.refunds.approve(refund)), asked))
+        codes = Counter(
+            threads.map(lambda refund: call_for_ending(lambda: on.checker.refunds.approve(refund)), asked)
+        )
     assert codes == Counter(outcome_unknown=count), codes
     on.sandbox.control.release_calls()
     return ids
 
 
-def _count_sendings(on: Stage, provider: str) -> int:
+def _count_sendings(on: MoneyStage, provider: str) -> int:
     """Return the number of refund requests that the sandbox has received for this provider."""
     return len(on.sandbox.control.read_requests(f"{provider}_refund"))
 
 
-def _try_everything(on: Stage, ids: Sequence[int]) -> None:
+def _try_everything(on: MoneyStage, ids: Sequence[int]) -> None:
     """Check that nobody can send, approve, withdraw or request a refund of these payments, nor settle it by a
     probe.
     """
     for payment in ids:
-        refund = newest(on.maker, payment)
+        refund = find_newest_refund(on.maker, payment)
         assert refund is not None
         attempts = {
-            "submit": ending(lambda r=refund: on.checker.refunds.submit(r.id)),  # type: ignore[misc]  # bound here
-            "approve": ending(lambda r=refund: on.checker.refunds.approve(r.id)),  # type: ignore[misc]
-            "withdraw": ending(lambda r=refund: on.maker.refunds.withdraw(r.id)),  # type: ignore[misc]
-            "ask": ending(lambda p=payment: ask(on.maker, p, "10")),  # type: ignore[misc]
-            "probe": ending(lambda r=refund: on.maker.refunds.probe(r.id)),  # type: ignore[misc]
+            "submit": call_for_ending(lambda r=refund: on.checker.refunds.submit(r.id)),  # type: ignore[misc]  # bound here
+            "approve": call_for_ending(lambda r=refund: on.checker.refunds.approve(r.id)),  # type: ignore[misc]
+            "withdraw": call_for_ending(lambda r=refund: on.maker.refunds.withdraw(r.id)),  # type: ignore[misc]
+            "ask": call_for_ending(lambda p=payment: request_refund(on.maker, p, "10")),  # type: ignore[misc]
+            "probe": call_for_ending(lambda r=refund: on.maker.refunds.probe(r.id)),  # type: ignore[misc]
         }
         assert "done" not in attempts.values(), attempts
 
 
-def late_effects(on: Stage, count: int) -> Counter[str]:
+def run_late_refunds(on: MoneyStage, count: int) -> Counter[str]:
     """Send `count` refunds to PayPay that get no answer. A quarter of them is executed before the provider is first
     asked, a quarter before it is asked a second time, a quarter afterwards, and a quarter never. After two answers
     that it doesn't exist, a refund is sent again with the same key. Check that each one is executed once.
@@ -106,69 +114,71 @@ def late_effects(on: Stage, count: int) -> Counter[str]:
     numbers = [f"LATE-{i}" for i in range(count)]
     for number in numbers:
         on.sandbox.control.add_fault("late_charge:500", call="paypay_refund", payment=number)
-    ids = _late_approved(on, numbers)
+    ids = _approve_each(on, numbers)
     known = _make_known_refund(on)
     last = count // 4
     keys = [one.provider_refund_key for one in _read_refunds(on, ids)]
-    _arrive(on, keys[:last])
+    _release_delayed_requests(on, keys[:last])
     _let_time_pass(on, 61)
     heard = Counter(one.not_found for one in _read_refunds(on, ids))
     _let_time_pass(on, 60)  # the clock also goes on by itself, and a busy machine takes long for each step
-    _arrive(on, keys[last : 2 * last])  # before the answer that would settle it
+    _release_delayed_requests(on, keys[last : 2 * last])  # before the answer that would settle it
     _let_time_pass(on, 600)
     undone = sum(one.state is RefundState.APPROVED or one.sent_count > 1 for one in _read_refunds(on, ids))
-    _arrive(on, keys[2 * last : 3 * last])
+    _release_delayed_requests(on, keys[2 * last : 3 * last])
     for _ in range(4):
         _let_time_pass(on, 900)
     found = _read_refunds(on, ids)
-    doubles = [number for number in numbers if on.there(number) != 1]
+    doubles = [number for number in numbers if on.count_provider_refunds(number) != 1]
     assert not doubles, f"not refunded exactly once: {doubles}"
     odd = [one for one in found if one.state is not RefundState.COMPLETED]
     assert not odd, f"not at their end: {odd}"
-    control = [ending(lambda: on.checker.refunds.probe(known)) for _ in range(3)]  # calls are short, machines busy
+    control = [
+        call_for_ending(lambda: on.checker.refunds.probe(known)) for _ in range(3)
+    ]  # calls are short, machines busy
     assert "done" in control, f"the positive control: {control}"
     again = sum(one.sent_count > 1 for one in found)
     return Counter(refunds=count, heard_once=heard[1], undone=undone, again=again, doubles=len(doubles))
 
 
-def _arrive(on: Stage, keys: Sequence[str | None]) -> None:
+def _release_delayed_requests(on: MoneyStage, keys: Sequence[str | None]) -> None:
     """Let the delayed requests with these keys reach the provider now."""
     for key in keys:
-        on.arrive(key)
+        on.release_held_request(key)
 
 
-def _late_approved(on: Stage, numbers: Sequence[str]) -> list[int]:
+def _approve_each(on: MoneyStage, numbers: Sequence[str]) -> list[int]:
     """Request and approve a refund of each payment. Check that each one is unknown. Return the payment ids."""
-    ids = [paid(on.maker, on.sandbox, number).id for number in numbers]
+    ids = [import_paid_payment(on.maker, on.sandbox, number).id for number in numbers]
     for payment in ids:
-        refund = ask(on.maker, payment, CAPTURED // 3)
-        assert ending(lambda r=refund: on.checker.refunds.approve(r.id)) == "outcome_unknown"  # type: ignore[misc]
+        refund = request_refund(on.maker, payment, CAPTURED // 3)
+        assert call_for_ending(lambda r=refund: on.checker.refunds.approve(r.id)) == "outcome_unknown"  # type: ignore[misc]
     return ids
 
 
-def _make_known_refund(on: Stage) -> int:
+def _make_known_refund(on: MoneyStage) -> int:
     """Make a refund that the provider knows, and return its id. It shows that the provider's answers to the same
     probe are read correctly.
     """
-    refund = ask(on.maker, paid(on.maker, on.sandbox, "KNOWN-1").id)
+    refund = request_refund(on.maker, import_paid_payment(on.maker, on.sandbox, "KNOWN-1").id)
     on.sandbox.control.add_fault("close_after_charge", call="paypay_refund", payment="KNOWN-1")
-    assert ending(lambda: on.checker.refunds.approve(refund.id)) == "outcome_unknown"
-    on.later(timedelta(seconds=3))
+    assert call_for_ending(lambda: on.checker.refunds.approve(refund.id)) == "outcome_unknown"
+    on.move_clocks(timedelta(seconds=3))
     assert on.checker.refunds.probe(refund.id).certainty is Certainty.KNOWN
     return refund.id
 
 
-def _let_time_pass(on: Stage, seconds: float) -> None:
+def _let_time_pass(on: MoneyStage, seconds: float) -> None:
     """Move the clock by `seconds` of the console's time, and run the due tasks."""
-    on.later(timedelta(seconds=seconds) / on.checker.settings.time_scale)
+    on.move_clocks(timedelta(seconds=seconds) / on.checker.settings.time_scale)
     on.checker.recovery.run_all_tasks()
 
 
-def _read_refunds(on: Stage, ids: Sequence[int]) -> list[Refund]:
+def _read_refunds(on: MoneyStage, ids: Sequence[int]) -> list[Refund]:
     """Return the newest refund of each payment."""
-    return [one for payment in ids if (one := newest(on.maker, payment)) is not None]
+    return [one for payment in ids if (one := find_newest_refund(on.maker, payment)) is not None]
 
 
-def check_money(on: Stage) -> None:
+def check_money(on: MoneyStage) -> None:
     """Check all rules of payments and refunds (see money_truth.py)."""
-    money_truth.check(on.checker, on.sandbox)
+    money_truth.check_money(on.checker, on.sandbox)

@@ -15,7 +15,7 @@ from console.domain.tasks.intervals import INTERVAL_OF_TASK, TaskInterval
 from console.services.process.heartbeat import Heartbeat
 from console.services.tasks.scheduler import Scheduler
 from console.settings.settings import Settings
-from tests.support.children import LOCK_WAIT_SECONDS, Pipe, context, crowd
+from tests.support.children import LOCK_WAIT_SECONDS, Pipe, get_context, start_children
 from tests.support.places import Place
 
 NAMES = ("one", "two", "three")
@@ -59,20 +59,20 @@ class RunLog:
 def run(place: Place, processes: int, runs: int) -> RunLog:
     """Let the processes run the due tasks until there were `runs` runs. Return the log."""
     book = RunLog(place.folder)
-    together = context().Barrier(processes + 1)
-    told = [place.told("http://127.0.0.1:9", desk=i % 2) for i in range(processes)]
+    together = get_context().Barrier(processes + 1)
+    told = [place.make_environment("http://127.0.0.1:9", desk=i % 2) for i in range(processes)]
     each = [(one, together, str(place.folder), runs) for one in told]
-    with crowd(work, each) as children:
+    with start_children(run_due_tasks, each) as children:
         together.wait(LOCK_WAIT_SECONDS)
         for child in children:
-            assert child.report() == "done"
+            assert child.wait_for_report() == "done"
     return book
 
 
-def work(pipe: Pipe, told: Mapping[str, str], together: Barrier, folder: str, runs: int) -> None:
+def run_due_tasks(pipe: Pipe, told: Mapping[str, str], together: Barrier, folder: str, runs: int) -> None:
     """Target of a child process: run due tasks without a pause until there were enough runs."""
     book = RunLog(Path(folder))
-    with scheduler(told, book) as made:
+    with make_logging_scheduler(told, book) as made:
         together.wait(LOCK_WAIT_SECONDS)
         while len(book.lines("runs")) < runs:
             with suppress(ConsoleError):
@@ -81,7 +81,7 @@ def work(pipe: Pipe, told: Mapping[str, str], together: Barrier, folder: str, ru
 
 
 @contextmanager
-def scheduler(told: Mapping[str, str], book: RunLog) -> Iterator[Scheduler]:
+def make_logging_scheduler(told: Mapping[str, str], book: RunLog) -> Iterator[Scheduler]:
     """Yield a scheduler whose tasks only write into the log, and are due again immediately."""
     quick = dict.fromkeys(NAMES, ROUNDS)
     with open_console(Settings.load(dict(told))) as console, mock.patch.dict(INTERVAL_OF_TASK, quick):

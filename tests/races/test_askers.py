@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.races.askers import ASKERS, Crowd, CrowdAnswers, disturb_redis, running_crowd
+from tests.races.askers import REQUESTS_PER_KEY, LoadAnswers, RequestLoad, disturb_redis, run_load
 from tests.support.places import Place
-from tests.support.server_fixtures import need
+from tests.support.server_fixtures import require_server
 from tests.support.servers import RedisServer, redis
 
 NOWHERE = "http://127.0.0.1:9"
@@ -17,14 +17,14 @@ KEYS = 10
 @pytest.fixture
 def own_redis() -> Iterator[RedisServer]:
     """Yield a private Redis server, which the test may kill, pause and empty."""
-    need("redis")
+    require_server("redis")
     with redis() as server:
         yield server
 
 
 def make_environments(place: Place, **extra: str) -> list[dict[str, str]]:
     """Return the environment variables of two desks."""
-    return [place.told(NOWHERE, desk=desk, **extra) for desk in (0, 1)]
+    return [place.make_environment(NOWHERE, desk=desk, **extra) for desk in (0, 1)]
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
@@ -33,17 +33,17 @@ def test_one_of_ten_is_made(place: Place, redis_server: RedisServer, cached: boo
     """Ten processes make a request with the same key at the same time, for one key after another. One creates the
     payment, the nine others are answered that it exists or is in progress."""
     extra = {"REDIS_URL": redis_server.url} if cached else {}
-    with running_crowd(Crowd(KEYS, rate=400, processes=ASKERS), make_environments(place, **extra)) as run:
+    with run_load(RequestLoad(KEYS, rate=400, processes=REQUESTS_PER_KEY), make_environments(place, **extra)) as run:
         heard = run.heard()
     print(f"demand 15: {place.engine}{', Redis' * cached}: {heard}")
-    assert heard.told["repeated"] + heard.told["in_progress"] == (ASKERS - 1) * KEYS
+    assert heard.told["repeated"] + heard.told["in_progress"] == (REQUESTS_PER_KEY - 1) * KEYS
 
 
 def test_a_thousand_a_second(place: Place, redis_server: RedisServer) -> None:
     """1,000 requests per second are planned, for one second here and for one minute in the soak. However fast the
     machine is, each key is created once."""
-    with running_crowd(
-        Crowd(100, rate=1_000, name="held"), make_environments(place, REDIS_URL=redis_server.url)
+    with run_load(
+        RequestLoad(100, rate=1_000, name="held"), make_environments(place, REDIS_URL=redis_server.url)
     ) as run:
         heard = run.heard()
     print(f"demand 15: {place.engine}, 1,000 a second wanted: {heard}")
@@ -54,8 +54,8 @@ def test_redis_may_hang_be_emptied_and_die(place: Place, own_redis: RedisServer)
     """During one run Redis is emptied, hangs and is killed. No key is created twice, and each request gets a true
     answer. The durations are printed."""
     usual = run_without_redis(place)
-    with running_crowd(
-        Crowd(60, rate=300, name="troubled"), make_environments(place, REDIS_URL=own_redis.url)
+    with run_load(
+        RequestLoad(60, rate=300, name="troubled"), make_environments(place, REDIS_URL=own_redis.url)
     ) as run:
         disturb_redis(run, own_redis)
         heard = run.heard()
@@ -66,7 +66,7 @@ def test_redis_may_hang_be_emptied_and_die(place: Place, own_redis: RedisServer)
     assert len(heard.waits) == len(usual.waits) * 2
 
 
-def run_without_redis(place: Place) -> CrowdAnswers:
+def run_without_redis(place: Place) -> LoadAnswers:
     """Run the same requests without Redis, for a comparison of the durations."""
-    with running_crowd(Crowd(30, rate=300, name="steady"), make_environments(place)) as run:
+    with run_load(RequestLoad(30, rate=300, name="steady"), make_environments(place)) as run:
         return run.heard()

@@ -10,11 +10,11 @@ import pytest
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 
-(NUMBER,) = numbers(1, seed=7)
+(NUMBER,) = invent_numbers(1, seed=7)
 FULL_WIDTH = NUMBER.translate({ord("0") + i: 0xFF10 + i for i in range(10)})
 SPELLINGS = (
     *(NUMBER, FULL_WIDTH, f"{NUMBER[:1]}-{NUMBER[1:]}"),
@@ -29,12 +29,12 @@ def console(place: Place) -> Iterator[Console]:
         yield desk
 
 
-def insert(place: Place, spelling: str, id_at_provider: int | None) -> None:
+def insert_as_other_application(place: Place, spelling: str, id_at_provider: int | None) -> None:
     """Insert a row as another application. `spelling` is the corporation number as written there, `id_at_provider`
     the provider's id of the purchase (None: pending)."""
     values = f"1, '{spelling}', {'NULL' if id_at_provider is None else id_at_provider}"
     columns = "client_id, corporation_number, credit_check_id"
-    place.shop(f"INSERT INTO hansha_alarmbox_credit_checks ({columns}) VALUES ({values})")
+    place.execute_as_shop(f"INSERT INTO hansha_alarmbox_credit_checks ({columns}) VALUES ({values})")
 
 
 @pytest.mark.parametrize("id_at_provider", [None, 77], ids=["pending", "success"])
@@ -46,13 +46,13 @@ def test_a_second_live_row_is_refused(
     spelling: the unique index refuses the row."""
     console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     with pytest.raises(REFUSED, match=r"UNIQUE|uq_credit_checks_claim"):
-        insert(place, spelling, id_at_provider)
+        insert_as_other_application(place, spelling, id_at_provider)
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_a_row_of_others_holds_the_claim(console: Console, place: Place, spelling: str) -> None:
     """Another application has inserted a row. It holds the claim, so the console refuses the purchase."""
-    insert(place, spelling, None)
+    insert_as_other_application(place, spelling, None)
     with pytest.raises(ConsoleError) as caught:
         console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     assert caught.value.code == "already_purchased"

@@ -11,8 +11,8 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.records import PaymentImport
 from console.sandbox.server import Sandbox
 from tests.support.desks import MovedClock
-from tests.support.notice_storm import check, prepare, rage, settle
-from tests.support.payment_desks import paying
+from tests.support.notice_storm import check_all_booked, deliver_notices, prepare_notices, run_until_settled
+from tests.support.payment_desks import open_payment_desk
 from tests.support.places import Place
 
 
@@ -21,20 +21,20 @@ def test_each_of_many_notices_is_booked_once(place: Place, capsys: pytest.Captur
     """About a thousand notices on both engines together (100,000 in the soak) are delivered one to five times in a
     random order. Each is booked once."""
     banks, paypays, atoms = (500, 75, 25) if not place.is_server else (300, 35, 15)
-    with Sandbox() as sandbox, paying(place, sandbox, MovedClock()) as scene:
-        posts = prepare(scene, banks, paypays, atoms)
-        storm = rage(scene, posts, seed=14)
-        settle(scene)
-        check(scene, posts)
+    with Sandbox() as sandbox, open_payment_desk(place, sandbox, MovedClock()) as scene:
+        posts = prepare_notices(scene, banks, paypays, atoms)
+        storm = deliver_notices(scene, posts, seed=14)
+        run_until_settled(scene)
+        check_all_booked(scene, posts)
     with capsys.disabled():
-        print(f"\n{place.engine}: {storm.told()}; {dict(storm.done)}")
+        print(f"\n{place.engine}: {storm.format_figures()}; {dict(storm.done)}")
 
 
 def test_everybody_learns_of_one_payment_at_once(place: Place) -> None:
     """Notices, probes, polls and imports of the same payments happen at the same time, with faults of the provider.
     Each payment is booked once."""
-    with Sandbox() as sandbox, paying(place, sandbox, MovedClock()) as scene:
-        posts = prepare(scene, 0, 6, 2)
+    with Sandbox() as sandbox, open_payment_desk(place, sandbox, MovedClock()) as scene:
+        posts = prepare_notices(scene, 0, 6, 2)
         ids = [int(row[0]) for row in scene.place.sql("SELECT id FROM payments")]
         scene.control.add_random_faults("status:503", "reset_after_charge", "malformed", seed=5, rate=0.3)
         acts = [
@@ -50,10 +50,10 @@ def test_everybody_learns_of_one_payment_at_once(place: Place) -> None:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(call_ignoring_refusals, acts))
         scene.control.clear_faults()
-        settle(scene)
+        run_until_settled(scene)
         for number in ids:
             scene.payments.probe(number)
-        check(scene, posts)
+        check_all_booked(scene, posts)
 
 
 def call_ignoring_refusals(act: Callable[[], object]) -> None:

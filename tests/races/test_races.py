@@ -5,18 +5,18 @@ from collections import Counter
 import pytest
 
 from tests.races.buyers import PROCESSES, Race, run
-from tests.races.node_death import one_node_dies
-from tests.support.invented import numbers
+from tests.races.node_death import add_node_death
+from tests.support.invented import invent_numbers
 from tests.support.places import Engine, Place
 from tests.support.servers import Cluster
 
 pytestmark = pytest.mark.xdist_group("races")
-NUMBERS = numbers(12, seed=1)
+NUMBERS = invent_numbers(12, seed=1)
 CROWDS: dict[Engine, int] = {"sqlite": PROCESSES, "mariadb": 8, "mysql": 8, "galera": 6}
 DESKS: dict[Engine, int] = {"sqlite": 2, "mariadb": 2, "mysql": 2, "galera": 3}
 
 
-def race(place: Place, count: int, *, faults: int | None, leases: bool, renew: bool = False) -> Counter[str]:
+def run_race(place: Place, count: int, *, faults: int | None, leases: bool, renew: bool = False) -> Counter[str]:
     """Run a race with as many processes and numbers as the engine executes in seconds. `faults` is the seed of the
     provider's faults (None: no faults). Check its counts, and return them."""
     chosen = NUMBERS[: count if place.engine == "sqlite" else count * 2 // 3]
@@ -35,14 +35,14 @@ def race(place: Place, count: int, *, faults: int | None, leases: bool, renew: b
 def test_buying_at_once(place: Place, faults: bool, leases: bool, seed: int) -> None:
     """Each number is charged at most once, each process gets the record or a refusal with a code, and the audit trail
     is undamaged."""
-    race(place, 12, faults=seed if faults else None, leases=leases)
+    run_race(place, 12, faults=seed if faults else None, leases=leases)
 
 
 @pytest.mark.parametrize(("leases", "faults"), [(True, False), (False, True)], ids=["leases", "no-leases-faults"])
 def test_renewing_at_once(place: Place, leases: bool, faults: bool, seed: int) -> None:
     """Many processes renew expired credit checks: each is charged at most once more, and the chains of renewals are
     correct."""
-    race(place, 6, faults=seed if faults else None, leases=leases, renew=True)
+    run_race(place, 6, faults=seed if faults else None, leases=leases, renew=True)
 
 
 @pytest.mark.engines("galera")
@@ -50,7 +50,7 @@ def test_renewing_at_once(place: Place, leases: bool, faults: bool, seed: int) -
 def test_on_three_nodes_at_once(place: Place, leases: bool, seed: int) -> None:
     """The desks are connected to different Galera nodes. One purchase of each number succeeds, and all other
     processes get its record or a refusal."""
-    race(place, 9, faults=None if leases else seed, leases=leases)
+    run_race(place, 9, faults=None if leases else seed, leases=leases)
 
 
 @pytest.mark.engines("galera")
@@ -59,7 +59,7 @@ def test_one_of_three_nodes_dies(place: Place, galera_alone: Cluster) -> None:
     """A node is killed during the race and restarted: each number is bought once, and all nodes have the same
     rows."""
     chosen = NUMBERS[:8]
-    tally = run(one_node_dies(galera_alone, Race(chosen, CROWDS["galera"], 3, leases=False), 2, 5), place)
+    tally = run(add_node_death(galera_alone, Race(chosen, CROWDS["galera"], 3, leases=False), 2, 5), place)
     print(f"demand 1: galera: {len(chosen)} numbers, a node killed and back: {tally['charged']} charged, 0 doubles")
     database = place.url().partition("?")[0].rpartition("/")[2]
     rows = f"SELECT id, status, credit_check_id FROM `{database}`.hansha_alarmbox_credit_checks ORDER BY id"

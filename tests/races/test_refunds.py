@@ -5,7 +5,7 @@ open without a next step.
 import pytest
 
 from tests.races import refunders
-from tests.races.refunders import Crowd
+from tests.races.refunders import RefundLoad
 from tests.support.places import Place
 
 
@@ -16,6 +16,6 @@ def test_handled_at_once(place: Place, seed: int) -> None:
     """Four processes act on eight payments. Each approved refund is executed at most once, no more is refunded than
     captured, and each refund has ended or is in a queue with its next step.
     """
-    tally = refunders.run(place, Crowd(4, 8, seed))
+    tally = refunders.run(place, RefundLoad(4, 8, seed))
     print(f"refund races: {place.engine}: {dict(tally)}: 0 twice, 0 beyond captured, 0 without a next step")
     assert tally["completed"]

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.races import same_ids
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.places import Place
 
 pytestmark = pytest.mark.xdist_group("races")
@@ -14,5 +14,5 @@ PROCESSES, CALLS = 16, 2
 def test_one_acts_and_all_get_its_answer(place: Place, seed: int) -> None:
     """Sixteen processes at two desks make the same call. One acts; the others get its result, or the answer that it
     is in progress."""
-    tally = same_ids.run(place, numbers(CALLS, seed), PROCESSES)
+    tally = same_ids.run(place, invent_numbers(CALLS, seed), PROCESSES)
     print(f"request ids: {place.engine}: {PROCESSES} processes × {3 * CALLS} calls: {dict(tally)}")

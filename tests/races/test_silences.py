@@ -5,7 +5,7 @@ repeated, Atom's never.
 import pytest
 
 from tests.races import silences
-from tests.support.money_stage import stage
+from tests.support.money_stage import open_money_stage
 from tests.support.places import Place
 
 TIME_OUTS, LATE = 5, 12
@@ -16,8 +16,8 @@ def test_a_time_out_is_never_sent_again(place: Place) -> None:
     """Refunds to Atom get no answer. Over the whole schedule of probes, and whatever people try, nothing is sent
     again; at the end each refund waits for a person.
     """
-    with stage(place) as on:
-        tally = silences.time_outs(on, TIME_OUTS, "atom")
+    with open_money_stage(place) as on:
+        tally = silences.run_refunds_without_answer(on, TIME_OUTS, "atom")
         silences.check_money(on)
     print(f"demand 13: {place.engine}: Atom: {tally['again']} re-sends after {TIME_OUTS} refunds timed out")
     assert (tally["sent"], tally["again"]) == (TIME_OUTS, 0), tally
@@ -28,8 +28,8 @@ def test_effects_that_come_late(place: Place) -> None:
     """PayPay executes refunds before, between and after its answers that they don't exist. Only after two such
     answers a refund is sent again, with the same key, and each is executed once.
     """
-    with stage(place) as on:
-        tally = silences.late_effects(on, LATE)
+    with open_money_stage(place) as on:
+        tally = silences.run_late_refunds(on, LATE)
         silences.check_money(on)
     print(f"demand 14: {place.engine}: {dict(tally)}")
     assert tally["heard_once"] == LATE - LATE // 4, "the first answer counts where nothing had arrived"

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from console.domain.errors import ConsoleError
 from console.sandbox.server import Sandbox
 from tests.support.desks import NUMBERS, MovedClock
-from tests.support.payment_desks import Scene, paying
+from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 
 STARTERS = 8
@@ -15,7 +15,7 @@ STARTERS = 8
 def test_an_order_is_begun_once(place: Place) -> None:
     """Eight threads begin each of four orders. The second one doesn't wait: it gets the same code, or a refusal that
     names the first payment. The account's limit covers three orders."""
-    with Sandbox() as sandbox, paying(place, sandbox, MovedClock()) as scene:
+    with Sandbox() as sandbox, open_payment_desk(place, sandbox, MovedClock()) as scene:
         scene.account(NUMBERS[0], 10_000)
         orders = [scene.order(f"ORD-{turn}", 3300, corporation=NUMBERS[0]) for turn in range(4)]
         with ThreadPoolExecutor(STARTERS) as pool:
@@ -29,7 +29,7 @@ def test_an_order_is_begun_once(place: Place) -> None:
         assert scene.place.sql("SELECT balance_minor, reserved_minor FROM accounts") == [(0, 9900)]
 
 
-def start_payment(scene: Scene, order: int) -> str:
+def start_payment(scene: PaymentDesk, order: int) -> str:
     """Begin a payment of the order. Return "begun", or the code of the refusal."""
     try:
         scene.payments.start(order, "paypay")

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.races import writers
-from tests.support.quick_desks import quick_folder
+from tests.support.quick_desks import make_quick_folder
 
-TURNS = 6
+INCREMENT_COUNT = 6
 
 
 @pytest.mark.xdist_group("races")
@@ -13,8 +13,8 @@ TURNS = 6
 def test_no_update_is_lost(queue: bool) -> None:
     """Sixteen processes read and change one row of SQLite. The queue only orders the writers; BEGIN IMMEDIATE alone
     prevents lost updates, so none is lost without the queue either."""
-    with quick_folder() as folder:
-        tally = writers.run(folder, TURNS, queue=queue)
+    with make_quick_folder() as folder:
+        tally = writers.run(folder, INCREMENT_COUNT, queue=queue)
     how = "queued" if queue else "not queued"
     print(f"demand 18: {tally['lost']} of {tally['turns']} updates lost ({how}), longest {tally['longest_ms']} ms")
     assert tally["lost"] == 0

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
-from tests.support.children import LOCK_WAIT_SECONDS, Pipe, context, crowd
+from tests.support.children import LOCK_WAIT_SECONDS, Pipe, get_context, start_children
 
 PROCESSES = 16
 _READ = text("SELECT value FROM console_meta WHERE name = 'sum'")
@@ -27,16 +27,16 @@ def run(folder: Path, turns: int, *, queue: bool = True) -> Counter[str]:
         (folder / "console.db-turn").mkdir()
     with database.write_without_retries() as tx:
         migrate.write_meta(tx.conn, "sum", "0")
-    barrier = context().Barrier(PROCESSES)
-    with crowd(add_up, [(url, turns, barrier)] * PROCESSES) as children:
-        waits = [int(child.report()) for child in children]
+    barrier = get_context().Barrier(PROCESSES)
+    with start_children(increment_row, [(url, turns, barrier)] * PROCESSES) as children:
+        waits = [int(child.wait_for_report()) for child in children]
     with database.read() as conn:
         total = int(conn.scalar(_READ) or 0)
     database.close()
     return Counter(turns=turns * PROCESSES, lost=turns * PROCESSES - total, longest_ms=max(waits))
 
 
-def add_up(pipe: Pipe, url: str, turns: int, barrier: Barrier) -> None:
+def increment_row(pipe: Pipe, url: str, turns: int, barrier: Barrier) -> None:
     """Target of a child process: increment the row, and send the duration of the longest increment (ms)."""
     database = Database(url)
     with database.read() as conn:

@@ -22,35 +22,35 @@ DAY, MOMENT = "2026-11-20", "2026-11-20 12:21:33"
 
 
 @lru_cache
-def key_of(password: str, salt: str) -> bytes:
+def derive_key(password: str, salt: str) -> bytes:
     return hashlib.pbkdf2_hmac("sha512", password.encode(), salt.encode(), 65536, 32)
 
 
-def seal(text: str, password: str, salt: str) -> str:
+def encrypt_text(text: str, password: str, salt: str) -> str:
     data = text.encode()
     data += bytes([16 - len(data) % 16]) * (16 - len(data) % 16)
-    cipher = Cipher(AES(key_of(password, salt)), CBC(bytes(range(16)))).encryptor()
+    cipher = Cipher(AES(derive_key(password, salt)), CBC(bytes(range(16)))).encryptor()
     return (cipher.update(data) + cipher.finalize()).hex().upper()
 
 
-def unseal(sealed: str, password: str, salt: str) -> str:
-    cipher = Cipher(AES(key_of(password, salt)), CBC(bytes(range(16)))).decryptor()
+def decrypt_text(sealed: str, password: str, salt: str) -> str:
+    cipher = Cipher(AES(derive_key(password, salt)), CBC(bytes(range(16)))).decryptor()
     data = cipher.update(bytes.fromhex(sealed)) + cipher.finalize()
     return data[: -data[-1]].decode()
 
 
-def sign(key: str, *parts: str) -> str:
+def make_signature(key: str, *parts: str) -> str:
     return hmac.new(key.encode(), "".join(parts).encode(), hashlib.sha512).hexdigest()
 
 
-def opened(body: bytes) -> str:
+def decrypt_body(body: bytes) -> str:
     """Return the decrypted text of an answer or a callback."""
     form = parse_qs(body.decode())
-    return unseal(form["encData"][0], known.ATOM_RESPONSE_KEY, known.ATOM_RESPONSE_SALT)
+    return decrypt_text(form["encData"][0], known.ATOM_RESPONSE_KEY, known.ATOM_RESPONSE_SALT)
 
 
-def inside(answer: Answer) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(opened(answer.body))
+def get_payment_part(answer: Answer) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(decrypt_body(answer.body))
     return found
 
 
@@ -63,7 +63,7 @@ class AtomCaller:
     def post(
         self, path: str, text: str, *, merch_id: str = known.ATOM_MERCH_ID, key: str = known.ATOM_REQUEST_KEY
     ) -> Answer:
-        form = urlencode({"merchId": merch_id, "encData": seal(text, key, known.ATOM_REQUEST_SALT)})
+        form = urlencode({"merchId": merch_id, "encData": encrypt_text(text, key, known.ATOM_REQUEST_SALT)})
         return self.line.call("POST", path, form, Content_Type=FORM)
 
     def auth(self, number: str = ORDER, amount: str = "500.00", **pay: Any) -> Answer:
@@ -78,7 +78,7 @@ class AtomCaller:
         return self.post("/ots/aipay/auth", json.dumps(asked))
 
     def verify(self, number: str = ORDER, amount: str = "500.00", day: str = DAY, **change: Any) -> Answer:
-        signature = sign(change.get("hash_key", known.ATOM_REQUEST_HASH_KEY), known.ATOM_MERCH_ID,
+        signature = make_signature(change.get("hash_key", known.ATOM_REQUEST_HASH_KEY), known.ATOM_MERCH_ID,
                          known.ATOM_PASSWORD, number, amount, "INR", "TXNVERIFICATION")  # fmt: skip
         asked = {
             "payInstrument": {
@@ -92,23 +92,25 @@ class AtomCaller:
                 "payDetails": {"amount": f"@{amount}@", "txnCurrency": "INR", "signature": signature},
             }
         }
-        return self.post("/ots/payment/status", bare(asked), key=change.get("key", known.ATOM_REQUEST_KEY))
+        return self.post(
+            "/ots/payment/status", format_json_numbers(asked), key=change.get("key", known.ATOM_REQUEST_KEY)
+        )
 
     def verify_v2(self, number: str = ORDER, amount: str = "500.00", day: str = DAY) -> Answer:
-        signature = sign(known.ATOM_REQUEST_HASH_KEY, known.ATOM_MERCH_ID, number, amount, "INR")
+        signature = make_signature(known.ATOM_REQUEST_HASH_KEY, known.ATOM_MERCH_ID, number, amount, "INR")
         asked = {
             "payInstrument": {
                 "merchDetails": {"merchId": int(known.ATOM_MERCH_ID), "merchTxnId": number, "merchTxnDate": day},
                 "payDetails": {"amount": f"@{amount}@", "txnCurrency": "INR", "signature": signature},
             }
         }
-        return self.post("/ots/v2/payment/status", bare(asked))
+        return self.post("/ots/v2/payment/status", format_json_numbers(asked))
 
     def refund(
         self, payment_id: str, amount: str = "150.50", key: str = "RFD1", number: str = ORDER, **change: Any
     ) -> Answer:
         signed = change.get("signed", amount)
-        signature = sign(change.get("hash_key", known.ATOM_REQUEST_HASH_KEY), known.ATOM_MERCH_ID,
+        signature = make_signature(change.get("hash_key", known.ATOM_REQUEST_HASH_KEY), known.ATOM_MERCH_ID,
                          known.ATOM_PASSWORD, number, signed, "INR", "REFUNDINIT")  # fmt: skip
         product = {"prodName": "NSE", "prodRefundId": key, "prodRefundAmount": f"@{amount}@"}
         asked = {"payInstrument": {
@@ -118,7 +120,7 @@ class AtomCaller:
             "payDetails": {"atomTxnId": int(payment_id), "signature": signature, "txnCurrency": "INR",
                            "prodDetails": change.get("products", [product]), "totalRefundAmount": f"@{amount}@"},
         }}  # fmt: skip
-        return self.post("/ots/payment/refund", bare(asked))
+        return self.post("/ots/payment/refund", format_json_numbers(asked))
 
     def refund_status(self, payment_id: str, password: str = known.ATOM_PASSWORD) -> Answer:
         asked = {
@@ -134,13 +136,13 @@ class AtomCaller:
         return self.post("/ots/payment/status", json.dumps(asked))
 
 
-def bare(asked: Any) -> str:
+def format_json_numbers(asked: Any) -> str:
     """Return `asked` as JSON in which a text such as `@150.50@` is the number 150.50."""
     return re.sub(r'"@(.*?)@"', r"\1", json.dumps(asked))
 
 
-def status_code(answer: Answer) -> str:
+def get_status_code(answer: Answer) -> str:
     """Return the status code in an answer, whose payment is an object or a list."""
-    told = inside(answer)["payInstrument"]
+    told = get_payment_part(answer)["payInstrument"]
     found: str = (told[-1] if isinstance(told, list) else told)["responseDetails"]["statusCode"]
     return found

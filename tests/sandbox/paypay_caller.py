@@ -17,7 +17,7 @@ ORDER = "ORD-20261120-000123"
 _nonces = count(1)
 
 
-def authorization(
+def make_authorization(
     method: str, path: str, body: bytes, *, key: str = PAYPAY_API_KEY, secret: str = PAYPAY_API_SECRET,
     nonce: str | None = None, epoch: int | None = None, kind: str = JSON,
 ) -> str:  # fmt: skip
@@ -38,7 +38,7 @@ class PayPayCaller:
 
     def ask(self, method: str, path: str, data: Any = None, query: str = "", **header: Any) -> Answer:
         body = b"" if data is None else json.dumps(data, ensure_ascii=False).encode()
-        signed = authorization(method, path, body, **header)
+        signed = make_authorization(method, path, body, **header)
         more = {"Content_Type": JSON} if body else {}
         return self.line.call(method, path + query, body, Authorization=signed, **more)
 
@@ -71,6 +71,6 @@ class PayPayCaller:
         return self.ask("GET", f"/v2/refunds/{key}", query=f"?paymentId={payment_id}")
 
 
-def code(answer: Answer) -> tuple[int, str]:
+def get_status_and_code(answer: Answer) -> tuple[int, str]:
     """Return the HTTP status and PayPay's result code."""
     return answer.status, answer.data["resultInfo"]["code"]

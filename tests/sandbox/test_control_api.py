@@ -38,7 +38,7 @@ def test_every_fault_has_a_test() -> None:
     assert set().union(*(module.COVERED for module in tested)) == set(FAULT_BY_NAME)
 
 
-def row(kind: FaultKind) -> str:
+def find_documentation_line(kind: FaultKind) -> str:
     """Return the line of the documentation about a fault."""
     forms = {"required": f"{kind.name}:N", "optional": f"{kind.name}[:N]", "word": f"{kind.name}:CODE"}
     name = forms.get(kind.argument_rule, kind.name)
@@ -50,7 +50,7 @@ def row(kind: FaultKind) -> str:
 def test_documentation_lists_every_fault() -> None:
     """docs/sandbox.md has exactly the rows of the table. A failure prints the missing row."""
     documented = [line for line in DOCS.read_text("utf-8").splitlines() if line.startswith("| `")]
-    expected = [row(kind) for kind in FAULT_BY_NAME.values()]
+    expected = [find_documentation_line(kind) for kind in FAULT_BY_NAME.values()]
     assert [line for line in expected if line not in documented] == []
     assert len(documented) >= len(expected)
 

@@ -8,7 +8,7 @@ from console.app import Console
 from console.sandbox.server import Sandbox
 from tests.support import server_clock
 from tests.support.desks import MovedClock
-from tests.support.payment_desks import Scene, paying
+from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 
 
@@ -21,21 +21,21 @@ def clock() -> MovedClock:
 @pytest.fixture
 def console(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Console]:
     """An open desk of op-a on the test's database and sandbox."""
-    with place.opened(sandbox, clock) as desk:
+    with place.open_desk(sandbox, clock) as desk:
         yield desk
 
 
 @pytest.fixture
-def scene(request: pytest.FixtureRequest, place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
+def scene(request: pytest.FixtureRequest, place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[PaymentDesk]:
     """A desk that takes payments. Its waits are shortened by 20, also the wait for a provider's answer. In a test
     that is marked `time_scale("1")` a provider may take as long as a busy machine lets it.
     """
     marker = request.node.get_closest_marker("time_scale")
-    with paying(place, sandbox, clock, TIME_SCALE=marker.args[0] if marker else "20") as made:
+    with open_payment_desk(place, sandbox, clock, TIME_SCALE=marker.args[0] if marker else "20") as made:
         yield made
 
 
 @pytest.fixture
 def moved_server_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server's clock goes on with the desk's, which a test moves."""
-    server_clock.move_with_desks(monkeypatch)
+    server_clock.use_desk_time(monkeypatch)

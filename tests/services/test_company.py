@@ -11,7 +11,7 @@ from console.wording.timelines import format_event_sentence
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
-from tests.support.report_rows import NOW, Rows
+from tests.support.report_rows import NOW, ReportRows
 
 NUMBER, OTHER = "1180301018771", "5010001192707"
 DAY = timedelta(days=1)
@@ -29,7 +29,7 @@ def test_money_of_twelve_months(console: Console, place: Place) -> None:
     Reversed, unknown, older and other companies' payments don't count; accepted and unknown refunds are counted
     apart.
     """
-    rows = Rows(place)
+    rows = ReportRows(place)
     paid = {"captured_minor": 3_300, "paid_at": NOW - DAY, "corporation_number": NUMBER}
     order = {"merch_txn_id": "ORD-1", "total_amount": 500, "corporation_number": NUMBER}
     rows.insert("orders", {"id": 71, "currency": "JPY", "status": "paid", **order})
@@ -55,9 +55,9 @@ def test_notes_documents_and_history_of_all_records(console: Console, place: Pla
     """Notes, documents and events of all records of the company, the newest first, without those of other records.
     The newest document of a record is its current one; reading a record is no event.
     """
-    rows = Rows(place)
+    rows = ReportRows(place)
     for table in ("notes", "documents", "audit_log"):
-        place.unguard(table)
+        place.drop_table_triggers(table)
     note = {"person": "op-a", "words": "called back", "at": NOW}
     for kind, id in (("payment", 1), ("refund", 2), ("payment", 9)):
         rows.insert("notes", {**note, "kind": kind, "subject_id": id})
@@ -91,7 +91,7 @@ def test_notes_documents_and_history_of_all_records(console: Console, place: Pla
     notice = {"source": "paypay", "kind": "Transaction", "done": "done", "body": "", "amount_minor": 3_300,
               "currency": "JPY"}  # fmt: skip
     for number, (payment, at) in enumerate(((1, NOW), (1, NOW - DAY), (9, NOW))):
-        place.unguard("payment_events")
+        place.drop_table_triggers("payment_events")
         rows.insert("payment_events", {**notice, "event_id": f"n-{number}", "payment_id": payment, "received_at": at})
     events = console.lookup.read_history(refs)
     assert [(one.record, one.event.what) for one in events] == [

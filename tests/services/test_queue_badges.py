@@ -10,7 +10,7 @@ from console.domain.queues.filters import RecordFilter, get_record_kind
 from console.domain.records import WorkState
 from console.domain.service_results import WorkBadge
 from console.domain.views.any_record import QueueItem
-from tests.support.furnished import Furnished, furnished
+from tests.support.furnished import SampleDesk, open_sample_desk
 
 QUEUES = ("pending", "unknown", "error", "incomplete", "review", "refunds", "disagree")
 STORED_BADGES = {WorkBadge.NEEDS_REVIEW: WorkState.NEEDS_REVIEW, WorkBadge.SCHEDULED: WorkState.SCHEDULED}
@@ -18,13 +18,13 @@ STORED_BADGES = {WorkBadge.NEEDS_REVIEW: WorkState.NEEDS_REVIEW, WorkBadge.SCHED
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
     home: Path = tmp_path_factory.mktemp("badges") / "desk"
-    with furnished(home, LANGUAGE="en") as made, made.console.acting_as("op-a"):
+    with open_sample_desk(home, LANGUAGE="en") as made, made.console.acting_as("op-a"):
         yield made
 
 
-def read_badges(desk: Furnished, name: str, chosen: RecordFilter) -> list[tuple[str, int, WorkBadge, WorkState]]:
+def read_badges(desk: SampleDesk, name: str, chosen: RecordFilter) -> list[tuple[str, int, WorkBadge, WorkState]]:
     """Return kind, id, badge and state of work of the filtered records of a queue."""
     items: tuple[QueueItem, ...] = desk.console.recovery.read_queue(name, 1_000, None, chosen).items
     now = desk.console._context.clock.now()
@@ -35,7 +35,7 @@ def read_badges(desk: Furnished, name: str, chosen: RecordFilter) -> list[tuple[
 
 
 @pytest.mark.parametrize("name", QUEUES)
-def test_the_badge_agrees_with_order_filter_and_count(desk: Furnished, name: str) -> None:
+def test_the_badge_agrees_with_order_filter_and_count(desk: SampleDesk, name: str) -> None:
     """Records with the badge "needs a person" stand together in the queue, and the filter for them finds exactly
     these records.
     """

@@ -15,7 +15,7 @@ from console.domain.corporation_number import is_well_formed
 from console.domain.records import Person
 from console.sandbox.alarmbox import companies as content
 from console.settings.settings import Settings
-from tests.support.desks import environment
+from tests.support.desks import make_environment
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 TEAM = (
@@ -38,7 +38,7 @@ def make_samples(count: int = 400) -> tuple[CheckSample, ...]:
 
 @pytest.fixture
 def console(tmp_path: Path) -> Iterator[Console]:
-    told = environment(tmp_path, "http://127.0.0.1:9")
+    told = make_environment(tmp_path, "http://127.0.0.1:9")
     with open_console(Settings.load(told)) as desk:
         write_samples(desk._context, make_samples(), TEAM, render_sample_report_pdf)
         yield desk

@@ -18,7 +18,7 @@ from console.sandbox import Sandbox, start_sandbox
 from console.settings.settings import Settings
 from tests.services.test_samples import NOW, TEAM, describe, make_samples
 from tests.support import payment_desks
-from tests.support.desks import environment
+from tests.support.desks import make_environment
 
 
 @cache
@@ -31,7 +31,7 @@ def make_payments(count: int = 120) -> tuple[PaymentSample, ...]:
 def paying(tmp_path: Path) -> Iterator[tuple[Console, Sandbox]]:
     """A desk with the samples, and a sandbox whose providers know the same payments."""
     with start_sandbox() as sandbox:
-        told = environment(tmp_path, sandbox.url, **payment_desks.told(sandbox.url))
+        told = make_environment(tmp_path, sandbox.url, **payment_desks.make_settings(sandbox.url))
         with open_console(Settings.load(told)) as desk:
             write_samples(
                 desk._context, (), TEAM, lambda *_: b"", make_payments()

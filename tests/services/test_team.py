@@ -13,10 +13,10 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from tests.support import long_ago
 from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import quick_desk
-from tests.support.refusals import code_of
+from tests.support.quick_desks import open_quick_desk
+from tests.support.refusals import call_for_refusal_code
 from tests.support.sql_server import SqlServer
-from tests.support.teams import Team, team
+from tests.support.teams import Team, open_team
 
 NUMBER = NUMBERS[0]
 
@@ -24,7 +24,7 @@ NUMBER = NUMBERS[0]
 @pytest.fixture(scope="module")
 def people(sql_server: SqlServer) -> Iterator[Team]:
     """A team with database accounts."""
-    with team(sql_server) as made:
+    with open_team(sql_server) as made:
         yield made
 
 
@@ -41,7 +41,7 @@ class TeamDesks:
             url = self._people.urls[who] if who != "owner" else self._people.owner
             home = self._folder / (desk or who)
             shared = f"file://{self._folder}/documents"
-            opened = quick_desk(
+            opened = open_quick_desk(
                 home, self._vendor, DATABASE_URL=url, DOCUMENTS_URL=shared, OPERATOR="", TIME_SCALE="1"
             )
             self._desks[who] = self._closing.enter_context(opened)
@@ -87,7 +87,7 @@ def test_a_purchase_with_all_that_follows(people: Team, team_desks: TeamDesks) -
     assert {people.names["op-a"], people.names["lead-b"]} <= {entry.actor for entry in timeline}
     assert team_desks("aud-e").audit.verify_chains() > 0
     assert team_desks("op-b").lookup.find_records(NUMBER).credit_checks[0].id == bought.id
-    assert code_of(lambda: buy(team_desks("op-b"))) == "already_purchased"
+    assert call_for_refusal_code(lambda: buy(team_desks("op-b"))) == "already_purchased"
 
 
 def test_two_people_decide(team_desks: TeamDesks, vendor: LedgerVendor) -> None:
@@ -98,10 +98,10 @@ def test_two_people_decide(team_desks: TeamDesks, vendor: LedgerVendor) -> None:
         return team_desks(who).recovery.resolve("credit-check", record.id, "error", f"{who} has looked").awaiting
 
     assert resolve("op-a") == "second_person"
-    assert code_of(lambda: resolve("op-a")) == "same_person"
-    assert code_of(lambda: resolve("op-b")) == "not_allowed"
+    assert call_for_refusal_code(lambda: resolve("op-a")) == "same_person"
+    assert call_for_refusal_code(lambda: resolve("op-b")) == "not_allowed"
     for who in ("aud-e", "adm-f", "worker"):
-        assert code_of(lambda: resolve(who)) == "not_allowed"  # noqa: B023  # called at once
+        assert call_for_refusal_code(lambda: resolve(who)) == "not_allowed"  # noqa: B023  # called at once
     assert resolve("lead-b") is None
     assert team_desks("op-b").credit_checks.read_credit_check(record.id).record.state == "error"
     assert buy(team_desks("op-b")).state == "success"
@@ -138,7 +138,7 @@ def test_a_renewal_that_fails_gives_the_claim_back(people: Team, team_desks: Tea
     vendor.today = date.today
     vendor.behaviour = "refuses"
     renew = PurchaseRequest(NUMBER, "1", renew=True)
-    assert code_of(lambda: team_desks("op-b").credit_checks.purchase(renew)) == "provider_refused"
+    assert call_for_refusal_code(lambda: team_desks("op-b").credit_checks.purchase(renew)) == "provider_refused"
     assert team_desks("op-b").credit_checks.read_credit_check(bought.id).record.is_live
     vendor.behaviour = "answers"
     renewed = team_desks("op-b").credit_checks.purchase(renew)
@@ -153,7 +153,7 @@ def _expire(people: Team, record: CreditCheck) -> None:
             "UPDATE hansha_alarmbox_credit_checks SET expired_at = UTC_TIMESTAMP() - INTERVAL 1 DAY WHERE id = %s",
             (record.id,),
         )
-        cursor.execute(long_ago.SENT_THEN)
+        cursor.execute(long_ago.SET_SENDING_TIME_SQL)
 
 
 def test_the_worker_runs_what_is_due(people: Team, team_desks: TeamDesks, vendor: LedgerVendor) -> None:
@@ -172,7 +172,7 @@ def test_the_worker_runs_what_is_due(people: Team, team_desks: TeamDesks, vendor
     ran = {run.task: run.count for run in team_desks("worker").recovery.run_all_tasks()}
     assert (ran["rows_by_others"], ran["lapsed_operations"], ran["refetches"]) == (3, 1, 1)
     assert team_desks("op-b").credit_checks.read_credit_check(bought.id).record.incomplete == ()
-    assert code_of(lambda: buy(team_desks("worker"), "77")) == "not_allowed"
+    assert call_for_refusal_code(lambda: buy(team_desks("worker"), "77")) == "not_allowed"
 
 
 def _begin_and_vanish(cursor: object, who: str) -> None:
@@ -193,7 +193,7 @@ def test_an_answer_is_delivered_by_somebody_else(
     buyer = team_desks("op-a", desk="shared")
     vendor.behaviour = behaviour  # type: ignore[assignment]  # one of its words
     vendor.during = lambda: _lock_out(people, "op-a")
-    assert code_of(lambda: buy(buyer)) == "outcome_unknown"
+    assert call_for_refusal_code(lambda: buy(buyer)) == "outcome_unknown"
     vendor.during = lambda: None
     delivered = {run.task: run.count for run in team_desks("lead-b", desk="shared").recovery.run_all_tasks()}
     _let_in(people, "op-a")
@@ -205,15 +205,15 @@ def test_an_answer_is_delivered_by_somebody_else(
 def _lock_out(people: Team, who: str) -> None:
     """Take away the role of this person's account."""
     with people.connect("owner") as owner, owner.cursor() as cursor:
-        cursor.execute(f"REVOKE `{people.database}/operator` FROM {people.holder(who)}")
+        cursor.execute(f"REVOKE `{people.database}/operator` FROM {people.get_grantee(who)}")
 
 
 def _let_in(people: Team, who: str) -> None:
     """Give the role back to this person's account."""
     with people.connect("owner") as owner, owner.cursor() as cursor:
-        cursor.execute(f"GRANT `{people.database}/operator` TO {people.holder(who)}")
+        cursor.execute(f"GRANT `{people.database}/operator` TO {people.get_grantee(who)}")
         if not people.server.is_mariadb:
-            cursor.execute(f"SET DEFAULT ROLE ALL TO {people.holder(who)}")
+            cursor.execute(f"SET DEFAULT ROLE ALL TO {people.get_grantee(who)}")
 
 
 @pytest.mark.parametrize("brought_back", ["row", "row and journal"])
@@ -255,5 +255,5 @@ def test_the_schema_account_only_looks_after_the_schema(team_desks: TeamDesks, v
         lambda: owner.audit.list_entries(10),
         lambda: owner.audit.verify_chains(),
     )
-    assert {code_of(act) for act in acts} == {"not_allowed"}
+    assert {call_for_refusal_code(act) for act in acts} == {"not_allowed"}
     assert len(vendor.charges) == 1

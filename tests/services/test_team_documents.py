@@ -16,11 +16,11 @@ from console.domain.records import PurchaseRequest
 from console.domain.service_results import HealthCheck
 from console.sandbox.server import Sandbox
 from console.wording.sentences.catalogue import format_error_message
-from tests.support.bucket_server import NAME, PREFIX, bucket_server
-from tests.support.desks import NUMBERS, opened
+from tests.support.bucket_server import BUCKET_NAME, OBJECT_PREFIX, start_bucket_server
+from tests.support.desks import NUMBERS, open_desk
 
 ASK = PurchaseRequest(NUMBERS[0], "1")
-URL = f"gs://{NAME}/{PREFIX}"
+URL = f"gs://{BUCKET_NAME}/{OBJECT_PREFIX}"
 
 
 @pytest.mark.expects_log("the refusal is told")
@@ -28,7 +28,7 @@ def test_a_desk_with_a_bucket(tmp_path: Path, sandbox: Sandbox) -> None:
     """A purchase stores its PDF in the bucket, and it is re-fetched and read from there; when the bucket refuses
     access, the error says that.
     """
-    with bucket_server() as served, opened(tmp_path, sandbox, DOCUMENTS_URL=URL) as console:
+    with start_bucket_server() as served, open_desk(tmp_path, sandbox, DOCUMENTS_URL=URL) as console:
         bought = console.credit_checks.purchase(ASK)
         assert served.names() == [bought.pdf_file_path]
         assert console.credit_checks.refetch(bought.id).changed == ()
@@ -52,7 +52,7 @@ def test_a_desk_whose_share_is_not_mounted(tmp_path: Path, sandbox: Sandbox) -> 
     """The database knows a document and the folder is empty, as if the share isn't mounted: nothing is written there,
     and `doctor` reports it.
     """
-    with opened(tmp_path, sandbox) as console:
+    with open_desk(tmp_path, sandbox) as console:
         bought = console.credit_checks.purchase(ASK)
         assert _read_documents_check(console.health.run_all_checks()) == (True, str(tmp_path / "documents"))
         shutil.rmtree(tmp_path / "documents")
@@ -71,7 +71,7 @@ def test_pages_of_each_version_are_counted(tmp_path: Path, sandbox: Sandbox) -> 
     """The pages of each version of a PDF are counted without an audit entry, because nothing of it is shown; an
     unreadable file has no count.
     """
-    with opened(tmp_path, sandbox) as console:
+    with open_desk(tmp_path, sandbox) as console:
         record = console.credit_checks.purchase(ASK)
         (document,) = console.pdfs.list_versions(record.id)
         entries = console.audit.list_entries(100)

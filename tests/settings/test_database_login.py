@@ -10,7 +10,7 @@ import pytest
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.settings.secrets import Keyring
 from console.settings.settings import Settings, load_settings
-from tests.support.keyrings import LockedKeyring, MemoryKeyring, StubbornKeyring
+from tests.support.keyrings import KeyringWithoutDeletion, LockedKeyring, MemoryKeyring
 
 PLACE = "mysql+pymysql://db.example:3307/console"
 REFUSED = rebuild_error(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": "access_denied"})
@@ -146,7 +146,9 @@ def test_signing_out_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_keyring_that_keeps_the_password_keeps_the_person_signed_in(tmp_path: Path) -> None:
     """Half a sign-out would be told as none: the account stays in use, and a second attempt signs out."""
-    keyring = StubbornKeyring({"op-a@db.example:3307/console": "pw", "account at db.example:3307/console": "op-a"})
+    keyring = KeyringWithoutDeletion(
+        {"op-a@db.example:3307/console": "pw", "account at db.example:3307/console": "op-a"}
+    )
     settings = desk(tmp_path, keyring)
     url = settings.database_url
     with pytest.raises(ConsoleError) as caught:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.desks import environment
+from tests.support.desks import make_environment
 from tests.support.forked_command import ForkedCommand
 
 NOWHERE = "http://127.0.0.1:9"
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes mean nothing ther
 
 def run(home: Path, umask: int, *words: str) -> dict[str, object]:
     """A command in a process of its own with this umask: its JSON object."""
-    told = environment(home, NOWHERE, DOCUMENTS_URL="", DATABASE_URL="")
+    told = make_environment(home, NOWHERE, DOCUMENTS_URL="", DATABASE_URL="")
     told = {name: text for name, text in told.items() if text} | {"PATH": os.environ["PATH"]}
     with ForkedCommand("--json", *words, environment=told, umask=umask) as command:
         out = command.read(120)

@@ -18,7 +18,7 @@ from console.domain.errors import ConsoleError
 from console.settings.secrets import Keyring, SecretStore
 from console.settings.settings import Settings, load_settings
 from tests.support.keyrings import LockedKeyring, MemoryKeyring
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
 CANARY = "canary-7f3d2a1b9c8e"
 
@@ -259,14 +259,14 @@ def test_a_secret_file_that_holds_none_is_refused(
         file.write_bytes(content)
     elif content is not None:
         content(file)
-    error = refusal(lambda: SecretStore({"CONSOLE_SECRET_STORE_KEY_FILE": str(file)}, tmp_path))
+    error = call_for_refusal(lambda: SecretStore({"CONSOLE_SECRET_STORE_KEY_FILE": str(file)}, tmp_path))
     assert error.detail == {"variable": "CONSOLE_SECRET_STORE_KEY_FILE", "problem": "secret_file"}
 
 
 def test_a_secret_is_not_given_twice(tmp_path: Path) -> None:
     """A secret that is set as a value and as a file is refused as `secret_twice`."""
     given = {"CONSOLE_SECRET_STORE_KEY": "a" * 16, "CONSOLE_SECRET_STORE_KEY_FILE": "/run/secrets/key"}
-    error = refusal(lambda: SecretStore(given, tmp_path))
+    error = call_for_refusal(lambda: SecretStore(given, tmp_path))
     assert error.detail == {"variable": "CONSOLE_SECRET_STORE_KEY_FILE", "problem": "secret_twice"}
 
 

@@ -22,20 +22,20 @@ from tests.shots.reconcile_scenes import RECONCILE
 from tests.shots.registry_scenes import REGISTRY
 from tests.shots.report_scenes import REPORTS
 from tests.shots.scenes import MAIN, REST
-from tests.shots.stage import Sight, staged
+from tests.shots.stage import WindowLook, open_stage
 from tests.shots.state_scenes import STATES
 from tests.shots.training_scenes import TRAINING
 from tests.shots.view_scenes import VIEWS
 
 SIGHTS = (
-    Sight("ja", "light", 1280, 800),
-    Sight("en", "dark", 1280, 800),
-    Sight("ja", "dark", 1280, 800, "compact"),
-    Sight("en", "light", 1440, 900),
-    Sight("ja", "light", 1920, 1080),
-    Sight("en", "dark", 1920, 1080),
-    Sight("ja", "high_contrast", 1280, 800, "compact"),
-    Sight("en", "light", 1280, 800, scale=2.0),
+    WindowLook("ja", "light", 1280, 800),
+    WindowLook("en", "dark", 1280, 800),
+    WindowLook("ja", "dark", 1280, 800, "compact"),
+    WindowLook("en", "light", 1440, 900),
+    WindowLook("ja", "light", 1920, 1080),
+    WindowLook("en", "dark", 1920, 1080),
+    WindowLook("ja", "high_contrast", 1280, 800, "compact"),
+    WindowLook("en", "light", 1280, 800, scale=2.0),
 )
 
 
@@ -56,7 +56,7 @@ def main() -> int:
     return 0
 
 
-def shoot(sight: Sight, folder: Path, only: list[str]) -> None:
+def shoot(sight: WindowLook, folder: Path, only: list[str]) -> None:
     """Take the pictures of the scenes with the names `only` (empty: all) in one sight. In a wide window only the main
     scenes are shown.
     """
@@ -65,7 +65,7 @@ def shoot(sight: Sight, folder: Path, only: list[str]) -> None:
     chosen = {name: scene for name, scene in scenes.items() if not only or name in only}
     with (
         tempfile.TemporaryDirectory(prefix="console-shots-") as home,
-        staged(Path(home, "desk"), sight, folder) as on,
+        open_stage(Path(home, "desk"), sight, folder) as on,
     ):
         for name, scene in chosen.items():
             print(f"{sight.name}: {name}", flush=True)

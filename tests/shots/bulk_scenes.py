@@ -18,10 +18,10 @@ from tests.shots.stage import Stage
 KIND = "credit-check"
 
 
-def choosing(stage: Stage) -> None:
+def show_selection(stage: Stage) -> None:
     """Select three rows by keyboard, refunds only (which can't be re-fetched), and all records that match a
     filter."""
-    page = _queue(stage, "unknown")
+    page = _open_queue(stage, "unknown")
     for key in (Qt.Key.Key_Space, Qt.Key.Key_Down):
         QTest.keyClick(page.table, key)
     for _ in range(2):
@@ -29,30 +29,30 @@ def choosing(stage: Stage) -> None:
     stage.shoot("queue-chosen")
     page.selection.select_all()
     stage.shoot("queue-chosen-all")
-    page = _queue(stage, "refunds")
+    page = _open_queue(stage, "refunds")
     QTest.keyClick(page.table, Qt.Key.Key_Space)
     stage.shoot("queue-chosen-refund")
     page.selection.clear_selection()
 
 
-def planning(stage: Stage) -> None:
+def show_dry_runs(stage: Stage) -> None:
     """Show the dry run of all records and of the first few, one in which nothing can be done, and the text of a
     note."""
-    page = _queue(stage, "unknown")
+    page = _open_queue(stage, "unknown")
     others = [item.item.record.id for item in page.row_model.iterate_loaded_rows() if item.item.record.id % 5 == 0]
     with stage.desk.console.acting_as("lead-b"):
         for id in others[1:4]:
             stage.desk.console.recovery.take(KIND, id)
     page.selection.select_all()
     page.queue_actions.begin_bulk_run(BulkAction.PROBE)
-    dialog = _planned(stage)
+    dialog = _wait_for_plan(stage)
     stage.shoot("bulk-plan")
     assert dialog.plan_page is not None
     dialog.plan_page.row_limit_list.setCurrentIndex(2)
     stage.shoot("bulk-plan-first")
     dialog.reject()
     page.queue_actions.begin_bulk_run(BulkAction.REFETCH)
-    _planned(stage)
+    _wait_for_plan(stage)
     stage.shoot("bulk-plan-nothing")
     stage.find(BulkDialog).reject()
     page.queue_actions.begin_bulk_run(BulkAction.NOTE)
@@ -62,18 +62,18 @@ def planning(stage: Stage) -> None:
     dialog.note_field.edit.setPlainText("AlarmBox へ電話で確認中。折り返し待ち。")  # type: ignore[union-attr]  # an area
     stage.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    _planned(stage)
+    _wait_for_plan(stage)
     stage.shoot("bulk-note-plan")
     dialog.reject()
     page.selection.clear_selection()
 
 
-def running(stage: Stage) -> None:
+def show_runs(stage: Stage) -> None:
     """Show a run while a provider hangs, its end, the rows that were not done, and a stopped and a paused run."""
-    page = _queue(stage, "unknown")
+    page = _open_queue(stage, "unknown")
     page.selection.select_all()
     page.queue_actions.begin_bulk_run(BulkAction.PROBE)
-    dialog = _planned(stage)
+    dialog = _wait_for_plan(stage)
     assert dialog.plan_page is not None
     dialog.plan_page.row_limit_list.setCurrentIndex(3)
     stage.until(dialog.main_button.isEnabled)
@@ -95,9 +95,9 @@ def running(stage: Stage) -> None:
     dialog.reject()
 
 
-def unfinished(stage: Stage) -> None:
+def show_unfinished_work(stage: Stage) -> None:
     """Show runs of every state, the holders of leases, and unfinished operations."""
-    _runs(stage)
+    _make_runs(stage)
     dialog = open_unfinished_work_dialog(stage.frame)
     for name in dialog.TAB_NAMES[: dialog.tabs.count()]:
         dialog.show_tab(name)
@@ -105,7 +105,7 @@ def unfinished(stage: Stage) -> None:
     dialog.reject()
 
 
-def _runs(stage: Stage) -> list[BulkRun]:
+def _make_runs(stage: Stage) -> list[BulkRun]:
     console = stage.desk.console
     items = console.recovery.read_queue("unknown", 20).items
     checks = [item.record for item in items if isinstance(item.record, CreditCheck)]
@@ -115,14 +115,14 @@ def _runs(stage: Stage) -> list[BulkRun]:
     return [done, stopped, console.bulk.create_run("probe", chosen)]
 
 
-def _queue(stage: Stage, name: str) -> QueuesPage:
+def _open_queue(stage: Stage, name: str) -> QueuesPage:
     stage.go(QueuesRoute(name))
     page = stage.find(QueuesPage)
     stage.until(lambda: page.table.current_item is not None)
     return page
 
 
-def _planned(stage: Stage) -> BulkDialog:
+def _wait_for_plan(stage: Stage) -> BulkDialog:
     dialog = stage.find(BulkDialog)
     stage.until(
         lambda: dialog.plan_page is not None and (dialog.main_button.isEnabled() or bool(dialog.main_button.reason))
@@ -131,8 +131,8 @@ def _planned(stage: Stage) -> BulkDialog:
 
 
 BULK: Mapping[str, Scene] = {
-    "choosing": choosing,
-    "planning": planning,
-    "running": running,
-    "unfinished": unfinished,
+    "choosing": show_selection,
+    "planning": show_dry_runs,
+    "running": show_runs,
+    "unfinished": show_unfinished_work,
 }

@@ -42,7 +42,7 @@ from tests.shots.stage import Stage
 
 
 def company_tabs(stage: Stage) -> None:
-    stage.go(LookupRoute(stage.desk.of("two_reports")[0].number))
+    stage.go(LookupRoute(stage.desk.list_checks("two_reports")[0].number))
     company = stage.find(LookupPage).company_panel
     for tab in company.company_tabs:
         company.tabs.setCurrentIndex(tab.tab_index)
@@ -59,7 +59,7 @@ def further_pages(stage: Stage) -> None:
 
 
 def notes(stage: Stage) -> None:
-    stage.go(CreditCheckRoute(stage.desk.of("unknown")[0].id))
+    stage.go(CreditCheckRoute(stage.desk.list_checks("unknown")[0].id))
     page = stage.find(CreditCheckPage)
     assert page.view is not None
     ref = ("credit-check", page.view.record.id)

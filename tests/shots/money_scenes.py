@@ -40,7 +40,7 @@ from console.views.runtime.routes import (
 )
 from tests.shots.scenes import Scene
 from tests.shots.stage import Stage
-from tests.support.payment_desks import signed
+from tests.support.payment_desks import make_signed_notice
 
 
 def payments(stage: Stage) -> None:
@@ -55,7 +55,7 @@ def payments(stage: Stage) -> None:
 
 
 def payment_tabs(stage: Stage) -> None:
-    payment = stage.desk.paid("refund_unknown")[-1]
+    payment = stage.desk.list_payments("refund_unknown")[-1]
     stage.go(PaymentRoute(payment.id))
     page = stage.find(PaymentPage)
     for name in ("attempts", "refunds", "evidence", "audit"):
@@ -66,7 +66,7 @@ def payment_tabs(stage: Stage) -> None:
 
 def unmasking(stage: Stage) -> None:
     """Show the dialog that asks for a reason, and then the customer without masks."""
-    payment = stage.desk.paid("complete")[-1]
+    payment = stage.desk.list_payments("complete")[-1]
     stage.go(PaymentRoute(payment.id))
     page = stage.find(PaymentPage)
     stage.until(lambda: page.view is not None and page.view.record.id == payment.id)
@@ -82,16 +82,16 @@ def unmasking(stage: Stage) -> None:
 
 
 def orders(stage: Stage) -> None:
-    payment = stage.desk.paid("complete")[-1]
+    payment = stage.desk.list_payments("complete")[-1]
     view = stage.desk.console.payments.read_payment(payment.id)
     assert view.order is not None
     stage.go(OrderRoute(view.order.id))
     stage.find(OrderPage).tabs.show_tab("payments")
     stage.shoot("order")
     for kind in ("expired", "waiting"):
-        payment = stage.desk.paid(kind)[-1]
+        payment = stage.desk.list_payments(kind)[-1]
         if kind == "waiting":
-            _time_over(stage, payment.id)
+            _show_expired_payment(stage, payment.id)
         view = stage.desk.console.payments.read_payment(payment.id)
         assert view.order is not None
         stage.go(OrderRoute(view.order.id))
@@ -99,7 +99,7 @@ def orders(stage: Stage) -> None:
         stage.shoot(f"order-{kind}")
 
 
-def _time_over(stage: Stage, payment_id: int) -> None:
+def _show_expired_payment(stage: Stage, payment_id: int) -> None:
     """Show a payment whose time limit has passed while the gateway can't be reached."""
     context = stage.desk.console._context
 
@@ -116,7 +116,7 @@ def _time_over(stage: Stage, payment_id: int) -> None:
 
 def refunds(stage: Stage) -> None:
     for kind in ("refund_asked", "refund_unknown", "refund_accepted", "refund_failed", "refunded", "partly_refunded"):
-        for payment in stage.desk.paid(kind)[-1:]:
+        for payment in stage.desk.list_payments(kind)[-1:]:
             stage.go(RefundRoute(stage.desk.console.payments.read_payment(payment.id).refunds[0].id))
             stage.find(RefundPage)
             stage.shoot(f"refund-{kind}")
@@ -128,14 +128,14 @@ def money_lists(stage: Stage) -> None:
         stage.shoot(f"queue-money-{queue}")
     stage.go(SetAsidesRoute())
     stage.shoot("set-asides")
-    stage.go(LookupRoute(stage.desk.paid("complete")[-1].corporation))
+    stage.go(LookupRoute(stage.desk.list_payments("complete")[-1].corporation))
     stage.shoot("company-payments")
 
 
 def unmatched_notices(stage: Stage) -> None:
     """Show two notices of a bank that belong to no payment of ours; the first one resembles a payment by its amount
     and day."""
-    payment = next(one for one in reversed(stage.desk.paid("complete")) if one.currency == "JPY")
+    payment = next(one for one in reversed(stage.desk.list_payments("complete")) if one.currency == "JPY")
     for number, amount_minor in (("ORD-4711", payment.amount_minor), ("ORD-4712", 33_000)):
         fields = {
             "event_id": f"ev-{number}",
@@ -145,7 +145,7 @@ def unmatched_notices(stage: Stage) -> None:
             "currency": "JPY",
             "occurred_at": payment.at.isoformat(),
         }
-        post = signed("bank", json.dumps(fields).encode(), stage.opening.context.now())
+        post = make_signed_notice("bank", json.dumps(fields).encode(), stage.opening.context.now())
         stage.desk.console.payments.receive_notice(post)
     stage.go(UnmatchedNoticesRoute())
     page = stage.find(UnmatchedNoticesPage)
@@ -154,7 +154,7 @@ def unmatched_notices(stage: Stage) -> None:
 
 
 def refund_dialog(stage: Stage) -> None:
-    payment = stage.desk.paid("complete")[-1]
+    payment = stage.desk.list_payments("complete")[-1]
     stage.go(PaymentRoute(payment.id))
     page = stage.find(PaymentPage)
     page.run_action_on_record("refund")
@@ -214,7 +214,7 @@ def proposals(stage: Stage) -> None:
     recovery = stage.desk.console.recovery
     unknown = (item.record for item in recovery.read_queue("unknown").items)
     check = next(record for record in unknown if isinstance(record, CreditCheck))
-    refunds = (refund for payment in stage.desk.paid("refund_unknown") for refund in payment.refunds)
+    refunds = (refund for payment in stage.desk.list_payments("refund_unknown") for refund in payment.refunds)
     refund_id = next(
         refund.id for refund in refunds if refund.sandbox_state is None
     )  # the provider knows of the others
@@ -233,7 +233,7 @@ def proposals(stage: Stage) -> None:
 
 
 def resolve_money(stage: Stage) -> None:
-    payment = stage.desk.paid("refund_unknown")[-1]
+    payment = stage.desk.list_payments("refund_unknown")[-1]
     stage.go(RefundRoute(stage.desk.console.payments.read_payment(payment.id).refunds[0].id))
     page = stage.find(RefundPage)
     page.run_action_on_record("resolve")

@@ -27,7 +27,7 @@ def reconcile(stage: Stage) -> None:
     stage.shoot("reconcile-runs-never")
     now = context.now()
     demo_reconcile.prepare_reconciliation_days(stage.desk.console, stage.desk.sandbox, SAMPLE_SEED, now, "op-a")
-    _begin(stage)
+    _begin_run(stage)
     stage.go(ReconcileRoute(stage.desk.console.reconciliation.views.list_runs("paypay").items[0].id))
     page = stage.find(ReconcilePage)
     stage.until(lambda: page.table.current_item is not None)
@@ -40,14 +40,14 @@ def reconcile(stage: Stage) -> None:
         page.tabs.setCurrentIndex(number)
         stage.shoot(f"reconcile-{part}")
     page.tabs.setCurrentIndex(0)
-    _others(stage)
+    _show_other_runs(stage)
     context.change_operator("aud-e")
     stage.go(ReconcileRoute())
     stage.shoot("reconcile-auditor")
     context.change_operator("op-a")
 
 
-def _begin(stage: Stage) -> None:
+def _begin_run(stage: Stage) -> None:
     stage.go(ReconcileRoute())
     page = stage.find(ReconcilePage)
     page.begin_button.click()
@@ -75,7 +75,7 @@ def _begin(stage: Stage) -> None:
     stage.settle()
 
 
-def _others(stage: Stage) -> None:
+def _show_other_runs(stage: Stage) -> None:
     """Show a run that was interrupted, one that runs at another desk, and one that has failed."""
     context = stage.desk.console._context
     now = context.now()

@@ -18,7 +18,7 @@ from console.views.runtime.routes import (
     LookupRoute,
     QueuesRoute,
 )
-from tests.shots.scenes import Scene, free_number
+from tests.shots.scenes import Scene, find_free_number
 from tests.shots.stage import Stage
 
 _DAY = date(2026, 11, 20)
@@ -30,14 +30,14 @@ def registry(stage: Stage) -> None:
     lookup, now = stage.desk.console.lookup, stage.opening.context.now()
     live = [
         sample.number
-        for sample in stage.desk.of("complete")
+        for sample in stage.desk.list_checks("complete")
         if any(
             check.is_live and (check.expired_at is None or check.expired_at > now)
             for check in lookup.find_records(sample.number).credit_checks
         )
     ]
     closed, merged, renamed, known = live[:4]
-    successor = free_number(21)
+    successor = find_free_number(21)
     opened = {
         closed: make_company_row(closed, "株式会社みなも堂印刷", furigana="ミナモドウインサツ"),
         merged: make_company_row(merged, "有限会社みなも堂紙業", furigana="ミナモドウシギョウ"),
@@ -82,7 +82,7 @@ def registry(stage: Stage) -> None:
         check = lookup.find_records(number).credit_checks[0]
         stage.go(CreditCheckRoute(check.id))
         stage.shoot(f"credit-check-{name}")
-    stage.go(LookupRoute(free_number(22)))
+    stage.go(LookupRoute(find_free_number(22)))
     stage.shoot("company-not-in-registry")
     stage.go(LookupRoute(merged))
     stage.find(LookupPage).company_panel.open_purchase_dialog()

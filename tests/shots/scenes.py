@@ -51,7 +51,11 @@ Scene = Callable[[Stage], None]
 
 
 def home(stage: Stage) -> None:
-    for sample in (*stage.desk.of("incomplete")[:2], *stage.desk.of("unknown")[:2], *stage.desk.of("complete")[:3]):
+    for sample in (
+        *stage.desk.list_checks("incomplete")[:2],
+        *stage.desk.list_checks("unknown")[:2],
+        *stage.desk.list_checks("complete")[:3],
+    ):
         stage.go(CreditCheckRoute(sample.id))
     stage.go(HomeRoute())
     stage.shoot("home")
@@ -76,14 +80,14 @@ def queues(stage: Stage) -> None:
 
 
 def company(stage: Stage) -> None:
-    stage.go(LookupRoute(stage.desk.of("several_clients")[0].number))
+    stage.go(LookupRoute(stage.desk.list_checks("several_clients")[0].number))
     stage.shoot("company")
-    stage.go(LookupRoute(next(s for s in stage.desk.of("incomplete") if s.values.get("work_at")).number))
+    stage.go(LookupRoute(next(s for s in stage.desk.list_checks("incomplete") if s.values.get("work_at")).number))
     stage.shoot("company-open-matters")
-    stage.go(LookupRoute(free_number(7)))
+    stage.go(LookupRoute(find_free_number(7)))
     stage.shoot("company-none")
     page = stage.find(LookupPage)
-    known = stage.desk.of("complete")[0].number
+    known = stage.desk.list_checks("complete")[0].number
     page.number_field.edit.selectAll()
     page.number_field.edit.insert(known[:5] + str((int(known[5]) + 1) % 10) + known[6:])
     stage.shoot("lookup-wrong-digit")
@@ -91,14 +95,14 @@ def company(stage: Stage) -> None:
 
 def records(stage: Stage) -> None:
     kinds = {
-        "complete": stage.desk.of("complete")[-1].id,
-        "incomplete": next(s for s in stage.desk.of("incomplete") if s.missing_parts == ("pdf",)).id,
-        "unknown": stage.desk.of("unknown")[0].id,
-        "second-person": stage.desk.of("half_decided")[0].id,
-        "error": stage.desk.of("error")[0].id,
-        "renewed": stage.desk.of("superseded")[0].id,
-        "contradicted": stage.desk.of("contradicted")[0].id,
-        "running": stage.desk.of("running")[0].id,
+        "complete": stage.desk.list_checks("complete")[-1].id,
+        "incomplete": next(s for s in stage.desk.list_checks("incomplete") if s.missing_parts == ("pdf",)).id,
+        "unknown": stage.desk.list_checks("unknown")[0].id,
+        "second-person": stage.desk.list_checks("half_decided")[0].id,
+        "error": stage.desk.list_checks("error")[0].id,
+        "renewed": stage.desk.list_checks("superseded")[0].id,
+        "contradicted": stage.desk.list_checks("contradicted")[0].id,
+        "running": stage.desk.list_checks("running")[0].id,
     }
     trail = tuple(kinds.values())
     for name, id in kinds.items():
@@ -107,7 +111,7 @@ def records(stage: Stage) -> None:
 
 
 def record_tabs(stage: Stage) -> None:
-    stage.go(CreditCheckRoute(stage.desk.of("two_reports")[0].id))
+    stage.go(CreditCheckRoute(stage.desk.list_checks("two_reports")[0].id))
     page = stage.find(CreditCheckPage)
     for name in ("documents", "history", "evidence", "audit"):
         page.tabs.show_tab(name)
@@ -118,7 +122,7 @@ def record_tabs(stage: Stage) -> None:
 def proving(stage: Stage) -> None:
     """Show the messages after an evidence pack was saved, after its file name was refused because the file exists,
     and after the timeline was copied."""
-    record = stage.desk.of("two_reports")[0]
+    record = stage.desk.list_checks("two_reports")[0]
     stage.go(CreditCheckRoute(record.id))
     page = stage.find(CreditCheckPage)
     with TemporaryDirectory() as folder:
@@ -133,7 +137,7 @@ def proving(stage: Stage) -> None:
 
 
 def pdf(stage: Stage) -> None:
-    stage.go(PdfRoute(stage.desk.of("complete")[0].id))
+    stage.go(PdfRoute(stage.desk.list_checks("complete")[0].id))
     page = stage.find(PdfPage)
     stage.until(lambda: page.page_view.has_page)
     page.search_field.setText("credit check")
@@ -144,7 +148,7 @@ def pdf(stage: Stage) -> None:
 
 def compare(stage: Stage) -> None:
     """Show two versions of a PDF next to each other, with a difference on the second page."""
-    stage.go(PdfComparisonRoute(stage.desk.of("two_reports")[0].id))
+    stage.go(PdfComparisonRoute(stage.desk.list_checks("two_reports")[0].id))
     page = stage.find(PdfComparisonPage)
     stage.until(lambda: len(page.difference_table.all_rows) > 1 and bool(page.new_view.marks))
     stage.shoot("pdf-compare")
@@ -191,7 +195,7 @@ def search(stage: Stage) -> None:
     assert stage.opening.controller is not None
     stage.opening.controller.command_palette.open()
     box = stage.opening.controller.command_palette.search_box
-    number = stage.desk.of("several_clients")[0].number
+    number = stage.desk.list_checks("several_clients")[0].number
     wide = "".join(chr(ord(digit) + 0xFEE0) for digit in number)
     box.input.insert(f"{wide[:5]}-{wide[5:9]}-{wide[9:]}")
     stage.settle()
@@ -210,16 +214,16 @@ def menu(stage: Stage) -> None:
 def dialogs(stage: Stage) -> None:
     assert stage.opening.controller is not None
     stage.go(QueuesRoute("unknown"))
-    _show(stage, open_unfinished_work_dialog(stage.frame), "dialog-unfinished")
+    _shoot_dialog(stage, open_unfinished_work_dialog(stage.frame), "dialog-unfinished")
     left_open = open_unfinished_work_dialog(stage.frame)
     left_open.show_tab("own")
-    _show(stage, left_open, "dialog-left-open")
-    _show(stage, open_shortcuts_dialog(stage.frame, stage.frame.current_page), "dialog-keys")
-    _show(stage, open_help_dialog(stage.frame, stage.frame.current_page), "dialog-help")
-    _show(stage, open_about_dialog(stage.frame), "dialog-about")
+    _shoot_dialog(stage, left_open, "dialog-left-open")
+    _shoot_dialog(stage, open_shortcuts_dialog(stage.frame, stage.frame.current_page), "dialog-keys")
+    _shoot_dialog(stage, open_help_dialog(stage.frame, stage.frame.current_page), "dialog-help")
+    _shoot_dialog(stage, open_about_dialog(stage.frame), "dialog-about")
     notifications = NotificationsDialog(stage.frame.context, stage.window, has_desktop=True)
     notifications.open()
-    _show(stage, notifications, "dialog-notifications")
+    _shoot_dialog(stage, notifications, "dialog-notifications")
 
 
 def lock(stage: Stage) -> None:
@@ -278,7 +282,7 @@ def purchase(stage: Stage) -> None:
         "asking": ("hang", "purchase"),
     }
     for place, (name, fault) in enumerate(endings.items()):
-        number = free_number(20 + place)
+        number = find_free_number(20 + place)
         if fault:
             control.add_fault(fault[0], call=fault[1], number=number, times="always")
         stage.go(LookupRoute(number, opens_purchase=True))
@@ -311,7 +315,9 @@ def purchase(stage: Stage) -> None:
 
 
 def refetch(stage: Stage) -> None:
-    stage.go(CreditCheckRoute(next(s for s in stage.desk.of("incomplete") if s.missing_parts == ("pdf",)).id))
+    stage.go(
+        CreditCheckRoute(next(s for s in stage.desk.list_checks("incomplete") if s.missing_parts == ("pdf",)).id)
+    )
     page = stage.find(CreditCheckPage)
     assert page.view is not None
     page.action_handlers.refetch(page.view.record)
@@ -325,7 +331,7 @@ def refetch(stage: Stage) -> None:
 
 
 def resolve(stage: Stage) -> None:
-    stage.go(CreditCheckRoute(stage.desk.of("unknown")[1].id))
+    stage.go(CreditCheckRoute(stage.desk.list_checks("unknown")[1].id))
     page = stage.find(CreditCheckPage)
     assert page.view is not None
     page.action_handlers.resolve(page.view.record)
@@ -344,7 +350,7 @@ def resolve(stage: Stage) -> None:
     dialog.cancel_button.click()
 
 
-def _show(stage: Stage, dialog: DialogFrame, name: str) -> None:
+def _shoot_dialog(stage: Stage, dialog: DialogFrame, name: str) -> None:
     if isinstance(dialog, UnfinishedWorkDialog):
         stage.settle()
     stage.shoot(name)
@@ -352,7 +358,7 @@ def _show(stage: Stage, dialog: DialogFrame, name: str) -> None:
     stage.settle()
 
 
-def free_number(serial: int) -> str:
+def find_free_number(serial: int) -> str:
     """Return a valid corporation number that no sample has."""
     base = f"97{serial:010d}"
     return compute_check_digit(base) + base

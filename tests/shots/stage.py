@@ -17,14 +17,14 @@ from console.views.theme.design_tokens import Density, ThemeName
 from console.views.theme.theme import current_appearance
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.first_use import note_earlier_use
-from tests.support.furnished import Furnished, furnished
+from tests.support.furnished import SampleDesk, open_sample_desk
 from tests.support.waiting import PATIENCE_SECONDS
 
 W = TypeVar("W", bound=QWidget)
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class WindowLook:
     """The look of the window in a picture: language, theme, size (px), density and text scale."""
 
     language: str
@@ -44,7 +44,7 @@ class Sight:
 class Stage:
     """The window and its desk. `shoot` takes a picture of it."""
 
-    def __init__(self, desk: Furnished, sight: Sight, folder: Path) -> None:
+    def __init__(self, desk: SampleDesk, sight: WindowLook, folder: Path) -> None:
         self.desk, self.sight = desk, sight
         self._folder = folder / sight.name
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -73,14 +73,14 @@ class Stage:
                     [bar.accessibleName() for bar in page.findChildren(NotificationBar)] if page is not None else []
                 )
                 raise TimeoutError(f"the window did not get there; its page says {bars}")
-            _live()
+            _process_events()
 
     def settle(self) -> None:
         """Process events until the window reads nothing any more and everything is painted."""
         for _ in range(3):
             self.until(self.opening.runner.is_idle)
             for _ in range(10):
-                _live()
+                _process_events()
 
     def go(self, route: object) -> None:
         """Show the page of this route, and wait until it is complete."""
@@ -125,7 +125,7 @@ class Stage:
     def close(self) -> None:
         self.window.close()
         self.opening.close()
-        _live()
+        _process_events()
 
 
 class UnpaintedStage(Stage):
@@ -139,15 +139,15 @@ class UnpaintedStage(Stage):
                 QTest.qWait(1)
 
 
-def _live() -> None:
+def _process_events() -> None:
     """Process some turns of the event loop, which also deletes widgets that are to be deleted."""
     QTest.qWait(5)
 
 
 @contextmanager
-def staged(home: Path, sight: Sight, folder: Path) -> Iterator[Stage]:
+def open_stage(home: Path, sight: WindowLook, folder: Path) -> Iterator[Stage]:
     """Yield a stage on a desk of its own with the home folder `home`; the pictures go into `folder`."""
-    with furnished(home, LANGUAGE=sight.language) as desk:
+    with open_sample_desk(home, LANGUAGE=sight.language) as desk:
         stage = Stage(desk, sight, folder)
         try:
             yield stage

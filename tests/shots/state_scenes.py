@@ -36,7 +36,7 @@ from console.views.runtime.routes import (
 )
 from tests.shots.scenes import Scene
 from tests.shots.stage import Stage
-from tests.support.failing import failing
+from tests.support.failing import let_method_fail
 
 _LARGEST_MINOR = {"paypay": 99_999_999_999, "atom": 999_999_999_999}
 """The largest amount in minor units (yen, paise) that the screens must show, by provider."""
@@ -62,7 +62,7 @@ def large_amounts(stage: Stage) -> None:
         stage.settle()
         stage.go(LookupRoute(payment.corporation_number or ""))
         stage.shoot(f"amount-company-{provider}")
-    number = stage.desk.paid("complete")[-1].corporation
+    number = stage.desk.list_payments("complete")[-1].corporation
     order_id = _add_order(stage, NewOrder("S-999999999999", 999_999_999_999, "JPY", number))
     stage.go(OrderRoute(order_id))
     stage.find(OrderPage)
@@ -73,7 +73,7 @@ def large_amounts(stage: Stage) -> None:
 
 def _pay_largest(stage: Stage, provider: str) -> Payment:
     """Add an order of the provider's largest amount, let it be paid, import the payment, and return it."""
-    minor, sample = _LARGEST_MINOR[provider], stage.desk.paid("complete")[-1]
+    minor, sample = _LARGEST_MINOR[provider], stage.desk.list_payments("complete")[-1]
     currency = "JPY" if provider == "paypay" else "INR"
     day = stage.opening.context.now()
     number = f"ORD-{day:%Y%m%d}-999999" if provider == "paypay" else f"ORD{day:%Y%m%d}999999"
@@ -94,7 +94,7 @@ def _add_order(stage: Stage, order: NewOrder) -> int:
 
 def long_texts(stage: Stage) -> None:
     """Show records of a company with a long name, with a long note by a colleague with a long name."""
-    check, payment = stage.desk.of("unknown")[0], stage.desk.paid("refund_unknown")[-1]
+    check, payment = stage.desk.list_checks("unknown")[0], stage.desk.list_payments("refund_unknown")[-1]
 
     def write(tx: Transaction) -> None:
         for person in (_LONG_PERSON, _TAKER):
@@ -126,16 +126,16 @@ def long_texts(stage: Stage) -> None:
 
 def read_only(stage: Stage) -> None:
     """Show screens while the read-only mode of everything is on, for a long reason."""
-    with _read_only(stage):
-        for name, route in _routes(stage).items():
+    with _use_read_only_mode(stage):
+        for name, route in _list_routes(stage).items():
             stage.go(route)
             stage.shoot(f"read-only-{name}")
-        stage.go(PaymentRoute(stage.desk.paid("complete")[-1].id))
+        stage.go(PaymentRoute(stage.desk.list_payments("complete")[-1].id))
         stage.shoot("read-only-refundable")
 
 
 @contextmanager
-def _read_only(stage: Stage) -> Iterator[None]:
+def _use_read_only_mode(stage: Stage) -> Iterator[None]:
     """Set the read-only mode of everything until the end of the block."""
     switches, context = stage.desk.console.read_only_switches, stage.opening.context
 
@@ -155,9 +155,9 @@ def _read_only(stage: Stage) -> Iterator[None]:
 def disconnected(stage: Stage) -> None:
     """Show screens whose data was read before the database stopped answering."""
     services, error = stage.desk.console, rebuild_error(ErrorCode.DATABASE_UNREACHABLE, {}, exit_status=0)
-    for name, route in _routes(stage).items():
+    for name, route in _list_routes(stage).items():
         stage.go(route)
-        with failing(services.desk_status, "read_desk_update", error):
+        with let_method_fail(services.desk_status, "read_desk_update", error):
             stage.until(lambda: stage.opening.context.connection_state.lost_since is not None)
             stage.shoot(f"disconnected-{name}")
         stage.until(lambda: stage.opening.context.connection_state.lost_since is None)
@@ -166,7 +166,7 @@ def disconnected(stage: Stage) -> None:
 def unreadable(stage: Stage) -> None:
     """Show pages whose data couldn't be read again."""
     services, error = stage.desk.console, rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)
-    payment, check = stage.desk.paid("complete")[-1], stage.desk.of("unknown")[0]
+    payment, check = stage.desk.list_payments("complete")[-1], stage.desk.list_checks("unknown")[0]
     reads = (
         ("payment", PaymentRoute(payment.id), services.payments, "read_payment"),
         ("check", CreditCheckRoute(check.id), services.credit_checks, "read_credit_check"),
@@ -177,7 +177,7 @@ def unreadable(stage: Stage) -> None:
         stage.go(route)
         page = stage.frame.current_page
         assert page is not None
-        with failing(service, method, error):
+        with let_method_fail(service, method, error):
             page.read_data_again()
             stage.settle()
             stage.shoot(f"unreadable-{name}")
@@ -185,14 +185,14 @@ def unreadable(stage: Stage) -> None:
         stage.settle()
 
 
-def _routes(stage: Stage) -> Mapping[str, Route]:
+def _list_routes(stage: Stage) -> Mapping[str, Route]:
     """Return the routes of the screens that are shown in each state, by the names of their pictures."""
     return {
         "home": HomeRoute(),
         "queue": QueuesRoute("unknown"),
-        "check": CreditCheckRoute(stage.desk.of("unknown")[0].id),
-        "payment": PaymentRoute(stage.desk.paid("refund_unknown")[-1].id),
-        "company": LookupRoute(stage.desk.paid("complete")[-1].corporation),
+        "check": CreditCheckRoute(stage.desk.list_checks("unknown")[0].id),
+        "payment": PaymentRoute(stage.desk.list_payments("refund_unknown")[-1].id),
+        "company": LookupRoute(stage.desk.list_payments("complete")[-1].corporation),
         "approvals": ApprovalsRoute(),
         "alerts": AlertsRoute(),
         "reports": ReportsRoute(),

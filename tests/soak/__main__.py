@@ -19,10 +19,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.environment import isolate
+from tests.support.environment import isolate_environment
 
 ROOT = Path(__file__).resolve().parents[2]
-KEPT = ROOT / ".soak" / "results.jsonl"
+RESULTS_FILE = ROOT / ".soak" / "results.jsonl"
 MINUTES = 90.0
 
 
@@ -42,21 +42,21 @@ def main(words: Sequence[str]) -> int:
     """Run the shards that have no stored result. Return the exit status: 0 if every shard that ran has passed and no
     needed shard is missing.
     """
-    asked = arguments(words)
+    asked = parse_arguments(words)
     if asked.shard:
         return run_one_shard(asked.shard[0], int(asked.shard[1]))
     deadline = time.monotonic() + asked.minutes * 60
-    results = Results(KEPT, fresh=asked.fresh)
-    shards = [shard for shard in all_shards() if not asked.demands or shard.demand in asked.demands]
+    results = Results(RESULTS_FILE, fresh=asked.fresh)
+    shards = [shard for shard in list_all_shards() if not asked.demands or shard.demand in asked.demands]
     waiting = [shard for shard in shards if not results.has(shard)]
     print(f"{len(waiting)} of {len(shards)} shards to do, at most {asked.minutes:.0f} minutes", flush=True)
     with ThreadPoolExecutor(asked.workers) as pool:
-        for _ in pool.map(lambda shard: results.add(shard, *run(shard, deadline)), waiting):
+        for _ in pool.map(lambda shard: results.add(shard, *run_shard_process(shard, deadline)), waiting):
             pass
     return print_verdicts(shards, results)
 
 
-def arguments(words: Sequence[str]) -> argparse.Namespace:
+def parse_arguments(words: Sequence[str]) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak")
     parser.add_argument("demands", nargs="*", help="only these, such as 1 24 '3 statements'")
@@ -67,7 +67,7 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def all_shards() -> Iterator[Shard]:
+def list_all_shards() -> Iterator[Shard]:
     """Yield the shards of all demands: first the needed ones, then the spare ones, which run only in time that is
     left.
     """
@@ -145,7 +145,7 @@ def print_verdicts(shards: Sequence[Shard], results: Results) -> int:
     return status
 
 
-def run(shard: Shard, deadline: float) -> tuple[bool | None, str]:
+def run_shard_process(shard: Shard, deadline: float) -> tuple[bool | None, str]:
     """Run a shard in a process of its own. Return whether it passed, and its output. (None, "") if the time of the
     soak, which ends at `deadline` (monotonic seconds), is over. A shard that takes too long has failed.
     """
@@ -164,12 +164,12 @@ def run_one_shard(name: str, number: int) -> int:
     """Run one shard of the demand `name` in this process, and print its counts as JSON in the last line. Raises the
     AssertionError of a failed shard.
     """
-    home = isolate()
+    home = isolate_environment()
     from tests.soak.demands import DEMANDS
-    from tests.support.quick_desks import quick_folder
+    from tests.support.quick_desks import make_quick_folder
 
     (demand,) = [demand for demand in DEMANDS if demand.name == name]
-    with home, quick_folder() as folder:
+    with home, make_quick_folder() as folder:
         counts = demand.run(number, folder)
     print(json.dumps(counts))
     return 0

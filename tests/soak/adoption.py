@@ -9,8 +9,8 @@ from sqlalchemy import text
 from console.services.adoption.run import AdoptionResult
 from console.store.database.engine import Database
 from tests.support import legacy, other_application, servers
-from tests.support.adoptions import adoption
-from tests.support.legacy import NAME
+from tests.support.adoptions import open_adoption_service
+from tests.support.legacy import TABLE_NAME
 
 ROWS = 1_000_000
 
@@ -21,8 +21,8 @@ def run(_shard: int, folder: Path, rows: int = ROWS) -> Counter[str]:
     with servers.mariadb() as server:
         url = server.fresh_database()
         database = Database(url, without_time_limit=True)
-        legacy.make(database, legacy.many(rows))
-        with other_application.running(url) as told:
+        legacy.create_table_with_rows(database, legacy.make_rows(rows))
+        with other_application.run_application(url) as told:
             begun = time.monotonic()
             done = _run_adoption(folder, url)
             seconds = time.monotonic() - begun
@@ -33,17 +33,17 @@ def run(_shard: int, folder: Path, rows: int = ROWS) -> Counter[str]:
 
 def _run_adoption(folder: Path, url: str) -> AdoptionResult:
     """Run the adoption, and return its result."""
-    with adoption(folder / "home", url) as service:
+    with open_adoption_service(folder / "home", url) as service:
         return service.run()
 
 
 def _check_result(
-    database: Database, done: AdoptionResult, met: other_application.Results, rows: int
+    database: Database, done: AdoptionResult, met: other_application.ApplicationResults, rows: int
 ) -> Counter[str]:
     """Check the adopted table and the results `met` of the other application. Return the counts of the shard."""
     with database.read() as conn:
-        ids = {int(found) for found in conn.scalars(text(f"SELECT id FROM {NAME}"))}
-        found = legacy.facts(conn)
+        ids = {int(found) for found in conn.scalars(text(f"SELECT id FROM {TABLE_NAME}"))}
+        found = legacy.count_rows(conn)
     longest = round(max(met.longest_read_ms, met.longest_write_ms))
     print(
         f"adoption: {rows} rows, {len(met.added)} inserts, {met.reads} reads meanwhile; the longest took {longest} ms"

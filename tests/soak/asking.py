@@ -14,23 +14,25 @@ from tests.crash import asked_kills, asked_statements
 from tests.races.asking_desks import AskingRace, run
 from tests.soak.shards import Demand
 from tests.support import pooled_databases
-from tests.support.invented import numbers
-from tests.support.places import Engine, ServerPlace, nodes_of
+from tests.support.invented import invent_numbers
+from tests.support.places import Engine, ServerPlace, get_nodes
 from tests.support.pooled_databases import PooledDatabase
 from tests.support.server_fixtures import MYSQL
-from tests.support.servers import own_run, shared_galera
+from tests.support.servers import shared_galera, start_own_run
 
 DESKS, NUMBERS, KILL_SECONDS = 16, 200, 5.0
 _NODE_DIES_AT, _NODE_IS_BACK_AT = 60, 120
 _ENGINES: tuple[Engine, ...] = ("mariadb", "galera", *(("mysql",) if os.environ.get(MYSQL) else ()))
 
 
-def ask(engine: Engine, shard: int, folder: Path, count: int = NUMBERS, desks: int = DESKS) -> Counter[str]:
+def run_request_race(
+    engine: Engine, shard: int, folder: Path, count: int = NUMBERS, desks: int = DESKS
+) -> Counter[str]:
     """Run the race on this engine, with `count` numbers and `desks` desks. The second shard of each engine has a
     provider with faults. On Galera a node is killed during the race and restarted. MySQL is used only if a server is
     given."""
-    with own_run():
-        place = ServerPlace(engine, folder, PooledDatabase(nodes_of(engine)))
+    with start_own_run():
+        place = ServerPlace(engine, folder, PooledDatabase(get_nodes(engine)))
         meanwhile = {}
         if engine == "galera":
             cluster = shared_galera()
@@ -39,7 +41,7 @@ def ask(engine: Engine, shard: int, folder: Path, count: int = NUMBERS, desks: i
                 count * _NODE_IS_BACK_AT // NUMBERS: cluster.heal,
             }
         seed = shard if shard % 2 else None
-        tally = run(AskingRace(numbers(count, 400 + shard), desks, KILL_SECONDS, seed, meanwhile), place)
+        tally = run(AskingRace(invent_numbers(count, 400 + shard), desks, KILL_SECONDS, seed, meanwhile), place)
         if engine == "mysql":  # a server that was given keeps nothing of ours
             place.database.drop()
     pooled_databases.forget_all()
@@ -48,31 +50,31 @@ def ask(engine: Engine, shard: int, folder: Path, count: int = NUMBERS, desks: i
     return tally
 
 
-def end(shard: int, folder: Path) -> Counter[str]:
+def end_worker_at_each_step(shard: int, folder: Path) -> Counter[str]:
     """End the worker at each step of one action, in one way (killed or told to end). Afterwards another worker
     continues, or the same one after a restart. The number of the shard decides action, way and worker."""
     (action, how), again = list(
         product(product(asked_kills.STEPS, asked_kills.EXIT_STATUS_BY_ENDING), (False, True))
     )[shard]
-    with _own_place(folder) as place:
+    with _open_own_place(folder) as place:
         tally = asked_kills.run(place, action, how, shard, again=again)
     assert tally["ends"] == len(asked_kills.STEPS[action]), tally
     return tally
 
 
-def fail(shard: int, folder: Path) -> Counter[str]:
+def fail_each_statement(shard: int, folder: Path) -> Counter[str]:
     """Let each statement of one action of a worker fail with one kind of trouble. The number of the shard decides
     both."""
     action, trouble = list(product(asked_statements.ACTIONS, asked_statements.TROUBLES))[shard]
-    with _own_place(folder) as place, asked_statements.open_stage(place) as on:
+    with _open_own_place(folder) as place, asked_statements.open_stage(place) as on:
         return asked_statements.run_all(on, action, trouble)
 
 
 @contextmanager
-def _own_place(folder: Path) -> Iterator[ServerPlace]:
+def _open_own_place(folder: Path) -> Iterator[ServerPlace]:
     """Yield a database of its own, because these shards change the rights of its accounts."""
-    with own_run():
-        yield ServerPlace("mariadb", folder, PooledDatabase(nodes_of("mariadb")))
+    with start_own_run():
+        yield ServerPlace("mariadb", folder, PooledDatabase(get_nodes("mariadb")))
     pooled_databases.forget_all()
 
 
@@ -81,17 +83,20 @@ _FIGURE = (
     " {calls} answers, {lapsed} requests lapsed"
 )
 DEMANDS = (
-    *(Demand(f"asking {engine}", 2, partial(ask, engine), _FIGURE, seconds=3_600) for engine in _ENGINES),
+    *(
+        Demand(f"asking {engine}", 2, partial(run_request_race, engine), _FIGURE, seconds=3_600)
+        for engine in _ENGINES
+    ),
     Demand(
         "asked, a worker ends",
         len(asked_kills.STEPS) * len(asked_kills.EXIT_STATUS_BY_ENDING) * 2,
-        end,
+        end_worker_at_each_step,
         "{ends} workers killed or told to end at every step of a request: 0 twice, 0 lost, 0 untrue answers",
     ),
     Demand(
         "asked, a statement fails",
         len(asked_statements.ACTIONS) * len(asked_statements.TROUBLES),
-        fail,
+        fail_each_statement,
         "{places} failing statements of a worker that executes a request: 0 twice, 0 untrue answers",
         seconds=3_600,
     ),

@@ -11,10 +11,10 @@ from tests.faults import losers, nodes, steps, verdicts
 from tests.faults.losers import count_reruns
 from tests.faults.scene import execute_as_owner, open_scene
 from tests.support import servers
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.places import ServerPlace
 from tests.support.pooled_databases import PooledDatabase
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 PEOPLE = ("op-a", "op-b", "lead-b")
 _STEPS = tuple((action, trouble) for action in steps.ACTIONS for trouble in steps.TROUBLES)
@@ -22,33 +22,33 @@ _DEATHS, _KILLS = 64, 5
 
 
 @contextmanager
-def _mariadb(folder: Path) -> Iterator[tuple[servers.Server, ServerPlace]]:
+def _start_mariadb(folder: Path) -> Iterator[tuple[servers.Server, ServerPlace]]:
     """Yield a private server and a database on it."""
     with servers.mariadb() as server:
         yield server, ServerPlace("mariadb", folder, PooledDatabase((server,)))
 
 
-def commands(shard: int, folder: Path) -> Counter[str]:
+def break_each_command(shard: int, folder: Path) -> Counter[str]:
     """Break each command of one action to the server, in one way. The number of the shard decides both."""
-    with _mariadb(folder) as (_, place), open_scene(place) as stage:
+    with _start_mariadb(folder) as (_, place), open_scene(place) as stage:
         return steps.run_all(stage, *_STEPS[shard], shard)
 
 
-def deaths(shard: int, folder: Path) -> Counter[str]:
+def kill_server_at_each_command(shard: int, folder: Path) -> Counter[str]:
     """Kill the server with SIGKILL at each command of a purchase."""
     tally: Counter[str] = Counter()
-    with _mariadb(folder) as (server, place), open_scene(place) as stage:
-        for nth, name in enumerate(numbers(_DEATHS, shard), start=1):
+    with _start_mariadb(folder) as (server, place), open_scene(place) as stage:
+        for nth, name in enumerate(invent_numbers(_DEATHS, shard), start=1):
             ending, _ = steps.kill_server_at_command(stage, server, "purchase", nth, name)
             tally.update({"deaths": int(ending is not None), ending or "undisturbed": 1})
         stage.verify_trail()
     return tally
 
 
-def races(shard: int, folder: Path) -> Counter[str]:
+def run_deadlocking_transactions(shard: int, folder: Path) -> Counter[str]:
     """Run transactions of three databases that deadlock each other. At least 99.9 % of them must succeed, and each
     must take effect exactly once."""
-    with _mariadb(folder) as (_, place), ExitStack() as opened, count_reruns() as reruns:
+    with _start_mariadb(folder) as (_, place), ExitStack() as opened, count_reruns() as reruns:
         losers.reset_counters(lambda *statements: execute_as_owner(place, *statements))
         made = [Database(place.url(desk=number)) for number in range(3)]
         for database in made:
@@ -63,16 +63,16 @@ def races(shard: int, folder: Path) -> Counter[str]:
     return Counter(turns=3 * 700, won=tally["won"], deadlocks=reruns.numbers["1213"])
 
 
-def unanswered(_shard: int, folder: Path) -> Counter[str]:
+def lose_commit_answers(_shard: int, folder: Path) -> Counter[str]:
     """Let 100 COMMITs get no answer. Check that each time the console states correctly whether the server has
     committed."""
-    with _mariadb(folder) as (_, place):
+    with _start_mariadb(folder) as (_, place):
         tally = verdicts.lose_commit_answers(place, 100)
     assert tally["right"] == tally["commits"], tally
     return tally
 
 
-def node_deaths(shard: int, folder: Path) -> Counter[str]:
+def kill_nodes(shard: int, folder: Path) -> Counter[str]:
     """Kill one of three nodes under load, five times; the node is restarted each time."""
     tally: Counter[str] = Counter()
     with servers.galera() as cluster:
@@ -87,12 +87,12 @@ def _kill_one_node(cluster: servers.Cluster, place: ServerPlace, mark: str, whic
     """Kill the node with the index `which` while three people write rows. Check that no acknowledged row is lost or
     doubled, and that no write stalls longer than five seconds. `mark` distinguishes the rows of this run."""
     databases = [Database(place.url(person, desk=number)) for number, person in enumerate(PEOPLE)]
-    writers = nodes.ThreadsThatWrite(databases, [place.named(person) for person in PEOPLE], mark)
+    writers = nodes.ThreadsThatWrite(databases, [place.get_account_name(person) for person in PEOPLE], mark)
     with writers.write_in_threads():
-        until(lambda: len(writers.acknowledged) > 100, "some work")
+        wait_until(lambda: len(writers.acknowledged) > 100, "some work")
         cluster.nodes[which].kill()
         mark_then = len(writers.acknowledged)
-        until(lambda: len(writers.acknowledged) > mark_then + 200, "work after the kill", 30)
+        wait_until(lambda: len(writers.acknowledged) > mark_then + 200, "work after the kill", 30)
     for database in databases:
         database.close()
     lost, twice = writers.find_lost_and_doubled_rows(place)
@@ -102,7 +102,7 @@ def _kill_one_node(cluster: servers.Cluster, place: ServerPlace, mark: str, whic
     return Counter(kills=1, acknowledged=len(writers.acknowledged), lost=len(lost), refused=writers.refused.total())
 
 
-def causal(_shard: int, folder: Path) -> Counter[str]:
+def read_on_other_nodes(_shard: int, folder: Path) -> Counter[str]:
     """Read a thousand times on another node than the one that was written, run 500 compare-and-swap updates, and let
     three people compete for a lease 200 times. No read may be stale, and each lease must have one winner."""
     with servers.galera() as cluster:
@@ -111,7 +111,7 @@ def causal(_shard: int, folder: Path) -> Counter[str]:
         with nodes.open_database_per_node(place, owner=True) as owners:
             tally = nodes.read_after_write(owners, 1_000) + nodes.swap_after_write(owners, 500)
         databases = [Database(place.url(person, desk=number)) for number, person in enumerate(PEOPLE)]
-        fought = nodes.fight_for_leases(databases, [place.named(person) for person in PEOPLE], 200)
+        fought = nodes.fight_for_leases(databases, [place.get_account_name(person) for person in PEOPLE], 200)
         for database in databases:
             database.close()
     assert (tally["stale"], tally["refused"], tally["unguarded"]) == (0, 0, 0), tally
@@ -121,10 +121,30 @@ def causal(_shard: int, folder: Path) -> Counter[str]:
 
 Shards = tuple[str, int, Callable[[int, Path], Counter[str]], str]
 DEMANDS: tuple[Shards, ...] = (
-    ("3 commands", len(_STEPS), commands, "{places} broken commands to a server: 0 doubles, 0 untrue endings"),
-    ("3 deaths", 1, deaths, "{deaths} kills of the server in mid-purchase: 0 doubles, {done} went on by themselves"),
-    ("7", 2, races, "{won} of {turns} crossing transactions through, {deadlocks} deadlocks, at most 5 reruns"),
-    ("8", 5, unanswered, "verdict right {right} of {commits}, of which {had_arrived} had arrived"),
-    ("9", 2, node_deaths, "{kills} kills of a node: {lost} of {acknowledged} acknowledged rows lost, stall ≤ 5 s"),
-    ("11", 1, causal, "{stale} stale of {reads}, {refused} of {swaps} refused; {one_winner} of {rounds} won once"),
+    (
+        "3 commands",
+        len(_STEPS),
+        break_each_command,
+        "{places} broken commands to a server: 0 doubles, 0 untrue endings",
+    ),
+    (
+        "3 deaths",
+        1,
+        kill_server_at_each_command,
+        "{deaths} kills of the server in mid-purchase: 0 doubles, {done} went on by themselves",
+    ),
+    (
+        "7",
+        2,
+        run_deadlocking_transactions,
+        "{won} of {turns} crossing transactions through, {deadlocks} deadlocks, at most 5 reruns",
+    ),
+    ("8", 5, lose_commit_answers, "verdict right {right} of {commits}, of which {had_arrived} had arrived"),
+    ("9", 2, kill_nodes, "{kills} kills of a node: {lost} of {acknowledged} acknowledged rows lost, stall ≤ 5 s"),
+    (
+        "11",
+        1,
+        read_on_other_nodes,
+        "{stale} stale of {reads}, {refused} of {swaps} refused; {one_winner} of {rounds} won once",
+    ),
 )

@@ -15,28 +15,30 @@ from pathlib import Path
 from console.app import Console
 from console.domain.bulk.records import BulkProgress
 from console.sandbox.server import Sandbox
-from tests.soak.shards import Demand, placed
-from tests.support.bulk_stage import numbers, unknown_rows
-from tests.support.places import PERSON, Engine, Place
-from tests.support.waiting import until
-from tests.support.worker_process import WorkerProcess, worker_process
+from tests.soak.shards import Demand, open_place
+from tests.support.bulk_stage import insert_unknown_checks, make_numbers
+from tests.support.places import FIRST_PERSON, Engine, Place
+from tests.support.waiting import wait_until
+from tests.support.worker_process import WorkerProcess, start_worker
 
-FINDS = {"ALARMBOX_FIND_PURCHASES": "1"}
-FASTER = {"TIME_SCALE": "4"}
+FIND_PURCHASES_SETTING = {"ALARMBOX_FIND_PURCHASES": "1"}
+FASTER_SETTING = {"TIME_SCALE": "4"}
 """Leases of 11 seconds, and a turn of the due task each half second."""
 _PATIENCE = 1_700.0
 _AT_ONCE = 500
 
 
-def killed(engine: Engine, count: int, folder: Path) -> Counter[str]:
+def run_bulk_with_kills(engine: Engine, count: int, folder: Path) -> Counter[str]:
     """A person executes the first half of the run. Then one of three workers continues it; the worker that runs it is
     killed after 60 % of the rows, its successor after 80 %. The third one completes the run.
     """
-    with placed(engine, folder) as place, Sandbox() as sandbox:
+    with open_place(engine, folder) as place, Sandbox() as sandbox:
         _register_sold_checks(sandbox, count)
-        with place.opened(sandbox, None, person=PERSON, desk=0, **FINDS, **FASTER) as console:
-            for some in _split(numbers(count)):
-                unknown_rows(console, some)
+        with place.open_desk(
+            sandbox, None, person=FIRST_PERSON, desk=0, **FIND_PURCHASES_SETTING, **FASTER_SETTING
+        ) as console:
+            for some in _split_into_parts(make_numbers(count)):
+                insert_unknown_checks(console, some)
             run = console.bulk.create_run("probe", "unknown")
             assert run.size == count, run
             _run_half_by_hand(console, run.id, count // 2)
@@ -48,11 +50,11 @@ def killed(engine: Engine, count: int, folder: Path) -> Counter[str]:
 def _register_sold_checks(sandbox: Sandbox, count: int) -> None:
     """Let the sandbox register `count` sold credit checks, which its list of purchases contains."""
     sandbox.control.change_settings(offers_purchase_list=True)
-    for some in _split(numbers(count)):
+    for some in _split_into_parts(make_numbers(count)):
         sandbox.control.register_checks(*({"corporation_number": number} for number in some))
 
 
-def _split(whole: Sequence[str]) -> Iterator[Sequence[str]]:
+def _split_into_parts(whole: Sequence[str]) -> Iterator[Sequence[str]]:
     """Yield the texts in parts of at most 500."""
     return (whole[begin : begin + _AT_ONCE] for begin in range(0, len(whole), _AT_ONCE))
 
@@ -78,19 +80,25 @@ def _continue_by_workers(place: Place, sandbox: Sandbox, run_id: int, points: Se
     """
     with ExitStack() as stack:
         workers = [
-            stack.enter_context(worker_process(place, sandbox.url, desk=desk, **FINDS, **FASTER))
+            stack.enter_context(
+                start_worker(place, sandbox.url, desk=desk, **FIND_PURCHASES_SETTING, **FASTER_SETTING)
+            )
             for desk in range(1, len(points) + 2)
         ]
         for point in points:
-            until(lambda point=point: _count_done_rows(place, run_id) >= point, f"{point} rows are done", _PATIENCE)  # type: ignore[misc]
+
+            def is_reached(point: int = point) -> bool:
+                return _count_done_rows(place, run_id) >= point
+
+            wait_until(is_reached, f"{point} rows are done", _PATIENCE)
             _kill_running_worker(place, run_id, workers)
         ended = f"SELECT COUNT(*) FROM bulk_runs WHERE id = {run_id} AND state = 'done'"
-        until(lambda: place.sql(ended) == [(1,)], "the run is done", _PATIENCE)
+        wait_until(lambda: place.sql(ended) == [(1,)], "the run is done", _PATIENCE)
 
 
 def _kill_running_worker(place: Place, run_id: int, workers: Sequence[WorkerProcess]) -> None:
     """Kill the worker that holds the lease of the run and is in the middle of a row."""
-    alive = {worker.pid: worker for worker in workers if worker.alive}
+    alive = {worker.pid: worker for worker in workers if worker.is_alive}
     found: list[WorkerProcess] = []
 
     def held() -> bool:
@@ -101,7 +109,7 @@ def _kill_running_worker(place: Place, run_id: int, workers: Sequence[WorkerProc
         found.extend(alive[int(pid)] for (pid,) in holding if int(pid) in alive)
         return bool(found)
 
-    until(held, "a worker runs it", 120.0)
+    wait_until(held, "a worker runs it", 120.0)
     os.kill(found[0].pid, signal.SIGKILL)
     found[0].process.wait()
 
@@ -128,7 +136,7 @@ def _check_run(place: Place, sandbox: Sandbox, run_id: int, count: int, deaths: 
     )
     assert records == [("success", "known", count, count)], records
     asked = Counter(str(entry["number"]) for entry in sandbox.control.read_requests("list"))
-    assert asked.keys() == set(numbers(count)), len(asked)
+    assert asked.keys() == set(make_numbers(count)), len(asked)
     again = sum(asked.values()) - count
     assert 0 <= again <= deaths, again
     assert sandbox.control.count_charges() == 0
@@ -139,7 +147,7 @@ DEMANDS = (
     Demand(
         "bulk mariadb",
         1,
-        lambda _shard, folder: killed("mariadb", 10_000, folder),
+        lambda _shard, folder: run_bulk_with_kills("mariadb", 10_000, folder),
         "{records} records, {deaths} workers killed: {settled} settled once, {asked} asked, {again} twice",
         seconds=3_600,
     ),

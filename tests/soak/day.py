@@ -10,23 +10,25 @@ from tests.day.plan import Day
 from tests.day.run import format_counts, run_day
 from tests.soak.shards import Demand
 
-WHOLE = Day(
+WHOLE_DAY = Day(
     orders=20_000, seed=1, scale=10, under_way=100, code_seconds=40.0, outages=12, slow_spells=10, worker_kills=40,
     database_kills=6, patience=1_500.0,
 )  # fmt: skip
-ASKED = replace(WHOLE, orders=2_000, outages=2, slow_spells=2, worker_kills=40, database_kills=2, asks=True)
+TEAM_MODE_DAY = replace(
+    WHOLE_DAY, orders=2_000, outages=2, slow_spells=2, worker_kills=40, database_kills=2, asks=True
+)
 
 
 def run_whole_day(_shard: int, folder: Path) -> Counter[str]:
     """Run the day with 20,000 orders."""
-    return _run_day(WHOLE, folder, "a day in the life")
+    return _run_day(WHOLE_DAY, folder, "a day in the life")
 
 
 def run_day_in_team_mode(_shard: int, folder: Path) -> Counter[str]:
     """Run the day with 2,000 orders. The people's desks send desk requests, and workers execute them; one worker
     after another is killed."""
-    tally = _run_day(ASKED, folder, "a day in the life, asked")
-    assert tally["requests ended"] > ASKED.orders // 5, tally
+    tally = _run_day(TEAM_MODE_DAY, folder, "a day in the life, asked")
+    assert tally["requests ended"] > TEAM_MODE_DAY.orders // 5, tally
     return tally
 
 

@@ -13,7 +13,7 @@ from tests.crash.broken_statements import Trouble
 from tests.races import buyers, faults, repairers, writers
 from tests.races import same_ids as race_of_ids
 from tests.races.buyers import Race
-from tests.races.node_death import one_node_dies
+from tests.races.node_death import add_node_death
 from tests.services.credit_checks.test_provider_calls import count_resends_after_time_outs
 from tests.soak import (
     adoption,
@@ -30,12 +30,12 @@ from tests.soak import (
     worker_memory,
 )
 from tests.soak.held import RUNS as HELD
-from tests.soak.held import held
-from tests.soak.shards import ALL, RECOVERY_SECONDS, SINGLE, Demand, on, placed
+from tests.soak.held import run_held_rate
+from tests.soak.shards import ALL, RECOVERY_SECONDS, SINGLE, Demand, make_demands, open_place
 from tests.stateful import machine
-from tests.support.invented import numbers
-from tests.support.places import Engine, fresh, fresh_anywhere
-from tests.support.servers import own_run, shared_galera
+from tests.support.invented import invent_numbers
+from tests.support.places import Engine, open_empty_place, open_empty_place_anywhere
+from tests.support.servers import shared_galera, start_own_run
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOWEST_WRITE_MS = 2_000
@@ -45,110 +45,110 @@ _TROUBLES: dict[Engine, tuple[Trouble, ...]] = {
 }
 
 
-def race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+def run_purchase_race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Sixteen processes buy the same 200 numbers from a provider with random faults. Every second shard runs without
     leases."""
-    with placed(engine, folder) as place:
-        chosen = Race(numbers(200, shard), desks=_DESKS[engine], seed=shard, leases=shard % 2 == 0)
+    with open_place(engine, folder) as place:
+        chosen = Race(invent_numbers(200, shard), desks=_DESKS[engine], seed=shard, leases=shard % 2 == 0)
         return buyers.run(chosen, place)
 
 
-def good_race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+def run_race_without_faults(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """The race without faults: each number must be charged exactly once."""
-    with placed(engine, folder) as place:
-        chosen = Race(numbers(200, 100 + shard), desks=_DESKS[engine], leases=shard % 2 == 0)
+    with open_place(engine, folder) as place:
+        chosen = Race(invent_numbers(200, 100 + shard), desks=_DESKS[engine], leases=shard % 2 == 0)
         tally = buyers.run(chosen, place)
     assert tally["charged"] == 200, tally
     return tally
 
 
-def node_death(shard: int, folder: Path) -> Counter[str]:
+def run_race_with_node_death(shard: int, folder: Path) -> Counter[str]:
     """The race on Galera, while one node is killed and restarted. Half of the shards have a provider with faults;
     without faults each number must be bought exactly once, with them at most once."""
-    with placed("galera", folder) as place:
+    with open_place("galera", folder) as place:
         seed = shard if shard % 4 >= 2 else None
-        chosen = Race(numbers(200, 200 + shard), desks=3, seed=seed, leases=shard % 2 == 0)
-        tally = buyers.run(one_node_dies(shared_galera(), chosen, 60, 120), place)
+        chosen = Race(invent_numbers(200, 200 + shard), desks=3, seed=seed, leases=shard % 2 == 0)
+        tally = buyers.run(add_node_death(shared_galera(), chosen, 60, 120), place)
     return tally + Counter(deaths=1)
 
 
-def renewals(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+def run_renewals(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Sixteen processes renew the same 50 expired credit checks. Half of the shards have a provider with faults;
     every second one runs without leases."""
     seed = shard if shard >= 2 else None
-    with placed(engine, folder) as place:
-        chosen = Race(numbers(50, shard), desks=_DESKS[engine], seed=seed, leases=shard % 2 == 0, renew=True)
+    with open_place(engine, folder) as place:
+        chosen = Race(invent_numbers(50, shard), desks=_DESKS[engine], seed=seed, leases=shard % 2 == 0, renew=True)
         return buyers.run(chosen, place)
 
 
-def repairs(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+def run_repairs(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Eight processes re-fetch, probe and resolve the same records at the same time."""
-    with placed(engine, folder) as place:
+    with open_place(engine, folder) as place:
         return repairers.run(place, 60, shard) + Counter(repairs=60 * repairers.PROCESSES)
 
 
-def wire_faults(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+def run_http_faults(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """500 purchases from a provider with every fault that can happen in HTTP. At the end no operation may be left as
     `calling`, and no record unknown without a way to resolve it."""
-    with placed(engine, folder) as place:
+    with open_place(engine, folder) as place:
         tally = faults.run(place, 500, shard)
     assert (tally["calling"], tally["left"]) == (0, 0), tally
     return tally
 
 
-def same_ids(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+def run_same_request_ids(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Sixteen processes make each call at the same moment with the same request id; only one of them may act."""
-    with placed(engine, folder) as place:
-        return race_of_ids.run(place, numbers(30, 300 + shard), 16) + Counter(calls=90)
+    with open_place(engine, folder) as place:
+        return race_of_ids.run(place, invent_numbers(30, 300 + shard), 16) + Counter(calls=90)
 
 
-def id_kills(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+def kill_with_request_ids(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Kill each action with a request id at each of its steps, then make the same call again."""
     tally: Counter[str] = Counter()
-    with own_run():  # one server for all: the pool of databases belongs to it
+    with start_own_run():  # one server for all: the pool of databases belongs to it
         for action in request_kills.STEPS:
             beside = folder / action
             beside.mkdir()
-            with fresh(engine, beside) as place:
+            with open_empty_place(engine, beside) as place:
                 tally += request_kills.run(action, place, shard)
     return tally + Counter(kills=tally.total())
 
 
-def killed(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+def kill_at_each_step(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Kill each action at each of its steps with SIGKILL, and let a new process recover."""
-    with placed(engine, folder) as place:
+    with open_place(engine, folder) as place:
         return kills.run(tuple(kills.STEPS), place, shard, within=RECOVERY_SECONDS)
 
 
-def signalled(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+def signal_at_each_step(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Interrupt one guarded action at each of its steps, with each signal."""
     action = list(signals.STEPS)[shard]
-    with placed(engine, folder) as place:
+    with open_place(engine, folder) as place:
         return Counter(signals=signals.run(place, action, signals.plan_every_mode(action)))
 
 
-def broken_statements(engine: Engine, shard: int, _folder: Path) -> Counter[str]:
+def break_each_statement(engine: Engine, shard: int, _folder: Path) -> Counter[str]:
     """Let each statement of one action fail with one kind of trouble. The number of the shard decides both."""
     action, trouble = list(product(statements.ACTIONS, _TROUBLES[engine]))[shard]
-    with own_run():
-        return statements.run_all(partial(fresh_anywhere, engine), action, trouble)
+    with start_own_run():
+        return statements.run_all(partial(open_empty_place_anywhere, engine), action, trouble)
 
 
-def unanswered(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+def run_unanswered_purchases(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """200 purchases get no answer. Check that none of them is ever sent again."""
-    with placed(engine, folder) as place:
+    with open_place(engine, folder) as place:
         again = count_resends_after_time_outs(place, 200, shard)
     assert again == 0, f"{again} sent again"
     return Counter(time_outs=200, again=again)
 
 
-def stopped(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+def stop_buyers(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Stop ten buyers after the provider's answer until their leases have expired, then let them continue."""
-    with placed(engine, folder) as place:
+    with open_place(engine, folder) as place:
         return stops.run(place, 10, shard)
 
 
-def concurrent_writes(shard: int, folder: Path) -> Counter[str]:
+def run_concurrent_writes(shard: int, folder: Path) -> Counter[str]:
     """Sixteen processes change the same row of SQLite at the same time; every second shard runs without the queue of
     writers. Check that no update is lost and, with the queue, that no write takes longer than two seconds."""
     tally = writers.run(folder, 60, queue=shard % 2 == 0)
@@ -159,24 +159,26 @@ def concurrent_writes(shard: int, folder: Path) -> Counter[str]:
     return Counter(turns=tally["turns"], lost=tally["lost"])
 
 
-def interleaved(engine: Engine, shard: int, _folder: Path) -> Counter[str]:
+def run_state_machine(engine: Engine, shard: int, _folder: Path) -> Counter[str]:
     """50 runs of the random state machine of purchases (see tests/stateful), with a seed for each shard."""
     print(f"seed {1_000 + shard}")
-    with own_run():
+    with start_own_run():
         return machine.run(1_000 + shard, 50, engine) + Counter(runs=50)
 
 
-def mutants(_shard: int, _folder: Path) -> Counter[str]:
+def run_mutants(_shard: int, _folder: Path) -> Counter[str]:
     """Run the whole catalogue of mutants (see tests/mutants)."""
-    return _command(sys.executable, "-m", "tests.mutants")
+    return _run_command(sys.executable, "-m", "tests.mutants")
 
 
-def full_tests(shard: int, _folder: Path) -> Counter[str]:
+def run_full_tests(shard: int, _folder: Path) -> Counter[str]:
     """Run a test file that always runs with its full count."""
-    return _command(sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", _FULL_ANYWAY[shard])
+    return _run_command(
+        sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", _FILES_WITH_FULL_COUNT[shard]
+    )
 
 
-_FULL_ANYWAY = (
+_FILES_WITH_FULL_COUNT = (
     "tests/faults/test_galera.py",
     "tests/faults/test_server_states.py",
     "tests/faults/test_clocks.py",
@@ -202,7 +204,7 @@ _FULL_ANYWAY = (
 )
 
 
-def _command(*words: str) -> Counter[str]:
+def _run_command(*words: str) -> Counter[str]:
     """Run a command, and print its lines about demands. Raises AssertionError if it fails."""
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     told = [line.lstrip(".") for line in done.stdout.splitlines() if line.lstrip(".").startswith("demand ")]
@@ -216,41 +218,84 @@ _DESKS: dict[Engine, int] = {"sqlite": 2, "mariadb": 2, "galera": 3, "mysql": 2}
 CROWD = "{numbers} numbers × 16 processes"
 INTERLEAVED = "{runs} runs, {steps} steps, {crashes} crashes: 0 violations"
 DEMANDS: tuple[Demand, ...] = (
-    *on(ALL, "1", 20, race, f"{CROWD}, faults, {{calls}} calls: {{charged}} charged, 0 doubles"),
-    *on(ALL, "1 good", 2, good_race, f"{CROWD}, no faults: {{charged}} charged, 0 doubles"),
-    Demand("1 node death", 20, node_death, f"{CROWD}, {{deaths}} nodes killed: {{charged}} charged, 0 doubles"),
-    *on(ALL, "1 renewal", 4, renewals, f"{CROWD}, renewals: {{charged}} charged, 0 doubles, sound chains"),
-    *on(ALL, "1 repairs", 5, repairs, "{repairs} repairs of the same records at once: 0 charges, 0 unhandled"),
-    *on(
+    *make_demands(
+        ALL, "1", 20, run_purchase_race, f"{CROWD}, faults, {{calls}} calls: {{charged}} charged, 0 doubles"
+    ),
+    *make_demands(ALL, "1 good", 2, run_race_without_faults, f"{CROWD}, no faults: {{charged}} charged, 0 doubles"),
+    Demand(
+        "1 node death",
+        20,
+        run_race_with_node_death,
+        f"{CROWD}, {{deaths}} nodes killed: {{charged}} charged, 0 doubles",
+    ),
+    *make_demands(
+        ALL, "1 renewal", 4, run_renewals, f"{CROWD}, renewals: {{charged}} charged, 0 doubles, sound chains"
+    ),
+    *make_demands(
+        ALL, "1 repairs", 5, run_repairs, "{repairs} repairs of the same records at once: 0 charges, 0 unhandled"
+    ),
+    *make_demands(
         ALL,
         "2",
         20,
-        wire_faults,
+        run_http_faults,
         "{purchases} purchases, {faults} faults met: 0 doubles, {calling} calling, {left} left",
     ),
-    *on(ALL, "request ids", 4, same_ids, "16 × {calls} calls of one id: {acted} acted, {repeated} repeated"),
-    *on(SINGLE, "request id kills", 10, id_kills, "{kills} kills: {acted} acted anew, {repeated} answered, 0 twice"),
-    *on(SINGLE, "3", 50, killed, "{kills} kills at every named step: 0 second charges, 0 lost, recovery ≤ 5 s"),
-    *on(SINGLE, "signals", len(signals.STEPS), signalled, "{signals} signals at every named step: 0 lost, 0 untrue"),
-    *on(
-        ("sqlite",), "3 statements", 12, broken_statements, "{places} failing statements: 0 doubles, 0 untrue endings"
+    *make_demands(
+        ALL,
+        "request ids",
+        4,
+        run_same_request_ids,
+        "16 × {calls} calls of one id: {acted} acted, {repeated} repeated",
     ),
-    *on(
+    *make_demands(
+        SINGLE,
+        "request id kills",
+        10,
+        kill_with_request_ids,
+        "{kills} kills: {acted} acted anew, {repeated} answered, 0 twice",
+    ),
+    *make_demands(
+        SINGLE,
+        "3",
+        50,
+        kill_at_each_step,
+        "{kills} kills at every named step: 0 second charges, 0 lost, recovery ≤ 5 s",
+    ),
+    *make_demands(
+        SINGLE,
+        "signals",
+        len(signals.STEPS),
+        signal_at_each_step,
+        "{signals} signals at every named step: 0 lost, 0 untrue",
+    ),
+    *make_demands(
+        ("sqlite",),
+        "3 statements",
+        12,
+        break_each_statement,
+        "{places} failing statements: 0 doubles, 0 untrue endings",
+    ),
+    *make_demands(
         ("mariadb",),
         "3 statements",
         18,
-        broken_statements,
+        break_each_statement,
         "{places} failing statements: 0 doubles, 0 untrue endings",
     ),
-    Demand("4", 1, mutants, "mutants, see above"),
-    Demand("6, 12, 15, 19, 20, 22", len(_FULL_ANYWAY), full_tests, "{lines} figures, see above"),
-    *on(SINGLE, "13", 5, unanswered, "{again} re-sends after {time_outs} time-outs"),
-    Demand("15 held", len(HELD), held, "{requests} requests at 1,000/s: {duplicates} duplicates, {twice} twice"),
-    *on(ALL, "16", 10, stopped, "{stopped} stopped past the lease: 0 overwrites, {evidence} answers kept"),
-    Demand("18", 4, concurrent_writes, "{lost} of {turns} updates lost"),
+    Demand("4", 1, run_mutants, "mutants, see above"),
+    Demand("6, 12, 15, 19, 20, 22", len(_FILES_WITH_FULL_COUNT), run_full_tests, "{lines} figures, see above"),
+    *make_demands(SINGLE, "13", 5, run_unanswered_purchases, "{again} re-sends after {time_outs} time-outs"),
+    Demand(
+        "15 held", len(HELD), run_held_rate, "{requests} requests at 1,000/s: {duplicates} duplicates, {twice} twice"
+    ),
+    *make_demands(
+        ALL, "16", 10, stop_buyers, "{stopped} stopped past the lease: 0 overwrites, {evidence} answers kept"
+    ),
+    Demand("18", 4, run_concurrent_writes, "{lost} of {turns} updates lost"),
     Demand("adoption", 1, adoption.run, "{rows} rows in {seconds} s, {inserted} meanwhile, waits ≤ {longest_ms} ms"),
-    Demand("24", 10, partial(interleaved, "sqlite"), INTERLEAVED, spare=60),
-    Demand("24 mariadb", 2, partial(interleaved, "mariadb"), INTERLEAVED, spare=20),
+    Demand("24", 10, partial(run_state_machine, "sqlite"), INTERLEAVED, spare=60),
+    Demand("24 mariadb", 2, partial(run_state_machine, "mariadb"), INTERLEAVED, spare=20),
     *money.DEMANDS,
     *refunds.DEMANDS,
     *asking.DEMANDS,

@@ -113,7 +113,7 @@ class DeskSession(QObject):
 
 def main() -> None:
     asked = json.loads(sys.stdin.readline())
-    commit_log.write_log(Path(asked["log"]))
+    commit_log.log_commits(Path(asked["log"]))
     app, settings = QCoreApplication(sys.argv[:1]), Settings.load()
     runner = TaskRunner()
     with open_console(settings) as console:

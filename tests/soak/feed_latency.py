@@ -25,21 +25,21 @@ from typing import Any
 from console.sandbox.server import Sandbox
 from tests.bench.figures import format_duration, percentile
 from tests.soak.shards import Demand
-from tests.soak.steady_work import deliver
+from tests.soak.steady_work import deliver_notice
 from tests.support import commit_log, servers
-from tests.support.environment import isolate
-from tests.support.money_desks import paid
-from tests.support.payment_desks import Scene, paying, told
+from tests.support.environment import isolate_environment
+from tests.support.money_desks import import_paid_payment
+from tests.support.payment_desks import PaymentDesk, make_settings, open_payment_desk
 from tests.support.places import ServerPlace
 from tests.support.pooled_databases import PooledDatabase
-from tests.support.quick_desks import quick_folder
+from tests.support.quick_desks import make_quick_folder
 from tests.support.servers import Cluster
-from tests.support.worker_process import WorkerProcess, worker_process
+from tests.support.worker_process import WorkerProcess, start_worker
 
 SECONDS = 90.0
 SOON_SECONDS = 2.0
 """Within this 99 of 100 changes are seen."""
-HEARS_ON_SECONDS = 20.0
+LISTENING_SECONDS = 20.0
 """So long desks listen on when nobody does anything any more: a change that isn't told by then is lost."""
 EVERY_MS = 1_000
 """Between two acts of one person, on average."""
@@ -56,7 +56,7 @@ Row = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ReceivedEvents:
     """The events that the desk of `person` received: for each one its moment (monotonic seconds), the ids of its rows
     of the change feed, and the records that it named. `done` counts the acts of the person.
     """
@@ -102,8 +102,8 @@ def measure(folder: Path, seconds: float = SECONDS, *, death: bool = False) -> L
     people = _ROLES | {"worker": ("worker",)}
     with servers.galera() as cluster, Sandbox() as sandbox, ExitStack() as opened:
         place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes, people))
-        scene = opened.enter_context(paying(place, sandbox, person="lead-c", TIME_SCALE="1"))
-        payments = [paid(scene.console, sandbox, f"ORD-{number}").id for number in range(_PAYMENTS)]
+        scene = opened.enter_context(open_payment_desk(place, sandbox, person="lead-c", TIME_SCALE="1"))
+        payments = [import_paid_payment(scene.console, sandbox, f"ORD-{number}").id for number in range(_PAYMENTS)]
         posts = _make_notices(scene, round(seconds / _NOTICE_SECONDS))
         workers = [opened.enter_context(_start_worker(place, sandbox.url, number)) for number in range(_WORKERS)]
         desks = [
@@ -113,23 +113,23 @@ def measure(folder: Path, seconds: float = SECONDS, *, death: bool = False) -> L
             assert _read_line(desk).get("ready"), "a desk said something else"
         before = _read_feed_rows(place)
         begun = time.monotonic()
-        act, hear = begun + seconds, begun + seconds + HEARS_ON_SECONDS
+        act, hear = begun + seconds, begun + seconds + LISTENING_SECONDS
         for desk in desks:
             _send_line(desk, {"act": act, "hear": hear})
-        dying = Thread(target=_die_and_come_back, args=(cluster, seconds / 3)) if death else None
+        dying = Thread(target=_kill_and_restart_node, args=(cluster, seconds / 3)) if death else None
         if dying:
             dying.start()
-        _deliver(posts, workers, act)
+        _deliver_notices(posts, workers, act)
         if dying:
             dying.join()
         heard = [_read_report(desk, person) for desk, person in zip(desks, _DESKS, strict=True)]
         rows = {one: row for one, row in _read_feed_rows(place).items() if one not in before}
-        logs = {file.stem: commit_log.read(file) for file in folder.glob("*.commits")}
-    return judge(rows, logs, heard, hear - HEARS_ON_SECONDS / 2)
+        logs = {file.stem: commit_log.read_commit_log(file) for file in folder.glob("*.commits")}
+    return compare_with_commits(rows, logs, heard, hear - LISTENING_SECONDS / 2)
 
 
-def judge(
-    rows: Mapping[int, Row], logs: Mapping[str, Mapping[int, float]], heard: Sequence[Heard], end: float
+def compare_with_commits(
+    rows: Mapping[int, Row], logs: Mapping[str, Mapping[int, float]], heard: Sequence[ReceivedEvents], end: float
 ) -> LatencyReport:
     """Compare the new rows of the change feed with the events of each desk. `logs` has the moment of each COMMIT by
     writer. The desk that made a change is left out of the durations. A change that was committed after `end`
@@ -154,7 +154,7 @@ def judge(
     return LatencyReport(sorted(took), len(due), len(due - committed.keys()), lost, untrue, done)
 
 
-def run(shard: int, folder: Path, seconds: float = SECONDS) -> Counter[str]:
+def run_and_check(shard: int, folder: Path, seconds: float = SECONDS) -> Counter[str]:
     """Measure, and check the limits. The first shard has no killed node, the second one has."""
     found = measure(folder, seconds, death=shard == 1)
     where = "one node killed and back" if shard == 1 else "undisturbed"
@@ -165,7 +165,9 @@ def run(shard: int, folder: Path, seconds: float = SECONDS) -> Counter[str]:
     return Counter(changes=found.changes, tellings=len(found.took), lost=len(found.lost))
 
 
-DEMANDS = (Demand("feed", 2, run, "{changes} changes, {tellings} tellings, {lost} lost; p99 ≤ 2 s, see above"),)
+DEMANDS = (
+    Demand("feed", 2, run_and_check, "{changes} changes, {tellings} tellings, {lost} lost; p99 ≤ 2 s, see above"),
+)
 
 
 # The parts of a run
@@ -177,18 +179,18 @@ def _read_feed_rows(place: ServerPlace) -> dict[int, Row]:
     return {int(one): (str(kind), int(of)) for one, kind, of in found}
 
 
-def _make_notices(scene: Scene, count: int) -> Sequence[Any]:
+def _make_notices(scene: PaymentDesk, count: int) -> Sequence[Any]:
     """Insert `count` orders, and return a notice of a bank about each of them."""
     for start in range(0, count, 500):
         names = ", ".join(f"('B-{number}', {_YEN}, 'JPY')" for number in range(start, min(count, start + 500)))
         scene.place.sql(f"INSERT INTO orders (merch_txn_id, total_amount, currency) VALUES {names}")
-    return [scene.bank(f"event-{number}", f"B-{number}", str(_YEN)) for number in range(count)]
+    return [scene.make_bank_notice(f"event-{number}", f"B-{number}", str(_YEN)) for number in range(count)]
 
 
 def _start_worker(place: ServerPlace, url: str, number: int) -> Any:
     log = place.folder / f"worker-{number}.commits"
     program = ("tests.soak.feed_worker", str(log))
-    return worker_process(place, url, desk=len(_DESKS) + number, person="worker", program=program, TIME_SCALE="1")
+    return start_worker(place, url, desk=len(_DESKS) + number, person="worker", program=program, TIME_SCALE="1")
 
 
 @contextmanager
@@ -199,7 +201,7 @@ def _start_desk(
     block.
     """
     person = _DESKS[number]
-    env = {**os.environ, **place.told(url, person, number, TIME_SCALE="1", **told(url))}
+    env = {**os.environ, **place.make_environment(url, person, number, TIME_SCALE="1", **make_settings(url))}
     with subprocess.Popen(
         [sys.executable, "-m", "tests.soak.feed_desk"],
         cwd=ROOT,
@@ -211,7 +213,7 @@ def _start_desk(
         try:
             log = place.folder / f"{person}.commits"
             facts = {"seed": number, "payments": payments, "log": str(log), "every_ms": EVERY_MS}
-            _send_line(process, {**facts, "account": place.named(person)})
+            _send_line(process, {**facts, "account": place.get_account_name(person)})
             yield process
         finally:
             process.kill()
@@ -231,25 +233,25 @@ def _read_line(desk: "subprocess.Popen[str]") -> dict[str, Any]:
     return found
 
 
-def _read_report(desk: "subprocess.Popen[str]", person: str) -> Heard:
+def _read_report(desk: "subprocess.Popen[str]", person: str) -> ReceivedEvents:
     found = _read_line(desk)
-    return Heard(person, found["told"], Counter(found["done"]))
+    return ReceivedEvents(person, found["told"], Counter(found["done"]))
 
 
-def _deliver(posts: Sequence[Any], workers: Sequence[WorkerProcess], until: float) -> None:
+def _deliver_notices(posts: Sequence[Any], workers: Sequence[WorkerProcess], until: float) -> None:
     """Deliver the notices to the workers in turn, one every 0.25 s. A notice that a worker refuses or can't receive
     is delivered to the other one. End at `until` (monotonic seconds).
     """
     for number, post in enumerate(posts):
         for again in range(10):
-            if deliver(workers[(number + again) % len(workers)], post) == 200:
+            if deliver_notice(workers[(number + again) % len(workers)], post) == 200:
                 break
         time.sleep(max(0.0, min(_NOTICE_SECONDS, until - time.monotonic())))
         if time.monotonic() > until:
             return
 
 
-def _die_and_come_back(cluster: Cluster, each: float) -> None:
+def _kill_and_restart_node(cluster: Cluster, each: float) -> None:
     """Kill a node after `each` seconds, and restart it after as many seconds again."""
     node = cluster.nodes[_DEAD]
     time.sleep(each)
@@ -263,8 +265,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--death", action="store_true", help="kill a node in the middle")
     asked = parser.parse_args()
-    with isolate(), quick_folder() as folder:
-        print(dict(run(int(asked.death), folder, asked.seconds)))
+    with isolate_environment(), make_quick_folder() as folder:
+        print(dict(run_and_check(int(asked.death), folder, asked.seconds)))
 
 
 if __name__ == "__main__":

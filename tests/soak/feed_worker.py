@@ -8,5 +8,5 @@ from console.cli.main import main
 from tests.support import commit_log
 
 if __name__ == "__main__":
-    commit_log.write_log(Path(sys.argv[1]))
+    commit_log.log_commits(Path(sys.argv[1]))
     sys.exit(main(sys.argv[2:]))

@@ -4,9 +4,9 @@ Redis."""
 from collections import Counter
 from pathlib import Path
 
-from tests.races.askers import ASKERS, Crowd, disturb_redis, running_crowd
+from tests.races.askers import REQUESTS_PER_KEY, RequestLoad, disturb_redis, run_load
 from tests.support import places, servers
-from tests.support.desks import NOWHERE
+from tests.support.desks import UNUSED_URL
 from tests.support.places import Engine
 
 RATE, SECONDS, PROCESSES = 1_000, 60, 8
@@ -22,14 +22,14 @@ RUNS: tuple[tuple[Engine, str], ...] = (
 )
 
 
-def held(shard: int, folder: Path, rate: int = RATE, seconds: float = SECONDS) -> Counter[str]:
+def run_held_rate(shard: int, folder: Path, rate: int = RATE, seconds: float = SECONDS) -> Counter[str]:
     """Run the requests on one engine; the number of the shard decides engine and Redis. The durations are only
     printed. The shard fails if a key is used twice, or if a caller gets a wrong answer."""
     engine, redis = RUNS[shard]
-    wanted = Crowd(int(rate * seconds / ASKERS), rate, PROCESSES, f"held-{shard}")
-    with servers.own_run(), servers.redis() as server, places.fresh(engine, folder) as place:
+    wanted = RequestLoad(int(rate * seconds / REQUESTS_PER_KEY), rate, PROCESSES, f"held-{shard}")
+    with servers.start_own_run(), servers.redis() as server, places.open_empty_place(engine, folder) as place:
         extra = {} if redis == "no Redis" else {"REDIS_URL": server.url}
-        with running_crowd(wanted, [place.told(NOWHERE, desk=desk, **extra) for desk in (0, 1)]) as run:
+        with run_load(wanted, [place.make_environment(UNUSED_URL, desk=desk, **extra) for desk in (0, 1)]) as run:
             if redis == "Redis troubled":
                 disturb_redis(run, server)
             heard = run.heard()

@@ -9,16 +9,16 @@ from tests.crash import notice_kills, refund_kills, refund_statements
 from tests.crash.broken_statements import Trouble
 from tests.faults import refund_steps
 from tests.races import refunders
-from tests.races.refunders import Crowd
+from tests.races.refunders import RefundLoad
 from tests.services.refunds import unknowns
-from tests.soak.shards import ALL, RECOVERY_SECONDS, SINGLE, Demand, on, placed
+from tests.soak.shards import ALL, RECOVERY_SECONDS, SINGLE, Demand, make_demands, open_place
 from tests.stateful import refund_machine
 from tests.support.desks import MovedClock
-from tests.support.money_stage import ACTIONS, stage
-from tests.support.notice_storm import check, prepare, rage, settle
-from tests.support.payment_desks import paying
+from tests.support.money_stage import ACTIONS, open_money_stage
+from tests.support.notice_storm import check_all_booked, deliver_notices, prepare_notices, run_until_settled
+from tests.support.payment_desks import open_payment_desk
 from tests.support.places import Engine
-from tests.support.servers import own_run
+from tests.support.servers import start_own_run
 
 _TROUBLES: dict[Engine, tuple[Trouble, ...]] = {
     "sqlite": refund_statements.TROUBLES,
@@ -27,71 +27,75 @@ _TROUBLES: dict[Engine, tuple[Trouble, ...]] = {
 _STEPS = tuple(product(ACTIONS, refund_steps.TROUBLES))
 
 
-def race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+def run_refund_race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Sixteen processes act on the refunds of the same 20 payments, with random faults. Every second shard runs
     without leases."""
-    with placed(engine, folder) as place:
-        tally = refunders.run(place, Crowd(16, 20, shard, leases=shard % 2 == 0))
+    with open_place(engine, folder) as place:
+        tally = refunders.run(place, RefundLoad(16, 20, shard, leases=shard % 2 == 0))
     return tally + Counter(payments=20)
 
 
-def interleaved(shard: int, _folder: Path) -> Counter[str]:
+def run_state_machine(shard: int, _folder: Path) -> Counter[str]:
     """50 runs of the random state machine of refunds (see tests/stateful), with a seed for each shard."""
     print(f"seed {2_000 + shard}")
-    with own_run():
+    with start_own_run():
         return refund_machine.run(2_000 + shard, 50) + Counter(runs=50)
 
 
-def killed(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+def kill_at_each_step(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Kill each action on refunds at each of its steps, and the receipt of a notice of each source at each of its
     steps."""
-    with placed(engine, folder) as place:
+    with open_place(engine, folder) as place:
         tally = refund_kills.run(place, tuple(refund_kills.STEPS), within=RECOVERY_SECONDS)
     beside = folder / "notices"
     beside.mkdir()
-    with placed(engine, beside) as place:
+    with open_place(engine, beside) as place:
         tally += notice_kills.run(place, tuple(notice_kills.STEPS), shard)
     return tally
 
 
-def broken_statements(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+def break_each_statement(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Let each statement of one action fail with one kind of trouble. The number of the shard decides both."""
     action, trouble = list(product(ACTIONS, _TROUBLES[engine]))[shard]
-    with placed(engine, folder) as place, stage(place) as on:
+    with open_place(engine, folder) as place, open_money_stage(place) as on:
         return refund_statements.run_all(on, action, trouble)
 
 
-def commands(shard: int, folder: Path) -> Counter[str]:
+def break_each_command(shard: int, folder: Path) -> Counter[str]:
     """Break each command of one action to the server, in one way. The number of the shard decides both."""
-    with placed("mariadb", folder) as place, stage(place) as on:
+    with open_place("mariadb", folder) as place, open_money_stage(place) as on:
         return refund_steps.run_all(on, *_STEPS[shard])
 
 
-def unanswered(shard: int, _folder: Path) -> Counter[str]:
+def run_unanswered_refunds(shard: int, _folder: Path) -> Counter[str]:
     """200 refunds get no answer. Check that none of them is ever sent again."""
-    with own_run():
+    with start_own_run():
         tally = unknowns.time_outs(200, shard)
     assert tally["again"] == 0, f"{tally['again']} sent again"
     return tally
 
 
-def late_effects(shard: int, _folder: Path) -> Counter[str]:
+def run_late_refunds(shard: int, _folder: Path) -> Counter[str]:
     """200 refunds are executed by the provider around its second answer that the refund doesn't exist. Check that
     none of them is executed twice."""
-    with own_run():
+    with start_own_run():
         tally = unknowns.late_effects(200, shard)
     assert (tally["doubles"], tally["found"]) == (0, 200), tally
     return tally
 
 
-def stormed(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+def deliver_many_notices(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Deliver 2,000 notices of three kinds, each one to five times, in eight threads. Each must be booked once."""
-    with placed(engine, folder) as place, Sandbox() as sandbox, paying(place, sandbox, MovedClock()) as scene:
-        posts = prepare(scene, 1_700, 200, 100)
-        storm = rage(scene, posts, seed=shard)
-        settle(scene)
-        check(scene, posts)
-    print(f"demand notices: {engine}: {storm.told()}")
+    with (
+        open_place(engine, folder) as place,
+        Sandbox() as sandbox,
+        open_payment_desk(place, sandbox, MovedClock()) as scene,
+    ):
+        posts = prepare_notices(scene, 1_700, 200, 100)
+        storm = deliver_notices(scene, posts, seed=shard)
+        run_until_settled(scene)
+        check_all_booked(scene, posts)
+    print(f"demand notices: {engine}: {storm.format_figures()}")
     return Counter(notices=len(posts), deliveries=len(storm.took))
 
 
@@ -100,13 +104,23 @@ RUNS = "{runs} runs, {steps} steps, {sendings} sendings, {crashes} crashes: 0 vi
 KILLS = "{kills} kills at every step of refunds and notices: 0 twice, 0 lost"
 BROKEN = "{places} places where it fails: 0 twice, 0 untrue endings, 0 that hang"
 DEMANDS: tuple[Demand, ...] = (
-    *on(ALL, "5", 10, race, REFUNDS),
-    Demand("5 interleaved", 10, interleaved, RUNS, spare=40),
-    *on(SINGLE, "3 refunds", 50, killed, KILLS),
-    *on(("sqlite",), "3 refund statements", len(ACTIONS) * len(_TROUBLES["sqlite"]), broken_statements, BROKEN),
-    *on(("mariadb",), "3 refund statements", len(ACTIONS) * len(_TROUBLES["mariadb"]), broken_statements, BROKEN),
-    Demand("3 refund commands", len(_STEPS), commands, BROKEN),
-    Demand("13 refunds", 5, unanswered, "{again} re-sends after {time_outs} time-outs of refunds"),
-    Demand("14", 5, late_effects, "{doubles} doubles in {effects} effects around the second “not found”"),
-    *on(("sqlite", "mariadb"), "notices", 25, stormed, "{notices} notices told {deliveries} times: each booked once"),
+    *make_demands(ALL, "5", 10, run_refund_race, REFUNDS),
+    Demand("5 interleaved", 10, run_state_machine, RUNS, spare=40),
+    *make_demands(SINGLE, "3 refunds", 50, kill_at_each_step, KILLS),
+    *make_demands(
+        ("sqlite",), "3 refund statements", len(ACTIONS) * len(_TROUBLES["sqlite"]), break_each_statement, BROKEN
+    ),
+    *make_demands(
+        ("mariadb",), "3 refund statements", len(ACTIONS) * len(_TROUBLES["mariadb"]), break_each_statement, BROKEN
+    ),
+    Demand("3 refund commands", len(_STEPS), break_each_command, BROKEN),
+    Demand("13 refunds", 5, run_unanswered_refunds, "{again} re-sends after {time_outs} time-outs of refunds"),
+    Demand("14", 5, run_late_refunds, "{doubles} doubles in {effects} effects around the second “not found”"),
+    *make_demands(
+        ("sqlite", "mariadb"),
+        "notices",
+        25,
+        deliver_many_notices,
+        "{notices} notices told {deliveries} times: each booked once",
+    ),
 )

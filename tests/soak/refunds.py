@@ -6,73 +6,97 @@ from pathlib import Path
 
 from tests.faults import refund_steps
 from tests.races import refunders, requesters, silences
-from tests.races.refunders import Crowd
-from tests.soak.shards import ALL, SINGLE, Demand, on, placed
+from tests.races.refunders import RefundLoad
+from tests.soak.shards import ALL, SINGLE, Demand, make_demands, open_place
 from tests.support import servers
-from tests.support.money_stage import stage
+from tests.support.money_stage import open_money_stage
 from tests.support.places import Engine, ServerPlace
 from tests.support.pooled_databases import PooledDatabase
 
 _DEATHS = 90
 
 
-def crowd(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+def run_refund_crowd(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Sixteen processes act on the refunds of the same hundred payments. Every second shard runs without leases."""
-    with placed(engine, folder) as place:
-        return refunders.run(place, Crowd(16, 100, 100 + shard, visits=4, leases=shard % 2 == 0, hangs=True))
+    with open_place(engine, folder) as place:
+        return refunders.run(place, RefundLoad(16, 100, 100 + shard, visits=4, leases=shard % 2 == 0, hangs=True))
 
 
-def requests(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+def request_refunds_at_once(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Twelve processes request refunds of the same 200 payments at the same moment. Every second shard only reserves
     the amounts in the database, without the rule of one open refund."""
-    with placed(engine, folder) as place:
+    with open_place(engine, folder) as place:
         return requesters.run(place, 12, 200, sums_alone=shard % 2 == 1)
 
 
-def one_maker(engine: Engine, _shard: int, folder: Path) -> Counter[str]:
+def request_as_one_person(engine: Engine, _shard: int, folder: Path) -> Counter[str]:
     """One person requests refunds in twelve processes at the same moment; four of them fit into the person's limit
     per day."""
-    with placed(engine, folder) as place:
+    with open_place(engine, folder) as place:
         tally = requesters.run_of_one_maker(place, 12, fit=4)
     assert tally["done"] == 4, tally
     return tally
 
 
-def deaths(_shard: int, folder: Path) -> Counter[str]:
+def kill_server_at_commands(_shard: int, folder: Path) -> Counter[str]:
     """At every second command of a sending: kill the server with SIGKILL, and in another run let it refuse writes."""
     tally: Counter[str] = Counter()
-    with servers.mariadb() as server, stage(ServerPlace("mariadb", folder, PooledDatabase((server,)))) as scene:
+    with (
+        servers.mariadb() as server,
+        open_money_stage(ServerPlace("mariadb", folder, PooledDatabase((server,)))) as scene,
+    ):
         for nth in range(1, _DEATHS, 2):
             ended, _ = refund_steps.kill_server_at_command(scene, server, "approve", nth)
             refused = refund_steps.make_read_only_at_command(scene, server, "approve", nth)
             tally.update(deaths=int(ended is not None), refusals=int(refused is not None))
-        scene.checked()
+        scene.check_all_rules()
     return tally
 
 
-def unanswered(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+def run_unanswered_refunds(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """100 refunds get no answer, at PayPay or Atom in turn. Check that none of them is ever sent again."""
-    with placed(engine, folder) as place, stage(place) as scene:
-        tally = silences.time_outs(scene, 100, ("paypay", "atom")[shard % 2])
+    with open_place(engine, folder) as place, open_money_stage(place) as scene:
+        tally = silences.run_refunds_without_answer(scene, 100, ("paypay", "atom")[shard % 2])
         silences.check_money(scene)
     assert tally["again"] == 0, tally
     return tally
 
 
-def late(engine: Engine, _shard: int, folder: Path) -> Counter[str]:
+def run_late_refunds(engine: Engine, _shard: int, folder: Path) -> Counter[str]:
     """100 refunds are executed by the provider around its second answer that the refund doesn't exist."""
-    with placed(engine, folder) as place, stage(place) as scene:
-        tally = silences.late_effects(scene, 100)
+    with open_place(engine, folder) as place, open_money_stage(place) as scene:
+        tally = silences.run_late_refunds(scene, 100)
         silences.check_money(scene)
     return tally
 
 
 ACTS = "{acts} acts by 16 processes on {refunds} refunds, {faults} faults: 0 twice, 0 beyond captured, 0 that hang"
 DEMANDS: tuple[Demand, ...] = (
-    *on(ALL, "5 crowd", 2, crowd, ACTS),
-    *on(ALL, "5 requests", 2, requests, "{payments} payments × 12 processes: {done} taken, 0 beyond captured"),
-    *on(ALL, "5 one maker", 5, one_maker, "{done} taken that fit into a day, {over_limit} refused"),
-    Demand("3 refund deaths", 1, deaths, "{deaths} kills of the server in mid-refund, {refusals} read-only: 0 twice"),
-    *on(SINGLE, "13 on the wire", 2, unanswered, "{again} re-sends after {time_outs} refunds that timed out"),
-    *on(SINGLE, "14 on the wire", 1, late, "{refunds} late effects: {doubles} twice, {again} sent again"),
+    *make_demands(ALL, "5 crowd", 2, run_refund_crowd, ACTS),
+    *make_demands(
+        ALL,
+        "5 requests",
+        2,
+        request_refunds_at_once,
+        "{payments} payments × 12 processes: {done} taken, 0 beyond captured",
+    ),
+    *make_demands(
+        ALL, "5 one maker", 5, request_as_one_person, "{done} taken that fit into a day, {over_limit} refused"
+    ),
+    Demand(
+        "3 refund deaths",
+        1,
+        kill_server_at_commands,
+        "{deaths} kills of the server in mid-refund, {refusals} read-only: 0 twice",
+    ),
+    *make_demands(
+        SINGLE,
+        "13 on the wire",
+        2,
+        run_unanswered_refunds,
+        "{again} re-sends after {time_outs} refunds that timed out",
+    ),
+    *make_demands(
+        SINGLE, "14 on the wire", 1, run_late_refunds, "{refunds} late effects: {doubles} twice, {again} sent again"
+    ),
 )

@@ -4,23 +4,23 @@ notices."""
 from collections import Counter
 from pathlib import Path
 
-from tests.soak.shards import SINGLE, Demand, on, placed
+from tests.soak.shards import SINGLE, Demand, make_demands, open_place
 from tests.support.places import Engine
 from tests.worker import storm
 
 SECONDS, RATE, SLOW, NOTICES = 60.0, 1_000.0, 240, 20
 
 
-def rubbish(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+def send_malformed_requests(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Send them, and check that the worker's memory and its number of open files don't grow, and that each real
     notice is booked once."""
-    with placed(engine, folder) as place:
+    with open_place(engine, folder) as place:
         found = storm.rage(place, SECONDS, RATE, SLOW, NOTICES, shard)
     print(f"demand rubbish: {engine}: {found.told()}", flush=True)
-    assert found.vitals.grown() < 1.1, found.vitals.told()
+    assert found.vitals.compute_growth() < 1.1, found.vitals.format_figures()
     booked = sum(map(len, found.deliveries.took.values())) - found.deliveries.again.total()
     return Counter(rubbish=found.thrown, slow=found.slow, booked=booked)
 
 
 FIGURE = "{rubbish} pieces of rubbish at 1,000/s beside {slow} slow connections: {booked} real notices booked once"
-DEMANDS: tuple[Demand, ...] = (*on(SINGLE, "rubbish", 1, rubbish, FIGURE),)
+DEMANDS: tuple[Demand, ...] = (*make_demands(SINGLE, "rubbish", 1, send_malformed_requests, FIGURE),)

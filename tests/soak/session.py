@@ -25,9 +25,9 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
 from tests.bench.figures import format_duration, percentile
 from tests.soak.shards import Demand
-from tests.support.environment import isolate
-from tests.support.furnished import Furnished, furnished
-from tests.support.quick_desks import quick_folder
+from tests.support.environment import isolate_environment
+from tests.support.furnished import SampleDesk, open_sample_desk
+from tests.support.quick_desks import make_quick_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 MINUTES = 10.0
@@ -37,7 +37,7 @@ HANG_SECONDS, PDF_BYTES = 10, 16_500_000
 GOAL_WORK_SECONDS = 0.033
 """Of one turn of the event loop. Not asserted: other programs of a busy machine lengthen processor time, too."""
 MAX_GROWTH_MB = 16.0
-SETTLED = 0.3
+SETTLING_SHARE = 0.3
 """Of the session: until each kind of page has been open once or more, and caches are filled."""
 _CHANGE_SECONDS = 0.5
 
@@ -46,7 +46,7 @@ def measure(folder: Path, minutes: float = MINUTES) -> dict[str, Any]:
     """Let the window work for so many minutes, and return its figures (see `Session.list_figures` in
     session_window.py), with the changes of the other person under "changes".
     """
-    with furnished(folder / "desk", count=RECORDS, TIME_SCALE="1") as desk:
+    with open_sample_desk(folder / "desk", count=RECORDS, TIME_SCALE="1") as desk:
         _make_providers_slow(desk)
         over = Event()
         changes: Counter[str] = Counter()
@@ -61,19 +61,19 @@ def measure(folder: Path, minutes: float = MINUTES) -> dict[str, Any]:
     return found
 
 
-def _make_providers_slow(desk: Furnished) -> None:
+def _make_providers_slow(desk: SampleDesk) -> None:
     """Let one of three calls to the providers take ten seconds, and make one of two PDFs large."""
     desk.sandbox.control.add_random_faults("pdf_huge", seed=1, rate=0.5, call="pdf", size=PDF_BYTES)
     desk.sandbox.control.add_random_faults("hang", seed=2, rate=0.33, seconds=HANG_SECONDS)
 
 
-def _run_window(desk: Furnished, seconds: float) -> dict[str, Any]:
+def _run_window(desk: SampleDesk, seconds: float) -> dict[str, Any]:
     """Run the window in a process of its own, and return its figures."""
     facts = {
         "seconds": seconds,
         "seed": 1,
         "checks": [one.id for one in desk.samples if one.has_pdf][:200],
-        "fetched": [one.id for one in desk.of("incomplete") if one.missing_parts == ("pdf",)],
+        "fetched": [one.id for one in desk.list_checks("incomplete") if one.missing_parts == ("pdf",)],
         "payments": [one.id for one in desk.payments][:200],
         "numbers": [one.number for one in desk.samples][:50],
     }
@@ -84,7 +84,7 @@ def _run_window(desk: Furnished, seconds: float) -> dict[str, Any]:
     return found
 
 
-def _change_records(desk: Furnished, over: Event, changes: Counter[str]) -> None:
+def _change_records(desk: SampleDesk, over: Event, changes: Counter[str]) -> None:
     """Until `over` is set, change random records as another person: add notes, take and give back payments, request
     refunds.
     """
@@ -121,7 +121,7 @@ def format_report(found: dict[str, Any]) -> str:
             for name in keys
         ),
         f"memory: {', '.join(f'{at:.0f} s {mb:.0f} MB' for at, mb in _pick_ten(found['memory']))}",
-        f"growth of the memory, once settled: {growth_mb(found['memory']):+.1f} MB",
+        f"growth of the memory, once settled: {compute_growth_mb(found['memory']):+.1f} MB",
         f"acts {found['done']}, changes of another person {dict(found['changes'])}",
     ]
     return "\n".join(lines)
@@ -139,16 +139,16 @@ def _pick_ten(memory: Sequence[Sequence[float]]) -> Sequence[Sequence[float]]:
     return memory[:: max(1, len(memory) // 10)]
 
 
-def growth_mb(memory: Sequence[Sequence[float]]) -> float:
+def compute_growth_mb(memory: Sequence[Sequence[float]]) -> float:
     """Return the growth of the memory (MB), after the beginning of the session is left out: the median of the last
     quarter of the samples less that of their first quarter.
     """
-    settled = [mb for at, mb in memory if at >= memory[-1][0] * SETTLED]
+    settled = [mb for at, mb in memory if at >= memory[-1][0] * SETTLING_SHARE]
     quarter = max(1, len(settled) // 4)
     return sorted(settled[-quarter:])[quarter // 2] - sorted(settled[:quarter])[quarter // 2]
 
 
-def run(_shard: int, folder: Path, minutes: float = MINUTES) -> Counter[str]:
+def measure_and_check(_shard: int, folder: Path, minutes: float = MINUTES) -> Counter[str]:
     """Measure and print the report. Raises AssertionError if the memory grew by more than MAX_GROWTH_MB, or if
     nothing was done.
     """
@@ -160,21 +160,21 @@ def run(_shard: int, folder: Path, minutes: float = MINUTES) -> Counter[str]:
         print(f"  {times} × {stack}")
     assert found["done"]
     assert found["changes"]
-    assert growth_mb(found["memory"]) <= MAX_GROWTH_MB, found["memory"]
+    assert compute_growth_mb(found["memory"]) <= MAX_GROWTH_MB, found["memory"]
     late = round(1_000 * percentile(found["late"], 0.99))
     return Counter(minutes=round(minutes), acts=sum(found["done"].values()), turns=len(found["late"]), late_ms=late)
 
 
 _FIGURE = "{minutes} minutes at a window, {acts} acts, {turns} turns of its loop: 99 of 100 at most {late_ms} ms late"
-DEMANDS = (Demand("session", 1, run, _FIGURE),)
+DEMANDS = (Demand("session", 1, measure_and_check, _FIGURE),)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.soak.session", description=__doc__)
     parser.add_argument("--minutes", type=float, default=MINUTES)
     minutes = parser.parse_args().minutes
-    with isolate(), quick_folder() as folder:
-        print(dict(run(0, folder, minutes)))
+    with isolate_environment(), make_quick_folder() as folder:
+        print(dict(measure_and_check(0, folder, minutes)))
 
 
 if __name__ == "__main__":

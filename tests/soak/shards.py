@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from tests.support import pooled_databases
-from tests.support.places import Engine, Place, fresh
+from tests.support.places import Engine, Place, open_empty_place
 from tests.support.server_fixtures import MYSQL
-from tests.support.servers import own_run
+from tests.support.servers import start_own_run
 
 _GIVEN: tuple[Engine, ...] = ("mysql",) if os.environ.get(MYSQL) else ()
 SINGLE: tuple[Engine, ...] = ("sqlite", "mariadb", *_GIVEN)
@@ -40,16 +40,16 @@ class Demand:
 
 
 @contextmanager
-def placed(engine: Engine, folder: Path) -> Iterator[Place]:
+def open_place(engine: Engine, folder: Path) -> Iterator[Place]:
     """Yield an empty database on this engine. Its server ends with the block."""
     try:
-        with own_run(), fresh(engine, folder) as place:
+        with start_own_run(), open_empty_place(engine, folder) as place:
             yield place
     finally:
         pooled_databases.forget_all()
 
 
-def on(
+def make_demands(
     engines: tuple[Engine, ...], name: str, shards: int, run: Callable[[Engine, int, Path], Counter[str]], figure: str
 ) -> Iterator[Demand]:
     """Yield the demand for each of these engines. Its name ends in the name of the engine, except for SQLite."""

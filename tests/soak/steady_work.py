@@ -17,10 +17,10 @@ from console.sandbox.server import Sandbox
 from console.store.payments import payments
 from console.store.payments.payments import NewPayment
 from tests.support.alert_receiver import Receiver
-from tests.support.money_desks import ask
-from tests.support.payment_desks import Scene, paying, told
+from tests.support.money_desks import request_refund
+from tests.support.payment_desks import PaymentDesk, make_settings, open_payment_desk
 from tests.support.places import Place
-from tests.support.recon_scene import Days
+from tests.support.recon_scene import ReconciledDay
 from tests.support.worker_process import WorkerProcess
 
 YEN = 3_300
@@ -33,11 +33,11 @@ _LISTEN_SECONDS = 60.0
 class SteadyWork:
     """Executes the acts, in one thread. `done` counts them, and their effects. `provider` is the sandbox's URL."""
 
-    def __init__(self, scene: Scene, checker: Console, provider: str) -> None:
+    def __init__(self, scene: PaymentDesk, checker: Console, provider: str) -> None:
         self.provider = provider
         self.done: Counter[str] = Counter()
         self._scene, self._checker = scene, checker
-        self._days = Days(scene)
+        self._days = ReconciledDay(scene)
         self._worker: WorkerProcess | None = None
         self._alerted: Receiver | None = None
         self._ailing: list[tuple[int, str]] = []
@@ -48,8 +48,8 @@ class SteadyWork:
         """Yield the work for this database, with a new sandbox and the desks of two people."""
         with (
             Sandbox() as sandbox,
-            paying(place, sandbox) as scene,
-            place.opened(sandbox, None, person="lead-b", desk=2, **told(sandbox.url)) as checker,
+            open_payment_desk(place, sandbox) as scene,
+            place.open_desk(sandbox, None, person="lead-b", desk=2, **make_settings(sandbox.url)) as checker,
         ):
             yield SteadyWork(scene, checker, sandbox.url)
 
@@ -65,7 +65,7 @@ class SteadyWork:
         for part in range(3):
             name = f"B-{number}-{part}"
             self._order(name)
-            self._notice(self._scene.bank(f"event-{name}", name, str(YEN)), times=1 + (part == 0))
+            self._notice(self._scene.make_bank_notice(f"event-{name}", name, str(YEN)), times=1 + (part == 0))
         for part in range(2):
             name = f"P-{number}-{part}"
             self._insert_begun_payment(name)
@@ -88,9 +88,11 @@ class SteadyWork:
         """Return the counts of the work. Raises AssertionError if one kind of work had no effect."""
         assert self._alerted is not None
         self.done["alerts"] = len(self._alerted.got)
-        for name, query in _CAME_OF_IT.items():
+        for name, query in _COUNT_EFFECTS_SQL.items():
             self.done[name] = int(self._scene.place.sql(query)[0][0])
-        missing = [name for name in (*_CAME_OF_IT, "notices", "refunds", "alerts", "told") if not self.done[name]]
+        missing = [
+            name for name in (*_COUNT_EFFECTS_SQL, "notices", "refunds", "alerts", "told") if not self.done[name]
+        ]
         assert not missing, f"no {missing}: {self.done}"
         return self.done
 
@@ -122,22 +124,22 @@ class SteadyWork:
         """
         for _ in range(times):
             assert self._worker is not None
-            status = deliver(self._worker, post)
+            status = deliver_notice(self._worker, post)
             for _ in range(_NOTICE_TRIES):
                 if status == 200:
                     break
                 self.done["notices again"] += 1
-                status = deliver(self._worker, post)
+                status = deliver_notice(self._worker, post)
             assert status == 200, f"{post}: {status}"
             self.done.update(requests=1, notices=1)
 
     def _refund(self, name: str) -> None:
         """Request and approve a refund of the payment with this number, if it exists."""
-        payment = self._scene.of_number("paypay", name)
+        payment = self._scene.find_payment("paypay", name)
         if payment is None:
             return
         try:
-            refund = ask(self._scene.console, payment.id)
+            refund = request_refund(self._scene.console, payment.id)
             self._checker.refunds.approve(refund.id)
         except ConsoleError as refusal:
             self.done[f"refund {refusal.code}"] += 1
@@ -146,7 +148,7 @@ class SteadyWork:
 
     def _day(self, number: int) -> None:
         """Add a payment to the provider's file of yesterday, and announce the file."""
-        self._days.both(f"Y-{number}")
+        self._days.add_payment_on_both_sides(f"Y-{number}")
         self._days.announce()
 
     def _rules(self, number: int) -> None:
@@ -169,7 +171,7 @@ class SteadyWork:
         self.done["requests"] += 1
 
 
-def deliver(worker: WorkerProcess, post: ReceivedNotice) -> int:
+def deliver_notice(worker: WorkerProcess, post: ReceivedNotice) -> int:
     """Send a notice to the worker as its sender would. Return the HTTP status."""
     path = PATHS.get(post.source, f"/notices/{post.source}")
     return send_request(worker, "POST", path, post.body, dict(post.headers))
@@ -187,7 +189,7 @@ def send_request(worker: WorkerProcess, method: str, path: str, body: bytes, hea
         line.close()
 
 
-_CAME_OF_IT = {
+_COUNT_EFFECTS_SQL = {
     "polled": "SELECT COUNT(*) FROM payments WHERE merchant_payment_id LIKE 'L-%' AND status = 'completed'",
     "reconciliations": "SELECT COUNT(*) FROM reconciliations",
     "roots": "SELECT COUNT(*) FROM tasks WHERE name = 'audit_roots' AND ended_at IS NOT NULL",
@@ -195,7 +197,7 @@ _CAME_OF_IT = {
 
 
 @contextmanager
-def listening(worker: WorkerProcess, token: str, work: SteadyWork) -> Iterator[None]:
+def keep_live_client(worker: WorkerProcess, token: str, work: SteadyWork) -> Iterator[None]:
     """Keep a client of /live connected until the end of the block; it reconnects every minute. The changes that it
     receives are counted in `work.done["told"]`.
     """

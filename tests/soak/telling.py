@@ -5,16 +5,24 @@ from pathlib import Path
 
 from tests.soak.shards import Demand
 from tests.stateful import told_histories
-from tests.support.choice_stage import stage
+from tests.support.choice_stage import open_choice_stage
 
 HISTORIES_PER_SHARD = 500
 
 
-def told(shard: int, folder: Path) -> Counter[str]:
+def compare_all_places(shard: int, folder: Path) -> Counter[str]:
     """Execute 500 random histories (see tests/stateful/told_histories.py), with a seed for each shard."""
-    with stage(folder / "home") as desk:
-        tally = told_histories.run(desk, HISTORIES_PER_SHARD, folder, seed=shard)
+    with open_choice_stage(folder / "home") as desk:
+        tally = told_histories.run_histories(desk, HISTORIES_PER_SHARD, folder, seed=shard)
     return Counter(histories=tally["histories"], acts=tally.total() - tally["histories"])
 
 
-DEMANDS = (Demand("told alike", 20, told, "{histories} histories, {acts} acts: every place told the same", spare=10),)
+DEMANDS = (
+    Demand(
+        "told alike",
+        20,
+        compare_all_places,
+        "{histories} histories, {acts} acts: every place told the same",
+        spare=10,
+    ),
+)

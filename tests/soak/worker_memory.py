@@ -19,12 +19,12 @@ from pathlib import Path
 from threading import Event, Thread
 
 from tests.soak.shards import Demand
-from tests.soak.steady_work import SteadyWork, listening
+from tests.soak.steady_work import SteadyWork, keep_live_client
 from tests.support import alert_receiver, servers
-from tests.support.environment import isolate
-from tests.support.places import Place, fresh
-from tests.support.quick_desks import quick_folder
-from tests.support.worker_process import WorkerProcess, worker_process
+from tests.support.environment import isolate_environment
+from tests.support.places import Place, open_empty_place
+from tests.support.quick_desks import make_quick_folder
+from tests.support.worker_process import WorkerProcess, start_worker
 
 MINUTES = 60.0
 SETTLING = 1 / 2
@@ -117,14 +117,14 @@ def _read_numbers(file: Path) -> dict[str, int]:
     return {words[0].rstrip(":"): int(words[1]) for words in lines if len(words) > 1 and words[1].isdigit()}
 
 
-def run(_shard: int, folder: Path, minutes: float = MINUTES) -> Counter[str]:
+def run_and_check(_shard: int, folder: Path, minutes: float = MINUTES) -> Counter[str]:
     """Let the worker work for so many minutes. Raises AssertionError if its memory grows, or if a kind of work had no
     effect.
     """
     with _running_work(folder) as (work, worker):
         samples = Samples(worker.pid)
         _run_turns(work, samples, minutes * 60)
-        assert worker.alive, worker.log.read_text()[-2_000:]
+        assert worker.is_alive, worker.log.read_text()[-2_000:]
         done = work.checked()
     print(f"demand worker memory: {samples.all[-1].at / 60:.0f} min, {samples.describe()}; {dict(done)}", flush=True)
     for what in ("rss", "own"):
@@ -137,19 +137,19 @@ def run(_shard: int, folder: Path, minutes: float = MINUTES) -> Counter[str]:
 def _running_work(folder: Path) -> Iterator[tuple[SteadyWork, WorkerProcess]]:
     """Yield the work and a running worker, with a receiver of its alerts and a client of /live."""
     with (
-        servers.own_run(),
-        fresh("mariadb", folder) as place,
+        servers.start_own_run(),
+        open_empty_place("mariadb", folder) as place,
         SteadyWork.beside(place) as work,
-        alert_receiver.receiving() as alerted,
+        alert_receiver.receive_alerts() as alerted,
         _start_worker(place, work, alerted.url) as worker,
-        listening(worker, TOKEN, work),
+        keep_live_client(worker, TOKEN, work),
     ):
         work.send_to(worker, alerted)
         yield work, worker
 
 
 def _start_worker(place: Place, work: SteadyWork, alerts: str) -> AbstractContextManager[WorkerProcess]:
-    return worker_process(
+    return start_worker(
         place,
         work.provider,
         desk=1,
@@ -190,7 +190,7 @@ DEMANDS = (
     Demand(
         "worker memory",
         1,
-        run,
+        run_and_check,
         "{minutes} minutes, {notices} notices: {kib_an_hour} KiB an hour (≤ 2,048)",
         seconds=round(MINUTES * 60) + 900,
     ),
@@ -201,8 +201,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.soak.worker_memory", description=__doc__)
     parser.add_argument("--minutes", type=float, default=MINUTES)
     minutes = parser.parse_args().minutes
-    with isolate(), quick_folder() as folder:
-        print(dict(run(0, folder, minutes)))
+    with isolate_environment(), make_quick_folder() as folder:
+        print(dict(run_and_check(0, folder, minutes)))
 
 
 if __name__ == "__main__":

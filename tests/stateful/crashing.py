@@ -120,7 +120,7 @@ class CrashingDesks(ABC):
         self._unwatch(seat.console)
 
     @contextmanager
-    def losing_database(self, which: int) -> Iterator[Callable[[], None]]:
+    def break_database_writes(self, which: int) -> Iterator[Callable[[], None]]:
         """Yield a function. After its call, each write to the database of the desk number `which` is refused with
         `database_locked` until the end of the block.
         """
@@ -135,7 +135,7 @@ class CrashingDesks(ABC):
         yield lose
         database.__dict__.pop("write", None)
 
-    def at(self, which: int, act: Callable[[Console], T], crash_at: str | None = None) -> T | str | None:
+    def call_at_desk(self, which: int, act: Callable[[Console], T], crash_at: str | None = None) -> T | str | None:
         """Call `act` with the console of the desk number `which`. Return its result, or the code of the ConsoleError
         that it raises, or None if the process crashed (with `crash_at`: at that failpoint). After a crash a new
         process starts at the desk. A ConsoleError whose code isn't in `allowed_codes`, and any other exception, is
@@ -160,7 +160,7 @@ class CrashingDesks(ABC):
                 self.seats[which] = self._start_process(seat.number)
 
 
-def run(machine: type[RuleBasedStateMachine], seed: int, examples: int) -> None:
+def run_machine(machine: type[RuleBasedStateMachine], seed: int, examples: int) -> None:
     """Run the state machine `examples` times, each time with up to STEPS random steps. The same seed draws the same
     steps, so a failure can be repeated.
     """

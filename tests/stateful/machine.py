@@ -22,11 +22,11 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from tests.stateful import crashing
 from tests.stateful.world import PEOPLE, World
 from tests.support import truth
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import Behaviour, Charge, LedgerVendor
 from tests.support.places import Engine
 
-NUMBERS = numbers(5, seed=24)
+NUMBERS = invent_numbers(5, seed=24)
 CLIENTS = ("1", "2")
 BEHAVIOURS: tuple[Behaviour, ...] = (
     *(("answers",) * 6), "silent_after_charge", "silent_after_charge", "silent_before_charge",
@@ -35,7 +35,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
 SPANS = tuple(timedelta(seconds=s) for s in (1, 3, 60, 600, 86_400, 400 * 86_400))
 desks = st.integers(0, 1)
 crashes = st.none() | st.none() | st.sampled_from(OPERATION_FAILPOINTS)
-MOST_BY_HAND = 2
+MAX_PURCHASES_BY_HAND = 2
 Meanwhile = Callable[[Console], object]
 
 
@@ -112,7 +112,7 @@ class PurchaseMachine(RuleBasedStateMachine):
     )
     def lose_the_database_in_the_call(self, desk: int, number: str, client: str, behaviour: Behaviour) -> None:
         """The desk's database refuses all writes from the provider's charge until the end of the purchase."""
-        with self.world.losing_database(desk) as lose:
+        with self.world.break_database_writes(desk) as lose:
             self.world.vendor.during = lose
             self._buy(desk, PurchaseRequest(number, client), behaviour, None)
 
@@ -181,7 +181,9 @@ class PurchaseMachine(RuleBasedStateMachine):
             charges = world.vendor.charges
             charges.append(Charge(len(charges) + 1, number, client, world.clock.today(), record_id))
 
-    @precondition(lambda self: sum(charge.record_id is None for charge in self.world.vendor.charges) < MOST_BY_HAND)
+    @precondition(
+        lambda self: sum(charge.record_id is None for charge in self.world.vendor.charges) < MAX_PURCHASES_BY_HAND
+    )
     @rule(number=st.sampled_from(NUMBERS))
     def buy_by_hand(self, number: str) -> None:
         """Somebody buys on AlarmBox's own page, without the console. There are at most MOST_BY_HAND such purchases,
@@ -285,7 +287,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         def act(console: Console) -> object:
             if person == PEOPLE[0]:
                 return console.recovery.resolve("credit-check", record, "error", f"{person}: not on the bill")
-            with world.place.acting(console, person) as other:
+            with world.place.open_console_of_person(console, person) as other:
                 return other.recovery.resolve("credit-check", record, "error", f"{person}: not on the bill")
 
         world.do(desk, act, crash)
@@ -341,5 +343,5 @@ def run(seed: int, examples: int, on: Engine = "sqlite") -> Counter[str]:
         counts: ClassVar[Counter[str]] = Counter()
         engine: ClassVar[Engine] = on
 
-    crashing.run(Seeded, seed, examples)
+    crashing.run_machine(Seeded, seed, examples)
     return Seeded.counts

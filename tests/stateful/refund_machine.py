@@ -24,7 +24,7 @@ from console.store.payments import payments
 from tests.stateful import crashing
 from tests.stateful.refund_world import CHECKERS, MAKERS, RefundWorld
 from tests.support import money_truth, truth
-from tests.support.ledger_refunds import Behaviour, Entry, report_of
+from tests.support.ledger_refunds import Behaviour, Entry, make_report
 from tests.support.money_truth import RefundRow
 
 BEHAVIOURS: tuple[Behaviour, ...] = (
@@ -67,7 +67,7 @@ class RefundMachine(RuleBasedStateMachine):
         for _ in range(3):
             world.clock.at += timedelta(minutes=10)
             for which in (0, 1):
-                world.do(which, "op-a", lambda console: console.recovery.run_all_tasks())
+                world.call_as(which, "op-a", lambda console: console.recovery.run_all_tasks())
         world.check()
         console = world.seats[0].console
         assert truth.count_calling_operations(console.database) == 0
@@ -87,13 +87,13 @@ class RefundMachine(RuleBasedStateMachine):
     )
     def ask(self, desk: int, which: int, amount: str, person: str, repeat: bool, crash: str | None) -> None:
         request = RefundRequest(self.world.payments[which], amount, "sent back", repeat)
-        self._note("asked", self.world.do(desk, person, lambda console: console.refunds.request(request), crash))
+        self._note("asked", self.world.call_as(desk, person, lambda console: console.refunds.request(request), crash))
 
     @rule(desk=desks, person=st.sampled_from(MAKERS), crash=crashes)
     def ask_for_what_is_set_aside(self, desk: int, person: str, crash: str | None) -> None:
         payment, item = self.world.asides[0]
         request = RefundRequest(payment, "700", "beyond the limit", intended_repeat=True, set_aside_id=item)
-        self._note("asked", self.world.do(desk, person, lambda console: console.refunds.request(request), crash))
+        self._note("asked", self.world.call_as(desk, person, lambda console: console.refunds.request(request), crash))
 
     def _note(self, what: str, told: object) -> None:
         """Count the step `what` if its result is a refund, and not an error code or None."""
@@ -133,7 +133,7 @@ class RefundMachine(RuleBasedStateMachine):
         """Request a refund and let both approvers approve it, which sends it. With `wait` a minute passes, which is
         longer than its cooling-off period, and one of them approves it again."""
         world, request = self.world, RefundRequest(self.world.payments[which], amount, "sent back", True)
-        refund = world.do(desk, MAKERS[0], lambda console: console.refunds.request(request))
+        refund = world.call_as(desk, MAKERS[0], lambda console: console.refunds.request(request))
         if not isinstance(refund, Refund):
             return
         self._note("asked", refund)
@@ -154,7 +154,7 @@ class RefundMachine(RuleBasedStateMachine):
     @rule(desk=desks, n=refunds, behaviour=st.sampled_from(BEHAVIOURS))
     def lose_the_database_in_the_call(self, desk: int, n: int, behaviour: Behaviour) -> None:
         """The desk's database refuses all writes from the moment at which the provider has accepted the refund."""
-        with self.world.losing_database(desk) as lose:
+        with self.world.break_database_writes(desk) as lose:
             self.world.ledger.during = lose
             self._approve(desk, n, CHECKERS[0], behaviour, None)
 
@@ -167,7 +167,7 @@ class RefundMachine(RuleBasedStateMachine):
         def meanwhile() -> None:
             world.ledger.during = lambda: None
             world.clock.at += span
-            world.do(other, "op-a", lambda console: console.recovery.run_all_tasks())
+            world.call_as(other, "op-a", lambda console: console.recovery.run_all_tasks())
 
         world.ledger.during = meanwhile
         self._approve(desk, n, CHECKERS[0], behaviour, None)
@@ -184,7 +184,7 @@ class RefundMachine(RuleBasedStateMachine):
         """Let a person approve this refund. Check that no requester approves their own refund."""
         world = self.world
         world.ledger.behaviour = behaviour
-        told = world.do(desk, person, lambda console: console.refunds.approve(refund_id), crash)
+        told = world.call_as(desk, person, lambda console: console.refunds.approve(refund_id), crash)
         self._note("approved", told)
         assert not isinstance(told, Refund) or not is_same_person(person, told.maker), f"approved their own: {told}"
         world.ledger.behaviour = "accepts"
@@ -200,14 +200,14 @@ class RefundMachine(RuleBasedStateMachine):
         other desk runs its due tasks after each time span of `later`."""
         world, sent = self.world, self.world.ledger.sendings
         request = RefundRequest(world.payments[which], "70", "sent back", True)
-        refund = world.do(desk, MAKERS[1], lambda console: console.refunds.request(request))
+        refund = world.call_as(desk, MAKERS[1], lambda console: console.refunds.request(request))
         if isinstance(refund, Refund):
             self._approve_one(desk, refund.id, CHECKERS[1], "silent_before", None)
         if late and world.ledger.sendings > sent and world.last is not None:
             world.late.append(world.last)
         for span in later:
             world.clock.at += span
-            world.do(1 - desk, "op-a", lambda console: console.recovery.run_all_tasks())
+            world.call_as(1 - desk, "op-a", lambda console: console.recovery.run_all_tasks())
             world.check()
 
     @precondition(lambda self: bool(self.world.late))
@@ -220,13 +220,13 @@ class RefundMachine(RuleBasedStateMachine):
     def reject(self, desk: int, n: int, person: str, crash: str | None) -> None:
         row = self._pick(n)
         if row is not None:
-            self.world.do(desk, person, lambda console: console.refunds.reject(row.id, "no"), crash)
+            self.world.call_as(desk, person, lambda console: console.refunds.reject(row.id, "no"), crash)
 
     @rule(desk=desks, n=refunds, person=st.sampled_from(MAKERS), crash=crashes)
     def withdraw(self, desk: int, n: int, person: str, crash: str | None) -> None:
         row = self._pick(n)
         if row is not None:
-            self.world.do(desk, person, lambda console: console.refunds.withdraw(row.id), crash)
+            self.world.call_as(desk, person, lambda console: console.refunds.withdraw(row.id), crash)
 
     # Asking what happened
 
@@ -235,13 +235,13 @@ class RefundMachine(RuleBasedStateMachine):
         """Probe the refund that `n` chooses, and check that nothing is sent."""
         row, sent = self._pick(n), self.world.ledger.sendings
         if row is not None:
-            self.world.do(desk, "op-a", lambda console: console.refunds.probe(row.id), crash)
+            self.world.call_as(desk, "op-a", lambda console: console.refunds.probe(row.id), crash)
         assert self.world.ledger.sendings == sent, "a probe sent something"
 
     @rule(desk=desks, behaviour=st.sampled_from(BEHAVIOURS), crash=crashes)
     def run_due_tasks(self, desk: int, behaviour: Behaviour, crash: str | None) -> None:
         self.world.ledger.behaviour = behaviour
-        self.world.do(desk, "op-a", lambda console: console.recovery.run_all_tasks(), crash)
+        self.world.call_as(desk, "op-a", lambda console: console.recovery.run_all_tasks(), crash)
         self.world.ledger.behaviour = "accepts"
 
     @rule(desk=desks, n=refunds)
@@ -256,12 +256,12 @@ class RefundMachine(RuleBasedStateMachine):
             provider = self.world.providers[entry.payment]
             payment = payments.find_by_id_at_provider(tx.conn, provider, entry.payment)
             assert payment is not None
-            return apply_refund_report(console._context, tx, payment.id, report_of(entry))
+            return apply_refund_report(console._context, tx, payment.id, make_report(entry))
 
         def hear(console: Console) -> bool:
             return console.database.write(lambda tx: hear_in_transaction(console, tx))
 
-        assert self.world.do(desk, "op-a", hear) is True
+        assert self.world.call_as(desk, "op-a", hear) is True
 
     @rule(desk=desks, n=refunds, person=st.sampled_from((*CHECKERS, *MAKERS)), crash=crashes)
     def resolve(self, desk: int, n: int, person: str, crash: str | None) -> None:
@@ -270,12 +270,12 @@ class RefundMachine(RuleBasedStateMachine):
         row = self._pick(n)
         if row is None or self.world.is_late(row.key):
             return
-        entry: Entry | None = next(iter(self.world.ledger.of(row.key)), None)
+        entry: Entry | None = next(iter(self.world.ledger.list_entries(row.key)), None)
         done = entry is not None and entry.standing == "done"
         if entry is not None and entry.standing == "accepted":
             return
         as_state, number = ("completed", entry.number) if done and entry else ("failed", None)
-        self.world.do(
+        self.world.call_as(
             desk, person, lambda console: console.refunds.resolve(row.id, as_state, "their screen", number), crash
         )
 
@@ -313,5 +313,5 @@ def run(seed: int, examples: int) -> Counter[str]:
     class Seeded(RefundMachine):
         counts: ClassVar[Counter[str]] = Counter()
 
-    crashing.run(Seeded, seed, examples)
+    crashing.run_machine(Seeded, seed, examples)
     return Seeded.counts

@@ -17,12 +17,12 @@ from console.store.database.engine import Transaction
 from console.store.payments import payments, set_asides
 from tests.stateful.crashing import CrashingDesks
 from tests.support import money_truth
-from tests.support.desks import NOWHERE
+from tests.support.desks import UNUSED_URL
 from tests.support.ledger_refunds import LedgerProvider, RefundLedger
-from tests.support.ledger_vendor import LedgerVendor, OpenTransactions, demand
+from tests.support.ledger_vendor import LedgerVendor, OpenTransactionCounter, require
 from tests.support.money_truth import RefundRow
-from tests.support.places import fresh_anywhere
-from tests.support.quick_desks import HandClock, lease_clock
+from tests.support.places import open_empty_place_anywhere
+from tests.support.quick_desks import HandClock, use_lease_clock
 
 T = TypeVar("T")
 MAKERS, CHECKERS = ("op-a", "op-e"), ("lead-b", "lead-c")
@@ -65,12 +65,12 @@ class RefundWorld(CrashingDesks):
 
     def __post_init__(self) -> None:
         self._open = ExitStack()
-        self.place = self._open.enter_context(fresh_anywhere("sqlite"))
-        self._open.enter_context(self.place.kept_open())
-        self._open.enter_context(lease_clock(self.clock))
+        self.place = self._open.enter_context(open_empty_place_anywhere("sqlite"))
+        self._open.enter_context(self.place.keep_connection_open())
+        self._open.enter_context(use_lease_clock(self.clock))
         self.ledger.witness = self._witness
         self.seats = [self._start_process(number) for number in range(2)]
-        self.payments = [self.paid(*facts) for facts in PAYMENTS]
+        self.payments = [self.insert_completed_payment(*facts) for facts in PAYMENTS]
         self.place.sql(*(f"UPDATE limits SET value = {n} WHERE name = '{name}'" for name, n in LIMITS.items()))
 
     # CrashingDesks
@@ -78,17 +78,19 @@ class RefundWorld(CrashingDesks):
     allowed_codes = ALLOWED_CODES
 
     def _console(self, number: int) -> Console:
-        urls = {"PAYPAY_URL": NOWHERE, "ATOM_URL": NOWHERE}
+        urls = {"PAYPAY_URL": UNUSED_URL, "ATOM_URL": UNUSED_URL}
         console = self.place.desk(LedgerVendor(), self.clock, desk=number, **urls)
         made: dict[str, Any] = {name: LedgerProvider(name, self.ledger) for name in ("paypay", "atom")}
         console._service_builder.payment_providers = PaymentProviders(lambda name: made[name])
-        self.ledger.watched.append(OpenTransactions(console.database))
+        self.ledger.watched.append(OpenTransactionCounter(console.database))
         return console
 
     def _unwatch(self, console: Console) -> None:
         self.ledger.watched = [one for one in self.ledger.watched if not one.of(console.database)]
 
-    def do(self, which: int, who: str, act: Callable[[Console], T], crash_at: str | None = None) -> T | str | None:
+    def call_as(
+        self, which: int, who: str, act: Callable[[Console], T], crash_at: str | None = None
+    ) -> T | str | None:
         """Call `act` with the console of the desk number `which`, as the person `who`. For the result see
         `CrashingDesks.at`.
         """
@@ -97,9 +99,9 @@ class RefundWorld(CrashingDesks):
             with console.acting_as(who):
                 return act(console)
 
-        return self.at(which, acting, crash_at)
+        return self.call_at_desk(which, acting, crash_at)
 
-    def paid(self, provider: str, number: str, minor: int, aside: int = 0) -> int:
+    def insert_completed_payment(self, provider: str, number: str, minor: int, aside: int = 0) -> int:
         """Insert a completed payment, `aside` (minor units) of which is set aside, and return its id."""
         self.providers[f"T-{number}"] = provider
         now, currency = self.clock.now(), "JPY" if provider == "paypay" else "INR"
@@ -124,7 +126,7 @@ class RefundWorld(CrashingDesks):
     # The truth
 
     def rows(self) -> tuple[RefundRow, ...]:
-        return money_truth.refund_rows(self.seats[0].console.database)
+        return money_truth.read_refund_rows(self.seats[0].console.database)
 
     def row(self, refund_id: int) -> RefundRow:
         return next(row for row in self.rows() if row.id == refund_id)
@@ -139,7 +141,7 @@ class RefundWorld(CrashingDesks):
         """
         row = next(row for row in self.rows() if row.key == instruction.key)
         if row.state is RefundState.SUBMITTING and row.certainty == "unknown":
-            self.ledger.take(instruction, keeps_keys=self._provider_of(instruction) == "paypay")
+            self.ledger.add_refund(instruction, keeps_keys=self._provider_of(instruction) == "paypay")
 
     def _witness(self, instruction: RefundInstruction) -> None:
         """Called at the moment of a sending. Check the rows that another process can read then: one committed refund
@@ -147,16 +149,16 @@ class RefundWorld(CrashingDesks):
         not be called a second time for a refund that it has or may still execute.
         """
         sending = [row for row in self.rows() if row.key == instruction.key]
-        demand(len(sending) == 1, f"sent with {len(sending)} committed rows: {sending}")
+        require(len(sending) == 1, f"sent with {len(sending)} committed rows: {sending}")
         (row,) = sending
-        demand((row.status, row.certainty) == ("submitting", "known"), f"sent while {row}")
-        demand(row.minor == instruction.amount.minor, f"another sum is sent: {row}, {instruction}")
+        require((row.status, row.certainty) == ("submitting", "known"), f"sent while {row}")
+        require(row.minor == instruction.amount.minor, f"another sum is sent: {row}, {instruction}")
         sql = f"SELECT state FROM operations WHERE subject_kind = 'refund' AND subject_id = {row.id} ORDER BY rowid"
         states = self.place.sql(sql)
-        demand(states[-1:] == [("calling",)], f"journal says {states} while the provider is asked")
-        demand(("unknown",) not in states, f"sent again while an earlier sending is unknown: {row}, {states}")
-        happened = bool(self.ledger.of(instruction.key)) or self.is_late(instruction.key)
-        demand(self._provider_of(instruction) == "paypay" or not happened, f"Atom is asked a second time: {row}")
+        require(states[-1:] == [("calling",)], f"journal says {states} while the provider is asked")
+        require(("unknown",) not in states, f"sent again while an earlier sending is unknown: {row}, {states}")
+        happened = bool(self.ledger.list_entries(instruction.key)) or self.is_late(instruction.key)
+        require(self._provider_of(instruction) == "paypay" or not happened, f"Atom is asked a second time: {row}")
         self.last = instruction
 
     def check(self) -> None:
@@ -169,7 +171,7 @@ class RefundWorld(CrashingDesks):
         by_key = {row.key: row for row in rows if row.key}
         keys = Counter(entry.key for entry in self.ledger.entries)
         assert max(keys.values(), default=0) <= 1, f"refunded twice: {keys}"
-        for payment in money_truth.payment_rows(database):
+        for payment in money_truth.read_payment_rows(database):
             theirs = [one for one in self.ledger.entries if one.payment == f"T-{payment.number}"]
             taken = sum(one.amount.minor for one in theirs if one.standing != "void")
             assert taken <= payment.captured, f"more than was captured: {payment}"
@@ -180,7 +182,9 @@ class RefundWorld(CrashingDesks):
             self._check_pair(entry.standing, by_key[entry.key])
         for row in rows:
             happened = row.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
-            assert not happened or len(self.ledger.of(row.key)) == 1, f"{row.state} here, and not there: {row}"
+            assert not happened or len(self.ledger.list_entries(row.key)) == 1, (
+                f"{row.state} here, and not there: {row}"
+            )
             ended = row.state in ENDED_REFUND_STATES
             assert not ended or row.certainty == "known", f"ended and unknown: {row}"
 

@@ -21,7 +21,7 @@ def test_random_interleavings(
     caplog.set_level(logging.CRITICAL)
     seed = int(request.config.getoption("randomly_seed", None) or random.getrandbits(32))
     print(f"demand 24: seed {seed}")
-    server_fixtures.need_engine(engine)
+    server_fixtures.require_engine(engine)
     examples = EXAMPLES.get(engine, 2)
     counts = machine.run(seed, examples, engine)
     told = {name: counts[name] for name in ("steps", "bought", "crashes", "charges", "outcome_unknown")}

@@ -15,30 +15,30 @@ from console.domain.recovery.records import ProviderStatement
 from console.wording.sentences import catalogue as wording
 from tests.stateful import told_histories, told_places
 from tests.stateful.told_plans import Act, PaymentPlan
-from tests.support.choice_stage import Stage, stage
-from tests.support.quick_desks import quick_folder
+from tests.support.choice_stage import ChoiceStage, open_choice_stage
+from tests.support.quick_desks import make_quick_folder
 
 HISTORIES, BATCHES = 100, (0, 2, 4)
 
 
 @pytest.fixture(scope="module")
-def desk() -> Iterator[Stage]:
-    with quick_folder() as folder, stage(folder / "home") as made:
+def desk() -> Iterator[ChoiceStage]:
+    with make_quick_folder() as folder, open_choice_stage(folder / "home") as made:
         yield made
 
 
 @pytest.mark.parts_by_day(len(BATCHES), "together they live 300 histories")
 @pytest.mark.parametrize("first_batch", BATCHES)
-def test_each_record_is_told_alike_everywhere(desk: Stage, tmp_path: Path, first_batch: int) -> None:
+def test_each_record_is_told_alike_everywhere(desk: ChoiceStage, tmp_path: Path, first_batch: int) -> None:
     """Each of 300 random histories of payments (with orders and refunds) and credit checks: all places show the same
     state of each record. `make soak` runs 10,000 histories.
     """
-    tally = told_histories.run(desk, HISTORIES, tmp_path, first_batch=first_batch)
+    tally = told_histories.run_histories(desk, HISTORIES, tmp_path, first_batch=first_batch)
     assert tally["histories"] >= HISTORIES
     assert any(name.startswith("follow_advice") and name.endswith("done") for name in tally)
 
 
-def test_a_proposal_that_the_provider_denies_is_no_advice(desk: Stage) -> None:
+def test_a_proposal_that_the_provider_denies_is_no_advice(desk: ChoiceStage) -> None:
     """A person has proposed to resolve a payment as reversed, but the provider says that its code has expired. The
     page must not advise a second person to confirm the proposal, because it would be refused. Found by the soak.
     """
@@ -50,13 +50,13 @@ def test_a_proposal_that_the_provider_denies_is_no_advice(desk: Stage) -> None:
         Act("follow_advice"),
     )
     plan = PaymentPlan(PaymentState.CALLBACK_RECEIVED, ProviderStatement.EXPIRED, True, "paypay", acts)
-    told_histories.live(desk, plan, Counter())
+    told_histories.execute_plan(desk, plan, Counter())
 
 
 @pytest.mark.parametrize("currency", ["KRW", "BHD"])
 @pytest.mark.parametrize("state", [PaymentState.COMPLETED, PaymentState.USER_PAYMENT])
 def test_a_payment_in_a_currency_that_only_another_program_has(
-    desk: Stage, currency: str, state: PaymentState
+    desk: ChoiceStage, currency: str, state: PaymentState
 ) -> None:
     """Another program has inserted a payment in a currency that the console doesn't handle. A probe and decisions end
     without `internal_error`, and the amount that the provider reports in yen is never captured, even if two people
@@ -83,7 +83,7 @@ def test_a_payment_in_a_currency_that_only_another_program_has(
     assert (refund.allowed, refund.reason) == (False, "reason.refund_other_currency")
 
 
-def test_no_refund_is_advised_in_a_currency_that_only_another_program_has(desk: Stage) -> None:
+def test_no_refund_is_advised_in_a_currency_that_only_another_program_has(desk: ChoiceStage) -> None:
     """The order of a payment in Korean won has too much money. A refund was advised, and its request was refused.
     Found by the soak.
     """
@@ -100,7 +100,7 @@ def test_no_refund_is_advised_in_a_currency_that_only_another_program_has(desk: 
 
 
 @pytest.fixture
-def cooling_off(desk: Stage) -> Iterator[None]:
+def cooling_off(desk: ChoiceStage) -> Iterator[None]:
     """Within the test, every refund in yen waits 15 minutes after its request before it is sent."""
     sql = "UPDATE limits SET value = ? WHERE name = 'cooling_off_above' AND currency = 'JPY'"
     desk.context.database.write(lambda tx: tx.conn.exec_driver_sql(sql, (0,)))
@@ -108,7 +108,7 @@ def cooling_off(desk: Stage) -> Iterator[None]:
     desk.context.database.write(lambda tx: tx.conn.exec_driver_sql(sql, (100_000,)))
 
 
-def advice_of(history: told_histories.PaymentHistory, kind: str, record_id: int) -> str:
+def read_advice(history: told_histories.PaymentHistory, kind: str, record_id: int) -> str:
     """Return the reason and the next step of a record in English, one per line. Check that the Japanese next step
     mentions the read-only switch.
     """
@@ -120,7 +120,7 @@ def advice_of(history: told_histories.PaymentHistory, kind: str, record_id: int)
 
 @pytest.mark.usefixtures("cooling_off")
 @pytest.mark.parametrize("scope", [EVERYTHING_SCOPE, "paypay"])
-def test_a_refund_that_waits_for_the_end_of_a_switch_says_so(desk: Stage, scope: str) -> None:
+def test_a_refund_that_waits_for_the_end_of_a_switch_says_so(desk: ChoiceStage, scope: str) -> None:
     """While a read-only switch is on, a requested refund can't be approved, and an approved one is not sent, before
     and after the end of its cooling-off period. The page of the refund, the page of its payment and every list name
     the person who set the switch. After the end of the switch the refund is sent.
@@ -136,17 +136,17 @@ def test_a_refund_that_waits_for_the_end_of_a_switch_says_so(desk: Stage, scope:
     history.do(Act("switch", (scope, True)))
     history.check(always=True)
     for kind, record_id in (("refund", refund_id), ("payment", payment.id)):
-        assert "lead-b" in advice_of(history, kind, record_id)
+        assert "lead-b" in read_advice(history, kind, record_id)
     assert history.do(Act("approve_refund", ("completes",))) == "completes: read_only"
     history.do(Act("switch", (scope, False)))
     assert history.do(Act("approve_refund", ("completes",))) == "completes: done"
     history.do(Act("switch", (scope, True)))
     for minutes, word in ((0, "not before"), (16, "once read-only has ended.")):
         history._move_clock(timedelta(minutes=minutes))
-        told = advice_of(history, "refund", refund_id)
+        told = read_advice(history, "refund", refund_id)
         assert "lead-b" in told
         assert word in told
-        assert "lead-b" in advice_of(history, "payment", payment.id)
+        assert "lead-b" in read_advice(history, "payment", payment.id)
     assert history.do(Act("approve_refund", ("completes",))) == "completes: read_only"
     history.do(Act("switch", (scope, False)))
     assert history.do(Act("approve_refund", ("completes",))) == "completes: done"

@@ -39,11 +39,11 @@ from tests.stateful.told_places import (
     read_view,
 )
 from tests.stateful.told_plans import DESKS_PEOPLE, PLANS, Act, CheckPlan, PaymentPlan
-from tests.support.choice_stage import Stage
+from tests.support.choice_stage import ChoiceStage
 from tests.support.ledger_refunds import Entry
-from tests.support.payment_desks import BANK_KEY, signed
+from tests.support.payment_desks import BANK_KEY, make_signed_notice
 
-HAPPENED = frozenset(
+ENDINGS_WITH_EFFECT = frozenset(
     {"done", "awaiting", "outcome_unknown", "provider_unreachable", "provider_refused", "evidence_mismatch"}
 )
 """Endings of an act that no rule has refused: it was done, or a provider was asked and said what was not knowable."""
@@ -51,7 +51,7 @@ HISTORIES_PER_BATCH, HISTORIES_BEFORE_EXPORT = 50, 10
 _event_numbers = count(1)
 
 
-def follow_advice(stage: Stage, kind: str, record_id: int) -> str:
+def follow_advice(stage: ChoiceStage, kind: str, record_id: int) -> str:
     """Execute the action that the record's page advises, as the first person of the desk who may do it. Return the
     action and its ending; "nothing" if no action is advised. Raises AssertionError if nobody may do it although
     somebody has the role, or if a rule refuses it.
@@ -66,7 +66,9 @@ def follow_advice(stage: Stage, kind: str, record_id: int) -> str:
         action = next((action for action in view.actions if action.action == advised), None)
         if action is None or action.allowed:  # the page of a credit check offers a purchase without an action
             said = _FOLLOWED[advised](stage, person, kind, view)
-            assert said in HAPPENED, f"{person} was told to {advised} {kind} {record_id}: {said} ({view.explanation})"
+            assert said in ENDINGS_WITH_EFFECT, (
+                f"{person} was told to {advised} {kind} {record_id}: {said} ({view.explanation})"
+            )
             return f"{advised}: {said}"
         reasons.add(action.reason)
     if "reason.own_first_half" in reasons and reasons <= REASONS_OF_A_PERSON:
@@ -80,39 +82,39 @@ def follow_advice(stage: Stage, kind: str, record_id: int) -> str:
     raise AssertionError(f"nobody can {advised} {kind} {record_id}: {refused}, {view.explanation}")
 
 
-def _make_executor(name: str) -> Callable[[Stage, str, str, Any], str]:
+def _make_executor(name: str) -> Callable[[ChoiceStage, str, str, Any], str]:
     """Return a function that executes the choice `name` on the record of a page, as a person."""
-    return lambda stage, person, kind, view: stage.does(person, kind, view.record, name)
+    return lambda stage, person, kind, view: stage.execute_choice(person, kind, view.record, name)
 
 
-def _resolve(stage: Stage, person: str, kind: str, view: Any) -> str:
-    choices = stage.choices(person, kind, view.record.id)
+def _resolve(stage: ChoiceStage, person: str, kind: str, view: Any) -> str:
+    choices = stage.list_choices(person, kind, view.record.id)
     possible = [what for what, choice in choices.items() if what.startswith("resolve") and choice.allowed]
     assert possible, choices
-    return stage.does(person, kind, view.record, possible[0])
+    return stage.execute_choice(person, kind, view.record, possible[0])
 
 
-def _buy(stage: Stage, person: str, _kind: str, view: Any) -> str:
+def _buy(stage: ChoiceStage, person: str, _kind: str, view: Any) -> str:
     request = PurchaseRequest(view.record.corporation_number, view.record.client_id)
-    return str(stage.by(person, lambda: stage.ending(lambda: stage.console.credit_checks.purchase(request))))
+    return str(stage.call_as(person, lambda: stage.ending(lambda: stage.console.credit_checks.purchase(request))))
 
 
-def _reject(stage: Stage, person: str, _kind: str, view: Any) -> str:
+def _reject(stage: ChoiceStage, person: str, _kind: str, view: Any) -> str:
     reject = stage.console.refunds.reject
-    return str(stage.by(person, lambda: stage.ending(lambda: reject(view.record.id, "no"))))
+    return str(stage.call_as(person, lambda: stage.ending(lambda: reject(view.record.id, "no"))))
 
 
-def _approve(stage: Stage, person: str, _kind: str, view: Any) -> str:
+def _approve(stage: ChoiceStage, person: str, _kind: str, view: Any) -> str:
     """Approve the refund of the page. The approval first asks the provider: if the provider doesn't say that the
     payment is paid, a refusal `not_allowed` counts as `provider_refused`, because the page couldn't know that.
     """
     refund_id = view.record.id
-    ended = str(stage.by(person, lambda: stage.ending(lambda: stage.console.refunds.approve(refund_id))))
+    ended = str(stage.call_as(person, lambda: stage.ending(lambda: stage.console.refunds.approve(refund_id))))
     is_contradicted = stage.says[view.payment.merchant_payment_id] is not ProviderStatement.PAID
     return "provider_refused" if ended == "not_allowed" and is_contradicted else ended
 
 
-_FOLLOWED: dict[str, Callable[[Stage, str, str, Any], str]] = {
+_FOLLOWED: dict[str, Callable[[ChoiceStage, str, str, Any], str]] = {
     "probe": _make_executor("probe"),
     "refetch": _make_executor("refetch"),
     "move_order": _make_executor("move_order"),
@@ -131,7 +133,7 @@ class History:
     each record.
     """
 
-    stage: Stage
+    stage: ChoiceStage
     checked_records: dict[Ref, CheckedRecord] = field(default_factory=dict)
 
     def do(self, act: Act) -> str:
@@ -215,7 +217,7 @@ class CheckHistory(History):
         return [("credit-check", self.record.id)]
 
     def _do(self, what: str) -> str:
-        return self.stage.does(self.person, "credit-check", self.record, what)
+        return self.stage.execute_choice(self.person, "credit-check", self.record, what)
 
     def _follow_advice(self) -> str:
         return follow_advice(self.stage, "credit-check", self.record.id)
@@ -274,7 +276,7 @@ class PaymentHistory(History):
 
     def _take(self, person: str) -> str:
         """The person takes the payment for half an hour; the take of another person may prevent that."""
-        return self.stage.does(person, "payment", self.payment, "take")
+        return self.stage.execute_choice(person, "payment", self.payment, "take")
 
     def _notice(self, word: str, way: str, minor: int) -> str:
         """Deliver a bank's notice of the type `word` about the order. `way`: "new", "repeated" (the same event
@@ -294,7 +296,7 @@ class PaymentHistory(History):
             "occurred_at": at.isoformat(),
         }
         key = "another key" if way == "forged" else BANK_KEY
-        post = signed("bank", json.dumps(body).encode(), now, key)
+        post = make_signed_notice("bank", json.dumps(body).encode(), now, key)
         before = told_places.read_stored_rows(self.stage, self.checked_records)
         result = self.stage.console.payments.receive_notice(post)
         if way == "forged":
@@ -366,10 +368,10 @@ class PaymentHistory(History):
         return str(is_over)
 
     def _probe(self) -> str:
-        return self.stage.does("op-a", "payment", self.payment, "probe")
+        return self.stage.execute_choice("op-a", "payment", self.payment, "probe")
 
     def _move_order(self) -> str:
-        return self.stage.does("op-a", "payment", self.payment, "move_order")
+        return self.stage.execute_choice("op-a", "payment", self.payment, "move_order")
 
     def _write_amount(self, minor: int) -> str:
         """Return the text of `minor` minor units in the payment's currency, as a person or a provider writes it. The
@@ -380,7 +382,7 @@ class PaymentHistory(History):
     def _request_refund(self, minor: int, person: str = "op-a") -> str:
         request = RefundRequest(self.payment.id, self._write_amount(minor), "returned", intended_repeat=True)
         return str(
-            self.stage.by(person, lambda: self.stage.ending(lambda: self.stage.console.refunds.request(request)))
+            self.stage.call_as(person, lambda: self.stage.ending(lambda: self.stage.console.refunds.request(request)))
         )
 
     def _refund(self, minor: int, behaviour: str) -> str:
@@ -401,7 +403,7 @@ class PaymentHistory(History):
         return self._with_newest("op-a", lambda refund_id: self.stage.console.recovery.probe("refund", refund_id))
 
     def _resolve_payment(self, person: str, target: str) -> str:
-        return self.stage.does(person, "payment", self.payment, f"resolve.{target}")
+        return self.stage.execute_choice(person, "payment", self.payment, f"resolve.{target}")
 
     def _resolve_refund(self, person: str, target: str) -> str:
         resolve = self.stage.console.recovery.resolve
@@ -420,7 +422,9 @@ class PaymentHistory(History):
         """
         newest = self._newest_refund()
         return (
-            "nothing" if newest is None else str(self.stage.by(who, lambda: self.stage.ending(lambda: act(newest))))
+            "nothing"
+            if newest is None
+            else str(self.stage.call_as(who, lambda: self.stage.ending(lambda: act(newest))))
         )
 
     def _newest_refund(self) -> int | None:
@@ -429,7 +433,7 @@ class PaymentHistory(History):
         return max((refund.id for refund in found), default=None)
 
 
-def live_payment(stage: Stage, plan: PaymentPlan, tally: Counter[str]) -> dict[Ref, ExplanationCodes]:
+def execute_payment_plan(stage: ChoiceStage, plan: PaymentPlan, tally: Counter[str]) -> dict[Ref, ExplanationCodes]:
     """Execute the plan of a payment, and check all its records after each act. `tally` counts the endings of the
     acts. Return the explanation codes of each record at the end.
     """
@@ -451,11 +455,11 @@ def live_payment(stage: Stage, plan: PaymentPlan, tally: Counter[str]) -> dict[R
     return told
 
 
-def live_check(stage: Stage, plan: CheckPlan, tally: Counter[str]) -> dict[Ref, ExplanationCodes]:
+def execute_check_plan(stage: ChoiceStage, plan: CheckPlan, tally: Counter[str]) -> dict[Ref, ExplanationCodes]:
     """Execute the plan of a credit check, with the same checks and the same result as `live_payment`."""
     stage.vendor.finds = plan.finds
     try:
-        history = CheckHistory(stage, record=stage.check(plan.answer, readable=plan.readable))
+        history = CheckHistory(stage, record=stage.make_check(plan.answer, readable=plan.readable))
         history.check(always=True)
         for history.person, act in plan.acts:
             tally[f"{act.name} {history.do(act)}"] += 1
@@ -467,27 +471,35 @@ def live_check(stage: Stage, plan: CheckPlan, tally: Counter[str]) -> dict[Ref, 
     return told
 
 
-def live(stage: Stage, plan: PaymentPlan | CheckPlan, tally: Counter[str]) -> dict[Ref, ExplanationCodes]:
+def execute_plan(
+    stage: ChoiceStage, plan: PaymentPlan | CheckPlan, tally: Counter[str]
+) -> dict[Ref, ExplanationCodes]:
     """Execute one plan with the clock put right before. Return the explanation codes of each record at the end."""
     tally["histories"] += 1
     stage.clock.offset = timedelta()
-    return live_payment(stage, plan, tally) if isinstance(plan, PaymentPlan) else live_check(stage, plan, tally)
+    return (
+        execute_payment_plan(stage, plan, tally)
+        if isinstance(plan, PaymentPlan)
+        else execute_check_plan(stage, plan, tally)
+    )
 
 
-def run(stage: Stage, examples: int, folder: Path, seed: int = 0, *, first_batch: int = 0) -> Counter[str]:
+def run_histories(
+    stage: ChoiceStage, examples: int, folder: Path, seed: int = 0, *, first_batch: int = 0
+) -> Counter[str]:
     """Execute `examples` random histories in batches, from the batch `first_batch` on. The same seed and batch draw
     the same plans. Return the number of times of each act with each ending. A list shows the records of many
     histories, so the lists are compared after each batch. `folder` gets the exported files.
     """
     tally: Counter[str] = Counter()
     for batch in range(first_batch, first_batch - (-examples // HISTORIES_PER_BATCH)):
-        told = live_batch(stage, min(HISTORIES_PER_BATCH, examples), folder, seed * 1_000 + batch, tally)
+        told = execute_batch(stage, min(HISTORIES_PER_BATCH, examples), folder, seed * 1_000 + batch, tally)
         told_places.check_lists(stage, told, folder)
     return tally
 
 
-def live_batch(
-    stage: Stage, examples: int, folder: Path, seed: int, tally: Counter[str]
+def execute_batch(
+    stage: ChoiceStage, examples: int, folder: Path, seed: int, tally: Counter[str]
 ) -> dict[Ref, ExplanationCodes]:
     """Execute one batch of random histories; with every tenth history also check the exported files. Return the
     explanation codes of each record at the end.
@@ -505,7 +517,7 @@ def live_batch(
     )
     @given(PLANS)
     def histories(plan: PaymentPlan | CheckPlan) -> None:
-        ended = live(stage, plan, tally)
+        ended = execute_plan(stage, plan, tally)
         told.update(ended)
         if tally["histories"] % HISTORIES_BEFORE_EXPORT == 0:
             is_dated_right = all(act.name != "clock" for act in plan.all_acts)

@@ -42,7 +42,7 @@ from console.views.presenters.records import ShownRecord
 from console.wiring.exports import make_export_table
 from console.wording.sentences import catalogue as wording
 from console.wording.sentences.text_context import FileTextContext
-from tests.support.choice_stage import Stage
+from tests.support.choice_stage import ChoiceStage
 
 REASONS_OF_A_PERSON = frozenset(
     f"reason.{name}"
@@ -56,7 +56,7 @@ REASONS_OF_A_PERSON = frozenset(
     )
 )
 """Reasons for which one person can't act, but another one may; and what the provider said a moment ago."""
-STEPS_OF_NOBODY = frozenset(
+STEPS_WITHOUT_PERSON = frozenset(
     f"next.{name}"
     for name in (
         "nothing",
@@ -117,12 +117,12 @@ class CheckedRecord:
         return self.kind, self.id
 
 
-def read_view(stage: Stage, kind: str, record_id: int) -> Any:
+def read_view(stage: ChoiceStage, kind: str, record_id: int) -> Any:
     """Read the page of a record."""
     return stage.console.recovery.read_record(kind, record_id)
 
 
-def read_rows(stage: Stage, refs: Iterable[Ref]) -> dict[Ref, Any]:
+def read_rows(stage: ChoiceStage, refs: Iterable[Ref]) -> dict[Ref, Any]:
     """Read the records as a list of the window does, all at once. Return them by kind and id."""
     chosen = list(dict.fromkeys(refs))
     with stage.context.database.read() as conn:
@@ -134,11 +134,11 @@ def read_rows(stage: Stage, refs: Iterable[Ref]) -> dict[Ref, Any]:
 
 
 @contextmanager
-def stopped_clocks(stage: Stage) -> Iterator[None]:
+def stop_clocks(stage: ChoiceStage) -> Iterator[None]:
     """Within the block the clocks of the desk and of the terminal stand still. Otherwise a scheduled step could
     become due between two reads on a slow machine.
     """
-    with stage.clock.standing() as moment, pytest.MonkeyPatch.context() as patch:
+    with stage.clock.stop_time_of_day() as moment, pytest.MonkeyPatch.context() as patch:
         patch.setattr(SystemClock, "now", lambda _clock: moment)
         yield
 
@@ -159,18 +159,18 @@ def get_codes(explanation: Explanation) -> ExplanationCodes:
     )
 
 
-def check_records(stage: Stage, records: Iterable[CheckedRecord], *, always: bool = True) -> None:
+def check_records(stage: ChoiceStage, records: Iterable[CheckedRecord], *, always: bool = True) -> None:
     """Check these records in all places now. Without `always` the page of a record is read only if its row has
     changed.
     """
-    with stopped_clocks(stage):
+    with stop_clocks(stage):
         chosen = list(records)
         rows = read_rows(stage, (told.ref for told in chosen))
         for told in chosen:
             _check_record(stage, told, rows[told.ref], always=always)
 
 
-def _check_record(stage: Stage, told: CheckedRecord, row: Any, *, always: bool) -> None:
+def _check_record(stage: ChoiceStage, told: CheckedRecord, row: Any, *, always: bool) -> None:
     """Check one record, whose row in a list is `row`. Without `always` return early if the row has not changed."""
     now = stage.context.now()
     listed = get_codes(explain_record(row, now))
@@ -190,7 +190,7 @@ def _check_record(stage: Stage, told: CheckedRecord, row: Any, *, always: bool) 
     _check_switch(stage, view, page)
 
 
-def _check_window_and_terminal(stage: Stage, view: Any, row: Any, page: Explanation, now: datetime) -> None:
+def _check_window_and_terminal(stage: ChoiceStage, view: Any, row: Any, page: Explanation, now: datetime) -> None:
     """Check that the page's badges, the row's badges, the terminal's JSON and the terminal's text agree with the
     explanation of the page.
     """
@@ -209,7 +209,7 @@ def _check_window_and_terminal(stage: Stage, view: Any, row: Any, page: Explanat
             assert f"  {_translate(badge)}  " in f"{lines[1]}  ", (lines[1], badge)
 
 
-def _check_terminal(stage: Stage, shown: Mapping[str, Any], lines: Iterable[str], view: Any) -> None:
+def _check_terminal(stage: ChoiceStage, shown: Mapping[str, Any], lines: Iterable[str], view: Any) -> None:
     """Check that the JSON object `shown` and the text `lines` of a terminal agree with the page of the record.
     Skipped while the desk's clock is wrong, because a terminal uses the machine's clock.
     """
@@ -229,7 +229,7 @@ def _check_terminal(stage: Stage, shown: Mapping[str, Any], lines: Iterable[str]
         assert f"  {_translate(f'state.{key}')}  " in text, (key, text)
 
 
-def check_answer(stage: Stage, answer: Any) -> None:
+def check_answer(stage: ChoiceStage, answer: Any) -> None:
     """Check the result of a command as a terminal prints it. The record that the act returned, or that its refusal
     names, must be explained as on its page. If the record has changed since then, the terminal must not explain it.
     """
@@ -240,11 +240,11 @@ def check_answer(stage: Stage, answer: Any) -> None:
         completed = add_related_records_to_answer(stage.console, answer)
         record = getattr(completed, "record", completed)
     if type(record) in _KINDS:
-        with stopped_clocks(stage):
+        with stop_clocks(stage):
             _check_answer_record(stage, answer, cast("ShownRecord", record))
 
 
-def _check_answer_record(stage: Stage, answer: Any, record: ShownRecord) -> None:
+def _check_answer_record(stage: ChoiceStage, answer: Any, record: ShownRecord) -> None:
     kind, shown, lines = (
         _KINDS[type(record)],
         build_record_json(record, _translate),
@@ -268,7 +268,7 @@ _TRANSLATOR = Translator()
 _TRANSLATOR.language = "en"
 
 
-def _check_nested_records(stage: Stage, view: Any, now: datetime) -> None:
+def _check_nested_records(stage: ChoiceStage, view: Any, now: datetime) -> None:
     """Check that a record which is shown on another record's page is explained as in its own row."""
     nested_records = list_nested_records(view)
     rows = read_rows(stage, ((_KINDS[type(nested)], nested.id) for nested in nested_records))
@@ -308,7 +308,7 @@ def _check_nothing_contradicts(view: Any, page: Explanation) -> None:
     record = view.record
     if page.work is WorkBadge.NONE:
         assert page.roles_that_may_act == () or page.next_step.action in (None, "open_payment", "open_refund"), page
-        assert page.next_step.code in STEPS_OF_NOBODY, page
+        assert page.next_step.code in STEPS_WITHOUT_PERSON, page
     if page.next_step.code == "next.nothing":
         assert page.work in (WorkBadge.NONE, WorkBadge.SCHEDULED), page
         assert page.certainty is not CertaintyBadge.SIDES_DISAGREE, page
@@ -322,7 +322,7 @@ def _check_nothing_contradicts(view: Any, page: Explanation) -> None:
         assert view.sides[0].minor == -record.amount_minor
 
 
-def _check_refunds(stage: Stage, view: Any, page: Explanation) -> None:
+def _check_refunds(stage: ChoiceStage, view: Any, page: Explanation) -> None:
     """Compare the page of a payment with the refunds in the table, which are read without the services: unknown or
     open refunds must appear in its badges and its next step.
     """
@@ -347,7 +347,7 @@ def _check_advice(view: Any, page: Explanation) -> None:
         assert advised.reason in REASONS_OF_A_PERSON, (advised, page)
 
 
-def _check_switch(stage: Stage, view: Any, page: Explanation) -> None:
+def _check_switch(stage: ChoiceStage, view: Any, page: Explanation) -> None:
     """While a read-only switch is on, check that no action which it stops is advised or offered, and that an approved
     refund states that it waits for the end of the switch. Without a switch, no page may mention one.
     """
@@ -369,7 +369,7 @@ def _check_switch(stage: Stage, view: Any, page: Explanation) -> None:
         assert page.next_step.code.endswith("_read_only"), page
 
 
-def _check_age(stage: Stage, told: CheckedRecord, row: Any) -> None:
+def _check_age(stage: ChoiceStage, told: CheckedRecord, row: Any) -> None:
     """Check that the beginning of a state stays the same as long as the record is in that state; also when an
     approved refund was `submitting` for a moment because it couldn't be sent. The age is None if the state begins in
     the future by the desk's clock.
@@ -391,7 +391,7 @@ def _find_action(actions: Iterable[AllowedAction], name: str) -> AllowedAction:
 # Limits of the clock
 
 
-def read_stored_rows(stage: Stage, refs: Iterable[Ref]) -> list[tuple[object, ...]]:
+def read_stored_rows(stage: ChoiceStage, refs: Iterable[Ref]) -> list[tuple[object, ...]]:
     """Read all columns of these records from the tables, without the services."""
     with stage.context.database.read() as conn:
         return [
@@ -404,7 +404,7 @@ def read_stored_rows(stage: Stage, refs: Iterable[Ref]) -> list[tuple[object, ..
 # Search, copied timeline, evidence pack
 
 
-def check_search_results(stage: Stage, number: str) -> None:
+def check_search_results(stage: ChoiceStage, number: str) -> None:
     """Search for `number`, and check that each found record is explained as in its own row."""
     now = stage.context.now()
     groups = stage.console.lookup.search(number).groups.values()
@@ -416,12 +416,12 @@ def check_search_results(stage: Stage, number: str) -> None:
         assert get_codes(explain_record(record, now)) == get_codes(explain_record(row, now)), record
 
 
-def check_exports(stage: Stage, kind: str, record_id: int, folder: Path, *, is_dated_right: bool) -> None:
+def check_exports(stage: ChoiceStage, kind: str, record_id: int, folder: Path, *, is_dated_right: bool) -> None:
     """Check that the copied timeline and the evidence pack have the same badges as the page. A pack is dated with the
     record's last change; with `is_dated_right=False` a wrong clock has dated that change, and the pack's badges may
     differ.
     """
-    with stopped_clocks(stage):
+    with stop_clocks(stage):
         page = read_view(stage, kind, record_id)
         story = stage.console.recovery.read_timeline(kind, record_id)
     for language in ("ja", "en"):
@@ -449,12 +449,12 @@ def _check_badge_line(line: str, view: Any, language: str) -> None:
 # Queues and their CSV, alerts, bulk results as CSV
 
 
-def check_lists(stage: Stage, told: Mapping[Ref, ExplanationCodes], folder: Path) -> None:
+def check_lists(stage: ChoiceStage, told: Mapping[Ref, ExplanationCodes], folder: Path) -> None:
     """Check that queues, alerts and the CSV of a bulk run explain these records as their pages do. `told` has the
     explanation codes at the end of their histories; a record that has changed since then, because a task judges all
     orders, is checked again.
     """
-    with stopped_clocks(stage):
+    with stop_clocks(stage):
         now, rows = stage.context.now(), read_rows(stage, told)
         present = {ref: get_codes(explain_record(row, now)) for ref, row in rows.items()}
         check_records(stage, [CheckedRecord(*ref) for ref in told if present[ref] != told[ref]])
@@ -464,7 +464,7 @@ def check_lists(stage: Stage, told: Mapping[Ref, ExplanationCodes], folder: Path
     _check_bulk(stage, present)
 
 
-def _check_queues(stage: Stage, told: Mapping[Ref, ExplanationCodes], rows: Mapping[Ref, Any]) -> None:
+def _check_queues(stage: ChoiceStage, told: Mapping[Ref, ExplanationCodes], rows: Mapping[Ref, Any]) -> None:
     queued: dict[str, set[Ref]] = {}
     for name in _QUEUES:
         items = stage.console.recovery.read_queue(name, 1_000).items
@@ -478,7 +478,7 @@ def _check_queues(stage: Stage, told: Mapping[Ref, ExplanationCodes], rows: Mapp
             assert ref in queued["unknown"], ref
 
 
-def _check_exported_queues(stage: Stage, rows: Mapping[Ref, Any], now: datetime) -> None:
+def _check_exported_queues(stage: ChoiceStage, rows: Mapping[Ref, Any], now: datetime) -> None:
     """Check that the exported file of a queue has the badges of each record's row."""
     titles = [wording.translate(f"column.{name}", "en") for name in ("state", "certainty", "work")]
     for name in _QUEUES:
@@ -494,7 +494,7 @@ def _check_exported_queues(stage: Stage, rows: Mapping[Ref, Any], now: datetime)
                 assert [read_cells[title](line) for title in titles] == words, (name, row)
 
 
-def _check_alerts(stage: Stage, told: Mapping[Ref, ExplanationCodes]) -> None:
+def _check_alerts(stage: ChoiceStage, told: Mapping[Ref, ExplanationCodes]) -> None:
     """Check that the record of an open alert shows the same mismatch, and that the action which the alert offers is
     possible.
     """
@@ -510,7 +510,7 @@ def _check_alerts(stage: Stage, told: Mapping[Ref, ExplanationCodes]) -> None:
         assert offered is None or offered.allowed or offered.reason in REASONS_OF_A_PERSON, (item, offered)
 
 
-def _check_bulk(stage: Stage, told: Mapping[Ref, ExplanationCodes]) -> None:
+def _check_bulk(stage: ChoiceStage, told: Mapping[Ref, ExplanationCodes]) -> None:
     """Run a bulk probe of these payments and refunds. Check that the exported list doesn't call a row done while its
     record is still unknown.
     """

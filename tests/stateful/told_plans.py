@@ -61,7 +61,7 @@ class CheckPlan:
         return tuple(act for _, act in self.acts)
 
 
-def _act(name: str, *values: st.SearchStrategy[object]) -> st.SearchStrategy[Act]:
+def _draw_act(name: str, *values: st.SearchStrategy[object]) -> st.SearchStrategy[Act]:
     """Return a strategy that draws an act of this name with one value of each given strategy."""
     return st.tuples(*values).map(lambda drawn: Act(name, drawn))
 
@@ -82,53 +82,57 @@ _NOTICES = (
 )
 _JUMPS_MINUTES = st.sampled_from((3, -3, 300, -300, 2_880, -2_880, 12_960, -12_960))
 PAYMENT_ACTS = st.one_of(
-    _act("refund", _AMOUNTS, _BEHAVIOURS),
-    _act("refund", _AMOUNTS, _BEHAVIOURS),
-    _act("follow_advice"),
-    _act("follow_advice"),
-    _act("follow_refund_advice"),
-    _act("shop_changes", *_SHOP),
-    _act("shop_changes", *_SHOP),
-    _act("provider_says", st.sampled_from(list(ProviderStatement))),
-    _act("probe"),
-    _act("move_order"),
-    _act("request_refund", _AMOUNTS),
-    _act("request_refund", _AMOUNTS, st.just("lead-b")),
-    _act(
+    _draw_act("refund", _AMOUNTS, _BEHAVIOURS),
+    _draw_act("refund", _AMOUNTS, _BEHAVIOURS),
+    _draw_act("follow_advice"),
+    _draw_act("follow_advice"),
+    _draw_act("follow_refund_advice"),
+    _draw_act("shop_changes", *_SHOP),
+    _draw_act("shop_changes", *_SHOP),
+    _draw_act("provider_says", st.sampled_from(list(ProviderStatement))),
+    _draw_act("probe"),
+    _draw_act("move_order"),
+    _draw_act("request_refund", _AMOUNTS),
+    _draw_act("request_refund", _AMOUNTS, st.just("lead-b")),
+    _draw_act(
         "second_payment",
         st.sampled_from((PaymentState.COMPLETED, *PaymentState)),
         st.sampled_from(list(ProviderStatement)),
     ),
-    _act("take", _PEOPLE),
-    _act("approve_refund", _BEHAVIOURS),
-    _act("reject_refund"),
-    _act("withdraw_refund"),
-    _act("probe_refund"),
-    _act("resolve_payment", _PEOPLE, st.sampled_from(("completed", "payment_failed", "reversed"))),
-    _act("resolve_refund", _PEOPLE, st.sampled_from(("completed", "failed"))),
-    _act("notice", *_NOTICES),
-    _act("watch"),
-    _act("refund_elsewhere", _AMOUNTS),
-    _act("refund_ends", st.sampled_from(("done", "done", "void"))),
-    _act("outage", st.sampled_from((True, False))),
-    _act("hide_refunds", st.sampled_from((True, False))),
-    _act("tasks"),
-    _act("roles", st.just("op-a"), st.sampled_from(((OPERATOR,), (APPROVER,), (AUDITOR,)))),
-    _act("roles", st.just("lead-b"), st.sampled_from(((), (OPERATOR,), (APPROVER,), (AUDITOR,)))),
-    _act("limit", st.sampled_from(LIMIT_NAMES), st.sampled_from((0, 200, 1_000))),
-    _act("refund_period", st.sampled_from((True, False))),
-    _act("clock", _JUMPS_MINUTES),
-    _act("switch", st.sampled_from((EVERYTHING_SCOPE, "paypay", "paypay")), st.sampled_from((True, True, False))),
+    _draw_act("take", _PEOPLE),
+    _draw_act("approve_refund", _BEHAVIOURS),
+    _draw_act("reject_refund"),
+    _draw_act("withdraw_refund"),
+    _draw_act("probe_refund"),
+    _draw_act("resolve_payment", _PEOPLE, st.sampled_from(("completed", "payment_failed", "reversed"))),
+    _draw_act("resolve_refund", _PEOPLE, st.sampled_from(("completed", "failed"))),
+    _draw_act("notice", *_NOTICES),
+    _draw_act("watch"),
+    _draw_act("refund_elsewhere", _AMOUNTS),
+    _draw_act("refund_ends", st.sampled_from(("done", "done", "void"))),
+    _draw_act("outage", st.sampled_from((True, False))),
+    _draw_act("hide_refunds", st.sampled_from((True, False))),
+    _draw_act("tasks"),
+    _draw_act("roles", st.just("op-a"), st.sampled_from(((OPERATOR,), (APPROVER,), (AUDITOR,)))),
+    _draw_act("roles", st.just("lead-b"), st.sampled_from(((), (OPERATOR,), (APPROVER,), (AUDITOR,)))),
+    _draw_act("limit", st.sampled_from(LIMIT_NAMES), st.sampled_from((0, 200, 1_000))),
+    _draw_act("refund_period", st.sampled_from((True, False))),
+    _draw_act("clock", _JUMPS_MINUTES),
+    _draw_act(
+        "switch", st.sampled_from((EVERYTHING_SCOPE, "paypay", "paypay")), st.sampled_from((True, True, False))
+    ),
 )
 CHECK_ACTS = st.one_of(
-    *(_act("do", st.just(name)) for name in ("probe", "refetch", "resolve.success", "resolve.error", "buy")),
-    _act("follow_advice"),
-    _act("clock", _JUMPS_MINUTES),
-    _act("switch", st.sampled_from((EVERYTHING_SCOPE, CREDIT_CHECK_PROVIDER)), st.sampled_from((True, True, False))),
+    *(_draw_act("do", st.just(name)) for name in ("probe", "refetch", "resolve.success", "resolve.error", "buy")),
+    _draw_act("follow_advice"),
+    _draw_act("clock", _JUMPS_MINUTES),
+    _draw_act(
+        "switch", st.sampled_from((EVERYTHING_SCOPE, CREDIT_CHECK_PROVIDER)), st.sampled_from((True, True, False))
+    ),
 )
 
 
-def _payment_plan(
+def _make_payment_plan(
     state: PaymentState,
     said: ProviderStatement,
     unknown: bool,
@@ -142,7 +146,7 @@ def _payment_plan(
 
 
 PAYMENT_PLANS = st.builds(
-    _payment_plan,
+    _make_payment_plan,
     st.sampled_from((*[PaymentState.COMPLETED] * 10, *PaymentState)),
     st.sampled_from((ProviderStatement.PAID, ProviderStatement.NOTHING, *ProviderStatement)),
     st.booleans(),

@@ -11,15 +11,17 @@ from typing import TypeVar
 from console.app import Console
 from console.domain.records import PurchaseRequest
 from tests.stateful.crashing import CrashingDesks
-from tests.support.ledger_vendor import Charge, LedgerVendor, demand
-from tests.support.places import Engine, fresh_anywhere
-from tests.support.quick_desks import HandClock, lease_clock
-from tests.support.truth import Row, check_claims
+from tests.support.ledger_vendor import Charge, LedgerVendor, require
+from tests.support.places import Engine, open_empty_place_anywhere
+from tests.support.quick_desks import HandClock, use_lease_clock
+from tests.support.truth import CheckRow, check_claims
 
 T = TypeVar("T")
 PEOPLE = ("op-a", "lead-b", "lead-c")
 VALIDITY = timedelta(days=365)
-_SEEN = "SELECT subject_id, observed FROM alerts WHERE rule_id = 'contradicted' AND acknowledged_at IS NOT NULL"
+_SELECT_ALERTS_SQL = (
+    "SELECT subject_id, observed FROM alerts WHERE rule_id = 'contradicted' AND acknowledged_at IS NOT NULL"
+)
 _ROWS = (
     "SELECT id, client_id, corporation_number, status, certainty, credit_check_id, superseded_by, superseded_at,"
     " renews, claim_number, work_state, operation_id FROM hansha_alarmbox_credit_checks ORDER BY id"
@@ -46,9 +48,9 @@ class World(CrashingDesks):
 
     def __post_init__(self) -> None:
         self._open = ExitStack()
-        self.place = self._open.enter_context(fresh_anywhere(self.engine))
-        self._open.enter_context(self.place.kept_open())
-        self._open.enter_context(lease_clock(self.clock))
+        self.place = self._open.enter_context(open_empty_place_anywhere(self.engine))
+        self._open.enter_context(self.place.keep_connection_open())
+        self._open.enter_context(use_lease_clock(self.clock))
         self.vendor.today = self.clock.today
         self.vendor.witness = self._witness
         self.seats = [self._start_process(number) for number in range(2)]
@@ -63,12 +65,12 @@ class World(CrashingDesks):
     def _unwatch(self, console: Console) -> None:
         self.vendor.watched = [one for one in self.vendor.watched if not one.of(console.database)]
 
-    do = CrashingDesks.at
+    do = CrashingDesks.call_at_desk
 
     # The truth
 
-    def rows(self) -> tuple[Row, ...]:
-        return tuple(Row(*row) for row in self.place.sql(_ROWS))
+    def rows(self) -> tuple[CheckRow, ...]:
+        return tuple(CheckRow(*row) for row in self.place.sql(_ROWS))
 
     def _witness(self, request: PurchaseRequest) -> int:
         """Called at the moment of a purchase. Check the rows that another process can read then: one committed claim,
@@ -76,16 +78,16 @@ class World(CrashingDesks):
         """
         number, client = request.corporation_number, int(request.client_id)
         held = [row for row in self.rows() if row.number == number and row.client_id == client and row.claim]
-        demand(len(held) == 1, f"asked to buy with {len(held)} committed claims: {held}")
+        require(len(held) == 1, f"asked to buy with {len(held)} committed claims: {held}")
         (row,) = held
-        demand(row.status == "pending", f"asked to buy for {row}")
+        require(row.status == "pending", f"asked to buy for {row}")
         calling = self.place.sql(f"SELECT state FROM operations WHERE id = '{row.operation_id}'")
-        demand(calling == [("calling",)], f"journal says {calling} while the provider is asked")
+        require(calling == [("calling",)], f"journal says {calling} while the provider is asked")
         if row.renews is not None:
             self._must_have_expired(row.renews)
         self._must_be_the_only_one(request)
         self.asked[row.id] += 1
-        demand(self.asked[row.id] == 1, f"sent again: {row}")
+        require(self.asked[row.id] == 1, f"sent again: {row}")
         return row.id
 
     def _must_be_the_only_one(self, request: PurchaseRequest) -> None:
@@ -94,7 +96,7 @@ class World(CrashingDesks):
         the contradiction.
         """
         rows = {row.id: row for row in self.rows()}
-        seen = set(self.place.sql(_SEEN))
+        seen = set(self.place.sql(_SELECT_ALERTS_SQL))
         for charge in self.vendor.charges:
             is_same = (charge.number, charge.client_id) == (request.corporation_number, request.client_id)
             if charge.record_id is None or not is_same or self.is_over(charge):
@@ -102,13 +104,13 @@ class World(CrashingDesks):
             row = rows[charge.record_id]
             is_denied = row.status == "error" and row.id in self.decided
             is_seen = (row.id, f"bought {charge.id}") in seen
-            demand(is_denied and (is_seen or not self.vendor.finds), f"bought again: {charge} of {row}")
+            require(is_denied and (is_seen or not self.vendor.finds), f"bought again: {charge} of {row}")
 
     def _must_have_expired(self, record_id: int) -> None:
         """Check that the validity of the record which is to be renewed has ended."""
         now = self.clock.now().replace(tzinfo=None).isoformat(" ", "microseconds")
         rows = f"FROM hansha_alarmbox_credit_checks WHERE id = {record_id}"
-        demand(self.place.sql(f"SELECT expired_at <= '{now}' {rows}") == [(1,)], f"{record_id} renewed too early")
+        require(self.place.sql(f"SELECT expired_at <= '{now}' {rows}") == [(1,)], f"{record_id} renewed too early")
 
     def check(self) -> None:
         """Compare all records with the provider's ledger: no record is charged twice, each charge has its record, and

@@ -9,10 +9,12 @@ from console.store.database.engine import Database, Transaction
 from tests.support.waiting import PATIENCE_SECONDS
 
 T = TypeVar("T")
-MANY = 6
+THREAD_COUNT = 6
 
 
-def at_once(databases: Sequence[Database], work: Callable[[Transaction, int], T], many: int = MANY) -> list[T]:
+def run_at_once(
+    databases: Sequence[Database], work: Callable[[Transaction, int], T], many: int = THREAD_COUNT
+) -> list[T]:
     """Run `work` in `many` threads at the same moment, each in a write transaction, spread over the databases. Return
     the results in the order of the threads. `work` gets the transaction and the number of its thread."""
     barrier = Barrier(many)

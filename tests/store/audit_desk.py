@@ -24,7 +24,7 @@ DESK = "desk-1"
 AT = datetime(2026, 11, 20, 3, 20, 1, 250_000, tzinfo=UTC)
 
 
-class Anchors:
+class AnchorList:
     """The anchors that a desk has stored, as its spool returns them."""
 
     def __init__(self) -> None:
@@ -37,15 +37,15 @@ class Anchors:
         return iter(sorted(self.heads, key=lambda head: (head.chain, head.seq, head.row_id)))
 
 
-class ThreeChains:
+class DatabaseWithThreeChains:
     """A database with three chains of audit entries: two of this desk, and one of another desk whose anchors this
     desk doesn't have."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self.me = place.named("op-a")
+        self.me = place.get_account_name("op-a")
         self.database = Database(place.url())
-        self.anchors = Anchors()
+        self.anchors = AnchorList()
         self.trails = {
             name: AuditTrail(name, DESK, SystemClock(), self.anchors if name != "chain-c" else lambda heads: None)
             for name in ("chain-a", "chain-b", "chain-c")
@@ -71,7 +71,7 @@ class ThreeChains:
         """Execute the statements without the triggers of the audit trail, like a person with the database file or the
         schema account.
         """
-        self.place.unguard("audit_log")
+        self.place.drop_table_triggers("audit_log")
         self.place.sql(*statements)
 
     def rows(self) -> list[tuple[int, str, int]]:
@@ -79,7 +79,7 @@ class ThreeChains:
         return [(row_id, session, seq) for row_id, session, seq in found]
 
 
-def fill(desk: ThreeChains, seed: int, rows: int = 60) -> random.Random:
+def fill_chains(desk: DatabaseWithThreeChains, seed: int, rows: int = 60) -> random.Random:
     """Add rows to all chains, in a random order that `seed` decides and in transactions of one to three rows, until
     there are `rows` rows. Return the random generator."""
     chance, written = random.Random(seed), len(desk.rows())
@@ -90,17 +90,17 @@ def fill(desk: ThreeChains, seed: int, rows: int = 60) -> random.Random:
     return chance
 
 
-def write_rows(desk: ThreeChains, count: int) -> None:
+def write_rows(desk: DatabaseWithThreeChains, count: int) -> None:
     """Insert `count` rows in chains of four, without the program: a database after many short runs of processes."""
-    desk.place.unguard("audit_log")
+    desk.place.drop_table_triggers("audit_log")
     columns = (*HASHED_COLUMNS, "prev_hash", "hash")
-    rows = _rows(count)
+    rows = _make_rows(count)
     with desk.database.write_without_retries() as tx:
         while some := [dict(zip(columns, row, strict=True)) for row in islice(rows, 5_000)]:
             tx.conn.execute(insert(audit_log), some)
 
 
-def _rows(count: int) -> Iterator[tuple[object, ...]]:
+def _make_rows(count: int) -> Iterator[tuple[object, ...]]:
     before = FIRST_PREVIOUS_HASH
     for index in range(count):
         seq = index % 4 + 1

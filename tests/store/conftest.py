@@ -13,13 +13,13 @@ from console.store.migrations import upgrade as migrate
 from console.store.spool.cipher import Cipher
 from console.store.spool.spool import Spool
 from tests.store import forbidden_worker, money_scene
-from tests.store.audit_desk import ThreeChains
-from tests.store.guard_lines import Lines, careless_server
+from tests.store.audit_desk import DatabaseWithThreeChains
+from tests.store.guard_lines import PersonConnections, open_server_with_movable_time
 from tests.store.spool_worker import KEY
-from tests.support.places import PERSON, Engine, Place, fresh_anywhere
+from tests.support.places import FIRST_PERSON, Engine, Place, open_empty_place_anywhere
 from tests.support.quick_desks import HandClock
 from tests.support.sql_server import SqlServer
-from tests.support.teams import Team, team
+from tests.support.teams import Team, open_team
 
 
 @pytest.fixture(scope="session")
@@ -33,61 +33,61 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def desk(place: Place) -> Iterator[ThreeChains]:
-    opened = ThreeChains(place)
+def desk(place: Place) -> Iterator[DatabaseWithThreeChains]:
+    opened = DatabaseWithThreeChains(place)
     yield opened
     opened.database.close()
 
 
 @pytest.fixture(scope="module")
-def books(engine: Engine) -> Iterator[Database]:
+def database_without_person_triggers(engine: Engine) -> Iterator[Database]:
     """A database without the triggers that check which person moves money: the tests with it are about the statements
     alone."""
-    with fresh_anywhere(engine) as place:
+    with open_empty_place_anywhere(engine) as place:
         for table in ("accounts", "approvals", "orders", "payment_events", "payments", "refunds", "set_asides"):
-            place.unguard(table)
+            place.drop_table_triggers(table)
         with closing(Database(place.url(""))) as opened:
             yield opened
 
 
 @pytest.fixture
-def rows(books: Database) -> Iterator[Connection]:
+def rows(database_without_person_triggers: Database) -> Iterator[Connection]:
     """A write transaction of `books` that is rolled back at the end of the test."""
-    with suppress(_Undone), books.write_without_retries() as tx:
+    with suppress(_EndOfTest), database_without_person_triggers.write_without_retries() as tx:
         yield tx.conn
-        raise _Undone
+        raise _EndOfTest
 
 
 @pytest.fixture(scope="module")
 def account(engine: Engine) -> Iterator[Database]:
     """The database connection of an operator's account, to a database whose triggers check which person moves
     money."""
-    with fresh_anywhere(engine) as place, closing(Database(place.url())) as opened:
+    with open_empty_place_anywhere(engine) as place, closing(Database(place.url())) as opened:
         yield opened
 
 
 @pytest.fixture
 def own_rows(account: Database) -> Iterator[Connection]:
     """Yield a write transaction of the operator's account that is rolled back at the end."""
-    with suppress(_Undone), account.write_without_retries() as tx:
+    with suppress(_EndOfTest), account.write_without_retries() as tx:
         yield tx.conn
-        raise _Undone
+        raise _EndOfTest
 
 
 @pytest.fixture
-def me(account: Database) -> str:
+def acting_person(account: Database) -> str:
     """The name of the person who acts in the test."""
-    return account.account_name or PERSON
+    return account.account_name or FIRST_PERSON
 
 
-class _Undone(Exception):
+class _EndOfTest(Exception):
     """Raised at the end of a test to roll its transaction back."""
 
 
 @pytest.fixture
 def databases(place: Place, hand_clock: HandClock) -> Iterator[tuple[Database, ...]]:
     """Yield the database connections of two desks: on different nodes if the engine has several."""
-    hand_clock.moved[place.folder] = place.age
+    hand_clock.moved[place.folder] = place.move_lease_clock
     opened = tuple(Database(place.url(desk=desk)) for desk in range(2))
     yield opened
     for database in opened:
@@ -113,14 +113,14 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 @pytest.fixture(scope="module")
 def people(engine: Engine) -> Iterator[Team]:
     """A team with payments and refunds of every kind. The tests of a module share it and must not change it."""
-    with careless_server(engine) as server, team(server) as made:
-        money_scene.seed(made)
-        forbidden_worker.seed(made)
+    with open_server_with_movable_time(engine) as server, open_team(server) as made:
+        money_scene.insert_money_rows(made)
+        forbidden_worker.insert_worker_rows(made)
         yield made
 
 
 @pytest.fixture(scope="module")
-def lines(people: Team) -> Iterator[Lines]:
-    made = Lines(people)
+def connections(people: Team) -> Iterator[PersonConnections]:
+    made = PersonConnections(people)
     yield made
     made.close()

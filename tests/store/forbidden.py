@@ -25,7 +25,7 @@ DENIED = {1044, 1045, 1062, 1142, 1143, 1227, 1370, 1396, 1410, 1419, 1644, 1959
 
 
 @dataclass(frozen=True, slots=True)
-class Forbidden:
+class ForbiddenAct:
     """One forbidden act: statements of which the last must be refused. The message must contain `words`; several
     possible texts are divided by `|`."""
 
@@ -34,11 +34,11 @@ class Forbidden:
     words: str = "denied"
 
 
-def _f(title: str, *sql: str, words: str = "denied") -> Forbidden:
-    return Forbidden(title, sql, words)
+def _make_forbidden(title: str, *sql: str, words: str = "denied") -> ForbiddenAct:
+    return ForbiddenAct(title, sql, words)
 
 
-def audit_row(
+def make_audit_insert(
     at: str = UTC,
     who: str = "{me}",
     session: str = "UUID()",
@@ -53,7 +53,9 @@ def audit_row(
     )
 
 
-def operation_row(who: str = "{me}", state: str = "calling", key: str = "UUID()", lease: str = "45000") -> str:
+def make_operation_insert(
+    who: str = "{me}", state: str = "calling", key: str = "UUID()", lease: str = "45000"
+) -> str:
     return (
         "INSERT INTO operations (id, action, subject_kind, state, idempotency_key, fingerprint, operator, desk, host,"
         " process, session, started_at, lease_clock, lease_expires) VALUES (UUID(), 'credit-check.refetch',"
@@ -61,292 +63,391 @@ def operation_row(who: str = "{me}", state: str = "calling", key: str = "UUID()"
     )
 
 
-def evidence_row(who: str = "{me}", subject: int = UNKNOWN) -> str:
+def make_evidence_insert(who: str = "{me}", subject: int = UNKNOWN) -> str:
     return (
         "INSERT INTO evidence (subject_kind, subject_id, operation_id, at, source, who, sha256, summary, body)"
         f" VALUES ('credit-check', {subject}, NULL, {UTC}, 'person', '{who}', '{HASH}', 'a letter', 'a letter')"
     )
 
 
-def approval_row(who: str = "{me}", closed: str = "NULL", evidence: str = "LAST_INSERT_ID()") -> str:
+def make_approval_insert(who: str = "{me}", closed: str = "NULL", evidence: str = "LAST_INSERT_ID()") -> str:
     return (
         "INSERT INTO approvals (subject_kind, subject_id, action, proposed, person, evidence_id, at, closed_at)"
         f" VALUES ('credit-check', '{UNKNOWN}', 'resolve', 'error', '{who}', {evidence}, {UTC}, {closed})"
     )
 
 
-def check(record: int, **values: str) -> str:
+def make_check_update(record: int, **values: str) -> str:
     """Return an UPDATE of a credit check as the services write it, with the version raised by one."""
     told = ", ".join(f"{name} = {value}" for name, value in ({"version": "version + 1"} | values).items())
     return f"UPDATE {CHECKS} SET {told} WHERE id = {record}"
 
 
-NOT_BOUGHT = {"status": "'error'", "certainty": "'known'"}
-SECOND = "not bought: only"
-IN_NAME = "in the name of somebody else"
+NOT_BOUGHT_COLUMNS = {"status": "'error'", "certainty": "'known'"}
+NOT_BOUGHT_MESSAGE = "not bought: only"
+WRONG_PERSON_MESSAGE = "in the name of somebody else"
 
-FORBIDDEN: Sequence[Forbidden] = (
-    _f("audit: change a row", "UPDATE audit_log SET what = 'nothing' WHERE seq = 1"),
-    _f("audit: delete a row", "DELETE FROM audit_log WHERE seq = 1"),
-    _f("audit: replace a row", "REPLACE INTO audit_log SELECT * FROM audit_log LIMIT 1"),
-    _f(
+FORBIDDEN: Sequence[ForbiddenAct] = (
+    _make_forbidden("audit: change a row", "UPDATE audit_log SET what = 'nothing' WHERE seq = 1"),
+    _make_forbidden("audit: delete a row", "DELETE FROM audit_log WHERE seq = 1"),
+    _make_forbidden("audit: replace a row", "REPLACE INTO audit_log SELECT * FROM audit_log LIMIT 1"),
+    _make_forbidden(
         "audit: change a row by INSERT … ON DUPLICATE KEY UPDATE",
         "INSERT INTO audit_log SELECT * FROM audit_log LIMIT 1 ON DUPLICATE KEY UPDATE what = 'nothing'",
     ),
-    _f("audit: empty the table", "TRUNCATE audit_log"),
-    _f("audit: change the table", "ALTER TABLE audit_log DROP COLUMN hash"),
-    _f("audit: drop the table", "DROP TABLE audit_log"),
-    _f("audit: rename the table", "RENAME TABLE audit_log TO old_audit_log"),
-    _f("audit: drop its trigger", "DROP TRIGGER {trigger}"),
-    _f("audit: add a trigger", "CREATE TRIGGER t BEFORE INSERT ON audit_log FOR EACH ROW SET NEW.who = 'x'"),
-    _f("audit: write as somebody else", audit_row(who="{other}"), words=IN_NAME),
-    _f("audit: write as oneself with a blank", audit_row(who="{me} "), words=IN_NAME),
-    _f("audit: write as oneself in capitals", audit_row(who="{ME}"), words=IN_NAME),
-    _f("audit: write with a letter that looks the same", audit_row(who="{homoglyph}"), words=IN_NAME),
-    _f("audit: a time in the past", audit_row(at=f"{UTC} - INTERVAL 1 HOUR"), words="time of the server"),
-    _f("audit: a time in the future", audit_row(at=f"{UTC} + INTERVAL 3 SECOND"), words="time of the server"),
-    _f("audit: a forged NOW()", "SET timestamp = 1", audit_row(at="NOW(6)"), words="time of the server"),
-    _f("audit: a forged UTC", "SET timestamp = 1", audit_row(at="UTC_TIMESTAMP(6)"), words="time of the server"),
-    _f(
-        "audit: another time zone", "SET time_zone = '+09:00'", audit_row(at="SYSDATE(6)"), words="time of the server"
+    _make_forbidden("audit: empty the table", "TRUNCATE audit_log"),
+    _make_forbidden("audit: change the table", "ALTER TABLE audit_log DROP COLUMN hash"),
+    _make_forbidden("audit: drop the table", "DROP TABLE audit_log"),
+    _make_forbidden("audit: rename the table", "RENAME TABLE audit_log TO old_audit_log"),
+    _make_forbidden("audit: drop its trigger", "DROP TRIGGER {trigger}"),
+    _make_forbidden(
+        "audit: add a trigger", "CREATE TRIGGER t BEFORE INSERT ON audit_log FOR EACH ROW SET NEW.who = 'x'"
     ),
-    _f(
+    _make_forbidden("audit: write as somebody else", make_audit_insert(who="{other}"), words=WRONG_PERSON_MESSAGE),
+    _make_forbidden(
+        "audit: write as oneself with a blank", make_audit_insert(who="{me} "), words=WRONG_PERSON_MESSAGE
+    ),
+    _make_forbidden("audit: write as oneself in capitals", make_audit_insert(who="{ME}"), words=WRONG_PERSON_MESSAGE),
+    _make_forbidden(
+        "audit: write with a letter that looks the same",
+        make_audit_insert(who="{homoglyph}"),
+        words=WRONG_PERSON_MESSAGE,
+    ),
+    _make_forbidden(
+        "audit: a time in the past", make_audit_insert(at=f"{UTC} - INTERVAL 1 HOUR"), words="time of the server"
+    ),
+    _make_forbidden(
+        "audit: a time in the future", make_audit_insert(at=f"{UTC} + INTERVAL 3 SECOND"), words="time of the server"
+    ),
+    _make_forbidden(
+        "audit: a forged NOW()", "SET timestamp = 1", make_audit_insert(at="NOW(6)"), words="time of the server"
+    ),
+    _make_forbidden(
+        "audit: a forged UTC",
+        "SET timestamp = 1",
+        make_audit_insert(at="UTC_TIMESTAMP(6)"),
+        words="time of the server",
+    ),
+    _make_forbidden(
+        "audit: another time zone",
+        "SET time_zone = '+09:00'",
+        make_audit_insert(at="SYSDATE(6)"),
+        words="time of the server",
+    ),
+    _make_forbidden(
         "audit: go on with somebody else's chain",
-        audit_row(session="'chain-of-other'", seq=2, before=HASH),
+        make_audit_insert(session="'chain-of-other'", seq=2, before=HASH),
         words="a chain of its own writer",
     ),
-    _f("audit: begin in the middle of a chain", audit_row(seq=7, before=HASH), words="a chain of its own writer"),
-    _f("audit: choose a row's number", audit_row(number="9223372036854775806"), words="its number from the database"),
-    _f("journal: begin in another's name", operation_row(who="{other}"), words=IN_NAME),
-    _f("journal: begin with an end", operation_row(state="done"), words="begins as calling"),
-    _f("journal: a lease without an end", operation_row(lease="31536000000"), words="no lease is longer"),
-    _f("journal: delete an operation", "DELETE FROM operations WHERE id = 'op-1'"),
-    _f("journal: change who it was", "UPDATE operations SET operator = '{me}' WHERE id = 'op-1'"),
-    _f("journal: change what was asked", "UPDATE operations SET fingerprint = 'x' WHERE id = 'op-1'"),
-    _f(
+    _make_forbidden(
+        "audit: begin in the middle of a chain",
+        make_audit_insert(seq=7, before=HASH),
+        words="a chain of its own writer",
+    ),
+    _make_forbidden(
+        "audit: choose a row's number",
+        make_audit_insert(number="9223372036854775806"),
+        words="its number from the database",
+    ),
+    _make_forbidden(
+        "journal: begin in another's name", make_operation_insert(who="{other}"), words=WRONG_PERSON_MESSAGE
+    ),
+    _make_forbidden("journal: begin with an end", make_operation_insert(state="done"), words="begins as calling"),
+    _make_forbidden(
+        "journal: a lease without an end", make_operation_insert(lease="31536000000"), words="no lease is longer"
+    ),
+    _make_forbidden("journal: delete an operation", "DELETE FROM operations WHERE id = 'op-1'"),
+    _make_forbidden("journal: change who it was", "UPDATE operations SET operator = '{me}' WHERE id = 'op-1'"),
+    _make_forbidden("journal: change what was asked", "UPDATE operations SET fingerprint = 'x' WHERE id = 'op-1'"),
+    _make_forbidden(
         "journal: a success becomes a failure",
         "UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = 'op-1'",
         words="no such step",
     ),
-    _f(
+    _make_forbidden(
         "journal: an end is taken back",
         "UPDATE operations SET state = 'calling', fence = fence + 1 WHERE id = 'op-1'",
         words="no such step",
     ),
-    _f(
+    _make_forbidden(
         "journal: an invented state",
         "UPDATE operations SET state = 'paid', fence = fence + 1 WHERE id = 'op-2'",
         words="no such step",
     ),
-    _f(
+    _make_forbidden(
         "journal: unknown becomes failed on one person's word",
         "UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = 'op-2'",
-        words=SECOND,
+        words=NOT_BOUGHT_MESSAGE,
     ),
-    _f(
+    _make_forbidden(
         "journal: end somebody else's running call",
         "UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = 'op-3'",
         words="somebody else's call is running",
     ),
-    _f(
+    _make_forbidden(
         "journal: lapse somebody else's running call",
         "UPDATE operations SET state = 'unknown', fence = fence + 1 WHERE id = 'op-3'",
         words="somebody else's call is running",
     ),
-    _f(
+    _make_forbidden(
         "journal: keep somebody else's lease",
         f"UPDATE operations SET lease_expires = {NOW_MS} + 60000 WHERE id = 'op-3'",
         words="only who began an operation",
     ),
-    _f("journal: lower the fence", "UPDATE operations SET fence = 0 WHERE id = 'op-2'", words="only rises"),
-    _f(
+    _make_forbidden(
+        "journal: lower the fence", "UPDATE operations SET fence = 0 WHERE id = 'op-2'", words="only rises"
+    ),
+    _make_forbidden(
         "journal: free a key that counts",
         "UPDATE operations SET idempotency_key = 'free' WHERE id = 'op-1'",
         words="never changed",
     ),
-    _f(
+    _make_forbidden(
         "journal: take over a key",
         "UPDATE operations SET idempotency_key = 'key-1#op-2' WHERE id = 'op-2'",
         words="never changed",
     ),
-    _f(
+    _make_forbidden(
         "journal: change a kept result",
         "UPDATE operations SET result = 'other' WHERE id = 'op-1'",
         words="stays as it is",
     ),
-    _f(
+    _make_forbidden(
         "lease: steal a live one",
         f"UPDATE leases SET operator = '{{me}}', fence = fence + 1, lease_expires = {NOW_MS} + 45000"
         " WHERE name = 'held'",
         words="somebody else holds",
     ),
-    _f("lease: end somebody else's", "UPDATE leases SET lease_expires = 0 WHERE name = 'held'", words="else holds"),
-    _f(
+    _make_forbidden(
+        "lease: end somebody else's", "UPDATE leases SET lease_expires = 0 WHERE name = 'held'", words="else holds"
+    ),
+    _make_forbidden(
         "lease: take one in another's name",
         "INSERT INTO leases (name, slot, operator, lease_clock, lease_expires, fence)"
         f" VALUES ('x', 0, '{{other}}', 'server', {NOW_MS} + 45000, 1)",
-        words=IN_NAME,
+        words=WRONG_PERSON_MESSAGE,
     ),
-    _f(
+    _make_forbidden(
         "lease: take a free one in another's name",
         f"UPDATE leases SET operator = '{{other}}', fence = fence + 1, lease_expires = {NOW_MS} + 45000"
         " WHERE name = 'free'",
-        words=IN_NAME,
+        words=WRONG_PERSON_MESSAGE,
     ),
-    _f("lease: lower the fence", "UPDATE leases SET fence = fence - 1 WHERE name = 'free'", words="only rises"),
-    _f(
+    _make_forbidden(
+        "lease: lower the fence", "UPDATE leases SET fence = fence - 1 WHERE name = 'free'", words="only rises"
+    ),
+    _make_forbidden(
         "lease: for a year",
         f"UPDATE leases SET operator = '{{me}}', fence = fence + 1, lease_expires = {NOW_MS} + 31536000000"
         " WHERE name = 'free'",
         words="no lease is longer",
     ),
-    _f("lease: delete one", "DELETE FROM leases WHERE name = 'held'"),
-    _f("charge: success becomes error", check(BOUGHT, **NOT_BOUGHT), words="no such step"),
-    _f("charge: success becomes pending", check(BOUGHT, status="'pending'"), words="no such step"),
-    _f("charge: an invented status", check(BOUGHT, status="'success '"), words="no such step"),
-    _f("charge: clear the provider's id", check(BOUGHT, credit_check_id="NULL"), words="stays bought"),
-    _f("charge: change the provider's id", check(BOUGHT, credit_check_id="99"), words="stays bought"),
-    _f("charge: delete the record", f"DELETE FROM {CHECKS} WHERE id = {BOUGHT}"),
-    _f("charge: replace the record", f"REPLACE INTO {CHECKS} (id, client_id, corporation_number) VALUES (1, 1, '1')"),
-    _f("charge: give it to another client", check(BOUGHT, client_id="99")),
-    _f(
+    _make_forbidden("lease: delete one", "DELETE FROM leases WHERE name = 'held'"),
+    _make_forbidden(
+        "charge: success becomes error", make_check_update(BOUGHT, **NOT_BOUGHT_COLUMNS), words="no such step"
+    ),
+    _make_forbidden(
+        "charge: success becomes pending", make_check_update(BOUGHT, status="'pending'"), words="no such step"
+    ),
+    _make_forbidden(
+        "charge: an invented status", make_check_update(BOUGHT, status="'success '"), words="no such step"
+    ),
+    _make_forbidden(
+        "charge: clear the provider's id", make_check_update(BOUGHT, credit_check_id="NULL"), words="stays bought"
+    ),
+    _make_forbidden(
+        "charge: change the provider's id", make_check_update(BOUGHT, credit_check_id="99"), words="stays bought"
+    ),
+    _make_forbidden("charge: delete the record", f"DELETE FROM {CHECKS} WHERE id = {BOUGHT}"),
+    _make_forbidden(
+        "charge: replace the record", f"REPLACE INTO {CHECKS} (id, client_id, corporation_number) VALUES (1, 1, '1')"
+    ),
+    _make_forbidden("charge: give it to another client", make_check_update(BOUGHT, client_id="99")),
+    _make_forbidden(
         "charge: give it to another company",
-        check(BOUGHT, corporation_number="'7010001065142'"),
+        make_check_update(BOUGHT, corporation_number="'7010001065142'"),
         words="never changes",
     ),
-    _f("charge: call it a duplicate", check(BOUGHT, duplicate_of=str(RENEWAL)), words="a duplicate has"),
-    _f(
+    _make_forbidden(
+        "charge: call it a duplicate", make_check_update(BOUGHT, duplicate_of=str(RENEWAL)), words="a duplicate has"
+    ),
+    _make_forbidden(
         "charge: supersede it without a renewal",
-        check(BOUGHT, superseded_at=UTC, superseded_by=str(RENEWAL)),
+        make_check_update(BOUGHT, superseded_at=UTC, superseded_by=str(RENEWAL)),
         words="only a renewal",
     ),
-    _f("charge: supersede it before it expired", check(BOUGHT, superseded_at=UTC), words="only a renewal"),
-    _f(
+    _make_forbidden(
+        "charge: supersede it before it expired", make_check_update(BOUGHT, superseded_at=UTC), words="only a renewal"
+    ),
+    _make_forbidden(
         "charge: bring a superseded record back",
-        check(SUPERSEDED, superseded_at="NULL", superseded_by="NULL"),
+        make_check_update(SUPERSEDED, superseded_at="NULL", superseded_by="NULL"),
         words="only a renewal",
     ),
-    _f(
+    _make_forbidden(
         "charge: supersede a success without the provider's id",
-        check(LEFT_OPEN, superseded_at=UTC),
+        make_check_update(LEFT_OPEN, superseded_at=UTC),
         words="only a renewal",
     ),
-    _f(
+    _make_forbidden(
         "charge: name another application's purchase",
-        check(LEFT_OPEN, credit_check_id="99"),
+        make_check_update(LEFT_OPEN, credit_check_id="99"),
         words="only two people say",
     ),
-    _f(
+    _make_forbidden(
         "charge: name another application's purchase on one's own reading",
-        evidence_row(subject=LEFT_OPEN)
+        make_evidence_insert(subject=LEFT_OPEN)
         .replace("'person'", "'alarmbox.resolve'")
         .replace("'a letter', 'a letter'", "'HTTP 200 SUCCEEDED answered', ''"),
-        check(LEFT_OPEN, credit_check_id="99"),
+        make_check_update(LEFT_OPEN, credit_check_id="99"),
         words="only two people say",
     ),
-    _f("charge: call it somebody else's row", check(BOUGHT, work_state="NULL"), words="no such state of work"),
-    _f("charge: without raising the version", check(BOUGHT, version="version", result="'ok'"), words="raises"),
-    _f("unknown: error on one person's word", check(UNKNOWN, **NOT_BOUGHT), words=SECOND),
-    _f(
-        "unknown: error as the first and the second person at once",
-        evidence_row(),
-        approval_row(),
-        evidence_row(),
-        check(UNKNOWN, **NOT_BOUGHT),
-        words=SECOND,
+    _make_forbidden(
+        "charge: call it somebody else's row",
+        make_check_update(BOUGHT, work_state="NULL"),
+        words="no such state of work",
     ),
-    _f(
+    _make_forbidden(
+        "charge: without raising the version",
+        make_check_update(BOUGHT, version="version", result="'ok'"),
+        words="raises",
+    ),
+    _make_forbidden(
+        "unknown: error on one person's word",
+        make_check_update(UNKNOWN, **NOT_BOUGHT_COLUMNS),
+        words=NOT_BOUGHT_MESSAGE,
+    ),
+    _make_forbidden(
+        "unknown: error as the first and the second person at once",
+        make_evidence_insert(),
+        make_approval_insert(),
+        make_evidence_insert(),
+        make_check_update(UNKNOWN, **NOT_BOUGHT_COLUMNS),
+        words=NOT_BOUGHT_MESSAGE,
+    ),
+    _make_forbidden(
         "unknown: error with all checks switched off",
         "SET SESSION foreign_key_checks = 0, unique_checks = 0, sql_mode = ''",
         "SET @off = 1 /*M! , SESSION check_constraint_checks = 0 */",  # of MariaDB alone
-        check(UNKNOWN, **NOT_BOUGHT),
-        words=SECOND,
+        make_check_update(UNKNOWN, **NOT_BOUGHT_COLUMNS),
+        words=NOT_BOUGHT_MESSAGE,
     ),
-    _f(
+    _make_forbidden(
         "unknown: success without an answer",
-        check(UNKNOWN, status="'success'", certainty="'known'", credit_check_id="5"),
+        make_check_update(UNKNOWN, status="'success'", certainty="'known'", credit_check_id="5"),
         words="only the provider's answer",
     ),
-    _f("unknown: simply known again", check(UNKNOWN, certainty="'known'"), words="with an outcome alone"),
-    _f("unknown: an invented certainty", check(UNKNOWN, certainty="'sure'"), words="no such certainty"),
-    _f("unknown: a success that nobody knows", check(BOUGHT, certainty="'unknown'"), words="has ended is known"),
-    _f("unknown: free the claim of a running call", check(RUNNING, **NOT_BOUGHT), words=SECOND),
-    _f(
+    _make_forbidden(
+        "unknown: simply known again", make_check_update(UNKNOWN, certainty="'known'"), words="with an outcome alone"
+    ),
+    _make_forbidden(
+        "unknown: an invented certainty", make_check_update(UNKNOWN, certainty="'sure'"), words="no such certainty"
+    ),
+    _make_forbidden(
+        "unknown: a success that nobody knows",
+        make_check_update(BOUGHT, certainty="'unknown'"),
+        words="has ended is known",
+    ),
+    _make_forbidden(
+        "unknown: free the claim of a running call",
+        make_check_update(RUNNING, **NOT_BOUGHT_COLUMNS),
+        words=NOT_BOUGHT_MESSAGE,
+    ),
+    _make_forbidden(
         "claim: a row that is bought already",
         f"INSERT INTO {CHECKS} (client_id, corporation_number, status, credit_check_id, work_state, operation_id)"
         " VALUES (5, '7010001065142', 'success', 6, 'none', 'op-1')",
         words="begins as pending",
     ),
-    _f(
+    _make_forbidden(
         "claim: a row without an operation",
         f"INSERT INTO {CHECKS} (client_id, corporation_number) VALUES (5, '7010001065142')",
         words="begins as pending",
     ),
-    _f(
+    _make_forbidden(
         "claim: a renewal of a live row",
         f"INSERT INTO {CHECKS} (client_id, corporation_number, work_state, operation_id, renews)"
         f" VALUES (5, '7010001065142', 'none', 'op-1', {BOUGHT})",
         words="a renewal takes over",
     ),
-    _f(
+    _make_forbidden(
         "claim: another company's number for a row by others",
-        check(BY_OTHERS, corporation_number="'7010001065142'", work_state="'none'"),
+        make_check_update(BY_OTHERS, corporation_number="'7010001065142'", work_state="'none'"),
         words="never changes",
     ),
-    _f("decision: in another's name", evidence_row(), approval_row(who="{other}"), words=IN_NAME),
-    _f("decision: as a letter that looks the same", approval_row(who="{homoglyph}"), words=IN_NAME),
-    _f("decision: without evidence of one's own", approval_row(evidence="1"), words="evidence of their own"),
-    _f("decision: closed from the beginning", approval_row(closed=UTC), words="begins open"),
-    _f("decision: change what was proposed", "UPDATE approvals SET proposed = 'success'"),
-    _f("decision: change who proposed", "UPDATE approvals SET person = '{me}'"),
-    _f("decision: reopen", "UPDATE approvals SET closed_at = NULL WHERE closed_at IS NOT NULL", words="stays closed"),
-    _f("decision: delete", "DELETE FROM approvals"),
-    _f("evidence: in another's name", evidence_row(who="{other}"), words=IN_NAME),
-    _f("evidence: change", "UPDATE evidence SET body = 'nothing'"),
-    _f("evidence: delete", "DELETE FROM evidence"),
-    _f(
+    _make_forbidden(
+        "decision: in another's name",
+        make_evidence_insert(),
+        make_approval_insert(who="{other}"),
+        words=WRONG_PERSON_MESSAGE,
+    ),
+    _make_forbidden(
+        "decision: as a letter that looks the same",
+        make_approval_insert(who="{homoglyph}"),
+        words=WRONG_PERSON_MESSAGE,
+    ),
+    _make_forbidden(
+        "decision: without evidence of one's own", make_approval_insert(evidence="1"), words="evidence of their own"
+    ),
+    _make_forbidden("decision: closed from the beginning", make_approval_insert(closed=UTC), words="begins open"),
+    _make_forbidden("decision: change what was proposed", "UPDATE approvals SET proposed = 'success'"),
+    _make_forbidden("decision: change who proposed", "UPDATE approvals SET person = '{me}'"),
+    _make_forbidden(
+        "decision: reopen", "UPDATE approvals SET closed_at = NULL WHERE closed_at IS NOT NULL", words="stays closed"
+    ),
+    _make_forbidden("decision: delete", "DELETE FROM approvals"),
+    _make_forbidden("evidence: in another's name", make_evidence_insert(who="{other}"), words=WRONG_PERSON_MESSAGE),
+    _make_forbidden("evidence: change", "UPDATE evidence SET body = 'nothing'"),
+    _make_forbidden("evidence: delete", "DELETE FROM evidence"),
+    _make_forbidden(
         "session: in another's name",
         "INSERT INTO sessions (id, operator, desk, host, process, program, started_at)"
         f" VALUES (UUID(), '{{other}}', 'd', 'h', 1, 'p', {UTC})",
-        words=IN_NAME,
+        words=WRONG_PERSON_MESSAGE,
     ),
-    _f("people: more roles for oneself", "UPDATE operators SET roles = 'approver,operator' WHERE name = '{me}'"),
-    _f("people: a new one", "INSERT INTO operators (name, roles, may_buy) VALUES ('x', 'approver', 1)"),
-    _f("people: remove another person", "DELETE FROM operators WHERE name = '{other}'"),
-    _f("database: another identity", "UPDATE console_meta SET value = 'x' WHERE name = 'database_id'"),
-    _f(
+    _make_forbidden(
+        "people: more roles for oneself", "UPDATE operators SET roles = 'approver,operator' WHERE name = '{me}'"
+    ),
+    _make_forbidden("people: a new one", "INSERT INTO operators (name, roles, may_buy) VALUES ('x', 'approver', 1)"),
+    _make_forbidden("people: remove another person", "DELETE FROM operators WHERE name = '{other}'"),
+    _make_forbidden("database: another identity", "UPDATE console_meta SET value = 'x' WHERE name = 'database_id'"),
+    _make_forbidden(
         "database: a fact of one's own",
         "INSERT INTO console_meta (name, value) VALUES ('adoption', 'done')",
         words="only the schema account",
     ),
-    _f(
+    _make_forbidden(
         "tokens: in the clear",
         "UPDATE provider_tokens SET sealed = 'refresh-token', version = version + 1",
         words="kept sealed",
     ),
-    _f("tokens: an older pair", "UPDATE provider_tokens SET version = version - 1", words="one after the other"),
-    _f(
+    _make_forbidden(
+        "tokens: an older pair", "UPDATE provider_tokens SET version = version - 1", words="one after the other"
+    ),
+    _make_forbidden(
         "tokens: forget a used one",
         "UPDATE provider_tokens SET used_first = '[]', version = version + 1",
         words="stays used",
     ),
-    _f("case: delete", "DELETE FROM alerts"),
-    _f(
+    _make_forbidden("case: delete", "DELETE FROM alerts"),
+    _make_forbidden(
         "case: acknowledge in another's name",
         "UPDATE alerts SET acknowledged_by = '{other}'",
         words="in the name of somebody else",
     ),
-    _f("server: an account", "CREATE USER friend IDENTIFIED BY 'x'"),
-    _f("server: a right", "GRANT DELETE ON audit_log TO '{me}'@'%'"),
-    _f("server: a role that one hasn't", "SET ROLE `{database}/{other_role}`", words="Invalid role|is not granted"),
-    _f("server: no replication", "SET SESSION sql_log_bin = 0"),
-    _f("server: a global setting", "SET GLOBAL max_connections = 10"),
-    _f("server: a table of one's own", "CREATE TABLE mine (a INT)"),
-    _f("server: hold everybody up", "LOCK TABLES audit_log WRITE"),
+    _make_forbidden("server: an account", "CREATE USER friend IDENTIFIED BY 'x'"),
+    _make_forbidden("server: a right", "GRANT DELETE ON audit_log TO '{me}'@'%'"),
+    _make_forbidden(
+        "server: a role that one hasn't", "SET ROLE `{database}/{other_role}`", words="Invalid role|is not granted"
+    ),
+    _make_forbidden("server: no replication", "SET SESSION sql_log_bin = 0"),
+    _make_forbidden("server: a global setting", "SET GLOBAL max_connections = 10"),
+    _make_forbidden("server: a table of one's own", "CREATE TABLE mine (a INT)"),
+    _make_forbidden("server: hold everybody up", "LOCK TABLES audit_log WRITE"),
 )
 
 
-def seed(team: Team) -> None:
+def insert_records(team: Team) -> None:
     """Insert records of every kind with the schema account. In all of them op-b is the other person."""
     other, database = team.names["op-b"], team.connect("owner")
     bought = f"'success', 'known', {UTC} + INTERVAL 1 YEAR"
@@ -366,21 +467,21 @@ def seed(team: Team) -> None:
     statements = (
         f"INSERT INTO {CHECKS} ({columns}) VALUES {', '.join(rows)}",
         f"INSERT INTO {CHECKS} (id, client_id, corporation_number) VALUES ({BY_OTHERS}, 6, '118-0301018771')",
-        *(_operation(number, state, other) for number, state in _STATES.items()),
-        evidence_row(who=other, subject=PROPOSED),
-        _row("approvals", **_proposed(PROPOSED, other)),
-        _row("approvals", **_proposed(RENEWAL, other), closed_at=UTC),
-        _row("leases", name="'held'", **_lease(other), lease_expires=f"{NOW_MS} + 600000"),
-        _row("leases", name="'free'", **_lease(other), lease_expires="0"),
-        _row(
+        *(_make_operation_insert(number, state, other) for number, state in _STATES.items()),
+        make_evidence_insert(who=other, subject=PROPOSED),
+        _make_insert("approvals", **_make_proposal_columns(PROPOSED, other)),
+        _make_insert("approvals", **_make_proposal_columns(RENEWAL, other), closed_at=UTC),
+        _make_insert("leases", name="'held'", **_make_lease_columns(other), lease_expires=f"{NOW_MS} + 600000"),
+        _make_insert("leases", name="'free'", **_make_lease_columns(other), lease_expires="0"),
+        _make_insert(
             "provider_tokens", provider="'alarmbox'", sealed="'gAAAAx'", version="3", used_first=f"'[\"{HASH}\"]'",
             changed_at=UTC,
         ),
-        _row(
+        _make_insert(
             "alerts", rule_id="'contradicted'", subject_kind="'credit-check'", subject_id=str(BOUGHT), observed="'a'",
             expected="'b'", detected_at=UTC,
         ),
-        audit_row(who=other, session="'chain-of-other'").replace("{{}}", "{}"),
+        make_audit_insert(who=other, session="'chain-of-other'").replace("{{}}", "{}"),
     )  # fmt: skip
     with database.cursor() as cursor:
         for statement in statements:
@@ -388,11 +489,11 @@ def seed(team: Team) -> None:
     database.close()
 
 
-def _row(table: str, **values: str) -> str:
+def _make_insert(table: str, **values: str) -> str:
     return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(values.values())})"
 
 
-def _proposed(record: int, who: str) -> dict[str, str]:
+def _make_proposal_columns(record: int, who: str) -> dict[str, str]:
     return {
         "subject_kind": "'credit-check'",
         "subject_id": f"'{record}'",
@@ -404,14 +505,14 @@ def _proposed(record: int, who: str) -> dict[str, str]:
     }
 
 
-def _lease(who: str) -> dict[str, str]:
+def _make_lease_columns(who: str) -> dict[str, str]:
     return {"slot": "0", "operator": f"'{who}'", "lease_clock": "'server'", "fence": "4"}
 
 
 _STATES = {1: "done", 2: "unknown", 3: "calling", 4: "done", 5: "done", 7: "unknown"}
 
 
-def _operation(number: int, state: str, who: str) -> str:
+def _make_operation_insert(number: int, state: str, who: str) -> str:
     return (
         "INSERT INTO operations (id, action, subject_kind, subject_id, state, idempotency_key, fingerprint, operator,"
         " desk, host, process, session, started_at, lease_clock, lease_expires, answer_lock) VALUES"
@@ -420,7 +521,7 @@ def _operation(number: int, state: str, who: str) -> str:
     )
 
 
-def contents(team: Team) -> dict[str, list[tuple[Any, ...]]]:
+def read_all_rows(team: Team) -> dict[str, list[tuple[Any, ...]]]:
     """Return every row of every table, by the name of the table."""
     with team.connect("owner") as connection, connection.cursor() as cursor:
         cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()")

@@ -8,26 +8,26 @@ from typing import Any
 import pymysql
 
 from console.store.constraints import server_triggers
-from tests.store.forbidden import DENIED, Forbidden
+from tests.store.forbidden import DENIED, ForbiddenAct
 from tests.support import server_fixtures, servers
-from tests.support.places import Engine, nodes_of
+from tests.support.places import Engine, get_nodes
 from tests.support.sql_server import SqlServer
-from tests.support.teams import EVERYBODY, Team
+from tests.support.teams import ROLES_BY_PERSON, Team
 
 
 @contextmanager
-def careless_server(engine: Engine) -> Iterator[SqlServer]:
+def open_server_with_movable_time(engine: Engine) -> Iterator[SqlServer]:
     """A server that allows a session to change NOW(), as every MySQL server does."""
-    server_fixtures.need_engine(engine)
+    server_fixtures.require_engine(engine)
     if engine == "mysql":
-        yield nodes_of(engine)[0]
+        yield get_nodes(engine)[0]
         return
     with servers.mariadb(extra_config=["secure-timestamp=NO"]) as server:
         yield server
 
 
 @contextmanager
-def guest(people: Team, table: str, **how: Any) -> Iterator[Any]:
+def connect_as_guest(people: Team, table: str, **how: Any) -> Iterator[Any]:
     """Yield a connection of an account that is in no account file, with all rights on `table` ("*": on each
     table)."""
     name, place = f"guest.{secrets.token_hex(3)}", table if table == "*" else f"`{table}`"
@@ -42,7 +42,7 @@ def guest(people: Team, table: str, **how: Any) -> Iterator[Any]:
         people.server.sql(f"DROP USER `{name}`@`%`")
 
 
-class Lines:
+class PersonConnections:
     """One open connection for each person. A connection whose session a test has changed is closed after the test."""
 
     def __init__(self, people: Team) -> None:
@@ -50,7 +50,7 @@ class Lines:
         self._kept: dict[str, Any] = {}
 
     @contextmanager
-    def fresh(self, who: str) -> Iterator[Any]:
+    def open_new_connection(self, who: str) -> Iterator[Any]:
         with self._people.connect(who) as line:
             yield line
 
@@ -73,9 +73,9 @@ class Lines:
 TRIGGER = next(one.name for one in server_triggers.make_all_triggers() if one.table == "audit_log")
 
 
-def fill(people: Team, who: str, case: Forbidden) -> tuple[str, ...]:
+def fill_account_names(people: Team, who: str, case: ForbiddenAct) -> tuple[str, ...]:
     """Return the statements of `case` with the account names that they have if `who` executes them."""
-    me, role = people.names[who], EVERYBODY[who][0]
+    me, role = people.names[who], ROLES_BY_PERSON[who][0]
     names = {
         "me": me,
         "other": people.names["op-b"],
@@ -88,10 +88,10 @@ def fill(people: Team, who: str, case: Forbidden) -> tuple[str, ...]:
     return tuple(statement.format(**names) for statement in case.sql)
 
 
-def attempt(people: Team, lines: Lines, who: str, case: Forbidden) -> str | None:
+def execute_case(people: Team, lines: PersonConnections, who: str, case: ForbiddenAct) -> str | None:
     """Return the database's refusal of the last statement of `case`; None if the statement succeeded."""
-    *before, last = fill(people, who, case)
-    own = lines.fresh(who) if before else nullcontext(lines.kept(who))
+    *before, last = fill_account_names(people, who, case)
+    own = lines.open_new_connection(who) if before else nullcontext(lines.kept(who))
     with own as connection, connection.cursor() as cursor:
         connection.begin()
         try:
@@ -106,7 +106,7 @@ def attempt(people: Team, lines: Lines, who: str, case: Forbidden) -> str | None
     return None
 
 
-def does(lines: Lines, who: str, *statements: str) -> str:
+def execute_statements(lines: PersonConnections, who: str, *statements: str) -> str:
     """Return the database's refusal of these statements, executed in one transaction that is rolled back; "" if all
     succeeded.
     """
@@ -123,11 +123,11 @@ def does(lines: Lines, who: str, *statements: str) -> str:
     return ""
 
 
-def honest(statement: str, people: Team, who: str) -> str:
+def fill_own_name(statement: str, people: Team, who: str) -> str:
     return statement.format(me=people.names[who])
 
 
-def said(cursor: Any, statement: str) -> str:
+def execute_for_refusal(cursor: Any, statement: str) -> str:
     """Return the database's refusal of one statement; "" if it succeeded."""
     try:
         cursor.execute(statement)

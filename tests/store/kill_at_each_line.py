@@ -17,18 +17,18 @@ import console.store.spool.answer_codec  # noqa: F401  # loaded by whoever first
 from console.store.documents.documents import Documents
 from console.store.spool.cipher import Cipher
 from console.store.spool.spool import Spool
-from tests.store.spool_worker import ANSWER, DATABASE, KEY, begin, intent
+from tests.store.spool_worker import ANSWER, DATABASE, KEY, begin_operation, make_intent
 
 WATCHED = ("spool.py", "sqlite_file.py", "answer_codec.py", "documents.py", "folder.py")
-Promise = Callable[[str], None]
+ReportPromise = Callable[[str], None]
 
 
-def spool_work(home: Path, promise: Promise) -> None:
+def write_to_spool(home: Path, promise: ReportPromise) -> None:
     """Store a purchase in the spool whose answer the database doesn't get, then one that ends normally."""
     spool = Spool(home, Cipher(KEY))
     promise("desk " + spool.desk_id)
     for operation in ("lost", "taken"):
-        begin(spool, intent(operation))
+        begin_operation(spool, make_intent(operation))
         promise("intent " + operation)
     spool.store_answer("lost", ANSWER)
     promise("answered lost")
@@ -37,7 +37,7 @@ def spool_work(home: Path, promise: Promise) -> None:
     promise("delivered lost")
 
 
-def spool_look(home: Path, promised: list[str]) -> None:
+def check_spool(home: Path, promised: list[str]) -> None:
     """Check that everything the killed worker has promised is in the spool, and that the desk still has its id."""
     spool = Spool(home, Cipher(KEY))
     for kind, what in (line.split() for line in promised):
@@ -52,16 +52,16 @@ def spool_look(home: Path, promised: list[str]) -> None:
             assert entry.answer == ANSWER
         else:
             assert spool.list_undelivered_entries(DATABASE) == ()
-    begin(spool, intent("after"))
+    begin_operation(spool, make_intent("after"))
     assert spool.find("after") is not None
     spool.close()
 
 
-def documents_work(home: Path, promise: Promise) -> None:
+def store_document(home: Path, promise: ReportPromise) -> None:
     promise(Documents(home.as_uri()).store(b"%PDF-1.7 " + b"x" * 10_000).path)
 
 
-def documents_look(home: Path, promised: list[str]) -> None:
+def check_documents(home: Path, promised: list[str]) -> None:
     """Check that each file with a final name is complete, that each promised document exists, and that it can be
     stored again.
     """
@@ -73,7 +73,7 @@ def documents_look(home: Path, promised: list[str]) -> None:
     assert documents.read(documents.store(b"%PDF-1.7 " + b"x" * 10_000).path)
 
 
-SCENARIOS = {"spool": (spool_work, spool_look), "documents": (documents_work, documents_look)}
+SCENARIOS = {"spool": (write_to_spool, check_spool), "documents": (store_document, check_documents)}
 
 
 def main(scenario: str, folder: Path) -> int:
@@ -82,21 +82,21 @@ def main(scenario: str, folder: Path) -> int:
     while True:
         home = folder / str(died)
         home.mkdir()
-        finished, promised = _run(work, home, died + 1)
+        finished, promised = _run_until_line(work, home, died + 1)
         look(home, promised)
         if finished:
             return died
         died += 1
 
 
-def _run(work: Callable[[Path, Promise], None], home: Path, line: int) -> tuple[bool, list[str]]:
+def _run_until_line(work: Callable[[Path, ReportPromise], None], home: Path, line: int) -> tuple[bool, list[str]]:
     """Fork a worker that is killed at the line with this number. Return whether it reached its end, and what it has
     promised."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        sys.settrace(_killer(line))
-        work(home, lambda text: _say(writing, text))
+        sys.settrace(_make_killing_tracer(line))
+        work(home, lambda text: _write_line(writing, text))
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as told:
@@ -106,11 +106,11 @@ def _run(work: Callable[[Path, Promise], None], home: Path, line: int) -> tuple[
     return status == 0, promised
 
 
-def _say(pipe: int, text: str) -> None:
+def _write_line(pipe: int, text: str) -> None:
     os.write(pipe, text.encode() + b"\n")
 
 
-def _killer(line: int) -> Callable[[FrameType, str, Any], Any]:
+def _make_killing_tracer(line: int) -> Callable[[FrameType, str, Any], Any]:
     passed = 0
 
     def trace(frame: FrameType, event: str, _: object) -> Any:

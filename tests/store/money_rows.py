@@ -12,8 +12,13 @@ from console.store.payments import payments
 from console.store.refunds import refunds
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-PAID = (PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT, PaymentState.PAYMENT_SUCCESS, PaymentState.COMPLETED)
-STEPS = {
+STATES_TO_PAID = (
+    PaymentState.TOKEN_GENERATED,
+    PaymentState.USER_PAYMENT,
+    PaymentState.PAYMENT_SUCCESS,
+    PaymentState.COMPLETED,
+)
+STATES_TO_REFUND_STATE = {
     RefundState.APPROVED: (RefundState.APPROVED,),
     RefundState.SUBMITTING: (RefundState.APPROVED, RefundState.SUBMITTING),
     RefundState.SUBMITTED: (RefundState.APPROVED, RefundState.SUBMITTING, RefundState.SUBMITTED),
@@ -25,47 +30,49 @@ STEPS = {
 }
 
 
-def begun(conn: Connection, number: str = "ORD-1", **facts: Any) -> Payment:
+def insert_begun_payment(conn: Connection, number: str = "ORD-1", **facts: Any) -> Payment:
     """Insert a payment of 3,300 yen that has just begun, and return it."""
     known = {"provider": "paypay", "merchant_payment_id": number, "currency": "JPY", "asked_minor": 3_300}
-    return again(conn, payments.insert_payment(conn, payments.NewPayment(**{**known, **facts}), NOW))
+    return reread_payment(conn, payments.insert_payment(conn, payments.NewPayment(**{**known, **facts}), NOW))
 
 
-def paid(conn: Connection, number: str = "ORD-1", minor: int = 3_300, **facts: Any) -> Payment:
+def insert_paid_payment(conn: Connection, number: str = "ORD-1", minor: int = 3_300, **facts: Any) -> Payment:
     """Insert a payment of which the provider has captured `minor`, and return it."""
-    payment = begun(conn, number, **facts)
-    payments.move_payment_along_path(conn, payment, PAID, NOW, paid_at=NOW)
+    payment = insert_begun_payment(conn, number, **facts)
+    payments.move_payment_along_path(conn, payment, STATES_TO_PAID, NOW, paid_at=NOW)
     assert payments.set_captured_amount(conn, payment.id, minor, NOW)
-    return again(conn, payment.id)
+    return reread_payment(conn, payment.id)
 
 
-def again(conn: Connection, payment_id: int) -> Payment:
+def reread_payment(conn: Connection, payment_id: int) -> Payment:
     """Return the payment as it is stored now."""
     payment = payments.find(conn, payment_id)
     assert payment is not None
     return payment
 
 
-def asked(conn: Connection, payment: Payment, minor: int = 1_000, maker: str = "op-a", **facts: Any) -> Refund:
+def insert_requested_refund(
+    conn: Connection, payment: Payment, minor: int = 1_000, maker: str = "op-a", **facts: Any
+) -> Refund:
     """Insert a requested refund and return it. No amount is reserved for it."""
     known = {
         "payment_id": payment.id, "order_id": payment.order_id, "amount_minor": minor, "currency": payment.currency,
         "maker": maker, "reason": "sent back", "payment_at_request": '{"version": 3}', "risk_signals": "[]",
         "checkers_needed": 1, "decide_by": NOW + timedelta(hours=72),
     }  # fmt: skip
-    return anew(conn, refunds.insert_refund(conn, refunds.NewRefund(**{**known, **facts}), NOW))
+    return reread_refund(conn, refunds.insert_refund(conn, refunds.NewRefund(**{**known, **facts}), NOW))
 
 
-def anew(conn: Connection, refund_id: int) -> Refund:
+def reread_refund(conn: Connection, refund_id: int) -> Refund:
     """Return the refund as it is stored now."""
     refund = refunds.find(conn, refund_id)
     assert refund is not None
     return refund
 
 
-def moved(conn: Connection, refund: Refund, state: RefundState) -> Refund:
+def move_refund_to(conn: Connection, refund: Refund, state: RefundState) -> Refund:
     """Move the refund step by step to this state, and return it."""
-    for step in STEPS[state]:
+    for step in STATES_TO_REFUND_STATE[state]:
         more = {"refund_txn_id": f"R-{refund.id}"} if step is RefundState.COMPLETED else {}
-        refunds.change_refund(conn, anew(conn, refund.id), NOW, status=step, **more)
-    return anew(conn, refund.id)
+        refunds.change_refund(conn, reread_refund(conn, refund.id), NOW, status=step, **more)
+    return reread_refund(conn, refund.id)

@@ -4,7 +4,7 @@ as SQL.
 The requester of the refunds is op-b; of one it is lead-b.
 """
 
-from tests.store.forbidden import HASH, UTC, evidence_row, operation_row
+from tests.store.forbidden import HASH, UTC, make_evidence_insert, make_operation_insert
 from tests.support.teams import Team
 
 (
@@ -18,64 +18,64 @@ UNPAID, CANCELLED, PAID_FOR, BY_ATOM, AT_ATOM, SHOPS = range(1, 7)
 GIVEN_BACK = 31
 """An order that waits; its payment at Atom was paid, and in part given back."""
 SUM = 300
-CHECKS_OFF = (
+SET_CHECKS_OFF_SQL = (
     "SET SESSION foreign_key_checks = 0, unique_checks = 0, sql_mode = ''",
     "SET @off = 1 /*M! , SESSION check_constraint_checks = 0 */",  # of MariaDB alone
 )
-FAR_AHEAD = "SET timestamp = 2145916800"
-KEY = {
+SET_FUTURE_TIME_SQL = "SET timestamp = 2145916800"
+KEY_COLUMNS = {
     "provider_refund_key": "'RFD-2'",
     "sent_count": "sent_count + 1",
     "first_sent_at": UTC,
     "last_sent_at": UTC,
     "operation_id": "'op-new'",
 }
-SENT = {"status": "'submitting'", **KEY}
-DONE = {"status": "'completed'", "certainty": "'known'", "refund_txn_id": "'4711'"}
-NOT_DONE = {"status": "'failed'", "certainty": "'known'"}
+SENT_COLUMNS = {"status": "'submitting'", **KEY_COLUMNS}
+DONE_COLUMNS = {"status": "'completed'", "certainty": "'known'", "refund_txn_id": "'4711'"}
+NOT_DONE_COLUMNS = {"status": "'failed'", "certainty": "'known'"}
 
 
-def row(table: str, **values: str) -> str:
+def make_insert(table: str, **values: str) -> str:
     return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(values.values())})"
 
 
-def notice(**values: str) -> str:
+def make_notice_insert(**values: str) -> str:
     """Return the INSERT of a notice as the worker stores it."""
     own = {"source": "'bank'", "event_id": "UUID()", "kind": "'payment.succeeded'", "received_at": UTC,
            "done": "'unmatched'", "body": "''", "who": "'{me}'"}  # fmt: skip
-    return row("payment_events", **(own | values))
+    return make_insert("payment_events", **(own | values))
 
 
-def changed(table: str, record: int | str, **values: str) -> str:
+def make_update(table: str, record: int | str, **values: str) -> str:
     """Return an UPDATE of a record as the services write it, with the version raised by one."""
     told = ", ".join(f"{name} = {value}" for name, value in ({"version": "version + 1"} | values).items())
     return f"UPDATE {table} SET {told} WHERE id = {record}"
 
 
-def refund(record: int | str, **values: str) -> str:
-    return changed("refunds", record, **values)
+def make_refund_update(record: int | str, **values: str) -> str:
+    return make_update("refunds", record, **values)
 
 
-def payment(record: int | str, **values: str) -> str:
-    return changed("payments", record, **values)
+def make_payment_update(record: int | str, **values: str) -> str:
+    return make_update("payments", record, **values)
 
 
-def reserve(record: int = FREE, minor: int = SUM) -> str:
-    return payment(record, reserved_minor=f"reserved_minor + {minor}")
+def make_reserve_update(record: int = FREE, minor: int = SUM) -> str:
+    return make_payment_update(record, reserved_minor=f"reserved_minor + {minor}")
 
 
-def refund_row(of: int = FREE, minor: int = SUM, **more: str) -> str:
+def make_refund_insert(of: int = FREE, minor: int = SUM, **more: str) -> str:
     """Return the INSERT of a refund request as the services write it."""
     written = {
         "payment_id": str(of), "refund_amount": str(minor), "currency": "'JPY'", "status": "'requested'",
         "maker": "'{me}'", "reason": "'broken'", "saw": "'[]'", "radar": "'[]'", "checkers_needed": "1",
         "decide_by": f"{UTC} + INTERVAL 72 HOUR", "created_at": UTC, "changed_at": UTC,
     }  # fmt: skip
-    return row("refunds", **(written | more))
+    return make_insert("refunds", **(written | more))
 
 
-def vote(of: int | str, who: str = "'{me}'", action: str = "'refund.approve'") -> str:
-    return row(
+def make_vote_insert(of: int | str, who: str = "'{me}'", action: str = "'refund.approve'") -> str:
+    return make_insert(
         "approvals",
         subject_kind="'refund'",
         subject_id=f"{of}",
@@ -86,8 +86,8 @@ def vote(of: int | str, who: str = "'{me}'", action: str = "'refund.approve'") -
     )
 
 
-def proposal(of: int, proposed: str = "failed", kind: str = "refund") -> str:
-    return row(
+def make_proposal_insert(of: int, proposed: str = "failed", kind: str = "refund") -> str:
+    return make_insert(
         "approvals",
         subject_kind=f"'{kind}'",
         subject_id=f"'{of}'",
@@ -99,19 +99,21 @@ def proposal(of: int, proposed: str = "failed", kind: str = "refund") -> str:
     )
 
 
-def proof(of: int, who: str = "{me}", kind: str = "refund") -> str:
-    return evidence_row(who, of).replace("'credit-check'", f"'{kind}'")
+def make_proof_insert(of: int, who: str = "{me}", kind: str = "refund") -> str:
+    return make_evidence_insert(who, of).replace("'credit-check'", f"'{kind}'")
 
 
-def answer(summary: str, of: int | str = SENDING, source: str = "paypay.refund", kind: str = "refund") -> str:
+def make_answer_insert(
+    summary: str, of: int | str = SENDING, source: str = "paypay.refund", kind: str = "refund"
+) -> str:
     """Return the INSERT of a provider's answer as the services store it."""
-    return row(
+    return make_insert(
         "evidence", subject_kind=f"'{kind}'", subject_id=str(of), operation_id=f"'op-r{of}'", at=UTC,
         source=f"'{source}'", who="'{me}'", sha256=f"'{HASH}'", summary=f"'{summary}'", body="''",
     )  # fmt: skip
 
 
-def payment_row(**more: str) -> str:
+def make_payment_insert(**more: str) -> str:
     written = {
         "provider": "'paypay'",
         "merchant_payment_id": "'ORD-99'",
@@ -121,30 +123,37 @@ def payment_row(**more: str) -> str:
         "created_at": UTC,
         "changed_at": UTC,
     }
-    return row("payments", **(written | more))
+    return make_insert("payments", **(written | more))
 
 
-def sending(of: int) -> str:
+def make_sending_insert(of: int) -> str:
     """Return the INSERT of the journal's row for a refund that is being sent."""
-    made = operation_row().replace("credit-check.refetch", "refund.submit").replace("'credit-check'", "'refund'")
+    made = (
+        make_operation_insert().replace("credit-check.refetch", "refund.submit").replace("'credit-check'", "'refund'")
+    )
     return made.replace("(id, action, subject_kind,", "(id, action, subject_kind, subject_id,").replace(
         "'refund', 'calling'", f"'refund', {of}, 'calling'"
     )
 
 
-def seed(team: Team) -> None:
+def insert_money_rows(team: Team) -> None:
     """Insert payments, refunds in every state, votes, an account and its set-aside, with the schema account."""
     other, lead = team.names["op-b"], team.names["lead-b"]
     with team.connect("owner") as owner, owner.cursor() as cursor:
-        for statement in (*_payments(), *_refunds(other, lead), *_decisions(other, team.names["lead-c"]), *_rest()):
+        for statement in (
+            *_make_payment_inserts(),
+            *_make_refund_inserts(other, lead),
+            *_make_decision_inserts(other, team.names["lead-c"]),
+            *_make_other_inserts(),
+        ):
             cursor.execute(statement)
 
 
-def _paid(number: int) -> str:
+def _choose_paid_state(number: int) -> str:
     return "reversed" if number == REVERSED else "completed"
 
 
-def _payments() -> list[str]:
+def _make_payment_inserts() -> list[str]:
     held = dict.fromkeys((*range(ASKED, SUBMITTED + 1), GONE, LATE, GIVEN_UP, VOTED), f"{SUM}, 0, 0")
     held |= {COMPLETED: f"0, {SUM}, 0", ASIDE: "0, 0, 400"}
     captured = {WAITING: 0, BIG: 2_000_000}
@@ -152,7 +161,9 @@ def _payments() -> list[str]:
     columns += ", captured_minor, reserved_minor, refunded_minor, set_aside_minor, created_at, changed_at"
     rows = []
     for number in (*range(ASKED, VOTED + 1), FREE, WAITING, ASIDE, BIG, REVERSED):
-        state, theirs = ("user_payment", "NULL") if number == WAITING else (_paid(number), f"'pp-{number}'")
+        state, theirs = (
+            ("user_payment", "NULL") if number == WAITING else (_choose_paid_state(number), f"'pp-{number}'")
+        )
         sums = f"1000, {captured.get(number, 1000)}, {held.get(number, '0, 0, 0')}"
         order = {COMPLETED: CANCELLED, WAITING: UNPAID, REVERSED: PAID_FOR}.get(number, "NULL")
         named = f"{number}, {order}, 'paypay', 'ORD-{number}', {theirs}"
@@ -160,7 +171,7 @@ def _payments() -> list[str]:
     return [f"INSERT INTO payments ({columns}) VALUES {', '.join(rows)}"]
 
 
-def _refunds(other: str, lead: str) -> list[str]:
+def _make_refund_inserts(other: str, lead: str) -> list[str]:
     key = {
         "provider_refund_key": "'RFD-{0}'",
         "sent_count": "1",
@@ -188,40 +199,46 @@ def _refunds(other: str, lead: str) -> list[str]:
     seeded = []
     for number, values in by_number.items():
         told = {name: value.format(number) for name, value in values.items()}
-        seeded.append(refund_row(number, SUM, **({"id": str(number), "maker": f"'{other}'"} | told)))
+        seeded.append(make_refund_insert(number, SUM, **({"id": str(number), "maker": f"'{other}'"} | told)))
     return [f"INSERT INTO operators (name, roles, disabled_at) VALUES ('gone', 'operator', {UTC})", *seeded]
 
 
-def _decisions(other: str, lead: str) -> list[str]:
-    votes = [vote(number, f"'{lead}'") for number in (APPROVED, COOLING, SENDING, SUBMITTED, COMPLETED, VOTED)]
-    given_up = (proof(GIVEN_UP, other), proposal(GIVEN_UP).format(me=other))
-    reversed_ = (proof(BIG, other, "payment"), proposal(BIG, "reversed", "payment").format(me=other))
+def _make_decision_inserts(other: str, lead: str) -> list[str]:
+    votes = [
+        make_vote_insert(number, f"'{lead}'") for number in (APPROVED, COOLING, SENDING, SUBMITTED, COMPLETED, VOTED)
+    ]
+    given_up = (make_proof_insert(GIVEN_UP, other), make_proposal_insert(GIVEN_UP).format(me=other))
+    reversed_ = (
+        make_proof_insert(BIG, other, "payment"),
+        make_proposal_insert(BIG, "reversed", "payment").format(me=other),
+    )
     return [*votes, *given_up, *reversed_]
 
 
-def _rest() -> list[str]:
+def _make_other_inserts() -> list[str]:
     order = {"merch_txn_id": "'ORD-1'", "total_amount": "1000", "status": "'pending'"}
     theirs = {"atom_token_id": "'S'", "atom_txn_id": "'S'", "payment_method": "'card'"}
     atom = {"provider": "'atom'", "currency": "'JPY'", "asked_minor": "1000", "created_at": UTC, "changed_at": UTC}
     return [
-        row("orders", id=str(BY_ATOM), **(order | {"merch_txn_id": "'ORD-4'", "status": "'paid'"})),
-        row("orders", id=str(AT_ATOM), **(order | {"merch_txn_id": "'ORD-5'"})),
-        row("orders", id=str(SHOPS), **(order | theirs | {"merch_txn_id": "'ORD-6'", "status": "'paid'"})),
-        *(row("payments", order_id=str(of), merchant_payment_id=f"'ORD-{of}'", handle=f"'T-{of}'",
+        make_insert("orders", id=str(BY_ATOM), **(order | {"merch_txn_id": "'ORD-4'", "status": "'paid'"})),
+        make_insert("orders", id=str(AT_ATOM), **(order | {"merch_txn_id": "'ORD-5'"})),
+        make_insert("orders", id=str(SHOPS), **(order | theirs | {"merch_txn_id": "'ORD-6'", "status": "'paid'"})),
+        *(make_insert("payments", order_id=str(of), merchant_payment_id=f"'ORD-{of}'", handle=f"'T-{of}'",
               status="'completed'", provider_payment_id=f"'A-{of}'", captured_minor="1000", **atom)
           for of in (BY_ATOM, SHOPS)),
-        row("payments", order_id=str(AT_ATOM), merchant_payment_id="'ORD-5'", handle="'T-5'",
+        make_insert("payments", order_id=str(AT_ATOM), merchant_payment_id="'ORD-5'", handle="'T-5'",
             provider_payment_id="'A-5'", status="'user_payment'", **atom),
-        row("orders", id=str(GIVEN_BACK), **(order | {"merch_txn_id": "'ORD-70'"})),
-        row("payments", order_id=str(GIVEN_BACK), merchant_payment_id="'ORD-70'", status="'completed'",
+        make_insert("orders", id=str(GIVEN_BACK), **(order | {"merch_txn_id": "'ORD-70'"})),
+        make_insert("payments", order_id=str(GIVEN_BACK), merchant_payment_id="'ORD-70'", status="'completed'",
             provider_payment_id="'A-7'", captured_minor="1000", refunded_minor="1", **atom),
-        row("orders", id=str(UNPAID), **order),
-        row("orders", id=str(CANCELLED), **(order | {"merch_txn_id": "'ORD-2'", "status": "'cancelled'"})),
-        row("orders", id=str(PAID_FOR), **(order | {"merch_txn_id": "'ORD-3'", "status": "'paid'"})),
-        row("accounts", id="1", corporation_number="'1180301018771'", currency="'JPY'", limit_minor="600",
+        make_insert("orders", id=str(UNPAID), **order),
+        make_insert("orders", id=str(CANCELLED), **(order | {"merch_txn_id": "'ORD-2'", "status": "'cancelled'"})),
+        make_insert("orders", id=str(PAID_FOR), **(order | {"merch_txn_id": "'ORD-3'", "status": "'paid'"})),
+        make_insert("accounts", id="1", corporation_number="'1180301018771'", currency="'JPY'", limit_minor="600",
             balance_minor="600"),
-        row("set_asides", id="1", payment_id=str(ASIDE), account_id="1", amount_minor="400", currency="'JPY'",
+        make_insert("set_asides", id="1", payment_id=str(ASIDE), account_id="1", amount_minor="400", currency="'JPY'",
             status="'open'", created_at=UTC, changed_at=UTC),
-        row("payment_events", source="'bank'", event_id="'e1'", payment_id=str(FREE), kind="'payment.succeeded'",
+        make_insert("payment_events", source="'bank'", event_id="'e1'", payment_id=str(FREE),
+        kind="'payment.succeeded'",
             received_at=UTC, done="'booked'", body="''"),
     ]  # fmt: skip

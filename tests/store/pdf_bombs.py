@@ -8,7 +8,7 @@ CATALOG = b"<</Type/Catalog/Pages 2 0 R>>"
 FONT = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"
 
 
-def pdf(objects: Iterable[bytes], trailer: bytes = b"") -> bytes:
+def make_pdf(objects: Iterable[bytes], trailer: bytes = b"") -> bytes:
     """Return a PDF file of these objects, numbered from 1; the first is the catalog."""
     out = bytearray(b"%PDF-1.7\n")
     places = []
@@ -22,11 +22,11 @@ def pdf(objects: Iterable[bytes], trailer: bytes = b"") -> bytes:
     return bytes(out)
 
 
-def stream(data: bytes, head: bytes = b"") -> bytes:
+def make_stream(data: bytes, head: bytes = b"") -> bytes:
     return b"<</Length %d%b>>stream\n%b\nendstream" % (len(data), head, data)
 
 
-def page(
+def make_page(
     content: bytes = b"",
     *,
     box: str = "0 0 595 842",
@@ -37,10 +37,10 @@ def page(
     """Return a PDF of one page with this content; `more` are further objects, numbered from 6."""
     sheet = f"<</Type/Page/Parent 2 0 R/MediaBox[{box}]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>{resources}>>>>"
     tree = b"<</Type/Pages/Kids[3 0 R]/Count 1>>"
-    return pdf([CATALOG, tree, sheet.encode(), stream(content, head), FONT, *more])
+    return make_pdf([CATALOG, tree, sheet.encode(), make_stream(content, head), FONT, *more])
 
 
-def report(*lines: str) -> bytes:
+def make_report(*lines: str) -> bytes:
     """Return a harmless PDF of one page that has these lines of text, in a Japanese font that isn't embedded."""
     hexed = [line.encode("utf-16-be").hex() for line in lines]
     shown = "".join(f"BT /F2 24 Tf 72 {760 - 40 * index} Td <{text}> Tj ET " for index, text in enumerate(hexed))
@@ -48,12 +48,12 @@ def report(*lines: str) -> bytes:
     flags = "/Flags 4/FontBBox[0 0 1000 1000]/ItalicAngle 0/Ascent 800/Descent -200/CapHeight 700/StemV 80"
     font = "/Type0/BaseFont/HeiseiKakuGo-W5/Encoding/UniJIS-UCS2-H/DescendantFonts[7 0 R]"
     child = f"/CIDFontType0/BaseFont/HeiseiKakuGo-W5/CIDSystemInfo{info}/FontDescriptor 8 0 R"
-    return pdf(
+    return make_pdf(
         [
             CATALOG,
             b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
             b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F2 6 0 R>>>>>>",
-            stream(shown.encode()),
+            make_stream(shown.encode()),
             FONT,
             f"<</Type/Font/Subtype{font}>>".encode(),
             f"<</Type/Font/Subtype{child}>>".encode(),
@@ -62,134 +62,146 @@ def report(*lines: str) -> bytes:
     )
 
 
-def many_pages(count: int) -> bytes:
+def make_many_pages(count: int) -> bytes:
     kids = b" ".join(b"%d 0 R" % number for number in range(3, count + 3))
     sheets = [b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>"] * count
-    return pdf([CATALOG, b"<</Type/Pages/Kids[%b]/Count %d>>" % (kids, count), *sheets])
+    return make_pdf([CATALOG, b"<</Type/Pages/Kids[%b]/Count %d>>" % (kids, count), *sheets])
 
 
-def flate(data: bytes) -> bytes:
+def compress(data: bytes) -> bytes:
     return zlib.compress(data, 9)
 
 
-def inflating(megabytes: int) -> bytes:
+def make_inflating_data(megabytes: int) -> bytes:
     """Return compressed data of about a thousandth of the size that inflates to `megabytes` megabytes of blanks."""
     packed = zlib.compressobj(9)
     first, other = (packed.compress(b" " * 1_000_000) + packed.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
     return first + other * (megabytes - 1) + packed.flush()
 
 
-def picture(width: int, height: int, kind: bytes, data: bytes) -> bytes:
+def make_picture(width: int, height: int, kind: bytes, data: bytes) -> bytes:
     head = b"/Type/XObject/Subtype/Image/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/%b" % kind
-    return stream(data, b"/Width %d/Height %d%b" % (width, height, head))
+    return make_stream(data, b"/Width %d/Height %d%b" % (width, height, head))
 
 
-def shown_picture(width: int, height: int, kind: bytes, data: bytes) -> bytes:
-    return page(
-        b"q 595 0 0 842 0 0 cm /X Do Q", resources="/XObject<</X 6 0 R>>", more=[picture(width, height, kind, data)]
+def make_page_with_picture(width: int, height: int, kind: bytes, data: bytes) -> bytes:
+    return make_page(
+        b"q 595 0 0 842 0 0 cm /X Do Q",
+        resources="/XObject<</X 6 0 R>>",
+        more=[make_picture(width, height, kind, data)],
     )
 
 
-def forms_within_forms(depth: int, fan: int) -> bytes:
+def make_nested_forms(depth: int, fan: int) -> bytes:
     """Return a PDF in which each form draws the next one `fan` times: fan ** depth drawings."""
     head = "/Type/XObject/Subtype/Form/BBox[0 0 595 842]"
     forms = [
-        stream(b"/X Do " * fan, f"{head}/Resources<</XObject<</X {number + 1} 0 R>>>>".encode())
+        make_stream(b"/X Do " * fan, f"{head}/Resources<</XObject<</X {number + 1} 0 R>>>>".encode())
         for number in range(6, 6 + depth)
     ]
-    return page(b"/X Do", resources="/XObject<</X 6 0 R>>", more=[*forms, stream(b"0 0 500 500 re f", head.encode())])
+    return make_page(
+        b"/X Do", resources="/XObject<</X 6 0 R>>", more=[*forms, make_stream(b"0 0 500 500 re f", head.encode())]
+    )
 
 
-def tiling() -> bytes:
+def make_tiling_pattern() -> bytes:
     """Return a PDF whose page is filled with a pattern of dots, each a thousandth of a point wide."""
     pattern = (
         b"/Type/Pattern/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 1 1]/XStep .001/YStep .001/Resources<<>>"
     )
-    return page(
+    return make_page(
         b"/Pattern cs /P scn 0 0 595 842 re f",
         resources="/Pattern<</P 6 0 R>>",
-        more=[stream(b"0 0 1 1 re f", pattern)],
+        more=[make_stream(b"0 0 1 1 re f", pattern)],
     )
 
 
-def shading() -> bytes:
+def make_computed_shading() -> bytes:
     """Return a PDF with a colour gradient that is computed by a program of a million steps."""
     program = b"{" + b"1 add 1 sub " * 500_000 + b"pop dup dup}"
-    function = stream(program, b"/FunctionType 4/Domain[0 1 0 1]/Range[0 1 0 1 0 1]")
-    return page(
+    function = make_stream(program, b"/FunctionType 4/Domain[0 1 0 1]/Range[0 1 0 1 0 1]")
+    return make_page(
         b"595 0 0 842 0 0 cm /S sh",
         resources="/Shading<</S<</ShadingType 1/ColorSpace/DeviceRGB/Function 6 0 R>>>>",
         more=[function],
     )
 
 
-def encrypted() -> bytes:
+def make_encrypted_pdf() -> bytes:
     keys = b"/Encrypt<</Filter/Standard/V 2/R 3/Length 128/P -4/O(%b)/U(%b)>>" % (b"o" * 32, b"u" * 32)
-    return pdf([CATALOG, b"<</Type/Pages/Kids[]/Count 0>>"], keys + b"/ID[(0123456789abcdef)(0123456789abcdef)]")
+    return make_pdf([CATALOG, b"<</Type/Pages/Kids[]/Count 0>>"], keys + b"/ID[(0123456789abcdef)(0123456789abcdef)]")
 
 
-def scripted() -> bytes:
+def make_scripted_pdf() -> bytes:
     """Return a PDF that, when opened, runs JavaScript, starts a program and calls an address. None of this may
     happen."""
     acts = b"/OpenAction<</S/JavaScript/JS(while\\(true\\){})>>/AA<</WC<</S/Launch/F(/bin/sh)>>>>"
     sheet = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/AA<</O<</S/URI/URI(http://127.0.0.1:9/)>>>>>>"
-    return pdf([b"<</Type/Catalog/Pages 2 0 R%b>>" % acts, b"<</Type/Pages/Kids[3 0 R]/Count 1>>", sheet])
+    return make_pdf([b"<</Type/Catalog/Pages 2 0 R%b>>" % acts, b"<</Type/Pages/Kids[3 0 R]/Count 1>>", sheet])
 
 
-def a_million_objects() -> bytes:
+def make_million_objects() -> bytes:
     """Return a PDF of one page whose table lists a million further objects."""
-    whole = page()
+    whole = make_page()
     entry = b"0000000009 00000 n \n"
     return whole.replace(b"0 6\n", b"0 1000006\n").replace(b"trailer", entry * 1_000_000 + b"trailer")
 
 
-def cross_reference_loop() -> bytes:
-    whole = page()
+def make_cross_reference_loop() -> bytes:
+    whole = make_page()
     table = whole.rindex(b"xref\n0")
     return whole.replace(b"/Root 1 0 R", b"/Root 1 0 R/Prev %d" % table)
 
 
-def truncated() -> bytes:
-    whole = report("株式会社")
+def make_truncated_pdf() -> bytes:
+    whole = make_report("株式会社")
     return whole[: len(whole) // 2]
 
 
-BOMBS: dict[str, Callable[[], bytes]] = {
+HARMFUL_PDFS: dict[str, Callable[[], bytes]] = {
     # Not a PDF at all.
     "nothing": lambda: b"",
     "executable": lambda: b"MZ\x90\x00" + b"\0" * 5000,
     "page of the web": lambda: b"<!DOCTYPE html><html>please log in</html>",
-    "executable with a PDF inside": lambda: b"MZ\x90\x00" + page(),
+    "executable with a PDF inside": lambda: b"MZ\x90\x00" + make_page(),
     "half a gigabyte, cut at the limit": lambda: b"%PDF-1.7\n" + b" " * (32 * 1024 * 1024),
     # Broken.
     "head alone": lambda: b"%PDF-1.7\n%%EOF",
     "noise": lambda: b"%PDF-1.7\n" + zlib.compress(bytes(range(256)) * 4000) + b"\n%%EOF",
-    "truncated": truncated,
-    "encrypted": encrypted,
-    "no pages": lambda: pdf([CATALOG, b"<</Type/Pages/Kids[]/Count 0>>"]),
-    "cross-reference loop": cross_reference_loop,
+    "truncated": make_truncated_pdf,
+    "encrypted": make_encrypted_pdf,
+    "no pages": lambda: make_pdf([CATALOG, b"<</Type/Pages/Kids[]/Count 0>>"]),
+    "cross-reference loop": make_cross_reference_loop,
     "zeros to the limit": lambda: b"%PDF-1.7\n" + b"\0" * (31 * 1024 * 1024),
     # Too much of something.
-    "100,000 pages": lambda: many_pages(100_000),
-    "two thousand million pages claimed": lambda: pdf([CATALOG, b"<</Type/Pages/Kids[3 0 R]/Count 2000000000>>"]),
-    "page tree of itself": lambda: pdf([CATALOG, b"<</Type/Pages/Kids[2 0 R 2 0 R]/Count 4>>"]),
-    "a million objects": a_million_objects,
-    "huge page": lambda: page(b"0 0 9 9 re f", box="0 0 2000000000 2000000000"),
-    "endless strip": lambda: page(b"0 0 9 9 re f", box="0 0 1 14400"),
-    "page without size": lambda: page(b"", box="0 0 0 0"),
-    "arrays within arrays": lambda: page(more=[b"[" * 200_000 + b"]" * 200_000], resources="/X 6 0 R"),
-    "saved states without end": lambda: page(b"q " * 3_000_000),
+    "100,000 pages": lambda: make_many_pages(100_000),
+    "two thousand million pages claimed": lambda: make_pdf(
+        [CATALOG, b"<</Type/Pages/Kids[3 0 R]/Count 2000000000>>"]
+    ),
+    "page tree of itself": lambda: make_pdf([CATALOG, b"<</Type/Pages/Kids[2 0 R 2 0 R]/Count 4>>"]),
+    "a million objects": make_million_objects,
+    "huge page": lambda: make_page(b"0 0 9 9 re f", box="0 0 2000000000 2000000000"),
+    "endless strip": lambda: make_page(b"0 0 9 9 re f", box="0 0 1 14400"),
+    "page without size": lambda: make_page(b"", box="0 0 0 0"),
+    "arrays within arrays": lambda: make_page(more=[b"[" * 200_000 + b"]" * 200_000], resources="/X 6 0 R"),
+    "saved states without end": lambda: make_page(b"q " * 3_000_000),
     # Small, and then big.
-    "text that inflates to 4 GB": lambda: page(flate(inflating(4000)), head=b"/Filter[/FlateDecode/FlateDecode]"),
-    "text that inflates to 500 MB": lambda: page(inflating(500), head=b"/Filter/FlateDecode"),
-    "picture of 60,000 × 60,000": lambda: shown_picture(60_000, 60_000, b"FlateDecode", inflating(20)),
-    "picture of 12,000 × 12,000": lambda: shown_picture(12_000, 12_000, b"FlateDecode", inflating(432)),
-    "picture of 30,000 × 30,000 in run lengths": lambda: shown_picture(
+    "text that inflates to 4 GB": lambda: make_page(
+        compress(make_inflating_data(4000)), head=b"/Filter[/FlateDecode/FlateDecode]"
+    ),
+    "text that inflates to 500 MB": lambda: make_page(make_inflating_data(500), head=b"/Filter/FlateDecode"),
+    "picture of 60,000 × 60,000": lambda: make_page_with_picture(
+        60_000, 60_000, b"FlateDecode", make_inflating_data(20)
+    ),
+    "picture of 12,000 × 12,000": lambda: make_page_with_picture(
+        12_000, 12_000, b"FlateDecode", make_inflating_data(432)
+    ),
+    "picture of 30,000 × 30,000 in run lengths": lambda: make_page_with_picture(
         30_000, 30_000, b"RunLengthDecode", b"\x81\xff" * 2_000_000
     ),
     # Work without end.
-    "forms within forms": lambda: forms_within_forms(12, 12),
-    "tiny tiles": tiling,
-    "shading of a million steps": shading,
-    "script, launch and call": scripted,
+    "forms within forms": lambda: make_nested_forms(12, 12),
+    "tiny tiles": make_tiling_pattern,
+    "shading of a million steps": make_computed_shading,
+    "script, launch and call": make_scripted_pdf,
 }

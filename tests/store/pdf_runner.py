@@ -19,7 +19,7 @@ from console.store.documents.pdf_renderer import PdfDocument
 
 
 def main(folder: Path, seconds: float) -> None:
-    before = _memory()
+    before = _read_largest_memory()
     results: list[dict[str, object]] = []
     worker = Thread(target=_open_all, args=(folder, seconds, results))
     worker.start()
@@ -29,23 +29,28 @@ def main(folder: Path, seconds: float) -> None:
         worker.join(0.005)
         gaps.append(time.perf_counter() - began)
     gap = sorted(gaps)[int(len(gaps) * 0.99)]
-    told = {"results": results, "grown": _memory() - before, "gap": gap, "parses": "pypdfium2" in sys.modules}
+    told = {
+        "results": results,
+        "grown": _read_largest_memory() - before,
+        "gap": gap,
+        "parses": "pypdfium2" in sys.modules,
+    }
     print(json.dumps(told))
 
 
 def _open_all(folder: Path, seconds: float, results: list[dict[str, object]]) -> None:
     for file in sorted(folder.iterdir()):
         with PdfDocument(file, time_limit_seconds=seconds) as pages:
-            for name, act in _acts(pages).items():
+            for name, act in _make_calls(pages).items():
                 began = time.perf_counter()
-                said = _outcome(act)
+                said = _call_for_outcome(act)
                 took = time.perf_counter() - began
                 results.append({"file": file.stem, "act": name, "said": said, "took": took})
                 if isinstance(said, str):
                     break  # nobody goes on with a document that was refused
 
 
-def _acts(pages: PdfDocument) -> dict[str, Callable[[], object]]:
+def _make_calls(pages: PdfDocument) -> dict[str, Callable[[], object]]:
     return {
         "count": pages.count_pages,
         "image": lambda: pages.render_page(0, 1600),
@@ -53,7 +58,7 @@ def _acts(pages: PdfDocument) -> dict[str, Callable[[], object]]:
     }
 
 
-def _outcome(act: Callable[[], object]) -> object:
+def _call_for_outcome(act: Callable[[], object]) -> object:
     try:
         got = act()
     except ConsoleError as refusal:
@@ -63,7 +68,7 @@ def _outcome(act: Callable[[], object]) -> object:
     return len(got) if isinstance(got, tuple) else got
 
 
-def _memory() -> float:
+def _read_largest_memory() -> float:
     """Return the largest memory (MB) that this process ever had. (getrusage also counts memory from before exec.)"""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert found is not None

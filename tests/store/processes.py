@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-KEPT = ("STORAGE_EMULATOR_HOST",)
+KEPT_VARIABLES = ("STORAGE_EMULATOR_HOST",)
 ROOT = Path(__file__).resolve().parents[2]
 LOCK_WAIT_SECONDS = 900
 """A process that hangs ends then; one that works on a busy machine has ended long before."""
 
 
-def start(script: str, *arguments: object) -> subprocess.Popen[str]:
+def start_script(script: str, *arguments: object) -> subprocess.Popen[str]:
     """Start a script of this folder as a process of its own, with pipes."""
     return subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name(script)), *map(str, arguments)],
@@ -22,12 +22,12 @@ def start(script: str, *arguments: object) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT), **{name: os.environ[name] for name in KEPT if name in os.environ}},
+        env={"PYTHONPATH": str(ROOT), **{name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}},
     )
 
 
 @contextmanager
-def ready(workers: Sequence[subprocess.Popen[str]]) -> Iterator[None]:
+def begin_together(workers: Sequence[subprocess.Popen[str]]) -> Iterator[None]:
     """Context manager: wait until all processes have printed `ready`, then let them begin. At the end, no process is
     left running."""
     try:
@@ -45,10 +45,10 @@ def ready(workers: Sequence[subprocess.Popen[str]]) -> Iterator[None]:
             worker.communicate()
 
 
-def outcomes(workers: Sequence[subprocess.Popen[str]]) -> list[str]:
+def read_outcomes(workers: Sequence[subprocess.Popen[str]]) -> list[str]:
     """Return the output of each process after `ready`; fail with the output of a process that failed."""
     said = []
-    with ready(workers):
+    with begin_together(workers):
         for worker in workers:
             out, err = worker.communicate(timeout=LOCK_WAIT_SECONDS)
             assert worker.returncode == 0, err

@@ -30,12 +30,12 @@ ANSWER = Outcome(
 )
 
 
-def intent(operation_id: str, number: str = "7123456789012") -> Intent:
+def make_intent(operation_id: str, number: str = "7123456789012") -> Intent:
     at = datetime(2026, 11, 20, 3, 20, 1, 5, tzinfo=UTC)
     return Intent(operation_id, DATABASE, "credit-check.purchase", "1", number, 17, "op-a", "desk", at, "f" * 64)
 
 
-def begin(spool: Spool, about: Intent) -> None:
+def begin_operation(spool: Spool, about: Intent) -> None:
     """Store the intent and mark it as calling, in the order of a purchase: prepared within tx1, calling before the
     first byte.
     """
@@ -43,34 +43,34 @@ def begin(spool: Spool, about: Intent) -> None:
     assert spool.mark_calling(about.operation_id)
 
 
-def say(text: str) -> None:
+def write_unbuffered(text: str) -> None:
     """Write the text to the pipe without a buffer, so that it arrives even if the process is killed next."""
     os.write(1, text.encode() + b"\n")
 
 
-def who_am_i(home: Path) -> None:
+def print_desk_id(home: Path) -> None:
     spool = Spool(home, None)
-    start()
-    say(spool.desk_id)
+    wait_for_start()
+    write_unbuffered(spool.desk_id)
 
 
 def write_many(home: Path, count: str) -> None:
     """Store intents, ends and anchors as purchases do, and print the longest time (seconds) that one write took."""
     spool = Spool(home, None)
-    start()
+    wait_for_start()
     longest = 0.0
     for index in range(int(count)):
         operation = f"{os.getpid()}-{index}"
-        for step in _steps(spool, operation, index):
+        for step in _write_purchase_steps(spool, operation, index):
             began = time.monotonic()
             step()
             longest = max(longest, time.monotonic() - began)
-    say(json.dumps({"longest": longest}))
+    write_unbuffered(json.dumps({"longest": longest}))
 
 
-def _steps(spool: Spool, operation: str, index: int) -> Iterator[Callable[[], None]]:
+def _write_purchase_steps(spool: Spool, operation: str, index: int) -> Iterator[Callable[[], None]]:
     head = ChainHead(f"chain-{os.getpid()}", index + 1, index, "0" * 64)
-    yield lambda: begin(spool, intent(operation))
+    yield lambda: begin_operation(spool, make_intent(operation))
     yield lambda: spool.store_anchors(DATABASE, (head,))
     yield lambda: spool.mark_ended(operation, holds_claim=True, id_at_provider=index)
 
@@ -78,40 +78,40 @@ def _steps(spool: Spool, operation: str, index: int) -> Iterator[Callable[[], No
 def write_endlessly(home: Path) -> None:
     """Print what was stored after each write, until the process is killed."""
     spool = Spool(home, Cipher(KEY))
-    start()
+    wait_for_start()
     index = 0
     while True:
         operation = f"{os.getpid()}-{index}"
-        begin(spool, intent(operation))
-        say(f"intent {operation}")
+        begin_operation(spool, make_intent(operation))
+        write_unbuffered(f"intent {operation}")
         spool.store_answer(operation, ANSWER)
-        say(f"answered {operation}")
+        write_unbuffered(f"answered {operation}")
         index += 1
 
 
 def write_until_full(home: Path) -> None:
     """Write on a disk without room, and print what was stored and the error."""
     spool = Spool(home, None)
-    begin(spool, intent("first"))
+    begin_operation(spool, make_intent("first"))
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
-    start()
+    wait_for_start()
     promised = ["first"]
     try:
         for index in range(10_000):
-            begin(spool, intent(f"op-{index}"))
+            begin_operation(spool, make_intent(f"op-{index}"))
             promised.append(f"op-{index}")
     except ConsoleError as full:
-        say(json.dumps({"promised": promised, "code": full.code}))
+        write_unbuffered(json.dumps({"promised": promised, "code": full.code}))
 
 
-def start() -> None:
-    say("ready")
+def wait_for_start() -> None:
+    write_unbuffered("ready")
     sys.stdin.readline()
 
 
 MODES: dict[str, Callable[..., None]] = {
-    "who": who_am_i,
+    "who": print_desk_id,
     "many": write_many,
     "endless": write_endlessly,
     "full": write_until_full,

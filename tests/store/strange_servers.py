@@ -11,7 +11,9 @@ _WELCOME = b"$-1\r\n"
 
 
 @contextmanager
-def strange_server(answer: bytes, *, drip_seconds: float = 0.0, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+def start_strange_server(
+    answer: bytes, *, drip_seconds: float = 0.0, tls: ssl.SSLContext | None = None
+) -> Iterator[str]:
     """Context manager: a server that welcomes each client as Redis does, and sends `answer` after everything else it
     receives. Yields its URL.
 
@@ -29,18 +31,18 @@ def _serve(door: socket.socket, answer: bytes, drip_seconds: float, tls: ssl.SSL
         while True:
             client = door.accept()[0]
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as Redis does
-            threading.Thread(target=_talk, args=(client, answer, drip_seconds, tls), daemon=True).start()
+            threading.Thread(target=_answer_client, args=(client, answer, drip_seconds, tls), daemon=True).start()
 
 
-def _talk(client: socket.socket, answer: bytes, drip_seconds: float, tls: ssl.SSLContext | None) -> None:
+def _answer_client(client: socket.socket, answer: bytes, drip_seconds: float, tls: ssl.SSLContext | None) -> None:
     with suppress(OSError), client, tls.wrap_socket(client, server_side=True) if tls else client as wire:
         wire.recv(4096)
         wire.sendall(_WELCOME)
         while wire.recv(4096):
-            for part in _parts(answer, drip_seconds):
+            for part in _split_answer(answer, drip_seconds):
                 wire.sendall(part)
                 time.sleep(drip_seconds)  # house: the server that drips
 
 
-def _parts(answer: bytes, drip_seconds: float) -> list[bytes]:
+def _split_answer(answer: bytes, drip_seconds: float) -> list[bytes]:
     return [answer[place : place + 1] for place in range(len(answer))] if drip_seconds else [answer]

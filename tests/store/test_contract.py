@@ -22,7 +22,7 @@ from console.store.operations.leases import HoldingProcess
 from console.store.operations.provider_tokens import StoredToken
 from console.store.records import evidence
 from console.store.refunds import approvals
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
 from tests.support.waiting import PATIENCE_SECONDS
@@ -30,44 +30,44 @@ from tests.support.waiting import PATIENCE_SECONDS
 pytestmark = pytest.mark.engines("sqlite", "mariadb", "galera")
 NOW = datetime(2026, 11, 20, 3, 20, 1, 250_000, tzinfo=UTC)
 SECONDS = 60.0
-(NUMBER,) = numbers(1)
+(NUMBER,) = invent_numbers(1)
 TEXT = "名前 🏢 ' \" % :x \\ ends with spaces  "
 BOUGHT: Outcome[object] = Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, None, 201, TEXT)
 
 
 @pytest.fixture
-def me(place: Place) -> HoldingProcess:
-    return HoldingProcess(place.named("op-a"), "desk-1", "host", 7, "session-1")
+def process_holder(place: Place) -> HoldingProcess:
+    return HoldingProcess(place.get_account_name("op-a"), "desk-1", "host", 7, "session-1")
 
 
-def new(key: str = "key-1", subject: int = 1) -> NewOperation:
+def make_operation(key: str = "key-1", subject: int = 1) -> NewOperation:
     return NewOperation(
         str(uuid.uuid4()), "credit-check.purchase", "credit-check", subject, "1", NUMBER, key, "fingerprint"
     )
 
 
-def begin(database: Database, operation: NewOperation, who: HoldingProcess) -> int:
+def begin_operation(database: Database, operation: NewOperation, who: HoldingProcess) -> int:
     return database.write(lambda tx: journal.begin_operation(tx, operation, who, NOW, SECONDS))
 
 
 # The journal
 
 
-def test_a_key_begins_once(databases: tuple[Database, ...], me: HoldingProcess) -> None:
+def test_a_key_begins_once(databases: tuple[Database, ...], process_holder: HoldingProcess) -> None:
     """A unique index lets an idempotency key begin one operation, also for eight processes at the same moment.
     Another case or width of letters makes another key."""
     here, there = databases
-    begin(here, new("Key-1"), me)
+    begin_operation(here, make_operation("Key-1"), process_holder)
     for other in ("key-1", "Ｋey-1", "Key-1é"):
-        begin(there, new(other), me)
+        begin_operation(there, make_operation(other), process_holder)
     with pytest.raises(IntegrityError):
-        begin(there, new("Key-1"), me)
+        begin_operation(there, make_operation("Key-1"), process_holder)
     barrier = Barrier(8)
 
     def ask(i: int) -> int:
         barrier.wait(PATIENCE_SECONDS)
         try:
-            return begin(databases[i % 2], new("at once"), me)
+            return begin_operation(databases[i % 2], make_operation("at once"), process_holder)
         except IntegrityError:
             return 0
 
@@ -75,12 +75,14 @@ def test_a_key_begins_once(databases: tuple[Database, ...], me: HoldingProcess) 
         assert sum(threads.map(ask, range(8))) == 1
 
 
-def test_only_its_holder_ends_it(databases: tuple[Database, ...], me: HoldingProcess, hand_clock: HandClock) -> None:
+def test_only_its_holder_ends_it(
+    databases: tuple[Database, ...], process_holder: HoldingProcess, hand_clock: HandClock
+) -> None:
     """The other desk sees the operation as running, and after its lease has expired as unknown. A process whose
     operation was declared lapsed can't write its end any more."""
     here, there = databases
-    operation = new()
-    fence = begin(here, operation, me)
+    operation = make_operation()
+    fence = begin_operation(here, operation, process_holder)
     with there.read() as conn:
         running = journal.find_running_operation(conn, "credit-check", 1)
         assert (running.id if running else None, journal.list_lapsed_subjects(conn)) == (operation.id, frozenset())
@@ -104,11 +106,11 @@ def test_only_its_holder_ends_it(databases: tuple[Database, ...], me: HoldingPro
         assert [one.id for one in journal.list_open_purchases(conn, NUMBER)] == [operation.id]
 
 
-def test_instants_keep_their_microseconds(databases: tuple[Database, ...], me: HoldingProcess) -> None:
+def test_instants_keep_their_microseconds(databases: tuple[Database, ...], process_holder: HoldingProcess) -> None:
     """A stored instant is read back unchanged: not rounded, and not in another time zone."""
     here, there = databases
-    operation, ended = new(), NOW + timedelta(microseconds=999_999)
-    fence = begin(here, operation, me)
+    operation, ended = make_operation(), NOW + timedelta(microseconds=999_999)
+    fence = begin_operation(here, operation, process_holder)
     here.write(lambda tx: journal.end_operation(tx.conn, operation.id, fence, OperationState.DONE, BOUGHT, ended))
     with there.read() as conn:
         found = journal.find(conn, operation.id)
@@ -121,7 +123,7 @@ def test_instants_keep_their_microseconds(databases: tuple[Database, ...], me: H
 SEALED = ("v1.gAAAAfirst", "v2.gAAAAsecond", "v3.gAAAAthird")
 
 
-def pair(version: int, used: tuple[str, ...] = ()) -> StoredToken:
+def make_stored_token(version: int, used: tuple[str, ...] = ()) -> StoredToken:
     return StoredToken(SEALED[version - 1], NOW + timedelta(hours=version), version, used)
 
 
@@ -133,12 +135,12 @@ def test_no_desk_loses_a_rotated_pair(databases: tuple[Database, ...]) -> None:
     def swap(database: Database, before: StoredToken | None, after: StoredToken) -> bool:
         return database.write(lambda tx: tokens.replace_token(tx.conn, "alarmbox", before, after, NOW))
 
-    assert swap(here, None, pair(1))
-    assert not swap(there, None, pair(1))
-    assert swap(there, pair(1), pair(2, ("0a" * 32,)))
-    assert not swap(here, pair(1), pair(2))
+    assert swap(here, None, make_stored_token(1))
+    assert not swap(there, None, make_stored_token(1))
+    assert swap(there, make_stored_token(1), make_stored_token(2, ("0a" * 32,)))
+    assert not swap(here, make_stored_token(1), make_stored_token(2))
     with here.read() as conn:
-        assert tokens.read_token(conn, "alarmbox") == pair(2, ("0a" * 32,))
+        assert tokens.read_token(conn, "alarmbox") == make_stored_token(2, ("0a" * 32,))
         assert tokens.read_token(conn, "paypay") is None
 
 
@@ -150,7 +152,7 @@ def test_evidence_keeps_what_was_said(databases: tuple[Database, ...], place: Pl
     database's clock.
     """
     here, there = databases
-    who, operation = place.named("op-a"), str(uuid.uuid4())
+    who, operation = place.get_account_name("op-a"), str(uuid.uuid4())
 
     def read_time() -> datetime:
         with here.read() as conn:
@@ -191,7 +193,7 @@ def test_a_document_is_noted_once(databases: tuple[Database, ...]) -> None:
 def test_a_proposal_waits_until_it_is_closed(databases: tuple[Database, ...], place: Place) -> None:
     """The other desk sees a proposal and its person until the proposal is closed; a later proposal is a new one."""
     here, there = databases
-    who = place.named("op-a")
+    who = place.get_account_name("op-a")
 
     def propose(tx: Transaction) -> None:
         proof = evidence.add_person_evidence(
@@ -226,15 +228,17 @@ def test_a_case_is_opened_once(databases: tuple[Database, ...]) -> None:
 # Credit checks
 
 
-def test_a_change_needs_the_row_as_it_was_read(databases: tuple[Database, ...], me: HoldingProcess) -> None:
+def test_a_change_needs_the_row_as_it_was_read(
+    databases: tuple[Database, ...], process_holder: HoldingProcess
+) -> None:
     """Of two desks that have read the same version of a row, one writes it and the other is refused. A claim is held
     once."""
     here, there = databases
 
     def claim(tx: Transaction) -> int:
-        operation = new()
+        operation = make_operation()
         record_id = credit_checks.insert_pending_check(tx.conn, "1", NUMBER, operation.id, NOW, None)
-        journal.begin_operation(tx, operation, me, NOW, SECONDS)
+        journal.begin_operation(tx, operation, process_holder, NOW, SECONDS)
         return record_id
 
     record_id = here.write(claim)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from console.domain.records import PurchaseRequest
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place, ServerPlace
 from tests.support.pooled_databases import PooledDatabase
@@ -24,18 +24,18 @@ def test_nothing_is_left_for_the_next_test(place: Place, vendor: LedgerVendor, h
     """After a purchase and a run of all tasks, the rows are deleted, the rows that the upgrade had written are back,
     and ids begin at 1."""
     assert isinstance(place, ServerPlace)
-    before = contents(place.database)
+    before = read_contents(place.database)
     with place.desk(vendor, hand_clock) as desk:
-        desk.credit_checks.purchase(PurchaseRequest(numbers(1)[0], "1"))
+        desk.credit_checks.purchase(PurchaseRequest(invent_numbers(1)[0], "1"))
         desk.recovery.run_all_tasks()
     place.sql(_LOST)
-    changed = {table for table, found in contents(place.database).items() if found != before[table]}
+    changed = {table for table, found in read_contents(place.database).items() if found != before[table]}
     assert changed >= {"audit_log", "changes", "leases", "lost_operations", "operations", "sessions", "tasks"}
     place.database.empty()
-    assert contents(place.database) == before
+    assert read_contents(place.database) == before
 
 
-def contents(database: PooledDatabase) -> Mapping[str, tuple[Any, list[tuple[Any, ...]]]]:
+def read_contents(database: PooledDatabase) -> Mapping[str, tuple[Any, list[tuple[Any, ...]]]]:
     """Return, for each table, its next id and its rows. MySQL states no next id before the first row (None); it
     counts as 1."""
     tables = database.sql(

@@ -55,11 +55,11 @@ def read_everything(server: SqlServer, owner: str) -> dict[str, list[str]]:
         for table, _ in list(cursor.fetchall()):
             read(f"definition of {table}", f"SHOW CREATE TABLE `{table}`")
             read(f"rows of {table}", f"SELECT * FROM `{table}`")
-    found["rights"] = [_without_password(text) for text in found["rights"]]
+    found["rights"] = [_remove_password(text) for text in found["rights"]]
     return found
 
 
-def _without_password(grant: str) -> str:
+def _remove_password(grant: str) -> str:
     return grant.partition(" IDENTIFIED BY ")[0]
 
 
@@ -72,7 +72,7 @@ def test_it_is_like_a_migrated_one(sql_server: SqlServer) -> None:
     with sql_server.database() as owner, sql_server.database() as other:
         with closing(Database(owner, without_time_limit=True)) as migrated:
             migrate.upgrade(migrated)
-        server_schema.replay(sql_server, other, server_schema.describe(sql_server, owner))
+        server_schema.run_description(sql_server, other, server_schema.describe_database(sql_server, owner))
         first, second = read_everything(sql_server, owner), read_everything(sql_server, other)
         assert len(first["triggers"]) > 100
         differing = {label for label in first.keys() | second.keys() if first.get(label) != second.get(label)}

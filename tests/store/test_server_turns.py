@@ -3,8 +3,8 @@
 import fcntl
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.support.servers import own_run, turn
-from tests.support.waiting import PATIENCE_SECONDS, until
+from tests.support.servers import start_own_run, use_shared_server
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 
 def test_who_waits_to_be_alone_is_not_overtaken() -> None:
@@ -13,10 +13,10 @@ def test_who_waits_to_be_alone_is_not_overtaken() -> None:
     order: list[str] = []
 
     def take(name: str, *, alone: bool) -> None:
-        with turn("some", alone=alone):
+        with use_shared_server("some", alone=alone):
             order.append(name)
 
-    with own_run() as run, ThreadPoolExecutor(2) as pool:
+    with start_own_run() as run, ThreadPoolExecutor(2) as pool:
 
         def somebody_waits() -> bool:
             with (run.folder / "some.gate.lock").open("a") as gate:
@@ -26,10 +26,10 @@ def test_who_waits_to_be_alone_is_not_overtaken() -> None:
                     return True
                 return False
 
-        with turn("some", alone=False):
+        with use_shared_server("some", alone=False):
             take("together", alone=False)
             first = pool.submit(take, "alone", alone=True)
-            until(somebody_waits, "the one who wants to be alone")
+            wait_until(somebody_waits, "the one who wants to be alone")
             second = pool.submit(take, "later", alone=False)
         first.result(PATIENCE_SECONDS)
         second.result(PATIENCE_SECONDS)

@@ -19,15 +19,15 @@ from tests.support.servers import (
     Cluster,
     RedisServer,
     Server,
-    Tls,
+    TlsProperties,
     mariadb,
-    own_run,
     redis,
     shared_galera,
     shared_mariadb,
     shared_redis,
+    start_own_run,
 )
-from tests.support.waiting import PATIENCE_SECONDS, until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 OWNER = """
 import sys
@@ -39,13 +39,13 @@ with own_run() as run:
 ASKER = "from tests.support.servers import shared_redis; print(shared_redis().pid)"
 
 
-def python(code: str) -> "subprocess.Popen[str]":
+def start_python(code: str) -> "subprocess.Popen[str]":
     """Start another Python process of this test run."""
     command = [sys.executable, "-c", code]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def gone(pid: int) -> bool:
+def has_ended(pid: int) -> bool:
     """Return True if the process has ended, also if its parent hasn't read its status yet."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
@@ -55,12 +55,12 @@ def gone(pid: int) -> bool:
 
 @pytest.fixture
 def _redis_here() -> None:
-    server_fixtures.need("redis")
+    server_fixtures.require_server("redis")
 
 
 @pytest.fixture
 def _mariadb_here() -> None:
-    server_fixtures.need("mariadb")
+    server_fixtures.require_server("mariadb")
 
 
 # ---------------------------------------------------------------- one per run
@@ -75,8 +75,8 @@ def test_a_run_shares_one_server(mariadb_server: Server, redis_server: RedisServ
 @pytest.mark.usefixtures("_redis_here")
 def test_those_who_ask_at_once_get_the_same_server() -> None:
     """If several processes ask at the same time, one starts the server and the others wait for it."""
-    with own_run() as run:
-        askers = [python(ASKER) for _ in range(3)]
+    with start_own_run() as run:
+        askers = [start_python(ASKER) for _ in range(3)]
         answers = {asker.communicate(timeout=PATIENCE_SECONDS)[0] for asker in askers}
         assert answers == {f"{run.pid('redis')}\n"}
 
@@ -84,7 +84,7 @@ def test_those_who_ask_at_once_get_the_same_server() -> None:
 @pytest.mark.usefixtures("_redis_here")
 def test_a_server_that_failed_to_start_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a server has failed to start, the next process that asks gets an error at once."""
-    with own_run():
+    with start_own_run():
         monkeypatch.setattr(server_run, "TOOLS", "/nowhere")
         with pytest.raises(RuntimeError, match="No such file"):
             shared_redis()
@@ -96,9 +96,9 @@ def test_a_server_that_failed_to_start_is_not_tried_again(monkeypatch: pytest.Mo
 
 
 @contextmanager
-def owner() -> Iterator[tuple["subprocess.Popen[str]", int, Path]]:
+def run_owner() -> Iterator[tuple["subprocess.Popen[str]", int, Path]]:
     """A process that owns a test run; the process id of its server; and the folder of the run."""
-    process = python(OWNER)
+    process = start_python(OWNER)
     assert process.stdout is not None
     pid, folder = process.stdout.readline().split()
     yield process, int(pid), Path(folder)
@@ -122,11 +122,11 @@ def end_owner(process: "subprocess.Popen[str]", folder: Path) -> None:
 def test_no_server_outlives_its_run(end: Callable[["subprocess.Popen[str]", Path], None]) -> None:
     """The server ends with its run: when the owner ends normally, and when the owner or the keeper of its servers is
     killed."""
-    with owner() as (process, pid, folder):
-        assert not gone(pid)
+    with run_owner() as (process, pid, folder):
+        assert not has_ended(pid)
         end(process, folder)
-        until(lambda: gone(pid), "the end of the server")
-    until(lambda: not folder.exists(), "the end of its folder")
+        wait_until(lambda: has_ended(pid), "the end of the server")
+    wait_until(lambda: not folder.exists(), "the end of its folder")
 
 
 # ---------------------------------------------------------------- MariaDB
@@ -154,11 +154,11 @@ def test_what_was_committed_survives_a_kill() -> None:
         server.sql("CREATE DATABASE d", "CREATE TABLE d.t (a INT)", "INSERT INTO d.t VALUES (7)")
         server.kill()
         assert not server.alive
-        assert not server.answers()
+        assert not server.can_log_in()
         server.restart()
         assert server.sql("SELECT a, @@max_connections, @@innodb_flush_log_at_trx_commit FROM d.t") == ((7, 50, 1),)
         pid, folder = server.pid, server.run.folder
-    assert gone(pid)
+    assert has_ended(pid)
     assert not folder.exists()
 
 
@@ -173,7 +173,7 @@ def test_words_of_a_server_that_does_not_start() -> None:
 @pytest.mark.usefixtures("_mariadb_here")
 def test_a_certificate_that_a_client_can_verify() -> None:
     """A client verifies the server's certificate with the authority that comes with it; another name is refused."""
-    with mariadb(tls=Tls(names=("127.0.0.1",))) as server:
+    with mariadb(tls=TlsProperties(names=("127.0.0.1",))) as server:
         options: dict[str, Any] = {
             "ssl_disabled": False,
             "ssl_ca": str(server.authority),
@@ -243,14 +243,14 @@ def test_a_missing_server_skips_and_fails_where_required(kind: str, monkeypatch:
     monkeypatch.setenv("CI", "")
     monkeypatch.delenv("CONSOLE_TEST_REQUIRE_SERVERS", raising=False)
     with pytest.raises(pytest.skip.Exception, match=r"missing here: scripts/system_packages\.sh servers"):
-        server_fixtures.need(kind)
+        server_fixtures.require_server(kind)
     monkeypatch.setenv("CONSOLE_TEST_REQUIRE_SERVERS", "1")
     with pytest.raises(pytest.fail.Exception, match="servers are required here"):
-        server_fixtures.need(kind)
+        server_fixtures.require_server(kind)
 
 
 def test_a_given_server_is_taken_by_its_address() -> None:
     """The user and password in the address of a given server may be percent-encoded."""
-    server = sql_server.at("mysql+pymysql://ad%40min:p%2Fw@127.0.0.1:3307/")
+    server = sql_server.make_server_of_url("mysql+pymysql://ad%40min:p%2Fw@127.0.0.1:3307/")
     assert (server.host, server.port, server.admin, server.password) == ("127.0.0.1", 3307, "ad@min", "p/w")
     assert server.admin_url == "mysql+pymysql://ad%40min:p%2Fw@127.0.0.1:3307/"

@@ -19,21 +19,28 @@ from console.store.database.instants import convert_to_known_instant
 from console.store.migrations import upgrade as migrate
 from console.store.payments import balances, orders, payments
 from console.store.refunds import refunds
-from tests.store.migrations.test_old_chain import empty, make_old
-from tests.store.money_rows import NOW, again, anew, asked, begun, paid
+from tests.store.migrations.test_old_chain import create_old_schema, open_empty_database
+from tests.store.money_rows import (
+    NOW,
+    insert_begun_payment,
+    insert_paid_payment,
+    insert_requested_refund,
+    reread_payment,
+    reread_refund,
+)
 from tests.support.places import CHECKS, Engine, Place
 
 SOON, LATER = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
-PLANNED = {"work_state": WorkState.SCHEDULED, "work_at": LATER, "work_reason": "unknown"}
+SCHEDULED_COLUMNS = {"work_state": WorkState.SCHEDULED, "work_at": LATER, "work_reason": "unknown"}
 
 
-def check_of(conn: Connection, record_id: int) -> CreditCheck:
+def find_check(conn: Connection, record_id: int) -> CreditCheck:
     record = credit_checks.find(conn, record_id)
     assert record is not None
     return record
 
 
-def order_of(conn: Connection, order_id: int) -> Order:
+def find_order(conn: Connection, order_id: int) -> Order:
     order = orders.find(conn, order_id)
     assert order is not None
     return order
@@ -42,65 +49,65 @@ def order_of(conn: Connection, order_id: int) -> Order:
 def test_a_payment_is_dated_by_its_state(rows: Connection) -> None:
     """A change of the state and an unknown outcome move the time; work, the answer to a probe and a reservation
     don't."""
-    payment = begun(rows)
+    payment = insert_begun_payment(rows)
     assert payment.state_since == NOW
-    payments.change_payment(rows, payment, SOON, **PLANNED, provider_state="CREATED", told_at=SOON)
-    assert (again(rows, payment.id).state_since, again(rows, payment.id).changed_at) == (NOW, SOON)
-    payments.change_payment(rows, again(rows, payment.id), SOON, certainty=Certainty.UNKNOWN)
-    assert again(rows, payment.id).state_since == SOON
-    payments.change_payment(rows, again(rows, payment.id), LATER, certainty=Certainty.UNKNOWN)
-    assert again(rows, payment.id).state_since == SOON
-    payments.change_payment(rows, again(rows, payment.id), LATER, status=PaymentState.TOKEN_GENERATED)
-    assert again(rows, payment.id).state_since == LATER
-    done = paid(rows, "ORD-2")
+    payments.change_payment(rows, payment, SOON, **SCHEDULED_COLUMNS, provider_state="CREATED", told_at=SOON)
+    assert (reread_payment(rows, payment.id).state_since, reread_payment(rows, payment.id).changed_at) == (NOW, SOON)
+    payments.change_payment(rows, reread_payment(rows, payment.id), SOON, certainty=Certainty.UNKNOWN)
+    assert reread_payment(rows, payment.id).state_since == SOON
+    payments.change_payment(rows, reread_payment(rows, payment.id), LATER, certainty=Certainty.UNKNOWN)
+    assert reread_payment(rows, payment.id).state_since == SOON
+    payments.change_payment(rows, reread_payment(rows, payment.id), LATER, status=PaymentState.TOKEN_GENERATED)
+    assert reread_payment(rows, payment.id).state_since == LATER
+    done = insert_paid_payment(rows, "ORD-2")
     assert balances.reserve_amount(rows, done.id, 500, LATER)
-    assert (again(rows, done.id).state_since, again(rows, done.id).changed_at) == (NOW, LATER)
+    assert (reread_payment(rows, done.id).state_since, reread_payment(rows, done.id).changed_at) == (NOW, LATER)
 
 
 def test_a_lapsed_call_is_unknown_since_it_began(rows: Connection) -> None:
     """The outcome of a lapsed call is unknown since the call began, before and after a due task has stored the
     lapse."""
-    payment = begun(rows)
+    payment = insert_begun_payment(rows)
     seen = payments.find(rows, payment.id, frozenset({payment.id}))
     assert seen is not None
     assert (seen.certainty, seen.state_since) == (Certainty.UNKNOWN, NOW)
     payments.change_payment(rows, seen, SOON, certainty=Certainty.UNKNOWN)
-    assert again(rows, payment.id).state_since == NOW
+    assert reread_payment(rows, payment.id).state_since == NOW
 
 
 def test_a_refund_is_dated_by_its_state(rows: Connection) -> None:
     """A vote, a schedule and a second unknown answer don't move the time."""
-    refund = asked(rows, paid(rows))
+    refund = insert_requested_refund(rows, insert_paid_payment(rows))
     assert refund.state_since == NOW
-    refunds.change_refund(rows, refund, SOON, **PLANNED)
-    assert (anew(rows, refund.id).state_since, anew(rows, refund.id).changed_at) == (NOW, SOON)
-    refunds.change_refund(rows, anew(rows, refund.id), LATER, status=RefundState.WITHDRAWN)
-    assert anew(rows, refund.id).state_since == LATER
+    refunds.change_refund(rows, refund, SOON, **SCHEDULED_COLUMNS)
+    assert (reread_refund(rows, refund.id).state_since, reread_refund(rows, refund.id).changed_at) == (NOW, SOON)
+    refunds.change_refund(rows, reread_refund(rows, refund.id), LATER, status=RefundState.WITHDRAWN)
+    assert reread_refund(rows, refund.id).state_since == LATER
 
 
 def test_a_credit_check_is_dated_by_its_state(rows: Connection) -> None:
     """An unknown outcome moves the time; an error code and a new version don't. The time of the sending (`sent_at`)
     stays."""
     record_id = credit_checks.insert_pending_check(rows, "1", "1180301018771", "op-1", NOW, None)
-    record = check_of(rows, record_id)
+    record = find_check(rows, record_id)
     assert (record.state_since, record.sent_at) == (NOW, NOW)
     credit_checks.change_record(rows, record, SOON, certainty="unknown", **credit_checks.make_work_values(Work()))
-    assert check_of(rows, record_id).state_since == SOON
-    credit_checks.change_record(rows, check_of(rows, record_id), LATER, error_code="read_timeout")
-    credit_checks.increment_version(rows, check_of(rows, record_id), LATER)
-    record = check_of(rows, record_id)
+    assert find_check(rows, record_id).state_since == SOON
+    credit_checks.change_record(rows, find_check(rows, record_id), LATER, error_code="read_timeout")
+    credit_checks.increment_version(rows, find_check(rows, record_id), LATER)
+    record = find_check(rows, record_id)
     assert (record.state_since, record.sent_at, record.changed_at) == (SOON, NOW, LATER)
 
 
 def test_an_order_is_dated_by_its_state(rows: Connection) -> None:
     """Scheduled work and filled columns don't move the time."""
     order_id = orders.insert_order(rows, orders.NewOrder("ORD-9", 3_300), NOW)
-    orders.write_order_work(rows, order_of(rows, order_id), SOON, Work(WorkState.SCHEDULED, LATER, "waiting"))
-    orders.fill_empty_columns(rows, order_of(rows, order_id), SOON, {"payment_method": "paypay"})
-    orders.change_order(rows, order_of(rows, order_id), SOON, work_reason="unknown")
-    assert order_of(rows, order_id).state_since == NOW
-    orders.change_order(rows, order_of(rows, order_id), LATER, status=OrderState.PAID)
-    assert order_of(rows, order_id).state_since == LATER
+    orders.write_order_work(rows, find_order(rows, order_id), SOON, Work(WorkState.SCHEDULED, LATER, "waiting"))
+    orders.fill_empty_columns(rows, find_order(rows, order_id), SOON, {"payment_method": "paypay"})
+    orders.change_order(rows, find_order(rows, order_id), SOON, work_reason="unknown")
+    assert find_order(rows, order_id).state_since == NOW
+    orders.change_order(rows, find_order(rows, order_id), LATER, status=OrderState.PAID)
+    assert find_order(rows, order_id).state_since == LATER
 
 
 ROWS_OF_OTHERS = {
@@ -124,25 +131,25 @@ def test_plain_sql_of_others_is_dated_by_the_database(place: Place, table: str) 
         migrate.upgrade(database)
         insert, touch, change = ROWS_OF_OTHERS[table]
         before = datetime.now(UTC) - timedelta(seconds=2)
-        write = place.shop if table == CHECKS else place.sql
+        write = place.execute_as_shop if table == CHECKS else place.sql
         write(insert)
-        first = since_of(database, table)
+        first = read_since(database, table)
         assert first is not None
         assert before <= first <= datetime.now(UTC) + timedelta(seconds=2)
         write(touch)
-        assert since_of(database, table) == first
+        assert read_since(database, table) == first
         write(change)
-        second = since_of(database, table)
+        second = read_since(database, table)
         assert second is not None
         assert second > first
 
 
-def since_of(database: Database, table: str) -> datetime | None:
+def read_since(database: Database, table: str) -> datetime | None:
     with database.read() as conn:
-        return instant_of(conn.exec_driver_sql(f"SELECT state_since FROM {table}").scalar_one())
+        return convert_to_instant(conn.exec_driver_sql(f"SELECT state_since FROM {table}").scalar_one())
 
 
-def instant_of(stored: str | datetime) -> datetime | None:
+def convert_to_instant(stored: str | datetime) -> datetime | None:
     return convert_to_known_instant(datetime.fromisoformat(stored) if isinstance(stored, str) else stored)
 
 
@@ -174,12 +181,12 @@ EXPECTED = {
 
 
 @pytest.fixture(params=["0006", "0011"])
-def upgraded(engine: Engine, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
+def upgraded_database(engine: Engine, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
     """A database of an older version with records and audit entries, after two upgrades."""
-    with empty(engine, tmp_path / "old") as old:
-        make_old(old, request.param)
+    with open_empty_database(engine, tmp_path / "old") as old:
+        create_old_schema(old, request.param)
         with old.write_without_retries() as tx:
-            unguard(tx.conn)
+            drop_triggers(tx.conn)
             for statement in OLD_ROWS.format(begun=BEGUN, written=WRITTEN).split(";"):
                 tx.conn.exec_driver_sql(statement)
             for seq, (kind, subject, what) in enumerate(ENTRIES):
@@ -190,7 +197,7 @@ def upgraded(engine: Engine, tmp_path: Path, request: pytest.FixtureRequest) -> 
         yield old
 
 
-def unguard(conn: Connection) -> None:
+def drop_triggers(conn: Connection) -> None:
     """Drop the triggers, which would refuse rows without earlier states. (A server of the old migrations has none
     yet.)"""
     if conn.dialect.name == "sqlite":
@@ -199,11 +206,11 @@ def unguard(conn: Connection) -> None:
 
 
 @pytest.mark.parametrize("table", EXPECTED)
-def test_old_rows_are_dated_by_the_trail(upgraded: Database, table: str) -> None:
+def test_old_rows_are_dated_by_the_trail(upgraded_database: Database, table: str) -> None:
     """The state of an old row is dated by the newest audit entry about its present state, or else by the row's last
     write. The date of a row of the other application stays unknown.
     """
-    with upgraded.read() as conn:
+    with upgraded_database.read() as conn:
         rows = conn.exec_driver_sql(f"SELECT id, state_since FROM {table} ORDER BY id").all()
-    dates = {number: instant_of(stored) for number, stored in rows}
+    dates = {number: convert_to_instant(stored) for number, stored in rows}
     assert {number: str(at.date()) if at else None for number, at in dates.items()} == EXPECTED[table]

@@ -37,12 +37,16 @@ def find_tree_faults(nodes: Sequence[QAccessibleInterface]) -> list[str]:
     readers skip, and for each heading whose level is wrong. `nodes` are those of `list_visible_nodes` for one window
     or dialog.
     """
-    faults = [f"{node.role().name} without a name" for node in nodes if node.role() in CONTROLS and not name_of(node)]
+    faults = [
+        f"{node.role().name} without a name"
+        for node in nodes
+        if node.role() in CONTROLS and not get_spoken_name(node)
+    ]
     fillers = (node for node in nodes if node.role() in (Role.Client, Role.NoRole))
-    faults += [f"has the role of a filler: {name_of(node)!r}" for node in fillers if name_of(node)]
+    faults += [f"has the role of a filler: {get_spoken_name(node)!r}" for node in fillers if get_spoken_name(node)]
     for table in (node for node in nodes if node.role() == Role.Table):
-        faults += [f"{role.name} without a name in {name_of(table)!r}" for role in _list_unnamed_cells(table)]
-    levels = [heading_level(node) for node in nodes if node.role() == Role.Heading]
+        faults += [f"{role.name} without a name in {get_spoken_name(table)!r}" for role in _list_unnamed_cells(table)]
+    levels = [get_heading_level(node) for node in nodes if node.role() == Role.Heading]
     if levels[:1] != [1] or levels.count(1) != 1:
         faults.append(f"the first heading, and no other one, must have the level 1: {levels}")
     if any(after > before + 1 for before, after in pairwise(levels)):
@@ -54,12 +58,14 @@ def find_unspoken_texts(nodes: Sequence[QAccessibleInterface], drawn: Iterable[t
     """Return one line for each text that a widget paints (`drawn`) but screen readers skip: no node in `nodes`
     that belongs to the widget or to a part around it has a name.
     """
-    named = {node.object() for node in nodes if name_of(node)}
-    unspoken = ((type(widget).__name__, text) for widget, text in drawn if not named & _chain(widget))
+    named = {node.object() for node in nodes if get_spoken_name(node)}
+    unspoken = (
+        (type(widget).__name__, text) for widget, text in drawn if not named & _list_widget_and_parents(widget)
+    )
     return [f"is never spoken: {text!r} of {name}" for name, text in unspoken]
 
 
-def _chain(widget: QWidget) -> set[QObject]:
+def _list_widget_and_parents(widget: QWidget) -> set[QObject]:
     """Return the widget and the widgets around it, without the window."""
     chain: set[QObject] = set()
     around: QWidget | None = widget
@@ -80,18 +86,18 @@ def _list_unnamed_cells(table: QAccessibleInterface) -> Iterator[QAccessible.Rol
             continue
         is_first_in_row = cell.role() == Role.Cell and previous_role != Role.Cell
         is_column_header = cell.role() == Role.ColumnHeader and not cell.state().invisible
-        if (is_first_in_row or is_column_header) and not name_of(cell):
+        if (is_first_in_row or is_column_header) and not get_spoken_name(cell):
             yield cell.role()
         previous_role = cell.role()
 
 
-def name_of(node: QAccessibleInterface) -> str:
+def get_spoken_name(node: QAccessibleInterface) -> str:
     """Return the name that a screen reader speaks."""
     return node.text(QAccessible.Text.Name)
 
 
-def heading_level(node: QAccessibleInterface) -> int:
+def get_heading_level(node: QAccessibleInterface) -> int:
     """Return the level of a heading, from 1."""
     attributes = node.attributesInterface()
-    assert attributes is not None, f"no level: {name_of(node)}"
+    assert attributes is not None, f"no level: {get_spoken_name(node)}"
     return int(attributes.attributeValue(QAccessible.Attribute.Level))

@@ -7,31 +7,31 @@ from pathlib import Path
 from console.app import open_adoption
 from console.services.adoption.adopt import Adoption
 from console.settings.settings import Settings
-from tests.support.desks import environment
+from tests.support.desks import make_environment
 from tests.support.sql_server import SqlServer
 
 NOWHERE = "http://127.0.0.1:9"
 
 
-def settings(home: Path, url: str, **extra: str) -> Settings:
+def make_settings(home: Path, url: str, **extra: str) -> Settings:
     """Return the settings of a desk with the home folder `home` and this address of the database. `extra` are
     settings without their prefix `CONSOLE_`.
     """
     home.mkdir(exist_ok=True)
-    return Settings.load(environment(home, NOWHERE, DATABASE_URL=url, OPERATOR="", **extra))
+    return Settings.load(make_environment(home, NOWHERE, DATABASE_URL=url, OPERATOR="", **extra))
 
 
 @contextmanager
-def adoption(home: Path, url: str, **extra: str) -> Iterator[Adoption]:
+def open_adoption_service(home: Path, url: str, **extra: str) -> Iterator[Adoption]:
     """Yield the adoption service, opened as the command `db adopt` opens it. `home` is the desk's folder, `url` the
     database's address; `extra` are settings without their prefix `CONSOLE_`.
     """
-    with open_adoption(settings(home, url, **extra)) as opened:
+    with open_adoption(make_settings(home, url, **extra)) as opened:
         yield opened
 
 
 @contextmanager
-def temporary_database(server: SqlServer | None, folder: Path) -> Iterator[str]:
+def open_temporary_database(server: SqlServer | None, folder: Path) -> Iterator[str]:
     """Yield the address of an empty database: on the server or, if `server` is None, an SQLite file in `folder`."""
     if server is None:
         yield f"sqlite:///{folder}/other.db"

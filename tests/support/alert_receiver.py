@@ -60,7 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
+def receive_alerts() -> Iterator[Receiver]:
     """Yield a receiver that answers requests until the end of the block."""
     with Receiver() as receiver:
         thread = Thread(target=receiver.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)

@@ -11,24 +11,24 @@ from console.domain.errors import ConsoleError
 from console.services.process.passwords import use_password_reader
 from console.worker.request_threads import DeskRequestThreads
 from tests.support.places import Place, ServerPlace
-from tests.support.teams import apply
-from tests.support.waiting import until
+from tests.support.teams import apply_accounts
+from tests.support.waiting import wait_until
 
 
 def start_team_mode(place: Place, *people: str) -> None:
     """Let workers act for these people from now on: their database accounts may only read and insert desk
     requests.
     """
-    _apply(place, people, acts=False)
+    _apply_accounts(place, people, acts=False)
 
 
 def end_team_mode(place: Place, *people: str) -> None:
     """End the team mode of these people: from now on their own desks act."""
-    _apply(place, people, acts=True)
+    _apply_accounts(place, people, acts=True)
 
 
 @contextmanager
-def in_team_mode(place: Place, *people: str) -> Iterator[None]:
+def use_team_mode(place: Place, *people: str) -> Iterator[None]:
     """Let workers act for these people (see `start_team_mode`) until the end of the block."""
     start_team_mode(place, *people)
     try:
@@ -37,23 +37,24 @@ def in_team_mode(place: Place, *people: str) -> Iterator[None]:
         end_team_mode(place, *people)
 
 
-def _apply(place: Place, people: tuple[str, ...], *, acts: bool) -> None:
+def _apply_accounts(place: Place, people: tuple[str, ...], *, acts: bool) -> None:
     assert isinstance(place, ServerPlace)
     roles = {name: "operator" if name.startswith("op-") else "approver" for name in people}
     entries = [
-        {"name": place.named(person), "roles": [roles[person]], "may_buy": True, "acts": acts} for person in people
+        {"name": place.get_account_name(person), "roles": [roles[person]], "may_buy": True, "acts": acts}
+        for person in people
     ]
-    apply(place.database._team.owner, entries, {})
+    apply_accounts(place.database._team.owner, entries, {})
 
 
-def password_of(place: Place, person: str) -> str:
+def get_password_of(place: Place, person: str) -> str:
     """Return the password of the person's database account."""
     return unquote(urlsplit(place.url(person)).password or "")
 
 
-def typing(place: Place, person: str) -> AbstractContextManager[None]:
+def answer_password_prompts(place: Place, person: str) -> AbstractContextManager[None]:
     """Until the end of the block, give this person's password to each prompt for a password."""
-    return use_password_reader(lambda: password_of(place, person))
+    return use_password_reader(lambda: get_password_of(place, person))
 
 
 def is_result_unknown(refusal: ConsoleError) -> bool:
@@ -69,7 +70,7 @@ def is_result_unknown(refusal: ConsoleError) -> bool:
 
 
 @contextmanager
-def executing(worker: Console) -> Iterator[None]:
+def execute_desk_requests(worker: Console) -> Iterator[None]:
     """Let `worker` execute desk requests in a thread until the end of the block."""
     over = Event()
     runner = DeskRequestThreads(worker.desk_requests, over)
@@ -78,4 +79,4 @@ def executing(worker: Console) -> Iterator[None]:
         yield
     finally:
         over.set()
-        until(lambda: not runner.is_running, "the worker to end")
+        wait_until(lambda: not runner.is_running, "the worker to end")

@@ -28,7 +28,7 @@ WINDOW_SECONDS = 600
 """Longest time (seconds) of the wait for a node or an announcement of the program, on a machine with a high load. The
 wait ends at once if the program has ended.
 """
-_LOOK_AGAIN_SECONDS = 1
+_READ_INTERVAL_SECONDS = 1
 _FOCUSED_BIT, _SHOWING_BIT = 12, 25
 _ANNOUNCEMENTS = MatchRule(type="signal", interface="org.a11y.atspi.Event.Object", member="Announcement")
 Reference = tuple[str, str]
@@ -45,7 +45,7 @@ class Node:
     reference: Reference = field(compare=False)
 
 
-def missing() -> str:
+def find_missing_programs() -> str:
     """Return a sentence that names the programs for AT-SPI that this machine lacks; "" if it has all of them."""
     programs = [name for name in ("dbus-daemon", "Xvfb") if shutil.which(name) is None]
     if not any(launcher.exists() for launcher in _LAUNCHERS):
@@ -89,7 +89,7 @@ class ScreenReader:
                     if found.is_showing or not is_shown:
                         return found
             with suppress(TimeoutError):
-                self._bus.recv_messages(timeout=_LOOK_AGAIN_SECONDS)
+                self._bus.recv_messages(timeout=_READ_INTERVAL_SECONDS)
         raise AssertionError(f"no {role} {name!r} among {[(node.role, node.name) for node in self.nodes()]}")
 
     def _may_wait(self, deadline: float) -> bool:
@@ -113,7 +113,7 @@ class ScreenReader:
         reply = self._call(node.reference, "org.a11y.atspi.Action", "DoAction", "i", (0,))
         return reply == (True,)
 
-    def hear(self, role: str, name: str, sentence_start: str) -> tuple[str, str]:
+    def press_and_wait_for_announcement(self, role: str, name: str, sentence_start: str) -> tuple[str, str]:
         """Press the first shown node with this role whose name begins with `name`. Return the next announcement that
         begins with `sentence_start`, as ("polite" or "assertive", its sentence). Other announcements, for example of
         work in the background, are skipped. If the program replaces the node before it has acted, press its
@@ -130,7 +130,7 @@ class ScreenReader:
                     found = self.find(role, name, is_shown=True)
                     pressed = found if self.press(found) else None
                 with suppress(TimeoutError):
-                    self._bus.recv_messages(timeout=_LOOK_AGAIN_SECONDS)
+                    self._bus.recv_messages(timeout=_READ_INTERVAL_SECONDS)
                 while messages and not heard:
                     _, politeness, _, (_, sentence), _ = messages.popleft().body
                     if sentence.startswith(sentence_start):
@@ -192,25 +192,25 @@ class ScreenReader:
 
 
 @contextmanager
-def screen_reader(folder: Path) -> Iterator[tuple[ScreenReader, dict[str, str]]]:
+def start_screen_reader(folder: Path) -> Iterator[tuple[ScreenReader, dict[str, str]]]:
     """Start a private session bus, accessibility bus and X server. Yield the client, and the environment variables
     with which a program connects to them. All of them end with the block.
     """
     env = {**os.environ, "XDG_RUNTIME_DIR": str(folder), "HOME": str(folder)}
     launcher = next(path for path in _LAUNCHERS if path.exists())
     with ExitStack() as started:
-        bus = _start(
+        bus = _start_process(
             started, ["dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address=1"], env, stdout=True
         )
         assert bus.stdout is not None
         env["DBUS_SESSION_BUS_ADDRESS"] = bus.stdout.readline().decode().strip()
         reader, writer = os.pipe()
         screen = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1600x1000x24", "-nolisten", "tcp"]
-        _start(started, screen, env, keep=writer)
+        _start_process(started, screen, env, keep=writer)
         os.close(writer)
         with os.fdopen(reader) as told:  # the server ends if the number is read, and its newline can't be written
             env["DISPLAY"] = f":{told.readline().strip()}"
-        _start(started, [str(launcher), "--launch-immediately"], env)
+        _start_process(started, [str(launcher), "--launch-immediately"], env)
         session = started.enter_context(open_dbus_connection(bus=env["DBUS_SESSION_BUS_ADDRESS"]))
         asked = new_method_call(DBusAddress("/org/a11y/bus", "org.a11y.Bus", "org.a11y.Bus"), "GetAddress")
         (address,) = session.send_and_get_reply(asked, timeout=LOCK_WAIT_SECONDS).body
@@ -219,7 +219,7 @@ def screen_reader(folder: Path) -> Iterator[tuple[ScreenReader, dict[str, str]]]
         yield ScreenReader(connection), env
 
 
-def _start(
+def _start_process(
     started: ExitStack, command: list[str], env: dict[str, str], *, stdout: bool = False, keep: int | None = None
 ) -> "subprocess.Popen[bytes]":
     process = subprocess.Popen(
@@ -229,11 +229,11 @@ def _start(
         stderr=subprocess.DEVNULL,
         pass_fds=() if keep is None else (keep,),
     )
-    started.callback(_end, process)
+    started.callback(_end_process, process)
     return process
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def _end_process(process: "subprocess.Popen[bytes]") -> None:
     process.terminate()
     try:
         process.wait(10)  # house: it is killed then

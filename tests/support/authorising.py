@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from tests.support.waiting import PATIENCE_SECONDS
 
-BACK = "https://desk.example.jp/alarmbox"
+REDIRECT_ADDRESS = "https://desk.example.jp/alarmbox"
 
 
-def visit(url: str) -> str:
+def visit_consent_page(url: str) -> str:
     """Open the address as a person who consents. Return the code on the page or, if AlarmBox redirects the browser,
     the address of the redirection.
     """
@@ -28,7 +28,7 @@ def visit(url: str) -> str:
     return location or page.partition("<code id=authorization_code>")[2].partition("</code>")[0]
 
 
-class Browser:
+class BrowserInput:
     """Standard input of a person who opens the address that the command has written to stderr, and enters AlarmBox's
     answer after the function `change` has changed it.
     """
@@ -44,5 +44,5 @@ class Browser:
         shown = sys.stderr
         assert isinstance(shown, io.StringIO)
         url = next(line for line in shown.getvalue().splitlines() if "/oauth/authorize?" in line)
-        self.entered = self._change(visit(url))
+        self.entered = self._change(visit_consent_page(url))
         return f"{self.entered}\n"

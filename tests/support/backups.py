@@ -10,14 +10,14 @@ from tests.support.places import Place, ServerPlace, SqlitePlace
 from tests.support.sql_server import SqlServer
 
 
-def taken(place: Place) -> Callable[[], None]:
+def take_backup(place: Place) -> Callable[[], None]:
     """Make a backup of the database now. Return a function that restores it: the present content of the database is
     lost.
     """
-    return _dump(place) if isinstance(place, ServerPlace) else _copy(place)
+    return _dump_server(place) if isinstance(place, ServerPlace) else _copy_file(place)
 
 
-def _copy(place: Place) -> Callable[[], None]:
+def _copy_file(place: Place) -> Callable[[], None]:
     assert isinstance(place, SqlitePlace)
     backup = place.folder / "backup.db"
     backup.unlink(missing_ok=True)
@@ -34,22 +34,22 @@ def _copy(place: Place) -> Callable[[], None]:
     return put_back
 
 
-def _dump(place: ServerPlace) -> Callable[[], None]:
+def _dump_server(place: ServerPlace) -> Callable[[], None]:
     server = place.database.nodes[0]
     ((name,),) = place.sql("SELECT DATABASE()")
     # Written out: an empty `-p` asks, and takes the first line of the dump for an answer.
     account = (f"-u{server.admin}", f"--password={server.password}")
     reached = (f"-h{server.host}", f"-P{server.port}", *account, str(name))
 
-    def dumped(*options: str) -> bytes:
+    def run_dump(*options: str) -> bytes:
         options = ("--single-transaction", "--skip-lock-tables", *options, *reached)
         return subprocess.run(("mariadb-dump", *options), check=True, capture_output=True).stdout
 
     if server.is_mariadb:
-        dump = dumped("--triggers", "--routines")
+        dump = run_dump("--triggers", "--routines")
     else:  # MySQL refuses a value for a generated column, which its own mysqldump leaves out, and MariaDB's doesn't
-        guards = dumped("--no-data", "--no-create-info", "--triggers", "--routines")
-        dump = dumped("--no-data", "--skip-triggers") + _rows(server, str(name)) + guards
+        guards = run_dump("--no-data", "--no-create-info", "--triggers", "--routines")
+        dump = run_dump("--no-data", "--skip-triggers") + _read_row_inserts(server, str(name)) + guards
 
     def put_back() -> None:
         """Load the dump into the database. Desks may be running; their connections stay open."""
@@ -58,7 +58,7 @@ def _dump(place: ServerPlace) -> Callable[[], None]:
     return put_back
 
 
-def _rows(server: SqlServer, name: str) -> bytes:
+def _read_row_inserts(server: SqlServer, name: str) -> bytes:
     """Return the INSERT statements (as bytes) of all rows of the database at one moment, without generated
     columns.
     """

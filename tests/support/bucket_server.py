@@ -21,8 +21,8 @@ from gcp_storage_emulator.handlers import buckets, objects
 from gcp_storage_emulator.server import RequestHandler
 from gcp_storage_emulator.storage import Storage
 
-NAME = "papers"
-PREFIX = "desk/documents/"
+BUCKET_NAME = "papers"
+OBJECT_PREFIX = "desk/documents/"
 
 
 class _ExistsAlready(Exception):
@@ -48,7 +48,7 @@ class BucketServer:
     def __init__(self) -> None:
         self.store = _Store(use_memory_fs=True)
         self.store.wipe()
-        buckets.create_bucket(NAME, self.store)
+        buckets.create_bucket(BUCKET_NAME, self.store)
         self.lock = threading.Lock()
         self.open = threading.Event()
         """While this event is cleared, requests are received but not answered."""
@@ -65,24 +65,24 @@ class BucketServer:
         """The received requests, each as text: method, and path with query."""
         self.address = ""
 
-    def put(self, path: str, content: bytes, *, name: str = NAME, **about: str) -> None:
+    def write_object(self, path: str, content: bytes, *, name: str = BUCKET_NAME, **about: str) -> None:
         """Store an object in the bucket as another program would. `about` are further fields of its metadata."""
-        full = PREFIX + path
+        full = OBJECT_PREFIX + path
         resource = objects._make_object_resource(self.address, name, full, "application/pdf", str(len(content)))
         with self.lock:  # the request before is over only when it has let go
             self.store.create_file(name, full, content, objects._checksums(content, resource) | about)
 
-    def take(self, path: str) -> bytes:
+    def read_object(self, path: str) -> bytes:
         """Return the content of an object in the bucket."""
-        content: bytes = self.store.get_file(NAME, PREFIX + path)
+        content: bytes = self.store.get_file(BUCKET_NAME, OBJECT_PREFIX + path)
         return content
 
     def delete(self, path: str) -> None:
-        self.store.delete_file(NAME, PREFIX + path)
+        self.store.delete_file(BUCKET_NAME, OBJECT_PREFIX + path)
 
     def names(self) -> list[str]:
         """Return the paths of all objects, sorted and relative to PREFIX. All objects must be below this prefix."""
-        return [name.removeprefix(PREFIX) for name in sorted(self.store.objects.get(NAME, {}))]
+        return [name.removeprefix(OBJECT_PREFIX) for name in sorted(self.store.objects.get(BUCKET_NAME, {}))]
 
 
 class _RequestHandler(RequestHandler):  # type: ignore[misc]  # the emulator has no types
@@ -150,7 +150,7 @@ class _RequestHandler(RequestHandler):  # type: ignore[misc]  # the emulator has
         pass
 
 
-class _Threads(ThreadingHTTPServer):
+class _QuietHttpServer(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
@@ -159,14 +159,14 @@ class _Threads(ThreadingHTTPServer):
 
 
 @contextmanager
-def bucket_server() -> Iterator[BucketServer]:
+def start_bucket_server() -> Iterator[BucketServer]:
     """Start an emulator with an empty bucket until the end of the block. The variable STORAGE_EMULATOR_HOST has its
     address for this process and its children.
     """
     for name in ("gcp_storage_emulator", "api.object", "api.bucket"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     served = BucketServer()
-    with _Threads(("127.0.0.1", 0), partial(_RequestHandler, served)) as http:
+    with _QuietHttpServer(("127.0.0.1", 0), partial(_RequestHandler, served)) as http:
         served.address = f"http://127.0.0.1:{http.server_port}"
         threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
         with patch.dict(os.environ, STORAGE_EMULATOR_HOST=served.address):

@@ -18,41 +18,41 @@ from console.store.database.engine import Transaction
 from tests.support.children import Pipe
 from tests.support.ledger_vendor import Charge, LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import quick_desk
+from tests.support.quick_desks import open_quick_desk
 
 KIND = credit_checks.CREDIT_CHECK_KIND
-A_FEW = 20
+MAX_REAL_PURCHASES = 20
 
 
-def numbers(count: int) -> list[str]:
+def make_numbers(count: int) -> list[str]:
     """Return `count` corporation numbers with valid check digits."""
     bases = (f"{100_000_000_000 + place}" for place in range(count))
     return [compute_check_digit(base) + base for base in bases]
 
 
-def vendor_of(count: int) -> LedgerVendor:
+def make_vendor(count: int) -> LedgerVendor:
     """Return a provider in memory that has sold one credit check for each of `numbers(count)`, and can find them."""
     vendor = LedgerVendor(finds=True)
     day = vendor.today()
-    vendor.charges = [Charge(place, number, "1", day, None) for place, number in enumerate(numbers(count), 1)]
+    vendor.charges = [Charge(place, number, "1", day, None) for place, number in enumerate(make_numbers(count), 1)]
     return vendor
 
 
-def unknown_checks(console: Console, count: int) -> list[ChosenRecord]:
+def make_unknown_checks(console: Console, count: int) -> list[ChosenRecord]:
     """Store `count` credit checks with an unknown outcome and return them. At most A_FEW are made by real purchases,
     more by inserted rows.
     """
-    if count <= A_FEW:
+    if count <= MAX_REAL_PURCHASES:
         return _buy_without_answer(console, count)
-    return unknown_rows(console, numbers(count))
+    return insert_unknown_checks(console, make_numbers(count))
 
 
-def unknown_rows(console: Console, which: Sequence[str]) -> list[ChosenRecord]:
+def insert_unknown_checks(console: Console, which: Sequence[str]) -> list[ChosenRecord]:
     """Insert credit checks of these corporation numbers with an unknown outcome, in one transaction, and
     return them.
     """
     now = console._context.now()
-    return console.database.write(lambda tx: [_row(tx, number, now) for number in which])
+    return console.database.write(lambda tx: [_insert_unknown_check(tx, number, now) for number in which])
 
 
 def _buy_without_answer(console: Console, count: int) -> list[ChosenRecord]:
@@ -62,7 +62,7 @@ def _buy_without_answer(console: Console, count: int) -> list[ChosenRecord]:
     vendor = console._credit_check_adapter
     assert isinstance(vendor, LedgerVendor)
     vendor.charges, vendor.behaviour = [], "silent_after_charge"
-    for number in numbers(count):
+    for number in make_numbers(count):
         with suppress(ConsoleError):
             console.credit_checks.purchase(PurchaseRequest(number, "1"))
     vendor.asked.clear()
@@ -70,7 +70,7 @@ def _buy_without_answer(console: Console, count: int) -> list[ChosenRecord]:
     return [ChosenRecord(KIND, item.record.id, item.record.version) for item in found]
 
 
-def _row(tx: Transaction, number: str, now: datetime) -> ChosenRecord:
+def _insert_unknown_check(tx: Transaction, number: str, now: datetime) -> ChosenRecord:
     record_id = credit_checks.insert_pending_check(tx.conn, "1", number, "", now, None)
     made = credit_checks.find(tx.conn, record_id)
     assert made is not None
@@ -80,7 +80,7 @@ def _row(tx: Transaction, number: str, now: datetime) -> ChosenRecord:
     return ChosenRecord(KIND, record_id, made.version + 1)
 
 
-def check(console: Console, record_id: int) -> CreditCheck:
+def read_check(console: Console, record_id: int) -> CreditCheck:
     """Read a credit check."""
     with console.database.read() as conn:
         found = credit_checks.find(conn, record_id)
@@ -88,7 +88,7 @@ def check(console: Console, record_id: int) -> CreditCheck:
     return found
 
 
-def settled(place: Place) -> Counter[int]:
+def count_bought_entries(place: Place) -> Counter[int]:
     """Return, by credit check id, the number of times that the credit check was recorded as bought."""
     rows = place.sql("SELECT subject_id FROM audit_log WHERE what = 'credit-check.bought'")
     return Counter(int(subject) for (subject,) in rows)
@@ -99,8 +99,8 @@ def expire_all_leases(place: Place) -> None:
     place.sql("UPDATE leases SET lease_expires = 0")
 
 
-def run_in_child(pipe: Pipe, folder: Path, told: dict[str, str], count: int, run_id: int) -> None:
+def continue_run_in_child(pipe: Pipe, folder: Path, told: dict[str, str], count: int, run_id: int) -> None:
     """Continue the bulk run in a process of its own, and send its state and count of done rows through the pipe."""
-    with quick_desk(folder, vendor_of(count), None, **told) as console:
+    with open_quick_desk(folder, make_vendor(count), None, **told) as console:
         done = console.bulk.run(run_id)
         pipe.send((done.state, done.done))

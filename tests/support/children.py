@@ -22,7 +22,7 @@ _PRELOADED = (
 
 
 @cache
-def context() -> ForkServerContext:
+def get_context() -> ForkServerContext:
     """Return the multiprocessing context that makes the children. Its fork server starts with the first child and
     ends with this process.
     """
@@ -35,8 +35,8 @@ class Child:
     """A running child process and a pipe to it. `report` waits for the next object that the child sends."""
 
     def __init__(self, target: Callable[..., None], *arguments: object) -> None:
-        self.pipe, theirs = context().Pipe()
-        self.process: ForkServerProcess = context().Process(target=target, args=(theirs, *arguments), daemon=True)
+        self.pipe, theirs = get_context().Pipe()
+        self.process: ForkServerProcess = get_context().Process(target=target, args=(theirs, *arguments), daemon=True)
         self.process.start()
         theirs.close()
 
@@ -45,7 +45,7 @@ class Child:
         assert self.process.pid is not None
         return self.process.pid
 
-    def report(self, seconds: float | None = None) -> Any:
+    def wait_for_report(self, seconds: float | None = None) -> Any:
         """Return the next object that the child sends through the pipe. Raises AssertionError if the child ends
         without sending one, or sends nothing within `seconds` (None: no limit).
         """
@@ -57,7 +57,7 @@ class Child:
             self.process.join(LOCK_WAIT_SECONDS)
             raise AssertionError(f"child {self.pid} ended with {self.process.exitcode}") from None
 
-    def ended(self, seconds: float = LOCK_WAIT_SECONDS) -> int:
+    def wait_for_end(self, seconds: float = LOCK_WAIT_SECONDS) -> int:
         """Wait until the child has ended, and return its exit status (-9 if it was killed). Raises AssertionError
         after `seconds`.
         """
@@ -72,7 +72,7 @@ class Child:
 
 
 @contextmanager
-def crowd(target: Callable[..., None], each: Sequence[tuple[object, ...]]) -> Iterator[list[Child]]:
+def start_children(target: Callable[..., None], each: Sequence[tuple[object, ...]]) -> Iterator[list[Child]]:
     """Start one child for each tuple of arguments in `each`, and yield the children. At the end of the block all of
     them are killed.
     """

@@ -26,8 +26,8 @@ from console.store.access import operators
 from console.store.access.operators import StoredPerson
 from console.store.database.engine import Transaction
 from console.store.payments import orders, payments
-from tests.support.bulk_stage import numbers
-from tests.support.desks import NOWHERE, MovedClock, environment, have_database
+from tests.support.bulk_stage import make_numbers
+from tests.support.desks import UNUSED_URL, MovedClock, copy_empty_database, make_environment
 from tests.support.ledger_refunds import UNREADABLE, LedgerProvider, LedgerReader, RefundLedger
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.payment_desks import BANK_KEY
@@ -39,19 +39,19 @@ TEAM = (
     Person("aud-f", frozenset({AUDITOR}), may_buy=False),
 )
 MINOR = 3_300
-_WORDS = {
+_PROVIDER_STATE_WORDS = {
     ProviderStatement.PAID: "COMPLETED",
     ProviderStatement.WAITING: "CREATED",
     ProviderStatement.FAILED: "FAILED",
     ProviderStatement.EXPIRED: "EXPIRED",
 }
-_MEANT = {
+_STATE_BY_STATEMENT = {
     ProviderStatement.PAID: PaymentState.PAYMENT_SUCCESS,
     ProviderStatement.WAITING: PaymentState.USER_PAYMENT,
     ProviderStatement.FAILED: PaymentState.PAYMENT_FAILED,
     ProviderStatement.EXPIRED: PaymentState.EXPIRED,
 }
-_KINDS = {
+_OUTCOME_BY_STATEMENT = {
     ProviderStatement.PAID: OutcomeClass.SUCCEEDED,
     ProviderStatement.WAITING: OutcomeClass.PENDING,
     ProviderStatement.FAILED: OutcomeClass.FAILED_DEFINITE,
@@ -78,11 +78,11 @@ class ConfiguredReader(LedgerReader):
         if told is ProviderStatement.NOT_FOUND:
             return Outcome(OutcomeClass.NOT_FOUND, "not_found", SendingCertainty.YES)
         number = question.merchant_payment_id
-        state = _MEANT.get(told, PaymentState.PAYMENT_SUCCESS)
+        state = _STATE_BY_STATEMENT.get(told, PaymentState.PAYMENT_SUCCESS)
         report = PaymentReport(
             number,
             f"T-{number}",
-            _WORDS.get(told, "COMPLETED"),
+            _PROVIDER_STATE_WORDS.get(told, "COMPLETED"),
             state,
             told is not ProviderStatement.WAITING,
             question.amount or Money(MINOR, "JPY"),  # a provider has no currency of a row that another program wrote
@@ -91,7 +91,7 @@ class ConfiguredReader(LedgerReader):
         if told is ProviderStatement.OTHER_AMOUNT:
             report = replace(report, amount=Money(MINOR - 1, "JPY"))
             return Outcome(OutcomeClass.UNKNOWN, "other_amount", SendingCertainty.YES, report)
-        return Outcome(_KINDS[told], "answered", SendingCertainty.YES, report, evidence="{}")
+        return Outcome(_OUTCOME_BY_STATEMENT[told], "answered", SendingCertainty.YES, report, evidence="{}")
 
 
 class ConfiguredProvider(ConfiguredReader, LedgerProvider):
@@ -103,19 +103,21 @@ class ConfiguredProvider(ConfiguredReader, LedgerProvider):
         return "M-1"
 
 
-class Stage:
+class ChoiceStage:
     """Makes records, and executes the choices of the decision table by their names, as a person would. A test moves
     `clock`.
     """
 
     def __init__(self, home: Path) -> None:
-        have_database(home)
+        copy_empty_database(home)
         self.clock = MovedClock()
         self.vendor, self.ledger, self.says = LedgerVendor(finds=True), RefundLedger(), dict[str, ProviderStatement]()
-        told = environment(home, NOWHERE, PAYPAY_URL=NOWHERE, ATOM_URL=NOWHERE, SECRET_NOTICE_BANK_KEY=BANK_KEY)
+        told = make_environment(
+            home, UNUSED_URL, PAYPAY_URL=UNUSED_URL, ATOM_URL=UNUSED_URL, SECRET_NOTICE_BANK_KEY=BANK_KEY
+        )
         settings = Settings.load(told)
         self.console: Console = open_console(settings, self.clock, self.vendor, open_payment_adapter=self._provider)
-        self.context, self._next, self._numbers = self.console._context, count(1), iter(numbers(2_000))
+        self.context, self._next, self._numbers = self.console._context, count(1), iter(make_numbers(2_000))
         self.answers: list[Any] = []
         self._first_limits: list[tuple[Any, ...]] = []
         for person in TEAM:
@@ -126,7 +128,7 @@ class Stage:
 
     # Credit checks
 
-    def check(self, behaviour: str = "answers", *, readable: bool = True) -> CreditCheck:
+    def make_check(self, behaviour: str = "answers", *, readable: bool = True) -> CreditCheck:
         """Buy a credit check for a new corporation number while the provider has this behaviour, and return it, also
         if the purchase ended with an error. With `readable=False` the provider can't be read afterwards.
         """
@@ -184,9 +186,9 @@ class Stage:
         new = payments.NewPayment(provider, number, currency, MINOR, order_id=order_id, begun_at=now)
         made = payments.find(conn, payments.insert_payment(conn, new, now))
         assert made is not None
-        path = way(state)
+        path = find_state_path(state)
         values: dict[str, Any] = {"certainty": Certainty.UNKNOWN if unknown else Certainty.KNOWN}
-        values |= _told_before(told, now, number)
+        values |= _make_stored_statement(told, now, number)
         if PAID_STATES & set(path):
             values |= {"provider_payment_id": f"T-{number}", "paid_at": now}
         if review:
@@ -212,12 +214,12 @@ class Stage:
         sends it.
         """
         wanted = RefundRequest(self.paid().id, "1000", "returned")
-        asked = self.by("op-a", lambda: self.console.refunds.request(wanted))
+        asked = self.call_as("op-a", lambda: self.console.refunds.request(wanted))
         assert isinstance(asked, Refund)
         if behaviour is not None:
             self.ledger.behaviour = behaviour  # type: ignore[assignment]  # one of its words
             with self.console.acting_as("lead-b"):
-                ending(lambda: self.console.refunds.approve(asked.id))
+                call_for_ending(lambda: self.console.refunds.approve(asked.id))
         return self.console.refunds.read_refund(asked.id).record
 
     # Surroundings
@@ -255,17 +257,17 @@ class Stage:
 
     # People
 
-    def by(self, who: str, act: Callable[[], Any]) -> Any:
+    def call_as(self, who: str, act: Callable[[], Any]) -> Any:
         """Call `act` as the person `who`, and return its result."""
         with self.console.acting_as(who):
             return act()
 
-    def choices(self, who: str, kind: str, record_id: int) -> dict[str, DecisionChoice]:
+    def list_choices(self, who: str, kind: str, record_id: int) -> dict[str, DecisionChoice]:
         """Return the choices that the decision table offers the person on this record, by name."""
         with self.console.acting_as(who):
             return {choice.name: choice for choice in self.console.recovery.find_choices(kind, record_id)}
 
-    def does(self, who: str, kind: str, record: Any, what: str) -> str:
+    def execute_choice(self, who: str, kind: str, record: Any, what: str) -> str:
         """Execute the choice `what` on a record as the person `who`. Return "done", "awaiting" (a second person must
         decide), or the error code.
         """
@@ -285,7 +287,7 @@ class Stage:
                 raise
             return self.answers[-1]
 
-        return ending(keep)
+        return call_for_ending(keep)
 
     def _act(self, kind: str, record: Any, what: str) -> Any:
         """Execute the choice, and return the result of the service."""
@@ -320,7 +322,7 @@ class Stage:
         return f"{kind[0].upper()}-{record.id}" if kind in ("payment", "refund") else None
 
 
-def ending(act: Callable[[], Any]) -> str:
+def call_for_ending(act: Callable[[], Any]) -> str:
     """Call `act`. Return "done", "awaiting" (a second person must decide), or the code of the ConsoleError that it
     raises.
     """
@@ -331,7 +333,7 @@ def ending(act: Callable[[], Any]) -> str:
     return "awaiting" if getattr(found, "awaiting", None) else "done"
 
 
-def way(state: PaymentState) -> tuple[PaymentState, ...]:
+def find_state_path(state: PaymentState) -> tuple[PaymentState, ...]:
     """Return a shortest path of payment states from the initial state to `state`, by the transition table."""
     ways: list[tuple[PaymentState, ...]] = [()]
     for path in ways:
@@ -342,7 +344,7 @@ def way(state: PaymentState) -> tuple[PaymentState, ...]:
     raise AssertionError(state)
 
 
-def _told_before(told: ProviderStatement, now: Any, number: str) -> dict[str, Any]:
+def _make_stored_statement(told: ProviderStatement, now: Any, number: str) -> dict[str, Any]:
     """Return the columns of a payment in which the desk has stored the provider's last statement `told`, given at
     `now`.
     """
@@ -350,7 +352,7 @@ def _told_before(told: ProviderStatement, now: Any, number: str) -> dict[str, An
         return {"error_code": "not_found" if told is ProviderStatement.NOT_FOUND else None}
     other = told is ProviderStatement.OTHER_AMOUNT
     return {
-        "provider_state": _WORDS.get(told, "COMPLETED"),
+        "provider_state": _PROVIDER_STATE_WORDS.get(told, "COMPLETED"),
         "told_at": now,
         "provider_minor": MINOR - 1 if other else MINOR,
         "error_code": "other_amount" if other else None,
@@ -358,9 +360,9 @@ def _told_before(told: ProviderStatement, now: Any, number: str) -> dict[str, An
 
 
 @contextmanager
-def stage(home: Path) -> Iterator[Stage]:
+def open_choice_stage(home: Path) -> Iterator[ChoiceStage]:
     """Yield a Stage with the home folder `home`."""
-    made = Stage(home)
+    made = ChoiceStage(home)
     try:
         yield made
     finally:

@@ -17,7 +17,7 @@ from console.store.database.transaction import Transaction
 _KEY = "rows of the feed"
 
 
-def write_log(file: Path) -> None:
+def log_commits(file: Path) -> None:
     """From now on, log the commits of every database of this process in `file`."""
     committed, commit = file.open("a", buffering=1), Database._commit_transaction
 
@@ -32,7 +32,7 @@ def write_log(file: Path) -> None:
     event.listen(Engine, "rollback", _forget_rolled_back_rows)
 
 
-def read(file: Path) -> dict[int, float]:
+def read_commit_log(file: Path) -> dict[int, float]:
     """Return the instants of the log (monotonic seconds) by row id of the change feed; {} if there is no file."""
     lines = file.read_text().splitlines() if file.exists() else ()
     return {int(one): float(moment) for one, moment in map(str.split, lines)}

@@ -11,19 +11,19 @@ from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.util import LRUCache
 
-_SIMPLE = (bool, int, float, str, bytes, tuple, frozenset, type(None))
-_OF_A_DATABASE = {"default_schema_name"}
+_SIMPLE_TYPES = (bool, int, float, str, bytes, tuple, frozenset, type(None))
+_DATABASE_ATTRIBUTES = {"default_schema_name"}
 """Attribute of a dialect that differs between databases. It isn't a part of the key, because the SQL of our tables
 doesn't contain it.
 """
-_LEARNT_BY_COMPILING = {"_bind_typing_render_casts"}
+_ATTRIBUTES_SET_BY_COMPILER = {"_bind_typing_render_casts"}
 """Attribute that a dialect gets when it compiles its first statement. It isn't a part of the key, because it depends
 only on the dialect's class, and each engine would compile its first statement again.
 """
-_compiled: LRUCache[Any, Any] = LRUCache(20_000)
+_statement_cache: LRUCache[Any, Any] = LRUCache(20_000)
 
 
-class _Shared:
+class _SharedCache:
     """The cache of compiled SQL that several engines share; each engine uses it as its own cache. The first part of
     SQLAlchemy's key is the dialect.
     """
@@ -34,10 +34,10 @@ class _Shared:
         self._known = 0
 
     def get(self, key: tuple[Any, ...]) -> Any:
-        return _compiled.get((self._like(), *key[1:]))
+        return _statement_cache.get((self._like(), *key[1:]))
 
     def __setitem__(self, key: tuple[Any, ...], compiled: Any) -> None:
-        _compiled[(self._like(), *key[1:])] = compiled
+        _statement_cache[(self._like(), *key[1:])] = compiled
 
     def _like(self) -> tuple[Any, ...]:
         """Return the key that is equal for all dialects that compile the same SQL. It is read again until the dialect
@@ -45,8 +45,8 @@ class _Shared:
         """
         if self._known != len(self._learnt):
             told = dict(self._learnt)
-            names = told.keys() - _OF_A_DATABASE - _LEARNT_BY_COMPILING
-            facts = frozenset((name, told[name]) for name in names if isinstance(told[name], _SIMPLE))
+            names = told.keys() - _DATABASE_ATTRIBUTES - _ATTRIBUTES_SET_BY_COMPILER
+            facts = frozenset((name, told[name]) for name in names if isinstance(told[name], _SIMPLE_TYPES))
             self._kind, self._known = (self._kind[0], facts), len(told)
         return self._kind
 
@@ -54,9 +54,9 @@ class _Shared:
 def _share_cache_of_engine(engine: Engine) -> None:
     """Event handler: SQLAlchemy calls it for each engine that was made."""
     if engine._compiled_cache is not None:
-        engine._compiled_cache = _Shared(engine.dialect)  # type: ignore[assignment]
+        engine._compiled_cache = _SharedCache(engine.dialect)  # type: ignore[assignment]
 
 
-def share() -> None:
+def share_compiled_statements() -> None:
     """Let all engines that this process creates from now on share one cache of compiled statements."""
     DefaultDialect.engine_created = staticmethod(_share_cache_of_engine)  # type: ignore[method-assign]

@@ -17,9 +17,9 @@ from tests.support import compiled
 NUMBERS = ("1180301018771", "5010001192707", "7010001065142", "7000012050002", "4011001098993", "7123456789012")
 """Corporation numbers with valid check digits, from public test vectors."""
 STORE_KEY = "a-store-key-for-tests"
-NOWHERE = "http://127.0.0.1:9"
+UNUSED_URL = "http://127.0.0.1:9"
 
-compiled.share()  # whoever makes desks makes many
+compiled.share_compiled_statements()  # whoever makes desks makes many
 
 
 class MovedClock(SystemClock):
@@ -38,24 +38,24 @@ class MovedClock(SystemClock):
     def monotonic(self) -> float:
         return super().monotonic() if self._still_monotonic is None else self._still_monotonic
 
-    def stand_still(self) -> None:
+    def stop(self) -> None:
         """Stop the time of day: from now on only `offset` moves it, so that nothing becomes due on a slow machine."""
         self._still = datetime.now(UTC)
 
     @contextmanager
-    def both_standing(self) -> Iterator[None]:
+    def stop_both_times(self) -> Iterator[None]:
         """Stop the time of day (only `offset` moves it) and the monotonic time until the end of the block, so that no
         time passes between two lines of a test on a slow machine.
         """
         self._still_monotonic = super().monotonic()
         try:
-            with self.standing():
+            with self.stop_time_of_day():
                 yield
         finally:
             self._still_monotonic = None
 
     @contextmanager
-    def standing(self) -> Iterator[datetime]:
+    def stop_time_of_day(self) -> Iterator[datetime]:
         """Stop the time of day until the end of the block: only `offset` moves it. Yield the time at which it stands,
         without `offset`.
         """
@@ -67,7 +67,7 @@ class MovedClock(SystemClock):
             self._still = before
 
 
-def environment(home: Path, url: str, **extra: str) -> dict[str, str]:
+def make_environment(home: Path, url: str, **extra: str) -> dict[str, str]:
     """Return the environment variables of a desk whose provider is the sandbox at `url`. `extra` are further
     settings, without their prefix `CONSOLE_`.
     """
@@ -86,35 +86,35 @@ def environment(home: Path, url: str, **extra: str) -> dict[str, str]:
 
 
 @cache
-def _template() -> tuple[tempfile.TemporaryDirectory[str], Path]:
+def _make_template() -> tuple[tempfile.TemporaryDirectory[str], Path]:
     """Return the temporary folder and the path of an empty, migrated database, which is made once per process."""
     folder = tempfile.TemporaryDirectory(prefix="console-template-")
     home = Path(folder.name)
-    with open_console(Settings.load(environment(home, NOWHERE))):
+    with open_console(Settings.load(make_environment(home, UNUSED_URL))):
         pass
     return folder, home / "console.db"
 
 
-def template() -> Path:
+def get_template() -> Path:
     """Return the path of an empty SQLite database that tests copy."""
-    return _template()[1]
+    return _make_template()[1]
 
 
-def have_database(home: Path) -> None:
+def copy_empty_database(home: Path) -> None:
     """Create the home folder of a desk with a copy of the empty database, unless it has a database. Running the
     migrations would take longer than many tests.
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not (home / "console.db").exists():
-        shutil.copy(template(), home / "console.db")
+        shutil.copy(get_template(), home / "console.db")
 
 
 @contextmanager
-def opened(home: Path, sandbox: Sandbox, clock: SystemClock | None = None, **extra: str) -> Iterator[Console]:
+def open_desk(home: Path, sandbox: Sandbox, clock: SystemClock | None = None, **extra: str) -> Iterator[Console]:
     """Yield a console with the home folder `home`, which gets an empty database if it has none. The console is closed
     at the end of the block.
     """
     if "DATABASE_URL" not in extra:
-        have_database(home)
-    with open_console(Settings.load(environment(home, sandbox.url, **extra)), clock) as console:
+        copy_empty_database(home)
+    with open_console(Settings.load(make_environment(home, sandbox.url, **extra)), clock) as console:
         yield console

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import count
 
 
-def at_each_place(fails: Callable[[int], str | None]) -> Counter[str]:
+def call_at_each_place(fails: Callable[[int], str | None]) -> Counter[str]:
     """Call `fails` with 1, 2, … : it causes the fault at the place with this number and returns the ending, or None
     if the action has no such place. Return the number of times of each ending, and the number of places under the key
     `places`.

@@ -9,28 +9,30 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 # Of all CONSOLE_… variables the suite itself reads only those about real servers and systems to test against.
-KEPT = {
+KEPT_VARIABLES = {
     *("CONSOLE_TEST_MYSQL_URL", "CONSOLE_TEST_REQUIRE_SERVERS"),
     *("CONSOLE_TEST_APPLICATION", "CONSOLE_TEST_BARE_DEBIAN"),
 }
 
-DROPPED = {
+DROPPED_VARIABLES = {
     *("DBUS_SESSION_BUS_ADDRESS", "QT_SCALE_FACTOR", "QT_STYLE_OVERRIDE"),
     *("LC_ALL", "LC_MESSAGES", "LANGUAGE"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"),
 }
 
 
-def isolate(environ: MutableMapping[str, str] = os.environ) -> tempfile.TemporaryDirectory[str]:
+def isolate_environment(environ: MutableMapping[str, str] = os.environ) -> tempfile.TemporaryDirectory[str]:
     """Remove from `environ` all settings of the person who runs the tests, and set an empty home folder. The home
     folder exists as long as the returned object. Also let this process react to Ctrl+C again: a shell makes
     background processes and their children ignore it.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    dropped = DROPPED if "QT_QPA_PLATFORM" in environ else DROPPED | {"DISPLAY", "WAYLAND_DISPLAY"}
+    dropped = (
+        DROPPED_VARIABLES if "QT_QPA_PLATFORM" in environ else DROPPED_VARIABLES | {"DISPLAY", "WAYLAND_DISPLAY"}
+    )
     for name in list(environ):
-        if name in dropped or (name.startswith("CONSOLE_") and name not in KEPT):
+        if name in dropped or (name.startswith("CONSOLE_") and name not in KEPT_VARIABLES):
             del environ[name]
     home = tempfile.TemporaryDirectory(prefix="console-tests-")
     for name in ("config", "data", "state", "cache", "runtime"):

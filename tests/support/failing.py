@@ -6,7 +6,7 @@ from typing import Any
 
 
 @contextmanager
-def failing(service: Any, method: str, error: Exception) -> Iterator[None]:
+def let_method_fail(service: Any, method: str, error: Exception) -> Iterator[None]:
     """Let each call of this method of a service raise `error`, until the end of the block."""
     read = getattr(service, method)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from tests.support.children import Pipe, context
+from tests.support.children import Pipe, get_context
 
 
 class ForkedCommand:
@@ -27,9 +27,9 @@ class ForkedCommand:
         self._errors = tempfile.NamedTemporaryFile(prefix="stderr-") if log is None else None  # noqa: SIM115 # close()
         self.log = Path(self._errors.name) if self._errors else log
         assert self.log is not None
-        ours, theirs = context().Pipe(duplex=False)
+        ours, theirs = get_context().Pipe(duplex=False)
         arguments = (theirs, words, dict(environment), umask, str(self.log))
-        self._process = context().Process(target=_run, args=arguments, daemon=True)
+        self._process = get_context().Process(target=_run_command, args=arguments, daemon=True)
         self._process.start()
         theirs.close()
         self.stdout: IO[bytes] = os.fdopen(os.dup(ours.fileno()), "rb")
@@ -92,7 +92,7 @@ class ForkedCommand:
             self._errors.close()
 
 
-def _run(answers: Pipe, words: tuple[str, ...], environment: Mapping[str, str], umask: int, log: str) -> None:
+def _run_command(answers: Pipe, words: tuple[str, ...], environment: Mapping[str, str], umask: int, log: str) -> None:
     """Target of the child process: set the environment, stdout, stderr, umask and handler of SIGHUP of a new process,
     then run the command.
     """

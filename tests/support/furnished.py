@@ -23,7 +23,7 @@ from console.domain.records import Person
 from console.sandbox.alarmbox import companies as content
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
-from tests.support.desks import environment, have_database
+from tests.support.desks import copy_empty_database, make_environment
 from tests.support.payment_desks import BANK_KEY
 
 TEAM = (
@@ -35,7 +35,7 @@ TEAM = (
 
 
 @dataclass(frozen=True, slots=True)
-class Furnished:
+class SampleDesk:
     """An open console, its sandbox, the samples that both contain, and the desk's environment variables (`told`)."""
 
     console: Console
@@ -44,11 +44,11 @@ class Furnished:
     payments: tuple[PaymentSample, ...] = ()
     told: Mapping[str, str] = field(default_factory=dict)
 
-    def paid(self, kind: str) -> list[PaymentSample]:
+    def list_payments(self, kind: str) -> list[PaymentSample]:
         """Return the invented payments of one kind, oldest first."""
         return [payment for payment in self.payments if payment.kind == kind]
 
-    def of(self, kind: str) -> list[CheckSample]:
+    def list_checks(self, kind: str) -> list[CheckSample]:
         """Return the invented credit checks of one kind, oldest first."""
         return [sample for sample in self.samples if sample.kind == kind]
 
@@ -61,11 +61,13 @@ def make_desk_environment(home: Path, sandbox: Sandbox, **extra: str) -> dict[st
     merchant = {
         name.removeprefix("CONSOLE_"): value for name, value in demo_payments.register_merchant(sandbox).items()
     }
-    return environment(home, sandbox.url, **{"CLIENTS": ",".join(CLIENT_IDS), **urls, **merchant, **extra})
+    return make_environment(home, sandbox.url, **{"CLIENTS": ",".join(CLIENT_IDS), **urls, **merchant, **extra})
 
 
 @contextmanager
-def furnished(home: Path, *, count: int = 240, clock: SystemClock | None = None, **extra: str) -> Iterator[Furnished]:
+def open_sample_desk(
+    home: Path, *, count: int = 240, clock: SystemClock | None = None, **extra: str
+) -> Iterator[SampleDesk]:
     """Yield a desk with the home folder `home` and `count` invented credit checks; it is closed at the end of the
     block. `extra` are further settings, without their prefix `CONSOLE_`.
     """
@@ -73,13 +75,13 @@ def furnished(home: Path, *, count: int = 240, clock: SystemClock | None = None,
         told = make_desk_environment(home, sandbox, **extra)
         used = clock or SystemClock()
         if "DATABASE_URL" not in extra:
-            have_database(home)
+            copy_empty_database(home)
         with open_console(Settings.load(told), used) as console:
-            samples, payments = _furnish(console, sandbox, used.now(), count)
-            yield Furnished(console, sandbox, samples, payments, told)
+            samples, payments = _insert_samples(console, sandbox, used.now(), count)
+            yield SampleDesk(console, sandbox, samples, payments, told)
 
 
-def _furnish(
+def _insert_samples(
     console: Console, sandbox: Sandbox, now: datetime, count: int
 ) -> tuple[tuple[CheckSample, ...], tuple[PaymentSample, ...]]:
     samples = generate_checks(

@@ -17,9 +17,9 @@ import pymysql
 
 from tests.support import mariadb_server
 from tests.support.mariadb_server import Server
-from tests.support.server_run import Run, free_port, give
+from tests.support.server_run import Run, find_free_port, give_to_server_user
 from tests.support.sql_server import SqlServer
-from tests.support.waiting import PATIENCE_SECONDS, until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 PROVIDERS = (Path("/usr/lib/galera/libgalera_smm.so"), Path("/usr/lib64/galera-4/libgalera_smm.so"))
 _POSITION = re.compile(r"WSREP: Recovered position: *([0-9a-f-]{36}):(-?\d+)")
@@ -91,13 +91,13 @@ class Node(Server):
         for _ in range(_RECOVERIES):
             recovery = f"{self.name}-recovery-{secrets.token_hex(3)}"
             self.run.start(recovery, (*self.command, "--wsrep-recover", "--skip-networking"))
-            until(partial(self._is_recovery_over, recovery), f"what {recovery} says")
+            wait_until(partial(self._is_recovery_over, recovery), f"what {recovery} says")
             with suppress(AssertionError):
                 self.run.finish(recovery, _RECOVERY_END_SECONDS)
                 uuid, seqno = self._find_positions(recovery)[-1]
                 return uuid, int(seqno)
             self.run.signal(recovery, signal.SIGKILL)
-        raise RuntimeError(f"{self.name} can't be recovered:\n{self.run.words(recovery)}")
+        raise RuntimeError(f"{self.name} can't be recovered:\n{self.run.read_last_output(recovery)}")
 
     def _is_recovery_over(self, recovery: str) -> bool:
         """True if the recovery process of this name has printed a position, or has ended."""
@@ -105,7 +105,7 @@ class Node(Server):
 
     def _find_positions(self, recovery: str) -> list[tuple[str, str]]:
         """Return the positions (history id, sequence number) in the output of the recovery process."""
-        return [(uuid, seqno) for uuid, seqno in _POSITION.findall(self.run.words(recovery))]
+        return [(uuid, seqno) for uuid, seqno in _POSITION.findall(self.run.read_last_output(recovery))]
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Cluster:
         first.wait_ready()
         for size, node in enumerate([node for node in self.nodes if node != first], start=2):
             node.join()
-            until(partial(_has_size, first, size), f"{node.name} in the group", LOCK_WAIT_SECONDS)
+            wait_until(partial(_has_size, first, size), f"{node.name} in the group", LOCK_WAIT_SECONDS)
         self.wait_ready()
 
     def wait_ready(self) -> None:
@@ -131,7 +131,7 @@ class Cluster:
         for node in running:
             node.wait_ready()
         size = len(running)
-        until(lambda: all(_has_size(node, size) for node in running), f"a cluster of {size}", LOCK_WAIT_SECONDS)
+        wait_until(lambda: all(_has_size(node, size) for node in running), f"a cluster of {size}", LOCK_WAIT_SECONDS)
 
     def whole(self) -> bool:
         """True if all nodes are running and synchronised with each other now."""
@@ -142,11 +142,11 @@ class Cluster:
         with the data of the node with the newest position. First wait until the other nodes have noticed the loss: a
         node that returns earlier makes all of them lose their quorum permanently.
         """
-        _kill([node for node in self.nodes if node.paused])
+        _kill_nodes([node for node in self.nodes if node.paused])
         with suppress(AssertionError):  # whoever has nothing to say by then is brought back like the dead
-            until(self._agreed, "an agreement on who is left", LOCK_WAIT_SECONDS)
-        _kill([node for node in self.nodes if node.alive and not node.ready()])
-        until(self._agreed, "an agreement on who was killed", LOCK_WAIT_SECONDS)
+            wait_until(self._agreed, "an agreement on who is left", LOCK_WAIT_SECONDS)
+        _kill_nodes([node for node in self.nodes if node.alive and not node.ready()])
+        wait_until(self._agreed, "an agreement on who was killed", LOCK_WAIT_SECONDS)
         lost = [node for node in self.nodes if not node.alive]
         if len(lost) == len(self.nodes):
             self._begin_anew()
@@ -158,7 +158,7 @@ class Cluster:
             node.rebuild_account_indexes()
         self._repair_accounts()
         for node in self.nodes:
-            until(partial(_takes_writes, node), f"a write through {node.name}", LOCK_WAIT_SECONDS)
+            wait_until(partial(_takes_writes, node), f"a write through {node.name}", LOCK_WAIT_SECONDS)
 
     def _repair_accounts(self) -> None:
         """Let a node fetch a copy of all data if its accounts are damaged, or fewer than those of the other nodes.
@@ -200,7 +200,7 @@ def wait_until_applied(nodes: Sequence[SqlServer]) -> None:
     outstanding transactions.
     """
     for node in nodes if len(nodes) > 1 else ():
-        until(partial(_has_applied, node), f"{node.host}:{node.port} in step with the others")
+        wait_until(partial(_has_applied, node), f"{node.host}:{node.port} in step with the others")
 
 
 def _has_applied(node: SqlServer) -> bool:
@@ -219,7 +219,7 @@ def _takes_writes(node: SqlServer) -> bool:
     return False
 
 
-def _kill(nodes: Sequence[Node]) -> None:
+def _kill_nodes(nodes: Sequence[Node]) -> None:
     for node in nodes:
         node.kill()
 
@@ -228,25 +228,25 @@ def _has_size(node: Node, size: int) -> bool:
     return node.status("wsrep_cluster_size") == str(size)
 
 
-def provider() -> Path | None:
+def find_galera_library() -> Path | None:
     """Return the path of Galera's library; None if it isn't installed."""
     return next((path for path in PROVIDERS if path.exists()), None)
 
 
-def start(run: Run, size: int = 3, extra: Sequence[str] = ()) -> Cluster:
+def start_cluster(run: Run, size: int = 3, extra: Sequence[str] = ()) -> Cluster:
     """Start a cluster of `size` nodes and return it when all nodes are synchronised. `extra` are further lines of the
     configuration.
     """
     ports = _free_ports(size)
-    data, password = mariadb_server.fresh_data(run, _name(0))
-    cluster = Cluster(tuple(_node(run, number, ports, password, extra) for number in range(size)))
+    data, password = mariadb_server.make_data_folder(run, _make_node_name(0))
+    cluster = Cluster(tuple(_make_node(run, number, ports, password, extra) for number in range(size)))
     first, *others = cluster.nodes
     first.join(_NEW)
     first.wait_ready()
     first.stop()
     for node in others:
         shutil.copytree(data, run.folder / node.name, ignore=shutil.ignore_patterns("galera.cache"))
-        give(run.folder / node.name)
+        give_to_server_user(run.folder / node.name)
     cluster.begin(first)
     return cluster
 
@@ -255,22 +255,22 @@ def _free_ports(size: int) -> list[Ports]:
     """Return free ports for `size` nodes; all of them differ."""
     found: set[int] = set()
     while len(found) < 4 * size:
-        found.add(free_port())
+        found.add(find_free_port())
     return [Ports(*(found.pop() for _ in range(4))) for _ in range(size)]
 
 
-def _name(number: int) -> str:
+def _make_node_name(number: int) -> str:
     return f"galera-{number + 1}"
 
 
-def _node(run: Run, number: int, ports: Sequence[Ports], password: str, extra: Sequence[str]) -> Node:
-    name, own = _name(number), ports[number]
-    lines = (f"datadir={run.folder / name}", f"server-id={number + 1}", *_wsrep(own, ports), *extra)
-    command = ("mariadbd", f"--defaults-file={mariadb_server.configuration(run, name, own.sql, lines)}")
+def _make_node(run: Run, number: int, ports: Sequence[Ports], password: str, extra: Sequence[str]) -> Node:
+    name, own = _make_node_name(number), ports[number]
+    lines = (f"datadir={run.folder / name}", f"server-id={number + 1}", *_make_wsrep_options(own, ports), *extra)
+    command = ("mariadbd", f"--defaults-file={mariadb_server.write_configuration(run, name, own.sql, lines)}")
     return Node(run, name, command, "127.0.0.1", own.sql, "admin", password)
 
 
-def _wsrep(own: Ports, all_ports: Sequence[Ports]) -> tuple[str, ...]:
+def _make_wsrep_options(own: Ports, all_ports: Sequence[Ports]) -> tuple[str, ...]:
     options = (
         *(f"base_port={own.group}", f"gmcast.listen_addr=tcp://127.0.0.1:{own.group}"),
         *(f"ist.recv_addr=127.0.0.1:{own.missed}", "gcache.size=32M", "pc.recovery=false"),
@@ -281,7 +281,7 @@ def _wsrep(own: Ports, all_ports: Sequence[Ports]) -> tuple[str, ...]:
     return (
         # Replication counts as a binary log: without this, whoever owns a schema may not make triggers there.
         *("log-bin-trust-function-creators=ON", "binlog-format=ROW", "innodb-autoinc-lock-mode=2"),
-        *("wsrep-on=ON", f"wsrep-provider={provider()}"),
+        *("wsrep-on=ON", f"wsrep-provider={find_galera_library()}"),
         *(f"wsrep-cluster-address=gcomm://{members}", f"wsrep-node-address=127.0.0.1:{own.group}"),
         *("wsrep-sst-method=rsync", f"wsrep-sst-receive-address=127.0.0.1:{own.copy}"),
         f'wsrep-provider-options="{";".join(options)}"',

@@ -4,10 +4,10 @@ automatic garbage collection is off.
 
 import gc
 
-_ALL = 2
-_left_by_last = [0]
+_OLDEST_GENERATION = 2
+_count_after_last_collection = [0]
 """Number of objects in the oldest generation after the last collection of all generations."""
-_counted_at = [0]
+_count_of_last_check = [0]
 """Number of collections of the middle generation between the last collection of all generations and the last count of
 objects.
 """
@@ -24,9 +24,12 @@ def collect_if_due() -> None:
     if not young:
         return
     gc.collect(1 if middle else 0)
-    collections = gc.get_count()[_ALL]
-    if middle and collections > _counted_at[0] + gc.get_threshold()[_ALL]:
-        _counted_at[0] = collections
-        if len(gc.get_objects(generation=_ALL)) > _left_by_last[0] * 5 // 4:
+    collections = gc.get_count()[_OLDEST_GENERATION]
+    if middle and collections > _count_of_last_check[0] + gc.get_threshold()[_OLDEST_GENERATION]:
+        _count_of_last_check[0] = collections
+        if len(gc.get_objects(generation=_OLDEST_GENERATION)) > _count_after_last_collection[0] * 5 // 4:
             gc.collect()
-            _left_by_last[0], _counted_at[0] = len(gc.get_objects(generation=_ALL)), 0
+            _count_after_last_collection[0], _count_of_last_check[0] = (
+                len(gc.get_objects(generation=_OLDEST_GENERATION)),
+                0,
+            )

@@ -7,24 +7,24 @@ from typing import NoReturn
 from console.services.process.context import ServiceContext
 
 
-class Gone(BaseException):
+class SimulatedCrash(BaseException):
     """Raised at the simulated crash of the process."""
 
 
 @contextmanager
-def simulated_crash(context: ServiceContext) -> Iterator[Callable[[], NoReturn]]:
+def simulate_crash(context: ServiceContext) -> Iterator[Callable[[], NoReturn]]:
     """Yield a function that simulates the crash: it raises Gone, and afterwards the process can't write to the
     database and the spool. After the block the service context works again, as that of another process of the same
     desk.
     """
 
     def gone(*_: object, **__: object) -> NoReturn:
-        raise Gone
+        raise SimulatedCrash
 
     def vanish() -> NoReturn:
         context.database.write = gone  # type: ignore[method-assign]  # a dead process writes nothing
         context.spool.store_answer = gone  # type: ignore[method-assign]
-        raise Gone
+        raise SimulatedCrash
 
     try:
         yield vanish

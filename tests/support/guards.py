@@ -81,7 +81,7 @@ def is_local(host: Any) -> bool:
 # ---------------------------------------------------------------- logs
 
 
-class Warnings(logging.Handler):
+class WarningCollector(logging.Handler):
     """Collects log records of level WARNING and above."""
 
     def __init__(self) -> None:
@@ -93,9 +93,9 @@ class Warnings(logging.Handler):
 
 
 @contextmanager
-def collected_warnings() -> Iterator[list[str]]:
+def collect_warnings() -> Iterator[list[str]]:
     """Yield the list to which each warning that is logged within the block is added, as text."""
-    handler = Warnings()
+    handler = WarningCollector()
     logging.getLogger().addHandler(handler)
     try:
         yield handler.records
@@ -106,7 +106,7 @@ def collected_warnings() -> Iterator[list[str]]:
 # ---------------------------------------------------------------- threads
 
 GRACE_SECONDS = PATIENCE_SECONDS
-LIBRARIES = ("/threading.py", "/concurrent/futures/", "/socketserver.py", "/site-packages/")
+LIBRARY_PATHS = ("/threading.py", "/concurrent/futures/", "/socketserver.py", "/site-packages/")
 
 
 def note_where_threads_start(patch: pytest.MonkeyPatch) -> None:
@@ -114,13 +114,13 @@ def note_where_threads_start(patch: pytest.MonkeyPatch) -> None:
     start = threading.Thread.start
 
     def noting_start(thread: threading.Thread) -> None:
-        thread.__dict__["_started_by"] = _caller()
+        thread.__dict__["_started_by"] = _find_caller()
         start(thread)
 
     patch.setattr(threading.Thread, "start", noting_start)
 
 
-def leaked_threads(before: set[threading.Thread]) -> list[str]:
+def find_leaked_threads(before: set[threading.Thread]) -> list[str]:
     """Return the names of the non-daemon threads that aren't in `before` and don't end within GRACE_SECONDS, each
     with the line of code that started it.
     """
@@ -135,9 +135,9 @@ def leaked_threads(before: set[threading.Thread]) -> list[str]:
     ]
 
 
-def _caller() -> str:
+def _find_caller() -> str:
     frame = sys._getframe(2)
-    while frame.f_back and any(library in frame.f_code.co_filename for library in LIBRARIES):
+    while frame.f_back and any(library in frame.f_code.co_filename for library in LIBRARY_PATHS):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
@@ -170,20 +170,20 @@ class WatchedConnection(sqlite3.Connection):
 
     def __del__(self) -> None:
         if not self.is_closed:
-            if self.opened_by == _present_test():  # a later test has nothing to do with it
+            if self.opened_by == _get_present_test():  # a later test has nothing to do with it
                 unclosed_connections.append(self.opened_at)
             with suppress(sqlite3.ProgrammingError):  # another thread opened it
                 self.close()
 
 
-def _present_test() -> str:
+def _get_present_test() -> str:
     return os.environ.get("PYTEST_CURRENT_TEST", "").partition(" ")[0]
 
 
 _watched_factories: dict[type, type[WatchedConnection]] = {}
 
 
-def _watched(factory: type) -> type[WatchedConnection]:
+def _make_watched_factory(factory: type) -> type[WatchedConnection]:
     """Return the subclass of `factory` that is also a WatchedConnection. It is made once per class."""
     if factory not in _watched_factories:
         _watched_factories[factory] = type(f"Watched{factory.__name__}", (WatchedConnection, factory), {})
@@ -198,19 +198,23 @@ def watch_connections(patch: pytest.MonkeyPatch) -> None:
     connect = sqlite3.connect
 
     def watched_connect(*args: Any, factory: type = sqlite3.Connection, **kwargs: Any) -> Any:
-        connection = connect(*args, factory=_watched(factory), **kwargs)
+        connection = connect(*args, factory=_make_watched_factory(factory), **kwargs)
         # A window's thread may still open one while its desk closes, which then waits for the collector of garbage.
         if threading.current_thread() is threading.main_thread():
-            connection.opened_at, connection.opened_by, connection.is_closed = _caller(), _present_test(), False
+            connection.opened_at, connection.opened_by, connection.is_closed = (
+                _find_caller(),
+                _get_present_test(),
+                False,
+            )
         return connection
 
     patch.setattr(sqlite3, "connect", watched_connect)
     patch.setattr(sqlite3.dbapi2, "connect", watched_connect)
     for owner in (Database, RegistryReader):
-        patch.setattr(owner, "__init__", _noting_who_opens(owner.__init__))
+        patch.setattr(owner, "__init__", _extend_constructor(owner.__init__))
 
 
-def _noting_who_opens(init: Callable[..., None]) -> Callable[..., None]:
+def _extend_constructor(init: Callable[..., None]) -> Callable[..., None]:
     """Return the constructor `init` extended: if the code of a test calls it, directly or through one function of the
     program, it adds the object to `opened_by_tests`.
     """

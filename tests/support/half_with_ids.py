@@ -15,17 +15,17 @@ from console.services.guarded import request_ids
 from tests.support.asking import is_result_unknown
 
 T = TypeVar("T")
-_AWAY = 6
-_FREE = (2, 3, 6)
+_UNREACHABLE_EXIT_STATUS = 6
+_EXIT_STATUSES_WITHOUT_EFFECT = (2, 3, 6)
 """Exit statuses after which a request id may be used for another call."""
-_UNKNOWN = 4
+_UNKNOWN_EXIT_STATUS = 4
 
 
-class Repeated(AssertionError):
+class WrongRepetition(AssertionError):
     """A repeated call had another result than the first one."""
 
 
-class HalfWithIds:
+class HalfRequestIds:
     """Makes the calls of one caller. The random choices depend only on the caller's name `name`. With `always` every
     call has a request id.
     """
@@ -46,15 +46,15 @@ class HalfWithIds:
         try:
             answer = act(request_id)
         except ConsoleError as refusal:
-            if twice and refusal.exit_status not in _FREE and not is_result_unknown(refusal):
-                _again(act, request_id, refusal)
+            if twice and refusal.exit_status not in _EXIT_STATUSES_WITHOUT_EFFECT and not is_result_unknown(refusal):
+                _repeat_call(act, request_id, refusal)
             raise
         if twice:
-            _again(act, request_id, answer)
+            _repeat_call(act, request_id, answer)
         return answer
 
 
-def _again(act: Callable[[str | None], T], request_id: str, first: object) -> None:
+def _repeat_call(act: Callable[[str | None], T], request_id: str, first: object) -> None:
     """Repeat the call with the same request id. Raises Repeated if it isn't recognised as a repetition or has another
     result than `first`. If the database or the worker can't be reached, nothing is checked.
     """
@@ -64,20 +64,20 @@ def _again(act: Callable[[str | None], T], request_id: str, first: object) -> No
         except ConsoleError as refusal:
             second = refusal
     if isinstance(second, ConsoleError) and (
-        second.exit_status == _AWAY or second.code == "in_progress" or is_result_unknown(second)
+        second.exit_status == _UNREACHABLE_EXIT_STATUS or second.code == "in_progress" or is_result_unknown(second)
     ):
         return
-    if not watch.is_repetition or not _fits(first, second):
-        raise Repeated(f"{request_id}: first {first!r}, then {second!r} (a repeat: {watch.is_repetition})")
+    if not watch.is_repetition or not _agrees_with_first(first, second):
+        raise WrongRepetition(f"{request_id}: first {first!r}, then {second!r} (a repeat: {watch.is_repetition})")
 
 
-def _fits(first: object, second: object) -> bool:
+def _agrees_with_first(first: object, second: object) -> bool:
     """True if the result `second` of a repetition agrees with the first result. A first result with an unknown
     outcome agrees with every result. Otherwise the error code or the id of the record must be equal; the record
     itself may have changed.
     """
     if isinstance(first, ConsoleError):
-        if first.exit_status == _UNKNOWN:
+        if first.exit_status == _UNKNOWN_EXIT_STATUS:
             return True
         return isinstance(second, ConsoleError) and second.code == first.code
     return type(second) is type(first) and getattr(second, "id", None) == getattr(first, "id", None)

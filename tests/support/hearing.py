@@ -10,7 +10,7 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessible
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class HeardSentence:
     """One announcement. `is_urgent` is True if it interrupts the sentence that is being read. `at` is the time at
     which it was sent (monotonic seconds), `busy` the processor time that the event loop's thread had used until then
     (seconds).
@@ -23,17 +23,19 @@ class Heard:
 
 
 @contextmanager
-def listening(note: Callable[[], object] = lambda: None) -> Iterator[list[Heard]]:
+def collect_announcements(note: Callable[[], object] = lambda: None) -> Iterator[list[HeardSentence]]:
     """Yield the list to which every announcement of this process is added until the end of the block. `note` is
     called after each of them.
     """
-    heard: list[Heard] = []
+    heard: list[HeardSentence] = []
     send = QAccessible.updateAccessibility
 
     def listen(event: QAccessibleEvent) -> None:
         if isinstance(event, QAccessibleAnnouncementEvent):
             urgent = QAccessible.AnnouncementPoliteness.Assertive
-            heard.append(Heard(event.message(), event.politeness() == urgent, time.monotonic(), time.thread_time()))
+            heard.append(
+                HeardSentence(event.message(), event.politeness() == urgent, time.monotonic(), time.thread_time())
+            )
             note()
         send(event)
 

@@ -5,7 +5,7 @@ import random
 from console.domain.corporation_number import compute_check_digit
 
 
-def numbers(count: int, seed: int = 0) -> tuple[str, ...]:
+def invent_numbers(count: int, seed: int = 0) -> tuple[str, ...]:
     """Return `count` different corporation numbers. Two seeds may have some numbers in common."""
     chance = random.Random(f"numbers:{seed}")
     made: dict[str, None] = {}

@@ -10,28 +10,28 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 SCHEMA_FILE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "json.schema.json"
-VALIDATED: set[tuple[str, str]] = set()
+VALIDATED_COMMANDS: set[tuple[str, str]] = set()
 """(command, "ok" or the error code) of each answer that was validated in this process."""
 
 
 @cache
-def schema() -> dict[str, Any]:
+def read_schema() -> dict[str, Any]:
     """Return the content of the schema's file."""
     read: dict[str, Any] = json.loads(SCHEMA_FILE.read_text("utf-8"))
     return read
 
 
-def require_described(words: Sequence[str], answer: dict[str, Any]) -> None:
+def check_answer(words: Sequence[str], answer: dict[str, Any]) -> None:
     """Check the answer to the command line `words` against the schema. Raises AssertionError with the path of the
     first part that the schema doesn't allow.
     """
-    name = command_of(words)
-    found = best_match(_validator(name if answer["ok"] else "refusal").iter_errors(answer))
+    name = find_definition_name(words)
+    found = best_match(_make_validator(name if answer["ok"] else "refusal").iter_errors(answer))
     assert found is None, f"{name}: $.{'.'.join(map(str, found.absolute_path))}: {found.message[:400]}"
-    VALIDATED.add((name, "ok" if answer["ok"] else answer["error"]["code"]))
+    VALIDATED_COMMANDS.add((name, "ok" if answer["ok"] else answer["error"]["code"]))
 
 
-def command_of(words: Sequence[str]) -> str:
+def find_definition_name(words: Sequence[str]) -> str:
     """Return the name of the definition (in `$defs`) for the command of the command line `words`."""
     if "--help" in words or "-h" in words:
         return "help"
@@ -39,19 +39,19 @@ def command_of(words: Sequence[str]) -> str:
         return "version"
     named = [word for word in words if not word.startswith("-")]
     names = ("-".join(named[:count]) for count in (3, 2, 1))
-    return next((name for name in names if name in _commands()), "refusal")
+    return next((name for name in names if name in _list_commands()), "refusal")
 
 
 @cache
-def _commands() -> frozenset[str]:
-    return frozenset(part["$ref"].removeprefix("#/$defs/") for part in schema()["anyOf"])
+def _list_commands() -> frozenset[str]:
+    return frozenset(part["$ref"].removeprefix("#/$defs/") for part in read_schema()["anyOf"])
 
 
 @cache
-def _validator(name: str) -> Draft202012Validator:
+def _make_validator(name: str) -> Draft202012Validator:
     """Return a validator for one definition. For a command it accepts only the answer on success, because the
     definition `refusal` describes the refusals of all commands.
     """
-    definition = schema()["$defs"][name]
+    definition = read_schema()["$defs"][name]
     chosen = definition if name == "refusal" else definition["anyOf"][0]
-    return Draft202012Validator({"$defs": schema()["$defs"], **chosen})
+    return Draft202012Validator({"$defs": read_schema()["$defs"], **chosen})

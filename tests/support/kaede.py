@@ -92,7 +92,7 @@ def _find_payment_state(word: str) -> PaymentState | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class KaedeConnection:
     """Connection to Kaede Pay: transport, rate limiter and credentials. Its `repr` doesn't contain the secrets."""
 
     transport: HttpTransport = field(repr=False)
@@ -145,14 +145,14 @@ class KaedeReader:
         refund_probe_delay_seconds=10.0,
     )
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: KaedeConnection) -> None:
         self._line = line
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
         """Read a payment by our payment number."""
 
         def read(told: Fields) -> tuple[PaymentReport, CodeOutcome]:
-            report, verdict = _payment(told)
+            report, verdict = _read_payment_report(told)
             if report.merchant_payment_id != question.merchant_payment_id:
                 raise UnusableAnswer("other_id")
             if question.amount not in (None, report.amount):
@@ -164,7 +164,10 @@ class KaedeReader:
     def read_refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
         """Read a refund by its idempotency key."""
         return self._line.ask(
-            "GET", f"/refunds/{instruction.key}", READ_STATUS_CLASSES, lambda told: _refund(told, instruction)
+            "GET",
+            f"/refunds/{instruction.key}",
+            READ_STATUS_CLASSES,
+            lambda told: _read_refund_report(told, instruction),
         )
 
     def parse_callback(self, body: bytes) -> SignedCallback:
@@ -174,11 +177,11 @@ class KaedeReader:
         sha256 = hashlib.sha256(body).hexdigest()
         try:
             told = parse_json_object(body)
-            text = _text(told, "payment")
+            text = _read_text(told, "payment")
             made = hmac.new(self._line.secrets["NOTICE_KEY"].encode(), text.encode(), hashlib.sha256).hexdigest()
-            if not hmac.compare_digest(made, _text(told, "signature")):
+            if not hmac.compare_digest(made, _read_text(told, "signature")):
                 raise UnusableAnswer("signature")
-            report, verdict = _payment(parse_json_object(text.encode()))
+            report, verdict = _read_payment_report(parse_json_object(text.encode()))
         except (UnreadableJson, UnusableAnswer):
             evidence = f"{len(body)} bytes"
             return SignedCallback(False, None, "", OutcomeClass.UNKNOWN, "callback_refused", None, evidence, sha256)
@@ -206,7 +209,7 @@ class Kaede(KaedeReader):
         """Begin a payment; the outcome has the code with which the payer pays."""
 
         def read(told: Fields) -> tuple[StartedPayment, CodeOutcome]:
-            return StartedPayment(request.merchant_payment_id, _text(told, "code")), ANSWERED_VERDICT
+            return StartedPayment(request.merchant_payment_id, _read_text(told, "code")), ANSWERED_VERDICT
 
         asked = {"number": request.merchant_payment_id, "amount": request.amount.minor}
         return self._line.ask("POST", "/payments", PURCHASE_STATUS_CLASSES, read, asked)
@@ -219,7 +222,7 @@ class Kaede(KaedeReader):
             "amount": instruction.amount.minor,
         }
         return self._line.ask(
-            "POST", "/refunds", PURCHASE_STATUS_CLASSES, lambda told: _refund(told, instruction), asked
+            "POST", "/refunds", PURCHASE_STATUS_CLASSES, lambda told: _read_refund_report(told, instruction), asked
         )
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:
@@ -230,45 +233,45 @@ class Kaede(KaedeReader):
         return KaedeReader(self._line)
 
 
-def _payment(told: Fields) -> tuple[PaymentReport, CodeOutcome]:
-    word = _text(told, "state")
+def _read_payment_report(told: Fields) -> tuple[PaymentReport, CodeOutcome]:
+    word = _read_text(told, "state")
     row = PAYMENTS.get(word)
     if row is None:
         raise UnusableAnswer("unlisted_state")
     paid_at = told.get("paid_at")
     report = PaymentReport(
-        merchant_payment_id=_text(told, "number"),
-        provider_payment_id=_text(told, "id"),
+        merchant_payment_id=_read_text(told, "number"),
+        provider_payment_id=_read_text(told, "id"),
         provider_state=word,
         state=row.state,
         is_final=row.is_final,
-        amount=_yen(told),
+        amount=_read_yen(told),
         paid_at=datetime.fromisoformat(paid_at) if isinstance(paid_at, str) else None,
         refunds=None,
     )
     return report, row.verdict
 
 
-def _refund(told: Fields, instruction: RefundInstruction) -> tuple[RefundReport, CodeOutcome]:
-    word = _text(told, "state")
+def _read_refund_report(told: Fields, instruction: RefundInstruction) -> tuple[RefundReport, CodeOutcome]:
+    word = _read_text(told, "state")
     if word not in REFUNDS:
         raise UnusableAnswer("unlisted_state")
-    if (_text(told, "key"), _yen(told)) != (instruction.key, instruction.amount):
+    if (_read_text(told, "key"), _read_yen(told)) != (instruction.key, instruction.amount):
         raise UnusableAnswer("other_amount")
     verdict, state = REFUNDS[word]
     return RefundReport(
-        instruction.key, _text(told, "id"), word, state, instruction.amount, instruction.provider_payment_id
+        instruction.key, _read_text(told, "id"), word, state, instruction.amount, instruction.provider_payment_id
     ), verdict
 
 
-def _text(told: Fields, name: str) -> str:
+def _read_text(told: Fields, name: str) -> str:
     value = told.get(name)
     if not isinstance(value, str) or not value:
         raise UnusableAnswer("bad_id")
     return value
 
 
-def _yen(told: Fields) -> Money:
+def _read_yen(told: Fields) -> Money:
     value = told.get("amount")
     if type(value) is not int or value <= 0:
         raise UnusableAnswer("bad_amount")
@@ -277,7 +280,7 @@ def _yen(told: Fields) -> Money:
 
 def _make_adapter(opening: AdapterArguments[KaedeSettings]) -> Kaede:
     transport = HttpTransport(opening.url or URL, clock=opening.clock, scale=opening.scale)
-    return Kaede(Line(transport, opening.rate_limiter, opening.secrets))
+    return Kaede(KaedeConnection(transport, opening.rate_limiter, opening.secrets))
 
 
 # 4. Words, and the plugin itself.

@@ -85,7 +85,7 @@ class KaedeServer:
 
     # The payer, and the provider itself
 
-    def know(self, number: str, amount: int) -> None:
+    def add_payment(self, number: str, amount: int) -> None:
         """Add a payment to the ledger that another program has begun."""
         self.payments[number] = self._make_payment(number, amount)
 

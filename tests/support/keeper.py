@@ -80,7 +80,7 @@ class Keeper:
         child.send_signal(number)
         if number == signal.SIGKILL:
             child.wait()
-            _kill([pid for pid in _list_own_children() if os.getsid(pid) == child.pid])
+            _kill_processes([pid for pid in _list_own_children() if os.getsid(pid) == child.pid])
 
     def _state(self, name: str) -> dict[str, Any]:
         child = self._children.get(name)
@@ -94,7 +94,7 @@ class Keeper:
             child.kill()
             child.wait()
         with suppress(ChildProcessError):  # there is none left
-            while _kill(_list_own_children()):
+            while _kill_processes(_list_own_children()):
                 os.waitpid(-1, 0)
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -110,7 +110,7 @@ def _list_own_children() -> list[int]:
         return []
 
 
-def _kill(pids: list[int]) -> bool:
+def _kill_processes(pids: list[int]) -> bool:
     """Send SIGKILL to each of these child processes. Return True if there was at least one. (A child keeps its id
     until this process has waited for it.)
     """
@@ -119,7 +119,7 @@ def _kill(pids: list[int]) -> bool:
     return bool(pids)
 
 
-def serve(keeper: Keeper, listener: socket.socket, owner: int) -> None:
+def answer_requests(keeper: Keeper, listener: socket.socket, owner: int) -> None:
     """Answer the requests one after another, until a request ends the keeper or the process of the owner has
     ended.
     """
@@ -151,7 +151,7 @@ def _answer_one_request(keeper: Keeper, line: TextIO) -> bool:
     return True
 
 
-def _detach(folder: Path) -> None:
+def _fork_into_background(folder: Path) -> None:
     child = os.fork()
     if child:
         (folder / PID).write_text(str(child))
@@ -166,9 +166,9 @@ def main(folder: Path, owner_pid: int) -> None:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(folder / SOCKET))
     listener.listen(64)
-    _detach(folder)
+    _fork_into_background(folder)
     _libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    serve(Keeper(folder), listener, owner)
+    answer_requests(Keeper(folder), listener, owner)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.server_run import Run
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 
 @dataclass(frozen=True)
-class Kept(ABC):
+class ServerProcess(ABC):
     """A server process: `command` starts it, and `name` identifies it in the run `run`."""
 
     run: Run
@@ -30,13 +30,13 @@ class Kept(ABC):
 
     def wait_ready(self) -> None:
         """Wait until the server answers. Raises `RuntimeError` with the end of its log if it ends instead."""
-        until(lambda: not self.alive or self.ready(), f"{self.name} to serve")
+        wait_until(lambda: not self.alive or self.ready(), f"{self.name} to serve")
         if not self.alive:
-            raise RuntimeError(f"{self.name} ended while starting:\n{self.words()}")
+            raise RuntimeError(f"{self.name} ended while starting:\n{self.read_last_output()}")
 
-    def words(self) -> str:
+    def read_last_output(self) -> str:
         """Return the last lines of the server's output."""
-        return self.run.words(self.name)
+        return self.run.read_last_output(self.name)
 
     @property
     def pid(self) -> int:
@@ -72,7 +72,7 @@ class Kept(ABC):
         answers.
         """
         self.run.signal(self.name, signal.SIGSTOP)
-        until(lambda: self.paused, f"{self.name} to stand still")
+        wait_until(lambda: self.paused, f"{self.name} to stand still")
 
     def resume(self) -> None:
         """Let the server continue after `pause`."""

@@ -31,7 +31,7 @@ class LockedKeyring(MemoryKeyring):
         raise RuntimeError("the collection is locked")
 
 
-class StubbornKeyring(MemoryKeyring):
+class KeyringWithoutDeletion(MemoryKeyring):
     """A keyring that can be read and written, but raises RuntimeError on a deletion unless `deletes` is True."""
 
     deletes = False

@@ -13,14 +13,14 @@ from console.domain.payments.provider_messages import PaymentQuestion, PaymentRe
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.providers.payments.provider import NotFoundRule, PaymentCapabilities
-from tests.support.ledger_vendor import OpenTransactions, demand
+from tests.support.ledger_vendor import OpenTransactionCounter, require
 
 Behaviour = Literal[
     "accepts", "completes", "refuses", "unauthorised", "too_fast", "throttled", "unreachable", "other_amount",
     "silent_after", "silent_before",
 ]  # fmt: skip
-HAPPENS: frozenset[Behaviour] = frozenset(("accepts", "completes", "other_amount", "silent_after"))
-Standing = Literal["accepted", "done", "void"]
+BEHAVIOURS_THAT_REFUND: frozenset[Behaviour] = frozenset(("accepts", "completes", "other_amount", "silent_after"))
+EntryState = Literal["accepted", "done", "void"]
 _WITHOUT_REPORT: dict[Behaviour, tuple[OutcomeClass, str, SendingCertainty]] = {
     "refuses": (OutcomeClass.FAILED_DEFINITE, "not_refundable", SendingCertainty.YES),
     "unauthorised": (OutcomeClass.AUTH, "credentials_refused", SendingCertainty.YES),
@@ -31,7 +31,7 @@ _WITHOUT_REPORT: dict[Behaviour, tuple[OutcomeClass, str, SendingCertainty]] = {
     "silent_after": (OutcomeClass.UNKNOWN, "read_timeout", SendingCertainty.MAYBE),
     "silent_before": (OutcomeClass.UNKNOWN, "connection_broken", SendingCertainty.MAYBE),
 }
-_SAID: dict[Standing, tuple[OutcomeClass, RefundState]] = {
+_ANSWER_BY_STATE: dict[EntryState, tuple[OutcomeClass, RefundState]] = {
     "accepted": (OutcomeClass.PENDING, RefundState.SUBMITTED),
     "done": (OutcomeClass.SUCCEEDED, RefundState.COMPLETED),
     "void": (OutcomeClass.FAILED_DEFINITE, RefundState.FAILED),
@@ -50,7 +50,7 @@ class Entry:
     key: str
     payment: str
     amount: Money
-    standing: Standing
+    standing: EntryState
 
 
 @dataclass
@@ -71,13 +71,13 @@ class RefundLedger:
     during: Callable[[], None] = lambda: None
     entries: list[Entry] = field(default_factory=list)
     sendings: int = 0
-    watched: list[OpenTransactions] = field(default_factory=list)
+    watched: list[OpenTransactionCounter] = field(default_factory=list)
 
-    def take(self, instruction: RefundInstruction, *, keeps_keys: bool) -> Entry:
+    def add_refund(self, instruction: RefundInstruction, *, keeps_keys: bool) -> Entry:
         """Add a refund to the ledger and return its entry. With `keeps_keys`, return the existing entry if the
         idempotency key is known.
         """
-        known = self.of(instruction.key)
+        known = self.list_entries(instruction.key)
         if known and keeps_keys:
             return known[0]
         number = instruction.key if keeps_keys else str(1_519 + len(self.entries))
@@ -86,15 +86,15 @@ class RefundLedger:
         )
         return self.entries[-1]
 
-    def of(self, key: str | None) -> list[Entry]:
+    def list_entries(self, key: str | None) -> list[Entry]:
         """Return the entries with this idempotency key; empty for None."""
         return [entry for entry in self.entries if entry.key == key]
 
-    def outside(self) -> None:
+    def check_no_transaction(self) -> None:
         """Check that the caller has no open database transaction, because no provider may be called inside a
         transaction.
         """
-        demand(not any(one.count for one in self.watched), "a provider was asked inside a transaction")
+        require(not any(one.count for one in self.watched), "a provider was asked inside a transaction")
 
 
 @dataclass(frozen=True)
@@ -126,16 +126,16 @@ class LedgerReader:
         )
 
     def read_refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
-        self.ledger.outside()
+        self.ledger.check_no_transaction()
         if not self.ledger.readable:
             return UNREADABLE
-        found = [] if self.ledger.hides_refunds else self.ledger.of(instruction.key)
+        found = [] if self.ledger.hides_refunds else self.ledger.list_entries(instruction.key)
         if not found:
             return Outcome(OutcomeClass.NOT_FOUND, "not_found", SendingCertainty.YES)
-        return _answer(found[0])
+        return _make_answer(found[0])
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
-        self.ledger.outside()
+        self.ledger.check_no_transaction()
         if not self.ledger.readable:
             return UNREADABLE
         report = PaymentReport(
@@ -153,7 +153,7 @@ class LedgerReader:
         """Return the refunds that the provider states in a payment's details: `atom` states none."""
         if not self.keeps_keys or self.ledger.hides_refunds:
             return ()
-        return tuple(report_of(one) for one in self.ledger.entries if one.payment == provider_payment_id)
+        return tuple(make_report(one) for one in self.ledger.entries if one.payment == provider_payment_id)
 
     def find_refund_deadline(self, paid_at: datetime) -> datetime | None:
         return paid_at - timedelta(days=1) if self.ledger.is_period_over else None
@@ -170,18 +170,22 @@ class LedgerProvider(LedgerReader):
 
     def refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
         ledger = self.ledger
-        ledger.outside()
+        ledger.check_no_transaction()
         ledger.sendings += 1
         ledger.witness(instruction)
         ledger.before()
-        entry = ledger.take(instruction, keeps_keys=self.keeps_keys) if ledger.behaviour in HAPPENS else None
+        entry = (
+            ledger.add_refund(instruction, keeps_keys=self.keeps_keys)
+            if ledger.behaviour in BEHAVIOURS_THAT_REFUND
+            else None
+        )
         ledger.during()
         if ledger.behaviour in _WITHOUT_REPORT:
             return Outcome(*_WITHOUT_REPORT[ledger.behaviour])
         assert entry is not None
         if ledger.behaviour == "completes" and entry.standing == "accepted":
             entry.standing = "done"
-        return _answer(entry)
+        return _make_answer(entry)
 
     def start(self, _request: object) -> Outcome[Any]:
         return UNREADABLE
@@ -190,13 +194,14 @@ class LedgerProvider(LedgerReader):
         return UNREADABLE
 
 
-def report_of(entry: Entry) -> RefundReport:
+def make_report(entry: Entry) -> RefundReport:
     """Return the provider's report about the refund, which is also part of a payment's details."""
-    state = _SAID[entry.standing][1]
+    state = _ANSWER_BY_STATE[entry.standing][1]
     return RefundReport(entry.key, entry.number, entry.standing.upper(), state, entry.amount, entry.payment)
 
 
-def _answer(entry: Entry) -> Outcome[RefundReport]:
+def _make_answer(entry: Entry) -> Outcome[RefundReport]:
     return replace(
-        Outcome(_SAID[entry.standing][0], "answered", SendingCertainty.YES, report_of(entry)), evidence="{}"
+        Outcome(_ANSWER_BY_STATE[entry.standing][0], "answered", SendingCertainty.YES, make_report(entry)),
+        evidence="{}",
     )

@@ -21,7 +21,7 @@ Behaviour = Literal[
     "answers", "refuses", "unauthorised", "too_fast", "unreachable",
     "silent_after_charge", "silent_before_charge", "other_number", "bad_id",
 ]  # fmt: skip
-CHARGING: frozenset[Behaviour] = frozenset(("answers", "silent_after_charge", "other_number", "bad_id"))
+BEHAVIOURS_THAT_CHARGE: frozenset[Behaviour] = frozenset(("answers", "silent_after_charge", "other_number", "bad_id"))
 _WITHOUT_ANSWER: dict[Behaviour, tuple[OutcomeClass, str, SendingCertainty, int | None]] = {
     "refuses": (OutcomeClass.FAILED_DEFINITE, "http_422", SendingCertainty.YES, 422),
     "unauthorised": (OutcomeClass.AUTH, "authorise_again", SendingCertainty.NO, None),
@@ -36,7 +36,7 @@ UNREADABLE: Outcome[CheckReport] = Outcome(OutcomeClass.UNKNOWN, "read_timeout",
 PDF = b"%PDF-1.4\n% invented\n%%EOF\n"
 
 
-def demand(holds: bool, otherwise: str) -> None:
+def require(holds: bool, otherwise: str) -> None:
     """Let the test fail with the message `otherwise` unless `holds` is True. Used within a provider's call, where the
     tested code would catch an AssertionError.
     """
@@ -75,15 +75,15 @@ class LedgerVendor:
     during: Callable[[], None] = lambda: None
     charges: list[Charge] = field(default_factory=list)
     asked: Counter[str] = field(default_factory=Counter)
-    watched: list["OpenTransactions"] = field(default_factory=list)
+    watched: list["OpenTransactionCounter"] = field(default_factory=list)
     name: str = "alarmbox"
 
-    def note(self, call: str) -> None:
+    def count_call(self, call: str) -> None:
         """Count a call in `asked`, and check that the caller has no open database transaction, because no provider
         may be called inside a transaction.
         """
         self.asked[call] += 1
-        demand(not any(database.count for database in self.watched), f"{call} inside a transaction")
+        require(not any(database.count for database in self.watched), f"{call} inside a transaction")
 
     @property
     def capabilities(self) -> CreditCheckCapabilities:
@@ -93,10 +93,10 @@ class LedgerVendor:
         return LedgerReader(self)
 
     def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
-        self.note("check")
+        self.count_call("check")
         record_id = self.witness(request)
         self.before()
-        if self.behaviour in CHARGING:
+        if self.behaviour in BEHAVIOURS_THAT_CHARGE:
             number, client = request.corporation_number, request.client_id
             self.charges.append(Charge(len(self.charges) + 1, number, client, self.today(), record_id))
         self.during()
@@ -139,7 +139,7 @@ class LedgerReader:
         return self.world.capabilities
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
-        self.world.note("detail")
+        self.world.count_call("detail")
         if not self.world.readable:
             return UNREADABLE
         found = next((charge for charge in self.world.charges if charge.id == credit_check_id), None)
@@ -148,7 +148,7 @@ class LedgerReader:
         return Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, self.world.report(found), 200, "{}")
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
-        self.world.note("pdf")
+        self.world.count_call("pdf")
         detail = self.read_detail(credit_check_id)
         if detail.found is None:
             return Outcome(detail.kind, detail.reason, detail.sent, None, detail.status)
@@ -158,7 +158,7 @@ class LedgerReader:
         )
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
-        self.world.note("list")
+        self.world.count_call("list")
         if not self.world.readable:
             return Outcome(OutcomeClass.UNKNOWN, "read_timeout", SendingCertainty.YES)
         found = tuple(
@@ -167,7 +167,7 @@ class LedgerReader:
         return Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, found, 200, "[]")
 
 
-class OpenTransactions:
+class OpenTransactionCounter:
     """Counts the open transactions of the calling thread on one database."""
 
     def __init__(self, database: Database) -> None:

@@ -14,7 +14,7 @@ def list_windows() -> frozenset[int]:
     return frozenset(_find_windows())
 
 
-def delete_new(before: Collection[int]) -> None:
+def delete_new_windows(before: Collection[int]) -> None:
     """Delete the top-level widgets whose addresses aren't in `before`, with all their children. Widgets of
     longer-lived fixtures are in `before`; a widget that Qt has made is deleted with its parent.
     """

@@ -7,57 +7,58 @@ from itertools import islice
 from sqlalchemy import Connection, text
 
 from console.store.database.engine import Database
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 
-NAME = "hansha_alarmbox_credit_checks"
+TABLE_NAME = "hansha_alarmbox_credit_checks"
 Row = dict[str, object]
 
-_WIDE = {0x30 + digit: 0xFF10 + digit for digit in range(10)}
+_FULL_WIDTH_DIGITS = {0x30 + digit: 0xFF10 + digit for digit in range(10)}
 _SPELLINGS: tuple[Callable[[str], str], ...] = (
     lambda n: f"T{n}",
     lambda n: f"{n[:1]}-{n[1:5]}-{n[5:]}",
     lambda n: f" {n} ",
     lambda n: f"{n[:4]}\t{n[4:]}",
-    lambda n: n.translate(_WIDE),
+    lambda n: n.translate(_FULL_WIDTH_DIGITS),
     lambda n: f"\u3000{n[:7]}\u2015{n[7:]}",
 )
 _INSERT = text(
-    f"INSERT INTO {NAME} (client_id, corporation_number, credit_check_id, company_name, purchased_at, expired_at,"
+    f"INSERT INTO {TABLE_NAME} (client_id, corporation_number, credit_check_id, company_name, purchased_at,"
+    " expired_at,"
     " result, pdf_file_path) VALUES (:client_id, :corporation_number, :credit_check_id, :company_name, :purchased_at,"
     " :expired_at, :result, :pdf_file_path)"
 )
 
 
-def create_sql(dialect: str, *, number: str = "VARCHAR(32)", more: str = "", options: str = "") -> str:
+def make_create_sql(dialect: str, *, number: str = "VARCHAR(32)", more: str = "", options: str = "") -> str:
     """Return the CREATE TABLE statement with the original columns only. `number` is the type of the corporation
     number, `more` is SQL of further columns, `options` SQL of table options (engine, character set).
     """
     own = "INTEGER PRIMARY KEY" if dialect == "sqlite" else "BIGINT PRIMARY KEY AUTO_INCREMENT"
     return (
-        f"CREATE TABLE {NAME} (id {own}, client_id BIGINT NOT NULL, corporation_number {number} NOT NULL,"
+        f"CREATE TABLE {TABLE_NAME} (id {own}, client_id BIGINT NOT NULL, corporation_number {number} NOT NULL,"
         " credit_check_id INT NULL, company_name VARCHAR(255) NULL, purchased_at DATETIME NULL,"
         f" expired_at DATETIME NULL, result VARCHAR(20) NULL, pdf_file_path VARCHAR(255) NULL{more}) {options}"
     )
 
 
-def make(database: Database, rows: Iterable[Row] = (), **how: str) -> None:
+def create_table_with_rows(database: Database, rows: Iterable[Row] = (), **how: str) -> None:
     """Create the table with these rows. A column that a row doesn't have is NULL, except the client id, which is 1.
     `how`: arguments of `create_sql`.
     """
     with database.write_without_retries() as tx:
-        tx.conn.exec_driver_sql(create_sql(database.dialect, **how))
-    add(database, rows)
+        tx.conn.exec_driver_sql(make_create_sql(database.dialect, **how))
+    insert_rows(database, rows)
 
 
-def add(database: Database, rows: Iterable[Row]) -> None:
+def insert_rows(database: Database, rows: Iterable[Row]) -> None:
     """Insert the rows as the other application does, a thousand rows per transaction."""
     coming = iter(rows)
-    while some := [row(**given) for given in islice(coming, 1_000)]:
+    while some := [make_row(**given) for given in islice(coming, 1_000)]:
         with database.write_without_retries() as tx:
             tx.conn.execute(_INSERT, some)
 
 
-def row(**given: object) -> Row:
+def make_row(**given: object) -> Row:
     """Return a row with these values; the other columns are NULL."""
     names = (
         "corporation_number",
@@ -71,9 +72,9 @@ def row(**given: object) -> Row:
     return {"client_id": 1, **dict.fromkeys(names), **given}
 
 
-def bought(number: str, id_at_provider: int, **given: object) -> Row:
+def make_bought_row(number: str, id_at_provider: int, **given: object) -> Row:
     """Return a row of a bought credit check with all values; `given` replaces values by column name."""
-    return row(
+    return make_row(
         corporation_number=number,
         credit_check_id=id_at_provider,
         company_name=f"架空商事 {id_at_provider}",
@@ -82,7 +83,7 @@ def bought(number: str, id_at_provider: int, **given: object) -> Row:
     )
 
 
-def many(
+def make_rows(
     count: int, *, seed: int = 7, doubled: float = 0.02, odd: float = 0.02, unbought: float = 0.01
 ) -> Iterator[Row]:
     """Yield `count` rows with invented corporation numbers of three clients. `doubled`, `odd` and `unbought` are the
@@ -91,28 +92,28 @@ def many(
     """
     chance = random.Random(seed)
     known: list[tuple[int, str]] = []
-    for serial, number in enumerate(numbers(count, seed)):
+    for serial, number in enumerate(invent_numbers(count, seed)):
         client = 1 + serial % 3
         if known and chance.random() < doubled:
             client, number = chance.choice(known)
         known.append((client, number))
         written = chance.choice(_SPELLINGS)(number) if chance.random() < odd else number
         if chance.random() < unbought:
-            yield row(client_id=client, corporation_number=written)
+            yield make_row(client_id=client, corporation_number=written)
         else:
-            yield bought(written, serial + 1, client_id=client)
+            yield make_bought_row(written, serial + 1, client_id=client)
 
 
-def facts(conn: Connection) -> dict[str, int]:
+def count_rows(conn: Connection) -> dict[str, int]:
     """Return numbers of rows by name: all rows (`rows`), rows with a claim (`live`), different claims (`claims`),
     rows marked as duplicates (`duplicates`), rows about which the adoption hasn't decided (`undecided`).
     """
     asked = {
-        "rows": f"SELECT count(*) FROM {NAME}",
-        "live": f"SELECT count(*) FROM {NAME} WHERE claim_number IS NOT NULL",
-        "claims": f"SELECT count(*) FROM (SELECT DISTINCT client_id, claim_number FROM {NAME}"
+        "rows": f"SELECT count(*) FROM {TABLE_NAME}",
+        "live": f"SELECT count(*) FROM {TABLE_NAME} WHERE claim_number IS NOT NULL",
+        "claims": f"SELECT count(*) FROM (SELECT DISTINCT client_id, claim_number FROM {TABLE_NAME}"
         " WHERE claim_number IS NOT NULL) c",
-        "duplicates": f"SELECT count(*) FROM {NAME} WHERE duplicate_of IS NOT NULL",
-        "undecided": f"SELECT count(*) FROM {NAME} WHERE work_state IS NULL OR duplicate_of = 0",
+        "duplicates": f"SELECT count(*) FROM {TABLE_NAME} WHERE duplicate_of IS NOT NULL",
+        "undecided": f"SELECT count(*) FROM {TABLE_NAME} WHERE work_state IS NULL OR duplicate_of = 0",
     }
     return {name: int(conn.exec_driver_sql(sql).scalar_one()) for name, sql in asked.items()}

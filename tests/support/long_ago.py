@@ -8,7 +8,7 @@ time of their sending is changed by SQL, because a test can't move the clock of 
 """
 
 DAY = "2024-04-01"
-SENT_THEN = f"UPDATE operations SET started_at = '{DAY} 03:00:00' WHERE action = 'credit-check.purchase'"
+SET_SENDING_TIME_SQL = f"UPDATE operations SET started_at = '{DAY} 03:00:00' WHERE action = 'credit-check.purchase'"
 """SQL statement for the schema account: it sets the time of the sending of all purchases to DAY. Without it, the
 purchase would have been sent today, but AlarmBox reports a credit check that expired in 2025, so the program would
 not accept it as the result of this purchase.

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.kept import Kept
-from tests.support.server_run import Run, current_run, free_port, give
+from tests.support.kept import ServerProcess
+from tests.support.server_run import Run, find_current_run, find_free_port, give_to_server_user
 from tests.support.sql_server import SqlServer
-from tests.support.tls import Tls, issue
+from tests.support.tls import TlsProperties, issue_certificate
 
 _TEMPLATE = "mariadb-template"
 
@@ -24,7 +24,7 @@ _SETTINGS = (
 
 
 @dataclass(frozen=True)
-class Server(SqlServer, Kept):
+class Server(SqlServer, ServerProcess):
     """A MariaDB server. `authority` is the file with the certificate authority that a client needs to verify the
     server's certificate; None: the server has no TLS.
     """
@@ -32,41 +32,41 @@ class Server(SqlServer, Kept):
     authority: Path | None = None
 
     def ready(self) -> bool:
-        return self.answers()
+        return self.can_log_in()
 
 
-def start(run: Run, name: str, extra: Sequence[str] = (), tls: Tls | None = None) -> Server:
+def start_mariadb(run: Run, name: str, extra: Sequence[str] = (), tls: TlsProperties | None = None) -> Server:
     """Start a server with this name in the run, and return it when it answers. `extra` are further lines of its
     configuration, `tls` describes its certificate (None: no TLS).
     """
-    data, password = fresh_data(run, name)
-    port = free_port()
-    files = issue(run, name, tls) if tls else None
+    data, password = make_data_folder(run, name)
+    port = find_free_port()
+    files = issue_certificate(run, name, tls) if tls else None
     lines = (f"datadir={data}", *(files.lines() if files else ()), *extra)
-    command = ("mariadbd", f"--defaults-file={configuration(run, name, port, lines)}")
+    command = ("mariadbd", f"--defaults-file={write_configuration(run, name, port, lines)}")
     authority = files.authority if files else None
     server = Server(run, name, command, "127.0.0.1", port, "admin", password, authority)
     server.start()
     return server
 
 
-def configuration(run: Run, name: str, port: int, lines: Sequence[str]) -> Path:
+def write_configuration(run: Run, name: str, port: int, lines: Sequence[str]) -> Path:
     """Write the server's option file and return its path. Its socket and temporary files are in a folder next to its
     data.
     """
-    scratch = run.own_folder(f"{name}.tmp")
+    scratch = run.make_folder(f"{name}.tmp")
     places = (f"port={port}", f"socket={scratch}/sock", f"pid-file={scratch}/pid", f"tmpdir={scratch}")
     return run.write(f"{name}.cnf", "\n".join(("[mysqld]", *_SETTINGS, *places, *lines, "")))
 
 
-def fresh_data(run: Run, name: str) -> tuple[Path, str]:
+def make_data_folder(run: Run, name: str) -> tuple[Path, str]:
     """Create a data folder whose only account is the administrator. Return the folder and the administrator's
     password. The folder is a copy of a template that the run of this process makes once, because initialising a
     folder takes half a second of processor time.
     """
-    common = current_run() or run
+    common = find_current_run() or run
     common.ready()
-    with common.locked(_TEMPLATE):
+    with common.hold_lock(_TEMPLATE):
         template, secret = common.folder / _TEMPLATE, common.folder / f"{_TEMPLATE}.secret"
         if not secret.exists():
             password = secrets.token_urlsafe(12)
@@ -75,13 +75,13 @@ def fresh_data(run: Run, name: str) -> tuple[Path, str]:
             secret.write_text(password)
     data = run.folder / name
     shutil.copytree(template, data)
-    give(data)
+    give_to_server_user(data)
     return data, secret.read_text()
 
 
 def _initialise(run: Run, password: str) -> None:
     """Initialise the template of the data folders with this password of the administrator."""
-    template, scratch = run.own_folder(_TEMPLATE), run.own_folder(f"{_TEMPLATE}.tmp")
+    template, scratch = run.make_folder(_TEMPLATE), run.make_folder(f"{_TEMPLATE}.tmp")
     accounts = run.write(
         f"{_TEMPLATE}.sql",
         "DELETE FROM mysql.global_priv WHERE User = '';\n"
@@ -93,5 +93,5 @@ def _initialise(run: Run, password: str) -> None:
     places = (f"--datadir={template}", f"--tmpdir={scratch}", f"--extra-file={accounts}")
     run.start(_TEMPLATE, ("mariadb-install-db", "--no-defaults", *places, *options))
     if run.finish(_TEMPLATE) != 0:
-        raise RuntimeError(f"mariadb-install-db failed:\n{run.words(_TEMPLATE)}")
+        raise RuntimeError(f"mariadb-install-db failed:\n{run.read_last_output(_TEMPLATE)}")
     accounts.unlink()

@@ -34,7 +34,7 @@ _ATOM = (
 _SECRETS = ("PAYPAY_API_KEY", "PAYPAY_API_SECRET", "PAYPAY_MERCHANT_ID", *(f"ATOM_{name}" for name in _ATOM))
 
 
-def providers(url: str) -> dict[str, Any]:
+def make_provider_settings(url: str) -> dict[str, Any]:
     """Return the settings of a desk for both providers at the sandbox's `url`, by the names of the environment
     variables without their prefix `CONSOLE_`.
     """
@@ -42,7 +42,7 @@ def providers(url: str) -> dict[str, Any]:
     return {"PAYPAY_URL": url, "ATOM_URL": url, "TIME_SCALE": SCALE, **secrets}
 
 
-def paid(
+def import_paid_payment(
     console: Console,
     sandbox: Sandbox,
     number: str,
@@ -64,7 +64,7 @@ def paid(
     return console.payments.import_payment(asked)
 
 
-def order(place: Place, number: str, minor: int, currency: str = "JPY") -> int:
+def insert_order(place: Place, number: str, minor: int, currency: str = "JPY") -> int:
     """Insert an order as the shop does, and return its id. `minor`: its amount in minor units."""
     place.sql(
         "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"
@@ -73,7 +73,9 @@ def order(place: Place, number: str, minor: int, currency: str = "JPY") -> int:
     return int(place.sql(f"SELECT id FROM orders WHERE merch_txn_id = '{number}'")[0][0])
 
 
-def ask(console: Console, payment_id: int, amount: int | str = 1_000, request_id: str | None = None) -> Refund:
+def request_refund(
+    console: Console, payment_id: int, amount: int | str = 1_000, request_id: str | None = None
+) -> Refund:
     """Request a refund of `amount` (major units of the currency) and return it. It is marked as an intended
     repetition, so an earlier similar refund doesn't prevent it.
     """
@@ -81,19 +83,19 @@ def ask(console: Console, payment_id: int, amount: int | str = 1_000, request_id
     return console.refunds.request(wanted, request_id=request_id)
 
 
-def newest(console: Console, payment_id: int) -> Refund | None:
+def find_newest_refund(console: Console, payment_id: int) -> Refund | None:
     """Return the newest refund of a payment; None if there is none."""
     with console.database.read() as conn:
         return next(iter(refunds.find_by_payment(conn, payment_id)), None)
 
 
-def later(clock: MovedClock, sandbox: Sandbox, step: timedelta) -> None:
+def move_clocks(clock: MovedClock, sandbox: Sandbox, step: timedelta) -> None:
     """Move the clocks of the desk and of the sandbox's providers forward by `step`."""
     clock.offset += step
     sandbox.control.change_settings(advance_seconds=step.total_seconds())
 
 
-def ending(act: Callable[[], object]) -> str:
+def call_for_ending(act: Callable[[], object]) -> str:
     """Call `act`. Return "done", the code of its ConsoleError, or a text that begins with "unhandled" for any other
     exception.
     """

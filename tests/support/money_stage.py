@@ -21,14 +21,23 @@ from console.settings.settings import Settings
 from console.store.database import boot_clock
 from console.store.payments import orders, payments
 from tests.support import money_truth, server_clock, truth
-from tests.support.desks import MovedClock, environment
-from tests.support.money_desks import CAPTURED, ask, ending, later, newest, order, paid, providers
-from tests.support.payment_desks import BANK_KEY, signed
+from tests.support.desks import MovedClock, make_environment
+from tests.support.money_desks import (
+    CAPTURED,
+    call_for_ending,
+    find_newest_refund,
+    import_paid_payment,
+    insert_order,
+    make_provider_settings,
+    move_clocks,
+    request_refund,
+)
+from tests.support.payment_desks import BANK_KEY, make_signed_notice
 from tests.support.places import Place
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 MAKER, CHECKER = "op-a", "lead-b"
-NAMED = frozenset(
+EXPECTED_REFUSALS = frozenset(
     {"outcome_unknown", "database_unreachable", "database_locked", "storage_full", "read_only", "bad_profile"}
 )
 """Error codes with which an action may end if the database or the desk's own file fails."""
@@ -47,7 +56,7 @@ class ActionTarget:
 
 
 @dataclass
-class Stage:
+class MoneyStage:
     """The database, the sandbox and the desks of one test. The desks of `maker` and `checker` have no faults."""
 
     place: Place
@@ -61,91 +70,97 @@ class Stage:
         """Open a desk of the person who executes this action, and return it; the caller must close it. The test
         causes faults at it, for example by another address `url` of the database.
         """
-        return open_console_of(self.place, self.sandbox, self.clock, self.who(action), url, **extra)
+        return open_console_as(self.place, self.sandbox, self.clock, self.get_person(action), url, **extra)
 
-    def who(self, action: str) -> str:
+    def get_person(self, action: str) -> str:
         """Return the name of the person who executes this action."""
-        return self.place.taker if action == "notice" else _WHO.get(action, CHECKER)
+        return self.place.taker if action == "notice" else _PERSON_BY_ACTION.get(action, CHECKER)
 
-    def later(self, step: timedelta = timedelta(minutes=1)) -> None:
+    def move_clocks(self, step: timedelta = timedelta(minutes=1)) -> None:
         """Move the clocks of desks, providers and leases forward by `step`."""
-        later(self.clock, self.sandbox, step)
-        self.place.age(step)
+        move_clocks(self.clock, self.sandbox, step)
+        self.place.move_lease_clock(step)
 
-    def there(self, number: str) -> int:
+    def count_provider_refunds(self, number: str) -> int:
         """Return the number of refunds of this payment that the provider has accepted."""
         return len(self.sandbox.control.payments_control.read_refunds(payment=number))
 
-    def arrive(self, key: str | None) -> None:
+    def release_held_request(self, key: str | None) -> None:
         """Let the held request with this key reach the provider; the provider has booked it when this returns."""
         assert self.sandbox.control.release_calls(number=key), f"nothing was on its way under {key}"
-        until(
+        wait_until(
             lambda: bool(self.sandbox.control.payments_control.read_refunds(key=key)),
             f"the refund {key} at the provider",
         )
 
     # An action
 
-    def prepared(self, action: str) -> ActionTarget:
+    def prepare_target(self, action: str) -> ActionTarget:
         """Create the records that the action needs, and return the target of the action."""
         self.made += 1
         number = f"ORD-{self.made}"
         if action == "notice":
-            order(self.place, number, CAPTURED)
+            insert_order(self.place, number, CAPTURED)
             return ActionTarget(action, number)
-        payment = paid(self.maker, self.sandbox, number).id
+        payment = import_paid_payment(self.maker, self.sandbox, number).id
         if action == "ask":
             return ActionTarget(action, number, payment)
-        refund = ask(self.maker, payment).id
-        if fault := _BEFORE.get(action):
+        refund = request_refund(self.maker, payment).id
+        if fault := _FAULT_BEFORE_ACTION.get(action):
             self.sandbox.control.add_fault(fault, call="paypay_refund", payment=number)
-            code = ending(lambda: self.checker.refunds.approve(refund))
+            code = call_for_ending(lambda: self.checker.refunds.approve(refund))
             assert code in ("outcome_unknown", "rate_limited"), code
         if action == "due":
-            self.later(timedelta(seconds=15))
-        return ActionTarget(action, number, payment, refund, self.there(number))
+            self.move_clocks(timedelta(seconds=15))
+        return ActionTarget(action, number, payment, refund, self.count_provider_refunds(number))
 
     def act(self, console: Console, target: ActionTarget) -> str:
         """Execute the action at this desk, and return its ending (see `ending` of `money_desks`)."""
-        return ending(lambda: _ACTS[target.action](console, target, self))
+        return call_for_ending(lambda: _ACTS[target.action](console, target, self))
 
     def check_ending(self, target: ActionTarget, code: str, where: str) -> None:
         """Check the answer to the person: "nothing was sent" and "done" must be true by the provider's ledger."""
-        assert code in NAMED | {"done"}, f"{code} at {where}"
-        sent = self.there(target.number) - target.before
+        assert code in EXPECTED_REFUSALS | {"done"}, f"{code} at {where}"
+        sent = self.count_provider_refunds(target.number) - target.before
         assert sent <= 1, f"refunded {sent} times at {where}"
         assert not sent or target.action in ("approve", "due"), f"sent at {where}"
         if target.action == "approve":
             assert code != "done" or sent == 1, f"done, but not sent, at {where}"
             assert code == "done" or EXIT_STATUS[code] not in (3, 6) or not sent, f"{code}, but sent, at {where}"
         if target.action == "ask":
-            assert (code == "done") <= (newest(self.maker, target.payment) is not None), f"done, but lost, at {where}"
+            assert (code == "done") <= (find_newest_refund(self.maker, target.payment) is not None), (
+                f"done, but lost, at {where}"
+            )
 
-    def settled(self, target: ActionTarget, code: str, where: str) -> None:
+    def settle_and_check(self, target: ActionTarget, code: str, where: str) -> None:
         """Let the leases expire and run the due tasks in a new process of the desk until the record has ended. Check
         that it has ended correctly. `code` is the ending of the action, `where` describes the fault for the messages.
         """
-        self.later()
+        self.move_clocks()
         with self.desk("due") as fresh:
             fresh.recovery.run_all_tasks()
         for _ in range(4):
             if self._ended(target):
                 break
-            self.later()
+            self.move_clocks()
             self.checker.recovery.run_all_tasks()
         assert truth.count_calling_operations(self.checker.database) == 0, f"still calling after {where}"
         (self._check_notice if target.action == "notice" else self._check_refund)(target, code, where)
 
     def _ended(self, target: ActionTarget) -> bool:
-        found = newest(self.maker, target.payment) if target.payment else None
+        found = find_newest_refund(self.maker, target.payment) if target.payment else None
         return found is None or found.state in ENDED_REFUND_STATES or found.state is RefundState.REQUESTED
 
     def _check_refund(self, target: ActionTarget, code: str, where: str) -> None:
-        found, there = newest(self.maker, target.payment), self.there(target.number)
+        found, there = find_newest_refund(self.maker, target.payment), self.count_provider_refunds(target.number)
         if found is None:
             assert (target.action, there) == ("ask", 0), f"the refund is gone after {where}"
             return
-        wanted = {RefundState.COMPLETED} if target.action in ("probe", "due", "resolve") else {_DONE[target.action]}
+        wanted = (
+            {RefundState.COMPLETED}
+            if target.action in ("probe", "due", "resolve")
+            else {_STATE_AFTER_ACTION[target.action]}
+        )
         wanted |= (
             {RefundState.REQUESTED}
             if code != "done" and target.action in ("approve", "reject", "withdraw")
@@ -163,7 +178,7 @@ class Stage:
             assert not fresh.payments.receive_notice(_make_bank_notice(target, self)).is_refused, (
                 f"refused when repeated: {where}"
             )
-        self.later()
+        self.move_clocks()
         self.checker.recovery.run_all_tasks()
         with self.checker.database.read() as conn:
             found = orders.find_by_number(conn, target.number)
@@ -176,15 +191,15 @@ class Stage:
         rows = self.place.sql(f"SELECT count(*) FROM payment_events WHERE event_id = 'EV-{target.number}'")
         return int(rows[0][0])
 
-    def checked(self) -> None:
+    def check_all_rules(self) -> None:
         """Check all rules of `money_truth` and the hash chains of the audit trail."""
-        money_truth.check(self.checker, self.sandbox)
+        money_truth.check_money(self.checker, self.sandbox)
         self.checker.audit.verify_chains()
 
 
-_WHO = {"ask": MAKER, "withdraw": MAKER, "resolve": MAKER}
-_BEFORE = {"probe": "close_after_charge", "resolve": "close_after_charge", "due": "result:RATE_LIMIT"}
-_DONE = {
+_PERSON_BY_ACTION = {"ask": MAKER, "withdraw": MAKER, "resolve": MAKER}
+_FAULT_BEFORE_ACTION = {"probe": "close_after_charge", "resolve": "close_after_charge", "due": "result:RATE_LIMIT"}
+_STATE_AFTER_ACTION = {
     "ask": RefundState.REQUESTED,
     "approve": RefundState.COMPLETED,
     "reject": RefundState.REJECTED,
@@ -192,12 +207,12 @@ _DONE = {
 }
 
 
-def _resolve(console: Console, target: ActionTarget, _stage: Stage) -> object:
+def _resolve_refund(console: Console, target: ActionTarget, _stage: MoneyStage) -> object:
     key = console.refunds.read_refund(target.refund).record.provider_refund_key
     return console.refunds.resolve(target.refund, "completed", "seen on their screen", key)
 
 
-def _make_bank_notice(target: ActionTarget, stage: Stage):  # type: ignore[no-untyped-def]  # a post
+def _make_bank_notice(target: ActionTarget, stage: MoneyStage):  # type: ignore[no-untyped-def]  # a post
     """Return a signed notice of a bank that the target's payment was paid."""
     now = stage.clock.now()
     told = {
@@ -208,42 +223,48 @@ def _make_bank_notice(target: ActionTarget, stage: Stage):  # type: ignore[no-un
         "currency": "JPY",
         "occurred_at": now.isoformat(),
     }
-    return signed("bank", json.dumps(told).encode(), now)
+    return make_signed_notice("bank", json.dumps(told).encode(), now)
 
 
-_ACTS: Mapping[str, Callable[[Console, ActionTarget, Stage], object]] = {
-    "ask": lambda console, target, _: ask(console, target.payment),
+_ACTS: Mapping[str, Callable[[Console, ActionTarget, MoneyStage], object]] = {
+    "ask": lambda console, target, _: request_refund(console, target.payment),
     "approve": lambda console, target, _: console.refunds.approve(target.refund),
     "reject": lambda console, target, _: console.refunds.reject(target.refund, "not ours"),
     "withdraw": lambda console, target, _: console.refunds.withdraw(target.refund),
     "probe": lambda console, target, _: console.refunds.probe(target.refund),
     "due": lambda console, _matter, _: console.recovery.run_all_tasks(),
-    "resolve": _resolve,
+    "resolve": _resolve_refund,
     "notice": lambda console, target, stage: console.payments.receive_notice(_make_bank_notice(target, stage)),
 }
 ACTIONS = tuple(_ACTS)
 
 
-def open_console_of(
+def open_console_as(
     place: Place, sandbox: Sandbox, clock: MovedClock, person: str, url: str = "", **extra: str
 ) -> Console:
     """Open a desk of this person and return it; the caller must close it. `url` is another address of the database,
     "" the usual one. `extra` are further settings without their prefix `CONSOLE_`.
     """
     own = {"DATABASE_URL": url} if url else {}
-    facts = {**place.facts(person, 0), **providers(sandbox.url), "SECRET_NOTICE_BANK_KEY": BANK_KEY, **own, **extra}
-    return open_console(Settings.load(environment(place.home, sandbox.url, **facts)), clock)
+    facts = {
+        **place.make_settings(person, 0),
+        **make_provider_settings(sandbox.url),
+        "SECRET_NOTICE_BANK_KEY": BANK_KEY,
+        **own,
+        **extra,
+    }
+    return open_console(Settings.load(make_environment(place.home, sandbox.url, **facts)), clock)
 
 
 @contextmanager
-def stage(place: Place) -> Iterator[Stage]:
+def open_money_stage(place: Place) -> Iterator[MoneyStage]:
     """Yield a Stage with the empty database of `place`."""
     clock, uptime = MovedClock(), boot_clock.read_uptime_ms
     with pytest.MonkeyPatch.context() as patch, Sandbox() as sandbox:
         patch.setattr(boot_clock, "read_uptime_ms", lambda: uptime() + round(clock.offset.total_seconds() * 1000))
-        server_clock.move_with_desks(patch)
+        server_clock.use_desk_time(patch)
         with (
-            open_console_of(place, sandbox, clock, MAKER) as maker,
-            open_console_of(place, sandbox, clock, CHECKER) as checker,
+            open_console_as(place, sandbox, clock, MAKER) as maker,
+            open_console_as(place, sandbox, clock, CHECKER) as checker,
         ):
-            yield Stage(place, sandbox, clock, maker, checker)
+            yield MoneyStage(place, sandbox, clock, maker, checker)

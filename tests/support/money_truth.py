@@ -25,9 +25,11 @@ _PAYMENTS = text(
     " FROM payments ORDER BY id"
 )
 _VOTES = text("SELECT subject_id, person FROM approvals WHERE subject_kind = 'refund' AND action = 'refund.approve'")
-_ASIDE = text("SELECT payment_id, sum(amount_minor) FROM set_asides WHERE status = 'open' GROUP BY payment_id")
+_SELECT_SET_ASIDES_SQL = text(
+    "SELECT payment_id, sum(amount_minor) FROM set_asides WHERE status = 'open' GROUP BY payment_id"
+)
 QUEUES = ("pending", "unknown", "error", "review", "refunds")
-_VOID = ("REFUND_FAILED", "REFUND FAILED", "REFUND REJECTED")
+_FAILED_REFUND_WORDS = ("REFUND_FAILED", "REFUND FAILED", "REFUND REJECTED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +73,21 @@ class PaymentRow:
     aside: int
 
 
-def refund_rows(database: Database) -> tuple[RefundRow, ...]:
+def read_refund_rows(database: Database) -> tuple[RefundRow, ...]:
     """Read all refunds."""
     with database.read() as conn:
         return tuple(RefundRow(*row) for row in conn.execute(_REFUNDS))
 
 
-def payment_rows(database: Database) -> tuple[PaymentRow, ...]:
+def read_payment_rows(database: Database) -> tuple[PaymentRow, ...]:
     """Read the amounts of all payments."""
     with database.read() as conn:
         return tuple(PaymentRow(*row) for row in conn.execute(_PAYMENTS))
 
 
-def check(console: Console, sandbox: Sandbox) -> tuple[RefundRow, ...]:
+def check_money(console: Console, sandbox: Sandbox) -> tuple[RefundRow, ...]:
     """Check all rules of this module, and return the refunds."""
-    rows = refund_rows(console.database)
+    rows = read_refund_rows(console.database)
     check_sums(console.database, rows)
     check_ledger(console.database, rows, sandbox)
     check_votes(console.database, rows)
@@ -98,13 +100,13 @@ def check_sums(database: Database, rows: Iterable[RefundRow]) -> None:
     equal the sums of the payment's refunds and set-asides.
     """
     held, gone = Counter[int](), Counter[int]()
-    opened = Counter(row.payment_id for row in rows if row.state in _OPEN)
+    opened = Counter(row.payment_id for row in rows if row.state in _OPEN_REFUND_STATES)
     for row in rows:
         held[row.payment_id] += row.minor if row.state in RESERVING_REFUND_STATES else 0
         gone[row.payment_id] += row.minor if row.state is RefundState.COMPLETED else 0
     with database.read() as conn:
-        aside = {int(of): int(minor) for of, minor in conn.execute(_ASIDE)}
-    for payment in payment_rows(database):
+        aside = {int(of): int(minor) for of, minor in conn.execute(_SELECT_SET_ASIDES_SQL)}
+    for payment in read_payment_rows(database):
         left = payment.captured - payment.reserved - payment.refunded - payment.aside
         assert min(left, payment.reserved, payment.refunded, payment.aside) >= 0, f"below zero: {payment}"
         wanted = (held[payment.id], gone[payment.id], aside.get(payment.id, 0))
@@ -112,10 +114,10 @@ def check_sums(database: Database, rows: Iterable[RefundRow]) -> None:
         assert opened[payment.id] <= 1, f"{opened[payment.id]} open refunds of {payment}"
 
 
-_OPEN = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING})
+_OPEN_REFUND_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING})
 
 
-def ledger(sandbox: Sandbox) -> Mapping[str, list[dict[str, Any]]]:
+def read_refund_ledger(sandbox: Sandbox) -> Mapping[str, list[dict[str, Any]]]:
     """Return the refunds that the providers have accepted, by our idempotency key."""
     found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for entry in sandbox.control.payments_control.read_refunds():
@@ -127,12 +129,12 @@ def check_ledger(database: Database, rows: Iterable[RefundRow], sandbox: Sandbox
     """Check that the providers have at most one refund for each of our refunds and no refund that we don't know, that
     each of our completed refunds exists there, and that no more was refunded than captured.
     """
-    theirs, by_key = ledger(sandbox), {row.key: row for row in rows if row.key is not None}
+    theirs, by_key = read_refund_ledger(sandbox), {row.key: row for row in rows if row.key is not None}
     doubles = {key: entries for key, entries in theirs.items() if len(entries) > 1}
     assert not doubles, f"refunded twice: {doubles}"
     assert theirs.keys() <= by_key.keys(), f"refunds that nobody knows: {theirs.keys() - by_key.keys()}"
     for key, row in by_key.items():
-        _check_pair(row, [entry for entry in theirs.get(key or "", ()) if entry["state"] not in _VOID])
+        _check_pair(row, [entry for entry in theirs.get(key or "", ()) if entry["state"] not in _FAILED_REFUND_WORDS])
     for payment in sandbox.control.payments_control.read_ledger()["payments"]:
         assert payment["accepted_minor"] <= payment["captured_minor"], f"more than was captured: {payment}"
     unsent = [
@@ -174,7 +176,7 @@ def check_queues(console: Console, rows: Iterable[RefundRow]) -> None:
     """Check that each refund that has not ended, has an unknown outcome or needs a review is in the queue for it,
     with a next step.
     """
-    queued = {name: _items(console, name) for name in QUEUES}
+    queued = {name: _read_next_steps(console, name) for name in QUEUES}
     for row in rows:
         where = [name for name, items in queued.items() if row.id in items]
         if row.certainty == "unknown":
@@ -192,7 +194,7 @@ def check_queues(console: Console, rows: Iterable[RefundRow]) -> None:
             assert queued[name][row.id], f"no next step in {name}: {row}"
 
 
-def _items(console: Console, name: str) -> dict[int, str]:
+def _read_next_steps(console: Console, name: str) -> dict[int, str]:
     """Return the code of the next step of each refund in the queue `name`, by refund id."""
     found: dict[int, str] = {}
     cursor = None

@@ -15,7 +15,7 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.records import ReceivedNotice
 from console.store.payments import payments
 from console.store.payments.payments import NewPayment
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 
 SENDERS = 8
 YEN, RUPEES = 3300, 50_000
@@ -23,7 +23,7 @@ _NEWEST_FIRST = 500
 
 
 @dataclass
-class Storm:
+class DeliveryResult:
     """Result of the deliveries: their number by result (`done`), the duration of each one in seconds (`took`), the
     duration of all (`seconds`), and the number of repetitions because the database couldn't be reached (`again`).
     """
@@ -33,7 +33,7 @@ class Storm:
     seconds: float = 0.0
     again: int = 0
 
-    def told(self) -> str:
+    def format_figures(self) -> str:
         """Return the figures as one line of text."""
         took = sorted(self.took)
         p50, p99 = took[len(took) // 2] * 1000, took[len(took) * 99 // 100] * 1000
@@ -41,28 +41,28 @@ class Storm:
         return f"{len(took)} deliveries in {self.seconds:.1f} s: {rate:.0f}/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms"
 
 
-def prepare(scene: Scene, banks: int, paypays: int, atoms: int) -> list[ReceivedNotice]:
+def prepare_notices(scene: PaymentDesk, banks: int, paypays: int, atoms: int) -> list[ReceivedNotice]:
     """Insert orders, and payments that have begun and were paid at the simulated provider. Return one notice about
     each. `banks`, `paypays` and `atoms` are the numbers of the three kinds.
     """
     names = [f"B-{n}" for n in range(banks)] + [f"P-{n}" for n in range(paypays)] + [f"A-{n}" for n in range(atoms)]
     for start in range(0, len(names), 500):
-        rows = ", ".join(_row(name) for name in names[start : start + 500])
+        rows = ", ".join(_make_order_values(name) for name in names[start : start + 500])
         scene.place.sql(f"INSERT INTO orders (merch_txn_id, total_amount, currency) VALUES {rows}")
     ids = {str(name): int(i) for i, name in scene.place.sql("SELECT id, merch_txn_id FROM orders")}
-    posts = [scene.bank(f"event-{n}", f"B-{n}", str(YEN)) for n in range(banks)]
+    posts = [scene.make_bank_notice(f"event-{n}", f"B-{n}", str(YEN)) for n in range(banks)]
     for provider, letter, count in (("paypay", "P", paypays), ("atom", "A", atoms)):
         for n in range(count):
-            posts.append(_begun(scene, provider, f"{letter}-{n}", ids[f"{letter}-{n}"]))
+            posts.append(_begin_payment(scene, provider, f"{letter}-{n}", ids[f"{letter}-{n}"]))
     return posts
 
 
-def _row(name: str) -> str:
+def _make_order_values(name: str) -> str:
     minor, currency = (RUPEES, "INR") if name.startswith("A") else (YEN, "JPY")
     return f"('{name}', {minor}, '{currency}')"
 
 
-def _begun(scene: Scene, provider: str, name: str, order_id: int) -> ReceivedNotice:
+def _begin_payment(scene: PaymentDesk, provider: str, name: str, order_id: int) -> ReceivedNotice:
     minor, currency = (RUPEES, "INR") if provider == "atom" else (YEN, "JPY")
     now = scene.context.now()
     new = NewPayment(provider, name, currency, minor, order_id=order_id, begun_at=now)
@@ -71,14 +71,14 @@ def _begun(scene: Scene, provider: str, name: str, order_id: int) -> ReceivedNot
     return scene.post(provider, name)
 
 
-def rage(scene: Scene, posts: Sequence[ReceivedNotice], seed: int) -> Storm:
+def deliver_notices(scene: PaymentDesk, posts: Sequence[ReceivedNotice], seed: int) -> DeliveryResult:
     """Deliver each notice one to five times, in a random order, by SENDERS threads. A delivery that fails because the
     database can't be reached is repeated, as a provider would repeat it.
     """
     chance = random.Random(seed)
     deliveries = [post for post in posts for _ in range(chance.randint(1, 5))]
     chance.shuffle(deliveries)
-    storm, lock = Storm(), Lock()
+    storm, lock = DeliveryResult(), Lock()
 
     def deliver(post: ReceivedNotice) -> None:
         began, again = time.perf_counter(), 0
@@ -102,7 +102,7 @@ def rage(scene: Scene, posts: Sequence[ReceivedNotice], seed: int) -> Storm:
     return storm
 
 
-def settle(scene: Scene) -> None:
+def run_until_settled(scene: PaymentDesk) -> None:
     """Run the due tasks until no notice is queued and every order follows its payments."""
     clock = scene.context.clock
     for _ in range(20):
@@ -117,7 +117,7 @@ def settle(scene: Scene) -> None:
         scene.run_due_tasks()
 
 
-def check(scene: Scene, posts: Sequence[ReceivedNotice]) -> None:
+def check_all_booked(scene: PaymentDesk, posts: Sequence[ReceivedNotice]) -> None:
     """Check that each notice is stored and booked exactly once, that its order is paid, that there are no open cases,
     and that no notice was refused.
     """
@@ -126,12 +126,12 @@ def check(scene: Scene, posts: Sequence[ReceivedNotice]) -> None:
     assert scene.payments.count_refused_notices() == 0
 
 
-def check_booked(scene: Scene, posts: Sequence[ReceivedNotice]) -> None:
+def check_booked(scene: PaymentDesk, posts: Sequence[ReceivedNotice]) -> None:
     """Check that each notice is booked exactly once, that all orders are paid, and that there are no open cases.
     Other notices may have been refused.
     """
     rows = scene.place.sql("SELECT provider, status, captured_minor, certainty, work_state FROM payments ORDER BY id")
-    wrong = [row for row in rows if tuple(row[1:]) not in _RIGHT[str(row[0])]]
+    wrong = [row for row in rows if tuple(row[1:]) not in _EXPECTED_STATES[str(row[0])]]
     assert wrong[:3] == []
     assert len(rows) == len(posts)
     assert scene.place.sql("SELECT COUNT(*) FROM orders WHERE status <> 'paid'") == [(0,)]
@@ -140,7 +140,7 @@ def check_booked(scene: Scene, posts: Sequence[ReceivedNotice]) -> None:
     assert scene.cases() == []
 
 
-_RIGHT = {
+_EXPECTED_STATES = {
     "bank": [("payment_success", YEN, "known", "none")],
     "paypay": [("completed", YEN, "known", "none")],
     "atom": [("completed", RUPEES, "known", "none")],

@@ -19,18 +19,18 @@ from typing import Any
 import pymysql
 from sqlalchemy import make_url
 
-from tests.support.invented import numbers
-from tests.support.legacy import NAME
+from tests.support.invented import invent_numbers
+from tests.support.legacy import TABLE_NAME
 from tests.support.waiting import PATIENCE_SECONDS
 
 LONGEST_MS = 1_000
 PAUSE_SECONDS, PAUSE_AT_A_FILE = 0.005, 0.03
 _COLUMNS = "client_id, corporation_number, credit_check_id, company_name, purchased_at, result"
-_REPEATED = 0.1
+_REPEATED_SHARE = 0.1
 
 
 @dataclass
-class Results:
+class ApplicationResults:
     """Results of the application: the longest duration (ms) of a read and of a write, the number of reads, the
     inserted rows as (id, client, number), the number of refused inserts, and the messages of other errors.
     `longest_elsewhere_ms` is the longest write to another table, which waits only if the machine is busy.
@@ -58,9 +58,9 @@ class Application:
     """
 
     def __init__(self, url: str, seed: int) -> None:
-        self._url, self._over, self._met = make_url(url), threading.Event(), Results()
+        self._url, self._over, self._met = make_url(url), threading.Event(), ApplicationResults()
         self._chance = random.Random(seed)
-        self._fresh = iter(numbers(200_000, seed + 1_000))
+        self._fresh = iter(invent_numbers(200_000, seed + 1_000))
         self._mark = "?" if self._is_file else "%s"
         self._pause = PAUSE_AT_A_FILE if self._is_file else PAUSE_SECONDS
 
@@ -68,7 +68,7 @@ class Application:
     def _is_file(self) -> bool:
         return self._url.get_backend_name() == "sqlite"
 
-    def run(self) -> Results:
+    def run(self) -> ApplicationResults:
         threads = [threading.Thread(target=work) for work in (self._read, self._write, self._elsewhere)]
         for thread in threads:
             thread.start()
@@ -99,9 +99,9 @@ class Application:
             cursor = connection.cursor()
             while not self._over.wait(self._pause):
                 begun = time.perf_counter()
-                cursor.execute(f"SELECT id, {_COLUMNS} FROM {NAME} ORDER BY id DESC LIMIT 20")
+                cursor.execute(f"SELECT id, {_COLUMNS} FROM {TABLE_NAME} ORDER BY id DESC LIMIT 20")
                 newest = cursor.fetchall()
-                cursor.execute(f"SELECT * FROM {NAME} WHERE id = {self._mark}", (newest[0][0] // 2,))
+                cursor.execute(f"SELECT * FROM {TABLE_NAME} WHERE id = {self._mark}", (newest[0][0] // 2,))
                 cursor.fetchall()
                 self._met.longest_read_ms = max(self._met.longest_read_ms, (time.perf_counter() - begun) * 1000)
                 self._met.reads += 1
@@ -130,7 +130,7 @@ class Application:
         """Return (client, corporation number) of the next row: mostly new ones, sometimes those of an earlier row,
         also in another spelling.
         """
-        if self._met.added and self._chance.random() < _REPEATED:
+        if self._met.added and self._chance.random() < _REPEATED_SHARE:
             _, client, number = self._chance.choice(self._met.added)
             return client, self._chance.choice((number, f"T{number}" if len(number) == 13 else number))
         return 1 + self._chance.randrange(3), next(self._fresh)
@@ -139,7 +139,7 @@ class Application:
         marks = ", ".join([self._mark] * 6)
         values = (client, number, self._chance.randrange(1, 10**9), "架空商店", "2026-01-02 03:04:05", "ok")
         try:
-            cursor.execute(f"INSERT INTO {NAME} ({_COLUMNS}) VALUES ({marks})", values)
+            cursor.execute(f"INSERT INTO {TABLE_NAME} ({_COLUMNS}) VALUES ({marks})", values)
         except (pymysql.IntegrityError, sqlite3.IntegrityError):
             self._met.refused += 1
         except (pymysql.MySQLError, sqlite3.Error) as trouble:
@@ -149,12 +149,12 @@ class Application:
 
 
 @contextlib.contextmanager
-def running(url: str, seed: int = 1) -> Iterator[list[Results]]:
+def run_application(url: str, seed: int = 1) -> Iterator[list[ApplicationResults]]:
     """Run the application in a process of its own until the end of the block. Its results are added to the yielded
     list after the block.
     """
     command = [sys.executable, "-m", "tests.support.other_application", url, str(seed)]
-    told: list[Results] = []
+    told: list[ApplicationResults] = []
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "at work\n"
@@ -162,7 +162,7 @@ def running(url: str, seed: int = 1) -> Iterator[list[Results]]:
             yield told
         finally:
             answer, _ = process.communicate()
-            told.append(Results(**json.loads(answer)))
+            told.append(ApplicationResults(**json.loads(answer)))
 
 
 if __name__ == "__main__":

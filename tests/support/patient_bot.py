@@ -13,7 +13,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 PATIENCE_MS = round(PATIENCE_SECONDS * 1_000)
 
 
-class PatientBot(QtBot):
+class PatientQtBot(QtBot):
     """A bot whose waits have the time limit PATIENCE_MS (milliseconds), unless the test gives another one."""
 
     def waitUntil(self, callback: Callable[[], bool | None], *, timeout: int = PATIENCE_MS) -> None:

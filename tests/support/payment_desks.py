@@ -39,7 +39,7 @@ from tests.support.places import Place
 BANK_KEY = "a-bank's-own-key-for-notices"
 
 
-def told(url: str) -> dict[str, str]:
+def make_settings(url: str) -> dict[str, str]:
     """Return the settings of a desk, without their prefix `CONSOLE_`: both payment providers at the sandbox's `url`,
     and the key of a bank that sends signed notices.
     """
@@ -61,7 +61,7 @@ def told(url: str) -> dict[str, str]:
     )
 
 
-class Scene:
+class PaymentDesk:
     """A desk with its payment services. It also acts as the sandbox's payers and as the shop."""
 
     def __init__(self, place: Place, console: Console, sandbox: Sandbox) -> None:
@@ -84,7 +84,7 @@ class Scene:
         self.payments = self.machinery.payments
         self.taker = console
 
-    def notices_come_to(self, receiver: Console) -> None:
+    def use_receiver(self, receiver: Console) -> None:
         """Let `receiver` receive the notices from now on: on a server only the worker's account may store them."""
         self._receiver = receiver
         self.taker = receiver
@@ -122,12 +122,12 @@ class Scene:
         assert found is not None
         return found
 
-    def of_number(self, provider: str, number: str) -> Payment | None:
+    def find_payment(self, provider: str, number: str) -> Payment | None:
         """Return the payment with this payment number; None if there is none."""
         with self.context.database.read() as conn:
             return payments.find_by_payment_number(conn, provider, number)
 
-    def order_now(self, number: str) -> Order:
+    def read_order(self, number: str) -> Order:
         """Return the present state of the order with this number."""
         with self.context.database.read() as conn:
             found = orders.find_by_number(conn, number)
@@ -141,7 +141,7 @@ class Scene:
         )
         return [str(rule) for (rule,) in rows]
 
-    def audited(self, what: str) -> int:
+    def count_audit_entries(self, what: str) -> int:
         """Return the number of audit entries with the action `what`."""
         return int(self.place.sql(f"SELECT COUNT(*) FROM audit_log WHERE what = '{what}'")[0][0])
 
@@ -156,13 +156,13 @@ class Scene:
         """Return the notice that the simulated provider would send about the present state of the payment `number`.
         `peer` is the address of the sender.
         """
-        return notice_of(self.money, provider, number, peer, **more)
+        return make_notice(self.money, provider, number, peer, **more)
 
     def deliver(self, provider: str, number: str, **more: Any) -> NoticeResult:
         """Deliver the notice of `post` to the desk, and return the result."""
         return self.payments.receive_notice(self.post(provider, number, **more))
 
-    def bank(self, event: str, order: str, amount: str = "3300", **fields: object) -> ReceivedNotice:
+    def make_bank_notice(self, event: str, order: str, amount: str = "3300", **fields: object) -> ReceivedNotice:
         """Return a signed notice of a bank about a payment of the order `order`. `amount` is in major units, as a
         text; `fields` replaces fields of the notice.
         """
@@ -174,13 +174,13 @@ class Scene:
             "currency": "JPY",
             "occurred_at": self.context.now().isoformat(),
         } | fields
-        return signed("bank", json.dumps(told).encode(), self.context.now())
+        return make_signed_notice("bank", json.dumps(told).encode(), self.context.now())
 
     def close(self) -> None:
         self.heartbeat.close()
 
 
-def notice_of(money: Any, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> ReceivedNotice:
+def make_notice(money: Any, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> ReceivedNotice:
     """Return the notice that the simulated provider would send about a payment. `money` is the control of the
     sandbox's payments.
     """
@@ -188,7 +188,7 @@ def notice_of(money: Any, provider: str, number: str, peer: str = "127.0.0.1", *
     return ReceivedNotice(provider, body, (), peer)
 
 
-def signed(source: str, body: bytes, at: datetime, key: str = BANK_KEY) -> ReceivedNotice:
+def make_signed_notice(source: str, body: bytes, at: datetime, key: str = BANK_KEY) -> ReceivedNotice:
     """Return a notice of this source with the body, signed with `key` at the time `at`."""
     stamp = str(int(at.timestamp()))
     made = hmac.new(key.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
@@ -196,20 +196,22 @@ def signed(source: str, body: bytes, at: datetime, key: str = BANK_KEY) -> Recei
 
 
 @contextmanager
-def paying(
+def open_payment_desk(
     place: Place, sandbox: Sandbox, clock: SystemClock | None = None, *, person: str = "op-a", **extra: str | None
-) -> Iterator[Scene]:
+) -> Iterator[PaymentDesk]:
     """Yield a Scene, closed at the end of the block. `extra` are further settings without their prefix `CONSOLE_`; a
     setting with None is removed.
     """
-    known: dict[str, Any] = {name: text for name, text in (told(sandbox.url) | extra).items() if text is not None}
-    with place.opened(sandbox, clock, person=person, **known) as console:
-        scene = Scene(place, console, sandbox)
+    known: dict[str, Any] = {
+        name: text for name, text in (make_settings(sandbox.url) | extra).items() if text is not None
+    }
+    with place.open_desk(sandbox, clock, person=person, **known) as console:
+        scene = PaymentDesk(place, console, sandbox)
         try:
             with ExitStack() as stack:
                 if place.taker not in ("op-a", person):
-                    taker = place.opened(sandbox, clock, person=place.taker, **known)
-                    scene.notices_come_to(stack.enter_context(taker))
+                    taker = place.open_desk(sandbox, clock, person=place.taker, **known)
+                    scene.use_receiver(stack.enter_context(taker))
                 yield scene
         finally:
             scene.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @contextmanager
-def without_rights(path: Path, left: int = 0) -> Iterator[None]:
+def remove_permissions(path: Path, left: int = 0) -> Iterator[None]:
     """Within the block, the file or folder has only the permissions `left` (a mode). If root runs the tests, the
     process acts as another user within the block, because permissions don't restrict root.
     """

@@ -58,7 +58,7 @@ def place(engine: "Engine", _pool: None) -> "Iterator[Place]":
     """Yield an empty database of this engine, with a temporary folder for its desks."""
     from tests.support import places
 
-    with places.fresh_anywhere(engine) as lent:
+    with places.open_empty_place_anywhere(engine) as lent:
         yield lent
 
 
@@ -69,7 +69,7 @@ def fresh_place(engine: "Engine", _pool: None) -> "Callable[[], AbstractContextM
     """
     from tests.support import places
 
-    return lambda: places.fresh_anywhere(engine)
+    return lambda: places.open_empty_place_anywhere(engine)
 
 
 @pytest.fixture(autouse=True)
@@ -80,18 +80,18 @@ def _galera_together(request: pytest.FixtureRequest) -> Iterator[None]:
     if not on_galera or "galera_cluster" in request.fixturenames:
         yield
         return
-    server_fixtures.need("galera")
-    with server_fixtures.galera_turn(alone=False):
+    server_fixtures.require_server("galera")
+    with server_fixtures.use_galera(alone=False):
         yield
 
 
 @pytest.fixture
 def hand_clock() -> "Iterator[HandClock]":
     """Yield a clock that only the test moves. The leases use it, too."""
-    from tests.support.quick_desks import HandClock, lease_clock
+    from tests.support.quick_desks import HandClock, use_lease_clock
 
     clock = HandClock()
-    with lease_clock(clock):
+    with use_lease_clock(clock):
         yield clock
 
 
@@ -115,9 +115,9 @@ def sandbox() -> "Iterator[Sandbox]":
 @pytest.fixture
 def home() -> Iterator[Path]:
     """Yield a temporary home folder for a desk, in memory if the system has a folder in memory."""
-    from tests.support.quick_desks import quick_folder
+    from tests.support.quick_desks import make_quick_folder
 
-    with quick_folder() as folder:
+    with make_quick_folder() as folder:
         yield folder
 
 

@@ -26,17 +26,17 @@ from console.providers.credit_checks.provider import CreditCheckProvider
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from tests.support import servers
-from tests.support.desks import environment, template
-from tests.support.pooled_databases import PooledDatabase, lend
-from tests.support.quick_desks import HandClock, quick_desk, quick_folder
-from tests.support.server_fixtures import MYSQL, galera_turn, need_engine, require_galera_turn
+from tests.support.desks import get_template, make_environment
+from tests.support.pooled_databases import PooledDatabase, lend_database
+from tests.support.quick_desks import HandClock, make_quick_folder, open_quick_desk
+from tests.support.server_fixtures import MYSQL, require_engine, require_galera_turn, use_galera
 
 Engine = Literal["sqlite", "mariadb", "galera", "mysql"]
-PERSON = "op-a"
+FIRST_PERSON = "op-a"
 CHECKS = "hansha_alarmbox_credit_checks"
-_LEAVES_NOTHING = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "DROP TRIGGER ")
+_STATEMENTS_WITHOUT_DDL = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "DROP TRIGGER ")
 """Beginnings of SQL statements that leave no trace in a connection: no open transaction and no changed pragma."""
-_AGED = (
+_LEASE_END_COLUMNS = (
     ("operations", "lease_expires"),
     ("leases", "lease_expires"),
     ("request_ids", "lease_expires"),
@@ -54,14 +54,14 @@ class Place(ABC):
 
     @property
     def home(self) -> Path:
-        return self.home_of(0)
+        return self.get_home(0)
 
     @property
     def documents(self) -> Path:
         """The folder in which all desks of this database store their documents."""
         return self.folder / "documents"
 
-    def home_of(self, desk: int) -> Path:
+    def get_home(self, desk: int) -> Path:
         """Return the home folder of the desk with this number."""
         return self.folder / f"desk-{desk}"
 
@@ -73,16 +73,16 @@ class Place(ABC):
     @property
     def taker(self) -> str:
         """The name of the person that stores notices: on a server only the worker's account may do that."""
-        return "worker" if self.is_server else PERSON
+        return "worker" if self.is_server else FIRST_PERSON
 
     @abstractmethod
-    def named(self, person: str) -> str:
+    def get_account_name(self, person: str) -> str:
         """Return the name that the person has in this database. On a server it is the name of an account that exists
         only for this database.
         """
 
     @abstractmethod
-    def access(self, person: str = PERSON, desk: int = 0) -> dict[str, str]:
+    def make_access_settings(self, person: str = FIRST_PERSON, desk: int = 0) -> dict[str, str]:
         """Return the settings for the database and the acting person, without their prefix `CONSOLE_`. `desk` is the
         number of the desk.
         """
@@ -94,7 +94,7 @@ class Place(ABC):
         """
 
     @contextmanager
-    def kept_open(self) -> Iterator[None]:
+    def keep_connection_open(self) -> Iterator[None]:
         """Run the statements of `sql` in one connection until the end of the block. Don't use it if the file is
         overwritten or a process is forked within the block. After the file was replaced by another file, each call
         opens a new connection.
@@ -102,41 +102,43 @@ class Place(ABC):
         yield
 
     @abstractmethod
-    def shop(self, *statements: str) -> list[tuple[Any, ...]]:
+    def execute_as_shop(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run the statements as another application that reads and writes the table of credit checks. Return the rows
         of the last statement.
         """
 
     @abstractmethod
-    def age(self, by: timedelta) -> None:
+    def move_lease_clock(self, by: timedelta) -> None:
         """Move the clock of the leases forward by `by`: on a server, by reducing the stored expiries."""
 
     @abstractmethod
-    def unguard(self, table: str) -> None:
+    def drop_table_triggers(self, table: str) -> None:
         """Drop the triggers of a table, as the owner of the database could."""
 
-    def url(self, person: str = PERSON, desk: int = 0) -> str:
+    def url(self, person: str = FIRST_PERSON, desk: int = 0) -> str:
         """Return the URL of the database for a person at the desk with the number `desk`."""
-        return self.access(person, desk)["DATABASE_URL"]
+        return self.make_access_settings(person, desk)["DATABASE_URL"]
 
-    def told(self, provider: str, person: str = PERSON, desk: int = 0, **extra: str) -> dict[str, str]:
+    def make_environment(
+        self, provider: str, person: str = FIRST_PERSON, desk: int = 0, **extra: str
+    ) -> dict[str, str]:
         """Return the environment variables of a process of a desk. `provider` is the URL of the sandbox; `extra` are
         further settings without their prefix `CONSOLE_`.
         """
-        return environment(self.home_of(desk), provider, **self.facts(person, desk), **extra)
+        return make_environment(self.get_home(desk), provider, **self.make_settings(person, desk), **extra)
 
-    def facts(self, person: str, desk: int) -> dict[str, str]:
+    def make_settings(self, person: str, desk: int) -> dict[str, str]:
         """Return the settings of a desk, without their prefix `CONSOLE_`: the folder of documents, which all desks
         have in common, and the desk's own URL of the database.
         """
-        return {"DOCUMENTS_URL": self.documents.as_uri(), **self.access(person, desk)}
+        return {"DOCUMENTS_URL": self.documents.as_uri(), **self.make_access_settings(person, desk)}
 
     def desk(
         self,
         vendor: CreditCheckProvider,
         clock: HandClock | None = None,
         *,
-        person: str = PERSON,
+        person: str = FIRST_PERSON,
         desk: int = 0,
         **extra: str,
     ) -> Console:
@@ -144,23 +146,29 @@ class Place(ABC):
         when `clock` is moved.
         """
         if clock is not None and self.is_server:
-            clock.moved[self.folder] = self.age
+            clock.moved[self.folder] = self.move_lease_clock
             extra = {"TIME_SCALE": "1"} | extra  # leases outlast a slow machine, and still end when the hand moves on
-        return quick_desk(self.home_of(desk), vendor, clock, **self.facts(person, desk), **extra)
+        return open_quick_desk(self.get_home(desk), vendor, clock, **self.make_settings(person, desk), **extra)
 
     @contextmanager
-    def opened(
-        self, sandbox: Sandbox, clock: SystemClock | None = None, *, person: str = PERSON, desk: int = 0, **extra: str
+    def open_desk(
+        self,
+        sandbox: Sandbox,
+        clock: SystemClock | None = None,
+        *,
+        person: str = FIRST_PERSON,
+        desk: int = 0,
+        **extra: str,
     ) -> Iterator[Console]:
         """Yield a desk that uses the sandbox; it is closed at the end of the block. Within the block the statements
         of `sql` share a connection.
         """
-        told = self.told(sandbox.url, person, desk, **extra)
-        with open_console(Settings.load(told), clock) as console, self.kept_open():
+        told = self.make_environment(sandbox.url, person, desk, **extra)
+        with open_console(Settings.load(told), clock) as console, self.keep_connection_open():
             yield console
 
     @contextmanager
-    def acting(self, console: Console, person: str) -> Iterator[Console]:
+    def open_console_of_person(self, console: Console, person: str) -> Iterator[Console]:
         """Yield a console for another person at the same desk. On SQLite it is the same console with another acting
         person, on a server a new one with the person's own database account.
         """
@@ -172,15 +180,15 @@ class Place(ABC):
         extra = {"TIME_SCALE": f"{settings.time_scale:g}"}
         if settings.finds_alarmbox_purchases:
             extra["ALARMBOX_FIND_PURCHASES"] = "1"
-        told = environment(
-            settings.home, settings.get_provider_url("alarmbox") or "", **self.facts(person, 0), **extra
+        told = make_environment(
+            settings.home, settings.get_provider_url("alarmbox") or "", **self.make_settings(person, 0), **extra
         )
         with open_console(Settings.load(told), console._context.clock, console._credit_check_adapter) as other:
             yield other
 
 
 @dataclass(frozen=True, slots=True)
-class _KeptLine:
+class _KeptConnection:
     """An open connection, and the device and inode of its file at the time of opening."""
 
     line: sqlite3.Connection
@@ -202,18 +210,18 @@ class SqlitePlace(Place):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.file = folder / "console.db"
-        shutil.copy(template(), self.file)
-        self._kept: _KeptLine | None = None
+        shutil.copy(get_template(), self.file)
+        self._kept: _KeptConnection | None = None
 
-    def named(self, person: str) -> str:
+    def get_account_name(self, person: str) -> str:
         return person
 
-    def access(self, person: str = PERSON, desk: int = 0) -> dict[str, str]:
+    def make_access_settings(self, person: str = FIRST_PERSON, desk: int = 0) -> dict[str, str]:
         return {"DATABASE_URL": f"sqlite:///{self.file}", "OPERATOR": person}
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         rows: list[tuple[Any, ...]] = []
-        kept = self._kept if all(statement.startswith(_LEAVES_NOTHING) for statement in statements) else None
+        kept = self._kept if all(statement.startswith(_STATEMENTS_WITHOUT_DDL) for statement in statements) else None
         is_kept = kept is not None and _is_main_thread() and kept.file == self._identify_file()
         with nullcontext(kept.line) if kept and is_kept else closing(self._connect()) as conn:
             for statement in statements:
@@ -221,13 +229,13 @@ class SqlitePlace(Place):
         return rows
 
     @contextmanager
-    def kept_open(self) -> Iterator[None]:
+    def keep_connection_open(self) -> Iterator[None]:
         # A new connection reads the whole schema with its triggers: that takes longer than most statements.
         if self._kept or not _is_main_thread():
             yield
             return
         with closing(self._connect()) as line:
-            self._kept = _KeptLine(line, self._identify_file())
+            self._kept = _KeptConnection(line, self._identify_file())
             try:
                 yield
             finally:
@@ -243,13 +251,13 @@ class SqlitePlace(Place):
             return None
         return status.st_dev, status.st_ino
 
-    def shop(self, *statements: str) -> list[tuple[Any, ...]]:
+    def execute_as_shop(self, *statements: str) -> list[tuple[Any, ...]]:
         return self.sql(*statements)
 
-    def age(self, by: timedelta) -> None:
+    def move_lease_clock(self, by: timedelta) -> None:
         """Do nothing: on SQLite the leases use the machine's uptime, which tests replace (see `lease_clock`)."""
 
-    def unguard(self, table: str) -> None:
+    def drop_table_triggers(self, table: str) -> None:
         for (trigger,) in self.sql(f"SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = '{table}'"):
             self.sql(f"DROP TRIGGER {trigger}")
 
@@ -262,64 +270,69 @@ class ServerPlace(Place):
         self.engine = engine
         self.database = database
 
-    def named(self, person: str) -> str:
-        return self.database.account_of(person)
+    def get_account_name(self, person: str) -> str:
+        return self.database.get_account_name(person)
 
-    def access(self, person: str = PERSON, desk: int = 0) -> dict[str, str]:
+    def make_access_settings(self, person: str = FIRST_PERSON, desk: int = 0) -> dict[str, str]:
         return {"DATABASE_URL": self.database.url(person, first=desk), "OPERATOR": ""}
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         return self.database.sql(*statements)
 
-    def shop(self, *statements: str) -> list[tuple[Any, ...]]:
+    def execute_as_shop(self, *statements: str) -> list[tuple[Any, ...]]:
         return self.database.sql(*statements, by="shop")
 
-    def age(self, by: timedelta) -> None:
+    def move_lease_clock(self, by: timedelta) -> None:
         step = round(by.total_seconds() * 1000)
-        self.sql(*(f"UPDATE {table} SET {column} = {column} - {step} WHERE {column} > 0" for table, column in _AGED))
+        self.sql(
+            *(
+                f"UPDATE {table} SET {column} = {column} - {step} WHERE {column} > 0"
+                for table, column in _LEASE_END_COLUMNS
+            )
+        )
         if by >= timedelta(days=1):  # renewals go by the server's clock, which isn't moved
             self.sql(f"UPDATE {CHECKS} SET expired_at = expired_at - INTERVAL {by.days} DAY")
 
-    def unguard(self, table: str) -> None:
-        self.database.unguard(table)
+    def drop_table_triggers(self, table: str) -> None:
+        self.database.drop_table_triggers(table)
 
 
-Fresh = Callable[[], AbstractContextManager[Place]]
+MakePlace = Callable[[], AbstractContextManager[Place]]
 """Function that makes an empty database for the length of a block."""
 
 
 @contextmanager
-def fresh(engine: Engine, folder: Path) -> Iterator[Place]:
+def open_empty_place(engine: Engine, folder: Path) -> Iterator[Place]:
     """Yield an empty database of this engine for the length of the block. `folder` is the parent folder of its desks.
     For the servers see servers.py.
     """
     if engine == "sqlite":
         yield SqlitePlace(folder)
         return
-    with shared_nodes(engine) as nodes, lend(engine, nodes) as database:
+    with use_shared_nodes(engine) as nodes, lend_database(engine, nodes) as database:
         yield ServerPlace(engine, folder, database)
 
 
 @contextmanager
-def fresh_anywhere(engine: Engine) -> Iterator[Place]:
+def open_empty_place_anywhere(engine: Engine) -> Iterator[Place]:
     """Yield an empty database of this engine, with a temporary folder, for the length of the block."""
-    with quick_folder() as folder, fresh(engine, folder) as place:
+    with make_quick_folder() as folder, open_empty_place(engine, folder) as place:
         yield place
 
 
 @contextmanager
-def shared_nodes(engine: Engine) -> Iterator[Sequence[servers.SqlServer]]:
+def use_shared_nodes(engine: Engine) -> Iterator[Sequence[servers.SqlServer]]:
     """Yield the servers of an engine for the length of the block, in which no other test kills a node of the cluster.
     If this machine can't run them, the test is skipped, or fails if servers are required.
     """
-    need_engine(engine)
-    with galera_turn(alone=False) if engine == "galera" else nullcontext():
-        yield nodes_of(engine)
+    require_engine(engine)
+    with use_galera(alone=False) if engine == "galera" else nullcontext():
+        yield get_nodes(engine)
 
 
-def nodes_of(engine: Engine) -> Sequence[servers.SqlServer]:
+def get_nodes(engine: Engine) -> Sequence[servers.SqlServer]:
     """Return the servers of an engine. The first call in the run starts them."""
     if engine == "galera":
         require_galera_turn()
         return servers.shared_galera().nodes
-    return (servers.shared_mariadb(),) if engine == "mariadb" else (servers.given(os.environ[MYSQL]),)
+    return (servers.shared_mariadb(),) if engine == "mariadb" else (servers.make_prepared_server(os.environ[MYSQL]),)

@@ -14,20 +14,20 @@ from console.store.constraints import server_triggers
 from console.store.database.engine import Database
 from tests.support.galera_cluster import wait_until_applied
 from tests.support.sql_server import SqlServer
-from tests.support.teams import EVERYBODY, team_on
-from tests.support.waiting import until
+from tests.support.teams import ROLES_BY_PERSON, create_team
+from tests.support.waiting import wait_until
 
 PEOPLE = ("op-a", "op-b", "lead-b", "lead-c")
-_TEAM = {name: EVERYBODY[name] for name in (*PEOPLE, "worker")}
+_TEAM = {name: ROLES_BY_PERSON[name] for name in (*PEOPLE, "worker")}
 _SHOP = "shop"
 # MySQL tells how a table is from what it once knew of it, for a day, unless asked so; MariaDB doesn't read this.
-_AS_IT_IS = "SET @as_it_is = 1 /*!80000 , SESSION information_schema_stats_expiry = 0 */"
-_NUMBERED = (
+_READ_LIVE_STATISTICS_SQL = "SET @as_it_is = 1 /*!80000 , SESSION information_schema_stats_expiry = 0 */"
+_SELECT_NUMBERED_TABLES_SQL = (
     "SELECT table_name FROM information_schema.columns"
     " WHERE table_schema = DATABASE() AND extra LIKE '%auto_increment%'"
 )
 _REFUSED_BY_TRIGGER_ERROR_NUMBER = 1644
-_free: dict[str, list["PooledDatabase"]] = {}
+_free_databases: dict[str, list["PooledDatabase"]] = {}
 
 
 class PooledDatabase:
@@ -48,20 +48,20 @@ class PooledDatabase:
         """
         self.nodes = tuple(nodes)
         self._unguarded = False
-        self._team = team_on(nodes[0], people, exact=exact, asks=asks)
-        self._accounts = {short: _account(url) for short, url in self._team.urls.items()}
-        self._accounts |= {"": _account(self._team.owner), _SHOP: self._create_shop_account()}
+        self._team = create_team(nodes[0], people, exact=exact, asks=asks)
+        self._accounts = {short: _split_account(url) for short, url in self._team.urls.items()}
+        self._accounts |= {"": _split_account(self._team.owner), _SHOP: self._create_shop_account()}
         wait_until_applied(self.nodes)
         self._lines: dict[str, Any] = {}
         with self._connect_as("").cursor() as cursor:
-            self._numbered = {str(table) for (table,) in _rows(cursor, _NUMBERED)}
+            self._numbered = {str(table) for (table,) in _execute_and_fetch(cursor, _SELECT_NUMBERED_TABLES_SQL)}
             self._truncated = set(self._numbered)
             self._clear(
                 cursor, _list_filled_tables(cursor) - {"alembic_version", "console_meta", "limits", "operators"}
             )
-            self._kept = _contents(cursor, _list_filled_tables(cursor))
+            self._kept = _read_tables(cursor, _list_filled_tables(cursor))
 
-    def account_of(self, person: str) -> str:
+    def get_account_name(self, person: str) -> str:
         """Return the name of the person's account. Accounts belong to the whole server, so each database has accounts
         with other names.
         """
@@ -72,7 +72,7 @@ class PooledDatabase:
         """The database URL of the schema account."""
         return self._team.owner
 
-    def password_of(self, person: str) -> str:
+    def get_password_of(self, person: str) -> str:
         return self._accounts[person][1]
 
     def url(self, person: str, *, first: int = 0) -> str:
@@ -110,13 +110,13 @@ class PooledDatabase:
                 marks = ", ".join(["%s"] * len(rows[0]))
                 cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
 
-    def keep(self, statement: str) -> None:
+    def execute_and_keep(self, statement: str) -> None:
         """Run the statement, and include its effect in the content that `empty` restores."""
         with self._connect_as("").cursor() as cursor:
             cursor.execute(statement)
-            self._kept = _contents(cursor, _list_filled_tables(cursor))
+            self._kept = _read_tables(cursor, _list_filled_tables(cursor))
 
-    def unguard(self, table: str) -> None:
+    def drop_table_triggers(self, table: str) -> None:
         """Drop the triggers of a table. They are created again when the database is emptied."""
         self._unguarded = True
         of_this = f"trigger_schema = DATABASE() AND event_object_table = '{table}'"
@@ -133,7 +133,7 @@ class PooledDatabase:
 
     def drop(self) -> None:
         """Drop the database and its accounts. Needed only on a server that isn't ended with the run."""
-        self.nodes[0].sql(f"DROP USER IF EXISTS `{self.account_of(_SHOP)}`@`%`")
+        self.nodes[0].sql(f"DROP USER IF EXISTS `{self.get_account_name(_SHOP)}`@`%`")
         self._team.drop()
 
     def _connect_as(self, who: str) -> Any:
@@ -143,7 +143,7 @@ class PooledDatabase:
         alone = len(self.nodes) == 1
         if not alone or who not in self._lines:
             self._lines[who] = self._find_node().connect(*self._accounts[who], self._team.database)
-            self._lines[who].query(_AS_IT_IS if alone else "SET wsrep_sync_wait = 7")
+            self._lines[who].query(_READ_LIVE_STATISTICS_SQL if alone else "SET wsrep_sync_wait = 7")
         return self._lines[who]
 
     def _find_node(self) -> SqlServer:
@@ -155,10 +155,10 @@ class PooledDatabase:
         answering: list[SqlServer] = []
 
         def is_found() -> bool:
-            answering.extend(islice((node for node in self.nodes if node.answers()), 1))
+            answering.extend(islice((node for node in self.nodes if node.can_log_in()), 1))
             return bool(answering)
 
-        until(is_found, "a node that answers")
+        wait_until(is_found, "a node that answers")
         return answering[0]
 
     def _create_shop_account(self) -> tuple[str, str]:
@@ -188,17 +188,17 @@ class PooledDatabase:
         a table takes twenty times as long as reading it. Tables with numbered ids are left out, because their next id
         may have changed.
         """
-        there = _contents(cursor, self._kept.keys() - self._numbered)
+        there = _read_tables(cursor, self._kept.keys() - self._numbered)
         return {table for table, rows in there.items() if rows == self._kept[table]}
 
 
-def _rows(cursor: Any, statement: str) -> list[tuple[Any, ...]]:
+def _execute_and_fetch(cursor: Any, statement: str) -> list[tuple[Any, ...]]:
     cursor.execute(statement)
     return list(cursor.fetchall())
 
 
-def _contents(cursor: Any, tables: set[str]) -> dict[str, list[tuple[Any, ...]]]:
-    return {table: _rows(cursor, f"SELECT * FROM {table}") for table in sorted(tables)}
+def _read_tables(cursor: Any, tables: set[str]) -> dict[str, list[tuple[Any, ...]]]:
+    return {table: _execute_and_fetch(cursor, f"SELECT * FROM {table}") for table in sorted(tables)}
 
 
 def _delete_rows(cursor: Any, table: str) -> bool:
@@ -214,26 +214,26 @@ def _delete_rows(cursor: Any, table: str) -> bool:
 
 def _list_filled_tables(cursor: Any) -> set[str]:
     """Return the tables that have rows, or had some (their next id is above 1)."""
-    seen = _rows(
+    seen = _execute_and_fetch(
         cursor,
         "SELECT table_name, auto_increment FROM information_schema.tables"
         " WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'",
     )
     each = (f"SELECT '{table}' FROM DUAL WHERE EXISTS (SELECT 1 FROM {table})" for table, _ in seen)
-    filled = {str(table) for (table,) in _rows(cursor, " UNION ALL ".join(each))}
+    filled = {str(table) for (table,) in _execute_and_fetch(cursor, " UNION ALL ".join(each))}
     return filled | {str(table) for table, next_id in seen if (next_id or 1) > 1}
 
 
-def _account(url: str) -> tuple[str, str]:
+def _split_account(url: str) -> tuple[str, str]:
     """Return the name and the password of the account in a database URL."""
     parts = urlsplit(url)
     return unquote(parts.username or ""), unquote(parts.password or "")
 
 
 @contextmanager
-def lend(engine: str, nodes: Sequence[SqlServer]) -> Iterator[PooledDatabase]:
+def lend_database(engine: str, nodes: Sequence[SqlServer]) -> Iterator[PooledDatabase]:
     """Yield an empty database: a free one from the pool, or a new one."""
-    free = _free.setdefault(engine, [])
+    free = _free_databases.setdefault(engine, [])
     database = free.pop() if free else PooledDatabase(nodes)
     try:
         database.empty()
@@ -244,11 +244,11 @@ def lend(engine: str, nodes: Sequence[SqlServer]) -> Iterator[PooledDatabase]:
 
 def forget_all() -> None:
     """Empty the pool without dropping the databases, because their servers have ended."""
-    _free.clear()
+    _free_databases.clear()
 
 
 def drop_all() -> None:
     """Drop all free databases of the pool. Needed only on a server that isn't ended with the run."""
-    for free in _free.values():
+    for free in _free_databases.values():
         while free:
             free.pop().drop()

@@ -15,8 +15,8 @@ from console.app import Console, open_console
 from console.domain.calendar_days import JST
 from console.providers.credit_checks.provider import CreditCheckProvider
 from console.settings.settings import Settings
-from tests.support.desks import NOWHERE, environment, have_database
-from tests.support.ledger_vendor import LedgerVendor, OpenTransactions
+from tests.support.desks import UNUSED_URL, copy_empty_database, make_environment
+from tests.support.ledger_vendor import LedgerVendor, OpenTransactionCounter
 
 START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
@@ -57,7 +57,7 @@ class HandClock:
 
 
 @contextmanager
-def lease_clock(clock: HandClock) -> Iterator[None]:
+def use_lease_clock(clock: HandClock) -> Iterator[None]:
     """Within the block, let the leases on SQLite expire by `clock`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("console.store.database.boot_clock.read_uptime_ms", clock.uptime_ms)
@@ -65,7 +65,7 @@ def lease_clock(clock: HandClock) -> Iterator[None]:
 
 
 @contextmanager
-def quick_folder() -> Iterator[Path]:
+def make_quick_folder() -> Iterator[Path]:
     """Yield a temporary folder, in memory if the system has a folder in memory: the tests don't need durable
     files.
     """
@@ -75,15 +75,15 @@ def quick_folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def quick_desk(home: Path, vendor: CreditCheckProvider, clock: HandClock | None = None, **extra: str) -> Console:
+def open_quick_desk(home: Path, vendor: CreditCheckProvider, clock: HandClock | None = None, **extra: str) -> Console:
     """Open a console with the home folder `home`, which gets an empty database if it has none. The caller must close
     it. A LedgerVendor fails the test if it is called inside a transaction of this console.
     """
     if "DATABASE_URL" in extra:
         home.mkdir(exist_ok=True)
     else:
-        have_database(home)
-    console = open_console(Settings.load(environment(home, NOWHERE, **extra)), clock, vendor)
+        copy_empty_database(home)
+    console = open_console(Settings.load(make_environment(home, UNUSED_URL, **extra)), clock, vendor)
     if isinstance(vendor, LedgerVendor):
-        vendor.watched.append(OpenTransactions(console.database))
+        vendor.watched.append(OpenTransactionCounter(console.database))
     return console

@@ -22,15 +22,15 @@ from console.services.payments.apply_report import ReportWithSource, apply_repor
 from console.settings.settings import Settings
 from console.store.payments import payments
 from console.store.payments.payments import NewPayment
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 
-COUNTS = ("matched", "imported", "missing_there", "different_state", "different_amount")
+COUNT_NAMES = ("matched", "imported", "missing_there", "different_state", "different_amount")
 
 
-class Days:
+class ReconciledDay:
     """The day before the present one in Japan, with the payments of a Scene."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: PaymentDesk) -> None:
         self.scene = scene
         self.day: date = (scene.context.now().astimezone(JST) - timedelta(days=1)).date()
 
@@ -39,12 +39,12 @@ class Days:
         """Noon of the day in Japan."""
         return datetime.combine(self.day, time(12), JST).astimezone(UTC)
 
-    def there(self, number: str, minor: int = 3300, state: str = "paid", **more: Any) -> str:
+    def add_provider_payment(self, number: str, minor: int = 3300, state: str = "paid", **more: Any) -> str:
         """Add a payment of this day to the provider's ledger, and return the provider's id of it."""
         made = self.scene.money.register_payment("paypay", number, minor, state, at=self.noon.isoformat(), **more)
         return str(made["id"])
 
-    def here(
+    def insert_our_payment(
         self, number: str, minor: int = 3300, theirs: str | None = None, *, paid: bool = True, source: str = "paypay"
     ) -> Payment:
         """Insert a payment of ours on this day, and return it: paid at noon (`paid`), or waiting for its payer.
@@ -70,9 +70,9 @@ class Days:
         scene.context.write(lambda tx: apply_report(scene.context, tx, payment, fact))
         return scene.payment(payment.id)
 
-    def both(self, number: str, minor: int = 3300, **more: Any) -> Payment:
+    def add_payment_on_both_sides(self, number: str, minor: int = 3300, **more: Any) -> Payment:
         """Add an equal paid payment here and at the provider, and return ours."""
-        return self.here(number, minor, self.there(number, minor, **more))
+        return self.insert_our_payment(number, minor, self.add_provider_payment(number, minor, **more))
 
     def announce(self) -> None:
         """Deliver the provider's notice that the file of this day is available."""
@@ -100,14 +100,14 @@ class Days:
         return {name: int(self.scene.place.sql(f"SELECT COUNT(*) FROM {name}")[0][0]) for name in tables}
 
 
-def counts(report: ReconcileReport) -> tuple[int, ...]:
+def get_counts(report: ReconcileReport) -> tuple[int, ...]:
     """Return the counts of the report in the order of COUNTS."""
-    return tuple(getattr(report, name) for name in COUNTS)
+    return tuple(getattr(report, name) for name in COUNT_NAMES)
 
 
-def reconcile(pipe: Connection, told: Mapping[str, str], day: date) -> None:
+def reconcile_in_child(pipe: Connection, told: Mapping[str, str], day: date) -> None:
     """Target of a child process: reconcile the day at a desk with the environment `told`, and send the counts through
     the pipe.
     """
     with open_console(Settings.load(told)) as console:
-        pipe.send(counts(console.reconciliation.run("paypay", day, day)))
+        pipe.send(get_counts(console.reconciliation.run("paypay", day, day)))

@@ -3,12 +3,12 @@
 import secrets
 from dataclasses import dataclass, field
 
-from tests.support.kept import Kept
-from tests.support.server_run import Run, free_port
+from tests.support.kept import ServerProcess
+from tests.support.server_run import Run, find_free_port
 
 
 @dataclass(frozen=True)
-class RedisServer(Kept):
+class RedisServer(ServerProcess):
     """A Redis server."""
 
     port: int
@@ -30,11 +30,11 @@ class RedisServer(Kept):
             return False
 
 
-def start(run: Run, name: str) -> RedisServer:
+def start_redis(run: Run, name: str) -> RedisServer:
     """Start a server with this name in the run, and return it when it answers."""
-    port, password = free_port(), secrets.token_urlsafe(12)
+    port, password = find_free_port(), secrets.token_urlsafe(12)
     settings = (f"port {port}", "bind 127.0.0.1", f"requirepass {password}", 'save ""', "appendonly no")
-    file = run.write(f"{name}.conf", "\n".join((*settings, f"dir {run.own_folder(name)}", "")))
+    file = run.write(f"{name}.conf", "\n".join((*settings, f"dir {run.make_folder(name)}", "")))
     server = RedisServer(run, name, ("redis-server", str(file)), port, password)
     server.start()
     return server

@@ -34,8 +34,8 @@ from console.wiring.record_readers import RecordReaders
 from console.wiring.refunds import RefundServiceBuilder
 from tests.providers.meeting import make_atom, make_paypay
 from tests.support.desks import MovedClock
-from tests.support.ledger_vendor import LedgerVendor, OpenTransactions
-from tests.support.quick_desks import quick_desk
+from tests.support.ledger_vendor import LedgerVendor, OpenTransactionCounter
+from tests.support.quick_desks import open_quick_desk
 
 SCALE = 20
 TEAM = (
@@ -46,7 +46,12 @@ TEAM = (
     Person("lead-d", frozenset({APPROVER, OPERATOR}), may_buy=True),
     Person("aud-f", frozenset({AUDITOR}), may_buy=False),
 )
-PAID = (PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT, PaymentState.PAYMENT_SUCCESS, PaymentState.COMPLETED)
+STATES_TO_PAID = (
+    PaymentState.TOKEN_GENERATED,
+    PaymentState.USER_PAYMENT,
+    PaymentState.PAYMENT_SUCCESS,
+    PaymentState.COMPLETED,
+)
 _CURRENCY = {"paypay": "JPY", "atom": "INR"}
 
 
@@ -55,7 +60,7 @@ class TransactionCheckedAdapter:
     transaction.
     """
 
-    def __init__(self, whole: Any, watch: OpenTransactions) -> None:
+    def __init__(self, whole: Any, watch: OpenTransactionCounter) -> None:
         self._whole, self._watch = whole, watch
 
     def __getattr__(self, name: str) -> Any:
@@ -79,13 +84,13 @@ class RefundDesk:
 
     def __init__(self, home: Path, control: SandboxControl, *, scale: int = SCALE, **extra: str) -> None:
         self.control, self.clock = control, MovedClock()
-        self.clock.stand_still()
+        self.clock.stop()
         urls = {"PAYPAY_URL": control.url, "ATOM_URL": control.url, "TIME_SCALE": str(scale)}
-        self.console: Console = quick_desk(home, LedgerVendor(), self.clock, **{**urls, **extra})  # type: ignore[arg-type]
+        self.console: Console = open_quick_desk(home, LedgerVendor(), self.clock, **{**urls, **extra})  # type: ignore[arg-type]
         self.context = self.console._context
         self._heartbeat = Heartbeat(self.context.scale)
         self.reads = RecordOpeningLog(self.context)
-        self._watch = OpenTransactions(self.context.database)
+        self._watch = OpenTransactionCounter(self.context.database)
         self._made: dict[str, PaymentProvider] = {
             "paypay": TransactionCheckedAdapter(make_paypay(control.url, scale=scale), self._watch),
             "atom": TransactionCheckedAdapter(make_atom(control.url, scale=scale), self._watch),
@@ -107,7 +112,7 @@ class RefundDesk:
 
     # The world before a refund
 
-    def team(self) -> None:
+    def insert_team(self) -> None:
         """Insert the people of TEAM, so that from now on only they may act."""
 
         def add(tx: Transaction) -> None:
@@ -136,7 +141,7 @@ class RefundDesk:
             payment = payments.find(tx.conn, payments.insert_payment(tx.conn, new, now))
             assert payment is not None
             payments.move_payment_along_path(
-                tx.conn, payment, PAID, now, provider_payment_id=there["id"], paid_at=now
+                tx.conn, payment, STATES_TO_PAID, now, provider_payment_id=there["id"], paid_at=now
             )
             assert payments.set_captured_amount(tx.conn, payment.id, minor, now)
             return payment.id
@@ -194,7 +199,7 @@ class RefundDesk:
         with self.console.acting_as(by):
             return self.refunds.resolve(refund.id, as_state, proof, number)
 
-    def due(self) -> dict[str, int]:
+    def run_due_tasks(self) -> dict[str, int]:
         """Run the tasks for lapsed and undelivered operations, then every due task of refunds. Return the number of
         processed records by task.
         """
@@ -216,19 +221,19 @@ class RefundDesk:
                 count += 1
         return count
 
-    def later(self, **span: float) -> None:
+    def move_clock(self, **span: float) -> None:
         """Move the desk's clock forward by `span` (arguments of timedelta) of the console's time. At the time scale
         20, a minute of it is three seconds of the clock.
         """
         self.clock.offset += timedelta(**span) / self.context.scale.factor
 
-    def now(self, refund: Refund) -> Refund:
+    def read_refund(self, refund: Refund) -> Refund:
         """Return the present state of the refund as the services return it."""
         return refund_records.read_refund(self.context, refund.id)
 
     # Conditions
 
-    def agree(self, payment: Payment) -> Payment:
+    def check_payment_agrees(self, payment: Payment) -> Payment:
         """Check that the amounts of our payment agree with the provider's ledger, and that no more was refunded than
         captured. Return our payment.
         """
@@ -240,14 +245,14 @@ class RefundDesk:
         assert there["accepted_minor"] <= ours.refunded_minor + ours.reserved_minor
         return ours
 
-    def keys_at(self, payment: Payment) -> list[str]:
+    def list_provider_keys(self, payment: Payment) -> list[str]:
         """Return the idempotency keys of the refunds of this payment that the provider has accepted, in their
         order.
         """
         there = self.control.payments_control.read_payment(payment.provider, payment.merchant_payment_id)
         return [refund["key"] for refund in there["refunds"]]
 
-    def refused(self, code: str | None = None) -> list[str]:
+    def list_refusal_reasons(self, code: str | None = None) -> list[str]:
         """Return the reasons of the refusals in the audit trail, oldest first; with `code`, only those with this
         reason.
         """
@@ -256,7 +261,7 @@ class RefundDesk:
 
 
 @contextmanager
-def refund_desk(home: Path, control: SandboxControl, **extra: Any) -> Iterator[RefundDesk]:
+def open_refund_desk(home: Path, control: SandboxControl, **extra: Any) -> Iterator[RefundDesk]:
     """Yield a RefundDesk with the home folder `home`, at the sandbox that `control` controls."""
     desk = RefundDesk(home, control, **extra)
     try:
@@ -265,7 +270,7 @@ def refund_desk(home: Path, control: SandboxControl, **extra: Any) -> Iterator[R
         desk.close()
 
 
-def code_of(call: Any) -> str:
+def call_for_code(call: Any) -> str:
     """Call `call`, and return the code of the ConsoleError that it raises; "done" if it raises none."""
     try:
         call()
@@ -274,7 +279,7 @@ def code_of(call: Any) -> str:
     return "done"
 
 
-def refusal_of(call: Any) -> ConsoleError:
+def call_for_refusal(call: Any) -> ConsoleError:
     """Call `call`, and return the ConsoleError that it raises. Raises AssertionError if it raises none."""
     try:
         found = call()

@@ -7,7 +7,7 @@ import pytest
 from console.domain.errors import ConsoleError
 
 
-def refusal(call: Callable[..., object], *given: object) -> ConsoleError:
+def call_for_refusal(call: Callable[..., object], *given: object) -> ConsoleError:
     """Call `call` with these arguments, and return the ConsoleError that it raises. The test fails if it
     raises none.
     """
@@ -16,6 +16,6 @@ def refusal(call: Callable[..., object], *given: object) -> ConsoleError:
     return caught.value
 
 
-def code_of(call: Callable[[], object]) -> str:
+def call_for_refusal_code(call: Callable[[], object]) -> str:
     """Call `call`, and return the code of the ConsoleError that it raises. The test fails if it raises none."""
-    return refusal(call).code
+    return call_for_refusal(call).code

@@ -48,6 +48,6 @@ def write_renaming(folder: Path) -> Path:
     )
 
 
-def have_registry(console: Console, folder: Path) -> None:
+def import_small_registry(console: Console, folder: Path) -> None:
     """Give the desk of this console the small registry."""
     console.registry.import_files([write_small_whole(folder)])

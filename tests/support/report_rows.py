@@ -10,17 +10,17 @@ NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 _TABLES = ("orders", "payments", "refunds", "approvals", "operations", "alerts", "hansha_alarmbox_credit_checks")
 
 
-class Rows:
+class ReportRows:
     """Inserts rows. Columns for which no value is given get a valid default."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
         self._count = 0
         for table in _TABLES:
-            place.unguard(table)
+            place.drop_table_triggers(table)
 
     def insert(self, table: str, values: Mapping[str, object]) -> None:
-        columns, texts = ", ".join(values), ", ".join(map(_literal, values.values()))
+        columns, texts = ", ".join(values), ", ".join(map(_make_sql_literal, values.values()))
         self._place.sql(f"INSERT INTO {table} ({columns}) VALUES ({texts})")
 
     def payment(self, provider: str, status: str, begun_at: datetime | None, **other: object) -> None:
@@ -51,7 +51,7 @@ class Rows:
         self.insert("operations", {**values, **other})
 
 
-def _literal(value: object) -> str:
+def _make_sql_literal(value: object) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, datetime):

@@ -8,7 +8,7 @@ REFUSED, CHANNEL, ALIVE = "refused", "channel", "alive"
 """The three correct answers: the refusal; the end of a WebSocket without a valid token; the answer to the health
 check.
 """
-_OVER = (1 << 20) + 1
+_BODY_OVER_LIMIT_BYTES = (1 << 20) + 1
 _HEAD = b"%b %b HTTP/1.1\r\nhost: receiver.example\r\n"
 _POST = _HEAD % (b"POST", b"/notices/bank")
 _STAMP = b"x-notice-signature: t=1790000000,v1=" + b"0" * 64 + b"\r\n"
@@ -22,7 +22,7 @@ _WRONG_TOKEN = b"\x81\x85\0\0\0\0wrong"
 
 
 @dataclass(frozen=True, slots=True)
-class Rubbish:
+class MalformedMessage:
     """One message: its kind, the bytes that are sent on a connection of their own (`said`), and the correct answer.
     With `ends` the sender then closes its side of the connection.
     """
@@ -64,8 +64,10 @@ _KINDS: Mapping[str, Callable[[random.Random], bytes]] = {
         + b"content-length: 264\r\n\r\nencData="
         + chance.randbytes(128).hex().encode()
     ),
-    "said to be large": lambda chance: _POST + b"content-length: %d\r\n\r\n" % chance.randint(_OVER, 1 << 40),
-    "large": lambda chance: _make_request(b"x" * (_OVER + chance.randint(0, 4_096))),
+    "said to be large": lambda chance: (
+        _POST + b"content-length: %d\r\n\r\n" % chance.randint(_BODY_OVER_LIMIT_BYTES, 1 << 40)
+    ),
+    "large": lambda chance: _make_request(b"x" * (_BODY_OVER_LIMIT_BYTES + chance.randint(0, 4_096))),
     "large in chunks": lambda chance: _make_chunks(*[b"x" * 65_536] * 17),
     "bad chunks": lambda chance: _POST + b"transfer-encoding: chunked\r\n\r\nzz\r\n" + _make_noise(chance),
     "length and chunks": lambda chance: (
@@ -85,17 +87,21 @@ _KINDS: Mapping[str, Callable[[random.Random], bytes]] = {
     "noise": lambda chance: b"\xff" + _make_noise(chance) + b"\r\n\r\n",
     "no handshake": lambda chance: _UPGRADE.replace(b"/live", b"/notices/bank") + b"\r\n",
 }
-_OTHERS: Mapping[str, Callable[[random.Random], Rubbish]] = {
-    "less than it said": lambda chance: Rubbish("less than it said", _make_request(b"{}" * 40)[:-3], ends=True),
-    "wrong token": lambda chance: Rubbish(
+_OTHERS: Mapping[str, Callable[[random.Random], MalformedMessage]] = {
+    "less than it said": lambda chance: MalformedMessage(
+        "less than it said", _make_request(b"{}" * 40)[:-3], ends=True
+    ),
+    "wrong token": lambda chance: MalformedMessage(
         "wrong token", _UPGRADE + b"authorization: Bearer %x\r\n\r\n" % chance.getrandbits(99), CHANNEL
     ),
-    "token at once": lambda chance: Rubbish("token at once", _UPGRADE + b"\r\n" + _WRONG_TOKEN),
-    "health": lambda chance: Rubbish("health", _HEALTH * 3 + _HEALTH[:-2] + b"connection: close\r\n\r\n", ALIVE),
+    "token at once": lambda chance: MalformedMessage("token at once", _UPGRADE + b"\r\n" + _WRONG_TOKEN),
+    "health": lambda chance: MalformedMessage(
+        "health", _HEALTH * 3 + _HEALTH[:-2] + b"connection: close\r\n\r\n", ALIVE
+    ),
 }
-NAMES = (*_KINDS, *_OTHERS)
+KIND_NAMES = (*_KINDS, *_OTHERS)
 
 
-def piece(name: str, chance: random.Random) -> Rubbish:
+def make_message(name: str, chance: random.Random) -> MalformedMessage:
     """Return a message of the kind `name`. `chance` chooses its random parts."""
-    return Rubbish(name, _KINDS[name](chance)) if name in _KINDS else _OTHERS[name](chance)
+    return MalformedMessage(name, _KINDS[name](chance)) if name in _KINDS else _OTHERS[name](chance)

@@ -12,14 +12,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from tests.support.rubbish import NAMES, Rubbish, piece
+from tests.support.rubbish import KIND_NAMES, MalformedMessage, make_message
 from tests.support.waiting import PATIENCE_SECONDS
 
 """Seconds after which a connection that is neither answered nor closed is given up."""
 
 
 @dataclass(frozen=True, slots=True)
-class Attack:
+class AttackParameters:
     """Parameters of the messages. For `seconds` seconds, `rate` messages per second are sent from `addresses`
     addresses of 127.0.2.0/24. At the same time `slow` connections from 127.0.3.0/24 send requests that never end;
     each is opened again when the receiver closes it.
@@ -36,7 +36,7 @@ class Attack:
 class MessageConnection(asyncio.Protocol):
     """Sends one message on a connection of its own, and collects the answer until the connection is closed."""
 
-    def __init__(self, rubbish: Rubbish, over: "asyncio.Future[bytes]") -> None:
+    def __init__(self, rubbish: MalformedMessage, over: "asyncio.Future[bytes]") -> None:
         self._rubbish, self._over = rubbish, over
         self._heard = b""
 
@@ -60,13 +60,13 @@ class MessageConnection(asyncio.Protocol):
         self._over.set_result(self._heard)
 
 
-def plain(answer: bytes) -> str:
+def remove_date_header(answer: bytes) -> str:
     """Return the answer as text without its header `Date`, which changes every second."""
     kept = [line for line in answer.split(b"\r\n") if not line.lower().startswith(b"date:")]
     return b"\r\n".join(kept).decode("latin-1")
 
 
-async def throw(attack: Attack) -> dict[str, Counter[str]]:
+async def send_messages(attack: AttackParameters) -> dict[str, Counter[str]]:
     """Send the messages. Return, by kind of message, the number of times that each answer was received. Each message
     is sent at its planned time, independent of the answers to others. If this process is too slow, fewer messages are
     sent; under the key `all` the reached rate is returned.
@@ -78,7 +78,9 @@ async def throw(attack: Attack) -> dict[str, Counter[str]]:
     while (now := loop.time() - begun) < attack.seconds and attack.rate:
         if n / attack.rate > now:
             await asyncio.sleep(n / attack.rate - now)
-        task = loop.create_task(_send_planned(attack, piece(NAMES[n % len(NAMES)], chance), heard, n))
+        task = loop.create_task(
+            _send_planned(attack, make_message(KIND_NAMES[n % len(KIND_NAMES)], chance), heard, n)
+        )
         tasks.add(task)
         task.add_done_callback(tasks.discard)
         n += 1
@@ -90,21 +92,23 @@ async def throw(attack: Attack) -> dict[str, Counter[str]]:
     return heard
 
 
-async def _send_planned(attack: Attack, rubbish: Rubbish, heard: dict[str, Counter[str]], n: int) -> None:
+async def _send_planned(
+    attack: AttackParameters, rubbish: MalformedMessage, heard: dict[str, Counter[str]], n: int
+) -> None:
     over: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
     source = (f"127.0.2.{n % attack.addresses + 1}", 0)
     try:
-        await _connected(lambda: MessageConnection(rubbish, over), attack.port, source)
-        heard[rubbish.kind][plain(await over)] += 1
+        await _connect(lambda: MessageConnection(rubbish, over), attack.port, source)
+        heard[rubbish.kind][remove_date_header(await over)] += 1
     except OSError:
         heard[rubbish.kind][""] += 1
 
 
-async def _connected(made: Callable[[], asyncio.Protocol], port: int, source: tuple[str, int]) -> None:
+async def _connect(made: Callable[[], asyncio.Protocol], port: int, source: tuple[str, int]) -> None:
     await asyncio.get_running_loop().create_connection(made, "127.0.0.1", port, local_addr=source)
 
 
-class Slow(asyncio.Protocol):
+class SlowConnection(asyncio.Protocol):
     """A slow connection: sends a byte of a request sometimes, but never the last one."""
 
     def __init__(self, n: int, over: Callable[[], None]) -> None:
@@ -129,7 +133,7 @@ class Slow(asyncio.Protocol):
         self._over()
 
 
-async def keep_slow_connections(attack: Attack) -> dict[str, Counter[str]]:
+async def keep_slow_connections(attack: AttackParameters) -> dict[str, Counter[str]]:
     """Keep the slow connections open for the duration of the attack. Return the number of opened ones."""
     heard: dict[str, Counter[str]] = defaultdict(Counter)
     try:
@@ -140,12 +144,12 @@ async def keep_slow_connections(attack: Attack) -> dict[str, Counter[str]]:
     return heard
 
 
-async def _keep_slow_connection(attack: Attack, n: int, heard: dict[str, Counter[str]]) -> None:
+async def _keep_slow_connection(attack: AttackParameters, n: int, heard: dict[str, Counter[str]]) -> None:
     source = (f"127.0.3.{n % attack.addresses + 1}", 0)
     while True:
         over = asyncio.Event()
         try:
-            await _connected(lambda over=over: Slow(n, over.set), attack.port, source)  # type: ignore[misc]
+            await _connect(lambda over=over: SlowConnection(n, over.set), attack.port, source)  # type: ignore[misc]
         except OSError:
             await asyncio.sleep(0.1)
             continue
@@ -153,18 +157,18 @@ async def _keep_slow_connection(attack: Attack, n: int, heard: dict[str, Counter
         await over.wait()
 
 
-async def _send_and_keep_slow(attack: Attack) -> dict[str, Counter[str]]:
-    thrown, dawdled = await asyncio.gather(throw(attack), keep_slow_connections(attack))
+async def _send_and_keep_slow(attack: AttackParameters) -> dict[str, Counter[str]]:
+    thrown, dawdled = await asyncio.gather(send_messages(attack), keep_slow_connections(attack))
     return thrown | dawdled
 
 
-def said(attack: Attack) -> str:
+def format_parameters(attack: AttackParameters) -> str:
     """Return the parameters as the line of JSON that this program reads from standard input."""
     return json.dumps(asdict(attack)) + "\n"
 
 
 def main() -> None:
-    attack = Attack(**json.loads(sys.stdin.readline()))
+    attack = AttackParameters(**json.loads(sys.stdin.readline()))
     print(json.dumps(asyncio.run(_send_and_keep_slow(attack))), flush=True)
 
 

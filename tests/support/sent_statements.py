@@ -16,7 +16,7 @@ AT_MOST_ONCE_A_SECOND = ("console_meta", "alembic_version", "information_schema"
 
 
 @contextmanager
-def counted(desk: Console) -> Iterator[list[str]]:
+def record_statements(desk: Console) -> Iterator[list[str]]:
     """Yield the list to which each statement is added that the desk sends to its database within the block. Renewals
     of leases are left out, because their number depends on the duration of the block. COMMIT is recorded on servers
     only.
@@ -48,7 +48,7 @@ def counted(desk: Console) -> Iterator[list[str]]:
 
 
 @contextmanager
-def counted_packets() -> Iterator[list[list[bytes]]]:
+def record_packets() -> Iterator[list[list[bytes]]]:
     """Yield the list to which each packet is added that this process sends to servers within the block, as the list
     of its statements. Renewals of leases, and statements that are sent at most once a second, are left out.
     """

@@ -9,7 +9,7 @@ from console.store.database.instants import convert_to_naive_utc
 from console.store.records import evidence
 
 
-def move_with_desks(patch: pytest.MonkeyPatch) -> None:
+def use_desk_time(patch: pytest.MonkeyPatch) -> None:
     """Return the desk's time in place of the server's: for the expiry of payments, the times of probes and answers,
     and the time since a refund was sent. The clock of a real server can't be moved.
     """

@@ -12,7 +12,7 @@ import pytest
 from tests.support import server_run, servers
 
 MYSQL = "CONSOLE_TEST_MYSQL_URL"
-NOT_GIVEN = f"nothing runs on MySQL, no server was given: {MYSQL}=mysql+pymysql://admin:secret@host:port/"
+NO_MYSQL_MESSAGE = f"nothing runs on MySQL, no server was given: {MYSQL}=mysql+pymysql://admin:secret@host:port/"
 # Of this process: whether it is one of pytest's, and how many turns on the cluster it holds.
 _state = {"pytest": 0, "galera turns": 0}
 
@@ -22,38 +22,38 @@ def pytest_configure(config: pytest.Config) -> None:
     already belongs to a run.
     """
     _state["pytest"] = 1
-    if server_run.current_run() is None:
-        run = server_run.new_run()
-        server_run.publish(run)
+    if server_run.find_current_run() is None:
+        run = server_run.make_run()
+        server_run.publish_run(run)
         config.add_cleanup(run.end)
-        config.add_cleanup(lambda: server_run.publish(None))
+        config.add_cleanup(lambda: server_run.publish_run(None))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not os.environ.get(MYSQL):
-        terminalreporter.write_line(NOT_GIVEN)
+        terminalreporter.write_line(NO_MYSQL_MESSAGE)
 
 
-def required() -> bool:
+def are_servers_required() -> bool:
     """True if a test must fail, instead of being skipped, when its server can't run on this machine."""
     return os.environ.get("CI") == "true" or os.environ.get("CONSOLE_TEST_REQUIRE_SERVERS") == "1"
 
 
-def need(kind: str) -> None:
+def require_server(kind: str) -> None:
     """Skip the test if this machine can't run a server of this kind; let it fail if servers are required."""
-    reason = servers.missing(kind)
-    if reason and required():
+    reason = servers.find_missing_reason(kind)
+    if reason and are_servers_required():
         pytest.fail(f"servers are required here: {reason}", pytrace=False)
     if reason:
         pytest.skip(reason)
 
 
-def need_engine(engine: str) -> None:
+def require_engine(engine: str) -> None:
     """Skip the test, or let it fail, if this machine can't run this database engine (see `need`). SQLite and a given
     MySQL server are always available.
     """
     if engine in ("mariadb", "galera"):
-        need(engine)
+        require_server(engine)
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +61,7 @@ def mariadb_server() -> servers.Server:
     """Return the run's MariaDB server. Other tests use it at the same time; a test that stops or kills a server must
     use one of its own (`with mariadb()`).
     """
-    need("mariadb")
+    require_server("mariadb")
     return servers.shared_mariadb()
 
 
@@ -73,7 +73,7 @@ def mariadb_url(mariadb_server: servers.Server) -> Iterator[str]:
 
 
 @contextmanager
-def galera_turn(*, alone: bool) -> Iterator[None]:
+def use_galera(*, alone: bool) -> Iterator[None]:
     """Context manager: use the run's cluster with all nodes running, together with other tests or `alone`. If a node
     is missing, the cluster is repaired first: another process may have killed the node and crashed. Within a block of
     this process the cluster can be used again, but `alone` raises RuntimeError.
@@ -84,7 +84,7 @@ def galera_turn(*, alone: bool) -> Iterator[None]:
         yield
         return
     while True:
-        with servers.turn("galera", alone=alone):
+        with servers.use_shared_server("galera", alone=alone):
             if servers.shared_galera().whole():
                 _state["galera turns"] += 1
                 try:
@@ -92,7 +92,7 @@ def galera_turn(*, alone: bool) -> Iterator[None]:
                 finally:
                     _state["galera turns"] -= 1
                 return
-        with servers.turn("galera", alone=True):
+        with servers.use_shared_server("galera", alone=True):
             servers.shared_galera().heal()
 
 
@@ -107,7 +107,7 @@ def require_galera_turn() -> None:
 @pytest.fixture(scope="session")
 def galera_cluster() -> servers.Cluster:
     """Return the run's cluster of three nodes. A test that kills, stops or pauses a node must use `galera_alone`."""
-    need("galera")
+    require_server("galera")
     return servers.shared_galera()
 
 
@@ -126,7 +126,7 @@ def _galera_turn(request: pytest.FixtureRequest) -> Iterator[None]:
     if "galera_cluster" not in request.fixturenames:
         yield
         return
-    with galera_turn(alone="galera_alone" in request.fixturenames):
+    with use_galera(alone="galera_alone" in request.fixturenames):
         yield
 
 
@@ -135,7 +135,7 @@ def redis_server() -> servers.RedisServer:
     """Return the run's Redis server. Other tests use it at the same time; a test that kills, pauses or flushes a
     server must use one of its own (`with redis()`).
     """
-    need("redis")
+    require_server("redis")
     return servers.shared_redis()
 
 
@@ -144,8 +144,8 @@ def mysql_server() -> servers.SqlServer:
     """Return the MySQL server that CONSOLE_TEST_MYSQL_URL names. The test is skipped without one."""
     url = os.environ.get(MYSQL)
     if not url:
-        pytest.skip(NOT_GIVEN)
-    return servers.given(url)
+        pytest.skip(NO_MYSQL_MESSAGE)
+    return servers.make_prepared_server(url)
 
 
 @pytest.fixture(scope="session")

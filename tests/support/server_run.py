@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import keeper
-from tests.support.waiting import PATIENCE_SECONDS, until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 VARIABLE = "TESTS_SERVER_RUN"
 _ROOM_BYTES = 3 << 30
-_FAST = Path("/dev/shm")
+_MEMORY_FOLDER = Path("/dev/shm")
 # Below the ports that the kernel hands out by itself: nobody's outgoing connection takes the port of a killed server.
 _PORTS = range(15_000, 30_000)
 TOOLS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -46,13 +46,13 @@ class Run:
         """
         self.folder.mkdir(mode=0o711, exist_ok=True)
         self.folder.chmod(0o711)
-        with self.locked("keeper"):
+        with self.hold_lock("keeper"):
             if not (self.folder / keeper.SOCKET).exists():
                 command = [sys.executable, "-I", "-S", keeper.__file__, str(self.folder), str(self.owner)]
                 subprocess.run(command, check=True, capture_output=True)
 
     @contextmanager
-    def locked(self, name: str, *, shared: bool = False) -> Iterator[None]:
+    def hold_lock(self, name: str, *, shared: bool = False) -> Iterator[None]:
         """Hold a lock of this name, which all processes of the run share, during the block. The lock of a process
         that crashes is released. With `shared` several processes can hold it.
         """
@@ -60,7 +60,7 @@ class Run:
             fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
             yield
 
-    def ask(self, do: str, name: str = "", **more: Any) -> dict[str, Any]:
+    def send_to_keeper(self, do: str, name: str = "", **more: Any) -> dict[str, Any]:
         """Send the request `do` about the server `name` to the keeper, and return its answer. Raises `RuntimeError`
         with the keeper's message if the request fails.
         """
@@ -78,26 +78,26 @@ class Run:
         """Start a process under this name; if this process runs as root, as an unprivileged user."""
         words = [str(word) for word in command]
         around = {"PATH": TOOLS, "LC_ALL": "C", "TZ": "UTC", **(environment or {})}
-        self.ask("start", name, command=words, environment=around, user=unprivileged())
+        self.send_to_keeper("start", name, command=words, environment=around, user=find_unprivileged_user())
 
     def signal(self, name: str, number: int) -> None:
         """Send a signal to the process of this name. After SIGKILL, return when it has ended."""
-        self.ask("signal", name, number=int(number))
+        self.send_to_keeper("signal", name, number=int(number))
 
     def code(self, name: str) -> int | None:
         """Return the exit status of the process (negative: the signal that ended it); None while it runs."""
-        code: int | None = self.ask("state", name)["code"]
+        code: int | None = self.send_to_keeper("state", name)["code"]
         return code
 
     def pid(self, name: str) -> int:
         """Return the process id, also after the process has ended."""
-        return int(self.ask("state", name)["pid"])
+        return int(self.send_to_keeper("state", name)["pid"])
 
     def finish(self, name: str, seconds: float = PATIENCE_SECONDS) -> int:
         """Wait until the process has ended by itself, and return its exit status. Raises AssertionError after
         `seconds`.
         """
-        until(lambda: self.code(name) is not None, f"the end of {name}", seconds)
+        wait_until(lambda: self.code(name) is not None, f"the end of {name}", seconds)
         return self.code(name) or 0
 
     def stop(self, name: str) -> None:
@@ -105,17 +105,17 @@ class Run:
         self.signal(name, signal.SIGTERM)
         self.finish(name)
 
-    def words(self, name: str) -> str:
+    def read_last_output(self, name: str) -> str:
         """Return the last 2,000 characters of the process's output."""
         with suppress(FileNotFoundError):
             return (self.folder / f"{name}.out").read_text(errors="replace")[-2_000:]
         return ""
 
-    def own_folder(self, name: str) -> Path:
+    def make_folder(self, name: str) -> Path:
         """Create an empty folder in the run's folder that belongs to the servers' user, and return its path."""
         made = self.folder / name
         made.mkdir(mode=0o700)
-        give(made)
+        give_to_server_user(made)
         return made
 
     def write(self, name: str, text: str) -> Path:
@@ -123,7 +123,7 @@ class Run:
         file = self.folder / name
         file.touch(mode=0o600)
         file.write_text(text)
-        give(file)
+        give_to_server_user(file)
         return file
 
     def end(self) -> None:
@@ -135,26 +135,26 @@ class Run:
             return
         try:
             with suppress(OSError, json.JSONDecodeError):  # it was on its way out already
-                self.ask("end")
+                self.send_to_keeper("end")
             select.select([handle], [], [], PATIENCE_SECONDS)
         finally:
             os.close(handle)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def new_run(place: Path | None = None) -> Run:
+def make_run(place: Path | None = None) -> Run:
     """Return a run that ends with this process; its folder isn't created yet. `place` is the parent of its folder."""
     name = f"console-servers-{secrets.token_hex(6)}"
-    return Run((place or roomy_place()) / name, os.getpid())
+    return Run((place or find_roomy_folder()) / name, os.getpid())
 
 
-def current_run() -> Run | None:
+def find_current_run() -> Run | None:
     """Return the run to which this process belongs; None if it belongs to none."""
     owner, _, folder = os.environ.get(VARIABLE, "").partition(":")
     return Run(Path(folder), int(owner)) if owner else None
 
 
-def publish(run: Run | None) -> None:
+def publish_run(run: Run | None) -> None:
     """Let this process and its future child processes belong to this run (None: to no run), by an environment
     variable.
     """
@@ -164,16 +164,16 @@ def publish(run: Run | None) -> None:
         os.environ.pop(VARIABLE, None)
 
 
-def roomy_place() -> Path:
+def find_roomy_folder() -> Path:
     """Return the folder in memory (/dev/shm) if it is writable and has enough free space, otherwise the system's
     folder for temporary files.
     """
-    if os.access(_FAST, os.W_OK | os.X_OK) and shutil.disk_usage(_FAST).free > _ROOM_BYTES:
-        return _FAST
+    if os.access(_MEMORY_FOLDER, os.W_OK | os.X_OK) and shutil.disk_usage(_MEMORY_FOLDER).free > _ROOM_BYTES:
+        return _MEMORY_FOLDER
     return Path(tempfile.gettempdir())
 
 
-def unprivileged() -> tuple[int, int] | None:
+def find_unprivileged_user() -> tuple[int, int] | None:
     """Return (user id, group id) as which the servers run; None if they run as the present user. As root, the servers
     refuse to run.
     """
@@ -186,15 +186,15 @@ def unprivileged() -> tuple[int, int] | None:
     return 65_534, 65_534
 
 
-def give(path: Path) -> None:
+def give_to_server_user(path: Path) -> None:
     """Make the servers' user the owner of this file or folder, with everything below it."""
-    user = unprivileged()
+    user = find_unprivileged_user()
     if user:
         for below in (path, *path.rglob("*")):
             os.chown(below, *user)
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     """Return a free port of 127.0.0.1."""
     while True:
         port = secrets.choice(_PORTS)

@@ -24,10 +24,13 @@ from tests.support.server_run import Run
 from tests.support.sql_server import SqlServer
 
 Statement = tuple[str, tuple[Any, ...]]
-_HERE = "table_schema = DATABASE()"
-_TABLES = f"SELECT table_name FROM information_schema.tables WHERE {_HERE} AND table_type = 'BASE TABLE'"
+_IN_THIS_DATABASE_SQL = "table_schema = DATABASE()"
+_TABLES = (
+    f"SELECT table_name FROM information_schema.tables WHERE {_IN_THIS_DATABASE_SQL} AND table_type = 'BASE TABLE'"
+)
 _COLUMNS = (
-    f"SELECT table_name, column_name FROM information_schema.columns WHERE {_HERE} AND is_generated = 'NEVER'"
+    f"SELECT table_name, column_name FROM information_schema.columns WHERE {_IN_THIS_DATABASE_SQL}"
+    " AND is_generated = 'NEVER'"
     " ORDER BY table_name, ordinal_position"
 )
 _TRIGGERS = (
@@ -40,79 +43,79 @@ _DEFINER = re.compile(r"^CREATE DEFINER=`[^`]*`@`[^`]*` ")
 _NEW_ID = "UPDATE console_meta SET value = %s WHERE name = 'database_id'"
 
 
-def create(server: SqlServer, owner: str) -> None:
+def create_schema(server: SqlServer, owner: str) -> None:
     """Create the schema in the empty database that the URL `owner` (of its owner) names."""
-    run = server_run.current_run()
+    run = server_run.find_current_run()
     if run is None or not server.is_mariadb:
-        _migrate(owner)
+        _run_migrations(owner)
         return
     run.ready()
-    record = run.folder / f"schema-{_fingerprint()}"
-    with run.locked("schema"):
+    record = run.folder / f"schema-{_compute_source_digest()}"
+    with run.hold_lock("schema"):
         if not record.exists():
-            _migrate(owner)
-            _keep(run, record, describe(server, owner))
+            _run_migrations(owner)
+            _write_statements(run, record, describe_database(server, owner))
             return
-    replay(server, owner, pickle.loads(record.read_bytes()))
+    run_description(server, owner, pickle.loads(record.read_bytes()))
 
 
-def describe(server: SqlServer, owner: str) -> list[Statement]:
+def describe_database(server: SqlServer, owner: str) -> list[Statement]:
     """Return the statements that create a database equal to the one of the URL `owner`, with its rows."""
-    with server.connect(database=_database(owner)) as line, line.cursor() as cursor:
-        return list(_describe(cursor))
+    with server.connect(database=_get_database_name(owner)) as line, line.cursor() as cursor:
+        return list(_describe_tables_and_triggers(cursor))
 
 
-def replay(server: SqlServer, owner: str, statements: Sequence[Statement]) -> None:
+def run_description(server: SqlServer, owner: str, statements: Sequence[Statement]) -> None:
     """Run the statements in the empty database that the URL `owner` names, and give the database a new
     database id.
     """
     parts = urlsplit(owner)
     account = unquote(parts.username or ""), unquote(parts.password or "")
-    with server.connect(*account, _database(owner)) as line, line.cursor() as cursor:
+    with server.connect(*account, _get_database_name(owner)) as line, line.cursor() as cursor:
         for sql, values in statements:
             cursor.execute(sql, (str(uuid.uuid4()),) if sql == _NEW_ID else values or None)
 
 
-def _describe(cursor: Any) -> Iterator[Statement]:
+def _describe_tables_and_triggers(cursor: Any) -> Iterator[Statement]:
     """Yield the statements that create the tables with their rows, then the triggers and procedures. The triggers
     come later because they would refuse most rows.
     """
-    tables = [table for (table,) in _rows(cursor, _TABLES)]
-    triggers, procedures = _rows(cursor, _TRIGGERS), _rows(cursor, _PROCEDURES)
+    tables = [table for (table,) in _execute_and_fetch(cursor, _TABLES)]
+    triggers, procedures = _execute_and_fetch(cursor, _TRIGGERS), _execute_and_fetch(cursor, _PROCEDURES)
     (mode,) = {str(row[-1]) for row in (*triggers, *procedures)}
     yield "SET SESSION sql_mode = %s, time_zone = '+00:00', foreign_key_checks = 0", (mode,)
     columns: dict[str, list[str]] = {}
-    for table, column in _rows(cursor, _COLUMNS):
+    for table, column in _execute_and_fetch(cursor, _COLUMNS):
         columns.setdefault(table, []).append(f"`{column}`")
     for table in tables:
-        ((_, sql),) = _rows(cursor, f"SHOW CREATE TABLE `{table}`")
+        ((_, sql),) = _execute_and_fetch(cursor, f"SHOW CREATE TABLE `{table}`")
         yield sql, ()
         names = ", ".join(columns[table])
-        for row in _rows(cursor, f"SELECT {names} FROM `{table}`"):
+        for row in _execute_and_fetch(cursor, f"SELECT {names} FROM `{table}`"):
             yield f"INSERT INTO `{table}` ({names}) VALUES ({', '.join(['%s'] * len(row))})", row
     yield _NEW_ID, ()
     for name, timing, event, table, body, _ in triggers:
         yield f"CREATE TRIGGER `{name}` {timing} {event} ON `{table}` FOR EACH ROW {body}", ()
     for name, _ in procedures:
-        ((_, _, sql, *_),) = _rows(cursor, f"SHOW CREATE PROCEDURE `{name}`")
+        ((_, _, sql, *_),) = _execute_and_fetch(cursor, f"SHOW CREATE PROCEDURE `{name}`")
         yield _DEFINER.sub("CREATE ", sql), ()
 
 
-def _rows(cursor: Any, sql: str) -> list[tuple[Any, ...]]:
+def _execute_and_fetch(cursor: Any, sql: str) -> list[tuple[Any, ...]]:
     cursor.execute(sql)
     return list(cursor.fetchall())
 
 
-def _migrate(owner: str) -> None:
+def _run_migrations(owner: str) -> None:
     with closing(Database(owner, without_time_limit=True)) as schema:
         migrate.upgrade(schema)
 
 
-def _database(owner: str) -> str:
+def _get_database_name(owner: str) -> str:
     return urlsplit(owner).path[1:]
 
 
-def _keep(run: Run, record: Path, statements: list[Statement]) -> None:
+def _write_statements(run: Run, record: Path, statements: list[Statement]) -> None:
     """Write the statements to the file `record` atomically, because a process of the run may be killed at any
     time.
     """
@@ -123,7 +126,7 @@ def _keep(run: Run, record: Path, statements: list[Statement]) -> None:
 
 
 @cache
-def _fingerprint() -> str:
+def _compute_source_digest() -> str:
     """Return a digest of the program's source files, because a process of the same run may test changed ones (see
     tests/mutants).
     """

@@ -21,8 +21,8 @@ from tests.support.galera_cluster import Cluster, Node
 from tests.support.mariadb_server import Server
 from tests.support.redis_server import RedisServer
 from tests.support.server_run import Run
-from tests.support.sql_server import SqlServer, given
-from tests.support.tls import Tls
+from tests.support.sql_server import SqlServer, make_prepared_server
+from tests.support.tls import TlsProperties
 
 __all__ = [
     "Cluster",
@@ -31,17 +31,17 @@ __all__ = [
     "Run",
     "Server",
     "SqlServer",
-    "Tls",
+    "TlsProperties",
     "galera",
-    "given",
+    "make_prepared_server",
     "mariadb",
-    "missing",
-    "own_run",
+    "find_missing_reason",
+    "start_own_run",
     "redis",
     "shared_galera",
     "shared_mariadb",
     "shared_redis",
-    "turn",
+    "use_shared_server",
 ]
 
 _MARIADB = ("mariadbd", "mariadb-install-db")
@@ -53,12 +53,12 @@ _PROGRAMS = {
 _T = TypeVar("_T")
 
 
-def missing(kind: str) -> str | None:
+def find_missing_reason(kind: str) -> str | None:
     """Return the reason for which this machine can't run a server of this kind ("mariadb", "galera", "redis"); None
     if it can.
     """
     absent = [program for program in _PROGRAMS[kind] if not shutil.which(program, path=server_run.TOOLS)]
-    if kind == "galera" and galera_cluster.provider() is None:
+    if kind == "galera" and galera_cluster.find_galera_library() is None:
         absent.append("galera-4")
     if absent:
         return f"{', '.join(absent)} missing here: scripts/system_packages.sh servers"
@@ -66,78 +66,78 @@ def missing(kind: str) -> str | None:
 
 
 @contextmanager
-def own_run(place: Path | None = None) -> Iterator[Run]:
+def start_own_run(place: Path | None = None) -> Iterator[Run]:
     """Yield a run for this process and the processes that it starts within the block. `place` is the parent of its
     folder (None: see `roomy_place`).
     """
-    run, before = server_run.new_run(place), server_run.current_run()
-    server_run.publish(run)
+    run, before = server_run.make_run(place), server_run.find_current_run()
+    server_run.publish_run(run)
     try:
         yield run
     finally:
-        server_run.publish(before)
+        server_run.publish_run(before)
         run.end()
 
 
 @contextmanager
 def mariadb(
-    *, tls: Tls | bool = False, extra_config: Sequence[str] = (), place: Path | None = None
+    *, tls: TlsProperties | bool = False, extra_config: Sequence[str] = (), place: Path | None = None
 ) -> Iterator[Server]:
     """Yield a private MariaDB server, which starts in about a second. With `tls=True` it has a certificate for this
     machine. `extra_config` are further lines of its configuration.
     """
-    wanted = Tls() if tls is True else tls or None
-    with _private(place) as run:
-        yield mariadb_server.start(run, "mariadb", extra_config, wanted)
+    wanted = TlsProperties() if tls is True else tls or None
+    with _own_private_run(place) as run:
+        yield mariadb_server.start_mariadb(run, "mariadb", extra_config, wanted)
 
 
 @contextmanager
 def galera(size: int = 3, *, extra_config: Sequence[str] = (), place: Path | None = None) -> Iterator[Cluster]:
     """Yield a private Galera cluster of `size` nodes, which starts in about seven seconds."""
-    with _private(place) as run:
-        yield galera_cluster.start(run, size, extra_config)
+    with _own_private_run(place) as run:
+        yield galera_cluster.start_cluster(run, size, extra_config)
 
 
 @contextmanager
 def redis() -> Iterator[RedisServer]:
     """Yield a private Redis server, which starts within a moment."""
-    with _private(None) as run:
-        yield redis_server.start(run, "redis")
+    with _own_private_run(None) as run:
+        yield redis_server.start_redis(run, "redis")
 
 
 def shared_mariadb() -> Server:
     """Return the run's MariaDB server. The first call in the run starts it."""
-    return _shared("mariadb", lambda run: mariadb_server.start(run, "mariadb"))
+    return _get_shared_server("mariadb", lambda run: mariadb_server.start_mariadb(run, "mariadb"))
 
 
 def shared_galera() -> Cluster:
     """Return the run's cluster of three nodes. The first call in the run starts it."""
-    return _shared("galera", galera_cluster.start)
+    return _get_shared_server("galera", galera_cluster.start_cluster)
 
 
 def shared_redis() -> RedisServer:
     """Return the run's Redis server. The first call in the run starts it."""
-    return _shared("redis", lambda run: redis_server.start(run, "redis"))
+    return _get_shared_server("redis", lambda run: redis_server.start_redis(run, "redis"))
 
 
 @contextmanager
-def turn(name: str, *, alone: bool) -> Iterator[None]:
+def use_shared_server(name: str, *, alone: bool) -> Iterator[None]:
     """Use the shared server `name` during the block, together with other processes of the run or `alone`; a test that
     kills it must be alone. A process that waits to be alone isn't overtaken by later ones. The blocks can't be
     nested.
     """
-    run = server_run.current_run()
+    run = server_run.find_current_run()
     assert run is not None, "shared servers belong to a run"
     run.ready()
     with ExitStack() as held:
-        with run.locked(f"{name}.gate"):
-            held.enter_context(run.locked(f"{name}.turn", shared=not alone))
+        with run.hold_lock(f"{name}.gate"):
+            held.enter_context(run.hold_lock(f"{name}.turn", shared=not alone))
         yield
 
 
 @contextmanager
-def _private(place: Path | None) -> Iterator[Run]:
-    run = server_run.new_run(place)
+def _own_private_run(place: Path | None) -> Iterator[Run]:
+    run = server_run.make_run(place)
     try:
         run.ready()
         yield run
@@ -145,13 +145,13 @@ def _private(place: Path | None) -> Iterator[Run]:
         run.end()
 
 
-def _shared(name: str, start: Callable[[Run], _T]) -> _T:
-    run = server_run.current_run()
+def _get_shared_server(name: str, start: Callable[[Run], _T]) -> _T:
+    run = server_run.find_current_run()
     if run is None:
         raise RuntimeError("no run of servers here: open one with `with own_run():`")
     run.ready()
     known, failed = run.folder / f"{name}.known", run.folder / f"{name}.failed"
-    with run.locked(f"{name}.start"):
+    with run.hold_lock(f"{name}.start"):
         if failed.exists():
             raise RuntimeError(f"{name} did not start for whoever asked first: {failed.read_text()}")
         if not known.exists():

@@ -19,8 +19,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from tests.support.waiting import PATIENCE_SECONDS
 
-Break = Literal["lost_request", "lost_reply", "half_reply", "passed", "unheard", "unanswered", "late"]
-AT_ONCE: tuple[Break, ...] = ("lost_request", "lost_reply", "half_reply")
+BreakKind = Literal["lost_request", "lost_reply", "half_reply", "passed", "unheard", "unanswered", "late"]
+AT_ONCE: tuple[BreakKind, ...] = ("lost_request", "lost_reply", "half_reply")
 """Faults that the client notices immediately."""
 
 _CHUNK = 1 << 16
@@ -44,7 +44,7 @@ class ProxyFault:
     - passed: there is no fault
     """
 
-    kind: Break
+    kind: BreakKind
     nth: int
     on: str
     before: Callable[[int], None]
@@ -53,7 +53,7 @@ class ProxyFault:
     replied: Event = field(default_factory=Event)
     _held: Event = field(default_factory=Event)
 
-    def wants(self, sql: str) -> bool:
+    def count_and_match(self, sql: str) -> bool:
         """Count this command, and return True if the fault happens at it."""
         if self.hit or not sql.startswith(self.on):
             return False
@@ -61,7 +61,7 @@ class ProxyFault:
         self.hit = self.nth == 0
         return self.hit
 
-    def let_go(self) -> None:
+    def release_command(self) -> None:
         """Send the command that was held back to the server; its answer is dropped."""
         self._held.set()
 
@@ -70,7 +70,7 @@ class ProxyFault:
         assert self._held.wait(PATIENCE_SECONDS), "nobody let it go"
 
 
-class _Line:
+class _ProxiedConnection:
     """A client's connection, and the proxy's connection to the server for it. Two threads copy the bytes in both
     directions until one connection ends.
     """
@@ -127,12 +127,12 @@ class _Line:
             yield packet
 
     def _forward(self, packet: bytes) -> None:
-        shot = self._proxy.judge(packet)
+        shot = self._proxy.find_fault(packet)
         if shot is not None:
             self._shot = shot if shot.kind != "passed" else None
             shot.before(self.session)
             if shot.lasting:
-                self._proxy.close_down(self)
+                self._proxy.refuse_connections(self)
             _BREAKING[shot.kind](self, packet)
         elif not self.broken:
             self._server.sendall(packet)
@@ -173,14 +173,14 @@ class _Line:
             self._server.shutdown(socket.SHUT_RDWR)
 
 
-_BREAKING: dict[Break, Callable[[_Line, bytes], None]] = {
-    "lost_request": _Line._lose_request,
-    "lost_reply": _Line._pass_on,
-    "half_reply": _Line._pass_on,
-    "passed": _Line._pass_on,
-    "unanswered": _Line._pass_on,
+_BREAKING: dict[BreakKind, Callable[[_ProxiedConnection, bytes], None]] = {
+    "lost_request": _ProxiedConnection._lose_request,
+    "lost_reply": _ProxiedConnection._pass_on,
+    "half_reply": _ProxiedConnection._pass_on,
+    "passed": _ProxiedConnection._pass_on,
+    "unanswered": _ProxiedConnection._pass_on,
     "unheard": lambda _line, _packet: None,
-    "late": _Line._hold_request,
+    "late": _ProxiedConnection._hold_request,
 }
 
 
@@ -195,7 +195,7 @@ class SqlProxy:
         self.port = int(self._listener.getsockname()[1])
         self.commands: list[str] = []
         self.taken = 0  # connections
-        self._lines: list[_Line] = []
+        self._lines: list[_ProxiedConnection] = []
         self._silent: list[socket.socket] = []
         self._shot: ProxyFault | None = None
         self._closed = False
@@ -223,9 +223,9 @@ class SqlProxy:
         return urlunsplit((parts.scheme, f"{account}@127.0.0.1:{self.port}", parts.path, "", ""))
 
     @contextmanager
-    def breaking(
+    def cause_fault(
         self,
-        kind: Break,
+        kind: BreakKind,
         nth: int = 1,
         on: str = "",
         *,
@@ -241,21 +241,21 @@ class SqlProxy:
         try:
             yield shot
         finally:
-            shot.let_go()
+            shot.release_command()
             with self._lock:
                 self._shot, self._closed = None, False
             for line in [line for line in self._lines if line.broken]:
                 self._lines.remove(line)
                 line.end()
 
-    def close_down(self, by: _Line) -> None:
+    def refuse_connections(self, by: _ProxiedConnection) -> None:
         """Until the end of the block, refuse new connections, and shut all present ones down except `by`."""
         self._closed = True
         for line in self._lines:
             if line is not by:
                 line.hang_up()
 
-    def judge(self, packet: bytes) -> ProxyFault | None:
+    def find_fault(self, packet: bytes) -> ProxyFault | None:
         """Return the fault that happens at this packet of a client; None if there is none. Called for each packet, in
         the order of their arrival.
         """
@@ -264,7 +264,7 @@ class SqlProxy:
         sql = packet[_WORDS:].decode("utf-8", "replace")
         with self._lock:
             self.commands.append(sql)
-            return self._shot if self._shot and self._shot.wants(sql) else None
+            return self._shot if self._shot and self._shot.count_and_match(sql) else None
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -288,4 +288,4 @@ class SqlProxy:
             return
         server.settimeout(None)
         server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._lines.append(_Line(self, client, server))
+        self._lines.append(_ProxiedConnection(self, client, server))

@@ -71,7 +71,7 @@ class SqlServer:
                 rows = cursor.fetchall()
         return rows
 
-    def answers(self) -> bool:
+    def can_log_in(self) -> bool:
         """True if the administrator can log in now. A server that hangs doesn't answer within ten seconds."""
         import pymysql
 
@@ -135,7 +135,7 @@ class SqlServer:
             self.drop_database(url)
 
 
-def at(url: str) -> SqlServer:
+def make_server_of_url(url: str) -> SqlServer:
     """Return the server of an administrator's URL, such as the value of `CONSOLE_TEST_MYSQL_URL`."""
     parts = urlsplit(url)
     user, password = unquote(parts.username or "root"), unquote(parts.password or "")
@@ -143,8 +143,8 @@ def at(url: str) -> SqlServer:
 
 
 @cache
-def given(url: str) -> SqlServer:
+def make_prepared_server(url: str) -> SqlServer:
     """Return the server of this URL, after making the setting for the binary log that docs/team.md requires."""
-    server = at(url)
+    server = make_server_of_url(url)
     server.sql("SET GLOBAL log_bin_trust_function_creators = ON")
     return server

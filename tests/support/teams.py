@@ -25,8 +25,8 @@ from console.store.access.grants import REQUESTER_ROLES, make_role_name, quote_i
 from tests.support import server_schema
 from tests.support.sql_server import SqlServer
 
-NOWHERE = "http://127.0.0.1:9"
-EVERYBODY: Mapping[str, tuple[str, ...]] = {
+UNUSED_URL = "http://127.0.0.1:9"
+ROLES_BY_PERSON: Mapping[str, tuple[str, ...]] = {
     "op-a": ("operator",),
     "op-b": ("operator",),
     "lead-b": ("approver",),
@@ -53,11 +53,11 @@ class Team:
     def database(self) -> str:
         return self.owner.rpartition("/")[2]
 
-    def password_of(self, who: str) -> str:
+    def get_password_of(self, who: str) -> str:
         """Return the password of the person's account."""
         return unquote(urlsplit(self.urls[who]).password or "")
 
-    def holder(self, who: str) -> str:
+    def get_grantee(self, who: str) -> str:
         """Return the grantee of a person's rights, in SQL form: on MariaDB the person's own role, on MySQL the
         account.
         """
@@ -72,25 +72,27 @@ class Team:
         """Drop the database, the accounts and the roles of the team."""
         accounts = [f"DROP USER IF EXISTS `{name}`@`%`" for name in self.names.values()]
         roles = [f"DROP ROLE IF EXISTS `console:{name}`" for name in self.names.values()]
-        shared = {role for roles in EVERYBODY.values() for role in roles} | REQUESTER_ROLES
+        shared = {role for roles in ROLES_BY_PERSON.values() for role in roles} | REQUESTER_ROLES
         named = (quote_identifier(make_role_name(self.database, role)) for role in shared)
         self.server.sql(*accounts, *roles, *(f"DROP ROLE IF EXISTS {name}" for name in named))
         self.server.drop_database(self.owner)
 
 
 @contextmanager
-def team(server: SqlServer, members: Mapping[str, tuple[str, ...]] = EVERYBODY, **options: Any) -> Iterator[Team]:
+def open_team(
+    server: SqlServer, members: Mapping[str, tuple[str, ...]] = ROLES_BY_PERSON, **options: Any
+) -> Iterator[Team]:
     """Yield a team (see `team_on`), which is dropped at the end of the block."""
-    made = team_on(server, members, **options)
+    made = create_team(server, members, **options)
     try:
         yield made
     finally:
         made.drop()
 
 
-def team_on(
+def create_team(
     server: SqlServer,
-    members: Mapping[str, tuple[str, ...]] = EVERYBODY,
+    members: Mapping[str, tuple[str, ...]] = ROLES_BY_PERSON,
     *,
     exact: bool = False,
     asks: bool = False,
@@ -101,14 +103,14 @@ def team_on(
     are in team mode. `host` replaces the server's host in the URLs.
     """
     owner = server.fresh_database()
-    server_schema.create(server, owner)
-    return staff(server, owner, members, exact=exact, asks=asks, host=host)
+    server_schema.create_schema(server, owner)
+    return create_accounts(server, owner, members, exact=exact, asks=asks, host=host)
 
 
-def staff(
+def create_accounts(
     server: SqlServer,
     owner: str,
-    members: Mapping[str, tuple[str, ...]] = EVERYBODY,
+    members: Mapping[str, tuple[str, ...]] = ROLES_BY_PERSON,
     *,
     exact: bool = False,
     asks: bool = False,
@@ -118,7 +120,11 @@ def staff(
     mark = "" if exact else f".{secrets.token_hex(3)}"
     names = {short: f"{short}{mark}" for short in members}
     passwords = {short: secrets.token_urlsafe(12) for short in members}
-    apply(owner, people_of(names, members, asks=asks), {_variable(short): word for short, word in passwords.items()})
+    apply_accounts(
+        owner,
+        make_account_entries(names, members, asks=asks),
+        {_make_password_variable(short): word for short, word in passwords.items()},
+    )
     place = f"{host or server.host}:{server.port}/{owner.rpartition('/')[2]}"
     urls = {
         short: f"mysql+pymysql://{quote(names[short], safe='')}:{quote(passwords[short], safe='')}@{place}"
@@ -127,7 +133,7 @@ def staff(
     return Team(server, owner, urls, names)
 
 
-def people_of(
+def make_account_entries(
     names: Mapping[str, str], members: Mapping[str, tuple[str, ...]], *, asks: bool = False
 ) -> list[dict[str, object]]:
     """Return the entries of an accounts file for these members."""
@@ -137,20 +143,20 @@ def people_of(
             "name": names[short],
             "roles": list(roles),
             "may_buy": bool(decides & set(roles)),
-            "password_env": _variable(short),
+            "password_env": _make_password_variable(short),
             **({} if "worker" in roles else {"acts": not asks}),
         }
         for short, roles in members.items()
     ]
 
 
-def apply(owner: str, people: list[dict[str, object]], passwords: Mapping[str, str]) -> None:
+def apply_accounts(owner: str, people: list[dict[str, object]], passwords: Mapping[str, str]) -> None:
     """Execute `db accounts apply` as the schema account. `passwords` are by environment variable."""
     with TemporaryDirectory(prefix="console-owner-") as home:
-        told = {"CONSOLE_HOME": str(Path(home)), "CONSOLE_DATABASE_URL": owner, "CONSOLE_ALARMBOX_URL": NOWHERE}
+        told = {"CONSOLE_HOME": str(Path(home)), "CONSOLE_DATABASE_URL": owner, "CONSOLE_ALARMBOX_URL": UNUSED_URL}
         with open_console(Settings.load(told)) as console:
             console.accounts.apply(json.dumps({"operators": people}), passwords.get)
 
 
-def _variable(short: str) -> str:
+def _make_password_variable(short: str) -> str:
     return f"CONSOLE_SECRET_OPERATOR_{short.upper().replace('-', '_')}"

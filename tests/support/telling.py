@@ -4,7 +4,7 @@ from console.domain.service_results import Explanation
 from console.wording.sentences.catalogue import NO_VALUE, translate
 
 
-def sentences(explained: Explanation, language: str) -> tuple[str, str, str]:
+def make_sentences(explained: Explanation, language: str) -> tuple[str, str, str]:
     """Return the verdict, the reason and the next step of an explanation in this language."""
     step = explained.next_step
     return (
@@ -14,9 +14,9 @@ def sentences(explained: Explanation, language: str) -> tuple[str, str, str]:
     )
 
 
-def require_whole(explained: Explanation, language: str) -> None:
+def check_sentences_complete(explained: Explanation, language: str) -> None:
     """Check that each of the three sentences ends with a full stop, and that none of its facts is missing."""
-    for text in sentences(explained, language):
+    for text in make_sentences(explained, language):
         assert text.rstrip().endswith(("。", ".", '"')), text
         assert NO_VALUE not in text, text
         assert "{" not in text, text

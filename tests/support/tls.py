@@ -8,7 +8,7 @@ from tests.support.server_run import Run
 
 
 @dataclass(frozen=True, slots=True)
-class Tls:
+class TlsProperties:
     """Properties of a certificate: its hosts (`names`), and the number of days for which it is valid (negative: it
     has expired).
     """
@@ -18,7 +18,7 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class TlsFiles:
     """Files of a certificate: `authority` is the certificate authority that a client trusts, `server` the server's
     key and certificate in one file.
     """
@@ -31,7 +31,7 @@ class Files:
         return f"ssl-ca={self.authority}", f"ssl-cert={self.server}", f"ssl-key={self.server}"
 
 
-def issue(run: Run, name: str, wanted: Tls) -> Files:
+def issue_certificate(run: Run, name: str, wanted: TlsProperties) -> TlsFiles:
     """Make a certificate that is signed by a new authority, and return its files, which the server can read."""
     folder = run.folder / f"{name}.tls"
     folder.mkdir(mode=0o711)
@@ -39,4 +39,4 @@ def issue(run: Run, name: str, wanted: Tls) -> Files:
     signed = authority.certificate(*wanted.names, days=wanted.days)
     kept = run.write(f"{name}.tls/server.pem", signed.read_text())
     signed.unlink()
-    return Files(authority.file(), kept)
+    return TlsFiles(authority.file(), kept)

@@ -19,7 +19,7 @@ _CALLING = text("SELECT count(*) FROM operations WHERE state = 'calling'")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CheckRow:
     """The stored values of a credit check. Only the claim is derived, by the database."""
 
     id: int
@@ -36,10 +36,10 @@ class Row:
     operation_id: str | None
 
 
-def rows(database: Database) -> tuple[Row, ...]:
+def read_check_rows(database: Database) -> tuple[CheckRow, ...]:
     """Read all credit checks."""
     with database.read() as conn:
-        return tuple(Row(*row) for row in conn.execute(_ROWS))
+        return tuple(CheckRow(*row) for row in conn.execute(_ROWS))
 
 
 def count_calling_operations(database: Database) -> int:
@@ -48,7 +48,7 @@ def count_calling_operations(database: Database) -> int:
         return int(conn.scalar(_CALLING) or 0)
 
 
-def check_claims(found: Iterable[Row]) -> None:
+def check_claims(found: Iterable[CheckRow]) -> None:
     """Check that at most one row per client and corporation number holds the claim, and that renewals are correct: a
     superseded record was bought, and has one successor of the same client and number.
     """
@@ -66,7 +66,7 @@ def check_claims(found: Iterable[Row]) -> None:
     assert not [one for one, count in successors.items() if count > 1], f"supersedes several: {successors}"
 
 
-def check_link(row: Row, successor: Row | None) -> None:
+def check_link(row: CheckRow, successor: CheckRow | None) -> None:
     """Check that the renewal `successor` of a record is newer, has the same client and number, and hasn't failed."""
     assert successor is not None, f"superseded by nothing: {row}"
     assert row.status == "success", f"superseded without having been bought: {row}"
@@ -76,7 +76,7 @@ def check_link(row: Row, successor: Row | None) -> None:
     assert successor.status != "error", f"superseded by an error: {row} → {successor}"
 
 
-def check_charges(found: Iterable[Row], charged: Mapping[str, int]) -> None:
+def check_charges(found: Iterable[CheckRow], charged: Mapping[str, int]) -> None:
     """Check that each charge belongs to a record that isn't failed, and that each successful record has a charge.
     `charged` has the number of the ledger's charges by corporation number, for desks with one client.
     """
@@ -96,7 +96,7 @@ def check_queues(console: Console) -> None:
         name: {item.record.id: item for item in console.recovery.read_queue(name, 1_000).items}
         for name in ("unknown", "incomplete", "error", "review", "pending")
     }
-    for row in rows(console.database):
+    for row in read_check_rows(console.database):
         if row.certainty == "unknown":
             assert row.id in queued["unknown"], f"unknown, but not in the queue: {row}"
         if row.work_state == "needs_review":

@@ -9,20 +9,20 @@ from tests.support.waiting import PATIENCE_SECONDS
 LOCK_WAIT_SECONDS = PATIENCE_SECONDS
 
 
-def colours(port: int, *, patience: float = LOCK_WAIT_SECONDS) -> int:
+def wait_for_colours(port: int, *, patience: float = LOCK_WAIT_SECONDS) -> int:
     """Wait until the screen shows more than one colour, and return the number of its colours. Return 0 or 1 if that
     doesn't happen within `patience` seconds. An empty screen has one colour, a painted window has many.
     """
     deadline = time.monotonic() + patience
     seen = 0
-    with _connected(port, deadline) as stream:
-        width, height = _greet(stream)
+    with _wait_for_connection(port, deadline) as stream:
+        width, height = _make_handshake(stream)
         while seen < 2 and time.monotonic() < deadline:
-            seen = len(_screen(stream, width, height))
+            seen = len(_read_screen_colours(stream, width, height))
     return seen
 
 
-def _connected(port: int, deadline: float) -> socket.socket:
+def _wait_for_connection(port: int, deadline: float) -> socket.socket:
     """Wait until the other process accepts connections, and return a connection. Raises ConnectionRefusedError after
     `deadline` (monotonic seconds).
     """
@@ -35,35 +35,35 @@ def _connected(port: int, deadline: float) -> socket.socket:
             time.sleep(0.05)  # house: nothing tells when another process begins to listen
 
 
-def _greet(stream: socket.socket) -> tuple[int, int]:
+def _make_handshake(stream: socket.socket) -> tuple[int, int]:
     """Make the handshake of RFB 3.3 without a password, and return width and height of the screen in pixels. The
     server's own pixel format is sent back to it, because Qt 6.11 crashes if a viewer doesn't name one.
     """
-    _take(stream, 12)
+    _read_bytes(stream, 12)
     stream.sendall(b"RFB 003.003\n")
-    (security,) = struct.unpack(">I", _take(stream, 4))
+    (security,) = struct.unpack(">I", _read_bytes(stream, 4))
     if security != 1:
         raise ConnectionError(f"the VNC server asks for security type {security}")
     stream.sendall(b"\x01")
-    width, height, pixel_format, name = struct.unpack(">HH16sI", _take(stream, 24))
-    _take(stream, name)
+    width, height, pixel_format, name = struct.unpack(">HH16sI", _read_bytes(stream, 24))
+    _read_bytes(stream, name)
     stream.sendall(b"\0\0\0\0" + pixel_format + struct.pack(">BxHi", 2, 1, 0))
     return width, height
 
 
-def _screen(stream: socket.socket, width: int, height: int) -> set[bytes]:
+def _read_screen_colours(stream: socket.socket, width: int, height: int) -> set[bytes]:
     """Return the colours of the whole screen, each as the four bytes of a pixel in raw encoding."""
     stream.sendall(struct.pack(">BBHHHH", 3, 0, 0, 0, width, height))
-    _kind, rectangles = struct.unpack(">BxH", _take(stream, 4))
+    _kind, rectangles = struct.unpack(">BxH", _read_bytes(stream, 4))
     found: set[bytes] = set()
     for _ in range(rectangles):
-        _x, _y, wide, high, _encoding = struct.unpack(">HHHHi", _take(stream, 12))
-        pixels = _take(stream, wide * high * 4)
+        _x, _y, wide, high, _encoding = struct.unpack(">HHHHi", _read_bytes(stream, 12))
+        pixels = _read_bytes(stream, wide * high * 4)
         found.update(pixels[at : at + 4] for at in range(0, len(pixels), 4))
     return found
 
 
-def _take(stream: socket.socket, count: int) -> bytes:
+def _read_bytes(stream: socket.socket, count: int) -> bytes:
     parts = bytearray()
     while len(parts) < count:
         part = stream.recv(count - len(parts))

@@ -8,7 +8,7 @@ PATIENCE_SECONDS = 300.0
 """Time limit (seconds) of a wait for an event that must happen. It is longer than even a slow, busy machine needs."""
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
     """Check the condition every 20 ms until it is true. Raises AssertionError with the text `what` after
     `seconds`.
     """

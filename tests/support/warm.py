@@ -16,9 +16,9 @@ from console.domain.corporation_number import compute_check_digit
 from console.domain.records import PurchaseRequest
 from console.settings.settings import Settings
 from console.store.spool.cipher import Cipher
-from tests.support.desks import NOWHERE, NUMBERS, STORE_KEY, environment
+from tests.support.desks import NUMBERS, STORE_KEY, UNUSED_URL, make_environment
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import quick_folder
+from tests.support.quick_desks import make_quick_folder
 
 
 def _import_all(package: ModuleType) -> None:
@@ -27,13 +27,13 @@ def _import_all(package: ModuleType) -> None:
             importlib.import_module(found.name)
 
 
-def _buy() -> None:
+def _make_one_purchase() -> None:
     """Make one purchase in a temporary database, so that its statements are compiled for all children (see
     compiled.py).
     """
     with (
-        quick_folder() as home,
-        open_console(Settings.load(environment(home, NOWHERE)), credit_check_adapter=LedgerVendor()) as desk,
+        make_quick_folder() as home,
+        open_console(Settings.load(make_environment(home, UNUSED_URL)), credit_check_adapter=LedgerVendor()) as desk,
     ):
         desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
 
@@ -42,7 +42,7 @@ for part in (console.providers, console.services, console.store):
     _import_all(part)
 # These import or compute something when they are first asked, the last one slowly on purpose; it is remembered.
 WARMED = (compute_check_digit("180301018771"), codecs.lookup("utf-8-sig"), Cipher(STORE_KEY).fingerprint)
-_buy()
+_make_one_purchase()
 # Freeze these objects: a child's garbage collector would walk through them, and so copy their pages.
 gc.collect()
 gc.freeze()

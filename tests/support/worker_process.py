@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.forked_command import ForkedCommand
-from tests.support.payment_desks import told
+from tests.support.payment_desks import make_settings
 from tests.support.places import Place
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -34,13 +34,13 @@ class WorkerProcess:
         return self.process.pid
 
     @property
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         """True while the process runs."""
         return self.process.poll() is None
 
 
 @contextmanager
-def worker_process(
+def start_worker(
     place: Place,
     provider: str,
     *,
@@ -54,41 +54,41 @@ def worker_process(
     notices). `extra` are further settings without their prefix `CONSOLE_`. `program` is the module that runs the
     console, with its arguments.
     """
-    command, log = [sys.executable, "-m", *program, *_WORDS], _log_of(place, desk)
-    env = _environment(place, provider, person, desk, extra)
+    command, log = [sys.executable, "-m", *program, *_WORDS], _get_log_file(place, desk)
+    env = _make_environment(place, provider, person, desk, extra)
     with (
         log.open("wb") as kept,
         subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=kept, env=env
         ) as process,
     ):
-        yield from _ready(process, log)
+        yield from _wait_until_ready(process, log)
 
 
 @contextmanager
-def forked_worker(
+def fork_worker(
     place: Place, provider: str, *, desk: int, person: str | None = None, **extra: str
 ) -> Iterator[WorkerProcess]:
     """Start a worker like `worker_process`, but forked from a process that has already imported the program. It is
     for tests that don't measure the start or the memory.
     """
-    env, log = _environment(place, provider, person, desk, extra), _log_of(place, desk)
+    env, log = _make_environment(place, provider, person, desk, extra), _get_log_file(place, desk)
     with ForkedCommand(*_WORDS, environment=env, log=log) as process:
-        yield from _ready(process, log)
+        yield from _wait_until_ready(process, log)
 
 
-def _log_of(place: Place, desk: int) -> Path:
+def _get_log_file(place: Place, desk: int) -> Path:
     return place.folder / f"worker-{desk}.log"
 
 
-def _environment(
+def _make_environment(
     place: Place, provider: str, person: str | None, desk: int, extra: Mapping[str, str]
 ) -> dict[str, str]:
-    facts = {"RECEIVER_PORT": "0", **told(provider), **extra}
-    return {**os.environ, **place.told(provider, person or place.taker, desk, **facts)}
+    facts = {"RECEIVER_PORT": "0", **make_settings(provider), **extra}
+    return {**os.environ, **place.make_environment(provider, person or place.taker, desk, **facts)}
 
 
-def _ready(process: "subprocess.Popen[bytes] | ForkedCommand", log: Path) -> Iterator[WorkerProcess]:
+def _wait_until_ready(process: "subprocess.Popen[bytes] | ForkedCommand", log: Path) -> Iterator[WorkerProcess]:
     try:
         assert process.stdout is not None
         line = process.stdout.readline()

@@ -12,7 +12,7 @@ from console.views.widgets.controls.focus_ring import install_focus_ring
 
 
 @pytest.fixture(scope="session")
-def dressed(qapp: QApplication) -> QApplication:
+def themed_application(qapp: QApplication) -> QApplication:
     install_appearance(qapp, theme="light")
     install_accessibility(qapp)
     install_focus_ring()
@@ -21,7 +21,7 @@ def dressed(qapp: QApplication) -> QApplication:
 
 
 @pytest.fixture(autouse=True)
-def the_look(dressed: QApplication) -> Iterator[Appearance]:
+def appearance(themed_application: QApplication) -> Iterator[Appearance]:
     """The look in force, put back after the test."""
     yield current_appearance()
     if (current_appearance().theme, current_appearance().scale, current_appearance().density) != (

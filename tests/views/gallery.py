@@ -47,7 +47,7 @@ _AXES = {
 _rings: list[tuple[FocusRing, QWidget]] = []
 
 
-def section(title: str, content: QWidget | None, note: str = "") -> QWidget:
+def make_section(title: str, content: QWidget | None, note: str = "") -> QWidget:
     holder = QWidget()
     head = make_row(TextLabel(title, "section"), TextLabel(note, "small", "muted"), None)
     parts = make_column(head, gap_px=8)
@@ -59,7 +59,7 @@ def section(title: str, content: QWidget | None, note: str = "") -> QWidget:
     return holder
 
 
-def badges() -> QWidget:
+def make_badges() -> QWidget:
     grid = QGridLayout()
     for line, (axis, title) in enumerate(_AXES.items()):
         grid.addWidget(TextLabel(title, "body", "muted"), line, 0, Qt.AlignmentFlag.AlignTop)
@@ -79,10 +79,10 @@ def badges() -> QWidget:
         grid.addLayout(boxes, line, 1)
     holder = QWidget()
     holder.setLayout(grid)
-    return section("印", holder, "形、言葉、色の三つで示す。色は言葉の代わりにならない")
+    return make_section("印", holder, "形、言葉、色の三つで示す。色は言葉の代わりにならない")
 
 
-def _button(text: str, key: str, kind: ButtonKind, state: str, icon: str = "") -> KeyButton:
+def make_button(text: str, key: str, kind: ButtonKind, state: str, icon: str = "") -> KeyButton:
     button = KeyButton(text, key, kind, icon=icon)
     if state == "hover":
         button.setAttribute(Qt.WidgetAttribute.WA_UnderMouse)
@@ -93,7 +93,7 @@ def _button(text: str, key: str, kind: ButtonKind, state: str, icon: str = "") -
     return button
 
 
-def buttons() -> QWidget:
+def make_buttons() -> QWidget:
     grid = QGridLayout()
     grid.setHorizontalSpacing(16)
     grid.setVerticalSpacing(12)
@@ -108,16 +108,16 @@ def buttons() -> QWidget:
     for line, (name, text, key, kind, icon, reason) in enumerate(kinds, start=1):
         grid.addWidget(TextLabel(name, "small", "muted"), line, 0)
         for place, state in enumerate(("", "hover", "down", "focus"), start=1):
-            grid.addWidget(_button(text, key, kind, state, icon), line, place)
+            grid.addWidget(make_button(text, key, kind, state, icon), line, place)
         off = KeyButton(text, key, kind, icon=icon)
         off.disable_with_reason(reason)
         grid.addLayout(make_row(off, ReasonLabel(off), None), line, 5)
     holder = QWidget()
     holder.setLayout(grid)
-    return section("ボタン", holder)
+    return make_section("ボタン", holder)
 
 
-def inputs() -> QWidget:
+def make_inputs() -> QWidget:
     grid = QGridLayout()
     grid.setHorizontalSpacing(16)
     good = Field("法人番号", role="data")
@@ -150,10 +150,10 @@ def inputs() -> QWidget:
     grid.addLayout(make_row(*chips, None), 3, 1)
     holder = QWidget()
     holder.setLayout(grid)
-    return section("入力", holder, "誤りは欄の下に、直し方まで書く")
+    return make_section("入力", holder, "誤りは欄の下に、直し方まで書く")
 
 
-def bars() -> QWidget:
+def make_bars() -> QWidget:
     inline: Callable[..., KeyButton] = lambda text, key="": KeyButton(text, key, "inline", binds_key=False)  # noqa: E731 - short
     examples = (
         NotificationBar(
@@ -192,10 +192,10 @@ def bars() -> QWidget:
     )
     holder = QWidget()
     holder.setLayout(make_column(*examples, gap_px=8))
-    return section("状態の帯", holder)
+    return make_section("状態の帯", holder)
 
 
-def toasts() -> QWidget:
+def make_toasts() -> QWidget:
     examples = (
         ToastFrame("コピーしました 2010401907731", "4 秒で消えます"),
         ToastFrame("¥8,500 の返金を申請しました", "R-2214 承認待ち。PayPay へは未送信です"),
@@ -208,10 +208,10 @@ def toasts() -> QWidget:
     )
     holder = QWidget()
     holder.setLayout(make_column(*examples, gap_px=8))
-    return section("短い知らせ", holder)
+    return make_section("短い知らせ", holder)
 
 
-def rows() -> QWidget:
+def make_rows() -> QWidget:
     def state(key: str, extra: str = "") -> Callable[[tuple[str, ...]], Cell]:
         return lambda item: StateCell.from_badge_key(item[int(key)], "ja", item[4] if extra else "")
 
@@ -244,10 +244,10 @@ def rows() -> QWidget:
     table.ring_row, table.hover_row = 3, 1
     table.mark_row("他の人が変更", "care")
     table.setFixedHeight(28 + 7 * 32)
-    return section("表の行", table)
+    return make_section("表の行", table)
 
 
-def nothing() -> QWidget:
+def make_empty_states() -> QWidget:
     holder = QWidget()
     button = KeyButton("不一致を開く", kind="inline")
     empty = EmptyState("結果不明の記録はありません", "15:03 に確認しました", button=button)
@@ -255,10 +255,10 @@ def nothing() -> QWidget:
     QApplication.sendEvent(skeleton, QEvent(QEvent.Type.Polish))
     skeleton._show_bars()
     holder.setLayout(make_row(empty, skeleton))
-    return section("空と読み込み", holder)
+    return make_section("空と読み込み", holder)
 
 
-def chrome() -> QWidget:
+def make_window_frame() -> QWidget:
     top = TopBar("サポートコンソール", "本番", "production", "検索またはコマンド", "op-a", "画面")
     top.clock.show_text("15:04 JST")
     places = [
@@ -347,16 +347,16 @@ def chrome() -> QWidget:
         Badge.from_badge_key("work.scheduled", "ja"),
         margins=(24, 12, 24, 12),
     )
-    page = make_column(title, strip, form, tabs, timeline(), actions, hints, gap_px=0)
+    page = make_column(title, strip, form, tabs, make_timeline(), actions, hints, gap_px=0)
     holder = QWidget()
     body = make_row(side, gap_px=0)
     body.setAlignment(side, Qt.AlignmentFlag.AlignTop)
     body.addLayout(page, 1)
-    holder.setLayout(make_column(top, body, documents(), status, gap_px=0))
-    return section("枠と記録", holder)
+    holder.setLayout(make_column(top, body, make_documents(), status, gap_px=0))
+    return make_section("枠と記録", holder)
 
 
-def timeline() -> QWidget:
+def make_timeline() -> QWidget:
     lines = TimelineList("時系列")
     lines.setFixedHeight(4 * 32)
     lines.show_lines(
@@ -370,7 +370,7 @@ def timeline() -> QWidget:
     return lines
 
 
-def documents() -> QWidget:
+def make_documents() -> QWidget:
     button = KeyButton("PDF を開く", icon="document")
     button.disable_with_reason("まだ保存されていません")
     tail = QWidget()
@@ -392,31 +392,31 @@ def documents() -> QWidget:
     return holder
 
 
-def sheet() -> QWidget:
+def make_sheet() -> QWidget:
     page = QWidget()
     page.setFixedWidth(1440)
     page.setAutoFillBackground(True)
     upper, lower = make_row(gap_px=24), make_row(gap_px=24)
     top = Qt.AlignmentFlag.AlignTop
-    upper.addWidget(buttons(), 3, top)
-    upper.addWidget(toasts(), 2, top)
-    lower.addWidget(inputs(), 1, top)
-    lower.addWidget(bars(), 1, top)
+    upper.addWidget(make_buttons(), 3, top)
+    upper.addWidget(make_toasts(), 2, top)
+    lower.addWidget(make_inputs(), 1, top)
+    lower.addWidget(make_bars(), 1, top)
     parts = make_column(gap_px=20, margins=(24, 24, 24, 24))
-    parts.addWidget(badges())
+    parts.addWidget(make_badges())
     parts.addLayout(upper)
     parts.addLayout(lower)
-    for part in (rows(), nothing(), chrome()):
+    for part in (make_rows(), make_empty_states(), make_window_frame()):
         parts.addWidget(part)
     page.setLayout(parts)
     return page
 
 
-def render(theme: ThemeName, folder: Path, scale: float = 1.0) -> Path:
+def render_sheet(theme: ThemeName, folder: Path, scale: float = 1.0) -> Path:
     """One picture of everything in a theme."""
     current_appearance().choose_theme(theme)
     current_appearance().set_text_scale(scale)
-    page = sheet()
+    page = make_sheet()
     page.show()
     layout = page.layout()
     page.resize(page.width(), layout.totalHeightForWidth(page.width()) if layout else 0)
@@ -436,8 +436,8 @@ def main() -> None:
     app = QApplication([])
     install_appearance(app)
     for theme in ("light", "dark", "high_contrast"):
-        print(render(theme, folder))
-    print(render("light", folder, 2.0))
+        print(render_sheet(theme, folder))
+    print(render_sheet("light", folder, 2.0))
 
 
 if __name__ == "__main__":

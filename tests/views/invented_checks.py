@@ -15,7 +15,7 @@ from tests.support.inline_runner import InlineRunner
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 
 
-class NoAccounts:
+class SignInWithoutAccounts:
     """Nobody signs in to SQLite."""
 
     is_server = False
@@ -42,7 +42,7 @@ class WindowSettings:
     contact_name: str | None = None
     contact_telephone: str | None = None
     clients: frozenset[str] | None = frozenset({"1", "2", "42"})
-    sign_in = NoAccounts()
+    sign_in = SignInWithoutAccounts()
 
 
 class StillClock(SystemClock):
@@ -52,11 +52,11 @@ class StillClock(SystemClock):
         return NOW
 
 
-def window_context() -> WindowContext:
+def make_window_context() -> WindowContext:
     return WindowContext(WindowSettings(), InlineRunner(), StillClock())  # type: ignore[arg-type]  # enough of them
 
 
-def check(id: int = 17, **other: Any) -> CreditCheck:
+def make_check(id: int = 17, **other: Any) -> CreditCheck:
     """A bought and complete one; `other` says what differs."""
     record = CreditCheck(
         id, "2010401907731", "42", CheckState.SUCCESS, Certainty.KNOWN, Work(), 12345, "架空みなと印刷株式会社",
@@ -65,7 +65,7 @@ def check(id: int = 17, **other: Any) -> CreditCheck:
     return replace(record, **other)
 
 
-def item(record: CreditCheck) -> QueueItem:
+def make_queue_item(record: CreditCheck) -> QueueItem:
     return QueueItem(record, explain_credit_check(record, NOW), record.state_since)
 
 
@@ -73,7 +73,7 @@ class QueueServices:
     """Services with queues alone, `size` records long."""
 
     def __init__(self, records: list[CreditCheck]) -> None:
-        self._items = [item(record) for record in records]
+        self._items = [make_queue_item(record) for record in records]
         self.reads = 0
 
     @property

@@ -46,7 +46,7 @@ ORDER = Order(
 ASIDE = SetAside(4, 5, 1, 6_000, "JPY", SetAsideState.OPEN, None, 1, NOW)
 
 
-def payment(**other: Any) -> Payment:
+def make_payment(**other: Any) -> Payment:
     """Paid and known; `other` says what differs."""
     record = Payment(
         5, 3, "paypay", "A-10442", "0473888821990011", "2010401907731", "PAYER-1234", PaymentState.COMPLETED,
@@ -56,7 +56,7 @@ def payment(**other: Any) -> Payment:
     return replace(record, **other)
 
 
-def refund(**other: Any) -> Refund:
+def make_refund(**other: Any) -> Refund:
     """Asked for by op-a, not decided."""
     record = Refund(
         9, 5, 3, 8_500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1,
@@ -65,7 +65,7 @@ def refund(**other: Any) -> Refund:
     return replace(record, **other)
 
 
-def sides(
+def make_sides(
     asked_ago: timedelta | None = timedelta(minutes=3), **theirs: Any
 ) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
     """All three agree; `theirs` says what differs at the gateway."""
@@ -83,22 +83,22 @@ def sides(
 WITHIN_LIMIT = RuleCheck(LimitReason.LIMIT_PER_REFUND, True, {"limit": 1_000_000})
 
 
-def plan(*hits: RiskSignal, **other: Any) -> RefundPlan:
+def make_plan(*hits: RiskSignal, **other: Any) -> RefundPlan:
     made = RefundPlan(
-        payment(), ORDER, STRIP, LIMITS, 20_000, hits, (WITHIN_LIMIT,), (), (),
+        make_payment(), ORDER, STRIP, LIMITS, 20_000, hits, (WITHIN_LIMIT,), (), (),
         None, ("lead-b", "lead-c"), read_at=NOW,
     )  # fmt: skip
     return replace(made, **other)
 
 
-def view(record: Refund | None = None, *against: RiskSignal, **other: Any) -> RefundDetails:
-    requested = record or refund()
+def make_view(record: Refund | None = None, *against: RiskSignal, **other: Any) -> RefundDetails:
+    requested = record or make_refund()
     made = RefundDetails(
-        requested, explain_refund(requested, NOW), payment(), ORDER, sides(),
+        requested, explain_refund(requested, NOW), make_payment(), ORDER, make_sides(),
         replace(STRIP, waiting=8_500, refundable=3_500), against,
-        (WITHIN_LIMIT,), {}, (), (), (), (), payment_sides=sides(), needed_checkers=requested.checkers_needed,
+        (WITHIN_LIMIT,), {}, (), (), (), (), payment_sides=make_sides(), needed_checkers=requested.checkers_needed,
     )  # fmt: skip
     return replace(made, **other)
 
 
-EXPLAINED = explain_payment(replace(payment(), relations=PaymentRelations(ORDER)), NOW)
+EXPLAINED = explain_payment(replace(make_payment(), relations=PaymentRelations(ORDER)), NOW)

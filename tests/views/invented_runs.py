@@ -17,14 +17,14 @@ from console.domain.reconciliation.service_results import (
 )
 from console.domain.tasks.records import Alert, ReconcileReport, ReconciliationDifference, ReconciliationVerdict
 from tests.views.invented_checks import NOW
-from tests.views.invented_payments import payment
+from tests.views.invented_payments import make_payment
 
 DAY = date(2026, 11, 19)
 FILE = ReconciledFile(DAY, "ab" * 32, 1_234, 7, 216_700, 66_000, (2,))
 CASE = Alert(9, "reconcile_amount", "payment", 1, None, "取引完了 1300 JPY", "completed 1200 JPY", NOW)
 
 
-def run(id: int = 3, **other: Any) -> ReconciliationRunItem:
+def make_run(id: int = 3, **other: Any) -> ReconciliationRunItem:
     """One that has ended, with one of everything."""
     item = ReconciliationRunItem(
         id, "paypay", DAY, DAY, RunState.DONE, matched=3, imported=1, missing_there=1, different_state=0,
@@ -33,16 +33,16 @@ def run(id: int = 3, **other: Any) -> ReconciliationRunItem:
     return replace(item, **other)
 
 
-def view(item: ReconciliationRunItem | None = None, **other: Any) -> ReconciliationRunDetails:
+def make_view(item: ReconciliationRunItem | None = None, **other: Any) -> ReconciliationRunDetails:
     return replace(
         ReconciliationRunDetails(
-            item or run(), refused_row_count=0, open_case_count=2, files=(FILE,), older_run_id=2
+            item or make_run(), refused_row_count=0, open_case_count=2, files=(FILE,), older_run_id=2
         ),
         **other,
     )
 
 
-def difference(
+def make_difference(
     id: int, verdict: ReconciliationVerdict, ours: str | None, theirs: str | None, **other: Any
 ) -> DifferenceItem:
     """A row with its payment; `other` are the item's own fields."""
@@ -50,12 +50,14 @@ def difference(
     compared = ReconciliationDifference(
         f"2026-11-19:{id:08}", verdict, None if refused else id, ours, theirs, bool(other), id
     )
-    return DifferenceItem(compared, **{"payment": None if refused else payment(id=id), **other})
+    return DifferenceItem(compared, **{"payment": None if refused else make_payment(id=id), **other})
 
 
-AMOUNT = difference(1, ReconciliationVerdict.DIFFERENT_AMOUNT, "completed 1200 JPY", "取引完了 1300 JPY", case=CASE)
-IMPORTED = difference(2, ReconciliationVerdict.IMPORTED, None, "取引完了 500 JPY")
-REFUSED = difference(4, ReconciliationVerdict.REFUSED, None, "other_day 0412")
+AMOUNT = make_difference(
+    1, ReconciliationVerdict.DIFFERENT_AMOUNT, "completed 1200 JPY", "取引完了 1300 JPY", case=CASE
+)
+IMPORTED = make_difference(2, ReconciliationVerdict.IMPORTED, None, "取引完了 500 JPY")
+REFUSED = make_difference(4, ReconciliationVerdict.REFUSED, None, "other_day 0412")
 ALL = (AMOUNT, IMPORTED, REFUSED)
 
 

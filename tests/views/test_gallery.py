@@ -6,13 +6,13 @@ import pytest
 from PySide6.QtGui import QColor, QImage
 
 from console.views.theme.design_tokens import ThemeName, tokens
-from tests.views.gallery import render
+from tests.views.gallery import render_sheet
 
 
 @pytest.mark.parametrize(("theme", "scale"), [("light", 1.0), ("dark", 1.5), ("high_contrast", 1.0)])
 def test_the_gallery_is_drawn(tmp_path: Path, theme: ThemeName, scale: float) -> None:
     """The picture has the theme's ground, and each tone of it somewhere."""
-    image = QImage(str(render(theme, tmp_path, scale))).convertToFormat(QImage.Format.Format_RGB32)
+    image = QImage(str(render_sheet(theme, tmp_path, scale))).convertToFormat(QImage.Format.Format_RGB32)
     values = tokens().get_colours(theme)
     pixels = bytes(image.constBits())
     assert image.pixelColor(1, 1).name().upper() == values["base"]

@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from shiboken6 import Shiboken
 
-from tests.support.left_widgets import delete_new, list_windows
+from tests.support.left_widgets import delete_new_windows, list_windows
 
 
 def make_self_holding_page() -> None:
@@ -21,7 +21,7 @@ def test_a_page_that_holds_itself_is_deleted(qapp: QApplication) -> None:
     make_self_holding_page()
     gc.collect()
     assert len(list_windows() - before) == 1, "Python frees it by itself: then nothing needs to be deleted"
-    delete_new(before)
+    delete_new_windows(before)
     assert list_windows() <= before
 
 
@@ -29,6 +29,6 @@ def test_what_was_there_before_stays(qapp: QApplication) -> None:
     """Such as the window of a fixture that lasts longer than one test, with all that is in it."""
     window = QWidget()
     part = QObject(window)
-    delete_new(list_windows())
+    delete_new_windows(list_windows())
     assert Shiboken.isValid(window)
     assert Shiboken.isValid(part)

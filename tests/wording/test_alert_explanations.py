@@ -13,7 +13,7 @@ from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.payments.states import PaymentState
 from console.domain.service_results import Explanation
 from console.wording.sentences.catalogue import LANGUAGES
-from tests.support.telling import require_whole, sentences
+from tests.support.telling import check_sentences_complete, make_sentences
 from tests.wording.test_payment_explanations import NOW, ORDER, PAYMENT
 
 AGO = NOW - timedelta(hours=2)
@@ -30,15 +30,15 @@ BROKEN: Mapping[str, tuple[Order, Payment]] = {
 }
 
 
-def found(order: Order, payment: Payment, now: datetime = NOW) -> BrokenRule:
+def find_finding(order: Order, payment: Payment, now: datetime = NOW) -> BrokenRule:
     finding = find_broken_rule(order, (payment,), now, TimeScale(1))
     assert finding is not None
     return finding
 
 
-def explained(name: str) -> Explanation:
+def explain(name: str) -> Explanation:
     order, payment = BROKEN[name]
-    return explain_alert(order, (payment,), found(order, payment), NOW - timedelta(minutes=7), NOW)
+    return explain_alert(order, (payment,), find_finding(order, payment), NOW - timedelta(minutes=7), NOW)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -47,11 +47,11 @@ def test_every_rule_has_three_whole_sentences(name: str, language: str) -> None:
     """Each rule has three whole sentences: verdict, reason, next step. The last two name the payment that settles it,
     and no two rules have the same reason.
     """
-    require_whole(explained(name), language)
-    told = sentences(explained(name), language)
+    check_sentences_complete(explain(name), language)
+    told = make_sentences(explain(name), language)
     assert ("決済 A-10442" if language == "ja" else "ayment A-10442") in told[1]
     assert ("決済 A-10442" if language == "ja" else "ayment A-10442") in told[2]
-    others = [sentences(explained(other), language)[1] for other in BROKEN if other != name]
+    others = [make_sentences(explain(other), language)[1] for other in BROKEN if other != name]
     assert told[1] not in others
 
 
@@ -71,7 +71,7 @@ def test_every_rule_has_three_whole_sentences(name: str, language: str) -> None:
 def test_what_was_found_and_since_when(name: str, japanese: tuple[str, ...], english: tuple[str, ...]) -> None:
     """States, sums and ages are in the sentence, as the facts are now."""
     for language, parts in (("ja", japanese), ("en", english)):
-        why = sentences(explained(name), language)[1]
+        why = make_sentences(explain(name), language)[1]
         assert [part for part in parts if part not in why] == []
 
 
@@ -80,4 +80,4 @@ def test_what_was_found_and_since_when(name: str, japanese: tuple[str, ...], eng
     [("A", "payment move-order"), ("B", "probe"), ("B reversed", "show"), ("C after", "refund request")],
 )
 def test_the_one_action_has_its_command(name: str, verb: str) -> None:
-    assert (explained(name).next_step.command or "").startswith(f"support-console {verb} ")
+    assert (explain(name).next_step.command or "").startswith(f"support-console {verb} ")

@@ -9,7 +9,7 @@ from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, Work, WorkState
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
-from tests.support.telling import require_whole, sentences
+from tests.support.telling import check_sentences_complete, make_sentences
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 BOUGHT = CreditCheck(
@@ -35,7 +35,7 @@ UNKNOWN = replace(
     error_code="read_timeout",
     work=Work(WorkState.NEEDS_REVIEW, None, "no_list_call"),
 )
-LACKING = replace(
+INCOMPLETE = replace(
     BOUGHT,
     pdf_file_path=None,
     incomplete=("pdf",),
@@ -57,10 +57,10 @@ SITUATIONS: dict[str, CreditCheck] = {
     "unknown, process gone": replace(UNKNOWN, error_code=None, work=Work(WorkState.NEEDS_REVIEW, None, "lapsed")),
     "unknown, another number": replace(UNKNOWN, error_code="other_number"),
     "unknown, unreadable id": replace(UNKNOWN, error_code="bad_id"),
-    "incomplete, fetched again": LACKING,
-    "incomplete, schedule ended": replace(LACKING, work=ENDED),
-    "incomplete, all of it": replace(LACKING, incomplete=("name", "result", "dates", "pdf"), error_code=None),
-    "incomplete, viewing over": replace(LACKING, viewing_over=True, error_code="viewing_period_over", work=Work()),
+    "incomplete, fetched again": INCOMPLETE,
+    "incomplete, schedule ended": replace(INCOMPLETE, work=ENDED),
+    "incomplete, all of it": replace(INCOMPLETE, incomplete=("name", "result", "dates", "pdf"), error_code=None),
+    "incomplete, viewing over": replace(INCOMPLETE, viewing_over=True, error_code="viewing_period_over", work=Work()),
     "contradicted": replace(BOUGHT, work=Work(WorkState.NEEDS_REVIEW, None, "contradicted")),
     "superseded": replace(BOUGHT, superseded_by=18),
     "duplicate": replace(BOUGHT, duplicate_of=9),
@@ -71,13 +71,13 @@ SITUATIONS: dict[str, CreditCheck] = {
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_every_situation_has_three_whole_sentences(situation: str, language: str) -> None:
     """Each situation has a verdict, a reason and a next step, with every fact that they name."""
-    require_whole(explain_credit_check(SITUATIONS[situation], NOW), language)
+    check_sentences_complete(explain_credit_check(SITUATIONS[situation], NOW), language)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_proposal_waits_for_the_second_person(language: str) -> None:
     """After the first decision the next step names who is missing."""
-    step = sentences(
+    step = make_sentences(
         explain_credit_check(replace(UNKNOWN, relations=CheckRelations(awaits_second_person=True)), NOW), language
     )[2]
     assert ("第二確認者" if language == "ja" else "second person") in step
@@ -98,15 +98,15 @@ def test_a_proposal_waits_for_the_second_person(language: str) -> None:
 def test_a_situation_names_its_facts(situation: str, part: int, japanese: str, english: str) -> None:
     """The count of attempts, what is missing, the cause and the number are in the sentence."""
     explained = explain_credit_check(SITUATIONS[situation], NOW)
-    assert japanese in sentences(explained, "ja")[part]
-    assert english in sentences(explained, "en")[part]
+    assert japanese in make_sentences(explained, "ja")[part]
+    assert english in make_sentences(explained, "en")[part]
 
 
 @pytest.mark.parametrize("situation", [name for name in SITUATIONS if name.startswith("unknown")])
 def test_an_unknown_purchase_is_never_called_failed(situation: str) -> None:
     """It may have been charged: no sentence says otherwise or invites another purchase."""
     for language, maybe in (("ja", "料金が発生した可能性があります"), ("en", "may have been charged")):
-        verdict, why, _ = sentences(explain_credit_check(SITUATIONS[situation], NOW), language)
+        verdict, why, _ = make_sentences(explain_credit_check(SITUATIONS[situation], NOW), language)
         assert maybe in verdict
         assert not any(
             word in verdict + why for word in ("失敗", "料金は発生していません", "failed", "Nothing was charged")

@@ -26,7 +26,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
 from console.domain.service_results import Explanation, WorkBadge
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
-from tests.support.telling import require_whole, sentences
+from tests.support.telling import check_sentences_complete, make_sentences
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -181,7 +181,7 @@ SITUATIONS: dict[str, Explanation] = {
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_every_situation_has_three_whole_sentences(situation: str, language: str) -> None:
     """Each situation has a verdict, a reason and a next step, with every fact that they name."""
-    require_whole(SITUATIONS[situation], language)
+    check_sentences_complete(SITUATIONS[situation], language)
 
 
 @pytest.mark.parametrize("situation", [name for name in SITUATIONS if "unknown" in name])
@@ -189,7 +189,7 @@ def test_an_unknown_outcome_is_never_called_failed(situation: str) -> None:
     """It may have happened: no sentence says otherwise, and the next step has a command."""
     explained = SITUATIONS[situation]
     for language in LANGUAGES:
-        verdict, why, _ = sentences(explained, language)
+        verdict, why, _ = make_sentences(explained, language)
         assert not any(word in verdict + why for word in ("失敗", "返金不可", "failed", "No money"))
     assert explained.next_step.command is not None
     assert explained.next_step.command.startswith("support-console ")
@@ -212,8 +212,8 @@ def test_an_unknown_outcome_is_never_called_failed(situation: str) -> None:
 )
 def test_a_situation_names_its_facts(situation: str, part: int, japanese: str, english: str) -> None:
     """Amounts, attempts, days and persons are in the sentence."""
-    assert japanese in sentences(SITUATIONS[situation], "ja")[part]
-    assert english in sentences(SITUATIONS[situation], "en")[part]
+    assert japanese in make_sentences(SITUATIONS[situation], "ja")[part]
+    assert english in make_sentences(SITUATIONS[situation], "en")[part]
 
 
 def test_a_reversal_says_where_the_money_is_and_what_the_order_needs() -> None:
@@ -221,17 +221,17 @@ def test_a_reversal_says_where_the_money_is_and_what_the_order_needs() -> None:
     gone = replace(PAYMENT, state=PaymentState.REVERSED, provider="atom", provider_minor=12_000)
     for refunded_minor, taken in ((0, "¥12,000"), (2_000, "¥10,000")):
         record = replace(gone, refunded_minor=refunded_minor, relations=PaymentRelations(ORDER))
-        verdict, why, following = sentences(explain_payment(record, NOW), "en")
+        verdict, why, following = make_sentences(explain_payment(record, NOW), "en")
         assert verdict == f"Mismatch: {taken} of the payment was reversed, but the order is still Paid."
         assert "The customer paid ¥12,000" in why
         assert f"Atom reversed {taken}" in why
         assert f"The {taken} can't be refunded" in following
         assert "A-10442" in following
     other = explain_payment(replace(gone, provider_minor=11_500, told_at=NOW, relations=PaymentRelations(ORDER)), NOW)
-    assert sentences(other, "en")[0] == "Mismatch: the gateway or the order doesn't match our record."
+    assert make_sentences(other, "en")[0] == "Mismatch: the gateway or the order doesn't match our record."
     cancelled = replace(ORDER, state=OrderState.CANCELLED, currency="INR")
     no_longer_paid = explain_payment(replace(gone, relations=PaymentRelations(cancelled)), NOW)
-    assert sentences(no_longer_paid, "en")[0] == "Mismatch: the gateway or the order doesn't match our record."
+    assert make_sentences(no_longer_paid, "en")[0] == "Mismatch: the gateway or the order doesn't match our record."
 
 
 def test_only_a_paid_atom_payment_may_be_reversed_and_only_for_its_days() -> None:
@@ -277,7 +277,7 @@ def test_nobody_is_promised_who_does_not_exist(situation: str) -> None:
     explained = SITUATIONS[situation]
     if situation == "refund that nobody can approve":  # by a rule, not for want of people
         return
-    japanese, english = (sentences(explained, language) for language in ("ja", "en"))
+    japanese, english = (make_sentences(explained, language) for language in ("ja", "en"))
     assert "administrator" in english[2]
     assert "管理者に依頼" in japanese[2]
     assert "another approver" not in " ".join(english)

@@ -17,7 +17,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 TOKEN = "a-channel-token-for-tests"
 PATHS = {"paypay": "/webhooks/paypay", "atom": "/callbacks/atom"}
-LONG = PATIENCE_SECONDS
+LONG_SECONDS = PATIENCE_SECONDS
 """Seconds after which a test gives up."""
 
 
@@ -33,7 +33,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningReceiver:
     """A receiver that runs in a thread of the test, with its address."""
 
     host: str
@@ -43,27 +43,27 @@ class Running:
 
     def end(self) -> None:
         self.stop.set()
-        self.thread.join(LONG)
+        self.thread.join(LONG_SECONDS)
         assert not self.thread.is_alive()
 
-    def line(self) -> socket.socket:
-        return socket.create_connection((self.host, self.port), LONG)
+    def connect(self) -> socket.socket:
+        return socket.create_connection((self.host, self.port), LONG_SECONDS)
 
-    def say(self, *pieces: bytes) -> Answer:
+    def send_bytes(self, *pieces: bytes) -> Answer:
         """Send these bytes on a new connection, read until the receiver closes it, and return the answer."""
-        with self.line() as line:
+        with self.connect() as line:
             for piece in pieces:
                 try:
                     line.sendall(piece)
                 except (ConnectionResetError, BrokenPipeError):  # answered before the end
                     break
-            return parse(read_all(line))
+            return parse_answer(read_all(line))
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
-        return self.say(written("POST", path, body, {"connection": "close"} | dict(headers or {})))
+        return self.send_bytes(format_request("POST", path, body, {"connection": "close"} | dict(headers or {})))
 
     def get(self, path: str) -> Answer:
-        return self.say(written("GET", path, b"", {"connection": "close"}))
+        return self.send_bytes(format_request("GET", path, b"", {"connection": "close"}))
 
     def deliver(self, post: ReceivedNotice, **headers: str) -> Answer:
         """Send a notice as its sender sends it, and return the answer."""
@@ -71,7 +71,7 @@ class Running:
         return self.post(path, post.body, dict(post.headers) | headers)
 
 
-def post_to(port: int, post: ReceivedNotice, seconds: float = LONG) -> int:
+def post_notice(port: int, post: ReceivedNotice, seconds: float = LONG_SECONDS) -> int:
     """Send a notice to the receiver on this port, wait at most `seconds`, and return the status of the answer. Raises
     OSError and http.client.HTTPException."""
     line = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
@@ -84,7 +84,7 @@ def post_to(port: int, post: ReceivedNotice, seconds: float = LONG) -> int:
         line.close()
 
 
-def written(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+def format_request(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
     said = {"host": "receiver.example", "content-length": str(len(body))} | dict(headers)
     head = "".join(f"{name}: {text}\r\n" for name, text in said.items())
     return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body
@@ -103,7 +103,7 @@ def read_all(line: socket.socket) -> bytes:
         found += piece
 
 
-def parse(raw: bytes) -> Answer:
+def parse_answer(raw: bytes) -> Answer:
     """Return the first HTTP answer in these bytes; with the status 0 if they are empty."""
     if not raw:
         return Answer(0, {}, b"")
@@ -126,7 +126,7 @@ class _Bytes:
 
 
 @contextmanager
-def serving(console: Console, **options: Any) -> Iterator[Running]:
+def run_receiver(console: Console, **options: Any) -> Iterator[RunningReceiver]:
     """Run a receiver of this console in a thread until the end of the block; `options` are fields of
     ReceiverOptions."""
     told = ReceiverOptions(**options)
@@ -135,9 +135,9 @@ def serving(console: Console, **options: Any) -> Iterator[Running]:
     thread = threading.Thread(target=serve, args=(app, told, stop, lambda *at: ready.put(at)), name="receiver")
     thread.start()
     try:
-        running = Running(*ready.get(timeout=LONG), stop, thread)
+        running = RunningReceiver(*ready.get(timeout=LONG_SECONDS), stop, thread)
         yield running
     finally:
         stop.set()
-        thread.join(LONG)
+        thread.join(LONG_SECONDS)
         assert not thread.is_alive()

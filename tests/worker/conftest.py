@@ -5,23 +5,23 @@ from collections.abc import Iterator
 import pytest
 
 from console.sandbox.server import Sandbox
-from tests.support.payment_desks import Scene, paying
+from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
-from tests.worker.calling import TOKEN, Running, serving
+from tests.worker.calling import TOKEN, RunningReceiver, run_receiver
 
 
 @pytest.fixture
-def scene(place: Place, sandbox: Sandbox) -> Iterator[Scene]:
+def scene(place: Place, sandbox: Sandbox) -> Iterator[PaymentDesk]:
     """Yield a desk that takes payments and has a channel token.
 
     It waits for a provider as long as in production: after the answer to a notice the desk asks the provider only
     once, and no due task of these tests asks again.
     """
-    with paying(place, sandbox, SECRET_LIVE_TOKEN=TOKEN, TIME_SCALE="1") as made:
+    with open_payment_desk(place, sandbox, SECRET_LIVE_TOKEN=TOKEN, TIME_SCALE="1") as made:
         yield made
 
 
 @pytest.fixture
-def receiver(scene: Scene) -> Iterator[Running]:
-    with serving(scene.taker) as running:
+def receiver(scene: PaymentDesk) -> Iterator[RunningReceiver]:
+    with run_receiver(scene.taker) as running:
         yield running

@@ -22,13 +22,13 @@ from urllib.request import urlopen
 from console.domain.payments.records import ReceivedNotice
 from console.sandbox.server import Sandbox
 from tests.support import notice_storm
-from tests.support.payment_desks import Scene, paying
+from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
-from tests.support.rubbish import ALIVE, CHANNEL, NAMES, REFUSED, piece
-from tests.support.rubbish_thrower import Attack, said
-from tests.support.waiting import PATIENCE_SECONDS, until
-from tests.support.worker_process import ROOT, WorkerProcess, worker_process
-from tests.worker.calling import post_to
+from tests.support.rubbish import ALIVE, CHANNEL, KIND_NAMES, REFUSED, make_message
+from tests.support.rubbish_thrower import AttackParameters, format_parameters
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.worker_process import ROOT, WorkerProcess, start_worker
+from tests.worker.calling import post_notice
 
 LIMITS = {"paypay": 1.5, "atom": 5.0, "bank": 5.0}
 """Seconds after which a sender gives a try up. PayPay's is its own; the others name none."""
@@ -40,7 +40,7 @@ _REFUSAL = (
 
 
 @dataclass
-class Deliveries:
+class DeliveryTries:
     """The duration of each try of a notice by source (seconds), and the errors of failed tries."""
 
     took: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in LIMITS})
@@ -53,7 +53,7 @@ class Deliveries:
             if trouble:
                 self.again[f"{source}: {trouble}"] += 1
 
-    def told(self) -> str:
+    def format_figures(self) -> str:
         parts = []
         for source, found in self.took.items():
             ms = sorted(1000 * seconds for seconds in found)
@@ -63,7 +63,7 @@ class Deliveries:
 
 
 @dataclass
-class Vitals:
+class WorkerSamples:
     """Samples of the worker process over time: its memory (kB), its open files, and the duration of each answer of
     `/healthz` (seconds).
     """
@@ -72,7 +72,7 @@ class Vitals:
     files: list[int] = field(default_factory=list)
     health: list[float] = field(default_factory=list)
 
-    def look(self, worker: WorkerProcess) -> None:
+    def take_sample(self, worker: WorkerProcess) -> None:
         status = Path(f"/proc/{worker.pid}/status").read_text()
         self.kilobytes.append(int(status.split("VmRSS:")[1].split()[0]))
         self.files.append(len(list(Path(f"/proc/{worker.pid}/fd").iterdir())))
@@ -81,29 +81,30 @@ class Vitals:
             assert answer.status == 200
         self.health.append(time.perf_counter() - began)
 
-    def grown(self) -> float:
+    def compute_growth(self) -> float:
         """Return the median memory of the last quarter of the samples, divided by that of the second quarter: 1 if
         the memory is constant. A peak would only show how many connections were open at that moment.
         """
         quarter = max(1, len(self.kilobytes) // 4)
         return median(self.kilobytes[-quarter:]) / median(self.kilobytes[quarter : 2 * quarter])
 
-    def told(self) -> str:
+    def format_figures(self) -> str:
         return (
-            f"memory {self.kilobytes[0] // 1024} to {self.kilobytes[-1] // 1024} MB, grown {self.grown():.3f}, files"
+            f"memory {self.kilobytes[0] // 1024} to {self.kilobytes[-1] // 1024} MB,"
+            f" grown {self.compute_growth():.3f}, files"
             f" up to {max(self.files)}, /healthz up to {1000 * max(self.health):.0f} ms"
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Storm:
+class FloodResult:
     """The results of a storm: `heard` counts the answers by kind of malformed request, `slow` is the number of slow
     connections.
     """
 
     heard: dict[str, Counter[str]]
-    deliveries: Deliveries
-    vitals: Vitals
+    deliveries: DeliveryTries
+    vitals: WorkerSamples
     slow: int
 
     @property
@@ -113,45 +114,45 @@ class Storm:
     @property
     def cut(self) -> int:
         """Return the number of malformed requests whose connection was closed without an answer."""
-        return sum(self.heard[name][""] for name in NAMES)
+        return sum(self.heard[name][""] for name in KIND_NAMES)
 
     def told(self) -> str:
         (rate,) = self.heard["all"]
         return (
             f"{self.thrown} pieces of rubbish, {rate}, {self.cut} of them cut off, {self.slow} slow connections;"
-            f" {self.deliveries.told()}; {self.vitals.told()}"
+            f" {self.deliveries.format_figures()}; {self.vitals.format_figures()}"
         )
 
 
-def rage(place: Place, seconds: float, rate: float, slow: int, each_second: int, seed: int = 0) -> Storm:
+def rage(place: Place, seconds: float, rate: float, slow: int, each_second: int, seed: int = 0) -> FloodResult:
     """Run a storm of `seconds` with `rate` malformed requests and `each_second` real notices a second, and `slow`
     slow connections. Raises AssertionError if a notice wasn't booked exactly once, or for a wrong answer.
     """
     count = max(3, int(seconds * each_second))
-    with Sandbox() as sandbox, paying(place, sandbox) as scene:
-        posts = notice_storm.prepare(scene, count - 2 * (count // 3), count // 3, count // 3)
+    with Sandbox() as sandbox, open_payment_desk(place, sandbox) as scene:
+        posts = notice_storm.prepare_notices(scene, count - 2 * (count // 3), count // 3, count // 3)
         posts = posts[0::3] + posts[1::3] + posts[2::3]
-        with worker_process(place, sandbox.url, desk=1, SECRET_LIVE_TOKEN="a-token-for-the-storm") as worker:
-            vitals, deliveries = Vitals(), Deliveries()
-            attack = Attack(worker.port, seconds, rate, seed=seed)
-            dawdlers = Attack(worker.port, seconds, slow=slow, seed=seed)
+        with start_worker(place, sandbox.url, desk=1, SECRET_LIVE_TOKEN="a-token-for-the-storm") as worker:
+            vitals, deliveries = WorkerSamples(), DeliveryTries()
+            attack = AttackParameters(worker.port, seconds, rate, seed=seed)
+            dawdlers = AttackParameters(worker.port, seconds, slow=slow, seed=seed)
             with _attacking(attack) as thrown, _attacking(dawdlers) as dawdled, _watched(worker, vitals):
                 _deliver(worker, posts, seconds, deliveries)
                 heard, dawdling = _heard(thrown), _heard(dawdled)
-            until(lambda: _settled(scene), "every notice is booked", 4 * LONG)
-            assert worker.alive
+            wait_until(lambda: _is_settled(scene), "every notice is booked", 4 * LONG)
+            assert worker.is_alive
         _check(scene, posts)
-        storm = Storm(heard, deliveries, vitals, dawdling["slow"]["begun"])
+        storm = FloodResult(heard, deliveries, vitals, dawdling["slow"]["begun"])
         check_answers(storm)
         return storm
 
 
 @contextmanager
-def _attacking(attack: Attack) -> Iterator["subprocess.Popen[str]"]:
+def _attacking(attack: AttackParameters) -> Iterator["subprocess.Popen[str]"]:
     command = [sys.executable, "-m", "tests.support.rubbish_thrower"]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
-        process.stdin.write(said(attack))
+        process.stdin.write(format_parameters(attack))
         process.stdin.flush()
         try:
             yield process
@@ -165,17 +166,17 @@ def _heard(process: "subprocess.Popen[str]") -> dict[str, Counter[str]]:
 
 
 @contextmanager
-def _watched(worker: WorkerProcess, vitals: Vitals) -> Iterator[None]:
+def _watched(worker: WorkerProcess, vitals: WorkerSamples) -> Iterator[None]:
     stop, failed = Event(), []
 
     def watch() -> None:
         try:
             while not stop.wait(0.5):
-                vitals.look(worker)
+                vitals.take_sample(worker)
         except Exception as trouble:
             failed.append(trouble)
 
-    vitals.look(worker)
+    vitals.take_sample(worker)
     thread = Thread(target=watch)
     thread.start()
     try:
@@ -189,7 +190,9 @@ def _watched(worker: WorkerProcess, vitals: Vitals) -> Iterator[None]:
 # Real notices
 
 
-def _deliver(worker: WorkerProcess, posts: Sequence[ReceivedNotice], seconds: float, deliveries: Deliveries) -> None:
+def _deliver(
+    worker: WorkerProcess, posts: Sequence[ReceivedNotice], seconds: float, deliveries: DeliveryTries
+) -> None:
     """Send each notice at its time, by a sender that waits as long as its source does and tries again after a
     failure.
     """
@@ -203,12 +206,12 @@ def _deliver(worker: WorkerProcess, posts: Sequence[ReceivedNotice], seconds: fl
             one.result()
 
 
-def _send(port: int, post: ReceivedNotice, deliveries: Deliveries) -> None:
+def _send(port: int, post: ReceivedNotice, deliveries: DeliveryTries) -> None:
     deadline = time.monotonic() + 4 * LONG
     while True:
         began, trouble = time.perf_counter(), None
         try:
-            status = post_to(port, post, LIMITS[post.source])
+            status = post_notice(port, post, LIMITS[post.source])
             assert status in (200, 503), f"{status} for a real notice of {post.source}"
             trouble = None if status == 200 else "come again"
         except (OSError, http.client.HTTPException) as broken:
@@ -223,7 +226,7 @@ def _send(port: int, post: ReceivedNotice, deliveries: Deliveries) -> None:
 # Results
 
 
-def _settled(scene: Scene) -> bool:
+def _is_settled(scene: PaymentDesk) -> bool:
     waiting = scene.place.sql(
         "SELECT (SELECT COUNT(*) FROM payment_events WHERE done = 'queued')"
         " + (SELECT COUNT(*) FROM orders WHERE status <> 'paid')"
@@ -231,19 +234,19 @@ def _settled(scene: Scene) -> bool:
     return int(waiting[0][0]) == 0
 
 
-def _check(scene: Scene, posts: Sequence[ReceivedNotice]) -> None:
+def _check(scene: PaymentDesk, posts: Sequence[ReceivedNotice]) -> None:
     """Check that each notice has exactly one event, booked its money, paid its order and led to no alert."""
     notice_storm.check_booked(scene, posts)
     events = scene.place.sql("SELECT COUNT(*) FROM payment_events WHERE done NOT LIKE 'refused%'")
     assert events == [(len(posts),)]
 
 
-def check_answers(storm: Storm) -> None:
+def check_answers(storm: FloodResult) -> None:
     """Check that each kind of malformed request got its own answer, or the end of its connection because no place was
     free, and nothing else.
     """
-    for name in NAMES:
-        kind = piece(name, Random(0)).answer
+    for name in KIND_NAMES:
+        kind = make_message(name, Random(0)).answer
         heard = set(storm.heard[name]) - {""}
         assert heard or name == "less than it said", f"{name}: never answered"
         wrong = [one for one in heard if not _fits(kind, one)]

@@ -15,21 +15,21 @@ from console.worker.abuse_limiter import (
     RefusalTokenBuckets,
 )
 from console.worker.connection_limits import OpenConnections, SenderAddressFinder
-from tests.support.payment_desks import Scene
-from tests.worker.calling import LONG, Running, parse, read_all, written
+from tests.support.payment_desks import PaymentDesk
+from tests.worker.calling import LONG_SECONDS, RunningReceiver, format_request, parse_answer, read_all
 
-RUBBISH = (
-    written("POST", "/notices/bank", b"{}", {}),
-    written("GET", "/nowhere", b"", {}),
+MALFORMED_REQUESTS = (
+    format_request("POST", "/notices/bank", b"{}", {}),
+    format_request("GET", "/nowhere", b"", {}),
     b"\x16\x03\x01 no HTTP\r\n\r\n",
-    written("GET", "/live", b"", {
+    format_request("GET", "/live", b"", {
         "upgrade": "websocket", "connection": "upgrade", "sec-websocket-version": "13", "sec-websocket-key": "A" * 22,
     }) + b"and more",
 )  # fmt: skip
 """Each is refused in a place of its own: by the services, by the routes, by the reader of HTTP, at the handshake."""
 
 
-class Hand:
+class HandClock:
     """A clock that only a test moves."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Hand:
 
 def test_an_allowance_is_spent_and_fills_again() -> None:
     """The allowance of refusals is counted for each address separately, and fills again with time."""
-    clock = Hand()
+    clock = HandClock()
     kept = RefusalTokenBuckets(clock)
     for n in range(int(REFUSALS_PER_FULL_BUCKET)):
         assert not kept.is_blocked("a"), n
@@ -59,7 +59,7 @@ def test_a_genuine_notice_vouches_for_a_while() -> None:
     """An address that has sent a genuine notice isn't blocked for some time, however many of its requests are
     refused: many senders can have one address.
     """
-    clock = Hand()
+    clock = HandClock()
     kept = RefusalTokenBuckets(clock)
     kept.mark_genuine_sender("a")
     for _ in range(100_000):
@@ -71,7 +71,7 @@ def test_a_genuine_notice_vouches_for_a_while() -> None:
 
 def test_no_more_are_remembered_than_there_is_room_for() -> None:
     """The limiter remembers at most MAX_REMEMBERED_ADDRESSES addresses, however many send requests."""
-    kept = RefusalTokenBuckets(Hand())
+    kept = RefusalTokenBuckets(HandClock())
     for n in range(3 * MAX_REMEMBERED_ADDRESSES):
         kept.count_refusal(str(n))
         kept.mark_genuine_sender(str(n))
@@ -82,7 +82,7 @@ def test_a_trusted_proxy_is_always_let_in() -> None:
     """Refused requests never block the address of a trusted proxy, because it forwards the requests of many
     senders.
     """
-    crowd = OpenConnections(5, 5, SenderAddressFinder(["192.0.2.1/32"]), Hand())
+    crowd = OpenConnections(5, 5, SenderAddressFinder(["192.0.2.1/32"]), HandClock())
     for peer in ("192.0.2.1", "192.0.2.2"):
         for _ in range(int(REFUSALS_PER_FULL_BUCKET)):
             crowd.refusal_buckets.count_refusal(peer)
@@ -91,29 +91,35 @@ def test_a_trusted_proxy_is_always_let_in() -> None:
     assert crowd.rejected_count == 1
 
 
-def _said(receiver: Running, source: str, said: bytes) -> int:
+def _send_from(receiver: RunningReceiver, source: str, said: bytes) -> int:
     """Send these bytes from the address `source` and return the status of the answer; 0 if there is none."""
-    with socket.create_connection((receiver.host, receiver.port), LONG, (source, 0)) as line:
+    with socket.create_connection((receiver.host, receiver.port), LONG_SECONDS, (source, 0)) as line:
         try:
             line.sendall(said)
         except (ConnectionResetError, BrokenPipeError):
             return 0
-        return parse(read_all(line)).status
+        return parse_answer(read_all(line)).status
 
 
 @pytest.mark.engines("sqlite")
 def test_who_sends_only_rubbish_is_turned_away(
-    scene: Scene, receiver: Running, monkeypatch: pytest.MonkeyPatch
+    scene: PaymentDesk, receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each kind of refusal counts for the address that sent the request, and for no other. An address that has sent a
     genuine notice isn't blocked by its refused requests.
     """
-    monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", float(len(RUBBISH)))
+    monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", float(len(MALFORMED_REQUESTS)))
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
-    post = scene.bank("e-1", "ORD-1")
-    genuine = written("POST", "/notices/bank", post.body, {"connection": "close"} | dict(post.headers))
-    assert [_said(receiver, "127.0.7.1", piece) for piece in RUBBISH] == [400] * len(RUBBISH)
-    assert [_said(receiver, "127.0.7.1", piece) for piece in (*RUBBISH, genuine)] == [0] * (len(RUBBISH) + 1)
-    assert _said(receiver, "127.0.7.2", genuine) == 200
+    post = scene.make_bank_notice("e-1", "ORD-1")
+    genuine = format_request("POST", "/notices/bank", post.body, {"connection": "close"} | dict(post.headers))
+    assert [_send_from(receiver, "127.0.7.1", piece) for piece in MALFORMED_REQUESTS] == [400] * len(
+        MALFORMED_REQUESTS
+    )
+    assert [_send_from(receiver, "127.0.7.1", piece) for piece in (*MALFORMED_REQUESTS, genuine)] == [0] * (
+        len(MALFORMED_REQUESTS) + 1
+    )
+    assert _send_from(receiver, "127.0.7.2", genuine) == 200
     for _ in range(3):
-        assert [_said(receiver, "127.0.7.2", piece) for piece in RUBBISH] == [400] * len(RUBBISH)
+        assert [_send_from(receiver, "127.0.7.2", piece) for piece in MALFORMED_REQUESTS] == [400] * len(
+            MALFORMED_REQUESTS
+        )

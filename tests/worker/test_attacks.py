@@ -8,8 +8,8 @@ import pytest
 from console.providers.http.strict_json import MAX_JSON_DEPTH
 from console.worker import abuse_limiter as offences
 from console.worker.connection_limits import SenderAddressFinder
-from tests.support.payment_desks import Scene, signed
-from tests.worker.calling import TOKEN, Running, written
+from tests.support.payment_desks import PaymentDesk, make_signed_notice
+from tests.worker.calling import TOKEN, RunningReceiver, format_request
 
 pytestmark = pytest.mark.engines("sqlite")
 REFUSED = b"refused\n"
@@ -35,61 +35,61 @@ BEARER = {"authorization": f"Bearer {TOKEN}"}
     ],
 )  # fmt: skip
 def test_what_nobody_asks_is_refused(
-    scene: Scene, receiver: Running, method: str, path: str, headers: dict[str, str]
+    scene: PaymentDesk, receiver: RunningReceiver, method: str, path: str, headers: dict[str, str]
 ) -> None:
     """Such a request gets a status from 400 to 499 and opens no channel; the receiver goes on answering."""
-    answer = receiver.say(written(method, path, b"", {"connection": "close"} | headers))
+    answer = receiver.send_bytes(format_request(method, path, b"", {"connection": "close"} | headers))
     assert 400 <= answer.status < 500
     assert receiver.get("/healthz").status == 200
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
-def test_an_old_client_is_served(scene: Scene, receiver: Running, version: str) -> None:
+def test_an_old_client_is_served(scene: PaymentDesk, receiver: RunningReceiver, version: str) -> None:
     """The receiver accepts notices of clients with HTTP/1.0 and HTTP/1.1."""
     scene.order("ORD-1", 3300)
-    post = scene.bank("e-1", "ORD-1")
-    said = written("POST", "/notices/bank", post.body, dict(post.headers) | {"connection": "close"})
-    assert receiver.say(said.replace(b"HTTP/1.1", f"HTTP/{version}".encode(), 1)).status == 200
+    post = scene.make_bank_notice("e-1", "ORD-1")
+    said = format_request("POST", "/notices/bank", post.body, dict(post.headers) | {"connection": "close"})
+    assert receiver.send_bytes(said.replace(b"HTTP/1.1", f"HTTP/{version}".encode(), 1)).status == 200
 
 
-def test_leave_to_send_a_body_is_given_where_it_will_be_read(scene: Scene, receiver: Running) -> None:
+def test_leave_to_send_a_body_is_given_where_it_will_be_read(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """The receiver answers `expect: 100-continue` with 100, but refuses at once if the body would be too large."""
     head = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: %d\r\n\r\n"
-    with receiver.line() as line:
+    with receiver.connect() as line:
         line.sendall(head % 2)
         assert line.recv(12) == b"HTTP/1.1 100"
-    assert receiver.say(head % (1 << 30)).body == REFUSED
+    assert receiver.send_bytes(head % (1 << 30)).body == REFUSED
 
 
-def test_a_chain_of_requests_is_judged_one_by_one(scene: Scene, receiver: Running) -> None:
+def test_a_chain_of_requests_is_judged_one_by_one(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """The receiver reads no further request on a connection after it has refused one."""
     scene.order("ORD-1", 3300)
-    post = scene.bank("e-1", "ORD-1")
-    good = written("POST", "/notices/bank", post.body, dict(post.headers))
-    assert receiver.say(written("POST", "/notices/bank", b"{}", {}) + good).body == REFUSED
-    assert scene.order_now("ORD-1").state == "pending"
+    post = scene.make_bank_notice("e-1", "ORD-1")
+    good = format_request("POST", "/notices/bank", post.body, dict(post.headers))
+    assert receiver.send_bytes(format_request("POST", "/notices/bank", b"{}", {}) + good).body == REFUSED
+    assert scene.read_order("ORD-1").state == "pending"
 
 
-def test_a_tail_of_chunks_is_no_header(scene: Scene, receiver: Running) -> None:
+def test_a_tail_of_chunks_is_no_header(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A signature that is sent as a trailer, after a chunked body, doesn't count."""
     scene.order("ORD-1", 3300)
-    post = scene.bank("e-1", "ORD-1")
+    post = scene.make_bank_notice("e-1", "ORD-1")
     name, value = post.headers[0]
     said = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
     said += b"%x\r\n%b\r\n0\r\n%b: %b\r\n\r\n" % (len(post.body), post.body, name.encode(), value.encode())
-    assert receiver.say(said).body == REFUSED
-    assert scene.order_now("ORD-1").state == "pending"
+    assert receiver.send_bytes(said).body == REFUSED
+    assert scene.read_order("ORD-1").state == "pending"
 
 
-def test_a_chunked_notice_is_taken(scene: Scene, receiver: Running) -> None:
+def test_a_chunked_notice_is_taken(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A genuine notice in chunks of one byte, as a proxy may forward it, is booked."""
     scene.order("ORD-1", 3300)
-    post = scene.bank("e-1", "ORD-1")
+    post = scene.make_bank_notice("e-1", "ORD-1")
     name, value = post.headers[0]
     said = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n"
     said += f"{name}: {value}\r\n\r\n".encode() + b"".join(b"1\r\n%c\r\n" % byte for byte in post.body) + b"0\r\n\r\n"
-    assert receiver.say(said).status == 200
-    assert scene.order_now("ORD-1").state == "paid"
+    assert receiver.send_bytes(said).status == 200
+    assert scene.read_order("ORD-1").state == "paid"
 
 
 _HINT = {
@@ -103,40 +103,40 @@ _HINT = {
 _HALF, _NUL = "\\ud800\\u0000", "\\u0000"
 
 
-def _hint(**changes: str) -> bytes:
+def _make_hint(**changes: str) -> bytes:
     """Return a webhook of PayPay as JSON; `changes` are JSON texts that replace or add values."""
     told = {name: json.dumps(value) for name, value in _HINT.items()} | changes
     return ("{" + ", ".join(f'"{name}": {value}' for name, value in told.items()) + "}").encode()
 
 
-POISON = {
-    "half a pair for an order": _hint(merchant_order_id=f'"{_HALF}"'),
-    "half a pair for an order, after a good number": _hint(order_id='"1"', merchant_order_id=f'"{_HALF}"'),
-    "NUL for an order": _hint(merchant_order_id=f'"{_NUL}"'),
-    "half a pair in a time": _hint(paid_at=f'"{_HALF}"'),
-    "half a pair as a state": _hint(state=f'"{_HALF}"'),
-    "half a pair as the type": _hint(notification_type=f'"{_HALF}"'),
-    "half a pair deep inside": _hint(other=f'[{{"a": ["{_HALF}"]}}]'),
-    "half a pair as a name": _hint(**{_HALF: "1"}),
-    "half a pair as a file": _hint(
+HARMFUL_HINTS = {
+    "half a pair for an order": _make_hint(merchant_order_id=f'"{_HALF}"'),
+    "half a pair for an order, after a good number": _make_hint(order_id='"1"', merchant_order_id=f'"{_HALF}"'),
+    "NUL for an order": _make_hint(merchant_order_id=f'"{_NUL}"'),
+    "half a pair in a time": _make_hint(paid_at=f'"{_HALF}"'),
+    "half a pair as a state": _make_hint(state=f'"{_HALF}"'),
+    "half a pair as the type": _make_hint(notification_type=f'"{_HALF}"'),
+    "half a pair deep inside": _make_hint(other=f'[{{"a": ["{_HALF}"]}}]'),
+    "half a pair as a name": _make_hint(**{_HALF: "1"}),
+    "half a pair as a file": _make_hint(
         notification_type='"file.created"', fileType='"transaction_recon"', notification_id='"n1"', path=f'"{_HALF}"'
     ),
-    "a raw half pair": _hint(merchant_order_id='"@"').replace(b"@", b"\xed\xa0\x80"),
-    "a raw NUL": _hint(merchant_order_id='"@"').replace(b"@", b"\0"),
-    "bytes that are no text": _hint(merchant_order_id='"@"').replace(b"@", b"\xff"),
-    "UTF-16": _hint().decode().encode("utf-16"),
-    "a key twice": _hint(other='1, "state": "FAILED"'),
-    "NaN": _hint(order_amount="NaN"),
-    "Infinity": _hint(order_amount="-Infinity"),
-    "an endless number": _hint(order_amount="9" * 5_000),
-    "endless nesting": _hint(other="[" * 20_000 + "]" * 20_000),
-    "nesting that some Pythons read": _hint(other="[" * MAX_JSON_DEPTH + "]" * MAX_JSON_DEPTH),
+    "a raw half pair": _make_hint(merchant_order_id='"@"').replace(b"@", b"\xed\xa0\x80"),
+    "a raw NUL": _make_hint(merchant_order_id='"@"').replace(b"@", b"\0"),
+    "bytes that are no text": _make_hint(merchant_order_id='"@"').replace(b"@", b"\xff"),
+    "UTF-16": _make_hint().decode().encode("utf-16"),
+    "a key twice": _make_hint(other='1, "state": "FAILED"'),
+    "NaN": _make_hint(order_amount="NaN"),
+    "Infinity": _make_hint(order_amount="-Infinity"),
+    "an endless number": _make_hint(order_amount="9" * 5_000),
+    "endless nesting": _make_hint(other="[" * 20_000 + "]" * 20_000),
+    "nesting that some Pythons read": _make_hint(other="[" * MAX_JSON_DEPTH + "]" * MAX_JSON_DEPTH),
 }
 
 
-@pytest.mark.parametrize("title", POISON)
+@pytest.mark.parametrize("title", HARMFUL_HINTS)
 def test_what_no_database_takes_is_refused(
-    scene: Scene, receiver: Running, title: str, monkeypatch: pytest.MonkeyPatch
+    scene: PaymentDesk, receiver: RunningReceiver, title: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A body with text that no database can store gets the uniform refusal, which counts against the address. No row
     is stored, and the sender isn't asked to try again."""
@@ -144,9 +144,9 @@ def test_what_no_database_takes_is_refused(
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     scene.payments.start(scene.order("ORD-1", 3300), "paypay")
     for path in ("/webhooks/paypay", "/callbacks/atom"):
-        answer = receiver.post(path, POISON[title])
+        answer = receiver.post(path, HARMFUL_HINTS[title])
         assert (answer.status, answer.body) == (400, REFUSED)
-    post = signed("bank", POISON[title], scene.context.now())
+    post = make_signed_notice("bank", HARMFUL_HINTS[title], scene.context.now())
     assert receiver.deliver(post).body == REFUSED
     assert scene.place.sql("SELECT COUNT(*) FROM payment_events WHERE done NOT LIKE 'refused%'") == [(0,)]
     assert receiver.get("/healthz").status == 0, "three refusals were not counted"
@@ -155,20 +155,22 @@ def test_what_no_database_takes_is_refused(
 @pytest.mark.parametrize(
     "amount", ["1e400", "[" * 900 + "]" * 900, '{"a": ' * 900 + "1" + "}" * 900, "9" * 4_000, '"\U0001f600"', "true"]
 )
-def test_an_odd_value_is_no_trouble(scene: Scene, receiver: Running, amount: str) -> None:
+def test_an_odd_value_is_no_trouble(scene: PaymentDesk, receiver: RunningReceiver, amount: str) -> None:
     """A hint with an unusual amount is accepted or refused; it leads to no internal error."""
     scene.payments.start(scene.order("ORD-1", 3300), "paypay")
-    answer = receiver.post("/webhooks/paypay", _hint(order_amount=amount))
+    answer = receiver.post("/webhooks/paypay", _make_hint(order_amount=amount))
     assert answer.status in (200, 400)
     assert answer.status == 200 or answer.body == REFUSED
 
 
 @pytest.mark.parametrize("field", ["event_id", "type", "order_no", "amount", "currency", "occurred_at"])
 @pytest.mark.parametrize("text", ["\ud800", "\0", "\U0001f600", "9" * 5_000, "a\nb", ""])
-def test_no_field_of_a_signed_notice_takes_any_text(scene: Scene, receiver: Running, field: str, text: str) -> None:
+def test_no_field_of_a_signed_notice_takes_any_text(
+    scene: PaymentDesk, receiver: RunningReceiver, field: str, text: str
+) -> None:
     """A notice with a valid signature is refused if one of its fields has text that isn't allowed there."""
-    told = json.loads(scene.bank("e-1", "ORD-1").body) | {field: text}
-    answer = receiver.deliver(signed("bank", json.dumps(told).encode(), scene.context.now()))
+    told = json.loads(scene.make_bank_notice("e-1", "ORD-1").body) | {field: text}
+    answer = receiver.deliver(make_signed_notice("bank", json.dumps(told).encode(), scene.context.now()))
     assert (answer.status, answer.body) == (400, REFUSED)
 
 

@@ -23,22 +23,22 @@ from console.worker.connection_limits import (
     ServiceCallThreads,
 )
 from console.worker.http_app import make_receiver_app, serve
-from tests.support.desks import environment
-from tests.support.payment_desks import Scene
-from tests.support.waiting import until
-from tests.worker.calling import Running, parse, read_all, serving, written
+from tests.support.desks import make_environment
+from tests.support.payment_desks import PaymentDesk
+from tests.support.waiting import wait_until
+from tests.worker.calling import RunningReceiver, format_request, parse_answer, read_all, run_receiver
 
 pytestmark = pytest.mark.engines("sqlite")
 HEAD = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\n"
 
 
-def closed(line: socket.socket) -> bool:
+def wait_until_closed(line: socket.socket) -> bool:
     """Wait until the receiver closes the connection, with or without an answer, and return True."""
     read_all(line)
     return True
 
 
-def open_connections(receiver: Running) -> float:
+def read_connection_count(receiver: RunningReceiver) -> float:
     """Return the receiver's own count of open connections, including the one of this question."""
     (count,) = re.findall(rb"\nreceiver_connections (\S+)", receiver.get("/metrics").body)
     return float(count)
@@ -55,57 +55,60 @@ def open_connections(receiver: Running) -> float:
         b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\nGET /heal",
     ],
 )
-def test_nobody_takes_for_ever_over_a_head(scene: Scene, said: bytes) -> None:
+def test_nobody_takes_for_ever_over_a_head(scene: PaymentDesk, said: bytes) -> None:
     """The receiver closes a connection whose client doesn't finish the head of a request in time, the first request
     or a later one.
     """
-    with serving(scene.taker, head_timeout_seconds=0.2, idle_timeout_seconds=1) as receiver, receiver.line() as line:
+    with (
+        run_receiver(scene.taker, head_timeout_seconds=0.2, idle_timeout_seconds=1) as receiver,
+        receiver.connect() as line,
+    ):
         line.sendall(said)
-        assert closed(line)
+        assert wait_until_closed(line)
 
 
-def test_nobody_takes_for_ever_over_a_body(scene: Scene) -> None:
+def test_nobody_takes_for_ever_over_a_body(scene: PaymentDesk) -> None:
     """A request whose body isn't complete in time gets the uniform refusal."""
-    with serving(scene.taker, body_timeout_seconds=0.2) as receiver, receiver.line() as line:
+    with run_receiver(scene.taker, body_timeout_seconds=0.2) as receiver, receiver.connect() as line:
         line.sendall(HEAD + b"content-length: 10\r\n\r\nabc")
-        assert parse(read_all(line)).body == b"refused\n"
+        assert parse_answer(read_all(line)).body == b"refused\n"
 
 
-def test_a_connection_ends_after_so_many_requests(scene: Scene) -> None:
+def test_a_connection_ends_after_so_many_requests(scene: PaymentDesk) -> None:
     """The receiver closes a connection after `max_requests_per_connection` requests; the last answer has `connection:
     close`.
     """
     ask = b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n"
-    with serving(scene.taker, max_requests_per_connection=3) as receiver, receiver.line() as line:
+    with run_receiver(scene.taker, max_requests_per_connection=3) as receiver, receiver.connect() as line:
         line.sendall(ask * 5)
         found = read_all(line)
     assert (found.count(b"HTTP/1.1 200"), found.lower().count(b"connection: close")) == (3, 1)
 
 
-def test_who_waits_gives_its_seat_up_to_who_speaks(scene: Scene) -> None:
+def test_who_waits_gives_its_seat_up_to_who_speaks(scene: PaymentDesk) -> None:
     """One address has opened too many connections with unfinished requests. The receiver closes the oldest ones and
     answers the newest request.
     """
     scene.order("ORD-1", 3300)
     with (
-        serving(
+        run_receiver(
             scene.taker, max_connections_per_address=3, head_timeout_seconds=600.0, body_timeout_seconds=600.0
         ) as receiver,
         ExitStack() as kept,
     ):
         begun = (b"", HEAD, HEAD + b"content-length: 9\r\n\r\n{", b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
-        lines = [kept.enter_context(receiver.line()) for _ in range(40)]
+        lines = [kept.enter_context(receiver.connect()) for _ in range(40)]
         for n, line in enumerate(lines):
             with suppress(ConnectionError):
                 line.sendall(begun[n % len(begun)])
-        assert receiver.deliver(scene.bank("e-1", "ORD-1")).status == 200
-        assert all(closed(line) for line in lines[:37])
+        assert receiver.deliver(scene.make_bank_notice("e-1", "ORD-1")).status == 200
+        assert all(wait_until_closed(line) for line in lines[:37])
         # The server learns a moment later than its client that a connection is closed.
-        until(lambda: open_connections(receiver) <= 3, "at most three open connections")
-    assert scene.order_now("ORD-1").state == "paid"
+        wait_until(lambda: read_connection_count(receiver) <= 3, "at most three open connections")
+    assert scene.read_order("ORD-1").state == "paid"
 
 
-def test_who_is_being_served_keeps_its_seat(scene: Scene) -> None:
+def test_who_is_being_served_keeps_its_seat(scene: PaymentDesk) -> None:
     """Above the limit a new connection closes an idle one, and never one whose request is being served, even if the
     idle one came later.
     """
@@ -114,23 +117,25 @@ def test_who_is_being_served_keeps_its_seat(scene: Scene) -> None:
     file = scene.console.settings.database_path
     assert file is not None
     with (
-        serving(scene.taker, max_connections_per_address=3, head_timeout_seconds=600.0) as receiver,
+        run_receiver(scene.taker, max_connections_per_address=3, head_timeout_seconds=600.0) as receiver,
         ThreadPoolExecutor(2) as senders,
     ):
         with closing(sqlite3.connect(file, isolation_level=None)) as holder:
             holder.execute("BEGIN IMMEDIATE")
-            sent = [senders.submit(receiver.deliver, scene.bank(f"e-{n}", f"ORD-{n}")) for n in range(2)]
+            sent = [senders.submit(receiver.deliver, scene.make_bank_notice(f"e-{n}", f"ORD-{n}")) for n in range(2)]
             while b"receiver_in_flight 2.0" not in receiver.get("/metrics").body:
                 pass
-            with receiver.line() as idle:
+            with receiver.connect() as idle:
                 assert receiver.get("/healthz").status == 200
-                assert closed(idle)
+                assert wait_until_closed(idle)
             holder.execute("ROLLBACK")
         assert [one.result().status for one in sent] == [200, 200]
 
 
 @pytest.mark.parametrize("chunked", [True, False])
-def test_a_client_that_sends_far_too_much_hears_its_refusal(scene: Scene, receiver: Running, chunked: bool) -> None:
+def test_a_client_that_sends_far_too_much_hears_its_refusal(
+    scene: PaymentDesk, receiver: RunningReceiver, chunked: bool
+) -> None:
     """A client that sends 5 MiB gets the refusal, not a reset connection: the receiver discards the remaining
     bytes.
     """
@@ -138,29 +143,29 @@ def test_a_client_that_sends_far_too_much_hears_its_refusal(scene: Scene, receiv
     said = b"content-length: %d\r\n\r\n%b" % (len(body), body)
     if chunked:
         said = b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-    with receiver.line() as line:
+    with receiver.connect() as line:
         line.sendall(HEAD + said)
-        assert parse(read_all(line)).body == b"refused\n"
+        assert parse_answer(read_all(line)).body == b"refused\n"
 
 
-def test_a_head_that_is_too_long_is_refused_however_it_comes(scene: Scene, receiver: Running) -> None:
+def test_a_head_that_is_too_long_is_refused_however_it_comes(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A head above the limit is refused although it arrives in one piece and its notice is genuine."""
     scene.order("ORD-1", 3300)
-    post = scene.bank("e-1", "ORD-1")
+    post = scene.make_bank_notice("e-1", "ORD-1")
     assert receiver.deliver(post, **{"x-long": "y" * 21_000}).body == b"refused\n"
     assert receiver.deliver(post, **{"x-long": "y" * 15_000}).status == 200
 
 
-def test_a_full_pool_says_come_again(scene: Scene) -> None:
+def test_a_full_pool_says_come_again(scene: PaymentDesk) -> None:
     """With one thread and one place in its queue, the receiver accepts two notices and answers the third with 503 and
     `retry-after`. The two are booked.
     """
     for n in range(3):
         scene.order(f"ORD-{n}", 3300)
-    posts = [scene.bank(f"e-{n}", f"ORD-{n}") for n in range(3)]
+    posts = [scene.make_bank_notice(f"e-{n}", f"ORD-{n}") for n in range(3)]
     file = scene.console.settings.database_path
     assert file is not None
-    with serving(scene.taker, threads_per_pool=1, queue_length=1) as receiver, ThreadPoolExecutor(3) as senders:
+    with run_receiver(scene.taker, threads_per_pool=1, queue_length=1) as receiver, ThreadPoolExecutor(3) as senders:
         with closing(sqlite3.connect(file, isolation_level=None)) as holder:
             holder.execute("BEGIN IMMEDIATE")
             sent = [senders.submit(receiver.deliver, post) for post in posts]
@@ -170,15 +175,15 @@ def test_a_full_pool_says_come_again(scene: Scene) -> None:
             assert (busy.status, busy.headers["retry-after"]) == (503, "1")
             holder.execute("ROLLBACK")
         assert sorted(one.result().status for one in sent) == [200, 200, 503]
-    assert scene.audited("payment.booked") == 2
+    assert scene.count_audit_entries("payment.booked") == 2
 
 
-def test_what_is_under_way_ends_before_the_receiver(scene: Scene) -> None:
+def test_what_is_under_way_ends_before_the_receiver(scene: PaymentDesk) -> None:
     """A receiver that is stopped accepts no new connection, and still answers the notice that it is booking."""
     scene.order("ORD-1", 3300)
-    post, file = scene.bank("e-1", "ORD-1"), scene.console.settings.database_path
+    post, file = scene.make_bank_notice("e-1", "ORD-1"), scene.console.settings.database_path
     assert file is not None
-    with serving(scene.taker) as receiver, ThreadPoolExecutor(1) as sender:
+    with run_receiver(scene.taker) as receiver, ThreadPoolExecutor(1) as sender:
         with closing(sqlite3.connect(file, isolation_level=None)) as holder:
             holder.execute("BEGIN IMMEDIATE")
             answer = sender.submit(receiver.deliver, post)
@@ -190,18 +195,18 @@ def test_what_is_under_way_ends_before_the_receiver(scene: Scene) -> None:
             holder.execute("ROLLBACK")
         assert answer.result().status == 200
         receiver.end()
-    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.read_order("ORD-1").state == "paid"
 
 
-def can_connect(receiver: Running) -> bool:
+def can_connect(receiver: RunningReceiver) -> bool:
     try:
-        with receiver.line():
+        with receiver.connect():
             return True
     except ConnectionError:
         return False
 
 
-def test_answers_are_sent_at_once(scene: Scene, receiver: Running) -> None:
+def test_answers_are_sent_at_once(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """The receiver switches Nagle's algorithm off on its side of each connection."""
     seen: list[int] = []
     real = socket.socket.setsockopt
@@ -293,7 +298,7 @@ def test_the_largest_household_gives_way() -> None:
 
 def test_the_desk_is_told_where_to_listen(tmp_path: Path) -> None:
     """The receiver reads each of its settings from the environment."""
-    told = environment(
+    told = make_environment(
         tmp_path,
         "http://127.0.0.1:9",
         RECEIVER_BIND="::1",
@@ -307,7 +312,7 @@ def test_the_desk_is_told_where_to_listen(tmp_path: Path) -> None:
     assert (str(options.certificate_file), str(options.key_file)) == ("/a.pem", "/b.pem")
 
 
-def test_an_address_that_is_taken_is_a_bad_setting(scene: Scene, receiver: Running) -> None:
+def test_an_address_that_is_taken_is_a_bad_setting(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A receiver whose port is already used raises `bad_profile` when it starts."""
     import threading
 
@@ -315,4 +320,4 @@ def test_an_address_that_is_taken_is_a_bad_setting(scene: Scene, receiver: Runni
     with pytest.raises(ConsoleError) as refusal:
         serve(make_receiver_app(scene.console, options), options, threading.Event())
     assert (refusal.value.code, refusal.value.detail["problem"]) == ("bad_profile", "address_taken")
-    assert written("GET", "/", b"", {})
+    assert format_request("GET", "/", b"", {})

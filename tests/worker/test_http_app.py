@@ -6,68 +6,70 @@ import json
 import pytest
 
 from console.sandbox.server import Sandbox
-from tests.support.payment_desks import Scene, paying
+from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
-from tests.support.waiting import until
-from tests.worker.calling import LONG, TOKEN, Answer, Running, serving, written
+from tests.support.waiting import wait_until
+from tests.worker.calling import LONG_SECONDS, TOKEN, Answer, RunningReceiver, format_request, run_receiver
 
 pytestmark = pytest.mark.engines("sqlite")
 FORM = {"content-type": "application/json"}
 
 
-def begun(scene: Scene, provider: str, number: str = "ORD-1") -> int:
+def make_begun_payment(scene: PaymentDesk, provider: str, number: str = "ORD-1") -> int:
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
     payment = scene.payments.start(scene.order(number, minor, currency), provider).payment
     scene.money.move_payment(provider, number, "paid")
     return payment.id
 
 
-def refused(answer: Answer) -> bool:
+def is_refusal(answer: Answer) -> bool:
     """Return True if this is the uniform refusal, with its status, body and header."""
     return (answer.status, answer.body, answer.headers.get("connection")) == (400, b"refused\n", "close")
 
 
 @pytest.mark.engines("sqlite", "mariadb")
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_a_providers_notice_is_booked(scene: Scene, receiver: Running, provider: str) -> None:
+def test_a_providers_notice_is_booked(scene: PaymentDesk, receiver: RunningReceiver, provider: str) -> None:
     """A notice of the sandbox is booked; the same notice again is answered with success and changes nothing."""
-    payment_id = begun(scene, provider)
+    payment_id = make_begun_payment(scene, provider)
     post = scene.post(provider, "ORD-1")
     for _ in range(2):
         answer = receiver.deliver(post)
         assert (answer.status, answer.body) == (200, b"OK")
-    until(lambda: scene.payment(payment_id).state == "completed", "it is booked", LONG)
-    assert scene.audited("payment.booked") == 1
+    wait_until(lambda: scene.payment(payment_id).state == "completed", "it is booked", LONG_SECONDS)
+    assert scene.count_audit_entries("payment.booked") == 1
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_a_signed_notice_is_booked(scene: Scene, receiver: Running) -> None:
+def test_a_signed_notice_is_booked(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A notice with a valid signature of a source whose key is known makes its order paid."""
     scene.order("ORD-1", 3300)
-    assert receiver.deliver(scene.bank("e-1", "ORD-1")).status == 200
-    assert scene.order_now("ORD-1").state == "paid"
+    assert receiver.deliver(scene.make_bank_notice("e-1", "ORD-1")).status == 200
+    assert scene.read_order("ORD-1").state == "paid"
 
 
-def test_what_is_well_formed_and_unknown_is_a_success(scene: Scene, receiver: Running) -> None:
+def test_what_is_well_formed_and_unknown_is_a_success(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A signed notice about an unknown order, or of an unknown type, is answered with 200."""
-    assert receiver.deliver(scene.bank("e-1", "ORD-9")).status == 200
-    assert receiver.deliver(scene.bank("e-2", "ORD-9", type="payment.sneezed")).status == 200
+    assert receiver.deliver(scene.make_bank_notice("e-1", "ORD-9")).status == 200
+    assert receiver.deliver(scene.make_bank_notice("e-2", "ORD-9", type="payment.sneezed")).status == 200
 
 
-def test_every_refusal_is_the_same_to_the_byte(scene: Scene, receiver: Running) -> None:
+def test_every_refusal_is_the_same_to_the_byte(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """The refusal of a request has the same bytes for each fault, such as a wrong source, signature, size or path, so
     that the sender doesn't learn the cause."""
-    begun(scene, "paypay")
-    good, hint = scene.bank("e-1", "ORD-1"), scene.post("paypay", "ORD-1")
+    make_begun_payment(scene, "paypay")
+    good, hint = scene.make_bank_notice("e-1", "ORD-1"), scene.post("paypay", "ORD-1")
     signature = dict(good.headers)
-    doubled = written("POST", "/notices/bank", good.body, signature).replace(b"\r\n\r\n", b"\r\nhost: b\r\n\r\n", 1)
+    doubled = format_request("POST", "/notices/bank", good.body, signature).replace(
+        b"\r\n\r\n", b"\r\nhost: b\r\n\r\n", 1
+    )
     answers = [
         receiver.post("/notices/bank", good.body),
         receiver.post("/notices/bank", good.body + b" ", signature),
         receiver.post("/notices/nobody", good.body, signature),
         receiver.post("/notices/bank", b"{}", signature),
         receiver.post("/notices/paypay", hint.body),
-        receiver.post("/notices/atom", scene.bank("e-3", "ORD-1").body),
+        receiver.post("/notices/atom", scene.make_bank_notice("e-3", "ORD-1").body),
         receiver.post("/notices/Bank", good.body, signature),
         receiver.post("/notices/%E9%8A%80%E8%A1%8C", good.body, signature),
         receiver.post("/notices/\xe9\x8a\x80", good.body, signature),
@@ -81,27 +83,27 @@ def test_every_refusal_is_the_same_to_the_byte(scene: Scene, receiver: Running) 
         receiver.post("http://127.0.0.1/notices/bank", good.body, signature),
         receiver.post("/nothing", b""),
         receiver.get("/notices/bank"),
-        receiver.say(written("PUT", "/notices/bank", good.body, signature)),
+        receiver.send_bytes(format_request("PUT", "/notices/bank", good.body, signature)),
         receiver.post("/notices/bank", good.body, signature | {"content-encoding": "gzip"}),
         receiver.post("/notices/bank", good.body, signature | {"content-length": str((1 << 20) + 1)}),
         receiver.post("/webhooks/paypay", b"[" * 5_000),
         receiver.post("/callbacks/atom", b"encData=00"),
-        receiver.say(doubled),
-        receiver.say(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n"),
-        receiver.say(b"POST /notices/bank HTTP/1.1\r\n" + b"a: b\r\n" * 5_000 + b"\r\n"),
+        receiver.send_bytes(doubled),
+        receiver.send_bytes(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n"),
+        receiver.send_bytes(b"POST /notices/bank HTTP/1.1\r\n" + b"a: b\r\n" * 5_000 + b"\r\n"),
     ]
-    assert [n for n, answer in enumerate(answers) if not refused(answer)] == []
+    assert [n for n, answer in enumerate(answers) if not is_refusal(answer)] == []
     assert [n for n, answer in enumerate(answers) if answer.raw != answers[0].raw] == []
-    assert scene.order_now("ORD-1").state == "pending"
+    assert scene.read_order("ORD-1").state == "pending"
 
 
-def test_shapes_that_two_servers_read_differently_are_refused(scene: Scene, receiver: Running) -> None:
+def test_shapes_that_two_servers_read_differently_are_refused(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """Requests whose end two servers could find at different places, such as one with two lengths, are refused. The
     bytes of a body are never read as a further request."""
     scene.order("ORD-1", 3300)
-    good = scene.bank("e-1", "ORD-1")
+    good = scene.make_bank_notice("e-1", "ORD-1")
     name, value = good.headers[0]
-    inner = written("POST", "/notices/bank", good.body, {name: value})
+    inner = format_request("POST", "/notices/bank", good.body, {name: value})
     start = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\n"
     shapes = [
         start + b"content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n" + inner,
@@ -117,39 +119,41 @@ def test_shapes_that_two_servers_read_differently_are_refused(scene: Scene, rece
         b"POST /notices/bank HTTP/1.1\r\n\r\n" + inner,
         b"POST /notices/bank\r\n\r\n" + inner,
     ]
-    assert [n for n, shape in enumerate(shapes) if not refused(receiver.say(shape))] == []
-    assert scene.order_now("ORD-1").state == "pending"
+    assert [n for n, shape in enumerate(shapes) if not is_refusal(receiver.send_bytes(shape))] == []
+    assert scene.read_order("ORD-1").state == "pending"
 
 
-def test_a_length_beside_chunks_is_refused_even_if_all_else_is_right(scene: Scene, receiver: Running) -> None:
+def test_a_length_beside_chunks_is_refused_even_if_all_else_is_right(
+    scene: PaymentDesk, receiver: RunningReceiver
+) -> None:
     """A genuine notice in chunks is refused if it has a content-length too, because a proxy may have used that
     length."""
     scene.order("ORD-1", 3300)
-    good = scene.bank("e-1", "ORD-1")
+    good = scene.make_bank_notice("e-1", "ORD-1")
     name, value = good.headers[0]
     head = f"POST /notices/bank HTTP/1.1\r\nhost: a\r\n{name}: {value}\r\ntransfer-encoding: chunked\r\n".encode()
     body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(good.body), good.body)
-    assert refused(receiver.say(head + b"content-length: %d\r\n\r\n" % len(good.body) + body))
-    assert scene.order_now("ORD-1").state == "pending"
-    assert receiver.say(head + b"connection: close\r\n\r\n" + body).status == 200
+    assert is_refusal(receiver.send_bytes(head + b"content-length: %d\r\n\r\n" % len(good.body) + body))
+    assert scene.read_order("ORD-1").state == "pending"
+    assert receiver.send_bytes(head + b"connection: close\r\n\r\n" + body).status == 200
 
 
-def test_a_body_without_end_is_cut_off(scene: Scene) -> None:
+def test_a_body_without_end_is_cut_off(scene: PaymentDesk) -> None:
     """A body whose chunks never end is refused as soon as it is too large. It isn't checked as a notice, so no audit
     entry is written."""
     chunk = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
     head = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
-    with serving(scene.taker, body_timeout_seconds=600.0) as receiver:
-        assert refused(receiver.say(head, *[chunk] * 40))
-        assert scene.audited("payment.callback_refused") == 0
-        assert receiver.deliver(scene.bank("e-1", "ORD-9")).status == 200
+    with run_receiver(scene.taker, body_timeout_seconds=600.0) as receiver:
+        assert is_refusal(receiver.send_bytes(head, *[chunk] * 40))
+        assert scene.count_audit_entries("payment.callback_refused") == 0
+        assert receiver.deliver(scene.make_bank_notice("e-1", "ORD-9")).status == 200
 
 
-def test_the_largest_body_is_taken(scene: Scene, receiver: Running) -> None:
+def test_the_largest_body_is_taken(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A body of 1 MiB is read, and refused only because of its signature."""
     body = b"x" * (1 << 20)
-    assert refused(receiver.post("/notices/bank", body))
-    assert scene.audited("payment.callback_refused") == 1
+    assert is_refusal(receiver.post("/notices/bank", body))
+    assert scene.count_audit_entries("payment.callback_refused") == 1
 
 
 # Where it comes from
@@ -157,13 +161,13 @@ def test_the_largest_body_is_taken(scene: Scene, receiver: Running) -> None:
 ELSEWHERE = "203.0.113.7"
 
 
-def test_the_source_is_the_peer(scene: Scene, receiver: Running) -> None:
+def test_the_source_is_the_peer(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """Without a trusted proxy the sender's address is that of the connection, whatever the header x-forwarded-for
     contains."""
-    begun(scene, "paypay")
+    make_begun_payment(scene, "paypay")
     forwarded = {"x-forwarded-for": ELSEWHERE}
     assert receiver.post("/webhooks/paypay", scene.post("paypay", "ORD-1").body, forwarded).status == 200
-    until(lambda: scene.order_now("ORD-1").state == "paid", "it is booked", LONG)
+    wait_until(lambda: scene.read_order("ORD-1").state == "paid", "it is booked", LONG_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -182,48 +186,48 @@ def test_behind_a_proxy_the_last_forwarded_address_counts(
     """
     proxies, sources = ("127.0.0.0/8",), f"{ELSEWHERE}/32"
     with (
-        paying(place, sandbox, SECRET_LIVE_TOKEN=TOKEN, PAYPAY_WEBHOOK_SOURCES=sources) as scene,
-        serving(scene.taker, trusted_proxies=proxies) as receiver,
+        open_payment_desk(place, sandbox, SECRET_LIVE_TOKEN=TOKEN, PAYPAY_WEBHOOK_SOURCES=sources) as scene,
+        run_receiver(scene.taker, trusted_proxies=proxies) as receiver,
     ):
-        begun(scene, "paypay")
+        make_begun_payment(scene, "paypay")
         body = scene.post("paypay", "ORD-1").body
         assert receiver.post("/webhooks/paypay", body, {"x-forwarded-for": said}).status == status
         expected = "paid" if status == 200 else "pending"
-        until(lambda: scene.order_now("ORD-1").state == expected, f"its order is {expected}", LONG)
+        wait_until(lambda: scene.read_order("ORD-1").state == expected, f"its order is {expected}", LONG_SECONDS)
         assert scene.payments.count_refused_notices() == (0 if status == 200 else 1)
 
 
 # Trouble of our own
 
 
-def test_while_the_database_is_away_the_sender_comes_again(scene: Scene, receiver: Running) -> None:
+def test_while_the_database_is_away_the_sender_comes_again(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """While the table of notices is missing, the receiver answers 503 with Retry-After. The same notice sent again is
     booked."""
     scene.order("ORD-1", 3300)
-    post = scene.bank("e-1", "ORD-1")
+    post = scene.make_bank_notice("e-1", "ORD-1")
     scene.place.sql("ALTER TABLE payment_events RENAME TO away")
     answer = receiver.deliver(post)
     scene.place.sql("ALTER TABLE away RENAME TO payment_events")
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
     assert receiver.deliver(post).status == 200
-    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.read_order("ORD-1").state == "paid"
 
 
-def test_the_process_lives_and_is_ready(scene: Scene, receiver: Running) -> None:
+def test_the_process_lives_and_is_ready(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """With a task that is late, `/readyz` answers 503 and `/healthz` still 200, so that nothing restarts the
     process."""
     assert (receiver.get("/healthz").status, receiver.get("/readyz").status) == (200, 200)
     scene.place.sql("INSERT INTO tasks (name, every_seconds, next_at) VALUES ('probes', 60, '2020-01-01 00:00:00')")
-    with serving(scene.taker) as another:
+    with run_receiver(scene.taker) as another:
         assert (another.get("/healthz").status, another.get("/readyz").status) == (200, 503)
 
 
-def test_the_answer_to_one_request_does_not_end_the_connection(scene: Scene, receiver: Running) -> None:
+def test_the_answer_to_one_request_does_not_end_the_connection(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """Two notices follow each other on one connection; each is checked and answered by itself."""
     scene.order("ORD-1", 3300)
-    first, second = scene.bank("e-1", "ORD-1"), scene.bank("e-2", "ORD-9")
-    pieces = [written("POST", "/notices/bank", one.body, dict(one.headers)) for one in (first, second)]
-    with receiver.line() as line:
+    first, second = scene.make_bank_notice("e-1", "ORD-1"), scene.make_bank_notice("e-2", "ORD-9")
+    pieces = [format_request("POST", "/notices/bank", one.body, dict(one.headers)) for one in (first, second)]
+    with receiver.connect() as line:
         for piece in pieces:
             line.sendall(piece)
             found = b""

@@ -17,14 +17,14 @@ from console.domain.process import correlation as tracing
 from console.worker.json_logging import MAX_MESSAGE_CHARACTERS, log_json_lines
 
 LOG = logging.getLogger("console.test")
-MEANT = pytest.mark.expects_log("the log itself is what is tested")
+expects_test_log = pytest.mark.expects_log("the log itself is what is tested")
 
 
-def objects(text: str) -> list[dict[str, Any]]:
+def parse_lines(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-@MEANT
+@expects_test_log
 def test_each_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     """A message with a line break or a character that changes the reading order is escaped in its line; a long
     message is cut off.
@@ -32,13 +32,13 @@ def test_each_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     with log_json_lines():
         LOG.info('a "quoted"\nsecond line\u202e %s', "x" * 5_000)
     text = capsys.readouterr().err
-    (line,) = objects(text)
+    (line,) = parse_lines(text)
     assert (line["level"], line["logger"], len(line["message"])) == ("info", "console.test", MAX_MESSAGE_CHARACTERS)
     assert text.isascii()
     assert line["at"].endswith("+00:00")
 
 
-@MEANT
+@expects_test_log
 def test_a_line_tells_what_it_belongs_to(capsys: pytest.CaptureFixture[str]) -> None:
     """A line names its task, record and operation, its own correlation id, and that of the run in which it was
     written.
@@ -53,14 +53,14 @@ def test_a_line_tells_what_it_belongs_to(capsys: pytest.CaptureFixture[str]) -> 
                 tracing.add_log_facts(operation="abc"),
             ):
                 LOG.info("record")
-    before, run, record = objects(capsys.readouterr().err)
+    before, run, record = parse_lines(capsys.readouterr().err)
     assert "correlation" not in before
     assert run["task"] == "probes"
     assert (record["task"], record["record"], record["operation"]) == ("probes", "payment 17", "abc")
     assert record["run"] == run["correlation"] != record["correlation"]
 
 
-@MEANT
+@expects_test_log
 def test_what_a_failure_carries_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
     """Of an exception the log has the class and the places in the code, never the message, which may contain values
     of a statement or an answer.
@@ -78,7 +78,7 @@ def test_what_a_failure_carries_is_not_told(capsys: pytest.CaptureFixture[str]) 
         thread.start()
         thread.join()
     text = capsys.readouterr().err
-    told, ended = objects(text)
+    told, ended = parse_lines(text)
     assert told["trouble"] == ended["trouble"] == "ValueError"
     assert told["trace"][-1].startswith("test_json_logging.py:")
     assert told["trace"][-1].endswith(" fail")
@@ -86,7 +86,7 @@ def test_what_a_failure_carries_is_not_told(capsys: pytest.CaptureFixture[str]) 
     assert "canary" not in text
 
 
-@MEANT
+@expects_test_log
 def test_an_exception_is_told_with_its_codes(capsys: pytest.CaptureFixture[str]) -> None:
     """A log line of an exception has our error code and the number of the database's error behind it, without any
     text.
@@ -98,12 +98,12 @@ def test_an_exception_is_told_with_its_codes(capsys: pytest.CaptureFixture[str])
         except ConsoleError:
             LOG.exception("it failed")
     text = capsys.readouterr().err
-    (told,) = objects(text)
+    (told,) = parse_lines(text)
     assert (told["trouble"], told["code"], told["number"]) == ("ConsoleError", "database_locked", 1205)
     assert "canary" not in text
 
 
-@MEANT
+@expects_test_log
 def test_a_library_is_told_by_its_pattern(capsys: pytest.CaptureFixture[str]) -> None:
     """Of a library's log message only the pattern is written: its values may hold an address with a token in it."""
     with log_json_lines():
@@ -112,13 +112,13 @@ def test_a_library_is_told_by_its_pattern(capsys: pytest.CaptureFixture[str]) ->
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             warnings.warn("canary", stacklevel=1)
-    told, warned = objects(capsys.readouterr().err)
+    told, warned = parse_lines(capsys.readouterr().err)
     assert (told["logger"], told["message"]) == ("urllib3.test", "retrying %s")
     assert warned["message"].startswith("test_json_logging.py:")
     assert warned["message"].endswith(": UserWarning")
 
 
-@MEANT
+@expects_test_log
 def test_everything_is_as_before_afterwards(capsys: pytest.CaptureFixture[str]) -> None:
     """After the block, handlers, levels and hooks are restored. Within it, earlier handlers write nothing to
     stderr.

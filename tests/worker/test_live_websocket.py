@@ -18,61 +18,61 @@ from console.worker import abuse_limiter as offences
 from console.worker import live_websocket as live
 from console.worker.connection_limits import ReceiverOptions
 from console.worker.http_app import make_receiver_app
-from tests.support.payment_desks import Scene, paying
+from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
-from tests.support.waiting import until
-from tests.worker.calling import LONG, TOKEN, Running, serving
+from tests.support.waiting import wait_until
+from tests.worker.calling import LONG_SECONDS, TOKEN, RunningReceiver, run_receiver
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 pytestmark = pytest.mark.engines("sqlite")
 
 
 @pytest.fixture
-def receiver(scene: Scene) -> Iterator[Running]:
-    with serving(scene.taker, live_interval_seconds=0.02) as running:
+def receiver(scene: PaymentDesk) -> Iterator[RunningReceiver]:
+    with run_receiver(scene.taker, live_interval_seconds=0.02) as running:
         yield running
 
 
 @contextmanager
-def listening(
-    receiver: Running, path: str = "/live", headers: dict[str, str] | None = None, first: str | None = None
+def connect_listener(
+    receiver: RunningReceiver, path: str = "/live", headers: dict[str, str] | None = None, first: str | None = None
 ) -> Iterator[ClientConnection]:
     """Yield a client of `/live`. Without `headers` it sends the token in a header; `first` is its first message."""
     url = f"ws://127.0.0.1:{receiver.port}{path}"
     told = BEARER if headers is None else headers
-    with connect(url, additional_headers=told, open_timeout=LONG, proxy=None, max_size=1 << 24) as line:
+    with connect(url, additional_headers=told, open_timeout=LONG_SECONDS, proxy=None, max_size=1 << 24) as line:
         if first is not None:
             line.send(first)
         yield line
 
 
-def heard(line: ClientConnection) -> Any:
-    return json.loads(line.recv(LONG))
+def receive_message(line: ClientConnection) -> Any:
+    return json.loads(line.recv(LONG_SECONDS))
 
 
-def code_of(line: ClientConnection) -> int | None:
+def read_close_code(line: ClientConnection) -> int | None:
     """Read until the receiver closes the connection, and return the close code; None if there was none."""
     try:
-        while line.recv(LONG):
+        while line.recv(LONG_SECONDS):
             pass
     except ConnectionClosed as closed:
         return closed.rcvd.code if closed.rcvd else None
     raise AssertionError("an empty message")
 
 
-def queue_named(snapshot: Any, name: str) -> Any:
+def find_queue(snapshot: Any, name: str) -> Any:
     return next(one for one in snapshot["queues"] if one["queue"] == name)
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_a_snapshot_then_changes_then_again(scene: Scene, receiver: Running) -> None:
+def test_a_snapshot_then_changes_then_again(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """Send a snapshot first, then each change; a client that comes back gets a new snapshot and misses nothing."""
     started = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
-    with listening(receiver) as line:
-        snapshot = heard(line)
+    with connect_listener(receiver) as line:
+        snapshot = receive_message(line)
         assert snapshot["type"] == "snapshot"
         assert {one["queue"] for one in snapshot["queues"]} >= {"pending", "unknown", "review", "refunds"}
-        pending = queue_named(snapshot, "pending")
+        pending = find_queue(snapshot, "pending")
         assert (pending["count"], pending["capped"]) == (len(pending["items"]), False)
         assert {(one["kind"], one["id"], one["state"]) for one in pending["items"]} >= {
             ("payment", started.id, "token_generated")
@@ -81,67 +81,70 @@ def test_a_snapshot_then_changes_then_again(scene: Scene, receiver: Running) -> 
         assert receiver.deliver(scene.post("paypay", "ORD-1")).status == 200
         seen: dict[tuple[str, int], str] = {}
         while seen.get(("payment", started.id)) != "completed":
-            told = heard(line)
+            told = receive_message(line)
             assert told["type"] == "changes"
             seen |= {(one["kind"], one["id"]): one["state"] for one in told["changes"]}
 
     def waiting_payments() -> set[int]:
-        with listening(receiver) as line:
-            items = [one for queue in heard(line)["queues"] for one in queue["items"]]
+        with connect_listener(receiver) as line:
+            items = [one for queue in receive_message(line)["queues"] for one in queue["items"]]
             return {one["id"] for one in items if one["kind"] == "payment"}
 
-    until(lambda: started.id not in waiting_payments(), "its order was moved after it")
-    with listening(receiver) as line:
-        heard(line)
+    wait_until(lambda: started.id not in waiting_payments(), "its order was moved after it")
+    with connect_listener(receiver) as line:
+        receive_message(line)
         another = scene.payments.start(scene.order("ORD-2", 3300), "paypay").payment
-        told = heard(line)["changes"]
+        told = receive_message(line)["changes"]
         while ("payment", another.id) not in [(one["kind"], one["id"]) for one in told]:
-            told = heard(line)["changes"]
+            told = receive_message(line)["changes"]
 
 
-def test_nothing_of_anybody_is_told(scene: Scene, receiver: Running) -> None:
+def test_nothing_of_anybody_is_told(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """The live feed sends no number, sum or name of a payer, company or order."""
     order = scene.order("ORD-CANARY-1", 4711, corporation="7010001065142")
-    with listening(receiver) as line:
-        text = str(line.recv(LONG))
+    with connect_listener(receiver) as line:
+        text = str(line.recv(LONG_SECONDS))
         scene.payments.start(order, "paypay")
-        text += str(line.recv(LONG))
+        text += str(line.recv(LONG_SECONDS))
     assert [word for word in ("CANARY", "4711", "7010001065142", "paypay") if word in text] == []
 
 
-def test_each_channel_by_itself(scene: Scene, receiver: Running) -> None:
+def test_each_channel_by_itself(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A listener to the channel of payments gets changes of payments alone."""
-    with listening(receiver, "/live?channels=order") as orders, listening(receiver, "/live?channels=payment") as line:
-        assert heard(line)["type"] == heard(orders)["type"] == "snapshot"
+    with (
+        connect_listener(receiver, "/live?channels=order") as orders,
+        connect_listener(receiver, "/live?channels=payment") as line,
+    ):
+        assert receive_message(line)["type"] == receive_message(orders)["type"] == "snapshot"
         payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
-        kinds = {one["kind"] for one in heard(line)["changes"]}
+        kinds = {one["kind"] for one in receive_message(line)["changes"]}
         assert kinds == {"payment"}
         scene.money.move_payment("paypay", "ORD-1", "paid")
         scene.payments.probe(payment.id)
-        assert {one["kind"] for one in heard(orders)["changes"]} == {"order"}
+        assert {one["kind"] for one in receive_message(orders)["changes"]} == {"order"}
 
 
 @pytest.mark.parametrize("first", [TOKEN, json.dumps({"token": TOKEN}), f"  {TOKEN}\n"])
-def test_the_token_may_come_first(scene: Scene, receiver: Running, first: str) -> None:
+def test_the_token_may_come_first(scene: PaymentDesk, receiver: RunningReceiver, first: str) -> None:
     """A client that can't set a header may send the token as its first message."""
-    with listening(receiver, headers={}, first=first) as line:
-        assert heard(line)["type"] == "snapshot"
+    with connect_listener(receiver, headers={}, first=first) as line:
+        assert receive_message(line)["type"] == "snapshot"
 
 
 @pytest.mark.parametrize(
     "first", ["", "x", TOKEN[:-1], TOKEN + "x", "{", '{"token": 1}', '{"token": null}', "[]", "{" * 3_000, "トークン"]
 )
-def test_a_wrong_first_message_ends_it(scene: Scene, receiver: Running, first: str) -> None:
-    with listening(receiver, headers={}, first=first) as line:
-        assert code_of(line) == 1008
+def test_a_wrong_first_message_ends_it(scene: PaymentDesk, receiver: RunningReceiver, first: str) -> None:
+    with connect_listener(receiver, headers={}, first=first) as line:
+        assert read_close_code(line) == 1008
 
 
 @pytest.mark.parametrize(
     "header", [f"Bearer {TOKEN}x", "Bearer", "", TOKEN, f"Basic {TOKEN}", "Bearer \xe9", f"Bearer {TOKEN} {TOKEN}"]
 )
-def test_a_wrong_header_opens_nothing(scene: Scene, receiver: Running, header: str) -> None:
+def test_a_wrong_header_opens_nothing(scene: PaymentDesk, receiver: RunningReceiver, header: str) -> None:
     """A wrong token in the header is refused; the receiver then reads no first message."""
-    with pytest.raises(InvalidStatus) as refusal, listening(receiver, headers={"Authorization": header}):
+    with pytest.raises(InvalidStatus) as refusal, connect_listener(receiver, headers={"Authorization": header}):
         pass
     assert refusal.value.response.status_code == 403
 
@@ -150,15 +153,18 @@ def test_a_wrong_header_opens_nothing(scene: Scene, receiver: Running, header: s
     ("path", "status"),
     [("/live/", 400), ("/live?channels=payment,everything", 403), ("/notices/bank", 400), ("/", 400)],
 )
-def test_nothing_else_is_listened_to(scene: Scene, receiver: Running, path: str, status: int) -> None:
-    with pytest.raises(InvalidStatus) as refusal, listening(receiver, path):
+def test_nothing_else_is_listened_to(scene: PaymentDesk, receiver: RunningReceiver, path: str, status: int) -> None:
+    with pytest.raises(InvalidStatus) as refusal, connect_listener(receiver, path):
         pass
     assert refusal.value.response.status_code == status
 
 
-def test_nobody_waits_for_a_token_for_ever(scene: Scene) -> None:
-    with serving(scene.taker, head_timeout_seconds=0.1) as receiver, listening(receiver, headers={}) as line:
-        assert code_of(line) == 1008
+def test_nobody_waits_for_a_token_for_ever(scene: PaymentDesk) -> None:
+    with (
+        run_receiver(scene.taker, head_timeout_seconds=0.1) as receiver,
+        connect_listener(receiver, headers={}) as line,
+    ):
+        assert read_close_code(line) == 1008
 
 
 @pytest.mark.expects_log("the channel is closed without a token, and says so")
@@ -166,16 +172,19 @@ def test_without_a_token_the_channel_is_closed(
     place: Place, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     """If no channel token is configured, every client is refused, and the log names the missing setting once."""
-    with paying(place, sandbox) as scene, serving(scene.taker) as receiver:
+    with open_payment_desk(place, sandbox) as scene, run_receiver(scene.taker) as receiver:
         for told in (BEARER, {}):
-            with pytest.raises(InvalidStatus), listening(receiver, headers=told):
+            with pytest.raises(InvalidStatus), connect_listener(receiver, headers=told):
                 pass
     lines = [record.getMessage() for record in caplog.records if record.name == "console.worker"]
     assert lines == ["/live is closed: there is no channel token (CONSOLE_SECRET_LIVE_TOKEN)"]
 
 
 def test_a_token_that_can_be_guessed_is_a_bad_setting(place: Place, sandbox: Sandbox) -> None:
-    with paying(place, sandbox, SECRET_LIVE_TOKEN="short") as scene, pytest.raises(ConsoleError) as refusal:
+    with (
+        open_payment_desk(place, sandbox, SECRET_LIVE_TOKEN="short") as scene,
+        pytest.raises(ConsoleError) as refusal,
+    ):
         make_receiver_app(scene.console, ReceiverOptions())
     assert (refusal.value.code, refusal.value.detail["problem"]) == ("bad_profile", "token_short")
 
@@ -188,13 +197,16 @@ def test_two_tokens_count_while_one_is_replaced(place: Place, sandbox: Sandbox) 
     are not.
     """
     told: dict[str, Any] = {"SECRET_LIVE_TOKEN": TOKEN, "SECRET_LIVE_TOKEN_OLD": OLD}
-    with paying(place, sandbox, **told) as scene, serving(scene.taker) as receiver:
+    with open_payment_desk(place, sandbox, **told) as scene, run_receiver(scene.taker) as receiver:
         for token in (TOKEN, OLD):
-            with listening(receiver, headers={"Authorization": f"Bearer {token}"}) as line:
-                assert heard(line)["type"] == "snapshot"
-            with listening(receiver, headers={}, first=token) as line:
-                assert heard(line)["type"] == "snapshot"
-        with pytest.raises(InvalidStatus), listening(receiver, headers={"Authorization": f"Bearer {TOKEN}{OLD}"}):
+            with connect_listener(receiver, headers={"Authorization": f"Bearer {token}"}) as line:
+                assert receive_message(line)["type"] == "snapshot"
+            with connect_listener(receiver, headers={}, first=token) as line:
+                assert receive_message(line)["type"] == "snapshot"
+        with (
+            pytest.raises(InvalidStatus),
+            connect_listener(receiver, headers={"Authorization": f"Bearer {TOKEN}{OLD}"}),
+        ):
             pass
 
 
@@ -203,7 +215,7 @@ def test_a_token_is_replaced_without_a_restart(
 ) -> None:
     """The keyring's present token counts; if the keyring can't be read, the last token stays."""
     kept: dict[str, str | None] = {"LIVE_TOKEN": TOKEN}
-    with paying(place, sandbox) as scene:
+    with open_payment_desk(place, sandbox) as scene:
         own = scene.taker.settings.secrets
 
         def get(name: str, *, must_ask_keyring: bool = True) -> str | None:
@@ -217,29 +229,31 @@ def test_a_token_is_replaced_without_a_restart(
 
         monkeypatch.setattr(own, "read_secret", get)
         monkeypatch.setattr(live, "LIVE_TOKEN_RELOAD_SECONDS", 0.0)
-        with serving(scene.taker) as receiver:
-            assert _is_heard(receiver, TOKEN)
+        with run_receiver(scene.taker) as receiver:
+            assert _can_listen(receiver, TOKEN)
             kept["LIVE_TOKEN"] = OLD
-            assert [_is_heard(receiver, token) for token in (TOKEN, OLD)] == [False, True]
+            assert [_can_listen(receiver, token) for token in (TOKEN, OLD)] == [False, True]
             kept.clear()
-            assert [_is_heard(receiver, token) for token in (TOKEN, OLD)] == [False, True]
+            assert [_can_listen(receiver, token) for token in (TOKEN, OLD)] == [False, True]
 
 
-def _is_heard(receiver: Running, token: str) -> bool:
+def _can_listen(receiver: RunningReceiver, token: str) -> bool:
     try:
-        with listening(receiver, headers={"Authorization": f"Bearer {token}"}) as line:
-            return bool(heard(line)["type"] == "snapshot")
+        with connect_listener(receiver, headers={"Authorization": f"Bearer {token}"}) as line:
+            return bool(receive_message(line)["type"] == "snapshot")
     except InvalidStatus:
         return False
 
 
 @pytest.mark.parametrize("second", [f"Bearer {TOKEN}", "Bearer x", ""])
 @pytest.mark.parametrize("first", [f"Bearer {TOKEN}", "Bearer x"])
-def test_a_second_header_opens_nothing(scene: Scene, receiver: Running, first: str, second: str) -> None:
+def test_a_second_header_opens_nothing(
+    scene: PaymentDesk, receiver: RunningReceiver, first: str, second: str
+) -> None:
     """A handshake with two `Authorization` headers is refused, even with two equal ones, because another program
     might read the other one.
     """
-    answer = receiver.say(
+    answer = receiver.send_bytes(
         b"GET /live HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
         b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
         b"authorization: " + first.encode() + b"\r\nAuthorization: " + second.encode() + b"\r\n\r\n"
@@ -248,27 +262,27 @@ def test_a_second_header_opens_nothing(scene: Scene, receiver: Running, first: s
 
 
 @pytest.mark.parametrize("way", ["header", "first message", "no message", "two headers", "no such channel"])
-def test_who_guesses_is_turned_away(scene: Scene, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_guesses_is_turned_away(scene: PaymentDesk, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each wrong token counts as a refusal of the address. The audit trail gets at most MAX_AUDITED_REFUSALS entries,
     with the address.
     """
     monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", 5.0)
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     monkeypatch.setattr(live, "MAX_AUDITED_REFUSALS", 2)
-    with serving(scene.taker, head_timeout_seconds=0.1 if way == "no message" else LONG) as receiver:
+    with run_receiver(scene.taker, head_timeout_seconds=0.1 if way == "no message" else LONG_SECONDS) as receiver:
         for _ in range(5):
-            _guess(receiver, way)
+            _try_wrong_token(receiver, way)
         assert receiver.get("/healthz").status == 0
     rows = scene.place.sql("SELECT result, detail FROM audit_log WHERE what = 'live.refused'")
     assert [(result, json.loads(detail)["peer"]) for result, detail in rows] == [("refused", "127.0.0.1")] * 2
     assert TOKEN not in str(rows)
 
 
-def _guess(receiver: Running, way: str) -> None:
+def _try_wrong_token(receiver: RunningReceiver, way: str) -> None:
     wrong = {"Authorization": "Bearer " + "x" * 20}
     if way in ("first message", "no message"):
-        with listening(receiver, headers={}, first="x" * 20 if way == "first message" else None) as line:
-            assert code_of(line) == 1008
+        with connect_listener(receiver, headers={}, first="x" * 20 if way == "first message" else None) as line:
+            assert read_close_code(line) == 1008
         return
     headers = [("Authorization", f"Bearer {TOKEN}")] * 2 if way == "two headers" else wrong
     path = "/live?channels=x" if way == "no such channel" else "/live"
@@ -277,7 +291,7 @@ def _guess(receiver: Running, way: str) -> None:
         connect(
             f"ws://127.0.0.1:{receiver.port}{path}",
             additional_headers=BEARER if path != "/live" else headers,
-            open_timeout=LONG,
+            open_timeout=LONG_SECONDS,
             proxy=None,
         ),
     ):
@@ -295,41 +309,41 @@ BAD_HANDSHAKES = {
 
 @pytest.mark.parametrize("title", BAD_HANDSHAKES)
 def test_a_handshake_that_is_none_is_refused_like_any_request(
-    scene: Scene, title: str, monkeypatch: pytest.MonkeyPatch
+    scene: PaymentDesk, title: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A malformed WebSocket handshake gets the uniform refusal and counts against the address."""
     monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", 3.0)
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     head = b"GET /live HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
-    with serving(scene.taker) as receiver:
+    with run_receiver(scene.taker) as receiver:
         for _ in range(3):
-            answer = receiver.say(head + BAD_HANDSHAKES[title] + b"\r\n\r\n")
+            answer = receiver.send_bytes(head + BAD_HANDSHAKES[title] + b"\r\n\r\n")
             assert (answer.status, answer.body) == (400, b"refused\n")
         assert receiver.get("/healthz").status == 0
 
 
-def test_who_has_the_token_speaks_for_their_address(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_has_the_token_speaks_for_their_address(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client with the token has connected from an address. Wrong tokens from that address then don't block it,
     because many clients can have one address.
     """
     monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", 3.0)
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
-    with serving(scene.taker) as receiver:
-        with listening(receiver) as line:
-            assert heard(line)["type"] == "snapshot"
+    with run_receiver(scene.taker) as receiver:
+        with connect_listener(receiver) as line:
+            assert receive_message(line)["type"] == "snapshot"
         for _ in range(6):
-            _guess(receiver, "header")
-        with listening(receiver) as line:
-            assert heard(line)["type"] == "snapshot"
+            _try_wrong_token(receiver, "header")
+        with connect_listener(receiver) as line:
+            assert receive_message(line)["type"] == "snapshot"
 
 
-def test_who_does_not_read_is_dropped(scene: Scene) -> None:
+def test_who_does_not_read_is_dropped(scene: PaymentDesk) -> None:
     """A listener that doesn't read is disconnected, and the others still get every message."""
     with (
-        serving(
+        run_receiver(
             scene.taker, live_interval_seconds=0.001, max_live_queue_length=2, head_timeout_seconds=0.5
         ) as receiver,
-        listening(receiver) as reader,
+        connect_listener(receiver) as reader,
         socket.socket() as deaf,
     ):
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
@@ -339,26 +353,26 @@ def test_who_does_not_read_is_dropped(scene: Scene) -> None:
             b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
             b"authorization: Bearer " + TOKEN.encode() + b"\r\n\r\n"
         )
-        assert heard(reader)["type"] == "snapshot"
+        assert receive_message(reader)["type"] == "snapshot"
         rows = ", ".join(f"('order', {n}, '2026-11-20 03:00:00')" for n in range(1, 900))
         while b"live_dropped_total 1.0" not in receiver.get("/metrics").body:
             scene.place.sql(f"INSERT INTO changes (kind, subject_id, at) VALUES {rows}")
-            assert heard(reader)["type"] == "changes"
+            assert receive_message(reader)["type"] == "changes"
         assert receiver.get("/healthz").status == 200
 
 
-def test_so_many_listeners_and_no_more(scene: Scene) -> None:
+def test_so_many_listeners_and_no_more(scene: PaymentDesk) -> None:
     """A client beyond `max_live_clients` gets the close code 1013: try again later."""
-    with serving(scene.taker, max_live_clients=2) as receiver, ExitStack() as kept:
+    with run_receiver(scene.taker, max_live_clients=2) as receiver, ExitStack() as kept:
         for _ in range(2):
-            assert heard(kept.enter_context(listening(receiver)))["type"] == "snapshot"
-        with listening(receiver) as line:
-            assert code_of(line) == 1013
+            assert receive_message(kept.enter_context(connect_listener(receiver)))["type"] == "snapshot"
+        with connect_listener(receiver) as line:
+            assert read_close_code(line) == 1013
 
 
-def test_listeners_are_told_when_the_receiver_ends(scene: Scene, receiver: Running) -> None:
-    with listening(receiver) as line:
-        assert heard(line)["type"] == "snapshot"
+def test_listeners_are_told_when_the_receiver_ends(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+    with connect_listener(receiver) as line:
+        assert receive_message(line)["type"] == "snapshot"
         receiver.stop.set()
-        assert code_of(line) in (1001, 1012)
+        assert read_close_code(line) in (1001, 1012)
     receiver.end()

@@ -16,10 +16,10 @@ from websockets.sync.client import ClientConnection, connect
 from console.services.monitoring.live_feed import LIVE_FEED_CHANNELS, RecordSummary
 from console.worker import uvicorn_protocols as door
 from console.worker.live_websocket import LiveFeedChanges
-from tests.support.payment_desks import Scene
-from tests.support.waiting import until
-from tests.worker.calling import LONG, TOKEN, Running, read_all, serving
-from tests.worker.test_live_websocket import BEARER, code_of, heard, listening
+from tests.support.payment_desks import PaymentDesk
+from tests.support.waiting import wait_until
+from tests.worker.calling import LONG_SECONDS, TOKEN, RunningReceiver, read_all, run_receiver
+from tests.worker.test_live_websocket import BEARER, connect_listener, read_close_code, receive_message
 
 pytestmark = pytest.mark.engines("sqlite")
 ALL = frozenset(LIVE_FEED_CHANNELS)
@@ -30,22 +30,22 @@ HANDSHAKE = (
 MASK = b"\0\0\0\0"
 
 
-class Story:
+class ReceivedStates:
     """The messages that one listener has received: the last state of each record, and the states that should not have
     been sent.
     """
 
     def __init__(self, line: ClientConnection) -> None:
         self.line = line
-        snapshot = heard(line)
+        snapshot = receive_message(line)
         assert snapshot["type"] == "snapshot"
         self.last: dict[tuple[str, int], Any] = {}
         self.wrong: list[Any] = []
         for one in (one for queue in snapshot["queues"] for one in queue["items"]):
             self.last[one["kind"], one["id"]] = one
 
-    def hear(self) -> None:
-        message = heard(self.line)
+    def receive(self) -> None:
+        message = receive_message(self.line)
         assert message["type"] == "changes"
         for one in message["changes"]:
             before = self.last.get((one["kind"], one["id"]))
@@ -55,7 +55,7 @@ class Story:
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_nothing_is_missing_and_nothing_told_twice(scene: Scene) -> None:
+def test_nothing_is_missing_and_nothing_told_twice(scene: PaymentDesk) -> None:
     """Listeners connect one after another while payments are started and paid. Each receives every later state, none
     older than one that it already has, and in the end the final state of each payment.
     """
@@ -65,28 +65,28 @@ def test_nothing_is_missing_and_nothing_told_twice(scene: Scene) -> None:
 
     def trade() -> None:
         for number, order in orders.items():
-            ids.append(pay(scene, number, order))
+            ids.append(pay_order(scene, number, order))
 
     with (
-        serving(scene.taker, live_interval_seconds=0.01) as receiver,
+        run_receiver(scene.taker, live_interval_seconds=0.01) as receiver,
         ExitStack() as open_,
         ThreadPoolExecutor(1) as shop,
     ):
         trading, stories = shop.submit(trade), []
         for n in range(1, len(numbers), 2):
-            until(lambda n=n: trading.done() or len(ids) >= n, "another one is paid", LONG)  # type: ignore[misc]
-            stories.append(Story(open_.enter_context(listening(receiver, "/live?channels=payment"))))
+            wait_until(lambda n=n: trading.done() or len(ids) >= n, "another one is paid", LONG_SECONDS)  # type: ignore[misc]
+            stories.append(ReceivedStates(open_.enter_context(connect_listener(receiver, "/live?channels=payment"))))
         trading.result()
-        last = pay(scene, "ORD-LAST", scene.order("ORD-LAST", 3300))
+        last = pay_order(scene, "ORD-LAST", scene.order("ORD-LAST", 3300))
         for story in stories:
             while story.last.get(("payment", last), {}).get("state") != "completed":
-                story.hear()
+                story.receive()
             assert story.wrong == []
             assert {one["state"] for one in story.last.values()} == {"completed"}
     assert len(stories[0].last) > len(numbers) // 2
 
 
-def pay(scene: Scene, number: str, order: int) -> int:
+def pay_order(scene: PaymentDesk, number: str, order: int) -> int:
     payment = scene.payments.start(order, "paypay").payment
     scene.money.move_payment("paypay", number, "paid")
     scene.payments.probe(payment.id)
@@ -113,23 +113,23 @@ def test_what_the_snapshot_has_is_not_told_again() -> None:
     assert told(RecordSummary("payment", 1)) == [(1, None)]
 
 
-def test_one_state_that_two_rows_of_the_feed_tell_is_told_once(scene: Scene) -> None:
+def test_one_state_that_two_rows_of_the_feed_tell_is_told_once(scene: PaymentDesk) -> None:
     """Two rows of `changes` name one record whose state was already sent: it is sent once."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     with (
-        serving(scene.taker, live_interval_seconds=0.01) as receiver,
-        listening(receiver, "/live?channels=payment") as line,
+        run_receiver(scene.taker, live_interval_seconds=0.01) as receiver,
+        connect_listener(receiver, "/live?channels=payment") as line,
     ):
-        story = Story(line)
+        story = ReceivedStates(line)
         row = f"INSERT INTO changes (kind, subject_id, at) VALUES ('payment', {payment.id}, '2026-11-20 03:00:00')"
         scene.place.sql(row)
         another = scene.payments.start(scene.order("ORD-2", 3300), "paypay").payment
         while ("payment", another.id) not in story.last:
-            story.hear()
+            story.receive()
         scene.place.sql(row, row.replace(f" {payment.id},", f" {another.id},"))
         third = scene.payments.start(scene.order("ORD-3", 3300), "paypay").payment
         while ("payment", third.id) not in story.last:
-            story.hear()
+            story.receive()
         assert story.wrong == []
 
 
@@ -137,61 +137,63 @@ def test_one_state_that_two_rows_of_the_feed_tell_is_told_once(scene: Scene) -> 
 
 
 @pytest.fixture
-def receiver(scene: Scene) -> Iterator[Running]:
-    with serving(scene.taker, live_interval_seconds=0.02) as running:
+def receiver(scene: PaymentDesk) -> Iterator[RunningReceiver]:
+    with run_receiver(scene.taker, live_interval_seconds=0.02) as running:
         yield running
 
 
 @contextmanager
-def raw(receiver: Running) -> Iterator[socket.socket]:
+def open_raw_channel(receiver: RunningReceiver) -> Iterator[socket.socket]:
     """Yield the socket of an open channel, without a client library, so that a test can break the protocol."""
-    with closing(receiver.line()) as line:
+    with closing(receiver.connect()) as line:
         line.sendall(HANDSHAKE)
         assert line.recv(12) == b"HTTP/1.1 101"
         yield line
 
 
-def test_a_first_message_that_is_no_text_opens_nothing(scene: Scene, receiver: Running) -> None:
+def test_a_first_message_that_is_no_text_opens_nothing(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     url = f"ws://127.0.0.1:{receiver.port}/live"
-    with connect(url, open_timeout=LONG, proxy=None) as line:
+    with connect(url, open_timeout=LONG_SECONDS, proxy=None) as line:
         line.send(TOKEN.encode())
-        assert code_of(line) == 1008
+        assert read_close_code(line) == 1008
 
 
 @pytest.mark.parametrize("headers", [BEARER, {}])
-def test_a_message_that_is_too_large_ends_it(scene: Scene, receiver: Running, headers: dict[str, str]) -> None:
+def test_a_message_that_is_too_large_ends_it(
+    scene: PaymentDesk, receiver: RunningReceiver, headers: dict[str, str]
+) -> None:
     """A message that is too large ends the connection, of a stranger and of a listener."""
-    with listening(receiver, headers=headers) as line:
+    with connect_listener(receiver, headers=headers) as line:
         line.send("x" * (door.MAX_LISTENER_MESSAGE_BYTES + 1))
-        assert code_of(line) == 1009
+        assert read_close_code(line) == 1009
 
 
-def test_what_a_listener_says_is_passed_over(scene: Scene, receiver: Running) -> None:
+def test_what_a_listener_says_is_passed_over(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """The receiver ignores texts, bytes and pings of a listener and goes on sending changes."""
-    with listening(receiver) as line:
-        assert heard(line)["type"] == "snapshot"
+    with connect_listener(receiver) as line:
+        assert receive_message(line)["type"] == "snapshot"
         line.send("anything")
         line.send(b"\0" * 100)
-        assert line.ping().wait(LONG)
+        assert line.ping().wait(LONG_SECONDS)
         scene.payments.start(scene.order("ORD-1", 3300), "paypay")
-        assert heard(line)["type"] == "changes"
+        assert receive_message(line)["type"] == "changes"
 
 
 @pytest.mark.parametrize("flood", [b"\x89\xfd" + MASK + b"x" * 125, b"\x00\x80" + MASK])
 def test_a_flood_of_frames_is_cut_off(
-    scene: Scene, receiver: Running, monkeypatch: pytest.MonkeyPatch, flood: bytes
+    scene: PaymentDesk, receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch, flood: bytes
 ) -> None:
     """A client that sends pings without reading the answers, or a message of endless fragments, is disconnected
     before the receiver has stored much.
     """
     monkeypatch.setattr(door, "MAX_UNREAD_BYTES_PER_LISTENER", 64 * 1024)
-    with raw(receiver) as line:
+    with open_raw_channel(receiver) as line:
         line.sendall(b"\x01\x80" + MASK if flood[0] == 0 else b"")
-        assert cut_off(line, flood * 500)
+        assert wait_until_cut_off(line, flood * 500)
     assert receiver.get("/healthz").status == 200
 
 
-def cut_off(line: socket.socket, said: bytes) -> bool:
+def wait_until_cut_off(line: socket.socket, said: bytes) -> bool:
     """Send `said` again and again until the receiver closes the connection, and return True."""
     with suppress(ConnectionError):
         while True:
@@ -199,8 +201,8 @@ def cut_off(line: socket.socket, said: bytes) -> bool:
     return True
 
 
-def test_who_speaks_before_it_is_answered_is_refused(scene: Scene, receiver: Running) -> None:
+def test_who_speaks_before_it_is_answered_is_refused(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A handshake that is followed by bytes before its answer is refused."""
-    with receiver.line() as line:
+    with receiver.connect() as line:
         line.sendall(HANDSHAKE + b"\x81\x80" + MASK)
         assert b"400 Bad Request" in read_all(line)

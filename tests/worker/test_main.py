@@ -16,12 +16,12 @@ from console.app import Console
 from console.domain.tasks.intervals import TASK_LEASE_PREFIX
 from console.sandbox.server import Sandbox
 from console.store.operations import leases
-from tests.support.payment_desks import told as providers
+from tests.support.payment_desks import make_settings as providers
 from tests.support.places import Place
-from tests.support.waiting import PATIENCE_SECONDS, until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 
-class Worker:
+class RunningWorker:
     """A worker process that has printed its first line; `answer` is that line, `data` its data."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
@@ -30,7 +30,7 @@ class Worker:
         self.answer: dict[str, Any] = json.loads(process.stdout.readline() or b'"nothing"')
         self.data = self.answer.get("data", {})
 
-    def told(self, *numbers: int) -> tuple[int, list[dict[str, Any]]]:
+    def stop_by_signals(self, *numbers: int) -> tuple[int, list[dict[str, Any]]]:
         """Send these signals to the worker. Return its exit status, and the lines of its log."""
         for number in numbers:
             self.process.send_signal(number)
@@ -40,10 +40,14 @@ class Worker:
 
 
 @contextmanager
-def working(place: Place, sandbox: Sandbox, **extra: str) -> Iterator[Worker]:
+def start_ready_worker(place: Place, sandbox: Sandbox, **extra: str) -> Iterator[RunningWorker]:
     """Yield a worker process that is ready; it is killed at the end of the block. `extra` are settings."""
     told = {"RECEIVER_PORT": "0", **providers(sandbox.url), **extra}
-    env = {**os.environ, **place.told(sandbox.url), **{f"CONSOLE_{name}": value for name, value in told.items()}}
+    env = {
+        **os.environ,
+        **place.make_environment(sandbox.url),
+        **{f"CONSOLE_{name}": value for name, value in told.items()},
+    }
     with subprocess.Popen(
         # Tests that run under nohup ignore SIGHUP, and a child inherits that.
         ["env", "--default-signal=HUP", sys.executable, "-m", "console", "--json", "worker"],
@@ -53,12 +57,12 @@ def working(place: Place, sandbox: Sandbox, **extra: str) -> Iterator[Worker]:
         env=env,
     ) as process:
         try:
-            yield Worker(process)
+            yield RunningWorker(process)
         finally:
             process.kill()
 
 
-def held(console: Console) -> set[str]:
+def list_held_leases(console: Console) -> set[str]:
     with console.database.read() as conn:
         return {one.name for one in leases.list_holders(conn) if one.name.startswith(TASK_LEASE_PREFIX)}
 
@@ -69,17 +73,17 @@ def test_it_works_until_it_is_told_to_end(place: Place, sandbox: Sandbox, number
     """The worker prints one object when it is ready, its receiver answers, and it runs every task. After the signal
     it exits with 0, holds no lease of a task, and each line of its log is an object.
     """
-    with working(place, sandbox) as worker, place.opened(sandbox) as console:
+    with start_ready_worker(place, sandbox) as worker, place.open_desk(sandbox) as console:
         with urlopen(f"{worker.data['url']}/healthz", timeout=PATIENCE_SECONDS) as answer:
             assert answer.status == 200
         names = worker.data["tasks"]
-        until(
+        wait_until(
             lambda: {task.name for task in console.scheduler.read_states() if task.ended_at} == set(names),
             "all have run",
             PATIENCE_SECONDS,
         )
-        status, log = worker.told(number)
-        assert (status, held(console)) == (0, set())
+        status, log = worker.stop_by_signals(number)
+        assert (status, list_held_leases(console)) == (0, set())
         assert {task.error_code for task in console.scheduler.read_states()} == {None}
     assert log[-1]["message"] == "ended"
     assert all(line["correlation"] for line in log)
@@ -88,14 +92,18 @@ def test_it_works_until_it_is_told_to_end(place: Place, sandbox: Sandbox, number
 @pytest.mark.engines("mariadb")
 def test_two_share_the_tasks_of_a_team(place: Place, sandbox: Sandbox) -> None:
     """Two workers on one server run the tasks together. After SIGTERM both exit with 0."""
-    with working(place, sandbox) as one, working(place, sandbox) as two, place.opened(sandbox) as console:
-        until(
+    with (
+        start_ready_worker(place, sandbox) as one,
+        start_ready_worker(place, sandbox) as two,
+        place.open_desk(sandbox) as console,
+    ):
+        wait_until(
             lambda: len([task for task in console.scheduler.read_states() if task.ended_at]) >= 15,
             "the tasks have run",
             PATIENCE_SECONDS,
         )
-        assert [worker.told(signal.SIGTERM)[0] for worker in (one, two)] == [0, 0]
-        assert held(console) == set()
+        assert [worker.stop_by_signals(signal.SIGTERM)[0] for worker in (one, two)] == [0, 0]
+        assert list_held_leases(console) == set()
 
 
 @pytest.mark.engines("sqlite")
@@ -103,13 +111,16 @@ def test_a_task_that_does_not_end_is_cut_off(place: Place, sandbox: Sandbox) -> 
     """One task hangs and the others still run. After SIGTERM the worker waits only a limited time for the task, logs
     that it was cut off, and exits with 0.
     """
-    with working(place, sandbox, FAILPOINT="after_task_begin:4:hang") as worker, place.opened(sandbox) as console:
-        until(
+    with (
+        start_ready_worker(place, sandbox, FAILPOINT="after_task_begin:4:hang") as worker,
+        place.open_desk(sandbox) as console,
+    ):
+        wait_until(
             lambda: len([task for task in console.scheduler.read_states() if task.ended_at]) >= 14,
             "the others have run",
             PATIENCE_SECONDS,
         )
-        status, log = worker.told(signal.SIGTERM)
+        status, log = worker.stop_by_signals(signal.SIGTERM)
     assert status == 0
     assert "cut off" in log[-1]["message"]
 
@@ -117,10 +128,10 @@ def test_a_task_that_does_not_end_is_cut_off(place: Place, sandbox: Sandbox) -> 
 @pytest.mark.engines("sqlite")
 def test_a_second_signal_ends_it_at_once(place: Place, sandbox: Sandbox) -> None:
     """A second signal ends the worker without waiting for a task that hangs; it still exits with 0."""
-    with working(place, sandbox, FAILPOINT="after_task_begin:1:hang", TIME_SCALE="1") as worker:
-        with place.opened(sandbox) as console:
-            until(lambda: bool(held(console)), "a task hangs", PATIENCE_SECONDS)
-        status, log = worker.told(signal.SIGTERM, signal.SIGINT)
+    with start_ready_worker(place, sandbox, FAILPOINT="after_task_begin:1:hang", TIME_SCALE="1") as worker:
+        with place.open_desk(sandbox) as console:
+            wait_until(lambda: bool(list_held_leases(console)), "a task hangs", PATIENCE_SECONDS)
+        status, log = worker.stop_by_signals(signal.SIGTERM, signal.SIGINT)
     assert status == 0
     assert "cut off" in log[-1]["message"]
 
@@ -128,7 +139,10 @@ def test_a_second_signal_ends_it_at_once(place: Place, sandbox: Sandbox) -> None
 @pytest.mark.engines("sqlite")
 def test_a_port_that_is_taken_is_refused_before_anything_runs(place: Place, sandbox: Sandbox) -> None:
     """A worker whose port is already used exits with 2 and `bad_profile`, and runs no task."""
-    with working(place, sandbox, RECEIVER_PORT=str(sandbox.port)) as worker, place.opened(sandbox) as console:
+    with (
+        start_ready_worker(place, sandbox, RECEIVER_PORT=str(sandbox.port)) as worker,
+        place.open_desk(sandbox) as console,
+    ):
         assert worker.answer["error"]["code"] == "bad_profile"
         assert worker.process.wait(PATIENCE_SECONDS) == 2
         assert console.scheduler.read_states() == ()

@@ -10,8 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from console.resource_paths import resources_dir
 from console.services.process.counters import LEASE_WAIT_CLASS_BOUNDS_SECONDS, ProcessCounters
-from tests.support.payment_desks import Scene
-from tests.worker.calling import Running, serving
+from tests.support.payment_desks import PaymentDesk
+from tests.worker.calling import RunningReceiver, run_receiver
 
 pytestmark = pytest.mark.engines("sqlite")
 AGREED = {
@@ -21,38 +21,42 @@ AGREED = {
 }  # fmt: skip
 
 
-def page(receiver: Running) -> dict[str, dict[tuple[str, ...], float]]:
+def read_metrics(receiver: RunningReceiver) -> dict[str, dict[tuple[str, ...], float]]:
     """Return the samples of `/metrics` by the name of their family; each by its name and the values of its labels, in
     the order of the labels' names."""
     answer = receiver.get("/metrics")
     assert answer.status == 200
     assert answer.headers["content-type"].startswith("text/plain")
     return {
-        family.name: {(sample.name, *_labels(sample.labels)): sample.value for sample in family.samples}
+        family.name: {(sample.name, *_list_label_values(sample.labels)): sample.value for sample in family.samples}
         for family in text_string_to_metric_families(answer.body.decode())
     }
 
 
-def _labels(labels: dict[str, str]) -> list[str]:
+def _list_label_values(labels: dict[str, str]) -> list[str]:
     return [labels[name] for name in sorted(labels)]
 
 
-def one(found: dict[str, dict[tuple[str, ...], float]], name: str) -> float:
+def get_sample(found: dict[str, dict[tuple[str, ...], float]], name: str) -> float:
     return found[name][(name,)]
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_what_was_agreed_is_there(scene: Scene, receiver: Running) -> None:
+def test_what_was_agreed_is_there(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """All metrics of AGREED exist. Before any event, rates are NaN and counts are zero."""
-    found = page(receiver)
+    found = read_metrics(receiver)
     assert set(found) >= AGREED
     rates = ("payment_success_rate", "avg_response_time", "error_rate", "api_availability", "signature_failure_rate")
-    assert [name for name in (*rates, "cache_hit_rate") if not math.isnan(one(found, name))] == []
-    assert (one(found, "unknown_outcomes"), one(found, "database_up"), one(found, "receiver_in_flight")) == (0, 1, 0)
+    assert [name for name in (*rates, "cache_hit_rate") if not math.isnan(get_sample(found, name))] == []
+    assert (
+        get_sample(found, "unknown_outcomes"),
+        get_sample(found, "database_up"),
+        get_sample(found, "receiver_in_flight"),
+    ) == (0, 1, 0)
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_rates_come_from_what_happened(scene: Scene) -> None:
+def test_rates_come_from_what_happened(scene: PaymentDesk) -> None:
     """One payment is paid and one fails, one call gets no answer, and some notices are refused: the rates and counts
     are as expected."""
     for number, became in (("ORD-1", "paid"), ("ORD-2", "failed")):
@@ -63,18 +67,18 @@ def test_rates_come_from_what_happened(scene: Scene) -> None:
     scene.money.move_payment("paypay", "ORD-3", "paid")
     scene.control.add_fault("status:503", call="paypay_payment", times=1)
     scene.payments.receive_notice(scene.post("paypay", "ORD-3"))
-    with serving(scene.taker) as receiver:
-        assert receiver.deliver(scene.bank("e-1", "ORD-9")).status == 200
-        assert receiver.deliver(scene.bank("e-1", "ORD-9")).status == 200
-        assert receiver.deliver(scene.bank("e-2", "ORD-9")).status == 200
+    with run_receiver(scene.taker) as receiver:
+        assert receiver.deliver(scene.make_bank_notice("e-1", "ORD-9")).status == 200
+        assert receiver.deliver(scene.make_bank_notice("e-1", "ORD-9")).status == 200
+        assert receiver.deliver(scene.make_bank_notice("e-2", "ORD-9")).status == 200
         assert receiver.post("/notices/bank", b"{}").status == 400
         assert receiver.post("/notices/no-such", b"{}").status == 400
-        found = page(receiver)
-    assert one(found, "payment_success_rate") == 0.5
-    assert one(found, "signature_failure_rate") == 0.5
-    assert 0 < one(found, "error_rate") < 1
-    assert 0 < one(found, "avg_response_time") < 30
-    assert 0 < one(found, "api_availability") <= 1
+        found = read_metrics(receiver)
+    assert get_sample(found, "payment_success_rate") == 0.5
+    assert get_sample(found, "signature_failure_rate") == 0.5
+    assert 0 < get_sample(found, "error_rate") < 1
+    assert 0 < get_sample(found, "avg_response_time") < 30
+    assert 0 < get_sample(found, "api_availability") <= 1
     notices = found["notices"]
     assert notices[("notices_total", "unmatched", "bank")] == 2
     assert notices[("notices_total", "repeated", "bank")] == 1
@@ -83,11 +87,11 @@ def test_rates_come_from_what_happened(scene: Scene) -> None:
     assert found["queue_depth"][("queue_depth", "pending")] >= 1
 
 
-def test_nothing_of_anybody(scene: Scene, receiver: Running) -> None:
+def test_nothing_of_anybody(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """No order, sum, company or made-up source appears. A sum is a whole number: by chance, its digits are also
     a part of a time or of a size in bytes."""
     scene.order("ORD-CANARY-1", 4711, corporation="7010001065142")
-    receiver.deliver(scene.bank("event-canary", "ORD-CANARY-1", "4711"))
+    receiver.deliver(scene.make_bank_notice("event-canary", "ORD-CANARY-1", "4711"))
     receiver.post("/notices/canary", b"{}")
     text = receiver.get("/metrics").body.decode().lower()
     patterns = ("canary", r"(?<![\d.])4711(?!\d|\.\d*[1-9])", "7010001065142")
@@ -95,23 +99,23 @@ def test_nothing_of_anybody(scene: Scene, receiver: Running) -> None:
     assert re.search(patterns[1], "paid_minor 4711.0")
 
 
-def test_scraping_costs_nothing(scene: Scene) -> None:
+def test_scraping_costs_nothing(scene: PaymentDesk) -> None:
     """The page is read twice within one interval, and the database only once."""
-    with serving(scene.taker, metrics_interval_seconds=3_600.0) as receiver:
-        page(receiver)
+    with run_receiver(scene.taker, metrics_interval_seconds=3_600.0) as receiver:
+        read_metrics(receiver)
         scene.place.sql("ALTER TABLE payment_events RENAME TO away")
-        assert one(page(receiver), "database_up") == 1
+        assert get_sample(read_metrics(receiver), "database_up") == 1
         scene.place.sql("ALTER TABLE away RENAME TO payment_events")
 
 
-def test_without_a_database_the_rest_is_told(scene: Scene) -> None:
+def test_without_a_database_the_rest_is_told(scene: PaymentDesk) -> None:
     """While the database doesn't answer, its metrics are missing, `database_up` is 0, and the other metrics are
     there."""
-    with serving(scene.taker, metrics_interval_seconds=0.5) as receiver:
+    with run_receiver(scene.taker, metrics_interval_seconds=0.5) as receiver:
         scene.place.sql("ALTER TABLE payment_events RENAME TO away")
-        found = page(receiver)
+        found = read_metrics(receiver)
         scene.place.sql("ALTER TABLE away RENAME TO payment_events")
-    assert one(found, "database_up") == 0
+    assert get_sample(found, "database_up") == 0
     assert "queue_depth" not in found
     assert "lease_wait_seconds" in found
 
@@ -138,7 +142,7 @@ _WORD = re.compile(r"[a-z_]+(?![a-z_]*\()")
 _NOT_FIGURES = {"by", "le", "queue", "result", "source", "sum"}
 
 
-def asked_for() -> Iterator[str]:
+def list_queried_metrics() -> Iterator[str]:
     """Yield the name of the metric in each query of the shipped dashboard and alert rules."""
     folder = resources_dir() / "worker"
     dashboard = json.loads((folder / "grafana-dashboard.json").read_text("utf-8"))
@@ -152,7 +156,7 @@ def asked_for() -> Iterator[str]:
         yield words.pop()
 
 
-def test_dashboard_and_alert_rules_ask_for_figures_that_exist(scene: Scene, receiver: Running) -> None:
+def test_dashboard_and_alert_rules_ask_for_figures_that_exist(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """Each metric in their queries exists on the page, except `up`, which Prometheus itself adds."""
     receiver.get("/notices/nobody")
     samples = {
@@ -160,4 +164,4 @@ def test_dashboard_and_alert_rules_ask_for_figures_that_exist(scene: Scene, rece
         for family in text_string_to_metric_families(receiver.get("/metrics").body.decode())
         for sample in family.samples
     } | {"notices_total"}
-    assert set(asked_for()) - samples == {"up"}
+    assert set(list_queried_metrics()) - samples == {"up"}

@@ -17,8 +17,8 @@ from console.services.payment_intake.signed_notices import NOTICE_SOURCE_NAME_PA
 from console.worker import live_websocket as live
 from console.worker.connection_limits import ReceiverOptions
 from console.worker.http_app import make_receiver_app
-from tests.support.payment_desks import Scene
-from tests.worker.calling import LONG, PATHS, TOKEN, Answer, Running, serving
+from tests.support.payment_desks import PaymentDesk
+from tests.worker.calling import LONG_SECONDS, PATHS, TOKEN, Answer, RunningReceiver, run_receiver
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 OPENAPI = json.loads((REFERENCE / "receiver.openapi.json").read_text("utf-8"))
@@ -28,7 +28,7 @@ _UNTOLD_HEADERS = {"content-length", "content-type", "date"}  # of HTTP itself, 
 pytestmark = pytest.mark.engines("sqlite")
 
 
-def resolved(part: Any) -> Any:
+def resolve_reference(part: Any) -> Any:
     """Return this part of the OpenAPI file, or the part to which its `$ref` points."""
     while "$ref" in part:
         target = OPENAPI
@@ -38,22 +38,22 @@ def resolved(part: Any) -> Any:
     return part
 
 
-def described() -> dict[tuple[str, str, int], Any]:
+def list_described_answers() -> dict[tuple[str, str, int], Any]:
     """Return the described answers of the OpenAPI file by path, method and status."""
     return {
-        (path, method, int(status)): resolved(answer)
+        (path, method, int(status)): resolve_reference(answer)
         for path, methods in OPENAPI["paths"].items()
         for method, operation in methods.items()
         for status, answer in operation["responses"].items()
     }
 
 
-def answers(scene: Scene, receiver: Running) -> Iterator[tuple[tuple[str, str], Answer]]:
+def make_answers(scene: PaymentDesk, receiver: RunningReceiver) -> Iterator[tuple[tuple[str, str], Answer]]:
     """Yield real answers of the receiver for each described path and status, each with the path and method as the
     file writes them.
     """
     scene.order("ORD-1", 3300)
-    signed = scene.bank("e-1", "ORD-1")
+    signed = scene.make_bank_notice("e-1", "ORD-1")
     posts = {SIGNED: signed}
     for provider, path in PATHS.items():
         minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
@@ -72,26 +72,26 @@ def answers(scene: Scene, receiver: Running) -> Iterator[tuple[tuple[str, str], 
     for path in ("/healthz", "/readyz", "/metrics"):
         yield (path, "get"), receiver.get(path)
     scene.place.sql("INSERT INTO tasks (name, every_seconds, next_at) VALUES ('probes', 60, '2020-01-01 00:00:00')")
-    with serving(scene.taker) as late:
+    with run_receiver(scene.taker) as late:
         yield ("/readyz", "get"), late.get("/readyz")
 
 
 @pytest.mark.expects_log("a notice could not be taken")
-def test_every_answer_of_the_receiver_is_described_and_comes(scene: Scene, receiver: Running) -> None:
+def test_every_answer_of_the_receiver_is_described_and_comes(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """Each answer has the described status, headers, media type and body, and each described status occurs."""
-    known, met = described(), set()
-    for (path, method), answer in answers(scene, receiver):
+    known, met = list_described_answers(), set()
+    for (path, method), answer in make_answers(scene, receiver):
         met.add((path, method, answer.status))
         assert (path, method, answer.status) in known, answer
-        check(known[path, method, answer.status], answer)
+        check_answer_described(known[path, method, answer.status], answer)
     assert known.keys() - met == set()
 
 
-def check(told: Mapping[str, Any], answer: Answer) -> None:
+def check_answer_described(told: Mapping[str, Any], answer: Answer) -> None:
     """Check that the answer has the headers, the media type and the body of the description `told`. The header
     `connection` is allowed too, because the test sends it.
     """
-    headers = {name.lower(): resolved(header) for name, header in told.get("headers", {}).items()}
+    headers = {name.lower(): resolve_reference(header) for name, header in told.get("headers", {}).items()}
     assert answer.headers.keys() - headers.keys() - _UNTOLD_HEADERS <= {"connection"}
     for name, header in headers.items():
         Draft202012Validator(header["schema"]).validate(answer.headers[name])
@@ -103,7 +103,7 @@ def check(told: Mapping[str, Any], answer: Answer) -> None:
         assert answer.body == b""
 
 
-def test_the_paths_are_those_of_the_program(scene: Scene) -> None:
+def test_the_paths_are_those_of_the_program(scene: PaymentDesk) -> None:
     """The two files have exactly the paths, the pattern of source names, the channels and the close codes of the
     program.
     """
@@ -111,16 +111,16 @@ def test_the_paths_are_those_of_the_program(scene: Scene) -> None:
     assert routes == OPENAPI["paths"].keys() | {ASYNCAPI["channels"]["live"]["address"]}
     source = next(one for one in OPENAPI["paths"][SIGNED]["post"]["parameters"] if one["in"] == "path")
     assert source["schema"]["pattern"] == f"^{NOTICE_SOURCE_NAME_PATTERN.pattern}$"
-    assert record_schema()["properties"]["kind"]["enum"] == list(LIVE_FEED_CHANNELS)
+    assert get_record_schema()["properties"]["kind"]["enum"] == list(LIVE_FEED_CHANNELS)
     codes = (live.REFUSED_CLOSE_CODE, live.TRY_LATER_CLOSE_CODE, live.GOING_AWAY_CLOSE_CODE)
     assert [code for code in codes if str(code) not in ASYNCAPI["channels"]["live"]["description"]] == []
 
 
-def record_schema() -> Any:
+def get_record_schema() -> Any:
     return ASYNCAPI["components"]["schemas"]["Record"]
 
 
-def message(name: str) -> Draft202012Validator:
+def make_message_validator(name: str) -> Draft202012Validator:
     """The validator of a message of the AsyncAPI file, with the file's own references."""
     return Draft202012Validator({**ASYNCAPI, "$ref": f"#/components/messages/{name}/payload"})
 
@@ -130,32 +130,34 @@ def test_the_files_are_schemas_and_refuse_what_is_wrong() -> None:
     for schema in (*OPENAPI["components"]["schemas"].values(), *ASYNCAPI["components"]["schemas"].values()):
         Draft202012Validator.check_schema(schema)
     for name in ("snapshot", "changes", "token"):
-        assert not message(name).is_valid({"type": "other"})
-    assert not message("changes").is_valid({"type": "changes", "changes": [{"kind": "payment", "id": 1}]})
+        assert not make_message_validator(name).is_valid({"type": "other"})
+    assert not make_message_validator("changes").is_valid(
+        {"type": "changes", "changes": [{"kind": "payment", "id": 1}]}
+    )
 
 
-def test_every_message_of_live_is_described(scene: Scene, receiver: Running) -> None:
+def test_every_message_of_live_is_described(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """The snapshot, the changes and the first message with the token fit their schemas. A wrong token leads to the
     described close code.
     """
     scene.payments.start(scene.order("ORD-1", 3300), "paypay")
     url, token = f"ws://127.0.0.1:{receiver.port}/live", {"token": TOKEN}
-    message("token").validate(token)
-    with connect(url, open_timeout=LONG, proxy=None) as line:
+    make_message_validator("token").validate(token)
+    with connect(url, open_timeout=LONG_SECONDS, proxy=None) as line:
         line.send(json.dumps(token))
-        snapshot = json.loads(line.recv(LONG))
+        snapshot = json.loads(line.recv(LONG_SECONDS))
         scene.payments.start(scene.order("ORD-2", 3300), "paypay")
-        changes = json.loads(line.recv(LONG))
-    message("snapshot").validate(snapshot)
-    message("changes").validate(changes)
+        changes = json.loads(line.recv(LONG_SECONDS))
+    make_message_validator("snapshot").validate(snapshot)
+    make_message_validator("changes").validate(changes)
     records = [*changes["changes"], *(one for queue in snapshot["queues"] for one in queue["items"])]
     assert {one["kind"] for one in records} >= {"order", "payment"}
     with pytest.raises(InvalidStatus) as refused:
         connect(f"{url}?channels=other", additional_headers={"Authorization": f"Bearer {TOKEN}"}, proxy=None)
     assert refused.value.response.status_code == 403
-    with connect(url, open_timeout=LONG, proxy=None) as line:
+    with connect(url, open_timeout=LONG_SECONDS, proxy=None) as line:
         line.send("a wrong token")
         with pytest.raises(ConnectionClosed) as closed:
-            line.recv(LONG)
+            line.recv(LONG_SECONDS)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == live.REFUSED_CLOSE_CODE

@@ -24,27 +24,27 @@ OPENAPI = Path(__file__).parents[2] / "docs" / "reference" / "receiver.openapi.j
 
 
 @pytest.fixture
-def unit(tmp_path: Path) -> Path:
+def unit_file(tmp_path: Path) -> Path:
     """Return a copy of the unit file that starts a program which exists on this machine."""
     file = tmp_path / UNIT.name
     file.write_text(UNIT.read_text("utf-8").replace("/usr/bin/support-console", sys.executable), "utf-8")
     return file
 
 
-def analyze(*words: str) -> subprocess.CompletedProcess[str]:
+def run_systemd_analyze(*words: str) -> subprocess.CompletedProcess[str]:
     command, env = ["systemd-analyze", *words], {**os.environ, "LC_ALL": "C.UTF-8", "SYSTEMD_COLORS": "0"}
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS, env=env)
 
 
 @need_systemd
-def test_systemd_accepts_the_unit(unit: Path) -> None:
-    done = analyze("verify", "--man=no", str(unit))
-    assert (done.returncode, [line for line in done.stderr.splitlines() if unit.name in line]) == (0, [])
+def test_systemd_accepts_the_unit(unit_file: Path) -> None:
+    done = run_systemd_analyze("verify", "--man=no", str(unit_file))
+    assert (done.returncode, [line for line in done.stderr.splitlines() if unit_file.name in line]) == (0, [])
 
 
 @need_systemd
-def test_the_service_may_do_little(unit: Path) -> None:
-    done = analyze("security", "--offline=true", str(unit))
+def test_the_service_may_do_little(unit_file: Path) -> None:
+    done = run_systemd_analyze("security", "--offline=true", str(unit_file))
     found = re.search(r"exposure level.*?: (\d+\.\d)", done.stdout)
     assert found is not None, done.stdout + done.stderr
     assert float(found[1]) <= LARGEST_EXPOSURE, done.stdout

@@ -13,7 +13,7 @@ from tests.support.places import Place
 from tests.support.waiting import PATIENCE_SECONDS
 
 
-class Turns(Event):
+class CountedStop(Event):
     """A stop event that is set after `count` waits, each of which returns at once."""
 
     def __init__(self, count: int) -> None:
@@ -41,7 +41,7 @@ def test_a_spare_thread_runs_what_waits_behind_a_long_task(place: Place, sandbox
         ran.set()
         return 0
 
-    with place.opened(sandbox, TIME_SCALE="20") as console:
+    with place.open_desk(sandbox, TIME_SCALE="20") as console:
         tasks = (("probes", last_long), ("outbox", run_quickly))
         threads = DueTaskThreads(Scheduler(console._context, console._context.heartbeat, tasks), stop)
         try:
@@ -64,10 +64,10 @@ def test_a_spare_thread_asks_only_while_another_one_is_occupied(
     """The first thread looks for due tasks after each of its pauses; a spare thread only while another thread is
     running a task."""
     asked: list[int] = []
-    with place.opened(sandbox) as console:
+    with place.open_desk(sandbox) as console:
         scheduler = Scheduler(console._context, console._context.heartbeat, ())
         scheduler.run_due_tasks = lambda *_: asked.append(index)  # type: ignore[method-assign,assignment]  # counts the calls
-        threads = DueTaskThreads(scheduler, Turns(10))
+        threads = DueTaskThreads(scheduler, CountedStop(10))
         with threads._count_as_busy() if is_occupied else nullcontext():
             threads._run_tasks_until_stopped(index)
     assert len(asked) == (9 if asks else 0)

@@ -15,9 +15,17 @@ from console.worker.connection_limits import ReceiverOptions
 from console.worker.http_app import make_receiver_app, serve
 from console.worker.uvicorn_protocols import make_tls_context
 from tests.providers.certificates import CertificateAuthority
-from tests.support.payment_desks import Scene
-from tests.support.waiting import until
-from tests.worker.calling import LONG, TOKEN, Running, parse, read_all, serving, written
+from tests.support.payment_desks import PaymentDesk
+from tests.support.waiting import wait_until
+from tests.worker.calling import (
+    LONG_SECONDS,
+    TOKEN,
+    RunningReceiver,
+    format_request,
+    parse_answer,
+    read_all,
+    run_receiver,
+)
 
 pytestmark = pytest.mark.engines("sqlite")
 
@@ -28,53 +36,57 @@ def authority(tmp_path: Path) -> CertificateAuthority:
 
 
 @pytest.fixture
-def receiver(scene: Scene, authority: CertificateAuthority) -> Iterator[Running]:
+def receiver(scene: PaymentDesk, authority: CertificateAuthority) -> Iterator[RunningReceiver]:
     pem = authority.certificate("127.0.0.1")
-    with serving(scene.taker, certificate_file=pem, key_file=pem) as running:
+    with run_receiver(scene.taker, certificate_file=pem, key_file=pem) as running:
         yield running
 
 
 @pytest.fixture
-def impatient(scene: Scene, authority: CertificateAuthority) -> Iterator[Running]:
+def short_handshake_receiver(scene: PaymentDesk, authority: CertificateAuthority) -> Iterator[RunningReceiver]:
     """Yield a receiver that waits one second for a TLS handshake. On a busy machine it may end an honest handshake,
     too."""
     pem = authority.certificate("127.0.0.1")
-    with serving(
+    with run_receiver(
         scene.taker, certificate_file=pem, key_file=pem, head_timeout_seconds=1.0, max_connections_per_address=4
     ) as running:
         yield running
 
 
-def trusting(authority: CertificateAuthority) -> ssl.SSLContext:
+def make_trusting_context(authority: CertificateAuthority) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(authority.file()))
 
 
-def test_a_notice_over_tls(scene: Scene, receiver: Running, authority: CertificateAuthority) -> None:
+def test_a_notice_over_tls(scene: PaymentDesk, receiver: RunningReceiver, authority: CertificateAuthority) -> None:
     """A notice is accepted in one piece and in pieces of seven bytes."""
     for name, size in (("ORD-1", 1 << 20), ("ORD-2", 7)):
         scene.order(name, 3300)
-        post = scene.bank(f"e-{name}", name)
-        said = written("POST", "/notices/bank", post.body, {"connection": "close"} | dict(post.headers))
-        with trusting(authority).wrap_socket(receiver.line(), server_hostname="127.0.0.1") as line:
+        post = scene.make_bank_notice(f"e-{name}", name)
+        said = format_request("POST", "/notices/bank", post.body, {"connection": "close"} | dict(post.headers))
+        with make_trusting_context(authority).wrap_socket(receiver.connect(), server_hostname="127.0.0.1") as line:
             assert line.version() in ("TLSv1.2", "TLSv1.3")
             for begin in range(0, len(said), size):
                 line.sendall(said[begin : begin + size])
-            assert parse(read_all(line)).status == 200
-        assert scene.order_now(name).state == "paid"
+            assert parse_answer(read_all(line)).status == 200
+        assert scene.read_order(name).state == "paid"
 
 
-def test_live_over_tls(scene: Scene, receiver: Running, authority: CertificateAuthority) -> None:
+def test_live_over_tls(scene: PaymentDesk, receiver: RunningReceiver, authority: CertificateAuthority) -> None:
     url, told = f"wss://127.0.0.1:{receiver.port}/live", {"Authorization": f"Bearer {TOKEN}"}
-    with connect(url, ssl=trusting(authority), additional_headers=told, open_timeout=LONG, proxy=None) as line:
-        assert '"snapshot"' in str(line.recv(LONG))
+    with connect(
+        url, ssl=make_trusting_context(authority), additional_headers=told, open_timeout=LONG_SECONDS, proxy=None
+    ) as line:
+        assert '"snapshot"' in str(line.recv(LONG_SECONDS))
 
 
 @pytest.mark.parametrize("said", [b"", b"\x16\x03\x01", b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n", b"\0" * 5_000])
-def test_who_shakes_no_hands_is_cut_off(impatient: Running, authority: CertificateAuthority, said: bytes) -> None:
+def test_who_shakes_no_hands_is_cut_off(
+    short_handshake_receiver: RunningReceiver, authority: CertificateAuthority, said: bytes
+) -> None:
     """A client that doesn't complete its TLS handshake gets no unencrypted answer and is disconnected; an honest
     client can then connect."""
     with ExitStack() as kept:
-        lines = [kept.enter_context(impatient.line()) for _ in range(4)]  # all the room there is
+        lines = [kept.enter_context(short_handshake_receiver.connect()) for _ in range(4)]  # all the room there is
         for line in lines:
             line.sendall(said)
         assert [line for line in lines if b"HTTP" in read_all(line)] == []
@@ -82,14 +94,16 @@ def test_who_shakes_no_hands_is_cut_off(impatient: Running, authority: Certifica
     def answers() -> bool:
         with (
             suppress(OSError),
-            trusting(authority).wrap_socket(impatient.line(), server_hostname="127.0.0.1") as secure,
+            make_trusting_context(authority).wrap_socket(
+                short_handshake_receiver.connect(), server_hostname="127.0.0.1"
+            ) as secure,
         ):
-            secure.sendall(written("GET", "/healthz", b"", {"connection": "close"}))
+            secure.sendall(format_request("GET", "/healthz", b"", {"connection": "close"}))
             answer = read_all(secure)
-            return bool(answer) and parse(answer).status == 200
+            return bool(answer) and parse_answer(answer).status == 200
         return False
 
-    until(answers, "an honest handshake has its place again")
+    wait_until(answers, "an honest handshake has its place again")
 
 
 def test_old_versions_are_not_spoken(authority: CertificateAuthority) -> None:
@@ -112,7 +126,7 @@ def test_old_versions_are_not_spoken(authority: CertificateAuthority) -> None:
     ],
 )
 def test_bad_files_are_bad_settings(
-    scene: Scene, authority: CertificateAuthority, tmp_path: Path, given: tuple[str, str], problem: str
+    scene: PaymentDesk, authority: CertificateAuthority, tmp_path: Path, given: tuple[str, str], problem: str
 ) -> None:
     """A certificate without its key, a missing file, a file without PEM, the key of another certificate or a pipe
     raises `bad_profile`."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Terminal
-from tests.support.desks import environment
+from tests.support.desks import make_environment
 from tests.support.sql_server import SqlServer
 
 PEOPLE = {
@@ -28,7 +28,7 @@ def people_file(tmp_path: Path) -> Path:
 def server_terminal(sql_server: SqlServer, tmp_path: Path) -> Iterator[Terminal]:
     """The schema account of a fresh database."""
     with sql_server.database() as url:
-        terminal = Terminal(environment(tmp_path, "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=""))
+        terminal = Terminal(make_environment(tmp_path, "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=""))
         assert terminal.json("db", "upgrade").data["from"] is None
         yield terminal
 

@@ -21,8 +21,8 @@ import pytest
 from console.sandbox.environment.credentials import CLIENT_ID, CLIENT_SECRET
 from console.sandbox.server import Sandbox
 from tests.support import servers
-from tests.support.authorising import visit
-from tests.support.server_fixtures import need, required
+from tests.support.authorising import visit_consent_page
+from tests.support.server_fixtures import are_servers_required, require_server
 from tests.support.sql_server import SqlServer
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
@@ -49,11 +49,11 @@ def guide_server(request: pytest.FixtureRequest) -> Iterator[SqlServer]:
     """Yield an empty server of this kind, whose client is on this machine."""
     kind: str = request.param
     if shutil.which(kind) is None:
-        (pytest.fail if required() else pytest.skip)(f"no client {kind} here")
+        (pytest.fail if are_servers_required() else pytest.skip)(f"no client {kind} here")
     if kind == "mysql":
         yield request.getfixturevalue("mysql_server")
         return
-    need("mariadb")
+    require_server("mariadb")
     with servers.mariadb(tls=True, extra_config=_list_mariadb_settings()) as server:
         yield server
 
@@ -122,7 +122,7 @@ def run_script_as_person(script: str, env: dict[str, str]) -> list[str]:
             for line in shell.stdout:
                 shown.append(line)
                 if "/oauth/authorize?" in line:
-                    shell.stdin.write(f"{visit(line.strip())}\n")
+                    shell.stdin.write(f"{visit_consent_page(line.strip())}\n")
                     shell.stdin.flush()
             assert (shell.wait(), shown[-1]) == (0, f"{_DONE}\n"), "".join(shown)
         finally:

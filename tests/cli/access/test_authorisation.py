@@ -22,12 +22,12 @@ from console.sandbox.environment.credentials import OUT_OF_BAND_REDIRECT_URI
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import CommandResult, Terminal
 from tests.sandbox.caller import Caller
-from tests.support.authorising import BACK, Browser, visit
+from tests.support.authorising import REDIRECT_ADDRESS, BrowserInput, visit_consent_page
 from tests.support.waiting import PATIENCE_SECONDS
 
 NUMBER = "1180301018771"
 COMMAND_WORDS = ("provider", "authorise", "alarmbox")
-REDIRECT = {"ALARMBOX_REDIRECT_URI": BACK}
+REDIRECT = {"ALARMBOX_REDIRECT_URI": REDIRECT_ADDRESS}
 
 
 @dataclass
@@ -39,7 +39,7 @@ class UnauthorisedDesk:
 
     def authorise(self, change: Callable[[str], str] = str, /, **env: str) -> tuple[CommandResult, str]:
         """The ending of the command, and what the person entered."""
-        browser = Browser(change)
+        browser = BrowserInput(change)
         with mock.patch.object(sys, "stdin", browser):
             return self.terminal.json(*COMMAND_WORDS, **env), browser.entered
 
@@ -98,14 +98,14 @@ def test_by_redirect_the_state_must_be_ours(unauthorised_desk: UnauthorisedDesk)
         return address.partition("&state=")[0]
 
     def declined(address: str) -> str:
-        return f"{BACK}?error=access_denied&state={parse_qs(urlsplit(address).query)['state'][0]}"
+        return f"{REDIRECT_ADDRESS}?error=access_denied&state={parse_qs(urlsplit(address).query)['state'][0]}"
 
     def code_alone(address: str) -> str:
         return parse_qs(urlsplit(address).query)["code"][0]
 
     unauthorised_desk.sandbox.control.add_fault("other_state", times=1)
     foreign, entered = unauthorised_desk.authorise(**REDIRECT)
-    assert entered.startswith(f"{BACK}?code=code-")
+    assert entered.startswith(f"{REDIRECT_ADDRESS}?code=code-")
     assert (foreign.exit_status_and_code, foreign.error["detail"]["reason"]) == ((3, "not_allowed"), "state_differs")
     endings: dict[Callable[[str], str], tuple[int, str]] = {
         without_state: (3, "not_allowed"),
@@ -215,7 +215,7 @@ def test_the_code_is_not_echoed(unauthorised_desk: UnauthorisedDesk) -> None:
     seen = b""
     while b"sent to: " not in seen:
         seen += os.read(ours, 4096)
-    code = visit(next(line for line in seen.decode().split() if "/oauth/authorize?" in line))
+    code = visit_consent_page(next(line for line in seen.decode().split() if "/oauth/authorize?" in line))
     os.write(ours, f"{code}\n".encode())
     while b"renewed automatically" not in seen:
         seen += os.read(ours, 4096)

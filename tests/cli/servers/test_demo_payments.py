@@ -13,7 +13,7 @@ from console.domain.payments.records import RefundRequest
 from console.domain.payments.states import RefundState
 from console.sandbox import Sandbox, start_sandbox
 from console.settings.settings import Settings
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_payer_pays_by_itself(
     monkeypatch.setattr(demo_payments, "FAST_PAYER_DELAY_SECONDS", 0.01)
     with demo_payments.run_simulated_payer(sandbox, payments, has_fast_clock=True):
         money = sandbox.control.payments_control
-        until(
+        wait_until(
             lambda: bool(money.read_payment(waiting.provider, waiting.merchant_payment_id)["captured_minor"]),
             "the payer pays",
         )

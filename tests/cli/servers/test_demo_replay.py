@@ -14,7 +14,7 @@ from console.domain.records import CheckReport
 from console.services.evidence.pack_verification import iterate_packs, verify_pack
 from console.settings.settings import Settings
 from tests.services.test_samples import describe
-from tests.support.desks import environment
+from tests.support.desks import make_environment
 
 S = TypeVar("S", CheckSample, PaymentSample)
 
@@ -48,7 +48,7 @@ def test_the_packs_of_the_samples_are_decided_as_recorded(tmp_path: Path) -> Non
     all_checks = generate_checks(demo.SAMPLE_SEED, now, describe, 400)
     checks = choose_samples(check for check in all_checks if not (check.newer_sample or check.original_sample))
     payments = choose_samples(generate_payments(demo.SAMPLE_SEED, now, all_checks))
-    with open_console(Settings.load(environment(tmp_path / "home", "http://127.0.0.1:9"))) as console:
+    with open_console(Settings.load(make_environment(tmp_path / "home", "http://127.0.0.1:9"))) as console:
         write_samples(console._context, checks, demo.DEMO_PEOPLE, render_pdf, payments)
         records: list[tuple[str, int | str]] = [("credit-check", check.id) for check in checks]
         records += [("payment", payment.id) for payment in payments if not payment.refunds]

@@ -10,7 +10,7 @@ from console.domain.alerts.events import AlertMessage
 from console.domain.clock import SystemClock, TimeScale
 from console.domain.errors import ConsoleError
 from console.providers.alerts.webhook import WebhookAlertPublisher, compute_signature
-from tests.support.alert_receiver import KEY, Receiver, receiving
+from tests.support.alert_receiver import KEY, Receiver, receive_alerts
 
 BODY = '{"event_id": "e-1", "observed": "未入金"}'
 MESSAGE = AlertMessage("alerts.order_payment_inconsistency.v1", "e-1", "ORD-1", BODY)
@@ -18,7 +18,7 @@ MESSAGE = AlertMessage("alerts.order_payment_inconsistency.v1", "e-1", "ORD-1", 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with receiving() as made:
+    with receive_alerts() as made:
         yield made
 
 

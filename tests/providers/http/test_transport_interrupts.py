@@ -18,8 +18,8 @@ from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.transport import TransportFailure
 from tests.providers.raw_server import RawServer, Script, make_bytes_script, make_hang_script, serve_scripts
 from tests.providers.sending import WHOLE, make_transport, send_purchase
-from tests.support.children import Child, Pipe, crowd
-from tests.support.waiting import PATIENCE_SECONDS, until
+from tests.support.children import Child, Pipe, start_children
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 BUDGET_SECONDS = 1.0
 UNSENT = (OutcomeClass.FAILED_DEFINITE, interrupts.INTERRUPT_REASON, SendingCertainty.NO)
@@ -44,8 +44,8 @@ def read_interrupted_outcome(child: Child) -> object:
     """Return the outcome of the call that SIGINT has interrupted. The child process must then report the signal
     too."""
     os.kill(child.pid, signal.SIGINT)
-    told = child.report()
-    assert child.report() == "interrupted"
+    told = child.wait_for_report()
+    assert child.wait_for_report() == "interrupted"
     return told
 
 
@@ -59,8 +59,8 @@ def test_interrupted_while_connecting() -> None:
         for one in several:
             one.setblocking(False)
             one.connect_ex(("127.0.0.1", port))
-        with crowd(send_uninterruptibly, [(f"http://127.0.0.1:{port}", 60.0)]) as (child,):
-            assert child.report() == "begun"
+        with start_children(send_uninterruptibly, [(f"http://127.0.0.1:{port}", 60.0)]) as (child,):
+            assert child.wait_for_report() == "begun"
             assert read_interrupted_outcome(child) == UNSENT
         for one in several:
             one.close()
@@ -69,8 +69,11 @@ def test_interrupted_while_connecting() -> None:
 def test_interrupted_in_the_handshake() -> None:
     """An interruption during the TLS handshake: the request wasn't sent."""
     silent = socket.create_server(("127.0.0.1", 0))
-    with silent, crowd(send_uninterruptibly, [(f"https://127.0.0.1:{silent.getsockname()[1]}", 60.0)]) as (child,):
-        assert child.report() == "begun"
+    with (
+        silent,
+        start_children(send_uninterruptibly, [(f"https://127.0.0.1:{silent.getsockname()[1]}", 60.0)]) as (child,),
+    ):
+        assert child.wait_for_report() == "begun"
         connection, _ = silent.accept()
         with connection:
             assert connection.recv(1)  # of the greeting
@@ -84,9 +87,9 @@ def test_interrupted_in_the_handshake() -> None:
 )
 def test_interrupted_while_waiting_for_the_answer(script: Script, sent: SendingCertainty) -> None:
     """An interruption ends the wait at once; the outcome at the provider is unknown."""
-    with serve_scripts(script) as server, crowd(send_uninterruptibly, [(server.url, 60.0)]) as (child,):
-        assert child.report() == "begun"
-        until(lambda: bool(server.requests), "the request")
+    with serve_scripts(script) as server, start_children(send_uninterruptibly, [(server.url, 60.0)]) as (child,):
+        assert child.wait_for_report() == "begun"
+        wait_until(lambda: bool(server.requests), "the request")
         unknown = [(OutcomeClass.UNKNOWN, interrupts.INTERRUPT_REASON, one) for one in (sent, SendingCertainty.MAYBE)]
         assert read_interrupted_outcome(child) in unknown  # the half may be on its way
 
@@ -98,19 +101,19 @@ def test_a_whole_answer_counts_however_late(answer: bytes, told_to_end: bool) ->
     """A complete answer counts that came while the process was stopped beyond its time budget."""
     with (
         _serve_answer_later(answer) as (server, go_on),
-        crowd(send_uninterruptibly, [(server.url, BUDGET_SECONDS)]) as (child,),
+        start_children(send_uninterruptibly, [(server.url, BUDGET_SECONDS)]) as (child,),
     ):
-        assert child.report() == "begun"
-        until(lambda: bool(server.requests), "the request")
+        assert child.wait_for_report() == "begun"
+        wait_until(lambda: bool(server.requests), "the request")
         _stop_process(child)
         go_on.set()
         stopped_at = time.monotonic()
-        until(lambda: time.monotonic() > stopped_at + 2 * BUDGET_SECONDS, "the budget to be spent")
+        wait_until(lambda: time.monotonic() > stopped_at + 2 * BUDGET_SECONDS, "the budget to be spent")
         if told_to_end:
             os.kill(child.pid, signal.SIGINT)
         os.kill(child.pid, signal.SIGCONT)
-        assert child.report() == answer.partition(b"\r\n\r\n")[2]
-        assert not told_to_end or child.report() == "interrupted"
+        assert child.wait_for_report() == answer.partition(b"\r\n\r\n")[2]
+        assert not told_to_end or child.wait_for_report() == "interrupted"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells whether a process is stopped")
@@ -119,10 +122,10 @@ def test_half_an_answer_is_none(half: bytes) -> None:
     """An incomplete answer on a connection that is still open at the end of the time leaves the outcome unknown."""
     with (
         serve_scripts(make_hang_script(half)) as server,
-        crowd(send_uninterruptibly, [(server.url, BUDGET_SECONDS)]) as (child,),
+        start_children(send_uninterruptibly, [(server.url, BUDGET_SECONDS)]) as (child,),
     ):
-        assert child.report() == "begun"
-        assert child.report() == (OutcomeClass.UNKNOWN, "budget_spent", SendingCertainty.YES)
+        assert child.wait_for_report() == "begun"
+        assert child.wait_for_report() == (OutcomeClass.UNKNOWN, "budget_spent", SendingCertainty.YES)
 
 
 @contextmanager
@@ -141,4 +144,4 @@ def _serve_answer_later(answer: bytes) -> Iterator[tuple[RawServer, threading.Ev
 def _stop_process(child: Child) -> None:
     os.kill(child.pid, signal.SIGSTOP)
     state = Path(f"/proc/{child.pid}/stat")
-    until(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", "the process to stand still")
+    wait_until(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", "the process to stand still")

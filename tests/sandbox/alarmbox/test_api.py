@@ -8,7 +8,7 @@ import pytest
 
 from console.sandbox import Sandbox, SandboxControl
 from tests.sandbox.caller import NUMBER, OTHER, Caller
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 
 def test_purchase_answer(caller: Caller, control: SandboxControl) -> None:
@@ -37,7 +37,7 @@ def test_ledger_over_http(caller: Caller, control: SandboxControl) -> None:
     check_id = caller.buy().check["credit_check_id"]
     caller.buy(OTHER)
     # The provider marks the delivery when its answer is written; the caller may have read it by then.
-    until(lambda: control.read_ledger(NUMBER)["entries"][0]["delivered"], "the delivery is marked")
+    wait_until(lambda: control.read_ledger(NUMBER)["entries"][0]["delivered"], "the delivery is marked")
     ledger = control.read_ledger(NUMBER)
     assert (ledger["total"], ledger["by_number"]) == (1, {NUMBER: 1})
     (entry,) = ledger["entries"]

@@ -10,7 +10,7 @@ from console.sandbox.alarmbox import companies as content
 from console.sandbox.alarmbox import pdf
 
 
-def text_of(file: bytes) -> list[str]:
+def read_pdf_text(file: bytes) -> list[str]:
     """Return the text of each page of this PDF, as a PDF library reads it."""
     document = pypdfium2.PdfDocument(file)
     try:
@@ -36,7 +36,7 @@ def test_all_results_occur() -> None:
 def test_a_reader_opens_the_report() -> None:
     """The report is a valid PDF of two pages with the corporation number, and each revision is a different file."""
     first = pdf.make_report_pdf("1180301018771", 100_001, 1, "2026-11-20", "ok")
-    cover, details = text_of(first)
+    cover, details = read_pdf_text(first)
     assert "1180301018771" in cover
     assert "report 100001.1" in details
     assert first != pdf.make_report_pdf("1180301018771", 100_001, 2, "2026-11-20", "ok")
@@ -49,7 +49,7 @@ def test_cross_reference_table_is_right() -> None:
     assert file[start:].startswith(b"xref")
     offsets = [int(row) for row in re.findall(rb"(\d{10}) 00000 n ", file)]
     assert [file[at:].split(b" ", 1)[0] for at in offsets] == [b"%d" % n for n in range(1, len(offsets) + 1)]
-    assert len(text_of(file)) == 3
+    assert len(read_pdf_text(file)) == 3
 
 
 def test_bomb_is_small_and_inflates() -> None:

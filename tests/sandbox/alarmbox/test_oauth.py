@@ -8,14 +8,14 @@ from tests.sandbox.caller import Caller
 
 
 @pytest.fixture
-def stranger(sandbox: Sandbox) -> Caller:
+def caller_without_token(sandbox: Sandbox) -> Caller:
     """Return a caller without an access token."""
     return Caller(sandbox)
 
 
-def test_token_answer(stranger: Caller) -> None:
+def test_token_answer(caller_without_token: Caller) -> None:
     """The answer to a refresh has the documented fields."""
-    answer = stranger.token().data
+    answer = caller_without_token.token().data
     assert set(answer) == {
         "access_token",
         "token_type",
@@ -28,66 +28,69 @@ def test_token_answer(stranger: Caller) -> None:
     assert "credit_check:create" in answer["scope"].split()
 
 
-def test_refresh_token_rotates(stranger: Caller) -> None:
+def test_refresh_token_rotates(caller_without_token: Caller) -> None:
     """Each refresh returns a new refresh token, which the next refresh accepts."""
-    first = stranger.token().data
-    second = stranger.token(first["refresh_token"]).data
+    first = caller_without_token.token().data
+    second = caller_without_token.token(first["refresh_token"]).data
     assert len({REFRESH_TOKEN, first["refresh_token"], second["refresh_token"]}) == 3
 
 
-def test_old_refresh_token_lives_until_the_new_pair_is_used(stranger: Caller) -> None:
+def test_old_refresh_token_lives_until_the_new_pair_is_used(caller_without_token: Caller) -> None:
     """The caller loses the answer of a refresh and sends the old refresh token again: it is accepted until the new
     pair is first used."""
-    stranger.token()
-    again = stranger.token()
+    caller_without_token.token()
+    again = caller_without_token.token()
     assert again.status == 200
-    assert stranger.buy(access=again.data["access_token"]).status == 201
-    late = stranger.token()
+    assert caller_without_token.buy(access=again.data["access_token"]).status == 201
+    late = caller_without_token.token()
     assert (late.status, late.data) == (400, {"error": "invalid_grant"})
 
 
-def test_use_of_the_new_refresh_token_ends_the_old_one(stranger: Caller) -> None:
+def test_use_of_the_new_refresh_token_ends_the_old_one(caller_without_token: Caller) -> None:
     """A refresh with the new refresh token counts as the first use of the new pair."""
-    stranger.token(stranger.token().data["refresh_token"])
-    assert stranger.token().status == 400
+    caller_without_token.token(caller_without_token.token().data["refresh_token"])
+    assert caller_without_token.token().status == 400
 
 
-def test_use_of_the_new_pair_ends_the_old_access_token(stranger: Caller) -> None:
+def test_use_of_the_new_pair_ends_the_old_access_token(caller_without_token: Caller) -> None:
     """After the new access token was used once, the old one of another desk is refused."""
-    first = stranger.token().data
-    second = stranger.token(first["refresh_token"]).data
-    assert stranger.buy(access=first["access_token"]).status == 201
-    assert stranger.buy(access=second["access_token"]).status == 201
-    assert stranger.buy(access=first["access_token"]).status == 401
+    first = caller_without_token.token().data
+    second = caller_without_token.token(first["refresh_token"]).data
+    assert caller_without_token.buy(access=first["access_token"]).status == 201
+    assert caller_without_token.buy(access=second["access_token"]).status == 201
+    assert caller_without_token.buy(access=first["access_token"]).status == 401
 
 
-def test_old_access_token_may_be_let_live(stranger: Caller, control: SandboxControl) -> None:
+def test_old_access_token_may_be_let_live(caller_without_token: Caller, control: SandboxControl) -> None:
     """With the setting `revokes_old_access_token` off, the use of the new pair ends only the old refresh token."""
     control.change_settings(revokes_old_access_token=False)
-    first = stranger.token().data
-    second = stranger.token(first["refresh_token"]).data
-    stranger.buy(access=second["access_token"])
-    assert stranger.buy(access=first["access_token"]).status == 201
-    assert stranger.token(first["refresh_token"]).status == 400
+    first = caller_without_token.token().data
+    second = caller_without_token.token(first["refresh_token"]).data
+    caller_without_token.buy(access=second["access_token"])
+    assert caller_without_token.buy(access=first["access_token"]).status == 201
+    assert caller_without_token.token(first["refresh_token"]).status == 400
 
 
 @pytest.mark.parametrize("access", ["", "at-made-up", "sandbox-refresh-1"])
-def test_calls_need_a_living_access_token(stranger: Caller, sandbox: Sandbox, access: str) -> None:
+def test_calls_need_a_living_access_token(caller_without_token: Caller, sandbox: Sandbox, access: str) -> None:
     """A call without a valid access token gets 401 and sells nothing."""
-    answer = stranger.buy(access=access or "none")
+    answer = caller_without_token.buy(access=access or "none")
     assert (answer.status, answer.data) == (401, {"error": "invalid_token"})
     assert answer.headers["www-authenticate"].startswith("Bearer ")
     assert sandbox.ledger.charge_count == 0
 
 
-def test_access_token_ends_with_its_lifetime(stranger: Caller, control: SandboxControl) -> None:
+def test_access_token_ends_with_its_lifetime(caller_without_token: Caller, control: SandboxControl) -> None:
     """An access token is refused after its lifetime; a refresh returns one that is accepted."""
     control.change_settings(access_token_seconds=600)
-    pair = stranger.token().data
+    pair = caller_without_token.token().data
     assert pair["expires_in"] == 600
     control.change_settings(advance_seconds=601)
-    assert stranger.buy(access=pair["access_token"]).status == 401
-    assert stranger.buy(access=stranger.token(pair["refresh_token"]).data["access_token"]).status == 201
+    assert caller_without_token.buy(access=pair["access_token"]).status == 401
+    assert (
+        caller_without_token.buy(access=caller_without_token.token(pair["refresh_token"]).data["access_token"]).status
+        == 201
+    )
 
 
 def test_tokens_can_be_ended_and_revoked(caller: Caller, control: SandboxControl) -> None:
@@ -112,52 +115,52 @@ def test_tokens_can_be_ended_and_revoked(caller: Caller, control: SandboxControl
         ({"grant_type": "authorization_code", "code": "made-up"}, 400, "invalid_grant"),
     ],
 )
-def test_refused_token_requests(stranger: Caller, form: dict[str, str], status: int, error: str) -> None:
+def test_refused_token_requests(caller_without_token: Caller, form: dict[str, str], status: int, error: str) -> None:
     """The sandbox refuses wrong token requests with OAuth's own error codes and statuses."""
-    answer = stranger.token(**form)
+    answer = caller_without_token.token(**form)
     assert (answer.status, answer.data) == (status, {"error": error})
 
 
-def test_token_request_must_be_a_form(stranger: Caller) -> None:
+def test_token_request_must_be_a_form(caller_without_token: Caller) -> None:
     """A token request in JSON is refused, because the documented form is form-encoded."""
-    answer = stranger.call("POST", "/oauth/token", b"{}", Content_Type="application/json")
+    answer = caller_without_token.call("POST", "/oauth/token", b"{}", Content_Type="application/json")
     assert (answer.status, answer.data) == (400, {"error": "invalid_request"})
 
 
-def test_authorisation_out_of_band(stranger: Caller) -> None:
+def test_authorisation_out_of_band(caller_without_token: Caller) -> None:
     """The page of the authorisation shows the code, which can be exchanged once for a pair of tokens."""
     query = f"client_id={CLIENT_ID}&redirect_uri={OUT_OF_BAND_REDIRECT_URI}&response_type=code&scope=read"
     ask = f"/oauth/authorize?{query}"
-    assert b"code-" in stranger.call("GET", ask).body
-    code = stranger.call("GET", ask, Accept="application/json").data["code"]
+    assert b"code-" in caller_without_token.call("GET", ask).body
+    code = caller_without_token.call("GET", ask, Accept="application/json").data["code"]
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": OUT_OF_BAND_REDIRECT_URI}
-    pair = stranger.token(**form)
+    pair = caller_without_token.token(**form)
     assert (pair.status, pair.data["scope"]) == (200, "read")
-    assert stranger.token(**form).data == {"error": "invalid_grant"}
-    assert stranger.buy(access=pair.data["access_token"]).status == 403
+    assert caller_without_token.token(**form).data == {"error": "invalid_grant"}
+    assert caller_without_token.buy(access=pair.data["access_token"]).status == 403
 
 
-def test_authorisation_by_redirect(stranger: Caller) -> None:
+def test_authorisation_by_redirect(caller_without_token: Caller) -> None:
     """With a redirect address, the sandbox sends the code there together with `state`."""
     back = "http://127.0.0.1:1/back"
     ask = f"/oauth/authorize?client_id={CLIENT_ID}&redirect_uri={back}&response_type=code&state=s1"
-    answer = stranger.call("GET", ask)
+    answer = caller_without_token.call("GET", ask)
     assert answer.status == 302
     assert answer.headers["location"].startswith(f"{back}?code=code-")
     assert answer.headers["location"].endswith("&state=s1")
 
 
 @pytest.mark.parametrize("query", ["response_type=code&client_id=nobody", f"client_id={CLIENT_ID}"])
-def test_authorisation_refused(stranger: Caller, query: str) -> None:
+def test_authorisation_refused(caller_without_token: Caller, query: str) -> None:
     """An unknown client id or response type gets no code."""
-    assert stranger.call("GET", f"/oauth/authorize?{query}").status in (400, 401)
+    assert caller_without_token.call("GET", f"/oauth/authorize?{query}").status in (400, 401)
 
 
-def test_further_credentials(stranger: Caller, control: SandboxControl) -> None:
+def test_further_credentials(caller_without_token: Caller, control: SandboxControl) -> None:
     """A second client that is added over the control API works as the first one, and neither accepts the other's
     tokens."""
     control.register_client("client-2", "secret-2", "refresh-2")
     mine = {"client_id": "client-2", "client_secret": "secret-2"}
-    assert stranger.token("refresh-2", **mine).status == 200
-    assert stranger.token(REFRESH_TOKEN, **mine).data == {"error": "invalid_grant"}
-    assert stranger.token("refresh-2", client_secret=CLIENT_SECRET).data == {"error": "invalid_grant"}
+    assert caller_without_token.token("refresh-2", **mine).status == 200
+    assert caller_without_token.token(REFRESH_TOKEN, **mine).data == {"error": "invalid_grant"}
+    assert caller_without_token.token("refresh-2", client_secret=CLIENT_SECRET).data == {"error": "invalid_grant"}

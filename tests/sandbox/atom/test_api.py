@@ -26,7 +26,7 @@ from console.sandbox.atom.exact_json import (
 )
 from console.sandbox.atom.responses import compute_callback_signature
 from console.sandbox.environment import credentials as known
-from tests.sandbox.atom_caller import DAY, ORDER, AtomCaller, inside, opened, status_code
+from tests.sandbox.atom_caller import DAY, ORDER, AtomCaller, decrypt_body, get_payment_part, get_status_code
 from tests.sandbox.caller import FORM
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -110,13 +110,13 @@ def test_amounts(text: object, minor: int | None) -> None:
 def test_auth(atom: AtomCaller, control: SandboxControl) -> None:
     """AUTH returns an encrypted token. A token isn't a payment yet, and the payment number can't be used again."""
     answer = atom.auth()
-    told = inside(answer)
+    told = get_payment_part(answer)
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
     assert isinstance(told["atomTokenId"], int)
     assert told["responseDetails"]["txnStatusCode"] == "OTS0000"
-    assert status_code(atom.verify()) == "OTS0401"
+    assert get_status_code(atom.verify()) == "OTS0401"
     assert control.payments_control.read_payment("atom", ORDER)["captured_minor"] == 0
-    assert inside(atom.auth())["responseDetails"]["txnStatusCode"] == "OTS0600"
+    assert get_payment_part(atom.auth())["responseDetails"]["txnStatusCode"] == "OTS0600"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_auth(atom: AtomCaller, control: SandboxControl) -> None:
 def test_auth_refused(atom: AtomCaller, control: SandboxControl, change: Any, status: int, code: str) -> None:
     """AUTH refuses wrong credentials and contents, with their code."""
     answer = atom.auth(**change)
-    assert (answer.status, inside(answer)["responseDetails"]["txnStatusCode"]) == (status, code)
+    assert (answer.status, get_payment_part(answer)["responseDetails"]["txnStatusCode"]) == (status, code)
     assert control.payments_control.read_ledger()["payments"] == []
 
 
@@ -167,13 +167,13 @@ def test_states(atom: AtomCaller, control: SandboxControl, to: str, code: str, c
     """The control API brings a payment into each state; both versions of TXNVERIFICATION return its code."""
     atom.auth()
     assert control.payments_control.move_payment("atom", ORDER, to)["captured_minor"] == captured
-    assert (status_code(atom.verify()), status_code(atom.verify_v2())) == (code, code)
+    assert (get_status_code(atom.verify()), get_status_code(atom.verify_v2())) == (code, code)
 
 
 def test_reversed(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
     """The bank reverses a payment days after it was made."""
     assert control.payments_control.move_payment("atom", ORDER, "reversed")["left_minor"] == 0
-    assert status_code(atom.verify()) == "OTS0001"
+    assert get_status_code(atom.verify()) == "OTS0001"
 
 
 def test_verification(atom: AtomCaller, control: SandboxControl) -> None:
@@ -181,12 +181,12 @@ def test_verification(atom: AtomCaller, control: SandboxControl) -> None:
     atom.auth()
     control.payments_control.move_payment("atom", ORDER, "paid", surcharge_minor=1767)
     answer = atom.verify()
-    assert '"amount":500.00,"surchargeAmount":17.67,"totalAmount":517.67' in opened(answer.body)
-    told = inside(answer)["payInstrument"][0]
+    assert '"amount":500.00,"surchargeAmount":17.67,"totalAmount":517.67' in decrypt_body(answer.body)
+    told = get_payment_part(answer)["payInstrument"][0]
     assert told["merchDetails"]["merchTxnDate"] == "2026-11-20 12:21:33"
     assert isinstance(told["payDetails"]["atomTxnId"], int)
     control.change_settings(atom_sends_instrument_list=False)
-    assert isinstance(inside(atom.verify())["payInstrument"], dict)
+    assert isinstance(get_payment_part(atom.verify())["payInstrument"], dict)
 
 
 def test_several_attempts(atom: AtomCaller, control: SandboxControl) -> None:
@@ -194,7 +194,7 @@ def test_several_attempts(atom: AtomCaller, control: SandboxControl) -> None:
     atom.auth()
     first = control.payments_control.move_payment("atom", ORDER, "failed")["id"]
     second = control.payments_control.move_payment("atom", ORDER, "paid", another_attempt=True)["id"]
-    told = inside(atom.verify())["payInstrument"]
+    told = get_payment_part(atom.verify())["payInstrument"]
     assert [(t["payDetails"]["atomTxnId"], t["responseDetails"]["statusCode"]) for t in told] == [
         (int(first), "OTS0600"),
         (int(second), "OTS0000"),
@@ -216,14 +216,14 @@ def test_several_attempts(atom: AtomCaller, control: SandboxControl) -> None:
 )
 def test_bad_questions(atom: AtomCaller, paid: str, change: Any, code: str) -> None:
     """A question with a wrong day or price finds no payment; wrong keys and forms get their own codes."""
-    assert status_code(atom.verify(**change)) == code
+    assert get_status_code(atom.verify(**change)) == code
 
 
 def test_refund(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
     """A refund is accepted with our id in the answer. REFUNDSTATUS lists it with the other refunds of the payment;
     its status is in the remarks.
     """
-    told = inside(atom.refund(paid))["payInstrument"]
+    told = get_payment_part(atom.refund(paid))["payInstrument"]
     product = told["payDetails"]["prodDetails"][0]
     assert told["responseDetails"]["statusCode"] == "OTS0000"
     assert (product["prodRefundId"], product["prodStatusCode"], product["prodRefundAmount"]) == (
@@ -232,7 +232,7 @@ def test_refund(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
         150.5,
     )
     atom.refund(paid, "100.00", "RFD2")
-    rows = inside(atom.refund_status(paid))["payInstrument"]["refundStatusDetails"]["refundDetails"][0]
+    rows = get_payment_part(atom.refund_status(paid))["payInstrument"]["refundStatusDetails"]["refundDetails"][0]
     assert [(row["prodRefundId"], row["refundAmt"], row["remarks"]) for row in rows["refundStatus"]] == [
         ("RFD1", 150.5, "REFUND PROCESSED"),
         ("RFD2", 100.0, "REFUND PROCESSED"),
@@ -246,7 +246,7 @@ def test_forms_of_the_status(atom: AtomCaller, control: SandboxControl, paid: st
     """
     atom.refund(paid)
     control.change_settings(atom_sends_status_list=True, atom_sends_refund_in_paise=True)
-    told = inside(atom.refund_status(paid))["payInstrument"]["refundStatusDetails"]
+    told = get_payment_part(atom.refund_status(paid))["payInstrument"]["refundStatusDetails"]
     assert told[0]["refundStatus"][0]["refundAmt"] == 15050
 
 
@@ -265,7 +265,7 @@ def test_remarks(atom: AtomCaller, control: SandboxControl, paid: str, to: str, 
     control.change_settings(waits_for_manual_settling=True)
     atom.refund(paid)
     control.payments_control.move_refund("RFD1", to)
-    row = inside(atom.refund_status(paid))["payInstrument"]["refundStatusDetails"]["refundDetails"][0]
+    row = get_payment_part(atom.refund_status(paid))["payInstrument"]["refundStatusDetails"]["refundDetails"][0]
     assert row["refundStatus"][0]["remarks"] == remark
     assert control.payments_control.read_payment("atom", ORDER)["left_minor"] == left
 
@@ -274,10 +274,10 @@ def test_no_idempotency(atom: AtomCaller, control: SandboxControl, paid: str) ->
     """Atom doesn't know repeated requests: the same refund id again makes another refund, up to the captured
     amount.
     """
-    assert [status_code(atom.refund(paid, "200.00")) for _ in range(3)] == ["OTS0000", "OTS0000", "OTS0509"]
+    assert [get_status_code(atom.refund(paid, "200.00")) for _ in range(3)] == ["OTS0000", "OTS0000", "OTS0509"]
     assert [refund["key"] for refund in control.payments_control.read_refunds("RFD1")] == ["RFD1", "RFD1"]
     control.change_settings(accepts_refunds_above_captured=True)
-    assert status_code(atom.refund(paid, "200.00")) == "OTS0000"
+    assert get_status_code(atom.refund(paid, "200.00")) == "OTS0000"
 
 
 @pytest.mark.parametrize(
@@ -298,25 +298,25 @@ def test_no_idempotency(atom: AtomCaller, control: SandboxControl, paid: str) ->
 )
 def test_bad_refunds(atom: AtomCaller, control: SandboxControl, paid: str, change: Any, code: str) -> None:
     """A wrong refund request gets Atom's code and refunds nothing."""
-    assert status_code(atom.refund(paid, **change)) == code
+    assert get_status_code(atom.refund(paid, **change)) == code
     assert control.payments_control.read_refunds() == []
 
 
 def test_shortest_amounts(atom: AtomCaller, paid: str) -> None:
     """The amount in the signature must be the text that is in the JSON; the number of its decimal places doesn't
     matter."""
-    assert status_code(atom.refund(paid, "150.5", "A")) == "OTS0000"
-    assert status_code(atom.refund(paid, "5", "B")) == "OTS0000"
+    assert get_status_code(atom.refund(paid, "150.5", "A")) == "OTS0000"
+    assert get_status_code(atom.refund(paid, "5", "B")) == "OTS0000"
 
 
 def test_refund_of_nothing(atom: AtomCaller, control: SandboxControl) -> None:
     """An unpaid or unknown payment can't be refunded and has no refunds. A wrong password gets its own code."""
     atom.auth()
     number = control.payments_control.move_payment("atom", ORDER, "pending")["id"]
-    assert status_code(atom.refund(number)) == "OTS0401"
-    assert status_code(atom.refund_status(number)) == "OTS0401"
-    assert status_code(atom.refund_status("99")) == "OTS0401"
-    assert status_code(atom.refund_status(number, password="other")) == "OTS0522"
+    assert get_status_code(atom.refund(number)) == "OTS0401"
+    assert get_status_code(atom.refund_status(number)) == "OTS0401"
+    assert get_status_code(atom.refund_status("99")) == "OTS0401"
+    assert get_status_code(atom.refund_status(number, password="other")) == "OTS0522"
 
 
 def test_uat_merchant(sandbox: Sandbox, control: SandboxControl) -> None:
@@ -349,7 +349,7 @@ def test_race(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
 
     def refund(n: int) -> str:
         gate.wait(PATIENCE_SECONDS)
-        return status_code(atom.refund(paid, "120.00", f"R{n}"))
+        return get_status_code(atom.refund(paid, "120.00", f"R{n}"))
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(refund, range(8))).count("OTS0000") == 4
@@ -360,5 +360,5 @@ def test_days_in_india(atom: AtomCaller, control: SandboxControl) -> None:
     """The day of a payment is its day in India: half past eleven at night there is the next day in Japan."""
     atom.auth(at="2026-11-20 23:30:00")
     control.payments_control.move_payment("atom", ORDER, "paid", at="2026-11-20T18:00:00Z")
-    assert status_code(atom.verify(day=DAY)) == "OTS0000"
-    assert status_code(atom.verify(day="2026-11-22")) == "OTS0401"
+    assert get_status_code(atom.verify(day=DAY)) == "OTS0000"
+    assert get_status_code(atom.verify(day="2026-11-22")) == "OTS0401"

@@ -14,13 +14,13 @@ ENDED = (TimeoutError, ConnectionError)
 
 
 @pytest.fixture
-def others() -> Iterator[ThreadPoolExecutor]:
+def executor() -> Iterator[ThreadPoolExecutor]:
     """Yield an executor for calls that wait while the test goes on."""
     with ThreadPoolExecutor(4) as pool:
         yield pool
 
 
-def impatient(sandbox: Sandbox, caller: Caller) -> Caller:
+def make_impatient_client(sandbox: Sandbox, caller: Caller) -> Caller:
     """Return a client that gives up after a short time."""
     hasty = Caller(sandbox, patience=0.1)
     hasty.access = caller.access
@@ -29,12 +29,12 @@ def impatient(sandbox: Sandbox, caller: Caller) -> Caller:
 
 @pytest.mark.parametrize(("fault", "meanwhile"), [("hang", 0), ("hang_after_charge", 1), ("late_charge", 0)])
 def test_release(
-    caller: Caller, control: SandboxControl, others: ThreadPoolExecutor, fault: str, meanwhile: int
+    caller: Caller, control: SandboxControl, executor: ThreadPoolExecutor, fault: str, meanwhile: int
 ) -> None:
     """The control API lists a held call. It is charged before or after the release, depending on the fault, and
     answered after it."""
     control.add_fault(fault, call="purchase")
-    waiting = others.submit(caller.buy)
+    waiting = executor.submit(caller.buy)
     assert control.wait_until_reached(held=1)
     assert control.count_charges() == meanwhile
     assert [(held["call"], held["number"], held["fault"]) for held in control.read_state()["held"]] == [
@@ -54,7 +54,7 @@ def test_caller_who_left(sandbox: Sandbox, caller: Caller, control: SandboxContr
     charged."""
     control.add_fault(fault, call="purchase")
     with pytest.raises(TimeoutError):
-        impatient(sandbox, caller).buy()
+        make_impatient_client(sandbox, caller).buy()
     assert control.release_calls() == 1
     assert caller.buy(OTHER).status == 201
     sandbox.stop()  # ends every thread: nothing more can happen
@@ -81,10 +81,10 @@ def test_late_charge_after_an_answer(caller: Caller, control: SandboxControl) ->
     assert control.wait_until_reached(charges=2)
 
 
-def test_release_can_choose(caller: Caller, control: SandboxControl, others: ThreadPoolExecutor) -> None:
+def test_release_can_choose(caller: Caller, control: SandboxControl, executor: ThreadPoolExecutor) -> None:
     """A release with a corporation number answers only the calls about that number."""
     control.add_fault("hang", call="purchase", times="always")
-    one, other = others.submit(caller.buy, NUMBER), others.submit(caller.buy, OTHER)
+    one, other = executor.submit(caller.buy, NUMBER), executor.submit(caller.buy, OTHER)
     assert control.wait_until_reached(held=2)
     assert control.release_calls(number=NUMBER) == 1
     assert one.result().status == 201
@@ -100,7 +100,7 @@ def test_slow_drip(sandbox: Sandbox, caller: Caller, control: SandboxControl) ->
     assert caller.buy().check["corporation_number"] == NUMBER
     control.add_fault("slow", call="purchase", seconds=30)
     with pytest.raises(TimeoutError):
-        impatient(sandbox, caller).buy()
+        make_impatient_client(sandbox, caller).buy()
     assert control.count_charges() == 2
 
 
@@ -108,23 +108,23 @@ def test_delay_of_every_call(sandbox: Sandbox, caller: Caller, control: SandboxC
     """Each provider call waits for the delay; calls of the control API don't."""
     control.change_settings(delay_seconds=30)
     with pytest.raises(TimeoutError):
-        impatient(sandbox, caller).buy()
+        make_impatient_client(sandbox, caller).buy()
     assert control.change_settings(delay_seconds=0)["charges"] == 0
 
 
 def test_reset_lets_nothing_happen_any_more(
-    caller: Caller, control: SandboxControl, others: ThreadPoolExecutor
+    caller: Caller, control: SandboxControl, executor: ThreadPoolExecutor
 ) -> None:
     """Calls that hang while the sandbox is reset end without a charge."""
     control.add_fault("late_charge", call="purchase")
-    waiting = others.submit(caller.buy)
+    waiting = executor.submit(caller.buy)
     assert control.wait_until_reached(held=1)
     control.reset()
     assert isinstance(waiting.exception(), ENDED)
     assert control.count_charges() == 0
 
 
-def test_stop_is_quick_and_leaves_nothing(others: ThreadPoolExecutor) -> None:
+def test_stop_is_quick_and_leaves_nothing(executor: ThreadPoolExecutor) -> None:
     """With calls hanging and dripping, stopping ends every thread at once and charges nothing more."""
     before = set(threading.enumerate())
     sandbox = start_sandbox()
@@ -133,7 +133,7 @@ def test_stop_is_quick_and_leaves_nothing(others: ThreadPoolExecutor) -> None:
         {"action": "hang", "call": "purchase", "times": "always", "number": NUMBER},
         {"action": "slow", "call": "purchase", "times": "always", "seconds": 30},
     )
-    waiting: list[Future[Answer]] = [others.submit(caller.buy, number) for number in (NUMBER, OTHER, NUMBER)]
+    waiting: list[Future[Answer]] = [executor.submit(caller.buy, number) for number in (NUMBER, OTHER, NUMBER)]
     assert control.wait_until_reached(held=2, requests=3, call="purchase")
     sandbox.stop()
     sandbox.stop()

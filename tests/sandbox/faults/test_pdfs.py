@@ -13,17 +13,17 @@ ODD: dict[str, Callable[[object], bool]] = {
     "pdf_null": lambda data: data is None,
     "pdf_empty": lambda data: data == "",
     "pdf_number": lambda data: data == 12345,
-    "pdf_bad_base64": lambda data: decoded(data) is None,
-    "pdf_cut_base64": lambda data: decoded(data) is None,
-    "pdf_executable": lambda data: (decoded(data) or b"").startswith(b"MZ"),
-    "pdf_html": lambda data: (decoded(data) or b"").startswith(b"<!doctype"),
-    "pdf_no_eof": lambda data: b"%%EOF" not in (decoded(data) or b"%%EOF"),
-    "pdf_bomb": lambda data: len(decoded(data) or bytes(100_000)) < 50_000,
+    "pdf_bad_base64": lambda data: decode_strictly(data) is None,
+    "pdf_cut_base64": lambda data: decode_strictly(data) is None,
+    "pdf_executable": lambda data: (decode_strictly(data) or b"").startswith(b"MZ"),
+    "pdf_html": lambda data: (decode_strictly(data) or b"").startswith(b"<!doctype"),
+    "pdf_no_eof": lambda data: b"%%EOF" not in (decode_strictly(data) or b"%%EOF"),
+    "pdf_bomb": lambda data: len(decode_strictly(data) or bytes(100_000)) < 50_000,
 }
 COVERED = {*ODD, "pdf_missing", "pdf_other", "pdf_huge"}
 
 
-def decoded(data: object) -> bytes | None:
+def decode_strictly(data: object) -> bytes | None:
     """Return the decoded file, or None if `data` is no strict Base64."""
     try:
         return base64.b64decode(str(data).encode("ascii"), validate=True)
@@ -44,7 +44,7 @@ def test_odd_files(caller: Caller, control: SandboxControl, bought: int, fault: 
     control.add_fault(fault)
     assert "pdf_file_data" not in caller.detail(bought).check
     assert ODD[fault](caller.pdf(bought).check["pdf_file_data"])
-    assert (decoded(caller.pdf(bought).check["pdf_file_data"]) or b"").startswith(b"%PDF-")
+    assert (decode_strictly(caller.pdf(bought).check["pdf_file_data"]) or b"").startswith(b"%PDF-")
 
 
 def test_missing_file(caller: Caller, control: SandboxControl, bought: int) -> None:
@@ -62,7 +62,7 @@ def test_another_file(caller: Caller, control: SandboxControl, bought: int) -> N
     assert files[0] == files[1]
     assert len({*files, ordinary}) == 3
     assert files[3] == ordinary
-    assert all((decoded(file) or b"").startswith(b"%PDF-") for file in files)
+    assert all((decode_strictly(file) or b"").startswith(b"%PDF-") for file in files)
 
 
 @pytest.mark.parametrize("fault", sorted(COVERED))
@@ -75,7 +75,7 @@ def test_nothing_to_spoil(caller: Caller, control: SandboxControl, fault: str) -
 def test_huge_file(caller: Caller, control: SandboxControl, bought: int) -> None:
     """The fault `pdf_huge` sends a file of the requested size that is well-formed to its last byte."""
     control.add_fault("pdf_huge", size=5_000_000)
-    file = decoded(caller.pdf(bought).check["pdf_file_data"])
+    file = decode_strictly(caller.pdf(bought).check["pdf_file_data"])
     assert file is not None
     assert 4_999_990 < len(file) <= 5_000_000
     assert file.endswith(b"%%EOF\n")

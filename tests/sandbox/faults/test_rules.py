@@ -9,20 +9,20 @@ from console.sandbox.control.client import SandboxError
 from tests.sandbox.caller import NUMBER, OTHER, Caller
 
 
-def statuses(caller: Caller, *numbers: str) -> list[int]:
+def buy_and_list_statuses(caller: Caller, *numbers: str) -> list[int]:
     return [caller.buy(number).status for number in numbers]
 
 
 def test_by_number(caller: Caller, control: SandboxControl) -> None:
     """Only calls about the chosen corporation number get the fault."""
     control.add_fault("status:503", number=OTHER)
-    assert statuses(caller, NUMBER, OTHER, OTHER) == [201, 503, 201]
+    assert buy_and_list_statuses(caller, NUMBER, OTHER, OTHER) == [201, 503, 201]
 
 
 def test_by_last_digits(caller: Caller, control: SandboxControl) -> None:
     """All corporation numbers with the chosen last digits get the fault, at every call."""
     control.add_fault("status:404", number_ends="71", times="always")
-    assert statuses(caller, NUMBER, OTHER, NUMBER) == [404, 201, 404]
+    assert buy_and_list_statuses(caller, NUMBER, OTHER, NUMBER) == [404, 201, 404]
 
 
 def test_by_call(caller: Caller, control: SandboxControl) -> None:
@@ -41,22 +41,22 @@ def test_by_call(caller: Caller, control: SandboxControl) -> None:
 def test_counting(caller: Caller, control: SandboxControl) -> None:
     """`nth` and `times` count the calls that match the rule; several actions of a rule are used in turn."""
     control.add_fault("status:503", call="purchase", nth=2, times=2)
-    assert statuses(caller, *[NUMBER] * 5) == [201, 503, 503, 201, 201]
+    assert buy_and_list_statuses(caller, *[NUMBER] * 5) == [201, 503, 503, 201, 201]
     control.clear_faults()
     control.add_faults({"actions": ["status:500", "status:502"], "call": "purchase", "times": "always"})
-    assert statuses(caller, *[NUMBER] * 3) == [500, 502, 500]
+    assert buy_and_list_statuses(caller, *[NUMBER] * 3) == [500, 502, 500]
 
 
 def test_counting_per_number(caller: Caller, control: SandboxControl) -> None:
     """With `per_number` the first purchase of each corporation number gets the fault."""
     control.add_fault("status_after_charge:500", call="purchase", per_number=True)
-    assert statuses(caller, NUMBER, OTHER, NUMBER, OTHER) == [500, 500, 201, 201]
+    assert buy_and_list_statuses(caller, NUMBER, OTHER, NUMBER, OTHER) == [500, 500, 201, 201]
 
 
 def test_first_rule_decides(caller: Caller, control: SandboxControl) -> None:
     """Of several matching rules the oldest one is used; when it is used up, the next one is."""
     control.add_faults({"action": "status:500", "call": "purchase"}, {"action": "status:502", "call": "purchase"})
-    assert statuses(caller, NUMBER, NUMBER, NUMBER) == [500, 502, 201]
+    assert buy_and_list_statuses(caller, NUMBER, NUMBER, NUMBER) == [500, 502, 201]
 
 
 def test_refused_calls_use_no_rule_up(caller: Caller, control: SandboxControl) -> None:
@@ -97,7 +97,7 @@ def test_chance_is_repeatable(caller: Caller, control: SandboxControl) -> None:
 def test_chance_can_be_limited(caller: Caller, control: SandboxControl) -> None:
     """With `times` a random fault hits at most that many calls."""
     control.add_random_faults("status:500", seed=1, rate=1.0, times=2)
-    assert statuses(caller, NUMBER, NUMBER, NUMBER) == [500, 500, 201]
+    assert buy_and_list_statuses(caller, NUMBER, NUMBER, NUMBER) == [500, 500, 201]
 
 
 @pytest.mark.parametrize(

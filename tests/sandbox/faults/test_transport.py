@@ -126,16 +126,16 @@ def test_outage_ends_by_itself(sandbox: Sandbox, control: SandboxControl) -> Non
     """
     seconds = 0.05
     control.begin_outage(seconds)
-    while not refuses(sandbox.port):
+    while not refuses_connections(sandbox.port):
         assert seconds < PATIENCE_SECONDS, "no outage was seen"
         seconds *= 2
         control.begin_outage(seconds)
-    while refuses(sandbox.port):
+    while refuses_connections(sandbox.port):
         pass
     assert control.read_state()["charges"] == 0
 
 
-def refuses(port: int) -> bool:
+def refuses_connections(port: int) -> bool:
     """Return True if the operating system refuses a connection to this port."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS).close()

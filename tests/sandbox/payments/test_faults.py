@@ -15,9 +15,9 @@ from console.sandbox.control.client import SandboxError
 from console.sandbox.paypay.responses import RESULT_BY_CODE
 from console.sandbox.rules.registry import ATOM_CALLS, FAULT_BY_NAME, PAYPAY_CALLS
 from tests.sandbox.atom_caller import ORDER as ATOM_ORDER
-from tests.sandbox.atom_caller import AtomCaller, inside, status_code
+from tests.sandbox.atom_caller import AtomCaller, get_payment_part, get_status_code
 from tests.sandbox.caller import Answer
-from tests.sandbox.paypay_caller import ORDER, PayPayCaller, code
+from tests.sandbox.paypay_caller import ORDER, PayPayCaller, get_status_and_code
 
 COVERED = {
     "other_payment", "other_order", "other_refund", "other_amount", "amount_as_text", "amount_fraction",
@@ -26,7 +26,7 @@ COVERED = {
 }  # fmt: skip
 
 
-class Gateways:
+class SandboxGateways:
     """Both payment providers of a sandbox, each with a paid payment (3,300 yen, 500 rupees), and all of their calls
     by name."""
 
@@ -60,12 +60,12 @@ class Gateways:
     def text(self, call: str) -> str:
         """Make this call and return the contents of its complete answer, decrypted for Atom."""
         answer = self.ask(call)
-        return json.dumps(inside(answer) if call in ATOM_CALLS else answer.data, ensure_ascii=False)
+        return json.dumps(get_payment_part(answer) if call in ATOM_CALLS else answer.data, ensure_ascii=False)
 
 
 @pytest.fixture
-def desk(sandbox: Sandbox) -> Gateways:
-    return Gateways(sandbox)
+def desk(sandbox: Sandbox) -> SandboxGateways:
+    return SandboxGateways(sandbox)
 
 
 ALTERED = [
@@ -88,7 +88,7 @@ ALTERED = [
     ("fault", "call", "sees"),
     [(fault, call, sees[call.split("_")[0]]) for fault, calls, sees in ALTERED for call in sorted(calls)],
 )
-def test_altered_answers(desk: Gateways, fault: str, call: str, sees: str) -> None:
+def test_altered_answers(desk: SandboxGateways, fault: str, call: str, sees: str) -> None:
     """The call takes effect, its answer states something else, and the next answer is correct again."""
     if call.endswith(("details", "status")):
         desk.refunded()
@@ -109,56 +109,56 @@ def test_altered_answers(desk: Gateways, fault: str, call: str, sees: str) -> No
         ("atom_refund", ": 151.5"),
     ],
 )
-def test_other_amount(desk: Gateways, call: str, seen: str) -> None:
+def test_other_amount(desk: SandboxGateways, call: str, seen: str) -> None:
     """The amount in the answer is one more than the real amount."""
     desk.control.add_fault("other_amount", call=call)
     assert seen in desk.text(call)
 
 
 @pytest.mark.parametrize(("call", "seen"), [("paypay_refund", '"amount": "1000"'), ("atom_refund", ': "150.50"')])
-def test_amount_as_text(desk: Gateways, call: str, seen: str) -> None:
+def test_amount_as_text(desk: SandboxGateways, call: str, seen: str) -> None:
     """With the fault `amount_as_text` the amounts in an answer are quoted texts."""
     desk.control.add_fault("amount_as_text", call=call)
     assert seen in desk.text(call)
 
 
 @pytest.mark.parametrize("result", sorted(RESULT_BY_CODE))
-def test_every_code_of_paypay(desk: Gateways, result: str) -> None:
+def test_every_code_of_paypay(desk: SandboxGateways, result: str) -> None:
     """A fault can make PayPay answer with each result of the table, with its status and code id, and without an
     effect."""
     row = RESULT_BY_CODE[result]
     desk.control.add_fault(f"result:{result}", call="paypay_refund")
     answer = desk.ask("paypay_refund")
-    assert code(answer) == (row.status, result)
+    assert get_status_and_code(answer) == (row.status, result)
     assert answer.data["resultInfo"]["codeId"] == row.code_id
     assert desk.control.payments_control.read_refunds() == []
 
 
 @pytest.mark.parametrize("result", sorted(MESSAGE_BY_RESPONSE_CODE))
-def test_every_code_of_atom(desk: Gateways, result: str) -> None:
+def test_every_code_of_atom(desk: SandboxGateways, result: str) -> None:
     """A fault can make each call of Atom that answers with codes answer with each of them; AUTH has its own texts."""
     for call in ("atom_verification", "atom_refund", "atom_refund_status"):
         desk.control.add_fault(f"result:{result}", call=call)
-        assert status_code(desk.ask(call)) == result
+        assert get_status_code(desk.ask(call)) == result
     desk.control.add_fault(f"result:{result}", call="atom_auth")
-    assert inside(desk.ask("atom_auth"))["responseDetails"]["txnStatusCode"] == result
+    assert get_payment_part(desk.ask("atom_auth"))["responseDetails"]["txnStatusCode"] == result
     assert desk.control.payments_control.read_refunds() == []
 
 
-def test_results_of_ones_own(desk: Gateways) -> None:
+def test_results_of_ones_own(desk: SandboxGateways) -> None:
     """A fault can set statuses, code ids and codes that are in no table."""
     desk.control.add_fault("result:SERVICE_ERROR", call="paypay_refund", fields={"status": 503, "codeId": "1"})
     answer = desk.ask("paypay_refund")
     assert (answer.status, answer.data["resultInfo"]["codeId"]) == (503, "1")
     desk.control.add_fault("result:NEW_CODE", call="paypay_refund")
-    assert code(desk.ask("paypay_refund")) == (400, "NEW_CODE")
+    assert get_status_and_code(desk.ask("paypay_refund")) == (400, "NEW_CODE")
     desk.control.add_fault("result:OTS9999", call="atom_refund", fields={"status": 402})
     answer = desk.ask("atom_refund")
-    assert (answer.status, status_code(answer)) == (402, "OTS9999")
+    assert (answer.status, get_status_code(answer)) == (402, "OTS9999")
 
 
 @pytest.mark.parametrize("action", ["result", "result:", "result:lower", "other_order:1", "refund_twice:X"])
-def test_codes_that_are_none(desk: Gateways, action: str) -> None:
+def test_codes_that_are_none(desk: SandboxGateways, action: str) -> None:
     """A fault with an unknown code, or for a call that can't have it, is refused with a reason."""
     with pytest.raises(SandboxError):
         desk.control.add_fault(action)
@@ -169,7 +169,7 @@ def test_codes_that_are_none(desk: Gateways, action: str) -> None:
 
 
 @pytest.mark.parametrize(("call", "result"), [("paypay_refund", "SERVICE_ERROR"), ("atom_refund", "OTS0951")])
-def test_result_after(desk: Gateways, call: str, result: str) -> None:
+def test_result_after(desk: SandboxGateways, call: str, result: str) -> None:
     """The answer states an error although the refund was made."""
     desk.control.add_fault(f"result_after:{result}", call=call)
     assert result in desk.text(call)
@@ -177,7 +177,7 @@ def test_result_after(desk: Gateways, call: str, result: str) -> None:
     assert (refund["fault"], refund["delivered"]) == (f"result_after:{result}", False)
 
 
-def test_set_fields(desk: Gateways) -> None:
+def test_set_fields(desk: SandboxGateways) -> None:
     """A fault sets any value at any existing place of an answer; a place that doesn't exist isn't created."""
     fields = {"data.amount.amount": 7, "data.new": None, "data.nowhere.x": 1}
     desk.control.add_fault("set_fields", call="paypay_refund", fields=fields)
@@ -185,19 +185,19 @@ def test_set_fields(desk: Gateways) -> None:
     assert (told["amount"], told["new"], "nowhere" in told) == ({"amount": 7, "currency": "JPY"}, None, False)
     fields = {"payInstrument.0.payDetails.amount": 7, "payInstrument.9.x": 1}
     desk.control.add_fault("set_fields", call="atom_verification", fields=fields)
-    assert inside(desk.ask("atom_verification"))["payInstrument"][0]["payDetails"]["amount"] == 7
+    assert get_payment_part(desk.ask("atom_verification"))["payInstrument"][0]["payDetails"]["amount"] == 7
 
 
 @pytest.mark.parametrize(
     ("call", "told"), [("paypay_payment", {"data": None}), ("atom_verification", {"payInstrument": []})]
 )
-def test_no_data(desk: Gateways, call: str, told: dict[str, Any]) -> None:
+def test_no_data(desk: SandboxGateways, call: str, told: dict[str, Any]) -> None:
     """The answer states success and contains no data."""
     desk.control.add_fault("no_data", call=call)
     assert told.items() <= json.loads(desk.text(call)).items()
 
 
-def test_hidden_refunds(desk: Gateways) -> None:
+def test_hidden_refunds(desk: SandboxGateways) -> None:
     """The answer to a read lacks the refunds of the payment, although they exist."""
     desk.refunded()
     desk.control.add_fault("hidden_refunds", call="paypay_payment")
@@ -207,14 +207,14 @@ def test_hidden_refunds(desk: Gateways) -> None:
 
 
 @pytest.mark.parametrize(("call", "refunded"), [("paypay_refund", 2000), ("atom_refund", 30100)])
-def test_refund_twice(desk: Gateways, call: str, refunded: int) -> None:
+def test_refund_twice(desk: SandboxGateways, call: str, refunded: int) -> None:
     """The provider makes the refund twice. Its answer doesn't show that; the ledger does."""
     desk.control.add_fault("refund_twice", call=call)
     assert desk.ask(call).status == 200
     assert desk.control.payments_control.read_ledger()["accepted_minor"] == refunded
 
 
-def test_seals(desk: Gateways) -> None:
+def test_seals(desk: SandboxGateways) -> None:
     """Faults of the encryption: an answer that is encrypted with another key, not at all, only in part, or in the
     other accepted form."""
     good = desk.ask("atom_verification")
@@ -231,7 +231,7 @@ def test_seals(desk: Gateways) -> None:
 
 
 @pytest.mark.parametrize("call", [*PAYPAY_CALLS, *ATOM_CALLS])
-def test_faults_of_the_line(desk: Gateways, call: str) -> None:
+def test_faults_of_the_line(desk: SandboxGateways, call: str) -> None:
     """The faults that break a connection also break these calls, before or after the effect."""
     before = desk.control.payments_control.read_ledger()["accepted_minor"]
     desk.control.add_faults(
@@ -249,11 +249,11 @@ def test_faults_of_the_line(desk: Gateways, call: str) -> None:
     assert desk.ask(call).status == 503
 
 
-def test_late_refund(desk: Gateways) -> None:
+def test_late_refund(desk: SandboxGateways) -> None:
     """The call gets no answer, and the refund is made later: a probe before that finds nothing."""
     desk.control.add_fault("late_charge:503", call="paypay_refund", payment=ORDER)
     assert desk.ask("paypay_refund").status == 503
-    assert code(desk.ask("paypay_refund_details")) == (404, "NO_SUCH_REFUND_ORDER")
+    assert get_status_and_code(desk.ask("paypay_refund_details")) == (404, "NO_SUCH_REFUND_ORDER")
     assert desk.control.wait_until_reached(held=1, call="paypay_refund", number="RFD-1")
     desk.control.release_calls()
     assert desk.control.wait_until_reached(refunds=1)
@@ -264,7 +264,7 @@ def test_late_refund(desk: Gateways) -> None:
     "fault", ["truncate", "slow", "malformed", "empty", "html", "garbage", "not_utf8", "deep_json"]
 )
 @pytest.mark.parametrize("call", ["paypay_refund", "atom_refund"])
-def test_unreadable_answers(desk: Gateways, fault: str, call: str) -> None:
+def test_unreadable_answers(desk: SandboxGateways, fault: str, call: str) -> None:
     """A fault sends a body that no client can read; the sandbox answers the next call as usual."""
     desk.control.add_fault(fault, call=call, seconds=0.0001)
     with contextlib.suppress(http.client.HTTPException):
@@ -274,7 +274,7 @@ def test_unreadable_answers(desk: Gateways, fault: str, call: str) -> None:
     assert desk.ask("paypay_payment").status == 200
 
 
-def test_by_payment(desk: Gateways) -> None:
+def test_by_payment(desk: SandboxGateways) -> None:
     """A rule can name the payment of a refund instead of the refund."""
     desk.control.add_fault("status:500", payment=ATOM_ORDER, call="atom_refund")
     assert (desk.ask("paypay_refund").status, desk.ask("atom_refund").status) == (200, 500)

@@ -15,7 +15,7 @@ from console.sandbox.payments.states import STATE_WORDS_BY_PROVIDER
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 
-class Till:
+class RandomLedgerSteps:
     """One ledger with one payment, and the random steps that a test makes with it."""
 
     def __init__(self, provider: str, seed: int) -> None:
@@ -64,7 +64,7 @@ class Till:
 def test_money_is_conserved(provider: str, seed: int) -> None:
     """After each random step, the captured sum equals the remaining, the refunded and the reversed sum together, and
     no sum is negative."""
-    till = Till(provider, seed)
+    till = RandomLedgerSteps(provider, seed)
     payment = till.payment
     for _ in range(80):
         till.step()
@@ -79,7 +79,7 @@ def test_money_is_conserved(provider: str, seed: int) -> None:
 
 def test_a_repeated_execution_shows() -> None:
     """A refund that the provider made twice has two entries with one key, and the remaining sum is negative."""
-    till = Till("paypay", 1)
+    till = RandomLedgerSteps("paypay", 1)
     till.book.move_payment(till.payment, "paid")
     refund = till.book.accept_refund(till.payment, "R", 6000)
     till.book.repeat_refund(refund.serial)

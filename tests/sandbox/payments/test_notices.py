@@ -15,7 +15,7 @@ import pytest
 from console.sandbox import Sandbox, SandboxControl
 from console.sandbox.control.client import SandboxError
 from console.sandbox.environment import credentials as known
-from tests.sandbox.atom_caller import opened
+from tests.sandbox.atom_caller import decrypt_body
 from tests.sandbox.caller import Caller
 
 COVERED = {
@@ -36,7 +36,7 @@ class Receiver(ThreadingHTTPServer):
         self.bodies: list[bytes] = []
         self.kinds: list[str] = []
         self.statuses: list[int] = []
-        super().__init__(("127.0.0.1", 0), Receiving)
+        super().__init__(("127.0.0.1", 0), NoticeHandler)
 
     @property
     def url(self) -> str:
@@ -47,7 +47,7 @@ class Receiver(ThreadingHTTPServer):
         return [json.loads(body) for body in self.bodies]
 
 
-class Receiving(BaseHTTPRequestHandler):
+class NoticeHandler(BaseHTTPRequestHandler):
     """The handler of one notice."""
 
     server: Receiver
@@ -77,19 +77,21 @@ def receiver(control: SandboxControl) -> Iterator[Receiver]:
     server.server_close()
 
 
-def begin(control: SandboxControl, provider: str, number: str = "P-1") -> None:
+def register_payment(control: SandboxControl, provider: str, number: str = "P-1") -> None:
     control.payments_control.register_payment(provider, number, 330000, "created")
 
 
-def pay(control: SandboxControl, provider: str, number: str = "P-1", to: str = "paid", ended: int = 1) -> None:
+def pay_and_wait_for_notice(
+    control: SandboxControl, provider: str, number: str = "P-1", to: str = "paid", ended: int = 1
+) -> None:
     control.payments_control.move_payment(provider, number, to)
     assert control.wait_until_reached(notices=ended)
 
 
 def test_webhook(control: SandboxControl, receiver: Receiver) -> None:
     """PayPay's webhook states payment and order in plain JSON, with amounts as texts and times in UTC."""
-    begin(control, "paypay")
-    pay(control, "paypay")
+    register_payment(control, "paypay")
+    pay_and_wait_for_notice(control, "paypay")
     told = receiver.told[0]
     assert (told["notification_type"], told["merchant_order_id"], told["order_amount"], told["state"]) == (
         "Transaction",
@@ -105,16 +107,16 @@ def test_webhook(control: SandboxControl, receiver: Receiver) -> None:
 
 def test_webhook_of_a_failure(control: SandboxControl, receiver: Receiver) -> None:
     """The webhook of a failed payment has no times; a refund leads to no webhook."""
-    begin(control, "paypay")
-    pay(control, "paypay", to="failed")
+    register_payment(control, "paypay")
+    pay_and_wait_for_notice(control, "paypay", to="failed")
     assert (receiver.told[0]["state"], receiver.told[0]["paid_at"]) == ("FAILED", None)
 
 
 def test_webhook_again(control: SandboxControl, receiver: Receiver) -> None:
     """A notice that isn't answered with 200 is sent at most three times."""
-    begin(control, "paypay")
+    register_payment(control, "paypay")
     receiver.statuses = [500, 503]
-    pay(control, "paypay")
+    pay_and_wait_for_notice(control, "paypay")
     assert control.payments_control.read_notices()[0]["statuses"] == [500, 503, 200]
     control.change_settings(notice_retries=0)
     receiver.statuses = [500]
@@ -123,7 +125,7 @@ def test_webhook_again(control: SandboxControl, receiver: Receiver) -> None:
     assert control.payments_control.read_notices()[1]["statuses"] == [500]
 
 
-def signature(data: dict[str, Any], key: str) -> str:
+def compute_signature(data: dict[str, Any], key: str) -> str:
     """Return the signature over the parsed contents, computed as the published description says."""
     pay, mode = data["payDetails"], data["payModeSpecificData"]
     parts = (
@@ -141,13 +143,13 @@ def signature(data: dict[str, Any], key: str) -> str:
 @pytest.mark.parametrize(("to", "code"), [("paid", "OTS0000"), ("pending", "OTS0551"), ("cancelled", "OTS0101")])
 def test_callback(control: SandboxControl, receiver: Receiver, to: str, code: str) -> None:
     """Atom's callback is a form, encrypted with the response key and signed with the response hash key."""
-    begin(control, "atom")
-    pay(control, "atom", to=to)
-    data = json.loads(opened(receiver.bodies[0]))["payInstrument"]
+    register_payment(control, "atom")
+    pay_and_wait_for_notice(control, "atom", to=to)
+    data = json.loads(decrypt_body(receiver.bodies[0]))["payInstrument"]
     assert receiver.kinds == ["application/x-www-form-urlencoded"]
     assert receiver.bodies[0].startswith(b"merchId=900001&encData=")
     assert (data["responseDetails"]["statusCode"], data["payDetails"]["amount"]) == (code, 3300.0)
-    assert data["payDetails"]["signature"] == signature(data, known.ATOM_RESPONSE_HASH_KEY)
+    assert data["payDetails"]["signature"] == compute_signature(data, known.ATOM_RESPONSE_HASH_KEY)
 
 
 @pytest.mark.parametrize(
@@ -158,22 +160,22 @@ def test_bad_signatures(control: SandboxControl, receiver: Receiver, fault: str,
     """Each fault of the signature makes Atom's notice signed with the wrong key, with an invalid signature, or
     without one.
     """
-    begin(control, "atom")
+    register_payment(control, "atom")
     control.add_fault(fault)
-    pay(control, "atom")
-    data = json.loads(opened(receiver.bodies[0]))["payInstrument"]
+    pay_and_wait_for_notice(control, "atom")
+    data = json.loads(decrypt_body(receiver.bodies[0]))["payInstrument"]
     given = data["payDetails"]["signature"]
-    assert given != signature(data, known.ATOM_RESPONSE_HASH_KEY)
-    assert given == {"notice_other_key": signature(data, key), "notice_bad_signature": "0" * 128}.get(fault)
+    assert given != compute_signature(data, known.ATOM_RESPONSE_HASH_KEY)
+    assert given == {"notice_other_key": compute_signature(data, key), "notice_bad_signature": "0" * 128}.get(fault)
 
 
 def test_other_seal(control: SandboxControl, receiver: Receiver) -> None:
     """A fault encrypts the callback so that the response key can't decrypt it."""
-    begin(control, "atom")
+    register_payment(control, "atom")
     control.add_fault("notice_other_seal")
-    pay(control, "atom")
+    pay_and_wait_for_notice(control, "atom")
     with pytest.raises(ValueError, match=r"decode|codec|Expecting|Extra"):
-        json.loads(opened(receiver.bodies[0]))
+        json.loads(decrypt_body(receiver.bodies[0]))
 
 
 @pytest.mark.parametrize(
@@ -189,21 +191,21 @@ def test_other_seal(control: SandboxControl, receiver: Receiver) -> None:
 def test_other_contents(control: SandboxControl, receiver: Receiver, fault: str, paypay: str, atom: str) -> None:
     """Each fault of the contents changes a field of a notice; Atom's notice still has a valid signature."""
     for provider in ("paypay", "atom"):
-        begin(control, provider)
+        register_payment(control, provider)
         control.add_fault(fault)
-        pay(control, provider, ended=len(receiver.bodies) + 1)
+        pay_and_wait_for_notice(control, provider, ended=len(receiver.bodies) + 1)
     assert paypay in receiver.bodies[0].decode()
-    text = opened(receiver.bodies[1])
+    text = decrypt_body(receiver.bodies[1])
     data = json.loads(text)["payInstrument"]
     assert atom in text
-    assert data["payDetails"]["signature"] == signature(data, known.ATOM_RESPONSE_HASH_KEY)
+    assert data["payDetails"]["signature"] == compute_signature(data, known.ATOM_RESPONSE_HASH_KEY)
 
 
 def test_lost_and_repeated(control: SandboxControl, receiver: Receiver) -> None:
     """Faults make the sandbox send a notice never, three times or twice."""
-    begin(control, "paypay")
+    register_payment(control, "paypay")
     control.add_faults({"action": "notice_lost"}, {"action": "notice_repeated:3"}, {"action": "notice_repeated"})
-    pay(control, "paypay")
+    pay_and_wait_for_notice(control, "paypay")
     assert receiver.bodies == []
     for ended, received in ((2, 3), (3, 5)):
         control.payments_control.send_notice("paypay", "P-1")
@@ -214,7 +216,7 @@ def test_lost_and_repeated(control: SandboxControl, receiver: Receiver) -> None:
 
 def test_late_and_overtaken(control: SandboxControl, receiver: Receiver) -> None:
     """Faults hold a notice back until it is released, or send it after the next one."""
-    begin(control, "paypay")
+    register_payment(control, "paypay")
     control.add_fault("notice_late", number="P-1")
     control.payments_control.move_payment("paypay", "P-1", "authorized")
     assert control.wait_until_reached(held=1, call="paypay_webhook")
@@ -233,13 +235,13 @@ def test_bad_bodies(control: SandboxControl, receiver: Receiver) -> None:
     """The faults `notice_cut`, `notice_huge` and `notice_fields` cut a notice off, make it too large, or change its
     fields.
     """
-    begin(control, "paypay")
+    register_payment(control, "paypay")
     control.add_faults(
         {"action": "notice_cut"},
         {"action": "notice_huge", "size": 3000},
         {"action": "notice_fields", "fields": {"state": 7}},
     )
-    pay(control, "paypay")
+    pay_and_wait_for_notice(control, "paypay")
     for ended in (2, 3):
         control.payments_control.send_notice("paypay", "P-1")
         assert control.wait_until_reached(notices=ended)
@@ -252,7 +254,7 @@ def test_bad_bodies(control: SandboxControl, receiver: Receiver) -> None:
 def test_nobody_there(control: SandboxControl, receiver: Receiver) -> None:
     """No notice is sent without an address. Only addresses on this machine are accepted, and a receiver that doesn't
     answer is given up after a short time."""
-    begin(control, "paypay")
+    register_payment(control, "paypay")
     control.payments_control.set_notice_addresses(paypay=None)
     assert control.payments_control.move_payment("paypay", "P-1", "paid")["notice"] is False
     assert control.payments_control.move_payment("paypay", "P-1", "paid", notify=False)["notice"] is False
@@ -273,7 +275,7 @@ def test_compose(control: SandboxControl) -> None:
     kind, body = control.payments_control.compose_notice("paypay", "P-1", fields={"order_amount": 500})
     assert (kind, json.loads(body)["order_amount"]) == ("application/json", 500)
     _, body = control.payments_control.compose_notice("atom", "A-1", manner="no_signature")
-    assert json.loads(opened(body))["payInstrument"]["payDetails"]["signature"] is None
+    assert json.loads(decrypt_body(body))["payInstrument"]["payDetails"]["signature"] is None
     control.payments_control.register_payment("paypay", "P-2", 500, "created")
     with pytest.raises(SandboxError):
         control.payments_control.compose_notice("paypay", "P-2")
@@ -346,15 +348,15 @@ def test_payments_that_make_no_sense(control: SandboxControl, wanted: dict[str, 
 
 def test_reset(control: SandboxControl, receiver: Receiver) -> None:
     """A reset deletes payments, refunds, notices and addresses."""
-    begin(control, "paypay")
-    pay(control, "paypay")
+    register_payment(control, "paypay")
+    pay_and_wait_for_notice(control, "paypay")
     control.reset()
     assert (
         control.payments_control.read_ledger()["payments"],
         control.payments_control.read_refunds(),
         control.payments_control.read_notices(),
     ) == ([], [], [])
-    begin(control, "paypay")
+    register_payment(control, "paypay")
     assert control.payments_control.move_payment("paypay", "P-1", "paid")["notice"] is False
     with pytest.raises(LookupError):
         control.payments_control.read_payment("paypay", "P-9")

@@ -13,7 +13,7 @@ from console.sandbox import Sandbox, SandboxControl
 from console.sandbox.paypay.authentication import compute_body_hash, compute_signature, make_string_to_sign
 from console.sandbox.paypay.time_limits import get_last_second_to_cancel, get_last_second_to_refund
 from tests.sandbox.caller import Caller
-from tests.sandbox.paypay_caller import JSON, ORDER, PayPayCaller, authorization, code
+from tests.sandbox.paypay_caller import JSON, ORDER, PayPayCaller, get_status_and_code, make_authorization
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "provider_vectors.json").read_text("utf-8"))
 
@@ -77,7 +77,7 @@ def test_bad_signatures(paypay: PayPayCaller, control: SandboxControl, header: d
     }
     if "late" in header:
         header = {"epoch": int(time.time()) + header["late"]}
-    assert code(paypay.ask("POST", "/v2/codes", body, **header)) == (401, "UNAUTHORIZED")
+    assert get_status_and_code(paypay.ask("POST", "/v2/codes", body, **header)) == (401, "UNAUTHORIZED")
     assert control.payments_control.read_ledger()["payments"] == []
 
 
@@ -85,13 +85,13 @@ def test_what_is_signed_is_what_counts(sandbox: Sandbox) -> None:
     """A request is refused if its body, path, method or merchant differs from the signed one, or if its nonce was
     used before."""
     line = Caller(sandbox)
-    signed = authorization("GET", "/v2/codes/payments/A", b"")
+    signed = make_authorization("GET", "/v2/codes/payments/A", b"")
     assert line.call("GET", "/v2/codes/payments/B", Authorization=signed).status == 401
     assert line.call("DELETE", "/v2/codes/payments/A", Authorization=signed).status == 405
     assert line.call("GET", "/v2/codes/payments/A", Authorization=signed, X_ASSUME_MERCHANT="1").status == 401
     assert line.call("GET", "/v2/codes/payments/A", Authorization=signed).status == 400
     assert line.call("GET", "/v2/codes/payments/A", Authorization=signed).status == 401
-    signed = authorization("POST", "/v2/refunds", b'{"a":1}')
+    signed = make_authorization("POST", "/v2/refunds", b'{"a":1}')
     assert line.call("POST", "/v2/refunds", b'{"a":2}', Authorization=signed, Content_Type=JSON).status == 401
     for header in ("", "hmac", "hmac OPA-Auth:a:b:c:d:e", "hmac OPA-Auth:a:b:c:1:e", "hmac OPA-Auth:::::"):
         assert line.call("GET", "/v2/codes/payments/A", Authorization=header).status == 401
@@ -99,7 +99,7 @@ def test_what_is_signed_is_what_counts(sandbox: Sandbox) -> None:
 
 def test_query_beats_header(sandbox: Sandbox) -> None:
     """If the query and a header name different merchants, the one in the query counts."""
-    signed = authorization("GET", "/v2/codes/payments/A", b"")
+    signed = make_authorization("GET", "/v2/codes/payments/A", b"")
     path = "/v2/codes/payments/A?assumeMerchant=100000000000000001"
     assert Caller(sandbox).call("GET", path, Authorization=signed, X_ASSUME_MERCHANT="1").status == 400
 
@@ -116,7 +116,7 @@ def test_create(paypay: PayPayCaller) -> None:
     assert data["codeId"]
     assert data["expiryDate"] > time.time()
     assert answer.headers["x-request-id"]
-    assert code(paypay.create()) == (400, "DUPLICATE_DYNAMIC_QR_REQUEST")
+    assert get_status_and_code(paypay.create()) == (400, "DUPLICATE_DYNAMIC_QR_REQUEST")
 
 
 def test_repeated_code(paypay: PayPayCaller, control: SandboxControl) -> None:
@@ -142,7 +142,7 @@ def test_repeated_code(paypay: PayPayCaller, control: SandboxControl) -> None:
 )
 def test_bad_codes(paypay: PayPayCaller, fields: dict[str, Any], result: str) -> None:
     """A wrong request for a code gets PayPay's error code."""
-    assert code(paypay.create(**fields)) == (400, result)
+    assert get_status_and_code(paypay.create(**fields)) == (400, result)
 
 
 def test_unpaid_then_paid(paypay: PayPayCaller, control: SandboxControl) -> None:
@@ -191,19 +191,19 @@ def test_reversed(paypay: PayPayCaller, control: SandboxControl) -> None:
 
 def test_unknown_payments(paypay: PayPayCaller, control: SandboxControl) -> None:
     """An unknown payment and a deleted code are not found; a malformed number is a bad request."""
-    assert code(paypay.payment("NOBODY")) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
-    assert code(paypay.payment("%20")) == (400, "DYNAMIC_QR_BAD_REQUEST")
+    assert get_status_and_code(paypay.payment("NOBODY")) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
+    assert get_status_and_code(paypay.payment("%20")) == (400, "DYNAMIC_QR_BAD_REQUEST")
     paypay.create()
     control.payments_control.move_payment("paypay", ORDER, "gone")
-    assert code(paypay.payment()) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
+    assert get_status_and_code(paypay.payment()) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
 
 
 def test_payments_without_a_code(paypay: PayPayCaller, control: SandboxControl) -> None:
     """The details of a payment that used no code are read at another address."""
     control.payments_control.register_payment("paypay", "SHOP-1", 500, code=False)
     assert paypay.ask("GET", "/v2/payments/SHOP-1").data["data"]["status"] == "COMPLETED"
-    assert code(paypay.payment("SHOP-1")) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
-    assert code(paypay.ask("GET", "/v2/payments/NOBODY")) == (404, "RESOURCE_NOT_FOUND")
+    assert get_status_and_code(paypay.payment("SHOP-1")) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
+    assert get_status_and_code(paypay.ask("GET", "/v2/payments/NOBODY")) == (404, "RESOURCE_NOT_FOUND")
 
 
 def test_another_merchant(sandbox: Sandbox, control: SandboxControl, paypay: PayPayCaller) -> None:
@@ -211,25 +211,28 @@ def test_another_merchant(sandbox: Sandbox, control: SandboxControl, paypay: Pay
     payment_id = control.payments_control.register_payment("paypay", ORDER, 500)["id"]
     control.payments_control.register_paypay_merchant("b", "secret", "200000000000000002")
     other = {"key": "b", "secret": "secret"}
-    assert code(paypay.ask("GET", f"/v2/codes/payments/{ORDER}", **other))[1] == "DYNAMIC_QR_PAYMENT_NOT_FOUND"
-    assert code(paypay.ask("DELETE", f"/v2/payments/{ORDER}", **other))[1] == "RESOURCE_NOT_FOUND"
+    assert (
+        get_status_and_code(paypay.ask("GET", f"/v2/codes/payments/{ORDER}", **other))[1]
+        == "DYNAMIC_QR_PAYMENT_NOT_FOUND"
+    )
+    assert get_status_and_code(paypay.ask("DELETE", f"/v2/payments/{ORDER}", **other))[1] == "RESOURCE_NOT_FOUND"
     wanted = {
         "merchantRefundId": "R",
         "paymentId": payment_id,
         "amount": {"amount": 1, "currency": "JPY"},
         "requestedAt": 1,
     }
-    assert code(paypay.ask("POST", "/v2/refunds", wanted, **other))[1] == "RESOURCE_NOT_FOUND"
+    assert get_status_and_code(paypay.ask("POST", "/v2/refunds", wanted, **other))[1] == "RESOURCE_NOT_FOUND"
 
 
 def test_delete_code(paypay: PayPayCaller, control: SandboxControl) -> None:
     """An unpaid code can be deleted once; a paid one can't."""
     code_id = paypay.create().data["data"]["codeId"]
-    assert code(paypay.ask("DELETE", f"/v2/codes/{code_id}")) == (200, "SUCCESS")
-    assert code(paypay.ask("DELETE", f"/v2/codes/{code_id}")) == (404, "DYNAMIC_QR_NOT_FOUND")
+    assert get_status_and_code(paypay.ask("DELETE", f"/v2/codes/{code_id}")) == (200, "SUCCESS")
+    assert get_status_and_code(paypay.ask("DELETE", f"/v2/codes/{code_id}")) == (404, "DYNAMIC_QR_NOT_FOUND")
     code_id = paypay.create("PAID").data["data"]["codeId"]
     control.payments_control.move_payment("paypay", "PAID", "paid")
-    assert code(paypay.ask("DELETE", f"/v2/codes/{code_id}")) == (400, "DYNAMIC_QR_ALREADY_PAID")
+    assert get_status_and_code(paypay.ask("DELETE", f"/v2/codes/{code_id}")) == (400, "DYNAMIC_QR_ALREADY_PAID")
 
 
 def test_cancel(paypay: PayPayCaller, control: SandboxControl) -> None:
@@ -238,13 +241,13 @@ def test_cancel(paypay: PayPayCaller, control: SandboxControl) -> None:
     paypay.create()
     control.payments_control.move_payment("paypay", ORDER, "paid")
     control.change_settings(waits_for_manual_settling=True)
-    assert code(paypay.cancel()) == (202, "REQUEST_ACCEPTED")
+    assert get_status_and_code(paypay.cancel()) == (202, "REQUEST_ACCEPTED")
     assert paypay.payment().data["data"]["status"] == "COMPLETED"
-    assert code(paypay.cancel()) == (202, "REQUEST_ACCEPTED")
+    assert get_status_and_code(paypay.cancel()) == (202, "REQUEST_ACCEPTED")
     control.change_settings(waits_for_manual_settling=False)
     assert paypay.payment().data["data"]["status"] == "FAILED"
     assert control.payments_control.read_payment("paypay", ORDER)["reversed_minor"] == 3300
-    assert code(paypay.cancel()) == (202, "REQUEST_ACCEPTED")
+    assert get_status_and_code(paypay.cancel()) == (202, "REQUEST_ACCEPTED")
 
 
 def test_cancel_before_the_payment(paypay: PayPayCaller, control: SandboxControl) -> None:
@@ -262,10 +265,10 @@ def test_cancel_too_late(paypay: PayPayCaller, control: SandboxControl) -> None:
     control.change_settings(now="2026-11-21T00:15:00+09:00")
     epoch = int(datetime.fromisoformat("2026-11-21T00:15:00+09:00").timestamp())
     late = paypay.ask("DELETE", "/v2/payments/LATE", epoch=epoch)
-    assert code(late) == (400, "ORDER_NOT_REVERSIBLE")
+    assert get_status_and_code(late) == (400, "ORDER_NOT_REVERSIBLE")
     control.change_settings(now="2026-11-21T00:14:00+09:00")
     assert paypay.ask("DELETE", "/v2/payments/LATE", epoch=epoch).status == 202
-    assert code(paypay.ask("DELETE", "/v2/payments/NO", epoch=epoch)) == (404, "RESOURCE_NOT_FOUND")
+    assert get_status_and_code(paypay.ask("DELETE", "/v2/payments/NO", epoch=epoch)) == (404, "RESOURCE_NOT_FOUND")
 
 
 def test_too_fast(paypay: PayPayCaller, control: SandboxControl) -> None:
@@ -273,4 +276,4 @@ def test_too_fast(paypay: PayPayCaller, control: SandboxControl) -> None:
     separate."""
     control.change_settings(spacing_seconds=30)
     assert paypay.create().status == 201
-    assert code(paypay.payment()) == (429, "RATE_LIMIT")
+    assert get_status_and_code(paypay.payment()) == (429, "RATE_LIMIT")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from console.sandbox import Sandbox, SandboxControl
-from tests.sandbox.paypay_caller import ORDER, PayPayCaller, code
+from tests.sandbox.paypay_caller import ORDER, PayPayCaller, get_status_and_code
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def paid(control: SandboxControl) -> str:
     return str(control.payments_control.register_payment("paypay", ORDER, 3300)["id"])
 
 
-def money(control: SandboxControl) -> tuple[int, int, int]:
+def read_sums(control: SandboxControl) -> tuple[int, int, int]:
     told = control.payments_control.read_payment("paypay", ORDER)
     return told["captured_minor"], told["accepted_minor"], told["refunded_minor"]
 
@@ -42,7 +42,7 @@ def test_accepted_then_refunded(paypay: PayPayCaller, control: SandboxControl, p
     assert paypay.refund_details(paid).data["data"]["status"] == "REFUNDED"
     told = paypay.payment().data["data"]
     assert (told["status"], [r["merchantRefundId"] for r in told["refunds"]["data"]]) == ("REFUNDED", ["RFD-1"])
-    assert money(control) == (3300, 1000, 1000)
+    assert read_sums(control) == (3300, 1000, 1000)
     assert control.payments_control.read_refunds("RFD-1")[0]["delivered"] is True
 
 
@@ -57,7 +57,7 @@ def test_waiting(paypay: PayPayCaller, control: SandboxControl, paid: str) -> No
     ):
         control.payments_control.move_refund("RFD-1", to)
         assert paypay.refund_details(paid).data["data"]["status"] == status
-        assert money(control) == (3300, 1000, refunded)
+        assert read_sums(control) == (3300, 1000, refunded)
 
 
 def test_at_once(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
@@ -81,10 +81,10 @@ def test_same_triple(paypay: PayPayCaller, control: SandboxControl, paid: str) -
 def test_partial_refunds(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
     """Several refunds of a payment are accepted up to the captured amount."""
     assert paypay.refund(paid, 1300, "A").status == 200
-    assert code(paypay.refund(paid, 2001, "B")) == (400, "INVALID_PARAMS")
+    assert get_status_and_code(paypay.refund(paid, 2001, "B")) == (400, "INVALID_PARAMS")
     assert paypay.refund(paid, 2000, "C").status == 200
-    assert code(paypay.refund(paid, 1, "D")) == (400, "UNACCEPTABLE_OP")
-    assert money(control) == (3300, 3300, 3300)
+    assert get_status_and_code(paypay.refund(paid, 1, "D")) == (400, "UNACCEPTABLE_OP")
+    assert read_sums(control) == (3300, 3300, 3300)
 
 
 def test_race(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
@@ -92,7 +92,7 @@ def test_race(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
     one key make one refund."""
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: paypay.refund(paid, 1100, f"R{n}"), range(8)))
-        assert money(control)[1] <= 3300
+        assert read_sums(control)[1] <= 3300
         other = control.payments_control.register_payment("paypay", "SECOND", 3300)["id"]
         statuses = list(pool.map(lambda _: paypay.refund(other, 1100, "ONE").status, range(8)))
     assert (set(statuses), len(control.payments_control.read_refunds("ONE"))) == ({200}, 1)
@@ -115,19 +115,19 @@ def test_bad_refunds(
     paypay: PayPayCaller, control: SandboxControl, paid: str, fields: dict[str, Any], result: str
 ) -> None:
     """A wrong refund request gets PayPay's error code, and nothing is refunded."""
-    assert code(paypay.refund(paid, **fields)) == (400, result)
+    assert get_status_and_code(paypay.refund(paid, **fields)) == (400, result)
     assert control.payments_control.read_refunds() == []
 
 
 def test_ids_that_are_wrong(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
     """An unknown payment is not found. The merchant's payment number in place of PayPay's id gets an internal error.
     An unpaid payment can't be refunded."""
-    assert code(paypay.refund("04219999999999999999")) == (404, "RESOURCE_NOT_FOUND")
-    assert code(paypay.refund(ORDER)) == (500, "INTERNAL_SERVER_ERROR")
+    assert get_status_and_code(paypay.refund("04219999999999999999")) == (404, "RESOURCE_NOT_FOUND")
+    assert get_status_and_code(paypay.refund(ORDER)) == (500, "INTERNAL_SERVER_ERROR")
     failed = control.payments_control.register_payment("paypay", "FAILED", 100, "failed")["id"]
-    assert code(paypay.refund(failed, 100)) == (400, "UNACCEPTABLE_OP")
-    assert code(paypay.refund_details(paid, "NEVER")) == (404, "NO_SUCH_REFUND_ORDER")
-    assert code(paypay.ask("GET", "/v2/refunds/RFD-1")) == (400, "MISSING_REQUEST_PARAMS")
+    assert get_status_and_code(paypay.refund(failed, 100)) == (400, "UNACCEPTABLE_OP")
+    assert get_status_and_code(paypay.refund_details(paid, "NEVER")) == (404, "NO_SUCH_REFUND_ORDER")
+    assert get_status_and_code(paypay.ask("GET", "/v2/refunds/RFD-1")) == (400, "MISSING_REQUEST_PARAMS")
 
 
 def test_window(paypay: PayPayCaller, control: SandboxControl) -> None:
@@ -142,7 +142,10 @@ def test_window(paypay: PayPayCaller, control: SandboxControl) -> None:
     over = "2027-11-21T00:00:00+09:00"
     epoch = int(datetime.fromisoformat(over).timestamp())
     control.change_settings(now=over)
-    assert code(paypay.ask("POST", "/v2/refunds", wanted, epoch=epoch)) == (400, "REFUND_WINDOW_EXCEED")
+    assert get_status_and_code(paypay.ask("POST", "/v2/refunds", wanted, epoch=epoch)) == (
+        400,
+        "REFUND_WINDOW_EXCEED",
+    )
     control.change_settings(now="2027-11-20T23:59:00+09:00")
     assert paypay.ask("POST", "/v2/refunds", wanted, epoch=epoch).status == 200
 
@@ -152,11 +155,11 @@ def test_contract(paypay: PayPayCaller, control: SandboxControl, paid: str) -> N
     first is being made."""
     control.change_settings(waits_for_manual_settling=True, paypay_refund_limit=2)
     assert paypay.refund(paid, 100, "A").status == 200
-    assert code(paypay.refund(paid, 100, "B")) == (400, "THROTTLED_MULTIPLE_REFUND_REJECTED")
+    assert get_status_and_code(paypay.refund(paid, 100, "B")) == (400, "THROTTLED_MULTIPLE_REFUND_REJECTED")
     assert paypay.refund(paid, 101, "C").status == 200
-    assert code(paypay.refund(paid, 102, "D")) == (400, "REFUND_LIMIT_EXCEEDED")
+    assert get_status_and_code(paypay.refund(paid, 102, "D")) == (400, "REFUND_LIMIT_EXCEEDED")
     control.change_settings(paypay_allows_several_refunds=False)
-    assert code(paypay.refund(paid, 102, "E")) == (403, "MERCHANT_MULTIPLE_REFUND_REJECTED")
+    assert get_status_and_code(paypay.refund(paid, 102, "E")) == (403, "MERCHANT_MULTIPLE_REFUND_REJECTED")
 
 
 def test_more_than_captured(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
@@ -169,10 +172,10 @@ def test_more_than_captured(paypay: PayPayCaller, control: SandboxControl, paid:
 def test_cancelled_payments(paypay: PayPayCaller, paid: str) -> None:
     """A refunded payment can't be cancelled."""
     assert paypay.refund(paid).status == 200
-    assert code(paypay.cancel()) == (400, "ORDER_NOT_REVERSIBLE")
+    assert get_status_and_code(paypay.cancel()) == (400, "ORDER_NOT_REVERSIBLE")
 
 
 def test_refund_after_cancel(paypay: PayPayCaller, paid: str) -> None:
     """A payment that is being cancelled can't be refunded too."""
     assert paypay.cancel().status == 202
-    assert code(paypay.refund(paid)) == (400, "UNACCEPTABLE_OP")
+    assert get_status_and_code(paypay.refund(paid)) == (400, "UNACCEPTABLE_OP")

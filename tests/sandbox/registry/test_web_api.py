@@ -29,7 +29,7 @@ OURS = make_company_row("1180301018771", "架空＆商事株式会社", furigana
 
 
 @pytest.fixture(scope="module")
-def published() -> Iterator[Sandbox]:
+def sandbox_with_difference() -> Iterator[Sandbox]:
     """A sandbox with one difference: 2,600 invented rows, and a company that is new, renamed and closed."""
     with start_sandbox() as running:
         running.control.publish_registry(4_000, 1, FIRST_WHOLE_FILE_DAY)
@@ -41,7 +41,7 @@ def published() -> Iterator[Sandbox]:
         yield running
 
 
-def ask(sandbox: Sandbox, call: str, **query: str) -> Answer:
+def call_api(sandbox: Sandbox, call: str, **query: str) -> Answer:
     """Make a call of the Web-API with the right application id, and return its answer. The argument `from_` is the
     parameter `from`."""
     asked = {"id": REGISTRY_APPLICATION_ID, "type": "02"} | {name.rstrip("_"): text for name, text in query.items()}
@@ -66,56 +66,65 @@ def read_xml(answer: Answer) -> tuple[list[str], list[RegistryRow]]:
     return head, rows
 
 
-def test_a_number_is_told_as_it_stands_or_with_its_history(published: Sandbox) -> None:
+def test_a_number_is_told_as_it_stands_or_with_its_history(sandbox_with_difference: Sandbox) -> None:
     """A corporation is returned in its present state or with its history."""
     invented = InventedRegistry(4_000, 1, FIRST_WHOLE_FILE_DAY).make_number_at(5)
-    head, rows = read_csv(ask(published, "num", number=f"{OURS.corporate_number},{invented}"))
+    head, rows = read_csv(call_api(sandbox_with_difference, "num", number=f"{OURS.corporate_number},{invented}"))
     assert head == ["2026-11-05", "2", "1", "1"]
     assert (rows[0].corporate_number, rows[0].process) == (OURS.corporate_number, "21")
     assert rows[1].corporate_number == invented
-    _, told = read_csv(ask(published, "num", number=OURS.corporate_number, history="1"))
+    _, told = read_csv(call_api(sandbox_with_difference, "num", number=OURS.corporate_number, history="1"))
     assert [row.process for row in told] == ["01", "11", "21"]
     assert [row.name for row in told][:2] == ["架空＆商事株式会社", "架空物産株式会社"]
 
 
-def test_every_form_has_the_same_rows(published: Sandbox) -> None:
+def test_every_form_has_the_same_rows(sandbox_with_difference: Sandbox) -> None:
     """Each form of the answer (CSV, XML) has the same rows."""
     wanted = {"number": OURS.corporate_number, "history": "1"}
-    as_csv, as_xml = ask(published, "num", **wanted), ask(published, "num", type="12", **wanted)
-    assert read_csv(as_csv) == read_xml(as_xml) == read_csv(ask(published, "num", type="01", **wanted), "cp932")
+    as_csv, as_xml = (
+        call_api(sandbox_with_difference, "num", **wanted),
+        call_api(sandbox_with_difference, "num", type="12", **wanted),
+    )
+    assert (
+        read_csv(as_csv)
+        == read_xml(as_xml)
+        == read_csv(call_api(sandbox_with_difference, "num", type="01", **wanted), "cp932")
+    )
     assert b"<name>" in as_xml.body
 
 
-def test_an_unknown_number_has_no_rows(published: Sandbox) -> None:
+def test_an_unknown_number_has_no_rows(sandbox_with_difference: Sandbox) -> None:
     """An unknown corporation number has no rows."""
-    head, rows = read_csv(ask(published, "num", number=add_check_digit("180301018770")))
+    head, rows = read_csv(call_api(sandbox_with_difference, "num", number=add_check_digit("180301018770")))
     assert (head[1:], rows) == (["0", "1", "0"], [])
 
 
-def test_differences_come_in_parts(published: Sandbox) -> None:
+def test_differences_come_in_parts(sandbox_with_difference: Sandbox) -> None:
     """The changes of a period are returned in parts."""
     period = {"from_": DAY.isoformat(), "to": DAY.isoformat()}
-    head, first = read_csv(ask(published, "diff", **period))
+    head, first = read_csv(call_api(sandbox_with_difference, "diff", **period))
     assert head == ["2026-11-05", "2601", "1", "2"]
-    head, second = read_csv(ask(published, "diff", divide="2", **period))
+    head, second = read_csv(call_api(sandbox_with_difference, "diff", divide="2", **period))
     assert head == ["2026-11-05", "2601", "2", "2"]
     assert [row.sequence_number for row in (*first, *second)] == [str(n) for n in range(1, 2_602)]
     assert [row for row in (*first, *second) if row.corporate_number == OURS.corporate_number]
-    head, rows = read_csv(ask(published, "diff", from_="2026-11-03", to="2026-11-05", address="13101", kind="03"))
+    head, rows = read_csv(
+        call_api(sandbox_with_difference, "diff", from_="2026-11-03", to="2026-11-05", address="13101", kind="03")
+    )
     assert [row.process for row in rows] == ["11", "21"]
-    assert read_csv(ask(published, "diff", from_="2026-11-03", to="2026-11-03"))[1] == []
+    assert read_csv(call_api(sandbox_with_difference, "diff", from_="2026-11-03", to="2026-11-03"))[1] == []
 
 
-def test_names_are_searched_as_the_publisher_does(published: Sandbox) -> None:
+def test_names_are_searched_as_the_publisher_does(sandbox_with_difference: Sandbox) -> None:
     """A search for a name finds what the publisher's own Web-API finds."""
-    asked = ask(published, "name", name="架空", mode="1")
+    asked = call_api(sandbox_with_difference, "name", name="架空", mode="1")
     assert [row.corporate_number for row in read_csv(asked)[1]] == [OURS.corporate_number]
-    assert read_csv(ask(published, "name", name="かくう・しょうじ", mode="2"))[1]
-    assert read_csv(ask(published, "name", name="架空", close="0"))[1] == []
-    everything = read_csv(ask(published, "name", name="株式会社", mode="2"))[1]
+    assert read_csv(call_api(sandbox_with_difference, "name", name="かくう・しょうじ", mode="2"))[1]
+    assert read_csv(call_api(sandbox_with_difference, "name", name="架空", close="0"))[1] == []
+    everything = read_csv(call_api(sandbox_with_difference, "name", name="株式会社", mode="2"))[1]
     assert everything
     assert all(row.hihyoji == "0" and "株式会社" in row.name for row in everything)
-    assert read_csv(ask(published, "name", name="co., ltd", mode="2", target="3"))[1]
+    assert read_csv(call_api(sandbox_with_difference, "name", name="co., ltd", mode="2", target="3"))[1]
 
 
 @pytest.mark.parametrize(
@@ -138,20 +147,20 @@ def test_names_are_searched_as_the_publisher_does(published: Sandbox) -> None:
     ],
 )
 def test_errors_are_the_publishers(
-    published: Sandbox, call: str, query: dict[str, str], status: int, code: bytes
+    sandbox_with_difference: Sandbox, call: str, query: dict[str, str], status: int, code: bytes
 ) -> None:
     """A wrong request gets the publisher's status and error code."""
-    answer = ask(published, call, **query)
+    answer = call_api(sandbox_with_difference, call, **query)
     assert (answer.status, answer.body[: len(code) or None]) == (status, code)
 
 
 def test_a_deleted_corporation_is_not_found_by_name(sandbox: Sandbox) -> None:
     """A deleted corporation isn't found by its name."""
     sandbox.registry.publish_whole(10, 1, FIRST_WHOLE_FILE_DAY, [OURS])
-    assert len(read_csv(ask(sandbox, "name", name="架空"))[1]) == 1
+    assert len(read_csv(call_api(sandbox, "name", name="架空"))[1]) == 1
     sandbox.registry.publish_difference(DAY, 0, [delete_company(OURS, DAY)])
-    assert read_csv(ask(sandbox, "name", name="架空"))[1] == []
-    assert [row.process for row in read_csv(ask(sandbox, "num", number=OURS.corporate_number))[1]] == ["99"]
+    assert read_csv(call_api(sandbox, "name", name="架空"))[1] == []
+    assert [row.process for row in read_csv(call_api(sandbox, "num", number=OURS.corporate_number))[1]] == ["99"]
     sandbox.control.reset()
     assert sandbox.registry.last_day == FIRST_WHOLE_FILE_DAY
     assert len(list(sandbox.registry.iterate_newest_rows())) == FIRST_WHOLE_FILE_ROW_COUNT
@@ -160,6 +169,6 @@ def test_a_deleted_corporation_is_not_found_by_name(sandbox: Sandbox) -> None:
 def test_faults_apply_to_its_calls(sandbox: Sandbox) -> None:
     """Faults can be ordered for the calls of the Web-API."""
     sandbox.control.add_fault("status:503", call="registry_diff")
-    assert ask(sandbox, "diff", from_="2026-11-01", to="2026-11-02").status == 503
+    assert call_api(sandbox, "diff", from_="2026-11-01", to="2026-11-02").status == 503
     sandbox.control.change_settings(spacing_seconds=3_600)
-    assert [ask(sandbox, "num", number=OURS.corporate_number).status for _ in range(2)] == [200, 403]
+    assert [call_api(sandbox, "num", number=OURS.corporate_number).status for _ in range(2)] == [200, 403]

@@ -25,7 +25,7 @@ from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 from console.store.schema import core as schema
 from tests.support import servers
-from tests.support.server_fixtures import need
+from tests.support.server_fixtures import require_server
 from tests.support.sql_server import SqlServer
 
 PASSWORD = r"""it's "100%" \ %s :x @ / # `"""
@@ -112,7 +112,7 @@ def open_with_url(url: str, home: Path) -> Iterator[Console]:
 
 
 @contextmanager
-def migrated(server: SqlServer) -> Iterator[str]:
+def create_migrated_database(server: SqlServer) -> Iterator[str]:
     """The owner's URL of a new database with the present schema."""
     with server.database() as owner:
         schema_account = Database(owner, without_time_limit=True)
@@ -124,7 +124,10 @@ def migrated(server: SqlServer) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def database(sql_server: SqlServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsByFile]:
     """A database with the schema account's console, for all tests of the file."""
-    with migrated(sql_server) as owner, open_with_url(owner, tmp_path_factory.mktemp("owner")) as console:
+    with (
+        create_migrated_database(sql_server) as owner,
+        open_with_url(owner, tmp_path_factory.mktemp("owner")) as console,
+    ):
         yield AccountsByFile(sql_server, owner, console, "")
 
 
@@ -210,10 +213,14 @@ def test_a_password_that_the_server_refuses_is_named_with_its_variable(tmp_path:
     """docs/team.md recommends a plugin that refuses weak passwords. The people before the refused one have their
     accounts, no row is written, and another run with a better password completes the file.
     """
-    need("mariadb")
+    require_server("mariadb")
     people = [{"name": name, "roles": ["operator"], "password_env": name.upper()} for name in ("a", "b")]
     passwords = {"A": "Good-password-1", "B": "weak"}
-    with servers.mariadb() as server, migrated(server) as owner, open_with_url(owner, tmp_path) as console:
+    with (
+        servers.mariadb() as server,
+        create_migrated_database(server) as owner,
+        open_with_url(owner, tmp_path) as console,
+    ):
         server.sql("INSTALL SONAME 'simple_password_check'")
         with pytest.raises(ConsoleError, match="bad_profile") as refused:
             console.accounts.apply(json.dumps({"operators": people}), passwords.get)

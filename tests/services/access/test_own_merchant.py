@@ -20,8 +20,8 @@ from console.services.process.merchants import StoredMerchant
 from console.settings.settings import Settings, load_settings
 from console.store.database import engine as engine_module
 from console.wording.sentences.catalogue import translate
-from tests.support.desks import NUMBERS, MovedClock, environment
-from tests.support.money_desks import ask, paid, providers
+from tests.support.desks import NUMBERS, MovedClock, make_environment
+from tests.support.money_desks import import_paid_payment, make_provider_settings, request_refund
 from tests.support.places import Place
 
 OTHER_PAYPAY = {
@@ -47,7 +47,7 @@ def set_up_other_merchants(sandbox: Sandbox) -> None:
     )
 
 
-def refusal_of(act: Callable[[], object]) -> dict[str, Any]:
+def read_refusal(act: Callable[[], object]) -> dict[str, Any]:
     """Return the code and the detail of the error with which `act` is refused."""
     with pytest.raises(ConsoleError) as caught:
         act()
@@ -59,7 +59,7 @@ def require_refused(act: Callable[[], object], provider: str, sandbox: Sandbox) 
     and the detail of the error.
     """
     heard = len(sandbox.control.read_requests())
-    refusal = refusal_of(act)
+    refusal = read_refusal(act)
     assert (refusal["code"], refusal["problem"], refusal["provider"]) == ("bad_profile", "other_merchant", provider)
     assert len(sandbox.control.read_requests()) == heard
     return refusal
@@ -67,13 +67,13 @@ def require_refused(act: Callable[[], object], provider: str, sandbox: Sandbox) 
 
 def sell_order(place: Place, sandbox: Sandbox) -> int:
     """Sell one order by PayPay at our own merchant and return the id of the payment."""
-    with place.opened(sandbox, **providers(sandbox.url)) as console:
-        return paid(console, sandbox, "ORD-1").id
+    with place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
+        return import_paid_payment(console, sandbox, "ORD-1").id
 
 
 def open_with_other_merchant(place: Place, sandbox: Sandbox, person: str = "op-a") -> Any:
     """Open a desk of the person on this database with the keys of the other PayPay merchant."""
-    return place.opened(sandbox, desk=1, person=person, **providers(sandbox.url) | OTHER_PAYPAY)
+    return place.open_desk(sandbox, desk=1, person=person, **make_provider_settings(sandbox.url) | OTHER_PAYPAY)
 
 
 @pytest.mark.engines("sqlite", "mariadb")
@@ -86,7 +86,7 @@ def test_another_merchants_keys(place: Place, sandbox: Sandbox) -> None:
     with open_with_other_merchant(place, sandbox) as other:
         refusal = require_refused(lambda: other.payments.probe(payment), "paypay", sandbox)
         require_refused(lambda: other.payments.import_payment(PaymentImport("paypay", "ORD-2")), "paypay", sandbox)
-        require_refused(lambda: ask(other, payment), "paypay", sandbox)
+        require_refused(lambda: request_refund(other, payment), "paypay", sandbox)
         (check,) = (check for check in other.health.run_all_checks() if check.name == "merchants")
         assert (check.ok, check.message) == (False, "error.bad_profile.other_merchant")
     shown = {name: refusal[name] for name in ("environment", "merchant", "stored_environment", "stored_merchant")}
@@ -97,13 +97,13 @@ def test_another_merchants_keys(place: Place, sandbox: Sandbox) -> None:
         "stored_merchant": "****0001",
     }
     assert refusal["variable"] == "CONSOLE_SECRET_PAYPAY_MERCHANT_ID"
-    with place.opened(sandbox, desk=2, **providers(sandbox.url) | OWN_KEYS) as console:
+    with place.open_desk(sandbox, desk=2, **make_provider_settings(sandbox.url) | OWN_KEYS) as console:
         assert console.payments.probe(payment).state == "completed"
         (check,) = (check for check in console.health.run_all_checks() if check.name == "merchants")
         assert (check.ok, check.message) == (True, "doctor.merchants.ok")
         (check,) = (check for check in console.health.check_database() if check.name == "merchants")
         assert (check.ok, check.message) == (True, "doctor.merchants.stored")
-        person = place.named("op-a")
+        person = place.get_account_name("op-a")
         assert f"PayPay ****0001 (loopback, stored by {person})" in translate(check.message, "en", **check.facts)
         assert f"PayPay ****0001（loopback、登録者 {person}）" in translate(check.message, "ja", **check.facts)
 
@@ -111,10 +111,10 @@ def test_another_merchants_keys(place: Place, sandbox: Sandbox) -> None:
 @pytest.mark.engines("sqlite", "mariadb")
 def test_another_clients_keys(place: Place, sandbox: Sandbox) -> None:
     """A purchase with the keys of another AlarmBox client would be made for the wrong client, so it is refused."""
-    with place.opened(sandbox) as console:
+    with place.open_desk(sandbox) as console:
         console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
     set_up_other_merchants(sandbox)
-    with place.opened(sandbox, None, desk=1, **OTHER_CLIENT) as other:
+    with place.open_desk(sandbox, None, desk=1, **OTHER_CLIENT) as other:
         wish = PurchaseRequest(NUMBERS[1], "1")
         require_refused(lambda: other.credit_checks.purchase(wish), "alarmbox", sandbox)
         assert other.lookup.find_records(NUMBERS[1]).credit_checks == ()
@@ -130,7 +130,7 @@ def test_a_worker_takes_nothing(place: Place, sandbox: Sandbox) -> None:
     set_up_other_merchants(sandbox)
     with open_with_other_merchant(place, sandbox, place.taker) as worker:
         require_refused(worker.require_own_merchants, "paypay", sandbox)
-    with place.opened(sandbox, desk=2, person=place.taker, **providers(sandbox.url)) as worker:
+    with place.open_desk(sandbox, desk=2, person=place.taker, **make_provider_settings(sandbox.url)) as worker:
         worker.require_own_merchants()
         assert {run.task for run in worker.recovery.run_all_tasks()} >= {"payment_polls"}
         assert worker.payments.probe(payment).state == "completed"
@@ -142,24 +142,24 @@ def test_a_merchant_is_changed(place: Place, sandbox: Sandbox, monkeypatch: pyte
     desk that still runs with the former merchant is refused from then on.
     """
     monkeypatch.setattr(engine_module, "DATABASE_CHECK_INTERVAL_SECONDS", 0.0)
-    with place.opened(sandbox, **providers(sandbox.url)) as running:
-        payment = paid(running, sandbox, "ORD-1")
+    with place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as running:
+        payment = import_paid_payment(running, sandbox, "ORD-1")
         set_up_other_merchants(sandbox)
-        refund = ask(running, payment.id)
+        refund = request_refund(running, payment.id)
         with open_with_other_merchant(place, sandbox, "") as admin:
             change = partial(admin.merchants.set_merchant, "paypay", "another contract")
-            refusal = refusal_of(change)
+            refusal = read_refusal(change)
             assert (refusal["code"], refusal["reason"], refusal["count"]) == ("in_progress", "provider_work_open", 1)
             running.refunds.withdraw(refund.id)
             changed = change()
             assert (changed.is_changed, changed.merchant_before, changed.merchant) == (True, "****0001", "****0002")
             assert not change().is_changed
-        require_refused(lambda: ask(running, payment.id), "paypay", sandbox)
-    with place.opened(sandbox, desk=2, **providers(sandbox.url)) as former:
+        require_refused(lambda: request_refund(running, payment.id), "paypay", sandbox)
+    with place.open_desk(sandbox, desk=2, **make_provider_settings(sandbox.url)) as former:
         require_refused(lambda: former.payments.probe(payment.id), "paypay", sandbox)
     with open_with_other_merchant(place, sandbox) as other:
         heard = len(sandbox.control.read_requests())
-        asked = refusal_of(lambda: other.payments.import_payment(PaymentImport("paypay", "ORD-9")))
+        asked = read_refusal(lambda: other.payments.import_payment(PaymentImport("paypay", "ORD-9")))
         assert asked["code"] != "bad_profile"
         assert len(sandbox.control.read_requests()) > heard
     rows = place.sql(
@@ -184,10 +184,10 @@ def test_no_account_changes_it(place: Place, sandbox: Sandbox, person: str) -> N
     payment = sell_order(place, sandbox)
     set_up_other_merchants(sandbox)
     with open_with_other_merchant(place, sandbox, person) as other:
-        refusal = refusal_of(lambda: other.merchants.set_merchant("paypay", "mine"))
+        refusal = read_refusal(lambda: other.merchants.set_merchant("paypay", "mine"))
         assert refusal["code"] == "not_allowed"
     stored = place.sql("SELECT value FROM console_meta WHERE name = 'merchant.paypay'")
-    mine = place.named(person)
+    mine = place.get_account_name(person)
     digest = "0" * 32
     forged = (
         f"UPDATE console_meta SET value = 'loopback **** {digest} {mine}' WHERE name = 'merchant.paypay'",
@@ -207,8 +207,8 @@ def test_no_account_changes_it(place: Place, sandbox: Sandbox, person: str) -> N
                 cursor.execute(statement)
             line.rollback()
     assert place.sql("SELECT value FROM console_meta WHERE name = 'merchant.paypay'") == stored
-    assert StoredMerchant.parse(str(stored[0][0])).stored_by == place.named("op-a")
-    with place.opened(sandbox, desk=2, **providers(sandbox.url)) as console:
+    assert StoredMerchant.parse(str(stored[0][0])).stored_by == place.get_account_name("op-a")
+    with place.open_desk(sandbox, desk=2, **make_provider_settings(sandbox.url)) as console:
         assert console.payments.probe(payment).state == "completed"
 
 
@@ -253,11 +253,11 @@ def test_environments(tmp_path: Path) -> None:
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_reader_stores_nothing(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
     """A person who only reads stores no merchant; the first call to a provider stores it."""
-    with place.opened(sandbox, clock, **providers(sandbox.url)) as console:
+    with place.open_desk(sandbox, clock, **make_provider_settings(sandbox.url)) as console:
         console.lookup.find_records(NUMBERS[0])
         console.health.run_all_checks()
         assert not place.sql("SELECT name FROM console_meta WHERE name LIKE 'merchant.%'")
-        paid(console, sandbox, "ORD-1")
+        import_paid_payment(console, sandbox, "ORD-1")
         assert place.sql("SELECT name FROM console_meta WHERE name LIKE 'merchant.%'") == [("merchant.paypay",)] or (
             place.is_server
         )
@@ -265,7 +265,7 @@ def test_a_reader_stores_nothing(place: Place, sandbox: Sandbox, clock: MovedClo
 
 def test_a_restored_copy_belongs_to_the_same_merchant(tmp_path: Path, sandbox: Sandbox) -> None:
     """A copy of the production database on a test machine with the settings of the simulated providers is refused."""
-    real = environment(tmp_path, sandbox.url, **providers(sandbox.url))
+    real = make_environment(tmp_path, sandbox.url, **make_provider_settings(sandbox.url))
     with open_console(Settings.load(real)) as console:
         _store_merchant(console, "paypay", "production ****0001 0123456789abcdef0123456789abcdef night")
     with open_console(Settings.load(real)) as console:

@@ -9,10 +9,10 @@ import pytest
 from console.domain.access.permissions import READING_RIGHTS, ROLES_BY_RIGHT
 from console.domain.access.read_only import EVERYTHING_SCOPE, STOPPED_RIGHTS
 from console.sandbox import SandboxControl, start_sandbox
-from tests.support.payment_desks import Scene
-from tests.support.quick_desks import quick_folder
-from tests.support.refund_desks import RefundDesk, refund_desk
-from tests.support.refusals import refusal
+from tests.support.payment_desks import PaymentDesk
+from tests.support.quick_desks import make_quick_folder
+from tests.support.refund_desks import RefundDesk, open_refund_desk
+from tests.support.refusals import call_for_refusal
 
 FREE_RIGHTS = READING_RIGHTS | {
     "audit_root", "change_team_view", "due_tasks", "import", "probe", "provider_authorise", "refetch",
@@ -26,9 +26,9 @@ save views, which change no record.
 
 @pytest.fixture
 def desk() -> Iterator[RefundDesk]:
-    with start_sandbox() as sandbox, quick_folder() as folder:
+    with start_sandbox() as sandbox, make_quick_folder() as folder:
         control: SandboxControl = sandbox.control
-        with refund_desk(folder / "home", control) as opened:
+        with open_refund_desk(folder / "home", control) as opened:
             yield opened
 
 
@@ -42,14 +42,14 @@ def test_each_right_is_stopped_or_left_on_purpose() -> None:
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("scope", [EVERYTHING_SCOPE, "paypay"])
-def test_no_payment_is_started(scene: Scene, scope: str) -> None:
+def test_no_payment_is_started(scene: PaymentDesk, scope: str) -> None:
     """No payment is started at a provider that is read-only. Another provider isn't affected by that provider's
     switch. The same start succeeds after the switch is off.
     """
     order, other = scene.order("ORD-1", 3_300), scene.order("ORD-2", 3_300, "INR")
     switches = scene.console.read_only_switches
     switches.set_switch(scope, True, "障害")
-    refused = refusal(scene.payments.start, order, "paypay")
+    refused = call_for_refusal(scene.payments.start, order, "paypay")
     assert (refused.code, refused.detail["note"]) == ("read_only", "障害")
     assert scene.control.read_requests(call="paypay_create") == []
     assert scene.place.sql("SELECT COUNT(*) FROM payments")[0][0] == 0
@@ -67,13 +67,13 @@ def test_no_approved_refund_is_sent(desk: RefundDesk, scope: str) -> None:
     asked = desk.ask(desk.paid(minor=900_000), "600000")
     desk.approve(asked)
     assert desk.approve(asked, by="lead-c").state == "approved"
-    desk.later(hours=1)
+    desk.move_clock(hours=1)
     desk.console.read_only_switches.set_switch(scope, True, "障害")
-    assert refusal(desk.refunds.submit, asked.id).code == "read_only"
-    desk.due()
+    assert call_for_refusal(desk.refunds.submit, asked.id).code == "read_only"
+    desk.run_due_tasks()
     assert desk.control.payments_control.read_refunds() == []
-    assert desk.now(asked).state == "approved"
+    assert desk.read_refund(asked).state == "approved"
     desk.console.read_only_switches.set_switch(scope, False, "復旧")
-    desk.due()
-    desk.due()
+    desk.run_due_tasks()
+    desk.run_due_tasks()
     assert len(desk.control.payments_control.read_refunds()) == 1

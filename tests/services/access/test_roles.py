@@ -13,7 +13,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import Person, PurchaseRequest
 from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import quick_desk, quick_folder
+from tests.support.quick_desks import make_quick_folder, open_quick_desk
 
 NUMBER, FREE = NUMBERS[0], NUMBERS[1]
 TEAM = (
@@ -25,7 +25,7 @@ TEAM = (
     Person("auto-g", frozenset({WORKER}), may_buy=False),
 )
 Act = Callable[[Console, Path], object]
-LOOKING: dict[str, Act] = {
+READING_ACTIONS: dict[str, Act] = {
     "lookup": lambda desk, _: desk.lookup.find_records(NUMBER),
     "search": lambda desk, _: desk.lookup.search(NUMBER[:5]),
     "similar_numbers": lambda desk, _: desk.lookup.find_similar_corporation_numbers(NUMBER[:-1] + "9"),
@@ -36,32 +36,42 @@ LOOKING: dict[str, Act] = {
     "unfinished": lambda desk, _: desk.recovery.list_unfinished_operations(),
     "holders": lambda desk, _: desk.recovery.list_lease_holders(),
 }
-ACTING: dict[str, Act] = {
+OPERATOR_ACTIONS: dict[str, Act] = {
     "probe": lambda desk, _: desk.recovery.probe("credit-check", 1),
     "refetch": lambda desk, _: desk.credit_checks.refetch(1),
 }
-BUYING: dict[str, Act] = {"purchase": lambda desk, _: desk.credit_checks.purchase(PurchaseRequest(FREE, "2"))}
-DECIDING: dict[str, Act] = {"resolve": lambda desk, _: desk.recovery.resolve("credit-check", 1, "error", "words")}
-AUDITING: dict[str, Act] = {
+PURCHASE_ACTIONS: dict[str, Act] = {
+    "purchase": lambda desk, _: desk.credit_checks.purchase(PurchaseRequest(FREE, "2"))
+}
+DECISION_ACTIONS: dict[str, Act] = {
+    "resolve": lambda desk, _: desk.recovery.resolve("credit-check", 1, "error", "words")
+}
+AUDIT_ACTIONS: dict[str, Act] = {
     "audit list": lambda desk, _: desk.audit.list_entries(),
     "audit verify": lambda desk, _: desk.audit.verify_chains(),
     "audit export": lambda desk, folder: desk.audit.export_csv(folder / "audit.csv"),
 }
-WHO = {
+PEOPLE_BY_KIND = {
     "looking": {"op-a", "op-c", "lead-b", "aud-e", "auto-g"},
     "acting": {"op-a", "op-c", "lead-b", "auto-g"},
     "buying": {"op-a", "lead-b"},
     "deciding": {"op-a", "op-c", "lead-b"},
     "auditing": {"op-a", "op-c", "lead-b", "aud-e"},
 }
-KINDS = {"looking": LOOKING, "acting": ACTING, "buying": BUYING, "deciding": DECIDING, "auditing": AUDITING}
+KINDS = {
+    "looking": READING_ACTIONS,
+    "acting": OPERATOR_ACTIONS,
+    "buying": PURCHASE_ACTIONS,
+    "deciding": DECISION_ACTIONS,
+    "auditing": AUDIT_ACTIONS,
+}
 CASES = [(person.name, kind, name) for person in TEAM for kind, acts in KINDS.items() for name in acts]
 
 
 @pytest.fixture(scope="module")
 def console() -> Iterator[Console]:
     """A desk with one purchased credit check and the people of TEAM."""
-    with quick_folder() as folder, quick_desk(folder / "desk", LedgerVendor()) as desk:
+    with make_quick_folder() as folder, open_quick_desk(folder / "desk", LedgerVendor()) as desk:
         desk.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
         for person in TEAM:
             desk.people.add_person(person)
@@ -80,7 +90,7 @@ def test_every_role_may_what_the_table_says(console: Console, tmp_path: Path, na
             code, reason, needs = refused.code.value, refused.detail.get("reason"), refused.detail.get("needs")
         else:
             code, reason, needs = "", None, None
-    if name in WHO[kind]:
+    if name in PEOPLE_BY_KIND[kind]:
         assert code != "not_allowed"
     else:
         assert (code, reason) == ("not_allowed", "may_not_buy" if name == "op-c" else "role")

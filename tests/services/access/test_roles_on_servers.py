@@ -11,12 +11,12 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
 from console.domain.records import PurchaseRequest
-from tests.services.access.test_roles import KINDS, NUMBER, WHO
+from tests.services.access.test_roles import KINDS, NUMBER, PEOPLE_BY_KIND
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import quick_desk, quick_folder
-from tests.support.refusals import refusal
+from tests.support.quick_desks import make_quick_folder, open_quick_desk
+from tests.support.refusals import call_for_refusal
 from tests.support.sql_server import SqlServer
-from tests.support.teams import team
+from tests.support.teams import open_team
 
 PEOPLE = {"op-a": "op-a", "lead-b": "lead-b", "aud-e": "aud-e", "adm-f": "adm-f", "worker": "auto-g"}
 """Accounts of the team, and whose row of the table each is."""
@@ -25,11 +25,13 @@ PEOPLE = {"op-a": "op-a", "lead-b": "lead-b", "aud-e": "aud-e", "adm-f": "adm-f"
 @pytest.fixture(scope="module")
 def desks(sql_server: SqlServer) -> Iterator[Mapping[str, Console]]:
     """One desk for each person on one database with one purchased credit check."""
-    with quick_folder() as folder, team(sql_server) as people:
+    with make_quick_folder() as folder, open_team(sql_server) as people:
         shelf = (folder / "documents").as_uri()
         vendor = LedgerVendor()  # one provider, whose ids are of all
         opened = {
-            who: quick_desk(folder / who, vendor, DATABASE_URL=people.urls[who], OPERATOR="", DOCUMENTS_URL=shelf)
+            who: open_quick_desk(
+                folder / who, vendor, DATABASE_URL=people.urls[who], OPERATOR="", DOCUMENTS_URL=shelf
+            )
             for who in PEOPLE
         }
         opened["op-a"].credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
@@ -52,7 +54,7 @@ def test_accounts_may_what_their_role_may(
         code, reason = refused.code.value, refused.detail.get("reason")
     else:
         code, reason = "", None
-    if PEOPLE[who] in WHO[kind]:
+    if PEOPLE[who] in PEOPLE_BY_KIND[kind]:
         assert code != "not_allowed", reason
     else:
         assert (code, reason) == ("not_allowed", "role")
@@ -67,7 +69,9 @@ def test_who_has_request_ids(desks: Mapping[str, Console], tmp_path: Path, who: 
     if who in ("op-a", "lead-b"):
         assert desk.audit.export_csv(file, request_id="mine") == desk.audit.export_csv(file, request_id="mine")
         return
-    error = refusal(lambda: desk.audit.export_csv(file, request_id="mine"))  # a worker exports nothing, id or not
+    error = call_for_refusal(
+        lambda: desk.audit.export_csv(file, request_id="mine")
+    )  # a worker exports nothing, id or not
     assert (error.code, error.detail["reason"]) == ("not_allowed", "role")
 
 
@@ -75,7 +79,7 @@ def test_a_refusal_is_in_the_trail_of_whoever_reads_no_records(desks: Mapping[st
     """An administrator, who may not read payments, requests a refund: the request is refused, and the audit entry is
     written without reading the payment.
     """
-    error = refusal(lambda: desks["adm-f"].refunds.request(RefundRequest(7, "100", "sent back")))
+    error = call_for_refusal(lambda: desks["adm-f"].refunds.request(RefundRequest(7, "100", "sent back")))
     assert (error.code, error.detail["reason"]) == ("not_allowed", "role")
     entries = desks["aud-e"].audit.list_entries()
     assert [entry.detail["amount"] for entry in entries if entry.subject == "payment 7"] == ["100"]

@@ -11,18 +11,18 @@ import pytest
 from console.app import Console
 from console.domain.errors import ConsoleError
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import quick_desk, quick_folder
+from tests.support.quick_desks import make_quick_folder, open_quick_desk
 
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    with quick_folder() as folder:
+    with make_quick_folder() as folder:
         yield folder / "desk"
 
 
 @pytest.fixture
 def console(home: Path) -> Iterator[Console]:
-    with quick_desk(home, LedgerVendor()) as desk:
+    with open_quick_desk(home, LedgerVendor()) as desk:
         yield desk
 
 
@@ -64,7 +64,7 @@ def test_a_process_run_is_noted_with_its_first_entry(console: Console, home: Pat
 
 def test_nobody_is_nobody(home: Path) -> None:
     """Without a person's name, reading the identity fails with `no_operator`."""
-    with quick_desk(home, LedgerVendor(), OPERATOR="") as console, pytest.raises(ConsoleError) as caught:
+    with open_quick_desk(home, LedgerVendor(), OPERATOR="") as console, pytest.raises(ConsoleError) as caught:
         console.sessions.read_identity()
     assert caught.value.code == "no_operator"
 

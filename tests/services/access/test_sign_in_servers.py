@@ -20,7 +20,7 @@ from tests.support.desks import STORE_KEY
 from tests.support.keyrings import MemoryKeyring
 from tests.support.places import Place
 from tests.support.sql_server import SqlServer
-from tests.support.teams import EVERYBODY, team
+from tests.support.teams import ROLES_BY_PERSON, open_team
 
 pytestmark = pytest.mark.engines("mariadb")
 
@@ -32,7 +32,7 @@ def split_database_url(place: Place, person: str = "op-a") -> tuple[str, str, st
     return found[2], found[3], found[1] + found[4]
 
 
-def settings(home: Path, url: str, keyring: Keyring | None, **extra: str) -> Settings:
+def make_settings(home: Path, url: str, keyring: Keyring | None, **extra: str) -> Settings:
     """Return the settings of a desk with this database address and keyring; None is a machine without a keyring."""
     told = {"HOME": str(home), "DATABASE_URL": url, "LANGUAGE": "en", "SECRET_STORE_KEY": STORE_KEY}
     return load_settings(
@@ -46,14 +46,14 @@ def open_signed_in(
 ) -> Iterator[Console]:
     """Open a desk for a person who has entered account and password; `keep` stores the password in the keyring."""
     user, password, url = split_database_url(place, person)
-    told = settings(place.home, url, keyring)
+    told = make_settings(place.home, url, keyring)
     told.sign_in.set_entered_account(user, password)
     with open_console(told) as console:
         assert console.sessions.record_sign_in(must_store_password=keep) is keep
         yield console
 
 
-def refusal(told: Settings) -> ConsoleError:
+def read_opening_error(told: Settings) -> ConsoleError:
     """Return the error with which a console with these settings can't be opened."""
     with pytest.raises(ConsoleError) as caught, open_console(told):
         pass
@@ -78,7 +78,7 @@ def test_the_account_is_the_operator(place: Place) -> None:
         assert list_session_entries(console) == [(user, "session_created", "done", None)]
         runs = place.sql(f"SELECT program, process FROM sessions WHERE operator = '{user}'")
         assert runs == [("terminal", os.getpid())]
-    other = settings(place.home, url, keyring, OPERATOR="somebody")
+    other = make_settings(place.home, url, keyring, OPERATOR="somebody")
     other.sign_in.set_entered_account(user, password)
     with open_console(other) as console, pytest.raises(ConsoleError) as caught:
         console.sessions.read_identity()
@@ -93,10 +93,10 @@ def test_what_is_kept_opens_the_next_desk(place: Place) -> None:
     user, password, url = split_database_url(place)
     with open_signed_in(place, keyring, keep=False):
         assert keyring.kept == {}
-    assert refusal(settings(place.home, url, keyring)).detail["problem"] == "sign_in_missing"
+    assert read_opening_error(make_settings(place.home, url, keyring)).detail["problem"] == "sign_in_missing"
     with open_signed_in(place, keyring):
         assert password in keyring.kept.values()
-    with open_console(settings(place.home, url, keyring)) as console:
+    with open_console(make_settings(place.home, url, keyring)) as console:
         assert console.sessions.read_identity().source == "kept"
         assert console.sessions.read_identity().person.name == user
 
@@ -107,8 +107,8 @@ def test_the_trail_says_what_was_missing(place: Place) -> None:
     """
     keyring = MemoryKeyring()
     user, password, url = split_database_url(place)
-    told = settings(place.home, url, keyring)
-    refusal(told)
+    told = make_settings(place.home, url, keyring)
+    read_opening_error(told)
     told.sign_in.set_entered_account(user, password)
     with open_console(told) as console:
         console.sessions.record_sign_in(must_store_password=True)
@@ -118,8 +118,8 @@ def test_the_trail_says_what_was_missing(place: Place) -> None:
         ]
     entry = next(entry for entry in keyring.kept if entry.startswith(user))
     keyring.kept[entry] = "changed meanwhile"
-    told = settings(place.home, url, keyring)
-    assert refusal(told).detail["problem"] == "access_denied"
+    told = make_settings(place.home, url, keyring)
+    assert read_opening_error(told).detail["problem"] == "access_denied"
     told.sign_in.set_entered_account(user, password)
     with open_console(told) as console:
         console.sessions.record_sign_in(must_store_password=True)
@@ -137,16 +137,16 @@ def test_three_troubles_are_three_things(place: Place) -> None:
     user, password, _ = split_database_url(place)
     whole = place.url()
     wrong = [
-        refusal(settings(place.home, text, None))
+        read_opening_error(make_settings(place.home, text, None))
         for text in (whole.replace(password, "wrong"), whole.replace(user, "nobody"))
     ]
     assert [(one.code, one.detail) for one in wrong] == [
         ("bad_profile", {"variable": "CONSOLE_DATABASE_URL", "problem": "access_denied"})
     ] * 2
     admin = place.database.nodes[0].admin_url  # type: ignore[attr-defined]  # a place on a server
-    missing = refusal(settings(place.home, f"{admin}no_such_database", None))
+    missing = read_opening_error(make_settings(place.home, f"{admin}no_such_database", None))
     assert (missing.code, missing.detail["problem"]) == ("bad_profile", "unknown_database")
-    away = refusal(settings(place.home, re.sub(r":[0-9]+/", ":9/", whole), None))
+    away = read_opening_error(make_settings(place.home, re.sub(r":[0-9]+/", ":9/", whole), None))
     assert away.code == "database_unreachable"
 
 
@@ -168,7 +168,7 @@ def test_no_password_reaches_a_log(place: Place, caplog: pytest.LogCaptureFixtur
     _, password, _ = split_database_url(place)
     with caplog.at_level(logging.DEBUG), open_signed_in(place, MemoryKeyring()) as console:
         assert not console.sessions.confirm_password("canary-7f3d2a1b")
-        wrong = refusal(settings(place.home, place.url().replace(password, "canary-7f3d2a1b"), None))
+        wrong = read_opening_error(make_settings(place.home, place.url().replace(password, "canary-7f3d2a1b"), None))
     told = [caplog.text, repr(wrong), repr(wrong.detail), repr(wrong.__cause__)]
     assert [text for text in told if password in text or "canary" in text] == []
 
@@ -194,7 +194,7 @@ def test_signing_out_is_told_and_leaves_nothing(place: Place) -> None:
     with open_signed_in(place, keyring) as console:
         assert console.sessions.sign_out()
         assert keyring.kept == {}
-    assert refusal(settings(place.home, url, keyring)).detail["problem"] == "sign_in_missing"
+    assert read_opening_error(make_settings(place.home, url, keyring)).detail["problem"] == "sign_in_missing"
     with open_signed_in(place, keyring) as console:
         assert [entry[1] for entry in list_session_entries(console)] == [
             "session_created",
@@ -205,7 +205,7 @@ def test_signing_out_is_told_and_leaves_nothing(place: Place) -> None:
 
 def test_an_address_with_account_and_password_needs_no_keyring(place: Place) -> None:
     """A database address with account and password needs no keyring, and its password confirms decisions."""
-    with open_console(settings(place.home, place.url(), None)) as console:
+    with open_console(make_settings(place.home, place.url(), None)) as console:
         me = console.sessions.read_identity()
         assert (me.source, me.is_account_stored, me.is_known_operator) == ("given", False, True)
         assert console.sessions.confirm_password(split_database_url(place)[1])
@@ -216,15 +216,15 @@ def test_every_role_signs_in_with_its_own_rights(sql_server: SqlServer, tmp_path
     """The account of each role can sign in, write the audit entries of its session, confirm its password and sign
     out.
     """
-    with team(sql_server) as people:
-        told = settings(tmp_path / who, people.urls[who], MemoryKeyring())
+    with open_team(sql_server) as people:
+        told = make_settings(tmp_path / who, people.urls[who], MemoryKeyring())
         password = unquote(urlsplit(people.urls[who]).password or "")
         with open_console(told) as console:
             me = console.sessions.read_identity()
             assert (me.person.name, me.is_known_operator, set(me.person.roles)) == (
                 people.names[who],
                 True,
-                set(EVERYBODY[who]),
+                set(ROLES_BY_PERSON[who]),
             )
             assert console.sessions.record_sign_in(must_store_password=True)
             assert console.sessions.confirm_password(password)

@@ -28,17 +28,17 @@ from console.services.process.context import ServiceContext
 from console.store.adoption import adopt_rows, adopt_table
 from console.store.database.engine import Database
 from tests.support import legacy, other_application, server_fixtures
-from tests.support.adoptions import NOWHERE, adoption, expire_upgrade_lock, temporary_database
-from tests.support.desks import environment
-from tests.support.invented import numbers
+from tests.support.adoptions import NOWHERE, expire_upgrade_lock, open_adoption_service, open_temporary_database
+from tests.support.desks import make_environment
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.legacy import NAME, bought, row
-from tests.support.places import Engine, nodes_of
-from tests.support.quick_desks import quick_desk
+from tests.support.legacy import TABLE_NAME, make_bought_row, make_row
+from tests.support.places import Engine, get_nodes
+from tests.support.quick_desks import open_quick_desk
 from tests.support.servers import Cluster, mariadb
 from tests.support.sql_server import SqlServer
 
-ONE, TWO, THREE = numbers(3, seed=31)
+ONE, TWO, THREE = invent_numbers(3, seed=31)
 _LATE = 400
 """Rows that come in while an adoption goes on."""
 ORIGINAL = "id, client_id, credit_check_id, company_name, purchased_at, expired_at, result, pdf_file_path"
@@ -47,9 +47,9 @@ ORIGINAL = "id, client_id, credit_check_id, company_name, purchased_at, expired_
 @pytest.fixture
 def url(engine: Engine, home: Path) -> Iterator[str]:
     """An empty database on each engine."""
-    server_fixtures.need_engine(engine)
-    server = nodes_of(engine)[0] if engine != "sqlite" else None
-    with temporary_database(server, home) as address:
+    server_fixtures.require_engine(engine)
+    server = get_nodes(engine)[0] if engine != "sqlite" else None
+    with open_temporary_database(server, home) as address:
         yield address
 
 
@@ -64,13 +64,13 @@ def database(url: str) -> Iterator[Database]:
 def read_rows(database: Database, columns: str = ORIGINAL) -> list[tuple[object, ...]]:
     """Return these columns of all rows of the table of credit checks, by id."""
     with database.read() as conn:
-        return [tuple(found) for found in conn.exec_driver_sql(f"SELECT {columns} FROM {NAME} ORDER BY id")]
+        return [tuple(found) for found in conn.exec_driver_sql(f"SELECT {columns} FROM {TABLE_NAME} ORDER BY id")]
 
 
 def read_counts(database: Database) -> dict[str, int]:
     """Return the numbers of rows, live rows, claims, duplicates and undecided rows."""
     with database.read() as conn:
-        return legacy.facts(conn)
+        return legacy.count_rows(conn)
 
 
 def count_rows_by_table(database: Database) -> dict[str, object]:
@@ -87,9 +87,11 @@ def test_all_rows_are_taken_in(database: Database, home: Path, url: str) -> None
     """The values that the other application wrote stay unchanged, one row of each claim becomes live, and the run has
     the figures that the plan announced.
     """
-    legacy.make(database, [*legacy.many(600, doubled=0.1, odd=0.1), row(corporation_number="番号なし")])
+    legacy.create_table_with_rows(
+        database, [*legacy.make_rows(600, doubled=0.1, odd=0.1), make_row(corporation_number="番号なし")]
+    )
     before, there = read_rows(database), count_rows_by_table(database)
-    with adoption(home, url) as service:
+    with open_adoption_service(home, url) as service:
         plan = service.make_plan()
         assert (count_rows_by_table(database), read_rows(database)) == (there, before), "a dry run changes nothing"
         done = service.run()
@@ -107,14 +109,17 @@ def test_all_rows_are_taken_in(database: Database, home: Path, url: str) -> None
 
 
 LIVE_ROW_CASES: dict[str, tuple[list[legacy.Row], int]] = {
-    "the later purchase": ([bought("", 1, purchased_at="2025-05-01"), bought("", 2, purchased_at="2025-01-01")], 0),
-    "the later expiry": ([bought("", 1, expired_at="2027-05-01"), bought("", 2)], 0),
-    "the higher id": ([bought("", 1), bought("", 2)], 1),
-    "bought before not bought": ([bought("", 1), row(purchased_at="2027-01-01")], 0),
-    "dated before undated": ([bought("", 1), bought("", 2, purchased_at=None)], 0),
-    "the newest of those not bought": ([row(), row(corporation_number="T{}")], 1),
-    "in another spelling": ([bought("T{}", 1), bought(" {} ", 2), bought("", 3)], 2),
-    "in a third spelling": ([bought("\u3000{}\t", 1), bought("{}-", 2)], 1),
+    "the later purchase": (
+        [make_bought_row("", 1, purchased_at="2025-05-01"), make_bought_row("", 2, purchased_at="2025-01-01")],
+        0,
+    ),
+    "the later expiry": ([make_bought_row("", 1, expired_at="2027-05-01"), make_bought_row("", 2)], 0),
+    "the higher id": ([make_bought_row("", 1), make_bought_row("", 2)], 1),
+    "bought before not bought": ([make_bought_row("", 1), make_row(purchased_at="2027-01-01")], 0),
+    "dated before undated": ([make_bought_row("", 1), make_bought_row("", 2, purchased_at=None)], 0),
+    "the newest of those not bought": ([make_row(), make_row(corporation_number="T{}")], 1),
+    "in another spelling": ([make_bought_row("T{}", 1), make_bought_row(" {} ", 2), make_bought_row("", 3)], 2),
+    "in a third spelling": ([make_bought_row("\u3000{}\t", 1), make_bought_row("{}-", 2)], 1),
 }
 """Rows of one claim each, and which of them stays; their number comes from the test."""
 
@@ -125,16 +130,20 @@ def test_which_row_stays(database: Database, home: Path, url: str) -> None:
     """
     expected: list[tuple[int, int | None]] = []
     written: list[legacy.Row] = []
-    for number, (rows, stays) in zip(numbers(len(LIVE_ROW_CASES), seed=5), LIVE_ROW_CASES.values(), strict=True):
+    for number, (rows, stays) in zip(
+        invent_numbers(len(LIVE_ROW_CASES), seed=5), LIVE_ROW_CASES.values(), strict=True
+    ):
         first = len(written) + 1
         written += [
             one | {"corporation_number": str(one["corporation_number"] or "{}").format(number)} for one in rows
         ]
         places = range(len(rows))
         expected += [(first + place, None if place == stays else first + stays) for place in places]
-    legacy.make(database, written)
-    with adoption(home, url) as service:
-        assert service.make_plan().row_counts.duplicate_examples[0] == DuplicateClaim("1", numbers(7, seed=5)[6], 3)
+    legacy.create_table_with_rows(database, written)
+    with open_adoption_service(home, url) as service:
+        assert service.make_plan().row_counts.duplicate_examples[0] == DuplicateClaim(
+            "1", invent_numbers(7, seed=5)[6], 3
+        )
         service.run()
     assert read_rows(database, "id, duplicate_of") == expected
     with database.read() as conn:
@@ -148,10 +157,17 @@ def test_an_index_of_theirs_may_forbid_the_rewriting(database: Database, home: P
     """A unique index of the other application prevents that a number is rewritten in plain digits: the row in plain
     digits stays live, and the other row becomes its duplicate with its spelling unchanged.
     """
-    legacy.make(database, [bought(ONE, 1), bought(f"T{ONE}", 2, purchased_at="2026-01-01"), bought(f"T{TWO}", 3)])
+    legacy.create_table_with_rows(
+        database,
+        [
+            make_bought_row(ONE, 1),
+            make_bought_row(f"T{ONE}", 2, purchased_at="2026-01-01"),
+            make_bought_row(f"T{TWO}", 3),
+        ],
+    )
     with database.write_without_retries() as tx:
-        tx.conn.exec_driver_sql(f"CREATE UNIQUE INDEX theirs ON {NAME} (client_id, corporation_number)")
-    with adoption(home, url) as service:
+        tx.conn.exec_driver_sql(f"CREATE UNIQUE INDEX theirs ON {TABLE_NAME} (client_id, corporation_number)")
+    with open_adoption_service(home, url) as service:
         service.run()
     found = read_rows(database, "corporation_number, duplicate_of")
     assert found == [(ONE, None), (f"T{ONE}", 1), (TWO, None)]
@@ -161,8 +177,8 @@ def test_of_different_clients_none_is_a_duplicate(database: Database, home: Path
     """Rows of two clients with the same corporation number are no duplicates, because a claim
     belongs to one client.
     """
-    legacy.make(database, [bought(ONE, 1), bought(ONE, 1, client_id=2)])
-    with adoption(home, url) as service:
+    legacy.create_table_with_rows(database, [make_bought_row(ONE, 1), make_bought_row(ONE, 1, client_id=2)])
+    with open_adoption_service(home, url) as service:
         assert service.run().duplicates == 0
 
 
@@ -170,15 +186,18 @@ def test_broken_off_and_taken_up_again(home: Path, database: Database, url: str)
     """A run is broken off at each failpoint in turn, and rows are added meanwhile. Each next run continues, and at
     the end one row of each claim is live.
     """
-    legacy.make(database, list(legacy.many(60, doubled=0.2, odd=0.2)))
+    legacy.create_table_with_rows(database, list(legacy.make_rows(60, doubled=0.2, odd=0.2)))
     before, broken = read_rows(database), []
     for name in failpoint_names.ADOPTION_FAILPOINTS:
-        with adoption(home, url, FAILPOINT=f"{name}:1:raise") as service, suppress(failpoints.FailpointReached):
+        with (
+            open_adoption_service(home, url, FAILPOINT=f"{name}:1:raise") as service,
+            suppress(failpoints.FailpointReached),
+        ):
             service.run()
             broken.append(name)
     assert broken == []
-    legacy.add(database, [bought(ONE, 9), row(corporation_number=f"T{TWO}")])
-    with adoption(home, url) as service:
+    legacy.insert_rows(database, [make_bought_row(ONE, 9), make_row(corporation_number=f"T{TWO}")])
+    with open_adoption_service(home, url) as service:
         service.run()
         assert service.make_plan().state == "adopted"
     found = read_counts(database)
@@ -188,14 +207,14 @@ def test_broken_off_and_taken_up_again(home: Path, database: Database, url: str)
 
 def test_killed_and_taken_up_again(home: Path, sql_server: SqlServer) -> None:
     """A killed adoption leaves only its lock. After the lock has ended, the next run completes the adoption."""
-    with temporary_database(sql_server, home) as url:
+    with open_temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
-        legacy.make(database, list(legacy.many(60, doubled=0.2)))
-        told = environment(home, NOWHERE, DATABASE_URL=url, OPERATOR="", FAILPOINT="after_adopt_columns:2:kill")
+        legacy.create_table_with_rows(database, list(legacy.make_rows(60, doubled=0.2)))
+        told = make_environment(home, NOWHERE, DATABASE_URL=url, OPERATOR="", FAILPOINT="after_adopt_columns:2:kill")
         killed = subprocess.run([sys.executable, "-m", "console", "db", "adopt"], env=os.environ | told, check=False)
         assert killed.returncode == -9
         expire_upgrade_lock(sql_server, url)
-        with adoption(home, url) as service:
+        with open_adoption_service(home, url) as service:
             service.run()
         assert read_counts(database)["live"] == read_counts(database)["claims"]
         database.close()
@@ -203,11 +222,11 @@ def test_killed_and_taken_up_again(home: Path, sql_server: SqlServer) -> None:
 
 def test_two_adopters_at_once_are_one(home: Path, database: Database, url: str) -> None:
     """Two adoptions run at the same time: each duplicate is decided once and has one case."""
-    legacy.make(database, list(legacy.many(200, doubled=0.2)))
+    legacy.create_table_with_rows(database, list(legacy.make_rows(200, doubled=0.2)))
     done: list[int] = []
 
     def adopt(number: int) -> None:
-        with adoption(home / str(number), url) as service:
+        with open_adoption_service(home / str(number), url) as service:
             done.append(service.run().duplicates)
 
     threads = [threading.Thread(target=adopt, args=(number,)) for number in range(2)]
@@ -224,17 +243,17 @@ def test_two_adopters_at_once_are_one(home: Path, database: Database, url: str) 
 # ---- while the other application goes on
 
 
-def adopt_under_traffic(url: str, home: Path, database: Database, count: int) -> other_application.Results:
+def adopt_under_traffic(url: str, home: Path, database: Database, count: int) -> other_application.ApplicationResults:
     """Adopt `count` rows while the other application reads and inserts. Assert that none of its inserts failed or was
     lost, and return its inserts and times.
     """
-    legacy.make(database, legacy.many(count, doubled=0.01, odd=0.01))
-    with other_application.running(url) as told, adoption(home, url) as service:
+    legacy.create_table_with_rows(database, legacy.make_rows(count, doubled=0.01, odd=0.01))
+    with other_application.run_application(url) as told, open_adoption_service(home, url) as service:
         service.run()
     (met,) = told
     with database.read() as conn:
-        ids = {int(found) for found in conn.scalars(text(f"SELECT id FROM {NAME}"))}
-        found = legacy.facts(conn)
+        ids = {int(found) for found in conn.scalars(text(f"SELECT id FROM {TABLE_NAME}"))}
+        found = legacy.count_rows(conn)
     assert met.failed == []
     assert {record_id for record_id, _, _ in met.added} <= ids
     assert found["rows"] == count + len(met.added)
@@ -246,7 +265,7 @@ def test_under_traffic(home: Path, sql_server: SqlServer) -> None:
     """The adoption of 8,000 rows on a server loses no row of the other application. `make soak` asserts at full size
     that the other application doesn't wait.
     """
-    with temporary_database(sql_server, home) as url:
+    with open_temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
         met = adopt_under_traffic(url, home, database, 8_000)
         database.close()
@@ -261,13 +280,17 @@ def test_latecomers_are_ranked_as_well(home: Path, sql_server: SqlServer, monkey
     """Rows that are inserted while the indexes are built are compared with the holder of their claim; the better row
     holds the claim afterwards.
     """
-    late = [bought(ONE, 3, purchased_at="2026-02-01"), row(corporation_number=f"T{TWO}"), bought(f"T{THREE}", 4)]
-    late += [row(corporation_number="none")]
-    with temporary_database(sql_server, home) as url:
+    late = [
+        make_bought_row(ONE, 3, purchased_at="2026-02-01"),
+        make_row(corporation_number=f"T{TWO}"),
+        make_bought_row(f"T{THREE}", 4),
+    ]
+    late += [make_row(corporation_number="none")]
+    with open_temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
-        legacy.make(database, [bought(ONE, 1), bought(TWO, 2)])
-        add_during_adoption(monkeypatch, database, lambda: legacy.add(database, late))
-        with adoption(home, url) as service:
+        legacy.create_table_with_rows(database, [make_bought_row(ONE, 1), make_bought_row(TWO, 2)])
+        add_during_adoption(monkeypatch, database, lambda: legacy.insert_rows(database, late))
+        with open_adoption_service(home, url) as service:
             done = service.run()
         found = read_rows(database, "corporation_number, duplicate_of, work_reason")
         database.close()
@@ -306,21 +329,21 @@ def test_many_that_come_in_meanwhile_are_read_once(
     """400 rows that are inserted during an adoption cost a bounded number of reads each. Formerly each was compared
     with all other new rows, and an application that writes 150 rows a second kept the adoption from ending.
     """
-    server_fixtures.need_engine("mariadb")
-    late = list(legacy.many(_LATE, seed=8, doubled=doubled, odd=0.1))
-    with mariadb(extra_config=("userstat=ON",)) as server, temporary_database(server, home) as url:
+    server_fixtures.require_engine("mariadb")
+    late = list(legacy.make_rows(_LATE, seed=8, doubled=doubled, odd=0.1))
+    with mariadb(extra_config=("userstat=ON",)) as server, open_temporary_database(server, home) as url:
         database = Database(url, without_time_limit=True)
-        legacy.make(database, [bought(ONE, 1)])
+        legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
         read_before: list[int] = []
 
         def add() -> None:
-            legacy.add(database, late)
-            read_before.append(rows_read(server, database))
+            legacy.insert_rows(database, late)
+            read_before.append(count_rows_read(server, database))
 
         add_during_adoption(monkeypatch, database, add)
-        with adoption(home, url) as service:
+        with open_adoption_service(home, url) as service:
             service.run()
-        read = rows_read(server, database) - read_before[0]
+        read = count_rows_read(server, database) - read_before[0]
         found = read_counts(database)
         database.close()
     assert (found["rows"], found["live"], found["undecided"]) == (_LATE + 1, found["claims"], 0)
@@ -331,22 +354,22 @@ def test_many_that_come_in_afterwards_are_read_once(home: Path, vendor: LedgerVe
     """The due task adopts 400 later rows with a bounded number of reads each. Formerly a number in another spelling
     was compared with all rows that no task had seen: 839 reads for each of 3,000 rows.
     """
-    server_fixtures.need_engine("mariadb")
-    with mariadb(extra_config=("userstat=ON",)) as server, temporary_database(server, home) as url:
+    server_fixtures.require_engine("mariadb")
+    with mariadb(extra_config=("userstat=ON",)) as server, open_temporary_database(server, home) as url:
         database = Database(url, without_time_limit=True)
-        legacy.make(database, [bought(ONE, 1)])
-        with adoption(home, url) as service:
+        legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
+        with open_adoption_service(home, url) as service:
             service.run()
-        legacy.add(database, list(legacy.many(_LATE, seed=8, doubled=0, odd=0.9)))
+        legacy.insert_rows(database, list(legacy.make_rows(_LATE, seed=8, doubled=0, odd=0.9)))
         with open_desk(home / "desk", url, database, vendor) as desk, desk.acting_as("worker"):
-            before = rows_read(server, database)
+            before = count_rows_read(server, database)
             assert desk.scheduler._tasks["rows_by_others"]() == _LATE
-            read = rows_read(server, database) - before
+            read = count_rows_read(server, database) - before
         database.close()
     assert read < 60 * _LATE, f"{read} rows were read to adopt {_LATE}"
 
 
-def rows_read(server: SqlServer, database: Database) -> int:
+def count_rows_read(server: SqlServer, database: Database) -> int:
     """Return the number of rows that the server has read for the owner of this database."""
     sql = f"SELECT rows_read FROM information_schema.user_statistics WHERE user = '{database.account_name}'"
     return int(server.sql(sql)[0][0])
@@ -382,23 +405,23 @@ def test_a_unique_index_of_somebody_else_is_named(
     """A unique index that the other application adds during the adoption prevents the adoption's writes: the error
     names the index. Formerly the error said that others lock the database.
     """
-    late = [bought(f"T{ONE}", 2, client_id=2)]
-    with temporary_database(sql_server, home) as url:
+    late = [make_bought_row(f"T{ONE}", 2, client_id=2)]
+    with open_temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
-        legacy.make(database, [bought(ONE, 1)])
+        legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
 
         def add() -> None:
-            legacy.add(database, late)
+            legacy.insert_rows(database, late)
             with database.write_without_retries() as tx:
-                tx.conn.exec_driver_sql(f"ALTER TABLE {NAME} ADD UNIQUE INDEX theirs (corporation_number)")
+                tx.conn.exec_driver_sql(f"ALTER TABLE {TABLE_NAME} ADD UNIQUE INDEX theirs (corporation_number)")
 
         add_during_adoption(monkeypatch, database, add)
-        with adoption(home, url) as service, pytest.raises(ConsoleError) as caught:
+        with open_adoption_service(home, url) as service, pytest.raises(ConsoleError) as caught:
             service.run()
         with database.write_without_retries() as tx:
-            tx.conn.exec_driver_sql(f"ALTER TABLE {NAME} DROP INDEX theirs")
+            tx.conn.exec_driver_sql(f"ALTER TABLE {TABLE_NAME} DROP INDEX theirs")
         monkeypatch.undo()
-        with adoption(home, url) as service:
+        with open_adoption_service(home, url) as service:
             service.run()
         found = read_counts(database)
         database.close()
@@ -413,16 +436,20 @@ def test_a_row_that_stays_undecided_ends_no_adoption(
     """A person has marked a new row as a duplicate by hand and left its work state empty: the adoption reads the row
     once and ends.
     """
-    with temporary_database(sql_server, home) as url:
+    with open_temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
-        legacy.make(database, [bought(ONE, 1)])
+        legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
 
         def add() -> None:
-            legacy.add(
-                database, [bought(ONE, 2, purchased_at="2024-01-01"), *legacy.many(3 * ROWS_PER_TRANSACTION, seed=8)]
+            legacy.insert_rows(
+                database,
+                [
+                    make_bought_row(ONE, 2, purchased_at="2024-01-01"),
+                    *legacy.make_rows(3 * ROWS_PER_TRANSACTION, seed=8),
+                ],
             )
             with database.write_without_retries() as tx:
-                tx.conn.exec_driver_sql(f"UPDATE {NAME} SET duplicate_of = 1 WHERE id = 2")
+                tx.conn.exec_driver_sql(f"UPDATE {TABLE_NAME} SET duplicate_of = 1 WHERE id = 2")
 
         add_during_adoption(monkeypatch, database, add)
         listed, list_rows = list[int](), adopt_rows.list_unadopted_rows
@@ -433,7 +460,7 @@ def test_a_row_that_stays_undecided_ends_no_adoption(
             return list_rows(conn, *limits)
 
         monkeypatch.setattr("console.services.adoption.run.adopt_rows.list_unadopted_rows", list_some)
-        with adoption(home, url) as service:
+        with open_adoption_service(home, url) as service:
             service.run()
         found = read_counts(database)
         database.close()
@@ -444,7 +471,7 @@ def test_a_file_goes_on_too(home: Path) -> None:
     """The adoption of an SQLite file, which has one writer at a time, loses no row of the other
     application either.
     """
-    with temporary_database(None, home) as url:
+    with open_temporary_database(None, home) as url:
         database = Database(url)
         adopt_under_traffic(url, home, database, 500)
         database.close()
@@ -453,10 +480,10 @@ def test_a_file_goes_on_too(home: Path) -> None:
 def test_on_a_cluster(home: Path, galera_cluster: Cluster) -> None:
     """On Galera, which changes a table on all nodes at once, the second node sees one live row of each claim."""
     first, second = galera_cluster.nodes[:2]
-    with temporary_database(first, home) as url:
+    with open_temporary_database(first, home) as url:
         database = Database(url, without_time_limit=True)
-        legacy.make(database, list(legacy.many(300, doubled=0.1)))
-        with adoption(home, url) as service:
+        legacy.create_table_with_rows(database, list(legacy.make_rows(300, doubled=0.1)))
+        with open_adoption_service(home, url) as service:
             assert service.make_plan().is_cluster
             service.run()
         there = Database(url.replace(f":{first.port}/", f":{second.port}/"))
@@ -475,15 +502,17 @@ def open_desk(home: Path, url: str, database: Database, vendor: LedgerVendor) ->
         with database.write_without_retries() as tx:
             add = text("INSERT INTO operators (name, roles) VALUES (:name, 'operator,approver,auditor')")
             tx.conn.execute(add, {"name": database.account_name})
-    return quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a")
+    return open_quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a")
 
 
 def test_the_desk_works_on_it(home: Path, database: Database, url: str) -> None:
     """After the adoption a desk finds the rows, is refused to buy while a row holds the claim, and buys another
     corporation. The other application's insert of a claimed number then fails (error 1062 on a server).
     """
-    legacy.make(database, [bought(f"T{ONE}", 71), bought(ONE, 72), row(corporation_number=TWO)])
-    with adoption(home, url) as service:
+    legacy.create_table_with_rows(
+        database, [make_bought_row(f"T{ONE}", 71), make_bought_row(ONE, 72), make_row(corporation_number=TWO)]
+    )
+    with open_adoption_service(home, url) as service:
         service.run()
     with open_desk(home, url, database, LedgerVendor()) as console:
         assert [record.id for record in console.lookup.find_records(ONE).credit_checks] == [2, 1]
@@ -495,7 +524,7 @@ def test_the_desk_works_on_it(home: Path, database: Database, url: str) -> None:
         fresh = console.credit_checks.purchase(PurchaseRequest(THREE, "1"))
         assert (fresh.id, fresh.state) == (4, "success")
         with pytest.raises(IntegrityError):
-            legacy.add(database, [row(corporation_number=f"{ONE[:1]}-{ONE[1:]}")])
+            legacy.insert_rows(database, [make_row(corporation_number=f"{ONE[:1]}-{ONE[1:]}")])
         assert [run.count for run in console.recovery.run_all_tasks() if run.task == "rows_by_others"] == [0]
 
 
@@ -503,12 +532,12 @@ def test_due_tasks_keep_what_was_decided(home: Path, database: Database, url: st
     """A row that was decided to be a duplicate stays one after its writer has bought its check. A number of thirteen
     letters is unreadable and stays as written.
     """
-    legacy.make(database, [bought(ONE, 71), row(corporation_number=ONE)])
-    with adoption(home, url) as service:
+    legacy.create_table_with_rows(database, [make_bought_row(ONE, 71), make_row(corporation_number=ONE)])
+    with open_adoption_service(home, url) as service:
         service.run()
-    legacy.add(database, [row(corporation_number="ABCDEFGHIJKLM")])
+    legacy.insert_rows(database, [make_row(corporation_number="ABCDEFGHIJKLM")])
     with database.write_without_retries() as tx:
-        tx.conn.exec_driver_sql(f"UPDATE {NAME} SET credit_check_id = 72 WHERE id = 2")
+        tx.conn.exec_driver_sql(f"UPDATE {TABLE_NAME} SET credit_check_id = 72 WHERE id = 2")
     with open_desk(home, url, database, LedgerVendor()) as console:
         console.recovery.run_all_tasks()
         waiting = {item.record.id: item.record.work.reason for item in console.recovery.read_queue("review").items}
@@ -528,7 +557,7 @@ def test_due_tasks_keep_what_was_decided(home: Path, database: Database, url: st
 )
 def test_dates_are_read_in_their_zone(home: Path, zone: str, written: str, instant: datetime) -> None:
     """Dates of adopted rows are read in the given zone, on both sides of the date line, in summer and in winter."""
-    with temporary_database(None, home) as url:
+    with open_temporary_database(None, home) as url:
         database = Database(url)
         require_dates_in_zone(home, database, url, zone, written, instant)
         database.close()
@@ -536,7 +565,7 @@ def test_dates_are_read_in_their_zone(home: Path, zone: str, written: str, insta
 
 def test_dates_of_a_server_are_read_in_their_zone(home: Path, sql_server: SqlServer) -> None:
     """The dates of adopted rows are read in the given zone also on a server, whose sessions have their own zone."""
-    with temporary_database(sql_server, home) as url:
+    with open_temporary_database(sql_server, home) as url:
         database = Database(url)
         require_dates_in_zone(
             home, database, url, "Asia/Tokyo", "2026-01-01 08:59:59", datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -550,10 +579,10 @@ def require_dates_in_zone(
     """Assert that the dates of rows from before and after the adoption are read in `zone`, stay stored as written,
     and that the dates of our own purchases are stored in UTC.
     """
-    legacy.make(database, [bought(ONE, 71, purchased_at=written, expired_at=None)])
-    with adoption(home, url) as service:
+    legacy.create_table_with_rows(database, [make_bought_row(ONE, 71, purchased_at=written, expired_at=None)])
+    with open_adoption_service(home, url) as service:
         service.run(zone)
-    legacy.add(database, [bought(TWO, 72, purchased_at=written)])
+    legacy.insert_rows(database, [make_bought_row(TWO, 72, purchased_at=written)])
     with open_desk(home, url, database, LedgerVendor()) as console:
         for number in (ONE, TWO):
             assert console.lookup.find_records(number).credit_checks[0].purchased_at == instant
@@ -572,8 +601,10 @@ def test_a_refetch_leaves_the_row_in_its_zone(home: Path, database: Database, ur
     vendor = LedgerVendor()
     charged = vendor.buy_check(PurchaseRequest(ONE, "1")).found
     assert charged is not None
-    legacy.make(database, [row(corporation_number=ONE, credit_check_id=charged.credit_check_id)])
-    with adoption(home, url) as service:
+    legacy.create_table_with_rows(
+        database, [make_row(corporation_number=ONE, credit_check_id=charged.credit_check_id)]
+    )
+    with open_adoption_service(home, url) as service:
         service.run("Asia/Tokyo")
     with open_desk(home, url, database, vendor) as console:
         record = console.credit_checks.refetch(1).record
@@ -594,8 +625,8 @@ def test_a_foreign_path_is_kept_and_never_followed(home: Path, path: str) -> Non
     database = Database(url)
     charged = vendor.buy_check(PurchaseRequest(ONE, "1")).found
     assert charged is not None
-    legacy.make(database, [bought(ONE, charged.credit_check_id, pdf_file_path=path)])
-    with adoption(home, url) as service:
+    legacy.create_table_with_rows(database, [make_bought_row(ONE, charged.credit_check_id, pdf_file_path=path)])
+    with open_adoption_service(home, url) as service:
         service.run()
     with open_desk(home, url, database, vendor) as console:
         assert console.credit_checks.read_credit_check(1).record.pdf_file_path == path

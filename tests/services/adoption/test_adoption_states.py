@@ -12,26 +12,26 @@ from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
 from console.store.database.engine import Database
 from tests.support import legacy, server_fixtures, teams
-from tests.support.adoptions import adoption, temporary_database
-from tests.support.invented import numbers
+from tests.support.adoptions import open_adoption_service, open_temporary_database
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.legacy import NAME, bought, row
-from tests.support.places import Engine, Place, nodes_of
-from tests.support.quick_desks import quick_desk
+from tests.support.legacy import TABLE_NAME, make_bought_row, make_row
+from tests.support.places import Engine, Place, get_nodes
+from tests.support.quick_desks import open_quick_desk
 from tests.support.sql_server import SqlServer
 
-BOUGHT, PENDING, FAILED, CLAIMED, ODD, LATER = numbers(6, seed=63)
+BOUGHT, PENDING, FAILED, CLAIMED, ODD, LATER = invent_numbers(6, seed=63)
 STATUS = ", status VARCHAR(20) NOT NULL DEFAULT 'pending'"
 COMMENTED = STATUS + " COMMENT 'it''s theirs'"
-SEEN = {"pending": ("pending", "written_by_other"), "error": ("error", None), "success": ("success", None)}
+EXPECTED_STATES = {"pending": ("pending", "written_by_other"), "error": ("error", None), "success": ("success", None)}
 
 
 @pytest.fixture
 def url(engine: Engine, home: Path) -> Iterator[str]:
     """An empty database on each engine."""
-    server_fixtures.need_engine(engine)
-    server = nodes_of(engine)[0] if engine != "sqlite" else None
-    with temporary_database(server, home) as address:
+    server_fixtures.require_engine(engine)
+    server = get_nodes(engine)[0] if engine != "sqlite" else None
+    with open_temporary_database(server, home) as address:
         yield address
 
 
@@ -46,14 +46,16 @@ def database(url: str) -> Iterator[Database]:
 def make_rows_of_every_state(database: Database) -> None:
     """Create the table with rows of every state, with and without the provider's id of the credit check."""
     more = COMMENTED if database.is_server else STATUS
-    made = [bought(BOUGHT, 1), row(corporation_number=PENDING), row(corporation_number=FAILED)]
-    made += [row(corporation_number=CLAIMED), bought(ODD, 5), row(corporation_number=FAILED)]
-    legacy.make(database, made, more=more)
+    made = [make_bought_row(BOUGHT, 1), make_row(corporation_number=PENDING), make_row(corporation_number=FAILED)]
+    made += [make_row(corporation_number=CLAIMED), make_bought_row(ODD, 5), make_row(corporation_number=FAILED)]
+    legacy.create_table_with_rows(database, made, more=more)
     words = ("success", "pending", "error", "success", "error", "error")
-    execute(database, *(f"UPDATE {NAME} SET status = '{word}' WHERE id = {n + 1}" for n, word in enumerate(words)))
+    execute_statements(
+        database, *(f"UPDATE {TABLE_NAME} SET status = '{word}' WHERE id = {n + 1}" for n, word in enumerate(words))
+    )
 
 
-def execute(database: Database, *statements: str) -> None:
+def execute_statements(database: Database, *statements: str) -> None:
     """Execute the statements in one transaction."""
     with database.write_without_retries() as tx:
         for statement in statements:
@@ -63,7 +65,9 @@ def execute(database: Database, *statements: str) -> None:
 def read_states(database: Database) -> list[tuple[object, ...]]:
     """Return status, work state, work reason and duplicate_of of all rows, by id."""
     with database.read() as conn:
-        rows = conn.exec_driver_sql(f"SELECT status, work_state, work_reason, duplicate_of FROM {NAME} ORDER BY id")
+        rows = conn.exec_driver_sql(
+            f"SELECT status, work_state, work_reason, duplicate_of FROM {TABLE_NAME} ORDER BY id"
+        )
         return [tuple(found) for found in rows]
 
 
@@ -72,7 +76,7 @@ def test_states_that_are_there_are_kept(database: Database, home: Path, url: str
     person. An error has no further work.
     """
     make_rows_of_every_state(database)
-    with adoption(home, url) as service:
+    with open_adoption_service(home, url) as service:
         plan = service.make_plan()
         assert plan.obstacles == ()
         assert plan.row_counts.by_status == {"pending": 1, "success": 3, "error": 2}
@@ -93,7 +97,7 @@ def test_states_that_are_there_are_kept(database: Database, home: Path, url: str
     ]
     if database.is_server:
         with database.read() as conn:
-            (made,) = conn.exec_driver_sql(f"SHOW CREATE TABLE {NAME}").mappings().all()
+            (made,) = conn.exec_driver_sql(f"SHOW CREATE TABLE {TABLE_NAME}").mappings().all()
         assert "it''s theirs" in made["Create Table"]
 
 
@@ -102,12 +106,14 @@ def test_the_desk_on_states_of_others(database: Database, home: Path, url: str) 
     without an id. An adopted error doesn't hold the claim.
     """
     make_rows_of_every_state(database)
-    with adoption(home, url) as service:
+    with open_adoption_service(home, url) as service:
         service.run()
     if database.is_server:
-        execute(database, f"INSERT INTO operators (name, roles) VALUES ('{database.account_name}', 'operator')")
+        execute_statements(
+            database, f"INSERT INTO operators (name, roles) VALUES ('{database.account_name}', 'operator')"
+        )
     vendor = LedgerVendor()
-    with quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a") as console:
+    with open_quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a") as console:
         for number in (BOUGHT, PENDING, CLAIMED, ODD):
             with pytest.raises(ConsoleError, match="already_purchased"):
                 console.credit_checks.purchase(PurchaseRequest(number, "1"))
@@ -136,10 +142,12 @@ def test_states_that_mean_something_else(
     """A status column with other words, another type, another default or NULL is an obstacle, also for words that the
     collation treats as equal. The adoption is refused and changes nothing.
     """
-    legacy.make(database, [bought(BOUGHT, 1)], more=more, options="COLLATE utf8mb4_general_ci" * database.is_server)
+    legacy.create_table_with_rows(
+        database, [make_bought_row(BOUGHT, 1)], more=more, options="COLLATE utf8mb4_general_ci" * database.is_server
+    )
     if word is not None:
-        execute(database, f"UPDATE {NAME} SET status = '{word}'")
-    with adoption(home, url) as service:
+        execute_statements(database, f"UPDATE {TABLE_NAME} SET status = '{word}'")
+    with open_adoption_service(home, url) as service:
         (obstacle,) = service.make_plan().obstacles
         assert (obstacle.code, obstacle.name, obstacle.is_convertible) == (kind, "status", False)
         with pytest.raises(ConsoleError) as refused:
@@ -151,7 +159,7 @@ def test_states_that_mean_something_else(
 def read_column_names(database: Database) -> list[str]:
     """Return the names of the table's columns."""
     with database.read() as conn:
-        return list(conn.exec_driver_sql(f"SELECT * FROM {NAME}").keys())
+        return list(conn.exec_driver_sql(f"SELECT * FROM {TABLE_NAME}").keys())
 
 
 @pytest.mark.parametrize(
@@ -170,13 +178,13 @@ def test_its_writer_goes_on_with_the_states(
     and the next due task keeps it.
     """
     with place.desk(LedgerVendor()) as console:
-        insert = f"INSERT INTO {NAME} (client_id, corporation_number, status) VALUES (1, '{LATER}', '{before}')"
-        place.shop(insert)
+        insert = f"INSERT INTO {TABLE_NAME} (client_id, corporation_number, status) VALUES (1, '{LATER}', '{before}')"
+        place.execute_as_shop(insert)
         console.recovery.run_all_tasks()
         (found,) = console.lookup.find_records(LATER).credit_checks
         assert (found.state, found.work.reason) == (before, "written_by_other")
         given = f", credit_check_id = {credit_check_id}" if credit_check_id else ""
-        place.shop(f"UPDATE {NAME} SET status = '{after}'{given} WHERE id = {found.id}")
+        place.execute_as_shop(f"UPDATE {TABLE_NAME} SET status = '{after}'{given} WHERE id = {found.id}")
         ended = after == "error" or credit_check_id is not None
         for _ in range(2):
             (found,) = console.lookup.find_records(LATER).credit_checks
@@ -191,21 +199,25 @@ def test_what_was_bought_its_writer_cannot_end(sql_server: SqlServer, home: Path
     owner = sql_server.fresh_database()
     database = Database(owner, without_time_limit=True)
     make_rows_of_every_state(database)
-    with adoption(home, owner) as service:
+    with open_adoption_service(home, owner) as service:
         service.run()
-    team = teams.staff(sql_server, owner, {"op-a": ("operator",)})
-    with quick_desk(home / "a", LedgerVendor(), DATABASE_URL=team.urls["op-a"], OPERATOR="") as console:
+    team = teams.create_accounts(sql_server, owner, {"op-a": ("operator",)})
+    with open_quick_desk(home / "a", LedgerVendor(), DATABASE_URL=team.urls["op-a"], OPERATOR="") as console:
         ours = console.credit_checks.purchase(PurchaseRequest(LATER, "1"))
     account = sql_server.fresh_database()
     name, password = str(Database(account).url.username), str(Database(account).url.password)
-    sql_server.sql(f"GRANT SELECT, INSERT, UPDATE ON `{team.database}`.{NAME} TO `{name}`@`%`")
-    insert = f"INSERT INTO {NAME} (client_id, corporation_number, status) VALUES (2, '{BOUGHT}', '{{}}')"
+    sql_server.sql(f"GRANT SELECT, INSERT, UPDATE ON `{team.database}`.{TABLE_NAME} TO `{name}`@`%`")
+    insert = f"INSERT INTO {TABLE_NAME} (client_id, corporation_number, status) VALUES (2, '{BOUGHT}', '{{}}')"
     refused = [
-        f"UPDATE {NAME} SET status = '{word}' WHERE id = {record}"
+        f"UPDATE {TABLE_NAME} SET status = '{word}' WHERE id = {record}"
         for record in (1, 5, ours.id)
         for word in ("error", "pending")
     ]
-    refused += [f"UPDATE {NAME} SET status = 'Error' WHERE id = 2", insert.format("done"), insert.format("Pending")]
+    refused += [
+        f"UPDATE {TABLE_NAME} SET status = 'Error' WHERE id = 2",
+        insert.format("done"),
+        insert.format("Pending"),
+    ]
     with sql_server.connect(name, password, team.database) as connection, connection.cursor() as cursor:
         for statement in refused:
             with pytest.raises(pymysql.MySQLError, match="console: "):
@@ -222,17 +234,22 @@ def test_what_is_missing_is_set_aside_by_one_decision(database: Database, home: 
     vendor = LedgerVendor()
     charged = vendor.buy_check(PurchaseRequest(BOUGHT, "1")).found
     assert charged is not None
-    legacy.make(database, [bought(BOUGHT, charged.credit_check_id), bought(PENDING, 2, pdf_file_path="theirs/2.pdf")])
-    with adoption(home, url) as service:
+    legacy.create_table_with_rows(
+        database,
+        [make_bought_row(BOUGHT, charged.credit_check_id), make_bought_row(PENDING, 2, pdf_file_path="theirs/2.pdf")],
+    )
+    with open_adoption_service(home, url) as service:
         with pytest.raises(ConsoleError) as early:
             service.accept_incomplete_rows()
         assert (early.value.code, early.value.detail["problem"]) == ("schema_mismatch", "not_adopted")
         assert service.run().incomplete == 1
     if database.is_server:
-        execute(database, f"INSERT INTO operators (name, roles) VALUES ('{database.account_name}', 'operator')")
-    with quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a") as console:
+        execute_statements(
+            database, f"INSERT INTO operators (name, roles) VALUES ('{database.account_name}', 'operator')"
+        )
+    with open_quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a") as console:
         assert [item.record.id for item in console.recovery.read_queue("incomplete").items] == [1]
-        with adoption(home, url) as service:
+        with open_adoption_service(home, url) as service:
             assert [service.accept_incomplete_rows() for _ in range(2)] == [1, 0]
         assert console.recovery.read_queue("incomplete").items == ()
         assert console.lookup.find_records(BOUGHT).credit_checks[0].incomplete == ("pdf",)

@@ -12,12 +12,12 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from console.services.tasks.due_tasks import DueTasks
 from console.store.credit_checks import credit_checks
 from console.store.queues import queues
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.refusals import code_of
+from tests.support.refusals import call_for_refusal_code
 
-(NUMBER,) = numbers(1)
+(NUMBER,) = invent_numbers(1)
 
 
 @pytest.fixture
@@ -31,13 +31,13 @@ def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
         yield desk
 
 
-def write(place: Place, spelling: str = NUMBER, **more: object) -> int:
+def insert_as_other_application(place: Place, spelling: str = NUMBER, **more: object) -> int:
     """Insert a row as the other application does, without the server's strict mode, and return its id."""
     values = {"client_id": 1, "corporation_number": spelling, **more}
     given = ", ".join("NULL" if value is None else f"'{value}'" for value in values.values())
     insert = f"INSERT INTO hansha_alarmbox_credit_checks ({', '.join(values)}) VALUES ({given})"
-    place.shop(*(("SET sql_mode = ''",) if place.is_server else ()), insert)
-    return int(place.shop("SELECT max(id) FROM hansha_alarmbox_credit_checks")[0][0])
+    place.execute_as_shop(*(("SET sql_mode = ''",) if place.is_server else ()), insert)
+    return int(place.execute_as_shop("SELECT max(id) FROM hansha_alarmbox_credit_checks")[0][0])
 
 
 def buy(console: Console, *, renew: bool = False) -> CreditCheck:
@@ -46,7 +46,7 @@ def buy(console: Console, *, renew: bool = False) -> CreditCheck:
 
 def read_purchase_error_code(console: Console) -> str:
     """Return the code of the error with which the purchase of NUMBER is refused."""
-    return code_of(lambda: buy(console))
+    return call_for_refusal_code(lambda: buy(console))
 
 
 def test_a_refetch_leaves_a_bought_row_bought(console: Console, vendor: LedgerVendor, place: Place) -> None:
@@ -54,7 +54,7 @@ def test_a_refetch_leaves_a_bought_row_bought(console: Console, vendor: LedgerVe
     due task has adopted it.
     """
     charged = vendor.buy_check(PurchaseRequest(NUMBER, "1")).found
-    row = write(place, credit_check_id=charged.credit_check_id if charged else None)
+    row = insert_as_other_application(place, credit_check_id=charged.credit_check_id if charged else None)
     result = console.credit_checks.refetch(row)
     assert (result.record.state, result.record.incomplete) == ("success", ())
     assert read_purchase_error_code(console) == "already_purchased"
@@ -68,7 +68,7 @@ def test_spellings_that_sql_does_not_know_hold_the_claim(
     """A row whose number has a spelling that SQL can't compare is found and holds its claim from its insert on, and
     after the next due task.
     """
-    row = write(place, spelling, credit_check_id=bought)
+    row = insert_as_other_application(place, spelling, credit_check_id=bought)
     for _ in range(2):
         (found,) = console.lookup.find_records(NUMBER).credit_checks
         assert (found.id, found.corporation_number, found.state) == (row, NUMBER, "success" if bought else "pending")
@@ -83,12 +83,12 @@ def test_a_spelling_holds_the_claim_behind_many_rows_that_no_task_has_seen(
     """The other application has written 250 rows while no window and no worker was open: the row after them, in
     another spelling, still holds its claim.
     """
-    others = ", ".join(f"(1, '{number}', {index})" for index, number in enumerate(numbers(250, seed=9), 1_000))
-    place.shop(
+    others = ", ".join(f"(1, '{number}', {index})" for index, number in enumerate(invent_numbers(250, seed=9), 1_000))
+    place.execute_as_shop(
         *(("SET sql_mode = ''",) if place.is_server else ()),
         f"INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id) VALUES {others}",
     )
-    row = write(place, f"T{NUMBER}", credit_check_id=77)
+    row = insert_as_other_application(place, f"T{NUMBER}", credit_check_id=77)
     assert read_purchase_error_code(console) == "already_purchased"
     assert [found.id for found in console.lookup.find_records(NUMBER).credit_checks] == [row]
     assert vendor.charges == []
@@ -96,7 +96,7 @@ def test_a_spelling_holds_the_claim_behind_many_rows_that_no_task_has_seen(
 
 def test_an_expired_stray_can_be_renewed(console: Console, place: Place) -> None:
     """An expired row in another spelling can only be renewed; the renewal supersedes the row."""
-    row = write(place, f"T{NUMBER}", credit_check_id=77, expired_at="2020-01-01 00:00:00")
+    row = insert_as_other_application(place, f"T{NUMBER}", credit_check_id=77, expired_at="2020-01-01 00:00:00")
     new = buy(console, renew=True)
     assert console.credit_checks.read_credit_check(row).record.superseded_by == new.id
     console.recovery.run_all_tasks()
@@ -108,7 +108,7 @@ def test_a_second_spelling_of_a_held_number_is_a_duplicate(console: Console, pla
     A lookup of the number finds both records.
     """
     held = buy(console)
-    row = write(place, f"T{NUMBER}", credit_check_id=77)
+    row = insert_as_other_application(place, f"T{NUMBER}", credit_check_id=77)
     console.recovery.run_all_tasks()
     both = console.lookup.find_records(NUMBER).credit_checks
     assert [(r.id, r.duplicate_of) for r in both] == [(row, held.id), (held.id, None)]
@@ -119,9 +119,9 @@ def test_its_writer_may_buy_later(console: Console, place: Place) -> None:
     """A pending row that was adopted gets an id from its writer: the row becomes a success at once and leaves the
     review queue.
     """
-    row = write(place)
+    row = insert_as_other_application(place)
     console.recovery.run_all_tasks()
-    place.shop(f"UPDATE hansha_alarmbox_credit_checks SET credit_check_id = 5 WHERE id = {row}")
+    place.execute_as_shop(f"UPDATE hansha_alarmbox_credit_checks SET credit_check_id = 5 WHERE id = {row}")
     for _ in range(2):
         record = console.credit_checks.read_credit_check(row).record
         assert (record.state, record.work.state) == ("success", "none")
@@ -134,10 +134,12 @@ def test_its_writer_corrects_an_unreadable_number(console: Console, place: Place
     """The writer corrects a number that was unreadable, as the next step advises: the due task adopts the row again,
     the row holds its claim, and its case is closed.
     """
-    row = write(place, "nonsense")
+    row = insert_as_other_application(place, "nonsense")
     console.recovery.run_all_tasks()
     assert console.credit_checks.read_credit_check(row).record.work.reason == "number_unreadable"
-    place.shop(f"UPDATE hansha_alarmbox_credit_checks SET corporation_number = '{spelling}' WHERE id = {row}")
+    place.execute_as_shop(
+        f"UPDATE hansha_alarmbox_credit_checks SET corporation_number = '{spelling}' WHERE id = {row}"
+    )
     for _ in range(2):
         console.recovery.run_all_tasks()
         record = console.credit_checks.read_credit_check(row).record
@@ -149,7 +151,7 @@ def test_its_writer_corrects_an_unreadable_number(console: Console, place: Place
 @pytest.mark.parametrize("nonsense", ["", "soon", "2026-13-45", "0000-00-00", 7])
 def test_dates_that_are_none_are_missing(console: Console, place: Place, nonsense: object) -> None:
     """An unreadable date is shown as missing. The record, its queue and the due tasks still work."""
-    row = write(place, credit_check_id=5, purchased_at=nonsense, expired_at=nonsense)
+    row = insert_as_other_application(place, credit_check_id=5, purchased_at=nonsense, expired_at=nonsense)
     assert "dates" in console.credit_checks.read_credit_check(row).record.incomplete
     console.recovery.run_all_tasks()
     assert [r.id for r in console.lookup.find_records(NUMBER).credit_checks] == [row]
@@ -158,8 +160,8 @@ def test_dates_that_are_none_are_missing(console: Console, place: Place, nonsens
 @pytest.mark.expects_log("the spoilt row is told")
 def test_one_run_puts_all_of_them_right(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """One run of the due task adopts all 130 rows but the one that raises an error; the next run adopts that one."""
-    many = numbers(130)
-    written = [write(place, f"T{number}", credit_check_id=5) for number in many]
+    many = invent_numbers(130)
+    written = [insert_as_other_application(place, f"T{number}", credit_check_id=5) for number in many]
     find, spoilt = credit_checks.find, written[3]
 
     def sometimes(conn: Connection, record_id: int) -> CreditCheck | None:
@@ -181,7 +183,7 @@ def test_two_runs_take_each_row_once(console: Console, place: Place, monkeypatch
     """A second worker adopts all rows after the first worker has listed them: the first worker adopts none, and each
     row has one audit entry.
     """
-    rows = [write(place, number) for number in numbers(5)]
+    rows = [insert_as_other_application(place, number) for number in invent_numbers(5)]
     find, seen = credit_checks.find, list[int]()
 
     def overtaken(conn: Connection, record_id: int) -> CreditCheck | None:
@@ -211,7 +213,7 @@ def test_a_run_overtaken_in_its_transaction(console: Console, place: Place, monk
     """On a server another run commits between two statements of a run's transaction: each row is
     still adopted once.
     """
-    rows = [write(place, number) for number in numbers(5)]
+    rows = [insert_as_other_application(place, number) for number in invent_numbers(5)]
     read, counts = queues.find_new_foreign_rows, list[int]()
 
     def overtaken(conn: Connection, up_to_id: int, limit: int) -> tuple[queues.ForeignRow, ...]:
@@ -242,9 +244,9 @@ def test_a_run_ends_while_others_go_on_writing(
     """For each batch that a run adopts, the other application inserts 30 more rows and an adopted row changes again:
     the run ends, and these rows belong to the next run.
     """
-    fresh, adopt = iter(numbers(400, seed=9)), DueTasks._adopt_row_batch
-    first = [write(place, next(fresh), credit_check_id=5) for _ in range(60)]
-    waiting = [write(place, next(fresh)) for _ in range(3)]
+    fresh, adopt = iter(invent_numbers(400, seed=9)), DueTasks._adopt_row_batch
+    first = [insert_as_other_application(place, next(fresh), credit_check_id=5) for _ in range(60)]
+    waiting = [insert_as_other_application(place, next(fresh)) for _ in range(3)]
     assert run_adoption_task(console) == 63
     batches: list[int] = []
 
@@ -253,15 +255,15 @@ def test_a_run_ends_while_others_go_on_writing(
         batches.append(1)
         assert len(batches) < 20, "the run doesn't end"
         for _ in range(30):
-            write(place, next(fresh), credit_check_id=5)
+            insert_as_other_application(place, next(fresh), credit_check_id=5)
         place.sql(
             "UPDATE hansha_alarmbox_credit_checks SET work_state = 'needs_review', work_reason = 'written_by_other'"
             f" WHERE id = {waiting[0]}"
         )
 
-    second = [write(place, next(fresh), credit_check_id=5) for _ in range(60)]
+    second = [insert_as_other_application(place, next(fresh), credit_check_id=5) for _ in range(60)]
     for row in waiting:
-        place.shop(f"UPDATE hansha_alarmbox_credit_checks SET credit_check_id = 6 WHERE id = {row}")
+        place.execute_as_shop(f"UPDATE hansha_alarmbox_credit_checks SET credit_check_id = 6 WHERE id = {row}")
     monkeypatch.setattr(DueTasks, "_adopt_row_batch", meanwhile)
     assert run_adoption_task(console) == len(second) + len(waiting)
     monkeypatch.undo()
@@ -274,8 +276,8 @@ def test_rows_that_can_not_be_taken_over_keep_no_others_waiting(
     console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """120 rows raise an error when they are adopted: the ten rows after them are adopted in the same run."""
-    many = numbers(130)
-    written = [write(place, f"T{number}", credit_check_id=5) for number in many]
+    many = invent_numbers(130)
+    written = [insert_as_other_application(place, f"T{number}", credit_check_id=5) for number in many]
     find, spoilt = credit_checks.find, frozenset(written[:120])
 
     def sometimes(conn: Connection, record_id: int) -> CreditCheck | None:

@@ -12,12 +12,12 @@ from console.app import Console
 from console.domain.calendar_days import JST
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.views.any_record import ResolveResult
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import CHECKS, Place
-from tests.support.refusals import code_of
+from tests.support.refusals import call_for_refusal_code
 
-NUMBER, OTHER = numbers(2, seed=83)
+NUMBER, OTHER = invent_numbers(2, seed=83)
 
 
 @pytest.fixture
@@ -40,11 +40,11 @@ def write_adopted_row(
     place: Place, console: Console, status: str = "pending", number: str = NUMBER, client: int = 1
 ) -> int:
     """Insert a row as the other application does, let the due tasks adopt it, and return its id."""
-    place.shop(
+    place.execute_as_shop(
         f"INSERT INTO {CHECKS} (client_id, corporation_number, status) VALUES ({client}, '{number}', '{status}')"
     )
     console.recovery.run_all_tasks()
-    return int(place.shop(f"SELECT max(id) FROM {CHECKS}")[0][0])
+    return int(place.execute_as_shop(f"SELECT max(id) FROM {CHECKS}")[0][0])
 
 
 def make_resolve_call(
@@ -73,28 +73,28 @@ def test_two_people_say_which_purchase_it_is(
     can be renewed once.
     """
     row = write_adopted_row(place, console, status)
-    assert code_of(lambda: buy(console, renew=True)) == "already_purchased"
+    assert call_for_refusal_code(lambda: buy(console, renew=True)) == "already_purchased"
     first = make_resolve_call(console, row, "success", 1)
     assert first().awaiting == "second_person"
     assert (read_record(console, row).state, read_record(console, row).credit_check_id) == (status, None)
-    assert code_of(lambda: buy(console, renew=True)) == "already_purchased"
-    assert code_of(first) == "same_person"
+    assert call_for_refusal_code(lambda: buy(console, renew=True)) == "already_purchased"
+    assert call_for_refusal_code(first) == "same_person"
     waiting = console.credit_checks.read_credit_check(row)
     assert waiting.explanation.next_step.command == (
         f"support-console resolve credit-check {row} --as success --provider-id ID --evidence FILE"
     )
-    with place.acting(console, "lead-b") as other:
-        assert code_of(make_resolve_call(other, row, "success", 2)) == "evidence_mismatch"
+    with place.open_console_of_person(console, "lead-b") as other:
+        assert call_for_refusal_code(make_resolve_call(other, row, "success", 2)) == "evidence_mismatch"
         assert make_resolve_call(other, row, "success", 1)().awaiting is None
     record = read_record(console, row)
     assert (record.state, record.certainty, record.credit_check_id) == ("success", "known", 1)
     assert record.expired_at is not None
     assert record.expired_at < datetime.now(UTC)
-    assert code_of(first) == "nothing_to_resolve"
+    assert call_for_refusal_code(first) == "nothing_to_resolve"
     assert console.recovery.read_queue("review").items == ()
     renewed = buy(console, renew=True)
     assert (read_record(console, row).superseded_by, vendor.count(NUMBER)) == (renewed.id, 3)
-    assert code_of(lambda: buy(console, renew=True)) == "not_expired"
+    assert call_for_refusal_code(lambda: buy(console, renew=True)) == "not_expired"
 
 
 @pytest.mark.parametrize(("id_at_provider", "code"), [(3, "evidence_mismatch"), (99, "evidence_mismatch")])
@@ -105,7 +105,7 @@ def test_an_id_that_does_not_fit_proposes_nothing(
     proposal.
     """
     row = write_adopted_row(place, console)
-    assert code_of(make_resolve_call(console, row, "success", id_at_provider)) == code
+    assert call_for_refusal_code(make_resolve_call(console, row, "success", id_at_provider)) == code
     assert console.credit_checks.read_credit_check(row).awaiting is None
 
 
@@ -113,9 +113,9 @@ def test_an_id_of_another_record_proposes_nothing(console: Console, place: Place
     """An id that belongs to another record is refused and makes no proposal."""
     row, second = write_adopted_row(place, console), write_adopted_row(place, console, client=2)
     assert make_resolve_call(console, row, "success", 1)().awaiting == "second_person"
-    with place.acting(console, "lead-b") as other:
+    with place.open_console_of_person(console, "lead-b") as other:
         make_resolve_call(other, row, "success", 1)()
-    assert code_of(make_resolve_call(console, second, "success", 1)) == "evidence_mismatch"
+    assert call_for_refusal_code(make_resolve_call(console, second, "success", 1)) == "evidence_mismatch"
     assert make_resolve_call(console, second, "success", 2)().awaiting == "second_person"
 
 
@@ -125,8 +125,8 @@ def test_two_people_say_that_nothing_was_bought(console: Console, place: Place, 
     """
     row = write_adopted_row(place, console)
     assert make_resolve_call(console, row, "error")().awaiting == "second_person"
-    assert code_of(lambda: buy(console)) == "already_purchased"
-    with place.acting(console, "lead-b") as other:
+    assert call_for_refusal_code(lambda: buy(console)) == "already_purchased"
+    with place.open_console_of_person(console, "lead-b") as other:
         assert make_resolve_call(other, row, "error")().awaiting is None
     record = read_record(console, row)
     assert (record.state, record.certainty, record.is_live) == ("error", "known", False)
@@ -136,7 +136,7 @@ def test_two_people_say_that_nothing_was_bought(console: Console, place: Place, 
 def test_what_the_writer_calls_bought_is_never_denied(console: Console, place: Place) -> None:
     """People can't decide that a row wasn't purchased if its writer calls it a success; they can only give its id."""
     row = write_adopted_row(place, console, "success")
-    assert code_of(make_resolve_call(console, row, "error")) == "nothing_to_resolve"
+    assert call_for_refusal_code(make_resolve_call(console, row, "error")) == "nothing_to_resolve"
     reasons = {choice.name: choice.reason for choice in console.recovery.find_choices("credit-check", row)}
     assert (reasons["resolve.success"], reasons["resolve.error"]) == (None, "reason.outcome_known")
 
@@ -147,11 +147,11 @@ def test_the_writers_answer_ends_a_proposal(console: Console, place: Place) -> N
     """
     row = write_adopted_row(place, console)
     assert make_resolve_call(console, row, "error")().awaiting == "second_person"
-    place.shop(f"UPDATE {CHECKS} SET credit_check_id = 1 WHERE id = {row}")
-    with place.acting(console, "lead-b") as other:
-        assert code_of(make_resolve_call(other, row, "error")) == "nothing_to_resolve"
+    place.execute_as_shop(f"UPDATE {CHECKS} SET credit_check_id = 1 WHERE id = {row}")
+    with place.open_console_of_person(console, "lead-b") as other:
+        assert call_for_refusal_code(make_resolve_call(other, row, "error")) == "nothing_to_resolve"
     assert read_record(console, row).state == "success"
-    assert code_of(lambda: buy(console)) == "already_purchased"
+    assert call_for_refusal_code(lambda: buy(console)) == "already_purchased"
 
 
 @pytest.mark.parametrize("decided", [True, False])
@@ -164,15 +164,15 @@ def test_an_id_after_an_error_stops_the_next_purchase(
     row = write_adopted_row(place, console, "pending" if decided else "error")
     if decided:
         make_resolve_call(console, row, "error")()
-        with place.acting(console, "lead-b") as other:
+        with place.open_console_of_person(console, "lead-b") as other:
             make_resolve_call(other, row, "error")()
-    place.shop(f"UPDATE {CHECKS} SET credit_check_id = 1 WHERE id = {row}")
+    place.execute_as_shop(f"UPDATE {CHECKS} SET credit_check_id = 1 WHERE id = {row}")
     for renew in (False, True):
-        assert code_of(lambda: buy(console, renew=renew)) == "already_purchased"  # noqa: B023  # called at once
+        assert call_for_refusal_code(lambda: buy(console, renew=renew)) == "already_purchased"  # noqa: B023  # called at once
     explanation = console.credit_checks.read_credit_check(row).explanation
     assert (explanation.verdict, explanation.next_step.code) == ("verdict.contradicted", "next.probe_denied")
     console.recovery.probe("credit-check", row)
-    assert code_of(lambda: buy(console)) == "already_purchased"
+    assert call_for_refusal_code(lambda: buy(console)) == "already_purchased"
     (case,) = [alert for alert in console.alerts.list_alerts() if alert.rule_id == "contradicted"]
     assert case.observed == "bought 1"
     console.alerts.acknowledge(case.id, "looked at their screen: it is a check of 2024")
@@ -183,8 +183,8 @@ def test_a_row_that_no_due_task_has_taken_over_waits(console: Console, place: Pl
     """A row that no due task has adopted can't be resolved, because its number may need another spelling and it may
     be a duplicate.
     """
-    place.shop(f"INSERT INTO {CHECKS} (client_id, corporation_number) VALUES (1, 'T{NUMBER}')")
+    place.execute_as_shop(f"INSERT INTO {CHECKS} (client_id, corporation_number) VALUES (1, 'T{NUMBER}')")
     (found,) = console.lookup.find_records(NUMBER).credit_checks
-    assert code_of(make_resolve_call(console, found.id, "error")) == "nothing_to_resolve"
+    assert call_for_refusal_code(make_resolve_call(console, found.id, "error")) == "nothing_to_resolve"
     console.recovery.run_all_tasks()
     assert make_resolve_call(console, found.id, "error")().awaiting == "second_person"

@@ -14,15 +14,15 @@ from console.store.access import grants
 from console.store.constraints import server_triggers
 from console.store.database.engine import Database
 from tests.support import legacy, teams
-from tests.support.adoptions import adoption
-from tests.support.invented import numbers
+from tests.support.adoptions import open_adoption_service
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.legacy import NAME, bought, row
-from tests.support.quick_desks import quick_desk
+from tests.support.legacy import TABLE_NAME, make_bought_row, make_row
+from tests.support.quick_desks import open_quick_desk
 from tests.support.sql_server import SqlServer
 from tests.support.teams import Team
 
-BOUGHT, PENDING, DOUBLED, FRESH, LATER, LATER_TOO = numbers(6, seed=77)
+BOUGHT, PENDING, DOUBLED, FRESH, LATER, LATER_TOO = invent_numbers(6, seed=77)
 MEMBERS = {"op-a": ("operator",), "lead-b": ("approver",), "worker": ("worker",)}
 MADE = {
     "usual": {},
@@ -40,12 +40,17 @@ def team(request: pytest.FixtureRequest, sql_server: SqlServer, tmp_path: Path) 
     how: Mapping[str, Any] = MADE[request.param]
     owner = sql_server.fresh_database()
     database = Database(owner, without_time_limit=True)
-    rows = [bought(BOUGHT, 71), row(corporation_number=PENDING), bought(DOUBLED, 72), bought(DOUBLED, 73)]
-    legacy.make(database, rows, **how)
+    rows = [
+        make_bought_row(BOUGHT, 71),
+        make_row(corporation_number=PENDING),
+        make_bought_row(DOUBLED, 72),
+        make_bought_row(DOUBLED, 73),
+    ]
+    legacy.create_table_with_rows(database, rows, **how)
     database.close()
-    with adoption(tmp_path / "owner", owner) as service:
+    with open_adoption_service(tmp_path / "owner", owner) as service:
         service.run("UTC")
-    made = teams.staff(sql_server, owner, MEMBERS)
+    made = teams.create_accounts(sql_server, owner, MEMBERS)
     yield made
     made.drop()
 
@@ -59,7 +64,7 @@ def test_the_team_works_on_an_adopted_table(team: Team, tmp_path: Path) -> None:
 
         def sit(who: str) -> Any:
             told = {"DATABASE_URL": team.urls[who], "DOCUMENTS_URL": f"file://{tmp_path}/documents"}
-            desk = quick_desk(tmp_path / who, vendor, None, **told, OPERATOR="", TIME_SCALE="1")
+            desk = open_quick_desk(tmp_path / who, vendor, None, **told, OPERATOR="", TIME_SCALE="1")
             return closing.enter_context(desk)
 
         op, lead, worker = sit("op-a"), sit("lead-b"), sit("worker")
@@ -87,14 +92,14 @@ def _write_as_other_application(team: Team) -> None:
     name = f"shop_{team.database[-8:]}"
     team.server.sql(
         f"CREATE USER `{name}`@`%` IDENTIFIED BY 'pw'",
-        f"GRANT SELECT, INSERT, UPDATE ON `{team.database}`.{NAME} TO `{name}`@`%`",
+        f"GRANT SELECT, INSERT, UPDATE ON `{team.database}`.{TABLE_NAME} TO `{name}`@`%`",
     )
     with team.server.connect(name, "pw", team.database) as connection, connection.cursor() as cursor:
-        insert = f"INSERT INTO {NAME} (client_id, corporation_number, credit_check_id) VALUES (%s, %s, %s)"
+        insert = f"INSERT INTO {TABLE_NAME} (client_id, corporation_number, credit_check_id) VALUES (%s, %s, %s)"
         cursor.executemany(insert, [(1, LATER, None), (2, LATER_TOO, 74)])
-        cursor.execute(f"UPDATE {NAME} SET credit_check_id = 75 WHERE corporation_number = %s", (PENDING,))
+        cursor.execute(f"UPDATE {TABLE_NAME} SET credit_check_id = 75 WHERE corporation_number = %s", (PENDING,))
         with pytest.raises(pymysql.MySQLError, match="original columns"):
-            cursor.execute(f"UPDATE {NAME} SET status = 'error' WHERE corporation_number = %s", (BOUGHT,))
+            cursor.execute(f"UPDATE {TABLE_NAME} SET status = 'error' WHERE corporation_number = %s", (BOUGHT,))
     team.server.sql(f"DROP USER `{name}`@`%`")
 
 
@@ -108,4 +113,4 @@ def test_nothing_is_missing_after_an_adoption(team: Team) -> None:
     with team.connect("lead-b") as connection, connection.cursor() as cursor:
         for values in ("status = 'ERROR'", "status = 'error'", "status = 'success '", "credit_check_id = NULL"):
             with pytest.raises(pymysql.MySQLError, match="console: "):
-                cursor.execute(f"UPDATE {NAME} SET version = version + 1, {values} WHERE credit_check_id = 71")
+                cursor.execute(f"UPDATE {TABLE_NAME} SET version = version + 1, {values} WHERE credit_check_id = 71")

@@ -23,7 +23,7 @@ from console.store.payments import orders, payments
 from console.store.payments.orders import NewOrder
 from console.store.payments.payments import NewPayment
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import HandClock, quick_desk
+from tests.support.quick_desks import HandClock, open_quick_desk
 
 PRICE = 3300
 MINUTE = timedelta(minutes=1)
@@ -202,7 +202,7 @@ class OrderHistory:
         assert [one.rule_id for one in found] == ([self.told] if self.told else [])
 
 
-DEEDS = ("add", "step", "pay", "refund", "ours", "shop", "shop", "wait", "look", "look")
+STEP_NAMES = ("add", "step", "pay", "refund", "ours", "shop", "shop", "wait", "look", "look")
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +210,7 @@ def context_and_clock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tupl
     """A desk's service context and its clock."""
     clock = HandClock()
     home: Path = tmp_path_factory.mktemp("histories")
-    with quick_desk(home, LedgerVendor(), clock) as console:
+    with open_quick_desk(home, LedgerVendor(), clock) as console:
         yield console._context, clock
 
 
@@ -224,7 +224,7 @@ TWICE = [("pay", 1), ("add", 0), ("pay", 3), ("look", 0), ("shop", 1), ("shop", 
 @example(B_AND_ON)
 @example(A_AND_C)
 @example(TWICE)
-@given(st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 100)), max_size=25))
+@given(st.lists(st.tuples(st.sampled_from(STEP_NAMES), st.integers(0, 100)), max_size=25))
 def test_told_is_what_does_not_fit(
     context_and_clock: tuple[ServiceContext, HandClock], deeds: list[tuple[str, int]]
 ) -> None:

@@ -25,14 +25,14 @@ from tests.services.alerts.watched_companies import (
     THIRD_DAY,
     WHOLE_DAY,
     CompanyDesks,
+    make_number,
     make_rows,
-    number,
     open_company_desks,
 )
-from tests.support.asking import executing, in_team_mode
+from tests.support.asking import execute_desk_requests, use_team_mode
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.places import Fresh, Place
-from tests.support.quick_desks import HandClock, lease_clock
+from tests.support.places import MakePlace, Place
+from tests.support.quick_desks import HandClock, use_lease_clock
 
 CHECKED, PAID, PAID_BY_ORDER, REFUNDED = range(30), range(30, 40), range(40, 45), range(45, 55)
 UNWATCHED = range(55, 60)
@@ -50,7 +50,7 @@ def planted_changes(rows: dict[int, RegistryRow]) -> dict[int, RegistryRow]:
         lambda row: changes.rename_company(row, f"{row.name}改", NEXT_DAY),
         lambda row: changes.move_company(row, "永田町２丁目３－１", NEXT_DAY, city="港区"),
         lambda row: changes.close_company(row, NEXT_DAY),
-        lambda row: changes.merge_company(row, number(SUCCESSOR), NEXT_DAY),
+        lambda row: changes.merge_company(row, make_number(SUCCESSOR), NEXT_DAY),
         lambda row: changes.rename_company(
             changes.move_company(row, "大手町１－１", NEXT_DAY), "名称；変更|株式会社", NEXT_DAY
         ),
@@ -97,7 +97,7 @@ def test_a_day_of_changes(place: Place, hand_clock: HandClock, monkeypatch: pyte
         difference = scene.write_difference(NEXT_DAY, [*told.values(), *others, corrected])
         scene.import_files(difference)
         _run_all_desks_at_once(scene)
-        assert set(scene.read_alert_texts()) == {number(index) for index in told}
+        assert set(scene.read_alert_texts()) == {make_number(index) for index in told}
         assert len(scene.list_events()) == len(told) == 40
         _require_facts_of_changes(scene, rows, told)
         with pytest.raises(ConsoleError):
@@ -126,29 +126,29 @@ def test_several_rows_of_one_day(place: Place, hand_clock: HandClock, back_in_fo
         closed = changes.close_company(rows[4], NEXT_DAY)
         renamed = changes.rename_company(rows[5], "新名株式会社", NEXT_DAY)
         day = [
-            changes.merge_company(rows[0], number(1), NEXT_DAY),
-            changes.merge_company(rows[1], number(2), NEXT_DAY),
-            changes.merge_company(rows[2], number(0), NEXT_DAY),  # a circle
+            changes.merge_company(rows[0], make_number(1), NEXT_DAY),
+            changes.merge_company(rows[1], make_number(2), NEXT_DAY),
+            changes.merge_company(rows[2], make_number(0), NEXT_DAY),  # a circle
             moved._replace(latest=back_in_force),
             changes.move_company(moved, rows[3].street_number, NEXT_DAY),
             closed._replace(latest=back_in_force),
             changes.reopen_company(closed, NEXT_DAY),
             renamed._replace(latest=back_in_force),
             changes.close_company(renamed, NEXT_DAY),
-            changes.merge_company(rows[6], number(7), NEXT_DAY),
+            changes.merge_company(rows[6], make_number(7), NEXT_DAY),
             changes.rename_company(rows[7], "後継株式会社", NEXT_DAY),
         ]
         scene.import_files(scene.write_difference(NEXT_DAY, day))
         scene.run()
         assert scene.read_alert_texts() == {
-            number(1): f"company merged 2026-11-18 {number(2)} {rows[2].name}",
-            number(5): f"company closed 2026-11-18 liquidation; company renamed {rows[5].name}|新名株式会社",
-            number(6): f"company merged 2026-11-18 {number(7)} 後継株式会社",
+            make_number(1): f"company merged 2026-11-18 {make_number(2)} {rows[2].name}",
+            make_number(5): f"company closed 2026-11-18 liquidation; company renamed {rows[5].name}|新名株式会社",
+            make_number(6): f"company merged 2026-11-18 {make_number(7)} 後継株式会社",
         }
-        void = changes.reopen_company(changes.merge_company(rows[1], number(2), NEXT_DAY), THIRD_DAY)
+        void = changes.reopen_company(changes.merge_company(rows[1], make_number(2), NEXT_DAY), THIRD_DAY)
         scene.import_files(scene.write_difference(THIRD_DAY, [void]))
         scene.run()
-        assert set(scene.read_alert_texts()) == {number(5), number(6)}
+        assert set(scene.read_alert_texts()) == {make_number(5), make_number(6)}
         assert (scene.run(), len(scene.list_events())) == (0, 4)
 
 
@@ -175,13 +175,13 @@ def _require_facts_of_changes(
     items = {item.change.number: item for item in scene.console.alerts.read_company_queue(1_000).items}
     for topic, text in scene.list_events():
         body = json.loads(text)
-        index = next(index for index in told if number(index) == body["corporation_number"])
+        index = next(index for index in told if make_number(index) == body["corporation_number"])
         assert (topic, body["event"], body["rule_id"]) == (COMPANY_TOPIC, "AlertRaised", "corporation_changed")
         assert (body["before"]["name"], body["registry_date"]) == (rows[index].name, NEXT_DAY.isoformat())
         if index != 54:
             assert body["after"]["name"] == told[index].name
             assert body["after"]["successor"] == (told[index].successor_corporate_number or None)
-        assert body["changed"] == sorted(items[number(index)].change.changed_facts)
+        assert body["changed"] == sorted(items[make_number(index)].change.changed_facts)
     kinds = Counter(" ".join(sorted(item.change.changed_facts)) for item in items.values())
     assert kinds["deleted"] == 1
     assert set(kinds) == {"name", "address", "closed", "closed successor", "address name", "deleted"}
@@ -207,23 +207,23 @@ def test_settled_by_people_and_by_renewals(place: Place, hand_clock: HandClock) 
             item.change.number: item.change.alert_id for item in scene.console.alerts.read_company_queue().items
         }
         acknowledge = scene.console.alerts.acknowledge
-        seen = acknowledge(by_number[number(0)], "asked them", request_id="ack-1")
-        assert acknowledge(by_number[number(0)], "asked them", request_id="ack-1") == seen
+        seen = acknowledge(by_number[make_number(0)], "asked them", request_id="ack-1")
+        assert acknowledge(by_number[make_number(0)], "asked them", request_id="ack-1") == seen
         assert seen.resolved_at is not None
         hand_clock.at += timedelta(minutes=5)
         later = f"{hand_clock.now():%Y-%m-%d %H:%M:%S}"
         for index in (1, 2):
             scene.place.sql(
                 "UPDATE hansha_alarmbox_credit_checks SET superseded_at = '2026-11-20 03:00:00'"
-                f" WHERE corporation_number = '{number(index)}' AND client_id = 1"
+                f" WHERE corporation_number = '{make_number(index)}' AND client_id = 1"
             )
             scene.insert_check(index, bought_at=later)
         assert scene.run() == 1
-        assert set(scene.read_alert_texts()) == {number(2)}
+        assert set(scene.read_alert_texts()) == {make_number(2)}
         assert (scene.run(), len(scene.list_events())) == (0, 5)
         scene.import_files(scene.write_difference(THIRD_DAY, [changes.close_company(moved[0], THIRD_DAY)]))
         assert scene.run() == 1
-        assert scene.read_alert_texts()[number(0)] == "company closed 2026-11-19 liquidation"
+        assert scene.read_alert_texts()[make_number(0)] == "company closed 2026-11-19 liquidation"
 
 
 @pytest.mark.engines("sqlite", "mariadb")
@@ -241,7 +241,7 @@ def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: HandClock)
         moved = {index: changes.move_company(row, "別町１－１", NEXT_DAY) for index, row in rows.items()}
         scene.import_files(scene.write_difference(NEXT_DAY, moved.values()))
         assert scene.run() == 2
-        services, words = scene.console, scene.read_alert_texts()[number(0)]
+        services, words = scene.console, scene.read_alert_texts()[make_number(0)]
         first = {item.change.number: item.alert.id for item in services.alerts.read_company_queue().items}
         assert services.alerts.list_acknowledged_changes() == ()
         for id in first.values():
@@ -249,34 +249,36 @@ def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: HandClock)
         hand_clock.at += timedelta(minutes=5)
         assert {item.alert.id for item in services.alerts.list_acknowledged_changes()} == set(first.values())
         with pytest.raises(ConsoleError) as refused:
-            services.incidents.reopen(first[number(0)], " ")
+            services.incidents.reopen(first[make_number(0)], " ")
         assert refused.value.code == "usage"
         assert scene.read_alert_texts() == {}
         with services.database.read() as conn:
-            as_read = watched_corporations.find_by_numbers(conn, [number(0)])[number(0)]
-        incident = services.incidents.reopen(first[number(0)], "the wrong company", request_id="re-1")
+            as_read = watched_corporations.find_by_numbers(conn, [make_number(0)])[make_number(0)]
+        incident = services.incidents.reopen(first[make_number(0)], "the wrong company", request_id="re-1")
         facts, day = as_read.facts, as_read.registry_date
         assert facts is not None
         with services.database.write_without_retries() as tx, pytest.raises(RunAgain):  # a worker that read earlier
             watched_corporations.store_facts(tx.conn, as_read, facts, day, hand_clock.at)
-        assert services.incidents.reopen(first[number(0)], "the wrong company", request_id="re-1").id == incident.id
+        assert (
+            services.incidents.reopen(first[make_number(0)], "the wrong company", request_id="re-1").id == incident.id
+        )
         assert (incident.state, incident.alerts[0].observed) == ("open", words)
-        assert scene.read_alert_texts() == {number(0): words}
-        assert [step.words for step in services.incidents.read_incident(first[number(0)]).steps] == [
+        assert scene.read_alert_texts() == {make_number(0): words}
+        assert [step.words for step in services.incidents.read_incident(first[make_number(0)]).steps] == [
             "the wrong company"
         ]
-        assert [item.change.number for item in services.alerts.list_acknowledged_changes()] == [number(1)]
+        assert [item.change.number for item in services.alerts.list_acknowledged_changes()] == [make_number(1)]
         with pytest.raises(ConsoleError) as refused:
-            services.incidents.reopen(first[number(0)], "again")
+            services.incidents.reopen(first[make_number(0)], "again")
         assert refused.value.code == "already_decided"
         assert scene.run() == 0
         scene.import_files(scene.write_difference(THIRD_DAY, [changes.close_company(moved[1], THIRD_DAY)]))
         assert scene.run() == 1
         with pytest.raises(ConsoleError) as refused:
-            services.incidents.reopen(first[number(1)], "too late")
+            services.incidents.reopen(first[make_number(1)], "too late")
         assert refused.value.code == "already_decided"
         (closed,) = (
-            item.alert for item in services.alerts.read_company_queue().items if item.change.number == number(1)
+            item.alert for item in services.alerts.read_company_queue().items if item.change.number == make_number(1)
         )
         services.alerts.acknowledge(closed.id, "asked them")
         assert [item.alert.id for item in services.alerts.list_acknowledged_changes()] == [closed.id]
@@ -305,7 +307,7 @@ def test_a_second_change_joins_the_first(place: Place, hand_clock: HandClock) ->
         scene.import_files(scene.write_difference(THIRD_DAY, [changes.close_company(renamed[0], THIRD_DAY), back]))
         assert scene.run() == 3
         assert scene.read_alert_texts() == {
-            number(0): f"company closed 2026-11-19 liquidation; company renamed {rows[0].name}|新名株式会社"
+            make_number(0): f"company closed 2026-11-19 liquidation; company renamed {rows[0].name}|新名株式会社"
         }
         names = [json.loads(body)["event"] for _, body in scene.list_events()]
         assert Counter(names) == {"AlertRaised": 3, "AlertResolved": 2}
@@ -329,7 +331,7 @@ def test_seen_for_the_first_time(place: Place, hand_clock: HandClock) -> None:
         difference = scene.write_difference(NEXT_DAY, renamed)
         scene.import_files(scene.whole, difference)
         assert scene.run() == 2
-        assert set(scene.read_alert_texts()) == {number(0), number(3)}
+        assert set(scene.read_alert_texts()) == {make_number(0), make_number(3)}
         scene.insert_check(5, bought_at="2026-11-20 02:00:00")
         assert scene.run() == 0
         scene.place.sql(f"UPDATE hansha_alarmbox_credit_checks SET expired_at = '{EXPIRED_AT}' WHERE client_id = 1")
@@ -338,7 +340,7 @@ def test_seen_for_the_first_time(place: Place, hand_clock: HandClock) -> None:
         assert scene.run() == 0
         scene.insert_check(5, client=2, bought_at="2026-11-20 03:00:00")
         assert scene.run() == 0
-        assert set(scene.read_alert_texts()) == {number(0), number(3)}
+        assert set(scene.read_alert_texts()) == {make_number(0), make_number(3)}
 
 
 @pytest.mark.engines("sqlite")
@@ -351,7 +353,7 @@ def test_an_import_compares(place: Place, hand_clock: HandClock) -> None:
         scene.insert_check(1, bought_at="2026-11-20 02:00:00")
         renamed = [changes.rename_company(row, "新名株式会社", NEXT_DAY) for row in rows.values()]
         scene.console.registry.import_files([scene.write_difference(NEXT_DAY, renamed)])
-        assert set(scene.read_alert_texts()) == {number(0), number(1)}
+        assert set(scene.read_alert_texts()) == {make_number(0), make_number(1)}
 
 
 @pytest.mark.engines("sqlite")
@@ -391,13 +393,13 @@ def test_rows_that_cannot_be_read(place: Place, hand_clock: HandClock) -> None:
         for index, (column, value) in enumerate(GARBAGE):
             scene.place.sql(
                 f"UPDATE watched_corporations SET version = version + 1, {column} = {value}"
-                f" WHERE corporation_number = '{number(index)}'"
+                f" WHERE corporation_number = '{make_number(index)}'"
             )
         scene.import_files(
             scene.write_difference(NEXT_DAY, [changes.close_company(row, NEXT_DAY) for row in rows.values()])
         )
         assert (scene.run(), scene.run()) == (2, 0)
-        assert set(scene.read_alert_texts()) == {number(3), number(len(GARBAGE))}
+        assert set(scene.read_alert_texts()) == {make_number(3), make_number(len(GARBAGE))}
 
 
 @pytest.mark.engines("mariadb")
@@ -414,26 +416,26 @@ def test_a_person_whose_desk_asks(place: Place, hand_clock: HandClock) -> None:
         assert scene.run() == 1
         vendor = LedgerVendor()
         with (
-            in_team_mode(place, "op-a"),
+            use_team_mode(place, "op-a"),
             place.desk(vendor, desk=2) as asking,
             place.desk(vendor, person="worker", desk=3) as worker,
         ):
             (item,) = asking.alerts.read_company_queue().items
             assert item.change.after.closure is not None
-            with executing(worker):
+            with execute_desk_requests(worker):
                 seen = asking.alerts.acknowledge(item.change.alert_id, "called them", request_id="ask-1")
-            assert seen.acknowledged_by == place.named("op-a")
+            assert seen.acknowledged_by == place.get_account_name("op-a")
             assert asking.alerts.read_company_queue().items == ()
             assert [one.alert.id for one in asking.alerts.list_acknowledged_changes()] == [seen.id]
             hand_clock.at += timedelta(seconds=5)
-            with executing(worker):
+            with execute_desk_requests(worker):
                 again = asking.incidents.reopen(seen.id, "they moved back", request_id="ask-2")
             assert [one.alert.id for one in asking.alerts.read_company_queue().items] == [again.id]
 
 
 @pytest.mark.engines("sqlite", "mariadb")
 @pytest.mark.parametrize("first", range(1, STATEMENT_PARTS + 1))
-def test_broken_off_anywhere(fresh_place: Fresh, engine: str, first: int) -> None:
+def test_broken_off_anywhere(fresh_place: MakePlace, engine: str, first: int) -> None:
     """A run whose n-th statement fails, or whose COMMIT gets no answer, loses no alert and raises none twice. Each of
     the three parts takes every third statement.
     """
@@ -441,7 +443,7 @@ def test_broken_off_anywhere(fresh_place: Fresh, engine: str, first: int) -> Non
     with fresh_place() as place:
         clock = HandClock()
         rows = make_rows(range(40))
-        with lease_clock(clock), open_company_desks(place, clock, rows) as scene:
+        with use_lease_clock(clock), open_company_desks(place, clock, rows) as scene:
             for index in rows:
                 scene.insert_check(index)
             scene.import_files(scene.whole)

@@ -9,12 +9,12 @@ import pytest
 from console.domain.alerts.clock_drift import compute_clock_drift
 from console.services.alerts.clock_drift import ClockDriftAlerts
 from console.services.process.context import WORKER, act_as
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 
 _OPEN = "SELECT observed, resolved_at IS NULL FROM alerts WHERE rule_id = 'clock_drift'"
 
 
-def run_drift_alert(scene: Scene, seconds: float) -> int:
+def run_drift_alert(scene: PaymentDesk, seconds: float) -> int:
     """Run the drift alert on a machine whose clock is `seconds` ahead of the server's; return the number of changed
     alerts.
     """
@@ -24,7 +24,7 @@ def run_drift_alert(scene: Scene, seconds: float) -> int:
 
 
 @pytest.mark.engines("mariadb")
-def test_told_once_and_closed(scene: Scene) -> None:
+def test_told_once_and_closed(scene: PaymentDesk) -> None:
     """A clock that is 5 s behind raises one alert, at 6 s no second one; the right clock closes it. One second is
     tolerated.
     """
@@ -39,7 +39,7 @@ def test_told_once_and_closed(scene: Scene) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_a_file_has_no_clock(scene: Scene) -> None:
+def test_a_file_has_no_clock(scene: PaymentDesk) -> None:
     """An SQLite file has no clock of its own, so no drift raises an alert."""
     assert run_drift_alert(scene, 3600.0) == 0
 

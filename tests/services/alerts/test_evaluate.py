@@ -18,14 +18,14 @@ from console.services.tasks.cancellation import stop_when_false
 from console.store.alerts import alerts
 from console.store.operations.idempotency_cache import IdempotencyCache
 from tests.support.desks import MovedClock
-from tests.support.payment_desks import Scene
-from tests.support.refusals import refusal
+from tests.support.payment_desks import PaymentDesk
+from tests.support.refusals import call_for_refusal
 
 
 class AlertRulesDesk:
     """The due task of the alert rules on a desk that takes payments, with its clock, alerts and events."""
 
-    def __init__(self, scene: Scene, clock: MovedClock) -> None:
+    def __init__(self, scene: PaymentDesk, clock: MovedClock) -> None:
         self.scene, self.clock = scene, clock
         self.rules, self.desk = (
             AlertRuleEvaluator(scene.context),
@@ -86,7 +86,7 @@ class AlertRulesDesk:
 
 
 @pytest.fixture
-def rules_desk(scene: Scene, clock: MovedClock) -> AlertRulesDesk:
+def rules_desk(scene: PaymentDesk, clock: MovedClock) -> AlertRulesDesk:
     """The desk of the alert rules on this scene."""
     return AlertRulesDesk(scene, clock)
 
@@ -101,12 +101,16 @@ def test_a_pending_order_of_a_paid_payment(rules_desk: AlertRulesDesk) -> None:
     assert (rules_desk.run(), rules_desk.run_after_grace(), rules_desk.list_open()) == (0, 0, [("A", "ORD-1")])
     item = rules_desk.desk.list_open_items()[-1]
     assert (item.action, item.kind, item.id) == ("open", "payment", payment), "the order isn't covered"
-    assert rules_desk.scene.order_now("ORD-1").work.reason == "not_moved"
+    assert rules_desk.scene.read_order("ORD-1").work.reason == "not_moved"
     rules_desk.change_order_as_shop("total_amount = 3300")
     rules_desk.scene.payments.set_order_paid(payment)
     assert (rules_desk.run(), rules_desk.list_open()) == (1, [])
-    assert rules_desk.scene.order_now("ORD-1").work.reason is None
-    assert rules_desk.scene.audited("alert.raised") == rules_desk.scene.audited("alert.resolved") == 1
+    assert rules_desk.scene.read_order("ORD-1").work.reason is None
+    assert (
+        rules_desk.scene.count_audit_entries("alert.raised")
+        == rules_desk.scene.count_audit_entries("alert.resolved")
+        == 1
+    )
 
 
 def test_what_is_told_to_other_programs(rules_desk: AlertRulesDesk) -> None:
@@ -158,7 +162,7 @@ def test_a_payment_that_came_after_all(rules_desk: AlertRulesDesk) -> None:
     assert rules_desk.run() == 0
     scene.money.move_payment("paypay", "ORD-1", "paid")
     paid = scene.payments.probe(payment)
-    assert (paid.state, paid.late_after, scene.order_now("ORD-1").state) == ("completed", "expired", "paid")
+    assert (paid.state, paid.late_after, scene.read_order("ORD-1").state) == ("completed", "expired", "paid")
     assert (rules_desk.run(), rules_desk.list_open()) == (1, [("C", "ORD-1")])
     assert "after=expired" in rules_desk.desk.list_alerts()[0].observed
     rules_desk.change_order_as_shop("status = 'shipped'")
@@ -194,16 +198,16 @@ def test_acknowledged_in_ones_own_name(rules_desk: AlertRulesDesk) -> None:
     rules_desk.run()
     (alert,) = (one for one in rules_desk.desk.list_alerts() if one.rule_id == "C")
     assert rules_desk.desk.count_unacknowledged() == 2, "the payment's own case is another"
-    assert refusal(rules_desk.desk.acknowledge, alert.id, "w" * 2_001).code == "usage"
-    assert refusal(rules_desk.desk.acknowledge, alert.id + 1, "seen").code == "not_found"
+    assert call_for_refusal(rules_desk.desk.acknowledge, alert.id, "w" * 2_001).code == "usage"
+    assert call_for_refusal(rules_desk.desk.acknowledge, alert.id + 1, "seen").code == "not_found"
     taken = rules_desk.desk.acknowledge(alert.id, " asked for the refund ")
     assert (taken.acknowledged_by or "").startswith("op-a")
     assert (taken.note, taken.resolved_at) == ("asked for the refund", None)
     assert rules_desk.desk.acknowledge(alert.id, "again").note == "asked for the refund"
-    with rules_desk.scene.place.acting(rules_desk.scene.console, "lead-b") as other:
-        assert refusal(other.alerts.acknowledge, alert.id, "me too").code == "already_decided"
+    with rules_desk.scene.place.open_console_of_person(rules_desk.scene.console, "lead-b") as other:
+        assert call_for_refusal(other.alerts.acknowledge, alert.id, "me too").code == "already_decided"
     assert (rules_desk.desk.count_unacknowledged(), rules_desk.list_open()) == (1, [("C", "ORD-1")])
-    assert rules_desk.scene.audited("alert.acknowledged") == 2  # done once, refused once
+    assert rules_desk.scene.count_audit_entries("alert.acknowledged") == 2  # done once, refused once
 
 
 def test_cases_are_listed_too(rules_desk: AlertRulesDesk) -> None:

@@ -14,8 +14,8 @@ from console.store.alerts import cases
 from console.wording.incident_words import format_affected_record_count
 from console.wording.sentences.catalogue import translate
 from tests.support.desks import MovedClock
-from tests.support.payment_desks import Scene
-from tests.support.refusals import refusal as refused
+from tests.support.payment_desks import PaymentDesk
+from tests.support.refusals import call_for_refusal as refused
 
 DAY = timedelta(days=1)
 
@@ -25,19 +25,19 @@ def refusal_code(call: Callable[[], object]) -> str:
     return str(refused(call).code)
 
 
-def my_name(scene: Scene) -> str:
+def my_name(scene: PaymentDesk) -> str:
     """Return the name of the acting person: on a server it is the account's name, which differs from run to run."""
     return str(scene.context.operator)
 
 
-def run_rules(scene: Scene, clock: MovedClock, later: timedelta = timedelta(minutes=10)) -> None:
+def run_rules(scene: PaymentDesk, clock: MovedClock, later: timedelta = timedelta(minutes=10)) -> None:
     """Move the clock by `later`, scaled like the desk's waits, and run the alert rules."""
     clock.offset += scene.context.scale.scale_delta(later)
     with act_as(WORKER):
         AlertRuleEvaluator(scene.context).update_alerts()
 
 
-def pay_too_little(scene: Scene, number: str = "ORD-1") -> int:
+def pay_too_little(scene: PaymentDesk, number: str = "ORD-1") -> int:
     """Return the id of a payment of 3,300 yen whose order of now 4,400 yen stays pending: the payment has a case, and
     after the grace period the order has an alert of rule A.
     """
@@ -48,14 +48,14 @@ def pay_too_little(scene: Scene, number: str = "ORD-1") -> int:
     return payment
 
 
-def read_single_incident(scene: Scene) -> Incident:
+def read_single_incident(scene: PaymentDesk) -> Incident:
     """Return the only open incident."""
     (incident,) = scene.console.incidents.list_incidents()
     return incident
 
 
 @pytest.mark.engines("sqlite")
-def test_an_order_and_its_payment_are_one(scene: Scene, clock: MovedClock) -> None:
+def test_an_order_and_its_payment_are_one(scene: PaymentDesk, clock: MovedClock) -> None:
     """The payment's case and the order's alert are one incident, which keeps its id and counts the amount once. It
     closes when the facts match; a later case is another incident.
     """
@@ -80,7 +80,7 @@ def test_an_order_and_its_payment_are_one(scene: Scene, clock: MovedClock) -> No
     assert read_single_incident(scene).id not in {one.id for one in incident.alerts}
 
 
-def test_owned_by_one(scene: Scene, clock: MovedClock) -> None:
+def test_owned_by_one(scene: PaymentDesk, clock: MovedClock) -> None:
     """One person owns an incident: taking it again, a second person's refusal, giving back, and handing over with a
     note, with their audit entries.
     """
@@ -88,7 +88,7 @@ def test_owned_by_one(scene: Scene, clock: MovedClock) -> None:
     incidents, id = scene.console.incidents, read_single_incident(scene).id
     assert incidents.take(id, request_id="t-1").owner == my_name(scene)
     assert len(incidents.take(id, request_id="t-1").steps) == len(incidents.take(id).steps) == 1
-    with scene.place.acting(scene.console, "lead-b") as lead:
+    with scene.place.open_console_of_person(scene.console, "lead-b") as lead:
         assert refusal_code(lambda: lead.incidents.take(id)) == "in_progress"
         assert refusal_code(lambda: lead.incidents.release(id)) == "in_progress"
         assert refusal_code(lambda: lead.incidents.hand_over(id, "lead-b", " ")) == "usage"
@@ -107,7 +107,7 @@ def test_owned_by_one(scene: Scene, clock: MovedClock) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_the_last_step_counts_whatever_its_clock_said(scene: Scene, clock: MovedClock) -> None:
+def test_the_last_step_counts_whatever_its_clock_said(scene: PaymentDesk, clock: MovedClock) -> None:
     """The clock is put back by ten minutes between two steps of an incident: the later step still counts as the later
     one.
     """
@@ -123,7 +123,7 @@ def test_the_last_step_counts_whatever_its_clock_said(scene: Scene, clock: Moved
 
 
 @pytest.mark.engines("sqlite")
-def test_put_aside_until_a_moment_or_worse(scene: Scene, clock: MovedClock) -> None:
+def test_put_aside_until_a_moment_or_worse(scene: PaymentDesk, clock: MovedClock) -> None:
     """A snoozed incident opens at its time, by a new alert of the same cause, or by more affected money; so does a
     resolved one. A person can reopen a resolved one with a reason. No alert and no record changes.
     """
@@ -168,7 +168,7 @@ def test_put_aside_until_a_moment_or_worse(scene: Scene, clock: MovedClock) -> N
 
 
 @pytest.mark.engines("sqlite")
-def test_acknowledging_is_taken_back(scene: Scene, clock: MovedClock) -> None:
+def test_acknowledging_is_taken_back(scene: PaymentDesk, clock: MovedClock) -> None:
     """A person acknowledges an alert without a note, takes that back and acknowledges again; another person can't
     take it back.
     """
@@ -180,7 +180,7 @@ def test_acknowledging_is_taken_back(scene: Scene, clock: MovedClock) -> None:
         True,
     )
     assert scene.console.incidents.count_waiting_incidents() == 0
-    with scene.place.acting(scene.console, "lead-b") as lead:
+    with scene.place.open_console_of_person(scene.console, "lead-b") as lead:
         assert refusal_code(lambda: lead.alerts.undo_acknowledgement(alert.id)) == "already_decided"
     taken_back = desk.undo_acknowledgement(alert.id)
     assert (taken_back.acknowledged_by, taken_back.acknowledged_at, taken_back.note) == (None, None, None)
@@ -189,7 +189,7 @@ def test_acknowledging_is_taken_back(scene: Scene, clock: MovedClock) -> None:
     assert refusal_code(lambda: desk.undo_acknowledgement(999_999)) == "not_found"
 
 
-def test_another_person_reopens_what_was_acknowledged(scene: Scene, clock: MovedClock) -> None:
+def test_another_person_reopens_what_was_acknowledged(scene: PaymentDesk, clock: MovedClock) -> None:
     """With a reason, which the trail and the steps keep; all acknowledgements of the incident end, and it waits for a
     person again. Nothing happens if nobody has acknowledged it.
     """
@@ -200,7 +200,7 @@ def test_another_person_reopens_what_was_acknowledged(scene: Scene, clock: Moved
     assert len(ids) == 2
     scene.console.alerts.acknowledge_each(ids, "I call the shop")
     assert read_single_incident(scene).is_acknowledged
-    with scene.place.acting(scene.console, "lead-b") as lead:
+    with scene.place.open_console_of_person(scene.console, "lead-b") as lead:
         name = lead.people.read_acting_person().name
         assert refusal_code(lambda: lead.incidents.reopen(incident.id, " ")) == "usage"
         assert read_single_incident(scene).is_acknowledged
@@ -226,7 +226,7 @@ def test_another_person_reopens_what_was_acknowledged(scene: Scene, clock: Moved
 
 
 @pytest.mark.engines("sqlite")
-def test_reopening_ends_every_reason_not_to_look(scene: Scene, clock: MovedClock) -> None:
+def test_reopening_ends_every_reason_not_to_look(scene: PaymentDesk, clock: MovedClock) -> None:
     """A snoozed or a resolved incident that somebody has acknowledged is open and waits for a person."""
     pay_too_little(scene)
     incidents, id = scene.console.incidents, read_single_incident(scene).id
@@ -243,12 +243,12 @@ def test_reopening_ends_every_reason_not_to_look(scene: Scene, clock: MovedClock
 
 
 @pytest.mark.engines("sqlite")
-def test_an_attempt_that_ended_unpaid_is_no_affected_money(scene: Scene, clock: MovedClock) -> None:
+def test_an_attempt_that_ended_unpaid_is_no_affected_money(scene: PaymentDesk, clock: MovedClock) -> None:
     """An order of 3,300 yen with an expired payment and a paid one affects 3,300, not 6,600. With only the expired
     payment the order's own amount counts.
     """
-    scene.place.unguard("payments")
-    scene.place.unguard("orders")
+    scene.place.drop_table_triggers("payments")
+    scene.place.drop_table_triggers("orders")
     order = scene.order("ORD-1", 3300)
     scene.payments.start(order, "paypay")
     scene.place.sql(
@@ -269,7 +269,7 @@ def test_an_attempt_that_ended_unpaid_is_no_affected_money(scene: Scene, clock: 
 
 
 @pytest.mark.engines("sqlite")
-def test_an_old_queue_is_one_incident(scene: Scene, clock: MovedClock) -> None:
+def test_an_old_queue_is_one_incident(scene: PaymentDesk, clock: MovedClock) -> None:
     """A queue whose oldest record is over its age limit is one incident with the number and sum of the records over
     the limit. It closes when they have left the queue.
     """

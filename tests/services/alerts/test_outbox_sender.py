@@ -23,18 +23,18 @@ from console.services.process.context import WORKER, ServiceContext, act_as
 from console.services.process.failpoints import FailpointReached, Failpoints
 from console.store.alerts import alerts, outbox
 from console.wiring.providers import open_publisher
-from tests.support.alert_receiver import KEY, Receiver, receiving
+from tests.support.alert_receiver import KEY, Receiver, receive_alerts
 from tests.support.children import Child, Pipe
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import HandClock, quick_desk
-from tests.support.refusals import refusal
+from tests.support.quick_desks import HandClock, open_quick_desk
+from tests.support.refusals import call_for_refusal
 
 WARNED = pytest.mark.expects_log("events that are not taken are told of")
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with receiving() as made:
+    with receive_alerts() as made:
         yield made
 
 
@@ -46,7 +46,7 @@ def clock() -> HandClock:
 @pytest.fixture
 def context(tmp_path: Path, receiver: Receiver, clock: HandClock) -> Iterator[ServiceContext]:
     """The service context of a desk whose events are sent to the receiver."""
-    with quick_desk(tmp_path / "desk", LedgerVendor(), clock, **webhook_settings(receiver.url)) as console:
+    with open_quick_desk(tmp_path / "desk", LedgerVendor(), clock, **webhook_settings(receiver.url)) as console:
         yield console._context
 
 
@@ -188,7 +188,7 @@ def test_broken_off_in_between_it_is_told_again_with_the_same_id(
 def publish_in_child(pipe: Pipe, home: Path, url: str, failpoint: str) -> None:
     """Send the due events in a process of its own, which its failpoint kills."""
     with (
-        quick_desk(home, LedgerVendor(), None, FAILPOINT=failpoint, **webhook_settings(url)) as console,
+        open_quick_desk(home, LedgerVendor(), None, FAILPOINT=failpoint, **webhook_settings(url)) as console,
         act_as(WORKER),
     ):
         pipe.send("open")
@@ -200,11 +200,11 @@ def test_killed_between_sending_and_writing_it_down(tmp_path: Path, receiver: Re
     with the same id, and then the next one.
     """
     home = tmp_path / "desk"
-    with quick_desk(home, LedgerVendor(), None, **webhook_settings(receiver.url)) as console:
+    with open_quick_desk(home, LedgerVendor(), None, **webhook_settings(receiver.url)) as console:
         store_events(console._context, "a-1", "a-2")
         child = Child(publish_in_child, home, receiver.url, "after_publish:1:kill")
         try:
-            assert (child.report(), child.ended()) == ("open", -9)
+            assert (child.wait_for_report(), child.wait_for_end()) == ("open", -9)
         finally:
             child.kill()
         assert (receiver.ids, count_waiting(console._context)) == (["a-1"], 2)
@@ -237,7 +237,7 @@ def test_two_workers_at_once(context: ServiceContext, receiver: Receiver) -> Non
 
 def test_without_a_receiver_events_wait(tmp_path: Path, clock: HandClock) -> None:
     """Without a configured receiver the events wait, and no alert about waiting events is raised."""
-    with quick_desk(tmp_path / "desk", LedgerVendor(), clock) as console:
+    with open_quick_desk(tmp_path / "desk", LedgerVendor(), clock) as console:
         store_events(console._context, "a-1")
         clock.at += 2 * UNPUBLISHED_ALERT_AGE
         assert (run(console._context), count_waiting(console._context), list_late_alerts(console._context)) == (
@@ -253,9 +253,9 @@ def test_nothing_is_sent_without_a_key(tmp_path: Path, receiver: Receiver, key: 
     setting.
     """
     extra = webhook_settings(receiver.url) | {"SECRET_ALERTS_WEBHOOK_KEY": key}
-    with quick_desk(tmp_path / "desk", LedgerVendor(), None, **extra) as console:
+    with open_quick_desk(tmp_path / "desk", LedgerVendor(), None, **extra) as console:
         store_events(console._context, "a-1")
-        refused = refusal(run, console._context)
+        refused = call_for_refusal(run, console._context)
         assert (refused.code, refused.detail["problem"]) == ("bad_profile", problem)
         check = next(one for one in console.health.run_all_checks() if one.name == "publishing")
         assert not check.ok

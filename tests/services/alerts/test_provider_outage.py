@@ -11,51 +11,51 @@ from console.domain.payments.records import RefundRequest
 from console.sandbox.server import Sandbox
 from console.services.alerts.provider_outage import ALERT_RULE, PROVIDER_KIND, compute_provider_subject_id
 from tests.support.desks import MovedClock
-from tests.support.money_desks import ending
-from tests.support.payment_desks import Scene, paying, told
+from tests.support.money_desks import call_for_ending
+from tests.support.payment_desks import PaymentDesk, make_settings, open_payment_desk
 from tests.support.places import Place
-from tests.support.recon_scene import Days
+from tests.support.recon_scene import ReconciledDay
 
 HOUR = timedelta(hours=1)
 _AWAY = f"SELECT subject_kind, subject_id, resolved_at IS NULL FROM alerts WHERE rule_id = '{ALERT_RULE}'"
 
 
-def pass_time(scene: Scene, clock: MovedClock, by: timedelta) -> None:
+def pass_time(scene: PaymentDesk, clock: MovedClock, by: timedelta) -> None:
     """Move all clocks by `by` and run all due tasks."""
     clock.offset += by
     scene.control.change_settings(advance_seconds=by.total_seconds())
-    scene.place.age(by)
+    scene.place.move_lease_clock(by)
     scene.console.recovery.run_all_tasks()
 
 
 @pytest.fixture
-def scene(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
+def scene(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[PaymentDesk]:
     """A desk that takes payments, with its schedules unscaled; scaled ones would end within the day."""
-    with paying(place, sandbox, clock, TIME_SCALE="1") as made:
+    with open_payment_desk(place, sandbox, clock, TIME_SCALE="1") as made:
         yield made
 
 
 @pytest.mark.usefixtures("moved_server_clock")
-def test_down_for_a_day(scene: Scene, place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
+def test_down_for_a_day(scene: PaymentDesk, place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
     """PayPay is unreachable for a day while payments must be polled, expired and refunded and a day must be
     reconciled: one alert for all of them, and few calls. Afterwards each record has its right state, and the alert is
     closed.
     """
-    days = Days(scene)
-    days.both("ORD-9")
+    days = ReconciledDay(scene)
+    days.add_payment_on_both_sides("ORD-9")
     for order_no in ("ORD-1", "ORD-2", "ORD-3"):
         scene.payments.start(scene.order(order_no, 3300), "paypay")
     scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
-    payment = scene.of_number("paypay", "ORD-1")
+    payment = scene.find_payment("paypay", "ORD-1")
     assert payment is not None
     scene.payments.probe(payment.id)
     refund = scene.console.refunds.request(RefundRequest(payment.id, "1000", "too much")).id
     scene.money.move_payment("paypay", "ORD-2", "paid", notify=False)
     before = len(scene.control.read_requests())
     scene.control.add_fault("reset", call="any", times=10_000)
-    facts = told(sandbox.url) | {"TIME_SCALE": "1"}
-    with place.opened(sandbox, clock, person="lead-b", desk=2, **facts) as lead:
-        assert ending(lambda: lead.refunds.approve(refund)) != "done"
+    facts = make_settings(sandbox.url) | {"TIME_SCALE": "1"}
+    with place.open_desk(sandbox, clock, person="lead-b", desk=2, **facts) as lead:
+        assert call_for_ending(lambda: lead.refunds.approve(refund)) != "done"
     days.announce()
     pass_time(scene, clock, timedelta(minutes=2))
     for _ in range(12):
@@ -69,13 +69,13 @@ def test_down_for_a_day(scene: Scene, place: Place, sandbox: Sandbox, clock: Mov
     assert scene.place.sql(_AWAY) == [(PROVIDER_KIND, number, 0)]
     for _ in range(8):  # the schedules' last gaps are a day
         pass_time(scene, clock, 24 * HOUR)
-    assert [scene.order_now(f"ORD-{nth}").state.value for nth in (1, 2, 3)] == ["paid", "paid", "cancelled"]
+    assert [scene.read_order(f"ORD-{nth}").state.value for nth in (1, 2, 3)] == ["paid", "paid", "cancelled"]
     assert scene.place.sql("SELECT status FROM refunds") == [("completed",)]
     assert scene.place.sql("SELECT state FROM reconciliations WHERE state <> 'done'") == []
 
 
 @pytest.mark.engines("sqlite")
-def test_a_few_minutes_are_nobodys_alert(scene: Scene, clock: MovedClock) -> None:
+def test_a_few_minutes_are_nobodys_alert(scene: PaymentDesk, clock: MovedClock) -> None:
     """A provider that is unreachable for eight minutes raises no alert, however many calls fail. A usable answer
     starts the measurement again.
     """

@@ -16,7 +16,7 @@ from console.services.alerts.provider_outage import PROVIDER_KIND, compute_provi
 from console.services.alerts.provider_slowness import ProviderSlownessAlerts
 from console.wording.sentences.catalogue import format_finding
 from tests.support.desks import MovedClock
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.places import Place
 
 _ALERTS = f"SELECT subject_kind, subject_id, observed, resolved_at IS NULL FROM alerts WHERE rule_id = '{ALERT_RULE}'"
@@ -35,8 +35,8 @@ def test_slow_then_fast_again(place: Place, sandbox: Sandbox) -> None:
     """Three slow purchases raise one alert, and further runs no second one. It closes when fast calls are the
     majority in the window.
     """
-    clock, invented = MovedClock(), list(numbers(12, seed=11))
-    with place.opened(sandbox, clock) as desk:
+    clock, invented = MovedClock(), list(invent_numbers(12, seed=11))
+    with place.open_desk(sandbox, clock) as desk:
         watch = ProviderSlownessAlerts(desk._context)
 
         def buy(count: int, seconds: float) -> None:
@@ -45,7 +45,7 @@ def test_slow_then_fast_again(place: Place, sandbox: Sandbox) -> None:
                 record = desk.credit_checks.purchase(PurchaseRequest(invented.pop(), "1"))
                 operation = record.operation_id
                 ((answers,),) = place.sql(f"SELECT COUNT(*) FROM evidence WHERE operation_id = '{operation}'")
-                place.unguard("operations")
+                place.drop_table_triggers("operations")
                 place.sql(
                     f"UPDATE operations SET started_at = datetime(ended_at, '-{seconds * answers} seconds')"
                     f" WHERE id = '{operation}'"
@@ -68,12 +68,12 @@ def test_slow_then_fast_again(place: Place, sandbox: Sandbox) -> None:
 @pytest.mark.engines("sqlite")
 def test_nobody_knows_after_an_hour_without_a_call(place: Place, sandbox: Sandbox) -> None:
     """The alert closes after an hour without a call, because the provider's present speed is unknown then."""
-    clock, invented = MovedClock(), numbers(3, seed=12)
-    with place.opened(sandbox, clock) as desk:
+    clock, invented = MovedClock(), invent_numbers(3, seed=12)
+    with place.open_desk(sandbox, clock) as desk:
         watch = ProviderSlownessAlerts(desk._context)
         for number in invented:
             desk.credit_checks.purchase(PurchaseRequest(number, "1"))
-        place.unguard("operations")
+        place.drop_table_triggers("operations")
         place.sql("UPDATE operations SET started_at = datetime(ended_at, '-60 seconds')")
         assert watch.update_alerts() == 1
         clock.offset += ALERT_LIFETIME_WITHOUT_CALLS / 2

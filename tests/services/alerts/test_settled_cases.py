@@ -7,12 +7,12 @@ import pytest
 from console.domain.payments.records import RefundRequest
 from console.domain.records import Work, WorkState
 from console.store.alerts import cases
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 
 pytestmark = pytest.mark.engines("sqlite")
 
 
-def pay_changed_order(scene: Scene, change: str) -> int:
+def pay_changed_order(scene: PaymentDesk, change: str) -> int:
     """Return the id of a payment that was paid after the shop had changed its order."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment.id
     scene.place.sql(f"UPDATE orders SET {change} WHERE merch_txn_id = 'ORD-1'")
@@ -21,31 +21,31 @@ def pay_changed_order(scene: Scene, change: str) -> int:
     return payment
 
 
-def restore_order(scene: Scene, payment: int) -> None:
+def restore_order(scene: PaymentDesk, payment: int) -> None:
     """The shop restores the order's total, and the order is set to paid."""
     scene.place.sql("UPDATE orders SET total_amount = 3300 WHERE merch_txn_id = 'ORD-1'")
     scene.payments.set_order_paid(payment)
 
 
-def refund_amount(scene: Scene, payment: int, amount: str) -> None:
+def refund_amount(scene: PaymentDesk, payment: int, amount: str) -> None:
     """Request, approve and probe a refund of this amount; assert that it is completed."""
     refund = scene.console.refunds.request(RefundRequest(payment, amount, "sent back"))
-    with scene.place.acting(scene.console, "lead-b") as checker:
+    with scene.place.open_console_of_person(scene.console, "lead-b") as checker:
         checker.refunds.approve(refund.id)
     scene.console.refunds.probe(refund.id)
     assert scene.console.refunds.read_refund(refund.id).record.state == "completed"
 
 
-def test_an_order_that_could_not_follow_and_does(scene: Scene) -> None:
+def test_an_order_that_could_not_follow_and_does(scene: PaymentDesk) -> None:
     """A paid payment whose order could not be set to paid has a case; it closes when the order is set to paid."""
     payment = pay_changed_order(scene, "total_amount = 4400")
     assert (scene.cases(), scene.payment(payment).work.reason) == (["not_moved"], "not_moved")
     restore_order(scene, payment)
-    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.read_order("ORD-1").state == "paid"
     assert (scene.cases(), scene.payment(payment).work) == ([], Work())
 
 
-def test_another_case_of_the_payment_stays(scene: Scene) -> None:
+def test_another_case_of_the_payment_stays(scene: PaymentDesk) -> None:
     """A second case of the payment stays open, and the payment stays in review, after the first case has closed."""
     payment, now = pay_changed_order(scene, "total_amount = 4400"), scene.context.now() + timedelta(seconds=1)
     scene.context.write(lambda tx: cases.open_case(tx.conn, "contradicted", "payment", payment, "x", "y", now))
@@ -55,7 +55,7 @@ def test_another_case_of_the_payment_stays(scene: Scene) -> None:
     assert (work.state, work.reason) == (WorkState.NEEDS_REVIEW, "contradicted")
 
 
-def test_paid_too_late_and_all_of_it_refunded(scene: Scene) -> None:
+def test_paid_too_late_and_all_of_it_refunded(scene: PaymentDesk) -> None:
     """The case about a payment of a cancelled order stays open after a refund of a part and closes after the refund
     of the remaining amount.
     """

@@ -10,32 +10,32 @@ from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.store.audit.anchors import DATABASE_WENT_BACK_RULE
 from tests.support import backups
-from tests.support.alert_receiver import KEY, Receiver, receiving
-from tests.support.invented import numbers
+from tests.support.alert_receiver import KEY, Receiver, receive_alerts
+from tests.support.invented import invent_numbers
 from tests.support.places import Place
-from tests.support.waiting import until
-from tests.support.worker_process import forked_worker
+from tests.support.waiting import wait_until
+from tests.support.worker_process import fork_worker
 
-ONE, TWO, THREE = numbers(3, seed=41)
+ONE, TWO, THREE = invent_numbers(3, seed=41)
 WORKERS = 3
 pytestmark = pytest.mark.expects_log("a loss is an error in the log")
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with receiving() as made:
+    with receive_alerts() as made:
         yield made
 
 
 def buy_check(place: Place, sandbox: Sandbox, number: str) -> None:
     """Buy a credit check of this number at a new desk."""
-    with place.opened(sandbox) as desk:
+    with place.open_desk(sandbox) as desk:
         desk.credit_checks.purchase(PurchaseRequest(number, "1"))
 
 
 def open_and_read_stop_alert(place: Place, sandbox: Sandbox) -> int:
     """Open the desk whose spool knows the lost rows, which raises the alert; return the id of the alert."""
-    with place.opened(sandbox) as desk:
+    with place.open_desk(sandbox) as desk:
         (alert,) = [
             one
             for one in desk.alerts.list_alerts()
@@ -46,7 +46,7 @@ def open_and_read_stop_alert(place: Place, sandbox: Sandbox) -> int:
 
 def acknowledge(place: Place, sandbox: Sandbox, alert_id: int) -> None:
     """Acknowledge the alert, which ends the stop."""
-    with place.opened(sandbox) as desk:
+    with place.open_desk(sandbox) as desk:
         desk.alerts.acknowledge(alert_id, "the disk was put back by mistake")
 
 
@@ -61,8 +61,8 @@ def list_stop_events(receiver: Receiver) -> list[tuple[str, int]]:
 def require_events_sent(place: Place, sandbox: Sandbox, receiver: Receiver, *wanted: tuple[str, int]) -> None:
     """Run a worker process until the receiver has got exactly the `wanted` events."""
     extra = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": KEY}
-    with forked_worker(place, sandbox.url, desk=WORKERS, person=place.taker, **extra):
-        until(lambda: list_stop_events(receiver) == list(wanted), f"the events {wanted}")
+    with fork_worker(place, sandbox.url, desk=WORKERS, person=place.taker, **extra):
+        wait_until(lambda: list_stop_events(receiver) == list(wanted), f"the events {wanted}")
     assert all(receiver.signed)
 
 
@@ -72,7 +72,7 @@ def test_the_stop_and_its_end_are_told(place: Place, sandbox: Sandbox, receiver:
     database was put back once more.
     """
     buy_check(place, sandbox, ONE)
-    put_back = backups.taken(place)
+    put_back = backups.take_backup(place)
     buy_check(place, sandbox, TWO)
     put_back()
     alert_id = open_and_read_stop_alert(place, sandbox)
@@ -89,11 +89,11 @@ def test_the_stop_and_its_end_are_told(place: Place, sandbox: Sandbox, receiver:
 def test_an_event_that_the_database_lacks_is_made_again(place: Place, sandbox: Sandbox, receiver: Receiver) -> None:
     """The table of events was restored without the event of the stop: the event is created again and sent once."""
     buy_check(place, sandbox, ONE)
-    put_back = backups.taken(place)
+    put_back = backups.take_backup(place)
     buy_check(place, sandbox, TWO)
     put_back()
     alert_id = open_and_read_stop_alert(place, sandbox)
-    place.unguard("outbox")
+    place.drop_table_triggers("outbox")
     place.sql("DELETE FROM outbox")
     require_events_sent(place, sandbox, receiver, ("AlertRaised", alert_id))
     assert place.sql("SELECT COUNT(*) FROM outbox WHERE published_at IS NOT NULL") == [(1,)]

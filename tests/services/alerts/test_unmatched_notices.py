@@ -11,10 +11,10 @@ from console.domain.payments.records import Order, PaymentImport
 from console.domain.views.unmatched_notices import NoticeProof, SharedFact, UnmatchedNoticeItem
 from console.store.database.engine import Transaction
 from console.store.payments import payments
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 
 
-def read_queue(scene: Scene) -> dict[str, UnmatchedNoticeItem]:
+def read_unmatched_notices(scene: PaymentDesk) -> dict[str, UnmatchedNoticeItem]:
     """Return the items of the queue by the order numbers of their notices."""
     page = scene.console.notices.read_page()
     assert scene.console.notices.count_open_notices().count == len(page.items)
@@ -28,23 +28,23 @@ def read_advice(item: UnmatchedNoticeItem) -> tuple[str, str, str | None]:
 
 
 @pytest.mark.expects_log("a notice that can't be verified")
-def test_each_says_why_it_matches_nothing(scene: Scene) -> None:
+def test_each_says_why_it_matches_nothing(scene: PaymentDesk) -> None:
     """Four kinds of unmatched notices have their own reason and next step: signed without a record, unsigned of a
     provider that can be asked, with another provider's number, and with changed stored content. A notice whose order
     has come is booked and leaves the queue.
     """
     post = scene.payments.receive_notice
     for event, number in (("ev-1", "ORD-1"), ("ev-2", "ORD-2"), ("ev-3", "ORD-3"), ("ev-4", "ORD-4")):
-        assert post(scene.bank(event, number)).done == "unmatched"
+        assert post(scene.make_bank_notice(event, number)).done == "unmatched"
     for number in ("ORD-3", "ORD-9"):
         scene.money.register_payment("paypay", number, 3300)
     assert scene.deliver("paypay", "ORD-9").done == "unmatched"
     scene.order("ORD-2", 3300)
     scene.payments.import_payment(PaymentImport("paypay", "ORD-3"))
-    scene.place.unguard("payment_events")
+    scene.place.drop_table_triggers("payment_events")
     scene.place.sql("UPDATE payment_events SET amount_minor = 1 WHERE event_id = 'ev-4'")
     scene.run_due_tasks()
-    queue = read_queue(scene)
+    queue = read_unmatched_notices(scene)
     assert "ORD-2" not in queue, "its order has come, and the due task has booked it"
     ack = f"support-console alerts ack {queue['ORD-1'].cases[0].id} --note TEXT"
     assert read_advice(queue["ORD-1"]) == ("why.notice_no_record", "next.notice_compare", ack)
@@ -60,28 +60,28 @@ def test_each_says_why_it_matches_nothing(scene: Scene) -> None:
     assert (queue["ORD-1"].notice.amount_minor, queue["ORD-1"].notice.currency) == (3300, "JPY")
 
 
-def test_similar_records_are_shown_and_never_chosen(scene: Scene) -> None:
+def test_similar_records_are_shown_and_never_chosen(scene: PaymentDesk) -> None:
     """An unmatched notice shows the orders with its amount and day and the records with its number, the most similar
     first. None of these records changes, and the notice isn't assigned.
     """
-    scene.payments.receive_notice(scene.bank("ev-1", "ORD-1"))
+    scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
     scene.order("ORD-8", 3300)
     scene.order("ORD-7", 9900)
     (item,) = scene.console.notices.read_page().items
     assert item.candidates is not None
     assert [(one.record.id, one.shared) for one in item.candidates] == [
-        (scene.order_now("ORD-8").id, (SharedFact.AMOUNT, SharedFact.DAY))
+        (scene.read_order("ORD-8").id, (SharedFact.AMOUNT, SharedFact.DAY))
     ]
     assert scene.console.notices.read_item(item.cases[0].id) == item
     scene.order("ORD-1", 3300)
     (now,) = scene.console.notices.read_page().items
     assert read_advice(now) == ("why.notice_record_since", "next.notice_wait", None)
     assert next(one.shared for one in now.candidates or ()) == (SharedFact.NUMBER, SharedFact.AMOUNT, SharedFact.DAY)
-    assert scene.order_now("ORD-8").state == "pending"
-    assert scene.of_number("bank", "ORD-1") is None
+    assert scene.read_order("ORD-8").state == "pending"
+    assert scene.find_payment("bank", "ORD-1") is None
 
 
-def test_many_payments_of_the_day_leave_room_for_its_orders(scene: Scene) -> None:
+def test_many_payments_of_the_day_leave_room_for_its_orders(scene: PaymentDesk) -> None:
     """Ten payments of the notice's amount began or were paid on its day: the unpaid order of that amount is still
     offered beside them.
     """
@@ -94,9 +94,9 @@ def test_many_payments_of_the_day_leave_room_for_its_orders(scene: Scene) -> Non
             payments.insert_payment(tx.conn, new, now)
 
     scene.context.database.write(pay)
-    scene.place.unguard("payments")
+    scene.place.drop_table_triggers("payments")
     scene.place.sql(f"UPDATE payments SET paid_at = '{now:%Y-%m-%d %H:%M:%S}' WHERE merchant_payment_id > 'PAID-4'")
-    scene.payments.receive_notice(scene.bank("ev-1", "ORD-1"))
+    scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
     scene.order("ORD-8", 3300)
     (item,) = scene.console.notices.read_page().items
     offered = [one.record for one in item.candidates or ()]
@@ -104,41 +104,41 @@ def test_many_payments_of_the_day_leave_room_for_its_orders(scene: Scene) -> Non
     assert [one.merch_txn_id for one in offered if isinstance(one, Order)] == ["ORD-8"]
 
 
-def test_seen_by_a_person_it_leaves_the_queue_and_is_matched_later_all_the_same(scene: Scene) -> None:
+def test_seen_by_a_person_it_leaves_the_queue_and_is_matched_later_all_the_same(scene: PaymentDesk) -> None:
     """An acknowledged notice leaves the queue and is audited. The notice stays stored, and its order books it when
     the order comes.
     """
-    scene.payments.receive_notice(scene.bank("ev-1", "ORD-1"))
+    scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
     (item,) = scene.console.notices.read_page().items
     scene.console.alerts.acknowledge_each([case.id for case in item.cases], "asked the bank")
-    assert read_queue(scene) == {}
-    assert scene.audited("alert.acknowledged") == 1
+    assert read_unmatched_notices(scene) == {}
+    assert scene.count_audit_entries("alert.acknowledged") == 1
     with pytest.raises(ConsoleError, match="not_found"):
         scene.console.notices.read_item(item.cases[0].id)
     scene.order("ORD-1", 3300)
     scene.run_due_tasks()
-    payment = scene.of_number("bank", "ORD-1")
+    payment = scene.find_payment("bank", "ORD-1")
     assert payment is not None
     assert payment.captured_minor == 3300
 
 
-def test_seen_by_a_person_it_leaves_the_case_about_other_money_open(scene: Scene) -> None:
+def test_seen_by_a_person_it_leaves_the_case_about_other_money_open(scene: PaymentDesk) -> None:
     """Two notices have the same event id and different amounts: acknowledging the unmatched notice leaves the case
     about the other amount open.
     """
-    scene.payments.receive_notice(scene.bank("ev-1", "ORD-1"))
-    scene.payments.receive_notice(scene.bank("ev-1", "ORD-1", amount="9900"))
+    scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
+    scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1", amount="9900"))
     (item,) = scene.console.notices.read_page().items
     scene.console.alerts.acknowledge_each([case.id for case in item.cases], "asked the bank")
-    assert read_queue(scene) == {}
+    assert read_unmatched_notices(scene) == {}
     seen = scene.place.sql("SELECT rule_id, acknowledged_by IS NOT NULL FROM alerts ORDER BY id")
     assert seen == [("unmatched_notice", 1), ("contradicted", 0)]
 
 
-def test_pages_follow_each_other(scene: Scene) -> None:
+def test_pages_follow_each_other(scene: PaymentDesk) -> None:
     """The pages of the queue have each notice once, the oldest first; a faulty cursor is refused."""
     for number in range(5):
-        scene.payments.receive_notice(scene.bank(f"ev-{number}", f"ORD-{number}"))
+        scene.payments.receive_notice(scene.make_bank_notice(f"ev-{number}", f"ORD-{number}"))
     found, after = [], None
     while True:
         page = scene.console.notices.read_page(2, after)

@@ -15,7 +15,7 @@ from console.services.alerts.changed_companies import ChangedCompanyAlerts
 from console.services.process.context import WORKER, act_as
 from console.store.payments import payments
 from console.store.registry.import_files import import_registry_files
-from tests.store.money_rows import asked, begun, moved, paid
+from tests.store.money_rows import insert_begun_payment, insert_paid_payment, insert_requested_refund, move_refund_to
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import CHECKS, Place
 from tests.support.quick_desks import HandClock
@@ -27,14 +27,14 @@ UNGUARDED = ("orders", "payments", "refunds")
 """Tables whose rows these tests write past the services."""
 
 
-def number(index: int) -> str:
+def make_number(index: int) -> str:
     """Return the corporation number of the company with this index."""
     return add_check_digit(f"9700{index:08d}")
 
 
 def make_rows(indexes: Iterable[int]) -> dict[int, RegistryRow]:
     """Return a registry row for each index, by index."""
-    return {index: make_company_row(number(index), f"株式会社見張{index}") for index in indexes}
+    return {index: make_company_row(make_number(index), f"株式会社見張{index}") for index in indexes}
 
 
 class CompanyDesks:
@@ -72,9 +72,9 @@ class CompanyDesks:
         self, index: int, *, client: int = 1, bought_at: str = BOUGHT_AT, expires_at: str = EXPIRES_AT
     ) -> None:
         """Insert a purchased credit check of the company as the other application does; times in UTC."""
-        self.place.shop(
+        self.place.execute_as_shop(
             f"INSERT INTO {CHECKS} (client_id, corporation_number, credit_check_id, company_name, purchased_at,"
-            f" expired_at, result) VALUES ({client}, '{number(index)}', {client}{index:05d}, 'x', '{bought_at}',"
+            f" expired_at, result) VALUES ({client}, '{make_number(index)}', {client}{index:05d}, 'x', '{bought_at}',"
             f" '{expires_at}', 'ok')"
         )
 
@@ -87,12 +87,12 @@ class CompanyDesks:
         if by_order:
             self.place.sql(
                 "INSERT INTO orders (merch_txn_id, total_amount, corporation_number) VALUES"
-                f" ('{name}', 3300, '{number(index)}')"
+                f" ('{name}', 3300, '{make_number(index)}')"
             )
             facts["order_id"] = int(self.place.sql(f"SELECT id FROM orders WHERE merch_txn_id = '{name}'")[0][0])
         else:
-            facts["corporation_number"] = number(index)
-        make = paid if is_paid else begun
+            facts["corporation_number"] = make_number(index)
+        make = insert_paid_payment if is_paid else insert_begun_payment
         return self.console._context.write(lambda tx: make(tx.conn, name, **facts)).id
 
     def insert_refund(self, index: int, *, ended: bool = False) -> None:
@@ -103,9 +103,9 @@ class CompanyDesks:
             conn = tx.conn  # type: ignore[attr-defined]  # a transaction
             payment = payments.find(conn, payment_id)
             assert payment is not None
-            refund = asked(conn, payment, maker=self.place.named("op-a"))
+            refund = insert_requested_refund(conn, payment, maker=self.place.get_account_name("op-a"))
             if ended:
-                moved(conn, refund, refund.state.REJECTED)
+                move_refund_to(conn, refund, refund.state.REJECTED)
 
         self.console._context.write(work)
 
@@ -127,7 +127,7 @@ def open_company_desks(
 ) -> Iterator[CompanyDesks]:
     """Open `desks` desks on the place; `planted` are the registry rows of the companies by index."""
     for table in UNGUARDED:
-        place.unguard(table)
+        place.drop_table_triggers(table)
     with ExitStack() as stack:
         consoles = [stack.enter_context(place.desk(LedgerVendor(), clock, desk=desk)) for desk in range(desks)]
         folder = place.folder / "published"

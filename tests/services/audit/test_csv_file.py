@@ -7,7 +7,7 @@ import pytest
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.services.audit.csv_file import write_csv
-from tests.support.refusals import code_of
+from tests.support.refusals import call_for_refusal_code
 
 
 def test_an_export_that_is_cut_off_leaves_no_file(tmp_path: Path) -> None:
@@ -28,4 +28,4 @@ def test_an_export_that_is_cut_off_leaves_no_file(tmp_path: Path) -> None:
 
 def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
     """A file name with a zero byte is refused with `storage_full`, the code of a file that can't be written."""
-    assert code_of(lambda: write_csv(tmp_path / "a\0b.csv", [], [])) == ErrorCode.STORAGE_FULL
+    assert call_for_refusal_code(lambda: write_csv(tmp_path / "a\0b.csv", [], [])) == ErrorCode.STORAGE_FULL

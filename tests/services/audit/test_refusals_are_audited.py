@@ -18,15 +18,15 @@ from console.sandbox.server import Sandbox
 from console.wording.sentences import catalogue as wording
 from tests.services.access.test_roles import TEAM
 from tests.support.desks import NUMBERS
-from tests.support.payment_desks import Scene, paying
+from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import SqlitePlace
-from tests.support.quick_desks import quick_folder
+from tests.support.quick_desks import make_quick_folder
 
 Act = Callable[[Console], object]
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 
-def list_actions(scene: Scene) -> dict[str, Act]:
+def list_actions(scene: PaymentDesk) -> dict[str, Act]:
     """Return the actions by name. Several of them fail for everybody, each for another reason."""
     asked = PurchaseRequest(NUMBERS[0], "1")
     operation = str(scene.place.sql("SELECT id FROM operations WHERE subject_kind = 'credit-check' LIMIT 1")[0][0])
@@ -82,11 +82,11 @@ def list_actions(scene: Scene) -> dict[str, Act]:
 
 
 @pytest.fixture(scope="module")
-def scene() -> Iterator[Scene]:
+def scene() -> Iterator[PaymentDesk]:
     """A desk with one purchased check, a waiting payment, an order without a payment, a bulk run that isn't started,
     and people of every role.
     """
-    with quick_folder() as folder, Sandbox() as sandbox, paying(SqlitePlace(folder), sandbox) as made:
+    with make_quick_folder() as folder, Sandbox() as sandbox, open_payment_desk(SqlitePlace(folder), sandbox) as made:
         made.console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
         made.payments.start(made.order("ORD-1", 3300), "paypay")
         made.order("ORD-2", 3300)
@@ -96,12 +96,12 @@ def scene() -> Iterator[Scene]:
         yield made
 
 
-def count_refusals(scene: Scene) -> int:
+def count_refusals(scene: PaymentDesk) -> int:
     """Return the number of audit entries about refusals."""
     return int(scene.place.sql("SELECT COUNT(*) FROM audit_log WHERE result = 'refused'")[0][0])
 
 
-def read_last_refusal(scene: Scene) -> tuple[str, str]:
+def read_last_refusal(scene: PaymentDesk) -> tuple[str, str]:
     """Return the action of the newest audit entry about a refusal, and its sentence in English."""
     query = "SELECT who, what, reason, detail FROM audit_log WHERE result = 'refused' ORDER BY id DESC LIMIT 1"
     ((who, what, reason, detail),) = scene.place.sql(query)
@@ -119,7 +119,7 @@ def expected_words(refusal: ConsoleError) -> str:
 
 @pytest.mark.expects_log("some endings are logged")
 @pytest.mark.parametrize("person", [person.name for person in TEAM])
-def test_a_refusal_leaves_one_entry(scene: Scene, person: str) -> None:
+def test_a_refusal_leaves_one_entry(scene: PaymentDesk, person: str) -> None:
     """For each action and role: one audit entry if the action is refused, none otherwise. In a timeline the entry
     says that the action was refused, and why.
     """

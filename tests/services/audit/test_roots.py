@@ -18,18 +18,20 @@ from console.store.audit import roots as audit_roots
 from console.store.audit.trail import NewAuditEntry, append_entry
 from console.store.database.engine import Transaction
 from console.store.spool.spool import ChainHead
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
 
-NUMBERS = numbers(130, seed=5)
+NUMBERS = invent_numbers(130, seed=5)
 _ROOTS = "SELECT count(*) FROM audit_log WHERE what = 'audit.root'"
 _NEWEST_OF = "SELECT max(id) FROM audit_log WHERE session = '{}'"
 
 
 @contextmanager
-def desks(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[tuple[Console, Console, Console]]:
+def open_three_desks(
+    place: Place, vendor: LedgerVendor, clock: HandClock
+) -> Iterator[tuple[Console, Console, Console]]:
     """Open three desks: one that has bought a credit check, one of a worker, and one that knows neither's chain."""
     with (
         place.desk(vendor, clock, desk=1) as bought,
@@ -40,18 +42,18 @@ def desks(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[tupl
         yield bought, worker, other
 
 
-def pass_hour(place: Place, clock: HandClock) -> None:
+def let_hour_pass(place: Place, clock: HandClock) -> None:
     """Move the clock by an hour; on a server, whose clock can't be moved, make the audit rows an hour older."""
     clock.at += timedelta(hours=1)
     if place.is_server:  # nobody turns a server's clock: the rows grow old instead
-        place.unguard("audit_log")
+        place.drop_table_triggers("audit_log")
         place.sql("UPDATE audit_log SET at = at - INTERVAL 1 HOUR")
 
 
 def delete_last_row(place: Place, session: str) -> int:
     """Delete the last row of a session's chain, as the owner of the database could; return the row's id."""
     ((row_id,),) = place.sql(_NEWEST_OF.format(session))
-    place.unguard("audit_log")
+    place.drop_table_triggers("audit_log")
     place.sql(f"DELETE FROM audit_log WHERE id = {row_id}")
     return int(row_id)
 
@@ -79,8 +81,8 @@ def find_root_fault(console: Console) -> tuple[int, str] | None:
 @pytest.mark.engines("sqlite")
 def test_a_cut_tail_is_missed_everywhere(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
     """With a root, all three desks report the deleted last row of a chain."""
-    with desks(place, vendor, hand_clock) as (bought, worker, other):
-        pass_hour(place, hand_clock)
+    with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
+        let_hour_pass(place, hand_clock)
         worker.recovery.run_all_tasks()
         assert [verify_trail(console) for console in (bought, worker, other)] == [None] * 3
         gone = delete_last_row(place, bought._context.session)
@@ -92,7 +94,7 @@ def test_without_a_root_a_cut_tail_is_missed_by_its_desk_alone(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock
 ) -> None:
     """Without a root, only the desk that wrote the chain reports its deleted last row."""
-    with desks(place, vendor, hand_clock) as (bought, _, other):
+    with open_three_desks(place, vendor, hand_clock) as (bought, _, other):
         gone = delete_last_row(place, bought._context.session)
         assert (verify_trail(bought), verify_trail(other)) == ((gone, "missing"), None)
 
@@ -104,8 +106,8 @@ def test_who_cuts_the_root_too_is_seen_by_the_worker(
     """A person deletes the chain's last row and the root: the worker's desk, which has the heads of its own chain in
     its spool, reports the deleted root.
     """
-    with desks(place, vendor, hand_clock) as (bought, worker, other):
-        pass_hour(place, hand_clock)
+    with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
+        let_hour_pass(place, hand_clock)
         worker.recovery.run_all_tasks()
         gone = delete_last_row(place, bought._context.session)
         root = delete_last_row(place, worker._context.session)
@@ -118,13 +120,13 @@ def test_a_rewritten_chain_is_found_by_a_root(place: Place, vendor: LedgerVendor
     """Somebody edits a chain and repairs its hashes: the audit root still has the original hash, so the row is
     reported as replaced.
     """
-    with desks(place, vendor, hand_clock) as (bought, worker, other):
-        pass_hour(place, hand_clock)
+    with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
+        let_hour_pass(place, hand_clock)
         worker.recovery.run_all_tasks()
         ((row_id,),) = place.sql(_NEWEST_OF.format(bought._context.session))
         with other.database.read() as conn:
             assert audit_roots.find_first_root_fault(conn) is None
-        place.unguard("audit_log")
+        place.drop_table_triggers("audit_log")
         place.sql(f"UPDATE audit_log SET hash = '{'0' * 64}' WHERE id = {row_id}")
         with other.database.read() as conn:
             assert audit_roots.find_first_root_fault(conn) == (row_id, "replaced")
@@ -136,12 +138,12 @@ def test_a_root_is_written_an_hour_after_what_it_covers(
     """The worker writes a root an hour after the rows that it covers, and no further root while the only new row is a
     root.
     """
-    with desks(place, vendor, hand_clock) as (_, worker, _):
+    with open_three_desks(place, vendor, hand_clock) as (_, worker, _):
         counts = []
         for _ in range(4):
             worker.recovery.run_all_tasks()
             counts.append(place.sql(_ROOTS)[0][0])
-            pass_hour(place, hand_clock)
+            let_hour_pass(place, hand_clock)
         assert counts == [0, 1, 1, 1]
 
 
@@ -152,9 +154,9 @@ def test_rows_that_appear_late_are_covered_by_the_next_root(
     """A server gives an id to a row before the row is committed: a row that the last root couldn't see, although its
     id was covered, is in the next root.
     """
-    with desks(place, vendor, hand_clock) as (bought, worker, _):
+    with open_three_desks(place, vendor, hand_clock) as (bought, worker, _):
         for i in range(1, 4):
-            pass_hour(place, hand_clock)
+            let_hour_pass(place, hand_clock)
             bought.credit_checks.purchase(PurchaseRequest(NUMBERS[i], "1"))
             worker.recovery.run_all_tasks()
         with bought.database.read() as conn:
@@ -177,11 +179,11 @@ def test_all_heads_of_many_chains_are_kept(place: Place, vendor: LedgerVendor, h
 
         def begin(tx: object) -> None:
             for i in range(audit_roots.HEADS_PER_ROW * 2 + 1):
-                entry = NewAuditEntry(place.named("worker"), "test.begun")
+                entry = NewAuditEntry(place.get_account_name("worker"), "test.begun")
                 append_entry(tx, entry, session=f"chain-{i}", desk="d", at=context.now())  # type: ignore[arg-type]  # a transaction
 
         console.database.write(begin)
-        pass_hour(place, hand_clock)
+        let_hour_pass(place, hand_clock)
         counts = {run.task: run.count for run in console.recovery.run_all_tasks()}
         assert counts["audit_roots"] == audit_roots.HEADS_PER_ROW * 2 + 1
         assert place.sql(_ROOTS)[0][0] == 3
@@ -197,9 +199,9 @@ def forge_root(place: Place, console: Console, by: str, detail: str) -> int:
     """Write a root with this detail as the person `by` into a new chain with a valid hash, on a server without the
     triggers, which would refuse it; return the id of its row.
     """
-    place.unguard("audit_log")
+    place.drop_table_triggers("audit_log")
     entry = NewAuditEntry(
-        place.named(by),
+        place.get_account_name(by),
         audit_roots.ROOT_ACTION,
         audit_roots.AUDIT_KIND,
         audit_roots.ROOT_SUBJECT_ID,
@@ -230,10 +232,10 @@ def test_who_is_no_worker_covers_nothing(
     """A person writes a root that covers everything: it is reported as forged, later rows are covered by the worker's
     root, and a deleted last row is reported.
     """
-    with desks(place, vendor, hand_clock) as (bought, worker, other):
+    with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
         forged = forge_root(place, bought, "op-a", make_root_detail(upto=upto))
         assert verify_trail(other) == (forged, "forged")
-        pass_hour(place, hand_clock)
+        let_hour_pass(place, hand_clock)
         worker.recovery.run_all_tasks()
         with other.database.read() as conn:
             assert audit_roots.read_covered_rows(conn).root_last_id >= forged
@@ -245,8 +247,8 @@ def test_a_root_that_somebody_repeats_is_told(place: Place, vendor: LedgerVendor
     """A person copies an old root of the worker into another chain: the copy is reported as forged, and the covered
     range stays the same.
     """
-    with desks(place, vendor, hand_clock) as (bought, worker, other):
-        pass_hour(place, hand_clock)
+    with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
+        let_hour_pass(place, hand_clock)
         worker.recovery.run_all_tasks()
         ((detail,),) = place.sql("SELECT detail FROM audit_log WHERE what = 'audit.root' ORDER BY id LIMIT 1")
         with other.database.read() as conn:
@@ -264,7 +266,7 @@ def test_a_workers_root_says_no_more_than_it_knows(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, since: int, upto: int
 ) -> None:
     """An attacker with the worker's account can't write a root that covers later rows or leaves out rows."""
-    with desks(place, vendor, hand_clock) as (_, worker, other):
+    with open_three_desks(place, vendor, hand_clock) as (_, worker, other):
         forged = forge_root(place, worker, "worker", make_root_detail(since=since, upto=upto))
         assert verify_trail(other) == (forged, "forged")
 
@@ -273,7 +275,7 @@ def test_the_heads_of_a_root_are_those_that_were_kept(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock
 ) -> None:
     """A root from whose list a head was removed doesn't match its own hash and is reported as forged."""
-    with desks(place, vendor, hand_clock) as (_, worker, other):
+    with open_three_desks(place, vendor, hand_clock) as (_, worker, other):
         detail = json.loads(make_root_detail(upto=1)) | {"heads": []}
         assert verify_trail(other) is None
         forged = forge_root(place, worker, "worker", json.dumps(detail))
@@ -301,7 +303,7 @@ def test_a_workers_root_holds_what_it_covers(
     """An attacker with the worker's account can't write a root without a chain, without all chains, or without the
     newest row.
     """
-    with desks(place, vendor, hand_clock) as (bought, worker, other):
+    with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
         bought.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
         forge_root(place, worker, "worker", make_false_root_detail(other, lambda head: [head]))
         assert find_root_fault(other) is None
@@ -327,7 +329,7 @@ def test_a_lying_root_hides_no_cut_tail(place: Place, vendor: LedgerVendor, hand
     """The worker's account writes a root without heads, then a row is deleted: every desk reports a fault, also after
     a second false root that continues the first.
     """
-    with desks(place, vendor, hand_clock) as (bought, worker, other):
+    with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
         forged = forge_root(place, worker, "worker", make_false_root_detail(other, lambda _: []))
         gone = delete_last_row(place, bought._context.session)
         assert verify_trail(other) == (forged, "forged")
@@ -342,17 +344,17 @@ def test_what_was_committed_late_makes_no_root_a_forgery(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock
 ) -> None:
     """A row that was committed after the root that covers its id is in the next root: no fault is reported."""
-    with desks(place, vendor, hand_clock) as (bought, worker, other):
+    with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
         other.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
-        place.unguard("audit_log")
+        place.drop_table_triggers("audit_log")
         newest = _NEWEST_OF.format(bought._context.session)
         place.sql(f"CREATE TABLE late AS SELECT * FROM audit_log WHERE id = ({newest})")
         place.sql("DELETE FROM audit_log WHERE id IN (SELECT id FROM late)")
-        pass_hour(place, hand_clock)
+        let_hour_pass(place, hand_clock)
         worker.recovery.run_all_tasks()
         place.sql("INSERT INTO audit_log SELECT * FROM late")
         other.credit_checks.purchase(PurchaseRequest(NUMBERS[2], "1"))
-        pass_hour(place, hand_clock)
+        let_hour_pass(place, hand_clock)
         worker.recovery.run_all_tasks()
         assert place.sql(_ROOTS)[0][0] == 2
         assert verify_trail(other) is None
@@ -366,8 +368,8 @@ def test_rows_of_the_last_minute_wait_for_the_next_root(
     """A root covers only rows older than a minute, because another transaction may still commit a row with a smaller
     id.
     """
-    with desks(place, vendor, hand_clock) as (bought, worker, other):
-        pass_hour(place, hand_clock)
+    with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
+        let_hour_pass(place, hand_clock)
         other.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
         ((newest,),) = place.sql(_NEWEST_OF.format(bought._context.session))
         worker.recovery.run_all_tasks()
@@ -381,8 +383,8 @@ def test_windows_of_people_leave_roots_to_a_worker(place: Place, vendor: LedgerV
     """On a server a person's desk doesn't run the task of the audit roots, because only the roots
     of a worker count.
     """
-    with desks(place, vendor, hand_clock) as (bought, worker, other):
-        pass_hour(place, hand_clock)
+    with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
+        let_hour_pass(place, hand_clock)
         ran = bought.recovery.run_all_tasks()
         assert "audit_roots" not in {run.task for run in ran}
         assert place.sql(_ROOTS)[0][0] == 0

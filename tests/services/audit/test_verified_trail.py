@@ -9,7 +9,7 @@ from console.domain.audit.verification import AuditEntryPosition, VerifiedTrail
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.wording.audit_words import format_verified_trail
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.places import Place
 
 
@@ -17,8 +17,8 @@ def test_first_and_last_are_those_of_the_list(place: Place, sandbox: Sandbox) ->
     """The first and last entry are those with the smallest and the largest id over all chains; two desks write two
     chains.
     """
-    first_number, second_number = numbers(2, seed=7)
-    with place.opened(sandbox) as desk, place.opened(sandbox, person="lead-b", desk=1) as other:
+    first_number, second_number = invent_numbers(2, seed=7)
+    with place.open_desk(sandbox) as desk, place.open_desk(sandbox, person="lead-b", desk=1) as other:
         desk.credit_checks.purchase(PurchaseRequest(first_number, "1"))
         other.credit_checks.purchase(PurchaseRequest(second_number, "1"))
         desk.credit_checks.purchase(PurchaseRequest(first_number, "2"))

@@ -15,18 +15,26 @@ from console.domain.errors import ConsoleError
 from console.domain.records import Certainty, Person
 from console.domain.tasks.records import BulkRun
 from console.services.process.context import WORKER, act_as
-from tests.support.bulk_stage import KIND, check, expire_all_leases, run_in_child, settled, unknown_checks, vendor_of
-from tests.support.children import crowd
+from tests.support.bulk_stage import (
+    KIND,
+    continue_run_in_child,
+    count_bought_entries,
+    expire_all_leases,
+    make_unknown_checks,
+    make_vendor,
+    read_check,
+)
+from tests.support.children import start_children
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.refusals import code_of
+from tests.support.refusals import call_for_refusal_code
 
-FEW = 8
+ROW_COUNT = 8
 
 
 @pytest.fixture
 def vendor() -> LedgerVendor:
-    return vendor_of(FEW)
+    return make_vendor(ROW_COUNT)
 
 
 @pytest.fixture
@@ -35,7 +43,7 @@ def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
         yield desk
 
 
-def refusal(call: object) -> ConsoleError:
+def call_for_refusal(call: object) -> ConsoleError:
     """Return the error with which the call is refused."""
     assert callable(call)
     with pytest.raises(ConsoleError) as caught:
@@ -55,24 +63,24 @@ def test_nobody_fills_the_disk_with_runs(
     place: Place, console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A person chooses no more than a limited number of records within 24 hours, whatever became of the runs."""
-    unknown_checks(console, FEW)
-    monkeypatch.setattr("console.services.bulk.runs.MAX_BULK_RECORDS_PER_DAY", 2 * FEW)
+    make_unknown_checks(console, ROW_COUNT)
+    monkeypatch.setattr("console.services.bulk.runs.MAX_BULK_RECORDS_PER_DAY", 2 * ROW_COUNT)
     console.bulk.discard(console.bulk.create_run("probe", "unknown").id)
     console.bulk.run(console.bulk.create_run("note", "unknown", "seen").id, 1)
-    refused = refusal(lambda: console.bulk.create_run("probe", "unknown"))
-    assert {"problem": "bulk_day", "n": 3 * FEW, "most": 2 * FEW}.items() <= dict(refused.detail).items()
-    with place.acting(console, "lead-b") as other:
-        assert other.bulk.create_run("probe", "unknown").size == FEW
+    refused = call_for_refusal(lambda: console.bulk.create_run("probe", "unknown"))
+    assert {"problem": "bulk_day", "n": 3 * ROW_COUNT, "most": 2 * ROW_COUNT}.items() <= dict(refused.detail).items()
+    with place.open_console_of_person(console, "lead-b") as other:
+        assert other.bulk.create_run("probe", "unknown").size == ROW_COUNT
 
 
 def test_nothing_joins_what_was_frozen(console: Console, vendor: LedgerVendor) -> None:
     """A new run contains the records that match now, with their versions; records that match later aren't added."""
-    chosen = unknown_checks(console, FEW)
+    chosen = make_unknown_checks(console, ROW_COUNT)
     run = console.bulk.create_run("probe", "unknown")
-    assert (run.size, run.most, run.done, run.state, run.name) == (FEW, FEW, 0, "frozen", f"BS-{run.id}")
+    assert (run.size, run.most, run.done, run.state, run.name) == (ROW_COUNT, ROW_COUNT, 0, "frozen", f"BS-{run.id}")
     rows = console.bulk.list_rows(run.id)
     assert {ChosenRecord(row.kind, row.subject_id, row.expected_version) for row in rows} == set(chosen)
-    assert console.bulk.read_run(run.id).size == FEW
+    assert console.bulk.read_run(run.id).size == ROW_COUNT
     assert not vendor.asked
 
 
@@ -81,8 +89,8 @@ def test_nothing_about_money_is_done_in_bulk(console: Console, action: str) -> N
     """An action that moves money or decides an outcome is refused for bulk runs by its name, before any record is
     read.
     """
-    chosen = unknown_checks(console, 1)
-    refused = refusal(lambda: console.bulk.create_run(action, chosen))
+    chosen = make_unknown_checks(console, 1)
+    refused = call_for_refusal(lambda: console.bulk.create_run(action, chosen))
     assert (refused.code, refused.detail["problem"]) == ("usage", "bulk_action")
 
 
@@ -90,13 +98,13 @@ def test_what_can_not_be_frozen(console: Console) -> None:
     """No run is created without records, with records of a kind that has no bulk action, or with a note without
     words.
     """
-    chosen = unknown_checks(console, 1)
-    assert refusal(lambda: console.bulk.create_run("probe", [])).detail["problem"] == "bulk_size"
-    assert refusal(lambda: console.bulk.create_run("probe", "error")).detail["problem"] == "bulk_size"
+    chosen = make_unknown_checks(console, 1)
+    assert call_for_refusal(lambda: console.bulk.create_run("probe", [])).detail["problem"] == "bulk_size"
+    assert call_for_refusal(lambda: console.bulk.create_run("probe", "error")).detail["problem"] == "bulk_size"
     operation = [ChosenRecord("operation", 1, 1)]
-    assert refusal(lambda: console.bulk.create_run("probe", operation)).detail["problem"] == "bulk_kind"
-    assert refusal(lambda: console.bulk.create_run("note", chosen, " ")).detail["problem"] == "note"
-    assert code_of(lambda: console.bulk.read_run(99)) == "not_found"
+    assert call_for_refusal(lambda: console.bulk.create_run("probe", operation)).detail["problem"] == "bulk_kind"
+    assert call_for_refusal(lambda: console.bulk.create_run("note", chosen, " ")).detail["problem"] == "note"
+    assert call_for_refusal_code(lambda: console.bulk.read_run(99)) == "not_found"
 
 
 # Looking through
@@ -106,9 +114,9 @@ def test_the_dry_run_tells_each_row_and_asks_nobody(place: Place, console: Conso
     """The plan forecasts each row with the reason (would run, taken by another person, changed since, not found) and
     the totals. It calls no provider and writes no result.
     """
-    chosen = unknown_checks(console, 5)
+    chosen = make_unknown_checks(console, 5)
     console.recovery.probe(KIND, chosen[1].id)  # settled since it was chosen
-    with place.acting(console, "lead-b") as other:
+    with place.open_console_of_person(console, "lead-b") as other:
         other.recovery.take(KIND, chosen[2].id)
     run = console.bulk.create_run("probe", [*chosen[:4], ChosenRecord(KIND, 9_999, 1), ChosenRecord("payment", 1, 1)])
     asked = vendor.asked.copy()
@@ -122,7 +130,7 @@ def test_the_dry_run_tells_each_row_and_asks_nobody(place: Place, console: Conso
         (ForecastKind.REFUSED, "not_found"),
         (ForecastKind.REFUSED, "not_found"),
     ]
-    assert plan.rows[2].blocking_person == place.named("lead-b")
+    assert plan.rows[2].blocking_person == place.get_account_name("lead-b")
     assert plan.row_counts == {ForecastKind.WOULD_RUN: 2, ForecastKind.SKIP: 2, ForecastKind.REFUSED: 2}
     assert vendor.asked == asked
     assert read_results(console, run.id) == [(None, None)] * 6
@@ -130,15 +138,15 @@ def test_the_dry_run_tells_each_row_and_asks_nobody(place: Place, console: Conso
 
 def test_the_run_does_what_the_dry_run_said(place: Place, console: Console) -> None:
     """The result and reason of each row of a bulk run are those of its dry run."""
-    chosen = unknown_checks(console, 4)
+    chosen = make_unknown_checks(console, 4)
     console.recovery.probe(KIND, chosen[1].id)
-    with place.acting(console, "lead-b") as other:
+    with place.open_console_of_person(console, "lead-b") as other:
         other.recovery.take(KIND, chosen[2].id)
     run = console.bulk.create_run("probe", [*chosen, ChosenRecord(KIND, 9_999, 1)])
     heard: list[BulkProgress] = []
     done = console.bulk.run(run.id, progress=heard.append)
     assert (done.state, done.done) == ("done", 5)
-    taken = f"taken:{place.named('lead-b')}"
+    taken = f"taken:{place.get_account_name('lead-b')}"
     assert read_results(console, run.id) == [
         ("done", None),
         ("skipped", "changed"),
@@ -148,7 +156,7 @@ def test_the_run_does_what_the_dry_run_said(place: Place, console: Console) -> N
     ]
     assert [(told.done_count, told.row_count) for told in heard] == [(n, 5) for n in range(1, 6)]
     assert heard[-1].result_counts == {"done": 2, "skipped": 2, "refused": 1}
-    assert check(console, chosen[2].id).certainty is Certainty.UNKNOWN
+    assert read_check(console, chosen[2].id).certainty is Certainty.UNKNOWN
     left = [row.position for row in console.bulk.list_rows(run.id, NOT_DONE_ROWS_FILTER)]
     assert left == [2, 3, 5]
     assert console.bulk.run(run.id) == done  # again: nothing is left to do
@@ -158,7 +166,7 @@ def test_what_the_table_rules_out_is_refused_per_row(console: Console, vendor: L
     """The decision table excludes a re-fetch of a check that was perhaps not purchased: each row is refused, and the
     provider isn't called.
     """
-    chosen = unknown_checks(console, 2)
+    chosen = make_unknown_checks(console, 2)
     run = console.bulk.create_run("refetch", chosen)
     assert [row.reason for row in console.bulk.make_plan(run.id).rows] == ["bought_perhaps", "bought_perhaps"]
     console.bulk.run(run.id)
@@ -168,13 +176,13 @@ def test_what_the_table_rules_out_is_refused_per_row(console: Console, vendor: L
 
 def test_refetching_brings_what_is_missing(console: Console) -> None:
     """A bulk re-fetch reads the missing detail and PDF of each purchased check."""
-    chosen = unknown_checks(console, 2)
+    chosen = make_unknown_checks(console, 2)
     for one in chosen:
         console.recovery.probe(KIND, one.id)
-    again = [ChosenRecord(KIND, one.id, check(console, one.id).version) for one in chosen]
+    again = [ChosenRecord(KIND, one.id, read_check(console, one.id).version) for one in chosen]
     run = console.bulk.run(console.bulk.create_run("refetch", again).id)
     assert run.state == "done"
-    assert all(check(console, one.id).incomplete == () for one in chosen)
+    assert all(read_check(console, one.id).incomplete == () for one in chosen)
 
 
 # Taking and noting
@@ -184,13 +192,13 @@ def test_taking_and_noting_are_done_in_ones_own_name(place: Place, console: Cons
     """A bulk run of takes or notes acts in the name of the person who created it; another person can't run it.
     Records that another person has taken are skipped.
     """
-    chosen = unknown_checks(console, 3)
-    with place.acting(console, "lead-b") as other:
+    chosen = make_unknown_checks(console, 3)
+    with place.open_console_of_person(console, "lead-b") as other:
         other.recovery.take(KIND, chosen[0].id)
     takes = console.bulk.create_run("take", chosen)
     notes = console.bulk.create_run("note", chosen, "asked AlarmBox by telephone")
-    with place.acting(console, "lead-b") as other:
-        refused = refusal(lambda: other.bulk.run(takes.id))
+    with place.open_console_of_person(console, "lead-b") as other:
+        refused = call_for_refusal(lambda: other.bulk.run(takes.id))
     assert (refused.code, refused.detail["reason"]) == ("not_allowed", "bulk_maker")
     console.bulk.run(takes.id)
     assert [result for result, _ in read_results(console, takes.id)] == ["skipped", "done", "done"]
@@ -198,9 +206,9 @@ def test_taking_and_noting_are_done_in_ones_own_name(place: Place, console: Cons
     assert [result for result, _ in read_results(console, notes.id)] == ["skipped", "done", "done"]
     seen = console.credit_checks.read_credit_check(chosen[1].id)
     assert seen.taken is not None
-    assert seen.taken.person == place.named("op-a")
+    assert seen.taken.person == place.get_account_name("op-a")
     noted = [(note.person, note.words) for note in seen.notes]
-    assert noted == [(place.named("op-a"), "asked AlarmBox by telephone")]
+    assert noted == [(place.get_account_name("op-a"), "asked AlarmBox by telephone")]
 
 
 # Sizes, stopping, and other people
@@ -208,21 +216,21 @@ def test_taking_and_noting_are_done_in_ones_own_name(place: Place, console: Cons
 
 def test_a_few_first_and_then_the_rest(console: Console, vendor: LedgerVendor) -> None:
     """A run of the first three rows and a later run of all rows execute each row once."""
-    run = console.bulk.create_run("probe", unknown_checks(console, FEW))
+    run = console.bulk.create_run("probe", make_unknown_checks(console, ROW_COUNT))
     few = console.bulk.run(run.id, max_rows=3)
     assert (few.state, few.reason, few.done) == ("stopped", "most", 3)
-    assert refusal(lambda: console.bulk.run(run.id, max_rows=FEW + 1)).detail["problem"] == "bulk_most"
+    assert call_for_refusal(lambda: console.bulk.run(run.id, max_rows=ROW_COUNT + 1)).detail["problem"] == "bulk_most"
     assert console.bulk.run(run.id).done == 3
-    whole = console.bulk.run(run.id, max_rows=FEW)
-    assert (whole.state, whole.done) == ("done", FEW)
-    assert vendor.asked["list"] == FEW
+    whole = console.bulk.run(run.id, max_rows=ROW_COUNT)
+    assert (whole.state, whole.done) == ("done", ROW_COUNT)
+    assert vendor.asked["list"] == ROW_COUNT
 
 
 def test_it_stops_after_the_row_under_way(place: Place, console: Console) -> None:
     """A run stops after its present row if the running person or another person stops it; the next run does the
     remaining rows.
     """
-    run = console.bulk.create_run("probe", unknown_checks(console, FEW))
+    run = console.bulk.create_run("probe", make_unknown_checks(console, ROW_COUNT))
     heard: list[int] = []
     stopped = console.bulk.run(
         run.id, progress=lambda now: heard.append(now.done_count), should_stop=lambda: len(heard) == 2
@@ -231,45 +239,45 @@ def test_it_stops_after_the_row_under_way(place: Place, console: Console) -> Non
 
     def stopped_by_another(now: BulkProgress) -> None:
         if now.done_count == 5:
-            with place.acting(console, "lead-b") as other:
+            with place.open_console_of_person(console, "lead-b") as other:
                 other.bulk.stop(run.id)
 
     stopped = console.bulk.run(run.id, progress=stopped_by_another)
     assert (stopped.state, stopped.reason, stopped.done) == ("stopped", "asked", 5)
     assert console.bulk.run(run.id).state == "done"
-    assert set(settled(place).values()) == {1}
+    assert set(count_bought_entries(place).values()) == {1}
 
 
 def test_one_runs_it_at_a_time(place: Place, console: Console) -> None:
     """A second person who starts a running bulk run is refused with the name of the person who runs it."""
-    run = console.bulk.create_run("probe", unknown_checks(console, 2))
+    run = console.bulk.create_run("probe", make_unknown_checks(console, 2))
     told: list[ConsoleError] = []
 
     def try_too(_now: BulkProgress) -> None:
-        with place.acting(console, "lead-b") as other:
-            told.append(refusal(lambda: other.bulk.run(run.id)))
+        with place.open_console_of_person(console, "lead-b") as other:
+            told.append(call_for_refusal(lambda: other.bulk.run(run.id)))
 
     console.bulk.run(run.id, progress=try_too)
     assert {one.code for one in told} == {"in_progress"}
     holder = told[0].detail["holder"]
     assert isinstance(holder, dict)
-    assert holder["operator"] == place.named("op-a")
+    assert holder["operator"] == place.get_account_name("op-a")
 
 
 @pytest.mark.engines("sqlite")
 def test_who_may_not_ask_may_not_ask_many(console: Console) -> None:
     """An auditor can read bulk runs but can't create or run one; a worker can't create notes."""
-    chosen = unknown_checks(console, 1)
+    chosen = make_unknown_checks(console, 1)
     for name, role in (("op-a", OPERATOR), ("lead-b", APPROVER), ("aud-e", AUDITOR)):
         console.people.add_person(Person(name, frozenset({role}), may_buy=False))
     run = console.bulk.create_run("probe", chosen)
     with console.acting_as("aud-e"):
-        assert code_of(lambda: console.bulk.create_run("probe", chosen)) == "not_allowed"
-        assert code_of(lambda: console.bulk.run(run.id)) == "not_allowed"
+        assert call_for_refusal_code(lambda: console.bulk.create_run("probe", chosen)) == "not_allowed"
+        assert call_for_refusal_code(lambda: console.bulk.run(run.id)) == "not_allowed"
         assert console.bulk.list_rows(run.id)
     with act_as(WORKER):
-        assert code_of(lambda: console.bulk.create_run("note", chosen, "seen")) == "not_allowed"
-        assert code_of(lambda: console.recovery.add_note(KIND, chosen[0].id, "seen")) == "not_allowed"
+        assert call_for_refusal_code(lambda: console.bulk.create_run("note", chosen, "seen")) == "not_allowed"
+        assert call_for_refusal_code(lambda: console.recovery.add_note(KIND, chosen[0].id, "seen")) == "not_allowed"
 
 
 # Providers
@@ -281,28 +289,28 @@ def test_a_provider_that_refuses_pauses_the_run(
     """Three refusals by the provider in a row pause the run with the provider as the reason; the next run does the
     remaining rows.
     """
-    run = console.bulk.create_run("refetch", _choose_purchased(console, FEW))
+    run = console.bulk.create_run("refetch", _choose_purchased(console, ROW_COUNT))
     monkeypatch.setattr(LedgerVendor, "readable", property(lambda _vendor: False, lambda _vendor, _value: None))
     paused = console.bulk.run(run.id)
     assert (paused.state, paused.reason, paused.done) == ("paused", "provider_unreachable:alarmbox", 3)
     monkeypatch.undo()
     done = console.bulk.run(run.id)
-    assert (done.state, done.done) == ("done", FEW)
-    assert Counter(result for result, _ in read_results(console, run.id)) == {"failed": 3, "done": FEW - 3}
+    assert (done.state, done.done) == ("done", ROW_COUNT)
+    assert Counter(result for result, _ in read_results(console, run.id)) == {"failed": 3, "done": ROW_COUNT - 3}
 
 
 def _choose_purchased(console: Console, count: int) -> list[ChosenRecord]:
     """Return `count` purchased checks as records to choose, with their present versions."""
-    chosen = unknown_checks(console, count)
+    chosen = make_unknown_checks(console, count)
     for one in chosen:
         console.recovery.probe(KIND, one.id)
-    return [ChosenRecord(KIND, one.id, check(console, one.id).version) for one in chosen]
+    return [ChosenRecord(KIND, one.id, read_check(console, one.id).version) for one in chosen]
 
 
 @pytest.mark.expects_log("the bug is told")
 def test_a_bug_in_one_row_is_told_in_that_row(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     """An unexpected error in one row is stored as that row's result; the other rows are executed."""
-    chosen = unknown_checks(console, 3)
+    chosen = make_unknown_checks(console, 3)
     run = console.bulk.create_run("probe", chosen)
     acts = console.bulk._actions
     probe = acts._probe
@@ -322,9 +330,9 @@ def test_a_bug_in_one_row_is_told_in_that_row(console: Console, monkeypatch: pyt
 
 def _run_until_killed(place: Place, run_id: int, count: int, failpoint: str) -> None:
     """Execute the run in a process of its own, which is killed at the failpoint; let its lease expire."""
-    told = place.facts("op-a", 1) | {"FAILPOINT": failpoint}
-    with crowd(run_in_child, [(place.home_of(1), told, count, run_id)]) as (child,):
-        assert child.ended() == -9
+    told = place.make_settings("op-a", 1) | {"FAILPOINT": failpoint}
+    with start_children(continue_run_in_child, [(place.get_home(1), told, count, run_id)]) as (child,):
+        assert child.wait_for_end() == -9
     expire_all_leases(place)
 
 
@@ -332,8 +340,8 @@ def _stop_kill_and_complete(place: Place, count: int, stop_after: int, killed_at
     """Stop a run after `stop_after` rows, continue it in a process that is killed at its row number `killed_at`,
     complete it and return it.
     """
-    with place.desk(vendor_of(count)) as console:
-        run = console.bulk.create_run("probe", unknown_checks(console, count))
+    with place.desk(make_vendor(count)) as console:
+        run = console.bulk.create_run("probe", make_unknown_checks(console, count))
         heard: list[int] = []
         stopped = console.bulk.run(
             run.id, progress=lambda now: heard.append(now.done_count), should_stop=lambda: len(heard) == stop_after
@@ -357,40 +365,40 @@ def test_killed_in_the_middle_of_a_row(place: Place, point: str) -> None:
     counts an executed row as done, and each record is settled once.
     """
     _stop_kill_and_complete(place, 6, 2, 2, point)
-    assert settled(place) == Counter(dict.fromkeys(settled(place), 1))
-    assert len(settled(place)) == 6
+    assert count_bought_entries(place) == Counter(dict.fromkeys(count_bought_entries(place), 1))
+    assert len(count_bought_entries(place)) == 6
 
 
 @pytest.mark.engines("sqlite")
 def test_three_hundred_stopped_killed_and_resumed(place: Place) -> None:
     """A bulk run of 300 rows that is stopped, killed and continued settles each record once."""
     _stop_kill_and_complete(place, 300, 150, 50, "after_bulk_row")
-    assert len(settled(place)) == 300
-    assert set(settled(place).values()) == {1}
+    assert len(count_bought_entries(place)) == 300
+    assert set(count_bought_entries(place).values()) == {1}
 
 
 def test_the_due_task_goes_on_with_what_somebody_left(place: Place) -> None:
     """The due task continues a run whose process died, and leaves a run that a person has stopped."""
-    with place.desk(vendor_of(FEW)) as console:
-        chosen = unknown_checks(console, FEW)
+    with place.desk(make_vendor(ROW_COUNT)) as console:
+        chosen = make_unknown_checks(console, ROW_COUNT)
         stopped = console.bulk.run(console.bulk.create_run("probe", chosen[:2]).id, should_stop=lambda: True)
         run = console.bulk.create_run("probe", chosen[2:])
-        _run_until_killed(place, run.id, FEW, "after_bulk_row:2:kill")
+        _run_until_killed(place, run.id, ROW_COUNT, "after_bulk_row:2:kill")
         with act_as(WORKER if not console.database.is_server else None):
-            assert console.bulk.continue_unfinished_runs() == FEW - 3
+            assert console.bulk.continue_unfinished_runs() == ROW_COUNT - 3
         assert console.bulk.read_run(run.id).state == "done"
         assert console.bulk.read_run(stopped.id).done == 0
-    assert set(settled(place).values()) == {1}
+    assert set(count_bought_entries(place).values()) == {1}
 
 
 def test_takes_of_who_died_are_left_to_them(place: Place) -> None:
     """The due task doesn't continue a bulk run of takes, because a take is in a person's name: the run is paused
     until the person who created it runs it again.
     """
-    with place.desk(vendor_of(2)) as console:
-        run = console.bulk.create_run("take", unknown_checks(console, 2))
+    with place.desk(make_vendor(2)) as console:
+        run = console.bulk.create_run("take", make_unknown_checks(console, 2))
         place.sql(f"UPDATE bulk_runs SET state = 'running', version = version + 1 WHERE id = {run.id}")
-        with place.acting(console, "lead-b") as other:
+        with place.open_console_of_person(console, "lead-b") as other:
             assert other.bulk.continue_unfinished_runs() == 0
         assert (console.bulk.read_run(run.id).state, console.bulk.read_run(run.id).reason) == ("paused", "maker")
         assert console.bulk.run(run.id).state == "done"
@@ -398,23 +406,24 @@ def test_takes_of_who_died_are_left_to_them(place: Place) -> None:
 
 def test_two_people_run_the_same_run(place: Place) -> None:
     """Two processes run the same bulk run at once: each row is executed once."""
-    with place.desk(vendor_of(FEW)) as console:
-        run = console.bulk.create_run("probe", unknown_checks(console, FEW))
+    with place.desk(make_vendor(ROW_COUNT)) as console:
+        run = console.bulk.create_run("probe", make_unknown_checks(console, ROW_COUNT))
         each = [
-            (place.home_of(desk), place.facts(who, desk), FEW, run.id) for desk, who in ((1, "op-a"), (2, "lead-b"))
+            (place.get_home(desk), place.make_settings(who, desk), ROW_COUNT, run.id)
+            for desk, who in ((1, "op-a"), (2, "lead-b"))
         ]
-        with crowd(_run_or_send_refusal, each) as children:
-            ended = sorted(child.report() for child in children)
-        assert ("done", FEW) in ended
-        assert set(ended) <= {("done", FEW), ("in_progress", 0)}
-        assert [result for result, _ in read_results(console, run.id)] == ["done"] * FEW
-    assert set(settled(place).values()) == {1}
+        with start_children(_run_or_send_refusal, each) as children:
+            ended = sorted(child.wait_for_report() for child in children)
+        assert ("done", ROW_COUNT) in ended
+        assert set(ended) <= {("done", ROW_COUNT), ("in_progress", 0)}
+        assert [result for result, _ in read_results(console, run.id)] == ["done"] * ROW_COUNT
+    assert set(count_bought_entries(place).values()) == {1}
 
 
 def _run_or_send_refusal(pipe: object, folder: Path, told: dict[str, str], count: int, run_id: int) -> None:
     """Run the bulk run in a child process; send the error code instead of the state if the run is refused."""
     try:
-        run_in_child(pipe, folder, told, count, run_id)  # type: ignore[arg-type]
+        continue_run_in_child(pipe, folder, told, count, run_id)  # type: ignore[arg-type]
     except ConsoleError as refused:
         pipe.send((refused.code, 0))  # type: ignore[attr-defined]
 
@@ -425,5 +434,5 @@ def _run_or_send_refusal(pipe: object, folder: Path, told: dict[str, str], count
 def test_ten_thousand_stopped_killed_and_resumed(place: Place) -> None:
     """A bulk run of 10,000 rows that is stopped, killed and continued settles each record once."""
     _stop_kill_and_complete(place, 10_000, 5_000, 1_000, "after_bulk_row")
-    assert len(settled(place)) == 10_000
-    assert set(settled(place).values()) == {1}
+    assert len(count_bought_entries(place)) == 10_000
+    assert set(count_bought_entries(place).values()) == {1}

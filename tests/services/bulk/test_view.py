@@ -8,18 +8,18 @@ from console.app import Console
 from console.domain.bulk.records import NOT_DONE_ROWS_FILTER, BulkProgress, ChosenRecord, ForecastKind
 from console.domain.records import CreditCheck
 from console.services.process.context import WORKER, act_as
-from tests.services.bulk.test_runs import refusal
-from tests.support.bulk_stage import KIND, settled, unknown_checks, vendor_of
+from tests.services.bulk.test_runs import call_for_refusal
+from tests.support.bulk_stage import KIND, count_bought_entries, make_unknown_checks, make_vendor
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.refusals import code_of
+from tests.support.refusals import call_for_refusal_code
 
 FEW = 6
 
 
 @pytest.fixture
 def vendor() -> LedgerVendor:
-    return vendor_of(FEW)
+    return make_vendor(FEW)
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def test_a_plan_of_the_first_few(place: Place, console: Console) -> None:
     """A plan that is limited to the first rows has the totals of those rows. Each row has its record, or None where
     the record doesn't exist.
     """
-    chosen = unknown_checks(console, 4)
-    with place.acting(console, "lead-b") as other:
+    chosen = make_unknown_checks(console, 4)
+    with place.open_console_of_person(console, "lead-b") as other:
         other.recovery.take(KIND, chosen[3].id)
     heard: list[int] = []
     run = console.bulk.create_run("probe", [*chosen, ChosenRecord(KIND, 9_999, 1)])
@@ -46,7 +46,7 @@ def test_a_plan_of_the_first_few(place: Place, console: Console) -> None:
 
 def test_a_plan_tells_the_time_by_its_slowest_provider(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     """The estimated time (seconds) of a plan counts only the rows that would run."""
-    chosen = unknown_checks(console, 4)
+    chosen = make_unknown_checks(console, 4)
     console.recovery.probe(KIND, chosen[0].id)
     monkeypatch.setattr(type(console.settings), "is_on_loopback", lambda *_: False)
     plan = console.bulk.make_plan(console.bulk.create_run("probe", chosen).id)
@@ -56,7 +56,7 @@ def test_a_plan_tells_the_time_by_its_slowest_provider(console: Console, monkeyp
 
 def test_the_plan_of_what_is_left(console: Console) -> None:
     """The plan of a stopped run contains all rows without a result."""
-    run = console.bulk.create_run("probe", unknown_checks(console, FEW))
+    run = console.bulk.create_run("probe", make_unknown_checks(console, FEW))
     console.bulk.run(run.id, max_rows=2)
     plan = console.bulk.make_plan(run.id)
     assert [one.row.position for one in plan.rows] == [3, 4, 5, 6]
@@ -67,7 +67,7 @@ def test_lines_have_their_records(console: Console) -> None:
     """The rows of a run with their records are read in pages by position, all of them or only those
     that aren't done.
     """
-    chosen = unknown_checks(console, 3)
+    chosen = make_unknown_checks(console, 3)
     run = console.bulk.create_run("probe", [*chosen, ChosenRecord(KIND, 9_999, 1)])
     console.bulk.run(run.id, max_rows=2)
     first, rest = (
@@ -82,7 +82,7 @@ def test_lines_have_their_records(console: Console) -> None:
 
 def test_the_list_of_runs(console: Console) -> None:
     """The open runs come first, then the done ones; beside a running one is the name of the person who runs it."""
-    chosen = unknown_checks(console, 3)
+    chosen = make_unknown_checks(console, 3)
     done = console.bulk.run(console.bulk.create_run("probe", chosen[:1]).id)
     left = console.bulk.create_run("probe", chosen[1:])
     heard: list[tuple[str | None, int]] = []
@@ -103,7 +103,7 @@ def test_whoever_leaves_leaves_it_to_the_program(place: Place, console: Console)
     """A window that closes during a run ends its part after the present row, and the due task continues the run at
     once.
     """
-    run = console.bulk.create_run("probe", unknown_checks(console, FEW))
+    run = console.bulk.create_run("probe", make_unknown_checks(console, FEW))
     heard: list[int] = []
     left = console.bulk.run(
         run.id, progress=lambda now: heard.append(now.done_count), should_leave=lambda: len(heard) == 2
@@ -113,19 +113,21 @@ def test_whoever_leaves_leaves_it_to_the_program(place: Place, console: Console)
     with act_as(WORKER if not console.database.is_server else None):
         assert console.bulk.continue_unfinished_runs() == FEW - 2
     assert console.bulk.read_run(run.id).state == "done"
-    assert set(settled(place).values()) == {1}
+    assert set(count_bought_entries(place).values()) == {1}
 
 
 def test_what_is_left_can_be_given_up(place: Place, console: Console, vendor: LedgerVendor) -> None:
     """The person who created a run can discard its remaining rows for good; another person can't, and nobody can
     while it runs. A discarded run is in no list and calls no provider.
     """
-    run = console.bulk.create_run("probe", unknown_checks(console, 3))
-    with place.acting(console, "lead-b") as other:
-        refused = refusal(lambda: other.bulk.discard(run.id))
+    run = console.bulk.create_run("probe", make_unknown_checks(console, 3))
+    with place.open_console_of_person(console, "lead-b") as other:
+        refused = call_for_refusal(lambda: other.bulk.discard(run.id))
     assert (refused.code, refused.detail["reason"]) == ("not_allowed", "bulk_discard")
     codes: list[str] = []
-    console.bulk.run(run.id, 1, progress=lambda _now: codes.append(code_of(lambda: console.bulk.discard(run.id))))
+    console.bulk.run(
+        run.id, 1, progress=lambda _now: codes.append(call_for_refusal_code(lambda: console.bulk.discard(run.id)))
+    )
     assert codes == ["in_progress"]
     asked = vendor.asked.copy()
     given_up = console.bulk.discard(run.id)

@@ -10,13 +10,13 @@ import pytest
 from console.app import Console
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest, WorkState
 from console.services.credit_checks import outcomes
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import Charge, LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
-NUMBER, OTHER = numbers(2)
+NUMBER, OTHER = invent_numbers(2)
 
 
 class ConfusedVendor(LedgerVendor):
@@ -90,7 +90,7 @@ def test_an_answer_that_agrees_again_ends_the_case(
     charges = list(vendor.charges)
     spoil(vendor)
     if ask is refetch:
-        assert refusal(lambda: ask(console, record)).exit_status == 5
+        assert call_for_refusal(lambda: ask(console, record)).exit_status == 5
     else:
         ask(console, record)
     assert len(list_observed_of_open_alerts(console, record)) == 1
@@ -126,7 +126,7 @@ def test_a_second_contradiction_takes_the_place_of_one_that_a_reading_could_end(
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     charges = list(vendor.charges)
     hide_check(vendor)
-    refusal(lambda: refetch(console, record))
+    call_for_refusal(lambda: refetch(console, record))
     open_contradiction(console, record, "bought 7")
     assert list_observed_of_open_alerts(console, record) == ["bought 7"]
     vendor.charges = charges

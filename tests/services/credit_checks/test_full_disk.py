@@ -9,10 +9,10 @@ from console.domain.records import PurchaseRequest
 from console.services.guarded.database_fitness import NEEDED_FREE_DISK_BYTES
 from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
 Usage = namedtuple("Usage", "total used free")  # as the system tells it
 
@@ -27,17 +27,17 @@ def test_a_full_disk_is_told_before_a_row_is_made(
     with place.desk(vendor, hand_clock) as console:
         with monkeypatch.context() as full:
             full.setattr(shutil, "disk_usage", lambda _: Usage(1, 1, NEEDED_FREE_DISK_BYTES - 1))
-            refused = refusal(lambda: console.credit_checks.purchase(ask))
+            refused = call_for_refusal(lambda: console.credit_checks.purchase(ask))
         assert (refused.code, refused.exit_status, vendor.charges) == ("storage_full", 6, [])
         assert console.lookup.find_records(NUMBERS[0]).credit_checks == ()
         assert console.credit_checks.purchase(ask).state == "success"
 
 
-def test_nor_is_a_payment_begun(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nor_is_a_payment_begun(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Starting a payment on a full disk is refused without a row. With room again it succeeds."""
     order = scene.order("ORD-1", 3300)
     with monkeypatch.context() as full:
         full.setattr(shutil, "disk_usage", lambda _: Usage(1, 1, 0))
-        assert refusal(lambda: scene.payments.start(order, "paypay")).code == "storage_full"
-    assert scene.of_number("paypay", "ORD-1") is None
+        assert call_for_refusal(lambda: scene.payments.start(order, "paypay")).code == "storage_full"
+    assert scene.find_payment("paypay", "ORD-1") is None
     assert scene.payments.start(order, "paypay").payment.state.value == "token_generated"

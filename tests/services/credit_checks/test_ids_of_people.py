@@ -7,12 +7,12 @@ import pytest
 from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.refusals import code_of
+from tests.support.refusals import call_for_refusal_code
 
-(NUMBER,) = numbers(1, seed=84)
+(NUMBER,) = invent_numbers(1, seed=84)
 
 
 def test_a_check_that_had_expired_before_is_another_purchase(place: Place) -> None:
@@ -24,14 +24,17 @@ def test_a_check_that_had_expired_before_is_another_purchase(place: Place) -> No
     vendor.today = lambda: datetime.now(JST).date()
     with place.desk(vendor) as console:
         vendor.behaviour = "silent_after_charge"
-        assert code_of(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))) == "outcome_unknown"
+        assert (
+            call_for_refusal_code(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+            == "outcome_unknown"
+        )
         vendor.behaviour = "answers"
         (record,) = console.lookup.find_records(NUMBER).credit_checks
         with pytest.raises(ConsoleError, match="evidence_mismatch") as refused:
             console.recovery.resolve("credit-check", record.id, "success", "on their screen", 1)
         assert refused.value.detail["reason"] == "expired_before"
         renewal = PurchaseRequest(NUMBER, "1", renew=True)
-        assert code_of(lambda: console.credit_checks.purchase(renewal)) == "already_purchased"
+        assert call_for_refusal_code(lambda: console.credit_checks.purchase(renewal)) == "already_purchased"
         settled = console.recovery.resolve("credit-check", record.id, "success", "on their screen", 2).record
         assert (settled.state, vendor.count(NUMBER)) == ("success", 2)
-        assert code_of(lambda: console.credit_checks.purchase(renewal)) == "not_expired"
+        assert call_for_refusal_code(lambda: console.credit_checks.purchase(renewal)) == "not_expired"

@@ -9,13 +9,13 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.service_results import OperationDetails
-from tests.support.gone import Gone, simulated_crash
-from tests.support.invented import numbers
+from tests.support.gone import SimulatedCrash, simulate_crash
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
 
-(NUMBER,) = numbers(1)
+(NUMBER,) = invent_numbers(1)
 ASK = PurchaseRequest(NUMBER, "1")
 
 
@@ -57,9 +57,9 @@ def test_an_operation_ends_with_its_lease(console: Console, vendor: LedgerVendor
     """The operation of a process that ended is shown as unknown once its lease has expired, before and after a worker
     has stored that.
     """
-    with simulated_crash(console._context) as vanish:
+    with simulate_crash(console._context) as vanish:
         vendor.during = vanish
-        with pytest.raises(Gone):
+        with pytest.raises(SimulatedCrash):
             console.credit_checks.purchase(ASK)
     (record,) = console.lookup.find_records(NUMBER).credit_checks
     assert read_operation_state(console, record) == ("calling", None)

@@ -8,13 +8,13 @@ from sqlalchemy import Connection
 
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.store.credit_checks import credit_checks
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
-(NUMBER,) = numbers(1)
+(NUMBER,) = invent_numbers(1)
 
 
 @pytest.mark.engines("mariadb", "galera")
@@ -30,7 +30,7 @@ def test_a_late_answer_that_loses_a_race_is_run_again(
         place.desk(vendor, hand_clock, FAILPOINT="before_tx2:1:raise") as console,
         place.desk(vendor, hand_clock, person="lead-b", desk=1) as other,
     ):
-        lost = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+        lost = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
         assert lost.code == "outcome_unknown"
 
         def overtaken(conn: Connection, *which: Any) -> CreditCheck | None:

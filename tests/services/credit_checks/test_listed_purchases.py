@@ -19,15 +19,15 @@ from console.services.credit_checks import outcomes
 from console.store.database.engine import Transaction
 from console.store.operations import leases
 from console.wording.sentences.catalogue import format_error_message
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import Behaviour, Charge, LedgerReader, LedgerVendor
 from tests.support.losses import store_lost_operations
 from tests.support.places import CHECKS, Place
 from tests.support.quick_desks import HandClock
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 from tests.support.waiting import PATIENCE_SECONDS
 
-(NUMBER,) = numbers(1)
+(NUMBER,) = invent_numbers(1)
 
 
 @dataclass
@@ -76,14 +76,16 @@ def console(place: Place, listing: ListingVendor, hand_clock: HandClock) -> Iter
 def buy_unknown(console: Console, vendor: ListingVendor, client: str, behaviour: Behaviour) -> CreditCheck:
     """Buy NUMBER for the client while AlarmBox behaves so; return the record, whose outcome is unknown."""
     vendor.behaviour = behaviour
-    record = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, client))).detail["record"]
+    record = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, client))).detail[
+        "record"
+    ]
     assert isinstance(record, CreditCheck)
     return record
 
 
 def probe(console: Console, record: CreditCheck) -> tuple[str, object]:
     """Return the code and the reason of the error with which a probe is refused; the purchase must stay unknown."""
-    error = refusal(lambda: console.recovery.probe("credit-check", record.id))
+    error = call_for_refusal(lambda: console.recovery.probe("credit-check", record.id))
     assert console.credit_checks.read_credit_check(record.id).record.certainty is Certainty.UNKNOWN
     return error.code, error.detail.get("reason")
 
@@ -184,9 +186,9 @@ def test_nobody_denies_what_the_list_has(console: Console, listing: ListingVendo
     record = buy_unknown(console, listing, "1", "silent_before_charge")
     assert deny_purchase(console, "credit-check", record.id) == "second_person"
     listing.charges.append(Charge(1, NUMBER, "1", listing.today(), record.id))  # it was only late
-    with place.acting(console, "lead-b") as other:
+    with place.open_console_of_person(console, "lead-b") as other:
         for desk in (console, other):
-            refused = refusal(lambda desk=desk: deny_purchase(desk, "credit-check", record.id))
+            refused = call_for_refusal(lambda desk=desk: deny_purchase(desk, "credit-check", record.id))
             assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "listed_purchase")
             assert "listed_purchase" not in format_error_message(refused, "en") + format_error_message(refused, "ja")
     settled = console.recovery.probe("credit-check", record.id)
@@ -201,21 +203,21 @@ def test_nobody_denies_a_purchase_against_an_old_list(console: Console, listing:
     record = buy_unknown(console, listing, "1", "silent_before_charge")
 
     def require_refusal(desk: Console) -> None:
-        refused = refusal(lambda: deny_purchase(desk, "credit-check", record.id))
+        refused = call_for_refusal(lambda: deny_purchase(desk, "credit-check", record.id))
         assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "old_answer")
 
     listing.is_cached = True
     require_refusal(console)
     listing.is_cached = False
     assert deny_purchase(console, "credit-check", record.id) == "second_person"
-    with place.acting(console, "lead-b") as other:
+    with place.open_console_of_person(console, "lead-b") as other:
         listing.is_cached = True
         require_refusal(other)
         listing.is_cached = False
         assert deny_purchase(other, "credit-check", record.id) is None
     listing.charges.append(Charge(1, NUMBER, "1", listing.today(), record.id))
     listing.behaviour, listing.is_cached = "answers", True
-    refused = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+    refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
     assert (refused.code, refused.detail["reason"]) == ("provider_unreachable", "old_answer")
     assert len(listing.charges) == 1
 
@@ -226,7 +228,7 @@ def test_nobody_denies_a_lost_purchase_that_the_list_has(
     """The database has lost a purchase that the desk has sent: it can't be denied while AlarmBox lists it."""
     lost = buy_unknown(console, listing, "1", "silent_after_charge")
     delete_purchase(place, lost)
-    refused = refusal(lambda: deny_purchase(console, "operation", lost.operation_id))
+    refused = call_for_refusal(lambda: deny_purchase(console, "operation", lost.operation_id))
     assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "listed_purchase")
     listing.charges.clear()
     assert deny_purchase(console, "operation", lost.operation_id) == "second_person"
@@ -238,14 +240,20 @@ def test_nobody_denies_another_applications_row_that_the_list_has(
     """AlarmBox lists the purchase of another application's row after the first person has denied it: the second
     person's denial is refused.
     """
-    place.shop(f"INSERT INTO {CHECKS} (client_id, corporation_number) VALUES (3, '{NUMBER}')")
+    place.execute_as_shop(f"INSERT INTO {CHECKS} (client_id, corporation_number) VALUES (3, '{NUMBER}')")
     console.recovery.run_all_tasks()
     (row,) = console.lookup.find_records(NUMBER).credit_checks
     assert deny_purchase(console, "credit-check", row.id) == "second_person"
     listing.charges.append(Charge(1, NUMBER, "3", listing.today(), None))
-    with place.acting(console, "lead-b") as other:
-        assert refusal(lambda: deny_purchase(other, "credit-check", row.id)).detail["reason"] == "listed_purchase"
-    assert refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "3"))).code == "already_purchased"
+    with place.open_console_of_person(console, "lead-b") as other:
+        assert (
+            call_for_refusal(lambda: deny_purchase(other, "credit-check", row.id)).detail["reason"]
+            == "listed_purchase"
+        )
+    assert (
+        call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "3"))).code
+        == "already_purchased"
+    )
 
 
 @pytest.mark.parametrize("listed", ["earlier", "over", "ours", "silent"])
@@ -263,7 +271,7 @@ def test_what_is_another_purchase_stops_no_denial(
         listing.charges.append(Charge(1, NUMBER, "", listing.today() - timedelta(days=days), None))
     listing.readable = listed != "silent"
     assert deny_purchase(console, "credit-check", record.id) == "second_person"
-    with place.acting(console, "lead-b") as other:
+    with place.open_console_of_person(console, "lead-b") as other:
         assert deny_purchase(other, "credit-check", record.id) is None
     assert console.credit_checks.read_credit_check(record.id).record.state is CheckState.ERROR
 
@@ -327,10 +335,10 @@ def test_a_clock_that_is_ahead_denies_no_listed_purchase(
     """
     listing.today = lambda: hand_clock.today() - timedelta(days=1)
     record = buy_unknown(console, listing, "1", "silent_after_charge")
-    with place.acting(console, "lead-b") as other:
+    with place.open_console_of_person(console, "lead-b") as other:
         for desk in (console, other):
             assert (
-                refusal(lambda desk=desk: deny_purchase(desk, "credit-check", record.id)).detail["reason"]
+                call_for_refusal(lambda desk=desk: deny_purchase(desk, "credit-check", record.id)).detail["reason"]
                 == "listed_purchase"
             )
     assert probe(console, record) == ("outcome_unknown", "day_before_found")
@@ -369,15 +377,15 @@ def test_a_denied_purchase_that_is_listed_later_stops_the_next_one(
     record = buy_unknown(console, listing, "1", "silent_before_charge")
     listing.readable = is_late
     assert deny_purchase(console, "credit-check", record.id) == "second_person"
-    with place.acting(console, "lead-b") as other:
+    with place.open_console_of_person(console, "lead-b") as other:
         assert deny_purchase(other, "credit-check", record.id) is None
     listing.charges.append(Charge(1, NUMBER, "1", listing.today(), record.id))
     listing.behaviour = "answers"
     if not is_late:
-        unanswered = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+        unanswered = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
         assert (unanswered.code, listing.asked["check"]) == ("provider_unreachable", 1)
         listing.readable = True
-    refused = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+    refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
     assert (refused.code, refused.detail["reason"]) == ("already_purchased", "denied_but_bought")
     assert (len(listing.charges), listing.asked["check"]) == (1, 1)
     (case,) = [alert for alert in console.alerts.list_alerts() if alert.rule_id == "contradicted"]
@@ -386,7 +394,7 @@ def test_a_denied_purchase_that_is_listed_later_stops_the_next_one(
     asked = listing.asked["list"]
     assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")).state is CheckState.SUCCESS
     assert listing.asked["list"] == asked
-    with place.acting(console, "lead-b") as other:
+    with place.open_console_of_person(console, "lead-b") as other:
         other.alerts.acknowledge(case.id, "bought by hand for another office")
     assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")).state is CheckState.SUCCESS
 
@@ -397,7 +405,7 @@ def test_a_denied_purchase_that_is_not_listed_is_bought_again(
     """The list has no purchase either, so after the denial by two people the corporation can be bought."""
     record = buy_unknown(console, listing, "1", "silent_before_charge")
     deny_purchase(console, "credit-check", record.id)
-    with place.acting(console, "lead-b") as other:
+    with place.open_console_of_person(console, "lead-b") as other:
         deny_purchase(other, "credit-check", record.id)
     listing.behaviour = "answers"
     assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")).state is CheckState.SUCCESS
@@ -408,7 +416,7 @@ def deny_unmade(console: Console, listing: ListingVendor, place: Place) -> Credi
     """Return a purchase that AlarmBox hasn't made and that two people have denied."""
     record = buy_unknown(console, listing, "1", "silent_before_charge")
     deny_purchase(console, "credit-check", record.id)
-    with place.acting(console, "lead-b") as other:
+    with place.open_console_of_person(console, "lead-b") as other:
         deny_purchase(other, "credit-check", record.id)
     listing.behaviour = "answers"
     return record
@@ -424,11 +432,11 @@ def test_each_listed_purchase_after_a_denial_is_seen_by_a_person(
     for id_at_provider in (1, 2):
         listing.charges.append(Charge(id_at_provider, NUMBER, "", listing.today(), None))
         for _ in range(2):
-            refused = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+            refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
             assert (refused.code, refused.detail["reason"]) == ("already_purchased", "denied_but_bought")
         (case,) = [alert for alert in console.alerts.list_alerts() if alert.acknowledged_by is None]
         assert case.observed == f"bought {id_at_provider}"
-        with place.acting(console, "lead-b") as other:
+        with place.open_console_of_person(console, "lead-b") as other:
             other.alerts.acknowledge(case.id, "bought by hand")
     assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")).state is CheckState.SUCCESS
     assert listing.asked["check"] == 2
@@ -444,7 +452,7 @@ def test_the_purchase_of_an_earlier_denial_stops_the_next_one(
     hand_clock.at += timedelta(days=5)
     deny_unmade(console, listing, place)
     listing.charges.append(Charge(1, NUMBER, "1", day, first.id))
-    refused = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+    refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
     assert (refused.code, refused.detail["reason"]) == ("already_purchased", "denied_but_bought")
     (case,) = [alert for alert in console.alerts.list_alerts() if alert.rule_id == "contradicted"]
     assert (case.subject_id, case.observed) == (first.id, "bought 1")
@@ -481,20 +489,20 @@ def test_a_denied_lost_purchase_that_is_listed_later_stops_the_next_one(
     assert entry is not None
     store_lost_operations(console._context, [entry])
     assert deny_purchase(console, "operation", operation_id) == "second_person"
-    with place.acting(console, "lead-b") as other:
+    with place.open_console_of_person(console, "lead-b") as other:
         assert deny_purchase(other, "operation", operation_id) is None
     listing.charges.append(Charge(1, NUMBER, "1", listing.today(), None))
     listing.behaviour = "answers"
     if is_told == "silent":
         listing.readable = False
-        unanswered = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+        unanswered = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
         assert unanswered.code == "provider_unreachable"
         listing.readable = True
-    refused = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+    refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
     assert (refused.code, refused.detail["operation_id"]) == ("already_purchased", operation_id)
     assert listing.asked["check"] == 1
     console.recovery.resolve("operation", operation_id, "success", "their screen", 1)
     (bought,) = console.lookup.find_records(NUMBER).credit_checks
     assert (bought.state, bought.credit_check_id, bought.operation_id) == (CheckState.SUCCESS, 1, operation_id)
-    again = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+    again = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
     assert again.detail["record"] == bought

@@ -11,13 +11,13 @@ import pytest
 from console.app import Console
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckReport, CheckState, CreditCheck, PurchaseRequest
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import Charge, LedgerReader, LedgerVendor
 from tests.support.places import CHECKS, Place
 from tests.support.quick_desks import HandClock
-from tests.support.refusals import code_of, refusal
+from tests.support.refusals import call_for_refusal, call_for_refusal_code
 
-NUMBER, OTHER = numbers(2)
+NUMBER, OTHER = invent_numbers(2)
 
 
 @dataclass
@@ -74,7 +74,7 @@ def buy(console: Console, client: str = "1") -> CreditCheck:
 
 
 def buy_unknown(console: Console, client: str = "1") -> CreditCheck:
-    record = refusal(lambda: buy(console, client)).detail["record"]
+    record = call_for_refusal(lambda: buy(console, client)).detail["record"]
     assert isinstance(record, CreditCheck)
     return record
 
@@ -89,14 +89,14 @@ def test_nobody_denies_a_purchase_that_its_refusal_names(
     """It was made. Neither of two people denies it, also while AlarmBox doesn't answer; as bought it can be resolved,
     and it is charged once."""
     record = buy_unknown(console)
-    with place.acting(console, "lead-b") as other:
+    with place.open_console_of_person(console, "lead-b") as other:
         for desk in (console, other):
-            refused = refusal(lambda desk=desk: deny(desk, "credit-check", record.id))
+            refused = call_for_refusal(lambda desk=desk: deny(desk, "credit-check", record.id))
             assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "refused_but_made")
         naming.is_silent = True
-        assert code_of(lambda: deny(other, "credit-check", record.id)) == "provider_unreachable"
+        assert call_for_refusal_code(lambda: deny(other, "credit-check", record.id)) == "provider_unreachable"
     naming.is_silent = False
-    assert code_of(lambda: buy(console)) == "already_purchased"
+    assert call_for_refusal_code(lambda: buy(console)) == "already_purchased"
     console.recovery.resolve("credit-check", str(record.id), "success", "their screen", 1)
     assert console.credit_checks.read_credit_check(record.id).record.state is CheckState.SUCCESS
     assert naming.count(NUMBER) == 1
@@ -110,7 +110,7 @@ def test_nobody_denies_a_lost_purchase_that_its_refusal_names(
     place.sql(
         f"DELETE FROM {CHECKS} WHERE id = {record.id}", f"DELETE FROM operations WHERE subject_id = {record.id}"
     )
-    refused = refusal(lambda: deny(console, "operation", record.operation_id))
+    refused = call_for_refusal(lambda: deny(console, "operation", record.operation_id))
     assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "refused_but_made")
     naming.is_blind = True
     assert deny(console, "operation", record.operation_id) == "second_person"
@@ -131,7 +131,7 @@ def test_a_refusal_that_names_another_purchase_can_be_denied(
     naming.makes, naming.named_id, naming.is_blind = False, 1, named == "unknown there"
     record = buy_unknown(console)
     assert deny(console, "credit-check", record.id) == "second_person"
-    with place.acting(console, "lead-b") as other:
+    with place.open_console_of_person(console, "lead-b") as other:
         assert deny(other, "credit-check", record.id) is None
     naming.is_contradicting = False
     assert buy(console).state is CheckState.SUCCESS

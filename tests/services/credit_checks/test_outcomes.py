@@ -27,15 +27,15 @@ from console.services.credit_checks import outcomes
 from console.store.operations import journal
 from console.store.records import evidence
 from console.store.refunds import approvals
-from tests.support.gone import Gone, simulated_crash
-from tests.support.invented import numbers
+from tests.support.gone import SimulatedCrash, simulate_crash
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
 pytestmark = pytest.mark.engines("sqlite")
-(NUMBER,) = numbers(1)
+(NUMBER,) = invent_numbers(1)
 LONG = "x" * 70
 DAY = timedelta(days=1)
 SUCCESS, ERROR, PENDING = CheckState.SUCCESS, CheckState.ERROR, CheckState.PENDING
@@ -57,7 +57,7 @@ class PurchaseDesk:
     def make_unknown(self) -> CreditCheck:
         """Return a purchase with an unknown outcome, which AlarmBox has charged."""
         self.vendor.behaviour = "silent_after_charge"
-        assert refusal(lambda: self.buy()).code == "outcome_unknown"
+        assert call_for_refusal(lambda: self.buy()).code == "outcome_unknown"
         self.vendor.behaviour = "answers"
         return self.read_record()
 
@@ -201,7 +201,7 @@ def test_a_late_answer_that_says_nothing_leaves_it_unknown(purchase_desk: Purcha
             Certainty.UNKNOWN,
         )
         assert purchase_desk.read_record().error_code == outcome.reason
-    assert refusal(purchase_desk.buy).code in ("already_purchased", "outcome_unknown")
+    assert call_for_refusal(purchase_desk.buy).code in ("already_purchased", "outcome_unknown")
 
 
 def test_while_nobody_knows_the_desk_goes_on_holding_the_claim(purchase_desk: PurchaseDesk) -> None:
@@ -283,7 +283,7 @@ def test_what_was_denied_and_bought_is_not_bought_again(purchase_desk: PurchaseD
     `denied_but_bought` until a person has acknowledged the case. Another client can buy.
     """
     purchase_desk.vendor.behaviour = "refuses"
-    assert refusal(purchase_desk.buy).code == "provider_refused"
+    assert call_for_refusal(purchase_desk.buy).code == "provider_refused"
     purchase_desk.vendor.behaviour, record = "answers", purchase_desk.read_record()
     assert explain_record(record, purchase_desk.context.now()).next_step.action == "purchase"
     assert purchase_desk.console.credit_checks.make_plan(NUMBER).denied == ()
@@ -300,7 +300,7 @@ def test_what_was_denied_and_bought_is_not_bought_again(purchase_desk: PurchaseD
         "bought_perhaps",
     )
     for is_renewal in (False, True):
-        refused = refusal(partial(purchase_desk.buy, renew=is_renewal))
+        refused = call_for_refusal(partial(purchase_desk.buy, renew=is_renewal))
         assert (refused.code, refused.detail["reason"]) == ("already_purchased", "denied_but_bought")
         blocker = refused.detail["record"]
         assert isinstance(blocker, CreditCheck)
@@ -314,7 +314,7 @@ def test_what_was_denied_and_bought_is_not_bought_again(purchase_desk: PurchaseD
     assert purchase_desk.read_next_step(record) == "next.may_buy_again"
     assert purchase_desk.console.credit_checks.make_plan(NUMBER).denied == ()
     purchase_desk.console.alerts.undo_acknowledgement(case.id)
-    assert refusal(purchase_desk.buy).code == "already_purchased"
+    assert call_for_refusal(purchase_desk.buy).code == "already_purchased"
     purchase_desk.console.alerts.acknowledge(case.id, "their screen has nothing")
     assert purchase_desk.buy().state is SUCCESS
     assert purchase_desk.read_next_step(record) == "next.bought_since"
@@ -323,15 +323,15 @@ def test_what_was_denied_and_bought_is_not_bought_again(purchase_desk: PurchaseD
 def test_an_earlier_refused_purchase_does_not_advise_what_a_denied_one_blocks(purchase_desk: PurchaseDesk) -> None:
     """Two purchases were refused; AlarmBox says later that the second one was made. Only another client may buy."""
     purchase_desk.vendor.behaviour = "refuses"
-    assert refusal(partial(purchase_desk.buy)).code == "provider_refused"
+    assert call_for_refusal(partial(purchase_desk.buy)).code == "provider_refused"
     first = purchase_desk.read_record()
-    assert refusal(partial(purchase_desk.buy)).code == "provider_refused"
+    assert call_for_refusal(partial(purchase_desk.buy)).code == "provider_refused"
     records = purchase_desk.console.lookup.find_records(NUMBER).credit_checks
     second = next(record for record in records if record.id != first.id)
     first, second = sorted((first, second), key=lambda record: record.id)
     purchase_desk.vendor.behaviour = "answers"
     assert purchase_desk.deliver(second, make_success())
-    assert refusal(purchase_desk.buy).detail["reason"] == "denied_but_bought"
+    assert call_for_refusal(purchase_desk.buy).detail["reason"] == "denied_but_bought"
     assert purchase_desk.read_next_step(first) == "next.other_denied_but_bought"
     assert purchase_desk.read_next_step(second) == "next.check_purchase_history"
 
@@ -344,12 +344,12 @@ def test_a_renewal_that_was_denied_and_bought_is_not_bought_again(purchase_desk:
     old = purchase_desk.buy()
     purchase_desk.clock.at += 400 * DAY
     purchase_desk.vendor.behaviour = "refuses"
-    assert refusal(partial(purchase_desk.buy, renew=True)).code == "provider_refused"
+    assert call_for_refusal(partial(purchase_desk.buy, renew=True)).code == "provider_refused"
     purchase_desk.vendor.behaviour, denied = "answers", purchase_desk.read_record()
     assert denied.id != old.id
     assert purchase_desk.deliver(denied, make_success())
     charges = len(purchase_desk.vendor.charges)
-    refused = refusal(partial(purchase_desk.buy, renew=True))
+    refused = call_for_refusal(partial(purchase_desk.buy, renew=True))
     assert (refused.code, refused.detail["reason"]) == ("already_purchased", "denied_but_bought")
     blocker = refused.detail["record"]
     assert isinstance(blocker, CreditCheck)
@@ -414,7 +414,7 @@ def test_a_refused_renewal_gives_the_old_record_its_place_back(purchase_desk: Pu
     old = purchase_desk.buy()
     purchase_desk.clock.at += 400 * DAY
     purchase_desk.vendor.behaviour = "silent_after_charge"
-    assert refusal(lambda: purchase_desk.buy(renew=True)).code == "outcome_unknown"
+    assert call_for_refusal(lambda: purchase_desk.buy(renew=True)).code == "outcome_unknown"
     newest = purchase_desk.read_record()
     assert purchase_desk.console.credit_checks.read_credit_check(old.id).record.superseded_by == newest.id
     assert purchase_desk.deliver(newest, make_answer(OutcomeClass.FAILED_DEFINITE))
@@ -439,9 +439,9 @@ def test_what_was_decided_by_halves_is_over_when_it_is_known(
 
 def buy_and_vanish(purchase_desk: PurchaseDesk) -> CreditCheck:
     """Return a purchase whose process ended during the call."""
-    with simulated_crash(purchase_desk.context) as vanish:
+    with simulate_crash(purchase_desk.context) as vanish:
         purchase_desk.vendor.during = vanish
-        with pytest.raises(Gone):
+        with pytest.raises(SimulatedCrash):
             purchase_desk.buy()
     purchase_desk.vendor.during = lambda: None
     return purchase_desk.read_record()
@@ -478,7 +478,7 @@ def test_a_purchase_that_was_settled_before_it_lapsed_stays(purchase_desk: Purch
 
 def test_the_record_of_an_outcome_must_be_there(purchase_desk: PurchaseDesk) -> None:
     """An outcome for a record that doesn't exist is refused with `not_found`."""
-    error = refusal(lambda: purchase_desk.record_outcome(replace(CHECK, id=99), make_success()))
+    error = call_for_refusal(lambda: purchase_desk.record_outcome(replace(CHECK, id=99), make_success()))
     assert (error.code, error.detail["id"]) == ("not_found", "99")
 
 

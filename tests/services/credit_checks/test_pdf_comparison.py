@@ -15,7 +15,7 @@ from console.wording.documents import format_comparison_summary_lines, format_pa
 from tests.store import pdf_bombs
 
 
-def compare(old: bytes, new: bytes) -> DocumentComparison:
+def compare_pdfs(old: bytes, new: bytes) -> DocumentComparison:
     """Return the comparison of two PDF files."""
     with PdfComparison(PdfDocument(old), PdfDocument(new)) as both:
         return both.compare()
@@ -33,7 +33,7 @@ def test_words_that_differ() -> None:
     same = ["Corporation number 1180301018771", "Result ok"]
     old = make_pdf_of_pages([same, ["Purchased 2026-11-20", "Result hold today", "Revision 1"], ["the same"]])
     new = make_pdf_of_pages([same, ["Purchased 2026-11-20", "Result ng", "Revision 2 of 3"], ["the same"]])
-    comparison = compare(old, new)
+    comparison = compare_pdfs(old, new)
     assert list_differences(comparison) == [
         (1, DifferenceKind.CHANGED, "hold today", "ng"),
         (1, DifferenceKind.CHANGED, "1", "2 of 3"),
@@ -44,15 +44,15 @@ def test_words_that_differ() -> None:
     (left, top, right, bottom) = first.new_boxes[0]
     assert 0 < left < right < 0.5
     assert 0 < top < bottom < 0.5
-    assert list_differences(compare(new, old))[0] == (1, DifferenceKind.CHANGED, "ng", "hold today")
-    added = compare(make_pdf_of_pages([["a b"]]), make_pdf_of_pages([["a b c"]]))
+    assert list_differences(compare_pdfs(new, old))[0] == (1, DifferenceKind.CHANGED, "ng", "hold today")
+    added = compare_pdfs(make_pdf_of_pages([["a b"]]), make_pdf_of_pages([["a b c"]]))
     assert list_differences(added) == [(0, DifferenceKind.ADDED, "", "c")]
-    assert list_differences(compare(make_pdf_of_pages([["a b c"]]), make_pdf_of_pages([["a c"]]))) == [
+    assert list_differences(compare_pdfs(make_pdf_of_pages([["a b c"]]), make_pdf_of_pages([["a c"]]))) == [
         (0, DifferenceKind.REMOVED, "b", "")
     ]
-    assert list_differences(compare(old, old)) == []
+    assert list_differences(compare_pdfs(old, old)) == []
     assert [format_page_difference_line(one, "en") for one in added.differences] == ["+ Page 1: added: c"]
-    assert format_comparison_summary_lines(compare(old, old), "ja") == [
+    assert format_comparison_summary_lines(compare_pdfs(old, old), "ja") == [
         "差異は見つかりませんでした。ページ数は、旧版が 3、新版が 3 です。"
     ]
 
@@ -61,9 +61,9 @@ def test_japanese_has_no_spaces_between_words() -> None:
     """Japanese characters are compared one by one and reported as one difference; full-width letters are equal to
     ASCII letters.
     """
-    old = pdf_bombs.report("株式会社見本", "調査結果 保留", "ＡＢＣ")
-    new = pdf_bombs.report("株式会社見本", "調査結果 承認済", "ABC")
-    comparison = compare(old, new)
+    old = pdf_bombs.make_report("株式会社見本", "調査結果 保留", "ＡＢＣ")
+    new = pdf_bombs.make_report("株式会社見本", "調査結果 承認済", "ABC")
+    comparison = compare_pdfs(old, new)
     assert [(kind, before, after) for _, kind, before, after in list_differences(comparison)] == [
         (DifferenceKind.CHANGED, "保留", "承認済")
     ]
@@ -73,11 +73,11 @@ def test_japanese_has_no_spaces_between_words() -> None:
 def test_pages_that_only_one_version_has() -> None:
     """Added and removed pages are reported as whole pages, also if they have no readable text."""
     one, three = make_pdf_of_pages([["a"]]), make_pdf_of_pages([["a"], ["b"], ["c"]])
-    assert [item[:2] for item in list_differences(compare(one, three))] == [
+    assert [item[:2] for item in list_differences(compare_pdfs(one, three))] == [
         (1, DifferenceKind.PAGE_ADDED),
         (2, DifferenceKind.PAGE_ADDED),
     ]
-    assert [item[:2] for item in list_differences(compare(three, one))] == [
+    assert [item[:2] for item in list_differences(compare_pdfs(three, one))] == [
         (1, DifferenceKind.PAGE_REMOVED),
         (2, DifferenceKind.PAGE_REMOVED),
     ]
@@ -87,12 +87,12 @@ def test_the_same_words_that_look_different() -> None:
     """A page whose image differs is reported, with and without text. For a page without text the summary says that
     only images were compared.
     """
-    plain = pdf_bombs.page(b"BT /F1 12 Tf 60 780 Td (Result ok) Tj ET")
-    struck = pdf_bombs.page(b"BT /F1 12 Tf 60 780 Td (Result ok) Tj ET 50 783 m 150 783 l S")
-    assert [item[1] for item in list_differences(compare(plain, struck))] == [DifferenceKind.IMAGE]
-    empty, drawn = pdf_bombs.page(b""), pdf_bombs.page(b"100 100 200 200 re f")
-    assert [item[1] for item in list_differences(compare(empty, drawn))] == [DifferenceKind.IMAGE]
-    without = compare(empty, empty)
+    plain = pdf_bombs.make_page(b"BT /F1 12 Tf 60 780 Td (Result ok) Tj ET")
+    struck = pdf_bombs.make_page(b"BT /F1 12 Tf 60 780 Td (Result ok) Tj ET 50 783 m 150 783 l S")
+    assert [item[1] for item in list_differences(compare_pdfs(plain, struck))] == [DifferenceKind.IMAGE]
+    empty, drawn = pdf_bombs.make_page(b""), pdf_bombs.make_page(b"100 100 200 200 re f")
+    assert [item[1] for item in list_differences(compare_pdfs(empty, drawn))] == [DifferenceKind.IMAGE]
+    without = compare_pdfs(empty, empty)
     assert (list_differences(without), without.pages_without_text) == ([], 1)
     assert "1 page has no text" in format_comparison_summary_lines(without, "en")[1]
 
@@ -103,21 +103,21 @@ def test_what_means_harm_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     good = make_pdf_of_pages([["a"]])
     with pytest.raises(ConsoleError) as refused:
-        compare(good, pdf_bombs.many_pages(1_000))
+        compare_pdfs(good, pdf_bombs.make_many_pages(1_000))
     assert refused.value.detail["reason"] == "too_many_pages"
     with pytest.raises(ConsoleError) as refused:
-        compare(pdf_bombs.encrypted(), good)
+        compare_pdfs(pdf_bombs.make_encrypted_pdf(), good)
     assert refused.value.detail["reason"] == "encrypted"
     words = [b"(%d x y z) Tj T*" % number for number in range(2_000)]
-    endless = pdf_bombs.page(b"BT /F1 1 Tf 1 TL 10 830 Td " + b" ".join(words) + b" ET")
-    cut = compare(endless, endless)
+    endless = pdf_bombs.make_page(b"BT /F1 1 Tf 1 TL 10 830 Td " + b" ".join(words) + b" ET")
+    cut = compare_pdfs(endless, endless)
     assert (list_differences(cut), cut.is_cut) == ([], True)
     assert "Not everything was compared" in format_comparison_summary_lines(cut, "en")[-1]
-    huge = pdf_bombs.page(b"", box="0 0 1 100000000")
-    unreadable = compare(huge, pdf_bombs.page(b""))
+    huge = pdf_bombs.make_page(b"", box="0 0 1 100000000")
+    unreadable = compare_pdfs(huge, pdf_bombs.make_page(b""))
     assert [(item.kind, item.reason) for item in unreadable.differences] == [(DifferenceKind.UNREADABLE, "page_size")]
     monkeypatch.setattr(pdf_comparison, "MAX_DOCUMENT_DIFFERENCES", 2)
-    pages = [compare(make_pdf_of_pages([[text]] * 5), make_pdf_of_pages([["b"]] * 5)) for text in ("a", "b")]
+    pages = [compare_pdfs(make_pdf_of_pages([[text]] * 5), make_pdf_of_pages([["b"]] * 5)) for text in ("a", "b")]
     assert [(len(one.differences), one.is_cut) for one in pages] == [(2, True), (0, False)]
 
 
@@ -132,9 +132,9 @@ def test_the_last_page_says_that_differences_are_left_out(counts: tuple[int, ...
     def version(letter: bytes) -> bytes:
         words = ([b"(%d %s%d) Tj T*" % (n, letter, n) for n in range(count)] for count in counts)
         text = (b"BT /F1 0.5 Tf 0.5 TL 10 830 Td " + b" ".join(page) + b" ET" for page in words)
-        return make_pdf_of_streams([pdf_bombs.stream(page) for page in text])
+        return make_pdf_of_streams([pdf_bombs.make_stream(page) for page in text])
 
-    comparison = compare(version(b"a"), version(b"b"))
+    comparison = compare_pdfs(version(b"a"), version(b"b"))
     assert (len(comparison.differences), comparison.is_cut) == (1_000, is_cut)
 
 

@@ -15,11 +15,11 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from console.providers.http.transport import HttpTransport
 from console.sandbox.server import Sandbox
 from tests.support.desks import NUMBERS, MovedClock
-from tests.support.invented import numbers
-from tests.support.ledger_vendor import LedgerVendor, OpenTransactions
+from tests.support.invented import invent_numbers
+from tests.support.ledger_vendor import LedgerVendor, OpenTransactionCounter
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock, lease_clock
-from tests.support.refusals import refusal
+from tests.support.quick_desks import HandClock, use_lease_clock
+from tests.support.refusals import call_for_refusal
 
 TIMEOUTS = 20  # a fiftieth of the thousand
 ONE, TWO = NUMBERS[:2]
@@ -33,7 +33,7 @@ class TransportObserver:
     def __init__(self, patch: pytest.MonkeyPatch, place: Place) -> None:
         """Observe the HTTP transport from now on."""
         self.sent: Counter[str] = Counter()
-        self.open: OpenTransactions | None = None
+        self.open: OpenTransactionCounter | None = None
         self.violations: list[str] = []
         self._place = place
         send = HttpTransport.send
@@ -65,9 +65,9 @@ def test_no_call_inside_a_transaction(place: Place, monkeypatch: pytest.MonkeyPa
     """Calls of every kind are sent without an open transaction, and a purchase only after its claim was committed."""
     wire = TransportObserver(monkeypatch, place)
     clock = MovedClock()
-    with Sandbox() as sandbox, place.opened(sandbox, clock, ALARMBOX_FIND_PURCHASES="1") as console:
+    with Sandbox() as sandbox, place.open_desk(sandbox, clock, ALARMBOX_FIND_PURCHASES="1") as console:
         sandbox.control.change_settings(offers_purchase_list=True)
-        wire.open = OpenTransactions(console.database)
+        wire.open = OpenTransactionCounter(console.database)
         _send_every_call(console, sandbox, clock, place)
         seen = {entry["call"] for entry in sandbox.control.read_requests()}
     told = f"{len(wire.violations)} of {wire.sent.total()} provider calls with an open transaction or before COMMIT"
@@ -85,15 +85,15 @@ def _send_every_call(console: Console, sandbox: Sandbox, clock: MovedClock, plac
     console.credit_checks.probe(record.id)
     for fault in ("close_after_charge", "token_expired"):
         sandbox.control.add_fault(fault, call="purchase", number=TWO)
-    unknown = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(TWO, "1"))).detail["record"]
+    unknown = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(TWO, "1"))).detail["record"]
     assert isinstance(unknown, CreditCheck)
     (charge,) = sandbox.control.read_ledger(TWO)["entries"]
     console.recovery.resolve("credit-check", unknown.id, "success", "seen on their screen", int(charge["id"]))
     sandbox.control.add_fault("close_after_charge", call="purchase", number=ONE)
     clock.offset += timedelta(days=400)
-    place.age(timedelta(days=400))
+    place.move_lease_clock(timedelta(days=400))
     sandbox.control.change_settings(today=clock.now().date().isoformat())
-    lost = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1", renew=True)))
+    lost = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1", renew=True)))
     assert lost.code == "outcome_unknown"
     clock.offset += timedelta(minutes=5)
     console.recovery.run_all_tasks()
@@ -108,10 +108,10 @@ def count_resends_after_time_outs(place: Place, count: int, seed: int = 13) -> i
     """
     clock, vendor = HandClock(), LedgerVendor()
     vendor.today = clock.today
-    with lease_clock(clock), place.desk(vendor, clock) as console:
-        for i, number in enumerate(numbers(count, seed)):
+    with use_lease_clock(clock), place.desk(vendor, clock) as console:
+        for i, number in enumerate(invent_numbers(count, seed)):
             vendor.behaviour = "silent_after_charge" if i % 2 else "silent_before_charge"
-            refusal(lambda n=number: console.credit_checks.purchase(PurchaseRequest(n, "1")))
+            call_for_refusal(lambda n=number: console.credit_checks.purchase(PurchaseRequest(n, "1")))
             _try_every_action(console, clock, number)
         return vendor.asked["check"] - count
 
@@ -144,7 +144,7 @@ def test_nothing_but_a_purchase_buys(place: Place) -> None:
     """No other action on a bought check, or on a part of it, sends the purchase call again."""
     clock, vendor = HandClock(), LedgerVendor(finds=True)
     vendor.today = clock.today
-    with lease_clock(clock), place.desk(vendor, clock) as console:
+    with use_lease_clock(clock), place.desk(vendor, clock) as console:
         bought = console.credit_checks.purchase(PurchaseRequest(ONE, "1"))
         for detail, pdf in ((True, True), (True, False), (False, True)):
             with suppress(ConsoleError):
@@ -160,24 +160,27 @@ def test_a_release_takes_two_persons_and_evidence(place: Place) -> None:
     """
     clock, vendor = HandClock(), LedgerVendor(behaviour="silent_before_charge")
     vendor.today = clock.today
-    with lease_clock(clock), place.desk(vendor, clock) as console:
-        record = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1"))).detail["record"]
+    with use_lease_clock(clock), place.desk(vendor, clock) as console:
+        record = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1"))).detail["record"]
         assert isinstance(record, CreditCheck)
 
         def resolve(evidence: str, by: Console = console) -> object:
             return by.recovery.resolve("credit-check", record.id, "error", evidence)
 
-        assert refusal(lambda: resolve("")).code == "no_evidence"
+        assert call_for_refusal(lambda: resolve("")).code == "no_evidence"
         resolve("their list is empty")
         for name in ("op-a", "OP-A", " op-a "):
             with console.acting_as(name):
-                assert refusal(lambda: resolve("again")).code in ("same_person", "not_allowed")
-        assert refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1"))).code == "already_purchased"
-        with place.acting(console, "lead-b") as other:
+                assert call_for_refusal(lambda: resolve("again")).code in ("same_person", "not_allowed")
+        assert (
+            call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1"))).code
+            == "already_purchased"
+        )
+        with place.open_console_of_person(console, "lead-b") as other:
             resolve("not on the bill", other)
         kept = [
             item for item in console.credit_checks.read_credit_check(record.id).evidence if item.source == "person"
         ]
-        assert [item.who for item in kept] == [place.named("op-a"), place.named("lead-b")]
+        assert [item.who for item in kept] == [place.get_account_name("op-a"), place.get_account_name("lead-b")]
         vendor.behaviour = "answers"
         assert console.credit_checks.purchase(PurchaseRequest(ONE, "1")).state == "success"

@@ -11,14 +11,14 @@ from console.domain.errors import ConsoleError
 from console.providers.credit_checks.tokens import TokenPair
 from console.services.credit_checks.provider_tokens import DatabaseTokenStore
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import HandClock, quick_desk, quick_folder
+from tests.support.quick_desks import HandClock, make_quick_folder, open_quick_desk
 
 PROVIDER = "invented"
 
 
 @pytest.fixture
 def console() -> Iterator[Console]:
-    with quick_folder() as home, quick_desk(home / "desk", LedgerVendor(), HandClock()) as desk:
+    with make_quick_folder() as home, open_quick_desk(home / "desk", LedgerVendor(), HandClock()) as desk:
         yield desk
 
 

@@ -9,9 +9,9 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, Person, PurchaseRequest
 from console.sandbox.server import Sandbox
-from tests.support.desks import NUMBERS, MovedClock, opened
+from tests.support.desks import NUMBERS, MovedClock, open_desk
 from tests.support.places import Place
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
 NUMBER = NUMBERS[0]
 
@@ -24,7 +24,7 @@ def read_purchase_error(
     console: Console, number: str = NUMBER, client: str = "1", *, renew: bool = False
 ) -> ConsoleError:
     """Return the error with which the purchase is refused."""
-    return refusal(lambda: buy(console, number, client, renew=renew))
+    return call_for_refusal(lambda: buy(console, number, client, renew=renew))
 
 
 def read_single_record(console: Console, number: str = NUMBER) -> CreditCheck:
@@ -134,7 +134,7 @@ def test_incomplete_when_the_pdf_fails(console: Console, sandbox: Sandbox) -> No
 def let_days_pass(days: int, sandbox: Sandbox, clock: MovedClock, place: Place) -> None:
     """Move the desk's clock, AlarmBox's day and the server's rows by these days."""
     clock.offset = timedelta(days=days)
-    place.age(clock.offset)
+    place.move_lease_clock(clock.offset)
     sandbox.control.change_settings(today=clock.now().date().isoformat())
 
 
@@ -165,16 +165,16 @@ def test_a_failed_renewal_restores_the_old_record(
 
 def test_nobody_named_may_not_buy(tmp_path: Path, sandbox: Sandbox) -> None:
     """Without a named person a purchase is refused with `no_operator`; a lookup works."""
-    with opened(tmp_path, sandbox, OPERATOR="") as console:
+    with open_desk(tmp_path, sandbox, OPERATOR="") as console:
         assert read_purchase_error(console).code == "no_operator"
         assert console.lookup.find_records(NUMBER).credit_checks == ()
 
 
 def test_other_store_key_is_refused_before_sending(place: Place, sandbox: Sandbox) -> None:
     """A desk with another store key than the database's is refused before it sends anything."""
-    with place.opened(sandbox) as console:
+    with place.open_desk(sandbox) as console:
         buy(console)
-    with place.opened(sandbox, SECRET_STORE_KEY="another-store-key-here") as other:
+    with place.open_desk(sandbox, SECRET_STORE_KEY="another-store-key-here") as other:
         assert read_purchase_error(other, NUMBERS[1]).code == "bad_profile"
     assert sandbox.control.read_ledger()["total"] == 1
 
@@ -212,7 +212,7 @@ def test_nobody_becomes_the_worker_by_name(tmp_path: Path, sandbox: Sandbox) -> 
     """A person with the name `worker` isn't the worker: the person has every role while the database has no
     operators, and none once it has some.
     """
-    with opened(tmp_path, sandbox, OPERATOR="worker") as console:
+    with open_desk(tmp_path, sandbox, OPERATOR="worker") as console:
         record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
         console.people.add_person(Person("op-a", frozenset({"operator"}), may_buy=True))
         for act in (console.credit_checks.refetch, console.credit_checks.probe):

@@ -20,15 +20,15 @@ from console.services.credit_checks.purchase import PURCHASE_ACTION
 from console.services.guarded.operation import ClaimedRecord
 from console.store.database.engine import Transaction
 from console.wording.sentences.catalogue import format_error_message
-from tests.support.gone import Gone, simulated_crash
-from tests.support.invented import numbers
+from tests.support.gone import SimulatedCrash, simulate_crash
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import Behaviour, Charge, LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
-from tests.support.refusals import refusal
-from tests.support.truth import rows
+from tests.support.refusals import call_for_refusal
+from tests.support.truth import read_check_rows
 
-ONE, TWO = numbers(2)
+ONE, TWO = invent_numbers(2)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def delete_row(place: Place, record: CreditCheck) -> None:
     place.sql(f"DELETE FROM hansha_alarmbox_credit_checks WHERE id = {record.id}")
 
 
-def lose_writes(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+def break_writes(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
     """Let every write to the database fail from now on."""
 
     def broken(*_: object) -> object:
@@ -66,9 +66,9 @@ def lose_writes(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
     monkeypatch.setattr(console.database, "write", broken)
 
 
-def lose_everything(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+def break_database(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
     """Let every read and write of the database fail from now on."""
-    lose_writes(monkeypatch, console)
+    break_writes(monkeypatch, console)
     monkeypatch.setattr(console.database, "read", console.database.write)
 
 
@@ -116,7 +116,7 @@ def test_bought_is_told_even_if_the_record_cannot_be_read(
 
     def listener(code: str) -> None:
         if code == "detail":
-            lose_everything(monkeypatch, console)
+            break_database(monkeypatch, console)
 
     record = console.credit_checks.purchase(PurchaseRequest(ONE, "1"), listener)
     monkeypatch.undo()
@@ -131,15 +131,15 @@ def test_an_answer_that_cannot_be_recorded_waits_on_the_desk(
     """The database fails during the call: the caller gets `outcome_unknown` with the record, and the next due tasks
     deliver the answer from the spool.
     """
-    vendor.during = lambda: lose_writes(monkeypatch, console)
-    lost = refusal(lambda: buy(console))
+    vendor.during = lambda: break_writes(monkeypatch, console)
+    lost = call_for_refusal(lambda: buy(console))
     monkeypatch.undo()
     vendor.during = lambda: None
     assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
     record = lost.detail["record"]
     assert isinstance(record, CreditCheck)
     assert (record.id, record.certainty) == (read_single_record(console).id, "unknown")
-    assert refusal(lambda: buy(console)).code == "already_purchased"
+    assert call_for_refusal(lambda: buy(console)).code == "already_purchased"
     console.recovery.run_all_tasks()
     assert (read_single_record(console).state, read_single_record(console).credit_check_id, len(vendor.charges)) == (
         "success",
@@ -157,17 +157,17 @@ def test_an_answer_that_nothing_can_keep_is_told_as_such(
     """
 
     def full() -> None:
-        lose_writes(monkeypatch, console)
+        break_writes(monkeypatch, console)
         monkeypatch.setattr("console.store.spool.spool.Spool.store_answer", no_room)
 
     def no_room(*_: object) -> None:
         raise ConsoleError(ErrorCode.STORAGE_FULL)
 
     vendor.during = full
-    lost = refusal(lambda: buy(console))
+    lost = call_for_refusal(lambda: buy(console))
     assert (lost.exit_status, lost.detail["reason"], lost.detail["provider_id"]) == (4, "not_kept", 1)
     monkeypatch.undo()
-    assert refusal(lambda: buy(console)).code == "already_purchased"
+    assert call_for_refusal(lambda: buy(console)).code == "already_purchased"
 
 
 @pytest.mark.expects_log("the database is taken away")
@@ -191,7 +191,7 @@ def test_a_fenced_answer_that_cannot_be_delivered_waits_on_the_desk(
         monkeypatch.setattr(console.database, "write", sometimes)
 
     vendor.during = lapse
-    buy_or_unknown = refusal(lambda: buy(console))
+    buy_or_unknown = call_for_refusal(lambda: buy(console))
     monkeypatch.undo()
     assert buy_or_unknown.code == "outcome_unknown"
     vendor.during = lambda: None
@@ -214,9 +214,9 @@ def test_a_refetch_that_cannot_be_recorded_is_no_unknown_outcome(
 
     def listener(code: str) -> None:
         if code == "answered":
-            lose_writes(monkeypatch, console)
+            break_writes(monkeypatch, console)
 
-    again = refusal(lambda: console.credit_checks.refetch(record.id, progress=listener))
+    again = call_for_refusal(lambda: console.credit_checks.refetch(record.id, progress=listener))
     assert (again.code, again.exit_status) == ("database_locked", 6)
 
 
@@ -227,11 +227,11 @@ def test_no_room_before_sending_is_told_as_such(
     """The spool is full and the database fails before the call: exit status 6, and nothing is sent."""
 
     def full(*_: object) -> None:
-        lose_writes(monkeypatch, console)
+        break_writes(monkeypatch, console)
         raise rebuild_error(ErrorCode.STORAGE_FULL, {"problem": "no space left"})
 
     monkeypatch.setattr("console.store.spool.spool.Spool.mark_calling", full)
-    lost = refusal(lambda: buy(console))
+    lost = call_for_refusal(lambda: buy(console))
     assert (lost.code, lost.exit_status, vendor.charges) == ("storage_full", 6, [])
 
 
@@ -252,9 +252,9 @@ def test_a_database_file_taken_away_takes_no_writes(
             file.write_bytes(elsewhere.read_bytes())
 
     vendor.during = taken_away
-    lost = refusal(lambda: buy(console))
+    lost = call_for_refusal(lambda: buy(console))
     assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
-    assert refusal(lambda: buy(console, TWO)).code == "database_unreachable"
+    assert call_for_refusal(lambda: buy(console, TWO)).code == "database_unreachable"
     assert file.exists() is replaced
     elsewhere.replace(file)
     vendor.during = lambda: None
@@ -295,7 +295,7 @@ def test_a_renewal_whose_row_vanished_is_not_bought_again(
     delete_row(place, renewed)
     back = "UPDATE hansha_alarmbox_credit_checks SET superseded_at = NULL, superseded_by = NULL"
     place.sql(f"DELETE FROM operations WHERE subject_id = {renewed.id}", f"{back} WHERE id = {old.id}")
-    again = refusal(lambda: buy(console, renew=True))
+    again = call_for_refusal(lambda: buy(console, renew=True))
     assert (again.code, again.detail["source"]) == ("already_purchased", "desk")
     assert len(vendor.charges) == 2
 
@@ -322,7 +322,7 @@ def test_a_renewal_whose_row_vanished_comes_back(
     assert (restored.state, restored.credit_check_id, restored.is_live) == ("success", renewed.credit_check_id, True)
     assert (superseded.id, superseded.is_live, superseded.superseded_by) == (old.id, False, restored.id)
     clock.at += timedelta(minutes=1)
-    assert refusal(lambda: buy(console, renew=True)).code == "not_expired"
+    assert call_for_refusal(lambda: buy(console, renew=True)).code == "not_expired"
     assert len(vendor.charges) == 2
 
 
@@ -347,8 +347,8 @@ def test_a_restored_claim_is_nothing_to_deliver(
     spool entry.
     """
     with monkeypatch.context() as lost:
-        vendor.during = lambda: lose_writes(lost, console)
-        kept = refusal(lambda: buy(console))
+        vendor.during = lambda: break_writes(lost, console)
+        kept = call_for_refusal(lambda: buy(console))
     vendor.during = lambda: None
     record = kept.detail["record"]
     assert isinstance(record, CreditCheck)
@@ -368,7 +368,7 @@ def test_another_client_may_get_the_id_of_a_restored_claim(
     """
     lost = buy(console)
     delete_row(place, lost)
-    place.unguard("evidence")
+    place.drop_table_triggers("evidence")
     place.sql("DELETE FROM evidence")
     operation = lost.operation_id or ""
     if is_decided:
@@ -392,15 +392,15 @@ def test_a_call_that_nobody_ends_becomes_unknown(
     """The process ends during the call and its lease expires: every reader sees the purchase as unknown at once, the
     next due tasks store that, and it never becomes an error.
     """
-    with simulated_crash(console._context) as vanish:
+    with simulate_crash(console._context) as vanish:
         setattr(vendor, where, vanish)
-        with pytest.raises(Gone):
+        with pytest.raises(SimulatedCrash):
             buy(console)
     assert (read_single_record(console).state, read_single_record(console).certainty) == ("pending", "known")
     clock.at += timedelta(minutes=5)
     assert (read_single_record(console).state, read_single_record(console).certainty) == ("pending", "unknown")
     console.recovery.run_all_tasks()
-    assert [(row.status, row.certainty, row.work_state) for row in rows(console.database)] == [
+    assert [(row.status, row.certainty, row.work_state) for row in read_check_rows(console.database)] == [
         ("pending", "unknown", "needs_review")
     ]
 
@@ -477,15 +477,15 @@ def test_a_probe_does_not_take_what_a_running_call_may_have_bought(
     vendor.finds = True
     with place.desk(vendor, clock, ALARMBOX_FIND_PURCHASES="1") as console:
         vendor.behaviour = "silent_before_charge"
-        first = refusal(lambda: buy(console)).detail["record"]
+        first = call_for_refusal(lambda: buy(console)).detail["record"]
         assert isinstance(first, CreditCheck)
         probed: list[ConsoleError] = []
         vendor.behaviour = "answers"
-        vendor.during = lambda: probed.append(refusal(lambda: console.credit_checks.probe(first.id)))
+        vendor.during = lambda: probed.append(call_for_refusal(lambda: console.credit_checks.probe(first.id)))
         second = buy(console, client="2")
         assert [error.code for error in probed] == ["outcome_unknown"]
         assert second.credit_check_id == vendor.charges[0].id
-        (kept,) = [row for row in rows(console.database) if row.id == first.id]
+        (kept,) = [row for row in read_check_rows(console.database) if row.id == first.id]
         assert (kept.certainty, kept.id_at_provider) == ("unknown", None)
 
 
@@ -496,7 +496,7 @@ def test_a_probe_overtaken_by_the_late_answer_tells_it(place: Place, vendor: Led
     vendor.finds = True
     with place.desk(vendor, clock, ALARMBOX_FIND_PURCHASES="1") as console:
         vendor.behaviour = "silent_after_charge"
-        record = refusal(lambda: buy(console)).detail["record"]
+        record = call_for_refusal(lambda: buy(console)).detail["record"]
         assert isinstance(record, CreditCheck)
         with place.desk(vendor, clock, person="op-b") as other:
             late = Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, vendor.report(vendor.charges[0]))
@@ -518,7 +518,7 @@ def test_a_decision_overtaken_by_the_late_answer_is_a_stale_view(
     remains.
     """
     vendor.behaviour = "silent_after_charge"
-    record = refusal(lambda: buy(console)).detail["record"]
+    record = call_for_refusal(lambda: buy(console)).detail["record"]
     assert isinstance(record, CreditCheck)
     late = Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, vendor.report(vendor.charges[0]))
     reach = console._context.failpoints.reach
@@ -530,7 +530,9 @@ def test_a_decision_overtaken_by_the_late_answer_is_a_stale_view(
             _deliver_late_answer(console, record, late)
 
     monkeypatch.setattr(console._context.failpoints, "reach", overtaken)
-    decided = refusal(lambda: console.recovery.resolve("credit-check", record.id, decision[0], "seen", decision[1]))
+    decided = call_for_refusal(
+        lambda: console.recovery.resolve("credit-check", record.id, decision[0], "seen", decision[1])
+    )
     assert decided.code == "stale_view"
     assert (read_single_record(console).state, read_single_record(console).credit_check_id) == ("success", 1)
     assert console.credit_checks.read_credit_check(record.id).awaiting is None
@@ -584,7 +586,7 @@ def test_a_renewal_does_not_take_over_from_another_renewal(
         clock.at += timedelta(days=400)
         vendor.behaviour = behaviour
         monkeypatch.setattr(console._service_builder._purchases, "action", replace(PURCHASE_ACTION, claim=overtaken))
-        lost = refusal(lambda: buy(console, renew=True))
+        lost = call_for_refusal(lambda: buy(console, renew=True))
     assert [error is None for error in faster] == [behaviour == "answers"]
     assert (lost.code, len(vendor.charges)) == ("already_purchased", 2)
 
@@ -616,7 +618,7 @@ def test_what_a_faster_renewal_has_bought_is_not_renewed(
                 buy(other, renew=True)
 
         monkeypatch.setattr(console._context.failpoints, "reach", overtaken)
-        lost = refusal(lambda: buy(console, renew=True))
+        lost = call_for_refusal(lambda: buy(console, renew=True))
     assert (lost.code, len(vendor.charges)) == ("already_purchased", 2)
 
 
@@ -630,7 +632,7 @@ def test_dates_of_an_earlier_purchase_renew_nothing_at_once(
     live = buy(console)
     assert live.expired_at is not None
     for _ in range(2):
-        refused = refusal(lambda: buy(console, renew=True))
+        refused = call_for_refusal(lambda: buy(console, renew=True))
         assert (refused.code, refused.detail["reason"]) == ("provider_answer_unusable", "expired_before")
         assert "expired_before" not in format_error_message(refused, "en")
     assert len(vendor.charges) == 1
@@ -650,7 +652,7 @@ def test_the_id_of_an_expired_check_renews_no_other_one(
     live = buy(console, renew=True)
     ended = "credit_check_id = {}, expired_at = '2020-01-01 00:00:00', version = version + 1"
     place.sql(f"UPDATE hansha_alarmbox_credit_checks SET {ended.format(old.credit_check_id)} WHERE id = {live.id}")
-    refused = refusal(lambda: buy(console, renew=True))
+    refused = call_for_refusal(lambda: buy(console, renew=True))
     assert (refused.code, refused.detail["reason"]) == ("provider_answer_unusable", "other_record")
     assert len(vendor.charges) == 2
 
@@ -663,10 +665,10 @@ def test_a_renewal_that_comes_to_nothing_restores_the_old_record(
     old = buy(console)
     clock.at += timedelta(days=400)
     vendor.behaviour = behaviour
-    assert refusal(lambda: buy(console, renew=True)).exit_status in (5, 6)
+    assert call_for_refusal(lambda: buy(console, renew=True)).exit_status in (5, 6)
     newest, restored = console.lookup.find_records(ONE).credit_checks
     assert (newest.state, restored.id, restored.is_live) == ("error", old.id, True)
-    assert refusal(lambda: buy(console)).code == "already_purchased"
+    assert call_for_refusal(lambda: buy(console)).code == "already_purchased"
     vendor.behaviour = "answers"
     assert buy(console, renew=True).state == "success"
 
@@ -683,7 +685,7 @@ def test_the_providers_word_about_the_end_is_above_its_date(
     with place.desk(vendor, clock) as console:
         old = buy(console)
         clock.at += timedelta(days=days)
-        place.unguard("hansha_alarmbox_credit_checks")
+        place.drop_table_triggers("hansha_alarmbox_credit_checks")
         ended = clock.at.strftime("%Y-%m-%d %H:%M:%S")
         place.sql(f"UPDATE hansha_alarmbox_credit_checks SET expired_at = '{ended}', version = version + 1")
         clock.at += timedelta(days=1)
@@ -692,7 +694,7 @@ def test_the_providers_word_about_the_end_is_above_its_date(
         if is_over:
             assert buy(console, renew=True).state == "success"
         else:
-            refused = refusal(lambda: buy(console, renew=True))
+            refused = call_for_refusal(lambda: buy(console, renew=True))
             assert refused.code == "not_expired"
             until = refused.detail.get("expired_at")
             assert until is None if days > 365 else isinstance(until, datetime) and until > clock.at
@@ -740,7 +742,7 @@ def test_a_check_without_an_id_is_not_renewed(place: Place, vendor: LedgerVendor
         )
         (old,) = console.lookup.find_records(ONE).credit_checks
         clock.at += timedelta(days=1)
-        refused = refusal(lambda: buy(console, renew=True))
+        refused = call_for_refusal(lambda: buy(console, renew=True))
         assert (refused.code, refused.detail["record"]) == ("already_purchased", old)
         assert vendor.charges == []
         assert not console.credit_checks.make_plan(ONE).is_renewal
@@ -769,10 +771,10 @@ def test_an_empty_date_of_expiry_renews_nothing(
         bought = buy(console)
         assert (bought.expired_at, "dates" in bought.incomplete) == (None, True)
         clock.at += timedelta(days=1)
-        assert refusal(lambda: buy(console, renew=True)).code == "not_expired"
-        place.unguard("hansha_alarmbox_credit_checks")
+        assert call_for_refusal(lambda: buy(console, renew=True)).code == "not_expired"
+        place.drop_table_triggers("hansha_alarmbox_credit_checks")
         place.sql("UPDATE hansha_alarmbox_credit_checks SET expired_at = '2020-01-01', version = version + 1")
-        assert refusal(lambda: buy(console, renew=True)).code == "not_expired"
+        assert call_for_refusal(lambda: buy(console, renew=True)).code == "not_expired"
     assert len(vendor.charges) == 1
 
 
@@ -805,7 +807,7 @@ def test_a_day_before_there_were_numbers_renews_nothing(
         if shown is None:
             vendor.buy_check(PurchaseRequest(ONE, "1"))
             (charge,) = vendor.charges
-            place.shop(
+            place.execute_as_shop(
                 "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id)"
                 f" VALUES (1, '{ONE}', {charge.id})"
             )
@@ -817,7 +819,7 @@ def test_a_day_before_there_were_numbers_renews_nothing(
         (found,) = console.lookup.find_records(ONE).credit_checks
         assert (found.expired_at, "dates" in found.incomplete) == (None, True)
         clock.at += timedelta(days=1)
-        assert refusal(lambda: buy(console, renew=True)).code == "not_expired"
+        assert call_for_refusal(lambda: buy(console, renew=True)).code == "not_expired"
     assert len(vendor.charges) == 1
 
 
@@ -833,10 +835,10 @@ def test_a_check_without_a_date_is_not_called_valid(
     """
     with place.desk(vendor, clock) as console:
         old = buy(console)
-        place.unguard("hansha_alarmbox_credit_checks")
+        place.drop_table_triggers("hansha_alarmbox_credit_checks")
         place.sql(f"UPDATE hansha_alarmbox_credit_checks SET expired_at = NULL, version = version + 1{change}")
         clock.at += timedelta(days=1)
-        refused = refusal(lambda: buy(console, renew=True))
+        refused = call_for_refusal(lambda: buy(console, renew=True))
         assert (refused.code, refused.detail["reason"]) == ("not_expired", reason)
         said = format_error_message(refused, "en")
         assert "still valid" not in said
@@ -864,8 +866,8 @@ def test_who_loses_a_renewal_race_is_told_that_it_was_bought(
             return find(work)
 
         other.database.write = slow  # type: ignore[method-assign, assignment]  # the faster one comes between
-        lost = refusal(lambda: buy(other, renew=True))
+        lost = call_for_refusal(lambda: buy(other, renew=True))
         assert (lost.code, lost.detail["record"]) == ("already_purchased", winner[0])
         clock.at += timedelta(days=1)
-        assert refusal(lambda: buy(console, renew=True)).code == "not_expired"
+        assert call_for_refusal(lambda: buy(console, renew=True)).code == "not_expired"
         assert len(vendor.charges) == 2

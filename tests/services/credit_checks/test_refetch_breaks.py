@@ -18,14 +18,14 @@ def test_no_provider_is_said_before_anything_is_asked(place: Place, sandbox: San
     """A desk with another store key than the database's refuses a re-fetch like a purchase, and leaves the record
     unchanged.
     """
-    with place.opened(sandbox) as console:
+    with place.open_desk(sandbox) as console:
         bought = console.credit_checks.purchase(ASK)
     with (
-        place.opened(sandbox, SECRET_STORE_KEY="quite-another-store-key") as console,
+        place.open_desk(sandbox, SECRET_STORE_KEY="quite-another-store-key") as console,
         pytest.raises(ConsoleError, match="bad_profile"),
     ):
         console.credit_checks.refetch(bought.id)
-    with place.opened(sandbox) as console:
+    with place.open_desk(sandbox) as console:
         assert console.credit_checks.read_credit_check(bought.id).record.version == bought.version
 
 
@@ -33,7 +33,7 @@ def test_no_provider_is_said_before_anything_is_asked(place: Place, sandbox: San
 @pytest.mark.parametrize("step", ["before_detail", "before_pdf"])
 def test_a_reading_that_breaks_off_was_not_got(place: Place, sandbox: Sandbox, step: str) -> None:
     """One part of a re-fetch fails: the error names that part, and the other part is stored."""
-    with place.opened(sandbox, FAILPOINT=f"{step}:2:raise") as console:
+    with place.open_desk(sandbox, FAILPOINT=f"{step}:2:raise") as console:
         bought = console.credit_checks.purchase(ASK)
         with pytest.raises(ConsoleError) as refused:
             console.credit_checks.refetch(bought.id)
@@ -48,12 +48,12 @@ def test_a_wrong_setting_is_told_as_one(place: Place, sandbox: Sandbox) -> None:
     """The store key doesn't decrypt the tokens: the error is about the settings (exit status 2), and nothing is sent
     to AlarmBox.
     """
-    with place.opened(sandbox) as console:
+    with place.open_desk(sandbox) as console:
         bought = console.credit_checks.purchase(ASK)
         with console.database.write_without_retries() as tx:
             tx.conn.execute(text("UPDATE provider_tokens SET sealed = 'v2.gAAAAdamaged', version = 2"))
     asked = len(sandbox.control.read_requests())
-    with place.opened(sandbox) as console:
+    with place.open_desk(sandbox) as console:
         with pytest.raises(ConsoleError) as refused:
             console.credit_checks.refetch(bought.id)
         assert (refused.value.code, refused.value.exit_status) == ("bad_profile", 2)
@@ -64,7 +64,7 @@ def test_a_wrong_setting_is_told_as_one(place: Place, sandbox: Sandbox) -> None:
 @pytest.mark.expects_log("the lack of room is told")
 def test_no_room_for_the_pdf_is_told(place: Place, sandbox: Sandbox) -> None:
     """A PDF that can't be written fails the re-fetch with `storage_full`; the record keeps its earlier PDF."""
-    with place.opened(sandbox) as console:
+    with place.open_desk(sandbox) as console:
         bought = console.credit_checks.purchase(ASK)
         shutil.rmtree(place.documents)
         (place.documents).write_text("a file stands where the folder was")

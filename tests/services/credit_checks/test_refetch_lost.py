@@ -11,7 +11,7 @@ from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
 LOST: dict[str, str] = {
     "declared lapsed by another desk": (
@@ -30,7 +30,7 @@ def read_refetch_error(console: Console, record: CreditCheck) -> ConsoleError:
     """Re-fetch the record, assert that the error has every field that the interface promises, and
     return the error.
     """
-    ending = refusal(lambda: console.credit_checks.refetch(record.id))
+    ending = call_for_refusal(lambda: console.credit_checks.refetch(record.id))
     assert ending.exit_status in (5, 6)
     assert isinstance(ending.detail["record"], CreditCheck)
     failed = ending.detail["failed"]
@@ -42,7 +42,7 @@ def read_refetch_error(console: Console, record: CreditCheck) -> ConsoleError:
 def call_during_reading(vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
     """Call `act` once, during the next reading at AlarmBox."""
     waiting = [act]
-    note = LedgerVendor.note
+    note = LedgerVendor.count_call
 
     def noted(self: LedgerVendor, call: str) -> None:
         note(self, call)
@@ -88,7 +88,7 @@ def test_our_own_trouble_is_told_as_ours(
             monkeypatch.setattr(database, "write" if after else "read", broken)
 
         call_during_reading(vendor, monkeypatch, go)
-        ending = refusal(lambda: console.credit_checks.refetch(record.id))
+        ending = call_for_refusal(lambda: console.credit_checks.refetch(record.id))
         monkeypatch.undo()
         assert (ending.code, ending.exit_status) == (code, 6)
         assert isinstance(ending.detail["record"], CreditCheck)

@@ -15,7 +15,7 @@ from console.services.credit_checks.readings import CreditCheckPartReader, Fetch
 from console.wording.timelines import format_event_sentence
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.places import Place
-from tests.support.refusals import code_of
+from tests.support.refusals import call_for_refusal_code
 
 NUMBER = NUMBERS[0]
 
@@ -48,7 +48,7 @@ def test_resolve_as_success_is_confirmed_by_a_read(console: Console, sandbox: Sa
     assert isinstance(result.record, CreditCheck)
     assert (result.record.state, result.record.certainty, result.awaiting) == ("success", "known", None)
     assert (
-        code_of(lambda: console.recovery.resolve("credit-check", record.id, "success", "again", 1))
+        call_for_refusal_code(lambda: console.recovery.resolve("credit-check", record.id, "success", "again", 1))
         == "nothing_to_resolve"
     )
     assert sandbox.control.count_charges(NUMBER) == 1
@@ -64,8 +64,8 @@ def test_resolve_with_anothers_id_is_a_mismatch(console: Console, sandbox: Sandb
     def resolve(id_at_provider: int | None) -> object:
         return console.recovery.resolve("credit-check", record.id, "success", "x", id_at_provider)
 
-    assert code_of(lambda: resolve(other.credit_check_id)) == "evidence_mismatch"
-    assert code_of(lambda: resolve(999_999)) == "evidence_mismatch"
+    assert call_for_refusal_code(lambda: resolve(other.credit_check_id)) == "evidence_mismatch"
+    assert call_for_refusal_code(lambda: resolve(999_999)) == "evidence_mismatch"
     assert console.credit_checks.read_credit_check(record.id).record.certainty == "unknown"
 
 
@@ -89,12 +89,17 @@ def test_resolve_as_error_takes_two_people(console: Console, sandbox: Sandbox, p
     record = make_unknown(console, sandbox, "status:500")
     first = console.recovery.resolve("credit-check", record.id, "error", "not on their list")
     assert first.awaiting == "second_person"
-    assert code_of(lambda: console.recovery.resolve("credit-check", record.id, "error", "again")) == "same_person"
+    assert (
+        call_for_refusal_code(lambda: console.recovery.resolve("credit-check", record.id, "error", "again"))
+        == "same_person"
+    )
     if not place.is_server:  # there nobody can call themselves otherwise
         with console.acting_as("OP-A"):
-            again = code_of(lambda: console.recovery.resolve("credit-check", record.id, "error", "again"))
+            again = call_for_refusal_code(
+                lambda: console.recovery.resolve("credit-check", record.id, "error", "again")
+            )
         assert again == "same_person"
-    with place.acting(console, "lead-b") as other:
+    with place.open_console_of_person(console, "lead-b") as other:
         second = other.recovery.resolve("credit-check", record.id, "error", "checked with them by phone")
     assert isinstance(second.record, CreditCheck)
     assert (second.record.state, second.awaiting) == ("error", None)
@@ -111,10 +116,10 @@ def test_the_reason_of_each_person_is_kept(console: Console, sandbox: Sandbox, p
         decide = partial(
             console.recovery.resolve, "credit-check", record.id, "error", "letter 26", None, None, unsaid
         )
-        assert code_of(decide) == "usage"
+        assert call_for_refusal_code(decide) == "usage"
     first = StatedReason(DecisionReason.PROVIDER_REPLY, " their letter 26 ")
     console.recovery.resolve("credit-check", record.id, "error", "letter 26", None, None, first)
-    with place.acting(console, "lead-b") as other:
+    with place.open_console_of_person(console, "lead-b") as other:
         second = StatedReason(DecisionReason.NOT_LISTED, "20 purchases there")
         other.recovery.resolve("credit-check", record.id, "error", "the list", None, None, second)
         proofs = [
@@ -136,13 +141,16 @@ def test_the_reason_of_each_person_is_kept(console: Console, sandbox: Sandbox, p
 def test_empty_evidence_is_none(console: Console, sandbox: Sandbox, empty: str) -> None:
     """A decision with empty evidence is refused with `no_evidence`."""
     record = make_unknown(console, sandbox)
-    assert code_of(lambda: console.recovery.resolve("credit-check", record.id, "error", empty)) == "no_evidence"
+    assert (
+        call_for_refusal_code(lambda: console.recovery.resolve("credit-check", record.id, "error", empty))
+        == "no_evidence"
+    )
 
 
 def test_probe_without_a_list_call_stays_unknown(console: Console, sandbox: Sandbox) -> None:
     """A probe at a provider without a list of purchases ends with `outcome_unknown` and charges nothing."""
     record = make_unknown(console, sandbox)
-    assert code_of(lambda: console.credit_checks.probe(record.id)) == "outcome_unknown"
+    assert call_for_refusal_code(lambda: console.credit_checks.probe(record.id)) == "outcome_unknown"
     assert sandbox.control.count_charges(NUMBER) == 1
 
 
@@ -151,7 +159,7 @@ def test_probe_with_the_list_call_settles(place: Place, sandbox: Sandbox) -> Non
     with its id.
     """
     sandbox.control.change_settings(offers_purchase_list=True)
-    with place.opened(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
+    with place.open_desk(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
         record = make_unknown(console, sandbox)
         assert record.work.state == "scheduled"
         settled = console.credit_checks.probe(record.id)
@@ -162,10 +170,10 @@ def test_probe_with_the_list_call_settles(place: Place, sandbox: Sandbox) -> Non
 def test_an_empty_list_never_settles(place: Place, sandbox: Sandbox) -> None:
     """An empty list leaves the purchase unknown, because AlarmBox may still make it."""
     sandbox.control.change_settings(offers_purchase_list=True)
-    with place.opened(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
+    with place.open_desk(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
         record = make_unknown(console, sandbox, "status:500")
         for _ in range(3):
-            assert code_of(lambda: console.credit_checks.probe(record.id)) == "outcome_unknown"
+            assert call_for_refusal_code(lambda: console.credit_checks.probe(record.id)) == "outcome_unknown"
 
 
 def test_refetch_brings_the_missing_pdf(console: Console, sandbox: Sandbox) -> None:
@@ -224,7 +232,8 @@ def test_stale_view_is_refused(console: Console) -> None:
     """A re-fetch with an earlier version of the record is refused with `stale_view`."""
     record = buy(console)
     assert (
-        code_of(lambda: console.credit_checks.refetch(record.id, expected_version=record.version - 1)) == "stale_view"
+        call_for_refusal_code(lambda: console.credit_checks.refetch(record.id, expected_version=record.version - 1))
+        == "stale_view"
     )
 
 
@@ -287,7 +296,7 @@ def test_audit_holds_and_finds_tampering(console: Console, place: Place) -> None
     buy(console)
     rows = console.audit.verify_chains()
     assert rows >= 4
-    place.unguard("audit_log")
+    place.drop_table_triggers("audit_log")
     place.sql("UPDATE audit_log SET who = 'somebody' WHERE id = 2")
     with pytest.raises(ConsoleError) as caught:
         console.audit.verify_chains()
@@ -304,8 +313,8 @@ def test_half_a_decision_makes_what_others_saw_stale(console: Console, sandbox: 
     )
     assert isinstance(first.record, CreditCheck)
     assert first.record.changed_at == record.changed_at
-    with place.acting(console, "lead-b") as other:
-        before = code_of(
+    with place.open_console_of_person(console, "lead-b") as other:
+        before = call_for_refusal_code(
             lambda: other.recovery.resolve("credit-check", record.id, "error", "x", expected_version=record.version)
         )
         assert before == "stale_view"
@@ -317,10 +326,10 @@ def test_half_a_decision_makes_what_others_saw_stale(console: Console, sandbox: 
 
 def test_a_screen_that_reads_again_is_one_opening(place: Place, sandbox: Sandbox) -> None:
     """A screen that reads a record repeatedly adds one audit entry for each opening, not one for each read."""
-    with place.opened(sandbox) as console:
+    with place.open_desk(sandbox) as console:
         one, other = buy(console), buy(console, NUMBERS[1])
         for record in (one, one, one, other, one):
             console.credit_checks.read_credit_check(record.id)
-    with place.opened(sandbox) as later:
+    with place.open_desk(sandbox) as later:
         seen = [entry.subject for entry in later.audit.list_entries(200) if entry.what == "credit-check.opened"]
     assert seen == [f"credit-check {record.id}" for record in (one, other, one)]

@@ -15,14 +15,14 @@ from console.domain.tasks.records import Alert
 from console.services.credit_checks import outcomes
 from console.store.database.engine import Transaction
 from console.store.operations import leases
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import Behaviour, LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 from tests.support.waiting import PATIENCE_SECONDS
 
-(NUMBER,) = numbers(1)
+(NUMBER,) = invent_numbers(1)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def buy(console: Console, client: str) -> CreditCheck:
 def buy_unknown(console: Console, vendor: LedgerVendor, client: str, behaviour: Behaviour) -> CreditCheck:
     """Buy NUMBER for the client while AlarmBox behaves so; return the record, whose outcome is unknown."""
     vendor.behaviour = behaviour
-    record = refusal(lambda: buy(console, client)).detail["record"]
+    record = call_for_refusal(lambda: buy(console, client)).detail["record"]
     vendor.behaviour = "answers"
     assert isinstance(record, CreditCheck)
     return record
@@ -122,7 +122,10 @@ def test_a_late_answer_to_what_people_denied_contradicts_who_was_given_its_id(
             desk.recovery.resolve("credit-check", denied.id, "error", "not on their screen")
         listing.readable = True
         decided = buy_unknown(other, listing, "2", "silent_before_charge")
-        assert refusal(lambda: other.recovery.probe("credit-check", decided.id)).detail["reason"] == "several_wait"
+        assert (
+            call_for_refusal(lambda: other.recovery.probe("credit-check", decided.id)).detail["reason"]
+            == "several_wait"
+        )
         other.recovery.resolve("credit-check", decided.id, "success", "their screen", 1)
         assert denied.operation_id is not None
         bought = listing.report(listing.charges[0])

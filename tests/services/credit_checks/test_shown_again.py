@@ -8,13 +8,13 @@ import pytest
 from console.app import Console
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest, WorkState
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerReader, LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
-(NUMBER,) = numbers(1)
+(NUMBER,) = invent_numbers(1)
 
 
 @dataclass
@@ -33,7 +33,7 @@ class ForbiddingReader(LedgerReader):
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
         assert isinstance(self.world, ForbiddingVendor)
         if self.world.forbids:
-            self.world.note("detail")
+            self.world.count_call("detail")
             return Outcome(OutcomeClass.FAILED_DEFINITE, "http_403", SendingCertainty.YES, None, 403)
         return super().read_detail(credit_check_id)
 
@@ -62,7 +62,7 @@ def test_a_probe_brings_back_what_is_shown_again(console: Console, vendor: Forbi
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     assert read_record(console).viewing_over
     asked = vendor.asked["detail"]
-    assert refusal(lambda: console.credit_checks.refetch(record.id)).code == "viewing_period_over"
+    assert call_for_refusal(lambda: console.credit_checks.refetch(record.id)).code == "viewing_period_over"
     assert vendor.asked["detail"] == asked, "a re-fetch sends nothing"
     console.recovery.probe("credit-check", record.id)
     assert read_record(console).viewing_over, "still forbidden"

@@ -14,15 +14,15 @@ from console.domain.errors import ConsoleError
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CreditCheck, Operation, PurchaseRequest
 from console.domain.service_results import OperationDetails
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.losses import store_lost_operations
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
 ROUNDS = 10
-ONE, TWO = numbers(2)
+ONE, TWO = invent_numbers(2)
 ROW = "DELETE FROM hansha_alarmbox_credit_checks WHERE id = {}"
 JOURNAL = "DELETE FROM operations WHERE subject_id = {}"
 
@@ -53,9 +53,9 @@ def test_refused_every_time(console: Console, vendor: LedgerVendor, place: Place
     refused.
     """
     refused = 0
-    for i, number in enumerate(numbers(rounds, seed=12)):
+    for i, number in enumerate(invent_numbers(rounds, seed=12)):
         delete_rows(place, buy(console, number), ROW, *([JOURNAL] if i % 2 else []))
-        error = refusal(lambda n=number: buy(console, n))
+        error = call_for_refusal(lambda n=number: buy(console, n))
         refused += (error.code, error.detail.get("source")) == ("already_purchased", "desk")
     print(f"demand 12: {place.engine}: {refused} of {rounds} second purchases refused from the desk's memory")
     assert refused == rounds
@@ -65,16 +65,16 @@ def test_refused_every_time(console: Console, vendor: LedgerVendor, place: Place
 def test_an_unknown_one_is_refused_as_well(console: Console, vendor: LedgerVendor, place: Place) -> None:
     """A purchase with an unknown outcome that the database has lost still holds its claim on the desk."""
     vendor.behaviour = "silent_after_charge"
-    record = refusal(lambda: buy(console)).detail["record"]
+    record = call_for_refusal(lambda: buy(console)).detail["record"]
     assert isinstance(record, CreditCheck)
     delete_rows(place, record, ROW, JOURNAL)
-    assert refusal(lambda: buy(console)).detail["source"] == "desk"
+    assert call_for_refusal(lambda: buy(console)).detail["source"] == "desk"
 
 
 def test_a_known_end_frees_it(console: Console, vendor: LedgerVendor, place: Place) -> None:
     """A refused purchase holds no claim, also if the database has lost its row."""
     vendor.behaviour = "refuses"
-    record = refusal(lambda: buy(console)).detail["record"]
+    record = call_for_refusal(lambda: buy(console)).detail["record"]
     assert isinstance(record, CreditCheck)
     delete_rows(place, record, ROW, JOURNAL)
     vendor.behaviour = "answers"
@@ -100,8 +100,8 @@ def test_brought_back_with_the_providers_word(
     again = console.recovery.read_record("operation", operation_id)
     assert isinstance(again, OperationDetails)
     assert (again.record.source, again.record.state) == ("database", "done")
-    assert again.record.operator == place.named("op-a")
-    assert refusal(lambda: buy(console)).detail["record"] == back
+    assert again.record.operator == place.get_account_name("op-a")
+    assert call_for_refusal(lambda: buy(console)).detail["record"] == back
     console.audit.verify_chains()
 
 
@@ -112,7 +112,7 @@ def test_whatever_the_provider_says_of_a_lost_purchase_is_evidence(
     is refused, and AlarmBox's answer is stored as evidence.
     """
     vendor.behaviour = "silent_after_charge"
-    lost = refusal(lambda: buy(console)).detail["record"]
+    lost = call_for_refusal(lambda: buy(console)).detail["record"]
     vendor.behaviour = "answers"
     assert isinstance(lost, CreditCheck)
     of_other_number = buy(console, TWO).credit_check_id
@@ -121,7 +121,7 @@ def test_whatever_the_provider_says_of_a_lost_purchase_is_evidence(
     operation_id = lost.operation_id or ""
     answers = ((77, None), (of_other_number, "other_number"), (of_other_client, "used_by_other_record"))
     for kept, (id_at_provider, reason) in enumerate(answers, 1):
-        refused = refusal(
+        refused = call_for_refusal(
             lambda of=id_at_provider: console.recovery.resolve("operation", operation_id, "success", "seen", of)
         )
         assert refused.code == "evidence_mismatch"
@@ -151,7 +151,7 @@ def test_its_old_id_may_be_taken(console: Console, vendor: LedgerVendor, place: 
         view = after.recovery.read_record("operation", lost.operation_id or "")
         assert isinstance(view, OperationDetails)
         assert (view.record.subject_id, view.record.corporation_number, view.timeline) == (None, ONE, ())
-        assert refusal(lambda: buy(after)).detail["source"] == "desk"
+        assert call_for_refusal(lambda: buy(after)).detail["source"] == "desk"
         after.recovery.probe("operation", lost.operation_id or "")
         (back,) = after.lookup.find_records(ONE).credit_checks
         assert back.id != lost.id
@@ -163,7 +163,7 @@ def test_given_up_by_two_people(console: Console, vendor: LedgerVendor, place: P
     again.
     """
     vendor.behaviour = "silent_before_charge"
-    record = refusal(lambda: buy(console)).detail["record"]
+    record = call_for_refusal(lambda: buy(console)).detail["record"]
     assert isinstance(record, CreditCheck)
     delete_rows(place, record, ROW, JOURNAL)
     operation_id = record.operation_id or ""
@@ -171,11 +171,11 @@ def test_given_up_by_two_people(console: Console, vendor: LedgerVendor, place: P
     def resolve(evidence: str, by: Console = console) -> object:
         return by.recovery.resolve("operation", operation_id, "error", evidence).record
 
-    assert refusal(lambda: resolve("  ")).code == "no_evidence"
+    assert call_for_refusal(lambda: resolve("  ")).code == "no_evidence"
     resolve("their list is empty")
-    assert refusal(lambda: resolve("still empty")).code == "same_person"
-    assert refusal(lambda: buy(console)).code == "already_purchased"
-    with place.acting(console, "lead-b") as other:
+    assert call_for_refusal(lambda: resolve("still empty")).code == "same_person"
+    assert call_for_refusal(lambda: buy(console)).code == "already_purchased"
+    with place.open_console_of_person(console, "lead-b") as other:
         freed = resolve("not on the bill", other)
     assert isinstance(freed, Operation)
     vendor.behaviour = "answers"
@@ -190,7 +190,7 @@ def test_a_vanished_renewal_still_blocks_and_is_named(
     purchase, which would be refused; both name the lost renewal.
     """
     vendor.behaviour = "refuses"
-    assert refusal(lambda: buy(console)).code == "provider_refused"
+    assert call_for_refusal(lambda: buy(console)).code == "provider_refused"
     (failed,) = console.lookup.find_records(ONE).credit_checks
     vendor.behaviour = "answers"
     old = buy(console)
@@ -199,7 +199,7 @@ def test_a_vanished_renewal_still_blocks_and_is_named(
     assert read_next_step(console, failed) == "next.bought_since"
     assert read_next_step(console, old) == "next.open_successor"
     delete_rows(place, renewal, ROW, JOURNAL)
-    blocker = refusal(lambda: buy(console)).detail["record"]
+    blocker = call_for_refusal(lambda: buy(console)).detail["record"]
     assert isinstance(blocker, CreditCheck)
     assert blocker.id == old.id
     assert read_next_step(console, failed) == "next.other_renewal_lost"
@@ -228,7 +228,7 @@ def deny_as_two_people(console: Console, place: Place, operation_id: str) -> tup
     """Deny the operation as two people; return code and reason of each refusal, None for an accepted decision."""
     ends: list[str | None] = []
     for person in ("op-a", "lead-b"):
-        with place.acting(console, person) as desk:
+        with place.open_console_of_person(console, person) as desk:
             try:
                 desk.recovery.resolve("operation", operation_id, "error", f"{person}: not on their list")
             except ConsoleError as error:
@@ -248,7 +248,7 @@ def test_nobody_denies_what_the_desk_saw_bought(console: Console, vendor: Ledger
     lost = buy(console)
     delete_rows(place, lost, ROW, JOURNAL)
     assert deny_as_two_people(console, place, lost.operation_id or "") == (DENIED_ANSWER, DENIED_ANSWER)
-    assert refusal(lambda: buy(console)).detail["source"] == "desk"
+    assert call_for_refusal(lambda: buy(console)).detail["source"] == "desk"
     assert len(vendor.charges) == 1
     back = console.recovery.probe("operation", lost.operation_id or "")
     assert isinstance(back, CreditCheck)
@@ -266,10 +266,10 @@ def test_nobody_denies_an_answer_that_waits_on_the_desk(console: Console, vendor
         place.sql(ROW.format(row[0]), JOURNAL.format(row[0]))
 
     vendor.during = lose
-    operation_id = str(refusal(lambda: buy(console)).detail["operation_id"])
+    operation_id = str(call_for_refusal(lambda: buy(console)).detail["operation_id"])
     vendor.during = lambda: None
     assert deny_as_two_people(console, place, operation_id) == (DENIED_ANSWER, DENIED_ANSWER)
-    assert refusal(lambda: buy(console)).detail["source"] == "desk"
+    assert call_for_refusal(lambda: buy(console)).detail["source"] == "desk"
     assert len(vendor.charges) == 1
 
 
@@ -280,7 +280,7 @@ def test_an_answer_after_the_denial_holds_the_number_again(
     number is refused again, and a probe restores the purchase.
     """
     vendor.behaviour = "silent_after_charge"
-    lost = refusal(lambda: buy(console)).detail["record"]
+    lost = call_for_refusal(lambda: buy(console)).detail["record"]
     vendor.behaviour = "answers"
     assert isinstance(lost, CreditCheck)
     delete_rows(place, lost, ROW, JOURNAL)
@@ -290,7 +290,7 @@ def test_an_answer_after_the_denial_holds_the_number_again(
     spool = console._context.spool
     spool.set_cipher(console._context.cipher)
     spool.store_answer(operation_id, Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, report))
-    assert refusal(lambda: buy(console)).detail["source"] == "desk"
+    assert call_for_refusal(lambda: buy(console)).detail["source"] == "desk"
     assert len(vendor.charges) == 1
     assert deny_as_two_people(console, place, operation_id) == (DENIED_ANSWER, DENIED_ANSWER)
     back = console.recovery.probe("operation", operation_id)
@@ -309,7 +309,7 @@ def test_nobody_denies_what_another_desk_saw_bought(console: Console, vendor: Le
     console.close()
     with place.desk(vendor, desk=1) as other:
         assert deny_as_two_people(other, place, lost.operation_id or "")[0] == DENIED_ANSWER
-        assert refusal(lambda: buy(other)).detail["source"] == "desk"
+        assert call_for_refusal(lambda: buy(other)).detail["source"] == "desk"
 
 
 BEFORE_ITS_ANSWER = (
@@ -331,15 +331,15 @@ def test_a_backup_of_before_the_answer_frees_nothing(console: Console, vendor: L
     """
     bought = buy(console)
     for table in ("hansha_alarmbox_credit_checks", "operations"):
-        place.unguard(table)
+        place.drop_table_triggers(table)
     delete_rows(place, bought, *BEFORE_ITS_ANSWER)
     for person in ("op-a", "lead-b"):
-        with place.acting(console, person) as desk:
-            denied = refusal(
+        with place.open_console_of_person(console, person) as desk:
+            denied = call_for_refusal(
                 lambda at=desk: at.recovery.resolve("credit-check", bought.id, "error", "not on their list")
             )
         assert (denied.code, denied.detail["reason"]) == ("evidence_mismatch", "answer_on_desk")
-    assert refusal(lambda: buy(console)).code == "already_purchased"
+    assert call_for_refusal(lambda: buy(console)).code == "already_purchased"
     back = console.recovery.probe("credit-check", bought.id)
     assert isinstance(back, CreditCheck)
     assert (back.state, back.credit_check_id) == ("success", bought.credit_check_id)
@@ -356,12 +356,12 @@ def test_an_older_backup_asks_before_it_believes(
     """
     bought = buy(console)
     for table in ("hansha_alarmbox_credit_checks", "operations"):
-        place.unguard(table)
+        place.drop_table_triggers(table)
     delete_rows(place, bought, *BEFORE_ITS_ANSWER)
     vendor.readable = readable
     if readable:
         vendor.charges[0] = replace(vendor.charges[0], number=TWO)
-    refused = refusal(lambda: console.recovery.probe("credit-check", bought.id))
+    refused = call_for_refusal(lambda: console.recovery.probe("credit-check", bought.id))
     assert refused.code == ("evidence_mismatch" if readable else "provider_unreachable")
     (now,) = console.lookup.find_records(ONE).credit_checks
     assert (now.state, now.certainty) == ("pending", "unknown")
@@ -376,18 +376,18 @@ def test_a_backup_of_before_the_contradiction_frees_nothing(
     """
     bought = buy(console)
     for table in ("hansha_alarmbox_credit_checks", "operations"):
-        place.unguard(table)
+        place.drop_table_triggers(table)
     denied = BEFORE_ITS_ANSWER[0].replace("'pending', certainty = 'unknown'", "'error', certainty = 'known'")
     denied = denied.replace("work_state = 'needs_review', work_reason = 'no_list_call'", "work_state = 'none'")
     failed = BEFORE_ITS_ANSWER[1].replace("'unknown'", "'failed'")
     delete_rows(place, bought, denied, failed)
-    refused = refusal(lambda: buy(console))
+    refused = call_for_refusal(lambda: buy(console))
     assert (refused.code, refused.detail.get("source")) == ("already_purchased", "desk")
     assert refused.detail["operation_id"] == bought.operation_id
     console.recovery.probe("operation", bought.operation_id or "")
     (case,) = console.alerts.list_alerts()
     assert (case.rule_id, case.observed) == ("contradicted", f"bought {bought.credit_check_id}")
-    assert refusal(lambda: buy(console)).detail["reason"] == "denied_but_bought"
+    assert call_for_refusal(lambda: buy(console)).detail["reason"] == "denied_but_bought"
     assert len(vendor.charges) == 1
     console.alerts.acknowledge(case.id, "AlarmBox has cancelled it")
     assert buy(console).state == "success"

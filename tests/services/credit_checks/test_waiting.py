@@ -14,7 +14,7 @@ from console.sandbox.server import Sandbox
 from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock, lease_clock
+from tests.support.quick_desks import HandClock, use_lease_clock
 from tests.support.waiting import PATIENCE_SECONDS
 
 FIRST, SECOND = NUMBERS[:2]
@@ -41,7 +41,7 @@ def hanging_purchase(console: Console, sandbox: Sandbox) -> Iterator[Future[Cred
 @pytest.fixture
 def running_purchase(place: Place, sandbox: Sandbox) -> Iterator[Future[CreditCheck]]:
     """A purchase of FIRST that waits for AlarmBox for longer than any test takes."""
-    with place.opened(sandbox, TIME_SCALE="1") as console, hanging_purchase(console, sandbox) as buying:
+    with place.open_desk(sandbox, TIME_SCALE="1") as console, hanging_purchase(console, sandbox) as buying:
         yield buying
 
 
@@ -52,13 +52,13 @@ def test_a_waiter_is_told_who_and_since_when(
     lease's holder, and nothing is written.
     """
     steps: list[str] = []
-    with place.opened(sandbox, person="op-b", TIME_SCALE="100") as other:
+    with place.open_desk(sandbox, person="op-b", TIME_SCALE="100") as other:
         with pytest.raises(ConsoleError) as caught:
             other.credit_checks.purchase(make_request(SECOND), steps.append)
         assert (caught.value.code, caught.value.exit_status) == ("lease_timeout", 3)
         holder = caught.value.detail["holder"]
         assert isinstance(holder, dict)
-        assert holder["operator"] == place.named("op-a")
+        assert holder["operator"] == place.get_account_name("op-a")
         assert caught.value.detail["since"] is not None
         assert other.lookup.find_records(SECOND).credit_checks == ()
     assert set(steps) == {"waiting"}
@@ -67,7 +67,7 @@ def test_a_waiter_is_told_who_and_since_when(
 
 def test_a_waiter_gets_its_turn(running_purchase: Future[CreditCheck], place: Place, sandbox: Sandbox) -> None:
     """A purchase that waits for the lease of another purchase is made when that one has ended."""
-    with place.opened(sandbox, person="op-b") as other:
+    with place.open_desk(sandbox, person="op-b") as other:
 
         def progress(step: str) -> None:
             if step == "waiting":
@@ -83,10 +83,10 @@ def test_a_plan_shows_the_running_purchase_of_its_own_number(
     """A plan of the number shows the person whose purchase of it runs; a plan of another number shows none, although
     its purchase would wait for the same lease.
     """
-    with place.opened(sandbox, person="op-b") as other:
+    with place.open_desk(sandbox, person="op-b") as other:
         running = other.credit_checks.make_plan(FIRST).running
         assert running is not None
-        assert (running.operator, running.name) == (place.named("op-a"), "alarmbox_credit_check_1")
+        assert (running.operator, running.name) == (place.get_account_name("op-a"), "alarmbox_credit_check_1")
         assert other.credit_checks.make_plan(SECOND).running is None
         sandbox.control.release_calls()
         assert running_purchase.result(PATIENCE_SECONDS).state == "success"
@@ -101,7 +101,7 @@ def test_who_need_not_wait(
     number and client is refused.
     """
     client = "1" if extra else "2"
-    with place.opened(sandbox, None, person="op-b", desk=0, **extra) as other:
+    with place.open_desk(sandbox, None, person="op-b", desk=0, **extra) as other:
         assert other.credit_checks.purchase(make_request(SECOND, client)).state == "success"
         with pytest.raises(ConsoleError) as caught:
             other.credit_checks.purchase(make_request(FIRST))
@@ -115,7 +115,7 @@ def test_wall_clocks_judge_no_lease(place: Place, skew: timedelta) -> None:
     """Requirement 25: a desk whose wall clock is wrong doesn't take over the purchase of a running process."""
     right, wrong = HandClock(), HandClock()
     wrong.at += skew
-    with lease_clock(right):
+    with use_lease_clock(right):
         vendor = LedgerVendor(today=right.today)
         with place.desk(vendor, right) as console, place.desk(vendor, wrong, person="op-b", desk=1) as other:
             looked: list[str] = []

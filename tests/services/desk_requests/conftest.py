@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import server_fixtures
-from tests.support.places import Engine, Place, ServerPlace, shared_nodes
+from tests.support.places import Engine, Place, ServerPlace, use_shared_nodes
 from tests.support.pooled_databases import PooledDatabase
-from tests.support.quick_desks import quick_folder
+from tests.support.quick_desks import make_quick_folder
 
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
 
@@ -16,7 +16,7 @@ _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.M
 @pytest.fixture(scope="module", params=_ENGINES)
 def team_database(request: pytest.FixtureRequest) -> Iterator[PooledDatabase]:
     """A database of a team for this module alone, because its tests change the rights of accounts."""
-    with shared_nodes(request.param) as nodes:
+    with use_shared_nodes(request.param) as nodes:
         database = PooledDatabase(nodes)
         yield database
         database.drop()
@@ -27,5 +27,5 @@ def place(request: pytest.FixtureRequest, team_database: PooledDatabase) -> Iter
     """The emptied database of the team, on the engine of `team_database`."""
     team_database.empty()
     engine: Engine = request.node.callspec.params["team_database"]
-    with quick_folder() as folder:
+    with make_quick_folder() as folder:
         yield ServerPlace(engine, folder, team_database)

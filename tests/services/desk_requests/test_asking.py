@@ -28,14 +28,14 @@ from console.services.guarded.answer_serialization import CallAnswer
 from console.settings.settings import Settings
 from console.store.desk_requests import requests
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
-from tests.support.asking import executing, start_team_mode, typing
+from tests.support.asking import answer_password_prompts, execute_desk_requests, start_team_mode
 from tests.support.desks import MovedClock
-from tests.support.invented import numbers
-from tests.support.payment_desks import paying, told
+from tests.support.invented import invent_numbers
+from tests.support.payment_desks import make_settings, open_payment_desk
 from tests.support.places import Place, ServerPlace
-from tests.support.refusals import refusal
-from tests.support.teams import apply
-from tests.support.waiting import PATIENCE_SECONDS, until
+from tests.support.refusals import call_for_refusal
+from tests.support.teams import apply_accounts
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 OTHER_VERSION = "99.8.7"
 
@@ -44,7 +44,7 @@ def test_a_purchase_is_asked_for(place: Place, sandbox: Sandbox, monkeypatch: py
     """A purchase by a desk request returns the record and the progress steps; a second one is refused with the first
     record. The test stores each step at once, because the worker's thread may be slower than the purchase.
     """
-    (number,) = numbers(1, seed=5)
+    (number,) = invent_numbers(1, seed=5)
     start_team_mode(place, "op-a")
 
     def store(executor: execution.RequestExecutor, taken: TakenDeskRequest, step: str) -> None:
@@ -53,7 +53,11 @@ def test_a_purchase_is_asked_for(place: Place, sandbox: Sandbox, monkeypatch: py
 
     monkeypatch.setattr(execution.RequestExecutor, "_remember_latest_step", store)
     steps: list[str] = []
-    with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox) as desk, executing(worker):
+    with (
+        place.open_desk(sandbox, person="worker", desk=1) as worker,
+        place.open_desk(sandbox) as desk,
+        execute_desk_requests(worker),
+    ):
         monkeypatch.setattr(execution, "__version__", OTHER_VERSION)
         bought = desk.credit_checks.purchase(PurchaseRequest(number, "1"), steps.append)
         assert (bought.state, bought.corporation_number) == (CheckState.SUCCESS, number)
@@ -70,16 +74,16 @@ def test_a_purchase_is_asked_for(place: Place, sandbox: Sandbox, monkeypatch: py
 
 def test_nobody_asks_under_another_name(place: Place, sandbox: Sandbox) -> None:
     """The settings name an operator who isn't the connected account: nothing is requested, and nothing is sent."""
-    (number,) = numbers(1, seed=8)
+    (number,) = invent_numbers(1, seed=8)
     start_team_mode(place, "op-a")
-    told = place.told(sandbox.url, "op-a", 0)
-    with place.opened(sandbox, person="worker", desk=1) as worker, executing(worker):
+    told = place.make_environment(sandbox.url, "op-a", 0)
+    with place.open_desk(sandbox, person="worker", desk=1) as worker, execute_desk_requests(worker):
         with open_console(Settings.load({**told, "CONSOLE_OPERATOR": "somebody"})) as desk:
-            refused = refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(number, "1")))
+            refused = call_for_refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(number, "1")))
         assert (refused.code, refused.detail["reason"]) == ("not_allowed", "other_account")
         assert place.sql("SELECT COUNT(*) FROM requests") == [(0,)]
         assert sandbox.ledger.list_charges_of_number(number) == []
-        with open_console(Settings.load({**told, "CONSOLE_OPERATOR": place.named("op-a")})) as desk:
+        with open_console(Settings.load({**told, "CONSOLE_OPERATOR": place.get_account_name("op-a")})) as desk:
             assert desk.credit_checks.purchase(PurchaseRequest(number, "1")).state == CheckState.SUCCESS
 
 
@@ -87,21 +91,25 @@ def test_a_person_is_no_worker_and_adopts_nothing(place: Place, sandbox: Sandbox
     """The account of a person for whom a worker acts can't run a worker, which would say that it is ready, and gets
     no plan of an adoption, which would describe the person's view instead of the table."""
     start_team_mode(place, "op-a")
-    with place.opened(sandbox) as desk:
-        refused = refusal(desk.scheduler.require_permission)
+    with place.open_desk(sandbox) as desk:
+        refused = call_for_refusal(desk.scheduler.require_permission)
     assert (refused.code, dict(refused.detail)["needs"]) == ("not_allowed", ["worker"])
-    with open_adoption(Settings.load(place.told(sandbox.url, "op-a"))) as adoption:
+    with open_adoption(Settings.load(place.make_environment(sandbox.url, "op-a"))) as adoption:
         for act in (adoption.make_plan, adoption.run, adoption.accept_incomplete_rows):
-            assert refusal(act).code == "not_allowed"
+            assert call_for_refusal(act).code == "not_allowed"
 
 
 def test_a_worker_of_another_version_answers(place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker's answer has a field under an earlier name: the desk reports `possible_repeat` with the record and
     both versions. The repeated call gets the answer without a further call to AlarmBox.
     """
-    (number,) = numbers(1, seed=6)
+    (number,) = invent_numbers(1, seed=6)
     start_team_mode(place, "op-a")
-    with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox) as desk, executing(worker):
+    with (
+        place.open_desk(sandbox, person="worker", desk=1) as worker,
+        place.open_desk(sandbox) as desk,
+        execute_desk_requests(worker),
+    ):
         monkeypatch.setattr(execution, "__version__", OTHER_VERSION)
         bought = desk.credit_checks.purchase(PurchaseRequest(number, "1"))
         written = execution._serialize_answer
@@ -112,7 +120,7 @@ def test_a_worker_of_another_version_answers(place: Place, sandbox: Sandbox, mon
             return text.replace("corporation_number", "corporation_no")
 
         monkeypatch.setattr(execution, "_serialize_answer", of_another_version)
-        unread = refusal(lambda: desk.credit_checks.refetch(bought.id, request_id="fetch"))
+        unread = call_for_refusal(lambda: desk.credit_checks.refetch(bought.id, request_id="fetch"))
         assert (unread.code, unread.detail["reason"]) == ("possible_repeat", "answer_unreadable")
         assert names_both_versions(unread)
         known = unread.detail["record"]
@@ -136,9 +144,13 @@ def test_a_worker_of_another_version_answers_with_an_unknown_error(
     """The worker's answer is an error whose code this desk doesn't know: with exit status 4 the outcome is unknown,
     with 3 the error is `possible_repeat`.
     """
-    (number,) = numbers(1, seed=7)
+    (number,) = invent_numbers(1, seed=7)
     start_team_mode(place, "op-a")
-    with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox) as desk, executing(worker):
+    with (
+        place.open_desk(sandbox, person="worker", desk=1) as worker,
+        place.open_desk(sandbox) as desk,
+        execute_desk_requests(worker),
+    ):
         monkeypatch.setattr(execution, "__version__", OTHER_VERSION)
         written = execution._serialize_answer
         for status, expected in ((4, ("outcome_unknown", "asked")), (3, ("possible_repeat", "answer_unreadable"))):
@@ -149,7 +161,7 @@ def test_a_worker_of_another_version_answers_with_an_unknown_error(
                 return json.dumps({**content, "answer": error})
 
             monkeypatch.setattr(execution, "_serialize_answer", of_another_version)
-            unread = refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(number, "1")))
+            unread = call_for_refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(number, "1")))
             assert (unread.code, unread.detail["reason"]) == expected
             assert unread.exit_status == status
         assert names_both_versions(unread)
@@ -161,9 +173,13 @@ def test_a_worker_of_another_version_cannot_read_the_request(
     """The desk sends a further argument, or a command that the worker doesn't have: the request is refused with both
     versions, and nothing is sent.
     """
-    (number,) = numbers(1, seed=8)
+    (number,) = invent_numbers(1, seed=8)
     start_team_mode(place, "op-a")
-    with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox) as desk, executing(worker):
+    with (
+        place.open_desk(sandbox, person="worker", desk=1) as worker,
+        place.open_desk(sandbox) as desk,
+        execute_desk_requests(worker),
+    ):
         monkeypatch.setattr(execution, "__version__", OTHER_VERSION)
         with monkeypatch.context() as patch:
             made = RemoteRequestIdService._make_desk_request
@@ -174,13 +190,13 @@ def test_a_worker_of_another_version_cannot_read_the_request(
                 return replace(request, arguments_json=f'{request.arguments_json[:-1]}, "new"]'), content
 
             patch.setattr(RemoteRequestIdService, "_make_desk_request", make_with_one_more)
-            unread = refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(number, "1")))
+            unread = call_for_refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(number, "1")))
         assert (unread.code, unread.detail["problem"]) == ("usage", "request_form")
         assert names_both_versions(unread)
         forms = worker.desk_requests._form_by_command
         known = {command: form for command, form in forms.items() if command != "purchase"}
         monkeypatch.setattr(worker.desk_requests, "_form_by_command", known)
-        unread = refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(number, "1")))
+        unread = call_for_refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(number, "1")))
         assert (unread.code, unread.detail["problem"]) == ("usage", "request_form")
         assert sandbox.ledger.list_charges_of_number(number) == []
 
@@ -189,35 +205,35 @@ def test_a_refund_needs_two_who_ask(place: Place, sandbox: Sandbox, clock: Moved
     """A refund by desk requests needs two people: the requester's own approval is refused, another person's approval
     sends the refund.
     """
-    extra = {"REFUND_COOLING_OFF_SECONDS": "0", **told(sandbox.url)}
+    extra = {"REFUND_COOLING_OFF_SECONDS": "0", **make_settings(sandbox.url)}
     start_team_mode(place, "op-a", "lead-b")
     with (
-        place.opened(sandbox, clock, person="worker", desk=1, **extra) as worker,
-        executing(worker),
-        paying(place, sandbox, clock) as scene,
-        place.opened(sandbox, clock, person="lead-b", desk=3) as checker,
+        place.open_desk(sandbox, clock, person="worker", desk=1, **extra) as worker,
+        execute_desk_requests(worker),
+        open_payment_desk(place, sandbox, clock) as scene,
+        place.open_desk(sandbox, clock, person="lead-b", desk=3) as checker,
     ):
         scene.console.payments.start(scene.order("ORD-1", 3300), "paypay")
         scene.money.move_payment("paypay", "ORD-1", "paid")
-        paid = scene.of_number("paypay", "ORD-1")
+        paid = scene.find_payment("paypay", "ORD-1")
         assert paid is not None
         scene.console.payments.probe(paid.id)
         wish = RefundRequest(paid.id, "1000", "too much", reason_code=RefundReason.WRONG_AMOUNT)
         asked = scene.console.refunds.request(wish)
-        with pytest.raises(ConsoleError) as own, typing(place, "op-a"):
+        with pytest.raises(ConsoleError) as own, answer_password_prompts(place, "op-a"):
             scene.console.refunds.approve(asked.id)
         assert own.value.code == "not_allowed"
-        with typing(place, "lead-b"):
+        with answer_password_prompts(place, "lead-b"):
             sent = checker.refunds.approve(asked.id)
     assert sent.state in (RefundState.COMPLETED, RefundState.SUBMITTED)
-    assert (asked.maker, sent.id) == (place.named("op-a"), asked.id)
+    assert (asked.maker, sent.id) == (place.get_account_name("op-a"), asked.id)
 
 
 def test_without_a_worker_nothing_is_asked(place: Place, sandbox: Sandbox) -> None:
     """Without a worker a purchase is refused with `worker_away` (exit status 6), and no request is stored."""
-    (number,) = numbers(1, seed=6)
+    (number,) = invent_numbers(1, seed=6)
     start_team_mode(place, "op-a")
-    with place.opened(sandbox) as desk, pytest.raises(ConsoleError) as away:
+    with place.open_desk(sandbox) as desk, pytest.raises(ConsoleError) as away:
         desk.credit_checks.purchase(PurchaseRequest(number, "1"))
     assert (away.value.code, away.value.exit_status) == ("worker_away", 6)
     assert place.sql(f"SELECT count(*) FROM requests WHERE args LIKE '%{number}%'") == [(0,)]
@@ -228,15 +244,15 @@ def test_evidence_travels_with_a_decision(place: Place, sandbox: Sandbox, tmp_pa
     """The file that a person gives with a decision reaches the worker and is stored as evidence; a second person's
     request decides.
     """
-    (number,) = numbers(1, seed=7)
+    (number,) = invent_numbers(1, seed=7)
     start_team_mode(place, "op-a", "lead-b")
     proof = tmp_path / "list.txt"
     proof.write_text("their list is empty", "utf-8")
     with (
-        place.opened(sandbox, person="worker", desk=1) as worker,
-        place.opened(sandbox, person="op-a", desk=2) as maker,
-        place.opened(sandbox, person="lead-b", desk=3) as checker,
-        executing(worker),
+        place.open_desk(sandbox, person="worker", desk=1) as worker,
+        place.open_desk(sandbox, person="op-a", desk=2) as maker,
+        place.open_desk(sandbox, person="lead-b", desk=3) as checker,
+        execute_desk_requests(worker),
     ):
         sandbox.control.add_fault("hang_after_charge", call="purchase", seconds=3600)
         with pytest.raises(ConsoleError) as unknown:
@@ -246,7 +262,7 @@ def test_evidence_travels_with_a_decision(place: Place, sandbox: Sandbox, tmp_pa
         assert isinstance(record, CreditCheck)
         reason = StatedReason(DecisionReason.NOT_LISTED, "20 purchases there")
         first = maker.recovery.resolve("credit-check", record.id, "error", proof, reason=reason)
-        with typing(place, "lead-b"):
+        with answer_password_prompts(place, "lead-b"):
             second = checker.recovery.resolve("credit-check", record.id, "error", "not on the bill")
         assert isinstance(second.record, CreditCheck)
         kept = {item.body: item.summary for item in worker.credit_checks.read_credit_check(record.id).evidence}
@@ -259,27 +275,27 @@ def test_openings_are_written_by_the_worker(place: Place, sandbox: Sandbox) -> N
     """The worker writes an audit entry in the person's name for each record that the person has opened, also if no
     worker was running at that moment.
     """
-    (number,) = numbers(1, seed=9)
+    (number,) = invent_numbers(1, seed=9)
     start_team_mode(place, "op-a")
-    with place.opened(sandbox, person="worker", desk=1) as worker:
-        with place.opened(sandbox, desk=2) as desk:
-            with executing(worker):
+    with place.open_desk(sandbox, person="worker", desk=1) as worker:
+        with place.open_desk(sandbox, desk=2) as desk:
+            with execute_desk_requests(worker):
                 bought = desk.credit_checks.purchase(PurchaseRequest(number, "1"))
             desk.credit_checks.read_credit_check(bought.id)
-        with executing(worker):
-            until(lambda: not worker.desk_requests.count_waiting_requests(), "the entries to be written")
+        with execute_desk_requests(worker):
+            wait_until(lambda: not worker.desk_requests.count_waiting_requests(), "the entries to be written")
     rows = place.sql("SELECT what, result, who, detail FROM audit_log WHERE detail LIKE '%\"request\"%' ORDER BY id")
-    assert {who for _, _, who, _ in rows} == {place.named("op-a")}
+    assert {who for _, _, who, _ in rows} == {place.get_account_name("op-a")}
     written = [(what, result) for what, result, _, _ in rows]
     assert ("credit-check.opened", "done") in written
-    assert all(place.named("worker") in detail for *_, detail in rows)
+    assert all(place.get_account_name("worker") in detail for *_, detail in rows)
 
 
 def test_the_rights_are_what_they_should_be(place: Place, sandbox: Sandbox) -> None:
     """`db check` finds no missing and no superfluous right at a desk that sends requests and at the worker."""
     start_team_mode(place, "op-a", "lead-b")
     for person in ("op-a", "lead-b", "worker"):
-        with place.opened(sandbox, person=person) as console:
+        with place.open_desk(sandbox, person=person) as console:
             faults = [check for check in console.health.check_database() if check.name in ("grants", "rights")]
         assert all(check.ok for check in faults), faults
 
@@ -287,21 +303,21 @@ def test_the_rights_are_what_they_should_be(place: Place, sandbox: Sandbox) -> N
 def test_a_worker_asks_nobody(place: Place) -> None:
     """An account file can't put a worker into team mode."""
     assert isinstance(place, ServerPlace)
-    entry: dict[str, object] = {"name": place.named("op-a"), "roles": ["worker"], "asks": True}
+    entry: dict[str, object] = {"name": place.get_account_name("op-a"), "roles": ["worker"], "asks": True}
     with pytest.raises(ConsoleError) as flawed:
-        apply(place.database._team.owner, [entry], {})
+        apply_accounts(place.database._team.owner, [entry], {})
     assert (flawed.value.code, flawed.value.detail["problem"]) == ("usage", "accounts_roles")
 
 
 def test_what_nobody_answers_is_unknown(place: Place, sandbox: Sandbox) -> None:
     """A worker takes the request and never answers: the desk reports an unknown outcome."""
-    (number,) = numbers(1, seed=10)
+    (number,) = invent_numbers(1, seed=10)
     start_team_mode(place, "op-a")
-    with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox, desk=2) as desk:
+    with place.open_desk(sandbox, person="worker", desk=1) as worker, place.open_desk(sandbox, desk=2) as desk:
         worker.desk_requests.announce_presence()
         with ThreadPoolExecutor(1) as thread:
             bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
-            until(lambda: worker.desk_requests.count_waiting_requests() > 0, "the request")
+            wait_until(lambda: worker.desk_requests.count_waiting_requests() > 0, "the request")
             context = worker._context
             context.write(lambda tx: requests.take_next_request(tx, context.make_holder(), 0.001))
             with pytest.raises(ConsoleError) as unknown:

@@ -11,7 +11,7 @@ from console.domain.desk_requests import records as request_records
 from console.sandbox.server import Sandbox
 from console.services.alerts.clock_drift import ClockDriftAlerts
 from console.store.monitoring import clocks
-from tests.support.asking import executing, in_team_mode, start_team_mode
+from tests.support.asking import execute_desk_requests, start_team_mode, use_team_mode
 from tests.support.places import Place
 
 
@@ -19,7 +19,7 @@ from tests.support.places import Place
 def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
     """A worker for op-a, who is in team mode."""
     start_team_mode(place, "op-a")
-    with place.opened(sandbox, person="worker", desk=1) as console:
+    with place.open_desk(sandbox, person="worker", desk=1) as console:
         yield console
 
 
@@ -36,7 +36,7 @@ def test_a_desk_that_is_ahead(
         return str(UUID(int=UUID(made()).int + (5_000 << 80)))
 
     monkeypatch.setattr("console.services.desk_requests.asking.make_request_id", make_id_ahead)
-    with place.opened(sandbox, person="op-a", desk=2) as desk, executing(worker):
+    with place.open_desk(sandbox, person="op-a", desk=2) as desk, execute_desk_requests(worker):
         desk.recovery.give_up_take("credit-check", 1)
         desk_id = desk._context.spool.desk_id
     with worker._context.database.read() as conn:
@@ -45,7 +45,7 @@ def test_a_desk_that_is_ahead(
     assert -5.1 < min(delays) < -2.0
     ClockDriftAlerts(worker._context, lambda: datetime.now(UTC)).update_alerts()
     ((observed,),) = place.sql("SELECT observed FROM alerts WHERE rule_id = 'clock_drift'")
-    assert str(observed).startswith(f"clock of {place.named('op-a')}: ")
+    assert str(observed).startswith(f"clock of {place.get_account_name('op-a')}: ")
     assert str(observed).endswith("ahead")
 
 
@@ -56,9 +56,9 @@ def test_a_desk_of_two_persons_that_is_ahead(
     requests: the alert is raised.
     """
     with (
-        in_team_mode(place, "op-b"),
-        place.opened(sandbox, person="op-b", desk=2) as desk,
-        executing(worker),
+        use_team_mode(place, "op-b"),
+        place.open_desk(sandbox, person="op-b", desk=2) as desk,
+        execute_desk_requests(worker),
     ):
         desk.recovery.give_up_take("credit-check", 1)
         desk_id = desk._context.spool.desk_id
@@ -67,10 +67,10 @@ def test_a_desk_of_two_persons_that_is_ahead(
         "console.services.desk_requests.asking.make_request_id",
         lambda: str(UUID(int=UUID(made()).int + (5_000 << 80))),
     )
-    with place.opened(sandbox, person="op-a", desk=2) as desk, executing(worker):
+    with place.open_desk(sandbox, person="op-a", desk=2) as desk, execute_desk_requests(worker):
         desk.recovery.give_up_take("credit-check", 1)
         assert desk._context.spool.desk_id == desk_id
     ClockDriftAlerts(worker._context, lambda: datetime.now(UTC)).update_alerts()
     ((observed,),) = place.sql("SELECT observed FROM alerts WHERE rule_id = 'clock_drift'")
-    assert str(observed).startswith(f"clock of {place.named('op-a')}: ")
+    assert str(observed).startswith(f"clock of {place.get_account_name('op-a')}: ")
     assert str(observed).endswith("ahead")

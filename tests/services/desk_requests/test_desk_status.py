@@ -14,11 +14,11 @@ from console.sandbox.server import Sandbox
 from console.services.payments.probe import make_question
 from console.settings.settings import Settings, load_settings
 from console.wording.sentences.catalogue import translate
-from tests.support.asking import executing, start_team_mode
-from tests.support.desks import NOWHERE, MovedClock
-from tests.support.invented import numbers
+from tests.support.asking import execute_desk_requests, start_team_mode
+from tests.support.desks import UNUSED_URL, MovedClock
+from tests.support.invented import invent_numbers
 from tests.support.keyrings import MemoryKeyring
-from tests.support.payment_desks import paying, told
+from tests.support.payment_desks import make_settings, open_payment_desk
 from tests.support.places import Place
 
 GIVEN = ("CONSOLE_SECRET_", "CONSOLE_ALARMBOX_URL")
@@ -26,7 +26,7 @@ GIVEN = ("CONSOLE_SECRET_", "CONSOLE_ALARMBOX_URL")
 
 def load_settings_without_credentials(place: Place, keyring: MemoryKeyring | None = None, **given: str) -> Settings:
     """The settings of op-a's desk, which has no credentials but those of `given` and of the keyring."""
-    facts = {name: value for name, value in place.told(NOWHERE).items() if not name.startswith(GIVEN)}
+    facts = {name: value for name, value in place.make_environment(UNUSED_URL).items() if not name.startswith(GIVEN)}
     return load_settings(facts | given, find_keyring=lambda: keyring)
 
 
@@ -39,12 +39,12 @@ def run_checks(settings: Settings) -> Mapping[str, HealthCheck]:
 def test_a_desk_that_asks_names_its_worker(place: Place, sandbox: Sandbox, language: str) -> None:
     """The checks of a desk in team mode name its worker, and need no credentials, store key or provider address."""
     start_team_mode(place, "op-a")
-    with place.opened(sandbox, person="worker", desk=1) as worker, executing(worker):
+    with place.open_desk(sandbox, person="worker", desk=1) as worker, execute_desk_requests(worker):
         checks = run_checks(load_settings_without_credentials(place))
     assert [name for name, check in checks.items() if not check.ok] == ["switches"]
     seen = checks["worker"]
     words = translate(seen.message, language, **seen.facts)
-    assert place.named("worker") in words
+    assert place.get_account_name("worker") in words
     assert seen.facts["seconds"] in (0, 1, 2)
     assert {checks[name].message.rpartition(".")[2] for name in ("store_key", "alarmbox", "paypay", "atom")} == {
         "unneeded"
@@ -59,7 +59,7 @@ def test_without_a_worker_it_says_so(place: Place, sandbox: Sandbox) -> None:
     assert checks["store_key"].ok
     with open_console(load_settings_without_credentials(place)) as desk:
         assert desk.desk_status.read_desk_update().is_worker_away
-        with place.opened(sandbox, person="worker", desk=1) as worker, executing(worker):
+        with place.open_desk(sandbox, person="worker", desk=1) as worker, execute_desk_requests(worker):
             assert not desk.desk_status.read_desk_update().is_worker_away
         assert desk.desk_status.read_desk_update().is_worker_away
 
@@ -68,7 +68,7 @@ def test_the_checks_of_an_open_desk_close_none_of_its_connections(place: Place, 
     """The checks that a window runs at its start keep the desk's database connection open. Otherwise each later
     transaction would open a new one.
     """
-    with place.opened(sandbox) as desk:
+    with place.open_desk(sandbox) as desk:
         desk.health.run_all_checks()
         with desk.database.read() as conn:
             used = conn.connection.dbapi_connection
@@ -134,18 +134,18 @@ def test_a_desk_without_credentials_offers_the_same(place: Place, sandbox: Sandb
     credentials, but calls no provider.
     """
     start_team_mode(place, "op-a")
-    extra = told(sandbox.url)
-    (number,) = numbers(1, seed=11)
+    extra = make_settings(sandbox.url)
+    (number,) = invent_numbers(1, seed=11)
     with (
-        place.opened(sandbox, clock, person="worker", desk=1, **extra) as worker,
-        executing(worker),
-        paying(place, sandbox, clock) as scene,
+        place.open_desk(sandbox, clock, person="worker", desk=1, **extra) as worker,
+        execute_desk_requests(worker),
+        open_payment_desk(place, sandbox, clock) as scene,
         open_console(load_settings_without_credentials(place), clock) as desk,
     ):
         bought = scene.console.credit_checks.purchase(PurchaseRequest(number, "1"))
         scene.console.payments.start(scene.order("ORD-1", 3300), "paypay")
         scene.money.move_payment("paypay", "ORD-1", "paid")
-        paid = scene.of_number("paypay", "ORD-1")
+        paid = scene.find_payment("paypay", "ORD-1")
         assert paid is not None
         desk.payments.probe(paid.id)
         for kind, id in (("credit-check", bought.id), ("payment", paid.id)):

@@ -18,10 +18,10 @@ from console.sandbox.server import Sandbox
 from console.services.desk_requests.own_requests import parse_stored_answer
 from console.store.database.engine import Transaction
 from console.store.desk_requests import requests
-from tests.support.asking import executing, start_team_mode
-from tests.support.invented import numbers
+from tests.support.asking import execute_desk_requests, start_team_mode
+from tests.support.invented import invent_numbers
 from tests.support.places import Place
-from tests.support.waiting import PATIENCE_SECONDS, until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 
 def store_request(desk: Console, action: str = "probe", subject: str | None = "1") -> str:
@@ -56,9 +56,9 @@ def desk_and_workers(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, 
     """A desk and two workers."""
     start_team_mode(place, "op-a")
     with ExitStack() as stack:
-        desk = stack.enter_context(place.opened(sandbox))
-        first = stack.enter_context(place.opened(sandbox, person="worker", desk=1))
-        second = stack.enter_context(place.opened(sandbox, person="worker", desk=2))
+        desk = stack.enter_context(place.open_desk(sandbox))
+        first = stack.enter_context(place.open_desk(sandbox, person="worker", desk=1))
+        second = stack.enter_context(place.open_desk(sandbox, person="worker", desk=2))
         yield desk, first, second
 
 
@@ -173,15 +173,15 @@ def test_what_a_killed_worker_bought_is_answered(
     without buying again.
     """
     desk, first, second = desk_and_workers
-    (number,) = numbers(1, seed=8)
+    (number,) = invent_numbers(1, seed=8)
     first.desk_requests.announce_presence()
     with ThreadPoolExecutor(1) as thread:
         bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
-        until(lambda: first.desk_requests.count_waiting_requests() > 0, "the request")
+        wait_until(lambda: first.desk_requests.count_waiting_requests() > 0, "the request")
         left = take_next_request(first)
         assert left is not None
         first.desk_requests._make_answer(left)
         place.sql("UPDATE requests SET lease_expires = 1")
-        with executing(second):
+        with execute_desk_requests(second):
             assert bought.result(PATIENCE_SECONDS).corporation_number == number
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1

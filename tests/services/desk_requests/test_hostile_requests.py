@@ -22,8 +22,8 @@ from console.store.constraints.desk_requests import MAX_REQUESTS_PER_HOUR
 from console.store.desk_requests import requests
 from console.store.desk_requests.requested_audit import parse_audit_entry
 from console.wiring.desk_requests import DESK_REQUEST_FORM_BY_COMMAND
-from tests.support.asking import executing, start_team_mode
-from tests.support.invented import numbers
+from tests.support.asking import execute_desk_requests, start_team_mode
+from tests.support.invented import invent_numbers
 from tests.support.places import Place, ServerPlace
 
 VALUES: tuple[Any, ...] = (
@@ -57,7 +57,7 @@ def connect(place: Place, person: str = "op-a") -> Any:
     )
 
 
-def insert(line: Any, action: str, args: str, **more: object) -> str:
+def insert_request(line: Any, action: str, args: str, **more: object) -> str:
     """Insert a request as a plain SQL client does; return its id."""
     values = {"id": make_request_id(), "action": action, "args": args} | more
     with line.cursor() as cursor:
@@ -82,16 +82,16 @@ def _read_error_code(result: str | None) -> str | None:
 def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
     """A worker for op-a and lead-b, who are in team mode."""
     start_team_mode(place, "op-a", "lead-b")
-    with place.opened(sandbox, person="worker", desk=1) as console:
+    with place.open_desk(sandbox, person="worker", desk=1) as console:
         yield console
 
 
 def require_purchases_work(place: Place, sandbox: Sandbox, worker: Console) -> None:
     """Assert that a purchase by op-a, who was hostile, and one by lead-b are executed."""
     with ExitStack() as stack:
-        stack.enter_context(executing(worker))
-        for person, number in zip(("op-a", "lead-b"), numbers(2, seed=77), strict=True):
-            desk = stack.enter_context(place.opened(sandbox, person=person, desk=2))
+        stack.enter_context(execute_desk_requests(worker))
+        for person, number in zip(("op-a", "lead-b"), invent_numbers(2, seed=77), strict=True):
+            desk = stack.enter_context(place.open_desk(sandbox, person=person, desk=2))
             assert desk.credit_checks.purchase(PurchaseRequest(number, "1")).corporation_number == number
             assert len(sandbox.ledger.list_charges_of_number(number)) == 1
 
@@ -144,16 +144,16 @@ def test_no_argument_stops_a_worker(place: Place, sandbox: Sandbox, worker: Cons
     """
     with closing(connect(place)) as line:
         for command, form in DESK_REQUEST_FORM_BY_COMMAND.items():
-            insert(line, command, '[{"made": "subprocess:Popen", "of": {"args": "id"}}]')
+            insert_request(line, command, '[{"made": "subprocess:Popen", "of": {"args": "id"}}]')
             for text in {text for text in _make_hostile_arguments(command) if len(text) < LONGEST_ARGUMENTS_BYTES}:
                 with suppress(ValueError):
                     facts = form.read_facts(worker._context, read_arguments(text, form.argument_types, None))
                     told = {"subject_kind": facts.kind, "subject_id": facts.id, "proposed": facts.proposed}
-                    insert(line, command, text, amount_minor=facts.amount_minor, **told)
+                    insert_request(line, command, text, amount_minor=facts.amount_minor, **told)
             while worker.desk_requests.execute_next():
                 pass
         for command in ("", "PURCHASE", "purchase ", "__init__", "db upgrade", "x" * 40):
-            insert(line, command, "[]")
+            insert_request(line, command, "[]")
     while worker.desk_requests.execute_next():
         pass
     ends = read_answers(place)
@@ -169,7 +169,7 @@ def test_a_request_names_the_record_of_its_arguments(place: Place, sandbox: Sand
     """The columns of a request name another record, corporation or amount than its arguments, or none: refused before
     anything is done.
     """
-    number, other = numbers(2, seed=78)
+    number, other = invent_numbers(2, seed=78)
     request = answer_serialization.serialize_value(PurchaseRequest(number, "1"))
     lies: tuple[dict[str, object], ...] = (
         {}, {"subject_kind": "company", "subject_id": other}, {"subject_kind": "Company", "subject_id": number},
@@ -179,8 +179,8 @@ def test_a_request_names_the_record_of_its_arguments(place: Place, sandbox: Sand
     )  # fmt: skip
     with closing(connect(place)) as line:
         for lie in lies:
-            insert(line, "purchase", json.dumps([request]), **lie)
-        insert(line, "probe", '["credit-check", "1"]', subject_kind="credit-check", subject_id="2")
+            insert_request(line, "purchase", json.dumps([request]), **lie)
+        insert_request(line, "probe", '["credit-check", "1"]', subject_kind="credit-check", subject_id="2")
     while worker.desk_requests.execute_next():
         pass
     assert {code for _, _, code in read_answers(place)} == {"usage"}
@@ -192,7 +192,7 @@ def test_an_audit_entry_with_half_a_character_is_written(place: Place, sandbox: 
     escaped.
     """
     facts = {"file": "a\ud800.csv", "\udfff": 1}
-    with place.opened(sandbox, person="op-a", desk=2) as desk:
+    with place.open_desk(sandbox, person="op-a", desk=2) as desk:
         context = desk._context
         context.write(lambda tx: context.record_audit(tx, AuditAction.LIST_EXPORTED, "1", facts, kind="export"))
         context.write(
@@ -214,12 +214,16 @@ def test_a_long_audit_entry_names_its_request(place: Place, worker: Console) -> 
              "reason": None, "detail": {"a": ""}}  # fmt: skip
     length = LONGEST_ARGUMENTS_BYTES - len(json.dumps(entry))
     with closing(connect(place)) as line:
-        request = insert(line, "audit", json.dumps(entry | {"detail": {"a": "x" * length}}))
+        request = insert_request(line, "audit", json.dumps(entry | {"detail": {"a": "x" * length}}))
     while worker.desk_requests.execute_next():
         pass
     ((who, text),) = place.sql("SELECT who, detail FROM audit_log WHERE what = 'credit-check.opened'")
     detail = json.loads(text)
-    assert (who, detail["request"], detail["worker"]) == (place.named("op-a"), request, place.named("worker"))
+    assert (who, detail["request"], detail["worker"]) == (
+        place.get_account_name("op-a"),
+        request,
+        place.get_account_name("worker"),
+    )
     assert detail["cut"].startswith('{"a":"xxx')
 
 
@@ -238,15 +242,15 @@ def test_an_audit_entry_that_no_desk_writes_is_none(place: Place, sandbox: Sandb
     ]  # fmt: skip
     with closing(connect(place)) as line:
         for more in forged:
-            insert(line, "audit", json.dumps(entry | more))
+            insert_request(line, "audit", json.dumps(entry | more))
         for text in (*TEXTS, json.dumps(entry).replace("{}", '{"a": 1e999}')):
-            insert(line, "audit", text)
-        insert(
+            insert_request(line, "audit", text)
+        insert_request(
             line,
             "audit",
             json.dumps(entry | {"subject_id": "9" * 300, "reason": "r" * 300, "subject_kind": "k" * 99}),
         )
-        insert(line, "audit", json.dumps(entry))
+        insert_request(line, "audit", json.dumps(entry))
     while worker.desk_requests.execute_next():
         pass
     assert place.sql("SELECT DISTINCT state FROM requests") == [("ended",)]
@@ -266,16 +270,18 @@ def test_an_entry_that_the_database_refuses_is_not_tried_for_ever(
 ) -> None:
     """For every reason of the database's refusal, the request ends, and the audit trail has an entry about it."""
     with closing(connect(place)) as line:
-        insert(line, "audit", json.dumps({"what": "story.opened", "subject_kind": None, "subject_id": None,
+        insert_request(line, "audit", json.dumps({"what": "story.opened", "subject_kind": None, "subject_id": None,
                                           "result": "done", "reason": None, "detail": {}}))  # fmt: skip
     root = parse_audit_entry("x", json.dumps({"what": "audit.exported", "subject_kind": "audit", "subject_id": None,
                                      "result": "done", "reason": None, "detail": {}}))  # fmt: skip
-    forged = type(root)(place.named("lead-b"), root.action)  # in the name of somebody else: the trigger refuses it
+    forged = type(root)(
+        place.get_account_name("lead-b"), root.action
+    )  # in the name of somebody else: the trigger refuses it
     monkeypatch.setattr("console.services.desk_requests.execution.parse_audit_entry", lambda *_: forged)
     assert worker.desk_requests.execute_next()
     assert place.sql("SELECT state FROM requests") == [("ended",)]
     assert place.sql("SELECT who, what FROM audit_log WHERE what LIKE 'request%'") == [
-        (place.named("op-a"), "request.unreadable")
+        (place.get_account_name("op-a"), "request.unreadable")
     ]
 
 
@@ -286,7 +292,7 @@ def test_what_no_worker_can_finish_is_given_up(place: Place, sandbox: Sandbox, w
     """
     context = worker._context
     with closing(connect(place)) as line:
-        insert(line, "probe", '["credit-check", "1"]', subject_kind="credit-check", subject_id="1")
+        insert_request(line, "probe", '["credit-check", "1"]', subject_kind="credit-check", subject_id="1")
     for _ in range(MAX_EXECUTIONS_PER_REQUEST):
         taken = context.write(lambda tx: requests.take_next_request(tx, context.make_holder(), 45))
         assert taken is not None
@@ -294,7 +300,7 @@ def test_what_no_worker_can_finish_is_given_up(place: Place, sandbox: Sandbox, w
     assert worker.desk_requests.execute_next()
     assert read_answers(place) == [("probe", "ended", "outcome_unknown")]
     assert place.sql("SELECT who, result FROM audit_log WHERE what = 'request.given_up'") == [
-        (place.named("op-a"), "failed")
+        (place.get_account_name("op-a"), "failed")
     ]
     require_purchases_work(place, sandbox, worker)
 
@@ -314,16 +320,18 @@ def test_nobody_waits_for_all_requests_of_somebody_else(place: Place, worker: Co
         )
         return None if taken is None else taken.person
 
-    mine, other = place.named("op-a"), place.named("lead-b")
+    mine, other = place.get_account_name("op-a"), place.get_account_name("lead-b")
     with closing(connect(place)) as line, closing(connect(place, "lead-b")) as second:
         for number in range(60):
-            insert(line, "probe", "[]", subject_kind="credit-check", subject_id="1" if number < 40 else str(number))
+            insert_request(
+                line, "probe", "[]", subject_kind="credit-check", subject_id="1" if number < 40 else str(number)
+            )
         assert take() == mine
-        insert(second, "probe", "[]", subject_kind="credit-check", subject_id="1")
-        insert(second, "probe", "[]", subject_kind="payment", subject_id="7")
+        insert_request(second, "probe", "[]", subject_kind="credit-check", subject_id="1")
+        insert_request(second, "probe", "[]", subject_kind="payment", subject_id="7")
         assert take(only_first_of_person=True) is None  # the only one of lead-b that may run is the second one
         assert [take() for _ in range(3)].count(other) == 1
-        insert(second, "audit", "{}")
+        insert_request(second, "audit", "{}")
         assert take() == mine
     place.sql("UPDATE requests SET lease_expires = 1 WHERE state = 'taken'")
     assert take(only_first_of_person=True) in (mine, other)
@@ -334,8 +342,8 @@ def test_nobody_waits_for_all_requests_of_somebody_else_about_a_record(place: Pl
     their order.
     """
     with closing(connect(place)) as line, closing(connect(place, "lead-b")) as other:
-        mine = [insert(line, "probe", "[]", subject_kind="refund", subject_id="1") for _ in range(5)]
-        theirs = [insert(other, "probe", "[]", subject_kind="refund", subject_id="1") for _ in range(2)]
+        mine = [insert_request(line, "probe", "[]", subject_kind="refund", subject_id="1") for _ in range(5)]
+        theirs = [insert_request(other, "probe", "[]", subject_kind="refund", subject_id="1") for _ in range(2)]
     while worker.desk_requests.execute_next():
         pass
     ended_ids = [id for (id,) in place.sql("SELECT id FROM requests WHERE state = 'ended' ORDER BY ended_at")]
@@ -351,10 +359,10 @@ def test_nobody_waits_for_somebody_elses_open_transaction(place: Place, worker: 
             cursor.execute("BEGIN")
             cursor_of_other.execute(read_committed)
             cursor_of_other.execute("SET SESSION innodb_lock_wait_timeout = 300")
-        insert(line, "probe", "[]")
-        insert(other, "probe", "[]")
-        place.sql(f"UPDATE requests SET expires_at = '2020-01-01' WHERE who = '{place.named('lead-b')}'")
-        insert(other, "probe", "[]")
+        insert_request(line, "probe", "[]")
+        insert_request(other, "probe", "[]")
+        place.sql(f"UPDATE requests SET expires_at = '2020-01-01' WHERE who = '{place.get_account_name('lead-b')}'")
+        insert_request(other, "probe", "[]")
         while worker.desk_requests.execute_next():
             pass
         line.rollback()
@@ -374,7 +382,7 @@ def test_nobody_fills_the_disk(place: Place) -> None:
     add = "INSERT INTO request_files (request, part, content) VALUES (%s, %s, 'x')"
     # First the files: an insertion reads all requests of its person, which takes long when there are 10,000 of them.
     with closing(connect(place)) as line, line.cursor() as cursor:
-        parts = [insert(line, "resolve", "[]", evidence_sha256="0" * 64) for _ in range(51)]
+        parts = [insert_request(line, "resolve", "[]", evidence_sha256="0" * 64) for _ in range(51)]
         for request in parts[:50]:
             for part in range(10):
                 cursor.execute(add, (request, part))
@@ -386,15 +394,15 @@ def test_nobody_fills_the_disk(place: Place) -> None:
         "INSERT INTO requests (id, who, at, expires_at, action, args, state)"
         f" SELECT CONCAT('01900000-0000-7000-8000-', LPAD(n, 12, '0')), '', NOW(), NOW(), 'probe', '[]', 'ended'"
         f" FROM ({table}) numbers WHERE n >= {len(parts)}",
-        f"UPDATE requests SET who = '{place.named('op-a')}' WHERE state = 'ended'",
+        f"UPDATE requests SET who = '{place.get_account_name('op-a')}' WHERE state = 'ended'",
     )
     with closing(connect(place)) as line, closing(connect(place, "lead-b")) as other:
         with pytest.raises(pymysql.MySQLError, match="in an hour"):
-            insert(line, "probe", "[]")
-        insert(other, "probe", "[]")
+            insert_request(line, "probe", "[]")
+        insert_request(other, "probe", "[]")
     place.sql("UPDATE requests SET at = at - INTERVAL 1 HOUR WHERE state = 'ended'")
     with closing(connect(place)) as line, line.cursor() as cursor:
-        insert(line, "probe", "[]")
+        insert_request(line, "probe", "[]")
         with pytest.raises(pymysql.MySQLError, match="too many files"):
             cursor.execute(add, (parts[50], 0))
 
@@ -428,21 +436,23 @@ def test_a_request_id_is_nobody_elses(place: Place, sandbox: Sandbox, worker: Co
     """Two people use one request id, and one of them the id of the other's row: each gets the answer to their own
     request.
     """
-    first, second = numbers(2, seed=79)
+    first, second = invent_numbers(2, seed=79)
     with (
-        executing(worker),
-        place.opened(sandbox, desk=2) as desk,
-        place.opened(sandbox, person="lead-b", desk=3) as other,
+        execute_desk_requests(worker),
+        place.open_desk(sandbox, desk=2) as desk,
+        place.open_desk(sandbox, person="lead-b", desk=3) as other,
     ):
         mine = desk.credit_checks.purchase(PurchaseRequest(first, "1"), request_id="same")
         theirs = other.credit_checks.purchase(PurchaseRequest(second, "1"), request_id="same")
         ((row,),) = place.sql(f"SELECT id FROM requests WHERE args LIKE '%{first}%'")
-        third = numbers(3, seed=79)[2]
+        third = invent_numbers(3, seed=79)[2]
         again = other.credit_checks.purchase(PurchaseRequest(third, "1"), request_id=row)
     assert [record.corporation_number for record in (mine, theirs, again)] == [first, second, third]
     with closing(connect(place, "lead-b")) as line, pytest.raises(pymysql.MySQLError):
-        insert(line, "probe", "[]", id=row)
-    assert place.sql(f"SELECT who, action FROM requests WHERE id = '{row}'") == [(place.named("op-a"), "purchase")]
+        insert_request(line, "probe", "[]", id=row)
+    assert place.sql(f"SELECT who, action FROM requests WHERE id = '{row}'") == [
+        (place.get_account_name("op-a"), "purchase")
+    ]
 
 
 @pytest.mark.parametrize(

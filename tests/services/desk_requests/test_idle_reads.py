@@ -7,7 +7,7 @@ from sqlalchemy import event
 
 from console.app import Console
 from console.sandbox.server import Sandbox
-from tests.support.asking import end_team_mode, executing, start_team_mode
+from tests.support.asking import end_team_mode, execute_desk_requests, start_team_mode
 from tests.support.places import Place
 
 
@@ -30,13 +30,13 @@ def test_one_statement_tells_changes_and_presence(place: Place, sandbox: Sandbox
     """One statement reads the changed records, the changed switches and whether a worker is running."""
     start_team_mode(place, "op-a")
     with (
-        place.opened(sandbox, person="worker", desk=1) as worker,
-        place.opened(sandbox, person="lead-b", desk=2) as lead,
-        place.opened(sandbox) as desk,
+        place.open_desk(sandbox, person="worker", desk=1) as worker,
+        place.open_desk(sandbox, person="lead-b", desk=2) as lead,
+        place.open_desk(sandbox) as desk,
     ):
         first = desk.desk_status.read_desk_update()
         assert first.is_worker_away
-        with executing(worker):
+        with execute_desk_requests(worker):
             with record_statements(desk) as sent:
                 news = desk.desk_status.read_desk_update(first.feed_mark)
             assert (len(sent), news.changes, news.is_worker_away) == (1, (), False)
@@ -59,7 +59,7 @@ def test_counts_do_not_read_the_audit_trail(place: Place, sandbox: Sandbox) -> N
     trail to find its newest entry.
     """
     start_team_mode(place, "op-a")
-    with place.opened(sandbox) as desk, record_statements(desk) as sent:
+    with place.open_desk(sandbox) as desk, record_statements(desk) as sent:
         assert desk.alerts.count_lost_operations() is None
     assert sent
     assert not [statement for statement in sent if "audit_log" in statement]
@@ -70,9 +70,9 @@ def test_a_person_who_asks_from_now_on_sees_no_rollback(place: Place, sandbox: S
     anchor: the desk doesn't report it as lost.
     """
     end_team_mode(place, "op-a")
-    with place.opened(sandbox, desk=5) as desk, place.opened(sandbox, person="lead-b", desk=2) as lead:
+    with place.open_desk(sandbox, desk=5) as desk, place.open_desk(sandbox, person="lead-b", desk=2) as lead:
         lead.sessions.record_sign_in(must_store_password=False)
         assert desk.alerts.count_lost_operations() is None
     start_team_mode(place, "op-a")
-    with place.opened(sandbox, desk=5) as desk:
+    with place.open_desk(sandbox, desk=5) as desk:
         assert desk.alerts.count_lost_operations() is None

@@ -13,10 +13,10 @@ from console.domain.payments.limits import LARGEST_LIMIT, Limit
 from console.domain.records import Person
 from console.sandbox.server import Sandbox
 from console.settings.settings import load_settings
-from tests.support.asking import executing, typing
-from tests.support.desks import NOWHERE, environment
+from tests.support.asking import answer_password_prompts, execute_desk_requests
+from tests.support.desks import UNUSED_URL, make_environment
 from tests.support.places import Place, ServerPlace
-from tests.support.teams import apply
+from tests.support.teams import apply_accounts
 
 NEW = 1_234_567
 
@@ -40,40 +40,44 @@ def test_the_second_administrator_sets_it(place: Place, sandbox: Sandbox) -> Non
     """
     assert isinstance(place, ServerPlace)
     roles = {"op-b": ["admin"], "lead-c": ["admin"], "op-a": ["operator"]}
-    people = [{"name": place.named(who), "roles": given, "acts": False} for who, given in roles.items()]
-    apply(place.database._team.owner, people, {})
+    people = [{"name": place.get_account_name(who), "roles": given, "acts": False} for who, given in roles.items()]
+    apply_accounts(place.database._team.owner, people, {})
     with (
-        place.opened(sandbox, person="worker", desk=1) as worker,
-        place.opened(sandbox, person="op-b", desk=2) as first,
-        place.opened(sandbox, person="lead-c", desk=3) as second,
-        place.opened(sandbox, person="op-a", desk=4) as operator,
-        executing(worker),
+        place.open_desk(sandbox, person="worker", desk=1) as worker,
+        place.open_desk(sandbox, person="op-b", desk=2) as first,
+        place.open_desk(sandbox, person="lead-c", desk=3) as second,
+        place.open_desk(sandbox, person="op-a", desk=4) as operator,
+        execute_desk_requests(worker),
     ):
         before = read_limit(first)
         assert before.proposed is None
-        with typing(place, "op-b"):
+        with answer_password_prompts(place, "op-b"):
             proposed = first.limits.set_limit("per_refund", "JPY", NEW, request_id="mine")
             assert refusal_code(first, "per_refund", "JPY", NEW) == "same_person"
-        assert (proposed.value, proposed.proposed, proposed.proposed_by) == (before.value, NEW, place.named("op-b"))
+        assert (proposed.value, proposed.proposed, proposed.proposed_by) == (
+            before.value,
+            NEW,
+            place.get_account_name("op-b"),
+        )
         assert read_limit(second) == proposed
         assert refusal_code(second, "per_refund", "JPY", NEW) == "not_allowed"  # nobody has typed the password
-        with typing(place, "op-a"):
+        with answer_password_prompts(place, "op-a"):
             assert refusal_code(operator, "per_refund", "JPY", NEW) == "not_allowed"
-        with typing(place, "lead-c"):
+        with answer_password_prompts(place, "lead-c"):
             assert refusal_code(second, "per_dream", "JPY", NEW) == "not_found"
             assert refusal_code(second, "per_refund", "JPY", LARGEST_LIMIT + 1) == "invalid_amount"
             now_set = second.limits.set_limit("per_refund", "JPY", NEW)
         assert (now_set.value, now_set.proposed) == (NEW, None)
-        with typing(place, "op-b"):
+        with answer_password_prompts(place, "op-b"):
             assert first.limits.set_limit("per_refund", "JPY", NEW, request_id="mine") == proposed
             assert read_limit(first) == now_set
             added = first.limits.set_limit("per_refund", "EUR", 5)
         assert (added.value, added.proposed) == (None, 5)
-        with typing(place, "lead-c"):
+        with answer_password_prompts(place, "lead-c"):
             assert second.limits.set_limit("per_refund", "EUR", 5).value == 5
     rows = place.sql("SELECT who, what FROM audit_log WHERE what IN ('limit.proposed', 'limit.changed') ORDER BY id")
     assert [(who, str(what)) for who, what in rows] == [
-        (place.named("op-b"), "limit.proposed"), (place.named("lead-c"), "limit.changed"),
+        (place.get_account_name("op-b"), "limit.proposed"), (place.get_account_name("lead-c"), "limit.changed"),
     ] * 2  # fmt: skip
 
 
@@ -81,7 +85,7 @@ def test_two_names_on_a_file(tmp_path: Path) -> None:
     """On an embedded database, without accounts and passwords, two administrators with different names change a limit
     together.
     """
-    told = environment(tmp_path, NOWHERE, OPERATOR="adm-f")
+    told = make_environment(tmp_path, UNUSED_URL, OPERATOR="adm-f")
     with open_console(load_settings(told)) as console:
         for name, role in (("adm-f", ADMIN), ("adm-g", ADMIN), ("op-a", OPERATOR)):
             console.people.add_person(Person(name, frozenset({role}), may_buy=False))
@@ -101,7 +105,7 @@ def test_two_who_are_administrators_now(tmp_path: Path, change: str) -> None:
     """A proposal by a person who is no longer an administrator doesn't count: the next
     administrator proposes again.
     """
-    told = environment(tmp_path, NOWHERE, OPERATOR="adm-f")
+    told = make_environment(tmp_path, UNUSED_URL, OPERATOR="adm-f")
     with open_console(load_settings(told)) as console:
         for name in ("adm-f", "adm-g", "adm-h"):
             console.people.add_person(Person(name, frozenset({ADMIN}), may_buy=False))

@@ -28,11 +28,11 @@ from console.store.constraints import fitness
 from console.store.database.engine import Database
 from console.worker.lock_thread import BlockingSessionsThread
 from console.worker.request_threads import REQUEST_THREAD_COUNT
-from tests.support.asking import executing, start_team_mode
-from tests.support.invented import numbers
+from tests.support.asking import execute_desk_requests, start_team_mode
+from tests.support.invented import invent_numbers
 from tests.support.places import Place, ServerPlace
-from tests.support.refusals import code_of
-from tests.support.waiting import PATIENCE_SECONDS, until
+from tests.support.refusals import call_for_refusal_code
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 
 def connect(place: Place, person: str, desk: int = 0) -> Any:
@@ -47,18 +47,18 @@ def connect(place: Place, person: str, desk: int = 0) -> Any:
 def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
     """A worker for op-a and lead-b, who are in team mode."""
     start_team_mode(place, "op-a", "lead-b")
-    with place.opened(sandbox, person="worker", desk=1) as console:
+    with place.open_desk(sandbox, person="worker", desk=1) as console:
         yield console
 
 
 @contextmanager
-def executing_and_watching(worker: Console) -> Iterator[None]:
+def execute_and_end_lock_holders(worker: Console) -> Iterator[None]:
     """Inside the block the worker executes requests and looks for sessions that block others."""
     over = Event()
     thread = BlockingSessionsThread(worker.blocking_session_ender, over)
     thread.start()
     try:
-        with executing(worker):
+        with execute_desk_requests(worker):
             yield
     finally:
         over.set()
@@ -69,7 +69,7 @@ def buy_as_lead(place: Place, sandbox: Sandbox, number: str) -> None:
     """lead-b buys a credit check of the number through the worker, and it is charged once. While a lock keeps the
     worker from reporting its presence, or the request from being stored, lead-b tries again.
     """
-    with place.opened(sandbox, person="lead-b", desk=1) as desk:
+    with place.open_desk(sandbox, person="lead-b", desk=1) as desk:
 
         def has_bought() -> bool:
             try:
@@ -79,7 +79,7 @@ def buy_as_lead(place: Place, sandbox: Sandbox, number: str) -> None:
                     raise
                 return False
 
-        until(has_bought, "the purchase")
+        wait_until(has_bought, "the purchase")
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1
 
 
@@ -109,8 +109,8 @@ def test_nobody_holds_the_others_up(place: Place, sandbox: Sandbox, worker: Cons
     """op-a locks the rows that a purchase needs, in a session without time limits, and never commits: lead-b's
     purchases are still executed.
     """
-    with executing_and_watching(worker):
-        for count, (statements, number) in enumerate(zip(LOCKS, numbers(len(LOCKS), seed=101), strict=True)):
+    with execute_and_end_lock_holders(worker):
+        for count, (statements, number) in enumerate(zip(LOCKS, invent_numbers(len(LOCKS), seed=101), strict=True)):
             with closing(connect(place, "op-a", 1)) as line, line.cursor() as cursor:
                 cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
                 cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
@@ -120,7 +120,7 @@ def test_nobody_holds_the_others_up(place: Place, sandbox: Sandbox, worker: Cons
                         cursor.execute(allow_for_readers(place, statement).format(table=table, id=make_request_id()))
                 buy_as_lead(place, sandbox, number)
     rows = place.sql("SELECT DISTINCT who, detail LIKE '%blocks%' FROM audit_log WHERE what = 'lock_holder.ended'")
-    assert rows in ([], [("worker", 1)], [(place.named("worker"), 1)])
+    assert rows in ([], [("worker", 1)], [(place.get_account_name("worker"), 1)])
     assert place.engine == "galera" or rows
 
 
@@ -136,14 +136,14 @@ def wait_for_sessions_end(place: Place, person: str) -> None:
     time with its locks.
     """
     assert isinstance(place, ServerPlace)
-    query = f"SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{place.named(person)}'"
+    query = f"SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{place.get_account_name(person)}'"
     with closing(connect_as_owner(place)) as line, line.cursor() as cursor:
 
         def have_ended() -> bool:
             cursor.execute(query)
             return bool(cursor.fetchone() == (0,))
 
-        until(have_ended, "the end of the sessions", 600)
+        wait_until(have_ended, "the end of the sessions", 600)
 
 
 def execute_in_thread(stack: ExitStack, cursor: Any, statement: str) -> None:
@@ -188,7 +188,7 @@ def test_who_holds_others_up_again_and_again_is_locked(
     over = Event()
     locks = f"SELECT COUNT(*) FROM {where}"
     attackers = [Thread(target=lock_in_turn, args=(place, locks, over)) for _ in range(2 * REQUEST_THREAD_COUNT)]
-    (number,) = numbers(1, seed=104)
+    (number,) = invent_numbers(1, seed=104)
     for attacker in attackers:
         attacker.start()
 
@@ -201,8 +201,8 @@ def test_who_holds_others_up_again_and_again_is_locked(
         return not any(attacker.is_alive() for attacker in attackers)
 
     try:
-        with executing_and_watching(worker):
-            until(are_all_out, "the end of the attack")
+        with execute_and_end_lock_holders(worker):
+            wait_until(are_all_out, "the end of the attack")
             buy_as_lead(place, sandbox, number)
         with pytest.raises(pymysql.MySQLError, match="locked"):
             connect(place, "op-a", 1)
@@ -262,14 +262,14 @@ def hand_over_lock(place: Place, worker: Console, stack: ExitStack, *, queued: b
         Event().wait(BETWEEN_LOOKS_SECONDS)
         return read(wait)
 
-    until(lambda: read_wait()[1] == 1, "a long wait")
+    wait_until(lambda: read_wait()[1] == 1, "a long wait")
     before, _ = read_wait()
     dates_anew = place.engine != "mysql"  # MySQL dates a wait once
-    until(lambda: read("SELECT MICROSECOND(SYSDATE(6)) < 200000")[0] == 1, "the beginning of a second")
+    wait_until(lambda: read("SELECT MICROSECOND(SYSDATE(6)) < 200000")[0] == 1, "the beginning of a second")
     (handed_on,) = read("SELECT SYSDATE()")
     lock(1)
     lines[0].commit()
-    until(lambda: (read_wait()[0] != before) == dates_anew, "the wait for the second session")
+    wait_until(lambda: (read_wait()[0] != before) == dates_anew, "the wait for the second session")
     if queued:
         holding[2].execute("BEGIN")
         holding[2].execute("SELECT COUNT(*) FROM limits FOR UPDATE")
@@ -283,7 +283,7 @@ def hand_over_lock(place: Place, worker: Console, stack: ExitStack, *, queued: b
             Event().wait(BETWEEN_LOOKS_SECONDS)
             return bool(read(waits) == (1,))
 
-        until(is_queued, "the wait of the second session")
+        wait_until(is_queued, "the wait of the second session")
     ended = worker.blocking_session_ender.end_blocking_sessions()
     (seconds,) = read(f"SELECT TIMESTAMPDIFF(SECOND, '{handed_on}', SYSDATE())")
     return ended, seconds
@@ -305,7 +305,7 @@ def test_a_lock_that_is_handed_on_is_one_wait(place: Place, worker: Console) -> 
         judged.extend([ended] if seconds == 0 else [])
         return bool(judged)
 
-    until(is_judged, "a look in the second of the hand-over", 600)
+    wait_until(is_judged, "a look in the second of the hand-over", 600)
     worker.blocking_session_ender.close()
     assert judged == [1]
 
@@ -325,7 +325,7 @@ def test_who_waits_for_an_own_session_holds_the_others_up(place: Place, worker: 
         judged.extend([ended] if seconds < MAX_BLOCKING_SECONDS else [])
         return bool(judged)
 
-    until(is_judged, "a look while all of these sessions are young", 600)
+    wait_until(is_judged, "a look while all of these sessions are young", 600)
     worker.blocking_session_ender.close()
     assert judged[0] >= 1
     assert "blocks_unclear" in "".join(read_entries_about(place, "op-a"))
@@ -361,7 +361,7 @@ def test_who_only_reads_is_not_ended_for_somebody_else(place: Place, worker: Con
             worker.blocking_session_ender.end_blocking_sessions()
             return has_ended_session(place, lines[1])
 
-        until(looks, "the end of the session that locks")
+        wait_until(looks, "the end of the session that locks")
         assert not has_ended_session(place, lines[0])
         assert not has_ended_session(place, lines[2])
     worker.blocking_session_ender.close()
@@ -395,7 +395,7 @@ def test_no_session_forges_how_long_a_statement_takes(place: Place, worker: Cons
             looking.execute(f"{listed} WHERE trx_mysql_thread_id = {waiting.thread_id()}")
             return looking.fetchone()[0]  # type: ignore[no-any-return]  # PyMySQL has no types
 
-        until(lambda: wait_seconds() is not None, "the wait")
+        wait_until(lambda: wait_seconds() is not None, "the wait")
         ended, seconds = ender.end_blocking_sessions(), wait_seconds()
         assert ended == 0 or seconds is None or seconds >= MAX_WAIT_SECONDS
         cursor.execute("ROLLBACK")
@@ -405,7 +405,7 @@ def test_no_session_forges_how_long_a_statement_takes(place: Place, worker: Cons
         sleeping_cursor = stack.enter_context(sleeping.cursor())
         sleeping_cursor.execute("SET timestamp = 2000000000")
         execute_in_thread(stack, sleeping_cursor, "SELECT SLEEP(600)")
-        until(lambda: ender.end_blocking_sessions() == 1, "the end of the statement")
+        wait_until(lambda: ender.end_blocking_sessions() == 1, "the end of the statement")
     ender.close()
 
 
@@ -414,7 +414,7 @@ def read_entries_about(place: Place, person: str) -> list[str]:
     worker also rolls back prepared transactions of other databases of the server.
     """
     details = place.sql("SELECT detail FROM audit_log WHERE what = 'lock_holder.ended' ORDER BY id")
-    return [str(detail) for (detail,) in details if place.named(person) in str(detail)]
+    return [str(detail) for (detail,) in details if place.get_account_name(person) in str(detail)]
 
 
 def has_ended_session(place: Place, line: Any) -> bool:
@@ -452,9 +452,11 @@ def test_who_waits_for_an_own_session_is_hardly_counted(place: Place, worker: Co
             worker.blocking_session_ender.end_blocking_sessions()
             return has_ended_session(place, lines[0])
 
-        until(looks, "the end of the first session")
+        wait_until(looks, "the end of the first session")
     wait_for_sessions_end(place, "op-a")
-    until(lambda: worker.blocking_session_ender.end_blocking_sessions() == 0, "the entries about the ended session")
+    wait_until(
+        lambda: worker.blocking_session_ender.end_blocking_sessions() == 0, "the entries about the ended session"
+    )
     worker.blocking_session_ender.close()
     details = read_entries_about(place, "op-a")
     assert ["blocks_unclear" in detail for detail in details] == [True], details
@@ -496,14 +498,14 @@ def test_a_session_that_does_not_end_keeps_no_other_one(
             ended += worker.blocking_session_ender.end_blocking_sessions()
             return ended >= 2
 
-        until(looks, "the end of both sessions")
+        wait_until(looks, "the end of both sessions")
         assert ended == 2
         for _ in range(2):
             Event().wait(BETWEEN_LOOKS_SECONDS)
             assert worker.blocking_session_ender.end_blocking_sessions() == 0
         told = [record.getMessage() for record in caplog.records if "restart this node" in record.getMessage()]
         assert len(told) == 1
-        assert place.named("op-a") in told[0]
+        assert place.get_account_name("op-a") in told[0]
     worker.blocking_session_ender.close()
     wait_for_sessions_end(place, "op-a")
 
@@ -515,7 +517,7 @@ def test_who_holds_nobody_up_stays_connected(place: Place, sandbox: Sandbox, wor
         cursor.execute("SELECT COUNT(*) FROM sagas")
         assert worker.blocking_session_ender.end_blocking_sessions() == 0
         with closing(Database(place.url("worker"))) as database, database.read() as conn:
-            set_repeated_blockers(conn, {place.named("op-a")})  # also if a worker says so without a reason
+            set_repeated_blockers(conn, {place.get_account_name("op-a")})  # also if a worker says so without a reason
             assert end_next_blocking_session(conn) is None
         cursor.execute("SELECT 1")
     connect(place, "op-a", 1).close()
@@ -546,7 +548,7 @@ def prepared_transaction(place: Place) -> Iterator[None]:
             cursor.execute(allow_for_readers(place, f"SELECT COUNT(*) FROM {table} FOR UPDATE"))
         cursor.execute("XA END 'a','b',7")
         cursor.execute("XA PREPARE 'a','b',7")
-    right = f"XA_RECOVER_ADMIN ON *.* {{}} `{place.named('worker')}`@`%`"
+    right = f"XA_RECOVER_ADMIN ON *.* {{}} `{place.get_account_name('worker')}`@`%`"
     try:
         if place.engine == "mysql":
             server.sql(f"GRANT {right.format('TO')}")
@@ -560,12 +562,12 @@ def prepared_transaction(place: Place) -> Iterator[None]:
 
 def test_a_prepared_transaction_holds_nobody_up(place: Place, sandbox: Sandbox, worker: Console) -> None:
     """A prepared transaction keeps its locks after its session has ended: the worker rolls it back."""
-    (number,) = numbers(1, seed=102)
+    (number,) = invent_numbers(1, seed=102)
     with prepared_transaction(place), closing(Database(place.url("worker"))) as database:
         assert list_prepared_ids(database) == ("X'61',X'62',7",)
-        with executing_and_watching(worker):
+        with execute_and_end_lock_holders(worker):
             buy_as_lead(place, sandbox, number)
-        until(lambda: list_prepared_ids(database) == (), "the end of the prepared transaction")
+        wait_until(lambda: list_prepared_ids(database) == (), "the end of the prepared transaction")
 
 
 def test_it_need_not_hold_one_and_the_same_up_for_long(place: Place, worker: Console) -> None:
@@ -591,7 +593,7 @@ def test_it_need_not_hold_one_and_the_same_up_for_long(place: Place, worker: Con
         asking = Thread(target=ask_again_and_again, args=(cursor,))
         asking.start()
         try:
-            until(lambda: looks() == 1, "the end of the prepared transaction")
+            wait_until(lambda: looks() == 1, "the end of the prepared transaction")
         finally:
             over.set()
             asking.join()
@@ -606,7 +608,7 @@ def test_a_worker_without_the_right_is_told(place: Place) -> None:
     with closing(Database(place.url("worker"))) as database:
         found = {finding.name: finding for finding in fitness.check_fitness(database)}
         if place.engine == "mysql":
-            assert code_of(lambda: list_prepared_ids(database)) == "not_allowed"
+            assert call_for_refusal_code(lambda: list_prepared_ids(database)) == "not_allowed"
             assert (found[named].has_passed, found[named].stops_purchases) == (False, False)
         else:
             assert list_prepared_ids(database) == ()
@@ -615,7 +617,7 @@ def test_a_worker_without_the_right_is_told(place: Place) -> None:
 
 def test_nobody_takes_all_connections(place: Place, sandbox: Sandbox, worker: Console) -> None:
     """An account in team mode can have a limited number of connections; other accounts can still connect."""
-    (number,) = numbers(1, seed=103)
+    (number,) = invent_numbers(1, seed=103)
     assert isinstance(place, ServerPlace)
     with ExitStack() as stack:
         wait_for_sessions_end(place, "op-a")
@@ -623,5 +625,5 @@ def test_nobody_takes_all_connections(place: Place, sandbox: Sandbox, worker: Co
         with pytest.raises(pymysql.MySQLError, match="max_user_connections"):
             connect(place, "op-a", 1)
         assert len(lines) == MAX_CONNECTIONS
-        stack.enter_context(executing(worker))
+        stack.enter_context(execute_desk_requests(worker))
         buy_as_lead(place, sandbox, number)

@@ -19,13 +19,13 @@ from tests.services.desk_requests.test_lock_holders import (
     allow_for_readers,
     buy_as_lead,
     connect,
-    executing_and_watching,
+    execute_and_end_lock_holders,
 )
-from tests.support.asking import executing, start_team_mode
-from tests.support.invented import numbers
+from tests.support.asking import execute_desk_requests, start_team_mode
+from tests.support.invented import invent_numbers
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 WITHDRAWS = (
     "INSERT INTO requests (id, action, args, subject_kind, subject_id)"
@@ -41,8 +41,8 @@ def desk_and_worker(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, C
     """The desk of op-a and a worker, at one node, because a node knows no locks of another one."""
     start_team_mode(place, "op-a", "lead-b")
     with (
-        place.opened(sandbox, desk=1) as desk,
-        place.opened(sandbox, person="worker", desk=1) as worker,
+        place.open_desk(sandbox, desk=1) as desk,
+        place.open_desk(sandbox, person="worker", desk=1) as worker,
     ):
         yield desk, worker
 
@@ -83,14 +83,14 @@ def test_an_open_transaction_holds_up_nobody_else(
     request about a record that op-a's request is about.
     """
     desk, worker = desk_and_worker
-    (number,) = numbers(1, seed=111)
+    (number,) = invent_numbers(1, seed=111)
     requests = [store_request(desk, subject=str(count)) for count in range(REQUEST_THREAD_COUNT + 2)]
     with open_locking_transaction(place, statement, *requests) as line:
-        with executing(worker), place.opened(sandbox, person="lead-b", desk=1) as other:
+        with execute_desk_requests(worker), place.open_desk(sandbox, person="lead-b", desk=1) as other:
             try:
                 buy_as_lead(place, sandbox, number)
                 about_the_same = store_request(other, subject="1")
-                until(
+                wait_until(
                     lambda: read_request_state(other, about_the_same) is DeskRequestState.ENDED,
                     "the end of the other request",
                 )
@@ -109,9 +109,9 @@ def test_who_locks_an_own_request_is_ended(
     """
     desk, worker = desk_and_worker
     requests = [store_request(desk, subject=str(count)) for count in range(2)]
-    with open_locking_transaction(place, statement, *requests), executing_and_watching(worker):
+    with open_locking_transaction(place, statement, *requests), execute_and_end_lock_holders(worker):
         for request in requests:
-            until(lambda: read_request_state(desk, request) is DeskRequestState.ENDED, "the end of the request")  # noqa: B023
+            wait_until(lambda: read_request_state(desk, request) is DeskRequestState.ENDED, "the end of the request")  # noqa: B023
     ((count,),) = place.sql("SELECT COUNT(*) FROM audit_log WHERE what = 'lock_holder.ended'")
     assert count
 
@@ -123,14 +123,16 @@ def test_what_lapsed_and_is_locked_holds_up_nobody(
     ended.
     """
     desk, worker = desk_and_worker
-    (number,) = numbers(1, seed=112)
+    (number,) = invent_numbers(1, seed=112)
     request = store_request(desk)
     place.sql("UPDATE requests SET expires_at = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND")
-    with executing(worker):
+    with execute_desk_requests(worker):
         with open_locking_transaction(place, LOCKS, request) as line:
             buy_as_lead(place, sandbox, number)
             line.commit()
-        until(lambda: place.sql(f"SELECT state FROM requests WHERE id = '{request}'") == [("lapsed",)], "its end")
+        wait_until(
+            lambda: place.sql(f"SELECT state FROM requests WHERE id = '{request}'") == [("lapsed",)], "its end"
+        )
 
 
 @pytest.mark.usefixtures("long_waits")
@@ -141,14 +143,14 @@ def test_a_step_of_a_locked_request_stops_no_worker(
     person's purchase is executed.
     """
     desk, worker = desk_and_worker
-    (number,) = numbers(1, seed=113)
+    (number,) = invent_numbers(1, seed=113)
     for count in range(20):
         store_request(desk, subject=str(count))
     running = [taken for _ in range(20) if (taken := take_next_request(worker, 600)) is not None]
     with open_locking_transaction(place, LOCKS, *(taken.id for taken in running)) as line:
         for taken in running:
             worker.desk_requests._remember_latest_step(taken, "asking")
-        with executing(worker):
+        with execute_desk_requests(worker):
             try:
                 buy_as_lead(place, sandbox, number)
             finally:
@@ -164,22 +166,22 @@ def test_a_locked_request_of_an_ended_worker_stops_no_other_worker(
     """
     desk, worker = desk_and_worker
     requests_of_desk = [store_request(desk, subject=str(count)) for count in range(2)]
-    with place.opened(sandbox, person="worker", desk=1) as ended:
+    with place.open_desk(sandbox, person="worker", desk=1) as ended:
         ended.desk_requests.announce_presence()
         holder = ended.desk_requests._make_holder()
         for _ in requests_of_desk:
             assert ended._context.write(lambda tx: requests.take_next_request(tx, holder, 600))
-    with open_locking_transaction(place, LOCKS, requests_of_desk[0]) as line, executing(worker):
+    with open_locking_transaction(place, LOCKS, requests_of_desk[0]) as line, execute_desk_requests(worker):
         try:
-            until(
+            wait_until(
                 lambda: read_request_state(desk, requests_of_desk[1]) is DeskRequestState.ENDED,
                 "the end of the other request",
             )
             assert read_request_state(desk, requests_of_desk[0]) is DeskRequestState.TAKEN
-            buy_as_lead(place, sandbox, numbers(1, seed=114)[0])
+            buy_as_lead(place, sandbox, invent_numbers(1, seed=114)[0])
         finally:
             line.commit()
-        until(
+        wait_until(
             lambda: read_request_state(desk, requests_of_desk[0]) is DeskRequestState.ENDED,
             "the end of the locked request",
         )

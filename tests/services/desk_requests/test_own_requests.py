@@ -25,10 +25,10 @@ from console.services.desk_requests.own_requests import LISTED_REQUEST_AGE_SECON
 from console.services.desk_requests.waiting import RequestWait, report_request_state_to
 from console.store.desk_requests import requests
 from tests.services.desk_requests.test_execution import store_request, take_next_request
-from tests.support.asking import executing, start_team_mode
-from tests.support.invented import numbers
+from tests.support.asking import execute_desk_requests, start_team_mode
+from tests.support.invented import invent_numbers
 from tests.support.places import Place
-from tests.support.waiting import PATIENCE_SECONDS, until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 
 @pytest.fixture
@@ -36,9 +36,9 @@ def desk_worker_and_other(place: Place, sandbox: Sandbox) -> Iterator[tuple[Cons
     """A desk, a worker, and another person's desk; on Galera each at its own node."""
     start_team_mode(place, "op-a", "lead-b")
     with ExitStack() as stack:
-        desk = stack.enter_context(place.opened(sandbox))
-        worker = stack.enter_context(place.opened(sandbox, person="worker", desk=1))
-        other = stack.enter_context(place.opened(sandbox, person="lead-b", desk=2))
+        desk = stack.enter_context(place.open_desk(sandbox))
+        worker = stack.enter_context(place.open_desk(sandbox, person="worker", desk=1))
+        other = stack.enter_context(place.open_desk(sandbox, person="lead-b", desk=2))
         yield desk, worker, other
 
 
@@ -103,7 +103,7 @@ def test_who_waits_is_told_of_a_withdrawal(
     same request id can be used again.
     """
     desk, worker, _ = desk_worker_and_other
-    (number,) = numbers(1, seed=41)
+    (number,) = invent_numbers(1, seed=41)
     wait = RequestWait()
     worker.desk_requests.announce_presence()
 
@@ -113,7 +113,7 @@ def test_who_waits_is_told_of_a_withdrawal(
 
     with ThreadPoolExecutor(1) as thread:
         bought = thread.submit(buy)
-        until(lambda: wait.desk_request_id is not None, "the request")
+        wait_until(lambda: wait.desk_request_id is not None, "the request")
         assert wait.desk_request_id is not None
         assert not wait.is_taken
         assert desk.own_requests.withdraw(wait.desk_request_id)
@@ -122,7 +122,7 @@ def test_who_waits_is_told_of_a_withdrawal(
     assert (told.value.code, told.value.detail["reason"]) == ("interrupted", "withdrawn")
     assert wait.is_over
     assert not sandbox.ledger.list_charges_of_number(number)
-    with executing(worker):
+    with execute_desk_requests(worker):
         assert buy().corporation_number == number
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1
     assert not desk._context.spool.list_own_requests(desk._context.database_id) - {
@@ -138,21 +138,21 @@ def test_the_answer_for_a_killed_desk_is_marked(
     marked as one that the person never saw. Another desk doesn't mark it.
     """
     _, worker, _ = desk_worker_and_other
-    first, second = numbers(2, seed=43)
-    with executing(worker), place.opened(sandbox, desk=5) as desk:
+    first, second = invent_numbers(2, seed=43)
+    with execute_desk_requests(worker), place.open_desk(sandbox, desk=5) as desk:
         desk.credit_checks.purchase(PurchaseRequest(first, "1"))
     sandbox.control.add_fault("hang", call="purchase", number=second)
     command = [sys.executable, "-m", "console", "--json", "purchase", second, "--client", "1"]
-    with executing(worker):
-        child = subprocess.Popen(command, env=place.told(sandbox.url, "op-a", 5), stdout=subprocess.PIPE)
+    with execute_desk_requests(worker):
+        child = subprocess.Popen(command, env=place.make_environment(sandbox.url, "op-a", 5), stdout=subprocess.PIPE)
         try:
             assert sandbox.control.wait_until_reached(held=1)
         finally:
             child.kill()
             child.communicate()
         sandbox.control.release_calls()
-        with place.opened(sandbox, desk=5) as desk, place.opened(sandbox, desk=6) as elsewhere:
-            until(lambda: all(not one.is_open for one in desk.own_requests.list_recent()), "the answer")
+        with place.open_desk(sandbox, desk=5) as desk, place.open_desk(sandbox, desk=6) as elsewhere:
+            wait_until(lambda: all(not one.is_open for one in desk.own_requests.list_recent()), "the answer")
             here, there = desk.own_requests.list_recent(), elsewhere.own_requests.list_recent()
     assert [(one.is_unanswered, _read_corporation_number(one)) for one in here] == [(True, second), (False, first)]
     assert [one.is_unanswered for one in there] == [False, False]
@@ -161,7 +161,7 @@ def test_the_answer_for_a_killed_desk_is_marked(
 def test_an_error_is_listed_as_it_was_told(desk_worker_and_other: tuple[Console, Console, Console]) -> None:
     """A failed request is listed with the code and detail of its error. A desk that acts itself has no such list."""
     desk, worker, _ = desk_worker_and_other
-    with executing(worker), pytest.raises(ConsoleError) as told:
+    with execute_desk_requests(worker), pytest.raises(ConsoleError) as told:
         desk.recovery.probe("credit-check", "4711")
     (request,) = desk.own_requests.list_recent()
     assert request.error is not None

@@ -20,12 +20,12 @@ from console.sandbox.server import Sandbox
 from console.services.process.passwords import use_password_reader
 from console.store.desk_requests import requests
 from tests.cli.conftest import CommandResult, Terminal
-from tests.support.asking import executing, password_of, start_team_mode, typing
+from tests.support.asking import answer_password_prompts, execute_desk_requests, get_password_of, start_team_mode
 from tests.support.desks import MovedClock
-from tests.support.invented import numbers
-from tests.support.payment_desks import paying, told
+from tests.support.invented import invent_numbers
+from tests.support.payment_desks import make_settings, open_payment_desk
 from tests.support.places import Place
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 NEEDED = ("not_allowed", "password_needed")
 WRONG = ("not_allowed", "password_wrong")
@@ -50,16 +50,16 @@ class WaitingRefund:
 @pytest.fixture
 def waiting_refund(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[WaitingRefund]:
     """A refund that waits for lead-b's decision, with a running worker."""
-    extra = {"REFUND_COOLING_OFF_SECONDS": "0", **told(sandbox.url)}
+    extra = {"REFUND_COOLING_OFF_SECONDS": "0", **make_settings(sandbox.url)}
     start_team_mode(place, "op-a", "lead-b")
     with ExitStack() as opened:
-        worker = opened.enter_context(place.opened(sandbox, clock, person="worker", desk=1, **extra))
-        opened.enter_context(executing(worker))
-        scene = opened.enter_context(paying(place, sandbox, clock))
-        checker = opened.enter_context(place.opened(sandbox, clock, person="lead-b", desk=3))
+        worker = opened.enter_context(place.open_desk(sandbox, clock, person="worker", desk=1, **extra))
+        opened.enter_context(execute_desk_requests(worker))
+        scene = opened.enter_context(open_payment_desk(place, sandbox, clock))
+        checker = opened.enter_context(place.open_desk(sandbox, clock, person="lead-b", desk=3))
         scene.console.payments.start(scene.order("ORD-1", 3300), "paypay")
         scene.money.move_payment("paypay", "ORD-1", "paid")
-        paid = scene.of_number("paypay", "ORD-1")
+        paid = scene.find_payment("paypay", "ORD-1")
         assert paid is not None
         scene.console.payments.probe(paid.id)
         yield WaitingRefund(place, scene.console.refunds.request(RefundRequest(paid.id, "1000", "too much")), checker)
@@ -84,8 +84,8 @@ def test_an_approval_needs_it(waiting_refund: WaitingRefund) -> None:
     assert (read_reason(needed), read_reason(empty), read_reason(wrong)) == (NEEDED, NEEDED, WRONG)
     assert waiting_refund.count_decision_requests() == 0
     tried = "SELECT count(*) FROM audit_log WHERE what = 'session_confirmed' AND result = 'refused'"
-    until(lambda: place.sql(tried) == [(1,)], "the wrong password in the trail")
-    with typing(place, "lead-b"):
+    wait_until(lambda: place.sql(tried) == [(1,)], "the wrong password in the trail")
+    with answer_password_prompts(place, "lead-b"):
         assert checker.refunds.approve(refund.id).state in (RefundState.COMPLETED, RefundState.SUBMITTED)
     assert place.sql("SELECT confirmed FROM requests WHERE action = 'refund approve'") == [(1,)]
     assert place.sql("SELECT count(*) FROM requests WHERE action = 'refund request' AND confirmed = 1") == [(0,)]
@@ -97,7 +97,7 @@ def test_at_the_terminal(waiting_refund: WaitingRefund, sandbox: Sandbox, monkey
     """
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
     place, id = waiting_refund.place, str(waiting_refund.refund.id)
-    terminal = Terminal(place.told(sandbox.url, "lead-b", 4))
+    terminal = Terminal(place.make_environment(sandbox.url, "lead-b", 4))
 
     def reject(password: str | None) -> CommandResult:
         """Reject the refund by the command, with this password in a descriptor; None: without one."""
@@ -112,23 +112,23 @@ def test_at_the_terminal(waiting_refund: WaitingRefund, sandbox: Sandbox, monkey
         refused = reject(password)
         assert refused.exit_status_and_code == (3, ending[0])
         assert refused.error["detail"]["reason"] == ending[1]
-    done = reject(password_of(place, "lead-b"))
+    done = reject(get_password_of(place, "lead-b"))
     assert (done.status, done.data["state"]) == (0, "rejected")
 
 
 def test_its_connection_is_closed(waiting_refund: WaitingRefund) -> None:
     """The connection that checks the password is closed after the decision."""
     place = waiting_refund.place
-    sessions = f"SELECT id FROM information_schema.processlist WHERE user = '{place.named('lead-b')}'"
+    sessions = f"SELECT id FROM information_schema.processlist WHERE user = '{place.get_account_name('lead-b')}'"
 
     def open_sessions() -> set[object]:
         return {id for (id,) in place.sql(sessions)}
 
     waiting_refund.checker.refunds.read_inbox()
     before = open_sessions()
-    with typing(place, "lead-b"):
+    with answer_password_prompts(place, "lead-b"):
         waiting_refund.checker.refunds.reject(waiting_refund.refund.id, "no reason")
-    until(lambda: len(open_sessions() - before) <= 1, "the connection to be closed")  # the desk's own for writes
+    wait_until(lambda: len(open_sessions() - before) <= 1, "the connection to be closed")  # the desk's own for writes
 
 
 def test_an_unconfirmed_request_decides_nothing(waiting_refund: WaitingRefund) -> None:
@@ -139,7 +139,7 @@ def test_an_unconfirmed_request_decides_nothing(waiting_refund: WaitingRefund) -
     )
     checker._context.write(lambda tx: requests.insert_request(tx, request, "desk"))
     ended = f"SELECT result FROM requests WHERE id = '{request.id}' AND state = 'ended'"
-    until(lambda: bool(place.sql(ended)), "the worker's answer")
+    wait_until(lambda: bool(place.sql(ended)), "the worker's answer")
     ((result,),) = place.sql(ended)
     assert "password_needed" in result
     assert place.sql(f"SELECT status FROM refunds WHERE id = {refund.id}") == [("requested",)]
@@ -149,7 +149,7 @@ def test_a_second_person_needs_it(place: Place, sandbox: Sandbox, tmp_path: Path
     """The first person's decision about an unknown purchase needs no password, the second person's does; the worker
     finds out which one it is.
     """
-    (number,) = numbers(1, seed=11)
+    (number,) = invent_numbers(1, seed=11)
     start_team_mode(place, "op-a", "lead-b")
     typed: list[str] = []
 
@@ -158,10 +158,10 @@ def test_a_second_person_needs_it(place: Place, sandbox: Sandbox, tmp_path: Path
         return typed[-1]
 
     with (
-        place.opened(sandbox, person="worker", desk=1) as worker,
-        place.opened(sandbox, person="op-a", desk=2) as maker,
-        place.opened(sandbox, person="lead-b", desk=3) as checker,
-        executing(worker),
+        place.open_desk(sandbox, person="worker", desk=1) as worker,
+        place.open_desk(sandbox, person="op-a", desk=2) as maker,
+        place.open_desk(sandbox, person="lead-b", desk=3) as checker,
+        execute_desk_requests(worker),
     ):
         sandbox.control.add_fault("hang_after_charge", call="purchase", seconds=3600)
         with pytest.raises(ConsoleError) as unknown:
@@ -177,7 +177,7 @@ def test_a_second_person_needs_it(place: Place, sandbox: Sandbox, tmp_path: Path
         assert [item.state for item in checker.lookup.find_records(number).credit_checks] == [CheckState.PENDING]
         refusals = "SELECT count(*) FROM audit_log WHERE detail LIKE '%password_needed%'"
         before = place.sql(refusals)
-        with use_password_reader(lambda: password_of(place, "lead-b"), is_typed=True):  # as the window does
+        with use_password_reader(lambda: get_password_of(place, "lead-b"), is_typed=True):  # as the window does
             decided = checker.recovery.resolve("credit-check", record.id, "error", "second").record
         assert place.sql(refusals) == before, "the first request has the password"
     assert isinstance(decided, CreditCheck)

@@ -15,7 +15,7 @@ from console.sandbox.alarmbox import companies
 from console.sandbox.server import Sandbox
 from console.settings.settings import load_settings
 from tests.support import payment_desks
-from tests.support.asking import end_team_mode, executing, start_team_mode
+from tests.support.asking import end_team_mode, execute_desk_requests, start_team_mode
 from tests.support.desks import MovedClock
 from tests.support.places import Place, ServerPlace
 
@@ -39,7 +39,7 @@ _SHOWN = 3
 def place_with_records(place: Place, clock: MovedClock) -> Place:
     """A database with invented records of every kind, which the schema account has written."""
     assert isinstance(place, ServerPlace)
-    settings = place.told("http://127.0.0.1:9") | {
+    settings = place.make_environment("http://127.0.0.1:9") | {
         "CONSOLE_DATABASE_URL": place.database._team.owner,
         "CONSOLE_OPERATOR": "",
     }
@@ -112,20 +112,20 @@ def test_a_desk_that_asks_shows_the_same(
     place_with_records: Place, sandbox: Sandbox, clock: MovedClock, tmp_path: Path
 ) -> None:
     """Each reading of a desk in team mode is the same text as at a desk that acts itself."""
-    clock.stand_still()
+    clock.stop()
     end_team_mode(place_with_records, "op-a")
-    with place_with_records.opened(sandbox, clock, desk=1, **payment_desks.told(sandbox.url)) as desk:
+    with place_with_records.open_desk(sandbox, clock, desk=1, **payment_desks.make_settings(sandbox.url)) as desk:
         desk.require_own_merchants()  # the first desk to do so leaves a trail entry of its person
-    place_with_records.unguard("audit_log")
+    place_with_records.drop_table_triggers("audit_log")
     ((newest,),) = place_with_records.sql("SELECT MAX(id) FROM audit_log")
-    with place_with_records.opened(sandbox, clock, desk=1, **payment_desks.told(sandbox.url)) as desk:
+    with place_with_records.open_desk(sandbox, clock, desk=1, **payment_desks.make_settings(sandbox.url)) as desk:
         acting = read_everything_as_text(place_with_records, desk, tmp_path / "acting")
     place_with_records.sql(f"DELETE FROM audit_log WHERE id > {newest}")  # what the first one has opened
     start_team_mode(place_with_records, "op-a")
     with (
-        place_with_records.opened(sandbox, clock, person="worker", desk=3) as worker,
-        executing(worker),
-        place_with_records.opened(sandbox, clock, desk=2) as desk,
+        place_with_records.open_desk(sandbox, clock, person="worker", desk=3) as worker,
+        execute_desk_requests(worker),
+        place_with_records.open_desk(sandbox, clock, desk=2) as desk,
     ):
         asking = read_everything_as_text(place_with_records, desk, tmp_path / "asking")
     assert len(acting) > 60
@@ -137,8 +137,8 @@ def test_the_trail_is_verified_by_the_worker(place: Place, sandbox: Sandbox) -> 
     verification is refused.
     """
     start_team_mode(place, "op-a")
-    with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox, desk=2) as desk:
-        with executing(worker):
+    with place.open_desk(sandbox, person="worker", desk=1) as worker, place.open_desk(sandbox, desk=2) as desk:
+        with execute_desk_requests(worker):
             rows = desk.audit.verify_chains()
             assert rows > 0
         with pytest.raises(ConsoleError) as away:

@@ -8,7 +8,7 @@ from typing import Any
 import pymysql
 import pytest
 
-from tests.services.desk_requests.test_hostile_requests import connect, insert
+from tests.services.desk_requests.test_hostile_requests import connect, insert_request
 from tests.support.asking import start_team_mode
 from tests.support.places import Place
 
@@ -26,7 +26,7 @@ def count_rows_read_for_request(line: Any, action: str) -> int:
     """Store one request with one part of a file; return the number of rows that were read for it."""
     before = count_rows_read(line)
     unread = count_rows_read(line) - before  # what the question itself reads
-    request = insert(line, action, "[]", evidence_sha256="0" * 64)
+    request = insert_request(line, action, "[]", evidence_sha256="0" * 64)
     with line.cursor() as cursor:
         cursor.execute("INSERT INTO request_files (request, part, content) VALUES (%s, 0, 'x')", (request,))
     return count_rows_read(line) - before - 2 * unread
@@ -44,7 +44,8 @@ def store_old_requests(place: Place, person: str, count: int) -> None:
         "INSERT INTO requests (id, who, at, expires_at, action, args, state)"
         f" SELECT CONCAT('{old_id}', LPAD({number}, 12, '0')), '', NOW(), NOW(), 'probe', '[]', 'ended'"
         f" FROM {tables} WHERE {number} < {count}",
-        f"UPDATE requests SET who = '{place.named(person)}', at = at - INTERVAL 3 HOUR WHERE state = 'ended'",
+        f"UPDATE requests SET who = '{place.get_account_name(person)}', at = at - INTERVAL 3 HOUR"
+        " WHERE state = 'ended'",
         "INSERT INTO request_files (request, part, content) SELECT id, 0, 'x' FROM requests WHERE state = 'ended'",
     )
 
@@ -84,7 +85,7 @@ def test_who_asks_waits_for_nobody_else(place: Place, isolation: str) -> None:
             store_request_and_entry(line)
         open_line.rollback()
     rows = place.sql("SELECT who, COUNT(*) FROM requests GROUP BY who ORDER BY who")
-    assert rows == [(place.named(name), 2 if name == "op-a" else 4) for name in people]
+    assert rows == [(place.get_account_name(name), 2 if name == "op-a" else 4) for name in people]
 
 
 @pytest.mark.parametrize("zone", ["SYSTEM", "-12:00", "+13:00"])
@@ -97,14 +98,14 @@ def test_no_time_zone_moves_the_time_of_a_request(place: Place, zone: str) -> No
         cursor.execute(f"SET SESSION time_zone = '{zone}'")
         if zone == "SYSTEM":
             with pytest.raises(pymysql.MySQLError, match="offset"):
-                insert(line, "probe", "[]")
+                insert_request(line, "probe", "[]")
         else:
-            insert(line, "probe", "[]")
+            insert_request(line, "probe", "[]")
     rows = place.sql("SELECT ABS(TIMESTAMPDIFF(MINUTE, at, UTC_TIMESTAMP(6))) FROM requests")
     assert rows == ([] if zone == "SYSTEM" else [(0,)])
 
 
 def store_request_and_entry(line: Any) -> None:
     """Store a request, and a request for an audit entry."""
-    insert(line, "probe", "[]")
-    insert(line, "audit", "{}")
+    insert_request(line, "probe", "[]")
+    insert_request(line, "audit", "{}")

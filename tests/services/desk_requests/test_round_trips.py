@@ -12,10 +12,10 @@ from console.domain.records import PurchaseRequest
 from console.services.guarded.answer_serialization import serialize_value
 from console.store.desk_requests import requests
 from tests.support.asking import start_team_mode
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.sent_statements import counted_packets
+from tests.support.sent_statements import record_packets
 
 MOST_BEFORE_CALL, MOST_AFTER_CALL = 14, 8
 """Further ones make each request slower: a decision. Five of them are the purchase's own before the call, and four of
@@ -36,11 +36,11 @@ def test_a_worker_sends_few_packets(place: Place, monkeypatch: pytest.MonkeyPatc
     with place.desk(vendor, desk=0) as desk, place.desk(vendor, person="worker", desk=1) as worker:
         worker._service_builder._refetch_service.fetch_parts_after_purchase = lambda *_: None  # type: ignore[method-assign]  # just here
         worker.desk_requests.announce_presence()
-        for number in numbers(3, seed=117):  # the first ones connect
+        for number in invent_numbers(3, seed=117):  # the first ones connect
             arguments = json.dumps([serialize_value(PurchaseRequest(number, "1"))])
             request = NewDeskRequest(make_request_id(), "purchase", arguments, "company", number)
             desk._context.write(lambda tx: requests.insert_request(tx, request, "desk"))  # noqa: B023  # called at once
-            with counted_packets() as packets:
+            with record_packets() as packets:
 
                 def marked(given: PurchaseRequest) -> Any:
                     packets.append(_CALL)  # called at once

@@ -2,9 +2,9 @@
 
 from console.domain.payments.unmasking import UNMASKED_SECONDS
 from console.sandbox.server import Sandbox
-from tests.services.payments.test_unmasking import ANSWER, MASKED, PAYER, with_payer
-from tests.support.asking import executing, start_team_mode
-from tests.support.money_desks import providers
+from tests.services.payments.test_unmasking import ANSWER, MASKED, PAYER, make_payment_with_payer
+from tests.support.asking import execute_desk_requests, start_team_mode
+from tests.support.money_desks import make_provider_settings
 from tests.support.places import Place
 
 
@@ -13,11 +13,11 @@ def test_a_person_who_asks_reads_it_through_views(place: Place, sandbox: Sandbox
     minute, in every time zone of the session.
     """
     people = f"`{place.sql('SELECT DATABASE()')[0][0]}_people`"
-    with place.opened(sandbox, person="worker", desk=1, **providers(sandbox.url)) as worker:
-        payment = with_payer(place, worker, sandbox)
+    with place.open_desk(sandbox, person="worker", desk=1, **make_provider_settings(sandbox.url)) as worker:
+        payment = make_payment_with_payer(place, worker, sandbox)
         read = f"SELECT payer_ref FROM {people}.unmasked_payers WHERE id = {payment.id}"
         start_team_mode(place, "op-a")
-        with executing(worker), place.opened(sandbox, person="op-a", desk=2) as desk:
+        with execute_desk_requests(worker), place.open_desk(sandbox, person="op-a", desk=2) as desk:
             assert desk.recovery.read_unmasked("payment", payment.id) is None
             desk.recovery.unmask("payment", payment.id, "the caller names the payer")
             seen = desk.recovery.read_unmasked("payment", payment.id)
@@ -30,9 +30,9 @@ def test_a_person_who_asks_reads_it_through_views(place: Place, sandbox: Sandbox
                 assert conn.exec_driver_sql(read).scalar() == PAYER
                 conn.exec_driver_sql("SET SESSION time_zone = '-12:00'")
                 assert conn.exec_driver_sql(read).scalar() == PAYER
-        place.unguard("audit_log")
+        place.drop_table_triggers("audit_log")
         place.sql(f"UPDATE audit_log SET at = at - INTERVAL {UNMASKED_SECONDS} SECOND WHERE what = 'payment.unmask'")
-        with place.opened(sandbox, person="op-a", desk=2) as desk:
+        with place.open_desk(sandbox, person="op-a", desk=2) as desk:
             assert desk.recovery.read_unmasked("payment", payment.id) is None
             with desk.database.read() as conn:
                 conn.exec_driver_sql("SET SESSION time_zone = '-12:00'")

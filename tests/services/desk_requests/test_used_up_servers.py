@@ -26,16 +26,16 @@ from console.store.access.lock_holders import (
 )
 from console.store.database.engine import Database
 from tests.services.desk_requests.test_lock_holders import BETWEEN_LOOKS_SECONDS, execute_in_thread
-from tests.support.server_fixtures import need_engine
+from tests.support.server_fixtures import require_engine
 from tests.support.servers import mariadb
-from tests.support.teams import EVERYBODY, Team, team
-from tests.support.waiting import until
+from tests.support.teams import ROLES_BY_PERSON, Team, open_team
+from tests.support.waiting import wait_until
 
 _STATEMENTS = 20
 """Number of prepared statements that the server has for all accounts together; usually 16,382."""
 
 
-_MEMBERS = {name: EVERYBODY[name] for name in ("op-a", "lead-b", "worker")}
+_MEMBERS = {name: ROLES_BY_PERSON[name] for name in ("op-a", "lead-b", "worker")}
 _VARIABLE_BYTES = 16_000_000
 _HOLDS = (
     "WITH RECURSIVE r AS (SELECT 1 AS n, REPEAT('x', 60000) AS p UNION ALL SELECT n + 1, p FROM r WHERE n < 60)"
@@ -47,10 +47,10 @@ _HOLDS = (
 @pytest.fixture(scope="module")
 def people() -> Iterator[Team]:
     """A team in team mode on a small server of its own."""
-    need_engine("mariadb")
+    require_engine("mariadb")
     with (
         mariadb(extra_config=(f"max_prepared_stmt_count={_STATEMENTS}",)) as server,
-        team(server, _MEMBERS, asks=True) as made,
+        open_team(server, _MEMBERS, asks=True) as made,
     ):
         yield made
 
@@ -86,7 +86,7 @@ def end_next_session(people: Team, worker: Database, repeaters: Collection[str] 
         ended.extend([session] if session else [])
         return bool(ended)
 
-    until(has_ended, "the end of the session")
+    wait_until(has_ended, "the end of the session")
     return ended[0]
 
 
@@ -186,7 +186,7 @@ def end_filling_sessions(people: Team, folder: str) -> Generator[EndedSession, N
             cursor.execute("SET SESSION max_statement_time = 0")
             execute_in_thread(stack, cursor, _HOLDS)
             state = f"SELECT state FROM information_schema.processlist WHERE id = {line.thread_id()}"
-            until(lambda: people.server.sql(state) == (("User sleep",),), "the temporary table")
+            wait_until(lambda: people.server.sql(state) == (("User sleep",),), "the temporary table")
             rest = fill_folder(folder)
             stack.callback(rest.unlink, missing_ok=True)
 
@@ -213,10 +213,10 @@ def test_nobody_fills_the_folder_of_temporary_tables(small_folder: str) -> None:
     """While the folder is full, the server can't list its sessions: the worker ends the sessions of one account after
     the other until there is room. A person who fills it again is ended first, and is locked at last.
     """
-    need_engine("mariadb")
+    require_engine("mariadb")
     with (
         mariadb(extra_config=(f"tmpdir={small_folder}",)) as server,
-        team(server, _MEMBERS, asks=True) as people,
+        open_team(server, _MEMBERS, asks=True) as people,
     ):
         account, other = people.names["op-a"], people.names["lead-b"]
         expected = [
@@ -239,7 +239,7 @@ def test_nobody_fills_the_folder_of_temporary_tables(small_folder: str) -> None:
                         return False
             return True
 
-        until(is_judged, "a look that sees the room")
+        wait_until(is_judged, "a look that sees the room")
         assert told == expected
         with pytest.raises(pymysql.MySQLError, match="locked"):
             people.connect("op-a")

@@ -27,10 +27,10 @@ from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import UniqueViolation
 from console.store.desk_requests import requests
 from tests.services.desk_requests.test_execution import store_request, take_locked_request, take_next_request
-from tests.support.asking import executing, start_team_mode
-from tests.support.invented import numbers
+from tests.support.asking import execute_desk_requests, start_team_mode
+from tests.support.invented import invent_numbers
 from tests.support.places import Place
-from tests.support.waiting import PATIENCE_SECONDS, until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 RACES = 25
 
@@ -40,13 +40,13 @@ def desk_worker_and_other(place: Place, sandbox: Sandbox) -> Iterator[tuple[Cons
     """A desk, a worker, and another person's desk; on Galera each at its own node."""
     start_team_mode(place, "op-a", "lead-b")
     with ExitStack() as stack:
-        desk = stack.enter_context(place.opened(sandbox))
-        worker = stack.enter_context(place.opened(sandbox, person="worker", desk=1))
-        other = stack.enter_context(place.opened(sandbox, person="lead-b", desk=2))
+        desk = stack.enter_context(place.open_desk(sandbox))
+        worker = stack.enter_context(place.open_desk(sandbox, person="worker", desk=1))
+        other = stack.enter_context(place.open_desk(sandbox, person="lead-b", desk=2))
         yield desk, worker, other
 
 
-def withdraw(desk: Console, request: str) -> bool:
+def insert_withdrawal(desk: Console, request: str) -> bool:
     """Insert a withdrawal of the request; return False if a worker has taken it or it is already withdrawn."""
     withdrawal = NewDeskRequest(make_request_id(), "withdraw", "[]", "request", request)
     try:
@@ -62,12 +62,12 @@ def test_what_is_withdrawn_is_never_taken(desk_worker_and_other: tuple[Console, 
     """
     desk, worker, _ = desk_worker_and_other
     first, second = store_request(desk), store_request(desk)
-    assert withdraw(desk, first)
+    assert insert_withdrawal(desk, first)
     taken = take_next_request(worker)
     assert taken is not None
     assert taken.id == second
     assert take_next_request(worker) is None
-    assert not withdraw(desk, first)
+    assert not insert_withdrawal(desk, first)
     assert worker.desk_requests.count_waiting_requests() == 0
 
 
@@ -77,9 +77,9 @@ def test_what_is_taken_is_not_withdrawn(desk_worker_and_other: tuple[Console, Co
     request = store_request(desk)
     taken = take_next_request(worker)
     assert taken is not None
-    assert not withdraw(desk, request)
+    assert not insert_withdrawal(desk, request)
     assert worker._context.write(lambda tx: requests.store_answer(tx, taken, "{}"))
-    assert not withdraw(desk, request)
+    assert not insert_withdrawal(desk, request)
 
 
 def test_nobody_withdraws_anything_else(
@@ -94,12 +94,12 @@ def test_nobody_withdraws_anything_else(
     others = [(desk, what) for what in (entry.id, make_request_id(), request.upper(), f"{request} ")]
     for who, what in ((other, request), (worker, request), *others):
         with pytest.raises(ConsoleError) as refused:
-            withdraw(who, what)
+            insert_withdrawal(who, what)
         assert refused.value.code == "not_allowed"
-    assert withdraw(desk, request)
+    assert insert_withdrawal(desk, request)
     ((withdrawal,),) = place.sql("SELECT id FROM requests WHERE action = 'withdraw'")
     with pytest.raises(ConsoleError):
-        withdraw(desk, withdrawal)
+        insert_withdrawal(desk, withdrawal)
 
 
 def test_exactly_one_wins(place: Place, desk_worker_and_other: tuple[Console, Console, Console]) -> None:
@@ -113,7 +113,7 @@ def test_exactly_one_wins(place: Place, desk_worker_and_other: tuple[Console, Co
 
         def race_to_withdraw(request: str = request, start: Barrier = start) -> bool:
             start.wait()
-            return withdraw(desk, request)
+            return insert_withdrawal(desk, request)
 
         def race_to_take(start: Barrier = start) -> bool:
             start.wait()
@@ -138,7 +138,7 @@ def test_what_is_being_taken_is_not_told_as_lapsed(
     that nothing was sent. On Galera the desk can be first; then the worker doesn't get the request.
     """
     desk, worker, _ = desk_worker_and_other
-    (number,) = numbers(1, seed=33)
+    (number,) = invent_numbers(1, seed=33)
     worker.desk_requests.announce_presence()
     is_taken, may_commit = Event(), Event()
 
@@ -158,7 +158,7 @@ def test_what_is_being_taken_is_not_told_as_lapsed(
     with ThreadPoolExecutor(2) as threads:
         bought = threads.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
         try:
-            until(
+            wait_until(
                 lambda: place.sql("SELECT COUNT(*) FROM requests WHERE action = 'purchase'") == [(1,)], "the request"
             )
             place.sql(
@@ -166,8 +166,8 @@ def test_what_is_being_taken_is_not_told_as_lapsed(
             )
             late = threads.submit(take_slowly)
             assert is_taken.wait(PATIENCE_SECONDS)
-            until(is_over, "the end of its time")
-            until(lambda: bought.done() or is_asking_for_withdrawal(place), "the desk to see it")
+            wait_until(is_over, "the end of its time")
+            wait_until(lambda: bought.done() or is_asking_for_withdrawal(place), "the desk to see it")
         finally:
             may_commit.set()
         taken = late.result(PATIENCE_SECONDS)
@@ -194,11 +194,13 @@ def test_what_lapsed_is_told_and_listed_so(
     request as lapsed.
     """
     desk, worker, _ = desk_worker_and_other
-    (number,) = numbers(1, seed=34)
+    (number,) = invent_numbers(1, seed=34)
     worker.desk_requests.announce_presence()
     with ThreadPoolExecutor(1) as thread:
         bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
-        until(lambda: place.sql("SELECT COUNT(*) FROM requests WHERE action = 'purchase'") == [(1,)], "the request")
+        wait_until(
+            lambda: place.sql("SELECT COUNT(*) FROM requests WHERE action = 'purchase'") == [(1,)], "the request"
+        )
         place.sql("UPDATE requests SET expires_at = UTC_TIMESTAMP(6) WHERE action = 'purchase'")
         with pytest.raises(ConsoleError) as away:
             bought.result(PATIENCE_SECONDS)
@@ -213,24 +215,24 @@ def test_ctrl_c_withdraws(
     comes later sends nothing.
     """
     _, worker, _ = desk_worker_and_other
-    (number,) = numbers(1, seed=31)
+    (number,) = invent_numbers(1, seed=31)
 
     def is_asked() -> bool:
         worker.desk_requests.announce_presence()
         return place.sql("SELECT count(*) FROM requests WHERE action = 'purchase'") == [(1,)]
 
-    env = place.told(sandbox.url, "op-a", 5)
+    env = place.make_environment(sandbox.url, "op-a", 5)
     command = [sys.executable, "-m", "console", "--json", "purchase", number, "--client", "1"]
     worker.desk_requests.announce_presence()
     child = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
     try:
-        until(is_asked, "the request")
+        wait_until(is_asked, "the request")
         child.send_signal(signal.SIGINT)
         out, _ = child.communicate(timeout=PATIENCE_SECONDS)
     finally:
         with suppress(ProcessLookupError):
             child.kill()
     assert '"interrupted"' in out
-    with executing(worker):
-        until(lambda: worker.desk_requests.count_waiting_requests() == 0, "the worker to look")
+    with execute_desk_requests(worker):
+        wait_until(lambda: worker.desk_requests.count_waiting_requests() == 0, "the worker to look")
     assert not sandbox.ledger.list_charges_of_number(number)

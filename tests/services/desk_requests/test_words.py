@@ -11,10 +11,10 @@ from console.domain.payments.refund_reasons import RefundReason
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.recovery.decision_reasons import DecisionReason, StatedReason
 from console.sandbox.server import Sandbox
-from tests.support.asking import executing, start_team_mode, typing
+from tests.support.asking import answer_password_prompts, execute_desk_requests, start_team_mode
 from tests.support.desks import MovedClock
-from tests.support.invented import numbers
-from tests.support.payment_desks import paying, told
+from tests.support.invented import invent_numbers
+from tests.support.payment_desks import make_settings, open_payment_desk
 from tests.support.places import Place
 
 TYPED, WORDS = '　 please "wait" \\ for\n日本語 😀\t\n', 'please "wait" \\ for\n日本語 😀'
@@ -25,35 +25,35 @@ def test_a_person_who_asks_says_what_the_person_types(place: Place, sandbox: San
     """A worker executes each command that has texts: the database has exactly the typed texts, without white space at
     both ends.
     """
-    extra = {"REFUND_COOLING_OFF_SECONDS": "0", **told(sandbox.url)}
+    extra = {"REFUND_COOLING_OFF_SECONDS": "0", **make_settings(sandbox.url)}
     start_team_mode(place, "op-a", "lead-b")
     place.sql(
         "INSERT INTO alerts (id, rule_id, subject_kind, subject_id, observed, expected, detected_at)"
         f" VALUES ({ALERT}, 'stuck_saga', 'payment', 1, 'o', 'e', UTC_TIMESTAMP())"
     )
     with (
-        place.opened(sandbox, clock, person="worker", desk=1, **extra) as worker,
-        executing(worker),
-        paying(place, sandbox, clock) as scene,
-        place.opened(sandbox, clock, person="lead-b", desk=3) as checker,
+        place.open_desk(sandbox, clock, person="worker", desk=1, **extra) as worker,
+        execute_desk_requests(worker),
+        open_payment_desk(place, sandbox, clock) as scene,
+        place.open_desk(sandbox, clock, person="lead-b", desk=3) as checker,
     ):
         desk = scene.console
         desk.payments.start(scene.order("ORD-1", 3300), "paypay")
         scene.money.move_payment("paypay", "ORD-1", "paid")
-        paid = scene.of_number("paypay", "ORD-1")
+        paid = scene.find_payment("paypay", "ORD-1")
         assert paid is not None
         desk.payments.probe(paid.id)
         desk.recovery.add_note("payment", paid.id, TYPED)
         desk.recovery.take("payment", paid.id)
         desk.recovery.hand_over("payment", paid.id, TYPED)
-        probed = scene.of_number("paypay", "ORD-1")
+        probed = scene.find_payment("paypay", "ORD-1")
         assert probed is not None
         run = desk.bulk.create_run("note", (ChosenRecord("payment", paid.id, probed.version),), TYPED)
         desk.bulk.run(run.id)
         assert place.sql("SELECT words, COUNT(*) FROM notes GROUP BY words") == [(WORDS, 3)]
         incident = desk.incidents.snooze(ALERT, clock.now() + timedelta(hours=1), TYPED)
         desk.incidents.wake(incident.id)
-        desk.incidents.hand_over(incident.id, place.named("lead-b"), TYPED)
+        desk.incidents.hand_over(incident.id, place.get_account_name("lead-b"), TYPED)
         desk.incidents.resolve(incident.id, TYPED)
         desk.incidents.reopen(incident.id, TYPED)
         assert place.sql("SELECT DISTINCT words FROM incident_steps WHERE words IS NOT NULL") == [(WORDS,)]
@@ -66,7 +66,7 @@ def test_a_person_who_asks_says_what_the_person_types(place: Place, sandbox: San
             RefundRequest(paid.id, "1000", TYPED, ticket=" T-1 ", reason_code=RefundReason.WRONG_AMOUNT)
         )
         assert (asked.reason, asked.ticket) == (WORDS, "T-1")
-        with typing(place, "lead-b"):
+        with answer_password_prompts(place, "lead-b"):
             declined = checker.refunds.reject(asked.id, TYPED)
         assert declined.declined_because == WORDS
         asked = desk.refunds.request(RefundRequest(paid.id, "500", "", reason_code=RefundReason.RETURNED))
@@ -85,10 +85,10 @@ def test_an_incident_is_named_by_each_of_its_alerts(place: Place, sandbox: Sandb
             f" VALUES ({number}, '{rule}', 'payment', 1, 'o', 'e', UTC_TIMESTAMP())"
         )
     with (
-        place.opened(sandbox, clock, person="worker", desk=1, **told(sandbox.url)) as worker,
-        executing(worker),
-        paying(place, sandbox, clock) as scene,
-        place.opened(sandbox, clock, person="lead-b", desk=3) as colleague,
+        place.open_desk(sandbox, clock, person="worker", desk=1, **make_settings(sandbox.url)) as worker,
+        execute_desk_requests(worker),
+        open_payment_desk(place, sandbox, clock) as scene,
+        place.open_desk(sandbox, clock, person="lead-b", desk=3) as colleague,
     ):
         desk = scene.console
         desk.payments.start(scene.order("ORD-1", 3300), "paypay")
@@ -96,8 +96,10 @@ def test_an_incident_is_named_by_each_of_its_alerts(place: Place, sandbox: Sandb
         reopened = colleague.incidents.reopen(ALERT + 1, TYPED)
         assert (reopened.id, [step.words for step in reopened.steps]) == (ALERT, [WORDS])
         assert place.sql("SELECT DISTINCT acknowledged_by FROM alerts") == [(None,)]
-        assert colleague.incidents.take(ALERT + 1).owner == place.named("lead-b")
-        assert desk.incidents.hand_over(ALERT + 1, place.named("op-a"), TYPED).owner == place.named("op-a")
+        assert colleague.incidents.take(ALERT + 1).owner == place.get_account_name("lead-b")
+        assert desk.incidents.hand_over(
+            ALERT + 1, place.get_account_name("op-a"), TYPED
+        ).owner == place.get_account_name("op-a")
 
 
 def test_evidence_is_what_the_person_gives(place: Place, sandbox: Sandbox) -> None:
@@ -111,11 +113,11 @@ def test_evidence_is_what_the_person_gives(place: Place, sandbox: Sandbox) -> No
         ("[not_listed] by a script", None),
     )
     with (
-        place.opened(sandbox, person="worker", desk=1) as worker,
-        place.opened(sandbox, person="op-a", desk=2) as maker,
-        executing(worker),
+        place.open_desk(sandbox, person="worker", desk=1) as worker,
+        place.open_desk(sandbox, person="op-a", desk=2) as maker,
+        execute_desk_requests(worker),
     ):
-        for number, (proof, reason) in zip(numbers(len(given), seed=8), given, strict=True):
+        for number, (proof, reason) in zip(invent_numbers(len(given), seed=8), given, strict=True):
             sandbox.control.add_fault("close_after_charge", call="purchase", number=number)
             with pytest.raises(ConsoleError) as unknown:
                 maker.credit_checks.purchase(PurchaseRequest(number, "1"))

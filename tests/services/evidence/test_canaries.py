@@ -12,9 +12,9 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
-from tests.support.desks import opened
-from tests.support.invented import numbers
-from tests.support.quick_desks import quick_folder
+from tests.support.desks import open_desk
+from tests.support.invented import invent_numbers
+from tests.support.quick_desks import make_quick_folder
 
 SECRETS = {
     "SECRET_STORE_KEY": "canary-store-key-0f3a",
@@ -26,11 +26,11 @@ PERSON = "カナリア花子 canary-person-51ce@example.jp"
 STATEMENT = f"{PERSON} says so on the phone"
 COMMENT = f"asked by {PERSON}"
 WORDS = (*SECRETS.values(), "canary-person", "カナリア花子")
-NUMBERS = numbers(6, seed=22)
+NUMBERS = invent_numbers(6, seed=22)
 
 
 @contextmanager
-def everything_logged() -> Iterator[io.StringIO]:
+def record_all_logs() -> Iterator[io.StringIO]:
     """Inside the block all loggers write all levels, SQL statements and tracebacks into the yielded text."""
     text = io.StringIO()
     handler = logging.StreamHandler(text)
@@ -68,9 +68,9 @@ def test_canaries(monkeypatch: pytest.MonkeyPatch) -> None:
     is readable in the desk's files.
     """
     seen: list[str] = []
-    with quick_folder() as home, Sandbox() as sandbox, everything_logged() as log:
+    with make_quick_folder() as home, Sandbox() as sandbox, record_all_logs() as log:
         sandbox.control.register_client(*list(SECRETS.values())[1:])
-        with opened(home, sandbox, None, **SECRETS) as console:
+        with open_desk(home, sandbox, None, **SECRETS) as console:
             _cause_every_result(console, sandbox, seen, monkeypatch)
             seen += [repr(part) for part in _list_desk_objects(console)]
             exported = home / "audit.csv"

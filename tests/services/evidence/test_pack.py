@@ -34,16 +34,16 @@ from console.settings.settings import Settings
 from console.store.access import operators as people
 from console.wording import timelines
 from tests.support.children import Child
-from tests.support.desks import NOWHERE, environment
-from tests.support.invented import numbers
+from tests.support.desks import UNUSED_URL, make_environment
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.payment_desks import Scene
-from tests.support.quick_desks import HandClock, quick_desk, quick_folder
+from tests.support.payment_desks import PaymentDesk
+from tests.support.quick_desks import HandClock, make_quick_folder, open_quick_desk
 from tests.support.sql_server import SqlServer
-from tests.support.teams import team
+from tests.support.teams import open_team
 from tests.support.waiting import PATIENCE_SECONDS
 
-NUMBERS = numbers(3, seed=58)
+NUMBERS = invent_numbers(3, seed=58)
 PAYER = "payer-ref-81726354"
 TEAM = {
     "op-a": "operator",
@@ -84,8 +84,8 @@ class PackDesk:
 @pytest.fixture
 def pack_desk() -> Iterator[PackDesk]:
     """A desk with one purchased credit check and a person of each role."""
-    with quick_folder() as home:
-        console = quick_desk(home / "desk", LedgerVendor(), HandClock())
+    with make_quick_folder() as home:
+        console = open_quick_desk(home / "desk", LedgerVendor(), HandClock())
         with console:
             record = console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
             for name, role in TEAM.items():
@@ -632,7 +632,7 @@ def test_where_files_without_a_name_and_hard_links_are_unknown(
 
 def export_and_die(pipe: Connection, home: Path, folder: Path, record_id: int, point: str) -> None:
     """Export the pack in a process that is killed at the failpoint; report if it wasn't."""
-    settings = Settings.load(environment(home, NOWHERE, OPERATOR="aud-e", FAILPOINT=f"{point}:1:kill"))
+    settings = Settings.load(make_environment(home, UNUSED_URL, OPERATOR="aud-e", FAILPOINT=f"{point}:1:kill"))
     with open_console(settings, None, LedgerVendor()) as console:
         console.recovery.write_evidence_pack("credit-check", record_id, folder / "case.zip")
     pipe.send("not killed")
@@ -643,23 +643,23 @@ def test_killed_while_writing_leaves_no_half_file(pack_desk: PackDesk, point: st
     """An export that is killed while it writes leaves no file, and the next export succeeds."""
     home = pack_desk.console.settings.home
     child = Child(export_and_die, home, pack_desk.folder, pack_desk.record.id, point)
-    assert child.ended() == -9
+    assert child.wait_for_end() == -9
     assert list(pack_desk.folder.iterdir()) == []
     assert len(pack_desk.read_audit_entries()) == (1 if point == "before_pack_named" else 0)
     assert verify_pack(Path(pack_desk.write_pack().file)).is_intact
 
 
-def test_a_refunds_pack_on_every_engine(scene: Scene) -> None:
+def test_a_refunds_pack_on_every_engine(scene: PaymentDesk) -> None:
     """The evidence pack of a refund has its order, payment and notices, nothing of another order, and masked
     payers."""
     mine, theirs = (_pay_and_request_refund(scene, number) for number in ("ORD-MINE", "ORD-THEIRS"))
-    scene.place.unguard("payments")
-    scene.place.unguard("payment_events")
+    scene.place.drop_table_triggers("payments")
+    scene.place.drop_table_triggers("payment_events")
     scene.place.sql(
         f"UPDATE payments SET payer_ref = '{PAYER}'",
         f'UPDATE payment_events SET body = \'{{"payer":"{PAYER}"}}\' WHERE payment_id IS NOT NULL',
     )
-    with _folder() as folder:
+    with _make_folder() as folder:
         written = scene.console.recovery.write_evidence_pack("refund", mine, folder / "case.zip")
         verdict = verify_pack(Path(written.file), written.sha256)
         contents = read_parts(Path(written.file))
@@ -680,12 +680,12 @@ def test_accounts_have_the_rights_for_it(sql_server: SqlServer) -> None:
     worker and of an administrator are refused.
     """
     whose: dict[str, object] = {}
-    with team(sql_server) as people, _folder() as folder:
+    with open_team(sql_server) as people, _make_folder() as folder:
         shared = (folder / "documents").as_uri()
 
         def at_desk(who: str) -> Console:
             url = people.urls[who]
-            return quick_desk(folder / who, LedgerVendor(), DATABASE_URL=url, DOCUMENTS_URL=shared, OPERATOR="")
+            return open_quick_desk(folder / who, LedgerVendor(), DATABASE_URL=url, DOCUMENTS_URL=shared, OPERATOR="")
 
         with at_desk("op-a") as desk:
             record = desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
@@ -708,10 +708,10 @@ def test_accounts_have_the_rights_for_it(sql_server: SqlServer) -> None:
     }
 
 
-def test_no_secret_is_in_a_pack(scene: Scene) -> None:
+def test_no_secret_is_in_a_pack(scene: PaymentDesk) -> None:
     """A pack contains none of the desk's keys, passwords and tokens."""
     refund = _pay_and_request_refund(scene, "ORD-1")
-    with _folder() as folder:
+    with _make_folder() as folder:
         written = scene.console.recovery.write_evidence_pack("refund", refund, folder / "case.zip")
         whole = b"".join(read_parts(Path(written.file)).values())
     environment = scene.console.settings
@@ -742,13 +742,13 @@ def test_many_answers_are_written_in_flat_memory(pack_desk: PackDesk) -> None:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def _make_folder() -> Iterator[Path]:
     """A temporary folder for packs."""
-    with quick_folder() as folder:
+    with make_quick_folder() as folder:
         yield folder
 
 
-def _pay_and_request_refund(scene: Scene, number: str) -> int:
+def _pay_and_request_refund(scene: PaymentDesk, number: str) -> int:
     """Pay an order and request a refund of a part; return the refund's id."""
     payment = scene.payments.start(scene.order(number, 3_300), "paypay").payment
     scene.money.move_payment("paypay", number, "paid")

@@ -15,7 +15,7 @@ from console.services.evidence.pack_archive import BUNDLE_FORMAT_NAME, encode_js
 from console.services.evidence.pack_bundle import EvidenceBundleWriter
 from console.services.evidence.pack_verification import verify_pack
 from tests.services.evidence.test_pack import NUMBERS, PackDesk, list_problems, pack_desk, read_parts, rewrite_pack
-from tests.support.bulk_stage import unknown_checks
+from tests.support.bulk_stage import make_unknown_checks
 
 __all__ = ["pack_desk"]
 
@@ -75,7 +75,7 @@ def test_the_refusal_of_a_long_queue_tells_its_length(pack_desk: PackDesk) -> No
     """All 1,203 records of a queue are listed page by page, or at most as many as the caller wants. A bundle of them
     is refused with their number and the limit.
     """
-    unknown_checks(pack_desk.console, 1_203)
+    make_unknown_checks(pack_desk.console, 1_203)
     recovery = pack_desk.console.recovery
     subjects = recovery.list_queue_subjects("unknown")
     assert (len(subjects), len(set(subjects))) == (1_203, 1_203)

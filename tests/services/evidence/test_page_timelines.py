@@ -8,10 +8,10 @@ from console.domain.audit.actions import AuditAction
 from console.services.evidence.timeline import read_newest_events
 from console.wording.timelines import format_event_line, format_event_sentence_with_record
 from tests.services.evidence.test_timeline import PAYER, pay_and_refund
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 
 
-def test_the_page_tells_what_the_copied_story_tells(scene: Scene) -> None:
+def test_the_page_tells_what_the_copied_story_tells(scene: PaymentDesk) -> None:
     """The page of a payment, order or refund and its copied timeline have the same events in the same order and
     words.
     """
@@ -36,7 +36,7 @@ def test_the_page_tells_what_the_copied_story_tells(scene: Scene) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_the_newest_stay(scene: Scene) -> None:
+def test_the_newest_stay(scene: PaymentDesk) -> None:
     """A page with a limited number of events shows the last events of the whole timeline."""
     _, payment, _ = pay_and_refund(scene)
     whole = scene.console.recovery.read_timeline("payment", payment.id).events
@@ -47,7 +47,7 @@ def test_the_newest_stay(scene: Scene) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_who_paid_is_nobodys_to_read(scene: Scene) -> None:
+def test_who_paid_is_nobodys_to_read(scene: PaymentDesk) -> None:
     """A payer's name is masked on the page, also in a sentence that a person has written."""
     _, payment, _ = pay_and_refund(scene)
     scene.place.sql(f"UPDATE payments SET payer_ref = '{PAYER}', version = version + 1 WHERE id = {payment.id}")

@@ -19,28 +19,28 @@ from console.services.audit.read_log import RecordOpeningLog
 from console.services.evidence.timeline import TimelineService, read_related_records, walk_events
 from console.wording import timelines
 from tests.support.desks import MovedClock
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.payment_desks import Scene, told
-from tests.support.quick_desks import HandClock, quick_desk, quick_folder
+from tests.support.payment_desks import PaymentDesk, make_settings
+from tests.support.quick_desks import HandClock, make_quick_folder, open_quick_desk
 
-NUMBERS = numbers(3, seed=57)
+NUMBERS = invent_numbers(3, seed=57)
 PAYER = "payer-ref-81726354"
 
 
 @contextmanager
-def acting_as_lead(scene: Scene) -> Iterator[Console]:
+def act_as_lead(scene: PaymentDesk) -> Iterator[Console]:
     """Inside the block lead-b acts: at a desk with an own account on a server, at the same desk on SQLite."""
     if not scene.place.is_server:
         with scene.console.acting_as("lead-b"):
             yield scene.console
         return
     sandbox: Any = scene.control  # knows its url
-    with scene.place.opened(sandbox, scene.context.clock, person="lead-b", **told(sandbox.url)) as other:  # type: ignore[arg-type]
+    with scene.place.open_desk(sandbox, scene.context.clock, person="lead-b", **make_settings(sandbox.url)) as other:  # type: ignore[arg-type]
         yield other
 
 
-def pay_and_refund(scene: Scene, number: str = "ORD-1") -> tuple[int, Payment, Refund]:
+def pay_and_refund(scene: PaymentDesk, number: str = "ORD-1") -> tuple[int, Payment, Refund]:
     """Pay an order by a notice and refund a part of it with two people; return the order's id, the payment and the
     refund.
     """
@@ -50,7 +50,7 @@ def pay_and_refund(scene: Scene, number: str = "ORD-1") -> tuple[int, Payment, R
     scene.deliver("paypay", number)
     scene.run_due_tasks()
     refund = scene.console.refunds.request(RefundRequest(payment.id, "1000", "sent back"))
-    with acting_as_lead(scene) as other:
+    with act_as_lead(scene) as other:
         refund = other.refunds.approve(refund.id)
     return order, scene.payment(payment.id), refund
 
@@ -63,7 +63,7 @@ def has_events_in_order(story: TimelinePage, *wanted: tuple[str, str]) -> bool:
     return all(any(found == one for found in rest) for one in wanted)
 
 
-def test_a_payment_tells_its_whole_chain(scene: Scene) -> None:
+def test_a_payment_tells_its_whole_chain(scene: PaymentDesk) -> None:
     """A payment's timeline has its start, answer, notice and booking, the move of its order, and the request,
     approval and sending of its refund, in this order.
     """
@@ -84,7 +84,7 @@ def test_a_payment_tells_its_whole_chain(scene: Scene) -> None:
     assert story.next_cursor is None
 
 
-def test_what_belongs_together_is_named(scene: Scene) -> None:
+def test_what_belongs_together_is_named(scene: PaymentDesk) -> None:
     """The call of an operation, its answer and its end have one operation id. An answer has the id of its evidence,
     an audit entry its session.
     """
@@ -104,7 +104,7 @@ def test_what_belongs_together_is_named(scene: Scene) -> None:
     assert payment.id == refund.payment_id
 
 
-def test_order_and_refund_tell_of_each_other(scene: Scene) -> None:
+def test_order_and_refund_tell_of_each_other(scene: PaymentDesk) -> None:
     """The timeline of an order has its payment and refund, and the timeline of a refund has its payment and order."""
     order, payment, refund = pay_and_refund(scene)
     down = scene.console.recovery.read_timeline("order", order)
@@ -133,7 +133,7 @@ def test_a_credit_check_and_its_operation(timeline_service: TimelineService) -> 
     assert context.database.dialect == "sqlite"
 
 
-def test_an_unknown_outcome_settled_by_two_people(scene: Scene) -> None:
+def test_an_unknown_outcome_settled_by_two_people(scene: PaymentDesk) -> None:
     """The timeline of an unknown purchase has each person's evidence and decision, and the proposal has the id of its
     evidence.
     """
@@ -143,22 +143,25 @@ def test_an_unknown_outcome_settled_by_two_people(scene: Scene) -> None:
     record = caught.value.detail["record"]
     assert isinstance(record, CreditCheck)
     scene.console.recovery.resolve("credit-check", record.id, "error", "no such purchase on their list")
-    with scene.place.acting(scene.console, "lead-b") as other:
+    with scene.place.open_console_of_person(scene.console, "lead-b") as other:
         other.recovery.resolve("credit-check", record.id, "error", "they confirmed it by phone")
     story = scene.console.recovery.read_timeline("credit-check", record.id)
     proofs = [one for one in story.events if one.event_kind is TimelineEventKind.PROOF]
-    assert [one.who for one in proofs] == [scene.place.named("op-a"), scene.place.named("lead-b")]
+    assert [one.who for one in proofs] == [
+        scene.place.get_account_name("op-a"),
+        scene.place.get_account_name("lead-b"),
+    ]
     decided = [one for one in story.events if one.source == "approvals"]
     assert [one.evidence for one in decided] == [proofs[0].evidence], "the proposal names what it rests on"
     assert "no such purchase on their list" in story.as_text("en")
 
 
-def test_alerts_sagas_and_reconciliations_are_told(scene: Scene) -> None:
+def test_alerts_sagas_and_reconciliations_are_told(scene: PaymentDesk) -> None:
     """The rows of other parts of the program about a record are events of its timeline, at their times."""
     _, payment, _ = pay_and_refund(scene)
     at = ("2030-01-01 00:00:00.000000", "2030-01-01 00:00:01.000000", "2030-01-01 00:00:02.000000")
     for table in ("alerts", "sagas", "reconciliations", "reconciliation_rows"):
-        scene.place.unguard(table)
+        scene.place.drop_table_triggers(table)
     scene.place.sql(
         "INSERT INTO alerts (rule_id, subject_kind, subject_id, order_no, observed, expected, detected_at,"
         " resolved_at, acknowledged_by, acknowledged_at, note) VALUES ('A', 'payment',"
@@ -188,7 +191,7 @@ def test_alerts_sagas_and_reconciliations_are_told(scene: Scene) -> None:
         assert words in text
 
 
-def test_nothing_of_other_records_leaks_in(scene: Scene) -> None:
+def test_nothing_of_other_records_leaks_in(scene: PaymentDesk) -> None:
     """The timeline of a record has no number and no id of another order, payment or refund of the same day."""
     order, payment, refund = pay_and_refund(scene, "ORD-MINE")
     other_order, other_payment, other_refund = pay_and_refund(scene, "ORD-THEIRS")
@@ -208,11 +211,11 @@ def test_another_clients_check_of_the_same_number_is_not_told(timeline_service: 
     assert theirs.operation_id not in {one.operation_id for one in story.events}
 
 
-def test_who_paid_is_masked_everywhere(scene: Scene) -> None:
+def test_who_paid_is_masked_everywhere(scene: PaymentDesk) -> None:
     """The payer's name is masked in every text of the timeline; its last four characters are shown."""
     _, payment, _ = pay_and_refund(scene)
-    scene.place.unguard("payments")
-    scene.place.unguard("evidence")
+    scene.place.drop_table_triggers("payments")
+    scene.place.drop_table_triggers("evidence")
     scene.place.sql(
         f"UPDATE payments SET payer_ref = '{PAYER}' WHERE id = {payment.id}",
         "INSERT INTO evidence (subject_kind, subject_id, at, source, who, sha256, summary, body) VALUES"
@@ -224,7 +227,7 @@ def test_who_paid_is_masked_everywhere(scene: Scene) -> None:
     assert PAYER not in repr(scene.console.recovery.read_timeline("payment", payment.id))
 
 
-def test_pages_go_on_where_they_ended(scene: Scene) -> None:
+def test_pages_go_on_where_they_ended(scene: PaymentDesk) -> None:
     """Pages of any size together give the whole timeline, each event once."""
     _, payment, _ = pay_and_refund(scene)
     recovery = scene.console.recovery
@@ -339,8 +342,8 @@ def test_who_may_not_look_is_told_nothing(timeline_service: TimelineService) -> 
 def timeline_service() -> Iterator[TimelineService]:
     """The timeline service of a desk whose providers are in memory."""
     clock = HandClock()
-    with quick_folder() as home:
-        console = quick_desk(home / "desk", LedgerVendor(), clock)
+    with make_quick_folder() as home:
+        console = open_quick_desk(home / "desk", LedgerVendor(), clock)
         made = TimelineService(console._context, RecordOpeningLog(console._context), console._complete_records)
         made.console = console  # type: ignore[attr-defined]  # for the hands below
         with console:

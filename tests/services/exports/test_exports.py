@@ -33,8 +33,8 @@ from console.wording.exports.columns import convert_amount_to_major_units
 from console.wording.exports.records import make_record_columns
 from console.wording.exports.reports import REPORT_TABLES
 from console.wording.sentences.text_context import FileTextContext, Language
-from tests.support.furnished import Furnished, furnished
-from tests.support.refusals import code_of
+from tests.support.furnished import SampleDesk, open_sample_desk
+from tests.support.refusals import call_for_refusal_code
 
 HOSTILE = (
     "=cmd|'/c calc'!A0", "＝SUM(A1)", "+1", "-1", "@SUM(1)", "\t=1+1", "\r=1+1", " =1+1", '"quoted", "more"',
@@ -44,15 +44,15 @@ HOSTILE = (
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
     """The demo's desk with the auditor acting, who can see the whole audit trail."""
-    with furnished(tmp_path_factory.mktemp("home"), OPERATOR="aud-e") as made:
+    with open_sample_desk(tmp_path_factory.mktemp("home"), OPERATOR="aud-e") as made:
         with act_as("op-a"):
             made.console.bulk.create_run("probe", "unknown")
         yield made
 
 
-def make_requests(desk: Furnished) -> list[ExportRequest]:
+def make_requests(desk: SampleDesk) -> list[ExportRequest]:
     """Return an export request for each list and each of its parts."""
     queues = ("review", "unknown", "refunds", "incomplete", "pending", "error", "disagree", "notices", "companies")
     number, order = desk.samples[0].number, "ORD"
@@ -86,7 +86,7 @@ def make_expected_sheet_value(value: Any) -> object:
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_every_list_reads_back_as_its_service_tells_it(desk: Furnished, tmp_path: Path, language: Language) -> None:
+def test_every_list_reads_back_as_its_service_tells_it(desk: SampleDesk, tmp_path: Path, language: Language) -> None:
     """In both formats each list has its titles and the values of its service: amounts as numbers, days as days,
     corporation numbers as texts.
     """
@@ -138,7 +138,7 @@ def compare_csv(file: Path, table: ExportTable, rows: list[list[Any]]) -> None:
     ]
 
 
-def test_the_words_are_those_of_the_screens(desk: Furnished, tmp_path: Path) -> None:
+def test_the_words_are_those_of_the_screens(desk: SampleDesk, tmp_path: Path) -> None:
     """One export is compared with words that are written out here, so that test and program can't have the same
     error.
     """
@@ -153,7 +153,7 @@ def test_the_words_are_those_of_the_screens(desk: Furnished, tmp_path: Path) -> 
     assert began in [at.replace(microsecond=0) for record in records if (at := record.created_at)]
 
 
-def test_a_report_is_its_table(desk: Furnished, tmp_path: Path) -> None:
+def test_a_report_is_its_table(desk: SampleDesk, tmp_path: Path) -> None:
     """The tables of the screen Reports are exported as numbers that a spreadsheet can add: percentages and seconds
     without a unit, amounts beside their currency. The last sheet explains what is counted.
     """
@@ -187,7 +187,7 @@ def test_a_report_is_its_table(desk: Furnished, tmp_path: Path) -> None:
     assert (refused.value.code, nothing.exists()) == (ErrorCode.USAGE, False)
 
 
-def read_report(desk: Furnished, folder: Path, name: str) -> list[dict[str, Any]]:
+def read_report(desk: SampleDesk, folder: Path, name: str) -> list[dict[str, Any]]:
     """Export the report in English and return its rows by title."""
     file = folder / f"{name}.xlsx"
     desk.console.exports.write(ExportRequest(ListName.REPORT, name), file, "en")
@@ -195,7 +195,7 @@ def read_report(desk: Furnished, folder: Path, name: str) -> list[dict[str, Any]
     return [dict(zip(map(str, titles), row, strict=True)) for row in rows]
 
 
-def test_the_results_of_a_bulk_run_are_in_words(desk: Furnished, tmp_path: Path) -> None:
+def test_the_results_of_a_bulk_run_are_in_words(desk: SampleDesk, tmp_path: Path) -> None:
     """The export of a bulk run names records as people know them, with corporation and amount. Refused rows have
     their reason in words; `not_done` leaves out the executed rows.
     """
@@ -230,7 +230,7 @@ def test_the_results_of_a_bulk_run_are_in_words(desk: Furnished, tmp_path: Path)
     assert found["not_done"] == [gone]
 
 
-def test_a_selection_is_exported_alone(desk: Furnished, tmp_path: Path) -> None:
+def test_a_selection_is_exported_alone(desk: SampleDesk, tmp_path: Path) -> None:
     """Only the chosen records of a queue are exported, and the audit entry has their number."""
     items = desk.console.recovery.read_queue("unknown").items[1:3]
     chosen = frozenset(("credit-check", item.record.id) for item in items)
@@ -244,7 +244,7 @@ def test_a_selection_is_exported_alone(desk: Furnished, tmp_path: Path) -> None:
     assert facts == {"list": "queue", "subject": "unknown", "chosen": 2, "format": "csv", "n": 2}
 
 
-def test_what_cancels_leaves_no_file(desk: Furnished, tmp_path: Path) -> None:
+def test_what_cancels_leaves_no_file(desk: SampleDesk, tmp_path: Path) -> None:
     """The progress function raises during an export: no file, no draft and no audit entry remain, and the next export
     succeeds.
     """
@@ -265,17 +265,19 @@ def test_what_cancels_leaves_no_file(desk: Furnished, tmp_path: Path) -> None:
     assert stat.S_IMODE(Path(written.file).stat().st_mode) == 0o600
 
 
-def test_what_is_refused(desk: Furnished, tmp_path: Path) -> None:
+def test_what_is_refused(desk: SampleDesk, tmp_path: Path) -> None:
     """An export is refused with another suffix, onto an existing file, into a missing folder, of an unknown list or
     part, and to a person without the right.
     """
     exports, alerts = desk.console.exports, ExportRequest(ListName.ALERTS)
     there = tmp_path / "there.csv"
     there.write_bytes(b"mine")
-    assert code_of(lambda: exports.write(alerts, tmp_path / "list.pdf", "en")) == "usage"
-    assert code_of(lambda: exports.write(alerts, there, "en")) == "usage"
+    assert call_for_refusal_code(lambda: exports.write(alerts, tmp_path / "list.pdf", "en")) == "usage"
+    assert call_for_refusal_code(lambda: exports.write(alerts, there, "en")) == "usage"
     assert there.read_bytes() == b"mine"
-    assert code_of(lambda: exports.write(alerts, tmp_path / "none" / "list.csv", "en")) == "storage_full"
+    assert (
+        call_for_refusal_code(lambda: exports.write(alerts, tmp_path / "none" / "list.csv", "en")) == "storage_full"
+    )
     file = tmp_path / "list.csv"
     for request, code in (
         (ExportRequest(ListName.QUEUE, "nonsense"), "usage"),
@@ -287,9 +289,9 @@ def test_what_is_refused(desk: Furnished, tmp_path: Path) -> None:
         (ExportRequest(ListName.DIFFERENCES, "99"), "not_found"),
         (ExportRequest(ListName.DIFFERENCES, "99", "nonsense"), "usage"),
     ):
-        assert code_of(partial(exports.write, request, file, "en")) == code, request
+        assert call_for_refusal_code(partial(exports.write, request, file, "en")) == code, request
     with act_as("adm-f"):
-        assert code_of(lambda: exports.write(alerts, file, "en")) == "not_allowed"
+        assert call_for_refusal_code(lambda: exports.write(alerts, file, "en")) == "not_allowed"
     assert not file.exists()
 
 

@@ -26,7 +26,7 @@ from console.services.process.context import act_as
 from console.wiring.exports import make_export_table
 from console.wording.sentences.text_context import FileTextContext
 from tests.services.exports.test_exports import make_expected_sheet_value, make_hostile_table, make_requests
-from tests.support.furnished import Furnished, furnished
+from tests.support.furnished import SampleDesk, open_sample_desk
 
 SOFFICE = shutil.which("soffice")
 CSV_LANGUAGES = {"ja": 1041, "en": 1033}
@@ -53,9 +53,9 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
     """The demo's desk with the auditor acting."""
-    with furnished(tmp_path_factory.mktemp("home"), count=60, OPERATOR="aud-e") as made:
+    with open_sample_desk(tmp_path_factory.mktemp("home"), count=60, OPERATOR="aud-e") as made:
         with act_as("op-a"):
             made.console.bulk.create_run("probe", "unknown")
         yield made
@@ -164,7 +164,7 @@ def write_and_compare(tables: dict[str, ExportTable], folder: Path, language: st
 
 @pytest.mark.nightly("test_exports.py reads every list back; here LibreOffice reads it, in 10 s for each language")
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_every_list_opens_in_a_spreadsheet(desk: Furnished, tmp_path: Path, language: str) -> None:
+def test_every_list_opens_in_a_spreadsheet(desk: SampleDesk, tmp_path: Path, language: str) -> None:
     """In both formats LibreOffice shows each cell with the service's value and kind, and no formula."""
     now = desk.console._context.now()  # a state in words depends on the time since its last change
     context = FileTextContext(language, lambda: now)

@@ -38,7 +38,7 @@ from console.wording.sentences.catalogue import read_sentences
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
 pytestmark = pytest.mark.engines("sqlite")
 LONG = timedelta(minutes=5)
@@ -55,14 +55,14 @@ TABLE = "CREATE TABLE gifts (id INTEGER PRIMARY KEY, state TEXT, handle TEXT)"
 
 
 @dataclass
-class Gift:
+class GiftAttempt:
     """One attempt to send the gift card `id`."""
 
     id: int
-    provider: "GiftCards"
+    provider: "GiftCardProvider"
 
 
-class GiftCards:
+class GiftCardProvider:
     """The provider of the invented action: it always gives the answer that is set, and counts its calls."""
 
     def __init__(self) -> None:
@@ -79,13 +79,13 @@ def read_state(conn: Connection, gift_id: int) -> str:
     return str(conn.exec_driver_sql("SELECT state FROM gifts WHERE id = ?", (gift_id,)).scalar_one())
 
 
-def refuse_sent(gift: Gift, conn: Connection) -> None:
+def refuse_sent(gift: GiftAttempt, conn: Connection) -> None:
     """Raise `already_decided` unless the gift card is still to be sent."""
     if read_state(conn, gift.id) != "wanted":
         raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"state": read_state(conn, gift.id)})
 
 
-def write(tx: Transaction, gift_id: int, outcome: Outcome[StartedPayment]) -> None:
+def write_outcome(tx: Transaction, gift_id: int, outcome: Outcome[StartedPayment]) -> None:
     """Write the outcome of the call into the gift card."""
     states = {OutcomeClass.SUCCEEDED: "sent", OutcomeClass.FAILED_DEFINITE: "wanted"}
     handle = outcome.found.handle if outcome.found else None
@@ -93,7 +93,7 @@ def write(tx: Transaction, gift_id: int, outcome: Outcome[StartedPayment]) -> No
     tx.conn.exec_driver_sql("UPDATE gifts SET state = ?, handle = ? WHERE id = ?", values)
 
 
-def claim(gift: Gift, tx: Transaction, operation_id: str) -> ClaimedRecord:
+def claim_gift(gift: GiftAttempt, tx: Transaction, operation_id: str) -> ClaimedRecord:
     """Mark the gift card as being sent, and return its claim."""
     tx.conn.exec_driver_sql("UPDATE gifts SET state = 'sending' WHERE id = ?", (gift.id,))
     return ClaimedRecord(
@@ -101,21 +101,21 @@ def claim(gift: Gift, tx: Transaction, operation_id: str) -> ClaimedRecord:
     )
 
 
-def ended(_gift: Gift, claimed: ClaimedOperation, outcome: Outcome[StartedPayment]) -> int:
+def make_result(_gift: GiftAttempt, claimed: ClaimedOperation, outcome: Outcome[StartedPayment]) -> int:
     """Return the id of the gift card that was sent; raise the outcome's error otherwise."""
     if outcome.kind is OutcomeClass.SUCCEEDED:
         return claimed.subject.id
     raise rebuild_error(find_error_code_of_effect_call(outcome), {"reason": outcome.reason})
 
 
-def broken_off(gift: Gift, trouble: Exception) -> Exception:
+def add_gift_to_error(gift: GiftAttempt, trouble: Exception) -> Exception:
     """Add the gift card's id to the error about an outcome that couldn't be recorded, and return the error."""
     if isinstance(trouble, OutcomeUnrecorded):
         trouble.detail["record"] = gift.id  # type: ignore[typeddict-item]  # an invented record
     return trouble
 
 
-def settle(
+def settle_gift(
     context: ServiceContext, tx: Transaction, operation_id: str, outcome: Outcome[StartedPayment], _key: str | None
 ) -> bool:
     """Write an outcome that was learnt late into the journal and the gift card; False if the
@@ -126,16 +126,16 @@ def settle(
         return False
     state = OperationState.DONE if outcome.kind is OutcomeClass.SUCCEEDED else OperationState.FAILED
     journal.settle_operation(tx.conn, operation_id, state, outcome, context.now())
-    write(tx, operation.subject_id, outcome)
+    write_outcome(tx, operation.subject_id, outcome)
     return True
 
 
-def lapsed(_context: ServiceContext, tx: Transaction, operation: Operation) -> None:
+def write_lapse(_context: ServiceContext, tx: Transaction, operation: Operation) -> None:
     """Write the unknown outcome of a lapsed operation into its gift card."""
-    write(tx, operation.subject_id or 0, ANSWERS["silent"])
+    write_outcome(tx, operation.subject_id or 0, ANSWERS["silent"])
 
 
-def declared() -> GuardedAction[Gift, ServiceContext, StartedPayment, int]:
+def make_declaration() -> GuardedAction[GiftAttempt, ServiceContext, StartedPayment, int]:
     """Return the declaration of the invented action."""
     return GuardedAction(
         name=AuditAction("gift.send"),
@@ -147,13 +147,13 @@ def declared() -> GuardedAction[Gift, ServiceContext, StartedPayment, int]:
         prepare=lambda _gift: None,
         lease=lambda gift: f"gift_{gift.id}",
         check=refuse_sent,
-        claim=claim,
+        claim=claim_gift,
         call=lambda gift, _subject: gift.provider.send(),
-        record=lambda _gift, tx, subject, outcome: write(tx, subject.id, outcome),
-        convert_exception=broken_off,
-        make_result=ended,
-        settle=settle,
-        record_lapse=lapsed,
+        record=lambda _gift, tx, subject, outcome: write_outcome(tx, subject.id, outcome),
+        convert_exception=add_gift_to_error,
+        make_result=make_result,
+        settle=settle_gift,
+        record_lapse=write_lapse,
     )
 
 
@@ -164,9 +164,9 @@ class Shop:
     """A desk with the invented action registered, and a gift card to send."""
 
     def __init__(self, place: Place, console: Console, patch: pytest.MonkeyPatch) -> None:
-        self.place, self.console, self.context, self.cards = place, console, console._context, GiftCards()
+        self.place, self.console, self.context, self.cards = place, console, console._context, GiftCardProvider()
         machinery = console._service_builder
-        action = declared()
+        action = make_declaration()
         self.sending = GuardedService(self.context, machinery._pipeline, action, lambda: self.context)
         registry = {**machinery.guarded_actions, action.name: self.sending}
         patch.setitem(machinery.__dict__, "guarded_actions", registry)
@@ -174,7 +174,7 @@ class Shop:
 
     def send(self) -> int:
         """Send gift card 1 as a guarded operation."""
-        return self.sending.perform(Gift(1, self.cards), lambda _step: None, subject_id=1)
+        return self.sending.perform(GiftAttempt(1, self.cards), lambda _step: None, subject_id=1)
 
     @property
     def gift(self) -> str:
@@ -214,7 +214,7 @@ class RaisesOnce(Failpoints):
             raise self._trouble.pop()
 
 
-class Killed(BaseException):
+class ProcessKilled(BaseException):
     """Stands for kill -9."""
 
 
@@ -222,7 +222,7 @@ def kill_at(shop: Shop, at: str) -> None:
     """Let the process end at a failpoint, as by kill -9: it writes nothing afterwards."""
 
     def gone(*_: object) -> object:
-        raise Killed
+        raise ProcessKilled
 
     with pytest.MonkeyPatch.context() as patch:
 
@@ -231,10 +231,10 @@ def kill_at(shop: Shop, at: str) -> None:
                 if name == at:
                     patch.setattr(shop.console.database, "write", gone)
                     patch.setattr(shop.context.spool, "store_answer", gone)
-                    raise Killed
+                    raise ProcessKilled
 
         shop.context.failpoints = Dies(None)
-        with pytest.raises(Killed):
+        with pytest.raises(ProcessKilled):
             shop.send()
     shop.context.failpoints = Failpoints(None)
 
@@ -256,7 +256,7 @@ def test_the_pipeline_performs_it(shop: Shop) -> None:
 def test_a_refusal_is_audited(shop: Shop) -> None:
     """Sending the card a second time is refused before anything is written, and the refusal is audited."""
     shop.send()
-    assert refusal(shop.send).code == "already_decided"
+    assert call_for_refusal(shop.send).code == "already_decided"
     assert (shop.trail()[-1], shop.cards.calls) == (("gift.send", "refused"), 1)
 
 
@@ -265,7 +265,7 @@ def test_a_refused_call_frees_it(shop: Shop) -> None:
     can be sent again.
     """
     shop.cards.answer = ANSWERS["refused"]
-    assert refusal(shop.send).code == "provider_refused"
+    assert call_for_refusal(shop.send).code == "provider_refused"
     assert (shop.gift, shop.journal_state) == ("wanted", "failed")
     shop.cards.answer = ANSWERS["sent"]
     assert shop.send() == 1
@@ -278,7 +278,7 @@ def test_a_refused_call_frees_it(shop: Shop) -> None:
 def test_an_answer_that_was_not_recorded_is_delivered(shop: Shop) -> None:
     """The database fails after the call: the spool keeps the answer, and the due task delivers it."""
     shop.context.failpoints = RaisesOnce("before_tx2", RuntimeError("the database"))
-    lost = refusal(shop.send)
+    lost = call_for_refusal(shop.send)
     told: Mapping[str, object] = lost.detail
     assert (lost.code, told["record"], told["provider_id"]) == ("outcome_unknown", 1, "gift-1")
     assert shop.gift == "sending"
@@ -313,7 +313,7 @@ def test_a_kill_after_the_call_leaves_it_unknown(shop: Shop, hand_clock: HandClo
 # ---- words, and the registry
 
 
-def missing_words(action: GuardedAction[object, object, object, object], words: set[str]) -> set[str]:
+def find_missing_words(action: GuardedAction[object, object, object, object], words: set[str]) -> set[str]:
     """Return the wording keys that an action needs and that `words` doesn't have."""
     kept = {
         f"operation.{action.name}",
@@ -327,7 +327,7 @@ def test_every_registered_action_has_words(console: Console, language: str) -> N
     """Each registered action has all of its sentences in both languages."""
     words = set(read_sentences(language))
     found = {
-        name: missing_words(service.action, words)
+        name: find_missing_words(service.action, words)
         for name, service in console._service_builder.guarded_actions.items()
     }
     assert found == {name: set() for name in found}
@@ -335,7 +335,7 @@ def test_every_registered_action_has_words(console: Console, language: str) -> N
 
 def test_the_words_of_the_invented_action_are_missed(shop: Shop) -> None:
     """The check above finds that the invented action has no sentences."""
-    assert missing_words(shop.sending.action, set(read_sentences("en"))) == {  # type: ignore[arg-type]  # of any attempt
+    assert find_missing_words(shop.sending.action, set(read_sentences("en"))) == {  # type: ignore[arg-type]  # of any attempt
         "operation.gift.send",
         "timeline.gift.send.started",
         "timeline.gift.send.lapsed",
@@ -399,7 +399,7 @@ def test_the_record_shows_this_declaration() -> None:
     decisions = Path(__file__).resolve().parents[3] / "docs" / "decisions"
     record = (decisions / "0028-one-declaration.md").read_text(encoding="utf-8")
     shown = record.partition("+SEND: ")[2].partition("\n+)\n")[0].splitlines()[1:]
-    run = inspect.getsource(declared).partition("return GuardedAction(\n")[2].splitlines()[:-1]
+    run = inspect.getsource(make_declaration).partition("return GuardedAction(\n")[2].splitlines()[:-1]
     assert [line.removeprefix("+").strip() for line in shown] == [
         line.strip().replace('AuditAction("gift.send")', "AuditAction.GIFT_SEND") for line in run
     ]

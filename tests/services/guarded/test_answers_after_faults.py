@@ -17,8 +17,8 @@ from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
 from console.services.guarded import request_ids
 from console.services.refunds.submit import RefundSubmitter
-from tests.support.money_desks import ask
-from tests.support.money_stage import Stage, stage
+from tests.support.money_desks import request_refund
+from tests.support.money_stage import MoneyStage, open_money_stage
 from tests.support.places import Place
 
 pytestmark = [pytest.mark.engines("sqlite", "mariadb"), pytest.mark.expects_log("a failure after the act is told")]
@@ -38,14 +38,14 @@ READ, STORE = "console.services.refunds.records.read_refund", "console.store.ope
 
 
 @pytest.fixture
-def stage_of_desks(place: Place) -> Iterator[Stage]:
+def money_stage(place: Place) -> Iterator[MoneyStage]:
     """The desks of a requester and an approver with a sandbox."""
-    with stage(place) as made:
+    with open_money_stage(place) as made:
         yield made
 
 
 @contextmanager
-def failing(name: str, failure: Exception, times: int) -> Iterator[list[int]]:
+def raise_at_first_calls(name: str, failure: Exception, times: int) -> Iterator[list[int]]:
     """Inside the block the function raises `failure` at its first `times` calls; the block gets a list with one item
     for each failure.
     """
@@ -73,10 +73,10 @@ def read_answer(act: Callable[[], Refund]) -> tuple[Refund | ConsoleError, bool]
             return error, repeats.is_repetition
 
 
-def _prepare_request(stage_of_desks: Stage, id: str) -> tuple[int, Callable[[], Refund]]:
+def _prepare_request(stage_of_desks: MoneyStage, id: str) -> tuple[int, Callable[[], Refund]]:
     """Return a paid payment, and a call that requests its refund under this request id."""
-    payment = stage_of_desks.prepared("ask").payment
-    return payment, lambda: ask(stage_of_desks.maker, payment, request_id=id)
+    payment = stage_of_desks.prepare_target("ask").payment
+    return payment, lambda: request_refund(stage_of_desks.maker, payment, request_id=id)
 
 
 def _read_refund_states(place: Place, payment: int) -> list[tuple[Any, ...]]:
@@ -84,68 +84,68 @@ def _read_refund_states(place: Place, payment: int) -> list[tuple[Any, ...]]:
     return place.sql(f"SELECT status FROM refunds WHERE payment_id = {payment}")
 
 
-def test_a_read_after_the_commit_fails(place: Place, stage_of_desks: Stage) -> None:
+def test_a_read_after_the_commit_fails(place: Place, money_stage: MoneyStage) -> None:
     """A read of the refund after COMMIT fails once: the call still returns the refund. If the read fails repeatedly,
     the call raises the failure, and a repeat returns the refund.
     """
     for nth, failure in enumerate(FAILURES):
-        payment, act = _prepare_request(stage_of_desks, f"once-{nth}")
-        with failing(READ, failure, times=1) as failed:
+        payment, act = _prepare_request(money_stage, f"once-{nth}")
+        with raise_at_first_calls(READ, failure, times=1) as failed:
             first, _ = read_answer(act)
         assert (failed, isinstance(first, Refund)) == ([1], True), (failure, first)
         assert read_answer(act) == (first, True)
         assert _read_refund_states(place, payment) == [("requested",)]
-    payment, act = _prepare_request(stage_of_desks, "longer")
-    with failing(READ, FAILURES[0], times=99):
+    payment, act = _prepare_request(money_stage, "longer")
+    with raise_at_first_calls(READ, FAILURES[0], times=99):
         assert getattr(read_answer(act)[0], "code", None) == "database_unreachable"
     first, is_repetition = read_answer(act)
     assert (isinstance(first, Refund), is_repetition) == (True, True), first
     assert _read_refund_states(place, payment) == [("requested",)]
 
 
-def test_storing_the_answer_fails(place: Place, stage_of_desks: Stage) -> None:
+def test_storing_the_answer_fails(place: Place, money_stage: MoneyStage) -> None:
     """Storing the answer fails twice: it is stored at a later try, and repeats return it. If it always fails, a
     repeat takes the answer from the record, and all later repeats return that answer.
     """
     for nth, failure in enumerate(FAILURES):
-        _, act = _prepare_request(stage_of_desks, f"moment-{nth}")
-        with failing(STORE, failure, times=2) as failed:
+        _, act = _prepare_request(money_stage, f"moment-{nth}")
+        with raise_at_first_calls(STORE, failure, times=2) as failed:
             first, _ = read_answer(act)
         assert (len(failed), isinstance(first, Refund)) == (2, True), (failure, first)
         assert read_answer(act) == (first, True)
-    payment, act = _prepare_request(stage_of_desks, "longer")
-    with failing(STORE, FAILURES[0], times=99):
+    payment, act = _prepare_request(money_stage, "longer")
+    with raise_at_first_calls(STORE, FAILURES[0], times=99):
         first, _ = read_answer(act)
     assert isinstance(first, Refund)
-    stage_of_desks.later()
+    money_stage.move_clocks()
     assert read_answer(act) == (first, True)
-    stage_of_desks.maker.refunds.withdraw(first.id)
+    money_stage.maker.refunds.withdraw(first.id)
     assert read_answer(act) == (first, True)
     assert _read_refund_states(place, payment) == [("withdrawn",)]
 
 
-def test_an_approval_is_told_whatever_becomes_of_its_refund(place: Place, stage_of_desks: Stage) -> None:
+def test_an_approval_is_told_whatever_becomes_of_its_refund(place: Place, money_stage: MoneyStage) -> None:
     """The desk ends after the vote, and a due task sends the refund with an unknown outcome: repeats of the approval
     return a success, before and after the refund is settled.
     """
-    target = stage_of_desks.prepared("approve")
+    target = money_stage.prepare_target("approve")
 
     def act() -> Refund:
-        return stage_of_desks.checker.refunds.approve(target.refund, request_id="approve")
+        return money_stage.checker.refunds.approve(target.refund, request_id="approve")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RefundSubmitter, "submit_refund", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             act()
-    stage_of_desks.sandbox.control.add_fault("close_after_charge", call="paypay_refund", payment=target.number)
-    stage_of_desks.later(timedelta(seconds=1))
-    stage_of_desks.checker.recovery.run_all_tasks()
+    money_stage.sandbox.control.add_fault("close_after_charge", call="paypay_refund", payment=target.number)
+    money_stage.move_clocks(timedelta(seconds=1))
+    money_stage.checker.recovery.run_all_tasks()
     first, is_repetition = read_answer(act)
     assert isinstance(first, Refund), first
     assert (first.state, first.certainty, is_repetition) == (RefundState.SUBMITTING, Certainty.UNKNOWN, True)
-    stage_of_desks.settled(target, "done", "an approval")
+    money_stage.settle_and_check(target, "done", "an approval")
     assert read_answer(act) == (first, True)
-    stage_of_desks.checked()
+    money_stage.check_all_rules()
 
 
 def _interrupt(*_: object, **__: object) -> Refund:

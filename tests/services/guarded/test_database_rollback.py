@@ -19,14 +19,14 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.tasks.records import Alert
 from console.services.guarded import database_rollback
 from tests.support import backups
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place, SqlitePlace
-from tests.support.quick_desks import HandClock, quick_desk
-from tests.support.refusals import refusal
-from tests.support.waiting import until
+from tests.support.quick_desks import HandClock, open_quick_desk
+from tests.support.refusals import call_for_refusal
+from tests.support.waiting import wait_until
 
-ONE, TWO, THREE = numbers(3, seed=21)
+ONE, TWO, THREE = invent_numbers(3, seed=21)
 CODE = "database_went_back"
 pytestmark = pytest.mark.expects_log("a loss is an error in the log")
 
@@ -80,12 +80,12 @@ def lose_purchase(
     lost purchase.
     """
     with place.desk(vendor, clock):
-        put_back = backups.taken(place)
+        put_back = backups.take_backup(place)
     with place.desk(vendor, clock) as knowing:
         bought = buy_one(knowing)
     with place.desk(vendor, clock, person="op-b", desk=2) as reader:
         assert reader.lookup.find_records(ONE).credit_checks
-        until(lambda: has_newest_anchor(reader, place), "the reader counts on what it has read")
+        wait_until(lambda: has_newest_anchor(reader, place), "the reader counts on what it has read")
     put_back()
     return bought
 
@@ -102,7 +102,7 @@ def lost_unknown_purchase(place: Place, vendor: LedgerVendor, clock: HandClock) 
 
     def buy_unanswered(console: Console) -> CreditCheck:
         vendor.behaviour = "silent_after_charge"
-        refused = refusal(lambda: buy(console))
+        refused = call_for_refusal(lambda: buy(console))
         vendor.behaviour = "answers"
         record = refused.detail["record"]
         assert isinstance(record, CreditCheck)
@@ -123,19 +123,19 @@ def test_every_desk_is_stopped_until_a_person_has_looked(
         assert knowing.lookup.find_records(ONE).credit_checks == ()
         for console in (knowing, other):
             for number in (ONE, TWO):
-                error = refusal(lambda console=console, number=number: buy(console, number))
+                error = call_for_refusal(lambda console=console, number=number: buy(console, number))
                 assert (error.code, read_missing(error)) == (CODE, [told])
         (alert,) = list_stop_alerts(other)
         other.alerts.acknowledge(alert.id, "the disk was put back by mistake")
         for console in (knowing, other):
-            error = refusal(lambda console=console: buy(console, ONE))
+            error = call_for_refusal(lambda console=console: buy(console, ONE))
             assert (error.code, error.detail["source"]) == ("already_purchased", "desk")
         buy(other, TWO)
         buy(knowing, THREE)
         other.recovery.probe("operation", lost_purchase.operation_id or "")
         (back,) = other.lookup.find_records(ONE).credit_checks
         assert (back.state, back.credit_check_id) == ("success", lost_purchase.credit_check_id)
-        assert refusal(lambda: buy(other, ONE)).detail["record"] == back
+        assert call_for_refusal(lambda: buy(other, ONE)).detail["record"] == back
         assert list_stop_alerts(knowing) == []
     assert len(vendor.charges) == 3
 
@@ -159,7 +159,7 @@ def test_one_person_with_a_plain_client_frees_nothing(
         assert other.recovery.resolve("operation", operation, "error", "not on their list").awaiting
         closed = f"UPDATE approvals SET closed_at = at WHERE subject_id = '{operation}'"
         other._context.write(lambda tx: tx.conn.execute(text(closed)))
-        assert refusal(lambda: buy(other)).code == "already_purchased"
+        assert call_for_refusal(lambda: buy(other)).code == "already_purchased"
     assert len(vendor.charges) == 1
 
 
@@ -168,9 +168,9 @@ def test_a_desk_that_only_read_counts(
 ) -> None:
     """The desk that bought is never opened again: a desk that only read the lost purchase stops all desks."""
     with place.desk(vendor, clock, person="op-b", desk=2) as reader:
-        assert refusal(lambda: buy(reader)).code == CODE
+        assert call_for_refusal(lambda: buy(reader)).code == CODE
     with place.desk(vendor, clock, desk=1) as third:
-        assert refusal(lambda: buy(third)).code == CODE
+        assert call_for_refusal(lambda: buy(third)).code == CODE
         (alert,) = list_stop_alerts(third)
         third.alerts.acknowledge(alert.id, "seen")
     with place.desk(vendor, clock, person="op-b", desk=2) as reader:
@@ -189,12 +189,12 @@ def test_who_knows_more_stops_it_again(
         reader.alerts.acknowledge(alert.id, "nothing is known to be missing")
         buy(reader, TWO)
     with place.desk(vendor, clock) as knowing:
-        error = refusal(lambda: buy(knowing, THREE))
+        error = call_for_refusal(lambda: buy(knowing, THREE))
         assert (error.code, read_missing(error)) == (CODE, [(lost_purchase.operation_id, "credit-check", ONE)])
         (alert,) = list_stop_alerts(knowing)
         knowing.alerts.acknowledge(alert.id, "this one is looked after")
         assert buy(knowing, THREE).state == "success"
-        assert refusal(lambda: buy(knowing)).detail["source"] == "desk"
+        assert call_for_refusal(lambda: buy(knowing)).detail["source"] == "desk"
 
 
 def test_what_was_bought_again_after_a_loss_can_be_renewed(
@@ -211,7 +211,7 @@ def test_what_was_bought_again_after_a_loss_can_be_renewed(
     with place.desk(vendor, clock) as knowing:
         (alert,) = list_stop_alerts(knowing)
         knowing.alerts.acknowledge(alert.id, "bought twice")
-        refused = refusal(lambda: knowing.recovery.probe("operation", lost_purchase.operation_id or ""))
+        refused = call_for_refusal(lambda: knowing.recovery.probe("operation", lost_purchase.operation_id or ""))
         assert (refused.code, refused.detail["record"]) == ("already_purchased", bought_again)
         clock.at += timedelta(days=400)
         renewed = knowing.credit_checks.purchase(PurchaseRequest(ONE, "1", renew=True))
@@ -225,13 +225,13 @@ def test_a_lost_renewal_stops_the_next_one(place: Place, vendor: LedgerVendor, c
     with place.desk(vendor, clock) as desk:
         buy(desk)
         clock.at += timedelta(days=400)
-        put_back = backups.taken(place)
+        put_back = backups.take_backup(place)
         lost_renewal = desk.credit_checks.purchase(PurchaseRequest(ONE, "1", renew=True))
     put_back()
     with place.desk(vendor, clock) as desk:
         (alert,) = list_stop_alerts(desk)
         desk.alerts.acknowledge(alert.id, "put back on purpose")
-        refused = refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(ONE, "1", renew=True)))
+        refused = call_for_refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(ONE, "1", renew=True)))
         assert (refused.code, refused.detail["operation_id"]) == ("already_purchased", lost_renewal.operation_id)
     assert len(vendor.charges) == 2
 
@@ -256,7 +256,7 @@ def test_two_processes_of_a_desk_hear_of_an_acknowledgement_at_once(
         monkeypatch.setattr(database_rollback, "_report_rollback", overtaken)
         assert database_rollback.find_database_rollback(one._context) is None
         assert list_stop_alerts(two) == []
-        assert refusal(lambda: buy(one)).code == "already_purchased"
+        assert call_for_refusal(lambda: buy(one)).code == "already_purchased"
     assert len(vendor.charges) == 1
 
 
@@ -276,7 +276,7 @@ def test_what_a_desk_wrote_since_a_loss_makes_it_no_new_one(
         buy(knowing, TWO)
         assert database_rollback.find_database_rollback(knowing._context) is None
         assert list_stop_alerts(knowing) == []
-        assert refusal(lambda: buy(knowing)).code == "already_purchased"
+        assert call_for_refusal(lambda: buy(knowing)).code == "already_purchased"
     assert len(vendor.charges) == 2, lost_purchase
 
 
@@ -288,11 +288,11 @@ def test_a_second_loss_is_a_second_stop(
         (alert,) = list_stop_alerts(knowing)
         knowing.alerts.acknowledge(alert.id, "seen")
         buy(knowing, TWO)
-        put_back = backups.taken(place)
+        put_back = backups.take_backup(place)
         buy(knowing, THREE)
     put_back()
     with place.desk(vendor, clock) as knowing:
-        error = refusal(lambda: buy(knowing, TWO))
+        error = call_for_refusal(lambda: buy(knowing, TWO))
         assert error.code == CODE
         assert THREE in [number for _, _, number in read_missing(error)]
     assert len(vendor.charges) == 3, lost_purchase
@@ -303,20 +303,20 @@ def test_another_database_in_its_place(place: Place, vendor: LedgerVendor, clock
     the acknowledgement the purchased number is still refused.
     """
     with place.desk(vendor, clock) as before:
-        empty = backups.taken(place)
+        empty = backups.take_backup(place)
         bought = buy(before)
     empty()
-    place.unguard("console_meta")
+    place.drop_table_triggers("console_meta")
     place.sql("UPDATE console_meta SET value = 'another' WHERE name = 'database_id'")
     with place.desk(vendor, clock) as knowing, place.desk(vendor, clock, person="op-b", desk=1) as other:
         for console in (knowing, other):
-            error = refusal(lambda console=console: buy(console, TWO))
+            error = call_for_refusal(lambda console=console: buy(console, TWO))
             assert (error.code, read_missing(error)) == (CODE, [(bought.operation_id, "credit-check", ONE)])
         (alert,) = list_stop_alerts(other)
         other.alerts.acknowledge(alert.id, "seen")
         assert buy(knowing, TWO).state == "success"
         for console in (knowing, other):
-            assert refusal(lambda console=console: buy(console)).detail["source"] == "desk"
+            assert call_for_refusal(lambda console=console: buy(console)).detail["source"] == "desk"
     assert len(vendor.charges) == 2
 
 
@@ -336,7 +336,7 @@ def test_no_file_is_made_in_the_place_of_a_known_one(
         place.file.touch()
     health = open_health_checks(console.settings)
     for open_it in (lambda: place.desk(vendor, clock), health.upgrade_schema):
-        error = refusal(open_it)
+        error = call_for_refusal(open_it)
         assert (error.code, error.detail["problem"], len(read_missing(error))) == (CODE, "file_missing", 1)
     assert not place.file.exists() or not place.file.stat().st_size
     health.upgrade_schema(accepts_new_database=True)
@@ -349,7 +349,7 @@ def test_no_file_is_made_in_a_folder_that_is_not_there(place: Place, vendor: Led
     """The database's folder doesn't exist, as if a volume isn't mounted: no database is created there."""
     folder = place.folder / "volume"
     away = f"sqlite:///{folder / 'deep' / 'console.db'}"
-    error = refusal(lambda: quick_desk(place.home, vendor, OPERATOR="op-a", DATABASE_URL=away))
+    error = call_for_refusal(lambda: open_quick_desk(place.home, vendor, OPERATOR="op-a", DATABASE_URL=away))
     assert (error.code, error.detail["problem"]) == ("database_unreachable", "no_folder")
     assert not folder.exists()
 
@@ -358,18 +358,18 @@ def test_no_file_is_made_in_a_folder_that_is_not_there(place: Place, vendor: Led
 def test_restored_under_a_running_desk(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
     """A backup is restored while a desk is running: the desk compares again before its next purchase and stops."""
     with place.desk(vendor, clock) as running:
-        put_back = backups.taken(place)
+        put_back = backups.take_backup(place)
         buy(running, ONE)
         put_back()
-        assert refusal(lambda: buy(running, ONE)).code == CODE
-        assert refusal(lambda: buy(running, TWO)).code == CODE
+        assert call_for_refusal(lambda: buy(running, ONE)).code == CODE
+        assert call_for_refusal(lambda: buy(running, TWO)).code == CODE
     assert len(vendor.charges) == 1
 
 
 @pytest.mark.parametrize("rounds", [6, pytest.param(200, marks=pytest.mark.soak)])
 def test_no_false_alarm_under_load(place: Place, rounds: int) -> None:
     """Three threads buy at two desks while another desk is opened repeatedly: no comparison reports a loss."""
-    rows, start, told, vendor = numbers(3 * rounds, seed=8), Barrier(4), list[object](), LedgerVendor()
+    rows, start, told, vendor = invent_numbers(3 * rounds, seed=8), Barrier(4), list[object](), LedgerVendor()
 
     def work(place_of: int, mine: list[str]) -> None:
         with place.desk(vendor, desk=place_of) as console:
@@ -396,7 +396,7 @@ def test_no_false_alarm_under_load(place: Place, rounds: int) -> None:
 
 def test_nothing_is_missed_where_nothing_is_lost(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
     """Two desks are opened and closed in turns and buy: none reports a loss."""
-    for number, desk in zip(numbers(6, seed=3), (0, 1, 0, 1, 1, 0), strict=True):
+    for number, desk in zip(invent_numbers(6, seed=3), (0, 1, 0, 1, 1, 0), strict=True):
         with place.desk(vendor, clock, desk=desk) as console:
             buy(console, number)
             assert console.alerts.find_database_rollback() is None

@@ -19,7 +19,7 @@ from console.services.process.heartbeat import Heartbeat
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
 KEY = "idempotent:payment:M-1:ORD-1"
 ASKS = 100
@@ -48,7 +48,7 @@ def try_to_acquire(
     return key_service.acquire_key(key, fingerprint, action=AuditAction.PAYMENT_START, subject=("payment", 1))
 
 
-def acquire(key_service: IdempotencyKeyService) -> HeldIdempotencyKey:
+def acquire_key(key_service: IdempotencyKeyService) -> HeldIdempotencyKey:
     """Acquire the key and return it; the test fails if the key has a result."""
     first = try_to_acquire(key_service)
     assert isinstance(first, HeldIdempotencyKey)
@@ -65,7 +65,9 @@ def test_same_key_same_result(key_service: IdempotencyKeyService, place: Place, 
             calls += 1
             assert key_service.store_result(taken, '{"payment": 1}')
         results += taken == '{"payment": 1}'
-        refused += refusal(lambda: try_to_acquire(key_service, fingerprint="9900 JPY")).code == "possible_repeat"
+        refused += (
+            call_for_refusal(lambda: try_to_acquire(key_service, fingerprint="9900 JPY")).code == "possible_repeat"
+        )
     told = f"{results} repeats got the stored result, {refused} other fingerprints refused, {calls} call"
     print(f"demand 15: {place.engine}: {told}")
     assert (calls, results, refused) == (1, asks - 1, asks)
@@ -74,27 +76,30 @@ def test_same_key_same_result(key_service: IdempotencyKeyService, place: Place, 
 
 def test_in_flight_names_its_owner(key_service: IdempotencyKeyService, console: Console, place: Place) -> None:
     """While the first call runs, another person is refused with the name of the owner and the time since when."""
-    acquire(key_service)
-    with place.acting(console, "op-b") as other:
-        error = refusal(lambda: try_to_acquire(IdempotencyKeyService(other._context)))
+    acquire_key(key_service)
+    with place.open_console_of_person(console, "op-b") as other:
+        error = call_for_refusal(lambda: try_to_acquire(IdempotencyKeyService(other._context)))
     assert (error.code, error.exit_status) == ("in_progress", 3)
-    assert error.detail["holder"] == {"operator": place.named("op-a"), "desk": console._context.spool.desk_id}
+    assert error.detail["holder"] == {
+        "operator": place.get_account_name("op-a"),
+        "desk": console._context.spool.desk_id,
+    }
     assert error.detail["since"] == console._context.now()
 
 
 def test_a_lapsed_one_is_unknown(key_service: IdempotencyKeyService, clock: HandClock) -> None:
     """The process that held the key and ended may have acted, so the action is never tried again automatically."""
-    first = acquire(key_service)
+    first = acquire_key(key_service)
     clock.at += timedelta(minutes=1)
-    assert refusal(lambda: key_service.find_result(KEY, "3300 JPY")).code == "outcome_unknown"
-    assert refusal(lambda: try_to_acquire(key_service)).exit_status == 4
+    assert call_for_refusal(lambda: key_service.find_result(KEY, "3300 JPY")).code == "outcome_unknown"
+    assert call_for_refusal(lambda: try_to_acquire(key_service)).exit_status == 4
     assert key_service.store_result(first, "late, but its own")
     assert key_service.find_result(KEY, "3300 JPY") == "late, but its own"
 
 
 def test_a_released_key_is_free(key_service: IdempotencyKeyService) -> None:
     """A released key can be used again, also for another fingerprint; its first attempt stays in the journal."""
-    first = acquire(key_service)
+    first = acquire_key(key_service)
     assert key_service.release_key(first)
     assert key_service.find_result(KEY, "3300 JPY") is None
     again = try_to_acquire(key_service, fingerprint="9900 JPY")
@@ -102,14 +107,17 @@ def test_a_released_key_is_free(key_service: IdempotencyKeyService) -> None:
     assert again.operation_id != first.operation_id
     assert not key_service.store_result(first, "too late")
     assert key_service.release_key(first), "twice is as good as once"
-    assert refusal(lambda: key_service.find_result(KEY, "9900 JPY")).detail["operation_id"] == again.operation_id
+    assert (
+        call_for_refusal(lambda: key_service.find_result(KEY, "9900 JPY")).detail["operation_id"]
+        == again.operation_id
+    )
 
 
 def test_what_has_ended_does_not_end_otherwise(key_service: IdempotencyKeyService) -> None:
     """The holder can store the same result again, after a lost answer of the database; another result is refused and
     not stored.
     """
-    first = acquire(key_service)
+    first = acquire_key(key_service)
     assert key_service.store_result(first, "one")
     assert key_service.store_result(first, "one")
     assert not key_service.store_result(first, "other")
@@ -122,7 +130,7 @@ def test_a_deleted_result_is_forgotten(key_service: IdempotencyKeyService) -> No
     call can't be deleted.
     """
     assert not key_service.delete_result(KEY)
-    first = acquire(key_service)
+    first = acquire_key(key_service)
     assert not key_service.delete_result(KEY)
     key_service.store_result(first, "done")
     assert key_service.delete_result(KEY)
@@ -156,8 +164,8 @@ def test_the_pipeline_refuses_a_key_it_has_seen(console: Console) -> None:
         )
 
     pipeline.run(operation("3300 JPY"), lambda _step: None)
-    repeated = refusal(lambda: pipeline.run(operation("3300 JPY"), lambda _step: None))
-    other = refusal(lambda: pipeline.run(operation("9900 JPY"), lambda _step: None))
+    repeated = call_for_refusal(lambda: pipeline.run(operation("3300 JPY"), lambda _step: None))
+    other = call_for_refusal(lambda: pipeline.run(operation("9900 JPY"), lambda _step: None))
     heartbeat.close()
     assert (repeated.code, other.code, called) == ("already_decided", "possible_repeat", ["3300 JPY"])
 

@@ -25,15 +25,15 @@ from console.store.operations import idempotency_cache as caches
 from console.store.operations import redis_client as redis_link
 from console.store.operations.idempotency_cache import RedisIdempotencyCache
 from console.wording.sentences.catalogue import translate
-from tests.support.desks import NOWHERE
+from tests.support.desks import UNUSED_URL
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
-from tests.support.refusals import refusal
-from tests.support.server_fixtures import need
+from tests.support.refusals import call_for_refusal
+from tests.support.server_fixtures import require_server
 from tests.support.servers import RedisServer, redis
 
-GONE = "redis://127.0.0.1:9/0"
+UNUSED_REDIS_URL = "redis://127.0.0.1:9/0"
 KEY, PRINT, RESULT = make_payment_key("M-1", "ORD-1"), "3300 JPY", '{"payment": 17}'
 
 
@@ -50,7 +50,7 @@ def uptime(hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> HandClock:
 @pytest.fixture(scope="module")
 def own_redis() -> Iterator[RedisServer]:
     """A Redis server that these tests may empty."""
-    need("redis")
+    require_server("redis")
     with redis() as server:
         yield server
 
@@ -60,11 +60,11 @@ def redis_server(own_redis: RedisServer) -> RedisServer:
     """The emptied Redis server: the databases of tests are copies of one database, so Redis can't
     distinguish them.
     """
-    empty(own_redis)
+    delete_all_entries(own_redis)
     return own_redis
 
 
-def empty(server: RedisServer) -> None:
+def delete_all_entries(server: RedisServer) -> None:
     """Delete everything in Redis."""
     with Redis.from_url(server.url) as client:
         client.flushall()
@@ -74,8 +74,8 @@ def empty(server: RedisServer) -> None:
 def open_desk_with_redis(place: Place, server: RedisServer, clock: HandClock, number: int = 0) -> Iterator[Console]:
     """Open a desk that is connected to Redis and has just used the database."""
     with place.desk(LedgerVendor(), clock, desk=number, REDIS_URL=server.url) as console:
-        assert cache_of(console.idempotency).connect()
-        assert console.idempotency.release_key(acquire(console.idempotency, key="any other key"))
+        assert get_cache(console.idempotency).connect()
+        assert console.idempotency.release_key(acquire_key(console.idempotency, key="any other key"))
         assert console.idempotency.find_result("any other key", PRINT) is None
         yield console
 
@@ -101,14 +101,14 @@ def other(
         yield desk.idempotency
 
 
-def cache_of(key_service: IdempotencyKeyService) -> RedisIdempotencyCache:
+def get_cache(key_service: IdempotencyKeyService) -> RedisIdempotencyCache:
     """Return the service's cache in Redis."""
     cache = key_service._cache
     assert isinstance(cache, RedisIdempotencyCache)
     return cache
 
 
-def acquire(key_service: IdempotencyKeyService, fingerprint: str = PRINT, key: str = KEY) -> HeldIdempotencyKey:
+def acquire_key(key_service: IdempotencyKeyService, fingerprint: str = PRINT, key: str = KEY) -> HeldIdempotencyKey:
     """Acquire the key and return it."""
     taken = key_service.acquire_key(key, fingerprint, action="payment.start", subject=("payment", 1))
     assert isinstance(taken, HeldIdempotencyKey)
@@ -117,7 +117,7 @@ def acquire(key_service: IdempotencyKeyService, fingerprint: str = PRINT, key: s
 
 def store_result(key_service: IdempotencyKeyService, result: str = RESULT) -> None:
     """Acquire the key and store the result."""
-    assert key_service.store_result(acquire(key_service), result)
+    assert key_service.store_result(acquire_key(key_service), result)
 
 
 def call_before_method(
@@ -167,14 +167,14 @@ def test_only_results_are_answered_from_the_cache(
     key_service: IdempotencyKeyService, other: IdempotencyKeyService, uptime: HandClock
 ) -> None:
     """For a running call, another fingerprint and an unknown outcome the database answers, with all facts."""
-    acquire(other)
-    running = refusal(lambda: key_service.find_result(KEY, PRINT))
+    acquire_key(other)
+    running = call_for_refusal(lambda: key_service.find_result(KEY, PRINT))
     assert (running.code, set(running.detail)) == ("in_progress", {"operation_id", "since", "holder"})
-    assert refusal(lambda: acquire(key_service)).code == "in_progress"
-    assert refusal(lambda: key_service.find_result(KEY, "9900 JPY")).code == "possible_repeat"
+    assert call_for_refusal(lambda: acquire_key(key_service)).code == "in_progress"
+    assert call_for_refusal(lambda: key_service.find_result(KEY, "9900 JPY")).code == "possible_repeat"
     uptime.at += timedelta(minutes=1)
     uptime.sleep(0)  # time has passed for the database's clock too
-    assert refusal(lambda: key_service.find_result(KEY, PRINT)).code == "outcome_unknown"
+    assert call_for_refusal(lambda: key_service.find_result(KEY, PRINT)).code == "outcome_unknown"
 
 
 def test_another_fingerprint_is_refused_whatever_redis_says(
@@ -183,19 +183,19 @@ def test_another_fingerprint_is_refused_whatever_redis_says(
     """Redis has the result, and another fingerprint under the key is still refused."""
     store_result(other)
     assert key_service.find_result(KEY, PRINT) == RESULT
-    assert refusal(lambda: key_service.find_result(KEY, "9900 JPY")).code == "possible_repeat"
-    assert refusal(lambda: acquire(key_service, "9900 JPY")).code == "possible_repeat"
+    assert call_for_refusal(lambda: key_service.find_result(KEY, "9900 JPY")).code == "possible_repeat"
+    assert call_for_refusal(lambda: acquire_key(key_service, "9900 JPY")).code == "possible_repeat"
 
 
 def test_a_released_key_is_free_everywhere(key_service: IdempotencyKeyService, other: IdempotencyKeyService) -> None:
     """A released key may be used at once, on another desk and for another request."""
-    first = acquire(other)
-    assert refusal(lambda: acquire(key_service)).code == "in_progress"
+    first = acquire_key(other)
+    assert call_for_refusal(lambda: acquire_key(key_service)).code == "in_progress"
     assert other.release_key(first)
     assert key_service.find_result(KEY, PRINT) is None
-    assert key_service.store_result(acquire(key_service, "9900 JPY"), "second")
+    assert key_service.store_result(acquire_key(key_service, "9900 JPY"), "second")
     assert other.find_result(KEY, "9900 JPY") == "second"
-    assert refusal(lambda: other.find_result(KEY, PRINT)).code == "possible_repeat"
+    assert call_for_refusal(lambda: other.find_result(KEY, PRINT)).code == "possible_repeat"
 
 
 def test_a_deleted_result_is_gone_everywhere_at_once(
@@ -221,8 +221,8 @@ def test_who_read_before_a_delete_and_writes_after_it_brings_nothing_back(
     late write has no effect.
     """
     store_result(key_service)
-    empty(redis_server)
-    call_before_method(monkeypatch, cache_of(other), "store_result", lambda: key_service.delete_result(KEY))
+    delete_all_entries(redis_server)
+    call_before_method(monkeypatch, get_cache(other), "store_result", lambda: key_service.delete_result(KEY))
     assert other.find_result(KEY, PRINT) == RESULT  # it was so when it was read
     assert other.find_result(KEY, PRINT) is None
     assert key_service.find_result(KEY, PRINT) is None
@@ -241,13 +241,13 @@ def test_who_has_learnt_of_the_new_epoch_meanwhile_brings_nothing_back(
 
     def deleted() -> None:
         assert key_service.delete_result(KEY)
-        empty(redis_server)
+        delete_all_entries(redis_server)
         uptime.at += timedelta(seconds=1)
         other.find_result("any other key", PRINT)
 
     store_result(key_service)
-    empty(redis_server)
-    call_before_method(monkeypatch, cache_of(other), "store_result", deleted)
+    delete_all_entries(redis_server)
+    call_before_method(monkeypatch, get_cache(other), "store_result", deleted)
     assert other.find_result(KEY, PRINT) == RESULT
     assert other.find_result(KEY, PRINT) is None
 
@@ -266,7 +266,7 @@ def test_who_stored_before_a_delete_and_writes_after_it_brings_nothing_back(
         assert other.delete_result(KEY)
         store_result(other, "second")
 
-    call_before_method(monkeypatch, cache_of(key_service), "store_result", used_again)
+    call_before_method(monkeypatch, get_cache(key_service), "store_result", used_again)
     store_result(key_service, "first")
     for _ in range(3):
         assert key_service.find_result(KEY, PRINT) == other.find_result(KEY, PRINT) == "second"
@@ -284,7 +284,7 @@ def test_a_delete_that_redis_never_hears_of_counts_within_a_second(
     """
     store_result(key_service)
     assert other.find_result(KEY, PRINT) == RESULT
-    monkeypatch.setattr(cache_of(key_service)._redis_client, "send_command", lambda *_: None)
+    monkeypatch.setattr(get_cache(key_service)._redis_client, "send_command", lambda *_: None)
     assert key_service.delete_result(KEY)
     assert key_service.find_result(KEY, PRINT) is None
     uptime.at += timedelta(seconds=1)
@@ -310,14 +310,16 @@ def test_a_restored_database_is_not_answered_from_days_it_lost(
     else:
         uptime.at += timedelta(hours=1)
     again = {"DATABASE_URL": f"sqlite:///{backup}", "REDIS_URL": redis_server.url}
-    with open_console(Settings.load(place.told(NOWHERE, desk=1) | with_prefix(again)), uptime) as restored:
-        assert cache_of(restored.idempotency).connect()
+    with open_console(
+        Settings.load(place.make_environment(UNUSED_URL, desk=1) | add_prefix(again)), uptime
+    ) as restored:
+        assert get_cache(restored.idempotency).connect()
         for _ in range(2):
             assert restored.idempotency.find_result(KEY, PRINT) is None
-        assert isinstance(acquire(restored.idempotency), HeldIdempotencyKey)
+        assert isinstance(acquire_key(restored.idempotency), HeldIdempotencyKey)
 
 
-def with_prefix(told: Mapping[str, str]) -> dict[str, str]:
+def add_prefix(told: Mapping[str, str]) -> dict[str, str]:
     """Return the settings with the prefix of environment variables."""
     return {f"CONSOLE_{name}": value for name, value in told.items()}
 
@@ -329,7 +331,7 @@ def test_an_epoch_from_the_future_does_not_count(
     """An epoch that begins an hour or more ahead of the clock was written by a wrong clock: the database answers."""
     store_result(key_service)
     since = convert_to_naive_utc(uptime.now() + ahead).isoformat(sep=" ")
-    place.unguard("leases")
+    place.drop_table_triggers("leases")
     place.sql(f"UPDATE leases SET since = '{since}' WHERE name = 'idempotency_cache'")
     with key_service._context.database.read() as conn:
         found = rows.read_current_epoch(conn, uptime.now())
@@ -343,11 +345,11 @@ def test_a_flush_loses_nothing(
     """Redis is emptied during a call and after it: a second call is refused while the first runs, and gets its result
     afterwards.
     """
-    first = acquire(key_service)
-    empty(redis_server)
-    assert refusal(lambda: acquire(other)).code == "in_progress"
+    first = acquire_key(key_service)
+    delete_all_entries(redis_server)
+    assert call_for_refusal(lambda: acquire_key(other)).code == "in_progress"
     assert key_service.store_result(first, RESULT)
-    empty(redis_server)
+    delete_all_entries(redis_server)
     assert key_service.find_result(KEY, PRINT) == other.find_result(KEY, PRINT) == RESULT
 
 
@@ -357,14 +359,18 @@ def test_doctor_says_whether_the_cache_helps(place: Place, redis_server: RedisSe
     """`doctor` has a check of the cache where Redis is configured, failed if Redis is unreachable, and none without
     Redis.
     """
-    for told, found in (({"REDIS_URL": redis_server.url}, [True]), ({"REDIS_URL": GONE}, [False]), ({}, [])):
-        with open_console(Settings.load(place.told(NOWHERE) | with_prefix(told))) as console:
+    for told, found in (
+        ({"REDIS_URL": redis_server.url}, [True]),
+        ({"REDIS_URL": UNUSED_REDIS_URL}, [False]),
+        ({}, []),
+    ):
+        with open_console(Settings.load(place.make_environment(UNUSED_URL) | add_prefix(told))) as console:
             checks = [check for check in console.health.run_all_checks() if check.name == "cache"]
             state = console.idempotency.cache_state
         assert [check.ok for check in checks] == found
         assert state == ("off" if found else None)  # nobody has asked it yet
         assert all(redis_server.password not in repr(check) for check in checks)
-    assert "Work continues without it" in translate("doctor.cache.bad", "en", url=GONE)
+    assert "Work continues without it" in translate("doctor.cache.bad", "en", url=UNUSED_REDIS_URL)
 
 
 # Keys

@@ -7,9 +7,9 @@ import pytest
 from console.app import open_console
 from console.services.guarded.idempotency import HeldIdempotencyKey, IdempotencyKeyService, make_payment_key
 from console.settings.settings import Settings
-from tests.support.desks import NOWHERE
+from tests.support.desks import UNUSED_URL
 from tests.support.places import Place, ServerPlace
-from tests.support.sql_proxy import AT_ONCE, Break, SqlProxy
+from tests.support.sql_proxy import AT_ONCE, BreakKind, SqlProxy
 
 PRINT, RESULT = "3300 JPY", '{"payment": 17}'
 
@@ -26,14 +26,14 @@ def proxy(place: Place) -> Iterator[SqlProxy]:
 @pytest.fixture
 def key_service(place: Place, proxy: SqlProxy) -> Iterator[IdempotencyKeyService]:
     """The idempotency service of a desk that uses the proxy."""
-    told = place.told(NOWHERE) | {"CONSOLE_DATABASE_URL": proxy.url(place.url())}
+    told = place.make_environment(UNUSED_URL) | {"CONSOLE_DATABASE_URL": proxy.url(place.url())}
     with open_console(Settings.load(told)) as console:
-        assert console.idempotency.store_result(acquire(console.idempotency, "any key"), RESULT)
+        assert console.idempotency.store_result(acquire_key(console.idempotency, "any key"), RESULT)
         assert console.idempotency.delete_result("any key")
         yield console.idempotency
 
 
-def acquire(key_service: IdempotencyKeyService, key: str) -> HeldIdempotencyKey:
+def acquire_key(key_service: IdempotencyKeyService, key: str) -> HeldIdempotencyKey:
     """Acquire the key through the proxy and return it."""
     taken = key_service.acquire_key(key, PRINT, action="payment.start", subject=("payment", 1))
     assert isinstance(taken, HeldIdempotencyKey)
@@ -43,22 +43,22 @@ def acquire(key_service: IdempotencyKeyService, key: str) -> HeldIdempotencyKey:
 @pytest.mark.engines("mariadb")
 @pytest.mark.parametrize("kind", AT_ONCE)
 def test_each_step_is_true_though_its_commit_was_not_answered(
-    key_service: IdempotencyKeyService, proxy: SqlProxy, place: Place, kind: Break
+    key_service: IdempotencyKeyService, proxy: SqlProxy, place: Place, kind: BreakKind
 ) -> None:
     """Acquiring a key, storing its result, deleting the result and releasing the key are each reported as done, and
     are done once.
     """
     key = make_payment_key("M-1", kind)
-    with proxy.breaking(kind, on="COMMIT") as taking:
-        taken = acquire(key_service, key)
-    with proxy.breaking(kind, on="COMMIT") as storing:
+    with proxy.cause_fault(kind, on="COMMIT") as taking:
+        taken = acquire_key(key_service, key)
+    with proxy.cause_fault(kind, on="COMMIT") as storing:
         assert key_service.store_result(taken, RESULT)
     assert key_service.find_result(key, PRINT) == RESULT
-    with proxy.breaking(kind, on="COMMIT") as forgetting:
+    with proxy.cause_fault(kind, on="COMMIT") as forgetting:
         assert key_service.delete_result(key)
     assert key_service.find_result(key, PRINT) is None
-    again = acquire(key_service, key)
-    with proxy.breaking(kind, on="COMMIT") as releasing:
+    again = acquire_key(key_service, key)
+    with proxy.cause_fault(kind, on="COMMIT") as releasing:
         assert key_service.release_key(again)
     assert key_service.find_result(key, PRINT) is None
     assert all(shot.hit for shot in (taking, storing, forgetting, releasing))

@@ -17,12 +17,12 @@ from console.services.monitoring.metrics import MetricFigureReader
 from console.services.payments import next_work as payment_work
 from console.store.operations import leases
 from tests.support.desks import MovedClock
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 from tests.support.places import Place
 
-NUMBER, OTHER = numbers(2, seed=91)
+NUMBER, OTHER = invent_numbers(2, seed=91)
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def select_events(told: list[dict[str, Any]], event: LogEvent) -> list[dict[str,
 
 
 @pytest.mark.engines("sqlite")
-def test_a_payment_from_its_beginning_to_its_callback(scene: Scene) -> None:
+def test_a_payment_from_its_beginning_to_its_callback(scene: PaymentDesk) -> None:
     """The start of a payment, its code and its notice each write one event; the first two have one correlation id."""
     order = scene.order("ORD-1", 3300)
     with collect_events() as told:
@@ -67,9 +67,9 @@ def test_a_payment_from_its_beginning_to_its_callback(scene: Scene) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_a_signature_that_proves_nothing(scene: Scene) -> None:
+def test_a_signature_that_proves_nothing(scene: PaymentDesk) -> None:
     """A notice with a bad signature writes an event with the reason and without the body."""
-    post = scene.bank("event-1", "ORD-CANARY", "4711")
+    post = scene.make_bank_notice("event-1", "ORD-CANARY", "4711")
     with collect_events() as told:
         for header in ("t=1,v1=" + "0" * 64, "rubbish"):
             scene.payments.receive_notice(replace(post, headers=(("X-Notice-Signature", header),)))
@@ -80,7 +80,7 @@ def test_a_signature_that_proves_nothing(scene: Scene) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_a_call_that_fails_tells_how_often_it_was_tried(scene: Scene, clock: MovedClock) -> None:
+def test_a_call_that_fails_tells_how_often_it_was_tried(scene: PaymentDesk, clock: MovedClock) -> None:
     """A failing poll writes events with the kind of the call, without its ids, and with the number of the attempt."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     scene.control.add_fault("status:503", call="paypay_payment", times=50)

@@ -17,13 +17,13 @@ from console.services.guarded import answer_serialization as kept_answers
 from console.services.guarded import request_ids
 from console.services.guarded.answer_serialization import CallAnswer
 from console.store.operations.request_ids import ANSWER_RETENTION
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import Behaviour, LedgerVendor
-from tests.support.places import PERSON, Place
-from tests.support.quick_desks import HandClock, lease_clock
-from tests.support.refusals import refusal
+from tests.support.places import FIRST_PERSON, Place
+from tests.support.quick_desks import HandClock, use_lease_clock
+from tests.support.refusals import call_for_refusal
 
-NUMBER, OTHER_NUMBER = numbers(2, 7)
+NUMBER, OTHER_NUMBER = invent_numbers(2, 7)
 ID = "nightly-2026.11_21-A"
 _TABLES = ("hansha_alarmbox_credit_checks", "operations", "evidence", "audit_log", "leases", "request_ids", "changes")
 
@@ -31,7 +31,7 @@ _TABLES = ("hansha_alarmbox_credit_checks", "operations", "evidence", "audit_log
 @pytest.fixture
 def clock() -> Iterator[HandClock]:
     clock = HandClock()
-    with lease_clock(clock):
+    with use_lease_clock(clock):
         yield clock
 
 
@@ -52,7 +52,7 @@ def buy(console: Console, number: str = NUMBER, client: str = "1", request_id: s
 
 def read_purchase_error(console: Console, *asked: Any, **named: Any) -> ConsoleError:
     """Return the error with which the purchase is refused."""
-    return refusal(lambda: buy(console, *asked, **named))
+    return call_for_refusal(lambda: buy(console, *asked, **named))
 
 
 def read_written_rows(place: Place) -> list[list[tuple[Any, ...]]]:
@@ -138,7 +138,7 @@ def test_other_arguments_and_other_commands_are_refused(place: Place, console: C
         lambda: console.recovery.add_note("credit-check", record.id, "words", request_id=ID),
         lambda: console.recovery.take("credit-check", record.id, request_id=ID),
     ):
-        error = refusal(other)
+        error = call_for_refusal(other)
         assert (error.code, error.detail["reason"]) == ("possible_repeat", "request_id")
     assert dict(vendor.asked) == asked
     refusals = "SELECT COUNT(*) FROM audit_log WHERE what = 'request.repeated' AND result = 'refused'"
@@ -148,7 +148,7 @@ def test_other_arguments_and_other_commands_are_refused(place: Place, console: C
 def test_an_id_is_its_persons(place: Place, console: Console, vendor: LedgerVendor) -> None:
     """The same id used by another person is another request. Upper and lower case differ."""
     buy(console)
-    with place.acting(console, "lead-b") as other:
+    with place.open_console_of_person(console, "lead-b") as other:
         assert read_purchase_error(other).code == "already_purchased"
         assert buy(other, OTHER_NUMBER).state == "success"
     assert read_purchase_error(console, request_id=ID.lower()).code == "already_purchased"
@@ -189,7 +189,7 @@ def test_while_the_first_runs(place: Place, console: Console, vendor: LedgerVend
     buy(console)
     first, second = seen
     assert (first.code, second.code) == ("in_progress", "possible_repeat")
-    assert first.detail["holder"]["operator"] == place.named(PERSON)  # type: ignore[index]
+    assert first.detail["holder"]["operator"] == place.get_account_name(FIRST_PERSON)  # type: ignore[index]
     assert len(vendor.charges) == 1
 
 
@@ -244,7 +244,7 @@ def test_a_probe_that_learnt_nothing(place: Place, console: Console, vendor: Led
     def probe() -> CreditCheck:
         return console.recovery.probe("credit-check", record.id, request_id="probe")  # type: ignore[return-value]
 
-    first = refusal(probe)
+    first = call_for_refusal(probe)
     assert first.exit_status == 4
     console.recovery.resolve("credit-check", record.id, "error", "not on their screen")
     again = require_no_effect(place, vendor, probe)
@@ -269,7 +269,7 @@ def test_not_bought_after_all(place: Place, console: Console, vendor: LedgerVend
     first = console.recovery.resolve(*resolve, request_id="half")
     assert first.awaiting == "second_person"
     assert require_no_effect(place, vendor, lambda: console.recovery.resolve(*resolve, request_id="half")) == first
-    with place.acting(console, "lead-b") as lead:
+    with place.open_console_of_person(console, "lead-b") as lead:
         assert lead.recovery.resolve(*resolve, request_id="half").awaiting is None
     again = require_no_effect(place, vendor, lambda: buy(console))
     assert isinstance(again, ConsoleError)
@@ -385,7 +385,7 @@ def test_an_answer_that_this_program_cannot_read(place: Place, console: Console,
     for answer in ("", "{}", *(f'{{"value":{{"made":"{made}","of":{{}}}}}}' for made in forged)):
         place.sql(f"UPDATE request_ids SET answer = '{answer}'")
         assert buy(console) == record
-        again = refusal(lambda: console.recovery.take("credit-check", record.id, request_id="take"))
+        again = call_for_refusal(lambda: console.recovery.take("credit-check", record.id, request_id="take"))
         assert (again.code, again.detail["reason"]) == ("possible_repeat", "answer_not_kept")
         assert again.detail["record"] == record
 
@@ -403,7 +403,7 @@ def test_an_answer_with_an_earlier_field_name(
     asked = dict(vendor.asked)
     place.sql(f"UPDATE request_ids SET answer = REPLACE(answer, '\"{field}\":', '\"earlier_{field}\":')")
     assert buy(console).id == record.id
-    again = refusal(lambda: console.credit_checks.refetch(record.id, request_id="fetch"))
+    again = call_for_refusal(lambda: console.credit_checks.refetch(record.id, request_id="fetch"))
     assert (again.code, again.detail["reason"]) == ("possible_repeat", "answer_not_kept")
     named = again.detail["record"]
     assert isinstance(named, CreditCheck)

@@ -12,15 +12,15 @@ from console.services.guarded.idempotency import make_request_key
 from console.store.operations import idempotency_cache as caches
 from console.store.operations import redis_client as redis_link
 from console.store.operations.idempotency_cache import RedisIdempotencyCache
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.places import PERSON, Place
+from tests.support.places import FIRST_PERSON, Place
 from tests.support.quick_desks import HandClock
-from tests.support.refusals import refusal
-from tests.support.server_fixtures import need
+from tests.support.refusals import call_for_refusal
+from tests.support.server_fixtures import require_server
 from tests.support.servers import RedisServer, redis
 
-NUMBER, OTHER_NUMBER = numbers(2, 11)
+NUMBER, OTHER_NUMBER = invent_numbers(2, 11)
 ID = "R-1"
 SECOND = timedelta(seconds=1.1)
 
@@ -37,7 +37,7 @@ def uptime(hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> HandClock:
 
 @pytest.fixture(scope="module")
 def own_redis() -> Iterator[RedisServer]:
-    need("redis")
+    require_server("redis")
     with redis() as server:
         yield server
 
@@ -53,11 +53,11 @@ def console(place: Place, vendor: LedgerVendor, own_redis: RedisServer, uptime: 
     with Redis.from_url(own_redis.url) as client:
         client.flushall()
     with place.desk(vendor, uptime, REDIS_URL=own_redis.url) as desk:
-        assert cache_of(desk).connect()
+        assert get_cache(desk).connect()
         yield desk
 
 
-def cache_of(console: Console) -> RedisIdempotencyCache:
+def get_cache(console: Console) -> RedisIdempotencyCache:
     """Return the desk's cache in Redis."""
     cache = console._answer_cache
     assert isinstance(cache, RedisIdempotencyCache)
@@ -96,7 +96,7 @@ def test_the_rate_counts_what_was_asked_in_vain(console: Console, uptime: HandCl
     assert (after.part - before.part, after.total - before.total) == (1, 2)
 
 
-def _empty(console: Console, client: Redis) -> None:
+def _delete_all_entries(console: Console, client: Redis) -> None:
     """Delete everything in Redis."""
     client.flushall()
 
@@ -116,7 +116,7 @@ def _disconnect(console: Console, client: Redis) -> None:
     console._answer_cache.close()
 
 
-@pytest.mark.parametrize("trouble", [_empty, _exchange_values, _disconnect])
+@pytest.mark.parametrize("trouble", [_delete_all_entries, _exchange_values, _disconnect])
 def test_whatever_becomes_of_redis(
     console: Console,
     vendor: LedgerVendor,
@@ -131,7 +131,7 @@ def test_whatever_becomes_of_redis(
         for _ in range(3):
             trouble(console, client)
             assert (buy(console), buy(console, OTHER_NUMBER, "R-2")) == (first, second)
-            assert refusal(lambda: buy(console, OTHER_NUMBER)).code == "possible_repeat"
+            assert call_for_refusal(lambda: buy(console, OTHER_NUMBER)).code == "possible_repeat"
     assert len(vendor.charges) == 2
 
 
@@ -157,9 +157,9 @@ def test_a_cached_answer_of_another_version(
 def test_an_unknown_outcome_is_never_cached(console: Console, vendor: LedgerVendor, uptime: HandClock) -> None:
     """An unknown outcome isn't stored in Redis, because another desk may have settled it."""
     vendor.behaviour = "silent_after_charge"
-    record = refusal(lambda: buy(console)).detail["record"]
+    record = call_for_refusal(lambda: buy(console)).detail["record"]
     assert isinstance(record, CreditCheck)
-    assert refusal(lambda: buy(console)).code == "outcome_unknown"
+    assert call_for_refusal(lambda: buy(console)).code == "outcome_unknown"
     settled = console.recovery.resolve("credit-check", record.id, "success", "seen", 1).record
     assert buy(console) == settled
 
@@ -177,7 +177,7 @@ def test_what_is_nearly_a_day_old_is_not_cached(place: Place, console: Console, 
     assert buy(console) == record
     assert steps != []
     place.sql(f"UPDATE request_ids SET begun_ms = begun_ms - 3600000 WHERE request_id = '{ID}'")
-    assert refusal(lambda: buy(console)).code == "already_purchased"
+    assert call_for_refusal(lambda: buy(console)).code == "already_purchased"
 
 
 def test_nothing_in_redis_can_be_read(place: Place, console: Console, own_redis: RedisServer) -> None:
@@ -186,5 +186,11 @@ def test_nothing_in_redis_can_be_read(place: Place, console: Console, own_redis:
     with Redis.from_url(own_redis.url) as client:
         told = [(key, client.get(key) or b"") for key in client.scan_iter()]
     assert len(told) >= 1
-    for word in (ID, NUMBER, place.named(PERSON), make_request_key(place.named(PERSON), ID), "credit"):
+    for word in (
+        ID,
+        NUMBER,
+        place.get_account_name(FIRST_PERSON),
+        make_request_key(place.get_account_name(FIRST_PERSON), ID),
+        "credit",
+    ):
         assert not any(word.encode() in key + value for key, value in told)

@@ -6,10 +6,10 @@ import pytest
 
 from console.domain.records import PurchaseRequest
 from console.store.operations import leases
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.sent_statements import counted, counted_packets
+from tests.support.sent_statements import record_packets, record_statements
 from tests.support.waiting import PATIENCE_SECONDS
 
 MOST = {"sqlite": 17, "mariadb": 18, "mysql": 18}
@@ -28,7 +28,7 @@ def test_renewals_of_leases_are_not_counted(place: Place, vendor: LedgerVendor) 
             desk.database.write(lambda tx: leases.list_holders(tx.conn))
             renewed.set()
 
-        with counted(desk) as sent:
+        with record_statements(desk) as sent:
             heartbeat.add_beat("a lease", renew)
             assert renewed.wait(PATIENCE_SECONDS)
             heartbeat.remove_beat("a lease")
@@ -42,11 +42,11 @@ def test_a_purchase_sends_few_statements(place: Place, vendor: LedgerVendor) -> 
     """
     with place.desk(vendor) as desk:
         desk._service_builder._refetch_service.fetch_parts_after_purchase = lambda *_: None  # type: ignore[method-assign]  # just here
-        first, second, third = numbers(3, seed=56)
+        first, second, third = invent_numbers(3, seed=56)
         desk.credit_checks.purchase(PurchaseRequest(first, "1"))  # connects
-        with counted(desk) as sent, counted_packets() as packets:
+        with record_statements(desk) as sent, record_packets() as packets:
             bought = desk.credit_checks.purchase(PurchaseRequest(second, "1"))
-        with counted(desk) as sent_with_id:
+        with record_statements(desk) as sent_with_id:
             desk.credit_checks.purchase(PurchaseRequest(third, "1"), request_id="third")
     tied = [statement for statement in sent_with_id if statement.startswith("UPDATE request_ids SET subject_kind")]
     assert len(tied) == 1, "the first transaction stores record and operation by one statement"

@@ -10,12 +10,12 @@ from console.app import Console
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.services.guarded.action import GuardedService
 from console.services.tasks.due_tasks import MAX_FAILED_DELIVERIES, UNDELIVERED_ANSWER_RULE
-from tests.services.credit_checks.test_purchase_breaks import delete_row, lose_writes
+from tests.services.credit_checks.test_purchase_breaks import break_writes, delete_row
 from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
 pytestmark = pytest.mark.expects_log("what can't be delivered is told")
 
@@ -29,8 +29,10 @@ def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterat
 def make_spooled_purchase(console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch) -> CreditCheck:
     """Return a purchase whose answer only the spool has."""
     with monkeypatch.context() as lost:
-        vendor.during = lambda: lose_writes(lost, console)
-        record = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))).detail["record"]
+        vendor.during = lambda: break_writes(lost, console)
+        record = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))).detail[
+            "record"
+        ]
     vendor.during = lambda: None
     assert isinstance(record, CreditCheck)
     return record
@@ -98,7 +100,7 @@ def test_the_databases_own_trouble_is_no_try(
     """
     make_spooled_purchase(console, vendor, monkeypatch)
     with monkeypatch.context() as lost:
-        lose_writes(lost, console)
+        break_writes(lost, console)
         for _ in range(MAX_FAILED_DELIVERIES + 1):
             console._service_builder.scheduler._tasks["spool_delivery"]()
     assert count_delivery_attempts(place) == 0

@@ -11,13 +11,13 @@ from console.domain.errors import ErrorCode, rebuild_error
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.services.process.failpoints import Failpoints
 from console.store.spool.spool import Intent, SpoolState
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
-(NUMBER,) = numbers(1)
+(NUMBER,) = invent_numbers(1)
 LONG = timedelta(minutes=5)
 
 
@@ -65,7 +65,7 @@ def test_a_late_sleeper_sends_nothing(
             assert buy(other).state == "success"
 
     console._context.failpoints = SleepsAfterClaim(meanwhile)
-    late = refusal(lambda: buy(console))
+    late = call_for_refusal(lambda: buy(console))
     assert (late.code, late.exit_status, late.detail["reason"]) == ("interrupted", 6, "told_not_sent")
     assert len(vendor.charges) == 1
     assert [one.state for one in console.lookup.find_records(NUMBER).credit_checks] == ["success", "error"]
@@ -135,7 +135,9 @@ def test_whoever_looks_at_a_desk_that_stays_open_tells_it(
     elif way == "probe":
         assert console.credit_checks.probe(record).state == "error"
     else:
-        decided = refusal(lambda: console.recovery.resolve("credit-check", record, "error", "their list is empty"))
+        decided = call_for_refusal(
+            lambda: console.recovery.resolve("credit-check", record, "error", "their list is empty")
+        )
         assert decided.code == "nothing_to_resolve"
     assert (read_single_record(console).state, read_single_record(console).certainty, vendor.charges) == (
         "error",

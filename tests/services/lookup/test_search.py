@@ -22,8 +22,14 @@ from console.store.payments import orders, payments
 from console.store.refunds import refunds
 from console.store.schema.core import operations, request_ids
 from console.store.schema.payments import refunds as refund_table
-from tests.store.credit_checks.test_joined_reads import call
-from tests.store.money_rows import NOW, asked, begun, moved, paid
+from tests.store.credit_checks.test_joined_reads import make_operation_row
+from tests.store.money_rows import (
+    NOW,
+    insert_begun_payment,
+    insert_paid_payment,
+    insert_requested_refund,
+    move_refund_to,
+)
 from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -41,7 +47,7 @@ HOSTILE = (
 def connection(place: Place) -> Iterator[Connection]:
     """A plain connection that writes invented rows into the tables."""
     for table in TABLES:
-        place.unguard(table)
+        place.drop_table_triggers(table)
     with closing(Database(place.url(""))) as opened, opened.engine.connect() as conn:
         yield conn.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -61,13 +67,15 @@ def test_everything_is_found_by_one_text(console: Console, connection: Connectio
     """Each identifier of a record finds this record, and opening the result leads to it."""
     check = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     order_id = orders.insert_order(connection, orders.NewOrder("ORD-1", 50_000, corporation_number=NUMBER), NOW)
-    payment = paid(connection, "ORD-1", 50_000, order_id=order_id, provider_payment_id="04217788", asked_minor=50_000)
-    other = paid(connection, "ORD-2", 12_000, provider_payment_id="04219900", payer="支払花子")
+    payment = insert_paid_payment(
+        connection, "ORD-1", 50_000, order_id=order_id, provider_payment_id="04217788", asked_minor=50_000
+    )
+    other = insert_paid_payment(connection, "ORD-2", 12_000, provider_payment_id="04219900", payer="支払花子")
     payments.change_payment(connection, other, NOW, certainty="unknown")
-    refund = moved(connection, asked(connection, payment, 1_000), RefundState.APPROVED)
+    refund = move_refund_to(connection, insert_requested_refund(connection, payment, 1_000), RefundState.APPROVED)
     refunds.change_refund(connection, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
     connection.execute(update(refund_table).values(refund_txn_id="GR-4711"))
-    operation: dict[str, Any] = call(refund.id, "refund.submit", "done") | {"subject_kind": "refund"}
+    operation: dict[str, Any] = make_operation_row(refund.id, "refund.submit", "done") | {"subject_kind": "refund"}
     connection.execute(insert(operations), operation)
     operation_id = operation["id"]
     _add_request_id(connection, console, "REQ-7", refund.id, operation_id)
@@ -154,7 +162,7 @@ def _add_request_id(connection: Connection, console: Console, name: str, refund:
 
 def test_another_person_s_request_is_not_found(console: Console, connection: Connection) -> None:
     """A search for another person's request id finds as little as a search for an unused id."""
-    payment = begun(connection, "P-1")
+    payment = insert_begun_payment(connection, "P-1")
     _add_request_id(connection, console, "REQ-7", payment.id, "o-1")
     assert list_found(console.lookup.search("REQ-8")) == set()
     assert console.lookup.search("REQ-8").operations == ()

@@ -6,7 +6,7 @@ from console.app import Console
 from console.domain.bulk.records import ChosenRecord
 from console.domain.payments.records import RefundRequest
 from console.services.process.context import act_as
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 
 Fact = tuple[str, str, str, str, str | None]
 
@@ -18,7 +18,7 @@ def read_events(desk: Console) -> list[Fact]:
     return [(one.kind.value, one.act, one.subject_kind, one.subject_id, one.number) for one in events]
 
 
-def pay_order(scene: Scene, number: str) -> int:
+def pay_order(scene: PaymentDesk, number: str) -> int:
     """Return the id of a paid payment with this order number."""
     payment = scene.payments.start(scene.order(number, 3_300), "paypay").payment
     scene.money.move_payment("paypay", number, "paid")
@@ -27,7 +27,7 @@ def pay_order(scene: Scene, number: str) -> int:
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_requests_notes_and_runs(scene: Scene) -> None:
+def test_requests_notes_and_runs(scene: PaymentDesk) -> None:
     """A refund request concerns its approver, the decision its requester, a note the mentioned person, and a bulk run
     the person who created it.
     """
@@ -46,10 +46,10 @@ def test_requests_notes_and_runs(scene: Scene) -> None:
     console.bulk.discard(discarded.id)
     run_event = ("bulk_run", "ended", "bulk-run", str(run.id), run.name)
     assert read_events(console) == [run_event]
-    console.recovery.add_note("payment", first, f"@{place.named('lead-b')} look")
+    console.recovery.add_note("payment", first, f"@{place.get_account_name('lead-b')} look")
     console.recovery.take("payment", second)
-    assert console.recovery.hand_over("payment", second, f"for @{place.named('lead-b')}")
-    with place.acting(console, "lead-b") as desk:
+    assert console.recovery.hand_over("payment", second, f"for @{place.get_account_name('lead-b')}")
+    with place.open_console_of_person(console, "lead-b") as desk:
         assert read_events(desk) == [
             ("approval", "arrived", "refund", str(approved.id), None),
             ("approval", "arrived", "refund", str(rejected.id), None),
@@ -76,7 +76,7 @@ ALERT = (
 
 
 @pytest.mark.engines("sqlite")
-def test_an_incident_concerns_its_owner(scene: Scene) -> None:
+def test_an_incident_concerns_its_owner(scene: PaymentDesk) -> None:
     """An incident concerns its owner after another person has handed it over, and when it has become worse since. A
     colleague gets no event.
     """

@@ -12,27 +12,29 @@ from console.domain.calendar_days import IST
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import Payment, PaymentImport
 from tests.support.desks import NUMBERS
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 
 
-def import_payment(scene: Scene, provider: str = "paypay", number: str = "ORD-1", **more: object) -> Payment:
+def import_payment(scene: PaymentDesk, provider: str = "paypay", number: str = "ORD-1", **more: object) -> Payment:
     """Import the payment and return it."""
     return scene.payments.import_payment(PaymentImport(provider, number, **more))  # type: ignore[arg-type]  # any field
 
 
-def read_import_error(scene: Scene, provider: str = "paypay", number: str = "ORD-1", **more: Any) -> ConsoleError:
+def read_import_error(
+    scene: PaymentDesk, provider: str = "paypay", number: str = "ORD-1", **more: Any
+) -> ConsoleError:
     """Return the error with which the import is refused."""
     with pytest.raises(ConsoleError) as caught:
         import_payment(scene, provider, number, **more)
     return caught.value
 
 
-def today(scene: Scene) -> date:
+def read_today(scene: PaymentDesk) -> date:
     """Return the present day in Japan."""
     return scene.context.now().astimezone(IST).date()
 
 
-def test_a_paid_payment_is_booked_once(scene: Scene) -> None:
+def test_a_paid_payment_is_booked_once(scene: PaymentDesk) -> None:
     """A paid payment is imported as completed, captured and under its corporation; a second import returns the same
     payment.
     """
@@ -46,7 +48,7 @@ def test_a_paid_payment_is_booked_once(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("stored", [None, NUMBERS[1]])
-def test_a_known_payment_keeps_its_number(scene: Scene, stored: str | None) -> None:
+def test_a_known_payment_keeps_its_number(scene: PaymentDesk, stored: str | None) -> None:
     """An import with a corporation number that the stored payment doesn't have is refused, asks nobody and changes
     nothing. The stored number, in any form, is accepted.
     """
@@ -63,7 +65,7 @@ def test_a_known_payment_keeps_its_number(scene: Scene, stored: str | None) -> N
         assert import_payment(scene, corporation_number=f"T{stored}").id == first.id
 
 
-def test_of_two_imports_at_once_the_first_sets_the_number(scene: Scene) -> None:
+def test_of_two_imports_at_once_the_first_sets_the_number(scene: PaymentDesk) -> None:
     """If another import stores the payment while this one asks the provider, and with another corporation number,
     this one is refused and changes nothing.
     """
@@ -78,16 +80,16 @@ def test_of_two_imports_at_once_the_first_sets_the_number(scene: Scene) -> None:
     assert scene.payments.read_payment(first.id).record == first
 
 
-def test_its_order_follows(scene: Scene) -> None:
+def test_its_order_follows(scene: PaymentDesk) -> None:
     """The import of a paid payment sets the order of the same number to paid."""
     scene.order("ORD-1", 3300, corporation=NUMBERS[1])
     scene.money.register_payment("paypay", "ORD-1", 3300)
     payment = import_payment(scene)
     assert payment.corporation_number == NUMBERS[1]
-    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.read_order("ORD-1").state == "paid"
 
 
-def test_one_without_a_code_is_found_too(scene: Scene) -> None:
+def test_one_without_a_code_is_found_too(scene: PaymentDesk) -> None:
     """PayPay has payments without a code of ours under another address: they are found, too."""
     scene.money.register_payment("paypay", "ORD-1", 3300, code=False)
     payment = import_payment(scene)
@@ -106,7 +108,7 @@ def test_one_without_a_code_is_found_too(scene: Scene) -> None:
         ("cancelled", "payment_failed"),
     ],
 )
-def test_the_entry_is_what_the_answer_proves(scene: Scene, state: str, ours: str) -> None:
+def test_the_entry_is_what_the_answer_proves(scene: PaymentDesk, state: str, ours: str) -> None:
     """A payment that wasn't captured is imported in its reported state, and nothing is booked."""
     scene.money.register_payment("paypay", "ORD-1", 3300, state=state)
     if state in ("created",):
@@ -116,17 +118,17 @@ def test_the_entry_is_what_the_answer_proves(scene: Scene, state: str, ours: str
     assert (payment.state, payment.captured_minor) == (ours, 0)
 
 
-def test_atom_is_asked_by_sum_and_day(scene: Scene) -> None:
+def test_atom_is_asked_by_sum_and_day(scene: PaymentDesk) -> None:
     """Atom needs amount and day: without them the import is refused, with them the payment is booked and can be
     probed.
     """
     scene.money.register_payment("atom", "ORD-1", 50_000)
     assert read_import_error(scene, "atom").code == "usage"
     assert read_import_error(scene, "atom", amount="500.00").code == "usage"
-    payment = import_payment(scene, "atom", amount="500.00", day=today(scene))
+    payment = import_payment(scene, "atom", amount="500.00", day=read_today(scene))
     assert (payment.state, payment.captured_minor, payment.currency) == ("completed", 50_000, "INR")
     assert scene.payments.probe(payment.id).certainty == "known"
-    other = read_import_error(scene, "atom", "ORD-2", amount="500.00", day=today(scene) - timedelta(days=1))
+    other = read_import_error(scene, "atom", "ORD-2", amount="500.00", day=read_today(scene) - timedelta(days=1))
     assert other.exit_status == 5
 
 
@@ -137,34 +139,34 @@ def test_atom_is_asked_by_sum_and_day(scene: Scene) -> None:
      {"amount": "1" + "0" * 18},
      {"corporation_number": "1180301018772"}, {"corporation_number": "abc"}],
 )  # fmt: skip
-def test_bad_input_asks_nobody(scene: Scene, more: dict[str, Any]) -> None:
+def test_bad_input_asks_nobody(scene: PaymentDesk, more: dict[str, Any]) -> None:
     """Invalid input is refused (exit status 2), and nothing is sent."""
     assert read_import_error(scene, **more).exit_status == 2
     assert scene.control.read_requests(call="paypay_payment") == []
 
 
 @pytest.mark.engines("sqlite")
-def test_atom_is_not_asked_for_zero(scene: Scene) -> None:
+def test_atom_is_not_asked_for_zero(scene: PaymentDesk) -> None:
     """An amount of zero is bad input; it isn't reported as a provider that could not be reached."""
     for amount in ("0", "0.00"):
-        assert read_import_error(scene, "atom", amount=amount, day=today(scene)).code == "invalid_amount"
+        assert read_import_error(scene, "atom", amount=amount, day=read_today(scene)).code == "invalid_amount"
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("number", ["", "a b", "x" * 65, "注文", "ORD/1", "ORD?x=1"])
-def test_a_bad_number_asks_nobody(scene: Scene, number: str) -> None:
+def test_a_bad_number_asks_nobody(scene: PaymentDesk, number: str) -> None:
     """A number with invalid characters is refused (exit status 2) and is never sent in an address."""
     assert read_import_error(scene, number=number).exit_status == 2
     assert scene.control.read_requests(call="paypay_payment") == []
 
 
 @pytest.mark.engines("sqlite")
-def test_a_provider_that_is_none(scene: Scene) -> None:
+def test_a_provider_that_is_none(scene: PaymentDesk) -> None:
     """The name of an unknown provider is refused as invalid input."""
     assert read_import_error(scene, "bank").exit_status == 2
 
 
-def test_no_such_payment_is_five_and_no_usable_answer_is_four(scene: Scene) -> None:
+def test_no_such_payment_is_five_and_no_usable_answer_is_four(scene: PaymentDesk) -> None:
     """A payment that the provider doesn't have gives exit status 5, an unusable answer 4; neither leaves a row."""
     assert read_import_error(scene).exit_status == 5
     scene.money.register_payment("paypay", "ORD-1", 3300)

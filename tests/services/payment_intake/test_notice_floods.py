@@ -9,19 +9,19 @@ import pytest
 from console.domain.payments.records import ReceivedNotice
 from console.services.payment_intake.rate_limit import TokenBucket
 from console.services.payment_intake.receive import REFUSAL_BURST_SIZE
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 
 pytestmark = pytest.mark.engines("sqlite")
 
 
-def test_refusals_are_written_at_a_bearable_pace(scene: Scene) -> None:
+def test_refusals_are_written_at_a_bearable_pace(scene: PaymentDesk) -> None:
     """Each invalid notice is refused; far fewer are audited than came, and their entries have the number of those
     that weren't.
     """
     many = 3 * REFUSAL_BURST_SIZE
     results = {scene.payments.receive_notice(ReceivedNotice("bank", b"{}")) for _ in range(many)}
     assert [one.is_refused for one in results] == [True]
-    written = scene.audited("payment.callback_refused")
+    written = scene.count_audit_entries("payment.callback_refused")
     assert REFUSAL_BURST_SIZE <= written < many
     scene.machinery.payments._notice_receiver._refusal_limit = pace = TokenBucket(1, 0.0)
     assert (pace.take_token(0.0), pace.take_token(0.0), pace.take_token(0.0)) == (0, None, None)
@@ -31,7 +31,7 @@ def test_refusals_are_written_at_a_bearable_pace(scene: Scene) -> None:
     assert json.loads(scene.place.sql(newest)[0][0])["passed_over"] == 2
 
 
-def test_one_that_may_hide_a_true_notice_is_always_written(scene: Scene) -> None:
+def test_one_that_may_hide_a_true_notice_is_always_written(scene: PaymentDesk) -> None:
     """A callback with a false signature names a payment: it is audited and its payment probed, also in a flood."""
     scene.machinery.payments._notice_receiver._refusal_limit = TokenBucket(0, 0.0)
     payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment

@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 
 pytestmark = pytest.mark.engines("sqlite")
 
 
-def make_failed_payment(scene: Scene) -> int:
+def make_failed_payment(scene: PaymentDesk) -> int:
     """Return the id of a payment that Atom reported as failed."""
     payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment.id
     scene.money.move_payment("atom", "ORD-1", "failed")
@@ -16,7 +16,7 @@ def make_failed_payment(scene: Scene) -> int:
     return payment
 
 
-def test_paid_in_the_second_of_our_read(scene: Scene) -> None:
+def test_paid_in_the_second_of_our_read(scene: PaymentDesk) -> None:
     """Atom reports a success in the second of our read of a failure: the payment is completed as paid late, not taken
     for reversed.
     """
@@ -28,4 +28,4 @@ def test_paid_in_the_second_of_our_read(scene: Scene) -> None:
     assert scene.deliver("atom", "ORD-1").done == "booked"
     record = scene.payment(payment)
     assert (record.state, record.late_after, scene.cases()) == ("completed", "payment_failed", [])
-    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.read_order("ORD-1").state == "paid"

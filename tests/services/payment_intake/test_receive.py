@@ -11,13 +11,13 @@ from console.domain.records import Certainty
 from console.services.payment_intake.hints import LATE_ANSWER_PERIOD
 from console.services.payment_intake.receive import MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
 from tests.support.desks import MovedClock
-from tests.support.payment_desks import Scene
-from tests.support.refusals import refusal
+from tests.support.payment_desks import PaymentDesk
+from tests.support.refusals import call_for_refusal
 
 REFUSED = NoticeResult(is_refused=True)
 
 
-def begin_and_pay(scene: Scene, provider: str, number: str = "ORD-1", **paid: object) -> int:
+def begin_and_pay(scene: PaymentDesk, provider: str, number: str = "ORD-1", **paid: object) -> int:
     """Return the id of a payment that the payer has made at the provider, unknown here."""
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
     payment = scene.payments.start(scene.order(number, minor, currency), provider).payment
@@ -28,7 +28,7 @@ def begin_and_pay(scene: Scene, provider: str, number: str = "ORD-1", **paid: ob
 # PayPay: a hint
 
 
-def test_a_webhook_is_a_reason_to_ask(scene: Scene) -> None:
+def test_a_webhook_is_a_reason_to_ask(scene: PaymentDesk) -> None:
     """A hint books nothing by itself: the program reads the payment at PayPay, and that answer books it. The same
     hint again changes nothing.
     """
@@ -36,7 +36,7 @@ def test_a_webhook_is_a_reason_to_ask(scene: Scene) -> None:
     assert scene.deliver("paypay", "ORD-1") == NoticeResult(False, "booked", payment_id)
     payment = scene.payment(payment_id)
     assert (payment.state, payment.captured_minor) == ("completed", 3300)
-    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.read_order("ORD-1").state == "paid"
     asked = len(scene.control.read_requests(call="paypay_payment"))
     assert scene.deliver("paypay", "ORD-1") == NoticeResult(False, "repeated", payment_id)
     assert len(scene.control.read_requests(call="paypay_payment")) == asked
@@ -45,33 +45,33 @@ def test_a_webhook_is_a_reason_to_ask(scene: Scene) -> None:
 OLD_ANSWER = {"data": {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0}}
 
 
-def expired_and_paid(scene: Scene) -> int:
+def make_expired_paid_payment(scene: PaymentDesk) -> int:
     """Return the id of a payment that has expired here and isn't polled any more, while the payer has paid it."""
     payment_id = begin_and_pay(scene, "paypay")
-    scene.place.unguard("payments")
+    scene.place.drop_table_triggers("payments")
     scene.place.sql("UPDATE payments SET status = 'expired', work_state = 'none', work_reason = NULL, work_at = NULL")
     return payment_id
 
 
-def test_an_answer_that_is_older_than_the_webhook_is_asked_for_again(scene: Scene) -> None:
+def test_an_answer_that_is_older_than_the_webhook_is_asked_for_again(scene: PaymentDesk) -> None:
     """The hint reports COMPLETED, but PayPay's answer isn't that new yet: the payment is read again until it is."""
-    payment_id = expired_and_paid(scene)
+    payment_id = make_expired_paid_payment(scene)
     scene.control.add_fault("set_fields", call="paypay_payment", fields=OLD_ANSWER, times=2)
     assert scene.deliver("paypay", "ORD-1") == NoticeResult(False, "queued", payment_id)
     scene.run_due_tasks()
     assert scene.payment(payment_id).state == "expired"
     scene.run_due_tasks()
     assert scene.payment(payment_id).state == "completed"
-    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.read_order("ORD-1").state == "paid"
     assert scene.place.sql("SELECT done FROM payment_events") == [("booked",)]
 
 
 @pytest.mark.engines("sqlite")
-def test_a_webhook_that_lies_is_not_asked_about_for_ever(scene: Scene, clock: MovedClock) -> None:
+def test_a_webhook_that_lies_is_not_asked_about_for_ever(scene: PaymentDesk, clock: MovedClock) -> None:
     """A hint reports what PayPay's answers never confirm: after a while the answers count. The same hint later causes
     a new read.
     """
-    payment_id = expired_and_paid(scene)
+    payment_id = make_expired_paid_payment(scene)
     scene.control.add_fault("set_fields", call="paypay_payment", fields=OLD_ANSWER, times="always")
     assert scene.deliver("paypay", "ORD-1").done == "queued"
     clock.offset += scene.context.scale.scale_delta(LATE_ANSWER_PERIOD)
@@ -86,7 +86,7 @@ def test_a_webhook_that_lies_is_not_asked_about_for_ever(scene: Scene, clock: Mo
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_an_unmatched_notice_whose_payment_comes_is_a_reason_to_ask(scene: Scene, provider: str) -> None:
+def test_an_unmatched_notice_whose_payment_comes_is_a_reason_to_ask(scene: PaymentDesk, provider: str) -> None:
     """An unmatched notice's payment is started again here under its number and ends unpaid: the provider is asked,
     and the money is booked. The case stays open until the provider has answered.
     """
@@ -94,7 +94,7 @@ def test_an_unmatched_notice_whose_payment_comes_is_a_reason_to_ask(scene: Scene
     scene.money.register_payment(provider, "ORD-1", minor)
     assert scene.deliver(provider, "ORD-1").done == "unmatched"
     order = scene.order("ORD-1", minor, currency)
-    scene.place.unguard("payments")
+    scene.place.drop_table_triggers("payments")
     scene.place.sql(
         "INSERT INTO payments (order_id, provider, merchant_payment_id, status, currency, asked_minor, begun_at,"
         f" created_at, changed_at, version) VALUES ({order}, '{provider}', 'ORD-1', 'expired', '{currency}', {minor},"
@@ -108,15 +108,15 @@ def test_an_unmatched_notice_whose_payment_comes_is_a_reason_to_ask(scene: Scene
     scene.control.clear_faults()
     scene.place.sql(f"UPDATE payments SET begun_at = '{scene.context.now():%Y-%m-%d %H:%M:%S}'")
     scene.run_due_tasks()
-    payment = scene.of_number(provider, "ORD-1")
+    payment = scene.find_payment(provider, "ORD-1")
     assert payment is not None
     assert (payment.state, payment.captured_minor) == ("completed", minor)
-    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.read_order("ORD-1").state == "paid"
     assert scene.cases("notice") == []
     assert scene.place.sql("SELECT done FROM payment_events") == [("booked",)]
 
 
-def test_a_webhook_that_lies_books_nothing(scene: Scene) -> None:
+def test_a_webhook_that_lies_books_nothing(scene: PaymentDesk) -> None:
     """The hint reports COMPLETED, PayPay's answer CREATED: nothing is booked."""
     order = scene.order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
@@ -135,7 +135,7 @@ def test_a_webhook_that_lies_books_nothing(scene: Scene) -> None:
     assert (after.state, after.captured_minor) == ("user_payment", 0)
 
 
-def test_a_failure_that_is_told_again_may_be_news(scene: Scene) -> None:
+def test_a_failure_that_is_told_again_may_be_news(scene: PaymentDesk) -> None:
     """A payment failed, was paid late and then reversed: the second notice of the failure is equal to the first one,
     and the provider is asked again.
     """
@@ -151,7 +151,7 @@ def test_a_failure_that_is_told_again_may_be_news(scene: Scene) -> None:
     assert scene.payment(payment_id).state == "reversed"
 
 
-def test_a_webhook_waits_for_the_provider(scene: Scene) -> None:
+def test_a_webhook_waits_for_the_provider(scene: PaymentDesk) -> None:
     """While PayPay is unreachable a hint is stored and acknowledged; a due task reads the payment later."""
     payment_id = begin_and_pay(scene, "paypay")
     scene.control.add_fault("status:503", call="paypay_payment", times=1)
@@ -163,7 +163,7 @@ def test_a_webhook_waits_for_the_provider(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_two_ask_about_one_notice(scene: Scene, provider: str) -> None:
+def test_two_ask_about_one_notice(scene: PaymentDesk, provider: str) -> None:
     """The receiver and a due task ask about one notice at the same time: the first answer is stored, the second
     changes nothing.
     """
@@ -176,7 +176,7 @@ def test_two_ask_about_one_notice(scene: Scene, provider: str) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_a_provider_that_is_away_is_not_asked_for_ever(scene: Scene) -> None:
+def test_a_provider_that_is_away_is_not_asked_for_ever(scene: PaymentDesk) -> None:
     """After three failed questions the run leaves an unreachable provider, and the next run begins behind them.
     Another provider is still asked. When the provider is back, all notices are booked.
     """
@@ -202,18 +202,18 @@ def test_a_provider_that_is_away_is_not_asked_for_ever(scene: Scene) -> None:
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("peer", ["203.0.113.9", "", "none", "::ffff:203.0.113.9", None])
-def test_a_webhook_from_elsewhere_is_refused(scene: Scene, peer: str | None) -> None:
+def test_a_webhook_from_elsewhere_is_refused(scene: PaymentDesk, peer: str | None) -> None:
     """A hint from an address that isn't PayPay's is refused, audited and counted, and PayPay isn't asked."""
     payment_id = begin_and_pay(scene, "paypay")
     post = replace(scene.post("paypay", "ORD-1"), peer=peer)
     assert scene.payments.receive_notice(post) == REFUSED
     assert scene.payment(payment_id).state == "token_generated"
-    assert scene.audited("payment.callback_refused") == 1
+    assert scene.count_audit_entries("payment.callback_refused") == 1
     assert scene.payments.count_refused_notices() == 1
     assert len(scene.control.read_requests(call="paypay_payment")) == 0
 
 
-def test_a_payment_that_nobody_knows_is_kept_and_told(scene: Scene) -> None:
+def test_a_payment_that_nobody_knows_is_kept_and_told(scene: PaymentDesk) -> None:
     """A notice about an unknown payment is acknowledged, stored as unmatched, and opens one case."""
     scene.money.register_payment("paypay", "ORD-9", 3300)
     assert scene.deliver("paypay", "ORD-9") == NoticeResult(False, "unmatched")
@@ -221,7 +221,7 @@ def test_a_payment_that_nobody_knows_is_kept_and_told(scene: Scene) -> None:
     assert scene.cases("notice") == ["unmatched_notice"]
 
 
-def test_what_was_kept_belongs_to_a_payment_that_is_imported(scene: Scene) -> None:
+def test_what_was_kept_belongs_to_a_payment_that_is_imported(scene: PaymentDesk) -> None:
     """After the import of its payment, an unmatched notice belongs to it, and its case is closed."""
     scene.money.register_payment("paypay", "ORD-9", 3300)
     scene.deliver("paypay", "ORD-9")
@@ -232,7 +232,7 @@ def test_what_was_kept_belongs_to_a_payment_that_is_imported(scene: Scene) -> No
 
 
 @pytest.mark.engines("sqlite")
-def test_an_address_that_opens_something_is_not_kept(scene: Scene) -> None:
+def test_an_address_that_opens_something_is_not_kept(scene: PaymentDesk) -> None:
     """PayPay's notice of a daily file contains an address with a permission: the notice is accepted, and the address
     isn't stored in the clear.
     """
@@ -251,7 +251,7 @@ def test_an_address_that_opens_something_is_not_kept(scene: Scene) -> None:
 # Atom: signed, and confirmed by a read
 
 
-def test_a_good_callback_is_verified_then_confirmed(scene: Scene) -> None:
+def test_a_good_callback_is_verified_then_confirmed(scene: PaymentDesk) -> None:
     """A valid Atom callback moves the payment through its three states, and to completed when
     TXNVERIFICATION agrees.
     """
@@ -263,37 +263,37 @@ def test_a_good_callback_is_verified_then_confirmed(scene: Scene) -> None:
     assert scene.deliver("atom", "ORD-1").done == "repeated"
 
 
-def test_a_good_callback_is_not_complete_before_it_is_confirmed(scene: Scene, clock: MovedClock) -> None:
+def test_a_good_callback_is_not_complete_before_it_is_confirmed(scene: PaymentDesk, clock: MovedClock) -> None:
     """TXNVERIFICATION is unreachable: the payment stays `signature_verified` and is polled again."""
     payment_id = begin_and_pay(scene, "atom")
     scene.control.add_fault("status:503", call="atom_verification", times="always")
     assert scene.deliver("atom", "ORD-1").done == "queued"
     payment = scene.payment(payment_id)
     assert (payment.state, payment.captured_minor) == ("signature_verified", 50_000)
-    assert scene.order_now("ORD-1").state == "pending"
-    refused = refusal(lambda: scene.payments.set_order_paid(payment_id))  # nor does a person set it to paid
+    assert scene.read_order("ORD-1").state == "pending"
+    refused = call_for_refusal(lambda: scene.payments.set_order_paid(payment_id))  # nor does a person set it to paid
     assert (refused.code, refused.detail["reason"]) == ("nothing_to_resolve", "callback_only")
-    assert scene.order_now("ORD-1").state == "pending"
+    assert scene.read_order("ORD-1").state == "pending"
     view = scene.payments.read_payment(payment_id)
     assert view.explanation.next_step.action == "probe"
     assert {action.action: action.reason for action in view.actions}["move_order"] == "reason.callback_only"
     scene.control.clear_faults()
     scene.run_due_tasks()
     assert scene.payment(payment_id).state == "completed"
-    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.read_order("ORD-1").state == "paid"
 
 
 @pytest.mark.parametrize("manner", ["other_key", "bad_signature", "no_signature", "other_seal"])
-def test_a_false_callback_changes_nothing(scene: Scene, clock: MovedClock, manner: str) -> None:
+def test_a_false_callback_changes_nothing(scene: PaymentDesk, clock: MovedClock, manner: str) -> None:
     """Each kind of false callback is refused in the same way, counted and stored as evidence; then TXNVERIFICATION is
     asked.
     """
-    clock.stand_still()  # or else the payment's own poll would ask too
+    clock.stop()  # or else the payment's own poll would ask too
     payment_id = begin_and_pay(scene, "atom")
     before = scene.payment(payment_id)
     assert scene.deliver("atom", "ORD-1", manner=manner) == REFUSED
     assert scene.payment(payment_id) == before
-    assert (scene.payments.count_refused_notices(), scene.audited("payment.callback_refused")) == (1, 1)
+    assert (scene.payments.count_refused_notices(), scene.count_audit_entries("payment.callback_refused")) == (1, 1)
     assert len(scene.control.read_requests(call="atom_verification")) == 0
     scene.run_due_tasks()
     read = manner != "other_seal"  # what can't be opened names nobody
@@ -305,7 +305,7 @@ def test_a_false_callback_changes_nothing(scene: Scene, clock: MovedClock, manne
 
 
 @pytest.mark.engines("sqlite")
-def test_a_tampered_seal_is_answered_like_any_other_refusal(scene: Scene) -> None:
+def test_a_tampered_seal_is_answered_like_any_other_refusal(scene: PaymentDesk) -> None:
     """An encrypted callback that was cut, altered or left out is refused with one and the same result, and only the
     refusal is stored.
     """
@@ -320,7 +320,7 @@ def test_a_tampered_seal_is_answered_like_any_other_refusal(scene: Scene) -> Non
     assert scene.payments.count_refused_notices() == len(bodies)
 
 
-def test_a_callback_over_another_sum_is_for_a_person(scene: Scene) -> None:
+def test_a_callback_over_another_sum_is_for_a_person(scene: PaymentDesk) -> None:
     """A signed callback with another amount than requested makes the payment unknown; nothing is booked."""
     payment_id = begin_and_pay(scene, "atom", amount_minor=40_000)
     scene.deliver("atom", "ORD-1")
@@ -333,7 +333,7 @@ def test_a_callback_over_another_sum_is_for_a_person(scene: Scene) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_all_that_a_notice_does_carries_one_correlation_id(scene: Scene) -> None:
+def test_all_that_a_notice_does_carries_one_correlation_id(scene: PaymentDesk) -> None:
     """All rows written for one notice have one correlation id, and the rows of the next notice another."""
     ids = []
     for number in ("ORD-1", "ORD-2"):

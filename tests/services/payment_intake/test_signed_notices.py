@@ -15,28 +15,28 @@ from console.store.audit import trail
 from console.wording.incident_words import list_playbook_step_keys
 from console.wording.sentences.catalogue import translate
 from tests.support.desks import NUMBERS
-from tests.support.payment_desks import Scene, signed
+from tests.support.payment_desks import PaymentDesk, make_signed_notice
 
 REFUSED = NoticeResult(is_refused=True)
 
 
-def test_a_signed_notice_is_evidence_by_itself(scene: Scene) -> None:
+def test_a_signed_notice_is_evidence_by_itself(scene: PaymentDesk) -> None:
     """A signed notice for an order without a payment creates the payment and books it, and the order becomes paid. A
     second notice of the same event changes nothing.
     """
     scene.order("ORD-1", 3300, corporation=NUMBERS[0])
-    result = scene.payments.receive_notice(scene.bank("ev-1", "ORD-1"))
+    result = scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
     assert (result.is_refused, result.done) == (False, "booked")
-    payment = scene.of_number("bank", "ORD-1")
+    payment = scene.find_payment("bank", "ORD-1")
     assert payment is not None
     assert (payment.state, payment.captured_minor, payment.corporation_number) == (
         "payment_success",
         3300,
         NUMBERS[0],
     )
-    assert scene.order_now("ORD-1").state == "paid"
-    assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "repeated"
-    assert scene.payments.receive_notice(scene.bank("ev-2", "ORD-1")).done == "booked"
+    assert scene.read_order("ORD-1").state == "paid"
+    assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "repeated"
+    assert scene.payments.receive_notice(scene.make_bank_notice("ev-2", "ORD-1")).done == "booked"
     again = scene.payment(payment.id)
     assert (again.captured_minor, again.work.reason) == (3300, "paid_twice")
 
@@ -50,22 +50,24 @@ def test_a_signed_notice_is_evidence_by_itself(scene: Scene) -> None:
         ({"currency": "INR"}, "payment.succeeded ORD-1 330000 INR"),
     ],
 )
-def test_one_event_with_two_contents_is_a_case(scene: Scene, fields: dict[str, str], observed: str) -> None:
+def test_one_event_with_two_contents_is_a_case(scene: PaymentDesk, fields: dict[str, str], observed: str) -> None:
     """Two genuine notices have one event id and different contents: the first is booked, the second opens a case and
     books nothing.
     """
     for number in ("ORD-1", "ORD-2"):
         scene.order(number, 3300)
-    assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "booked"
+    assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "booked"
     later = (scene.context.now() - timedelta(minutes=1)).isoformat()
-    assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1", occurred_at=later)).done == "repeated"
+    assert (
+        scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1", occurred_at=later)).done == "repeated"
+    )
     assert scene.cases("notice") == []
-    other = scene.bank("ev-1", **{"order": "ORD-1", **fields})
+    other = scene.make_bank_notice("ev-1", **{"order": "ORD-1", **fields})
     for _ in range(2):
         assert scene.payments.receive_notice(other).done == "repeated"
     told = scene.place.sql("SELECT rule_id, observed, expected FROM alerts WHERE subject_kind = 'notice'")
     assert told == [("contradicted", observed, "payment.succeeded ORD-1 3300 JPY")]
-    assert [scene.order_now(number).state for number in ("ORD-1", "ORD-2")] == ["paid", "pending"]
+    assert [scene.read_order(number).state for number in ("ORD-1", "ORD-2")] == ["paid", "pending"]
     (incident,) = scene.console.incidents.list_incidents()
     steps = [translate(key, "en") for key in list_playbook_step_keys(incident)]
     assert len(steps) == 3
@@ -73,11 +75,11 @@ def test_one_event_with_two_contents_is_a_case(scene: Scene, fields: dict[str, s
 
 
 @pytest.mark.parametrize("acknowledged", [False, True])
-def test_each_further_content_is_seen_and_audited_once(scene: Scene, acknowledged: bool) -> None:
+def test_each_further_content_is_seen_and_audited_once(scene: PaymentDesk, acknowledged: bool) -> None:
     """A further content of the event after an acknowledged case opens a new case; each content is audited once."""
     scene.order("ORD-1", 3300)
-    scene.payments.receive_notice(scene.bank("ev-1", "ORD-1"))
-    second, third = scene.bank("ev-1", "ORD-1", amount="9900"), scene.bank("ev-1", "ORD-2")
+    scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
+    second, third = scene.make_bank_notice("ev-1", "ORD-1", amount="9900"), scene.make_bank_notice("ev-1", "ORD-2")
     scene.payments.receive_notice(second)
     if acknowledged:
         (case,) = scene.place.sql("SELECT id FROM alerts WHERE rule_id = 'contradicted'")
@@ -100,37 +102,37 @@ def test_each_further_content_is_seen_and_audited_once(scene: Scene, acknowledge
     scene.console.audit.verify_chains()
 
 
-def test_a_case_of_two_contents_stays_when_the_order_comes(scene: Scene) -> None:
+def test_a_case_of_two_contents_stays_when_the_order_comes(scene: PaymentDesk) -> None:
     """The first content waits for its order and is booked; the case about the second one stays open until a person
     closes it.
     """
-    assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "unmatched"
-    assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1", amount="9900")).done == "repeated"
+    assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "unmatched"
+    assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1", amount="9900")).done == "repeated"
     assert scene.cases("notice") == ["unmatched_notice", "contradicted"]
     scene.order("ORD-1", 3300)
     scene.run_due_tasks()
-    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.read_order("ORD-1").state == "paid"
     assert scene.cases("notice") == ["contradicted"]
 
 
-def test_ids_that_differ_in_letter_case_are_two_events(scene: Scene) -> None:
+def test_ids_that_differ_in_letter_case_are_two_events(scene: PaymentDesk) -> None:
     """Two event ids that a server's collation calls equal are two events: both notices are booked."""
     for turn in (1, 2):
         scene.order(f"ORD-{turn}", 3300)
-    assert scene.payments.receive_notice(scene.bank("ev-a", "ORD-1")).done == "booked"
-    assert scene.payments.receive_notice(scene.bank("EV-A", "ORD-2")).done == "booked"
-    assert [scene.order_now(f"ORD-{turn}").state for turn in (1, 2)] == ["paid", "paid"]
-    assert scene.payments.receive_notice(scene.bank("EV-A", "ORD-2")).done == "repeated"
+    assert scene.payments.receive_notice(scene.make_bank_notice("ev-a", "ORD-1")).done == "booked"
+    assert scene.payments.receive_notice(scene.make_bank_notice("EV-A", "ORD-2")).done == "booked"
+    assert [scene.read_order(f"ORD-{turn}").state for turn in (1, 2)] == ["paid", "paid"]
+    assert scene.payments.receive_notice(scene.make_bank_notice("EV-A", "ORD-2")).done == "repeated"
     assert scene.cases("notice") == []
 
 
-def test_beyond_the_limit_it_is_booked_and_set_aside(scene: Scene) -> None:
+def test_beyond_the_limit_it_is_booked_and_set_aside(scene: PaymentDesk) -> None:
     """A notice of a success exceeds the account's limit: it is booked, and the excess is set aside for a refund."""
     scene.account(NUMBERS[0], 5000)
     for turn in (1, 2):
         scene.order(f"ORD-{turn}", 3300, corporation=NUMBERS[0])
-        assert scene.payments.receive_notice(scene.bank(f"ev-{turn}", f"ORD-{turn}")).done == "booked"
-    second = scene.of_number("bank", "ORD-2")
+        assert scene.payments.receive_notice(scene.make_bank_notice(f"ev-{turn}", f"ORD-{turn}")).done == "booked"
+    second = scene.find_payment("bank", "ORD-2")
     assert second is not None
     assert (second.captured_minor, second.set_aside_minor, second.refundable_minor) == (3300, 1600, 1700)
     assert second.work.reason == "set_aside"
@@ -138,7 +140,7 @@ def test_beyond_the_limit_it_is_booked_and_set_aside(scene: Scene) -> None:
     assert (item.record.amount_minor, item.payment.id, item.account.balance_minor) == (1600, second.id, 5000)
 
 
-def test_news_of_one_payment_in_any_order_ends_alike(scene: Scene) -> None:
+def test_news_of_one_payment_in_any_order_ends_alike(scene: PaymentDesk) -> None:
     """Notices of a failure, a late payment and a reversal give the same final state in every order."""
     now = scene.context.now() - timedelta(hours=1)
     story = [("payment.failed", 0), ("payment.succeeded", 1), ("payment.reversed", 2)]
@@ -146,23 +148,23 @@ def test_news_of_one_payment_in_any_order_ends_alike(scene: Scene) -> None:
         scene.order(name, 3300)
         for word, minutes in told:
             at = (now + timedelta(minutes=minutes)).isoformat()
-            post = scene.bank(f"{name}-{word}", name, type=word, occurred_at=at)
+            post = scene.make_bank_notice(f"{name}-{word}", name, type=word, occurred_at=at)
             assert scene.payments.receive_notice(post).is_refused is False
-    one, other = scene.of_number("bank", "ORD-1"), scene.of_number("bank", "ORD-2")
+    one, other = scene.find_payment("bank", "ORD-1"), scene.find_payment("bank", "ORD-2")
     assert one is not None
     assert other is not None
     assert (one.state, one.captured_minor) == (other.state, other.captured_minor) == ("reversed", 3300)
 
 
-def test_an_order_may_come_after_its_notice(scene: Scene) -> None:
+def test_an_order_may_come_after_its_notice(scene: PaymentDesk) -> None:
     """A notice without an order is acknowledged, stored and a case; after the shop has written the order, a due task
     books it.
     """
-    assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "unmatched"
+    assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "unmatched"
     assert scene.cases("notice") == ["unmatched_notice"]
     scene.order("ORD-1", 3300)
     assert {run.task: run.count for run in scene.run_due_tasks()}["unconfirmed_notices"] == 1
-    payment = scene.of_number("bank", "ORD-1")
+    payment = scene.find_payment("bank", "ORD-1")
     assert payment is not None
     assert payment.captured_minor == 3300
     assert scene.cases("notice") == []
@@ -172,43 +174,45 @@ def test_an_order_may_come_after_its_notice(scene: Scene) -> None:
 @pytest.mark.expects_log("an altered notice is a warning in the log")
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("altered", ["event_id = 'ev-9'", "amount_minor = 1", "kind = 'payment.failed'"])
-def test_a_stored_notice_that_says_otherwise_than_its_signed_body_books_nothing(scene: Scene, altered: str) -> None:
+def test_a_stored_notice_that_says_otherwise_than_its_signed_body_books_nothing(
+    scene: PaymentDesk, altered: str
+) -> None:
     """A person has changed a column of a stored notice, so that it differs from its signed body: the notice isn't
     booked.
     """
-    assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "unmatched"
-    scene.place.unguard("payment_events")
+    assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "unmatched"
+    scene.place.drop_table_triggers("payment_events")
     scene.place.sql(f"UPDATE payment_events SET {altered} WHERE event_id = 'ev-1'")
     scene.order("ORD-1", 3300)
     scene.run_due_tasks()
-    assert scene.of_number("bank", "ORD-1") is None
-    assert scene.order_now("ORD-1").state == "pending"
+    assert scene.find_payment("bank", "ORD-1") is None
+    assert scene.read_order("ORD-1").state == "pending"
     assert "unverified_notice" in scene.cases("notice")
 
 
-def make_invalid_notices(scene: Scene) -> dict[str, ReceivedNotice]:
+def make_invalid_notices(scene: PaymentDesk) -> dict[str, ReceivedNotice]:
     """Return invalid notices by the name of their fault."""
-    good = scene.bank("ev-1", "ORD-1")
+    good = scene.make_bank_notice("ev-1", "ORD-1")
     stamp, now = good.headers[0][1], scene.context.now()
     fields = json.loads(good.body)
 
     def altered(**changes: object) -> ReceivedNotice:
-        return signed("bank", json.dumps(fields | changes).encode(), now)
+        return make_signed_notice("bank", json.dumps(fields | changes).encode(), now)
 
     return {
         "no signature": replace(good, headers=()),
         "other body": replace(good, body=good.body.replace(b"3300", b"9900")),
-        "other key": signed("bank", good.body, now, key="another"),
-        "signed an hour ago": signed("bank", good.body, now - timedelta(hours=1)),
-        "signed in an hour": signed("bank", good.body, now + timedelta(hours=1)),
+        "other key": make_signed_notice("bank", good.body, now, key="another"),
+        "signed an hour ago": make_signed_notice("bank", good.body, now - timedelta(hours=1)),
+        "signed in an hour": make_signed_notice("bank", good.body, now + timedelta(hours=1)),
         "signature of another form": replace(good, headers=(("x-notice-signature", stamp.upper()),)),
         "two signatures": replace(good, headers=(("x-notice-signature", stamp + "," + stamp),)),
         "unknown source": replace(good, source="nobody"),
         "odd source": replace(good, source="../bank"),
-        "no JSON": signed("bank", b"{", now),
-        "a list": signed("bank", b"[]", now),
-        "deep": signed("bank", b"[" * 100_000, now),
-        "key twice": signed("bank", good.body[:-1] + b', "amount": "1"}', now),
+        "no JSON": make_signed_notice("bank", b"{", now),
+        "a list": make_signed_notice("bank", b"[]", now),
+        "deep": make_signed_notice("bank", b"[" * 100_000, now),
+        "key twice": make_signed_notice("bank", good.body[:-1] + b', "amount": "1"}', now),
         "amount a number": altered(amount=3300),
         "amount negative": altered(amount="-3300"),
         "amount too fine": altered(amount="3300.5"),
@@ -225,28 +229,28 @@ def make_invalid_notices(scene: Scene) -> dict[str, ReceivedNotice]:
         "no instant": altered(occurred_at="yesterday"),
         "naive instant": altered(occurred_at="2026-11-20T03:00:00"),
         "from the future": altered(occurred_at=(now + timedelta(minutes=10)).isoformat()),
-        "ten megabytes": signed("bank", b" " * (10 << 20), now),
+        "ten megabytes": make_signed_notice("bank", b" " * (10 << 20), now),
     }
 
 
-def test_whatever_is_wrong_gets_one_refusal(scene: Scene) -> None:
+def test_whatever_is_wrong_gets_one_refusal(scene: PaymentDesk) -> None:
     """Each invalid notice gets the same refusal, is audited with its reason, and changes nothing."""
     scene.order("ORD-1", 3300)
     posts = make_invalid_notices(scene)
     wrong = [name for name, post in posts.items() if scene.payments.receive_notice(post) != REFUSED]
     assert wrong == []
-    assert scene.of_number("bank", "ORD-1") is None
-    assert scene.audited("payment.callback_refused") == len(posts)
+    assert scene.find_payment("bank", "ORD-1") is None
+    assert scene.count_audit_entries("payment.callback_refused") == len(posts)
     assert scene.payments.count_refused_notices() == len(posts)
-    assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "booked"
+    assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "booked"
 
 
 @pytest.mark.parametrize(("minor", "currency"), [(-5, "JPY"), (10**15 + 1, "JPY"), (2**62, "INR"), (3300, "USD")])
-def test_an_order_of_an_impossible_amount_has_no_payment(scene: Scene, minor: int, currency: str) -> None:
+def test_an_order_of_an_impossible_amount_has_no_payment(scene: PaymentDesk, minor: int, currency: str) -> None:
     """The shop's order has an amount that no payment can have: the notice is acknowledged, stored and a case."""
     scene.order("ORD-1", minor, currency)
-    assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "unmatched"
-    assert scene.of_number("bank", "ORD-1") is None
+    assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "unmatched"
+    assert scene.find_payment("bank", "ORD-1") is None
     assert scene.cases("notice") == ["unmatched_notice"]
     assert {run.task: run.count for run in scene.run_due_tasks()}["unconfirmed_notices"] == 0
     scene.place.sql("UPDATE orders SET total_amount = 3300, currency = 'JPY'")
@@ -254,9 +258,9 @@ def test_an_order_of_an_impossible_amount_has_no_payment(scene: Scene, minor: in
     assert scene.cases("notice") == []
 
 
-def test_notices_of_invented_sources_keep_no_source_out(scene: Scene) -> None:
+def test_notices_of_invented_sources_keep_no_source_out(scene: PaymentDesk) -> None:
     """Notices of more unknown sources than a desk remembers are refused, and the bank's notice is still booked."""
-    genuine = scene.bank("ev-1", "ORD-1")
+    genuine = scene.make_bank_notice("ev-1", "ORD-1")
     scene.order("ORD-1", 3300)
     for number in range(200):
         assert scene.payments.receive_notice(replace(genuine, source=f"nobody{number}")) == REFUSED
@@ -265,12 +269,12 @@ def test_notices_of_invented_sources_keep_no_source_out(scene: Scene) -> None:
 
 @pytest.mark.parametrize("point", ["before_notice_tx", "after_notice_tx", "before_order_move", "after_order_move"])
 @pytest.mark.expects_log("what was tolerated is told")
-def test_a_notice_that_broke_off_is_booked_when_it_comes_again(scene: Scene, point: str) -> None:
+def test_a_notice_that_broke_off_is_booked_when_it_comes_again(scene: PaymentDesk, point: str) -> None:
     """The processing breaks off at any step: after the notice is sent again, or by the due tasks, it is booked once
     and the order is paid.
     """
     scene.order("ORD-1", 3300)
-    post = scene.bank("ev-1", "ORD-1")
+    post = scene.make_bank_notice("ev-1", "ORD-1")
     scene.context.failpoints = Failpoints((point, 1, "raise"))
     try:
         scene.payments.receive_notice(post)
@@ -278,7 +282,7 @@ def test_a_notice_that_broke_off_is_booked_when_it_comes_again(scene: Scene, poi
         assert point.endswith("notice_tx")
     scene.payments.receive_notice(post)
     scene.run_due_tasks()
-    payment = scene.of_number("bank", "ORD-1")
+    payment = scene.find_payment("bank", "ORD-1")
     assert payment is not None
     assert payment.captured_minor == 3300
-    assert scene.order_now("ORD-1").state == "paid" or payment.work.state is WorkState.SCHEDULED
+    assert scene.read_order("ORD-1").state == "paid" or payment.work.state is WorkState.SCHEDULED

@@ -18,25 +18,25 @@ from console.store.refunds import refunds
 from console.store.refunds.refunds import NewRefund
 from tests.services.payments.test_apply_report import P, apply_reports, make_payment, make_report, report_paid
 from tests.support.desks import NUMBERS
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 
 pytestmark = pytest.mark.engines("sqlite")
 ONE, OTHER = NUMBERS[0], NUMBERS[1]
 
 
-def read_account_sums(scene: Scene) -> list[tuple[object, ...]]:
+def read_account_sums(scene: PaymentDesk) -> list[tuple[object, ...]]:
     """Return the booked and the reserved sum of each account, by id."""
     return [tuple(row) for row in scene.place.sql("SELECT balance_minor, reserved_minor FROM accounts ORDER BY id")]
 
 
-def make_reserved_payment(scene: Scene, number: str, minor: int) -> Payment:
+def make_reserved_payment(scene: PaymentDesk, number: str, minor: int) -> Payment:
     """Insert a payment of ONE for which its account has reserved `minor` yen; return it."""
     which = f"corporation_number = '{ONE}' AND currency = 'JPY'"
     scene.place.sql(f"UPDATE accounts SET reserved_minor = reserved_minor + {minor} WHERE {which}")
     return make_payment(scene, number, corporation_number=ONE, account_minor=minor)
 
 
-def test_what_was_paid_is_counted_instead_of_what_was_reserved(scene: Scene) -> None:
+def test_what_was_paid_is_counted_instead_of_what_was_reserved(scene: PaymentDesk) -> None:
     """A paid payment is booked in the account of its own corporation and currency, and its reservation ends; the
     reservations of other payments stay.
     """
@@ -49,7 +49,7 @@ def test_what_was_paid_is_counted_instead_of_what_was_reserved(scene: Scene) -> 
     assert scene.cases() == []
 
 
-def test_nothing_is_counted_where_nothing_limits(scene: Scene) -> None:
+def test_nothing_is_counted_where_nothing_limits(scene: PaymentDesk) -> None:
     """A payment without a corporation, and one of a corporation without an account, change no account."""
     scene.account(ONE, 10_000)
     assert report_paid(scene, make_payment(scene, "ORD-1")).captured_minor == 3300
@@ -62,7 +62,7 @@ def test_nothing_is_counted_where_nothing_limits(scene: Scene) -> None:
     ("limit", "booked", "excess"),
     [(3300, 3300, 0), (3301, 3300, 0), (3299, 3299, 1), (3000, 3000, 300), (0, 0, 3300)],
 )
-def test_whatever_exceeds_the_limit_is_set_aside(scene: Scene, limit: int, booked: int, excess: int) -> None:
+def test_whatever_exceeds_the_limit_is_set_aside(scene: PaymentDesk, limit: int, booked: int, excess: int) -> None:
     """The part of a payment above the account's limit is set aside to the yen, with one case that has the sums."""
     scene.account(ONE, limit)
     payment = report_paid(scene, make_payment(scene, "ORD-1", corporation_number=ONE))
@@ -76,7 +76,7 @@ def test_whatever_exceeds_the_limit_is_set_aside(scene: Scene, limit: int, booke
 
 
 @pytest.mark.parametrize("end", [P.PAYMENT_FAILED, P.EXPIRED])
-def test_what_ended_unpaid_gives_up_its_room(scene: Scene, end: P) -> None:
+def test_what_ended_unpaid_gives_up_its_room(scene: PaymentDesk, end: P) -> None:
     """A payment that ends unpaid gives up its own reservation once; other reservations stay."""
     scene.account(ONE, 10_000)
     make_reserved_payment(scene, "ORD-1", 1000)
@@ -86,7 +86,7 @@ def test_what_ended_unpaid_gives_up_its_room(scene: Scene, end: P) -> None:
     assert (read_account_sums(scene), ended.account_minor) == ([(0, 1000)], 0)
 
 
-def test_what_was_taken_back_is_held_no_more(scene: Scene) -> None:
+def test_what_was_taken_back_is_held_no_more(scene: PaymentDesk) -> None:
     """After a reversal the account no longer contains the payment's part; other payments stay booked."""
     scene.account(ONE, 4000)
     report_paid(scene, make_payment(scene, "ORD-1", corporation_number=ONE))
@@ -96,7 +96,7 @@ def test_what_was_taken_back_is_held_no_more(scene: Scene) -> None:
     assert read_account_sums(scene) == [(3300, 0)]
 
 
-def test_of_nobody_nothing_is_given_up_or_taken_back(scene: Scene) -> None:
+def test_of_nobody_nothing_is_given_up_or_taken_back(scene: PaymentDesk) -> None:
     """A payment without a corporation is released, reversed and booked without an error or a case."""
     alone = make_payment(scene, "ORD-1")
     scene.context.write(lambda tx: account_money.release_amount(tx, alone))
@@ -110,7 +110,7 @@ class _History:
     should contain while the payment isn't reversed.
     """
 
-    def __init__(self, scene: Scene, number: str) -> None:
+    def __init__(self, scene: PaymentDesk, number: str) -> None:
         self._scene = scene
         scene.account(number, 5000)
         self._payments = [make_payment(scene, f"{number}-{n}", corporation_number=number).id for n in range(3)]
@@ -199,7 +199,7 @@ _STEPS = st.tuples(
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(_STEPS, min_size=2, max_size=9))
 def test_an_account_contains_what_was_paid_and_did_not_go_back(
-    scene: Scene, steps: list[tuple[tuple[str, ...], int, int]]
+    scene: PaymentDesk, steps: list[tuple[tuple[str, ...], int, int]]
 ) -> None:
     """After each step of any history of payments, refunds and reversals, the account's balance is the sum that was
     paid, up to the limit, and not given back. The second payment exceeds the limit.
@@ -214,7 +214,9 @@ def test_an_account_contains_what_was_paid_and_did_not_go_back(
 
 
 @pytest.mark.parametrize(("refund_end", "before"), [("complete", 2300), ("fail", 3300)])
-def test_a_refund_that_ends_after_the_reversal_changes_nothing(scene: Scene, refund_end: str, before: int) -> None:
+def test_a_refund_that_ends_after_the_reversal_changes_nothing(
+    scene: PaymentDesk, refund_end: str, before: int
+) -> None:
     """A payment is reversed while its refund is accepted: whether the refund ends before or afterwards, completed or
     failed, the account contains nothing of the payment.
     """

@@ -26,8 +26,8 @@ from console.store.alerts import alerts
 from console.store.payments import payments
 from console.store.payments.payments import NewPayment
 from tests.support.desks import NUMBERS
-from tests.support.money_desks import ask
-from tests.support.payment_desks import Scene
+from tests.support.money_desks import request_refund
+from tests.support.payment_desks import PaymentDesk
 
 P = PaymentState
 START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -53,20 +53,20 @@ def make_report(
     return ReportWithSource(report, START + timedelta(minutes=minute), way, way.value, answer)
 
 
-def make_payment(scene: Scene, number: str, order_id: int | None = None, **more: Any) -> Payment:
+def make_payment(scene: PaymentDesk, number: str, order_id: int | None = None, **more: Any) -> Payment:
     """Insert a waiting payment of 3,300 yen and return it."""
     new = NewPayment("bank", number, "JPY", 3300, order_id=order_id, begun_at=START, **more)
     return scene.payment(scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, START)))
 
 
-def apply_reports(scene: Scene, payment: Payment, *facts: ReportWithSource) -> Payment:
+def apply_reports(scene: PaymentDesk, payment: Payment, *facts: ReportWithSource) -> Payment:
     """Apply the reports to the payment in this order, and return the payment as stored afterwards."""
     for one in facts:
         scene.context.database.write(lambda tx, one=one: apply_report(scene.context, tx, payment, one))  # type: ignore[misc]
     return scene.payment(payment.id)
 
 
-def report_paid(scene: Scene, payment: Payment, minute: int = 1, **more: Any) -> Payment:
+def report_paid(scene: PaymentDesk, payment: Payment, minute: int = 1, **more: Any) -> Payment:
     """Apply a report of a success and return the payment."""
     return apply_reports(
         scene, payment, make_report(P.PAYMENT_SUCCESS, minute, provider_payment_id=f"id-{payment.id}", **more)
@@ -83,7 +83,7 @@ def report_paid(scene: Scene, payment: Payment, minute: int = 1, **more: Any) ->
     ],
 )
 def test_every_order_of_a_story_ends_alike(
-    scene: Scene, states: tuple[PaymentState, ...], end: str, order: str | None
+    scene: PaymentDesk, states: tuple[PaymentState, ...], end: str, order: str | None
 ) -> None:
     """The reports in each order, each applied twice, give the same state, one booking and at most one case. The order
     is paid, unless the reports say that the money was taken back at once.
@@ -95,13 +95,13 @@ def test_every_order_of_a_story_ends_alike(
         after = apply_reports(scene, payment, *facts)
         assert (after.state, after.captured_minor, after.certainty) == (end, 3300, "known"), story
         assert after.provider_state == f"{states[-1]}@{len(states) - 1}"
-        assert order is None or scene.order_now(number).state == order
+        assert order is None or scene.read_order(number).state == order
     stories = turn + 1
-    assert scene.audited("payment.booked") + scene.audited("payment.reversed") >= stories
+    assert scene.count_audit_entries("payment.booked") + scene.count_audit_entries("payment.reversed") >= stories
     assert len(scene.cases()) == (stories if end == "reversed" else 0)
 
 
-def test_every_answer_is_evidence_before_anything_is_moved(scene: Scene) -> None:
+def test_every_answer_is_evidence_before_anything_is_moved(scene: PaymentDesk) -> None:
     """The answer of a report is stored as evidence before the payment changes."""
     payment = report_paid(scene, make_payment(scene, "ORD-1"))
     kept = scene.place.sql("SELECT source, summary FROM evidence WHERE subject_kind = 'payment' ORDER BY id")
@@ -110,7 +110,7 @@ def test_every_answer_is_evidence_before_anything_is_moved(scene: Scene) -> None
     assert scene.place.sql("SELECT COUNT(*) FROM evidence WHERE subject_kind = 'payment'") == [(2,)]
 
 
-def test_money_that_was_taken_back_leaves_the_account(scene: Scene) -> None:
+def test_money_that_was_taken_back_leaves_the_account(scene: PaymentDesk) -> None:
     """A payment is booked and then reversed: its account no longer contains the sum."""
     scene.account(NUMBERS[0], 5000)
     payment = report_paid(scene, make_payment(scene, "ORD-1", corporation_number=NUMBERS[0]))
@@ -129,7 +129,7 @@ def test_money_that_was_taken_back_leaves_the_account(scene: Scene) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("way", [ReportSource.NOTICE, ReportSource.READ])
 def test_another_amount_that_was_taken_back_is_for_a_person(
-    scene: Scene, amount: Money, way: ReportSource, *, is_told_first: bool
+    scene: PaymentDesk, amount: Money, way: ReportSource, *, is_told_first: bool
 ) -> None:
     """A bank reports that a part was taken back, or uses another currency: the payment stays paid, its account keeps
     the sum, and a person must look, also if the notices arrive in the wrong order.
@@ -146,7 +146,7 @@ def test_another_amount_that_was_taken_back_is_for_a_person(
     ]
 
 
-def test_one_payment_of_the_provider_is_one_of_ours(scene: Scene) -> None:
+def test_one_payment_of_the_provider_is_one_of_ours(scene: PaymentDesk) -> None:
     """If the provider reports the same number for a second payment, that payment becomes unknown and waits for a
     person, and nothing is booked twice.
     """
@@ -159,19 +159,19 @@ def test_one_payment_of_the_provider_is_one_of_ours(scene: Scene) -> None:
     assert (second.certainty, second.captured_minor, second.work.reason) == ("unknown", 0, "other_payment")
 
 
-def test_more_captures_of_an_order_are_for_a_person(scene: Scene) -> None:
+def test_more_captures_of_an_order_are_for_a_person(scene: PaymentDesk) -> None:
     """Several payments of one order were captured: the order is paid, one payment is booked as its payment, and a
     person must look at the others.
     """
     payment = report_paid(scene, make_payment(scene, "ORD-1", scene.order("ORD-1", 3300)), further_captures=("0422",))
     assert (payment.state, payment.captured_minor, payment.work.reason) == ("completed", 3300, "paid_twice")
-    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.read_order("ORD-1").state == "paid"
 
 
 @pytest.mark.parametrize("is_acknowledged", [False, True], ids=["open", "acknowledged"])
 @pytest.mark.parametrize("is_same_attempt", [True, False], ids=["listed", "another number"])
 def test_a_third_capture_is_told_although_the_second_one_was(
-    scene: Scene, is_acknowledged: bool, is_same_attempt: bool
+    scene: PaymentDesk, is_acknowledged: bool, is_same_attempt: bool
 ) -> None:
     """A third captured payment of an order opens a case although a person knows of the second one, and may have
     refunded it. Each capture is reported once.
@@ -201,7 +201,7 @@ def test_a_third_capture_is_told_although_the_second_one_was(
         assert len(find_cases()) == 2
 
 
-def test_an_acknowledged_contradiction_hides_no_other_one(scene: Scene) -> None:
+def test_an_acknowledged_contradiction_hides_no_other_one(scene: PaymentDesk) -> None:
     """A person has acknowledged that the provider reports 3,301 yen: a later report of 3,302 yen opens one new case,
     and the acknowledged amount none.
     """
@@ -222,7 +222,7 @@ def test_an_acknowledged_contradiction_hides_no_other_one(scene: Scene) -> None:
         assert tell_amount(minute, minor) == [acknowledged]
 
 
-def test_final_and_contradicted_stays_and_is_a_case(scene: Scene) -> None:
+def test_final_and_contradicted_stays_and_is_a_case(scene: PaymentDesk) -> None:
     """A completed payment is later reported as waiting or with another amount: its state stays, and
     a case is opened.
     """
@@ -235,14 +235,14 @@ def test_final_and_contradicted_stays_and_is_a_case(scene: Scene) -> None:
     assert scene.cases() == ["contradicted", "contradicted"]
 
 
-def test_without_number_or_sum_nothing_is_booked(scene: Scene) -> None:
+def test_without_number_or_sum_nothing_is_booked(scene: PaymentDesk) -> None:
     """A success without the provider's id or amount can't be booked: the payment is unknown and polled again."""
     after = apply_reports(scene, make_payment(scene, "ORD-1"), make_report(P.PAYMENT_SUCCESS, 1))
     assert (after.certainty, after.captured_minor, after.work.state) == ("unknown", 0, "scheduled")
     assert report_paid(scene, after, 2).state == "completed"
 
 
-def test_a_refund_that_nobody_here_made_is_a_case(scene: Scene) -> None:
+def test_a_refund_that_nobody_here_made_is_a_case(scene: PaymentDesk) -> None:
     """A report about a payment has a refund that isn't ours: a case is opened for a person."""
     money = Money(1000, "JPY")
     strange = RefundReport("RFD-STRANGE", "RFD-STRANGE", "REFUNDED", RefundState.COMPLETED, money, "id-1")
@@ -252,12 +252,12 @@ def test_a_refund_that_nobody_here_made_is_a_case(scene: Scene) -> None:
     assert scene.payments.read_payment(payment.id).sides[1].differs == ("refunded",)
 
 
-def apply_and_read_effect(scene: Scene, payment: Payment, told: ReportWithSource) -> str:
+def apply_and_read_effect(scene: PaymentDesk, payment: Payment, told: ReportWithSource) -> str:
     """Apply the report and return its effect."""
     return scene.context.database.write(lambda tx: apply_report(scene.context, tx, payment, told)).effect
 
 
-def read_trail(scene: Scene, payment: Payment) -> list[tuple[str, dict[str, Any], str | None]]:
+def read_trail(scene: PaymentDesk, payment: Payment) -> list[tuple[str, dict[str, Any], str | None]]:
     """The payment's entries in the audit trail: action, facts and reason."""
     rows = scene.place.sql(
         "SELECT what, detail, reason FROM audit_log WHERE subject_kind = 'payment'"
@@ -266,7 +266,7 @@ def read_trail(scene: Scene, payment: Payment) -> list[tuple[str, dict[str, Any]
     return [(str(what), json.loads(detail or "{}"), reason) for what, detail, reason in rows]
 
 
-def test_what_the_news_did_and_what_the_trail_says(scene: Scene) -> None:
+def test_what_the_news_did_and_what_the_trail_says(scene: PaymentDesk) -> None:
     """Each change by a report has one audit entry with the source of the report; a report that changes nothing is
     only stored as evidence.
     """
@@ -297,7 +297,7 @@ def test_what_the_news_did_and_what_the_trail_says(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("end", [P.EXPIRED, P.PAYMENT_FAILED])
-def test_money_that_came_late_is_told_as_late(scene: Scene, end: PaymentState) -> None:
+def test_money_that_came_late_is_told_as_late(scene: PaymentDesk, end: PaymentState) -> None:
     """A payment that had ended is paid: the entry says after which end, and the stored cause of the
     end is deleted.
     """
@@ -338,7 +338,7 @@ def make_refund_report(state: RefundState, minor: int | None) -> RefundReport:
 )
 @pytest.mark.parametrize("currency", ["JPY", "INR"])
 def test_what_the_provider_says_of_itself(
-    scene: Scene, more: dict[str, Any], said: dict[str, int], currency: str
+    scene: PaymentDesk, more: dict[str, Any], said: dict[str, int], currency: str
 ) -> None:
     """The stored statement of the provider contains only sums in the payment's currency, and its state cut to 40
     characters; a refunded sum counts only completed refunds.
@@ -355,7 +355,7 @@ def test_what_the_provider_says_of_itself(
     }
 
 
-def test_whoever_paid_is_written_once(scene: Scene) -> None:
+def test_whoever_paid_is_written_once(scene: PaymentDesk) -> None:
     """The first report's payer is stored, cut to the length of the column, and a later report doesn't replace it. The
     payment time is the provider's, or else the time of the report.
     """
@@ -366,7 +366,7 @@ def test_whoever_paid_is_written_once(scene: Scene) -> None:
     assert other.paid_at == START + timedelta(minutes=5)
 
 
-def test_the_trail_names_no_payer(scene: Scene) -> None:
+def test_the_trail_names_no_payer(scene: PaymentDesk) -> None:
     """The payer is masked before the audit entries about payments, orders and refunds are hashed, and the trail can
     be verified.
     """
@@ -384,7 +384,7 @@ def test_the_trail_names_no_payer(scene: Scene) -> None:
     (alert,) = scene.place.sql("SELECT id FROM alerts WHERE subject_kind = 'payment'")
     facts = {"observed": f"{payer} {payer}", "deep": [{"text": payer}], "n": 7}
     for kind, subject in (
-        ("refund", ask(scene.console, payment.id).id), ("order", payment.order_id), ("alert", alert[0]),
+        ("refund", request_refund(scene.console, payment.id).id), ("order", payment.order_id), ("alert", alert[0]),
     ):  # fmt: skip
         scene.context.write(
             lambda tx, kind=kind, subject=subject: scene.context.record_audit(  # type: ignore[misc]  # of this turn
@@ -401,13 +401,13 @@ def test_the_trail_names_no_payer(scene: Scene) -> None:
     assert scene.console.audit.verify_chains() >= len(entries)
 
 
-def test_the_last_event_of_a_source_is_kept(scene: Scene) -> None:
+def test_the_last_event_of_a_source_is_kept(scene: PaymentDesk) -> None:
     """The id of the newest event of a source is stored with the payment, cut to 128 characters."""
     event = replace(make_report(P.USER_PAYMENT, 0, ReportSource.NOTICE), event_id="e" * 200)
     assert apply_reports(scene, make_payment(scene, "ORD-1"), event).last_event_id == "e" * 128
 
 
-def test_an_order_follows_what_is_proven(scene: Scene) -> None:
+def test_an_order_follows_what_is_proven(scene: PaymentDesk) -> None:
     """An order is set to paid by a read, or by a signed notice of a source that can't be read; a callback must be
     confirmed by a read first.
     """
@@ -419,7 +419,7 @@ def test_an_order_follows_what_is_proven(scene: Scene) -> None:
         order = scene.order(f"ORD-{way}", 3300)
         told = make_report(P.PAYMENT_SUCCESS, 1, way, provider_payment_id=f"id-{way}")
         apply_reports(scene, make_payment(scene, f"ORD-{way}", order), told)
-        assert scene.order_now(f"ORD-{way}").state == state
+        assert scene.read_order(f"ORD-{way}").state == state
         apply_reports(
             scene,
             make_payment(scene, f"LONE-{way}"),
@@ -427,7 +427,7 @@ def test_an_order_follows_what_is_proven(scene: Scene) -> None:
         )
 
 
-def test_a_report_that_ends_an_unknown_ends_what_waited_for_it(scene: Scene) -> None:
+def test_a_report_that_ends_an_unknown_ends_what_waited_for_it(scene: PaymentDesk) -> None:
     """A report settles an unknown payment: a first person's proposal is closed, and the journal row of the start has
     the answer.
     """
@@ -435,7 +435,7 @@ def test_a_report_that_ends_an_unknown_ends_what_waited_for_it(scene: Scene) -> 
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
     with pytest.raises(ConsoleError):
         scene.payments.start(order, "paypay")
-    payment = scene.of_number("paypay", "ORD-1")
+    payment = scene.find_payment("paypay", "ORD-1")
     assert payment is not None
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     proposed = scene.payments.resolve(payment.id, "completed", "settlement of the 20th, row 14", "0421-from-paper")
@@ -448,7 +448,7 @@ def test_a_report_that_ends_an_unknown_ends_what_waited_for_it(scene: Scene) -> 
     assert [row[0] for row in scene.place.sql(started)] == ["done"]
 
 
-def read_refused_time_reasons(scene: Scene, payment: Payment) -> list[Any]:
+def read_refused_time_reasons(scene: PaymentDesk, payment: Payment) -> list[Any]:
     """Return the audited reasons for which the reported time of payment wasn't stored."""
     what = f"what = 'payment.time_not_taken' AND subject_id = '{payment.id}'"
     return scene.place.sql(f"SELECT reason FROM audit_log WHERE {what}")
@@ -463,7 +463,9 @@ def read_refused_time_reasons(scene: Scene, payment: Payment) -> list[Any]:
         (datetime(1, 1, 1, tzinfo=UTC), "paid_too_long_ago"),
     ],
 )
-def test_a_time_of_payment_that_can_not_be_right_is_not_taken(scene: Scene, paid_at: datetime, why: str) -> None:
+def test_a_time_of_payment_that_can_not_be_right_is_not_taken(
+    scene: PaymentDesk, paid_at: datetime, why: str
+) -> None:
     """A reported time of payment that can't be right would move the refund window: the time of the answer is stored
     instead, with an audit entry. The money is booked.
     """
@@ -474,7 +476,7 @@ def test_a_time_of_payment_that_can_not_be_right_is_not_taken(scene: Scene, paid
     assert [row[0] for row in read_refused_time_reasons(scene, payment)] == [why]
 
 
-def test_a_payment_of_ours_is_not_paid_before_it_begins(scene: Scene) -> None:
+def test_a_payment_of_ours_is_not_paid_before_it_begins(scene: PaymentDesk) -> None:
     """A time of payment before the start isn't stored for a payment that this program started, except for some
     minutes of a slow clock. Imported payments can be paid before they are known here.
     """
@@ -491,7 +493,7 @@ def test_a_payment_of_ours_is_not_paid_before_it_begins(scene: Scene) -> None:
         )
 
 
-def test_a_provider_clock_may_be_some_minutes_ahead(scene: Scene) -> None:
+def test_a_provider_clock_may_be_some_minutes_ahead(scene: PaymentDesk) -> None:
     """A time of payment that is some minutes ahead of the desk's clock is stored as reported."""
     ahead = scene.context.now().replace(microsecond=0) + timedelta(minutes=4)
     payment = make_payment(scene, "A")
@@ -500,7 +502,7 @@ def test_a_provider_clock_may_be_some_minutes_ahead(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("has_paid_at", [False, True])
-def test_a_report_from_the_future_hides_no_later_one(scene: Scene, *, has_paid_at: bool) -> None:
+def test_a_report_from_the_future_hides_no_later_one(scene: PaymentDesk, *, has_paid_at: bool) -> None:
     """A report has a day in the future: a later report of a reversal still counts as newer, and a person learns of
     it.
     """
@@ -515,7 +517,7 @@ def test_a_report_from_the_future_hides_no_later_one(scene: Scene, *, has_paid_a
     assert apply_reports(scene, payment, reversal).state is P.REVERSED
 
 
-def test_a_stored_time_in_the_future_hides_no_later_report(scene: Scene) -> None:
+def test_a_stored_time_in_the_future_hides_no_later_report(scene: PaymentDesk) -> None:
     """A desk with a clock that is ahead has stored the time of a report: a later report still counts as newer."""
     payment = report_paid(scene, make_payment(scene, "A"))
     scene.place.sql(f"UPDATE payments SET told_at = '2031-01-01', version = version + 1 WHERE id = {payment.id}")

@@ -15,43 +15,43 @@ from console.sandbox.server import Sandbox
 from console.services.payment_intake import due_tasks
 from console.services.payments.probe import PaymentProber
 from tests.support.desks import MovedClock
-from tests.support.payment_desks import Scene, paying
+from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
 pytestmark = pytest.mark.engines("sqlite")
 DAY = timedelta(days=1, hours=1)
 
 
 @pytest.fixture
-def desk_without_credentials(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
+def desk_without_credentials(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[PaymentDesk]:
     """A second desk on the same database, without PayPay's credentials."""
     missing: dict[str, Any] = {"SECRET_PAYPAY_API_KEY": None, "SECRET_PAYPAY_API_SECRET": None}
-    with paying(place, sandbox, clock, **missing) as scene:
+    with open_payment_desk(place, sandbox, clock, **missing) as scene:
         yield scene
 
 
-def begin_unknown(scene: Scene, number: str) -> Payment:
+def begin_unknown(scene: PaymentDesk, number: str) -> Payment:
     """Start a payment of an order with this number whose call gets no usable answer, let the payer pay, and return
     the payment, which is unknown.
     """
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
-    refusal(lambda: scene.payments.start(scene.order(number, 3300), "paypay"))
-    payment = scene.of_number("paypay", number)
+    call_for_refusal(lambda: scene.payments.start(scene.order(number, 3300), "paypay"))
+    payment = scene.find_payment("paypay", number)
     assert payment is not None
     assert payment.certainty is Certainty.UNKNOWN
     scene.money.move_payment("paypay", number, "paid")
     return payment
 
 
-def pass_a_day(scene: Scene, clock: MovedClock) -> None:
+def pass_a_day(scene: PaymentDesk, clock: MovedClock) -> None:
     """Move our clock and the provider's by a day, so that each attempt of a schedule becomes due."""
     clock.offset += DAY
     scene.control.change_settings(advance_seconds=DAY.total_seconds())
 
 
 def test_a_desk_that_cannot_ask_uses_up_no_attempt(
-    scene: Scene, desk_without_credentials: Scene, clock: MovedClock
+    scene: PaymentDesk, desk_without_credentials: PaymentDesk, clock: MovedClock
 ) -> None:
     """A desk without credentials runs its due tasks for weeks: the desk with credentials still polls the payment
     automatically.
@@ -67,7 +67,7 @@ def test_a_desk_that_cannot_ask_uses_up_no_attempt(
 
 
 def test_a_desk_that_cannot_ask_delays_no_end(
-    scene: Scene, desk_without_credentials: Scene, clock: MovedClock
+    scene: PaymentDesk, desk_without_credentials: PaymentDesk, clock: MovedClock
 ) -> None:
     """A desk without credentials runs the timeout saga of an expired payment first: the desk with credentials still
     ends the payment at its next run.
@@ -79,12 +79,12 @@ def test_a_desk_that_cannot_ask_delays_no_end(
         desk_without_credentials.run_due_tasks()
     assert scene.payment(payment.id).state == "token_generated"
     scene.run_due_tasks()
-    assert (scene.payment(payment.id).state, scene.order_now("ORD-1").state) == ("expired", "cancelled")
+    assert (scene.payment(payment.id).state, scene.read_order("ORD-1").state) == ("expired", "cancelled")
 
 
 @pytest.mark.expects_log("the fault at one payment")
 def test_a_payment_that_fails_here_lets_the_others_pass(
-    scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+    scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One payment always fails with a bug: it goes through its schedule to a person, and the payment after it is
     polled although each run handles only one.

@@ -5,20 +5,20 @@ import pytest
 from console.domain.payments.service_results import OrderDetails
 from tests.services.alerts.test_evaluate import AlertRulesDesk
 from tests.support.desks import MovedClock
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 
 pytestmark = pytest.mark.engines("sqlite")
 
 
 @pytest.fixture
-def rules_desk(scene: Scene, clock: MovedClock) -> AlertRulesDesk:
+def rules_desk(scene: PaymentDesk, clock: MovedClock) -> AlertRulesDesk:
     """The desk of the alert rules on this scene."""
     return AlertRulesDesk(scene, clock)
 
 
 def read_order(rules_desk: AlertRulesDesk) -> OrderDetails:
     """Return the details of ORD-1."""
-    return rules_desk.scene.console.payments.read_order(rules_desk.scene.order_now("ORD-1").id)
+    return rules_desk.scene.console.payments.read_order(rules_desk.scene.read_order("ORD-1").id)
 
 
 def test_a_pending_order_of_a_paid_payment(rules_desk: AlertRulesDesk) -> None:

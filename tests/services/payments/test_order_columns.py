@@ -6,17 +6,17 @@ import pytest
 
 from console.services.payments import order_columns
 from console.store.payments import orders
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 
 _COLUMNS = "atom_token_id, atom_txn_id, payment_method"
 
 
-def read_columns(scene: Scene, number: str = "ORD-1") -> tuple[str | None, ...]:
+def read_columns(scene: PaymentDesk, number: str = "ORD-1") -> tuple[str | None, ...]:
     """Return the shop's columns of the order."""
     return tuple(scene.place.sql(f"SELECT {_COLUMNS} FROM orders WHERE merch_txn_id = '{number}'")[0])
 
 
-def start_at_atom(scene: Scene, shop: str = "") -> int:
+def start_at_atom(scene: PaymentDesk, shop: str = "") -> int:
     """Create an order in which the shop has written `shop`, start its payment at Atom, and return
     the payment's id.
     """
@@ -26,7 +26,7 @@ def start_at_atom(scene: Scene, shop: str = "") -> int:
     return scene.payments.start(order, "atom").payment.id
 
 
-def test_of_atom_by_a_read(scene: Scene) -> None:
+def test_of_atom_by_a_read(scene: PaymentDesk) -> None:
     """For Atom the token is written when the payment starts; the transaction id and the method after it was paid."""
     payment = start_at_atom(scene)
     token = scene.payment(payment).handle
@@ -38,11 +38,11 @@ def test_of_atom_by_a_read(scene: Scene) -> None:
     paid = scene.payment(payment)
     assert paid.provider_payment_id is not None
     assert read_columns(scene) == (token, paid.provider_payment_id, "atom")
-    assert scene.order_now("ORD-1").state == "paid"
-    assert (scene.audited("order.filled"), scene.audited("order.differs")) == (2, 0)
+    assert scene.read_order("ORD-1").state == "paid"
+    assert (scene.count_audit_entries("order.filled"), scene.count_audit_entries("order.differs")) == (2, 0)
 
 
-def test_of_atom_by_its_callback(scene: Scene) -> None:
+def test_of_atom_by_its_callback(scene: PaymentDesk) -> None:
     """The columns of a callback are written before a read has confirmed it."""
     payment = start_at_atom(scene)
     scene.money.move_payment("atom", "ORD-1", "paid")
@@ -53,7 +53,7 @@ def test_of_atom_by_its_callback(scene: Scene) -> None:
     assert read_columns(scene) == (paid.handle, paid.provider_payment_id, "atom")
 
 
-def test_of_paypay_and_of_a_bank(scene: Scene) -> None:
+def test_of_paypay_and_of_a_bank(scene: PaymentDesk) -> None:
     """For a payment at PayPay or of a source that only sends notices, the program writes only `payment_method` into
     the order, because Atom's columns don't apply.
     """
@@ -64,11 +64,11 @@ def test_of_paypay_and_of_a_bank(scene: Scene) -> None:
     scene.payments.probe(payment)
     assert read_columns(scene) == (None, None, "paypay")
     scene.order("ORD-2", 3300)
-    scene.payments.receive_notice(scene.bank("e-1", "ORD-2"))
+    scene.payments.receive_notice(scene.make_bank_notice("e-1", "ORD-2"))
     assert read_columns(scene, "ORD-2") == (None, None, "bank")
 
 
-def test_a_failed_payment_says_nothing_of_how_it_was_paid(scene: Scene) -> None:
+def test_a_failed_payment_says_nothing_of_how_it_was_paid(scene: PaymentDesk) -> None:
     """A failed payment writes no method of payment into its order."""
     payment = start_at_atom(scene)
     scene.money.move_payment("atom", "ORD-1", "failed")
@@ -77,7 +77,7 @@ def test_a_failed_payment_says_nothing_of_how_it_was_paid(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("filled", [True, False])
-def test_another_value_stays_and_is_told(scene: Scene, filled: bool) -> None:
+def test_another_value_stays_and_is_told(scene: PaymentDesk, filled: bool) -> None:
     """A different value of the shop stays, and the audit trail names it once for each column; an empty text is no
     value.
     """
@@ -90,37 +90,37 @@ def test_another_value_stays_and_is_told(scene: Scene, filled: bool) -> None:
     paid = scene.payment(payment)
     ours = (paid.handle, paid.provider_payment_id, "atom")
     assert read_columns(scene) == (("T-9", "11000", "card") if filled else ours)
-    assert scene.audited("order.differs") == (3 if filled else 0)
-    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.count_audit_entries("order.differs") == (3 if filled else 0)
+    assert scene.read_order("ORD-1").state == "paid"
 
 
-def test_the_same_value_is_nothing_new(scene: Scene) -> None:
+def test_the_same_value_is_nothing_new(scene: PaymentDesk) -> None:
     """A value that the shop has already written is neither written nor audited."""
     order = scene.order("ORD-1", 3300)
     scene.place.sql("UPDATE orders SET payment_method = 'paypay'")
     payment = scene.payments.start(order, "paypay").payment.id
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment)
-    assert (scene.audited("order.filled"), scene.audited("order.differs")) == (0, 0)
+    assert (scene.count_audit_entries("order.filled"), scene.count_audit_entries("order.differs")) == (0, 0)
 
 
-def test_an_order_in_a_state_of_the_shops_own_is_left_alone(scene: Scene) -> None:
+def test_an_order_in_a_state_of_the_shops_own_is_left_alone(scene: PaymentDesk) -> None:
     """An order in a state that only the shop knows isn't changed."""
     payment = start_at_atom(scene)
-    scene.place.unguard("orders")
+    scene.place.drop_table_triggers("orders")
     scene.place.sql("UPDATE orders SET status = 'on_hold', atom_token_id = NULL, version = version + 1")
     order_columns.write_order_column_values(scene.context, payment)
     assert read_columns(scene) == (None, None, None)
 
 
-def test_what_the_shop_writes_at_the_same_moment_stays(scene: Scene) -> None:
+def test_what_the_shop_writes_at_the_same_moment_stays(scene: PaymentDesk) -> None:
     """The shop writes a column at the same moment without raising the version: its value stays, because the columns
     themselves are compared.
     """
     payment = start_at_atom(scene)
     scene.place.sql("UPDATE orders SET atom_token_id = NULL")
     with scene.context.database.read() as conn:
-        read = orders.find(conn, scene.order_now("ORD-1").id)
+        read = orders.find(conn, scene.read_order("ORD-1").id)
     assert read is not None
     scene.place.sql("UPDATE orders SET atom_token_id = 'T-9'")
     with pytest.raises(orders.StaleRow):
@@ -131,7 +131,7 @@ def test_what_the_shop_writes_at_the_same_moment_stays(scene: Scene) -> None:
     assert read_columns(scene) == ("T-9", None, None)
 
 
-def test_what_a_killed_desk_left_out_is_written_with_the_next_news(scene: Scene) -> None:
+def test_what_a_killed_desk_left_out_is_written_with_the_next_news(scene: PaymentDesk) -> None:
     """A desk was killed between starting the payment and writing the order: the next step of the payment writes all
     columns.
     """
@@ -143,7 +143,7 @@ def test_what_a_killed_desk_left_out_is_written_with_the_next_news(scene: Scene)
     assert read_columns(scene) == (paid.handle, paid.provider_payment_id, "atom")
 
 
-def test_what_was_left_out_is_written_when_the_payment_fails(scene: Scene) -> None:
+def test_what_was_left_out_is_written_when_the_payment_fails(scene: PaymentDesk) -> None:
     """The columns that a start left out are written when the payment fails, although the order isn't paid."""
     payment = start_at_atom(scene)
     scene.place.sql("UPDATE orders SET atom_token_id = NULL")
@@ -152,7 +152,7 @@ def test_what_was_left_out_is_written_when_the_payment_fails(scene: Scene) -> No
     assert read_columns(scene) == (scene.payment(payment).handle, None, None)
 
 
-def test_a_second_attempt(scene: Scene) -> None:
+def test_a_second_attempt(scene: PaymentDesk) -> None:
     """The token of the first payment stays in the order, and the trail has that of the second one; the transaction id
     is that of the second, which was paid.
     """
@@ -160,10 +160,10 @@ def test_a_second_attempt(scene: Scene) -> None:
     token = scene.payment(first).handle
     scene.money.move_payment("atom", "ORD-1", "failed")
     scene.payments.probe(first)
-    second = scene.payments.start(scene.order_now("ORD-1").id, "atom").payment
+    second = scene.payments.start(scene.read_order("ORD-1").id, "atom").payment
     scene.money.move_payment("atom", second.merchant_payment_id, "paid")
     scene.payments.probe(second.id)
     paid = scene.payment(second.id)
     assert paid.handle != token
     assert read_columns(scene) == (token, paid.provider_payment_id, "atom")
-    assert scene.audited("order.differs") == 1
+    assert scene.count_audit_entries("order.differs") == 1

@@ -14,9 +14,9 @@ from console.domain.tasks.retry_schedules import PAYMENT_POLL_WAITS
 from console.sandbox.server import Sandbox
 from console.wording.sentences.catalogue import format_error_message
 from tests.support.desks import MovedClock
-from tests.support.payment_desks import Scene, paying
+from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
 pytestmark = pytest.mark.engines("sqlite")
 OTHER = {"api_key": "other-key", "api_secret": "other-secret", "merchant_id": "200000000000000002"}
@@ -24,26 +24,26 @@ OTHER = {"api_key": "other-key", "api_secret": "other-secret", "merchant_id": "2
 
 @pytest.fixture
 def other(
-    scene: Scene, place: Place, sandbox: Sandbox, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Scene]:
+    scene: PaymentDesk, place: Place, sandbox: Sandbox, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PaymentDesk]:
     """A desk on the same database with the credentials of the new merchant. The check of the merchant is switched
     off, so that only the records protect the payments.
     """
     monkeypatch.setattr("console.services.payments.providers.require_own_merchant", lambda *_: None)
     scene.control.change_settings(paypay=OTHER)
     told = {f"SECRET_PAYPAY_{name.upper()}": text for name, text in OTHER.items()}
-    with paying(place, sandbox, clock, TIME_SCALE="20", **told) as desk:
+    with open_payment_desk(place, sandbox, clock, TIME_SCALE="20", **told) as desk:
         yield desk
 
 
-def pass_time(scene: Scene, clock: MovedClock, span: timedelta) -> None:
+def pass_time(scene: PaymentDesk, clock: MovedClock, span: timedelta) -> None:
     """Move our clock and the provider's by `span`."""
     clock.offset += span
     scene.control.change_settings(advance_seconds=span.total_seconds())
 
 
 def test_a_paid_payment_of_the_former_merchant_gets_no_second_code(
-    scene: Scene, other: Scene, clock: MovedClock
+    scene: PaymentDesk, other: PaymentDesk, clock: MovedClock
 ) -> None:
     """The payer pays in the last second, and the new desk gets the answer that the payment doesn't exist: the order
     gets no other code, isn't cancelled, and waits for a person. The desk with the former credentials books the
@@ -53,15 +53,15 @@ def test_a_paid_payment_of_the_former_merchant_gets_no_second_code(
     payment = scene.payments.start(order, "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
     pass_time(scene, clock, timedelta(seconds=400))
-    error = refusal(lambda: other.payments.start(order, "paypay"))
+    error = call_for_refusal(lambda: other.payments.start(order, "paypay"))
     assert (error.code, error.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
     for _ in PAYMENT_POLL_WAITS:
         other.run_due_tasks()
         pass_time(scene, clock, timedelta(days=1, hours=1))
     found = scene.payment(payment.id)
-    assert (found.state, scene.order_now("ORD-1").state) == ("token_generated", "pending")
+    assert (found.state, scene.read_order("ORD-1").state) == ("token_generated", "pending")
     assert (found.work.state, found.work.reason) == (WorkState.NEEDS_REVIEW, "probes_ended")
-    asked = refusal(lambda: other.payments.probe(payment.id))
+    asked = call_for_refusal(lambda: other.payments.probe(payment.id))
     assert (asked.code, asked.detail["problem"]) == ("bad_profile", "record_of_other_merchant")
     for language in ("ja", "en"):
         assert "record_of_other_merchant" not in format_error_message(asked, language)
@@ -70,7 +70,7 @@ def test_a_paid_payment_of_the_former_merchant_gets_no_second_code(
 
 
 def test_an_ended_payment_of_the_former_merchant_stops_the_next_one_for_a_day(
-    scene: Scene, other: Scene, clock: MovedClock
+    scene: PaymentDesk, other: PaymentDesk, clock: MovedClock
 ) -> None:
     """The new credentials can't delete the code of an ended payment, which may still be paid: the order gets no other
     payment for a day.
@@ -79,19 +79,19 @@ def test_an_ended_payment_of_the_former_merchant_stops_the_next_one_for_a_day(
     payment = scene.payments.start(order, "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "expired")
     assert scene.payments.probe(payment.id).state == "expired"
-    error = refusal(lambda: other.payments.start(order, "paypay"))
+    error = call_for_refusal(lambda: other.payments.start(order, "paypay"))
     assert (error.code, error.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
     pass_time(scene, clock, timedelta(days=1, hours=1))
     assert other.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1-2"
 
 
 def test_an_unknown_payment_of_the_former_merchant_stays_unknown(
-    scene: Scene, other: Scene, clock: MovedClock
+    scene: PaymentDesk, other: PaymentDesk, clock: MovedClock
 ) -> None:
     """The new merchant's answer that a payment doesn't exist leaves an unknown payment unknown."""
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
-    refusal(lambda: scene.payments.start(scene.order("ORD-1", 3300), "paypay"))
-    payment = scene.of_number("paypay", "ORD-1")
+    call_for_refusal(lambda: scene.payments.start(scene.order("ORD-1", 3300), "paypay"))
+    payment = scene.find_payment("paypay", "ORD-1")
     assert payment is not None
     pass_time(scene, clock, timedelta(hours=1))
     with pytest.raises(ConsoleError):
@@ -101,7 +101,7 @@ def test_an_unknown_payment_of_the_former_merchant_stays_unknown(
 
 
 def test_an_unknown_refund_of_the_former_merchant_stays_unknown(
-    scene: Scene, other: Scene, place: Place, clock: MovedClock
+    scene: PaymentDesk, other: PaymentDesk, place: Place, clock: MovedClock
 ) -> None:
     """Two answers of the new merchant that the refund doesn't exist leave it unknown. Otherwise it would be sent
     again.
@@ -111,14 +111,19 @@ def test_an_unknown_refund_of_the_former_merchant_stays_unknown(
     scene.payments.probe(payment.id)
     refund = scene.console.refunds.request(RefundRequest(payment.id, "1000", "sent back"))
     scene.control.add_fault("close_after_charge", call="paypay_refund", times=1)
-    with place.acting(scene.console, "lead-b") as lead:
-        assert refusal(lambda: lead.refunds.approve(refund.id)).code == "outcome_unknown"
+    with place.open_console_of_person(scene.console, "lead-b") as lead:
+        assert call_for_refusal(lambda: lead.refunds.approve(refund.id)).code == "outcome_unknown"
     for _ in range(3):
         pass_time(scene, clock, timedelta(minutes=10))
-        assert refusal(lambda: other.console.refunds.probe(refund.id)).detail["problem"] == "record_of_other_merchant"
+        assert (
+            call_for_refusal(lambda: other.console.refunds.probe(refund.id)).detail["problem"]
+            == "record_of_other_merchant"
+        )
         other.console.recovery.run_all_tasks()
     for target in ("failed", "completed"):
-        decided = refusal(lambda target=target: other.console.refunds.resolve(refund.id, target, "seen", "R-1"))
+        decided = call_for_refusal(
+            lambda target=target: other.console.refunds.resolve(refund.id, target, "seen", "R-1")
+        )
         assert decided.detail["problem"] == "record_of_other_merchant"
     found = scene.console.refunds.read_refund(refund.id).record
     assert (found.state, found.certainty) == ("submitting", Certainty.UNKNOWN)

@@ -17,24 +17,24 @@ from console.services.process.failpoints import Failpoints
 from console.wording.sentences import catalogue as wording
 from console.wording.sentences.catalogue import format_error_message
 from tests.support.desks import NUMBERS, MovedClock
-from tests.support.payment_desks import Scene, paying
+from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
 
 @pytest.fixture
-def open_desk_of(place: Place, sandbox: Sandbox, clock: MovedClock) -> Callable[[str], "DeskOf"]:
+def open_desk_of(place: Place, sandbox: Sandbox, clock: MovedClock) -> Callable[[str], "OtherPersonDesk"]:
     """Return a function that opens another person's desk."""
-    return lambda person: DeskOf(place, sandbox, clock, person)
+    return lambda person: OtherPersonDesk(place, sandbox, clock, person)
 
 
-class DeskOf:
+class OtherPersonDesk:
     """The desk of another person, as a context manager."""
 
     def __init__(self, place: Place, sandbox: Sandbox, clock: MovedClock, person: str) -> None:
-        self._made = paying(place, sandbox, clock, person=person)
+        self._made = open_payment_desk(place, sandbox, clock, person=person)
 
-    def __enter__(self) -> Scene:
+    def __enter__(self) -> PaymentDesk:
         return self._made.__enter__()
 
     def __exit__(self, *_: object) -> None:
@@ -49,29 +49,29 @@ def expect_refusal(code: str) -> Iterator[None]:
     assert caught.value.code == code
 
 
-def make_unknown(scene: Scene, number: str = "ORD-1") -> Payment:
+def make_unknown(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
     """Return a payment whose start got no usable answer."""
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
     with pytest.raises(ConsoleError):
         scene.payments.start(scene.order(number, 3300, corporation=NUMBERS[0]), "paypay")
-    payment = scene.of_number("paypay", number)
+    payment = scene.find_payment("paypay", number)
     assert payment is not None
     return payment
 
 
-def test_one_person_and_the_providers_word(scene: Scene) -> None:
+def test_one_person_and_the_providers_word(scene: PaymentDesk) -> None:
     """A read confirms that the payment is completed: one person's decision is enough, and the order is paid."""
     payment = make_unknown(scene)
     scene.money.move_payment("paypay", "ORD-1", "paid")
     assert scene.payments.resolve(payment.id, "completed", "the panel says so").awaiting is None
     done = scene.payment(payment.id)
     assert (done.state, done.certainty) == ("completed", Certainty.KNOWN)
-    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.read_order("ORD-1").state == "paid"
     with expect_refusal("nothing_to_resolve"):
         scene.payments.resolve(payment.id, "completed", "again")
 
 
-def test_what_the_provider_denies_is_not_decided(scene: Scene) -> None:
+def test_what_the_provider_denies_is_not_decided(scene: PaymentDesk) -> None:
     """One person decides completed, and the provider answers failed: the decision is refused, and nothing changes."""
     payment = make_unknown(scene)
     scene.money.move_payment("paypay", "ORD-1", "failed")
@@ -84,7 +84,7 @@ def test_what_the_provider_denies_is_not_decided(scene: Scene) -> None:
 
 @pytest.mark.parametrize("reason", ["refused_but_made", "old_answer"])
 def test_not_found_with_the_payment_in_it_is_not_denied(
-    scene: Scene, open_desk_of: Callable[[str], DeskOf], reason: str
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], reason: str
 ) -> None:
     """The payer has paid, and Atom's code says "no data" beside the payment, or a cache gives an old answer. Two
     people who deny the payment would give the order another code as soon as Atom doesn't answer, and the payer would
@@ -92,8 +92,8 @@ def test_not_found_with_the_payment_in_it_is_not_denied(
     """
     scene.control.add_fault("status_after_charge:500", call="atom_auth")
     order = scene.order("ORD-1", 50_000, "INR")
-    refusal(scene.payments.start, order, "atom")
-    payment = scene.of_number("atom", "ORD-1")
+    call_for_refusal(scene.payments.start, order, "atom")
+    payment = scene.find_payment("atom", "ORD-1")
     assert payment is not None
     scene.money.move_payment("atom", "ORD-1", "paid", notify=False)
     if reason == "old_answer":
@@ -103,12 +103,12 @@ def test_not_found_with_the_payment_in_it_is_not_denied(
         scene.control.add_fault("set_fields", call="atom_verification", times="always", fields=no_data)
     with open_desk_of("lead-b") as lead:
         for desk in (scene, lead):
-            error = refusal(desk.payments.resolve, payment.id, "payment_failed", "not on their page")
+            error = call_for_refusal(desk.payments.resolve, payment.id, "payment_failed", "not on their page")
             assert (error.code, error.detail["reason"]) == ("evidence_mismatch", reason)
     assert scene.payment(payment.id).certainty is Certainty.UNKNOWN
     scene.control.clear_faults()
     scene.control.add_fault("status:503", call="atom_verification", times="always")
-    assert refusal(scene.payments.start, order, "atom").code == "outcome_unknown"
+    assert call_for_refusal(scene.payments.start, order, "atom").code == "outcome_unknown"
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_not_found_with_the_payment_in_it_is_not_denied(
     ],
 )
 def test_an_answer_that_may_say_paid_is_not_denied(
-    scene: Scene, open_desk_of: Callable[[str], DeskOf], provider: str, fault: str, reason: str
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], provider: str, fault: str, reason: str
 ) -> None:
     """The payer has paid, and the gateway reports it with an unexpected amount, or in words that this program can't
     use. Two people who deny it would give the order another code as soon as the gateway doesn't answer, and the payer
@@ -134,25 +134,27 @@ def test_an_answer_that_may_say_paid_is_not_denied(
     calls = {"paypay": ("paypay_create", "paypay_payment"), "atom": ("atom_auth", "atom_verification")}[provider]
     scene.control.add_fault("status_after_charge:500", call=calls[0])
     order = scene.order("ORD-1", 50_000, "INR" if provider == "atom" else "JPY")
-    refusal(scene.payments.start, order, provider)
-    payment = scene.of_number(provider, "ORD-1")
+    call_for_refusal(scene.payments.start, order, provider)
+    payment = scene.find_payment(provider, "ORD-1")
     assert payment is not None
     scene.money.move_payment(provider, "ORD-1", "paid", notify=False)
     scene.control.add_fault(fault, call=calls[1], times="always")
     with open_desk_of("lead-b") as lead:
         for desk in (scene, lead):
-            error = refusal(desk.payments.resolve, payment.id, "payment_failed", "not on their page")
+            error = call_for_refusal(desk.payments.resolve, payment.id, "payment_failed", "not on their page")
             assert (error.code, error.detail["reason"]) == ("evidence_mismatch", reason)
             assert "unusable_answer" not in format_error_message(error, "en")
     assert scene.payment(payment.id).certainty is Certainty.UNKNOWN
     scene.control.clear_faults()
     scene.control.add_fault("status:503", call=calls[1], times="always")
-    assert refusal(scene.payments.start, order, provider).code == "outcome_unknown"
+    assert call_for_refusal(scene.payments.start, order, provider).code == "outcome_unknown"
     assert scene.payments.resolve(payment.id, "payment_failed", "not on their page").awaiting == "second_person"
 
 
 @pytest.mark.parametrize(("end", "captured"), [("completed", 3300), ("payment_failed", 0)])
-def test_on_paper_it_takes_two(scene: Scene, open_desk_of: Callable[[str], DeskOf], end: str, captured: int) -> None:
+def test_on_paper_it_takes_two(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], end: str, captured: int
+) -> None:
     """No read confirms the outcome: a first person proposes; the same person and an operator can't confirm, an
     approver can.
     """
@@ -174,20 +176,20 @@ def test_on_paper_it_takes_two(scene: Scene, open_desk_of: Callable[[str], DeskO
     after = scene.payment(payment.id)
     assert (after.state, after.certainty, after.captured_minor) == (end, Certainty.KNOWN, captured)
     assert after.account_minor == 0
-    assert scene.order_now("ORD-1").state == ("paid" if captured else "pending")
+    assert scene.read_order("ORD-1").state == ("paid" if captured else "pending")
     if captured:
         assert after.provider_payment_id == "0421-from-paper"
 
 
 def test_the_answer_is_evidence_of_a_decision_that_is_refused(
-    scene: Scene, open_desk_of: Callable[[str], DeskOf]
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
     """The provider is asked before the person's right is checked: its answer is stored as evidence, also if the
     decision is refused.
     """
     payment = make_unknown(scene)
     make_paid(scene, "ORD-2")
-    taken = scene.payment(scene.of_number("paypay", "ORD-2").id).provider_payment_id  # type: ignore[union-attr]
+    taken = scene.payment(scene.find_payment("paypay", "ORD-2").id).provider_payment_id  # type: ignore[union-attr]
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
 
     def count_answers() -> int:
@@ -206,7 +208,9 @@ def test_the_answer_is_evidence_of_a_decision_that_is_refused(
     assert count_answers() == before + 1
 
 
-def test_another_sum_takes_two_and_books_what_was_taken(scene: Scene, open_desk_of: Callable[[str], DeskOf]) -> None:
+def test_another_sum_takes_two_and_books_what_was_taken(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
     """The provider reports another amount: two people decide, and the provider's amount is booked."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
@@ -221,7 +225,7 @@ def test_another_sum_takes_two_and_books_what_was_taken(scene: Scene, open_desk_
     assert scene.cases() == []
 
 
-def test_a_reversal_on_paper_takes_two(scene: Scene, open_desk_of: Callable[[str], DeskOf]) -> None:
+def test_a_reversal_on_paper_takes_two(scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]) -> None:
     """A statement shows that a completed payment was taken back, and the provider can't be asked:
     two people decide.
     """
@@ -233,7 +237,7 @@ def test_a_reversal_on_paper_takes_two(scene: Scene, open_desk_of: Callable[[str
     assert scene.payment(payment.id).state == "reversed"
 
 
-def test_an_accepted_reversal_waits_for_nobody(scene: Scene) -> None:
+def test_an_accepted_reversal_waits_for_nobody(scene: PaymentDesk) -> None:
     """The provider has reported the reversal: one person accepts it, and the case is closed."""
     payment = make_paid(scene)
     scene.money.move_payment("paypay", "ORD-1", "reversed")
@@ -246,7 +250,7 @@ def test_an_accepted_reversal_waits_for_nobody(scene: Scene) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_bad_decisions_are_refused(scene: Scene) -> None:
+def test_bad_decisions_are_refused(scene: PaymentDesk) -> None:
     """A decision without evidence, with an unknown state, an invalid id or an earlier version is refused and writes
     nothing.
     """
@@ -264,7 +268,7 @@ def test_bad_decisions_are_refused(scene: Scene) -> None:
     assert scene.payment(payment.id) == payment
 
 
-def make_paid(scene: Scene, number: str = "ORD-1") -> Payment:
+def make_paid(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
     """Return a payment that was paid and probed."""
     payment = scene.payments.start(scene.order(number, 3300, corporation=NUMBERS[0]), "paypay").payment
     scene.money.move_payment("paypay", number, "paid")
@@ -274,7 +278,7 @@ def make_paid(scene: Scene, number: str = "ORD-1") -> Payment:
 # The view of the screen
 
 
-def test_the_three_sides_of_a_healthy_payment(scene: Scene, clock: MovedClock) -> None:
+def test_the_three_sides_of_a_healthy_payment(scene: PaymentDesk, clock: MovedClock) -> None:
     """Our record, the provider and the order agree; the provider's answer counts as old after a day."""
     payment = make_paid(scene)
     view = scene.payments.read_payment(payment.id)
@@ -295,7 +299,7 @@ def test_the_three_sides_of_a_healthy_payment(scene: Scene, clock: MovedClock) -
     assert scene.payments.read_payment(payment.id).sides[1].old
 
 
-def test_sides_that_disagree_are_marked(scene: Scene) -> None:
+def test_sides_that_disagree_are_marked(scene: PaymentDesk) -> None:
     """A cancelled order beside a paid payment, a provider that was never asked, and a missing order are marked on the
     payment's page.
     """
@@ -310,7 +314,7 @@ def test_sides_that_disagree_are_marked(scene: Scene) -> None:
     assert scene.payments.read_order(view.record.order_id or 0).explanation.verdict == "verdict.order_paid_late"
 
 
-def test_an_order_shows_its_payments(scene: Scene) -> None:
+def test_an_order_shows_its_payments(scene: PaymentDesk) -> None:
     """An order shows its payments, newest first, and its own timeline; an unknown id is refused as `not_found`."""
     payment = make_paid(scene)
     view = scene.payments.read_order(payment.order_id or 0)
@@ -323,11 +327,11 @@ def test_an_order_shows_its_payments(scene: Scene) -> None:
 
 
 @pytest.mark.expects_log("what was tolerated is told")
-def test_the_order_is_moved_by_hand(scene: Scene) -> None:
+def test_the_order_is_moved_by_hand(scene: PaymentDesk) -> None:
     """A person can set the order to paid before the due task does; a second time there is nothing to do."""
     scene.context.failpoints = Failpoints(("before_order_move", 1, "raise"))
     payment = make_paid(scene)
-    assert scene.order_now("ORD-1").state == "pending"
+    assert scene.read_order("ORD-1").state == "pending"
     assert scene.payments.set_order_paid(payment.id).state == "paid"
     with expect_refusal("nothing_to_resolve"):
         scene.payments.set_order_paid(payment.id)
@@ -337,18 +341,18 @@ def test_the_order_is_moved_by_hand(scene: Scene) -> None:
 
 @pytest.mark.engines("mariadb")
 @pytest.mark.expects_log("what was tolerated is told")
-def test_who_moves_the_order_by_hand(scene: Scene, open_desk_of: Callable[[str], DeskOf]) -> None:
+def test_who_moves_the_order_by_hand(scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]) -> None:
     """Everyone who may resolve an outcome may set the order to paid; a worker does it in its tasks alone."""
     scene.context.failpoints = Failpoints(("before_order_move", 1, "raise"))
     payment = make_paid(scene)
     with open_desk_of("worker") as worker, expect_refusal("not_allowed"):
         worker.payments.set_order_paid(payment.id)
-    assert scene.order_now("ORD-1").state == "pending"
+    assert scene.read_order("ORD-1").state == "pending"
     with open_desk_of("lead-b") as lead:
         assert lead.payments.set_order_paid(payment.id).state == "paid"
 
 
-def test_a_payment_by_callback_alone_covers_no_order(scene: Scene) -> None:
+def test_a_payment_by_callback_alone_covers_no_order(scene: PaymentDesk) -> None:
     """Two payments together cover the order's total, but only a callback, which isn't proof enough, says that one was
     paid: the order isn't set to paid.
     """
@@ -356,8 +360,8 @@ def test_a_payment_by_callback_alone_covers_no_order(scene: Scene) -> None:
     payment = scene.payments.start(order, "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
-    scene.place.unguard("orders")
-    scene.place.unguard("payments")
+    scene.place.drop_table_triggers("orders")
+    scene.place.drop_table_triggers("payments")
     scene.place.sql(
         "UPDATE orders SET status = 'pending', total_amount = 4000, version = version + 1",
         "INSERT INTO payments (order_id, provider, merchant_payment_id, status, certainty, currency, asked_minor,"
@@ -367,12 +371,14 @@ def test_a_payment_by_callback_alone_covers_no_order(scene: Scene) -> None:
     )
     with expect_refusal("nothing_to_resolve"):
         scene.payments.set_order_paid(payment.id)
-    assert scene.order_now("ORD-1").state == "pending"
+    assert scene.read_order("ORD-1").state == "pending"
     scene.place.sql("UPDATE payments SET status = 'completed', version = version + 1 WHERE captured_minor = 700")
     assert scene.payments.set_order_paid(payment.id).state == "paid"
 
 
-def test_a_proposal_waits_for_a_second_person(scene: Scene, open_desk_of: Callable[[str], DeskOf]) -> None:
+def test_a_proposal_waits_for_a_second_person(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
     """Everybody sees a proposal; the proposer and an operator see why they can't confirm it. After the decision it
     waits no longer.
     """
@@ -395,7 +401,7 @@ def test_a_proposal_waits_for_a_second_person(scene: Scene, open_desk_of: Callab
         assert lead.console.recovery.list_proposals() == ()
 
 
-def test_both_people_name_the_same_number(scene: Scene, open_desk_of: Callable[[str], DeskOf]) -> None:
+def test_both_people_name_the_same_number(scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]) -> None:
     """Two people must give the same id of the provider, because one person's mistake would send later refunds to
     another payment. The proposer can correct the id, and the former id doesn't count any more.
     """
@@ -416,7 +422,9 @@ def test_both_people_name_the_same_number(scene: Scene, open_desk_of: Callable[[
     assert (after.state, after.provider_payment_id) == ("completed", "0421-right")
 
 
-def test_another_end_replaces_the_proposal(scene: Scene, open_desk_of: Callable[[str], DeskOf]) -> None:
+def test_another_end_replaces_the_proposal(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
     """A second person proposes another outcome: this proposal replaces the first one, and its proposer can't confirm
     it.
     """
@@ -443,7 +451,9 @@ def test_another_end_replaces_the_proposal(scene: Scene, open_desk_of: Callable[
 
 
 @pytest.mark.engines("sqlite")
-def test_the_number_of_a_person_who_has_left_is_replaced(scene: Scene, open_desk_of: Callable[[str], DeskOf]) -> None:
+def test_the_number_of_a_person_who_has_left_is_replaced(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
     """The proposer of an id has left: two other people replace the proposal, and must give the same id."""
     for name in (scene.context.operator, "lead-b", "lead-c"):
         scene.place.sql(f"INSERT INTO operators (name, roles, may_buy) VALUES ('{name}', 'operator,approver', 0)")
@@ -466,7 +476,7 @@ def test_the_number_of_a_person_who_has_left_is_replaced(scene: Scene, open_desk
 
 
 def test_a_failed_attempt_contradicts_two_people_without_a_number(
-    scene: Scene, open_desk_of: Callable[[str], DeskOf]
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
     """Two people decided completed without an id; the provider later answers failed: a case is opened."""
     payment = make_unknown(scene)
@@ -486,7 +496,9 @@ def test_a_failed_attempt_contradicts_two_people_without_a_number(
 
 
 @pytest.mark.engines("sqlite")
-def test_a_line_of_the_evidence_is_no_number(scene: Scene, open_desk_of: Callable[[str], DeskOf]) -> None:
+def test_a_line_of_the_evidence_is_no_number(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
     """If the first person's evidence text contains a number but names none, the second person can't decide with a
     number, only without one.
     """
@@ -500,7 +512,9 @@ def test_a_line_of_the_evidence_is_no_number(scene: Scene, open_desk_of: Callabl
     assert scene.payment(payment.id).provider_payment_id is None
 
 
-def test_the_number_of_another_payment_decides_nothing(scene: Scene, open_desk_of: Callable[[str], DeskOf]) -> None:
+def test_the_number_of_another_payment_decides_nothing(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
     """The id of another payment is refused, from two people as well as from one person with the provider's answer:
     the payment stays unknown and its case open.
     """
@@ -524,7 +538,7 @@ def test_the_number_of_another_payment_decides_nothing(scene: Scene, open_desk_o
 
 
 def test_a_number_that_nobody_named_comes_with_the_next_read(
-    scene: Scene, open_desk_of: Callable[[str], DeskOf]
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
     """Two people decided without an id: the provider's next answer stores its id and opens no case. The id of another
     payment isn't stored.

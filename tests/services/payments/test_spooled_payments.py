@@ -9,26 +9,26 @@ from console.sandbox.server import Sandbox
 from console.wording.sentences.catalogue import format_error_message
 from tests.support.desks import MovedClock
 from tests.support.losses import store_lost_operations
-from tests.support.payment_desks import Scene, paying
-from tests.support.refusals import refusal
+from tests.support.payment_desks import PaymentDesk, open_payment_desk
+from tests.support.refusals import call_for_refusal
 
 
-def start_payment(scene: Scene) -> Payment:
+def start_payment(scene: PaymentDesk) -> Payment:
     """Start a payment of ORD-1 and return it."""
     return scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
 
 
-def delete_payment(scene: Scene, payment: Payment, *, journal: bool) -> str:
+def delete_payment(scene: PaymentDesk, payment: Payment, *, journal: bool) -> str:
     """Delete the payment, and with `journal` its operation, as a restored backup would. Return the operation's id."""
     for table in ("payments", "operations"):
-        scene.place.unguard(table)
+        scene.place.drop_table_triggers(table)
     if journal:
         scene.place.sql(f"DELETE FROM operations WHERE id = '{payment.operation_id}'")
     scene.place.sql(f"DELETE FROM payments WHERE id = {payment.id}")
     return payment.operation_id or ""
 
 
-def read_operation(scene: Scene, operation: str) -> OperationDetails:
+def read_operation(scene: PaymentDesk, operation: str) -> OperationDetails:
     """Return the details of the operation."""
     view = scene.console.recovery.read_record("operation", operation)
     assert isinstance(view, OperationDetails)
@@ -37,7 +37,7 @@ def read_operation(scene: Scene, operation: str) -> OperationDetails:
 
 @pytest.mark.parametrize("journal", [True, False])
 @pytest.mark.parametrize("paid", [True, False])
-def test_what_was_begun_comes_back(scene: Scene, journal: bool, paid: bool) -> None:
+def test_what_was_begun_comes_back(scene: PaymentDesk, journal: bool, paid: bool) -> None:
     """A lost payment is shown as started, not as failed; the advised probe restores it under its number and order,
     paid or unpaid.
     """
@@ -53,14 +53,16 @@ def test_what_was_begun_comes_back(scene: Scene, journal: bool, paid: bool) -> N
     assert (back.id, back.merchant_payment_id, back.asked_minor) == (payment.id, "ORD-1", 3300)
     assert back.order_id == payment.order_id
     assert back.state.value == ("completed" if paid else "user_payment")
-    assert scene.order_now("ORD-1").state.value == ("paid" if paid else "pending")
+    assert scene.read_order("ORD-1").state.value == ("paid" if paid else "pending")
     assert read_operation(scene, operation).record.source == "database"
     scene.console.audit.verify_chains()
 
 
 @pytest.mark.parametrize("journal", [True, False])
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_an_order_whose_payment_was_lost_begins_no_other_one(scene: Scene, provider: str, journal: bool) -> None:
+def test_an_order_whose_payment_was_lost_begins_no_other_one(
+    scene: PaymentDesk, provider: str, journal: bool
+) -> None:
     """The order of a lost payment gets no second payment until the lost one is restored, because the payer may have
     paid it.
     """
@@ -70,7 +72,7 @@ def test_an_order_whose_payment_was_lost_begins_no_other_one(scene: Scene, provi
     operation = delete_payment(scene, payment, journal=journal)
     sent = len(scene.control.read_requests())
     for _ in range(2):
-        refused = refusal(lambda: scene.payments.start(order, provider))
+        refused = call_for_refusal(lambda: scene.payments.start(order, provider))
         assert (refused.code, refused.detail["reason"], refused.detail["source"]) == (
             "in_progress", "only_desk_knows", "desk",
         )  # fmt: skip
@@ -83,10 +85,10 @@ def test_an_order_whose_payment_was_lost_begins_no_other_one(scene: Scene, provi
     back = scene.console.recovery.probe("operation", operation)
     assert isinstance(back, Payment)
     assert (back.state, back.captured_minor) == ("completed", 3300)
-    assert refusal(lambda: scene.payments.start(order, provider)).code == "already_decided"
+    assert call_for_refusal(lambda: scene.payments.start(order, provider)).code == "already_decided"
 
 
-def test_what_another_desk_knows_is_begun_by_no_desk(scene: Scene) -> None:
+def test_what_another_desk_knows_is_begun_by_no_desk(scene: PaymentDesk) -> None:
     """The desk that sent the start has written it into the database: another desk, whose spool doesn't have it,
     starts no second payment.
     """
@@ -95,7 +97,7 @@ def test_what_another_desk_knows_is_begun_by_no_desk(scene: Scene) -> None:
     entries = context.spool.read_entries(context.database_id)
     store_lost_operations(context, entries)
     context.spool.mark_ended(operation, holds_claim=False)
-    refused = refusal(lambda: scene.payments.start(order, "atom"))
+    refused = call_for_refusal(lambda: scene.payments.start(order, "atom"))
     assert (refused.code, refused.detail["operation_id"]) == ("in_progress", operation)
     other = scene.order("ORD2", 3300, "INR")
     assert scene.payments.start(other, "atom").payment.merchant_payment_id == "ORD2"
@@ -103,28 +105,28 @@ def test_what_another_desk_knows_is_begun_by_no_desk(scene: Scene) -> None:
 
 @pytest.mark.expects_log("an answer that never came is told")
 def test_what_two_people_decided_at_another_desk_is_begun_again(
-    scene: Scene, sandbox: Sandbox, clock: MovedClock
+    scene: PaymentDesk, sandbox: Sandbox, clock: MovedClock
 ) -> None:
     """Two people have denied a lost payment at another desk: this desk, whose spool still has the start, allows a new
     one only after their decision.
     """
     context, order = scene.context, scene.order("ORD-1", 3300)
     scene.control.add_fault("reset", call="paypay_create", times=1)
-    payment = refusal(lambda: scene.payments.start(order, "paypay")).detail["record"]
+    payment = call_for_refusal(lambda: scene.payments.start(order, "paypay")).detail["record"]
     assert isinstance(payment, Payment)
     operation = delete_payment(scene, payment, journal=True)
     entries = context.spool.read_entries(context.database_id)
     store_lost_operations(context, entries)
     assert scene.console.recovery.resolve("operation", operation, "payment_failed", "not on their screen").awaiting
-    refused = refusal(lambda: scene.payments.start(order, "paypay"))
+    refused = call_for_refusal(lambda: scene.payments.start(order, "paypay"))
     assert (refused.code, refused.detail["operation_id"]) == ("in_progress", operation)
-    with paying(scene.place, sandbox, clock, person="lead-b") as other:
+    with open_payment_desk(scene.place, sandbox, clock, person="lead-b") as other:
         other.console.recovery.resolve("operation", operation, "payment_failed", "nor in the settlement")
     context.spool.mark_ended(operation, holds_claim=True)  # as the spool of the desk that sent it
     assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1"
 
 
-def test_a_long_number_that_another_desk_knows_is_begun_by_no_desk(scene: Scene) -> None:
+def test_a_long_number_that_another_desk_knows_is_begun_by_no_desk(scene: PaymentDesk) -> None:
     """The key of a long order number is too long for the table: the fingerprint of the lost start prevents a second
     payment until it is restored.
     """
@@ -135,7 +137,7 @@ def test_a_long_number_that_another_desk_knows_is_begun_by_no_desk(scene: Scene)
     store_lost_operations(context, entries)
     assert scene.place.sql("SELECT provider_key FROM lost_operations") == [(None,)]
     context.spool.mark_ended(operation, holds_claim=False)
-    refused = refusal(lambda: scene.payments.start(order, "paypay"))
+    refused = call_for_refusal(lambda: scene.payments.start(order, "paypay"))
     assert (refused.code, refused.detail["operation_id"]) == ("in_progress", operation)
     context.spool.mark_ended(operation, holds_claim=True)
     back = scene.console.recovery.probe("operation", operation)
@@ -144,10 +146,10 @@ def test_a_long_number_that_another_desk_knows_is_begun_by_no_desk(scene: Scene)
     assert scene.payments.start(order, "paypay").payment.merchant_payment_id == f"{number[:56]}-2"
 
 
-def test_refused_ones_have_failed(scene: Scene) -> None:
+def test_refused_ones_have_failed(scene: PaymentDesk) -> None:
     """A start that the provider has refused is failed, and needs no further step."""
     scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create", times=1)
-    payment = refusal(lambda: scene.payments.start(scene.order("ORD-1", 3300), "paypay")).detail["record"]
+    payment = call_for_refusal(lambda: scene.payments.start(scene.order("ORD-1", 3300), "paypay")).detail["record"]
     assert isinstance(payment, Payment)
     operation = delete_payment(scene, payment, journal=True)
     view = read_operation(scene, operation)
@@ -157,29 +159,29 @@ def test_refused_ones_have_failed(scene: Scene) -> None:
 
 
 @pytest.mark.expects_log("an answer that never came is told")
-def test_nobody_knows_is_not_failed(scene: Scene, sandbox: Sandbox, clock: MovedClock) -> None:
+def test_nobody_knows_is_not_failed(scene: PaymentDesk, sandbox: Sandbox, clock: MovedClock) -> None:
     """The answer and then the row of a payment were lost: it is shown as unknown until the provider answers or two
     people decide.
     """
     scene.control.add_fault("reset", call="paypay_create", times=1)
-    payment = refusal(lambda: scene.payments.start(scene.order("ORD-1", 3300), "paypay")).detail["record"]
+    payment = call_for_refusal(lambda: scene.payments.start(scene.order("ORD-1", 3300), "paypay")).detail["record"]
     assert isinstance(payment, Payment)
     operation = delete_payment(scene, payment, journal=True)
     assert read_operation(scene, operation).record.state is OperationState.UNKNOWN
     recovery = scene.console.recovery
-    assert refusal(lambda: recovery.probe("operation", operation)).code == "outcome_unknown"
+    assert call_for_refusal(lambda: recovery.probe("operation", operation)).code == "outcome_unknown"
     scene.control.add_fault("result:UNAUTHORIZED", call="paypay_payment", times=1)
-    assert refusal(lambda: recovery.probe("operation", operation)).code == "provider_auth"
+    assert call_for_refusal(lambda: recovery.probe("operation", operation)).code == "provider_auth"
     kept = scene.place.sql(f"SELECT source, summary FROM evidence WHERE operation_id = '{operation}' ORDER BY id")
     assert [source for source, _ in kept] == ["paypay.start", "paypay.payment", "paypay.payment"]
     assert kept[-1][1].startswith("HTTP 401 AUTH")
     assert recovery.resolve("operation", operation, "payment_failed", "not on their screen").awaiting
-    with paying(scene.place, sandbox, clock, person="lead-b") as other:
+    with open_payment_desk(scene.place, sandbox, clock, person="lead-b") as other:
         other.console.recovery.resolve("operation", operation, "payment_failed", "nor in the settlement")
     assert read_operation(scene, operation).record.state is OperationState.FAILED
 
 
-def test_a_payment_comes_back_to_its_own_order_alone(scene: Scene) -> None:
+def test_a_payment_comes_back_to_its_own_order_alone(scene: PaymentDesk) -> None:
     """A lost payment whose order doesn't exist is restored without an order, although its number may be that of
     another order.
     """
@@ -187,21 +189,21 @@ def test_a_payment_comes_back_to_its_own_order_alone(scene: Scene) -> None:
     payment = scene.payments.start(scene.order("ORD-2", 3300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-2", "paid")
     operation = delete_payment(scene, payment, journal=True)
-    scene.place.unguard("orders")
+    scene.place.drop_table_triggers("orders")
     scene.place.sql("DELETE FROM orders WHERE merch_txn_id = 'ORD-2'")
     back = scene.console.recovery.probe("operation", operation)
     assert isinstance(back, Payment)
     assert (back.state.value, back.order_id) == ("completed", None)
-    assert scene.order_now("ORD").state.value == "pending"
+    assert scene.read_order("ORD").state.value == "pending"
 
 
-def test_a_second_attempt_comes_back_to_its_order(scene: Scene) -> None:
+def test_a_second_attempt_comes_back_to_its_order(scene: PaymentDesk) -> None:
     """The second payment of an order is restored to this order, although the shop has an order with the payment's
     number by now.
     """
     scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create", times=1)
     order = scene.order("ORD", 3300)
-    refusal(lambda: scene.payments.start(order, "paypay"))
+    call_for_refusal(lambda: scene.payments.start(order, "paypay"))
     payment = scene.payments.start(order, "paypay").payment
     assert payment.merchant_payment_id == "ORD-2"
     scene.money.move_payment("paypay", "ORD-2", "paid")
@@ -210,19 +212,19 @@ def test_a_second_attempt_comes_back_to_its_order(scene: Scene) -> None:
     back = scene.console.recovery.probe("operation", operation)
     assert isinstance(back, Payment)
     assert (back.state.value, back.order_id) == ("completed", order)
-    assert (scene.order_now("ORD").state.value, scene.order_now("ORD-2").state.value) == ("paid", "pending")
+    assert (scene.read_order("ORD").state.value, scene.read_order("ORD-2").state.value) == ("paid", "pending")
 
 
-def test_the_number_of_an_order_is_left_to_it(scene: Scene) -> None:
+def test_the_number_of_an_order_is_left_to_it(scene: PaymentDesk) -> None:
     """A second payment doesn't get the number of another order, because notices and imports use that number."""
     scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create", times=1)
     order = scene.order("ORD", 3300)
     scene.order("ORD-2", 3300)
-    refusal(lambda: scene.payments.start(order, "paypay"))
+    call_for_refusal(lambda: scene.payments.start(order, "paypay"))
     assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-3"
 
 
-def start_twice(scene: Scene, order: int) -> list[Payment]:
+def start_twice(scene: PaymentDesk, order: int) -> list[Payment]:
     """Start two payments of the order, of which the first has expired; return both."""
     first = scene.payments.start(order, "paypay").payment
     scene.place.sql(f"UPDATE payments SET status = 'expired', version = version + 1 WHERE id = {first.id}")
@@ -231,7 +233,7 @@ def start_twice(scene: Scene, order: int) -> list[Payment]:
 
 @pytest.mark.parametrize("known", ["desk", "database"])
 def test_the_second_lost_start_of_an_order_is_known_too(
-    scene: Scene, sandbox: Sandbox, clock: MovedClock, known: str
+    scene: PaymentDesk, sandbox: Sandbox, clock: MovedClock, known: str
 ) -> None:
     """Both payments of an order are lost, and two people deny the first one: the order still gets no new payment,
     because the payer may have paid the second one.
@@ -245,21 +247,21 @@ def test_the_second_lost_start_of_an_order_is_known_too(
         store_lost_operations(context, entries)
     scene.control.add_fault("status:503", call="paypay_payment", times=2)  # otherwise its word would count
     scene.console.recovery.resolve("operation", operations[1], "payment_failed", "not on their screen")
-    with paying(scene.place, sandbox, clock, person="lead-b") as other:
+    with open_payment_desk(scene.place, sandbox, clock, person="lead-b") as other:
         other.console.recovery.resolve("operation", operations[1], "payment_failed", "nor in the settlement")
     if known == "database":
         context.spool.mark_ended(operations[0], holds_claim=False)
-    refused = refusal(lambda: scene.payments.start(order, "paypay"))
+    refused = call_for_refusal(lambda: scene.payments.start(order, "paypay"))
     assert (refused.code, refused.detail["operation_id"]) == ("in_progress", operations[0])
     context.spool.mark_ended(operations[0], holds_claim=True)
     back = scene.console.recovery.probe("operation", operations[0])
     assert isinstance(back, Payment)
     assert (back.state.value, back.merchant_payment_id, back.order_id) == ("completed", "ORD-1-2", order)
-    assert refusal(lambda: scene.payments.start(order, "paypay")).code == "already_decided"
+    assert call_for_refusal(lambda: scene.payments.start(order, "paypay")).code == "already_decided"
 
 
 @pytest.mark.parametrize(("number", "known"), [("ORD_1", "desk"), ("ORD_1", "database"), ("ORD" + "7" * 61, "desk")])
-def test_a_lost_start_before_a_change_of_the_total_is_known(scene: Scene, number: str, known: str) -> None:
+def test_a_lost_start_before_a_change_of_the_total_is_known(scene: PaymentDesk, number: str, known: str) -> None:
     """A lost start is found by its order's number, whichever attempt it was. An order whose number only begins with
     the same characters can get a payment.
     """
@@ -271,46 +273,48 @@ def test_a_lost_start_before_a_change_of_the_total_is_known(scene: Scene, number
         store_lost_operations(context, entries)
         context.spool.mark_ended(operations[0], holds_claim=False)
     context.spool.mark_ended(operations[1], holds_claim=False)
-    scene.place.unguard("lost_operations")
+    scene.place.drop_table_triggers("lost_operations")
     scene.place.sql(f"DELETE FROM lost_operations WHERE id = '{operations[1]}'")
     scene.place.sql(f"UPDATE orders SET total_amount = 4400 WHERE id = {order}")
-    refused = refusal(lambda: scene.payments.start(order, "paypay"))
+    refused = call_for_refusal(lambda: scene.payments.start(order, "paypay"))
     assert (refused.code, refused.detail["operation_id"]) == ("in_progress", operations[0])
     for like in ("ORDX1", "ORD_1-2-3", "ORD_1-20"):
         assert scene.payments.start(scene.order(like, 5500), "paypay").payment.merchant_payment_id == like
 
 
-def test_restored_starts_stop_no_later_one(scene: Scene) -> None:
+def test_restored_starts_stop_no_later_one(scene: PaymentDesk) -> None:
     """Neither a restored payment nor one that was never lost prevents a later payment."""
     order = scene.order("ORD-1", 3300)
     second = start_twice(scene, order)[1]
     operation = delete_payment(scene, second, journal=True)
-    assert refusal(lambda: scene.payments.start(order, "paypay")).detail["operation_id"] == operation
+    assert call_for_refusal(lambda: scene.payments.start(order, "paypay")).detail["operation_id"] == operation
     scene.console.recovery.probe("operation", operation)
     scene.place.sql("UPDATE payments SET status = 'expired', version = version + 1")
     assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1-3"
 
 
 @pytest.mark.parametrize("paid", [True, False])
-def test_nobody_denies_a_lost_payment_that_the_gateway_knows(scene: Scene, paid: bool) -> None:
+def test_nobody_denies_a_lost_payment_that_the_gateway_knows(scene: PaymentDesk, paid: bool) -> None:
     """The gateway is asked before people decide: a payment that it knows is restored, paid or waiting."""
-    payment, order = start_payment(scene), scene.order_now("ORD-1")
+    payment, order = start_payment(scene), scene.read_order("ORD-1")
     if paid:
         scene.money.move_payment("paypay", "ORD-1", "paid")
     operation = delete_payment(scene, payment, journal=True)
-    refused = refusal(lambda: scene.console.recovery.resolve("operation", operation, "payment_failed", "not there"))
+    refused = call_for_refusal(
+        lambda: scene.console.recovery.resolve("operation", operation, "payment_failed", "not there")
+    )
     assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "provider_says_otherwise")
-    back = scene.of_number("paypay", "ORD-1")
+    back = scene.find_payment("paypay", "ORD-1")
     assert back is not None
     assert back.state.value == ("completed" if paid else "user_payment")
     assert scene.place.sql(f"SELECT COUNT(*) FROM approvals WHERE subject_id = '{operation}'") == [(0,)]
-    assert refusal(lambda: scene.payments.start(order.id, "paypay")).code == (
+    assert call_for_refusal(lambda: scene.payments.start(order.id, "paypay")).code == (
         "already_decided" if paid else "in_progress"
     )
 
 
 @pytest.mark.parametrize("reason", ["refused_but_made", "old_answer", "unusable_answer"])
-def test_nobody_denies_a_lost_payment_that_not_found_contains(scene: Scene, reason: str) -> None:
+def test_nobody_denies_a_lost_payment_that_not_found_contains(scene: PaymentDesk, reason: str) -> None:
     """Atom's code says "no data" beside the paid payment, a cache answers in Atom's place, or the state in the answer
     is in no table: no proposal is stored."""
     payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
@@ -323,17 +327,19 @@ def test_nobody_denies_a_lost_payment_that_not_found_contains(scene: Scene, reas
     else:
         no_data = {"payInstrument.0.responseDetails.statusCode": "OTS0401"}
         scene.control.add_fault("set_fields", call="atom_verification", times="always", fields=no_data)
-    refused = refusal(lambda: scene.console.recovery.resolve("operation", operation, "payment_failed", "not there"))
+    refused = call_for_refusal(
+        lambda: scene.console.recovery.resolve("operation", operation, "payment_failed", "not there")
+    )
     assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", reason)
     assert scene.place.sql(f"SELECT COUNT(*) FROM approvals WHERE subject_id = '{operation}'") == [(0,)]
 
 
-def test_one_person_denies_a_lost_payment_that_the_gateway_ended(scene: Scene) -> None:
+def test_one_person_denies_a_lost_payment_that_the_gateway_ended(scene: PaymentDesk) -> None:
     """If the gateway reports that the code has expired, one person can resolve a lost payment as not paid."""
     payment = start_payment(scene)
     scene.money.move_payment("paypay", "ORD-1", "expired")
     operation = delete_payment(scene, payment, journal=True)
     assert scene.console.recovery.resolve("operation", operation, "payment_failed", "not paid").awaiting is None
-    back = scene.of_number("paypay", "ORD-1")
+    back = scene.find_payment("paypay", "ORD-1")
     assert back is not None
     assert back.state.value == "expired"

@@ -17,14 +17,14 @@ from console.services.process.failpoints import Failpoints
 from console.store.database import boot_clock
 from console.store.records import evidence
 from tests.support.desks import NUMBERS, MovedClock
-from tests.support.gone import Gone, simulated_crash
-from tests.support.payment_desks import Scene
-from tests.support.refusals import refusal
+from tests.support.gone import SimulatedCrash, simulate_crash
+from tests.support.payment_desks import PaymentDesk
+from tests.support.refusals import call_for_refusal
 
 pytestmark = pytest.mark.time_scale("1")
 
 
-def test_a_payment_goes_from_its_code_to_its_order(scene: Scene) -> None:
+def test_a_payment_goes_from_its_code_to_its_order(scene: PaymentDesk) -> None:
     """The payer pays the code, and a read finds it: the payment is captured and completed, and the order is paid. A
     second read changes nothing.
     """
@@ -39,14 +39,14 @@ def test_a_payment_goes_from_its_code_to_its_order(scene: Scene) -> None:
     assert (paid.state, paid.captured_minor, paid.corporation_number) == ("completed", 3300, NUMBERS[0])
     assert paid.paid_at is not None
     assert paid.provider_state == "COMPLETED"
-    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.read_order("ORD-1").state == "paid"
     assert scene.payment(paid.id).work.state is WorkState.NONE
     again = scene.payments.probe(paid.id)
     assert (again.captured_minor, again.state) == (3300, "completed")
     assert scene.cases() == []
 
 
-def test_the_same_order_again_is_the_same_code(scene: Scene) -> None:
+def test_the_same_order_again_is_the_same_code(scene: PaymentDesk) -> None:
     """A second start, while the payer can still pay, returns the first code; nothing is sent."""
     order = scene.order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay")
@@ -55,7 +55,7 @@ def test_the_same_order_again_is_the_same_code(scene: Scene) -> None:
     assert len(scene.control.read_requests(call="paypay_create")) == 1
 
 
-def test_the_key_names_the_merchant(scene: Scene) -> None:
+def test_the_key_names_the_merchant(scene: PaymentDesk) -> None:
     """The idempotency key contains the merchant, because two merchants of one provider can have orders with the same
     number.
     """
@@ -76,27 +76,31 @@ def test_the_key_names_the_merchant(scene: Scene) -> None:
         ("unknown", 0, "outcome_unknown"),
     ],
 )
-def test_what_an_earlier_version_began_is_not_begun_again(scene: Scene, state: str, lease: int, code: str) -> None:
+def test_what_an_earlier_version_began_is_not_begun_again(
+    scene: PaymentDesk, state: str, lease: int, code: str
+) -> None:
     """An earlier release put the provider into the key: a start with such a key prevents a second one while its
     outcome is open.
     """
     order = scene.order("ORD-1", 3300)
     operation = scene.payments.start(order, "paypay").payment.operation_id or ""
     scene.context.spool.mark_ended(operation, holds_claim=False)  # that version noted no payment number there
-    scene.place.unguard("operations")
-    scene.place.unguard("payments")
+    scene.place.drop_table_triggers("operations")
+    scene.place.drop_table_triggers("payments")
     scene.place.sql(
         "UPDATE operations SET idempotency_key = 'idempotent:payment:paypay:ORD-1'",
         f"UPDATE operations SET state = '{state}', lease_expires = {lease}",
         "DELETE FROM payments",
     )
-    assert refusal(scene.payments.start, order, "paypay").code == code
+    assert call_for_refusal(scene.payments.start, order, "paypay").code == code
     assert len(scene.control.read_requests(call="paypay_create")) == 1
     scene.place.sql("UPDATE operations SET state = 'done'")
-    assert refusal(scene.payments.start, order, "paypay").detail["reason"] == "code_exists"  # asked once more
+    assert (
+        call_for_refusal(scene.payments.start, order, "paypay").detail["reason"] == "code_exists"
+    )  # asked once more
 
 
-def test_a_repeated_beginning(scene: Scene) -> None:
+def test_a_repeated_beginning(scene: PaymentDesk) -> None:
     """A start with the same request id returns the first code, also after the payment has changed;
     nothing is sent.
     """
@@ -105,35 +109,35 @@ def test_a_repeated_beginning(scene: Scene) -> None:
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(first.payment.id)
     assert scene.payments.start(order, "paypay", request_id="start-1") == first
-    assert refusal(scene.payments.start, order, "paypay").code == "already_decided"
+    assert call_for_refusal(scene.payments.start, order, "paypay").code == "already_decided"
     assert len(scene.control.read_requests(call="paypay_create")) == 1
 
 
 @pytest.mark.parametrize("change", ["status = 'cancelled'", "total_amount = 4400"])
-def test_an_order_that_changed_is_not_gone_on_with(scene: Scene, change: str) -> None:
+def test_an_order_that_changed_is_not_gone_on_with(scene: PaymentDesk, change: str) -> None:
     """The order was cancelled or its total changed: its first code isn't returned again."""
     order = scene.order("ORD-1", 3300)
     scene.payments.start(order, "paypay")
     scene.place.sql(f"UPDATE orders SET {change}")
-    assert refusal(scene.payments.start, order, "paypay").exit_status == 3
+    assert call_for_refusal(scene.payments.start, order, "paypay").exit_status == 3
 
 
-def test_a_paid_order_is_not_begun_again(scene: Scene) -> None:
+def test_a_paid_order_is_not_begun_again(scene: PaymentDesk) -> None:
     """The start of a paid order is refused, at the same provider and at another one."""
     order = scene.order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
-    assert refusal(scene.payments.start, order, "paypay").code == "already_decided"
+    assert call_for_refusal(scene.payments.start, order, "paypay").code == "already_decided"
 
 
-def test_what_was_never_sent_can_be_begun_again(scene: Scene) -> None:
+def test_what_was_never_sent_can_be_begun_again(scene: PaymentDesk) -> None:
     """A start that couldn't be sent leaves no reservation and no used key: it can be repeated."""
     scene.account(NUMBERS[0], 3300)
     order = scene.order("ORD-1", 3300, corporation=NUMBERS[0])
     scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create")
-    assert refusal(scene.payments.start, order, "paypay").exit_status == 5
-    gone = scene.of_number("paypay", "ORD-1")
+    assert call_for_refusal(scene.payments.start, order, "paypay").exit_status == 5
+    gone = scene.find_payment("paypay", "ORD-1")
     assert gone is not None
     assert (gone.state, gone.certainty, gone.account_minor) == ("expired", "known", 0)
     again = scene.payments.start(order, "paypay").payment
@@ -142,47 +146,47 @@ def test_what_was_never_sent_can_be_begun_again(scene: Scene) -> None:
 
 @pytest.mark.time_scale("20")  # waits for an end
 @pytest.mark.parametrize("fault", ["hang_after_charge", "reset_after_charge", "status_after_charge:500", "malformed"])
-def test_an_answer_that_got_lost_is_unknown_until_it_is_read(scene: Scene, fault: str) -> None:
+def test_an_answer_that_got_lost_is_unknown_until_it_is_read(scene: PaymentDesk, fault: str) -> None:
     """The answer to a start got lost: the payment is unknown and holds its claim, until a read finds its state."""
     order = scene.order("ORD-1", 3300)
     scene.control.add_fault(fault, call="paypay_create")
-    assert refusal(scene.payments.start, order, "paypay").exit_status == 4
-    payment = scene.of_number("paypay", "ORD-1")
+    assert call_for_refusal(scene.payments.start, order, "paypay").exit_status == 4
+    payment = scene.find_payment("paypay", "ORD-1")
     assert payment is not None
     assert (payment.state, payment.certainty) == ("initializing", "unknown")
     assert payment.work.state is WorkState.SCHEDULED
-    assert refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
+    assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     known = scene.payments.probe(payment.id)
     assert (known.state, known.certainty) == ("user_payment", "known")
     scene.money.move_payment("paypay", "ORD-1", "paid")
     assert scene.payments.probe(payment.id).state == "completed"
 
 
-def test_a_code_that_exists_is_read_not_made_anew(scene: Scene) -> None:
+def test_a_code_that_exists_is_read_not_made_anew(scene: PaymentDesk) -> None:
     """PayPay answers DUPLICATE_DYNAMIC_QR_REQUEST: the state of the existing payment is read at once."""
     order = scene.order("ORD-1", 3300)
     scene.money.register_payment("paypay", "ORD-1", 3300)
-    error = refusal(scene.payments.start, order, "paypay")
-    payment = scene.of_number("paypay", "ORD-1")
+    error = call_for_refusal(scene.payments.start, order, "paypay")
+    payment = scene.find_payment("paypay", "ORD-1")
     assert payment is not None
     assert (error.code, payment.state, payment.captured_minor) == ("already_decided", "completed", 3300)
-    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.read_order("ORD-1").state == "paid"
 
 
-def test_an_account_without_room_sends_nothing(scene: Scene) -> None:
+def test_an_account_without_room_sends_nothing(scene: PaymentDesk) -> None:
     """The account has no room beside its reservations: the second order's start is refused before
     anything is sent.
     """
     scene.account(NUMBERS[0], 5000)
     scene.payments.start(scene.order("ORD-1", 3300, corporation=NUMBERS[0]), "paypay")
-    error = refusal(scene.payments.start, scene.order("ORD-2", 3300, corporation=NUMBERS[0]), "paypay")
+    error = call_for_refusal(scene.payments.start, scene.order("ORD-2", 3300, corporation=NUMBERS[0]), "paypay")
     assert error.code == "over_limit"
     assert len(scene.control.read_requests(call="paypay_create")) == 1
-    assert scene.of_number("paypay", "ORD-2") is None
+    assert scene.find_payment("paypay", "ORD-2") is None
 
 
 @pytest.mark.usefixtures("moved_server_clock")
-def test_an_unpaid_code_expires_and_late_money_is_booked(scene: Scene, clock: MovedClock) -> None:
+def test_an_unpaid_code_expires_and_late_money_is_booked(scene: PaymentDesk, clock: MovedClock) -> None:
     """An unpaid code expires by our clock after one more question, and its reservation ends. A later payment by the
     payer is booked with evidence; its cancelled order stays cancelled.
     """
@@ -199,10 +203,10 @@ def test_an_unpaid_code_expires_and_late_money_is_booked(scene: Scene, clock: Mo
     scene.money.move_payment("paypay", "ORD-1", "paid")
     late = scene.payments.probe(payment.id)
     assert (late.state, late.captured_minor) == ("completed", 3300)
-    assert (scene.order_now("ORD-1").state, scene.cases()) == ("cancelled", ["paid_after_cancel"])
+    assert (scene.read_order("ORD-1").state, scene.cases()) == ("cancelled", ["paid_after_cancel"])
 
 
-def test_a_payment_that_fails_after_its_success_is_reversed(scene: Scene) -> None:
+def test_a_payment_that_fails_after_its_success_is_reversed(scene: PaymentDesk) -> None:
     """The provider reports FAILED after our success: the payment is reversed with a case, and the order stays as it
     is.
     """
@@ -213,17 +217,17 @@ def test_a_payment_that_fails_after_its_success_is_reversed(scene: Scene) -> Non
     gone = scene.payments.probe(payment.id)
     assert (gone.state, gone.certainty, gone.work.reason) == ("reversed", "known", "reversed")
     assert scene.cases() == ["reversed"]
-    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.read_order("ORD-1").state == "paid"
 
 
-def test_another_sum_is_never_booked_silently(scene: Scene) -> None:
+def test_another_sum_is_never_booked_silently(scene: PaymentDesk) -> None:
     """A success with another amount makes the payment unknown; two people settle it with the amount that was
     captured.
     """
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.control.add_fault("other_amount", call="paypay_payment")
-    assert refusal(scene.payments.probe, payment.id).exit_status == 4
+    assert call_for_refusal(scene.payments.probe, payment.id).exit_status == 4
     odd = scene.payment(payment.id)
     assert (odd.certainty, odd.captured_minor, odd.work.reason) == (Certainty.UNKNOWN, 0, "amount_differs")
     assert (odd.provider_minor, odd.error_code) == (3301, "other_amount")
@@ -232,19 +236,19 @@ def test_another_sum_is_never_booked_silently(scene: Scene) -> None:
     assert scene.cases() == []
 
 
-def test_a_cancelled_order_that_is_paid_stays_cancelled(scene: Scene) -> None:
+def test_a_cancelled_order_that_is_paid_stays_cancelled(scene: PaymentDesk) -> None:
     """The payment of a cancelled order is booked, the order stays cancelled, and a person must look at both."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     scene.cancel_order("ORD-1")
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
-    booked, order = scene.payment(payment.id), scene.order_now("ORD-1")
+    booked, order = scene.payment(payment.id), scene.read_order("ORD-1")
     assert (booked.captured_minor, booked.work.reason) == (3300, "paid_after_cancel")
     assert (order.state, order.work.reason) == ("cancelled", "paid_after_cancel")
 
 
 @pytest.mark.expects_log("what was tolerated is told")
-def test_an_order_that_could_not_be_moved_is_moved_by_itself(scene: Scene, clock: MovedClock) -> None:
+def test_an_order_that_could_not_be_moved_is_moved_by_itself(scene: PaymentDesk, clock: MovedClock) -> None:
     """The order couldn't be set to paid after its payment was booked: a due task or a person does it later."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
@@ -252,11 +256,11 @@ def test_an_order_that_could_not_be_moved_is_moved_by_itself(scene: Scene, clock
     scene.payments.probe(payment.id)
     behind = scene.payment(payment.id)
     assert (behind.state, behind.work.reason) == ("completed", "move_order")
-    assert scene.order_now("ORD-1").state == "pending"
+    assert scene.read_order("ORD-1").state == "pending"
     scene.context.failpoints = RaisesAlways("")
     clock.offset += timedelta(minutes=5)
     assert {run.task: run.count for run in scene.run_due_tasks()}["order_moves"] == 1
-    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.read_order("ORD-1").state == "paid"
     assert scene.payment(payment.id).work.state is WorkState.NONE
 
 
@@ -272,67 +276,67 @@ class RaisesAlways(Failpoints):
             raise RuntimeError(name)
 
 
-def test_an_unknown_payment_is_asked_about_until_a_person_is_needed(scene: Scene, clock: MovedClock) -> None:
+def test_an_unknown_payment_is_asked_about_until_a_person_is_needed(scene: PaymentDesk, clock: MovedClock) -> None:
     """An unknown payment is polled after 1, 5, 30 minutes and so on; then a person must look. It never becomes failed
     by time alone.
     """
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
-    refusal(scene.payments.start, scene.order("ORD-1", 3300), "paypay")
+    call_for_refusal(scene.payments.start, scene.order("ORD-1", 3300), "paypay")
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     for _ in range(8):
         clock.offset += timedelta(days=2)
         scene.run_due_tasks()
-    payment = scene.of_number("paypay", "ORD-1")
+    payment = scene.find_payment("paypay", "ORD-1")
     assert payment is not None
     assert (payment.certainty, payment.state) == (Certainty.UNKNOWN, "initializing")
     assert (payment.work.state, payment.work.reason) == (WorkState.NEEDS_REVIEW, "probes_ended")
 
 
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
-def test_a_start_that_the_database_could_not_record_is_delivered(scene: Scene) -> None:
+def test_a_start_that_the_database_could_not_record_is_delivered(scene: PaymentDesk) -> None:
     """The database couldn't store the answer to a start: the spool delivers it, and the payer can pay."""
     order = scene.order("ORD-1", 3300)
     scene.context.failpoints = RaisesAlways("before_tx2")
-    assert refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
+    assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     entry = scene.context.spool.list_undelivered_entries(scene.context.database_id)[0]
     assert entry.answer is not None
     assert scene.machinery.start_action.deliver(entry.intent.operation_id, entry.answer)
-    payment = scene.of_number("paypay", "ORD-1")
+    payment = scene.find_payment("paypay", "ORD-1")
     assert payment is not None
     assert (payment.state, payment.handle is not None) == ("token_generated", True)
 
 
-def test_an_ended_payment_that_was_paid_perhaps_stops_the_next_one(scene: Scene) -> None:
+def test_an_ended_payment_that_was_paid_perhaps_stops_the_next_one(scene: PaymentDesk) -> None:
     """A payment ended unpaid here, and its gateway then reports another amount as paid: the order gets no other code
     at any gateway until people have decided.
     """
     order = scene.order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
-    scene.place.unguard("payments")
+    scene.place.drop_table_triggers("payments")
     scene.place.sql("UPDATE payments SET status = 'expired', work_state = 'none', work_reason = NULL")
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.control.add_fault("other_amount", call="paypay_payment")
-    assert refusal(scene.payments.probe, payment.id).code == "outcome_unknown"
+    assert call_for_refusal(scene.payments.probe, payment.id).code == "outcome_unknown"
     odd = scene.payment(payment.id)
     assert (odd.state, odd.certainty, odd.work.reason) == ("expired", "unknown", "amount_differs")
-    refused = refusal(scene.payments.start, order, "paypay")
+    refused = call_for_refusal(scene.payments.start, order, "paypay")
     assert (refused.code, refused.detail["reason"]) == ("outcome_unknown", "earlier_attempt")
     assert len(scene.control.read_requests(call="paypay_create")) == 1
     scene.context.write(
         lambda tx: open_case(scene.context, tx, payment.id, "contradicted", "begun ORD-1", "expired 3300 JPY")
     )  # and a newer case is the reason of its work
     scene.place.sql("UPDATE payments SET certainty = 'known', work_reason = 'timeout_stuck'")
-    refused = refusal(scene.payments.start, order, "paypay")
+    refused = call_for_refusal(scene.payments.start, order, "paypay")
     assert (refused.code, refused.detail["reason"]) == ("in_progress", "payment_contradicted")
     scene.place.sql("UPDATE payments SET provider = 'bank', certainty = 'unknown'")  # now it was another gateway's
-    assert refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
+    assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     assert len(scene.control.read_requests(call="paypay_create")) == 1
 
 
 @pytest.mark.parametrize("number", ["ORD-1", "ORD-1-2"])
 @pytest.mark.parametrize("source", ["atom", "paypay", "bank"])
 def test_a_notice_about_a_payment_that_is_missing_here_stops_a_second_code(
-    scene: Scene, source: str, number: str
+    scene: PaymentDesk, source: str, number: str
 ) -> None:
     """The database has lost the payment, and a notice reports that it was paid: the order gets no other code at any
     gateway until the payment is here or a person has acknowledged the notice.
@@ -340,11 +344,11 @@ def test_a_notice_about_a_payment_that_is_missing_here_stops_a_second_code(
     provider, minor, currency = ("atom", 50_000, "INR") if source == "atom" else ("paypay", 3300, "JPY")
     if source != "bank":
         scene.money.register_payment(source, number, minor)
-    told = scene.bank("ev-1", number) if source == "bank" else scene.post(source, number)
+    told = scene.make_bank_notice("ev-1", number) if source == "bank" else scene.post(source, number)
     assert scene.payments.receive_notice(told).done == "unmatched"
     others = [scene.order("ORD-2", minor, currency), scene.order("ORD-11", minor, currency)]
     order = scene.order("ORD-1", minor, currency)
-    refused = refusal(scene.payments.start, order, provider)
+    refused = call_for_refusal(scene.payments.start, order, provider)
     assert (refused.code, refused.detail["reason"]) == ("in_progress", "unmatched_notice")
     for other in others:
         assert scene.payments.start(other, provider).payment.order_id == other
@@ -358,50 +362,55 @@ def test_a_notice_about_a_payment_that_is_missing_here_stops_a_second_code(
 
 
 @pytest.mark.parametrize("provider", ["atom", "paypay"])
-def test_a_refused_number_is_asked_about_before_there_is_another_one(scene: Scene, provider: str) -> None:
+def test_a_refused_number_is_asked_about_before_there_is_another_one(scene: PaymentDesk, provider: str) -> None:
     """The database has lost a paid payment, and no notice came: Atom refuses its number without a reason, so the
     program asks about that number before it uses another one.
     """
     minor, currency = (50_000, "INR") if provider == "atom" else (3300, "JPY")
     scene.money.register_payment(provider, "ORD-1", minor)
     order = scene.order("ORD-1", minor, currency)
-    assert refusal(scene.payments.start, order, provider).code in ("provider_refused", "already_decided")
-    assert refusal(scene.payments.start, order, provider).code == "already_decided"
-    assert scene.of_number(provider, "ORD-1-2") is None
-    payment = scene.of_number(provider, "ORD-1")
+    assert call_for_refusal(scene.payments.start, order, provider).code in ("provider_refused", "already_decided")
+    assert call_for_refusal(scene.payments.start, order, provider).code == "already_decided"
+    assert scene.find_payment(provider, "ORD-1-2") is None
+    payment = scene.find_payment(provider, "ORD-1")
     assert payment is not None
-    assert (payment.state, payment.captured_minor, scene.order_now("ORD-1").state) == ("completed", minor, "paid")
+    assert (payment.state, payment.captured_minor, scene.read_order("ORD-1").state) == ("completed", minor, "paid")
 
 
-def test_an_unmatched_notice_of_a_failure_stops_no_code(scene: Scene) -> None:
+def test_an_unmatched_notice_of_a_failure_stops_no_code(scene: PaymentDesk) -> None:
     """After an unmatched notice of a failure a new payment can be started."""
-    assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1", type="payment.failed")).done == "unmatched"
+    assert (
+        scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1", type="payment.failed")).done
+        == "unmatched"
+    )
     order = scene.order("ORD-1", 3300)
     assert scene.payments.start(order, "paypay").payment.order_id == order
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
-def test_a_code_that_comes_too_late_stays_the_payers(scene: Scene) -> None:
+def test_a_code_that_comes_too_late_stays_the_payers(scene: PaymentDesk) -> None:
     """The code arrives after the payment has ended here: a person must look, and the page doesn't show the code."""
     order = scene.order("ORD-1", 3300)
     scene.context.failpoints = RaisesAlways("before_tx2")
-    assert refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
-    scene.place.unguard("payments")
+    assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
+    scene.place.drop_table_triggers("payments")
     scene.place.sql("UPDATE payments SET status = 'expired', certainty = 'known'")
     entry = scene.context.spool.list_undelivered_entries(scene.context.database_id)[0]
     assert entry.answer is not None
     assert scene.machinery.start_action.deliver(entry.intent.operation_id, entry.answer)
     assert scene.place.sql("SELECT rule_id, observed FROM alerts") == [("contradicted", "begun ORD-1")]
-    assert scene.audited("payment.contradicted") == 1
+    assert scene.count_audit_entries("payment.contradicted") == 1
     scene.context.failpoints = Failpoints(None)
-    refused = refusal(scene.payments.start, order, "paypay")  # the payer may pay by the code that the gateway made
+    refused = call_for_refusal(
+        scene.payments.start, order, "paypay"
+    )  # the payer may pay by the code that the gateway made
     assert (refused.code, refused.detail["reason"]) == ("in_progress", "payment_contradicted")
     assert len(scene.control.read_requests(call="paypay_create")) == 1
 
 
 def test_a_code_that_had_expired_before_it_was_asked_for_is_payable_for_a_day(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer has an expiry time in the past, which must be wrong: the order isn't cancelled for a day, because
     the payer has the code.
@@ -420,19 +429,19 @@ def test_a_code_that_had_expired_before_it_was_asked_for_is_payable_for_a_day(
     assert payment.begun_at is not None
     assert payment.expires_at - payment.begun_at >= timedelta(days=1)
     scene.run_due_tasks()
-    assert (scene.payment(payment.id).state, scene.order_now("ORD-1").state) == ("token_generated", "pending")
+    assert (scene.payment(payment.id).state, scene.read_order("ORD-1").state) == ("token_generated", "pending")
 
 
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
-def test_a_late_answer_closes_what_was_proposed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_late_answer_closes_what_was_proposed(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The late answer to a lost start closes a first person's proposal about the payment."""
     order, uptime = scene.order("ORD-1", 3300), boot_clock.read_uptime_ms
     scene.context.failpoints = RaisesAlways("before_tx2")
-    assert refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
+    assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     scene.context.failpoints = Failpoints(None)
-    scene.place.age(timedelta(minutes=10))
+    scene.place.move_lease_clock(timedelta(minutes=10))
     monkeypatch.setattr(boot_clock, "read_uptime_ms", lambda: uptime() + 600_000)
-    payment = scene.of_number("paypay", "ORD-1")
+    payment = scene.find_payment("paypay", "ORD-1")
     assert payment is not None
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     assert scene.payments.resolve(payment.id, "payment_failed", "not on their screen").awaiting == "second_person"
@@ -446,25 +455,27 @@ def test_a_late_answer_closes_what_was_proposed(scene: Scene, monkeypatch: pytes
 @pytest.mark.time_scale("20")  # waits for an end
 @pytest.mark.engines("sqlite")
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
-def test_an_answer_that_is_delivered_twice_is_written_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_is_delivered_twice_is_written_once(
+    scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A process ends between COMMIT and the mark in the spool, so that the answer is delivered again: nothing is
     written a second time.
     """
     order = scene.order("ORD-1", 3300)
     scene.context.failpoints = RaisesAlways("before_tx2")
-    assert refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
+    assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     scene.context.failpoints = Failpoints(None)
-    with monkeypatch.context() as crash, simulated_crash(scene.context) as vanish:
+    with monkeypatch.context() as crash, simulate_crash(scene.context) as vanish:
         crash.setattr(scene.context.failpoints, "reach", lambda name: name == "after_delivery" and vanish())
-        with pytest.raises(Gone):
+        with pytest.raises(SimulatedCrash):
             scene.console.recovery.run_all_tasks()
-    before = scene.of_number("paypay", "ORD-1")
+    before = scene.find_payment("paypay", "ORD-1")
     assert before is not None
     assert before.state == "token_generated"
     assert len(scene.context.spool.list_undelivered_entries(scene.context.database_id)) == 1
     scene.console.recovery.run_all_tasks()
     assert scene.context.spool.list_undelivered_entries(scene.context.database_id) == ()
-    assert [scene.audited(what) for what in ("payment.late_answer", "payment.begun")] == [1, 1]
+    assert [scene.count_audit_entries(what) for what in ("payment.late_answer", "payment.begun")] == [1, 1]
     with scene.context.database.read() as conn:
         sources = [item.source for item in evidence.find_by_subject(conn, "payment", before.id)]
     assert sources.count("paypay.start") == 1

@@ -13,13 +13,13 @@ from console.services.process.failpoints import Failpoints
 from console.store.database import boot_clock
 from console.wording.sentences.catalogue import format_error_message
 from tests.support.desks import MovedClock
-from tests.support.gone import Gone, simulated_crash
-from tests.support.payment_desks import Scene, paying
+from tests.support.gone import SimulatedCrash, simulate_crash
+from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
 
-def test_atom_goes_from_its_token_to_its_end(scene: Scene, clock: MovedClock) -> None:
+def test_atom_goes_from_its_token_to_its_end(scene: PaymentDesk, clock: MovedClock) -> None:
     """An Atom payment from its token to its end: `not found` changes nothing, pending isn't a success, and a success
     can be reversed.
     """
@@ -40,7 +40,7 @@ def test_atom_goes_from_its_token_to_its_end(scene: Scene, clock: MovedClock) ->
 
 
 @pytest.mark.usefixtures("moved_server_clock")
-def test_a_token_that_nobody_uses_expires_after_a_day(scene: Scene, clock: MovedClock) -> None:
+def test_a_token_that_nobody_uses_expires_after_a_day(scene: PaymentDesk, clock: MovedClock) -> None:
     """Atom's token has no end: after a day and one more question the payment expires, and a later payment by the
     payer is booked.
     """
@@ -54,17 +54,17 @@ def test_a_token_that_nobody_uses_expires_after_a_day(scene: Scene, clock: Moved
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("provider", ["bank", "alarmbox", "", "paypay "])
-def test_only_providers_can_begin(scene: Scene, provider: str) -> None:
+def test_only_providers_can_begin(scene: PaymentDesk, provider: str) -> None:
     """A start at an unknown provider is refused as invalid input, and nothing is written."""
-    assert refusal(scene.payments.start, scene.order("ORD-1", 3300), provider).exit_status == 2
+    assert call_for_refusal(scene.payments.start, scene.order("ORD-1", 3300), provider).exit_status == 2
     assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(0,)]
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("minor", "currency"), [(0, "JPY"), (3300, "INR"), (3300, "USD"), (10**18, "JPY")])
-def test_a_sum_that_cant_be_asked_for_is_refusal(scene: Scene, minor: int, currency: str) -> None:
+def test_a_sum_that_cant_be_asked_for_is_refusal(scene: PaymentDesk, minor: int, currency: str) -> None:
     """An amount that is zero or too large, or in a currency that the provider doesn't accept, is refused."""
-    assert refusal(scene.payments.start, scene.order("ORD-1", minor, currency), "paypay").exit_status == 2
+    assert call_for_refusal(scene.payments.start, scene.order("ORD-1", minor, currency), "paypay").exit_status == 2
     assert scene.control.read_requests(call="paypay_create") == []
 
 
@@ -73,14 +73,14 @@ def test_a_provider_that_is_switched_off_asks_nobody(place: Place, sandbox: Sand
     """A provider without address and credentials refuses the start with `bad_profile` before anything is written."""
     names = ("PAYPAY_URL", *(f"SECRET_PAYPAY_{name}" for name in ("API_KEY", "API_SECRET", "MERCHANT_ID")))
     off: dict[str, Any] = dict.fromkeys(names)
-    with paying(place, sandbox, clock, **off) as scene:
-        assert refusal(scene.payments.start, scene.order("ORD-1", 3300), "paypay").code == "bad_profile"
+    with open_payment_desk(place, sandbox, clock, **off) as scene:
+        assert call_for_refusal(scene.payments.start, scene.order("ORD-1", 3300), "paypay").code == "bad_profile"
         assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(0,)]
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("fault", ["other_payment", "other_order", "other_currency", "other_amount"])
-def test_an_answer_about_something_else_settles_nothing(scene: Scene, fault: str) -> None:
+def test_an_answer_about_something_else_settles_nothing(scene: PaymentDesk, fault: str) -> None:
     """An answer about another payment changes no known state and opens a case; after the next correct answer all
     records agree.
     """
@@ -96,21 +96,21 @@ def test_an_answer_about_something_else_settles_nothing(scene: Scene, fault: str
 
 
 def test_a_start_whose_process_went_away_is_unknown_and_read(
-    scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+    scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The start was sent, and its process ended before it stored the answer: the payment is unknown, never failed,
     and a due task reads its state.
     """
     order, uptime = scene.order("ORD-1", 3300), boot_clock.read_uptime_ms
 
-    with simulated_crash(scene.context) as vanish:
+    with simulate_crash(scene.context) as vanish:
         monkeypatch.setattr(scene.context.failpoints, "reach", lambda name: name == "after_send" and vanish())
-        with pytest.raises(Gone):
+        with pytest.raises(SimulatedCrash):
             scene.payments.start(order, "paypay")
     scene.context.failpoints = Failpoints(None)
-    scene.place.age(timedelta(minutes=10))
+    scene.place.move_lease_clock(timedelta(minutes=10))
     monkeypatch.setattr(boot_clock, "read_uptime_ms", lambda: uptime() + 600_000)
-    payment = scene.of_number("paypay", "ORD-1")
+    payment = scene.find_payment("paypay", "ORD-1")
     assert payment is not None
     assert scene.payments.read_payment(payment.id).record.certainty is Certainty.UNKNOWN
     scene.console.recovery.run_all_tasks()
@@ -121,7 +121,7 @@ def test_a_start_whose_process_went_away_is_unknown_and_read(
     assert (scene.payment(payment.id).state, scene.payment(payment.id).certainty) == ("user_payment", Certainty.KNOWN)
 
 
-def make_overdue_order(scene: Scene, clock: MovedClock) -> int:
+def make_overdue_order(scene: PaymentDesk, clock: MovedClock) -> int:
     """Return an order whose payment has expired by our clock, and about which the provider hasn't
     been asked since.
     """
@@ -133,16 +133,16 @@ def make_overdue_order(scene: Scene, clock: MovedClock) -> int:
 
 
 @pytest.mark.usefixtures("moved_server_clock")
-def test_who_paid_in_the_last_second_gets_no_second_code(scene: Scene, clock: MovedClock) -> None:
+def test_who_paid_in_the_last_second_gets_no_second_code(scene: PaymentDesk, clock: MovedClock) -> None:
     """A code is over here, but was paid in its last second: the provider is asked before another code is created."""
     order = make_overdue_order(scene, clock)
     scene.money.move_payment("paypay", "ORD-1", "paid")
-    assert refusal(lambda: scene.payments.start(order, "paypay")).code == "already_decided"
-    assert scene.order_now("ORD-1").state == "paid"
+    assert call_for_refusal(lambda: scene.payments.start(order, "paypay")).code == "already_decided"
+    assert scene.read_order("ORD-1").state == "paid"
     assert len(scene.control.read_requests(call="paypay_create")) == 1
 
 
-def test_a_clock_that_is_ahead_gives_no_second_code(scene: Scene, clock: MovedClock) -> None:
+def test_a_clock_that_is_ahead_gives_no_second_code(scene: PaymentDesk, clock: MovedClock) -> None:
     """The desk's clock is ahead: on a server the code ends by the server's clock, so there is no second code while
     the payer can pay the first. On SQLite only the desk's clock exists.
     """
@@ -159,34 +159,34 @@ def test_a_clock_that_is_ahead_gives_no_second_code(scene: Scene, clock: MovedCl
 
 @pytest.mark.usefixtures("moved_server_clock")
 @pytest.mark.parametrize("fault", ["status:503", "result:DYNAMIC_QR_ALREADY_PAID", "result:UNAUTHORIZED"])
-def test_no_second_code_while_the_first_one_can_be_paid(scene: Scene, clock: MovedClock, fault: str) -> None:
+def test_no_second_code_while_the_first_one_can_be_paid(scene: PaymentDesk, clock: MovedClock, fault: str) -> None:
     """The first code is over by our clock, which may be ahead: it is deleted at the provider before another one is
     created.
     """
     order = make_overdue_order(scene, clock)
     scene.control.add_fault(fault, call="paypay_delete_code", times=1)
-    refused = refusal(lambda: scene.payments.start(order, "paypay"))
+    refused = call_for_refusal(lambda: scene.payments.start(order, "paypay"))
     assert (refused.code, refused.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
     assert len(scene.control.read_requests(call="paypay_create")) == 1
     assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1-2"
     assert scene.control.payments_control.read_payment("paypay", "ORD-1")["state"] == "GONE"
 
 
-def test_an_open_code_of_another_amount_is_no_running_operation(scene: Scene) -> None:
+def test_an_open_code_of_another_amount_is_no_running_operation(scene: PaymentDesk) -> None:
     """The shop has changed the order's total while the payer can still pay the first code: there is
     no second code.
     """
     order = scene.order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
     scene.place.sql(f"UPDATE orders SET total_amount = 9900 WHERE id = {order}")
-    refused = refusal(lambda: scene.payments.start(order, "paypay"))
+    refused = call_for_refusal(lambda: scene.payments.start(order, "paypay"))
     assert (refused.code, refused.detail["reason"], refused.exit_status) == ("in_progress", "payment_open", 3)
     assert (refused.detail["record"], len(scene.control.read_requests(call="paypay_create"))) == (payment, 1)
     assert "running" not in format_error_message(refused, "en")
 
 
 @pytest.mark.usefixtures("moved_server_clock")
-def test_a_code_that_ends_after_the_questions_is_asked_about_first(scene: Scene, clock: MovedClock) -> None:
+def test_a_code_that_ends_after_the_questions_is_asked_about_first(scene: PaymentDesk, clock: MovedClock) -> None:
     """The first code, of another amount, ends between the questions about earlier payments and the claim of the
     second one. It may have been paid in its last second, so the provider is asked about it again.
     """
@@ -201,20 +201,22 @@ def test_a_code_that_ends_after_the_questions_is_asked_about_first(scene: Scene,
                 clock.offset += timedelta(seconds=600)
 
     scene.context.failpoints = EndsMeanwhile(None)
-    refused = refusal(lambda: scene.payments.start(order, "paypay"))
+    refused = call_for_refusal(lambda: scene.payments.start(order, "paypay"))
     assert (refused.code, refused.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
     assert len(scene.control.read_requests(call="paypay_create")) == 1
 
 
 @pytest.mark.usefixtures("moved_server_clock")
-def test_while_nobody_says_that_a_code_was_not_paid_there_is_no_other_one(scene: Scene, clock: MovedClock) -> None:
+def test_while_nobody_says_that_a_code_was_not_paid_there_is_no_other_one(
+    scene: PaymentDesk, clock: MovedClock
+) -> None:
     """Without an answer about an ended code there is no other code; after the answer that it wasn't
     paid, there is.
     """
     order = make_overdue_order(scene, clock)
     scene.control.add_fault("status:503", call="paypay_payment", times=1)
-    refused = refusal(lambda: scene.payments.start(order, "paypay", request_id="second"))
-    assert (refused.code, refused.detail["record"]) == ("in_progress", scene.of_number("paypay", "ORD-1"))
+    refused = call_for_refusal(lambda: scene.payments.start(order, "paypay", request_id="second"))
+    assert (refused.code, refused.detail["record"]) == ("in_progress", scene.find_payment("paypay", "ORD-1"))
     assert (refused.exit_status, refused.detail["reason"]) == (3, "overdue_payment_unclear")
     assert "running" not in format_error_message(refused, "en")
     assert len(scene.control.read_requests(call="paypay_create")) == 1
@@ -224,7 +226,9 @@ def test_while_nobody_says_that_a_code_was_not_paid_there_is_no_other_one(scene:
 
 @pytest.mark.usefixtures("moved_server_clock")
 @pytest.mark.parametrize("ended", [False, True])
-def test_no_data_with_the_payment_in_it_gives_no_second_code(scene: Scene, clock: MovedClock, ended: bool) -> None:
+def test_no_data_with_the_payment_in_it_gives_no_second_code(
+    scene: PaymentDesk, clock: MovedClock, ended: bool
+) -> None:
     """Atom's answer has the code for `no data`, but contains its id of the payment, which was paid: there is no
     second code, whether the payment has expired here or was reported as cancelled before.
     """
@@ -239,16 +243,16 @@ def test_no_data_with_the_payment_in_it_gives_no_second_code(scene: Scene, clock
     places = ("payInstrument", "payInstrument.0", "payInstrument.1")
     no_data = {f"{place}.responseDetails.statusCode": "OTS0401" for place in places}
     rule = scene.control.add_fault("set_fields", call="atom_verification", times="always", fields=no_data)
-    refused = refusal(lambda: scene.payments.start(order, "atom"))
+    refused = call_for_refusal(lambda: scene.payments.start(order, "atom"))
     assert (refused.code, refused.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
     assert len(scene.control.read_requests(call="atom_auth")) == 1
     scene.control.clear_faults(rule)
-    assert refusal(lambda: scene.payments.start(order, "atom")).code == "already_decided"
-    assert scene.order_now("ORD-1").state == "paid"
+    assert call_for_refusal(lambda: scene.payments.start(order, "atom")).code == "already_decided"
+    assert scene.read_order("ORD-1").state == "paid"
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_what_failed_here_and_was_paid_after_that(scene: Scene, provider: str) -> None:
+def test_what_failed_here_and_was_paid_after_that(scene: PaymentDesk, provider: str) -> None:
     """A payment failed here and was paid later: the provider is asked about it once more before a
     new payment starts.
     """
@@ -257,18 +261,18 @@ def test_what_failed_here_and_was_paid_after_that(scene: Scene, provider: str) -
     scene.money.move_payment(provider, "ORD-1", "cancelled", notify=False)
     assert scene.payments.probe(first.id).state == "payment_failed"
     scene.money.move_payment(provider, "ORD-1", "paid", notify=False)
-    assert refusal(lambda: scene.payments.start(order, provider)).code == "already_decided"
-    assert (scene.payment(first.id).state, scene.order_now("ORD-1").state) == ("completed", "paid")
+    assert call_for_refusal(lambda: scene.payments.start(order, provider)).code == "already_decided"
+    assert (scene.payment(first.id).state, scene.read_order("ORD-1").state) == ("completed", "paid")
 
 
-def test_what_failed_here_and_runs_again_there_gets_no_other_payment(scene: Scene) -> None:
+def test_what_failed_here_and_runs_again_there_gets_no_other_payment(scene: PaymentDesk) -> None:
     """The payer's second attempt at the bank is still open: a new payment isn't started before it ends."""
     order = scene.order("ORD-1", 50_000, "INR")
     first = scene.payments.start(order, "atom").payment
     scene.money.move_payment("atom", "ORD-1", "cancelled", notify=False)
     assert scene.payments.probe(first.id).state == "payment_failed"
     scene.money.move_payment("atom", "ORD-1", "pending", notify=False)
-    refused = refusal(lambda: scene.payments.start(order, "atom"))
+    refused = call_for_refusal(lambda: scene.payments.start(order, "atom"))
     assert (refused.code, refused.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
     scene.money.move_payment("atom", "ORD-1", "cancelled", notify=False)
     assert scene.payments.start(order, "atom").payment.merchant_payment_id == "ORD-1-2"
@@ -279,7 +283,7 @@ def test_what_failed_here_and_runs_again_there_gets_no_other_payment(scene: Scen
     [{"data.status": "COMPLETED "}, {"data.status": "SETTLED"}, {"data.amount.amount": "3300"}, {}],
     ids=["blank", "unlisted", "text", "stored"],
 )
-def test_an_answer_that_may_say_paid_gives_no_other_code(scene: Scene, fields: dict[str, str]) -> None:
+def test_an_answer_that_may_say_paid_gives_no_other_code(scene: PaymentDesk, fields: dict[str, str]) -> None:
     """PayPay answers about a failed payment with a state that this program doesn't know, which may mean paid, or a
     cache gives an old answer: there is no other code.
     """
@@ -292,15 +296,15 @@ def test_an_answer_that_may_say_paid_gives_no_other_code(scene: Scene, fields: d
         scene.control.add_fault("set_fields", call="paypay_payment", times=1, fields=fields)
     else:
         scene.control.add_fault("stored", call="paypay_payment", times=1)
-    refused = refusal(lambda: scene.payments.start(order, "paypay"))
+    refused = call_for_refusal(lambda: scene.payments.start(order, "paypay"))
     assert (refused.code, refused.detail["reason"]) == (
         ("in_progress", "overdue_payment_unclear") if fields else ("provider_unreachable", "old_answer")
     )
-    assert refusal(lambda: scene.payments.start(order, "paypay")).code == "already_decided"
+    assert call_for_refusal(lambda: scene.payments.start(order, "paypay")).code == "already_decided"
 
 
 @pytest.mark.parametrize("code", ["OTS0951", "OTS0510"])
-def test_an_error_of_atom_says_nothing_about_the_payment(scene: Scene, code: str) -> None:
+def test_an_error_of_atom_says_nothing_about_the_payment(scene: PaymentDesk, code: str) -> None:
     """An Atom error under HTTP 200 isn't an answer about the payment: a payment that failed here can be started
     again.
     """
@@ -313,7 +317,7 @@ def test_an_error_of_atom_says_nothing_about_the_payment(scene: Scene, code: str
 
 
 @pytest.mark.parametrize("fault", ["status:503", "other_order"])
-def test_what_failed_here_is_begun_anew_without_an_answer(scene: Scene, fault: str) -> None:
+def test_what_failed_here_is_begun_anew_without_an_answer(scene: PaymentDesk, fault: str) -> None:
     """The provider has reported a failure and now gives no usable answer: a new payment can be started. An answer
     about another payment opens a case.
     """
@@ -323,13 +327,13 @@ def test_what_failed_here_is_begun_anew_without_an_answer(scene: Scene, fault: s
     assert scene.payments.probe(first.id).state == "payment_failed"
     scene.control.add_fault(fault, call="paypay_payment", times=1)
     if fault == "other_order":
-        refused = refusal(lambda: scene.payments.start(order, "paypay"))
+        refused = call_for_refusal(lambda: scene.payments.start(order, "paypay"))
         assert (refused.code, refused.detail["reason"]) == ("in_progress", "payment_contradicted")
     else:
         assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1-2"
 
 
-def test_what_was_given_back_pays_no_order(scene: Scene) -> None:
+def test_what_was_given_back_pays_no_order(scene: PaymentDesk) -> None:
     """The order couldn't be set to paid, and its payment was refunded meanwhile: the order isn't
     set to paid later.
     """
@@ -337,8 +341,8 @@ def test_what_was_given_back_pays_no_order(scene: Scene) -> None:
     scene.money.move_payment("paypay", "ORD-1", "paid")
     assert scene.payments.probe(payment.id).captured_minor == 3300
     for table in ("payments", "orders"):
-        scene.place.unguard(table)
+        scene.place.drop_table_triggers(table)
     scene.place.sql("UPDATE orders SET status = 'pending'", "UPDATE payments SET refunded_minor = 3300")
-    refused = refusal(scene.payments.set_order_paid, payment.id)
+    refused = call_for_refusal(scene.payments.set_order_paid, payment.id)
     assert (refused.code, refused.detail["reason"]) == ("nothing_to_resolve", "order_not_covered")
-    assert scene.order_now("ORD-1").state == "pending"
+    assert scene.read_order("ORD-1").state == "pending"

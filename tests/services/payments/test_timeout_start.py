@@ -13,7 +13,7 @@ from console.services.payments import timeout_start
 from console.store.payments import payment_deadlines as payment_times
 from console.store.tasks import sagas
 from tests.services.payments.test_apply_report import START, P, apply_reports, make_payment, make_report
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 
 pytestmark = pytest.mark.engines("sqlite")
 MOMENT, HOUR = timedelta(seconds=1), timedelta(hours=1)
@@ -48,27 +48,27 @@ def test_the_last_instant_is_the_payers(late: timedelta, is_over: bool) -> None:
 
 
 def list_overdue(
-    scene: Scene, at: datetime, most: int = 50, saga: str = timeout_start.PAYMENT_TIMEOUT_KIND
+    scene: PaymentDesk, at: datetime, most: int = 50, saga: str = timeout_start.PAYMENT_TIMEOUT_KIND
 ) -> list[str]:
     """Return the numbers of the payments whose deadline has passed at `at`, at most `most`."""
     with scene.context.database.read() as conn:
         return [one.merchant_payment_id for one in payment_times.list_overdue_payments(conn, saga, at, most)]
 
 
-def make_waiting(scene: Scene, number: str, minutes: float | None, order: int | None = None) -> Payment:
+def make_waiting(scene: PaymentDesk, number: str, minutes: float | None, order: int | None = None) -> Payment:
     """Insert a payment whose deadline is so many minutes after START; None: without a deadline."""
     ends = None if minutes is None else START + timedelta(minutes=minutes)
     return make_payment(scene, number, order, expires_at=ends)
 
 
-def start_saga(scene: Scene, payment: Payment, kind: str, subject: str = "payment") -> None:
+def start_saga(scene: PaymentDesk, payment: Payment, kind: str, subject: str = "payment") -> None:
     """Start a saga of this kind about the payment."""
     scene.context.write(
         lambda tx: sagas.start_saga(tx.conn, kind, subject, payment.id, timeout_start.ASK_STEP, {}, START) and None
     )
 
 
-def test_those_whose_time_has_passed(scene: Scene) -> None:
+def test_those_whose_time_has_passed(scene: PaymentDesk) -> None:
     """Payments whose deadline has passed are listed, the oldest deadline first, at most as many as requested. A
     payment at exactly its deadline, or without one, isn't listed.
     """
@@ -80,14 +80,14 @@ def test_those_whose_time_has_passed(scene: Scene) -> None:
     assert list_overdue(scene, START + HOUR, most=2) == ["A", "B"]
 
 
-def test_those_of_one_instant_keep_their_order(scene: Scene) -> None:
+def test_those_of_one_instant_keep_their_order(scene: PaymentDesk) -> None:
     """Payments with the same deadline are listed by id."""
     for number in ("B", "A", "C"):
         make_waiting(scene, number, 1)
     assert list_overdue(scene, START + HOUR) == ["B", "A", "C"]
 
 
-def test_what_has_ended_or_is_unknown_is_not_among_them(scene: Scene) -> None:
+def test_what_has_ended_or_is_unknown_is_not_among_them(scene: PaymentDesk) -> None:
     """Payments that have ended and payments that are unknown are not listed."""
     for end in (P.PAYMENT_FAILED, P.EXPIRED, P.PAYMENT_SUCCESS):
         apply_reports(scene, make_waiting(scene, f"{end}", 1), make_report(end, 0, provider_payment_id=f"id-{end}"))
@@ -98,7 +98,7 @@ def test_what_has_ended_or_is_unknown_is_not_among_them(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("other", ["a_saga", "z_saga"])
-def test_what_is_under_way_is_not_begun_again(scene: Scene, other: str) -> None:
+def test_what_is_under_way_is_not_begun_again(scene: PaymentDesk, other: str) -> None:
     """A payment with an open timeout saga isn't listed; a saga of another kind or about another subject doesn't
     matter.
     """
@@ -110,7 +110,7 @@ def test_what_is_under_way_is_not_begun_again(scene: Scene, other: str) -> None:
     assert list_overdue(scene, START + HOUR, saga=other) == ["B", "C"]
 
 
-def test_it_is_begun_once(scene: Scene) -> None:
+def test_it_is_begun_once(scene: PaymentDesk) -> None:
     """The timeout saga begins once, with the question to the provider; a second start finds the open saga."""
     payment, context = make_waiting(scene, "A", 1), scene.context
     saga = context.write(lambda tx: timeout_start.begin_timeout_saga(context, tx, payment))
@@ -127,7 +127,9 @@ def test_it_is_begun_once(scene: Scene) -> None:
     ("order", "ends", "follows"),
     [(True, True, True), (True, False, False), (False, True, False), (False, False, False)],
 )
-def test_an_order_is_cancelled_behind_what_ended_unpaid(scene: Scene, order: bool, ends: bool, follows: bool) -> None:
+def test_an_order_is_cancelled_behind_what_ended_unpaid(
+    scene: PaymentDesk, order: bool, ends: bool, follows: bool
+) -> None:
     """After a payment ended unpaid, a saga begins at the step `cancel_order` only if an order waits and the payment
     has a deadline until which its payer may begin again.
     """

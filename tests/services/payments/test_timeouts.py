@@ -23,22 +23,22 @@ from console.store.payments import payment_deadlines as payment_times
 from console.store.payments import stock_reservations as stock_rows
 from console.store.tasks import sagas as sagas_table
 from tests.support.desks import NUMBERS, MovedClock
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 from tests.support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.usefixtures("moved_server_clock")
-LIFE = timedelta(seconds=300)
+TIME_TO_PAY = timedelta(seconds=300)
 """How long a code of the sandbox's PayPay can be paid."""
-OVER = LIFE + timedelta(seconds=5)
+PAST_TIME_TO_PAY = TIME_TO_PAY + timedelta(seconds=5)
 
 
 @pytest.fixture
-def scene(scene: Scene, clock: MovedClock) -> Scene:
+def scene(scene: PaymentDesk, clock: MovedClock) -> PaymentDesk:
     """A desk that takes payments, with a shop that holds stock."""
     return scene
 
 
-def start_with_stock(scene: Scene, number: str = "ORD-1", provider: str = "paypay", held: int = 2) -> Payment:
+def start_with_stock(scene: PaymentDesk, number: str = "ORD-1", provider: str = "paypay", held: int = 2) -> Payment:
     """Start a payment of an order for which the shop holds `held` items; return the payment."""
     currency = "INR" if provider == "atom" else "JPY"
     order = scene.order(number, 50_000 if provider == "atom" else 3300, currency)
@@ -46,13 +46,13 @@ def start_with_stock(scene: Scene, number: str = "ORD-1", provider: str = "paypa
     return scene.payments.start(order, provider).payment
 
 
-def pass_time(scene: Scene, clock: MovedClock, by: timedelta) -> None:
+def pass_time(scene: PaymentDesk, clock: MovedClock, by: timedelta) -> None:
     """Move our clock and the provider's by `by`."""
     clock.offset += by
     scene.control.change_settings(advance_seconds=by.total_seconds())
 
 
-def hold_stock(scene: Scene, order: int, pieces: int, state: str = "held") -> None:
+def hold_stock(scene: PaymentDesk, order: int, pieces: int, state: str = "held") -> None:
     """Insert so many stock reservations for the order."""
     for piece in range(pieces):
         scene.place.sql(
@@ -61,24 +61,24 @@ def hold_stock(scene: Scene, order: int, pieces: int, state: str = "held") -> No
         )
 
 
-def read_stock_states(scene: Scene, number: str = "ORD-1") -> list[str]:
+def read_stock_states(scene: PaymentDesk, number: str = "ORD-1") -> list[str]:
     """Return the states of the order's stock reservations."""
-    order = scene.order_now(number).id
+    order = scene.read_order(number).id
     rows = scene.place.sql(f"SELECT status FROM stock_reservations WHERE order_id = {order} ORDER BY id")
     return [str(state) for (state,) in rows]
 
 
-def run_due_and_count(scene: Scene) -> int:
+def run_due_and_count(scene: PaymentDesk) -> int:
     """Run all due tasks; return the number of payments that the timeout task handled."""
     return {run.task: run.count for run in scene.run_due_tasks()}[payment_timeouts.TIMEOUT_TASK_NAME]
 
 
-def read_sagas(scene: Scene, number: str = "ORD-1") -> tuple[SagaProgress, ...]:
+def read_sagas(scene: PaymentDesk, number: str = "ORD-1") -> tuple[SagaProgress, ...]:
     """Return the sagas on the order's page."""
-    return scene.payments.read_order(scene.order_now(number).id).sagas
+    return scene.payments.read_order(scene.read_order(number).id).sagas
 
 
-def read_single_saga(scene: Scene, number: str = "ORD-1") -> SagaProgress:
+def read_single_saga(scene: PaymentDesk, number: str = "ORD-1") -> SagaProgress:
     """Return the only saga of the order."""
     (one,) = read_sagas(scene, number)
     return one
@@ -89,11 +89,11 @@ def read_step_states(seen: SagaProgress) -> list[str]:
     return [step.state.value for step in seen.steps]
 
 
-def read_final_states(scene: Scene, payment: Payment, number: str = "ORD-1") -> tuple[str, str, list[str]]:
+def read_final_states(scene: PaymentDesk, payment: Payment, number: str = "ORD-1") -> tuple[str, str, list[str]]:
     """Return the states of the payment, its order and its stock."""
     return (
         scene.payment(payment.id).state.value,
-        scene.order_now(number).state.value,
+        scene.read_order(number).state.value,
         read_stock_states(scene, number),
     )
 
@@ -102,13 +102,13 @@ START = convert_to_naive_utc(datetime(2026, 11, 20, 3, 0, tzinfo=UTC))
 EXPIRED = ("expired", "cancelled", ["released", "released"])
 
 
-def test_in_this_order_and_once(scene: Scene, clock: MovedClock) -> None:
+def test_in_this_order_and_once(scene: PaymentDesk, clock: MovedClock) -> None:
     """The payment is read, expired, its order cancelled and its stock released, each once and in this order in the
     trail. A second run changes nothing.
     """
     payment = start_with_stock(scene)
     assert run_due_and_count(scene) == 0
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
     asked = len(scene.control.read_requests(call="paypay_payment"))
     assert run_due_and_count(scene) >= 1
     assert read_final_states(scene, payment) == EXPIRED
@@ -124,10 +124,10 @@ def test_in_this_order_and_once(scene: Scene, clock: MovedClock) -> None:
     assert len(read_sagas(scene)) == 1
 
 
-def test_paid_at_the_last_question(scene: Scene, clock: MovedClock) -> None:
+def test_paid_at_the_last_question(scene: PaymentDesk, clock: MovedClock) -> None:
     """The last read finds that the payment was paid: it is booked, the order is paid, and the saga ends."""
     payment = start_with_stock(scene)
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
     scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
     run_timeout_task(scene)
     assert read_final_states(scene, payment) == ("completed", "paid", ["held", "held"])
@@ -137,7 +137,7 @@ def test_paid_at_the_last_question(scene: Scene, clock: MovedClock) -> None:
     assert scene.cases() == []
 
 
-def run_timeout_task(scene: Scene) -> int:
+def run_timeout_task(scene: PaymentDesk) -> int:
     """Run the timeout task alone, without the polls that run before it; return the number of handled payments."""
     tasks = dict(scene.machinery.list_due_tasks())
     with act_as(WORKER):
@@ -146,11 +146,11 @@ def run_timeout_task(scene: Scene) -> int:
 
 @pytest.mark.parametrize("point", ["answered_ask_provider", "before_expire_payment"])
 def test_paid_between_question_and_expiry_by_a_notice(
-    scene: Scene, clock: MovedClock, point: str, monkeypatch: pytest.MonkeyPatch
+    scene: PaymentDesk, clock: MovedClock, point: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A notice that comes after the provider's answer counts: the payment isn't expired."""
     payment = start_with_stock(scene)
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
 
     def paid() -> None:
         scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
@@ -162,7 +162,7 @@ def test_paid_between_question_and_expiry_by_a_notice(
     assert read_single_saga(scene).record.reason == "paid"
 
 
-def call_at_failpoint(scene: Scene, point: str, act: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def call_at_failpoint(scene: PaymentDesk, point: str, act: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Call `act` when this failpoint is reached for the first time."""
     open_ = [True]
     reach = scene.context.failpoints.reach
@@ -176,12 +176,14 @@ def call_at_failpoint(scene: Scene, point: str, act: Any, monkeypatch: pytest.Mo
     monkeypatch.setattr(scene.context.failpoints, "reach", passed)
 
 
-def test_an_old_answer_is_asked_for_again(scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_answer_is_asked_for_again(
+    scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A process takes over the saga hours after the last read: it reads the payment again before it expires it, and
     finds that it was paid.
     """
     payment = start_with_stock(scene)
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
 
     def hours_later() -> None:
         pass_time(scene, clock, timedelta(hours=3))
@@ -192,12 +194,14 @@ def test_an_old_answer_is_asked_for_again(scene: Scene, clock: MovedClock, monke
     assert read_final_states(scene, payment) == ("completed", "paid", ["held", "held"])
 
 
-def test_paid_between_expiry_and_cancelling(scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paid_between_expiry_and_cancelling(
+    scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A late success arrives between the expiry and the cancellation: the order is paid, and the expiry is
     compensated.
     """
     payment = start_with_stock(scene)
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
 
     def paid() -> None:
         scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
@@ -209,18 +213,18 @@ def test_paid_between_expiry_and_cancelling(scene: Scene, clock: MovedClock, mon
     seen = read_single_saga(scene)
     assert (seen.record.state, seen.record.reason) == (SagaState.COMPENSATED, "paid_late")
     assert read_step_states(seen) == ["done", "undone", "skipped", "skipped"]
-    assert scene.audited("payment.expiry_undone") == 1
+    assert scene.count_audit_entries("payment.expiry_undone") == 1
 
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_perhaps_paid_between_expiry_and_cancelling(
-    scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+    scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another amount is reported after the expiry, so the payment may be paid: order and stock wait until people have
     decided.
     """
     payment = start_with_stock(scene)
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
 
     def paid_otherwise() -> None:
         scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
@@ -245,13 +249,13 @@ def test_perhaps_paid_between_expiry_and_cancelling(
 
 @pytest.mark.parametrize("point", ["before_release_stock", None])
 def test_paid_after_cancelling_is_for_people(
-    scene: Scene, clock: MovedClock, point: str | None, monkeypatch: pytest.MonkeyPatch
+    scene: PaymentDesk, clock: MovedClock, point: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A success arrives after the order was cancelled: it is booked with a case. The order stays cancelled, its stock
     is free, and the saga stays ended.
     """
     payment = start_with_stock(scene)
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
 
     def paid() -> None:
         scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
@@ -274,10 +278,10 @@ def test_paid_after_cancelling_is_for_people(
 
 
 @pytest.mark.parametrize(("state", "reason"), [("authorized", "in_between"), ("paid_otherwise", "unknown")])
-def test_in_between_or_unknown_waits(scene: Scene, clock: MovedClock, state: str, reason: str) -> None:
+def test_in_between_or_unknown_waits(scene: PaymentDesk, clock: MovedClock, state: str, reason: str) -> None:
     """A payment with blocked money, or with a success that can't be booked, never expires by time."""
     payment = start_with_stock(scene)
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
     if state == "authorized":
         scene.money.move_payment("paypay", "ORD-1", "authorized")
     else:
@@ -285,7 +289,7 @@ def test_in_between_or_unknown_waits(scene: Scene, clock: MovedClock, state: str
         scene.control.add_fault("other_amount", call="paypay_payment", times=50)
     for _ in range(6):
         run_timeout_task(scene)
-        assert scene.order_now("ORD-1").state == "pending"
+        assert scene.read_order("ORD-1").state == "pending"
         assert scene.payment(payment.id).state in ("token_generated", "user_payment")
         step = read_single_saga(scene).current_step
         assert step is not None
@@ -295,7 +299,7 @@ def test_in_between_or_unknown_waits(scene: Scene, clock: MovedClock, state: str
 
 
 @pytest.mark.engines("sqlite")
-def test_what_is_over_is_found_by_an_index(scene: Scene) -> None:
+def test_what_is_over_is_found_by_an_index(scene: PaymentDesk) -> None:
     """The task finds overdue payments by an index, without reading a whole table."""
     for number in range(2):
         start_with_stock(scene, f"ORD-{number}")
@@ -317,19 +321,19 @@ def _compile_with_values(query: Any, values: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(("fault", "most"), [("status:503", 4 * 13), ("result:RATE_LIMIT", 13)])
-def test_a_provider_that_is_down_for_a_day(scene: Scene, clock: MovedClock, fault: str, most: int) -> None:
+def test_a_provider_that_is_down_for_a_day(scene: PaymentDesk, clock: MovedClock, fault: str, most: int) -> None:
     """The provider is unreachable for a day: it is asked at growing intervals, or once for all payments if it accepts
     no calls. Afterwards all payments are handled.
     """
     made = [start_with_stock(scene, f"ORD-{number}") for number in range(4)]
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
     scene.control.add_fault(fault, call="paypay_payment", times=10_000)
     before = len(scene.control.read_requests(call="paypay_payment"))
     for _ in range(12):
         run_timeout_task(scene)
         pass_time(scene, clock, timedelta(hours=2))
     assert len(scene.control.read_requests(call="paypay_payment")) - before <= most
-    assert {scene.order_now(f"ORD-{number}").state.value for number in range(4)} == {"pending"}
+    assert {scene.read_order(f"ORD-{number}").state.value for number in range(4)} == {"pending"}
     scene.control.clear_faults()
     scene.money.move_payment("paypay", "ORD-3", "paid", notify=False)
     for _ in range(2):
@@ -338,16 +342,16 @@ def test_a_provider_that_is_down_for_a_day(scene: Scene, clock: MovedClock, faul
     for number, payment in enumerate(made[:3]):
         assert read_final_states(scene, payment, f"ORD-{number}") == EXPIRED
     assert read_final_states(scene, made[3], "ORD-3") == ("completed", "paid", ["held", "held"])
-    assert scene.audited("order.cancelled") == 3
+    assert scene.count_audit_entries("order.cancelled") == 3
 
 
 @pytest.mark.parametrize("days", [1, -1])
-def test_a_clock_that_jumps_loses_and_doubles_nothing(scene: Scene, clock: MovedClock, days: int) -> None:
+def test_a_clock_that_jumps_loses_and_doubles_nothing(scene: PaymentDesk, clock: MovedClock, days: int) -> None:
     """The clock jumps by a day and back: each overdue payment ends once, and no other payment ends before its
     deadline.
     """
     early, late = start_with_stock(scene, "ORD-1"), start_with_stock(scene, "ORD-2")
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
     scene.money.move_payment("paypay", "ORD-2", "authorized")
     clock.offset += timedelta(days=days)  # ours alone
     run_timeout_task(scene)
@@ -361,24 +365,24 @@ def test_a_clock_that_jumps_loses_and_doubles_nothing(scene: Scene, clock: Moved
     assert read_final_states(scene, late, "ORD-2") == ("completed", "paid", ["held", "held"])
     assert [len(read_sagas(scene, number)) for number in ("ORD-1", "ORD-2")] == [1, 1]
     for what in ("payment.expired", "order.cancelled", "order.stock_released"):
-        assert scene.audited(what) == 1
+        assert scene.count_audit_entries(what) == 1
 
 
 def test_a_clock_that_jumped_while_it_was_under_way(
-    scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+    scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The clock goes back by a day between the read and the expiry: by that clock the deadline hasn't passed, so the
     payment isn't expired.
     """
     payment = start_with_stock(scene)
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
 
     def back() -> None:
         clock.offset -= timedelta(days=1)
 
     call_at_failpoint(scene, "before_expire_payment", back, monkeypatch)
     run_timeout_task(scene)
-    assert scene.order_now("ORD-1").state == "pending"
+    assert scene.read_order("ORD-1").state == "pending"
     clock.offset += timedelta(days=1)
     for _ in range(2):
         pass_time(scene, clock, timedelta(hours=1))
@@ -386,73 +390,73 @@ def test_a_clock_that_jumped_while_it_was_under_way(
     assert read_final_states(scene, payment) == EXPIRED
 
 
-def test_an_order_with_two_payments(scene: Scene, clock: MovedClock) -> None:
+def test_an_order_with_two_payments(scene: PaymentDesk, clock: MovedClock) -> None:
     """The first payment's end waits for the second one; the order is cancelled when neither can be paid any more."""
     first = start_with_stock(scene)
-    pass_time(scene, clock, OVER)
-    order = scene.order_now("ORD-1").id
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
+    order = scene.read_order("ORD-1").id
     second = scene.payments.start(order, "paypay").payment
     assert second.id != first.id
     run_timeout_task(scene)
-    assert (scene.payment(first.id).state, scene.order_now("ORD-1").state) == ("expired", "pending")
+    assert (scene.payment(first.id).state, scene.read_order("ORD-1").state) == ("expired", "pending")
     step = read_single_saga(scene).current_step
     assert step is not None
     assert (step.name, step.reason, step.at) == ("cancel_order", "other_payment", scene.payment(second.id).expires_at)
     assert read_stock_states(scene) == ["held", "held"]
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
     run_timeout_task(scene)
     pass_time(scene, clock, timedelta(minutes=1))
     run_timeout_task(scene)
     assert read_final_states(scene, second) == EXPIRED
     assert [seen.record.state for seen in read_sagas(scene)] == [SagaState.DONE, SagaState.DONE]
-    assert scene.audited("order.cancelled") == 1
+    assert scene.count_audit_entries("order.cancelled") == 1
 
 
-def test_the_second_of_two_payments_is_paid(scene: Scene, clock: MovedClock) -> None:
+def test_the_second_of_two_payments_is_paid(scene: PaymentDesk, clock: MovedClock) -> None:
     """The second payment is paid: the order is paid, and the first payment's saga ends without a cancellation."""
     first = start_with_stock(scene)
-    pass_time(scene, clock, OVER)
-    second = scene.payments.start(scene.order_now("ORD-1").id, "paypay").payment
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
+    second = scene.payments.start(scene.read_order("ORD-1").id, "paypay").payment
     run_timeout_task(scene)
     scene.money.move_payment("paypay", second.merchant_payment_id, "paid", notify=False)
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
     run_timeout_task(scene)
     pass_time(scene, clock, timedelta(minutes=1))
     run_timeout_task(scene)
     assert (scene.payment(first.id).state, scene.payment(second.id).state) == ("expired", "completed")
-    assert (scene.order_now("ORD-1").state, read_stock_states(scene)) == ("paid", ["held", "held"])
+    assert (scene.read_order("ORD-1").state, read_stock_states(scene)) == ("paid", ["held", "held"])
     assert {seen.record.reason for seen in read_sagas(scene)} == {"order_paid", "paid"}
 
 
-def test_an_order_is_not_cancelled_while_another_payment_of_it_is_paid(scene: Scene, clock: MovedClock) -> None:
+def test_an_order_is_not_cancelled_while_another_payment_of_it_is_paid(scene: PaymentDesk, clock: MovedClock) -> None:
     """Another payment of the order was booked, and the order isn't set to paid yet: it isn't cancelled."""
     first = start_with_stock(scene)
-    pass_time(scene, clock, OVER)
-    order = scene.order_now("ORD-1")
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
+    order = scene.read_order("ORD-1")
     second = scene.payments.start(order.id, "paypay").payment
     run_timeout_task(scene)
-    assert (scene.payment(first.id).state, scene.order_now("ORD-1").state) == ("expired", "pending")
+    assert (scene.payment(first.id).state, scene.read_order("ORD-1").state) == ("expired", "pending")
     scene.money.move_payment("paypay", second.merchant_payment_id, "paid", notify=False)
     scene.payments.probe(second.id)
-    scene.place.unguard("orders")
+    scene.place.drop_table_triggers("orders")
     scene.place.sql(f"UPDATE orders SET status = 'pending' WHERE id = {order.id}")
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
     run_timeout_task(scene)
-    assert (scene.payment(second.id).state, scene.order_now("ORD-1").state) == ("completed", "pending")
+    assert (scene.payment(second.id).state, scene.read_order("ORD-1").state) == ("completed", "pending")
     assert read_stock_states(scene) == ["held", "held"]
     assert "other_paid" in {seen.record.reason for seen in read_sagas(scene)}
-    assert scene.audited("order.cancelled") == 0
+    assert scene.count_audit_entries("order.cancelled") == 0
 
 
 def test_an_answer_from_the_future_is_not_fresh(
-    scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+    scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The clock went back by a second between question and expiry: how old the answer is cannot be told, so the
     provider is asked again and the payment, paid meanwhile, is not expired.
     """
-    clock.stand_still()
+    clock.stop()
     payment = start_with_stock(scene)
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
 
     def paid_and_back() -> None:
         scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
@@ -463,42 +467,44 @@ def test_an_answer_from_the_future_is_not_fresh(
     pass_time(scene, clock, timedelta(minutes=2))
     run_timeout_task(scene)
     assert read_final_states(scene, payment) == ("completed", "paid", ["held", "held"])
-    assert scene.audited("payment.expired") == 0
+    assert scene.count_audit_entries("payment.expired") == 0
 
 
 @pytest.mark.parametrize(
     ("shop", "reason", "kept"),
     [("cancelled", None, ["released", "released"]), ("paid", "order_paid", ["held", "held"])],
 )
-def test_the_shop_was_faster(scene: Scene, clock: MovedClock, shop: str, reason: str | None, kept: list[str]) -> None:
+def test_the_shop_was_faster(
+    scene: PaymentDesk, clock: MovedClock, shop: str, reason: str | None, kept: list[str]
+) -> None:
     """The shop has cancelled the order: only stock that is still held is released. The shop has set the order to
     paid: order and stock stay.
     """
     payment = start_with_stock(scene)
-    scene.place.unguard("orders")
+    scene.place.drop_table_triggers("orders")
     scene.place.sql(f"UPDATE orders SET status = '{shop}' WHERE merch_txn_id = 'ORD-1'")
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
     run_timeout_task(scene)
     assert read_final_states(scene, payment) == ("expired", shop, kept)
     assert read_single_saga(scene).record.reason == reason
-    assert scene.audited("order.cancelled") == 0
+    assert scene.count_audit_entries("order.cancelled") == 0
 
 
-def test_stock_that_was_used_stays_used(scene: Scene, clock: MovedClock) -> None:
+def test_stock_that_was_used_stays_used(scene: PaymentDesk, clock: MovedClock) -> None:
     """Only held stock is released; an order without held stock is no error."""
     start_with_stock(scene, held=1)
-    hold_stock(scene, scene.order_now("ORD-1").id, 1, "used")
+    hold_stock(scene, scene.read_order("ORD-1").id, 1, "used")
     start_with_stock(scene, "ORD-2", held=0)
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
     run_timeout_task(scene)
     assert (read_stock_states(scene), read_stock_states(scene, "ORD-2")) == (["released", "used"], [])
-    assert {scene.order_now(number).state.value for number in ("ORD-1", "ORD-2")} == {"cancelled"}
+    assert {scene.read_order(number).state.value for number in ("ORD-1", "ORD-2")} == {"cancelled"}
 
 
-def test_two_workers_at_once(scene: Scene, clock: MovedClock) -> None:
+def test_two_workers_at_once(scene: PaymentDesk, clock: MovedClock) -> None:
     """Two workers run the task at once: each effect happens once."""
     made = [start_with_stock(scene, f"ORD-{number}") for number in range(6)]
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
     start, failed = Barrier(2), list[BaseException]()
 
     def work() -> None:
@@ -517,7 +523,7 @@ def test_two_workers_at_once(scene: Scene, clock: MovedClock) -> None:
         assert read_final_states(scene, payment, f"ORD-{number}") == EXPIRED
         assert len(read_sagas(scene, f"ORD-{number}")) == 1
     for what in ("payment.expired", "order.cancelled", "order.stock_released"):
-        assert scene.audited(what) == 6
+        assert scene.count_audit_entries(what) == 6
 
 
 def _run_together(threads: Sequence[Thread]) -> None:
@@ -528,7 +534,7 @@ def _run_together(threads: Sequence[Thread]) -> None:
         thread.join(PATIENCE_SECONDS)
 
 
-def test_what_failed_waits_until_its_time_is_over(scene: Scene, clock: MovedClock) -> None:
+def test_what_failed_waits_until_its_time_is_over(scene: PaymentDesk, clock: MovedClock) -> None:
     """A failed payment waits until its deadline, because the payer may start again; then its order is cancelled."""
     payment = start_with_stock(scene)
     scene.money.move_payment("paypay", "ORD-1", "cancelled", notify=False)
@@ -537,31 +543,31 @@ def test_what_failed_waits_until_its_time_is_over(scene: Scene, clock: MovedCloc
     step = read_single_saga(scene).current_step
     assert step is not None
     assert (step.name, step.reason) == ("cancel_order", "may_begin_again")
-    assert scene.order_now("ORD-1").state == "pending"
-    pass_time(scene, clock, OVER)
+    assert scene.read_order("ORD-1").state == "pending"
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
     run_timeout_task(scene)
     assert read_final_states(scene, payment) == ("payment_failed", *EXPIRED[1:])
     assert read_step_states(read_single_saga(scene)) == ["skipped", "skipped", "done", "done"]
 
 
-def test_a_persons_probe_expires_nothing(scene: Scene, clock: MovedClock) -> None:
+def test_a_persons_probe_expires_nothing(scene: PaymentDesk, clock: MovedClock) -> None:
     """A person's probe after the deadline doesn't expire the payment; only the due task does."""
     payment = start_with_stock(scene)
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
     assert scene.payments.probe(payment.id).state in ("token_generated", "user_payment")
     run_timeout_task(scene)
     assert read_final_states(scene, payment) == EXPIRED
 
 
 def test_nobody_begins_a_payment_of_a_cancelled_order(
-    scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+    scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A payment is started at the moment at which its order is cancelled: one of the two is refused, so that no
     cancelled order has an open payment.
     """
     start_with_stock(scene)
-    pass_time(scene, clock, OVER)
-    order = scene.order_now("ORD-1").id
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
+    order = scene.read_order("ORD-1").id
     results: list[str] = []
     start = Barrier(2)
 
@@ -578,7 +584,7 @@ def test_nobody_begins_a_payment_of_a_cancelled_order(
         run_timeout_task(scene)
 
     _run_together([Thread(target=begin), Thread(target=cancel)])
-    now = scene.order_now("ORD-1")
+    now = scene.read_order("ORD-1")
     alive = [one for one in scene.payments.read_order(now.id).payments if payment_timeouts.can_still_be_paid(one)]
     assert (now.state == "cancelled", len(alive)) in ((True, 0), (False, 1)), (now, alive, results)
     assert results[0] in ("begun", "already_decided")
@@ -586,12 +592,12 @@ def test_nobody_begins_a_payment_of_a_cancelled_order(
 
 @pytest.mark.engines("mariadb")
 def test_a_payment_begun_while_its_order_is_being_cancelled(
-    scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+    scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A payment is started between the check and the cancellation: the cancellation checks again and waits."""
     first = start_with_stock(scene)
-    pass_time(scene, clock, OVER)
-    order, change, turns = scene.order_now("ORD-1").id, orders.change_order, iter([True])
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
+    order, change, turns = scene.read_order("ORD-1").id, orders.change_order, iter([True])
 
     def begun_meanwhile(conn: Any, record: Any, now: Any, **values: Any) -> None:
         if "status" in values and next(turns, False):
@@ -600,7 +606,7 @@ def test_a_payment_begun_while_its_order_is_being_cancelled(
 
     monkeypatch.setattr(orders, "change_order", begun_meanwhile)
     run_timeout_task(scene)
-    assert (scene.payment(first.id).state, scene.order_now("ORD-1").state) == ("expired", "pending")
+    assert (scene.payment(first.id).state, scene.read_order("ORD-1").state) == ("expired", "pending")
     assert [one.state.value for one in scene.payments.read_order(order).payments] == ["token_generated", "expired"]
     assert next(turns, None) is None
     step = read_single_saga(scene).current_step
@@ -608,7 +614,7 @@ def test_a_payment_begun_while_its_order_is_being_cancelled(
     assert (step.name, step.reason) == ("cancel_order", "other_payment")
 
 
-def test_an_order_without_a_payment_is_the_shops(scene: Scene, clock: MovedClock) -> None:
+def test_an_order_without_a_payment_is_the_shops(scene: PaymentDesk, clock: MovedClock) -> None:
     """An old order without a payment isn't cancelled, no provider is asked, and its page says that the shop decides.
     A later payment of it has a deadline as usual.
     """
@@ -616,7 +622,7 @@ def test_an_order_without_a_payment_is_the_shops(scene: Scene, clock: MovedClock
     hold_stock(scene, order, 1)
     pass_time(scene, clock, timedelta(days=30))
     assert run_due_and_count(scene) == 0
-    assert (scene.order_now("ORD-1").state.value, read_stock_states(scene), read_sagas(scene)) == (
+    assert (scene.read_order("ORD-1").state.value, read_stock_states(scene), read_sagas(scene)) == (
         "pending",
         ["held"],
         (),
@@ -628,18 +634,18 @@ def test_an_order_without_a_payment_is_the_shops(scene: Scene, clock: MovedClock
     )
     scene.payments.start(order, "paypay")
     assert scene.payments.read_order(order).explanation.why == "why.order_pending"
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
     assert run_due_and_count(scene) > 0
-    assert (scene.order_now("ORD-1").state.value, read_stock_states(scene)) == ("cancelled", ["released"])
+    assert (scene.read_order("ORD-1").state.value, read_stock_states(scene)) == ("cancelled", ["released"])
 
 
 # ---------------------------------------------------------------- stuck by a fault of ours
 
 
-def make_stuck_payment(scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> Payment:
+def make_stuck_payment(scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> Payment:
     """Return a payment whose saga is stuck because a bug prevents the release of its stock."""
     payment = start_with_stock(scene)
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
     with monkeypatch.context() as broken:
         broken.setattr(stock_rows, "release_reservations", _raise_bug)
         for _ in range(saga_running.MAX_INTERNAL_ERRORS):
@@ -654,7 +660,7 @@ def _raise_bug(*_: object) -> int:
     raise RuntimeError("a bug of ours")
 
 
-def list_stuck_cases(scene: Scene) -> list[tuple[str, str | None, str, int]]:
+def list_stuck_cases(scene: PaymentDesk) -> list[tuple[str, str | None, str, int]]:
     """Return the observed facts of the open cases about stuck sagas, with action, kind and id of the record that
     settles each.
     """
@@ -665,13 +671,15 @@ def list_stuck_cases(scene: Scene) -> list[tuple[str, str | None, str, int]]:
 
 
 @pytest.mark.expects_log("stays at release_stock")
-def test_what_is_stuck_is_for_a_person(scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_stuck_is_for_a_person(
+    scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A stuck saga has one case that leads to its payment, and the order's page shows the step and the reason. No
     automatic attempt follows. A probe continues from that step, does the remaining steps once, and closes the case.
     """
     payment = make_stuck_payment(scene, clock, monkeypatch)
     assert list_stuck_cases(scene) == [("release_stock: trouble", "open", "payment", payment.id)]
-    view = scene.payments.read_order(scene.order_now("ORD-1").id)
+    view = scene.payments.read_order(scene.read_order("ORD-1").id)
     current = view.sagas[-1].current_step
     assert current is not None
     assert (current.name, current.state, current.reason) == ("release_stock", StepState.STUCK, "trouble")
@@ -703,7 +711,7 @@ def test_what_is_stuck_is_for_a_person(scene: Scene, clock: MovedClock, monkeypa
 
 @pytest.mark.expects_log("stays at release_stock")
 def test_what_goes_on_and_fails_again_is_told_again(
-    scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+    scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stuck saga that a probe continues and that fails again is tried as often as before, and then stops with a new
     case.
@@ -720,7 +728,7 @@ def test_what_goes_on_and_fails_again_is_told_again(
 
 
 @pytest.mark.expects_log("stays at release_stock")
-def test_a_closed_case_lets_it_go_on(scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_case_lets_it_go_on(scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stuck saga continues after its case was closed, for example because the facts match again."""
     payment = make_stuck_payment(scene, clock, monkeypatch)
     scene.place.sql(f"UPDATE alerts SET resolved_at = detected_at WHERE rule_id = '{STUCK_SAGA_RULE}'")
@@ -728,14 +736,14 @@ def test_a_closed_case_lets_it_go_on(scene: Scene, clock: MovedClock, monkeypatc
     assert read_final_states(scene, payment) == EXPIRED
 
 
-def test_the_account_gets_its_room_back(scene: Scene, clock: MovedClock) -> None:
+def test_the_account_gets_its_room_back(scene: PaymentDesk, clock: MovedClock) -> None:
     """The account's reservation for the payment ends when the payment has expired; other reservations stay."""
     for number, minor in (("ORD-1", 3300), ("ORD-2", 1000)):
         scene.order(number, minor, corporation=NUMBERS[0])
     scene.account(NUMBERS[0], 9000)
-    payment = scene.payments.start(scene.order_now("ORD-1").id, "paypay").payment
-    pass_time(scene, clock, OVER)
-    scene.payments.start(scene.order_now("ORD-2").id, "paypay")
+    payment = scene.payments.start(scene.read_order("ORD-1").id, "paypay").payment
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
+    scene.payments.start(scene.read_order("ORD-2").id, "paypay")
     assert [int(row[0]) for row in scene.place.sql("SELECT reserved_minor FROM accounts")] == [4300]
     run_due_and_count(scene)
     assert scene.payment(payment.id).state == "expired"

@@ -15,9 +15,9 @@ from console.services.payments import timeout_start
 from console.services.payments.probe import is_unpaid_outcome
 from console.services.payments.timeouts import can_still_be_paid
 from tests.services.payments.test_timeout_start import PAYMENT
-from tests.services.payments.test_timeouts import OVER, pass_time, start_with_stock
+from tests.services.payments.test_timeouts import PAST_TIME_TO_PAY, pass_time, start_with_stock
 from tests.support.desks import MovedClock
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 
 pytestmark = pytest.mark.engines("sqlite")
 P = PaymentState
@@ -50,20 +50,20 @@ def test_silence_is_no_word(kind: OutcomeClass) -> None:
 
 
 @pytest.mark.parametrize("under_way", [False, True])
-def test_one_payments_end_is_taken_up(scene: Scene, clock: MovedClock, under_way: bool) -> None:
+def test_one_payments_end_is_taken_up(scene: PaymentDesk, clock: MovedClock, under_way: bool) -> None:
     """`run_saga_now` does nothing before the payment's deadline or for an unknown payment; after the deadline it
     begins the saga, or continues an open one, until the order is cancelled.
     """
     payment, take = start_with_stock(scene), scene.machinery.timeouts.run_saga_now
     assert take(payment.id) is None
     assert take(payment.id + 1) is None
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
     if under_way:
         assert (
             scene.context.write(lambda tx: timeout_start.begin_timeout_saga(scene.context, tx, payment)) is not None
         )
     assert take(payment.id) is not None
-    assert (scene.payment(payment.id).state, scene.order_now("ORD-1").state) == (P.EXPIRED, "cancelled")
+    assert (scene.payment(payment.id).state, scene.read_order("ORD-1").state) == (P.EXPIRED, "cancelled")
     with scene.context.database.read() as conn:
         ended = conn.exec_driver_sql("SELECT state FROM sagas").all()
     assert [state for (state,) in ended] == [SagaState.DONE.value]

@@ -7,59 +7,59 @@ import pytest
 from console.services.payments import timeouts as payment_timeouts
 from console.services.payments.timeouts import MAX_CONSECUTIVE_UNANSWERED_QUESTIONS, SKIPPED_SAGA_DELAY
 from tests.support.desks import MovedClock
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 
-OVER = timedelta(seconds=305)
+PAST_TIME_TO_PAY = timedelta(seconds=305)
 """When no code of the sandbox's PayPay can be paid any more."""
 MADE = 6
 pytestmark = pytest.mark.engines("sqlite")
 
 
 @pytest.fixture
-def overdue_scene(scene: Scene, clock: MovedClock) -> Scene:
+def overdue_scene(scene: PaymentDesk, clock: MovedClock) -> PaymentDesk:
     """A desk with six payments whose deadline has passed."""
     for number in range(MADE):
         scene.payments.start(scene.order(f"ORD-{number}", 3300), "paypay")
-    pass_time(scene, clock, OVER)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
     return scene
 
 
-def pass_time(scene: Scene, clock: MovedClock, by: timedelta) -> None:
+def pass_time(scene: PaymentDesk, clock: MovedClock, by: timedelta) -> None:
     """Move our clock and the provider's by `by`."""
     clock.offset += by
     scene.control.change_settings(advance_seconds=by.total_seconds())
 
 
-def run_and_count(scene: Scene) -> tuple[int, int]:
+def run_and_count(scene: PaymentDesk) -> tuple[int, int]:
     """Run the timeout task once; return how many questions it sent, and how many orders are cancelled afterwards."""
     before = len(scene.control.read_requests(call="paypay_payment"))
     dict(scene.machinery.timeouts.list_tasks())[payment_timeouts.TIMEOUT_TASK_NAME]()
     asked = len(scene.control.read_requests(call="paypay_payment")) - before
-    states = [scene.order_now(f"ORD-{number}").state.value for number in range(MADE)]
+    states = [scene.read_order(f"ORD-{number}").state.value for number in range(MADE)]
     return asked, states.count("cancelled")
 
 
 @pytest.mark.parametrize("lost", [1, MAX_CONSECUTIVE_UNANSWERED_QUESTIONS - 1])
-def test_lost_questions_keep_no_other_waiting(overdue_scene: Scene, lost: int) -> None:
+def test_lost_questions_keep_no_other_waiting(overdue_scene: PaymentDesk, lost: int) -> None:
     """Payments whose questions were lost wait; the others end in the same run."""
     overdue_scene.control.add_fault("reset", call="paypay_payment", times=lost)
     assert run_and_count(overdue_scene) == (MADE, MADE - lost)
 
 
-def test_answers_in_between_count(overdue_scene: Scene) -> None:
+def test_answers_in_between_count(overdue_scene: PaymentDesk) -> None:
     """Every second question is lost: the run isn't broken off, because the lost questions aren't in a row."""
     rules = ({"action": "reset", "call": "paypay_payment", "number": f"ORD-{n}"} for n in range(0, MADE, 2))
     overdue_scene.control.add_faults(*rules)
     assert run_and_count(overdue_scene) == (MADE, MADE // 2)
 
 
-def test_a_provider_that_is_away_is_asked_a_few_times(overdue_scene: Scene) -> None:
+def test_a_provider_that_is_away_is_asked_a_few_times(overdue_scene: PaymentDesk) -> None:
     """After a few lost questions in a row the run leaves the other payments to a later run."""
     overdue_scene.control.add_fault("reset", call="paypay_payment", times=100)
     assert run_and_count(overdue_scene) == (MAX_CONSECUTIVE_UNANSWERED_QUESTIONS, 0)
 
 
-def test_who_was_not_asked_has_made_no_attempt(overdue_scene: Scene, clock: MovedClock) -> None:
+def test_who_was_not_asked_has_made_no_attempt(overdue_scene: PaymentDesk, clock: MovedClock) -> None:
     """A payment that was left out makes no attempt: it is asked about within minutes when the provider is reachable
     again.
     """
@@ -74,7 +74,7 @@ def test_who_was_not_asked_has_made_no_attempt(overdue_scene: Scene, clock: Move
     assert cancelled >= MADE - MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
 
 
-def test_who_takes_no_questions_is_asked_once(overdue_scene: Scene) -> None:
+def test_who_takes_no_questions_is_asked_once(overdue_scene: PaymentDesk) -> None:
     """A provider that accepts no calls is asked once in a run."""
     overdue_scene.control.add_fault("result:RATE_LIMIT", call="paypay_payment", times=100)
     assert run_and_count(overdue_scene) == (1, 0)

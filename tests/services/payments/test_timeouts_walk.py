@@ -15,7 +15,7 @@ from console.services.payments import timeouts as payment_timeouts
 from console.services.payments.timeouts import can_still_be_paid
 from console.services.process.context import WORKER, act_as
 from tests.support.desks import MovedClock
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 
 ORDERS = 5
 STEPS = 45
@@ -25,7 +25,7 @@ _ONCE = ("payment.expired", "order.cancelled", "order.stock_released", "order.pa
 class RandomWalk:
     """One random sequence of steps, chosen by its seed."""
 
-    def __init__(self, scene: Scene, clock: MovedClock, seed: int) -> None:
+    def __init__(self, scene: PaymentDesk, clock: MovedClock, seed: int) -> None:
         self.scene, self.clock = scene, clock
         self.dice = random.Random(seed)
         self.numbers = [f"ORD-{number}" for number in range(ORDERS)]
@@ -49,7 +49,7 @@ class RandomWalk:
 
     def begin(self) -> None:
         """Start a payment of a random order."""
-        self.scene.payments.start(self.scene.order_now(self.dice.choice(self.numbers)).id, "paypay")
+        self.scene.payments.start(self.scene.read_order(self.dice.choice(self.numbers)).id, "paypay")
 
     def pay(self) -> None:
         """Let a payer pay."""
@@ -91,7 +91,7 @@ class RandomWalk:
 
     def _of(self, number: str) -> tuple[Payment, ...]:
         """Return the payments of the order with this number."""
-        return self.scene.payments.read_order(self.scene.order_now(number).id).payments
+        return self.scene.payments.read_order(self.scene.read_order(number).id).payments
 
     def run(self) -> None:
         """Run the timeout task."""
@@ -120,7 +120,7 @@ def require_conditions(walk: RandomWalk, told: str) -> None:
     """Assert the conditions that hold after every step; `told` names the steps so far."""
     scene = walk.scene
     for number in walk.numbers:
-        view = scene.payments.read_order(scene.order_now(number).id)
+        view = scene.payments.read_order(scene.read_order(number).id)
         order = view.record
         rows = scene.place.sql(f"SELECT status FROM stock_reservations WHERE order_id = {order.id}")
         held = str(rows[0][0])
@@ -139,7 +139,7 @@ def require_conditions(walk: RandomWalk, told: str) -> None:
 
 @pytest.mark.engines("sqlite", "mariadb")
 @pytest.mark.usefixtures("moved_server_clock")
-def test_whatever_happens(scene: Scene, clock: MovedClock, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whatever_happens(scene: PaymentDesk, clock: MovedClock, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cancelled order has no open payment, stock is released only for cancelled orders, each effect happens once,
     and at the end every order is paid, cancelled or has never had a payment.
     """
@@ -159,6 +159,6 @@ def test_whatever_happens(scene: Scene, clock: MovedClock, seed: int, monkeypatc
         scene.run_due_tasks()
         require_conditions(walk, f"seed {seed}: the end")
     for number in walk.numbers:
-        view = scene.payments.read_order(scene.order_now(number).id)
+        view = scene.payments.read_order(scene.read_order(number).id)
         assert view.record.state is not OrderState.PENDING or not view.payments, (seed, view)
         assert [one for one in view.sagas if one.record.ended_at is None] == [], (seed, view)

@@ -9,18 +9,18 @@ from console.domain.payments.unmasking import UNMASKED_SECONDS
 from console.sandbox.server import Sandbox
 from tests.store.forbidden import UTC
 from tests.support.desks import MovedClock
-from tests.support.money_desks import ask, paid, providers
+from tests.support.money_desks import import_paid_payment, make_provider_settings, request_refund
 from tests.support.places import Place
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
 PAYER = "PAYER-55512345678"
 MASKED = "****5678"
 ANSWER = f'{{"payer": "{PAYER}"}}'
 
 
-def with_payer(place: Place, console: Console, sandbox: Sandbox) -> Payment:
+def make_payment_with_payer(place: Place, console: Console, sandbox: Sandbox) -> Payment:
     """Return a paid payment whose payer is stored, also in an answer."""
-    payment = paid(console, sandbox, "ORD-1")
+    payment = import_paid_payment(console, sandbox, "ORD-1")
     now = UTC if place.is_server else "'2026-11-20 03:00:00'"
     place.sql(
         f"UPDATE payments SET payer_ref = '{PAYER}', version = version + 1 WHERE id = {payment.id}",
@@ -38,8 +38,8 @@ def read_evidence_texts(console: Console, payment: Payment) -> list[str]:
 def test_the_payer_is_seen_for_a_minute(place: Place, sandbox: Sandbox) -> None:
     """With a reason a person sees the payer for a minute; the record, its answers and the trail stay masked."""
     clock = MovedClock()
-    with place.opened(sandbox, clock, **providers(sandbox.url)) as desk:
-        payment = with_payer(place, desk, sandbox)
+    with place.open_desk(sandbox, clock, **make_provider_settings(sandbox.url)) as desk:
+        payment = make_payment_with_payer(place, desk, sandbox)
         assert any(MASKED in text for text in read_evidence_texts(desk, payment))
         assert not any(PAYER in text for text in read_evidence_texts(desk, payment))
         assert desk.recovery.read_unmasked("payment", payment.id) is None
@@ -53,7 +53,7 @@ def test_the_payer_is_seen_for_a_minute(place: Place, sandbox: Sandbox) -> None:
         ((what, detail),) = place.sql("SELECT what, detail FROM audit_log WHERE what LIKE 'payment.unmask%'")
         assert what == "payment.unmask"
         assert f"the caller says {MASKED}" in detail
-        with place.acting(desk, "lead-b") as other:
+        with place.open_console_of_person(desk, "lead-b") as other:
             assert other.recovery.read_unmasked("payment", payment.id) is None, "another person's minute"
         if not place.is_server:  # a server's rows have the server's time
             clock.offset += timedelta(seconds=UNMASKED_SECONDS)
@@ -62,9 +62,9 @@ def test_the_payer_is_seen_for_a_minute(place: Place, sandbox: Sandbox) -> None:
 
 def test_a_refund_shows_the_payer_of_its_payment(place: Place, sandbox: Sandbox) -> None:
     """Unmasking a refund shows the payer of its payment."""
-    with place.opened(sandbox, **providers(sandbox.url)) as desk:
-        payment = with_payer(place, desk, sandbox)
-        refund = ask(desk, payment.id)
+    with place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as desk:
+        payment = make_payment_with_payer(place, desk, sandbox)
+        refund = request_refund(desk, payment.id)
         desk.recovery.unmask("refund", refund.id, "compare with the letter")
         seen = desk.recovery.read_unmasked("refund", refund.id)
         assert seen is not None
@@ -73,11 +73,11 @@ def test_a_refund_shows_the_payer_of_its_payment(place: Place, sandbox: Sandbox)
 
 def test_a_reason_is_required_and_the_record_must_exist(place: Place, sandbox: Sandbox) -> None:
     """Unmasking without a reason or of an unknown record is refused."""
-    with place.opened(sandbox, **providers(sandbox.url)) as desk:
-        payment = with_payer(place, desk, sandbox)
-        assert refusal(lambda: desk.recovery.unmask("payment", payment.id, " ")).code == "usage"
-        assert refusal(lambda: desk.recovery.unmask("payment", 987_654, "why")).code == "not_found"
-        assert refusal(lambda: desk.recovery.unmask("credit-check", 1, "why")).code == "not_found"
+    with place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as desk:
+        payment = make_payment_with_payer(place, desk, sandbox)
+        assert call_for_refusal(lambda: desk.recovery.unmask("payment", payment.id, " ")).code == "usage"
+        assert call_for_refusal(lambda: desk.recovery.unmask("payment", 987_654, "why")).code == "not_found"
+        assert call_for_refusal(lambda: desk.recovery.unmask("credit-check", 1, "why")).code == "not_found"
         assert desk.recovery.read_unmasked("payment", payment.id) is None
 
 

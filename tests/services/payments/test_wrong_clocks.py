@@ -6,24 +6,24 @@ import pytest
 
 from tests.services.payments.test_timeouts import call_at_failpoint, run_timeout_task, start_with_stock
 from tests.support.desks import MovedClock
-from tests.support.payment_desks import Scene
-from tests.support.refusals import refusal
+from tests.support.payment_desks import PaymentDesk
+from tests.support.refusals import call_for_refusal
 
 
 @pytest.mark.engines("mariadb")
-def test_a_worker_whose_clock_is_ahead_expires_nothing(scene: Scene, clock: MovedClock) -> None:
+def test_a_worker_whose_clock_is_ahead_expires_nothing(scene: PaymentDesk, clock: MovedClock) -> None:
     """A worker's clock is ahead: a payment at Atom, whose token has no end, isn't expired while the payer can still
     pay.
     """
     payment = start_with_stock(scene, provider="atom")
     clock.offset += timedelta(days=2)
     run_timeout_task(scene)
-    assert (scene.payment(payment.id).state, scene.order_now("ORD-1").state) == ("token_generated", "pending")
-    assert scene.payments.start(scene.order_now("ORD-1").id, "atom").payment.id == payment.id
+    assert (scene.payment(payment.id).state, scene.read_order("ORD-1").state) == ("token_generated", "pending")
+    assert scene.payments.start(scene.read_order("ORD-1").id, "atom").payment.id == payment.id
 
 
 @pytest.mark.engines("mariadb")
-def test_a_token_of_a_desk_whose_clock_is_behind_is_not_over_at_once(scene: Scene, clock: MovedClock) -> None:
+def test_a_token_of_a_desk_whose_clock_is_behind_is_not_over_at_once(scene: PaymentDesk, clock: MovedClock) -> None:
     """A desk's clock is behind: the token of its payment at Atom ends a day after its start by the server's clock, so
     there is no second token before.
     """
@@ -36,7 +36,7 @@ def test_a_token_of_a_desk_whose_clock_is_behind_is_not_over_at_once(scene: Scen
 
 
 @pytest.mark.engines("mariadb")
-def test_a_desk_whose_clock_is_behind_is_told_the_newest_state(scene: Scene, clock: MovedClock) -> None:
+def test_a_desk_whose_clock_is_behind_is_told_the_newest_state(scene: PaymentDesk, clock: MovedClock) -> None:
     """The payer gave up, began again and paid: a desk whose clock is behind still takes the newest answer as the
     newest.
     """
@@ -53,21 +53,21 @@ def test_a_desk_whose_clock_is_behind_is_told_the_newest_state(scene: Scene, clo
 @pytest.mark.usefixtures("moved_server_clock")
 @pytest.mark.parametrize("fault", [None, "status:503", "result:DYNAMIC_QR_ALREADY_PAID"])
 def test_an_expired_code_is_deleted_before_there_is_another(
-    scene: Scene, clock: MovedClock, fault: str | None, monkeypatch: pytest.MonkeyPatch
+    scene: PaymentDesk, clock: MovedClock, fault: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Our clock was ahead when the payment expired, so the payer can still pay its code: it is deleted at the
     provider before another one is created.
     """
     scene.control.change_settings(paypay_code_seconds=60)
     payment = start_with_stock(scene)
-    order, asked = scene.order_now("ORD-1").id, scene.control.payments_control.read_payment
+    order, asked = scene.read_order("ORD-1").id, scene.control.payments_control.read_payment
     clock.offset += timedelta(seconds=100)
 
     def begun_again() -> None:
         assert (scene.payment(payment.id).state, asked("paypay", "ORD-1")["state"]) == ("expired", "CREATED")
         if fault is not None:
             scene.control.add_fault(fault, call="paypay_delete_code", times=1)
-            refused = refusal(lambda: scene.payments.start(order, "paypay"))
+            refused = call_for_refusal(lambda: scene.payments.start(order, "paypay"))
             assert (refused.code, refused.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
             assert len(scene.control.read_requests(call="paypay_create")) == 1
         assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1-2"
@@ -80,21 +80,21 @@ def test_an_expired_code_is_deleted_before_there_is_another(
 
 @pytest.mark.usefixtures("moved_server_clock")
 def test_who_paid_an_expired_code_gets_no_other(
-    scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+    scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The code of an expired payment can't be deleted, because it was paid: the provider is asked, and the order is
     paid.
     """
     scene.control.change_settings(paypay_code_seconds=60)
     start_with_stock(scene)
-    order = scene.order_now("ORD-1").id
+    order = scene.read_order("ORD-1").id
     clock.offset += timedelta(seconds=100)
 
     def paid_then_begun_again() -> None:
         scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
-        assert refusal(lambda: scene.payments.start(order, "paypay")).code == "already_decided"
+        assert call_for_refusal(lambda: scene.payments.start(order, "paypay")).code == "already_decided"
 
     call_at_failpoint(scene, "before_cancel_order", paid_then_begun_again, monkeypatch)
     run_timeout_task(scene)
-    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.read_order("ORD-1").state == "paid"
     assert len(scene.control.read_requests(call="paypay_create")) == 1

@@ -12,7 +12,7 @@ from console.domain.person_state.retention import DRAFT_RETENTION, PERSON_STATE_
 from console.sandbox.server import Sandbox
 from console.settings.person_files import get_person_file_path
 from console.store.operations.request_ids import ANSWER_RETENTION
-from tests.support.desks import MovedClock, opened
+from tests.support.desks import MovedClock, open_desk
 
 WORDS = "佐藤さんが二重に注文した"
 
@@ -25,7 +25,7 @@ def make_entry(clock: MovedClock, value: object) -> dict[str, object]:
 def test_nobody_reads_it_without_the_key(tmp_path: Path, sandbox: Sandbox) -> None:
     """The file on the disk contains none of the stored texts."""
     clock = MovedClock()
-    with opened(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
+    with open_desk(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
         desk.person_state.change_entries(
             {"draft.refund.7": make_entry(clock, {"words": WORDS}), "screen": make_entry(clock, "x")}
         )
@@ -41,7 +41,7 @@ def test_nobody_reads_it_without_the_key(tmp_path: Path, sandbox: Sandbox) -> No
 def test_another_key_sets_it_aside(tmp_path: Path, sandbox: Sandbox) -> None:
     """With another store key the file isn't read, but set aside."""
     clock = MovedClock()
-    with opened(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
+    with open_desk(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
         desk.person_state.change_entries({"screen": make_entry(clock, "x")})
         path = get_person_file_path(desk.settings.home, "op-a", ".state")
         path.write_bytes(path.read_bytes()[:-5] + b"AAAAA")
@@ -53,7 +53,7 @@ def test_another_key_sets_it_aside(tmp_path: Path, sandbox: Sandbox) -> None:
 def test_people_and_databases_are_apart(tmp_path: Path, sandbox: Sandbox) -> None:
     """Another person, or the same person at another database, reads nothing of the file."""
     clock = MovedClock()
-    with opened(tmp_path / "desk", sandbox, clock) as desk:
+    with open_desk(tmp_path / "desk", sandbox, clock) as desk:
         with desk.acting_as("op-a"):
             desk.person_state.change_entries({"draft.note-payment.1": make_entry(clock, "mine")})
         with desk.acting_as("lead-b"):
@@ -69,8 +69,8 @@ def test_drafts_are_kept_as_long_as_a_request_id_repeats_its_answer(tmp_path: Pa
     """Drafts are kept as long as their request ids repeat an answer, and are deleted afterwards."""
     assert DRAFT_RETENTION == ANSWER_RETENTION
     clock = MovedClock()
-    clock.stand_still()
-    with opened(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
+    clock.stop()
+    with open_desk(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
         names = ("draft.refund.7", "attempt.abc", "screen")
         desk.person_state.change_entries({name: make_entry(clock, 1) for name in names})
         clock.offset += DRAFT_RETENTION
@@ -87,7 +87,7 @@ def test_drafts_are_kept_as_long_as_a_request_id_repeats_its_answer(tmp_path: Pa
 def test_a_desk_without_a_key_says_so(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a store key, storing an entry raises `bad_profile`, and nothing is written to the disk."""
     clock = MovedClock()
-    with opened(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
+    with open_desk(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
         monkeypatch.setattr(
             type(desk.settings.secrets), "read_secret", lambda _self, _name, **_options: None, raising=True
         )

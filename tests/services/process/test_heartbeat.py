@@ -20,10 +20,10 @@ from console.services.process.heartbeat import Heartbeat
 from console.services.refunds import lease as refund_lease
 from console.store.operations import leases
 from tests.crash.signals import Stage, open_stage
-from tests.support.money_desks import ask, order, paid
+from tests.support.money_desks import import_paid_payment, insert_order, request_refund
 from tests.support.places import Place
-from tests.support.refusals import refusal
-from tests.support.waiting import PATIENCE_SECONDS, until
+from tests.support.refusals import call_for_refusal
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 LEASE_SECONDS = 2.0
 FAST = TimeScale(100)
@@ -54,10 +54,10 @@ def test_a_beat_that_hangs_delays_no_other(heartbeat: Heartbeat) -> None:
     for which in range(3):
         heartbeat.add_beat(f"slow-{which}", hang(which))
     heartbeat.add_beat("quick", count)
-    until(lambda: beats[0] >= 3, "three beats beside those that hang")
+    wait_until(lambda: beats[0] >= 3, "three beats beside those that hang")
     assert hanging == [1, 1, 1]
     let_go.set()
-    until(lambda: min(hanging) >= 2, "the others to go on")
+    wait_until(lambda: min(hanging) >= 2, "the others to go on")
 
 
 def test_the_thread_ends_with_the_last_beat(heartbeat: Heartbeat) -> None:
@@ -67,22 +67,22 @@ def test_the_thread_ends_with_the_last_beat(heartbeat: Heartbeat) -> None:
         heartbeat.add_beat("only", beaten.set)
         assert beaten.wait(PATIENCE_SECONDS)
         heartbeat.remove_beat("only")
-        until(lambda: heartbeat._thread is None, "the thread to end")
+        wait_until(lambda: heartbeat._thread is None, "the thread to end")
         beaten.clear()
 
 
 def test_a_lease_is_kept_as_long_as_it_takes(place: Place, sandbox: Sandbox) -> None:
     """A lease is kept for longer than its own length, and is free at once after its release."""
-    with place.opened(sandbox) as one, place.opened(sandbox) as other:
+    with place.open_desk(sandbox) as one, place.open_desk(sandbox) as other:
         context, beats = one._context, Event()
         length = context.heartbeat.scale_lease_seconds
         with hold_lease(context, "something"):
             moved = _read_lease_end(other, "something")
-            until(lambda: _read_lease_end(other, "something") != moved, "its end to move on")
+            wait_until(lambda: _read_lease_end(other, "something") != moved, "its end to move on")
             moved = _read_lease_end(other, "something")
             beats.wait(length)
             assert _read_lease_end(other, "something") not in (None, moved)
-            in_the_way = refusal(lambda: _hold_briefly(other, "something"))
+            in_the_way = call_for_refusal(lambda: _hold_briefly(other, "something"))
             assert (in_the_way.code, in_the_way.detail["holder"] is not None) == ("in_progress", True)
         _hold_briefly(other, "something")
 
@@ -119,8 +119,8 @@ def _credit_check(on: Stage) -> tuple[str, Callable[[Console], object]]:
 
 def _refund(on: Stage) -> tuple[str, Callable[[Console], object]]:
     """Prepare an unknown refund whose probe hangs; return its lease and the call."""
-    payment = paid(on.maker, on.sandbox, "ORD-1").id
-    refund = ask(on.maker, payment).id
+    payment = import_paid_payment(on.maker, on.sandbox, "ORD-1").id
+    refund = request_refund(on.maker, payment).id
     on.sandbox.control.add_fault("close_after_charge", call="paypay_refund", times=1)
     with suppress(ConsoleError):
         on.checker.refunds.approve(refund)
@@ -130,7 +130,7 @@ def _refund(on: Stage) -> tuple[str, Callable[[Console], object]]:
 
 def _payment(on: Stage) -> tuple[str, Callable[[Console], object]]:
     """Prepare a payment whose probe hangs; return its lease and the call."""
-    payment = on.maker.payments.start(order(on.place, "ORD-1", 3_300), "paypay").payment.id
+    payment = on.maker.payments.start(insert_order(on.place, "ORD-1", 3_300), "paypay").payment.id
     on.sandbox.control.add_fault("hang", call="paypay_payment")
     return payment_lease(payment), lambda console: console.payments.probe(payment)
 
@@ -152,7 +152,7 @@ def test_nobody_takes_a_lease_while_a_provider_is_asked(place: Place, where: str
     with open_stage(place) as on:
         name, act = PLACES[where](on)
         person = "lead-b" if where == "refund" else "op-a"
-        with place.opened(on.sandbox, person=person, **_make_unscaled_settings(on)) as slow:
+        with place.open_desk(on.sandbox, person=person, **_make_unscaled_settings(on)) as slow:
             slow._context.heartbeat.scale_lease_seconds, slow._context.heartbeat._beat_seconds = (
                 LEASE_SECONDS,
                 LEASE_SECONDS / 3,
@@ -163,7 +163,7 @@ def test_nobody_takes_a_lease_while_a_provider_is_asked(place: Place, where: str
             first = _read_lease_end(on.maker, name)
             assert first is not None
             begun = time.monotonic()
-            until(lambda: time.monotonic() > begun + LEASE_SECONDS, "the lease to be over if it were not kept")
+            wait_until(lambda: time.monotonic() > begun + LEASE_SECONDS, "the lease to be over if it were not kept")
             assert _read_lease_end(on.maker, name) not in (None, first)
             assert acquire_lease(on.maker._context, name) is None
             on.sandbox.control.clear_faults()
@@ -177,9 +177,9 @@ def test_nobody_takes_a_lease_while_a_provider_is_asked(place: Place, where: str
 
 def _make_unscaled_settings(on: Stage) -> dict[str, Any]:
     """Return settings without scaled waits, so that calls last much longer than the leases."""
-    from tests.support.money_desks import providers
+    from tests.support.money_desks import make_provider_settings
 
-    return {**providers(on.sandbox.url), "TIME_SCALE": "1"}
+    return {**make_provider_settings(on.sandbox.url), "TIME_SCALE": "1"}
 
 
 def ignore_refusal(act: Callable[[], object]) -> None:

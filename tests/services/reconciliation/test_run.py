@@ -21,17 +21,17 @@ from console.wording.sentences.catalogue import format_error_message
 from tests.support import payment_desks
 from tests.support.children import Child
 from tests.support.desks import MovedClock
-from tests.support.payment_desks import Scene, paying
+from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
-from tests.support.recon_scene import Days, counts, reconcile
+from tests.support.recon_scene import ReconciledDay, get_counts, reconcile_in_child
 
 pytestmark = pytest.mark.time_scale("1")
 
 
 @pytest.fixture
-def days(scene: Scene) -> Days:
+def days(scene: PaymentDesk) -> ReconciledDay:
     """The day of a reconciliation, with helpers that write its history and payments."""
-    return Days(scene)
+    return ReconciledDay(scene)
 
 
 def read_case_rules(report: ReconcileReport) -> list[tuple[str, bool]]:
@@ -39,25 +39,25 @@ def read_case_rules(report: ReconcileReport) -> list[tuple[str, bool]]:
     return [(case.rule_id, case.resolved_at is None) for case in report.cases]
 
 
-def write_payments_of_each_verdict(days: Days) -> None:
+def write_payments_of_each_verdict(days: ReconciledDay) -> None:
     """Write one payment for each verdict, and two that match."""
-    days.both("ORD-same")
-    days.there("ORD-theirs", 500)
-    days.here("ORD-ours", 700)
-    days.here("ORD-wait", 900, paid=False)
-    days.there("ORD-wait", 900)
-    days.here("ORD-sum", 1000, days.there("ORD-sum", 1100))
-    days.both("ORD-last")
+    days.add_payment_on_both_sides("ORD-same")
+    days.add_provider_payment("ORD-theirs", 500)
+    days.insert_our_payment("ORD-ours", 700)
+    days.insert_our_payment("ORD-wait", 900, paid=False)
+    days.add_provider_payment("ORD-wait", 900)
+    days.insert_our_payment("ORD-sum", 1000, days.add_provider_payment("ORD-sum", 1100))
+    days.add_payment_on_both_sides("ORD-last")
     days.announce()
 
 
-def test_every_planted_difference_is_found_and_no_other(days: Days) -> None:
+def test_every_planted_difference_is_found_and_no_other(days: ReconciledDay) -> None:
     """Each verdict is found once with its difference, each lasting difference has a case, and a payment that only the
     provider has is imported.
     """
     write_payments_of_each_verdict(days)
     report = days.run()
-    assert counts(report) == (2, 1, 1, 1, 1)
+    assert get_counts(report) == (2, 1, 1, 1, 1)
     scene = days.scene
     numbers = {
         scene.payment(one.payment_id).merchant_payment_id: one.verdict.value
@@ -75,25 +75,25 @@ def test_every_planted_difference_is_found_and_no_other(days: Days) -> None:
         ("reconcile_missing_there", True),
         ("reconcile_state", False),
     ]
-    wait, theirs = scene.of_number("paypay", "ORD-wait"), scene.of_number("paypay", "ORD-theirs")
+    wait, theirs = scene.find_payment("paypay", "ORD-wait"), scene.find_payment("paypay", "ORD-theirs")
     assert wait is not None
     assert theirs is not None
     assert (wait.state, wait.captured_minor, wait.work.state) == ("completed", 900, "none")
     assert (theirs.state, theirs.captured_minor) == ("completed", 500)
-    ours, other = scene.of_number("paypay", "ORD-ours"), scene.of_number("paypay", "ORD-sum")
+    ours, other = scene.find_payment("paypay", "ORD-ours"), scene.find_payment("paypay", "ORD-sum")
     assert ours is not None
     assert other is not None
     assert (ours.work.state, ours.work.reason) == ("needs_review", "reconcile_missing_there")
     assert (other.captured_minor, other.work.reason) == (1000, "reconcile_amount")
 
 
-def test_twice_is_once(days: Days) -> None:
+def test_twice_is_once(days: ReconciledDay) -> None:
     """A second run matches what the first one booked, finds the same differences, and opens no case again."""
     write_payments_of_each_verdict(days)
     first = days.run()
     before = days.rows()
     second = days.run()
-    assert counts(second) == (4, 0, 1, 0, 1)
+    assert get_counts(second) == (4, 0, 1, 0, 1)
     assert [case.id for case in second.cases] == [case.id for case in first.cases if case.resolved_at is None]
     after = days.rows()
     for table in ("payments", "payment_events", "documents", "alerts", "orders"):
@@ -102,21 +102,21 @@ def test_twice_is_once(days: Days) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_a_dry_run_writes_nothing(days: Days) -> None:
+def test_a_dry_run_writes_nothing(days: ReconciledDay) -> None:
     """A dry run has the same counts and writes no row."""
     write_payments_of_each_verdict(days)
     days.scene.vendors.get_reader("paypay")  # the first use stores the merchant of the database
     before = days.rows()
     report = days.run(dry_run=True)
-    assert counts(report) == (2, 1, 1, 1, 1)
+    assert get_counts(report) == (2, 1, 1, 1, 1)
     assert (report.run_id, report.cases, len(report.differences)) == (None, (), 4)
     assert days.rows() == before
-    assert counts(days.run()) == counts(report)
+    assert get_counts(days.run()) == get_counts(report)
 
 
-def test_its_evidence_is_the_file(days: Days) -> None:
+def test_its_evidence_is_the_file(days: ReconciledDay) -> None:
     """The daily file is stored completely with its hash, and is read from there after its address has ended."""
-    days.both("ORD-1")
+    days.add_payment_on_both_sides("ORD-1")
     days.announce()
     report = days.run()
     sql = f"SELECT source, sha256, body FROM evidence WHERE id = {report.evidence_id}"
@@ -124,27 +124,27 @@ def test_its_evidence_is_the_file(days: Days) -> None:
     assert source == "paypay.recon"
     assert digest in body
     days.scene.control.change_settings(advance_seconds=3 * 3600)
-    assert counts(days.run()) == (1, 0, 0, 0, 0)
+    assert get_counts(days.run()) == (1, 0, 0, 0, 0)
     ((kept,),) = days.scene.place.sql("SELECT COUNT(*) FROM documents WHERE subject_kind = 'notice'")
     assert kept == 1
 
 
 @pytest.mark.engines("sqlite")
-def test_a_later_run_closes_what_is_gone(days: Days) -> None:
+def test_a_later_run_closes_what_is_gone(days: ReconciledDay) -> None:
     """A payment that was missing in the file is in a newer one: its case is closed, and no person has to look."""
-    payment = days.here("ORD-1", 700)
+    payment = days.insert_our_payment("ORD-1", 700)
     days.announce()
-    assert counts(days.run()) == (0, 0, 1, 0, 0)
-    days.there("ORD-1", 700, id=payment.provider_payment_id)
+    assert get_counts(days.run()) == (0, 0, 1, 0, 0)
+    days.add_provider_payment("ORD-1", 700, id=payment.provider_payment_id)
     days.announce()
     report = days.run()
-    assert counts(report) == (1, 0, 0, 0, 0)
+    assert get_counts(report) == (1, 0, 0, 0, 0)
     assert days.scene.cases() == []
     assert days.scene.payment(payment.id).work.state == "none"
 
 
 @pytest.mark.engines("sqlite")
-def test_without_an_announcement_there_is_nothing_to_say(days: Days) -> None:
+def test_without_an_announcement_there_is_nothing_to_say(days: ReconciledDay) -> None:
     """No notice has announced a file of the day: the reconciliation ends with exit status 4, the
     day and a next step.
     """
@@ -160,7 +160,7 @@ def test_without_an_announcement_there_is_nothing_to_say(days: Days) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_an_address_that_has_ended(days: Days) -> None:
+def test_an_address_that_has_ended(days: ReconciledDay) -> None:
     """A reconciliation after the file's address has ended is refused, and the message says so."""
     days.announce()
     days.scene.control.change_settings(advance_seconds=3 * 3600)
@@ -174,7 +174,7 @@ def test_an_address_that_has_ended(days: Days) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_the_address_is_not_written_down(days: Days) -> None:
+def test_the_address_is_not_written_down(days: ReconciledDay) -> None:
     """The address of a file, which contains a permission, isn't stored in the clear."""
     days.announce()
     ((body, day),) = days.scene.place.sql("SELECT body, order_no FROM payment_events")
@@ -185,7 +185,7 @@ def test_the_address_is_not_written_down(days: Days) -> None:
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("first", "last"), [(0, -1), (1, 1), (-400, 0)])
-def test_days_that_cannot_be_compared(days: Days, first: int, last: int) -> None:
+def test_days_that_cannot_be_compared(days: ReconciledDay, first: int, last: int) -> None:
     """A period that ends before it begins, lies in the future or is too long is refused."""
     today = days.day + timedelta(days=1)
     with pytest.raises(ConsoleError) as caught:
@@ -194,7 +194,7 @@ def test_days_that_cannot_be_compared(days: Days, first: int, last: int) -> None
 
 
 @pytest.mark.engines("sqlite")
-def test_providers_that_are_none(days: Days) -> None:
+def test_providers_that_are_none(days: ReconciledDay) -> None:
     """A reconciliation of an unknown provider, or of a source without a key here, is refused as `not_found`."""
     with pytest.raises(ConsoleError) as caught:
         days.run(provider="nobody")
@@ -205,21 +205,21 @@ def test_providers_that_are_none(days: Days) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_a_refund_that_we_know_nothing_of(days: Days) -> None:
+def test_a_refund_that_we_know_nothing_of(days: ReconciledDay) -> None:
     """The file has a refund that isn't ours: one case is opened."""
     refund = {"key": "RFD-X", "amount_minor": 1000, "at": days.noon.isoformat()}
-    payment = days.both("ORD-1", refunds=[refund])
+    payment = days.add_payment_on_both_sides("ORD-1", refunds=[refund])
     days.announce()
     report = days.run()
-    assert counts(report) == (1, 0, 0, 0, 1)
+    assert get_counts(report) == (1, 0, 0, 0, 1)
     assert read_case_rules(report) == [("reconcile_unknown_refund", True)]
-    assert counts(days.run()) == counts(report)
+    assert get_counts(days.run()) == get_counts(report)
     assert days.scene.cases() == ["reconcile_unknown_refund"]
     assert days.scene.payment(payment.id).refunded_minor == 0
 
 
 @pytest.mark.engines("sqlite")
-def test_an_acknowledged_refund_of_theirs_hides_no_other_one(days: Days) -> None:
+def test_an_acknowledged_refund_of_theirs_hides_no_other_one(days: ReconciledDay) -> None:
     """A payment has two refunds that aren't ours, and a person has acknowledged the first: the next run opens a case
     about the second.
     """
@@ -228,7 +228,7 @@ def test_an_acknowledged_refund_of_theirs_hides_no_other_one(days: Days) -> None
         {"key": key, "amount_minor": minor, "at": (days.noon + timedelta(minutes=turn)).isoformat()}
         for turn, (key, minor) in enumerate(amounts.items())
     ]
-    days.both("ORD-1", refunds=refunds)
+    days.add_payment_on_both_sides("ORD-1", refunds=refunds)
     days.announce()
     told = list[str]()
     for _ in amounts:
@@ -243,7 +243,7 @@ def test_an_acknowledged_refund_of_theirs_hides_no_other_one(days: Days) -> None
 
 
 @pytest.mark.engines("sqlite")
-def test_a_refund_of_a_payment_that_is_not_here(days: Days) -> None:
+def test_a_refund_of_a_payment_that_is_not_here(days: ReconciledDay) -> None:
     """The file has a refund of a payment that isn't here: the payment is read and imported, and the refund has a
     case.
     """
@@ -252,18 +252,18 @@ def test_a_refund_of_a_payment_that_is_not_here(days: Days) -> None:
     days.scene.money.register_payment("paypay", "ORD-old", 3300, at=before.isoformat(), refunds=[refund])
     days.announce()
     report = days.run()
-    assert counts(report) == (0, 0, 0, 0, 1)
-    payment = days.scene.of_number("paypay", "ORD-old")
+    assert get_counts(report) == (0, 0, 0, 0, 1)
+    payment = days.scene.find_payment("paypay", "ORD-old")
     assert payment is not None
     assert payment.captured_minor == 3300
     assert "reconcile_unknown_refund" in days.scene.cases()
 
 
-def insert_completed_refund(days: Days, payment_id: int, minor: int, key: str = "RFD-1") -> None:
+def insert_completed_refund(days: ReconciledDay, payment_id: int, minor: int, key: str = "RFD-1") -> None:
     """Insert a completed refund of ours without the services."""
     at = days.noon.strftime("%Y-%m-%d %H:%M:%S.000000")
-    days.scene.place.unguard("refunds")
-    days.scene.place.unguard("payments")
+    days.scene.place.drop_table_triggers("refunds")
+    days.scene.place.drop_table_triggers("payments")
     days.scene.place.sql(
         "INSERT INTO refunds (payment_id, refund_amount, currency, status, maker, reason, saw, radar,"
         " checkers_needed, decide_by, provider_refund_key, refund_txn_id, first_sent_at, last_sent_at, told_at,"
@@ -275,52 +275,54 @@ def insert_completed_refund(days: Days, payment_id: int, minor: int, key: str = 
 
 
 @pytest.mark.engines("sqlite")
-def test_refunds_that_both_sides_have(days: Days) -> None:
+def test_refunds_that_both_sides_have(days: ReconciledDay) -> None:
     """Lines of the file name payment and amount: two lines of one amount match two refunds of ours."""
     refunds = [
         {"key": f"RFD-{n}", "amount_minor": 500, "at": (days.noon + timedelta(minutes=n)).isoformat()} for n in (1, 2)
     ]
-    payment = days.both("ORD-1", refunds=refunds)
+    payment = days.add_payment_on_both_sides("ORD-1", refunds=refunds)
     for number in (1, 2):
         insert_completed_refund(days, payment.id, 500, f"RFD-{number}")
     days.announce()
-    assert counts(days.run()) == (3, 0, 0, 0, 0)
+    assert get_counts(days.run()) == (3, 0, 0, 0, 0)
 
 
 @pytest.mark.engines("sqlite")
-def test_a_refund_that_only_we_have(days: Days) -> None:
+def test_a_refund_that_only_we_have(days: ReconciledDay) -> None:
     """A completed refund of ours isn't in the file: it has the verdict that it is missing there."""
-    payment = days.both("ORD-1")
+    payment = days.add_payment_on_both_sides("ORD-1")
     insert_completed_refund(days, payment.id, 500)
     days.announce()
     report = days.run()
-    assert counts(report) == (1, 0, 1, 0, 0)
+    assert get_counts(report) == (1, 0, 1, 0, 0)
     assert read_case_rules(report) == [("reconcile_missing_there", True)]
-    assert counts(days.run()) == counts(report)
+    assert get_counts(days.run()) == get_counts(report)
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("minor", [500, 700])
-def test_one_of_two_refunds_that_only_we_have(days: Days, minor: int) -> None:
+def test_one_of_two_refunds_that_only_we_have(days: ReconciledDay, minor: int) -> None:
     """The file has one of two refunds of a payment, of the same or another amount: the other one is missing there."""
-    payment = days.both("ORD-1", refunds=[{"key": "RFD-1", "amount_minor": 500, "at": days.noon.isoformat()}])
+    payment = days.add_payment_on_both_sides(
+        "ORD-1", refunds=[{"key": "RFD-1", "amount_minor": 500, "at": days.noon.isoformat()}]
+    )
     insert_completed_refund(days, payment.id, 500, "RFD-1")
     insert_completed_refund(days, payment.id, minor, "RFD-2")
     days.announce()
     report = days.run()
-    assert counts(report) == (2, 0, 1, 0, 0)
+    assert get_counts(report) == (2, 0, 1, 0, 0)
     assert read_case_rules(report) == [("reconcile_missing_there", True)]
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("state", ["completed", "submitted"])
 def test_a_refund_of_a_second_capture_is_none_of_the_first(
-    days: Days, monkeypatch: pytest.MonkeyPatch, state: str
+    days: ReconciledDay, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
     """Our number was captured twice at the provider, and the second capture was refunded: it isn't our refund of the
     first capture, although the amounts are equal.
     """
-    payment = days.both("ORD-1")
+    payment = days.add_payment_on_both_sides("ORD-1")
     insert_completed_refund(days, payment.id, 500)
     days.scene.place.sql(f"UPDATE refunds SET status = '{state}'")
     days.announce()
@@ -333,7 +335,7 @@ def test_a_refund_of_a_second_capture_is_none_of_the_first(
     monkeypatch.setattr(files, "download_file", lambda event: original(event) + lines.encode("cp932"))
     report = days.run()
     missing = state == "completed"
-    assert counts(report) == (1, 0, missing, 1, 1)
+    assert get_counts(report) == (1, 0, missing, 1, 1)
     assert set(read_case_rules(report)) == {
         ("reconcile_state", True),
         ("reconcile_unknown_refund", True),
@@ -346,90 +348,90 @@ def test_a_refund_of_a_second_capture_is_none_of_the_first(
 
 
 @pytest.mark.engines("sqlite")
-def test_a_late_success_is_booked(days: Days) -> None:
+def test_a_late_success_is_booked(days: ReconciledDay) -> None:
     """A payment expired here and is paid in the file: it is booked, and the difference is reported."""
-    payment = days.here("ORD-1", paid=False)
-    days.scene.place.unguard("payments")
+    payment = days.insert_our_payment("ORD-1", paid=False)
+    days.scene.place.drop_table_triggers("payments")
     days.scene.place.sql(f"UPDATE payments SET status = 'expired' WHERE id = {payment.id}")
-    days.there("ORD-1")
+    days.add_provider_payment("ORD-1")
     days.announce()
     report = days.run()
-    assert counts(report) == (0, 0, 0, 1, 0)
+    assert get_counts(report) == (0, 0, 0, 1, 0)
     assert days.scene.payment(payment.id).captured_minor == 3300
 
 
 @pytest.mark.engines("sqlite")
-def test_a_number_that_nobody_named_comes_with_its_row(days: Days) -> None:
+def test_a_number_that_nobody_named_comes_with_its_row(days: ReconciledDay) -> None:
     """People decided a payment without the provider's id: the file's line gives it, and the payment is neither paid
     twice nor missing there.
     """
-    theirs = days.there("ORD-1")
-    payment = days.here("ORD-1", theirs=theirs)
-    days.scene.place.unguard("payments")
+    theirs = days.add_provider_payment("ORD-1")
+    payment = days.insert_our_payment("ORD-1", theirs=theirs)
+    days.scene.place.drop_table_triggers("payments")
     days.scene.place.sql(f"UPDATE payments SET provider_payment_id = NULL WHERE id = {payment.id}")
     days.announce()
-    assert counts(days.run()) == (1, 0, 0, 0, 0)
+    assert get_counts(days.run()) == (1, 0, 0, 0, 0)
     assert days.scene.payment(payment.id).provider_payment_id == payment.provider_payment_id
     assert days.scene.cases() == []
 
 
 @pytest.mark.engines("sqlite")
-def test_completed_here_and_failed_there(days: Days) -> None:
+def test_completed_here_and_failed_there(days: ReconciledDay) -> None:
     """A payment is completed here and failed in the file: our state stays, and a person must look."""
     days.scene.control.change_settings(paypay_lists_failed_payments=True)
-    payment = days.here("ORD-1", theirs=days.there("ORD-1", state="failed"))
-    days.scene.place.unguard("payments")
+    payment = days.insert_our_payment("ORD-1", theirs=days.add_provider_payment("ORD-1", state="failed"))
+    days.scene.place.drop_table_triggers("payments")
     early = (days.noon - timedelta(hours=1)).strftime("%Y-%m-%d %H:%M:%S.000000")
     days.scene.place.sql(f"UPDATE payments SET paid_at = '{early}', told_at = '{early}' WHERE id = {payment.id}")
     days.announce()
     report = days.run()
-    assert counts(report)[3] == 1
+    assert get_counts(report)[3] == 1
     assert days.scene.payment(payment.id).state == "completed"
     assert ("reconcile_state", True) in read_case_rules(report)
 
 
 @pytest.mark.engines("sqlite")
-def test_waiting_here_and_failed_there(days: Days) -> None:
+def test_waiting_here_and_failed_there(days: ReconciledDay) -> None:
     """A payment that waits here and failed at the provider becomes failed, and counts as different; in the next run
     it counts as matched.
     """
     days.scene.control.change_settings(paypay_lists_failed_payments=True)
-    payment = days.here("ORD-1", paid=False)
-    days.there("ORD-1", state="failed")
+    payment = days.insert_our_payment("ORD-1", paid=False)
+    days.add_provider_payment("ORD-1", state="failed")
     days.announce()
-    assert counts(days.run()) == (0, 0, 0, 1, 0)
+    assert get_counts(days.run()) == (0, 0, 0, 1, 0)
     assert days.scene.payment(payment.id).state == "payment_failed"
-    assert counts(days.run()) == (1, 0, 0, 0, 0)
+    assert get_counts(days.run()) == (1, 0, 0, 0, 0)
 
 
 # Going on
 
 
 @pytest.mark.engines("sqlite")
-def test_rows_that_are_not_believed(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_are_not_believed(days: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
     """Invalid lines of the file are reported one by one in a case. While there are such lines, no payment has the
     verdict that it is missing there.
     """
-    days.there("ORD-1")
-    days.here("ORD-ours", 700)
+    days.add_provider_payment("ORD-1")
+    days.insert_our_payment("ORD-ours", 700)
     days.announce()
     files = days.scene.console.reconciliation._daily_file_stores["paypay"]
     original = files.download_file
     monkeypatch.setattr(files, "download_file", lambda event: original(event) + b"=1,2\n")
     report = days.run()
-    assert counts(report) == (0, 1, 0, 0, 0)
+    assert get_counts(report) == (0, 1, 0, 0, 0)
     assert report.refused == 1
     assert read_case_rules(report) == [("reconcile_rows_refused", True)]
     monkeypatch.undo()
     days.announce()
-    assert counts(days.run()) == (1, 0, 1, 0, 0)
+    assert get_counts(days.run()) == (1, 0, 1, 0, 0)
     assert days.scene.cases("reconciliation") == []
 
 
 @pytest.mark.engines("sqlite")
-def test_memory_is_flat(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_flat(days: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file with ten times as many lines needs no more memory, apart from the file itself."""
-    payment = days.both("ORD-1")
+    payment = days.add_payment_on_both_sides("ORD-1")
     days.announce()
     original = days.scene.console.reconciliation._daily_file_stores["paypay"].download_file
     peaks = []
@@ -445,17 +447,17 @@ def test_memory_is_flat(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
         report = days.run(dry_run=True)
         peaks.append(tracemalloc.get_traced_memory()[1] - 4 * len(failed))
         tracemalloc.stop()
-        assert counts(report) == (1 + count, 0, 0, 0, 0)
+        assert get_counts(report) == (1 + count, 0, 0, 0, 0)
     assert peaks[1] < peaks[0] + 200_000, peaks
     assert payment.state == "completed"
 
 
-def _failed_line(days: Days, number: int) -> str:
+def _failed_line(days: ReconciledDay, number: int) -> str:
     """Return a line about a failed payment."""
     return _make_line(days, f"0555{number:016}", "取引失敗", 10, 5, f"F-{number}")
 
 
-def _make_line(days: Days, theirs: str, word: str, hour: int, minor: int, number: str) -> str:
+def _make_line(days: ReconciledDay, theirs: str, word: str, hour: int, minor: int, number: str) -> str:
     """Return a line of the daily file: the provider's id, its word for the state, the hour, the amount and our
     number.
     """
@@ -465,28 +467,30 @@ def _make_line(days: Days, theirs: str, word: str, hour: int, minor: int, number
 
 
 @pytest.mark.engines("sqlite")
-def test_days_are_compared_by_themselves(days: Days) -> None:
+def test_days_are_compared_by_themselves(days: ReconciledDay) -> None:
     """The due task compares a day once after its file was announced."""
-    days.there("ORD-1")
+    days.add_provider_payment("ORD-1")
     reconciliation = days.scene.console.reconciliation
     assert reconciliation.reconcile_due_days() == 0
     days.announce()
     assert reconciliation.reconcile_due_days() == 1
-    assert days.scene.of_number("paypay", "ORD-1") is not None
+    assert days.scene.find_payment("paypay", "ORD-1") is not None
     assert reconciliation.reconcile_due_days() == 0
-    assert counts(reconciliation.list_latest("paypay")[0]) == (0, 1, 0, 0, 0)
+    assert get_counts(reconciliation.list_latest("paypay")[0]) == (0, 1, 0, 0, 0)
 
 
 @pytest.mark.engines("sqlite")
-def test_a_day_that_was_compared_before_its_end_is_due_once_more(scene: Scene, clock: MovedClock) -> None:
+def test_a_day_that_was_compared_before_its_end_is_due_once_more(scene: PaymentDesk, clock: MovedClock) -> None:
     """A person compared a day before its end: the day is due once after its end, unless a later run covers it."""
     midnight = datetime.combine(scene.context.now().astimezone(JST).date() + timedelta(days=1), time(), JST)
     noon, day = midnight + timedelta(hours=12), midnight.date()
     clock.offset = noon - scene.context.now()
     scene.order("ORD-1", 3300)
-    assert not scene.payments.receive_notice(scene.bank("e-1", "ORD-1", occurred_at=noon.isoformat())).is_refused
+    assert not scene.payments.receive_notice(
+        scene.make_bank_notice("e-1", "ORD-1", occurred_at=noon.isoformat())
+    ).is_refused
     reconciliation = scene.console.reconciliation
-    assert counts(reconciliation.run("bank", day, day)) == (1, 0, 0, 0, 0)
+    assert get_counts(reconciliation.run("bank", day, day)) == (1, 0, 0, 0, 0)
     assert reconciliation.reconcile_due_days() == 0
     clock.offset += timedelta(hours=13)
     assert (reconciliation.reconcile_due_days(), reconciliation.reconcile_due_days()) == (1, 0)
@@ -500,24 +504,24 @@ def test_a_day_that_was_compared_before_its_end_is_due_once_more(scene: Scene, c
 
 
 @pytest.mark.engines("sqlite")
-def test_atom_is_asked_by_own_keys(scene: Scene, clock: MovedClock) -> None:
+def test_atom_is_asked_by_own_keys(scene: PaymentDesk, clock: MovedClock) -> None:
     """Atom has no history: it is asked about each payment of the day."""
     day = scene.context.now().astimezone(IST).date()
     for number, state in (("ORD-1", "paid"), ("ORD-2", "paid")):
         scene.money.register_payment("atom", number, 50_000, state)
         scene.payments.import_payment(PaymentImport("atom", number, amount="500.00", day=day))
     run = scene.console.reconciliation.run
-    assert counts(run("atom", day, day)) == (2, 0, 0, 0, 0)
+    assert get_counts(run("atom", day, day)) == (2, 0, 0, 0, 0)
     scene.money.move_payment("atom", "ORD-2", "reversed", notify=False)
     clock.offset += timedelta(seconds=2)
     report = run("atom", day, day)
-    assert counts(report) == (1, 0, 0, 1, 0)
+    assert get_counts(report) == (1, 0, 0, 1, 0)
     assert read_case_rules(report) == [("reconcile_state", True)]
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("currency", "minor"), [("USD", 50_000), ("INR", 2**60)])
-def test_a_row_that_atom_cannot_be_asked_about_ends_no_run(scene: Scene, currency: str, minor: int) -> None:
+def test_a_row_that_atom_cannot_be_asked_about_ends_no_run(scene: PaymentDesk, currency: str, minor: int) -> None:
     """Another application has written an amount or number with which Atom can't be asked: this payment is refused
     with a case, and the payments after it are compared. Formerly each run of the day ended there.
     """
@@ -525,16 +529,16 @@ def test_a_row_that_atom_cannot_be_asked_about_ends_no_run(scene: Scene, currenc
     for number in ("ORD-1", "ORD-2", "ORD-3"):
         scene.money.register_payment("atom", number, 50_000, "paid")
         scene.payments.import_payment(PaymentImport("atom", number, amount="500.00", day=day))
-    scene.place.unguard("payments")
+    scene.place.drop_table_triggers("payments")
     scene.place.sql(
         f"UPDATE payments SET currency = '{currency}', asked_minor = {minor}, captured_minor = 0,"
         " status = 'user_payment' WHERE merchant_payment_id = 'ORD-1'",
         "UPDATE payments SET merchant_payment_id = 'ORD 2?' WHERE merchant_payment_id = 'ORD-2'",
     )
     dry = scene.console.reconciliation.run("atom", day, day, dry_run=True)
-    assert (counts(dry), dry.refused) == ((1, 0, 0, 0, 0), 2)
+    assert (get_counts(dry), dry.refused) == ((1, 0, 0, 0, 0), 2)
     report = scene.console.reconciliation.run("atom", day, day)
-    assert (counts(report), report.refused) == ((1, 0, 0, 0, 0), 2)
+    assert (get_counts(report), report.refused) == ((1, 0, 0, 0, 0), 2)
     assert read_case_rules(report) == [("reconcile_rows_refused", True)]
     assert sorted(one.theirs or "" for one in report.differences) == ["amount ORD-1", "id ORD 2?"]
 
@@ -542,7 +546,7 @@ def test_a_row_that_atom_cannot_be_asked_about_ends_no_run(scene: Scene, currenc
 @pytest.mark.time_scale("20")  # waits for an end
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("fault", "summary"), [("status:503", "UNKNOWN"), ("result:OTS0401", "NOT_FOUND")])
-def test_an_answer_that_says_nothing_of_a_payment_is_evidence(scene: Scene, fault: str, summary: str) -> None:
+def test_an_answer_that_says_nothing_of_a_payment_is_evidence(scene: PaymentDesk, fault: str, summary: str) -> None:
     """An answer of Atom that doesn't report a payment is stored as evidence, whether it ends the run or opens a case;
     a dry run writes nothing.
     """
@@ -562,23 +566,23 @@ def test_an_answer_that_says_nothing_of_a_payment_is_evidence(scene: Scene, faul
     for dry_run in (True, False):
         assert read_last_answer() == before
         with suppress(ConsoleError):
-            assert counts(scene.console.reconciliation.run("atom", day, day, dry_run=dry_run)) == (0, 0, 1, 0, 0)
+            assert get_counts(scene.console.reconciliation.run("atom", day, day, dry_run=dry_run)) == (0, 0, 1, 0, 0)
     assert summary in read_last_answer()
 
 
 @pytest.mark.engines("sqlite")
-def test_a_source_of_notices_is_compared_with_what_it_told(days: Days) -> None:
+def test_a_source_of_notices_is_compared_with_what_it_told(days: ReconciledDay) -> None:
     """A run of a source of notices compares its notices with our payments: booked ones match, one without an order
     differs, and a payment without a notice is missing.
     """
     scene, at = days.scene, days.noon.isoformat()
     scene.order("ORD-1", 3300)
-    scene.payments.receive_notice(scene.bank("e-1", "ORD-1", occurred_at=at))
-    scene.payments.receive_notice(scene.bank("e-2", "ORD-none", occurred_at=at))
-    days.here("ORD-3", source="bank")
+    scene.payments.receive_notice(scene.make_bank_notice("e-1", "ORD-1", occurred_at=at))
+    scene.payments.receive_notice(scene.make_bank_notice("e-2", "ORD-none", occurred_at=at))
+    days.insert_our_payment("ORD-3", source="bank")
     report = days.run(provider="bank")
-    assert counts(report) == (1, 0, 1, 1, 0)
-    assert counts(days.run(provider="bank")) == counts(report)
+    assert get_counts(report) == (1, 0, 1, 1, 0)
+    assert get_counts(days.run(provider="bank")) == get_counts(report)
 
 
 # Broken off
@@ -597,44 +601,48 @@ POINTS = [
 @pytest.mark.parametrize(("point", "nth"), POINTS)
 def test_it_goes_on_after_a_break_at_any_row(place: Place, sandbox: Sandbox, point: str, nth: int) -> None:
     """A run that broke off at any line continues, and counts each line once."""
-    with paying(place, sandbox) as scene:
-        days = Days(scene)
+    with open_payment_desk(place, sandbox) as scene:
+        days = ReconciledDay(scene)
         write_payments_of_each_verdict(days)
         with (
-            paying(place, sandbox, FAILPOINT=f"{point}:{nth}:raise") as broken,
+            open_payment_desk(place, sandbox, FAILPOINT=f"{point}:{nth}:raise") as broken,
             pytest.raises(FailpointReached),
         ):
-            Days(broken).run()
+            ReconciledDay(broken).run()
         report = days.run()
-        assert counts(report) == (2, 1, 1, 1, 1)
+        assert get_counts(report) == (2, 1, 1, 1, 1)
         assert len(report.differences) == 4
         assert scene.place.sql("SELECT COUNT(*), MAX(state) FROM reconciliations") == [(1, "done")]
-        assert scene.audited("reconciliation.begun") == scene.audited("reconciliation.ended") == 1
+        assert (
+            scene.count_audit_entries("reconciliation.begun")
+            == scene.count_audit_entries("reconciliation.ended")
+            == 1
+        )
 
 
 @pytest.mark.time_scale("20")  # waits for an end
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_killed_one_is_gone_on_with_by_another_process(place: Place, sandbox: Sandbox) -> None:
     """Another process continues the run of a killed one after the lease has expired, and not before."""
-    with paying(place, sandbox) as scene:
-        days = Days(scene)
+    with open_payment_desk(place, sandbox) as scene:
+        days = ReconciledDay(scene)
         write_payments_of_each_verdict(days)
-        extra = payment_desks.told(sandbox.url) | {"FAILPOINT": "after_reconcile_row:2:kill"}
-        told = place.told(sandbox.url, "op-a", 0, **extra)
-        child = Child(reconcile, told, days.day)
-        assert child.ended() == -9
+        extra = payment_desks.make_settings(sandbox.url) | {"FAILPOINT": "after_reconcile_row:2:kill"}
+        told = place.make_environment(sandbox.url, "op-a", 0, **extra)
+        child = Child(reconcile_in_child, told, days.day)
+        assert child.wait_for_end() == -9
         with pytest.raises(ConsoleError) as caught:
             days.run()
         assert caught.value.code == "in_progress"
         place.sql("UPDATE leases SET lease_expires = 0")
-        assert counts(days.run()) == (2, 1, 1, 1, 1)
+        assert get_counts(days.run()) == (2, 1, 1, 1, 1)
         scene.console.audit.verify_chains()
 
 
 @pytest.mark.engines("sqlite")
-def test_a_file_of_rubbish_ends_the_run(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_rubbish_ends_the_run(days: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file without valid lines ends the run as failed, and it isn't continued; a new file starts a new run."""
-    days.there("ORD-1")
+    days.add_provider_payment("ORD-1")
     days.announce()
     files = days.scene.console.reconciliation._daily_file_stores["paypay"]
     original = files.download_file
@@ -647,16 +655,16 @@ def test_a_file_of_rubbish_ends_the_run(days: Days, monkeypatch: pytest.MonkeyPa
     ]
     monkeypatch.undo()
     days.announce()
-    assert counts(days.run()) == (1, 0, 0, 0, 0)
+    assert get_counts(days.run()) == (1, 0, 0, 0, 0)
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("rubbish", "ends"), [(MAX_REFUSED_ROWS, "reported"), (MAX_REFUSED_ROWS + 1, "failed")])
 def test_the_most_rows_that_may_be_refused(
-    days: Days, monkeypatch: pytest.MonkeyPatch, rubbish: int, ends: str
+    days: ReconciledDay, monkeypatch: pytest.MonkeyPatch, rubbish: int, ends: str
 ) -> None:
     """A file with MAX_REFUSED_ROWS refused lines is read, and each is reported; with one more line the run fails."""
-    days.there("ORD-1")
+    days.add_provider_payment("ORD-1")
     days.announce()
     files = days.scene.console.reconciliation._daily_file_stores["paypay"]
     original = files.download_file
@@ -670,7 +678,7 @@ def test_the_most_rows_that_may_be_refused(
 
 
 @pytest.mark.engines("sqlite")
-def test_two_at_once(days: Days) -> None:
+def test_two_at_once(days: ReconciledDay) -> None:
     """A second reconciliation of a provider is refused while the first one holds the lease."""
     write_payments_of_each_verdict(days)
     lease = acquire_lease(days.scene.context, "reconciliation_paypay")
@@ -679,26 +687,26 @@ def test_two_at_once(days: Days) -> None:
         days.run()
     assert (caught.value.code, caught.value.exit_status) == ("in_progress", 3)
     days.scene.context.write(lambda tx: leases.release(tx.conn, lease))
-    assert counts(days.run()) == (2, 1, 1, 1, 1)
+    assert get_counts(days.run()) == (2, 1, 1, 1, 1)
 
 
 @pytest.mark.engines("sqlite")
-def test_notices_that_say_nothing_of_a_payment(days: Days) -> None:
+def test_notices_that_say_nothing_of_a_payment(days: ReconciledDay) -> None:
     """Notices that aren't about a payment are in no count and no difference."""
     scene, at = days.scene, days.noon.isoformat()
-    scene.payments.receive_notice(scene.bank("e-1", "ORD-1", occurred_at=at, type="account.changed"))
+    scene.payments.receive_notice(scene.make_bank_notice("e-1", "ORD-1", occurred_at=at, type="account.changed"))
     report = days.run(provider="bank")
-    assert (counts(report), report.refused, report.cases) == ((0, 0, 0, 0, 0), 0, ())
+    assert (get_counts(report), report.refused, report.cases) == ((0, 0, 0, 0, 0), 0, ())
 
 
 @pytest.mark.engines("sqlite")
-def test_a_dry_run_finds_a_payment_without_a_number(days: Days) -> None:
+def test_a_dry_run_finds_a_payment_without_a_number(days: ReconciledDay) -> None:
     """People decided two payments without the provider's number. The file has our number of one of them, so only the
     other one gets the verdict `missing_there`.
     """
     for number in ("ORD-1", "ORD-2"):
-        days.here(number, theirs=days.there(number))
-    days.scene.place.unguard("payments")
+        days.insert_our_payment(number, theirs=days.add_provider_payment(number))
+    days.scene.place.drop_table_triggers("payments")
     days.scene.place.sql(
         "UPDATE payments SET provider_payment_id = NULL",
         "UPDATE payments SET merchant_payment_id = 'ORD-9' WHERE merchant_payment_id = 'ORD-2'",
@@ -706,4 +714,4 @@ def test_a_dry_run_finds_a_payment_without_a_number(days: Days) -> None:
     days.announce()
     report = days.run(dry_run=True)
     missing = [difference for difference in report.differences if difference.verdict == "missing_there"]
-    assert [difference.payment_id for difference in missing] == [days.scene.of_number("paypay", "ORD-9").id]  # type: ignore[union-attr]
+    assert [difference.payment_id for difference in missing] == [days.scene.find_payment("paypay", "ORD-9").id]  # type: ignore[union-attr]

@@ -20,54 +20,54 @@ from console.services.reconciliation.view import ReconciliationRunReader
 from console.store.alerts import alerts
 from console.store.operations import leases
 from console.store.reconciliation import runs as reconciliations
-from tests.support.payment_desks import Scene
-from tests.support.recon_scene import Days
+from tests.support.payment_desks import PaymentDesk
+from tests.support.recon_scene import ReconciledDay
 
 
 @pytest.fixture
-def days(scene: Scene) -> Days:
+def days(scene: PaymentDesk) -> ReconciledDay:
     """The day of a reconciliation, with helpers that write its history and payments."""
-    return Days(scene)
+    return ReconciledDay(scene)
 
 
-def write_payments_of_each_verdict(days: Days) -> None:
+def write_payments_of_each_verdict(days: ReconciledDay) -> None:
     """Write one payment for each verdict, and two that match."""
-    days.both("ORD-same")
-    days.there("ORD-theirs", 500)
-    days.here("ORD-ours", 700)
-    days.here("ORD-wait", 900, paid=False)
-    days.there("ORD-wait", 900)
-    days.here("ORD-sum", 1000, days.there("ORD-sum", 1100))
-    days.both("ORD-last")
+    days.add_payment_on_both_sides("ORD-same")
+    days.add_provider_payment("ORD-theirs", 500)
+    days.insert_our_payment("ORD-ours", 700)
+    days.insert_our_payment("ORD-wait", 900, paid=False)
+    days.add_provider_payment("ORD-wait", 900)
+    days.insert_our_payment("ORD-sum", 1000, days.add_provider_payment("ORD-sum", 1100))
+    days.add_payment_on_both_sides("ORD-last")
     days.announce()
 
 
-def get_run_reader(days: Days) -> ReconciliationRunReader:
+def get_run_reader(days: ReconciledDay) -> ReconciliationRunReader:
     """Return the reader of reconciliation runs."""
     return days.scene.console.reconciliation.views
 
 
-def read_run(days: Days, run_id: int = 0) -> ReconciliationRunDetails:
+def read_run(days: ReconciledDay, run_id: int = 0) -> ReconciliationRunDetails:
     """Return the details of the run, or of the latest one for 0."""
     view = get_run_reader(days).read_run(run_id)
     assert view is not None
     return view
 
 
-def get_number(days: Days, item: DifferenceItem) -> str:
+def get_number(days: ReconciledDay, item: DifferenceItem) -> str:
     """Return the payment number of the difference."""
     assert item.payment is not None
     return item.payment.merchant_payment_id
 
 
-def test_a_run_with_its_evidence(days: Days) -> None:
+def test_a_run_with_its_evidence(days: ReconciledDay) -> None:
     """A run has its counts for each side, and its file with lines and sums. A second run names the run that read the
     same bytes before.
     """
     assert get_run_reader(days).read_run() is None
     write_payments_of_each_verdict(days)
     first, second = days.run().run_id, days.run().run_id
-    other = days.here("ORD-other", source="atom").id
+    other = days.insert_our_payment("ORD-other", source="atom").id
     raised = "reconcile_amount", "payment", other, None, "1", "2", days.scene.context.now()
     days.scene.context.write(lambda tx: alerts.raise_alert(tx.conn, *raised))
     view = read_run(days, first or 0)
@@ -93,7 +93,7 @@ def test_a_run_with_its_evidence(days: Days) -> None:
     )
 
 
-def test_each_difference_leads_to_what_settles_it(days: Days) -> None:
+def test_each_difference_leads_to_what_settles_it(days: ReconciledDay) -> None:
     """A difference with an open case leads to a probe; one that was imported or settled by its line
     needs no action.
     """
@@ -110,7 +110,9 @@ def test_each_difference_leads_to_what_settles_it(days: Days) -> None:
     assert [get_number(days, one) for one in get_run_reader(days).list_differences(run, "only_theirs").items] == [
         "ORD-theirs"
     ]
-    days.there("ORD-ours", 700, id=days.scene.payment(read_payment_id(days, "ORD-ours")).provider_payment_id)
+    days.add_provider_payment(
+        "ORD-ours", 700, id=days.scene.payment(read_payment_id(days, "ORD-ours")).provider_payment_id
+    )
     days.announce()
     days.run()
     (closed,) = get_run_reader(days).list_differences(run, "only_ours").items
@@ -118,14 +120,14 @@ def test_each_difference_leads_to_what_settles_it(days: Days) -> None:
     assert read_run(days, run).open_case_count == 1
 
 
-def read_payment_id(days: Days, name: str) -> int:
+def read_payment_id(days: ReconciledDay, name: str) -> int:
     """Return the id of the PayPay payment with this number."""
-    payment = days.scene.of_number("paypay", name)
+    payment = days.scene.find_payment("paypay", name)
     assert payment is not None
     return payment.id
 
 
-def test_pages_by_key(days: Days) -> None:
+def test_pages_by_key(days: ReconciledDay) -> None:
     """Pages of any size have each difference once, and each run once."""
     write_payments_of_each_verdict(days)
     runs = [days.run().run_id for _ in range(3)]
@@ -143,7 +145,7 @@ def test_pages_by_key(days: Days) -> None:
     assert get_run_reader(days).list_runs("atom").items == ()
 
 
-def test_running_and_resumable(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_running_and_resumable(days: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that broke off can be continued by the same command, unless a process is executing it."""
     write_payments_of_each_verdict(days)
     monkeypatch.setattr(days.scene.context.failpoints, "reach", _stop_after(2))
@@ -174,7 +176,7 @@ def _stop_after(rows: int) -> object:
 
 
 @pytest.mark.engines("sqlite")
-def test_of_several_that_were_broken_off_one_is_under_way(days: Days) -> None:
+def test_of_several_that_were_broken_off_one_is_under_way(days: ReconciledDay) -> None:
     """While a process holds the provider's lease, only the run that changed last counts as being executed."""
     context, later = days.scene.context, days.scene.context.now() + timedelta(seconds=5)
 
@@ -191,7 +193,7 @@ def test_of_several_that_were_broken_off_one_is_under_way(days: Days) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_who_may_look(days: Days) -> None:
+def test_who_may_look(days: ReconciledDay) -> None:
     """An auditor can read reconciliations, an administrator can't; the offered providers are those that are set up
     here.
     """
@@ -215,7 +217,7 @@ def test_who_may_look(days: Days) -> None:
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("part", "run", "code"), [("unlucky", 1, "usage"), ("all", 99, "not_found")])
-def test_what_is_no_question(days: Days, part: str, run: int, code: str) -> None:
+def test_what_is_no_question(days: ReconciledDay, part: str, run: int, code: str) -> None:
     """An unknown part or run is refused with the expected code."""
     with pytest.raises(ConsoleError) as caught:
         get_run_reader(days).list_differences(run, part) if code == "usage" else get_run_reader(days).read_run(run)

@@ -18,8 +18,8 @@ from console.services.credit_checks.refetch import make_lease_name
 from console.store.credit_checks import credit_checks
 from console.store.operations import leases
 from console.store.refunds import refunds
-from tests.support.choice_stage import Stage, stage
-from tests.support.quick_desks import quick_folder
+from tests.support.choice_stage import ChoiceStage, open_choice_stage
+from tests.support.quick_desks import make_quick_folder
 
 CODES: dict[str, str | tuple[str, ...]] = {
     "outcome_known": "nothing_to_resolve", "outcome_expected": "nothing_to_resolve",
@@ -46,9 +46,9 @@ PEOPLE = ("op-a", "op-e", "lead-b", "aud-f")
 
 
 @pytest.fixture(scope="module")
-def desk() -> Iterator[Stage]:
+def desk() -> Iterator[ChoiceStage]:
     """A stage with people of all roles, on SQLite."""
-    with quick_folder() as folder, stage(folder / "home") as made:
+    with make_quick_folder() as folder, open_choice_stage(folder / "home") as made:
         yield made
 
 
@@ -63,14 +63,14 @@ def _list_refusal_codes(who: str, what: str, reason: str) -> tuple[str, ...]:
 
 
 def require_table_agrees(
-    desk: Stage, who: str, kind: str, make: Callable[[], Any], skip: tuple[str, ...] = ()
+    desk: ChoiceStage, who: str, kind: str, make: Callable[[], Any], skip: tuple[str, ...] = ()
 ) -> None:
     """Assert for each action: if the table excludes it, the service refuses it and the record stays; if it is
     offered, the service executes it. `make` returns a new record of the situation; the actions in `skip` aren't
     tried.
     """
     record, ruled_out = make(), list[str]()
-    for what, choice in desk.choices(who, kind, record.id).items():
+    for what, choice in desk.list_choices(who, kind, record.id).items():
         if what in skip:
             continue
         if choice.allowed:
@@ -79,29 +79,32 @@ def require_table_agrees(
         assert choice.reason is not None
         reason = choice.reason.removeprefix("reason.")
         ruled_out.append(what)
-        said = desk.does(who, kind, record, what)
+        said = desk.execute_choice(who, kind, record, what)
         told = f"{who}: {what} of {kind} {record} is ruled out by {reason}, and ends with {said}"
         assert said in _list_refusal_codes(who, what, reason), told
     assert desk.console.recovery.read_record(kind, record.id).record == record, f"one of {ruled_out} changed {record}"
 
 
-def _require_executed(desk: Stage, who: str, kind: str, record: Any, what: str) -> None:
+def _require_executed(desk: ChoiceStage, who: str, kind: str, record: Any, what: str) -> None:
     """Execute the offered action, and assert its result; a decision that needs a second person is confirmed by
     another one.
     """
-    choice = desk.choices(who, kind, record.id)[what]
-    said = desk.does(who, kind, record, what)
+    choice = desk.list_choices(who, kind, record.id)[what]
+    said = desk.execute_choice(who, kind, record, what)
     half = choice.needs_second_person and what.startswith("resolve.") and choice.allowed_roles != ("approver",)
     assert said in (("awaiting",) if half else TRIED), f"{who}: {what} of {kind} {record}: {said}"
     if half:
-        assert desk.does("lead-b" if who != "lead-b" else "op-a", kind, record, what) in ("done", "not_allowed")
+        assert desk.execute_choice("lead-b" if who != "lead-b" else "op-a", kind, record, what) in (
+            "done",
+            "not_allowed",
+        )
         if who == "lead-b":
             return
     if choice.effect is not None:
         _require_announced_effect(desk, kind, record, choice.effect)
 
 
-def _require_announced_effect(desk: Stage, kind: str, record: Any, effect: Any) -> None:
+def _require_announced_effect(desk: ChoiceStage, kind: str, record: Any, effect: Any) -> None:
     """Assert that the record, its money and its order are now as the dry run announced."""
     after: Any = desk.console.recovery.read_record(kind, record.id)
     assert (record.state, after.record.state) == effect.state
@@ -126,7 +129,7 @@ def _situations() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("told", "review", "unknown"), list(_situations()))
-def test_payments_in_every_state(desk: Stage, told: ProviderStatement, review: bool, unknown: bool) -> None:
+def test_payments_in_every_state(desk: ChoiceStage, told: ProviderStatement, review: bool, unknown: bool) -> None:
     """An operator's choices for payments in ten states, known or unknown, waiting for a person or not, with every
     statement of the provider.
     """
@@ -136,7 +139,7 @@ def test_payments_in_every_state(desk: Stage, told: ProviderStatement, review: b
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_payments_by_every_role(desk: Stage, who: str) -> None:
+def test_payments_by_every_role(desk: ChoiceStage, who: str) -> None:
     """For each role the choices to decide, request a refund, set an order to paid, take and add a note are those of
     the services.
     """
@@ -149,30 +152,30 @@ def test_payments_by_every_role(desk: Stage, who: str) -> None:
 
 @pytest.mark.parametrize("who", ["op-a", "op-e", "lead-b"])
 @pytest.mark.parametrize("first", ["completed", "payment_failed"])
-def test_payments_that_wait_for_a_second_person(desk: Stage, who: str, first: str) -> None:
+def test_payments_that_wait_for_a_second_person(desk: ChoiceStage, who: str, first: str) -> None:
     """A proposal about a payment can't be confirmed by the proposer or another operator, and not with another
     outcome.
     """
 
     def proposed() -> Any:
         payment = desk.payment(PaymentState.USER_PAYMENT, unknown=True)
-        assert desk.does("op-a", "payment", payment, f"resolve.{first}") == "awaiting"
+        assert desk.execute_choice("op-a", "payment", payment, f"resolve.{first}") == "awaiting"
         return desk.console.payments.read_payment(payment.id).record
 
     require_table_agrees(desk, who, "payment", proposed, skip=("probe",))
 
 
 @pytest.mark.parametrize("kind", ["payment", "credit-check"])
-def test_a_proposal_that_nobody_can_confirm_says_so(desk: Stage, kind: str) -> None:
+def test_a_proposal_that_nobody_can_confirm_says_so(desk: ChoiceStage, kind: str) -> None:
     """While the proposer is the only enabled approver, the record doesn't promise a second person."""
     if kind == "payment":
         record: Any = desk.payment(PaymentState.USER_PAYMENT, unknown=True)
         read: Any = desk.console.payments.read_payment
         outcome = "payment_failed"
     else:
-        record = desk.check("silent_before_charge")
+        record = desk.make_check("silent_before_charge")
         outcome, read = "error", desk.console.credit_checks.read_credit_check
-    assert desk.does("op-a", kind, record, f"resolve.{outcome}") == "awaiting"
+    assert desk.execute_choice("op-a", kind, record, f"resolve.{outcome}") == "awaiting"
     assert read(record.id).explanation.next_step.code.endswith("second_person")
 
     def set_approvers(disabled_at: str | None) -> None:
@@ -186,12 +189,12 @@ def test_a_proposal_that_nobody_can_confirm_says_so(desk: Stage, kind: str) -> N
         set_approvers(None)
 
 
-def test_payments_that_somebody_works_on(desk: Stage) -> None:
+def test_payments_that_somebody_works_on(desk: ChoiceStage) -> None:
     """While another process holds the payment's lease, it can't be probed or decided; while another person has taken
     it, it can't be taken.
     """
     payment = desk.payment(PaymentState.USER_PAYMENT, unknown=True)
-    desk.by("lead-b", lambda: desk.console.recovery.take("payment", payment.id))
+    desk.call_as("lead-b", lambda: desk.console.recovery.take("payment", payment.id))
     with _hold_lease(desk, f"payment_{payment.id}"):
         require_table_agrees(desk, "op-a", "payment", lambda: payment, skip=("note", "refund"))
 
@@ -199,19 +202,19 @@ def test_payments_that_somebody_works_on(desk: Stage) -> None:
 # Credit checks
 
 
-def _make_check_builders(desk: Stage) -> dict[str, Callable[[], Any]]:
+def _make_check_builders(desk: ChoiceStage) -> dict[str, Callable[[], Any]]:
     """Return functions that create credit checks, by the name of their state."""
 
     def viewing_over() -> Any:
-        record = desk.check(readable=False)
+        record = desk.make_check(readable=False)
         desk.context.database.write(lambda tx: _mark_viewing_over(tx, record))
         return desk.console.credit_checks.read_credit_check(record.id).record
 
     return {
-        "unknown": lambda: desk.check("silent_after_charge"),
-        "not bought": lambda: desk.check("refuses"),
-        "bought": desk.check,
-        "incomplete": lambda: desk.check(readable=False),
+        "unknown": lambda: desk.make_check("silent_after_charge"),
+        "not bought": lambda: desk.make_check("refuses"),
+        "bought": desk.make_check,
+        "incomplete": lambda: desk.make_check(readable=False),
         "viewing over": viewing_over,
     }
 
@@ -225,7 +228,7 @@ def _mark_viewing_over(tx: Any, record: Any) -> None:
 
 @pytest.mark.parametrize("who", PEOPLE)
 @pytest.mark.parametrize("state", ["unknown", "not bought", "bought", "incomplete", "viewing over"])
-def test_credit_checks_in_every_state(desk: Stage, who: str, state: str) -> None:
+def test_credit_checks_in_every_state(desk: ChoiceStage, who: str, state: str) -> None:
     """The choices for credit checks in every state are those of the services, for an operator without the right to
     buy, an approver and an auditor.
     """
@@ -239,31 +242,31 @@ def test_credit_checks_in_every_state(desk: Stage, who: str, state: str) -> None
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_unknown_purchases_that_may_be_denied(desk: Stage, who: str) -> None:
+def test_unknown_purchases_that_may_be_denied(desk: ChoiceStage, who: str) -> None:
     """An unknown purchase that wasn't charged can be denied; one that AlarmBox lists can't be denied by anybody."""
 
     def unknown() -> Any:
-        return desk.check("silent_before_charge")
+        return desk.make_check("silent_before_charge")
 
     require_table_agrees(desk, who, "credit-check", unknown, skip=("probe", "resolve.success"))
     charged = _make_check_builders(desk)["unknown"]()
-    if desk.choices(who, "credit-check", charged.id)["resolve.error"].allowed:
-        assert desk.does(who, "credit-check", charged, "resolve.error") == "evidence_mismatch"
+    if desk.list_choices(who, "credit-check", charged.id)["resolve.error"].allowed:
+        assert desk.execute_choice(who, "credit-check", charged, "resolve.error") == "evidence_mismatch"
 
 
 @pytest.mark.parametrize("who", ["op-a", "op-e", "lead-b"])
-def test_credit_checks_that_wait_for_a_second_person(desk: Stage, who: str) -> None:
+def test_credit_checks_that_wait_for_a_second_person(desk: ChoiceStage, who: str) -> None:
     """A proposed outcome can't be confirmed by the person who proposed it or by an operator, only by an approver."""
 
     def proposed() -> Any:
-        record = desk.check("silent_before_charge")
-        assert desk.does("op-a", "credit-check", record, "resolve.error") == "awaiting"
+        record = desk.make_check("silent_before_charge")
+        assert desk.execute_choice("op-a", "credit-check", record, "resolve.error") == "awaiting"
         return desk.console.credit_checks.read_credit_check(record.id).record
 
     require_table_agrees(desk, who, "credit-check", proposed, skip=("probe", "resolve.success"))
 
 
-def test_credit_checks_whose_provider_has_no_list_call(desk: Stage) -> None:
+def test_credit_checks_whose_provider_has_no_list_call(desk: ChoiceStage) -> None:
     """With a provider that can't list purchases, the choices for unknown and bought credit checks are the same as the
     service's decisions.
     """
@@ -275,7 +278,7 @@ def test_credit_checks_whose_provider_has_no_list_call(desk: Stage) -> None:
         desk.vendor.finds = True
 
 
-def test_credit_checks_that_somebody_works_on(desk: Stage) -> None:
+def test_credit_checks_that_somebody_works_on(desk: ChoiceStage) -> None:
     """While another process holds the lease of a credit check, it can't be probed, re-fetched or decided."""
     for state in ("unknown", "incomplete"):
         record = _make_check_builders(desk)[state]()
@@ -287,7 +290,7 @@ def test_credit_checks_that_somebody_works_on(desk: Stage) -> None:
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_orders(desk: Stage, who: str) -> None:
+def test_orders(desk: ChoiceStage, who: str) -> None:
     """The choices for a paid order that wasn't set to paid, an unpaid one and one that was set to paid are those of
     the services; an order's outcome can't be decided.
     """
@@ -295,7 +298,7 @@ def test_orders(desk: Stage, who: str) -> None:
     def order_of(state: PaymentState, told: ProviderStatement, *, moved: bool = False) -> Any:
         payment = desk.payment(state, told)
         if moved:
-            desk.by("op-a", lambda: desk.console.payments.set_order_paid(payment.id))
+            desk.call_as("op-a", lambda: desk.console.payments.set_order_paid(payment.id))
         assert payment.order_id is not None
         return desk.console.payments.read_order(payment.order_id).record
 
@@ -311,13 +314,13 @@ def test_orders(desk: Stage, who: str) -> None:
 # Refunds
 
 
-def _make_refund_builders(desk: Stage) -> dict[str, Callable[[], Any]]:
+def _make_refund_builders(desk: ChoiceStage) -> dict[str, Callable[[], Any]]:
     """Return functions that create refunds, by the name of their state."""
 
     def ended(act: Callable[[Any], Any], who: str) -> Callable[[], Any]:
         def make() -> Any:
             asked = desk.refund()
-            desk.by(who, lambda: act(asked))
+            desk.call_as(who, lambda: act(asked))
             return desk.console.refunds.read_refund(asked.id).record
 
         return make
@@ -349,7 +352,7 @@ _STATES = (
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-f"])
 @pytest.mark.parametrize("state", _STATES)
-def test_refunds_in_every_state(desk: Stage, who: str, state: str) -> None:
+def test_refunds_in_every_state(desk: ChoiceStage, who: str, state: str) -> None:
     """Only unknown refunds can be decided. While a payment has an open or unknown refund, no other one can be
     requested.
     """
@@ -357,14 +360,14 @@ def test_refunds_in_every_state(desk: Stage, who: str, state: str) -> None:
 
 
 @pytest.mark.parametrize("who", ["op-a", "op-e", "lead-b"])
-def test_refunds_that_wait_for_a_second_person(desk: Stage, who: str) -> None:
+def test_refunds_that_wait_for_a_second_person(desk: ChoiceStage, who: str) -> None:
     """A proposal about a refund can't be confirmed by the proposer or another operator; another outcome can be
     proposed.
     """
 
     def proposed() -> Any:
         refund = desk.refund("silent_before")
-        assert desk.does("op-a", "refund", refund, "resolve.failed") == "awaiting"
+        assert desk.execute_choice("op-a", "refund", refund, "resolve.failed") == "awaiting"
         return desk.console.refunds.read_refund(refund.id).record
 
     require_table_agrees(desk, who, "refund", proposed, skip=("probe",))
@@ -376,7 +379,7 @@ def _same(record: Any) -> Any:
 
 
 @contextmanager
-def _hold_lease(desk: Stage, name: str) -> Iterator[None]:
+def _hold_lease(desk: ChoiceStage, name: str) -> Iterator[None]:
     """Inside the block another holder has the lease with this name."""
     shop = desk.context
     lease = shop.write(lambda tx: leases.acquire(tx, name, shop.make_holder(), shop.now(), 60))

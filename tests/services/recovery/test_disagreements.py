@@ -6,10 +6,10 @@ from console.domain.payments.records import PaymentImport
 from console.domain.views.any_record import QueueItem
 from console.services.recovery.queues import DISAGREEMENT_QUEUE
 from console.wording.disagreements import format_disagreement
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 
 
-def read_queue(scene: Scene) -> dict[tuple[str, int], QueueItem]:
+def read_queue(scene: PaymentDesk) -> dict[tuple[str, int], QueueItem]:
     """Return the items of the queue by kind and id."""
     page = scene.console.recovery.read_queue(DISAGREEMENT_QUEUE)
     return {(type(item.record).__name__, item.record.id): item for item in page.items}
@@ -21,7 +21,7 @@ def format_mismatch(item: QueueItem, language: str = "en") -> str:
     return format_disagreement(item.record, item.disagreement, language)
 
 
-def test_each_row_says_which_side_says_what(scene: Scene) -> None:
+def test_each_row_says_which_side_says_what(scene: PaymentDesk) -> None:
     """A payment of a cancelled order, one below the order's total, and a normal one: the first two are in the queue
     with both values, explained as on their own pages. Each leaves the queue when the sides agree.
     """
@@ -46,22 +46,22 @@ def test_each_row_says_which_side_says_what(scene: Scene) -> None:
     assert scene.console.recovery.count_queues()[-1].count == len(rows)
 
 
-def test_what_nobody_asked_is_no_mismatch(scene: Scene) -> None:
+def test_what_nobody_asked_is_no_mismatch(scene: PaymentDesk) -> None:
     """A noticed payment that wasn't read yet, and an order without a payment, aren't in the queue."""
     scene.order("ORD-1", 3300)
     scene.order("ORD-2", 4400)
-    scene.payments.receive_notice(scene.bank("ev-1", "ORD-1"))
+    scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
     assert read_queue(scene) == {}
 
 
-def test_another_amount_in_the_last_answer_is_a_row_until_it_agrees(scene: Scene) -> None:
+def test_another_amount_in_the_last_answer_is_a_row_until_it_agrees(scene: PaymentDesk) -> None:
     """The provider's last answer has another amount: the payment is in the queue until an answer agrees, also if no
     person has to look at it.
     """
     scene.money.register_payment("paypay", "ORD-1", 3300)
     payment = scene.payments.import_payment(PaymentImport("paypay", "ORD-1"))
     assert read_queue(scene) == {}
-    scene.place.unguard("payments")
+    scene.place.drop_table_triggers("payments")
     scene.place.sql(f"UPDATE payments SET provider_minor = 3200 WHERE id = {payment.id}")
     (item,) = read_queue(scene).values()
     assert format_mismatch(item) == "PayPay (Amount) ¥3,200 ≠ ¥3,300"

@@ -18,8 +18,14 @@ from console.store.database.engine import Database
 from console.store.payments import orders, payments
 from console.store.refunds import approvals, refunds
 from console.store.schema.core import operations
-from tests.store.credit_checks.test_joined_reads import call
-from tests.store.money_rows import NOW, asked, begun, moved, paid
+from tests.store.credit_checks.test_joined_reads import make_operation_row
+from tests.store.money_rows import (
+    NOW,
+    insert_begun_payment,
+    insert_paid_payment,
+    insert_requested_refund,
+    move_refund_to,
+)
 from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -33,7 +39,7 @@ _MONEY = ("approvals", "operations", "orders", "payments", "refunds")
 def connection(place: Place) -> Iterator[Connection]:
     """A connection that writes into the tables past the triggers; each statement is committed at once."""
     for table in _MONEY:
-        place.unguard(table)
+        place.drop_table_triggers(table)
     with closing(Database(place.url(""))) as opened, opened.engine.connect() as conn:
         yield conn.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -70,8 +76,8 @@ def test_all_that_there_is_of_a_number(console: Console, connection: Connection)
     returns nothing.
     """
     check = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
-    payment = paid(connection, order_id=insert_order(connection))
-    refund = asked(connection, payment)
+    payment = insert_paid_payment(connection, order_id=insert_order(connection))
+    refund = insert_requested_refund(connection, payment)
     found = console.lookup.find_records(NUMBER)
     assert [one.id for one in found.credit_checks] == [check.id]
     assert [one.payment_ids for one in found.orders] == [(payment.id,)]
@@ -82,8 +88,8 @@ def test_all_that_there_is_of_a_number(console: Console, connection: Connection)
 
 def test_found_by_payer_and_key(console: Console, connection: Connection) -> None:
     """A search finds a payment by the beginning of its payer, and a refund by the beginning of its key."""
-    payment = paid(connection, payer="架空太郎")
-    refund = moved(connection, asked(connection, payment), RefundState.APPROVED)
+    payment = insert_paid_payment(connection, payer="架空太郎")
+    refund = move_refund_to(connection, insert_requested_refund(connection, payment), RefundState.APPROVED)
     refunds.change_refund(connection, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
     assert console.lookup.search("架空").payments.records == (payment,)
     assert [one.id for one in console.lookup.search("RFD-A").refunds.records] == [refund.id]
@@ -93,11 +99,11 @@ def test_found_by_payer_and_key(console: Console, connection: Connection) -> Non
 def test_queues_lead_from_kind_to_kind(console: Console, connection: Connection, limit: int) -> None:
     """Records that need a person come first, of every kind; then refunds, payments, orders, credit checks."""
     insert_order(connection, "ORD-1")
-    waiting = begun(connection, "P-1", work=Work(WorkState.SCHEDULED, NOW, "unknown"))
-    looked_at = begun(connection, "P-2", work=REVIEW)
+    waiting = insert_begun_payment(connection, "P-1", work=Work(WorkState.SCHEDULED, NOW, "unknown"))
+    looked_at = insert_begun_payment(connection, "P-2", work=REVIEW)
     pending = [("Payment", looked_at.id), ("Order", 1), ("Payment", waiting.id)]
     assert read_all_pages(console, "pending", limit) == pending
-    refund = asked(connection, paid(connection, "P-3"), work=REVIEW)
+    refund = insert_requested_refund(connection, insert_paid_payment(connection, "P-3"), work=REVIEW)
     assert read_all_pages(console, "review", limit) == [("Refund", refund.id), ("Payment", looked_at.id)]
     assert read_all_pages(console, "refunds", limit) == [("Refund", refund.id)]
     counted = {one.queue: one.count for one in console.recovery.count_queues()}
@@ -112,11 +118,15 @@ def test_everything_in_a_queue_is_explained(place: Place, console: Console, conn
     order = orders.find(connection, insert_order(connection))
     assert order is not None
     orders.change_order(connection, order, NOW, **orders.make_work_values(REVIEW))
-    payment = begun(connection, "P-1", work=REVIEW)
+    payment = insert_begun_payment(connection, "P-1", work=REVIEW)
     payments.change_payment(connection, payment, NOW, certainty="unknown")
-    refund = moved(connection, asked(connection, paid(connection, "P-2")), RefundState.SUBMITTING)
+    refund = move_refund_to(
+        connection,
+        insert_requested_refund(connection, insert_paid_payment(connection, "P-2")),
+        RefundState.SUBMITTING,
+    )
     refunds.change_refund(connection, refund, NOW, certainty="unknown", **refunds.make_work_values(REVIEW))
-    approvals.insert_proposal(connection, "refund", str(refund.id), "failed", place.named("op-b"), 1, NOW)
+    approvals.insert_proposal(connection, "refund", str(refund.id), "failed", place.get_account_name("op-b"), 1, NOW)
     items = console.recovery.read_queue("review").items
     assert list_kinds_and_ids(items) == [("Refund", refund.id), ("Payment", payment.id), ("Order", order.id)]
     assert all(item.explanation.why and item.explanation.next_step.code and item.since for item in items)
@@ -128,9 +138,13 @@ def test_a_call_that_broke_off_is_unknown_at_once(console: Console, connection: 
     """The process of a refund has ended: the refund is shown as unknown before any task has run. A record of another
     kind with the same id isn't affected.
     """
-    refund = moved(connection, asked(connection, paid(connection, "P-1")), RefundState.SUBMITTING)
-    begun(connection, "P-2")
-    lost = call(refund.id, "refund.submit", "calling") | {"subject_kind": "refund"}
+    refund = move_refund_to(
+        connection,
+        insert_requested_refund(connection, insert_paid_payment(connection, "P-1")),
+        RefundState.SUBMITTING,
+    )
+    insert_begun_payment(connection, "P-2")
+    lost = make_operation_row(refund.id, "refund.submit", "calling") | {"subject_kind": "refund"}
     connection.execute(insert(operations), lost)
     assert read_all_pages(console, "unknown", 50) == read_all_pages(console, "review", 50) == [("Refund", refund.id)]
     assert [item.record.work.reason for item in console.recovery.read_queue("refunds").items] == ["lapsed"]
@@ -152,10 +166,10 @@ def test_a_cursor_of_somebody_elses(console: Console) -> None:
 
 def test_an_error_until_it_was_made_good(console: Console, connection: Connection) -> None:
     """A failed refund stays in the queue until a later refund of its payment is completed."""
-    payment = paid(connection)
-    failed = moved(connection, asked(connection, payment), RefundState.FAILED)
+    payment = insert_paid_payment(connection)
+    failed = move_refund_to(connection, insert_requested_refund(connection, payment), RefundState.FAILED)
     assert read_all_pages(console, "error", 50) == [("Refund", failed.id)]
-    moved(connection, asked(connection, payment), RefundState.COMPLETED)
+    move_refund_to(connection, insert_requested_refund(connection, payment), RefundState.COMPLETED)
     assert read_all_pages(console, "error", 50) == []
     found = console.lookup.search("ORD-1")
     assert [one.id for one in found.payments.records] == [payment.id]

@@ -14,12 +14,12 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.recovery.left_open import LeftOpen, LeftOpenReason
 from console.services.process.context import act_as
 from console.services.recovery import left_open
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 
 NUMBERS = ("1180301018771", "4000012090001")
 
 
-def unknown_check(scene: Scene, number: str) -> CreditCheck:
+def unknown_check(scene: PaymentDesk, number: str) -> CreditCheck:
     """Return a credit check with an unknown outcome."""
     scene.control.add_fault("status_after_charge:500", call="purchase", number=number)
     with pytest.raises(ConsoleError) as caught:
@@ -40,7 +40,7 @@ def link(kind: str, id: int) -> str:
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_what_is_begun_taken_and_requested(scene: Scene) -> None:
+def test_what_is_begun_taken_and_requested(scene: PaymentDesk) -> None:
     """The list has one record for each reason. It isn't in another person's list, and ended records
     leave the list.
     """
@@ -53,7 +53,7 @@ def test_what_is_begun_taken_and_requested(scene: Scene) -> None:
     taken = console.recovery.take("payment", payment.id)
     run = console.bulk.create_run("probe", [ChosenRecord("credit-check", other.id, other.version)])
     console.recovery.resolve("credit-check", unknown.id, "error", "the provider has no such purchase")
-    with scene.place.acting(console, "lead-b") as desk:
+    with scene.place.open_console_of_person(console, "lead-b") as desk:
         desk.recovery.take("credit-check", other.id)
         assert read_facts(desk.left_open.list_items()) == [
             ("taken", "credit-check", str(other.id), link("credit-check", other.id))
@@ -83,7 +83,7 @@ def test_what_is_begun_taken_and_requested(scene: Scene) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_an_owned_incident_is_left_open(scene: Scene) -> None:
+def test_an_owned_incident_is_left_open(scene: PaymentDesk) -> None:
     """An incident that the person owns is in the list."""
     scene.place.sql(
         "INSERT INTO alerts (rule_id, subject_kind, subject_id, observed, expected, detected_at)"

@@ -7,8 +7,8 @@ from console.domain.annotations.mentions import Mention
 from console.domain.bulk.records import ChosenRecord
 from console.domain.records import Person
 from console.services.process.context import act_as
-from tests.support.payment_desks import Scene
-from tests.support.refusals import code_of
+from tests.support.payment_desks import PaymentDesk
+from tests.support.refusals import call_for_refusal_code
 
 
 def list_open_mentions(console: Console) -> list[tuple[str, str, str]]:
@@ -16,12 +16,12 @@ def list_open_mentions(console: Console) -> list[tuple[str, str, str]]:
     return [(one.note.kind, one.note.words, one.note.person) for one in console.mentions.list_open()]
 
 
-def start_payment(scene: Scene) -> int:
+def start_payment(scene: PaymentDesk) -> int:
     """Start a payment and return its id."""
     return scene.payments.start(scene.order("ORD-1", 3_300), "paypay").payment.id
 
 
-def add_people(scene: Scene, *more: str) -> None:
+def add_people(scene: PaymentDesk, *more: str) -> None:
     """Add op-a, lead-b and the auditor with their roles, and further operators."""
     for name, roles in (("op-a", "operator"), ("lead-b", "approver"), ("aud", "auditor")):
         scene.place.sql(f"INSERT INTO operators (name, roles, may_buy) VALUES ('{name}', '{roles}', 0)")
@@ -30,25 +30,25 @@ def add_people(scene: Scene, *more: str) -> None:
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_a_mention_until_it_is_done(scene: Scene) -> None:
+def test_a_mention_until_it_is_done(scene: PaymentDesk) -> None:
     """A note and a hand-over mention a person: only that person sees the mentions, and marking them as done
     repeatedly is done once.
     """
     console, place = scene.console, scene.place
     if not place.is_server:
         add_people(scene)
-    lead, number = place.named("lead-b"), start_payment(scene)
+    lead, number = place.get_account_name("lead-b"), start_payment(scene)
     console.recovery.add_note(
-        "payment", number, f"@{lead} look, @nobody and @{place.named('op-a')} too", request_id="n"
+        "payment", number, f"@{lead} look, @nobody and @{place.get_account_name('op-a')} too", request_id="n"
     )
     console.recovery.add_note(
-        "payment", number, f"@{lead} look, @nobody and @{place.named('op-a')} too", request_id="n"
+        "payment", number, f"@{lead} look, @nobody and @{place.get_account_name('op-a')} too", request_id="n"
     )
     console.recovery.take("payment", number)
     assert console.recovery.hand_over("payment", number, f"for @{lead.upper()}")
     console.recovery.add_note("payment", number, f"plain: me@{lead}")
     assert list_open_mentions(console) == []  # nobody mentions themselves
-    with place.acting(console, "lead-b") as desk:
+    with place.open_console_of_person(console, "lead-b") as desk:
         newest, first = desk.mentions.list_open()
         assert (newest.note.words, newest.person) == (f"for @{lead.upper()}", lead)
         assert first.note.words.startswith(f"@{lead} look")
@@ -59,14 +59,14 @@ def test_a_mention_until_it_is_done(scene: Scene) -> None:
         assert done.done_at is not None
         assert ("mention", first.id) in desk.desk_status.read_desk_update(mark).changes
         assert [one.id for one in desk.mentions.list_open()] == [newest.id]
-        assert code_of(lambda: desk.mentions.mark_done(999)) == "not_found"
-    assert code_of(lambda: console.mentions.mark_done(newest.id)) == "not_found"  # another person's
-    with place.acting(console, "lead-b") as desk:
+        assert call_for_refusal_code(lambda: desk.mentions.mark_done(999)) == "not_found"
+    assert call_for_refusal_code(lambda: console.mentions.mark_done(newest.id)) == "not_found"  # another person's
+    with place.open_console_of_person(console, "lead-b") as desk:
         assert [one.done_at for one in desk.mentions.list_open()] == [None]
 
 
 @pytest.mark.engines("sqlite")
-def test_who_is_mentioned_and_what_is_told(scene: Scene) -> None:
+def test_who_is_mentioned_and_what_is_told(scene: PaymentDesk) -> None:
     """Only people who may write notes can be mentioned, and the trail has their names. A bulk note mentions nobody,
     and hostile names are plain text.
     """
@@ -83,7 +83,7 @@ def test_who_is_mentioned_and_what_is_told(scene: Scene) -> None:
         version = console.recovery.read_record("payment", number).record.version  # type: ignore[union-attr]  # a payment
         run = console.bulk.create_run("note", [ChosenRecord("payment", number, version)], "@lead-b all of them")
         console.bulk.run(run.id)
-        assert code_of(lambda: console.recovery.add_note("payment", 999, "@lead-b")) == "not_found"
+        assert call_for_refusal_code(lambda: console.recovery.add_note("payment", 999, "@lead-b")) == "not_found"
     assert len(console.recovery.read_record("payment", number).notes) == 2  # type: ignore[union-attr]  # a payment
     for name in ("lead-b", "o'brien; DROP TABLE mentions", "%", "op_a"):
         assert [(one.person, one.note.id) for one in mentioned(name)] == [(name, note.id)]
@@ -91,7 +91,7 @@ def test_who_is_mentioned_and_what_is_told(scene: Scene) -> None:
     entry = scene.place.sql("SELECT detail FROM audit_log WHERE what = 'record.note' ORDER BY id LIMIT 1")
     assert '"op_a"' in entry[0][0]
     with act_as("aud"):
-        assert code_of(lambda: console.mentions.mark_done(1)) == "not_allowed"
+        assert call_for_refusal_code(lambda: console.mentions.mark_done(1)) == "not_allowed"
     refused = scene.place.sql("SELECT result FROM audit_log WHERE what = 'mention.done'")
     assert "refused" in str(refused)
     scene.place.sql("UPDATE operators SET disabled_at = '2026-01-01' WHERE name = 'lead-b'")

@@ -13,9 +13,9 @@ from console.domain.queues.saved_views import MAX_OWN_VIEWS, SavedView, ViewCont
 from console.services.process.context import act_as
 from console.store.queues import view_counts
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.payment_desks import Scene
+from tests.support.payment_desks import PaymentDesk
 from tests.support.places import Place
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
 REVIEW = ViewContent("review")
 NULL_EXPRESSION = "-"
@@ -24,7 +24,7 @@ PENDING = ViewContent("pending", "provider:paypay amount:>=1000JPY", "", "-amoun
 
 def problem_of(call: Callable[[], object]) -> str:
     """Return the problem, or else the code, of the error with which the call is refused."""
-    refused = refusal(call)
+    refused = call_for_refusal(call)
     return str(refused.detail.get("problem") or refused.code)
 
 
@@ -33,7 +33,7 @@ def list_names(console: Console) -> list[tuple[str, bool]]:
     return [(view.name, view.is_team) for view in console.saved_views.list_views()]
 
 
-def test_saved_renamed_deleted_and_restored(scene: Scene) -> None:
+def test_saved_renamed_deleted_and_restored(scene: PaymentDesk) -> None:
     """Saving, renaming, deleting and restoring happen once for each request id, have an audit entry, and are in the
     change feed.
     """
@@ -64,13 +64,18 @@ def test_saved_renamed_deleted_and_restored(scene: Scene) -> None:
     views.rename_view(second.id, "second")
     assert views.restore_view(view.id).deleted_at is None
     assert {"other", "second"} < {name for name, _ in list_names(console)}
-    assert [scene.audited(f"view.{act}") for act in ("saved", "changed", "deleted", "restored")] == [3, 3, 1, 1]
+    assert [scene.count_audit_entries(f"view.{act}") for act in ("saved", "changed", "deleted", "restored")] == [
+        3,
+        3,
+        1,
+        1,
+    ]
     changes = console.desk_status.read_desk_update(mark).changes
     assert {("view", view.id), ("view", second.id)} <= {(change[0], change[1]) for change in changes}
 
 
 @pytest.mark.engines("sqlite")
-def test_what_is_refused(scene: Scene) -> None:
+def test_what_is_refused(scene: PaymentDesk) -> None:
     """Invalid names, filters and queues of a view are refused."""
     views = scene.console.saved_views
     assert problem_of(lambda: views.save_view("a\u202eb", False, REVIEW)) == "view_name"
@@ -86,7 +91,7 @@ def test_what_is_refused(scene: Scene) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_own_views_are_the_makers_alone(scene: Scene) -> None:
+def test_own_views_are_the_makers_alone(scene: PaymentDesk) -> None:
     """Another person neither sees nor changes a person's own view; a view of the team can be changed by its maker and
     by an approver.
     """
@@ -116,7 +121,7 @@ def test_own_views_are_the_makers_alone(scene: Scene) -> None:
     assert by("op-a", lambda: views.delete_view(team.id)) == by("op-a", lambda: views.delete_view(team.id))
 
 
-def test_counts_are_those_of_the_filter(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_are_those_of_the_filter(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The counts of saved views are those of their filters, read by one statement for each queue that has a view. A
     condition that isn't understood excludes no record; views with search words or an unknown queue aren't counted; a
     count of a part of a long queue says that there may be more.
@@ -173,7 +178,7 @@ def test_a_row_that_another_program_wrote_is_passed_over(place: Place) -> None:
     )
     with place.desk(LedgerVendor()) as desk:
         view = desk.saved_views.save_view("good　view 🐟", True, REVIEW)
-        place.unguard("saved_views")
+        place.drop_table_triggers("saved_views")
         for name, content in rows:
             place.sql(
                 "INSERT INTO saved_views (is_team, maker, name, claim, content, changed_by, changed_at, version)"

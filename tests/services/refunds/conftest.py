@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from console.sandbox import SandboxControl, start_sandbox
-from tests.support.quick_desks import quick_folder
-from tests.support.refund_desks import RefundDesk, refund_desk
+from tests.support.quick_desks import make_quick_folder
+from tests.support.refund_desks import RefundDesk, open_refund_desk
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +26,11 @@ def control(_running: SandboxControl) -> SandboxControl:
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    with quick_folder() as folder:
+    with make_quick_folder() as folder:
         yield folder / "home"
 
 
 @pytest.fixture
 def desk(home: Path, control: SandboxControl) -> Iterator[RefundDesk]:
-    with refund_desk(home, control) as opened:
+    with open_refund_desk(home, control) as opened:
         yield opened

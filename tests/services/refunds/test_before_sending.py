@@ -12,7 +12,7 @@ from console.domain.records import WorkState
 from console.domain.setting_problems import SettingProblem
 from console.sandbox import SandboxControl
 from console.services.refunds import due_tasks
-from tests.support.refund_desks import RefundDesk, code_of
+from tests.support.refund_desks import RefundDesk, call_for_code
 
 QUESTION = "paypay_refund_details"
 
@@ -23,15 +23,15 @@ def make_payment_with_refused_refund(desk: RefundDesk, number: str) -> Payment:
     """
     payment = desk.paid(number)
     desk.control.add_fault("result:UNACCEPTABLE_OP", call="paypay_refund", times=1)
-    assert code_of(lambda: desk.approve(desk.ask(payment, "100"))) == "provider_refused"
+    assert call_for_code(lambda: desk.approve(desk.ask(payment, "100"))) == "provider_refused"
     return payment
 
 
 def approve_without_sending(desk: RefundDesk, number: str, code: str) -> Refund:
     """Return an approved refund whose sending ended with this error code at the question about the earlier refund."""
     refund = desk.ask(make_payment_with_refused_refund(desk, number), "200")
-    assert code_of(lambda: desk.approve(refund)) == code
-    assert (desk.now(refund).state, desk.now(refund).sent_count) == (RefundState.APPROVED, 0)
+    assert call_for_code(lambda: desk.approve(refund)) == code
+    assert (desk.read_refund(refund).state, desk.read_refund(refund).sent_count) == (RefundState.APPROVED, 0)
     return refund
 
 
@@ -43,21 +43,21 @@ def test_the_question_about_earlier_refunds_is_not_asked_at_each_run(
     """
     control.add_fault("html", call=QUESTION, times=3)
     refund = approve_without_sending(desk, "ORD-1", "provider_answer_unusable")
-    desk.due()
+    desk.run_due_tasks()
     asked = len(control.read_requests(call=QUESTION))
-    assert (desk.now(refund).work.attempt, desk.now(refund).work.reason) == (1, "submission")
+    assert (desk.read_refund(refund).work.attempt, desk.read_refund(refund).work.reason) == (1, "submission")
     for _ in range(3):
-        desk.due()
+        desk.run_due_tasks()
     assert len(control.read_requests(call=QUESTION)) == asked, "asked again without a wait"
-    desk.later(seconds=61)
-    desk.due()
-    waiting = desk.now(refund)
+    desk.move_clock(seconds=61)
+    desk.run_due_tasks()
+    waiting = desk.read_refund(refund)
     assert (waiting.work.attempt, waiting.work.state) == (2, WorkState.SCHEDULED)
     assert waiting.error_code, "nobody is told why it could not be sent"
-    desk.later(minutes=6)
-    desk.due()
-    assert desk.now(refund).state is RefundState.SUBMITTED
-    assert desk.now(refund).error_code is None
+    desk.move_clock(minutes=6)
+    desk.run_due_tasks()
+    assert desk.read_refund(refund).state is RefundState.SUBMITTED
+    assert desk.read_refund(refund).error_code is None
 
 
 def test_a_gateway_whose_answers_can_not_be_read_needs_a_person(desk: RefundDesk, control: SandboxControl) -> None:
@@ -67,10 +67,10 @@ def test_a_gateway_whose_answers_can_not_be_read_needs_a_person(desk: RefundDesk
     control.add_fault("html", call=QUESTION, times="always")
     refund = approve_without_sending(desk, "ORD-1", "provider_answer_unusable")
     for hours in (1, 1, 1, 2):
-        assert desk.now(refund).work.state is WorkState.SCHEDULED
-        desk.due()
-        desk.later(hours=hours)
-    found = desk.now(refund)
+        assert desk.read_refund(refund).work.state is WorkState.SCHEDULED
+        desk.run_due_tasks()
+        desk.move_clock(hours=hours)
+    found = desk.read_refund(refund)
     assert (found.state, found.work.state, found.work.reason) == (
         RefundState.APPROVED,
         WorkState.NEEDS_REVIEW,
@@ -89,14 +89,14 @@ def test_what_could_not_be_sent_in_its_time_expires(desk: RefundDesk, control: S
     payment = make_payment_with_refused_refund(desk, "ORD-1")
     refund = desk.ask(payment, "200")
     control.add_fault("result:RATE_LIMIT", call=QUESTION, times="always")
-    assert code_of(lambda: desk.approve(refund)) == "rate_limited"
+    assert call_for_code(lambda: desk.approve(refund)) == "rate_limited"
     for _ in range(9):
-        desk.due()
-        desk.later(hours=25)
-    desk.due()
-    found = desk.now(refund)
+        desk.run_due_tasks()
+        desk.move_clock(hours=25)
+    desk.run_due_tasks()
+    found = desk.read_refund(refund)
     assert (found.state, found.sent_count, found.work.attempt) == (RefundState.EXPIRED, 0, 0)
-    assert desk.agree(payment).refundable_minor == payment.captured_minor
+    assert desk.check_payment_agrees(payment).refundable_minor == payment.captured_minor
 
 
 def test_what_the_gateway_no_longer_keeps_waits_for_a_person_at_once(
@@ -107,9 +107,12 @@ def test_what_the_gateway_no_longer_keeps_waits_for_a_person_at_once(
     """
     control.add_fault("result:ORDER_NO_LONGER_AVAILABLE", call=QUESTION, times="always")
     refund = desk.ask(make_payment_with_refused_refund(desk, "ORD-1"), "200")
-    assert code_of(lambda: desk.approve(refund)) != "done"
-    desk.due()
-    assert (desk.now(refund).work.state, desk.now(refund).work.reason) == (WorkState.NEEDS_REVIEW, "not_sent")
+    assert call_for_code(lambda: desk.approve(refund)) != "done"
+    desk.run_due_tasks()
+    assert (desk.read_refund(refund).work.state, desk.read_refund(refund).work.reason) == (
+        WorkState.NEEDS_REVIEW,
+        "not_sent",
+    )
 
 
 def test_refunds_that_fail_starve_no_later_one(
@@ -122,11 +125,11 @@ def test_refunds_that_fail_starve_no_later_one(
         approve_without_sending(desk, number, "provider_answer_unusable")
     later_refund = desk.ask(desk.paid("ORD-3"), "300")
     with control.outage_during():
-        assert code_of(lambda: desk.approve(later_refund)) == "provider_unreachable"
-    desk.later(seconds=61)
-    desk.due()
-    desk.due()
-    assert desk.now(later_refund).state is RefundState.SUBMITTED
+        assert call_for_code(lambda: desk.approve(later_refund)) == "provider_unreachable"
+    desk.move_clock(seconds=61)
+    desk.run_due_tasks()
+    desk.run_due_tasks()
+    assert desk.read_refund(later_refund).state is RefundState.SUBMITTED
 
 
 @pytest.mark.expects_log("a fault of the program")
@@ -141,7 +144,7 @@ def test_a_fault_of_the_program_starves_no_later_one(
     refund = approve_without_sending(desk, "ORD-1", "provider_answer_unusable")
     later_refund = desk.ask(desk.paid("ORD-3"), "300")
     with control.outage_during():
-        assert code_of(lambda: desk.approve(later_refund)) == "provider_unreachable"
+        assert call_for_code(lambda: desk.approve(later_refund)) == "provider_unreachable"
     prober = desk.machinery._due_refunds._refund_submitter._refund_prober
     check = prober.ask_about_earlier_refunds
 
@@ -151,11 +154,11 @@ def test_a_fault_of_the_program_starves_no_later_one(
         check(pair)  # type: ignore[arg-type]
 
     monkeypatch.setattr(prober, "ask_about_earlier_refunds", fail)
-    desk.later(seconds=61)
-    desk.due()
-    desk.due()
-    assert desk.now(refund).state is RefundState.APPROVED
-    assert desk.now(later_refund).state is RefundState.SUBMITTED
+    desk.move_clock(seconds=61)
+    desk.run_due_tasks()
+    desk.run_due_tasks()
+    assert desk.read_refund(refund).state is RefundState.APPROVED
+    assert desk.read_refund(later_refund).state is RefundState.SUBMITTED
 
 
 def test_a_read_only_provider_starves_no_other_one(
@@ -168,15 +171,15 @@ def test_a_read_only_provider_starves_no_other_one(
     waiting, other = desk.ask(desk.paid("ORD-1"), "100"), desk.ask(desk.paid("ORD2", 50_000, "atom"), "100")
     with control.outage_during():
         for refund in (waiting, other):
-            assert code_of(lambda refund=refund: desk.approve(refund)) == "provider_unreachable"
+            assert call_for_code(lambda refund=refund: desk.approve(refund)) == "provider_unreachable"
     desk.console.read_only_switches.set_switch("paypay", True, "障害")
-    desk.later(seconds=61)
-    desk.due()
-    assert desk.now(waiting).state is RefundState.APPROVED
-    assert desk.now(other).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
+    desk.move_clock(seconds=61)
+    desk.run_due_tasks()
+    assert desk.read_refund(waiting).state is RefundState.APPROVED
+    assert desk.read_refund(other).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
     desk.console.read_only_switches.set_switch("paypay", False, "復旧")
-    desk.due()
-    assert desk.now(waiting).state is RefundState.SUBMITTED
+    desk.run_due_tasks()
+    assert desk.read_refund(waiting).state is RefundState.SUBMITTED
 
 
 def test_a_provider_without_settings_starves_no_other_one(
@@ -189,8 +192,8 @@ def test_a_provider_without_settings_starves_no_other_one(
     waiting, other = desk.ask(desk.paid("ORD-1"), "100"), desk.ask(desk.paid("ORD2", 50_000, "atom"), "100")
     with control.outage_during():
         for refund in (waiting, other):
-            assert code_of(lambda refund=refund: desk.approve(refund)) == "provider_unreachable"
-    before = desk.now(waiting)
+            assert call_for_code(lambda refund=refund: desk.approve(refund)) == "provider_unreachable"
+    before = desk.read_refund(waiting)
     make_adapter = desk.vendors._make_adapter
 
     def make_configured(name: str) -> object:
@@ -200,7 +203,7 @@ def test_a_provider_without_settings_starves_no_other_one(
 
     desk.vendors._adapters.clear()
     monkeypatch.setattr(desk.vendors, "_make_adapter", make_configured)
-    desk.later(seconds=61)
-    desk.due()
-    assert desk.now(other).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
-    assert desk.now(waiting) == before
+    desk.move_clock(seconds=61)
+    desk.run_due_tasks()
+    assert desk.read_refund(other).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
+    assert desk.read_refund(waiting) == before

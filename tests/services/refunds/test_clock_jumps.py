@@ -14,7 +14,7 @@ from console.domain.tasks.retry_schedules import REFUND_DECISION_TIME_LIMIT
 from console.sandbox import SandboxControl
 from console.services.process.context import WORKER, act_as
 from console.services.tasks.clock_jumps import ClockJumpCorrection
-from tests.support.refund_desks import RefundDesk, code_of, refund_desk
+from tests.support.refund_desks import RefundDesk, call_for_code, open_refund_desk
 
 DAY = timedelta(days=1)
 SOON = 5
@@ -26,8 +26,8 @@ PROVIDERS = pytest.mark.parametrize("provider", ["paypay", "atom"])
 @pytest.fixture
 def desk(home: Path, control: SandboxControl) -> Iterator[RefundDesk]:
     """A desk whose waits aren't scaled, because the longest step of a schedule must be as long as the jump."""
-    with refund_desk(home, control, scale=1) as opened:
-        opened.clock.stand_still()
+    with open_refund_desk(home, control, scale=1) as opened:
+        opened.clock.stop()
         yield opened
 
 
@@ -36,8 +36,8 @@ def run_minutes(desk: RefundDesk, count: int) -> None:
     for _ in range(count):
         with act_as(WORKER):
             ClockJumpCorrection(desk.context).make_future_dated_rows_due()
-        desk.due()
-        desk.later(minutes=1)
+        desk.run_due_tasks()
+        desk.move_clock(minutes=1)
 
 
 @JUMPS
@@ -52,19 +52,19 @@ def test_what_nobody_answered_is_found(desk: RefundDesk, provider: str, jump: ti
         payment = desk.paid(number, 50_000, provider)
         asked = desk.ask(payment, "100")
         desk.control.add_fault("close_after_charge", call=f"{provider}_refund", times=1)
-        assert code_of(lambda asked=asked: desk.approve(asked)) == "outcome_unknown"
+        assert call_for_code(lambda asked=asked: desk.approve(asked)) == "outcome_unknown"
         refunds.append((payment, asked))
-        desk.due()
+        desk.run_due_tasks()
     desk.clock.offset = timedelta()
     run_minutes(desk, SOON)
     for payment, asked in refunds:
-        found = desk.now(asked)
+        found = desk.read_refund(asked)
         assert (found.state in (RefundState.SUBMITTED, RefundState.COMPLETED), found.certainty) == (
             True,
             Certainty.KNOWN,
         )
-        assert len(desk.keys_at(payment)) == 1
-        desk.agree(payment)
+        assert len(desk.list_provider_keys(payment)) == 1
+        desk.check_payment_agrees(payment)
     assert len(desk.control.read_requests(call=f"{provider}_refund")) == 2
 
 
@@ -77,18 +77,18 @@ def test_what_did_not_happen_is_sent_once(desk: RefundDesk, jump: timedelta) -> 
     payment = desk.paid("ORD1", 50_000)
     refund = desk.ask(payment, "100")
     desk.control.add_fault("reset", call="paypay_refund", times=1)
-    assert code_of(lambda: desk.approve(refund)) == "outcome_unknown"
-    desk.due()
+    assert call_for_code(lambda: desk.approve(refund)) == "outcome_unknown"
+    desk.run_due_tasks()
     desk.clock.offset = timedelta()
     run_minutes(desk, SOON)
     if jump > timedelta():
-        assert (desk.now(refund).not_found, desk.keys_at(payment)) == (0, [])
-        desk.later(days=2)
+        assert (desk.read_refund(refund).not_found, desk.list_provider_keys(payment)) == (0, [])
+        desk.move_clock(days=2)
         run_minutes(desk, SOON)
-        desk.later(days=1)
+        desk.move_clock(days=1)
     run_minutes(desk, 2 * SOON)
-    assert desk.keys_at(payment) == [desk.now(refund).provider_refund_key]
-    desk.agree(payment)
+    assert desk.list_provider_keys(payment) == [desk.read_refund(refund).provider_refund_key]
+    desk.check_payment_agrees(payment)
 
 
 @JUMPS
@@ -103,16 +103,16 @@ def test_what_was_accepted_is_followed(desk: RefundDesk, provider: str, jump: ti
         desk.clock.offset = wrong
         payment = desk.paid(number, 50_000, provider)
         refunds.append((payment, desk.approve(desk.ask(payment, "100"))))
-        desk.due()
+        desk.run_due_tasks()
     for _, refund in refunds:
         desk.control.payments_control.move_refund(refund.provider_refund_key or "", "completed")
     desk.clock.offset = timedelta()
     run_minutes(desk, SOON)
-    assert desk.now(refunds[1][1]).state is RefundState.COMPLETED
-    desk.later(hours=1)  # Atom is slow, and asked about by the hour
+    assert desk.read_refund(refunds[1][1]).state is RefundState.COMPLETED
+    desk.move_clock(hours=1)  # Atom is slow, and asked about by the hour
     run_minutes(desk, 1)
-    assert [desk.now(refund).state for _, refund in refunds] == [RefundState.COMPLETED] * 2
-    assert [len(desk.keys_at(payment)) for payment, _ in refunds] == [1, 1]
+    assert [desk.read_refund(refund).state for _, refund in refunds] == [RefundState.COMPLETED] * 2
+    assert [len(desk.list_provider_keys(payment)) for payment, _ in refunds] == [1, 1]
     assert desk.sql("SELECT rule_id FROM alerts WHERE resolved_at IS NULL") == []
 
 
@@ -122,16 +122,16 @@ def test_the_time_to_decide_is_no_shorter(desk: RefundDesk, jump: timedelta) -> 
     at its own time.
     """
     asked = [desk.ask(desk.paid("ORD1"))]
-    desk.later(days=1)
+    desk.move_clock(days=1)
     for wrong in (jump, -jump):
         desk.clock.offset += wrong
-        assert desk.due()["refund_expiry"] == 0
+        assert desk.run_due_tasks()["refund_expiry"] == 0
         if wrong == jump:
             asked.append(desk.ask(desk.paid("ORD2")))
     run_minutes(desk, SOON)
-    assert [desk.now(one).state for one in asked] == [RefundState.REQUESTED] * 2
+    assert [desk.read_refund(one).state for one in asked] == [RefundState.REQUESTED] * 2
     expired = 0
     for _ in range(4):
-        desk.later(seconds=REFUND_DECISION_TIME_LIMIT.total_seconds() / 2)
-        expired += desk.due()["refund_expiry"]
-    assert (expired, [desk.now(one).state for one in asked]) == (2, [RefundState.EXPIRED] * 2)
+        desk.move_clock(seconds=REFUND_DECISION_TIME_LIMIT.total_seconds() / 2)
+        expired += desk.run_due_tasks()["refund_expiry"]
+    assert (expired, [desk.read_refund(one).state for one in asked]) == (2, [RefundState.EXPIRED] * 2)

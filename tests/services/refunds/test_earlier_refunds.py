@@ -4,7 +4,7 @@ import pytest
 
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkReason
-from tests.support.refund_desks import RefundDesk, code_of, refusal_of
+from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
 
 PROVIDERS = ["paypay", "atom"]
 
@@ -17,18 +17,18 @@ def test_a_refund_that_people_ended_and_that_arrives_stops_the_next_one(desk: Re
     payment = desk.paid("ORD1", 50_000, provider)
     first = desk.ask(payment, "100")
     desk.control.add_fault("late_charge", call=f"{provider}_refund", times=1)
-    assert code_of(lambda: desk.approve(first)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.approve(first)) == "outcome_unknown"
     desk.resolve(first, "failed", "op-e")
     desk.resolve(first, "failed", "lead-b")
-    assert desk.now(first).state is RefundState.FAILED
+    assert desk.read_refund(first).state is RefundState.FAILED
     second = desk.ask(payment, "120")
     desk.control.release_calls()
     assert desk.control.wait_until_reached(refunds=1)
-    assert code_of(lambda: desk.approve(second, by="lead-c")) == "in_progress"
-    assert len(desk.keys_at(payment)) == 1, "a second refund was sent"
-    assert desk.now(first).work.reason == "contradicted"
-    assert desk.now(second).certainty is Certainty.KNOWN
-    assert desk.now(second).state in (RefundState.REQUESTED, RefundState.APPROVED)
+    assert call_for_code(lambda: desk.approve(second, by="lead-c")) == "in_progress"
+    assert len(desk.list_provider_keys(payment)) == 1, "a second refund was sent"
+    assert desk.read_refund(first).work.reason == "contradicted"
+    assert desk.read_refund(second).certainty is Certainty.KNOWN
+    assert desk.read_refund(second).state in (RefundState.REQUESTED, RefundState.APPROVED)
 
 
 def acknowledge_contradiction(desk: RefundDesk) -> None:
@@ -52,24 +52,24 @@ def test_an_acknowledged_one_that_arrived_counts_as_paid_back(desk: RefundDesk, 
     per_unit = 100 if provider == "atom" else 1
     first = desk.ask(payment, str(10_000 // per_unit))
     desk.control.add_fault("late_charge", call=f"{provider}_refund", times=1)
-    assert code_of(lambda: desk.approve(first)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.approve(first)) == "outcome_unknown"
     desk.resolve(first, "failed", "op-e")
     desk.resolve(first, "failed", "lead-b")
     desk.control.release_calls()
     assert desk.control.wait_until_reached(refunds=1)
     small = desk.ask(payment, str(2_000 // per_unit))
-    assert code_of(lambda: desk.approve(small)) == "in_progress"
+    assert call_for_code(lambda: desk.approve(small)) == "in_progress"
     desk.withdraw(small)
-    desk.team()
+    desk.insert_team()
     acknowledge_contradiction(desk)
     whole = desk.ask(payment, str(50_000 // per_unit))
-    refusal = refusal_of(lambda: desk.approve(whole))
+    refusal = call_for_refusal(lambda: desk.approve(whole))
     assert (refusal.code, refusal.detail["reason"]) == ("exceeds_captured", "provider")
     desk.reject(whole, by="lead-c")
     rest = desk.ask(payment, str(40_000 // per_unit))
-    while code_of(lambda: desk.approve(rest)) == "in_progress":  # its state at the provider has changed since
+    while call_for_code(lambda: desk.approve(rest)) == "in_progress":  # its state at the provider has changed since
         acknowledge_contradiction(desk)
-    rest = desk.now(rest)
+    rest = desk.read_refund(rest)
     assert rest.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
     assert desk.control.payments_control.read_payment(provider, "ORD1")["accepted_minor"] == 50_000
 
@@ -82,22 +82,22 @@ def test_a_list_without_an_acknowledged_one_permits_nothing(desk: RefundDesk) ->
     payment = desk.paid("ORD1", 50_000, "atom")
     first = desk.ask(payment, "100")
     desk.control.add_fault("late_charge", call="atom_refund", times=1)
-    assert code_of(lambda: desk.approve(first)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.approve(first)) == "outcome_unknown"
     desk.resolve(first, "failed", "op-e")
     desk.resolve(first, "failed", "lead-b")
     desk.control.release_calls()
     assert desk.control.wait_until_reached(refunds=1)
     desk.probe(first)
-    desk.team()
+    desk.insert_team()
     acknowledge_contradiction(desk)
     whole = desk.ask(payment, "500")
     desk.control.add_fault("hidden_refunds", call="atom_refund_status", times="always")
-    refusal = refusal_of(lambda: desk.approve(whole))
+    refusal = call_for_refusal(lambda: desk.approve(whole))
     assert (refusal.code, refusal.detail["reason"]) == ("provider_answer_unusable", "list_lacks_refund")
     desk.control.clear_faults()
-    desk.later(hours=1)
-    desk.due()
-    assert desk.now(whole).state is RefundState.APPROVED, "with a whole list it is more than remains"
+    desk.move_clock(hours=1)
+    desk.run_due_tasks()
+    assert desk.read_refund(whole).state is RefundState.APPROVED, "with a whole list it is more than remains"
     assert desk.control.payments_control.read_payment("atom", "ORD1")["accepted_minor"] == 10_000
 
 
@@ -112,11 +112,14 @@ def test_a_refusal_of_a_repeat_is_no_proof(desk: RefundDesk, refusal: str, answe
     payment = desk.paid("ORD1", 50_000)
     refund = desk.ask(payment, "100")
     desk.control.add_fault("late_charge" if answer == "made" else "reset", call="paypay_refund", times=1)
-    assert code_of(lambda: desk.approve(refund)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.approve(refund)) == "outcome_unknown"
     for seconds in (61, 200):
-        desk.later(seconds=seconds)
-        code_of(lambda: desk.probe(refund))
-    assert (desk.now(refund).state, desk.now(refund).certainty) == (RefundState.APPROVED, Certainty.KNOWN)
+        desk.move_clock(seconds=seconds)
+        call_for_code(lambda: desk.probe(refund))
+    assert (desk.read_refund(refund).state, desk.read_refund(refund).certainty) == (
+        RefundState.APPROVED,
+        Certainty.KNOWN,
+    )
     if answer == "made":
         desk.control.release_calls()
         assert desk.control.wait_until_reached(refunds=1)
@@ -126,15 +129,15 @@ def test_a_refusal_of_a_repeat_is_no_proof(desk: RefundDesk, refusal: str, answe
     desk.control.add_fault(f"result:{refusal}", call="paypay_refund", times=1)
     if answer == "no answer":
         desk.control.add_fault("status:503", call="paypay_refund_details", times=1)
-    desk.due()
-    found = desk.now(refund)
+    desk.run_due_tasks()
+    found = desk.read_refund(refund)
     if answer == "made":
         assert (found.state, found.certainty) == (RefundState.COMPLETED, Certainty.KNOWN)
     elif answer == "not made":
         assert (found.state, found.certainty) == (RefundState.FAILED, Certainty.KNOWN)
     else:
         assert (found.state, found.certainty) == (RefundState.SUBMITTING, Certainty.UNKNOWN)
-    desk.agree(payment)
+    desk.check_payment_agrees(payment)
 
 
 @pytest.mark.parametrize("denied", [True, False])
@@ -145,23 +148,23 @@ def test_no_data_with_the_refund_in_it_permits_no_other_one(desk: RefundDesk, de
     payment = desk.paid("ORD1", 50_000, "atom")
     first = desk.ask(payment, "100")
     desk.control.add_fault("close_after_charge", call="atom_refund", times=1)
-    assert code_of(lambda: desk.approve(first)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.approve(first)) == "outcome_unknown"
     no_data = {"payInstrument.responseDetails.statusCode": "OTS0401"}
     desk.control.add_fault("set_fields", call="atom_refund_status", times="always", fields=no_data)
     if denied:
         for person in ("op-e", "lead-b"):
-            refusal = refusal_of(lambda by=person: desk.resolve(first, "failed", by))
+            refusal = call_for_refusal(lambda by=person: desk.resolve(first, "failed", by))
             assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "refused_but_made")
-        assert code_of(lambda: desk.ask(payment, "120")) == "in_progress"
-        desk.later(hours=1)
-        desk.due()
+        assert call_for_code(lambda: desk.ask(payment, "120")) == "in_progress"
+        desk.move_clock(hours=1)
+        desk.run_due_tasks()
     else:
         for seconds in (61, 200, 3_600):
-            desk.later(seconds=seconds)
-            code_of(lambda: desk.probe(first))
-            desk.due()
-        assert desk.now(first).certainty is Certainty.UNKNOWN
-    assert len(desk.keys_at(payment)) == 1, "a second refund was sent"
+            desk.move_clock(seconds=seconds)
+            call_for_code(lambda: desk.probe(first))
+            desk.run_due_tasks()
+        assert desk.read_refund(first).certainty is Certainty.UNKNOWN
+    assert len(desk.list_provider_keys(payment)) == 1, "a second refund was sent"
 
 
 @pytest.mark.parametrize(
@@ -175,5 +178,5 @@ def test_a_list_that_may_have_another_page_permits_nothing(desk: RefundDesk, ref
     fields = {"data.status": "COMPLETED", "data.refunds": refunds}
     desk.control.add_fault("set_fields", call="paypay_payment", times="always", fields=fields)
     refund = desk.ask(payment, "120")
-    assert code_of(lambda: desk.approve(refund)) == "provider_answer_unusable"
-    assert desk.keys_at(payment) == []
+    assert call_for_code(lambda: desk.approve(refund)) == "provider_answer_unusable"
+    assert desk.list_provider_keys(payment) == []

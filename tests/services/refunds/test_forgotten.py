@@ -10,7 +10,7 @@ from console.domain.records import Certainty, OperationState
 from console.sandbox import SandboxControl
 from console.services.payments.providers import PaymentProviders
 from console.wording.sentences.catalogue import format_error_message
-from tests.support.refund_desks import RefundDesk, code_of, refusal_of
+from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +34,8 @@ def approve_refund(desk: RefundDesk, fault: str | None = None) -> tuple[Payment,
     refund = desk.ask(payment)
     if fault:
         desk.control.add_fault(fault, call="paypay_refund", times=1)
-    code_of(lambda: desk.approve(refund))
-    return payment, desk.now(refund)
+    call_for_code(lambda: desk.approve(refund))
+    return payment, desk.read_refund(refund)
 
 
 def test_an_operation_leads_to_its_refund(desk: RefundDesk) -> None:
@@ -50,7 +50,7 @@ def test_an_operation_leads_to_its_refund(desk: RefundDesk) -> None:
     found = recovery.probe("operation", operation)
     assert isinstance(found, Refund)
     assert found.certainty is Certainty.KNOWN
-    assert code_of(lambda: recovery.resolve("operation", operation, "failed", "seen")) == "nothing_to_resolve"
+    assert call_for_code(lambda: recovery.resolve("operation", operation, "failed", "seen")) == "nothing_to_resolve"
 
 
 def test_what_did_happen_goes_on_holding_the_payment(desk: RefundDesk) -> None:
@@ -65,7 +65,7 @@ def test_what_did_happen_goes_on_holding_the_payment(desk: RefundDesk) -> None:
     assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts WHERE subject_kind = 'payment'")] == [
         "unknown_refund"
     ]
-    assert refusal_of(lambda: desk.ask(payment, "500")).detail["operation_id"] == operation
+    assert call_for_refusal(lambda: desk.ask(payment, "500")).detail["operation_id"] == operation
     assert desk.console.recovery.resolve("operation", operation, "completed", "seen").awaiting is None
 
 
@@ -76,7 +76,9 @@ def test_what_never_came_about_takes_two_people(desk: RefundDesk, control: Sandb
     payment, refund = approve_refund(desk, "reset")
     operation = refund.operation_id or ""
     delete_refund(desk, payment)
-    assert refusal_of(lambda: desk.console.recovery.probe("operation", operation)).detail["reason"] == "not_found"
+    assert (
+        call_for_refusal(lambda: desk.console.recovery.probe("operation", operation)).detail["reason"] == "not_found"
+    )
     step = desk.console.recovery.read_record("operation", operation).explanation.next_step
     assert step.command == f"support-console resolve operation {operation} --as failed --evidence FILE"
     for person, awaiting in (("op-a", "second_person"), ("lead-b", None)):
@@ -95,9 +97,11 @@ def test_nobody_denies_a_lost_refund_that_the_gateway_made(desk: RefundDesk) -> 
     delete_refund(desk, payment)
     for person in ("op-a", "lead-b"):
         with desk.console.acting_as(person):
-            refused = refusal_of(lambda: desk.console.recovery.resolve("operation", operation, "failed", "not there"))
+            refused = call_for_refusal(
+                lambda: desk.console.recovery.resolve("operation", operation, "failed", "not there")
+            )
         assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "provider_says_otherwise")
-    assert refusal_of(lambda: desk.ask(payment, "500")).detail["operation_id"] == operation
+    assert call_for_refusal(lambda: desk.ask(payment, "500")).detail["operation_id"] == operation
     assert desk.sql("SELECT COUNT(*) FROM approvals") == [(0,)]
 
 
@@ -111,8 +115,8 @@ def test_nobody_denies_a_lost_refund_against_an_unclear_answer(
     payment = desk.paid("ORD1", 50_000, "atom")
     refund = desk.ask(payment, "100")
     control.add_fault("close_after_charge", call="atom_refund", times=1)
-    assert code_of(lambda: desk.approve(refund)) == "outcome_unknown"
-    operation = desk.now(refund).operation_id or ""
+    assert call_for_code(lambda: desk.approve(refund)) == "outcome_unknown"
+    operation = desk.read_refund(refund).operation_id or ""
     delete_refund(desk, payment)
     if reason == "old_answer":
         control.add_fault("stored", call="atom_refund_status", times="always")
@@ -121,14 +125,18 @@ def test_nobody_denies_a_lost_refund_against_an_unclear_answer(
         control.add_fault("set_fields", call="atom_refund_status", times="always", fields=no_data)
     for person in ("op-a", "lead-b"):
         with desk.console.acting_as(person):
-            refused = refusal_of(lambda: desk.console.recovery.resolve("operation", operation, "failed", "not there"))
+            refused = call_for_refusal(
+                lambda: desk.console.recovery.resolve("operation", operation, "failed", "not there")
+            )
         assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", reason)
         assert reason not in format_error_message(refused, "en") + format_error_message(refused, "ja")
-    assert refusal_of(lambda: desk.ask(payment, "50")).detail["operation_id"] == operation
+    assert call_for_refusal(lambda: desk.ask(payment, "50")).detail["operation_id"] == operation
     assert desk.sql("SELECT COUNT(*) FROM approvals") == [(0,)]
     control.clear_faults()
     with desk.console.acting_as("op-a"):
-        refused = refusal_of(lambda: desk.console.recovery.resolve("operation", operation, "failed", "not there"))
+        refused = call_for_refusal(
+            lambda: desk.console.recovery.resolve("operation", operation, "failed", "not there")
+        )
     assert refused.detail["reason"] == "provider_says_otherwise"
 
 
@@ -142,9 +150,11 @@ def test_nobody_denies_a_lost_refund_whose_answer_the_desk_has(desk: RefundDesk,
     control.add_fault("status:503", call="paypay_refund_details", times=2)
     for person in ("op-a", "lead-b"):
         with desk.console.acting_as(person):
-            refused = refusal_of(lambda: desk.console.recovery.resolve("operation", operation, "failed", "not there"))
+            refused = call_for_refusal(
+                lambda: desk.console.recovery.resolve("operation", operation, "failed", "not there")
+            )
         assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "answer_on_desk")
-    assert refusal_of(lambda: desk.ask(payment, "500")).detail["operation_id"] == operation
+    assert call_for_refusal(lambda: desk.ask(payment, "500")).detail["operation_id"] == operation
 
 
 def test_nobody_denies_an_unknown_refund_whose_answer_waits_on_the_desk(
@@ -162,6 +172,8 @@ def test_nobody_denies_an_unknown_refund_whose_answer_waits_on_the_desk(
     control.add_fault("status:503", call="paypay_refund_details", times=2)
     for person in ("op-a", "lead-b"):
         with desk.console.acting_as(person):
-            refused = refusal_of(lambda: desk.console.refunds.resolve(refund.id, "failed", "not on their screen"))
+            refused = call_for_refusal(
+                lambda: desk.console.refunds.resolve(refund.id, "failed", "not on their screen")
+            )
         assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "answer_on_desk")
-    assert desk.now(refund).certainty is Certainty.UNKNOWN
+    assert desk.read_refund(refund).certainty is Certainty.UNKNOWN

@@ -19,7 +19,7 @@ from console.sandbox import SandboxControl
 from console.services.payments.providers import PaymentProviders
 from console.services.refunds.idempotency_key import is_refund_of_payment
 from console.store.payments import orders
-from tests.support.refund_desks import RefundDesk, code_of, refund_desk, refusal_of
+from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal, open_refund_desk
 
 pytestmark = pytest.mark.expects_log("a loss is an error in the log")
 
@@ -53,92 +53,92 @@ def test_asked_for_again_it_is_answered_by_its_key(
     """No desk knows the lost refund: the same amount requested again gets the same key, and the gateway answers with
     its own refund.
     """
-    with refund_desk(home, control) as desk:
+    with open_refund_desk(home, control) as desk:
         payment = desk.paid("ORD1", 50_000, provider)
         write_backup(home, backup)
         first = desk.approve(desk.ask(payment, "100"))
         assert first.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
     restore_backup(home, backup, desk_too=True)
-    with refund_desk(home, control) as desk:
+    with open_refund_desk(home, control) as desk:
         second = desk.approve(desk.ask(payment, "100"))
         assert second.provider_refund_key == first.provider_refund_key
-        assert desk.keys_at(payment) == [first.provider_refund_key]
+        assert desk.list_provider_keys(payment) == [first.provider_refund_key]
 
 
 def test_another_sum_waits_for_a_person(home: Path, control: SandboxControl, backup: Path) -> None:
     """The gateway made a refund that the restored database lacks: a refund of another amount is stopped by a case,
     which a person settles.
     """
-    with refund_desk(home, control) as desk:
+    with open_refund_desk(home, control) as desk:
         payment = desk.paid()
         write_backup(home, backup)
         first = desk.approve(desk.ask(payment, "1000"))
     restore_backup(home, backup, desk_too=True)
-    with refund_desk(home, control) as desk:
+    with open_refund_desk(home, control) as desk:
         refund = desk.ask(payment, "500")
-        refusal = refusal_of(lambda: desk.approve(refund))
+        refusal = call_for_refusal(lambda: desk.approve(refund))
         assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "unknown_refund")
-        assert desk.keys_at(payment) == [first.provider_refund_key]
+        assert desk.list_provider_keys(payment) == [first.provider_refund_key]
         (case,) = [one for one in desk.console.alerts.list_alerts() if one.rule_id == "unknown_refund"]
         with desk.console.acting_as("lead-b"):
             desk.console.alerts.acknowledge(case.id, "sent before the backup was put back")
         desk.approve(refund)
-        assert len(desk.keys_at(payment)) == 2
+        assert len(desk.list_provider_keys(payment)) == 2
 
 
 def test_where_it_is_known_everything_waits(home: Path, control: SandboxControl, backup: Path) -> None:
     """The desk that sent the lost refund stops approvals; after the acknowledgement the payment is blocked until the
     lost operation is settled.
     """
-    with refund_desk(home, control) as desk:
+    with open_refund_desk(home, control) as desk:
         payment = desk.paid()
         write_backup(home, backup)
         sent = desk.approve(desk.ask(payment, "1000"))
     restore_backup(home, backup, desk_too=False)
-    with refund_desk(home, control) as desk:
+    with open_refund_desk(home, control) as desk:
         (alert,) = [one for one in desk.console.alerts.list_alerts() if one.rule_id == "database_went_back"]
         with desk.console.acting_as("lead-b"):
             desk.console.alerts.acknowledge(alert.id, "restored on purpose")
-        refused = refusal_of(lambda: desk.ask(payment, "500"))
+        refused = call_for_refusal(lambda: desk.ask(payment, "500"))
         assert (refused.code, refused.detail["source"]) == ("in_progress", "desk")
         assert refused.detail["operation_id"] == sent.operation_id
     for part in home.glob("desk.db*"):
         part.unlink()
-    with refund_desk(home, control) as desk:  # another desk: it hears of it from the database
-        assert code_of(lambda: desk.ask(payment, "500")) == "in_progress"
-        assert desk.keys_at(payment) == [sent.provider_refund_key]
+    with open_refund_desk(home, control) as desk:  # another desk: it hears of it from the database
+        assert call_for_code(lambda: desk.ask(payment, "500")) == "in_progress"
+        assert desk.list_provider_keys(payment) == [sent.provider_refund_key]
 
 
 def test_one_person_alone_frees_nothing_that_was_lost(home: Path, control: SandboxControl, backup: Path) -> None:
     """A person closes the own proposal about a lost refund by SQL: that isn't a decision of two people. Then two
     people decide, because the refund never reached the gateway.
     """
-    with refund_desk(home, control) as desk:
+    with open_refund_desk(home, control) as desk:
         payment = desk.paid()
         write_backup(home, backup)
         sent = desk.ask(payment, "1000")
         control.add_fault("reset", call="paypay_refund", times=1)
-        assert code_of(lambda: desk.approve(sent)) == "outcome_unknown"
-        sent = desk.now(sent)
+        assert call_for_code(lambda: desk.approve(sent)) == "outcome_unknown"
+        sent = desk.read_refund(sent)
     restore_backup(home, backup, desk_too=False)
-    with refund_desk(home, control) as desk:  # the desk that sent it tells the database
+    with open_refund_desk(home, control) as desk:  # the desk that sent it tells the database
         (alert,) = [one for one in desk.console.alerts.list_alerts() if one.rule_id == "database_went_back"]
         with desk.console.acting_as("lead-b"):
             desk.console.alerts.acknowledge(alert.id, "restored on purpose")
     for part in home.glob("desk.db*"):
         part.unlink()
     operation = sent.operation_id or ""
-    with refund_desk(home, control) as desk:
+    with open_refund_desk(home, control) as desk:
         _share_adapters(desk)
         with desk.console.acting_as("op-a"):
             assert desk.console.recovery.resolve("operation", operation, "failed", "not on their list").awaiting
         with closing(sqlite3.connect(home / "console.db", isolation_level=None)) as conn:
             conn.execute("UPDATE approvals SET closed_at = at WHERE subject_kind = 'operation'")
-        assert code_of(lambda: desk.ask(payment, "500")) == "in_progress"
+        assert call_for_code(lambda: desk.ask(payment, "500")) == "in_progress"
         for person in ("op-a", "lead-b"):
             with desk.console.acting_as(person):
                 desk.console.recovery.resolve("operation", operation, "failed", "not on their list")
-        assert code_of(lambda: desk.ask(payment, "500")) == "done"
+        assert call_for_code(lambda: desk.ask(payment, "500")) == "done"
 
 
 def test_what_failed_gives_the_next_one_another_key(desk: RefundDesk, control: SandboxControl) -> None:
@@ -146,17 +146,17 @@ def test_what_failed_gives_the_next_one_another_key(desk: RefundDesk, control: S
     payment = desk.paid()
     control.add_fault("result:TRANSACTION_FAILED", call="paypay_refund", times=1)
     first = desk.ask(payment, "1000")
-    code_of(lambda: desk.approve(first))
-    assert desk.now(first).state is RefundState.FAILED
+    call_for_code(lambda: desk.approve(first))
+    assert desk.read_refund(first).state is RefundState.FAILED
     second = desk.approve(desk.ask(payment, "1000", intended_repeat=True))
-    assert second.provider_refund_key not in (None, desk.now(first).provider_refund_key)
+    assert second.provider_refund_key not in (None, desk.read_refund(first).provider_refund_key)
 
 
 def _start_pay_and_refund(home: Path, control: SandboxControl, backup: Path, provider: str) -> tuple[Refund, str]:
     """Take a backup, start a payment, pay it and refund a part; return the refund and the id of the operation that
     started the payment.
     """
-    with refund_desk(home, control) as desk:
+    with open_refund_desk(home, control) as desk:
         _share_adapters(desk)
         now, currency = desk.context.now(), "JPY" if provider == "paypay" else "INR"
         order = desk.context.database.write(
@@ -185,7 +185,7 @@ def test_the_id_of_a_lost_payment_may_be_taken(
     """
     refund, start = _start_pay_and_refund(home, control, backup, provider)
     restore_backup(home, backup, desk_too=False)
-    with refund_desk(home, control) as desk:
+    with open_refund_desk(home, control) as desk:
         _share_adapters(desk)
         (alert,) = [one for one in desk.console.alerts.list_alerts() if one.rule_id == "database_went_back"]
         with desk.console.acting_as("lead-b"):
@@ -204,9 +204,9 @@ def test_the_id_of_a_lost_payment_may_be_taken(
     if not same_desk:
         for part in home.glob("desk.db*"):
             part.unlink()
-    with refund_desk(home, control) as desk:
+    with open_refund_desk(home, control) as desk:
         _share_adapters(desk)
-        refused = refusal_of(lambda: desk.ask(back, "50"))
+        refused = call_for_refusal(lambda: desk.ask(back, "50"))
         assert (refused.code, refused.detail["operation_id"]) == ("in_progress", refund.operation_id)
         assert desk.ask(other, "100").id == refund.id
         view = desk.console.recovery.read_record("operation", refund.operation_id or "")
@@ -217,7 +217,7 @@ def test_the_id_of_a_lost_payment_may_be_taken(
         assert found.state is (OperationState.DONE if same_desk else OperationState.UNKNOWN)
         told = desk.sql("SELECT subject_id FROM alerts WHERE rule_id = 'unknown_refund'")
         assert [tuple(row) for row in told] == [(back.id,)]
-        assert desk.keys_at(back) == [refund.provider_refund_key]
+        assert desk.list_provider_keys(back) == [refund.provider_refund_key]
 
 
 def test_a_lost_refund_stops_its_payment_whatever_its_key_is(desk: RefundDesk) -> None:

@@ -13,7 +13,7 @@ from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.payments.states import RefundState
 from console.store.database.engine import Transaction
 from console.wiring.record_readers import RecordReaders
-from tests.support.refund_desks import TEAM, RefundDesk, code_of
+from tests.support.refund_desks import TEAM, RefundDesk, call_for_code
 
 
 def requested(desk: RefundDesk, payment: Payment) -> Refund:
@@ -31,7 +31,7 @@ def half_approved(desk: RefundDesk, payment: Payment) -> Refund:
 def overdue(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a requested refund whose time to decide is over."""
     refund = desk.ask(payment)
-    desk.later(hours=73)
+    desk.move_clock(hours=73)
     return refund
 
 
@@ -46,7 +46,7 @@ def perhaps_sent(desk: RefundDesk, payment: Payment) -> Refund:
     """Return an approved refund whose call was refused as repeated too fast."""
     refund = desk.ask(payment)
     desk.control.add_fault("result:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
-    assert code_of(lambda: desk.approve(refund)) == "rate_limited"
+    assert call_for_code(lambda: desk.approve(refund)) == "rate_limited"
     return refund
 
 
@@ -54,7 +54,7 @@ def unknown(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a refund whose call got no answer."""
     refund = desk.ask(payment)
     desk.control.add_fault("close_after_charge", call="paypay_refund", times=1)
-    assert code_of(lambda: desk.approve(refund)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.approve(refund)) == "outcome_unknown"
     return refund
 
 
@@ -62,7 +62,7 @@ def refused(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a refund that PayPay has refused."""
     refund = desk.ask(payment)
     desk.control.add_fault("result:CANCELED_USER", call="paypay_refund", times=1)
-    assert code_of(lambda: desk.approve(refund)) == "provider_refused"
+    assert call_for_code(lambda: desk.approve(refund)) == "provider_refused"
     return refund
 
 
@@ -155,9 +155,9 @@ def test_what_is_offered_is_accepted(desk: RefundDesk, state: str) -> None:
     """Each offered action is accepted by the service, and each other action is refused. The approver of an approved
     refund can call `approve` again, because that only sends the refund.
     """
-    desk.team()
+    desk.insert_team()
     payment = desk.paid(minor=900_000)
-    refund = desk.now(STATES[state](desk, payment))
+    refund = desk.read_refund(STATES[state](desk, payment))
     desk.control.clear_faults()
     readers: RecordReaders = desk.readers
     whole = format_decimal(Money(max(desk.payment(payment.id).refundable_minor, 100), "JPY"))

@@ -19,10 +19,10 @@ from console.services.refunds.late_outcomes import apply_refund_report
 from console.store.database.engine import Transaction
 from console.store.payments import account_limits as accounts
 from console.store.payments import payments, set_asides
-from tests.support.quick_desks import quick_folder
-from tests.support.refund_desks import RefundDesk, code_of, refusal_of
+from tests.support.quick_desks import make_quick_folder
+from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
 from tests.support.sql_server import SqlServer
-from tests.support.teams import Team, team
+from tests.support.teams import Team, open_team
 
 _numbers = count(1)
 
@@ -61,21 +61,21 @@ class PeopleDesks:
         """Return a refund whose sending got no answer; `happened`: the provider made it."""
         refund = self.ask(payment)
         self._control.add_fault("close_after_charge" if happened else "reset", call="paypay_refund", times=1)
-        assert code_of(lambda: self.approve(refund)) == "outcome_unknown"
+        assert call_for_code(lambda: self.approve(refund)) == "outcome_unknown"
         return self.now(refund)
 
     def now(self, refund: Refund) -> Refund:
         """Return the refund as it is stored."""
-        return self.of("owner").now(refund)
+        return self.of("owner").read_refund(refund)
 
     def agree(self, payment: Payment) -> Payment:
         """Let the provider have the payment as it is stored here."""
-        return self.of("owner").agree(payment)
+        return self.of("owner").check_payment_agrees(payment)
 
     def later(self, **span: float) -> None:
         """Move the clocks of all desks."""
         for desk in self._open.values():
-            desk.later(**span)
+            desk.move_clock(**span)
 
     def cooled_off(self, refund: Refund) -> None:
         """Move the request time and the end of the cooling-off period of the refund back by one hour, because a test
@@ -105,7 +105,7 @@ class PeopleDesks:
 @pytest.fixture(scope="module")
 def people(sql_server: SqlServer) -> Iterator[Team]:
     """A team with database accounts."""
-    with team(sql_server) as made:
+    with open_team(sql_server) as made:
         yield made
 
 
@@ -119,7 +119,7 @@ def control(_running: SandboxControl) -> SandboxControl:
 @pytest.fixture
 def desks(people: Team, control: SandboxControl) -> Iterator[PeopleDesks]:
     """The desks of the team's people."""
-    with quick_folder() as folder:
+    with make_quick_folder() as folder:
         folder.mkdir(exist_ok=True)
         made = PeopleDesks(folder, control, people)
         yield made
@@ -190,7 +190,7 @@ def test_two_checkers_for_a_large_one(desks: PeopleDesks) -> None:
     assert (both.state, len(both.checkers)) == (RefundState.APPROVED, 2)
     early = desks.of("lead-c").refunds.submit
     desks.later(hours=1)
-    refusal = refusal_of(lambda: early(refund.id))
+    refusal = call_for_refusal(lambda: early(refund.id))
     assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "cooling_off")
     desks.cooled_off(refund)
     assert desks.of("lead-c").refunds.submit(refund.id).state is RefundState.SUBMITTED
@@ -204,13 +204,13 @@ def test_a_desk_whose_clock_is_ahead_sends_nothing_early(desks: PeopleDesks) -> 
     assert desks.approve(refund).state is RefundState.APPROVED
     desks.of("worker")
     desks.later(hours=1)
-    desks.of("worker").due()
+    desks.of("worker").run_due_tasks()
     waiting = desks.now(refund)
     assert (waiting.state, waiting.work.state, waiting.sent_count) == (RefundState.APPROVED, WorkState.SCHEDULED, 0)
     assert waiting.work.attempt == 0, "counted as tried"
     desks.cooled_off(refund)
     desks.later(minutes=1, seconds=1)
-    assert desks.of("worker").due()["refund_submissions"] == 1
+    assert desks.of("worker").run_due_tasks()["refund_submissions"] == 1
     assert desks.now(refund).state is RefundState.SUBMITTED
 
 
@@ -222,9 +222,9 @@ def test_declined_withdrawn_and_expired(desks: PeopleDesks) -> None:
     assert desks.of("lead-b").refunds.reject(desks.ask(payment).id, "paid in cash").state is RefundState.REJECTED
     assert desks.of("op-a").refunds.withdraw(desks.ask(payment).id).state is RefundState.WITHDRAWN
     late = desks.ask(payment)
-    assert code_of(lambda: desks.of("op-b").refunds.withdraw(late.id)) == "not_allowed"
+    assert call_for_code(lambda: desks.of("op-b").refunds.withdraw(late.id)) == "not_allowed"
     desks.of("owner").sql(f"UPDATE refunds SET decide_by = '2026-01-01 00:00:00' WHERE id = {late.id}")
-    assert code_of(lambda: desks.approve(late)) == "already_decided"
+    assert call_for_code(lambda: desks.approve(late)) == "already_decided"
     assert desks.now(late).state is RefundState.EXPIRED
     assert desks.agree(payment).refundable_minor == 3_300
 
@@ -237,7 +237,7 @@ def test_a_wrong_clock_of_a_machine_expires_nothing(desks: PeopleDesks) -> None:
     worker = desks.of("worker")
     desks.of("lead-b")
     desks.later(hours=80)
-    assert worker.due()["refund_expiry"] == 0
+    assert worker.run_due_tasks()["refund_expiry"] == 0
     assert desks.now(left).state is RefundState.REQUESTED
     assert desks.approve(refund).state is RefundState.SUBMITTED
 
@@ -250,7 +250,7 @@ def test_what_nobody_may_send_or_withdraw_expires(desks: PeopleDesks, control: S
     refund, waiting = desks.ask(payment, by="op-b"), desks.ask(of_others)
     with control.outage_during():
         for one in (refund, waiting):
-            assert code_of(lambda one=one: desks.approve(one)) == "provider_unreachable"
+            assert call_for_code(lambda one=one: desks.approve(one)) == "provider_unreachable"
     owner, roles = desks.of("owner"), "UPDATE operators SET roles = :roles WHERE name = :name"
     owner.sql(
         "UPDATE refunds SET decide_by = '2026-01-01 00:00:00', work_state = 'needs_review', work_at = NULL,"
@@ -258,7 +258,7 @@ def test_what_nobody_may_send_or_withdraw_expires(desks: PeopleDesks, control: S
     )
     owner.sql(roles, roles="auditor", name=people.names["op-b"])
     try:
-        assert desks.of("worker").due()["refund_expiry"] == 1
+        assert desks.of("worker").run_due_tasks()["refund_expiry"] == 1
     finally:
         owner.sql(roles, roles="operator", name=people.names["op-b"])
     assert (desks.now(refund).state, desks.now(refund).sent_count) == (RefundState.EXPIRED, 1)
@@ -273,11 +273,11 @@ def test_never_sent_and_not_there(desks: PeopleDesks, control: SandboxControl) -
     payment = desks.paid()
     refund = desks.ask(payment)
     with control.outage_during():
-        assert code_of(lambda: desks.approve(refund)) == "provider_unreachable"
+        assert call_for_code(lambda: desks.approve(refund)) == "provider_unreachable"
     assert desks.approve(refund).state is RefundState.SUBMITTED
     lost = desks.unknown(other := desks.paid())
     desks.sent_earlier(lost, 61)
-    assert code_of(lambda: desks.of("op-b").refunds.probe(lost.id)) == "outcome_unknown"
+    assert call_for_code(lambda: desks.of("op-b").refunds.probe(lost.id)) == "outcome_unknown"
     desks.sent_earlier(lost, 140)
     assert desks.of("worker").refunds.probe(lost.id).state is RefundState.APPROVED
     again = desks.approve(lost)
@@ -296,7 +296,7 @@ def test_refused_by_the_provider(desks: PeopleDesks, control: SandboxControl) ->
     payment = desks.paid()
     control.add_fault("result:UNACCEPTABLE_OP", call="paypay_refund", times=1)
     refund = desks.ask(payment)
-    assert code_of(lambda: desks.approve(refund)) == "provider_refused"
+    assert call_for_code(lambda: desks.approve(refund)) == "provider_refused"
     assert desks.now(refund).state is RefundState.FAILED
     assert desks.approve(desks.ask(payment)).state is RefundState.SUBMITTED
 
@@ -316,8 +316,8 @@ def test_two_people_decide_what_nobody_can_tell(
         return desks.of(by).refunds.resolve(refund.id, end, f"a letter to {by}", number)
 
     assert resolve("op-a").awaiting == "second_person"
-    assert code_of(lambda: resolve("op-a")) == "same_person"
-    assert code_of(lambda: resolve("op-b")) == "not_allowed"
+    assert call_for_code(lambda: resolve("op-a")) == "same_person"
+    assert call_for_code(lambda: resolve("op-b")) == "not_allowed"
     assert resolve("lead-c").awaiting is None
     found = desks.now(refund)
     assert (found.state.value, found.certainty, found.provider_refund_id) == (end, Certainty.KNOWN, number)
@@ -335,11 +335,11 @@ def test_a_wrong_clock_does_not_prove_that_nothing_happened(desks: PeopleDesks, 
         desks.of(who).clock.offset += timedelta(minutes=minutes)
     refund = desks.unknown(payment)
     for _ in range(3):
-        assert code_of(lambda: desks.of("worker").refunds.probe(refund.id)) == "outcome_unknown"
+        assert call_for_code(lambda: desks.of("worker").refunds.probe(refund.id)) == "outcome_unknown"
     found = desks.now(refund)
     assert (found.state, found.certainty, found.not_found) == (RefundState.SUBMITTING, Certainty.UNKNOWN, 0)
     desks.sent_earlier(refund, 61)
-    assert code_of(lambda: desks.of("worker").refunds.probe(refund.id)) == "outcome_unknown"
+    assert call_for_code(lambda: desks.of("worker").refunds.probe(refund.id)) == "outcome_unknown"
     desks.sent_earlier(refund, 140)
     assert desks.of("worker").refunds.probe(refund.id).state is RefundState.APPROVED
 
@@ -410,26 +410,26 @@ def test_the_worker_proposes_what_was_set_aside(desks: PeopleDesks) -> None:
             return set_asides.insert_set_aside(tx.conn, payment, account, 1_300, now)
 
         items.append((payment, desks.as_owner(put_aside)))
-    assert desks.of("worker").due()["set_aside_refunds"] == 2
-    assert desks.of("worker").due()["set_aside_refunds"] == 0
+    assert desks.of("worker").run_due_tasks()["set_aside_refunds"] == 2
+    assert desks.of("worker").run_due_tasks()["set_aside_refunds"] == 0
     (first, second) = (_read_refund_of_set_aside(desks, item) for _, item in items)
     assert (first.state, first.maker, first.checkers_needed) == (
         RefundState.REQUESTED,
         desks._people.names["worker"],
         2,
     )
-    assert code_of(lambda: desks.approve(first, by="op-a")) == "not_allowed"
-    assert code_of(lambda: desks.approve(first, by="worker")) == "not_allowed"
+    assert call_for_code(lambda: desks.approve(first, by="op-a")) == "not_allowed"
+    assert call_for_code(lambda: desks.approve(first, by="worker")) == "not_allowed"
     half = desks.approve(first)
     assert (half.state, half.sent_count) == (RefundState.REQUESTED, 0)
-    assert code_of(lambda: desks.approve(first)) == "same_person"
+    assert call_for_code(lambda: desks.approve(first)) == "same_person"
     sent = desks.approve(first, by="lead-c")
     assert (sent.state, desks.agree(items[0][0]).reserved_minor) == (RefundState.SUBMITTED, 1_300)
     desks.of("lead-b").refunds.reject(second.id, "we raise the limit")
-    assert desks.of("worker").due()["set_aside_refunds"] == 0
+    assert desks.of("worker").run_due_tasks()["set_aside_refunds"] == 0
     assert desks.ask(items[1][0], "1300", set_aside_id=items[1][1]).checkers_needed == 1
     assert (
-        code_of(
+        call_for_code(
             lambda: desks.of("op-a").machinery.refund_requests.propose_refund(_read_set_aside(desks, items[0][1]))
         )
         == "not_allowed"
@@ -453,9 +453,9 @@ def test_a_program_that_forgets_to_look_is_stopped(desks: PeopleDesks, monkeypat
     """The database refuses an approval by the refund's own maker, even if the service's check is switched off."""
     payment = desks.paid()
     refund = desks.ask(payment, by="lead-b")
-    assert code_of(lambda: desks.approve(refund)) == "same_person"
+    assert call_for_code(lambda: desks.approve(refund)) == "same_person"
     monkeypatch.setattr("console.domain.recovery.decidable.is_same_person", lambda one, other: False)
-    refusal = refusal_of(lambda: desks.approve(refund))
+    refusal = call_for_refusal(lambda: desks.approve(refund))
     assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "refused_by_the_database")
     assert (desks.now(refund).state, desks.now(refund).checkers) == (RefundState.REQUESTED, ())
 
@@ -466,7 +466,7 @@ def test_a_vote_that_lost_its_race_leaves_nothing(desks: PeopleDesks) -> None:
     """
     refund = desks.ask(desks.paid())
     assert desks.approve(refund, by="lead-c").state is RefundState.SUBMITTED
-    assert code_of(lambda: desks.approve(refund)) == "already_decided"
+    assert call_for_code(lambda: desks.approve(refund)) == "already_decided"
     votes = desks.as_owner(
         lambda tx: tx.conn.scalar(text(f"SELECT COUNT(*) FROM approvals WHERE vote_of = '{refund.id}'"))
     )
@@ -485,16 +485,16 @@ def test_the_day_of_the_limit_is_the_servers(desks: PeopleDesks, people: Team) -
     try:
         # Refunds of earlier tests that have moved no money don't count, so the console says how much does.
         owner.sql(set_limit, value=1, name=name)
-        already = refusal_of(lambda: desks.ask(first, by="op-b")).detail["today"]
+        already = call_for_refusal(lambda: desks.ask(first, by="op-b")).detail["today"]
         owner.sql(set_limit, value=already + 1_500, name=name)
         earlier = desks.ask(first, by="op-b")
         maker.clock.offset += timedelta(days=1)
-        refused = refusal_of(lambda: desks.ask(second, by="op-b"))
+        refused = call_for_refusal(lambda: desks.ask(second, by="op-b"))
         assert (refused.code, refused.detail["reason"]) == ("over_limit", "per_person_day")
         desks.of("lead-b").refunds.reject(earlier.id, "not this one")
         done = desks.approve(desks.ask(first, "500", by="op-b"))
         owner.sql(set_limit, value=before, name=name)
         assert done.state is RefundState.SUBMITTED
-        assert code_of(lambda: desks.ask(first, "500", by="op-b")) == "possible_repeat"
+        assert call_for_code(lambda: desks.ask(first, "500", by="op-b")) == "possible_repeat"
     finally:
         owner.sql(set_limit, value=before, name=name)

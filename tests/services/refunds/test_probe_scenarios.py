@@ -23,8 +23,8 @@ from console.sandbox.server import Sandbox
 from console.services.refunds.idempotency_key import find_refund_key
 from tests.providers.http.test_failure_classes import make_exception_chain
 from tests.providers.payments.parts import VECTORS
-from tests.support.desks import NUMBERS, opened
-from tests.support.refund_desks import RefundDesk, code_of
+from tests.support.desks import NUMBERS, open_desk
+from tests.support.refund_desks import RefundDesk, call_for_code
 
 SCENARIOS = {one["id"]: one for one in VECTORS["probe_scenarios"]}
 BROKEN = {one["id"]: one for one in VECTORS["classify_transport"]}
@@ -97,27 +97,27 @@ def test_refunds(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch, name: str) -
     for step in scenario["steps"]:
         if "send" in step:
             line.will(send, step["result"], make_id_replacements(desk, payment, refund))
-            code_of(lambda: desk.approve(refund))
+            call_for_code(lambda: desk.approve(refund))
             continue
-        desk.later(seconds=step["after_s"] - elapsed)
+        desk.move_clock(seconds=step["after_s"] - elapsed)
         elapsed = step["after_s"]
         line.will(status, step["probe"], make_id_replacements(desk, payment, refund))
-        code_of(lambda: desk.probe(refund))
+        call_for_code(lambda: desk.probe(refund))
     assert not line.script, "every step was played"
-    after = desk.now(refund)
+    after = desk.read_refund(refund)
     assert (after.state, after.certainty) == STANDING[scenario["expected_final"]]
     sent, key = len(line.sent), after.provider_refund_key
     line.will(send, "h-pp-01", make_id_replacements(desk, payment, refund))
-    code_of(lambda: desk.approve(refund))
+    call_for_code(lambda: desk.approve(refund))
     assert (len(line.sent) > sent) == scenario["resend_allowed"]
-    assert desk.now(refund).provider_refund_key == key
-    assert desk.now(refund).sent_count == (2 if scenario["resend_allowed"] else 1)
+    assert desk.read_refund(refund).provider_refund_key == key
+    assert desk.read_refund(refund).sent_count == (2 if scenario["resend_allowed"] else 1)
 
 
 def make_id_replacements(desk: RefundDesk, payment: Payment, refund: Refund) -> dict[str, str]:
     """Return our ids by the published ones."""
     with desk.context.database.read() as conn:
-        key = find_refund_key(desk.context, conn, desk.now(refund), payment)
+        key = find_refund_key(desk.context, conn, desk.read_refund(refund), payment)
     number = payment.provider_payment_id or ""
     return {
         "RFD-20261120-000123-01": key,
@@ -132,7 +132,7 @@ def make_id_replacements(desk: RefundDesk, payment: Payment, refund: Refund) -> 
 def test_purchases(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Refused credentials are renewed once, and then the check is bought once."""
     scenario = SCENARIOS[name]
-    with opened(tmp_path / "home", sandbox, TEST_NUMBERS="1") as console:
+    with open_desk(tmp_path / "home", sandbox, TEST_NUMBERS="1") as console:
         console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
         line = ScriptedCalls(monkeypatch)
         for step in scenario["steps"]:
@@ -143,7 +143,7 @@ def test_purchases(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyP
         assert bought.credit_check_id == ANSWERS["h-ab-01"]["body"]["credit_check"]["credit_check_id"]
         assert not line.script, "every step was played"
         line.will("POST /ps/v1/credit_checks", "h-ab-01", {})
-        assert code_of(lambda: console.credit_checks.purchase(PurchaseRequest("7123456789012", "1"))) == (
+        assert call_for_code(lambda: console.credit_checks.purchase(PurchaseRequest("7123456789012", "1"))) == (
             "already_purchased"
         )
         assert len(line.sent) == len(scenario["steps"])

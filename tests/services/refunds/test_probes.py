@@ -11,7 +11,7 @@ from console.domain.records import Certainty, WorkState
 from console.domain.tasks.records import Alert
 from console.sandbox import SandboxControl
 from console.services.refunds.late_outcomes import apply_refund_report
-from tests.support.refund_desks import RefundDesk, code_of, refusal_of
+from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
 
 
 def make_unknown(desk: RefundDesk, provider: str = "paypay", *, happened: bool = False) -> tuple[Payment, Refund]:
@@ -19,8 +19,8 @@ def make_unknown(desk: RefundDesk, provider: str = "paypay", *, happened: bool =
     payment = desk.paid("ORD1", 50_000, provider)
     refund = desk.ask(payment, "100")
     desk.control.add_fault("close_after_charge" if happened else "reset", call=f"{provider}_refund", times=1)
-    assert code_of(lambda: desk.approve(refund)) == "outcome_unknown"
-    return payment, desk.now(refund)
+    assert call_for_code(lambda: desk.approve(refund)) == "outcome_unknown"
+    return payment, desk.read_refund(refund)
 
 
 def make_accepted(desk: RefundDesk, provider: str = "paypay") -> tuple[Payment, Refund]:
@@ -54,10 +54,10 @@ def test_what_did_happen_is_settled_by_one_probe(desk: RefundDesk, provider: str
     found = desk.probe(refund)
     assert (found.certainty, found.state) == (Certainty.KNOWN, found.state)
     assert found.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
-    assert desk.keys_at(payment) == [refund.provider_refund_key]
+    assert desk.list_provider_keys(payment) == [refund.provider_refund_key]
     operation = desk.sql("SELECT state FROM operations WHERE id = :id", id=refund.operation_id)[0]
     assert operation.state == "done"
-    desk.agree(payment)
+    desk.check_payment_agrees(payment)
 
 
 def test_two_not_founds_with_margins_and_then_the_same_key(desk: RefundDesk) -> None:
@@ -65,23 +65,23 @@ def test_two_not_founds_with_margins_and_then_the_same_key(desk: RefundDesk) -> 
     approved again, and sent under its key.
     """
     payment, refund = make_unknown(desk)
-    assert code_of(lambda: desk.probe(refund)) == "outcome_unknown"
-    assert desk.now(refund).not_found == 0, "too early to count"
-    desk.later(seconds=61)
-    assert refusal_of(lambda: desk.probe(refund)).detail["reason"] == "not_found"
-    assert desk.now(refund).not_found == 1
-    desk.later(seconds=100)
-    assert code_of(lambda: desk.probe(refund)) == "outcome_unknown"
-    counted = desk.now(refund)
+    assert call_for_code(lambda: desk.probe(refund)) == "outcome_unknown"
+    assert desk.read_refund(refund).not_found == 0, "too early to count"
+    desk.move_clock(seconds=61)
+    assert call_for_refusal(lambda: desk.probe(refund)).detail["reason"] == "not_found"
+    assert desk.read_refund(refund).not_found == 1
+    desk.move_clock(seconds=100)
+    assert call_for_code(lambda: desk.probe(refund)) == "outcome_unknown"
+    counted = desk.read_refund(refund)
     assert (counted.not_found, counted.state, counted.certainty) == (2, RefundState.SUBMITTING, Certainty.UNKNOWN)
-    desk.later(seconds=20)
+    desk.move_clock(seconds=20)
     back = desk.probe(refund)
     assert (back.state, back.certainty, back.work.reason) == (RefundState.APPROVED, Certainty.KNOWN, "submission")
-    assert desk.due()["refund_submissions"] == 1
-    again = desk.now(refund)
+    assert desk.run_due_tasks()["refund_submissions"] == 1
+    again = desk.read_refund(refund)
     assert (again.state, again.sent_count, again.not_found) == (RefundState.SUBMITTED, 2, 0)
-    assert desk.keys_at(payment) == [refund.provider_refund_key]
-    desk.agree(payment)
+    assert desk.list_provider_keys(payment) == [refund.provider_refund_key]
+    desk.check_payment_agrees(payment)
 
 
 def test_a_not_found_from_a_cache_proves_nothing(desk: RefundDesk, control: SandboxControl) -> None:
@@ -91,11 +91,11 @@ def test_a_not_found_from_a_cache_proves_nothing(desk: RefundDesk, control: Sand
     _, refund = make_unknown(desk)
     control.add_fault("stored", call="paypay_refund_details", times=3)
     for seconds in (61, 140, 3600):
-        desk.later(seconds=seconds)
-        refusal = refusal_of(lambda: desk.probe(refund))
+        desk.move_clock(seconds=seconds)
+        refusal = call_for_refusal(lambda: desk.probe(refund))
         assert (refusal.code, refusal.detail["reason"]) == ("provider_unreachable", "old_answer")
-        assert (desk.now(refund).not_found, desk.now(refund).certainty) == (0, Certainty.UNKNOWN)
-    assert refusal_of(lambda: desk.probe(refund)).detail["reason"] == "not_found"
+        assert (desk.read_refund(refund).not_found, desk.read_refund(refund).certainty) == (0, Certainty.UNKNOWN)
+    assert call_for_refusal(lambda: desk.probe(refund)).detail["reason"] == "not_found"
     assert desk.probe(refund).state is RefundState.APPROVED
 
 
@@ -110,9 +110,9 @@ def test_against_an_answer_from_a_cache_nobody_denies(
     call = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider]
     control.add_fault("stored", call=call, times=2)
     for person in ("op-e", "lead-b"):
-        refusal = refusal_of(lambda by=person: desk.resolve(refund, "failed", by))
+        refusal = call_for_refusal(lambda by=person: desk.resolve(refund, "failed", by))
         assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "old_answer")
-    assert desk.now(refund).certainty is Certainty.UNKNOWN
+    assert desk.read_refund(refund).certainty is Certainty.UNKNOWN
     assert desk.probe(refund).certainty is Certainty.KNOWN
 
 
@@ -125,10 +125,10 @@ def test_a_refund_that_is_reported_with_another_amount_is_not_denied(
     call = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider]
     control.add_fault("other_amount", call=call, times=2)
     for person in ("op-e", "lead-b"):
-        refusal = refusal_of(lambda by=person: desk.resolve(refund, "failed", by))
+        refusal = call_for_refusal(lambda by=person: desk.resolve(refund, "failed", by))
         assert refusal.code == "evidence_mismatch"
         assert refusal.detail["reason"] in ("CREATED", "REFUNDED", "REFUND INITIATED", "REFUND PROCESSED")
-    assert desk.now(refund).certainty is Certainty.UNKNOWN
+    assert desk.read_refund(refund).certainty is Certainty.UNKNOWN
     assert desk.probe(refund).certainty is Certainty.KNOWN
 
 
@@ -137,14 +137,14 @@ def test_one_late_not_found_is_not_enough(desk: RefundDesk) -> None:
     schedule.
     """
     payment, refund = make_unknown(desk)
-    desk.later(hours=1)
-    desk.due()
-    assert (desk.now(refund).certainty, desk.now(refund).not_found) == (Certainty.UNKNOWN, 1)
-    desk.due()
-    assert desk.now(refund).not_found == 1, "not before its time"
-    desk.later(minutes=6)
-    assert desk.due()["refund_submissions"] == 1, "settled, and sent in the same run"
-    assert desk.keys_at(payment) == [refund.provider_refund_key]
+    desk.move_clock(hours=1)
+    desk.run_due_tasks()
+    assert (desk.read_refund(refund).certainty, desk.read_refund(refund).not_found) == (Certainty.UNKNOWN, 1)
+    desk.run_due_tasks()
+    assert desk.read_refund(refund).not_found == 1, "not before its time"
+    desk.move_clock(minutes=6)
+    assert desk.run_due_tasks()["refund_submissions"] == 1, "settled, and sent in the same run"
+    assert desk.list_provider_keys(payment) == [refund.provider_refund_key]
 
 
 def test_an_effect_just_before_the_second_answer(desk: RefundDesk, control: SandboxControl) -> None:
@@ -152,14 +152,14 @@ def test_an_effect_just_before_the_second_answer(desk: RefundDesk, control: Sand
     payment = desk.paid()
     refund = desk.ask(payment)
     control.add_fault("late_charge", call="paypay_refund", times=1)
-    assert code_of(lambda: desk.approve(refund)) == "outcome_unknown"
-    desk.later(seconds=61)
-    assert code_of(lambda: desk.probe(refund)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.approve(refund)) == "outcome_unknown"
+    desk.move_clock(seconds=61)
+    assert call_for_code(lambda: desk.probe(refund)) == "outcome_unknown"
     control.release_calls()
     assert control.wait_until_reached(refunds=1)
-    desk.later(seconds=200)
+    desk.move_clock(seconds=200)
     assert desk.probe(refund).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
-    assert len(desk.keys_at(payment)) == 1
+    assert len(desk.list_provider_keys(payment)) == 1
     assert len(control.read_requests(call="paypay_refund")) == 1
 
 
@@ -167,46 +167,46 @@ def test_at_atom_not_found_proves_nothing(desk: RefundDesk, control: SandboxCont
     """Atom's `not found` never settles a refund: after the schedule a person must look, and nothing is sent again."""
     payment, refund = make_unknown(desk, "atom")
     for _ in range(12):
-        desk.later(hours=25)
-        desk.due()
-    found = desk.now(refund)
+        desk.move_clock(hours=25)
+        desk.run_due_tasks()
+    found = desk.read_refund(refund)
     assert (found.state, found.certainty) == (RefundState.SUBMITTING, Certainty.UNKNOWN)
     assert (found.work.state, found.work.reason, found.work.attempt) == (WorkState.NEEDS_REVIEW, "probes_ended", 10)
     assert len(control.read_requests(call="atom_refund")) == 1
-    assert desk.agree(payment).reserved_minor == refund.amount_minor
+    assert desk.check_payment_agrees(payment).reserved_minor == refund.amount_minor
 
 
 @pytest.mark.parametrize("fault", ["status:503", "html", "hang", "result:RATE_LIMIT", "result:UNAUTHORIZED", "reset"])
 def test_a_failed_question_changes_nothing(desk: RefundDesk, control: SandboxControl, fault: str) -> None:
     """A probe without a usable answer leaves the refund unknown and shows the reason; the schedule continues."""
     _, refund = make_unknown(desk)
-    desk.later(minutes=10)
+    desk.move_clock(minutes=10)
     control.add_fault(fault, call="paypay_refund_details", times=2)
-    code = code_of(lambda: desk.probe(refund))
+    code = call_for_code(lambda: desk.probe(refund))
     assert code in ("outcome_unknown", "provider_auth", "rate_limited", "provider_unreachable")
-    after = desk.now(refund)
+    after = desk.read_refund(refund)
     assert (after.state, after.certainty, after.not_found, after.work) == (
         refund.state,
         refund.certainty,
         0,
         refund.work,
     )
-    assert desk.due()["refund_probes"] == 1
-    assert (desk.now(refund).work.attempt, desk.now(refund).not_found) == (1, 0)
+    assert desk.run_due_tasks()["refund_probes"] == 1
+    assert (desk.read_refund(refund).work.attempt, desk.read_refund(refund).not_found) == (1, 0)
 
 
 def test_nobody_is_asked_before_the_calls_own_time(desk: RefundDesk, control: SandboxControl) -> None:
     """The first automatic probe comes no sooner than the time-out of the sending call."""
     _, refund = make_unknown(desk)
     desk.sql("UPDATE refunds SET work_at = created_at, version = version + 1")
-    desk.due()
+    desk.run_due_tasks()
     assert control.read_requests(call="paypay_refund_details") == []
-    found = desk.now(refund)
+    found = desk.read_refund(refund)
     assert found.work.at is not None
     assert found.last_sent_at is not None
     assert found.work.at - found.last_sent_at == timedelta(seconds=30) / 20
-    desk.later(seconds=31)
-    desk.due()
+    desk.move_clock(seconds=31)
+    desk.run_due_tasks()
     assert len(control.read_requests(call="paypay_refund_details")) == 1
 
 
@@ -229,13 +229,13 @@ def test_an_answer_that_does_not_fit_settles_nothing(
     """
     payment, refund = make_unknown(desk, provider, happened=True)
     control.add_fault(fault, call={"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider])
-    assert code_of(lambda: desk.probe(refund)) == "outcome_unknown"
-    found = desk.now(refund)
+    assert call_for_code(lambda: desk.probe(refund)) == "outcome_unknown"
+    found = desk.read_refund(refund)
     assert (found.certainty, found.work.state) == (Certainty.UNKNOWN, WorkState.NEEDS_REVIEW)
     assert found.work.reason == "answer_does_not_fit"
     cases = "SELECT rule_id FROM alerts WHERE subject_kind = 'refund' AND resolved_at IS NULL"
     assert [row[0] for row in desk.sql(cases)] == ["answer_does_not_fit"]
-    assert desk.agree(payment).reserved_minor == refund.amount_minor
+    assert desk.check_payment_agrees(payment).reserved_minor == refund.amount_minor
     assert desk.probe(refund).certainty is Certainty.KNOWN
     assert desk.sql(cases) == []
 
@@ -246,8 +246,8 @@ def test_what_is_no_longer_kept_needs_a_person(desk: RefundDesk, control: Sandbo
     """
     _, refund = make_unknown(desk, happened=True)
     control.add_fault("result:ORDER_NO_LONGER_AVAILABLE", call="paypay_refund_details")
-    assert code_of(lambda: desk.probe(refund)) == "outcome_unknown"
-    found = desk.now(refund)
+    assert call_for_code(lambda: desk.probe(refund)) == "outcome_unknown"
+    found = desk.read_refund(refund)
     assert (found.certainty, found.work.state) == (Certainty.UNKNOWN, WorkState.NEEDS_REVIEW)
     assert found.work.reason == "order_no_longer_kept"
 
@@ -259,26 +259,26 @@ def test_accepted_refunds_are_followed_to_their_end(desk: RefundDesk, control: S
     control.change_settings(waits_for_manual_settling=True)
     payment, refund = make_accepted(desk)
     for span in (31, 121, 601, *[3601] * 24, 86_401, 86_401):
-        desk.later(seconds=span)
-        assert desk.due()["refund_polls"] == 1
-    found = desk.now(refund)
+        desk.move_clock(seconds=span)
+        assert desk.run_due_tasks()["refund_polls"] == 1
+    found = desk.read_refund(refund)
     assert (found.state, found.work.state, found.work.reason) == (RefundState.SUBMITTED, WorkState.SCHEDULED, "poll")
     assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts")] == ["refund_slow"]
     control.payments_control.move_refund(refund.provider_refund_key or "", "completed")
     assert desk.probe(refund).state is RefundState.COMPLETED
     assert desk.sql("SELECT 1 FROM alerts WHERE resolved_at IS NULL") == []
-    assert desk.agree(payment).refunded_minor == 100
+    assert desk.check_payment_agrees(payment).refunded_minor == 100
 
 
 def test_atoms_refunds_are_asked_about_by_the_hour(desk: RefundDesk, control: SandboxControl) -> None:
     """Refunds at Atom, which take hours, are polled at most once an hour."""
     control.change_settings(waits_for_manual_settling=True)
     _, refund = make_accepted(desk, "atom")
-    desk.later(minutes=50)
-    assert desk.due()["refund_polls"] == 0
-    desk.later(minutes=11)
-    assert desk.due()["refund_polls"] == 1
-    assert desk.now(refund).state is RefundState.SUBMITTED
+    desk.move_clock(minutes=50)
+    assert desk.run_due_tasks()["refund_polls"] == 0
+    desk.move_clock(minutes=11)
+    assert desk.run_due_tasks()["refund_polls"] == 1
+    assert desk.read_refund(refund).state is RefundState.SUBMITTED
 
 
 def test_paypays_passing_failure_stays_accepted(desk: RefundDesk, control: SandboxControl) -> None:
@@ -297,7 +297,7 @@ def test_atoms_failure_is_one(desk: RefundDesk, control: SandboxControl, word: s
     payment, refund = make_accepted(desk, "atom")
     control.payments_control.move_refund(refund.provider_refund_key or "", word)
     assert desk.probe(refund).state is RefundState.FAILED
-    assert desk.agree(payment).refundable_minor == 50_000
+    assert desk.check_payment_agrees(payment).refundable_minor == 50_000
 
 
 def test_acceptance_is_not_undone_by_not_found(desk: RefundDesk, control: SandboxControl) -> None:
@@ -310,8 +310,8 @@ def test_acceptance_is_not_undone_by_not_found(desk: RefundDesk, control: Sandbo
         Certainty.KNOWN,
         "contradicted",
     )
-    assert desk.agree(payment).reserved_minor == 100
-    assert code_of(lambda: desk.ask(payment, "50")) == "in_progress"
+    assert desk.check_payment_agrees(payment).reserved_minor == 100
+    assert call_for_code(lambda: desk.ask(payment, "50")) == "in_progress"
     assert desk.probe(refund).state is RefundState.COMPLETED
 
 
@@ -322,14 +322,14 @@ def test_a_late_success_of_a_failed_one_is_a_case(desk: RefundDesk, control: San
     payment = desk.paid()
     refund = desk.ask(payment)
     control.add_fault("result_after:CANCELED_USER", call="paypay_refund", times=1)
-    assert code_of(lambda: desk.approve(refund)) == "provider_refused"
+    assert call_for_code(lambda: desk.approve(refund)) == "provider_refused"
     found = desk.probe(refund)
     assert (found.state, found.work.reason) == (RefundState.FAILED, "contradicted")
     assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts")] == ["contradicted"]
-    refusal = refusal_of(lambda: desk.ask(payment, "500"))
+    refusal = call_for_refusal(lambda: desk.ask(payment, "500"))
     assert (refusal.code, refusal.detail["reason"]) == ("in_progress", "nothing_contradicted")
     assert desk.refunds.make_plan(payment.id).refusal_code == "refund_contradicted"
-    assert len(desk.keys_at(payment)) == 1
+    assert len(desk.list_provider_keys(payment)) == 1
 
 
 @pytest.mark.parametrize("is_told_by_payment", [False, True], ids=["by a probe", "by the payment"])
@@ -342,7 +342,7 @@ def test_an_acknowledged_contradiction_hides_no_other_one(
 
     def list_open_cases(state: RefundState) -> list[Alert]:
         if is_told_by_payment:
-            apply_and_check(desk, payment, make_report(desk.now(refund), payment, state))
+            apply_and_check(desk, payment, make_report(desk.read_refund(refund), payment, state))
         else:
             desk.probe(refund)
         return [case for case in desk.console.alerts.list_alerts() if case.resolved_at is None]
@@ -350,13 +350,13 @@ def test_an_acknowledged_contradiction_hides_no_other_one(
     payment = desk.paid()
     refund = desk.ask(payment)
     control.add_fault("result_after:CANCELED_USER", call="paypay_refund", times=1)
-    assert code_of(lambda: desk.approve(refund)) == "provider_refused"
+    assert call_for_code(lambda: desk.approve(refund)) == "provider_refused"
     accepted = {"call": "paypay_refund_details", "action": "set_fields", "fields": {"data.status": "CREATED"}}
     control.add_faults({**accepted, "times": 1})
     (first,) = list_open_cases(RefundState.SUBMITTED)
     with desk.console.acting_as("lead-b"):
         desk.console.alerts.acknowledge(first.id, "we look into it")
-    control.payments_control.move_refund(desk.now(refund).provider_refund_key or "", "completed")
+    control.payments_control.move_refund(desk.read_refund(refund).provider_refund_key or "", "completed")
     (second,) = list_open_cases(RefundState.COMPLETED)
     assert (second.rule_id, second.acknowledged_by, second.observed != first.observed) == ("contradicted", None, True)
     assert list_open_cases(RefundState.COMPLETED) == [second]
@@ -374,19 +374,19 @@ def test_a_contradicted_refund_stays_contradicted_when_it_is_sent_again(
     payment = desk.paid()
     refund = desk.ask(payment)
     control.add_fault("result_after:RATE_LIMIT", call="paypay_refund", times=1)
-    assert code_of(lambda: desk.approve(refund)) == "rate_limited"
+    assert call_for_code(lambda: desk.approve(refund)) == "rate_limited"
     assert desk.probe(refund).work.reason == "contradicted"
-    assert refusal_of(lambda: desk.withdraw(refund)).detail["reason"] == "nothing_contradicted"
+    assert call_for_refusal(lambda: desk.withdraw(refund)).detail["reason"] == "nothing_contradicted"
     control.add_fault("result:RATE_LIMIT", call="paypay_refund", times=1)
-    assert code_of(lambda: desk.approve(refund)) == "rate_limited"
-    found = desk.now(refund)
+    assert call_for_code(lambda: desk.approve(refund)) == "rate_limited"
+    found = desk.read_refund(refund)
     assert (found.state, found.work.state, found.work.reason) == (
         RefundState.APPROVED,
         WorkState.NEEDS_REVIEW,
         "contradicted",
     )
-    assert refusal_of(lambda: desk.withdraw(refund)).detail["reason"] == "nothing_contradicted"
-    assert len(desk.keys_at(payment)) == 1
+    assert call_for_refusal(lambda: desk.withdraw(refund)).detail["reason"] == "nothing_contradicted"
+    assert len(desk.list_provider_keys(payment)) == 1
 
 
 def test_a_contradiction_that_is_found_again_stops_the_next_refund(desk: RefundDesk, control: SandboxControl) -> None:
@@ -396,14 +396,14 @@ def test_a_contradiction_that_is_found_again_stops_the_next_refund(desk: RefundD
     payment = desk.paid()
     refund = desk.ask(payment)
     control.add_fault("result_after:RATE_LIMIT", call="paypay_refund", times=1)
-    assert code_of(lambda: desk.approve(refund)) == "rate_limited"
+    assert call_for_code(lambda: desk.approve(refund)) == "rate_limited"
     assert desk.probe(refund).work.reason == "contradicted"
     desk.sql("DROP TRIGGER guard_refunds_update")
     desk.sql("UPDATE refunds SET work_state = 'scheduled', work_reason = 'submission'")
     assert desk.withdraw(refund).state is RefundState.WITHDRAWN
-    refusal = refusal_of(lambda: desk.approve(desk.ask(payment, "500")))
+    refusal = call_for_refusal(lambda: desk.approve(desk.ask(payment, "500")))
     assert (refusal.code, refusal.detail["reason"]) == ("in_progress", "nothing_contradicted")
-    assert desk.keys_at(payment) == [desk.now(refund).provider_refund_key]
+    assert desk.list_provider_keys(payment) == [desk.read_refund(refund).provider_refund_key]
 
 
 def test_what_was_never_sent_asks_nobody(desk: RefundDesk, control: SandboxControl) -> None:
@@ -419,7 +419,7 @@ def test_while_it_is_sent_nobody_asks(desk: RefundDesk) -> None:
     desk.sql(
         "UPDATE operations SET state = 'calling', lease_expires = 9000000000000000 WHERE action = 'refund.submit'"
     )
-    refusal = refusal_of(lambda: desk.probe(refund))
+    refusal = call_for_refusal(lambda: desk.probe(refund))
     assert (refusal.code, refusal.detail["holder"]["operator"]) == ("in_progress", "lead-b")  # type: ignore[index]
 
 
@@ -452,18 +452,18 @@ def test_a_payments_details_settle_an_unknown(desk: RefundDesk, state: RefundSta
     """
     payment, refund = make_unknown(desk, happened=True)
     assert apply_and_check(desk, payment, make_report(refund, payment, state))
-    found = desk.now(refund)
+    found = desk.read_refund(refund)
     assert (found.state, found.certainty) == (ends, Certainty.KNOWN)
     assert apply_and_check(desk, payment, make_report(refund, payment, state))
-    assert desk.now(refund) == found
-    desk.agree(payment)
+    assert desk.read_refund(refund) == found
+    desk.check_payment_agrees(payment)
 
 
 def test_a_strangers_refund_is_not_ours(desk: RefundDesk) -> None:
     """A report has a key that no refund of ours has: the function returns False, and nothing changes."""
     payment, refund = make_unknown(desk)
     assert not apply_and_check(desk, payment, make_report(refund, payment, RefundState.COMPLETED, key="BY-HAND"))
-    assert desk.now(refund) == refund
+    assert desk.read_refund(refund) == refund
 
 
 def test_a_payments_details_that_do_not_fit(desk: RefundDesk) -> None:
@@ -472,7 +472,7 @@ def test_a_payments_details_that_do_not_fit(desk: RefundDesk) -> None:
     assert apply_and_check(
         desk, payment, make_report(refund, payment, RefundState.COMPLETED, provider_payment_id="0499")
     )
-    found = desk.now(refund)
+    found = desk.read_refund(refund)
     assert (found.certainty, found.work.reason) == (Certainty.UNKNOWN, "answer_does_not_fit")
 
 
@@ -481,10 +481,13 @@ def test_news_of_what_failed_is_a_case_once(desk: RefundDesk, control: SandboxCo
     payment = desk.paid()
     refund = desk.ask(payment)
     control.add_fault("result:CANCELED_USER", call="paypay_refund", times=1)
-    assert code_of(lambda: desk.approve(refund)) == "provider_refused"
-    failed = desk.now(refund)
+    assert call_for_code(lambda: desk.approve(refund)) == "provider_refused"
+    failed = desk.read_refund(refund)
     for _ in range(3):
         assert apply_and_check(desk, payment, make_report(failed, payment, RefundState.COMPLETED))
-    assert (desk.now(refund).state, desk.now(refund).work.reason) == (RefundState.FAILED, "contradicted")
+    assert (desk.read_refund(refund).state, desk.read_refund(refund).work.reason) == (
+        RefundState.FAILED,
+        "contradicted",
+    )
     assert len(desk.sql("SELECT 1 FROM alerts")) == 1
     assert len(desk.sql("SELECT 1 FROM evidence WHERE source = 'paypay.payment' AND subject_kind = 'refund'")) == 1

@@ -6,7 +6,7 @@ from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import RefundState
 from console.services.process.context import WORKER
 from console.store.payments import payments, set_asides
-from tests.support.refund_desks import RefundDesk, code_of
+from tests.support.refund_desks import RefundDesk, call_for_code
 
 
 def set_aside(desk: RefundDesk, payment: Payment, minor: int = 300) -> int:
@@ -28,29 +28,29 @@ def list_refunds(desk: RefundDesk) -> list[Refund]:
 
 def run_and_count_requests(desk: RefundDesk) -> int:
     """Run the due tasks; return the number of refunds that the program requested."""
-    return desk.due()["set_aside_refunds"]
+    return desk.run_due_tasks()["set_aside_refunds"]
 
 
 def test_two_people_approve_what_the_program_asks_for(desk: RefundDesk) -> None:
     """The program requests the refund at once and only once; the second approver's vote sends it."""
-    desk.team()
+    desk.insert_team()
     payment = desk.paid()
     item = set_aside(desk, payment)
     assert (run_and_count_requests(desk), run_and_count_requests(desk)) == (1, 0)
     (refund,) = list_refunds(desk)
     facts = (refund.state, refund.maker, refund.amount_minor, refund.set_aside_id, refund.checkers_needed)
     assert facts == (RefundState.REQUESTED, WORKER, 300, item, 2)
-    assert desk.keys_at(payment) == []
-    assert code_of(lambda: desk.approve(refund, by="op-a")) == "not_allowed"
+    assert desk.list_provider_keys(payment) == []
+    assert call_for_code(lambda: desk.approve(refund, by="op-a")) == "not_allowed"
     half = desk.approve(refund)
-    assert (half.state, desk.keys_at(payment)) == (RefundState.REQUESTED, [])
-    assert code_of(lambda: desk.approve(refund)) == "same_person"
-    assert code_of(lambda: desk.approve(refund, by=" Lead-B")) != "done"
+    assert (half.state, desk.list_provider_keys(payment)) == (RefundState.REQUESTED, [])
+    assert call_for_code(lambda: desk.approve(refund)) == "same_person"
+    assert call_for_code(lambda: desk.approve(refund, by=" Lead-B")) != "done"
     assert desk.approve(refund, by="lead-c").state is RefundState.SUBMITTED
-    desk.later(seconds=31)
-    desk.due()
-    assert len(desk.keys_at(payment)) == 1
-    assert desk.agree(payment).refunded_minor == 300
+    desk.move_clock(seconds=31)
+    desk.run_due_tasks()
+    assert len(desk.list_provider_keys(payment)) == 1
+    assert desk.check_payment_agrees(payment).refunded_minor == 300
 
 
 def test_nobody_is_asked_again_for_what_was_rejected(desk: RefundDesk) -> None:
@@ -62,7 +62,7 @@ def test_nobody_is_asked_again_for_what_was_rejected(desk: RefundDesk) -> None:
     set_aside(desk, other, 200)
     assert run_and_count_requests(desk) == 2
     desk.reject(list_refunds(desk)[0])
-    desk.later(hours=73)
+    desk.move_clock(hours=73)
     assert run_and_count_requests(desk) == 0
     assert [one.state for one in list_refunds(desk)] == [RefundState.REJECTED, RefundState.EXPIRED]
     assert [desk.payment(one.id).set_aside_minor for one in (payment, other)] == [300, 200]
@@ -81,7 +81,7 @@ def test_what_the_rules_do_not_admit_waits_as_a_case(desk: RefundDesk) -> None:
     first = desk.ask(busy, "1000")
     assert run_and_count_requests(desk) == 1
     assert [one.payment_id for one in list_refunds(desk)] == [busy.id, free.id]
-    assert desk.refused("outside_window") == []
+    assert desk.list_refusal_reasons("outside_window") == []
     desk.withdraw(first)
     assert run_and_count_requests(desk) == 1
     assert list_refunds(desk)[-1].payment_id == busy.id
@@ -102,11 +102,11 @@ def test_one_after_the_other_of_one_payment(desk: RefundDesk) -> None:
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "aud-f"])
 def test_no_person_proposes(desk: RefundDesk, person: str) -> None:
     """A person can't call `propose_refund`, which requests in the name of the program: `not_allowed`."""
-    desk.team()
+    desk.insert_team()
     item = set_aside(desk, desk.paid())
     with desk.context.database.read() as conn:
         found = set_asides.find(conn, item)
     assert found is not None
     with desk.console.acting_as(person):
-        assert code_of(lambda: desk.machinery.refund_requests.propose_refund(found)) == "not_allowed"
+        assert call_for_code(lambda: desk.machinery.refund_requests.propose_refund(found)) == "not_allowed"
     assert list_refunds(desk) == []

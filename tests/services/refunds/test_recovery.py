@@ -15,7 +15,7 @@ from console.domain.records import Certainty
 from console.sandbox import SandboxControl
 from console.services.refunds.late_outcomes import apply_refund_report
 from console.store.refunds import refunds
-from tests.support.refund_desks import RefundDesk, code_of, refusal_of
+from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
 
 ANSWERS = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}
 
@@ -25,8 +25,8 @@ def make_unknown(desk: RefundDesk, provider: str = "atom", *, happened: bool = F
     payment = desk.paid("ORD1", 50_000, provider)
     refund = desk.ask(payment, "100")
     desk.control.add_fault("close_after_charge" if happened else "reset", call=f"{provider}_refund", times=1)
-    assert code_of(lambda: desk.approve(refund)) == "outcome_unknown"
-    return payment, desk.now(refund)
+    assert call_for_code(lambda: desk.approve(refund)) == "outcome_unknown"
+    return payment, desk.read_refund(refund)
 
 
 def silence_provider(desk: RefundDesk, provider: str = "atom") -> None:
@@ -38,7 +38,7 @@ def test_failed_takes_two_people(desk: RefundDesk) -> None:
     """The first person's decision waits; the same person again doesn't count; the second one, an approver, settles
     the refund as failed.
     """
-    desk.team()
+    desk.insert_team()
     payment, refund = make_unknown(desk)
     first = desk.resolve(refund, "failed", "op-e", proof="not on their list")
     assert (first.awaiting, first.record.certainty, first.record.version) == (
@@ -47,14 +47,14 @@ def test_failed_takes_two_people(desk: RefundDesk) -> None:
         refund.version + 1,
     )
     assert desk.refunds.read_refund(refund.id).awaiting == "second_person"
-    assert code_of(lambda: desk.resolve(refund, "failed", "op-e")) == "same_person"
-    assert code_of(lambda: desk.resolve(refund, "failed", "op-a")) == "not_allowed", "the second is an approver"
+    assert call_for_code(lambda: desk.resolve(refund, "failed", "op-e")) == "same_person"
+    assert call_for_code(lambda: desk.resolve(refund, "failed", "op-a")) == "not_allowed", "the second is an approver"
     second = desk.resolve(refund, "failed", "lead-b", proof="their letter of the 20th")
     assert (second.awaiting, second.record.state, second.record.certainty) == (None, RefundState.FAILED, "known")
-    assert desk.agree(payment).refundable_minor == 50_000
+    assert desk.check_payment_agrees(payment).refundable_minor == 50_000
     assert desk.sql("SELECT state FROM operations WHERE id = :id", id=refund.operation_id)[0].state == "failed"
     assert desk.context.spool.list_refunds_holding_amount(desk.context.database_id, payment.id) == ()
-    assert code_of(lambda: desk.resolve(refund, "failed", "lead-c")) == "nothing_to_resolve"
+    assert call_for_code(lambda: desk.resolve(refund, "failed", "lead-c")) == "nothing_to_resolve"
 
 
 def roles_that_decide(desk: RefundDesk, refund: Refund) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ def test_two_people_who_may_decide_now(desk: RefundDesk, change: str) -> None:
     """The proposer lost the role or was disabled: that proposal doesn't count, and the next decision is the first
     one.
     """
-    desk.team()
+    desk.insert_team()
     _, refund = make_unknown(desk)
     desk.resolve(refund, "failed", "op-e", proof="not on their list")
     assert roles_that_decide(desk, refund) == ("approver",), "the second one is an approver"
@@ -84,7 +84,7 @@ def test_two_people_who_may_decide_now(desk: RefundDesk, change: str) -> None:
     assert read_waiting(desk, refund) == (None, "scheduled", 0)
     first = desk.resolve(refund, "failed", "lead-b", proof="their letter of the 20th")
     assert (first.awaiting, first.record.certainty) == ("second_person", "unknown")
-    assert code_of(lambda: desk.resolve(refund, "failed", "lead-b")) == "same_person"
+    assert call_for_code(lambda: desk.resolve(refund, "failed", "lead-b")) == "same_person"
     settled = desk.resolve(refund, "failed", "lead-c", proof="their list of the 21st").record
     assert (settled.state, settled.certainty) == (RefundState.FAILED, "known")
 
@@ -93,23 +93,25 @@ def test_completed_takes_two_people_where_no_read_confirms(desk: RefundDesk) -> 
     """No read confirms the refund: two people must give the same id of the provider."""
     payment, refund = make_unknown(desk, happened=True)
     silence_provider(desk)
-    assert code_of(lambda: desk.resolve(refund, "completed", "op-a")) == "usage", "the number is missing"
+    assert call_for_code(lambda: desk.resolve(refund, "completed", "op-a")) == "usage", "the number is missing"
     assert desk.resolve(refund, "completed", "op-a", "1519").awaiting == "second_person"
     shown = desk.readers.payment_details.read_payment(payment.id).record
     assert explain_payment(shown, desk.context.now()).next_step.code == "next.payment_refund_second_person"
-    assert refusal_of(lambda: desk.resolve(refund, "completed", "lead-b", "1520")).detail["reason"] == "other_id"
+    assert (
+        call_for_refusal(lambda: desk.resolve(refund, "completed", "lead-b", "1520")).detail["reason"] == "other_id"
+    )
     settled = desk.resolve(refund, "completed", "lead-b", "1519")
     assert (settled.record.state, settled.record.provider_refund_id) == (RefundState.COMPLETED, "1519")
     told = explain_refund(settled.record, desk.context.now())
     assert told.why == "why.refund_decided_by_people", "the gateway confirmed nothing"
-    assert desk.agree(payment).refunded_minor == refund.amount_minor
+    assert desk.check_payment_agrees(payment).refunded_minor == refund.amount_minor
 
 
 def test_the_answer_is_evidence_of_a_decision_that_is_refused(desk: RefundDesk) -> None:
     """The provider is asked before the person's right is checked: its answer is stored as evidence, also if the
     decision is refused.
     """
-    desk.team()
+    desk.insert_team()
     payment, refund = make_unknown(desk, happened=True)
     silence_provider(desk)
 
@@ -120,14 +122,14 @@ def test_the_answer_is_evidence_of_a_decision_that_is_refused(desk: RefundDesk) 
     desk.resolve(refund, "completed", "op-e", "1519")
     for person, number, code in (("op-e", "1519", "same_person"), ("lead-b", "1520", "evidence_mismatch")):
         before = count_answers()
-        assert code_of(lambda by=person, of=number: desk.resolve(refund, "completed", by, of)) == code
+        assert call_for_code(lambda by=person, of=number: desk.resolve(refund, "completed", by, of)) == code
         assert count_answers() == before + 1
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             "console.services.refunds.resolve._refuse_id_of_other_refund", lambda *_: refuse_as_stale(refund)
         )
         before = count_answers()
-        assert code_of(lambda: desk.resolve(refund, "completed", "lead-b", "1519")) == "stale_view"
+        assert call_for_code(lambda: desk.resolve(refund, "completed", "lead-b", "1519")) == "stale_view"
         assert count_answers() == before + 1
 
 
@@ -161,7 +163,7 @@ def test_an_answer_about_an_earlier_sending_settles_nothing(
 
     monkeypatch.setattr(desk.vendors, "get_reader", lambda _name: Overtaken())
     desk.probe(refund)
-    now = desk.now(refund)
+    now = desk.read_refund(refund)
     assert (now.state, now.certainty) == (RefundState.SUBMITTING, Certainty.UNKNOWN)
     assert desk.payment(payment.id).reserved_minor == refund.amount_minor
 
@@ -195,9 +197,9 @@ def test_an_answer_that_a_refusal_overtakes_is_compared_with_it(
     monkeypatch.setattr(desk.vendors, "get_reader", lambda _name: Overtaken())
     desk.probe(refund)
     monkeypatch.undo()
-    now = desk.now(refund)
+    now = desk.read_refund(refund)
     assert (now.state, now.certainty, now.work.reason) == (RefundState.FAILED, Certainty.KNOWN, rule)
-    assert refusal_of(lambda: desk.ask(payment, "100")).code == "in_progress"
+    assert call_for_refusal(lambda: desk.ask(payment, "100")).code == "in_progress"
 
 
 @pytest.mark.parametrize("kind", [OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH])
@@ -213,7 +215,7 @@ def test_a_late_refusal_of_an_earlier_sending_settles_nothing(desk: RefundDesk, 
     )
     told: Outcome[RefundReport] = Outcome(kind, "refused", SendingCertainty.YES, status=400)
     assert desk.machinery.submit_action.deliver(refund.operation_id or "", told)
-    now = desk.now(refund)
+    now = desk.read_refund(refund)
     assert (now.state, now.certainty, now.operation_id) == (
         RefundState.SUBMITTING,
         Certainty.UNKNOWN,
@@ -233,14 +235,14 @@ def test_the_number_of_another_refund_completes_nothing(desk: RefundDesk, provid
     assert number is not None
     desk.control.add_fault("reset", call=f"{provider}_refund", times=1)
     second = desk.ask(payment, "50")
-    assert code_of(lambda: desk.approve(second)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.approve(second)) == "outcome_unknown"
     silence_provider(desk, provider)
-    version = desk.now(second).version
+    version = desk.read_refund(second).version
     for person in ("op-a", "lead-b"):
-        refusal = refusal_of(lambda who=person: desk.resolve(second, "completed", who, number))
+        refusal = call_for_refusal(lambda who=person: desk.resolve(second, "completed", who, number))
         assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "used_by_other_record")
-    assert (desk.now(second).certainty, desk.now(second).version) == (Certainty.UNKNOWN, version)
-    own_key = desk.now(second).provider_refund_key
+    assert (desk.read_refund(second).certainty, desk.read_refund(second).version) == (Certainty.UNKNOWN, version)
+    own_key = desk.read_refund(second).provider_refund_key
     assert desk.resolve(second, "completed", "op-a", own_key).awaiting == "second_person"
 
 
@@ -255,7 +257,7 @@ def test_an_answer_contradicts_the_refund_that_people_gave_its_number(
     number = str(desk.control.payments_control.read_refunds(key=first.provider_refund_key)[0]["id"])
     desk.control.add_fault("reset", call="atom_refund", times=1)
     second = desk.ask(desk.paid("ORD2", 50_000, "atom"), "100")
-    assert code_of(lambda: desk.approve(second)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.approve(second)) == "outcome_unknown"
     silence_provider(desk)
     if is_first_denied:
         for person in ("op-a", "lead-b"):
@@ -264,10 +266,13 @@ def test_an_answer_contradicts_the_refund_that_people_gave_its_number(
         desk.resolve(second, "completed", person, number)
     desk.control.clear_faults()
     desk.probe(first)
-    assert desk.now(first).state is (RefundState.FAILED if is_first_denied else RefundState.COMPLETED)
-    decided = desk.now(second)
+    assert desk.read_refund(first).state is (RefundState.FAILED if is_first_denied else RefundState.COMPLETED)
+    decided = desk.read_refund(second)
     assert (decided.state, decided.provider_refund_id) == (RefundState.COMPLETED, number)
-    assert (decided.work.reason, desk.now(first).work.reason == "contradicted") == ("contradicted", is_first_denied)
+    assert (decided.work.reason, desk.read_refund(first).work.reason == "contradicted") == (
+        "contradicted",
+        is_first_denied,
+    )
     cases = desk.sql("SELECT observed FROM alerts WHERE subject_id = :id AND subject_kind = 'refund'", id=second.id)
     assert [case.observed for case in cases] == [f"{number} is the number of refund {first.id}"]
 
@@ -278,8 +283,10 @@ def test_a_number_that_was_proposed_before_is_no_second_half(desk: RefundDesk) -
     silence_provider(desk)
     desk.resolve(refund, "completed", "op-a", "1519")
     assert desk.resolve(refund, "completed", "op-a", "1520").awaiting == "second_person"
-    assert code_of(lambda: desk.resolve(refund, "completed", "op-a", "1520")) == "same_person"
-    assert refusal_of(lambda: desk.resolve(refund, "completed", "lead-b", "1519")).detail["reason"] == "other_id"
+    assert call_for_code(lambda: desk.resolve(refund, "completed", "op-a", "1520")) == "same_person"
+    assert (
+        call_for_refusal(lambda: desk.resolve(refund, "completed", "lead-b", "1519")).detail["reason"] == "other_id"
+    )
     settled = desk.resolve(refund, "completed", "lead-b", "1520")
     assert settled.record.provider_refund_id == "1520"
 
@@ -292,10 +299,10 @@ def test_one_person_where_a_read_confirms_it(desk: RefundDesk, control: SandboxC
     payment, refund = make_unknown(desk, provider, happened=True)
     there = control.payments_control.read_refunds(key=refund.provider_refund_key)[0]
     number = there["id"] if provider == "atom" else refund.provider_refund_key
-    assert refusal_of(lambda: desk.resolve(refund, "completed", "op-a", "99")).detail["reason"] == "other_id"
+    assert call_for_refusal(lambda: desk.resolve(refund, "completed", "op-a", "99")).detail["reason"] == "other_id"
     settled = desk.resolve(refund, "completed", "op-a", str(number))
     assert (settled.awaiting, settled.record.state) == (None, RefundState.COMPLETED)
-    assert desk.agree(payment).refunded_minor == refund.amount_minor
+    assert desk.check_payment_agrees(payment).refunded_minor == refund.amount_minor
     assert "person" in [item.source for item in desk.refunds.read_refund(refund.id).evidence]
 
 
@@ -304,10 +311,10 @@ def test_the_providers_word_is_above_two_people(desk: RefundDesk) -> None:
     provider's state.
     """
     payment, refund = make_unknown(desk, happened=True)
-    refusal = refusal_of(lambda: desk.resolve(refund, "failed", "op-a"))
+    refusal = call_for_refusal(lambda: desk.resolve(refund, "failed", "op-a"))
     assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "provider_says_otherwise")
-    assert desk.now(refund).state in (RefundState.COMPLETED, RefundState.SUBMITTED)
-    desk.agree(payment)
+    assert desk.read_refund(refund).state in (RefundState.COMPLETED, RefundState.SUBMITTED)
+    desk.check_payment_agrees(payment)
 
 
 def test_who_proposes_otherwise_begins_anew(desk: RefundDesk) -> None:
@@ -317,7 +324,7 @@ def test_who_proposes_otherwise_begins_anew(desk: RefundDesk) -> None:
     desk.resolve(refund, "failed", "op-a")
     assert desk.resolve(refund, "completed", "lead-b", "1519").awaiting == "second_person"
     assert desk.resolve(refund, "failed", "lead-c").awaiting == "second_person"
-    assert desk.now(refund).certainty is Certainty.UNKNOWN
+    assert desk.read_refund(refund).certainty is Certainty.UNKNOWN
     assert desk.resolve(refund, "failed", "lead-b").record.state is RefundState.FAILED
 
 
@@ -329,7 +336,7 @@ def test_a_probe_closes_what_was_proposed(desk: RefundDesk, control: SandboxCont
     control.clear_faults()
     desk.probe(refund)
     assert desk.refunds.read_refund(refund.id).awaiting is None
-    assert code_of(lambda: desk.resolve(refund, "failed", "lead-b")) == "nothing_to_resolve"
+    assert call_for_code(lambda: desk.resolve(refund, "failed", "lead-b")) == "nothing_to_resolve"
 
 
 @pytest.mark.parametrize(
@@ -338,16 +345,16 @@ def test_a_probe_closes_what_was_proposed(desk: RefundDesk, control: SandboxCont
 def test_bad_input(desk: RefundDesk, as_state: str, proof: str, code: str) -> None:
     """A decision with another state than completed or failed, or with empty evidence, is refused."""
     _, refund = make_unknown(desk)
-    assert code_of(lambda: desk.resolve(refund, as_state, "op-a", proof=proof)) == code
+    assert call_for_code(lambda: desk.resolve(refund, as_state, "op-a", proof=proof)) == code
 
 
 def test_known_ones_are_not_resolved(desk: RefundDesk) -> None:
     """A requested or an accepted refund can't be resolved by people."""
     payment = desk.paid()
     refund = desk.ask(payment)
-    assert code_of(lambda: desk.resolve(refund, "failed", "op-a")) == "nothing_to_resolve"
+    assert call_for_code(lambda: desk.resolve(refund, "failed", "op-a")) == "nothing_to_resolve"
     desk.approve(refund)
-    assert code_of(lambda: desk.resolve(refund, "failed", "op-a")) == "nothing_to_resolve"
+    assert call_for_code(lambda: desk.resolve(refund, "failed", "op-a")) == "nothing_to_resolve"
 
 
 def test_what_was_accepted_and_is_no_longer_kept_is_for_people(desk: RefundDesk, control: SandboxControl) -> None:
@@ -359,14 +366,17 @@ def test_what_was_accepted_and_is_no_longer_kept_is_for_people(desk: RefundDesk,
     key = refund.provider_refund_key
     assert desk.resolve(refund, "completed", "op-a", key).awaiting == "second_person"
     assert desk.resolve(refund, "completed", "lead-b", key).record.state is RefundState.COMPLETED
-    assert desk.agree(payment).refunded_minor == 1000
+    assert desk.check_payment_agrees(payment).refunded_minor == 1000
 
 
 def test_an_old_view_resolves_nothing(desk: RefundDesk) -> None:
     """A decision with an earlier version of the refund is refused."""
     _, refund = make_unknown(desk)
     with desk.console.acting_as("op-a"):
-        assert code_of(lambda: desk.refunds.resolve(refund.id, "failed", "seen", expected_version=1)) == "stale_view"
+        assert (
+            call_for_code(lambda: desk.refunds.resolve(refund.id, "failed", "seen", expected_version=1))
+            == "stale_view"
+        )
 
 
 def settle_by_report(desk: RefundDesk, refund: Refund, state: RefundState) -> None:
@@ -418,8 +428,8 @@ def test_what_a_report_settled_meanwhile_is_not_settled_twice(
     desk.control.payments_control.move_refund(there["key"], answered)
     monkeypatch.setattr(desk.context.failpoints, "reach", overtaken)
     number = str(there["id"]) if decision == "completed" else None
-    assert code_of(partial(desk.resolve, refund, decision, "op-a", number)) == code
-    ours, now = desk.payment(payment.id), desk.now(refund)
+    assert call_for_code(partial(desk.resolve, refund, decision, "op-a", number)) == code
+    ours, now = desk.payment(payment.id), desk.read_refund(refund)
     done, held = (refund.amount_minor * (end is state) for state in (RefundState.COMPLETED, RefundState.SUBMITTED))
     assert (now.state, now.certainty) == (end, Certainty.KNOWN)
     assert (ours.refunded_minor, ours.reserved_minor) == (done, others[0].amount_minor + held)
@@ -429,7 +439,7 @@ def test_what_a_report_settled_meanwhile_is_not_settled_twice(
 
 def test_a_proposal_that_nobody_can_confirm_says_so(desk: RefundDesk) -> None:
     """While the proposer is the only person who may confirm, the pages of the refund and its payment say so."""
-    desk.team()
+    desk.insert_team()
     payment, refund = make_unknown(desk)
     desk.resolve(refund, "failed", "lead-b", proof="not on their list")
 

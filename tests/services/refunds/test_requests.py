@@ -13,7 +13,7 @@ from console.sandbox import SandboxControl
 from console.store.payments import payments, set_asides
 from console.store.refunds import refunds
 from console.store.spool.spool import Intent
-from tests.support.refund_desks import RefundDesk, code_of, refund_desk, refusal_of
+from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal, open_refund_desk
 
 _NEXT = ", version = version + 1"
 
@@ -22,7 +22,7 @@ def test_a_request_reserves_its_sum_and_sends_nothing(desk: RefundDesk, control:
     """A request reserves its amount and waits, nothing is sent, and the facts that the requester saw are stored."""
     payment = desk.paid()
     refund = desk.ask(payment, "1000", ticket="T-1")
-    ours = desk.agree(payment)
+    ours = desk.check_payment_agrees(payment)
     assert (refund.state, refund.maker, refund.amount_minor) == (RefundState.REQUESTED, "op-a", 1000)
     assert (ours.reserved_minor, ours.refundable_minor) == (1000, 2300)
     assert control.read_requests(call="paypay_refund") == []
@@ -56,7 +56,7 @@ def test_an_amount_that_is_none_is_bad_input(desk: RefundDesk, amount: str) -> N
     `invalid_amount`, and nothing is written.
     """
     payment = desk.paid()
-    assert code_of(lambda: desk.ask(payment, amount)) == "invalid_amount"
+    assert call_for_code(lambda: desk.ask(payment, amount)) == "invalid_amount"
     assert desk.payment(payment.id) == payment
 
 
@@ -66,7 +66,7 @@ def test_an_amount_that_is_none_is_bad_input(desk: RefundDesk, amount: str) -> N
 def test_rupees_have_paise(desk: RefundDesk, amount: str, code: str) -> None:
     """An amount in rupees may have two decimals and not more."""
     payment = desk.paid("ORD1", 50_000, "atom")
-    assert code_of(lambda: desk.ask(payment, amount)) == code
+    assert call_for_code(lambda: desk.ask(payment, amount)) == code
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_rupees_have_paise(desk: RefundDesk, amount: str, code: str) -> None:
 def test_no_more_than_what_is_left(desk: RefundDesk, amount: str, code: str) -> None:
     """An amount up to the last yen that is left is accepted, one yen more is refused, and the refusal is audited."""
     payment = desk.paid()
-    assert code_of(lambda: desk.ask(payment, amount)) == code
-    assert desk.refused() == ([] if code == "done" else [code])
+    assert call_for_code(lambda: desk.ask(payment, amount)) == code
+    assert desk.list_refusal_reasons() == ([] if code == "done" else [code])
 
 
 def test_limits_per_refund_and_per_day(desk: RefundDesk) -> None:
@@ -84,17 +84,17 @@ def test_limits_per_refund_and_per_day(desk: RefundDesk) -> None:
     a sum of their own.
     """
     big = desk.paid("BIG", 2_000_000)
-    assert refusal_of(lambda: desk.ask(big, "1000001")).detail["reason"] == "per_refund"
+    assert call_for_refusal(lambda: desk.ask(big, "1000001")).detail["reason"] == "per_refund"
     for n in range(3):
         desk.ask(desk.paid(f"ORD-{n}", 1_000_000), "1000000")
-    refusal = refusal_of(lambda: desk.ask(big, "1"))
+    refusal = call_for_refusal(lambda: desk.ask(big, "1"))
     assert (refusal.code, refusal.detail["reason"], refusal.detail["today"]) == (
         "over_limit",
         "per_person_day",
         3_000_000,
     )
     assert desk.ask(big, "1", by="op-e").maker == "op-e"
-    desk.later(hours=24 * 20)
+    desk.move_clock(hours=24 * 20)
     assert desk.ask(desk.paid("NEXT", 1_000), "1").maker == "op-a", "another day in Japan"
 
 
@@ -104,13 +104,13 @@ def test_the_same_again_is_refused_until_it_is_intended(desk: RefundDesk) -> Non
     """
     payment = desk.paid()
     first = desk.ask(payment, "1000")
-    refusal = refusal_of(lambda: desk.ask(payment, "1000", by="op-e"))
+    refusal = call_for_refusal(lambda: desk.ask(payment, "1000", by="op-e"))
     assert (refusal.code, refusal.detail["record"]) == ("possible_repeat", first)
-    assert code_of(lambda: desk.ask(payment, "1000", intended_repeat=True)) == "in_progress"
+    assert call_for_code(lambda: desk.ask(payment, "1000", intended_repeat=True)) == "in_progress"
     desk.withdraw(first)
     again = desk.ask(payment, "1000")
     desk.approve(again)
-    assert code_of(lambda: desk.ask(payment, "1000")) == "possible_repeat"
+    assert call_for_code(lambda: desk.ask(payment, "1000")) == "possible_repeat"
     assert desk.ask(payment, "1000", intended_repeat=True).intended_repeat
 
 
@@ -128,11 +128,11 @@ def test_one_open_refund_of_a_payment(desk: RefundDesk) -> None:
     """
     payment = desk.paid()
     first = desk.ask(payment, "1000")
-    refusal = refusal_of(lambda: desk.ask(payment, "500"))
+    refusal = call_for_refusal(lambda: desk.ask(payment, "500"))
     assert (refusal.code, refusal.detail["record"]) == ("in_progress", first)
     desk.control.add_fault("close_after_charge", call="paypay_refund", times=1)
-    assert code_of(lambda: desk.approve(first)) == "outcome_unknown"
-    assert code_of(lambda: desk.ask(payment, "500")) == "in_progress"
+    assert call_for_code(lambda: desk.approve(first)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.ask(payment, "500")) == "in_progress"
     desk.probe(first)
     assert desk.ask(payment, "500").state is RefundState.REQUESTED
 
@@ -145,7 +145,7 @@ def test_at_once_one_wins(desk: RefundDesk) -> None:
 
     def ask(n: int) -> None:
         start.wait()
-        told.append(code_of(lambda: desk.ask(payment, str(2000 + n), by=f"op-{n}")))
+        told.append(call_for_code(lambda: desk.ask(payment, str(2000 + n), by=f"op-{n}")))
 
     threads = [Thread(target=ask, args=(n,)) for n in range(8)]
     for thread in threads:
@@ -153,14 +153,14 @@ def test_at_once_one_wins(desk: RefundDesk) -> None:
     for thread in threads:
         thread.join()
     assert sorted(told) == ["done", *["in_progress"] * 7]
-    assert desk.agree(payment).reserved_minor in range(2000, 2008)
+    assert desk.check_payment_agrees(payment).reserved_minor in range(2000, 2008)
 
 
 def test_outside_the_window(desk: RefundDesk, control: SandboxControl) -> None:
     """After the last second of the 365th Japanese day PayPay accepts no refund, and neither does the service."""
     payment = desk.paid()
     desk.clock.offset += timedelta(days=367)
-    assert refusal_of(lambda: desk.ask(payment)).detail["reason"] == "window"
+    assert call_for_refusal(lambda: desk.ask(payment)).detail["reason"] == "window"
     assert desk.refunds.make_plan(payment.id).refusal_code == "refund_window_over"
     assert control.read_requests(call="paypay_refund") == []
 
@@ -169,12 +169,12 @@ def test_what_the_contract_does_not_have(home: Path, control: SandboxControl) ->
     """The contract doesn't have repeated refunds: a second refund of a payment is refused at its request."""
     from dataclasses import replace
 
-    with refund_desk(home, control) as desk:
+    with open_refund_desk(home, control) as desk:
         payment = desk.paid()
         line = desk.vendors.get_adapter("paypay")._whole._sender  # type: ignore[attr-defined]
         line.config = replace(line.config, allows_repeated_refunds=False)
         desk.approve(desk.ask(payment, "1000"))
-        refusal = refusal_of(lambda: desk.ask(payment, "500"))
+        refusal = call_for_refusal(lambda: desk.ask(payment, "500"))
         assert (refusal.code, refusal.detail["reason"]) == ("outside_window", "repeated")
         assert desk.refunds.make_plan(payment.id).refusal_code == "refund_repeated"
 
@@ -182,7 +182,7 @@ def test_what_the_contract_does_not_have(home: Path, control: SandboxControl) ->
 def test_what_changed_since_it_was_seen(desk: RefundDesk) -> None:
     """A request with an earlier version of the payment is refused; the error has the present facts."""
     payment = desk.paid()
-    refusal = refusal_of(lambda: desk.ask(payment, saw=payment.version - 1))
+    refusal = call_for_refusal(lambda: desk.ask(payment, saw=payment.version - 1))
     assert (refusal.code, refusal.detail["changed"]["version"]["now"]) == ("stale_view", payment.version)  # type: ignore[index]
     assert desk.ask(payment, saw=payment.version).state is RefundState.REQUESTED
 
@@ -191,15 +191,15 @@ def test_what_changed_since_it_was_seen(desk: RefundDesk) -> None:
 def test_a_reason_is_needed(desk: RefundDesk, reason: str) -> None:
     """A request needs a reason that approvers and PayPay can accept."""
     payment = desk.paid()
-    assert code_of(lambda: desk.ask(payment, reason=reason)) == "usage"
+    assert call_for_code(lambda: desk.ask(payment, reason=reason)) == "usage"
 
 
 def test_who_may_ask(desk: RefundDesk) -> None:
     """Operators and approvers can request refunds, an auditor can't."""
-    desk.team()
+    desk.insert_team()
     payment = desk.paid()
-    assert code_of(lambda: desk.ask(payment, by="aud-f")) == "not_allowed"
-    assert code_of(lambda: desk.ask(payment, by="nobody")) == "not_allowed"
+    assert call_for_code(lambda: desk.ask(payment, by="aud-f")) == "not_allowed"
+    assert call_for_code(lambda: desk.ask(payment, by="nobody")) == "not_allowed"
     assert desk.ask(payment, by="lead-b").maker == "lead-b"
 
 
@@ -218,14 +218,14 @@ def test_a_plan_says_why_not(desk: RefundDesk, spoil: Callable[[RefundDesk, Paym
     payment = desk.paid()
     spoil(desk, payment)
     assert desk.refunds.make_plan(payment.id).refusal_code == off
-    assert code_of(lambda: desk.ask(payment, "700")) in ("exceeds_captured", "in_progress")
+    assert call_for_code(lambda: desk.ask(payment, "700")) in ("exceeds_captured", "in_progress")
 
 
 def test_a_plan_shows_what_counts(desk: RefundDesk) -> None:
     """The plan has the amounts, the limits, the possible approvers, and whether a second approver and a cooling-off
     period are needed.
     """
-    desk.team()
+    desk.insert_team()
     payment = desk.paid(minor=900_000)
     with desk.console.acting_as("lead-d"):
         plan = desk.refunds.make_plan(payment.id, "600000")
@@ -233,16 +233,16 @@ def test_a_plan_shows_what_counts(desk: RefundDesk) -> None:
     assert plan.approvers == ("lead-b", "lead-c"), "never the one who asks"
     assert plan.cooling_off_until is not None
     assert not [check for check in plan.checks if not check.holds]
-    assert code_of(lambda: desk.refunds.make_plan(payment.id, "many")) == "invalid_amount"
+    assert call_for_code(lambda: desk.refunds.make_plan(payment.id, "many")) == "invalid_amount"
 
 
 def test_real_money_needs_a_server(home: Path, control: SandboxControl) -> None:
     """SQLite can't enforce two people: refunds are sent only to providers on this machine."""
-    with refund_desk(home, control) as desk:
+    with open_refund_desk(home, control) as desk:
         payment = desk.paid()
         urls = {**desk.context.settings.provider_urls, "paypay": "https://apigw.paypay.ne.jp"}
         object.__setattr__(desk.context.settings, "provider_urls", urls)
-        refusal = refusal_of(lambda: desk.ask(payment))
+        refusal = call_for_refusal(lambda: desk.ask(payment))
         assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "sqlite_refund")
         assert desk.refunds.make_plan(payment.id).refusal_code == "refund_sqlite"
 
@@ -256,7 +256,7 @@ def test_what_only_this_desk_remembers_stands_in_the_way(desk: RefundDesk) -> No
     )
     desk.context.spool.store_intent(lost)
     desk.context.spool.mark_calling(lost.operation_id)
-    refusal = refusal_of(lambda: desk.ask(payment))
+    refusal = call_for_refusal(lambda: desk.ask(payment))
     assert (refusal.code, refusal.detail["source"], refusal.detail["operation_id"]) == (
         "in_progress",
         "desk",
@@ -280,11 +280,11 @@ def test_what_was_set_aside_is_refunded_as_it_is(desk: RefundDesk) -> None:
     item = desk.context.database.write(
         lambda tx: set_asides.insert_set_aside(tx.conn, desk.payment(payment.id), 1, 300, now)
     )
-    assert code_of(lambda: desk.ask(payment, "200", set_aside_id=item)) == "exceeds_captured"
-    assert code_of(lambda: desk.ask(payment, "300", set_aside_id=99)) == "not_found"
+    assert call_for_code(lambda: desk.ask(payment, "200", set_aside_id=item)) == "exceeds_captured"
+    assert call_for_code(lambda: desk.ask(payment, "300", set_aside_id=99)) == "not_found"
     first = desk.ask(payment, "300", set_aside_id=item)
     assert (desk.payment(payment.id).set_aside_minor, desk.payment(payment.id).reserved_minor) == (0, 300)
-    assert code_of(lambda: desk.ask(payment, "300", set_aside_id=item, intended_repeat=True)) in (
+    assert call_for_code(lambda: desk.ask(payment, "300", set_aside_id=item, intended_repeat=True)) in (
         "in_progress",
         "already_decided",
     )
@@ -292,12 +292,16 @@ def test_what_was_set_aside_is_refunded_as_it_is(desk: RefundDesk) -> None:
     assert (desk.payment(payment.id).set_aside_minor, desk.payment(payment.id).reserved_minor) == (300, 0)
     second = desk.ask(payment, "300", set_aside_id=item)
     desk.approve(second)
-    desk.later(seconds=31)
-    desk.due()
+    desk.move_clock(seconds=31)
+    desk.run_due_tasks()
     with desk.context.database.read() as conn:
         gone = set_asides.find(conn, item)
     assert gone is not None
-    assert (gone.state, gone.refund_id, desk.agree(payment).refunded_minor) == ("refunded", second.id, 300)
+    assert (gone.state, gone.refund_id, desk.check_payment_agrees(payment).refunded_minor) == (
+        "refunded",
+        second.id,
+        300,
+    )
 
 
 def test_the_radar_is_kept_with_the_makers_words(desk: RefundDesk) -> None:

@@ -7,7 +7,7 @@ import pytest
 from console.domain.error_reasons import RefundWindowReason
 from console.domain.payments.states import RefundState
 from console.services.refunds.rules import check_refund_rules, read_facts
-from tests.support.refund_desks import RefundDesk, refusal_of
+from tests.support.refund_desks import RefundDesk, call_for_refusal
 
 
 def check_rules(desk: RefundDesk, *, minor: int = 1_000, aside: int | None = None) -> dict[str, bool]:
@@ -41,7 +41,7 @@ def test_the_last_instant_of_the_window(desk: RefundDesk, after: timedelta, hold
     payment = desk.paid()
     until = desk.vendors.get_reader("paypay").find_refund_deadline(payment.paid_at) if payment.paid_at else None
     assert until is not None
-    desk.clock.stand_still()
+    desk.clock.stop()
     desk.clock.offset += until - desk.context.now() + after
     with desk.context.database.read() as conn:
         seen = read_facts(desk.context, conn, payment, "op-a")
@@ -55,11 +55,11 @@ def test_one_of_two_approvals_sends_nothing(desk: RefundDesk) -> None:
     payment = desk.paid(minor=900_000)
     refund = desk.approve(desk.approve(desk.ask(payment, "600000")), by="lead-c")
     assert (refund.state, refund.checkers_needed, len(refund.checkers)) == (RefundState.APPROVED, 2, 2)
-    desk.later(minutes=15, seconds=1)
+    desk.move_clock(minutes=15, seconds=1)
     for (trigger,) in desk.sql("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'approvals'"):
         desk.sql(f"DROP TRIGGER {trigger}")
     desk.sql("DELETE FROM approvals WHERE person = 'lead-c'")
     with desk.console.acting_as("lead-b"):
-        refusal = refusal_of(lambda: desk.refunds.submit(refund.id))
+        refusal = call_for_refusal(lambda: desk.refunds.submit(refund.id))
     assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "not_approved")
-    assert desk.keys_at(payment) == []
+    assert desk.list_provider_keys(payment) == []

@@ -9,7 +9,7 @@ import pytest
 from console.domain.explanations.refunds import explain_refund
 from console.sandbox import SandboxControl
 from console.services.reports.report_queries import read_refund_funnel
-from tests.support.refund_desks import RefundDesk, code_of, refusal_of
+from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
 
 
 def set_condition(desk: RefundDesk, name: str, value: int, currency: str = "JPY") -> None:
@@ -80,13 +80,13 @@ def test_a_payment_of_unknown_age_needs_two(desk: RefundDesk) -> None:
 @pytest.mark.parametrize("change", ["roles = 'operator'", "disabled_at = '2026-11-20 00:00:00'"])
 def test_two_people_who_are_approvers_now(desk: RefundDesk, change: str) -> None:
     """The vote of an approver who lost the role or was disabled isn't one of the two."""
-    desk.team()
+    desk.insert_team()
     set_condition(desk, "second_above_paypay", 999)
     refund = desk.ask(desk.paid())
     desk.approve(refund, "lead-b")
-    assert desk.now(refund).checkers == ("lead-b",)
+    assert desk.read_refund(refund).checkers == ("lead-b",)
     desk.sql(f"UPDATE operators SET {change} WHERE name = 'lead-b'")
-    assert desk.now(refund).checkers == ()
+    assert desk.read_refund(refund).checkers == ()
     half = desk.approve(refund, "lead-c")
     assert (half.state.value, half.checkers) == ("requested", ("lead-c",))
     assert count_requested_and_approved(desk) == [(1, 0)]
@@ -97,7 +97,7 @@ def test_a_rejected_refund_was_never_approved(desk: RefundDesk) -> None:
     """Two people approved a refund, and one of them lost the role; then it was rejected: it doesn't count as
     approved.
     """
-    desk.team()
+    desk.insert_team()
     set_condition(desk, "second_above_paypay", 999)
     refund = desk.ask(desk.paid())
     desk.approve(refund, "lead-b")
@@ -112,12 +112,12 @@ def test_a_limit_that_was_lowered_since_needs_two(desk: RefundDesk, name: str) -
     """A limit that was lowered after the request counts for the approval; the sum of the day, the payment's age and
     the payer's refunds count as they were at the request.
     """
-    desk.team()
+    desk.insert_team()
     refund = desk.ask(desk.paid(), "3000")
     for condition in ("second_checker_today", "second_checker_payer", "second_checker_age"):
         set_condition(desk, condition, 0)
     lower_limit(desk, name, 3_000)
-    assert desk.now(refund).checkers_needed == 1
+    assert desk.read_refund(refund).checkers_needed == 1
     lower_limit(desk, name, 2_999)
     assert desk.refunds.read_refund(refund.id).needed_checkers == 2
     half = desk.approve(refund, "lead-b")
@@ -133,17 +133,17 @@ def test_a_limit_that_was_lowered_after_the_approval_stops_the_sending(
     """A limit is lowered after one approval, so that two would be needed: the refund isn't sent, waits for a person,
     and can be withdrawn.
     """
-    desk.team()
+    desk.insert_team()
     payment = desk.paid()
     refund = desk.ask(payment, "3000")
     with control.outage_during():
-        assert code_of(lambda: desk.approve(refund)) == "provider_unreachable"
+        assert call_for_code(lambda: desk.approve(refund)) == "provider_unreachable"
     lower_limit(desk, "second_checker_above", 2_999)
-    desk.later(hours=1)
-    desk.due()
-    kept = desk.now(refund)
-    assert (kept.state.value, kept.work.reason, desk.keys_at(payment)) == ("approved", "not_sent", [])
-    assert refusal_of(lambda: desk.approve(refund)).detail["reason"] == "not_approved"
+    desk.move_clock(hours=1)
+    desk.run_due_tasks()
+    kept = desk.read_refund(refund)
+    assert (kept.state.value, kept.work.reason, desk.list_provider_keys(payment)) == ("approved", "not_sent", [])
+    assert call_for_refusal(lambda: desk.approve(refund)).detail["reason"] == "not_approved"
     assert desk.withdraw(refund).state.value == "withdrawn"
 
 

@@ -14,15 +14,15 @@ from console.services.alerts.queue_age import QueueAgeAlerts
 from console.services.process.failpoints import Failpoints
 from console.store.operations import journal
 from console.store.payments import orders
-from tests.support.gone import Gone, simulated_crash
-from tests.support.refund_desks import RefundDesk, code_of, refusal_of
+from tests.support.gone import SimulatedCrash, simulate_crash
+from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
 
 
 def approve_and_expect(desk: RefundDesk, refund: Refund, code: str) -> Refund:
     """Approve the refund, assert that this error code is raised with the stored refund, and return the refund."""
-    refusal = refusal_of(lambda: desk.approve(refund))
+    refusal = call_for_refusal(lambda: desk.approve(refund))
     assert refusal.code == code, refusal.detail
-    found = desk.now(refund)
+    found = desk.read_refund(refund)
     assert refusal.detail["record"] == found
     return found
 
@@ -66,8 +66,8 @@ class RunsDueTasksBeforeSending(Failpoints):
     def reach(self, name: str) -> None:
         if name == "before_tx1" and not self._is_over:
             self._is_over = True
-            self._desk.later(minutes=1)
-            self._desk.due()
+            self._desk.move_clock(minutes=1)
+            self._desk.run_due_tasks()
 
 
 def test_a_due_task_sends_what_was_just_approved(desk: RefundDesk, control: SandboxControl) -> None:
@@ -98,11 +98,11 @@ def test_an_unusable_answer_is_unknown_and_nothing_is_sent_again(
     assert (unknown.state, unknown.certainty) == (RefundState.SUBMITTING, Certainty.UNKNOWN)
     assert (unknown.work.state, unknown.work.reason) == (WorkState.SCHEDULED, "unknown")
     asked = len(control.read_requests(call=f"{provider}_refund"))
-    assert code_of(lambda: desk.approve(refund)) in ("in_progress", "already_decided")
-    assert code_of(lambda: desk.withdraw(refund)) == "already_decided"
-    desk.due()
+    assert call_for_code(lambda: desk.approve(refund)) in ("in_progress", "already_decided")
+    assert call_for_code(lambda: desk.withdraw(refund)) == "already_decided"
+    desk.run_due_tasks()
     assert len(control.read_requests(call=f"{provider}_refund")) == asked == 1
-    assert desk.agree(payment).reserved_minor == refund.amount_minor
+    assert desk.check_payment_agrees(payment).reserved_minor == refund.amount_minor
 
 
 @pytest.mark.parametrize(
@@ -124,13 +124,13 @@ def test_refused_before_execution_keeps_approval_and_key(
         WorkState.SCHEDULED,
     )
     assert kept.provider_refund_key
-    desk.due()
-    assert desk.now(kept).sent_count == 1, "not before its time"
-    desk.later(seconds=61)
-    assert desk.due()["refund_submissions"] == 1
-    sent = desk.now(kept)
+    desk.run_due_tasks()
+    assert desk.read_refund(kept).sent_count == 1, "not before its time"
+    desk.move_clock(seconds=61)
+    assert desk.run_due_tasks()["refund_submissions"] == 1
+    sent = desk.read_refund(kept)
     assert (sent.state, sent.sent_count) == (RefundState.SUBMITTED, 2)
-    assert desk.keys_at(payment) == [kept.provider_refund_key] == [sent.provider_refund_key]
+    assert desk.list_provider_keys(payment) == [kept.provider_refund_key] == [sent.provider_refund_key]
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
@@ -146,7 +146,7 @@ def test_never_sent_keeps_approval_and_key(desk: RefundDesk, control: SandboxCon
     assert desk.context.spool.list_refunds_holding_amount(desk.context.database_id, payment.id) == ()
     sent = desk.approve(refund)
     assert (sent.state, sent.provider_refund_key) == (RefundState.SUBMITTED, kept.provider_refund_key)
-    assert desk.keys_at(payment) == [kept.provider_refund_key]
+    assert desk.list_provider_keys(payment) == [kept.provider_refund_key]
 
 
 def test_what_can_never_be_sent_waits_for_a_person(desk: RefundDesk, control: SandboxControl) -> None:
@@ -157,9 +157,9 @@ def test_what_can_never_be_sent_waits_for_a_person(desk: RefundDesk, control: Sa
     control.add_fault("result:UNAUTHORIZED", call="paypay_refund", times="always")
     approve_and_expect(desk, refund, "provider_auth")
     for _ in range(12):
-        desk.later(hours=25)
-        desk.due()
-    found = desk.now(refund)
+        desk.move_clock(hours=25)
+        desk.run_due_tasks()
+    found = desk.read_refund(refund)
     assert (found.state, found.work.state, found.work.reason) == (
         RefundState.APPROVED,
         WorkState.NEEDS_REVIEW,
@@ -180,11 +180,11 @@ def test_what_can_not_be_sent_grows_old(desk: RefundDesk, control: SandboxContro
     with control.outage_during():
         approve_and_expect(desk, refund, "provider_unreachable")
         for hours in (1, 20, 51, 1):
-            desk.later(hours=hours)
-            desk.due()
+            desk.move_clock(hours=hours)
+            desk.run_due_tasks()
             with desk.console.acting_as("lead-b"), suppress(ConsoleError):
                 desk.refunds.approve(refund.id)
-    kept = desk.now(refund)
+    kept = desk.read_refund(refund)
     assert (kept.state, kept.state_since) == (RefundState.APPROVED, approved_at)
     assert kept.sent_count > 4
     QueueAgeAlerts(desk.context).update_alerts()
@@ -196,18 +196,18 @@ def test_what_nobody_may_send_or_withdraw_expires(desk: RefundDesk, control: San
     """A refund couldn't be sent, and its requester has left: nobody can send or withdraw it, and it expires with its
     amount free.
     """
-    desk.team()
+    desk.insert_team()
     payment = desk.paid()
     refund = desk.ask(payment)
     with control.outage_during():
         approve_and_expect(desk, refund, "provider_unreachable")
     desk.disable("op-a")
     for _ in range(5):
-        desk.later(hours=20)
-        desk.due()
-    expired = desk.now(refund)
+        desk.move_clock(hours=20)
+        desk.run_due_tasks()
+    expired = desk.read_refund(refund)
     assert (expired.sent_count, expired.state, expired.work.state) == (1, RefundState.EXPIRED, WorkState.NONE)
-    assert desk.agree(payment).refundable_minor == payment.captured_minor
+    assert desk.check_payment_agrees(payment).refundable_minor == payment.captured_minor
     assert desk.approve(desk.ask(payment, by="op-e")).state is RefundState.SUBMITTED
     assert len(control.read_requests(call="paypay_refund")) == 1
 
@@ -221,9 +221,9 @@ def test_a_refund_that_did_not_happen_is_approved_since_its_approval(
     control.add_fault("reset", call="paypay_refund", times=1)
     approve_and_expect(desk, refund, "outcome_unknown")
     for _ in range(2):
-        desk.later(minutes=4)
-        assert code_of(lambda: desk.probe(refund)) in ("done", "outcome_unknown")
-    returned = desk.now(refund)
+        desk.move_clock(minutes=4)
+        assert call_for_code(lambda: desk.probe(refund)) in ("done", "outcome_unknown")
+    returned = desk.read_refund(refund)
     assert (returned.state, returned.certainty, returned.state_since) == (
         RefundState.APPROVED,
         Certainty.KNOWN,
@@ -249,7 +249,7 @@ def test_refused_for_good(desk: RefundDesk, control: SandboxControl, code: str) 
         WorkState.NONE,
     )
     assert failed.error_code
-    assert desk.agree(payment).refundable_minor == 3300
+    assert desk.check_payment_agrees(payment).refundable_minor == 3300
     signals = {signal.rule: signal.id for signal in desk.refunds.make_plan(payment.id).risk_signals}
     assert signals.get("refused_for_good") == (failed.id if failed.error_code in FINAL_REFUSAL_REASONS else None)
     again = desk.approve(desk.ask(payment))
@@ -267,12 +267,12 @@ def test_a_similar_refund_that_is_our_own(desk: RefundDesk, control: SandboxCont
     control.add_fault("result_after:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
     kept = approve_and_expect(desk, desk.ask(payment), "rate_limited")
     assert (kept.state, kept.error_code) == (RefundState.APPROVED, "similar_refund_running")
-    assert code_of(lambda: desk.withdraw(kept)) == "in_progress", "it may have gone out"
-    desk.later(seconds=61)
-    desk.due()
-    assert desk.now(kept).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
+    assert call_for_code(lambda: desk.withdraw(kept)) == "in_progress", "it may have gone out"
+    desk.move_clock(seconds=61)
+    desk.run_due_tasks()
+    assert desk.read_refund(kept).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
     assert len(control.read_requests(call="paypay_refund")) == 1
-    desk.agree(payment)
+    desk.check_payment_agrees(payment)
 
 
 def test_a_similar_refund_that_is_somebody_elses(desk: RefundDesk, control: SandboxControl) -> None:
@@ -283,14 +283,14 @@ def test_a_similar_refund_that_is_somebody_elses(desk: RefundDesk, control: Sand
     control.add_fault("result:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
     kept = approve_and_expect(desk, desk.ask(payment), "rate_limited")
     control.add_fault("status:503", call="paypay_refund_details", times=1)
-    desk.later(seconds=61)
-    desk.due()
-    assert desk.now(kept).state is RefundState.APPROVED, "a question without an answer sends nothing"
+    desk.move_clock(seconds=61)
+    desk.run_due_tasks()
+    assert desk.read_refund(kept).state is RefundState.APPROVED, "a question without an answer sends nothing"
     assert len(control.read_requests(call="paypay_refund")) == 1
-    desk.later(minutes=6)
-    desk.due()
-    assert desk.now(kept).state is RefundState.SUBMITTED
-    assert desk.keys_at(payment) == [kept.provider_refund_key]
+    desk.move_clock(minutes=6)
+    desk.run_due_tasks()
+    assert desk.read_refund(kept).state is RefundState.SUBMITTED
+    assert desk.list_provider_keys(payment) == [kept.provider_refund_key]
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
@@ -304,7 +304,7 @@ def test_an_answer_about_something_else(desk: RefundDesk, control: SandboxContro
     fits_nothing = refund.error_code in ("other_id", "other_payment", "other_amount")
     assert (refund.work.state is WorkState.NEEDS_REVIEW) == fits_nothing, refund
     desk.probe(refund)
-    assert desk.now(refund).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
+    assert desk.read_refund(refund).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
 
 
 def test_several_partial_refunds_up_to_the_last_yen(desk: RefundDesk) -> None:
@@ -314,13 +314,13 @@ def test_several_partial_refunds_up_to_the_last_yen(desk: RefundDesk) -> None:
     payment = desk.paid()
     for amount in ("1000", "1300", "1000"):
         desk.approve(desk.ask(payment, amount, intended_repeat=True))
-        desk.later(seconds=31)
-        desk.due()
-    ours = desk.agree(payment)
-    assert (ours.refunded_minor, ours.refundable_minor, len(set(desk.keys_at(payment)))) == (3300, 0, 3)
+        desk.move_clock(seconds=31)
+        desk.run_due_tasks()
+    ours = desk.check_payment_agrees(payment)
+    assert (ours.refunded_minor, ours.refundable_minor, len(set(desk.list_provider_keys(payment)))) == (3300, 0, 3)
     keys = {row[0] for row in desk.sql("SELECT idempotency_key FROM operations WHERE action = 'refund.submit'")}
     assert f"idempotent:refund:{payment.id}:op-a:1000:2" in keys
-    assert code_of(lambda: desk.ask(payment, "1")) == "exceeds_captured"
+    assert call_for_code(lambda: desk.ask(payment, "1")) == "exceeds_captured"
     with desk.context.database.read() as conn:
         order = orders.find(conn, payment.order_id or 0)
     assert order is not None
@@ -335,15 +335,15 @@ def test_the_database_goes_after_the_answer(desk: RefundDesk, monkeypatch: pytes
     refund = desk.ask(payment)
     with monkeypatch.context() as patch:
         _break_after_the_call(desk, patch)
-        refusal = refusal_of(lambda: desk.approve(refund))
+        refusal = call_for_refusal(lambda: desk.approve(refund))
     assert (refusal.code, refusal.detail["reason"]) == ("outcome_unknown", "not_recorded")
     assert isinstance(refusal.detail["record"], Refund)
     assert refusal.detail["record"].certainty is Certainty.UNKNOWN
-    assert desk.due()["delivered"] == 1
-    assert desk.now(refund).state is RefundState.SUBMITTED
-    assert desk.due()["delivered"] == 0
-    assert len(desk.keys_at(payment)) == 1
-    desk.agree(payment)
+    assert desk.run_due_tasks()["delivered"] == 1
+    assert desk.read_refund(refund).state is RefundState.SUBMITTED
+    assert desk.run_due_tasks()["delivered"] == 0
+    assert len(desk.list_provider_keys(payment)) == 1
+    desk.check_payment_agrees(payment)
 
 
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
@@ -354,15 +354,15 @@ def test_an_answer_that_is_delivered_twice_is_told_once(desk: RefundDesk, monkey
     refund = desk.ask(desk.paid())
     with monkeypatch.context() as patch:
         _break_after_the_call(desk, patch)
-        refusal_of(lambda: desk.approve(refund))
+        call_for_refusal(lambda: desk.approve(refund))
     desk.context.spool.set_cipher(desk.context.cipher)
     (entry,) = desk.context.spool.list_undelivered_entries(desk.context.database_id)
     assert entry.answer is not None
     assert desk.machinery.submit_action.deliver(entry.intent.operation_id, entry.answer)
-    before = desk.now(refund)
+    before = desk.read_refund(refund)
     assert before.state is RefundState.SUBMITTED
     assert desk.machinery.submit_action.deliver(entry.intent.operation_id, entry.answer)
-    assert desk.now(refund) == before
+    assert desk.read_refund(refund) == before
     assert len(desk.sql("SELECT id FROM audit_log WHERE what = 'refund.late_answer'")) == 1
     assert len(desk.sql("SELECT id FROM evidence WHERE source = 'paypay.refund'")) == 1
 
@@ -398,9 +398,9 @@ def test_a_row_that_vanished_is_still_refused(desk: RefundDesk) -> None:
         desk.sql(f"DELETE FROM {table}")
     desk.sql("DROP TRIGGER guard_payments_update")
     desk.sql("UPDATE payments SET reserved_minor = 0, version = version + 1")
-    refusal = refusal_of(lambda: desk.ask(payment, "500"))
+    refusal = call_for_refusal(lambda: desk.ask(payment, "500"))
     assert (refusal.code, refusal.detail["source"]) == ("in_progress", "desk")
-    assert desk.keys_at(payment) == [sent.provider_refund_key]
+    assert desk.list_provider_keys(payment) == [sent.provider_refund_key]
 
 
 def test_a_sending_that_the_database_forgot_goes_out_under_the_same_key(desk: RefundDesk) -> None:
@@ -416,7 +416,7 @@ def test_a_sending_that_the_database_forgot_goes_out_under_the_same_key(desk: Re
     desk.sql("DELETE FROM operations")
     again = desk.approve(sent)
     assert (again.state, again.provider_refund_key) == (RefundState.COMPLETED, sent.provider_refund_key)
-    assert len(desk.keys_at(payment)) == 1
+    assert len(desk.list_provider_keys(payment)) == 1
 
 
 def test_who_dies_in_the_call_leaves_an_unknown(desk: RefundDesk, control: SandboxControl) -> None:
@@ -427,22 +427,22 @@ def test_who_dies_in_the_call_leaves_an_unknown(desk: RefundDesk, control: Sandb
     refund = desk.ask(payment)
     vendor = desk.vendors.get_adapter("paypay")
 
-    with simulated_crash(desk.context) as vanish:
+    with simulate_crash(desk.context) as vanish:
         vendor.refund = lambda _order: vanish()  # type: ignore[method-assign, assignment]
-        with pytest.raises(Gone):
+        with pytest.raises(SimulatedCrash):
             desk.approve(refund)
-    running = desk.now(refund)
+    running = desk.read_refund(refund)
     assert (running.state, running.certainty) == (RefundState.SUBMITTING, Certainty.KNOWN)
-    assert code_of(lambda: desk.probe(refund)) == "in_progress"
+    assert call_for_code(lambda: desk.probe(refund)) == "in_progress"
     desk.sql("UPDATE operations SET lease_expires = 0")
-    seen = desk.now(refund)
+    seen = desk.read_refund(refund)
     assert (seen.certainty, seen.work.reason) == (Certainty.UNKNOWN, "lapsed")
     with desk.context.database.read() as conn:
         assert journal.list_lapsed_subjects(conn, "refund") == frozenset({refund.id})
         assert journal.list_lapsed_subjects(conn) == frozenset()
-    assert desk.due()["lapsed"] == 1
+    assert desk.run_due_tasks()["lapsed"] == 1
     with desk.context.database.read() as conn:
         assert journal.list_lapsed_subjects(conn, "refund") == journal.list_lapsed_subjects(conn) == frozenset()
-    written = desk.now(refund)
+    written = desk.read_refund(refund)
     assert (written.certainty, written.error_code, written.work.reason) == (Certainty.UNKNOWN, "lapsed", "unknown")
-    assert desk.agree(payment).reserved_minor == 1000
+    assert desk.check_payment_agrees(payment).reserved_minor == 1000

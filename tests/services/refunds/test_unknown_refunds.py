@@ -21,15 +21,15 @@ from console.services.payments.unknown_refunds import open_case_of_unknown_refun
 from console.services.refunds.idempotency_key import find_refund_key
 from console.store.operations.idempotency_cache import IdempotencyCache
 from console.wiring.payments import PaymentServiceBuilder
-from tests.support.refund_desks import RefundDesk, code_of, refund_desk, refusal_of
+from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal, open_refund_desk
 
 ELSEWHERE = tuple(f"BACKOFFICE-{number:02}-{'x' * 40}" for number in range(1, 10))
 
 
 @pytest.fixture
 def desk(home: Path, control: SandboxControl) -> Iterator[RefundDesk]:
-    with refund_desk(home, control) as opened:
-        opened.team()
+    with open_refund_desk(home, control) as opened:
+        opened.insert_team()
         yield opened
 
 
@@ -65,7 +65,7 @@ def acknowledge(desk: RefundDesk) -> None:
 
 def read_refusal(act: Callable[[], Refund]) -> object:
     """Return code and reason of the error of this call."""
-    refusal = refusal_of(act)
+    refusal = call_for_refusal(act)
     return refusal.code, refusal.detail["reason"]
 
 
@@ -84,7 +84,7 @@ def test_one_more_after_an_acknowledged_one_can_be_acknowledged(desk: RefundDesk
     assert (read_open_case(desk).observed, read_open_case(desk).acknowledged_by) == (ELSEWHERE[1], None)
     acknowledge(desk)
     desk.approve(refund)
-    assert len(desk.keys_at(payment)) == 3
+    assert len(desk.list_provider_keys(payment)) == 3
 
 
 def test_one_that_atom_lists_stops_the_next_one(desk: RefundDesk) -> None:
@@ -96,20 +96,20 @@ def test_one_that_atom_lists_stops_the_next_one(desk: RefundDesk) -> None:
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
     assert read_refusal(lambda: desk.approve(refund)) == STOPPED
     assert read_open_case(desk).observed == "BACKOFFICE-01"
-    assert desk.keys_at(payment) == ["BACKOFFICE-01"]
+    assert desk.list_provider_keys(payment) == ["BACKOFFICE-01"]
     acknowledge(desk)
     refund_elsewhere(desk, payment, "BACKOFFICE-02")
     desk.control.add_fault("html", call="atom_refund_status", times=2)  # at the approval, and before the sending
-    assert refusal_of(lambda: desk.approve(refund)).detail["reason"] == "not_opened"
-    assert desk.keys_at(payment) == ["BACKOFFICE-01", "BACKOFFICE-02"], "sent without a list"
-    desk.later(minutes=10)
-    desk.due()
-    assert desk.keys_at(payment) == ["BACKOFFICE-01", "BACKOFFICE-02"]
+    assert call_for_refusal(lambda: desk.approve(refund)).detail["reason"] == "not_opened"
+    assert desk.list_provider_keys(payment) == ["BACKOFFICE-01", "BACKOFFICE-02"], "sent without a list"
+    desk.move_clock(minutes=10)
+    desk.run_due_tasks()
+    assert desk.list_provider_keys(payment) == ["BACKOFFICE-01", "BACKOFFICE-02"]
     assert read_open_case(desk).observed == "BACKOFFICE-02"
     acknowledge(desk)
     with desk.console.acting_as("lead-b"):
         desk.refunds.submit(refund.id)
-    assert len(desk.keys_at(payment)) == 3
+    assert len(desk.list_provider_keys(payment)) == 3
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
@@ -122,10 +122,10 @@ def test_with_acknowledged_ones_no_more_goes_back_than_was_paid(desk: RefundDesk
     per_unit = 100 if provider == "atom" else 1
     whole = desk.ask(payment, str(50_000 // per_unit))
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
-    assert code_of(lambda: desk.approve(whole)) in ("not_allowed", "exceeds_captured")
+    assert call_for_code(lambda: desk.approve(whole)) in ("not_allowed", "exceeds_captured")
     acknowledge(desk)
     assert read_refusal(lambda: desk.approve(whole)) == ("exceeds_captured", "provider")
-    assert desk.keys_at(payment) == ["BACKOFFICE-01"]
+    assert desk.list_provider_keys(payment) == ["BACKOFFICE-01"]
     desk.withdraw(whole)
     desk.approve(desk.ask(payment, str(49_900 // per_unit)))
     assert desk.control.payments_control.read_payment(provider, "ORD-1")["accepted_minor"] == 50_000
@@ -146,7 +146,7 @@ def test_what_paypay_has_given_back_cannot_be_requested(desk: RefundDesk) -> Non
     with desk.console.acting_as("op-a"):
         plan = desk.refunds.make_plan(payment.id)
     assert (plan.payment.requestable_minor, plan.refusal_code) == (49_900, None)
-    too_much = refusal_of(lambda: desk.ask(payment, "49901"))
+    too_much = call_for_refusal(lambda: desk.ask(payment, "49901"))
     assert (too_much.code, too_much.detail.get("left")) == ("exceeds_captured", 49_900)
     desk.approve(desk.ask(payment, "49900"))
     there = desk.control.payments_control.read_payment("paypay", "ORD-1")
@@ -162,8 +162,8 @@ def test_an_acknowledged_one_without_an_amount_permits_nothing(desk: RefundDesk)
     acknowledge(desk)
     row = "payInstrument.refundStatusDetails.refundDetails.0.refundStatus.0.refundAmt"
     desk.control.add_fault("set_fields", call="atom_refund_status", times=2, fields={row: None})
-    assert refusal_of(lambda: desk.approve(refund)).detail["reason"] == "bad_amount"
-    assert desk.keys_at(payment) == ["BACKOFFICE-01"]
+    assert call_for_refusal(lambda: desk.approve(refund)).detail["reason"] == "bad_amount"
+    assert desk.list_provider_keys(payment) == ["BACKOFFICE-01"]
 
 
 @pytest.mark.parametrize(
@@ -191,20 +191,20 @@ def test_without_paypays_list_the_next_one_is_not_sent(desk: RefundDesk, fault: 
     refund_elsewhere(desk, payment, ELSEWHERE[0])
     refund = desk.ask(payment, "500")
     desk.control.add_faults({**fault, "call": "paypay_payment", "times": 100})
-    assert refusal_of(lambda: desk.approve(refund)).code in ("provider_answer_unusable", "provider_unreachable")
-    assert desk.now(refund).state is RefundState.APPROVED
-    desk.later(minutes=2)
-    desk.due()
-    assert desk.keys_at(payment) == [ELSEWHERE[0]], "sent without a list"
+    assert call_for_refusal(lambda: desk.approve(refund)).code in ("provider_answer_unusable", "provider_unreachable")
+    assert desk.read_refund(refund).state is RefundState.APPROVED
+    desk.move_clock(minutes=2)
+    desk.run_due_tasks()
+    assert desk.list_provider_keys(payment) == [ELSEWHERE[0]], "sent without a list"
     desk.control.clear_faults()
-    desk.later(minutes=10)
-    desk.due()
-    assert desk.keys_at(payment) == [ELSEWHERE[0]]
+    desk.move_clock(minutes=10)
+    desk.run_due_tasks()
+    assert desk.list_provider_keys(payment) == [ELSEWHERE[0]]
     assert read_open_case(desk).observed == ELSEWHERE[0]
     acknowledge(desk)
     with desk.console.acting_as("lead-b"):
         desk.refunds.submit(refund.id)
-    assert len(desk.keys_at(payment)) == 2
+    assert len(desk.list_provider_keys(payment)) == 2
 
 
 def test_one_more_after_many_acknowledged_ones_stops(desk: RefundDesk) -> None:
@@ -224,7 +224,7 @@ def test_one_more_after_many_acknowledged_ones_stops(desk: RefundDesk) -> None:
     assert read_refusal(lambda: desk.approve(refund)) == STOPPED
     acknowledge(desk)
     desk.approve(refund)
-    assert len(desk.keys_at(payment)) == 8
+    assert len(desk.list_provider_keys(payment)) == 8
 
 
 def test_the_same_ones_are_told_once(desk: RefundDesk) -> None:
@@ -273,8 +273,8 @@ def test_the_key_of_another_payments_refund_is_unknown_here(desk: RefundDesk, *,
         refund = desk.approve(refund)
     else:
         desk.control.add_fault("status:503", call="paypay_refund", times=1)
-        assert refusal_of(lambda: desk.approve(refund)).code == "outcome_unknown"
-        refund = desk.now(refund)
+        assert call_for_refusal(lambda: desk.approve(refund)).code == "outcome_unknown"
+        refund = desk.read_refund(refund)
     key = refund.provider_refund_key or ""
     order = RefundInstruction(
         key, second.merchant_payment_id, second.provider_payment_id or "", Money(500, "JPY"), desk.context.now()
@@ -283,7 +283,7 @@ def test_the_key_of_another_payments_refund_is_unknown_here(desk: RefundDesk, *,
     request = desk.ask(second, "700")
     assert read_refusal(lambda: desk.approve(request)) == STOPPED
     assert (read_open_case(desk).subject_id, read_open_case(desk).observed) == (second.id, key)
-    assert desk.now(refund) == refund
+    assert desk.read_refund(refund) == refund
 
 
 def test_a_full_case_stays_until_it_is_acknowledged(desk: RefundDesk) -> None:
@@ -322,23 +322,23 @@ def test_a_list_without_a_refund_that_we_know_is_no_list(
     payment = desk.paid(minor=50_000, provider=provider)
     first = desk.approve(desk.ask(payment, "100"))
     desk.control.payments_control.move_refund(first.provider_refund_key or "", "completed")
-    desk.later(hours=2)
-    desk.due()
-    assert desk.now(first).state is RefundState.COMPLETED
+    desk.move_clock(hours=2)
+    desk.run_due_tasks()
+    assert desk.read_refund(first).state is RefundState.COMPLETED
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
-    keys = desk.keys_at(payment)
+    keys = desk.list_provider_keys(payment)
     second = desk.ask(payment, "250")
     desk.control.add_faults({**fault, "times": 100})
-    assert refusal_of(lambda: desk.approve(second)).code == "provider_answer_unusable"
-    assert desk.now(second).state is RefundState.APPROVED
-    desk.later(minutes=2)
-    desk.due()
-    assert desk.keys_at(payment) == keys, "sent without a whole list"
+    assert call_for_refusal(lambda: desk.approve(second)).code == "provider_answer_unusable"
+    assert desk.read_refund(second).state is RefundState.APPROVED
+    desk.move_clock(minutes=2)
+    desk.run_due_tasks()
+    assert desk.list_provider_keys(payment) == keys, "sent without a whole list"
     desk.control.clear_faults()
-    desk.later(minutes=10)
-    desk.due()
+    desk.move_clock(minutes=10)
+    desk.run_due_tasks()
     assert read_open_case(desk).observed == "BACKOFFICE-01"
     acknowledge(desk)
     with desk.console.acting_as("lead-b"):
         desk.refunds.submit(second.id)
-    assert len(desk.keys_at(payment)) == 3
+    assert len(desk.list_provider_keys(payment)) == 3

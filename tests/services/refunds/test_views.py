@@ -7,8 +7,8 @@ import pytest
 from console.domain.payments.states import RefundState
 from console.domain.recovery.left_open import LeftOpenReason
 from console.domain.service_results import AllowedAction
-from tests.support.refund_desks import RefundDesk, code_of
-from tests.support.sent_statements import counted
+from tests.support.refund_desks import RefundDesk, call_for_code
+from tests.support.sent_statements import record_statements
 
 
 def read_actions(desk: RefundDesk, refund_id: int, who: str) -> dict[str, AllowedAction]:
@@ -74,7 +74,7 @@ def test_who_may_do_what(desk: RefundDesk) -> None:
     """A person needs the role to approve and can't approve their own request; after the decision no one can approve
     or withdraw.
     """
-    desk.team()
+    desk.insert_team()
     refund = desk.ask(desk.paid(), by="lead-d")
     for who, approve, withdraw in (
         ("lead-b", None, "reason.refund_not_maker"),
@@ -94,7 +94,7 @@ def test_the_inbox_has_what_the_reader_may_decide(desk: RefundDesk) -> None:
     """The inbox separates the refunds that this person may decide from the others: the person's own requests, and
     those that the person has approved already.
     """
-    desk.team()
+    desk.insert_team()
     mine = desk.ask(desk.paid("ORD-1"), by="lead-d")
     half = desk.ask(desk.paid("ORD-2", 900_000), "600000")
     desk.approve(half, by="lead-d")
@@ -112,7 +112,7 @@ def test_a_request_after_its_time_waits_for_nobody(desk: RefundDesk) -> None:
     waiting refunds, and not among the requester's left-open records.
     """
     refund = desk.ask(desk.paid("ORD-1"))
-    desk.later(hours=71)
+    desk.move_clock(hours=71)
     newer = desk.ask(desk.paid("ORD-2"))
 
     def listed() -> tuple[list[int], list[str]]:
@@ -124,8 +124,8 @@ def test_a_request_after_its_time_waits_for_nobody(desk: RefundDesk) -> None:
 
     with desk.console.acting_as("op-a"):
         assert listed() == ([refund.id, newer.id], [str(refund.id), str(newer.id)])
-        desk.later(hours=1, seconds=1)
-        assert desk.now(refund).state is RefundState.REQUESTED
+        desk.move_clock(hours=1, seconds=1)
+        assert desk.read_refund(refund).state is RefundState.REQUESTED
         assert listed() == ([newer.id], [str(newer.id)])
 
 
@@ -146,9 +146,9 @@ def test_summaries_of_many_cost_no_more_statements(desk: RefundDesk) -> None:
     waiting = [desk.ask(payment) for payment in payments]
     desk.sql(f"UPDATE limits SET value = 999 WHERE name = 'per_refund' AND currency = '{waiting[0].currency}'")
     ids = [refund.id for refund in waiting]
-    with counted(desk.console) as sent_for_one:
+    with record_statements(desk.console) as sent_for_one:
         desk.refunds.read_summaries(ids[1:2])
-    with counted(desk.console) as sent_for_all:
+    with record_statements(desk.console) as sent_for_all:
         summaries = desk.refunds.read_summaries(ids)
     assert len(sent_for_all) == len(sent_for_one), "\n".join(sent_for_all)
     for refund in waiting:
@@ -158,7 +158,7 @@ def test_summaries_of_many_cost_no_more_statements(desk: RefundDesk) -> None:
         assert summaries[refund.id].reasons_against == len(view.risk_signals) + len(broken), refund
     assert {1, 3} <= {summary.reasons_against for summary in summaries.values()}
     assert desk.refunds.read_summaries([]) == {}
-    assert code_of(lambda: desk.refunds.read_summaries([*ids, 99])) == "not_found"
+    assert call_for_code(lambda: desk.refunds.read_summaries([*ids, 99])) == "not_found"
 
 
 def test_openings_and_refusals_are_in_the_trail(desk: RefundDesk) -> None:
@@ -166,7 +166,7 @@ def test_openings_and_refusals_are_in_the_trail(desk: RefundDesk) -> None:
     refund = desk.ask(desk.paid())
     with desk.console.acting_as("lead-b"):
         desk.refunds.read_refund(refund.id)
-    assert code_of(lambda: desk.approve(refund, by="op-a")) == "same_person"
+    assert call_for_code(lambda: desk.approve(refund, by="op-a")) == "same_person"
     desk.reads.flush()
     rows = desk.sql("SELECT who, what, subject_kind, subject_id, result FROM audit_log WHERE subject_kind = 'refund'")
     told = [tuple(row) for row in rows]
@@ -176,21 +176,21 @@ def test_openings_and_refusals_are_in_the_trail(desk: RefundDesk) -> None:
 
 def test_who_may_not_look(desk: RefundDesk) -> None:
     """A person whom the database doesn't know is refused the view."""
-    desk.team()
+    desk.insert_team()
     refund = desk.ask(desk.paid())
     with desk.console.acting_as("stranger"):
-        assert code_of(lambda: desk.refunds.read_refund(refund.id)) == "not_allowed"
-        assert code_of(desk.refunds.read_inbox) == "not_allowed"
-        assert code_of(lambda: desk.refunds.make_plan(refund.payment_id)) == "not_allowed"
+        assert call_for_code(lambda: desk.refunds.read_refund(refund.id)) == "not_allowed"
+        assert call_for_code(desk.refunds.read_inbox) == "not_allowed"
+        assert call_for_code(lambda: desk.refunds.make_plan(refund.payment_id)) == "not_allowed"
     with desk.console.acting_as("op-a"):
-        assert code_of(lambda: desk.refunds.read_refund(99)) == "not_found"
+        assert call_for_code(lambda: desk.refunds.read_refund(99)) == "not_found"
 
 
 def test_a_refund_whose_maker_is_the_only_approver_promises_nobody(desk: RefundDesk) -> None:
     """While no other person may approve a refund, the pages of the refund and its payment say so. An approver who has
     voted already doesn't count; with a new approver the usual next step is shown.
     """
-    desk.team()
+    desk.insert_team()
     payment = desk.paid()
     refund = desk.ask(payment, by="lead-d")
 

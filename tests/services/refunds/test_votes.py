@@ -10,7 +10,7 @@ from console.domain.process import interrupts
 from console.domain.records import WorkState
 from console.sandbox import SandboxControl
 from console.services.process.failpoints import Failpoints
-from tests.support.refund_desks import RefundDesk, code_of, refusal_of
+from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
 
 
 def test_another_person_approves_and_it_goes_out(desk: RefundDesk) -> None:
@@ -18,11 +18,15 @@ def test_another_person_approves_and_it_goes_out(desk: RefundDesk) -> None:
     payment = desk.paid()
     refund = desk.approve(desk.ask(payment))
     assert (refund.state, refund.checkers, refund.sent_count) == (RefundState.SUBMITTED, ("lead-b",), 1)
-    assert desk.keys_at(payment) == [refund.provider_refund_key]
-    desk.later(seconds=31)
-    assert desk.due()["refund_polls"] == 1
-    ours = desk.agree(payment)
-    assert (desk.now(refund).state, ours.refunded_minor, ours.reserved_minor) == (RefundState.COMPLETED, 1000, 0)
+    assert desk.list_provider_keys(payment) == [refund.provider_refund_key]
+    desk.move_clock(seconds=31)
+    assert desk.run_due_tasks()["refund_polls"] == 1
+    ours = desk.check_payment_agrees(payment)
+    assert (desk.read_refund(refund).state, ours.refunded_minor, ours.reserved_minor) == (
+        RefundState.COMPLETED,
+        1000,
+        0,
+    )
 
 
 @pytest.mark.parametrize("name", ["op-a", "OP-A", "Op-a"])
@@ -32,9 +36,9 @@ def test_nobody_approves_their_own(desk: RefundDesk, name: str) -> None:
     """
     payment = desk.paid()
     refund = desk.ask(payment)
-    assert code_of(lambda: desk.approve(refund, by=name)) == "same_person"
-    assert code_of(lambda: desk.reject(refund, by=name)) == "same_person"
-    assert (desk.now(refund).state, desk.keys_at(payment), desk.refused()) == (
+    assert call_for_code(lambda: desk.approve(refund, by=name)) == "same_person"
+    assert call_for_code(lambda: desk.reject(refund, by=name)) == "same_person"
+    assert (desk.read_refund(refund).state, desk.list_provider_keys(payment), desk.list_refusal_reasons()) == (
         RefundState.REQUESTED,
         [],
         ["same_person"] * 2,
@@ -43,11 +47,11 @@ def test_nobody_approves_their_own(desk: RefundDesk, name: str) -> None:
 
 def test_only_approvers_decide(desk: RefundDesk) -> None:
     """An operator and an auditor can't approve or reject."""
-    desk.team()
+    desk.insert_team()
     refund = desk.ask(desk.paid())
     for name in ("op-e", "aud-f", "nobody"):
-        assert code_of(lambda name=name: desk.approve(refund, by=name)) == "not_allowed"
-        assert code_of(lambda name=name: desk.reject(refund, by=name)) == "not_allowed"
+        assert call_for_code(lambda name=name: desk.approve(refund, by=name)) == "not_allowed"
+        assert call_for_code(lambda name=name: desk.reject(refund, by=name)) == "not_allowed"
     assert desk.approve(refund).state is RefundState.SUBMITTED
 
 
@@ -64,23 +68,23 @@ def test_a_large_refund_takes_two_checkers(desk: RefundDesk) -> None:
         2,
         2,
     )
-    assert code_of(lambda: desk.approve(refund)) == "same_person"
-    assert code_of(lambda: desk.approve(refund, by="LEAD-B")) == "same_person"
-    assert code_of(lambda: desk.approve(refund, by="op-a")) == "same_person"
+    assert call_for_code(lambda: desk.approve(refund)) == "same_person"
+    assert call_for_code(lambda: desk.approve(refund, by="LEAD-B")) == "same_person"
+    assert call_for_code(lambda: desk.approve(refund, by="op-a")) == "same_person"
     whole = desk.approve(refund, by="lead-c")
     assert (whole.state, whole.work.state, whole.work.reason) == (
         RefundState.APPROVED,
         WorkState.SCHEDULED,
         "cooling_off",
     )
-    assert desk.keys_at(payment) == []
-    desk.due()
-    assert desk.now(refund).state is RefundState.APPROVED, "not before its time"
-    desk.later(minutes=15, seconds=1)
-    assert desk.due()["refund_submissions"] == 1
-    assert (desk.now(refund).state, desk.keys_at(payment)) == (
+    assert desk.list_provider_keys(payment) == []
+    desk.run_due_tasks()
+    assert desk.read_refund(refund).state is RefundState.APPROVED, "not before its time"
+    desk.move_clock(minutes=15, seconds=1)
+    assert desk.run_due_tasks()["refund_submissions"] == 1
+    assert (desk.read_refund(refund).state, desk.list_provider_keys(payment)) == (
         RefundState.SUBMITTED,
-        [desk.now(refund).provider_refund_key],
+        [desk.read_refund(refund).provider_refund_key],
     )
 
 
@@ -91,14 +95,14 @@ def test_until_it_is_sent_the_maker_may_withdraw(desk: RefundDesk) -> None:
     payment = desk.paid(minor=900_000)
     refund = desk.approve(desk.ask(payment, "200000"))
     assert refund.state is RefundState.APPROVED
-    assert refusal_of(lambda: desk.withdraw(refund, by="op-e")).detail["reason"] == "not_maker"
+    assert call_for_refusal(lambda: desk.withdraw(refund, by="op-e")).detail["reason"] == "not_maker"
     assert desk.withdraw(refund).state is RefundState.WITHDRAWN
-    assert desk.agree(payment).refundable_minor == 900_000
+    assert desk.check_payment_agrees(payment).refundable_minor == 900_000
     sent = desk.approve(desk.ask(payment, "1000"))
-    assert code_of(lambda: desk.withdraw(sent)) == "already_decided"
-    desk.later(minutes=20)
-    desk.due()
-    assert desk.keys_at(payment) == [sent.provider_refund_key]
+    assert call_for_code(lambda: desk.withdraw(sent)) == "already_decided"
+    desk.move_clock(minutes=20)
+    desk.run_due_tasks()
+    assert desk.list_provider_keys(payment) == [sent.provider_refund_key]
 
 
 def test_a_checker_sends_what_is_approved(desk: RefundDesk) -> None:
@@ -108,10 +112,10 @@ def test_a_checker_sends_what_is_approved(desk: RefundDesk) -> None:
     payment = desk.paid(minor=900_000)
     refund = desk.approve(desk.ask(payment, "200000"))
     assert desk.approve(refund).state is RefundState.APPROVED
-    assert code_of(lambda: desk.approve(refund, by="lead-c")) == "already_decided"
+    assert call_for_code(lambda: desk.approve(refund, by="lead-c")) == "already_decided"
     with desk.console.acting_as("lead-b"):
-        assert refusal_of(lambda: desk.refunds.submit(refund.id)).detail["reason"] == "cooling_off"
-    desk.later(minutes=15, seconds=1)
+        assert call_for_refusal(lambda: desk.refunds.submit(refund.id)).detail["reason"] == "cooling_off"
+    desk.move_clock(minutes=15, seconds=1)
     assert desk.approve(refund).state is RefundState.SUBMITTED
 
 
@@ -119,12 +123,12 @@ def test_rejected_with_words(desk: RefundDesk) -> None:
     """A rejected refund has the approver's words, its amount is free, and it can't be decided again."""
     payment = desk.paid()
     refund = desk.ask(payment)
-    assert code_of(lambda: desk.reject(refund, reason=" ")) == "usage"
+    assert call_for_code(lambda: desk.reject(refund, reason=" ")) == "usage"
     ended = desk.reject(refund)
     assert (ended.state, ended.declined_because) == (RefundState.REJECTED, "paid out in cash")
-    assert desk.agree(payment).refundable_minor == 3300
+    assert desk.check_payment_agrees(payment).refundable_minor == 3300
     for again in (lambda: desk.reject(refund), lambda: desk.approve(refund), lambda: desk.withdraw(refund)):
-        assert code_of(again) == "already_decided"
+        assert call_for_code(again) == "already_decided"
     assert desk.ask(payment).state is RefundState.REQUESTED, "a rejected one is nobody's look-alike"
 
 
@@ -132,7 +136,7 @@ def test_withdrawn_meanwhile(desk: RefundDesk) -> None:
     """An approval after the withdrawal is refused with `already_decided`, and not with `stale_view`."""
     refund = desk.ask(desk.paid())
     desk.withdraw(refund)
-    refusal = refusal_of(lambda: desk.approve(refund, expected_version=refund.version))
+    refusal = call_for_refusal(lambda: desk.approve(refund, expected_version=refund.version))
     assert (refusal.code, refusal.detail["state"]) == ("already_decided", "withdrawn")
 
 
@@ -141,54 +145,60 @@ def test_an_old_view_decides_nothing(desk: RefundDesk) -> None:
     payment = desk.paid(minor=900_000)
     refund = desk.ask(payment, "600000")
     desk.approve(refund, by="lead-c")
-    refusal = refusal_of(lambda: desk.approve(refund, expected_version=refund.version))
+    refusal = call_for_refusal(lambda: desk.approve(refund, expected_version=refund.version))
     assert (refusal.code, refusal.detail["changed"]["version"]) == ("stale_view", {"saw": 1, "now": 2})  # type: ignore[index]
     with desk.console.acting_as("lead-b"):
-        assert code_of(lambda: desk.refunds.reject(refund.id, "no", expected_version=1)) == "stale_view"
+        assert call_for_code(lambda: desk.refunds.reject(refund.id, "no", expected_version=1)) == "stale_view"
     assert desk.approve(refund, expected_version=2).state is RefundState.APPROVED
 
 
 def test_whose_maker_may_not_act_any_more(desk: RefundDesk) -> None:
     """The requester was disabled: the refund can't be approved, or can't be sent if it was approved before."""
-    desk.team()
+    desk.insert_team()
     payment = desk.paid(minor=900_000)
     cooling = desk.approve(desk.ask(payment, "200000"))
     other = desk.ask(desk.paid("ORD-2"), by="op-e")
     desk.disable("op-e")
-    refusal = refusal_of(lambda: desk.approve(other))
+    refusal = call_for_refusal(lambda: desk.approve(other))
     assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "maker_active")
     desk.disable("op-a")
-    desk.later(minutes=16)
-    desk.due()
-    stuck = desk.now(cooling)
+    desk.move_clock(minutes=16)
+    desk.run_due_tasks()
+    stuck = desk.read_refund(cooling)
     assert (stuck.state, stuck.work.state, stuck.work.reason) == (
         RefundState.APPROVED,
         WorkState.NEEDS_REVIEW,
         "not_sent",
     )
-    assert desk.keys_at(payment) == []
-    desk.later(hours=72)
-    assert desk.due()["refund_expiry"] == 2
-    assert (desk.now(cooling).state, desk.agree(payment).refundable_minor) == (RefundState.EXPIRED, 900_000)
+    assert desk.list_provider_keys(payment) == []
+    desk.move_clock(hours=72)
+    assert desk.run_due_tasks()["refund_expiry"] == 2
+    assert (desk.read_refund(cooling).state, desk.check_payment_agrees(payment).refundable_minor) == (
+        RefundState.EXPIRED,
+        900_000,
+    )
 
 
 def test_whose_maker_has_lost_the_role(desk: RefundDesk) -> None:
     """The requester lost the operator's role: the refund can't be approved, and an approved one isn't sent. A
     requester who is an approver now still counts.
     """
-    desk.team()
+    desk.insert_team()
     payment = desk.paid(minor=900_000)
     cooling = desk.approve(desk.ask(payment, "200000"))
     waiting, promoted = desk.ask(desk.paid("ORD-2")), desk.ask(desk.paid("ORD-3"), by="op-e")
     desk.sql("UPDATE operators SET roles = 'auditor' WHERE name = 'op-a'")
     desk.sql("UPDATE operators SET roles = 'approver' WHERE name = 'op-e'")
-    refusal = refusal_of(lambda: desk.approve(waiting))
+    refusal = call_for_refusal(lambda: desk.approve(waiting))
     assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "maker_active")
     assert desk.approve(promoted).state is RefundState.SUBMITTED
-    desk.later(minutes=16)
-    desk.due()
-    assert (desk.now(cooling).state, desk.now(cooling).work.reason) == (RefundState.APPROVED, "not_sent")
-    assert desk.keys_at(payment) == []
+    desk.move_clock(minutes=16)
+    desk.run_due_tasks()
+    assert (desk.read_refund(cooling).state, desk.read_refund(cooling).work.reason) == (
+        RefundState.APPROVED,
+        "not_sent",
+    )
+    assert desk.list_provider_keys(payment) == []
     assert desk.reject(waiting).state is RefundState.REJECTED
 
 
@@ -196,22 +206,28 @@ def test_nobody_decided_in_time(desk: RefundDesk) -> None:
     """After 72 hours a refund can't be approved or rejected; an attempt or the next due task lets it expire."""
     payment, second = desk.paid(), desk.paid("ORD-2")
     refund, other, third = desk.ask(payment), desk.ask(second), desk.ask(desk.paid("ORD-3"))
-    desk.later(hours=72, seconds=1)
-    refusal = refusal_of(lambda: desk.approve(refund))
+    desk.move_clock(hours=72, seconds=1)
+    refusal = call_for_refusal(lambda: desk.approve(refund))
     assert (refusal.code, refusal.detail["state"]) == ("already_decided", "expired")
-    refusal = refusal_of(lambda: desk.reject(third))
+    refusal = call_for_refusal(lambda: desk.reject(third))
     assert (refusal.code, refusal.detail["state"]) == ("already_decided", "expired")
-    assert desk.due()["refund_expiry"] == 1
-    assert (desk.now(refund).state, desk.now(other).state) == (RefundState.EXPIRED, RefundState.EXPIRED)
-    assert (desk.agree(payment).refundable_minor, desk.agree(second).refundable_minor) == (3300, 3300)
+    assert desk.run_due_tasks()["refund_expiry"] == 1
+    assert (desk.read_refund(refund).state, desk.read_refund(other).state) == (
+        RefundState.EXPIRED,
+        RefundState.EXPIRED,
+    )
+    assert (
+        desk.check_payment_agrees(payment).refundable_minor,
+        desk.check_payment_agrees(second).refundable_minor,
+    ) == (3300, 3300)
 
 
 def test_limits_are_looked_at_again(desk: RefundDesk) -> None:
     """A limit that was lowered after the request counts for approval and sending."""
     refund = desk.ask(desk.paid(), "3000")
     desk.sql("UPDATE limits SET value = 2000 WHERE name = 'per_refund' AND currency = 'JPY'")
-    assert refusal_of(lambda: desk.approve(refund)).detail["reason"] == "per_refund"
-    assert desk.now(refund).state is RefundState.REQUESTED
+    assert call_for_refusal(lambda: desk.approve(refund)).detail["reason"] == "per_refund"
+    assert desk.read_refund(refund).state is RefundState.REQUESTED
 
 
 @pytest.mark.parametrize(("state", "told"), [("reversed", "not_allowed"), ("failed", "not_allowed")])
@@ -224,9 +240,9 @@ def test_what_the_provider_says_of_the_payment(
     payment = desk.paid()
     refund = desk.ask(payment)
     control.payments_control.move_payment("paypay", "ORD-1", "FAILED" if state == "failed" else state, notify=False)
-    refusal = refusal_of(lambda: desk.approve(refund))
+    refusal = call_for_refusal(lambda: desk.approve(refund))
     assert (refusal.code, refusal.detail["reason"]) == (told, "provider_state")
-    assert desk.now(refund).state is RefundState.REQUESTED
+    assert desk.read_refund(refund).state is RefundState.REQUESTED
     kept = desk.sql("SELECT source, summary FROM evidence WHERE subject_kind = 'payment'")
     assert [row.source for row in kept] == ["paypay.payment"]
 
@@ -246,7 +262,7 @@ def test_more_was_refunded_there(desk: RefundDesk) -> None:
         "BY-HAND", "ORD-1", payment.provider_payment_id or "", Money(1000, "JPY"), desk.context.now()
     )
     make_paypay(desk.control.url).refund(theirs)
-    refusal = refusal_of(lambda: desk.approve(refund))
+    refusal = call_for_refusal(lambda: desk.approve(refund))
     assert (refusal.code, refusal.detail["reason"]) == ("exceeds_captured", "provider")
 
 
@@ -257,18 +273,18 @@ def test_where_the_provider_says_nothing_people_decide(desk: RefundDesk, control
     payment = desk.paid()
     refund = desk.ask(payment)
     control.add_fault("status:503", call="paypay_payment", times="always")
-    assert code_of(lambda: desk.approve(refund)) == "provider_answer_unusable"
-    approved = desk.now(refund)
+    assert call_for_code(lambda: desk.approve(refund)) == "provider_answer_unusable"
+    approved = desk.read_refund(refund)
     assert (approved.state, approved.checkers, approved.work.reason) == (
         RefundState.APPROVED,
         ("lead-b",),
         "submission",
     )
-    assert desk.keys_at(payment) == []
+    assert desk.list_provider_keys(payment) == []
     control.clear_faults()
-    desk.later(minutes=2)
-    desk.due()
-    assert desk.now(refund).state is RefundState.SUBMITTED
+    desk.move_clock(minutes=2)
+    desk.run_due_tasks()
+    assert desk.read_refund(refund).state is RefundState.SUBMITTED
 
 
 def test_many_who_approve_at_once(desk: RefundDesk) -> None:
@@ -278,7 +294,7 @@ def test_many_who_approve_at_once(desk: RefundDesk) -> None:
 
     def approve(n: int) -> None:
         start.wait()
-        told.append(code_of(lambda: desk.approve(refund, by=f"lead-{n}")))
+        told.append(call_for_code(lambda: desk.approve(refund, by=f"lead-{n}")))
 
     threads = [Thread(target=approve, args=(n,)) for n in range(6)]
     for thread in threads:
@@ -287,8 +303,8 @@ def test_many_who_approve_at_once(desk: RefundDesk) -> None:
         thread.join()
     assert told.count("done") >= 1
     assert set(told) <= {"done", "already_decided", "in_progress"}
-    assert (len(desk.keys_at(payment)), desk.now(refund).sent_count) == (1, 1)
-    desk.agree(payment)
+    assert (len(desk.list_provider_keys(payment)), desk.read_refund(refund).sent_count) == (1, 1)
+    desk.check_payment_agrees(payment)
 
 
 class _InterruptsAt(Failpoints):
@@ -312,13 +328,13 @@ def test_stopped_between_vote_and_sending(desk: RefundDesk, step: str) -> None:
     refund = desk.ask(payment)
     calm, desk.context.failpoints = desk.context.failpoints, _InterruptsAt(step)
     with interrupts.handle_signals(defers_first_signal=True):
-        refused = refusal_of(lambda: desk.approve(refund))
+        refused = call_for_refusal(lambda: desk.approve(refund))
     desk.context.failpoints = calm
     assert (refused.code, refused.exit_status) == ("interrupted", 6)
-    assert refused.detail["record"] == desk.now(refund)
-    assert (desk.now(refund).state, desk.keys_at(payment)) == (RefundState.APPROVED, [])
+    assert refused.detail["record"] == desk.read_refund(refund)
+    assert (desk.read_refund(refund).state, desk.list_provider_keys(payment)) == (RefundState.APPROVED, [])
     assert desk.approve(refund).state is RefundState.SUBMITTED
-    assert desk.keys_at(payment) == [desk.now(refund).provider_refund_key]
+    assert desk.list_provider_keys(payment) == [desk.read_refund(refund).provider_refund_key]
 
 
 def test_stopped_while_the_provider_is_asked_before_the_vote(desk: RefundDesk, control: SandboxControl) -> None:
@@ -338,4 +354,4 @@ def test_stopped_while_the_provider_is_asked_before_the_vote(desk: RefundDesk, c
         with pytest.raises(interrupts.Interrupted):
             desk.approve(refund)
         presser.join()
-    assert (desk.now(refund).state, desk.now(refund).checkers) == (RefundState.REQUESTED, ())
+    assert (desk.read_refund(refund).state, desk.read_refund(refund).checkers) == (RefundState.REQUESTED, ())

@@ -48,11 +48,13 @@ def time_outs(count: int, seed: int = 0) -> Counter[str]:
 def _send_unknown(world: RefundWorld, provider: str, name: str, behaviour: Behaviour) -> int:
     """Send a refund that gets no answer; return its id."""
     amount, minor = _AMOUNT[provider]
-    payment = world.paid(provider, name, 2 * minor)
-    asked = world.do(0, MAKER, lambda console: console.refunds.request(RefundRequest(payment, amount, "sent back")))
+    payment = world.insert_completed_payment(provider, name, 2 * minor)
+    asked = world.call_as(
+        0, MAKER, lambda console: console.refunds.request(RefundRequest(payment, amount, "sent back"))
+    )
     assert not isinstance(asked, str | None), asked
     world.ledger.behaviour = behaviour
-    assert world.do(0, CHECKER, lambda console: console.refunds.approve(asked.id)) == "outcome_unknown"
+    assert world.call_as(0, CHECKER, lambda console: console.refunds.approve(asked.id)) == "outcome_unknown"
     world.ledger.behaviour = "accepts"
     return asked.id
 
@@ -72,7 +74,7 @@ def _try_everything(world: RefundWorld, refund: int) -> None:
     )
     for who, act in acts:
         world.clock.at += timedelta(days=2)
-        world.do(0, who, act)
+        world.call_as(0, who, act)
 
 
 def late_effects(count: int, seed: int = 0) -> Counter[str]:
@@ -94,13 +96,13 @@ def late_effects(count: int, seed: int = 0) -> Counter[str]:
                     world.clock.at = sent_at + scale.scale_delta(timedelta(seconds=after + seconds))
                     world.take_effect(order)
                 world.clock.at = max(world.clock.at, sent_at + scale.scale_delta(timedelta(seconds=after)))
-                world.do(0, MAKER, lambda console: console.refunds.probe(refund))  # noqa: B023  # called at once
+                world.call_as(0, MAKER, lambda console: console.refunds.probe(refund))  # noqa: B023  # called at once
             if seconds > 0:
                 assert world.row(refund).state is RefundState.APPROVED, world.row(refund)
                 world.clock.at += scale.scale_delta(timedelta(seconds=seconds))
-                world.ledger.take(order, keeps_keys=True)
-            world.do(0, MAKER, lambda console: console.recovery.run_all_tasks())
-            entries = world.ledger.of(order.key)
+                world.ledger.add_refund(order, keeps_keys=True)
+            world.call_as(0, MAKER, lambda console: console.recovery.run_all_tasks())
+            entries = world.ledger.list_entries(order.key)
             tally.update(effects=1, before=int(seconds <= 0), doubles=len(entries) - 1)
             assert world.row(refund).state is RefundState.SUBMITTED, world.row(refund)
             entries[0].standing = "done"
@@ -115,11 +117,11 @@ def _send_known(world: RefundWorld) -> int:
     """Send a refund, probe it and return its id."""
     refund = _send_unknown(world, "paypay", "KNOWN", "silent_after")
     world.clock.at += timedelta(minutes=1)
-    world.do(0, MAKER, lambda console: console.refunds.probe(refund))
+    world.call_as(0, MAKER, lambda console: console.refunds.probe(refund))
     return refund
 
 
 def _is_found(world: RefundWorld, refund: int) -> bool:
     """Probe the refund; return True if it is known then."""
-    told = world.do(0, MAKER, lambda console: console.refunds.probe(refund))
+    told = world.call_as(0, MAKER, lambda console: console.refunds.probe(refund))
     return not isinstance(told, str | None) and told.certainty is Certainty.KNOWN

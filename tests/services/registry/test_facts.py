@@ -24,13 +24,13 @@ from console.store.registry.reader import RegistryReader
 from console.store.registry.registry_file import find_registry_file
 from console.wording.registry import format_purchase_warning
 from console.wording.sentences.catalogue import read_sentences, translate
-from tests.store.money_rows import asked, paid
-from tests.store.registry.files import WHOLE, row, write_file
+from tests.store.money_rows import insert_paid_payment, insert_requested_refund
+from tests.store.registry.files import WHOLE, make_row, write_file
 from tests.support.asking import end_team_mode, start_team_mode
-from tests.support.bulk_stage import numbers, unknown_checks, vendor_of
+from tests.support.bulk_stage import make_numbers, make_unknown_checks, make_vendor
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.refusals import code_of
+from tests.support.refusals import call_for_refusal_code
 from tests.support.registries import (
     CLOSED,
     HOSTILE_NAME,
@@ -49,7 +49,7 @@ pytestmark = pytest.mark.engines("sqlite", "mariadb")
 
 @pytest.fixture
 def vendor() -> LedgerVendor:
-    return vendor_of(FEW)
+    return make_vendor(FEW)
 
 
 @pytest.fixture
@@ -69,8 +69,8 @@ def test_a_page_costs_one_query_of_the_registry(
     """A page of any number of records needs one query of the registry, also with corporations that the registry
     doesn't have.
     """
-    chosen = unknown_checks(console, FEW)
-    rows = [make_company_row(number, f"株式会社{place}番") for place, number in enumerate(numbers(FEW)[2:])]
+    chosen = make_unknown_checks(console, FEW)
+    rows = [make_company_row(number, f"株式会社{place}番") for place, number in enumerate(make_numbers(FEW)[2:])]
     give_registry(console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=rows))
     asked: list[int] = []
     find_many = RegistryReader.find_many
@@ -98,7 +98,7 @@ def test_the_plan_of_a_purchase_offers_the_last_successor(console: Console, tmp_
     successor was closed, too.
     """
     assert console.credit_checks.make_plan(MERGED).corporation is None
-    (lost,) = numbers(1)
+    (lost,) = make_numbers(1)
     into_closed = merge_company(make_company_row(lost, "消滅株式会社"), CLOSED, date(2026, 3, 1))
     give_registry(console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=[*ROWS, into_closed]))
     vanished = console.credit_checks.make_plan(lost).corporation
@@ -124,8 +124,8 @@ def test_the_exported_names_say_whose_they_are_and_no_cell_is_a_formula(
     console: Console, vendor: LedgerVendor, tmp_path: Path
 ) -> None:
     """An export names the source of each company name, and no cell is a formula."""
-    chosen = unknown_checks(console, 3)
-    hostile, long_name = numbers(FEW)[:2]
+    chosen = make_unknown_checks(console, 3)
+    hostile, long_name = make_numbers(FEW)[:2]
     rows = [make_company_row(hostile, HOSTILE_NAME), make_company_row(long_name, "@" + "長" * 149)]
     run = console.bulk.create_run("take", chosen)
     console.bulk.run(run.id)
@@ -135,7 +135,7 @@ def test_the_exported_names_say_whose_they_are_and_no_cell_is_a_formula(
     titles, *exported = list(csv.reader(file.read_text(encoding="utf-8-sig").splitlines()))
     names = [row[titles.index(read_sentences("en")["column.corporation"])] for row in exported]
     shown = HOSTILE_NAME.replace("\u202e", " ")
-    assert names == [f"'{shown} (registry)", f"'@{'長' * 149} (registry)", group_digits(numbers(FEW)[2])]
+    assert names == [f"'{shown} (registry)", f"'@{'長' * 149} (registry)", group_digits(make_numbers(FEW)[2])]
     assert not [cell for row in exported for cell in row if cell.startswith(("=", "+", "-", "@"))]
 
 
@@ -146,8 +146,8 @@ def test_a_damaged_registry_is_no_obstacle(
     """Records are read without a damaged registry, and the log has a message; the registry's own commands report the
     damage.
     """
-    unknown_checks(console, 1)
-    (number,) = numbers(1)
+    make_unknown_checks(console, 1)
+    (number,) = make_numbers(1)
     give_registry(
         console, write_whole_file(tmp_path, WHOLE_DAY, 50, 1, first_rows=[make_company_row(number, "株式会社一番")])
     )
@@ -165,7 +165,7 @@ def test_a_damaged_registry_is_no_obstacle(
     assert (found.corporation, len(found.credit_checks)) == (None, 1)
     assert [item.record.registry_entry for item in page.items] == [None]
     assert "registry can't be read" in caplog.text
-    assert code_of(console.registry.read_status) == "bad_profile"
+    assert call_for_refusal_code(console.registry.read_status) == "bad_profile"
 
 
 @pytest.mark.engines("mariadb")
@@ -177,7 +177,7 @@ def test_on_a_server_only_the_worker_imports_and_a_desk_that_asks_reads(
     """
     whole = write_small_whole(tmp_path)
     with place.desk(vendor, person="worker", desk=2) as worker, place.desk(vendor) as person:
-        unknown_checks(person, 1)
+        make_unknown_checks(person, 1)
         with pytest.raises(ConsoleError) as refused:
             person.registry.import_files([whole])
         assert (refused.value.code, refused.value.detail["reason"]) == ("not_allowed", "role")
@@ -189,7 +189,7 @@ def test_on_a_server_only_the_worker_imports_and_a_desk_that_asks_reads(
         with place.desk(vendor, desk=3) as asking:
             assert asking._context.asks_worker
             give_registry(asking, whole)
-            assert code_of(lambda: asking.registry.import_files([whole])) == "not_allowed"
+            assert call_for_refusal_code(lambda: asking.registry.import_files([whole])) == "not_allowed"
             assert asking.registry.find_corporation(OPEN) is not None
             facts = asking.lookup.find_records(SUCCESSOR).corporation
             assert facts is not None
@@ -206,7 +206,7 @@ def test_each_kind_of_record_makes_a_company_ours_and_has_its_name(
     """
     give_registry(console, write_small_whole(tmp_path))
     for table in ("orders", "payments", "refunds"):
-        place.unguard(table)
+        place.drop_table_triggers(table)
 
     def ours() -> list[tuple[str, bool, bool]]:
         facts = console.registry.read_facts(MERGED)
@@ -219,15 +219,17 @@ def test_each_kind_of_record_makes_a_company_ours_and_has_its_name(
     )
     order_id = int(place.sql("SELECT id FROM orders WHERE merch_txn_id = 'ORD-1'")[0][0])
     assert ours() == [(MIDDLE, False, False), (SUCCESSOR, True, False)]
-    payment = console._context.write(lambda tx: paid(tx.conn, "ORD-1", order_id=order_id))
+    payment = console._context.write(lambda tx: insert_paid_payment(tx.conn, "ORD-1", order_id=order_id))
     assert ours() == [(MIDDLE, False, False), (SUCCESSOR, True, False)]
     # The list of requests reads the clock of the database: a limit in the tests' own past would leave this one out.
     decide_by = console._context.now() + timedelta(hours=72)
     refund = console._context.write(
-        lambda tx: asked(tx.conn, payment, maker=place.named("op-a"), decide_by=decide_by)
+        lambda tx: insert_requested_refund(
+            tx.conn, payment, maker=place.get_account_name("op-a"), decide_by=decide_by
+        )
     )
     assert ours() == [(MIDDLE, False, False), (SUCCESSOR, True, True)]
-    other = console._context.write(lambda tx: paid(tx.conn, "ORD-2", corporation_number=MIDDLE))
+    other = console._context.write(lambda tx: insert_paid_payment(tx.conn, "ORD-2", corporation_number=MIDDLE))
     assert ours() == [(MIDDLE, True, False), (SUCCESSOR, True, True)]
 
     keys = [("order", order_id), ("payment", payment.id), ("refund", refund.id), ("payment", other.id)]
@@ -250,18 +252,20 @@ def test_open_records_come_first_whatever_matches_better(console: Console, tmp_p
     that match only at the end of their names. A company whose order has no open records doesn't come first.
     """
     for table in ("orders", "payments", "refunds"):
-        place.unguard(table)
-    of_check, of_refund, of_order = numbers(3)
-    unknown_checks(console, 1)
+        place.drop_table_triggers(table)
+    of_check, of_refund, of_order = make_numbers(3)
+    make_unknown_checks(console, 1)
     for name, number in (("ORD-1", of_refund), ("ORD-2", of_order)):
         place.sql(
             f"INSERT INTO orders (merch_txn_id, total_amount, corporation_number) VALUES ('{name}', 3300, '{number}')"
         )
     order_id = int(place.sql("SELECT id FROM orders WHERE merch_txn_id = 'ORD-1'")[0][0])
-    payment = console._context.write(lambda tx: paid(tx.conn, "ORD-1", order_id=order_id))
-    console._context.write(lambda tx: asked(tx.conn, payment, maker=place.named("op-a")))
-    last = [close_company(make_company_row(one, f"株式会社遠い{one[:2]}の見本"), WHOLE_DAY) for one in numbers(3)]
-    rows = [*(row(index) for index in range(1_200)), *map(list, last)]
+    payment = console._context.write(lambda tx: insert_paid_payment(tx.conn, "ORD-1", order_id=order_id))
+    console._context.write(lambda tx: insert_requested_refund(tx.conn, payment, maker=place.get_account_name("op-a")))
+    last = [
+        close_company(make_company_row(one, f"株式会社遠い{one[:2]}の見本"), WHOLE_DAY) for one in make_numbers(3)
+    ]
+    rows = [*(make_row(index) for index in range(1_200)), *map(list, last)]
     give_registry(console, write_file(tmp_path, WHOLE, rows))
     found = console.registry.find("見本", limit=5).items
     assert {match.corporation.number for match in found if match.has_open_records} == {of_check, of_refund}
@@ -272,8 +276,8 @@ def test_open_records_come_first_whatever_matches_better(console: Console, tmp_p
 
 def test_ended_records_come_first_among_the_best_matches(console: Console, tmp_path: Path, place: Place) -> None:
     """A company with a settled order is the 150th match: it comes before the better matches, whose order stays."""
-    place.unguard("orders")
-    give_registry(console, write_file(tmp_path, WHOLE, [row(index) for index in range(150)]))
+    place.drop_table_triggers("orders")
+    give_registry(console, write_file(tmp_path, WHOLE, [make_row(index) for index in range(150)]))
     best = [match.corporation.number for match in console.registry.find("見本", limit=150).items]
     place.sql(
         f"INSERT INTO orders (merch_txn_id, total_amount, corporation_number) VALUES ('ORD-1', 3300, '{best[-1]}')"

@@ -31,11 +31,11 @@ def test_a_workers_registry_reaches_the_desks(
             folder.mkdir()
         first, second = (
             stack.enter_context(
-                place.opened(sandbox, clock, person="worker", desk=desk, REGISTRY_FOLDER=str(folders[desk - 1]))
+                place.open_desk(sandbox, clock, person="worker", desk=desk, REGISTRY_FOLDER=str(folders[desk - 1]))
             )
             for desk in (1, 2)
         )
-        person = stack.enter_context(place.opened(sandbox, clock, desk=3, REGISTRY_FOLDER=str(folders[0])))
+        person = stack.enter_context(place.open_desk(sandbox, clock, desk=3, REGISTRY_FOLDER=str(folders[0])))
         write_whole_file(folders[0], WHOLE_DAY, 50, 1, first_rows=[OURS])
         assert {run.task: run.count for run in first.recovery.run_all_tasks()}["registry"] == 1
         assert person.registry.read_status() is None
@@ -70,5 +70,5 @@ def test_a_workers_registry_reaches_the_desks(
 @pytest.mark.engines("sqlite")
 def test_a_desk_alone_fetches_nothing(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
     """A desk with an SQLite file fetches no registry files."""
-    with place.opened(sandbox, clock) as console:
+    with place.open_desk(sandbox, clock) as console:
         assert console.registry.fetch_published_registry() is None

@@ -30,7 +30,7 @@ from console.store.registry.reader import open_registry
 from console.store.registry.watched_folder import STATE_FILE_NAME
 from console.wiring.providers import open_registry_api
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import HandClock, quick_desk
+from tests.support.quick_desks import HandClock, open_quick_desk
 
 WHOLE_DAY, MON, TUE, WED, THU = (date(2026, 11, day) for day in (13, 16, 17, 18, 19))
 ROWS, SEED = 300, 5
@@ -73,7 +73,7 @@ class WatchedFolderDesk:
 @pytest.fixture
 def stage(home: Path, vendor: LedgerVendor, hand_clock: HandClock, tmp_path: Path) -> Iterator[WatchedFolderDesk]:
     """A desk with a watched folder and without an application id."""
-    with closing(quick_desk(home, vendor, hand_clock, REGISTRY_FOLDER=str(tmp_path))) as console:
+    with closing(open_quick_desk(home, vendor, hand_clock, REGISTRY_FOLDER=str(tmp_path))) as console:
         yield WatchedFolderDesk(console, tmp_path)
 
 
@@ -84,7 +84,7 @@ def stage_with_api(
     """A desk with an application id; the simulated publisher has the same registry as the folder's whole file."""
     facts = {"REGISTRY_URL": sandbox.url, "SECRET_REGISTRY_APPLICATION_ID": REGISTRY_APPLICATION_ID}
     sandbox.registry.publish_whole(ROWS, SEED, WHOLE_DAY, [OURS])
-    with closing(quick_desk(home, vendor, hand_clock, REGISTRY_FOLDER=str(tmp_path), **facts)) as console:
+    with closing(open_quick_desk(home, vendor, hand_clock, REGISTRY_FOLDER=str(tmp_path), **facts)) as console:
         yield WatchedFolderDesk(console, tmp_path)
 
 

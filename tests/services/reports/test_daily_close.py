@@ -30,8 +30,8 @@ from console.wording.daily_close import format_daily_close_state
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
-from tests.support.refund_desks import RefundDesk, code_of, refund_desk
-from tests.support.report_rows import NOW, Rows
+from tests.support.refund_desks import RefundDesk, call_for_code, open_refund_desk
+from tests.support.report_rows import NOW, ReportRows
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 TODAY, YESTERDAY = date(2026, 11, 20), date(2026, 11, 19)
@@ -49,7 +49,7 @@ def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterat
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[RefundDesk]:
     """A desk for refunds with a simulated provider, under the test's folder."""
-    with start_sandbox() as sandbox, refund_desk(tmp_path / "home", sandbox.control) as opened:
+    with start_sandbox() as sandbox, open_refund_desk(tmp_path / "home", sandbox.control) as opened:
         yield opened
 
 
@@ -80,11 +80,11 @@ def test_the_sums_are_those_of_the_ledger(desk: RefundDesk) -> None:
         if fate == "refunded":
             desk.approve(refund)
         else:
-            assert code_of(lambda refund=refund: desk.approve(refund)) == "outcome_unknown"
+            assert call_for_code(lambda refund=refund: desk.approve(refund)) == "outcome_unknown"
         sent[provider] += 1
     assert min(sent.values()) > 1
-    desk.due()
-    desk.later(minutes=1)  # what became unknown in this very moment is of the time after it
+    desk.run_due_tasks()
+    desk.move_clock(minutes=1)  # what became unknown in this very moment is of the time after it
     today = desk.context.now().astimezone(JST).date()
     ledger = desk.control.payments_control.read_ledger()["payments"]
     for provider, currency in (("paypay", "JPY"), ("atom", "INR")):
@@ -115,7 +115,7 @@ def test_the_sums_are_those_of_the_ledger(desk: RefundDesk) -> None:
         assert (NotFinalReason.STILL_UNKNOWN in close.open_points) == bool(unknown)
 
 
-def insert_day(rows: Rows) -> None:
+def insert_day(rows: ReportRows) -> None:
     """Insert the rows of yesterday in Japan and around it: one second before and after, another provider and
     currency, reversed and unknown payments, and outcomes that were unknown at its beginning or end.
     """
@@ -147,11 +147,11 @@ def insert_day(rows: Rows) -> None:
 
 
 def insert_run(
-    rows: Rows, place: Place, state: str, day: date = YESTERDAY, begun_at: datetime = NOW, **counts: int
+    rows: ReportRows, place: Place, state: str, day: date = YESTERDAY, begun_at: datetime = NOW, **counts: int
 ) -> None:
     """Insert a reconciliation run of the day in this state, with these counts."""
     for table in ("reconciliations", "reconciliation_rows"):
-        place.unguard(table)
+        place.drop_table_triggers(table)
     days = {"from_day": day.isoformat(), "to_day": day.isoformat()}
     ended = {"ended_at": NOW} if state != "running" else {}
     begun = {"begun_at": begun_at, "changed_at": NOW, "asked_by": "op-a", "phase": "ours"}
@@ -162,7 +162,7 @@ def test_borders_of_the_day(console: Console, place: Place, monkeypatch: pytest.
     """The close counts each currency separately, with what was unknown at the first instant of the day and at the
     first instant after it. A later reader gets what is still unknown.
     """
-    rows = Rows(place)
+    rows = ReportRows(place)
     insert_day(rows)
     close = console.reports.read_daily_close("paypay", YESTERDAY)
     money = get_sums_by_currency(close)
@@ -197,8 +197,8 @@ def test_a_close_with_many_lapsed_calls(console: Console, place: Place, monkeypa
     """Calls of ended processes whose lapse no worker has recorded count as unknown; if more exist than are read, the
     close is marked as incomplete.
     """
-    rows = Rows(place)
-    with place.kept_open():
+    rows = ReportRows(place)
+    with place.keep_connection_open():
         for _ in range(500):
             rows.operation("credit-check", "credit_check.purchase", "calling", BEGIN - DAY)
     rows.payment("paypay", "initializing", BEGIN, id=900, state_since=BEGIN)
@@ -214,7 +214,7 @@ def test_when_a_close_is_final(console: Console, place: Place) -> None:
     more. A run that broke off, of other days or from before the end of the day doesn't count; differences are listed
     and don't prevent a final close.
     """
-    rows = Rows(place)
+    rows = ReportRows(place)
     rows.payment("paypay", "completed", BEGIN, id=1, captured_minor=3_300, paid_at=BEGIN)
     rows.payment("paypay", "user_payment", BEGIN, id=2, certainty="unknown", state_since=BEGIN)
     insert_run(rows, place, "failed")
@@ -244,7 +244,7 @@ def test_files_and_what_changed_since(console: Console, place: Place, tmp_path: 
     """The first page says that the close isn't final, and both formats have every sum and every open record. Equal
     facts give equal bytes. A later close lists the changes since the first one. Each file has an audit entry.
     """
-    rows = Rows(place)
+    rows = ReportRows(place)
     insert_day(rows)
 
     def write(name: str, language: str = "en") -> Path:

@@ -16,7 +16,7 @@ from console.store.reports import queue_ages, refund_funnel, settlement, time_to
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
-from tests.support.report_rows import NOW, Rows
+from tests.support.report_rows import NOW, ReportRows
 
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 TODAY, YESTERDAY = date(2026, 11, 20), date(2026, 11, 19)
@@ -33,7 +33,7 @@ def test_each_record_is_in_one_class_of_age(console: Console, place: Place, monk
     """A record exactly at the limit of two age classes belongs to the older one; a record in two queues counts in
     both; one of unknown age is counted apart. More records than are counted make the queue incomplete.
     """
-    rows = Rows(place)
+    rows = ReportRows(place)
     for age in (timedelta(), HOUR - SECOND, HOUR, 4 * HOUR, DAY - SECOND, DAY, 3 * DAY - SECOND, 3 * DAY, 40 * DAY):
         rows.payment("paypay", "user_payment", NOW, certainty="unknown", state_since=NOW - age)
     rows.payment("paypay", "user_payment", NOW, state_since=NOW - 2 * HOUR)
@@ -62,7 +62,7 @@ def test_how_far_refunds_came(console: Console, place: Place, monkeypatch: pytes
     one with half of its votes doesn't; an unknown one counts neither as refunded nor as failed; requests before the
     period don't count.
     """
-    rows = Rows(place)
+    rows = ReportRows(place)
     planted: list[tuple[str, dict[str, Any]]] = [
         ("requested", {}),
         ("approved", {}),
@@ -107,7 +107,7 @@ def test_money_by_the_day(console: Console, place: Place, monkeypatch: pytest.Mo
     """Payments count for the Japanese day on which they were paid, refunds for that of their completion, each
     currency and provider separately. Reversed and unknown payments, and accepted refunds, don't count.
     """
-    rows, midnight = Rows(place), datetime(2026, 11, 19, 15, 0, tzinfo=UTC)
+    rows, midnight = ReportRows(place), datetime(2026, 11, 19, 15, 0, tzinfo=UTC)
     paid = {"captured_minor": 3_300, "certainty": "known"}
     rows.payment("paypay", "completed", NOW, paid_at=midnight, **paid)
     rows.payment("paypay", "payment_success", NOW, paid_at=midnight - SECOND, **paid)
@@ -141,7 +141,7 @@ def test_only_what_its_own_call_did_not_learn(
     """A call that got its outcome itself was never unknown. For the others the time until the outcome was written
     counts, or the time since when they are unknown. Calls that only read don't count.
     """
-    rows = Rows(place)
+    rows = ReportRows(place)
     action = "refund.submit"
     rows.operation("refund", action, "done", NOW - DAY, ended_at=NOW - DAY + SECOND)
     rows.operation("refund", action, "done", NOW - DAY, ended_at=NOW - DAY + 5 * SECOND, fence=2)
@@ -166,8 +166,8 @@ def test_many_lapsed_calls(console: Console, place: Place, monkeypatch: pytest.M
     """Calls of ended processes whose lapse no worker has recorded count as unknown; if more exist than are read, the
     figure is marked as incomplete.
     """
-    rows = Rows(place)
-    with place.kept_open():
+    rows = ReportRows(place)
+    with place.keep_connection_open():
         for _ in range(501):
             rows.operation("payment", "payment.start", "calling", NOW - HOUR)
     rows.operation("refund", "refund.submit", "calling", NOW - SECOND)

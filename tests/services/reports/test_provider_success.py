@@ -14,7 +14,7 @@ from console.store.reports import provider_success as store
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
-from tests.support.report_rows import NOW, Rows
+from tests.support.report_rows import NOW, ReportRows
 
 HOUR = timedelta(hours=1)
 MIDNIGHT = datetime(2026, 11, 19, 15, 0, tzinfo=UTC)
@@ -32,7 +32,7 @@ def test_each_day_by_what_became_of_its_payments(console: Console, place: Place)
     """A payment counts for the Japanese day on which it began. An unknown one is neither a success nor a failure;
     payments before the period aren't counted.
     """
-    rows = Rows(place)
+    rows = ReportRows(place)
     rows.payment("paypay", "completed", MIDNIGHT)
     rows.payment("paypay", "payment_success", MIDNIGHT + HOUR)
     rows.payment("paypay", "payment_failed", NOW)
@@ -64,7 +64,7 @@ def test_outages_are_those_of_the_alerts(console: Console, place: Place) -> None
     """An outage lasts from the first unanswered call, which its alert names, until the alert's end; other and older
     alerts don't count.
     """
-    rows = Rows(place)
+    rows = ReportRows(place)
     rows.payment("paypay", "completed", NOW)
     words = "paypay: no usable answer since 2026-11-18T01:00:00Z"
     facts = {"subject_kind": PROVIDER_KIND, "subject_id": compute_provider_subject_id("paypay"), "expected": ""}
@@ -85,7 +85,7 @@ def test_a_full_count_says_so(console: Console, place: Place, monkeypatch: pytes
     are missing.
     """
     monkeypatch.setattr(store, "MAX_PAYMENTS", 2)
-    rows = Rows(place)
+    rows = ReportRows(place)
     for hours in (0, 1, 30):
         rows.payment("paypay", "completed", NOW - hours * HOUR)
     (series,) = console.reports.read_provider_success().providers

@@ -15,12 +15,12 @@ from console.services.tasks.clock_jumps import ClockJumpCorrection
 from console.store.database.engine import Transaction
 from console.store.tasks import sagas
 from tests.support import bulk_stage
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
 
-BEFORE, DURING, AFTER = NUMBERS = numbers(3, seed=24)
+BEFORE, DURING, AFTER = NUMBERS = invent_numbers(3, seed=24)
 DAY = timedelta(days=1)
 
 
@@ -100,15 +100,15 @@ def test_a_bulk_run_goes_on(
     """A bulk run that was created before a jump of the clock, and executed during and after it, executes each row
     once.
     """
-    off, vendor = [timedelta()], bulk_stage.vendor_of(4)
+    off, vendor = [timedelta()], bulk_stage.make_vendor(4)
     monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
     with place.desk(vendor, hand_clock) as console:
-        rows = bulk_stage.unknown_rows(console, bulk_stage.numbers(4))
+        rows = bulk_stage.insert_unknown_checks(console, bulk_stage.make_numbers(4))
         run = console.bulk.create_run("probe", rows)
         for wrong, most in ((timedelta(), 1), (jump, 3), (timedelta(), 4)):
             off[0] = wrong
             assert console.bulk.run(run.id, most).done == most
         assert [row.result for row in console.bulk.list_rows(run.id)] == ["done"] * 4
-        assert bulk_stage.settled(place) == {row.id: 1 for row in rows}
+        assert bulk_stage.count_bought_entries(place) == {row.id: 1 for row in rows}
         assert Counter(vendor.asked).total() == 4
         console.audit.verify_chains()

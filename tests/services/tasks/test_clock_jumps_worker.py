@@ -17,9 +17,9 @@ from console.sandbox.server import Sandbox
 from console.services.process.context import act_as
 from console.store.alerts import outbox
 from console.store.records import assignments as takes
-from tests.support.alert_receiver import KEY, Receiver, receiving
+from tests.support.alert_receiver import KEY, Receiver, receive_alerts
 from tests.support.desks import MovedClock
-from tests.support.payment_desks import Scene, paying
+from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
@@ -31,20 +31,20 @@ AWAY = pytest.mark.expects_log("a provider that judges the time of a question re
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with receiving() as made:
+    with receive_alerts() as made:
         yield made
 
 
 @pytest.fixture
-def scene(place: Place, sandbox: Sandbox, clock: MovedClock, receiver: Receiver) -> Iterator[Scene]:
+def scene(place: Place, sandbox: Sandbox, clock: MovedClock, receiver: Receiver) -> Iterator[PaymentDesk]:
     """A desk whose waits aren't scaled, because the longest step of a schedule must be as long as the jump."""
     told = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": KEY, "TIME_SCALE": "1"}
-    clock.stand_still()
-    with paying(place, sandbox, clock, **told) as made:
+    clock.stop()
+    with open_payment_desk(place, sandbox, clock, **told) as made:
         yield made
 
 
-def run_minutes(scene: Scene, clock: MovedClock, count: int) -> None:
+def run_minutes(scene: PaymentDesk, clock: MovedClock, count: int) -> None:
     """Run the due tasks of so many minutes."""
     for _ in range(count):
         scene.console.recovery.run_all_tasks()
@@ -53,7 +53,7 @@ def run_minutes(scene: Scene, clock: MovedClock, count: int) -> None:
 
 @AWAY
 @JUMPS
-def test_payments_are_followed(scene: Scene, clock: MovedClock, jump: timedelta) -> None:
+def test_payments_are_followed(scene: PaymentDesk, clock: MovedClock, jump: timedelta) -> None:
     """Payments start before, during and after the jump and are paid: each is booked once and soon."""
     begun: dict[str, int] = {}
     plan = [("ORD-1", "paypay", timedelta()), ("ORD-2", "atom", jump), ("ORD-3", "paypay", timedelta())]
@@ -68,7 +68,7 @@ def test_payments_are_followed(scene: Scene, clock: MovedClock, jump: timedelta)
     for number, payment_id in begun.items():
         payment = scene.payment(payment_id)
         assert (payment.state, payment.captured_minor) == (PaymentState.COMPLETED, payment.asked_minor), number
-        assert scene.order_now(number).state == "paid"
+        assert scene.read_order(number).state == "paid"
     assert scene.cases() == []
     scene.console.audit.verify_chains()
 
@@ -76,7 +76,7 @@ def test_payments_are_followed(scene: Scene, clock: MovedClock, jump: timedelta)
 @AWAY
 @JUMPS
 @pytest.mark.engines("sqlite")
-def test_a_refused_notice_is_made_up_for(scene: Scene, clock: MovedClock, jump: timedelta) -> None:
+def test_a_refused_notice_is_made_up_for(scene: PaymentDesk, clock: MovedClock, jump: timedelta) -> None:
     """A genuine notice is refused while the clock is wrong, because its signed time seems to be in the future or too
     old: its payment is booked by a poll.
     """
@@ -98,7 +98,7 @@ def test_a_refused_notice_is_made_up_for(scene: Scene, clock: MovedClock, jump: 
 @JUMPS
 @pytest.mark.expects_log("events that are not taken are told of")
 @pytest.mark.engines("sqlite")
-def test_events_are_published(scene: Scene, clock: MovedClock, receiver: Receiver, jump: timedelta) -> None:
+def test_events_are_published(scene: PaymentDesk, clock: MovedClock, receiver: Receiver, jump: timedelta) -> None:
     """Events that were written or postponed under the wrong clock are sent soon, in order, and each
     is accepted once.
     """
@@ -124,7 +124,7 @@ def test_events_are_published(scene: Scene, clock: MovedClock, receiver: Receive
 
 @JUMPS
 @pytest.mark.engines("sqlite")
-def test_an_alert_is_told_once(scene: Scene, clock: MovedClock, receiver: Receiver, jump: timedelta) -> None:
+def test_an_alert_is_told_once(scene: PaymentDesk, clock: MovedClock, receiver: Receiver, jump: timedelta) -> None:
     """An alert before or during the jump is raised once and resolved once, by every clock."""
     for number, wrong in (("ORD-1", timedelta()), ("ORD-2", jump)):
         clock.offset = wrong
@@ -144,9 +144,9 @@ def test_an_alert_is_told_once(scene: Scene, clock: MovedClock, receiver: Receiv
         clock.offset += wrong
         with act_as("op-a"):
             for number in ("ORD-1", "ORD-2"):
-                payment = scene.of_number("atom", number)
+                payment = scene.find_payment("atom", number)
                 assert payment is not None
-                if scene.order_now(number).state == "pending":
+                if scene.read_order(number).state == "pending":
                     scene.payments.set_order_paid(payment.id)
         run_minutes(scene, clock, 2)
         clock.offset -= wrong
@@ -157,7 +157,7 @@ def test_an_alert_is_told_once(scene: Scene, clock: MovedClock, receiver: Receiv
 
 @JUMPS
 @pytest.mark.engines("sqlite")
-def test_a_day_is_compared_when_it_is_over(scene: Scene, clock: MovedClock, jump: timedelta) -> None:
+def test_a_day_is_compared_when_it_is_over(scene: PaymentDesk, clock: MovedClock, jump: timedelta) -> None:
     """A clock that is ahead takes today for yesterday, so that a run compares half of the day: the whole day is
     compared later.
     """
@@ -165,7 +165,7 @@ def test_a_day_is_compared_when_it_is_over(scene: Scene, clock: MovedClock, jump
     clock.offset = morning = midnight + timedelta(hours=1) - scene.context.now()
     early, late = scene.context.now().isoformat(), (midnight + timedelta(hours=23)).isoformat()
     scene.order("ORD-1", 3300)
-    assert not scene.payments.receive_notice(scene.bank("e-1", "ORD-1", occurred_at=early)).is_refused
+    assert not scene.payments.receive_notice(scene.make_bank_notice("e-1", "ORD-1", occurred_at=early)).is_refused
     reconcile_due_days = scene.console.reconciliation.reconcile_due_days
     before = reconcile_due_days()
     clock.offset += jump
@@ -174,7 +174,9 @@ def test_a_day_is_compared_when_it_is_over(scene: Scene, clock: MovedClock, jump
     assert reconcile_due_days() == 0
     clock.offset += timedelta(hours=22)
     scene.order("ORD-2", 4400)
-    assert not scene.payments.receive_notice(scene.bank("e-2", "ORD-2", "4400", occurred_at=late)).is_refused
+    assert not scene.payments.receive_notice(
+        scene.make_bank_notice("e-2", "ORD-2", "4400", occurred_at=late)
+    ).is_refused
     clock.offset += timedelta(hours=1, minutes=10)
     assert (before, reconcile_due_days(), reconcile_due_days()) == (0, 1, 0)
     newest = scene.console.reconciliation.list_latest("bank")[0]
@@ -183,7 +185,7 @@ def test_a_day_is_compared_when_it_is_over(scene: Scene, clock: MovedClock, jump
 
 @JUMPS
 @pytest.mark.engines("sqlite")
-def test_a_take_lasts_half_an_hour(scene: Scene, clock: MovedClock, jump: timedelta) -> None:
+def test_a_take_lasts_half_an_hour(scene: PaymentDesk, clock: MovedClock, jump: timedelta) -> None:
     """A take under a wrong clock doesn't keep the record for a day. On a server the desk's clock isn't used."""
     number = scene.order("ORD-1", 3300)
     clock.offset = jump

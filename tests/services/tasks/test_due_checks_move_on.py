@@ -9,14 +9,14 @@ from console.app import Console
 from console.domain.records import Certainty, CheckState, CreditCheck, PurchaseRequest, WorkState
 from console.domain.tasks.retry_schedules import PURCHASE_PROBE_WAITS
 from console.services.tasks import due_tasks
-from tests.support.invented import numbers
+from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerReader, LedgerVendor
 from tests.support.places import CHECKS, Place
 from tests.support.quick_desks import HandClock
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 
 pytestmark = pytest.mark.engines("sqlite")
-(NUMBER,) = numbers(1)
+(NUMBER,) = invent_numbers(1)
 ROUNDS = len(PURCHASE_PROBE_WAITS) + 2
 
 
@@ -62,7 +62,7 @@ def test_a_purchase_whose_list_was_switched_off_waits_for_a_person(
     a person.
     """
     vendor.behaviour = "silent_after_charge"
-    refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+    call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
     assert read_record(console).work.state is WorkState.SCHEDULED
     vendor.finds = False
     run_for_days(console, hand_clock)
@@ -117,10 +117,10 @@ def test_a_check_that_fails_here_lets_the_others_pass(
     """One purchase always fails with a bug: it goes through its schedule to a person, and the purchase after it is
     probed although each run handles only one.
     """
-    broken, other = numbers(2)
+    broken, other = invent_numbers(2)
     vendor.behaviour = "silent_after_charge"
     for number in (broken, other):
-        refusal(lambda number=number: console.credit_checks.purchase(PurchaseRequest(number, "1")))
+        call_for_refusal(lambda number=number: console.credit_checks.purchase(PurchaseRequest(number, "1")))
     find = LedgerReader.find_purchases
 
     def fail_for_one(reader: LedgerReader, number: str) -> object:

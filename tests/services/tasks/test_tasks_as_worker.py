@@ -13,13 +13,13 @@ from console.domain.payments.records import RefundRequest
 from console.domain.records import PurchaseRequest
 from console.domain.tasks.intervals import INTERVAL_OF_TASK
 from console.sandbox.server import Sandbox
-from tests.support.alert_receiver import KEY, receiving
+from tests.support.alert_receiver import KEY, receive_alerts
 from tests.support.desks import MovedClock
-from tests.support.invented import numbers
-from tests.support.money_desks import ending
-from tests.support.payment_desks import paying, told
+from tests.support.invented import invent_numbers
+from tests.support.money_desks import call_for_ending
+from tests.support.payment_desks import make_settings, open_payment_desk
 from tests.support.places import Place
-from tests.support.recon_scene import Days
+from tests.support.recon_scene import ReconciledDay
 
 OVER = timedelta(minutes=6)
 """A code of the sandbox's PayPay can be paid for five minutes; an alert's grace is as long."""
@@ -38,13 +38,13 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
     without a failed task or a message about a failure.
     """
     with ExitStack() as stack:
-        receiver = stack.enter_context(receiving())
+        receiver = stack.enter_context(receive_alerts())
         extra = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": KEY}
         extra |= {"REFUND_COOLING_OFF_SECONDS": "0"}
-        scene = stack.enter_context(paying(place, sandbox, clock, **extra))
-        facts = told(sandbox.url) | extra
+        scene = stack.enter_context(open_payment_desk(place, sandbox, clock, **extra))
+        facts = make_settings(sandbox.url) | extra
         worker, lead = (
-            stack.enter_context(place.opened(sandbox, clock, person=person, desk=desk, **facts))
+            stack.enter_context(place.open_desk(sandbox, clock, person=person, desk=desk, **facts))
             for desk, person in enumerate(("worker", "lead-b"), 1)
         )
         handled: Counter[str] = Counter()
@@ -52,11 +52,11 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
         def later(step: timedelta) -> None:
             clock.offset += step
             scene.control.change_settings(advance_seconds=step.total_seconds())
-            place.age(step)
+            place.move_lease_clock(step)
             handled.update({run.task: run.count for run in worker.recovery.run_all_tasks()})
 
-        days = Days(scene)
-        days.both("ORD-9")
+        days = ReconciledDay(scene)
+        days.add_payment_on_both_sides("ORD-9")
         days.announce()
         for number in ("ORD-1", "ORD-2", "ORD-3"):
             scene.payments.start(scene.order(number, 3300), "paypay")
@@ -66,17 +66,19 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
             " SELECT id, 'SKU', 1, 'held', created_at FROM orders WHERE merch_txn_id = 'ORD-2'",
             "UPDATE orders SET status = 'paid' WHERE merch_txn_id = 'ORD-3'",
         )
-        bought, foreign = numbers(2, seed=11)
+        bought, foreign = invent_numbers(2, seed=11)
         scene.control.add_fault("status:500", call="pdf", times=1)
         scene.console.credit_checks.purchase(PurchaseRequest(bought, "1"))
         columns = "(client_id, corporation_number)"
-        place.shop(f"INSERT INTO hansha_alarmbox_credit_checks {columns} VALUES (1, '{foreign}')")
+        place.execute_as_shop(f"INSERT INTO hansha_alarmbox_credit_checks {columns} VALUES (1, '{foreign}')")
         later(timedelta(minutes=2))
-        paid = scene.of_number("paypay", "ORD-1")
+        paid = scene.find_payment("paypay", "ORD-1")
         assert paid is not None
         asked = scene.console.refunds.request(RefundRequest(paid.id, "1000", "too much"))
         scene.control.add_fault("result:RATE_LIMIT", call="paypay_refund", payment="ORD-1", times=1)
-        assert ending(lambda: lead.refunds.approve(asked.id)) == "rate_limited"  # it is sent later, by itself
+        assert (
+            call_for_ending(lambda: lead.refunds.approve(asked.id)) == "rate_limited"
+        )  # it is sent later, by itself
         half = scene.console.bulk.create_run(
             "probe", [ChosenRecord("payment", paid.id, scene.payment(paid.id).version)]
         )
@@ -87,7 +89,7 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
             INTERVAL_OF_TASK
         )
         assert {name for name, count in handled.items() if count} >= BUSY
-        assert scene.order_now("ORD-2").state == "cancelled"
+        assert scene.read_order("ORD-2").state == "cancelled"
         assert place.sql("SELECT status FROM stock_reservations") == [("released",)]
         assert {(event["event"], event["rule_id"]) for event in receiver.got} >= {("AlertRaised", "B")}
         assert place.sql("SELECT status FROM refunds") == [("completed",)]

@@ -11,12 +11,12 @@ from console.store.access import grants
 from console.store.constraints import fitness
 from console.store.database.engine import Database
 from tests.support import servers
-from tests.support.teams import Team, team
+from tests.support.teams import Team, open_team
 
 
 @pytest.fixture
 def people(sql_server: servers.SqlServer) -> Iterator[Team]:
-    with team(sql_server, {"lead-b": ("approver",)}) as made:
+    with open_team(sql_server, {"lead-b": ("approver",)}) as made:
         yield made
 
 
@@ -27,12 +27,12 @@ def owner(people: Team) -> Iterator[Database]:
     database.close()
 
 
-def told(database: Database) -> tuple[bool, list[str]]:
+def read_check_result(database: Database) -> tuple[bool, list[str]]:
     found = {finding.name: finding for finding in fitness.check_fitness(database)}["accounts"]
     return found.has_passed, list(found.facts["faults"])  # type: ignore[call-overload]  # of texts
 
 
-def may_look(people: Team, owner: Database) -> None:
+def grant_account_reads(people: Team, owner: Database) -> None:
     people.server.sql(f"GRANT SELECT ON mysql.user TO `{owner.account_name}`@`%`")
 
 
@@ -40,40 +40,40 @@ def test_who_may_not_look_is_content(people: Team, owner: Database) -> None:
     """On a server that accepts connections only from this machine, an account that may not read `mysql.user` reports
     no fault.
     """
-    assert told(owner) == (True, [])
+    assert read_check_result(owner) == (True, [])
     person = Database(people.urls["lead-b"])
-    assert told(person) == (True, [])
+    assert read_check_result(person) == (True, [])
     person.close()
 
 
 def test_a_second_account_of_a_name_is_a_fault(people: Team, owner: Database) -> None:
     """A second database account with the name of a person, for another host, is a fault: the triggers know only the
     name and would take it for the person."""
-    may_look(people, owner)
+    grant_account_reads(people, owner)
     name = people.names["lead-b"]
-    assert told(owner) == (True, [])
+    assert read_check_result(owner) == (True, [])
     people.server.sql(f"CREATE USER `{name}`@`127.0.0.1` IDENTIFIED BY 'other'")
     try:
-        assert told(owner) == (False, [f"several_accounts {name}"])
+        assert read_check_result(owner) == (False, [f"several_accounts {name}"])
     finally:
         people.server.sql(f"DROP USER `{name}`@`127.0.0.1`")
-    assert told(owner) == (True, [])
+    assert read_check_result(owner) == (True, [])
 
 
 def test_an_account_without_a_password_is_a_fault(people: Team, owner: Database) -> None:
     """An account whose person has set an empty password is reported as `no_password`."""
-    may_look(people, owner)
+    grant_account_reads(people, owner)
     with people.connect("lead-b") as line, line.cursor() as cursor:
         cursor.execute("SET PASSWORD = ''")
-    assert told(owner) == (False, [f"no_password {people.names['lead-b']}@%"])
+    assert read_check_result(owner) == (False, [f"no_password {people.names['lead-b']}@%"])
 
 
 def test_from_elsewhere_only_encrypted(people: Team, owner: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the server accepts connections from other machines, an account that may connect without encryption is a
     fault. Missing rules for passwords are reported too, but they don't stop purchases."""
-    may_look(people, owner)
+    grant_account_reads(people, owner)
     monkeypatch.setattr(account_looks, "accepts_remote_connections", lambda _conn: True)
-    assert told(owner) == (False, [f"not_encrypted {people.names['lead-b']}@%"])
+    assert read_check_result(owner) == (False, [f"not_encrypted {people.names['lead-b']}@%"])
     found = {finding.name: finding for finding in fitness.check_fitness(owner)}["passwords"]
     assert (found.has_passed, found.stops_purchases) == (False, False)
 

@@ -12,7 +12,7 @@ from console.store.access.server_accounts import (
 )
 
 
-def statements(*, maria: bool, **more: object) -> list[str]:
+def make_statements(*, maria: bool, **more: object) -> list[str]:
     told: dict[str, object] = {
         "name": "op-a",
         "roles": {"operator"},
@@ -29,7 +29,7 @@ def statements(*, maria: bool, **more: object) -> list[str]:
 def test_a_new_account_on_mariadb() -> None:
     """On MariaDB the person's roles are granted to a role of this account alone, and the account gets this role as
     its default role."""
-    assert statements(maria=True) == [
+    assert make_statements(maria=True) == [
         f"CREATE USER IF NOT EXISTS 'op-a'@'%' IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL}",
         (
             f"ALTER USER 'op-a'@'%' IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL} REQUIRE NONE"
@@ -44,7 +44,7 @@ def test_a_new_account_on_mariadb() -> None:
 
 def test_a_new_account_on_mysql() -> None:
     """On MySQL the roles are granted to the account itself, and all of them are active after the login."""
-    assert statements(maria=False) == [
+    assert make_statements(maria=False) == [
         f"CREATE USER IF NOT EXISTS 'op-a'@'%' IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL}",
         (
             f"ALTER USER 'op-a'@'%' IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL} REQUIRE NONE"
@@ -58,15 +58,15 @@ def test_a_new_account_on_mysql() -> None:
 @pytest.mark.parametrize("maria", [True, False])
 def test_whoever_comes_from_elsewhere_comes_encrypted(maria: bool) -> None:
     """The account must use TLS, unless the server runs on the person's machine."""
-    assert "REQUIRE SSL" in " ".join(statements(maria=maria, needs_tls=True))
-    assert "REQUIRE SSL" not in " ".join(statements(maria=maria))
+    assert "REQUIRE SSL" in " ".join(make_statements(maria=maria, needs_tls=True))
+    assert "REQUIRE SSL" not in " ".join(make_statements(maria=maria))
 
 
 @pytest.mark.parametrize("maria", [True, False])
 def test_the_locked_hold_nothing(maria: bool) -> None:
     """A locked account loses every role, those of the account file and those that it had before. Its password
     stays."""
-    told = statements(maria=maria, is_locked=True, is_new=False, password=None, roles_before={"approver"})
+    told = make_statements(maria=maria, is_locked=True, is_new=False, password=None, roles_before={"approver"})
     holder = "`console:op-a`" if maria else "'op-a'@'%'"
     limits = "MAX_USER_CONNECTIONS 0 MAX_STATEMENT_TIME 0" if maria else "MAX_USER_CONNECTIONS 0"
     assert f"ALTER USER 'op-a'@'%' REQUIRE NONE WITH {limits} ACCOUNT LOCK" in told
@@ -79,8 +79,8 @@ def test_who_only_asks_is_bounded(maria: bool) -> None:
     """An account in team mode has a limit of simultaneous connections and, on MariaDB, a time limit for each
     statement."""
     limits = f" WITH MAX_USER_CONNECTIONS {MAX_CONNECTIONS} "
-    assert limits in statements(maria=maria, has_limits=True)[1]
-    assert ("MAX_STATEMENT_TIME 60" in statements(maria=maria, has_limits=True)[1]) == maria
+    assert limits in make_statements(maria=maria, has_limits=True)[1]
+    assert ("MAX_STATEMENT_TIME 60" in make_statements(maria=maria, has_limits=True)[1]) == maria
 
 
 def test_role_names_fit_every_server() -> None:

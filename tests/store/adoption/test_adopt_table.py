@@ -23,24 +23,24 @@ from console.store.migrations import upgrade as migrate
 from console.store.schema import legacy_table
 from console.store.schema.core import SCHEMA_VERSION, alerts, credit_checks
 from tests.bench import plans
-from tests.store.migrations.test_each_version import UNDONE
+from tests.store.migrations.test_each_version import STATEMENTS_BACK_TO_VERSION
 from tests.support import legacy, server_fixtures
-from tests.support.adoptions import adoption, temporary_database
-from tests.support.invented import numbers
-from tests.support.legacy import NAME, bought, row
-from tests.support.places import Engine, nodes_of
+from tests.support.adoptions import open_adoption_service, open_temporary_database
+from tests.support.invented import invent_numbers
+from tests.support.legacy import TABLE_NAME, make_bought_row, make_row
+from tests.support.places import Engine, get_nodes
 from tests.support.sql_server import SqlServer
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
-ONE, TWO = numbers(2, seed=41)
+ONE, TWO = invent_numbers(2, seed=41)
 
 
 @pytest.fixture
 def url(engine: Engine, tmp_path: Path) -> Iterator[str]:
     """An empty database on each engine."""
-    server_fixtures.need_engine(engine)
-    server = nodes_of(engine)[0] if engine != "sqlite" else None
-    with temporary_database(server, tmp_path) as address:
+    server_fixtures.require_engine(engine)
+    server = get_nodes(engine)[0] if engine != "sqlite" else None
+    with open_temporary_database(server, tmp_path) as address:
         yield address
 
 
@@ -52,35 +52,35 @@ def database(url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def served(sql_server: SqlServer, tmp_path: Path) -> Iterator[Database]:
+def server_database(sql_server: SqlServer, tmp_path: Path) -> Iterator[Database]:
     """An empty database on a server."""
-    with temporary_database(sql_server, tmp_path) as address:
+    with open_temporary_database(sql_server, tmp_path) as address:
         opened = Database(address, without_time_limit=True)
         yield opened
         opened.close()
 
 
-def run(database: Database, *statements: str) -> None:
+def execute(database: Database, *statements: str) -> None:
     with database.write_without_retries() as tx:
         for statement in statements:
             tx.conn.exec_driver_sql(statement)
 
 
-def words(database: Database) -> str:
+def read_create_table(database: Database) -> str:
     """Return the CREATE TABLE statement of the table, as the database returns it."""
     with database.read() as conn:
         if not database.is_server:
-            return str(conn.scalar(text("SELECT sql FROM sqlite_master WHERE name = :name"), {"name": NAME}))
-        return str(conn.exec_driver_sql(f"SHOW CREATE TABLE {NAME}").one()[1])
+            return str(conn.scalar(text("SELECT sql FROM sqlite_master WHERE name = :name"), {"name": TABLE_NAME}))
+        return str(conn.exec_driver_sql(f"SHOW CREATE TABLE {TABLE_NAME}").one()[1])
 
 
-def code_of(error: pytest.ExceptionInfo[ConsoleError]) -> tuple[str, object]:
+def get_code_and_problem(error: pytest.ExceptionInfo[ConsoleError]) -> tuple[str, object]:
     return error.value.code, error.value.detail.get("problem")
 
 
-def adopt(database: Database, folder: Path, zone: str | None = None, *, convert: bool = False) -> None:
+def run_adoption(database: Database, folder: Path, zone: str | None = None, *, convert: bool = False) -> None:
     address = database.url.render_as_string(hide_password=False)
-    with adoption(folder / "home", address) as service:
+    with open_adoption_service(folder / "home", address) as service:
         service.run(zone, allows_conversion=convert)
 
 
@@ -90,27 +90,27 @@ def adopt(database: Database, folder: Path, zone: str | None = None, *, convert:
 def test_an_upgrade_leaves_it_alone(database: Database) -> None:
     """An upgrade creates the other tables and doesn't change this one. Until the adoption, the program refuses to use
     the database, with the reason `not_adopted`."""
-    legacy.make(database, [bought(ONE, 1)])
-    before = words(database)
+    legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
+    before = read_create_table(database)
     for _ in range(2):
         with pytest.raises(ConsoleError) as refused:
             migrate.ensure_schema(database)
-        assert code_of(refused) == ("schema_mismatch", "not_adopted")
+        assert get_code_and_problem(refused) == ("schema_mismatch", "not_adopted")
         migrate.upgrade(database)
-    assert words(database) == before
+    assert read_create_table(database) == before
 
 
 def test_somebody_elses_versions_are_not_ours(database: Database, tmp_path: Path) -> None:
     """If the other application uses Alembic too, its version table keeps its version; the program stores its own
     version in another table."""
-    legacy.make(database, [bought(ONE, 1)])
-    run(
+    legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
+    execute(
         database,
         "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
         "INSERT INTO alembic_version VALUES ('1975ea83b712')",
     )
     migrate.upgrade(database)
-    adopt(database, tmp_path)
+    run_adoption(database, tmp_path)
     assert migrate.ensure_schema(database)["schema"] == SCHEMA_VERSION
     with database.read() as conn:
         migrate.require_current_version(conn)
@@ -122,16 +122,16 @@ def test_somebody_elses_versions_are_not_ours(database: Database, tmp_path: Path
     [
         (("CREATE TABLE invoices (id INTEGER)",), None),
         (("CREATE TABLE hansha_alarmbox_credit_checks (id INTEGER)",), None),
-        ((legacy.create_sql("sqlite"), "CREATE TABLE sessions (id INTEGER, words VARCHAR(9))"), "names_taken"),
+        ((legacy.make_create_sql("sqlite"), "CREATE TABLE sessions (id INTEGER, words VARCHAR(9))"), "names_taken"),
     ],
 )
 def test_what_is_none_of_our_business(database: Database, tables: tuple[str, ...], problem: str | None) -> None:
     """An upgrade refuses a database whose table of credit checks lacks the original columns, or which has other
     tables with our names. It creates nothing there."""
-    run(database, *tables)
+    execute(database, *tables)
     with pytest.raises(ConsoleError) as refused:
         migrate.upgrade(database)
-    assert code_of(refused) == ("not_our_database", problem)
+    assert get_code_and_problem(refused) == ("not_our_database", problem)
     with database.read() as conn:
         assert "console_meta" not in migrate._read_table_names(conn)
         assert "console_upgrade" not in migrate._read_table_names(conn)
@@ -146,40 +146,42 @@ OBSTACLES: dict[str, tuple[str, str]] = {
 @pytest.mark.parametrize("more", OBSTACLES)
 def test_columns_that_stand_in_the_way(database: Database, tmp_path: Path, more: str) -> None:
     """A column that prevents the adoption is reported before anything is changed."""
-    legacy.make(database, more=f", {more}")
-    before = words(database)
+    legacy.create_table_with_rows(database, more=f", {more}")
+    before = read_create_table(database)
     with pytest.raises(ConsoleError) as refused:
-        adopt(database, tmp_path)
-    assert code_of(refused) == ("schema_mismatch", "cannot_be_adopted")
+        run_adoption(database, tmp_path)
+    assert get_code_and_problem(refused) == ("schema_mismatch", "cannot_be_adopted")
     (obstacle,) = legacy_obstacles.find_obstacles(adopt_table.read_table(database))
     assert (obstacle.code, obstacle.name) == OBSTACLES[more]
-    assert words(database) == before
+    assert read_create_table(database) == before
 
 
-def test_a_value_at_each_change_is_no_value_of_a_new_row(served: Database, tmp_path: Path) -> None:
+def test_a_value_at_each_change_is_no_value_of_a_new_row(server_database: Database, tmp_path: Path) -> None:
     """A NOT NULL column with `ON UPDATE` alone prevents the adoption, because it has no value for a new row. With a
     default value, or derived from other columns, it does not."""
-    legacy.make(served, more=", changed DATETIME NOT NULL ON UPDATE CURRENT_TIMESTAMP")
+    legacy.create_table_with_rows(server_database, more=", changed DATETIME NOT NULL ON UPDATE CURRENT_TIMESTAMP")
     with pytest.raises(ConsoleError) as refused:
-        adopt(served, tmp_path)
-    assert code_of(refused) == ("schema_mismatch", "cannot_be_adopted")
-    (obstacle,) = legacy_obstacles.find_obstacles(adopt_table.read_table(served))
+        run_adoption(server_database, tmp_path)
+    assert get_code_and_problem(refused) == ("schema_mismatch", "cannot_be_adopted")
+    (obstacle,) = legacy_obstacles.find_obstacles(adopt_table.read_table(server_database))
     assert (obstacle.code, obstacle.name) == ("needs_default", "changed")
     now = "DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP"
     twice = "INT AS (client_id * 2) STORED"
-    run(served, f"ALTER TABLE {NAME} MODIFY changed {now}, ADD COLUMN twice {twice}")
-    assert legacy_obstacles.find_obstacles(adopt_table.read_table(served)) == ()
+    execute(server_database, f"ALTER TABLE {TABLE_NAME} MODIFY changed {now}, ADD COLUMN twice {twice}")
+    assert legacy_obstacles.find_obstacles(adopt_table.read_table(server_database)) == ()
 
 
 def test_columns_that_we_do_not_know_stay(database: Database, tmp_path: Path) -> None:
     """Columns that only the other application knows keep their values, and new rows of the program get the defaults
     of these columns."""
-    legacy.make(database, [bought(ONE, 1)], more=", created_at DATETIME NULL, memo VARCHAR(9) NOT NULL DEFAULT 'new'")
-    run(database, f"UPDATE {NAME} SET memo = 'old', created_at = '2020-01-01 00:00:00'")
-    adopt(database, tmp_path)
-    legacy.add(database, [bought(TWO, 2)])
+    legacy.create_table_with_rows(
+        database, [make_bought_row(ONE, 1)], more=", created_at DATETIME NULL, memo VARCHAR(9) NOT NULL DEFAULT 'new'"
+    )
+    execute(database, f"UPDATE {TABLE_NAME} SET memo = 'old', created_at = '2020-01-01 00:00:00'")
+    run_adoption(database, tmp_path)
+    legacy.insert_rows(database, [make_bought_row(TWO, 2)])
     with database.read() as conn:
-        found = conn.exec_driver_sql(f"SELECT memo, created_at FROM {NAME} ORDER BY id").all()
+        found = conn.exec_driver_sql(f"SELECT memo, created_at FROM {TABLE_NAME} ORDER BY id").all()
     assert [str(memo) for memo, _ in found] == ["old", "new"]
     assert str(found[0][1])[:10] == "2020-01-01"
 
@@ -187,7 +189,7 @@ def test_columns_that_we_do_not_know_stay(database: Database, tmp_path: Path) ->
 # ---- afterwards
 
 
-def shape(database: Database) -> dict[str, tuple[object, ...]]:
+def read_columns_and_indexes(database: Database) -> dict[str, tuple[object, ...]]:
     """The columns and indexes that the adoption has added."""
     table = adopt_table.read_table(database)
     columns = {
@@ -203,18 +205,18 @@ def shape(database: Database) -> dict[str, tuple[object, ...]]:
     return {**columns, **table.indexes}
 
 
-def copied(database: Database, ours: Database) -> None:
+def copy_adopted_table(database: Database, ours: Database) -> None:
     """Copy the rows of the adopted table into a table that the program has created, with the alerts that the adoption
     has opened about them. Adopted rows have no date of their state; the copies and the originals get one here."""
     for table in (credit_checks, alerts):
         columns = ", ".join(column.name for column in table.c if column.computed is None)
         source = f"`{database.url.database}`.{table.name}"
-        run(ours, f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {source}")
+        execute(ours, f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {source}")
     for one in (database, ours):
-        run(one, f"UPDATE {NAME} SET state_since = '2026-04-15 02:00:00' + INTERVAL id MINUTE")
+        execute(one, f"UPDATE {TABLE_NAME} SET state_since = '2026-04-15 02:00:00' + INTERVAL id MINUTE")
         # The update leaves the old entries of the indexes behind until they are purged, and a server counts them when
         # it chooses between two indexes. Made anew, both tables have none.
-        run(one, f"OPTIMIZE TABLE {NAME}, {alerts.name}")
+        execute(one, f"OPTIMIZE TABLE {TABLE_NAME}, {alerts.name}")
 
 
 def test_it_is_as_good_as_a_table_of_ours(database: Database, engine: Engine, tmp_path: Path) -> None:
@@ -230,16 +232,16 @@ def test_it_is_as_good_as_a_table_of_ours(database: Database, engine: Engine, tm
             return steps
         return [re.sub(r"^((?:range|ref) \S+) \w+: (?:(?:; )?Using index)?$", r"\1", step) for step in steps]
 
-    legacy.make(database, list(legacy.many({"sqlite": 0, "mysql": 10_000}.get(engine, 2_000))))
-    adopt(database, tmp_path)
-    server = nodes_of(engine)[0] if database.is_server else None
-    with temporary_database(server, tmp_path / "home") as address:
+    legacy.create_table_with_rows(database, list(legacy.make_rows({"sqlite": 0, "mysql": 10_000}.get(engine, 2_000))))
+    run_adoption(database, tmp_path)
+    server = get_nodes(engine)[0] if database.is_server else None
+    with open_temporary_database(server, tmp_path / "home") as address:
         ours = Database(address, without_time_limit=True)
         migrate.upgrade(ours)
         if server is not None:
             server.sql(f"GRANT SELECT ON `{database.url.database}`.* TO `{ours.url.username}`@`%`")
-            copied(database, ours)
-        assert shape(database) == shape(ours)
+            copy_adopted_table(database, ours)
+        assert read_columns_and_indexes(database) == read_columns_and_indexes(ours)
         asked = {**plans.PAGES, **plans.COUNTS, **plans.BY_KEY, **plans.SORTED_IN_MEMORY, **plans.BEGINNINGS}
         assert {name: way(database, ask) for name, ask in asked.items()} == {
             name: way(ours, ask) for name, ask in asked.items()
@@ -258,49 +260,51 @@ TYPES: dict[str, dict[str, str]] = {
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_other_types_are_taken_as_they_are(served: Database, tmp_path: Path, name: str) -> None:
+def test_other_types_are_taken_as_they_are(server_database: Database, tmp_path: Path, name: str) -> None:
     """The column of corporation numbers may have another type. It keeps its type, and each spelling of a number that
     it can store holds the claim of the number."""
-    legacy.make(served, [bought(ONE, 1) | {"company_name": "Corp"}], **TYPES[name])
-    column = adopt_table.read_table(served).columns["corporation_number"]
-    adopt(served, tmp_path, convert=name in ("latin1", "cp932"))
-    assert adopt_table.read_table(served).columns["corporation_number"] == column
+    legacy.create_table_with_rows(
+        server_database, [make_bought_row(ONE, 1) | {"company_name": "Corp"}], **TYPES[name]
+    )
+    column = adopt_table.read_table(server_database).columns["corporation_number"]
+    run_adoption(server_database, tmp_path, convert=name in ("latin1", "cp932"))
+    assert adopt_table.read_table(server_database).columns["corporation_number"] == column
     spellings = [ONE] if name == "BIGINT" else [ONE, f"{ONE[:1]}-{ONE[1:]}", f" {ONE}"]
     for spelling in spellings:
         with pytest.raises(IntegrityError):
-            legacy.add(served, [row(corporation_number=spelling)])
-    legacy.add(served, [bought(TWO, 2) | {"company_name": "Corp"}])
-    with served.read() as conn:
-        keys = conn.scalars(text(f"SELECT number_key FROM {NAME} ORDER BY id"))
+            legacy.insert_rows(server_database, [make_row(corporation_number=spelling)])
+    legacy.insert_rows(server_database, [make_bought_row(TWO, 2) | {"company_name": "Corp"}])
+    with server_database.read() as conn:
+        keys = conn.scalars(text(f"SELECT number_key FROM {TABLE_NAME} ORDER BY id"))
         assert [str(key) for key in keys] == [ONE, TWO]
 
 
-def test_a_copy_is_made_only_when_told(served: Database, tmp_path: Path) -> None:
+def test_a_copy_is_made_only_when_told(server_database: Database, tmp_path: Path) -> None:
     """A table with another storage engine, or with ids that the application counts itself, can only be changed by a
     copy. Writers would have to wait for the copy, so the adoption makes it only if the person has allowed it."""
-    legacy.make(served, [bought(ONE, 1)], options="ENGINE=MyISAM")
-    run(served, f"ALTER TABLE {NAME} MODIFY id INT NOT NULL")
+    legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1)], options="ENGINE=MyISAM")
+    execute(server_database, f"ALTER TABLE {TABLE_NAME} MODIFY id INT NOT NULL")
     with pytest.raises(ConsoleError) as refused:
-        adopt(served, tmp_path)
-    assert code_of(refused) == ("schema_mismatch", "needs_conversion")
-    adopt(served, tmp_path, convert=True)
-    table = adopt_table.read_table(served)
+        run_adoption(server_database, tmp_path)
+    assert get_code_and_problem(refused) == ("schema_mismatch", "needs_conversion")
+    run_adoption(server_database, tmp_path, convert=True)
+    table = adopt_table.read_table(server_database)
     assert (table.engine, "auto_increment" in table.columns["id"].further_properties) == ("InnoDB", True)
 
 
-def test_columns_that_hold_too_little_are_widened(served: Database, tmp_path: Path) -> None:
+def test_columns_that_hold_too_little_are_widened(server_database: Database, tmp_path: Path) -> None:
     """The adoption changes columns that are too narrow: it makes them nullable, and long enough for each company name
     and each path of a document."""
-    run(
-        served,
-        f"CREATE TABLE {NAME} (id INT PRIMARY KEY AUTO_INCREMENT, client_id INT NOT NULL, corporation_number"
+    execute(
+        server_database,
+        f"CREATE TABLE {TABLE_NAME} (id INT PRIMARY KEY AUTO_INCREMENT, client_id INT NOT NULL, corporation_number"
         " VARCHAR(20) NOT NULL, credit_check_id INT NOT NULL, company_name VARCHAR(80) NOT NULL DEFAULT '',"
         " purchased_at DATE NOT NULL, expired_at DATE NULL, result ENUM('ok', 'hold', 'ng') NULL,"
         " pdf_file_path VARCHAR(70) NULL COMMENT 'below ''pdf''')",
-        f"INSERT INTO {NAME} VALUES (1, 1, '{ONE}', 5, 'Corp', '2025-04-01', '2026-04-01', 'ok', NULL)",
+        f"INSERT INTO {TABLE_NAME} VALUES (1, 1, '{ONE}', 5, 'Corp', '2025-04-01', '2026-04-01', 'ok', NULL)",
     )
-    adopt(served, tmp_path)
-    columns = adopt_table.read_table(served).columns
+    run_adoption(server_database, tmp_path)
+    columns = adopt_table.read_table(server_database).columns
     assert columns["company_name"].type == "varchar(255)"
     assert columns["pdf_file_path"].comment == "below 'pdf'"
     assert all(columns[name].is_nullable for name in legacy_table.ORIGINAL_COLUMNS[3:])
@@ -311,85 +315,88 @@ def test_columns_that_hold_too_little_are_widened(served: Database, tmp_path: Pa
     [("VARCHAR(50)", "utf8mb4", "width"), ("VARCHAR(255)", "latin1", "letters"), ("VARCHAR(80)", "utf8mb4", None)],
 )
 def test_what_needs_a_copy_is_foretold(
-    served: Database, tmp_path: Path, kind: str, letters: str, obstacle: str | None
+    server_database: Database, tmp_path: Path, kind: str, letters: str, obstacle: str | None
 ) -> None:
     """The check before the adoption knows which changes the server can't make without a copy of the table, so that
     the adoption never stops halfway for this reason."""
-    legacy.make(served, [bought(ONE, 1) | {"company_name": "Corp"}])
-    run(served, f"ALTER TABLE {NAME} MODIFY company_name {kind} CHARACTER SET {letters}")
-    before = words(served)
-    assert [one.code for one in legacy_obstacles.find_obstacles(adopt_table.read_table(served))] == (
+    legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1) | {"company_name": "Corp"}])
+    execute(server_database, f"ALTER TABLE {TABLE_NAME} MODIFY company_name {kind} CHARACTER SET {letters}")
+    before = read_create_table(server_database)
+    assert [one.code for one in legacy_obstacles.find_obstacles(adopt_table.read_table(server_database))] == (
         [obstacle] if obstacle else []
     )
     if obstacle:
         with pytest.raises(ConsoleError) as refused:
-            adopt(served, tmp_path)
-        assert code_of(refused) == ("schema_mismatch", "needs_conversion")
-        assert words(served) == before
-    adopt(served, tmp_path, convert=obstacle is not None)
-    assert adopt_table.read_table(served).columns["company_name"].charset == "utf8mb4"
+            run_adoption(server_database, tmp_path)
+        assert get_code_and_problem(refused) == ("schema_mismatch", "needs_conversion")
+        assert read_create_table(server_database) == before
+    run_adoption(server_database, tmp_path, convert=obstacle is not None)
+    assert adopt_table.read_table(server_database).columns["company_name"].charset == "utf8mb4"
 
 
-def test_timestamps_are_instants(served: Database, tmp_path: Path) -> None:
+def test_timestamps_are_instants(server_database: Database, tmp_path: Path) -> None:
     """A column of type TIMESTAMP stores instants, so its rows get no time zone of the adoption."""
-    legacy.make(served, [bought(ONE, 1)])
-    run(served, f"ALTER TABLE {NAME} MODIFY purchased_at TIMESTAMP NULL, MODIFY expired_at TIMESTAMP NULL")
-    adopt(served, tmp_path, "Asia/Tokyo")
-    with served.read() as conn:
-        assert conn.scalar(text(f"SELECT dates_zone FROM {NAME}")) is None
+    legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1)])
+    execute(
+        server_database,
+        f"ALTER TABLE {TABLE_NAME} MODIFY purchased_at TIMESTAMP NULL, MODIFY expired_at TIMESTAMP NULL",
+    )
+    run_adoption(server_database, tmp_path, "Asia/Tokyo")
+    with server_database.read() as conn:
+        assert conn.scalar(text(f"SELECT dates_zone FROM {TABLE_NAME}")) is None
 
 
-def test_dates_that_are_none_are_in_nobodys_way(served: Database, tmp_path: Path) -> None:
+def test_dates_that_are_none_are_in_nobodys_way(server_database: Database, tmp_path: Path) -> None:
     """A server without strict mode stores dates such as 0000-00-00. The adoption keeps such a value, also if it
     copies the table."""
-    legacy.make(served, [bought(ONE, 1)], options="ENGINE=MyISAM")
-    with served.engine.connect() as conn:
+    legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1)], options="ENGINE=MyISAM")
+    with server_database.engine.connect() as conn:
         conn.exec_driver_sql("SET SESSION sql_mode = ''")
-        conn.exec_driver_sql(f"UPDATE {NAME} SET purchased_at = '0000-00-00 00:00:00'")
+        conn.exec_driver_sql(f"UPDATE {TABLE_NAME} SET purchased_at = '0000-00-00 00:00:00'")
         conn.commit()
         conn.invalidate()
-    adopt(served, tmp_path, convert=True)
-    with served.read() as conn:
-        assert conn.scalar(text(f"SELECT CAST(purchased_at AS CHAR) FROM {NAME}")) == "0000-00-00 00:00:00"
+    run_adoption(server_database, tmp_path, convert=True)
+    with server_database.read() as conn:
+        assert conn.scalar(text(f"SELECT CAST(purchased_at AS CHAR) FROM {TABLE_NAME}")) == "0000-00-00 00:00:00"
 
 
 @pytest.mark.parametrize(("first", "then"), [("Asia/Tokyo", "UTC"), (None, "Europe/Paris")])
 def test_the_zone_is_said_once(database: Database, tmp_path: Path, first: str | None, then: str) -> None:
     """After the adoption the time zone of the rows can't be changed: another one is refused. A repeated adoption
     without a time zone succeeds."""
-    legacy.make(database, [bought(ONE, 1)])
-    adopt(database, tmp_path, first)
+    legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
+    run_adoption(database, tmp_path, first)
     with pytest.raises(ConsoleError) as refused:
-        adopt(database, tmp_path, then)
-    assert code_of(refused) == ("usage", "other_timezone")
-    adopt(database, tmp_path)
+        run_adoption(database, tmp_path, then)
+    assert get_code_and_problem(refused) == ("usage", "other_timezone")
+    run_adoption(database, tmp_path)
 
 
 def test_a_zone_that_does_not_exist(database: Database, tmp_path: Path) -> None:
     """A time zone that doesn't exist is refused before anything is created."""
-    legacy.make(database, [bought(ONE, 1)])
+    legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
     with pytest.raises(ConsoleError) as refused:
-        adopt(database, tmp_path, "Asia/Tokio")
-    assert code_of(refused) == ("usage", "no_such_timezone")
+        run_adoption(database, tmp_path, "Asia/Tokio")
+    assert get_code_and_problem(refused) == ("usage", "no_such_timezone")
     with database.read() as conn:
-        assert migrate._read_table_names(conn) - {"sqlite_sequence"} == {NAME}
+        assert migrate._read_table_names(conn) - {"sqlite_sequence"} == {TABLE_NAME}
 
 
 def test_nothing_to_adopt(database: Database, tmp_path: Path) -> None:
     """The adoption of an empty database is refused with `no_table`. In a database that the program has created, the
     adoption changes nothing."""
     with pytest.raises(ConsoleError) as refused:
-        adopt(database, tmp_path)
-    assert code_of(refused) == ("not_found", "no_table")
+        run_adoption(database, tmp_path)
+    assert get_code_and_problem(refused) == ("not_found", "no_table")
     migrate.upgrade(database)
-    adopt(database, tmp_path)
+    run_adoption(database, tmp_path)
     assert migrate.ADOPTION_KEY not in migrate.ensure_schema(database)
 
 
 # ---- without anybody waiting
 
 
-class Visitor:
+class TableReader:
     """A session that reads the table again and again, and counts its reads."""
 
     def __init__(self, database: Database) -> None:
@@ -398,7 +405,7 @@ class Visitor:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look)
 
-    def __enter__(self) -> "Visitor":
+    def __enter__(self) -> "TableReader":
         self._thread.start()
         return self
 
@@ -409,23 +416,23 @@ class Visitor:
     def _look(self) -> None:
         while not self._over.wait(0.01):
             with self._database.read() as conn:
-                conn.exec_driver_sql(f"SELECT count(*) FROM {NAME}").scalar_one()
+                conn.exec_driver_sql(f"SELECT count(*) FROM {TABLE_NAME}").scalar_one()
             self.reads += 1
 
     def wait_for_read(self) -> None:
         """Wait until a read has ended that began after this call."""
         before = self.reads
-        until(lambda: self.reads > before + 1, "a read behind an ALTER")
+        wait_until(lambda: self.reads > before + 1, "a read behind an ALTER")
 
 
-def test_a_long_reader_makes_no_queue(served: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_reader_makes_no_queue(server_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a long read blocks an ALTER TABLE, the ALTER is cancelled again and again, so that other sessions can
     read the table between two tries. After LONGEST_RETRY_SECONDS the program gives up."""
     monkeypatch.setattr(online_ddl, "LONGEST_RETRY_SECONDS", 4.0)
-    legacy.make(served, [bought(ONE, 1)])
-    step = adopt_table.list_needed_changes(adopt_table.read_table(served), "mysql", "UTC")[0]
-    with served.write_without_retries() as reader, Visitor(served) as visitor:
-        reader.conn.exec_driver_sql(f"SELECT * FROM {NAME}").all()
+    legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1)])
+    step = adopt_table.list_needed_changes(adopt_table.read_table(server_database), "mysql", "UTC")[0]
+    with server_database.write_without_retries() as reader, TableReader(server_database) as visitor:
+        reader.conn.exec_driver_sql(f"SELECT * FROM {TABLE_NAME}").all()
         pauses: list[float] = []
 
         def pause(seconds: float) -> None:
@@ -435,82 +442,96 @@ def test_a_long_reader_makes_no_queue(served: Database, monkeypatch: pytest.Monk
         monkeypatch.setattr(online_ddl, "time", SimpleNamespace(monotonic=time.monotonic, sleep=pause))
         with pytest.raises(ConsoleError) as refused:
             adopt_table.apply_table_change(
-                served, step, "UTC", may_copy_table=False, before_claim_index=lambda _tx: None
+                server_database, step, "UTC", may_copy_table=False, before_claim_index=lambda _tx: None
             )
-    assert code_of(refused) == ("database_locked", "table_in_use")
+    assert get_code_and_problem(refused) == ("database_locked", "table_in_use")
     assert pauses, "it was not tried again"
     monkeypatch.setattr(online_ddl, "time", time)
-    adopt_table.apply_table_change(served, step, "UTC", may_copy_table=False, before_claim_index=lambda _tx: None)
-    assert "work_state" in adopt_table.read_table(served).columns
+    adopt_table.apply_table_change(
+        server_database, step, "UTC", may_copy_table=False, before_claim_index=lambda _tx: None
+    )
+    assert "work_state" in adopt_table.read_table(server_database).columns
 
 
-def test_a_duplicate_does_not_spoil_the_index(served: Database, tmp_path: Path) -> None:
+def test_a_duplicate_does_not_spoil_the_index(server_database: Database, tmp_path: Path) -> None:
     """The other application inserts a row with the same corporation number between all steps of the adoption. The
     last step, the unique index of the claim, succeeds nevertheless: one row is live, the others are duplicates."""
-    legacy.make(served)
-    for step in adopt_table.list_needed_changes(adopt_table.read_table(served), "mysql", "UTC")[:-1]:
-        legacy.add(served, [bought(ONE, 1)])
-        adopt_table.apply_table_change(served, step, "UTC", may_copy_table=False, before_claim_index=lambda _tx: None)
-    adopt(served, tmp_path)
-    with served.read() as conn:
-        found = legacy.facts(conn)
+    legacy.create_table_with_rows(server_database)
+    for step in adopt_table.list_needed_changes(adopt_table.read_table(server_database), "mysql", "UTC")[:-1]:
+        legacy.insert_rows(server_database, [make_bought_row(ONE, 1)])
+        adopt_table.apply_table_change(
+            server_database, step, "UTC", may_copy_table=False, before_claim_index=lambda _tx: None
+        )
+    run_adoption(server_database, tmp_path)
+    with server_database.read() as conn:
+        found = legacy.count_rows(conn)
     assert (found["live"], found["duplicates"]) == (1, found["rows"] - 1)
 
 
-def test_its_own_account_is_never_refused_meanwhile(sql_server: SqlServer, served: Database, tmp_path: Path) -> None:
+def test_its_own_account_is_never_refused_meanwhile(
+    sql_server: SqlServer, server_database: Database, tmp_path: Path
+) -> None:
     """The other application inserts rows with its own database account between all steps of the adoption, and no step
     refuses them."""
-    legacy.make(served)
+    legacy.create_table_with_rows(server_database)
     account = sql_server.fresh_database()
     name = urlsplit(account).username
-    sql_server.sql(f"GRANT SELECT, INSERT ON `{served.url.database}`.* TO `{name}`@`%`")
-    other = Database(account.rpartition("/")[0] + f"/{served.url.database}")
-    for number, step in enumerate(adopt_table.list_needed_changes(adopt_table.read_table(served), "mysql", "UTC")):
-        adopt_table.apply_table_change(served, step, "UTC", may_copy_table=False, before_claim_index=lambda _tx: None)
-        migrate.upgrade(served)
-        legacy.add(other, [bought(ONE, number)] if step.name != "claims" else [bought(TWO, number)])
-    adopt(served, tmp_path)
+    sql_server.sql(f"GRANT SELECT, INSERT ON `{server_database.url.database}`.* TO `{name}`@`%`")
+    other = Database(account.rpartition("/")[0] + f"/{server_database.url.database}")
+    for number, step in enumerate(
+        adopt_table.list_needed_changes(adopt_table.read_table(server_database), "mysql", "UTC")
+    ):
+        adopt_table.apply_table_change(
+            server_database, step, "UTC", may_copy_table=False, before_claim_index=lambda _tx: None
+        )
+        migrate.upgrade(server_database)
+        legacy.insert_rows(
+            other, [make_bought_row(ONE, number)] if step.name != "claims" else [make_bought_row(TWO, number)]
+        )
+    run_adoption(server_database, tmp_path)
     with pytest.raises(IntegrityError):
-        legacy.add(other, [bought(TWO, 1)])
+        legacy.insert_rows(other, [make_bought_row(TWO, 1)])
     other.close()
 
 
-def test_an_upgrade_after_it_adds_what_it_adds(served: Database, tmp_path: Path) -> None:
+def test_an_upgrade_after_it_adds_what_it_adds(server_database: Database, tmp_path: Path) -> None:
     """An upgrade adds the column of a later version to an adopted table as the adoption itself adds it: derived and
     invisible to `SELECT *`."""
-    legacy.make(served, [bought(ONE, 1)])
-    adopt(served, tmp_path)
-    adopted = adopt_table.read_table(served)
-    with served.read() as conn:
+    legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1)])
+    run_adoption(server_database, tmp_path)
+    adopted = adopt_table.read_table(server_database)
+    with server_database.read() as conn:
         versions = migrate._read_stored_version_table(conn)
-    run(served, UNDONE["0020"][0], f"UPDATE {versions} SET version_num = '0020'")
-    assert "disagrees" not in adopt_table.read_table(served).columns
+    execute(server_database, STATEMENTS_BACK_TO_VERSION["0020"][0], f"UPDATE {versions} SET version_num = '0020'")
+    assert "disagrees" not in adopt_table.read_table(server_database).columns
     for _ in range(2):
-        migrate.upgrade(served)
-        assert adopt_table.read_table(served) == adopted
-    adopt(served, tmp_path)
-    assert adopt_table.read_table(served) == adopted
+        migrate.upgrade(server_database)
+        assert adopt_table.read_table(server_database) == adopted
+    run_adoption(server_database, tmp_path)
+    assert adopt_table.read_table(server_database) == adopted
 
 
-def test_it_need_not_name_its_columns(served: Database, tmp_path: Path) -> None:
+def test_it_need_not_name_its_columns(server_database: Database, tmp_path: Path) -> None:
     """After the adoption the other application's `SELECT *` returns the original columns only, and its INSERT without
     a list of columns is still accepted."""
-    legacy.make(served, [bought(ONE, 1)])
-    adopt(served, tmp_path)
-    run(served, f"INSERT INTO {NAME} VALUES (NULL, 1, '{TWO}', 2, 'Corp', NULL, NULL, 'ok', NULL)")
-    with served.read() as conn:
-        found = conn.exec_driver_sql(f"SELECT * FROM {NAME} ORDER BY id")
+    legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1)])
+    run_adoption(server_database, tmp_path)
+    execute(server_database, f"INSERT INTO {TABLE_NAME} VALUES (NULL, 1, '{TWO}', 2, 'Corp', NULL, NULL, 'ok', NULL)")
+    with server_database.read() as conn:
+        found = conn.exec_driver_sql(f"SELECT * FROM {TABLE_NAME} ORDER BY id")
         assert tuple(found.keys()) == legacy_table.ORIGINAL_COLUMNS
         assert [row[2] for row in found] == [ONE, TWO]
 
 
-def test_what_the_other_application_hears(served: Database, tmp_path: Path) -> None:
+def test_what_the_other_application_hears(server_database: Database, tmp_path: Path) -> None:
     """A second live row for a corporation number, in full-width digits too, is refused with the server's error 1062,
     which names the unique index."""
-    legacy.make(served, [bought(ONE, 1)])
-    adopt(served, tmp_path)
+    legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1)])
+    run_adoption(server_database, tmp_path)
     with pytest.raises(IntegrityError) as refused:
-        legacy.add(served, [row(corporation_number="".join(chr(ord(digit) + 0xFEE0) for digit in ONE))])
+        legacy.insert_rows(
+            server_database, [make_row(corporation_number="".join(chr(ord(digit) + 0xFEE0) for digit in ONE))]
+        )
     assert isinstance(refused.value.orig, pymysql.IntegrityError)
     assert refused.value.orig.args[0] == 1062
     assert adopt_table.CLAIM_INDEX in str(refused.value.orig.args[1])

@@ -10,14 +10,14 @@ from console.domain.tasks.records import Alert, AlertRule
 from console.store.alerts import alerts, cases
 from console.store.database import change_feed
 from console.store.database.engine import Database
-from tests.store.at_once import at_once
+from tests.store.at_once import run_at_once
 from tests.store.money_rows import NOW
 
 LATER = NOW + timedelta(hours=1)
 A, B = AlertRule.PAID_UNNOTICED.value, AlertRule.PAID_WITHOUT_PAYMENT.value
 
 
-def raised(conn: Connection, order: int = 1, rule: str = A) -> Alert:
+def raise_order_alert(conn: Connection, order: int = 1, rule: str = A) -> Alert:
     found = alerts.raise_alert(conn, rule, "order", order, f"ORD-{order}", "pending", "paid", NOW)
     assert found is not None
     return found
@@ -26,18 +26,18 @@ def raised(conn: Connection, order: int = 1, rule: str = A) -> Alert:
 def test_open_once(own_rows: Connection) -> None:
     """While an alert is open, the same rule adds no second one for the record. Another rule, another record, and the
     same mismatch after the alert was resolved each get an alert of their own."""
-    first = raised(own_rows)
+    first = raise_order_alert(own_rows)
     assert alerts.raise_alert(own_rows, A, "order", 1, "ORD-1", "other", "words", LATER) is None
     assert alerts.find(own_rows, first.id) == first
     assert first == Alert(first.id, A, "order", 1, "ORD-1", "pending", "paid", NOW)
-    others = (raised(own_rows, rule=B), raised(own_rows, order=2))
+    others = (raise_order_alert(own_rows, rule=B), raise_order_alert(own_rows, order=2))
     assert alerts.resolve(own_rows, first.id, LATER)
-    assert raised(own_rows).id > others[1].id
+    assert raise_order_alert(own_rows).id > others[1].id
 
 
 def test_settled_once(own_rows: Connection) -> None:
     """A resolved alert keeps the time at which it was first resolved."""
-    found = raised(own_rows)
+    found = raise_order_alert(own_rows)
     assert alerts.resolve(own_rows, found.id, NOW)
     assert not alerts.resolve(own_rows, found.id, LATER)
     settled = alerts.find(own_rows, found.id)
@@ -45,15 +45,15 @@ def test_settled_once(own_rows: Connection) -> None:
     assert settled.resolved_at == NOW
 
 
-def test_seen_once(own_rows: Connection, me: str) -> None:
+def test_seen_once(own_rows: Connection, acting_person: str) -> None:
     """The first acknowledgement stores the person, the time and the note; a later one changes none of them. The alert
     stays open."""
-    found = raised(own_rows)
-    assert alerts.acknowledge(own_rows, found.id, me, "asked the provider", NOW)
-    assert not alerts.acknowledge(own_rows, found.id, me, "never mind", LATER)
+    found = raise_order_alert(own_rows)
+    assert alerts.acknowledge(own_rows, found.id, acting_person, "asked the provider", NOW)
+    assert not alerts.acknowledge(own_rows, found.id, acting_person, "never mind", LATER)
     seen = alerts.find(own_rows, found.id)
     assert seen is not None
-    assert (seen.acknowledged_by, seen.acknowledged_at, seen.note) == (me, NOW, "asked the provider")
+    assert (seen.acknowledged_by, seen.acknowledged_at, seen.note) == (acting_person, NOW, "asked the provider")
     assert alerts.list_open_alerts(own_rows, 5) == (seen,)
 
 
@@ -61,8 +61,8 @@ def test_pages(own_rows: Connection) -> None:
     """Pages of alerts list open ones from the oldest on, all from the newest on, those of one rule, and all of a
     record.
     """
-    one, two, three = (raised(own_rows, order) for order in (1, 2, 3))
-    other = raised(own_rows, rule=B)
+    one, two, three = (raise_order_alert(own_rows, order) for order in (1, 2, 3))
+    other = raise_order_alert(own_rows, rule=B)
     alerts.resolve(own_rows, two.id, NOW)
     settled = alerts.find(own_rows, two.id)
     assert alerts.list_open_alerts(own_rows, 2) == (one, three)
@@ -78,7 +78,7 @@ def test_live_views_are_told(own_rows: Connection) -> None:
     """The change feed has an entry for each alert that opens, is acknowledged or is resolved, and none for a call
     that changed nothing."""
     mark, _ = change_feed.list_changes_since(own_rows, None)
-    found = raised(own_rows)
+    found = raise_order_alert(own_rows)
     mark, told = change_feed.list_changes_since(own_rows, mark)
     assert told == (("alert", found.id),)
     alerts.raise_alert(own_rows, A, "order", 1, None, "x", "y", NOW)
@@ -91,7 +91,7 @@ def test_live_views_are_told(own_rows: Connection) -> None:
 def test_a_persons_decision_settles_cases_alone(own_rows: Connection) -> None:
     """Closing a person's cases of a record leaves the alert of a rule between orders and payments open: that alert
     closes only when the facts match again."""
-    found = raised(own_rows)
+    found = raise_order_alert(own_rows)
     assert cases.open_case(own_rows, "contradicted", "order", 1, "a", "b", NOW)
     assert not cases.open_case(own_rows, "contradicted", "order", 1, "a", "b", NOW)
     assert cases.list_rules_of_open_cases(own_rows, "order", 1) == ("contradicted",)
@@ -104,7 +104,7 @@ def test_a_persons_decision_settles_cases_alone(own_rows: Connection) -> None:
 def test_found_by_many_at_once(databases: tuple[Database, ...]) -> None:
     """Several workers find the mismatch of one order at the same moment: one of them opens the alert, the others get
     None."""
-    told = at_once(databases, lambda tx, _: alerts.raise_alert(tx.conn, A, "order", 1, None, "a", "b", NOW))
+    told = run_at_once(databases, lambda tx, _: alerts.raise_alert(tx.conn, A, "order", 1, None, "a", "b", NOW))
     assert sum(found is not None for found in told) == 1
     with databases[0].read() as conn:
         assert len(alerts.list_open_alerts(conn, 9)) == 1

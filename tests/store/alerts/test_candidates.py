@@ -24,7 +24,7 @@ from tests.support import server_schema
 from tests.support.servers import Server
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-ASKS: dict[str, Query] = {
+QUERY_BY_NAME: dict[str, Query] = {
     "a stretch of orders": lambda conn: candidates.list_candidate_order_ids(conn, 100, 200),
     "the newest order": candidates.find_newest_order_id,
     "the feed": lambda conn: candidates.list_changed_rows(conn, 7, 50),
@@ -48,14 +48,14 @@ def on_sqlite(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="module")
 def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
     with mariadb_server.database() as url, closing(Database(url, without_time_limit=True)) as opened:
-        server_schema.create(mariadb_server, url)
+        server_schema.create_schema(mariadb_server, url)
         with mariadb_server.connect(database=urlsplit(url).path[1:]) as connection, connection.cursor() as cursor:
             filling.fill_server(cursor, 1_000, 5_000)
         yield opened
 
 
 @pytest.mark.parametrize("where", ["sqlite", "mariadb"])
-@pytest.mark.parametrize("ask", ASKS.values(), ids=ASKS)
+@pytest.mark.parametrize("ask", QUERY_BY_NAME.values(), ids=QUERY_BY_NAME)
 def test_no_table_is_read_as_a_whole(request: pytest.FixtureRequest, where: str, ask: Query) -> None:
     """The cost of reading a range of orders depends on the range, not on the number of orders."""
     database: Database = request.getfixturevalue(f"on_{where}")
@@ -73,7 +73,7 @@ def test_no_table_is_read_as_a_whole(request: pytest.FixtureRequest, where: str,
 def test_a_stretch_is_read_by_its_ids(request: pytest.FixtureRequest, where: str, entered: str) -> None:
     """A range of orders is read by the primary key, not by an index of states, which would have to be read as a
     whole."""
-    steps = plans.read_plan_steps(request.getfixturevalue(f"on_{where}"), ASKS["a stretch of orders"])
+    steps = plans.read_plan_steps(request.getfixturevalue(f"on_{where}"), QUERY_BY_NAME["a stretch of orders"])
     assert [step for step in steps if "orders" in step and step.startswith(entered)], steps
     assert not plans.find_sort_steps(steps), steps
 
@@ -84,7 +84,7 @@ def test_none_that_breaks_a_rule_is_left_out(empty_database: Path, tmp_path: Pat
     """
     file = tmp_path / "console.db"
     shutil.copy(empty_database, file)
-    _fill(file)
+    _insert_orders(file)
     with closing(Database(f"sqlite:///{file}")) as database, database.read() as conn:
         newest = candidates.find_newest_order_id(conn)
         found = candidates.list_candidate_order_ids(conn, 0, newest)
@@ -98,7 +98,7 @@ def test_none_that_breaks_a_rule_is_left_out(empty_database: Path, tmp_path: Pat
     assert broken <= found
 
 
-def _fill(file: Path) -> None:
+def _insert_orders(file: Path) -> None:
     """Insert orders with each combination of states of one or two payments, without the triggers of the database:
     other programs may have written such rows before the triggers existed."""
     at = "2026-11-19 03:00:00.000000"

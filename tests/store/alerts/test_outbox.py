@@ -10,21 +10,21 @@ from sqlalchemy.exc import IntegrityError
 from console.store.alerts import outbox
 from console.store.alerts.outbox import OutboxCounts, OutboxEvent
 from console.store.database.engine import Database
-from tests.store.at_once import at_once
+from tests.store.at_once import run_at_once
 from tests.store.money_rows import NOW
 
 TOPIC = "alerts.v1"
 LATER = NOW + timedelta(minutes=5)
 
 
-def added(conn: Connection, event: str, key: str = "ORD-1", seconds: int = 0) -> OutboxEvent:
+def add_event(conn: Connection, event: str, key: str = "ORD-1", seconds: int = 0) -> OutboxEvent:
     assert outbox.add_event(conn, TOPIC, event, key, f'{{"id": "{event}"}}', NOW + timedelta(seconds=seconds))
     found = outbox.find(conn, event)
     assert found is not None
     return found
 
 
-def waiting(conn: Connection, limit: int = 9) -> list[str]:
+def list_waiting_events(conn: Connection, limit: int = 9) -> list[str]:
     return [event.event_id for event in outbox.list_due_events(conn, LATER, limit)]
 
 
@@ -32,7 +32,7 @@ def test_kept_once(own_rows: Connection) -> None:
     """An event is stored once with its first content and is due at once; a second event with the same id is not
     stored.
     """
-    first = added(own_rows, "e1")
+    first = add_event(own_rows, "e1")
     assert first == OutboxEvent(first.id, TOPIC, "e1", "ORD-1", '{"id": "e1"}', NOW, NOW)
     assert not outbox.add_event(own_rows, TOPIC, "e1", "ORD-9", "{}", LATER)
     assert outbox.list_due_events(own_rows, NOW, 9) == (first,)
@@ -43,21 +43,21 @@ def test_kept_once(own_rows: Connection) -> None:
 def test_each_keys_in_its_order(own_rows: Connection) -> None:
     """An event becomes due only after the earlier events of its key are published; events of other keys don't delay
     it."""
-    one, two = added(own_rows, "e1"), added(own_rows, "e2", seconds=1)
-    added(own_rows, "e3", key="ORD-2", seconds=2)
-    assert waiting(own_rows) == ["e1", "e3"]
-    assert waiting(own_rows, 1) == ["e1"]
+    one, two = add_event(own_rows, "e1"), add_event(own_rows, "e2", seconds=1)
+    add_event(own_rows, "e3", key="ORD-2", seconds=2)
+    assert list_waiting_events(own_rows) == ["e1", "e3"]
+    assert list_waiting_events(own_rows, 1) == ["e1"]
     assert outbox.postpone_event(own_rows, one, LATER + timedelta(seconds=1), "refused")
-    assert waiting(own_rows) == ["e3"]
+    assert list_waiting_events(own_rows) == ["e3"]
     assert outbox.mark_published(own_rows, one, LATER)
-    assert waiting(own_rows) == ["e2", "e3"]
+    assert list_waiting_events(own_rows) == ["e2", "e3"]
     assert outbox.mark_published(own_rows, two, LATER)
-    assert waiting(own_rows) == ["e3"]
+    assert list_waiting_events(own_rows) == ["e3"]
 
 
 def test_taken_once(own_rows: Connection) -> None:
     """The second process that marks an event as published gets False, and the event can't be postponed afterwards."""
-    event = added(own_rows, "e1")
+    event = add_event(own_rows, "e1")
     assert outbox.mark_published(own_rows, event, NOW)
     assert not outbox.mark_published(own_rows, event, LATER)
     assert not outbox.postpone_event(own_rows, event, LATER, "late")
@@ -69,7 +69,7 @@ def test_taken_once(own_rows: Connection) -> None:
 def test_put_off(own_rows: Connection) -> None:
     """Postponing an event stores the reason and counts one attempt; a caller with the row as it was before gets
     False. Publishing deletes the stored reason."""
-    event = added(own_rows, "e1")
+    event = add_event(own_rows, "e1")
     assert outbox.postpone_event(own_rows, event, LATER, "timeout")
     assert not outbox.postpone_event(own_rows, event, LATER, "timeout")
     found = outbox.find(own_rows, "e1")
@@ -85,8 +85,8 @@ def test_put_off(own_rows: Connection) -> None:
 def test_counted(own_rows: Connection) -> None:
     """The outbox counts waiting events, due or not, and returns the time of the oldest."""
     assert outbox.count_unpublished_events(own_rows) == OutboxCounts(0, None)
-    one = added(own_rows, "e1")
-    added(own_rows, "e2", seconds=7)
+    one = add_event(own_rows, "e1")
+    add_event(own_rows, "e2", seconds=7)
     assert outbox.count_unpublished_events(own_rows) == OutboxCounts(2, NOW)
     outbox.mark_published(own_rows, one, LATER)
     assert outbox.count_unpublished_events(own_rows) == OutboxCounts(1, NOW + timedelta(seconds=7))
@@ -102,8 +102,8 @@ def test_what_the_database_refuses_is_no_repeat(own_rows: Connection) -> None:
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_by_many_at_once(databases: tuple[Database, ...]) -> None:
     """Of many processes that store the same event, or mark it as published, exactly one gets True."""
-    assert sum(at_once(databases, lambda tx, _: outbox.add_event(tx.conn, TOPIC, "e1", "k", "{}", NOW))) == 1
+    assert sum(run_at_once(databases, lambda tx, _: outbox.add_event(tx.conn, TOPIC, "e1", "k", "{}", NOW))) == 1
     with databases[0].read() as conn:
         event = outbox.find(conn, "e1")
     assert event is not None
-    assert sum(at_once(databases, lambda tx, _: outbox.mark_published(tx.conn, event, NOW))) == 1
+    assert sum(run_at_once(databases, lambda tx, _: outbox.mark_published(tx.conn, event, NOW))) == 1

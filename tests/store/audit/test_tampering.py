@@ -10,18 +10,18 @@ from datetime import datetime
 import pytest
 
 from console.store.audit.hash_chain import HASHED_COLUMNS, compute_row_hash, format_hashed_instant
-from tests.store.audit_desk import ThreeChains, fill
-from tests.support.places import Fresh
+from tests.store.audit_desk import DatabaseWithThreeChains, fill_chains
+from tests.support.places import MakePlace
 
 # Each tampering takes the desk and a source of chance, does its deed and says which row must be named.
-Tampering = Callable[[ThreeChains, random.Random], int]
+Tampering = Callable[[DatabaseWithThreeChains, random.Random], int]
 
 
 # A server keeps no such values.
 _NONSENSE = (("at", "'soon'"), ("what", "x'00ff'"), ("detail", "CAST(x'fffe' AS TEXT)"))
 
 
-def _edit(desk: ThreeChains, chance: random.Random) -> int:
+def _edit_row(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     victim = chance.choice(desk.rows())[0]
     column, value = chance.choice(
         [
@@ -41,7 +41,7 @@ def _edit(desk: ThreeChains, chance: random.Random) -> int:
     return victim
 
 
-def _edit_and_hash_again(desk: ThreeChains, chance: random.Random) -> int:
+def _edit_and_hash_again(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Change a row and compute its hash again, as a person does who knows the hash function. The next row, or the
     anchor, doesn't fit any more."""
     ours = [row for row in desk.rows() if row[1] != "chain-c"]
@@ -53,7 +53,7 @@ def _edit_and_hash_again(desk: ThreeChains, chance: random.Random) -> int:
     return victim
 
 
-def _delete(desk: ThreeChains, chance: random.Random) -> int:
+def _delete_row(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Delete a row in the middle of one of this desk's chains. The verification names the deleted row."""
     rows = desk.rows()
     last = {session: row_id for row_id, session, _ in rows}
@@ -62,7 +62,7 @@ def _delete(desk: ThreeChains, chance: random.Random) -> int:
     return victim
 
 
-def _delete_of_another_desk(desk: ThreeChains, chance: random.Random) -> int:
+def _delete_row_of_other_desk(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Delete a row of the other desk's chain, of which this desk has no anchors. The verification names the row after
     the gap."""
     ids = [row[0] for row in desk.rows() if row[1] == "chain-c"]
@@ -71,7 +71,7 @@ def _delete_of_another_desk(desk: ThreeChains, chance: random.Random) -> int:
     return ids[index + 1]
 
 
-def _insert(desk: ThreeChains, chance: random.Random) -> int:
+def _append_copied_row(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Add a copy of a row, with the next position, at the end of a chain."""
     source, session, _ = chance.choice(desk.rows())
     desk.tamper(
@@ -82,7 +82,7 @@ def _insert(desk: ThreeChains, chance: random.Random) -> int:
     return desk.rows()[-1][0]
 
 
-def _insert_between(desk: ThreeChains, chance: random.Random) -> int:
+def _insert_row_between(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Insert a row in the middle of a chain and move the later rows by one position. The verification names the first
     row that moved."""
     ours = [row for row in desk.rows() if row[1] == "chain-a"]
@@ -98,7 +98,7 @@ def _insert_between(desk: ThreeChains, chance: random.Random) -> int:
     return min(row_id for row_id, chain, place in ours if place >= seq)
 
 
-def _swap(desk: ThreeChains, chance: random.Random) -> int:
+def _swap_row_ids(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Exchange the ids of two rows of this desk's chains. The verification names the smaller id."""
     one, two = sorted(row[0] for row in chance.sample([row for row in desk.rows() if row[1] != "chain-c"], 2))
     desk.tamper(
@@ -109,7 +109,7 @@ def _swap(desk: ThreeChains, chance: random.Random) -> int:
     return one
 
 
-def _swap_contents(desk: ThreeChains, chance: random.Random) -> int:
+def _swap_persons(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Exchange the persons of two rows."""
     one, two = sorted(chance.sample([row[0] for row in desk.rows()], 2))
     desk.tamper(
@@ -119,7 +119,7 @@ def _swap_contents(desk: ThreeChains, chance: random.Random) -> int:
     return one
 
 
-def _cut_tail(desk: ThreeChains, chance: random.Random) -> int:
+def _delete_newest_rows(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Delete the newest rows of all chains and set the counter of ids back. The verification names the first missing
     row of this desk."""
     ids = [row[0] for row in desk.rows()]
@@ -135,22 +135,22 @@ def _cut_tail(desk: ThreeChains, chance: random.Random) -> int:
     return gone[0]
 
 
-def _cut_tail_and_go_on(desk: ThreeChains, chance: random.Random) -> int:
+def _replace_newest_rows(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Delete the newest rows, then write new rows, which get the ids of the deleted ones. The verification still
     names the first missing row."""
-    named = _cut_tail(desk, chance)
+    named = _delete_newest_rows(desk, chance)
     desk.record("chain-a", 5)
     return named
 
 
-def _whole_chain(desk: ThreeChains, chance: random.Random) -> int:
+def _delete_whole_chain(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     chain = chance.choice(["chain-a", "chain-b"])
     first = next(row_id for row_id, session, _ in desk.rows() if session == chain)
     desk.tamper(f"DELETE FROM audit_log WHERE session = '{chain}'")
     return first
 
 
-def _everything(desk: ThreeChains, chance: random.Random) -> int:
+def _delete_all_rows(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     first = next(row_id for row_id, session, _ in desk.rows() if session != "chain-c")
     on_sqlite = ("DELETE FROM audit_log", "DELETE FROM sqlite_sequence")
     desk.tamper(*(("TRUNCATE audit_log",) if desk.place.is_server else on_sqlite))
@@ -158,8 +158,15 @@ def _everything(desk: ThreeChains, chance: random.Random) -> int:
 
 
 TAMPERINGS: list[Tampering] = [
-    *(_edit, _edit_and_hash_again, _delete, _delete_of_another_desk, _insert, _insert_between),
-    *(_swap, _swap_contents, _cut_tail, _cut_tail_and_go_on, _whole_chain, _everything),
+    *(
+        _edit_row,
+        _edit_and_hash_again,
+        _delete_row,
+        _delete_row_of_other_desk,
+        _append_copied_row,
+        _insert_row_between,
+    ),
+    *(_swap_row_ids, _swap_persons, _delete_newest_rows, _replace_newest_rows, _delete_whole_chain, _delete_all_rows),
 ]
 
 
@@ -169,13 +176,13 @@ TAMPERINGS: list[Tampering] = [
     [range(2), pytest.param(range(2, 100), marks=[pytest.mark.soak, pytest.mark.timeout(600)])],
     ids=["2", "all"],
 )
-def test_tampering_is_found_and_named(fresh_place: Fresh, tampering: Tampering, seeds: Sequence[int]) -> None:
+def test_tampering_is_found_and_named(fresh_place: MakePlace, tampering: Tampering, seeds: Sequence[int]) -> None:
     """For each kind of change, the verification names the first wrong row."""
     for seed in seeds:
         with fresh_place() as place:
-            desk = ThreeChains(place)
+            desk = DatabaseWithThreeChains(place)
             with closing(desk.database):
-                chance = fill(desk, seed, rows=45)
+                chance = fill_chains(desk, seed, rows=45)
                 expected = tampering(desk, chance)
                 found = desk.verify()
         assert found.first_bad_row_id == expected, f"seed {seed}: {found}"

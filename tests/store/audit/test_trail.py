@@ -25,26 +25,26 @@ from console.store.audit.trail import (
 )
 from console.store.database import boot_clock, retry_policy
 from console.store.spool.spool import ChainHead
-from tests.store.audit_desk import AT, DESK, ThreeChains, fill, write_rows
+from tests.store.audit_desk import AT, DESK, DatabaseWithThreeChains, fill_chains, write_rows
 from tests.support.waiting import PATIENCE_SECONDS
 
 
-def count_verified_rows(desk: ThreeChains) -> int:
+def count_verified_rows(desk: DatabaseWithThreeChains) -> int:
     """Verify the trail and return the number of rows that are right. Fails if a row is wrong."""
     result = desk.verify()
     assert (result.first_bad_row_id, result.reason) == (None, None)
     return result.row_count
 
 
-def test_an_untouched_trail_holds(desk: ThreeChains) -> None:
+def test_an_untouched_trail_holds(desk: DatabaseWithThreeChains) -> None:
     """The verification of an untouched trail counts every row and finds no wrong one; so does that of an empty
     trail."""
     assert count_verified_rows(desk) == 0
-    fill(desk, 1)
+    fill_chains(desk, 1)
     assert count_verified_rows(desk) == len(desk.rows())
 
 
-def test_a_row_holds_what_was_recorded(desk: ThreeChains) -> None:
+def test_a_row_holds_what_was_recorded(desk: DatabaseWithThreeChains) -> None:
     """An audit row returns the instant, the texts and the facts that were written, with any characters; on a server
     the instant is the server's."""
     facts = {"名": "\udcff\0'%(x)s:y 🏢 ", "n": 1}
@@ -59,10 +59,10 @@ def test_a_row_holds_what_was_recorded(desk: ThreeChains) -> None:
         assert verify_chains(conn, ()).first_bad_row_id is None
 
 
-def test_what_is_too_long_is_cut_before_it_is_hashed(desk: ThreeChains) -> None:
+def test_what_is_too_long_is_cut_before_it_is_hashed(desk: DatabaseWithThreeChains) -> None:
     """Texts that are too long, for example a megabyte that a person has pasted, are cut before the row's hash is
     computed, so the chain stays right."""
-    desk.place.unguard("audit_log")  # nobody has so long a name
+    desk.place.drop_table_triggers("audit_log")  # nobody has so long a name
     with desk.database.write_without_retries() as tx:
         entry = NewAuditEntry("o" * 99, "x" * 99, "k" * 99, "9" * 99, "done", "r" * 99, {"text": "あ" * 10**6})
         append_entry(tx, entry, session="s", desk=DESK, at=AT)
@@ -74,11 +74,11 @@ def test_what_is_too_long_is_cut_before_it_is_hashed(desk: ThreeChains) -> None:
         assert verify_chains(conn, ()).first_bad_row_id is None
 
 
-def test_pages_go_backwards_by_key(desk: ThreeChains) -> None:
+def test_pages_go_backwards_by_key(desk: DatabaseWithThreeChains) -> None:
     """A page of the audit trail has the newest entries first, and the next page begins below the last id. A page may
     be restricted to one person; another query returns all entries, oldest first.
     """
-    desk.place.unguard("audit_log")  # several people by one account
+    desk.place.drop_table_triggers("audit_log")  # several people by one account
     with desk.database.write_without_retries() as tx:
         for index in range(7):
             append_entry(tx, NewAuditEntry(f"op-{index % 2}", "x"), session="s", desk=DESK, at=AT)
@@ -90,7 +90,7 @@ def test_pages_go_backwards_by_key(desk: ThreeChains) -> None:
         assert [entry.id for entry in walk_entries(conn, person="op-0")] == [1, 3, 5, 7]
 
 
-def test_only_committed_rows_are_anchored(desk: ThreeChains) -> None:
+def test_only_committed_rows_are_anchored(desk: DatabaseWithThreeChains) -> None:
     """A transaction that fails leaves neither row nor anchor, and the chain goes on without a gap."""
     desk.record("chain-a")
     with suppress(RuntimeError), desk.database.write_without_retries() as tx:
@@ -102,7 +102,7 @@ def test_only_committed_rows_are_anchored(desk: ThreeChains) -> None:
 
 
 @pytest.mark.expects_log("the desk can't anchor at first")
-def test_a_failing_anchor_never_undoes_what_is_done(desk: ThreeChains) -> None:
+def test_a_failing_anchor_never_undoes_what_is_done(desk: DatabaseWithThreeChains) -> None:
     """If an anchor can't be stored after the commit, no error is raised; the anchor is stored together with the next
     one."""
     broken = True
@@ -120,7 +120,7 @@ def test_a_failing_anchor_never_undoes_what_is_done(desk: ThreeChains) -> None:
     assert [head.seq for head in desk.anchors] == [1, 2]
 
 
-def test_threads_of_one_process_share_a_chain(desk: ThreeChains, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_of_one_process_share_a_chain(desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixty rows that six threads write at the same time form one chain without a gap, and no thread is refused."""
     monkeypatch.setattr(retry_policy, "OWN_CHAIN_RETRY_SECONDS", PATIENCE_SECONDS)
     with ThreadPoolExecutor(6) as pool:
@@ -128,7 +128,7 @@ def test_threads_of_one_process_share_a_chain(desk: ThreeChains, monkeypatch: py
     assert count_verified_rows(desk) == 60
 
 
-def test_verifying_while_others_write_accuses_nobody(desk: ThreeChains) -> None:
+def test_verifying_while_others_write_accuses_nobody(desk: DatabaseWithThreeChains) -> None:
     """A verification reads the rows and the anchors at two moments. Rows that are written between them are not
     reported as wrong."""
     with ThreadPoolExecutor(1) as pool:
@@ -142,7 +142,7 @@ def test_verifying_while_others_write_accuses_nobody(desk: ThreeChains) -> None:
 @pytest.mark.parametrize(
     "count", [8_000, pytest.param(1_000_000, marks=[pytest.mark.soak, pytest.mark.timeout(900)])]
 )
-def test_verifying_needs_no_memory_per_row(desk: ThreeChains, count: int) -> None:
+def test_verifying_needs_no_memory_per_row(desk: DatabaseWithThreeChains, count: int) -> None:
     """Memory doesn't grow with the rows or the chains. The rows per second are printed (`make soak`: a million)."""
     write_rows(desk, count)
     began = time.perf_counter()
@@ -156,7 +156,7 @@ def test_verifying_needs_no_memory_per_row(desk: ThreeChains, count: int) -> Non
     assert peak < 8e6
 
 
-def test_the_end_of_the_chain_is_remembered(desk: ThreeChains, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_end_of_the_chain_is_remembered(desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch) -> None:
     """A desk reads the last row of its audit chain only once. If that row is gone from the database, or the server's
     time was computed with a wrong clock, the desk reads the end again and continues the chain from there."""
     desk.record("chain-a", 2)
@@ -177,7 +177,7 @@ def test_the_end_of_the_chain_is_remembered(desk: ThreeChains, monkeypatch: pyte
 
 
 @pytest.mark.engines("mariadb")
-def test_a_wrong_time_is_read_again(desk: ThreeChains, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_time_is_read_again(desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server refuses a row whose time differs from its own. The program reads the server's time again and writes
     the row, without an error for the person."""
     desk.record("chain-a")

@@ -23,12 +23,19 @@ from console.store.constraints.fitness import check_fitness
 from console.store.database.engine import Database, Transaction
 from console.store.migrations import upgrade as migrate
 from tests.store import forbidden, forbidden_money, forbidden_worker, money_scene
-from tests.store.forbidden import Forbidden
-from tests.store.guard_lines import Lines, attempt, careless_server, does, guest, honest
+from tests.store.forbidden import ForbiddenAct
+from tests.store.guard_lines import (
+    PersonConnections,
+    connect_as_guest,
+    execute_case,
+    execute_statements,
+    fill_own_name,
+    open_server_with_movable_time,
+)
 from tests.support.places import Engine
 from tests.support.servers import Cluster
 from tests.support.sql_server import SqlServer
-from tests.support.teams import Team, team
+from tests.support.teams import Team, open_team
 
 FORBIDDEN = (*forbidden.FORBIDDEN, *forbidden_money.CASES, *forbidden_worker.CASES)
 ROLES = {"operator": "op-a", "approver": "lead-b", "auditor": "aud-e", "admin": "adm-f", "worker": "worker"}
@@ -41,21 +48,23 @@ pytestmark = pytest.mark.engines("mariadb")
 def people(engine: Engine) -> Iterator[Team]:
     """A team with records of every kind, on a server that allows a session to change NOW(). The tests of this module
     change nothing in it."""
-    with careless_server(engine) as server, team(server) as made:
-        forbidden.seed(made)
-        money_scene.seed(made)
-        forbidden_worker.seed(made)
+    with open_server_with_movable_time(engine) as server, open_team(server) as made:
+        forbidden.insert_records(made)
+        money_scene.insert_money_rows(made)
+        forbidden_worker.insert_worker_rows(made)
         yield made
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_forbidden_statements_are_refused_to_each_role(people: Team, lines: Lines, role: str) -> None:
+def test_forbidden_statements_are_refused_to_each_role(
+    people: Team, connections: PersonConnections, role: str
+) -> None:
     """The database refuses each forbidden statement to the account of each role, in a plain client. Afterwards no row
     differs."""
-    before = forbidden.contents(people)
-    let_through = [case.title for case in FORBIDDEN if attempt(people, lines, ROLES[role], case) is None]
+    before = forbidden.read_all_rows(people)
+    let_through = [case.title for case in FORBIDDEN if execute_case(people, connections, ROLES[role], case) is None]
     assert let_through == []
-    assert forbidden.contents(people) == before
+    assert forbidden.read_all_rows(people) == before
     print(f"demand 19: {role}: {len(FORBIDDEN)} forbidden statements, {len(FORBIDDEN)} refused")
 
 
@@ -79,21 +88,21 @@ BYPASSES = {
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b"])
-def test_the_classical_bypasses_of_four_eyes(people: Team, lines: Lines, who: str) -> None:
+def test_the_classical_bypasses_of_four_eyes(people: Team, connections: PersonConnections, who: str) -> None:
     """The database refuses each known way around the approval by two people, to the requester and to the approver.
     Afterwards no row differs."""
-    before, by_title = forbidden.contents(people), {case.title: case for case in FORBIDDEN}
-    refused = [way for way, title in BYPASSES.items() if attempt(people, lines, who, by_title[title])]
+    before, by_title = forbidden.read_all_rows(people), {case.title: case for case in FORBIDDEN}
+    refused = [way for way, title in BYPASSES.items() if execute_case(people, connections, who, by_title[title])]
     print(f"demand 19: {who}: {len(refused)} of {len(BYPASSES)} bypasses refused")
     assert refused == list(BYPASSES)
-    assert forbidden.contents(people) == before
+    assert forbidden.read_all_rows(people) == before
 
 
 @pytest.mark.parametrize("case", FORBIDDEN, ids=lambda case: case.title)
-def test_each_is_refused_for_its_own_reason(people: Team, lines: Lines, case: Forbidden) -> None:
+def test_each_is_refused_for_its_own_reason(people: Team, connections: PersonConnections, case: ForbiddenAct) -> None:
     """To an approver, who has the most rights, each forbidden statement is refused with the message of the right or
     the trigger rule that is meant to refuse it."""
-    told = attempt(people, lines, "lead-b", case) or "let through"
+    told = execute_case(people, connections, "lead-b", case) or "let through"
     assert any(words in told for words in case.words.split("|")), told
 
 
@@ -109,48 +118,64 @@ def test_the_list_is_in_the_docs() -> None:
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
-def test_what_is_honest_passes(people: Team, lines: Lines, who: str) -> None:
+def test_what_is_honest_passes(people: Team, connections: PersonConnections, who: str) -> None:
     """The database accepts the same kinds of statements if they have the person's own name and the right time."""
-    own = [forbidden.audit_row(), forbidden.operation_row(), forbidden.evidence_row()]
+    own = [forbidden.make_audit_insert(), forbidden.make_operation_insert(), forbidden.make_evidence_insert()]
     free = (
         f"UPDATE leases SET operator = '{{me}}', fence = fence + 1, lease_expires = {forbidden.NOW_MS} + 45000"
         " WHERE name = 'free'"
     )
-    assert [does(lines, who, honest(one, people, who)) for one in (*own, free)] == ["", "", "", ""]
-    assert does(lines, who, forbidden.check(forbidden.BOUGHT, result="'ok'")) == ""
+    assert [execute_statements(connections, who, fill_own_name(one, people, who)) for one in (*own, free)] == [
+        "",
+        "",
+        "",
+        "",
+    ]
+    assert execute_statements(connections, who, forbidden.make_check_update(forbidden.BOUGHT, result="'ok'")) == ""
 
 
 @pytest.mark.parametrize("what", ["audit.root", "audit.root "])
-def test_roots_of_the_trail_are_a_workers_alone(people: Team, lines: Lines, what: str) -> None:
+def test_roots_of_the_trail_are_a_workers_alone(people: Team, connections: PersonConnections, what: str) -> None:
     """Only a worker's account may write an audit root. A blank after the action doesn't help, although servers ignore
     it when they compare texts."""
     for who in ("op-a", "lead-b", "aud-e", "adm-f"):
-        assert "a worker's to write" in does(lines, who, honest(forbidden.audit_row(what=what), people, who))
-    assert does(lines, "worker", honest(forbidden.audit_row(what=what), people, "worker")) == ""
+        assert "a worker's to write" in execute_statements(
+            connections, who, fill_own_name(forbidden.make_audit_insert(what=what), people, who)
+        )
+    assert (
+        execute_statements(
+            connections, "worker", fill_own_name(forbidden.make_audit_insert(what=what), people, "worker")
+        )
+        == ""
+    )
 
 
-def settled(record: int) -> tuple[str, str]:
+def make_not_bought_statements(record: int) -> tuple[str, str]:
     """Return the statements that write a purchase as not bought, as the services do."""
     ended = f"UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = 'op-{record}'"
-    return ended, forbidden.check(record, **forbidden.NOT_BOUGHT)
+    return ended, forbidden.make_check_update(record, **forbidden.NOT_BOUGHT_COLUMNS)
 
 
-def test_not_bought_on_two_peoples_word(people: Team, lines: Lines) -> None:
+def test_not_bought_on_two_peoples_word(people: Team, connections: PersonConnections) -> None:
     """op-b has proposed that nothing was bought. The database accepts this outcome only from another person who is an
     approver and has stored evidence."""
     proposed = forbidden.PROPOSED
 
     def second(who: str, *before: str) -> str:
-        return does(lines, who, *(honest(one, people, who) for one in (*before, *settled(proposed))))
+        return execute_statements(
+            connections,
+            who,
+            *(fill_own_name(one, people, who) for one in (*before, *make_not_bought_statements(proposed))),
+        )
 
-    evidence = forbidden.evidence_row(subject=proposed)
+    evidence = forbidden.make_evidence_insert(subject=proposed)
     assert second("lead-b", evidence) == ""
     assert "not bought: only" in second("lead-b")
     assert "not bought: only" in second("op-a", evidence)
     assert "not bought: only" in second("op-b", evidence)
     assert "not bought: only" in second("worker", evidence)
-    for half in settled(proposed):
-        assert "not bought: only" in second("lead-b", forbidden.evidence_row(subject=forbidden.UNKNOWN), half)
+    for half in make_not_bought_statements(proposed):
+        assert "not bought: only" in second("lead-b", forbidden.make_evidence_insert(subject=forbidden.UNKNOWN), half)
     for change, back in (
         ("disabled_at = UTC_TIMESTAMP()", "disabled_at = NULL"),
         ("roles = 'auditor'", "roles = 'operator'"),
@@ -164,7 +189,7 @@ def test_not_bought_on_two_peoples_word(people: Team, lines: Lines) -> None:
     assert second("lead-b", evidence) == ""
 
 
-def test_not_bought_on_the_providers_own_word(people: Team, lines: Lines) -> None:
+def test_not_bought_on_the_providers_own_word(people: Team, connections: PersonConnections) -> None:
     """A purchase is written as not bought only with a definite answer of the provider, stored as evidence of this
     operation together with the operation's answer key. A vague answer, or another key, is refused.
     """
@@ -175,9 +200,11 @@ def test_not_bought_on_the_providers_own_word(people: Team, lines: Lines) -> Non
     )
 
     def answered(summary: str, key: str = forbidden.ANSWER_KEY) -> str:
-        row = honest(kept, people, "worker").format(summary=summary)
-        ended, check = settled(forbidden.UNKNOWN)
-        return does(lines, "worker", row, ended.replace("SET ", f"SET answer_key = '{key}', "), check)
+        row = fill_own_name(kept, people, "worker").format(summary=summary)
+        ended, check = make_not_bought_statements(forbidden.UNKNOWN)
+        return execute_statements(
+            connections, "worker", row, ended.replace("SET ", f"SET answer_key = '{key}', "), check
+        )
 
     assert answered("HTTP 422 FAILED_DEFINITE http_422") == ""
     assert answered("RATE_LIMITED http_429") == ""
@@ -187,22 +214,22 @@ def test_not_bought_on_the_providers_own_word(people: Team, lines: Lines) -> Non
     assert "not bought: only" in answered("UNKNOWN FAILED_DEFINITE")
 
 
-def test_a_renewal_that_came_to_nothing_gives_the_claim_back(people: Team, lines: Lines) -> None:
+def test_a_renewal_that_came_to_nothing_gives_the_claim_back(people: Team, connections: PersonConnections) -> None:
     """The old credit check may become live again only after its renewal has failed."""
-    back = forbidden.check(forbidden.SUPERSEDED, superseded_at="NULL", superseded_by="NULL")
-    assert "only a renewal" in does(lines, "op-a", back)
+    back = forbidden.make_check_update(forbidden.SUPERSEDED, superseded_at="NULL", superseded_by="NULL")
+    assert "only a renewal" in execute_statements(connections, "op-a", back)
     with people.connect("owner") as owner, owner.cursor() as cursor:
         cursor.execute(f"UPDATE {forbidden.CHECKS} SET status = 'error' WHERE id = {forbidden.RENEWAL}")
-        said = does(lines, "op-a", back)
+        said = execute_statements(connections, "op-a", back)
         cursor.execute(f"UPDATE {forbidden.CHECKS} SET status = 'success' WHERE id = {forbidden.RENEWAL}")
     assert said == ""
 
 
-def test_who_may_not_buy_begins_no_purchase(people: Team, lines: Lines) -> None:
+def test_who_may_not_buy_begins_no_purchase(people: Team, connections: PersonConnections) -> None:
     """The database refuses a purchase by an account whose person may not buy. The worker may not."""
-    purchase = forbidden.operation_row().replace("credit-check.refetch", "credit-check.purchase")
-    assert does(lines, "op-a", honest(purchase, people, "op-a")) == ""
-    assert "may not buy" in does(lines, "worker", honest(purchase, people, "worker"))
+    purchase = forbidden.make_operation_insert().replace("credit-check.refetch", "credit-check.purchase")
+    assert execute_statements(connections, "op-a", fill_own_name(purchase, people, "op-a")) == ""
+    assert "may not buy" in execute_statements(connections, "worker", fill_own_name(purchase, people, "worker"))
 
 
 # ---------------------------------------------------------------- other applications
@@ -211,11 +238,11 @@ def test_who_may_not_buy_begins_no_purchase(people: Team, lines: Lines) -> None:
 @pytest.fixture(scope="module")
 def shop(people: Team) -> Iterator[Any]:
     """The cursor of another application's account, which has only the rights on the table of credit checks."""
-    with guest(people, forbidden.CHECKS) as connection, connection.cursor() as cursor:
+    with connect_as_guest(people, forbidden.CHECKS) as connection, connection.cursor() as cursor:
         yield cursor
 
 
-def told(shop: Any, statement: str) -> str:
+def execute_as_shop(shop: Any, statement: str) -> str:
     try:
         shop.execute(statement)
     except pymysql.MySQLError as refusal:
@@ -228,15 +255,20 @@ def test_another_application_goes_on_as_before(shop: Any) -> None:
     them."""
     table = forbidden.CHECKS
     assert (
-        told(shop, f"INSERT INTO {table} (id, client_id, corporation_number) VALUES (90, 90, '5010001192707')") == ""
-    )
-    assert (
-        told(shop, f"UPDATE {table} SET corporation_number = '501-0001192707', company_name = 'x' WHERE id = 90")
+        execute_as_shop(
+            shop, f"INSERT INTO {table} (id, client_id, corporation_number) VALUES (90, 90, '5010001192707')"
+        )
         == ""
     )
-    assert told(shop, f"UPDATE {table} SET credit_check_id = 5 WHERE id = 90") == ""
-    assert told(shop, f"UPDATE {table} SET credit_check_id = NULL WHERE id = 90") == ""
-    assert told(shop, f"DELETE FROM {table} WHERE id = 90") == ""
+    assert (
+        execute_as_shop(
+            shop, f"UPDATE {table} SET corporation_number = '501-0001192707', company_name = 'x' WHERE id = 90"
+        )
+        == ""
+    )
+    assert execute_as_shop(shop, f"UPDATE {table} SET credit_check_id = 5 WHERE id = 90") == ""
+    assert execute_as_shop(shop, f"UPDATE {table} SET credit_check_id = NULL WHERE id = 90") == ""
+    assert execute_as_shop(shop, f"DELETE FROM {table} WHERE id = 90") == ""
 
 
 def test_another_application_writes_the_state_of_its_own_rows(shop: Any) -> None:
@@ -246,14 +278,17 @@ def test_another_application_writes_the_state_of_its_own_rows(shop: Any) -> None
     table = forbidden.CHECKS
     for number, state in enumerate(("pending", "success", "error"), 93):
         row = f"({number}, {number}, '5010001192707', '{state}')"
-        assert told(shop, f"INSERT INTO {table} (id, client_id, corporation_number, status) VALUES {row}") == ""
+        assert (
+            execute_as_shop(shop, f"INSERT INTO {table} (id, client_id, corporation_number, status) VALUES {row}")
+            == ""
+        )
         for word in ("error", "success", "pending"):
-            assert told(shop, f"UPDATE {table} SET status = '{word}' WHERE id = {number}") == ""
+            assert execute_as_shop(shop, f"UPDATE {table} SET status = '{word}' WHERE id = {number}") == ""
         for word in ("Success", "success ", "done", ""):
-            assert told(shop, f"UPDATE {table} SET status = '{word}' WHERE id = {number}") != ""
-        assert told(shop, f"DELETE FROM {table} WHERE id = {number}") == ""
+            assert execute_as_shop(shop, f"UPDATE {table} SET status = '{word}' WHERE id = {number}") != ""
+        assert execute_as_shop(shop, f"DELETE FROM {table} WHERE id = {number}") == ""
     nonsense = f"INSERT INTO {table} (client_id, corporation_number, status) VALUES (93, '1', 'done')"
-    assert "original columns" in told(shop, nonsense)
+    assert "original columns" in execute_as_shop(shop, nonsense)
 
 
 def test_another_application_leaves_ours_alone(people: Team, shop: Any) -> None:
@@ -263,20 +298,24 @@ def test_another_application_leaves_ours_alone(people: Team, shop: Any) -> None:
     shop.execute(f"INSERT INTO {table} (id, client_id, corporation_number) VALUES (91, 91, '5010001192707')")
     with people.connect("owner") as owner, owner.cursor() as cursor:
         cursor.execute(f"UPDATE {table} SET work_state = 'needs_review' WHERE id = 91")
-        assert "whose it is" in told(shop, f"UPDATE {table} SET corporation_number = '7010001065142' WHERE id = 91")
-        assert "never deleted" in told(shop, f"DELETE FROM {table} WHERE id = 91")
-        assert told(shop, f"UPDATE {table} SET credit_check_id = 7 WHERE id = 91") == ""
-        assert "whose it is" in told(shop, f"UPDATE {table} SET credit_check_id = NULL WHERE id = 91")
-        assert "whose it is" in told(shop, f"UPDATE {table} SET credit_check_id = 8 WHERE id = {forbidden.BOUGHT}")
+        assert "whose it is" in execute_as_shop(
+            shop, f"UPDATE {table} SET corporation_number = '7010001065142' WHERE id = 91"
+        )
+        assert "never deleted" in execute_as_shop(shop, f"DELETE FROM {table} WHERE id = 91")
+        assert execute_as_shop(shop, f"UPDATE {table} SET credit_check_id = 7 WHERE id = 91") == ""
+        assert "whose it is" in execute_as_shop(shop, f"UPDATE {table} SET credit_check_id = NULL WHERE id = 91")
+        assert "whose it is" in execute_as_shop(
+            shop, f"UPDATE {table} SET credit_check_id = 8 WHERE id = {forbidden.BOUGHT}"
+        )
         for ours in (91, forbidden.BOUGHT, forbidden.UNKNOWN):
             for word in ("pending", "success", "error"):
                 cursor.execute(f"SELECT status FROM {table} WHERE id = {ours}")
                 if cursor.fetchone() != (word,):
-                    said = told(shop, f"UPDATE {table} SET status = '{word}' WHERE id = {ours}")
+                    said = execute_as_shop(shop, f"UPDATE {table} SET status = '{word}' WHERE id = {ours}")
                     assert "original columns" in said, (ours, word)
         for column, value in (("certainty", "'unknown'"), ("version", "2"), ("work_state", "'none'")):
             added = f"INSERT INTO {table} (client_id, corporation_number, {column}) VALUES (92, '1', {value})"
-            assert "original columns" in told(shop, added), column
+            assert "original columns" in execute_as_shop(shop, added), column
         cursor.execute(f"DELETE FROM {table} WHERE id = 91")
 
 
@@ -311,11 +350,11 @@ def test_an_upgrade_that_finds_all_in_order_touches_nothing(sql_server: SqlServe
     """A new database has no fault, and a second upgrade creates no trigger again."""
     with sql_server.database() as owner, closing(Database(owner, without_time_limit=True)) as database:
         migrate.upgrade(database)
-        made = _made(sql_server, database)
+        made = _read_trigger_times(sql_server, database)
         with database.read() as conn:
             assert (server_triggers.find_trigger_faults(conn), grants.find_right_faults(conn)) == ((), ())
         migrate.upgrade(database)
-        assert _made(sql_server, database) == made
+        assert _read_trigger_times(sql_server, database) == made
         assert len(made) == len(server_triggers.make_all_triggers())
 
 
@@ -328,17 +367,17 @@ def test_an_upgrade_changes_rules_in_both_directions(sql_server: SqlServer, monk
         for former in (rules[:-1], rules, rules[:-1]):
             monkeypatch.setattr(guard_checks, "CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE", former)
             expected = {one.name for one in server_triggers.make_all_triggers()}
-            if _made(sql_server, database):
+            if _read_trigger_times(sql_server, database):
                 with database.read() as conn:
                     faults = server_triggers.find_trigger_faults(conn)
                 (guards,) = [finding for finding in check_fitness(database) if finding.name == "guards"]
                 assert {fault.code for fault in faults} == {"missing_trigger", "unknown_trigger"}
                 assert (guards.has_passed, guards.stops_purchases) == (False, True)
             migrate.upgrade(database)
-            assert set(_made(sql_server, database)) == expected
+            assert set(_read_trigger_times(sql_server, database)) == expected
 
 
-def _made(server: SqlServer, database: Database) -> dict[str, object]:
+def _read_trigger_times(server: SqlServer, database: Database) -> dict[str, object]:
     """Return the creation time of each trigger, to a hundredth of a second."""
     about = f"WHERE trigger_schema = '{database.url.database}'"
     return dict(server.sql(f"SELECT trigger_name, created FROM information_schema.triggers {about}"))
@@ -361,7 +400,7 @@ def test_what_was_altered_is_made_anew_without_a_gap(sql_server: SqlServer, monk
         )
         for altered in others:
             sql_server.sql(f"USE `{database.url.database}`", f"DROP TRIGGER {kept.name}", altered)
-            ran = _watched(monkeypatch, sql_server, database)
+            ran = _record_audit_refusals(monkeypatch, sql_server, database)
             with database.read() as conn:
                 server_triggers.renew_triggers(conn)
                 assert server_triggers.find_trigger_faults(conn) == ()
@@ -369,7 +408,7 @@ def test_what_was_altered_is_made_anew_without_a_gap(sql_server: SqlServer, monk
             assert ran == [True] * 5
 
 
-def _watched(monkeypatch: pytest.MonkeyPatch, server: SqlServer, database: Database) -> list[bool]:
+def _record_audit_refusals(monkeypatch: pytest.MonkeyPatch, server: SqlServer, database: Database) -> list[bool]:
     """Record, after each statement of an upgrade, whether a change of the audit trail is refused. Return the list
     that is filled."""
     refused: list[bool] = []
@@ -407,7 +446,7 @@ def test_grants_that_are_missing_or_too_much_are_told(sql_server: SqlServer) -> 
     """The check reports missing and unnecessary rights: of each role to the schema account, and to
     a person those of their own account.
     """
-    with team(sql_server, {"op-a": ("operator",)}) as made:
+    with open_team(sql_server, {"op-a": ("operator",)}) as made:
         role = f"`{made.database}/operator`"
         with made.connect("owner") as owner, owner.cursor() as cursor:
             cursor.execute(f"GRANT DELETE ON audit_log TO {role}")
@@ -479,7 +518,7 @@ def test_who_slept_before_writing_asks_for_the_time_again(people: Team) -> None:
 
     def work(tx: Transaction) -> str:
         at = times.pop(0)
-        tx.conn.exec_driver_sql(forbidden.audit_row(at=at).format(me=people.names["op-a"]))
+        tx.conn.exec_driver_sql(forbidden.make_audit_insert(at=at).format(me=people.names["op-a"]))
         raise LookupError("far enough")
 
     with pytest.raises(LookupError):
@@ -494,14 +533,14 @@ def test_who_slept_before_writing_asks_for_the_time_again(people: Team) -> None:
 def test_refused_on_every_node(galera_cluster: Cluster) -> None:
     """Accounts, rights and triggers that are created on one node of a cluster are in force on all of its nodes."""
     first, *_ = galera_cluster.nodes
-    with team(first) as made:
-        forbidden.seed(made)
-        money_scene.seed(made)
-        forbidden_worker.seed(made)
+    with open_team(first) as made:
+        forbidden.insert_records(made)
+        money_scene.insert_money_rows(made)
+        forbidden_worker.insert_worker_rows(made)
         for node in galera_cluster.nodes:
             there = replace(made, server=node)
-            lines = Lines(there)
+            lines = PersonConnections(there)
             lines.wait("op-a")
             cases = [case for case in FORBIDDEN if "timestamp" not in case.sql[0]]  # its own server refuses that
-            assert [case.title for case in cases if attempt(there, lines, "op-a", case) is None] == []
+            assert [case.title for case in cases if execute_case(there, lines, "op-a", case) is None] == []
             lines.close()

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.store import forbidden_money, forbidden_worker
-from tests.store.guard_lines import Lines, guest, said
-from tests.store.money_scene import DECLINED, FREE, SUM, payment, refund_row, reserve
+from tests.store.guard_lines import PersonConnections, connect_as_guest, execute_for_refusal
+from tests.store.money_scene import DECLINED, FREE, SUM, make_payment_update, make_refund_insert, make_reserve_update
 from tests.support.teams import Team
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 CASES = (*forbidden_money.CASES, *forbidden_worker.CASES)
 
@@ -23,57 +23,64 @@ def test_triggers_refuse_what_grants_would_have(people: Team) -> None:
     """An account has all rights by mistake. The triggers still refuse every statement that the missing rights would
     have refused."""
     tried = [case for case in CASES if case.words == "denied" and "TRUNCATE" not in case.sql[0]]
-    with guest(people, "*") as connection, connection.cursor() as cursor:
+    with connect_as_guest(people, "*") as connection, connection.cursor() as cursor:
         me = connection.user.decode()
         with people.connect("owner") as owner, owner.cursor() as owners:
             owners.execute(f"INSERT INTO operators (name, roles) VALUES ('{me}', 'operator,approver')")
-        told = {case.title: _undone(connection, cursor, case.sql) for case in tried}
+        told = {case.title: _execute_and_roll_back(connection, cursor, case.sql) for case in tried}
     assert {title: words for title, words in told.items() if "console: " not in words} == {}
     assert len(told) > 20
 
 
-def _undone(connection: Any, cursor: Any, statements: tuple[str, ...]) -> str:
+def _execute_and_roll_back(connection: Any, cursor: Any, statements: tuple[str, ...]) -> str:
     connection.begin()
     me = connection.user.decode()
-    told = [said(cursor, one.replace("{me}", me).replace("{other}", "x")) for one in statements]
+    told = [execute_for_refusal(cursor, one.replace("{me}", me).replace("{other}", "x")) for one in statements]
     connection.rollback()
     return told[-1]
 
 
-def test_ignored_errors_change_nothing(people: Team, lines: Lines) -> None:
+def test_ignored_errors_change_nothing(people: Team, connections: PersonConnections) -> None:
     """IGNORE turns the refusal of a trigger into a warning, but the row is not written."""
     me = people.names["lead-b"]
     written: dict[str, int] = {}
-    with lines.fresh("lead-b") as connection, connection.cursor() as cursor:
+    with connections.open_new_connection("lead-b") as connection, connection.cursor() as cursor:
         for case in CASES:
             *before, last = (one.replace("{me}", me).replace("{other}", people.names["op-b"]) for one in case.sql)
             connection.begin()
-            told = [said(cursor, one) for one in before]
+            told = [execute_for_refusal(cursor, one) for one in before]
             ignoring = re.sub("^(UPDATE|INSERT)", r"\1 IGNORE", last)
-            if "IGNORE" in ignoring and not any(told) and not said(cursor, ignoring) and cursor.rowcount:
+            if (
+                "IGNORE" in ignoring
+                and not any(told)
+                and not execute_for_refusal(cursor, ignoring)
+                and cursor.rowcount
+            ):
                 written[case.title] = cursor.rowcount
             connection.rollback()
     assert written == {}
 
 
 @pytest.fixture
-def sent_meanwhile(people: Team) -> Iterator[Any]:
+def connection_with_unsent_refund(people: Team) -> Iterator[Any]:
     """A connection of the schema account that has reserved and sent a refund of the payment FREE and has not
     committed yet."""
     with people.connect("owner", autocommit=False) as owner, owner.cursor() as cursor:
-        cursor.execute(reserve())
-        cursor.execute(refund_row(id="99", status="'submitted'", maker="'x'"))
+        cursor.execute(make_reserve_update())
+        cursor.execute(make_refund_insert(id="99", status="'submitted'", maker="'x'"))
         yield owner
         owner.rollback()
         cursor.execute("DELETE FROM refunds WHERE id = 99")
-        cursor.execute(payment(FREE, reserved_minor="0"))
+        cursor.execute(make_payment_update(FREE, reserved_minor="0"))
         owner.commit()
 
 
 @pytest.mark.parametrize(
     ("guarded", "refusal"), [(0, "hold stays reserved"), (1, "Record has changed since last read")]
 )
-def test_an_old_snapshot_frees_nothing(people: Team, sent_meanwhile: Any, guarded: int, refusal: str) -> None:
+def test_an_old_snapshot_frees_nothing(
+    people: Team, connection_with_unsent_refund: Any, guarded: int, refusal: str
+) -> None:
     """A session whose snapshot is older than the sending of a refund can't release the amount that the refund
     reserves: the trigger reads the present sums. A server that guards snapshots, as MariaDB does by default from 11.6
     on, refuses the statement before the trigger does."""
@@ -84,27 +91,27 @@ def test_an_old_snapshot_frees_nothing(people: Team, sent_meanwhile: Any, guarde
             cursor.execute(f"SET SESSION innodb_snapshot_isolation = {guarded}")
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
-        sent_meanwhile.commit()
+        connection_with_unsent_refund.commit()
         cursor.execute("SELECT COUNT(*) FROM refunds WHERE id = 99")
         assert cursor.fetchone() == (0,)
-        assert refusal in said(cursor, payment(FREE, reserved_minor="0"))
+        assert refusal in execute_for_refusal(cursor, make_payment_update(FREE, reserved_minor="0"))
         old.rollback()
 
 
 @pytest.mark.parametrize("level", ["READ COMMITTED", "READ UNCOMMITTED", "REPEATABLE READ"])
-def test_a_statement_that_waited_frees_nothing(people: Team, sent_meanwhile: Any, level: str) -> None:
+def test_a_statement_that_waited_frees_nothing(people: Team, connection_with_unsent_refund: Any, level: str) -> None:
     """A statement that has waited for the lock of a sent refund can't release its amount either, whichever isolation
     level the session has."""
     with people.connect("owner") as owner, owner.cursor() as cursor:
-        cursor.execute(payment(DECLINED, reserved_minor=str(SUM)))
-    both = payment(FREE, reserved_minor="0").replace(f"= {FREE}", f"IN ({DECLINED}, {FREE}) ORDER BY id")
+        cursor.execute(make_payment_update(DECLINED, reserved_minor=str(SUM)))
+    both = make_payment_update(FREE, reserved_minor="0").replace(f"= {FREE}", f"IN ({DECLINED}, {FREE}) ORDER BY id")
     with people.connect("op-a") as old, old.cursor() as cursor, ThreadPoolExecutor(1) as pool:
         cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {level}")
-        told = pool.submit(said, cursor, both)
+        told = pool.submit(execute_for_refusal, cursor, both)
         # Not innodb_trx: its rows stay those of an earlier reading while it is read more often than every 0.1 s.
         waiting = "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"
-        until(lambda: people.server.sql(waiting)[0][1] != "0", "waiting for the payment")
-        sent_meanwhile.commit()
+        wait_until(lambda: people.server.sql(waiting)[0][1] != "0", "waiting for the payment")
+        connection_with_unsent_refund.commit()
         assert "hold stays reserved" in told.result()
     with people.connect("owner") as owner, owner.cursor() as cursor:
-        cursor.execute(payment(DECLINED, reserved_minor="0"))
+        cursor.execute(make_payment_update(DECLINED, reserved_minor="0"))

@@ -7,37 +7,43 @@ import pytest
 
 from tests.store import money_scene as money
 from tests.store.forbidden import UTC
-from tests.store.guard_lines import Lines, does, guest, honest, said
+from tests.store.guard_lines import (
+    PersonConnections,
+    connect_as_guest,
+    execute_for_refusal,
+    execute_statements,
+    fill_own_name,
+)
 from tests.store.money_scene import (
     APPROVED,
     ASIDE,
     ASKED,
     BIG,
     CANCELLED,
-    DONE,
+    DONE_COLUMNS,
     GIVEN_UP,
     LATE,
-    NOT_DONE,
+    NOT_DONE_COLUMNS,
     SENDING,
-    SENT,
+    SENT_COLUMNS,
     SUBMITTED,
     SUM,
     TWO,
     UNPAID,
-    answer,
-    payment,
-    proof,
-    refund,
-    refund_row,
-    reserve,
-    row,
-    vote,
+    make_answer_insert,
+    make_insert,
+    make_payment_update,
+    make_proof_insert,
+    make_refund_insert,
+    make_refund_update,
+    make_reserve_update,
+    make_vote_insert,
 )
 from tests.support.teams import Team
 
-RELEASED = {"reserved_minor": f"reserved_minor - {SUM}"}
-GIVEN_BACK = RELEASED | {"refunded_minor": f"refunded_minor + {SUM}"}
-BACK = {"status": "'approved'", "certainty": "'known'"}
+RELEASE_COLUMNS = {"reserved_minor": f"reserved_minor - {SUM}"}
+REFUNDED_COLUMNS = RELEASE_COLUMNS | {"refunded_minor": f"refunded_minor + {SUM}"}
+BACK_TO_APPROVED_COLUMNS = {"status": "'approved'", "certainty": "'known'"}
 
 pytestmark = pytest.mark.engines("mariadb")
 
@@ -47,16 +53,16 @@ class SqlClient:
     refusal of the database, "" if there is none.
     """
 
-    def __init__(self, people: Team, lines: Lines) -> None:
+    def __init__(self, people: Team, lines: PersonConnections) -> None:
         self._people, self._lines = people, lines
 
     def __call__(self, who: str, *statements: str) -> str:
-        return does(self._lines, who, *(honest(one, self._people, who) for one in statements))
+        return execute_statements(self._lines, who, *(fill_own_name(one, self._people, who) for one in statements))
 
 
 @pytest.fixture
-def desk(people: Team, lines: Lines) -> SqlClient:
-    return SqlClient(people, lines)
+def desk(people: Team, connections: PersonConnections) -> SqlClient:
+    return SqlClient(people, connections)
 
 
 # ---------------------------------------------------------------- refunds
@@ -66,62 +72,74 @@ def desk(people: Team, lines: Lines) -> SqlClient:
 def test_a_request(desk: SqlClient, who: str) -> None:
     """The database accepts a refund request after its amount was reserved: for all that is left, for a part of it,
     and with two approvers for a large amount. A second reservation of the same money is refused."""
-    assert desk(who, reserve(), refund_row()) == ""
-    assert desk(who, reserve(minor=1000), refund_row(minor=1000)) == ""
+    assert desk(who, make_reserve_update(), make_refund_insert()) == ""
+    assert desk(who, make_reserve_update(minor=1000), make_refund_insert(minor=1000)) == ""
     large = {"checkers_needed": "2", "sends_after": f"{UTC} + INTERVAL 15 MINUTE"}
-    assert desk(who, reserve(BIG, 600_000), refund_row(BIG, 600_000, **large)) == ""
-    assert "Duplicate entry" in desk(who, reserve(), refund_row(), reserve(), refund_row())
+    assert desk(who, make_reserve_update(BIG, 600_000), make_refund_insert(BIG, 600_000, **large)) == ""
+    assert "Duplicate entry" in desk(
+        who, make_reserve_update(), make_refund_insert(), make_reserve_update(), make_refund_insert()
+    )
 
 
 def test_a_further_request_while_one_is_on_its_way(desk: SqlClient) -> None:
     """For a second request, the amount that the first request reserves counts too: the reservation must be the
     request's own amount."""
-    assert desk("op-a", reserve(SUBMITTED), refund_row(SUBMITTED)) == ""
-    assert "own sum" in desk("op-a", reserve(SUBMITTED), refund_row(SUBMITTED, SUM + 1))
+    assert desk("op-a", make_reserve_update(SUBMITTED), make_refund_insert(SUBMITTED)) == ""
+    assert "own sum" in desk("op-a", make_reserve_update(SUBMITTED), make_refund_insert(SUBMITTED, SUM + 1))
 
 
 def test_a_request_for_what_was_set_aside(desk: SqlClient) -> None:
     """A refund of a set-aside takes its amount from the sum that was set aside; the set-aside is marked when the
     refund exists. If the refund ends without money, the amount and the mark are put back."""
-    taken = payment(ASIDE, set_aside_minor="set_aside_minor - 400", reserved_minor="reserved_minor + 400")
-    asked = (taken, refund_row(ASIDE, 400, set_aside_id="1"), "SET @made = LAST_INSERT_ID()")
-    marked = money.changed("set_asides", 1, status="'refunding'", refund_id="@made")
+    taken = make_payment_update(ASIDE, set_aside_minor="set_aside_minor - 400", reserved_minor="reserved_minor + 400")
+    asked = (taken, make_refund_insert(ASIDE, 400, set_aside_id="1"), "SET @made = LAST_INSERT_ID()")
+    marked = money.make_update("set_asides", 1, status="'refunding'", refund_id="@made")
     assert desk("op-a", *asked, marked) == ""
-    ended = refund("@made", status="'withdrawn'")
-    freed = payment(ASIDE, set_aside_minor="set_aside_minor + 400", reserved_minor="reserved_minor - 400")
-    assert desk("op-a", *asked, marked, ended, freed, money.changed("set_asides", 1, status="'open'")) == ""
+    ended = make_refund_update("@made", status="'withdrawn'")
+    freed = make_payment_update(ASIDE, set_aside_minor="set_aside_minor + 400", reserved_minor="reserved_minor - 400")
+    assert desk("op-a", *asked, marked, ended, freed, money.make_update("set_asides", 1, status="'open'")) == ""
 
 
-OUT_OF_IT = payment(ASIDE, set_aside_minor="set_aside_minor - 400", reserved_minor="reserved_minor + 400")
-PROPOSED: dict[str, Any] = {"set_aside_id": "1", "checkers_needed": "2"}
+SET_ASIDE_UPDATE = make_payment_update(
+    ASIDE, set_aside_minor="set_aside_minor - 400", reserved_minor="reserved_minor + 400"
+)
+SET_ASIDE_REFUND_COLUMNS: dict[str, Any] = {"set_aside_id": "1", "checkers_needed": "2"}
 
 
 def test_the_worker_asks_for_what_was_set_aside(desk: SqlClient) -> None:
     """The worker may request the refund of a whole set-aside, with two approvers. It may neither vote for nor approve
     its own request."""
-    asked = (OUT_OF_IT, refund_row(ASIDE, 400, **PROPOSED), "SET @made = LAST_INSERT_ID()")
-    marked = money.changed("set_asides", 1, status="'refunding'", refund_id="@made")
+    asked = (
+        SET_ASIDE_UPDATE,
+        make_refund_insert(ASIDE, 400, **SET_ASIDE_REFUND_COLUMNS),
+        "SET @made = LAST_INSERT_ID()",
+    )
+    marked = money.make_update("set_asides", 1, status="'refunding'", refund_id="@made")
     assert desk("worker", *asked, marked) == ""
-    assert "only an approver approves" in desk("worker", *asked, marked, vote("@made"))
-    assert "nobody approves a refund of their own" in desk("worker", *asked, refund("@made", status="'approved'"))
-    ended = (refund("@made", status="'withdrawn'"), "SET @back = 1")
-    freed = payment(ASIDE, set_aside_minor="set_aside_minor + 400", reserved_minor="reserved_minor - 400")
-    again = (freed, money.changed("set_asides", 1, status="'open'", refund_id="NULL"), *asked)
+    assert "only an approver approves" in desk("worker", *asked, marked, make_vote_insert("@made"))
+    assert "nobody approves a refund of their own" in desk(
+        "worker", *asked, make_refund_update("@made", status="'approved'")
+    )
+    ended = (make_refund_update("@made", status="'withdrawn'"), "SET @back = 1")
+    freed = make_payment_update(ASIDE, set_aside_minor="set_aside_minor + 400", reserved_minor="reserved_minor - 400")
+    again = (freed, money.make_update("set_asides", 1, status="'open'", refund_id="NULL"), *asked)
     assert "asks for no refund" in desk("worker", *asked, marked, *ended, *again)
 
 
 @pytest.mark.parametrize("asked", [
-    (reserve(), refund_row()),
-    (reserve(), refund_row(checkers_needed="2")),
-    (reserve(), refund_row(**PROPOSED)),
-    (OUT_OF_IT, refund_row(ASIDE, 400, set_aside_id="1")),
-    (OUT_OF_IT, refund_row(ASIDE, 399, **PROPOSED)),
-    (OUT_OF_IT, reserve(ASIDE, 1), refund_row(ASIDE, 401, **PROPOSED)),
-    (OUT_OF_IT, refund_row(ASIDE, 400, **(PROPOSED | {"set_aside_id": "99"}))),
-    (OUT_OF_IT, refund_row(ASIDE, 400, **(PROPOSED | {"set_aside_id": "NULL"}))),
-    (OUT_OF_IT, money.changed("set_asides", 1, status="'refunding'"), refund_row(ASIDE, 400, **PROPOSED)),
-    (OUT_OF_IT, money.changed("set_asides", 1, status="'refunding'"), money.changed("set_asides", 1, status="'open'"),
-     refund_row(ASIDE, 400, maker="'op-a'", **PROPOSED)),
+    (make_reserve_update(), make_refund_insert()),
+    (make_reserve_update(), make_refund_insert(checkers_needed="2")),
+    (make_reserve_update(), make_refund_insert(**SET_ASIDE_REFUND_COLUMNS)),
+    (SET_ASIDE_UPDATE, make_refund_insert(ASIDE, 400, set_aside_id="1")),
+    (SET_ASIDE_UPDATE, make_refund_insert(ASIDE, 399, **SET_ASIDE_REFUND_COLUMNS)),
+    (SET_ASIDE_UPDATE, make_reserve_update(ASIDE, 1), make_refund_insert(ASIDE, 401, **SET_ASIDE_REFUND_COLUMNS)),
+    (SET_ASIDE_UPDATE, make_refund_insert(ASIDE, 400, **(SET_ASIDE_REFUND_COLUMNS | {"set_aside_id": "99"}))),
+    (SET_ASIDE_UPDATE, make_refund_insert(ASIDE, 400, **(SET_ASIDE_REFUND_COLUMNS | {"set_aside_id": "NULL"}))),
+    (SET_ASIDE_UPDATE, money.make_update("set_asides", 1, status="'refunding'"), make_refund_insert(ASIDE, 400,
+    **SET_ASIDE_REFUND_COLUMNS)),
+    (SET_ASIDE_UPDATE, money.make_update("set_asides", 1, status="'refunding'"), money.make_update("set_asides", 1,
+    status="'open'"),
+     make_refund_insert(ASIDE, 400, maker="'op-a'", **SET_ASIDE_REFUND_COLUMNS)),
 ], ids=[
     "no set-aside", "no set-aside, two checkers", "another payment's", "one checker", "less", "more",
     "none of that id", "none named", "one that is closed", "in another's name",
@@ -136,9 +154,9 @@ def test_the_worker_asks_for_nothing_else(desk: SqlClient, asked: tuple[str, ...
 def test_an_approval(desk: SqlClient) -> None:
     """The vote is stored first, then the state. If two votes are needed, the first one leaves the state and raises
     the version."""
-    assert desk("lead-b", vote(ASKED), refund(ASKED, status="'approved'")) == ""
-    assert desk("lead-b", vote(TWO), refund(TWO)) == ""
-    assert "only an approver" in desk("op-a", vote(ASKED))
+    assert desk("lead-b", make_vote_insert(ASKED), make_refund_update(ASKED, status="'approved'")) == ""
+    assert desk("lead-b", make_vote_insert(TWO), make_refund_update(TWO)) == ""
+    assert "only an approver" in desk("op-a", make_vote_insert(ASKED))
 
 
 def test_a_second_approval(people: Team, desk: SqlClient) -> None:
@@ -146,10 +164,10 @@ def test_a_second_approval(people: Team, desk: SqlClient) -> None:
     is no approver any more."""
     lead = people.names["lead-c"]
     with people.connect("owner") as owner, owner.cursor() as cursor:
-        cursor.execute(vote(TWO, f"'{lead}'"))
-        decided = desk("lead-b", vote(TWO), refund(TWO, status="'approved'"))
+        cursor.execute(make_vote_insert(TWO, f"'{lead}'"))
+        decided = desk("lead-b", make_vote_insert(TWO), make_refund_update(TWO, status="'approved'"))
         cursor.execute("UPDATE operators SET roles = 'operator' WHERE name = %s", (lead,))
-        demoted = desk("lead-b", vote(TWO), refund(TWO, status="'approved'"))
+        demoted = desk("lead-b", make_vote_insert(TWO), make_refund_update(TWO, status="'approved'"))
         cursor.execute("UPDATE operators SET roles = 'approver' WHERE name = %s", (lead,))
         _delete_votes(cursor, TWO)
     assert decided == ""
@@ -168,12 +186,12 @@ def test_a_request_of_a_maker_who_may_request_nothing_now(people: Team, desk: Sq
         cursor.execute("SELECT roles FROM operators WHERE name = %s", (maker,))
         ((roles,),) = cursor.fetchall()
         cursor.execute(f"UPDATE operators SET {change} WHERE name = %s", (maker,))
-        voted = desk("lead-b", vote(ASKED))
+        voted = desk("lead-b", make_vote_insert(ASKED))
         cursor.execute("UPDATE operators SET roles = %s, disabled_at = NULL WHERE name = %s", (roles, maker))
-        cursor.execute(vote(ASKED, f"'{lead}'"))
-        approved = desk("lead-b", refund(ASKED, status="'approved'"))
+        cursor.execute(make_vote_insert(ASKED, f"'{lead}'"))
+        approved = desk("lead-b", make_refund_update(ASKED, status="'approved'"))
         cursor.execute(f"UPDATE operators SET {change} WHERE name = %s", (maker,))
-        refused = desk("lead-b", refund(ASKED, status="'approved'"))
+        refused = desk("lead-b", make_refund_update(ASKED, status="'approved'"))
         cursor.execute("UPDATE operators SET roles = %s, disabled_at = NULL WHERE name = %s", (roles, maker))
         _delete_votes(cursor, ASKED)
     assert approved == ""
@@ -195,48 +213,78 @@ def _delete_votes(cursor: Any, of: int) -> None:
 def test_other_decisions(desk: SqlClient) -> None:
     """An approver may decline, the requester may withdraw, and each account may write that the deadline has passed.
     The reserved amount is then released."""
-    declined = refund(ASKED, status="'rejected'", declined_because="'not ours'")
-    assert desk("lead-b", declined, payment(ASKED, **RELEASED)) == ""
+    declined = make_refund_update(ASKED, status="'rejected'", declined_because="'not ours'")
+    assert desk("lead-b", declined, make_payment_update(ASKED, **RELEASE_COLUMNS)) == ""
     assert "an approver declines" in desk("op-a", declined)
-    withdrawn = (refund(APPROVED, status="'withdrawn'"), payment(APPROVED, **RELEASED))
+    withdrawn = (make_refund_update(APPROVED, status="'withdrawn'"), make_payment_update(APPROVED, **RELEASE_COLUMNS))
     assert desk("op-b", *withdrawn) == ""
     assert "only who asked" in desk("lead-b", *withdrawn)
-    assert desk("worker", refund(LATE, status="'expired'"), payment(LATE, **RELEASED)) == ""
+    assert (
+        desk("worker", make_refund_update(LATE, status="'expired'"), make_payment_update(LATE, **RELEASE_COLUMNS))
+        == ""
+    )
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
 def test_sending_and_the_answer(desk: SqlClient, who: str) -> None:
     """The refund is written first, then the row of the journal. The provider's answer is stored before the refund
     gets its final state, and the payment's sums change last."""
-    begun = money.sending(APPROVED).replace("UUID(), 'refund.submit'", "'op-new', 'refund.submit'")
-    assert desk(who, refund(APPROVED, **SENT), begun) == ""
+    begun = money.make_sending_insert(APPROVED).replace("UUID(), 'refund.submit'", "'op-new', 'refund.submit'")
+    assert desk(who, make_refund_update(APPROVED, **SENT_COLUMNS), begun) == ""
     assert "only a refund that is approved" in desk(who, begun)
     accepted = {"status": "'submitted'", "certainty": "'known'", "refund_txn_id": "'4711'"}
-    assert desk(who, answer("HTTP 200 PENDING accepted"), refund(SENDING, **accepted)) == ""
-    done = (answer("HTTP 200 SUCCEEDED answered"), refund(SENDING, **DONE), payment(SENDING, **GIVEN_BACK))
+    assert desk(who, make_answer_insert("HTTP 200 PENDING accepted"), make_refund_update(SENDING, **accepted)) == ""
+    done = (
+        make_answer_insert("HTTP 200 SUCCEEDED answered"),
+        make_refund_update(SENDING, **DONE_COLUMNS),
+        make_payment_update(SENDING, **REFUNDED_COLUMNS),
+    )
     assert desk(who, *done) == ""
-    refused = (answer("HTTP 400 FAILED_DEFINITE no"), refund(SENDING, **NOT_DONE), payment(SENDING, **RELEASED))
+    refused = (
+        make_answer_insert("HTTP 400 FAILED_DEFINITE no"),
+        make_refund_update(SENDING, **NOT_DONE_COLUMNS),
+        make_payment_update(SENDING, **RELEASE_COLUMNS),
+    )
     assert desk(who, *refused) == ""
-    assert desk(who, answer("UNKNOWN timeout"), refund(SENDING, work_state="'needs_review'")) == ""
+    assert (
+        desk(who, make_answer_insert("UNKNOWN timeout"), make_refund_update(SENDING, work_state="'needs_review'"))
+        == ""
+    )
 
 
 def test_never_sent(desk: SqlClient) -> None:
     """A refund may go back to "not sent" with an answer to this sending that proves it, or with two answers of the
     provider that it doesn't know the refund."""
-    assert desk("worker", answer("AUTH http_401"), refund(SENDING, **BACK)) == ""
-    assert desk("worker", answer("FAILED_DEFINITE refused_connection"), refund(SENDING, **BACK)) == ""
-    absent = answer("HTTP 404 NOT_FOUND no", source="paypay.refund_status")
-    assert desk("worker", absent, absent, refund(SENDING, **BACK)) == ""
+    assert (
+        desk("worker", make_answer_insert("AUTH http_401"), make_refund_update(SENDING, **BACK_TO_APPROVED_COLUMNS))
+        == ""
+    )
+    assert (
+        desk(
+            "worker",
+            make_answer_insert("FAILED_DEFINITE refused_connection"),
+            make_refund_update(SENDING, **BACK_TO_APPROVED_COLUMNS),
+        )
+        == ""
+    )
+    absent = make_answer_insert("HTTP 404 NOT_FOUND no", source="paypay.refund_status")
+    assert desk("worker", absent, absent, make_refund_update(SENDING, **BACK_TO_APPROVED_COLUMNS)) == ""
 
 
 def test_two_people_decide_what_nobody_knows(desk: SqlClient) -> None:
     """op-b has proposed that the refund was never made. Only lead-b, an approver with evidence, may decide the same;
     neither op-b nor an operator may."""
-    second = (proof(GIVEN_UP), refund(GIVEN_UP, **NOT_DONE), payment(GIVEN_UP, **RELEASED))
+    second = (
+        make_proof_insert(GIVEN_UP),
+        make_refund_update(GIVEN_UP, **NOT_DONE_COLUMNS),
+        make_payment_update(GIVEN_UP, **RELEASE_COLUMNS),
+    )
     assert desk("lead-b", *second) == ""
     for who in ("op-a", "op-b", "worker"):
         assert "refunded: only the provider" in desk(who, *second)
-    assert "refunded: only the provider" in desk("lead-b", proof(GIVEN_UP), refund(GIVEN_UP, **DONE))
+    assert "refunded: only the provider" in desk(
+        "lead-b", make_proof_insert(GIVEN_UP), make_refund_update(GIVEN_UP, **DONE_COLUMNS)
+    )
 
 
 # ---------------------------------------------------------------- payments and orders
@@ -246,7 +294,7 @@ def test_two_people_decide_what_nobody_knows(desk: SqlClient) -> None:
 def test_a_payment_from_its_beginning(desk: SqlClient, who: str) -> None:
     """A payment is inserted without money. After the provider's notice is stored, the state changes step by step,
     then the captured amount, the excess and the order."""
-    begun = money.payment_row(order_id=str(UNPAID), asked_minor="1000")
+    begun = money.make_payment_insert(order_id=str(UNPAID), asked_minor="1000")
     assert desk(who, begun) == ""
     told = desk(
         who,
@@ -256,22 +304,24 @@ def test_a_payment_from_its_beginning(desk: SqlClient, who: str) -> None:
     assert (told == "") is (who == "worker"), told
     answered = (
         begun, "SET @made = LAST_INSERT_ID()",
-        answer("HTTP 200 SUCCEEDED answered", "@made", "paypay.payment", "payment"),
-        payment("@made", status="'token_generated'"), payment("@made", status="'user_payment'"),
-        payment("@made", status="'payment_success'"), payment("@made", status="'completed'"),
-        payment("@made", captured_minor="1000"), payment("@made", set_aside_minor="100"),
-        row("set_asides", payment_id="@made", account_id="1", amount_minor="100", currency="'JPY'", status="'open'",
+        make_answer_insert("HTTP 200 SUCCEEDED answered", "@made", "paypay.payment", "payment"),
+        make_payment_update("@made", status="'token_generated'"), make_payment_update("@made",
+        status="'user_payment'"),
+        make_payment_update("@made", status="'payment_success'"), make_payment_update("@made", status="'completed'"),
+        make_payment_update("@made", captured_minor="1000"), make_payment_update("@made", set_aside_minor="100"),
+        make_insert("set_asides", payment_id="@made", account_id="1", amount_minor="100", currency="'JPY'",
+        status="'open'",
             created_at=UTC, changed_at=UTC),
     )  # fmt: skip
-    assert desk(who, *answered, money.changed("orders", UNPAID, status="'paid'")) == ""
+    assert desk(who, *answered, money.make_update("orders", UNPAID, status="'paid'")) == ""
     partly = [step.replace("1000", "999") for step in answered]
     for paid in (partly, (begun,)):
-        assert "and in full" in desk(who, *paid, money.changed("orders", UNPAID, status="'paid'"))
+        assert "and in full" in desk(who, *paid, money.make_update("orders", UNPAID, status="'paid'"))
 
 
 def test_two_people_decide_about_a_payment(desk: SqlClient) -> None:
     """op-b has proposed that the payment was reversed. Only an approver with evidence may decide the same."""
-    second = (proof(BIG, kind="payment"), payment(BIG, status="'reversed'"))
+    second = (make_proof_insert(BIG, kind="payment"), make_payment_update(BIG, status="'reversed'"))
     assert desk("lead-b", *second) == ""
     assert "money has moved only" in desk("lead-b", second[1])
     for who in ("op-a", "op-b", "worker"):
@@ -280,8 +330,8 @@ def test_two_people_decide_about_a_payment(desk: SqlClient) -> None:
 
 def test_an_account(desk: SqlClient) -> None:
     """The worker may reserve, book and release sums of a company's account within its limit, and not above it."""
-    back = money.changed("accounts", 1, balance_minor="balance_minor - 100")
-    held = money.changed("accounts", 1, reserved_minor="reserved_minor + 100")
+    back = money.make_update("accounts", 1, balance_minor="balance_minor - 100")
+    held = money.make_update("accounts", 1, reserved_minor="reserved_minor + 100")
     assert desk("worker", back, held) == ""
     assert "its limit" in desk("worker", back, held, held)
 
@@ -291,29 +341,32 @@ def test_the_columns_of_an_order_that_its_payment_fills(desk: SqlClient, who: st
     """The columns of an order for its payment may get only the values of a payment of this order; the token may be
     stored before it is paid."""
     told = {"atom_token_id": "'T-4'", "atom_txn_id": "'A-4'", "payment_method": "'atom'"}
-    assert desk(who, money.changed("orders", money.BY_ATOM, **told)) == ""
-    assert desk(who, money.changed("orders", money.AT_ATOM, atom_token_id="'T-5'")) == ""
-    assert desk(who, money.changed("orders", CANCELLED, payment_method="'paypay'")) == ""
+    assert desk(who, money.make_update("orders", money.BY_ATOM, **told)) == ""
+    assert desk(who, money.make_update("orders", money.AT_ATOM, atom_token_id="'T-5'")) == ""
+    assert desk(who, money.make_update("orders", CANCELLED, payment_method="'paypay'")) == ""
 
 
 @pytest.fixture
-def shop(people: Team) -> Iterator[Any]:
+def execute_as_shop(people: Team) -> Iterator[Any]:
     """A function that executes a statement with another application's account, which has only the rights on the
     orders, and returns the refusal, "" if there is none. All changes are rolled back."""
-    with guest(people, "orders", autocommit=False) as connection:
+    with connect_as_guest(people, "orders", autocommit=False) as connection:
         with connection.cursor() as cursor:
-            yield lambda statement: said(cursor, statement)
+            yield lambda statement: execute_for_refusal(cursor, statement)
         connection.rollback()
 
 
-def test_the_shop_writes_its_orders(shop: Any) -> None:
+def test_the_shop_writes_its_orders(execute_as_shop: Any) -> None:
     """The shop may insert an order, change its own columns and move the state forward; it may neither move it back,
     nor change the program's columns, nor delete an order."""
-    assert shop("INSERT INTO orders (merch_txn_id, total_amount) VALUES ('ORD-7', 100)") == ""
-    assert shop("INSERT INTO orders (id, merch_txn_id, total_amount, status) VALUES (8, 'ORD-8', 5, 'paid')") == ""
-    assert shop("UPDATE orders SET status = 'shipped', payment_method = 'card' WHERE id = 8") == ""
-    assert "no such step" in shop("UPDATE orders SET status = 'paid' WHERE id = 8")
-    assert "no such step" in shop(f"UPDATE orders SET status = 'pending' WHERE id = {CANCELLED}")
-    assert "its own columns" in shop("UPDATE orders SET version = 7 WHERE id = 8")
-    assert "its own columns" in shop("UPDATE orders SET work_state = 'needs_review' WHERE id = 8")
-    assert "never deleted" in shop("DELETE FROM orders WHERE id = 8")
+    assert execute_as_shop("INSERT INTO orders (merch_txn_id, total_amount) VALUES ('ORD-7', 100)") == ""
+    assert (
+        execute_as_shop("INSERT INTO orders (id, merch_txn_id, total_amount, status) VALUES (8, 'ORD-8', 5, 'paid')")
+        == ""
+    )
+    assert execute_as_shop("UPDATE orders SET status = 'shipped', payment_method = 'card' WHERE id = 8") == ""
+    assert "no such step" in execute_as_shop("UPDATE orders SET status = 'paid' WHERE id = 8")
+    assert "no such step" in execute_as_shop(f"UPDATE orders SET status = 'pending' WHERE id = {CANCELLED}")
+    assert "its own columns" in execute_as_shop("UPDATE orders SET version = 7 WHERE id = 8")
+    assert "its own columns" in execute_as_shop("UPDATE orders SET work_state = 'needs_review' WHERE id = 8")
+    assert "never deleted" in execute_as_shop("DELETE FROM orders WHERE id = 8")

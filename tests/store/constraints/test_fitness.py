@@ -15,12 +15,12 @@ from console.store.migrations import upgrade as migrate
 from tests.support import server_fixtures, servers
 from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import quick_desk
+from tests.support.quick_desks import open_quick_desk
 from tests.support.sql_server import SqlServer
-from tests.support.teams import EVERYBODY, apply, people_of, team
+from tests.support.teams import ROLES_BY_PERSON, apply_accounts, make_account_entries, open_team
 
 
-def unwell(database: Database) -> dict[str, bool]:
+def find_failed_checks(database: Database) -> dict[str, bool]:
     """Return the checks that the database has not passed, by name; the value is True if the check stops purchases."""
     return {
         finding.name: finding.stops_purchases for finding in fitness.check_fitness(database) if not finding.has_passed
@@ -31,7 +31,7 @@ def test_a_fresh_server_is_fit(on_server: Database) -> None:
     """A database that the migrations created on a server with the advised settings passes every check except the one
     of the largest transaction.
     """
-    assert {name for name in unwell(on_server) if name != "writeset"} == set()
+    assert {name for name in find_failed_checks(on_server) if name != "writeset"} == set()
 
 
 def test_a_fresh_server_stores_what_it_derives(on_server: Database) -> None:
@@ -48,11 +48,11 @@ def test_an_embedded_database_is_fit_until_its_guards_go(tmp_path: Path) -> None
     claim, it doesn't."""
     database = Database(f"sqlite:///{tmp_path}/console.db")
     migrate.ensure_schema(database)
-    assert unwell(database) == {}
+    assert find_failed_checks(database) == {}
     with database.write_without_retries() as tx:
         tx.conn.execute(text("DROP TRIGGER audit_log_no_delete"))
         tx.conn.execute(text("DROP INDEX uq_credit_checks_claim"))
-    assert unwell(database) == {"audit_guards": True, "claim_index": True}
+    assert find_failed_checks(database) == {"audit_guards": True, "claim_index": True}
     database.close()
 
 
@@ -62,23 +62,23 @@ def test_a_claim_index_that_is_not_unique_is_grave(on_server: Database) -> None:
         table = "hansha_alarmbox_credit_checks"
         tx.conn.execute(text(f"ALTER TABLE {table} DROP INDEX uq_credit_checks_claim"))
         tx.conn.execute(text(f"ALTER TABLE {table} ADD INDEX uq_credit_checks_claim (client_id, claim_number)"))
-    assert unwell(on_server) == {"claim_index": True}
+    assert find_failed_checks(on_server) == {"claim_index": True}
 
 
 def test_missing_triggers_and_rights_too_many_are_grave(sql_server: SqlServer) -> None:
     """A missing trigger, and a right that a role must not have, stop purchases. The schema account sees both. A
     person who is about to buy sees both too, but on MySQL, which shows triggers to no such person, only the right."""
-    with team(sql_server, {"op-a": ("operator",)}) as people:
+    with open_team(sql_server, {"op-a": ("operator",)}) as people:
         owner, person = Database(people.owner), Database(people.urls["op-a"])
         advice = {"acting": False}  # op-a acts from their own desk
-        assert unwell(owner) == unwell(person) == advice
+        assert find_failed_checks(owner) == find_failed_checks(person) == advice
         gone = next(one.name for one in server_triggers.make_all_triggers() if one.table == "evidence")
         with people.connect("owner") as connection, connection.cursor() as cursor:
             cursor.execute(f"DROP TRIGGER {gone}")
             cursor.execute(f"GRANT DELETE ON changes TO `{people.database}/operator`")
-        assert unwell(owner) == {"guards": True, "grants": True} | advice
+        assert find_failed_checks(owner) == {"guards": True, "grants": True} | advice
         told = {"guards", "grants"} if isinstance(sql_server, servers.Server) else {"grants"}
-        assert set(unwell(person)) == told | set(advice)
+        assert set(find_failed_checks(person)) == told | set(advice)
         owner.close()
         person.close()
 
@@ -86,15 +86,15 @@ def test_missing_triggers_and_rights_too_many_are_grave(sql_server: SqlServer) -
 def test_a_worker_that_can_end_nobody_is_told(sql_server: SqlServer) -> None:
     """The check reports if the schema account lacks the rights that the workers' procedure needs to end sessions
     which block other sessions."""
-    with team(sql_server, {"op-a": ("operator",)}) as people:
+    with open_team(sql_server, {"op-a": ("operator",)}) as people:
         owner = Database(people.owner)
-        assert "lock_holders" not in unwell(owner)
+        assert "lock_holders" not in find_failed_checks(owner)
         rights = ["CONNECTION ADMIN ON *.*"]
         if not sql_server.is_mariadb:
             rights = ["CONNECTION_ADMIN ON *.*", "SELECT ON performance_schema.data_lock_waits"]
         for right in rights:
             sql_server.sql(f"REVOKE {right} FROM `{owner.account_name}`@`%`")
-            assert unwell(owner)["lock_holders"] is False
+            assert find_failed_checks(owner)["lock_holders"] is False
             sql_server.sql(f"GRANT {right} TO `{owner.account_name}`@`%`")
         owner.close()
 
@@ -102,15 +102,15 @@ def test_a_worker_that_can_end_nobody_is_told(sql_server: SqlServer) -> None:
 def test_a_team_that_asks_is_fit(sql_server: SqlServer) -> None:
     """A team in team mode passes the checks, which the schema account, the worker and each person make. Applying the
     same account file again changes nothing."""
-    with team(sql_server, EVERYBODY, asks=True) as people:
+    with open_team(sql_server, ROLES_BY_PERSON, asks=True) as people:
         account = Database(people.owner).account_name
         sql_server.sql(f"GRANT SELECT ON mysql.user TO `{account}`@`%`")  # as docs/team.md advises
         if not sql_server.is_mariadb:
             sql_server.sql(f"GRANT XA_RECOVER_ADMIN ON *.* TO `{people.names['worker']}`@`%`")
-        apply(people.owner, people_of(people.names, EVERYBODY, asks=True), {})
+        apply_accounts(people.owner, make_account_entries(people.names, ROLES_BY_PERSON, asks=True), {})
         for url in (people.owner, *people.urls.values()):
             database = Database(url)
-            assert unwell(database) == {}
+            assert find_failed_checks(database) == {}
             database.close()
 
 
@@ -121,7 +121,7 @@ def test_several_nodes_that_are_no_cluster_are_grave(sql_server: SqlServer) -> N
     migrate.upgrade(Database(url, without_time_limit=True))
     port = Database(url).url.port
     database = Database(f"{url}{'&' if '?' in url else '?'}fallback=127.0.0.1:{port}")
-    found = unwell(database)
+    found = find_failed_checks(database)
     assert found["cluster"] is True
     database.close()
 
@@ -134,7 +134,7 @@ def test_a_galera_cluster_is_fit(galera_cluster: servers.Cluster) -> None:
     migrate.upgrade(database)
     names = {finding.name: finding for finding in fitness.check_fitness(database)}
     assert names["cluster"].facts["size"] == 3
-    assert unwell(database) == {"writeset": False}
+    assert find_failed_checks(database) == {"writeset": False}
     database.close()
 
 
@@ -145,10 +145,10 @@ def test_a_cluster_that_accepts_any_transaction_is_told(galera_cluster: servers.
     database = Database(node.fresh_database(), without_time_limit=True)
     migrate.upgrade(database)
     ((before,),) = node.sql("SELECT @@GLOBAL.wsrep_max_ws_size")
-    assert unwell(database) == {"writeset": False}
+    assert find_failed_checks(database) == {"writeset": False}
     node.sql(f"SET GLOBAL wsrep_max_ws_size = {fitness.LARGEST_WRITESET_BYTES}")
     try:
-        assert unwell(database) == {}
+        assert find_failed_checks(database) == {}
     finally:
         node.sql(f"SET GLOBAL wsrep_max_ws_size = {before}")
         database.close()
@@ -157,19 +157,19 @@ def test_a_cluster_that_accepts_any_transaction_is_told(galera_cluster: servers.
 def test_no_real_money_on_a_server_that_may_forget(tmp_path: Path) -> None:
     """Demand 10: if commits aren't flushed to the disk, purchases are refused and nothing is sent. If sessions can
     change the clock, the check reports it."""
-    server_fixtures.need("mariadb")
+    server_fixtures.require_server("mariadb")
     careless = ("innodb_flush_log_at_trx_commit = 2", "secure_timestamp = NO")
     with servers.mariadb(extra_config=careless) as server:
         url = server.fresh_database()
         database = Database(url, without_time_limit=True)
         migrate.upgrade(database)
-        assert unwell(database) == {"flush": True, "server_clock": False}
+        assert find_failed_checks(database) == {"flush": True, "server_clock": False}
         with database.write_without_retries() as tx:
             add = text("INSERT INTO operators (name, roles, may_buy) VALUES (:name, 'operator', 1)")
             tx.conn.execute(add, {"name": database.account_name})
         vendor = LedgerVendor()
         abroad = "https://api.alarmbox.invalid"
-        with quick_desk(
+        with open_quick_desk(
             tmp_path, vendor, None, ALARMBOX_URL=abroad, DATABASE_URL=url, OPERATOR="", TIME_SCALE="1"
         ) as desk:
             with pytest.raises(ConsoleError) as refused:

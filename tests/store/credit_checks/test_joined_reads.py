@@ -16,13 +16,13 @@ from console.store.database.instants import convert_to_naive_utc
 from console.store.operations import journal
 from console.store.schema.core import credit_checks as table
 from console.store.schema.core import operations
-from tests.support.places import Engine, fresh_anywhere
+from tests.support.places import Engine, open_empty_place_anywhere
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 NUMBER, OTHER, NONE = "7123456789012", "2000000000000", "5000000000000"
 
 
-def record(number: int, corporation_number: str, work: str | None = "none") -> dict[str, object]:
+def make_check_row(number: int, corporation_number: str, work: str | None = "none") -> dict[str, object]:
     return {
         "id": number,
         "client_id": number,
@@ -34,7 +34,7 @@ def record(number: int, corporation_number: str, work: str | None = "none") -> d
     }
 
 
-def call(subject: int, action: str, state: str) -> dict[str, object]:
+def make_operation_row(subject: int, action: str, state: str) -> dict[str, object]:
     """Return the row of an operation with no running lease."""
     return {
         "id": f"call-{subject}", "action": action, "subject_kind": "credit-check", "subject_id": subject,
@@ -48,12 +48,21 @@ def call(subject: int, action: str, state: str) -> dict[str, object]:
 def database(engine: Engine) -> Iterator[Database]:
     """A database with credit checks of three corporation numbers, one of them in a spelling that SQL can't normalise,
     and with a purchase and a re-fetch that have lapsed."""
-    with fresh_anywhere(engine) as place, closing(Database(place.url())) as opened:
+    with open_empty_place_anywhere(engine) as place, closing(Database(place.url())) as opened:
         for guarded in (table.name, operations.name):
-            place.unguard(guarded)
-        rows = [record(1, NUMBER), record(2, NUMBER), record(3, OTHER), record(4, f"T{NUMBER}", None)]
+            place.drop_table_triggers(guarded)
+        rows = [
+            make_check_row(1, NUMBER),
+            make_check_row(2, NUMBER),
+            make_check_row(3, OTHER),
+            make_check_row(4, f"T{NUMBER}", None),
+        ]
         purchase = "credit-check.purchase"
-        calls = [call(1, purchase, "calling"), call(2, purchase, "done"), call(3, "credit-check.detail", "calling")]
+        calls = [
+            make_operation_row(1, purchase, "calling"),
+            make_operation_row(2, purchase, "done"),
+            make_operation_row(3, "credit-check.detail", "calling"),
+        ]
         with opened.write_without_retries() as tx:
             tx.conn.execute(insert(table), rows)
             tx.conn.execute(insert(operations), calls)

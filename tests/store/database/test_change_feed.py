@@ -24,13 +24,13 @@ def database(place: Place) -> Iterator[Database]:
         yield opened
 
 
-def announce(database: Database, *records: int) -> None:
+def announce_changes(database: Database, *records: int) -> None:
     with database.write_without_retries() as tx:
         for record in records:
             credit_checks.announce_change(tx.conn, record, NOW)
 
 
-def read_on(database: Database, mark: FeedMark | None) -> tuple[FeedMark, list[int]]:
+def read_new_changes(database: Database, mark: FeedMark | None) -> tuple[FeedMark, list[int]]:
     with database.read() as conn:
         mark, changed = change_feed.list_changes_since(conn, mark)
     return mark, [record for kind, record in changed if kind == CHECK]
@@ -38,13 +38,13 @@ def read_on(database: Database, mark: FeedMark | None) -> tuple[FeedMark, list[i
 
 def test_each_change_is_told_once(database: Database) -> None:
     """Records from before the first reading aren't reported; a record that changed twice is reported once."""
-    announce(database, 1)
-    mark, told = read_on(database, None)
+    announce_changes(database, 1)
+    mark, told = read_new_changes(database, None)
     assert told == []
-    announce(database, 2, 3, 2)
-    mark, told = read_on(database, mark)
+    announce_changes(database, 2, 3, 2)
+    mark, told = read_new_changes(database, mark)
     assert told == [2, 3]
-    assert read_on(database, mark)[1] == []
+    assert read_new_changes(database, mark)[1] == []
 
 
 @pytest.mark.parametrize("others", [1, 2 * change_feed.INITIAL_OPEN_ID_COUNT])
@@ -52,18 +52,18 @@ def test_a_transaction_that_commits_late_is_not_missed(on_server: Database, othe
     """A transaction commits a change with a lower id than changes that were already read, one or thousands of them.
     The next read of the change feed returns it.
     """
-    mark, _ = read_on(on_server, None)
+    mark, _ = read_new_changes(on_server, None)
     with on_server.write_without_retries() as slow:
         credit_checks.announce_change(slow.conn, 1, NOW)
-        announce(on_server, *range(2, 2 + others))
-        mark, told = read_on(on_server, mark)
+        announce_changes(on_server, *range(2, 2 + others))
+        mark, told = read_new_changes(on_server, mark)
         assert told == [*range(2, 2 + others)]
-        announce(on_server, 1_000_000)
-        mark, told = read_on(on_server, mark)
+        announce_changes(on_server, 1_000_000)
+        mark, told = read_new_changes(on_server, mark)
         assert told == [1_000_000]
-    mark, told = read_on(on_server, mark)
+    mark, told = read_new_changes(on_server, mark)
     assert told == [1]
-    assert read_on(on_server, mark)[1] == []
+    assert read_new_changes(on_server, mark)[1] == []
 
 
 def test_one_that_began_before_the_first_reading_is_not_missed(on_server: Database) -> None:
@@ -71,9 +71,9 @@ def test_one_that_began_before_the_first_reading_is_not_missed(on_server: Databa
     next read."""
     with on_server.write_without_retries() as slow:
         credit_checks.announce_change(slow.conn, 1, NOW)
-        announce(on_server, 2)
-        mark, _ = read_on(on_server, None)
-    assert read_on(on_server, mark)[1] == [1]
+        announce_changes(on_server, 2)
+        mark, _ = read_new_changes(on_server, None)
+    assert read_new_changes(on_server, mark)[1] == [1]
 
 
 def test_what_is_open_is_told_until_it_must_be_over(on_server: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,44 +81,44 @@ def test_what_is_open_is_told_until_it_must_be_over(on_server: Database, monkeyp
     the next read returns its change. So a mark (the position of a reader) carries a limited number of ids."""
     clock = [0.0]
     monkeypatch.setattr("console.store.database.change_feed.time.monotonic", lambda: clock[0])
-    announce(on_server, *range(20))
-    mark, _ = read_on(on_server, None)
+    announce_changes(on_server, *range(20))
+    mark, _ = read_new_changes(on_server, None)
     with on_server.write_without_retries() as slow:
         credit_checks.announce_change(slow.conn, 99, NOW)
         for turn in range(1, 4):
             clock[0] += change_feed.OPEN_ID_SECONDS / 2
-            announce(on_server, 100 + turn)
-            mark, told = read_on(on_server, mark)
+            announce_changes(on_server, 100 + turn)
+            mark, told = read_new_changes(on_server, mark)
             assert told == [100 + turn]
-    mark, told = read_on(on_server, mark)
+    mark, told = read_new_changes(on_server, mark)
     assert told == [99]
     for _ in range(2):
         clock[0] += change_feed.OPEN_ID_SECONDS
-        mark, told = read_on(on_server, mark)
+        mark, told = read_new_changes(on_server, mark)
         assert told == []
     assert mark.read_ids == frozenset()
 
 
 def test_another_database_in_its_place_is_read_from_its_end(on_server: Database) -> None:
     """A database that was restored from a backup uses ids again. The feed then begins at the present end."""
-    announce(on_server, *range(10))
-    mark, _ = read_on(on_server, None)
+    announce_changes(on_server, *range(10))
+    mark, _ = read_new_changes(on_server, None)
     with on_server.write_without_retries() as tx:
         tx.conn.exec_driver_sql("DELETE FROM changes WHERE subject_id >= 5")
-    mark, told = read_on(on_server, mark)
+    mark, told = read_new_changes(on_server, mark)
     assert told == []
-    announce(on_server, 77)
-    assert read_on(on_server, mark)[1] == [77]
+    announce_changes(on_server, 77)
+    assert read_new_changes(on_server, mark)[1] == [77]
 
 
 def test_more_than_one_reading_takes_is_told_in_several(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """If there are more changes than one read returns, the next reads return the rest."""
-    mark, _ = read_on(database, None)
+    mark, _ = read_new_changes(database, None)
     monkeypatch.setattr(change_feed, "MAX_ROWS_PER_READ", 5)
     monkeypatch.setattr(change_feed, "INITIAL_OPEN_ID_COUNT", 2)
-    announce(database, *range(12))
+    announce_changes(database, *range(12))
     told: list[int] = []
     for _ in range(3):
-        mark, some = read_on(database, mark)
+        mark, some = read_new_changes(database, mark)
         told += some
     assert told == list(range(12))

@@ -15,7 +15,7 @@ from console.store.database.server import LOCK_WAIT_SECONDS, avoid_lock_waits
 from console.store.database.sqlalchemy_names import UniqueViolation
 from console.store.schema.core import changes, leases
 from tests.support.places import Place
-from tests.support.sent_statements import counted_packets
+from tests.support.sent_statements import record_packets
 
 pytestmark = pytest.mark.engines("sqlite", "mariadb")
 
@@ -33,22 +33,22 @@ def database(place: Place) -> Iterator[Database]:
     opened.close()
 
 
-def lease_row(place: Place, name: str) -> dict[str, object]:
+def make_lease_row(place: Place, name: str) -> dict[str, object]:
     clock = "server" if place.is_server else "boot"
-    facts = {"operator": place.named("op-a"), "lease_clock": clock, "lease_expires": 0, "fence": 1}
+    facts = {"operator": place.get_account_name("op-a"), "lease_clock": clock, "lease_expires": 0, "fence": 1}
     return {"name": name, "slot": 0, **facts}
 
 
-def change_row(record_id: int) -> dict[str, object]:
+def make_change_row(record_id: int) -> dict[str, object]:
     return {"kind": "credit-check", "subject_id": record_id, "at": NOW.replace(tzinfo=None)}
 
 
 def write_change(database: Database, record_id: int) -> None:
     """Insert one change in a transaction of its own, with a deferred statement."""
-    database.write(lambda tx: execute_later(tx.conn, _INSERT_CHANGE, change_row(record_id)))
+    database.write(lambda tx: execute_later(tx.conn, _INSERT_CHANGE, make_change_row(record_id)))
 
 
-def changed_ids(place: Place) -> list[int]:
+def read_changed_ids(place: Place) -> list[int]:
     return [row_id for (row_id,) in place.sql("SELECT subject_id FROM changes ORDER BY id")]
 
 
@@ -56,13 +56,13 @@ def test_deferred_statements_travel_with_the_next(place: Place, database: Databa
     """On MariaDB three statements are sent in one packet, and COMMIT in one of its own. They are executed in their
     order."""
     database.write(lambda tx: tx.conn.execute(text("SELECT 1")))  # connects
-    with counted_packets() as sent, database.write_without_retries() as tx:
-        execute_later(tx.conn, _INSERT_CHANGE, change_row(1))
-        execute_later(tx.conn, _INSERT_CHANGE, change_row(2))
+    with record_packets() as sent, database.write_without_retries() as tx:
+        execute_later(tx.conn, _INSERT_CHANGE, make_change_row(1))
+        execute_later(tx.conn, _INSERT_CHANGE, make_change_row(2))
         count = tx.conn.execute(text("SELECT COUNT(*) FROM changes WHERE subject_id IN (1, 2)")).scalar_one()
-        execute_later(tx.conn, _INSERT_CHANGE, change_row(3))
+        execute_later(tx.conn, _INSERT_CHANGE, make_change_row(3))
     assert count == 2
-    assert changed_ids(place) == [1, 2, 3]
+    assert read_changed_ids(place) == [1, 2, 3]
     if place.engine in ("mariadb", "galera"):
         assert [len(packet) for packet in sent] == [3, 1, 1]
         assert sent[-1] == [b"COMMIT"]
@@ -73,21 +73,21 @@ def test_an_error_of_a_deferred_statement_prevents_commit(place: Place, database
     is stored.
     """
     with database.write_without_retries() as tx:
-        tx.conn.execute(_INSERT_LEASE, lease_row(place, "taken"))
+        tx.conn.execute(_INSERT_LEASE, make_lease_row(place, "taken"))
 
     def fail_at_statement(tx: Transaction) -> None:
-        execute_later(tx.conn, _INSERT_LEASE, lease_row(place, "taken"))
-        tx.conn.execute(_INSERT_CHANGE, change_row(1))
+        execute_later(tx.conn, _INSERT_LEASE, make_lease_row(place, "taken"))
+        tx.conn.execute(_INSERT_CHANGE, make_change_row(1))
 
     def fail_at_commit(tx: Transaction) -> None:
-        tx.conn.execute(_INSERT_CHANGE, change_row(2))
-        execute_later(tx.conn, _INSERT_LEASE, lease_row(place, "taken"))
+        tx.conn.execute(_INSERT_CHANGE, make_change_row(2))
+        execute_later(tx.conn, _INSERT_LEASE, make_lease_row(place, "taken"))
 
     def go_on_after_error(tx: Transaction) -> None:
         with pytest.raises(UniqueViolation):
             fail_at_statement(tx)
         if place.engine in ("mariadb", "galera"):
-            tx.conn.execute(_INSERT_CHANGE, change_row(3))
+            tx.conn.execute(_INSERT_CHANGE, make_change_row(3))
         else:  # the statement was not deferred: its error is that of any statement
             raise UniqueViolation(None, None, Exception())
 
@@ -95,7 +95,7 @@ def test_an_error_of_a_deferred_statement_prevents_commit(place: Place, database
         with pytest.raises(UniqueViolation):
             database.write(run)
         write_change(database, 10 + place_of_error)
-    assert changed_ids(place) == [10, 11, 12]
+    assert read_changed_ids(place) == [10, 11, 12]
 
 
 def test_a_row_count_that_is_wrong_prevents_commit(place: Place, database: Database) -> None:
@@ -109,12 +109,12 @@ def test_a_row_count_that_is_wrong_prevents_commit(place: Place, database: Datab
 
     def release_unknown(tx: Transaction) -> None:
         execute_later(tx.conn, _RELEASE, {"of": "unknown"}, require_one_row)
-        execute_later(tx.conn, _INSERT_CHANGE, change_row(1))
+        execute_later(tx.conn, _INSERT_CHANGE, make_change_row(1))
 
     with pytest.raises(credit_checks.StaleRow):
         database.write(release_unknown)
     write_change(database, 2)
-    assert changed_ids(place) == [2]
+    assert read_changed_ids(place) == [2]
 
 
 def test_a_rollback_drops_what_was_deferred(place: Place, database: Database) -> None:
@@ -124,13 +124,13 @@ def test_a_rollback_drops_what_was_deferred(place: Place, database: Database) ->
         pass
 
     def stop(tx: Transaction) -> None:
-        execute_later(tx.conn, _INSERT_CHANGE, change_row(1))
+        execute_later(tx.conn, _INSERT_CHANGE, make_change_row(1))
         raise _Stopped
 
     with pytest.raises(_Stopped):
         database.write(stop)
-    database.write(lambda tx: tx.conn.execute(_INSERT_CHANGE, change_row(2)))
-    assert changed_ids(place) == [2]
+    database.write(lambda tx: tx.conn.execute(_INSERT_CHANGE, make_change_row(2)))
+    assert read_changed_ids(place) == [2]
 
 
 def test_a_long_statement_is_sent_by_itself(place: Place, database: Database) -> None:
@@ -139,11 +139,11 @@ def test_a_long_statement_is_sent_by_itself(place: Place, database: Database) ->
     long_text = text(f"INSERT INTO changes(kind, subject_id, at) SELECT kind, 2, at FROM changes -- {'x' * 300_000}")
 
     def write(tx: Transaction) -> None:
-        execute_later(tx.conn, _INSERT_CHANGE, change_row(1))
+        execute_later(tx.conn, _INSERT_CHANGE, make_change_row(1))
         execute_later(tx.conn, long_text, {})
 
     database.write(write)
-    assert changed_ids(place) == [1, 2]
+    assert read_changed_ids(place) == [1, 2]
 
 
 def test_outside_of_a_transaction_nothing_waits(place: Place, database: Database) -> None:
@@ -151,8 +151,8 @@ def test_outside_of_a_transaction_nothing_waits(place: Place, database: Database
     if not place.is_server:
         pytest.skip("SQLite has no AUTOCOMMIT connections here")
     with database.read() as conn:
-        execute_later(conn, _INSERT_CHANGE, change_row(1))
-        assert changed_ids(place) == [1]
+        execute_later(conn, _INSERT_CHANGE, make_change_row(1))
+        assert read_changed_ids(place) == [1]
 
 
 @pytest.mark.engines("mariadb")

@@ -18,13 +18,13 @@ from console.store.migrations import upgrade as migrate
 from console.store.schema.core import SCHEMA_VERSION
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.support import guards
-from tests.support.permissions import without_rights
+from tests.support.permissions import remove_permissions
 from tests.support.waiting import PATIENCE_SECONDS
 
 PROCESSES, TURNS = 8, 25
 
 
-def at_once(count: int, call: Callable[..., str], *arguments: object) -> list[str]:
+def call_in_processes(count: int, call: Callable[..., str], *arguments: object) -> list[str]:
     """Call `call` in `count` new processes at the same time, and return the results."""
     with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as processes:
         return [
@@ -39,7 +39,7 @@ def database(tmp_path: Path) -> Database:
     return made
 
 
-def add_up(file: str, turns: int) -> str:
+def increment_number(file: str, turns: int) -> str:
     """Read a number and write it plus one, `turns` times. An update would be lost if the transaction acquired its
     lock after the read."""
     database = Database(f"sqlite:///{file}")
@@ -55,7 +55,7 @@ def test_no_update_is_lost(database: Database) -> None:
     """Demand 18: many processes read, change and write one row at the same time; every change is counted."""
     with database.write_without_retries() as tx:
         migrate.write_meta(tx.conn, "sum", "0")
-    at_once(PROCESSES, add_up, str(database.file), TURNS)
+    call_in_processes(PROCESSES, increment_number, str(database.file), TURNS)
     with database.read() as conn:
         total = int(migrate.read_meta(conn, "sum") or 0)
     print(f"demand 18: {total} of {PROCESSES * TURNS} read-modify-writes kept")
@@ -169,13 +169,13 @@ def test_another_version(database: Database, version: str, newer: bool) -> None:
         assert SCHEMA_VERSION in message, language
 
 
-def make(file: str) -> str:
+def create_schema(file: str) -> str:
     return migrate.ensure_schema(Database(f"sqlite:///{file}"))["database_id"]
 
 
 def test_two_desks_make_it_at_once(tmp_path: Path) -> None:
     """Several processes create the database at the same time; the result is one database with one id."""
-    assert len(set(at_once(4, make, str(tmp_path / "console.db")))) == 1
+    assert len(set(call_in_processes(4, create_schema, str(tmp_path / "console.db")))) == 1
 
 
 def test_a_locked_database_says_so(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +189,7 @@ def test_a_locked_database_says_so(database: Database, monkeypatch: pytest.Monke
     assert (refused.value.code, refused.value.exit_status) == ("database_locked", 6)
 
 
-def fill_up(database: Database, pages: int) -> None:
+def limit_page_count(database: Database, pages: int) -> None:
     with database.write_without_retries() as tx:
         tx.conn.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
         tx.conn.execute(text("UPDATE console_meta SET value = 'before' WHERE name = 'database_id'"))
@@ -202,7 +202,7 @@ def test_a_full_disk_rolls_back_whole(database: Database) -> None:
     with database.read() as conn:
         pages = int(conn.exec_driver_sql("PRAGMA page_count").scalar_one())
     with pytest.raises(ConsoleError) as refused:
-        fill_up(database, pages)
+        limit_page_count(database, pages)
     assert (refused.value.code, refused.value.exit_status) == ("storage_full", 6)
     assert migrate.read_meta_and_schema(database)["database_id"] != "before"
     database.close()
@@ -258,7 +258,7 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path, *, is_there: 
     home.mkdir()
     folder = home if is_there else home / "console"
     database = Database(f"sqlite:///{folder / 'console.db'}")
-    with without_rights(home, 0o555), pytest.raises(ConsoleError) as refused:
+    with remove_permissions(home, 0o555), pytest.raises(ConsoleError) as refused:
         migrate.ensure_schema(database)
     database.close()
     assert (refused.value.code, refused.value.detail["problem"]) == ("database_unreachable", "folder_not_writable")
@@ -283,7 +283,7 @@ def test_a_database_that_may_only_be_read_is_named(tmp_path: Path, name: str) ->
     def write_nothing(tx: Transaction) -> None:
         migrate.write_meta(tx.conn, "any", "value")
 
-    with without_rights(home / name, 0o444 if name else 0o555), pytest.raises(ConsoleError) as refused:
+    with remove_permissions(home / name, 0o444 if name else 0o555), pytest.raises(ConsoleError) as refused:
         database.write(write_nothing)
     database.close()
     assert (refused.value.code, refused.value.detail["problem"]) == ("database_unreachable", "file_not_writable")

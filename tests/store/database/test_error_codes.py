@@ -7,14 +7,16 @@ from sqlalchemy.exc import DatabaseError
 from console.store.database import error_codes as troubles
 from console.store.database import retry_policy
 
-BROKEN_OFF = "Trigger 'console_refunds_update' has an error in its body: 'You have an error in your SQL syntax'"
+TRIGGER_ERROR_MESSAGE = (
+    "Trigger 'console_refunds_update' has an error in its body: 'You have an error in your SQL syntax'"
+)
 
 
 @pytest.mark.parametrize(
     ("number", "words", "fate"),
     [
         (1213, "Deadlock found", "undone"),
-        (1064, BROKEN_OFF, "undone"),
+        (1064, TRIGGER_ERROR_MESSAGE, "undone"),
         (1064, "You have an error in your SQL syntax", "other"),
         (1062, "Duplicate entry for key 'uq_audit_chain'", "undone"),
         (1062, "Duplicate entry for key 'uq_refunds_open'", "other"),
@@ -59,7 +61,7 @@ def test_a_race_against_the_own_chain_is_run_again_after_a_long_wait(monkeypatch
 def test_a_trigger_that_was_half_read_is_no_bug_of_ours() -> None:
     """A syntax error of a server that was aborted while it read a trigger counts as `database_locked`. Other syntax
     errors have no error code: they are bugs."""
-    half = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(1064, BROKEN_OFF))
+    half = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(1064, TRIGGER_ERROR_MESSAGE))
     wrong = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(1064, "near 'X'"))
     assert (troubles.find_database_error_code(half), troubles.find_database_error_code(wrong)) == (
         "database_locked",

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event
 from console.app import Console
 from console.store.queues.queues import QUEUE_NAMES
 from tests.bench import plans
-from tests.support.furnished import Furnished, furnished
+from tests.support.furnished import SampleDesk, open_sample_desk
 
 _SMALL_TABLES = frozenset(
     {
@@ -29,8 +29,8 @@ Statements = dict[str, tuple[object, str]]
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
-    with furnished(tmp_path_factory.mktemp("home"), count=230, OPERATOR="op-a") as made:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
+    with open_sample_desk(tmp_path_factory.mktemp("home"), count=230, OPERATOR="op-a") as made:
         yield made
 
 
@@ -52,7 +52,7 @@ def recorded_statements() -> Iterator[tuple[Statements, Callable[[str], None]]]:
         event.remove(Engine, "before_cursor_execute", listen)
 
 
-def read_all_records(desk: Furnished, set_name: Callable[[str], None]) -> None:
+def read_all_records(desk: SampleDesk, set_name: Callable[[str], None]) -> None:
     """Read every queue, and one sample of each kind with its timeline and its corporation."""
     console: Console = desk.console
     for queue in QUEUE_NAMES:
@@ -95,7 +95,7 @@ def read_counts_and_lists(console: Console, set_name: Callable[[str], None]) -> 
         read()
 
 
-def test_no_read_of_a_screen_reads_a_whole_table(desk: Furnished) -> None:
+def test_no_read_of_a_screen_reads_a_whole_table(desk: SampleDesk) -> None:
     """Each statement finds its rows through an index, or reads them by primary key until the page is full."""
     with recorded_statements() as (statements, set_name):
         read_all_records(desk, set_name)

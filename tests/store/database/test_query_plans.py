@@ -55,7 +55,7 @@ def on_sqlite(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
     with mariadb_server.database() as url:
         opened = Database(url, without_time_limit=True)
-        server_schema.create(mariadb_server, url)
+        server_schema.create_schema(mariadb_server, url)
         with mariadb_server.connect(database=urlsplit(url).path[1:]) as connection, connection.cursor() as cursor:
             filling.fill_server(cursor, _ROWS, _PAYMENTS)
         yield opened
@@ -63,7 +63,7 @@ def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module")
-def through_views(mariadb_server: Server, on_mariadb: Database) -> Iterator[Database]:
+def database_of_views(mariadb_server: Server, on_mariadb: Database) -> Iterator[Database]:
     """The database of the views that accounts in team mode read, opened by the administrator, because those accounts
     may not read the plan of a statement."""
     with on_mariadb.read() as conn:
@@ -185,7 +185,7 @@ def test_a_later_page_by_age_begins_where_it_begins(on_sqlite: Database, order: 
 def test_a_later_page_begins_where_it_begins(on_sqlite: Database, queue: str) -> None:
     """A later page of a queue enters the index at the last row of the page before (by work state, age and id), not at
     the beginning of the queue."""
-    steps = plans.read_plan_steps(on_sqlite, _later(queue))
+    steps = plans.read_plan_steps(on_sqlite, _get_later_page_query(queue))
     part, name = QUEUE_PART_BY_NAME[queue]
     for rest in ("state_since=? AND id>?", "state_since>?"):
         entered = [step for step in steps if f"{part.work_state.name}=? AND {rest}" in step]
@@ -197,14 +197,14 @@ def test_a_later_page_on_a_server_is_a_range(on_mariadb: Database, queue: str) -
     """A server also reads a later page of a queue as a range of an index; a plan of the kind `ref` would read from
     the beginning of the queue.
     """
-    steps = plans.read_plan_steps(on_mariadb, _later(queue))
+    steps = plans.read_plan_steps(on_mariadb, _get_later_page_query(queue))
     part, name = QUEUE_PART_BY_NAME[queue]
     stretches = len(part.conditions_by_queue[name])
     ranges = [step for step in steps if step.startswith("range ")]
     assert len(ranges) >= stretches if stretches > 1 else steps[0].startswith("range "), steps
 
 
-def _later(queue: str) -> Query:
+def _get_later_page_query(queue: str) -> Query:
     return (PAGES | MERGED)[f"{queue} later page"]
 
 
@@ -214,7 +214,7 @@ def test_a_kept_table_has_a_form() -> None:
     assert re.fullmatch(rf"{filling.TABLE_FORM_VERSION}-[0-9a-f]{{8}}", filling.compute_table_form())
 
 
-def test_views_of_people_use_the_indexes_of_their_tables(through_views: Database, on_mariadb: Database) -> None:
+def test_views_of_people_use_the_indexes_of_their_tables(database_of_views: Database, on_mariadb: Database) -> None:
     """A view that masks the payer's name in its texts reads its own table by an index, and joins the payment by its
     key."""
     events = {
@@ -224,7 +224,7 @@ def test_views_of_people_use_the_indexes_of_their_tables(through_views: Database
     }
     asks: dict[str, Query] = {**PAGES, **COUNTS, **events}
     for name, ask in asks.items():
-        steps, of_tables = plans.read_plan_steps(through_views, ask), plans.read_plan_steps(on_mariadb, ask)
+        steps, of_tables = plans.read_plan_steps(database_of_views, ask), plans.read_plan_steps(on_mariadb, ask)
         assert len(plans.find_whole_table_steps(steps)) <= len(plans.find_whole_table_steps(of_tables)), (
             name,
             steps,

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.engines("mariadb")
 
 
 @contextmanager
-def _connected(place: Place) -> Iterator[PipeliningConnection]:
+def _connect(place: Place) -> Iterator[PipeliningConnection]:
     database = Database(place.url("op-a"))
     with database.read() as conn:
         driver_connection: Any = conn.connection.dbapi_connection
@@ -22,7 +22,7 @@ def _connected(place: Place) -> Iterator[PipeliningConnection]:
     database.close()
 
 
-def _ask(connection: PipeliningConnection, query: str) -> tuple[list[str], list[tuple[object, ...]]]:
+def _query(connection: PipeliningConnection, query: str) -> tuple[list[str], list[tuple[object, ...]]]:
     """Return the names of the columns of the result, and its rows."""
     with connection.cursor() as cursor:
         cursor.execute(query)
@@ -30,8 +30,8 @@ def _ask(connection: PipeliningConnection, query: str) -> tuple[list[str], list[
 
 
 def test_a_repeated_result_is_parsed_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    with _connected(place) as connection:
-        first = _ask(connection, "SELECT 1 AS one, 'x' AS text, UTC_TIMESTAMP() IS NULL AS none")
+    with _connect(place) as connection:
+        first = _query(connection, "SELECT 1 AS one, 'x' AS text, UTC_TIMESTAMP() IS NULL AS none")
         packets: list[object] = []
         read_packet = connection._read_packet
 
@@ -40,7 +40,7 @@ def test_a_repeated_result_is_parsed_once(place: Place, monkeypatch: pytest.Monk
             return read_packet(*packet_type)
 
         monkeypatch.setattr(connection, "_read_packet", count)
-        assert _ask(connection, "SELECT 1 AS one, 'x' AS text, UTC_TIMESTAMP() IS NULL AS none") == first
+        assert _query(connection, "SELECT 1 AS one, 'x' AS text, UTC_TIMESTAMP() IS NULL AS none") == first
     assert first == (["one", "text", "none"], [(1, "x", 0)])
     assert len(packets) == 4, "the number of columns, the end of the columns, a row, the end of the rows"
 
@@ -55,25 +55,25 @@ def test_results_with_equally_many_columns_are_told_apart(place: Place) -> None:
         "SELECT 1 AS a, NULL AS b": (["a", "b"], [(1, None)]),
         "SELECT 1 AS a, 2 AS b FROM DUAL WHERE FALSE": (["a", "b"], []),
     }
-    with _connected(place) as connection:
+    with _connect(place) as connection:
         for _ in range(3):
             for query, answer in queries.items():
-                assert _ask(connection, query) == answer
+                assert _query(connection, query) == answer
 
 
 def test_a_result_of_many_columns_is_whole(place: Place) -> None:
     """Its description has more than 256 packets, and is larger than what arrives at once."""
     names = [f"column_{number}_{'x' * 40}" for number in range(700)]
     query = "SELECT " + ", ".join(f"{number} AS {name}" for number, name in enumerate(names))
-    with _connected(place) as connection:
+    with _connect(place) as connection:
         for _ in range(3):
-            assert _ask(connection, query) == (names, [tuple(range(700))])
-        assert _ask(connection, "SELECT 1 AS one") == (["one"], [(1,)])
+            assert _query(connection, query) == (names, [tuple(range(700))])
+        assert _query(connection, "SELECT 1 AS one") == (["one"], [(1,)])
 
 
 def test_few_descriptions_are_remembered(place: Place) -> None:
-    with _connected(place) as connection:
+    with _connect(place) as connection:
         for number in range(2 * _MAX_KNOWN_DESCRIPTIONS):
-            assert _ask(connection, f"SELECT {number}") == ([str(number)], [(number,)])
+            assert _query(connection, f"SELECT {number}") == ([str(number)], [(number,)])
         assert len(connection._known_descriptions[1]) == _MAX_KNOWN_DESCRIPTIONS
-        assert _ask(connection, "SELECT 0") == (["0"], [(0,)])
+        assert _query(connection, "SELECT 0") == (["0"], [(0,)])

@@ -16,13 +16,13 @@ from console.store.database import server as server_engine
 from console.store.database.engine import Database
 from tests.providers.certificates import CertificateAuthority
 from tests.support import server_fixtures, servers
-from tests.support.tls import Tls
+from tests.support.tls import TlsProperties
 
 ROOT = Path(__file__).parent.parent.parent.parent
 OLD = "tls_version = TLSv1.1"
 
 
-def cipher(server: servers.Server, authority: Path) -> str:
+def read_tls_cipher(server: servers.Server, authority: Path) -> str:
     """Connect as the program does, trusting only this certificate authority, and return the name of the TLS
     cipher."""
     database = Database(f"{server.admin_url}mysql?ssl_ca={quote(str(authority))}")
@@ -34,30 +34,35 @@ def cipher(server: servers.Server, authority: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def servers_tls(mariadb_server: servers.Server) -> Iterator[servers.Server]:
+def server_with_tls(mariadb_server: servers.Server) -> Iterator[servers.Server]:
     """A server with a valid certificate, shared by the tests of this module."""
     with servers.mariadb(tls=True) as server:
         yield server
 
 
-def test_the_verified_connection_is_made(servers_tls: servers.Server) -> None:
+def test_the_verified_connection_is_made(server_with_tls: servers.Server) -> None:
     """If the certificate chain and the name are right, the connection is encrypted."""
-    assert servers_tls.authority is not None
-    assert cipher(servers_tls, servers_tls.authority) != ""
+    assert server_with_tls.authority is not None
+    assert read_tls_cipher(server_with_tls, server_with_tls.authority) != ""
 
 
-def test_another_authority_is_refused(servers_tls: servers.Server, tmp_path: Path) -> None:
+def test_another_authority_is_refused(server_with_tls: servers.Server, tmp_path: Path) -> None:
     """A certificate of another authority is refused."""
-    assert problem(servers_tls, CertificateAuthority(tmp_path, "Somebody Else").file()) == "tls_unverified"
+    assert (
+        read_connection_problem(server_with_tls, CertificateAuthority(tmp_path, "Somebody Else").file())
+        == "tls_unverified"
+    )
 
 
-@pytest.mark.parametrize("certificate", [Tls(names=("db.example.jp",)), Tls(days=-1)], ids=["wrong host", "expired"])
-def test_a_certificate_that_does_not_hold_is_refused(certificate: Tls) -> None:
+@pytest.mark.parametrize(
+    "certificate", [TlsProperties(names=("db.example.jp",)), TlsProperties(days=-1)], ids=["wrong host", "expired"]
+)
+def test_a_certificate_that_does_not_hold_is_refused(certificate: TlsProperties) -> None:
     """A server certificate for another host, or one that has expired, is refused."""
-    server_fixtures.need("mariadb")
+    server_fixtures.require_server("mariadb")
     with servers.mariadb(tls=certificate) as server:
         assert server.authority is not None
-        assert problem(server, server.authority) == "tls_unverified"
+        assert read_connection_problem(server, server.authority) == "tls_unverified"
 
 
 def run_client(reached: servers.Server, options: list[str]) -> subprocess.CompletedProcess[str]:
@@ -71,39 +76,39 @@ def run_client(reached: servers.Server, options: list[str]) -> subprocess.Comple
     )  # fmt: skip
 
 
-def test_a_dump_verifies_its_server_too(servers_tls: servers.Server, mariadb_server: servers.Server) -> None:
+def test_a_dump_verifies_its_server_too(server_with_tls: servers.Server, mariadb_server: servers.Server) -> None:
     """The client program that makes dumps connects by itself. At a server without TLS, or with a certificate of
     another authority, it reads and writes nothing."""
-    assert servers_tls.authority is not None
-    database = Database(f"{servers_tls.admin_url}mysql?ssl_ca={quote(str(servers_tls.authority))}")
+    assert server_with_tls.authority is not None
+    database = Database(f"{server_with_tls.admin_url}mysql?ssl_ca={quote(str(server_with_tls.authority))}")
     try:
         options = server_dump.make_client_command(database, "mariadb", "mysql")
     finally:
         database.close()
-    good = run_client(servers_tls, options)
+    good = run_client(server_with_tls, options)
     assert (good.returncode, len(good.stdout.split())) == (0, 2), good.stderr
     assert run_client(mariadb_server, options).returncode != 0
     with servers.mariadb(tls=True) as impostor:
         assert run_client(impostor, options).returncode != 0
-    assert str(servers_tls.authority) in " ".join(options)
+    assert str(server_with_tls.authority) in " ".join(options)
 
 
 def test_an_old_protocol_is_refused() -> None:
     """A server with a TLS version below 1.2 is refused."""
-    server_fixtures.need("mariadb")
+    server_fixtures.require_server("mariadb")
     with servers.mariadb(tls=True, extra_config=(OLD,)) as server:
         assert server.authority is not None
-        assert problem(server, server.authority) == "tls_unverified"
+        assert read_connection_problem(server, server.authority) == "tls_unverified"
 
 
 def test_a_server_without_tls_is_refused(mariadb_server: servers.Server, tmp_path: Path) -> None:
     """A server without TLS is refused: it could be anybody, and the password would be sent unencrypted."""
-    assert problem(mariadb_server, CertificateAuthority(tmp_path).file()) == "tls_unverified"
+    assert read_connection_problem(mariadb_server, CertificateAuthority(tmp_path).file()) == "tls_unverified"
 
 
-def problem(server: servers.Server, authority: Path) -> object:
+def read_connection_problem(server: servers.Server, authority: Path) -> object:
     with pytest.raises(ConsoleError) as refused:
-        cipher(server, authority)
+        read_tls_cipher(server, authority)
     assert (refused.value.code, refused.value.exit_status) == ("database_unreachable", 6)
     return refused.value.detail["problem"]
 

@@ -15,7 +15,7 @@ import pytest
 from console.domain.errors import ConsoleError
 from console.store.documents.documents import LARGEST_BYTES, Documents
 from tests.store import processes
-from tests.support.bucket_server import NAME, PREFIX, bucket_server
+from tests.support.bucket_server import BUCKET_NAME, OBJECT_PREFIX, start_bucket_server
 
 PDF = b"%PDF-1.7 a report %%EOF"
 DIGEST = sha256(PDF).hexdigest()
@@ -23,7 +23,7 @@ PLACE = f"{DIGEST[:2]}/{DIGEST}.pdf"
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class DocumentPlace:
     """A folder or bucket for documents, and functions with which a test, as somebody else, writes (`put`), reads
     (`take`), deletes and lists (`names`) its files."""
 
@@ -34,8 +34,8 @@ class Shelf:
     names: Callable[[], list[str]]
 
 
-def _folder(root: Path) -> Shelf:
-    return Shelf(
+def _make_folder_place(root: Path) -> DocumentPlace:
+    return DocumentPlace(
         root.as_uri(),
         put=lambda path, content: (root / path).write_bytes(content),
         take=lambda path: (root / path).read_bytes(),
@@ -45,35 +45,41 @@ def _folder(root: Path) -> Shelf:
 
 
 @pytest.fixture(params=["folder", "bucket"])
-def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shelf]:
+def document_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DocumentPlace]:
     if request.param == "folder":
-        yield _folder(tmp_path / "書類 of desk" / "documents")
+        yield _make_folder_place(tmp_path / "書類 of desk" / "documents")
         return
-    with bucket_server() as served:
-        yield Shelf(f"gs://{NAME}/{PREFIX}", served.put, served.take, served.delete, served.names)
+    with start_bucket_server() as served:
+        yield DocumentPlace(
+            f"gs://{BUCKET_NAME}/{OBJECT_PREFIX}",
+            served.write_object,
+            served.read_object,
+            served.delete,
+            served.names,
+        )
 
 
 @pytest.fixture
-def documents(shelf: Shelf) -> Documents:
-    return Documents(shelf.url)
+def documents(document_place: DocumentPlace) -> Documents:
+    return Documents(document_place.url)
 
 
-def _reason(documents: Documents, path: str) -> object:
+def _read_refusal_reason(documents: Documents, path: str) -> object:
     with pytest.raises(ConsoleError) as caught:
         documents.read(path)
     assert caught.value.code == "not_found"
     return caught.value.detail["reason"]
 
 
-def test_what_is_put_is_read_back(documents: Documents, shelf: Shelf) -> None:
+def test_what_is_put_is_read_back(documents: Documents, document_place: DocumentPlace) -> None:
     """A stored document is read back. Its name contains the hash of its content, and no other file remains beside it;
     the check of write access leaves none either."""
     documents.check_writable()
-    assert shelf.names() == []
+    assert document_place.names() == []
     stored = documents.store(PDF)
     assert (stored.path, stored.sha256, stored.bytes) == (PLACE, DIGEST, len(PDF))
     assert documents.read(stored.path) == PDF
-    assert shelf.names() == [PLACE]
+    assert document_place.names() == [PLACE]
     documents.check_writable()
 
 
@@ -85,19 +91,19 @@ def test_any_bytes_of_any_bearable_size(documents: Documents, size: int) -> None
     assert documents.read(documents.store(content).path) == content
 
 
-def test_the_same_content_again_changes_nothing(documents: Documents, shelf: Shelf) -> None:
+def test_the_same_content_again_changes_nothing(documents: Documents, document_place: DocumentPlace) -> None:
     """Storing the same content again, also from another process, returns the same path and adds no file."""
     documents.store(PDF)
-    assert Documents(shelf.url).store(PDF).path == PLACE
-    assert shelf.names() == [PLACE]
+    assert Documents(document_place.url).store(PDF).path == PLACE
+    assert document_place.names() == [PLACE]
 
 
-def test_many_put_the_same_at_once(documents: Documents, shelf: Shelf) -> None:
+def test_many_put_the_same_at_once(documents: Documents, document_place: DocumentPlace) -> None:
     """All of many simultaneous writers of one content get the same path, and one complete file exists."""
     with ThreadPoolExecutor(8) as pool:
         assert {stored.path for stored in pool.map(documents.store, [PDF] * 24)} == {PLACE}
     assert documents.read(PLACE) == PDF
-    assert shelf.names() == [PLACE]
+    assert document_place.names() == [PLACE]
 
 
 def test_a_folder_that_is_replaced_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,65 +129,69 @@ def test_a_folder_that_is_replaced_meanwhile(tmp_path: Path, monkeypatch: pytest
     assert replaced == [tmp_path / PLACE[:2]]
 
 
-def test_two_desks_store_the_same_at_once(shelf: Shelf) -> None:
+def test_two_desks_store_the_same_at_once(document_place: DocumentPlace) -> None:
     """Two processes store the same twenty documents at the same time in the same order: each document exists once and
     can be read.
     """
-    said = processes.outcomes([processes.start("documents_worker.py", shelf.url) for _ in range(2)])
+    said = processes.read_outcomes(
+        [processes.start_script("documents_worker.py", document_place.url) for _ in range(2)]
+    )
     assert len(set(said)) == 1
-    kept = Documents(shelf.url)
+    kept = Documents(document_place.url)
     assert all(kept.read(path) for path in said[0].split())
-    assert shelf.names() == sorted(said[0].split())
+    assert document_place.names() == sorted(said[0].split())
 
 
-def test_a_damaged_document_is_never_shown_and_is_set_aside(documents: Documents, shelf: Shelf) -> None:
+def test_a_damaged_document_is_never_shown_and_is_set_aside(
+    documents: Documents, document_place: DocumentPlace
+) -> None:
     """Reading a damaged document is refused. Storing the document again writes the right content and renames the
     damaged file.
     """
     documents.store(PDF)
-    shelf.put(PLACE, b"%PDF-1.7 another report")
-    assert _reason(documents, PLACE) == "damaged"
+    document_place.put(PLACE, b"%PDF-1.7 another report")
+    assert _read_refusal_reason(documents, PLACE) == "damaged"
     assert documents.store(PDF).path == PLACE
     assert documents.read(PLACE) == PDF
-    kept, aside = shelf.names()
+    kept, aside = document_place.names()
     assert (kept, aside.rpartition("-")[0]) == (PLACE, f"{PLACE}.damaged")
-    assert shelf.take(aside) == b"%PDF-1.7 another report"
+    assert document_place.take(aside) == b"%PDF-1.7 another report"
 
 
-def test_a_giant_in_place_of_a_document_is_not_read(documents: Documents, shelf: Shelf) -> None:
+def test_a_giant_in_place_of_a_document_is_not_read(documents: Documents, document_place: DocumentPlace) -> None:
     """A file of more than 32 MiB under the name of a document is not read, because the program never stores one.
     Storing the document again renames that file."""
     documents.store(PDF)
-    shelf.put(PLACE, b"x" * (LARGEST_BYTES + 1))
-    assert _reason(documents, PLACE) == "unreadable"
+    document_place.put(PLACE, b"x" * (LARGEST_BYTES + 1))
+    assert _read_refusal_reason(documents, PLACE) == "unreadable"
     assert documents.read(documents.store(PDF).path) == PDF
-    assert len(shelf.names()) == 2
+    assert len(document_place.names()) == 2
 
 
-def test_a_document_that_is_gone_is_missing(documents: Documents, shelf: Shelf) -> None:
+def test_a_document_that_is_gone_is_missing(documents: Documents, document_place: DocumentPlace) -> None:
     """Reading a document that was never stored, or was deleted, is refused as missing."""
-    assert _reason(documents, PLACE) == "missing"
+    assert _read_refusal_reason(documents, PLACE) == "missing"
     documents.store(PDF)
-    shelf.delete(PLACE)
-    assert _reason(documents, PLACE) == "missing"
+    document_place.delete(PLACE)
+    assert _read_refusal_reason(documents, PLACE) == "missing"
 
 
-def test_what_is_too_big_is_refused(documents: Documents, shelf: Shelf) -> None:
+def test_what_is_too_big_is_refused(documents: Documents, document_place: DocumentPlace) -> None:
     """A document with one byte more than the largest readable size is refused and not stored."""
     with pytest.raises(ConsoleError) as caught:
         documents.store(b"x" * (LARGEST_BYTES + 1))
     assert (caught.value.code, caught.value.detail) == ("provider_answer_unusable", {"reason": "too_large"})
-    assert shelf.names() == []
+    assert document_place.names() == []
 
 
 def test_opening_opens_nothing() -> None:
     """Creating the object for the documents neither imports gcsfs nor opens a folder; only the first document
     does."""
-    said = subprocess.run([sys.executable, "-c", OPENED], capture_output=True, text=True, check=True)
+    said = subprocess.run([sys.executable, "-c", OPEN_DOCUMENTS_PROGRAM], capture_output=True, text=True, check=True)
     assert said.stdout == "[]\n"
 
 
-OPENED = """
+OPEN_DOCUMENTS_PROGRAM = """
 import sys
 from console.store.documents.documents import Documents
 Documents("file:///no/such/place"), Documents("gs://bucket/prefix")
@@ -227,10 +237,10 @@ def test_only_our_own_paths_are_read(tmp_path: Path, path: str) -> None:
     documents = Documents(tmp_path.as_uri())
     documents.store(PDF)
     assert len(PATHS) >= 50
-    assert _reason(documents, path) == "not_ours"
+    assert _read_refusal_reason(documents, path) == "not_ours"
 
 
-def test_of_a_bucket_too(shelf: Shelf) -> None:
+def test_of_a_bucket_too(document_place: DocumentPlace) -> None:
     """For a bucket too, the form of a path is checked before the bucket is asked."""
-    documents = Documents(shelf.url)
-    assert {_reason(documents, path) for path in PATHS} == {"not_ours"}
+    documents = Documents(document_place.url)
+    assert {_read_refusal_reason(documents, path) for path in PATHS} == {"not_ours"}

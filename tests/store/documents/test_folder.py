@@ -19,7 +19,7 @@ from console.store.documents import folder as documents_folder
 from console.store.documents.documents import LARGEST_BYTES, Documents
 from console.store.documents.folder import DocumentFolder
 from tests.store import processes
-from tests.support.refusals import refusal
+from tests.support.refusals import call_for_refusal
 from tests.support.waiting import PATIENCE_SECONDS
 
 PDF = b"%PDF-1.7 a report %%EOF"
@@ -37,7 +37,7 @@ def documents(root: Path) -> Documents:
     return Documents(root.as_uri())
 
 
-def _mode(path: Path) -> int:
+def _read_mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
@@ -51,7 +51,7 @@ def test_a_desk_of_one_keeps_its_documents_to_itself(documents: Documents, root:
         documents.store(PDF)
     finally:
         os.umask(before)
-    assert (_mode(root), _mode(root / DIGEST[:2]), _mode(root / PLACE)) == (0o700, 0o700, 0o600)
+    assert (_read_mode(root), _read_mode(root / DIGEST[:2]), _read_mode(root / PLACE)) == (0o700, 0o700, 0o600)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
@@ -68,7 +68,7 @@ def test_a_folder_that_its_group_may_write_is_a_teams(documents: Documents, root
         documents.store(PDF)
     finally:
         os.umask(before)
-    assert (_mode(root / DIGEST[:2]) & 0o777, _mode(root / PLACE)) == (0o770, 0o640)
+    assert (_read_mode(root / DIGEST[:2]) & 0o777, _read_mode(root / PLACE)) == (0o770, 0o640)
     assert {(root / PLACE).stat().st_gid, (root / DIGEST[:2]).stat().st_gid} == {team}
 
 
@@ -78,11 +78,11 @@ def test_a_share_that_decides_itself_who_reads(
     """A network share may refuse to change the rights of a file; the document is stored nevertheless."""
     root.mkdir(parents=True)
     root.chmod(0o770)
-    monkeypatch.setattr(Path, "chmod", _refusing(errno.EPERM))
+    monkeypatch.setattr(Path, "chmod", _make_refusing(errno.EPERM))
     assert documents.read(documents.store(PDF).path) == PDF
 
 
-def _refusing(number: int) -> Callable[..., NoReturn]:
+def _make_refusing(number: int) -> Callable[..., NoReturn]:
     def refuse(*_: object, **__: object) -> NoReturn:
         raise OSError(number, os.strerror(number))
 
@@ -94,8 +94,8 @@ def test_a_share_without_hard_links_and_without_folder_sync(
 ) -> None:
     """If a share supports neither hard links nor syncing a folder, the document gets its name by renaming, and no
     temporary file remains."""
-    monkeypatch.setattr(Path, "hardlink_to", _refusing(errno.ENOTSUP))
-    monkeypatch.setattr(documents_folder, "sync_folder", _refusing(errno.EINVAL))
+    monkeypatch.setattr(Path, "hardlink_to", _make_refusing(errno.ENOTSUP))
+    monkeypatch.setattr(documents_folder, "sync_folder", _make_refusing(errno.EINVAL))
     assert documents.read(documents.store(PDF).path) == PDF
     assert [file.name for file in root.rglob("*") if file.is_file()] == [f"{DIGEST}.pdf"]
 
@@ -103,7 +103,7 @@ def test_a_share_without_hard_links_and_without_folder_sync(
 def test_a_folder_that_fails_to_reach_the_disk_is_told(documents: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
     """If syncing the folder fails because the disk is full, storing is refused: this error isn't ignored like the one
     of a share that can't sync."""
-    monkeypatch.setattr(documents_folder, "sync_folder", _refusing(errno.ENOSPC))
+    monkeypatch.setattr(documents_folder, "sync_folder", _make_refusing(errno.ENOSPC))
     with pytest.raises(ConsoleError) as caught:
         documents.store(PDF)
     assert caught.value.code == "storage_full"
@@ -117,7 +117,7 @@ def test_a_file_server_that_went_away_is_said(
     document is set aside.
     """
     documents.store(PDF)
-    monkeypatch.setattr(os, "open", _refusing(number))
+    monkeypatch.setattr(os, "open", _make_refusing(number))
     for attempt in (lambda: documents.read(PLACE), lambda: documents.store(PDF)):
         with pytest.raises(ConsoleError) as caught:
             attempt()
@@ -175,29 +175,31 @@ def test_the_same_content_again_touches_nothing(documents: Documents, root: Path
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def _link_file(root: Path, secret: Path) -> None:
+def _replace_file_by_link(root: Path, secret: Path) -> None:
     (root / PLACE).unlink()
     (root / PLACE).symlink_to(secret)
 
 
-def _link_folder(root: Path, secret: Path) -> None:
+def _replace_folder_by_link(root: Path, secret: Path) -> None:
     (root / PLACE).rename(secret.parent / f"{DIGEST}.pdf")
     (root / DIGEST[:2]).rmdir()
     (root / DIGEST[:2]).symlink_to(secret.parent)
 
 
-def _other_folder(root: Path, secret: Path) -> None:
+def _replace_file_by_folder(root: Path, secret: Path) -> None:
     (root / PLACE).unlink()
     (root / PLACE).mkdir()
 
 
-def _pipe(root: Path, secret: Path) -> None:
+def _replace_file_by_pipe(root: Path, secret: Path) -> None:
     (root / PLACE).unlink()
     os.mkfifo(root / PLACE)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs links and pipes")
-@pytest.mark.parametrize("trap", [_link_file, _link_folder, _other_folder, _pipe])
+@pytest.mark.parametrize(
+    "trap", [_replace_file_by_link, _replace_folder_by_link, _replace_file_by_folder, _replace_file_by_pipe]
+)
 def test_traps_on_the_disk_are_not_walked_into(
     documents: Documents, root: Path, tmp_path: Path, trap: Callable[[Path, Path], None]
 ) -> None:
@@ -207,10 +209,10 @@ def test_traps_on_the_disk_are_not_walked_into(
     secret.parent.mkdir()
     secret.write_bytes(PDF)
     trap(root, secret)
-    refused = refusal(lambda: documents.read(PLACE))
+    refused = call_for_refusal(lambda: documents.read(PLACE))
     assert (refused.code, refused.detail["reason"]) == ("not_found", "unreadable")
     before = sorted(secret.parent.iterdir())
-    if trap is _link_folder:
+    if trap is _replace_folder_by_link:
         with pytest.raises(ConsoleError) as caught:
             documents.store(PDF)
         assert caught.value.code == "storage_full"
@@ -243,7 +245,7 @@ def test_no_folder_to_be_had_is_said(tmp_path: Path) -> None:
     assert caught.value.code == "storage_full"
 
 
-FULL = """
+FULL_DISK_PROGRAM = """
 import resource, signal, sys
 from console.domain.errors import ConsoleError
 from console.store.documents.documents import Documents
@@ -259,7 +261,9 @@ except ConsoleError as full:
 @pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="no file size limits here")
 def test_a_full_disk_leaves_nothing_behind(documents: Documents, root: Path) -> None:
     """On a full disk storing is refused with `storage_full`, and no file remains."""
-    said = subprocess.run([sys.executable, "-c", FULL, root.as_uri()], capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        [sys.executable, "-c", FULL_DISK_PROGRAM, root.as_uri()], capture_output=True, text=True, check=True
+    )
     assert said.stdout == "storage_full\n"
     assert not [file for file in root.rglob("*") if file.is_file()]
 
@@ -267,7 +271,7 @@ def test_a_full_disk_leaves_nothing_behind(documents: Documents, root: Path) -> 
 def test_kill_at_every_line_leaves_no_half_document(tmp_path: Path) -> None:
     """A process is killed before each line of storing a document. A file with the name of a document is then
     complete, and the next process can store the document."""
-    worker = processes.start("kill_at_each_line.py", "documents", tmp_path)
+    worker = processes.start_script("kill_at_each_line.py", "documents", tmp_path)
     out, err = worker.communicate(timeout=PATIENCE_SECONDS)
     assert worker.returncode == 0, err
     assert int(out) > 20

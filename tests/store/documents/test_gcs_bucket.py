@@ -13,70 +13,72 @@ from console.domain.errors import ConsoleError
 from console.store.documents.documents import Documents
 from console.store.documents.gcs_bucket import DocumentBucket
 from tests.store import processes
-from tests.support.bucket_server import NAME, PREFIX, BucketServer, bucket_server
+from tests.support.bucket_server import BUCKET_NAME, OBJECT_PREFIX, BucketServer, start_bucket_server
 from tests.support.waiting import PATIENCE_SECONDS
 
 PDF = b"%PDF-1.7 a report %%EOF"
 DIGEST = sha256(PDF).hexdigest()
 PLACE = f"{DIGEST[:2]}/{DIGEST}.pdf"
-URL = f"gs://{NAME}/{PREFIX}"
-IMPATIENT = 0.4
+URL = f"gs://{BUCKET_NAME}/{OBJECT_PREFIX}"
+SHORT_TIME_LIMIT_SECONDS = 0.4
 
 
 @pytest.fixture
-def served() -> Iterator[BucketServer]:
-    with bucket_server() as running:
+def bucket_server() -> Iterator[BucketServer]:
+    with start_bucket_server() as running:
         yield running
 
 
-def _reason(attempt: Callable[[], Any]) -> object:
+def _read_refusal_reason(attempt: Callable[[], Any]) -> object:
     with pytest.raises(ConsoleError) as caught:
         attempt()
     assert (caught.value.code, caught.value.exit_status) == ("documents_unreachable", 6)
     return caught.value.detail["reason"]
 
 
-def _attempts(bucket: DocumentBucket) -> list[Callable[[], object]]:
+def _make_attempts(bucket: DocumentBucket) -> list[Callable[[], object]]:
     return [lambda: bucket.store(PLACE, PDF), lambda: bucket.read(PLACE), bucket.check_writable]
 
 
-def test_a_creation_never_replaces(served: BucketServer) -> None:
+def test_a_creation_never_replaces(bucket_server: BucketServer) -> None:
     """Each upload has the condition that no such object exists. An object with other content is deleted only in the
     generation that was read."""
     documents = Documents(URL)
     documents.store(PDF)
-    served.put(PLACE, b"something else")
+    bucket_server.write_object(PLACE, b"something else")
     documents.store(PDF)
-    uploads = [asked for asked in served.asked if asked.startswith("POST /upload")]
+    uploads = [asked for asked in bucket_server.asked if asked.startswith("POST /upload")]
     assert len(uploads) == 3
     assert all("ifGenerationMatch=0" in asked for asked in uploads)
-    assert all("ifGenerationMatch=" in asked for asked in served.asked if asked.startswith("DELETE"))
+    assert all("ifGenerationMatch=" in asked for asked in bucket_server.asked if asked.startswith("DELETE"))
 
 
-def test_an_answer_lost_on_the_way(served: BucketServer) -> None:
+def test_an_answer_lost_on_the_way(bucket_server: BucketServer) -> None:
     """If the answer to an upload is lost, the second attempt finds the stored document."""
-    served.lose_answers = 1
+    bucket_server.lose_answers = 1
     assert Documents(URL).store(PDF).path == PLACE
-    assert served.take(PLACE) == PDF
-    assert len([asked for asked in served.asked if asked.startswith("POST")]) == 2
+    assert bucket_server.read_object(PLACE) == PDF
+    assert len([asked for asked in bucket_server.asked if asked.startswith("POST")]) == 2
 
 
-def test_an_upload_damaged_on_the_way(served: BucketServer) -> None:
+def test_an_upload_damaged_on_the_way(bucket_server: BucketServer) -> None:
     """The bucket refuses an upload that doesn't fit its checksum, so no object with wrong content gets the name of a
     document."""
-    served.garble = PDF
-    assert _reason(lambda: Documents(URL).store(PDF)) == "refused"
-    assert served.names() == []
-    served.garble = b""
+    bucket_server.garble = PDF
+    assert _read_refusal_reason(lambda: Documents(URL).store(PDF)) == "refused"
+    assert bucket_server.names() == []
+    bucket_server.garble = b""
     assert Documents(URL).read(Documents(URL).store(PDF).path) == PDF
 
 
-@pytest.mark.parametrize("url", [f"gs://{NAME}", f"gs://{NAME}/", f"gs://{NAME}//desk//", f"gs://{NAME}/desk"])
-def test_every_spelling_of_a_bucket_url(served: BucketServer, url: str) -> None:
+@pytest.mark.parametrize(
+    "url", [f"gs://{BUCKET_NAME}", f"gs://{BUCKET_NAME}/", f"gs://{BUCKET_NAME}//desk//", f"gs://{BUCKET_NAME}/desk"]
+)
+def test_every_spelling_of_a_bucket_url(bucket_server: BucketServer, url: str) -> None:
     """The URL of a bucket may have a prefix or none; empty parts of it are ignored."""
     documents = Documents(url)
     assert documents.read(documents.store(PDF).path) == PDF
-    (name,) = served.store.objects[NAME]
+    (name,) = bucket_server.store.objects[BUCKET_NAME]
     assert name == (f"desk/{PLACE}" if "desk" in url else PLACE)
 
 
@@ -91,61 +93,63 @@ def test_only_a_bucket_url_is_taken(url: str) -> None:
 
 
 @pytest.mark.timeout(100)  # the library's own limit is two minutes
-def test_a_slow_bucket_is_bounded(served: BucketServer) -> None:
+def test_a_slow_bucket_is_bounded(bucket_server: BucketServer) -> None:
     """A bucket that takes requests and never answers is given up after the time limit, with the reason `timeout`."""
-    bucket = DocumentBucket(URL, IMPATIENT)
-    served.open.clear()
-    for attempt in _attempts(bucket):
-        assert _reason(attempt) == "timeout"
+    bucket = DocumentBucket(URL, SHORT_TIME_LIMIT_SECONDS)
+    bucket_server.open.clear()
+    for attempt in _make_attempts(bucket):
+        assert _read_refusal_reason(attempt) == "timeout"
 
 
 @pytest.mark.timeout(100)
-def test_a_bucket_that_is_away_is_bounded(served: BucketServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bucket_that_is_away_is_bounded(bucket_server: BucketServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """If nobody listens at the address, the retries end at the time limit, with the reason `timeout`."""
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "127.0.0.1:1")
-    for attempt in _attempts(DocumentBucket(URL, IMPATIENT)):
-        assert _reason(attempt) == "timeout"
+    for attempt in _make_attempts(DocumentBucket(URL, SHORT_TIME_LIMIT_SECONDS)):
+        assert _read_refusal_reason(attempt) == "timeout"
 
 
 @pytest.mark.parametrize(("status", "reason"), [(401, "denied"), (403, "denied"), (400, "refused"), (503, "timeout")])
-def test_what_google_refuses_is_said(served: BucketServer, status: int, reason: str) -> None:
+def test_what_google_refuses_is_said(bucket_server: BucketServer, status: int, reason: str) -> None:
     """The error's reason says whether a right is missing (`denied`), the request is wrong (`refused`) or the person
     should wait (`timeout`)."""
     bucket = (
-        DocumentBucket(URL, IMPATIENT) if reason == "timeout" else DocumentBucket(URL)
+        DocumentBucket(URL, SHORT_TIME_LIMIT_SECONDS) if reason == "timeout" else DocumentBucket(URL)
     )  # only a 503 is tried again until then
-    served.refuse = {"GET": status, "POST": status}
-    assert [_reason(attempt) for attempt in _attempts(bucket)] == [reason] * 3
+    bucket_server.refuse = {"GET": status, "POST": status}
+    assert [_read_refusal_reason(attempt) for attempt in _make_attempts(bucket)] == [reason] * 3
 
 
-def test_a_bucket_that_does_not_exist(served: BucketServer) -> None:
+def test_a_bucket_that_does_not_exist(bucket_server: BucketServer) -> None:
     """If the bucket doesn't exist, storing and the check are refused with the reason `no_bucket`; reading finds no
     document."""
     bucket = DocumentBucket("gs://another/desk")
-    assert [_reason(lambda: bucket.store(PLACE, PDF)), _reason(bucket.check_writable)] == ["no_bucket"] * 2
+    assert [_read_refusal_reason(lambda: bucket.store(PLACE, PDF)), _read_refusal_reason(bucket.check_writable)] == [
+        "no_bucket"
+    ] * 2
     with pytest.raises(FileNotFoundError):
         bucket.read(PLACE)
 
 
-def test_a_packed_object_is_not_unpacked(served: BucketServer) -> None:
+def test_a_packed_object_is_not_unpacked(bucket_server: BucketServer) -> None:
     """An object that is stored compressed is not read, because it could have any size when unpacked."""
-    served.put(PLACE, b"\x1f\x8b", contentEncoding="gzip")
+    bucket_server.write_object(PLACE, b"\x1f\x8b", contentEncoding="gzip")
     with pytest.raises(ConsoleError) as caught:
         Documents(URL).read(PLACE)
     assert caught.value.detail["reason"] == "unreadable"
-    assert not [asked for asked in served.asked if "alt=media" in asked]
+    assert not [asked for asked in bucket_server.asked if "alt=media" in asked]
 
 
-def test_a_desk_killed_while_it_stores(served: BucketServer) -> None:
+def test_a_desk_killed_while_it_stores(bucket_server: BucketServer) -> None:
     """A desk is killed (SIGKILL) during an upload. The document is complete or missing, and the next desk can store
     it."""
-    with processes.ready([processes.start("documents_worker.py", URL)]):
-        served.open.clear()
-        while "POST" not in "".join(served.asked):
-            assert served.busy.acquire(timeout=PATIENCE_SECONDS)
-    served.open.set()
+    with processes.begin_together([processes.start_script("documents_worker.py", URL)]):
+        bucket_server.open.clear()
+        while "POST" not in "".join(bucket_server.asked):
+            assert bucket_server.busy.acquire(timeout=PATIENCE_SECONDS)
+    bucket_server.open.set()
     documents = Documents(URL)
-    for path in served.names():
+    for path in bucket_server.names():
         assert documents.read(path)
     assert documents.read(documents.store(PDF).path) == PDF
 
@@ -174,4 +178,4 @@ def test_without_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     credentials."""
     monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
-    assert {_reason(attempt) for attempt in _attempts(DocumentBucket(URL))} == {"denied"}
+    assert {_read_refusal_reason(attempt) for attempt in _make_attempts(DocumentBucket(URL))} == {"denied"}

@@ -16,11 +16,11 @@ from console.store.documents.pdf_renderer import PdfDocument
 from tests.store import pdf_bombs, processes
 from tests.support.waiting import PATIENCE_SECONDS
 
-REPORT = pdf_bombs.report("株式会社見本", "調査結果 ＯＫ", "カブシキガイシャ")
-GENTLE = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 100 200]>>"
+REPORT = pdf_bombs.make_report("株式会社見本", "調査結果 ＯＫ", "カブシキガイシャ")
+HARMLESS_PAGE = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 100 200]>>"
 
 
-def _reason(act: Callable[[], object]) -> object:
+def _read_refusal_reason(act: Callable[[], object]) -> object:
     with pytest.raises(ConsoleError) as caught:
         act()
     assert caught.value.code == "provider_answer_unusable"
@@ -33,7 +33,7 @@ def report() -> Iterator[PdfDocument]:
         yield pages
 
 
-def _dark(image: PageImage, box: tuple[float, float, float, float]) -> int:
+def _count_dark_pixels(image: PageImage, box: tuple[float, float, float, float]) -> int:
     """Return the number of dark pixels inside a box; the box's sides are fractions of the image."""
     left, top, right, bottom = box
     columns = range(int(left * image.width), int(right * image.width))
@@ -58,8 +58,8 @@ def test_japanese_without_its_font_is_drawn_where_it_is_found(report: PdfDocumen
     ((left, top, right, bottom),) = hit.boxes
     assert 0 < left < right < 1
     assert 0 < top < bottom < 1
-    assert _dark(image, (left, top, right, bottom)) > 100
-    assert _dark(image, (0.0, 0.5, 1.0, 1.0)) == 0
+    assert _count_dark_pixels(image, (left, top, right, bottom)) > 100
+    assert _count_dark_pixels(image, (0.0, 0.5, 1.0, 1.0)) == 0
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def _make_rare_name_page() -> bytes:
     )
     font = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/ToUnicode 7 0 R>>"
     content = b"BT /F2 20 Tf 72 700 Td (ABCDE) Tj ET"
-    return pdf_bombs.page(content, more=[font, pdf_bombs.stream(cmap)]).replace(b"/F1 5 0 R", b"/F2 6 0 R")
+    return pdf_bombs.make_page(content, more=[font, pdf_bombs.make_stream(cmap)]).replace(b"/F1 5 0 R", b"/F2 6 0 R")
 
 
 def test_rare_characters_of_names_are_read_and_found() -> None:
@@ -120,7 +120,7 @@ def test_a_turned_page_is_searched_as_it_is_shown() -> None:
         assert image.width > image.height
         assert (bottom - top) * image.height > (right - left) * image.width
         assert left > 0.8
-        assert _dark(image, (left, top, right, bottom)) > 100
+        assert _count_dark_pixels(image, (left, top, right, bottom)) > 100
 
 
 @pytest.mark.parametrize("width", [-5, 0, 1, 100_000])
@@ -133,38 +133,38 @@ def test_any_width_gives_a_bounded_picture(report: PdfDocument, width: int) -> N
 @pytest.mark.parametrize("index", [-1, 1, 10**30])
 def test_pages_that_are_not_there_are_refused(report: PdfDocument, index: int) -> None:
     """Each page number that doesn't exist is refused with the same reason, and the document stays open."""
-    assert _reason(lambda: report.render_page(index, 100)) == "no_such_page"
-    assert _reason(lambda: report.read_page_text(index)) == "no_such_page"
+    assert _read_refusal_reason(lambda: report.render_page(index, 100)) == "no_such_page"
+    assert _read_refusal_reason(lambda: report.read_page_text(index)) == "no_such_page"
     assert report.count_pages() == 1
 
 
 def test_five_hundred_pages_are_the_most(tmp_path: Path) -> None:
     """A document of 500 pages is shown, one of 501 is refused."""
     file = tmp_path / "a.pdf"
-    file.write_bytes(pdf_bombs.many_pages(500))
+    file.write_bytes(pdf_bombs.make_many_pages(500))
     with PdfDocument(file) as pages:
         assert pages.count_pages() == 500
         assert pages.render_page(499, 9).width == 9
         assert pages.search("x") == ()
-    with PdfDocument(pdf_bombs.many_pages(501)) as pages:
-        assert _reason(pages.count_pages) == "too_many_pages"
+    with PdfDocument(pdf_bombs.make_many_pages(501)) as pages:
+        assert _read_refusal_reason(pages.count_pages) == "too_many_pages"
 
 
 def test_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
     """A missing PDF file is refused as unreadable, and no child process crashes."""
     with PdfDocument(tmp_path / "gone.pdf") as pages:
-        assert _reason(pages.count_pages) == "unreadable"
+        assert _read_refusal_reason(pages.count_pages) == "unreadable"
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 def test_thirty_bombs_are_refused_or_bounded(tmp_path: Path) -> None:
     """For each of thirty harmful PDFs, each request ends within its time limit with a picture of limited size or an
     error, and the main thread is never blocked."""
-    assert len(pdf_bombs.BOMBS) == 30
+    assert len(pdf_bombs.HARMFUL_PDFS) == 30
     limit = 0.5
-    for name, make in pdf_bombs.BOMBS.items():
+    for name, make in pdf_bombs.HARMFUL_PDFS.items():
         (tmp_path / f"{name}.pdf").write_bytes(make())
-    worker = processes.start("pdf_runner.py", tmp_path, limit)
+    worker = processes.start_script("pdf_runner.py", tmp_path, limit)
     out, err = worker.communicate(timeout=PATIENCE_SECONDS)
     assert worker.returncode == 0, err
     told = json.loads(out)
@@ -183,34 +183,34 @@ def test_thirty_bombs_are_refused_or_bounded(tmp_path: Path) -> None:
     assert not told["parses"]  # only the child process reads a document
 
 
-def _two_pages() -> bytes:
+def _make_slow_and_harmless_page() -> bytes:
     """Return a PDF of two pages: the first takes forever to render, the second is harmless."""
-    tiles = pdf_bombs.tiling().replace(b"/Kids[3 0 R]/Count 1", b"/Kids[3 0 R 7 0 R]/Count 2")
-    return tiles.replace(b"xref\n0 7", b"7 0 obj\n" + GENTLE + b"\nendobj\nxref\n0 7")
+    tiles = pdf_bombs.make_tiling_pattern().replace(b"/Kids[3 0 R]/Count 1", b"/Kids[3 0 R 7 0 R]/Count 2")
+    return tiles.replace(b"xref\n0 7", b"7 0 obj\n" + HARMLESS_PAGE + b"\nendobj\nxref\n0 7")
 
 
 def test_a_page_without_end_is_stopped_and_the_next_one_shown() -> None:
     """The process that renders a page is killed at the time limit; afterwards the next page can be shown."""
-    with PdfDocument(_two_pages(), time_limit_seconds=1.5) as pages:
+    with PdfDocument(_make_slow_and_harmless_page(), time_limit_seconds=1.5) as pages:
         assert pages.count_pages() == 2
         child = pages._child
         assert child is not None
-        assert _reason(lambda: pages.render_page(0, 800)) == "took_too_long"
+        assert _read_refusal_reason(lambda: pages.render_page(0, 800)) == "took_too_long"
         assert child.returncode is not None
         assert pages.render_page(1, 50).height == 100
 
 
 def test_closing_ends_a_request_at_once() -> None:
     """Closing the document ends a request that is still waiting for a page."""
-    pages = PdfDocument(_two_pages(), time_limit_seconds=600)
+    pages = PdfDocument(_make_slow_and_harmless_page(), time_limit_seconds=600)
     pages.count_pages()
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(_reason, lambda: pages.render_page(0, 800))
+        asked = pool.submit(_read_refusal_reason, lambda: pages.render_page(0, 800))
         while not pages._lock.locked():
             wait([asked], timeout=0.001)
         pages.close()
         assert asked.result() == "closed"
-    assert _reason(pages.count_pages) == "closed"
+    assert _read_refusal_reason(pages.count_pages) == "closed"
 
 
 @pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="needs /proc")
@@ -261,7 +261,7 @@ def test_whatever_the_child_says_is_checked(monkeypatch: pytest.MonkeyPatch, ans
         lambda: PdfDocument(REPORT).render_page(0, 9),
         lambda: PdfDocument(REPORT).search("x"),
     ):
-        assert _reason(act) == "crashed"
+        assert _read_refusal_reason(act) == "crashed"
 
 
 def test_a_frozen_program_becomes_the_child_itself(monkeypatch: pytest.MonkeyPatch) -> None:

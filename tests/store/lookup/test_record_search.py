@@ -19,9 +19,16 @@ from console.store.queues.table_queries import QueuedRecord
 from console.store.schema.payments import orders as order_table
 from console.store.schema.payments import payments as payment_table
 from tests.store.queues import test_queues as plain
-from tests.store.queues.test_chosen_records import FILTERS, LATER, OWNERS, _choice, _vary, _with_relations
-from tests.store.queues.test_queues import EITHER, NOW
-from tests.support.places import Engine, fresh_anywhere
+from tests.store.queues.test_chosen_records import (
+    FILTERS,
+    LATER,
+    OWNERS,
+    _change_columns,
+    _make_choice,
+    _with_relations,
+)
+from tests.store.queues.test_queues import NOW, with_and_without_lapsed
+from tests.support.places import Engine, open_empty_place_anywhere
 
 _NEVER, _ALWAYS = -1, 20_000
 PAID_ON, BEGUN_ON = date(2026, 3, 2), date(2026, 3, 5)
@@ -32,11 +39,11 @@ NUMBER_OF_ORDER, NUMBER_OF_PAYMENT = "2010401907731", "5010401907732"
 @pytest.fixture(scope="module")
 def database(engine: Engine) -> Iterator[Database]:
     """The records of the tests of the queues, with two payments whose days are known."""
-    with fresh_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
+    with open_empty_place_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
         for guarded in ("hansha_alarmbox_credit_checks", "orders", "payments", "refunds"):
-            place.unguard(guarded)
-        plain._fill(opened)
-        _vary(opened)
+            place.drop_table_triggers(guarded)
+        plain._insert_records(opened)
+        _change_columns(opened)
         with opened.write_without_retries() as tx:
             at = NOW.replace(tzinfo=None)
             for row_id, column, day in ((2, "paid_at", PAID_ON), (5, "begun_at", BEGUN_ON)):
@@ -52,7 +59,7 @@ def database(engine: Engine) -> Iterator[Database]:
         yield opened
 
 
-def _all(conn: Connection, lapsed: queues.LapsedIds) -> list[QueuedRecord]:
+def _read_all_records(conn: Connection, lapsed: queues.LapsedIds) -> list[QueuedRecord]:
     found = []
     for part in QUEUE_TABLES:
         rows = conn.execute(part.rows_query.order_by(part.id.desc())).all()
@@ -61,13 +68,13 @@ def _all(conn: Connection, lapsed: queues.LapsedIds) -> list[QueuedRecord]:
     return found
 
 
-def _find(conn: Connection, search: RecordSearch) -> set[tuple[str, int]]:
+def _find_records(conn: Connection, search: RecordSearch) -> set[tuple[str, int]]:
     groups = record_search.find_records(conn, search)
     assert not any(group.has_more or group.is_partial for group in groups.values())
     return {(kind, record.id) for kind, group in groups.items() for record in group.records}
 
 
-@EITHER
+@with_and_without_lapsed
 @pytest.mark.parametrize("few", [_NEVER, _ALWAYS], ids=["newest rows", "ranges of an index"])
 def test_a_search_finds_what_the_filter_chooses(
     database: Database, lapsed: queues.LapsedIds, few: int, monkeypatch: pytest.MonkeyPatch
@@ -76,15 +83,15 @@ def test_a_search_finds_what_the_filter_chooses(
     lapsed."""
     monkeypatch.setattr(record_search, "MAX_ROWS_OF_INDEX_SEARCH", few)
     with database.read() as conn:
-        whole = _all(conn, lapsed)
+        whole = _read_all_records(conn, lapsed)
         for text in FILTERS:
             chosen = parse_filter(text).record_filter
             right = {
-                (plain.kind_of(one), one.id)
+                (plain.get_kind(one), one.id)
                 for one in whole
-                if matches_filter(one, chosen, LATER, OWNERS.get(plain.kind_of(one), {}).get(one.id))
+                if matches_filter(one, chosen, LATER, OWNERS.get(plain.get_kind(one), {}).get(one.id))
             }
-            assert _find(conn, RecordSearch(_choice(chosen), None, lapsed, 1_000)) == right, text
+            assert _find_records(conn, RecordSearch(_make_choice(chosen), None, lapsed, 1_000)) == right, text
 
 
 def test_words_and_conditions_together(database: Database) -> None:
@@ -93,8 +100,8 @@ def test_words_and_conditions_together(database: Database) -> None:
     named = {"payment": {1, 2, 3, 4}, "refund": {7}, "order": set[int]()}
     with database.read() as conn:
         chosen = parse_filter("provider:atom").record_filter
-        assert _find(conn, RecordSearch(_choice(chosen), None, {}, 50, named)) == {("payment", 4)}
-        everything = _find(conn, RecordSearch(_choice(NO_FILTER), None, {}, 50, named))
+        assert _find_records(conn, RecordSearch(_make_choice(chosen), None, {}, 50, named)) == {("payment", 4)}
+        everything = _find_records(conn, RecordSearch(_make_choice(NO_FILTER), None, {}, 50, named))
         assert everything == {("payment", 1), ("payment", 2), ("payment", 3), ("payment", 4), ("refund", 7)}
 
 
@@ -106,9 +113,11 @@ def test_a_day_is_the_day_in_japan_of_the_payment(
     monkeypatch.setattr(record_search, "MAX_ROWS_OF_INDEX_SEARCH", few)
     with database.read() as conn:
         for day, row_id in ((PAID_ON, 2), (BEGUN_ON, 5)):
-            assert _find(conn, RecordSearch(_choice(NO_FILTER), DayRange(day, day), {}, 50)) == {("payment", row_id)}
+            assert _find_records(conn, RecordSearch(_make_choice(NO_FILTER), DayRange(day, day), {}, 50)) == {
+                ("payment", row_id)
+            }
             before = day - timedelta(days=1)
-            assert not _find(conn, RecordSearch(_choice(NO_FILTER), DayRange(before, before), {}, 50))
+            assert not _find_records(conn, RecordSearch(_make_choice(NO_FILTER), DayRange(before, before), {}, 50))
 
 
 def test_a_part_of_a_table_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,14 +128,16 @@ def test_a_part_of_a_table_is_told(database: Database, monkeypatch: pytest.Monke
     monkeypatch.setattr(record_search, "NEWEST_ROWS_SEARCHED", 10)
     with database.read() as conn:
         chosen = parse_filter("kind:payment amount:>0").record_filter
-        group = record_search.find_records(conn, RecordSearch(_choice(chosen), None, {}, 5))["payment"]
+        group = record_search.find_records(conn, RecordSearch(_make_choice(chosen), None, {}, 5))["payment"]
         assert (len(group.records), group.has_more, group.is_partial) == (5, True, True)
         ids = [record.id for record in group.records]
         assert ids == sorted(ids, reverse=True)
-        on_day = RecordSearch(_choice(parse_filter("kind:payment").record_filter), DayRange(PAID_ON, PAID_ON), {}, 5)
+        on_day = RecordSearch(
+            _make_choice(parse_filter("kind:payment").record_filter), DayRange(PAID_ON, PAID_ON), {}, 5
+        )
         assert [record.id for record in record_search.find_records(conn, on_day)["payment"].records] == [2]
         reversible = parse_filter("kind:payment certainty:may_be_reversed").record_filter
-        group = record_search.find_records(conn, RecordSearch(_choice(reversible), None, {}, 500))["payment"]
+        group = record_search.find_records(conn, RecordSearch(_make_choice(reversible), None, {}, 500))["payment"]
         assert (bool(group.records), group.is_partial) == (True, False)
 
 

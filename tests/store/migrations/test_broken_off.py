@@ -14,8 +14,13 @@ from console.domain.errors import ConsoleError
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 from console.store.schema.core import SCHEMA_VERSION
-from tests.store.migrations.test_each_version import UNDONE, dates_of, insert_rows, kept_rows
-from tests.store.migrations.test_old_chain import empty, make_old, schema_of
+from tests.store.migrations.test_each_version import (
+    STATEMENTS_BACK_TO_VERSION,
+    insert_rows,
+    read_state_dates,
+    read_unchanged_rows,
+)
+from tests.store.migrations.test_old_chain import create_old_schema, open_empty_database, read_schema
 from tests.store.test_state_since import EXPECTED
 from tests.support.places import Engine
 
@@ -29,11 +34,11 @@ _IN_PARTS = pytest.mark.parametrize("part", [None, *_SOAKED_PARTS])
 """All statements, in parts of which the soak runs each; make test draws three statements."""
 
 
-class BrokenOff(Exception):
+class UpgradeInterrupted(Exception):
     """Raised instead of killing the process: the connection is closed and nothing more is sent."""
 
 
-class Changes:
+class ChangeCounter:
     """Counts the statements that change the database, and raises BrokenOff before the one with the number
     `breaks_before` (None: never)."""
 
@@ -45,19 +50,19 @@ class Changes:
         if sql.lstrip().upper().startswith(_READING) or _OF_THE_LOCK in sql:
             return
         if self.number == self._breaks_before:
-            raise BrokenOff(sql)
+            raise UpgradeInterrupted(sql)
         self.number += 1
 
 
-def upgrade(database: Database, breaks_before: int | None = None) -> int:
+def upgrade_until(database: Database, breaks_before: int | None = None) -> int:
     """Upgrade the database, or interrupt the upgrade before the statement `breaks_before`. Return the number of
     statements that changed the database. An upgrade that isn't broken
     off says that it has completed a schema exactly if the version was there already and a statement followed.
     """
-    changes = Changes(breaks_before)
+    changes = ChangeCounter(breaks_before)
     event.listen(database.engine, "before_cursor_execute", changes.count)
     try:
-        with nullcontext() if breaks_before is None else pytest.raises(BrokenOff):
+        with nullcontext() if breaks_before is None else pytest.raises(UpgradeInterrupted):
             ended = migrate.upgrade(database)
     finally:
         event.remove(database.engine, "before_cursor_execute", changes.count)
@@ -67,7 +72,7 @@ def upgrade(database: Database, breaks_before: int | None = None) -> int:
     return changes.number
 
 
-def choose(statements: int, part: int | None) -> list[int]:
+def choose_statements(statements: int, part: int | None) -> list[int]:
     """Return the numbers of the statements to interrupt: each _PARTS-th one, beginning with `part`; for None, three
     at random."""
     return random.sample(range(statements), 3) if part is None else list(range(statements))[part::_PARTS]
@@ -91,20 +96,20 @@ def find_refusal(database: Database) -> str | None:
     return None
 
 
-def schema_without_version(database: Database) -> dict[str, set[tuple[object, ...]]]:
+def read_schema_without_version(database: Database) -> dict[str, set[tuple[object, ...]]]:
     """The schema of a server's database without the table of its version. If the first upgrade was broken off before
     `console_meta` was there, the next one takes the other of the two names for that table.
     """
     names = {"alembic_version", migrate.OWN_VERSION_TABLE}
-    return {part: {row for row in rows if names.isdisjoint(row)} for part, rows in schema_of(database).items()}
+    return {part: {row for row in rows if names.isdisjoint(row)} for part, rows in read_schema(database).items()}
 
 
 def make_oldest(database: Database) -> None:
     """Change a server's database of the present version into one of the oldest version that has desk requests."""
     with database.write_without_retries() as tx:
-        for statement in chain.from_iterable(UNDONE.values()):
+        for statement in chain.from_iterable(STATEMENTS_BACK_TO_VERSION.values()):
             tx.conn.exec_driver_sql(statement)
-        tx.conn.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{list(UNDONE)[-1]}'")
+        tx.conn.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{list(STATEMENTS_BACK_TO_VERSION)[-1]}'")
 
 
 @pytest.mark.engines("mariadb")
@@ -112,29 +117,29 @@ def make_oldest(database: Database) -> None:
 def test_a_server_goes_on(engine: Engine, tmp_path: Path, part: int | None) -> None:
     """On a server each statement is committed by itself. After an interruption the next upgrade executes the others
     and keeps the rows."""
-    with empty(engine, tmp_path / "db") as database:
+    with open_empty_database(engine, tmp_path / "db") as database:
         migrate.upgrade(database)
-        schema = schema_of(database)
+        schema = read_schema(database)
         with database.write_without_retries() as tx:
             insert_rows(tx.conn)
-            rows = kept_rows(tx.conn) | {"requests": []}
+            rows = read_unchanged_rows(tx.conn) | {"requests": []}
         make_oldest(database)
-        upgrade(database)  # also creates the triggers that `insert_rows` has dropped; later upgrades find them
+        upgrade_until(database)  # also creates the triggers that `insert_rows` has dropped; later upgrades find them
         make_oldest(database)
-        statements = upgrade(database)
-        assert statements > len(UNDONE)
-        for number in choose(statements, part):
+        statements = upgrade_until(database)
+        assert statements > len(STATEMENTS_BACK_TO_VERSION)
+        for number in choose_statements(statements, part):
             make_oldest(database)
-            upgrade(database, number)
+            upgrade_until(database, number)
             if migrate.read_meta_and_schema(database)["schema"] != SCHEMA_VERSION:
                 require_refused(database)
-            upgrade(database)
-            upgraded = schema_of(database)
+            upgrade_until(database)
+            upgraded = read_schema(database)
             for name, expected in schema.items():
                 assert upgraded[name] == expected, (number, name)
             with database.read() as conn:
-                assert kept_rows(conn) == rows, number
-                assert {table: dates_of(conn, table) for table in EXPECTED} == EXPECTED, number
+                assert read_unchanged_rows(conn) == rows, number
+                assert {table: read_state_dates(conn, table) for table in EXPECTED} == EXPECTED, number
 
 
 @pytest.mark.engines("mariadb")
@@ -143,15 +148,15 @@ def test_a_new_database_of_a_server_goes_on(engine: Engine, tmp_path: Path, part
     """Its first upgrade is broken off: a desk that opens it says that its schema doesn't match, never that it is the
     database of another program, and never as a bug. The next upgrade makes the rest.
     """
-    with empty(engine, tmp_path / "whole") as whole:
-        statements, schema = upgrade(whole), schema_without_version(whole)
-    for number in sorted({_BEFORE_FIRST_TABLES, *choose(statements, part)}):
-        with empty(engine, tmp_path / f"db{number}") as database:
-            upgrade(database, number)
+    with open_empty_database(engine, tmp_path / "whole") as whole:
+        statements, schema = upgrade_until(whole), read_schema_without_version(whole)
+    for number in sorted({_BEFORE_FIRST_TABLES, *choose_statements(statements, part)}):
+        with open_empty_database(engine, tmp_path / f"db{number}") as database:
+            upgrade_until(database, number)
             assert find_refusal(database) in (None, "schema_mismatch"), number
-            upgrade(database)
-            assert schema_without_version(database) == schema, number
-            assert upgrade(database) == 0
+            upgrade_until(database)
+            assert read_schema_without_version(database) == schema, number
+            assert upgrade_until(database) == 0
 
 
 @pytest.mark.engines("sqlite")
@@ -159,16 +164,16 @@ def test_a_new_database_of_a_server_goes_on(engine: Engine, tmp_path: Path, part
 def test_a_file_goes_back(engine: Engine, tmp_path: Path, part: int | None) -> None:
     """On SQLite all statements are one transaction. After an interruption the file is as before, and the next upgrade
     executes all of them."""
-    with empty(engine, tmp_path / "counted") as counted:
-        make_old(counted, migrate.BASELINE_VERSION)
-        statements = upgrade(counted)
-    assert statements > len(UNDONE)
-    with empty(engine, tmp_path / "db") as database:
-        make_old(database, migrate.BASELINE_VERSION)
-        before = schema_of(database)
-        for number in choose(statements, part):
-            upgrade(database, number)
-            assert schema_of(database) == before, number
+    with open_empty_database(engine, tmp_path / "counted") as counted:
+        create_old_schema(counted, migrate.BASELINE_VERSION)
+        statements = upgrade_until(counted)
+    assert statements > len(STATEMENTS_BACK_TO_VERSION)
+    with open_empty_database(engine, tmp_path / "db") as database:
+        create_old_schema(database, migrate.BASELINE_VERSION)
+        before = read_schema(database)
+        for number in choose_statements(statements, part):
+            upgrade_until(database, number)
+            assert read_schema(database) == before, number
             require_refused(database)
-        assert upgrade(database) == statements
+        assert upgrade_until(database) == statements
         assert migrate.ensure_schema(database)["schema"] == SCHEMA_VERSION

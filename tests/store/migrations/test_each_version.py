@@ -16,11 +16,11 @@ from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 from console.store.migrations import upgrade_lock
 from console.store.schema.core import SCHEMA_VERSION
-from tests.store.migrations.test_old_chain import empty, schema_of
-from tests.store.test_state_since import BEGUN, ENTRIES, ENTRY, EXPECTED, OLD_ROWS, WRITTEN, instant_of
+from tests.store.migrations.test_old_chain import open_empty_database, read_schema
+from tests.store.test_state_since import BEGUN, ENTRIES, ENTRY, EXPECTED, OLD_ROWS, WRITTEN, convert_to_instant
 from tests.support.places import CHECKS, Engine
 
-UNDONE: dict[str, tuple[str, ...]] = {
+STATEMENTS_BACK_TO_VERSION: dict[str, tuple[str, ...]] = {
     "0025": (),
     "0024": (),
     "0023": (
@@ -72,7 +72,7 @@ def insert_rows(conn: Connection) -> None:
         conn.exec_driver_sql(ENTRY.format(**values))
 
 
-def kept_rows(conn: Connection) -> dict[str, list[tuple[object, ...]]]:
+def read_unchanged_rows(conn: Connection) -> dict[str, list[tuple[object, ...]]]:
     """Return the rows whose stored form is the same in every version."""
     asked = {
         "requests": "SELECT id, who, state, claimed_id, confirmed FROM requests ORDER BY id",
@@ -85,9 +85,9 @@ def kept_rows(conn: Connection) -> dict[str, list[tuple[object, ...]]]:
     return {name: [tuple(row) for row in conn.exec_driver_sql(sql)] for name, sql in asked.items()}
 
 
-def dates_of(conn: Connection, table: str) -> dict[int, str | None]:
+def read_state_dates(conn: Connection, table: str) -> dict[int, str | None]:
     rows = conn.exec_driver_sql(f"SELECT id, state_since FROM {table} ORDER BY id").all()
-    instants = {number: instant_of(stored) for number, stored in rows}
+    instants = {number: convert_to_instant(stored) for number, stored in rows}
     return {number: str(at.date()) if at else None for number, at in instants.items()}
 
 
@@ -95,16 +95,18 @@ def dates_of(conn: Connection, table: str) -> dict[int, str | None]:
 def test_each_version_becomes_the_newest(engine: Engine, tmp_path: Path) -> None:
     """A database of each earlier version gets the newest schema and keeps its rows. A second upgrade changes
     nothing."""
-    assert list(UNDONE) == sorted((f"{number:04}" for number in range(11, int(SCHEMA_VERSION))), reverse=True)
-    with empty(engine, tmp_path / "db") as database:
+    assert list(STATEMENTS_BACK_TO_VERSION) == sorted(
+        (f"{number:04}" for number in range(11, int(SCHEMA_VERSION))), reverse=True
+    )
+    with open_empty_database(engine, tmp_path / "db") as database:
         migrate.upgrade(database)
-        schema = schema_of(database)
+        schema = read_schema(database)
         with database.write_without_retries() as tx:
             insert_rows(tx.conn)
-            rows = kept_rows(tx.conn)
+            rows = read_unchanged_rows(tx.conn)
         assert rows["requests"] == [("a", "op", "ended", "a", 0), ("b", "op", "lapsed", None, 0)]
         undone: list[str] = []
-        for version, statements in UNDONE.items():
+        for version, statements in STATEMENTS_BACK_TO_VERSION.items():
             undone += statements
             with database.write_without_retries() as tx:
                 for statement in undone:
@@ -112,15 +114,15 @@ def test_each_version_becomes_the_newest(engine: Engine, tmp_path: Path) -> None
                 tx.conn.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{version}'")
             assert migrate.upgrade(database).versions == (version, SCHEMA_VERSION)
             assert migrate.upgrade(database).versions == (SCHEMA_VERSION, SCHEMA_VERSION)
-            upgraded = schema_of(database)
+            upgraded = read_schema(database)
             for part, expected in schema.items():
                 assert upgraded[part] == expected, (version, part)
             with database.read() as conn:
                 if version == "0011":  # had no requests
                     rows["requests"] = []
-                assert kept_rows(conn) == rows, version
+                assert read_unchanged_rows(conn) == rows, version
                 if version < "0015":
-                    assert {table: dates_of(conn, table) for table in EXPECTED} == EXPECTED, version
+                    assert {table: read_state_dates(conn, table) for table in EXPECTED} == EXPECTED, version
 
 
 MERCHANTS = {
@@ -131,7 +133,7 @@ MERCHANTS = {
 
 
 @contextmanager
-def program_of(version: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def behave_as_version(version: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Context manager: inside the block the program behaves as one of the version `version`, with other triggers on
     `console_meta`."""
     own = server_triggers.make_all_triggers()
@@ -146,7 +148,7 @@ def program_of(version: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def refused_versions(database: Database) -> tuple[object, object, object]:
+def check_refused(database: Database) -> tuple[object, object, object]:
     """Check that the program refuses both to use and to upgrade this database. Return the version found, the version
     needed, and whether the found one is newer.
     """
@@ -161,7 +163,7 @@ def refused_versions(database: Database) -> tuple[object, object, object]:
     return facts[0]
 
 
-def trigger_faults(database: Database) -> tuple[object, ...]:
+def find_trigger_faults(database: Database) -> tuple[object, ...]:
     """Return the faults that this program finds in the triggers of a database on a server; an empty tuple on
     SQLite.
     """
@@ -178,39 +180,42 @@ def test_the_version_before_is_installed_again_and_replaced(
     """A database with records, requests and merchants. The program of the version before refuses the newer database;
     after the documented UPDATE it works and creates its own triggers. The next upgrade creates the newest schema
     again."""
-    before = next(iter(UNDONE))
+    before = next(iter(STATEMENTS_BACK_TO_VERSION))
     stored = text("SELECT name, value FROM console_meta WHERE name LIKE 'merchant.%'")
-    with empty(engine, tmp_path / "db") as database:
+    with open_empty_database(engine, tmp_path / "db") as database:
         migrate.upgrade(database)
-        schema = schema_of(database)
+        schema = read_schema(database)
         with database.write_without_retries() as tx:
             insert_rows(tx.conn)
             for name, value in MERCHANTS.items():
                 migrate.write_meta(tx.conn, name, value)
-            rows = kept_rows(tx.conn)
+            rows = read_unchanged_rows(tx.conn)
         migrate.upgrade(database)  # creates the triggers that `insert_rows` has dropped
-        with program_of(before, monkeypatch):
-            assert refused_versions(database) == (SCHEMA_VERSION, before, True)
+        with behave_as_version(before, monkeypatch):
+            assert check_refused(database) == (SCHEMA_VERSION, before, True)
         with database.write_without_retries() as tx:
-            for statement in (*UNDONE[before], f"UPDATE alembic_version SET version_num = '{before}'"):
+            for statement in (
+                *STATEMENTS_BACK_TO_VERSION[before],
+                f"UPDATE alembic_version SET version_num = '{before}'",
+            ):
                 tx.conn.exec_driver_sql(statement)
-        with program_of(before, monkeypatch):
-            assert engine == "sqlite" or trigger_faults(database)
+        with behave_as_version(before, monkeypatch):
+            assert engine == "sqlite" or find_trigger_faults(database)
             assert migrate.upgrade(database).versions == (before, before)
             assert migrate.ensure_schema(database)["schema"] == before
-            assert trigger_faults(database) == ()
+            assert find_trigger_faults(database) == ()
         with pytest.raises(ConsoleError) as refused:
             migrate.ensure_schema(database)
         assert (refused.value.code, refused.value.detail["newer"]) == ("schema_mismatch", False)
-        assert engine == "sqlite" or trigger_faults(database)
+        assert engine == "sqlite" or find_trigger_faults(database)
         assert migrate.upgrade(database).versions == (before, SCHEMA_VERSION)
         assert migrate.upgrade(database).versions == (SCHEMA_VERSION, SCHEMA_VERSION)
-        assert trigger_faults(database) == ()
-        upgraded = schema_of(database)
+        assert find_trigger_faults(database) == ()
+        upgraded = read_schema(database)
         for part, expected in schema.items():
             assert upgraded[part] == expected, part
         with database.read() as conn:
-            assert kept_rows(conn) == rows
+            assert read_unchanged_rows(conn) == rows
             assert dict(tuple(row) for row in conn.execute(stored)) == MERCHANTS
 
 
@@ -251,7 +256,7 @@ def test_an_upgrade_that_lost_its_lock_stops(
             )
             return {*columns, *triggers}
 
-    with empty(engine, tmp_path / "db") as database:
+    with open_empty_database(engine, tmp_path / "db") as database:
         migrate.upgrade(database)
         with database.write_without_retries() as tx:
             trigger = tx.conn.scalar(
@@ -259,7 +264,11 @@ def test_an_upgrade_that_lost_its_lock_stops(
             )
             tx.conn.exec_driver_sql(f"DROP TRIGGER {trigger}")
             if missing == "how":
-                undone = [statement for version in ("0023", "0022", "0021", "0020") for statement in UNDONE[version]]
+                undone = [
+                    statement
+                    for version in ("0023", "0022", "0021", "0020")
+                    for statement in STATEMENTS_BACK_TO_VERSION[version]
+                ]
                 for statement in undone:
                     tx.conn.exec_driver_sql(statement)
                 tx.conn.exec_driver_sql("UPDATE alembic_version SET version_num = '0020'")

@@ -19,8 +19,8 @@ from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 from console.store.schema.core import SCHEMA_VERSION
 from tests.support import server_fixtures
-from tests.support.adoptions import temporary_database
-from tests.support.places import CHECKS, Engine, nodes_of
+from tests.support.adoptions import open_temporary_database
+from tests.support.places import CHECKS, Engine, get_nodes
 
 OLD_CHAIN = Path(__file__).parent / "old_chain" / "versions"
 _COLUMNS = """SELECT table_name, column_name, column_type, is_nullable, column_default, extra, generation_expression,
@@ -36,16 +36,16 @@ _TRIGGERS = """SELECT trigger_name, event_object_table, action_timing, event_man
 
 
 @contextmanager
-def empty(engine: Engine, folder: Path) -> Iterator[Database]:
+def open_empty_database(engine: Engine, folder: Path) -> Iterator[Database]:
     """Context manager: an empty database on this engine."""
-    server_fixtures.need_engine(engine)
+    server_fixtures.require_engine(engine)
     folder.mkdir(exist_ok=True)
-    server = nodes_of(engine)[0] if engine != "sqlite" else None
-    with temporary_database(server, folder) as url, closing(Database(url, without_time_limit=True)) as database:
+    server = get_nodes(engine)[0] if engine != "sqlite" else None
+    with open_temporary_database(server, folder) as url, closing(Database(url, without_time_limit=True)) as database:
         yield database
 
 
-def make_old(database: Database, revision: str) -> None:
+def create_old_schema(database: Database, revision: str) -> None:
     """Create the schema that the old migrations had at this revision."""
     config = Config()
     config.set_main_option("script_location", str(migrate.MIGRATIONS_FOLDER))
@@ -57,25 +57,25 @@ def make_old(database: Database, revision: str) -> None:
         migrate.write_meta(tx.conn, "database_id", str(uuid.uuid4()))
 
 
-def schema_of(database: Database) -> dict[str, Any]:
+def read_schema(database: Database) -> dict[str, Any]:
     """Return all that the database states about its schema, except the order of the columns and MariaDB's
     counters."""
     with database.read() as conn:
-        return _schema_of_server(conn) if database.is_server else _schema_of_file(conn)
+        return _read_server_schema(conn) if database.is_server else _read_file_schema(conn)
 
 
-def _schema_of_server(conn: Connection) -> dict[str, Any]:
+def _read_server_schema(conn: Connection) -> dict[str, Any]:
     asked = {"columns": _COLUMNS, "keys": _KEYS, "tables": _TABLES, "checks": _CHECKS, "triggers": _TRIGGERS}
     return {name: {tuple(row) for row in conn.execute(text(sql))} for name, sql in asked.items()}
 
 
-def _schema_of_file(conn: Connection) -> dict[str, Any]:
+def _read_file_schema(conn: Connection) -> dict[str, Any]:
     rows = conn.exec_driver_sql("SELECT type, name, tbl_name, sql FROM sqlite_master").all()
     made = {(row.type, row.name): str(row.sql) for row in rows if row.type != "table"}
-    return {"tables": {row.name: _definitions(row.sql) for row in rows if row.type == "table"}, "others": made}
+    return {"tables": {row.name: _split_definitions(row.sql) for row in rows if row.type == "table"}, "others": made}
 
 
-def _definitions(sql: str) -> set[str]:
+def _split_definitions(sql: str) -> set[str]:
     """Return the columns and constraints of a CREATE TABLE statement."""
     parts, depth, quoted = [""], 0, False
     for letter in sql[sql.index("(") + 1 : sql.rindex(")")]:
@@ -92,14 +92,14 @@ def _definitions(sql: str) -> set[str]:
 def test_it_becomes_the_schema_of_a_new_database(engine: Engine, tmp_path: Path, revision: str) -> None:
     """After the upgrade, tables, columns, derived columns, keys, indexes and triggers are those of a new database. A
     database of revision 0011 needs no step."""
-    with empty(engine, tmp_path / "new") as new, empty(engine, tmp_path / "old") as old:
+    with open_empty_database(engine, tmp_path / "new") as new, open_empty_database(engine, tmp_path / "old") as old:
         migrate.upgrade(new)
-        make_old(old, revision)
+        create_old_schema(old, revision)
         if revision == SCHEMA_VERSION:
             assert migrate.ensure_schema(old)["schema"] == SCHEMA_VERSION
         assert migrate.upgrade(old).versions == (revision, SCHEMA_VERSION)
         assert migrate.ensure_schema(old)["schema"] == SCHEMA_VERSION
-        expected, upgraded = schema_of(new), schema_of(old)
+        expected, upgraded = read_schema(new), read_schema(old)
         assert expected.keys() == upgraded.keys()
         for part in expected:
             assert upgraded[part] == expected[part], part
@@ -108,8 +108,8 @@ def test_it_becomes_the_schema_of_a_new_database(engine: Engine, tmp_path: Path,
 def test_its_rows_stay(engine: Engine, tmp_path: Path) -> None:
     """Rows stay. The initial limits aren't inserted a second time, and existing rows get the values of new
     columns."""
-    with empty(engine, tmp_path / "old") as old:
-        make_old(old, migrate.BASELINE_VERSION)
+    with open_empty_database(engine, tmp_path / "old") as old:
+        create_old_schema(old, migrate.BASELINE_VERSION)
         with old.write_without_retries() as tx:
             tx.conn.exec_driver_sql("UPDATE limits SET value = 7 WHERE name = 'per_refund' AND currency = 'JPY'")
             tx.conn.exec_driver_sql(
@@ -127,8 +127,8 @@ def test_its_rows_stay(engine: Engine, tmp_path: Path) -> None:
 
 def test_an_older_one_is_refused(engine: Engine, tmp_path: Path) -> None:
     """A database whose schema is older than the baseline is refused with its version and not changed."""
-    with empty(engine, tmp_path / "old") as old:
-        make_old(old, "0005")
+    with open_empty_database(engine, tmp_path / "old") as old:
+        create_old_schema(old, "0005")
         with pytest.raises(ConsoleError) as refused:
             migrate.upgrade(old)
         assert (refused.value.code, refused.value.exit_status) == ("schema_mismatch", 3)

@@ -26,7 +26,7 @@ def context(place: Place, hand_clock: HandClock) -> Iterator[ServiceContext]:
         yield console._context
 
 
-def begin(context: ServiceContext, key: str) -> HeldIdempotencyKey:
+def acquire_key(context: ServiceContext, key: str) -> HeldIdempotencyKey:
     begun = IdempotencyKeyService(context).acquire_key(
         key, "3300 JPY", action="payment.start", subject=("payment", 1)
     )
@@ -34,7 +34,7 @@ def begin(context: ServiceContext, key: str) -> HeldIdempotencyKey:
     return begun
 
 
-def end(
+def end_operation(
     context: ServiceContext, of: HeldIdempotencyKey, state: OperationState = DONE, result: str | None = "paid"
 ) -> bool:
     return context.write(
@@ -42,12 +42,12 @@ def end(
     )
 
 
-def seen(context: ServiceContext, key: str) -> idempotency.IdempotencyKeyUse | None:
+def find_use(context: ServiceContext, key: str) -> idempotency.IdempotencyKeyUse | None:
     with context.database.read() as conn:
         return idempotency.find_use(conn, key)
 
 
-def states(context: ServiceContext) -> list[tuple[object, ...]]:
+def read_states(context: ServiceContext) -> list[tuple[object, ...]]:
     with context.database.read() as conn:
         return [
             tuple(row)
@@ -59,22 +59,22 @@ def test_what_a_key_was_used_for(context: ServiceContext) -> None:
     """The use of a key states who uses it, since when, and whether the lease of the operation is live. It is read
     from the operation with this key only."""
     for key in ("a", "b", "c"):
-        begin(context, key)
-    found = seen(context, "b")
+        acquire_key(context, key)
+    found = find_use(context, "b")
     assert found is not None
     assert (found.state, found.fingerprint, found.result, found.has_live_lease) == (CALLING, "3300 JPY", None, True)
     assert (found.operator, found.desk, found.since) == ("op-a", context.make_holder().desk, context.now())
-    assert (seen(context, "ab"), seen(context, "0"), seen(context, "z")) == (None, None, None)
+    assert (find_use(context, "ab"), find_use(context, "0"), find_use(context, "z")) == (None, None, None)
 
 
 @pytest.mark.parametrize("place_of", [0, 1, 2])
 def test_an_end_is_of_its_own_operation(context: ServiceContext, place_of: int) -> None:
     """Ending one operation leaves the others running, whatever their ids are."""
-    all_of_them = sorted((begin(context, key) for key in ("a", "b", "c")), key=lambda one: one.operation_id)
+    all_of_them = sorted((acquire_key(context, key) for key in ("a", "b", "c")), key=lambda one: one.operation_id)
     ended = all_of_them[place_of]
-    assert end(context, ended)
+    assert end_operation(context, ended)
     for one in all_of_them:
-        found = seen(context, one.key)
+        found = find_use(context, one.key)
         assert found is not None
         assert (found.state, found.result) == ((DONE, "paid") if one is ended else (CALLING, None))
 
@@ -83,66 +83,66 @@ def test_an_end_is_of_its_own_operation(context: ServiceContext, place_of: int) 
 def test_who_lost_the_operation_ends_nothing(context: ServiceContext, fence: int) -> None:
     """A process with an older or a newer fencing token can't end the operation, neither before nor after its owner
     has ended it."""
-    begun = begin(context, "a")
+    begun = acquire_key(context, "a")
     stranger = replace(begun, fence=begun.fence + fence)
-    assert not end(context, stranger)
-    assert end(context, begun)
-    assert not end(context, stranger)
+    assert not end_operation(context, stranger)
+    assert end_operation(context, begun)
+    assert not end_operation(context, stranger)
 
 
 def test_the_same_end_twice_is_as_good_as_once(context: ServiceContext) -> None:
     """Ending an operation a second time with the same state and result returns True; with another state or result it
     returns False."""
-    begun = begin(context, "a")
-    assert end(context, begun)
-    assert end(context, begun)
+    begun = acquire_key(context, "a")
+    assert end_operation(context, begun)
+    assert end_operation(context, begun)
     for other in ("paia", "paie", "", None):
-        assert not end(context, begun, result=other)
+        assert not end_operation(context, begun, result=other)
     for state in (FAILED, OperationState.UNKNOWN, CALLING):
-        assert not end(context, begun, state)
-    assert states(context) == [("a", "done", "paid")]
+        assert not end_operation(context, begun, state)
+    assert read_states(context) == [("a", "done", "paid")]
 
 
 def test_only_what_is_calling_ends(context: ServiceContext) -> None:
     """An operation that is unknown or failed can't be ended by this function; another one settles it."""
     for state in (FAILED, OperationState.UNKNOWN):
-        begun = begin(context, state)
-        assert end(context, begun, state, None)
-        assert not end(context, begun, DONE)
+        begun = acquire_key(context, state)
+        assert end_operation(context, begun, state, None)
+        assert not end_operation(context, begun, DONE)
 
 
 @pytest.mark.parametrize("place_of", [0, 1, 2])
 def test_a_key_that_is_set_aside_is_free(context: ServiceContext, place_of: int) -> None:
     """Freeing a key keeps the row of its operation under another key, and the keys of other rows."""
-    all_of_them = sorted((begin(context, key) for key in ("a", "b", "c")), key=lambda one: one.operation_id)
+    all_of_them = sorted((acquire_key(context, key) for key in ("a", "b", "c")), key=lambda one: one.operation_id)
     one = all_of_them[place_of]
     context.write(lambda tx: idempotency.free_idempotency_key(tx.conn, one.operation_id, one.key))
-    assert seen(context, one.key) is None
-    kept = {key for key, *_ in states(context)}
+    assert find_use(context, one.key) is None
+    kept = {key for key, *_ in read_states(context)}
     assert kept == ({"a", "b", "c"} - {one.key}) | {f"{one.key}#{one.operation_id}"}
 
 
 def test_a_long_key_that_is_set_aside_fits(context: ServiceContext) -> None:
     """A freed key of more than 200 characters is stored with its first 200 characters and the operation's id."""
-    begun = begin(context, "k" * 210)
+    begun = acquire_key(context, "k" * 210)
     context.write(lambda tx: idempotency.free_idempotency_key(tx.conn, begun.operation_id, begun.key))
-    assert [key for key, *_ in states(context)] == ["k" * 200 + f"#{begun.operation_id}"]
+    assert [key for key, *_ in read_states(context)] == ["k" * 200 + f"#{begun.operation_id}"]
 
 
-def epoch(context: ServiceContext, later: timedelta = timedelta(0)) -> str:
+def read_epoch(context: ServiceContext, later: timedelta = timedelta(0)) -> str:
     with context.database.read() as conn:
         return idempotency.read_current_epoch(conn, context.now() + later)
 
 
-def new_epoch(context: ServiceContext) -> str:
+def replace_epoch(context: ServiceContext) -> str:
     return context.write(lambda tx: idempotency.replace_epoch(tx, context.make_holder(), context.now()))
 
 
 def test_an_epoch_lasts_an_hour(context: ServiceContext) -> None:
     """An epoch is valid for an hour, before and after its beginning, because a clock may have been set back. Without
     an epoch the result is ""."""
-    assert epoch(context) == ""
-    begun = new_epoch(context)
+    assert read_epoch(context) == ""
+    begun = replace_epoch(context)
     assert begun
     for later, counts in (
         (HOUR, False),
@@ -151,18 +151,18 @@ def test_an_epoch_lasts_an_hour(context: ServiceContext) -> None:
         (MOMENT - HOUR, True),
         (2 * HOUR, False),
     ):
-        assert epoch(context, later) == (begun if counts else "")
+        assert read_epoch(context, later) == (begun if counts else "")
 
 
 def test_each_epoch_is_another_one(context: ServiceContext, hand_clock: HandClock) -> None:
     """Each new epoch has a new text and begins now. The rows of other leases stay unchanged."""
     with context.database.read() as conn:
         before = sorted(tuple(row) for row in conn.exec_driver_sql("SELECT name, slot, token FROM leases"))
-    first = new_epoch(context)
+    first = replace_epoch(context)
     hand_clock.at += 2 * HOUR
-    assert epoch(context) == ""
-    second = new_epoch(context)
-    assert (epoch(context), len({first, second, ""})) == (second, 3)
+    assert read_epoch(context) == ""
+    second = replace_epoch(context)
+    assert (read_epoch(context), len({first, second, ""})) == (second, 3)
     with context.database.read() as conn:
         after = sorted(tuple(row) for row in conn.exec_driver_sql("SELECT name, slot, token FROM leases"))
     assert [row for row in after if row[0] != "idempotency_cache"] == before
@@ -174,9 +174,9 @@ def test_another_lease_is_no_epoch(context: ServiceContext, other: str) -> None:
     from console.store.operations import leases
 
     context.write(lambda tx: leases.acquire(tx, other, context.make_holder(), context.now(), 45.0) and None)
-    assert epoch(context) == ""
-    first = new_epoch(context)
-    assert epoch(context) == first
+    assert read_epoch(context) == ""
+    first = replace_epoch(context)
+    assert read_epoch(context) == first
     with context.database.read() as conn:
         found = conn.exec_driver_sql(f"SELECT token FROM leases WHERE name = '{other}'").scalar()
     assert found not in (first, None)
@@ -185,11 +185,11 @@ def test_another_lease_is_no_epoch(context: ServiceContext, other: str) -> None:
 def test_a_result_that_is_forgotten_counts_nowhere(context: ServiceContext) -> None:
     """When a result is forgotten, its key is free and the epoch is replaced, so that cached results of the former
     epoch aren't used."""
-    begun = begin(context, "a")
-    assert end(context, begun)
-    first = new_epoch(context)
+    begun = acquire_key(context, "a")
+    assert end_operation(context, begun)
+    first = replace_epoch(context)
     context.write(
         lambda tx: idempotency.forget_result(tx, begun.operation_id, "a", context.make_holder(), context.now())
     )
-    assert seen(context, "a") is None
-    assert epoch(context) not in (first, "")
+    assert find_use(context, "a") is None
+    assert read_epoch(context) not in (first, "")

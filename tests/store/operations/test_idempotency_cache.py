@@ -19,18 +19,18 @@ from console.store.operations import redis_client as redis_link
 from console.store.operations.idempotency_cache import RedisIdempotencyCache
 from console.store.operations.redis_client import ANSWER_TIMEOUT_SECONDS, LARGEST_ANSWER_BYTES, RedisClient, is_usable
 from tests.providers.certificates import CertificateAuthority
-from tests.store.strange_servers import strange_server
-from tests.support.server_fixtures import need
+from tests.store.strange_servers import start_strange_server
+from tests.support.server_fixtures import require_server
 from tests.support.servers import RedisServer, redis
-from tests.support.waiting import PATIENCE_SECONDS, until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 KEY, PRINT, RESULT = "idempotent:payment:M-1:ORD-1", "3300 JPY", '{"payment": 17}'
 STORE_KEY = "a store key of enough characters"
-AWAY = "the cache is away ({}); the database answers alone"
+CACHE_AWAY_MESSAGE = "the cache is away ({}); the database answers alone"
 
 
 @contextmanager
-def opened(
+def open_cache(
     url: str, database_id: str = "", store_key: str = STORE_KEY, caplog: pytest.LogCaptureFixture | None = None
 ) -> Iterator[RedisIdempotencyCache]:
     """Context manager: a connected cache. If a busy machine makes the connection time out, another cache connects,
@@ -41,7 +41,7 @@ def opened(
         caches_made.append(RedisIdempotencyCache(url, database_id or str(uuid4()), lambda: store_key))
         return caches_made[-1].connect()
 
-    until(connect, "a connection to Redis")
+    wait_until(connect, "a connection to Redis")
     if len(caches_made) > 1 and caplog is not None:
         caplog.clear()
     caches_made[-1].refresh_epoch(lambda: "first")
@@ -57,14 +57,14 @@ def database_id() -> str:
 
 @pytest.fixture
 def cache(redis_server: RedisServer, database_id: str) -> Iterator[RedisIdempotencyCache]:
-    with opened(redis_server.url, database_id) as made:
+    with open_cache(redis_server.url, database_id) as made:
         yield made
 
 
 @pytest.fixture
 def own_server() -> Iterator[RedisServer]:
     """A Redis server of this test alone, which it may kill and pause."""
-    need("redis")
+    require_server("redis")
     with redis() as server:
         yield server
 
@@ -95,33 +95,33 @@ def uptime(monkeypatch: pytest.MonkeyPatch) -> HandUptime:
 
 
 @pytest.fixture
-def hurried() -> None:
+def short_time_limits() -> None:
     """Keep the real time limits of Redis, because these tests are about them."""
 
 
 @pytest.fixture(autouse=True)
 def _patient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give Redis more time in all tests that don't use the fixture `hurried`, because the machine may be busy."""
-    if "hurried" not in request.fixturenames:
+    if "short_time_limits" not in request.fixturenames:
         monkeypatch.setattr(redis_link, "ANSWER_TIMEOUT_SECONDS", 10.0)
 
 
-def kept(cache: RedisIdempotencyCache, result: str = RESULT, epoch: str = "first") -> None:
+def is_stored(cache: RedisIdempotencyCache, result: str = RESULT, epoch: str = "first") -> None:
     cache.store_result(KEY, PRINT, result, epoch)
 
 
-def only_name(client: Redis) -> bytes:
+def read_only_entry_name(client: Redis) -> bytes:
     """Return the name of the only entry of the server."""
-    (name,) = names(client)
+    (name,) = list_entry_names(client)
     return name
 
 
-def names(client: Redis) -> list[bytes]:
+def list_entry_names(client: Redis) -> list[bytes]:
     found: Any = client.keys("sc:*")
     return list(found)
 
 
-def value(client: Redis, name: bytes) -> bytes:
+def read_entry(client: Redis, name: bytes) -> bytes:
     found: Any = client.get(name)
     return bytes(found)
 
@@ -132,7 +132,7 @@ def value(client: Redis, name: bytes) -> bytes:
 def test_a_final_result_is_recalled(cache: RedisIdempotencyCache) -> None:
     """With the same key and fingerprint the stored result is returned, also by `announce_use`."""
     assert cache.find_result(KEY, PRINT).result is None
-    kept(cache)
+    is_stored(cache)
     assert cache.find_result(KEY, PRINT).result == RESULT
     assert cache.announce_use(KEY, PRINT).result == RESULT
 
@@ -141,7 +141,7 @@ def test_results_of_any_text(cache: RedisIdempotencyCache) -> None:
     """Empty, Japanese and long results are returned. A result that is too long for the cache isn't stored; the
     database has it."""
     for result in ("", "架空商事", "x" * caches.LARGEST_RESULT_BYTES):
-        kept(cache, result)
+        is_stored(cache, result)
         assert cache.find_result(KEY, PRINT).result == result
     cache.store_result("other", PRINT, "x" * (caches.LARGEST_RESULT_BYTES + 1), "first")
     assert cache.find_result("other", PRINT) == caches.CacheLookup(epoch="first")
@@ -151,13 +151,16 @@ def test_another_question_gets_no_answer(
     cache: RedisIdempotencyCache, redis_server: RedisServer, database_id: str
 ) -> None:
     """A lookup with another fingerprint, key, epoch, database or store key finds no result."""
-    kept(cache)
+    is_stored(cache)
     assert cache.find_result(KEY, "9900 JPY").result is None
     assert cache.find_result(KEY + "0", PRINT).result is None
-    with opened(redis_server.url) as other_database, opened(redis_server.url, database_id, "x" * 16) as other_key:
+    with (
+        open_cache(redis_server.url) as other_database,
+        open_cache(redis_server.url, database_id, "x" * 16) as other_key,
+    ):
         assert other_database.find_result(KEY, PRINT) == caches.CacheLookup(epoch="first")
         assert other_key.find_result(KEY, PRINT) == caches.CacheLookup(epoch="first")
-    with opened(redis_server.url, database_id) as same:
+    with open_cache(redis_server.url, database_id) as same:
         assert same.find_result(KEY, PRINT).result == RESULT
 
 
@@ -166,19 +169,19 @@ def test_announced_once(cache: RedisIdempotencyCache) -> None:
     next one that another process has announced it."""
     assert cache.announce_use(KEY, PRINT) == caches.CacheLookup(is_missing=True, epoch="first")
     assert cache.announce_use(KEY, PRINT) == caches.CacheLookup(is_missing=False, epoch="first")
-    kept(cache)
+    is_stored(cache)
     assert cache.announce_use(KEY, PRINT).result == RESULT
 
 
 def test_entries_tell_nothing_and_end(own_server: RedisServer, plain: Redis) -> None:
     """The names and values of entries contain neither key nor fingerprint nor result in readable form. Results and
     marks of running uses are deleted after their lifetime."""
-    with opened(own_server.url) as cache:
+    with open_cache(own_server.url) as cache:
         cache.announce_use(KEY, PRINT)
         assert_ends(plain, caches.RUNNING_MARK_LIFETIME_MS)
-        kept(cache)
+        is_stored(cache)
         assert_ends(plain, caches.RESULT_LIFETIME_MS)
-        stored = only_name(plain) + value(plain, only_name(plain))
+        stored = read_only_entry_name(plain) + read_entry(plain, read_only_entry_name(plain))
         cache.forget_result(KEY)
         assert_ends(plain, caches.FORGOTTEN_MARK_LIFETIME_MS)
     assert not any(word in stored for word in (b"M-1", b"ORD-1", b"3300", b"payment", b"17"))
@@ -190,7 +193,7 @@ def test_entries_tell_nothing_and_end(own_server: RedisServer, plain: Redis) -> 
 
 
 def assert_ends(client: Redis, after_ms: int) -> None:
-    left = client.pttl(only_name(client))
+    left = client.pttl(read_only_entry_name(client))
     assert isinstance(left, int)
     assert after_ms - 20_000 < left <= after_ms
 
@@ -203,11 +206,11 @@ def test_a_forgotten_result_is_forgotten_at_once(
 ) -> None:
     """A forgotten result isn't returned by any process, also by one that doesn't know the new epoch, and a late write
     doesn't bring it back."""
-    with opened(redis_server.url, database_id) as unaware:
-        kept(cache)
+    with open_cache(redis_server.url, database_id) as unaware:
+        is_stored(cache)
         cache.forget_result(KEY)
         assert unaware.find_result(KEY, PRINT).result is None
-        kept(unaware)
+        is_stored(unaware)
         assert unaware.find_result(KEY, PRINT).result is None
 
 
@@ -219,17 +222,17 @@ def test_a_late_entry_is_of_its_epoch(
     cache.forget_result(KEY)
     with Redis.from_url(redis_server.url) as client:
         client.delete(cache._entry_cipher.make_entry_name(KEY))  # type: ignore[union-attr]  # connected, so there
-    kept(cache, epoch="first")
+    is_stored(cache, epoch="first")
     cache.refresh_epoch(lambda: "second")
     assert cache.find_result(KEY, PRINT) == caches.CacheLookup(is_missing=False, epoch="second")
-    kept(cache, epoch="second")
+    is_stored(cache, epoch="second")
     assert cache.find_result(KEY, PRINT).result == RESULT
 
 
 def test_an_old_epoch_is_not_asked_in(cache: RedisIdempotencyCache, uptime: HandUptime) -> None:
     """A second after it has read the epoch, a process doesn't use the cache until it has read the epoch again from
     the database."""
-    kept(cache)
+    is_stored(cache)
     uptime.pass_seconds(1.1)
     assert cache.find_result(KEY, PRINT) == cache.announce_use(KEY, PRINT) == caches.CacheLookup()
     cache.refresh_epoch(lambda: "first")
@@ -241,7 +244,7 @@ def test_who_sleeps_while_asking_believes_nothing(
 ) -> None:
     """If the process was stopped between the question and the answer of Redis, it ignores the answer, because the
     epoch may have ended meanwhile."""
-    kept(cache)
+    is_stored(cache)
     ask = cache._redis_client.send_command
 
     def slow(*command: Any) -> Any:
@@ -256,9 +259,9 @@ def test_who_sleeps_while_asking_believes_nothing(
 # Entries of strangers
 
 
-def poisons(client: Redis, name: bytes) -> dict[str, Callable[[], object]]:
+def make_damages(client: Redis, name: bytes) -> dict[str, Callable[[], object]]:
     """Return functions that spoil an entry, by the name of the damage."""
-    good = value(client, name)
+    good = read_entry(client, name)
     client.set("other", good)
     values = {
         "empty": b"",
@@ -283,40 +286,40 @@ def poisons(client: Redis, name: bytes) -> dict[str, Callable[[], object]]:
 def test_nothing_a_stranger_writes_is_believed(own_server: RedisServer, plain: Redis) -> None:
     """Spoiled entries (wrong bytes, other types, cut and changed values) give no result and no error, and the next
     result is stored again."""
-    with opened(own_server.url) as cache:
-        kept(cache)
-        name = only_name(plain)
-        for why, spoil in poisons(plain, name).items():
+    with open_cache(own_server.url) as cache:
+        is_stored(cache)
+        name = read_only_entry_name(plain)
+        for why, spoil in make_damages(plain, name).items():
             spoil()
             assert cache.find_result(KEY, PRINT).result is None, why
             assert cache.announce_use(KEY, PRINT).result is None, why
-            kept(cache)
+            is_stored(cache)
             assert cache.state == "on", why
         plain.delete(name)
-        kept(cache)
+        is_stored(cache)
         assert cache.find_result(KEY, PRINT).result == RESULT
 
 
 def test_an_entry_counts_under_its_name_alone(own_server: RedisServer, plain: Redis) -> None:
     """An entry that was copied to the name of another key gives no result for that key."""
-    with opened(own_server.url) as cache:
-        kept(cache)
-        name = only_name(plain)
+    with open_cache(own_server.url) as cache:
+        is_stored(cache)
+        name = read_only_entry_name(plain)
         cache.announce_use(KEY + "0", PRINT)
-        (other,) = set(names(plain)) - {name}
-        plain.set(other, value(plain, name))
+        (other,) = set(list_entry_names(plain)) - {name}
+        plain.set(other, read_entry(plain, name))
         assert cache.find_result(KEY + "0", PRINT).result is None
 
 
 @pytest.mark.expects_log("a value that is too large to be an answer")
-@pytest.mark.usefixtures("hurried")
+@pytest.mark.usefixtures("short_time_limits")
 def test_a_huge_value_is_not_read(own_server: RedisServer, plain: Redis, caplog: pytest.LogCaptureFixture) -> None:
     """The reading of a value of 50 MB is given up after 64 KB, within the time limit of an answer."""
-    with opened(own_server.url, caplog=caplog) as cache:
-        kept(cache)
-        plain.set(only_name(plain), b"d" + bytes(50_000_000))
+    with open_cache(own_server.url, caplog=caplog) as cache:
+        is_stored(cache)
+        plain.set(read_only_entry_name(plain), b"d" + bytes(50_000_000))
         assert cache.find_result(KEY, PRINT).result is None
-    assert caplog.messages == [AWAY.format("TimeoutError")]
+    assert caplog.messages == [CACHE_AWAY_MESSAGE.format("TimeoutError")]
 
 
 STRANGE = {
@@ -333,23 +336,26 @@ STRANGE = {
 
 @pytest.mark.expects_log("a server that is no Redis")
 @pytest.mark.parametrize("why", STRANGE)
-@pytest.mark.usefixtures("hurried")
+@pytest.mark.usefixtures("short_time_limits")
 def test_a_strange_server_breaks_nothing(why: str, caplog: pytest.LogCaptureFixture) -> None:
     """A server that isn't Redis, also a slow one, gives no result and no error; the cache switches itself off with
     one line in the log.
     """
-    with strange_server(STRANGE[why]) as url, opened(url, caplog=caplog) as cache:
+    with start_strange_server(STRANGE[why]) as url, open_cache(url, caplog=caplog) as cache:
         assert cache.find_result(KEY, PRINT).result is None
         assert cache.state == "off"
     assert len(caplog.messages) == 1
 
 
 @pytest.mark.expects_log("a server that is slow")
-@pytest.mark.usefixtures("hurried")
+@pytest.mark.usefixtures("short_time_limits")
 def test_a_dripping_answer_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
     """A server sends a byte every ten milliseconds. The time limit is for the whole answer, so the answer is given
     up."""
-    with strange_server(b"$64\r\n" + b"x" * 64, drip_seconds=0.01) as url, opened(url, caplog=caplog) as cache:
+    with (
+        start_strange_server(b"$64\r\n" + b"x" * 64, drip_seconds=0.01) as url,
+        open_cache(url, caplog=caplog) as cache,
+    ):
         assert cache.find_result(KEY, PRINT).result is None
         assert cache.state == "off"
     assert len(caplog.messages) == 1
@@ -358,7 +364,7 @@ def test_a_dripping_answer_is_given_up(caplog: pytest.LogCaptureFixture) -> None
 @pytest.mark.parametrize("answer", [b":17\r\n", b"+OK\r\n", b"*2\r\n$1\r\na\r\n$1\r\nb\r\n", b"$-1\r\n"])
 def test_an_answer_of_another_kind_says_nothing(answer: bytes) -> None:
     """A number, a word or a list from Redis in place of an entry counts as no result."""
-    with strange_server(answer) as url:
+    with start_strange_server(answer) as url:
         cache = RedisIdempotencyCache(url, "database", lambda: STORE_KEY)
         assert cache.connect()
         cache.refresh_epoch(lambda: "first")
@@ -370,15 +376,15 @@ def test_an_answer_of_another_kind_says_nothing(answer: bytes) -> None:
 
 
 @pytest.mark.expects_log("Redis is killed")
-@pytest.mark.usefixtures("hurried")
+@pytest.mark.usefixtures("short_time_limits")
 def test_a_killed_server_costs_one_line(
     own_server: RedisServer, uptime: HandUptime, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A killed server: no question connects within five seconds, and one line is logged. Once the server is back, the
     cache finds it by itself."""
     caplog.set_level(logging.INFO)
-    with opened(own_server.url, caplog=caplog) as cache:
-        kept(cache)
+    with open_cache(own_server.url, caplog=caplog) as cache:
+        is_stored(cache)
         own_server.kill()
         with monkeypatch.context() as patch:
             connected: list[RedisClient] = []
@@ -391,20 +397,20 @@ def test_a_killed_server_costs_one_line(
         own_server.start()
         uptime.pass_seconds(5)
         cache.find_result(KEY, PRINT)
-        until(lambda: cache.state == "on", "the cache to be back")
-        until(lambda: len(caplog.messages) == 2, "it to be told")
-    assert caplog.messages == [AWAY.format("ConnectionError"), "the cache answers again"]
+        wait_until(lambda: cache.state == "on", "the cache to be back")
+        wait_until(lambda: len(caplog.messages) == 2, "it to be told")
+    assert caplog.messages == [CACHE_AWAY_MESSAGE.format("ConnectionError"), "the cache answers again"]
 
 
 @pytest.mark.expects_log("Redis hangs")
-@pytest.mark.usefixtures("hurried")
+@pytest.mark.usefixtures("short_time_limits")
 def test_a_hung_server_is_waited_for_once(
     own_server: RedisServer, uptime: HandUptime, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server hangs while a connection is open: one question waits, for 40 ms. No later question waits, also not the
     one that finds out whether the server is back."""
-    with opened(own_server.url, caplog=caplog) as cache:
-        kept(cache)
+    with open_cache(own_server.url, caplog=caplog) as cache:
+        is_stored(cache)
         own_server.pause()
         began = time.monotonic()
         assert cache.find_result(KEY, PRINT).result is None
@@ -419,18 +425,18 @@ def test_a_hung_server_is_waited_for_once(
         uptime.pass_seconds(5)
         cache.refresh_epoch(lambda: "first")
         cache.find_result(KEY, PRINT)
-        until(lambda: cache.state == "on", "the cache to be back")
+        wait_until(lambda: cache.state == "on", "the cache to be back")
         assert cache.find_result(KEY, PRINT).result == RESULT
-    assert caplog.messages == [AWAY.format("TimeoutError")]
+    assert caplog.messages == [CACHE_AWAY_MESSAGE.format("TimeoutError")]
 
 
 def test_a_flush_loses_nothing_but_speed(own_server: RedisServer, plain: Redis) -> None:
     """After Redis is emptied, the cache has no result and logs nothing; a result that is stored again is returned."""
-    with opened(own_server.url) as cache:
-        kept(cache)
+    with open_cache(own_server.url) as cache:
+        is_stored(cache)
         plain.flushall()
         assert cache.find_result(KEY, PRINT) == caches.CacheLookup(epoch="first")
-        kept(cache)
+        is_stored(cache)
         assert cache.find_result(KEY, PRINT).result == RESULT
         assert cache.state == "on"
 
@@ -443,10 +449,10 @@ def test_a_server_that_never_was(caplog: pytest.LogCaptureFixture, uptime: HandU
     assert (cache.state, caplog.messages) == ("off", [])
     for _ in range(3):
         assert cache.find_result(KEY, PRINT) == caches.CacheLookup()
-        until(lambda: bool(caplog.messages), "it to be told")
+        wait_until(lambda: bool(caplog.messages), "it to be told")
         uptime.pass_seconds(5)
     cache.close()
-    assert caplog.messages == [AWAY.format("ConnectionError")]
+    assert caplog.messages == [CACHE_AWAY_MESSAGE.format("ConnectionError")]
     assert cache.find_result(KEY, PRINT) == caches.CacheLookup()
 
 
@@ -455,9 +461,9 @@ def test_without_a_store_key_there_is_no_cache(redis_server: RedisServer, caplog
     """Without a valid store key nothing is stored, because it couldn't be encrypted. The log names the reason."""
     cache = RedisIdempotencyCache(redis_server.url, "database", lambda: "short")
     assert not cache.connect()
-    kept(cache)
+    is_stored(cache)
     cache.close()
-    assert caplog.messages == [AWAY.format("bad_profile")]
+    assert caplog.messages == [CACHE_AWAY_MESSAGE.format("bad_profile")]
 
 
 # Addresses and commands
@@ -472,8 +478,8 @@ def test_tls_is_verified(tmp_path: Path) -> None:
     authority, stranger = CertificateAuthority(tmp_path / "ours"), CertificateAuthority(tmp_path / "theirs")
     trusted, foreign = authority.file(), stranger.file()
     with (
-        strange_server(b"$-1\r\n", tls=authority.server("127.0.0.1")) as right,
-        strange_server(b"$-1\r\n", tls=authority.server("redis.example")) as misnamed,
+        start_strange_server(b"$-1\r\n", tls=authority.server("127.0.0.1")) as right,
+        start_strange_server(b"$-1\r\n", tls=authority.server("redis.example")) as misnamed,
     ):
         assert is_usable(f"{right}?ssl_ca_certs={trusted}")
         assert not is_usable(right)

@@ -21,20 +21,20 @@ LEASE_SECONDS = 60.0
 SOON, LATER = timedelta(seconds=59), timedelta(seconds=2)
 
 
-def holder(place: Place, desk: str = "desk-1") -> HoldingProcess:
-    return HoldingProcess(place.named("op-a"), desk, "host", 7, f"session-of-{desk}")
+def make_holder(place: Place, desk: str = "desk-1") -> HoldingProcess:
+    return HoldingProcess(place.get_account_name("op-a"), desk, "host", 7, f"session-of-{desk}")
 
 
-def take(database: Database, who: HoldingProcess, slots: int = 1, name: str = NAME) -> Lease | None:
+def acquire_lease(database: Database, who: HoldingProcess, slots: int = 1, name: str = NAME) -> Lease | None:
     return database.write(lambda tx: leases.acquire(tx, name, who, NOW, LEASE_SECONDS, slots))
 
 
-def given(lease: Lease | None) -> Lease:
+def require_lease(lease: Lease | None) -> Lease:
     assert lease is not None
     return lease
 
 
-def fence(database: Database) -> int:
+def read_fence(database: Database) -> int:
     """Return the fencing token of the lease's row, which rises with each acquisition."""
     with database.read() as conn:
         return int(conn.exec_driver_sql(f"SELECT fence FROM leases WHERE name = '{NAME}'").scalar_one())
@@ -44,19 +44,19 @@ def test_one_holder_until_it_lets_go(databases: tuple[Database, ...], place: Pla
     """While a desk holds the lease, another desk can read who holds it and since when, but can't acquire it. After
     the release it can, and the fencing token is higher."""
     here, there = databases
-    first, first_fence = given(take(here, holder(place))), fence(here)
-    assert take(there, holder(place, "desk-2")) is None
+    first, first_fence = require_lease(acquire_lease(here, make_holder(place))), read_fence(here)
+    assert acquire_lease(there, make_holder(place, "desk-2")) is None
     with there.read() as conn:
         seen = leases.find_holder(conn, NAME)
         assert leases.list_holders(conn) == (seen,)
     assert seen is not None
-    assert (seen.operator, seen.desk, seen.since) == (place.named("op-a"), "desk-1", NOW)
+    assert (seen.operator, seen.desk, seen.since) == (place.get_account_name("op-a"), "desk-1", NOW)
     assert seen.until == NOW + timedelta(seconds=LEASE_SECONDS)
     here.write(lambda tx: leases.release(tx.conn, first))
     with there.read() as conn:
         assert leases.find_holder(conn, NAME) is None
-    assert given(take(there, holder(place, "desk-2"))).token != first.token
-    assert fence(there) > first_fence
+    assert require_lease(acquire_lease(there, make_holder(place, "desk-2"))).token != first.token
+    assert read_fence(there) > first_fence
 
 
 def test_it_runs_out_by_the_databases_clock(
@@ -65,17 +65,17 @@ def test_it_runs_out_by_the_databases_clock(
     """A lease expires at its time by the database's clock. The process that has lost it can neither renew it nor
     release the lease of the next holder."""
     here, there = databases
-    lost, lost_fence = given(take(here, holder(place))), fence(here)
+    lost, lost_fence = require_lease(acquire_lease(here, make_holder(place))), read_fence(here)
     hand_clock.at += SOON
-    assert take(there, holder(place, "desk-2")) is None
+    assert acquire_lease(there, make_holder(place, "desk-2")) is None
     hand_clock.at += LATER
-    taken = given(take(there, holder(place, "desk-2")))
+    taken = require_lease(acquire_lease(there, make_holder(place, "desk-2")))
     assert not here.write(lambda tx: leases.renew(tx.conn, lost, NOW, LEASE_SECONDS))
     here.write(lambda tx: leases.release(tx.conn, lost))
     with here.read() as conn:
         seen = leases.find_holder(conn, NAME)
     assert seen is not None
-    assert (seen.desk, fence(there)) == ("desk-2", lost_fence + 1)
+    assert (seen.desk, read_fence(there)) == ("desk-2", lost_fence + 1)
     assert taken.token != lost.token
 
 
@@ -84,11 +84,11 @@ def test_a_heartbeat_moves_its_end(databases: tuple[Database, ...], place: Place
     acquired it or not.
     """
     here, there = databases
-    mine = given(take(here, holder(place)))
+    mine = require_lease(acquire_lease(here, make_holder(place)))
     for _ in range(3):
         hand_clock.at += SOON
         assert here.write(lambda tx: leases.renew(tx.conn, mine, NOW, LEASE_SECONDS))
-        assert take(there, holder(place, "desk-2")) is None
+        assert acquire_lease(there, make_holder(place, "desk-2")) is None
     hand_clock.at += SOON + LATER
     assert not here.write(lambda tx: leases.renew(tx.conn, mine, NOW, LEASE_SECONDS))
 
@@ -97,13 +97,15 @@ def test_as_many_holders_as_slots(databases: tuple[Database, ...], place: Place)
     """A lease with N slots has at most N holders, each with its own slot. The next process waits until one of them
     releases its slot."""
     here, there = databases
-    taken = [given(take((here, there)[i % 2], holder(place, f"desk-{i}"), slots=3)) for i in range(3)]
+    taken = [
+        require_lease(acquire_lease((here, there)[i % 2], make_holder(place, f"desk-{i}"), slots=3)) for i in range(3)
+    ]
     assert [lease.slot for lease in taken] == [0, 1, 2]
-    assert take(there, holder(place, "desk-9"), slots=3) is None
+    assert acquire_lease(there, make_holder(place, "desk-9"), slots=3) is None
     with there.read() as conn:
         assert len(leases.list_holders(conn)) == 3
     here.write(lambda tx: leases.release(tx.conn, taken[1]))
-    assert given(take(there, holder(place, "desk-9"), slots=3)).slot == 1
+    assert require_lease(acquire_lease(there, make_holder(place, "desk-9"), slots=3)).slot == 1
 
 
 @pytest.mark.parametrize("slots", [1, 3])
@@ -114,7 +116,7 @@ def test_at_once_no_more_than_slots(databases: tuple[Database, ...], place: Plac
 
     def ask(i: int) -> Lease | None:
         barrier.wait(PATIENCE_SECONDS)
-        return take(databases[i % 2], holder(place, f"desk-{i}"), slots, name=f"fresh-{slots}")
+        return acquire_lease(databases[i % 2], make_holder(place, f"desk-{i}"), slots, name=f"fresh-{slots}")
 
     with ThreadPoolExecutor(8) as threads:
         taken = [lease for lease in threads.map(ask, range(8)) if lease is not None]
@@ -133,7 +135,7 @@ def test_the_token_tells_whose_it_is(databases: tuple[Database, ...], place: Pla
 
         def body(tx: object) -> None:
             nonlocal lease
-            lease = leases.acquire(tx, NAME, holder(place), NOW, LEASE_SECONDS)  # type: ignore[arg-type]  # a Transaction
+            lease = leases.acquire(tx, NAME, make_holder(place), NOW, LEASE_SECONDS)  # type: ignore[arg-type]  # a Transaction
             proofs.append(tx.proof)  # type: ignore[attr-defined]
             if not keep:
                 raise RuntimeError("undone")

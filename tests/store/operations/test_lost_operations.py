@@ -49,21 +49,21 @@ def list_states(database: Database) -> list[str]:
         return [state for _, _, state in lost_operations.list_lost_operations(conn, 10)]
 
 
-def bring_evidence(tx: Transaction, who: str) -> int:
+def add_evidence(tx: Transaction, who: str) -> int:
     row = {"subject_kind": "operation", "operation_id": OPERATION, "at": NOW.replace(tzinfo=None), "source": "person"}
     result = tx.conn.execute(insert(evidence).values(**row, who=who, sha256="a" * 64, summary="", body="seen"))
     assert result.inserted_primary_key is not None
     return int(result.inserted_primary_key[0])
 
 
-def propose(tx: Transaction, who: str, *, closed: bool) -> None:
+def insert_proposal(tx: Transaction, who: str, *, closed: bool) -> None:
     at = NOW.replace(tzinfo=None)
     row = {"subject_kind": "operation", "subject_id": OPERATION, "action": "resolve", "proposed": "error", "at": at}
     ended = at + timedelta(minutes=1) if closed else None
-    tx.conn.execute(insert(approvals).values(**row, person=who, evidence_id=bring_evidence(tx, who), closed_at=ended))
+    tx.conn.execute(insert(approvals).values(**row, person=who, evidence_id=add_evidence(tx, who), closed_at=ended))
 
 
-def is_held(database: Database) -> bool:
+def holds_claim(database: Database) -> bool:
     with database.read() as conn:
         held = lost_operations.list_purchases_holding_claim(conn, "1", NUMBER)
         assert held == lost_operations.list_purchases_holding_claim(conn, None, NUMBER)
@@ -86,13 +86,13 @@ def test_what_ends_its_claim(
 ) -> None:
     """A purchase that the database has lost keeps its claim until a second person has confirmed, with evidence, a
     proposal that it was not made."""
-    place.unguard("approvals")
-    place.unguard("evidence")
-    assert is_held(database)
-    database.write(lambda tx: propose(tx, first, closed=closed))
+    place.drop_table_triggers("approvals")
+    place.drop_table_triggers("evidence")
+    assert holds_claim(database)
+    database.write(lambda tx: insert_proposal(tx, first, closed=closed))
     for who in then:
-        database.write(partial(bring_evidence, who=who))
-    assert is_held(database) is held
+        database.write(partial(add_evidence, who=who))
+    assert holds_claim(database) is held
     assert list_states(database) == ["open" if held else "decided"]
 
 

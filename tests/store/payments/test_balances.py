@@ -13,13 +13,13 @@ from console.domain.payments.states import PaymentState
 from console.store.database import change_feed
 from console.store.database.engine import Database
 from console.store.payments import payments
-from tests.store.money_rows import NOW, again, begun, paid
+from tests.store.money_rows import NOW, insert_begun_payment, insert_paid_payment, reread_payment
 
 EVERYWHERE = pytest.mark.engines("sqlite", "mariadb", "galera")
 
 
 @dataclass
-class Sums:
+class ComputedSums:
     """The sums of a payment, computed by the same rules with plain arithmetic, for comparison."""
 
     captured: int = 0
@@ -31,7 +31,7 @@ class Sums:
         """Apply the same move as `_MOVES[name]` to these sums; return False and change nothing if it would break a
         rule.
         """
-        after = Sums(self.captured, self.reserved, self.refunded, self.aside)
+        after = ComputedSums(self.captured, self.reserved, self.refunded, self.aside)
         match name:
             case "reserve":
                 after.reserved += x
@@ -70,52 +70,52 @@ _MOVES: dict[str, Callable[[Connection, int, int], bool]] = {
 }
 
 
-def sums_of(conn: Connection, payment_id: int) -> Sums:
-    one = again(conn, payment_id)
+def read_sums(conn: Connection, payment_id: int) -> ComputedSums:
+    one = reread_payment(conn, payment_id)
     assert one.refundable_minor >= 0
-    return Sums(one.captured_minor, one.reserved_minor, one.refunded_minor, one.set_aside_minor)
+    return ComputedSums(one.captured_minor, one.reserved_minor, one.refunded_minor, one.set_aside_minor)
 
 
 @EVERYWHERE
 def test_sums_move_by_the_rules_alone(rows: Connection, seed: int) -> None:
     """Random changes of the sums in random order, with amounts below, at and above the limit. A change is made if
     plain arithmetic allows it, and raises the version; otherwise nothing changes."""
-    draw, expected = random.Random(seed), Sums()
-    payment, done = begun(rows), 0
+    draw, expected = random.Random(seed), ComputedSums()
+    payment, done = insert_begun_payment(rows), 0
     for _ in range(300):
         name = draw.choice(list(_MOVES))
         x = draw.choice([-1, 0, 1, expected.reserved, expected.aside, draw.randint(1, 40)]) + draw.choice([0, 0, 1])
         x += expected.captured if name == "capture" and draw.random() < 0.5 else 0
         allowed = expected.move(name, x)
         assert _MOVES[name](rows, payment.id, x) is allowed, (seed, name, x, expected)
-        assert sums_of(rows, payment.id) == expected, (seed, name, x)
+        assert read_sums(rows, payment.id) == expected, (seed, name, x)
         done += allowed
-    assert again(rows, payment.id).version == payment.version + done
+    assert reread_payment(rows, payment.id).version == payment.version + done
     assert done > 50
 
 
 @EVERYWHERE
-def test_more_than_was_captured_is_never_reserved_at_once(books: Database) -> None:
+def test_more_than_was_captured_is_never_reserved_at_once(database_without_person_triggers: Database) -> None:
     """Many processes reserve parts of a payment at the same moment: together they get the captured amount and no
     more."""
-    with books.write_without_retries() as tx:
-        payment = paid(tx.conn, "ORD-crowd", minor=5)
+    with database_without_person_triggers.write_without_retries() as tx:
+        payment = insert_paid_payment(tx.conn, "ORD-crowd", minor=5)
 
     def reserve(_: int) -> bool:
-        return books.write(lambda tx: payments.reserve_amount(tx.conn, payment.id, 1, NOW))
+        return database_without_person_triggers.write(lambda tx: payments.reserve_amount(tx.conn, payment.id, 1, NOW))
 
     with ThreadPoolExecutor(8) as threads:
         got = list(threads.map(reserve, range(12)))
-    with books.read() as conn:
-        assert (sum(got), sums_of(conn, payment.id)) == (5, Sums(5, 5))
+    with database_without_person_triggers.read() as conn:
+        assert (sum(got), read_sums(conn, payment.id)) == (5, ComputedSums(5, 5))
 
 
 def test_nothing_is_reserved_of_what_was_taken_back(rows: Connection) -> None:
     """Of a reversed payment nothing can be reserved for a refund, neither of what is left nor of what was set
     aside."""
-    payment = paid(rows)
+    payment = insert_paid_payment(rows)
     assert payments.set_amount_aside(rows, payment.id, 100, NOW)
-    payments.change_payment(rows, again(rows, payment.id), NOW, status=PaymentState.REVERSED)
+    payments.change_payment(rows, reread_payment(rows, payment.id), NOW, status=PaymentState.REVERSED)
     assert not payments.reserve_amount(rows, payment.id, 1, NOW)
     assert not payments.reserve_amount(rows, payment.id, 1, NOW, is_from_set_aside=True)
 
@@ -125,16 +125,19 @@ def test_a_refund_that_is_done_is_no_difference(rows: Connection, told: int | No
     """The provider's statement about a refund counts as a statement about its payment, until the provider is asked
     about the payment again.
     """
-    payment = paid(rows)
-    payments.change_payment(rows, again(rows, payment.id), NOW, provider_refunded_minor=told)
+    payment = insert_paid_payment(rows)
+    payments.change_payment(rows, reread_payment(rows, payment.id), NOW, provider_refunded_minor=told)
     assert payments.reserve_amount(rows, payment.id, 300, NOW)
     assert payments.settle_refund(rows, payment.id, 300, NOW)
-    assert (again(rows, payment.id).refunded_minor, again(rows, payment.id).provider_refunded_minor) == (300, then)
+    assert (
+        reread_payment(rows, payment.id).refunded_minor,
+        reread_payment(rows, payment.id).provider_refunded_minor,
+    ) == (300, then)
 
 
 def test_who_looks_is_told(rows: Connection) -> None:
     """A change of the sums adds an entry to the change feed; a refused one adds none."""
-    payment = paid(rows)
+    payment = insert_paid_payment(rows)
     mark, _ = change_feed.list_changes_since(rows, None)
     assert not payments.reserve_amount(rows, payment.id, 9_999, NOW)
     mark, news = change_feed.list_changes_since(rows, mark)
@@ -145,7 +148,7 @@ def test_who_looks_is_told(rows: Connection) -> None:
 
 def test_another_payment_keeps_its_sums(rows: Connection) -> None:
     """Only the named payment changes."""
-    one, other = paid(rows, "ORD-1"), paid(rows, "ORD-2")
+    one, other = insert_paid_payment(rows, "ORD-1"), insert_paid_payment(rows, "ORD-2")
     assert payments.reserve_amount(rows, one.id, 1_000, NOW)
-    assert again(rows, other.id) == other
+    assert reread_payment(rows, other.id) == other
     assert not payments.reserve_amount(rows, 99_999, 1, NOW)

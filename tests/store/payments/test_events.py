@@ -13,21 +13,21 @@ from console.store.payments import events as payment_events
 from console.store.payments.events import PaymentEvent
 from tests.store.money_rows import NOW
 
-TOLD = PaymentEvent("paypay", "N-1", "payment.succeeded", "queued", '{"a": 1}', 5, "ORD-1", 3_300, "JPY", NOW)
+EVENT = PaymentEvent("paypay", "N-1", "payment.succeeded", "queued", '{"a": 1}', 5, "ORD-1", 3_300, "JPY", NOW)
 
 
 def test_kept_once(rows: Connection) -> None:
     """A second event with the same id doesn't change the first one. The same id of another source is another
     event."""
     later = NOW + timedelta(hours=1)
-    assert payment_events.add_event(rows, TOLD, "worker", NOW)
+    assert payment_events.add_event(rows, EVENT, "worker", NOW)
     again = PaymentEvent("paypay", "N-1", "payment.failed", "kept", "{}")
     assert not payment_events.add_event(rows, again, "worker", later)
     other = PaymentEvent("bank", "N-1", "payment.succeeded", "unmatched", "{}")
     assert payment_events.add_event(rows, other, "worker", later)
     found = payment_events.find_by_event_id(rows, "paypay", "N-1")
     assert found is not None
-    assert (found.kind, found.body, found.received_at, found.occurred_at) == (TOLD.kind, TOLD.body, NOW, NOW)
+    assert (found.kind, found.body, found.received_at, found.occurred_at) == (EVENT.kind, EVENT.body, NOW, NOW)
     assert payment_events.find_by_payment(rows, 5) == (found,)
     assert payment_events.find_by_event_id(rows, "paypay", "N-2") is None
 
@@ -60,12 +60,14 @@ def test_what_the_database_refuses_is_no_repeat(rows: Connection) -> None:
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-def test_told_from_many_sides_at_once(books: Database) -> None:
+def test_told_from_many_sides_at_once(database_without_person_triggers: Database) -> None:
     """Of many threads that store the same event at the same moment, exactly one gets True."""
 
     def tell(number: int) -> bool:
         event = PaymentEvent("crowd", f"N-{number % 3}", "x", "kept", "{}")
-        return books.write(lambda tx: payment_events.add_event(tx.conn, event, "worker", NOW))
+        return database_without_person_triggers.write(
+            lambda tx: payment_events.add_event(tx.conn, event, "worker", NOW)
+        )
 
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(tell, range(24))) == 3

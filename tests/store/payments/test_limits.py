@@ -12,17 +12,17 @@ from console.store.database.engine import Database
 from console.store.payments import account_limits as accounts
 from console.store.payments import currency_limits as limits
 from console.store.payments import set_asides
-from tests.store.money_rows import NOW, paid
+from tests.store.money_rows import NOW, insert_paid_payment
 
 NUMBER = "1180301018771"
 
 
-def opened(conn: Connection, limit: int = 10_000) -> Account:
+def open_account(conn: Connection, limit: int = 10_000) -> Account:
     """Open an account of the corporation with this limit, and return it."""
-    return now(conn, accounts.open_account(conn, NUMBER, "JPY", limit))
+    return read_account(conn, accounts.open_account(conn, NUMBER, "JPY", limit))
 
 
-def now(conn: Connection, account_id: int) -> Account:
+def read_account(conn: Connection, account_id: int) -> Account:
     """Return the account as it is stored now."""
     account = accounts.find(conn, account_id)
     assert account is not None
@@ -48,7 +48,7 @@ def test_a_missing_limit_is_the_strictest(rows: Connection) -> None:
 def test_room_for_payments_that_begin(rows: Connection) -> None:
     """An account's reservations count against its limit. A released amount can be reserved again, and no more is
     released than was reserved."""
-    account = opened(rows)
+    account = open_account(rows)
     assert accounts.reserve_amount(rows, account.id, 6_000)
     assert not accounts.reserve_amount(rows, account.id, 4_001)
     assert accounts.reserve_amount(rows, account.id, 4_000)
@@ -56,7 +56,10 @@ def test_room_for_payments_that_begin(rows: Connection) -> None:
     assert accounts.release_amount(rows, account.id, 6_000)
     assert not accounts.release_amount(rows, account.id, 4_001)
     assert not accounts.release_amount(rows, account.id, -1)
-    assert (now(rows, account.id).reserved_minor, now(rows, account.id).available_minor) == (4_000, 6_000)
+    assert (read_account(rows, account.id).reserved_minor, read_account(rows, account.id).available_minor) == (
+        4_000,
+        6_000,
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,62 +77,65 @@ def test_booked_as_far_as_there_is_room(
 ) -> None:
     """A booking uses the room that this payment has reserved and the free room, but not what other payments have
     reserved. What exceeds it isn't booked."""
-    account = opened(rows)
+    account = open_account(rows)
     assert accounts.reserve_amount(rows, account.id, 4_000)
-    assert accounts.book_amount(rows, now(rows, account.id), minor, released) == accepted
-    assert (now(rows, account.id).balance_minor, now(rows, account.id).reserved_minor) == (accepted, reserved)
+    assert accounts.book_amount(rows, read_account(rows, account.id), minor, released) == accepted
+    assert (read_account(rows, account.id).balance_minor, read_account(rows, account.id).reserved_minor) == (
+        accepted,
+        reserved,
+    )
 
 
 def test_booked_by_who_saw_the_last_version(rows: Connection) -> None:
     """A caller that read an older version gets StaleRow."""
-    account = opened(rows)
+    account = open_account(rows)
     assert accounts.book_amount(rows, account, 100) == 100
     with pytest.raises(accounts.StaleRow):
         accounts.book_amount(rows, account, 100)
-    assert now(rows, account.id).balance_minor == 100
+    assert read_account(rows, account.id).balance_minor == 100
 
 
 def test_a_limit_that_was_lowered(rows: Connection) -> None:
     """If the limit was lowered below the balance, nothing more is booked until enough was subtracted from the
     balance."""
-    account = opened(rows)
+    account = open_account(rows)
     accounts.book_amount(rows, account, 9_000)
     rows.execute(text("UPDATE accounts SET limit_minor = 5000 WHERE id = :id"), {"id": account.id})
-    assert accounts.book_amount(rows, now(rows, account.id), 100) == 0
+    assert accounts.book_amount(rows, read_account(rows, account.id), 100) == 0
     assert not accounts.subtract_from_balance(rows, account.id, 9_001)
     assert accounts.subtract_from_balance(rows, account.id, 4_500)
-    assert now(rows, account.id).available_minor == 500
+    assert read_account(rows, account.id).available_minor == 500
 
 
 def test_one_account_of_a_currency(rows: Connection) -> None:
     """A corporation has at most one account for each currency. Without an account there is no limit."""
-    account = opened(rows)
+    account = open_account(rows)
     assert accounts.find_by_corporation(rows, NUMBER, "JPY") == account
     assert accounts.find_by_corporation(rows, NUMBER, "INR") is None
     with pytest.raises(IntegrityError):
-        opened(rows)
+        open_account(rows)
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-def test_room_is_given_out_once(books: Database) -> None:
+def test_room_is_given_out_once(database_without_person_triggers: Database) -> None:
     """Many payments reserve parts of an account's room at the same moment: together they get the limit and no
     more."""
-    with books.write_without_retries() as tx:
+    with database_without_person_triggers.write_without_retries() as tx:
         account_id = accounts.open_account(tx.conn, "2000000000000", "JPY", 5)
 
     def reserve(_: int) -> bool:
-        return books.write(lambda tx: accounts.reserve_amount(tx.conn, account_id, 1))
+        return database_without_person_triggers.write(lambda tx: accounts.reserve_amount(tx.conn, account_id, 1))
 
     with ThreadPoolExecutor(8) as threads:
         got = sum(threads.map(reserve, range(12)))
-    with books.read() as conn:
-        assert (got, now(conn, account_id).reserved_minor) == (5, 5)
+    with database_without_person_triggers.read() as conn:
+        assert (got, read_account(conn, account_id).reserved_minor) == (5, 5)
 
 
 def test_set_aside_until_it_went_back(rows: Connection) -> None:
     """A set-aside is open, then being refunded, then refunded. If the refund ends without money, the set-aside is
     open again."""
-    payment, account = paid(rows), opened(rows)
+    payment, account = insert_paid_payment(rows), open_account(rows)
     item_id = set_asides.insert_set_aside(rows, payment, account.id, 300, NOW)
     other = set_asides.insert_set_aside(rows, payment, account.id, 200, NOW)
     item = set_asides.find(rows, item_id)

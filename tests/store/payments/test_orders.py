@@ -9,27 +9,27 @@ from console.domain.payments.records import Order, OrderState
 from console.domain.records import Work, WorkState
 from console.domain.transitions.tables import ForbiddenTransition
 from console.store.payments import orders
-from tests.store.money_rows import NOW, begun
+from tests.store.money_rows import NOW, insert_begun_payment
 
 NUMBER = "1180301018771"
 
 
-def ordered(conn: Connection, number: str = "ORD-1", corporation: str | None = NUMBER) -> Order:
+def insert_order(conn: Connection, number: str = "ORD-1", corporation: str | None = NUMBER) -> Order:
     new = orders.NewOrder(number, 3_300, corporation_number=corporation)
     order = orders.find(conn, orders.insert_order(conn, new, NOW))
     assert order is not None
     return order
 
 
-def by_the_shop(conn: Connection, order: Order, status: str) -> None:
+def change_state_as_shop(conn: Connection, order: Order, status: str) -> None:
     """Change the state of an order as the shop does, without raising the version."""
     conn.execute(text("UPDATE orders SET status = :status WHERE id = :id"), {"status": status, "id": order.id})
 
 
 def test_found_by_every_id(rows: Connection) -> None:
     """An order is found by id, by number and by corporation, the newest first, with its payments."""
-    one, other = ordered(rows), ordered(rows, "ORD-2")
-    ids = tuple(begun(rows, f"P-{i}", order_id=one.id).id for i in range(3))
+    one, other = insert_order(rows), insert_order(rows, "ORD-2")
+    ids = tuple(insert_begun_payment(rows, f"P-{i}", order_id=one.id).id for i in range(3))
     found = orders.find_by_number(rows, "ORD-1")
     assert found is not None
     assert (found.id, found.payment_ids, found.total_minor, found.currency) == (one.id, ids, 3_300, "JPY")
@@ -39,28 +39,28 @@ def test_found_by_every_id(rows: Connection) -> None:
 
 def test_one_order_of_a_number(rows: Connection) -> None:
     """The database refuses a second order with the same number."""
-    ordered(rows)
+    insert_order(rows)
     with pytest.raises(IntegrityError):
-        ordered(rows)
+        insert_order(rows)
 
 
 @pytest.mark.parametrize("written", ["1180-3010-18771", " 1180301018771", "1180301018771", "T1180301018771"])
 def test_however_the_shop_writes_a_number(rows: Connection, written: str) -> None:
     """A corporation number is read in its 13 digits, in whichever spelling the shop has written it."""
-    assert ordered(rows, corporation=written).corporation_number == NUMBER
+    assert insert_order(rows, corporation=written).corporation_number == NUMBER
 
 
 @pytest.mark.parametrize("written", [None, ""])
 def test_no_corporation(rows: Connection, written: str | None) -> None:
     """An order without a corporation number, or with an empty one, has None."""
-    assert ordered(rows, corporation=written).corporation_number is None
+    assert insert_order(rows, corporation=written).corporation_number is None
 
 
 def test_only_who_saw_the_last_state_writes(rows: Connection) -> None:
     """The shop doesn't raise the version, so a state that the shop has changed also makes the program's write fail
     with StaleRow."""
-    seen = ordered(rows)
-    by_the_shop(rows, seen, "cancelled")
+    seen = insert_order(rows)
+    change_state_as_shop(rows, seen, "cancelled")
     with pytest.raises(orders.StaleRow):
         orders.change_order(rows, seen, NOW, status=OrderState.PAID)
     now = orders.find(rows, seen.id)
@@ -73,7 +73,7 @@ def test_only_who_saw_the_last_state_writes(rows: Connection) -> None:
 def test_a_payment_moves_it(rows: Connection) -> None:
     """A payment moves its order along the transition table and stores the next step (work). A caller with an older
     version gets StaleRow."""
-    seen = ordered(rows)
+    seen = insert_order(rows)
     work = Work(WorkState.NEEDS_REVIEW, reason="paid_twice")
     orders.change_order(rows, seen, NOW, status=OrderState.PAID, **orders.make_work_values(work))
     now = orders.find(rows, seen.id)
@@ -86,8 +86,8 @@ def test_a_payment_moves_it(rows: Connection) -> None:
 @pytest.mark.parametrize("word", ["on hold", "PAID", ""])
 def test_a_state_that_the_shop_alone_knows(rows: Connection, word: str) -> None:
     """An order with an unknown state of the shop waits for a person, and the program refuses to change its state."""
-    seen = ordered(rows)
-    by_the_shop(rows, seen, word)
+    seen = insert_order(rows)
+    change_state_as_shop(rows, seen, word)
     now = orders.find(rows, seen.id)
     assert now is not None
     assert now.work == Work(WorkState.NEEDS_REVIEW, reason=orders.UNREADABLE_STATE_REASON)
@@ -99,4 +99,4 @@ def test_a_state_that_the_shop_alone_knows(rows: Connection, word: str) -> None:
 def test_what_was_ordered_is_the_shops(rows: Connection, column: str) -> None:
     """The program may not change what was ordered: number, amount, currency and corporation."""
     with pytest.raises(ForbiddenTransition):
-        orders.change_order(rows, ordered(rows), NOW, **{column: 1})
+        orders.change_order(rows, insert_order(rows), NOW, **{column: 1})

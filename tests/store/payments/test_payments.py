@@ -12,7 +12,7 @@ from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty, Work, WorkState
 from console.domain.transitions.tables import ForbiddenTransition
 from console.store.payments import payments
-from tests.store.money_rows import NOW, PAID, again, begun, paid
+from tests.store.money_rows import NOW, STATES_TO_PAID, insert_begun_payment, insert_paid_payment, reread_payment
 
 SOON = NOW + timedelta(minutes=1)
 NUMBER = "1180301018771"
@@ -23,7 +23,7 @@ def test_found_by_every_id(rows: Connection) -> None:
     its values.
     """
     work = Work(WorkState.SCHEDULED, SOON, "unconfirmed", 2)
-    payment = begun(
+    payment = insert_begun_payment(
         rows, order_id=71, corporation_number=NUMBER, provider_payment_id="0421", payer="payer-7", work=work,
         account_minor=300, begun_at=NOW, expires_at=SOON, operation_id="op-1", by_code=False,
     )  # fmt: skip
@@ -40,23 +40,23 @@ def test_found_by_every_id(rows: Connection) -> None:
 
 def test_newest_first(rows: Connection) -> None:
     """The payments of an order, and of a corporation, are listed newest first."""
-    made = [begun(rows, f"ORD-{i}", order_id=71, corporation_number=NUMBER) for i in range(3)]
+    made = [insert_begun_payment(rows, f"ORD-{i}", order_id=71, corporation_number=NUMBER) for i in range(3)]
     assert payments.find_by_order(rows, 71) == payments.find_by_corporation(rows, NUMBER) == tuple(reversed(made))
 
 
 @pytest.mark.parametrize("facts", [{}, {"number": "ORD-2", "provider_payment_id": "0421"}])
 def test_one_payment_of_a_name(rows: Connection, facts: dict[str, str]) -> None:
     """The database refuses a second payment with the same payment number, or with the same id of the provider."""
-    begun(rows, provider_payment_id="0421")
+    insert_begun_payment(rows, provider_payment_id="0421")
     with pytest.raises(IntegrityError):
-        begun(rows, **facts)
+        insert_begun_payment(rows, **facts)
 
 
 def test_only_who_saw_the_last_version_writes(rows: Connection) -> None:
     """A caller that read an older version is refused, and nothing is written; a moved amount counts as a change."""
-    old = paid(rows)
+    old = insert_paid_payment(rows)
     payments.change_payment(rows, old, SOON, payer_ref="payer-7", certainty=Certainty.UNKNOWN)
-    now = again(rows, old.id)
+    now = reread_payment(rows, old.id)
     assert (now.payer, now.certainty, now.version, now.changed_at) == (
         "payer-7",
         Certainty.UNKNOWN,
@@ -68,29 +68,29 @@ def test_only_who_saw_the_last_version_writes(rows: Connection) -> None:
     assert payments.reserve_amount(rows, old.id, 1, NOW)
     with pytest.raises(payments.StaleRow):
         payments.change_payment(rows, now, SOON, payer_ref="payer-8")
-    assert again(rows, old.id).payer == "payer-7"
+    assert reread_payment(rows, old.id).payer == "payer-7"
 
 
 def test_along_the_table_of_transitions(rows: Connection) -> None:
     """Each step must be one of the transition table, and raises the version. A path with another step is refused
     before anything is written."""
-    payment = begun(rows)
+    payment = insert_begun_payment(rows)
     for path in ((PaymentState.COMPLETED,), (PaymentState.TOKEN_GENERATED, PaymentState.PAYMENT_SUCCESS)):
         with pytest.raises(ForbiddenTransition):
             payments.move_payment_along_path(rows, payment, path, NOW)
-    assert again(rows, payment.id) == payment
-    payments.move_payment_along_path(rows, payment, PAID, SOON, provider_payment_id="0421", paid_at=SOON)
-    now = again(rows, payment.id)
+    assert reread_payment(rows, payment.id) == payment
+    payments.move_payment_along_path(rows, payment, STATES_TO_PAID, SOON, provider_payment_id="0421", paid_at=SOON)
+    now = reread_payment(rows, payment.id)
     assert (now.state, now.version, now.paid_at) == (PaymentState.COMPLETED, payment.version + 4, SOON)
     assert now.provider_payment_id == "0421"
     payments.move_payment_along_path(rows, now, (), NOW, told_at=NOW)
-    assert again(rows, payment.id).told_at == NOW
+    assert reread_payment(rows, payment.id).told_at == NOW
 
 
 @pytest.mark.parametrize("column", ["captured_minor", "reserved_minor", "asked_minor", "currency", "version", "id"])
 def test_what_a_payment_is_stays(rows: Connection, column: str) -> None:
     """The sums of a payment change only by their own functions; its amount, currency and ids are never changed."""
-    payment = begun(rows)
+    payment = insert_begun_payment(rows)
     with pytest.raises(ForbiddenTransition):
         payments.change_payment(rows, payment, NOW, **{column: 1})
 
@@ -98,13 +98,13 @@ def test_what_a_payment_is_stays(rows: Connection, column: str) -> None:
 def test_a_begin_that_broke_off_is_unknown(rows: Connection) -> None:
     """A payment whose start has lapsed is read as unknown until a due task stores that. A payment that has moved on
     is read as stored."""
-    payment = begun(rows)
+    payment = insert_begun_payment(rows)
     lapsed = frozenset({payment.id})
     seen = payments.find(rows, payment.id, lapsed)
     unknown = Work(WorkState.NEEDS_REVIEW, reason="lapsed")
     assert seen == replace(payment, certainty=Certainty.UNKNOWN, work=unknown)
     payments.change_payment(rows, payment, NOW, status=PaymentState.TOKEN_GENERATED)
-    assert payments.find(rows, payment.id, lapsed) == again(rows, payment.id)
+    assert payments.find(rows, payment.id, lapsed) == reread_payment(rows, payment.id)
 
 
 def test_what_is_due(rows: Connection) -> None:
@@ -112,9 +112,9 @@ def test_what_is_due(rows: Connection) -> None:
     longest comes first."""
     times = {"late": NOW - timedelta(hours=2), "later": NOW - timedelta(hours=3), "not yet": SOON}
     for name, at in times.items():
-        begun(rows, name, work=Work(WorkState.SCHEDULED, at, "unknown"))
-    begun(rows, "other", work=Work(WorkState.SCHEDULED, NOW, "expiry"))
-    begun(rows, "a person's", work=Work(WorkState.NEEDS_REVIEW, NOW, "unknown"))
+        insert_begun_payment(rows, name, work=Work(WorkState.SCHEDULED, at, "unknown"))
+    insert_begun_payment(rows, "other", work=Work(WorkState.SCHEDULED, NOW, "expiry"))
+    insert_begun_payment(rows, "a person's", work=Work(WorkState.NEEDS_REVIEW, NOW, "unknown"))
     assert [one.merchant_payment_id for one in payments.list_due_payments(rows, ["unknown"], NOW, 10)] == [
         "later",
         "late",

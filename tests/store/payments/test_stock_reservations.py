@@ -8,7 +8,7 @@ from console.domain.tasks.states import StockState
 from console.store.database import change_feed
 from console.store.database.engine import Database
 from console.store.payments import stock_reservations as stock
-from tests.store.at_once import at_once
+from tests.store.at_once import run_at_once
 from tests.store.money_rows import NOW
 from tests.support.places import Place
 
@@ -16,7 +16,7 @@ LATER = NOW + timedelta(minutes=5)
 HELD, RELEASED, USED = StockState.HELD, StockState.RELEASED, StockState.USED
 
 
-def reserved(place: Place) -> None:
+def place_with_reservations(place: Place) -> None:
     """Insert the shop's reservations: of order 1 two that are held and one that was used, of order 2 one that is
     held."""
     rows = "(1, 'tea', 2, 'held'), (1, 'cups', 6, 'held'), (1, 'pot', 1, 'used'), (2, 'tea', 9, 'held')"
@@ -27,7 +27,7 @@ def test_given_free_once(place: Place, databases: tuple[Database, ...]) -> None:
     """Only the reservations of this order are released; used ones and those of other orders stay. The change feed
     gets the order.
     """
-    reserved(place)
+    place_with_reservations(place)
     database = databases[0]
     with database.read() as conn:
         mark, _ = change_feed.list_changes_since(conn, None)
@@ -48,7 +48,7 @@ def test_given_free_once(place: Place, databases: tuple[Database, ...]) -> None:
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_given_free_by_many_at_once(place: Place, databases: tuple[Database, ...]) -> None:
     """Many processes release an order's reservations at the same moment; each reservation is released once."""
-    reserved(place)
-    assert sorted(at_once(databases, lambda tx, _: stock.release_reservations(tx.conn, 1, NOW)))[-1] == 2
+    place_with_reservations(place)
+    assert sorted(run_at_once(databases, lambda tx, _: stock.release_reservations(tx.conn, 1, NOW)))[-1] == 2
     with databases[0].read() as conn:
         assert [one.state for one in stock.find_by_order(conn, 1)] == [RELEASED, RELEASED, USED]

@@ -37,8 +37,8 @@ from console.store.schema import core as core_schema
 from console.store.schema import payments as payment_schema
 from console.wording.records import get_record_kind
 from tests.store.queues import test_queues as plain
-from tests.store.queues.test_queues import EACH, EITHER, NOW
-from tests.support.places import Engine, fresh_anywhere
+from tests.store.queues.test_queues import NOW, each_queue, with_and_without_lapsed
+from tests.support.places import Engine, open_empty_place_anywhere
 
 LATER = NOW + timedelta(days=2)
 OWNERS = {
@@ -64,15 +64,15 @@ FILTERS = (
 @pytest.fixture(scope="module")
 def database(engine: Engine) -> Iterator[Database]:
     """The records of test_queues, with causes, providers, currencies and clients of all kinds."""
-    with fresh_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
+    with open_empty_place_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
         for guarded in ("hansha_alarmbox_credit_checks", "orders", "payments", "refunds"):
-            place.unguard(guarded)
-        plain._fill(opened)
-        _vary(opened)
+            place.drop_table_triggers(guarded)
+        plain._insert_records(opened)
+        _change_columns(opened)
         yield opened
 
 
-def _vary(opened: Database) -> None:
+def _change_columns(opened: Database) -> None:
     checks, p, r, o = (
         core_schema.credit_checks,
         *(getattr(payment_schema, n) for n in ("payments", "refunds", "orders")),
@@ -119,11 +119,11 @@ def _find_unknown_refund(conn: Connection, *payment_ids: int) -> Refund | None:
     return next((one for one in found if one.certainty is Certainty.UNKNOWN), None)
 
 
-def _choice(chosen: RecordFilter, order: QueueSortOrder = DEFAULT_SORT_ORDER) -> QueueChoice:
+def _make_choice(chosen: RecordFilter, order: QueueSortOrder = DEFAULT_SORT_ORDER) -> QueueChoice:
     return QueueChoice(chosen, order, LATER, OWNERS)
 
 
-def _walk(
+def _read_all_pages(
     conn: Connection, name: str, lapsed: queues.LapsedIds, choice: QueueChoice, limit: int = 11
 ) -> list[QueuedRecord]:
     """Read the queue page by page until a page isn't full, and return its records."""
@@ -138,11 +138,11 @@ def _walk(
         after = page[-1][0]
 
 
-def _refs(records: Sequence[QueuedRecord]) -> list[tuple[str, int]]:
-    return [(plain.kind_of(record), record.id) for record in records]
+def _make_record_refs(records: Sequence[QueuedRecord]) -> list[tuple[str, int]]:
+    return [(plain.get_kind(record), record.id) for record in records]
 
 
-def _page_size(turn: int, name: str, lapsed: queues.LapsedIds, small: int) -> int:
+def _choose_page_size(turn: int, name: str, lapsed: queues.LapsedIds, small: int) -> int:
     """Return `small` in each third turn, beginning with another turn for each queue, otherwise 500. So small pages
     are tested in every turn for some queue. The soak tests use small pages in all turns."""
     shift = 2 * queues.QUEUE_NAMES.index(name) + bool(lapsed)
@@ -157,19 +157,19 @@ def _is_in_turn(turn: int, name: str, lapsed: queues.LapsedIds, database: Databa
     return (turn + queues.QUEUE_NAMES.index(name) + bool(lapsed) + database.is_server) % 2 == 0
 
 
-@EITHER
-@EACH
+@with_and_without_lapsed
+@each_queue
 def test_a_filtered_queue_has_what_the_filter_chooses(
     database: Database, name: str, lapsed: queues.LapsedIds
 ) -> None:
     """With each filter, a queue returns the records that the domain's filter selects."""
     turns = [turn for turn in range(len(FILTERS)) if _is_in_turn(turn, name, lapsed, database)]
-    _check_filters(database, name, lapsed, turns, lambda turn: _page_size(turn, name, lapsed, 11))
+    _check_filters(database, name, lapsed, turns, lambda turn: _choose_page_size(turn, name, lapsed, 11))
 
 
 @pytest.mark.soak
-@EITHER
-@EACH
+@with_and_without_lapsed
+@each_queue
 def test_a_filtered_queue_in_small_pages(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
     """The same with each filter in pages of 11 records."""
     _check_filters(database, name, lapsed, range(len(FILTERS)), lambda _turn: 11)
@@ -181,23 +181,23 @@ def _check_filters(
     """Check for these filters that the queue returns the selected records in its order, each once, and that its count
     is right."""
     with database.read() as conn:
-        whole = [_with_relations(conn, record) for _, record in plain.walk(conn, name, 500, lapsed)]
+        whole = [_with_relations(conn, record) for _, record in plain.read_all_pages(conn, name, 500, lapsed)]
         for turn in turns:
             text = FILTERS[turn]
             chosen = parse_filter(text).record_filter
             right = [
                 one
                 for one in whole
-                if matches_filter(one, chosen, LATER, OWNERS.get(plain.kind_of(one), {}).get(one.id))
+                if matches_filter(one, chosen, LATER, OWNERS.get(plain.get_kind(one), {}).get(one.id))
             ]
-            found = _walk(conn, name, lapsed, _choice(chosen), page_size(turn))
-            assert _refs(found) == _refs(right), text
-            count, oldest = chosen_records.count_chosen_records(conn, name, lapsed, _choice(chosen))
+            found = _read_all_pages(conn, name, lapsed, _make_choice(chosen), page_size(turn))
+            assert _make_record_refs(found) == _make_record_refs(right), text
+            count, oldest = chosen_records.count_chosen_records(conn, name, lapsed, _make_choice(chosen))
             assert count == len(right), text
             assert oldest == min((one.state_since for one in right if one.state_since), default=None), text
 
 
-def _key_of(record: QueuedRecord, column: SortColumn) -> object:
+def _get_sort_text(record: QueuedRecord, column: SortColumn) -> object:
     """Return the text that a person sees in the column, for columns with simple texts."""
     match column:
         case SortColumn.AGE:
@@ -212,27 +212,27 @@ def _key_of(record: QueuedRecord, column: SortColumn) -> object:
         case SortColumn.WORK:
             return record.work.state.value, record.state_since or NOW - timedelta(days=10_000)
         case SortColumn.OWNER:
-            return OWNERS.get(plain.kind_of(record), {}).get(record.id, "~")
+            return OWNERS.get(plain.get_kind(record), {}).get(record.id, "~")
         case SortColumn.KIND:
-            return queues.QUEUED_RECORD_KINDS.index(plain.kind_of(record))
+            return queues.QUEUED_RECORD_KINDS.index(plain.get_kind(record))
     return 0
 
 
 SORTED = pytest.mark.parametrize("name", ["unknown", "review", "refunds"])
 
 
-@EITHER
+@with_and_without_lapsed
 @SORTED
 def test_a_sorted_queue_has_each_record_once_and_in_order(
     database: Database, name: str, lapsed: queues.LapsedIds
 ) -> None:
     """With each sort column, in both directions, a queue returns each record once and in order."""
     turns = [turn for turn in range(len(SortColumn)) if _is_in_turn(turn, name, lapsed, database)]
-    _check_orders(database, name, lapsed, turns, lambda turn, small: _page_size(turn, name, lapsed, small))
+    _check_orders(database, name, lapsed, turns, lambda turn, small: _choose_page_size(turn, name, lapsed, small))
 
 
 @pytest.mark.soak
-@EITHER
+@with_and_without_lapsed
 @SORTED
 def test_a_sorted_queue_in_small_pages(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
     """The same with each sort column in small pages."""
@@ -249,28 +249,32 @@ def _check_orders(
     """Check for these sort columns, in both directions and in pages of several sizes, that the records are in order
     and that the descending order is the reverse of the ascending one."""
     with database.read() as conn:
-        whole = _refs([record for _, record in plain.walk(conn, name, 500, lapsed)])
+        whole = _make_record_refs([record for _, record in plain.read_all_pages(conn, name, 500, lapsed)])
         for turn in turns:
             column = list(SortColumn)[turn]
-            up, down = (_choice(RecordFilter(), QueueSortOrder(column, is_down)) for is_down in (False, True))
+            up, down = (_make_choice(RecordFilter(), QueueSortOrder(column, is_down)) for is_down in (False, True))
             if column is not SortColumn.WORK:  # its ascending order is the queue's own one
-                records = [_with_relations(conn, one) for one in _walk(conn, name, lapsed, up, 500)]
-                assert sorted(_refs(records)) == sorted(whole), column
-                assert [_key_of(one, column) for one in records] == sorted(
-                    (_key_of(one, column) for one in records),
+                records = [_with_relations(conn, one) for one in _read_all_pages(conn, name, lapsed, up, 500)]
+                assert sorted(_make_record_refs(records)) == sorted(whole), column
+                assert [_get_sort_text(one, column) for one in records] == sorted(
+                    (_get_sort_text(one, column) for one in records),
                     key=lambda key: key,  # type: ignore[arg-type,return-value]  # of one type
                 ), column
                 if (small := page_size(turn, 11)) < 500:
-                    assert _refs(_walk(conn, name, lapsed, up, small)) == _refs(records), column
-            falling = _walk(conn, name, lapsed, down, 500)
-            keys = [_key_of(_with_relations(conn, one), column) for one in falling]
+                    assert _make_record_refs(_read_all_pages(conn, name, lapsed, up, small)) == _make_record_refs(
+                        records
+                    ), column
+            falling = _read_all_pages(conn, name, lapsed, down, 500)
+            keys = [_get_sort_text(_with_relations(conn, one), column) for one in falling]
             if column is SortColumn.AMOUNT:  # the currencies keep their sequence, and no amount comes last
                 assert keys == sorted(keys, key=lambda key: (key[0], -key[1])), column  # type: ignore[index]
             else:
                 assert keys == sorted(keys, reverse=True), column  # type: ignore[type-var]  # likewise
-            assert sorted(_refs(falling)) == sorted(whole), column
+            assert sorted(_make_record_refs(falling)) == sorted(whole), column
             if (small := page_size(turn + 1, 7)) < 500:
-                assert _refs(_walk(conn, name, lapsed, down, small)) == _refs(falling), column
+                assert _make_record_refs(_read_all_pages(conn, name, lapsed, down, small)) == _make_record_refs(
+                    falling
+                ), column
 
 
 def test_a_sorted_queue_is_filtered_too(database: Database) -> None:
@@ -278,25 +282,27 @@ def test_a_sorted_queue_is_filtered_too(database: Database) -> None:
     chosen = parse_filter("amount:>1000 age:>20h").record_filter
     with database.read() as conn:
         for name, column in product(("review", "unknown"), (SortColumn.AMOUNT, SortColumn.AGE)):
-            right = _refs(_walk(conn, name, {}, _choice(chosen)))
+            right = _make_record_refs(_read_all_pages(conn, name, {}, _make_choice(chosen)))
             assert right
-            assert sorted(_refs(_walk(conn, name, {}, _choice(chosen, QueueSortOrder(column)), 5))) == sorted(right)
+            assert sorted(
+                _make_record_refs(_read_all_pages(conn, name, {}, _make_choice(chosen, QueueSortOrder(column)), 5))
+            ) == sorted(right)
 
 
-@EITHER
-@EACH
+@with_and_without_lapsed
+@each_queue
 def test_causes_are_counted_and_summed(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
     """The groups by cause together contain the whole queue, and each group opens into as many rows as it states.
     Amounts of different kinds or currencies aren't added."""
     with database.read() as conn:
-        whole = [record for _, record in plain.walk(conn, name, 500, lapsed)]
-        totals, is_capped = chosen_records.count_records_by_cause(conn, name, lapsed, _choice(RecordFilter()))
+        whole = [record for _, record in plain.read_all_pages(conn, name, 500, lapsed)]
+        totals, is_capped = chosen_records.count_records_by_cause(conn, name, lapsed, _make_choice(RecordFilter()))
         groups = group_by_cause(totals)
         assert not is_capped
         assert {group.cause: group.count for group in groups} == Counter(map(find_cause, whole))
         for group in groups:
             chosen = RecordFilter(causes=frozenset({group.cause or "-"}))
-            rows = _walk(conn, name, lapsed, _choice(chosen))
+            rows = _read_all_pages(conn, name, lapsed, _make_choice(chosen))
             assert len(rows) == group.count
             sums: dict[str, Counter[str]] = defaultdict(Counter)
             for row in rows:
@@ -310,12 +316,14 @@ def test_a_sum_of_more_than_64_bits(engine: Engine) -> None:
     """A shop can write any amount into its orders, and SQLite refuses a sum of more than 64 bits; the program
     computes it nevertheless."""
     minor_amounts = (2**63 - 1, 2**63 - 1, 2**63 - 1, -7, 1_999_999_999)
-    with fresh_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
-        place.unguard("orders")
+    with open_empty_place_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
+        place.drop_table_triggers("orders")
         with opened.write_without_retries() as tx:
             for number, minor in enumerate(minor_amounts):
                 row = {"merch_txn_id": f"ORD-{number}", "total_amount": minor, "status": "pending", "currency": "JPY"}
                 tx.conn.execute(insert(payment_schema.orders).values(**row, work_state="needs_review"))
         with opened.read() as conn:
-            (total,), is_capped = chosen_records.count_records_by_cause(conn, "review", {}, _choice(RecordFilter()))
+            (total,), is_capped = chosen_records.count_records_by_cause(
+                conn, "review", {}, _make_choice(RecordFilter())
+            )
     assert (total.count, total.sum_minor, is_capped) == (5, sum(minor_amounts), False)

@@ -21,7 +21,7 @@ from console.store.records import any_record
 from console.store.schema import payments as payment_schema
 from console.store.schema.column_types import EPOCH_START
 from console.store.schema.core import credit_checks as table
-from tests.support.places import Engine, fresh_anywhere
+from tests.support.places import Engine, open_empty_place_anywhere
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 EPOCH = EPOCH_START.replace(tzinfo=UTC)
@@ -31,18 +31,18 @@ LAPSED: queues.LapsedIds = {
     "payment": frozenset({1, 2, 3, 40}),
     "refund": frozenset({10, 13, 14, 15}),
 }
-EITHER = pytest.mark.parametrize("lapsed", [NONE, LAPSED], ids=["", "with lapsed calls"])
-EACH = pytest.mark.parametrize("name", queues.QUEUE_NAMES)
+with_and_without_lapsed = pytest.mark.parametrize("lapsed", [NONE, LAPSED], ids=["", "with lapsed calls"])
+each_queue = pytest.mark.parametrize("name", queues.QUEUE_NAMES)
 WORKS = ("none", "scheduled", "needs_review")
 
 
-def hour_of(number: int) -> datetime:
+def compute_since(number: int) -> datetime:
     """Return the time since which record `number` has its state. It doesn't rise with the ids, and records of all
     kinds share it; of every eleventh record it is unknown."""
     return EPOCH_START if number % 11 == 0 else convert_to_naive_utc(NOW + timedelta(hours=number * 7 % 31))
 
 
-def row(number: int, status: str, certainty: str, work: str, *, missing: bool) -> dict[str, object]:
+def make_check_row(number: int, status: str, certainty: str, work: str, *, missing: bool) -> dict[str, object]:
     """Return the row of a credit check of its own company, whose state holds since `hour_of(number)`."""
     bought = status == "success"
     return {
@@ -59,12 +59,12 @@ def row(number: int, status: str, certainty: str, work: str, *, missing: bool) -
         "certainty": certainty,
         "work_state": work,
         "changed_at": convert_to_naive_utc(NOW),
-        "state_since": hour_of(number),
+        "state_since": compute_since(number),
         "work_reason": None,
     }
 
 
-def order(number: int, status: str, work: str) -> dict[str, object]:
+def make_order_row(number: int, status: str, work: str) -> dict[str, object]:
     """Return the row of an order with its own number."""
     return {
         "id": number,
@@ -73,11 +73,11 @@ def order(number: int, status: str, work: str) -> dict[str, object]:
         "status": status,
         "work_state": work,
         "updated_at": convert_to_naive_utc(NOW),
-        "state_since": hour_of(number),
+        "state_since": compute_since(number),
     }
 
 
-def payment(number: int, status: str, certainty: str, work: str, **more: object) -> dict[str, object]:
+def make_payment_row(number: int, status: str, certainty: str, work: str, **more: object) -> dict[str, object]:
     at = convert_to_naive_utc(NOW + timedelta(hours=number))
     known = {
         "order_id": None, "paid_at": None, "work_reason": None, "captured_minor": 0, "refunded_minor": 0,
@@ -86,31 +86,31 @@ def payment(number: int, status: str, certainty: str, work: str, **more: object)
     return known | more | {
         "id": number, "provider": "paypay", "merchant_payment_id": f"P-{number}", "currency": "JPY",
         "asked_minor": 3_300, "status": status, "certainty": certainty, "work_state": work, "created_at": at,
-        "changed_at": at, "state_since": hour_of(number),
+        "changed_at": at, "state_since": compute_since(number),
     }  # fmt: skip
 
 
-def refund(number: int, status: str, certainty: str, work: str, of: int | None = None) -> dict[str, object]:
+def make_refund_row(number: int, status: str, certainty: str, work: str, of: int | None = None) -> dict[str, object]:
     at = convert_to_naive_utc(NOW + timedelta(hours=number))
     return {
         "id": number, "payment_id": of or 1_000 + number, "refund_amount": 100, "currency": "JPY", "status": status,
         "certainty": certainty, "work_state": work, "maker": "op-a", "reason": "", "saw": "", "radar": "",
         "checkers_needed": 1, "decide_by": at, "created_at": at, "changed_at": at,
-        "state_since": hour_of(number), "work_reason": None,
+        "state_since": compute_since(number), "work_reason": None,
     }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def database(engine: Engine) -> Iterator[Database]:
     """A database with records of every kind in every combination of states."""
-    with fresh_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
+    with open_empty_place_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
         for guarded in (table.name, "orders", "payments", "refunds"):
-            place.unguard(guarded)  # they have no history
-        _fill(opened)
+            place.drop_table_triggers(guarded)  # they have no history
+        _insert_records(opened)
         yield opened
 
 
-def _fill(opened: Database) -> None:
+def _insert_records(opened: Database) -> None:
     kinds = [
         ("pending", "known", "none"),
         ("success", "known", "none"),
@@ -121,51 +121,54 @@ def _fill(opened: Database) -> None:
         ("success", "known", "needs_review"),
     ]
     mixed = enumerate(product((True, False), range(5), kinds), 1)
-    rows = [row(number, *kind, missing=missing) for number, (missing, _, kind) in mixed]
+    rows = [make_check_row(number, *kind, missing=missing) for number, (missing, _, kind) in mixed]
     rows += [
-        {**row(number, "success", "known", work, missing=False), "work_reason": "contradicted"}
+        {**make_check_row(number, "success", "known", work, missing=False), "work_reason": "contradicted"}
         for number, work in ((71, "needs_review"), (72, "none"))
     ]
     with opened.write_without_retries() as tx:
         tx.conn.execute(insert(table), rows)
-        tx.conn.execute(insert(payment_schema.orders), _orders())
-        tx.conn.execute(insert(payment_schema.payments), _payments())
-        tx.conn.execute(insert(payment_schema.refunds), _refunds())
+        tx.conn.execute(insert(payment_schema.orders), _make_order_rows())
+        tx.conn.execute(insert(payment_schema.payments), _make_payment_rows())
+        tx.conn.execute(insert(payment_schema.refunds), _make_refund_rows())
 
 
-def _orders() -> list[dict[str, object]]:
+def _make_order_rows() -> list[dict[str, object]]:
     mixed = enumerate(product(range(2), ("pending", "paid", "cancelled"), WORKS), 1)
     return [
-        *({**order(number, status, work), "work_reason": None} for number, (_, status, work) in mixed),
-        {**order(101, "on hold", "none"), "work_reason": None},
+        *({**make_order_row(number, status, work), "work_reason": None} for number, (_, status, work) in mixed),
+        {**make_order_row(101, "on hold", "none"), "work_reason": None},
         *(
-            {**order(number, "paid", "needs_review"), "work_reason": reason}
+            {**make_order_row(number, "paid", "needs_review"), "work_reason": reason}
             for number, reason in ORDER_REASONS.items()
         ),
-        {**order(105, "paid", "none"), "work_reason": "paid_late"},  # nobody has to look any more
+        {**make_order_row(105, "paid", "none"), "work_reason": "paid_late"},  # nobody has to look any more
     ]
 
 
 ORDER_REASONS = {102: "paid_late", 103: "paid_without_payment", 104: "no_order"}
 
 
-def _payments() -> list[dict[str, object]]:
+def _make_payment_rows() -> list[dict[str, object]]:
     states = ("initializing", "token_generated", "user_payment", "payment_success", "payment_failed", "expired")
     mixed = enumerate(product(range(2), states, ("known", "unknown"), WORKS), 1)
     return [
-        *(payment(number, state, certainty, work) for number, (_, state, certainty, work) in mixed),
+        *(make_payment_row(number, state, certainty, work) for number, (_, state, certainty, work) in mixed),
         # Failed, and the order was paid since: by a later payment, by an earlier one that was late, or not.
-        payment(101, "payment_failed", "known", "none", order_id=1),
-        payment(102, "completed", "known", "none", order_id=1),
-        payment(
+        make_payment_row(101, "payment_failed", "known", "none", order_id=1),
+        make_payment_row(102, "completed", "known", "none", order_id=1),
+        make_payment_row(
             103, "completed", "known", "none", order_id=2, paid_at=convert_to_naive_utc(NOW + timedelta(hours=500))
         ),
-        payment(104, "payment_failed", "known", "none", order_id=2),
-        payment(105, "completed", "known", "none", order_id=3, paid_at=convert_to_naive_utc(NOW)),
-        payment(106, "payment_failed", "known", "none", order_id=3),
-        payment(107, "payment_failed", "known", "none", order_id=4),
-        payment(108, "expired", "known", "none", order_id=4),
-        *(payment(number, "completed", "known", work, **facts) for number, (work, facts) in TOLD_PAYMENTS.items()),
+        make_payment_row(104, "payment_failed", "known", "none", order_id=2),
+        make_payment_row(105, "completed", "known", "none", order_id=3, paid_at=convert_to_naive_utc(NOW)),
+        make_payment_row(106, "payment_failed", "known", "none", order_id=3),
+        make_payment_row(107, "payment_failed", "known", "none", order_id=4),
+        make_payment_row(108, "expired", "known", "none", order_id=4),
+        *(
+            make_payment_row(number, "completed", "known", work, **facts)
+            for number, (work, facts) in TOLD_PAYMENTS.items()
+        ),
     ]
 
 
@@ -196,24 +199,24 @@ DISAGREEING = {
 }
 
 
-def _refunds() -> list[dict[str, object]]:
+def _make_refund_rows() -> list[dict[str, object]]:
     states = ("requested", "approved", "submitting", "submitted", "completed", "failed", "withdrawn")
     mixed = enumerate(product(states, ("known", "unknown"), WORKS), 1)
     return [
-        *(refund(number, state, certainty, work) for number, (state, certainty, work) in mixed),
-        refund(101, "failed", "known", "none", of=1),
-        refund(102, "completed", "known", "none", of=1),
-        refund(103, "completed", "known", "none", of=2),
-        refund(104, "failed", "known", "none", of=2),
-        {**refund(105, "completed", "known", "needs_review", of=3), "work_reason": "contradicted"},
-        {**refund(106, "completed", "known", "needs_review", of=4), "work_reason": "probes_ended"},
+        *(make_refund_row(number, state, certainty, work) for number, (state, certainty, work) in mixed),
+        make_refund_row(101, "failed", "known", "none", of=1),
+        make_refund_row(102, "completed", "known", "none", of=1),
+        make_refund_row(103, "completed", "known", "none", of=2),
+        make_refund_row(104, "failed", "known", "none", of=2),
+        {**make_refund_row(105, "completed", "known", "needs_review", of=3), "work_reason": "contradicted"},
+        {**make_refund_row(106, "completed", "known", "needs_review", of=4), "work_reason": "probes_ended"},
     ]
 
 
 REFUNDED_SINCE = {101}
 
 
-def walk(
+def read_all_pages(
     conn: Connection, name: str, limit: int, lapsed: queues.LapsedIds
 ) -> list[tuple[QueuePosition, QueuedRecord]]:
     """Read the queue page by page until a page isn't full, and return its records with their positions."""
@@ -227,7 +230,7 @@ def walk(
         after = page[-1][0]
 
 
-def everything(conn: Connection, lapsed: queues.LapsedIds) -> Iterator[QueuedRecord]:
+def iterate_all_records(conn: Connection, lapsed: queues.LapsedIds) -> Iterator[QueuedRecord]:
     """Yield each record of every kind, read one by one."""
     for kind, number in product(queues.QUEUED_RECORD_KINDS, range(1, 125)):
         one = any_record.find(conn, kind, number, lapsed)
@@ -259,10 +262,10 @@ REFUNDS: Mapping[str, Callable[[Refund], bool]] = {
 }
 
 
-def belongs(one: QueuedRecord, name: str) -> bool:
+def belongs_to_queue(one: QueuedRecord, name: str) -> bool:
     """Return True if the record belongs to the queue, by the rules written out in Python."""
     if name == "disagree":
-        return one.id in DISAGREEING[kind_of(one)] and one.work.reason != "lapsed"
+        return one.id in DISAGREEING[get_kind(one)] and one.work.reason != "lapsed"
     if name == "review":
         return one.work.state.value == "needs_review" and one.work.reason != "state_unreadable"
     if isinstance(one, Order):
@@ -274,20 +277,22 @@ def belongs(one: QueuedRecord, name: str) -> bool:
     return name in CHECKS and CHECKS[name](one)
 
 
-def kind_of(one: QueuedRecord) -> str:
+def get_kind(one: QueuedRecord) -> str:
     return {Order: "order", Payment: "payment", Refund: "refund", CreditCheck: "credit-check"}[type(one)]
 
 
-@EITHER
-@EACH
+@with_and_without_lapsed
+@each_queue
 def test_pages_of_any_size_make_up_the_queue(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
     """In pages of 1, 3, 7 or all records, a queue returns the same rows, each once: ordered by work state (of a
     lapsed call the stored one), then by age over all kinds, with unknown ages first."""
     with database.read() as conn:
-        wanted = {(kind_of(one), one.id): one for one in everything(conn, lapsed) if belongs(one, name)}
+        wanted = {
+            (get_kind(one), one.id): one for one in iterate_all_records(conn, lapsed) if belongs_to_queue(one, name)
+        }
         assert wanted, "a queue without rows shows nothing"
         for limit in (1, 3, 7, 1_000):
-            found = walk(conn, name, limit, lapsed)
+            found = read_all_pages(conn, name, limit, lapsed)
             assert [place for place, _ in found] == sorted(place for place, _ in found), limit
             assert len(found) == len(wanted), limit
             assert {(place.kind, place.id): one for place, one in found} == wanted, limit
@@ -296,12 +301,12 @@ def test_pages_of_any_size_make_up_the_queue(database: Database, name: str, laps
         assert all(place.work_state == one.work.state for place, one in found if one.work.reason != "lapsed")
 
 
-@EITHER
-@EACH
+@with_and_without_lapsed
+@each_queue
 def test_counts_are_those_of_the_rows(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
     """The count and the oldest age of a queue are those of its rows."""
     with database.read() as conn:
-        rows = [one for _, one in walk(conn, name, 1_000, lapsed)]
+        rows = [one for _, one in read_all_pages(conn, name, 1_000, lapsed)]
         assert queues.count_queue_records(conn, name, lapsed) == (
             len(rows),
             min(one.state_since for one in rows if one.state_since),
@@ -317,14 +322,14 @@ def test_counts_stop_at_the_cap(database: Database, monkeypatch: pytest.MonkeyPa
             assert queues.count_queue_records(conn, name, LAPSED)[0] == 5
 
 
-@EACH
+@each_queue
 def test_one_statement_counts_a_queue(database: Database, name: str) -> None:
     """A queue is counted by one statement, however many kinds and states it contains."""
     with database.read() as conn:
-        assert len(asked_by(conn, lambda: queues.count_queue_records(conn, name, LAPSED))) == 1
+        assert len(record_statements(conn, lambda: queues.count_queue_records(conn, name, LAPSED))) == 1
 
 
-def asked_by(conn: Connection, ask: Callable[[], object]) -> list[str]:
+def record_statements(conn: Connection, ask: Callable[[], object]) -> list[str]:
     """Return the SQL statements that `ask` sends."""
     asked: list[str] = []
     event.listen(conn, "before_cursor_execute", lambda _conn, _cursor, sql, *_: asked.append(sql))
@@ -335,7 +340,9 @@ def asked_by(conn: Connection, ask: Callable[[], object]) -> list[str]:
 def test_a_lapsed_call_keeps_its_place(database: Database) -> None:
     """The pages continue after a refund whose call has lapsed: it keeps the place of its stored work state."""
     with database.read() as conn:
-        found = {place.id: (place.work_state, one.work.reason) for place, one in walk(conn, "refunds", 2, LAPSED)}
+        found = {
+            place.id: (place.work_state, one.work.reason) for place, one in read_all_pages(conn, "refunds", 2, LAPSED)
+        }
     assert [found[number] for number in (13, 14, 15)] == [
         ("none", "lapsed"),
         ("scheduled", "lapsed"),

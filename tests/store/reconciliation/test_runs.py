@@ -13,47 +13,55 @@ from console.store.database import change_feed
 from console.store.database.engine import Database
 from console.store.reconciliation import runs as reconciliations
 from console.store.reconciliation.runs import ReconciliationRun
-from tests.store.at_once import at_once
+from tests.store.at_once import run_at_once
 from tests.store.money_rows import NOW
-from tests.support.places import PERSON
+from tests.support.places import FIRST_PERSON
 
 FROM, TO = date(2026, 11, 1), date(2026, 11, 2)
 LATER = NOW + timedelta(minutes=5)
 
 
-class Begin(Protocol):
+class BeginRun(Protocol):
     def __call__(self, provider: str = "paypay", to: date = TO) -> ReconciliationRun: ...
 
 
 @pytest.fixture
-def begun(own_rows: Connection, me: str) -> Begin:
+def begin_run(own_rows: Connection, acting_person: str) -> BeginRun:
     """A function that begins a run, or returns the unfinished run of the same days."""
 
     def begin(provider: str = "paypay", to: date = TO) -> ReconciliationRun:
-        run = reconciliations.find(own_rows, reconciliations.open_run(own_rows, provider, FROM, to, me, NOW))
+        run = reconciliations.find(
+            own_rows, reconciliations.open_run(own_rows, provider, FROM, to, acting_person, NOW)
+        )
         assert run is not None
         return run
 
     return begin
 
 
-def test_one_of_the_same_days(own_rows: Connection, begun: Begin, me: str) -> None:
+def test_one_of_the_same_days(own_rows: Connection, begin_run: BeginRun, acting_person: str) -> None:
     """A second call continues the run; other days and other providers have runs of their own. After the end a new run
     begins.
     """
-    run = begun()
-    assert (run.state, run.phase, run.from_day, run.to_day, run.asked_by) == ("running", "theirs", FROM, TO, me)
-    assert begun() == run
-    others = begun(to=FROM), begun("atom")
+    run = begin_run()
+    assert (run.state, run.phase, run.from_day, run.to_day, run.asked_by) == (
+        "running",
+        "theirs",
+        FROM,
+        TO,
+        acting_person,
+    )
+    assert begin_run() == run
+    others = begin_run(to=FROM), begin_run("atom")
     assert reconciliations.list_unfinished_runs(own_rows, "paypay") == (run, others[0])
     ended = reconciliations.save_progress(own_rows, run, LATER, state=reconciliations.RUN_DONE)
-    assert begun().id > others[1].id
+    assert begin_run().id > others[1].id
     assert reconciliations.find(own_rows, run.id) == ended
 
 
-def test_goes_on_where_it_stopped(own_rows: Connection, begun: Begin) -> None:
+def test_goes_on_where_it_stopped(own_rows: Connection, begin_run: BeginRun) -> None:
     """The saved progress is read back; a process with an older version saves nothing."""
-    run = begun()
+    run = begin_run()
     saved = reconciliations.save_progress(
         own_rows, run, LATER, phase="ours", position="id 7", matched=3, different_amount=1
     )
@@ -64,26 +72,26 @@ def test_goes_on_where_it_stopped(own_rows: Connection, begun: Begin) -> None:
 
 
 @pytest.mark.parametrize("values", [{"matched": 2}, {"provider": "atom"}, {"asked_by": "x"}, {"ended_at": NOW}])
-def test_never_backwards(own_rows: Connection, begun: Begin, values: dict[str, Any]) -> None:
+def test_never_backwards(own_rows: Connection, begin_run: BeginRun, values: dict[str, Any]) -> None:
     """A count that falls, or a change of the run's provider, days or person, raises ForbiddenTransition."""
-    run = reconciliations.save_progress(own_rows, begun(), NOW, matched=3)
+    run = reconciliations.save_progress(own_rows, begin_run(), NOW, matched=3)
     with pytest.raises(ForbiddenTransition):
         reconciliations.save_progress(own_rows, run, NOW, **values)
 
 
 @pytest.mark.parametrize("state", [reconciliations.RUN_DONE, reconciliations.RUN_FAILED])
-def test_ended_for_good(own_rows: Connection, begun: Begin, state: str) -> None:
+def test_ended_for_good(own_rows: Connection, begin_run: BeginRun, state: str) -> None:
     """An ended run has the time of its end and can't be changed."""
-    ended = reconciliations.save_progress(own_rows, begun(), LATER, state=state, reason="x", evidence_id=5)
+    ended = reconciliations.save_progress(own_rows, begin_run(), LATER, state=state, reason="x", evidence_id=5)
     assert reconciliations.find(own_rows, ended.id) == ended
     assert (ended.ended_at, ended.evidence_id, ended.reason) == (LATER, 5, "x")
     with pytest.raises(ForbiddenTransition):
         reconciliations.save_progress(own_rows, ended, LATER, matched=9)
 
 
-def test_what_did_not_match(own_rows: Connection, begun: Begin) -> None:
+def test_what_did_not_match(own_rows: Connection, begin_run: BeginRun) -> None:
     """Each payment has at most one difference in a run, and the differences are read in pages."""
-    run = begun().id
+    run = begin_run().id
     found = [
         ReconciliationDifference(
             f"ORD-{n}", ReconciliationVerdict.MISSING_THERE, n, "completed 300", None, case_opened=n == 2
@@ -101,14 +109,14 @@ def test_what_did_not_match(own_rows: Connection, begun: Begin) -> None:
     ]
     assert [each.case_opened for each in (one, two, three)] == [False, False, True]
     assert reconciliations.list_differences(own_rows, run, one.id, 1) == (two,)
-    assert reconciliations.add_difference(own_rows, begun("atom").id, found[0])
+    assert reconciliations.add_difference(own_rows, begin_run("atom").id, found[0])
 
 
-def test_the_last_ones(own_rows: Connection, begun: Begin) -> None:
+def test_the_last_ones(own_rows: Connection, begin_run: BeginRun) -> None:
     """The latest runs come newest first, of one provider or of all, and each change of a run is in the change
     feed."""
     mark, _ = change_feed.list_changes_since(own_rows, None)
-    one, two, three = begun(), begun("atom"), begun(to=FROM)
+    one, two, three = begin_run(), begin_run("atom"), begin_run(to=FROM)
     assert reconciliations.list_latest_runs(own_rows, "paypay", 9) == (three, one)
     assert reconciliations.list_latest_runs(own_rows, None, 2) == (three, two)
     assert set(change_feed.list_changes_since(own_rows, mark)[1]) == {
@@ -119,8 +127,8 @@ def test_the_last_ones(own_rows: Connection, begun: Begin) -> None:
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_begun_by_many_at_once(databases: tuple[Database, ...]) -> None:
     """Many processes begin a run of the same days at the same moment, and all get the same run."""
-    who = databases[0].account_name or PERSON
-    given = at_once(databases, lambda tx, _: reconciliations.open_run(tx.conn, "paypay", FROM, TO, who, NOW))
+    who = databases[0].account_name or FIRST_PERSON
+    given = run_at_once(databases, lambda tx, _: reconciliations.open_run(tx.conn, "paypay", FROM, TO, who, NOW))
     assert len(set(given)) == 1
     row = ReconciliationDifference("ORD-1", ReconciliationVerdict.IMPORTED, None, None, "x")
-    assert sum(at_once(databases, lambda tx, _: reconciliations.add_difference(tx.conn, given[0], row))) == 1
+    assert sum(run_at_once(databases, lambda tx, _: reconciliations.add_difference(tx.conn, given[0], row))) == 1

@@ -9,9 +9,9 @@ import pytest
 from console.domain.errors import ConsoleError
 from console.store.database.engine import Database
 from console.store.records import assignments as takes
-from tests.store.at_once import at_once
+from tests.store.at_once import run_at_once
 from tests.store.money_rows import NOW
-from tests.support.places import PERSON, Place
+from tests.support.places import FIRST_PERSON, Place
 
 OTHER = "lead-b"
 HALF_AN_HOUR = timedelta(minutes=30)
@@ -21,21 +21,21 @@ KIND, RECORD = "payment", 7
 @pytest.fixture
 def people(place: Place) -> Iterator[tuple[Database, Database]]:
     """The database connections of two people."""
-    with closing(Database(place.url(PERSON))) as mine, closing(Database(place.url(OTHER, desk=1))) as theirs:
+    with closing(Database(place.url(FIRST_PERSON))) as mine, closing(Database(place.url(OTHER, desk=1))) as theirs:
         yield mine, theirs
 
 
-def take(database: Database, who: str, now: datetime = NOW, lasts: timedelta = HALF_AN_HOUR) -> bool:
+def take_record(database: Database, who: str, now: datetime = NOW, lasts: timedelta = HALF_AN_HOUR) -> bool:
     return database.write(lambda tx: takes.take_record(tx.conn, KIND, RECORD, who, now, now + lasts))
 
 
-def holder(database: Database, now: datetime = NOW) -> str | None:
+def find_taker(database: Database, now: datetime = NOW) -> str | None:
     with database.read() as conn:
         found = takes.read_takes(conn, KIND, [RECORD, 99], now).get(RECORD)
     return found.person if found else None
 
 
-def over(place: Place) -> datetime:
+def end_all_takes(place: Place) -> datetime:
     """Make all takes end, and return the time that a desk's clock shows then."""
     if place.is_server:
         place.sql("UPDATE takes SET taken_at = taken_at - INTERVAL 1 HOUR, until = until - INTERVAL 1 HOUR")
@@ -44,51 +44,51 @@ def over(place: Place) -> datetime:
 
 def test_one_at_a_time(place: Place, people: tuple[Database, Database]) -> None:
     """A record has one take until that person releases it; nobody else can. The person can extend the take."""
-    (mine, theirs), (me, other) = people, (place.named(PERSON), place.named(OTHER))
-    assert take(mine, me)
-    assert take(mine, me)
-    assert not take(theirs, other)
-    assert holder(theirs) == me
+    (mine, theirs), (me, other) = people, (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER))
+    assert take_record(mine, me)
+    assert take_record(mine, me)
+    assert not take_record(theirs, other)
+    assert find_taker(theirs) == me
     assert not theirs.write(lambda tx: takes.release_take(tx.conn, KIND, RECORD, other, NOW))
     assert mine.write(lambda tx: takes.release_take(tx.conn, KIND, RECORD, me, NOW))
     assert not mine.write(lambda tx: takes.release_take(tx.conn, KIND, RECORD, me, NOW))
-    assert holder(mine) is None
-    assert take(theirs, other)
-    assert holder(mine) == other
+    assert find_taker(mine) is None
+    assert take_record(theirs, other)
+    assert find_taker(mine) == other
 
 
 def test_for_a_while(place: Place, people: tuple[Database, Database]) -> None:
     """After the end of a take another person can take the record. The take lasts as long as requested."""
-    (mine, theirs), (me, other) = people, (place.named(PERSON), place.named(OTHER))
-    assert take(mine, me)
+    (mine, theirs), (me, other) = people, (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER))
+    assert take_record(mine, me)
     with mine.read() as conn:
         taken = takes.read_takes(conn, KIND, [RECORD])[RECORD]
     assert abs(taken.until - taken.taken_at - HALF_AN_HOUR) < timedelta(seconds=1)
-    now = over(place)
-    assert holder(theirs, now) is None
+    now = end_all_takes(place)
+    assert find_taker(theirs, now) is None
     assert not mine.write(lambda tx: takes.release_take(tx.conn, KIND, RECORD, me, now))
-    assert take(theirs, other, now)
-    assert not take(mine, me, now)
+    assert take_record(theirs, other, now)
+    assert not take_record(mine, me, now)
 
 
 @pytest.mark.engines("mariadb")
 def test_a_desk_whose_clock_is_wrong(place: Place, people: tuple[Database, Database]) -> None:
     """A desk whose clock is wrong can neither take a record before the other take's end nor keep its own take
     longer."""
-    (mine, theirs), (me, other) = people, (place.named(PERSON), place.named(OTHER))
-    assert take(mine, me, NOW - timedelta(days=1))
-    assert not take(theirs, other, NOW + timedelta(days=400))
-    over(place)
-    assert take(theirs, other, NOW - timedelta(days=400))
+    (mine, theirs), (me, other) = people, (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER))
+    assert take_record(mine, me, NOW - timedelta(days=1))
+    assert not take_record(theirs, other, NOW + timedelta(days=400))
+    end_all_takes(place)
+    assert take_record(theirs, other, NOW - timedelta(days=400))
 
 
 @pytest.mark.engines("mariadb")
 def test_in_ones_own_name_alone(place: Place, people: tuple[Database, Database]) -> None:
     """A person can take a record only in their own name: the database knows the connected account."""
     with pytest.raises(ConsoleError) as refused:
-        take(people[0], place.named(OTHER))
+        take_record(people[0], place.get_account_name(OTHER))
     assert refused.value.code == "not_allowed"
-    assert holder(people[0]) is None
+    assert find_taker(people[0]) is None
 
 
 def test_nobody_is_asked_of_nothing(people: tuple[Database, Database]) -> None:
@@ -100,11 +100,11 @@ def test_nobody_is_asked_of_nothing(people: tuple[Database, Database]) -> None:
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_taken_by_many_at_once(place: Place, people: tuple[Database, Database]) -> None:
     """Of two people who take a record at the same moment, one has it, and both learn who."""
-    names = (place.named(PERSON), place.named(OTHER))
-    won = at_once(
+    names = (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER))
+    won = run_at_once(
         people,
         lambda tx, i: takes.take_record(tx.conn, KIND, RECORD, names[i % 2], NOW, NOW + HALF_AN_HOUR) and i % 2,
     )
     winners = {names[one] for one in won if one is not False}
     assert len(winners) == 1
-    assert {holder(database) for database in people} == winners
+    assert {find_taker(database) for database in people} == winners

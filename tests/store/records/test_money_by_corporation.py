@@ -15,17 +15,24 @@ from console.store.records import prefix_search as beginnings
 from console.store.records.money_by_corporation import NO_RECORDS_OF_NUMBER
 from console.store.refunds import refunds
 from console.store.schema.core import operations
-from tests.store.credit_checks.test_joined_reads import call
-from tests.store.money_rows import NOW, anew, asked, begun, moved, paid
+from tests.store.credit_checks.test_joined_reads import make_operation_row
+from tests.store.money_rows import (
+    NOW,
+    insert_begun_payment,
+    insert_paid_payment,
+    insert_requested_refund,
+    move_refund_to,
+    reread_refund,
+)
 
 NUMBER, OTHER = "7123456789012", "2000000000000"
 
 
-def ordered(conn: Connection, number: str, corporation: str | None = None) -> int:
+def insert_order(conn: Connection, number: str, corporation: str | None = None) -> int:
     return orders.insert_order(conn, orders.NewOrder(number, 3_300, corporation_number=corporation), NOW)
 
 
-def the_order(conn: Connection, order_id: int) -> Order:
+def find_order(conn: Connection, order_id: int) -> Order:
     order = orders.find(conn, order_id)
     assert order is not None
     return order
@@ -34,37 +41,44 @@ def the_order(conn: Connection, order_id: int) -> Order:
 def test_all_that_belongs_to_a_number(rows: Connection) -> None:
     """The search returns the orders of the number, the payments of the number or of these orders, and the refunds of
     all these payments, each once and newest first."""
-    one, empty = ordered(rows, "ORD-1", NUMBER), ordered(rows, "ORD-2", "７123-456789012")
-    foreign = ordered(rows, "ORD-3")
-    through_order = paid(rows, "P-1", order_id=one)
-    both = paid(rows, "P-2", order_id=one, corporation_number=NUMBER)
-    own = paid(rows, "P-3", corporation_number=NUMBER)
-    of_foreign_order = paid(rows, "P-4", order_id=foreign, corporation_number=NUMBER)
-    paid(rows, "P-5", order_id=foreign)
-    paid(rows, "P-6", corporation_number=OTHER)
-    given_back = [asked(rows, payment) for payment in (through_order, both, of_foreign_order)]
+    one, empty = insert_order(rows, "ORD-1", NUMBER), insert_order(rows, "ORD-2", "７123-456789012")
+    foreign = insert_order(rows, "ORD-3")
+    through_order = insert_paid_payment(rows, "P-1", order_id=one)
+    both = insert_paid_payment(rows, "P-2", order_id=one, corporation_number=NUMBER)
+    own = insert_paid_payment(rows, "P-3", corporation_number=NUMBER)
+    of_foreign_order = insert_paid_payment(rows, "P-4", order_id=foreign, corporation_number=NUMBER)
+    insert_paid_payment(rows, "P-5", order_id=foreign)
+    insert_paid_payment(rows, "P-6", corporation_number=OTHER)
+    given_back = [insert_requested_refund(rows, payment) for payment in (through_order, both, of_foreign_order)]
     for name, role in (("lead-c", "approver"), ("aud-e", "auditor"), ("lead-b", "approver")):
         insert_person(rows, Person(name, frozenset({role}), may_buy=False))
         refunds.insert_vote(rows, given_back[1].id, name, NOW)
-    asked(rows, paid(rows, "P-7"))
+    insert_requested_refund(rows, insert_paid_payment(rows, "P-7"))
     found = money_by_corporation.list_records_of_number(rows, NUMBER)
-    assert found.orders == (the_order(rows, empty), the_order(rows, one))
+    assert found.orders == (find_order(rows, empty), find_order(rows, one))
     assert found.orders[1].payment_ids == (through_order.id, both.id)
     assert found.payments == (of_foreign_order, own, both, through_order)
-    assert found.refunds == tuple(anew(rows, refund.id) for refund in reversed(given_back))
+    assert found.refunds == tuple(reread_refund(rows, refund.id) for refund in reversed(given_back))
     assert found.refunds[1].checkers == ("lead-c", "lead-b")  # aud-e is no approver any more
     assert money_by_corporation.list_records_of_number(rows, "5000000000000") == NO_RECORDS_OF_NUMBER
 
 
 def test_calls_that_broke_off_are_seen(rows: Connection) -> None:
     """Only a lapsed call that moves money makes its record unknown, and only its own record."""
-    payment = begun(rows, "P-1", corporation_number=NUMBER)
-    sound = begun(rows, "P-2", corporation_number=NUMBER)
-    refund = moved(rows, asked(rows, paid(rows, "P-3", corporation_number=NUMBER)), RefundState.SUBMITTING)
+    payment = insert_begun_payment(rows, "P-1", corporation_number=NUMBER)
+    sound = insert_begun_payment(rows, "P-2", corporation_number=NUMBER)
+    refund = move_refund_to(
+        rows,
+        insert_requested_refund(rows, insert_paid_payment(rows, "P-3", corporation_number=NUMBER)),
+        RefundState.SUBMITTING,
+    )
     calls = [
-        call(payment.id, "payment.start", "calling") | {"subject_kind": "payment", "id": "a", "idempotency_key": "a"},
-        call(sound.id, "payment.start", "done") | {"subject_kind": "payment", "id": "b", "idempotency_key": "b"},
-        call(refund.id, "refund.submit", "calling") | {"subject_kind": "refund", "id": "c", "idempotency_key": "c"},
+        make_operation_row(payment.id, "payment.start", "calling")
+        | {"subject_kind": "payment", "id": "a", "idempotency_key": "a"},
+        make_operation_row(sound.id, "payment.start", "done")
+        | {"subject_kind": "payment", "id": "b", "idempotency_key": "b"},
+        make_operation_row(refund.id, "refund.submit", "calling")
+        | {"subject_kind": "refund", "id": "c", "idempotency_key": "c"},
     ]
     rows.execute(insert(operations), calls)
     found = money_by_corporation.list_records_of_number(rows, NUMBER)
@@ -87,11 +101,11 @@ def test_one_look_says_whether_there_is_more(rows: Connection, kind: str) -> Non
         is False
     )
     if kind == "payment":
-        paid(rows, corporation_number=NUMBER)
+        insert_paid_payment(rows, corporation_number=NUMBER)
     else:
-        order_id = ordered(rows, "ORD-1", NUMBER)
+        order_id = insert_order(rows, "ORD-1", NUMBER)
         if kind != "order":
-            paid(rows, order_id=order_id)
+            insert_paid_payment(rows, order_id=order_id)
     assert (
         joined_reads.search_corporation_number(rows, NUMBER, None, includes_unlisted=False).has_orders_or_payments
         is True
@@ -106,8 +120,8 @@ def test_one_look_says_whether_there_is_more(rows: Connection, kind: str) -> Non
 def test_it_is_one_statement(rows: Connection) -> None:
     """The search makes one round trip more, however many records it finds, and one that reads whether the votes of a
     refund count."""
-    payment = paid(rows, order_id=ordered(rows, "ORD-1", NUMBER))
-    refund = asked(rows, payment)
+    payment = insert_paid_payment(rows, order_id=insert_order(rows, "ORD-1", NUMBER))
+    refund = insert_requested_refund(rows, payment)
     heard: list[str] = []
     event.listen(rows, "before_cursor_execute", lambda _conn, _cursor, sql, *_: heard.append(sql))
     found = money_by_corporation.list_records_of_number(rows, NUMBER)
@@ -134,12 +148,12 @@ def test_found_by_how_a_name_begins(rows: Connection, typed: str, kinds: list[st
     """Records are found by the beginning of an order number, a payment id of the merchant or provider, a payer or a
     refund key, also in full width, with another dash and in small letters. Wildcards have no effect.
     """
-    ordered(rows, "ORD-1")
-    other = ordered(rows, "ORD-2")
+    insert_order(rows, "ORD-1")
+    other = insert_order(rows, "ORD-2")
     rows.execute(text("UPDATE orders SET atom_txn_id = '11000000417303' WHERE id = :id"), {"id": other})
-    ordered(rows, "ORD-2026-7")
-    payment = paid(rows, "P-1", provider_payment_id="04217", payer="架空太郎")
-    refund = moved(rows, asked(rows, payment), RefundState.APPROVED)
+    insert_order(rows, "ORD-2026-7")
+    payment = insert_paid_payment(rows, "P-1", provider_payment_id="04217", payer="架空太郎")
+    refund = move_refund_to(rows, insert_requested_refund(rows, payment), RefundState.APPROVED)
     refunds.change_refund(rows, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
     rows.execute(text("UPDATE refunds SET refund_txn_id = 'GR-77' WHERE id = :id"), {"id": refund.id})
     found = beginnings.find_ids_by_prefix(rows, typed, 10)
@@ -148,20 +162,23 @@ def test_found_by_how_a_name_begins(rows: Connection, typed: str, kinds: list[st
 
 def test_no_more_than_asked_for(rows: Connection) -> None:
     """The search returns the requested number of records by name for each searched column."""
-    ids = [ordered(rows, f"ORD-{i}") for i in range(5)]
-    payments_found = {paid(rows, "ORD-0", order_id=ids[0]).id, begun(rows, "ORD-1", provider="atom").id}
+    ids = [insert_order(rows, f"ORD-{i}") for i in range(5)]
+    payments_found = {
+        insert_paid_payment(rows, "ORD-0", order_id=ids[0]).id,
+        insert_begun_payment(rows, "ORD-1", provider="atom").id,
+    }
     found = beginnings.find_ids_by_prefix(rows, "ORD-", 3)
     assert (found["order"], found["payment"]) == (set(ids[:3]), payments_found)
 
 
 def test_called_just_so(rows: Connection) -> None:
     """A record matches exactly if the text is one of its names as a whole; a beginning of a name isn't enough."""
-    payment = paid(rows, "P-1", provider_payment_id="04217", payer="架空太郎")
-    order = the_order(rows, ordered(rows, "ORD-1"))
+    payment = insert_paid_payment(rows, "P-1", provider_payment_id="04217", payer="架空太郎")
+    order = find_order(rows, insert_order(rows, "ORD-1"))
     assert all(beginnings.is_exact_match(payment, name) for name in ("P-1", "Ｐ-１", "pー1", "04217", "架空太郎"))
     assert not any(beginnings.is_exact_match(payment, name) for name in ("P-", "0421", "架空", ""))
     assert beginnings.is_exact_match(order, "ORD-1")
-    refund = asked(rows, payment)
+    refund = insert_requested_refund(rows, payment)
     assert not beginnings.is_exact_match(refund, "P-1")
     assert all(beginnings.is_exact_match(refund, f"{name}{refund.id}") for name in ("R-", "ｒー", "r ", "R"))
     assert not beginnings.is_exact_match(refund, f"R-{refund.id}0")

@@ -10,18 +10,18 @@ from console.store.records import notes
 from tests.store.money_rows import NOW
 
 
-def test_kept_beside_a_record(own_rows: Connection, me: str) -> None:
+def test_kept_beside_a_record(own_rows: Connection, acting_person: str) -> None:
     """The notes of a record come oldest first with all characters, and the change feed has an entry for the
     record."""
     later = NOW + timedelta(hours=1)
     mark, _ = change_feed.list_changes_since(own_rows, None)
     words = "先方に電話 ☎ " * 2_000
-    first = notes.add_note(own_rows, "payment", 1, me, words, NOW)
-    second = notes.add_note(own_rows, "payment", 1, me, "answered", later)
-    notes.add_note(own_rows, "order", 1, me, "another record", NOW)
+    first = notes.add_note(own_rows, "payment", 1, acting_person, words, NOW)
+    second = notes.add_note(own_rows, "payment", 1, acting_person, "answered", later)
+    notes.add_note(own_rows, "order", 1, acting_person, "another record", NOW)
     assert notes.list_notes(own_rows, "payment", 1) == (
-        Note(first, "payment", 1, me, words, NOW),
-        Note(second, "payment", 1, me, "answered", later),
+        Note(first, "payment", 1, acting_person, words, NOW),
+        Note(second, "payment", 1, acting_person, "answered", later),
     )
     assert notes.list_notes(own_rows, "payment", 2) == ()
     assert set(change_feed.list_changes_since(own_rows, mark)[1]) == {("payment", 1), ("order", 1)}

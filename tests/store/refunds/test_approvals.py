@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from console.store.database.instants import read_current_time
 from console.store.payments import limit_changes
 from console.store.refunds import approvals
-from tests.store.money_rows import NOW, paid
+from tests.store.money_rows import NOW, insert_paid_payment
 
 
 def test_votes_are_no_proposals(rows: Connection) -> None:
@@ -47,7 +47,7 @@ def test_a_vote_that_cannot_be_kept_is_no_repeat(rows: Connection) -> None:
 def test_open_proposals_of_every_kind(rows: Connection) -> None:
     """The open proposals come oldest first, one about a payment with its payment number. Votes, proposals of limits
     and closed proposals aren't among them."""
-    payment = paid(rows, "ORD-7")
+    payment = insert_paid_payment(rows, "ORD-7")
     insert, later = approvals.insert_proposal, NOW + timedelta(minutes=1)
     before = read_current_time(rows, NOW)
     insert(rows, "payment", str(payment.id), "completed", "op-a", 1, NOW)

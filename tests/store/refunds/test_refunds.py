@@ -13,19 +13,21 @@ from console.domain.records import Certainty, Person, Work, WorkState
 from console.domain.transitions.tables import ForbiddenTransition
 from console.store.access.operators import insert_person
 from console.store.refunds import refunds
-from tests.store.money_rows import NOW, anew, asked, moved, paid
+from tests.store.money_rows import NOW, insert_paid_payment, insert_requested_refund, move_refund_to, reread_refund
 
 OPEN = [RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING]
-ENDED_FOR_NOTHING = [RefundState.REJECTED, RefundState.WITHDRAWN, RefundState.EXPIRED, RefundState.FAILED]
+ENDED_WITHOUT_MONEY = [RefundState.REJECTED, RefundState.WITHDRAWN, RefundState.EXPIRED, RefundState.FAILED]
 DAY_AGO = NOW - timedelta(hours=24)
 
 
 def test_read_as_it_was_asked_for(rows: Connection) -> None:
     """A refund is found by id, payment and order with everything that was requested; what the requester saw is stored
     word for word."""
-    payment = paid(rows, order_id=71)
+    payment = insert_paid_payment(rows, order_id=71)
     until = NOW + timedelta(minutes=15)
-    refund = asked(rows, payment, ticket="T-1", set_aside_id=5, intended_repeat=True, sends_after=until)
+    refund = insert_requested_refund(
+        rows, payment, ticket="T-1", set_aside_id=5, intended_repeat=True, sends_after=until
+    )
     assert (refund.payment_id, refund.order_id, refund.amount_minor) == (payment.id, 71, 1_000)
     assert (refund.state, refund.maker, refund.checkers) == (RefundState.REQUESTED, "op-a", ())
     assert (refund.ticket, refund.set_aside_id, refund.intended_repeat) == ("T-1", 5, True)
@@ -39,58 +41,65 @@ def test_read_as_it_was_asked_for(rows: Connection) -> None:
 def test_one_open_refund_of_a_payment(rows: Connection, state: RefundState) -> None:
     """While a refund of a payment is requested, approved or being sent, the database refuses a second one of this
     payment, but not one of another payment."""
-    payment = paid(rows)
-    first = asked(rows, payment)
+    payment = insert_paid_payment(rows)
+    first = insert_requested_refund(rows, payment)
     if state is not RefundState.REQUESTED:
-        moved(rows, first, state)
-    asked(rows, paid(rows, "ORD-2"))
+        move_refund_to(rows, first, state)
+    insert_requested_refund(rows, insert_paid_payment(rows, "ORD-2"))
     if state not in OPEN:
-        asked(rows, payment)
+        insert_requested_refund(rows, payment)
         return
     with pytest.raises(IntegrityError):
-        asked(rows, payment)
+        insert_requested_refund(rows, payment)
 
 
 def test_only_who_saw_the_last_version_writes(rows: Connection) -> None:
     """A caller that read an older version is refused, and so is a step that the transition table doesn't have."""
-    old = asked(rows, paid(rows))
+    old = insert_requested_refund(rows, insert_paid_payment(rows))
     refunds.change_refund(rows, old, NOW, status=RefundState.APPROVED)
     with pytest.raises(refunds.StaleRow):
         refunds.change_refund(rows, old, NOW, status=RefundState.REJECTED)
     with pytest.raises(ForbiddenTransition):
-        refunds.change_refund(rows, anew(rows, old.id), NOW, status=RefundState.COMPLETED, refund_txn_id="R-1")
-    assert (anew(rows, old.id).state, anew(rows, old.id).version) == (RefundState.APPROVED, old.version + 1)
+        refunds.change_refund(
+            rows, reread_refund(rows, old.id), NOW, status=RefundState.COMPLETED, refund_txn_id="R-1"
+        )
+    assert (reread_refund(rows, old.id).state, reread_refund(rows, old.id).version) == (
+        RefundState.APPROVED,
+        old.version + 1,
+    )
 
 
 def test_one_key_for_life(rows: Connection) -> None:
     """The key of a refund is written once, before the sending, and never changed; no other refund can have it."""
-    refund = moved(rows, asked(rows, paid(rows)), RefundState.APPROVED)
+    refund = move_refund_to(rows, insert_requested_refund(rows, insert_paid_payment(rows)), RefundState.APPROVED)
     refunds.change_refund(rows, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-1", sent_count=1)
-    refund = anew(rows, refund.id)
+    refund = reread_refund(rows, refund.id)
     assert refunds.find_by_idempotency_key(rows, "RFD-1") == refund
     for key in ("RFD-2", None):
         with pytest.raises(ForbiddenTransition):
             refunds.change_refund(rows, refund, NOW, provider_refund_key=key)
     refunds.change_refund(rows, refund, NOW, provider_refund_key="RFD-1", sent_count=2)
-    other = moved(rows, asked(rows, paid(rows, "ORD-2")), RefundState.APPROVED)
+    other = move_refund_to(
+        rows, insert_requested_refund(rows, insert_paid_payment(rows, "ORD-2")), RefundState.APPROVED
+    )
     with pytest.raises(IntegrityError):
         refunds.change_refund(rows, other, NOW, provider_refund_key="RFD-1")
 
 
 def test_completed_with_the_providers_id(rows: Connection) -> None:
     """A refund can't be completed without the id that the provider has given to it."""
-    refund = moved(rows, asked(rows, paid(rows)), RefundState.SUBMITTED)
+    refund = move_refund_to(rows, insert_requested_refund(rows, insert_paid_payment(rows)), RefundState.SUBMITTED)
     with pytest.raises(ForbiddenTransition):
         refunds.change_refund(rows, refund, NOW, status=RefundState.COMPLETED)
     refunds.change_refund(rows, refund, NOW, status=RefundState.COMPLETED, refund_txn_id="R-1")
-    assert anew(rows, refund.id).provider_refund_id == "R-1"
+    assert reread_refund(rows, refund.id).provider_refund_id == "R-1"
 
 
 @pytest.mark.parametrize("column", ["refund_amount", "currency", "payment_id", "maker", "reason", "saw", "decide_by"])
 def test_what_was_asked_for_stays(rows: Connection, column: str) -> None:
     """The columns of the request can't be changed, because the approval is for exactly this request; a change needs a
     new request."""
-    refund = asked(rows, paid(rows))
+    refund = insert_requested_refund(rows, insert_paid_payment(rows))
     with pytest.raises(ForbiddenTransition):
         refunds.change_refund(rows, refund, NOW, **{column: 1})
 
@@ -100,11 +109,14 @@ def test_a_person_approves_once(rows: Connection) -> None:
     for another refund is."""
     for name in ("lead-b", "lead-c"):
         insert_person(rows, Person(name, frozenset({"approver"}), may_buy=False))
-    one, other = asked(rows, paid(rows)), asked(rows, paid(rows, "ORD-2"))
+    one, other = (
+        insert_requested_refund(rows, insert_paid_payment(rows)),
+        insert_requested_refund(rows, insert_paid_payment(rows, "ORD-2")),
+    )
     voted = [refunds.insert_vote(rows, one.id, person, NOW) for person in ("lead-c", "lead-b", "lead-c")]
     assert voted == [True, True, False]
     assert refunds.insert_vote(rows, other.id, "lead-c", NOW)
-    assert refunds.read_voters(rows, one.id) == anew(rows, one.id).checkers == ("lead-c", "lead-b")
+    assert refunds.read_voters(rows, one.id) == reread_refund(rows, one.id).checkers == ("lead-c", "lead-b")
     assert [one.checkers for one in refunds.list_refunds_waiting_for_decision(rows, NOW, 10)] == [
         ("lead-c", "lead-b"),
         ("lead-c",),
@@ -114,19 +126,22 @@ def test_a_person_approves_once(rows: Connection) -> None:
 def test_a_sending_that_broke_off_is_unknown(rows: Connection) -> None:
     """A refund whose sending has lapsed is read as unknown until a due task stores that. A refund that the provider
     has accepted stays known."""
-    refund = moved(rows, asked(rows, paid(rows)), RefundState.SUBMITTING)
+    refund = move_refund_to(rows, insert_requested_refund(rows, insert_paid_payment(rows)), RefundState.SUBMITTING)
     lapsed = frozenset({refund.id})
     unknown = replace(refund, certainty=Certainty.UNKNOWN, work=Work(WorkState.NEEDS_REVIEW, reason="lapsed"))
     assert refunds.find(rows, refund.id, lapsed) == unknown
     refunds.change_refund(rows, refund, NOW, status=RefundState.SUBMITTED)
-    assert refunds.find(rows, refund.id, lapsed) == anew(rows, refund.id)
+    assert refunds.find(rows, refund.id, lapsed) == reread_refund(rows, refund.id)
 
 
 def test_waiting_for_a_decision(rows: Connection) -> None:
     """Refunds in every work state: oldest first, page by page; a decided refund isn't waiting any more."""
     works = [Work(WorkState.SCHEDULED, NOW, "expiry"), Work(), Work(WorkState.NEEDS_REVIEW, reason="x"), Work()]
-    made = [asked(rows, paid(rows, f"ORD-{i}"), work=work) for i, work in enumerate(works)]
-    moved(rows, asked(rows, paid(rows, "ORD-9")), RefundState.APPROVED)
+    made = [
+        insert_requested_refund(rows, insert_paid_payment(rows, f"ORD-{i}"), work=work)
+        for i, work in enumerate(works)
+    ]
+    move_refund_to(rows, insert_requested_refund(rows, insert_paid_payment(rows, "ORD-9")), RefundState.APPROVED)
     assert refunds.list_refunds_waiting_for_decision(rows, NOW, 10) == tuple(made)
     assert refunds.list_refunds_waiting_for_decision(rows, NOW, 3) == tuple(made[:3])
     assert refunds.list_refunds_waiting_for_decision(rows, NOW, 10, made[1].id) == tuple(made[2:])
@@ -136,7 +151,9 @@ def test_what_is_due(rows: Connection) -> None:
     """A refund is due if its work has one of the given reasons and its time has come. The one that has waited longest
     comes first."""
     late = [Work(WorkState.SCHEDULED, NOW - timedelta(hours=hours), "poll") for hours in (1, 2, -1)]
-    made = [asked(rows, paid(rows, f"ORD-{i}"), work=work) for i, work in enumerate(late)]
+    made = [
+        insert_requested_refund(rows, insert_paid_payment(rows, f"ORD-{i}"), work=work) for i, work in enumerate(late)
+    ]
     assert refunds.list_due_refunds(rows, ["poll", "unknown"], NOW, 10, ["paypay"]) == (made[1], made[0])
     assert refunds.list_due_refunds(rows, ["unknown"], NOW, 10, ["paypay"]) == ()
 
@@ -144,8 +161,8 @@ def test_what_is_due(rows: Connection) -> None:
 def test_an_exact_lookalike(rows: Connection) -> None:
     """An equal recent refund has the same payment and amount and is younger than the given time. A refund that ended
     without money doesn't count."""
-    payment = paid(rows)
-    refund = asked(rows, payment)
+    payment = insert_paid_payment(rows)
+    refund = insert_requested_refund(rows, payment)
     assert refunds.find_equal_recent_refund(rows, payment.id, 1_000, DAY_AGO) == refund
     assert refunds.find_equal_recent_refund(rows, payment.id, 999, DAY_AGO) is None
     assert refunds.find_equal_recent_refund(rows, payment.id + 1, 1_000, DAY_AGO) is None
@@ -154,14 +171,20 @@ def test_an_exact_lookalike(rows: Connection) -> None:
 
 @pytest.mark.parametrize(
     "state",
-    [RefundState.APPROVED, RefundState.SUBMITTING, RefundState.SUBMITTED, RefundState.COMPLETED, *ENDED_FOR_NOTHING],
+    [
+        RefundState.APPROVED,
+        RefundState.SUBMITTING,
+        RefundState.SUBMITTED,
+        RefundState.COMPLETED,
+        *ENDED_WITHOUT_MONEY,
+    ],
 )
 def test_what_counts_towards_limits(rows: Connection, state: RefundState) -> None:
     """Refunds that have moved money or may still move it count for the requester's daily limit, the payer's history
     and the search for equal refunds."""
-    payment, other = paid(rows, payer="payer-7"), paid(rows, "ORD-2", payer="payer-8")
-    refund = moved(rows, asked(rows, payment), state)
-    counts = state not in ENDED_FOR_NOTHING
+    payment, other = insert_paid_payment(rows, payer="payer-7"), insert_paid_payment(rows, "ORD-2", payer="payer-8")
+    refund = move_refund_to(rows, insert_requested_refund(rows, payment), state)
+    counts = state not in ENDED_WITHOUT_MONEY
     assert refunds.read_sums_of_makers_since(rows, ["op-a"], DAY_AGO) == ({("op-a", "JPY"): 1_000} if counts else {})
     found = refunds.find_by_payers_since(rows, {payment.id: "payer-7", other.id: "payer-8"}, DAY_AGO)
     assert found == {payment.id: (refund,) if counts else (), other.id: ()}
@@ -170,10 +193,10 @@ def test_what_counts_towards_limits(rows: Connection, state: RefundState) -> Non
 
 def test_sums_of_a_maker(rows: Connection) -> None:
     """The sums of requesters since a time are separate for each currency and each person."""
-    asked(rows, paid(rows, "ORD-1"), 1_000)
-    asked(rows, paid(rows, "ORD-2"), 2_000)
-    asked(rows, paid(rows, "ORD-3"), 4_000, maker="op-b")
-    asked(rows, paid(rows, "ORD-4", currency="INR"), 8_000)
+    insert_requested_refund(rows, insert_paid_payment(rows, "ORD-1"), 1_000)
+    insert_requested_refund(rows, insert_paid_payment(rows, "ORD-2"), 2_000)
+    insert_requested_refund(rows, insert_paid_payment(rows, "ORD-3"), 4_000, maker="op-b")
+    insert_requested_refund(rows, insert_paid_payment(rows, "ORD-4", currency="INR"), 8_000)
     of_op_a = {("op-a", "JPY"): 3_000, ("op-a", "INR"): 8_000}
     assert refunds.read_sums_of_makers_since(rows, ["op-a", "nobody"], NOW) == of_op_a
     assert refunds.read_sums_of_makers_since(rows, ["op-a", "op-b"], NOW) == {**of_op_a, ("op-b", "JPY"): 4_000}
@@ -182,8 +205,8 @@ def test_sums_of_a_maker(rows: Connection) -> None:
 
 def test_the_newest_refunds_of_each_payer(rows: Connection) -> None:
     """The limit of refunds is for each payer: many refunds of one payer don't displace those of another."""
-    many = [asked(rows, paid(rows, f"ORD-{n}", payer="payer-7")) for n in range(3)]
-    one = asked(rows, paid(rows, "ORD-9", payer="payer-8"))
+    many = [insert_requested_refund(rows, insert_paid_payment(rows, f"ORD-{n}", payer="payer-7")) for n in range(3)]
+    one = insert_requested_refund(rows, insert_paid_payment(rows, "ORD-9", payer="payer-8"))
     payers = {many[0].payment_id: "payer-7", one.payment_id: "payer-8"}
     found = refunds.find_by_payers_since(rows, payers, DAY_AGO, limit=2)
     assert found == {many[0].payment_id: (many[2], many[1]), one.payment_id: (one,)}
@@ -194,9 +217,9 @@ def test_overdue_requests_behind_others_that_still_have_time(rows: Connection) -
     found first."""
     late = NOW + timedelta(hours=72)
     for number in range(3):
-        asked(rows, paid(rows, f"ORD-{number}"), decide_by=late)
-    overdue = asked(rows, paid(rows, "ORD-9"), decide_by=NOW - timedelta(seconds=1))
-    asked(rows, paid(rows, "ORD-10"), decide_by=NOW)
+        insert_requested_refund(rows, insert_paid_payment(rows, f"ORD-{number}"), decide_by=late)
+    overdue = insert_requested_refund(rows, insert_paid_payment(rows, "ORD-9"), decide_by=NOW - timedelta(seconds=1))
+    insert_requested_refund(rows, insert_paid_payment(rows, "ORD-10"), decide_by=NOW)
     assert refunds.list_refunds_overdue_for_decision(rows, NOW, 3) == (overdue,)
     assert overdue not in refunds.list_refunds_waiting_for_decision(rows, NOW, 10)
     assert len(refunds.list_refunds_waiting_for_decision(rows, NOW, 10)) == 4

@@ -13,17 +13,17 @@ WHOLE = "00_zenkoku_all_20251031"
 """A Friday."""
 
 
-def number(index: int) -> str:
+def make_number(index: int) -> str:
     """Return the number of the invented corporation of this index."""
     base = f"{990_000_000_000 + index}"
     return compute_check_digit(base) + base
 
 
-def row(index: int, **fields: str) -> list[str]:
+def make_row(index: int, **fields: str) -> list[str]:
     """Return the fields of a row; those not given are of an ordinary open company in Tokyo."""
     values = {
         "sequence_number": str(index + 1),
-        "corporate_number": number(index),
+        "corporate_number": make_number(index),
         "process": "01",
         "correct": "0",
         "update_date": "2025-10-01",
@@ -45,7 +45,7 @@ def row(index: int, **fields: str) -> list[str]:
     return [values.get(name, "") for name in FileColumns._fields]
 
 
-def csv_text(rows: Sequence[Sequence[str]]) -> str:
+def make_csv_text(rows: Sequence[Sequence[str]]) -> str:
     """Return the rows as CSV in the publisher's form."""
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\r\n").writerows(rows)
@@ -64,4 +64,4 @@ def write_zip(folder: Path, name: str, content: bytes, others: Mapping[str, byte
 
 def write_file(folder: Path, name: str, rows: Sequence[Sequence[str]], encoding: str = "utf-8") -> Path:
     """Write a file of the publisher with these rows."""
-    return write_zip(folder, name, csv_text(rows).encode(encoding))
+    return write_zip(folder, name, make_csv_text(rows).encode(encoding))

@@ -20,7 +20,7 @@ from console.store.registry import import_whole, source_file
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.registry_file import find_registry_file, open_for_reading
-from tests.store.registry.files import WHOLE, number, row, write_file
+from tests.store.registry.files import WHOLE, make_number, make_row, write_file
 
 WATCHED = ("import_whole.py", "import_difference.py", "import_files.py", "registry_file.py", "progress.py")
 LATER_DEATHS = 40
@@ -30,82 +30,86 @@ Tracer = Callable[[FrameType, str, Any], Any]
 
 def main(scenario: str, folder: Path, each: int) -> int:
     registry = folder / "registry"
-    base, names = prepare(scenario, folder)
-    reset(base, registry)
+    base, names = prepare_registry(scenario, folder)
+    restore_registry(base, registry)
     lines = count_lines(registry, folder, names)
     later = random.Random(1).sample(range(lines), LATER_DEATHS // each)
     deaths, is_first = 0, True
-    for tracer in (*(at_new_line(index) for index in range(0, 10_000, each)), *map(at_line, later)):
+    for tracer in (*(make_new_line_killer(index) for index in range(0, 10_000, each)), *map(make_line_killer, later)):
         if is_first or tracer.__name__ == "later":
-            reset(base, registry)
-            if not dies(registry, folder, names, tracer):
+            restore_registry(base, registry)
+            if not import_until_killed(registry, folder, names, tracer):
                 is_first = False
                 continue
             deaths += 1
-            look(registry, folder, names)
+            check_registry(registry, folder, names)
     return deaths
 
 
-def prepare(scenario: str, folder: Path) -> tuple[Path, list[str]]:
+def prepare_registry(scenario: str, folder: Path) -> tuple[Path, list[str]]:
     """Write the files, create the registry with which the scenario begins, and return it with the names of the files
     to import. Blocks and commits are small, so that an import has many steps."""
     source_file._BLOCK_BYTES, import_whole._BLOCKS_PER_COMMIT = 500, 2
-    rows = [row(index) for index in range(12)]
+    rows = [make_row(index) for index in range(12)]
     write_file(folder, WHOLE, rows)
-    write_file(folder, NEXT, [*rows, row(20)])
-    write_file(folder, DIFFERENCE, [row(0, name="新商号"), row(21), row(1, process="99")])
+    write_file(folder, NEXT, [*rows, make_row(20)])
+    write_file(folder, DIFFERENCE, [make_row(0, name="新商号"), make_row(21), make_row(1, process="99")])
     first, names = {"whole": ([WHOLE], [NEXT, DIFFERENCE]), "difference": ([NEXT], [DIFFERENCE])}[scenario]
     base = folder / f"before {scenario}"
-    take(base, folder, first)
+    import_files(base, folder, first)
     return base, names
 
 
-def take(registry: Path, folder: Path, names: list[str]) -> None:
+def import_files(registry: Path, folder: Path, names: list[str]) -> None:
     import_registry_files(registry, [folder / f"{name}.zip" for name in names])
 
 
-def reset(base: Path, registry: Path) -> None:
+def restore_registry(base: Path, registry: Path) -> None:
     shutil.rmtree(registry, ignore_errors=True)
     shutil.copytree(base, registry)
 
 
-def look(registry: Path, folder: Path, names: list[str]) -> None:
+def check_registry(registry: Path, folder: Path, names: list[str]) -> None:
     """Check that the registry in use is complete, as before or as after the import. Continue the import to its end,
     and check that a reader that was open all the time sees the result."""
     reader = open_registry(registry)
     assert reader is not None
-    is_done = reader.find(number(21)) is not None
-    check(reader.read_status().rows, is_done)
-    integrity(registry)
+    is_done = reader.find(make_number(21)) is not None
+    check_row_count(reader.read_status().rows, is_done)
+    check_integrity(registry)
     if not is_done or len(names) > 1:
-        take(registry, folder, names)
-    check(reader.read_status().rows, True)
-    renamed = reader.find(number(0))
+        import_files(registry, folder, names)
+    check_row_count(reader.read_status().rows, True)
+    renamed = reader.find(make_number(0))
     assert renamed is not None
-    assert (renamed.name, reader.find(number(1)), reader.find(number(21)) is None) == ("新商号", None, False)
+    assert (renamed.name, reader.find(make_number(1)), reader.find(make_number(21)) is None) == (
+        "新商号",
+        None,
+        False,
+    )
     assert len(reader.read_status().files) == 2
-    integrity(registry)
+    check_integrity(registry)
     reader.close()
     assert len([path for path in registry.iterdir() if path.is_dir()]) == 1
 
 
-def check(rows: int, is_done: bool) -> None:
+def check_row_count(rows: int, is_done: bool) -> None:
     assert rows == 13 if is_done else rows in (12, 13), rows
 
 
-def integrity(registry: Path) -> None:
+def check_integrity(registry: Path) -> None:
     file = find_registry_file(registry)
     assert file is not None
     with closing(open_for_reading(file)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-def dies(registry: Path, folder: Path, names: list[str], tracer: Tracer) -> bool:
+def import_until_killed(registry: Path, folder: Path, names: list[str], tracer: Tracer) -> bool:
     """Import in a fork under the tracer, and return True if it was killed."""
     child = os.fork()
     if child == 0:
         sys.settrace(tracer)
-        take(registry, folder, names)
+        import_files(registry, folder, names)
         os._exit(0)
     status = os.waitpid(child, 0)[1]
     assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
@@ -116,7 +120,7 @@ def is_watched(frame: FrameType) -> bool:
     return frame.f_code.co_filename.endswith(WATCHED) and "registry" in frame.f_code.co_filename
 
 
-def at_new_line(index: int) -> Tracer:
+def make_new_line_killer(index: int) -> Tracer:
     """Return a tracer that kills at the line number `index`, counting only lines that have not run before."""
     seen: set[tuple[str, int]] = set()
 
@@ -132,7 +136,7 @@ def at_new_line(index: int) -> Tracer:
     return new
 
 
-def at_line(index: int) -> Tracer:
+def make_line_killer(index: int) -> Tracer:
     """Return a tracer that kills at the line number `index`, counting all lines that run."""
     passed = [0]
 
@@ -158,7 +162,7 @@ def count_lines(registry: Path, folder: Path, names: list[str]) -> int:
         return counted
 
     sys.settrace(counted)
-    take(registry, folder, names)
+    import_files(registry, folder, names)
     sys.settrace(None)
     return passed[0]
 

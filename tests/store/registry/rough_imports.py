@@ -24,27 +24,33 @@ from console.store.documents.documents import Documents
 from console.store.registry import distribution
 from console.store.registry.distribution import fetch_registry, publish_registry
 from console.store.registry.reader import open_registry
-from tests.store.registry.kill_imports import integrity, look, prepare, reset, take
+from tests.store.registry.kill_imports import (
+    check_integrity,
+    check_registry,
+    import_files,
+    prepare_registry,
+    restore_registry,
+)
 
 SCENARIOS = ("whole", "difference")
-CROWD = 4
+PROCESS_COUNT = 4
 DONE, REFUSED = 0, 3
 _CHILD_ENDED = {signal.SIGCHLD}
 
 
-class Rough:
+class RegistryUnderImport:
     """The registry before each scenario, and the files that it imports."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder, self.registry, self.chance = folder, folder / "registry", random.Random(seed)
-        self.prepared = {scenario: prepare(scenario, folder) for scenario in SCENARIOS}
+        self.prepared = {scenario: prepare_registry(scenario, folder) for scenario in SCENARIOS}
         self.names: list[str] = []
 
     def begin(self, scenario: str = "") -> str:
         """Begin a scenario, a random one if none is named, and return its name."""
         chosen = scenario or self.chance.choice(SCENARIOS)
         base, self.names = self.prepared[chosen]
-        reset(base, self.registry)
+        restore_registry(base, self.registry)
         return chosen
 
     def fork(self, *expected: ErrorCode, before: Callable[[], object] = lambda: None) -> int:
@@ -55,7 +61,7 @@ class Rough:
             status = 1
             try:
                 before()
-                take(self.registry, self.folder, self.names)
+                import_files(self.registry, self.folder, self.names)
                 status = DONE
             except ConsoleError as refusal:
                 status = REFUSED if refusal.code in expected else 1
@@ -65,11 +71,11 @@ class Rough:
                 os._exit(status)
         return child
 
-    def look(self) -> None:
-        look(self.registry, self.folder, self.names)
+    def check_registry(self) -> None:
+        check_registry(self.registry, self.folder, self.names)
 
 
-def kills(rough: Rough, count: int) -> int:
+def kill_imports(rough: RegistryUnderImport, count: int) -> int:
     """Kill imports with SIGKILL after random times. Each second import that continues a killed one is killed too."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _CHILD_ENDED)
     took = {}
@@ -85,17 +91,17 @@ def kills(rough: Rough, count: int) -> int:
             killed += 1
             if rough.chance.random() < 0.5:
                 break
-        rough.look()
+        rough.check_registry()
     return killed
 
 
-def _is_killed(rough: Rough, seconds: float) -> bool:
+def _is_killed(rough: RegistryUnderImport, seconds: float) -> bool:
     """Import in a child process that is killed after `seconds`; return False if it ended before."""
     # REGISTRY_ORDER: a difference that the killed import had committed
     return _is_child_killed(rough.fork(ErrorCode.REGISTRY_ORDER), seconds)
 
 
-def teams(rough: Rough, count: int) -> int:
+def fetch_while_publishing(rough: RegistryUnderImport, count: int) -> int:
     """Kill a worker that publishes its registry, and a desk that fetches it, with SIGKILL after random times. After
     each death the desk's registry is complete; the next publication and the next fetch end as if nothing had
     happened.
@@ -108,9 +114,9 @@ def teams(rough: Rough, count: int) -> int:
         shutil.rmtree(rough.folder / "documents", ignore_errors=True)
         rough.begin()
         desk = rough.folder / "desk"
-        reset(rough.registry, desk)
+        restore_registry(rough.registry, desk)
         publish_registry(rough.registry, documents)
-        take(rough.registry, rough.folder, rough.names)
+        import_files(rough.registry, rough.folder, rough.names)
         paths = [rough.folder / f"{name}.zip" for name in rough.names]
         after = _read_registry_status(rough.registry)
         before = _read_registry_status(desk)
@@ -125,12 +131,12 @@ def teams(rough: Rough, count: int) -> int:
                 assert _read_registry_status(rough.registry) == after
                 if act is fetch:
                     assert _read_registry_status(desk) in (before, after)
-                    integrity(desk)
+                    check_integrity(desk)
                 elif rough.chance.random() < 0.3:
                     assert fetch_registry(desk, documents) in (None, after)
             act()
         assert _read_registry_status(desk) == after
-        integrity(desk)
+        check_integrity(desk)
     return killed
 
 
@@ -173,7 +179,7 @@ def _is_child_killed(child: int, seconds: float) -> bool:
     return os.WIFSIGNALED(status)
 
 
-def crowds(rough: Rough, count: int) -> int:
+def import_at_once(rough: RegistryUnderImport, count: int) -> int:
     """Several processes import the same files at the same time: one imports them, the others are refused, or find the
     files already imported."""
     refused = 0
@@ -181,18 +187,18 @@ def crowds(rough: Rough, count: int) -> int:
         rough.begin()
         reading, writing = os.pipe()
         expected = (ErrorCode.IN_PROGRESS, ErrorCode.REGISTRY_ORDER)
-        children = [rough.fork(*expected, before=partial(os.read, reading, 1)) for _ in range(CROWD)]
-        os.write(writing, b"x" * CROWD)
+        children = [rough.fork(*expected, before=partial(os.read, reading, 1)) for _ in range(PROCESS_COUNT)]
+        os.write(writing, b"x" * PROCESS_COUNT)
         statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
         os.close(reading)
         os.close(writing)
         assert {DONE} <= set(statuses) <= {DONE, REFUSED}, statuses
         refused += statuses.count(REFUSED)
-        rough.look()
+        rough.check_registry()
     return refused
 
 
-def limits(rough: Rough, count: int) -> int:
+def import_with_size_limits(rough: RegistryUnderImport, count: int) -> int:
     """Import while no file may grow above a random size."""
     refused = 0
     for _ in range(count):
@@ -203,11 +209,11 @@ def limits(rough: Rough, count: int) -> int:
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         assert status in (DONE, REFUSED), (status, most)
         refused += status == REFUSED
-        rough.look()
+        rough.check_registry()
     return refused
 
 
-def disk(rough: Rough, count: int) -> int:
+def import_on_full_disk(rough: RegistryUnderImport, count: int) -> int:
     """Import while the disk has room for a random number of bytes only."""
     refused, ballast = 0, rough.folder / "ballast"
     for _ in range(count):
@@ -219,13 +225,19 @@ def disk(rough: Rough, count: int) -> int:
         assert status in (DONE, REFUSED), (status, room)
         ballast.unlink()
         refused += status == REFUSED
-        rough.look()
+        rough.check_registry()
     return refused
 
 
 def main(what: str, folder: Path, count: int, seed: int) -> int:
-    acts = {"kills": kills, "teams": teams, "crowds": crowds, "limits": limits, "disk": disk}
-    return acts[what](Rough(folder, seed), count)
+    acts = {
+        "kills": kill_imports,
+        "teams": fetch_while_publishing,
+        "crowds": import_at_once,
+        "limits": import_with_size_limits,
+        "disk": import_on_full_disk,
+    }
+    return acts[what](RegistryUnderImport(folder, seed), count)
 
 
 if __name__ == "__main__":

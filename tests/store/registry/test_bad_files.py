@@ -19,92 +19,95 @@ from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.source_file import MAX_DIRECTORY_BYTES, open_source
 from console.wording.sentences import catalogue
-from tests.store.registry.files import WHOLE, csv_text, number, row, write_file, write_zip
+from tests.store.registry.files import WHOLE, make_csv_text, make_number, make_row, write_file, write_zip
 
 INVALID_NUMBER = P.INVALID_CORPORATION_NUMBER
 
 NAME = "00_zenkoku_all_20251128"
 MANY = 6_000
 """Rows that fill more than one block of the reader."""
-GOOD = [row(index) for index in range(4)]
+GOOD = [make_row(index) for index in range(4)]
 
 
 WIDE = {0x30 + digit: 0xFF10 + digit for digit in range(10)}
 
 
-def wrong_number() -> str:
-    right = number(2)
+def make_wrong_number() -> str:
+    right = make_number(2)
     return f"{(int(right[0]) % 9) + 1}{right[1:]}"
 
 
 ROWS: dict[str, tuple[list[str], P, str]] = {
-    "29 fields": (row(2)[:-1], P.WRONG_FIELD_COUNT, ""),
-    "31 fields": ([*row(2), ""], P.WRONG_FIELD_COUNT, ""),
+    "29 fields": (make_row(2)[:-1], P.WRONG_FIELD_COUNT, ""),
+    "31 fields": ([*make_row(2), ""], P.WRONG_FIELD_COUNT, ""),
     "no fields": ([], P.WRONG_FIELD_COUNT, ""),
-    "check digit": (row(2, corporate_number=wrong_number()), INVALID_NUMBER, "corporateNumber"),
-    "12 digits": (row(2, corporate_number=number(2)[1:]), INVALID_NUMBER, "corporateNumber"),
-    "wide digits": (row(2, corporate_number=number(2).translate(WIDE)), INVALID_NUMBER, "corporateNumber"),
-    "no number": (row(2, corporate_number=""), INVALID_NUMBER, "corporateNumber"),
-    "successor": (row(2, successor_corporate_number=wrong_number()), INVALID_NUMBER, "successorCorporateNumber"),
-    "name of 151": (row(2, name="株" * 151), P.FIELD_TOO_LONG, "name"),
-    "street of 301": (row(2, street_number="町" * 301), P.FIELD_TOO_LONG, "streetNumber"),
-    "furigana of 501": (row(2, furigana="ア" * 501), P.FIELD_TOO_LONG, "furigana"),
-    "endless line": (row(2, change_cause="x" * 200_000), P.FIELD_TOO_LONG, ""),
-    "no name": (row(2, name=""), P.VALUE_NOT_ALLOWED, "name"),
-    "sequence": (row(2, sequence_number="three"), P.VALUE_NOT_ALLOWED, "sequenceNumber"),
-    "no sequence": (row(2, sequence_number=""), P.VALUE_NOT_ALLOWED, "sequenceNumber"),
-    "process": (row(2, process="02"), P.VALUE_NOT_ALLOWED, "process"),
-    "kind": (row(2, kind="300"), P.VALUE_NOT_ALLOWED, "kind"),
-    "latest": (row(2, latest="2"), P.VALUE_NOT_ALLOWED, "latest"),
-    "correct": (row(2, correct=""), P.VALUE_NOT_ALLOWED, "correct"),
-    "hihyoji": (row(2, hihyoji="x"), P.VALUE_NOT_ALLOWED, "hihyoji"),
-    "no day": (row(2, update_date=""), P.VALUE_NOT_ALLOWED, "updateDate"),
-    "February 30": (row(2, change_date="2025-02-30"), P.VALUE_NOT_ALLOWED, "changeDate"),
-    "slashes": (row(2, assignment_date="2025/02/03"), P.VALUE_NOT_ALLOWED, "assignmentDate"),
-    "week": (row(2, assignment_date="2025-W03-1"), P.VALUE_NOT_ALLOWED, "assignmentDate"),
-    "basic form": (row(2, close_date="20250203", close_cause="01"), P.VALUE_NOT_ALLOWED, "closeDate"),
-    "cause": (row(2, close_date="2025-02-03", close_cause="02"), P.VALUE_NOT_ALLOWED, "closeCause"),
-    "cause alone": (row(2, close_cause="01"), P.VALUE_NOT_ALLOWED, "closeDate"),
-    "post code": (row(2, post_code="100-0013"), P.VALUE_NOT_ALLOWED, "postCode"),
-    "prefecture": (row(2, prefecture_code="1"), P.VALUE_NOT_ALLOWED, "prefectureCode"),
-    "city": (row(2, city_code="1０1"), P.VALUE_NOT_ALLOWED, "cityCode"),
-    "line break": (row(2, name="株式会社\r\n見本"), P.MISPLACED_QUOTES, ""),
-    "NUL": (row(2, name="株式会社\0"), P.CONTROL_CHARACTER, ""),
-    "escape": (row(2, name="株式会社\x1b[2J"), P.CONTROL_CHARACTER, ""),
-    "carriage return": (row(2, name="株式会社\r見本"), P.CONTROL_CHARACTER, ""),
+    "check digit": (make_row(2, corporate_number=make_wrong_number()), INVALID_NUMBER, "corporateNumber"),
+    "12 digits": (make_row(2, corporate_number=make_number(2)[1:]), INVALID_NUMBER, "corporateNumber"),
+    "wide digits": (make_row(2, corporate_number=make_number(2).translate(WIDE)), INVALID_NUMBER, "corporateNumber"),
+    "no number": (make_row(2, corporate_number=""), INVALID_NUMBER, "corporateNumber"),
+    "successor": (make_row(2, successor_corporate_number=make_wrong_number()), INVALID_NUMBER,
+    "successorCorporateNumber"),
+    "name of 151": (make_row(2, name="株" * 151), P.FIELD_TOO_LONG, "name"),
+    "street of 301": (make_row(2, street_number="町" * 301), P.FIELD_TOO_LONG, "streetNumber"),
+    "furigana of 501": (make_row(2, furigana="ア" * 501), P.FIELD_TOO_LONG, "furigana"),
+    "endless line": (make_row(2, change_cause="x" * 200_000), P.FIELD_TOO_LONG, ""),
+    "no name": (make_row(2, name=""), P.VALUE_NOT_ALLOWED, "name"),
+    "sequence": (make_row(2, sequence_number="three"), P.VALUE_NOT_ALLOWED, "sequenceNumber"),
+    "no sequence": (make_row(2, sequence_number=""), P.VALUE_NOT_ALLOWED, "sequenceNumber"),
+    "process": (make_row(2, process="02"), P.VALUE_NOT_ALLOWED, "process"),
+    "kind": (make_row(2, kind="300"), P.VALUE_NOT_ALLOWED, "kind"),
+    "latest": (make_row(2, latest="2"), P.VALUE_NOT_ALLOWED, "latest"),
+    "correct": (make_row(2, correct=""), P.VALUE_NOT_ALLOWED, "correct"),
+    "hihyoji": (make_row(2, hihyoji="x"), P.VALUE_NOT_ALLOWED, "hihyoji"),
+    "no day": (make_row(2, update_date=""), P.VALUE_NOT_ALLOWED, "updateDate"),
+    "February 30": (make_row(2, change_date="2025-02-30"), P.VALUE_NOT_ALLOWED, "changeDate"),
+    "slashes": (make_row(2, assignment_date="2025/02/03"), P.VALUE_NOT_ALLOWED, "assignmentDate"),
+    "week": (make_row(2, assignment_date="2025-W03-1"), P.VALUE_NOT_ALLOWED, "assignmentDate"),
+    "basic form": (make_row(2, close_date="20250203", close_cause="01"), P.VALUE_NOT_ALLOWED, "closeDate"),
+    "cause": (make_row(2, close_date="2025-02-03", close_cause="02"), P.VALUE_NOT_ALLOWED, "closeCause"),
+    "cause alone": (make_row(2, close_cause="01"), P.VALUE_NOT_ALLOWED, "closeDate"),
+    "post code": (make_row(2, post_code="100-0013"), P.VALUE_NOT_ALLOWED, "postCode"),
+    "prefecture": (make_row(2, prefecture_code="1"), P.VALUE_NOT_ALLOWED, "prefectureCode"),
+    "city": (make_row(2, city_code="1０1"), P.VALUE_NOT_ALLOWED, "cityCode"),
+    "line break": (make_row(2, name="株式会社\r\n見本"), P.MISPLACED_QUOTES, ""),
+    "NUL": (make_row(2, name="株式会社\0"), P.CONTROL_CHARACTER, ""),
+    "escape": (make_row(2, name="株式会社\x1b[2J"), P.CONTROL_CHARACTER, ""),
+    "carriage return": (make_row(2, name="株式会社\r見本"), P.CONTROL_CHARACTER, ""),
 }  # fmt: skip
 
-UTF8 = csv_text(GOOD).encode()
-SHIFT_JIS = csv_text(GOOD).encode("cp932")
-MANY_ROWS = [row(index) for index in range(MANY)]
-ONE_FIELD = csv_text([row(2, name="@")]).encode("cp932").replace(b"@", "山田見本".encode())
+UTF8 = make_csv_text(GOOD).encode()
+SHIFT_JIS = make_csv_text(GOOD).encode("cp932")
+MANY_ROWS = [make_row(index) for index in range(MANY)]
+ONE_FIELD = make_csv_text([make_row(2, name="@")]).encode("cp932").replace(b"@", "山田見本".encode())
 
 CONTENTS: dict[str, tuple[bytes, P, int | None]] = {
     "nothing": (b"", P.NO_CORPORATION, None),
     "byte order mark alone": (b"\xef\xbb\xbf", P.NO_CORPORATION, None),
-    "deleted rows alone": (csv_text([row(0, process="99"), row(1, latest="0")]).encode(), P.NO_CORPORATION, None),
-    "header": (csv_text([["sequenceNumber", *["name"] * 29]]).encode() + UTF8, P.UNEXPECTED_HEADER, 1),
-    "header in Japanese": (csv_text([["一連番号", *["法人番号"] * 29]]).encode() + UTF8, P.UNEXPECTED_HEADER, 1),
+    "deleted rows alone": (make_csv_text([make_row(0, process="99"), make_row(1, latest="0")]).encode(),
+    P.NO_CORPORATION, None),
+    "header": (make_csv_text([["sequenceNumber", *["name"] * 29]]).encode() + UTF8, P.UNEXPECTED_HEADER, 1),
+    "header in Japanese": (make_csv_text([["一連番号", *["法人番号"] * 29]]).encode() + UTF8, P.UNEXPECTED_HEADER, 1),
     "Shift_JIS at the end": (UTF8 + SHIFT_JIS, P.MIXED_ENCODING, 5),
     "UTF-8 at the end": (SHIFT_JIS + UTF8, P.MIXED_ENCODING, 5),
-    "Shift_JIS in the second block": (csv_text(MANY_ROWS).encode() + SHIFT_JIS, P.MIXED_ENCODING, MANY + 1),
-    "UTF-8 in the second block": (csv_text(MANY_ROWS).encode("cp932") + UTF8, P.MIXED_ENCODING, MANY + 1),
+    "Shift_JIS in the second block": (make_csv_text(MANY_ROWS).encode() + SHIFT_JIS, P.MIXED_ENCODING, MANY + 1),
+    "UTF-8 in the second block": (make_csv_text(MANY_ROWS).encode("cp932") + UTF8, P.MIXED_ENCODING, MANY + 1),
     "one field of UTF-8": (SHIFT_JIS + ONE_FIELD, P.MIXED_ENCODING, 5),
     "neither": (SHIFT_JIS.replace("東".encode("cp932"), b"\xff\xfe"), P.MIXED_ENCODING, 1),
-    "UTF-16": (csv_text(GOOD).encode("utf-16"), P.CONTROL_CHARACTER, 1),
+    "UTF-16": (make_csv_text(GOOD).encode("utf-16"), P.CONTROL_CHARACTER, 1),
     "half a character": (
-        UTF8 + csv_text([row(5)]).encode().replace("東".encode(), "東".encode()[:2]), P.MIXED_ENCODING, 5
+        UTF8 + make_csv_text([make_row(5)]).encode().replace("東".encode(), "東".encode()[:2]), P.MIXED_ENCODING, 5
     ),
     "quote left open": (UTF8 + UTF8.replace(b"\xe6\xa0\xaa", b'"\xe6\xa0\xaa', 1), P.MISPLACED_QUOTES, 5),
     "text behind a quote": (UTF8 + UTF8.replace(b"\xe6\xa0\xaa", b'"\xe6\xa0\xaa"', 1), P.MISPLACED_QUOTES, 5),
     "empty line": (UTF8 + b"\r\n" + UTF8, P.WRONG_FIELD_COUNT, 5),
-    "row in the second block": (csv_text([*MANY_ROWS, row(1, kind="1")]).encode(), P.VALUE_NOT_ALLOWED, MANY + 1),
+    "row in the second block": (make_csv_text([*MANY_ROWS, make_row(1, kind="1")]).encode(), P.VALUE_NOT_ALLOWED,
+    MANY + 1),
     "no line end at all": (b"9" * 3_000_000, P.FIELD_TOO_LONG, 1),
     "cut": (UTF8[:-40], P.WRONG_FIELD_COUNT, 4),
 }  # fmt: skip
 
 
-def truncated(size: Callable[[int], int]) -> Callable[[Path], Path]:
+def make_truncated_writer(size: Callable[[int], int]) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
         path = write_file(folder, NAME, MANY_ROWS)
         content = path.read_bytes()
@@ -114,7 +117,7 @@ def truncated(size: Callable[[int], int]) -> Callable[[Path], Path]:
     return write
 
 
-def flipped(folder: Path) -> Path:
+def write_changed_byte(folder: Path) -> Path:
     path = write_file(folder, NAME, MANY_ROWS)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0x10
@@ -122,7 +125,7 @@ def flipped(folder: Path) -> Path:
     return path
 
 
-def marked(offset: int, value: int) -> Callable[[Path], Path]:
+def make_header_writer(offset: int, value: int) -> Callable[[Path], Path]:
     """Return a function that writes a ZIP whose headers have `value` at `offset` (the offset in the header of the
     central directory)."""
 
@@ -137,11 +140,11 @@ def marked(offset: int, value: int) -> Callable[[Path], Path]:
     return write
 
 
-def bomb(folder: Path) -> Path:
-    return write_zip(folder, NAME, csv_text(GOOD).encode() * 40_000)
+def write_zip_bomb(folder: Path) -> Path:
+    return write_zip(folder, NAME, make_csv_text(GOOD).encode() * 40_000)
 
 
-def damaged(packing: int) -> Callable[[Path], Path]:
+def make_damaged_writer(packing: int) -> Callable[[Path], Path]:
     """Return a function that writes a ZIP with another kind of compression than the publisher's, and with changed
     bytes in its middle."""
 
@@ -157,7 +160,7 @@ def damaged(packing: int) -> Callable[[Path], Path]:
     return write
 
 
-def renamed(zip_name: str, csv_name: str) -> Callable[[Path], Path]:
+def make_renamed_writer(zip_name: str, csv_name: str) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
         path = folder / f"{zip_name}.zip"
         with zipfile.ZipFile(path, "w") as archive:
@@ -167,55 +170,55 @@ def renamed(zip_name: str, csv_name: str) -> Callable[[Path], Path]:
     return write
 
 
-def a_folder(folder: Path) -> Path:
+def make_folder(folder: Path) -> Path:
     (folder / f"{NAME}.zip").mkdir()
     return folder / f"{NAME}.zip"
 
 
-def plain_csv(folder: Path) -> Path:
+def write_plain_csv(folder: Path) -> Path:
     path = folder / f"{NAME}.csv"
     path.write_bytes(UTF8)
     return path
 
 
 ARCHIVES: dict[str, tuple[Callable[[Path], Path], P]] = {
-    "half": (truncated(lambda size: size // 2), P.INCOMPLETE_ZIP),
-    "one byte less": (truncated(lambda size: size - 1), P.INCOMPLETE_ZIP),
-    "four bytes": (truncated(lambda size: 4), P.INCOMPLETE_ZIP),
-    "no bytes": (truncated(lambda size: 0), P.INCOMPLETE_ZIP),
-    "a flipped bit": (flipped, P.INCOMPLETE_ZIP),
-    "encrypted": (marked(8, 1), P.INCOMPLETE_ZIP),
-    "unknown compression": (marked(10, 97), P.INCOMPLETE_ZIP),
-    "damaged LZMA": (damaged(zipfile.ZIP_LZMA), P.INCOMPLETE_ZIP),
-    "damaged BZIP2": (damaged(zipfile.ZIP_BZIP2), P.INCOMPLETE_ZIP),
-    "no ZIP": (plain_csv, P.INCOMPLETE_ZIP),
-    "bomb": (bomb, P.TOO_LARGE_UNPACKED),
+    "half": (make_truncated_writer(lambda size: size // 2), P.INCOMPLETE_ZIP),
+    "one byte less": (make_truncated_writer(lambda size: size - 1), P.INCOMPLETE_ZIP),
+    "four bytes": (make_truncated_writer(lambda size: 4), P.INCOMPLETE_ZIP),
+    "no bytes": (make_truncated_writer(lambda size: 0), P.INCOMPLETE_ZIP),
+    "a flipped bit": (write_changed_byte, P.INCOMPLETE_ZIP),
+    "encrypted": (make_header_writer(8, 1), P.INCOMPLETE_ZIP),
+    "unknown compression": (make_header_writer(10, 97), P.INCOMPLETE_ZIP),
+    "damaged LZMA": (make_damaged_writer(zipfile.ZIP_LZMA), P.INCOMPLETE_ZIP),
+    "damaged BZIP2": (make_damaged_writer(zipfile.ZIP_BZIP2), P.INCOMPLETE_ZIP),
+    "no ZIP": (write_plain_csv, P.INCOMPLETE_ZIP),
+    "bomb": (write_zip_bomb, P.TOO_LARGE_UNPACKED),
     "two CSV": (lambda folder: write_zip(folder, NAME, UTF8, {"more.csv": UTF8}), P.NOT_ONE_CSV),
     "a program": (lambda folder: write_zip(folder, NAME, UTF8, {"setup.exe": b"MZ"}), P.NOT_ONE_CSV),
-    "no name": (renamed("registry", "registry"), P.WRONG_FILE_NAME),
-    "no such day": (renamed("00_zenkoku_all_20251341", "data"), P.WRONG_FILE_NAME),
-    "two days": (renamed("diff_20251101", "diff_20251104"), P.WRONG_FILE_NAME),
-    "two kinds": (renamed("diff_20251104", "00_zenkoku_all_20251104"), P.WRONG_FILE_NAME),
+    "no name": (make_renamed_writer("registry", "registry"), P.WRONG_FILE_NAME),
+    "no such day": (make_renamed_writer("00_zenkoku_all_20251341", "data"), P.WRONG_FILE_NAME),
+    "two days": (make_renamed_writer("diff_20251101", "diff_20251104"), P.WRONG_FILE_NAME),
+    "two kinds": (make_renamed_writer("diff_20251104", "00_zenkoku_all_20251104"), P.WRONG_FILE_NAME),
     "missing": (lambda folder: folder / f"{NAME}.zip", P.FILE_UNREADABLE),
-    "a folder": (a_folder, P.FILE_UNREADABLE),
+    "a folder": (make_folder, P.FILE_UNREADABLE),
 }
 
 
 @pytest.fixture(scope="module")
-def in_use(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def registry_in_use(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     import_registry_files(home / "registry", [write_file(home, WHOLE, GOOD)])
     return home / "registry"
 
 
-def refuse(registry: Path, path: Path) -> ConsoleError:
+def check_import_refused(registry: Path, path: Path) -> ConsoleError:
     """Import the file, check that the import is refused and has changed nothing, and return the error."""
     reader = open_registry(registry)
     assert reader is not None
     before, files = reader.read_status(), sorted(registry.glob("2*/*"))
     with pytest.raises(ConsoleError) as caught:
         import_registry_files(registry, [path])
-    assert (reader.read_status(), reader.find(number(0)) is not None) == (before, True)
+    assert (reader.read_status(), reader.find(make_number(0)) is not None) == (before, True)
     assert [file for file in sorted(registry.glob("2*/*")) if file in files] == files
     reader.close()
     error = caught.value
@@ -228,44 +231,46 @@ def refuse(registry: Path, path: Path) -> ConsoleError:
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_bad_row_is_refused_with_its_line(in_use: Path, tmp_path: Path, name: str) -> None:
+def test_a_bad_row_is_refused_with_its_line(registry_in_use: Path, tmp_path: Path, name: str) -> None:
     """A row that breaks any of the rules is refused with its line and field; it is the third of four rows."""
     bad, problem, field = ROWS[name]
-    error = refuse(in_use, write_file(tmp_path, NAME, [*GOOD[:2], bad, *GOOD[3:]]))
+    error = check_import_refused(registry_in_use, write_file(tmp_path, NAME, [*GOOD[:2], bad, *GOOD[3:]]))
     found = error.detail
     assert (found["problem"], found["line"], found.get("field")) == (problem, 3, field)
 
 
 @pytest.mark.parametrize("name", CONTENTS)
-def test_a_bad_csv_is_refused_with_its_line(in_use: Path, tmp_path: Path, name: str) -> None:
+def test_a_bad_csv_is_refused_with_its_line(registry_in_use: Path, tmp_path: Path, name: str) -> None:
     """A CSV with a wrong line of any kind is refused with the number of the line."""
     content, problem, line = CONTENTS[name]
-    error = refuse(in_use, write_zip(tmp_path, NAME, content))
+    error = check_import_refused(registry_in_use, write_zip(tmp_path, NAME, content))
     assert (error.detail["problem"], error.detail["line"]) == (problem, line)
 
 
 @pytest.mark.parametrize("name", ARCHIVES)
-def test_a_bad_archive_is_refused(in_use: Path, tmp_path: Path, name: str) -> None:
+def test_a_bad_archive_is_refused(registry_in_use: Path, tmp_path: Path, name: str) -> None:
     """A cut ZIP, a file of another kind, a ZIP bomb, or a name without a day is refused."""
     write, problem = ARCHIVES[name]
-    assert refuse(in_use, write(tmp_path)).detail["problem"] == problem
+    assert check_import_refused(registry_in_use, write(tmp_path)).detail["problem"] == problem
 
 
-def test_a_file_that_was_replaced_after_its_check_is_refused(in_use: Path, tmp_path: Path) -> None:
+def test_a_file_that_was_replaced_after_its_check_is_refused(registry_in_use: Path, tmp_path: Path) -> None:
     """The registry stores the hash of the checked file; if the file is replaced after its check, the import is
     refused."""
     path = write_file(tmp_path, NAME, GOOD)
 
     def replace_checked_file(progress: ImportProgress) -> None:
         if progress.step == "read":
-            write_file(tmp_path, NAME, [row(index, name="別物") for index in range(4)])
+            write_file(tmp_path, NAME, [make_row(index, name="別物") for index in range(4)])
 
     with pytest.raises(ConsoleError) as caught:
-        import_registry_files(in_use, [path], on_progress=replace_checked_file)
+        import_registry_files(registry_in_use, [path], on_progress=replace_checked_file)
     assert caught.value.detail["problem"] == P.FILE_CHANGED
-    reader = open_registry(in_use)
+    reader = open_registry(registry_in_use)
     assert reader is not None
-    assert "別物" not in {found.name for found in reader.find_many([number(index) for index in range(4)]).values()}
+    assert "別物" not in {
+        found.name for found in reader.find_many([make_number(index) for index in range(4)]).values()
+    }
     reader.close()
 
 
@@ -280,36 +285,36 @@ def test_what_the_format_allows_is_taken(tmp_path: Path) -> None:
     """The longest allowed texts are imported, and Shift_JIS characters whose bytes look like a backslash, a brace or
     a letter."""
     rows = [
-        row(0, name="株" * 150, street_number="町" * 300, furigana="ア" * 500),
-        row(1, name="表ソ能十貼暴予", city_name="千代田区", change_cause="a,b\"c"),
-        row(2, name="縺ゅ縺", post_code=""),
+        make_row(0, name="株" * 150, street_number="町" * 300, furigana="ア" * 500),
+        make_row(1, name="表ソ能十貼暴予", city_name="千代田区", change_cause="a,b\"c"),
+        make_row(2, name="縺ゅ縺", post_code=""),
     ]  # fmt: skip
     registry = tmp_path / "registry"
     import_registry_files(registry, [write_file(tmp_path, NAME, rows, "cp932")])
     reader = open_registry(registry)
     assert reader is not None
-    found = reader.find_many([number(0), number(1)])
-    assert [len(found[number(0)].name), found[number(1)].name, found[number(1)].change_cause] == [
+    found = reader.find_many([make_number(0), make_number(1)])
+    assert [len(found[make_number(0)].name), found[make_number(1)].name, found[make_number(1)].change_cause] == [
         150, "表ソ能十貼暴予", 'a,b"c',
     ]  # fmt: skip
     reader.close()
 
 
-def test_a_file_of_a_day_to_come_is_refused(in_use: Path, tmp_path: Path) -> None:
+def test_a_file_of_a_day_to_come_is_refused(registry_in_use: Path, tmp_path: Path) -> None:
     """A file of a future day is refused: as the registry in use it would exclude the files of all earlier days."""
     for name in ("00_zenkoku_all_99991231", "00_zenkoku_all_20251105", "diff_20251105"):
         with pytest.raises(ConsoleError) as caught:
-            import_registry_files(in_use, [write_file(tmp_path, name, GOOD)], latest_day=date(2025, 11, 4))
+            import_registry_files(registry_in_use, [write_file(tmp_path, name, GOOD)], latest_day=date(2025, 11, 4))
         assert (caught.value.code, caught.value.detail["problem"]) == (ErrorCode.BAD_REGISTRY_FILE, P.FUTURE_DAY)
         assert f"{name}.zip" in catalogue.format_error_message(caught.value, "ja")
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
-def test_only_an_ordinary_file_is_read(in_use: Path, tmp_path: Path, make: Callable[[Path], None]) -> None:
+def test_only_an_ordinary_file_is_read(registry_in_use: Path, tmp_path: Path, make: Callable[[Path], None]) -> None:
     """A pipe, a folder or an endless device is refused, because the import would wait forever."""
     path = tmp_path / f"{NAME}.zip"
     make(path)
-    assert refuse(in_use, path).detail["problem"] == P.FILE_UNREADABLE
+    assert check_import_refused(registry_in_use, path).detail["problem"] == P.FILE_UNREADABLE
 
 
 def test_the_cache_of_days_stays_small() -> None:
@@ -320,10 +325,10 @@ def test_the_cache_of_days_stays_small() -> None:
     assert file_rows.get_stored_day("2015-10-06") == 1
 
 
-def test_a_zip_of_many_files_is_refused_before_its_list_is_read(in_use: Path, tmp_path: Path) -> None:
+def test_a_zip_of_many_files_is_refused_before_its_list_is_read(registry_in_use: Path, tmp_path: Path) -> None:
     """A ZIP with a very long list of files is refused before the list is read: half a million entries take hundreds
     of megabytes of memory."""
-    path = write_zip(tmp_path, NAME, csv_text(GOOD).encode(), {f"{index}.asc": b"" for index in range(20_000)})
+    path = write_zip(tmp_path, NAME, make_csv_text(GOOD).encode(), {f"{index}.asc": b"" for index in range(20_000)})
     with path.open("rb") as file:
         assert measure_zip_directory(file) > MAX_DIRECTORY_BYTES
-    assert refuse(in_use, path).detail["problem"] == P.NOT_ONE_CSV
+    assert check_import_refused(registry_in_use, path).detail["problem"] == P.NOT_ONE_CSV

@@ -16,25 +16,25 @@ from console.store.registry.distribution import fetch_registry, publish_registry
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.registry_file import find_registry_file
-from tests.store.registry.files import WHOLE, number, row, write_file
+from tests.store.registry.files import WHOLE, make_number, make_row, write_file
 
-ROWS = [row(index) for index in range(200)]
+ROWS = [make_row(index) for index in range(200)]
 NEXT = "diff_20251104"
 
 
-def _file_in_use(registry: Path) -> Path:
+def _find_file_in_use(registry: Path) -> Path:
     file = find_registry_file(registry)
     assert file is not None
     return file
 
 
-def _name(content: bytes) -> Callable[[Path], object]:
+def _make_name_writer(content: bytes) -> Callable[[Path], object]:
     return lambda registry: (registry / "current").write_bytes(content)
 
 
-def _lose_table(name: str) -> Callable[[Path], object]:
+def _make_table_dropper(name: str) -> Callable[[Path], object]:
     def drop(registry: Path) -> None:
-        with closing(sqlite3.connect(_file_in_use(registry), isolation_level=None)) as connection:
+        with closing(sqlite3.connect(_find_file_in_use(registry), isolation_level=None)) as connection:
             connection.execute(f"DELETE FROM {name}")
 
     return drop
@@ -42,25 +42,25 @@ def _lose_table(name: str) -> Callable[[Path], object]:
 
 def _spoil_pages(registry: Path) -> None:
     """Overwrite all pages of the file but the first: the tables exist, but none can be read."""
-    file = _file_in_use(registry)
+    file = _find_file_in_use(registry)
     with file.open("r+b") as content:
         content.seek(4096)
         content.write(os.urandom(file.stat().st_size - 4096))
 
 
 DAMAGES: dict[str, Callable[[Path], object]] = {
-    "empty file": lambda registry: _file_in_use(registry).write_bytes(b""),
-    "no database": lambda registry: _file_in_use(registry).write_bytes(b"x" * 8192),
-    "half a file": lambda registry: os.truncate(_file_in_use(registry), 8192),
+    "empty file": lambda registry: _find_file_in_use(registry).write_bytes(b""),
+    "no database": lambda registry: _find_file_in_use(registry).write_bytes(b"x" * 8192),
+    "half a file": lambda registry: os.truncate(_find_file_in_use(registry), 8192),
     "spoilt pages": _spoil_pages,
-    "no file": lambda registry: _file_in_use(registry).unlink(),
-    "no facts": _lose_table("facts"),
-    "no source files": _lose_table("files"),
-    "empty name": _name(b""),
-    "zeros for a name": _name(b"\0" * 17),
-    "no ASCII": _name(b"\xff\xfe"),
-    "another folder": _name(b"../../elsewhere"),
-    "a long name": _name(b"1" * 5000),
+    "no file": lambda registry: _find_file_in_use(registry).unlink(),
+    "no facts": _make_table_dropper("facts"),
+    "no source files": _make_table_dropper("files"),
+    "empty name": _make_name_writer(b""),
+    "zeros for a name": _make_name_writer(b"\0" * 17),
+    "no ASCII": _make_name_writer(b"\xff\xfe"),
+    "another folder": _make_name_writer(b"../../elsewhere"),
+    "a long name": _make_name_writer(b"1" * 5000),
 }
 
 
@@ -68,7 +68,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 def damaged(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     registry = tmp_path / "registry"
     import_registry_files(registry, [write_file(tmp_path, WHOLE, ROWS)])
-    with closing(sqlite3.connect(_file_in_use(registry))) as connection:
+    with closing(sqlite3.connect(_find_file_in_use(registry))) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     DAMAGES[request.param](registry)
     return registry
@@ -100,7 +100,7 @@ def test_whole_files_replace_a_damaged_registry(damaged: Path, tmp_path: Path) -
     reader = open_registry(damaged)
     assert reader is not None
     with closing(reader):
-        assert reader.find(number(7)) is not None
+        assert reader.find(make_number(7)) is not None
     assert len([path for path in damaged.iterdir() if path.is_dir()]) == 1
 
 
@@ -119,7 +119,7 @@ def test_changes_that_can_still_be_read_are_kept(tmp_path: Path) -> None:
     """The next whole file takes over the changes that the former registry has stored, as far as they can be read."""
     registry = tmp_path / "registry"
     import_registry_files(registry, [write_file(tmp_path, WHOLE, ROWS)])
-    import_registry_files(registry, [write_file(tmp_path, NEXT, [row(0, name="改称")])])
+    import_registry_files(registry, [write_file(tmp_path, NEXT, [make_row(0, name="改称")])])
     import_registry_files(registry, [write_file(tmp_path, "00_zenkoku_all_20251128", ROWS)])
     reader = open_registry(registry)
     assert reader is not None
@@ -141,7 +141,7 @@ def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path) -> None:
         reader = open_registry(registry)
         assert reader is not None
         with pytest.raises(ConsoleError) as caught:
-            reader.find(number(1))
+            reader.find(make_number(1))
     finally:
         if is_root:
             os.seteuid(0)

@@ -12,7 +12,7 @@ from console.domain.registry.corporations import ChangedFact as F
 from console.domain.registry.corporations import RegistryStatus
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import RegistryReader, open_registry
-from tests.store.registry.files import WHOLE, number, row, write_file
+from tests.store.registry.files import WHOLE, make_number, make_row, write_file
 
 OSAKA = "27_osaka_all_20251031"
 CLOSED = {"process": "71", "close_date": "2025-11-01", "close_cause": "11"}
@@ -25,17 +25,17 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in (WHOLE, "00_zenkoku_all_20251128", "13_tokyo_all_20251031", "27_osaka_all_20251031",
                  "01_hokkaido_all_20251031", "13_tokyo_all_20251128"):  # fmt: skip
         start = int(name[:2])
-        write_file(folder, name, [row(start + index) for index in range(3)])
+        write_file(folder, name, [make_row(start + index) for index in range(3)])
     for day in (*range(20251101, 20251114), 20251229, 20260105, 20251031):
-        write_file(folder, f"diff_{day}", [row(50, name=f"株式会社{day}", update_date="2025-11-04")])
+        write_file(folder, f"diff_{day}", [make_row(50, name=f"株式会社{day}", update_date="2025-11-04")])
     return folder
 
 
-def take(registry: Path, files: Path, *names: str) -> RegistryStatus:
+def import_files(registry: Path, files: Path, *names: str) -> RegistryStatus:
     return import_registry_files(registry, [files / f"{name}.zip" for name in names])
 
 
-def reader_of(registry: Path) -> RegistryReader:
+def open_reader(registry: Path) -> RegistryReader:
     reader = open_registry(registry)
     assert reader is not None
     return reader
@@ -45,56 +45,57 @@ def test_a_difference_changes_what_readers_see_at_once(tmp_path: Path) -> None:
     """An open reader sees corporations that were added, renamed, moved, merged, reopened, deleted, corrected and
     hidden. Rows of older states are ignored; of several rows in force the last one counts."""
     registry = tmp_path / "registry"
-    before = [row(index, **(CLOSED if index == 4 else {})) for index in range(9)]
-    take(registry, write_file(tmp_path, WHOLE, before).parent, WHOLE)
-    reader = reader_of(registry)
+    before = [make_row(index, **(CLOSED if index == 4 else {})) for index in range(9)]
+    import_files(registry, write_file(tmp_path, WHOLE, before).parent, WHOLE)
+    reader = open_reader(registry)
     assert reader.list_changes(date(2025, 1, 1)) == ()
     day = [
-        row(20),
-        row(0, process="11", name="昔の商号", latest="0"),
-        row(0, process="11", name="新商号"),
-        row(1, process="12", city_name="港区", street_number="芝１", city_code="103"),
-        row(2, **CLOSED, successor_corporate_number=number(0)),
-        row(3, process="12", latest="0", name="古い訂正", correct="1"),
-        row(4, process="22"),
-        row(5, process="99"),
-        row(6, correct="1", furigana="テイセイ", hihyoji="1"),
-        row(7, process="11", name="朝の商号"),
-        row(7, process="11", name="夕方の商号"),
-        row(8, process="11", name="一時の商号"),
-        row(8, process="11"),
-        row(21, process="99"),
+        make_row(20),
+        make_row(0, process="11", name="昔の商号", latest="0"),
+        make_row(0, process="11", name="新商号"),
+        make_row(1, process="12", city_name="港区", street_number="芝１", city_code="103"),
+        make_row(2, **CLOSED, successor_corporate_number=make_number(0)),
+        make_row(3, process="12", latest="0", name="古い訂正", correct="1"),
+        make_row(4, process="22"),
+        make_row(5, process="99"),
+        make_row(6, correct="1", furigana="テイセイ", hihyoji="1"),
+        make_row(7, process="11", name="朝の商号"),
+        make_row(7, process="11", name="夕方の商号"),
+        make_row(8, process="11", name="一時の商号"),
+        make_row(8, process="11"),
+        make_row(21, process="99"),
     ]
-    status = take(registry, write_file(tmp_path, "diff_20251104", day).parent, "diff_20251104")
+    status = import_files(registry, write_file(tmp_path, "diff_20251104", day).parent, "diff_20251104")
     assert (status.registry_date, status.rows, [file.rows for file in status.files]) == (
         date(2025, 11, 4),
         9,
         [9, 14],
     )
     assert [file.is_difference for file in status.files] == [False, True]
-    found = reader.find_many([number(index) for index in range(22)])
-    assert [found[number(index)].name for index in (0, 3, 7, 8, 20)] == [
+    found = reader.find_many([make_number(index) for index in range(22)])
+    assert [found[make_number(index)].name for index in (0, 3, 7, 8, 20)] == [
         "新商号", "株式会社見本3", "夕方の商号", "株式会社見本8", "株式会社見本20",
     ]  # fmt: skip
-    assert (found[number(1)].address, found[number(1)].city_code) == ("東京都港区芝１", "103")
-    assert (found[number(6)].furigana, found[number(6)].is_hidden) == ("テイセイ", True)
-    assert {number(5), number(21)}.isdisjoint(found)
-    assert reader.read_successor_chain(number(2)) == (found[number(0)],)
+    assert (found[make_number(1)].address, found[make_number(1)].city_code) == ("東京都港区芝１", "103")
+    assert (found[make_number(6)].furigana, found[make_number(6)].is_hidden) == ("テイセイ", True)
+    assert {make_number(5), make_number(21)}.isdisjoint(found)
+    assert reader.read_successor_chain(make_number(2)) == (found[make_number(0)],)
     told = {change.number: change for change in reader.list_changes(date(2025, 11, 4))}
     assert {told_number: change.facts for told_number, change in told.items()} == {
-        number(20): {F.NEW}, number(0): {F.NAME}, number(1): {F.ADDRESS}, number(2): {F.CLOSED, F.SUCCESSOR},
-        number(4): {F.REOPENED}, number(5): {F.DELETED}, number(7): {F.NAME},
+        make_number(20): {F.NEW}, make_number(0): {F.NAME}, make_number(1): {F.ADDRESS}, make_number(2): {F.CLOSED,
+        F.SUCCESSOR},
+        make_number(4): {F.REOPENED}, make_number(5): {F.DELETED}, make_number(7): {F.NAME},
     }  # fmt: skip
-    assert [told[number(7)].before, told[number(7)].after] == [
-        told[number(7)].before, found[number(7)],
+    assert [told[make_number(7)].before, told[make_number(7)].after] == [
+        told[make_number(7)].before, found[make_number(7)],
     ]  # fmt: skip
-    renamed = told[number(7)].before
+    renamed = told[make_number(7)].before
     assert renamed is not None
-    assert (renamed.name, told[number(5)].after, told[number(20)].before) == ("株式会社見本7", None, None)
-    assert told[number(0)].day == date(2025, 11, 4)
-    assert [change.number for change in reader.list_changes(date(2025, 11, 4), [number(4), "x", number(99)])] == [
-        number(4)
-    ]
+    assert (renamed.name, told[make_number(5)].after, told[make_number(20)].before) == ("株式会社見本7", None, None)
+    assert told[make_number(0)].day == date(2025, 11, 4)
+    assert [
+        change.number for change in reader.list_changes(date(2025, 11, 4), [make_number(4), "x", make_number(99)])
+    ] == [make_number(4)]
     assert reader.list_changes(date(2025, 11, 5)) == ()
     reader.close()
 
@@ -126,9 +127,9 @@ def test_no_order_is_taken_that_skips_or_repeats(
     """A difference that skips a day, repeats one, goes back or would lose prefectures is refused, and the registry in
     use stays as it was."""
     registry = tmp_path / "registry"
-    before = take(registry, files, *taken) if taken else None
+    before = import_files(registry, files, *taken) if taken else None
     with pytest.raises(ConsoleError) as caught:
-        take(registry, files, *names)
+        import_files(registry, files, *names)
     error = caught.value
     assert (error.code, error.exit_status) == (ErrorCode.REGISTRY_ORDER, 3)
     assert (error.detail.get("problem"), error.detail.get("file")) == (problem, f"{file}.zip")
@@ -158,16 +159,16 @@ def test_what_follows_is_taken(
     """Weekends and holidays (3 November is one) are no gap, but a file of such a day is accepted too. Files of
     prefectures of one day may be imported one after another."""
     registry = tmp_path / "registry"
-    status = [take(registry, files, *names) for names in steps][-1]
+    status = [import_files(registry, files, *names) for names in steps][-1]
     assert (status.registry_date, status.rows) == (day, rows)
-    reader = reader_of(registry)
+    reader = open_reader(registry)
     assert reader.read_status() == status
-    assert len(reader.find_many([number(index) for index in range(60)])) == rows
-    assert {path.name for path in registry.iterdir() if path.is_dir()} == {reader_folder(registry)}
+    assert len(reader.find_many([make_number(index) for index in range(60)])) == rows
+    assert {path.name for path in registry.iterdir() if path.is_dir()} == {read_current_name(registry)}
     reader.close()
 
 
-def reader_folder(registry: Path) -> str:
+def read_current_name(registry: Path) -> str:
     return (registry / "current").read_text()
 
 
@@ -175,16 +176,16 @@ def test_changes_outlive_the_next_whole_and_are_deleted_after_three_months(files
     """Stored changes remain after the next whole file, for people who were away, and are deleted after three
     months."""
     registry = tmp_path / "registry"
-    take(registry, files, WHOLE, "diff_20251104")
-    take(registry, files, "00_zenkoku_all_20251128")
-    reader = reader_of(registry)
-    assert [change.number for change in reader.list_changes(date(2025, 11, 1))] == [number(50)]
-    write_file(tmp_path, "00_zenkoku_all_20260130", [row(0)])
-    write_file(tmp_path, "diff_20260202", [row(1)])
-    write_file(tmp_path, "diff_20260205", [row(2)])
-    take(registry, tmp_path, "00_zenkoku_all_20260130")
-    take(registry, tmp_path, "diff_20260202")
-    assert [change.number for change in reader.list_changes(date(2025, 1, 1))] == [number(50), number(1)]
+    import_files(registry, files, WHOLE, "diff_20251104")
+    import_files(registry, files, "00_zenkoku_all_20251128")
+    reader = open_reader(registry)
+    assert [change.number for change in reader.list_changes(date(2025, 11, 1))] == [make_number(50)]
+    write_file(tmp_path, "00_zenkoku_all_20260130", [make_row(0)])
+    write_file(tmp_path, "diff_20260202", [make_row(1)])
+    write_file(tmp_path, "diff_20260205", [make_row(2)])
+    import_files(registry, tmp_path, "00_zenkoku_all_20260130")
+    import_files(registry, tmp_path, "diff_20260202")
+    assert [change.number for change in reader.list_changes(date(2025, 1, 1))] == [make_number(50), make_number(1)]
     reader.close()
 
 
@@ -193,25 +194,29 @@ def test_circles_of_successors_are_told_and_never_followed(tmp_path: Path) -> No
     has no successor chain. A long chain without a circle is followed."""
     into = {index: index + 1 for index in range(10, 40)} | {1: 2, 2: 3, 3: 1, 4: 4, 5: 2, 6: 7, 9: 99}
     rows = [
-        row(index, **({"successor_corporate_number": number(into[index]), **CLOSED} if index in into else {}))
+        make_row(
+            index, **({"successor_corporate_number": make_number(into[index]), **CLOSED} if index in into else {})
+        )
         for index in range(41)
     ]
     registry = tmp_path / "registry"
-    status = take(registry, write_file(tmp_path, WHOLE, rows).parent, WHOLE)
+    status = import_files(registry, write_file(tmp_path, WHOLE, rows).parent, WHOLE)
     circles = {frozenset(circle) for circle in status.cycles}
-    assert circles == {frozenset(number(index) for index in (1, 2, 3)), frozenset([number(4)])}
-    reader = reader_of(registry)
-    assert [len(reader.read_successor_chain(number(index))) for index in (1, 2, 3, 4, 5, 6, 7, 9, 98)] == [0] * 5 + [
+    assert circles == {frozenset(make_number(index) for index in (1, 2, 3)), frozenset([make_number(4)])}
+    reader = open_reader(registry)
+    assert [len(reader.read_successor_chain(make_number(index))) for index in (1, 2, 3, 4, 5, 6, 7, 9, 98)] == [
+        0
+    ] * 5 + [
         1,
         0,
         0,
         0,
     ]
-    assert [found.number for found in reader.read_successor_chain(number(10))] == [
-        number(index) for index in range(11, 41)
+    assert [found.number for found in reader.read_successor_chain(make_number(10))] == [
+        make_number(index) for index in range(11, 41)
     ]
-    assert {found.number for found in reader.list_predecessors(number(2))} == {number(1), number(5)}
-    write_file(tmp_path, "diff_20251104", [row(3, process="72")])
-    assert take(registry, tmp_path, "diff_20251104").cycles == ((number(4),),)
-    assert [found.number for found in reader.read_successor_chain(number(5))] == [number(2), number(3)]
+    assert {found.number for found in reader.list_predecessors(make_number(2))} == {make_number(1), make_number(5)}
+    write_file(tmp_path, "diff_20251104", [make_row(3, process="72")])
+    assert import_files(registry, tmp_path, "diff_20251104").cycles == ((make_number(4),),)
+    assert [found.number for found in reader.read_successor_chain(make_number(5))] == [make_number(2), make_number(3)]
     reader.close()

@@ -18,13 +18,13 @@ from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.registry_file import hold_import_lock
 from console.store.registry.schema import FORMAT_VERSION
-from tests.store.registry.files import WHOLE, number, row, write_file
-from tests.support.bucket_server import NAME, PREFIX, bucket_server
+from tests.store.registry.files import WHOLE, make_number, make_row, write_file
+from tests.support.bucket_server import BUCKET_NAME, OBJECT_PREFIX, start_bucket_server
 
 NEXT = "00_zenkoku_all_20251128"
 
 
-class Team:
+class RegistryTeam:
     """A worker's registry, the folder of the documents, and files of the publisher."""
 
     def __init__(self, folder: Path, url: str = "") -> None:
@@ -34,7 +34,9 @@ class Team:
 
     def publish(self, name: str, *companies: str) -> None:
         """Import and publish a file with companies of these names."""
-        path = write_file(self.folder, name, [row(index, name=company) for index, company in enumerate(companies)])
+        path = write_file(
+            self.folder, name, [make_row(index, name=company) for index, company in enumerate(companies)]
+        )
         import_registry_files(self.worker, [path])
         publish_registry(self.worker, self.documents, [path])
 
@@ -47,7 +49,7 @@ class Team:
         reader = open_registry(self.folder / desk)
         if reader is None:
             return []
-        found = reader.find_many([number(index) for index in range(9)])
+        found = reader.find_many([make_number(index) for index in range(9)])
         reader.close()
         return [corporation.name for corporation in found.values()]
 
@@ -60,12 +62,12 @@ class Team:
 
 
 @pytest.fixture
-def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Team:
+def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RegistryTeam:
     monkeypatch.setattr(distribution, "PART_BYTES", 4096)
-    return Team(tmp_path)
+    return RegistryTeam(tmp_path)
 
 
-def test_a_desk_fetches_the_base_once_and_then_the_differences(team: Team) -> None:
+def test_a_desk_fetches_the_base_once_and_then_the_differences(team: RegistryTeam) -> None:
     """A desk fetches the base once and then only differences. After the whole file of the next month it fetches the
     new base, and the parts of the former base are deleted."""
     assert team.fetch("desk") == []
@@ -83,7 +85,7 @@ def test_a_desk_fetches_the_base_once_and_then_the_differences(team: Team) -> No
     status = fetch_registry(team.folder / "desk", team.documents)
     assert status == reader.read_status()
     assert (reader.registry_date, team.names("desk")) == (date(2025, 11, 5), ["丁", "戊"])
-    assert {change.number for change in reader.list_changes(date(2025, 11, 5))} == {number(0), number(1)}
+    assert {change.number for change in reader.list_changes(date(2025, 11, 5))} == {make_number(0), make_number(1)}
     assert fetch_registry(team.folder / "desk", team.documents) is None
     assert team.fetch("late desk") == ["丁", "戊"]
     team.publish(NEXT, "己")
@@ -97,26 +99,26 @@ def test_a_desk_fetches_the_base_once_and_then_the_differences(team: Team) -> No
     ]
 
 
-def test_differences_that_were_not_published_travel_in_a_new_base(team: Team) -> None:
+def test_differences_that_were_not_published_travel_in_a_new_base(team: RegistryTeam) -> None:
     """If somebody has imported a difference on the worker's machine by hand, the next publication is a new base, so
     that no change is missing."""
     team.publish(WHOLE, "甲")
     team.fetch("desk")
-    import_registry_files(team.worker, [write_file(team.folder, "diff_20251104", [row(1, name="乙")])])
+    import_registry_files(team.worker, [write_file(team.folder, "diff_20251104", [make_row(1, name="乙")])])
     team.publish("diff_20251105", "丙")
     assert (len(team.manifest()["base_files"]), team.manifest()["differences"]) == (3, [])
     assert team.fetch("desk") == ["丙", "乙"]
 
 
-def test_a_desk_never_goes_back(team: Team) -> None:
+def test_a_desk_never_goes_back(team: RegistryTeam) -> None:
     """A desk whose own registry is newer than the team's one keeps its own."""
     team.publish(WHOLE, "甲")
-    import_registry_files(team.folder / "desk", [write_file(team.folder, NEXT, [row(0, name="乙")])])
+    import_registry_files(team.folder / "desk", [write_file(team.folder, NEXT, [make_row(0, name="乙")])])
     assert team.fetch("desk") == ["乙"]
 
 
 @pytest.mark.parametrize("harm", ["part", "part missing", "hash", "manifest", "name", "bomb", "form"])
-def test_what_was_harmed_on_the_way_is_refused(team: Team, harm: str) -> None:
+def test_what_was_harmed_on_the_way_is_refused(team: RegistryTeam, harm: str) -> None:
     """A desk refuses damaged published files and keeps its registry; when they are repaired, the next fetch
     succeeds."""
     team.publish(WHOLE, "甲")
@@ -152,7 +154,7 @@ def test_what_was_harmed_on_the_way_is_refused(team: Team, harm: str) -> None:
     assert team.fetch("desk") == ["乙"]
 
 
-def test_a_registry_of_an_older_program_is_fetched_and_published_anew(team: Team) -> None:
+def test_a_registry_of_an_older_program_is_fetched_and_published_anew(team: RegistryTeam) -> None:
     """After an upgrade a desk still fetches the registry that a worker of the former program has published, until a
     worker publishes it again."""
     team.publish(WHOLE, "甲")
@@ -175,7 +177,7 @@ DAMAGES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("damage", [*DAMAGES, "cut"])
-def test_a_damaged_manifest_is_told_and_replaced(team: Team, damage: str) -> None:
+def test_a_damaged_manifest_is_told_and_replaced(team: RegistryTeam, damage: str) -> None:
     """A desk refuses a damaged manifest; the next publication of the worker replaces it and creates a new base."""
     team.publish(WHOLE, "甲")
     manifest = team.root / "registry.json"
@@ -190,7 +192,7 @@ def test_a_damaged_manifest_is_told_and_replaced(team: Team, damage: str) -> Non
 
 
 @pytest.mark.parametrize("more", [{}, {"more": 1}])
-def test_a_newer_programs_manifest_is_not_replaced(team: Team, more: dict[str, int]) -> None:
+def test_a_newer_programs_manifest_is_not_replaced(team: RegistryTeam, more: dict[str, int]) -> None:
     """A manifest of a newer program may have keys that this program doesn't know. It isn't treated as damaged, so it
     isn't replaced."""
     team.publish(WHOLE, "甲")
@@ -203,7 +205,7 @@ def test_a_newer_programs_manifest_is_not_replaced(team: Team, more: dict[str, i
     assert team.manifest() == newer
 
 
-def test_half_of_a_base_is_not_fetched_again(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_of_a_base_is_not_fetched_again(team: RegistryTeam, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fetch that was stopped or killed continues with the next part."""
     team.publish(WHOLE, *(f"見本{index}" for index in range(9)))
     parts, asked = team.manifest()["base"]["parts"], list[str]()
@@ -227,7 +229,7 @@ def test_half_of_a_base_is_not_fetched_again(team: Team, monkeypatch: pytest.Mon
 
 
 def test_no_other_process_fetches_until_the_fetched_files_are_deleted(
-    team: Team, monkeypatch: pytest.MonkeyPatch
+    team: RegistryTeam, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fetch holds its lock during the import of differences and until the fetched files are deleted."""
     team.publish(WHOLE, "甲")
@@ -248,8 +250,8 @@ def test_no_other_process_fetches_until_the_fetched_files_are_deleted(
 
 def test_a_bucket_serves_as_well(tmp_path: Path) -> None:
     """In a bucket the manifest is replaced and old parts are deleted, as in a folder."""
-    with bucket_server() as served:
-        team = Team(tmp_path, f"gs://{NAME}/{PREFIX}")
+    with start_bucket_server() as served:
+        team = RegistryTeam(tmp_path, f"gs://{BUCKET_NAME}/{OBJECT_PREFIX}")
         team.publish(WHOLE, "甲")
         team.publish("diff_20251104", "乙")
         assert team.fetch("desk") == ["乙"]

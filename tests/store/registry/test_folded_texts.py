@@ -35,7 +35,7 @@ from console.store.registry.search_index import (
     make_terms_of_rows,
     unindex_rows,
 )
-from tests.store.registry.files import WHOLE, number, row, write_file
+from tests.store.registry.files import WHOLE, make_number, make_row, write_file
 
 NAMES = st.text(st.sampled_from("株式会社緑川霞ヶヴァ々佐木髙ーカけガャッＡｂ・１゛ｶﾞ"), max_size=9)
 OWN_FORMS = st.text(st.sampled_from("緑川佐木カガ"), min_size=2, max_size=6)
@@ -45,15 +45,15 @@ STREETS = st.text(st.sampled_from("町丁目番地号の二十1４０－ケか�
 
 
 @st.composite
-def rows(draw: st.DrawFn) -> list[str]:
-    return row(
+def draw_rows(draw: st.DrawFn) -> list[str]:
+    return make_row(
         0, name=draw(NAMES | OWN_FORMS), furigana=draw(NAMES | OWN_FORMS), en_name=draw(ENGLISH),
         prefecture_name=draw(PLACES), city_name="",
         street_number=draw(STREETS), address_outside=draw(STREETS), post_code=draw(st.sampled_from(["", "0640941"])),
     )  # fmt: skip
 
 
-def parts_of(fields: FileColumns) -> st.SearchStrategy[str]:
+def make_part_strategy(fields: FileColumns) -> st.SearchStrategy[str]:
     """Return a strategy for typed texts: a part of one of the corporation's texts, alone or with a part of another
     one."""
     columns = fields.name, fields.furigana, fields.furigana, fields.en_name, fields.address_outside, fields.post_code
@@ -69,11 +69,11 @@ def parts_of(fields: FileColumns) -> st.SearchStrategy[str]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(rows(), st.data())
+@given(draw_rows(), st.data())
 def test_what_matches_passes_the_condition(fields: list[str], data: st.DataObject) -> None:
     """Each corporation that a typed text matches also passes the SQL condition of the search."""
     columns = FileColumns(*((value,) for value in fields))
-    query = parse_registry_query(data.draw(parts_of(columns)))
+    query = parse_registry_query(data.draw(make_part_strategy(columns)))
     address = "".join((*columns.prefecture_name, *columns.city_name, *columns.street_number))
     texts = CorporationTexts(
         fields[1], columns.name[0], columns.furigana[0], columns.en_name[0], address or columns.address_outside[0],
@@ -91,7 +91,7 @@ def test_what_matches_passes_the_condition(fields: list[str], data: st.DataObjec
 
 
 @settings(max_examples=150)
-@given(rows())
+@given(draw_rows())
 def test_the_stored_address_is_the_comparison_form_of_the_whole(fields: list[str]) -> None:
     """The stored form of an address equals the comparison form of the whole address, so the ranking with it gives the
     same result."""
@@ -103,7 +103,7 @@ def test_the_stored_address_is_the_comparison_form_of_the_whole(fields: list[str
 
 
 @settings(max_examples=100)
-@given(st.lists(rows(), min_size=1, max_size=4))
+@given(st.lists(draw_rows(), min_size=1, max_size=4))
 def test_the_terms_are_those_of_the_texts(published: list[list[str]]) -> None:
     """The terms of the index are those of the texts, also if the terms of several rows are made together."""
     columns = FileColumns(*zip(*published, strict=True))
@@ -121,7 +121,7 @@ def test_the_terms_are_those_of_the_texts(published: list[list[str]]) -> None:
 
 
 @settings(max_examples=100)
-@given(st.lists(rows(), min_size=1, max_size=4))
+@given(st.lists(draw_rows(), min_size=1, max_size=4))
 def test_the_terms_of_a_file_are_those_of_its_stored_rows(published: list[list[str]]) -> None:
     """The terms of a file's rows are those of the stored rows, so that a difference, which has only the stored rows,
     can remove all of them."""
@@ -142,8 +142,8 @@ def test_the_terms_of_a_file_are_those_of_its_stored_rows(published: list[list[s
 
 def test_only_other_forms_are_stored() -> None:
     """A text that equals its comparison form takes no bytes."""
-    plain = row(0, name="株式会社緑川", furigana="ミドリカワ", street_number="梅田２丁目４番９号")
-    other = row(1, name="みどりカー", furigana="ミドリッ", street_number="霞ヶ関三丁目１－１")
+    plain = make_row(0, name="株式会社緑川", furigana="ミドリカワ", street_number="梅田２丁目４番９号")
+    other = make_row(1, name="みどりカー", furigana="ミドリッ", street_number="霞ヶ関三丁目１－１")
     columns = FileColumns(*zip(plain, other, strict=True))
     folded = fold_columns(columns)
     assert list(fold_names(columns, folded)) == ["", "ミドリカ\nミドリツ"]
@@ -156,20 +156,30 @@ def test_a_registry_of_form_2_is_searched_and_changed(tmp_path: Path) -> None:
     folder = tmp_path / "registry"
     names = ("株式会社あさひガラス", "髙田商会", "霞ヶ関工業")
     osaka = {"name": "ひかり", "prefecture_name": "大阪府", "prefecture_code": "27", "street_number": "梅田１－２"}
-    import_registry_files(folder, [write_file(tmp_path, WHOLE, [row(i, name=name) for i, name in enumerate(names)])])
-    make_form_2(folder)
+    import_registry_files(
+        folder, [write_file(tmp_path, WHOLE, [make_row(i, name=name) for i, name in enumerate(names)])]
+    )
+    change_to_form_2(folder)
     reader = open_registry(folder)
     assert reader is not None
     texts = ("旭", "アサヒガラス", "高田", "霞が関工業", "千代田区霞が関3-1", "ひかり", "梅田1-2", "あさひ 東京")
     before = [sorted(one.number for one in reader.search(text)) for text in texts]
-    assert before[1:6] == [[number(0)], [number(1)], [number(2)], sorted(number(i) for i in range(3)), []]
-    changes = [row(5, **osaka), row(1, name="髙田商店", process="11")]
+    assert before[1:6] == [
+        [make_number(0)],
+        [make_number(1)],
+        [make_number(2)],
+        sorted(make_number(i) for i in range(3)),
+        [],
+    ]
+    changes = [make_row(5, **osaka), make_row(1, name="髙田商店", process="11")]
     import_registry_files(folder, [write_file(tmp_path, "diff_20251104", changes)])
-    assert [one.number for one in reader.search("高田商店")] == [number(1)]
+    assert [one.number for one in reader.search("高田商店")] == [make_number(1)]
     assert [[one.number for one in reader.search(text)] for text in ("高田商会", "光", "梅田1-2", "アサヒ")] == [
-        [], [], [number(5)], [number(0)],
+        [], [], [make_number(5)], [make_number(0)],
     ]  # fmt: skip
-    import_registry_files(folder, [write_file(tmp_path, "00_zenkoku_all_20251128", [row(0, name="ひかりガラス")])])
+    import_registry_files(
+        folder, [write_file(tmp_path, "00_zenkoku_all_20251128", [make_row(0, name="ひかりガラス")])]
+    )
     assert [one.name for one in reader.search("ヒカリガラス")] == ["ひかりガラス"]
     assert reader.run_query(lambda connection, _: has_folded_texts(connection))
     reader.close()
@@ -178,16 +188,16 @@ def test_a_registry_of_form_2_is_searched_and_changed(tmp_path: Path) -> None:
 def test_a_prefecture_is_added_to_a_registry_of_form_2(tmp_path: Path) -> None:
     """A file of another prefecture can be added to a registry of an earlier program."""
     folder = tmp_path / "registry"
-    import_registry_files(folder, [write_file(tmp_path, "13_tokyo_all_20251031", [row(0, name="ひかり")])])
-    make_form_2(folder)
-    import_registry_files(folder, [write_file(tmp_path, "27_osaka_all_20251031", [row(1, name="ひかりカー")])])
+    import_registry_files(folder, [write_file(tmp_path, "13_tokyo_all_20251031", [make_row(0, name="ひかり")])])
+    change_to_form_2(folder)
+    import_registry_files(folder, [write_file(tmp_path, "27_osaka_all_20251031", [make_row(1, name="ひかりカー")])])
     reader = open_registry(folder)
     assert reader is not None
-    assert {one.number for one in reader.search("ヒカリ")} == {number(0), number(1)}
+    assert {one.number for one in reader.search("ヒカリ")} == {make_number(0), make_number(1)}
     reader.close()
 
 
-def make_form_2(folder: Path) -> None:
+def change_to_form_2(folder: Path) -> None:
     file = find_registry_file(folder)
     assert file is not None
     with closing(open_for_writing(file)) as connection:

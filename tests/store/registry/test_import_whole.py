@@ -12,7 +12,7 @@ from console.domain.registry.corporations import CloseCause, Closure, Corporatio
 from console.store.registry import import_whole
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import MAX_PREDECESSORS, open_registry
-from tests.store.registry.files import WHOLE, number, row, write_file
+from tests.store.registry.files import WHOLE, make_number, make_row, write_file
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932"])
@@ -20,13 +20,13 @@ def test_the_corporations_of_a_file_are_found_by_number(tmp_path: Path, encoding
     """The corporations of a file in UTF-8 or Shift_JIS are found by their numbers. Older states and deleted
     corporations are left out."""
     rows = [
-        row(0),
-        row(1, close_date="2024-03-31", close_cause="11", successor_corporate_number=number(0), kind="302"),
-        row(2, latest="0", name="昔の名前"),
-        row(2, name='㈱"見本",2', hihyoji="1", post_code="", furigana=""),
-        row(3, process="99"),
-        row(4, name="", name_image_id="00001234", address_image_id="00004321"),
-        row(5, kind="401", prefecture_code="", prefecture_name="", city_code="", city_name="", street_number="",
+        make_row(0),
+        make_row(1, close_date="2024-03-31", close_cause="11", successor_corporate_number=make_number(0), kind="302"),
+        make_row(2, latest="0", name="昔の名前"),
+        make_row(2, name='㈱"見本",2', hihyoji="1", post_code="", furigana=""),
+        make_row(3, process="99"),
+        make_row(4, name="", name_image_id="00001234", address_image_id="00004321"),
+        make_row(5, kind="401", prefecture_code="", prefecture_name="", city_code="", city_name="", street_number="",
             address_outside="アメリカ合衆国ニューヨーク州", address_outside_image_id="77", en_name="Sample Inc."),
     ]  # fmt: skip
     path = write_file(tmp_path, WHOLE, rows, encoding)
@@ -39,15 +39,15 @@ def test_the_corporations_of_a_file_are_found_by_number(tmp_path: Path, encoding
     assert [(file.name, file.rows, file.is_difference) for file in status.files] == [(f"{WHOLE}.zip", 7, False)]
     assert reader.read_status() == status
 
-    plain, merged, hidden, image, foreign = (reader.find(number(index)) for index in (0, 1, 2, 4, 5))
+    plain, merged, hidden, image, foreign = (reader.find(make_number(index)) for index in (0, 1, 2, 4, 5))
     assert plain is not None
-    assert (plain.number, plain.name, plain.furigana) == (number(0), "株式会社見本0", "ミホン")
+    assert (plain.number, plain.name, plain.furigana) == (make_number(0), "株式会社見本0", "ミホン")
     assert plain.address == "東京都千代田区霞が関３丁目１－0"
     assert (plain.post_code, plain.prefecture_code, plain.city_code) == ("1000013", "13", "101")
     assert (plain.updated_on, plain.assigned_on) == (date(2025, 10, 1), date(2015, 10, 5))
     assert (plain.closure, plain.successor, plain.is_hidden) == (None, None, False)
     assert merged is not None
-    assert (merged.kind, merged.successor) == (CorporationKind.LIMITED_COMPANY, number(0))
+    assert (merged.kind, merged.successor) == (CorporationKind.LIMITED_COMPANY, make_number(0))
     assert merged.closure == Closure(date(2024, 3, 31), CloseCause.MERGER)
     assert hidden is not None
     assert (hidden.name, hidden.is_hidden, hidden.post_code) == ('㈱"見本",2', True, "")
@@ -57,11 +57,14 @@ def test_the_corporations_of_a_file_are_found_by_number(tmp_path: Path, encoding
     assert (foreign.address, foreign.address_image_id, foreign.english_name) == (
         "アメリカ合衆国ニューヨーク州", "77", "Sample Inc.",
     )  # fmt: skip
-    assert reader.find(number(3)) is None
+    assert reader.find(make_number(3)) is None
     assert reader.find("not a number") is None
-    assert list(reader.find_many([number(5), number(3), number(0), "x"])) == [number(5), number(0)]
-    assert reader.list_predecessors(number(0)) == (merged,)
-    assert reader.read_successor_chain(number(1)) == (plain,)
+    assert list(reader.find_many([make_number(5), make_number(3), make_number(0), "x"])) == [
+        make_number(5),
+        make_number(0),
+    ]
+    assert reader.list_predecessors(make_number(0)) == (merged,)
+    assert reader.read_successor_chain(make_number(1)) == (plain,)
     assert reader.registry_date == date(2025, 10, 31)
     reader.close()
 
@@ -70,32 +73,35 @@ def test_of_two_rows_in_force_the_one_updated_last_is_kept(tmp_path: Path) -> No
     """Of two rows in force for one corporation, the one that was updated last is stored, wherever it is in the file;
     on the same day the later row. The search finds the corporation once."""
     rows = [
-        row(0, name="株式会社先", update_date="2025-10-02"),
-        row(0, name="株式会社後", update_date="2025-10-01"),
-        row(1, name="株式会社甲"),
-        row(1, name="株式会社乙"),
+        make_row(0, name="株式会社先", update_date="2025-10-02"),
+        make_row(0, name="株式会社後", update_date="2025-10-01"),
+        make_row(1, name="株式会社甲"),
+        make_row(1, name="株式会社乙"),
     ]
     registry = tmp_path / "registry"
     assert import_registry_files(registry, [write_file(tmp_path, WHOLE, rows)]).rows == 2
     reader = open_registry(registry)
     assert reader is not None
-    assert [found.name for found in reader.find_many([number(0), number(1)]).values()] == ["株式会社先", "株式会社乙"]
+    assert [found.name for found in reader.find_many([make_number(0), make_number(1)]).values()] == [
+        "株式会社先",
+        "株式会社乙",
+    ]
     assert [found.name for found in reader.search("株式会社甲")] == []
-    assert [found.number for found in reader.search("株式会社先")] == [number(0)]
+    assert [found.number for found in reader.search("株式会社先")] == [make_number(0)]
     reader.close()
 
 
 def test_a_corporation_with_many_predecessors_has_a_small_answer(tmp_path: Path) -> None:
     """A file may merge all of its corporations into one; a lookup of this one returns a limited number of
     predecessors."""
-    merged = {"close_date": "2025-01-06", "close_cause": "11", "successor_corporate_number": number(0)}
-    rows = [row(0), *(row(index, **merged) for index in range(1, MAX_PREDECESSORS + 5))]
+    merged = {"close_date": "2025-01-06", "close_cause": "11", "successor_corporate_number": make_number(0)}
+    rows = [make_row(0), *(make_row(index, **merged) for index in range(1, MAX_PREDECESSORS + 5))]
     import_registry_files(tmp_path / "registry", [write_file(tmp_path, WHOLE, rows)])
     reader = open_registry(tmp_path / "registry")
     assert reader is not None
     with closing(reader):
-        predecessors = [found.number for found in reader.list_predecessors(number(0))]
-        everyone = sorted(number(index) for index in range(1, MAX_PREDECESSORS + 5))
+        predecessors = [found.number for found in reader.list_predecessors(make_number(0))]
+        everyone = sorted(make_number(index) for index in range(1, MAX_PREDECESSORS + 5))
         assert predecessors == everyone[:MAX_PREDECESSORS]
 
 
@@ -104,7 +110,7 @@ def test_a_full_disk_is_told_wherever_it_ends_the_import(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pages: int
 ) -> None:
     """A disk that becomes full at any step of the import is reported. Afterwards the same import continues."""
-    path = write_file(tmp_path, WHOLE, [row(index) for index in range(2000)])
+    path = write_file(tmp_path, WHOLE, [make_row(index) for index in range(2000)])
     open_build = import_whole._open_build_file
 
     def open_small_build(file: Path) -> sqlite3.Connection:

@@ -18,7 +18,7 @@ from console.store.registry import import_whole, source_file
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.registry_file import hold_import_lock
-from tests.store.registry.files import WHOLE, number, row, write_file
+from tests.store.registry.files import WHOLE, make_number, make_row, write_file
 from tests.support.waiting import PATIENCE_SECONDS
 
 ROWS = 40
@@ -92,7 +92,7 @@ def test_a_stopped_import_goes_on_where_it_was(tmp_path: Path, monkeypatch: pyte
     begins anew."""
     monkeypatch.setattr(source_file, "_BLOCK_BYTES", 500)
     monkeypatch.setattr("console.store.registry.progress._SECONDS_BETWEEN_REPORTS", 0)
-    path = write_file(tmp_path, WHOLE, [row(index) for index in range(ROWS)])
+    path = write_file(tmp_path, WHOLE, [make_row(index) for index in range(ROWS)])
     registry, told = tmp_path / "registry", list[ImportProgress]()
 
     stops_at = [ROWS // 3, ROWS // 2]
@@ -114,7 +114,7 @@ def test_a_stopped_import_goes_on_where_it_was(tmp_path: Path, monkeypatch: pyte
 
 def test_another_import_is_refused_meanwhile(tmp_path: Path) -> None:
     """While one import runs, a second one is refused at once as `in_progress`."""
-    path, registry = write_file(tmp_path, WHOLE, [row(0)]), tmp_path / "registry"
+    path, registry = write_file(tmp_path, WHOLE, [make_row(0)]), tmp_path / "registry"
     with hold_import_lock(registry), pytest.raises(ConsoleError) as caught:
         import_registry_files(registry, [path])
     assert (caught.value.code, caught.value.detail.get("reason")) == (ErrorCode.IN_PROGRESS, "registry_import")
@@ -124,7 +124,7 @@ def test_another_import_is_refused_meanwhile(tmp_path: Path) -> None:
 def test_of_imports_that_begin_at_once_one_goes_on(tmp_path: Path) -> None:
     """A process that is still asking for the right to import, and has only read the lock file, doesn't prevent the
     others: otherwise each of them could be refused."""
-    path, registry = write_file(tmp_path, WHOLE, [row(0)]), tmp_path / "registry"
+    path, registry = write_file(tmp_path, WHOLE, [make_row(0)]), tmp_path / "registry"
     assert import_registry_files(registry, [path]).rows == 1
     with closing(sqlite3.connect(registry / "import.lock", isolation_level=None)) as asking:
         asking.execute("BEGIN")
@@ -136,7 +136,7 @@ def test_of_imports_that_begin_at_once_one_goes_on(tmp_path: Path) -> None:
 def test_what_a_killed_deletion_left_is_deleted(tmp_path: Path) -> None:
     """A folder without its registry.db, which a killed deletion has left, is deleted; folders of other programs
     stay."""
-    path, registry = write_file(tmp_path, WHOLE, [row(0)]), tmp_path / "registry"
+    path, registry = write_file(tmp_path, WHOLE, [make_row(0)]), tmp_path / "registry"
     left, other = registry / "20251031-0a1b2c3d", registry / "fetched"
     left.mkdir(parents=True)
     other.mkdir()
@@ -153,12 +153,12 @@ def test_a_reader_has_an_answer_at_each_moment_of_the_imports(
     monkeypatch.setattr(import_whole, "_BLOCKS_PER_COMMIT", 1)
     registry, names = tmp_path / "registry", [WHOLE]
     days = ["20251104", "20251105", "20251106"]
-    write_file(tmp_path, WHOLE, [row(0, name="20251031")])
+    write_file(tmp_path, WHOLE, [make_row(0, name="20251031")])
     for day in days:
-        write_file(tmp_path, f"diff_{day}", [row(0, name=day)])
+        write_file(tmp_path, f"diff_{day}", [make_row(0, name=day)])
         names.append(f"diff_{day}")
     for day in ("20251107", "20251110"):
-        write_file(tmp_path, f"00_zenkoku_all_{day}", [row(0, name=day)])
+        write_file(tmp_path, f"00_zenkoku_all_{day}", [make_row(0, name=day)])
         names.append(f"00_zenkoku_all_{day}")
     import_registry_files(registry, [tmp_path / f"{WHOLE}.zip"])
     reader = open_registry(registry)
@@ -168,7 +168,7 @@ def test_a_reader_has_an_answer_at_each_moment_of_the_imports(
 
     def read() -> None:
         while not is_over.is_set() or seen[-1] != "20251110":
-            found = reader.find(number(0))
+            found = reader.find(make_number(0))
             seen.append(found.name if found else "lost")
             has_read.set()
 

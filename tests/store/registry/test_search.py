@@ -18,7 +18,7 @@ from console.store.registry.reader import RegistryReader, open_registry
 from console.store.registry.registry_file import find_registry_file, open_for_reading, open_for_writing
 from console.store.registry.search_expressions import FullTextExpressions
 from console.store.registry.search_index import CLOSED_TERMS_TABLE, OPEN_TERMS_TABLE
-from tests.store.registry.files import WHOLE, number, row, write_file
+from tests.store.registry.files import WHOLE, make_number, make_row, write_file
 
 LOOK_ALIKES, CLOSED_LOOK_ALIKES = 300, 60
 TABLES = (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE)
@@ -54,15 +54,15 @@ ROWS = {
     "long number": {"name": "株式会社番地", "furigana": "", "street_number": "字甲１２３４番地"},
     "symbols": {"name": "Ｃ＆Ｄ＿１００％株式会社"},
 }
-NUMBER_OF = {key: number(1000 + index) for index, key in enumerate(ROWS)}
+NUMBER_OF = {key: make_number(1000 + index) for index, key in enumerate(ROWS)}
 KEY_OF = {value: key for key, value in NUMBER_OF.items()}
 
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryReader]:
     folder = tmp_path_factory.mktemp("registry")
-    rows = [row(index, **(CLOSED if index < CLOSED_LOOK_ALIKES else {})) for index in range(LOOK_ALIKES)]
-    rows += [row(1000 + index, **fields) for index, fields in enumerate(ROWS.values())]
+    rows = [make_row(index, **(CLOSED if index < CLOSED_LOOK_ALIKES else {})) for index in range(LOOK_ALIKES)]
+    rows += [make_row(1000 + index, **fields) for index, fields in enumerate(ROWS.values())]
     reader = _make_registry(folder, rows)
     yield reader
     reader.close()
@@ -75,7 +75,7 @@ def _make_registry(folder: Path, rows: list[list[str]]) -> RegistryReader:
     return reader
 
 
-def find(registry: RegistryReader, text: str, **others: object) -> list[str]:
+def search_and_check(registry: RegistryReader, text: str, **others: object) -> list[str]:
     """Search, and return the keys of ROWS that were found and the names of other rows. Check that a search that
     returns numbers only finds the same."""
     found = registry.search(text, **others)  # type: ignore[arg-type]
@@ -96,18 +96,22 @@ def test_the_best_comes_first(registry: RegistryReader) -> None:
         "beginning, closed",
         "part, open",
     ]
-    assert find(registry, "株式会社緑川") == ranked
-    assert find(registry, "緑川")[:3] == ["exact, open", "whole", "exact, closed"]
-    assert find(registry, "緑川")[3:] == ranked[3:]
-    assert find(registry, "みどりかわ") == ["by furigana"]
+    assert search_and_check(registry, "株式会社緑川") == ranked
+    assert search_and_check(registry, "緑川")[:3] == ["exact, open", "whole", "exact, closed"]
+    assert search_and_check(registry, "緑川")[3:] == ranked[3:]
+    assert search_and_check(registry, "みどりかわ") == ["by furigana"]
 
 
 def test_ours_come_before_all_others(registry: RegistryReader) -> None:
     """Corporations with records in this database come first."""
-    ours = [NUMBER_OF["part, open"], NUMBER_OF["beginning, closed"], NUMBER_OF["English"], number(3)]
-    assert find(registry, "緑川", our_numbers=ours)[:3] == ["beginning, closed", "part, open", "exact, open"]
-    assert sorted(find(registry, "緑川", our_numbers=ours)) == sorted(find(registry, "緑川"))
-    assert find(registry, "緑川", our_numbers=ours, limit=1) == ["beginning, closed"]
+    ours = [NUMBER_OF["part, open"], NUMBER_OF["beginning, closed"], NUMBER_OF["English"], make_number(3)]
+    assert search_and_check(registry, "緑川", our_numbers=ours)[:3] == [
+        "beginning, closed",
+        "part, open",
+        "exact, open",
+    ]
+    assert sorted(search_and_check(registry, "緑川", our_numbers=ours)) == sorted(search_and_check(registry, "緑川"))
+    assert search_and_check(registry, "緑川", our_numbers=ours, limit=1) == ["beginning, closed"]
 
 
 @pytest.mark.parametrize(
@@ -157,7 +161,7 @@ def test_ours_come_before_all_others(registry: RegistryReader) -> None:
 )
 def test_what_is_found(registry: RegistryReader, text: str, expected: list[str]) -> None:
     """Each text finds the expected corporations."""
-    found = find(registry, text)
+    found = search_and_check(registry, text)
     assert "deleted" not in found
     assert set(expected) <= set(found)
     assert found == expected or text[:4].isdigit()
@@ -166,26 +170,26 @@ def test_what_is_found(registry: RegistryReader, text: str, expected: list[str])
 def test_a_hidden_corporation_is_found_by_its_complete_number_only(registry: RegistryReader) -> None:
     """A corporation that the publisher has hidden is found only by its complete number."""
     hidden = NUMBER_OF["hidden"]
-    assert find(registry, hidden) == ["hidden"]
-    assert "hidden" not in find(registry, hidden[:10], limit=1000)
-    assert "hidden" not in find(registry, "緑川", our_numbers=[hidden], limit=1000)
+    assert search_and_check(registry, hidden) == ["hidden"]
+    assert "hidden" not in search_and_check(registry, hidden[:10], limit=1000)
+    assert "hidden" not in search_and_check(registry, "緑川", our_numbers=[hidden], limit=1000)
 
 
 def test_a_prefecture_restricts_the_search(registry: RegistryReader) -> None:
     """With a prefecture the search finds only corporations of this prefecture."""
-    assert find(registry, "緑川", prefecture="大阪") == ["in Osaka"]
-    assert find(registry, "緑川", prefecture="27", our_numbers=[NUMBER_OF["whole"], NUMBER_OF["in Osaka"]]) == [
-        "in Osaka"
-    ]
-    assert "in Osaka" not in find(registry, "緑川", prefecture="tokyo")
-    assert find(registry, "緑川", prefecture="火星") == []
+    assert search_and_check(registry, "緑川", prefecture="大阪") == ["in Osaka"]
+    assert search_and_check(
+        registry, "緑川", prefecture="27", our_numbers=[NUMBER_OF["whole"], NUMBER_OF["in Osaka"]]
+    ) == ["in Osaka"]
+    assert "in Osaka" not in search_and_check(registry, "緑川", prefecture="tokyo")
+    assert search_and_check(registry, "緑川", prefecture="火星") == []
 
 
 @pytest.mark.parametrize("key", ["whole", "hidden"])
 def test_a_prefecture_restricts_a_complete_number(registry: RegistryReader, key: str) -> None:
     """A prefecture also restricts the search for a complete number."""
-    assert find(registry, NUMBER_OF[key], prefecture="東京") == [key]
-    assert key not in find(registry, NUMBER_OF[key], prefecture="大阪")
+    assert search_and_check(registry, NUMBER_OF[key], prefecture="東京") == [key]
+    assert key not in search_and_check(registry, NUMBER_OF[key], prefecture="大阪")
 
 
 def test_a_frequent_text_gives_as_many_as_asked(registry: RegistryReader) -> None:
@@ -208,16 +212,18 @@ def test_what_is_found_already_takes_no_place_at_a_later_rank(tmp_path: Path) ->
     ids."""
     names = [*("見本" for _ in range(6)), *(f"見本長い名前{n}" for n in range(4)), *(f"見本{n}" for n in range(4))]
     names += [f"部分的な見本{n}" for n in range(12)]
-    reader = _make_registry(tmp_path, [row(index, name=name, furigana="") for index, name in enumerate(names)])
+    reader = _make_registry(tmp_path, [make_row(index, name=name, furigana="") for index, name in enumerate(names)])
     assert [len(one.name) for one in reader.search("見本", limit=8)] == [2] * 6 + [3] * 2
-    assert [len(one.name) for one in reader.search("見本", limit=8, our_numbers=[number(6)])] == [7] + [2] * 6 + [3]
+    assert [len(one.name) for one in reader.search("見本", limit=8, our_numbers=[make_number(6)])] == [7] + [
+        2
+    ] * 6 + [3]
     reader.close()
 
 
 def test_matches_of_a_later_rank_are_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The step that looks for parts of names also reads addresses, and checks as many rows as a search may; matches
     of later steps are still found."""
-    rows = [row(index, street_number=f"中央第{index}タワー", furigana="") for index in range(5)]
+    rows = [make_row(index, street_number=f"中央第{index}タワー", furigana="") for index in range(5)]
     reader = _make_registry(tmp_path, rows)
     monkeypatch.setattr(search_module, "MAX_CANDIDATES", len(rows))
     assert len(reader.search("中央タワー", limit=2)) == 2
@@ -295,13 +301,13 @@ LONG = (
 
 def test_texts_with_nothing_to_search_for_find_nothing(registry: RegistryReader) -> None:
     """A text without a letter or digit finds nothing."""
-    assert [text for text in NOT_WORDS if find(registry, text)] == []
+    assert [text for text in NOT_WORDS if search_and_check(registry, text)] == []
 
 
 def test_signs_and_unseen_characters_are_left_out(registry: RegistryReader) -> None:
     """Signs of SQLite's query language and invisible characters in the text are ignored."""
-    plain = find(registry, "緑川")
-    assert [text for text in (*AROUND_WORDS, *UNSEEN) if find(registry, text) != plain] == []
+    plain = search_and_check(registry, "緑川")
+    assert [text for text in (*AROUND_WORDS, *UNSEEN) if search_and_check(registry, text) != plain] == []
 
 
 def test_no_text_is_an_error(registry: RegistryReader) -> None:
@@ -328,20 +334,20 @@ def test_a_name_is_found_by_itself_and_by_each_part(
 ) -> None:
     """A corporation is found by its whole name and by each part of it with at least 2 characters of the comparison
     form."""
-    rows = [row(index, name=name, furigana="") for index, name in enumerate(names)]
+    rows = [make_row(index, name=name, furigana="") for index, name in enumerate(names)]
     reader = _make_registry(tmp_path_factory.mktemp("names"), rows)
     for index, name in enumerate(names):
         parts = {name[start:end] for end in range(2, len(name) + 1) for start in range(end - 1)}
         for part in {part for part in parts if len(fold_text(part)) > 1}:
-            assert number(index) in {one.number for one in reader.search(part)}, (name, part)
+            assert make_number(index) in {one.number for one in reader.search(part)}, (name, part)
     reader.close()
 
 
 def test_pairs_of_characters_without_the_text_are_read_once(tmp_path: Path) -> None:
     """If many candidates have the pairs of characters but few contain the text, the index isn't read again for each
     rank."""
-    look_alikes = [row(index, name="ベルビルディング", furigana="") for index in range(150)]
-    registry = _make_registry(tmp_path, [*look_alikes, row(150, name="青山ベルディング", furigana="")])
+    look_alikes = [make_row(index, name="ベルビルディング", furigana="") for index in range(150)]
+    registry = _make_registry(tmp_path, [*look_alikes, make_row(150, name="青山ベルディング", furigana="")])
     statements: list[str] = []
     registry.run_query(lambda connection, _: connection.set_trace_callback(statements.append))
     assert [one.name for one in registry.search("ベルディング")] == ["青山ベルディング"]
@@ -358,7 +364,7 @@ def test_whole_names_and_beginnings_are_found_by_one_reading(tmp_path: Path, tex
     names = [own, f"合同会社{own}", f"{own}株式会社", f"{own}工務店"]
     names_of_parts = [f"ミドリカワ東京緑川第{index}" for index in range(150)]
     rows = [
-        row(index, name=name, furigana="", **(CLOSED if name == names[2] else {}))
+        make_row(index, name=name, furigana="", **(CLOSED if name == names[2] else {}))
         for index, name in enumerate([*names_of_parts, *names])
     ]
     registry = _make_registry(tmp_path, rows)
@@ -374,8 +380,8 @@ def test_whole_names_and_beginnings_are_found_by_one_reading(tmp_path: Path, tex
 def test_names_come_before_addresses_if_a_legal_form_is_typed_too(tmp_path: Path, text: str) -> None:
     """Names come before addresses also if a legal form is typed: every name contains one, so it gives no name a
     better rank."""
-    by_address = [row(index, furigana="", street_number=f"サンライズ第{index}") for index in range(6)]
-    by_name = [row(6 + index, name=f"株式会社サンライフ{index}", furigana="") for index in range(3)]
+    by_address = [make_row(index, furigana="", street_number=f"サンライズ第{index}") for index in range(6)]
+    by_name = [make_row(6 + index, name=f"株式会社サンライフ{index}", furigana="") for index in range(3)]
     registry = _make_registry(tmp_path, [*by_address, *by_name])
     names = [f"株式会社サンライフ{index}" for index in range(3)]
     assert [one.name for one in registry.search(text, limit=2)] == names[:2]
@@ -386,7 +392,7 @@ def test_names_come_before_addresses_if_a_legal_form_is_typed_too(tmp_path: Path
 def test_a_search_ends_with_its_last_answer(tmp_path: Path) -> None:
     """The search stops when it has its last result. The step after it, which would read the index of closed
     corporations by the beginnings of names, isn't made."""
-    registry = _make_registry(tmp_path, [row(index, name=f"緑川第{index}", furigana="") for index in range(150)])
+    registry = _make_registry(tmp_path, [make_row(index, name=f"緑川第{index}", furigana="") for index in range(150)])
     statements: list[str] = []
     registry.run_query(lambda connection, _: connection.set_trace_callback(statements.append))
     assert len(registry.search("緑川")) == 50
@@ -452,15 +458,19 @@ def test_a_name_with_its_legal_form_is_looked_for_once() -> None:
 
 def test_a_difference_changes_what_is_found(tmp_path: Path) -> None:
     """After the import of a difference, the search finds the new names and not the former ones."""
-    rows = [row(index) for index in range(20)]
-    rows += [row(100, name="株式会社青空"), row(101, name="株式会社夕空"), row(102, name="株式会社星空")]
+    rows = [make_row(index) for index in range(20)]
+    rows += [
+        make_row(100, name="株式会社青空"),
+        make_row(101, name="株式会社夕空"),
+        make_row(102, name="株式会社星空"),
+    ]
     reader = _make_registry(tmp_path, rows)
     difference = [
-        row(100, name="株式会社朝空", process="11"),
-        row(101, name="株式会社夕空", **CLOSED),
-        row(102, name="株式会社星空", process="99"),
-        row(103, name="株式会社夜空"),
-        row(104, name="株式会社雨空", hihyoji="1"),
+        make_row(100, name="株式会社朝空", process="11"),
+        make_row(101, name="株式会社夕空", **CLOSED),
+        make_row(102, name="株式会社星空", process="99"),
+        make_row(103, name="株式会社夜空"),
+        make_row(104, name="株式会社雨空", hihyoji="1"),
     ]
     import_registry_files(tmp_path / "registry", [write_file(tmp_path, "diff_20251104", difference)])
     skies = ("青空", "朝空", "星空", "雨空", "夕空", "夜空")
@@ -481,10 +491,10 @@ def test_the_rarest_terms_of_a_name_are_looked_for(tmp_path: Path, monkeypatch: 
     of an earlier program, which lacks these counts, the results are the same."""
     monkeypatch.setattr(search_index, "_FREQUENT_TERM_ROWS", 2)
     rows = [
-        row(index, name=f"株式会社サンライズ{kind}")
+        make_row(index, name=f"株式会社サンライズ{kind}")
         for index, kind in enumerate(("ホーム", "ホーム", "印刷", "農園"))
     ]
-    reader = _make_registry(tmp_path, [*rows, row(9, name="株式会社サンライズ印刷", **CLOSED)])
+    reader = _make_registry(tmp_path, [*rows, make_row(9, name="株式会社サンライズ印刷", **CLOSED)])
     row_counts = reader.run_query(lambda connection, _: search_index.read_frequent_terms(connection))
     assert {term: row_counts.get(term) for term in ("サン", "イズ", "^サン", "ホム", "ズ印", "印刷")} == {
         "サン": 4, "イズ": 4, "^サン": 4, "ホム": 2, "ズ印": None, "印刷": None,

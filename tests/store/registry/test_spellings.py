@@ -12,30 +12,30 @@ from console.domain.registry.legal_forms import remove_legal_form
 from console.sandbox.registry.whole import InventedRegistry
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
-from tests.store.registry.files import WHOLE, number, row, write_file
+from tests.store.registry.files import WHOLE, make_number, make_row, write_file
 
 LISTS = [Path(__file__).with_name(name) for name in ("spellings.txt", "spellings_heard.txt", "spellings_said.txt")]
 FEWEST, SHARE, FIRST = 520, 0.98, 3
 INVENTED_ROWS = 3_000
 
 
-class Expected(NamedTuple):
+class ExpectedCorporation(NamedTuple):
     """An expected corporation, as the fields of its row, and the spellings that people type for it."""
 
     fields: dict[str, str]
     spellings: list[str]
 
 
-def read_list() -> Iterator[Expected]:
+def read_list() -> Iterator[ExpectedCorporation]:
     """Yield the corporations of the lists with their spellings."""
-    expected: Expected | None = None
+    expected: ExpectedCorporation | None = None
     for line in (line for path in LISTS for line in path.read_text(encoding="utf-8").splitlines()):
         if line.startswith("    ") and expected is not None:
             expected.spellings.append(line.strip())
         elif line and not line.startswith("#"):
             if expected is not None:
                 yield expected
-            expected = Expected(_read_fields(line), [])
+            expected = ExpectedCorporation(_read_fields(line), [])
     assert expected is not None
     yield expected
 
@@ -51,7 +51,7 @@ def _read_fields(line: str) -> dict[str, str]:
     return fields
 
 
-def look_alikes(name: str) -> Iterator[dict[str, str]]:
+def make_look_alikes(name: str) -> Iterator[dict[str, str]]:
     """Yield corporations that a person who types the name doesn't expect: names that contain it or half of it, and a
     closed corporation of the same name."""
     bare = remove_legal_form(name)
@@ -76,10 +76,10 @@ def test_people_find_what_they_expect(tmp_path: Path, capsys: pytest.CaptureFixt
     """At least 98 of 100 spellings find the expected corporation among the first three results. The look-alikes have
     lower row ids, so the order of the rows doesn't help."""
     listed = list(read_list())
-    others = [fields for expected in listed for fields in look_alikes(expected.fields["name"])]
+    others = [fields for expected in listed for fields in make_look_alikes(expected.fields["name"])]
     rows = [list(one) for one in InventedRegistry(INVENTED_ROWS, 3, date(2025, 10, 31)).iterate_rows()]
-    rows += [row(index, furigana="", **fields) for index, fields in enumerate(others)]
-    rows += [row(100_000 + index, **expected.fields) for index, expected in enumerate(listed)]
+    rows += [make_row(index, furigana="", **fields) for index, fields in enumerate(others)]
+    rows += [make_row(100_000 + index, **expected.fields) for index, expected in enumerate(listed)]
     import_registry_files(tmp_path / "registry", [write_file(tmp_path, WHOLE, rows)])
     reader = open_registry(tmp_path / "registry")
     assert reader is not None
@@ -88,7 +88,7 @@ def test_people_find_what_they_expect(tmp_path: Path, capsys: pytest.CaptureFixt
         for spelling in expected.spellings:
             found = reader.search(spelling)
             asked += 1
-            if number(100_000 + index) not in [one.number for one in found[:FIRST]]:
+            if make_number(100_000 + index) not in [one.number for one in found[:FIRST]]:
                 misses.append(f"{spelling} → {expected.fields['name']}: {[one.name for one in found[:FIRST]]}")
     reader.close()
     with capsys.disabled():

@@ -26,7 +26,7 @@ WATCHED, PAYMENTS, CHANGED = 100_000, 40_000, 6_000
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 NUMBERS = [filling.compute_corporation_number(row) for row in range(1, ROWS_PER_PAGE + 1)]
 PLACED = [compute_corporation_subject_id(number) for number in NUMBERS]
-ASKED: dict[str, Query] = {
+QUERY_BY_NAME: dict[str, Query] = {
     "first page": lambda conn: watched_corporations.read_page(conn, "", ROWS_PER_PAGE),
     "later page": lambda conn: watched_corporations.read_page(conn, NUMBERS[-1], ROWS_PER_PAGE),
     "rows of numbers": lambda conn: watched_corporations.find_by_numbers(conn, NUMBERS),
@@ -61,9 +61,9 @@ ASKED: dict[str, Query] = {
 
 
 @pytest.fixture(scope="module")
-def many(mariadb_server: Server) -> Iterator[Database]:
+def database_with_many_rows(mariadb_server: Server) -> Iterator[Database]:
     with mariadb_server.database() as url, closing(Database(url, without_time_limit=True)) as opened:
-        server_schema.create(mariadb_server, url)
+        server_schema.create_schema(mariadb_server, url)
         with mariadb_server.connect(database=urlsplit(url).path[1:]) as connection, connection.cursor() as cursor:
             filling.fill_server(cursor, WATCHED, PAYMENTS)
             cursor.execute(
@@ -79,16 +79,16 @@ def many(mariadb_server: Server) -> Iterator[Database]:
         yield opened
 
 
-@pytest.mark.parametrize("name", ASKED)
-def test_the_watch_asks_by_an_index(many: Database, name: str) -> None:
+@pytest.mark.parametrize("name", QUERY_BY_NAME)
+def test_the_watch_asks_by_an_index(database_with_many_rows: Database, name: str) -> None:
     """No query of the watch reads a whole table or sorts."""
-    steps = plans.read_plan_steps(many, ASKED[name])
+    steps = plans.read_plan_steps(database_with_many_rows, QUERY_BY_NAME[name])
     assert not plans.find_whole_table_steps(steps), steps
     assert not plans.find_sort_steps(steps), steps
 
 
-def test_there_are_as_many(many: Database) -> None:
+def test_there_are_as_many(database_with_many_rows: Database) -> None:
     """The database has about 100,000 watched corporations; with few rows the plans would prove nothing."""
-    with many.read() as conn:
+    with database_with_many_rows.read() as conn:
         counted = conn.exec_driver_sql("SELECT COUNT(*) FROM watched_corporations").scalar_one()
     assert counted > 0.8 * WATCHED

@@ -29,7 +29,7 @@ from console.store.spool.file_identity import IDENTITY_FILE_NAME
 from console.store.spool.spool import ChainHead, Intent, Spool, SpoolState, StartKeys
 from console.store.spool.sqlite_file import SqliteValue, write_transaction
 from tests.store import processes
-from tests.store.spool_worker import ANSWER, DATABASE, KEY, begin, intent
+from tests.store.spool_worker import ANSWER, DATABASE, KEY, begin_operation, make_intent
 from tests.support.waiting import PATIENCE_SECONDS
 
 INSTANT = datetime(2026, 11, 20, 3, 0, 0, 123456, tzinfo=UTC)
@@ -51,7 +51,7 @@ FIRST_FORM = (
 """The tables as the first program made them."""
 
 
-def refund_intent(operation_id: str) -> Intent:
+def make_refund_intent(operation_id: str) -> Intent:
     """Return the intent of a refund of payment 5 that is about to be sent."""
     sent = ("refund.submit", None, None, 9, "lead-b", "desk-1", INSTANT, "f")
     return Intent(operation_id, DATABASE, *sent, payment_id=5, provider_key="RFD-1", amount_minor=1000)
@@ -59,11 +59,11 @@ def refund_intent(operation_id: str) -> Intent:
 
 def test_an_intent_comes_back_as_it_was_given(spool: Spool) -> None:
     """A stored intent is read with every field, its time to the microsecond, and its claim."""
-    begin(spool, intent("op-1"))
+    begin_operation(spool, make_intent("op-1"))
     found = spool.find("op-1")
     assert found is not None
-    assert (found.intent, found.state, found.answer) == (intent("op-1"), SpoolState.CALLING, None)
-    assert spool.list_purchases_holding_claim(DATABASE, "1", "7123456789012") == (intent("op-1"),)
+    assert (found.intent, found.state, found.answer) == (make_intent("op-1"), SpoolState.CALLING, None)
+    assert spool.list_purchases_holding_claim(DATABASE, "1", "7123456789012") == (make_intent("op-1"),)
     assert spool.find("op-2") is None
 
 
@@ -71,7 +71,7 @@ def test_a_claim_stands_until_an_end_without_claim(spool: Spool) -> None:
     """A bought credit check keeps the claim of its client and corporation number on this desk; a definite failure
     releases it."""
     for operation, number in (("bought", "1" * 13), ("refused", "2" * 13), ("open", "3" * 13)):
-        begin(spool, intent(operation, number))
+        begin_operation(spool, make_intent(operation, number))
     spool.mark_ended("bought", holds_claim=True, id_at_provider=9)
     spool.mark_ended("refused", holds_claim=False)
     held = [
@@ -91,7 +91,7 @@ def test_a_claim_stands_until_an_end_without_claim(spool: Spool) -> None:
 
 def test_a_refetch_claims_nothing(spool: Spool) -> None:
     """An intent without client or number holds no claim, however it ends."""
-    begin(spool, replace(intent("op-1"), client_id=None))
+    begin_operation(spool, replace(make_intent("op-1"), client_id=None))
     spool.mark_ended("op-1", holds_claim=True)
     entry = spool.find("op-1")
     assert entry is not None
@@ -107,7 +107,7 @@ def test_an_end_of_an_unknown_operation_changes_nothing(spool: Spool) -> None:
 
 def test_an_answer_waits_until_it_is_delivered(spool: Spool) -> None:
     """A stored answer is returned completely, for its database, until it is marked as delivered."""
-    begin(spool, intent("op-1"))
+    begin_operation(spool, make_intent("op-1"))
     spool.store_answer("op-1", ANSWER)
     (waiting,) = spool.list_undelivered_entries(DATABASE)
     assert (waiting.answer, waiting.id_at_provider, waiting.state) == (ANSWER, 4711, SpoolState.ANSWERED)
@@ -126,7 +126,7 @@ def test_an_answer_without_intent_is_not_lost_in_silence(spool: Spool) -> None:
 
 def test_a_kept_answer_is_nowhere_readable(tmp_path: Path, spool: Spool) -> None:
     """Neither the text of an answer nor its number can be read in any file of the desk."""
-    begin(spool, intent("op-1"))
+    begin_operation(spool, make_intent("op-1"))
     spool.store_answer("op-1", replace(ANSWER, evidence="CANARY-極秘"))
     kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert b"op-1" in kept
@@ -137,7 +137,7 @@ def test_a_kept_answer_is_nowhere_readable(tmp_path: Path, spool: Spool) -> None
 @pytest.mark.parametrize("cipher", [None, Cipher("another key of enough characters")], ids=["none", "other"])
 def test_another_key_sees_that_there_is_an_answer(tmp_path: Path, spool: Spool, cipher: Cipher | None) -> None:
     """Without the right key an entry with an answer is still listed, but its answer can't be read."""
-    begin(spool, intent("op-1"))
+    begin_operation(spool, make_intent("op-1"))
     spool.store_answer("op-1", ANSWER)
     other = Spool(tmp_path, cipher)
     (entry,) = other.list_undelivered_entries(DATABASE)
@@ -148,7 +148,7 @@ def test_another_key_sees_that_there_is_an_answer(tmp_path: Path, spool: Spool, 
 def test_without_a_key_no_answer_is_kept_in_the_clear(tmp_path: Path) -> None:
     """Without a store key, the storing of an answer is refused with the name of the variable."""
     spool = Spool(tmp_path, None)
-    begin(spool, intent("op-1"))
+    begin_operation(spool, make_intent("op-1"))
     with pytest.raises(ConsoleError) as caught:
         spool.store_answer("op-1", ANSWER)
     spool.close()
@@ -219,16 +219,16 @@ def test_other_text_is_no_answer(text: str) -> None:
 
 def test_sixteen_processes_agree_on_one_desk(tmp_path: Path) -> None:
     """One of them creates the file, and all read the same desk id."""
-    workers = [processes.start("spool_worker.py", "who", tmp_path) for _ in range(16)]
-    assert len(set(processes.outcomes(workers))) == 1
+    workers = [processes.start_script("spool_worker.py", "who", tmp_path) for _ in range(16)]
+    assert len(set(processes.read_outcomes(workers))) == 1
 
 
 @pytest.mark.parametrize("count", [15, pytest.param(400, marks=pytest.mark.soak)])
 def test_sixteen_processes_write_at_once(tmp_path: Path, count: int) -> None:
     """Sixteen processes write at the same time: no process fails because the file is locked, and no intent is
     lost."""
-    workers = [processes.start("spool_worker.py", "many", tmp_path, count) for _ in range(16)]
-    longest = max(json.loads(said)["longest"] for said in processes.outcomes(workers))
+    workers = [processes.start_script("spool_worker.py", "many", tmp_path, count) for _ in range(16)]
+    longest = max(json.loads(said)["longest"] for said in processes.read_outcomes(workers))
     spool = Spool(tmp_path, None)
     assert len(spool.read_entries(DATABASE)) == len(list(spool.walk_anchors(DATABASE))) == 16 * count
     spool.close()
@@ -238,20 +238,20 @@ def test_sixteen_processes_write_at_once(tmp_path: Path, count: int) -> None:
 def test_many_threads_share_one_spool(spool: Spool) -> None:
     """Threads of one process can use one spool at the same time."""
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda index: begin(spool, intent(f"op-{index}")), range(80)))
+        list(pool.map(lambda index: begin_operation(spool, make_intent(f"op-{index}")), range(80)))
     assert len(spool.read_entries(DATABASE)) == 80
 
 
 def test_kill_at_every_line_loses_nothing(tmp_path: Path) -> None:
     """A process is killed before each line of opening, writing and ending an operation: everything it had confirmed
     is stored, and the desk continues."""
-    (said,) = _run_to_end("kill_at_each_line.py", "spool", tmp_path)
+    (said,) = _run_script("kill_at_each_line.py", "spool", tmp_path)
     print(f"killed at {said.strip()} lines, nothing lost")
     assert int(said) > 100
 
 
-def _run_to_end(script: str, *arguments: object) -> list[str]:
-    worker = processes.start(script, *arguments)
+def _run_script(script: str, *arguments: object) -> list[str]:
+    worker = processes.start_script(script, *arguments)
     out, err = worker.communicate(timeout=PATIENCE_SECONDS)
     assert worker.returncode == 0, err
     return out.splitlines()
@@ -260,8 +260,8 @@ def _run_to_end(script: str, *arguments: object) -> list[str]:
 @pytest.mark.parametrize("after", [1, 2, 7, 30])
 def test_kill_in_the_middle_of_writing_loses_nothing(tmp_path: Path, after: int) -> None:
     """Two writing processes are killed at some moment: everything they had confirmed is stored."""
-    workers = [processes.start("spool_worker.py", "endless", tmp_path) for _ in range(2)]
-    with processes.ready(workers):
+    workers = [processes.start_script("spool_worker.py", "endless", tmp_path) for _ in range(2)]
+    with processes.begin_together(workers):
         heard = [line for _ in range(after) for worker in workers for line in [worker.stdout.readline()]]  # type: ignore[union-attr]  # opened as pipes
     spool = Spool(tmp_path, Cipher(KEY))
     for line in heard:
@@ -275,11 +275,11 @@ def test_kill_in_the_middle_of_writing_loses_nothing(tmp_path: Path, after: int)
 def test_a_refund_holds_its_payment_until_an_end_without_claim(spool: Spool) -> None:
     """A sent operation of a payment stays in the spool, for each kind of record; one that failed does not."""
     for operation in ("sent", "refused"):
-        begin(spool, refund_intent(operation))
+        begin_operation(spool, make_refund_intent(operation))
     spool.mark_ended("refused", holds_claim=False)
-    assert spool.list_refunds_holding_amount(DATABASE, 5) == (refund_intent("sent"),)
+    assert spool.list_refunds_holding_amount(DATABASE, 5) == (make_refund_intent("sent"),)
     spool.mark_ended("sent", holds_claim=True)
-    assert spool.list_refunds_holding_amount(DATABASE, 5) == (refund_intent("sent"),)
+    assert spool.list_refunds_holding_amount(DATABASE, 5) == (make_refund_intent("sent"),)
     assert (
         spool.list_refunds_holding_amount(DATABASE, 6)
         == spool.list_refunds_holding_amount("another database", 5)
@@ -299,7 +299,7 @@ def test_a_refund_holds_its_payment_until_an_end_without_claim(spool: Spool) -> 
 def test_answers_about_money_are_kept_whole(spool: Spool, found: RefundReport | StartedPayment) -> None:
     """Each kind of report in an answer is read back unchanged, with its times and amounts."""
     answer: Answer = Outcome(OutcomeClass.PENDING, "accepted", SendingCertainty.YES, found, 200, "{}")
-    begin(spool, refund_intent("op-1"))
+    begin_operation(spool, make_refund_intent("op-1"))
     spool.store_answer("op-1", answer)
     (waiting,) = spool.list_undelivered_entries(DATABASE)
     assert (waiting.answer, waiting.id_at_provider) == (answer, None)
@@ -315,10 +315,10 @@ def test_a_file_of_the_first_form_gets_what_refunds_need(tmp_path: Path) -> None
         old.execute("INSERT INTO intents VALUES (?,?,?,?,?,?,?,?,?,?,'calling',1,NULL,NULL,0)", row)
     old.close()
     spool, second = Spool(tmp_path, None), Spool(tmp_path, None)
-    begin(spool, refund_intent("op-1"))
+    begin_operation(spool, make_refund_intent("op-1"))
     standing = spool.list_purchases_holding_claim(DATABASE, "1", "7" * 13)
     assert (spool.desk_id, [intent.operation_id for intent in standing]) == ("the-old-desk", ["op-0"])
-    assert second.list_refunds_holding_amount(DATABASE, 5) == (refund_intent("op-1"),)
+    assert second.list_refunds_holding_amount(DATABASE, 5) == (make_refund_intent("op-1"),)
     spool.close()
     second.close()
 
@@ -326,17 +326,17 @@ def test_a_file_of_the_first_form_gets_what_refunds_need(tmp_path: Path) -> None
 def test_what_is_prepared_was_not_sent_and_stands_in_nobodys_way(spool: Spool) -> None:
     """A prepared operation holds no claim and isn't listed as an operation of this desk until it is marked as
     calling."""
-    spool.store_intent(intent("op-1"))
+    spool.store_intent(make_intent("op-1"))
     assert spool.read_entries(DATABASE) == spool.list_unended_entries(DATABASE) == ()
     assert spool.list_purchases_holding_claim(DATABASE, "1", "7123456789012") == ()
     assert spool.find("op-1") is None
     assert [(one.intent, one.state) for one in spool.list_unsent_entries(DATABASE)] == [
-        (intent("op-1"), SpoolState.PREPARED)
+        (make_intent("op-1"), SpoolState.PREPARED)
     ]
     assert spool.list_unsent_entries("another database") == ()
     assert spool.mark_calling("op-1")
     assert spool.list_unsent_entries(DATABASE) == ()
-    assert spool.list_purchases_holding_claim(DATABASE, "1", "7123456789012") == (intent("op-1"),)
+    assert spool.list_purchases_holding_claim(DATABASE, "1", "7123456789012") == (make_intent("op-1"),)
 
 
 @pytest.mark.parametrize("way", ["another folder", "the same folder", "the same folder, as new files"])
@@ -346,7 +346,7 @@ def test_in_a_copy_what_was_prepared_may_have_been_sent(tmp_path: Path, way: str
     home, copy = tmp_path / "home", tmp_path / "copy"
     spool = Spool(home, None)
     for operation_id in ("sent", "unsent"):
-        spool.store_intent(intent(operation_id))
+        spool.store_intent(make_intent(operation_id))
     spool.close()
     shutil.copytree(home, copy)
     assert spool.mark_calling("sent")
@@ -372,7 +372,7 @@ def test_a_copy_proves_nothing_even_if_that_can_not_be_written(
     """A copied spool is on a full disk, so the program can't change the states of its operations: a prepared
     operation still isn't voided.
     """
-    spool.store_intent(intent("sent"))
+    spool.store_intent(make_intent("sent"))
     monkeypatch.setattr("console.store.spool.spool.find_file_identity", lambda _file: "elsewhere")
     monkeypatch.setattr(Spool, "_mark_copied_entries_as_calling", lambda *_: None)
     other = Spool(tmp_path, None)
@@ -390,7 +390,7 @@ def test_who_opens_a_new_file_late_takes_nothing_from_others(
 
     def lock_late(conn: sqlite3.Connection) -> AbstractContextManager[None]:
         if next(first_lock, False):
-            spool.store_intent(intent("own"))
+            spool.store_intent(make_intent("own"))
         return write_transaction(conn)
 
     monkeypatch.setattr("console.store.spool.spool.write_transaction", lock_late)
@@ -425,13 +425,13 @@ def test_the_identity_file_is_created_under_the_lock_of_the_file(
 def test_either_it_is_about_to_be_sent_or_it_was_not_sent(spool: Spool) -> None:
     """An operation that is marked as void can't be sent, and one that is marked as calling can't be marked as
     void."""
-    spool.store_intent(intent("late"))
+    spool.store_intent(make_intent("late"))
     assert spool.mark_void("late")
     assert spool.mark_void("late"), "who was interrupted while telling goes on"
     assert not spool.mark_calling("late")
     with pytest.raises(ConsoleError):
-        spool.store_intent(intent("late"))
-    begin(spool, intent("sent"))
+        spool.store_intent(make_intent("late"))
+    begin_operation(spool, make_intent("sent"))
     assert not spool.mark_void("sent")
     assert not spool.mark_calling("sent"), "sent once"
     assert not spool.mark_void("nobody's")
@@ -442,7 +442,7 @@ def test_many_who_send_and_take_back_agree(spool: Spool) -> None:
     """Threads mark the same operations as calling and as void at the same time; for each operation exactly one
     succeeds."""
     for index in range(40):
-        spool.store_intent(intent(f"op-{index}"))
+        spool.store_intent(make_intent(f"op-{index}"))
     with ThreadPoolExecutor(8) as pool:
         acts = [act for index in range(40) for act in ((spool.mark_calling, index), (spool.mark_void, index))]
         won = list(pool.map(lambda act: act[0](f"op-{act[1]}"), acts))
@@ -453,9 +453,9 @@ def test_what_was_not_sent_leaves_nothing_behind(spool: Spool) -> None:
     """The end of an operation that was never sent deletes its entry, because the database knows the end. The entry of
     a sent operation stays."""
     for operation in ("prepared", "void"):
-        spool.store_intent(intent(operation))
+        spool.store_intent(make_intent(operation))
     spool.mark_void("void")
-    begin(spool, intent("sent"))
+    begin_operation(spool, make_intent("sent"))
     for operation in ("prepared", "void", "sent"):
         spool.mark_ended(operation, holds_claim=False)
     assert spool.list_unsent_entries(DATABASE) == ()
@@ -464,8 +464,8 @@ def test_what_was_not_sent_leaves_nothing_behind(spool: Spool) -> None:
 
 def test_a_claim_that_is_written_anew_is_prepared_anew(spool: Spool) -> None:
     """If tx1 lost a race and runs again, the intent is stored again, with the id of the new row."""
-    spool.store_intent(intent("op-1"))
-    spool.store_intent(replace(intent("op-1"), record_id=18))
+    spool.store_intent(make_intent("op-1"))
+    spool.store_intent(replace(make_intent("op-1"), record_id=18))
     (entry,) = spool.list_unsent_entries(DATABASE)
     assert entry.intent.record_id == 18
 
@@ -473,7 +473,7 @@ def test_a_claim_that_is_written_anew_is_prepared_anew(spool: Spool) -> None:
 def test_a_file_of_the_last_form_takes_what_is_prepared(tmp_path: Path, spool: Spool) -> None:
     """A file of the previous version is upgraded in place. Its new version number keeps programs away that don't know
     the new states."""
-    begin(spool, intent("old"))
+    begin_operation(spool, make_intent("old"))
     spool.close()
     with closing(sqlite3.connect(tmp_path / "desk.db")) as file, file:
         file.execute("DROP TABLE asked_requests")
@@ -481,7 +481,7 @@ def test_a_file_of_the_last_form_takes_what_is_prepared(tmp_path: Path, spool: S
         file.execute("DROP INDEX intents_start_fingerprints")
         file.execute("PRAGMA user_version=3")
     file.close()
-    spool.store_intent(intent("new"))
+    spool.store_intent(make_intent("new"))
     assert [entry.intent.operation_id for entry in spool.read_entries(DATABASE)] == ["old"]
     assert spool._file.read("PRAGMA user_version") == [(6,)]
 
@@ -499,7 +499,7 @@ def test_asked_requests_are_forgotten_once_they_are_old_or_answered(spool: Spool
 def test_lost_starts_are_looked_for_in_indexes_alone(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each start of a payment looks in the spool for earlier starts; indexes make this fast for any number of
     entries."""
-    begin(spool, intent("op-1"))
+    begin_operation(spool, make_intent("op-1"))
     queries: list[tuple[str, Sequence[SqliteValue]]] = []
     read = spool._file.read
 

@@ -17,13 +17,13 @@ from console.store.spool.spool import FILE_NAME, NEWEST_SPOOL_VERSION, ChainHead
 from console.store.spool.sqlite_file import APPLICATION_ID
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.store import processes
-from tests.store.spool_worker import ANSWER, DATABASE, KEY, begin, intent
+from tests.store.spool_worker import ANSWER, DATABASE, KEY, begin_operation, make_intent
 from tests.support import guards
 
 
 def test_a_full_disk_is_said_and_takes_nothing(tmp_path: Path) -> None:
     """On a full disk storing raises `storage_full`, and everything that was confirmed before is still there."""
-    (said,) = processes.outcomes([processes.start("spool_worker.py", "full", tmp_path)])
+    (said,) = processes.read_outcomes([processes.start_script("spool_worker.py", "full", tmp_path)])
     end = json.loads(said)
     assert end["code"] == "storage_full"
     spool = Spool(tmp_path, None)
@@ -43,16 +43,16 @@ def test_what_reads_after_the_file_was_closed_leaves_nothing_open(tmp_path: Path
     assert {id(one) for one in opened} <= before
 
 
-def _code(home: Path) -> tuple[str, object]:
+def _read_code_and_problem(home: Path) -> tuple[str, object]:
     with pytest.raises(ConsoleError) as caught:
-        begin(Spool(home, None), intent("op"))
+        begin_operation(Spool(home, None), make_intent("op"))
     return caught.value.code, caught.value.detail.get("problem")
 
 
 def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
     """If a file has the name of the data folder, opening the spool is refused with `storage_full`."""
     (tmp_path / "home").write_text("a file")
-    assert _code(tmp_path / "home")[0] == "storage_full"
+    assert _read_code_and_problem(tmp_path / "home")[0] == "storage_full"
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
@@ -62,10 +62,10 @@ def test_what_may_only_be_read_is_said(tmp_path: Path, what: str) -> None:
     home = tmp_path / "home"
     home.mkdir()
     if what == "file":
-        begin(Spool(home, None), intent("first"))
+        begin_operation(Spool(home, None), make_intent("first"))
         (home / FILE_NAME).chmod(0o400)
     home.chmod(0o500)
-    assert _code(home)[0] == "storage_full"
+    assert _read_code_and_problem(home)[0] == "storage_full"
     home.chmod(0o700)
 
 
@@ -73,19 +73,19 @@ def test_a_damaged_file_is_said_and_left_alone(tmp_path: Path) -> None:
     """A file that isn't a database raises `bad_profile` and isn't changed."""
     file = tmp_path / FILE_NAME
     file.write_bytes(b"not a database, whatever it is" * 100)
-    assert _code(tmp_path) == ("bad_profile", "damaged")
+    assert _read_code_and_problem(tmp_path) == ("bad_profile", "damaged")
     assert file.read_bytes() == b"not a database, whatever it is" * 100
 
 
 def test_damage_behind_the_first_page_is_said(tmp_path: Path) -> None:
     """Damage behind the first page, which only a later read finds, is reported too."""
     spool = Spool(tmp_path, None)
-    begin(spool, intent("op-1"))
+    begin_operation(spool, make_intent("op-1"))
     spool.close()
     file = tmp_path / FILE_NAME
     whole = file.read_bytes()
     file.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
-    assert _code(tmp_path) == ("bad_profile", "damaged")
+    assert _read_code_and_problem(tmp_path) == ("bad_profile", "damaged")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_file_of_others_or_of_a_newer_program_is_refused(tmp_path: Path, scrip
     conn = sqlite3.connect(tmp_path / FILE_NAME)
     conn.executescript(script)
     conn.close()
-    assert _code(tmp_path) == ("bad_profile", problem)
+    assert _read_code_and_problem(tmp_path) == ("bad_profile", problem)
 
 
 def test_a_newer_file_is_refused_with_both_versions(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_newer_file_is_refused_with_both_versions(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as conn:
         conn.executescript(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version=9999")
     with pytest.raises(ConsoleError) as refused:
-        begin(Spool(tmp_path, None), intent("op"))
+        begin_operation(Spool(tmp_path, None), make_intent("op"))
     for language in LANGUAGES:
         message = format_error_message(refused.value, language).replace(str(tmp_path), "")
         assert re.findall(r"\d+", message) == ["9999", str(NEWEST_SPOOL_VERSION)]
@@ -119,19 +119,19 @@ def test_a_newer_file_is_refused_with_both_versions(tmp_path: Path) -> None:
 def test_a_file_taken_away_while_in_use_is_noticed(tmp_path: Path, spool: Spool) -> None:
     """After the file is deleted while in use, each write is refused: what is written into a deleted file would be
     lost."""
-    begin(spool, intent("op-1"))
+    begin_operation(spool, make_intent("op-1"))
     for file in tmp_path.iterdir():
         file.unlink()
     for _ in range(2):
         with pytest.raises(ConsoleError) as caught:
-            begin(spool, intent("op-2"))
+            begin_operation(spool, make_intent("op-2"))
         assert caught.value.detail["problem"] == "taken_away"
     assert not list(tmp_path.iterdir())
 
 
 def test_the_file_is_for_this_person_alone(tmp_path: Path, spool: Spool) -> None:
     """No other person may read the file or the files beside it."""
-    begin(spool, intent("op-1"))
+    begin_operation(spool, make_intent("op-1"))
     if os.name != "nt":
         assert {file.stat().st_mode & 0o077 for file in tmp_path.iterdir()} == {0}
 
@@ -139,7 +139,7 @@ def test_the_file_is_for_this_person_alone(tmp_path: Path, spool: Spool) -> None
 def test_durable_writes_are_full_and_others_are_not(tmp_path: Path) -> None:
     """Durable writes are synced to the disk; ends of operations, deliveries and anchors are not."""
     spool = Spool(tmp_path, Cipher(KEY))
-    begin(spool, intent("op-1"))
+    begin_operation(spool, make_intent("op-1"))
 
     def level() -> object:
         return spool._file.read("PRAGMA synchronous")[0][0]
@@ -151,7 +151,7 @@ def test_durable_writes_are_full_and_others_are_not(tmp_path: Path) -> None:
     assert level() == 2
     spool.mark_delivered("op-1")
     assert level() == 1
-    begin(spool, intent("op-2"))
+    begin_operation(spool, make_intent("op-2"))
     assert level() == 2
     spool.store_anchors(DATABASE, [ChainHead("a", 1, 1, "0" * 64)])
     assert level() == 1

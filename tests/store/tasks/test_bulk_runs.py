@@ -13,51 +13,55 @@ from console.domain.transitions.tables import ForbiddenTransition
 from console.store.database import change_feed
 from console.store.database.engine import Database
 from console.store.tasks import bulk_runs as bulk
-from tests.store.at_once import at_once
+from tests.store.at_once import run_at_once
 from tests.store.money_rows import NOW
-from tests.support.places import PERSON
+from tests.support.places import FIRST_PERSON
 
 LATER = NOW + timedelta(minutes=5)
 
 
-def chosen(*ids: int, expected_version: int = 3) -> list[BulkRow]:
+def make_chosen_rows(*ids: int, expected_version: int = 3) -> list[BulkRow]:
     return [BulkRow(0, "payment", record, expected_version) for record in ids]
 
 
-def frozen(conn: Connection, person: str, rows: Sequence[BulkRow] = ()) -> BulkRun:
-    run = bulk.find(conn, bulk.insert_run(conn, BulkAction.PROBE, rows or chosen(7, 5, 9), person, NOW))
+def insert_run(conn: Connection, person: str, rows: Sequence[BulkRow] = ()) -> BulkRun:
+    run = bulk.find(conn, bulk.insert_run(conn, BulkAction.PROBE, rows or make_chosen_rows(7, 5, 9), person, NOW))
     assert run is not None
     return run
 
 
-def test_frozen(own_rows: Connection, me: str) -> None:
+def test_frozen(own_rows: Connection, acting_person: str) -> None:
     """A new run has its records in the order of selection, each once and with the version that the person saw; none
     is processed."""
-    run = frozen(own_rows, me, [*chosen(7, 5), *chosen(7, expected_version=4)])
+    run = insert_run(own_rows, acting_person, [*make_chosen_rows(7, 5), *make_chosen_rows(7, expected_version=4)])
     assert (run.name, run.state, run.size, run.most, run.done) == (f"BS-{run.id}", "frozen", 2, 2, 0)
-    assert (run.action, run.made_by, run.made_at, run.words) == (BulkAction.PROBE, me, NOW, None)
+    assert (run.action, run.made_by, run.made_at, run.words) == (BulkAction.PROBE, acting_person, NOW, None)
     assert bulk.list_rows(own_rows, run.id) == (BulkRow(1, "payment", 7, 4), BulkRow(2, "payment", 5, 3))
     assert bulk.list_unfinished_runs(own_rows) == ()
     assert bulk.list_latest_runs(own_rows, 5) == (run,)
-    noted = bulk.find(own_rows, bulk.insert_run(own_rows, BulkAction.NOTE, chosen(1), me, NOW, "電話した"))
+    noted = bulk.find(
+        own_rows, bulk.insert_run(own_rows, BulkAction.NOTE, make_chosen_rows(1), acting_person, NOW, "電話した")
+    )
     assert noted is not None
     assert noted.words == "電話した"
     assert bulk.list_latest_runs(own_rows, 1) == (noted,)
 
 
-def test_more_than_a_page(own_rows: Connection, me: str) -> None:
+def test_more_than_a_page(own_rows: Connection, acting_person: str) -> None:
     """A bulk run may have more rows than one page; a cursor reads the rows of the next page."""
-    run = frozen(own_rows, me, chosen(*range(1, 2_501)))
+    run = insert_run(own_rows, acting_person, make_chosen_rows(*range(1, 2_501)))
     assert run.size == 2_500
     page = bulk.list_rows(own_rows, run.id)
     assert len(page) == 1_000
     assert bulk.list_rows(own_rows, run.id, after_position=page[-1].position, limit=1)[0].position == 1_001
 
 
-def test_row_by_row(own_rows: Connection, me: str) -> None:
+def test_row_by_row(own_rows: Connection, acting_person: str) -> None:
     """A row's result is written once and never changes. The rows are processed in their order, up to the number that
     the person has allowed."""
-    run = bulk.write_run_state(own_rows, frozen(own_rows, me), NOW, bulk.RUN_RUNNING, rows_to_process=2)
+    run = bulk.write_run_state(
+        own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUN_RUNNING, rows_to_process=2
+    )
     assert [row.subject_id for row in bulk.read_next_unprocessed_rows(own_rows, run.id, 9)] == [7, 5]
     assert bulk.write_result(own_rows, run.id, 1, "skipped", "changed", LATER)
     assert not bulk.write_result(own_rows, run.id, 1, "done", None, LATER)
@@ -82,22 +86,22 @@ def test_row_by_row(own_rows: Connection, me: str) -> None:
     ],
 )
 def test_what_is_still_unknown_is_not_counted_as_done(
-    own_rows: Connection, me: str, reasons: tuple[str | None, ...], counts: dict[str | None, int]
+    own_rows: Connection, acting_person: str, reasons: tuple[str | None, ...], counts: dict[str | None, int]
 ) -> None:
     """The counts by outcome contain each row once and no outcome without rows. Rows of another run aren't counted."""
-    run = bulk.write_run_state(own_rows, frozen(own_rows, me), NOW, bulk.RUN_RUNNING)
-    other = bulk.write_run_state(own_rows, frozen(own_rows, me), NOW, bulk.RUN_RUNNING)
+    run = bulk.write_run_state(own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUN_RUNNING)
+    other = bulk.write_run_state(own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUN_RUNNING)
     assert bulk.write_result(own_rows, other.id, 1, "done", "still_unknown", LATER)
     for position, reason in enumerate(reasons, 1):
         assert bulk.write_result(own_rows, run.id, position, "done", reason, LATER)
     assert bulk.count_results(own_rows, run.id) == counts
 
 
-def test_stopped_and_gone_on_with(own_rows: Connection, me: str) -> None:
+def test_stopped_and_gone_on_with(own_rows: Connection, acting_person: str) -> None:
     """The next process continues the run where it was left; done rows stay done, and an overtaken process writes
     nothing.
     """
-    run = bulk.write_run_state(own_rows, frozen(own_rows, me), NOW, bulk.RUN_RUNNING)
+    run = bulk.write_run_state(own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUN_RUNNING)
     assert bulk.list_unfinished_runs(own_rows) == (run,)
     stopped = bulk.write_run_state(own_rows, run, LATER, bulk.RUN_STOPPED, reason="asked")
     assert bulk.find(own_rows, run.id) == stopped
@@ -113,9 +117,9 @@ def test_stopped_and_gone_on_with(own_rows: Connection, me: str) -> None:
         bulk.write_run_state(own_rows, done, LATER, bulk.RUN_RUNNING)
 
 
-def test_live_views_are_told(own_rows: Connection, me: str) -> None:
+def test_live_views_are_told(own_rows: Connection, acting_person: str) -> None:
     """The change feed has an entry for the run with each row that is processed."""
-    run = frozen(own_rows, me)
+    run = insert_run(own_rows, acting_person)
     mark, _ = change_feed.list_changes_since(own_rows, None)
     bulk.write_result(own_rows, run.id, 1, "done", None, NOW)
     mark, told = change_feed.list_changes_since(own_rows, mark)
@@ -128,15 +132,17 @@ def test_live_views_are_told(own_rows: Connection, me: str) -> None:
 def test_nobody_freezes_for_somebody_else(own_rows: Connection) -> None:
     """A person can store a bulk run only in their own name: the database knows the connected account."""
     with pytest.raises(DBAPIError, match="in the name of somebody else"):
-        bulk.insert_run(own_rows, BulkAction.PROBE, chosen(1), "lead-b", NOW)
+        bulk.insert_run(own_rows, BulkAction.PROBE, make_chosen_rows(1), "lead-b", NOW)
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_one_result_of_many_at_once(databases: tuple[Database, ...]) -> None:
     """Of many processes that write the result of a row, or a state of the run, exactly one succeeds."""
-    who = databases[0].account_name or PERSON
-    number = databases[0].write(lambda tx: bulk.insert_run(tx.conn, BulkAction.PROBE, chosen(1, 2), who, NOW))
-    told = at_once(databases, lambda tx, i: bulk.write_result(tx.conn, number, 1, f"r{i}", None, NOW))
+    who = databases[0].account_name or FIRST_PERSON
+    number = databases[0].write(
+        lambda tx: bulk.insert_run(tx.conn, BulkAction.PROBE, make_chosen_rows(1, 2), who, NOW)
+    )
+    told = run_at_once(databases, lambda tx, i: bulk.write_result(tx.conn, number, 1, f"r{i}", None, NOW))
     assert sum(told) == 1
     with databases[0].read() as conn:
         assert bulk.list_rows(conn, number)[0].result == f"r{told.index(True)}"

@@ -13,14 +13,14 @@ from console.store.alerts import alerts
 from console.store.database import change_feed
 from console.store.database.engine import Database
 from console.store.tasks import sagas
-from tests.store.at_once import at_once
+from tests.store.at_once import run_at_once
 from tests.store.money_rows import NOW
 
 LATER = NOW + timedelta(minutes=5)
 KIND = "payment_timeout"
 
 
-def started(conn: Connection, payment: int = 1, kind: str = KIND) -> Saga:
+def start_saga(conn: Connection, payment: int = 1, kind: str = KIND) -> Saga:
     saga = sagas.start_saga(conn, kind, "payment", payment, "ask", {"asked": 1}, NOW)
     assert saga is not None
     return saga
@@ -28,19 +28,19 @@ def started(conn: Connection, payment: int = 1, kind: str = KIND) -> Saga:
 
 def test_one_of_a_kind_under_way(own_rows: Connection) -> None:
     """A record has at most one unfinished saga of a kind. After its end another may begin; all are kept."""
-    first = started(own_rows)
+    first = start_saga(own_rows)
     assert sagas.start_saga(own_rows, KIND, "payment", 1, "ask", {}, LATER) is None
     assert sagas.find_open_saga(own_rows, KIND, "payment", 1) == first == sagas.find(own_rows, first.id)
-    other = started(own_rows, kind="other")
+    other = start_saga(own_rows, kind="other")
     done = sagas.end_saga(own_rows, first, NOW, SagaState.DONE)
     assert sagas.find_open_saga(own_rows, KIND, "payment", 1) is None
     assert sagas.find_by_subject(own_rows, "payment", 1) == (done, other)
-    assert sagas.find_by_subject(own_rows, "payment", 1) != (done, other, started(own_rows))
+    assert sagas.find_by_subject(own_rows, "payment", 1) != (done, other, start_saga(own_rows))
 
 
 def test_step_by_step(own_rows: Connection) -> None:
     """The returned saga is the stored one: the next step, the added facts, and the attempts of each step."""
-    saga = sagas.postpone_step(own_rows, started(own_rows), NOW, LATER, "provider_down")
+    saga = sagas.postpone_step(own_rows, start_saga(own_rows), NOW, LATER, "provider_down")
     assert sagas.find(own_rows, saga.id) == saga
     assert (saga.attempts, saga.reason, saga.next_at) == (1, "provider_down", LATER)
     saga = sagas.advance_saga(own_rows, saga, LATER, "expire", {"answer": "未払い"})
@@ -55,7 +55,7 @@ def test_step_by_step(own_rows: Connection) -> None:
 def test_stuck_is_not_ended(own_rows: Connection) -> None:
     """A stuck saga isn't due, and no other saga of its kind can begin for the record until it is resumed. Then it is
     due at once, at the step at which it stood."""
-    saga = sagas.mark_stuck(own_rows, started(own_rows), NOW, "trouble", {"faults": 4})
+    saga = sagas.mark_stuck(own_rows, start_saga(own_rows), NOW, "trouble", {"faults": 4})
     assert sagas.find(own_rows, saga.id) == saga
     assert (saga.state, saga.ended_at, saga.next_at, saga.facts["faults"]) == (SagaState.STUCK, None, None, 4)
     assert sagas.list_due_sagas(own_rows, LATER, 10) == ()
@@ -73,7 +73,7 @@ def test_stuck_is_not_ended(own_rows: Connection) -> None:
 def test_due(own_rows: Connection) -> None:
     """A saga is due when it begins and after each step, so that an interrupted one continues. The one that has been
     due longest comes first."""
-    one, two, three = (started(own_rows, payment) for payment in (1, 2, 3))
+    one, two, three = (start_saga(own_rows, payment) for payment in (1, 2, 3))
     two = sagas.postpone_step(own_rows, two, NOW, LATER, None)
     sagas.end_saga(own_rows, three, NOW, SagaState.COMPENSATED)
     assert sagas.list_due_sagas(own_rows, NOW, 9) == (one,)
@@ -83,7 +83,7 @@ def test_due(own_rows: Connection) -> None:
 
 def test_who_was_overtaken_writes_nothing(own_rows: Connection) -> None:
     """Of two processes that run the same step, the second gets StaleRow when it stores the result."""
-    saga = started(own_rows)
+    saga = start_saga(own_rows)
     gone_on = sagas.advance_saga(own_rows, saga, NOW, "expire")
     with pytest.raises(sagas.StaleRow):
         sagas.advance_saga(own_rows, saga, NOW, "expire")
@@ -97,8 +97,8 @@ def test_who_was_overtaken_writes_nothing(own_rows: Connection) -> None:
 def test_ended_for_good(own_rows: Connection) -> None:
     """An ended saga can't be changed, and `running` isn't accepted as an end."""
     with pytest.raises(ForbiddenTransition):
-        sagas.end_saga(own_rows, started(own_rows), NOW, SagaState.RUNNING)
-    ended = sagas.end_saga(own_rows, started(own_rows, 2), NOW, SagaState.DONE)
+        sagas.end_saga(own_rows, start_saga(own_rows), NOW, SagaState.RUNNING)
+    ended = sagas.end_saga(own_rows, start_saga(own_rows, 2), NOW, SagaState.DONE)
     with pytest.raises(ForbiddenTransition):
         sagas.advance_saga(own_rows, ended, NOW, "ask")
     with pytest.raises(ForbiddenTransition):
@@ -110,7 +110,7 @@ def test_ended_for_good(own_rows: Connection) -> None:
 def test_live_views_are_told(own_rows: Connection) -> None:
     """A change of a saga adds an entry for the saga and one for the record on whose page it is shown."""
     mark, _ = change_feed.list_changes_since(own_rows, None)
-    saga = started(own_rows)
+    saga = start_saga(own_rows)
     mark, told = change_feed.list_changes_since(own_rows, mark)
     assert set(told) == {("saga", saga.id), ("payment", 1)}
     sagas.advance_saga(own_rows, saga, NOW, "expire")
@@ -120,7 +120,7 @@ def test_live_views_are_told(own_rows: Connection) -> None:
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_begun_by_many_at_once(databases: tuple[Database, ...]) -> None:
     """Of many processes one begins the saga, and one advances it."""
-    begun = [saga for saga in at_once(databases, lambda tx, _: _begin(tx.conn)) if saga]
+    begun = [saga for saga in run_at_once(databases, lambda tx, _: _start_saga(tx.conn)) if saga]
     assert len(begun) == 1
 
     def go_on(conn: Connection) -> bool:
@@ -130,10 +130,10 @@ def test_begun_by_many_at_once(databases: tuple[Database, ...]) -> None:
             return False
         return True
 
-    assert sum(at_once(databases, lambda tx, _: go_on(tx.conn))) == 1
+    assert sum(run_at_once(databases, lambda tx, _: go_on(tx.conn))) == 1
     with databases[0].read() as conn:
         assert [saga.version for saga in sagas.find_by_subject(conn, "payment", 1)] == [2]
 
 
-def _begin(conn: Connection) -> Saga | None:
+def _start_saga(conn: Connection) -> Saga | None:
     return sagas.start_saga(conn, KIND, "payment", 1, "ask", {}, NOW)

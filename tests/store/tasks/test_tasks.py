@@ -8,13 +8,13 @@ from sqlalchemy import Connection
 from console.domain.tasks.records import ScheduledTask
 from console.store.database.engine import Database
 from console.store.tasks import tasks
-from tests.store.at_once import at_once
+from tests.store.at_once import run_at_once
 from tests.store.money_rows import NOW
 
 MINUTE = timedelta(minutes=1)
 
 
-def named(conn: Connection, name: str) -> ScheduledTask:
+def find_task(conn: Connection, name: str) -> ScheduledTask:
     return next(task for task in tasks.list_tasks(conn) if task.name == name)
 
 
@@ -34,7 +34,7 @@ def test_a_run(own_rows: Connection) -> None:
     begun = tasks.begin_run(own_rows, tasks.find_or_insert_task(own_rows, "probes", 60, NOW), NOW)
     assert tasks.list_due_tasks(own_rows, NOW) == (begun,)
     ended = tasks.end_run(own_rows, begun, NOW + MINUTE, 7, None, NOW + 2 * MINUTE, position="id 9")
-    assert named(own_rows, "probes") == ended
+    assert find_task(own_rows, "probes") == ended
     assert (ended.begun_at, ended.ended_at, ended.record_count, ended.position) == (NOW, NOW + MINUTE, 7, "id 9")
     assert tasks.list_due_tasks(own_rows, NOW + MINUTE) == ()
     assert tasks.list_due_tasks(own_rows, NOW + 2 * MINUTE) == (ended,)
@@ -47,7 +47,7 @@ def test_failures_are_counted_until_one_goes_well(own_rows: Connection) -> None:
         task = tasks.end_run(own_rows, tasks.begin_run(own_rows, task, NOW), NOW, 0, trouble, NOW)
         assert (task.failures, task.error_code) == (failures, trouble)
     task = tasks.end_run(own_rows, tasks.begin_run(own_rows, task, NOW), NOW, 3, None, NOW)
-    assert named(own_rows, "probes") == task
+    assert find_task(own_rows, "probes") == task
     assert (task.failures, task.error_code) == (0, None)
 
 
@@ -61,7 +61,7 @@ def test_who_was_overtaken_writes_nothing(own_rows: Connection) -> None:
     again = tasks.begin_run(own_rows, begun, NOW + MINUTE)
     with pytest.raises(tasks.StaleRow):
         tasks.end_run(own_rows, begun, NOW + MINUTE, 7, None, NOW + MINUTE)
-    assert named(own_rows, "probes") == again
+    assert find_task(own_rows, "probes") == again
 
 
 def test_the_longest_due_comes_first(own_rows: Connection) -> None:
@@ -75,7 +75,7 @@ def test_the_longest_due_comes_first(own_rows: Connection) -> None:
 def test_made_by_many_at_once(databases: tuple[Database, ...]) -> None:
     """Many workers insert the rows of the tasks when they start: there is one row for each task, and no worker
     fails."""
-    made = at_once(databases, lambda tx, _: tasks.find_or_insert_task(tx.conn, "probes", 60, NOW))
+    made = run_at_once(databases, lambda tx, _: tasks.find_or_insert_task(tx.conn, "probes", 60, NOW))
     assert set(made) == {ScheduledTask("probes", MINUTE, NOW)}
     with databases[0].read() as conn:
         assert len(tasks.list_tasks(conn)) == 1

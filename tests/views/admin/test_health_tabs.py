@@ -9,7 +9,7 @@ from console.domain.tasks.records import ScheduledTask
 from console.views.admin.health_tabs import DueTaskRow, format_row_detail, make_due_task_columns
 from console.views.tables.columns import format_cell_as_plain_text
 from console.wording.sentences import catalogue as wording
-from tests.views.invented_checks import window_context
+from tests.views.invented_checks import make_window_context
 
 
 def test_what_needs_a_look_is_named() -> None:
@@ -29,7 +29,7 @@ def test_the_last_and_the_next_run_differ_for_a_short_interval() -> None:
     now = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
     task = ScheduledTask("probes", timedelta(seconds=5), now + timedelta(seconds=5), now, now)
     row = DueTaskRow(task, is_overdue=False)
-    cells = {column.key: column.cell(row) for column in make_due_task_columns(window_context())}
+    cells = {column.key: column.cell(row) for column in make_due_task_columns(make_window_context())}
     assert {cells["last"], cells["next"]} == {"2026-11-20 15:04:05 JST", "2026-11-20 15:04:10 JST"}
 
 
@@ -41,7 +41,7 @@ def test_an_error_is_told_in_words(code: str) -> None:
         ScheduledTask("probes", timedelta(seconds=30), now, now, now, error_code=str(code), failures=2),
         is_overdue=False,
     )
-    context = window_context()
+    context = make_window_context()
     (cell,) = (
         format_cell_as_plain_text(column.cell(row))
         for column in make_due_task_columns(context)

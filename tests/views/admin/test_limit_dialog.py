@@ -14,7 +14,7 @@ from console.views.admin.limit_dialog import LimitDialog, format_limit_value
 from console.views.runtime.context import WindowContext
 from tests.support.inline_runner import InlineRunner
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import quick_desk
+from tests.support.quick_desks import open_quick_desk
 from tests.views.runtime.test_lost_answers import Lossy
 
 NAME, CURRENCY = "second_checker_above", "JPY"
@@ -22,15 +22,15 @@ NAME, CURRENCY = "second_checker_above", "JPY"
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Console]:
-    with quick_desk(tmp_path / "desk", LedgerVendor()) as opened:
+    with open_quick_desk(tmp_path / "desk", LedgerVendor()) as opened:
         yield opened
 
 
-def limit_of(desk: Console, name: str = NAME) -> Limit:
+def find_limit(desk: Console, name: str = NAME) -> Limit:
     return next(one for one in desk.limits.list_limits() if (one.name, one.currency) == (name, CURRENCY))
 
 
-def window(desk: Console, lossy: Lossy, qtbot: QtBot) -> tuple[WindowContext, QWidget]:
+def make_window_context(desk: Console, lossy: Lossy, qtbot: QtBot) -> tuple[WindowContext, QWidget]:
     context = WindowContext(desk.settings, InlineRunner(), desk._context.clock)
     context.operator = "adm-f"
     parent = QWidget()
@@ -43,19 +43,19 @@ def type_value(dialog: LimitDialog, text: str) -> None:
     dialog.value_field.edit.setText(text)  # type: ignore[union-attr]  # a line
 
 
-@pytest.mark.usefixtures("the_look")
+@pytest.mark.usefixtures("appearance")
 def test_proposed_once_and_set_by_another(desk: Console, qtbot: QtBot) -> None:
     """The second click after a lost answer is the first one's; the dialog of the other one is filled in."""
     lossy = Lossy(desk)
-    context, parent = window(desk, lossy, qtbot)
-    before = limit_of(desk)
+    context, parent = make_window_context(desk, lossy, qtbot)
+    before = find_limit(desk)
     assert before.value is not None
     with act_as("adm-f"):
         for lossy.loses in (True, False):
             dialog = LimitDialog(context, before, parent)
             type_value(dialog, "60,000")
             dialog.submit_form()
-        waiting = limit_of(desk)
+        waiting = find_limit(desk)
     assert (waiting.value, waiting.proposed, waiting.proposed_by) == (before.value, 60_000, "adm-f")
     ids = {request_id for service, _, request_id in lossy.sent if service == "limits"}
     assert len(ids) == 1
@@ -65,26 +65,26 @@ def test_proposed_once_and_set_by_another(desk: Console, qtbot: QtBot) -> None:
         dialog = LimitDialog(context, waiting, parent)
         assert dialog.value_field.text() == "60,000"
         dialog.submit_form()
-        assert limit_of(desk).value == 60_000
+        assert find_limit(desk).value == 60_000
 
 
-@pytest.mark.usefixtures("the_look")
+@pytest.mark.usefixtures("appearance")
 @pytest.mark.parametrize("text", ["", "-5", "1.5", "abc", "１０００", "1e9", "9" * 30])
 def test_what_is_no_amount_is_not_sent(desk: Console, qtbot: QtBot, text: str) -> None:
     """The button is off and says why."""
-    context, parent = window(desk, Lossy(desk), qtbot)
-    dialog = LimitDialog(context, limit_of(desk), parent)
+    context, parent = make_window_context(desk, Lossy(desk), qtbot)
+    dialog = LimitDialog(context, find_limit(desk), parent)
     type_value(dialog, text)
     assert not dialog.main_button.isEnabled()
 
 
-@pytest.mark.usefixtures("the_look")
+@pytest.mark.usefixtures("appearance")
 def test_times_and_amounts_are_told_as_such(desk: Console, qtbot: QtBot) -> None:
     """A period is shown in words; the field, into which seconds are typed, names this unit."""
-    context, parent = window(desk, Lossy(desk), qtbot)
-    period = limit_of(desk, "cooling_off_seconds")
+    context, parent = make_window_context(desk, Lossy(desk), qtbot)
+    period = find_limit(desk, "cooling_off_seconds")
     assert format_limit_value(context, period, 900) == "15 minutes"
     assert format_limit_value(context, period, 5401) == "1 hour 30 minutes 1 second"
     assert format_limit_value(context, period, 0) == "0 seconds"
     assert LimitDialog(context, period, parent).value_field.edit.accessibleName() == "New value in seconds"
-    assert format_limit_value(context, limit_of(desk), 500_000) == "¥500,000"
+    assert format_limit_value(context, find_limit(desk), 500_000) == "¥500,000"

@@ -26,7 +26,7 @@ from console.views.presenters import alerts as alert_words
 from console.views.runtime.routes import LookupRoute, OrderRoute, PaymentRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
-from tests.views.invented_checks import NOW, window_context
+from tests.views.invented_checks import NOW, make_window_context
 
 LATE = AlertItem(
     Alert(
@@ -54,7 +54,7 @@ MERGED = AlertItem(
 )  # fmt: skip
 
 
-def incident_of(item: AlertItem, *more: Alert, **facts: Any) -> Incident:
+def make_incident(item: AlertItem, *more: Alert, **facts: Any) -> Incident:
     """An invented incident with the alert of this item and others."""
     alerts = (item.alert, *more)
     record = (item.kind, item.id) if item.action else None
@@ -70,13 +70,13 @@ def incident_of(item: AlertItem, *more: Alert, **facts: Any) -> Incident:
     )  # fmt: skip
 
 
-def page_of(*incidents: Incident) -> AlertsPage:
-    page = AlertsPage(window_context())
+def make_page(*incidents: Incident) -> AlertsPage:
+    page = AlertsPage(make_window_context())
     page._show_incidents(incidents)
     return page
 
 
-def texts_of(page: AlertsPage) -> list[str]:
+def read_card_texts(page: AlertsPage) -> list[str]:
     return [label.plain for label in page.card.findChildren(TextLabel) if not label.isHidden()]
 
 
@@ -95,30 +95,38 @@ def texts_of(page: AlertsPage) -> list[str]:
         ("clock of host-1: 4.2 s ahead", "clock of host-1 is 4.2 s ahead"),
     ],
 )
-def test_codes_become_words(the_look: object, text: str, words: str) -> None:
+def test_codes_become_words(appearance: object, text: str, words: str) -> None:
     """Those of the rules; what a case says stays as it is."""
-    assert alert_words.format_alert_value(text, window_context()) == words
+    assert alert_words.format_alert_value(text, make_window_context()) == words
 
 
-def test_each_leads_to_the_one_place(the_look: object) -> None:
+def test_each_leads_to_the_one_place(appearance: object) -> None:
     """The payment of a rule's alert, the record of a case, and nowhere where nothing can be done."""
     assert alert_words.find_alert_record_route(LATE) == PaymentRoute(5, (), "alerts")
     assert alert_words.find_alert_record_route(replace(CASE, kind="order", id=2)) == OrderRoute(2, (), "alerts")
     assert alert_words.find_alert_record_route(TASK) is None
     assert alert_words.find_alert_record_route(MERGED) == LookupRoute("1180301018771")
-    assert [alert_words.format_alert_record(item, window_context()) for item in (LATE, CASE)] == ["ORD-3", "Payment"]
-    assert alert_words.format_alert_record(replace(CASE, number="A-10442"), window_context()) == "A-10442"
-    assert alert_words.format_alert_rule(TASK.alert, window_context()) == "Scheduled task is late"
+    assert [alert_words.format_alert_record(item, make_window_context()) for item in (LATE, CASE)] == [
+        "ORD-3",
+        "Payment",
+    ]
+    assert alert_words.format_alert_record(replace(CASE, number="A-10442"), make_window_context()) == "A-10442"
+    assert alert_words.format_alert_rule(TASK.alert, make_window_context()) == "Scheduled task is late"
 
 
-def test_grouped_by_state(the_look: object) -> None:
+def test_grouped_by_state(appearance: object) -> None:
     """Open ones first, then what was put aside, with how many there are; the oldest first whatever they are about."""
-    snoozed = incident_of(
+    snoozed = make_incident(
         replace(CASE, alert=replace(CASE.alert, id=30)), state=IncidentState.SNOOZED, snoozed_until=NOW
     )
     old_task = replace(TASK, alert=replace(TASK.alert, detected_at=NOW - timedelta(days=3)))
-    by_age = incident_of(old_task), incident_of(LATE), incident_of(CASE), incident_of(BEHIND)  # as the service gives
-    page = page_of(*by_age[:2], snoozed, *by_age[2:])
+    by_age = (
+        make_incident(old_task),
+        make_incident(LATE),
+        make_incident(CASE),
+        make_incident(BEHIND),
+    )  # as the service gives
+    page = make_page(*by_age[:2], snoozed, *by_age[2:])
     assert [incident.id for incident in page.table.all_rows] == [2, 3, 1, 7, 30]
     groups = list(
         dict.fromkeys(
@@ -128,7 +136,7 @@ def test_grouped_by_state(the_look: object) -> None:
     assert groups == [("Open", "4"), ("Snoozed", "1")]
 
 
-def test_the_card_of_a_cause(the_look: object) -> None:
+def test_the_card_of_a_cause(appearance: object) -> None:
     """Both alerts, the records with their sums per currency, what to do and what people did, on one card."""
     follow_up = replace(CASE.alert, id=8, rule_id="not_moved")
     records = (
@@ -137,52 +145,52 @@ def test_the_card_of_a_cause(the_look: object) -> None:
         AffectedRecord("payment", 5, "PAY-5", Money(249900, "INR")),
     )
     steps = (IncidentStep(7, 1, IncidentAction.HAND_OVER, "op-a", NOW, "lead-b", words="please call the shop"),)
-    incident = incident_of(
+    incident = make_incident(
         BEHIND, follow_up, records=records, extent=IncidentExtent(8, 3, {"JPY": 1200, "INR": 249900}), steps=steps,
         owner="lead-b", owner_since=NOW,
     )  # fmt: skip
-    texts = texts_of(page_of(incident))
+    texts = read_card_texts(make_page(incident))
     assert "Paid, but the order is still unpaid" in texts
     assert "2 alerts" in texts
     assert "3 records · ₹2,499.00 · ¥1,200" in texts
     assert any("Open the payment and check its state" in text for text in texts)
     assert any(text.endswith("op-a handed it over to lead-b: please call the shop") for text in texts)
     assert any(text.startswith("Owned by lead-b since") for text in texts)
-    buttons = [button.text() for button in page_of(incident).card.findChildren(KeyButton)]
+    buttons = [button.text() for button in make_page(incident).card.findChildren(KeyButton)]
     assert [text for text in buttons if "PAY-4" in text] == ["Payment PAY-4 ¥1,200"]
 
 
-def test_what_can_be_done_with_the_current_one(the_look: object) -> None:
+def test_what_can_be_done_with_the_current_one(appearance: object) -> None:
     """The action of its cause; taking what nobody owns; nothing but reading of a closed one, with its reason."""
-    page = page_of(incident_of(LATE))
+    page = make_page(make_incident(LATE))
     assert page.action_button.text().startswith("Request refund")
     assert (page.take_button.isHidden(), page.give_back_button.isHidden()) == (False, True)
     assert (page.acknowledge_button.isHidden(), page.undo_button.isHidden()) == (False, True)
-    page._show_incident(incident_of(LATE, owner="op-b", owner_since=NOW))
+    page._show_incident(make_incident(LATE, owner="op-b", owner_since=NOW))
     assert (page.take_button.isHidden(), page.hand_over_button.isHidden()) == (True, False)
-    page._show_incident(incident_of(LATE, state=IncidentState.SNOOZED, snoozed_until=NOW))
+    page._show_incident(make_incident(LATE, state=IncidentState.SNOOZED, snoozed_until=NOW))
     assert page.snooze_button.text() == "End snooze"
     mine = replace(LATE.alert, acknowledged_by=page.context.operator, acknowledged_at=NOW)
-    page._show_incident(incident_of(replace(LATE, alert=mine)))
+    page._show_incident(make_incident(replace(LATE, alert=mine)))
     buttons = (page.acknowledge_button, page.acknowledge_with_note_button, page.undo_button)
     assert [one.isHidden() for one in buttons] == [True, True, False]
     assert page.reopen_button.isHidden()  # one's own acknowledgement is undone without a reason
     other = replace(LATE.alert, acknowledged_by="lead-b", acknowledged_at=NOW, note="asked the shop")
-    page._show_incident(incident_of(replace(LATE, alert=other)))
+    page._show_incident(make_incident(replace(LATE, alert=other)))
     assert (page.acknowledge_button.isHidden(), page.undo_button.isHidden()) == (True, True)
     assert (page.reopen_button.isHidden(), page.reopen_button.text()) == (False, "Reopen...")
-    assert any(text.endswith("asked the shop") for text in texts_of(page))
-    page._show_incident(incident_of(TASK))
+    assert any(text.endswith("asked the shop") for text in read_card_texts(page))
+    page._show_incident(make_incident(TASK))
     assert page.action_button.isHidden()
-    closed = incident_of(LATE, state=IncidentState.CLOSED, closed_at=NOW)
+    closed = make_incident(LATE, state=IncidentState.CLOSED, closed_at=NOW)
     page._show_incident(closed)
     assert all(button.isHidden() for button in (page.take_button, page.resolve_button, page.snooze_button))
-    assert any("The money was returned, or the order continues." in text for text in texts_of(page))
+    assert any("The money was returned, or the order continues." in text for text in read_card_texts(page))
 
 
-def test_no_alerts_say_so(the_look: object) -> None:
+def test_no_alerts_say_so(appearance: object) -> None:
     """Empty is never blank, and offers nothing."""
-    page = page_of()
+    page = make_page()
     assert page.incident_list.currentWidget() is page.incident_list.empty_state
     assert page.card.isHidden()
 
@@ -200,9 +208,9 @@ def test_a_snooze_is_offered_until_moments_in_japan() -> None:
     assert on_sunday == ["one_hour", "four_hours", "tomorrow"]
 
 
-def test_dialogs_of_incidents(the_look: object, qtbot: QtBot) -> None:
+def test_dialogs_of_incidents(appearance: object, qtbot: QtBot) -> None:
     """A reason is needed where it is said, a person where one is named; a snooze needs neither."""
-    page = page_of(incident_of(LATE, owner="op-a", owner_since=NOW))
+    page = make_page(make_incident(LATE, owner="op-a", owner_since=NOW))
     qtbot.addWidget(page)
     page.show()
     incident = page.current_incident
@@ -222,10 +230,10 @@ def test_dialogs_of_incidents(the_look: object, qtbot: QtBot) -> None:
         dialog.reject()
 
 
-def test_the_dialog_says_what_an_acknowledgement_does(the_look: object, qtbot: QtBot) -> None:
+def test_the_dialog_says_what_an_acknowledgement_does(appearance: object, qtbot: QtBot) -> None:
     """It closes the alert about a company and that of a rolled back database, which lets operations with money
     start again for good; any other stays open."""
-    page = page_of(incident_of(LATE), incident_of(MERGED))
+    page = make_page(make_incident(LATE), make_incident(MERGED))
     qtbot.addWidget(page)
     went_back = replace(LATE, alert=replace(LATE.alert, rule_id="database_went_back"))
     for item, effects in (
@@ -239,9 +247,9 @@ def test_the_dialog_says_what_an_acknowledgement_does(the_look: object, qtbot: Q
         dialog.reject()
 
 
-def test_an_acknowledgement_needs_no_words(the_look: object, qtbot: QtBot) -> None:
+def test_an_acknowledgement_needs_no_words(appearance: object, qtbot: QtBot) -> None:
     """Except of the alert which it resolves, that the database went back: off until there are words, and says why."""
-    page = page_of(incident_of(LATE))
+    page = make_page(make_incident(LATE))
     qtbot.addWidget(page)
     page.show()
     dialog = AcknowledgeAlertsDialog(page.context, LATE, page)
@@ -258,9 +266,9 @@ def test_an_acknowledgement_needs_no_words(the_look: object, qtbot: QtBot) -> No
     dialog.reject()
 
 
-def test_why_an_alert_of_an_order_is_there(the_look: object) -> None:
+def test_why_an_alert_of_an_order_is_there(appearance: object) -> None:
     """Found, expected and since when, in words of its rule; a case has its record for that."""
-    context = window_context()
+    context = make_window_context()
     assert alert_words.format_alert_explanation(LATE, context) == (
         "The money arrived after the payment had expired or failed, or after the order was cancelled. "
         "It has not been returned. Detected 2 h ago. "

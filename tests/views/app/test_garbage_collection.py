@@ -27,14 +27,14 @@ def collector(qapp: QApplication) -> Iterator[GarbageCollectionTimer]:
     resume_tests()
 
 
-def lose_a_page(freed_by: list[threading.Thread]) -> None:
+def drop_widget(freed_by: list[threading.Thread]) -> None:
     """A widget that holds itself, as each page with a slot of its own does; nobody else does."""
     page = QWidget()
     page.itself = page  # type: ignore[attr-defined]
     weakref.finalize(page, lambda: freed_by.append(threading.current_thread()))
 
 
-def allocate(answer: list[list[int]]) -> None:
+def allocate_many_objects(answer: list[list[int]]) -> None:
     """Enough for Python to look for cycles of every age, were it to do so by itself."""
     answer.extend([] for _ in range(200_000))
 
@@ -43,9 +43,9 @@ def test_a_worker_frees_no_widget(collector: GarbageCollectionTimer) -> None:
     """A page is closed while a worker reads a long answer: the GUI thread frees it, a moment later."""
     collector.collect_if_due()
     freed_by: list[threading.Thread] = []
-    lose_a_page(freed_by)
+    drop_widget(freed_by)
     answer: list[list[int]] = []
-    worker = threading.Thread(target=allocate, args=(answer,))
+    worker = threading.Thread(target=allocate_many_objects, args=(answer,))
     worker.start()
     worker.join()
     assert freed_by == []

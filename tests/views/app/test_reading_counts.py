@@ -16,11 +16,11 @@ from tests.support.places import Place
 
 @pytest.fixture
 def console(place: Place, sandbox: Sandbox) -> Iterator[Console]:
-    with place.opened(sandbox) as console:
+    with place.open_desk(sandbox) as console:
         yield console
 
 
-class CountsDesk:
+class WindowCounts:
     """The counts of a window, whose calls are done one by one."""
 
     def __init__(self, console: Console) -> None:
@@ -38,7 +38,7 @@ class CountsDesk:
 
 def test_what_changes_during_a_reading_is_read_after_it(qapp: QApplication, console: Console) -> None:
     """The reading may have begun before the change. The timer alone doesn't wait for a second one."""
-    desk = CountsDesk(console)
+    desk = WindowCounts(console)
     desk.refresh.read_work_counts()
     desk.refresh._counts_timer.timeout.emit()
     assert desk.runner.waiting == 1
@@ -57,7 +57,7 @@ def test_what_changes_during_a_reading_is_read_after_it(qapp: QApplication, cons
 @pytest.mark.engines("sqlite")  # a server knows one person per account
 def test_the_counts_of_another_person_are_not_shown(qapp: QApplication, console: Console) -> None:
     """A reading that was begun for the person before is followed by one for the new person."""
-    desk = CountsDesk(console)
+    desk = WindowCounts(console)
     desk.refresh.read_work_counts()
     desk.context.change_operator("lead-b")
     stored: list[str | None] = []

@@ -7,10 +7,10 @@ from console.domain.clock import SystemClock
 from console.sandbox.server import Sandbox
 from console.views.app.background_refresh import BackgroundRefresh
 from console.views.runtime.context import WindowContext
-from tests.support.asking import in_team_mode
+from tests.support.asking import use_team_mode
 from tests.support.inline_runner import InlineRunner
 from tests.support.places import Place
-from tests.support.sent_statements import counted
+from tests.support.sent_statements import record_statements
 
 
 @pytest.mark.engines("mariadb")
@@ -19,9 +19,9 @@ def test_a_window_that_asks_reads_the_switches_when_one_has_changed(
 ) -> None:
     """Without a worker each reading of the feed tells which setting is the newest."""
     with (
-        in_team_mode(place, "op-a"),
-        place.opened(sandbox, person="lead-b", desk=2) as lead,
-        place.opened(sandbox) as desk,
+        use_team_mode(place, "op-a"),
+        place.open_desk(sandbox, person="lead-b", desk=2) as lead,
+        place.open_desk(sandbox) as desk,
     ):
         context = WindowContext(desk.settings, InlineRunner(), SystemClock())
         refresh = BackgroundRefresh(context, context)
@@ -30,7 +30,7 @@ def test_a_window_that_asks_reads_the_switches_when_one_has_changed(
 
         def read() -> tuple[int, list[bool]]:
             """The readings of the switches in one reading of the feed, and the switches that the window knows."""
-            with counted(desk) as sent:
+            with record_statements(desk) as sent:
                 refresh.read_change_feed()
             known = context.connection_state.read_only_switches
             return sum("read_only_switches.reason" in one for one in sent), [switch.is_on for switch in known]

@@ -22,7 +22,7 @@ def test_a_window_of_a_team_fetches_what_is_new(
     qapp: QApplication, place: Place, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """Again and again, and only in a team: a desk alone has what it imported itself."""
-    with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox, desk=2) as console:
+    with place.open_desk(sandbox, person="worker", desk=1) as worker, place.open_desk(sandbox, desk=2) as console:
         context = WindowContext(console.settings, InlineRunner(), SystemClock())
         refresh = BackgroundRefresh(context, context)
         context.store_services(console)

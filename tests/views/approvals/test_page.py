@@ -22,147 +22,151 @@ from console.views.pages.scroll_container import PageScrollArea
 from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.display.money_strip import MoneyPanel
-from tests.views.invented_checks import window_context
-from tests.views.invented_payments import payment, refund, sides, view
+from tests.views.invented_checks import make_window_context
+from tests.views.invented_payments import make_payment, make_refund, make_sides, make_view
 
 HIT = RiskSignal("payer_often", {"n": 4, "days": 30}, "refund", 7, "four returns of one order")
 
 
-def decision_keys(page: ApprovalsPage) -> set[str]:
+def list_decision_keys(page: ApprovalsPage) -> set[str]:
     """The keys of the hint bar that act on the shown request."""
     return {key for keys, _ in page.hint_bar.key_hints for key in keys} & {"P", "A", "D", "W"}
 
 
-def words(widget: RefundRequestPanel) -> list[str]:
+def read_words(widget: RefundRequestPanel) -> list[str]:
     content = widget.widget()
     assert content is not None
     return [label.plain for label in content.findChildren(TextLabel) if label.plain]
 
 
-def test_reasons_against_stand_above_reasons_for(the_look: object) -> None:
+def test_reasons_against_stand_above_reasons_for(appearance: object) -> None:
     """A refund request shows its risk signals, with the requester's answer below each, above the automatic checks."""
-    detail = RefundRequestPanel(window_context())
-    detail.show_details(view(None, HIT))
-    texts = words(detail)
+    detail = RefundRequestPanel(make_window_context())
+    detail.show_details(make_view(None, HIT))
+    texts = read_words(detail)
     against = texts.index("4 refunds were requested for this customer in 30 days.")
     assert texts[against + 1] == "op-a answers: “four returns of one order”"
     assert against < texts.index("Automatic checks")
 
 
-def test_a_broken_rule_is_a_reason_against(the_look: object) -> None:
+def test_a_broken_rule_is_a_reason_against(appearance: object) -> None:
     """Never among what was checked and holds."""
-    detail = RefundRequestPanel(window_context())
+    detail = RefundRequestPanel(make_window_context())
     broken = RuleCheck(NotAllowedReason.MAKER_NOT_ACTIVE, False, {"maker": "op-a"})
-    texts = [text for _, text, _, _ in detail.list_reasons_against_refund(view(checks=(broken,)))]
+    texts = [text for _, text, _, _ in detail.list_reasons_against_refund(make_view(checks=(broken,)))]
     assert texts == ["The requester's account is disabled or may no longer request refunds."]
 
 
 @pytest.mark.parametrize("certainty", Certainty)
 @pytest.mark.parametrize("state", RefundState)
 def test_the_parts_of_the_money_add_up_in_every_state(
-    the_look: object, state: RefundState, certainty: Certainty
+    appearance: object, state: RefundState, certainty: Certainty
 ) -> None:
     """The panel counts the refund once: as this request before it is sent, and afterwards in the part of its state.
     After the decision, the result stands in place of the reasons to decline."""
-    record = refund(state=state, certainty=certainty)
+    record = make_refund(state=state, certainty=certainty)
     part = find_money_part_of_refund(record)
-    paid = payment(
+    paid = make_payment(
         reserved_minor=record.amount_minor if part in ("waiting", "on_its_way", "unknown") else 0,
         refunded_minor=record.amount_minor if part == "refunded" else 0,
     )
-    detail = RefundRequestPanel(window_context())
-    detail.show_details(view(record, payment=paid, money=compute_money_parts(paid, (record,))))
+    detail = RefundRequestPanel(make_window_context())
+    detail.show_details(make_view(record, payment=paid, money=compute_money_parts(paid, (record,))))
     content = detail.widget()
     assert content is not None
     captured, *parts = content.findChildren(MoneyPanel)[0]._shown_parts
     assert sum(shown.amount_minor for shown in parts) == captured.amount_minor == 12_000
     is_waiting = state in (RefundState.REQUESTED, RefundState.APPROVED)
-    texts = words(detail)
+    texts = read_words(detail)
     assert ("This request" in texts, "No risk signals found" in texts) == (is_waiting, is_waiting)
 
 
-def test_a_fact_is_fresh_for_a_quarter_of_an_hour(the_look: object) -> None:
+def test_a_fact_is_fresh_for_a_quarter_of_an_hour(appearance: object) -> None:
     """Older, or never asked: it is said, with a way to ask."""
-    detail = RefundRequestPanel(window_context())
-    assert detail.format_stale_answer(view(payment_sides=sides(timedelta(minutes=14)))) == ""
-    assert detail.format_stale_answer(view(payment_sides=sides(timedelta(minutes=26)))).startswith(
+    detail = RefundRequestPanel(make_window_context())
+    assert detail.format_stale_answer(make_view(payment_sides=make_sides(timedelta(minutes=14)))) == ""
+    assert detail.format_stale_answer(make_view(payment_sides=make_sides(timedelta(minutes=26)))).startswith(
         "The gateway's answer is 26 min old"
     )
-    assert detail.format_stale_answer(view(payment_sides=sides(None))) == "This payment has never been probed."
+    assert (
+        detail.format_stale_answer(make_view(payment_sides=make_sides(None))) == "This payment has never been probed."
+    )
 
 
-def test_what_the_maker_saw_stands_beside_what_is_now(the_look: object) -> None:
+def test_what_the_maker_saw_stands_beside_what_is_now(appearance: object) -> None:
     """A field that differs has its sign."""
-    detail = RefundRequestPanel(window_context())
-    detail.show_details(view(changed={"captured_minor": (12_000, 11_000)}))
-    texts = words(detail)
-    heading = texts.index(f"Now, v{view().payment.version}")
+    detail = RefundRequestPanel(make_window_context())
+    detail.show_details(make_view(changed={"captured_minor": (12_000, 11_000)}))
+    texts = read_words(detail)
+    heading = texts.index(f"Now, v{make_view().payment.version}")
     assert texts[texts.index("Paid", heading) + 1 :][:3] == ["¥12,000", "¥11,000", "≠ differs"]
 
 
-def test_approving_is_off_with_its_reason(the_look: object) -> None:
+def test_approving_is_off_with_its_reason(appearance: object) -> None:
     """The service's reason first, then an old fact, then that it wasn't read."""
-    page = ApprovalsPage(window_context())
+    page = ApprovalsPage(make_window_context())
     refused = AllowedAction("approve", False, "reason.refund_approved_by_you")
-    assert page.find_approval_disabled_reason(view(actions=(refused,))).startswith("You have already approved it")
-    old = view(payment_sides=sides(timedelta(minutes=26)))
+    assert page.find_approval_disabled_reason(make_view(actions=(refused,))).startswith(
+        "You have already approved it"
+    )
+    old = make_view(payment_sides=make_sides(timedelta(minutes=26)))
     assert page.find_approval_disabled_reason(old).startswith("The gateway's answer is too old")
-    assert page.find_approval_disabled_reason(view()) == "Read to the end first."
-    page.request_panel.details = view()
+    assert page.find_approval_disabled_reason(make_view()) == "Read to the end first."
+    page.request_panel.details = make_view()
     page.request_panel._read_versions.add((9, 1))
-    assert page.find_approval_disabled_reason(view()) == ""
+    assert page.find_approval_disabled_reason(make_view()) == ""
 
 
-def test_whoever_has_approved_is_not_asked_again(the_look: object) -> None:
+def test_whoever_has_approved_is_not_asked_again(appearance: object) -> None:
     """A refund that needs two approvers: for the first one, its title is no question any more."""
-    context = window_context()
+    context = make_window_context()
     context.operator = "lead-b"
-    assert format_approval_title(view(), context) == "Approve refund of ¥8,500?"
-    half = replace(view(), record=replace(view().record, checkers=("lead-b",)))
+    assert format_approval_title(make_view(), context) == "Approve refund of ¥8,500?"
+    half = replace(make_view(), record=replace(make_view().record, checkers=("lead-b",)))
     assert format_approval_title(half, context) == "Refund R-9 · ¥8,500"
 
 
-def test_own_requests_stand_apart_and_have_no_buttons(the_look: object) -> None:
+def test_own_requests_stand_apart_and_have_no_buttons(appearance: object) -> None:
     """The list tells them from those of others; the view offers only to take them back."""
-    page = ApprovalsPage(window_context())
-    own, other = refund(), refund(id=10, maker="op-c")
-    page.list_panel.show_inbox(ApprovalInbox((refund(id=11, maker="lead-c"),), (own, other)))
+    page = ApprovalsPage(make_window_context())
+    own, other = make_refund(), make_refund(id=10, maker="op-c")
+    page.list_panel.show_inbox(ApprovalInbox((make_refund(id=11, maker="lead-c"),), (own, other)))
     assert [card.ref[1] for card in page.list_panel.cards] == [11, 9, 10]
     page.refund_id = 9
-    page._show_details(9, view(own))
+    page._show_details(9, make_view(own))
     assert page.approve_button.isHidden()
     assert page.reject_button.isHidden()
     assert not page.withdraw_button.isHidden()
     assert page.maker_notice_label.plain.startswith("This is your own request")
-    assert decision_keys(page) == {"P", "W"}
-    page._show_details(9, view(refund(maker="op-c")))
-    assert decision_keys(page) == {"P", "A", "D"}
+    assert list_decision_keys(page) == {"P", "W"}
+    page._show_details(9, make_view(make_refund(maker="op-c")))
+    assert list_decision_keys(page) == {"P", "A", "D"}
 
 
-def test_an_own_request_that_may_have_been_sent_is_not_withdrawn(the_look: object) -> None:
+def test_an_own_request_that_may_have_been_sent_is_not_withdrawn(appearance: object) -> None:
     """The button says why, as the service would."""
-    page = ApprovalsPage(window_context())
-    own = refund(state=RefundState.APPROVED)
+    page = ApprovalsPage(make_window_context())
+    own = make_refund(state=RefundState.APPROVED)
     refused = AllowedAction("withdraw", False, "reason.refund_perhaps_sent")
     page.refund_id = own.id
-    page._show_details(own.id, view(own, actions=(refused,)))
+    page._show_details(own.id, make_view(own, actions=(refused,)))
     assert not page.withdraw_button.isHidden()
     assert not page.withdraw_button.isEnabled()
     assert page.disabled_reason_label.plain == page.withdraw_button.reason != ""
-    page._show_details(own.id, view(own, actions=(AllowedAction("withdraw", True),)))
+    page._show_details(own.id, make_view(own, actions=(AllowedAction("withdraw", True),)))
     assert page.withdraw_button.isEnabled()
 
 
-def test_no_request_moves_under_the_pointer(the_look: object) -> None:
+def test_no_request_moves_under_the_pointer(appearance: object) -> None:
     """A request that comes or goes by itself is shown when the pointer has left; the words of the others are renewed
     at once.
     """
-    page = ApprovalsPage(window_context())
+    page = ApprovalsPage(make_window_context())
 
     def card_ids() -> list[int]:
         return [card.ref[1] for card in page.list_panel.cards]
 
-    first, second = refund(id=11, maker="lead-c"), refund(id=12, maker="lead-c")
+    first, second = make_refund(id=11, maker="lead-c"), make_refund(id=12, maker="lead-c")
     page.list_panel.show_inbox(ApprovalInbox((second,), ()))
     QApplication.sendEvent(page.list_panel, QEvent(QEvent.Type.Enter))
     page.list_panel.show_inbox(ApprovalInbox((first, replace(second, checkers=("lead-x",))), ()), is_automatic=True)
@@ -175,10 +179,10 @@ def test_no_request_moves_under_the_pointer(the_look: object) -> None:
     assert card_ids() == [12], "who asks gets what is there"
 
 
-def test_nothing_to_decide_says_what_waits_for_others(the_look: object) -> None:
+def test_nothing_to_decide_says_what_waits_for_others(appearance: object) -> None:
     """Empty is never blank."""
-    page = ApprovalsPage(window_context())
-    page.inbox = ApprovalInbox((), (refund(), refund(id=10)))
+    page = ApprovalsPage(make_window_context())
+    page.inbox = ApprovalInbox((), (make_refund(), make_refund(id=10)))
     page._show_empty_state()
     assert any(
         label.plain == "2 refunds are waiting for other people." for label in page.empty_state.findChildren(TextLabel)
@@ -186,19 +190,19 @@ def test_nothing_to_decide_says_what_waits_for_others(the_look: object) -> None:
 
 
 @pytest.mark.parametrize(("scale", "wide", "high"), [(1.0, 1078, 720), (1.5, 1028, 700), (2.0, 978, 680)])
-def test_it_never_scrolls_sideways(the_look: Appearance, scale: float, wide: int, high: int) -> None:
+def test_it_never_scrolls_sideways(appearance: Appearance, scale: float, wide: int, high: int) -> None:
     """In the room that the smallest window leaves, at every text size: with the longest words that it can have."""
-    the_look.set_text_scale(scale)
-    context = window_context()
+    appearance.set_text_scale(scale)
+    context = make_window_context()
     context.operator = "lead-b"
     page = ApprovalsPage(context)
     sheet = PageScrollArea(page)
     sheet.resize(wide, high)
     sheet.show()
     broken = RuleCheck(NotAllowedReason.MAKER_NOT_ACTIVE, False, {"maker": "op-a"})
-    page.list_panel.show_inbox(ApprovalInbox((refund(id=11, maker="lead-c"),), (refund(),)))
+    page.list_panel.show_inbox(ApprovalInbox((make_refund(id=11, maker="lead-c"),), (make_refund(),)))
     page.refund_id = 9
-    page._show_details(9, view(None, HIT, checks=(broken,), payment_sides=sides(timedelta(minutes=26))))
+    page._show_details(9, make_view(None, HIT, checks=(broken,), payment_sides=make_sides(timedelta(minutes=26))))
     QApplication.processEvents()
     sheet.fit_page()
     QApplication.processEvents()
@@ -213,16 +217,16 @@ def test_it_never_scrolls_sideways(the_look: Appearance, scale: float, wide: int
     sheet.hide()
 
 
-def test_one_bar_scrolls_the_request(the_look: Appearance) -> None:
+def test_one_bar_scrolls_the_request(appearance: Appearance) -> None:
     """In a window that is too small for the page at the largest text: the request is as high as its contents, and the
     area around it scrolls, by the same keys."""
-    the_look.set_text_scale(2.0)
-    page = ApprovalsPage(window_context())
+    appearance.set_text_scale(2.0)
+    page = ApprovalsPage(make_window_context())
     sheet = PageScrollArea(page)
     sheet.resize(978, 680)
     sheet.show()
     page.refund_id = 9
-    page._show_details(9, view(None, HIT))
+    page._show_details(9, make_view(None, HIT))
     for _ in range(5):
         QApplication.processEvents()
     panel, bar = page.request_panel, page.scroll_area.verticalScrollBar()
@@ -241,16 +245,16 @@ def test_one_bar_scrolls_the_request(the_look: Appearance) -> None:
 
 
 @pytest.mark.parametrize("way", ["Space", "End", "Tab", "page"])
-def test_the_end_counts_only_when_the_page_shows_it(the_look: Appearance, way: str) -> None:
+def test_the_end_counts_only_when_the_page_shows_it(appearance: Appearance, way: str) -> None:
     """On a page that scrolls, the end of the request may be below the lower edge of the window: the request is read
     when the person has scrolled to it, not before. Space shows one part after the other, and End shows the end."""
-    the_look.set_text_scale(2.0)
-    page = ApprovalsPage(window_context())
+    appearance.set_text_scale(2.0)
+    page = ApprovalsPage(make_window_context())
     sheet = PageScrollArea(page)
     sheet.resize(978, 420)
     sheet.show()
     page.refund_id = 9
-    page._show_details(9, view(None, HIT))
+    page._show_details(9, make_view(None, HIT))
     for _ in range(5):
         QApplication.processEvents()
     panel, own_bar = page.request_panel, page.request_panel.verticalScrollBar()
@@ -260,7 +264,7 @@ def test_the_end_counts_only_when_the_page_shows_it(the_look: Appearance, way: s
     bar.setValue(0)
     own_bar.setValue(own_bar.maximum())
     QApplication.processEvents()
-    assert page.find_approval_disabled_reason(view(None, HIT)) == "Read to the end first."
+    assert page.find_approval_disabled_reason(make_view(None, HIT)) == "Read to the end first."
     match way:
         case "Space":
             own_bar.setValue(0)
@@ -284,12 +288,12 @@ def test_the_end_counts_only_when_the_page_shows_it(the_look: Appearance, way: s
 
 
 def is_approvable(page: ApprovalsPage) -> bool:
-    return page.find_approval_disabled_reason(view(None, HIT)) == ""
+    return page.find_approval_disabled_reason(make_view(None, HIT)) == ""
 
 
-def test_set_asides_offer_their_refund(the_look: object) -> None:
+def test_set_asides_offer_their_refund(appearance: object) -> None:
     """Only for the one that is current and open."""
-    page = SetAsidesPage(window_context())
+    page = SetAsidesPage(make_window_context())
     page._show_set_asides(())
     assert page.request_button.isHidden()
     assert page.table_or_empty_state.currentWidget() is page.table_or_empty_state.empty_state

@@ -6,14 +6,14 @@ from pytestqt.qtbot import QtBot
 
 from console.views.documents.pdf_page import PdfPage
 from console.views.theme.design_tokens import Language
-from tests.views.invented_checks import window_context
+from tests.views.invented_checks import make_window_context
 
 WIDTH_BESIDE_THE_SIDEBAR = 1076
 """Width in px of a page in a window of 1280 px."""
 
 
-def shown_page(qtbot: QtBot, language: Language, width: int) -> PdfPage:
-    context = window_context()
+def make_shown_page(qtbot: QtBot, language: Language, width: int) -> PdfPage:
+    context = make_window_context()
     context.language = language
     page = PdfPage(context)
     qtbot.addWidget(page)
@@ -26,7 +26,7 @@ def shown_page(qtbot: QtBot, language: Language, width: int) -> PdfPage:
     return page
 
 
-def menu_texts(page: PdfPage) -> list[str]:
+def list_menu_texts(page: PdfPage) -> list[str]:
     menu = page.tool_row.build_menu()
     assert isinstance(menu, QMenu)
     return [action.text() for action in menu.actions()]
@@ -34,15 +34,15 @@ def menu_texts(page: PdfPage) -> list[str]:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("width", [WIDTH_BESIDE_THE_SIDEBAR, 860, 1500])
-def test_the_tools_stand_on_one_line(the_look: object, qtbot: QtBot, language: Language, width: int) -> None:
+def test_the_tools_stand_on_one_line(appearance: object, qtbot: QtBot, language: Language, width: int) -> None:
     """Every tool is on the line or, with its key, in the menu; none is twice or lost."""
-    page = shown_page(qtbot, language, width)
+    page = make_shown_page(qtbot, language, width)
     tools = page.tools
     on_line = [tool for tool in tools if tool.isVisible()]
     assert page.toolbar.height() <= page.search_field.height() + 20
     assert all(tool.isVisible() and tool.toolTip() and tool.accessibleName() for tool in page.image_tools)
     in_menu = [tool for tool in tools if tool not in on_line]
-    assert menu_texts(page) == [f"{tool.text()}\t{tool.key}" for tool in in_menu]
+    assert list_menu_texts(page) == [f"{tool.text()}\t{tool.key}" for tool in in_menu]
     assert page.tool_row.menu_button.isVisible() is bool(in_menu)
     assert page.tool_row.menu_button.accessibleName() == page.context.translate("action.more")
     widgets = (*page.image_tools, *on_line, page.search_field, page.match_position_label)
@@ -52,9 +52,9 @@ def test_the_tools_stand_on_one_line(the_look: object, qtbot: QtBot, language: L
         assert in_menu == []
 
 
-def test_a_tool_in_the_menu_acts(the_look: object, qtbot: QtBot) -> None:
+def test_a_tool_in_the_menu_acts(appearance: object, qtbot: QtBot) -> None:
     """In the text there are no tools for images."""
-    page = shown_page(qtbot, "en", 860)
+    page = make_shown_page(qtbot, "en", 860)
     pressed: list[bool] = []
     page.compare_button.clicked.disconnect()
     page.compare_button.clicked.connect(lambda: pressed.append(True))

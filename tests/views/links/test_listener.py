@@ -28,7 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield tmp_path / "home"
 
 
-def raw(home: Path, message: bytes) -> bytes:
+def send_raw_message(home: Path, message: bytes) -> bytes:
     """Send these bytes and return the answer; empty if the window hangs up."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(PATIENCE_SECONDS)
@@ -45,7 +45,7 @@ def test_a_link_arrives_and_hostile_ones_do_not(home: Path, qtbot: QtBot) -> Non
     assert listener.is_listening
     with ThreadPoolExecutor(1) as pool:
         for message in (b"support-console:refund/approve/5\n", b"x" * 5_000, "記録\n".encode(), b"\0\n"):
-            answered = pool.submit(raw, home, message)
+            answered = pool.submit(send_raw_message, home, message)
             qtbot.waitUntil(answered.done)
             assert answered.result() == ANSWER_LINK_REFUSED
         assert received == []

@@ -16,91 +16,93 @@ from console.views.lookup.page import LookupPage
 from console.views.pages.base import Page
 from console.views.records.actions import RecordActionHandlers
 from console.views.widgets.base import IconLabel, TextLabel
-from tests.views.invented_checks import check, window_context
+from tests.views.invented_checks import make_check, make_window_context
 
-UNKNOWN = check(state=CheckState.PENDING, certainty=Certainty.UNKNOWN, pdf_file_path=None, result=None)
-RUNNING = check(state=CheckState.PENDING, pdf_file_path=None, result=None)
-FAILED = check(state=CheckState.ERROR, pdf_file_path=None, result=None)
-NO_PDF = check(pdf_file_path=None, incomplete=("pdf",))
+UNKNOWN = make_check(state=CheckState.PENDING, certainty=Certainty.UNKNOWN, pdf_file_path=None, result=None)
+RUNNING = make_check(state=CheckState.PENDING, pdf_file_path=None, result=None)
+FAILED = make_check(state=CheckState.ERROR, pdf_file_path=None, result=None)
+NO_PDF = make_check(pdf_file_path=None, incomplete=("pdf",))
 
 
-def page_of(record: CreditCheck, language: Literal["ja", "en"] = "en") -> CompanyPanel:
-    context = window_context()
+def make_page(record: CreditCheck, language: Literal["ja", "en"] = "en") -> CompanyPanel:
+    context = make_window_context()
     context.language = language
     page = CompanyPanel(context, RecordActionHandlers(context, Page(context)))
     page.show_result(LookupResult(record.corporation_number, (record,)))
     return page
 
 
-def texts(widget: QWidget) -> list[str]:
+def read_texts(widget: QWidget) -> list[str]:
     return [label.plain for label in widget.findChildren(TextLabel)]
 
 
-def red_signs(widget: QWidget) -> int:
+def count_red_icons(widget: QWidget) -> int:
     return sum(icon._tone == "bad" for icon in widget.findChildren(IconLabel))
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_an_unknown_purchase_is_no_live_credit_check(language: Literal["ja", "en"], the_look: object) -> None:
+def test_an_unknown_purchase_is_no_live_credit_check(language: Literal["ja", "en"], appearance: object) -> None:
     """Its panel is titled so, its PDF isn't missing yet, and buying for its client is off and not the blue button."""
-    page = page_of(UNKNOWN, language)
-    shown = texts(page.live_check_panel)
+    page = make_page(UNKNOWN, language)
+    shown = read_texts(page.live_check_panel)
     assert page._context.translate("lookup.live_of", client=UNKNOWN.client_id) not in shown
     assert page._context.translate("lookup.unknown_of", client=UNKNOWN.client_id) in shown
     assert page._context.translate("record.document.not_yet") in shown
     assert page._context.translate("lookup.no_pdf") not in shown
-    assert red_signs(page.live_check_panel) == 0
+    assert count_red_icons(page.live_check_panel) == 0
     assert (page.buy_button.kind, page.buy_button.isEnabled()) == ("default", False)
     assert page.buy_button.block_reason == page._context.translate("lookup.bought_perhaps", client=UNKNOWN.client_id)
 
 
-def test_a_running_purchase_is_no_live_credit_check_either(the_look: object) -> None:
+def test_a_running_purchase_is_no_live_credit_check_either(appearance: object) -> None:
     """It has its own title, and no PDF is missing."""
-    page = page_of(RUNNING)
-    assert page._context.translate("lookup.running_of", client=RUNNING.client_id) in texts(page.live_check_panel)
-    assert red_signs(page.live_check_panel) == 0
+    page = make_page(RUNNING)
+    assert page._context.translate("lookup.running_of", client=RUNNING.client_id) in read_texts(page.live_check_panel)
+    assert count_red_icons(page.live_check_panel) == 0
 
 
-def test_a_bought_check_without_its_pdf_says_so(the_look: object) -> None:
+def test_a_bought_check_without_its_pdf_says_so(appearance: object) -> None:
     """The PDF of what was bought is missing, in red; buying is possible and not the first thing to do."""
-    page = page_of(NO_PDF)
-    assert page._context.translate("lookup.live_of", client=NO_PDF.client_id) in texts(page.live_check_panel)
-    assert page._context.translate("lookup.no_pdf") in texts(page.live_check_panel)
-    assert red_signs(page.live_check_panel) == 1
+    page = make_page(NO_PDF)
+    assert page._context.translate("lookup.live_of", client=NO_PDF.client_id) in read_texts(page.live_check_panel)
+    assert page._context.translate("lookup.no_pdf") in read_texts(page.live_check_panel)
+    assert count_red_icons(page.live_check_panel) == 1
     assert page.buy_button.kind == "default"
 
 
-def test_a_failed_purchase_is_no_current_credit_check(the_look: object) -> None:
+def test_a_failed_purchase_is_no_current_credit_check(appearance: object) -> None:
     """The title above it says that the client has none."""
-    page = page_of(FAILED)
-    assert page._context.translate("lookup.none_live_of", client=FAILED.client_id) in texts(page.live_check_panel)
-    assert page._context.translate("lookup.live_of", client=FAILED.client_id) not in texts(page.live_check_panel)
+    page = make_page(FAILED)
+    assert page._context.translate("lookup.none_live_of", client=FAILED.client_id) in read_texts(
+        page.live_check_panel
+    )
+    assert page._context.translate("lookup.live_of", client=FAILED.client_id) not in read_texts(page.live_check_panel)
 
 
-def hint_keys(page: LookupPage) -> set[str]:
+def list_hint_keys(page: LookupPage) -> set[str]:
     return {key for keys, _ in page.hint_bar.key_hints for key in keys}
 
 
-def test_only_keys_with_an_effect_are_offered(the_look: object) -> None:
+def test_only_keys_with_an_effect_are_offered(appearance: object) -> None:
     """Without a company there is nothing to buy, and without its records nothing to open, probe or refund."""
-    page = LookupPage(window_context())
+    page = LookupPage(make_window_context())
     on_records, on_company = {"Enter", "F", "P"}, {"B", "Ctrl+C"}
-    assert not hint_keys(page) & (on_records | on_company | {"R"})
+    assert not list_hint_keys(page) & (on_records | on_company | {"R"})
     number = NO_PDF.corporation_number
     page._looked_up_text = number
     page._show_result(number, LookupResult(number, (NO_PDF,)))
-    assert on_records | on_company <= hint_keys(page)
-    assert "R" not in hint_keys(page), "it has no payment"
+    assert on_records | on_company <= list_hint_keys(page)
+    assert "R" not in list_hint_keys(page), "it has no payment"
     page._show_result(number, LookupResult(number, ()))
-    assert on_company <= hint_keys(page)
-    assert not hint_keys(page) & on_records
+    assert on_company <= list_hint_keys(page)
+    assert not list_hint_keys(page) & on_records
 
 
-def test_the_open_issues_stay_under_the_pointer(qtbot: QtBot, the_look: object) -> None:
+def test_the_open_issues_stay_under_the_pointer(qtbot: QtBot, appearance: object) -> None:
     """A change that the program reads by itself moves nothing below them while the pointer is there, and no line goes
     on saying what was true before; they are shown anew when the pointer leaves. The focus stays at its record."""
     other = replace(NO_PDF, id=NO_PDF.id + 1)
-    page = page_of(NO_PDF)
+    page = make_page(NO_PDF)
     qtbot.addWidget(page)
     page.resize(900, 700)
     page.show()
@@ -111,18 +113,18 @@ def test_the_open_issues_stay_under_the_pointer(qtbot: QtBot, the_look: object) 
     page.open_items.focus_stops[1].setFocus()
     assert page.open_items.focus_stops[1].hasFocus()
     before = [button.mapTo(page, QPoint(0, 0)).y() for button in page.open_items.focus_stops], page.tabs.y()
-    old_words = texts(page.open_items)
+    old_words = read_texts(page.open_items)
     place = QPointF(450, 300)
     QApplication.sendEvent(page, QEnterEvent(place, place, place))
     page.setAttribute(Qt.WidgetAttribute.WA_UnderMouse)
-    page.show_result(LookupResult(number, (check(), other)), is_automatic=True)
+    page.show_result(LookupResult(number, (make_check(), other)), is_automatic=True)
     page.grab()
     after = [button.mapTo(page, QPoint(0, 0)).y() for button in page.open_items.focus_stops], page.tabs.y()
     assert after == before
-    assert texts(page.open_items)[1:3] == ["1", "Incomplete"]
+    assert read_texts(page.open_items)[1:3] == ["1", "Incomplete"]
     changed = page._context.translate("lookup.matter_changed")
-    assert texts(page.open_items).count(changed) == 1
-    assert len(set(old_words) - set(texts(page.open_items))) <= 2, "the other line says what it said"
+    assert read_texts(page.open_items).count(changed) == 1
+    assert len(set(old_words) - set(read_texts(page.open_items))) <= 2, "the other line says what it said"
     QApplication.sendEvent(page, QEvent(QEvent.Type.Leave))
     page.grab()
     assert [page.open_items.find_record(stop) for stop in page.open_items.focus_stops] == [other]
@@ -130,19 +132,19 @@ def test_the_open_issues_stay_under_the_pointer(qtbot: QtBot, the_look: object) 
     assert changed not in [label.plain for label in page.open_items.findChildren(TextLabel) if label.isVisible()]
 
 
-def test_a_company_without_open_issues_has_no_list_of_them(the_look: object) -> None:
+def test_a_company_without_open_issues_has_no_list_of_them(appearance: object) -> None:
     """From the first answer on: an empty frame with a 0 says nothing."""
-    page = page_of(check())
+    page = make_page(make_check())
     assert page.open_items.isHidden()
     page.show_result(LookupResult(NO_PDF.corporation_number, (NO_PDF,)))
     assert not page.open_items.isHidden()
-    page.show_result(LookupResult(NO_PDF.corporation_number, (check(),)))
+    page.show_result(LookupResult(NO_PDF.corporation_number, (make_check(),)))
     assert page.open_items.isHidden()
 
 
-def test_a_re_read_without_a_change_leaves_the_open_issues_alone(qtbot: QtBot, the_look: object) -> None:
+def test_a_re_read_without_a_change_leaves_the_open_issues_alone(qtbot: QtBot, appearance: object) -> None:
     """The button with the focus is the same widget afterwards."""
-    page = page_of(NO_PDF)
+    page = make_page(NO_PDF)
     qtbot.addWidget(page)
     (button,) = page.open_items.focus_stops
     page.show_result(LookupResult(NO_PDF.corporation_number, (replace(NO_PDF),)), is_automatic=True)

@@ -20,14 +20,14 @@ from console.views.lookup.company_page import CompanyPanel
 from console.views.pages.base import Page
 from console.views.records.actions import RecordActionHandlers
 from console.views.widgets.base import TextLabel
-from tests.views.invented_checks import NOW, check, window_context
+from tests.views.invented_checks import NOW, make_check, make_window_context
 
-CHECK = check(incomplete=("pdf",), pdf_file_path=None)
+CHECK = make_check(incomplete=("pdf",), pdf_file_path=None)
 REF = ("credit-check", CHECK.id)
 TOTALS = (CompanyTotals("JPY", 248_500, 41_000, 0, 500), CompanyTotals("INR", 12_345))
 
 
-def event(source: str, who: str, what: str, step: TimelineEventKind = TimelineEventKind.CHANGE) -> TimelineEvent:
+def make_event(source: str, who: str, what: str, step: TimelineEventKind = TimelineEventKind.CHANGE) -> TimelineEvent:
     facts = {"from": who, "told": what}
     return TimelineEvent(NOW, step, who, what, REF[0], str(REF[1]), source, "1", facts=facts)
 
@@ -36,8 +36,8 @@ ROWS: dict[str, tuple[Any, ...]] = {
     "documents": (CompanyDocument(REF, Document("ab/c.pdf", "ab" * 32, 182_000, NOW, is_current=True)),),
     "notes": (Note(1, *REF, "op-c", "the payer is Hanako", NOW),),
     "history": (
-        CompanyEvent(REF, event("audit_log", "op-a", "credit-check.purchase")),
-        CompanyEvent(REF, event("payment_events", "paypay", "Transaction", step=TimelineEventKind.NOTICE)),
+        CompanyEvent(REF, make_event("audit_log", "op-a", "credit-check.purchase")),
+        CompanyEvent(REF, make_event("payment_events", "paypay", "Transaction", step=TimelineEventKind.NOTICE)),
     ),
 }
 
@@ -60,8 +60,8 @@ class LookupService:
         return read
 
 
-def view_of(qtbot: QtBot, lookup: LookupService, language: Literal["ja", "en"] = "en") -> CompanyPanel:
-    context = window_context()
+def make_view(qtbot: QtBot, lookup: LookupService, language: Literal["ja", "en"] = "en") -> CompanyPanel:
+    context = make_window_context()
     context.language = language
     context.store_services(SimpleNamespace(lookup=lookup, acting_as=nullcontext))  # type: ignore[arg-type]  # enough
     view = CompanyPanel(context, RecordActionHandlers(context, Page(context)))
@@ -72,10 +72,10 @@ def view_of(qtbot: QtBot, lookup: LookupService, language: Literal["ja", "en"] =
     return view
 
 
-def test_tabs_are_read_when_opened(qtbot: QtBot, the_look: object) -> None:
+def test_tabs_are_read_when_opened(qtbot: QtBot, appearance: object) -> None:
     """Once, and again after the company has changed; Enter opens the record to which a row belongs."""
     lookup = LookupService()
-    view = view_of(qtbot, lookup)
+    view = make_view(qtbot, lookup)
     assert lookup.reads == []
     opened: list[object] = []
     view.record_requested.connect(opened.append)
@@ -93,10 +93,10 @@ def test_tabs_are_read_when_opened(qtbot: QtBot, the_look: object) -> None:
     assert lookup.reads[3:] == ["read_documents"], "only the visible one is read again at once"
 
 
-def test_a_tab_that_fails_keeps_its_rows(qtbot: QtBot, the_look: object) -> None:
+def test_a_tab_that_fails_keeps_its_rows(qtbot: QtBot, appearance: object) -> None:
     """Its rows are greyed and it says when they were read; the other tabs stay as they are."""
     lookup = LookupService()
-    view = view_of(qtbot, lookup)
+    view = make_view(qtbot, lookup)
     tab = view.company_tabs[1]
     view.tabs.setCurrentIndex(tab.tab_index)
     lookup.fails = True
@@ -114,9 +114,9 @@ def test_a_tab_that_fails_keeps_its_rows(qtbot: QtBot, the_look: object) -> None
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_totals_and_summary(qtbot: QtBot, the_look: object, language: Literal["ja", "en"]) -> None:
+def test_totals_and_summary(qtbot: QtBot, appearance: object, language: Literal["ja", "en"]) -> None:
     """Each currency on its own line; the summary has the figures and open records, and no person's name or note."""
-    view = view_of(qtbot, LookupService(), language)
+    view = make_view(qtbot, LookupService(), language)
     shown = [label.plain for label in view.totals_panel.findChildren(TextLabel)]
     assert {"¥248,500", "−¥41,000", "−¥500", "₹123.45"} <= set(shown)
     view.tabs.setCurrentIndex(view.company_tabs[1].tab_index)
@@ -136,17 +136,17 @@ def test_totals_and_summary(qtbot: QtBot, the_look: object, language: Literal["j
     ],
 )
 def test_the_summary_has_the_words_of_the_screen(
-    qtbot: QtBot, the_look: object, language: Literal["ja", "en"], line: str
+    qtbot: QtBot, appearance: object, language: Literal["ja", "en"], line: str
 ) -> None:
     """State, certainty and work of an open record, in the words of its badges."""
-    view = view_of(qtbot, LookupService(), language)
+    view = make_view(qtbot, LookupService(), language)
     view.copy_summary()
     assert line in QGuiApplication.clipboard().text().split("\n")
 
 
-def test_a_long_name_of_a_company_wraps(qtbot: QtBot, the_look: object) -> None:
+def test_a_long_name_of_a_company_wraps(qtbot: QtBot, appearance: object) -> None:
     """With the longest name of the registry the page fits into a small window."""
-    view = view_of(qtbot, LookupService())
+    view = make_view(qtbot, LookupService())
     named = replace(CHECK, company_name=("株式会社" + "国際総合情報技術研究開発機構" * 11)[:150])
     view.show_result(LookupResult(CHECK.corporation_number, (named,), totals=TOTALS))
     assert view.name_label.plain == named.company_name

@@ -5,8 +5,8 @@ from datetime import timedelta
 from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, TimelinePage
 from console.views.money.tabs import MoneyTabs
 from console.views.presenters import credit_checks as record_words
-from tests.views.invented_checks import NOW, window_context
-from tests.views.invented_payments import view
+from tests.views.invented_checks import NOW, make_window_context
+from tests.views.invented_payments import make_view
 
 EVENTS = (
     TimelineEvent(
@@ -46,11 +46,11 @@ EVENTS = (
 STORY = TimelinePage("refund", "9", EVENTS)
 
 
-def test_the_timeline_tells_of_the_records_it_belongs_to(the_look: object) -> None:
+def test_the_timeline_tells_of_the_records_it_belongs_to(appearance: object) -> None:
     """Newest first; what happened to another record names it; own events don't."""
-    at = window_context()
+    at = make_window_context()
     tabs = MoneyTabs(at, ())
-    payment_view = view(newest_events=STORY)
+    payment_view = make_view(newest_events=STORY)
     tabs.show_view(payment_view)
     lines = [tabs._timeline_list.get_line_at(row) for row in range(tabs._timeline_list.model().rowCount())]
     assert [line.actor_text for line in lines] == ["lead-b", record_words.get_actor_name("worker", at), "op-a"]

@@ -13,8 +13,8 @@ from console.views.notifications.watch import NotificationWatcher
 from console.views.runtime.context import Toast, WorkCounts
 from console.views.sign_in.hide_contents import CoveredWindow, WindowCover
 from console.wording.sentences.catalogue import LANGUAGES
-from tests.views.invented_checks import NOW, window_context
-from tests.views.invented_payments import refund
+from tests.views.invented_checks import NOW, make_window_context
+from tests.views.invented_payments import make_refund
 
 ARRIVED = PersonalEvent(PersonalEventKind.APPROVAL, "approval/refund/9", "arrived", "refund", "9")
 DECIDED = PersonalEvent(PersonalEventKind.DECISION, "refund/4/rejected", "rejected", "refund", "4", "A-10442")
@@ -31,7 +31,7 @@ DECISIONS = [
 EVERY = (ARRIVED, PROPOSED, MENTIONED, HANDED, OWNED, WORSE, ENDED, *DECISIONS)
 
 
-class Recorded(DesktopMessageTray):
+class RecordingTray(DesktopMessageTray):
     """A desktop with a tray, which the machine of a test doesn't have: it notes what it is told to show."""
 
     def __init__(self, parent: QObject) -> None:
@@ -47,16 +47,16 @@ class Recorded(DesktopMessageTray):
         self._link = link
 
 
-class Desk(CoveredWindow):
+class WatchedDesk(CoveredWindow):
     """A window in the background, with its watch, before a desktop that can show messages."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.context = window_context()
+        self.context = make_window_context()
         self.window = QMainWindow()
         self.window_cover = WindowCover(self.window)
         self.watch = NotificationWatcher(self)
-        self.desktop = Recorded(self)
+        self.desktop = RecordingTray(self)
         self.desktop.message_clicked.connect(self.watch._emit_clicked_link)
         self.watch.desktop_tray = self.desktop
         self.toasts: list[Toast] = []
@@ -66,7 +66,7 @@ class Desk(CoveredWindow):
         self.watch.message_without_link_clicked.connect(lambda: self.opened.append("messages"))
 
     def read(self, *events: PersonalEvent, person: str = "op-a") -> None:
-        waiting = (refund(),) if ARRIVED in events else ()
+        waiting = (make_refund(),) if ARRIVED in events else ()
         counts = WorkCounts(read_at=NOW, person=person, to_decide=waiting, events=events)
         self.context.store_work_counts(counts)
 
@@ -76,13 +76,13 @@ class Desk(CoveredWindow):
 
 
 @pytest.fixture
-def desk(the_look: object) -> Desk:
-    made = Desk()
+def desk(appearance: object) -> WatchedDesk:
+    made = WatchedDesk()
     made.read()
     return made
 
 
-def test_a_new_event_is_shown_once(desk: Desk) -> None:
+def test_a_new_event_is_shown_once(desk: WatchedDesk) -> None:
     """Also if it is missing in one reading; a click on the message opens its record."""
     desk.read(DECIDED)
     desk.read()
@@ -94,9 +94,9 @@ def test_a_new_event_is_shown_once(desk: Desk) -> None:
     assert desk.opened == [Link("record", "4", "refund")]
 
 
-def test_what_the_first_reading_finds_is_not_new(the_look: object) -> None:
+def test_what_the_first_reading_finds_is_not_new(appearance: object) -> None:
     """After a restart nothing is shown again; neither is what waits for the next person at the same window."""
-    desk = Desk()
+    desk = WatchedDesk()
     desk.read(ARRIVED, DECIDED, ENDED)
     desk.context.operator = "lead-b"
     desk.read(MENTIONED, person="op-a")  # an answer that comes after the change of person
@@ -106,7 +106,7 @@ def test_what_the_first_reading_finds_is_not_new(the_look: object) -> None:
     assert desk.texts == ["Payment 6 was handed over to you."]
 
 
-def test_several_events_are_one_message(desk: Desk) -> None:
+def test_several_events_are_one_message(desk: WatchedDesk) -> None:
     """It leads to the list of messages. New approvals have the toast that they always had."""
     desk.read(ARRIVED, MENTIONED, HANDED, WORSE)
     ((text, link),) = desk.desktop.shown
@@ -125,7 +125,7 @@ def test_several_events_are_one_message(desk: Desk) -> None:
     ]
 
 
-def test_a_covered_window_says_nothing_of_the_record(desk: Desk) -> None:
+def test_a_covered_window_says_nothing_of_the_record(desk: WatchedDesk) -> None:
     """While the window is locked or nobody is signed in, a notification names neither the kind nor the number of the
     record.
     """
@@ -135,13 +135,13 @@ def test_a_covered_window_says_nothing_of_the_record(desk: Desk) -> None:
     desk.window_cover.remove_cover()
 
 
-def test_the_window_in_front_needs_no_desktop(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_window_in_front_needs_no_desktop(desk: WatchedDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(desk.window, "isActiveWindow", lambda: True)
     desk.read(DECIDED)
     assert (len(desk.toasts), desk.texts) == (1, [])
 
 
-def test_each_kind_has_a_switch(desk: Desk) -> None:
+def test_each_kind_has_a_switch(desk: WatchedDesk) -> None:
     """It is the person's own and stored at once; what came while it was off isn't shown later."""
     dialog = NotificationsDialog(desk.context, desk.window, has_desktop=True)
     assert list(dialog.check_box_by_kind) == list(PersonalEventKind)
@@ -159,7 +159,7 @@ def test_each_kind_has_a_switch(desk: Desk) -> None:
     assert len(desk.toasts) == 1
 
 
-def test_a_run_of_this_window_has_its_own_toast(desk: Desk) -> None:
+def test_a_run_of_this_window_has_its_own_toast(desk: WatchedDesk) -> None:
     """The desktop is told of it all the same."""
     desk.context.own_bulk_runs.add(8)
     desk.read(ENDED)
@@ -167,15 +167,15 @@ def test_a_run_of_this_window_has_its_own_toast(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_event_has_its_words(the_look: object, language: str) -> None:
+def test_every_event_has_its_words(appearance: object, language: str) -> None:
     """And its kind has a name in the settings."""
-    context = window_context()
+    context = make_window_context()
     context.language = language  # type: ignore[assignment]  # one of the languages
     assert {event.kind for event in EVERY} == set(PersonalEventKind)
     for event in EVERY:
         assert (event.number or event.subject_id) in format_event(event, context)
 
 
-def test_a_machine_without_a_tray_says_so(the_look: object) -> None:
+def test_a_machine_without_a_tray_says_so(appearance: object) -> None:
     """Without a desktop, as in the tests, the tray for messages says that it isn't available."""
     assert not DesktopMessageTray(QObject()).is_available

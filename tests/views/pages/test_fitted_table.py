@@ -5,7 +5,7 @@ from pytestqt.qtbot import QtBot
 
 from console.views.pages.static_table import StaticTable
 from console.views.tables.columns import AgeCell, Column
-from tests.views.invented_checks import window_context
+from tests.views.invented_checks import make_window_context
 
 WIDTHS = {"since": 112, "record": 150, "who": 80, "next": 300}
 
@@ -14,12 +14,14 @@ WIDTHS = {"since": 112, "record": 150, "who": 80, "next": 300}
     ("room", "visible_columns"),
     [(900, ["since", "record", "who", "next"]), (560, ["record", "who", "next"]), (300, ["record", "next"])],
 )
-def test_what_is_hidden_leaves_no_room(the_look: object, qtbot: QtBot, room: int, visible_columns: list[str]) -> None:
+def test_what_is_hidden_leaves_no_room(
+    appearance: object, qtbot: QtBot, room: int, visible_columns: list[str]
+) -> None:
     """The columns that stay stand side by side from the left edge, the last one too where the table has to scroll."""
     columns = [
         Column(name, name, wide, lambda line: str(line), is_stretched=name == "next") for name, wide in WIDTHS.items()
     ]
-    table = StaticTable(window_context(), columns, lambda line: line, "Lines", hideable_columns=("since", "who"))
+    table = StaticTable(make_window_context(), columns, lambda line: line, "Lines", hideable_columns=("since", "who"))
     qtbot.addWidget(table)
     table.resize(room, 200)
     table.show()
@@ -32,10 +34,10 @@ def test_what_is_hidden_leaves_no_room(the_look: object, qtbot: QtBot, room: int
             at += header.sectionSize(place)
 
 
-def test_a_narrow_column_comes_back_if_a_wide_one_makes_room(the_look: object, qtbot: QtBot) -> None:
+def test_a_narrow_column_comes_back_if_a_wide_one_makes_room(appearance: object, qtbot: QtBot) -> None:
     """The first column to hide is the narrower one: hiding it isn't enough, hiding the other one alone is."""
     columns = [Column(name, name, wide, lambda line: "x" * 40) for name, wide in (("a", 60), ("b", 300), ("c", 300))]
-    table = StaticTable(window_context(), columns, lambda line: line, "Lines", hideable_columns=("a", "b"))
+    table = StaticTable(make_window_context(), columns, lambda line: line, "Lines", hideable_columns=("a", "b"))
     qtbot.addWidget(table)
     table.resize(420, 200)
     table.show()
@@ -44,14 +46,14 @@ def test_a_narrow_column_comes_back_if_a_wide_one_makes_room(the_look: object, q
 
 
 @pytest.mark.parametrize("stretched", ["next", "what"])
-def test_the_last_column_takes_what_the_others_leave(the_look: object, qtbot: QtBot, stretched: str) -> None:
+def test_the_last_column_takes_what_the_others_leave(appearance: object, qtbot: QtBot, stretched: str) -> None:
     """In a wide window, the values of a row stand near each other: a column grows by at most half, and the rest of
     the width is in the last one."""
     columns = [
         Column(name, name, 120, lambda line: f"{line} " * 20, is_stretched=name == stretched)
         for name in ("what", "next")
     ]
-    table = StaticTable(window_context(), columns, lambda line: line, "Lines")
+    table = StaticTable(make_window_context(), columns, lambda line: line, "Lines")
     qtbot.addWidget(table)
     table.resize(1600, 200)
     table.show()
@@ -63,7 +65,7 @@ def test_the_last_column_takes_what_the_others_leave(the_look: object, qtbot: Qt
     assert header.sectionSize(1) > text_px, "a text is cut off though the table has room"
 
 
-def test_amounts_and_ages_keep_their_widths_in_a_wide_window(the_look: object, qtbot: QtBot) -> None:
+def test_amounts_and_ages_keep_their_widths_in_a_wide_window(appearance: object, qtbot: QtBot) -> None:
     """In a wide window the columns of texts share the free width in proportion; amounts, ages and columns with a
     width set by the person keep theirs.
     """
@@ -73,7 +75,7 @@ def test_amounts_and_ages_keep_their_widths_in_a_wide_window(the_look: object, q
         Column("cause", "Cause", 200, str),
         Column("age", "Age", 80, lambda _: AgeCell("3", "h"), "age"),
     ]
-    table = StaticTable(window_context(), columns, lambda line: line, "Lines", margin_px=8)
+    table = StaticTable(make_window_context(), columns, lambda line: line, "Lines", margin_px=8)
     qtbot.addWidget(table)
     table.resize(1500, 200)
     table.show()
@@ -86,14 +88,14 @@ def test_amounts_and_ages_keep_their_widths_in_a_wide_window(the_look: object, q
     assert (table.columnWidth(1), table.columnWidth(2), table.columnWidth(3)) == (100, 200, 80)
 
 
-def test_a_first_column_that_was_hidden_is_whole_again(the_look: object, qtbot: QtBot) -> None:
+def test_a_first_column_that_was_hidden_is_whole_again(appearance: object, qtbot: QtBot) -> None:
     """A narrow window hides the first column. In a wide one its contents stand whole beside the table's margin."""
     columns = [
         Column("day", "Day", 116, str, "data"),
         Column("who", "Who", 150, str),
         Column("what", "What", 150, lambda line: f"{line} " * 60),
     ]
-    table = StaticTable(window_context(), columns, lambda line: line, "Lines", hideable_columns=("day",))
+    table = StaticTable(make_window_context(), columns, lambda line: line, "Lines", hideable_columns=("day",))
     qtbot.addWidget(table)
     table.show_rows(["11-17 17:36"])
     table.show()
@@ -104,7 +106,7 @@ def test_a_first_column_that_was_hidden_is_whole_again(the_look: object, qtbot: 
     assert table.columnWidth(0) >= needed
 
 
-def test_a_resized_table_reads_no_cell_again(the_look: object, qtbot: QtBot) -> None:
+def test_a_resized_table_reads_no_cell_again(appearance: object, qtbot: QtBot) -> None:
     """A list of 200 rows has thousands of cells, and a window that a person drags is resized at each step."""
     read: list[str] = []
 
@@ -113,7 +115,7 @@ def test_a_resized_table_reads_no_cell_again(the_look: object, qtbot: QtBot) -> 
         return line
 
     columns = [Column(name, name, 120, read_cell) for name in ("who", "next")]
-    table = StaticTable(window_context(), columns, lambda line: line, "Lines")
+    table = StaticTable(make_window_context(), columns, lambda line: line, "Lines")
     qtbot.addWidget(table)
     table.resize(900, 200)
     table.show_rows(["a", "b"])
@@ -124,9 +126,9 @@ def test_a_resized_table_reads_no_cell_again(the_look: object, qtbot: QtBot) -> 
     assert read == []
 
 
-def test_a_changed_cell_is_measured_again(the_look: object, qtbot: QtBot) -> None:
+def test_a_changed_cell_is_measured_again(appearance: object, qtbot: QtBot) -> None:
     columns = [Column(name, name, 60, lambda line: line[1], kind="amount") for name in ("who", "next")]
-    table = StaticTable(window_context(), columns, lambda line: line[0], "Lines")
+    table = StaticTable(make_window_context(), columns, lambda line: line[0], "Lines")
     qtbot.addWidget(table)
     table.resize(900, 200)
     table.show()
@@ -137,7 +139,7 @@ def test_a_changed_cell_is_measured_again(the_look: object, qtbot: QtBot) -> Non
     assert table.columnWidth(0) > narrow + 60
 
 
-def test_a_corporation_number_is_whole_before_a_sentence_is(the_look: object, qtbot: QtBot) -> None:
+def test_a_corporation_number_is_whole_before_a_sentence_is(appearance: object, qtbot: QtBot) -> None:
     """A narrow table: half a number names no company. The cause is cut where it must be, and the name of a company,
     which is recognised by its beginning, gets no more room than a number."""
     texts = {"company": "9 9906 4096 9931", "state": "Unknown", "cause": "The provider gave no answer in time"}
@@ -146,7 +148,7 @@ def test_a_corporation_number_is_whole_before_a_sentence_is(the_look: object, qt
         return Column(key, key, 140, lambda line: text if line == 1 else key * 9, is_stretched=key == "company")
 
     columns = [make_column(key, text) for key, text in texts.items()]
-    table = StaticTable(window_context(), columns, lambda line: line, "Lines", naming_columns=("company",))
+    table = StaticTable(make_window_context(), columns, lambda line: line, "Lines", naming_columns=("company",))
     qtbot.addWidget(table)
     table.show()
     table.show_rows([1, 2])

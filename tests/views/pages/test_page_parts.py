@@ -7,20 +7,20 @@ from console.views.pages.base import Page
 from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.views.invented_checks import window_context
+from tests.views.invented_checks import make_window_context
 
 
-def test_parts_are_deleted_with_their_page(the_look: Appearance) -> None:
+def test_parts_are_deleted_with_their_page(appearance: Appearance) -> None:
     """Also those that a page never adds to its layout."""
-    page = Page(window_context())
+    page = Page(make_window_context())
     parts = (page.hint_bar, page.bars_below, page._bars_above)
     shiboken6.delete(page)
     assert not [type(part).__name__ for part in parts if shiboken6.isValid(part)]
 
 
-def test_a_part_is_shown_only_in_the_layout(the_look: Appearance, qtbot: QtBot) -> None:
+def test_a_part_is_shown_only_in_the_layout(appearance: Appearance, qtbot: QtBot) -> None:
     """A part outside the layout would cover the title, which stands in the same corner of the page."""
-    page = Page(window_context())
+    page = Page(make_window_context())
     page.add_content(TextLabel("contents"), 1)
     page.resize(400, 600)
     page.show()

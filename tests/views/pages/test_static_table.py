@@ -12,8 +12,8 @@ from pytestqt.qtbot import QtBot
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.tables.columns import Column, RowGroup
 from console.views.widgets.display.placeholders import EmptyState
-from tests.support.hearing import listening
-from tests.views.invented_checks import window_context
+from tests.support.hearing import collect_announcements
+from tests.views.invented_checks import make_window_context
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +22,18 @@ class Line:
     version: int = 1
 
 
-Make = Callable[..., TableOrEmptyState]
+MakeTable = Callable[..., TableOrEmptyState]
 
 
 @pytest.fixture
-def show_ids(the_look: object, qtbot: QtBot) -> Make:
+def show_ids(appearance: object, qtbot: QtBot) -> MakeTable:
     def make(*ids: int, grouped: bool = False) -> TableOrEmptyState:
         columns = [
             Column("id", "Number", 90, lambda line: str(line.id), "data"),
             Column("version", "Version", 90, lambda line: str(line.version), "data", is_stretched=True),
         ]
         group = (lambda line: RowGroup(line.id // 10, f"From {line.id // 10}0")) if grouped else None
-        table = StaticTable(window_context(), columns, lambda line: line.id, "Lines", get_group=group)
+        table = StaticTable(make_window_context(), columns, lambda line: line.id, "Lines", get_group=group)
         both = TableOrEmptyState(table, EmptyState("nothing"))
         qtbot.addWidget(both)
         both.resize(400, 300)
@@ -44,7 +44,7 @@ def show_ids(the_look: object, qtbot: QtBot) -> Make:
     return make
 
 
-def point(table: StaticTable, row: int) -> None:
+def move_pointer_to(table: StaticTable, row: int) -> None:
     """The pointer comes to that row."""
     at = QPointF(20, table.rowViewportPosition(row) + 5)
     no_button = Qt.MouseButton.NoButton
@@ -55,20 +55,20 @@ def point(table: StaticTable, row: int) -> None:
     QApplication.sendEvent(table.viewport(), event)
 
 
-def leave(table: StaticTable) -> None:
+def move_pointer_away(table: StaticTable) -> None:
     QApplication.sendEvent(table, QEvent(QEvent.Type.Leave))
 
 
-def ids(table: StaticTable) -> list[int]:
+def list_ids(table: StaticTable) -> list[int]:
     return [line.id for line in table.rows.iterate_loaded_rows()]
 
 
-def under(table: StaticTable, at: QPoint) -> object:
+def find_row_under(table: StaticTable, at: QPoint) -> object:
     return table.rows.row_at(table.rowAt(at.y()))
 
 
 @pytest.mark.parametrize("grouped", [False, True])
-def test_no_row_moves_under_the_pointer(show_ids: Make, grouped: bool) -> None:
+def test_no_row_moves_under_the_pointer(show_ids: MakeTable, grouped: bool) -> None:
     """Rows that came or went above it are moved when the pointer has left; contents are renewed at once, and rows
     that have gone are marked.
     """
@@ -76,54 +76,54 @@ def test_no_row_moves_under_the_pointer(show_ids: Make, grouped: bool) -> None:
     table = both.table
     row = table.rows.find_row(21)
     assert row is not None
-    point(table, row)
+    move_pointer_to(table, row)
     at = QPoint(20, table.rowViewportPosition(row) + 5)
     both.show_rows([Line(10), Line(12, 2), Line(21, 2), Line(22)], is_automatic=True)
-    assert ids(table) == [11, 12, 21, 22]
-    assert under(table, at) == Line(21, 2)
+    assert list_ids(table) == [11, 12, 21, 22]
+    assert find_row_under(table, at) == Line(21, 2)
     removed, stays = table.rows.find_row(11), table.rows.find_row(12)
     assert removed is not None
     assert stays is not None
     assert (table.get_row_tone(removed), table.get_row_tone(stays)) == ("care", None)
     both.show_rows([Line(9), Line(10), Line(12, 2), Line(21, 2)], is_automatic=True)  # the newest answer counts
-    leave(table)
-    assert ids(table) == [9, 10, 12, 21]
+    move_pointer_away(table)
+    assert list_ids(table) == [9, 10, 12, 21]
     assert [table.get_row_tone(place) for place in range(table.rows.row_count)] == [None] * table.rows.row_count
 
 
-def test_what_comes_below_the_pointer_comes_at_once(show_ids: Make) -> None:
+def test_what_comes_below_the_pointer_comes_at_once(show_ids: MakeTable) -> None:
     both = show_ids(1, 2, 3)
-    point(both.table, 1)
+    move_pointer_to(both.table, 1)
     both.show_rows([Line(1), Line(2), Line(3), Line(4)], is_automatic=True)
-    assert ids(both.table) == [1, 2, 3, 4]
+    assert list_ids(both.table) == [1, 2, 3, 4]
     both.show_rows([Line(1), Line(2), Line(4)], is_automatic=True)
-    assert ids(both.table) == [1, 2, 4]
+    assert list_ids(both.table) == [1, 2, 4]
 
 
-def test_who_asks_gets_what_is_there(show_ids: Make) -> None:
+def test_who_asks_gets_what_is_there(show_ids: MakeTable) -> None:
     """Wherever the pointer is; and so does everybody whose pointer is elsewhere."""
     both = show_ids(2, 3)
     both.show_rows([Line(1), Line(2), Line(3)], is_automatic=True)
-    assert ids(both.table) == [1, 2, 3]
-    point(both.table, 1)
+    assert list_ids(both.table) == [1, 2, 3]
+    move_pointer_to(both.table, 1)
     both.show_rows([Line(0), Line(1), Line(2)])
-    assert ids(both.table) == [0, 1, 2]
+    assert list_ids(both.table) == [0, 1, 2]
 
 
-def test_the_last_row_stays_below_the_pointer(show_ids: Make) -> None:
+def test_the_last_row_stays_below_the_pointer(show_ids: MakeTable) -> None:
     """The list says that it is empty once the pointer has left."""
     both = show_ids(1)
-    point(both.table, 0)
+    move_pointer_to(both.table, 0)
     both.show_rows([], is_automatic=True)
     assert both.currentWidget() is both.table
     assert both.table.get_row_tone(0) == "care"
-    leave(both.table)
+    move_pointer_away(both.table)
     assert both.currentWidget() is both.empty_state
 
 
-def test_an_empty_list_is_heard(show_ids: Make) -> None:
+def test_an_empty_list_is_heard(show_ids: MakeTable) -> None:
     """The reason is said each time it takes the place of the rows, and not while it stays there."""
-    with listening() as heard:
+    with collect_announcements() as heard:
         both = show_ids()
         both.show_rows([])
         assert [one.sentence for one in heard] == ["nothing"]
@@ -132,9 +132,9 @@ def test_an_empty_list_is_heard(show_ids: Make) -> None:
     assert [(one.sentence, one.is_urgent) for one in heard] == [("nothing", False)] * 2
 
 
-def test_ages_are_painted_anew_with_each_minute(the_look: object, qtbot: QtBot) -> None:
+def test_ages_are_painted_anew_with_each_minute(appearance: object, qtbot: QtBot) -> None:
     """The table repaints its ages each minute, without reading the list again."""
-    context, painted = window_context(), []
+    context, painted = make_window_context(), []
 
     def format_age(line: Line) -> str:
         painted.append(line.id)

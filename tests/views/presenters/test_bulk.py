@@ -16,11 +16,11 @@ from console.domain.tasks.records import BulkAction, BulkRow
 from console.services.bulk import actions as bulk_acts
 from console.services.bulk import eligibility as bulk_judging
 from console.views.presenters import bulk as bulk_words
-from tests.views.invented_checks import window_context
-from tests.views.invented_payments import payment
+from tests.views.invented_checks import make_window_context
+from tests.views.invented_payments import make_payment
 
 
-def reasons() -> set[str]:
+def list_reasons() -> set[str]:
     """The reasons that the rules of the table and the service's own check can give."""
     rules = {
         rule
@@ -53,7 +53,7 @@ def reasons() -> set[str]:
     )
 
 
-@pytest.mark.parametrize("code", sorted(reasons()))
+@pytest.mark.parametrize("code", sorted(list_reasons()))
 def test_each_reason_has_words(code: str) -> None:
     """In one of the families that a row looks into."""
     assert bulk_words.find_bulk_reason_key(code), code
@@ -61,7 +61,7 @@ def test_each_reason_has_words(code: str) -> None:
 
 def test_the_reasons_are_found() -> None:
     """The search above finds what is known to be there."""
-    assert {"changed", "not_found", "not_for_kind", "no_list_call", "not_bought", "viewing_over"} <= reasons()
+    assert {"changed", "not_found", "not_for_kind", "no_list_call", "not_bought", "viewing_over"} <= list_reasons()
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_an_end_is_green_only_if_nothing_stayed_open(counts: dict[str, int], ton
 
 def test_rows_are_tallied_by_outcome() -> None:
     """A row that stays unknown isn't done, whatever was executed."""
-    context = window_context()
+    context = make_window_context()
     context.language = "en"
     counts = {"done": 1, "still_unknown": 1, "skipped": 2}
     assert (
@@ -91,6 +91,6 @@ def test_rows_are_tallied_by_outcome() -> None:
     assert bulk_words.format_result_counts({"done": 2}, BulkAction.REFETCH, context) == "2 fetched"
     row = BulkRow(1, "payment", 5, 7, "done", STILL_UNKNOWN)
     assert bulk_words.make_result_cell(row, BulkAction.PROBE, context).word == "still unknown"
-    unknown = payment(certainty=Certainty.UNKNOWN)
+    unknown = make_payment(certainty=Certainty.UNKNOWN)
     assert bulk_words.make_record_state_cell(unknown, context).word == "Unknown"
-    assert bulk_words.make_record_state_cell(payment(), context).word == "Completed"
+    assert bulk_words.make_record_state_cell(make_payment(), context).word == "Completed"

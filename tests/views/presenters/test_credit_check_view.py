@@ -22,12 +22,12 @@ from console.views.presenters import credit_check_view as facts
 from console.views.presenters import records as case_words
 from console.views.presenters.credit_check_view import list_offered_actions
 from console.views.presenters.credit_checks import format_explanation
-from tests.views.invented_checks import NOW, check, window_context
+from tests.views.invented_checks import NOW, make_check, make_window_context
 
 PDF = Document("ab/cd.pdf", "f" * 64, 186_000, NOW, is_current=True)
 
 
-def view(
+def make_view(
     record: CreditCheck, *documents: Document, answer: str = "", awaiting: str | None = None
 ) -> CreditCheckDetails:
     evidence = (EvidenceItem(1, NOW - timedelta(minutes=1), "alarmbox.purchase", "a" * 64, answer),) if answer else ()
@@ -38,7 +38,7 @@ def view(
     )
 
 
-UNKNOWN = check(
+UNKNOWN = make_check(
     state=CheckState.PENDING,
     certainty=Certainty.UNKNOWN,
     credit_check_id=None,
@@ -47,7 +47,7 @@ UNKNOWN = check(
     work=Work(WorkState.NEEDS_REVIEW, reason="no_list_call"),
     error_code="read_timeout",
 )
-LACKING = check(
+LACKING = make_check(
     pdf_file_path=None,
     incomplete=("pdf",),
     error_code="pdf_no_end",
@@ -65,20 +65,22 @@ LACKING = check(
 def test_the_worker_is_no_person_who_requests(maker: str, why: str) -> None:
     """A refund of money set aside is requested by the program, whose internal name no sentence shows."""
     explanation = replace(
-        explain_credit_check(check(), NOW), why="why.payment_refund_requested", facts={"maker": maker}
+        explain_credit_check(make_check(), NOW), why="why.payment_refund_requested", facts={"maker": maker}
     )
-    assert format_explanation(explanation, window_context())[1] == why
+    assert format_explanation(explanation, make_window_context())[1] == why
 
 
 def test_a_renewed_check_is_renewed_since_its_renewal() -> None:
     """Its stored state began with the purchase, a year before; "Renewed since" that day would be untrue."""
     renewed_at = NOW - timedelta(hours=3)
-    details = view(check(superseded_by=18, state_since=NOW - timedelta(days=400)))
+    details = make_view(make_check(superseded_by=18, state_since=NOW - timedelta(days=400)))
     line = TimelineEntry(renewed_at, "op-a", "credit-check.superseded")
-    ours, _, _ = facts.make_compared_sides(replace(details, timeline=(*details.timeline, line)), window_context())
+    ours, _, _ = facts.make_compared_sides(
+        replace(details, timeline=(*details.timeline, line)), make_window_context()
+    )
     assert ours.word == "Renewed"
     assert ours.fact.endswith("3 h")
-    live, _, _ = facts.make_compared_sides(view(check(state_since=renewed_at)), window_context())
+    live, _, _ = facts.make_compared_sides(make_view(make_check(state_since=renewed_at)), make_window_context())
     assert live.fact == ours.fact
 
 
@@ -93,43 +95,51 @@ def test_a_renewed_check_is_renewed_since_its_renewal() -> None:
 )
 def test_the_provider_side_says_what_it_answered_last(answer: str, word: str) -> None:
     """Never asked, silent, not found and refused are different things; none of them is called success."""
-    ours, provider, order = facts.make_compared_sides(view(UNKNOWN, answer=answer), window_context())
+    ours, provider, order = facts.make_compared_sides(make_view(UNKNOWN, answer=answer), make_window_context())
     assert (ours.word, provider.word, order.word) == ("In progress", word, "None")
 
 
 def test_the_provider_side_of_a_running_purchase_waits_for_its_answer() -> None:
     """The purchase is on its way to the provider, so "not asked yet" would contradict the verdict."""
     _, provider, _ = facts.make_compared_sides(
-        view(check(state=CheckState.PENDING, credit_check_id=None)), window_context()
+        make_view(make_check(state=CheckState.PENDING, credit_check_id=None)), make_window_context()
     )
     assert provider.word == "Waiting for the answer"
 
 
 def test_found_is_found_whatever_failed_later() -> None:
     """With the provider's number on record, a reading that failed says nothing about the purchase."""
-    _, provider, _ = facts.make_compared_sides(view(LACKING, answer="HTTP 503 PENDING http_503"), window_context())
+    _, provider, _ = facts.make_compared_sides(
+        make_view(LACKING, answer="HTTP 503 PENDING http_503"), make_window_context()
+    )
     assert (provider.word, provider.tone) == ("On record", "good")
 
 
 def test_a_provider_that_contradicts_is_framed_and_read_out() -> None:
     """A difference is a sign and a word, not only a frame."""
-    record = check(work=Work(WorkState.NEEDS_REVIEW, reason="contradicted"))
-    ours, provider, _ = facts.make_compared_sides(view(record), window_context())
+    record = make_check(work=Work(WorkState.NEEDS_REVIEW, reason="contradicted"))
+    ours, provider, _ = facts.make_compared_sides(make_view(record), make_window_context())
     assert provider.is_different
     assert "differs" in provider.format_spoken_text()
     assert ours.own_word
     assert (provider.word, provider.own_word) == ("A different answer", "")
-    _, provider, _ = facts.make_compared_sides(view(record, answer="HTTP 404 NOT_FOUND not_found"), window_context())
+    _, provider, _ = facts.make_compared_sides(
+        make_view(record, answer="HTTP 404 NOT_FOUND not_found"), make_window_context()
+    )
     assert (provider.word, provider.own_word) == ("Not found", "")
 
 
 def test_what_is_missing_says_why_and_when_it_is_fetched() -> None:
     """Only what a bought check lacks is framed."""
-    parts = facts.make_document_summaries(view(LACKING), window_context())
+    parts = facts.make_document_summaries(make_view(LACKING), make_window_context())
     assert [part.is_missing for part in parts] == [False, False, False, True]
     assert (parts[3].text, parts[3].detail) == ("PDF incomplete", "next attempt 15:58:05")
-    assert not any(part.is_missing for part in facts.make_document_summaries(view(UNKNOWN), window_context()))
-    assert not any(part.is_missing for part in facts.make_document_summaries(view(check(), PDF), window_context()))
+    assert not any(
+        part.is_missing for part in facts.make_document_summaries(make_view(UNKNOWN), make_window_context())
+    )
+    assert not any(
+        part.is_missing for part in facts.make_document_summaries(make_view(make_check(), PDF), make_window_context())
+    )
 
 
 @pytest.mark.parametrize(
@@ -137,9 +147,9 @@ def test_what_is_missing_says_why_and_when_it_is_fetched() -> None:
     [
         (UNKNOWN, ("resolve", "probe")),
         (LACKING, ("refetch", "probe")),
-        (check(state=CheckState.ERROR, pdf_file_path=None), ("purchase",)),
-        (check(state=CheckState.PENDING, credit_check_id=None), ("probe",)),
-        (check(superseded_by=18), ("successor",)),
+        (make_check(state=CheckState.ERROR, pdf_file_path=None), ("purchase",)),
+        (make_check(state=CheckState.PENDING, credit_check_id=None), ("probe",)),
+        (make_check(superseded_by=18), ("successor",)),
         (replace(LACKING, viewing_over=True, expired_at=NOW + timedelta(days=1)), ("open_pdf", "probe")),
         (replace(LACKING, viewing_over=True, expired_at=NOW), ("renew", "probe")),
     ],
@@ -148,17 +158,19 @@ def test_what_helps_most_is_offered_first(record: CreditCheck, expected: tuple[s
     """The most useful action of a credit check is offered first, and never a purchase for one with an unknown
     outcome.
     """
-    assert list_offered_actions(view(record)) == expected
+    assert list_offered_actions(make_view(record)) == expected
 
 
 def test_a_proposal_waits_for_the_second_person() -> None:
     """The work badge says so instead of "needs a person"."""
-    assert case_words.get_page_badge_keys(view(UNKNOWN, awaiting="second_person"))[2] == "work.waiting_for_approval"
+    assert (
+        case_words.get_page_badge_keys(make_view(UNKNOWN, awaiting="second_person"))[2] == "work.waiting_for_approval"
+    )
 
 
 def test_a_difference_is_told_in_words() -> None:
     """Changes of a record are described field by field with the old and new value in words; codes aren't shown."""
-    sentence = facts.format_differences(LACKING, check(result="ng"), window_context())
+    sentence = facts.format_differences(LACKING, make_check(result="ng"), make_window_context())
     assert "Result: Medium risk → High risk" in sentence
     assert "PDF: – → copy cd.pdf" in sentence
-    assert facts.format_differences(LACKING, LACKING, window_context()) == ""
+    assert facts.format_differences(LACKING, LACKING, make_window_context()) == ""

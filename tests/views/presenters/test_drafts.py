@@ -6,7 +6,7 @@ import pytest
 
 from console.domain.person_state.drafts import Draft
 from console.views.presenters.drafts import format_draft_sentence, format_draft_title
-from tests.views.invented_checks import window_context
+from tests.views.invented_checks import make_window_context
 
 
 @pytest.mark.parametrize(
@@ -23,4 +23,4 @@ def test_only_a_corporation_number_is_cut_into_groups(kind: str, title: str, sho
     """A shop may number its orders by the milliseconds of its clock: those have 13 digits as well."""
     draft = Draft(kind, "5", title, "form", {}, datetime(2026, 11, 24, tzinfo=UTC))
     assert format_draft_title(draft) == shown
-    assert f", {shown}, " in format_draft_sentence(draft, window_context())
+    assert f", {shown}, " in format_draft_sentence(draft, make_window_context())

@@ -31,14 +31,14 @@ from console.views.widgets.layout.flow_layout import DividedFlow
 from console.wording import records as record_words
 from console.wording.exports.records import make_record_columns
 from console.wording.sentences.text_context import FileTextContext
-from tests.views.invented_checks import NOW, check, window_context
-from tests.views.invented_payments import EXPLAINED, ORDER, STRIP, payment, refund, sides
+from tests.views.invented_checks import NOW, make_check, make_window_context
+from tests.views.invented_payments import EXPLAINED, ORDER, STRIP, make_payment, make_refund, make_sides
 
 
 def test_three_sides_stand_in_one_order_each_with_its_age() -> None:
     """The sides of a payment are shown in the order ours, gateway, order, each with state, amount and age."""
     ours, gateway, order = money_facts.make_shown_sides(
-        sides(), window_context(), provider="paypay", record=payment()
+        make_sides(), make_window_context(), provider="paypay", record=make_payment()
     )
     assert (ours.word, gateway.word, order.word) == ("Completed", "Completed", "Paid")
     assert gateway.name == "GATEWAY (PayPay)"
@@ -49,7 +49,7 @@ def test_three_sides_stand_in_one_order_each_with_its_age() -> None:
 def test_a_side_that_differs_is_framed_and_says_in_what() -> None:
     """A side that differs has a frame, and its spoken text names the fields that differ."""
     _, gateway, _ = money_facts.make_shown_sides(
-        sides(minor=11_500, differs=("amount",)), window_context(), provider="paypay", record=payment()
+        make_sides(minor=11_500, differs=("amount",)), make_window_context(), provider="paypay", record=make_payment()
     )
     assert gateway.is_different
     assert "differs: Amount" in gateway.format_spoken_text()
@@ -57,9 +57,9 @@ def test_a_side_that_differs_is_framed_and_says_in_what() -> None:
 
 def test_a_side_that_has_named_no_amount_is_not_blank(qapp: QApplication) -> None:
     """PayPay names no amount of a code that waits for its payer: a dash stands there, and isn't read out."""
-    _, side, _ = sides(minor=None, word="CREATED")
+    _, side, _ = make_sides(minor=None, word="CREATED")
     shown = money_facts.make_shown_sides(
-        (sides()[0], side, sides()[2]), window_context(), provider="paypay", record=payment()
+        (make_sides()[0], side, make_sides()[2]), make_window_context(), provider="paypay", record=make_payment()
     )
     assert [one.is_amount_missing for one in shown] == [False, True, False]
     strip = RecordSideStrip(shown, "Sides")
@@ -69,9 +69,12 @@ def test_a_side_that_has_named_no_amount_is_not_blank(qapp: QApplication) -> Non
 
 def test_a_side_never_asked_and_one_that_is_not_there_are_said() -> None:
     """Empty is never blank."""
-    ours, gateway, _ = sides(None)
+    ours, gateway, _ = make_sides(None)
     shown_sides = money_facts.make_shown_sides(
-        (ours, gateway, ComparedSide("order", there=False)), window_context(), provider="atom", record=payment()
+        (ours, gateway, ComparedSide("order", there=False)),
+        make_window_context(),
+        provider="atom",
+        record=make_payment(),
     )
     assert (shown_sides[1].word, shown_sides[1].fact) == ("Not asked yet", "")
     assert (shown_sides[2].word, shown_sides[2].fact) == ("None", "This payment has no order.")
@@ -80,20 +83,25 @@ def test_a_side_never_asked_and_one_that_is_not_there_are_said() -> None:
 @pytest.mark.parametrize(
     ("record", "word"),
     [
-        (payment(certainty=Certainty.UNKNOWN), "No valid answer"),
-        (refund(), "Not sent yet"),
-        (refund(sent_count=1, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN), "No valid answer"),
-        (refund(sent_count=1, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, not_found=1), "Not found"),
-        (refund(sent_count=1, state=RefundState.FAILED), "Refused"),
-        (refund(sent_count=1, state=RefundState.FAILED, error_code="resolved_by_people"), "No valid answer"),
-        (payment(state=PaymentState.PAYMENT_FAILED, error_code="resolved_by_people"), "No valid answer"),
-        (payment(state=PaymentState.COMPLETED, error_code="resolved_by_people"), "No valid answer"),
+        (make_payment(certainty=Certainty.UNKNOWN), "No valid answer"),
+        (make_refund(), "Not sent yet"),
+        (make_refund(sent_count=1, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN), "No valid answer"),
+        (
+            make_refund(sent_count=1, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, not_found=1),
+            "Not found",
+        ),
+        (make_refund(sent_count=1, state=RefundState.FAILED), "Refused"),
+        (make_refund(sent_count=1, state=RefundState.FAILED, error_code="resolved_by_people"), "No valid answer"),
+        (make_payment(state=PaymentState.PAYMENT_FAILED, error_code="resolved_by_people"), "No valid answer"),
+        (make_payment(state=PaymentState.COMPLETED, error_code="resolved_by_people"), "No valid answer"),
     ],
 )
 def test_a_gateway_without_a_reported_state_agrees_with_the_verdict(record: Payment | Refund, word: str) -> None:
     """A call without an answer isn't "not asked", and a refusal isn't "no answer". What people had to decide,
     the gateway has neither refused nor was it never asked."""
-    _, gateway, _ = money_facts.make_shown_sides(sides(None), window_context(), provider="paypay", record=record)
+    _, gateway, _ = money_facts.make_shown_sides(
+        make_sides(None), make_window_context(), provider="paypay", record=record
+    )
     assert gateway.word == word
 
 
@@ -102,13 +110,13 @@ def test_a_call_without_an_answer_has_its_age() -> None:
     was sent, or the payment came by a notice or an import: no instant."""
     sent = {"sent_count": 1, "state": RefundState.SUBMITTING, "certainty": Certainty.UNKNOWN}
     records = (
-        refund(**sent, last_sent_at=NOW - timedelta(hours=7)),
-        payment(certainty=Certainty.UNKNOWN, begun_at=NOW - timedelta(minutes=3), operation_id="o-1"),
-        payment(certainty=Certainty.UNKNOWN, begun_at=NOW - timedelta(minutes=3)),
-        refund(),
+        make_refund(**sent, last_sent_at=NOW - timedelta(hours=7)),
+        make_payment(certainty=Certainty.UNKNOWN, begun_at=NOW - timedelta(minutes=3), operation_id="o-1"),
+        make_payment(certainty=Certainty.UNKNOWN, begun_at=NOW - timedelta(minutes=3)),
+        make_refund(),
     )
     gateways = [
-        money_facts.make_shown_sides(sides(None), window_context(), provider="paypay", record=record)[1]
+        money_facts.make_shown_sides(make_sides(None), make_window_context(), provider="paypay", record=record)[1]
         for record in records
     ]
     assert [gateway.fact for gateway in gateways] == [
@@ -122,13 +130,13 @@ def test_a_call_without_an_answer_has_its_age() -> None:
 def test_an_answer_of_the_gateway_has_its_own_time_and_not_that_of_the_sending() -> None:
     """Sent at 08:04, first not found at 13:04; refused at 14:34."""
     sent = {"sent_count": 1, "last_sent_at": NOW - timedelta(hours=7)}
-    not_found = refund(
+    not_found = make_refund(
         **sent, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, not_found=2,
         first_not_found_at=NOW - timedelta(hours=2),
     )  # fmt: skip
-    refused = refund(**sent, state=RefundState.FAILED, state_since=NOW - timedelta(minutes=30))
+    refused = make_refund(**sent, state=RefundState.FAILED, state_since=NOW - timedelta(minutes=30))
     gateways = [
-        money_facts.make_shown_sides(sides(None), window_context(), provider="paypay", record=record)[1]
+        money_facts.make_shown_sides(make_sides(None), make_window_context(), provider="paypay", record=record)[1]
         for record in (not_found, refused)
     ]
     assert [gateway.fact for gateway in gateways] == ["since 13:04:05 · 2 h", "since 14:34:05 · 30 min"]
@@ -137,17 +145,17 @@ def test_an_answer_of_the_gateway_has_its_own_time_and_not_that_of_the_sending()
 def test_a_code_that_repeats_the_word_is_left_out() -> None:
     """ "Completed completed" says nothing more; another provider's code stays."""
     ours, gateway, order = money_facts.make_shown_sides(
-        sides(word="OTS0000"), window_context(), provider="atom", record=payment()
+        make_sides(word="OTS0000"), make_window_context(), provider="atom", record=make_payment()
     )
     assert (ours.own_word, gateway.own_word, order.own_word) == ("", "OTS0000", "")
 
 
 def test_our_record_and_the_order_have_no_code_in_either_language() -> None:
     """Their words say the state: 完了 beside completed is English in a Japanese window."""
-    context = window_context()
+    context = make_window_context()
     context.language = "ja"
     ours, gateway, order = money_facts.make_shown_sides(
-        sides(word="OTS0000"), context, provider="atom", record=payment()
+        make_sides(word="OTS0000"), context, provider="atom", record=make_payment()
     )
     assert (ours.word, ours.own_word, gateway.own_word, order.own_word) == ("完了", "", "OTS0000", "")
 
@@ -155,17 +163,17 @@ def test_our_record_and_the_order_have_no_code_in_either_language() -> None:
 def test_old_information_says_so() -> None:
     """A side with an old answer shows "old" beside its age."""
     _, gateway, _ = money_facts.make_shown_sides(
-        sides(timedelta(hours=30), old=True), window_context(), provider="paypay", record=payment()
+        make_sides(timedelta(hours=30), old=True), make_window_context(), provider="paypay", record=make_payment()
     )
     assert gateway.fact.endswith("old")
 
 
-def test_the_money_strip_shows_every_part_and_reads_it_out(the_look: object) -> None:
+def test_the_money_strip_shows_every_part_and_reads_it_out(appearance: object) -> None:
     """The money strip shows each part with the service's figure, computes none itself, and names each part for a
     screen reader.
     """
     money = MoneyParts("JPY", 12_000, 2_000, 1_000, 500, 0, 0, 8_500)
-    parts, rest = money_facts.make_money_parts(money, window_context())
+    parts, rest = money_facts.make_money_parts(money, make_window_context())
     assert [part.amount_text for part in parts] == ["¥12,000", "−¥2,000", "−¥1,000", "−¥500", "¥0"]
     assert rest.amount_text == "¥8,500"
     panel = MoneyPanel("Where the money is")
@@ -174,15 +182,15 @@ def test_the_money_strip_shows_every_part_and_reads_it_out(the_look: object) -> 
     assert len({(part.fill_pattern, part.tone) for part in parts[1:]}) == 4, "two parts look alike"
 
 
-def test_an_unknown_amount_is_violet_as_a_link_too(the_look: Appearance) -> None:
+def test_an_unknown_amount_is_violet_as_a_link_too(appearance: Appearance) -> None:
     """Links to rows keep the colour of what they say. Looked at in the pixels."""
     money = MoneyParts("JPY", 12_000, 2_000, 1_000, 500, 0, 0, 8_500)
     panel = MoneyPanel("Where the money is", part_description="Shows the rows")
-    panel.show_money_parts(*money_facts.make_money_parts(money, window_context()))
+    panel.show_money_parts(*money_facts.make_money_parts(money, make_window_context()))
     unknown, refunded = (panel.part_buttons[key].grab().toImage() for key in ("unknown", "refunded"))
 
     def has_colour(image: QImage, name: str) -> bool:
-        wanted = the_look.colour(name).rgb()
+        wanted = appearance.colour(name).rgb()
         return any(image.pixel(x, y) == wanted for x in range(image.width()) for y in range(image.height()))
 
     assert has_colour(unknown, "unknown")
@@ -191,12 +199,12 @@ def test_an_unknown_amount_is_violet_as_a_link_too(the_look: Appearance) -> None
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.25, 2.0])
-def test_all_amounts_stand_on_one_line(the_look: Appearance, scale: float) -> None:
+def test_all_amounts_stand_on_one_line(appearance: Appearance, scale: float) -> None:
     """Links, amounts of zero and the refundable amount at the right end in the same row of pixels."""
-    the_look.set_text_scale(scale)
+    appearance.set_text_scale(scale)
     money = MoneyParts("JPY", 222, 0, 111, 0, 0, 0, 111)
     panel = MoneyPanel("Where the money is", part_description="Shows the rows")
-    panel.show_money_parts(*money_facts.make_money_parts(money, window_context()))
+    panel.show_money_parts(*money_facts.make_money_parts(money, make_window_context()))
     panel.resize(round(1000 * scale), round(120 * scale))
     panel.ensurePolished()
     panel.grab()
@@ -216,7 +224,7 @@ def find_lowest_ink(amount: QWidget) -> int:
 
 @pytest.mark.parametrize("description", ["", "Shows the rows"])
 def test_the_paid_and_the_refundable_amount_alone_are_bold(
-    the_look: Appearance, description: str, monkeypatch: pytest.MonkeyPatch
+    appearance: Appearance, description: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also as links, whose paint call is recorded."""
     painted: dict[str, bool] = {}
@@ -228,7 +236,7 @@ def test_the_paid_and_the_refundable_amount_alone_are_bold(
     monkeypatch.setattr(buttons, "draw_line_of_text", record_text)
     money = MoneyParts("JPY", 12_000, 2_000, 1_000, 500, 0, 0, 8_500)
     panel = MoneyPanel("Where the money is", part_description=description)
-    panel.show_money_parts(*money_facts.make_money_parts(money, window_context()))
+    panel.show_money_parts(*money_facts.make_money_parts(money, make_window_context()))
     for button in panel.part_buttons.values():
         button.grab()
     assert len(painted) == len(panel.part_buttons)
@@ -237,11 +245,11 @@ def test_the_paid_and_the_refundable_amount_alone_are_bold(
 
 
 @pytest.mark.parametrize("width", range(200, 1000, 40))
-def test_a_dividing_line_stands_between_two_amounts_of_a_line(the_look: Appearance, width: int) -> None:
+def test_a_dividing_line_stands_between_two_amounts_of_a_line(appearance: Appearance, width: int) -> None:
     """However many lines the amounts need, none begins with a dividing line: there is one fewer than amounts in it.
     Looked at in the pixels."""
     parts, rest = money_facts.make_money_parts(
-        MoneyParts("JPY", 12_000, 2_000, 1_000, 500, 0, 0, 8_500), window_context()
+        MoneyParts("JPY", 12_000, 2_000, 1_000, 500, 0, 0, 8_500), make_window_context()
     )
     panel = MoneyPanel("Where the money is")
     panel.show_money_parts(parts, rest)
@@ -250,7 +258,7 @@ def test_a_dividing_line_stands_between_two_amounts_of_a_line(the_look: Appearan
     (amounts,) = panel.findChildren(DividedFlow)
     shown = [part for part in amounts.children() if isinstance(part, QWidget)]
     tops = {part.y() for part in shown}
-    ratio, line_colour = image.devicePixelRatio(), the_look.colour("line").rgb()
+    ratio, line_colour = image.devicePixelRatio(), appearance.colour("line").rgb()
     dividers = 0
     for top in tops:
         y = round((amounts.mapTo(panel, QPoint(0, 0)).y() + top + 2) * ratio)
@@ -263,12 +271,12 @@ def test_a_dividing_line_stands_between_two_amounts_of_a_line(the_look: Appearan
     assert dividers == len(shown) - len(tops)
 
 
-def test_the_money_strip_shows_what_a_reversal_took_back(the_look: object) -> None:
+def test_the_money_strip_shows_what_a_reversal_took_back(appearance: object) -> None:
     """The parts add up to what was paid: the refunds before it are not taken back a second time."""
     money = MoneyParts("JPY", 12_000, 2_000, 0, 0, 0, 0, 0)
-    assert compute_reversed_minor(payment(refunded_minor=2_000)) == 0
-    reversed_minor = compute_reversed_minor(payment(state=PaymentState.REVERSED, refunded_minor=2_000))
-    parts, rest = money_facts.make_money_parts(money, window_context(), reversed_minor=reversed_minor)
+    assert compute_reversed_minor(make_payment(refunded_minor=2_000)) == 0
+    reversed_minor = compute_reversed_minor(make_payment(state=PaymentState.REVERSED, refunded_minor=2_000))
+    parts, rest = money_facts.make_money_parts(money, make_window_context(), reversed_minor=reversed_minor)
     assert [(part.name, part.amount_text) for part in parts][:3] == [
         ("Paid", "¥12,000"), ("Reversed", "−¥10,000"), ("Refunded", "−¥2,000"),
     ]  # fmt: skip
@@ -277,7 +285,7 @@ def test_the_money_strip_shows_what_a_reversal_took_back(the_look: object) -> No
 
 def test_nothing_of_a_reversed_payment_is_left_to_refund_anywhere() -> None:
     """The strip of the window, the terminal, JSON and exported lists say the same."""
-    reversed_payment = payment(state=PaymentState.REVERSED, captured_minor=12_000)
+    reversed_payment = make_payment(state=PaymentState.REVERSED, captured_minor=12_000)
     assert compute_money_parts(reversed_payment, ()).refundable == 0
     translator = Translator()
     translator.language = "en"
@@ -292,9 +300,9 @@ def test_nothing_of_a_reversed_payment_is_left_to_refund_anywhere() -> None:
 def test_nobody_has_paid_nothing_while_the_outcome_is_unknown() -> None:
     """A payment of unknown outcome may have been paid: 0 would say that it was not."""
     nothing = MoneyParts("JPY", 0, 0, 0, 0, 0, 0, 0)
-    parts, refundable_part = money_facts.make_money_parts(nothing, window_context(), is_paid_unknown=True)
+    parts, refundable_part = money_facts.make_money_parts(nothing, make_window_context(), is_paid_unknown=True)
     assert (parts[0].amount_text, refundable_part.amount_text) == ("–", "–")
-    unknown = payment(state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
+    unknown = make_payment(state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
     assert record_words.is_paid_amount_unknown(unknown)
     assert not record_words.is_paid_amount_unknown(replace(unknown, certainty=Certainty.KNOWN))
     assert not record_words.is_paid_amount_unknown(replace(unknown, captured_minor=3_300))
@@ -308,9 +316,11 @@ def test_nobody_has_paid_nothing_while_the_outcome_is_unknown() -> None:
 def test_the_refundable_amount_of_a_request_is_told_alike() -> None:
     """The dialog of the approval says what the panel of the request says: before the request, and now."""
     money = replace(STRIP, captured=880_000, refundable=220_000, refunded=0, on_its_way=0, unknown=0, waiting=660_000)
-    asked = refund(amount_minor=660_000)
+    asked = make_refund(amount_minor=660_000)
     explanation = explain_record(asked, NOW)
-    details = RefundDetails(asked, explanation, payment(), ORDER, sides(), money, (), (), {}, (), (), (), ())
+    details = RefundDetails(
+        asked, explanation, make_payment(), ORDER, make_sides(), money, (), (), {}, (), (), (), ()
+    )
     assert money_facts.format_refundable_change(details) == "¥880,000 → ¥220,000"
     done = replace(details, record=replace(asked, state=RefundState.COMPLETED))
     assert money_facts.format_refundable_change(done) == "¥220,000"
@@ -318,45 +328,49 @@ def test_the_refundable_amount_of_a_request_is_told_alike() -> None:
 
 def test_rupees_stay_rupees() -> None:
     """Rupees are shown with Indian grouping and two decimals."""
-    parts, _ = money_facts.make_money_parts(replace(STRIP, currency="INR", captured=12_345_600), window_context())
+    parts, _ = money_facts.make_money_parts(
+        replace(STRIP, currency="INR", captured=12_345_600), make_window_context()
+    )
     assert parts[0].amount_text == "₹1,23,456.00"
 
 
 @pytest.mark.parametrize(
     ("record", "keys"),
     [
-        (payment(), ("payment.completed", "certainty.known", "work.none")),
-        (payment(refunded_minor=500), ("business.partly_refunded", "certainty.known", "work.none")),
-        (payment(refunded_minor=12_000), ("business.refunded", "certainty.known", "work.none")),
-        (payment(provider="atom"), ("payment.completed", "certainty.may_be_reversed", "work.none")),
+        (make_payment(), ("payment.completed", "certainty.known", "work.none")),
+        (make_payment(refunded_minor=500), ("business.partly_refunded", "certainty.known", "work.none")),
+        (make_payment(refunded_minor=12_000), ("business.refunded", "certainty.known", "work.none")),
+        (make_payment(provider="atom"), ("payment.completed", "certainty.may_be_reversed", "work.none")),
         (
-            payment(state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN),
+            make_payment(state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN),
             ("payment.user_payment", "certainty.unknown", "work.possible"),
         ),
         (
-            payment(work=Work(WorkState.NEEDS_REVIEW, None, "amount_differs")),
+            make_payment(work=Work(WorkState.NEEDS_REVIEW, None, "amount_differs")),
             ("payment.completed", "certainty.sides_disagree", "work.needs_review"),
         ),
-        (refund(), ("refund.requested", "certainty.known", "work.waiting_for_approval")),
+        (make_refund(), ("refund.requested", "certainty.known", "work.waiting_for_approval")),
         (
-            refund(state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, work=Work(WorkState.SCHEDULED, NOW)),
+            make_refund(
+                state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, work=Work(WorkState.SCHEDULED, NOW)
+            ),
             ("refund.submitting", "certainty.unknown", "work.scheduled"),
         ),
         (
-            payment(state=PaymentState.INITIALIZING),
+            make_payment(state=PaymentState.INITIALIZING),
             ("payment.initializing", "certainty.unconfirmed", "work.none"),
         ),
         (
-            refund(state=RefundState.SUBMITTING),
+            make_refund(state=RefundState.SUBMITTING),
             ("refund.submitting", "certainty.unconfirmed", "work.none"),
         ),
         (replace(ORDER, state=OrderState.SHIPPED), ("order.shipped", "certainty.known", "work.none")),
-        (check(), ("credit_check.success", "certainty.known", "work.possible")),
+        (make_check(), ("credit_check.success", "certainty.known", "work.possible")),
         (
-            check(expired_at=NOW + timedelta(days=9)),
+            make_check(expired_at=NOW + timedelta(days=9)),
             ("credit_check.success", "certainty.known", "work.none"),
         ),
-        (check(incomplete=("pdf",)), ("credit_check.incomplete", "certainty.known", "work.possible")),
+        (make_check(incomplete=("pdf",)), ("credit_check.incomplete", "certainty.known", "work.possible")),
     ],
 )
 def test_three_axes_for_every_kind(record: case_words.ShownRecord, keys: tuple[str, str, str]) -> None:
@@ -378,18 +392,18 @@ def test_a_payer_is_masked() -> None:
 
 def test_a_refund_is_never_told_as_failed_by_its_lists() -> None:
     """An unknown one says so in its cause and its badge."""
-    unsure = refund(state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, error_code="read_timeout")
-    assert case_words.format_record_problem(unsure, window_context()) == "No answer in time"
+    unsure = make_refund(state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, error_code="read_timeout")
+    assert case_words.format_record_problem(unsure, make_window_context()) == "No answer in time"
     assert case_words.get_most_specific_badge_key(unsure, NOW) == "certainty.unknown"
     assert case_words.format_record_amount(unsure) == "−¥8,500"
 
 
 def test_a_record_that_ended_well_and_needs_a_person_says_so_where_one_badge_has_room() -> None:
     """In the list of open issues and in the search, "completed" in green would say that nothing is left to do."""
-    set_aside = payment(work=Work(WorkState.NEEDS_REVIEW, reason=WorkReason.SET_ASIDE))
+    set_aside = make_payment(work=Work(WorkState.NEEDS_REVIEW, reason=WorkReason.SET_ASIDE))
     assert case_words.get_most_specific_badge_key(set_aside, NOW) == "work.needs_review"
-    assert case_words.get_most_specific_badge_key(payment(), NOW) == "payment.completed"
-    failed = payment(state=PaymentState.PAYMENT_FAILED, work=Work(WorkState.NEEDS_REVIEW))
+    assert case_words.get_most_specific_badge_key(make_payment(), NOW) == "payment.completed"
+    failed = make_payment(state=PaymentState.PAYMENT_FAILED, work=Work(WorkState.NEEDS_REVIEW))
     assert case_words.get_most_specific_badge_key(failed, NOW) == "payment.payment_failed"
 
 
@@ -398,6 +412,6 @@ def test_a_refund_is_not_recommended_after_one_was_refused_for_good(
     error_code: str, offered: tuple[str, ...]
 ) -> None:
     """The page of the refused refund says that the gateway would probably refuse another one."""
-    failed = refund(state=RefundState.FAILED, error_code=error_code)
-    details = PaymentDetails(payment(), EXPLAINED, sides(), STRIP, ORDER, (failed,), (), (), (), ())
+    failed = make_refund(state=RefundState.FAILED, error_code=error_code)
+    details = PaymentDetails(make_payment(), EXPLAINED, make_sides(), STRIP, ORDER, (failed,), (), (), (), ())
     assert money_facts.list_offered_payment_actions(details) == offered

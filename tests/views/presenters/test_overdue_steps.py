@@ -15,8 +15,8 @@ from console.views.records.actions import RecordActionHandlers
 from console.views.records.tabs import make_planned_lines
 from console.views.widgets.base import TextLabel
 from console.wording.sentences import catalogue as wording
-from tests.views.invented_checks import NOW, check, window_context
-from tests.views.presenters.test_credit_check_view import view
+from tests.views.invented_checks import NOW, make_check, make_window_context
+from tests.views.presenters.test_credit_check_view import make_view
 
 LATE = NOW - timedelta(hours=5)
 
@@ -24,19 +24,19 @@ LATE = NOW - timedelta(hours=5)
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize(("at", "is_overdue"), [(LATE, True), (NOW - timedelta(minutes=1), False), (NOW, False)])
 def test_an_overdue_step_says_so_everywhere(
-    the_look: object, language: Literal["ja", "en"], at: datetime, is_overdue: bool
+    appearance: object, language: Literal["ja", "en"], at: datetime, is_overdue: bool
 ) -> None:
     """In the column "next", the document strip, the timeline, and beside the list of a company; a step is overdue
     when the due tasks, which run each minute, have surely passed it."""
-    context = window_context()
+    context = make_window_context()
     context.change_language(language)
-    record = check(
+    record = make_check(
         incomplete=("pdf",), pdf_file_path=None, work=Work(WorkState.SCHEDULED, at, WorkReason.INCOMPLETE, 2)
     )
     page = CompanyPanel(context, RecordActionHandlers(context, Page(context)))
     page.show_result(LookupResult(record.corporation_number, (record,)))
     (line,) = make_planned_lines(record, context)
-    documents = make_document_summaries(view(record), context)
+    documents = make_document_summaries(make_view(record), context)
     places = [
         case_words.format_next_attempt_time(record, context),
         line.action_text,

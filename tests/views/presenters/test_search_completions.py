@@ -10,12 +10,12 @@ from console.domain.lookup.completion import STATES_BY_KIND, list_completions
 from console.views.presenters.search_completions import group_completions, list_condition_words
 from console.views.theme.design_tokens import Language
 from console.views.widgets.window.search_results import ResultEntry, ResultGroup, ResultList
-from tests.views.invented_checks import window_context
+from tests.views.invented_checks import make_window_context
 
 
-def test_states_stand_under_the_kinds_of_records_that_have_them(the_look: object) -> None:
+def test_states_stand_under_the_kinds_of_records_that_have_them(appearance: object) -> None:
     """Every state is offered, in the word of its kind; what is no state of a kind comes first."""
-    groups = group_completions(list_completions("status:", 7), window_context())
+    groups = group_completions(list_completions("status:", 7), make_window_context())
     shown = {title: {one.value: word for one, word in members} for title, members in groups}
     assert list(shown) == [
         "Conditions",
@@ -30,13 +30,13 @@ def test_states_stand_under_the_kinds_of_records_that_have_them(the_look: object
     assert shown["Conditions: Refunds"]["completed"] == "Refunded"
 
 
-def test_other_conditions_stand_in_one_group(the_look: object) -> None:
+def test_other_conditions_stand_in_one_group(appearance: object) -> None:
     for text in ("status", "kind:", "certainty:un"):
-        groups = group_completions(list_completions(text, len(text)), window_context())
+        groups = group_completions(list_completions(text, len(text)), make_window_context())
         assert [title for title, _ in groups] == ["Conditions"], text
 
 
-def test_the_heading_of_the_first_result_comes_back_into_sight(qtbot: QtBot, the_look: object) -> None:
+def test_the_heading_of_the_first_result_comes_back_into_sight(qtbot: QtBot, appearance: object) -> None:
     """After the arrow keys have led down through a long list, and up again."""
     window = QWidget()
     qtbot.addWidget(window)
@@ -76,10 +76,10 @@ def test_the_heading_of_the_first_result_comes_back_into_sight(qtbot: QtBot, the
     ],
 )
 def test_conditions_are_offered_for_the_words_of_the_screen(
-    the_look: object, language: Language, text: str, offered: list[str]
+    appearance: object, language: Language, text: str, offered: list[str]
 ) -> None:
     """A person who reads "結果不明" types this, often with full-width letters: the condition is offered."""
-    context = window_context()
+    context = make_window_context()
     context.language = language
     completions = list_completions(text, len(text), partial(list_condition_words, context=context))
     assert [one.text for one in completions] == offered

@@ -12,12 +12,12 @@ from console.views.queues.filter_lists import OPTIONAL_FILTER_LIST_NAMES
 from console.views.queues.rows import SORT_COLUMN_BY_COLUMN_KEY, make_queue_columns
 from console.views.theme.design_tokens import Language
 from console.views.widgets.base import TextLabel
-from tests.views.invented_checks import window_context
+from tests.views.invented_checks import make_window_context
 
 
 @pytest.fixture
-def sentence(the_look: object) -> QueueFilterBar:
-    return QueueFilterBar(window_context())
+def sentence(appearance: object) -> QueueFilterBar:
+    return QueueFilterBar(make_window_context())
 
 
 def test_what_is_chosen_and_what_is_typed_is_one_filter(sentence: QueueFilterBar) -> None:
@@ -32,9 +32,9 @@ def test_what_is_chosen_and_what_is_typed_is_one_filter(sentence: QueueFilterBar
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("width", range(500, 1400, 60))
-def test_no_line_has_the_list_of_further_conditions_alone(the_look: object, language: Language, width: int) -> None:
+def test_no_line_has_the_list_of_further_conditions_alone(appearance: object, language: Language, width: int) -> None:
     """At every width it stands on the line of the sort order."""
-    context = window_context()
+    context = make_window_context()
     context.change_language(language)
     bar = QueueFilterBar(context)
     bar.resize(width, 200)
@@ -93,10 +93,10 @@ def test_a_filter_comes_back_as_it_was(sentence: QueueFilterBar) -> None:
     ],
 )
 def test_a_condition_of_no_list_stands_in_words(
-    the_look: object, name: str, operator: str, english: str, japanese: str
+    appearance: object, name: str, operator: str, english: str, japanese: str
 ) -> None:
     """Never as its code, and never rounded: 60 hours are not two days."""
-    context = window_context()
+    context = make_window_context()
     expected: dict[Language, str] = {"en": english, "ja": japanese}
     for language, words in expected.items():
         context.change_language(language)
@@ -148,17 +148,17 @@ def test_further_conditions_stand_while_they_are_used(sentence: QueueFilterBar) 
 
 
 @pytest.mark.parametrize("queue", ["review", "unknown", "incomplete", "refunds"])
-def test_every_column_sorts(queue: str, the_look: object) -> None:
+def test_every_column_sorts(queue: str, appearance: object) -> None:
     """A queue can be sorted by every column except the check box."""
-    keys = {column.key for column in make_queue_columns(window_context(), queue)}
+    keys = {column.key for column in make_queue_columns(make_window_context(), queue)}
     assert keys - set(SORT_COLUMN_BY_COLUMN_KEY) == {"check"}
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_no_line_of_the_sentence_is_without_its_list(the_look: object, language: Language) -> None:
+def test_no_line_of_the_sentence_is_without_its_list(appearance: object, language: Language) -> None:
     """At every width, also with further lists: words that stand before or after a list stay on its line, so no line
     begins with a comma or ends with a preposition."""
-    context = window_context()
+    context = make_window_context()
     context.change_language(language)
     sentence = QueueFilterBar(context)
     sentence.show_filter("status:paid certainty:unknown cause:timeout")

@@ -20,17 +20,17 @@ from console.views.queues.rows import (
     make_queue_columns,
     make_row_reader,
 )
-from tests.views.invented_checks import NOW, QueueServices, check, item, window_context
-from tests.views.invented_payments import payment, refund
+from tests.views.invented_checks import NOW, QueueServices, make_check, make_queue_item, make_window_context
+from tests.views.invented_payments import make_payment, make_refund
 
 PERSON, ITSELF = Work(WorkState.NEEDS_REVIEW), Work(WorkState.SCHEDULED)
 
 
 def test_groups_count_their_rows_once_the_whole_queue_is_here() -> None:
     """The heading says how many; while there is more to read it says nothing."""
-    services = QueueServices([check(1, work=PERSON), check(2, work=PERSON), check(3, work=ITSELF)])
+    services = QueueServices([make_check(1, work=PERSON), make_check(2, work=PERSON), make_check(3, work=ITSELF)])
     page = make_row_reader(QueueListQuery("unknown"))(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
-    group = make_heading_function(window_context())
+    group = make_heading_function(make_window_context())
     assert [(group(row).word, group(row).count) for row in page.rows] == [
         ("Needs a person", "2"),
         ("Needs a person", "2"),
@@ -45,7 +45,7 @@ def test_groups_count_their_rows_once_the_whole_queue_is_here() -> None:
 def test_a_text_finds_names_numbers_and_records(text: str) -> None:
     """The text finds full-width and half-width forms, with spaces or without."""
     services = QueueServices(
-        [check(17), check(18, company_name="仮想さくら建設", corporation_number="7000012050002")]
+        [make_check(17), make_check(18, company_name="仮想さくら建設", corporation_number="7000012050002")]
     )
     page = make_row_reader(QueueListQuery("review", text))(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
     assert [row.item.record.id for row in page.rows] == [17]
@@ -53,7 +53,9 @@ def test_a_text_finds_names_numbers_and_records(text: str) -> None:
 
 def test_a_filter_over_a_long_queue_reads_on_in_bounded_steps() -> None:
     """Some thousand records at a time; the cursor leads on from there."""
-    services = QueueServices([check(id, company_name="架空商事") for id in range(1, 7_001)] + [check(9_000)])
+    services = QueueServices(
+        [make_check(id, company_name="架空商事") for id in range(1, 7_001)] + [make_check(9_000)]
+    )
     read = make_row_reader(QueueListQuery("review", "みなと"))
     first = read(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
     assert (len(first.rows), services.reads, first.next_cursor) == (0, 5, "5000")
@@ -63,27 +65,27 @@ def test_a_filter_over_a_long_queue_reads_on_in_bounded_steps() -> None:
 
 
 @pytest.mark.parametrize(("queue", "grouped"), [("unknown", True), ("incomplete", False)])
-def test_a_list_grouped_by_an_axis_drops_that_column(queue: str, grouped: bool, the_look: object) -> None:
+def test_a_list_grouped_by_an_axis_drops_that_column(queue: str, grouped: bool, appearance: object) -> None:
     """The group row says it; the other two axes stay."""
-    keys = [column.key for column in make_queue_columns(window_context(), queue)]
+    keys = [column.key for column in make_queue_columns(make_window_context(), queue)]
     assert ("work" not in keys) is grouped
     assert {"state", "certainty"} <= set(keys)
 
 
-def test_a_refund_has_the_corporation_of_its_payment(the_look: object) -> None:
+def test_a_refund_has_the_corporation_of_its_payment(appearance: object) -> None:
     """A row says whose refund it is, and which kind of record it is."""
-    paid = replace(payment(), corporation_number="2010401907731")
-    record = replace(refund(), relations=RefundRelations(paid))
-    row = QueueRow(replace(item(check()), record=record))
-    cells = {column.key: column.cell(row) for column in make_queue_columns(window_context(), "unknown")}
+    paid = replace(make_payment(), corporation_number="2010401907731")
+    record = replace(make_refund(), relations=RefundRelations(paid))
+    row = QueueRow(replace(make_queue_item(make_check()), record=record))
+    cells = {column.key: column.cell(row) for column in make_queue_columns(make_window_context(), "unknown")}
     assert (cells["company"], cells["name"]) == ("2 0104 0190 7731", f"Refund R-{row.item.record.id}")
 
 
 @pytest.mark.parametrize("queue", QUEUE_NAMES)
-def test_no_default_column_repeats_another(queue: str, the_look: object) -> None:
+def test_no_default_column_repeats_another(queue: str, appearance: object) -> None:
     """The number stands in the column of the company if the name is unknown, the kind in that of the record, and the
     certainty in the name of a queue for which it decides; what needs a person has no next automatic attempt."""
-    columns = make_queue_columns(window_context(), queue)
+    columns = make_queue_columns(make_window_context(), queue)
     shown = {column.key for column in arrange_columns(columns, ())}
     assert not shown & {"number", "kind"}
     assert ("certainty" in shown) is (queue not in ("unknown", "disagree"))
@@ -92,18 +94,18 @@ def test_no_default_column_repeats_another(queue: str, the_look: object) -> None
     assert {column.key for column in arrange_columns(columns, ("number", "age"))} == chosen
 
 
-def test_a_mismatch_of_unknown_outcome_says_so(the_look: object) -> None:
+def test_a_mismatch_of_unknown_outcome_says_so(appearance: object) -> None:
     """In the column of the difference: the queue's name says only that the sides differ."""
-    row = QueueRow(replace(item(check()), record=payment(), disagreement=Disagreement()))
-    difference = next(one for one in make_queue_columns(window_context(), "disagree") if one.key == "cause")
+    row = QueueRow(replace(make_queue_item(make_check()), record=make_payment(), disagreement=Disagreement()))
+    difference = next(one for one in make_queue_columns(make_window_context(), "disagree") if one.key == "cause")
     assert difference.cell(row) == ""
-    unknown = replace(payment(), certainty=Certainty.UNKNOWN)
+    unknown = replace(make_payment(), certainty=Certainty.UNKNOWN)
     assert difference.cell(replace(row, item=replace(row.item, record=unknown))) == "Unknown"
 
 
 def test_an_export_has_what_the_list_has() -> None:
     """The conditions and the words of the filter; the whole queue has no filter."""
-    items = QueueServices([check(17), check(18, client_id="7")]).read_queue("review").items
+    items = QueueServices([make_check(17), make_check(18, client_id="7")]).read_queue("review").items
     found = parse_filter("client:7 みなと")
     is_listed = make_item_filter(QueueListQuery("review", found.words, found.record_filter), NOW)
     assert is_listed is not None
@@ -126,11 +128,11 @@ def test_an_export_has_what_the_list_has() -> None:
     ],
 )
 def test_amounts_of_several_kinds_are_not_added(
-    the_look: object, sums: dict[str, dict[str, int]], amount: str, beside_cause: str
+    appearance: object, sums: dict[str, dict[str, int]], amount: str, beside_cause: str
 ) -> None:
     """The heading of a group has one sum for payments and another one for refunds. Both are in its spoken text."""
     row = CauseRow(CauseGroup("timeout", 3, sums))
-    columns = make_grouped_table_columns(window_context(), make_queue_columns(window_context(), "unknown"))
+    columns = make_grouped_table_columns(make_window_context(), make_queue_columns(make_window_context(), "unknown"))
     cells = {column.key: column.text(row) for column in columns if column.key in ("amount", "cause")}
     assert cells["amount"] == amount
     assert cells["cause"].partition(" · ")[2] == beside_cause

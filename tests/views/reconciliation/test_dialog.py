@@ -10,7 +10,7 @@ from console.views.reconciliation.dialog import ReconcileDialog
 from console.views.reconciliation.page import ReconcilePage
 from console.views.runtime.routes import ReconcileRoute, Route
 from tests.support.inline_runner import InlineRunner
-from tests.views.invented_checks import window_context
+from tests.views.invented_checks import make_window_context
 from tests.views.invented_runs import ReconcileServices
 
 PROVIDERS = ("paypay", "atom", "bank")
@@ -19,11 +19,11 @@ Open = Callable[..., tuple[ReconcileDialog, ReconcileServices, InlineRunner]]
 
 
 @pytest.fixture
-def opened(qtbot: QtBot, the_look: object) -> Open:
+def open_dialog(qtbot: QtBot, appearance: object) -> Open:
     def open_(
         provider: str = "paypay", *, providers: tuple[str, ...] = PROVIDERS, refusal: str = ""
     ) -> tuple[ReconcileDialog, ReconcileServices, InlineRunner]:
-        at, services = window_context(), ReconcileServices(refusal=refusal)
+        at, services = make_window_context(), ReconcileServices(refusal=refusal)
         at.store_services(services)  # type: ignore[arg-type]  # reconciliations are all it takes
         page = ReconcilePage(at)
         qtbot.addWidget(page)
@@ -37,23 +37,23 @@ def opened(qtbot: QtBot, the_look: object) -> Open:
     return open_
 
 
-def write(dialog: ReconcileDialog, first: str, last: str) -> None:
+def write_days(dialog: ReconcileDialog, first: str, last: str) -> None:
     for field, text in ((dialog.first_day_field, first), (dialog.last_day_field, last)):
         field.edit.setText(text)  # type: ignore[union-attr]  # a line
     dialog._handle_typed_day()
 
 
-def test_nothing_is_assumed_where_there_are_several(opened: Open) -> None:
+def test_nothing_is_assumed_where_there_are_several(open_dialog: Open) -> None:
     """Off with the reason until a provider is chosen; the only one needs no choosing."""
-    dialog, _, _ = opened("")
+    dialog, _, _ = open_dialog("")
     assert dialog._disabled_reason == "Select a provider."
     dialog.provider_list.setCurrentIndex(0)
     assert dialog.main_button.isEnabled()
     dialog.reject()
-    dialog, _, _ = opened("", providers=("atom",))
+    dialog, _, _ = open_dialog("", providers=("atom",))
     assert dialog.chosen_provider == "atom"
     dialog.reject()
-    dialog, _, _ = opened("", providers=())
+    dialog, _, _ = open_dialog("", providers=())
     assert dialog._disabled_reason == "No provider is set up here."
     dialog.reject()
 
@@ -68,23 +68,23 @@ def test_nothing_is_assumed_where_there_are_several(opened: Open) -> None:
         ("2025-11-19", "2026-11-20", "last"),
     ],
 )
-def test_days_that_can_not_be_compared(opened: Open, first: str, last: str, wrong: str) -> None:
+def test_days_that_can_not_be_compared(open_dialog: Open, first: str, last: str, wrong: str) -> None:
     """The field of the wrong day has the error, and the button is off."""
-    dialog, services, _ = opened()
-    write(dialog, first, last)
+    dialog, services, _ = open_dialog()
+    write_days(dialog, first, last)
     assert dialog._disabled_reason == "Check the days."
     field = dialog.first_day_field if wrong == "first" else dialog.last_day_field
     assert field.edit.accessibleDescription()
     dialog._begin_run()
     assert services.runs_begun == []
-    write(dialog, "2026-11-18", "2026-11-20")
+    write_days(dialog, "2026-11-18", "2026-11-20")
     assert dialog.main_button.isEnabled()
     dialog.reject()
 
 
-def test_pressed_twice_is_one_run(opened: Open) -> None:
+def test_pressed_twice_is_one_run(open_dialog: Open) -> None:
     """Off at the first press; then the counts, and the way to the run."""
-    dialog, services, runner = opened()
+    dialog, services, runner = open_dialog()
     routes: list[Route] = []
     dialog._context.navigation_requested.connect(routes.append)
     runner.paused = True
@@ -100,9 +100,9 @@ def test_pressed_twice_is_one_run(opened: Open) -> None:
     assert routes == [ReconcileRoute(3)]
 
 
-def test_only_compared(opened: Open) -> None:
+def test_only_compared(open_dialog: Open) -> None:
     """A dry run leads nowhere, because nothing was written."""
-    dialog, services, _ = opened()
+    dialog, services, _ = open_dialog()
     dialog.dry_run_box.setChecked(True)
     assert dialog.main_button.text() == "Compare only"
     dialog.main_button.click()
@@ -112,9 +112,9 @@ def test_only_compared(opened: Open) -> None:
     dialog.reject()
 
 
-def test_refused(opened: Open) -> None:
+def test_refused(open_dialog: Open) -> None:
     """A refused run is explained in the dialog, and no button remains that could begin it again."""
-    dialog, services, _ = opened(refusal="in_progress")
+    dialog, services, _ = open_dialog(refusal="in_progress")
     dialog.main_button.click()
     assert len(services.runs_begun) == 1
     assert dialog.main_button.isHidden()
@@ -122,16 +122,16 @@ def test_refused(opened: Open) -> None:
     dialog.reject()
 
 
-def test_a_long_one_may_be_left(opened: Open) -> None:
+def test_a_long_one_may_be_left(open_dialog: Open) -> None:
     """After ten seconds the dialog can be closed; the run goes on and still can't be pressed again."""
-    dialog, services, runner = opened()
+    dialog, services, runner = open_dialog()
     runner.paused = True
     dialog.main_button.click()
     dialog._allow_closing()
     assert dialog.cancel_button.isEnabled()
     assert not dialog.main_button.isEnabled()
     assert dialog.hint.plain == "The reconciliation continues if you leave this screen."
-    write(dialog, "2026-11-18", "2026-11-18")
+    write_days(dialog, "2026-11-18", "2026-11-18")
     assert not dialog.main_button.isEnabled()
     dialog._begin_run()
     assert runner.waiting == 1

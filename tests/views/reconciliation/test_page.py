@@ -23,19 +23,27 @@ from console.views.widgets.display.copyable_id import CopyableId
 from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences.formats import NO_VALUE, format_count
 from tests.support.inline_runner import InlineRunner
-from tests.views.invented_checks import window_context
-from tests.views.invented_runs import AMOUNT, IMPORTED, REFUSED, ReconcileServices, difference, run, view
+from tests.views.invented_checks import make_window_context
+from tests.views.invented_runs import (
+    AMOUNT,
+    IMPORTED,
+    REFUSED,
+    ReconcileServices,
+    make_difference,
+    make_run,
+    make_view,
+)
 
 LINE = "2026-11-19T03:00:00Z"
 Show = Callable[..., ReconcilePage]
 
 
 @pytest.fixture
-def show_page(qtbot: QtBot, the_look: object) -> Show:
+def show_page(qtbot: QtBot, appearance: object) -> Show:
     """The page as somebody who came by `route` sees it."""
 
     def show(*run_views: object, route: ReconcileRoute = ReconcileRoute(), **more: object) -> ReconcilePage:  # noqa: B008 - a value
-        at = window_context()
+        at = make_window_context()
         at.store_services(ReconcileServices(*run_views, **more))  # type: ignore[arg-type]  # reconciliations are all it takes
         page = ReconcilePage(at)
         qtbot.addWidget(page)
@@ -48,11 +56,11 @@ def show_page(qtbot: QtBot, the_look: object) -> Show:
     return show
 
 
-def figures(page: ReconcilePage) -> dict[str, str]:
+def read_figures(page: ReconcilePage) -> dict[str, str]:
     return {name: label.plain for name, label in page.run_header._figure_by_name.items()}
 
 
-def requested_routes(at: WindowContext) -> list[Route]:
+def record_requested_routes(at: WindowContext) -> list[Route]:
     """Return a list to which each route is added that the page requests from now on."""
     routes: list[Route] = []
     at.navigation_requested.connect(routes.append)
@@ -61,8 +69,8 @@ def requested_routes(at: WindowContext) -> list[Route]:
 
 def test_a_run_says_what_it_counted_and_what_it_rests_on(show_page: Show) -> None:
     """Figures with names, the file with lines, sums and checksum, and who read the same bytes before."""
-    page = show_page(view())
-    assert figures(page) == {
+    page = show_page(make_view())
+    assert read_figures(page) == {
         "rows": "6",
         "agree": "3",
         "differ": "1",
@@ -75,13 +83,13 @@ def test_a_run_says_what_it_counted_and_what_it_rests_on(show_page: Show) -> Non
     assert page.run_header.state_label.plain == "Done"
     (checksum,) = page.run_header.findChildren(CopyableId)
     assert checksum.plain == "ab" * 32
-    file_line = words.format_provider_file(view().files[0], page.context)
+    file_line = words.format_provider_file(make_view().files[0], page.context)
     assert file_line == (
         "File of 2026-11-19 · 7 rows · paid ¥216,700 · refunded −¥66,000 · 1.2 KB · same content as in run 2"
     )
     assert (
         words.format_provider_file(
-            replace(view().files[0], rows=None, paid_minor=None, earlier_run_ids=()), page.context
+            replace(make_view().files[0], rows=None, paid_minor=None, earlier_run_ids=()), page.context
         ).count("·")
         == 2
     )
@@ -89,10 +97,10 @@ def test_a_run_says_what_it_counted_and_what_it_rests_on(show_page: Show) -> Non
 
 def test_a_failed_run_knows_of_no_difference_that_it_did_not_read(show_page: Show) -> None:
     """It says neither "0 unreadable" beside "unreadable contents", nor that it read no file, nor "no differences"."""
-    item = run(state=RunState.FAILED, reason="provider_answer_unusable", different_amount=0, missing_there=0)
-    page = show_page(view(item, files=(), open_case_count=0))
+    item = make_run(state=RunState.FAILED, reason="provider_answer_unusable", different_amount=0, missing_there=0)
+    page = show_page(make_view(item, files=(), open_case_count=0))
     known = {"rows": "4", "agree": "3", "only_theirs": "1"}
-    assert figures(page) == {**dict.fromkeys(("differ", "only_ours", "refused", "waiting"), "–"), **known}
+    assert read_figures(page) == {**dict.fromkeys(("differ", "only_ours", "refused", "waiting"), "–"), **known}
     labels = {label.plain for label in page.findChildren(TextLabel) if label.isVisible()}
     assert any("unreadable contents" in bar.accessibleName() for bar in page.findChildren(NotificationBar))
     assert "No file was read completely." in labels
@@ -111,17 +119,17 @@ def test_a_failed_run_knows_of_no_difference_that_it_did_not_read(show_page: Sho
          "Different amount in the provider's history", "probe"),
         (IMPORTED, "", "Paid ¥500", "¥500", "Provider only", "Imported", None),
         (REFUSED, "", "", "", "Unreadable", "Wrong day", "ask_file"),
-        (difference(7, ReconciliationVerdict.MISSING_THERE, "completed 700 JPY", None),
+        (make_difference(7, ReconciliationVerdict.MISSING_THERE, "completed 700 JPY", None),
          "Completed ¥700", "", "−¥700", "Only ours", "Waiting for its order", None),
-        (difference(8, ReconciliationVerdict.DIFFERENT_STATE, "refund 3 submitted 500 JPY",
+        (make_difference(8, ReconciliationVerdict.DIFFERENT_STATE, "refund 3 submitted 500 JPY",
                     f"返金完了 500 JPY {LINE}"),
          "refund R-3 Accepted ¥500", "Refunded ¥500", "", "Different state", "Waiting for its order", None),
-        (difference(9, ReconciliationVerdict.DIFFERENT_AMOUNT, None, f"返金完了 66000 JPY {LINE}"), "",
+        (make_difference(9, ReconciliationVerdict.DIFFERENT_AMOUNT, None, f"返金完了 66000 JPY {LINE}"), "",
          "Refunded ¥66,000", "−¥66,000", "Different amount", "Waiting for its order", None),
     ],
 )  # fmt: skip
 def test_both_sides_in_words(
-    the_look: object,
+    appearance: object,
     item: object,
     ours: str,
     theirs: str,
@@ -131,7 +139,7 @@ def test_both_sides_in_words(
     action: str | None,
 ) -> None:
     """Our states are worded, theirs stay the provider's; what went back counts below zero."""
-    at = window_context()
+    at = make_window_context()
     assert (words.format_our_side(item, at), words.format_provider_side(item, at)) == (ours, theirs)  # type: ignore[arg-type]
     assert words.format_amount_difference(item) == difference_  # type: ignore[arg-type]
     assert words.make_verdict_cell(item, at).word == verdict  # type: ignore[arg-type]
@@ -141,8 +149,8 @@ def test_both_sides_in_words(
 
 def test_a_difference_leads_to_its_payment(show_page: Show) -> None:
     """With the others of the list to walk along; the way back leads to this run, whatever began meanwhile."""
-    page = show_page(view())
-    routes, replaced = requested_routes(page.context), list[Route]()
+    page = show_page(make_view())
+    routes, replaced = record_requested_routes(page.context), list[Route]()
     page.context.replacement_requested.connect(replaced.append)
     page.table.go_to_row(0)
     page.footer.open_button.click()
@@ -152,7 +160,7 @@ def test_a_difference_leads_to_its_payment(show_page: Show) -> None:
 
 def test_only_what_can_be_done_is_offered(show_page: Show) -> None:
     """An open case is asked about; a row that nobody believes has no payment to open, and says what helps."""
-    page = show_page(view(refused_row_count=1))
+    page = show_page(make_view(refused_row_count=1))
     for row, (open_, probe, note) in enumerate(((True, True, True), (True, False, True), (False, False, False))):
         page.table.go_to_row(row)
         offered = tuple(not button.isHidden() for button in page.footer.buttons)
@@ -169,7 +177,7 @@ def test_only_what_can_be_done_is_offered(show_page: Show) -> None:
 
 def test_narrowed_to_a_part(show_page: Show) -> None:
     """By tab, each with its count; an empty one says so."""
-    page = show_page(view(refused_row_count=1))
+    page = show_page(make_view(refused_row_count=1))
     assert [page.tabs.accessibleTabName(number) for number in range(page.tabs.count())] == [
         "All 4",
         "Different 1",
@@ -194,15 +202,15 @@ def test_narrowed_to_a_part(show_page: Show) -> None:
 )
 def test_how_a_run_stands(show_page: Show, state: RunState, lead: str, goes_on: bool) -> None:
     """A bar says what a person has to know; only what was broken off can be gone on with."""
-    page = show_page(view(run(state=state, ended_at=None)))
+    page = show_page(make_view(make_run(state=state, ended_at=None)))
     assert page._bar_by_name["run"].accessibleName().startswith(lead)
     assert page.resume_button.isHidden() is not goes_on
 
 
-def test_going_on_twice_is_one_run(qtbot: QtBot, the_look: object) -> None:
+def test_going_on_twice_is_one_run(qtbot: QtBot, appearance: object) -> None:
     """The second press asks for nothing while the first is under way; the toast names the result."""
-    at = window_context()
-    services = ReconcileServices(view(run(state=RunState.RESUMABLE, ended_at=None)))
+    at = make_window_context()
+    services = ReconcileServices(make_view(make_run(state=RunState.RESUMABLE, ended_at=None)))
     at.store_services(services)  # type: ignore[arg-type]  # reconciliations are all it takes
     page = ReconcilePage(at)
     qtbot.addWidget(page)
@@ -239,7 +247,7 @@ def test_there_never_was_one(show_page: Show) -> None:
 
 def test_the_focus_stays_on_the_page(show_page: Show) -> None:
     """Without rows it is where single keys still act, and it goes to the rows once there are some."""
-    page = show_page(view())
+    page = show_page(make_view())
     page.activateWindow()
     page.take_focus()
     assert page.focusWidget() is page.table
@@ -252,7 +260,7 @@ def test_the_focus_stays_on_the_page(show_page: Show) -> None:
 
 def test_walking_along_the_runs(show_page: Show) -> None:
     """[ and ], and the list; at the end there is nothing to press."""
-    page = show_page(view(), view(run(2), older_run_id=None, newer_run_id=3), route=ReconcileRoute(2))
+    page = show_page(make_view(), make_view(make_run(2), older_run_id=None, newer_run_id=3), route=ReconcileRoute(2))
     assert (
         page.run_details and page.run_details.item.id,
         page.older_button.isHidden(),
@@ -267,14 +275,14 @@ def test_walking_along_the_runs(show_page: Show) -> None:
     page.newer_button.click()
     page.older_button.click()
     assert replaced == [ReconcileRoute(3)]
-    routes = requested_routes(page.context)
+    routes = record_requested_routes(page.context)
     page.list_runs_button.click()
     assert routes == [ReconcileRunsRoute()]
 
 
 def test_who_only_reads(show_page: Show) -> None:
     """Beginning, asking and noting are off with the reason; looking is free."""
-    page = show_page(view())
+    page = show_page(make_view())
     roles = {"op-a": AUDITOR, "op-c": OPERATOR}
     page.context.store_people(tuple(Person(name, frozenset({role}), may_buy=False) for name, role in roles.items()))
     page.table.go_to_row(0)
@@ -287,25 +295,25 @@ def test_who_only_reads(show_page: Show) -> None:
 @pytest.mark.parametrize(("state", "shown"), [(RunState.FAILED, NO_VALUE), (RunState.DONE, "0")])
 def test_the_list_leaves_open_what_a_failed_run_has_not_read(state: RunState, shown: str) -> None:
     """As the page of the run does: a failed run has not read everything, so that there may be differences."""
-    item = run(2, state=state, different_amount=0, missing_there=0, imported=0)
-    cells = {column.key: column.cell(item) for column in make_run_columns(window_context())}
+    item = make_run(2, state=state, different_amount=0, missing_there=0, imported=0)
+    cells = {column.key: column.cell(item) for column in make_run_columns(make_window_context())}
     assert {name: cells[name] for name in ("differ", "only_ours", "only_theirs")} == dict.fromkeys(
         ("differ", "only_ours", "only_theirs"), shown
     )
     assert cells["rows"] == format_count(item.compared_count)
 
 
-def test_the_runs_by_provider(qtbot: QtBot, the_look: object) -> None:
+def test_the_runs_by_provider(qtbot: QtBot, appearance: object) -> None:
     """Newest first; Enter opens one."""
-    at = window_context()
-    at.store_services(ReconcileServices(view(run(2)), view(run(3, provider="atom"))))  # type: ignore[arg-type]
+    at = make_window_context()
+    at.store_services(ReconcileServices(make_view(make_run(2)), make_view(make_run(3, provider="atom"))))  # type: ignore[arg-type]
     page = ReconcileRunsPage(at)
     qtbot.addWidget(page)
     page.show()
     page.show_route(ReconcileRunsRoute())
     assert [page.rows.row_at(row).id for row in range(page.rows.rowCount())] == [3, 2]  # type: ignore[union-attr]
     page.provider_list.setCurrentIndex(1)
-    routes = requested_routes(at)
+    routes = record_requested_routes(at)
     page.table.go_to_first()
     QTest.keyClick(page.table, Qt.Key.Key_Return)
     assert routes == [ReconcileRoute(2)]

@@ -10,16 +10,16 @@ from console.domain.records import Certainty, CheckState, Work, WorkReason, Work
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.views.records.actions import make_probe_toast
-from tests.views.invented_checks import check, window_context
-from tests.views.invented_payments import ORDER, payment, refund
+from tests.views.invented_checks import make_check, make_window_context
+from tests.views.invented_payments import ORDER, make_payment, make_refund
 
 RECORDS: dict[str, ShownRecord] = {
-    "credit check": check(),
-    "credit check, unknown": check(state=CheckState.PENDING, certainty=Certainty.UNKNOWN),
-    "payment": payment(),
-    "payment, unknown": payment(certainty=Certainty.UNKNOWN, state=PaymentState.INITIALIZING),
-    "refund": refund(),
-    "refund, unknown": refund(certainty=Certainty.UNKNOWN, state=RefundState.SUBMITTING),
+    "credit check": make_check(),
+    "credit check, unknown": make_check(state=CheckState.PENDING, certainty=Certainty.UNKNOWN),
+    "payment": make_payment(),
+    "payment, unknown": make_payment(certainty=Certainty.UNKNOWN, state=PaymentState.INITIALIZING),
+    "refund": make_refund(),
+    "refund, unknown": make_refund(certainty=Certainty.UNKNOWN, state=RefundState.SUBMITTING),
     "order": ORDER,
 }
 
@@ -28,7 +28,7 @@ RECORDS: dict[str, ShownRecord] = {
 @pytest.mark.parametrize("name", RECORDS)
 def test_nothing_changed(name: str, language: Literal["ja", "en"]) -> None:
     """Of any kind, known or not: no change at that second, and of what. A later version is no change by itself."""
-    context = window_context()
+    context = make_window_context()
     context.language = language
     record = RECORDS[name]
     toast = make_probe_toast(context, record, replace(record, version=record.version + 1))
@@ -41,19 +41,19 @@ def test_nothing_changed(name: str, language: Literal["ja", "en"]) -> None:
 CHANGED: dict[str, tuple[ShownRecord, ShownRecord, str, str]] = {
     "credit check": (
         RECORDS["credit check, unknown"],
-        check(),
+        make_check(),
         "Bought",
         "State: In progress → Bought, Certainty: Unknown → Confirmed",
     ),
     "payment": (
         RECORDS["payment, unknown"],
-        replace(payment(), provider_refunded_minor=500),
+        replace(make_payment(), provider_refunded_minor=500),
         "Completed",
         "State: Starting → Completed, Certainty: Unknown → Confirmed, Refunded: – → ¥500",
     ),
     "refund": (
-        refund(),
-        replace(refund(), state=RefundState.COMPLETED),
+        make_refund(),
+        replace(make_refund(), state=RefundState.COMPLETED),
         "Refunded",
         "State: Requested → Refunded",
     ),
@@ -63,7 +63,7 @@ CHANGED: dict[str, tuple[ShownRecord, ShownRecord, str, str]] = {
 @pytest.mark.parametrize("name", CHANGED)
 def test_a_change_names_state_and_record(name: str) -> None:
     """The state word, the record beside it, and what has changed from which value to which."""
-    context = window_context()
+    context = make_window_context()
     context.language = "en"
     before, after, word, changes = CHANGED[name]
     toast = make_probe_toast(context, before, after)
@@ -75,10 +75,10 @@ def test_a_change_names_state_and_record(name: str) -> None:
 @pytest.mark.parametrize("is_new", [True, False])
 def test_an_answer_that_contradicts_the_record_is_no_good_news(*, is_new: bool) -> None:
     """Neither when it arrives nor when it is only confirmed: a check mark with "no change" reads as agreement."""
-    context = window_context()
+    context = make_window_context()
     context.language = "en"
-    after = check(work=Work(WorkState.NEEDS_REVIEW, reason=WorkReason.CONTRADICTED))
-    toast = make_probe_toast(context, check() if is_new else after, after)
+    after = make_check(work=Work(WorkState.NEEDS_REVIEW, reason=WorkReason.CONTRADICTED))
+    toast = make_probe_toast(context, make_check() if is_new else after, after)
     assert toast.message == context.translate("dialog.probe.contradicted")
     assert (toast.icon_name, toast.tone) == ("not_equal", "bad")
     assert toast.detail == case_words.format_record_title(after, context)

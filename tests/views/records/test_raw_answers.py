@@ -8,7 +8,7 @@ from pytestqt.qtbot import QtBot
 from console.domain.records import EvidenceItem
 from console.views.records.tabs import EvidenceView
 from console.wording.sentences import catalogue as wording
-from tests.views.invented_checks import NOW, window_context
+from tests.views.invented_checks import NOW, make_window_context
 
 ANSWER = EvidenceItem(
     1, NOW, "person", "ab" * 32, "[not_listed] 20 purchases of that day, not this one", body="a file"
@@ -17,12 +17,12 @@ ANSWER = EvidenceItem(
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_a_summary_without_room_in_its_row_stands_above_the_answer(
-    qtbot: QtBot, the_look: object, language: Literal["ja", "en"]
+    qtbot: QtBot, appearance: object, language: Literal["ja", "en"]
 ) -> None:
     """The summary of an answer is shown completely in exactly one place, at each width of the tab: in its row, or
     above the answer if the row has no room.
     """
-    context = window_context()
+    context = make_window_context()
     context.change_language(language)
     tab = EvidenceView(context)
     qtbot.addWidget(tab)

@@ -25,28 +25,28 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.display.money_strip import MoneyPanel
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.inline_runner import InlineRunner
-from tests.views.invented_checks import NOW, window_context
-from tests.views.invented_payments import ASIDE, payment, plan, refund
+from tests.views.invented_checks import NOW, make_window_context
+from tests.views.invented_payments import ASIDE, make_payment, make_plan, make_refund
 
 PAYER = RiskSignal("payer_often", {"n": 4, "days": 30}, "refund", 7)
 SAME = RiskSignal(EXACT_LOOKALIKE_RULE, {"minor": 8_500, "currency": "JPY", "maker": "op-c"}, "refund", 8)
 
 
-class RefundsAlone:
+class RefundServices:
     """A desk that has refunds alone: plans as given, requests kept."""
 
     def __init__(self, made: RefundPlan) -> None:
         self.made, self.requests = made, list[RefundRequest]()
 
     @property
-    def refunds(self) -> "RefundsAlone":
+    def refunds(self) -> "RefundServices":
         return self
 
     def acting_as(self, _name: str | None) -> Any:
         return nullcontext()
 
     @property
-    def recovery(self) -> "RefundsAlone":
+    def recovery(self) -> "RefundServices":
         return self
 
     def probe(self, _kind: str, _id: int, *, request_id: str | None = None) -> Payment:
@@ -58,18 +58,18 @@ class RefundsAlone:
 
     def request(self, request: RefundRequest, *, request_id: str | None = None) -> Refund:
         self.requests.append(request)
-        return refund()
+        return make_refund()
 
 
-def form(*hits: RiskSignal, **other: Any) -> RefundForm:
-    made = RefundForm(window_context(), plan(*hits, **other), None)
+def make_form(*hits: RiskSignal, **other: Any) -> RefundForm:
+    made = RefundForm(make_window_context(), make_plan(*hits, **other), None)
     made.reason_list.setCurrentIndex(0)
     return made
 
 
-def test_all_that_is_left_is_prefilled(the_look: object) -> None:
+def test_all_that_is_left_is_prefilled(appearance: object) -> None:
     """No identifier is typed again; the reason alone is missing."""
-    made = RefundForm(window_context(), plan(), None)
+    made = RefundForm(make_window_context(), make_plan(), None)
     assert made.amount_edit.text() == "12,000"
     assert made.full_amount_button.isChecked()
     assert made.find_disabled_reason() == "Select a reason first."
@@ -78,9 +78,9 @@ def test_all_that_is_left_is_prefilled(the_look: object) -> None:
     assert made.make_request() == RefundRequest(5, "12000", "", saw=7, reason_code=RefundReason.ORDERED_TWICE)
 
 
-def test_a_part_says_what_stays_refundable(the_look: object) -> None:
+def test_a_part_says_what_stays_refundable(appearance: object) -> None:
     """And the radio button follows the amount."""
-    made = form()
+    made = make_form()
     made.amount_edit.setText("8500")
     assert made.partial_amount_button.isChecked()
     assert made.remainder_label.plain == "Refundable after this request: ¥3,500"
@@ -89,7 +89,7 @@ def test_a_part_says_what_stays_refundable(the_look: object) -> None:
 @pytest.mark.parametrize(("currency", "symbol"), [("JPY", "¥"), ("INR", "₹")])
 def test_the_currency_stands_inside_the_amount_field(parent: QWidget, currency: str, symbol: str) -> None:
     """At its left end, where even the longest amount doesn't reach it."""
-    made = RefundForm(window_context(), plan(payment=payment(currency=currency)), None)
+    made = RefundForm(make_window_context(), make_plan(payment=make_payment(currency=currency)), None)
     made.setParent(parent)
     made.show()
     symbols = [label for label in made.amount_edit.findChildren(TextLabel) if label.isVisible()]
@@ -101,7 +101,7 @@ def test_the_currency_stands_inside_the_amount_field(parent: QWidget, currency: 
 
 def test_each_digit_that_is_typed_counts(parent: QWidget) -> None:
     """Over the prefilled sum, figure by figure: the choice of a part follows, and takes none of them away."""
-    made = form()
+    made = make_form()
     made.setParent(parent)
     made.show()
     made.amount_edit.setFocus()
@@ -114,18 +114,18 @@ def test_each_digit_that_is_typed_counts(parent: QWidget) -> None:
     assert made.amount_edit.selectedText() == "12,000"
 
 
-def test_every_hit_needs_an_answer(the_look: object) -> None:
+def test_every_hit_needs_an_answer(appearance: object) -> None:
     """One answer for each rule; it goes with the request."""
-    made = form(PAYER)
+    made = make_form(PAYER)
     assert made.find_disabled_reason() == "Answer each warning before the review."
     made._answer_field_by_rule["payer_often"].edit.setText("four returns")  # type: ignore[union-attr]  # a line
     assert made.find_disabled_reason() == ""
     assert made.make_request().answers == (("payer_often", "four returns"),)
 
 
-def test_the_exact_look_alike_must_be_meant(the_look: object) -> None:
+def test_the_exact_look_alike_must_be_meant(appearance: object) -> None:
     """Words alone don't do."""
-    made = form(SAME)
+    made = make_form(SAME)
     made._answer_field_by_rule[EXACT_LOOKALIKE_RULE].edit.setText("a second one")  # type: ignore[union-attr]  # a line
     assert made.find_disabled_reason() == "Confirm that the repeated refund is intended."
     made.intended_repeat_box.setChecked(True)
@@ -133,25 +133,27 @@ def test_the_exact_look_alike_must_be_meant(the_look: object) -> None:
     assert made.make_request().intended_repeat
 
 
-def test_another_plan_keeps_what_was_answered(the_look: object) -> None:
+def test_another_plan_keeps_what_was_answered(appearance: object) -> None:
     """Amounts change hits; an answer to a hit that is still there stays."""
-    made = form(PAYER)
+    made = make_form(PAYER)
     made._answer_field_by_rule["payer_often"].edit.setText("four returns")  # type: ignore[union-attr]  # a line
-    made.show_plan(plan(PAYER, SAME))
+    made.show_plan(make_plan(PAYER, SAME))
     assert dict(made.list_risk_signal_answers()) == {"payer_often": "four returns", EXACT_LOOKALIKE_RULE: ""}
 
 
-def test_a_broken_rule_is_told_with_its_figures(the_look: object) -> None:
+def test_a_broken_rule_is_told_with_its_figures(appearance: object) -> None:
     """The limit stands in the sentence."""
     broken = RuleCheck(LimitReason.LIMIT_PER_PERSON_AND_DAY, False, {"limit": 3_000_000, "today": 2_999_000})
-    made = form(checks=(broken,))
+    made = make_form(checks=(broken,))
     assert made.find_disabled_reason() == "This exceeds the daily limit of ¥3,000,000 (¥2,999,000 used today)."
 
 
-def test_money_set_aside_is_refunded_whole(the_look: object) -> None:
+def test_money_set_aside_is_refunded_whole(appearance: object) -> None:
     """Its own sum is prefilled, a part is refused, what is left of the payment doesn't matter."""
     made = RefundForm(
-        window_context(), plan(checks=(RuleCheck(ExceedsReason.MORE_THAN_REFUNDABLE, False, {"left": 0}),)), ASIDE
+        make_window_context(),
+        make_plan(checks=(RuleCheck(ExceedsReason.MORE_THAN_REFUNDABLE, False, {"left": 0}),)),
+        ASIDE,
     )
     assert made.amount_edit.text() == "6,000"
     assert made.find_disabled_reason() == ""
@@ -160,7 +162,7 @@ def test_money_set_aside_is_refunded_whole(the_look: object) -> None:
 
 
 @pytest.fixture
-def parent(qtbot: QtBot, the_look: object) -> QWidget:
+def parent(qtbot: QtBot, appearance: object) -> QWidget:
     window = QWidget()
     window.resize(1280, 800)
     qtbot.addWidget(window)
@@ -168,8 +170,10 @@ def parent(qtbot: QtBot, the_look: object) -> QWidget:
     return window
 
 
-def open_dialog(parent: QWidget, qtbot: QtBot, made: RefundPlan) -> tuple[RefundDialog, RefundsAlone, WindowContext]:
-    at, desk = window_context(), RefundsAlone(made)
+def open_dialog(
+    parent: QWidget, qtbot: QtBot, made: RefundPlan
+) -> tuple[RefundDialog, RefundServices, WindowContext]:
+    at, desk = make_window_context(), RefundServices(made)
     at.store_services(desk)  # type: ignore[arg-type]  # refunds are all it takes
     dialog = RefundDialog(at, made, None, parent)
     dialog.form.reason_list.setCurrentIndex(0)
@@ -179,27 +183,27 @@ def open_dialog(parent: QWidget, qtbot: QtBot, made: RefundPlan) -> tuple[Refund
 
 def test_two_alike_are_told_apart_by_their_orders(parent: QWidget, qtbot: QtBot) -> None:
     """Order, company, amount, time and payer stand in the form and in the review; no order is told, too."""
-    at_order, without = (open_dialog(parent, qtbot, made)[0] for made in (plan(), plan(order=None)))
+    at_order, without = (open_dialog(parent, qtbot, made)[0] for made in (make_plan(), make_plan(order=None)))
     rest = " · 2 0104 0190 7731 · PayPay · paid ¥12,000 at 2026-11-20 15:04:05 JST by ****1234"
-    assert f"Order A-10442{rest}" in shown_texts(at_order)
-    assert f"Order –{rest}" in shown_texts(without)
+    assert f"Order A-10442{rest}" in read_shown_texts(at_order)
+    assert f"Order –{rest}" in read_shown_texts(without)
     qtbot.waitUntil(at_order.main_button.isEnabled)
     at_order.main_button.click()
-    assert f"Order A-10442{rest}" in shown_texts(at_order)
+    assert f"Order A-10442{rest}" in read_shown_texts(at_order)
 
 
-def shown_texts(dialog: RefundDialog) -> list[str]:
+def read_shown_texts(dialog: RefundDialog) -> list[str]:
     return [label.plain for label in dialog.findChildren(TextLabel)]
 
 
 def test_the_review_says_that_nothing_is_sent_and_asks_once(parent: QWidget, qtbot: QtBot) -> None:
     """Cancel has the focus; a second press asks nothing more."""
-    dialog, desk, at = open_dialog(parent, qtbot, plan())
+    dialog, desk, at = open_dialog(parent, qtbot, make_plan())
     qtbot.waitUntil(dialog.main_button.isEnabled)
     dialog.form.ticket_edit.setText("T-88213")
     dialog.main_button.click()
     assert dialog.windowTitle() == "Request refund of ¥12,000?"
-    assert "T-88213" in shown_texts(dialog)
+    assert "T-88213" in read_shown_texts(dialog)
     assert dialog.review is not None
     (bar,) = dialog.review.findChildren(NotificationBar)
     assert "Nothing is sent to PayPay until another person approves." in bar.sentence
@@ -224,7 +228,7 @@ def test_a_form_that_is_off_says_why_once(parent: QWidget, qtbot: QtBot) -> None
         RuleCheck(InProgressReason.OTHER_REFUND_OPEN, False),
         RuleCheck(LimitReason.LIMIT_PER_REFUND, True),
     )
-    made = plan(refusal_code="refund_unknown", refusal_facts={"refund": 9}, checks=broken)
+    made = make_plan(refusal_code="refund_unknown", refusal_facts={"refund": 9}, checks=broken)
     dialog, _, _ = open_dialog(parent, qtbot, made)
     assert not [bar for bar in dialog.findChildren(NotificationBar) if bar.isVisible()]
     told = [label.plain for label in dialog.findChildren(TextLabel) if label.isVisible()]
@@ -238,20 +242,20 @@ def test_a_form_that_is_off_says_why_once(parent: QWidget, qtbot: QtBot) -> None
 
 def test_an_old_answer_is_renewed_first(parent: QWidget, qtbot: QtBot) -> None:
     """The acting button is off, and Probe stands beside the reason."""
-    old = payment(told_at=NOW - timedelta(hours=30))
-    dialog, desk, _ = open_dialog(parent, qtbot, plan(payment=old))
+    old = make_payment(told_at=NOW - timedelta(hours=30))
+    dialog, desk, _ = open_dialog(parent, qtbot, make_plan(payment=old))
     assert dialog.is_answer_old
     assert dialog.probe_button.isVisible()
     assert dialog.hint.plain == "The gateway's answer is old. Probe before requesting a refund."
-    desk.made = plan()
-    dialog._store_and_show_plan(plan())
+    desk.made = make_plan()
+    dialog._store_and_show_plan(make_plan())
     assert not dialog.probe_button.isVisible()
     qtbot.waitUntil(dialog.main_button.isEnabled)
 
 
 def test_an_answer_that_grows_old_again_can_be_renewed_again(parent: QWidget, qtbot: QtBot) -> None:
     """After a probe, the button is ready for the next one."""
-    old = plan(payment=payment(told_at=NOW - timedelta(hours=30)))
+    old = make_plan(payment=make_payment(told_at=NOW - timedelta(hours=30)))
     dialog, _, _ = open_dialog(parent, qtbot, old)
     dialog.probe_button.set_busy("Probing...")
     dialog._read_plan_after_probe(None)
@@ -262,7 +266,7 @@ def test_an_answer_that_grows_old_again_can_be_renewed_again(parent: QWidget, qt
 
 def test_a_large_sum_asks_for_the_last_four(parent: QWidget, qtbot: QtBot) -> None:
     """Of the order's number, so that it isn't pressed through."""
-    dialog, desk, _ = open_dialog(parent, qtbot, plan(second_checker_reasons=("second_checker_above",)))
+    dialog, desk, _ = open_dialog(parent, qtbot, make_plan(second_checker_reasons=("second_checker_above",)))
     qtbot.waitUntil(dialog.main_button.isEnabled)
     dialog.main_button.click()
     assert not dialog.main_button.isEnabled()
@@ -271,15 +275,15 @@ def test_a_large_sum_asks_for_the_last_four(parent: QWidget, qtbot: QtBot) -> No
     review.order_number_check.field.edit.setText("0442")  # type: ignore[union-attr]  # a line
     assert dialog.main_button.isEnabled()
     assert desk.requests == []
-    assert OrderNumberCheck(window_context(), "A-1").find_disabled_reason() != ""
+    assert OrderNumberCheck(make_window_context(), "A-1").find_disabled_reason() != ""
 
 
 def test_the_conditions_for_two_approvers_are_named_and_fit(parent: QWidget, qtbot: QtBot) -> None:
     """Each with its value, in a text that wraps: the review becomes no wider than for one approver."""
     conditions = {"second_above_paypay": 100, "second_checker_age": 9, "second_checker_payer": 1}
-    limited = replace(plan().limits, conditions=conditions)
+    limited = replace(make_plan().limits, conditions=conditions)
     widths = []
-    for made in (plan(), plan(limits=limited, second_checker_reasons=tuple(conditions))):
+    for made in (make_plan(), make_plan(limits=limited, second_checker_reasons=tuple(conditions))):
         dialog, _, _ = open_dialog(parent, qtbot, made)
         qtbot.waitUntil(dialog.main_button.isEnabled)
         dialog.main_button.click()
@@ -295,7 +299,7 @@ def test_the_conditions_for_two_approvers_are_named_and_fit(parent: QWidget, qtb
 
 
 def test_a_refused_amount_shows_no_results_of_another_amount(qtbot: QtBot) -> None:
-    made = form()
+    made = make_form()
     qtbot.addWidget(made)
     made.amount_edit.setText("999999999")
     assert made.remainder_label.plain.endswith("–")
@@ -307,13 +311,13 @@ def test_a_refused_amount_shows_no_results_of_another_amount(qtbot: QtBot) -> No
 
 def test_a_request_that_too_few_others_can_approve_says_so() -> None:
     """A dash in place of names would promise somebody. Where no people are registered, every other name may."""
-    context = window_context()
-    alone = replace(plan(), approvers=())
+    context = make_window_context()
+    alone = replace(make_plan(), approvers=())
     assert format_checkers(alone, context) == "Approver: –"
     context.people = (Person("lead-b", frozenset({APPROVER}), may_buy=False),)
     assert format_checkers(alone, context) == "No one else may approve refunds now"
-    assert format_checkers(plan(), context) == "Approver: lead-b, lead-c"
-    needs_two = replace(plan(), second_checker_reasons=("second_checker_above",))
+    assert format_checkers(make_plan(), context) == "Approver: lead-b, lead-c"
+    needs_two = replace(make_plan(), second_checker_reasons=("second_checker_above",))
     assert format_checkers(needs_two, context) == "Two approvers: lead-b, lead-c"
     only_one = replace(needs_two, approvers=("lead-b",))
     assert format_checkers(only_one, context) == "Two approvers are needed; only lead-b may approve now"

@@ -25,7 +25,7 @@ def test_as_many_labels_as_fit(widths: tuple[int, ...], place: int, interval: in
     assert compute_label_interval(widths, place) == interval
 
 
-def test_strips_stand_side_by_side_only_if_their_texts_fit(qtbot: QtBot, the_look: object) -> None:
+def test_strips_stand_side_by_side_only_if_their_texts_fit(qtbot: QtBot, appearance: object) -> None:
     """The figures above the bars are whole wherever the window is wide enough for one strip."""
     chart = Chart("Time to truth")
     qtbot.addWidget(chart)

@@ -38,7 +38,7 @@ from console.views.reports.section import ChartSection
 from console.views.runtime.routes import ReportsRoute
 from console.views.theme.design_tokens import ThemeName
 from console.views.theme.theme import Appearance
-from tests.views.invented_checks import NOW, window_context
+from tests.views.invented_checks import NOW, make_window_context
 
 _PERIOD = make_period_until(NOW, 14)
 _DAYS = (
@@ -94,7 +94,7 @@ class Reports:
 
 
 def page_of(reports: Reports, qtbot: QtBot, language: Literal["ja", "en"] = "en") -> ReportsPage:
-    context = window_context()
+    context = make_window_context()
     context.language = language
     context.store_services(SimpleNamespace(reports=reports, acting_as=nullcontext))  # type: ignore[arg-type]  # enough of them
     page = ReportsPage(context)
@@ -112,7 +112,7 @@ def section_of(page: ReportsPage) -> ChartSection:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_a_picture_with_its_table_and_its_words(
-    qtbot: QtBot, the_look: Appearance, language: Literal["ja", "en"]
+    qtbot: QtBot, appearance: Appearance, language: Literal["ja", "en"]
 ) -> None:
     """The key shows the table in place of the picture and gives it the focus; the picture tells its figures."""
     page = page_of(Reports(), qtbot, language)
@@ -131,7 +131,7 @@ def test_a_picture_with_its_table_and_its_words(
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_every_picture_tells_its_figures(qtbot: QtBot, the_look: Appearance, language: Literal["ja", "en"]) -> None:
+def test_every_picture_tells_its_figures(qtbot: QtBot, appearance: Appearance, language: Literal["ja", "en"]) -> None:
     """A section is read when its tab is opened; it tells its figures in words, has the same in its table, and says
     that not all rows are counted. Looks of one picture differ in their fill.
     """
@@ -153,7 +153,7 @@ def test_every_picture_tells_its_figures(qtbot: QtBot, the_look: Appearance, lan
         assert section.note_label.plain
 
 
-def test_no_figures_no_picture(qtbot: QtBot, the_look: Appearance) -> None:
+def test_no_figures_no_picture(qtbot: QtBot, appearance: Appearance) -> None:
     """The page says that there is nothing, and offers no table of nothing."""
     page = page_of(Reports(EMPTY), qtbot)
     section = section_of(page)
@@ -161,7 +161,7 @@ def test_no_figures_no_picture(qtbot: QtBot, the_look: Appearance) -> None:
     assert not section.switch_button.isVisibleTo(page)
 
 
-def test_figures_that_could_not_be_read(qtbot: QtBot, the_look: Appearance) -> None:
+def test_figures_that_could_not_be_read(qtbot: QtBot, appearance: Appearance) -> None:
     """A bar says so; the figures that were read before stay, and the bar goes when they are read again."""
     reports = Reports()
     page = page_of(reports, qtbot)
@@ -176,12 +176,14 @@ def test_figures_that_could_not_be_read(qtbot: QtBot, the_look: Appearance) -> N
 
 @pytest.mark.parametrize("theme", ["light", "dark", "high_contrast"])
 @pytest.mark.parametrize("scale", [1.0, 2.0])
-def test_looks_differ_in_more_than_colour(qtbot: QtBot, the_look: Appearance, theme: ThemeName, scale: float) -> None:
+def test_looks_differ_in_more_than_colour(
+    qtbot: QtBot, appearance: Appearance, theme: ThemeName, scale: float
+) -> None:
     """Each part of a bar is painted where its value says, each fill differs from the others in grey too, and every
     strip has its room at any text size.
     """
-    the_look.choose_theme(theme)
-    the_look.set_text_scale(scale)
+    appearance.choose_theme(theme)
+    appearance.set_text_scale(scale)
     fills = ("solid", "hatch", "back_hatch", "cross", "dots")
     parts = tuple(
         chart_content.Bar(fill, "", (chart_content.BarPart(100, chart_content.BarPartStyle(fill, "text")),))  # type: ignore[arg-type]
@@ -191,7 +193,7 @@ def test_looks_differ_in_more_than_colour(qtbot: QtBot, the_look: Appearance, th
     qtbot.addWidget(chart)
     chart.resize(700, 300)
     chart.show_content(chart_content.ChartContent((chart_content.BarStrip("One", "", parts, 100),) * 3, (), ""))
-    assert chart.minimumHeight() >= 3 * the_look.line_height("body")
+    assert chart.minimumHeight() >= 3 * appearance.line_height("body")
     boxes = chart.compute_strip_boxes()
     assert not any(a.intersects(b) for a in boxes for b in boxes if a is not b)
     assert all(chart.minimumHeight() >= box.height() for box in boxes)
@@ -203,7 +205,7 @@ def test_looks_differ_in_more_than_colour(qtbot: QtBot, the_look: Appearance, th
         left = int((box.left() + (number + 0.5) * width - 8) * ratio)
         top = int(box.center().y() * ratio)
         area = [image.pixelColor(left + x, top + y).lightness() for x in range(16) for y in range(16)]
-        background = the_look.colour("base").lightness()
+        background = appearance.colour("base").lightness()
         inked.append(sum(abs(light - background) > 40 for light in area))
     assert inked[0] == 256
     assert all(0 < count < 250 for count in inked[1:]), inked
@@ -229,7 +231,7 @@ class Closes(Reports):
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_a_daily_close(qtbot: QtBot, the_look: Appearance, language: Literal["ja", "en"]) -> None:
+def test_a_daily_close(qtbot: QtBot, appearance: Appearance, language: Literal["ja", "en"]) -> None:
     """Yesterday's at first; a day that isn't one is told at the field and read by nobody; what is open is a word, not
     a colour alone; an open record is opened; the key of the export writes the shown close.
     """
@@ -243,7 +245,7 @@ def test_a_daily_close(qtbot: QtBot, the_look: Appearance, language: Literal["ja
     changes = (DailyCloseChange("captured", "JPY", nothing, one), DailyCloseChange("unknown", before="refund 3"))
     first = FirstClose(NOW, "fin-d")
     reports = Closes(DailyClose("atom", NOW.date(), money, unknown, None, points, NOW, first, changes))
-    context = window_context()
+    context = make_window_context()
     context.language = language
     services = SimpleNamespace(reports=reports, daily_closes=reports, acting_as=nullcontext)
     context.store_services(services)  # type: ignore[arg-type]  # enough of them

@@ -12,7 +12,7 @@ import pytest
 import console.views
 from console.app import Console
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import quick_desk
+from tests.support.quick_desks import open_quick_desk
 
 VIEWS = Path(console.views.__file__).parent
 SOURCES = sorted(VIEWS.rglob("*.py"))
@@ -144,7 +144,7 @@ def test_the_acts_are_known() -> None:
 
 def test_a_service_that_takes_an_id_gets_one(tmp_path: Path) -> None:
     """Each act takes an id, and so does no call that is said to change nothing."""
-    with quick_desk(tmp_path / "desk", LedgerVendor()) as desk:
+    with open_quick_desk(tmp_path / "desk", LedgerVendor()) as desk:
         taking = {(service, method) for service, method in called() if _takes_id(desk, service, method)}
     assert taking == acts_of_the_window()
 

@@ -21,7 +21,7 @@ from console.views.widgets.controls.inputs import Field
 from console.views.widgets.display.placeholders import EmptyState, replace_by_empty_state
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame, ToastStack
-from tests.support.hearing import Heard, listening
+from tests.support.hearing import HeardSentence, collect_announcements
 
 AT = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 VIEWS = Path(__file__).parents[3] / "console" / "views"
@@ -29,8 +29,8 @@ MakeWindow = Callable[[], QWidget]
 
 
 @pytest.fixture
-def heard() -> Iterator[list[Heard]]:
-    with listening() as sentences:
+def heard() -> Iterator[list[HeardSentence]]:
+    with collect_announcements() as sentences:
         yield sentences
 
 
@@ -87,13 +87,13 @@ def test_texts_are_spoken_as_sentences(parts: tuple[str, ...], spoken: str) -> N
     ],
 )
 def test_a_refusal_interrupts(
-    window: QWidget, heard: list[Heard], tone: Tone, icon_name: str, is_urgent: bool
+    window: QWidget, heard: list[HeardSentence], tone: Tone, icon_name: str, is_urgent: bool
 ) -> None:
     put(window, NotificationBar("Not done", "Why.", tone=tone, icon_name=icon_name))
-    assert heard == [Heard("Not done. Why.", is_urgent)]
+    assert heard == [HeardSentence("Not done. Why.", is_urgent)]
 
 
-def test_a_bar_is_announced_once(window: QWidget, heard: list[Heard]) -> None:
+def test_a_bar_is_announced_once(window: QWidget, heard: list[HeardSentence]) -> None:
     """Hidden and shown again it says nothing; a new text is said."""
     bar = NotificationBar("Changed", "By lead-b.")
     put(window, bar)
@@ -105,7 +105,7 @@ def test_a_bar_is_announced_once(window: QWidget, heard: list[Heard]) -> None:
     assert [one.sentence for one in heard] == ["Changed. By lead-b.", "Changed. By op-c."]
 
 
-def test_a_bar_of_an_opening_window_is_read_with_the_window(window: QWidget, heard: list[Heard]) -> None:
+def test_a_bar_of_an_opening_window_is_read_with_the_window(window: QWidget, heard: list[HeardSentence]) -> None:
     dialog = DialogFrame("Buy?", main_button_text="Buy", parent=window)
     dialog.show_content(NotificationBar("This costs money", "¥300."))
     dialog.open()
@@ -113,7 +113,7 @@ def test_a_bar_of_an_opening_window_is_read_with_the_window(window: QWidget, hea
     dialog.close()
 
 
-def test_a_result_is_one_sentence(window: QWidget, heard: list[Heard]) -> None:
+def test_a_result_is_one_sentence(window: QWidget, heard: list[HeardSentence]) -> None:
     """Title and bar are said together, so that an urgent bar doesn't cut the title off."""
     dialog = DialogFrame("Buy?", main_button_text="Buy", parent=window)
     dialog.show_content(QWidget())
@@ -123,11 +123,11 @@ def test_a_result_is_one_sentence(window: QWidget, heard: list[Heard]) -> None:
     QVBoxLayout(content).addWidget(NotificationBar("", "The provider refused.", tone="bad", icon_name="cross"))
     dialog.main_button.clicked.connect(dialog.accept)
     dialog.show_outcome("Not bought", "", content, close_text="Close")
-    assert heard == [Heard("Asking…", False), Heard("Not bought. The provider refused.", True)]
+    assert heard == [HeardSentence("Asking…", False), HeardSentence("Not bought. The provider refused.", True)]
     dialog.close()
 
 
-def test_a_new_title_of_an_open_dialog_is_said(window: QWidget, heard: list[Heard]) -> None:
+def test_a_new_title_of_an_open_dialog_is_said(window: QWidget, heard: list[HeardSentence]) -> None:
     dialog = DialogFrame("Refund", parent=window)
     dialog.show_content(QWidget())
     dialog.open()
@@ -137,23 +137,23 @@ def test_a_new_title_of_an_open_dialog_is_said(window: QWidget, heard: list[Hear
     dialog.close()
 
 
-def test_the_same_error_of_a_field_is_said_once(window: QWidget, heard: list[Heard]) -> None:
+def test_the_same_error_of_a_field_is_said_once(window: QWidget, heard: list[HeardSentence]) -> None:
     """A field that is checked at every key shows its error at every key."""
     field = Field("Corporation number")
     put(window, field)
     for words in ("Wrong digit.", "", "Wrong digit.", "Too long."):
         field.show_error(words)
-    assert heard == [Heard("Wrong digit.", True), Heard("Too long.", True)]
+    assert heard == [HeardSentence("Wrong digit.", True), HeardSentence("Too long.", True)]
 
 
-def test_busy_words_of_a_button_are_said(window: QWidget, heard: list[Heard]) -> None:
+def test_busy_words_of_a_button_are_said(window: QWidget, heard: list[HeardSentence]) -> None:
     button = KeyButton("Verify")
     put(window, button)
     button.set_busy("Verifying…")
-    assert heard == [Heard("Verifying…", False)]
+    assert heard == [HeardSentence("Verifying…", False)]
 
 
-def test_notices_are_kept_with_time_and_record(window: QWidget, heard: list[Heard]) -> None:
+def test_notices_are_kept_with_time_and_record(window: QWidget, heard: list[HeardSentence]) -> None:
     """The newest first; a toast may be about another record than the page."""
     announcer = keep(window, [], PaymentRoute(7))
     put(window, NotificationBar("Not done", "Why.", tone="bad"))
@@ -179,7 +179,7 @@ def test_a_page_without_a_record_gives_none(window: QWidget) -> None:
     assert announcer.announcements[0].route is None
 
 
-def test_nothing_under_a_cover_is_said(window: QWidget, heard: list[Heard]) -> None:
+def test_nothing_under_a_cover_is_said(window: QWidget, heard: list[HeardSentence]) -> None:
     """While the window is locked, only the lock speaks, and that isn't kept; the rest is said afterwards."""
     cover: list[QWidget] = []
     announcer = keep(window, cover)
@@ -189,7 +189,7 @@ def test_nothing_under_a_cover_is_said(window: QWidget, heard: list[Heard]) -> N
     cover.append(lock)
     put(window, NotificationBar("Changed", "By lead-b."))
     put(lock, NotificationBar("Not unlocked", "Wrong password.", tone="bad"))
-    assert heard == [Heard("Not unlocked. Wrong password.", True)]
+    assert heard == [HeardSentence("Not unlocked. Wrong password.", True)]
     assert [*announcer.announcements] == []
     cover.clear()
     announcer.announce_waiting_sentences()
@@ -198,9 +198,9 @@ def test_nothing_under_a_cover_is_said(window: QWidget, heard: list[Heard]) -> N
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
-def test_toasts_stand_whole_above_the_lower_bars(window: QWidget, the_look: Appearance, scale: float) -> None:
+def test_toasts_stand_whole_above_the_lower_bars(window: QWidget, appearance: Appearance, scale: float) -> None:
     """No toast covers a button, and none is too low for its text."""
-    the_look.set_text_scale(scale)
+    appearance.set_text_scale(scale)
     lower = QWidget(window)
     lower.setGeometry(0, 520, 800, 80)
     lower.show()
@@ -236,7 +236,7 @@ def test_nobody_else_sends_announcements() -> None:
     assert makers == {"runtime/announcer.py"}
 
 
-def test_a_list_that_is_still_empty_is_announced_once(window: QWidget, heard: list[Heard]) -> None:
+def test_a_list_that_is_still_empty_is_announced_once(window: QWidget, heard: list[HeardSentence]) -> None:
     """A list that is read again because another person acted, and is empty as before, says nothing; another reason
     for its emptiness is said, and so is the same one after rows were shown.
     """

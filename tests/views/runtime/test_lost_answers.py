@@ -59,8 +59,8 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
 from tests.support.desks import NUMBERS
 from tests.support.inline_runner import InlineRunner
-from tests.support.money_desks import ask, order, paid
-from tests.support.money_stage import Stage, stage
+from tests.support.money_desks import import_paid_payment, insert_order, request_refund
+from tests.support.money_stage import MoneyStage, open_money_stage
 from tests.support.places import Place
 from tests.views.runtime.test_acts_have_ids import acts_of_the_window
 
@@ -114,7 +114,7 @@ class _Service:
 class Seat:
     """A person before a window that works in place; pages and dialogs are made and not shown."""
 
-    stage: Stage
+    stage: MoneyStage
     desk: Console
     lossy: Lossy
     context: WindowContext
@@ -135,15 +135,15 @@ class Seat:
             return record
 
     def paid(self, number: str = "ORD-1") -> Payment:
-        return paid(self.stage.maker, self.stage.sandbox, number)
+        return import_paid_payment(self.stage.maker, self.stage.sandbox, number)
 
     def request_refund(self) -> Refund:
         """Ask for a refund as the maker, who isn't always the person at this seat."""
-        return ask(self.stage.maker, self.paid().id)
+        return request_refund(self.stage.maker, self.paid().id)
 
     def unknown_refund(self) -> Refund:
         payment = self.paid()
-        refund = ask(self.stage.maker, payment.id)
+        refund = request_refund(self.stage.maker, payment.id)
         self.stage.sandbox.control.add_fault(
             "close_after_charge", call="paypay_refund", payment=payment.merchant_payment_id
         )
@@ -279,7 +279,7 @@ def probe_in_dialog(at: Seat) -> Click:
 
 
 def move_order(at: Seat) -> Click:
-    order(at.stage.place, "ORD-1", 3_000)
+    insert_order(at.stage.place, "ORD-1", 3_000)
     at.stage.maker._context.failpoints = Failpoints(("before_order_move", 1, "raise"))
     payment = at.paid()
     return lambda: at.acts.move_order(replace(payment))  # the page reads it again after each answer
@@ -557,13 +557,13 @@ ELSEWHERE = {("limits", "set_limit")}
 
 
 @pytest.fixture
-def payment_stage(place: Place) -> Iterator[Stage]:
-    with stage(place) as made:
+def payment_stage(place: Place) -> Iterator[MoneyStage]:
+    with open_money_stage(place) as made:
         yield made
 
 
 @pytest.fixture
-def sit(payment_stage: Stage, qtbot: Any, the_look: object) -> Callable[[str], Seat]:
+def sit(payment_stage: MoneyStage, qtbot: Any, appearance: object) -> Callable[[str], Seat]:
     """Open the window of a person who may do this act."""
 
     def down(act: str) -> Seat:

@@ -15,7 +15,7 @@ from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.request_id import AttemptRequestIds
 from console.views.runtime.tasks import Failure
 from tests.support.inline_runner import InlineRunner
-from tests.views.invented_checks import window_context
+from tests.views.invented_checks import make_window_context
 
 NOTE = ("note", "payment", 5, "called")
 
@@ -51,13 +51,13 @@ Dialogs = Callable[[str], NoteDialog]
 
 
 @pytest.fixture
-def dialogs_on(qtbot: Any, the_look: object) -> Callable[[NotesAlone], Dialogs]:
+def dialogs_on(qtbot: Any, appearance: object) -> Callable[[NotesAlone], Dialogs]:
     """Opens dialogs of one window on a desk, with these words written."""
 
     def window_on(desk: NotesAlone) -> Dialogs:
         parent = QWidget()
         qtbot.addWidget(parent)
-        at: WindowContext = window_context()
+        at: WindowContext = make_window_context()
         at.runner = InlineRunner()
         at.store_services(desk)  # type: ignore[arg-type]  # has notes alone
 
@@ -126,11 +126,11 @@ def test_a_late_answer_does_not_end_the_next_attempt() -> None:
     assert attempts.get_request_id(NOTE) == third != first
 
 
-def test_an_act_pressed_twice_runs_once(qtbot: Any, the_look: object) -> None:
+def test_an_act_pressed_twice_runs_once(qtbot: Any, appearance: object) -> None:
     """While the call of a caller runs, the same attempt of this caller runs no second time; after the answer it
     does. Another caller of the attempt gets an answer of its own.
     """
-    desk, at, caller, other = NotesAlone(), window_context(), QWidget(), QWidget()
+    desk, at, caller, other = NotesAlone(), make_window_context(), QWidget(), QWidget()
     answers: list[QWidget] = []
     for widget in (caller, other):
         qtbot.addWidget(widget)

@@ -14,7 +14,7 @@ from console.views.sign_in.sign_in_form import EnteredAccount, SignInForm
 from console.views.sign_in.unlock_form import UnlockForm
 from console.views.theme.design_tokens import Language
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.views.invented_checks import NOW, window_context
+from tests.views.invented_checks import NOW, make_window_context
 
 PLACE = "db.example:3306/console"
 DENIED = Failure(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": "access_denied"})
@@ -23,7 +23,7 @@ NOT_THERE = Failure(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", 
 
 
 def sign_in(bot: QtBot, user: str = "", *, can_store_password: bool = True, fixed: bool = False) -> SignInForm:
-    form = SignInForm(window_context(), PLACE, user, can_store_password=can_store_password, is_user_fixed=fixed)
+    form = SignInForm(make_window_context(), PLACE, user, can_store_password=can_store_password, is_user_fixed=fixed)
     bot.addWidget(form)
     with bot.waitExposed(form):
         form.show()
@@ -33,7 +33,7 @@ def sign_in(bot: QtBot, user: str = "", *, can_store_password: bool = True, fixe
 
 
 def unlock(bot: QtBot, *, asks: bool, persons: tuple[Person, ...] = ()) -> UnlockForm:
-    form = UnlockForm(window_context(), NOW, needs_password=asks, people=persons)
+    form = UnlockForm(make_window_context(), NOW, needs_password=asks, people=persons)
     bot.addWidget(form)
     with bot.waitExposed(form):
         form.show()
@@ -74,7 +74,7 @@ def test_enter_goes_out_from_the_other_choices_too(qtbot: QtBot) -> None:
     """The button names the key, wherever the focus is: at the check box, and at the language below the form."""
     form = sign_in(qtbot, "op-a")
     QTest.keyClicks(form.password_field.line_edit, "pass word")
-    cover = PrivacyCover(window_context(), form)
+    cover = PrivacyCover(make_window_context(), form)
     qtbot.addWidget(cover)
     cover.show()
     for choice in (form.store_password_box, cover.language_buttons["ja"], cover.language_buttons["en"]):
@@ -199,7 +199,7 @@ def test_the_first_time_names_whom_to_call(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, language: Language, name: str | None, telephone: str | None
 ) -> None:
     """The person and the number of the settings, or the one of them that is set."""
-    context = window_context()
+    context = make_window_context()
     monkeypatch.setattr(context.settings, "contact_name", name)
     monkeypatch.setattr(context.settings, "contact_telephone", telephone)
     context.change_language(language)

@@ -232,9 +232,9 @@ def test_placeholders_wait_before_they_show(
     )
 
 
-def test_compact_rows_are_24_px(table: MakeTable, the_look: Appearance) -> None:
+def test_compact_rows_are_24_px(table: MakeTable, appearance: Appearance) -> None:
     """Density changes the rows that are on the screen."""
     view = table(5)
     assert view.rowHeight(0) == 32
-    the_look.set_density("compact")
+    appearance.set_density("compact")
     assert view.rowHeight(0) == 24

@@ -175,7 +175,7 @@ MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u206
 
 
 @pytest.mark.parametrize("mark", MARKS)
-def test_a_name_turns_no_amount_round(the_look: object, mark: str) -> None:
+def test_a_name_turns_no_amount_round(appearance: object, mark: str) -> None:
     """A mark of the direction of writing in a name would show what stands after it in reverse order. It is left out
     wherever a text is painted or read out; the stored answer shows it as its escape."""
     text = f"ｶﾌﾞ{mark}商店 ¥12,000"
@@ -188,7 +188,7 @@ def test_a_name_turns_no_amount_round(the_look: object, mark: str) -> None:
     assert escape_direction_marks(mark) == f"\\u{ord(mark):04x}"
 
 
-def test_an_amount_of_another_currency_has_its_decimals(the_look: object) -> None:
+def test_an_amount_of_another_currency_has_its_decimals(appearance: object) -> None:
     """An amount of any currency has the decimals of ISO 4217, and its decimal point leaves no gap in the font of
     figures.
     """
@@ -197,7 +197,7 @@ def test_an_amount_of_another_currency_has_its_decimals(the_look: object) -> Non
     assert split_font_runs("KWD 0.000") == (("KWD ", False), ("0", True), (".", False), ("000", True))
 
 
-def test_a_line_break_never_joins_what_stands_before_and_after_it(the_look: object) -> None:
+def test_a_line_break_never_joins_what_stands_before_and_after_it(appearance: object) -> None:
     """A note of several lines keeps them in a timeline; in a cell of one line they are apart by a space."""
     assert wrap_text("¥100\n\n200 円です。\n", 400) == ("¥100", "", "200 円です。")
     for line_break in ("\n", "\r\n", "\t", "\u2028"):

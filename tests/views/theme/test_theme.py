@@ -19,13 +19,15 @@ from console.views.theme.theme import Appearance, parse_colour
 
 
 @pytest.mark.parametrize("theme", ["light", "dark", "high_contrast"])
-def test_a_theme_reaches_palette_and_sheet(the_look: Appearance, dressed: QApplication, theme: ThemeName) -> None:
+def test_a_theme_reaches_palette_and_sheet(
+    appearance: Appearance, themed_application: QApplication, theme: ThemeName
+) -> None:
     """Choosing a theme changes Qt's palette, the style sheet and what delegates ask for, all at once."""
-    the_look.choose_theme(theme)
+    appearance.choose_theme(theme)
     colours = tokens().get_colours(theme)
-    assert dressed.palette().color(QPalette.ColorRole.Window).name().upper() == colours["base"]
-    assert colours["border"] in dressed.styleSheet()
-    assert the_look.colour("text").name().upper() == colours["text"]
+    assert themed_application.palette().color(QPalette.ColorRole.Window).name().upper() == colours["base"]
+    assert colours["border"] in themed_application.styleSheet()
+    assert appearance.colour("text").name().upper() == colours["text"]
 
 
 def test_the_sheet_leaves_no_gap() -> None:
@@ -48,27 +50,29 @@ def test_every_class_in_the_sheet_is_a_widget_class() -> None:
     assert {name for name in names if name not in defined and not hasattr(QtWidgets, name)} == set()
 
 
-def test_the_bundled_fonts_are_used(the_look: Appearance) -> None:
+def test_the_bundled_fonts_are_used(appearance: Appearance) -> None:
     """Latin words are set in Noto Sans, kana and kanji in BIZ UDPGothic, figures in BIZ UDGothic, at the pixel size
     of their role. The rupee sign comes from a bundled font too.
     """
-    assert QFontInfo(the_look.font("body")).family() == "Noto Sans"
-    assert drawn_families("返金 ₹", the_look.font("body")) == {"BIZ UDPGothic", "Noto Sans"}
-    assert QFontInfo(the_look.font("data")).family() == "BIZ UDGothic"
-    assert the_look.font("title").pixelSize() == tokens().type["title"].px
+    assert QFontInfo(appearance.font("body")).family() == "Noto Sans"
+    assert drawn_families("返金 ₹", appearance.font("body")) == {"BIZ UDPGothic", "Noto Sans"}
+    assert QFontInfo(appearance.font("data")).family() == "BIZ UDGothic"
+    assert appearance.font("title").pixelSize() == tokens().type["title"].px
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.25, 1.5, 2.0])
 @pytest.mark.parametrize("role", tokens().type)
-def test_a_line_has_room_for_every_letter(the_look: Appearance, role: TextRoleName, scale: float) -> None:
+def test_a_line_has_room_for_every_letter(appearance: Appearance, role: TextRoleName, scale: float) -> None:
     """The ink of descenders, of capitals with an accent, of kana with a voicing mark and of currency signs lies
     inside the line, and a descender is long enough to be told from a letter that was cut.
     """
-    the_look.set_text_scale(scale)
-    ink = the_look.font_metrics(role).tightBoundingRect("ÅÄĝpgyjQ,;()¥₹ゔぷ鬱｜")
-    assert ink.height() <= the_look.line_height(role)
+    appearance.set_text_scale(scale)
+    ink = appearance.font_metrics(role).tightBoundingRect("ÅÄĝpgyjQ,;()¥₹ゔぷ鬱｜")
+    assert ink.height() <= appearance.line_height(role)
     if tokens().type[role].font == "text":
-        assert the_look.font_metrics(role).tightBoundingRect("p").bottom() >= 0.2 * the_look.font(role).pixelSize()
+        assert (
+            appearance.font_metrics(role).tightBoundingRect("p").bottom() >= 0.2 * appearance.font(role).pixelSize()
+        )
 
 
 def drawn_families(text: str, font: QFont) -> set[str]:
@@ -80,17 +84,17 @@ def drawn_families(text: str, font: QFont) -> set[str]:
     return {run.rawFont().familyName() for run in layout.glyphRuns()}
 
 
-def test_larger_text_makes_rows_and_controls_higher(the_look: Appearance) -> None:
+def test_larger_text_makes_rows_and_controls_higher(appearance: Appearance) -> None:
     """At 200 % a row still holds its line, and a control its words."""
-    the_look.set_text_scale(2.0)
-    assert the_look.font("body").pixelSize() == 2 * tokens().type["body"].px
-    assert the_look.row_height() >= the_look.line_height("body")
-    assert the_look.control_height("button") >= the_look.line_height("body")
+    appearance.set_text_scale(2.0)
+    assert appearance.font("body").pixelSize() == 2 * tokens().type["body"].px
+    assert appearance.row_height() >= appearance.line_height("body")
+    assert appearance.control_height("button") >= appearance.line_height("body")
 
 
-def test_digits_have_one_width(the_look: Appearance) -> None:
+def test_digits_have_one_width(appearance: Appearance) -> None:
     """Columns of figures don't dance: each digit is as wide as the next."""
-    widths = {the_look.font_metrics("data").horizontalAdvance(digit) for digit in "0123456789"}
+    widths = {appearance.font_metrics("data").horizontalAdvance(digit) for digit in "0123456789"}
     assert len(widths) == 1
 
 

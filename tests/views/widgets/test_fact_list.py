@@ -9,7 +9,7 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.display.record_parts import FactList
 
 
-@pytest.mark.usefixtures("the_look")
+@pytest.mark.usefixtures("appearance")
 def test_a_layout_of_the_same_width_asks_for_no_other_one(qtbot: QtBot) -> None:
     """Each activation of the layout asked for the next one, so that the window stood still (seen at 150 % text)."""
     window = QWidget()
@@ -25,7 +25,7 @@ def test_a_layout_of_the_same_width_asks_for_no_other_one(qtbot: QtBot) -> None:
     assert not layout.activate(), "a layout that is done is asked for again"
 
 
-@pytest.mark.usefixtures("the_look")
+@pytest.mark.usefixtures("appearance")
 def test_every_value_has_room_for_its_lines(qtbot: QtBot) -> None:
     """Also if heights for other widths were asked for meanwhile, as a scroll area does before it knows whether it
     needs a bar. The list then had the heights of the other width, and its last lines were cut off."""

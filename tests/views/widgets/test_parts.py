@@ -28,7 +28,7 @@ from console.views.widgets.window.search_results import ResultEntry, ResultGroup
 from console.views.widgets.window.sidebar import Sidebar, SidebarEntry
 from console.views.widgets.window.window_bars import ShortcutHintBar, StatusBar, StatusCell, StatusCellContent
 from tests.legible.ink import measure_label_ink
-from tests.support.hearing import listening
+from tests.support.hearing import collect_announcements
 
 Shown = Callable[[QWidget], QWidget]
 
@@ -147,12 +147,12 @@ def test_a_differing_side_keeps_its_texts_in_line(show_widget: Shown) -> None:
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
 def test_the_longest_label_of_facts_keeps_its_distance(
-    show_widget: Shown, the_look: Appearance, scale: float
+    show_widget: Shown, appearance: Appearance, scale: float
 ) -> None:
     """Otherwise "Corporation number 2 9912" reads as one text, in large letters most of all."""
     facts = FactList((("Corporation number", "2 9912 0206 3857"), ("Payer", "****7306")))
     show_widget(facts)
-    the_look.set_text_scale(scale)
+    appearance.set_text_scale(scale)
     facts.resize(900, 200)
     QApplication.processEvents()
     labels = {label.plain: label for label in facts.findChildren(TextLabel)}
@@ -167,13 +167,13 @@ def find_baseline(label: QWidget, root: QWidget) -> int:
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
-def test_facts_stand_at_equal_distances(show_widget: Shown, the_look: Appearance, scale: float) -> None:
+def test_facts_stand_at_equal_distances(show_widget: Shown, appearance: Appearance, scale: float) -> None:
     """With and without a copy button, and each label at the height of its value."""
     facts = FactList((("xxx", "xxx"), ("xxx", "xxx")))
     for value in (CopyableId("xxx", "xxx", "Number"), CopyableId("xxx", "xxx", "Key"), TextLabel("xxx")):
         facts.add_fact("xxx", value)
     show_widget(facts)
-    the_look.set_text_scale(scale)
+    appearance.set_text_scale(scale)
     facts.resize(400, facts.sizeHint().height())
     QApplication.processEvents()
     labels = [label for label in facts.findChildren(TextLabel) if label.x() == 0 and label.parentWidget() is facts]
@@ -185,13 +185,13 @@ def test_facts_stand_at_equal_distances(show_widget: Shown, the_look: Appearance
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
-def test_values_of_aligned_lists_begin_at_one_place(show_widget: Shown, the_look: Appearance, scale: float) -> None:
+def test_values_of_aligned_lists_begin_at_one_place(show_widget: Shown, appearance: Appearance, scale: float) -> None:
     """At each text size, whichever list has the longest label."""
     window, above, below = QWidget(), FactList((("Ours", "¥500"),)), FactList((("Number at the gateway", "0421"),))
     above.align_values_with(below)
     window.setLayout(make_column(above, below))
     show_widget(window)
-    the_look.set_text_scale(scale)
+    appearance.set_text_scale(scale)
     window.resize(900, 200)
     QApplication.processEvents()
     places = {label.x() for label in window.findChildren(TextLabel) if label.plain in ("¥500", "0421")}
@@ -199,10 +199,10 @@ def test_values_of_aligned_lists_begin_at_one_place(show_widget: Shown, the_look
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
-def test_the_texts_of_a_bar_stand_on_one_baseline(show_widget: Shown, the_look: Appearance, scale: float) -> None:
+def test_the_texts_of_a_bar_stand_on_one_baseline(show_widget: Shown, appearance: Appearance, scale: float) -> None:
     bar = NotificationBar("xxx", "xxx", is_announced=False)
     show_widget(bar)
-    the_look.set_text_scale(scale)
+    appearance.set_text_scale(scale)
     bar.resize(900, bar.sizeHint().height())
     QApplication.processEvents()
     bold, text = bar.findChildren(TextLabel)
@@ -211,13 +211,13 @@ def test_the_texts_of_a_bar_stand_on_one_baseline(show_widget: Shown, the_look: 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
 def test_the_sign_of_an_error_stands_beside_its_first_line(
-    show_widget: Shown, the_look: Appearance, scale: float
+    show_widget: Shown, appearance: Appearance, scale: float
 ) -> None:
     """Not between the lines of a sentence that is longer than its field is wide."""
     field = Field("Amount")
     field.show_error("At most this can be refunded.")
     show_widget(field)
-    the_look.set_text_scale(scale)
+    appearance.set_text_scale(scale)
     field.setFixedWidth(round(120 * scale))
     field.resize(field.width(), field.heightForWidth(field.width()))
     QApplication.processEvents()
@@ -273,11 +273,11 @@ def test_cut_words_are_whole_in_the_name() -> None:
     assert "<b>" not in words.toolTip()
 
 
-def test_words_grow_with_the_text_size(the_look: Appearance) -> None:
+def test_words_grow_with_the_text_size(appearance: Appearance) -> None:
     """A label that stands already follows a change of the text size."""
     words = TextLabel("14:58:03 に確認", wraps_lines=True)
     small = words.sizeHint().height()
-    the_look.set_text_scale(2.0)
+    appearance.set_text_scale(2.0)
     QApplication.processEvents()
     assert words.font().pixelSize() == 26
     assert words.sizeHint().height() >= 1.8 * small
@@ -346,7 +346,7 @@ def test_the_best_answer_is_heard_once(show_widget: Shown) -> None:
     window = QWidget()
     window.resize(900, 700)
     show_widget(window)
-    with listening() as heard:
+    with collect_announcements() as heard:
         box = search(window)
         for line in ("Check 17", "Check 17, 2 s", "Check 17, 3 s"):
             box.show_groups([ResultGroup("Checks", (ResultEntry(17, "document", line),))], keeps_current=False)
@@ -357,7 +357,7 @@ def test_the_best_answer_is_heard_once(show_widget: Shown) -> None:
     assert [one.sentence for one in heard] == ["Check 17", "Check 18", "Check 18"]
 
 
-def test_no_name_of_the_status_bar_is_cut(the_look: Appearance, qtbot: QtBot) -> None:
+def test_no_name_of_the_status_bar_is_cut(appearance: Appearance, qtbot: QtBot) -> None:
     """Too narrow for all, words of what is as it should be give way, the last ones first; what is wrong stays."""
     window = QWidget()
     qtbot.addWidget(window)
