@@ -263,6 +263,22 @@ def test_names_on_rows(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path, 
     assert name != "株式会社みなも堂印刷"
 
 
+def test_the_page_of_a_company_says_what_a_registry_would_add(
+    seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path
+) -> None:
+    """Without a registry, the page of a company names the facts that one would add; with a registry, it shows
+    them."""
+    person = sit()
+    page = search_text(person, OPEN)
+    hint = page.context.translate("lookup.no_registry_facts")
+    facts = page.company_panel.registry_facts
+    person.until(lambda: read_visible_facts(facts) == hint)
+    import_registry(seats, tmp_path)
+    person.press("F5")
+    person.until(lambda: REGISTRY_DATE.isoformat() in read_visible_facts(facts))
+    assert hint not in read_visible_facts(facts)
+
+
 @pytest.mark.parametrize("text", ["みなも堂", "東京都"])
 def test_without_a_registry(sit: OpenWindow, text: str) -> None:
     page = search_text(sit(), text)

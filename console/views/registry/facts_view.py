@@ -20,8 +20,8 @@ _MAX_SHOWN_PREDECESSORS = 3
 
 
 class CorporationFactsView(QWidget):
-    """Shows the facts of the corporation registry about one company. It is empty and hidden if this desk has
-    imported no registry.
+    """Shows the facts of the corporation registry about one company. On a desk that has imported no registry, it says
+    which facts a registry would add. It is hidden until a company is shown.
 
     Signals:
     - number_requested(str): the person opens the company with this corporation number.
@@ -54,11 +54,15 @@ class CorporationFactsView(QWidget):
             self._layout.removeWidget(self._content)
             discard_widget(self._content)
             self._content = None
-        if facts is not None:
-            self._content = QWidget()
-            self._content.setLayout(make_column(*self._make_fact_widgets(facts, names), gap_px=4))
-            self._layout.addWidget(self._content)
-        self.setVisible(facts is not None)
+        if facts is None:
+            hint = self._context.translate("lookup.no_registry_facts")
+            widgets: list[QWidget] = [TextLabel(hint, "small", "muted", wraps_lines=True)]
+        else:
+            widgets = self._make_fact_widgets(facts, names)
+        self._content = QWidget()
+        self._content.setLayout(make_column(*widgets, gap_px=4))
+        self._layout.addWidget(self._content)
+        self.show()
 
     def _make_fact_widgets(self, facts: CorporationFacts, our_names: tuple[str | None, ...]) -> list[QWidget]:
         translate, corporation = self._context.translate, facts.corporation
