@@ -8,6 +8,7 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
 from console.domain.payments.service_results import PaymentDetails, RefundDetails
 from console.sandbox.server import Sandbox
+from console.views.home.page import HomePage
 from console.views.money.base_page import MoneyPage
 from console.views.money.payment_page import PaymentPage
 from console.views.money.refund_page import RefundPage
@@ -48,6 +49,28 @@ def test_a_payment_shows_the_fields_before_and_after(
     sentence = show_difference(person, page)
     assert "Amount: ¥12,000 → ¥12,001" in sentence
     assert "Work: " in sentence
+
+
+def test_recent_records_show_their_present_state(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
+    """A record that was opened, and then changed while another page was shown, has its new state among the recent
+    records on Home; the time stays that of the visit."""
+    payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
+    refund = request_refund(console, payment.id, 8_500)
+    person = sit()
+    person.frame.show_route(RefundRoute(refund.id))
+    page = person.page(RefundPage)
+    person.until(lambda: page.view is not None)
+    person.wait_until_read()
+    person.press("Alt+1")
+    home = person.page(HomePage)
+    lines = home.recent_panel._lines
+    person.until(lambda: [button.line.count_text for button in lines] == ["Requested"])
+    (visit,) = person.opening.context.visits
+    console.refunds.withdraw(refund.id)
+    person.until(lambda: [button.line.count_text for button in lines] == ["Withdrawn"])
+    assert [one.at for one in person.opening.context.visits] == [visit.at]
 
 
 @pytest.mark.parametrize("kind", ["payment", "refund"])

@@ -10,7 +10,7 @@ from console.domain.money import Money, format_decimal
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import ComparedSide, MoneyParts, PaymentDetails, RefundDetails
-from console.domain.payments.states import RefundState
+from console.domain.payments.states import RESERVING_REFUND_STATES, RefundState
 from console.domain.records import Certainty
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.views.presenters import records as case_words
@@ -102,7 +102,10 @@ def _make_unanswered_side(name: str, context: WindowContext, record: Payment | R
     provider has refused it, has no such record, or hasn't answered."""
     translate, sent_text = context.translate, _format_sending_age(record, context)
     if isinstance(record, Refund) and not record.sent_count:
-        return RecordSideState(name, translate("money.side.not_sent"), "dash", "muted")
+        will_be_sent = record.state in RESERVING_REFUND_STATES
+        return RecordSideState(
+            name, translate("money.side.not_sent" if will_be_sent else "money.side.never_sent"), "dash", "muted"
+        )
     is_by_people = record.error_code == RESOLVED_BY_PEOPLE_CAUSE
     if isinstance(record, Refund) and record.state is RefundState.FAILED and not is_by_people:
         return RecordSideState(

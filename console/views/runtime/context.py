@@ -138,6 +138,7 @@ class WindowContext(QObject):
         self._running_attempts: set[tuple[QObject, Hashable]] = set()
         self.person_values = PersonValues(self.bind_services, self.now, runner, self)
         self.person_values.loaded.connect(self._read_visited_records)
+        self.changed.connect(self._read_changed_visits)
         self.first_tasks = FirstTaskList(
             self.preferences, self.now, lambda: self.is_ready and not self.has_training, self
         )
@@ -546,6 +547,27 @@ class WindowContext(QObject):
         self.run_read(
             lambda services: services.lookup.read_records(record_refs), show_records, lambda _: None, caller=self
         )
+
+    @Slot(object)
+    def _read_changed_visits(self, changed_refs: Collection[tuple[str, int]]) -> None:
+        """Read the visited records that have changed, so that the lists of visits show their present states."""
+        visited_refs = tuple(ref for visit in self.visits if (ref := _get_visit_ref(visit)) in changed_refs)
+        if visited_refs and self.is_ready:
+            self.run_read(
+                lambda services: services.lookup.read_records(visited_refs),
+                self._replace_visited_records,
+                lambda _: None,
+                caller=self,
+                key="visits",
+            )
+
+    def _replace_visited_records(
+        self, records: Mapping[tuple[str, int], CreditCheck | Order | Payment | Refund]
+    ) -> None:
+        self.visits = [
+            replace(visit, record=records.get(_get_visit_ref(visit), visit.record)) for visit in self.visits
+        ]
+        self.visits_changed.emit()
 
     # -- an action that is to be opened on a record's page
 

@@ -85,6 +85,8 @@ def test_a_side_never_asked_and_one_that_is_not_there_are_said() -> None:
     [
         (make_payment(certainty=Certainty.UNKNOWN), "No valid answer"),
         (make_refund(), "Not sent yet"),
+        (make_refund(state=RefundState.APPROVED), "Not sent yet"),
+        *((make_refund(state=RefundState(state)), "Not sent") for state in ("rejected", "withdrawn", "expired")),
         (make_refund(sent_count=1, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN), "No valid answer"),
         (
             make_refund(sent_count=1, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, not_found=1),
@@ -98,7 +100,7 @@ def test_a_side_never_asked_and_one_that_is_not_there_are_said() -> None:
 )
 def test_a_gateway_without_a_reported_state_agrees_with_the_verdict(record: Payment | Refund, word: str) -> None:
     """A call without an answer isn't "not asked", and a refusal isn't "no answer". What people had to decide,
-    the gateway has neither refused nor was it never asked."""
+    the gateway has neither refused nor was it never asked. A refund that has ended is not about to be sent."""
     _, gateway, _ = money_facts.make_shown_sides(
         make_sides(None), make_window_context(), provider="paypay", record=record
     )
