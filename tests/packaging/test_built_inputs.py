@@ -20,7 +20,7 @@ def copied_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / folder / name).write_text("import json\n")
     (tmp_path / "licenses").mkdir()
     monkeypatch.setattr(built_inputs, "ROOT", tmp_path)
-    monkeypatch.setattr(built_inputs, "KEPT", tmp_path / "kept.txt")
+    monkeypatch.setattr(built_inputs, "DIGEST_FILE", tmp_path / "kept.txt")
     built_inputs.DIGEST_FILE.write_text(built_inputs.compute_digest())
     return tmp_path
 
