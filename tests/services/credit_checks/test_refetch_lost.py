@@ -42,14 +42,14 @@ def read_refetch_error(console: Console, record: CreditCheck) -> ConsoleError:
 def call_during_reading(vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
     """Call `act` once, during the next reading at AlarmBox."""
     waiting = [act]
-    note = LedgerVendor.count_call
+    count_call = LedgerVendor.count_call
 
     def noted(self: LedgerVendor, call: str) -> None:
-        note(self, call)
+        count_call(self, call)
         if waiting:
             waiting.pop()()
 
-    monkeypatch.setattr(LedgerVendor, "note", noted)
+    monkeypatch.setattr(LedgerVendor, "count_call", noted)
 
 
 @pytest.mark.expects_log("what could not be kept is told")
