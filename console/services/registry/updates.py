@@ -17,7 +17,7 @@ from console.domain.setting_problems import SettingProblem
 from console.services.process.context import ServiceContext
 from console.store.documents.documents import Documents
 from console.store.registry.distribution import fetch_registry, is_manifest_damage, publish_registry
-from console.store.registry.fetched_file import create_difference_file
+from console.store.registry.fetched_file import create_difference_file, delete_imported_difference_files
 from console.store.registry.watched_folder import WatchedFolder
 
 if TYPE_CHECKING:  # imported by the composition root if it is needed: most desks have no application id
@@ -117,6 +117,7 @@ class RegistryUpdater:
         now = self._context.now()
         if status is None or (self._next_query_at is not None and now < self._next_query_at):
             return 0  # without a registry there is nothing that a difference could change
+        delete_imported_difference_files(self._folder, status.registry_date)
         today = now.astimezone(JST).date()
         days = list_publication_days_between(status.registry_date, today)[:MAX_FETCHED_DAYS_PER_RUN]
         api = self._open_api() if days else None

@@ -33,6 +33,15 @@ def create_difference_file(
         raise
 
 
+def delete_imported_difference_files(registry_folder: Path, registry_date: date) -> None:
+    """Delete the files of `create_difference_file` of days up to the registry's date. A process that was killed after
+    an import has left them."""
+    last_name = f"diff_{registry_date:%Y%m%d}.zip"
+    for path in (registry_folder / FOLDER_NAME).glob("diff_*.zip"):
+        if path.name <= last_name:
+            path.unlink(missing_ok=True)
+
+
 def _write_lines(write: Callable[[bytes], object], lines: Sequence[str]) -> None:
     if lines:
         write(("\n".join(lines) + "\n").encode("utf-8"))

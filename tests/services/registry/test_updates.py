@@ -298,6 +298,19 @@ def test_the_days_since_are_asked_for_up_to_yesterday(
     assert list((stage_with_api.folder / "fetched").iterdir()) == []
 
 
+def test_what_a_killed_process_left_of_an_imported_day_is_deleted(stage_with_api: WatchedFolderDesk) -> None:
+    """A process that is killed between the import of a fetched difference and its deletion leaves the file; the next
+    run deletes it. The file of a later day stays, because another process may be importing it.
+    """
+    stage_with_api.put_whole()
+    fetched = stage_with_api.folder / "fetched"
+    fetched.mkdir(parents=True)
+    for day in (WHOLE_DAY, THU):
+        (fetched / f"diff_{day:%Y%m%d}.zip").write_bytes(b"PK")
+    stage_with_api.updates.import_new_files()
+    assert [path.name for path in fetched.iterdir()] == [f"diff_{THU:%Y%m%d}.zip"]
+
+
 def test_today_is_not_asked_for(stage_with_api: WatchedFolderDesk, sandbox: Sandbox, hand_clock: HandClock) -> None:
     """The desk doesn't ask the publisher for the present day."""
     stage_with_api.put_whole()
