@@ -265,7 +265,7 @@ def test_what_a_screen_reader_cannot_name_is_found(qtbot: QtBot) -> None:
     assert find_spoken_faults(window) == [
         "Button without a name",
         "the first heading, and no other one, must have the level 1: []",
-        "is never spoken: 'Approvals' of Painted",
+        "is never spoken: 'Approvals' of PaintedNearEdge",
     ]
     button.setText("Probe")
     painted.setAccessibleName("Approvals")
