@@ -78,12 +78,12 @@ class Terminal:
 
 @pytest.fixture
 def unopened_terminal(tmp_path: Path, sandbox: Sandbox) -> Terminal:
-    """A desk that nobody has opened yet, with the sandbox for a provider."""
+    """Return a terminal on a desk that has no database yet, with the sandbox as its provider."""
     return Terminal(make_environment(tmp_path / "home", sandbox.url))
 
 
 @pytest.fixture
 def terminal(unopened_terminal: Terminal) -> Terminal:
-    """The same with an empty database."""
+    """Return a terminal like `unopened_terminal`, with an empty database."""
     copy_empty_database(Path(unopened_terminal.env["CONSOLE_HOME"]))
     return unopened_terminal

@@ -41,7 +41,9 @@ _VARIABLE = re.compile(r"CONSOLE_[A-Z]+(?:_[A-Z]+)*")
 
 
 def collect_interfaces(folder: Path) -> dict[str, Any]:
-    """Commands with their options, exit statuses by code, variables, columns by table, JSON fields by command."""
+    """Return commands with their options, exit statuses by code, variables, columns by table, and JSON fields by
+    command.
+    """
     return {
         "commands": list_commands(),
         "exit_statuses": dict(sorted(errors.EXIT_STATUS.items())),
@@ -51,7 +53,7 @@ def collect_interfaces(folder: Path) -> dict[str, Any]:
 
 
 def list_commands() -> dict[str, list[str]]:
-    """Every option and positional argument of each command, with the choices that it has."""
+    """Return every option and positional argument of each command, with its choices."""
     helped = {}
     for words in _list_named_commands(_read_help()):
         text = _read_help(*words)
@@ -61,7 +63,7 @@ def list_commands() -> dict[str, list[str]]:
 
 
 def _list_named_commands(text: str, *above: str) -> Iterator[tuple[str, ...]]:
-    """The commands that a help text lists, groups opened."""
+    """Yield the commands that a help text lists, also those in its groups."""
     for name in re.findall(r"^    ([a-z][a-z-]*)(?:\s|$)", text, re.MULTILINE):
         below = _read_help(*above, name)
         inner = list(_list_named_commands(below, *above, name)) if len(above) < 2 else []
@@ -81,7 +83,7 @@ def _read_help(*words: str) -> str:
 
 
 def list_variables() -> list[str]:
-    """Every variable that the program's own source names, secrets by what follows `CONSOLE_SECRET_`."""
+    """Return every variable that the program's source names; secrets by the part after `CONSOLE_SECRET_`."""
     from console.settings.settings import Settings
 
     asked: set[str] = set()
@@ -116,7 +118,7 @@ def run_day_and_list_answers(folder: Path) -> dict[str, Any]:
 
 
 def _run_day_commands(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each command once or more, good and refused, as (command, whole answer)."""
+    """Run each command at least once, with success and with a refusal; yield (command, complete answer)."""
 
     from tests.cli.test_reconciliation import make_day_with_differences
 
@@ -200,7 +202,7 @@ def _run_day_commands(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tup
 
 
 def _run_list_commands(say: Any, folder: Path, day: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The commands of saved views, incidents, documents, exports, reports and limits."""
+    """Run the commands of saved views, incidents, documents, exports, reports and limits."""
     yield say("views", "save", "mine", "unknown")
     yield say("views", "rename", "1", "open")
     yield say("views", "list")
@@ -252,7 +254,7 @@ def _run_list_commands(say: Any, folder: Path, day: str) -> Iterator[tuple[str, 
 
 
 def _run_registry_commands(say: Any, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The commands of a corporation registry, and what lookup and show have of it."""
+    """Run the commands of a corporation registry, and `lookup` and `show` of a corporation in it."""
     row = make_company_row(NUMBER, "株式会社架空商事", furigana="カクウショウジ")
     closed = merge_company(make_company_row(MERGED, "旧社名株式会社"), NUMBER, date(2026, 4, 1))
     yield say("registry", "status")

@@ -20,7 +20,7 @@ OTHER_COLUMNS_SQL = (
 
 @pytest.fixture
 def shared_database_terminal(terminal: Terminal, tmp_path: Path) -> Terminal:
-    """A desk on a database in which another application has its table."""
+    """Return a terminal on a desk whose database has another application's table."""
     url = f"sqlite:///{tmp_path}/other.db"
     database = Database(url)
     rows = [
@@ -45,7 +45,7 @@ def run_command(shared: Terminal, *words: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("upgraded_first", [False, True])
 def test_from_a_look_to_a_lookup(shared_database_terminal: Terminal, upgraded_first: bool) -> None:
-    """The plan, the refusal until it is done, the doing, and the desk on it."""
+    """`db adopt --dry-run` prints the plan, commands are refused until the adoption, and after it a lookup works."""
     if upgraded_first:
         run_command(shared_database_terminal, "db", "upgrade")
     plan = run_command(shared_database_terminal, "db", "adopt", "--dry-run")
@@ -92,14 +92,16 @@ def test_bad_words(shared_database_terminal: Terminal, words: tuple[str, ...], s
 
 
 def test_no_such_table(unopened_terminal: Terminal) -> None:
-    """Nothing is made where there is nothing to adopt."""
+    """`db adopt` creates nothing if there is no table to adopt."""
     ending = unopened_terminal.json("db", "adopt", "--dry-run")
     assert (ending.status, json.loads(ending.out)["error"]["code"]) == (2, "not_found")
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_a_look_that_meets_an_obstacle_ends_with_three(shared_database_terminal: Terminal, language: str) -> None:
-    """The whole plan is in the refusal's facts; in words each obstacle is said before it."""
+    """With an obstacle the dry run exits with 3; the detail has the whole plan, and the text names each obstacle
+    before it.
+    """
     database = Database(shared_database_terminal.env["CONSOLE_DATABASE_URL"])
     with database.write_without_retries() as tx:
         tx.conn.exec_driver_sql(f"ALTER TABLE {legacy.TABLE_NAME} ADD COLUMN version TEXT")
@@ -123,7 +125,9 @@ def test_a_look_that_meets_an_obstacle_ends_with_three(shared_database_terminal:
     ],
 )
 def test_a_look_at_another_shape(unopened_terminal: Terminal, tmp_path: Path, columns: str, kind: str | None) -> None:
-    """Columns that are missing, ids that are no numbers, a client that is none: a plan, and never a bug."""
+    """For a table with missing columns, ids that aren't numbers or no client, the dry run prints a plan and has no
+    bug.
+    """
     url = f"sqlite:///{tmp_path}/other.db"
     database = Database(url)
     with database.write_without_retries() as tx:
@@ -143,7 +147,7 @@ def test_a_look_at_another_shape(unopened_terminal: Terminal, tmp_path: Path, co
 
 
 def test_what_is_missing_can_be_set_aside(shared_database_terminal: Terminal) -> None:
-    """The run tells how many rows are incomplete; one more command takes them out of the queue."""
+    """The adoption reports the number of incomplete rows; one more command takes them out of the queue."""
     assert run_command(shared_database_terminal, "db", "adopt")["incomplete"] == 1
     assert run_command(shared_database_terminal, "db", "adopt", "--accept-incomplete")["accepted_incomplete"] == 1
     assert run_command(shared_database_terminal, "queue", "incomplete")["items"] == []

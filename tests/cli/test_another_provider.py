@@ -28,7 +28,7 @@ NUMBER = "1180301018771"
 
 @pytest.fixture(autouse=True)
 def registered_provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The one line that a new provider needs beside its module."""
+    """Register the new provider with the one line that it needs beside its module."""
     monkeypatch.setattr(provider_registry, "PROVIDER_MODULES", (*provider_registry.PROVIDER_MODULES, MODULE))
     wording.read_sentences.cache_clear()
     yield
@@ -44,7 +44,7 @@ def kaede() -> Iterator[KaedeServer]:
 
 @pytest.fixture
 def desk(tmp_path: Path, kaede: KaedeServer) -> Terminal:
-    """A desk that knows this provider alone; nobody answers for the others."""
+    """Return a desk that uses this provider only; the other providers can't be reached."""
     copy_empty_database(tmp_path / "home")
     return Terminal(
         make_environment(
@@ -64,7 +64,9 @@ def import_payment(desk: Terminal, kaede: KaedeServer, number: str = "ORD-1", mi
 
 
 def test_it_is_enabled_by_its_settings(tmp_path: Path) -> None:
-    """By a URL or by its credentials; its own section of a profile is read, and a wrong key of it is refused."""
+    """The provider is enabled by its URL or its credentials. Its section of a profile is read, and a wrong key in the
+    section is refused.
+    """
     env = {"CONSOLE_HOME": str(tmp_path)}
     assert not Settings.load(env).is_enabled("kaede")
     assert Settings.load(env | {"CONSOLE_KAEDE_URL": "https://api.kaede-pay.example"}).is_enabled("kaede")
@@ -83,7 +85,7 @@ def test_it_is_enabled_by_its_settings(tmp_path: Path) -> None:
 
 
 def test_switches_for_tests_keep_away_from_it(tmp_path: Path) -> None:
-    """With real credentials of this provider, too, no clock of this desk runs fast."""
+    """With real credentials of this provider, too, the desk refuses the settings that make its clock faster."""
     env = {"CONSOLE_HOME": str(tmp_path), "CONSOLE_TIME_SCALE": "20", "CONSOLE_SECRET_KAEDE_API_KEY": "real"}
     with pytest.raises(ConsoleError) as caught:
         Settings.load(env)
@@ -92,7 +94,7 @@ def test_switches_for_tests_keep_away_from_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_the_doctor_names_it(desk: Terminal, language: str) -> None:
-    """Set up, not set up, and what it lacks."""
+    """`doctor` says whether the provider is set up, and which settings it lacks."""
     name = wording.translate("provider.kaede", language)
 
     def line(**env: str) -> tuple[bool, str]:
@@ -142,7 +144,9 @@ def test_a_payment_is_started_asked_about_and_shown(desk: Terminal, kaede: Kaede
 
 
 def test_a_payment_is_imported_once(desk: Terminal, kaede: KaedeServer) -> None:
-    """By our number; what the provider doesn't have is refused, and so is a wrong key."""
+    """A payment is imported by our payment number. A payment that the provider doesn't have is refused, and so is a
+    wrong key.
+    """
     first = import_payment(desk, kaede)
     assert desk.json("payment", "import", "kaede", "ORD-1").data["id"] == first
     assert desk.json("payment", "import", "kaede", "ORD-9").exit_status_and_code == (5, "provider_refused")
@@ -199,7 +203,9 @@ def test_daily_files_need_their_sentences() -> None:
 
 
 def test_its_notices_come_to_a_path_of_its_own(desk: Terminal, kaede: KaedeServer) -> None:
-    """A signed one counts once; a false one is refused, and so is its name among the other sources."""
+    """A signed notice of the provider counts once; a forged one is refused, and so is its name as another notice
+    source.
+    """
     kaede.add_payment("ORD-1", 3_300)
     kaede.pay("ORD-1")
     payment = int(desk.json("payment", "import", "kaede", "ORD-1").data["id"])
@@ -218,7 +224,7 @@ def test_its_notices_come_to_a_path_of_its_own(desk: Terminal, kaede: KaedeServe
 
 
 def test_its_payments_are_reconciled_one_by_one(desk: Terminal, kaede: KaedeServer) -> None:
-    """It has no list: each payment of the days is asked about."""
+    """The provider has no list, so a reconciliation asks it about each payment of the days."""
     import_payment(desk, kaede)
     asked = len(kaede.asked)
     with open_console(Settings.load(desk.env)) as console:
@@ -233,7 +239,7 @@ def test_its_payments_are_reconciled_one_by_one(desk: Terminal, kaede: KaedeServ
 
 
 def test_the_page_tells_this_very_module() -> None:
-    """`docs/adding-a-provider.md` shows the module in full: its Python blocks, one after the other."""
+    """The Python blocks of `docs/adding-a-provider.md`, one after the other, are the complete module."""
     blocks, inside = list[str](), False
     for line in PAGE.read_text(encoding="utf-8").splitlines(keepends=True):
         if line.startswith("```"):

@@ -58,7 +58,7 @@ def read_checks(terminal: Terminal, number: str) -> list[dict[str, Any]]:
 
 
 def read_lost_operation_states(terminal: Terminal) -> dict[str, str]:
-    """The state of each operation that the database has ever lost."""
+    """Return the state of each operation that the database has ever lost."""
     told = terminal.json("alerts", "lost").data
     assert told["count"] == len(told["lost"])
     return {operation["operation_id"]: operation["state"] for operation in told["lost"]}
@@ -73,14 +73,14 @@ def get_database_file(terminal: Terminal) -> Path:
 
 
 def compute_digests(folder: Path) -> dict[str, str]:
-    """The SHA-256 of every file below a folder, without the side files of SQLite, which readers make too."""
+    """Return the SHA-256 of every file below a folder, without the side files of SQLite, which readers make too."""
     files = (file for file in folder.rglob("*") if file.is_file() and not file.name.endswith(("-wal", "-shm")))
     return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 @pytest.fixture
 def backup(terminal: Terminal, tmp_path: Path) -> Path:
-    """Of a desk with one purchase and its PDF."""
+    """Return a backup of a desk with one purchase and its PDF."""
     assert buy_check(terminal, KEPT).status == 0
     folder = tmp_path / "backup"
     made = terminal.json("db", "backup", str(folder)).data
@@ -308,7 +308,9 @@ def test_an_acknowledged_loss_is_no_word_about_a_later_restore(
 
 
 def test_a_new_machine_gets_everything(terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path) -> None:
-    """Database, documents and spool where there was nothing; a repeated id moves nothing back a second time."""
+    """On a new machine the restore brings back database, documents and spool; a repeated request id restores nothing
+    a second time.
+    """
     new = Terminal(make_environment(tmp_path / "new", sandbox.url))
     words = ("db", "restore", str(backup), "--request-id", "r-1")
     done = new.json(*words).data
@@ -360,7 +362,9 @@ def test_a_purchase_that_is_sent_after_the_backup_is_not_free_again(
 def test_a_purchase_that_is_sent_after_the_folder_was_copied_is_not_free_again(
     terminal: Terminal, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No command of ours made the copy, and nobody told the desk in it that it is one."""
+    """A desk's folder was copied without our command, so the copy doesn't know that it is one. A purchase that was
+    sent after the copy can't be made again there.
+    """
     real = Spool.mark_calling
     assert buy_check(terminal, NEW).status == 0  # so that the copy has tokens with which its desk could buy
 
@@ -381,7 +385,7 @@ def test_a_purchase_that_is_sent_after_the_folder_was_copied_is_not_free_again(
 
 
 def wait_until_lapsed(terminal: Terminal, operation: str) -> None:
-    """Until the lease of a call that nobody makes any more has run out."""
+    """Wait until the lease of a call whose process has ended has expired."""
     wait_until(
         lambda: terminal.json("show", "operation", operation).data["state"] != "calling",
         "the end of the dead one's lease",
@@ -389,7 +393,7 @@ def wait_until_lapsed(terminal: Terminal, operation: str) -> None:
 
 
 def make_byte_changer(name: str, at: int = -9) -> Callable[[Path], None]:
-    """One byte of a file is another one."""
+    """Return a function that changes one byte of a file of the backup."""
 
     def alter(folder: Path) -> None:
         (file,) = folder.rglob(name)
@@ -405,7 +409,9 @@ def make_file_remover(name: str) -> Callable[[Path], None]:
 
 
 def make_manifest_rewriter(**changes: object) -> Callable[[Path], None]:
-    """The manifest says something else, and its own digest fits: as another desk, or a person, would write it."""
+    """Return a function that changes the manifest and computes its digest again, as another desk or a
+    person would.
+    """
 
     def rewrite(folder: Path) -> None:
         file = folder / "manifest.json"
@@ -417,7 +423,7 @@ def make_manifest_rewriter(**changes: object) -> Callable[[Path], None]:
 
 
 def make_file_lister(name: str, data: bytes = b"") -> Callable[[Path], None]:
-    """The manifest lists this file too, and it is as the manifest says."""
+    """Return a function that adds this file to the backup and to its manifest."""
 
     def add(folder: Path) -> None:
         file = folder.joinpath(*[part for part in name.split("/") if part])
@@ -440,7 +446,7 @@ def replace_manifest_by_pipe(folder: Path) -> None:
 
 
 def replace_database_by_newer(folder: Path) -> None:
-    """The database in it is of a newer program than the manifest says."""
+    """Replace the database in the backup by one of a newer program than the manifest states."""
     with closing(sqlite3.connect(folder / "database.sqlite")) as conn:
         conn.execute("UPDATE alembic_version SET version_num = '9999'")
         conn.commit()
@@ -448,7 +454,9 @@ def replace_database_by_newer(folder: Path) -> None:
 
 
 def make_spool_changer(*statements: str) -> Callable[[Path], object]:
-    """An intact SQLite file with these changes is listed as the spool."""
+    """Return a function that executes these statements in the backup's spool and lists the changed file in the
+    manifest.
+    """
 
     def spoil(folder: Path) -> None:
         with closing(sqlite3.connect(folder / "desk.db", isolation_level=None)) as conn:
@@ -460,7 +468,7 @@ def make_spool_changer(*statements: str) -> Callable[[Path], object]:
 
 
 def replace_table_by_endless_view(folder: Path) -> None:
-    """A view that never ends is in the place of the table that a check reads first."""
+    """Replace the table that a check reads first by a view without an end."""
     numbers = "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r)"
     with closing(sqlite3.connect(folder / "database.sqlite", isolation_level=None)) as conn:
         conn.execute("ALTER TABLE console_meta RENAME TO former_meta")
@@ -469,7 +477,9 @@ def replace_table_by_endless_view(folder: Path) -> None:
 
 
 def add_too_large_document(folder: Path) -> None:
-    """Its length and its name are right, but no desk stores or reads a document of this size."""
+    """Add a document whose name and length fit the manifest, but which is larger than any document that a desk
+    stores.
+    """
     content = b"%PDF-" + bytes(LARGEST_BYTES)
     digest = hashlib.sha256(content).hexdigest()
     make_file_lister(f"documents/{digest[:2]}/{digest}.pdf", content)(folder)
@@ -530,7 +540,7 @@ DAMAGED_BACKUPS: dict[str, tuple[Callable[[Path], object], tuple[int, str]]] = {
 def test_a_backup_of_another_version_is_called_a_backup(
     terminal: Terminal, backup: Path, schema: str, problem: str
 ) -> None:
-    """Not the database, which is this program's own."""
+    """The refusal names the version of the backup, and not of the database, which is this program's own."""
     make_manifest_rewriter(schema=schema)(backup)
     for language, word in (("en", "The backup"), ("ja", "バックアップ")):
         error = terminal.json("db", "restore", str(backup), "--check", LANGUAGE=language).error
@@ -557,7 +567,9 @@ def test_a_manifest_of_any_length_takes_no_memory(terminal: Terminal, backup: Pa
 
 @pytest.mark.parametrize("name", DAMAGED_BACKUPS)
 def test_a_bad_backup_changes_nothing(terminal: Terminal, backup: Path, name: str) -> None:
-    """Checked or restored: the same refusal, and database, documents and spool stay as they are."""
+    """Checking and restoring a damaged backup give the same refusal; database, documents and spool stay
+    as they are.
+    """
     spoil, refusal = DAMAGED_BACKUPS[name]
     spoil(backup)
     before = compute_digests(get_home(terminal))
@@ -580,7 +592,7 @@ def test_a_bad_backup_changes_nothing(terminal: Terminal, backup: Path, name: st
 def test_a_newer_backup_is_refused_with_both_versions(
     terminal: Terminal, backup: Path, name: str, found: object, needed: object
 ) -> None:
-    """In both languages: what the backup has, and what this program reads."""
+    """The refusal of a newer backup names its version and the version that this program reads, in both languages."""
     DAMAGED_BACKUPS[name][0](backup)
     for language in LANGUAGES:
         refused = terminal.json("db", "restore", str(backup), "--check", LANGUAGE=language)
@@ -604,7 +616,9 @@ def test_a_backup_that_may_not_be_read_is_not_called_damaged(backup: Path, name:
 
 
 def test_another_databases_backup_is_refused(sandbox: Sandbox, backup: Path, tmp_path: Path) -> None:
-    """Also where the file is away, and only the desk remembers which database was here."""
+    """A backup of another database is refused, also if the present database file is missing and only the desk knows
+    its id.
+    """
     other = Terminal(make_environment(tmp_path / "other", sandbox.url))
     assert other.json("db", "upgrade").status == 0
     assert read_checks(other, KEPT) == []
@@ -646,7 +660,9 @@ def test_a_file_of_another_program_in_use_is_not_exchanged(terminal: Terminal, b
 
 
 def test_a_database_that_cannot_be_read_now_is_not_exchanged(terminal: Terminal, backup: Path) -> None:
-    """Another process has it for itself alone: nothing can be read, so nobody knows whose database it is."""
+    """If another process has locked the database file exclusively, the restore can't read whose database it is, and
+    refuses to replace it.
+    """
     before = compute_digests(get_home(terminal))
     with closing(sqlite3.connect(get_database_file(terminal), isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -698,7 +714,7 @@ def test_a_database_behind_a_link_is_exchanged_for_every_desk(
 
 @expects_loss_log
 def test_a_damaged_document_is_restored(terminal: Terminal, backup: Path) -> None:
-    """Not only a missing one; what was in its place stays beside it."""
+    """A damaged document is restored like a missing one; the damaged file stays beside it."""
     (pdf,) = (get_home(terminal) / "documents").rglob("*.pdf")
     good = pdf.read_bytes()
     pdf.write_bytes(good[:100])
@@ -773,7 +789,9 @@ def test_a_full_disk_says_so_and_leaves_nothing(
 
 @pytest.mark.parametrize("is_linked", [False, True])
 def test_an_empty_folder_is_filled_and_not_replaced(terminal: Terminal, tmp_path: Path, *, is_linked: bool) -> None:
-    """It may be the mount point of another disk, below a folder of another user, or the link to such a folder."""
+    """A backup writes into an existing empty folder and doesn't replace it: the folder may be the mount point of
+    another disk, or the target of a link.
+    """
     disk = tmp_path / "disk"
     disk.mkdir()
     folder = tmp_path / "link" if is_linked else disk
@@ -813,8 +831,8 @@ def test_a_folder_with_something_in_it_is_not_written_to(terminal: Terminal, bac
 def test_a_restore_that_breaks_off_leaves_a_whole_database(
     terminal: Terminal, backup: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """Broken off at each step that changes a file; the present database or the restored one is there, and a second
-    run finishes.
+    """The restore is interrupted at each step that changes a file: the present or the restored database is complete,
+    and a second restore finishes.
     """
     assert buy_check(terminal, NEW).status == 0
 
@@ -831,7 +849,7 @@ def test_a_restore_that_breaks_off_leaves_a_whole_database(
 
 
 def test_a_damaged_database_is_replaced_and_kept(terminal: Terminal, backup: Path) -> None:
-    """With its side files, which would damage the restored one."""
+    """A damaged database is replaced. It is kept with its side files, which would damage the restored database."""
     damaged = b"no database any more" * 500
     get_database_file(terminal).write_bytes(damaged)
     wal = get_database_file(terminal).with_name("console.db-wal")
@@ -867,7 +885,9 @@ def test_the_log_of_a_deleted_file_is_not_written_into_the_restored_one(terminal
 
 @pytest.fixture
 def server_backup(sandbox: Sandbox, tmp_path: Path) -> tuple[Terminal, Callable[[], None]]:
-    """The schema's owner on a MariaDB of their own, and what makes the database empty."""
+    """Return a terminal of the schema's owner on a MariaDB server of its own, and a function that empties the
+    database.
+    """
     require_engine("mariadb")
     server = servers.shared_mariadb()
     url = server.fresh_database()
@@ -883,7 +903,9 @@ def empty_database(server: Any, name: str) -> None:
 def test_a_servers_database_goes_into_an_empty_one(
     server_backup: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Never over tables; broken off, no program uses what is there, and a second run finishes it."""
+    """A dump is restored only into a database without tables. After an interrupted restore no program uses the
+    database, and a second restore finishes.
+    """
     owner, empty_it = server_backup
     assert owner.json("db", "upgrade").status == 0
     folder = str(tmp_path / "backup")
@@ -1044,7 +1066,7 @@ def _check_newer_database_refused(terminal: Terminal, folder: Path) -> None:
 def test_a_server_whose_first_node_is_down_is_backed_up_and_restored(
     server_backup: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the node that answers, and whatever the option files of the person say."""
+    """Backup and restore use the node that answers, whatever the person's option files contain."""
     owner, empty_it = server_backup
     assert owner.json("db", "upgrade").status == 0
     node = re.search(r"127\.0\.0\.1:\d+", owner.env["CONSOLE_DATABASE_URL"])
@@ -1113,11 +1135,12 @@ def test_a_servers_restore_that_breaks_off_loses_no_document(
     assert again.status == 0 or again.error["detail"]["problem"] == "target_not_empty"
     assert owner.json("db", "upgrade").status == 0
     assert documents.read(stored.path) == b"%PDF-1.7 kept"
-    assert [check["name"] for check in owner.json("db", "check").data["checks"] if not check["ok"]] == []
+    """ert [check["name"] for check in owner.json("db", "check").data["checks"] if not check["ok"]] ==
+    """
 
 
 def test_a_folder_whose_name_no_file_system_takes(terminal: Terminal) -> None:
-    """Nothing can be there: no backup is found in it, and none can be made."""
+    """For a folder whose name no file system allows, the restore finds no backup, and the backup makes none."""
     folder = f"/tmp/{'x' * 5_000}"
     assert terminal.json("db", "restore", folder, "--check").exit_status_and_code == (2, "bad_backup")
     assert terminal.json("db", "restore", folder).exit_status_and_code == (2, "bad_backup")

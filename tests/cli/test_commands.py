@@ -57,7 +57,9 @@ def test_a_hostile_number_is_refused_with_its_reason(terminal: Terminal, typed: 
 
 
 def test_a_purchase_is_the_record_and_found_by_lookup(terminal: Terminal, sandbox: Sandbox) -> None:
-    """Bought: exit 0, success and known; the ledger has one charge, and lookup, show and queues agree."""
+    """A purchase exits with 0 and prints the record as success and known; the ledger has one charge, and `lookup`,
+    `show` and the queues agree.
+    """
     bought = terminal.json("purchase", NUMBER, "--client", "42", "--deal", "2", "--reason", "1", "4").data
     assert (bought["kind"], bought["state"], bought["certainty"]) == ("credit-check", "success", "known")
     assert (bought["client_id"], bought["incomplete"], bought["work"]["state"]) == ("42", [], "none")
@@ -73,7 +75,9 @@ def test_a_purchase_is_the_record_and_found_by_lookup(terminal: Terminal, sandbo
 
 
 def test_a_second_purchase_is_refused_with_the_record(terminal: Terminal, sandbox: Sandbox) -> None:
-    """A live row stands in the way: exit 3 with the record in the detail, and nothing is charged."""
+    """While a record holds the claim, a second purchase exits with 3, with the record in the detail, and nothing is
+    charged.
+    """
     bought = terminal.json("purchase", NUMBER, "--client", "1").data
     ending = terminal.json("purchase", NUMBER, "--client", "1")
     assert ending.exit_status_and_code == (3, "already_purchased")
@@ -96,7 +100,9 @@ def test_a_second_purchase_is_refused_with_the_record(terminal: Terminal, sandbo
 def test_each_ending_of_a_purchase_has_its_status(
     terminal: Terminal, sandbox: Sandbox, fault: str, status: int, code: str
 ) -> None:
-    """Refused 5, unknown 4; the record is in the detail, in the state that the ending says."""
+    """A refused purchase exits with 5, one with an unknown outcome with 4; the detail has the record in
+    that state.
+    """
     sandbox.control.add_fault(fault, call="purchase", times=1)
     ending = terminal.json("purchase", NUMBER, "--client", "1")
     assert ending.exit_status_and_code == (status, code)
@@ -106,7 +112,9 @@ def test_each_ending_of_a_purchase_has_its_status(
 
 
 def test_a_provider_out_of_reach_is_status_6(terminal: Terminal, sandbox: Sandbox) -> None:
-    """Never sent: exit 6, error and known, the number is free."""
+    """If the provider can't be reached, nothing is sent: exit status 6, the record is an error and known, and the
+    number can be bought again.
+    """
     terminal.json("lookup", NUMBER)
     sandbox.stop()
     ending = terminal.json("purchase", NUMBER, "--client", "1")
@@ -145,7 +153,9 @@ def test_refetch_tells_what_changed(terminal: Terminal, sandbox: Sandbox) -> Non
 
 
 def test_refetch_that_fails_names_the_parts(terminal: Terminal, sandbox: Sandbox) -> None:
-    """Not all was got: exit 5, the record as it is now, and what failed."""
+    """If a re-fetch doesn't get all parts, it exits with 5, and the detail has the present record and the failed
+    parts.
+    """
     bought = terminal.json("purchase", NUMBER, "--client", "1").data
     sandbox.control.add_fault("status:500", call="pdf", times=None)
     ending = terminal.json("refetch", str(bought["id"]))
@@ -288,7 +298,7 @@ def test_a_record_that_does_not_exist_is_not_found(terminal: Terminal, kind: str
 
 
 def test_an_operation_can_be_shown(terminal: Terminal) -> None:
-    """The journal's entry of a purchase, by the id that the record carries."""
+    """`show operation` prints the journal's row of a purchase, by the id in the record."""
     bought = terminal.json("purchase", NUMBER, "--client", "1").data
     shown = terminal.json("show", "operation", bought["operation_id"]).data
     assert (shown["kind"], shown["action"], shown["state"]) == ("operation", "credit-check.purchase", "done")
@@ -346,7 +356,7 @@ def test_a_signal_during_worker_once_is_told(terminal: Terminal, monkeypatch: py
 
 
 def test_doctor_always_ends_well(terminal: Terminal) -> None:
-    """Each fault is a finding with a next step; so are settings that can't be read."""
+    """`doctor` reports each fault as a finding with a next step, also settings that can't be read."""
     checks = terminal.json("doctor").data["checks"]
     assert all(check["next"] for check in checks if not check["ok"])
     for broken in ({"TIME_SCALE": "fast"}, {"DATABASE_URL": "nonsense"}, {"HOME": "/dev/null"}):
@@ -357,7 +367,9 @@ def test_doctor_always_ends_well(terminal: Terminal) -> None:
 
 
 def read_failed_checks(terminal: Terminal, **settings: str) -> dict[str, str]:
-    """The failed checks of `doctor`, with their messages; test switches are none of our business here."""
+    """Return the failed checks of `doctor`, with their messages, without the check of the settings that only tests
+    use.
+    """
     checks = terminal.json("doctor", **settings).data["checks"]
     assert all(check["next"] for check in checks if not check["ok"])
     return {check["name"]: check["message"] for check in checks if not check["ok"] and check["name"] != "switches"}
@@ -426,7 +438,7 @@ def test_doctor_judges_a_home_that_does_not_exist_yet_by_the_folder_above(termin
 def test_doctor_measures_the_disk_of_the_database(
     terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may be another one than that of the data folder, and is the one that stops purchases."""
+    """`doctor` measures the disk of the database, which may be another one than that of the data folder."""
     full = tmp_path / "full disk"
     full.mkdir(mode=0o700)
     real = shutil.disk_usage
@@ -449,7 +461,9 @@ def test_doctor_lists_failpoints_to_whoever_misspelt_one(terminal: Terminal) -> 
 
 
 def test_a_bad_setting_is_told_in_its_code(terminal: Terminal) -> None:
-    """bad_profile, exit 2, naming the variable; in the language that was asked for, as far as that is known."""
+    """A wrong setting ends with `bad_profile` and exit status 2, names the variable, and uses the requested language
+    as far as it is known.
+    """
     ending = terminal.json("lookup", NUMBER, ALARMBOX_URL="http://example.com", LANGUAGE="ja")
     assert ending.exit_status_and_code == (2, "bad_profile")
     assert ending.error["detail"]["variable"] == "CONSOLE_ALARMBOX_URL"
@@ -457,7 +471,7 @@ def test_a_bad_setting_is_told_in_its_code(terminal: Terminal) -> None:
 
 
 def test_a_corrupt_profile_file_is_refused(unopened_terminal: Terminal) -> None:
-    """The file and the line are named; nothing is written."""
+    """The refusal of a corrupt profile names the file and the line; nothing is written."""
     home = Path(unopened_terminal.env["CONSOLE_HOME"])
     home.mkdir()
     (home / "profile.toml").write_text("language = \n", encoding="utf-8")
@@ -468,7 +482,7 @@ def test_a_corrupt_profile_file_is_refused(unopened_terminal: Terminal) -> None:
 
 
 def test_a_foreign_database_is_refused(terminal: Terminal, tmp_path: Path) -> None:
-    """Not ours: exit 3, and nothing is written into it."""
+    """A database of another program is refused with exit status 3, and nothing is written into it."""
     file = tmp_path / "other.db"
     file.write_bytes(b"not a database at all" * 100)
     before = file.read_bytes()
@@ -479,7 +493,7 @@ def test_a_foreign_database_is_refused(terminal: Terminal, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_codes_never_change_with_the_language(terminal: Terminal, language: str) -> None:
-    """Sentences do, codes and shapes don't."""
+    """Only sentences depend on the language; codes and JSON fields don't."""
     ending = terminal.json("show", "payment", "5", LANGUAGE=language)
     assert ending.exit_status_and_code == (2, "not_found")
     assert ending.error["message"].isascii() is (language == "en")
@@ -487,7 +501,7 @@ def test_codes_never_change_with_the_language(terminal: Terminal, language: str)
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_people_read_sentences(terminal: Terminal, sandbox: Sandbox, language: str) -> None:
-    """Without --json every command prints lines in the person's language, and no key of the catalogue."""
+    """Without `--json` every command prints lines in the person's language, and no wording key."""
     sandbox.control.add_fault("pdf_missing", call="pdf", times=1)
     commands = [
         ("purchase", NUMBER, "--client", "1"),
@@ -525,7 +539,7 @@ def test_an_operation_is_readable_too(terminal: Terminal) -> None:
 
 
 def test_help_is_json_when_json_is_asked_for(terminal: Terminal) -> None:
-    """Even help is one object."""
+    """With `--json`, the help is a JSON object, too."""
     assert "support-console" in terminal.json("lookup", "--help").data["help"]
 
 

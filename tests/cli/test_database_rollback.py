@@ -119,7 +119,9 @@ def test_nothing_is_charged_or_given_back_twice(desks: DeskCommands, killed: boo
 
 @pytest.mark.engines("sqlite")
 def test_no_folder_is_made_for_a_database(desks: DeskCommands) -> None:
-    """The volume isn't mounted: out of reach, and nothing is made where it should be."""
+    """If the folder of the database file doesn't exist, because its volume isn't mounted, the database counts as
+    unreachable and the folder isn't created.
+    """
     away = desks.place.folder / "away"
     for words in (("lookup", LOST), ("purchase", LOST, "--client", "1"), ("db", "upgrade"), ("worker", "--once")):
         ended = desks(A, *words, DATABASE_URL=f"sqlite:///{away / 'console.db'}")

@@ -18,7 +18,7 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
 
 
 def test_show_with_a_pack(desk: PayingTerminal, tmp_path: Path) -> None:
-    """The record as always, and beside it where the pack is; without the option nothing is beside it."""
+    """With the option, `show` writes a pack and adds its path to the record; without it, the answer has no pack."""
     payment = str(desk.make_booked_payment())
     plain = desk.json("show", "payment", payment).data
     assert "pack" not in plain
@@ -35,7 +35,7 @@ def test_show_with_a_pack(desk: PayingTerminal, tmp_path: Path) -> None:
 
 
 def test_in_words(desk: PayingTerminal, tmp_path: Path) -> None:
-    """People read where it is, its hash, and that it is whole."""
+    """As text, the answer has the path of the pack, its hash, and that it is complete."""
     payment, file = str(desk.make_booked_payment()), tmp_path / "case.zip"
     told = desk("show", "payment", payment, "--pack", str(file)).out.decode()
     assert str(file) in told
@@ -44,7 +44,9 @@ def test_in_words(desk: PayingTerminal, tmp_path: Path) -> None:
 
 
 def test_several_packs_in_one_file(desk: PayingTerminal, tmp_path: Path) -> None:
-    """Named records or those of a queue; the file is verified with each of its packs. Wrong arguments are refused."""
+    """A bundle has the packs of named records or of a queue, and is verified with each of them. Wrong arguments are
+    refused.
+    """
     payment, file = str(desk.make_booked_payment()), tmp_path / "all.zip"
     other_payment = str(desk.make_booked_payment("ORD-2"))
     named = [f"payment/{other_payment}", f"payment/{payment}"]
@@ -71,7 +73,7 @@ def test_several_packs_in_one_file(desk: PayingTerminal, tmp_path: Path) -> None
 
 
 def test_a_file_is_never_replaced(desk: PayingTerminal, tmp_path: Path) -> None:
-    """Exit 2, and what was there stays."""
+    """If the file exists, the command exits with 2 and the file stays unchanged."""
     file = tmp_path / "case.zip"
     file.write_bytes(b"mine")
     ending = desk.json("show", "payment", str(desk.make_booked_payment()), "--pack", str(file))
@@ -80,7 +82,9 @@ def test_a_file_is_never_replaced(desk: PayingTerminal, tmp_path: Path) -> None:
 
 
 def test_a_tampered_pack_is_broken(desk: PayingTerminal, tmp_path: Path) -> None:
-    """Exit 3 audit_broken, with what doesn't fit; so is what is no pack at all."""
+    """A changed pack exits with 3 and `audit_broken`, and names the changed part; a file that is no pack does the
+    same.
+    """
     payment, file, other = str(desk.make_booked_payment()), tmp_path / "case.zip", tmp_path / "other.zip"
     desk.json("show", "payment", payment, "--pack", str(file))
     with zipfile.ZipFile(file) as pack, zipfile.ZipFile(other, "w") as forged:
@@ -110,7 +114,7 @@ def test_verifying_a_pack_opens_no_desk(desk: PayingTerminal, tmp_path: Path, sa
 
 
 def test_an_operation_and_what_is_not_there(desk: PayingTerminal, tmp_path: Path) -> None:
-    """Every kind takes the option; a record that isn't there leaves no file."""
+    """`show` of every kind has the option for a pack; for a missing record no file is written."""
     payment = desk.json("show", "payment", str(desk.make_booked_payment())).data
     if payment["operation_id"]:
         made = desk.json("show", "operation", payment["operation_id"], "--pack", str(tmp_path / "op.zip"))

@@ -27,7 +27,7 @@ def test_a_list_as_a_file(terminal: Terminal, tmp_path: Path) -> None:
 
 
 def test_what_is_refused(terminal: Terminal, tmp_path: Path) -> None:
-    """Exit 2 with a sentence that says what to do, and no file."""
+    """A refused export exits with 2 and a sentence that says what to do, and writes no file."""
     other = terminal.json("export", "alerts", "--to", str(tmp_path / "a.pdf"))
     assert other.exit_status_and_code == (2, "usage")
     assert ".xlsx or .csv" in other.error["message"]

@@ -18,7 +18,9 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
 
 
 def test_import_books_what_the_provider_has(desk: PayingTerminal) -> None:
-    """Once, however often it is asked for; lookup, show and probe know it."""
+    """An import books the provider's payment once, also if it is repeated; `lookup`, `show` and `probe`
+    then find it.
+    """
     first = desk.make_booked_payment()
     again = desk.json("payment", "import", "paypay", ORDER).data
     assert (again["kind"], again["id"], again["state"], again["certainty"]) == (
@@ -84,7 +86,7 @@ def test_show_tells_a_word_beside_the_gateways_code(desk: PayingTerminal, langua
 
 
 def test_import_of_atoms(desk: PayingTerminal) -> None:
-    """Found by its sum and day alone; without them the question can't be asked."""
+    """A payment of Atom is found only by its amount and day; without them the import is refused."""
     payment = desk.make_booked_payment(ATOM_ORDER, 50_050, "atom")
     shown = desk.json("show", "payment", str(payment)).data
     assert (shown["provider"], shown["captured_minor"], shown["currency"]) == ("atom", 50_050, "INR")
@@ -118,7 +120,9 @@ def test_import_is_refused(desk: PayingTerminal, words: tuple[str, ...], refused
 
 @pytest.mark.expects_log("some endings are logged")
 def test_import_without_an_answer(desk: PayingTerminal, sandbox: Sandbox) -> None:
-    """Unusable answers are 4, refused credentials 5, a provider out of reach 6."""
+    """An import exits with 4 after an unusable answer, with 5 if the credentials are refused, and with 6 if the
+    provider can't be reached.
+    """
     desk.money.register_payment("paypay", ORDER, 3300)
     asked = ("payment", "import", "paypay", ORDER)
     for fault, refused in (
@@ -145,7 +149,7 @@ def test_an_import_with_another_amount_says_so(desk: PayingTerminal) -> None:
 
 
 def test_a_provider_that_is_not_set_up(terminal: Terminal) -> None:
-    """Neither a URL nor credentials: named, and what would help."""
+    """For a provider without a URL or credentials, the refusal names it and the missing settings."""
     ending = terminal.json("payment", "import", "paypay", ORDER)
     assert ending.exit_status_and_code == (2, "bad_profile")
     assert ending.error["detail"]["variable"] == "CONSOLE_PAYPAY_URL"
@@ -188,7 +192,7 @@ def test_a_probe_of_an_order_speaks_of_the_order(desk: PayingTerminal) -> None:
 @pytest.mark.parametrize("kind", ["payment", "order", "refund"])
 @pytest.mark.parametrize("id", ["99", "x", "１", "9" * 30])
 def test_records_that_are_not_there(desk: PayingTerminal, kind: str, id: str) -> None:
-    """No such record, for every command that takes one."""
+    """Every command that takes a record refuses one that doesn't exist as not_found."""
     assert desk.json("show", kind, id).exit_status_and_code == (2, "not_found")
     assert desk.json("probe", kind, id).exit_status_and_code == (2, "not_found")
     state = {"refund": "failed"}.get(kind, "completed")
@@ -231,7 +235,9 @@ def test_a_probe_says_what_it_has_changed(desk: PayingTerminal) -> None:
 
 
 def test_resolve_of_a_payment(desk: PayingTerminal) -> None:
-    """Taken back by the bank: one person, as the gateway says so too; never what it denies."""
+    """One person can resolve a payment as reversed if the gateway reports the same, and never as a state that the
+    gateway denies.
+    """
     payment = str(desk.make_booked_payment(ATOM_ORDER, 50_000, "atom"))
     words = ("resolve", "payment", payment, "--as", "reversed", "--evidence", "their settlement list")
     assert desk.json(
@@ -257,7 +263,7 @@ def test_resolve_of_a_payment(desk: PayingTerminal) -> None:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_everything_is_told_in_words(desk: PayingTerminal, language: str) -> None:
-    """Each command speaks to people too; a key without words would be logged, and fail here."""
+    """Each command about payments prints text; a missing wording key would be logged and fail this test."""
     desk.env |= {"CONSOLE_LANGUAGE": language}
     payment = desk.make_booked_payment()
     refund = desk.request_refund(payment).data["id"]

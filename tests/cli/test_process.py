@@ -49,7 +49,7 @@ def run_process(
 
 @contextmanager
 def start_process(terminal: Terminal, *words: str, **more: str) -> "Iterator[subprocess.Popen[bytes]]":
-    """A process that is ended with the block, whatever happens in it."""
+    """Start a process, and end it with the block."""
     with subprocess.Popen(
         [*COMMAND, *words],
         stdout=subprocess.PIPE,
@@ -137,7 +137,9 @@ def test_japanese_is_printed_in_any_locale(terminal: Terminal) -> None:
 
 
 def test_an_interrupted_purchase_is_unknown(terminal: Terminal, sandbox: Sandbox) -> None:
-    """Ctrl+C while the provider is asked: exit 4 with one object; a new process finds the record, unknown."""
+    """Ctrl+C during the call to the provider exits with 4 and one object; a new process finds the record with an
+    unknown outcome.
+    """
     sandbox.control.add_fault("hang", call="purchase", times=1)
     with start_process(terminal, "--json", "purchase", NUMBER, "--client", "1", CONSOLE_TIME_SCALE="1") as process:
         reached = sandbox.control.wait_until_reached(PATIENCE_SECONDS / 2, held=1)
@@ -270,7 +272,7 @@ UNUSED_BY_FIRST_FRAME = {"console.domain.error_reasons", "console.wording.senten
 
 
 def read_loaded_modules(terminal: Terminal, program: str, *words: str) -> set[str]:
-    """The names of the modules that a new Python has loaded at the end of this program."""
+    """Return the names of the modules that a new Python process has loaded at the end of this program."""
     ended = subprocess.run(
         [sys.executable, "-c", f"import sys; {program}; print(*sys.modules, file=sys.stderr)", *words],
         capture_output=True,
@@ -382,7 +384,7 @@ def test_the_demo_offers_a_prompt_in_a_terminal(terminal: Terminal) -> None:
 
 
 def run_demo_on(terminal: Terminal, typed: bytes, source: Path | None = None) -> "subprocess.CompletedProcess[bytes]":
-    """The demo without a display and a terminal, with these commands in a pipe, or in the file `source`."""
+    """Run the demo without a display and a terminal, with these commands in a pipe, or in the file `source`."""
     reading, writing = os.pipe()
     if source is None:
         os.write(writing, typed)

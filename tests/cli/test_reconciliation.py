@@ -26,7 +26,7 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
 def make_day_with_differences(
     desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, *, announced: bool = True
 ) -> str:
-    """A day with a payment that only they have and one that only we have; its name."""
+    """Make a day with a payment that only the provider has and one that only we have, and return its name."""
     place = SqlitePlace(tmp_path)
     place.file = desk.home / "console.db"
     with open_console(Settings.load(desk.env)) as console:
@@ -41,7 +41,7 @@ def make_day_with_differences(
 
 
 def test_counts_and_cases(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
-    """The fixed names, the cases as alerts are listed, once more the same."""
+    """A reconciliation has the promised counts, and its cases are the listed alerts; a second run gives the same."""
     day = make_day_with_differences(desk, tmp_path, sandbox)
     words = ("reconcile", "paypay", "--from", day, "--to", day)
     dry = desk.json(*words, "--dry-run").data
@@ -85,7 +85,7 @@ def test_stopped_before_its_end(
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_in_words(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, language: str) -> None:
-    """Counts, each difference, and what waits for a person."""
+    """As text, a reconciliation has its counts, each difference, and the differences that wait for a person."""
     day = make_day_with_differences(desk, tmp_path, sandbox)
     ending = desk("reconcile", "paypay", "--from", day, "--to", day, LANGUAGE=language)
     lines = ending.out.decode().splitlines()

@@ -67,7 +67,7 @@ def open_stage(place: Place) -> Iterator[TeamModeStage]:
             yield TeamModeStage(place, sandbox, clock, maker, checker)
 
 
-def run_all(on: TeamModeStage, action: str, trouble: Trouble) -> Counter[str]:
+def fail_each_statement(on: TeamModeStage, action: str, trouble: Trouble) -> Counter[str]:
     """Let each statement of the action fail: once for a moment, and once until the worker gives up the request.
     Return the counts of the endings.
     """
@@ -78,7 +78,7 @@ def run_all(on: TeamModeStage, action: str, trouble: Trouble) -> Counter[str]:
     return tally
 
 
-def run_some(on: TeamModeStage, action: str, seed: int, places: int) -> Counter[str]:
+def fail_random_statements(on: TeamModeStage, action: str, seed: int, places: int) -> Counter[str]:
     """Let `places` random statements of the action fail in random ways; every second failure lasts. Return the counts
     of the endings.
     """

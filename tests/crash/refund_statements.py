@@ -20,7 +20,7 @@ _STATEMENTS_OF_RARE_TROUBLES: dict[Trouble, int] = {"commit_lost": 5, "desk_full
 RANDOM_TROUBLE_COUNT = 2
 
 
-def run_all(on: MoneyStage, action: str, trouble: Trouble) -> Counter[str]:
+def fail_each_statement(on: MoneyStage, action: str, trouble: Trouble) -> Counter[str]:
     """Let each statement of the action fail: once alone, and once with all later ones. Return the counts of the
     endings.
     """
@@ -31,7 +31,7 @@ def run_all(on: MoneyStage, action: str, trouble: Trouble) -> Counter[str]:
     return tally
 
 
-def run_some(on: MoneyStage, action: str, troubles: tuple[Trouble, ...], seed: int) -> Counter[str]:
+def fail_random_statements(on: MoneyStage, action: str, troubles: tuple[Trouble, ...], seed: int) -> Counter[str]:
     """Let the action fail with some of the troubles, each at a random statement; every second failure lasts. Return
     the counts of the endings.
     """

@@ -32,7 +32,7 @@ USUAL_PLACES: dict[Trouble, int] = {
 (NUMBER,) = invent_numbers(1)
 
 
-def run_all(fresh: MakePlace, action: str, trouble: Trouble) -> Counter[str]:
+def fail_each_statement(fresh: MakePlace, action: str, trouble: Trouble) -> Counter[str]:
     """Let each statement of the action fail: once alone, and once with all later ones. Each run has a new database.
     Return the number of failed statements."""
     tally: Counter[str] = Counter()
@@ -46,7 +46,7 @@ def run_all(fresh: MakePlace, action: str, trouble: Trouble) -> Counter[str]:
     return tally
 
 
-def run_some(fresh: MakePlace, action: str, trouble: Trouble, seed: int, places: int) -> Counter[str]:
+def fail_random_statements(fresh: MakePlace, action: str, trouble: Trouble, seed: int, places: int) -> Counter[str]:
     """Let the first statement and some random ones fail, `places` in all. Return the number of statements that really
     failed."""
     chance = random.Random(f"{action}{trouble}{seed}")

@@ -51,6 +51,6 @@ def test_a_statement_of_the_worker_fails(place: Place, seed: int) -> None:
     """
     action = random.Random(f"a statement fails {seed}").choice(asked_statements.ACTIONS)
     with asked_statements.open_stage(place) as on:
-        tally = asked_statements.run_some(on, action, seed, places=1)
+        tally = asked_statements.fail_random_statements(on, action, seed, places=1)
     print(f"asked: {action}, a statement of the worker fails: {dict(tally)}: 0 twice, 0 untrue answers")
     assert tally.total() == 1

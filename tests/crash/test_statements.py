@@ -16,7 +16,7 @@ def test_a_statement_fails(fresh_place: MakePlace, engine: Engine, action: str, 
     """A random statement fails. The number is charged at most once, the ending is true, no charged record is an
     error, and after the next due tasks no operation is left as `calling`.
     """
-    tally = statements.run_some(fresh_place, action, trouble, seed, PLACES)
+    tally = statements.fail_random_statements(fresh_place, action, trouble, seed, PLACES)
     print(f"demand 3: {engine}: {action}, {trouble} at {tally['places']} places: 0 second charges, 0 untrue endings")
     assert tally["places"]
 
@@ -29,6 +29,6 @@ def test_a_statement_loses(fresh_place: MakePlace, action: str, trouble: Trouble
     """A random statement loses a lock: the server rolls back the whole transaction (deadlock) or only the statement
     (lock wait). The same checks hold.
     """
-    tally = statements.run_some(fresh_place, action, trouble, seed, PLACES)
+    tally = statements.fail_random_statements(fresh_place, action, trouble, seed, PLACES)
     print(f"demand 3: mariadb: {action}, {trouble} at {tally['places']} places: 0 second charges, 0 untrue endings")
     assert tally["places"]

@@ -58,14 +58,14 @@ Harm = Callable[[int], None]
 RANDOM_TROUBLE_COUNT = 2
 
 
-def run_all(on: MoneyStage, action: str, trouble: Trouble) -> Counter[str]:
+def disturb_each_command(on: MoneyStage, action: str, trouble: Trouble) -> Counter[str]:
     """Disturb each command of the action in turn. Return the counts of the endings."""
     tally = call_at_each_place(partial(fail_at_command, on, action, trouble))
     on.check_all_rules()
     return tally
 
 
-def run_some(on: MoneyStage, action: str, troubles: tuple[Trouble, ...], seed: int) -> Counter[str]:
+def disturb_random_commands(on: MoneyStage, action: str, troubles: tuple[Trouble, ...], seed: int) -> Counter[str]:
     """Disturb the action in some of the ways, each time at a random command. Return the counts of the endings."""
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()

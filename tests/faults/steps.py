@@ -39,7 +39,7 @@ ACTIONS = tuple(USUAL_PLACES)
 _IMPATIENT = {"retry_policy.UNREACHABLE_RETRY_SECONDS": 0.2, "engine.COMMIT_CHECK_SECONDS": 0.2}
 
 
-def run_all(scene: FaultScene, action: str, trouble: Trouble, seed: int) -> Counter[str]:
+def disturb_each_command(scene: FaultScene, action: str, trouble: Trouble, seed: int) -> Counter[str]:
     """Disturb each command of the action in turn. Return the counts of the endings."""
     names = iter(invent_numbers(2_000, seed))
     tally = call_at_each_place(lambda nth: fail_at_command(scene, action, trouble, nth, next(names)))
@@ -47,7 +47,7 @@ def run_all(scene: FaultScene, action: str, trouble: Trouble, seed: int) -> Coun
     return tally
 
 
-def run_some(scene: FaultScene, action: str, seed: int) -> Counter[str]:
+def disturb_random_commands(scene: FaultScene, action: str, seed: int) -> Counter[str]:
     """Disturb the action once in each way, each time at a random command. Return the counts of the endings."""
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()

@@ -21,7 +21,7 @@ def test_a_command_is_broken(place: ServerPlace, seed: int) -> None:
     """
     with open_money_stage(place) as on:
         for action in ACTIONS:
-            tally = refund_steps.run_some(on, action, refund_steps.TROUBLES, seed)
+            tally = refund_steps.disturb_random_commands(on, action, refund_steps.TROUBLES, seed)
             print(f"faults: refunds: {action}: {dict(tally)}: 0 twice, 0 untrue endings")
         on.check_all_rules()
 

@@ -19,7 +19,7 @@ def test_a_command_is_lost(place: ServerPlace, action: str, seed: int) -> None:
     error, and after the next due tasks no operation is left as `calling`.
     """
     with open_scene(place) as stage:
-        tally = steps.run_some(stage, action, seed)
+        tally = steps.disturb_random_commands(stage, action, seed)
         stage.verify_trail()
     print(f"faults: {action}, {tally.total()} places: {dict(tally)}, 0 doubles, 0 untrue endings")
     assert tally.total() == len(steps.TROUBLES)

@@ -31,7 +31,7 @@ _IMPORT = re.compile(
 
 
 def compute_digest() -> str:
-    """SHA-256 of all inputs and of Python's version."""
+    """Return the SHA-256 of all inputs and of Python's version."""
     made = hashlib.sha256()
     for line in (
         f"Python {sys.version_info.major}.{sys.version_info.minor}",
@@ -56,14 +56,16 @@ def _list_build_files() -> Iterator[str]:
 
 
 def _list_imports() -> list[str]:
-    """Names of modules from elsewhere, and all that is imported by a name that only exists at run time."""
+    """Yield the names of imported modules from elsewhere, and of all modules that are imported by a name that exists
+    only at run time.
+    """
     texts = (file.read_text(encoding="utf-8") for file in (ROOT / "console").rglob("*.py"))
     found = {name for text in texts for groups in _IMPORT.findall(text) for name in groups if name}
     return sorted(name for name in found if not name.startswith(("console.", ".")))
 
 
 def _list_data_files() -> list[str]:
-    """Files that are opened, not imported; the migrations among them."""
+    """Yield the files that the program opens and doesn't import, including the migrations."""
     resources = (file for file in (ROOT / "resources").rglob("*") if file.is_file())
     opened = (file for file in (ROOT / "console").rglob("*") if file.suffix in (".ini", ".mako"))
     licences = (ROOT / "licenses").iterdir()

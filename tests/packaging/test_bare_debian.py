@@ -90,7 +90,7 @@ def debian_copy(tmp_path: Path) -> Iterator[DebianCopy]:
 
 
 def check_window(system: DebianCopy, *words: str) -> bool:
-    """Start the window, look at it from outside, and tell it to end in good order."""
+    """Start the window, check from outside that it is painted, and end it by a signal; its exit status must be 0."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     command = system.command(*words, QT_QPA_PLATFORM=f"vnc:port={port}", CONSOLE_LANGUAGE="ja")
@@ -110,15 +110,15 @@ def check_window(system: DebianCopy, *words: str) -> bool:
 
 
 def check_lookup(system: DebianCopy, *program: str) -> bool:
-    """A lookup makes its database and answers, and every file is as built."""
+    """Check that a lookup creates its database and answers, and that every file is as it was built."""
     found = json.loads(system.run(*program, "--json", "lookup", "1180301018771"))
     checks = json.loads(system.run(*program, "--json", "doctor"))["data"]["checks"]
     return bool(found["ok"] and next(check for check in checks if check["name"] == "installation")["ok"])
 
 
 def test_packages_come_and_go(debian_copy: DebianCopy, tmp_path: Path) -> None:
-    """The .deb with its dependencies: every library is found, terminal and window start; an upgrade takes away what
-    the newer version hasn't; after the removal every file is as before.
+    """The .deb installs its dependencies: every library is found, terminal and window start. An upgrade deletes files
+    that the newer version lacks; after the removal every file is as before.
     """
     former = tmp_path / "former"
     subprocess.run(["cp", "-a", "--reflink=auto", str(APPLICATION), str(former)], check=True)
@@ -143,8 +143,8 @@ def test_packages_come_and_go(debian_copy: DebianCopy, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("mksquashfs") is None, reason="mksquashfs is missing (package squashfs-tools)")
 def test_the_appimages_files_start(debian_copy: DebianCopy, tmp_path: Path) -> None:
-    """Everything of the AppImage but its runtime, which is downloaded: unpacked as the runtime does it, the program
-    starts on a system where nothing was installed.
+    """The contents of the AppImage, unpacked as its runtime does it, start on a system where nothing was installed.
+    The downloaded runtime itself isn't tested.
     """
     runtime = tmp_path / "runtime"
     runtime.write_bytes(b"\x7fELF no runtime")
@@ -165,7 +165,9 @@ def test_the_appimages_files_start(debian_copy: DebianCopy, tmp_path: Path) -> N
     reason="APPIMAGE_RUNTIME names no file: the AppImage's runtime must be downloaded (docs/packages.md)",
 )
 def test_the_appimage_starts(debian_copy: DebianCopy, tmp_path: Path) -> None:
-    """The one file, as a person starts it where FUSE is missing; its window needs the libraries of the .deb."""
+    """The AppImage starts as one file on a system without FUSE; its window needs the libraries that the .deb depends
+    on.
+    """
     image = _make_image(debian_copy, tmp_path, Path(os.environ["APPIMAGE_RUNTIME"]))
     package = debian.make(APPLICATION, debian_copy.root / "tmp")
     debian_copy.apt("update")
@@ -176,5 +178,5 @@ def test_the_appimage_starts(debian_copy: DebianCopy, tmp_path: Path) -> None:
 
 
 def _make_image(system: DebianCopy, tmp_path: Path, runtime: Path) -> Path:
-    """The AppImage of the application, in the folder `tmp` of the system."""
+    """Make the AppImage of the application, in the folder `tmp` of the system."""
     return appimage.make(appimage.make_folder(APPLICATION, tmp_path / "AppDir"), runtime, system.root / "tmp")

@@ -32,10 +32,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The program of a fresh build, or of the one that CONSOLE_TEST_APPLICATION names.
-
-    `make test` builds none from inputs with which a build has passed these tests.
-    """
+    """Return the program of a fresh build, or of the one that CONSOLE_TEST_APPLICATION names."""
     if built := os.environ.get("CONSOLE_TEST_APPLICATION"):
         return Path(built) / "support-console"
     if request.config.getoption("markexpr") == "not soak" and built_inputs.have_inputs_passed():
@@ -48,12 +45,12 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def make_plain_environment(home: Path, **more: str) -> dict[str, str]:
-    """The plainest of environments: no locale, no display, nothing of the clone."""
+    """Return an environment without locale, display and anything of the repository."""
     return {"PATH": os.defpath, "HOME": str(home), "CONSOLE_HOME": str(home), "CONSOLE_OPERATOR": "op-a", **more}
 
 
 def run_program(program: Path, home: Path, *words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
-    """Run it as a person would from another folder."""
+    """Run the program from another folder than its own, as a person would."""
     command, env = [str(program), *words], make_plain_environment(home, CONSOLE_LANGUAGE=language)
     return subprocess.run(
         command, cwd=home, env=env, capture_output=True, encoding="utf-8", check=False, timeout=PATIENCE_SECONDS
@@ -61,7 +58,9 @@ def run_program(program: Path, home: Path, *words: str, language: str = "en") ->
 
 
 def test_a_lookup_makes_its_database_and_answers(program: Path, tmp_path: Path) -> None:
-    """Migrations, drivers and catalogues are in it: the first command creates the database and answers."""
+    """The application contains migrations, drivers and word catalogues: the first command creates the database and
+    answers.
+    """
     done = run_program(program, tmp_path, "--json", "lookup", "1180301018771")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
@@ -72,7 +71,7 @@ def test_a_lookup_makes_its_database_and_answers(program: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize(("language", "word"), [("ja", "法人番号"), ("en", "number")])
 def test_a_refusal_is_worded(program: Path, tmp_path: Path, language: str, word: str) -> None:
-    """Both word catalogues are found, and text leaves as UTF-8 although no locale is set."""
+    """The application finds both word catalogues, and writes UTF-8 although no locale is set."""
     done = run_program(program, tmp_path, "lookup", "1180301018772", language=language)
     assert done.returncode == 2
     assert word in done.stdout + done.stderr
@@ -84,7 +83,7 @@ def test_the_model_of_japanese_phrases_is_in_it(program: Path) -> None:
 
 
 def test_an_empty_home_has_its_first_page(program: Path, tmp_path: Path) -> None:
-    """Painted in Japanese, whose phrases are kept whole there, and without an error on the way; ended by SIGTERM."""
+    """With an empty home folder the window shows its first page in Japanese without an error, and ends by SIGTERM."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     env, log = (
@@ -108,7 +107,7 @@ NOTICE_KEY, LIVE_TOKEN = "a-key-of-sixteen-or-more", "a-channel-token-for-tests"
 
 
 def make_signature_header(body: bytes) -> dict[str, str]:
-    """The header of a signed notice, of now."""
+    """Return the header of a signed notice with the present time."""
     at = int(time.time())
     mac = hmac.new(NOTICE_KEY.encode(), f"{at}.".encode() + body, "sha256").hexdigest()
     return {"X-Notice-Signature": f"t={at},v1={mac}"}
@@ -183,7 +182,9 @@ def test_the_demo_opens_its_window_and_a_lookup_finds_its_records(program: Path,
 
 
 def test_nothing_is_in_it_that_nobody_asked_for(program: Path) -> None:
-    """At most 190 MB; no GPL library, extra, test tool or part of Qt without use; Qt has two languages."""
+    """The application has at most 190 MB, and no GPL library, optional package, test tool or unused part of Qt; Qt
+    has two languages.
+    """
     folder = program.parent
     assert contents.forbidden(folder) == []
     assert contents.megabytes(folder) <= contents.MAX_MEGABYTES
@@ -271,7 +272,7 @@ def test_what_is_under_the_lgpl_can_be_replaced(program: Path) -> None:
 
 
 def test_it_tells_its_version(program: Path, tmp_path: Path) -> None:
-    """Also Qt's, which it reads from the package's metadata."""
+    """The application prints its version and that of Qt, which it reads from the package's metadata."""
     versions = json.loads(run_program(program, tmp_path, "--json", "--version").stdout)["data"]
     assert versions["version"] == console.__version__
     assert versions["qt"].count(".") == 2

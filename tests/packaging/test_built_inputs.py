@@ -11,7 +11,7 @@ from tests.packaging import built_inputs
 
 @pytest.fixture
 def copied_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The inputs in a place of their own, kept as those of a build that has passed."""
+    """Return a folder with a copy of the inputs, recorded as those of a build that has passed."""
     for name in (*built_inputs._BUILD_FILES, "pyproject.toml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(built_inputs.ROOT / name, tmp_path / name)

@@ -25,7 +25,7 @@ def create_files(files: tuple[str, ...], root: Path) -> Path:
 
 
 def test_libraries_stay_while_something_loads_them() -> None:
-    """Plugins without use go, and with them the libraries that only they load, and the links to those."""
+    """Unused plugins are deleted, and with them the libraries that only they load, and the links to those."""
     loads = {
         "QtGui": ["libQt6Gui.so.6"],
         "libqxcb": ["libxcb.so.1", "libQt6Gui.so.6"],
@@ -91,7 +91,7 @@ def test_a_forbidden_part_ends_the_build(
 
 
 def test_a_large_folder_ends_the_build(tmp_path: Path) -> None:
-    """From 190 MB on; extras may need more."""
+    """A folder of 190 MB or more ends the build; with optional packages the limit is higher."""
     folder = create_files(PRESENT, tmp_path)
     with (folder / "_internal" / "large").open("wb") as file:
         file.truncate(contents.MAX_MEGABYTES * 1_000_000 - 1_000)
@@ -104,7 +104,9 @@ def test_a_large_folder_ends_the_build(tmp_path: Path) -> None:
 
 
 def test_altered_and_missing_files_are_found(tmp_path: Path) -> None:
-    """One byte, another length, a folder in a file's place, a file that is gone; all else is as built."""
+    """A changed byte, another length, a folder in place of a file, and a missing file are found; all other files
+    count as built.
+    """
     folder = create_files((*PRESENT, "名前.txt"), tmp_path)
     manifest.write(folder)
     assert check_installed_files(folder) == InstallationComparison(5, (), ())

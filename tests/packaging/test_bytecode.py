@@ -10,14 +10,14 @@ from tests.support import bytecode
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A test and a module that it imports, which nobody has imported yet."""
+    """Return a folder with a test and a module that it imports, both without bytecode."""
     (tmp_path / "test_sums.py").write_text("from helper import one\n\ndef test_sum():\n    assert one + 1 == 2\n")
     (tmp_path / "helper.py").write_text("one = 1\n")
     return tmp_path
 
 
 def _list_compiled(project: Path) -> dict[str, int]:
-    """The compiled files with the time of their last change."""
+    """Return the compiled files with the time of their last change."""
     return {file.name: file.stat().st_mtime_ns for file in project.rglob("*.pyc")}
 
 
@@ -46,7 +46,7 @@ def test_only_what_was_changed_is_compiled_again(project: Path, pytestconfig: py
 
 
 def test_a_file_that_cannot_be_compiled_is_left_to_its_worker(project: Path, pytestconfig: pytest.Config) -> None:
-    """The worker reports it as every test that can't be collected."""
+    """A file that can't be compiled is skipped; the test worker reports it as a test that can't be collected."""
     (project / "test_broken.py").write_text("def test_sum(:\n")
     (project / "broken.py").write_text("def half(:\n")
     bytecode.compile_all([project], pytestconfig, processes=1)

@@ -15,7 +15,7 @@ TRANSITIVE_PACKAGES = {"gcsfs": {"fsspec", "google-auth"}, "pyside6-essentials":
 
 
 def list_imported_modules() -> set[str]:
-    """The names of all top-level modules that `console` imports, at the start or later."""
+    """Return the names of all top-level modules that `console` imports, at the start or later."""
     names: set[str] = set()
     for file in (ROOT / "console").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
@@ -27,7 +27,7 @@ def list_imported_modules() -> set[str]:
 
 
 def list_declared_distributions() -> set[str]:
-    """The distributions that pyproject.toml asks for, extras included, without those for development."""
+    """Return the distributions that pyproject.toml requires, also optional ones, without those for development."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     lines = [*project["dependencies"], *extras["gs"], *extras["kafka"]]

@@ -37,7 +37,7 @@ _SOURCES = ("console/**/*.py", "scripts/*.py", "tests/**/*.py", "resources/**/*.
 
 
 def list_named_paths(page: Path) -> Iterator[str]:
-    """Every path in backquotes, and every linked page."""
+    """Yield every path in backquotes, and every linked page."""
     text = page.read_text("utf-8")
     yield from (path for path in _PATH.findall(text) if not path.startswith(_BUILT_FOLDERS))
     yield from _LINK.findall(text)
@@ -57,7 +57,7 @@ def test_the_pages_name_paths() -> None:
 
 @cache
 def list_words_of_code() -> frozenset[str]:
-    """Every word of the sources, and the names of their files."""
+    """Return every word of the sources, and the names of their files."""
     files = [file for pattern in _SOURCES for file in ROOT.glob(pattern) if file.is_file()]
     words = {file.stem for file in files}
     for file in files:

@@ -135,7 +135,7 @@ def run_tests(folder: Path, *words: str, status: int = 0) -> str:
 
 
 def test_the_table_names_functions() -> None:
-    """In the form that pytest gives them; the costliest first."""
+    """The table names test functions in the form that pytest gives them, the costliest first."""
     seconds = list(read_table().values())
     assert seconds == sorted(seconds, reverse=True)
     assert all(name_function(function) == function for function in read_table())

@@ -16,7 +16,9 @@ from tests.support.environment import KEPT_VARIABLES, isolate_environment
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "example.com", b"example.com"])
 def test_another_machine_is_out_of_reach(network_guard: guards.NetworkGuard, host: str) -> None:
-    """Connecting or looking up fails as without a network, and is remembered."""
+    """Connecting to another machine, or looking up its name, fails as without a network, and the
+    attempt is stored.
+    """
     with pytest.raises(OSError, match="tests"):
         socket.create_connection((host, 443), timeout=1)
     assert network_guard.attempts
@@ -53,7 +55,9 @@ def test_an_expected_warning_passes() -> None:
 
 
 def test_a_thread_left_running_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its name and the line that started it; a daemon or one that ends in time is no leak."""
+    """A thread that a test leaves running is reported with its name and the line that started it; a daemon, or a
+    thread that ends in time, isn't.
+    """
     monkeypatch.setattr(guards, "GRACE_SECONDS", 0.05)
     before, release = set(threading.enumerate()), threading.Event()
     stuck = threading.Thread(target=release.wait, name="stuck")
@@ -85,7 +89,9 @@ def test_a_display_is_used_only_when_asked_for(asked: dict[str, str], display: s
 
 
 def test_a_connection_that_was_not_closed_is_named(tmp_path: Path) -> None:
-    """The line that opened it; a closed one is no leak, whoever closed it."""
+    """A connection that wasn't closed is reported with the line that opened it; a closed one isn't, whichever code
+    has closed it.
+    """
     gc.collect()  # what an earlier test has left is not named here
     guards.unclosed_connections.clear()
     sqlite3.connect(tmp_path / "closed.db").close()

@@ -14,7 +14,9 @@ RESOURCES = Path(__file__).resolve().parents[2] / "resources"
 
 
 def test_each_picture_is_the_drawing(tmp_path: Path, qtbot: QtBot) -> None:
-    """In every size, drawn anew; small differences of rasterizers are allowed."""
+    """Each picture of the icon is equal to its drawing in this size, except for small differences between
+    rasterizers.
+    """
     assert {int(file.stem) for file in icons.PICTURES.iterdir()} == set(icons.SIZES)
     for size in icons.SIZES:
         icons.draw_icon(size, "PNG", tmp_path / "drawn.png")
@@ -27,7 +29,7 @@ def test_each_picture_is_the_drawing(tmp_path: Path, qtbot: QtBot) -> None:
 
 
 def test_its_colours_are_tokens() -> None:
-    """Of the light theme, so that the icon and the window belong together."""
+    """The colours of the icon are those of the light theme, so that the icon and the window belong together."""
     light = json.loads((RESOURCES / "style" / "tokens.json").read_text("utf-8"))["colours"]["light"]
     used = set(re.findall(r"#[0-9A-F]{6}", icons.DRAWING.read_text("utf-8")))
     assert used <= {value for value in light.values() if isinstance(value, str)}

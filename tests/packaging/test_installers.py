@@ -26,7 +26,7 @@ needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-d
 
 @pytest.fixture
 def application(tmp_path: Path) -> Path:
-    """A folder such as a build makes, with a program of one line and a library of the machine."""
+    """Return a folder such as a build makes, with a program of one line and a library."""
     folder = tmp_path / "application"
     internal = folder / "_internal"
     internal.mkdir(parents=True)
@@ -49,7 +49,9 @@ def dpkg(root: Path, *words: str) -> None:
 
 @needs_dpkg
 def test_a_package_tells_what_it_is(application: Path, tmp_path: Path) -> None:
-    """Fields, owners and modes, whatever the builder's umask was; hashes; entry of the menu, icons, licence."""
+    """A package has the right fields, owners and modes whatever the umask of its builder is; it has hashes, a menu
+    entry, icons and the licence.
+    """
     package = debian.make(application, tmp_path)
     assert package.name == f"support-console_{console.__version__}_{debian.architecture()}.deb"
     shown = subprocess.run(["dpkg-deb", "--field", str(package)], capture_output=True, text=True, check=True).stdout
@@ -102,7 +104,9 @@ def test_a_package_is_installed_upgraded_and_removed(application: Path, tmp_path
 
 
 def test_menu_and_links_have_entries_of_their_own() -> None:
-    """The menu starts the window; only a link goes to the command `open`, which refuses to be without one."""
+    """The menu entry starts the window; another entry handles links by the command `open`, which refuses to run
+    without a link.
+    """
     entries = {}
     for file in (linux_tree.DESKTOP_ENTRY, linux_tree.LINK_ENTRY):
         entry = configparser.RawConfigParser()
@@ -121,7 +125,9 @@ def test_menu_and_links_have_entries_of_their_own() -> None:
 def test_an_appimage_is_runtime_and_image(
     application: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without a runtime the folder is made, and what is missing is said. The link at its top starts the program."""
+    """Without a runtime the folder of the AppImage is made, and the output names the missing file. The link at its
+    top starts the program.
+    """
     monkeypatch.delenv("APPIMAGE_RUNTIME", raising=False)
     words = [str(application), str(tmp_path)]
     assert appimage.main(words) == 1
@@ -165,7 +171,9 @@ def test_windows_has_two_programs_with_a_version() -> None:
 
 
 def test_macos_has_an_application_with_a_version() -> None:
-    """In both languages, with an identifier for its keychain entries, and as the one that opens links."""
+    """The application for macOS has its name in both languages, its version and an identifier for its keychain
+    entries, and is registered for links.
+    """
     information = build_spec.information_of_macos()
     assert information["CFBundleShortVersionString"] == information["CFBundleVersion"] == console.__version__
     assert information["CFBundleURLTypes"][0]["CFBundleURLSchemes"] == ["support-console"]

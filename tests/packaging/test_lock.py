@@ -24,7 +24,7 @@ def test_the_lock_of_the_site_is_in_step(lock_text: str) -> None:
 
 
 def test_a_changed_requirement_is_noticed(lock_text: str) -> None:
-    """One requirement more, less or stricter and the lock is out of step."""
+    """If a requirement is added, removed or made stricter, the lock counts as outdated."""
     fewer = lock.requirements()[1:]
     assert any("changed after" in fault for fault in lock.find_faults(lock_text, fewer))
 
@@ -39,7 +39,7 @@ def test_a_changed_requirement_is_noticed(lock_text: str) -> None:
     ],
 )
 def test_an_edited_lock_is_noticed(lock_text: str, old: str, new: str, word: str) -> None:
-    """A pin changed by hand, dropped, without hashes, or an index named: each is said."""
+    """A changed or missing pin, a pin without hashes, and a named index are each reported."""
     assert old in lock_text
     assert any(word in fault for fault in lock.find_faults(lock_text.replace(old, new), lock.requirements()))
 

@@ -12,21 +12,23 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 def read_job(name: str) -> str:
-    """The text of one job."""
+    """Return the text of one job."""
     found = re.search(rf"^  {name}:\n((?:    .*\n|  *#.*\n|\n)+)", PIPELINE, flags=re.MULTILINE)
     assert found, name
     return found[1]
 
 
 def read_matrix_values(name: str, text: str) -> list[str]:
-    """The values of a list of the matrix that is written on one line."""
+    """Return the values of a list of the matrix that is written on one line."""
     found = re.search(rf"^ +{name}: \[(.*)\]$", text, flags=re.MULTILINE)
     assert found, name
     return re.findall(r"[\w.-]+", found[1])
 
 
 def test_every_word_is_one_of_the_makefile() -> None:
-    """Also those that a matrix has; and every step that runs something begins or goes on with a word."""
+    """Every target that the pipeline calls, also from its matrix, exists in the Makefile, and every step that runs
+    something calls a target.
+    """
     known = set(re.findall(r"^([a-z]+):[^#\n]*##", MAKEFILE, flags=re.MULTILINE))
     said = set(re.findall(r"\bmake ([a-z]+)", PIPELINE.replace("git make python3", ""))) | set(
         read_matrix_values("word", read_job("nightly"))
@@ -47,7 +49,7 @@ def test_every_word_is_one_of_the_makefile() -> None:
 
 
 def test_the_matrix_has_what_is_supported() -> None:
-    """Each minor version of Python that pyproject.toml allows, three systems, three servers."""
+    """The matrix has each minor version of Python that pyproject.toml allows, three systems and three servers."""
     allowed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     low, high = (int(text) for text in re.findall(r"3\.(\d+)", allowed))
     pythons = [f"3.{minor}" for minor in range(low, high)]

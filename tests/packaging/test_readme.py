@@ -13,7 +13,7 @@ README = Path(__file__).resolve().parents[2] / "README.md"
 
 
 def list_commands(parser: argparse.ArgumentParser, before: tuple[str, ...] = ()) -> Iterator[str]:
-    """Every command in full, such as `refund approve`."""
+    """Yield every command in full, such as `refund approve`."""
     groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     for group in groups:
         for name, inner in group.choices.items():

@@ -14,7 +14,9 @@ DOWNWARD = (
 
 
 def make_graph(*imports: str) -> grimp.ImportGraph:
-    """A program with these imports, written as `importer > imported` without the root package."""
+    """Return the import graph of a program with these imports, written as `importer > imported` without the root
+    package.
+    """
     graph = grimp.ImportGraph()
     for module in MODULES:
         parts = ["console", *module.split(".")]

@@ -30,8 +30,8 @@ def list_needed_libraries(file: Path) -> set[str]:
 
 
 def list_missing_libraries(start: list[Path], shipped: dict[str, Path]) -> set[str]:
-    """The libraries that these files need, directly or through libraries of the wheel, and that the wheel doesn't
-    bring.
+    """Return the libraries that these files need, directly or through libraries of the wheel, and that the wheel
+    doesn't contain.
     """
     waiting, seen, outside = list(start), set(start), set[str]()
     while waiting:
@@ -64,7 +64,7 @@ def test_every_library_of_the_window_has_a_package() -> None:
 
 
 def make_tool_environment(folder: Path, **scripts: str) -> dict[str, str]:
-    """An environment in which these commands answer as given."""
+    """Return an environment in which these commands give the configured answers."""
     for name, text in scripts.items():
         tool = folder / name.replace("_", "-")
         tool.write_text(f"#!/bin/sh\n{text}\n")
@@ -89,13 +89,13 @@ def test_a_person_without_rights_gets_the_exact_command(tmp_path: Path) -> None:
 
 
 def test_going_on_without_them_is_possible(tmp_path: Path) -> None:
-    """The terminal needs none of them."""
+    """Without the packages the installation can continue, because the terminal needs none of them."""
     env = {**make_tool_environment(tmp_path, ldconfig="true"), "SYSTEM_PACKAGES": "skip"}
     assert run_script("window", env=env).returncode == 0
 
 
 def test_nothing_missing_is_silent() -> None:
-    """On a machine that has everything it says nothing."""
+    """On a machine that has every package the script prints nothing."""
     done = run_script("window", env={**os.environ, "PYTHON": sys.executable})
     assert (done.returncode, done.stdout) == (0, "")
 
@@ -127,7 +127,7 @@ def test_a_rule_about_services_is_not_left_behind(tmp_path: Path) -> None:
 
 
 def test_without_rights_the_servers_are_named(tmp_path: Path) -> None:
-    """With what is lost without them: the tests that need one."""
+    """Without the rights of root, the script names the missing servers, and the tests that need one."""
     env = make_tool_environment(tmp_path, id="echo 1000", apt_get="exit 9")
     done = run_script("servers", env={**env, "GALERA": str(tmp_path / "none")})
     assert done.returncode == 1
@@ -137,7 +137,7 @@ def test_without_rights_the_servers_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("variable", ["DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"])
 def test_a_display_or_a_platform_lets_the_window_open(variable: str) -> None:
-    """Any of the three is enough."""
+    """With DISPLAY, WAYLAND_DISPLAY or QT_QPA_PLATFORM the window can open."""
     env = {"PATH": os.environ["PATH"], variable: "x"}
     assert subprocess.run([str(SCRIPTS / "display.sh")], env=env, check=False).returncode == 0
 

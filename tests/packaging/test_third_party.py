@@ -27,7 +27,7 @@ def test_what_runs_is_listed(tmp_path: Path) -> None:
 
 @contextmanager
 def start_service(status: int, answer: bytes) -> Iterator[str]:
-    """A service that answers this to everything."""
+    """Start a service that gives this answer to every request."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -57,7 +57,9 @@ def _make_results(found: dict[str, str]) -> bytes:
 
 
 def test_findings_are_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """With what they mean: what runs, and what is a tool."""
+    """`make audit` prints each vulnerability with its meaning: whether the component runs in the program, or is only
+    a tool.
+    """
     with start_service(200, _make_results({"requests": "X-1", "pytest": "X-2"})) as url:
         assert audit.main(url) == 1
     told = capsys.readouterr().out

@@ -35,7 +35,7 @@ with PdfDocument(Path(sys.argv[1]).read_bytes()) as document:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel built from a copy of the sources, as a fresh clone has them."""
+    """Return a wheel built from a copy of the sources, as a fresh clone has them."""
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in COPIED_SOURCES:
         if (PROJECT / name).is_dir():
@@ -52,7 +52,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command of a virtual environment that has the wheel, and of ours only the packages it depends on."""
+    """Return the command of a virtual environment that contains the wheel and only the packages on
+    which it depends.
+    """
     folder = tmp_path_factory.mktemp("installed")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)}))
@@ -66,12 +68,12 @@ def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_plain_environment(home: Path, **more: str) -> dict[str, str]:
-    """No locale, no display, nothing of the clone."""
+    """Return an environment without locale, display and anything of the repository."""
     return {"PATH": os.defpath, "HOME": str(home), "CONSOLE_HOME": str(home), "CONSOLE_OPERATOR": "op-a", **more}
 
 
 def run_program(program: Path, home: Path, *words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
-    """Run it as a person would from another folder."""
+    """Run the program from another folder than its own, as a person would."""
     command, env = [str(program), *words], make_plain_environment(home, CONSOLE_LANGUAGE=language)
     return subprocess.run(
         command, cwd=home, env=env, capture_output=True, encoding="utf-8", check=False, timeout=PATIENCE_SECONDS
@@ -79,7 +81,7 @@ def run_program(program: Path, home: Path, *words: str, language: str = "en") ->
 
 
 def test_it_has_console_alone_at_its_top_and_all_resources(wheel: Path) -> None:
-    """No tests, no scripts; every file of `resources/`, byte for byte."""
+    """The wheel contains no tests and no scripts, and every file of `resources/` unchanged."""
     with zipfile.ZipFile(wheel) as built:
         tops = {name.split("/")[0] for name in built.namelist()}
         for file in (one for one in (PROJECT / "resources").rglob("*") if one.is_file()):
@@ -90,7 +92,9 @@ def test_it_has_console_alone_at_its_top_and_all_resources(wheel: Path) -> None:
 
 @pytest.mark.parametrize(("language", "word"), [("ja", "法人番号"), ("en", "number")])
 def test_a_lookup_answers_in_both_languages(program: Path, tmp_path: Path, language: str, word: str) -> None:
-    """The first command makes the database, so migrations are in it; sentences come from the installed catalogues."""
+    """The first command creates the database, so the wheel has the migrations; the sentences come from the installed
+    catalogues.
+    """
     done = run_program(program, tmp_path, "lookup", NUMBER, language=language)
     assert (done.returncode, word in done.stdout.lower()) == (0, True), done.stderr
     refused = run_program(program, tmp_path, "lookup", WRONG, language=language)
@@ -110,7 +114,7 @@ def test_one_version_everywhere(program: Path, wheel: Path, tmp_path: Path) -> N
 
 
 def test_the_window_opens_and_ends_when_told(program: Path, tmp_path: Path) -> None:
-    """Painted, as seen over VNC from outside; SIGTERM ends it in good order."""
+    """The window is painted (seen over VNC, from outside), and SIGTERM ends it with status 0."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     env = make_plain_environment(tmp_path, QT_QPA_PLATFORM=f"vnc:port={port}", CONSOLE_LANGUAGE="ja")
@@ -124,7 +128,7 @@ def test_the_window_opens_and_ends_when_told(program: Path, tmp_path: Path) -> N
 
 
 def test_a_pdf_is_rendered(program: Path, tmp_path: Path) -> None:
-    """By the child process, with the fonts that the wheel brings."""
+    """The child process renders a PDF with the fonts of the wheel."""
     report = tmp_path / "report.pdf"
     report.write_bytes(pdf_bombs.make_report("株式会社見本"))
     command, env = (
@@ -136,7 +140,7 @@ def test_a_pdf_is_rendered(program: Path, tmp_path: Path) -> None:
 
 
 def _check_files(program: Path, home: Path) -> dict[str, Any]:
-    """The check of the program's files, as `doctor` tells it."""
+    """Return the check of the program's files, as `doctor` reports it."""
     checks = json.loads(run_program(program, home, "--json", "doctor").stdout)["data"]["checks"]
     return next(check for check in checks if check["name"] == "installation")
 

@@ -67,7 +67,7 @@ def fail_each_statement(shard: int, folder: Path) -> Counter[str]:
     both."""
     action, trouble = list(product(asked_statements.ACTIONS, asked_statements.TROUBLES))[shard]
     with _open_own_place(folder) as place, asked_statements.open_stage(place) as on:
-        return asked_statements.run_all(on, action, trouble)
+        return asked_statements.fail_each_statement(on, action, trouble)
 
 
 @contextmanager

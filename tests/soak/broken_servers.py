@@ -31,7 +31,7 @@ def _start_mariadb(folder: Path) -> Iterator[tuple[servers.Server, ServerPlace]]
 def break_each_command(shard: int, folder: Path) -> Counter[str]:
     """Break each command of one action to the server, in one way. The number of the shard decides both."""
     with _start_mariadb(folder) as (_, place), open_scene(place) as stage:
-        return steps.run_all(stage, *_STEPS[shard], shard)
+        return steps.disturb_each_command(stage, *_STEPS[shard], shard)
 
 
 def kill_server_at_each_command(shard: int, folder: Path) -> Counter[str]:

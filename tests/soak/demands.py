@@ -131,7 +131,7 @@ def break_each_statement(engine: Engine, shard: int, _folder: Path) -> Counter[s
     """Let each statement of one action fail with one kind of trouble. The number of the shard decides both."""
     action, trouble = list(product(statements.ACTIONS, _TROUBLES[engine]))[shard]
     with start_own_run():
-        return statements.run_all(partial(open_empty_place_anywhere, engine), action, trouble)
+        return statements.fail_each_statement(partial(open_empty_place_anywhere, engine), action, trouble)
 
 
 def run_unanswered_purchases(engine: Engine, shard: int, folder: Path) -> Counter[str]:

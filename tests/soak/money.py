@@ -58,13 +58,13 @@ def break_each_statement(engine: Engine, shard: int, folder: Path) -> Counter[st
     """Let each statement of one action fail with one kind of trouble. The number of the shard decides both."""
     action, trouble = list(product(ACTIONS, _TROUBLES[engine]))[shard]
     with open_place(engine, folder) as place, open_money_stage(place) as on:
-        return refund_statements.run_all(on, action, trouble)
+        return refund_statements.fail_each_statement(on, action, trouble)
 
 
 def break_each_command(shard: int, folder: Path) -> Counter[str]:
     """Break each command of one action to the server, in one way. The number of the shard decides both."""
     with open_place("mariadb", folder) as place, open_money_stage(place) as on:
-        return refund_steps.run_all(on, *_STEPS[shard])
+        return refund_steps.disturb_each_command(on, *_STEPS[shard])
 
 
 def run_unanswered_refunds(shard: int, _folder: Path) -> Counter[str]:

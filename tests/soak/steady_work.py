@@ -44,7 +44,7 @@ class SteadyWork:
 
     @staticmethod
     @contextmanager
-    def beside(place: Place) -> "Iterator[SteadyWork]":
+    def open_for_database(place: Place) -> "Iterator[SteadyWork]":
         """Yield the work for this database, with a new sandbox and the desks of two people."""
         with (
             Sandbox() as sandbox,

@@ -139,7 +139,7 @@ def _running_work(folder: Path) -> Iterator[tuple[SteadyWork, WorkerProcess]]:
     with (
         servers.start_own_run(),
         open_empty_place("mariadb", folder) as place,
-        SteadyWork.beside(place) as work,
+        SteadyWork.open_for_database(place) as work,
         alert_receiver.receive_alerts() as alerted,
         _start_worker(place, work, alerted.url) as worker,
         keep_live_client(worker, TOKEN, work),

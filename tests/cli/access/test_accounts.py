@@ -26,7 +26,7 @@ def people_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server_terminal(sql_server: SqlServer, tmp_path: Path) -> Iterator[Terminal]:
-    """The schema account of a fresh database."""
+    """Yield a terminal of the schema account of a fresh database."""
     with sql_server.database() as url:
         terminal = Terminal(make_environment(tmp_path, "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=""))
         assert terminal.json("db", "upgrade").data["from"] is None
@@ -48,7 +48,7 @@ def test_on_sqlite_only_rows_are_written(terminal: Terminal, people_file: Path) 
 
 
 def test_a_dry_run_prints_sql_that_can_be_read_and_run(server_terminal: Terminal, people_file: Path) -> None:
-    """Statements and comments, no password; nothing is changed by it."""
+    """A dry run prints SQL statements and comments without a password, and changes nothing."""
     text = server_terminal("db", "accounts", "apply", str(people_file), "--dry-run", SECRET_PW="geheim").out.decode()
     assert all(line.endswith(";") or line.startswith("-- ") for line in text.splitlines())
     assert "CREATE USER IF NOT EXISTS 'op-a'@'%' IDENTIFIED BY '***';" in text.splitlines()
@@ -60,7 +60,7 @@ def test_a_dry_run_prints_sql_that_can_be_read_and_run(server_terminal: Terminal
 
 
 def test_a_password_that_is_missing_is_named(server_terminal: Terminal, people_file: Path) -> None:
-    """The variable and the person, before anything is written."""
+    """If a password is missing, the refusal names the variable and the person, before anything is written."""
     refused = server_terminal.json("db", "accounts", "apply", str(people_file))
     assert refused.exit_status_and_code == (2, "bad_profile")
     assert (refused.error["detail"]["variable"], refused.error["detail"]["name"]) == ("CONSOLE_SECRET_PW", "op-a")
@@ -71,7 +71,9 @@ def test_a_password_that_is_missing_is_named(server_terminal: Terminal, people_f
 def test_a_dry_run_says_who_would_move(
     server_terminal: Terminal, tmp_path: Path, language: str, sentence: str
 ) -> None:
-    """In text and JSON; the same file without `--dry-run` is refused and moves nobody."""
+    """A dry run names the people who would move to or from team mode, in text and in JSON. Without `--dry-run` the
+    same file is refused and moves nobody.
+    """
     name = f"op-a.{secrets.token_hex(3)}"
     entry = PEOPLE["operators"][0] | {"name": name}
     file, acting = tmp_path / "people.json", tmp_path / "acting.json"
@@ -101,7 +103,9 @@ def test_a_dry_run_says_who_would_move(
 def test_a_wrong_file_is_told_in_a_sentence(
     terminal: Terminal, people_file: Path, content: bytes, problem: str, language: str
 ) -> None:
-    """Exit 2 with the problem; the message is a sentence of its own in both languages."""
+    """A wrong accounts file ends the command with exit status 2 and the problem; the message is a sentence in both
+    languages.
+    """
     people_file.write_bytes(content)
     refused = terminal.json("db", "accounts", "apply", str(people_file), LANGUAGE=language)
     assert refused.exit_status_and_code == (2, "usage")
@@ -111,7 +115,9 @@ def test_a_wrong_file_is_told_in_a_sentence(
 
 
 def test_a_file_that_is_not_there(terminal: Terminal, tmp_path: Path) -> None:
-    """Nothing is made instead. A pipe counts as no file, because nobody may ever write to it."""
+    """The command refuses a file that doesn't exist, and doesn't create it. A pipe counts as no file, because nobody
+    may ever write to it.
+    """
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     refused = terminal.json("db", "accounts", "apply", str(pipe))

@@ -34,12 +34,12 @@ _DONE = "guide: done"
 
 
 def read_blocks() -> list[tuple[str, str]]:
-    """Each block of the guide: its mark, which a comment above it names ("" without one), and its lines."""
+    """Return each block of the guide: its mark, which a comment above it names ("" without one), and its lines."""
     return _BLOCK.findall(GUIDE.read_text("utf-8"))
 
 
 def _list_mariadb_settings() -> list[str]:
-    """The lines that docs/team.md wants in the option file of a MariaDB server outside a cluster."""
+    """Return the lines that docs/team.md wants in the option file of a MariaDB server outside a cluster."""
     found = _SETTINGS.findall((DOCS / "team.md").read_text("utf-8"))
     return [line for block in found if "wsrep" not in block for line in block.splitlines()]
 
@@ -132,7 +132,7 @@ def run_script_as_person(script: str, env: dict[str, str]) -> list[str]:
 
 
 def read_authorisation_error(person: str, server: SqlServer, database: str, env: dict[str, str]) -> dict[str, Any]:
-    """The error of `provider authorise` at the desk of a person for whom the worker acts."""
+    """Return the error of `provider authorise` at the desk of a person for whom the worker acts."""
     password = (Path(env["BASE"]) / "secrets" / person).read_text().strip()
     command = [sys.executable, "-m", "console", "--json", "provider", "authorise", "alarmbox"]
     told = env | {"CONSOLE_DATABASE_URL": server.url(person, password, database)}

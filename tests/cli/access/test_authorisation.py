@@ -54,15 +54,15 @@ class UnauthorisedDesk:
 
 @pytest.fixture
 def unauthorised_desk(terminal: Terminal, sandbox: Sandbox) -> UnauthorisedDesk:
-    """Without the first refresh token that the other tests have."""
+    """Return a desk without the first refresh token that the desks of other tests have."""
     del terminal.env["CONSOLE_SECRET_ALARMBOX_REFRESH_TOKEN"]
     return UnauthorisedDesk(terminal, sandbox)
 
 
 def test_from_no_tokens_to_a_purchase(unauthorised_desk: UnauthorisedDesk) -> None:
-    """The doctor and a refused purchase name the command; afterwards the purchase is bought. The tokens are stored
-    sealed, the trail has one entry, and neither code nor tokens are printed. A second authorisation replaces the
-    first.
+    """Without tokens, `doctor` and a refused purchase name the command that authorises; after it the purchase is
+    bought. The tokens are stored encrypted, the audit trail has one entry, and neither the code nor a token is
+    printed.
     """
     alarmbox = next(
         one for one in unauthorised_desk.terminal.json("doctor").data["checks"] if one["name"] == "alarmbox"
@@ -189,7 +189,9 @@ def test_a_code_is_sent_once_however_it_ends(unauthorised_desk: UnauthorisedDesk
 
 
 def test_who_may_authorise(unauthorised_desk: UnauthorisedDesk, tmp_path: Path) -> None:
-    """An administrator, on a desk without accounts: the account of AlarmBox that is connected here pays."""
+    """Only an administrator or a worker may authorise AlarmBox, also on a desk without database accounts: an
+    operator, and a call without a person, are refused before the code is entered.
+    """
     people = tmp_path / "people.json"
     team = [{"name": "op-a", "roles": ["operator"]}, {"name": "adm-f", "roles": ["admin"]}]
     people.write_text(json.dumps({"operators": team}))
@@ -204,7 +206,7 @@ def test_who_may_authorise(unauthorised_desk: UnauthorisedDesk, tmp_path: Path) 
 
 
 def test_the_code_is_not_echoed(unauthorised_desk: UnauthorisedDesk) -> None:
-    """At a terminal the command asks without echo; the address is on the screen, the code never."""
+    """At a terminal the command reads the code without showing it; the screen has the address, and never the code."""
     ours, theirs = pty.openpty()
     child = subprocess.Popen(
         [sys.executable, "-m", "console", *COMMAND_WORDS],
@@ -225,7 +227,7 @@ def test_the_code_is_not_echoed(unauthorised_desk: UnauthorisedDesk) -> None:
 
 
 def _take_terminal() -> None:
-    """In the child: the pseudo-terminal at its standard input becomes its own."""
+    """In the child process: make the pseudo-terminal at its standard input its controlling terminal."""
     import fcntl
     import termios
 

@@ -29,7 +29,7 @@ def set_read_only(desk: PayingTerminal, word: str, *more: str, by: str = CHECKER
 
 
 def count_provider_effects(desk: PayingTerminal) -> tuple[int, int, int]:
-    """Credit checks bought, payments begun, refunds sent, as the providers have them."""
+    """Return the numbers of bought credit checks, begun payments and sent refunds, by the providers' ledgers."""
     payments = desk.money.read_ledger()["payments"]
     return desk.control.count_charges(), len(payments), len(desk.money.read_refunds())
 
@@ -72,7 +72,9 @@ def test_the_switch_of_everything_stops_what_people_change(desk: PayingTerminal)
 
 
 def test_the_switch_of_a_provider_stops_its_money_alone(desk: PayingTerminal) -> None:
-    """Credit checks are bought and refunds asked for; at this provider nothing is started, approved or sent."""
+    """While the switch of one payment provider is on, credit checks can be bought and refunds requested, but no
+    payment is started and no refund approved or sent at this provider.
+    """
     payment = desk.make_booked_payment()
     set_read_only(desk, "on", "--provider", "paypay")
     before = count_provider_effects(desk)
@@ -91,7 +93,9 @@ def test_the_switch_of_a_provider_stops_its_money_alone(desk: PayingTerminal) ->
 
 @pytest.mark.parametrize("scope", [(), ("--provider", "paypay")])
 def test_an_approved_refund_waits_for_the_end(desk: PayingTerminal, scope: tuple[str, ...]) -> None:
-    """The worker sends it after the switch is off, once, and leaves no refusal in the trail for each look."""
+    """The worker sends an approved refund once, after the switch is off. Its earlier tries leave no refusals in the
+    audit trail.
+    """
     refund = desk.request_refund(desk.make_booked_payment()).data["id"]
     desk.control.add_fault("result:RATE_LIMIT", call="paypay_refund")
     assert desk.decide_refund("approve", refund).exit_status_and_code == (5, "rate_limited")
@@ -115,7 +119,9 @@ def read_refusals(desk: PayingTerminal) -> list[Any]:
 
 
 def test_who_may_set_it_and_how(desk: PayingTerminal) -> None:
-    """An approver or an administrator, with a reason; a setting that stands already stays as it was set."""
+    """An approver or an administrator may set the switch, with a reason. Setting it again to the same value changes
+    nothing.
+    """
     with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn:
         for name, roles in (("op-a", "operator"), ("lead-b", "approver"), ("adm-f", "admin"), ("aud-e", "auditor")):
             conn.execute("INSERT INTO operators (name, roles, may_buy) VALUES (?, ?, 1)", (name, roles))
@@ -144,7 +150,7 @@ def test_who_may_set_it_and_how(desk: PayingTerminal) -> None:
 
 
 def test_a_setting_is_never_changed(desk: PayingTerminal) -> None:
-    """Not by a statement either: each row of the table stays as it is."""
+    """Also an SQL statement can't change a row of the table of switches."""
     set_read_only(desk, "on")
     for statement in ("UPDATE read_only_switches SET is_on = 0", "DELETE FROM read_only_switches"):
         with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn, pytest.raises(sqlite3.IntegrityError):

@@ -25,7 +25,7 @@ KEYRING_ENTRY_NAME = f"op-a@{SERVER_AND_DATABASE}"
 
 @pytest.fixture
 def keyring() -> Iterator[MemoryKeyring]:
-    """A keyring for commands in this process."""
+    """Yield a keyring for the commands in this process."""
     drawer = MemoryKeyring()
     kwargs = load_settings.__kwdefaults__
     assert kwargs is not None
@@ -35,18 +35,20 @@ def keyring() -> Iterator[MemoryKeyring]:
 
 @pytest.fixture
 def unreachable_server_terminal(tmp_path: Path) -> Terminal:
-    """A desk on a server that nobody answers for."""
+    """Return a terminal of a desk whose database server doesn't exist."""
     home = str(tmp_path / "home")
     return Terminal({"CONSOLE_HOME": home, "CONSOLE_LANGUAGE": "en", "CONSOLE_DATABASE_URL": URL})
 
 
 def make_standard_input(text: str) -> "mock._patch[io.StringIO]":
-    """Standard input of a program that pipes it in."""
+    """Return the standard input of a program that writes this text into a pipe."""
     return mock.patch.object(sys, "stdin", io.StringIO(text))
 
 
 def test_sqlite_has_nobody_to_sign_in(terminal: Terminal) -> None:
-    """It says so, and who decides who acts; nothing is asked."""
+    """On SQLite, `sign-in` says that there are no accounts, and which setting decides who acts; it asks
+    for nothing.
+    """
     for command in ("sign-in", "sign-out"):
         ending = terminal.json(command)
         assert ending.exit_status_and_code == (2, "usage")
@@ -54,7 +56,9 @@ def test_sqlite_has_nobody_to_sign_in(terminal: Terminal) -> None:
 
 
 def test_whoami_on_sqlite(terminal: Terminal) -> None:
-    """Name, roles and database; without a name there is nobody."""
+    """On SQLite, `whoami` prints name, roles and database; without a configured name it prints that there is no
+    person.
+    """
     me = terminal.json("whoami").data
     assert (me["operator"], me["known"], me["may_buy"], me["source"], me["kept"]) == ("op-a", True, True, None, False)
     assert me["roles"] == ["admin", "approver", "auditor", "operator", "worker"]
@@ -67,7 +71,9 @@ def test_whoami_on_sqlite(terminal: Terminal) -> None:
 def test_without_a_sign_in_every_command_says_what_to_do(
     unreachable_server_terminal: Terminal, command: tuple[str, ...]
 ) -> None:
-    """Before anything is sent, with the database's place and the ways in."""
+    """Without a sign-in, every command is refused before anything is sent; the refusal names the database and the
+    ways to sign in.
+    """
     ending = unreachable_server_terminal.json(*command)
     assert ending.exit_status_and_code == (2, "bad_profile")
     assert ending.error["detail"]["problem"] == "sign_in_missing"
@@ -102,7 +108,9 @@ def test_the_doctor_says_that_nobody_has_signed_in(
 
 
 def test_the_doctor_says_that_the_name_is_missing(unreachable_server_terminal: Terminal) -> None:
-    """Not that the password is, which is there."""
+    """If the account's name is missing, `doctor` says so, and doesn't report the password, which is there, as
+    missing.
+    """
     for command in (("doctor",), ("db", "check")):
         checks = unreachable_server_terminal.json(*command, SECRET_DATABASE_PASSWORD="a password").data["checks"]
         told = {check["next"] for check in checks if check["name"] in ("sign_in", "operator", "database", "tasks")}
@@ -121,7 +129,9 @@ def test_the_doctor_says_that_the_name_is_missing(unreachable_server_terminal: T
     ],
 )
 def test_an_address_that_cannot_be_used(unreachable_server_terminal: Terminal, url: str, problem: str) -> None:
-    """Each is the setting's fault, said so by every command, and none of the program's or of the database's."""
+    """Every command reports an unusable database address as a fault of the setting, and not of the program or the
+    database.
+    """
     login = {"OPERATOR": "op-a", "SECRET_DATABASE_PASSWORD": "a password"}
     for command in (("lookup", "1180301018771"), ("db", "upgrade")):
         ending = unreachable_server_terminal.json(*command, DATABASE_URL=url, **login)
@@ -132,7 +142,9 @@ def test_an_address_that_cannot_be_used(unreachable_server_terminal: Terminal, u
 
 
 def test_without_a_keyring_nobody_types_a_password(unreachable_server_terminal: Terminal) -> None:
-    """It can't be kept, so it isn't asked for: the message names the variable and the window."""
+    """Without a keyring the password can't be stored, so the command doesn't ask for it: the message names the
+    variable and the window.
+    """
     with make_standard_input("never read\n"):
         ending = unreachable_server_terminal.json("sign-in", "--user", "op-a")
     assert ending.exit_status_and_code == (2, "bad_profile")
@@ -156,7 +168,9 @@ def test_no_backend_but_the_systems_own_is_ever_used(
 def test_what_the_environment_says_is_not_asked(
     unreachable_server_terminal: Terminal, keyring: MemoryKeyring
 ) -> None:
-    """It would win over whatever is kept."""
+    """Sign-in is refused if the environment sets the account or the password, because the environment would have
+    priority over the stored values.
+    """
     for given in (
         {"DATABASE_URL": f"mysql+pymysql://op-a:pw@{SERVER_AND_DATABASE}"},
         {"SECRET_DATABASE_PASSWORD": "pw"},
@@ -179,7 +193,9 @@ def test_what_the_environment_says_is_not_asked(
 def test_programs_say_both(
     unreachable_server_terminal: Terminal, keyring: MemoryKeyring, words: tuple[str, ...], line: str, problem: str
 ) -> None:
-    """Account by option or setting, password by standard input; nothing is asked of a program."""
+    """A program gives the account by an option or a setting, and the password by standard input; the command asks it
+    for nothing.
+    """
     with make_standard_input(line):
         ending = unreachable_server_terminal.json("sign-in", *words)
     assert ending.exit_status_and_code == (2, "usage")
@@ -190,7 +206,9 @@ def test_programs_say_both(
 def test_a_database_that_is_away_is_not_a_wrong_password(
     unreachable_server_terminal: Terminal, keyring: MemoryKeyring
 ) -> None:
-    """Exit 6, and nothing is kept that nobody has tried; a kept sign-in stays."""
+    """If the database can't be reached, the command exits with 6 and stores no unchecked password; an earlier sign-in
+    stays.
+    """
     with make_standard_input("secret\n"):
         ending = unreachable_server_terminal.json("sign-in", "--user", "op-a")
     assert ending.exit_status_and_code == (6, "database_unreachable")
@@ -204,7 +222,9 @@ def test_a_database_that_is_away_is_not_a_wrong_password(
 
 
 def test_signing_out_needs_no_database(unreachable_server_terminal: Terminal, keyring: MemoryKeyring) -> None:
-    """The password goes at once; that the trail could not be told is said. A second time there is nothing."""
+    """Signing out deletes the password at once, and says that the audit trail could not be written. A second call
+    finds nothing to delete.
+    """
     keyring.kept.update({KEYRING_ENTRY_NAME: "kept", f"account at {SERVER_AND_DATABASE}": "op-a"})
     assert unreachable_server_terminal.json("sign-out").data == {"signed_out": True, "audited": False}
     assert keyring.kept == {}
@@ -213,7 +233,7 @@ def test_signing_out_needs_no_database(unreachable_server_terminal: Terminal, ke
 
 @pytest.mark.engines("mariadb")
 def test_signing_in_at_a_terminal_serves_the_next_command(place: Place, keyring: MemoryKeyring) -> None:
-    """A wrong password is refused and not kept; the right one is, until somebody signs out."""
+    """A wrong password is refused and not stored; the right one is stored until the person signs out."""
     url = place.url()
     account, address = url.removeprefix("mysql+pymysql://").split("@")
     user, password = account.split(":")
@@ -239,7 +259,7 @@ def test_signing_in_at_a_terminal_serves_the_next_command(place: Place, keyring:
 
 
 def test_a_password_is_typed_without_an_echo() -> None:
-    """At a real terminal the question appears and the answer doesn't."""
+    """At a terminal the question is shown, and the typed password isn't."""
     code = (
         "from console.cli.process.output import AnswerWriter\n"
         "from console.cli.text_output.translator import Translator\n"
@@ -272,7 +292,7 @@ def test_a_password_is_typed_without_an_echo() -> None:
 
 
 def _take_terminal() -> None:
-    """In the child: the pseudo-terminal at its standard input becomes its own."""
+    """In the child process: make the pseudo-terminal at its standard input its controlling terminal."""
     import fcntl
     import termios
 

@@ -43,7 +43,9 @@ def list_alerts_by_order(desk: PayingTerminal) -> list[dict[str, object]]:
 
 
 def test_a_late_payment_is_told_and_seen(desk: PayingTerminal) -> None:
-    """`worker --once` finds it, once; who has seen it is told, and it stays until the facts fit."""
+    """`worker --once` raises the alert about a late payment once. The alert shows who has acknowledged it, and stays
+    open until the records agree.
+    """
     assert list_alerts_by_order(desk) == []
     ran = {run["task"]: run["count"] for run in desk.json("worker", "--once").data["ran"]}
     assert (ran["alert_rules"], ran["outbox"]) == (1, 0)
@@ -58,7 +60,9 @@ def test_a_late_payment_is_told_and_seen(desk: PayingTerminal) -> None:
 
 
 def test_acknowledging_is_refused(desk: PayingTerminal) -> None:
-    """Somebody else was faster, no such alert, no words, nobody who says it."""
+    """`alerts ack` is refused if another person has acknowledged the alert, if there is no such alert, without a
+    note, and without a person.
+    """
     desk.json("worker", "--once")
     number = str(list_alerts_by_order(desk)[0]["id"])
     desk.json("alerts", "ack", number, "--note", "seen")
@@ -105,7 +109,9 @@ def test_acknowledged_and_reopened_by_another_person(desk: PayingTerminal) -> No
 
 
 def test_an_incident_from_the_terminal(desk: PayingTerminal) -> None:
-    """The order's alert and its payment's case are one; owned, put aside, handed over, resolved and reopened."""
+    """The order's alert and its payment's case are one incident, which commands can take, snooze, hand over, resolve
+    and reopen.
+    """
     desk.json("worker", "--once")
     (listed,) = desk.json("incidents", "list").data["incidents"]
     id = str(listed["id"])
@@ -130,14 +136,14 @@ def test_an_incident_from_the_terminal(desk: PayingTerminal) -> None:
 
 
 def test_the_cases_are_listed_beside(desk: PayingTerminal) -> None:
-    """The list has the payment's own alert about the same fact, without an order number."""
+    """The list also has the payment's own alert about the same fact, without an order number."""
     rules = {one["rule_id"] for one in desk.json("alerts", "list").data["alerts"]}
     assert rules == {"paid_after_cancel"}
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_in_words(desk: PayingTerminal, language: str) -> None:
-    """One line each, with what was found and expected below."""
+    """As text, each alert has one line, and below it the observed and the expected state."""
     desk.json("worker", "--once")
     told = desk("alerts", "list", LANGUAGE=language).out.decode()
     assert ORDER in told

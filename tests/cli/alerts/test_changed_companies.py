@@ -21,7 +21,9 @@ WHOLE_DAY, NEXT_DAY = date(2026, 11, 17), date(2026, 11, 18)
 
 @pytest.fixture
 def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
-    """A desk whose worker has compared the registry once; then a difference tells a merger."""
+    """Return a desk whose worker has compared the registry once; after that a difference with a merger
+    is published.
+    """
     made = PayingTerminal(tmp_path / "home", sandbox)
     assert made.json("queue", "companies").data == {"queue": "companies", "items": [], "next_cursor": None}
     with closing(sqlite3.connect(made.home / "console.db")) as conn, conn:
@@ -41,7 +43,7 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
 
 
 def test_told_and_acknowledged(desk: PayingTerminal) -> None:
-    """Queue and list say what changed, with the facts before and now; the acknowledgement closes it."""
+    """The queue and the list of alerts show the facts before and after the change; acknowledging closes the alert."""
     (item,) = desk.json("queue", "companies").data["items"]
     assert (item["kind"], item["id"], item["corporation_number"]) == ("corporation", NUMBER, NUMBER)
     assert (item["changed"], item["registry_date"]) == (["closed", "successor"], "2026-11-18")
@@ -90,7 +92,7 @@ def test_actions(desk: PayingTerminal) -> None:
     [("en", "Merged into 株式会社残る (8 7001 1000 5901) on 2026-11-18"), ("ja", "2026-11-18 に合併により解散")],
 )
 def test_in_words(desk: PayingTerminal, language: str, expected: str) -> None:
-    """One line for the company, and what changed and what to do below."""
+    """As text, the list has one line for the company, and below it what changed and what to do."""
     for words in (("queue", "companies"), ("alerts", "list")):
         text = desk(*words, LANGUAGE=language).out.decode()
         assert expected in text

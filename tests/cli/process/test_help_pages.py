@@ -15,7 +15,7 @@ LANGUAGES = ("en", "ja")
 def find_parsers(
     parser: argparse.ArgumentParser, words: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], argparse.ArgumentParser]]:
-    """Each parser with the words of its command: groups and the program itself included."""
+    """Yield each parser with the words of its command, including the groups and the program itself."""
     yield words, parser
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):

@@ -57,7 +57,9 @@ def _run_python(
 @pytest.mark.parametrize("module", [FIRST, IN_BETWEEN, LAST])
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_signal_while_the_program_loads(terminal: Terminal, name: str, module: str) -> None:
-    """One answer, without a traceback, whichever module is being loaded."""
+    """A signal while a module is being loaded leads to exactly one answer without a traceback, whichever module it
+    is.
+    """
     action = f"signal.raise_signal(signal.{name})"
     ended = run_with_act_at_import(terminal, module, action, "--json", "lookup", "1180301018771")
     assert (ended.returncode, ended.stderr) == (6, b"")
@@ -88,7 +90,9 @@ def test_sigterm_while_the_window_loads(terminal: Terminal) -> None:
 
 @pytest.mark.parametrize("module", [FIRST, IN_BETWEEN, LAST])
 def test_a_module_that_cannot_be_loaded(terminal: Terminal, module: str) -> None:
-    """A bug's answer and exit status, whichever module is missing; the traceback names it."""
+    """If a module can't be loaded, the command has the answer and the exit status of a bug, and the traceback names
+    the module.
+    """
     ended = run_with_act_at_import(
         terminal, module, "raise ImportError('no library')", "--json", "lookup", "1180301018771"
     )
@@ -103,7 +107,7 @@ def test_a_module_that_cannot_be_loaded(terminal: Terminal, module: str) -> None
 
 @pytest.fixture
 def folder_of_damaged_program(tmp_path: Path) -> Path:
-    """The folder of a program whose words can be damaged: its own copy."""
+    """Return the folder of a copy of the program whose words a test can damage."""
     folder = tmp_path / "program"
     package = Path(console.__file__).parent
     shutil.copytree(package, folder / "console", ignore=shutil.ignore_patterns("__pycache__", "resources"))
@@ -119,8 +123,8 @@ def folder_of_damaged_program(tmp_path: Path) -> Path:
 def test_words_that_cannot_be_read(
     terminal: Terminal, folder_of_damaged_program: Path, language: str, damage: str
 ) -> None:
-    """The other language works as ever. `--version` and `doctor` answer in both, `doctor` in the words that are left;
-    a command that has no words of its language says which file it is.
+    """If the words of one language can't be read, commands in the other language work. `--version` and `doctor`
+    answer in both, `doctor` in the remaining words; any other command names the damaged file.
     """
     file = folder_of_damaged_program / "resources" / "words" / f"{language}.json"
     if damage == "missing":

@@ -27,7 +27,9 @@ def test_only_the_first_answer_is_written() -> None:
 
 
 def test_a_command_that_stays_ends_with_its_own_status(capsys: pytest.CaptureFixture[str]) -> None:
-    """The object said that it was ready; a later failure is told on stderr and by the status."""
+    """A command that keeps running has already printed that it is ready; a later failure is reported on stderr and by
+    the exit status.
+    """
     out = io.StringIO()
     writer = AnswerWriter(out, Translator(), is_json=True)
     writer.write_ready_answer(lambda: {"url": "u"}, list)
@@ -38,7 +40,7 @@ def test_a_command_that_stays_ends_with_its_own_status(capsys: pytest.CaptureFix
 
 @pytest.mark.expects_log("the missing sentence is our bug")
 def test_a_refusal_without_words_is_told_by_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even when the words can't be read, there is an object with a message."""
+    """Even if the words can't be read, the answer is a JSON object with a message."""
 
     def broken(_: ConsoleError) -> str:
         raise FileNotFoundError("words")
@@ -50,14 +52,16 @@ def test_a_refusal_without_words_is_told_by_its_code(monkeypatch: pytest.MonkeyP
 
 
 def test_no_stdout_at_all_is_no_failure() -> None:
-    """A process started without streams does its work all the same."""
+    """A process that was started without standard streams does its work."""
     writer = AnswerWriter(None, Translator(), is_json=True)
     write_both_answers(writer)
     assert writer.exit_status == 0
 
 
 def test_nothing_drives_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    """Names that providers give may hold escape sequences and marks that turn the reading order: shown, not done."""
+    """Escape sequences and marks of the reading direction in a provider's names are printed as text and have no
+    effect on the terminal.
+    """
     hostile = "\x1b[2J株式会社\u202eA\x00\r\x9b1m\u2066"
     shown = "\\x1b[2J株式会社\\u202eA\\x00\\x0d\\x9b1m\\u2066"
     out = io.StringIO()

@@ -42,7 +42,7 @@ def test_json_may_stand_before_or_after_the_command(given: tuple[str, ...]) -> N
 
 
 def test_what_follows_a_double_dash_is_no_option() -> None:
-    """After `--` even `--json` is what somebody typed as a number."""
+    """After `--`, even `--json` is read as the number."""
     assert not wants_json(("lookup", "--", "--json"))
     assert parse_words("lookup", "--", "--json")["number"] == "--json"
 

@@ -32,7 +32,9 @@ def set_environment(monkeypatch: pytest.MonkeyPatch, home: Path, number: int) ->
 def test_a_descriptor_is_read_once(
     content: bytes, password: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its first line is the password. It is closed then, children never get it, and it counts no second time."""
+    """The first line of the descriptor is the password. The descriptor is closed after that, child processes don't
+    inherit it, and a second read gives nothing.
+    """
     ours, theirs = os.pipe()
     os.write(theirs, content)
     os.close(theirs)
@@ -48,7 +50,7 @@ def test_a_descriptor_is_read_once(
 
 
 def test_a_descriptor_that_nobody_opened_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that gets its number later is not read."""
+    """If the descriptor isn't open, a file that gets its number later is not read."""
     ours, theirs = os.pipe()
     os.close(ours)
     settings = set_environment(monkeypatch, tmp_path, ours)
@@ -84,7 +86,7 @@ with interrupts.handle_signals(defers_first_signal=True):
 
 @pytest.mark.parametrize(("typed", "told"), [(b"hidden-word\n", b"length 11"), (b"\x03", b"length interrupted")])
 def test_a_person_is_asked(typed: bytes, told: bytes, tmp_path: Path) -> None:
-    """Nothing of it is shown. Ctrl+C ends the question, also in a command that acts."""
+    """The typed password isn't shown. Ctrl+C ends the question, also in a command that acts."""
     ours, theirs = pty.openpty()
     env = os.environ | {"CONSOLE_LANGUAGE": "en", "CONSOLE_HOME": str(tmp_path)}
     env.pop(PASSWORD_FD_VARIABLE, None)
@@ -106,7 +108,9 @@ def test_a_person_is_asked(typed: bytes, told: bytes, tmp_path: Path) -> None:
 
 
 def _take_terminal() -> None:
-    """In the child: the pseudo-terminal at its standard input becomes its own, and Ctrl+C a signal."""
+    """In the child process: make the pseudo-terminal at its standard input its controlling terminal, so that Ctrl+C
+    sends a signal.
+    """
     import fcntl
     import termios
 

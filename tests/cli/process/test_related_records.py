@@ -31,7 +31,7 @@ def find_listed_explanation(desk: PayingTerminal, kind: str, record_id: int) -> 
 
 
 def test_a_probed_payment_is_told_with_its_refund(desk: PayingTerminal) -> None:
-    """Its row says "completed, nothing to do"; its refund waits for a second person."""
+    """After a probe the payment's row says "completed, nothing to do", and its refund waits for a second person."""
     payment = desk.make_booked_payment()
     asked = desk.request_refund(payment).data
     assert (

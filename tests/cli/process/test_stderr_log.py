@@ -31,7 +31,9 @@ def log_failure_and_read_stderr(
 
 @expects_test_log
 def test_a_failure_that_was_coped_with_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kind and place, no traceback, nothing of what it carried, no forged line; and once, however deep the blocks."""
+    """A handled failure is logged once, in one line with its kind and place: without a traceback, secrets or forged
+    lines.
+    """
     text = log_failure_and_read_stderr(monkeypatch)
     assert text.startswith("ERROR console.test: tolerated: a\\nforged\\u202eline (ValueError at test_stderr_log.py:")
     assert text.count("\n") == 1
@@ -44,5 +46,5 @@ def test_a_failure_that_was_coped_with_is_one_line(monkeypatch: pytest.MonkeyPat
 def test_a_bug_has_its_traceback(
     monkeypatch: pytest.MonkeyPatch, shows_tracebacks: bool, extra: dict[str, bool] | None
 ) -> None:
-    """Bugs are told whole, and so is everything in a window, whose bugs end no process."""
+    """A bug is logged with its traceback; in a window every failure is, because a bug ends no process there."""
     assert "Traceback" in log_failure_and_read_stderr(monkeypatch, shows_tracebacks=shows_tracebacks, extra=extra)

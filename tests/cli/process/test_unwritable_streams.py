@@ -17,7 +17,7 @@ needs_full_device = pytest.mark.skipif(not FULL_DEVICE.exists(), reason="only Li
 
 
 def run_in_shell(terminal: Terminal, words: str, redirections: str) -> "subprocess.CompletedProcess[str]":
-    """One command with the redirections of a shell, such as `2>&-`."""
+    """Run one command with the redirections of a shell, such as `2>&-`."""
     return subprocess.run(
         ["/bin/sh", "-c", f"{sys.executable} -m console {words} {redirections}"],
         capture_output=True,
@@ -67,7 +67,7 @@ def test_stderr_that_cannot_be_written_changes_no_status(terminal: Terminal, wor
 
 
 def test_a_closed_pipe_is_quiet(terminal: Terminal) -> None:
-    """`| head` ends the reading, and nobody hears of it."""
+    """If `| head` closes the pipe, the command ends without a message."""
     ended = run_in_shell(terminal, "--help", "| head -n 1")
     assert (ended.returncode, ended.stderr) == (0, "")
 

@@ -16,7 +16,9 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_asked_for_approved_sent_and_done(desk: PayingTerminal, provider: str) -> None:
-    """By two people; the provider's ledger has it once, under the key that was stored before."""
+    """Two people request and approve a refund; the provider's ledger has it once, under the key that was stored
+    before.
+    """
     number = ORDER if provider == "paypay" else ATOM_ORDER
     payment = desk.make_booked_payment(number, 500_000, provider)
     amount = "1000" if provider == "paypay" else "1000.00"
@@ -41,7 +43,9 @@ def test_asked_for_approved_sent_and_done(desk: PayingTerminal, provider: str) -
     ("1000000000000000001", (2, "invalid_amount")), ("3301", (3, "exceeds_captured")),
 ])  # fmt: skip
 def test_amounts(desk: PayingTerminal, amount: str, refused: tuple[int, str]) -> None:
-    """Zero, negative, too fine, not ASCII, too large: 2; more than is left: 3. Nothing is reserved."""
+    """Zero, negative, too fine, not ASCII and too large amounts exit with 2, an amount above the rest with 3. Nothing
+    is reserved.
+    """
     payment = desk.make_booked_payment()
     assert desk.request_refund(payment, amount).exit_status_and_code == refused
     assert desk.json("show", "payment", str(payment)).data["reserved_minor"] == 0
@@ -69,7 +73,9 @@ def test_a_reason_is_a_code_or_words(desk: PayingTerminal) -> None:
 
 
 def test_who_may_decide(desk: PayingTerminal) -> None:
-    """Nobody about their own, however it is spelled; what is decided stays so; only the maker withdraws."""
+    """Nobody decides about their own refund, also under another spelling of the name; a decided refund stays decided;
+    only the maker withdraws it.
+    """
     payment = desk.make_booked_payment()
     refund = desk.request_refund(payment).data["id"]
     assert desk.decide_refund("approve", refund, by="OP-A").exit_status_and_code == (3, "same_person")
@@ -87,7 +93,9 @@ def test_who_may_decide(desk: PayingTerminal) -> None:
 
 
 def test_one_open_request_and_look_alikes(desk: PayingTerminal) -> None:
-    """A second request waits for the first; the same sum again takes an intention."""
+    """A second request is refused while the first is open; a request for the same amount needs the option that marks
+    it as intended.
+    """
     payment = desk.make_booked_payment()
     first = desk.request_refund(payment).data["id"]
     assert desk.request_refund(payment, "7").exit_status_and_code == (3, "in_progress")
@@ -115,7 +123,7 @@ def test_views_that_are_old(desk: PayingTerminal) -> None:
 
 
 def test_limits_and_windows(desk: PayingTerminal) -> None:
-    """Beyond the table of limits, and beyond the provider's days."""
+    """A refund above the table of limits, or after the provider's period for refunds, is refused."""
     large = desk.make_booked_payment("ORD-L", 2_000_000)
     assert desk.request_refund(large, "1000001").exit_status_and_code == (3, "over_limit")
     old = desk.make_booked_payment("ORD-O", 3300, at=datetime.now(UTC) - timedelta(days=367))
@@ -123,7 +131,9 @@ def test_limits_and_windows(desk: PayingTerminal) -> None:
 
 
 def test_a_large_one_takes_two_and_cools_off(desk: PayingTerminal) -> None:
-    """The first approver leaves it requested, the same one again is refused, the second starts the cooling-off."""
+    """The first approval leaves a large refund requested, a second one by the same person is refused, and one by
+    another person starts the cooling-off period.
+    """
     payment = desk.make_booked_payment(minor=900_000)
     refund = desk.request_refund(payment, "600000").data["id"]
     half = desk.decide_refund("approve", refund).data
@@ -135,7 +145,9 @@ def test_a_large_one_takes_two_and_cools_off(desk: PayingTerminal) -> None:
 
 
 def test_a_cooling_off_by_setting(desk: PayingTerminal) -> None:
-    """For every refund on loopback; then its checker, or the worker, sends it."""
+    """On loopback the setting gives every refund a cooling-off period; after it, its approver or the worker sends the
+    refund.
+    """
     desk.env |= {"CONSOLE_REFUND_COOLING_OFF_SECONDS": "3600"}
     refund = desk.request_refund(desk.make_booked_payment()).data["id"]
     assert desk.decide_refund("approve", refund).data["state"] == "approved"
@@ -156,7 +168,9 @@ def test_a_cooling_off_by_setting(desk: PayingTerminal) -> None:
 def test_each_ending_has_its_status(
     desk: PayingTerminal, fault: str, refused: tuple[int, str], known: tuple[str, str]
 ) -> None:
-    """Refused, not sent or unknown, with the record as it is then."""
+    """A refund that is refused, not sent or unknown has its own exit status, and the detail has its
+    present record.
+    """
     refund = desk.request_refund(desk.make_booked_payment()).data["id"]
     desk.control.add_fault(fault, call="paypay_refund")
     ending = desk.decide_refund("approve", refund)
@@ -167,7 +181,9 @@ def test_each_ending_has_its_status(
 
 @pytest.mark.expects_log("some endings are logged")
 def test_an_unknown_one_is_asked_about(desk: PayingTerminal) -> None:
-    """The answer was lost; a probe finds it under its key. Nothing else of the payment is asked for meanwhile."""
+    """The answer to a refund was lost: a probe finds the refund by its key. Meanwhile no other refund of the payment
+    can be requested.
+    """
     payment = desk.make_booked_payment()
     refund = desk.request_refund(payment).data["id"]
     desk.control.add_fault("reset_after_charge", call="paypay_refund")
@@ -181,7 +197,9 @@ def test_an_unknown_one_is_asked_about(desk: PayingTerminal) -> None:
 
 @pytest.mark.expects_log("some endings are logged")
 def test_two_people_say_that_it_failed(desk: PayingTerminal) -> None:
-    """Atom can't prove that a refund did not happen: two people can, with evidence, the second an approver."""
+    """Atom can't prove that a refund did not happen; two people, the second an approver, can decide that with
+    evidence.
+    """
     payment = desk.make_booked_payment(ATOM_ORDER, 50_000, "atom")
     refund = desk.request_refund(payment, "100.00").data["id"]
     desk.control.add_fault("status:503", call="atom_refund")
@@ -199,7 +217,9 @@ def test_two_people_say_that_it_failed(desk: PayingTerminal) -> None:
 
 @pytest.mark.expects_log("some endings are logged")
 def test_out_of_reach_is_sent_again_with_its_key(desk: PayingTerminal, sandbox: Sandbox) -> None:
-    """Never sent: 6, approved, the same key the next time."""
+    """If the provider can't be reached, nothing is sent: exit status 6, the refund stays approved, and is sent later
+    with the same key.
+    """
     refund = desk.request_refund(desk.make_booked_payment()).data["id"]
     with desk.control.outage_during():
         ending = desk.decide_refund("approve", refund)
@@ -214,7 +234,7 @@ def test_out_of_reach_is_sent_again_with_its_key(desk: PayingTerminal, sandbox: 
 
 
 def test_sqlite_refunds_on_loopback_only(desk: PayingTerminal) -> None:
-    """Nothing there can enforce two people, so no real provider is reached."""
+    """On SQLite, which can't enforce that two people decide, refunds are possible only with providers on loopback."""
     payment = desk.make_booked_payment()
     real = {"TIME_SCALE": "1", "PAYPAY_URL": "https://paypay.example", "OPERATOR": MAKER}
     words = ("refund", "request", str(payment), "--amount", "1000", "--reason", "x")

@@ -13,7 +13,7 @@ NUMBER = "1180301018771"
 
 
 def test_the_shape_of_the_figures(terminal: Terminal) -> None:
-    """Every report is there before anything happened, and a purchase that nobody knows about is counted."""
+    """Every report exists before anything happened, and counts a purchase with an unknown outcome."""
     assert terminal.json("purchase", NUMBER, "--client", "42", "--deal", "2", "--reason", "1", "4").status == 0
     data = terminal.json("reports", "figures").data
     assert set(data) == {"read_at", "success", "queue_ages", "refund_funnel", "settlement", "time_to_truth"}
@@ -41,8 +41,8 @@ def test_text_in_both_languages(terminal: Terminal) -> None:
 
 
 def test_a_close_from_the_terminal(tmp_path: Path, sandbox: Sandbox) -> None:
-    """The shape that programs rely on, with and without a file; what is refused leaves none; text in both
-    languages.
+    """The JSON of a daily close has the promised fields, with and without a file; a refused close writes no file; its
+    text exists in both languages.
     """
     desk = PayingTerminal(tmp_path / "home", sandbox)
     today = datetime.now(JST).date().isoformat()

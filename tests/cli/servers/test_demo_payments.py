@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 
 @pytest.fixture
 def short_demo(tmp_path: Path) -> Iterator[tuple[Console, Sandbox, tuple[PaymentSample, ...]]]:
-    """A demo's desk without its credit checks, which take their time."""
+    """Yield a desk of the demo without its credit checks, because making them takes long."""
     with start_sandbox() as sandbox:
         told = demo._make_demo_variables(tmp_path, sandbox, has_fast_clock=True)
         with open_console(Settings.load(told)) as console:
@@ -29,7 +29,9 @@ def short_demo(tmp_path: Path) -> Iterator[tuple[Console, Sandbox, tuple[Payment
 
 
 def test_maker_and_checker_give_money_back(short_demo: tuple[Console, Sandbox, tuple[PaymentSample, ...]]) -> None:
-    """The operator asks, the approver approves, the provider does it once: with the keys that the demo made up."""
+    """In the demo the operator requests a refund, the approver approves it, and the provider executes it once, with
+    the demo's own keys.
+    """
     console, sandbox, payments = short_demo
     for provider, amount in (("paypay", "500"), ("atom", "5.00")):
         paid = next(made for made in payments if made.kind == "complete" and made.provider == provider)
@@ -45,7 +47,7 @@ def test_maker_and_checker_give_money_back(short_demo: tuple[Console, Sandbox, t
 def test_a_payer_pays_by_itself(
     short_demo: tuple[Console, Sandbox, tuple[PaymentSample, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One open payment is paid after a while; asking for it books it, and its order follows."""
+    """The simulated payer pays one open payment after a while; a probe books it and sets its order to paid."""
     console, sandbox, payments = short_demo
     (waiting,) = (made for made in payments if made.kind == demo_payments.PAID_BY_SIMULATED_PAYER_KIND)
     monkeypatch.setattr(demo_payments, "FAST_PAYER_DELAY_SECONDS", 0.01)
@@ -61,7 +63,7 @@ def test_a_payer_pays_by_itself(
 
 
 def test_what_is_worth_a_look_is_named(short_demo: tuple[Console, Sandbox, tuple[PaymentSample, ...]]) -> None:
-    """One payment of each kind, with the refund that waits where there is one."""
+    """The demo prints one payment of each kind, with its waiting refund if there is one."""
     _, _, payments = short_demo
     shown = {one["what"]: one for one in demo_payments.build_listed_payments_json(payments)}
     assert tuple(shown) == demo_payments.LISTED_PAYMENT_SAMPLE_KINDS
