@@ -289,7 +289,7 @@ def test_an_enter_that_cancels_is_found(qtbot: QtBot) -> None:
     window.show()
     for kind, faults in (
         (DialogFrame, []),
-        (DialogThatCancelsOnEnter, ["OldDialog: Enter in Name closes the dialog"]),
+        (DialogThatCancelsOnEnter, ["DialogThatCancelsOnEnter: Enter in Name closes the dialog"]),
     ):
         dialog = kind("Save", main_button_text="Save", parent=window)
         dialog.show_content(Field("Name"))
