@@ -179,7 +179,7 @@ def test_the_search_box_is_never_empty(sit: OpenWindow) -> None:
     model = palette.search_box.list.model()
     titles = [str(model.data(model.index(row, 0))) for row in range(model.rowCount())]
     assert any("No records match" in title for title in titles)
-    assert any("Searched: payments" in title for title in titles)
+    assert any("searched: payments" in title for title in titles)
 
 
 def test_a_written_file_is_at_hand(
