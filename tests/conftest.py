@@ -19,7 +19,6 @@ pytest_plugins = [
     "tests.support.longest_first",
     "tests.support.drawn_variants",
     "tests.support.bytecode",
-    "tests.support.forked_workers",
 ]
 
 if TYPE_CHECKING:

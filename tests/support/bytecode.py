@@ -1,6 +1,5 @@
-"""Compiles the program and its tests once, on all cores, before a whole run in worker processes collects its tests.
-Otherwise each worker of pytest-xdist would compile every file itself, because all of them import the files in the
-same order.
+"""Compiles the program and its tests once, before the worker processes of a whole run start. Otherwise each worker
+would compile every file itself, because all workers import the files at the same time and in the same order.
 """
 
 import compileall
@@ -25,8 +24,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Compile all files, if this process starts worker processes for a run of all tests."""
     config = session.config
     is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    has_workers = config.getoption("numprocesses", None) or config.getoption("--forked-workers", 0)
-    if is_whole and has_workers and not sys.dont_write_bytecode:
+    if is_whole and config.getoption("numprocesses", None) and not sys.dont_write_bytecode:
         compile_all([config.rootpath / folder for folder in _FOLDERS], config, os.cpu_count() or 1)
 
 
