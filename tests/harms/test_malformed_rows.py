@@ -39,8 +39,12 @@ def scene_with_rows(engine: Engine) -> Iterator[AttackedDatabase]:
     """
     unreadable_rows._logged_rows.clear()
     with use_shared_nodes(engine) as nodes, open_attacked_database(*nodes) as made:
-        for seeding in (forbidden, money_scene, forbidden_worker):
-            seeding.seed(made.people)
+        for insert in (
+            forbidden.insert_records,
+            money_scene.insert_money_rows,
+            forbidden_worker.insert_worker_rows,
+        ):
+            insert(made.people)
         made.whole = True
         made.sql("DELETE FROM provider_tokens")  # of the seeds
         made.desk("worker").scheduler.run_all()

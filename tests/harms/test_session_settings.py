@@ -49,8 +49,12 @@ pytestmark = pytest.mark.engines("mariadb")
 def team_with_records(engine: Engine) -> Iterator[Team]:
     """Yield a team with records of every kind. These tests change no row."""
     with use_shared_nodes(engine) as nodes, open_team(nodes[0]) as made:
-        for seeding in (forbidden, money_scene, forbidden_worker):
-            seeding.seed(made)
+        for insert in (
+            forbidden.insert_records,
+            money_scene.insert_money_rows,
+            forbidden_worker.insert_worker_rows,
+        ):
+            insert(made)
         yield made
 
 

@@ -31,8 +31,8 @@ from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 OWNER = """
 import sys
-from tests.support.servers import own_run, shared_redis
-with own_run() as run:
+from tests.support.servers import shared_redis, start_own_run
+with start_own_run() as run:
     print(shared_redis().pid, run.folder, flush=True)
     sys.stdin.read()
 """

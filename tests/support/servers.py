@@ -148,7 +148,7 @@ def _own_private_run(place: Path | None) -> Iterator[Run]:
 def _get_shared_server(name: str, start: Callable[[Run], _T]) -> _T:
     run = server_run.find_current_run()
     if run is None:
-        raise RuntimeError("no run of servers here: open one with `with own_run():`")
+        raise RuntimeError("no run of servers here: open one with `with start_own_run():`")
     run.ready()
     known, failed = run.folder / f"{name}.known", run.folder / f"{name}.failed"
     with run.hold_lock(f"{name}.start"):
