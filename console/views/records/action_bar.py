@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, is_same_person, right_changes_records
 from console.domain.payments.service_results import PaymentDetails, RefundDetails
-from console.domain.service_results import AllowedAction, WorkBadge
+from console.domain.service_results import AllowedAction, OperationDetails, WorkBadge
 from console.domain.views.any_record import CreditCheckDetails
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters.records import RecordView
@@ -164,9 +164,7 @@ class ActionButtons(QObject):
         self, view: RecordView, action_names: Sequence[str], explanation_form: ExplanationForm
     ) -> None:
         proposer = (
-            self.find_proposer(view)
-            if isinstance(view, (CreditCheckDetails, PaymentDetails, RefundDetails))
-            else None
+            find_proposer(view) if isinstance(view, (CreditCheckDetails, PaymentDetails, RefundDetails)) else None
         )
         # Asking for the same again, or taking one's own request back, is possible, but nobody's next step.
         is_own_proposal = proposer is not None and is_same_person(proposer, self._context.operator or "")
@@ -207,10 +205,11 @@ class ActionButtons(QObject):
         )
         return name if name in action_names and not is_decision_disabled else None
 
-    def find_proposer(self, view: CreditCheckDetails | PaymentDetails | RefundDetails) -> str | None:
-        """Return the name of the person whose proposed decision about the record waits for a second person; None
-        if no decision waits."""
-        if not view.awaiting:
-            return None
-        proposal_entries = [entry for entry in view.timeline if entry.what.endswith("resolve_proposed")]
-        return proposal_entries[-1].actor if proposal_entries else None
+
+def find_proposer(view: CreditCheckDetails | PaymentDetails | RefundDetails | OperationDetails) -> str | None:
+    """Return the name of the person whose proposed decision about the record or operation waits for a second person;
+    None if no decision waits."""
+    if not view.awaiting:
+        return None
+    proposal_entries = [entry for entry in view.timeline if entry.what.endswith("resolve_proposed")]
+    return proposal_entries[-1].actor if proposal_entries else None

@@ -12,6 +12,7 @@ from console.views.pages.base import Page
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import credit_checks as words
 from console.views.presenters.credit_check_view import format_time_in_sentence
+from console.views.records.action_bar import find_proposer
 from console.views.records.actions import RecordActionHandlers
 from console.views.records.header import make_explanation_form, show_explanation
 from console.views.runtime.context import WindowContext
@@ -184,7 +185,7 @@ class OperationPage(Page):
         the person has proposed it, or lacks the right."""
         if not view.awaiting:
             return False
-        is_own_proposal = is_same_person(_find_proposer(view) or "", self.context.operator or "")
+        is_own_proposal = is_same_person(find_proposer(view) or "", self.context.operator or "")
         return is_own_proposal or bool(self.context.find_missing_right_reason("resolve_second"))
 
     @Slot()
@@ -202,12 +203,6 @@ class OperationPage(Page):
     @Slot()
     def _open_resolve_dialog(self) -> None:
         if self.view is not None and self.view.record.source == "desk":
-            self.action_handlers.resolve(self.view.record, _find_proposer(self.view))
+            self.action_handlers.resolve(self.view.record, find_proposer(self.view))
         elif self.view is not None:
             self.show_key_refusal(self.context.translate("act.operation_has_record"))
-
-
-def _find_proposer(view: OperationDetails) -> str | None:
-    """Return the person whose proposed outcome of the operation waits for a second person; None if none waits."""
-    entries = [entry for entry in view.timeline if entry.what.endswith("resolve_proposed")] if view.awaiting else []
-    return entries[-1].actor if entries else None
