@@ -1,8 +1,10 @@
 """Texts of alerts, for the window and for exports: the alert's rule, its observed and expected values, its record."""
 
 from console.domain.alerts.queue_age import QUEUE_BY_SUBJECT_ID, QUEUE_KIND
+from console.domain.registry.facts import RegistryEntry
 from console.domain.registry.watched_facts import CORPORATION_KIND
 from console.domain.tasks.records import Alert, AlertItem
+from console.wording.registry import Translate, format_marked_name
 from console.wording.sentences import catalogue as wording
 from console.wording.sentences.text_context import TextContext
 
@@ -22,11 +24,11 @@ def format_alert_value(text: str, context: TextContext, other_text: str | None =
 
 
 def format_alert_record(item: AlertItem, context: TextContext) -> str:
-    """Return the text that names the alert's record: the number of a corporation, an order or a payment; the title of
-    a queue; the kind and id of another record."""
+    """Return the text that names the alert's record: the number of a corporation, with its official name if the
+    registry has it; the number of an order or a payment; the title of a queue; the kind and id of another record."""
     alert = item.alert
     if item.kind == CORPORATION_KIND:
-        return wording.format_corporation_number(item.number or "")
+        return format_changed_corporation(item.number or "", alert.registry_entry, context.translate)
     if alert.order_no is not None or item.number is not None:
         return alert.order_no or item.number or ""
     queue = QUEUE_BY_SUBJECT_ID.get(alert.subject_id) if alert.subject_kind == QUEUE_KIND else None
@@ -36,3 +38,9 @@ def format_alert_record(item: AlertItem, context: TextContext) -> str:
         return context.translate("case.refund_short", id=alert.subject_id)
     # People know a credit check by its id, but not a payment or an order.
     return f"{kind} {alert.subject_id}" if alert.subject_kind == "credit-check" else kind
+
+
+def format_changed_corporation(number: str, entry: RegistryEntry | None, translate: Translate) -> str:
+    """Return a corporation number, followed by the official name if the registry has an entry about it."""
+    grouped_number = wording.format_corporation_number(number)
+    return f"{grouped_number} {format_marked_name(entry.corporation, translate)}" if entry else grouped_number

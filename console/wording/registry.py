@@ -4,7 +4,13 @@ from collections.abc import Callable, Iterable
 from datetime import date
 
 from console.domain.registry.corporations import Corporation, RegistryMatch
-from console.domain.registry.facts import REGISTRY_LICENCE, REGISTRY_PUBLISHER, CorporationFacts, find_other_names
+from console.domain.registry.facts import (
+    REGISTRY_LICENCE,
+    REGISTRY_PUBLISHER,
+    CorporationFacts,
+    RegistryEntry,
+    find_other_names,
+)
 from console.wording.sentences.catalogue import capitalize_first_letter
 
 Translate = Callable[..., str]
@@ -100,6 +106,14 @@ def list_registry_notices(
         translate("corporation.official_name", name=corporation.name) if has_other_name else "",
     )
     return tuple(notice for notice in notices if notice)
+
+
+def list_notices_of_entry(
+    entry: RegistryEntry, our_names: Iterable[str | None], translate: Translate
+) -> tuple[str, ...]:
+    """Return what `list_registry_notices` returns for a corporation whose successors were not read."""
+    facts = CorporationFacts(entry.corporation.number, entry.registry_date, entry.corporation)
+    return list_registry_notices(facts, our_names, translate)
 
 
 def format_registry_line(facts: CorporationFacts, translate: Translate) -> str:

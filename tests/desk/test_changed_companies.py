@@ -17,6 +17,7 @@ from console.store.registry.import_files import import_registry_files
 from console.store.schema.core import credit_checks
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.alerts.incident_dialogs import ReopenIncidentDialog
+from console.views.alerts.page import AlertsPage
 from console.views.lookup.page import LookupPage
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.queues.companies_page import ChangedCompaniesPage
@@ -24,7 +25,13 @@ from console.views.queues.notices_page import UnmatchedNoticesPage
 from console.views.queues.page import QueuesPage
 from console.views.queues.tabs import QUEUE_TAB_NAMES, QueueTabs
 from console.views.registry.facts_view import CorporationFactsView
-from console.views.runtime.routes import ChangedCompaniesRoute, HomeRoute, QueuesRoute, UnmatchedNoticesRoute
+from console.views.runtime.routes import (
+    AlertsRoute,
+    ChangedCompaniesRoute,
+    HomeRoute,
+    QueuesRoute,
+    UnmatchedNoticesRoute,
+)
 from console.views.tables.columns import StateCell
 from console.views.widgets.base import TextLabel
 from tests.desk.conftest import OpenWindow, buy_check
@@ -91,6 +98,14 @@ def test_each_change_once(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Pat
     assert review is not None
     beside_queues = person.frame.sidebar.model().index(1, 0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert beside_queues == f"Queues, {COUNT + review.count}, Alt+2"
+    person.frame.show_route(AlertsRoute())
+    person.wait_until_read()
+    alerts_page = person.page(AlertsPage)
+    about = next(column for column in alerts_page.table.rows.columns if column.key == "about")
+    for incident in alerts_page.table.all_rows:
+        names = (ROWS[incident.number].name, "株式会社新しい名")
+        assert any(name in str(about.cell(incident)) for name in names)
+    assert any("国税庁" in label.plain for label in alerts_page.card.findChildren(TextLabel))
     person.frame.show_route(HomeRoute())
     person.wait_until_read()
     person.control("Company changed", person.frame.current_page).press()

@@ -104,7 +104,10 @@ def _make_alert_row(record: "Alert", translator: Translator) -> TableRow:
     about = record.order_no or audit_words.format_record_reference_with_number(
         kind, id, translator.language, record.number or ""
     )
-    about = about if corporation_number is None else wording.format_corporation_number(corporation_number)
+    if corporation_number is not None:
+        from console.wording.alerts import format_changed_corporation  # imported here: other alerts need no registry
+
+        about = format_changed_corporation(corporation_number, record.registry_entry, translator)
     return (
         str(record.id),
         wording.format_instant(record.detected_at),

@@ -21,6 +21,7 @@ from console.wording.sentences import catalogue as wording
 if TYPE_CHECKING:
     from console.app import Console
     from console.domain.alerts.incidents import Incident
+    from console.domain.registry.facts import RegistryEntry
 
 _INCIDENT_FIELDS = ("id", "state", "since", "owner", "owner_since", "snoozed_until", "woken_by", "closed_at")
 _INCIDENT_STEP_FIELDS = ("position", "action", "person", "at", "new_owner", "until")
@@ -148,11 +149,22 @@ def format_incident_lines(incident: "Incident", translator: Translator) -> Itera
     if state:
         yield state
     yield from format_alert_list_lines(incident.alerts, translator)
+    if incident.main_alert.registry_entry is not None:
+        yield from _format_corporation_lines(incident.main_alert.registry_entry, translator)
     for number, key in enumerate(incident_words.list_playbook_step_keys(incident), 1):
         yield f"{COLUMN_GAP}{number}. {translator(key)}"
     for step in incident.steps:
         step_text = incident_words.format_incident_step(step, translator)
         yield f"{COLUMN_GAP}{wording.format_instant(step.at)}{COLUMN_GAP}{step_text}"
+
+
+def _format_corporation_lines(entry: "RegistryEntry", translator: Translator) -> Iterator[str]:
+    """Yield what a person must notice about the corporation that is the cause of an incident, and the source of this
+    and of its name."""
+    from console.wording import registry as registry_words  # imported here: a desk may have no registry
+
+    yield from registry_words.list_notices_of_entry(entry, (), translator)
+    yield registry_words.format_registry_source(entry.registry_date, translator)
 
 
 INCIDENT_COMMANDS: Mapping[str, Command] = {

@@ -3,11 +3,15 @@ I/O.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from console.domain.tasks.states import SagaState
+
+if TYPE_CHECKING:
+    from console.domain.registry.facts import RegistryEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,8 @@ class Alert:
     `rule_id`. The alert is open while `resolved_at` is None. `observed` and `expected` are short texts of states and
     amounts. `number` is the number that people use for the record; None if it was not read, or has none. `order_no`
     is the number of the order that an alert about an order concerns. A person who has acknowledged the alert is in
-    `acknowledged_by`, with the text `note`.
+    `acknowledged_by`, with the text `note`. `registry_entry` is the registry's entry about the corporation that an
+    alert about a changed corporation concerns; None if it was not read, or if the registry doesn't have it.
     """
 
     id: int
@@ -96,6 +101,7 @@ class Alert:
     acknowledged_at: datetime | None = None
     note: str | None = None
     number: str | None = None
+    registry_entry: "RegistryEntry | None" = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

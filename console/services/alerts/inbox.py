@@ -30,7 +30,7 @@ from console.services.guarded.database_rollback import DatabaseRollback
 from console.services.guarded.request_ids import RequestIdService
 from console.services.process import list_cursors
 from console.services.process.context import ServiceContext
-from console.services.registry.facts import read_facts
+from console.services.registry.facts import complete_alerts_with_corporations, read_facts
 from console.store.alerts import alerts, candidates, outbox
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
@@ -81,7 +81,8 @@ class AlertService:
             self._context.find_reading_person(conn)
             open_alerts = alerts.list_open_alerts(conn, limit)
             resolved_alerts = [alert for alert in alerts.list_alerts(conn, limit) if alert.resolved_at is not None]
-            return _add_record_numbers(conn, (*reversed(open_alerts), *resolved_alerts)[:limit])
+            listed_alerts = _add_record_numbers(conn, (*reversed(open_alerts), *resolved_alerts)[:limit])
+            return complete_alerts_with_corporations(self._context, listed_alerts)
 
     def list_open_items(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[AlertItem, ...]:
         """Return at most `limit` open alerts, oldest first, each with the action with which a person can end it, if
@@ -99,7 +100,10 @@ class AlertService:
         payment_numbers = {
             payment.id: payment.merchant_payment_id for payment in payments.find_by_ids(conn, payment_ids)
         }
-        return {alert.id: items.get(alert.id) or _make_case_item(alert, payment_numbers) for alert in open_alerts}
+        return {
+            alert.id: items.get(alert.id) or _make_case_item(alert, payment_numbers)
+            for alert in complete_alerts_with_corporations(self._context, open_alerts)
+        }
 
     def _find_items_of_orders(
         self,
@@ -141,7 +145,9 @@ class AlertService:
         last_id = parse_alert_cursor(QUEUE_NAME, after_cursor)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            open_alerts = alerts.list_open_alerts_of_rule(conn, CORPORATION_CHANGE_RULE, limit, last_id)
+            open_alerts = complete_alerts_with_corporations(
+                self._context, alerts.list_open_alerts_of_rule(conn, CORPORATION_CHANGE_RULE, limit, last_id)
+            )
             items = self._make_changed_company_items(
                 conn, watched_corporations.find_changes(conn, open_alerts), with_related=with_related
             )

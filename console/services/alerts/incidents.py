@@ -30,6 +30,7 @@ from console.services.alerts.changed_companies import raise_acknowledged_change_
 from console.services.audit import refusals
 from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
+from console.services.registry.facts import complete_alerts_with_corporations
 from console.store.access import operators as people
 from console.store.alerts import alerts, incident_steps
 from console.store.database.engine import Transaction
@@ -346,7 +347,9 @@ class IncidentService:
         )
         records = self._records.read_affected_records(conn, {cause for cause, _ in alert_groups})
         incidents = [
-            self._make_incident(cause, alert_group, steps, items, records[cause])
+            self._make_incident(
+                cause, complete_alerts_with_corporations(self._context, alert_group), steps, items, records[cause]
+            )
             for cause, alert_group in alert_groups
         ]
         return tuple(sorted(incidents, key=lambda incident: (incident.since, incident.id)))

@@ -4,7 +4,7 @@ registry is logged and treated as a missing one, so that people can work without
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,6 +12,8 @@ from console.domain.errors import ConsoleError
 from console.domain.records import Operation
 from console.domain.registry.corporations import Corporation, RegistryMatch
 from console.domain.registry.facts import CorporationFacts, RegistryEntry
+from console.domain.registry.watched_facts import CORPORATION_KIND, format_number_of_subject
+from console.domain.tasks.records import Alert
 from console.services.process.context import ServiceContext
 from console.store.database.sqlalchemy_names import Connection
 
@@ -70,22 +72,43 @@ def complete_with_corporations(
 ) -> "tuple[RecordT, ...]":
     """Return the records, in the same sequence, each with the registry's entry about its corporation in the field
     `registry_entry`."""
-    reader = context.open_registry()
-    if reader is None:
+    if context.open_registry() is None:
         return tuple(records)
     from console.services.registry.numbers import find_corporation_numbers
 
     number_by_record = find_corporation_numbers(conn, records)
-    numbers = frozenset(number_by_record.values())
-    date_and_corporations = _read_registry_unless_damaged(lambda: (reader.registry_date, reader.find_many(numbers)))
-    if date_and_corporations is None:
-        return tuple(records)
-    registry_date, corporations = date_and_corporations
-    entries = {number: RegistryEntry(corporation, registry_date) for number, corporation in corporations.items()}
+    entries = _find_entries(context, frozenset(number_by_record.values()))
     return tuple(
         replace(record, registry_entry=entries.get(number_by_record.get((type(record), record.id), "")))
         for record in records
     )
+
+
+def complete_alerts_with_corporations(context: ServiceContext, alerts: Sequence[Alert]) -> tuple[Alert, ...]:
+    """Return the alerts, in the same sequence; each alert about a changed corporation has the registry's entry about
+    this corporation in the field `registry_entry`."""
+    number_by_id = {
+        alert.id: format_number_of_subject(alert.subject_id)
+        for alert in alerts
+        if alert.subject_kind == CORPORATION_KIND
+    }
+    entries = _find_entries(context, frozenset(number_by_id.values()))
+    return tuple(
+        replace(alert, registry_entry=entries.get(number_by_id[alert.id])) if alert.id in number_by_id else alert
+        for alert in alerts
+    )
+
+
+def _find_entries(context: ServiceContext, corporation_numbers: Set[str]) -> Mapping[str, RegistryEntry]:
+    """Return the registry's entries about those of the corporation numbers that it has, by number."""
+    reader = context.open_registry() if corporation_numbers else None
+    if reader is None:
+        return {}
+    reading = _read_registry_unless_damaged(lambda: (reader.registry_date, reader.find_many(corporation_numbers)))
+    if reading is None:
+        return {}
+    registry_date, corporations = reading
+    return {number: RegistryEntry(corporation, registry_date) for number, corporation in corporations.items()}
 
 
 def make_matches(

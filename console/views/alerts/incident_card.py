@@ -26,6 +26,7 @@ from console.views.widgets.base import (
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.wording import incident_words
+from console.wording import registry as registry_words
 from console.wording.sentences import catalogue as wording
 
 _MAX_RECORD_BUTTONS = 6
@@ -94,7 +95,27 @@ class IncidentCard(Surface):
             is_selectable=True,
         )
         set_visible_in_parent(reason_label, bool(reason_label.plain))
-        return title_label, subject_label, owner_label, state_label, reason_label
+        return (
+            title_label,
+            subject_label,
+            *self._make_registry_widgets(incident),
+            owner_label,
+            state_label,
+            reason_label,
+        )
+
+    def _make_registry_widgets(self, incident: Incident) -> Sequence[QWidget]:
+        """Return labels with what a person must notice about the corporation that is the cause, such as its closure,
+        and with the source of its name and of this. Return no labels if the registry doesn't have the corporation."""
+        entry, translate = incident.main_alert.registry_entry, self._context.translate
+        if entry is None:
+            return ()
+        notices = registry_words.list_notices_of_entry(entry, (), translate)
+        source = registry_words.format_registry_source(entry.registry_date, translate)
+        return (
+            *(TextLabel(notice, "small", "care", wraps_lines=True, is_selectable=True) for notice in notices),
+            TextLabel(source, "small", "muted", wraps_lines=True),
+        )
 
     def _make_alert_widgets(self, incident: Incident) -> Sequence[QWidget]:
         alert_labels = [

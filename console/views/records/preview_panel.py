@@ -10,7 +10,6 @@ from console.domain.payments.records import Order, Payment, PaymentRelations, Re
 from console.domain.records import Certainty, CreditCheck
 from console.domain.recovery.decidable import find_refetch_refusal, is_decidable_check
 from console.domain.recovery.records import WaitingProposal
-from console.domain.registry.facts import CorporationFacts
 from console.domain.service_results import WorkBadge
 from console.domain.views.any_record import QueueItem
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
@@ -157,8 +156,7 @@ class RecordPreview(Surface):
         if entry is None:
             return []
         our_name = record.company_name if isinstance(record, CreditCheck) else None
-        facts = CorporationFacts(entry.corporation.number, entry.registry_date, entry.corporation)
-        notices = registry_words.list_registry_notices(facts, (our_name,), translate)
+        notices = registry_words.list_notices_of_entry(entry, (our_name,), translate)
         if our_name and not notices:
             return []
         source = TextLabel(

@@ -1,5 +1,6 @@
 """A company that changed, from the terminal: found by the worker, in the queue, acknowledged."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 from datetime import date
@@ -98,3 +99,20 @@ def test_in_words(desk: PayingTerminal, language: str, expected: str) -> None:
         assert expected in text
         assert "1 1803 0101 8771" in text
     assert REGISTRY_PUBLISHER in desk("queue", "companies", LANGUAGE=language).out.decode()
+
+
+def test_an_incident_names_the_company(desk: PayingTerminal, tmp_path: Path) -> None:
+    """`incidents show` and the exported list of alerts have the official name beside the number of the company that
+    has changed. `incidents show` also has the closure and the source of both; without a registry it has none of
+    them.
+    """
+    (incident,) = desk.json("incidents", "list").data["incidents"]
+    text = desk("incidents", "show", str(incident["id"])).out.decode()
+    assert all(part in text for part in ("1 1803 0101 8771", "株式会社消える", "Closed", REGISTRY_PUBLISHER))
+    assert "1 1803 0101 8771 株式会社消える" in desk("alerts", "list").out.decode()
+    listed = tmp_path / "alerts.csv"
+    desk("export", "alerts", "--to", str(listed))
+    assert "1 1803 0101 8771 株式会社消える" in listed.read_text(encoding="utf-8-sig")
+    shutil.rmtree(desk.home / "registry")
+    assert "株式会社消える" not in desk("incidents", "show", str(incident["id"])).out.decode()
+    assert "1 1803 0101 8771" in desk("alerts", "list").out.decode()
