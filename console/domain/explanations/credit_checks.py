@@ -26,6 +26,7 @@ from console.domain.recovery.decidable import (
     is_denied_but_bought,
     is_left_open_by_other_application,
 )
+from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.service_results import (
     OPEN_ALERT_ACTION,
     CertaintyBadge,
@@ -117,7 +118,9 @@ def _explain_unbought_check(
         facts = {**facts, "successor": blocking_id}
         step = NextStep(next_step_code, facts, f"support-console show credit-check {blocking_id}", "successor")
         return Explanation(verdict, reason, step, facts)
-    step = NextStep("next.may_buy_again", facts, _format_purchase_command(record), "purchase")
+    is_decided = record.error_code == RESOLVED_BY_PEOPLE_CAUSE  # there is no cause that somebody could remove
+    next_step_code = "next.may_buy_again_decided" if is_decided else "next.may_buy_again"
+    step = NextStep(next_step_code, facts, _format_purchase_command(record), "purchase")
     return Explanation(verdict, reason, step, facts, tuple(sorted(ROLES_BY_RIGHT["purchase"])))
 
 

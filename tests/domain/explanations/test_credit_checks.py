@@ -63,6 +63,9 @@ RULES = {
         "have_it_corrected", SHOW, PEOPLE,
     ),
     "not bought": (ERROR, "error", "not_bought", "may_buy_again", BUY, BUYERS),
+    "not bought, as two people have decided": (
+        replace(ERROR, error_code="resolved_by_people"), "error", "not_bought", "may_buy_again_decided", BUY, BUYERS,
+    ),
     "not bought, and bought as AlarmBox says": (
         replace(ERROR, work=review_work("contradicted")), "contradicted", "denied_but_bought",
         "check_purchase_history",
