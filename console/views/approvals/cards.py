@@ -19,7 +19,6 @@ from console.wording.sentences import catalogue as wording
 PROPOSAL_CARD_KIND = "proposal"
 MAX_PROVIDER_ANSWER_AGE_SECONDS = 900.0
 """Maximum age in seconds of the payment provider's last answer; with an older answer, a refund can't be approved."""
-_REFUND_STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,8 @@ class ApprovalCard:
     of the record if the payment's number isn't known. A screen reader speaks `name`, the title of the record, before
     the other texts. `amount` is the amount as text. `detail` names the company or, if it isn't known, the person who
     has made the request or proposal; `age` is the time since then. `remark` is the last line of the card, with an
-    icon (`icon_name`, "" for none) and a tone."""
+    icon (`icon_name`, "" for none) and a tone. `is_decided` is True if the request no longer
+    waits for a decision."""
 
     ref: RecordRef
     name: str
@@ -40,6 +40,7 @@ class ApprovalCard:
     remark: str
     icon_name: str = ""
     tone: Tone = "muted"
+    is_decided: bool = False
 
     def format_spoken_text(self) -> str:
         """Return the text that a screen reader speaks for the card: all its texts, each once."""
@@ -68,6 +69,7 @@ def make_refund_card(
         remark,
         icon_name,
         tone,
+        refund.state is not RefundState.REQUESTED,
     )
 
 
@@ -145,10 +147,13 @@ def _make_refund_remark(
     refund: Refund, context: WindowContext, now: datetime, summary: RefundRequestSummary | None
 ) -> tuple[str, str, Tone]:
     """Return the last line of a refund's card, with its icon and tone. The line is the first of these that exists:
-    the state after the decision, the number of reasons against the refund, the checkers who have already
-    approved it, the end of its cooling-off period, the maker's reason.
+    after the decision, the end of its cooling-off period or its state; before it, the number of reasons against the
+    refund, the checkers who have already approved it, the end of its cooling-off period, the maker's reason.
     """
-    if refund.state not in _REFUND_STATES_BEFORE_SENDING:
+    is_cooling_off = refund.sends_after is not None and refund.sends_after > now
+    if refund.state is RefundState.APPROVED and is_cooling_off:
+        return context.translate("approvals.cooling_off", at=refund.sends_after), "hourglass", "muted"
+    if refund.state is not RefundState.REQUESTED:
         badge = record_words.make_state_cell(case_words.get_state_badge_key(refund), context.language)
         return badge.word, badge.icon_name, badge.tone
     count = count_reasons_against_refund(summary, now) if summary is not None else 0
@@ -156,7 +161,7 @@ def _make_refund_remark(
         return context.translate("approvals.against_count", n=count), "warning", "care"
     if refund.checkers:
         return context.translate("approvals.half", checkers=refund.checkers), "person", "muted"
-    if refund.sends_after is not None and refund.sends_after > now:
+    if is_cooling_off:
         return context.translate("approvals.cooling_off", at=refund.sends_after), "hourglass", "muted"
     reason = record_texts.format_refund_reason(refund, context)
     return (context.translate("approvals.reason", reason=reason) if reason else ""), "", "muted"

@@ -4,8 +4,9 @@ acting person can decide, proposals that the person can confirm, the person's ow
 people can decide.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 from PySide6.QtCore import (
@@ -50,6 +51,7 @@ ModelIndex = QModelIndex | QPersistentModelIndex
 CardGroup = tuple[str, tuple[ApprovalCard, ...]]
 WaitingProposals = tuple[WaitingProposal, ...]
 _CARD_PADDING_X_PX, _CARD_PADDING_Y_PX, _CARD_ICON_SIZE_PX = 24, 9, 14  # texts begin below the title of the page
+_DECIDED_GROUP = "decided"
 _UNLIMITED_WIDGET_SIZE_PX = (1 << 24) - 1  # Qt's maximum size: no limit
 
 
@@ -395,9 +397,9 @@ class ApprovalListPanel(Surface):
     ) -> None:
         """Show the requests and proposals as cards: first the requests that the acting person can decide, then the
         proposals that the person can confirm, then the person's own requests, then all that only other people can
-        decide. A selected refund request stays in its place even after it has been decided, until the person selects
-        another card; a decided proposal disappears. `summaries` has the summaries of the first refund requests by
-        refund id.
+        decide. A selected refund request stays in its place even after it has been decided, under a heading that says
+        so, until the person selects another card; a decided proposal disappears. `summaries` has the summaries of the
+        first refund requests by refund id.
 
         `is_automatic` is True if the program updates the list and not the person. Then, while the mouse pointer is
         over the list, only the texts of the cards change; cards are added or removed after the pointer has left
@@ -417,16 +419,18 @@ class ApprovalListPanel(Surface):
         self._show_groups(groups)
 
     def show_refund(self, refund: Refund) -> None:
-        """Show a newer version of a refund on its card. If the list has no card for it, because the refund was
-        decided before the list was read, add one at the end."""
+        """Show a newer version of a refund on its card. A decided refund keeps its place, under a heading that says
+        so. If the list has no card for it, because the refund was decided before the list was read, add one at the
+        end."""
         card = make_refund_card(refund, self._context, self._summaries.get(refund.id))
-        if card.ref not in (shown_card.ref for shown_card in self.cards):
-            self._groups.append(("decided", (card,)))
-        groups = [
-            (name, tuple(card if shown_card.ref == card.ref else shown_card for shown_card in cards))
-            for name, cards in self._groups
+        named_cards = _list_named_cards(self._groups)
+        if card.ref not in (shown_card.ref for _, shown_card in named_cards):
+            named_cards.append((_DECIDED_GROUP, card))
+        newer_named_cards = [
+            (_DECIDED_GROUP if card.is_decided else name, card) if shown_card.ref == card.ref else (name, shown_card)
+            for name, shown_card in named_cards
         ]
-        self._show_groups(groups)
+        self._show_groups(_group_named_cards(newer_named_cards))
 
     def _show_groups(self, groups: list[CardGroup]) -> None:
         self._groups = groups
@@ -459,17 +463,18 @@ class ApprovalListPanel(Surface):
 
     def _insert_current_card(self, groups: list[CardGroup]) -> list[CardGroup]:
         """Return `groups`, the groups of cards of a newly read inbox. If the selected refund request isn't among
-        them, its card is inserted at the position that it has in the shown list."""
+        them, it has been decided: its card is inserted after the card that precedes it in the shown list, under a
+        heading that says so."""
         current_ref = self.current_ref
-        is_shown = any(card.ref == current_ref for _, cards in groups for card in cards)
-        if current_ref is None or current_ref[0] == PROPOSAL_CARD_KIND or is_shown:
+        named_cards = _list_named_cards(groups)
+        refs = [card.ref for _, card in named_cards]
+        if current_ref is None or current_ref[0] == PROPOSAL_CARD_KIND or current_ref in refs:
             return groups
-        old_name, old_cards = next(group for group in self._groups if current_ref in (card.ref for card in group[1]))
-        position = [card.ref for card in old_cards].index(current_ref)
-        new_cards = dict(groups).get(old_name, ())
-        group_with_current = old_name, (*new_cards[:position], old_cards[position], *new_cards[position:])
-        other_groups = [group for group in groups if group[0] != old_name]
-        return sorted((*other_groups, group_with_current), key=lambda group: _CARD_GROUP_ORDER.index(group[0]))
+        shown_refs = [card.ref for card in self.cards]
+        preceding_refs = shown_refs[: shown_refs.index(current_ref)]
+        position = max((refs.index(ref) + 1 for ref in preceding_refs if ref in refs), default=0)
+        named_cards.insert(position, (_DECIDED_GROUP, self.cards[len(preceding_refs)]))
+        return _group_named_cards(named_cards)
 
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
@@ -485,7 +490,17 @@ class ApprovalListPanel(Surface):
         return self.cards[0].ref if self.cards else None
 
 
-_CARD_GROUP_ORDER = ("mine", "proposals", "own", "others", "decided")
+def _list_named_cards(groups: Sequence[CardGroup]) -> list[tuple[str, ApprovalCard]]:
+    """Return each card with the name of its group, in the order of the list."""
+    return [(name, card) for name, cards in groups for card in cards]
+
+
+def _group_named_cards(named_cards: Iterable[tuple[str, ApprovalCard]]) -> list[CardGroup]:
+    """Return the groups of these cards. A group that a decided card divides has its heading twice."""
+    return [
+        (name, tuple(card for _, card in neighbours))
+        for name, neighbours in groupby(named_cards, key=lambda named_card: named_card[0])
+    ]
 
 
 def _list_refs_by_group(groups: Sequence[CardGroup]) -> list[tuple[str, list[RecordRef]]]:

@@ -16,6 +16,7 @@ from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
 from console.domain.service_results import AllowedAction
 from console.views.approvals.detail import RefundRequestPanel, format_approval_title
+from console.views.approvals.list import ApprovalListPanel
 from console.views.approvals.page import ApprovalsPage
 from console.views.money.set_asides_page import SetAsidesPage
 from console.views.pages.scroll_container import PageScrollArea
@@ -177,6 +178,31 @@ def test_no_request_moves_under_the_pointer(appearance: object) -> None:
     QApplication.sendEvent(page.list_panel, QEvent(QEvent.Type.Enter))
     page.list_panel.show_inbox(ApprovalInbox((second,), ()))
     assert card_ids() == [12], "who asks gets what is there"
+
+
+def test_a_decided_request_is_not_among_those_that_wait(appearance: object) -> None:
+    """The request that a person has just decided keeps its place in the list, under a heading of its own, until the
+    person selects another one and the list is read again. An approved one that is not sent yet is decided, too.
+    """
+    panel = ApprovalListPanel(make_window_context())
+    waiting = [make_refund(id=id, maker="lead-c") for id in (11, 12, 13)]
+
+    def list_lines() -> list[int | str]:
+        lines = panel.card_list._card_model.lines
+        return [line if isinstance(line, str) else line.ref[1] for line in lines]
+
+    panel.show_inbox(ApprovalInbox(tuple(waiting), ()))
+    panel.select_card(("refund", 12))
+    panel.show_refund(replace(waiting[1], state=RefundState.APPROVED, checkers=("lead-b",)))
+    divided = ["Waiting for your decision", 11, "Decided", 12, "Waiting for your decision", 13]
+    assert list_lines() == divided
+    assert panel.cards[1].remark == "Approved", "no second approval is needed"
+    panel.show_inbox(ApprovalInbox((waiting[0], waiting[2]), ()))
+    assert list_lines() == divided
+    assert panel.current_ref == ("refund", 12)
+    panel.select_card(("refund", 13))
+    panel.show_inbox(ApprovalInbox((waiting[0], waiting[2]), ()))
+    assert list_lines() == ["Waiting for your decision", 11, 13]
 
 
 def test_nothing_to_decide_says_what_waits_for_others(appearance: object) -> None:
