@@ -1,4 +1,6 @@
-"""The conditions of every test: a hermetic environment, loopback only, no stray warnings, threads or files."""
+"""Guards around every test: a separate environment, connections to this machine only, and no unexpected warnings,
+threads or open files.
+"""
 
 import gc
 import os
@@ -45,7 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Thousands of collected tests stay to the end: no collection of garbage looks through them again and again."""
+    """Exclude the collected tests, thousands of objects that live to the end, from garbage collection."""
     gc.collect()
     gc.freeze()
     gc.enable()
@@ -57,7 +59,7 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def network_guard() -> Iterator[guards.NetworkGuard]:
-    """Loopback only, for the whole run."""
+    """Allow connections to this machine only, for the whole run."""
     guard = guards.NetworkGuard()
     with pytest.MonkeyPatch.context() as patch:
         guard.install(patch)
@@ -68,14 +70,14 @@ def network_guard() -> Iterator[guards.NetworkGuard]:
 
 @pytest.fixture(scope="session")
 def qapp(qapp: "QApplication") -> "QApplication":
-    """From the first window on, the main thread alone frees what nobody holds, as it does in the product."""
+    """After the first window, only the main thread collects garbage, as in the product."""
     gc.disable()
     return qapp
 
 
 @pytest.fixture
 def qtbot(qapp: "QApplication", request: pytest.FixtureRequest) -> "QtBot":
-    """Waits for widgets and signals until they come, on a busy machine too."""
+    """Return a bot that waits for widgets and signals, also on a busy machine."""
     from tests.support.patient_bot import PatientQtBot
 
     return PatientQtBot(request)
@@ -83,7 +85,7 @@ def qtbot(qapp: "QApplication", request: pytest.FixtureRequest) -> "QtBot":
 
 @pytest.fixture(autouse=True)
 def watched(request: pytest.FixtureRequest, network_guard: guards.NetworkGuard) -> Iterator[None]:
-    """Fails a test that reached for the network, logged a warning unawares, left a thread running or a file open."""
+    """Fail a test that used the network, logged an unexpected warning, or left a thread running or a file open."""
     network_guard.attempts.clear()
     threads, windows = set(threading.enumerate()), left_widgets.list_windows()
     with guards.collect_warnings() as logged:

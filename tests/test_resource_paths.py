@@ -1,4 +1,4 @@
-"""The files that ship with the program are where the program looks for them."""
+"""The files that are delivered with the program are where the program looks for them."""
 
 from console.resource_paths import resources_dir
 

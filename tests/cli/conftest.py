@@ -1,4 +1,6 @@
-"""A terminal per test: the command in this process, on a fresh desk with a fresh sandbox."""
+"""Fixtures for tests of commands: a terminal that runs each command in this process, on a new desk with a new
+sandbox.
+"""
 
 import io
 import json
@@ -27,7 +29,7 @@ class CommandResult:
 
     @property
     def answer(self) -> dict[str, Any]:
-        """The one JSON object; fails when stdout holds anything else."""
+        """The one JSON object that the command printed; a test fails if stdout contains anything else."""
         assert self.out.endswith(b"\n"), self.out
         assert self.out.count(b"\n") == 1, self.out
         answer: dict[str, Any] = json.loads(self.out.decode("utf-8"))
@@ -50,7 +52,7 @@ class CommandResult:
 
     @property
     def exit_status_and_code(self) -> tuple[int, str]:
-        """Exit status and code."""
+        """The exit status, and the error code of the answer."""
         return self.status, self.error["code"]
 
 
@@ -61,7 +63,7 @@ class Terminal:
         self.env = env
 
     def __call__(self, *words: str, **env: str) -> CommandResult:
-        """One command; `env` are variables without their `CONSOLE_`, for this call alone."""
+        """Run one command. `env` has additional settings for this call, without the prefix `CONSOLE_`."""
         told = self.env | {f"CONSOLE_{name}": value for name, value in env.items()}
         out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
         with mock.patch.dict(os.environ, told), mock.patch.multiple(sys, stdout=out, stderr=err):
@@ -70,7 +72,7 @@ class Terminal:
         return CommandResult(status, out.buffer.getvalue(), err.getvalue())
 
     def json(self, *words: str, **env: str) -> CommandResult:
-        """One command with `--json`; whatever it answers, its schema describes that."""
+        """Run one command with `--json`, and check its answer against the command's JSON schema."""
         ending = self("--json", *words, **env)
         check_answer(words, ending.answer)
         return ending

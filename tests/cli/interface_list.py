@@ -273,7 +273,7 @@ def _run_registry_commands(say: Any, folder: Path) -> Iterator[tuple[str, dict[s
 
 
 def _note_types(value: Any, path: str, into: dict[str, set[str]]) -> None:
-    """Note the type at each path; items of lists share one path, `[]`."""
+    """Store the type at each path of a JSON value in `into`; the items of a list share one path, `[]`."""
     into.setdefault(path or ".", set()).add("null" if value is None else type(value).__name__)
     if isinstance(value, Mapping):
         for key, inner in value.items():

@@ -1,4 +1,4 @@
-"""A terminal on a desk with both payment gateways, and the shop's and the payers' hands beside it."""
+"""A terminal on a desk with both gateways, with methods for what the shop and the payers do."""
 
 import sqlite3
 from contextlib import closing
@@ -17,7 +17,7 @@ MAKER, CHECKER, SECOND = "op-a", "lead-b", "lead-c"
 
 
 class PayingTerminal(Terminal):
-    """A terminal on a desk with both payment providers; the shop's and the payers' hands beside it."""
+    """A terminal on a desk with both gateways, with methods for what the shop and the payers do."""
 
     def __init__(self, home: Path, sandbox: Sandbox) -> None:
         super().__init__(make_environment(home, sandbox.url, **make_settings(sandbox.url)))
@@ -27,7 +27,7 @@ class PayingTerminal(Terminal):
     def make_booked_payment(
         self, number: str = ORDER, minor: int = 3300, provider: str = "paypay", at: datetime | None = None
     ) -> int:
-        """A payment that somebody has made, booked here."""
+        """Register a payment at the sandbox as paid, import it at this desk, and return its id."""
         when = at or datetime.now(UTC)
         self.money.register_payment(provider, number, minor, at=when.isoformat())
         asked = ["payment", "import", provider, number, "--corporation-number", NUMBER]
@@ -44,7 +44,7 @@ class PayingTerminal(Terminal):
         return self.json("refund", what, str(refund), *more, OPERATOR=by, **env)
 
     def create_order(self, number: str, minor: int, currency: str = "JPY") -> int:
-        """An order as the shop writes it."""
+        """Insert an order, as the shop does it, and return its id."""
         self.json("lookup", NUMBER)
         with closing(sqlite3.connect(self.home / "console.db")) as shop, shop:
             columns = "merch_txn_id, total_amount, currency, corporation_number"

@@ -74,7 +74,7 @@ def test_from_a_look_to_a_lookup(shared_database_terminal: Terminal, upgraded_fi
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_in_words(shared_database_terminal: Terminal, language: str) -> None:
-    """Every line has its words."""
+    """The texts of `db adopt`, with and without `--dry-run`, contain no wording key in either language."""
     for words in (("--dry-run",), (), ("--dry-run",), ()):
         ending = shared_database_terminal("db", "adopt", *words, LANGUAGE=language)
         assert ending.status == 0

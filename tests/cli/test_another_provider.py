@@ -115,7 +115,9 @@ def test_the_doctor_names_it(desk: Terminal, language: str) -> None:
 
 
 def test_a_payment_is_started_asked_about_and_shown(desk: Terminal, kaede: KaedeServer) -> None:
-    """One code at the provider; unpaid while the payer waits, paid after; JSON and text show it in both languages."""
+    """Starting a payment twice calls the provider once. A probe finds the payment unpaid, and completed after the
+    payer has paid; `show` and `lookup` have it in JSON and in both languages.
+    """
     with open_console(Settings.load(desk.env)) as console:
         console.database.write(
             lambda tx: tx.conn.exec_driver_sql(
@@ -157,7 +159,9 @@ def test_a_payment_is_imported_once(desk: Terminal, kaede: KaedeServer) -> None:
 
 
 def test_a_refund_takes_two_people(desk: Terminal, kaede: KaedeServer, tmp_path: Path) -> None:
-    """Requested, approved and sent under the stored key, and completed as the provider says; its pack is replayed."""
+    """One person requests a refund, another approves it; it is sent under the stored key and completed as the
+    provider reports it. A replay of its evidence pack has no difference.
+    """
     payment = import_payment(desk, kaede)
     words = ("refund", "request", str(payment), "--amount=1000", "--reason", "一部返金")
     asked = desk.json(*words, OPERATOR=MAKER).data
@@ -181,7 +185,9 @@ def test_a_refund_takes_two_people(desk: Terminal, kaede: KaedeServer, tmp_path:
 
 
 def test_a_success_that_may_be_taken_back_is_told(desk: Terminal, kaede: KaedeServer) -> None:
-    """`reversible_days` of the plugin alone decides it: the verdict and what speaks against a refund."""
+    """`reversible_days` of the plugin alone decides that a payment counts as reversible: in its verdict and in the
+    risk signals of a refund.
+    """
     payment = import_payment(desk, kaede)
     with open_console(Settings.load(desk.env)) as console:
         verdict = console.payments.read_payment(payment).explanation.verdict
@@ -194,7 +200,9 @@ def test_a_success_that_may_be_taken_back_is_told(desk: Terminal, kaede: KaedeSe
 
 
 def test_daily_files_need_their_sentences() -> None:
-    """No error may explain another provider's files: a plugin without the sentences can't be made."""
+    """A plugin that lacks a sentence about its daily files can't be made, so that no error explains another
+    provider's files.
+    """
     provider = find_plugin("paypay")
     assert provider is not None
     words = {key: texts for key, texts in provider.words.items() if not key.startswith("daily_file.late")}

@@ -123,9 +123,9 @@ def test_yesterdays_backup_on_top_of_todays_claims(terminal: Terminal, sandbox: 
 def test_a_desk_that_knows_nothing_restores(
     terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path, *, has_opened: bool
 ) -> None:
-    """Another desk has bought since the backup, and the desk that restores has never seen that: the file that it
-    replaces says it. Nothing is bought until a person has looked, and the lost purchase not after that either, before
-    the other desk has told what it knows.
+    """A desk has bought since the backup, and the desk that restores knows nothing of it; the replaced database file
+    has the operation. Nothing is bought until a person has acknowledged the alert, and the lost purchase isn't bought
+    again after that either.
     """
     url, documents = f"sqlite:///{get_database_file(terminal)}", f"file:{get_home(terminal) / 'documents'}"
     other = Terminal(make_environment(tmp_path / "other", sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
@@ -330,9 +330,9 @@ def test_a_new_machine_gets_everything(terminal: Terminal, sandbox: Sandbox, bac
 def test_a_purchase_that_is_sent_after_the_backup_is_not_free_again(
     terminal: Terminal, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_old: bool
 ) -> None:
-    """The backup is made while a purchase is claimed and not sent yet; then it is sent and bought. To the restored
-    desk it is unknown: what its spool says of that moment proves nothing any more. So it is with an old backup,
-    whose spool still says so.
+    """The backup is made while a purchase is claimed and not sent yet; then the purchase is sent and bought. The
+    restored desk counts it as unknown, because the spool of that moment doesn't prove that nothing was sent. The same
+    holds for a backup of an earlier version, whose spool still says that nothing was sent.
     """
     folder, real = tmp_path / "backup", Spool.mark_calling
     assert (
@@ -637,7 +637,9 @@ def test_a_check_says_that_a_backup_is_whole(terminal: Terminal, backup: Path) -
 
 
 def test_a_database_in_use_is_not_exchanged(terminal: Terminal, backup: Path) -> None:
-    """Another process has the file open, even if it does nothing now."""
+    """While another process has the database file open, a restore is refused as `database_locked`, even if that
+    process does nothing.
+    """
     with closing(sqlite3.connect(get_database_file(terminal))) as other:
         other.execute("SELECT * FROM console_meta").fetchall()
         assert terminal.json("db", "restore", str(backup)).exit_status_and_code == (6, "database_locked")
@@ -645,7 +647,9 @@ def test_a_database_in_use_is_not_exchanged(terminal: Terminal, backup: Path) ->
 
 
 def test_a_file_of_another_program_in_use_is_not_exchanged(terminal: Terminal, backup: Path) -> None:
-    """A database without our tables is in its place, open, with rows in its log: the file and its log stay."""
+    """Another program has opened a database without our tables at the place of ours: the restore is refused, and the
+    file with its write-ahead log stays.
+    """
     get_database_file(terminal).unlink()
     with closing(sqlite3.connect(get_database_file(terminal), isolation_level=None)) as other:
         other.execute("PRAGMA journal_mode=WAL")
@@ -677,7 +681,9 @@ def test_a_database_that_cannot_be_read_now_is_not_exchanged(terminal: Terminal,
 def test_two_restores_in_one_second_keep_both_files(
     terminal: Terminal, backup: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first kept file is today's database, and nothing writes over it."""
+    """If two restores keep the replaced file under the same name, the second one uses another name: the first kept
+    file is still today's database.
+    """
     assert buy_check(terminal, NEW).status == 0
     real = sqlite_copy.replace_database_file
     monkeypatch.setattr(
@@ -693,8 +699,8 @@ def test_two_restores_in_one_second_keep_both_files(
 def test_a_database_behind_a_link_is_exchanged_for_every_desk(
     terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path
 ) -> None:
-    """One desk names the file of the database, another one a link to it: both have the restored database, none the
-    earlier one.
+    """One desk uses the path of the database file, another one a symbolic link to it: after a restore both use the
+    restored database.
     """
     file = tmp_path / "shared" / "console.db"
     file.parent.mkdir(mode=0o700)
@@ -749,8 +755,10 @@ def test_a_folder_of_somebody_else_stays(terminal: Terminal, tmp_path: Path) -> 
 def test_two_backups_at_once_into_one_folder(
     terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_present: bool
 ) -> None:
-    """One is whole and has the name, the other one is refused, and nothing else is left: into a new folder the one
-    that ends first, into an empty one the one that began first, because the other sees its files."""
+    """Of two backups into one folder at the same time one is complete and the other one is refused, and no partial
+    folder is left. Into a new folder the one that ends first succeeds, into an empty existing folder the one that
+    began first.
+    """
     folder, real, inner = tmp_path / "both", archive.write_manifest, list[CommandResult]()
 
     def second_first(*args: Any) -> None:
@@ -773,7 +781,9 @@ def test_two_backups_at_once_into_one_folder(
 def test_a_full_disk_says_so_and_leaves_nothing(
     terminal: Terminal, backup: Path, tmp_path: Path, command: str
 ) -> None:
-    """The system refuses every file that is longer than 50 kB, as a full disk does: in SQLite and outside."""
+    """On a disk without space for files of more than 50 kB, backup and restore exit with `storage_full`, change
+    nothing and leave no files.
+    """
     before, limit = compute_digests(get_home(terminal)), resource.getrlimit(resource.RLIMIT_FSIZE)
     folder = backup if command == "restore" else tmp_path / "new"
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limit[1]))
@@ -944,9 +954,8 @@ def test_a_servers_database_goes_into_an_empty_one(
 def test_a_backup_of_a_server_has_every_table(
     kind: str, request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Also that of a process that has used nothing else of the program: each table is declared in a module, and the
-    modules that such a process imports declare some of them only. The account is a worker's, which may read the
-    tables, and no more of the server.
+    """A backup by a process that uses nothing else of the program contains every table, although such a process loads
+    only some of the modules that declare tables. The database account may only read the tables.
     """
     require_engine(kind)
     if kind == "mysql" and (shutil.which("mysqldump") is None or server_dump.is_mariadb_program("mysqldump")):
@@ -1003,9 +1012,9 @@ def test_a_restored_server_stops_everybody_until_a_person_has_looked(
     *,
     is_older: bool,
 ) -> None:
-    """The earlier database is gone, and a worker that has seen nothing since the backup can't notice what is missing.
-    The alert is there before any program may use the database, and once only; also in a backup of an older schema,
-    whose restore may be killed before its upgrade.
+    """After a restore on a server an alert stops every program until a person has looked, because a worker that has
+    seen nothing since the backup can't notice what is missing. The alert is there, once, before any program may use
+    the database; also if the restore of an older schema is killed before its upgrade.
     """
     owner, empty_it = server_backup
     assert owner.json("db", "upgrade").status == 0
@@ -1044,7 +1053,7 @@ def test_a_newer_programs_database_is_not_backed_up(terminal: Terminal, backup: 
 def test_a_newer_programs_server_is_not_backed_up(
     server_backup: tuple[Terminal, Callable[[], None]], tmp_path: Path
 ) -> None:
-    """A table that only the newer program knows is in no dump of this one."""
+    """A database of a newer program is refused: a backup by this program would lack the newer tables."""
     owner, _ = server_backup
     assert owner.json("db", "upgrade").status == 0
     server = Database(owner.env["CONSOLE_DATABASE_URL"], without_time_limit=True)
@@ -1084,7 +1093,9 @@ def test_a_server_whose_first_node_is_down_is_backed_up_and_restored(
 def test_a_restore_that_ends_before_its_last_statement_is_complete(
     server_backup: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its process is gone before it drops its mark, and the database is in use: the next restore deletes nothing."""
+    """If a restore is killed before its last statement, which deletes the mark of a running restore, the restored
+    database is complete and usable. The next restore is refused and deletes nothing.
+    """
     owner, empty_it = server_backup
     assert owner.json("db", "upgrade").status == 0
     folder = str(tmp_path / "backup")
@@ -1114,8 +1125,9 @@ def test_a_restore_that_ends_before_its_last_statement_is_complete(
 def test_a_servers_restore_that_breaks_off_loses_no_document(
     server_backup: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """Broken off at a document, a second run finishes it; broken off behind the loaded database, which a second run
-    leaves alone, every document is there."""
+    """If a restore is interrupted while it copies documents or before it upgrades the database, all documents are
+    there after a second restore.
+    """
     owner, empty_it = server_backup
     assert owner.json("db", "upgrade").status == 0
     documents = Documents(f"file:{get_home(owner) / 'documents'}")

@@ -23,7 +23,9 @@ def list_tests(file: str) -> set[str]:
 
 
 def test_each_row_has_a_state_and_a_test() -> None:
-    """78 capabilities, at least 75 of them whole; each names one or two tests by file and function."""
+    """The table has 78 capabilities, at least 75 of them with the state `whole`; each row names one or two existing
+    tests by file and function.
+    """
     assert [int(row[0]) for row in CAPABILITIES] == list(range(1, 79))
     states = [row[2] for row in CAPABILITIES]
     assert set(states) <= {"whole", "part", "not"}

@@ -26,7 +26,7 @@ OTHER = "5010001192707"
 
 
 def test_lookup_prints_four_lists(terminal: Terminal) -> None:
-    """A number that we have nothing of is exit 0 with empty lists."""
+    """`lookup` of a number without records exits with 0 and returns four empty lists."""
     found = terminal.json("lookup", "T１１８０３０１０１８７７１").data
     nothing: dict[str, list[object]] = {"credit_checks": [], "orders": [], "payments": [], "refunds": []}
     assert found == {"corporation_number": NUMBER, **nothing, "corporation": None, "totals": []}
@@ -136,7 +136,9 @@ def test_a_client_outside_the_list_is_unknown(terminal: Terminal) -> None:
 
 
 def test_refetch_tells_what_changed(terminal: Terminal, sandbox: Sandbox) -> None:
-    """A PDF that was missing comes with the re-fetch: changed, documents, exit 0; a stale version is refused."""
+    """A re-fetch of a missing PDF exits with 0 and names the changed parts and the documents; a re-fetch from a stale
+    version is refused.
+    """
     sandbox.control.add_fault("pdf_missing", call="pdf", times=1)
     bought = terminal.json("purchase", NUMBER, "--client", "1").data
     assert bought["incomplete"] == ["pdf"]
@@ -165,7 +167,9 @@ def test_refetch_that_fails_names_the_parts(terminal: Terminal, sandbox: Sandbox
 
 
 def test_an_unknown_purchase_is_settled_by_two_people(terminal: Terminal, sandbox: Sandbox, tmp_path: Path) -> None:
-    """Not bought, on two people's word: awaiting, same_person, then error; each with the record's next step."""
+    """Two people decide that an unknown purchase was not made: the first decision waits for a second person, the same
+    person is refused, and another person's decision ends the record as failed. `show` has the next step.
+    """
     sandbox.control.add_fault("status:503", call="purchase", times=1)
     record = terminal.json("purchase", NUMBER, "--client", "1").error["detail"]["record"]
     which = ("credit-check", str(record["id"]))
@@ -198,7 +202,9 @@ def test_an_unknown_purchase_is_settled_by_two_people(terminal: Terminal, sandbo
 
 
 def test_an_unknown_purchase_is_settled_by_the_providers_id(terminal: Terminal, sandbox: Sandbox) -> None:
-    """Bought, confirmed by a read: success by one person; without the id it is bad input."""
+    """One person resolves an unknown purchase as bought with the provider's id, which a read confirms; a missing or
+    impossible id is refused.
+    """
     sandbox.control.add_fault("reset_after_charge", call="purchase", times=1)
     record = terminal.json("purchase", NUMBER, "--client", "1").error["detail"]["record"]
     (charge,) = sandbox.ledger.list_charges_of_number(NUMBER)
@@ -218,7 +224,7 @@ def test_an_unknown_purchase_is_settled_by_the_providers_id(terminal: Terminal, 
 def test_evidence_that_says_nothing_is_refused(
     terminal: Terminal, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evidence: str
 ) -> None:
-    """Empty words, a folder, a pipe, a device, or a file that isn't there: no_evidence, and nothing is decided."""
+    """Evidence that is blank, a folder, a pipe, a device or a missing file is refused as `no_evidence`."""
     monkeypatch.chdir(tmp_path)
     if evidence == "pipe":
         os.mkfifo("pipe")
@@ -243,7 +249,9 @@ def test_evidence_in_a_closed_folder_is_no_statement(tmp_path: Path) -> None:
 
 
 def test_queues_page_by_cursor(terminal: Terminal, sandbox: Sandbox) -> None:
-    """Items say why and what next; the cursor leads on until null; refunds are an empty page."""
+    """Each item of a queue has its reason and next step. The cursor leads to the next page and is null on the last
+    one. A queue without records is an empty page.
+    """
     sandbox.control.add_fault("status:422", call="purchase", times=None)
     for client in ("1", "2", "3"):
         terminal.json("purchase", NUMBER, "--client", client)
@@ -259,7 +267,9 @@ def test_queues_page_by_cursor(terminal: Terminal, sandbox: Sandbox) -> None:
 
 
 def _check_queue_choices(terminal: Terminal) -> None:
-    """Filters, orders and causes of the same three records; what isn't understood is refused, never left out."""
+    """Check filters, sort orders and groups by cause on three failed records. A filter, sort order or cursor that
+    can't be read is refused.
+    """
 
     def clients(*words: str) -> list[str]:
         return [item["client_id"] for item in terminal.json("queue", "error", *words).data["items"]]
@@ -291,7 +301,7 @@ def _check_queue_choices(terminal: Terminal) -> None:
 @pytest.mark.parametrize("kind", ["credit-check", "payment", "order", "refund", "operation"])
 @pytest.mark.parametrize("record_id", ["1", "0", "-1", "abc", "9" * 30, "１", "🦊"])
 def test_a_record_that_does_not_exist_is_not_found(terminal: Terminal, kind: str, record_id: str) -> None:
-    """Ids are text; one that nothing has is not_found, of whatever kind it is."""
+    """For every kind of record, an id without a record is refused as `not_found`, also if the id is no number."""
     for command in ("show", "probe"):
         assert terminal.json(command, "--", kind, record_id).exit_status_and_code == (2, "not_found")
     assert terminal.json("refetch", "--", record_id).exit_status_and_code == (2, "not_found")
@@ -320,7 +330,9 @@ def test_the_audit_trail_is_listed_verified_and_exported(terminal: Terminal, tmp
 
 
 def test_db_and_worker_need_no_operator(terminal: Terminal) -> None:
-    """Schema, health and due tasks run without anybody named; purchases don't."""
+    """Upgrading and checking the database and running due tasks need no person's name; a purchase without one is
+    refused.
+    """
     nobody = {"OPERATOR": ""}
     assert terminal.json("db", "upgrade", **nobody).status == 0
     assert terminal.json("db", "upgrade", **nobody).status == 0
@@ -376,7 +388,9 @@ def read_failed_checks(terminal: Terminal, **settings: str) -> dict[str, str]:
 
 
 def test_doctor_names_documents_that_cannot_be_written(terminal: Terminal, tmp_path: Path) -> None:
-    """The folder and the system's reason are named, not a want of space."""
+    """If the folder of the documents can't be made, `doctor` names the folder, the system's reason and the
+    permissions.
+    """
     (tmp_path / "file").write_text("no folder")
     folder = tmp_path / "file" / "documents"
     checks = terminal.json("doctor", DOCUMENTS_URL=folder.as_uri()).data["checks"]
@@ -431,7 +445,7 @@ def test_doctor_names_file_and_line_of_a_wrong_profile(terminal: Terminal) -> No
 
 
 def test_doctor_judges_a_home_that_does_not_exist_yet_by_the_folder_above(terminal: Terminal, tmp_path: Path) -> None:
-    """The program makes missing folders, so there is nothing to mend."""
+    """`doctor` reports no failed check for a home folder that doesn't exist yet, because the program makes it."""
     assert read_failed_checks(terminal, HOME=str(tmp_path / "new" / "deep" / "home")) == {}
 
 
@@ -453,7 +467,7 @@ def test_doctor_measures_the_disk_of_the_database(
 
 
 def test_doctor_lists_failpoints_to_whoever_misspelt_one(terminal: Terminal) -> None:
-    """The refusal sends them there, with the variable still set."""
+    """A misspelt failpoint is refused with a reference to `doctor`, and `doctor` lists all failpoints."""
     ending = terminal.json("lookup", NUMBER, FAILPOINT="before_sent:1:kill")
     assert "doctor" in ending.error["message"]
     (bad,) = terminal.json("doctor", FAILPOINT="before_sent:1:kill").data["checks"]
@@ -560,8 +574,8 @@ def test_secrets_are_in_no_answer(terminal: Terminal) -> None:
 
 
 def test_versions_of_a_pdf_are_compared(terminal: Terminal, sandbox: Sandbox) -> None:
-    """Two versions after a re-fetch: listed newest first, and what differs with its page; with one, or with a hash
-    that nobody stored, refused.
+    """After a re-fetch a record has two versions of its PDF, newest first; `documents compare` names the differences
+    with their pages. With one version, or an unknown hash, it is refused.
     """
     bought = terminal.json("purchase", NUMBER, "--client", "1").data
     record = str(bought["id"])
@@ -586,7 +600,9 @@ def test_versions_of_a_pdf_are_compared(terminal: Terminal, sandbox: Sandbox) ->
 
 
 def test_versions_are_listed_without_their_files(terminal: Terminal) -> None:
-    """The place of the documents is out of reach: the list is in the database, only the pages aren't counted."""
+    """If the folder of the documents can't be reached, `documents list` still lists them from the database, without
+    their numbers of pages.
+    """
     bought = terminal.json("purchase", NUMBER, "--client", "1").data
     home = Path(terminal.env["CONSOLE_HOME"])
     (home / "documents").rename(home / "away")  # as a share that isn't mounted
@@ -596,8 +612,8 @@ def test_versions_are_listed_without_their_files(terminal: Terminal) -> None:
 
 
 def test_a_copy_of_a_pdf_is_saved(terminal: Terminal, tmp_path: Path) -> None:
-    """The bytes of the stored document, for this user alone; the trail has the person and the hash, and no path. An
-    existing file stays, and nothing is left of a copy that failed.
+    """`documents save` writes the stored PDF into a file that only the current user can read. The audit trail has the
+    person and no path. An existing file is not replaced, and a refused copy leaves no file.
     """
     record = str(terminal.json("purchase", NUMBER, "--client", "1").data["id"])
     (stored,) = terminal.json("documents", "list", record).data["documents"]
@@ -617,7 +633,9 @@ def test_a_copy_of_a_pdf_is_saved(terminal: Terminal, tmp_path: Path) -> None:
 
 
 def test_dates_of_another_application_at_the_ends_of_the_calendar(terminal: Terminal, tmp_path: Path) -> None:
-    """9999-12-31 23:59:59 for "without end" has no time in Japan: every list that holds such a record is shown."""
+    """Another application may write 9999-12-31 23:59:59, which has no time in Japan, and 0001-01-01: lists, exports
+    and `show` work with such a record.
+    """
     rows = [
         (OTHER, "2026-01-01 00:00:00", "9999-12-31 23:59:59"),
         (NUMBER, "9999-12-31 23:59:59", "0001-01-01 00:00:00"),
@@ -653,8 +671,8 @@ def test_dates_of_another_application_at_the_ends_of_the_calendar(terminal: Term
     ],
 )
 def test_an_order_whose_time_is_none(terminal: Terminal, written: object, shown: str | None) -> None:
-    """The shop writes what it likes into an embedded database: the order and its company can still be shown, and a
-    time that can't be read is unknown, not a day of 1970.
+    """The shop may write any text as a time into an SQLite database: the order and its company can still be shown,
+    and a time that can't be read is null, not a day of 1970.
     """
     with closing(sqlite3.connect(Path(terminal.env["CONSOLE_HOME"], "console.db"))) as database, database:
         database.execute(
@@ -685,7 +703,9 @@ def test_a_search_with_a_result_begins_with_a_heading(terminal: Terminal) -> Non
 
 
 def test_a_filter_that_finds_nothing_says_nothing_about_the_queue(terminal: Terminal, sandbox: Sandbox) -> None:
-    """“No failed records” would be wrong beside a failed record that the filter leaves out."""
+    """A queue with a filter that matches nothing says "No matching records", not "No failed records", which would be
+    wrong.
+    """
     sandbox.control.add_fault("status:422", call="purchase", times=None)
     assert terminal("queue", "error").out == b"No failed records.\n"
     terminal.json("purchase", NUMBER, "--client", "1")

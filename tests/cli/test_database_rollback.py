@@ -21,7 +21,7 @@ REFUSALS_BY_DESK = {(3, "already_purchased"), (3, "in_progress")}
 
 
 class DeskCommands:
-    """Commands, each at one of the desks of a database. One that is to be killed is a process of its own; the others
+    """Runs commands at the desks of one database. A command that is to be killed runs in its own process; the others
     run here, each with its own console, because a process takes longer.
     """
 
@@ -42,7 +42,9 @@ class DeskCommands:
         return self(desk, "purchase", number, "--client", "1", **more)
 
     def refund(self, desk: int, payment: int) -> CommandResult:
-        """Asked for by one person and approved by another; the first of both that doesn't end well, else the last."""
+        """Let one person request a refund and another approve it; return the first answer that is an error, else the
+        last one.
+        """
         words = ("refund", "request", str(payment), "--amount", "1000", "--reason", "sent back")
         asked = self(desk, *words)
         if asked.status:
@@ -50,13 +52,13 @@ class DeskCommands:
         return self(desk, "refund", "approve", str(asked.data["id"]), by="lead-b")
 
     def list_lost(self, desk: int) -> dict[str, str]:
-        """The state of each operation that `alerts lost` names at this desk."""
+        """Return the state of each operation that `alerts lost` names at this desk."""
         lost = self(desk, "alerts", "lost").data
         assert lost["count"] == len(lost["lost"])
         return {one["operation_id"]: one["state"] for one in lost["lost"]}
 
     def read_charges_and_refunds(self) -> tuple[int, int]:
-        """Charges for the number that was lost, and refunds of the payment, at the providers."""
+        """Return the charges for the lost number and the refunds of the payment, by the providers' ledgers."""
         there = self.sandbox.control.payments_control.read_payment("paypay", ORDER)
         return self.sandbox.ledger.count_charges_of_number(LOST), len(there["refunds"])
 
@@ -69,8 +71,8 @@ def desks(place: Place, sandbox: Sandbox) -> DeskCommands:
 @pytest.mark.expects_log("each command that finds the database older than the desk says so")
 @pytest.mark.parametrize("killed", [False, True], ids=["ended", "killed"])
 def test_nothing_is_charged_or_given_back_twice(desks: DeskCommands, killed: bool) -> None:
-    """Bought and refunded at one desk, the database put back, the same asked for at another one: refused there, then
-    refused by what the desk remembers, and brought back by a probe.
+    """One desk buys and refunds, then the database goes back to an earlier state. Another desk is refused the same
+    purchase and refund, also after the alert, and a probe brings both back: each is in the ledgers once.
     """
     place, url = desks.place, desks.sandbox.url
     desks.sandbox.control.payments_control.register_payment("paypay", ORDER, 3300)

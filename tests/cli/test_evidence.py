@@ -1,4 +1,4 @@
-"""Evidence packs from the terminal: written beside `show`, verified by themselves, refused in the one form."""
+"""Evidence packs from the terminal: written by `show --pack`, verified without the database, and refused if changed."""
 
 import json
 import zipfile

@@ -11,7 +11,9 @@ NUMBER = "1180301018771"
 
 
 def test_a_list_as_a_file(terminal: Terminal, tmp_path: Path) -> None:
-    """In the language of the command; the trail has an entry about each file, in words."""
+    """`export` writes a list with titles in the language of the command; the audit trail has a sentence about each
+    file.
+    """
     assert terminal.json("purchase", NUMBER, "--client", "1").status == 0
     sheet, text = tmp_path / "a.xlsx", tmp_path / "a.csv"
     written = terminal.json("export", "lookup", NUMBER, "--to", str(sheet)).data

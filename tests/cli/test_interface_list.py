@@ -14,7 +14,9 @@ VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "interfaces.json"
 
 
 def test_nothing_that_programs_rely_on_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands, options, exit statuses, variables, columns, and each JSON field with its types."""
+    """The command line, the exit statuses, the variables, the columns and the types of all JSON fields are the
+    recorded ones.
+    """
     monkeypatch.setenv("CONSOLE_LANGUAGE", "en")
     written, found = json.loads(VECTORS.read_text("utf-8")), collect_interfaces(tmp_path)
     assert found.keys() == written.keys()

@@ -63,7 +63,7 @@ def test_a_credit_check_has_the_promised_fields() -> None:
 
 
 def test_work_without_a_reason_says_null() -> None:
-    """No reason is null, not an empty sentence."""
+    """A work without a reason has null as its reason in JSON, not an empty text."""
     assert cli_json.build_work_json(r.Work(), translate)["reason"] is None
 
 
@@ -108,7 +108,7 @@ def test_show_adds_history_and_next_step() -> None:
 
 
 def test_a_lookup_lists_all_four_kinds() -> None:
-    """Orders, payments and refunds are there, empty, whatever is found."""
+    """The JSON of a lookup has empty lists for orders, payments and refunds if only credit checks were found."""
     encoded = convert_by_json(cli_json.build_lookup_json(LookupResult("1180301018771", (CHECK,)), translate))
     assert encoded["corporation_number"] == "1180301018771"
     assert [record["id"] for record in encoded["credit_checks"]] == [17]
@@ -126,7 +126,9 @@ def test_a_queue_page_says_why_and_since_when() -> None:
 
 
 def test_refetch_and_resolve_are_records_with_more() -> None:
-    """`changed` and `documents`, and `awaiting`, stand beside the record's own fields."""
+    """The JSON of a re-fetch is the record with `changed` and `documents`; that of a decision is the record with
+    `awaiting`.
+    """
     document = r.Document("ab/cd.pdf", "cd" * 32, 700, AT, True)
     refetched = convert_by_json(
         cli_json.build_refetch_json(results.RefetchResult(CHECK, ("pdf",), (document,)), translate)
@@ -155,12 +157,14 @@ def test_facts_of_an_error_are_plain_values() -> None:
 
 
 def test_long_facts_are_cut() -> None:
-    """Ten megabytes that somebody pasted don't come back."""
+    """A text of ten megabytes is cut to fewer than 3,000 characters in an answer."""
     assert len(cli_json.build_any_value_json("9" * 10_000_000, translate)) < 3_000
 
 
 def test_the_object_is_one_line_of_utf8_whatever_was_typed() -> None:
-    """Lone surrogates become U+FFFD, Japanese stays readable, line breaks stay inside strings."""
+    """An answer is one line of UTF-8: lone surrogates become U+FFFD, Japanese is not escaped, and line breaks are
+    escaped.
+    """
     line = cli_json.format_json_line({"text": "\udcff 与信\n🦊"})
     assert line.count(b"\n") == 1
     assert json.loads(line.decode()) == {"text": "\ufffd 与信\n🦊"}

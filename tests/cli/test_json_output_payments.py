@@ -59,7 +59,7 @@ def convert_by_json(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_an_order_has_the_promised_fields() -> None:
-    """Names and types that programs rely on."""
+    """The JSON of an order has the fields on which other programs rely."""
     promised = {
         "kind": "order", "id": 3, "merch_txn_id": "ORD-1", "corporation_number": "1180301018771", "state": "pending",
         "currency": "JPY", "total_minor": 3300, "payment_ids": [5], "version": 1,
@@ -68,7 +68,7 @@ def test_an_order_has_the_promised_fields() -> None:
 
 
 def test_a_payment_has_the_promised_fields() -> None:
-    """The payer is masked, whatever else is told."""
+    """The JSON of a payment has the fields on which other programs rely; the payer is masked."""
     encoded = convert_by_json(cli_json.build_record_json(PAYMENT, translate))
     promised = {
         "kind": "payment", "id": 5, "order_id": 3, "provider": "paypay", "merchant_payment_id": "ORD-1",
@@ -89,7 +89,9 @@ def test_a_payer_is_masked(payer: str | None, shown: str | None) -> None:
 
 
 def test_a_refund_has_the_promised_fields() -> None:
-    """Maker, checkers and both keys are there from the first moment."""
+    """The JSON of a refund has the fields on which other programs rely; the provider's key and id are null before it
+    is sent.
+    """
     encoded = convert_by_json(cli_json.build_record_json(REFUND, translate))
     promised = {
         "kind": "refund", "id": 9, "payment_id": 5, "amount_minor": 1000, "currency": "JPY", "state": "requested",
@@ -109,7 +111,9 @@ def test_a_lookup_lists_all_four_kinds() -> None:
 
 
 def test_a_payment_is_shown_with_its_sides_and_its_money() -> None:
-    """The record's own fields, the promised history, and what only a payment has."""
+    """The JSON of a payment's details has its sides, its money, its order and refunds, the next step and the
+    timeline.
+    """
     action = AllowedAction("refund", False, "off.role", {"needs": ["approver"]})
     view = views.PaymentDetails(
         PAYMENT, EXPLAINED, SIDES, MONEY, ORDER, (REFUND,), (), (), (), (action,), awaiting="second_person"
@@ -128,7 +132,9 @@ def test_a_payment_is_shown_with_its_sides_and_its_money() -> None:
 
 
 def test_a_refund_is_shown_with_what_speaks_against_it() -> None:
-    """The payment in it is masked as everywhere."""
+    """The JSON of a refund's details has its risk signals, its checks and changed values, and the payment with a
+    masked payer.
+    """
     hit = views.RiskSignal("lookalike", {"n": 1}, "refund", 8, "asked twice")
     view = views.RefundDetails(
         REFUND, EXPLAINED, PAYMENT, ORDER, SIDES, MONEY, (hit,),
@@ -143,7 +149,7 @@ def test_a_refund_is_shown_with_what_speaks_against_it() -> None:
 
 
 def test_an_order_is_shown_with_its_payments() -> None:
-    """Nothing is awaited of an order."""
+    """The JSON of an order's details has its payments and refunds; `awaiting` is null."""
     view = views.OrderDetails(ORDER, EXPLAINED, (PAYMENT,), (REFUND,), ())
     encoded = convert_by_json(cli_json.build_record_details_json(view, translate))
     assert (encoded["kind"], encoded["awaiting"]) == ("order", None)

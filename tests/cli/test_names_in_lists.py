@@ -33,7 +33,9 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
 def test_no_list_names_a_record_by_its_row(
     desk: PayingTerminal, sandbox: Sandbox, tmp_path: Path, language: str
 ) -> None:
-    """Orders, payments, refunds, credit checks, alerts, cases, the trail and a reconciliation, open and ended."""
+    """In both languages no list of the terminal names an order, payment, refund, credit check, alert or case by the
+    id of its row.
+    """
     check = desk.json("purchase", NUMBER, "--client", "1").data["id"]
     desk.create_order(ORDER, 3300)
     with closing(sqlite3.connect(desk.home / "console.db")) as shop, shop:

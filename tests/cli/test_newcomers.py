@@ -19,7 +19,9 @@ WITHOUT_KEYS = {"SECRET_STORE_KEY": "", "SECRET_ALARMBOX_CLIENT_ID": "", "LANGUA
 def test_a_pack_that_cannot_be_opened_is_not_called_altered(
     terminal: Terminal, tmp_path: Path, words: tuple[str, ...], name: str
 ) -> None:
-    """It is not told that the contents of a missing file were changed."""
+    """If an evidence pack can't be opened, the message says that there is no readable file, not that its contents
+    were changed.
+    """
     file = str(tmp_path / name)
     ended = terminal.json(*words, file)
     assert ended.exit_status_and_code == (3, "audit_broken")
@@ -29,7 +31,9 @@ def test_a_pack_that_cannot_be_opened_is_not_called_altered(
 
 
 def test_unfinished_needs_no_key_before_something_is_encrypted(unopened_terminal: Terminal) -> None:
-    """A fresh desk has no drafts, so that no key is missing."""
+    """On a new desk without encryption keys, `unfinished` ends with 0 and no message, because nothing is encrypted
+    yet.
+    """
     ended = unopened_terminal("unfinished", **WITHOUT_KEYS)
     assert (ended.status, ended.err) == (0, "")
 

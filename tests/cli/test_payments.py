@@ -44,8 +44,8 @@ def test_import_books_what_the_provider_has(desk: PayingTerminal) -> None:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_show_tells_how_old_each_fact_is(desk: PayingTerminal, language: str) -> None:
-    """Since when the record is in its state, when its provider was asked, and that this is long ago; an order has the
-    sides of its payment, a refund its own ones. An order without a payment says so.
+    """`show` prints since when a payment, order or refund is in its state, when its provider was asked, and that an
+    answer is old. Of an order without a payment it says so.
     """
     words = {
         "ja": ("からこの状態です（", "に確認・", "情報が古い", "この注文の決済はまだありません。"),

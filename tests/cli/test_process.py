@@ -64,7 +64,9 @@ def start_process(terminal: Terminal, *words: str, **more: str) -> "Iterator[sub
 
 
 def test_a_reader_that_left_changes_nothing(terminal: Terminal, sandbox: Sandbox) -> None:
-    """With a closed pipe the purchase is made and recorded, the status says so, and nobody complains."""
+    """If the reader of stdout has closed the pipe, the purchase is made and recorded, the exit status is 0, and
+    stderr is empty.
+    """
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -77,7 +79,9 @@ def test_a_reader_that_left_changes_nothing(terminal: Terminal, sandbox: Sandbox
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
 def test_a_full_disk_behind_stdout_is_told_on_stderr(terminal: Terminal) -> None:
-    """The answer can't be written: the log says so, without a traceback, and the status is the command's own."""
+    """If stdout can't be written because the disk is full, stderr says so without a traceback, and the exit status is
+    the command's own.
+    """
     with Path("/dev/full").open("wb") as full:
         ended = run_process(terminal, "--json", "lookup", "118", stdout=full)
     assert ended.returncode == 2
@@ -154,7 +158,9 @@ def test_an_interrupted_purchase_is_unknown(terminal: Terminal, sandbox: Sandbox
 
 
 def test_ctrl_c_again_and_again_leaves_one_answer(terminal: Terminal, sandbox: Sandbox) -> None:
-    """Pressed until the answer is there: the first one ends the call, and none cuts the answer off."""
+    """Ctrl+C is pressed until the answer arrives: the call to the provider ends as unknown, and the answer is one
+    complete object.
+    """
     sandbox.control.add_fault("hang_after_charge", call="purchase", times=1)
     with start_process(terminal, "--json", "purchase", NUMBER, "--client", "1") as process:
         assert sandbox.control.wait_until_reached(PATIENCE_SECONDS / 2, held=1)
@@ -175,7 +181,7 @@ def test_ctrl_c_again_and_again_leaves_one_answer(terminal: Terminal, sandbox: S
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_after_the_answer_leaves_its_exit_status(terminal: Terminal, number: int) -> None:
-    """The program ends a moment after its answer; a script goes by both."""
+    """SIGINT or SIGTERM between the answer and the end of the process doesn't change the exit status."""
     with start_process(terminal, "--json", "purchase", "1", "--client", "1") as process:
         assert process.stdout is not None
         error = json.loads(process.stdout.readline())["error"]
@@ -190,7 +196,7 @@ def test_a_signal_after_the_answer_leaves_its_exit_status(terminal: Terminal, nu
 def test_ctrl_c_twice_before_anything_has_begun(
     terminal: Terminal, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, wrapped: bool
 ) -> None:
-    """While the program still loads: nothing was sent, so it is neither unknown nor a bug, and no record is named."""
+    """Ctrl+C twice while the program still loads ends the command as `interrupted`: nothing was sent."""
 
     class Pressed:
         def __set_name__(self, _owner: object, _name: str) -> None:
@@ -284,8 +290,8 @@ def read_loaded_modules(terminal: Terminal, program: str, *words: str) -> set[st
 
 
 def test_a_plain_command_imports_nothing_heavy(terminal: Terminal) -> None:
-    """A lookup needs neither Qt nor HTTP nor keyring nor migrations nor cryptography, and of ours nothing that only
-    writes; bad words and a help page not even SQL.
+    """A lookup loads neither Qt nor HTTP, keyring, migrations, cryptography or modules that only write. A usage error
+    and a help page don't load SQLAlchemy either.
     """
     terminal.json("lookup", NUMBER)
     no_database = {"sqlalchemy", "sqlite3", "console.app"}
@@ -308,7 +314,9 @@ def test_the_window_imports_little_before_its_first_frame(terminal: Terminal) ->
 
 
 def test_no_garbage_is_collected_until_the_window_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Collection stops for the block, and afterwards is as it was, also after an error."""
+    """`pause_garbage_collection` stops the garbage collection for the block and restores its state afterwards, also
+    after an error.
+    """
     calls: list[str] = []
     for name in ("enable", "disable"):
         monkeypatch.setattr(gc, name, partial(calls.append, name))
@@ -332,8 +340,8 @@ WITHOUT_DISPLAY = {"QT_QPA_PLATFORM": "", "DISPLAY": "", "WAYLAND_DISPLAY": "", 
 
 
 def test_the_demo_is_a_whole_desk_that_goes_away(terminal: Terminal) -> None:
-    """One object when ready: records in every queue, a provider that knows them, no secret on the disk; at the
-    end nothing is left.
+    """`demo` prints one JSON object when it is ready: every queue has records, and the profile contains no secret.
+    After its end the home folder is deleted.
     """
     with start_process(terminal, "demo", "--json", **WITHOUT_DISPLAY) as process:
         assert process.stdout is not None
@@ -360,7 +368,9 @@ def test_the_demos_window_closes_in_good_order(terminal: Terminal) -> None:
 
 
 def test_the_demo_offers_a_prompt_in_a_terminal(terminal: Terminal) -> None:
-    """Without a display, in a terminal: commands of this desk can be typed, people switched, and exit ends it."""
+    """Without a display, in a terminal, the demo runs typed commands, changes the person with `as`, and ends with
+    `exit`.
+    """
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [*COMMAND, "demo", "--fast-clock"],
@@ -408,7 +418,9 @@ def run_demo_on(terminal: Terminal, typed: bytes, source: Path | None = None) ->
 
 @pytest.mark.parametrize("is_file", [False, True])
 def test_the_demo_runs_commands_from_a_pipe(terminal: Terminal, tmp_path: Path, *, is_file: bool) -> None:
-    """It says so, runs what comes in, and ends with it, in the status of the last command."""
+    """The demo runs the commands that come from a pipe or a file, says so on stderr, and ends with the exit status of
+    the last command.
+    """
     typed = b"--json purchase 9980000000001 --client 1\n\nas lead-b\n--json refund approve nonsense\n"
     ended = run_demo_on(terminal, typed, tmp_path / "typed" if is_file else None)
     bought, refused = (json.loads(line) for line in ended.stdout.splitlines() if line.startswith(b'{"ok"'))

@@ -65,7 +65,9 @@ def test_counts_and_cases(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox
 def test_stopped_before_its_end(
     desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
 ) -> None:
-    """Counts of a part are no answer: the command is told that it was stopped, and the next one goes on."""
+    """A reconciliation that is interrupted exits with 6 and prints no counts; the next one continues and prints the
+    complete counts.
+    """
     day = make_day_with_differences(desk, tmp_path, sandbox)
     words = ("reconcile", "paypay", "--from", day, "--to", day, *more)
     plain = DailyFileStore.download_file
@@ -95,7 +97,9 @@ def test_in_words(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, langua
 
 
 def test_nothing_was_announced(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
-    """Nobody knows: exit 4, with the day and what to do next."""
+    """For a day without an announced daily file, `reconcile` exits with 4 and `outcome_unknown`; the message names
+    the day and what to do.
+    """
     day = make_day_with_differences(desk, tmp_path, sandbox, announced=False)
     ending = desk.json("reconcile", "paypay", "--from", day, "--to", day)
     assert ending.exit_status_and_code == (4, "outcome_unknown")
@@ -116,12 +120,12 @@ def test_nothing_was_announced(desk: PayingTerminal, tmp_path: Path, sandbox: Sa
     ],
 )
 def test_what_is_no_question(desk: PayingTerminal, words: tuple[str, ...], refused: tuple[int, str]) -> None:
-    """Nothing is asked, nothing is written."""
+    """`reconcile` refuses missing or malformed dates, a wrong period and an unknown provider."""
     assert desk.json("reconcile", *words).exit_status_and_code == refused
 
 
 def test_who_may_not(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
-    """Reconciling books payments: an auditor may not."""
+    """An auditor may not reconcile, because that books payments; an operator may make a dry run."""
     day = make_day_with_differences(desk, tmp_path, sandbox)
     place = SqlitePlace(tmp_path)
     place.file = desk.home / "console.db"

@@ -32,7 +32,7 @@ UNKNOWN_TO_REGISTRY = "2000012010019"
 
 @dataclass
 class RegistryDesk:
-    """A desk with both gateways, before and after its registry was imported."""
+    """A desk with both gateways and an imported registry, with the answers of commands from before the import."""
 
     terminal: PayingTerminal
     sandbox: Sandbox
@@ -43,7 +43,7 @@ class RegistryDesk:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryDesk]:
-    """A desk with a registry. `without` has the answers of the commands before the import."""
+    """Yield a desk with a registry; its `without` has the answers of commands from before the import."""
     folder = tmp_path_factory.mktemp("registry")
     with Sandbox() as sandbox:
         terminal = PayingTerminal(folder / "home", sandbox)
@@ -111,7 +111,9 @@ def test_a_number_that_the_registry_does_not_have_is_told(desk: RegistryDesk) ->
 
 
 def test_a_buyer_is_advised_and_not_refused(desk: RegistryDesk) -> None:
-    """On stderr before the purchase: the successor, or that the company is closed. Each is bought all the same."""
+    """A purchase for a closed or merged company is made; before it, stderr says that the company is closed, or names
+    its successor.
+    """
     merged = desk.terminal.json("purchase", MERGED, "--client", "1")
     assert merged.status == 0
     assert merged.data["corporation"]["successors"][-1]["corporation_number"] == SUCCESSOR
@@ -125,7 +127,9 @@ def test_a_buyer_is_advised_and_not_refused(desk: RegistryDesk) -> None:
 
 
 def test_rows_without_a_provider_s_name_have_the_official_one_marked(desk: RegistryDesk) -> None:
-    """A failed purchase, a payment and its refund, in queue, show and lookup; JSON keeps both names apart."""
+    """A failed purchase, a payment and its refund have no name from a provider: queue, `show` and JSON have the
+    registry's name, marked as such.
+    """
     desk.sandbox.control.add_fault("status:503", call="purchase", times=1)
     assert desk.terminal("purchase", HOSTILE, "--client", "2").status == 4
     (item,) = desk.terminal.json("queue", "unknown").data["items"]
@@ -162,7 +166,9 @@ def test_a_name_that_is_only_an_image_is_told_as_that(desk: RegistryDesk) -> Non
 
 
 def test_a_pack_names_the_registry_its_date_and_its_licence(desk: RegistryDesk) -> None:
-    """`registry.json` and the head of the timelines; the pack is verified as before."""
+    """`registry.json` and the timelines of an evidence pack name the registry's publisher, date and licence, and the
+    pack can be verified.
+    """
     pack = desk.folder / "case.zip"
     desk.terminal.json("purchase", UNKNOWN_TO_REGISTRY, "--client", "1")
     record = desk.terminal.json("purchase", OPEN, "--client", "1").data["id"]
@@ -181,7 +187,9 @@ def test_a_pack_names_the_registry_its_date_and_its_licence(desk: RegistryDesk) 
 
 
 def test_a_difference_is_imported_once_and_tells_its_changes(desk: RegistryDesk) -> None:
-    """Files, their order, and the changes about companies of ours; the trail has both imports and the refusal."""
+    """A difference is imported once, also with a repeated request id. `registry status` lists both files, `registry
+    changes` the changed company with records here, and the audit trail has the import and the refusal.
+    """
     terminal, difference = PayingTerminal(desk.folder / "second", desk.sandbox), write_renaming(desk.folder)
     terminal.json("registry", "import", str(desk.whole)).data  # noqa: B018  # it succeeds
     assert terminal.json("registry", "changes", "--since", "2026-11-01").data["items"] == []
@@ -236,7 +244,7 @@ def test_ctrl_c_stops_an_import_that_goes_on_later(desk: RegistryDesk, monkeypat
 
 
 def test_progress_is_told_on_stderr(desk: RegistryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the file, its rows and the rate; stdout has the answer alone."""
+    """An import prints its progress on stderr, with the file and its rows; stdout has the answer alone."""
     monkeypatch.setattr("console.cli.registry._SECONDS_BETWEEN_PROGRESS_LINES", 0.0)
     terminal = PayingTerminal(desk.folder / "progress", desk.sandbox)
     imported = terminal.json("registry", "import", str(desk.whole))
@@ -275,7 +283,9 @@ def test_corporations_are_found_by_name_reading_and_postcode(desk: RegistryDesk)
 
 
 def test_an_answer_that_is_cut_says_so(desk: RegistryDesk) -> None:
-    """JSON has it as `has_more`, and `find` names the list in `more`, as for lists of records."""
+    """If a search has more matches than the limit, JSON has `has_more` or the list's name in `more`, and the text
+    says so in both languages.
+    """
     terminal = desk.terminal
     cut = terminal.json("find", "100-0013", "--limit", "2").data
     assert (len(cut["items"]), cut["has_more"], cut["more"]) == (2, True, ["items"])
@@ -293,7 +303,9 @@ def test_an_answer_that_is_cut_says_so(desk: RegistryDesk) -> None:
 
 
 def test_a_match_of_another_spelling_is_told_and_not_opened(desk: RegistryDesk) -> None:
-    """It may be another company: the person must see which spelling was found before a record is opened."""
+    """If only another spelling of the typed name matches, the answer says which spelling, and no record is opened: it
+    may be another company.
+    """
     terminal = desk.terminal
     for words in (("registry", "find"), ("find",), ("lookup",)):
         answer = terminal.json(*words, "カクーショージ").data
@@ -306,8 +318,8 @@ def test_a_match_of_another_spelling_is_told_and_not_opened(desk: RegistryDesk) 
 
 
 def test_a_text_that_finds_nothing_by_its_form_says_so(desk: RegistryDesk) -> None:
-    """One character finds whole names only, and parts of names with open records here: the answer says how to search
-    within names.
+    """A search for one character, which matches whole names only, finds nothing and says to type two characters or
+    more.
     """
     terminal = desk.terminal
     for language, said in (("en", "Type 2 characters or more"), ("ja", "2 文字以上を入力してください")):
@@ -320,7 +332,7 @@ def test_a_text_that_finds_nothing_by_its_form_says_so(desk: RegistryDesk) -> No
     "command", [("find", "架空"), ("registry", "find", "架空"), ("export", "find", "架空", "--to", "found.csv")]
 )
 def test_an_unknown_prefecture_is_refused(desk: RegistryDesk, command: tuple[str, ...]) -> None:
-    """It would find nothing, as if no corporation had the name."""
+    """A text that is no prefecture is refused as an option value, because the search would find nothing for any name."""
     for text in ("東京都千代田区", "48", "00", "とうきょう", ""):
         assert desk.terminal.json(*command, "--prefecture", text).exit_status_and_code == (2, "usage"), text
     for text in ("東京", "tokyo", "Tokyo-to", "13"):
@@ -328,7 +340,9 @@ def test_an_unknown_prefecture_is_refused(desk: RegistryDesk, command: tuple[str
 
 
 def test_a_name_is_looked_up(desk: RegistryDesk) -> None:
-    """The records of the only match, the list of several, an empty list of none; a wrong number stays one."""
+    """`lookup` of a name returns the records if one corporation matches, else the list of the matches. A wrong number
+    stays a refusal.
+    """
     terminal = desk.terminal
     found = terminal.json("lookup", "承継合同会社").data
     assert (found["corporation_number"], found["corporation"]["name"]) == (SUCCESSOR, "承継合同会社")
@@ -345,7 +359,7 @@ def test_a_name_is_looked_up(desk: RegistryDesk) -> None:
 
 
 def test_finding_needs_the_right_to_look_up(desk: RegistryDesk) -> None:
-    """An administrator may not, as for every lookup; nor may a name that isn't listed."""
+    """Searching the registry needs the right to look up: an administrator is refused, an operator isn't."""
     terminal = PayingTerminal(desk.folder / "people", desk.sandbox)
     people = {"operators": [{"name": "adm-f", "roles": ["admin"]}, {"name": "op-a", "roles": ["operator"]}]}
     accounts = desk.folder / "people.json"
@@ -358,8 +372,8 @@ def test_finding_needs_the_right_to_look_up(desk: RegistryDesk) -> None:
 
 
 def test_find_and_lookup_take_conditions(desk: RegistryDesk) -> None:
-    """Records beside corporations; what isn't understood is told in both languages and is no condition; the answers
-    to a name are as before.
+    """`find` and `lookup` accept conditions beside a name. They return records and corporations, and report each
+    condition that they don't know.
     """
     terminal = desk.terminal
     bought = terminal.json("purchase", SUCCESSOR, "--client", "3").data

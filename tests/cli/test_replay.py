@@ -36,7 +36,9 @@ BOUGHT, REFUSED, UNKNOWN = invent_numbers(3, seed=71)
 
 
 def write_packs(folder: Path, home: Path, sandbox: Sandbox) -> None:
-    """Cases of all providers: bought, refused, unknown and found later, refunded at both, a broken answer."""
+    """Write evidence packs of all providers: of a made, a refused and an unknown purchase, and of refunds at both
+    gateways.
+    """
     desk = PayingTerminal(home, sandbox)
     faults = (("status:422", REFUSED), ("status:503", UNKNOWN))
     desk.json("purchase", BOUGHT, "--client", "1")
@@ -98,8 +100,9 @@ def test_a_bundle_is_played_whole(tmp_path: Path, sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize(("provider", "currency"), [("paypay", "JPY"), ("atom", "INR")])
 def test_the_start_of_a_payment_is_played(provider: str, currency: str, tmp_path: Path, sandbox: Sandbox) -> None:
-    """Code or token, and the question about the unpaid payment. The pack has no token, which is a secret: any other
-    token takes its place."""
+    """The replay of a started payment plays the token or code and the answer about the unpaid payment. The pack
+    doesn't contain the token, which is a secret, so the replay uses another one.
+    """
     desk = PayingTerminal(tmp_path / "home", sandbox)
     order = desk.create_order("ORD9", 3300, currency)
     with open_console(Settings.load(desk.env)) as console:
@@ -170,7 +173,7 @@ def test_a_damaged_pack_is_refused(packs: Path, tmp_path: Path) -> None:
 
 
 def write_changed_pack(source: Path, target: Path, part: str, text: str) -> None:
-    """The pack with another content of one part, and with a manifest that fits: it has no signature."""
+    """Write a copy of the pack in which one part has this text, with a manifest of the changed hashes."""
     with zipfile.ZipFile(source) as pack:
         parts = {name: pack.read(name) for name in pack.namelist()}
     manifest = json.loads(parts.pop(MANIFEST_NAME))
@@ -185,7 +188,7 @@ def write_changed_pack(source: Path, target: Path, part: str, text: str) -> None
 
 
 def make_changed_refund_pack(part: str, before: str, after: str) -> tuple[str, str]:
-    """One part of the stored pack of a refund, with another value in it."""
+    """Return the name and the text of one part of a refund's stored pack, with one value replaced."""
     with zipfile.ZipFile(PACKS / "paypay-refund.zip") as pack:
         text = pack.read(part).decode()
     assert before in text
@@ -222,7 +225,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("name", MALFORMED)
 def test_a_pack_made_to_hurt_is_refused(tmp_path: Path, name: str) -> None:
-    """Its manifest fits, and its content is none that this program writes."""
+    """`replay` refuses packs with a correct manifest whose contents this program never writes."""
     pack = tmp_path / "made.zip"
     write_changed_pack(PACKS / "paypay-refund.zip", pack, *MALFORMED[name])
     for words in (("--json",), ()):
@@ -230,7 +233,7 @@ def test_a_pack_made_to_hurt_is_refused(tmp_path: Path, name: str) -> None:
 
 
 def write_pack_with_answer(source: Path, target: Path, name: str, content: bytes) -> None:
-    """The pack with another file among its answers, and with a manifest that fits."""
+    """Write a copy of the pack with one more file among its answers, listed in the manifest."""
     with zipfile.ZipFile(source) as pack:
         parts = {part: pack.read(part) for part in pack.namelist()}
     manifest = json.loads(parts.pop(MANIFEST_NAME))
@@ -243,7 +246,9 @@ def write_pack_with_answer(source: Path, target: Path, name: str, content: bytes
 
 
 def test_a_notice_with_the_id_of_an_answer_hides_no_answer(tmp_path: Path) -> None:
-    """Notices and answers are numbered each for themselves, and stand in the same folder of a pack."""
+    """A notice whose id is also the id of an answer doesn't hide that answer: both are numbered separately and are in
+    the same folder of a pack.
+    """
     original, pack = PACKS / "paypay-refund.zip", tmp_path / "pack.zip"
     notice = {"id": 6, "kind": "payment", "of": "1", "event_id": "n", "type": "payment.succeeded", "body": "{}"}
     write_pack_with_answer(original, pack, "answers/payment-1/notice-000000000006.json", json.dumps(notice).encode())
@@ -251,7 +256,7 @@ def test_a_notice_with_the_id_of_an_answer_hides_no_answer(tmp_path: Path) -> No
 
 
 def test_answers_that_unpack_to_far_more_are_refused(tmp_path: Path) -> None:
-    """All answers are in memory at once; no stored one has a list, or such a long text."""
+    """`replay` refuses a pack with an answer that unpacks to megabytes, because it reads all answers into memory."""
     fields = {"id": 999, "at": "2026-11-22T19:14:32Z", "source": "paypay.payment", "kind": "payment", "of": "1"}
     for body in ("x" * 2_000_000, [0] * 1_000_000):
         pack = tmp_path / "pack.zip"
@@ -262,7 +267,7 @@ def test_answers_that_unpack_to_far_more_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_pipe_is_no_pack(tmp_path: Path) -> None:
-    """It would never answer."""
+    """`replay` and `audit verify` refuse a named pipe as a pack; reading it would never end."""
     pipe = tmp_path / "pipe.zip"
     os.mkfifo(pipe)
     desk = Terminal({"CONSOLE_HOME": str(tmp_path)})

@@ -26,7 +26,7 @@ def buy_check(desk: PayingTerminal, number: str = NUMBERS[1]) -> str:
 
 
 def make_unknown_purchase(desk: PayingTerminal) -> str:
-    """A purchase of which nobody knows."""
+    """Make a purchase with an unknown outcome and return its id."""
     desk.control.add_fault("close_after_charge", call="purchase", number=NUMBERS[1])
     return str(desk.json("purchase", NUMBERS[1], "--client", "1").error["detail"]["record"]["id"])
 
@@ -36,7 +36,7 @@ def request_refund(desk: PayingTerminal) -> str:
 
 
 def make_open_alert(desk: PayingTerminal) -> str:
-    """An open alert."""
+    """Insert an open alert and return its id."""
     desk.json("lookup", NUMBER)
     import sqlite3
     from contextlib import closing
@@ -90,7 +90,9 @@ def remove_repetition_mark(told: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_a_repeated_command_answers_as_the_first(desk: PayingTerminal, name: str) -> None:
-    """Of every command that changes something; nothing is sent, and no row is written."""
+    """Each command that changes something, repeated with its request id, returns the first answer; no provider is
+    called and no row is written. With other arguments the id is refused.
+    """
     who, words = COMMANDS[name][0], COMMANDS[name][1](desk)
     first = desk.json(*words, *REQUEST_ID_ARGUMENTS, OPERATOR=who)
     assert "duplicate" not in first.data
@@ -122,7 +124,7 @@ def test_a_repeated_refusal(desk: PayingTerminal) -> None:
 
 @pytest.mark.parametrize("bad", ["", "x" * 65, "a b", "ü", "a/b"])
 def test_bad_ids(desk: PayingTerminal, bad: str) -> None:
-    """2 usage, whatever the rest of the words is like."""
+    """A malformed request id is refused as `usage`, also if other arguments are wrong, too, and nothing is sent."""
     for words in (("purchase", NUMBER, "--client", "1"), ("refund", "approve", "no number"), ("probe", "order", "9")):
         ending = desk.json(*words, f"--request-id={bad}")
         assert ending.exit_status_and_code == (2, "usage")
@@ -131,7 +133,7 @@ def test_bad_ids(desk: PayingTerminal, bad: str) -> None:
 
 
 def test_what_only_looks_takes_none(desk: PayingTerminal) -> None:
-    """A command that changes nothing knows no such option; a dry run is no act."""
+    """A command that changes nothing has no option `--request-id`; a dry run with one can be repeated."""
     for words in (("lookup", NUMBER), ("queue", "error"), ("alerts", "list"), ("audit", "verify"), ("doctor",)):
         assert desk.json(*words, *REQUEST_ID_ARGUMENTS).exit_status_and_code == (2, "usage")
     dry = ("reconcile", "atom", "--from", "2026-11-01", "--to", "2026-11-02", "--dry-run")
@@ -143,7 +145,7 @@ def _count_provider_calls(desk: PayingTerminal) -> int:
 
 
 def _count_rows(desk: PayingTerminal) -> list[tuple[Any, ...]]:
-    """Tables with what could have been added. Reading a record's PDF and exports is told in the trail afterwards."""
+    """Return the number of rows of each table."""
     import sqlite3
     from contextlib import closing
 

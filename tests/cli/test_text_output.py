@@ -21,7 +21,7 @@ from tests.support.desks import make_environment
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[tuple[Console, list[CheckSample]]]:
-    """A desk with one record of every kind to look at, among the others that they need."""
+    """Yield a console with sample credit checks of every kind, and one sample of each kind."""
     made = generate_checks(
         3,
         datetime.now(UTC),
@@ -35,8 +35,8 @@ def desk(tmp_path: Path) -> Iterator[tuple[Console, list[CheckSample]]]:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_every_kind_of_record_is_told_in_words(desk: tuple[Console, list[CheckSample]], language: str) -> None:
-    """Verdict, why and next step of whatever a desk may hold: no key without words (that would be logged), no empty
-    place, before and after the due tasks have looked at it.
+    """For a record of every kind the text and the JSON have verdict, reason and next step in this language, without a
+    placeholder, before and after the due tasks have run.
     """
     console, samples = desk
     translator = Translator()

@@ -1,10 +1,10 @@
-"""The inputs of the one-folder application, and whether its tests have passed with the present ones.
+"""Decides whether the tests of the built application must run again: it compares the inputs of the build with those
+of the last build that passed.
 
 A build takes a minute of both cores. `make test` leaves it out as long as nothing has changed that can break a build:
-how it is made, the pins, what the code imports from elsewhere, the names of data files. The soak and `pytest
-tests/packaging/test_build.py` always build. After a green build with other inputs, keep them:
-
-    python -m tests.packaging.built_inputs
+the build scripts, the pins, the modules that the code imports from other packages, and the names of data files. The
+soak and `pytest tests/packaging/test_build.py` always build. After a build whose tests passed, store its inputs with
+`python -m tests.packaging.built_inputs`.
 """
 
 import hashlib

@@ -1,7 +1,8 @@
-"""The real packages on a bare Debian: installed with what they ask for, started, upgraded, removed.
+"""Installs the real packages on a bare Debian with their dependencies, starts the program, upgrades and removes it.
 
-CONSOLE_TEST_BARE_DEBIAN names an unpacked Debian (debootstrap, variant minbase) with a way to its packages;
-CONSOLE_TEST_APPLICATION a built folder (default: dist/support-console); APPIMAGE_RUNTIME adds the AppImage. Root.
+Needs root. CONSOLE_TEST_BARE_DEBIAN names the folder of an unpacked Debian (debootstrap, variant minbase) that can
+download packages; CONSOLE_TEST_APPLICATION names a built folder (default: dist/support-console); APPIMAGE_RUNTIME
+adds the test of the AppImage.
 """
 
 import json
@@ -36,13 +37,13 @@ pytestmark = [
 
 
 class DebianCopy:
-    """A copy of the bare Debian. Commands in it share this machine's network and nothing else."""
+    """A copy of the bare Debian. Commands in it share the network of this machine, and no files."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def command(self, *words: str, **variables: str) -> list[str]:
-        """The command line that runs `words` in it, as a person with an empty environment and home."""
+        """Return the command line that runs `words` in the copy, with an empty environment and home folder."""
         settings = {
             "PATH": os.defpath + ":/usr/sbin:/sbin",
             "HOME": "/tmp/home",
@@ -90,7 +91,7 @@ def debian_copy(tmp_path: Path) -> Iterator[DebianCopy]:
 
 
 def check_window(system: DebianCopy, *words: str) -> bool:
-    """Start the window, check from outside that it is painted, and end it by a signal; its exit status must be 0."""
+    """Return True if the window is painted and ends by a signal with exit status 0. It is looked at over VNC."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     command = system.command(*words, QT_QPA_PLATFORM=f"vnc:port={port}", CONSOLE_LANGUAGE="ja")

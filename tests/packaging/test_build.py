@@ -1,4 +1,4 @@
-"""The built application, without Python and without the clone, does what the command does."""
+"""The built application works without Python and without the repository."""
 
 import hmac
 import json
@@ -159,7 +159,9 @@ def test_a_worker_serves_and_ends_when_told(program: Path, tmp_path: Path) -> No
 
 
 def test_the_demo_opens_its_window_and_a_lookup_finds_its_records(program: Path, tmp_path: Path) -> None:
-    """The window is painted (seen over VNC, from outside), the demo's records are there, and it ends when told."""
+    """The demo's window is painted, as seen over VNC; a lookup finds one of the demo's records; SIGTERM ends it with
+    status 0.
+    """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     env = make_plain_environment(tmp_path, QT_QPA_PLATFORM=f"vnc:port={port}", CONSOLE_LANGUAGE="ja")

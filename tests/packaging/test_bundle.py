@@ -91,7 +91,7 @@ def test_a_forbidden_part_ends_the_build(
 
 
 def test_a_large_folder_ends_the_build(tmp_path: Path) -> None:
-    """A folder of 190 MB or more ends the build; with optional packages the limit is higher."""
+    """Checking a folder of more than 190 MB ends the build; with optional packages the limit is higher."""
     folder = create_files(PRESENT, tmp_path)
     with (folder / "_internal" / "large").open("wb") as file:
         file.truncate(contents.MAX_MEGABYTES * 1_000_000 - 1_000)

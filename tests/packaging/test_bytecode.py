@@ -1,4 +1,4 @@
-"""A whole run compiles before its workers start the same bytecode that they would have compiled."""
+"""Before a whole test run starts its workers, it compiles the same bytecode files that they would have compiled."""
 
 from pathlib import Path
 

@@ -1,4 +1,6 @@
-"""An engine takes over the statements that another engine of the process has compiled (tests/support/compiled.py)."""
+"""A new SQLAlchemy engine reuses the compiled statements of an earlier engine of the same process
+(tests/support/compiled.py).
+"""
 
 from contextlib import closing
 

@@ -36,7 +36,9 @@ def list_declared_distributions() -> set[str]:
 
 
 def test_every_imported_package_is_declared() -> None:
-    """An undeclared package is there only as long as another package requires it."""
+    """Every package that `console` imports is declared in pyproject.toml. An undeclared one would be installed only
+    as long as another package requires it.
+    """
     owners = packages_distributions()
     undeclared = {
         name

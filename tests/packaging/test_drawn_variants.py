@@ -23,7 +23,9 @@ def test_what_costs_little_is_not_drawn() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_drawn_variants_differ_in_every_value(seed: int) -> None:
-    """Two of six fit into the time: they have another database and another role, whatever the seed."""
+    """Six variants combine databases and roles, and two of them fit into the time: the two that are drawn have
+    neither the database nor the role in common, for every seed.
+    """
     first, second = draw_variants(VARIANTS, COSTLY, random.Random(seed), budget=2 * COSTLY)
     values = [set(name.partition("[")[2].rstrip("]").split("-")) for name in (first, second)]
     assert not values[0] & values[1]
@@ -37,8 +39,8 @@ def test_one_always_runs_and_other_seeds_draw_others() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_every_case_runs_on_one_database(seed: int) -> None:
-    """Thirty cases on two databases: a database for each case, where half of the variants fit into the time that
-    cases have, which is longer where a case is about money.
+    """Of a test with thirty cases on two databases, each cheap case is drawn once, on one of the databases. Of
+    costlier cases fewer are drawn, unless the budget for cases is larger.
     """
     variants = [f"tests/a/test_b.py::test_c[{engine}-{n}]" for engine in ("mariadb", "sqlite") for n in range(30)]
     drawn = draw_variants(variants, CHEAP_CASE, random.Random(seed))
@@ -75,14 +77,16 @@ def test_a_run_leaves_the_functions_of_the_other_seeds_out(tmp_path: Path) -> No
 
 
 def test_the_order_of_collecting_draws_the_same() -> None:
-    """The workers of one run must agree, and each collects in its own order."""
+    """The drawn variants don't depend on the order in which pytest collected them, because each worker collects in
+    its own order.
+    """
     backwards = draw_variants(VARIANTS[::-1], COSTLY, random.Random(3), budget=2 * COSTLY)
     assert backwards == draw_variants(VARIANTS, COSTLY, random.Random(3), budget=2 * COSTLY)
 
 
 def test_a_run_draws_and_says_so(tmp_path: Path) -> None:
-    """Every function of a costly file runs once or more, but for those of the night, and as many variants as a
-    mark says; without the option everything runs.
+    """In a costly file every function runs at least once, apart from nightly ones, and with as many variants as its
+    mark demands. Without the option all variants run.
     """
     costly = next(one for one, seconds in read_table().items() if seconds > 1 and one.startswith("tests/crash/"))
     file, _, function = costly.partition("::")

@@ -1,4 +1,4 @@
-"""The guards around every test notice what they are there for."""
+"""The guards around every test report what they must prevent: network access, warnings, threads and open connections."""
 
 import gc
 import logging
@@ -34,7 +34,7 @@ def test_a_name_that_exists_nowhere_is_no_attempt(network_guard: guards.NetworkG
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", ""])
 def test_this_machine_is_local(host: str) -> None:
-    """Loopback, by any of its names."""
+    """Every name and address of this machine counts as local."""
     assert guards.is_local(host)
 
 
@@ -50,7 +50,7 @@ def test_a_warning_is_collected() -> None:
 
 @pytest.mark.expects_log("it logs the warning that the marker is there for")
 def test_an_expected_warning_passes() -> None:
-    """A test that names the reason may log."""
+    """A test with the marker `expects_log` may log a warning."""
     logging.getLogger("console").warning("as expected")
 
 
@@ -72,7 +72,7 @@ def test_a_thread_left_running_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_environment_is_nobodys_own() -> None:
-    """No setting, keyring or home of the person who runs the tests is seen."""
+    """Tests see no setting, keyring or home folder of the person who runs them."""
     assert {name for name in os.environ if name.startswith("CONSOLE_")} <= KEPT_VARIABLES
     assert "console-tests-" in os.environ["HOME"]
     assert os.environ["PYTHON_KEYRING_BACKEND"] == "keyring.backends.fail.Keyring"

@@ -80,7 +80,7 @@ def test_each_rule_is_noticed(tmp_path: Path, path: str, text: str, word: str) -
     ],
 )
 def test_what_is_allowed_passes(tmp_path: Path, path: str, text: str) -> None:
-    """A rule binds the room that it is meant for and no other."""
+    """The house checks have no finding for code that is allowed in its folder."""
     assert check_text(tmp_path, path, text) == []
 
 

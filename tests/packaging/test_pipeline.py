@@ -1,4 +1,4 @@
-"""The pipeline runs words of the Makefile alone, on every Python, system and server that is supported."""
+"""The CI pipeline runs only targets of the Makefile, on every supported Python, system and database server."""
 
 import re
 import tomllib

@@ -13,7 +13,9 @@ CAUSES = "console/services/alerts/causes.py"
 
 
 def test_who_imports_a_changed_module_is_chosen() -> None:
-    """Tests in the folder of the same name come first; the domain's are there once, as a folder."""
+    """Of a changed module, the tests in the folder of the same name are chosen first, then the other tests that
+    import it; tests/domain is always chosen, as a folder.
+    """
     near, far = "tests/services/alerts/test_causes.py", "tests/store/alerts/test_far.py"
     assert choose([CAUSES], SOURCES, {}) == ([ALWAYS, near, far], [])
 

@@ -1,4 +1,4 @@
-"""The contract that forbids circles of rooms sees those that no circle of modules shows."""
+"""The check that forbids circles of packages finds those in which no two modules import each other."""
 
 import grimp
 import pytest
@@ -55,7 +55,9 @@ def test_a_circle_of_rooms_breaks_the_contract(imports: tuple[str, ...], circles
 
 
 def test_rooms_floors_and_arrows_are_counted() -> None:
-    """Four rooms above each other; the root package is the fifth and imports nothing. A circle is one floor."""
+    """Four packages that import each other downwards are counted as four floors with three imports; a circle of
+    packages counts as one floor.
+    """
     downward = (*DOWNWARD, "domain.payments.records > domain.clock")
     arrows = find_arrows(make_graph(*downward))
     rooms = {"console", "console.app", "console.views", "console.domain.payments", "console.domain"}

@@ -137,13 +137,15 @@ def test_without_rights_the_servers_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("variable", ["DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"])
 def test_a_display_or_a_platform_lets_the_window_open(variable: str) -> None:
-    """With DISPLAY, WAYLAND_DISPLAY or QT_QPA_PLATFORM the window can open."""
+    """With DISPLAY, WAYLAND_DISPLAY or QT_QPA_PLATFORM set, the script that checks for a display exits with 0."""
     env = {"PATH": os.environ["PATH"], variable: "x"}
     assert subprocess.run([str(SCRIPTS / "display.sh")], env=env, check=False).returncode == 0
 
 
 def test_without_a_display_it_says_what_works() -> None:
-    """No display and nobody at a terminal is a failure with a way out: the terminal, VNC, a virtual screen."""
+    """Without a display and a terminal, the script exits with 1 and names the alternatives: the terminal commands,
+    VNC and a virtual screen.
+    """
     env, nobody = {"PATH": os.environ["PATH"]}, subprocess.DEVNULL
     command = [str(SCRIPTS / "display.sh")]
     done = subprocess.run(command, env=env, stdin=nobody, capture_output=True, text=True, check=False)

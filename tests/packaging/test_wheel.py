@@ -1,4 +1,6 @@
-"""The wheel, installed where there is no clone: the terminal in both languages, the window, a PDF, the versions."""
+"""The wheel, installed in an environment without the repository: the commands in both languages, the window, a PDF
+and the version.
+"""
 
 import json
 import os

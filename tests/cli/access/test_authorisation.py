@@ -32,13 +32,13 @@ REDIRECT = {"ALARMBOX_REDIRECT_URI": REDIRECT_ADDRESS}
 
 @dataclass
 class UnauthorisedDesk:
-    """A desk that AlarmBox has not authorised, and its person at a browser."""
+    """A desk that AlarmBox has not authorised, with a person at a browser."""
 
     terminal: Terminal
     sandbox: Sandbox
 
     def authorise(self, change: Callable[[str], str] = str, /, **env: str) -> tuple[CommandResult, str]:
-        """The ending of the command, and what the person entered."""
+        """Run `provider authorise`; return its result and what the person entered."""
         browser = BrowserInput(change)
         with mock.patch.object(sys, "stdin", browser):
             return self.terminal.json(*COMMAND_WORDS, **env), browser.entered
@@ -90,8 +90,8 @@ def test_from_no_tokens_to_a_purchase(unauthorised_desk: UnauthorisedDesk) -> No
 
 
 def test_by_redirect_the_state_must_be_ours(unauthorised_desk: UnauthorisedDesk) -> None:
-    """With an address to return to, only that address with the same state is accepted: what another browser's
-    authorisation leads to sends nothing, and the refusal is in the trail.
+    """With a redirect address, the command accepts only that address with the state of its own request. An answer
+    with another state, without a code or with two codes sends nothing.
     """
 
     def without_state(address: str) -> str:
@@ -130,8 +130,8 @@ def test_by_redirect_the_state_must_be_ours(unauthorised_desk: UnauthorisedDesk)
 
 @pytest.mark.expects_log("a failed exchange is logged")
 def test_a_code_is_sent_once_however_it_ends(unauthorised_desk: UnauthorisedDesk) -> None:
-    """A used, expired or made-up code, a refused client, too many calls, no usable answer, no connection, a database
-    that can't store: each has its exit status, is sent once at most, and leaves no tokens.
+    """A used, expired or invented code, a refused client, too many calls, an unusable answer, no connection, and a
+    database that can't store: each has its exit status, sends the code once at most, and stores no tokens.
     """
     control, cuts = unauthorised_desk.sandbox.control, ExitStack()
 

@@ -136,7 +136,7 @@ def test_an_incident_from_the_terminal(desk: PayingTerminal) -> None:
 
 
 def test_the_cases_are_listed_beside(desk: PayingTerminal) -> None:
-    """The list also has the payment's own alert about the same fact, without an order number."""
+    """`alerts list` has the one alert about the payment that was paid after its order was cancelled."""
     rules = {one["rule_id"] for one in desk.json("alerts", "list").data["alerts"]}
     assert rules == {"paid_after_cancel"}
 

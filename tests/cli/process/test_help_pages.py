@@ -92,7 +92,9 @@ def test_texts_are_wrapped_and_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_synopsis_of_an_error_has_no_heading(language: str) -> None:
-    """Also if the same command line asks for help, the detail of the error begins with the name of the program."""
+    """If a command line with an error also asks for help, the usage line in the error begins with the name of the
+    program.
+    """
     from console.domain.errors import ConsoleError
 
     translator = Translator()

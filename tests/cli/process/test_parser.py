@@ -36,7 +36,7 @@ def read_refusal(*given: str) -> ConsoleError:
     ],
 )
 def test_json_may_stand_before_or_after_the_command(given: tuple[str, ...]) -> None:
-    """`--json` means the same wherever it stands, and NUMBER may follow `--`."""
+    """`--json` has the same effect before and after the command, and the number may follow `--`."""
     assert wants_json(given)
     assert parse_words(*given) == {"json": True, "command": "lookup", "number": NUMBER}
 
@@ -75,7 +75,9 @@ def test_purchase_takes_several_reasons_in_both_spellings() -> None:
 
 
 def test_what_is_asked_for_stays_as_it_was_typed() -> None:
-    """Sums, reasons and ids are texts: their own rules judge them. A reason may be one digit."""
+    """The parser keeps amounts, reasons and ids as the typed texts; later rules check them. A reason may be one
+    digit.
+    """
     asked = parse_words("refund", "request", "--amount", "-5", "--reason", "1", "--intended-repeat", "--", "７")
     assert (asked["payment"], asked["amount"], asked["reason"], asked["intended_repeat"]) == ("７", "-5", "1", True)
     declined = parse_words("refund", "reject", "--reason", "2", "9")
@@ -207,7 +209,7 @@ def test_a_pasted_number_is_handed_on_whole() -> None:
     ],
 )  # fmt: skip
 def test_help_is_a_value_in_the_readers_words(given: tuple[str, ...]) -> None:
-    """Help is raised, not printed, so that it leaves through the same writer as everything else."""
+    """A request for help raises `HelpRequest` with the translated text, and prints nothing."""
     with pytest.raises(HelpRequest) as caught:
         parse_arguments(given, lambda key: f"«{key}»")
     assert caught.value.text.startswith("«cli.help.title.usage»: support-console")

@@ -24,8 +24,9 @@ def make_importer(home: Path) -> demo_registry.FileImporter:
 
 
 def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Built as the demo builds it, with fewer corporations around: names of the records, renamed, closed and merged
-    ones; the last published day changed eight, each told once; the sandbox's Web-API has published the same.
+    """The demo's registry is built with 3,000 corporations: the companies of the demo's records have their names in
+    it, some are closed or merged. The last published day has changed eight of them, and the sandbox's Web-API has
+    published the same.
     """
     monkeypatch.setattr(demo_registry, "REGISTRY_ROW_COUNT", 3_000)
     samples = generate_checks(1, NOW, lambda number: (make_company_name(number), get_credit_verdict(number)))

@@ -8,7 +8,9 @@ _SECONDS_BEYOND_THE_TEST = 3_600.0
 
 
 def test_the_list_and_the_check_tell_incidents_and_score(unopened_terminal: Terminal) -> None:
-    """Nothing is opened for the list; a training that runs elsewhere is judged by `--check` alone."""
+    """`training --list` opens no database. While a training runs in another process, `training --check` judges its
+    incident and counts the score.
+    """
     told = unopened_terminal.json("training", "--list").data
     assert (told["running"], told["score"]["total"], len(told["incidents"])) == (False, 12, 12)
     assert {each["state"] for each in told["incidents"]} == {"not_begun"}

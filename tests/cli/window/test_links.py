@@ -1,4 +1,4 @@
-"""`open LINK`: to the running window, and nothing but a link."""
+"""The command `open LINK` shows a link in the running window, and refuses anything that is no link."""
 
 import socket
 import tempfile
@@ -31,12 +31,12 @@ def test_a_text_that_is_no_link_is_refused(desk: Terminal, text: str) -> None:
 
 
 def test_without_a_window_and_without_a_display(desk: Terminal) -> None:
-    """Nothing is opened, and why is said in one object."""
+    """`open` is refused if no window is running and there is no display."""
     assert desk.json("open", LINK).exit_status_and_code == (2, "usage")
 
 
 def test_the_running_window_shows_it(desk: Terminal) -> None:
-    """The window gets the link to the letter; no other window is opened."""
+    """`open` sends the link to the socket of the running window and opens no other window."""
     got: list[bytes] = []
     with socket.socket(socket.AF_UNIX) as window:
         window.bind(make_socket_name(Path(desk.env["CONSOLE_HOME"])))
