@@ -1,4 +1,6 @@
-"""One application, dressed as on a desk: bundled fonts, light theme, text size 1; each test may change it."""
+"""Fixtures for tests of widgets: one application with the bundled fonts, the light theme and text size 1, which each
+test may change.
+"""
 
 from collections.abc import Iterator
 
@@ -22,7 +24,7 @@ def themed_application(qapp: QApplication) -> QApplication:
 
 @pytest.fixture(autouse=True)
 def appearance(themed_application: QApplication) -> Iterator[Appearance]:
-    """The look in force, put back after the test."""
+    """Yield the current appearance, and restore the default appearance after the test."""
     yield current_appearance()
     if (current_appearance().theme, current_appearance().scale, current_appearance().density) != (
         "light",

@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 
 
 class SignInWithoutAccounts:
-    """Nobody signs in to SQLite."""
+    """The sign-in service of a desk with SQLite, which has no accounts."""
 
     is_server = False
     place = ""
@@ -46,7 +46,7 @@ class WindowSettings:
 
 
 class StillClock(SystemClock):
-    """It is 15:04:05 in Japan."""
+    """A clock that always says 15:04:05 in Japan."""
 
     def now(self) -> datetime:
         return NOW
@@ -57,7 +57,7 @@ def make_window_context() -> WindowContext:
 
 
 def make_check(id: int = 17, **other: Any) -> CreditCheck:
-    """A bought and complete one; `other` says what differs."""
+    """Return a bought, complete credit check with these fields changed."""
     record = CreditCheck(
         id, "2010401907731", "42", CheckState.SUCCESS, Certainty.KNOWN, Work(), 12345, "架空みなと印刷株式会社",
         "hold", NOW, NOW, "ab/cd.pdf", (), None, None, 3, NOW, NOW,
@@ -70,7 +70,7 @@ def make_queue_item(record: CreditCheck) -> QueueItem:
 
 
 class QueueServices:
-    """Services with queues alone, `size` records long."""
+    """Services with one queue, which contains credit checks for these records."""
 
     def __init__(self, records: list[CreditCheck]) -> None:
         self._items = [make_queue_item(record) for record in records]

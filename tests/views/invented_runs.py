@@ -25,7 +25,7 @@ CASE = Alert(9, "reconcile_amount", "payment", 1, None, "取引完了 1300 JPY",
 
 
 def make_run(id: int = 3, **other: Any) -> ReconciliationRunItem:
-    """One that has ended, with one of everything."""
+    """Return an ended reconciliation run with these fields changed."""
     item = ReconciliationRunItem(
         id, "paypay", DAY, DAY, RunState.DONE, matched=3, imported=1, missing_there=1, different_state=0,
         different_amount=1, asked_by="op-a", begun_at=NOW - timedelta(minutes=2), changed_at=NOW, ended_at=NOW,
@@ -45,7 +45,7 @@ def make_view(item: ReconciliationRunItem | None = None, **other: Any) -> Reconc
 def make_difference(
     id: int, verdict: ReconciliationVerdict, ours: str | None, theirs: str | None, **other: Any
 ) -> DifferenceItem:
-    """A row with its payment; `other` are the item's own fields."""
+    """Return a difference with its payment; `other` are further fields of the item."""
     refused = verdict is ReconciliationVerdict.REFUSED
     compared = ReconciliationDifference(
         f"2026-11-19:{id:08}", verdict, None if refused else id, ours, theirs, bool(other), id
@@ -62,7 +62,9 @@ ALL = (AMOUNT, IMPORTED, REFUSED)
 
 
 class ReconcileServices:
-    """Services with reconciliations alone. `run_views`: run ids to what it shows; `refusal`: why a run is refused."""
+    """Services with reconciliations alone. `run_views` has the details by run id; `refusal` is the error code with
+    which a new run is refused.
+    """
 
     def __init__(
         self, *views: ReconciliationRunDetails, rows: tuple[DifferenceItem, ...] = ALL, refusal: str = ""
@@ -96,7 +98,7 @@ class ReconcileServices:
 
 
 class ReconcileViewsOf:
-    """The reading half."""
+    """The methods of the reconciliation service that only read."""
 
     def __init__(self, services: ReconcileServices) -> None:
         self._services = services

@@ -10,7 +10,7 @@ from tests.support.left_widgets import delete_new_windows, list_windows
 
 
 def make_self_holding_page() -> None:
-    """Nobody holds this page but its button, by the function that the button calls."""
+    """Make a page that only its own button references, through the function that the button calls."""
     page = QWidget()
     button = QPushButton(page)
     button.clicked.connect(lambda: page.setEnabled(False))
@@ -26,7 +26,9 @@ def test_a_page_that_holds_itself_is_deleted(qapp: QApplication) -> None:
 
 
 def test_what_was_there_before_stays(qapp: QApplication) -> None:
-    """Such as the window of a fixture that lasts longer than one test, with all that is in it."""
+    """A window that existed before the test, such as that of a fixture with a longer life, is not deleted, and
+    neither are its parts.
+    """
     window = QWidget()
     part = QObject(window)
     delete_new_windows(list_windows())

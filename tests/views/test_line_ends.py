@@ -45,7 +45,7 @@ def test_a_label_wraps_a_name_without_spaces(text: str) -> None:
 
 @pytest.mark.parametrize("mark", [WORD_JOINER, POSSIBLE_BREAK])
 def test_marks_take_no_room(mark: str) -> None:
-    """They are as wide as nothing, whatever the font."""
+    """The invisible marks between phrases have the width zero in every font."""
     for role in ("small", "body", "section", "title"):
         metrics = current_appearance().font_metrics(role)
         assert metrics.horizontalAdvance(mark.join("結果が不明")) == metrics.horizontalAdvance("結果が不明")

@@ -96,12 +96,14 @@ def read_card_texts(page: AlertsPage) -> list[str]:
     ],
 )
 def test_codes_become_words(appearance: object, text: str, words: str) -> None:
-    """Those of the rules; what a case says stays as it is."""
+    """Codes in an alert of a rule are shown in words; the text of a case is shown as it is stored."""
     assert alert_words.format_alert_value(text, make_window_context()) == words
 
 
 def test_each_leads_to_the_one_place(appearance: object) -> None:
-    """The payment of a rule's alert, the record of a case, and nowhere where nothing can be done."""
+    """An alert about a payment, order or company opens this record; an alert about a task opens nothing. The text of
+    the link names the record.
+    """
     assert alert_words.find_alert_record_route(LATE) == PaymentRoute(5, (), "alerts")
     assert alert_words.find_alert_record_route(replace(CASE, kind="order", id=2)) == OrderRoute(2, (), "alerts")
     assert alert_words.find_alert_record_route(TASK) is None
@@ -115,7 +117,9 @@ def test_each_leads_to_the_one_place(appearance: object) -> None:
 
 
 def test_grouped_by_state(appearance: object) -> None:
-    """Open ones first, then what was put aside, with how many there are; the oldest first whatever they are about."""
+    """The list has open incidents first, then the snoozed ones, each group with its count and the oldest incident
+    first.
+    """
     snoozed = make_incident(
         replace(CASE, alert=replace(CASE.alert, id=30)), state=IncidentState.SNOOZED, snoozed_until=NOW
     )
@@ -137,7 +141,9 @@ def test_grouped_by_state(appearance: object) -> None:
 
 
 def test_the_card_of_a_cause(appearance: object) -> None:
-    """Both alerts, the records with their sums per currency, what to do and what people did, on one card."""
+    """The card of an incident has its alerts, the affected records with their sums by currency, the playbook, and the
+    steps that people have taken.
+    """
     follow_up = replace(CASE.alert, id=8, rule_id="not_moved")
     records = (
         AffectedRecord("order", 8, "ORD-2", None),
@@ -161,7 +167,9 @@ def test_the_card_of_a_cause(appearance: object) -> None:
 
 
 def test_what_can_be_done_with_the_current_one(appearance: object) -> None:
-    """The action of its cause; taking what nobody owns; nothing but reading of a closed one, with its reason."""
+    """An open incident offers the action against its cause, and can be taken if it has no owner, else handed over. A
+    closed one offers nothing that changes it, with the reason.
+    """
     page = make_page(make_incident(LATE))
     assert page.action_button.text().startswith("Request refund")
     assert (page.take_button.isHidden(), page.give_back_button.isHidden()) == (False, True)
@@ -189,7 +197,7 @@ def test_what_can_be_done_with_the_current_one(appearance: object) -> None:
 
 
 def test_no_alerts_say_so(appearance: object) -> None:
-    """Empty is never blank, and offers nothing."""
+    """Without alerts the page shows the text of the empty list and no card."""
     page = make_page()
     assert page.incident_list.currentWidget() is page.incident_list.empty_state
     assert page.card.isHidden()
@@ -248,7 +256,9 @@ def test_the_dialog_says_what_an_acknowledgement_does(appearance: object, qtbot:
 
 
 def test_an_acknowledgement_needs_no_words(appearance: object, qtbot: QtBot) -> None:
-    """Except of the alert which it resolves, that the database went back: off until there are words, and says why."""
+    """A note is optional for an acknowledgement, except of the alert that the database went back, which the
+    acknowledgement resolves: there the button is disabled until a note is written.
+    """
     page = make_page(make_incident(LATE))
     qtbot.addWidget(page)
     page.show()
@@ -267,7 +277,9 @@ def test_an_acknowledgement_needs_no_words(appearance: object, qtbot: QtBot) -> 
 
 
 def test_why_an_alert_of_an_order_is_there(appearance: object) -> None:
-    """Found, expected and since when, in words of its rule; a case has its record for that."""
+    """The explanation of an alert has its rule in words, the time, and the observed and the expected state; that of a
+    case is the stored text.
+    """
     context = make_window_context()
     assert alert_words.format_alert_explanation(LATE, context) == (
         "The money arrived after the payment had expired or failed, or after the order was cancelled. "

@@ -49,7 +49,7 @@ def count_kept_bytes(home: Path, beginning: str) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a setting of glibc")
 def test_a_window_keeps_no_freed_blocks(tmp_path: Path) -> None:
-    """Blocks of 20 MB are freed while smaller ones stay: a window keeps nothing of them, another process most."""
+    """A window process returns freed blocks of 20 MB to the system; another process keeps most of them."""
     assert count_kept_bytes(tmp_path, _WINDOW) < 5_000_000
     assert count_kept_bytes(tmp_path, "") > 50_000_000
 

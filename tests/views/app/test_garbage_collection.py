@@ -28,14 +28,16 @@ def collector(qapp: QApplication) -> Iterator[GarbageCollectionTimer]:
 
 
 def drop_widget(freed_by: list[threading.Thread]) -> None:
-    """A widget that holds itself, as each page with a slot of its own does; nobody else does."""
+    """Make a widget that references itself, as each page does whose slot is a method, and drop it; `freed_by` gets
+    the thread that frees it.
+    """
     page = QWidget()
     page.itself = page  # type: ignore[attr-defined]
     weakref.finalize(page, lambda: freed_by.append(threading.current_thread()))
 
 
 def allocate_many_objects(answer: list[list[int]]) -> None:
-    """Enough for Python to look for cycles of every age, were it to do so by itself."""
+    """Allocate so many objects that Python's automatic collection would look at all generations."""
     answer.extend([] for _ in range(200_000))
 
 
@@ -54,7 +56,9 @@ def test_a_worker_frees_no_widget(collector: GarbageCollectionTimer) -> None:
 
 
 def test_objects_are_frozen_once(collector: GarbageCollectionTimer) -> None:
-    """By the first collection: a later one neither freezes nor counts them, which takes longer than a collection."""
+    """Only the first collection freezes the existing objects; a later one doesn't, because freezing takes longer than
+    a collection.
+    """
     collector.collect_if_due()
     gc.unfreeze()
     collector.collect_if_due()
@@ -62,7 +66,7 @@ def test_objects_are_frozen_once(collector: GarbageCollectionTimer) -> None:
 
 
 def test_python_collects_by_itself_again(qapp: QApplication) -> None:
-    """Once the window is gone."""
+    """When the window is closed, Python's automatic garbage collection is enabled again."""
     collector = GarbageCollectionTimer(qapp)
     assert not gc.isenabled()
     collector.stop()

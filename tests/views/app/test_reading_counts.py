@@ -21,7 +21,7 @@ def console(place: Place, sandbox: Sandbox) -> Iterator[Console]:
 
 
 class WindowCounts:
-    """The counts of a window, whose calls are done one by one."""
+    """The counts of a window whose calls a test executes one by one."""
 
     def __init__(self, console: Console) -> None:
         self.runner = InlineRunner(paused=True)
@@ -37,7 +37,9 @@ class WindowCounts:
 
 
 def test_what_changes_during_a_reading_is_read_after_it(qapp: QApplication, console: Console) -> None:
-    """The reading may have begun before the change. The timer alone doesn't wait for a second one."""
+    """A change that arrives while the counts are being read is followed by another reading, because the running one
+    may have begun before it. A tick of the timer during a reading adds no second reading.
+    """
     desk = WindowCounts(console)
     desk.refresh.read_work_counts()
     desk.refresh._counts_timer.timeout.emit()

@@ -17,7 +17,9 @@ from tests.support.sent_statements import record_statements
 def test_a_window_that_asks_reads_the_switches_when_one_has_changed(
     qapp: QApplication, place: Place, sandbox: Sandbox
 ) -> None:
-    """Without a worker each reading of the feed tells which setting is the newest."""
+    """A window of a person for whom a worker acts reads the switches with the change feed if one of them has changed,
+    also without a running worker.
+    """
     with (
         use_team_mode(place, "op-a"),
         place.open_desk(sandbox, person="lead-b", desk=2) as lead,
@@ -29,7 +31,9 @@ def test_a_window_that_asks_reads_the_switches_when_one_has_changed(
         refresh.stop_timers()
 
         def read() -> tuple[int, list[bool]]:
-            """The readings of the switches in one reading of the feed, and the switches that the window knows."""
+            """Read the change feed once; return how often the switches were read, and the states that the window
+            knows.
+            """
             with record_statements(desk) as sent:
                 refresh.read_change_feed()
             known = context.connection_state.read_only_switches

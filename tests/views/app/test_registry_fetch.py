@@ -21,7 +21,9 @@ WHOLE_DAY, MON = date(2026, 11, 13), date(2026, 11, 16)
 def test_a_window_of_a_team_fetches_what_is_new(
     qapp: QApplication, place: Place, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Again and again, and only in a team: a desk alone has what it imported itself."""
+    """A window in team mode fetches the registry when the worker has stored a newer one. A desk without team mode
+    uses only the registry that it has imported itself.
+    """
     with place.open_desk(sandbox, person="worker", desk=1) as worker, place.open_desk(sandbox, desk=2) as console:
         context = WindowContext(console.settings, InlineRunner(), SystemClock())
         refresh = BackgroundRefresh(context, context)

@@ -1,4 +1,6 @@
-"""The approval view: reasons against first, off until all of it was shown and is fresh."""
+"""The page of approvals: the risk signals stand first, and approving is disabled until the whole request was shown
+and the provider's answer is recent.
+"""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -30,7 +32,7 @@ HIT = RiskSignal("payer_often", {"n": 4, "days": 30}, "refund", 7, "four returns
 
 
 def list_decision_keys(page: ApprovalsPage) -> set[str]:
-    """The keys of the hint bar that act on the shown request."""
+    """Return the keys in the hint bar that act on the shown request."""
     return {key for keys, _ in page.hint_bar.key_hints for key in keys} & {"P", "A", "D", "W"}
 
 
@@ -51,7 +53,7 @@ def test_reasons_against_stand_above_reasons_for(appearance: object) -> None:
 
 
 def test_a_broken_rule_is_a_reason_against(appearance: object) -> None:
-    """Never among what was checked and holds."""
+    """A broken rule is listed among the reasons against a refund."""
     detail = RefundRequestPanel(make_window_context())
     broken = RuleCheck(NotAllowedReason.MAKER_NOT_ACTIVE, False, {"maker": "op-a"})
     texts = [text for _, text, _, _ in detail.list_reasons_against_refund(make_view(checks=(broken,)))]
@@ -83,7 +85,7 @@ def test_the_parts_of_the_money_add_up_in_every_state(
 
 
 def test_a_fact_is_fresh_for_a_quarter_of_an_hour(appearance: object) -> None:
-    """Older, or never asked: it is said, with a way to ask."""
+    """A provider's answer of the last 15 minutes is fresh. For an older or a missing one the request says so."""
     detail = RefundRequestPanel(make_window_context())
     assert detail.format_stale_answer(make_view(payment_sides=make_sides(timedelta(minutes=14)))) == ""
     assert detail.format_stale_answer(make_view(payment_sides=make_sides(timedelta(minutes=26)))).startswith(
@@ -95,7 +97,7 @@ def test_a_fact_is_fresh_for_a_quarter_of_an_hour(appearance: object) -> None:
 
 
 def test_what_the_maker_saw_stands_beside_what_is_now(appearance: object) -> None:
-    """A field that differs has its sign."""
+    """Beside a value that has changed since the request, the present value and the mark "differs" are shown."""
     detail = RefundRequestPanel(make_window_context())
     detail.show_details(make_view(changed={"captured_minor": (12_000, 11_000)}))
     texts = read_words(detail)
@@ -119,7 +121,7 @@ def test_approving_is_off_with_its_reason(appearance: object) -> None:
 
 
 def test_whoever_has_approved_is_not_asked_again(appearance: object) -> None:
-    """A refund that needs two approvers: for the first one, its title is no question any more."""
+    """If a refund needs two approvers, the title asks a person who has approved it no second time."""
     context = make_window_context()
     context.operator = "lead-b"
     assert format_approval_title(make_view(), context) == "Approve refund of ¥8,500?"
@@ -128,7 +130,9 @@ def test_whoever_has_approved_is_not_asked_again(appearance: object) -> None:
 
 
 def test_own_requests_stand_apart_and_have_no_buttons(appearance: object) -> None:
-    """The list tells them from those of others; the view offers only to take them back."""
+    """The list shows a person's own requests after those of others; the page of an own request offers only to
+    withdraw it.
+    """
     page = ApprovalsPage(make_window_context())
     own, other = make_refund(), make_refund(id=10, maker="op-c")
     page.list_panel.show_inbox(ApprovalInbox((make_refund(id=11, maker="lead-c"),), (own, other)))
@@ -206,7 +210,7 @@ def test_a_decided_request_is_not_among_those_that_wait(appearance: object) -> N
 
 
 def test_nothing_to_decide_says_what_waits_for_others(appearance: object) -> None:
-    """Empty is never blank."""
+    """If the person has nothing to decide, the page says how many refunds wait for other people."""
     page = ApprovalsPage(make_window_context())
     page.inbox = ApprovalInbox((), (make_refund(), make_refund(id=10)))
     page._show_empty_state()
@@ -217,7 +221,7 @@ def test_nothing_to_decide_says_what_waits_for_others(appearance: object) -> Non
 
 @pytest.mark.parametrize(("scale", "wide", "high"), [(1.0, 1078, 720), (1.5, 1028, 700), (2.0, 978, 680)])
 def test_it_never_scrolls_sideways(appearance: Appearance, scale: float, wide: int, high: int) -> None:
-    """In the room that the smallest window leaves, at every text size: with the longest words that it can have."""
+    """In the smallest window and at every text size, with the longest texts, the page has no horizontal scroll bar."""
     appearance.set_text_scale(scale)
     context = make_window_context()
     context.operator = "lead-b"
@@ -318,7 +322,7 @@ def is_approvable(page: ApprovalsPage) -> bool:
 
 
 def test_set_asides_offer_their_refund(appearance: object) -> None:
-    """Only for the one that is current and open."""
+    """Without money that is set aside, the page shows the text of an empty list and no button that requests a refund."""
     page = SetAsidesPage(make_window_context())
     page._show_set_asides(())
     assert page.request_button.isHidden()

@@ -17,7 +17,7 @@ SIGNS: dict[str, Tone] = {"+": "good", "−": "bad", "≠": "care"}
 @pytest.mark.parametrize("scale", [1.0, 1.25, 2.0])
 @pytest.mark.parametrize("signs", ["≠", "−≠", "+−≠"])
 def test_signs_stay_in_the_margin_of_a_small_page(qtbot: QtBot, signs: str, scale: float) -> None:
-    """Two pages side by side in a small window: where the text begins, nothing but paper is under a sign."""
+    """On a page that is 400 px wide, the signs of the marks cover only white paper in the margin."""
     current_appearance().set_text_scale(scale)
     view = PdfPageView("page")
     qtbot.addWidget(view)

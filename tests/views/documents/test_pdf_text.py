@@ -39,7 +39,7 @@ def test_words_are_found_as_on_the_images(text: str, words: str, found: list[str
 
 
 def test_the_cursor_knows_its_page(qtbot: QtBot) -> None:
-    """Also behind letters that have two units in Qt."""
+    """The text field knows the page at the cursor, also after characters of which Qt counts each as two."""
     view = PdfTextField("Text of the document")
     qtbot.addWidget(view)
     view.show_pages(["Page 1 of 2", "Page 2 of 2"], ["𠮷野家\nfirst", "second 𠮷 third"])

@@ -53,7 +53,7 @@ def test_the_tools_stand_on_one_line(appearance: object, qtbot: QtBot, language:
 
 
 def test_a_tool_in_the_menu_acts(appearance: object, qtbot: QtBot) -> None:
-    """In the text there are no tools for images."""
+    """A tool in the menu acts as its button does. In the text view the tools for images are hidden."""
     page = make_shown_page(qtbot, "en", 860)
     pressed: list[bool] = []
     page.compare_button.clicked.disconnect()

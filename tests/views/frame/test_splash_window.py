@@ -1,4 +1,4 @@
-"""The first frame: there at once, with nothing heavy before it."""
+"""The first frame of the window is shown before Qt has loaded services, database and texts."""
 
 import subprocess
 import sys
@@ -52,7 +52,7 @@ def test_no_source_is_read_at_an_import() -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark", "high_contrast"])
 def test_the_first_frame_has_the_grounds_of_the_real_one(qtbot: QtBot, theme: ThemeName) -> None:
-    """Edge, bars and page lie where they will be and have their colours, so that nothing jumps."""
+    """The first frame has the edge, the bars and the page at the places and in the colours of the complete window."""
     window, values = MainWindow("test", theme), tokens().get_colours(theme)
     qtbot.addWidget(window)
     window.resize(1440, 900)
@@ -90,8 +90,8 @@ def test_the_contents_take_the_frames_place(qtbot: QtBot) -> None:
 
 
 def test_a_first_window_fits_with_its_title_bar() -> None:
-    """On a small screen it is smaller by its frame, whose size the system tells only after it was shown; on a large
-    one it keeps the usual size.
+    """On a small screen, the first window is smaller by its frame, whose size the system reports only after it was
+    shown; on a large screen it keeps the usual size.
     """
     frame, screen = QSize(2, 30), QSize(1280, 760)
     assert compute_size_without_frame(screen, screen + frame, screen) == QSize(1278, 730)

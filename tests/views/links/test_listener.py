@@ -1,4 +1,4 @@
-"""Links reach the window that runs, from processes of the same person alone, and nothing else does."""
+"""Links reach the running window, and only from processes of the same user."""
 
 import socket
 import stat
@@ -62,7 +62,9 @@ def test_a_link_arrives_and_hostile_ones_do_not(home: Path, qtbot: QtBot) -> Non
 
 
 def test_without_a_window_and_after_a_killed_one(home: Path, qtbot: QtBot) -> None:
-    """Nobody listens: say so. A socket that a killed process left is replaced. An open folder is not used."""
+    """Without a running window `send_link` returns False. The socket of a killed process is replaced. A socket folder
+    that other users may read is refused.
+    """
     assert send_link(home, LINK) is False
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(make_socket_name(home))

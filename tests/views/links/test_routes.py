@@ -41,5 +41,7 @@ def test_each_entry_of_the_sidebar_has_a_link(place: str) -> None:
     ],
 )
 def test_what_a_link_leaves_out(route: Route, link: Link) -> None:
-    """The list that it was opened from, a typed name, the wish to buy."""
+    """A link doesn't contain the list from which the record was opened, a typed name, or that the person wanted to
+    buy.
+    """
     assert find_link_to_route(route) == link

@@ -55,7 +55,7 @@ def test_an_unknown_purchase_is_no_live_credit_check(language: Literal["ja", "en
 
 
 def test_a_running_purchase_is_no_live_credit_check_either(appearance: object) -> None:
-    """It has its own title, and no PDF is missing."""
+    """The panel of a running purchase has its own title and no red sign for a missing PDF."""
     page = make_page(RUNNING)
     assert page._context.translate("lookup.running_of", client=RUNNING.client_id) in read_texts(page.live_check_panel)
     assert count_red_icons(page.live_check_panel) == 0
@@ -71,7 +71,7 @@ def test_a_bought_check_without_its_pdf_says_so(appearance: object) -> None:
 
 
 def test_a_failed_purchase_is_no_current_credit_check(appearance: object) -> None:
-    """The title above it says that the client has none."""
+    """If the only purchase for a client failed, the title of the panel says that the client has no live credit check."""
     page = make_page(FAILED)
     assert page._context.translate("lookup.none_live_of", client=FAILED.client_id) in read_texts(
         page.live_check_panel
@@ -84,7 +84,9 @@ def list_hint_keys(page: LookupPage) -> set[str]:
 
 
 def test_only_keys_with_an_effect_are_offered(appearance: object) -> None:
-    """Without a company there is nothing to buy, and without its records nothing to open, probe or refund."""
+    """The hint bar of the company page offers only keys that have an effect: none without a company, and none for
+    records if it has no records.
+    """
     page = LookupPage(make_window_context())
     on_records, on_company = {"Enter", "F", "P"}, {"B", "Ctrl+C"}
     assert not list_hint_keys(page) & (on_records | on_company | {"R"})
@@ -133,7 +135,7 @@ def test_the_open_issues_stay_under_the_pointer(qtbot: QtBot, appearance: object
 
 
 def test_a_company_without_open_issues_has_no_list_of_them(appearance: object) -> None:
-    """From the first answer on: an empty frame with a 0 says nothing."""
+    """A company without open issues has no list of open issues; the list appears when an issue does."""
     page = make_page(make_check())
     assert page.open_items.isHidden()
     page.show_result(LookupResult(NO_PDF.corporation_number, (NO_PDF,)))

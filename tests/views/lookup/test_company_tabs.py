@@ -43,7 +43,7 @@ ROWS: dict[str, tuple[Any, ...]] = {
 
 
 class LookupService:
-    """The service `lookup`; it notes what is read, and fails if told so."""
+    """The service `lookup`, which records its reads and fails if `fails` is true."""
 
     def __init__(self) -> None:
         self.reads: list[str] = []
@@ -73,7 +73,9 @@ def make_view(qtbot: QtBot, lookup: LookupService, language: Literal["ja", "en"]
 
 
 def test_tabs_are_read_when_opened(qtbot: QtBot, appearance: object) -> None:
-    """Once, and again after the company has changed; Enter opens the record to which a row belongs."""
+    """A tab is read when it is opened, and again after the company has changed. Enter opens the record of the current
+    row.
+    """
     lookup = LookupService()
     view = make_view(qtbot, lookup)
     assert lookup.reads == []
@@ -94,7 +96,9 @@ def test_tabs_are_read_when_opened(qtbot: QtBot, appearance: object) -> None:
 
 
 def test_a_tab_that_fails_keeps_its_rows(qtbot: QtBot, appearance: object) -> None:
-    """Its rows are greyed and it says when they were read; the other tabs stay as they are."""
+    """If reading a tab fails, its rows stay, disabled and with the time at which they were read; the other tabs don't
+    change.
+    """
     lookup = LookupService()
     view = make_view(qtbot, lookup)
     tab = view.company_tabs[1]

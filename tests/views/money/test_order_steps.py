@@ -1,4 +1,4 @@
-"""The steps on an order's page: one line each, told to a screen reader as well."""
+"""The steps on an order's page have one line each, which a screen reader reads, too."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +14,7 @@ NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 
 def test_done_current_and_to_come() -> None:
-    """A check for what is done, an hourglass with why and when where it waits, a ring for what comes."""
+    """A completed step has a check mark, a waiting one an hourglass with reason and time, and a later one a circle."""
     facts = {"done": {TIMEOUT_SAGA_STEP_NAMES[0]: NOW.isoformat(), TIMEOUT_SAGA_STEP_NAMES[1]: NOW.isoformat()}}
     later = NOW + timedelta(minutes=5)
     saga = Saga(

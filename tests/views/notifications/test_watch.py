@@ -83,7 +83,7 @@ def desk(appearance: object) -> WatchedDesk:
 
 
 def test_a_new_event_is_shown_once(desk: WatchedDesk) -> None:
-    """Also if it is missing in one reading; a click on the message opens its record."""
+    """An event is shown once, also if one reading of the events lacks it. A click on its message opens its record."""
     desk.read(DECIDED)
     desk.read()
     desk.read(DECIDED)
@@ -107,7 +107,7 @@ def test_what_the_first_reading_finds_is_not_new(appearance: object) -> None:
 
 
 def test_several_events_are_one_message(desk: WatchedDesk) -> None:
-    """It leads to the list of messages. New approvals have the toast that they always had."""
+    """Several new events are one message, which opens the list of messages."""
     desk.read(ARRIVED, MENTIONED, HANDED, WORSE)
     ((text, link),) = desk.desktop.shown
     assert text.splitlines() == [
@@ -142,7 +142,9 @@ def test_the_window_in_front_needs_no_desktop(desk: WatchedDesk, monkeypatch: py
 
 
 def test_each_kind_has_a_switch(desk: WatchedDesk) -> None:
-    """It is the person's own and stored at once; what came while it was off isn't shown later."""
+    """Each kind of event can be switched off; the choice is stored at once. An event that came while its kind was off
+    isn't shown later.
+    """
     dialog = NotificationsDialog(desk.context, desk.window, has_desktop=True)
     assert list(dialog.check_box_by_kind) == list(PersonalEventKind)
     dialog.check_box_by_kind[PersonalEventKind.MENTION].setChecked(False)
@@ -160,7 +162,9 @@ def test_each_kind_has_a_switch(desk: WatchedDesk) -> None:
 
 
 def test_a_run_of_this_window_has_its_own_toast(desk: WatchedDesk) -> None:
-    """The desktop is told of it all the same."""
+    """A bulk run of this window gets no toast from the watch, because its own one tells its end; the desktop shows
+    the event.
+    """
     desk.context.own_bulk_runs.add(8)
     desk.read(ENDED)
     assert (desk.toasts, desk.texts) == ([], ["Bulk run BS-8 has ended."])
@@ -168,7 +172,7 @@ def test_a_run_of_this_window_has_its_own_toast(desk: WatchedDesk) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_event_has_its_words(appearance: object, language: str) -> None:
-    """And its kind has a name in the settings."""
+    """Every kind of event has a text in both languages with the number or id of its record."""
     context = make_window_context()
     context.language = language  # type: ignore[assignment]  # one of the languages
     assert {event.kind for event in EVERY} == set(PersonalEventKind)

@@ -140,8 +140,9 @@ def test_a_changed_cell_is_measured_again(appearance: object, qtbot: QtBot) -> N
 
 
 def test_a_corporation_number_is_whole_before_a_sentence_is(appearance: object, qtbot: QtBot) -> None:
-    """A narrow table: half a number names no company. The cause is cut where it must be, and the name of a company,
-    which is recognised by its beginning, gets no more room than a number."""
+    """In a narrow table a column of corporation numbers is wide enough for the whole number before a column of
+    sentences gets more width.
+    """
     texts = {"company": "9 9906 4096 9931", "state": "Unknown", "cause": "The provider gave no answer in time"}
 
     def make_column(key: str, text: str) -> Column:

@@ -45,7 +45,7 @@ def show_ids(appearance: object, qtbot: QtBot) -> MakeTable:
 
 
 def move_pointer_to(table: StaticTable, row: int) -> None:
-    """The pointer comes to that row."""
+    """Move the pointer to this row."""
     at = QPointF(20, table.rowViewportPosition(row) + 5)
     no_button = Qt.MouseButton.NoButton
     global_position = QPointF(table.viewport().mapToGlobal(at.toPoint()))
@@ -101,7 +101,9 @@ def test_what_comes_below_the_pointer_comes_at_once(show_ids: MakeTable) -> None
 
 
 def test_who_asks_gets_what_is_there(show_ids: MakeTable) -> None:
-    """Wherever the pointer is; and so does everybody whose pointer is elsewhere."""
+    """Rows that a person has asked for are shown at once, wherever the pointer is; so are automatically read rows
+    while the pointer is elsewhere.
+    """
     both = show_ids(2, 3)
     both.show_rows([Line(1), Line(2), Line(3)], is_automatic=True)
     assert list_ids(both.table) == [1, 2, 3]
@@ -122,7 +124,7 @@ def test_the_last_row_stays_below_the_pointer(show_ids: MakeTable) -> None:
 
 
 def test_an_empty_list_is_heard(show_ids: MakeTable) -> None:
-    """The reason is said each time it takes the place of the rows, and not while it stays there."""
+    """The reason for an empty list is announced each time that it replaces rows, and not while it stays."""
     with collect_announcements() as heard:
         both = show_ids()
         both.show_rows([])

@@ -55,7 +55,7 @@ def list_reasons() -> set[str]:
 
 @pytest.mark.parametrize("code", sorted(list_reasons()))
 def test_each_reason_has_words(code: str) -> None:
-    """In one of the families that a row looks into."""
+    """Every reason has a text in one of the families in which a row of the bulk run looks for it."""
     assert bulk_words.find_bulk_reason_key(code), code
 
 
@@ -75,7 +75,7 @@ def test_the_reasons_are_found() -> None:
     ],
 )
 def test_an_end_is_green_only_if_nothing_stayed_open(counts: dict[str, int], tone: str) -> None:
-    """Not if a row is still unknown, was skipped, ruled out or failed."""
+    """An ended run is green only if no row is unknown, skipped, excluded or failed."""
     assert bulk_words.get_ended_run_icon_and_tone(counts)[1] == tone
 
 

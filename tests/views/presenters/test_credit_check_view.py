@@ -130,7 +130,9 @@ def test_a_provider_that_contradicts_is_framed_and_read_out() -> None:
 
 
 def test_what_is_missing_says_why_and_when_it_is_fetched() -> None:
-    """Only what a bought check lacks is framed."""
+    """A document that a bought credit check lacks is marked as missing, with its reason and the time of the next
+    attempt. Documents of other records aren't.
+    """
     parts = facts.make_document_summaries(make_view(LACKING), make_window_context())
     assert [part.is_missing for part in parts] == [False, False, False, True]
     assert (parts[3].text, parts[3].detail) == ("PDF incomplete", "next attempt 15:58:05")

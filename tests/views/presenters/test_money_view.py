@@ -68,7 +68,7 @@ def test_a_side_that_has_named_no_amount_is_not_blank(qapp: QApplication) -> Non
 
 
 def test_a_side_never_asked_and_one_that_is_not_there_are_said() -> None:
-    """Empty is never blank."""
+    """A side that was never asked says "Not asked yet"; a missing side says "None"."""
     ours, gateway, _ = make_sides(None)
     shown_sides = money_facts.make_shown_sides(
         (ours, gateway, ComparedSide("order", there=False)),
@@ -130,7 +130,7 @@ def test_a_call_without_an_answer_has_its_age() -> None:
 
 
 def test_an_answer_of_the_gateway_has_its_own_time_and_not_that_of_the_sending() -> None:
-    """Sent at 08:04, first not found at 13:04; refused at 14:34."""
+    """The gateway's side has the time of its own answer, not that of the sending."""
     sent = {"sent_count": 1, "last_sent_at": NOW - timedelta(hours=7)}
     not_found = make_refund(
         **sent, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, not_found=2,
@@ -218,7 +218,9 @@ def test_all_amounts_stand_on_one_line(appearance: Appearance, scale: float) -> 
 
 
 def find_lowest_ink(amount: QWidget) -> int:
-    """The lowest row in px with ink, without the underline of a link: that of the digits, if there is no comma."""
+    """Return the lowest pixel row with ink, without the underline of a link: the lower end of the digits, if there is
+    no comma.
+    """
     image = amount.grab().toImage()
     paper, columns = image.pixel(image.width() - 1, 0), range(image.width() - 1)
     return next(y for y in range(image.height() - 3, -1, -1) if any(image.pixel(x, y) != paper for x in columns))
@@ -316,7 +318,9 @@ def test_nobody_has_paid_nothing_while_the_outcome_is_unknown() -> None:
 
 
 def test_the_refundable_amount_of_a_request_is_told_alike() -> None:
-    """The dialog of the approval says what the panel of the request says: before the request, and now."""
+    """The refundable amount of a refund request is shown as before and after the request; after the refund as the
+    present amount.
+    """
     money = replace(STRIP, captured=880_000, refundable=220_000, refunded=0, on_its_way=0, unknown=0, waiting=660_000)
     asked = make_refund(amount_minor=660_000)
     explanation = explain_record(asked, NOW)
@@ -376,7 +380,7 @@ def test_rupees_stay_rupees() -> None:
     ],
 )
 def test_three_axes_for_every_kind(record: case_words.ShownRecord, keys: tuple[str, str, str]) -> None:
-    """Never merged, whatever the record is."""
+    """Every kind of record has separate badges for state, certainty and work."""
     axes = (
         case_words.get_state_badge_key(record),
         case_words.get_certainty_badge_key(record, NOW),
@@ -386,7 +390,7 @@ def test_three_axes_for_every_kind(record: case_words.ShownRecord, keys: tuple[s
 
 
 def test_a_payer_is_masked() -> None:
-    """Only the end is seen; what is masked already stays."""
+    """A payer's reference is masked apart from its last four characters; a masked one stays as it is."""
     assert case_words.mask_payer("PAYER-67878294") == "****8294"
     assert case_words.mask_payer("****1234") == "****1234"
     assert case_words.mask_payer(None) == ""

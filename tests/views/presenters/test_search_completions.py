@@ -14,7 +14,9 @@ from tests.views.invented_checks import make_window_context
 
 
 def test_states_stand_under_the_kinds_of_records_that_have_them(appearance: object) -> None:
-    """Every state is offered, in the word of its kind; what is no state of a kind comes first."""
+    """The completions of `status:` are grouped by the kind of record that has the state, in the words of this kind; a
+    value of all kinds comes first.
+    """
     groups = group_completions(list_completions("status:", 7), make_window_context())
     shown = {title: {one.value: word for one, word in members} for title, members in groups}
     assert list(shown) == [
@@ -37,7 +39,9 @@ def test_other_conditions_stand_in_one_group(appearance: object) -> None:
 
 
 def test_the_heading_of_the_first_result_comes_back_into_sight(qtbot: QtBot, appearance: object) -> None:
-    """After the arrow keys have led down through a long list, and up again."""
+    """If the arrow keys lead down a long list of results and up again, the heading above the first result is visible
+    again.
+    """
     window = QWidget()
     qtbot.addWidget(window)
     results = ResultList("Results", parent=window)

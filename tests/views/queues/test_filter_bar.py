@@ -1,4 +1,4 @@
-"""The filter of a queue as a sentence: what is chosen, typed and restored is one filter, shown as it counts."""
+"""The filter of a queue as a sentence: conditions that a person selects, types or restores form one filter."""
 
 import pytest
 from PySide6.QtCore import QPoint
@@ -21,7 +21,9 @@ def sentence(appearance: object) -> QueueFilterBar:
 
 
 def test_what_is_chosen_and_what_is_typed_is_one_filter(sentence: QueueFilterBar) -> None:
-    """Lists and typed operators count together; other words are searched; what isn't understood is told."""
+    """Conditions from the lists and typed operators form one filter; other words are searched, and an invalid
+    condition is reported.
+    """
     for name, operator in (("provider", "provider:paypay"), ("age", "age:>1d"), ("owner", "owner:me")):
         sentence.chip_by_list_name[name].setCurrentIndex(sentence.chip_by_list_name[name].findData(operator))
     sentence.edit.setText("さくら certainty:unknown amount:lots")
@@ -47,7 +49,7 @@ def test_no_line_has_the_list_of_further_conditions_alone(appearance: object, la
 
 
 def test_every_offered_condition_is_one(sentence: QueueFilterBar) -> None:
-    """No list offers a condition that nobody understands, and every one has words."""
+    """Every entry of every list of the filter is a valid condition and has a text."""
     for name, chip in sentence.chip_by_list_name.items():
         for place in range(chip.count()):
             chip.setCurrentIndex(place)
@@ -95,7 +97,7 @@ def test_a_filter_comes_back_as_it_was(sentence: QueueFilterBar) -> None:
 def test_a_condition_of_no_list_stands_in_words(
     appearance: object, name: str, operator: str, english: str, japanese: str
 ) -> None:
-    """Never as its code, and never rounded: 60 hours are not two days."""
+    """A condition without a list is shown in words and exactly: 60 hours aren't two days."""
     context = make_window_context()
     expected: dict[Language, str] = {"en": english, "ja": japanese}
     for language, words in expected.items():

@@ -1,4 +1,4 @@
-"""Rows of a queue: grouped with their counts, narrowed by a text, never read without end."""
+"""Rows of a queue: grouped with their counts, and filtered by a text without reading the queue endlessly."""
 
 from dataclasses import replace
 
@@ -95,7 +95,7 @@ def test_no_default_column_repeats_another(queue: str, appearance: object) -> No
 
 
 def test_a_mismatch_of_unknown_outcome_says_so(appearance: object) -> None:
-    """In the column of the difference: the queue's name says only that the sides differ."""
+    """In the queue of differences, the column of the difference says "Unknown" for a payment of unknown outcome."""
     row = QueueRow(replace(make_queue_item(make_check()), record=make_payment(), disagreement=Disagreement()))
     difference = next(one for one in make_queue_columns(make_window_context(), "disagree") if one.key == "cause")
     assert difference.cell(row) == ""

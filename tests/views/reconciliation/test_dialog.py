@@ -44,7 +44,7 @@ def write_days(dialog: ReconcileDialog, first: str, last: str) -> None:
 
 
 def test_nothing_is_assumed_where_there_are_several(open_dialog: Open) -> None:
-    """Off with the reason until a provider is chosen; the only one needs no choosing."""
+    """With several providers, the button is disabled until one is selected; a single provider is preselected."""
     dialog, _, _ = open_dialog("")
     assert dialog._disabled_reason == "Select a provider."
     dialog.provider_list.setCurrentIndex(0)
@@ -83,7 +83,9 @@ def test_days_that_can_not_be_compared(open_dialog: Open, first: str, last: str,
 
 
 def test_pressed_twice_is_one_run(open_dialog: Open) -> None:
-    """Off at the first press; then the counts, and the way to the run."""
+    """The button is disabled at the first press, so a second press begins no other run. Then the dialog shows the
+    counts and a link to the run.
+    """
     dialog, services, runner = open_dialog()
     routes: list[Route] = []
     dialog._context.navigation_requested.connect(routes.append)
@@ -101,7 +103,7 @@ def test_pressed_twice_is_one_run(open_dialog: Open) -> None:
 
 
 def test_only_compared(open_dialog: Open) -> None:
-    """A dry run leads nowhere, because nothing was written."""
+    """After a dry run the dialog offers no link, because nothing was written."""
     dialog, services, _ = open_dialog()
     dialog.dry_run_box.setChecked(True)
     assert dialog.main_button.text() == "Compare only"

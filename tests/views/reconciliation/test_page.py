@@ -40,7 +40,7 @@ Show = Callable[..., ReconcilePage]
 
 @pytest.fixture
 def show_page(qtbot: QtBot, appearance: object) -> Show:
-    """The page as somebody who came by `route` sees it."""
+    """Return a function that shows the reconciliation page for a route."""
 
     def show(*run_views: object, route: ReconcileRoute = ReconcileRoute(), **more: object) -> ReconcilePage:  # noqa: B008 - a value
         at = make_window_context()
@@ -138,7 +138,9 @@ def test_both_sides_in_words(
     cause: str,
     action: str | None,
 ) -> None:
-    """Our states are worded, theirs stay the provider's; what went back counts below zero."""
+    """A row shows our state in words and the provider's state as the provider wrote it. A refunded amount is
+    negative.
+    """
     at = make_window_context()
     assert (words.format_our_side(item, at), words.format_provider_side(item, at)) == (ours, theirs)  # type: ignore[arg-type]
     assert words.format_amount_difference(item) == difference_  # type: ignore[arg-type]
@@ -148,7 +150,9 @@ def test_both_sides_in_words(
 
 
 def test_a_difference_leads_to_its_payment(show_page: Show) -> None:
-    """With the others of the list to walk along; the way back leads to this run, whatever began meanwhile."""
+    """Opening a difference shows its payment, from which the other payments of the list can be reached; going back
+    leads to this run.
+    """
     page = show_page(make_view())
     routes, replaced = record_requested_routes(page.context), list[Route]()
     page.context.replacement_requested.connect(replaced.append)
@@ -159,7 +163,9 @@ def test_a_difference_leads_to_its_payment(show_page: Show) -> None:
 
 
 def test_only_what_can_be_done_is_offered(show_page: Show) -> None:
-    """An open case is asked about; a row that nobody believes has no payment to open, and says what helps."""
+    """An open difference offers to open, probe and note the payment; an unreadable row offers nothing and says what
+    helps.
+    """
     page = show_page(make_view(refused_row_count=1))
     for row, (open_, probe, note) in enumerate(((True, True, True), (True, False, True), (False, False, False))):
         page.table.go_to_row(row)
@@ -176,7 +182,7 @@ def test_only_what_can_be_done_is_offered(show_page: Show) -> None:
 
 
 def test_narrowed_to_a_part(show_page: Show) -> None:
-    """By tab, each with its count; an empty one says so."""
+    """Each tab has the rows of one kind of difference, and its count in its name; an empty tab says so."""
     page = show_page(make_view(refused_row_count=1))
     assert [page.tabs.accessibleTabName(number) for number in range(page.tabs.count())] == [
         "All 4",
@@ -201,14 +207,14 @@ def test_narrowed_to_a_part(show_page: Show) -> None:
     ],
 )
 def test_how_a_run_stands(show_page: Show, state: RunState, lead: str, goes_on: bool) -> None:
-    """A bar says what a person has to know; only what was broken off can be gone on with."""
+    """A bar states the state of the run; only an interrupted run can be continued."""
     page = show_page(make_view(make_run(state=state, ended_at=None)))
     assert page._bar_by_name["run"].accessibleName().startswith(lead)
     assert page.resume_button.isHidden() is not goes_on
 
 
 def test_going_on_twice_is_one_run(qtbot: QtBot, appearance: object) -> None:
-    """The second press asks for nothing while the first is under way; the toast names the result."""
+    """A second press on "continue" does nothing while the run is being continued; the toast names the result."""
     at = make_window_context()
     services = ReconcileServices(make_view(make_run(state=RunState.RESUMABLE, ended_at=None)))
     at.store_services(services)  # type: ignore[arg-type]  # reconciliations are all it takes
@@ -229,7 +235,7 @@ def test_going_on_twice_is_one_run(qtbot: QtBot, appearance: object) -> None:
 
 
 def test_there_never_was_one(show_page: Show) -> None:
-    """Nothing to head or walk along; what it is and how one begins."""
+    """Without any reconciliation the page shows only the text of the empty list."""
     page = show_page()
     assert page.table_stack.currentWidget() is page.empty_state
     assert "No reconciliations yet" in page.empty_state.accessibleName()
@@ -246,7 +252,9 @@ def test_there_never_was_one(show_page: Show) -> None:
 
 
 def test_the_focus_stays_on_the_page(show_page: Show) -> None:
-    """Without rows it is where single keys still act, and it goes to the rows once there are some."""
+    """If a tab has no rows, the focus is on a button of the page, where the keys of one letter still act; with rows
+    it is in the table.
+    """
     page = show_page(make_view())
     page.activateWindow()
     page.take_focus()
@@ -259,7 +267,7 @@ def test_the_focus_stays_on_the_page(show_page: Show) -> None:
 
 
 def test_walking_along_the_runs(show_page: Show) -> None:
-    """[ and ], and the list; at the end there is nothing to press."""
+    """The keys [ and ] and the list of runs lead to older and newer runs; at the end the button is hidden."""
     page = show_page(make_view(), make_view(make_run(2), older_run_id=None, newer_run_id=3), route=ReconcileRoute(2))
     assert (
         page.run_details and page.run_details.item.id,
@@ -281,7 +289,9 @@ def test_walking_along_the_runs(show_page: Show) -> None:
 
 
 def test_who_only_reads(show_page: Show) -> None:
-    """Beginning, asking and noting are off with the reason; looking is free."""
+    """For an auditor, the buttons that begin, continue, probe and note are disabled and name people who may; opening
+    a record is enabled.
+    """
     page = show_page(make_view())
     roles = {"op-a": AUDITOR, "op-c": OPERATOR}
     page.context.store_people(tuple(Person(name, frozenset({role}), may_buy=False) for name, role in roles.items()))

@@ -27,7 +27,9 @@ RECORDS: dict[str, ShownRecord] = {
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("name", RECORDS)
 def test_nothing_changed(name: str, language: Literal["ja", "en"]) -> None:
-    """Of any kind, known or not: no change at that second, and of what. A later version is no change by itself."""
+    """If a probe changes nothing, the toast of every kind of record says so, with the time and the record. A later
+    version alone is no change.
+    """
     context = make_window_context()
     context.language = language
     record = RECORDS[name]
@@ -74,7 +76,9 @@ def test_a_change_names_state_and_record(name: str) -> None:
 
 @pytest.mark.parametrize("is_new", [True, False])
 def test_an_answer_that_contradicts_the_record_is_no_good_news(*, is_new: bool) -> None:
-    """Neither when it arrives nor when it is only confirmed: a check mark with "no change" reads as agreement."""
+    """If the provider's answer contradicts the record, the toast has a red "not equal" sign, also when a probe only
+    confirms an earlier contradiction.
+    """
     context = make_window_context()
     context.language = "en"
     after = make_check(work=Work(WorkState.NEEDS_REVIEW, reason=WorkReason.CONTRADICTED))

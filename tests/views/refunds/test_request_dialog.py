@@ -33,7 +33,7 @@ SAME = RiskSignal(EXACT_LOOKALIKE_RULE, {"minor": 8_500, "currency": "JPY", "mak
 
 
 class RefundServices:
-    """A desk that has refunds alone: plans as given, requests kept."""
+    """Services with refunds alone: they return this plan and store the requests."""
 
     def __init__(self, made: RefundPlan) -> None:
         self.made, self.requests = made, list[RefundRequest]()
@@ -50,7 +50,7 @@ class RefundServices:
         return self
 
     def probe(self, _kind: str, _id: int, *, request_id: str | None = None) -> Payment:
-        """The provider has nothing new to say."""
+        """Return the unchanged payment."""
         return self.made.payment
 
     def make_plan(self, _payment_id: int, _amount: str | None = None) -> RefundPlan:
@@ -68,7 +68,7 @@ def make_form(*hits: RiskSignal, **other: Any) -> RefundForm:
 
 
 def test_all_that_is_left_is_prefilled(appearance: object) -> None:
-    """No identifier is typed again; the reason alone is missing."""
+    """The form is filled in with the whole refundable amount; only a reason must be selected."""
     made = RefundForm(make_window_context(), make_plan(), None)
     assert made.amount_edit.text() == "12,000"
     assert made.full_amount_button.isChecked()
@@ -79,7 +79,7 @@ def test_all_that_is_left_is_prefilled(appearance: object) -> None:
 
 
 def test_a_part_says_what_stays_refundable(appearance: object) -> None:
-    """And the radio button follows the amount."""
+    """The form shows the amount that stays refundable, and selects "partial" when a smaller amount is typed."""
     made = make_form()
     made.amount_edit.setText("8500")
     assert made.partial_amount_button.isChecked()
@@ -100,7 +100,9 @@ def test_the_currency_stands_inside_the_amount_field(parent: QWidget, currency: 
 
 
 def test_each_digit_that_is_typed_counts(parent: QWidget) -> None:
-    """Over the prefilled sum, figure by figure: the choice of a part follows, and takes none of them away."""
+    """Typing an amount over the prefilled one selects "partial" and keeps every typed digit; selecting "full"
+    restores the whole amount.
+    """
     made = make_form()
     made.setParent(parent)
     made.show()
@@ -115,7 +117,7 @@ def test_each_digit_that_is_typed_counts(parent: QWidget) -> None:
 
 
 def test_every_hit_needs_an_answer(appearance: object) -> None:
-    """One answer for each rule; it goes with the request."""
+    """Each risk signal needs an answer, and the answers are sent with the request."""
     made = make_form(PAYER)
     assert made.find_disabled_reason() == "Answer each warning before the review."
     made._answer_field_by_rule["payer_often"].edit.setText("four returns")  # type: ignore[union-attr]  # a line
@@ -124,7 +126,9 @@ def test_every_hit_needs_an_answer(appearance: object) -> None:
 
 
 def test_the_exact_look_alike_must_be_meant(appearance: object) -> None:
-    """Words alone don't do."""
+    """A request for the same amount as an earlier one needs a tick in the box that says that it is intended; an
+    answer in words isn't enough.
+    """
     made = make_form(SAME)
     made._answer_field_by_rule[EXACT_LOOKALIKE_RULE].edit.setText("a second one")  # type: ignore[union-attr]  # a line
     assert made.find_disabled_reason() == "Confirm that the repeated refund is intended."
@@ -142,14 +146,16 @@ def test_another_plan_keeps_what_was_answered(appearance: object) -> None:
 
 
 def test_a_broken_rule_is_told_with_its_figures(appearance: object) -> None:
-    """The limit stands in the sentence."""
+    """The reason why a request is refused contains the limit and the amount that is used already."""
     broken = RuleCheck(LimitReason.LIMIT_PER_PERSON_AND_DAY, False, {"limit": 3_000_000, "today": 2_999_000})
     made = make_form(checks=(broken,))
     assert made.find_disabled_reason() == "This exceeds the daily limit of ¥3,000,000 (¥2,999,000 used today)."
 
 
 def test_money_set_aside_is_refunded_whole(appearance: object) -> None:
-    """Its own sum is prefilled, a part is refused, what is left of the payment doesn't matter."""
+    """Money that is set aside is refunded in full: the form has its amount, refuses a part, and ignores the rest of
+    the payment.
+    """
     made = RefundForm(
         make_window_context(),
         make_plan(checks=(RuleCheck(ExceedsReason.MORE_THAN_REFUNDABLE, False, {"left": 0}),)),
@@ -182,7 +188,9 @@ def open_dialog(
 
 
 def test_two_alike_are_told_apart_by_their_orders(parent: QWidget, qtbot: QtBot) -> None:
-    """Order, company, amount, time and payer stand in the form and in the review; no order is told, too."""
+    """Form and review show order, company, amount, time and masked payer, so that two similar payments can be told
+    apart; without an order they show a dash.
+    """
     at_order, without = (open_dialog(parent, qtbot, made)[0] for made in (make_plan(), make_plan(order=None)))
     rest = " · 2 0104 0190 7731 · PayPay · paid ¥12,000 at 2026-11-20 15:04:05 JST by ****1234"
     assert f"Order A-10442{rest}" in read_shown_texts(at_order)
@@ -223,7 +231,7 @@ def test_the_review_says_that_nothing_is_sent_and_asks_once(parent: QWidget, qtb
 
 
 def test_a_form_that_is_off_says_why_once(parent: QWidget, qtbot: QtBot) -> None:
-    """While one refund has no known result: beside the button, in no bar above and in no line of the rules."""
+    """While another refund has no known outcome, the reason stands once, beside the disabled button."""
     broken = (
         RuleCheck(InProgressReason.OTHER_REFUND_OPEN, False),
         RuleCheck(LimitReason.LIMIT_PER_REFUND, True),
@@ -265,7 +273,7 @@ def test_an_answer_that_grows_old_again_can_be_renewed_again(parent: QWidget, qt
 
 
 def test_a_large_sum_asks_for_the_last_four(parent: QWidget, qtbot: QtBot) -> None:
-    """Of the order's number, so that it isn't pressed through."""
+    """The review of a large refund asks for the last four characters of the order number before it can be requested."""
     dialog, desk, _ = open_dialog(parent, qtbot, make_plan(second_checker_reasons=("second_checker_above",)))
     qtbot.waitUntil(dialog.main_button.isEnabled)
     dialog.main_button.click()
@@ -279,7 +287,9 @@ def test_a_large_sum_asks_for_the_last_four(parent: QWidget, qtbot: QtBot) -> No
 
 
 def test_the_conditions_for_two_approvers_are_named_and_fit(parent: QWidget, qtbot: QtBot) -> None:
-    """Each with its value, in a text that wraps: the review becomes no wider than for one approver."""
+    """The review names each condition because of which the refund needs two approvers, in a text that wraps, so the
+    dialog doesn't become wider.
+    """
     conditions = {"second_above_paypay": 100, "second_checker_age": 9, "second_checker_payer": 1}
     limited = replace(make_plan().limits, conditions=conditions)
     widths = []

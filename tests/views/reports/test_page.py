@@ -79,7 +79,7 @@ OTHERS: dict[str, tuple[object, int, tuple[str, ...]]] = {
 
 
 class Reports:
-    """The service with these figures; None raises."""
+    """The service `reports` with these figures; without figures, reading them raises an error."""
 
     def __init__(self, success: ProviderSuccess | None = SUCCESS) -> None:
         self.success = success
@@ -132,8 +132,8 @@ def test_a_picture_with_its_table_and_its_words(
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_every_picture_tells_its_figures(qtbot: QtBot, appearance: Appearance, language: Literal["ja", "en"]) -> None:
-    """A section is read when its tab is opened; it tells its figures in words, has the same in its table, and says
-    that not all rows are counted. Looks of one picture differ in their fill.
+    """A section of the reports is read when its tab is opened. It has its figures in words and in a table, and says
+    if not all rows are counted. Bars of different meaning have different fills.
     """
     page = page_of(Reports(), qtbot, language)
     for name, (_, row_count, figures) in OTHERS.items():
@@ -212,7 +212,7 @@ def test_looks_differ_in_more_than_colour(
 
 
 class Closes(Reports):
-    """The service `reports` with one close, and `daily_closes`, which notes what it writes."""
+    """The service `reports` with one daily close, and `daily_closes`, which records what it writes."""
 
     def __init__(self, close: DailyClose) -> None:
         super().__init__()
@@ -232,8 +232,8 @@ class Closes(Reports):
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_a_daily_close(qtbot: QtBot, appearance: Appearance, language: Literal["ja", "en"]) -> None:
-    """Yesterday's at first; a day that isn't one is told at the field and read by nobody; what is open is a word, not
-    a colour alone; an open record is opened; the key of the export writes the shown close.
+    """The page shows yesterday's close first. An invalid or future date is reported at the field. An open record is
+    named in words and can be opened, and the key of the export writes the shown close.
     """
     nothing, one = CountAndSum(), CountAndSum(2, 6_600)
     money = (DailyCloseMoney("JPY", one, nothing, nothing, nothing, _ONE), DailyCloseMoney("INR", *(nothing,) * 5))

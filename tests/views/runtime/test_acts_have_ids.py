@@ -73,13 +73,13 @@ Found = tuple[str, str, ast.Call, tuple[str, ...]]
 
 @cache
 def services() -> frozenset[str]:
-    """The names of the services of a console."""
+    """Return the names of the services of a console."""
     return frozenset(name for name in vars(Console) if not name.startswith("_"))
 
 
 @cache
 def calls(source: Path) -> tuple[Found, ...]:
-    """The calls of services in a module: service, method, call, and the parameters of the function around it."""
+    """Return the calls of services in a module: service, method, call, and the parameters of the function around it."""
     return tuple(_calls(ast.parse(source.read_text()), ()))
 
 
@@ -96,8 +96,8 @@ def _calls(node: ast.AST, parameters: tuple[str, ...]) -> Iterator[Found]:
 
 @cache
 def called() -> frozenset[tuple[str, str]]:
-    """The service and method of all calls, by their text: each worker of the tests asks while it collects them, and
-    parsing takes ten times as long.
+    """Return service and method of all calls, found by a regular expression: each test worker needs them while it
+    collects tests, and parsing takes ten times as long.
     """
     pattern = re.compile(rf"(?<![\w.])\w+\.({'|'.join(services())})\.(\w+)\(")
     return frozenset(found for source in SOURCES for found in pattern.findall(source.read_text()))
@@ -105,13 +105,15 @@ def called() -> frozenset[tuple[str, str]]:
 
 @cache
 def acts_of_the_window() -> frozenset[tuple[str, str]]:
-    """The calls of the window, service and method, that change something."""
+    """Return service and method of each call of the window that changes something."""
     return frozenset((service, method) for service, method in called() if method not in WITHOUT.get(service, ()))
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(VIEWS)))
 def test_ids_come_from_the_context_alone(source: Path) -> None:
-    """Each act passes the id that its function was given; only WindowContext gives ids to functions."""
+    """Each acting call of the window passes the request id that its function was given; only WindowContext makes
+    request ids.
+    """
     for node in ast.walk(ast.parse(source.read_text())):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = {alias.name for alias in node.names} | {getattr(node, "module", None)}
@@ -129,7 +131,9 @@ def test_ids_come_from_the_context_alone(source: Path) -> None:
 
 
 def test_the_acts_are_known() -> None:
-    """A check that sees no call would pass too."""
+    """The search finds the known acting calls of the window, because a search that finds nothing would pass the other
+    tests.
+    """
     parsed = [call[:2] for source in SOURCES for call in calls(source)]
     assert called() == set(parsed)
     assert len([call for call in parsed if call in acts_of_the_window()]) == 41

@@ -53,7 +53,7 @@ def put(window: QWidget, widget: QWidget) -> None:
 
 
 def keep(window: QWidget, cover: list[QWidget], route: Route | None = None) -> Announcer:
-    """An announcer of this window, which is covered by the last widget of the list."""
+    """Return an announcer of this window; the last widget of the list covers the window."""
     return Announcer(window, lambda: AT, lambda: cover[-1] if cover else None, lambda: route)
 
 
@@ -94,7 +94,7 @@ def test_a_refusal_interrupts(
 
 
 def test_a_bar_is_announced_once(window: QWidget, heard: list[HeardSentence]) -> None:
-    """Hidden and shown again it says nothing; a new text is said."""
+    """A bar that is hidden and shown again is not announced again; a new text is."""
     bar = NotificationBar("Changed", "By lead-b.")
     put(window, bar)
     bar.hide()
@@ -154,7 +154,9 @@ def test_busy_words_of_a_button_are_said(window: QWidget, heard: list[HeardSente
 
 
 def test_notices_are_kept_with_time_and_record(window: QWidget, heard: list[HeardSentence]) -> None:
-    """The newest first; a toast may be about another record than the page."""
+    """The announcer stores messages with time and record, newest first. A toast may have another record than the
+    page.
+    """
     announcer = keep(window, [], PaymentRoute(7))
     put(window, NotificationBar("Not done", "Why.", tone="bad"))
     ToastStack(window).show_toast(ToastFrame("Sent", "R-3", route=PaymentRoute(9)))
@@ -214,7 +216,7 @@ def test_toasts_stand_whole_above_the_lower_bars(window: QWidget, appearance: Ap
 
 
 def test_a_window_without_toasts_may_have_no_bars_yet(window: QWidget) -> None:
-    """It is resized while its contents are being built."""
+    """A window that is resized before its contents exist isn't asked for its lower bars."""
     asked: list[QWidget] = []
 
     def find_lower_bars() -> list[QWidget]:
@@ -227,7 +229,7 @@ def test_a_window_without_toasts_may_have_no_bars_yet(window: QWidget) -> None:
 
 
 def test_nobody_else_sends_announcements() -> None:
-    """One module makes the events, so nothing is said twice or past the list."""
+    """Only the announcer sends accessibility events, so no message is spoken twice or missing from the list."""
     makers = {
         path.relative_to(VIEWS).as_posix()
         for path in VIEWS.rglob("*.py")

@@ -16,7 +16,7 @@ NOTE = ("note", "payment", 5, "called")
 
 
 class Disk:
-    """The values that stay when a process ends."""
+    """The stored values that outlive a process."""
 
     def __init__(self) -> None:
         self.values: dict[str, object] = {}

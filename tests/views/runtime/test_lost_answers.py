@@ -1,5 +1,5 @@
-"""Every act of the window through the real services: it arrives with a request id, and a click that is repeated after
-a lost answer acts once.
+"""Every acting call of the window is made through the real services: it has a request id, and a click that is
+repeated after a lost answer acts once.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -75,7 +75,7 @@ SENT = acts_of_the_window()
 
 
 class Lossy:
-    """The real services; while `loses` is true, an act is done and its answer doesn't come back."""
+    """The real services; while `loses` is true, a call is executed and its answer is lost."""
 
     def __init__(self, console: Console) -> None:
         self._console, self.loses = console, False
@@ -112,7 +112,7 @@ class _Service:
 
 @dataclass
 class Seat:
-    """A person before a window that works in place; pages and dialogs are made and not shown."""
+    """A person's window whose calls run at once; its pages and dialogs are made and not shown."""
 
     stage: MoneyStage
     desk: Console
@@ -328,7 +328,9 @@ def incident_of(at: Seat) -> Incident:
 
 
 def on_incident(act: str, *before: str) -> Callable[[Seat], Click]:
-    """An act of the page of incidents, after others through the service."""
+    """Return a case that does this act on the page of incidents, after the acts `before` were done through the
+    service.
+    """
 
     def prepare(at: Seat) -> Click:
         incident = incident_of(at)
@@ -349,7 +351,7 @@ def on_incident(act: str, *before: str) -> Callable[[Seat], Click]:
 
 
 def in_dialog(make: Callable[..., IncidentDialog], *before: str) -> Callable[[Seat], Click]:
-    """An act of a dialog of incidents."""
+    """Return a case that does the act of this dialog of incidents."""
 
     def prepare(at: Seat) -> Click:
         incident = incident_of(at)
@@ -564,7 +566,7 @@ def payment_stage(place: Place) -> Iterator[MoneyStage]:
 
 @pytest.fixture
 def sit(payment_stage: MoneyStage, qtbot: Any, appearance: object) -> Callable[[str], Seat]:
-    """Open the window of a person who may do this act."""
+    """Return a function that opens the window of a person who may do this act."""
 
     def down(act: str) -> Seat:
         desk = payment_stage.checker if act in CHECKERS else payment_stage.maker
@@ -611,7 +613,7 @@ def test_a_click_after_a_lost_answer(sit: Callable[[str], Seat], place: Place, a
 
 
 def written_rows(place: Place) -> list[list[tuple[Any, ...]]]:
-    """All that an act could leave, apart from the trail and the request ids."""
+    """Return the rows of all tables that an act could write, apart from the audit trail and the request ids."""
     return [sorted(place.sql(f"SELECT * FROM {table}"), key=str) for table in WRITTEN]
 
 

@@ -1,4 +1,4 @@
-"""A test's wait may be longer than the five seconds of pytest-qt, for a busy machine."""
+"""A wait in a test may be longer than the five seconds of pytest-qt, because the machine may be busy."""
 
 import pytest
 from PySide6.QtCore import QTimer

@@ -21,7 +21,7 @@ NOTE = ("note", "payment", 5, "called")
 
 
 class NotesAlone:
-    """A desk that takes notes alone: ids kept, and the first `failing` calls fail so."""
+    """Services that only store notes: they record the request ids, and their first calls raise these errors."""
 
     def __init__(self, *failing: ConsoleError) -> None:
         self.failing, self.ids = list(failing), list[str]()
@@ -52,7 +52,7 @@ Dialogs = Callable[[str], NoteDialog]
 
 @pytest.fixture
 def dialogs_on(qtbot: Any, appearance: object) -> Callable[[NotesAlone], Dialogs]:
-    """Opens dialogs of one window on a desk, with these words written."""
+    """Return a function that makes, for a window on given services, note dialogs with a given text."""
 
     def window_on(desk: NotesAlone) -> Dialogs:
         parent = QWidget()
@@ -73,7 +73,9 @@ def dialogs_on(qtbot: Any, appearance: object) -> Callable[[NotesAlone], Dialogs
 
 @pytest.mark.parametrize("code", ["database_unreachable", "in_progress", "usage", "internal_error"])
 def test_a_retry_after_no_answer_has_the_same_id(dialogs_on: Callable[[NotesAlone], Dialogs], code: str) -> None:
-    """The connection broke, or somebody was in the way: the same attempt in this dialog, and in one opened anew."""
+    """If a note fails because the connection broke or another call was running, the next attempt has the same request
+    id, in the same dialog and in a new one.
+    """
     desk = NotesAlone(ConsoleError(ErrorCode(code)), ConsoleError(ErrorCode(code)))
     opened = dialogs_on(desk)
     dialog = opened("called")
@@ -87,7 +89,7 @@ def test_a_retry_after_no_answer_has_the_same_id(dialogs_on: Callable[[NotesAlon
 
 @pytest.mark.parametrize("code", ["outcome_unknown", "provider_refused", "possible_repeat"])
 def test_after_an_answer_it_is_another_attempt(dialogs_on: Callable[[NotesAlone], Dialogs], code: str) -> None:
-    """The answer is stored under its id: a person who has read it and asks again asks anew."""
+    """After a refusal, which is stored under its request id, a second press of the button has a new request id."""
     desk = NotesAlone(ConsoleError(ErrorCode(code)))
     dialog = dialogs_on(desk)("called")
     dialog.submit_form()
@@ -97,7 +99,9 @@ def test_after_an_answer_it_is_another_attempt(dialogs_on: Callable[[NotesAlone]
 
 
 def test_other_words_are_another_attempt(dialogs_on: Callable[[NotesAlone], Dialogs]) -> None:
-    """Their id is another one, or the service would refuse them as a different request under the first id."""
+    """A changed text is another attempt with another request id; under the first id the service would refuse it as a
+    different request.
+    """
     desk = NotesAlone(ConsoleError(ErrorCode.DATABASE_UNREACHABLE))
     opened = dialogs_on(desk)
     opened("called").submit_form()
@@ -107,7 +111,9 @@ def test_other_words_are_another_attempt(dialogs_on: Callable[[NotesAlone], Dial
 
 
 def test_the_same_note_is_written_twice_on_purpose(dialogs_on: Callable[[NotesAlone], Dialogs]) -> None:
-    """Two dialogs that were answered are two attempts."""
+    """If the same note is written in two dialogs one after the other, both with an answer, each has its own request
+    id.
+    """
     desk = NotesAlone()
     opened = dialogs_on(desk)
     opened("called").submit_form()

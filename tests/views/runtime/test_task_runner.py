@@ -18,7 +18,7 @@ operator: ContextVar[str] = ContextVar("operator", default="nobody")
 
 
 class Answers(QObject):
-    """Collects what is delivered, and in which thread."""
+    """Collects the delivered values and failures, and whether all of them arrived in the GUI thread."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -131,7 +131,9 @@ def test_nothing_is_told_to_a_page_that_is_gone(runner: TaskRunner, answers: Ans
 
 
 def test_cancelling_says_whether_anything_was_sent(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
-    """Before it began: True, and it never runs. While it runs: False, and its answer is dropped."""
+    """`cancel` returns True for a call that hasn't begun, and the call never runs. For a running call it returns
+    False, and the answer is dropped.
+    """
     gate, begun = threading.Event(), threading.Event()
 
     def work() -> str:

@@ -55,7 +55,9 @@ def enter(form: SignInForm | UnlockForm) -> None:
 
 
 def test_name_and_password_go_out_by_enter(qtbot: QtBot) -> None:
-    """The focus begins at what is missing; Enter in a field signs in, and the form is off until the answer."""
+    """The focus begins in the first empty field. Enter in a field submits name and password, and the form is disabled
+    until the answer.
+    """
     form = sign_in(qtbot)
     assert form.focusWidget() is form.user_field.edit
     QTest.keyClicks(form.user_field.edit, " op-a ")
@@ -71,7 +73,7 @@ def test_name_and_password_go_out_by_enter(qtbot: QtBot) -> None:
 
 
 def test_enter_goes_out_from_the_other_choices_too(qtbot: QtBot) -> None:
-    """The button names the key, wherever the focus is: at the check box, and at the language below the form."""
+    """Enter submits the form also while the focus is on the check box or on a language button."""
     form = sign_in(qtbot, "op-a")
     QTest.keyClicks(form.password_field.line_edit, "pass word")
     cover = PrivacyCover(make_window_context(), form)
@@ -85,7 +87,9 @@ def test_enter_goes_out_from_the_other_choices_too(qtbot: QtBot) -> None:
 
 
 def test_a_known_name_is_there_already(qtbot: QtBot) -> None:
-    """Then the password is what is asked for; where only that account may come back, the name is fixed."""
+    """If the name is known, it is filled in and the focus is on the password. If only this account may sign in, the
+    name can't be changed.
+    """
     form = sign_in(qtbot, "op-a")
     assert form.focusWidget() is form.password_field.line_edit
     assert not sign_in(qtbot, "op-a").user_field.edit.isReadOnly()
@@ -93,7 +97,7 @@ def test_a_known_name_is_there_already(qtbot: QtBot) -> None:
 
 
 def test_what_is_missing_is_said_at_its_field(qtbot: QtBot) -> None:
-    """Nothing is sent, and the focus goes to what is missing."""
+    """With empty fields, Enter submits nothing; each empty field has its error, and the focus is on the first one."""
     form = sign_in(qtbot)
     with qtbot.assertNotEmitted(form.submitted):
         enter(form)
@@ -132,7 +136,9 @@ def test_a_database_that_is_away_keeps_what_was_typed(qtbot: QtBot) -> None:
 
 
 def test_the_eye_shows_the_password_until_it_is_sent(qtbot: QtBot) -> None:
-    """By mouse and by keyboard, with a name that says what it does next."""
+    """A button shows and hides the password, by mouse and keyboard; its name says what a press does. Submitting hides
+    the password.
+    """
     form = sign_in(qtbot, "op-a")
     QTest.keyClicks(form.password_field.line_edit, "secret")
     eye = form.password_field.visibility_button
@@ -232,7 +238,9 @@ def test_unlocking_asks_for_the_password(qtbot: QtBot) -> None:
 
 
 def test_sqlite_says_plainly_that_it_has_no_passwords(qtbot: QtBot) -> None:
-    """One press of Enter unlocks; where things are tried out, any person may take over."""
+    """On SQLite the form has no password: Enter unlocks the window, and on a desk for trials another person can be
+    selected.
+    """
     team = (
         Person("op-a", frozenset({"operator"}), may_buy=True),
         Person("lead-b", frozenset({"approver"}), may_buy=True),

@@ -21,7 +21,7 @@ class Row:
 
 
 class Store:
-    """Rows by id; pages by key, as a service gives them."""
+    """A list of rows by id, which is read page by page with a cursor."""
 
     def __init__(self, count: int) -> None:
         self.rows = {number: Row(number) for number in range(count)}

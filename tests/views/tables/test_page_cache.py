@@ -10,7 +10,7 @@ rows = st.lists(st.tuples(st.integers(0, 12), st.sampled_from("ab")), max_size=1
 
 
 def applied(old: Rows, steps: list[RowChange]) -> Rows:
-    """The rows of a view that applies the steps one by one."""
+    """Return the rows after these steps have been applied one by one."""
     work: Rows = list(old)
     for step in steps:
         if step.kind == "set":
@@ -32,7 +32,7 @@ def test_the_steps_lead_from_old_to_new(old: Rows, new: Rows) -> None:
 
 @given(old=rows)
 def test_nothing_new_means_no_step(old: Rows) -> None:
-    """A re-read with the same rows causes no change of rows, so nothing is repainted."""
+    """If a re-read returns the same rows, no row change results."""
     assert compute_row_changes(old, list(old), lambda row: row[0]) == []
 
 

@@ -1,4 +1,4 @@
-"""The model of a long list: what is read when, what a re-read changes, and what it says of itself."""
+"""The model of a long list: when it reads pages, what a re-read changes, and which data it offers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,19 +20,19 @@ MakeModel = Callable[..., WatchedModel]
 
 
 def ids(model: PagedModel) -> list[int | None]:
-    """The ids of all rows, None for placeholders and headings."""
+    """Return the ids of all rows, None for placeholders and headings."""
     rows: list[Any] = [model.row_at(number) for number in range(model.rowCount())]
     return [None if row is None else row.id for row in rows]
 
 
 def walk(model: PagedModel, to: int) -> None:
-    """Scroll down as a person does, a few rows at a time."""
+    """Scroll down, three rows at a time."""
     for first in range(0, to, 3):
         model.set_visible_rows(first, first + 2)
 
 
 def test_a_short_list_is_read_once(watched_model: MakeModel) -> None:
-    """One page, its true number of rows, no placeholder left."""
+    """A list of seven rows is read with one call, and has seven rows and no placeholder."""
     list_model = watched_model(7)
     assert ids(list_model.model) == list(range(7))
     assert list_model.model.is_complete
@@ -58,7 +58,9 @@ def test_an_empty_list_that_is_read_again_has_no_bars(watched_model: MakeModel, 
 
 
 def test_data_reads_nothing(watched_model: MakeModel) -> None:
-    """Until the answer comes there are placeholders without contents, and asking for them fetches nothing."""
+    """Until the answer arrives, the rows are placeholders without data, and asking a placeholder for its data starts
+    no read.
+    """
     list_model = watched_model(500, paused=True)
     index = list_model.model.index(3, 2)
     assert list_model.model.is_loading
@@ -71,7 +73,7 @@ def test_data_reads_nothing(watched_model: MakeModel) -> None:
 
 
 def test_pages_follow_the_eye(watched_model: MakeModel) -> None:
-    """A page is read when its rows come into sight, the next one when the middle of the last is passed."""
+    """The model reads the next page when a row behind the middle of the last page becomes visible."""
     list_model = watched_model(500)
     assert list_model.store.cursors == [None]
     list_model.model.set_visible_rows(PAGE // 2, PAGE // 2 + 3)
@@ -175,7 +177,7 @@ def test_the_answer_to_an_old_question_is_dropped(watched_model: MakeModel) -> N
 
 
 def test_chosen_rows_are_chosen_by_key(watched_model: MakeModel) -> None:
-    """A choice outlives a re-read that moves the row, and another question forgets it."""
+    """A selected row stays selected after a re-read that moves it; another query clears the selection."""
     list_model = watched_model(10)
     list_model.model.set_row_selected(4)
     list_model.model.set_row_selected(5)
@@ -208,7 +210,7 @@ def test_a_bare_number_is_read_with_its_title() -> None:
 
 
 def by_parity(row: Row) -> RowGroup:
-    """Rows below 3 are one group, the others another."""
+    """Put the rows below 3 into one group and the others into another one."""
     return RowGroup(row.id < 3, "Needs a person" if row.id < 3 else "Re-checking", count="3")
 
 
@@ -233,7 +235,9 @@ def test_a_group_over_two_pages_has_one_heading(watched_model: MakeModel) -> Non
 
 @pytest.mark.parametrize("role", [Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole])
 def test_headers_have_their_titles(watched_model: MakeModel, role: Qt.ItemDataRole) -> None:
-    """Each column is named, for eyes and for ears; the one of the check boxes for ears alone."""
+    """Each column has a title, on screen and for screen readers; the column of check boxes has one for screen readers
+    alone.
+    """
     model, is_heard = watched_model(1).model, role == Qt.ItemDataRole.AccessibleTextRole
     assert model.headerData(2, Qt.Orientation.Horizontal, role) == "Record"
     assert model.headerData(0, Qt.Orientation.Horizontal, role) == ("Select" if is_heard else "")
@@ -255,7 +259,9 @@ steps = st.lists(
 def test_whatever_happens_in_between_a_re_read_is_true(
     watched_model: MakeModel, steps: list[tuple[str, int]], grouped: bool
 ) -> None:
-    """Rows may come and go while somebody scrolls: after a re-read, what is walked through is what is stored."""
+    """After any sequence of scrolling, re-reads and changes of the stored rows, a re-read makes the model show the
+    stored rows.
+    """
     list_model = watched_model(4 * PAGE, group_of=by_parity if grouped else None)
     model, rows = list_model.model, list_model.store.rows
     for name, number in steps:

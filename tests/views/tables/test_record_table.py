@@ -67,7 +67,9 @@ def test_enter_opens_and_space_chooses(table: MakeTable, qtbot: QtBot) -> None:
 
 
 def test_shift_and_the_arrows_choose_on(table: MakeTable) -> None:
-    """From where it began: forth and back, past headings, over a released Shift; any other key begins anew."""
+    """Shift with the arrow keys selects from the row where it began, in both directions and past headings. Any other
+    key ends that selection.
+    """
     view = table(6, group_of=headed)
     shift = Qt.KeyboardModifier.ShiftModifier
     for expected in ({0, 1}, {0, 1, 2}):
@@ -84,7 +86,7 @@ def test_shift_and_the_arrows_choose_on(table: MakeTable) -> None:
 
 
 def test_letters_are_the_pages_keys(table: MakeTable, qtbot: QtBot) -> None:
-    """A letter doesn't search in the rows: it goes on to the page."""
+    """A letter key doesn't search in the table, because the page uses it as a shortcut."""
     view = table(5)
     QTest.keyClick(view, Qt.Key.Key_A)
     assert view.current_item == Row(0)
@@ -148,7 +150,7 @@ def test_what_is_in_sight_is_read(table: MakeTable) -> None:
 
 
 def test_a_screen_reader_gets_rows(table: MakeTable) -> None:
-    """Through the accessibility tree the table has its name, and each cell reads out its row."""
+    """In the accessibility tree the table has its name, and each cell has the spoken text of its row."""
     view = table(3)
     tree = QAccessible.queryAccessibleInterface(view)
     assert tree is not None
@@ -172,7 +174,7 @@ def test_the_ring_lies_inside_the_row_and_goes_with_the_focus(table: MakeTable, 
 
 
 def test_hover_and_rest(table: MakeTable) -> None:
-    """The row under the mouse is tinted over its whole width, and only that one."""
+    """Only the row under the mouse has the hover colour, over its whole width."""
     view, values = table(3), current_appearance().colours_by_name
     where, none = QPointF(100, 48), Qt.MouseButton.NoButton
     moved = QMouseEvent(QEvent.Type.MouseMove, where, where, none, none, Qt.KeyboardModifier.NoModifier)

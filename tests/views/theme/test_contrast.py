@@ -32,7 +32,7 @@ def lowest(theme: ThemeName, ink: str, grounds: tuple[str, ...]) -> float:
 
 
 def measure_ratios(theme: ThemeName) -> dict[str, float]:
-    """Every pair that the tokens promise a ratio for."""
+    """Return the contrast ratio of each pair of colours for which the tokens state a ratio."""
     inks = ("text", "muted", "accent", *TONES, "border", "focus", "disabled_text")
     ratios = {ink: lowest(theme, ink, SURFACES) for ink in inks}
     ratios |= {f"{tone}_on_tint": ratio(theme, tone, f"{tone}_tint") for tone in TONES}

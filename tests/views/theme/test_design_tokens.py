@@ -9,7 +9,7 @@ from console.views.theme.icons import DRAWING_BY_ICON_NAME, get_icon_drawing
 
 
 def test_every_badge_has_a_drawing_and_a_tone() -> None:
-    """No state is shown without its shape, or in a colour that isn't a tone."""
+    """Every badge has a drawing, a tone and a word in both languages."""
     for key, badge in tokens().badges.items():
         assert badge.icon_name in DRAWING_BY_ICON_NAME, key
         assert badge.tone in get_args(Tone), key

@@ -145,7 +145,9 @@ def test_text_of_others_is_never_markup() -> None:
 
 
 def test_a_line_of_figures_has_the_depth_of_the_text_font() -> None:
-    """Wherever a text wraps: its last line may have only the time."""
+    """In a text that can wrap, a joiner follows each part in the figures font, so that a line with only a time is as
+    high as a line of text.
+    """
     for text in ("2026-11-20 15:04", "requested by op-a 11-25 08:16", "¥1,000 of order ORD-4711"):
         markup = format_rich_text(text, can_wrap=True)
         assert markup.count("</span>") > 0

@@ -76,7 +76,7 @@ def test_a_line_has_room_for_every_letter(appearance: Appearance, role: TextRole
 
 
 def drawn_families(text: str, font: QFont) -> set[str]:
-    """The families whose letters Qt takes for a text."""
+    """Return the font families that Qt uses for this text."""
     layout = QTextLayout(text, font)
     layout.beginLayout()
     layout.createLine()
@@ -85,7 +85,7 @@ def drawn_families(text: str, font: QFont) -> set[str]:
 
 
 def test_larger_text_makes_rows_and_controls_higher(appearance: Appearance) -> None:
-    """At 200 % a row still holds its line, and a control its words."""
+    """At 200 % text size a row and a button are at least as high as a line of text."""
     appearance.set_text_scale(2.0)
     assert appearance.font("body").pixelSize() == 2 * tokens().type["body"].px
     assert appearance.row_height() >= appearance.line_height("body")
@@ -93,19 +93,19 @@ def test_larger_text_makes_rows_and_controls_higher(appearance: Appearance) -> N
 
 
 def test_digits_have_one_width(appearance: Appearance) -> None:
-    """Columns of figures don't dance: each digit is as wide as the next."""
+    """All digits have the same width, so that figures in a column are aligned."""
     widths = {appearance.font_metrics("data").horizontalAdvance(digit) for digit in "0123456789"}
     assert len(widths) == 1
 
 
 def test_a_veil_is_translucent() -> None:
-    """`rgba()` values keep their alpha."""
+    """A colour written as `rgba()` keeps its alpha value."""
     assert parse_colour("rgba(27,31,36,0.45)").alpha() == 115
 
 
 def test_figures_in_a_bold_line_are_bold_from_the_first_window_on() -> None:
-    """The markup of a title names the font of its figures, which nothing may have asked for yet: the title's own font
-    brings both files of its weight.
+    """Loading the font of dialog titles also loads the bold font of figures, because the markup of a title names that
+    font.
     """
     first = (
         "from PySide6.QtGui import QFontDatabase; from PySide6.QtWidgets import QApplication; "

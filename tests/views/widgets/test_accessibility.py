@@ -1,4 +1,4 @@
-"""The tree that a screen reader walks: what is on the screen, in reading order, each with a role and a name."""
+"""The accessibility tree has the visible parts in reading order, each with a role and a name."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -254,7 +254,7 @@ def test_only_the_list_with_the_keyboard_has_a_focused_item(qtbot: QtBot) -> Non
 
 
 def test_nodes_go_with_their_widgets(qtbot: QtBot) -> None:
-    """Thousands of widgets come and go under the eyes of a screen reader."""
+    """When widgets are deleted, their nodes in the accessibility tree are deleted, too."""
     window = QWidget()
     window.setLayout(make_column())
     show(qtbot, window)

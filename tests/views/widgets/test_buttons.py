@@ -82,7 +82,7 @@ def test_off_says_why_beside_the_button(show_widgets: Shown) -> None:
 
 
 def test_a_second_press_is_impossible(show_widgets: Shown) -> None:
-    """From the first press the button is off and says what is going on, then has its own words again."""
+    """A busy button is disabled and says what is being done; afterwards it has its own text again."""
     button = KeyButton("Buy", kind="primary")
     show_widgets(button)
     button.set_busy("Asking...")
@@ -108,7 +108,7 @@ def test_a_double_click_presses_once(show_widgets: Shown) -> None:
 
 
 def test_everything_has_a_name_and_room_for_a_finger() -> None:
-    """Icon buttons have names though they show no word; no target is smaller than 24 px."""
+    """Icon buttons have accessible names, and no button is smaller than 24 px."""
     widgets = (
         IconButton("close", "Close"),
         KeyButton("Probe", "P", "inline"),

@@ -9,7 +9,9 @@ from console.views.widgets.layout.current_page_stack import CurrentPageStack
 
 
 def test_only_the_visible_widget_makes_the_page_high(qtbot: QtBot) -> None:
-    """At any of them, and after a change of it."""
+    """The page is as high as the current widget of the stack needs, also after another one has become the current
+    one.
+    """
     chart, table, texts, page, outer = QWidget(), QWidget(), QWidget(), QWidget(), CurrentPageStack()
     chart.setMinimumHeight(900)
     table.setMinimumHeight(100)

@@ -1,4 +1,4 @@
-"""The frame of every dialog: what Enter, Esc and haste can't do."""
+"""The frame of every dialog: which presses of Enter, Esc and the acting button it ignores."""
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -13,7 +13,9 @@ from console.views.widgets.window.notification_bars import NotificationBar
 
 
 def opened(qtbot: QtBot) -> tuple[QWidget, DialogFrame, list[int], list[str]]:
-    """A window with an open dialog, the outcomes it has, the presses of its acting button."""
+    """Return a window with an open dialog, the list of the dialog's results, and the list of presses of its acting
+    button.
+    """
     window = QWidget()
     window.resize(900, 600)
     qtbot.addWidget(window)
@@ -39,7 +41,7 @@ def test_cancel_has_the_first_focus_and_enter_cancels(qtbot: QtBot) -> None:
 
 
 def test_escape_cancels(qtbot: QtBot) -> None:
-    """Esc is Cancel."""
+    """Esc in a dialog cancels it."""
     _, dialog, outcomes, _ = opened(qtbot)
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
     assert outcomes == [QDialog.DialogCode.Rejected.value]
@@ -74,7 +76,7 @@ def test_no_corner_is_black_where_no_compositor_runs(qtbot: QtBot, monkeypatch: 
 
 
 def test_haste_decides_nothing(qtbot: QtBot) -> None:
-    """The acting button is off while the dialog has just appeared, and on after that."""
+    """In the first moment of a dialog the acting button is disabled, so that an early click does nothing."""
     _, dialog, _, pressed = opened(qtbot)
     assert not dialog.main_button.isEnabled()
     QTest.mouseClick(dialog.main_button, Qt.MouseButton.LeftButton)
@@ -109,8 +111,8 @@ def test_a_press_that_comes_too_early_is_not_silent(qtbot: QtBot) -> None:
 
 
 def test_it_stays_open_until_the_answer(qtbot: QtBot) -> None:
-    """While asking, a second press does nothing, and Esc is refused with a sentence; the answer takes the question's
-    place.
+    """While a call runs, the dialog stays open: a second press does nothing, and Esc is refused with a sentence. The
+    result then replaces the question.
     """
     _, dialog, outcomes, pressed = opened(qtbot)
     dialog._enable_main_button()

@@ -11,7 +11,9 @@ from console.views.widgets.display.record_parts import FactList
 
 @pytest.mark.usefixtures("appearance")
 def test_a_layout_of_the_same_width_asks_for_no_other_one(qtbot: QtBot) -> None:
-    """Each activation of the layout asked for the next one, so that the window stood still (seen at 150 % text)."""
+    """A layout of the same width requests no further layout; it did once, so that the window stopped reacting at 150
+    % text size.
+    """
     window = QWidget()
     qtbot.addWidget(window)
     facts = FactList((("Order number", "S-100026"), ("Total", "₹2,510.00")), parent=window)
@@ -27,8 +29,9 @@ def test_a_layout_of_the_same_width_asks_for_no_other_one(qtbot: QtBot) -> None:
 
 @pytest.mark.usefixtures("appearance")
 def test_every_value_has_room_for_its_lines(qtbot: QtBot) -> None:
-    """Also if heights for other widths were asked for meanwhile, as a scroll area does before it knows whether it
-    needs a bar. The list then had the heights of the other width, and its last lines were cut off."""
+    """Every value has the height of its lines, also if the layout was asked for the height at another width in
+    between, as a scroll area does.
+    """
     texts = (
         "短い文です。",
         "長い文で、行の折り返しが必要です。" * 4,

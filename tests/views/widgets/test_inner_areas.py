@@ -23,7 +23,7 @@ HEAD_PX, LIST_PX = 300, 80
 
 
 class ListPage(QWidget):
-    """A head, and below it two tabs: a list of 40 lines and a text."""
+    """A page with a header and two tabs: a list of 40 lines and a text."""
 
     def __init__(self) -> None:
         super().__init__()

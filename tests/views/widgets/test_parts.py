@@ -1,4 +1,4 @@
-"""The other controls: what they say, keep and announce."""
+"""Other controls: toasts, sidebar, fields, tabs, search results and timelines."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -63,7 +63,9 @@ def test_at_most_three_toasts(show_widget: Shown) -> None:
 
 
 def test_the_side_bar_goes_by_key_and_by_arrow(show_widget: Shown, qtbot: QtBot) -> None:
-    """Alt+2 goes to the second place from anywhere; arrows only walk, Enter goes."""
+    """Alt+2 opens the second page from anywhere; the arrow keys move the focus, and Enter opens the entry with the
+    focus.
+    """
     bar = Sidebar(
         [SidebarEntry("home", "home", "Home", "Alt+1"), SidebarEntry("queues", "list", "Queues", "Alt+2", "12")],
         "Screens",
@@ -149,7 +151,9 @@ def test_a_differing_side_keeps_its_texts_in_line(show_widget: Shown) -> None:
 def test_the_longest_label_of_facts_keeps_its_distance(
     show_widget: Shown, appearance: Appearance, scale: float
 ) -> None:
-    """Otherwise "Corporation number 2 9912" reads as one text, in large letters most of all."""
+    """At each text size there is space between the longest label of a fact list and its value; otherwise both would
+    look like one text.
+    """
     facts = FactList((("Corporation number", "2 9912 0206 3857"), ("Payer", "****7306")))
     show_widget(facts)
     appearance.set_text_scale(scale)
@@ -168,7 +172,7 @@ def find_baseline(label: QWidget, root: QWidget) -> int:
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
 def test_facts_stand_at_equal_distances(show_widget: Shown, appearance: Appearance, scale: float) -> None:
-    """With and without a copy button, and each label at the height of its value."""
+    """The facts have equal distances with and without a copy button, and each label is on the line of its value."""
     facts = FactList((("xxx", "xxx"), ("xxx", "xxx")))
     for value in (CopyableId("xxx", "xxx", "Number"), CopyableId("xxx", "xxx", "Key"), TextLabel("xxx")):
         facts.add_fact("xxx", value)
@@ -186,7 +190,7 @@ def test_facts_stand_at_equal_distances(show_widget: Shown, appearance: Appearan
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
 def test_values_of_aligned_lists_begin_at_one_place(show_widget: Shown, appearance: Appearance, scale: float) -> None:
-    """At each text size, whichever list has the longest label."""
+    """Two fact lists that are aligned begin their values at the same x position, at each text size."""
     window, above, below = QWidget(), FactList((("Ours", "¥500"),)), FactList((("Number at the gateway", "0421"),))
     above.align_values_with(below)
     window.setLayout(make_column(above, below))
@@ -213,7 +217,7 @@ def test_the_texts_of_a_bar_stand_on_one_baseline(show_widget: Shown, appearance
 def test_the_sign_of_an_error_stands_beside_its_first_line(
     show_widget: Shown, appearance: Appearance, scale: float
 ) -> None:
-    """Not between the lines of a sentence that is longer than its field is wide."""
+    """The sign of an error is on the height of the first line of its text, also if the text wraps."""
     field = Field("Amount")
     field.show_error("At most this can be refunded.")
     show_widget(field)
@@ -274,7 +278,7 @@ def test_cut_words_are_whole_in_the_name() -> None:
 
 
 def test_words_grow_with_the_text_size(appearance: Appearance) -> None:
-    """A label that stands already follows a change of the text size."""
+    """A change of the text size changes the font and the height of an existing label."""
     words = TextLabel("14:58:03 に確認", wraps_lines=True)
     small = words.sizeHint().height()
     appearance.set_text_scale(2.0)
@@ -311,7 +315,9 @@ def test_search_takes_the_focus_and_gives_it_back(show_widget: Shown, qtbot: QtB
 
 
 def test_arrows_walk_the_answers_while_typing(show_widget: Shown, qtbot: QtBot) -> None:
-    """Down leads to the next answer that can be opened, past headings and what is off; Enter opens it."""
+    """While the focus is in the search input, the arrow keys move through the results, past headings and disabled
+    entries; Enter opens the current one.
+    """
     window = QWidget()
     window.resize(900, 700)
     show_widget(window)
@@ -439,7 +445,9 @@ def said(at: int, words: str, actor: str = "worker") -> TimelineLine:
 
 
 def test_repeated_events_are_shown_once_and_all_of_them_on_enter(qtbot: QtBot) -> None:
-    """With their number and their oldest time; a sequence of events that repeats itself, too. Two are no group."""
+    """Three or more repeated events are one line with their number and oldest time, also a repeated sequence of
+    events. Enter shows all of them.
+    """
     timeline = TimelineList("Timeline", repeated_event_texts=TEXTS)
     qtbot.addWidget(timeline)
     pairs = [said(50 - at, "asked" if at % 2 == 0 else "no answer") for at in range(6)]
@@ -546,7 +554,9 @@ def test_a_part_is_never_a_window_of_its_own(qtbot: QtBot, is_visible: bool) -> 
 
 
 def test_a_tab_without_input_leaves_the_focus_at_its_bar(show_widget: Shown) -> None:
-    """By whatever way the tab was changed: Qt would give the focus to the page of the tab, without name and ring."""
+    """If the page of a tab has no input, changing the tab leaves the focus on the tab bar; Qt would give it to the
+    page, which has no name and no focus ring.
+    """
     window, tabs, stack, edit = QWidget(), TabBar("Views"), QStackedWidget(), QPlainTextEdit()
     empty = QWidget()
     empty.setLayout(make_column(TextLabel("Nothing is here.")))
