@@ -1,4 +1,6 @@
-"""A person who works by the accessibility tree and the keyboard alone, and what they hear meanwhile."""
+"""Operates a window by the accessibility tree and the keyboard alone, as a person with a screen reader does, and
+records what is spoken meanwhile.
+"""
 
 import re
 import time
@@ -84,7 +86,7 @@ class ScreenReaderUser:
     _since: int = 0
 
     def get_text(self, key: str, **facts: object) -> str:
-        """A text of the window in its language."""
+        """Return a text in the language of the window."""
         return self.person.opening.context.translate(key, **facts)
 
     def begin_act(self, title: str) -> None:
@@ -125,7 +127,7 @@ class ScreenReaderUser:
         self.person.until(lambda: QApplication.activePopupWidget() is None)
 
     def open_submenu(self, name: str) -> None:
-        """Open the submenu of the open menu whose name begins so, by the arrow keys."""
+        """Open the submenu whose name begins with `name` in the open menu, by the arrow keys."""
         menu = QApplication.activePopupWidget()
         self._move_down_to(name)
         self.person.press("Right")
@@ -155,7 +157,9 @@ class ScreenReaderUser:
         raise AssertionError(f"no way by Tab to {role.name} {name!r}")
 
     def find(self, role: QAccessible.Role, name: str) -> QAccessibleInterface:
-        """The visible, enabled node of this role whose name begins so, in the dialog or window that is in front."""
+        """Return the visible, enabled node of this role whose name begins with `name`, in the dialog or window in
+        front.
+        """
 
         def found() -> QAccessibleInterface | None:
             for node in self.nodes():
@@ -179,7 +183,9 @@ class ScreenReaderUser:
         yield from list_visible_nodes(QAccessible.queryAccessibleInterface(front))
 
     def wait_for_focus(self, role: QAccessible.Role, beginning: str) -> None:
-        """The focus is on the node of this role and name, once it is there: a screen reader reads it."""
+        """Wait until a node of this role, whose name begins with `beginning`, has the focus; add it to the
+        transcript.
+        """
 
         def focused() -> list[str]:
             nodes = (node for node in self.nodes() if node.role() == role and node.state().focused)
@@ -192,7 +198,7 @@ class ScreenReaderUser:
         self.transcript.append(f"- is at: {role.name} “{_replace_varying_parts(focused()[0])}”")
 
     def wait_for_sentence(self, beginning: str) -> str:
-        """The sentence of this act that begins so, once it is said."""
+        """Wait until a sentence that begins with `beginning` has been spoken in the current act, and return it."""
 
         def said() -> HeardSentence | None:
             return next((one for one in self.heard[self._since :] if one.sentence.startswith(beginning)), None)
@@ -209,7 +215,9 @@ class ScreenReaderUser:
         return one.sentence
 
     def wait_for_title(self, beginning: str) -> None:
-        """Once the title of the window begins so: a screen reader says it when the page changes."""
+        """Wait until the title of the window begins with `beginning`, and add it to the transcript: a screen reader
+        speaks the title when the page changes.
+        """
         self.person.until(lambda: self.person.window.windowTitle().startswith(beginning))
         self.person.wait_until_read()
         self.write_heard()
@@ -229,7 +237,9 @@ class ScreenReaderUser:
     # -- what must hold on every screen
 
     def check_tree(self) -> None:
-        """Every control has a name, no painted word is a filler, and the keyboard is somewhere, and in one place."""
+        """Check that every control has a name, that no visible text is a placeholder, and that exactly one node has
+        the focus.
+        """
         self.person.wait_until_read()
         self.person.wait_for_active_window()
         nodes = list(self.nodes())
@@ -240,7 +250,7 @@ class ScreenReaderUser:
 
 
 def _replace_varying_parts(text: str) -> str:
-    """The text without what differs from run to run: times, days, ids, sizes."""
+    """Return the text with marks in place of times, days, ids and sizes, which differ from run to run."""
     for pattern, mark in _VARYING_PARTS:
         text = pattern.sub(mark, text)
     return text

@@ -1,4 +1,4 @@
-"""Whole windows on real services and a sandbox over HTTP, real threads included."""
+"""Fixtures for tests of complete windows, with real services and threads and a sandbox that answers over HTTP."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,7 +43,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def database_of_desks(request: pytest.FixtureRequest) -> Iterator[PooledDatabase | None]:
-    """The database whose people ask a worker; None if the desks are embedded."""
+    """Yield the database of desks in team mode, for whose people a worker acts; None if the desks are embedded."""
     if not getattr(request, "param", request.config.getoption("--through-worker")):
         yield None
         return
@@ -91,7 +91,7 @@ def console(seats: WindowTestDesks) -> Console:
 
 @pytest.fixture
 def sit(seats: WindowTestDesks) -> OpenWindow:
-    """Opens a window."""
+    """Return the function that opens a window for a person."""
     return seats.open_window
 
 
@@ -100,7 +100,7 @@ def buy_check(console: Console, number: str, client: str = "1") -> CreditCheck:
 
 
 def buy_unknown(console: Console, sandbox: Sandbox, number: str) -> CreditCheck:
-    """A purchase that is charged and never answered."""
+    """Make a purchase that is charged and whose answer is lost; return its record."""
     sandbox.control.add_fault("status_after_charge:500", call="purchase", number=number)
     with pytest.raises(ConsoleError) as caught:
         buy_check(console, number)
@@ -110,7 +110,7 @@ def buy_unknown(console: Console, sandbox: Sandbox, number: str) -> CreditCheck:
 
 
 def buy_without_pdf(console: Console, sandbox: Sandbox, number: str) -> CreditCheck:
-    """Bought, and the PDF is missing until it is fetched again."""
+    """Buy a credit check whose PDF is missing until it is fetched again."""
     sandbox.control.add_fault("pdf_missing", call="pdf", number=number)
     return buy_check(console, number)
 

@@ -50,7 +50,7 @@ class Person:
         self.wait_until_read()
 
     def _has_loaded(self) -> bool:
-        """True once the window has the people and, unless this person's role may not read them, the counts."""
+        """Return True if the window has read the people and, unless this person's role may not read them, the counts."""
         context = self.opening.context
         is_counted = context.work_counts.read_at is not None or bool(context.find_missing_right_reason("read"))
         return bool(context.people) and is_counted
@@ -63,20 +63,22 @@ class Person:
         self._bot.waitUntil(condition, timeout=PATIENCE_MS)
 
     def wait_until_read(self) -> None:
-        """Until nothing is being read."""
+        """Wait until no read is running."""
         self.until(self.opening.runner.is_idle)
 
     # -- by keyboard
 
     def press(self, keys: str, times: int = 1) -> None:
-        """Keys as on their caps, sent to the active window: Qt decides who gets them."""
+        """Press the keys, which are written as on a keyboard; they are sent to the active window, and Qt decides
+        which widget gets them.
+        """
         pressed = QKeySequence(keys)[0]  # type: ignore[index]  # a sequence is; the stubs don't say so
         for _ in range(times):
             handle = self.wait_for_active_window().windowHandle()
             QTest.keyClick(handle, pressed.key(), pressed.keyboardModifiers())
 
     def double_click(self, button: QWidget) -> None:
-        """Both clicks of the mouse, through the window: Qt decides which widget gets the second one."""
+        """Double-click the button through its window, so that Qt decides which widget gets the second click."""
         window = button.window()
         at = button.mapTo(window, button.rect().center())
         QTest.mouseDClick(window.windowHandle(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at)
@@ -87,7 +89,7 @@ class Person:
             QTest.keyClick(handle, character)  # type: ignore[call-overload]  # a character will do; the stubs lack it
 
     def tab_to(self, name: str) -> None:
-        """Tab on until the control of that name has the focus."""
+        """Press Tab until a control whose name begins with `name` has the focus."""
         for _ in range(_MAX_TABS):
             focus = QApplication.focusWidget()
             if focus is not None and get_accessible_name(focus).startswith(name):
@@ -96,9 +98,8 @@ class Person:
         raise AssertionError(f"no way by Tab to {name!r}")
 
     def wait_for_active_window(self) -> QWidget:
-        """The window that has the keyboard. Where no window manager gives it to the open dialog or, when the dialog
-        has gone, back to our window, it is requested here, until it is given: a window that closes between the
-        request and Qt's answer takes the keyboard away again.
+        """Return the window that has the keyboard. Without a window manager nothing gives the keyboard to the open
+        dialog, or back to the window after a dialog, so it is requested here again and again until it is given.
         """
 
         def open_dialog() -> DialogFrame | None:
@@ -121,13 +122,13 @@ class Person:
     # -- what is in sight
 
     def page(self, kind: type[P]) -> P:
-        """The page in sight once it is of that kind."""
+        """Wait until the visible page is of this class, and return it."""
         self.until(lambda: isinstance(self.frame.current_page, kind))
         assert isinstance(self.frame.current_page, kind)
         return self.frame.current_page
 
     def dialog(self, kind: type[D]) -> D:
-        """The dialog of that kind once it is open."""
+        """Wait until a dialog of this class is open, and return it."""
 
         def found() -> D | None:
             return next(iter(list_open(self.window, kind)), None)
@@ -144,7 +145,7 @@ class Person:
     # -- through the accessibility tree
 
     def control(self, name: str, root: QWidget | None = None, role: QAccessible.Role | None = None) -> "Control":
-        """The visible, enabled control of that name, once it is there."""
+        """Wait until a visible, enabled control of this name exists, and return it."""
 
         def found() -> QAccessibleInterface | None:
             return next(_find_controls(root or self.window, name, role), None)
@@ -177,7 +178,7 @@ def list_windows(window: QWidget, kind: type[W]) -> list[W]:
 
 
 def list_open(window: QWidget, kind: type[W]) -> list[W]:
-    """Return those of them that are visible."""
+    """Return the visible dialogs or menus of this class that belong to the window."""
     is_open = any(isinstance(one, kind) and one.isVisible() for one in QApplication.topLevelWidgets())
     return [one for one in window.findChildren(kind) if one.isVisible()] if is_open else []
 
@@ -189,7 +190,7 @@ class Control:
         self._interface = interface
 
     def press(self) -> None:
-        """Its press action: what a screen reader's user does with it."""
+        """Do the press action of the control, as a screen reader does for its user."""
         actions = self._interface.actionInterface()
         assert actions is not None, "nothing to press"
         actions.doAction(QAccessibleActionInterface.pressAction())
@@ -226,7 +227,7 @@ def get_accessible_name(widget: QWidget) -> str:
 
 
 def walk_accessible_tree(interface: QAccessibleInterface | None) -> Iterator[QAccessibleInterface]:
-    """An accessible object and all below it; rows of tables and lists are left to their table."""
+    """Yield an accessible object and all objects below it, but not the rows of tables and lists."""
     if interface is None or not interface.isValid():
         return
     yield interface

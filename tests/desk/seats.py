@@ -52,11 +52,11 @@ class WindowTestDesks(ABC):
     @property
     @abstractmethod
     def acting_desk(self) -> Console:
-        """The desk that calls the providers."""
+        """Return the desk that calls the providers."""
 
     @abstractmethod
     def desk(self, name: str) -> Console:
-        """The desk at which this person sits."""
+        """Return the desk that this person uses."""
 
     @abstractmethod
     @contextmanager
@@ -119,7 +119,7 @@ class WindowTestDesks(ABC):
 
 
 class EmbeddedDesks(WindowTestDesks):
-    """One SQLite file; whoever sits there says by a name who acts."""
+    """All people use one desk with one SQLite file; the window's operator decides who acts."""
 
     def __init__(
         self, bot: QtBot, clock: SystemClock, folder: Path, sandbox: Sandbox, facts: Mapping[str, str]
@@ -169,7 +169,9 @@ class EmbeddedDesks(WindowTestDesks):
 
 
 class TeamModeDesks(WindowTestDesks):
-    """A MariaDB of these people alone. A worker has the providers' credentials, the people's desks have none."""
+    """The desks of a team on a MariaDB server. A worker has the providers' credentials, the desks of the people have
+    none.
+    """
 
     def __init__(
         self,
@@ -202,7 +204,9 @@ class TeamModeDesks(WindowTestDesks):
 
     @contextmanager
     def pause_worker(self) -> Iterator[Console]:
-        """The worker, which is there and takes no request until the end of the block."""
+        """Let the worker take no desk request until the end of the block, although it counts as running; yield its
+        desk.
+        """
         worker = self.desk(_WORKER)
         self._executing.close()
         worker.desk_requests.announce_presence()
@@ -262,7 +266,7 @@ PEOPLE = {person.name: tuple(sorted(person.roles)) for person in TEAM} | {
 
 @contextmanager
 def open_database_of_askers() -> Iterator[PooledDatabase]:
-    """A server of its own with one database, whose people ask and bear the names of `PEOPLE`."""
+    """Yield a database on a server of its own, with the people of `PEOPLE`, for whom a worker acts."""
     with servers.mariadb() as server:
         database = PooledDatabase([server], PEOPLE, exact=True, asks=True)
         database.execute_and_keep("UPDATE operators SET may_buy = 0 WHERE name = 'op-c'")

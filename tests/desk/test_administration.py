@@ -21,7 +21,9 @@ pytestmark = pytest.mark.both_ways
 
 
 def test_health_schedules_and_reasons(sit: OpenWindow, console: Console) -> None:
-    """Each tab has the rows of its service, and none of them has a button."""
+    """Each tab of the administration has the rows of its service, and the tabs for checks, tasks and reason codes
+    have no button.
+    """
     console.recovery.run_due_tasks()  # nothing at a desk that asks a worker
     person = sit()
     person.frame.show_route(AdminRoute())
@@ -78,7 +80,9 @@ def test_schedules_before_the_first_run(sit: OpenWindow, console: Console) -> No
 
 
 def test_an_administrator_without_another_role(seats: WindowTestDesks, sit: OpenWindow) -> None:
-    """Switches, limits, people and checks are there. The schedules are refused by a server, and the tab says so."""
+    """A person with the role administrator alone sees switches, limits, people and checks. A server refuses the
+    schedules, and their tab says so.
+    """
     seats.add_person(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
     person = seats.switch_person(sit(), "adm-f")
     person.frame.show_route(AdminRoute())
@@ -102,7 +106,7 @@ def test_an_administrator_without_another_role(seats: WindowTestDesks, sit: Open
 def test_tasks_become_late_and_run_again_while_a_person_looks(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, clock: MovedClock
 ) -> None:
-    """The page follows the clock and the worker: nobody has to read it again."""
+    """The page shows that a task is late, and later that it has run again, without being read again by the person."""
     clock.stop()
     seats.acting_desk.scheduler.run_all()
     person = sit()

@@ -19,7 +19,7 @@ from tests.support.money_desks import import_paid_payment, request_refund
 
 
 def list_routes(console: Console, sandbox: Sandbox) -> list[tuple[str, int, Route, type[Page]]]:
-    """A record of every kind, with its page."""
+    """Return a record of every kind with its route and page."""
     payment = import_paid_payment(console, sandbox, "ORD-1")
     refund, check = request_refund(console, payment.id), buy_check(console, NUMBERS[0])
     return [
@@ -30,7 +30,7 @@ def list_routes(console: Console, sandbox: Sandbox) -> list[tuple[str, int, Rout
 
 
 def write_note(person: Person, words: str) -> None:
-    """N, the words, and the button that keeps them."""
+    """Press N, write the note and store it."""
     person.press("N")
     person.until(lambda: bool(find_note_dialogs(person)))
     (dialog,) = find_note_dialogs(person)
@@ -46,7 +46,9 @@ def find_note_dialogs(person: Person) -> list[NoteDialog]:
 
 
 def test_taken_and_noted_by_keyboard(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """T says until when in a bar; N keeps a note, which stands in its tab under the person's name."""
+    """On the page of every kind of record, T takes the record and a bar says until when; N stores a note, which
+    stands in the tab of notes under the person's name.
+    """
     person = sit()
     for kind, id, route, page_type in list_routes(console, sandbox):
         page = show_page(person, route, page_type)

@@ -1,4 +1,6 @@
-"""One thing done to many records at the window: chosen in a queue, looked through, confirmed, watched."""
+"""Bulk runs in the window: records are selected in a queue, checked in a dry run, confirmed, and executed while the
+dialog shows the progress.
+"""
 
 import csv
 from collections.abc import Sequence
@@ -32,13 +34,13 @@ RUNNING = tuple(translate(key, "en") for key in ("bulk.told.begins", "bulk.told.
 
 @pytest.fixture
 def facts() -> dict[str, str]:
-    """Real time: a provider that hangs does so until the test lets it go on."""
+    """Use real time, so that a provider that hangs does so until the test releases it."""
     return {"TIME_SCALE": "1"}
 
 
 @pytest.fixture
 def checks_without_pdf(console: Console, sandbox: Sandbox) -> list[CreditCheck]:
-    """Three whose PDF is missing until it is fetched again."""
+    """Buy three credit checks whose PDF is missing until it is fetched again."""
     return [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:3]]
 
 
@@ -50,7 +52,7 @@ def open_queue(person: Person, name: str = "incomplete") -> QueuesPage:
 
 
 def wait_for_plan(person: Person, dialog: BulkDialog) -> BulkDialog:
-    """Once its dry run is there."""
+    """Wait until the dialog shows the dry run, and return the dialog."""
     person.until(
         lambda: dialog.plan_page is not None and (dialog.main_button.isEnabled() or bool(dialog.main_button.reason))
     )
@@ -58,7 +60,7 @@ def wait_for_plan(person: Person, dialog: BulkDialog) -> BulkDialog:
 
 
 def wait_for_end(person: Person, dialog: BulkDialog) -> None:
-    """Once the run isn't running any more, and the dialog, which reads now and then, says so."""
+    """Wait until the run has ended and its dialog, which reads the run repeatedly, shows that."""
 
     def told() -> bool:
         run, outcome = dialog.run, dialog.progress_page
@@ -79,7 +81,9 @@ def count_repeated_pdf_downloads(sandbox: Sandbox, records: Sequence[CreditCheck
 def test_by_keyboard_alone(
     sit: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
 ) -> None:
-    """Space and Shift with the arrows choose; F looks through; Tab and Return confirm; Esc closes."""
+    """Space and Shift with the arrow keys select rows, F makes the dry run, Tab and Return confirm it, and Esc closes
+    the dialog.
+    """
     person = sit()
     page = open_queue(person)
     assert not page.selection.bar.isVisible()
@@ -135,7 +139,7 @@ def test_the_box_above_the_rows_takes_all_and_none(sit: OpenWindow, checks_witho
 def test_confirmed_twice_it_is_one_run(
     sit: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
 ) -> None:
-    """The second press of a double click neither runs it again nor stops it."""
+    """The second click of a double click on the confirming button neither runs the bulk run again nor stops it."""
     person = sit()
     page = open_queue(person)
     person.press("Ctrl+A")
@@ -153,7 +157,9 @@ def test_confirmed_twice_it_is_one_run(
 def test_what_changed_behind_ones_back_is_skipped(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
 ) -> None:
-    """Chosen as it was seen: somebody else settled one meanwhile and has taken another; nothing joins the set."""
+    """A record that another person has settled or taken since the selection is skipped, and a record that arrives
+    later isn't added to the selection.
+    """
     person = sit()
     page = open_queue(person)
     person.press("Shift+Down", 2)
@@ -189,8 +195,9 @@ def test_what_changed_behind_ones_back_is_skipped(
 def test_the_first_few_and_then_the_rest(
     sit: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
 ) -> None:
-    """Of three the first one; its rest is gone on with from there, after another dry run. Every place counts the one
-    among all three."""
+    """Of a bulk run of three records only the first one is executed; the rest is continued later, after another dry
+    run. All texts count it as one of three.
+    """
     person = sit()
     toasts: list[str] = []
     person.frame.context.toast_requested.connect(lambda toast: toasts.append(toast.message))
@@ -229,7 +236,7 @@ def test_the_first_few_and_then_the_rest(
 def test_left_before_it_was_confirmed(
     sit: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
 ) -> None:
-    """Nothing is done and no run is left behind."""
+    """If the dialog is closed before the run is confirmed, nothing is executed and the run is deleted."""
     person = sit()
     page = open_queue(person)
     person.press("Ctrl+A")
@@ -246,7 +253,9 @@ def test_left_before_it_was_confirmed(
 def test_closed_found_again_and_stopped(
     sit: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
 ) -> None:
-    """Its dialog is closed while a provider hangs; it stands in unfinished work, is opened there and stopped."""
+    """The dialog of a run is closed while a provider hangs; the run is listed in the unfinished work, opened there
+    again, and stopped.
+    """
     sandbox.control.add_fault("hang", call="pdf", times="always")
     person = sit()
     open_queue(person)
@@ -280,7 +289,9 @@ def test_closed_found_again_and_stopped(
 def test_a_window_that_closes_leaves_the_rest_to_the_program(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
 ) -> None:
-    """It asks nobody to wait; the row under way ends, and whoever runs the due tasks goes on."""
+    """A window that closes during a bulk run asks no question. The current record is finished, and the due tasks
+    execute the rest.
+    """
     sandbox.control.add_fault("hang", call="pdf", times="always")
     person = sit()
     if console is seats.acting_desk:  # the window's own due tasks would finish the run
@@ -311,7 +322,9 @@ def test_a_window_that_closes_leaves_the_rest_to_the_program(
 
 @pytest.mark.both_ways
 def test_many_get_the_same_note(sit: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]) -> None:
-    """Its words first, then the dry run. With nothing chosen N is about the current row."""
+    """For a note on several records the dialog asks for its text before the dry run. Without a selection N is about
+    the current row.
+    """
     person = sit()
     page = open_queue(person)
     person.press("Ctrl+A")
@@ -338,7 +351,7 @@ def test_many_get_the_same_note(sit: OpenWindow, console: Console, checks_withou
 
 
 def test_t_takes_the_current_row(sit: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]) -> None:
-    """Harmless, so nothing is asked; who has it stands in unfinished work."""
+    """T takes the current row without a question; the take is listed in the unfinished work."""
     person = sit()
     page = open_queue(person)
     current = page.current_row
@@ -358,7 +371,7 @@ def _format_spoken_table(dialog: UnfinishedWorkDialog) -> str:
 def test_what_can_not_be_done_is_greyed_with_its_reason(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """Refunds can't be re-fetched; an auditor does none of it; the reasons stand in the bar."""
+    """An action that isn't possible for the selection, or for an auditor, is disabled, and the bar has the reason."""
     request_refund(console, import_paid_payment(console, sandbox, "ORD-1").id)
     person = sit()
     page = open_queue(person, "refunds")
@@ -397,7 +410,7 @@ def test_a_filter_narrows_what_all_means(
 def test_results_are_narrowed_and_taken_along(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck], tmp_path: Path
 ) -> None:
-    """Only the rows that were not done, on the screen and in the file."""
+    """The results of a run can be filtered to the rows that were not done, on the screen and in the exported file."""
     with seats.open_acting_desk("lead-b") as lead:
         lead.recovery.take(KIND, checks_without_pdf[0].id)
     person = sit()

@@ -22,7 +22,9 @@ from tests.support.money_desks import import_paid_payment, request_refund
 
 
 def show_difference(person: Person, page: MoneyPage[PaymentDetails] | MoneyPage[RefundDetails]) -> str:
-    """Press the button of the bar, once it is there; the sentence that it shows."""
+    """Wait for the bar that says that the record has changed, press its button, and return the sentence that it then
+    shows.
+    """
     person.until(lambda: "changed" in page.list_bar_names())
     (button,) = page._bar_by_name["changed"].findChildren(KeyButton)
     assert button.text() == translate("action.show_difference", "en")
@@ -36,7 +38,9 @@ def show_difference(person: Person, page: MoneyPage[PaymentDetails] | MoneyPage[
 def test_a_payment_shows_the_fields_before_and_after(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The gateway now speaks of another amount, and a colleague probes it."""
+    """A colleague's probe changes the amount of the payment that is open in a window: the bar shows the fields before
+    and after.
+    """
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     person = sit()
     person.frame.show_route(PaymentRoute(payment.id))

@@ -150,7 +150,7 @@ def test_acting_on_a_change(seats: WindowTestDesks, sit: OpenWindow, tmp_path: P
 
 
 def test_reopening_an_acknowledged_change(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path) -> None:
-    """C lists the acknowledged changes with the person and the time; A reopens one, with a reason."""
+    """C lists the acknowledged changes with person and time; A reopens one of them, with a reason."""
     number = WATCHED[0]
     buy_check(seats.console, number)
     import_changes(seats, tmp_path, [CHANGES[1](ROWS[number])])
@@ -222,7 +222,9 @@ def _select_company(person: Person, page: ChangedCompaniesPage, number: str) -> 
 
 
 def test_the_tabs_lead_to_it_and_back(sit: OpenWindow) -> None:
-    """By the arrow keys, which go on where they are: the focus stays on the tabs of the page that opens."""
+    """The arrow keys lead from the tabs of the queues to the pages of notices and companies and back; the focus stays
+    on the tabs of the page that opens.
+    """
     last, notices, companies = QUEUE_TAB_NAMES[-3:]
     person = sit()
     person.frame.show_route(QueuesRoute(last))

@@ -11,7 +11,9 @@ from tests.support.desks import NUMBERS
 
 
 def test_filter_and_tabs_stay_when_the_language_changes(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """Also those of the page to which the person goes back afterwards."""
+    """After a change of the language the filter, the tab and the current row are as before, also on the page to which
+    the person goes back afterwards.
+    """
     record = buy_unknown(console, sandbox, NUMBERS[0])
     person = sit()
     context = person.opening.context

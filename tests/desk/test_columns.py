@@ -11,7 +11,7 @@ from tests.desk.test_queue_filter import NUMBERS, read_listed_ids
 
 
 def list_column_keys(page: QueuesPage) -> list[str]:
-    """The columns of the table, without the check box."""
+    """Return the keys of the table's columns, without the check box."""
     return [column.key for column in page.row_model.columns if column.kind != "check"]
 
 

@@ -297,7 +297,9 @@ def buy_two_alike(seats: WindowTestDesks) -> str:
 
 
 def test_nobody_knows_without_a_registry(seats: WindowTestDesks, sit: OpenWindow) -> None:
-    """Companies of our own records: no word says whether they were closed, and no column stays empty."""
+    """Without a registry the search finds the companies of our own records; the list has no columns with facts of a
+    registry.
+    """
     found = list_companies(search_text(sit(), buy_two_alike(seats)))
     assert {column.key for column in found.table.rows.columns} == {"name", "number", "ours"}
 

@@ -1,5 +1,5 @@
-"""A day's work by the accessibility tree and the keyboard alone. What is heard is kept in `transcripts` and compared,
-so that a change of speech is seen in review. `TRANSCRIPTS=write` writes the files anew.
+"""A working day with a screen reader and the keyboard alone. The spoken sentences are stored in `transcripts` and
+compared, so that a reviewer sees a changed sentence. `TRANSCRIPTS=write` writes the files again.
 """
 
 import os

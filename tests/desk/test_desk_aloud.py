@@ -142,7 +142,7 @@ def test_a_desk_is_heard(
 
 
 def _reconcile_yesterday(console: Console, sandbox: Sandbox) -> None:
-    """Yesterday's history has a payment that isn't here; it is compared by op-a."""
+    """Register a payment at the provider that is missing here, and let op-a reconcile yesterday."""
     day = datetime.now(JST).date() - timedelta(days=1)
     at = datetime.combine(day, time(16), JST).astimezone(UTC)
     sandbox.control.payments_control.register_payment("paypay", FOREIGN_ORDER, 4_400, at=at.isoformat())

@@ -58,7 +58,7 @@ __all__ = ["payment"]
 
 
 def end_without_closing(person: Person) -> None:
-    """The process ends without closing anything: only what was written before is left."""
+    """End the window as a killed process does: only values that were written before remain."""
     person.until(lambda: not person.opening.context.person_values._unwritten_changes)
     person.wait_until_read()
     person.opening.context.person_values._value_source = None  # a dead process writes nothing
@@ -172,7 +172,9 @@ def test_an_untouched_dialog_leaves_no_draft(sit: OpenWindow, payment: Payment) 
 
 
 def test_review_goes_back_to_the_form(sit: OpenWindow, payment: Payment) -> None:
-    """With everything that was typed; a wrong amount is corrected, and the review shows the new one."""
+    """Alt+Left leads from the review back to the form with all typed texts; after a correction the review shows the
+    new amount.
+    """
     person = sit()
     dialog = type_refund(person, payment)
     dialog.main_button.click()
@@ -350,7 +352,9 @@ def test_home_leads_to_all_drafts(seats: WindowTestDesks, sit: OpenWindow, payme
 
 
 def test_the_days_of_a_reconciliation_come_back(sit: OpenWindow) -> None:
-    """Those that were typed, with their provider; days that the dialog has proposed are proposed afresh."""
+    """Typed days of a reconciliation are restored with their provider; days that the dialog has only proposed are
+    proposed again.
+    """
     person = sit()
     dialog = open_reconciliation(person)
     dialog.provider_list.setCurrentIndex(1)
@@ -381,7 +385,7 @@ def test_the_days_of_a_reconciliation_come_back(sit: OpenWindow) -> None:
 
 
 def test_a_stored_reason_is_no_draft_any_more(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
-    """Closed and opened again by keyboard, then sent."""
+    """The draft of a reason is there when its dialog is opened again, and is deleted when the reason has been sent."""
     raise_two_alerts(seats, payment)
     person = sit()
     person.press("Alt+6")

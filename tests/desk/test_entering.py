@@ -38,7 +38,7 @@ pytestmark = pytest.mark.engines("mariadb")
 
 
 class PersonBeforeWindow(Person):
-    """Somebody in front of a window that may not be open to them yet."""
+    """A person in front of a window that may ask for a sign-in first."""
 
     def __init__(self, bot: QtBot, settings: Settings) -> None:
         self._bot = bot
@@ -59,7 +59,7 @@ class PersonBeforeWindow(Person):
         return self._desks.enter_context(open_console(self.settings))
 
     def form(self) -> SignInForm:
-        """The form, once it is there and on."""
+        """Wait until the form of the sign-in is there and enabled, and return it."""
         return cast(SignInForm, self._panel(SignInForm))
 
     def lock_form(self) -> UnlockForm:
@@ -77,7 +77,7 @@ class PersonBeforeWindow(Person):
         return panel
 
     def sign_in(self, user: str, password: str) -> None:
-        """By keyboard: the focus is where it must be."""
+        """Sign in by the keyboard; the focus must already be in the first empty field."""
         form = self.form()
         self.wait_for_active_window()
         self.until(lambda: QApplication.focusWidget() is not None)
@@ -164,7 +164,9 @@ def test_from_nothing_to_the_first_page(open_sign_in: OpenSignIn, place: Place) 
 
 
 def test_without_a_keyring_it_works_and_is_asked_each_time(open_sign_in: OpenSignIn, place: Place) -> None:
-    """The password lives in the process alone, and the form says so."""
+    """Without a keyring the password stays in this process alone, the form says so, and the next start asks for it
+    again.
+    """
     user, password = get_account(place)
     person = open_sign_in(None)
     assert "no keyring" in person.form().store_password_box.accessibleDescription()
@@ -182,7 +184,7 @@ def test_an_address_that_says_it_all_asks_nobody(open_sign_in: OpenSignIn, place
 
 
 def test_the_lock_wants_the_accounts_password(open_sign_in: OpenSignIn, place: Place) -> None:
-    """A wrong one stays outside; the draft is still there for the right one."""
+    """A locked window refuses a wrong password; after the right one the typed text is still there."""
     person = open_sign_in(None, place.url())
     person.wait_for_home()
     person.frame.show_route(LookupRoute(""))
@@ -203,7 +205,7 @@ def test_the_lock_wants_the_accounts_password(open_sign_in: OpenSignIn, place: P
 
 
 def test_signing_out_begins_anew_with_nobody(open_sign_in: OpenSignIn, place: Place) -> None:
-    """From the lock, for somebody else: no page, no draft and no password of the last person is left."""
+    """Signing out on the locked window, for another person: no page, draft or password of the last person is left."""
     keyring = MemoryKeyring()
     first, second = get_account(place), get_account(place, "lead-b")
     person = open_sign_in(keyring)
@@ -257,7 +259,9 @@ def test_a_password_that_was_changed_is_asked_for_and_work_goes_on(open_sign_in:
 def test_an_administrator_and_an_auditor_come_in(
     qtbot: QtBot, qapp: QApplication, sql_server: SqlServer, tmp_path: Path
 ) -> None:
-    """With the rights of their roles alone nothing fails: one is told what to do, the other sees it all."""
+    """An administrator and an auditor sign in on a server: with the rights of their roles no read fails. The
+    administrator reads which commands to use, the auditor sees the pages.
+    """
     install_appearance(qapp, theme="light")
     with open_team(sql_server, {"adm-f": ("admin",), "aud-e": ("auditor",)}) as people:
         for who, kind in (("adm-f", NoRightPage), ("aud-e", HomePage)):

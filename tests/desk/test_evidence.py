@@ -1,4 +1,4 @@
-"""The proofs of a record from its page: the story on the clipboard, the evidence pack in a file, or the reason why
+"""Evidence from a record's page: the timeline on the clipboard and the evidence pack in a file, or the reason why
 neither is possible.
 """
 
@@ -45,13 +45,13 @@ NUMBER = NUMBERS[0]
 
 
 def read_visible_words(root: QWidget, kind: type[QWidget]) -> str:
-    """All words of what is in sight of that kind."""
+    """Return all texts of the visible widgets of this class."""
     shown = (one for one in root.findChildren(kind) if one.isVisible())
     return " ".join(words.plain for one in shown for words in one.findChildren(TextLabel))
 
 
 def choose_file(person: Person, file: Path) -> None:
-    """Name the file in the dialog that is asking for one."""
+    """Enter the name of the file in the file dialog that is open."""
 
     def asking() -> list[QFileDialog]:
         return [one for one in person.window.findChildren(QFileDialog) if one.isVisible()]
@@ -72,7 +72,9 @@ def show_page(person: Person, route: Route, kind: type[Page]) -> Page:
 
 
 def test_three_actions_prove_a_case(sit: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
-    """Ctrl+Shift+E on the record, a name, done: the toast says where and how large, and the pack is whole."""
+    """Ctrl+Shift+E on a record and a file name write its evidence pack. The toast has the path and the size, and the
+    pack can be verified.
+    """
     record = buy_check(console, NUMBER)
     person = sit()
     show_page(person, CreditCheckRoute(record.id), CreditCheckPage)
@@ -85,7 +87,9 @@ def test_three_actions_prove_a_case(sit: OpenWindow, console: Console, sandbox: 
 
 
 def test_a_name_in_use_is_refused_in_a_bar(sit: OpenWindow, console: Console, tmp_path: Path) -> None:
-    """Nothing is replaced, and the page says so; afterwards it can be done under another name."""
+    """If the name of the evidence pack exists already, the file is not replaced and a bar says so; with another name
+    the pack is written.
+    """
     record = buy_check(console, NUMBER)
     person = sit()
     page = show_page(person, CreditCheckRoute(record.id), CreditCheckPage)
@@ -184,7 +188,7 @@ def test_every_record_page_has_both(
 
 
 def insert_order(seats: WindowTestDesks) -> int:
-    """An order of the shop, written as the shop does."""
+    """Insert an order, as the shop does it, and return its id."""
     from sqlalchemy import text
 
     statement = (
@@ -197,7 +201,9 @@ def insert_order(seats: WindowTestDesks) -> int:
 
 
 def test_who_may_not_export_reads_why(seats: WindowTestDesks, sit: OpenWindow, console: Console) -> None:
-    """The button is off with the reason and who may; the key does nothing; copying the story stays on."""
+    """For a person who may not export, the button is disabled with the reason and the roles that may, and its key
+    writes nothing; copying the timeline is possible.
+    """
     record = buy_check(console, NUMBER)
     robot = Somebody("robot", frozenset({WORKER}), may_buy=False)
     seats.add_person(robot)

@@ -20,13 +20,13 @@ pytestmark = pytest.mark.both_ways
 
 @pytest.fixture
 def checks_without_pdf(console: Console, sandbox: Sandbox) -> list[CreditCheck]:
-    """Three whose PDF is missing until it is fetched again."""
+    """Buy three credit checks whose PDF is missing until it is fetched again."""
     return [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:3]]
 
 
 def test_a_queue_is_taken_along(sit: OpenWindow, checks_without_pdf: list[CreditCheck], tmp_path: Path) -> None:
-    """The whole list as a workbook, two chosen records as CSV, one that the filter keeps; a toast has each path. A
-    cancelled export leaves nothing, and says so.
+    """The whole queue is exported as a workbook, two selected records as CSV, and one that matches the filter; a
+    toast has each path. A cancelled export writes no file, and says so.
     """
     person = sit()
     person.frame.show_route(QueuesRoute("incomplete"))

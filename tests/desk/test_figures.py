@@ -1,4 +1,4 @@
-"""From a caller's company to a ticket, and to the pictures behind the day, by keyboard alone."""
+"""A company's summary and the charts of the reports, by keyboard alone."""
 
 from pathlib import Path
 

@@ -23,7 +23,7 @@ from tests.support.desks import NUMBERS, MovedClock
 
 
 def get_panel(person: Person) -> FirstTasksPanel:
-    """The panel of Home, shown or not."""
+    """Go to Home and return its panel with the first tasks, which may be hidden."""
     person.press("Alt+1")
     return person.page(HomePage).first_tasks_panel
 
@@ -39,7 +39,7 @@ def count_announcements(person: Person) -> int:
 
 
 def read_counts_again(person: Person) -> None:
-    """The window reads its counts again, as it does every two minutes."""
+    """Let the window read its counts again, as it does every two minutes."""
     person.opening.context.work_counts_outdated.emit()
     person.wait_until_read()
 
@@ -92,7 +92,9 @@ def test_the_tasks_tick_and_vanish_by_keyboard(console: Console, seats: WindowTe
 
 
 def test_a_press_on_a_task_leads_there(seats: WindowTestDesks) -> None:
-    """By Tab and Enter: the search, the queue of records that wait, the help; and the page about the training."""
+    """Each task in the panel leads to its page by Tab and Enter: the search, the queue of waiting records, the help;
+    another entry leads to the training.
+    """
     person = seats.open_first_window()
     panel = get_panel(person)
     person.tab_to("Find a company")
@@ -119,7 +121,9 @@ def test_a_press_on_a_task_leads_there(seats: WindowTestDesks) -> None:
 
 
 def test_a_person_can_end_them_by_keyboard(console: Console, seats: WindowTestDesks, sit: OpenWindow) -> None:
-    """The panel is gone at once, the focus is on what is left, and another start changes nothing."""
+    """After "Don't show again" the panel is gone, the focus is on a visible widget, and the next start shows no
+    panel.
+    """
     person = seats.open_first_window()
     panel = get_panel(person)
     person.tab_to("Don't show again")

@@ -73,10 +73,10 @@ class WatchedStage(UnpaintedStage):
         return Path(name)
 
     def shoot_over(self, name: str, part: QWidget, left: int, top: int) -> None:
-        """Not looked at: a menu has no ring."""
+        """Take no picture and check nothing, because a menu has no focus ring."""
 
     def _is_searching(self) -> bool:
-        """In the search box, the line below the input always stands and marks it."""
+        """Return True if the focus is in the search box, which a line below its input always marks."""
         controller = self.opening.controller
         return controller is not None and QApplication.focusWidget() is controller.command_palette.search_box.input
 
@@ -99,7 +99,7 @@ class WatchedStage(UnpaintedStage):
         super().close()
 
     def _is_active(self) -> bool:
-        """A window manager gives the keyboard back to the window, or to the dialog over it."""
+        """Return True once the window or the dialog over it is active; request that, as a window manager would do."""
         if QApplication.activeWindow() is None:
             (QApplication.activeModalWidget() or self.window).activateWindow()
         return QApplication.activeWindow() is not None
@@ -132,7 +132,9 @@ def stage(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.mark.parametrize("scene", SCENES)
 def test_every_screen_and_dialog_shows_its_focus(stage: WatchedStage, scene: str) -> None:
-    """And no key that isn't there, at each moment of which a picture is taken: opened, read, acted, ended."""
+    """In every scene of the pictures the focus can be seen, and each key that a button shows presses it: when the
+    page is opened, read, acted on and ended.
+    """
     stage.faults.clear()
     SCENES[scene](stage)
     assert stage.faults == []

@@ -101,7 +101,7 @@ def test_a_queue_gives_back_its_current_record(
 def test_a_record_is_handed_over_with_a_note(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, payment: Payment
 ) -> None:
-    """H ends the take and leaves the words; without a take it says so, and writes nothing."""
+    """H ends the person's take and stores a note; without a take it says so and writes nothing."""
     person = sit()
     page = open_payment(person, payment)
     person.press("H")
@@ -217,7 +217,9 @@ def copy_file_of_message(person: Person, button: str) -> str:
 
 
 def test_exported_files_are_in_the_list_of_messages(sit: OpenWindow, tmp_path: Path, payment: Payment) -> None:
-    """The export of the trail and of a bulk run's results; a message without a file has no such buttons."""
+    """The messages about the exported audit trail and the exported results of a bulk run have buttons for the file; a
+    message without a file has none.
+    """
     person = sit("aud-e")
     person.frame.show_route(AuditRoute())
     person.page(AuditPage).exporter.export_list_to(str(tmp_path / "trail.csv"))

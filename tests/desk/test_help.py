@@ -1,4 +1,4 @@
-"""F1: what the page is for, and its words with their meanings, by keyboard and by ear."""
+"""F1 opens the help of a page with the meanings of its terms, by keyboard and for screen readers."""
 
 import pytest
 from PySide6.QtGui import QAccessible
@@ -18,7 +18,9 @@ from tests.support.desks import NUMBERS
 def test_the_words_of_the_screen_come_first(
     sit: OpenWindow, console: Console, sandbox: Sandbox, language: Language, wanted: str
 ) -> None:
-    """All words are there; a search finds them in words and meanings and shows the first, Esc closes."""
+    """The help lists all terms, those of the page first. The search matches terms and meanings and selects the first
+    match; Esc closes the help.
+    """
     record = buy_unknown(console, sandbox, NUMBERS[0])
     person = sit()
     person.opening.context.change_language(language)

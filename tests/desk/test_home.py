@@ -47,7 +47,9 @@ def test_the_waiting_times_of_home_are_those_of_the_report(seats: WindowTestDesk
 def test_ages_grow_while_nothing_is_read(
     sit: OpenWindow, console: Console, sandbox: Sandbox, clock: MovedClock
 ) -> None:
-    """With each minute of the window's clock; the counts are read more seldom."""
+    """The ages on Home and in a queue are repainted each minute of the window's clock, without reading the counts or
+    rows.
+    """
     buy_unknown(console, sandbox, NUMBERS[0])
     person = sit()
     person.frame.show_route(QueuesRoute("unknown"))
@@ -150,7 +152,9 @@ def _current_record(home: HomePage) -> CreditCheck:
 def test_a_line_of_my_work_opens_as_many_operations_as_it_counts(
     sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """Those of other people are not among them; a button in the dialog lists all."""
+    """A line of the unfinished work opens a dialog with as many operations as it counts, without those of other
+    people; a button in the dialog shows those, too.
+    """
     for number in NUMBERS[:3]:
         buy_unknown(console, sandbox, number)
     person = sit()

@@ -41,7 +41,9 @@ def raise_two_alerts(seats: WindowTestDesks, payment: Payment) -> int:
 
 
 def test_an_incident_by_keyboard(seats: WindowTestDesks, sit: OpenWindow, console: Console, payment: Payment) -> None:
-    """Each key does what it says, the card follows, and the steps are in the names of those who did them."""
+    """An incident is taken, handed over, snoozed, resolved and reopened by its keys; its card follows, and the steps
+    have the names of the people.
+    """
     with seats.open_acting_desk("lead-b") as lead:
         lead_name = lead.people.read_acting_person().name
     id = raise_two_alerts(seats, payment)
@@ -105,8 +107,8 @@ def test_an_incident_by_keyboard(seats: WindowTestDesks, sit: OpenWindow, consol
 
 
 def test_links_of_a_desk(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
-    """Ctrl+Shift+L copies what is shown; a link from another process shows it at this desk, wherever it is, and
-    does nothing else; while the window is locked it waits.
+    """Ctrl+Shift+L copies the link to the shown page. A link that another process sends is shown in the window, and
+    changes nothing; while the window is locked it waits.
     """
     id = raise_two_alerts(seats, payment)
     person = sit()

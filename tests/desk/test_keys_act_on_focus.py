@@ -1,4 +1,4 @@
-"""A key acts on what has the focus, on every screen with keys of one letter, and never on another record."""
+"""A key of one letter acts on the row or record that has the focus, and never on another one."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -98,7 +98,7 @@ def get_focused_record(row: Any) -> RecordRef:
 
 @pytest.mark.parametrize("queue", ["review", "unknown", "incomplete", "refunds"])
 def test_queues(person: Person, recorded_acts: list[tuple[str, RecordRef]], queue: str) -> None:
-    """The row with the ring, wherever the arrows have gone."""
+    """In a queue the keys act on the row with the focus ring, also after arrow keys."""
     person.frame.show_route(QueuesRoute(queue))
     page = person.page(QueuesPage)
     person.until(lambda: page.queue == queue and page.table.current_item is not None)
@@ -115,7 +115,9 @@ def test_queues(person: Person, recorded_acts: list[tuple[str, RecordRef]], queu
 
 
 def test_company(person: Person, desk: SampleDesk, recorded_acts: list[tuple[str, RecordRef]]) -> None:
-    """The row of the list, the open item, and the check of the panel, each while it has the focus."""
+    """On the page of a company the keys act on the row of the list, on the open issue, or on the credit check of the
+    panel, whichever has the focus.
+    """
     sample = next(one for one in desk.list_checks("incomplete") if one.values.get("work_at"))
     person.frame.show_route(LookupRoute(sample.number))
     company = person.page(LookupPage).company_panel
@@ -144,7 +146,9 @@ def test_company(person: Person, desk: SampleDesk, recorded_acts: list[tuple[str
 def test_a_payment_and_the_refunds_in_its_tab(
     person: Person, desk: SampleDesk, recorded_acts: list[tuple[str, RecordRef]]
 ) -> None:
-    """The page's record; while a row of the tab has the focus, that row, and no key of the payment reaches it."""
+    """On the page of a payment the keys act on the payment; while a row of its refunds has the focus, they act on
+    that refund.
+    """
     payment = desk.list_payments("refund_unknown")[-1]
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
@@ -185,8 +189,8 @@ def test_a_check_and_the_earlier_ones_in_its_tab(
 
 
 def test_approvals(person: Person, recorded_acts: list[tuple[str, RecordRef]]) -> None:
-    """Focus, selection and what is shown are one: after each arrow the keys act on that request. On a proposal they
-    act on nothing, and on no request that was shown before.
+    """In the approvals the focus, the selected card and the shown request are the same after each arrow key, and the
+    keys act on it. On a proposal the keys of refunds do nothing.
     """
     person.opening.context.change_operator("lead-b")
     person.frame.show_route(ApprovalsRoute())
@@ -255,7 +259,7 @@ def test_set_asides(person: Person, recorded_acts: list[tuple[str, RecordRef]]) 
 
 
 def test_alerts(person: Person, desk: SampleDesk) -> None:
-    """Shift+A is about the incident of the row with the ring."""
+    """Shift+A is about the incident of the row with the focus ring."""
     with act_as(WORKER):
         AlertRuleEvaluator(desk.console._context).update_alerts()
     person.frame.show_route(AlertsRoute())

@@ -92,7 +92,7 @@ def open_check(person: Person, id: int) -> CreditCheckPage:
 
 
 def test_was_it_paid(person: CountingPerson, desk: SampleDesk) -> None:
-    """Ctrl+K, the order's number, Enter: its payment is open. Three or four."""
+    """A person opens a payment by its number in three or four steps: Ctrl+K, the number, Enter."""
     payment = desk.list_payments("complete")[-1]
     number = desk.console.payments.read_payment(payment.id).record.merchant_payment_id
     assert person.opening.controller is not None
@@ -109,7 +109,7 @@ def test_was_it_paid(person: CountingPerson, desk: SampleDesk) -> None:
 
 
 def test_a_record_of_a_queue(person: CountingPerson) -> None:
-    """Down, Enter, P, Esc: four, and the same row has the focus again."""
+    """A person probes a record of a queue with four keys (Down, Enter, P, Esc), and the same row has the focus again."""
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.table.current_item is not None)
@@ -142,9 +142,9 @@ def test_a_re_fetch(person: CountingPerson, desk: SampleDesk) -> None:
 
 @pytest.mark.parametrize("kind", ["number", "file", "text"])
 def test_resolving(person: CountingPerson, desk: SampleDesk, kind: str, tmp_path: Path) -> None:
-    """Resolving takes at most six steps: E, the evidence, its text, the text of the reason, Ctrl+Enter. The dialog
-    selects the only result that the evidence allows and proposes the code of the reason. A statement also counts as
-    the text of the reason.
+    """Resolving an outcome takes at most six steps: E, the evidence, its text, the text of the reason, Ctrl+Enter.
+    The dialog selects the only possible result and proposes the code of the reason; a statement is also used as the
+    text of the reason.
     """
     screen = tmp_path / "screen.txt"
     screen.write_text("20 purchases, not this one")
@@ -218,7 +218,9 @@ def test_a_proposed_reason_can_be_selected(person: CountingPerson, desk: SampleD
 
 
 def test_a_refund(person: CountingPerson, desk: SampleDesk) -> None:
-    """R, Tab, the reason, on to the review, Tab, the act: six; the gateway was asked by the form itself."""
+    """Requesting a refund takes six steps: R, Tab, the reason, the review, Tab, the button. The form has probed the
+    payment by itself.
+    """
     open_payment(person, desk.list_payments("complete")[-2].id)
     person.press("R")
     dialog = person.dialog(RefundDialog)
@@ -238,7 +240,9 @@ def test_a_refund(person: CountingPerson, desk: SampleDesk) -> None:
 
 
 def test_an_approval(person: CountingPerson) -> None:
-    """Alt+4, Space to read on, A, Tab, Enter: five, beside the arrows to the request and the password."""
+    """Approving a refund takes five steps: Alt+4, Space to read on, A, Tab, Enter; the arrow keys to the request and
+    the password aren't counted.
+    """
     person.opening.context.change_operator("lead-b")
     person.frame.show_route(HomeRoute())
     person.wait_until_read()
@@ -264,7 +268,7 @@ def test_an_approval(person: CountingPerson) -> None:
 
 
 def test_an_acknowledgement(person: CountingPerson, desk: SampleDesk) -> None:
-    """Alt+6, A: two; Ctrl+Z takes it back. No word is needed."""
+    """Acknowledging an alert takes two keys, Alt+6 and A, and no text; Ctrl+Z undoes it."""
     with act_as(WORKER):
         AlertRuleEvaluator(desk.console._context).update_alerts()
     person.press("Alt+6")
@@ -294,7 +298,9 @@ def test_a_note(person: CountingPerson, desk: SampleDesk) -> None:
 
 
 def test_a_difference(person: CountingPerson, desk: SampleDesk) -> None:
-    """Alt+5, then for each row two: Down, and N for a note or M for a match, which says how the difference ends."""
+    """A person opens the reconciliation with Alt+5; each difference takes two keys: Down, and N for a note or M for a
+    match, which says how the difference ends.
+    """
     now = desk.console._context.now()
     demo_reconciliation.prepare_reconciliation_days(desk.console, desk.sandbox, 1, now, "op-a")
     person.press("Alt+5")
@@ -321,8 +327,8 @@ def test_a_difference(person: CountingPerson, desk: SampleDesk) -> None:
 
 
 def test_a_limit(person: CountingPerson, desk: SampleDesk) -> None:
-    """Four actions: Alt+9, the limit (its tab, C), the value, the act (Tab, Enter). Another administrator does the
-    same, without typing the value, and it is set.
+    """Proposing a limit takes four steps: Alt+9, the limit (its tab, C), the value, the button (Tab, Enter). Another
+    administrator confirms it with the same steps without the value.
     """
     first, second = ADMINISTRATORS
     assert set_limit_as_administrators(person, desk, first, "700").proposed == 70_000
@@ -359,7 +365,7 @@ def set_limit_as_administrators(person: CountingPerson, desk: SampleDesk, name: 
 
 
 def test_a_newcomers_first_answer(person: CountingPerson, desk: SampleDesk) -> None:
-    """The first screen says the key of the search; then the pasted number and Enter: two, and the record answers."""
+    """The first screen names the key of the search; with the pasted number and Enter the newcomer's record opens."""
     payment = desk.list_payments("complete")[-1]
     number = desk.console.payments.read_payment(payment.id).record.merchant_payment_id
     search = person.frame.top_bar.search
@@ -407,7 +413,9 @@ def test_an_evidence_pack(
 
 
 def test_the_next_tab(person: CountingPerson) -> None:
-    """Ctrl+Tab and back, round the ends; both stand in the list of keys."""
+    """Ctrl+Tab and Ctrl+Shift+Tab lead to the next and the previous tab, also across the ends; both are in the list
+    of keys.
+    """
     person.frame.show_route(QueuesRoute("review"))
     page = person.page(QueuesPage)
     person.press("Ctrl+Tab")

@@ -38,7 +38,7 @@ def get_idle_lock(person: Person) -> IdleLock:
 
 
 def wait_for_lock_form(person: Person) -> UnlockForm:
-    """The form, once the window is covered and the rest is away."""
+    """Wait until the lock covers the window and its other parts are hidden; return the form that unlocks it."""
     person.until(lambda: get_idle_lock(person).is_locked and find_visible_parts(person) == [])
     cover = person.frame.window_cover.cover
     assert isinstance(cover, PrivacyCover)
@@ -68,8 +68,8 @@ def unlock(seats: WindowTestDesks, person: Person) -> None:
 
 
 def test_the_title_of_a_locked_window_names_no_record(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """Nor its state: the task bar and a screen reader tell the title to whoever passes. Also after the page behind
-    the cover has read its data again.
+    """The title of a locked window contains neither the record nor its state, because the task bar and a screen
+    reader show it; also after the covered page has read its data again.
     """
     record = buy_unknown(console, sandbox, NUMBER)
     person = sit()
@@ -162,7 +162,9 @@ def test_what_arrives_meanwhile_waits(seats: WindowTestDesks, sit: OpenWindow) -
 
 
 def test_ten_minutes_without_a_key_lock(seats: WindowTestDesks, sit: OpenWindow, clock: MovedClock) -> None:
-    """By the clock on the wall, which goes on while the machine sleeps; any key begins the ten minutes anew."""
+    """Ten minutes without a key lock the window, by the real-time clock, which continues while the machine sleeps.
+    Each key starts the ten minutes again.
+    """
     person = sit()
     lock = get_idle_lock(person)
     with clock.stop_both_times():
@@ -183,7 +185,9 @@ def test_ten_minutes_without_a_key_lock(seats: WindowTestDesks, sit: OpenWindow,
 
 
 def test_a_desk_without_a_person_reads_less_often(sit: OpenWindow, clock: MovedClock) -> None:
-    """After a minute without input; any key, and it reads at once and then as often as before."""
+    """After a minute without input the window reads less often; at the next key it reads at once, and then as often
+    as before.
+    """
     person = sit()
     shell, lock = person.opening.controller, get_idle_lock(person)
     assert shell is not None
@@ -207,7 +211,7 @@ def test_a_desk_without_a_person_reads_less_often(sit: OpenWindow, clock: MovedC
 
 
 def test_a_draft_in_a_field_survives(seats: WindowTestDesks, sit: OpenWindow) -> None:
-    """Half a number typed into a page is still there."""
+    """A text that was typed into a page before the lock is still there after it."""
     person = sit()
     person.frame.show_route(LookupRoute(""))
     page = person.page(LookupPage)
@@ -223,7 +227,9 @@ def test_a_draft_in_a_field_survives(seats: WindowTestDesks, sit: OpenWindow) ->
 
 
 def test_the_lock_speaks_the_other_language_and_has_names(seats: WindowTestDesks, sit: OpenWindow) -> None:
-    """Switched in the lock itself, what comes back speaks it too; every control has a name in both."""
+    """The language can be changed on the locked window, which then is in the other language; every control has a name
+    in both.
+    """
     person = sit()
     person.press("Ctrl+L")
     wait_for_lock_form(person)
@@ -240,7 +246,7 @@ def test_the_lock_speaks_the_other_language_and_has_names(seats: WindowTestDesks
 
 @pytest.mark.embedded("an account of a server is unlocked with its own password, not by choosing a name")
 def test_where_things_are_tried_out_another_person_may_come_back(seats: WindowTestDesks, sit: OpenWindow) -> None:
-    """SQLite has no passwords: who comes back is chosen, and acts from then on."""
+    """On SQLite, which has no passwords, another person can be selected to unlock the window, and then acts."""
     person = sit()
     person.press("Ctrl+L")
     form = wait_for_lock_form(person)

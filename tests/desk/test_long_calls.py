@@ -19,7 +19,9 @@ from tests.support.desks import NUMBERS, MovedClock
 def test_a_dialog_that_waits_says_how_long_and_can_be_closed(
     sit: OpenWindow, console: Console, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The elapsed time after three seconds; after ten it can be closed, and the note arrives nevertheless."""
+    """A dialog whose call is running shows the elapsed time after three seconds and can be closed after ten; the note
+    is stored nevertheless.
+    """
     answered, record = Event(), buy_check(console, NUMBERS[0])
     add_note = console.recovery.add_note
 

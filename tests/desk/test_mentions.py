@@ -55,7 +55,9 @@ def test_a_mention_is_counted_opened_and_done(
 
 
 def test_names_are_offered_and_told(sit: OpenWindow, console: Console, payment: Payment) -> None:
-    """By the keys: an @ with a letter offers names, Enter takes one; below stands whom the note mentions."""
+    """In the dialog of a note, an @ with a letter offers names, and Enter takes one; below the text stands whom the
+    note mentions.
+    """
     person = sit()
     open_payment(person, payment)
     person.until(lambda: bool(person.opening.context.people))

@@ -1,4 +1,4 @@
-"""The amounts below a payment: each opens its rows, and is copied as a plain number."""
+"""The amounts below a payment: each one opens its rows and is copied as a plain number."""
 
 from typing import Any
 

@@ -19,7 +19,7 @@ from tests.support.money_desks import import_paid_payment
 
 @pytest.fixture
 def payment(console: Console, sandbox: Sandbox) -> Payment:
-    """Somebody has paid 12,000 yen."""
+    """Import a payment of 12,000 yen."""
     return import_paid_payment(console, sandbox, "ORD-20261120-000124", 12_000)
 
 
@@ -29,10 +29,12 @@ def read_dialog_texts(dialog: QDialog) -> list[str]:
     return [one.plain for one in dialog.findChildren(TextLabel) if one.isVisible() and one not in of_toasts]
 
 
-def test_a_refund_that_is_being_is_requested_sql(
+def test_a_refund_that_is_being_requested(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
-    """Another one is asked for meanwhile: the review keeps its figures, and asking is refused."""
+    """While the review of a refund is shown, another refund of the payment is requested: the review keeps its
+    amounts, and the request is refused.
+    """
     person = sit()
     page = open_payment(person, payment)
     person.press("R")
@@ -59,7 +61,9 @@ def test_a_refund_that_is_being_is_requested_sql(
 def test_a_request_that_is_being_approved(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
-    """It is taken back meanwhile: the dialog keeps what it asks, approving is refused, and nothing is sent."""
+    """While an approver reads a request, the requester withdraws it: the dialog keeps its text, the approval is
+    refused, and nothing is sent.
+    """
     refund = request_refund(sit(), payment)
     checker = sit()
     checker = seats.switch_person(checker, "lead-b")

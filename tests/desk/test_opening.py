@@ -1,4 +1,6 @@
-"""Opening a desk whose database is away: told once, tried again by itself, and never taken for a sign-out."""
+"""A window whose database can't be reached: it says so once, tries again by itself, and doesn't treat it as a
+sign-out.
+"""
 
 from collections.abc import Iterator
 from threading import Event

@@ -57,8 +57,8 @@ def screen_reader(tmp_path: Path, demo_stderr_file: Path) -> Iterator[atspi.Scre
 def test_a_screen_reader_finds_and_hears_the_window(
     screen_reader: atspi.ScreenReader, demo_stderr_file: Path
 ) -> None:
-    """From Home into a queue, by presses alone; a copied number is heard as it is shown. Qt has nothing
-    to complain of meanwhile: each line of stderr is one of the log, or about a node that went before it was asked.
+    """A screen reader goes from Home into a queue by press actions alone; a copied number is announced as it is
+    shown. The demo writes nothing to stderr but its log and messages about nodes that are gone.
     """
     queue = screen_reader.find("push button", "Unknown, oldest")
     assert screen_reader.find("label", "TRAINING").is_showing

@@ -63,7 +63,9 @@ def read_visible_texts(place: QWidget) -> str:
 
 @through_a_worker
 def test_a_waiting_purchase_is_withdrawn(seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox) -> None:
-    """The dialog tells that nothing was sent, and no worker sends anything later."""
+    """A purchase whose request waits for a worker is withdrawn in its dialog: it says that nothing was sent, and no
+    worker sends it later.
+    """
     person = sit()
     with asking(seats).pause_worker() as worker:
         dialog, button = open_waiting_purchase(person)
@@ -81,7 +83,9 @@ def test_a_waiting_purchase_is_withdrawn(seats: WindowTestDesks, sit: OpenWindow
 
 @through_a_worker
 def test_a_taken_purchase_goes_on(seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox) -> None:
-    """Once a worker has taken the request, the button is off with its reason, and the answer comes."""
+    """When a worker has taken the request of a purchase, the button to withdraw is disabled with its reason, and the
+    result arrives.
+    """
     sandbox.control.add_fault("hang", call="purchase")
     person = sit()
     dialog, button = open_waiting_purchase(person)
@@ -120,7 +124,9 @@ def test_a_request_taken_at_the_same_moment_goes_on(
 def test_a_probe_on_a_page_is_withdrawn(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The bar that shows its progress offers it too; afterwards the page says what became of it."""
+    """The progress bar of a probe on a page has a button to withdraw it; afterwards the page says that it was
+    withdrawn.
+    """
     record = buy_without_pdf(console, sandbox, NUMBERS[0])
     person = sit()
     person.frame.show_route(CreditCheckRoute(record.id))
@@ -136,8 +142,8 @@ def test_a_probe_on_a_page_is_withdrawn(
 def test_only_a_desk_that_asks_lists_requests(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The tab lists each desk request with its record and its end, and opens the record. A desk that acts itself has
-    no such tab.
+    """In team mode the unfinished work has a tab that lists each desk request with its record and its result, and
+    opens the record. An embedded desk has no such tab.
     """
     record = buy_without_pdf(console, sandbox, NUMBERS[0])
     person = sit()
@@ -164,7 +170,9 @@ def test_only_a_desk_that_asks_lists_requests(
 def test_any_waiting_request_is_withdrawn_in_the_list(
     seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox
 ) -> None:
-    """Also one whose dialog was left; whoever waits for it is told. A taken one is not withdrawn."""
+    """A waiting request can be withdrawn in the list, also if its dialog was closed, and a message says so. A request
+    that a worker has taken is not withdrawn.
+    """
     person = sit()
     with asking(seats).pause_worker() as worker:
         purchase, _ = open_waiting_purchase(person)

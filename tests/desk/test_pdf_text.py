@@ -50,7 +50,7 @@ def read_document_text(person: Person) -> str:
 def test_t_switches_to_the_text_and_back(
     sit: OpenWindow, console: Console, heard_sentences: list[HeardSentence]
 ) -> None:
-    """The whole report in reading order; the page is kept in both directions."""
+    """T switches to the text of the whole PDF in reading order and back; the page stays the same."""
     person, page = open_pdf(sit, console)
     person.press("PgDown")
     person.press("T")
@@ -73,7 +73,9 @@ def test_t_switches_to_the_text_and_back(
 def test_the_search_finds_in_the_text(
     sit: OpenWindow, console: Console, heard_sentences: list[HeardSentence]
 ) -> None:
-    """Enter again is the next match, and its line is heard."""
+    """In the text of the PDF, Ctrl+F selects the first match and announces its line; Enter again goes to the next
+    match.
+    """
     person, page = open_pdf(sit, console)
     person.press("T")
     person.until(lambda: "Revision" in page.text_field.toPlainText())
@@ -130,8 +132,8 @@ def test_a_re_fetch_that_stores_another_pdf_leads_to_the_comparison(
 def test_two_versions_side_by_side(
     sit: OpenWindow, console: Console, sandbox: Sandbox, heard_sentences: list[HeardSentence]
 ) -> None:
-    """From the PDF by a key: both versions, every difference marked with its sign on both sides and read aloud,
-    walked from the pages as from the list; with one version there is nothing to compare.
+    """C on a PDF with two versions shows both, with each difference marked on both pages, in the list and for screen
+    readers. With one version a toast says that there is nothing to compare.
     """
     person, shown = open_pdf(sit, console)
     person.press("C")
@@ -189,8 +191,8 @@ def test_a_late_answer_of_a_closed_pdf_is_not_told(
 def test_sizes_turns_and_a_copy(
     sit: OpenWindow, console: Console, heard_sentences: list[HeardSentence], tmp_path: Path
 ) -> None:
-    """Width, whole page and zoom by key; a quarter turn lays the page on its side and is said; the next PDF has the
-    same size and stands upright. A copy goes to a file.
+    """Keys fit the page to the width or the window, zoom, and turn it, which is announced. The next PDF has the same
+    size and isn't turned. A copy is written to a file.
     """
     person, page = open_pdf(sit, console)
     room = page.page_view.width()

@@ -46,7 +46,7 @@ def choose_everything(person: Person) -> None:
 
 
 def wait_until_written(person: Person) -> None:
-    """Until every change is in the file."""
+    """Wait until every change of the preferences is written to their file."""
     preferences: Preferences = person.opening.context.preferences
     person.until(lambda: not preferences._unwritten_changes and person.opening.runner.is_idle())
 
@@ -83,7 +83,9 @@ def test_the_window_comes_back_where_it_was(console: Console, sit: OpenWindow) -
 
 
 def test_a_change_is_written_while_the_window_is_open(console: Console, sit: OpenWindow) -> None:
-    """The file has the new values while the window is still open, as a kill -9 would find it."""
+    """A change of the preferences is in the file while the window is still open, so that a killed process loses
+    nothing.
+    """
     person = sit()
     choose_everything(person)
     wait_until_written(person)
@@ -104,7 +106,7 @@ def drag_column(page: QueuesPage, number: int, by: int) -> int:
 
 
 def find_fixed_column(page: QueuesPage) -> int:
-    """A visible column that isn't stretched."""
+    """Return the position of a visible column that isn't stretched."""
     header, fixed = page.table.horizontalHeader(), QHeaderView.ResizeMode.Interactive
     places = range(1, len(page.row_model.columns))
     return next(place for place in places if header.sectionSize(place) and header.sectionResizeMode(place) == fixed)
@@ -158,7 +160,9 @@ def test_two_windows_of_one_person_keep_both_changes(console: Console, sit: Open
 
 
 def test_a_broken_file_is_told_and_set_aside(console: Console, sit: OpenWindow) -> None:
-    """A newer program's file too: the window opens with the defaults and says where the old file is."""
+    """If the preferences were written by a newer program, the window opens with the defaults and says where the old
+    file is kept.
+    """
     file = make_preferences_file(console.settings.home, "op-a")
     file.change({"theme": "dark"})
     file.path.write_text(json.dumps({"version": 99, "values": {"theme": "dark"}}))

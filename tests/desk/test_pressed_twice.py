@@ -110,7 +110,7 @@ class CaseStage:
 
     @property
     def name(self) -> str:
-        """The acting person."""
+        """The name of the acting person."""
         return self.person.opening.context.operator or ""
 
     def switch_person(self, name: str) -> None:
@@ -119,7 +119,7 @@ class CaseStage:
             self.person = self.seats.switch_person(self.person, name)
 
     def keep_toast(self, toast: Toast) -> None:
-        """Keep what is said of an act; not that something has arrived, which leads to a page."""
+        """Store a toast about an act, and ignore one that announces something and leads to a page."""
         if toast.route is None:
             self.toasts.append(toast)
 
@@ -177,7 +177,7 @@ def register_case(
     *sites: str, trail: tuple[str, ...], who: str = "op-a",
     dialog: type[DialogFrame] | None = None, needs_password: bool = False,
 ) -> Callable[[Prepare], Prepare]:  # fmt: skip
-    """Enter the function as the case of its name."""
+    """Return a decorator that registers a function as the case of its name."""
 
     def enter(prepare: Prepare) -> Prepare:
         CASES[prepare.__name__] = Case(prepare, sites, trail, dialog, who, needs_password)
@@ -380,7 +380,7 @@ def refetch(stage: CaseStage) -> ActingPress:
     trail=("credit-check.resolve_proposed",),
 )
 def resolve(stage: CaseStage) -> ActingPress:
-    """The first of two people."""
+    """Prepare the first of two decisions about an unknown purchase."""
     open_check(stage, buy_unknown(stage.console, stage.sandbox, NUMBERS[stage.number]))
     return ready_to_resolve(stage)
 
@@ -399,7 +399,7 @@ def ready_to_resolve(stage: CaseStage) -> ActingPress:
     needs_password=True,
 )
 def resolve_second(stage: CaseStage) -> ActingPress:
-    """The second of two people, whose decision ends the purchase."""
+    """Prepare the second of two decisions about an unknown purchase, which ends it."""
     record = buy_unknown(stage.console, stage.sandbox, NUMBERS[stage.number])
     with stage.seats.open_acting_desk("op-a") as first:
         first.recovery.resolve("credit-check", record.id, "error", "not on their list")
@@ -416,7 +416,7 @@ def probe(stage: CaseStage) -> ActingPress:
 def make_page_press(
     stage: CaseStage, button: QWidget | None, key: str, has_ended: Callable[[], bool] | None = None
 ) -> ActingPress:
-    """The press of a button of a page, or of its key."""
+    """Return the press of a button of a page, or of its key."""
     assert button is not None
     stage.person.until(button.isEnabled)
     acting = stage.person.opening.context
@@ -454,7 +454,7 @@ def refund_request(stage: CaseStage) -> ActingPress:
 
 
 def open_refund(stage: CaseStage) -> RefundPage:
-    """The page of a refund that op-a has requested."""
+    """Open the page of a refund that op-a has requested."""
     with stage.seats.open_acting_desk("op-a") as maker:
         refund = request_refund(maker, make_paid_payment(stage).id)
     person = stage.person
@@ -544,7 +544,7 @@ def resolve_money(stage: CaseStage) -> ActingPress:
 
 @register_case("EvidenceExportActions.write_pack", trail=("evidence_pack.exported",))
 def evidence_pack(stage: CaseStage) -> ActingPress:
-    """The file has been named."""
+    """Prepare the writing of an evidence pack whose file name was entered already."""
     payment = make_paid_payment(stage)
     page = open_payment(stage, payment)
     button = KeyButton("", parent=page)
@@ -555,7 +555,7 @@ def evidence_pack(stage: CaseStage) -> ActingPress:
 
 @register_case(trail=("list.exported",))
 def export(stage: CaseStage) -> ActingPress:
-    """The file has been named."""
+    """Prepare the export of a queue whose file name was entered already."""
     buy_without_pdf(stage.console, stage.sandbox, NUMBERS[stage.number])
     page = open_queue(stage, "incomplete")
     button = KeyButton("", parent=page)
@@ -641,7 +641,7 @@ def mention_done(stage: CaseStage) -> ActingPress:
 
 
 def open_incident(stage: CaseStage, *acts: Callable[[Console, int], object]) -> tuple[AlertsPage, int]:
-    """The alerts page on an incident on which op-a has acted."""
+    """Open the alerts page on an incident on which op-a has done these acts; return the page and the incident's id."""
     id = raise_two_alerts(stage.seats, make_paid_payment(stage))
     with stage.seats.open_acting_desk("op-a") as desk:
         for act in acts:
@@ -807,7 +807,7 @@ def rename_view(stage: CaseStage) -> ActingPress:
 
 @register_case("ShownSavedView.delete_view", trail=("view.deleted",))
 def delete_view(stage: CaseStage) -> ActingPress:
-    """The menu's entry."""
+    """Prepare the deletion of a saved view from the menu of the page."""
     page = open_saved_view(stage)
     button = KeyButton("", parent=page)
     button.clicked.connect(page.shown_saved_view.delete_view)
@@ -832,7 +832,7 @@ def choose_record(stage: CaseStage) -> list[ChosenRecord]:
 
 
 def open_bulk_dialog(stage: CaseStage) -> BulkDialog:
-    """The dialog of a frozen run about one record, with its plan."""
+    """Open the dialog of a bulk run of one record, with its dry run, and return it."""
     with stage.seats.open_acting_desk("op-a") as desk:
         run = desk.bulk.create_run("refetch", choose_record(stage))
     dialog = BulkDialog(stage.person.opening.context, stage.person.window, run)
@@ -860,7 +860,7 @@ def bulk_discard(stage: CaseStage) -> ActingPress:
     ),
 )
 def bulk_run(stage: CaseStage) -> ActingPress:
-    """The run is resumed, looked through and confirmed."""
+    """Prepare the confirmation of a bulk run that was opened again."""
     dialog = open_bulk_dialog(stage)
     dialog.main_button.click()
     stage.person.until(lambda: dialog.plan_page is not None)
@@ -872,7 +872,7 @@ def bulk_run(stage: CaseStage) -> ActingPress:
 
 @register_case("BulkDialog._create_run", trail=("bulk.frozen",))
 def bulk_freeze(stage: CaseStage) -> ActingPress:
-    """The text of a note is entered, and the records are stored as a run."""
+    """Prepare the dialog that stores the selected records as a bulk run with a note."""
     choose_record(stage)
     page = open_queue(stage, "incomplete")
     stage.person.press("Ctrl+A")
@@ -886,7 +886,7 @@ def bulk_freeze(stage: CaseStage) -> ActingPress:
 
 @register_case("BulkDialog.reject", trail=("bulk.discarded",))
 def bulk_leave(stage: CaseStage) -> ActingPress:
-    """An unconfirmed run is discarded when its dialog is closed."""
+    """Prepare the closing of a dialog whose bulk run wasn't confirmed and is discarded."""
     choose_record(stage)
     page = open_queue(stage, "incomplete")
     stage.person.press("Ctrl+A")
@@ -964,7 +964,7 @@ def list_dialog_names() -> set[str]:
 
 
 def test_no_place_that_acts_is_forgotten() -> None:
-    """A new dialog, and a new call of a page, needs a case; what is covered elsewhere names an existing test."""
+    """Every dialog and every acting call of a page has a case here or is listed with an existing test that covers it."""
     cases = CASES.values()
     assert find_acting_calls() == {site for one in cases for site in one.sites} | set(TESTED_ELSEWHERE)
     acting = {one.dialog.__name__ for one in cases if one.dialog} | {
@@ -985,7 +985,9 @@ EXPECTED_LOGS = {"move_order": (pytest.mark.expects_log("what was tolerated is t
 def test_pressed_twice_it_happens_once(
     seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox, tmp_path: Path, name: str
 ) -> None:
-    """Clicked often, and with keys that are held down: one act in the trail, one outcome in sight."""
+    """A button that is clicked often, or whose key is held down, acts once: the audit trail has one act, and one
+    result is shown.
+    """
     one = CASES[name]
     if one.who == "adm-f":
         seats.add_person(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
@@ -1003,7 +1005,7 @@ def test_pressed_twice_it_happens_once(
 def test_a_password_entered_twice_decides_once(
     seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox, tmp_path: Path, by_keys: bool
 ) -> None:
-    """The dialog that asks for the password after a rejection: one request of the desk, one rejection."""
+    """A password that is confirmed twice in the dialog after a rejection leads to one desk request and one rejection."""
     stage = CaseStage(seats, sandbox, sit(), tmp_path, number=0)
     stage.switch_person("lead-b")
     press, person = reject(stage), stage.person

@@ -1,4 +1,6 @@
-"""A list, a record and a PDF are printed: what is on screen, with person and time, and an entry in the trail."""
+"""Printing a list, a record and a PDF: the paper has the shown contents with person and time, and the audit trail an
+entry.
+"""
 
 from pathlib import Path
 
@@ -39,7 +41,9 @@ def read_printed_pages(file: Path) -> tuple[int, str]:
 
 
 def test_list_record_and_pdf(sit: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
-    """Ctrl+P opens the system's dialog on each page; cancelled, nothing is printed and no entry tells of it."""
+    """Ctrl+P opens the system's dialog on each page and prints list, record and PDF. If it is cancelled, nothing is
+    printed and the audit trail has no entry.
+    """
     lacking = [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:2]]
     check = buy_check(console, NUMBERS[2])
     payment = import_paid_payment(console, sandbox, "ORD-1")

@@ -9,7 +9,9 @@ from tests.support.money_desks import import_paid_payment
 
 
 def test_a_probe_lists_the_fields_that_it_has_changed(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """The gateway now speaks of another amount. Asked again, it says the same, and nothing is listed."""
+    """The toast of a probe names the changed amount before and after. A second probe, with the same answer, lists no
+    change.
+    """
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     person = sit()
     person.frame.show_route(PaymentRoute(payment.id))

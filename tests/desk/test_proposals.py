@@ -40,16 +40,14 @@ def open_approvals(person: Person) -> ApprovalsPage:
 
 
 def list_primary_actions(page: CreditCheckPage | RefundPage) -> list[str]:
-    """The actions that the line "you can" offers first."""
+    """Return the actions of the buttons that look like the next step."""
     return [button.property("act") for button in page.form.findChildren(KeyButton) if button.kind == "primary"]
 
 
 def test_ones_own_proposal_is_not_ones_next_step(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The person who has proposed the outcome may propose another one, but the same again would be refused: the
-    button is there, and no blue one.
-    """
+    """The person who has proposed an outcome may propose another one: the button is there, but not as the next step."""
     record = buy_unknown(console, sandbox, NUMBERS[0])
     propose_outcome(seats, record, "op-a")
     person = sit()
@@ -65,7 +63,7 @@ def test_ones_own_proposal_is_not_ones_next_step(
 def test_the_preview_advises_the_second_person_alone(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """Beside the queue, too, there is no blue button for who has proposed the outcome or lacks the right."""
+    """The preview beside the queue shows the decision as the next step only to a person who may confirm the proposal."""
     records = {
         maker: buy_unknown(console, sandbox, number)
         for maker, number in zip(("lead-b", "op-a"), NUMBERS[:2], strict=True)
@@ -102,7 +100,9 @@ def test_the_preview_advises_the_second_person_alone(
 def test_the_second_person_is_told_and_decides(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """Told when it arrives, counted, first in the list; Enter leads to the record; decided, it is gone."""
+    """A proposal is announced to the second person when it arrives, counted, and listed first; Enter opens its
+    record. After the decision it is gone.
+    """
     record = buy_unknown(console, sandbox, NUMBERS[0])
     person = seats.switch_person(sit(), "lead-b")
     context = person.opening.context
@@ -149,7 +149,7 @@ def test_the_second_person_is_told_and_decides(
 def test_ones_own_proposal_stands_among_the_others(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """With the reason; it counts for nobody who can't confirm it."""
+    """A proposal that a person can't confirm stands among those for others, with the reason, and isn't counted."""
     record = buy_unknown(console, sandbox, NUMBERS[0])
     propose_outcome(seats, record, "lead-b")
     person = sit()
@@ -163,7 +163,9 @@ def test_ones_own_proposal_stands_among_the_others(
 
 
 def expect_others_to_decide(person: Person, reason: str) -> None:
-    """The only proposal is among those for others, and this person isn't told of it."""
+    """Check that the only proposal is listed among those for others, with this reason, and neither counted nor
+    announced to this person.
+    """
     page, context = open_approvals(person), person.opening.context
     person.until(lambda: page.proposal is not None)
     person.until(lambda: [card.remark for card in page.list_panel.cards] == [reason])
@@ -277,7 +279,7 @@ def open_dialog_in_queue(person: Person, record_id: int, kind: type[D]) -> D:
 def test_a_proposal_goes_while_it_is_shown(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """Decided by somebody else, it leaves the list, and the next one is shown."""
+    """A proposal that another person decides while it is shown disappears from the list, and the next one is shown."""
     first, second = (buy_unknown(console, sandbox, number) for number in NUMBERS[:2])
     propose_outcome(seats, first, "op-a")
     propose_outcome(seats, second, "op-a")

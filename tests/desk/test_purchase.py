@@ -1,4 +1,6 @@
-"""Buying through the window: once whatever is clicked, fluid and honest whatever the provider does."""
+"""Purchases in the window: one charge however often the button is pressed, and a window that stays usable while the
+provider answers late.
+"""
 
 import pytest
 from PySide6.QtWidgets import QLabel
@@ -29,7 +31,7 @@ NUMBER = NUMBERS[0]
 
 
 def open_purchase(person: Person, client: str = "2") -> PurchaseDialog:
-    """The purchase dialog of NUMBER with a client chosen."""
+    """Open the purchase dialog of NUMBER and select a client."""
     person.frame.show_route(LookupRoute(NUMBER))
     person.wait_until_read()
     person.press("B")
@@ -43,7 +45,7 @@ def open_purchase(person: Person, client: str = "2") -> PurchaseDialog:
 
 
 def purchase_in_dialog(person: Person) -> PurchaseDialog:
-    """The same dialog once the provider has been asked, and the outcome is shown."""
+    """Buy in the purchase dialog, wait for the result, and return the dialog."""
     dialog = open_purchase(person)
     dialog.main_button.click()
     person.until(lambda: not dialog.is_busy)
@@ -68,7 +70,7 @@ def find_recorded_checks(console: Console) -> tuple[CreditCheck, ...]:
 
 
 def test_a_double_click_buys_once(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """The second press of the same click finds the button off."""
+    """A double click on the button buys once."""
     person = sit()
     dialog = open_purchase(person)
     person.double_click(dialog.main_button)
@@ -128,7 +130,7 @@ def test_without_an_answer_it_is_unknown_never_failed(sit: OpenWindow, console: 
 
 
 def test_what_is_missing_after_a_purchase_is_no_error(sit: OpenWindow, sandbox: Sandbox) -> None:
-    """Bought, and the PDF comes later by itself: the dialog says when."""
+    """If the PDF of a bought credit check is missing, the dialog says "Bought" and "Incomplete", and no error."""
     sandbox.control.add_fault("pdf_missing", call="pdf", number=NUMBER)
     person = sit()
     dialog = purchase_in_dialog(person)
@@ -137,7 +139,7 @@ def test_what_is_missing_after_a_purchase_is_no_error(sit: OpenWindow, sandbox: 
 
 
 def test_a_refusal_says_that_nothing_was_charged(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """The number is free again, and the record tells why."""
+    """A refused purchase says once that nothing was charged, and its record is failed."""
     sandbox.control.add_fault("status:422", call="purchase", number=NUMBER)
     person = sit()
     dialog = purchase_in_dialog(person)
@@ -148,7 +150,7 @@ def test_a_refusal_says_that_nothing_was_charged(sit: OpenWindow, console: Conso
 
 
 def make_contradicted_purchase(console: Console, sandbox: Sandbox) -> Alert:
-    """A purchase that was decided as not made, and made by AlarmBox's later word. Return the alert about it."""
+    """Make a purchase that the provider first refuses and later reports as made; return the alert about it."""
     sandbox.control.add_fault("status:422", call="purchase", number=NUMBER)
     refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")))
     (denied,) = find_recorded_checks(console)
@@ -192,8 +194,9 @@ def test_a_contradicted_record_leads_to_its_alert(sit: OpenWindow, console: Cons
 def test_a_purchase_that_alarmbox_contradicts_is_told_before_the_next(
     sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """Decided as not bought, bought by AlarmBox's later word, acknowledged: the dialog of the next purchase, which
-    costs money again, doesn't call it not bought."""
+    """After the alert about a contradicted purchase was acknowledged, the dialog of the next purchase says that
+    AlarmBox reports the earlier one as bought.
+    """
     alert = make_contradicted_purchase(console, sandbox)
     console.alerts.acknowledge(alert.id, "looked at AlarmBox")
     dialog = open_purchase(sit())

@@ -22,8 +22,8 @@ def wait_for_listed_ids(person: Person, page: QueuesPage, ids: list[int]) -> Non
 
 
 def test_a_queue_is_narrowed_and_sorted_by_keys(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """Typed operators, the lists of the sentence and a column's title are one filter and one order; Esc ends the
-    filter, and what can't be read is told.
+    """In a queue, typed operators, the lists of the filter and a column's title form one filter and one sort order.
+    Esc removes the filter, and an invalid condition is reported.
     """
     for number in NUMBERS:
         buy_unknown(console, sandbox, number)

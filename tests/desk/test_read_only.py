@@ -31,7 +31,7 @@ def open_administration(person: Person) -> AdminPage:
 
 
 def set_read_only(person: Person, words: str) -> None:
-    """Opens the dialog of the current scope, and sends it with this reason."""
+    """Press O, enter this reason in the dialog of the read-only switch, and confirm."""
     person.press("O")
     dialog = person.dialog(ReadOnlySwitchDialog)
     person.until(dialog.reason_field.edit.hasFocus)
@@ -45,8 +45,8 @@ def set_read_only(person: Person, words: str) -> None:
 def test_set_and_ended_by_the_keyboard(
     seats: WindowTestDesks, sit: Callable[..., Person], console: Console, sandbox: Sandbox
 ) -> None:
-    """Alt+9, O, the reason: the bar, the status bar and each disabled button say who and why, in this window at once;
-    an auditor sees the same and can't end it. O again ends it.
+    """Alt+9 and O set the read-only switch with a reason: the bar, the status bar and each disabled button show who
+    set it and why. An auditor sees the same and can't end it; O ends it.
     """
     record = buy_unknown(console, sandbox, NUMBERS[0])
     person = sit()

@@ -47,13 +47,13 @@ def read_check(console: Console, id: int) -> CreditCheck:
 
 
 def state_reason(form: EvidenceForm, words: str = "20 purchases there, not this one") -> None:
-    """The first code of the list, and words of one's own; a statement that is the evidence has said them."""
+    """Select the first reason code and enter the text of the reason."""
     form.reason_list.setCurrentIndex(0)
     form.reason_text_field.edit.setText(words)  # type: ignore[union-attr]  # a line
 
 
 def fill_not_bought_form(dialog: ResolveDialog, words: str) -> None:
-    """Evidence in words, and that it was not bought."""
+    """Enter a statement as evidence, and that the credit check was not bought."""
     dialog.form.kind_buttons["text"].setChecked(True)
     dialog.form.text_field.edit.setPlainText(words)  # type: ignore[union-attr]  # an area
     dialog.form.not_bought_button.setChecked(True)
@@ -85,7 +85,9 @@ def test_a_record_that_is_still_read_says_so(
 def test_what_somebody_else_changed_is_said(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A bar names who and what, the screen shows the new state, the difference is one press away."""
+    """If another person changes the shown record, a bar names the person, the page has the new state, and a button
+    shows the difference.
+    """
     record = buy_without_pdf(console, sandbox, NUMBER)
     person = sit()
     page = open_record(person, record.id)
@@ -192,7 +194,7 @@ def test_not_bought_takes_two_people(
 def test_who_has_no_right_sees_why(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """An auditor looks at everything and can press nothing; beside each button stands who can."""
+    """An auditor sees a record with all its actions disabled; the reasons name the people who may do them."""
     record = buy_without_pdf(console, sandbox, NUMBER)
     person = sit()
     person = seats.switch_person(person, "aud-e")
@@ -215,7 +217,9 @@ def test_who_has_no_right_sees_why(
 
 
 def test_probe_changes_nothing_and_says_what_it_found(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """Known: no change. Unknown without a list call: a bar that says so, and nothing was bought."""
+    """A probe of a bought credit check says in a toast that nothing changed. A probe of an unknown purchase that
+    finds nothing says in a bar that it is still unknown.
+    """
     bought, unknown = buy_check(console, NUMBER), buy_unknown(console, sandbox, OTHER)
     person = sit()
     page = open_record(person, bought.id)
@@ -290,7 +294,7 @@ def read_copied_texts(page: Page) -> set[str]:
 
 
 def test_new_arrivals_move_no_row(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """They wait behind a button; the current row stays under the person's eyes."""
+    """Records that arrive in a shown queue wait behind a button; no row moves, and the current row stays the same."""
     first = buy_unknown(console, sandbox, NUMBER)
     person = sit()
     person.frame.show_route(QueuesRoute("unknown"))
@@ -310,7 +314,7 @@ def test_new_arrivals_move_no_row(sit: OpenWindow, console: Console, sandbox: Sa
 def test_arrivals_of_the_whole_list_are_not_told_beside_a_part_of_it(
     sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """Searched words show another list, which was read just now: the button of the list before is gone."""
+    """When a person searches in the queue, the button about new records of the unfiltered queue disappears."""
     buy_unknown(console, sandbox, NUMBER)
     person = sit()
     person.frame.show_route(QueuesRoute("unknown"))

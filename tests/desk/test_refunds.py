@@ -26,7 +26,7 @@ NUMBER = "ORD-20261120-000123"
 
 @pytest.fixture
 def payment(console: Console, sandbox: Sandbox) -> Payment:
-    """Somebody has paid 12,000 yen."""
+    """Import a payment of 12,000 yen."""
     return import_paid_payment(console, sandbox, NUMBER, 12_000)
 
 
@@ -39,7 +39,7 @@ def open_payment(person: Person, payment: Payment) -> PaymentPage:
 
 
 def request_refund(person: Person, payment: Payment, amount: str = "8500") -> Refund:
-    """Through the dialog: form, review, asked for."""
+    """Request a refund through the dialog with its review; return the refund."""
     open_payment(person, payment)
     person.press("R")
     dialog = person.dialog(RefundDialog)
@@ -68,7 +68,7 @@ def read_refund_of_dialog(person: Person, payment: Payment) -> Refund | None:
 
 
 def scroll_to_end(person: Person, page: ApprovalsPage) -> None:
-    """All of it was shown."""
+    """Scroll the request to its end, so that it counts as read."""
     bar, content = page.request_panel.verticalScrollBar(), page.request_panel.widget()
     assert content is not None
     person.until(lambda: content.height() > 100)
@@ -85,7 +85,7 @@ def open_approvals(person: Person, refund: Refund) -> ApprovalsPage:
 
 
 def wait_for_refund_end(person: Person, console: Console, refund: Refund) -> None:
-    """The provider has said that it is done: at once, or when it is asked again."""
+    """Probe the refund until the provider reports it as completed."""
 
     person.until(lambda: console.refunds.probe(refund.id).state is RefundState.COMPLETED)
 
@@ -94,7 +94,9 @@ def wait_for_refund_end(person: Person, console: Console, refund: Refund) -> Non
 def test_one_asks_another_approves_and_it_is_refunded(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
-    """Two windows: nothing is sent before the second person; then once, and it ends completed."""
+    """One person requests a refund in a window and another approves it in another window: before the approval nothing
+    is sent, then it is sent once and completed.
+    """
     maker = sit()
     refund = request_refund(maker, payment)
     assert (refund.state, refund.provider_refund_key) == (RefundState.REQUESTED, None)
@@ -127,7 +129,7 @@ def test_one_asks_another_approves_and_it_is_refunded(
 def test_ones_own_request_has_no_buttons(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, payment: Payment
 ) -> None:
-    """An approver who asked sees it apart: neither approving nor declining, only taking it back."""
+    """An approver's own request has no buttons to approve or decline, only one to withdraw it."""
     person = sit()
     person = seats.switch_person(person, "lead-b")
     refund = request_refund(person, payment)
@@ -147,7 +149,7 @@ def test_ones_own_request_has_no_buttons(
 def test_declining_needs_words_and_the_maker_reads_them(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, payment: Payment
 ) -> None:
-    """Without words the button stays off; the words stand in the maker's record."""
+    """Declining needs a text, which the requester reads on the refund's page."""
     person = sit()
     refund = request_refund(person, payment)
     person = seats.switch_person(person, "lead-b")
@@ -203,7 +205,7 @@ WRONG_AMOUNTS = {
 
 
 def test_a_wrong_amount_is_told_at_its_field(sit: OpenWindow, payment: Payment) -> None:
-    """In words that say how to write it; the review can't be reached."""
+    """For a wrong amount the field says how to write it, and the review can't be opened."""
     person = sit()
     open_payment(person, payment)
     person.press("R")
@@ -261,7 +263,7 @@ def test_search_finds_a_payment_by_its_numbers(
 
 
 class UnreachableBeforeMove(Failpoints):
-    """The database is away whenever an order is to be moved."""
+    """Failpoints that make the database unreachable whenever an order is about to be moved."""
 
     def __init__(self) -> None:
         super().__init__(None)
@@ -293,7 +295,7 @@ def test_an_unpaid_order_is_moved_by_hand(
 
 
 def insert_order(seats: WindowTestDesks, number: str, minor: int) -> int:
-    """An order as the shop writes it; its id."""
+    """Insert an order, as the shop does it, and return its id."""
     with seats.write_as_owner() as tx:
         insert = (
             "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"

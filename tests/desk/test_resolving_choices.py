@@ -1,4 +1,4 @@
-"""The recovery dialog: results that the facts rule out stay in sight with the reason, the others say what they do."""
+"""The dialog that resolves an outcome: it shows impossible results with the reason, and says what the others do."""
 
 from datetime import timedelta
 
@@ -51,7 +51,9 @@ def test_the_dry_run_names_the_money(sit: OpenWindow, console: Console, sandbox:
 
 
 def test_a_draft_that_is_started_over_leaves_no_choice(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """Neither the kind of evidence nor the reason that it proposed; and the footer keeps its words after haste."""
+    """If a person starts a draft again, the selected evidence and the proposed reason are cleared. A press that came
+    too early doesn't replace the text in the footer.
+    """
     record = buy_unknown(console, sandbox, NUMBERS[0])
     person = sit()
     show_page(person, CreditCheckRoute(record.id), CreditCheckPage)

@@ -20,12 +20,12 @@ from tests.support.money_desks import import_paid_payment, request_refund
 
 @pytest.fixture
 def facts() -> dict[str, str]:
-    """A provider may take as long as a busy machine lets it."""
+    """Use real time, so that a slow machine causes no timeout of a provider."""
     return {"TIME_SCALE": "1"}
 
 
 def make_unknown_refund(seats: WindowTestDesks, sandbox: Sandbox) -> Refund:
-    """A refund that was sent; the gateway answers nothing any more."""
+    """Make a refund that was sent and whose outcome the gateway doesn't answer."""
     sandbox.control.add_fault("close_after_charge", call="paypay_refund", times=1)
     sandbox.control.add_fault("status:500", call="paypay_refund_details", times="always")
     refund = request_refund(seats.console, import_paid_payment(seats.console, sandbox, "ORD-1").id)
@@ -37,7 +37,9 @@ def make_unknown_refund(seats: WindowTestDesks, sandbox: Sandbox) -> Refund:
 def test_who_says_that_it_took_place_says_under_which_number(
     seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox
 ) -> None:
-    """With the gateway's words as evidence its number is asked for too; both are kept, a second is awaited."""
+    """If a statement of the gateway is the evidence that a refund took place, the dialog also asks for the gateway's
+    number. Both are stored, and the decision waits for a second person.
+    """
     refund, person = make_unknown_refund(seats, sandbox), sit()
     person.frame.show_route(RefundRoute(refund.id))
     page = person.page(RefundPage)
@@ -83,7 +85,7 @@ def test_a_draft_of_evidence_is_named_by_its_record(
 
 
 def list_recently_called_providers(person: Person) -> list[str]:
-    """The payment providers of which the window says when one of its calls heard them last."""
+    """Return the payment providers of which the window shows the time of the last answer."""
     return [one.name for one in person.opening.context.connection_state.gateways if one.answered_at is not None]
 
 

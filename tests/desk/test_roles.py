@@ -41,7 +41,9 @@ def read_bars(page: QWidget) -> str:
 def test_an_administrator_is_told_why_and_what_to_do_instead(
     seats: WindowTestDesks, sit: OpenWindow, console: Console
 ) -> None:
-    """No screen of records and no page that failed: the reason, who may, and the commands for them."""
+    """An administrator gets no page of records: each one names the reason, the roles that may, and the commands of an
+    administrator.
+    """
     seats.add_person(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
     person = sit()
     person.page(HomePage)
@@ -80,7 +82,9 @@ def test_an_unknown_name_is_told_what_to_do(seats: WindowTestDesks, sit: OpenWin
 def test_an_auditor_looks_and_changes_nothing(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """Every button that acts is there and off, with who may; a key says the same in a bar."""
+    """For an auditor every button that acts is disabled, with the people who may press it; its key says the same in a
+    bar.
+    """
     record = buy_unknown(console, sandbox, NUMBER)
     person = sit()
     person = seats.switch_person(person, "aud-e")
@@ -117,7 +121,9 @@ def test_an_auditor_looks_and_changes_nothing(
 
 
 def test_an_operator_without_the_permission_to_buy(seats: WindowTestDesks, sit: OpenWindow) -> None:
-    """The role fits, the permission is missing: said so, with who has it."""
+    """For an operator without the permission to buy, the button is disabled and names the people who have the
+    permission.
+    """
     person = sit()
     person = seats.switch_person(person, "op-c")
     person.frame.show_route(LookupRoute(FREE))
@@ -133,7 +139,9 @@ def test_an_operator_without_the_permission_to_buy(seats: WindowTestDesks, sit: 
 def test_a_permission_that_changes_while_the_window_is_open_is_learnt(
     seats: WindowTestDesks, sit: OpenWindow
 ) -> None:
-    """By F5 at once, without a restart; otherwise when the window reads its counts again."""
+    """A permission that an administrator gives while the window is open takes effect at F5, or when the window reads
+    its counts the next time.
+    """
     person = sit("op-c")
     person.frame.show_route(LookupRoute(FREE))
     lookup = person.page(LookupPage)

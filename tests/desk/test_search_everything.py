@@ -1,4 +1,6 @@
-"""Ctrl+K and Lookup: conditions with completion, what is told, exact matches, commands, and hostile texts."""
+"""The search box (Ctrl+K) and the page Lookup: conditions with completion, exact matches, commands, and hostile
+texts.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -182,8 +184,8 @@ def test_the_empty_box_has_the_last_twenty(seats: WindowTestDesks, sit: OpenWind
 
 
 def test_commands(sit: OpenWindow) -> None:
-    """Found by their words in both languages, with their keys; what was used last comes first; what can't be done
-    says why.
+    """The search box finds commands by their words in both languages and shows their keys. The last used command
+    comes first; one that isn't possible says why.
     """
     person = sit()
     palette = open_search_box(person)
@@ -295,7 +297,7 @@ def test_esc_ends_a_running_search(sit: OpenWindow, console: Console) -> None:
 
 
 def test_enter_repeats_a_search_that_failed_or_was_ended(sit: OpenWindow, console: Console) -> None:
-    """Without another key: Enter has no other meaning while the box says that there is no answer."""
+    """Enter repeats a search that failed or was ended, because the box has no result that Enter could open."""
     good = buy_check(console, GOOD)
     person = sit()
     palette = open_search_box(person)

@@ -1,10 +1,10 @@
-"""The state of the providers in the window before the first call to one."""
+"""The state of the providers in the window before the first call to one of them."""
 
 from tests.desk.conftest import OpenWindow
 
 
 def test_each_provider_of_this_desk_is_named(sit: OpenWindow) -> None:
-    """Those that are set up stand there from the start, as not asked yet; nothing is sent for it."""
+    """Each provider that is set up is listed from the start as not asked yet, and nothing is sent for that."""
     person = sit()
     context = person.opening.context
     person.until(lambda: [one.name for one in context.connection_state.gateways] == ["atom", "paypay"])

@@ -1,4 +1,4 @@
-"""Two incidents of the training played through the window: one settled, one left with a wrong end."""
+"""Two incidents of the training are played in the window: one is solved, the other one ends wrong."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,7 +68,9 @@ def list_primary_buttons(page: TrainingPage) -> list[str]:
 
 
 def test_a_start_pressed_twice_starts_once(trainee: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By key, by click and held down: a second start would make further records and forget the first ones."""
+    """A training incident whose start is pressed twice, by key, click or a held key, is started once: a second start
+    would make further records and discard the first ones.
+    """
     gate, start = Event(), TrainingService.begin_incident
 
     def start_after_all_presses(service: TrainingService, key: str) -> TrainingOverview:
@@ -91,7 +93,9 @@ def test_a_start_pressed_twice_starts_once(trainee: Person, monkeypatch: pytest.
 
 
 def test_a_read_that_ends_meanwhile_starts_nothing_twice(trainee: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its answer comes while the incident starts: the button is disabled until the start has ended, not for ever."""
+    """A read that ends while an incident is being started doesn't enable the start button again before the start has
+    ended.
+    """
     read_gate, start_gate = Event(), Event()
     read, start = TrainingService.read_overview, TrainingService.begin_incident
     starts: list[str] = []
@@ -138,8 +142,8 @@ def check_training(person: Person) -> TrainingPage:
 
 
 def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> None:
-    """The sidebar has the entry; S tells the situation; the ordinary re-fetch makes the one right, and an
-    acknowledgement that asked nobody makes the other wrong. Score and reason are told, N goes on to the next.
+    """In a training, S shows the situation. A re-fetch solves the first incident; an acknowledgement without a probe
+    ends the second one wrong. The page shows score and reason, and N leads to the next incident.
     """
     person = trainee
     assert list_primary_buttons(person.page(TrainingPage)) == ["Start incident"], "a training begins on its own page"
@@ -189,7 +193,7 @@ def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> 
 
 
 def test_a_desk_for_real_work_has_no_training(sit: OpenWindow) -> None:
-    """Neither the entry nor its key, and nothing to begin."""
+    """A desk that isn't a training has no entry for it in the sidebar, and its key opens nothing."""
     person = sit()
     assert not person.frame.sidebar.has_entry("training")
     person.press("Alt+0")

@@ -32,7 +32,7 @@ def read_shown_answer(page: PaymentPage) -> QTextEdit:
 
 
 def unmask_by_keyboard(person: Person, page: PaymentPage) -> None:
-    """By the keyboard: U, the reason, Ctrl+Enter."""
+    """Unmask the payer by the keyboard: U, the reason, Ctrl+Enter."""
     page.tabs.tabs.setFocus()
     person.press("U")
     dialog = person.dialog(UnmaskDialog)
@@ -49,7 +49,9 @@ def unmask_by_keyboard(person: Person, page: PaymentPage) -> None:
 def test_the_mask_comes_back_by_itself(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """After the minute, at the lock, at another page; meanwhile it can't be selected or copied."""
+    """The payer is masked again after a minute, when the window is locked, and when another page is opened; meanwhile
+    the name can't be selected or copied.
+    """
     payment = import_paid_payment(console, sandbox, "ORD-1")
     set_payer_name(seats, payment.id)
     person = sit()

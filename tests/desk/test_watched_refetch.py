@@ -36,7 +36,9 @@ def read_visible_texts(dialog: RefetchDialog) -> list[str]:
 def test_the_pages_of_both_copies_are_told(
     sit: OpenWindow, console: Console, sandbox: Sandbox, *, is_other: bool
 ) -> None:
-    """Of an unchanged PDF nothing is told, because there is no new one."""
+    """After a re-fetch with another PDF the dialog shows the pages of both copies; with an unchanged PDF it shows
+    none.
+    """
     record = buy_check(console, NUMBERS[0])
     person = sit()
     if is_other:

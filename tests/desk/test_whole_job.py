@@ -1,4 +1,6 @@
-"""The whole job of a support person through the window: look up, open, fetch a PDF again, settle an unknown."""
+"""The work of a support person in the window: look up a company, open a record, fetch a PDF again, resolve an unknown
+outcome.
+"""
 
 import pytest
 from PySide6.QtGui import QAccessible

@@ -1,4 +1,4 @@
-"""The window as a whole: every control has a name, words change at once, a lost database is told."""
+"""The window as a whole: names of controls, change of language and theme, and a lost database."""
 
 import os
 import subprocess
@@ -58,7 +58,7 @@ NUMBER, OTHER = NUMBERS[0], NUMBERS[1]
 
 
 def find_nameless_controls(root: QWidget) -> list[str]:
-    """Controls that can have the focus and that a screen reader couldn't call anything."""
+    """Return the focusable controls without an accessible name."""
     widgets = [root, *root.findChildren(QWidget)]
     reachable = [
         widget
@@ -137,7 +137,7 @@ def test_a_refetch_keeps_only_a_copy_that_exists(sit: OpenWindow, console: Conso
 
 
 def test_another_language_at_once(sit: OpenWindow, console: Console) -> None:
-    """Every word changes, the place and the way back stay."""
+    """After a change of the language every text is in the new language, and the page and the way back are as before."""
     record = buy_check(console, NUMBER)
     person = sit()
     person.frame.show_route(LookupRoute(NUMBER))
@@ -228,7 +228,7 @@ def test_tab_follows_the_page(sit: OpenWindow, console: Console) -> None:
 
 
 def test_another_theme_and_text_size_at_once(sit: OpenWindow) -> None:
-    """Dark, high contrast, twice the text: nothing has to be opened again."""
+    """Theme and text size change at once in the open window."""
     person = sit()
     before = person.frame.top_bar.height()
     for theme in ("dark", "high_contrast"):
@@ -243,7 +243,7 @@ def test_another_theme_and_text_size_at_once(sit: OpenWindow) -> None:
 
 @pytest.mark.embedded("on a server the account says who acts: there is no menu of people")
 def test_the_menu_switches_persons_only_where_it_is_tried_out(sit: OpenWindow) -> None:
-    """On a test desk everybody is there; whom one chooses acts from then on."""
+    """On a test desk the menu lists all people; the selected one acts from then on."""
     person = sit()
     assert person.opening.controller is not None
     menu: QMenu = person.opening.controller.person_menu.build_menu()
@@ -313,7 +313,9 @@ def test_a_database_that_is_lost_is_told_and_comes_back(
 def test_a_database_that_went_back_is_told_until_somebody_has_looked(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, theme: Literal["light", "dark"]
 ) -> None:
-    """Above every page, in the words of the window's language, with the way to the alert; then it goes by itself."""
+    """While the alert about a rolled back database is open, a bar above every page says so, with a link to the alert;
+    the bar disappears when the alert is closed.
+    """
     context = seats.acting_desk._context
     context.write(
         lambda tx: alerts.raise_alert(
@@ -339,7 +341,7 @@ def test_a_database_that_went_back_is_told_until_somebody_has_looked(
 
 
 def save_picture(person: Person, name: str) -> None:
-    """For people who want to see it: where DESK_PICTURES names a folder."""
+    """Save a picture of the window if DESK_PICTURES names a folder."""
     folder = os.environ.get("DESK_PICTURES")
     if folder:
         person.window.grab().save(str(Path(folder) / f"{name}.png"))
@@ -393,7 +395,7 @@ def test_the_counts_agree_with_the_rows_just_read(
 
 
 def test_home_leads_to_the_queues(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """A line of counts opens its list."""
+    """A line of the counts on Home opens its queue."""
     buy_unknown(console, sandbox, NUMBER)
     person = sit()
     home = person.page(HomePage)

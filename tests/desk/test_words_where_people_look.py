@@ -102,7 +102,7 @@ def find_refund_of_each_kind(desk: SampleDesk) -> Iterator[int]:
 
 
 def list_routes(desk: SampleDesk) -> Iterator[Route]:
-    """Every screen, and one record of each kind of sample."""
+    """Yield the route of every screen, and of one record of each kind of sample."""
     yield from (
         HomeRoute(),
         ApprovalsRoute(),

@@ -1,4 +1,4 @@
-"""A window whose person asks a worker: what it says and offers while no worker is there."""
+"""A window in team mode while no worker is running: what it says, and which actions it offers."""
 
 import ast
 from collections.abc import Callable, Iterator
@@ -55,7 +55,7 @@ def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
 
 @pytest.fixture
 def sit(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[OpenWindow]:
-    """Opens op-a's window at a desk without credentials but those in `keyring` and `given`."""
+    """Open op-a's window at a desk without credentials except those in `keyring` and `given`."""
     install_appearance(qapp, theme="light")
     people: list[Person] = []
     desks: list[Console] = []
@@ -82,7 +82,7 @@ def find_visible_bars(person: Person) -> list[str]:
 
 
 def buy_check_without_pdf(place: Place, sandbox: Sandbox, worker: Console) -> CreditCheck:
-    """A credit check without its PDF, so that there is something to fetch again."""
+    """Return a credit check without its PDF, which can be fetched again."""
     sandbox.control.add_fault("pdf_missing", call="pdf", number=NUMBERS[0])
     with place.open_desk(sandbox, desk=2, TIME_SCALE="1") as desk, execute_desk_requests(worker):
         return desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
@@ -91,8 +91,8 @@ def buy_check_without_pdf(place: Place, sandbox: Sandbox, worker: Console) -> Cr
 def test_nothing_is_offered_that_would_only_wait(
     place: Place, sandbox: Sandbox, worker: Console, sit: OpenWindow
 ) -> None:
-    """The window says it before a button is pressed, with the reason beside each button that is off; reading goes on,
-    and all comes back by itself when a worker is there again. An open dialog's button goes off and on too.
+    """While no worker is running, the window says so and disables each acting button, also in an open dialog, with
+    the reason; reading is possible. When a worker is running again, the buttons are enabled.
     """
     record = buy_check_without_pdf(place, sandbox, worker)
     with execute_desk_requests(worker):
@@ -127,7 +127,9 @@ def test_nothing_is_offered_that_would_only_wait(
 
 
 def test_credentials_left_over_are_told_and_forgotten(sit: OpenWindow, worker: Console) -> None:
-    """A bar says so and opens the list; the keyring's are deleted, and the variable is named and stays."""
+    """A bar reports credentials that are left on the desk and opens their list. Those in the keyring can be deleted;
+    a variable is named and stays.
+    """
     keyring = MemoryKeyring({"PAYPAY_API_KEY": "x", "STORE_KEY": "a-key-that-is-long-enough", "mine": "y"})
     with execute_desk_requests(worker):
         person = sit(keyring, CONSOLE_SECRET_ATOM_PASSWORD="z")
