@@ -44,8 +44,8 @@ _VOTES = f"""INSERT INTO approvals (subject_kind, subject_id, action, proposed, 
 
 def make_money_fill_sql(many: str, few: str) -> tuple[str, ...]:
     """Return the statements that insert orders, payments, refunds and votes. `many` and `few` are beginnings of
-    statements (see `filling.counted`): `few` counts the refunds, at most half as many as the payments. On a server
-    the statements need `sql_mode = PIPES_AS_CONCAT`.
+    statements that count rows: `few` counts the refunds, at most half as many as the payments. On a server the
+    statements need `sql_mode = PIPES_AS_CONCAT`.
     """
     return (
         _ORDERS.format(counted=many),

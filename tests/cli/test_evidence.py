@@ -1,4 +1,6 @@
-"""Evidence packs from the terminal: written by `show --pack`, verified without the database, and refused if changed."""
+"""Evidence packs from the terminal: written by `show --pack`, verified without the database, and refused
+if changed.
+"""
 
 import json
 import zipfile

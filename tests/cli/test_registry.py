@@ -332,7 +332,9 @@ def test_a_text_that_finds_nothing_by_its_form_says_so(desk: RegistryDesk) -> No
     "command", [("find", "架空"), ("registry", "find", "架空"), ("export", "find", "架空", "--to", "found.csv")]
 )
 def test_an_unknown_prefecture_is_refused(desk: RegistryDesk, command: tuple[str, ...]) -> None:
-    """A text that is no prefecture is refused as an option value, because the search would find nothing for any name."""
+    """A text that is no prefecture is refused as an option value, because the search would find nothing
+    for any name.
+    """
     for text in ("東京都千代田区", "48", "00", "とうきょう", ""):
         assert desk.terminal.json(*command, "--prefecture", text).exit_status_and_code == (2, "usage"), text
     for text in ("東京", "tokyo", "Tokyo-to", "13"):

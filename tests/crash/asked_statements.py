@@ -41,7 +41,7 @@ _SELECT_OPEN_REQUESTS_SQL = "SELECT id, action, state FROM requests WHERE state 
 
 @dataclass
 class TeamModeStage(MoneyStage):
-    """Like Stage, but in team mode. `maker` and `checker` act themselves at desks without faults; the people of
+    """Like MoneyStage, but in team mode. `maker` and `checker` act themselves at desks without faults; the people of
     `_ASKERS` send desk requests. The faults happen at the worker's desk.
     """
 
@@ -55,7 +55,9 @@ class TeamModeStage(MoneyStage):
 
 @contextmanager
 def open_stage(place: Place) -> Iterator[TeamModeStage]:
-    """Yield an AskedStage with the empty database of `place`. The rights of the accounts of `_ASKERS` are reduced."""
+    """Yield a TeamModeStage with the empty database of `place`. The rights of the accounts of `_ASKERS`
+    are reduced.
+    """
     start_team_mode(place, *sorted(set(_ASKERS.values())))
     clock, uptime = MovedClock(), boot_clock.read_uptime_ms
     with pytest.MonkeyPatch.context() as patch, Sandbox() as sandbox:

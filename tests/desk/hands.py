@@ -50,7 +50,9 @@ class Person:
         self.wait_until_read()
 
     def _has_loaded(self) -> bool:
-        """Return True if the window has read the people and, unless this person's role may not read them, the counts."""
+        """Return True if the window has read the people and, unless this person's role may not read them,
+        the counts.
+        """
         context = self.opening.context
         is_counted = context.work_counts.read_at is not None or bool(context.find_missing_right_reason("read"))
         return bool(context.people) and is_counted

@@ -385,7 +385,9 @@ def test_the_days_of_a_reconciliation_come_back(sit: OpenWindow) -> None:
 
 
 def test_a_stored_reason_is_no_draft_any_more(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
-    """The draft of a reason is there when its dialog is opened again, and is deleted when the reason has been sent."""
+    """The draft of a reason is there when its dialog is opened again, and is deleted when the reason has
+    been sent.
+    """
     raise_two_alerts(seats, payment)
     person = sit()
     person.press("Alt+6")

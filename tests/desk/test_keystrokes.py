@@ -109,7 +109,9 @@ def test_was_it_paid(person: CountingPerson, desk: SampleDesk) -> None:
 
 
 def test_a_record_of_a_queue(person: CountingPerson) -> None:
-    """A person probes a record of a queue with four keys (Down, Enter, P, Esc), and the same row has the focus again."""
+    """A person probes a record of a queue with four keys (Down, Enter, P, Esc), and the same row has the
+    focus again.
+    """
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.table.current_item is not None)

@@ -69,7 +69,9 @@ def begin_decline(checker: Person, refund: Refund) -> RejectDialog:
 def test_decisions_need_the_password(
     qtbot: QtBot, qapp: QApplication, desks: dict[str, Console], place: Place, sandbox: Sandbox
 ) -> None:
-    """A rejection asks for the password in a dialog of its own, an approval has a field for it. Esc decides nothing."""
+    """A rejection asks for the password in a dialog of its own, an approval has a field for it. Esc
+    decides nothing.
+    """
     install_appearance(qapp, theme="light")
     maker, password = desks["op-a"], get_password_of(place, "lead-b")
     payment = import_paid_payment(maker, sandbox, NUMBER, 12_000)

@@ -641,7 +641,9 @@ def mention_done(stage: CaseStage) -> ActingPress:
 
 
 def open_incident(stage: CaseStage, *acts: Callable[[Console, int], object]) -> tuple[AlertsPage, int]:
-    """Open the alerts page on an incident on which op-a has done these acts; return the page and the incident's id."""
+    """Open the alerts page on an incident on which op-a has done these acts; return the page and the
+    incident's id.
+    """
     id = raise_two_alerts(stage.seats, make_paid_payment(stage))
     with stage.seats.open_acting_desk("op-a") as desk:
         for act in acts:
@@ -964,7 +966,9 @@ def list_dialog_names() -> set[str]:
 
 
 def test_no_place_that_acts_is_forgotten() -> None:
-    """Every dialog and every acting call of a page has a case here or is listed with an existing test that covers it."""
+    """Every dialog and every acting call of a page has a case here or is listed with an existing test
+    that covers it.
+    """
     cases = CASES.values()
     assert find_acting_calls() == {site for one in cases for site in one.sites} | set(TESTED_ELSEWHERE)
     acting = {one.dialog.__name__ for one in cases if one.dialog} | {
@@ -1005,7 +1009,9 @@ def test_pressed_twice_it_happens_once(
 def test_a_password_entered_twice_decides_once(
     seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox, tmp_path: Path, by_keys: bool
 ) -> None:
-    """A password that is confirmed twice in the dialog after a rejection leads to one desk request and one rejection."""
+    """A password that is confirmed twice in the dialog after a rejection leads to one desk request and
+    one rejection.
+    """
     stage = CaseStage(seats, sandbox, sit(), tmp_path, number=0)
     stage.switch_person("lead-b")
     press, person = reject(stage), stage.person

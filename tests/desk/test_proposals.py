@@ -47,7 +47,9 @@ def list_primary_actions(page: CreditCheckPage | RefundPage) -> list[str]:
 def test_ones_own_proposal_is_not_ones_next_step(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The person who has proposed an outcome may propose another one: the button is there, but not as the next step."""
+    """The person who has proposed an outcome may propose another one: the button is there, but not as the
+    next step.
+    """
     record = buy_unknown(console, sandbox, NUMBERS[0])
     propose_outcome(seats, record, "op-a")
     person = sit()
@@ -63,7 +65,9 @@ def test_ones_own_proposal_is_not_ones_next_step(
 def test_the_preview_advises_the_second_person_alone(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The preview beside the queue shows the decision as the next step only to a person who may confirm the proposal."""
+    """The preview beside the queue shows the decision as the next step only to a person who may confirm
+    the proposal.
+    """
     records = {
         maker: buy_unknown(console, sandbox, number)
         for maker, number in zip(("lead-b", "op-a"), NUMBERS[:2], strict=True)
@@ -279,7 +283,9 @@ def open_dialog_in_queue(person: Person, record_id: int, kind: type[D]) -> D:
 def test_a_proposal_goes_while_it_is_shown(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A proposal that another person decides while it is shown disappears from the list, and the next one is shown."""
+    """A proposal that another person decides while it is shown disappears from the list, and the next one
+    is shown.
+    """
     first, second = (buy_unknown(console, sandbox, number) for number in NUMBERS[:2])
     propose_outcome(seats, first, "op-a")
     propose_outcome(seats, second, "op-a")

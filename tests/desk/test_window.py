@@ -137,7 +137,9 @@ def test_a_refetch_keeps_only_a_copy_that_exists(sit: OpenWindow, console: Conso
 
 
 def test_another_language_at_once(sit: OpenWindow, console: Console) -> None:
-    """After a change of the language every text is in the new language, and the page and the way back are as before."""
+    """After a change of the language every text is in the new language, and the page and the way back are
+    as before.
+    """
     record = buy_check(console, NUMBER)
     person = sit()
     person.frame.show_route(LookupRoute(NUMBER))

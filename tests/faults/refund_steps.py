@@ -124,8 +124,8 @@ def _do_nothing(_session: int) -> None:
 
 
 def kill_server_at_command(on: MoneyStage, server: Server, action: str, nth: int) -> tuple[str | None, float]:
-    """Like `fails_at`, but the server is killed before the n-th command and restarted. Return the code, and the
-    duration of all of it (seconds).
+    """Like `fail_at_command`, but the server is killed before the n-th command and restarted. Return the code, and
+    the duration of all of it (seconds).
     """
     die, back = make_kill_and_wait(server)
 
@@ -139,7 +139,7 @@ def kill_server_at_command(on: MoneyStage, server: Server, action: str, nth: int
 
 
 def make_read_only_at_command(on: MoneyStage, server: Server, action: str, nth: int) -> str | None:
-    """Like `fails_at`, but the server refuses writes from the n-th command until the end of the action."""
+    """Like `fail_at_command`, but the server refuses writes from the n-th command until the end of the action."""
     return fail_at_command(
         on, action, "read_only", nth, lambda _: _set_read_only(server, 1), lambda: _set_read_only(server, 0)
     )

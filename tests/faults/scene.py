@@ -138,7 +138,7 @@ def execute_as_owner(place: ServerPlace, *statements: str) -> list[tuple[Any, ..
 
 @contextmanager
 def open_scene(place: ServerPlace) -> Iterator[FaultScene]:
-    """Yield a Scene for this database, after all earlier leases have expired."""
+    """Yield a FaultScene for this database, after all earlier leases have expired."""
     node, clock = place.database.nodes[0], HandClock()
     with SqlProxy(node.host, node.port) as proxy:
         ledger = _LEDGERS.setdefault(get_schema_name(place), [])

@@ -43,7 +43,7 @@ def read_purchase_refusal(console: Console, number: str) -> ConsoleError:
 
 @pytest.fixture
 def stage(own_place: ServerPlace) -> Iterator[FaultScene]:
-    """Yield a Scene on the private server."""
+    """Yield a FaultScene on the private server."""
     with open_scene(own_place) as made:
         yield made
 

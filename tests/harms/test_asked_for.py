@@ -100,8 +100,9 @@ def make_refund_statements(maker: str, minor: int = SUM, of: int = FREE, id: int
 
 @contextmanager
 def open_requesting_team(engine: Engine, *, acts: bool) -> Iterator[RequestingTeam]:
-    """Yield the people of PEOPLE on a server of `engine`, with the payments of `_insert_money`. If `acts` is true,
-    they act at their own desks; otherwise by desk requests."""
+    """Yield the people of PEOPLE on a server of `engine`, with the payments of `_make_payment_inserts`. If `acts` is
+    true, they act at their own desks; otherwise by desk requests.
+    """
     with use_shared_nodes(engine) as nodes, open_team(nodes[0]) as people:
         entries = [
             {"name": people.names[name], "roles": roles, "may_buy": True, "acts": acts}

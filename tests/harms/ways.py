@@ -1,7 +1,7 @@
 """Attacks: the forms in which a plain client can write one row or change, and the ways in which its transaction can
 end.
 
-An attack (`Way`) is a list of SQL statements that run on one connection; a refused statement doesn't stop the next
+An attack (`Attack`) is a list of SQL statements that run on one connection; a refused statement doesn't stop the next
 one. Values are SQL expressions.
 """
 

@@ -105,7 +105,7 @@ def test_nothing_is_cut_at_smaller_sizes(qapp: QApplication, tmp_path: Path, see
 def test_nothing_is_cut_at_any_size(
     qapp: QApplication, tmp_path: Path, language: str, scale: float, part: int
 ) -> None:
-    """All screens in each language at each text size show everything (in the soak only)."""
+    """Run by the soak only: on all screens, in each language and at each text size, no text is cut off."""
     sight = WindowLook(language, "light", 1280, 800, scale=scale)
     assert find_faults_of_tour(tmp_path / "desk", sight, list_scenes_of_part(part)) == []
 

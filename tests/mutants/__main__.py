@@ -93,7 +93,7 @@ def copy_sources(folder: Path) -> Path:
 
 
 def apply_change(change: Change, folder: Path) -> None:
-    """Make the change in the copy. Raises Unfit unless the copy has the text `old` exactly once."""
+    """Make the change in the copy. Raises MutantDoesNotFit unless the copy has the text `old` exactly once."""
     file = folder / change.file
     source = file.read_text(encoding="utf-8")
     if source.count(change.old) != 1:

@@ -1,4 +1,6 @@
-"""The guards around every test report what they must prevent: network access, warnings, threads and open connections."""
+"""The guards around every test report what they must prevent: network access, warnings, threads and open
+connections.
+"""
 
 import gc
 import logging

@@ -1,4 +1,6 @@
-"""Both payment adapters and the simulated providers over real HTTP, with a payment at each."""
+"""Two payment adapters, PayPay's and Atom's, connected to the simulated providers over HTTP, with a payment at each
+provider.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

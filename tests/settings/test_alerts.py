@@ -26,7 +26,7 @@ def load(home: Path, **told: str) -> Settings:
 
 
 def test_one_way_or_none(tmp_path: Path) -> None:
-    """A webhook, some brokers, or nobody who is told."""
+    """Alerts are published to a webhook, to Kafka brokers, or to nobody if neither is set."""
     assert load(tmp_path).alerts == AlertSettings()
     hook = load(tmp_path, ALERTS_WEBHOOK_URL="https://Example.com/alerts/v1").alerts
     assert (hook.publisher_kind, hook.webhook) == ("webhook", "https://example.com/alerts/v1")
@@ -35,7 +35,9 @@ def test_one_way_or_none(tmp_path: Path) -> None:
 
 
 def test_a_private_network_is_opened_by_name(tmp_path: Path) -> None:
-    """An address in it is fit then; one beside it, or without encryption, is not."""
+    """A webhook may have an address in a private network that the settings name. An address of another private
+    network, or one without encryption, is refused.
+    """
     told = {"ALERTS_WEBHOOK_NETWORKS": "10.20.0.0/24, fd12::/48"}
     hook = load(tmp_path, ALERTS_WEBHOOK_URL="https://10.20.0.5:8443/a", **told).alerts
     assert (hook.webhook, hook.webhook_networks) == ("https://10.20.0.5:8443/a", ("10.20.0.0/24", "fd12::/48"))
@@ -47,21 +49,25 @@ def test_a_private_network_is_opened_by_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "text"), BAD)
 def test_an_unfit_address_is_refused(tmp_path: Path, name: str, text: str) -> None:
-    """By its name, before anything is sent."""
+    """An address that alerts may not be sent to is refused with the name of its variable when the settings are
+    loaded.
+    """
     with pytest.raises(ConsoleError) as refused:
         load(tmp_path, **{name: text})
     assert (refused.value.code, refused.value.detail["variable"]) == ("bad_profile", f"CONSOLE_{name}")
 
 
 def test_both_are_refused(tmp_path: Path) -> None:
-    """An event is told in one way."""
+    """A webhook and Kafka brokers together are refused, because an event is published in one way only."""
     with pytest.raises(ConsoleError) as refused:
         load(tmp_path, ALERTS_WEBHOOK_URL="http://127.0.0.1:1/a", ALERTS_KAFKA_BROKERS="127.0.0.1:2")
     assert refused.value.detail["problem"] == "one_of_two"
 
 
 def test_what_a_way_needs_is_asked_for_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The webhook's key; the part for Kafka, where it isn't installed."""
+    """A webhook needs a key of 16 characters, and Kafka needs the optional package; what is missing is refused by
+    name.
+    """
     hook, kafka = AlertSettings(webhook="https://example.com/a"), AlertSettings(brokers=("127.0.0.1:9",))
     assert hook.require_usable_publisher({"ALERTS_WEBHOOK_KEY": "x" * 16}.get) == "x" * 16
     assert kafka.require_usable_publisher(lambda _: None) == ""

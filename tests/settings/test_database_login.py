@@ -1,4 +1,6 @@
-"""Signing in to a server database: where an account comes from, and where its password goes and doesn't."""
+"""Signing in to a server database: the sources of the account, and the places where its password is stored or never
+appears.
+"""
 
 import dataclasses
 import logging
@@ -33,7 +35,7 @@ def missing(settings: Settings) -> ConsoleError:
 
 
 def test_a_url_with_account_and_password_needs_nothing_else(tmp_path: Path) -> None:
-    """It is handed on as it stands, escapes included, without a look into any keyring."""
+    """A database URL with account and password is used unchanged, escapes included, and no keyring is read."""
     keyring = MemoryKeyring()
     url = "mysql+pymysql://op-a:p%40ss%3A@db.example/console?ssl_ca=/etc/ca.pem"
     settings = desk(tmp_path, keyring, url)
@@ -43,20 +45,22 @@ def test_a_url_with_account_and_password_needs_nothing_else(tmp_path: Path) -> N
 
 
 def test_an_empty_password_is_one(tmp_path: Path) -> None:
-    """`user:@host` is an account without a password; `user@host` is one whose password isn't known yet."""
+    """`user:@host` is an account with an empty password; `user@host` is an account whose password isn't known yet."""
     assert desk(tmp_path, url="mysql+pymysql://root:@127.0.0.1/c").database_url == "mysql+pymysql://root:@127.0.0.1/c"
     missing(desk(tmp_path, url="mysql+pymysql://root@127.0.0.1/c"))
 
 
 def test_sqlite_asks_for_nobody(tmp_path: Path) -> None:
-    """An embedded database has no accounts: its URL is whole, and there is no one to be."""
+    """An SQLite database has no accounts: its URL is complete and has no user."""
     settings = load_settings({"CONSOLE_HOME": str(tmp_path)}, find_keyring=lambda: None)
     assert settings.database_url == f"sqlite:///{tmp_path}/console.db"
     assert (settings.sign_in.is_server, settings.sign_in.user, settings.sign_in.database_address) == (False, None, "")
 
 
 def test_nobody_has_signed_in_yet(tmp_path: Path) -> None:
-    """The refusal names the place and the missing secret; the reason is stored for the audit trail."""
+    """Without a sign-in, the refusal names the database and the variable of the password; the reason `none` is stored
+    for the audit trail.
+    """
     settings = desk(tmp_path, MemoryKeyring())
     detail = missing(settings).detail
     assert (detail["place"], detail["user"]) == ("db.example:3307/console", None)
@@ -66,7 +70,9 @@ def test_nobody_has_signed_in_yet(tmp_path: Path) -> None:
 
 
 def test_the_environment_gives_the_password_alone(tmp_path: Path) -> None:
-    """With a name in the URL or as the operator it is whole; without any name it is not."""
+    """A password in the environment is enough if the URL or the operator's setting names the account; without a name
+    it is refused.
+    """
     whole = "mysql+pymysql://op-a:canary-p%40ss%3Aw%2Frd%3F@db.example:3307/console"
     assert desk(tmp_path, url=PLACE.replace("//", "//op-a@"), SECRET_DATABASE_PASSWORD=CANARY).database_url == whole
     assert desk(tmp_path, OPERATOR="op-a", SECRET_DATABASE_PASSWORD=CANARY).database_url == whole
@@ -77,7 +83,7 @@ def test_the_environment_gives_the_password_alone(tmp_path: Path) -> None:
 
 
 def test_what_was_asked_for_is_kept_under_account_and_place(tmp_path: Path) -> None:
-    """The next start finds account and password; another database, or another account, finds none."""
+    """A stored sign-in is found at the next start for the same database and account only."""
     keyring = MemoryKeyring()
     first = desk(tmp_path, keyring)
     first.sign_in.set_entered_account("op-a", CANARY)
@@ -94,7 +100,7 @@ def test_what_was_asked_for_is_kept_under_account_and_place(tmp_path: Path) -> N
 
 
 def test_the_same_place_however_it_is_written(tmp_path: Path) -> None:
-    """Upper case in the host and the usual port make no other place."""
+    """A host in upper case and an omitted usual port give the same database address."""
     assert (
         desk(tmp_path, url="mysql+pymysql://DB.example/console").sign_in.database_address == "db.example:3306/console"
     )
@@ -104,7 +110,9 @@ def test_the_same_place_however_it_is_written(tmp_path: Path) -> None:
 
 
 def test_a_refused_sign_in_is_not_offered_again(tmp_path: Path) -> None:
-    """A typed password that was wrong is gone at once; a kept one that was refused stays kept, and is noted."""
+    """An entered password that the server refused is forgotten at once. A refused password of the keyring stays
+    there, and the reason `refused` is stored.
+    """
     keyring = MemoryKeyring({"op-a@db.example:3307/console": "old", "account at db.example:3307/console": "op-a"})
     settings = desk(tmp_path, keyring)
     assert ":old@" in settings.database_url
@@ -118,7 +126,7 @@ def test_a_refused_sign_in_is_not_offered_again(tmp_path: Path) -> None:
 
 
 def test_a_database_that_is_away_is_no_refusal(tmp_path: Path) -> None:
-    """The typed password is still there after the database was away."""
+    """An entered password is still used after the database couldn't be reached."""
     settings = desk(tmp_path, None)
     settings.sign_in.set_entered_account("op-a", "typed")
     settings.sign_in.forget_refused_account(AWAY)
@@ -127,7 +135,7 @@ def test_a_database_that_is_away_is_no_refusal(tmp_path: Path) -> None:
 
 
 def test_signing_out_leaves_nothing(tmp_path: Path) -> None:
-    """The keyring is empty, and this process asks again even where the environment knows the password."""
+    """After a sign-out the keyring has no password, and this process asks for one also if the environment has it."""
     keyring = MemoryKeyring()
     settings = desk(tmp_path, keyring)
     settings.sign_in.set_entered_account("op-a", CANARY)
@@ -145,7 +153,9 @@ def test_signing_out_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_keyring_that_keeps_the_password_keeps_the_person_signed_in(tmp_path: Path) -> None:
-    """Half a sign-out would be told as none: the account stays in use, and a second attempt signs out."""
+    """If the keyring can't delete the password, the sign-out fails, the account stays in use, and a second sign-out
+    succeeds.
+    """
     keyring = KeyringWithoutDeletion(
         {"op-a@db.example:3307/console": "pw", "account at db.example:3307/console": "op-a"}
     )
@@ -162,7 +172,9 @@ def test_a_keyring_that_keeps_the_password_keeps_the_person_signed_in(tmp_path: 
 
 
 def test_without_a_keyring_the_password_lives_in_this_process_alone(tmp_path: Path) -> None:
-    """Keeping is refused with the reason, and no file appears."""
+    """Without a keyring the password stays in this process: storing it is refused with the reason, and no file is
+    written.
+    """
     settings = desk(tmp_path, None)
     settings.sign_in.set_entered_account("op-a", CANARY)
     assert "op-a" in settings.database_url
@@ -174,7 +186,9 @@ def test_without_a_keyring_the_password_lives_in_this_process_alone(tmp_path: Pa
 
 
 def test_a_locked_keyring_is_said(tmp_path: Path) -> None:
-    """It is no missing sign-in: whoever unlocks it is signed in."""
+    """A locked keyring is reported as `keyring_failed`, not as a missing sign-in; an entered account can still be
+    used.
+    """
     settings = desk(tmp_path, LockedKeyring())
     for act in (lambda: settings.database_url, settings.sign_in.store_password):
         with pytest.raises(ConsoleError) as caught:
@@ -188,14 +202,14 @@ def test_a_locked_keyring_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "op\na", "x" * 81])
 def test_a_name_that_no_account_has_is_refused(tmp_path: Path, name: str) -> None:
-    """Before anything is sent."""
+    """An account name that no database account can have is refused before anything is sent."""
     with pytest.raises(ConsoleError) as caught:
         desk(tmp_path).sign_in.set_entered_account(name, "x")
     assert (caught.value.code, caught.value.detail["problem"]) == ("usage", "account_name")
 
 
 def test_no_password_is_ever_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Not by repr, a log line, a copy or a refusal; and it goes into no pickle."""
+    """No password is in the text form, a log line, a copy, a refusal or a pickle of the settings."""
     settings = desk(tmp_path, MemoryKeyring())
     trouble = missing(settings)
     settings.sign_in.set_entered_account("op-a", CANARY)
@@ -210,13 +224,13 @@ def test_no_password_is_ever_shown(tmp_path: Path, caplog: pytest.LogCaptureFixt
 
 @pytest.mark.parametrize(("written", "seconds"), [("", 600), ("idle_lock_minutes = 3\n", 180)])
 def test_the_idle_lock_is_set_in_the_profile(tmp_path: Path, written: str, seconds: int) -> None:
-    """Ten minutes unless the profile says another number."""
+    """The window locks itself after ten minutes, unless the profile has another number."""
     (tmp_path / "profile.toml").write_text(written, encoding="utf-8")
     assert desk(tmp_path).idle_lock_seconds == seconds
 
 
 def test_whom_to_call_is_set_in_the_profile(tmp_path: Path) -> None:
-    """A name of any script, a number as people write it; nobody unless the profile says so."""
+    """The profile can name a person to call, in any script, and a telephone number; without them there is none."""
     assert (desk(tmp_path).contact_name, desk(tmp_path).contact_telephone) == (None, None)
     profile = '[contact]\nname = "情報システム部 佐藤"\ntelephone = "+81 (0)3-1234.5678"\n'
     (tmp_path / "profile.toml").write_text(profile, encoding="utf-8")

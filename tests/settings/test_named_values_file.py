@@ -1,4 +1,6 @@
-"""A person's file: last writer of a value wins, nobody sees half of it, and what can't be used is set aside."""
+"""A person's file of named values: two windows can change it, a reader gets the old or the new file, and an unusable
+file is set aside.
+"""
 
 import json
 import multiprocessing
@@ -30,7 +32,7 @@ def test_values_come_back_and_others_stay(file: NamedValuesFile) -> None:
 
 
 def test_two_windows_lose_nothing_of_each_other(tmp_path: Path) -> None:
-    """Each reads its own old copy first; only the values that it changes are written."""
+    """Two windows change different values of one file: each writes only its own changes, so none is lost."""
     one, other = make_preferences_file(tmp_path, "op-a"), make_preferences_file(tmp_path, "op-a")
     one.change({"theme": "dark", "density": "compact"})
     other.change({"theme": "light"})
@@ -92,7 +94,7 @@ def test_what_cant_be_used_is_set_aside(file: NamedValuesFile, content: bytes) -
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no such pipes")
 def test_a_pipe_in_its_place_is_set_aside(file: NamedValuesFile) -> None:
-    """Opening it would wait for a writer, and the window would never open."""
+    """A named pipe in place of the file is set aside, because reading it would wait for ever."""
     file.change({"theme": "dark"})
     file.path.unlink()
     os.mkfifo(file.path, 0o600)
@@ -114,7 +116,7 @@ def test_only_its_person_can_read_or_change_it(file: NamedValuesFile) -> None:
 
 
 def test_a_reader_sees_the_old_file_or_the_new_one(file: NamedValuesFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that dies before the file is replaced leaves the old values, and no half of the new ones."""
+    """A process that ends before it replaces the file leaves the old values complete."""
     file.change({"theme": "dark"})
 
     def die(self: Path, target: Path) -> Path:

@@ -53,7 +53,7 @@ def settings(home: Path, profile: str = "", env: Mapping[str, str] | None = None
 
 @pytest.fixture
 def context(tmp_path: Path) -> Iterator[ServiceContext]:
-    """A desk on an empty database; tests put their settings into it."""
+    """Yield a service context of a desk with an empty database; tests replace its settings."""
     told = settings(tmp_path)
     database, spool = Database(told.database_url), Spool(tmp_path, cipher=None)
     yield ServiceContext(
@@ -90,7 +90,9 @@ def refusal(
 
 
 def test_defaults_are_production_and_the_published_pace(tmp_path: Path) -> None:
-    """Without a word: production, both refund at will, three calls a second and one a second."""
+    """Without a profile the providers' settings are production, repeated refunds, and the published rates: three
+    calls a second for PayPay, one for Atom.
+    """
     told = settings(tmp_path)
     own = told.get_provider_settings(PAYPAY_PLUGIN)
     assert (own.environment, own.repeated_refunds, own.spacing_seconds) == (
@@ -181,7 +183,9 @@ def test_which_are_configured(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_named(context: ServiceContext) -> None:
-    """A disabled provider and a missing secret are refused by the name of what would help."""
+    """A provider that isn't set up is refused with the variable of its URL, and one without a secret with the
+    variable of that secret.
+    """
     for name in provider_registry.list_provider_names():
         detail = refusal(context, name)
         assert (detail["variable"], detail["problem"]) == (f"CONSOLE_{name.upper()}_URL", "provider_disabled")
@@ -195,7 +199,7 @@ def test_what_is_missing_is_named(context: ServiceContext) -> None:
 
 
 def test_where_paypay_is(context: ServiceContext) -> None:
-    """By its environment; a URL stands over it."""
+    """PayPay's address is that of its environment, unless the settings have a URL."""
     assert paypay_url(opened(context, "paypay", env=PAYPAY)) == PRODUCTION_URL
     assert paypay_url(opened(context, "paypay", "[paypay]\nenvironment = 'staging'\n", PAYPAY)) == STAGING_URL
     assert paypay_url(opened(context, "paypay", env=PAYPAY | {"CONSOLE_PAYPAY_URL": LOOPBACK})) == LOOPBACK
@@ -211,7 +215,9 @@ def paypay_url(vendor: PayPay | Atom) -> str:
 
 
 def test_where_atom_is(tmp_path: Path) -> None:
-    """By environment and form; a call's own address over it; another origin over both, paths kept."""
+    """Atom's addresses are those of its environment and version. The profile can replace the address of one call, and
+    a URL replaces the origin of all calls and keeps their paths.
+    """
 
     def urls(profile: str, env: Mapping[str, str] | None = None) -> AtomUrls:
         told = settings(tmp_path, profile, ATOM | {"CONSOLE_PROVIDER_HOSTS": "a.example"} | dict(env or {}))
@@ -247,7 +253,9 @@ def test_both_are_opened_by_the_documented_variables(context: ServiceContext, sa
 
 
 def test_doctor_names_what_a_gateway_lacks(tmp_path: Path) -> None:
-    """Not set up is no fault; set up without a secret is one, with its name."""
+    """`doctor` reports a gateway without settings as not set up, which is no failure, and one without a secret as
+    failed, with the secret's name.
+    """
 
     def found(env: Mapping[str, str]) -> dict[str, tuple[bool, str, object]]:
         looked = open_health_checks(settings(tmp_path, env=env)).run_all_checks()

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes mean nothing ther
 
 
 def run(home: Path, umask: int, *words: str) -> dict[str, object]:
-    """A command in a process of its own with this umask: its JSON object."""
+    """Run a command in a process of its own with this umask, and return its JSON object."""
     told = make_environment(home, NOWHERE, DOCUMENTS_URL="", DATABASE_URL="")
     told = {name: text for name, text in told.items() if text} | {"PATH": os.environ["PATH"]}
     with ForkedCommand("--json", *words, environment=told, umask=umask) as command:
@@ -30,14 +30,16 @@ def run(home: Path, umask: int, *words: str) -> dict[str, object]:
 
 
 def modes(home: Path) -> dict[str, str]:
-    """The file modes of everything in a folder, by path."""
+    """Return the file modes of everything in a folder, by path."""
     return {str(one.relative_to(home)): oct(stat.S_IMODE(one.stat().st_mode)) for one in home.rglob("*")}
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777], ids=oct)
 @pytest.mark.parametrize("there", [None, 0o755], ids=str)
 def test_nothing_of_a_home_is_anybody_elses(tmp_path: Path, umask: int, there: int | None) -> None:
-    """Database, spool, their side files, exports and folders."""
+    """For every umask and an existing or new home folder, only the owner can read the database, the spool, their side
+    files and exports.
+    """
     home = tmp_path / "home"
     if there is not None:
         home.mkdir()
@@ -53,7 +55,9 @@ def test_nothing_of_a_home_is_anybody_elses(tmp_path: Path, umask: int, there: i
 
 @pytest.mark.parametrize("mode", [0o755, 0o710, 0o700])
 def test_an_open_home_is_told(tmp_path: Path, mode: int) -> None:
-    """With the command that closes it, which is enough."""
+    """If other users can open the home folder, `doctor` reports it with the command that closes it, and passes after
+    this command.
+    """
     home = tmp_path / "a home"
     home.mkdir()
     home.chmod(mode)
@@ -70,7 +74,7 @@ def test_an_open_home_is_told(tmp_path: Path, mode: int) -> None:
 
 
 def test_side_files_are_as_private(tmp_path: Path) -> None:
-    """While somebody writes, SQLite's journal and shared memory stand beside the database."""
+    """SQLite's journal and shared memory, which exist while a process writes, can be read by the owner only."""
     from console.store.database.engine import Database
 
     file = tmp_path / "open" / "console.db"

@@ -1,4 +1,4 @@
-"""Secrets: asked for by name, never shown, kept in the system's keyring or nowhere."""
+"""Secrets are read by name, never shown, and stored only in the system's keyring."""
 
 import copy
 import dataclasses
@@ -30,7 +30,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def full(env: dict[str, str]) -> dict[str, str]:
-    """A desk with a canary in every place that may hold a secret."""
+    """Return an environment with a marked text in every place that may hold a secret."""
     return env | {
         "CONSOLE_DATABASE_URL": f"mysql+pymysql://op-a:{CANARY}@db.example/console",
         "CONSOLE_REDIS_URL": f"redis://:{CANARY}@127.0.0.1/0",
@@ -49,7 +49,7 @@ def problem_of(caught: pytest.ExceptionInfo[ConsoleError]) -> tuple[str, object]
 
 
 def test_a_secret_is_given_to_who_asks_by_name(full: dict[str, str]) -> None:
-    """The values are there, each under its own name, and the password reaches the database."""
+    """Each secret is returned under its own name, and the password is in the database URL."""
     settings = with_keyring(full, None)
     assert settings.read_secret("ALARMBOX_CLIENT_SECRET") == CANARY
     assert settings.read_store_key() == CANARY
@@ -93,8 +93,9 @@ def test_settings_are_not_pickled(full: dict[str, str], protocol: int) -> None:
     ],
 )
 def test_a_refused_database_url_is_not_repeated(env: dict[str, str], url: str) -> None:
-    """The message about a bad URL shows no part of it. With an `@` in the password, the rest of it would be taken for
-    the name of the server."""
+    """The message about a malformed database URL contains no part of the URL. If the password has an `@`, its rest
+    would otherwise be shown as the name of the server.
+    """
     with pytest.raises(ConsoleError) as caught:
         Settings.load(env | {"CONSOLE_DATABASE_URL": url})
     assert caught.value.detail["problem"] == "database_form"
@@ -102,7 +103,7 @@ def test_a_refused_database_url_is_not_repeated(env: dict[str, str], url: str) -
 
 
 def test_a_password_in_the_query_of_a_database_url_is_not_shown(env: dict[str, str]) -> None:
-    """PyMySQL takes it from there, too."""
+    """A password in the query of a database URL, which PyMySQL uses, too, is masked."""
     url = f"mysql+pymysql://op-a@h/db?passwd={CANARY}&ssl_ca=/ca.pem"
     shown = Settings.load(env | {"CONSOLE_DATABASE_URL": url}).masked_database_url
     assert shown == "mysql+pymysql://op-a@h/db?passwd=***&ssl_ca=/ca.pem"
@@ -110,14 +111,14 @@ def test_a_password_in_the_query_of_a_database_url_is_not_shown(env: dict[str, s
 
 @pytest.mark.parametrize("name", ["/ca.pem", "/c@corp.pem"])
 def test_a_file_in_the_query_of_a_database_url(env: dict[str, str], name: str) -> None:
-    """Its name may contain an @: the driver takes it for no password."""
+    """A file name with an `@` in the query of a database URL is shown, and the password is masked."""
     url = f"mysql+pymysql://op-a:{CANARY}@h/db?ssl_ca={name}"
     shown = Settings.load(env | {"CONSOLE_DATABASE_URL": url}).masked_database_url
     assert shown == f"mysql+pymysql://op-a:***@h/db?ssl_ca={name}"
 
 
 def test_the_environment_comes_before_the_keyring(env: dict[str, str]) -> None:
-    """A given secret wins, an empty one counts as not given, and the keyring fills the gap."""
+    """A secret in the environment has priority over the keyring; an empty variable counts as not set."""
     keyring = MemoryKeyring({"ALARMBOX_CLIENT_ID": "kept"})
     given = env | {"CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "given"}
     assert with_keyring(given, keyring).read_secret("ALARMBOX_CLIENT_ID") == "given"
@@ -127,7 +128,7 @@ def test_the_environment_comes_before_the_keyring(env: dict[str, str]) -> None:
 
 
 def test_loading_never_opens_the_keyring(env: dict[str, str]) -> None:
-    """Reading settings is quick and silent: no keyring is unlocked before a secret is asked for."""
+    """Loading the settings doesn't open the keyring."""
 
     def opened() -> Keyring | None:
         raise AssertionError("the keyring was opened")
@@ -136,20 +137,22 @@ def test_loading_never_opens_the_keyring(env: dict[str, str]) -> None:
 
 
 def test_a_fast_clock_keeps_the_keyring_shut_for_providers(env: dict[str, str]) -> None:
-    """With a switch for tests on, real credentials that lie in the keyring enable nothing."""
+    """While a switch for tests is on, credentials of a provider in the keyring don't enable the provider."""
     keyring = MemoryKeyring({"PAYPAY_API_KEY": "x", "PAYPAY_API_SECRET": "y", "PAYPAY_MERCHANT_ID": "z"})
     assert with_keyring(env, keyring).is_enabled("paypay")
     assert not with_keyring(env | {"CONSOLE_TIME_SCALE": "20"}, keyring).is_enabled("paypay")
 
 
 def test_a_name_is_a_name(env: dict[str, str]) -> None:
-    """Asking for something that can't be a secret's name is a mistake in the program, told at once."""
+    """Reading a secret whose name can't be one raises ValueError, because that is a bug of the program."""
     with pytest.raises(ValueError, match="not the name"):
         with_keyring(env, None).read_secret("alarmbox client id")
 
 
 def test_a_keyring_that_cannot_be_read_is_said(env: dict[str, str]) -> None:
-    """A locked keyring is no missing secret: the desk says so, and makes no second key beside it."""
+    """A locked keyring is refused as `keyring_failed`: it isn't treated as an empty one, and no second store key is
+    made.
+    """
     keyring = LockedKeyring()
     settings = with_keyring(env, keyring)
     with pytest.raises(ConsoleError) as caught:
@@ -170,7 +173,7 @@ def test_the_store_key_is_made_once_and_kept(env: dict[str, str]) -> None:
 
 
 def test_many_at_once_make_one_store_key(env: dict[str, str]) -> None:
-    """All processes that make the first key at once use the key of the first writer."""
+    """Several processes that make the first store key at the same time all use the key that was stored first."""
     keyring = MemoryKeyring()
     with ThreadPoolExecutor(8) as pool:
         keys = list(pool.map(lambda _: with_keyring(env, keyring).read_store_key(), range(16)))
@@ -179,7 +182,7 @@ def test_many_at_once_make_one_store_key(env: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("keyring", [None, MemoryKeyring()])
 def test_without_a_key_and_a_place_for_it(env: dict[str, str], keyring: Keyring | None) -> None:
-    """No keyring, or a database shared by several desks: no key is made up, the desk says what is missing."""
+    """Without a keyring, or with a database on a server, no store key is made: the refusal names the variable."""
     shared = env | ({"CONSOLE_DATABASE_URL": "mysql+pymysql://a:b@h/db"} if keyring else {})
     with pytest.raises(ConsoleError) as caught:
         with_keyring(shared, keyring).read_store_key()
@@ -189,7 +192,7 @@ def test_without_a_key_and_a_place_for_it(env: dict[str, str], keyring: Keyring 
 
 @pytest.mark.parametrize(("key", "enough"), [("x" * 15, False), ("x" * 16, True), ("鍵" * 16, True)])
 def test_the_store_key_has_sixteen_characters(env: dict[str, str], key: str, enough: bool) -> None:
-    """A shorter key is refused wherever it came from; the keyring is not asked instead."""
+    """A store key with fewer than 16 characters is refused, and the keyring is not read instead."""
     settings = with_keyring(env | {"CONSOLE_SECRET_STORE_KEY": key}, MemoryKeyring())
     if enough:
         assert settings.read_store_key() == key
@@ -212,7 +215,9 @@ def test_a_home_that_cannot_be_written_keeps_no_key(env: dict[str, str], tmp_pat
 
 
 def test_no_backend_but_the_systems_own_is_ever_used(tmp_path: Path) -> None:
-    """A configured fail, null or plain-file backend is passed over: clear refusal, nothing in the clear."""
+    """A configured keyring backend that isn't the system's own is ignored: reading the store key is refused, and no
+    file is written.
+    """
     code = (
         "from console.settings.settings import Settings\n"
         "from console.domain.errors import ConsoleError\n"
@@ -251,8 +256,8 @@ NO_LINE = [b"", b"\n", b"\xff\xfe", b"x" * 70_000, b"sixteen-or-more\nsixteen", 
 def test_a_secret_file_that_holds_none_is_refused(
     tmp_path: Path, content: bytes | Callable[[Path], None] | None
 ) -> None:
-    """Missing, empty, no line of text, too large, a pipe that never answers, a folder: told with the variable's name,
-    never with the content.
+    """A secret file that is missing, empty, too large, not text, a pipe or a folder is refused with the variable's
+    name and without its content.
     """
     file = tmp_path / "key"
     if isinstance(content, bytes):
@@ -271,7 +276,9 @@ def test_a_secret_is_not_given_twice(tmp_path: Path) -> None:
 
 
 def test_a_credential_in_a_file_is_told_by_the_variable_that_is_set(tmp_path: Path) -> None:
-    """A person can remove only the variable that stands in the environment; its value is the path of a file."""
+    """The list of credentials names the variable that is set: for a secret in a file, the variable with the path,
+    because a person can remove only that one.
+    """
     file = tmp_path / "secret"
     file.write_text("in-a-file")
     given = {

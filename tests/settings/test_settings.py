@@ -1,4 +1,6 @@
-"""The settings of a desk: forms, defaults, order of sources, and switches that are refused with real money."""
+"""The settings of a desk: forms, defaults and sources of values, and the switches for tests, which are refused with
+real providers.
+"""
 
 import os
 import subprocess
@@ -21,7 +23,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 
 def refusal(env: Mapping[str, str]) -> Mapping[str, object]:
-    """The facts of the `bad_profile` that this environment gets."""
+    """Return the detail of the `bad_profile` with which these variables are refused."""
     with pytest.raises(ConsoleError) as caught:
         Settings.load(env)
     assert (caught.value.code, caught.value.exit_status) == ("bad_profile", 2)
@@ -29,7 +31,7 @@ def refusal(env: Mapping[str, str]) -> Mapping[str, object]:
 
 
 def test_an_empty_home_is_enough(env: dict[str, str], tmp_path: Path) -> None:
-    """No profile and no further variable: everything has its default, and nothing is created."""
+    """Without a profile and further variables every setting has its default, and no file is created."""
     settings = Settings.load(env)
     assert settings.database_path == tmp_path / "console.db"
     assert settings.database_url == f"sqlite:///{tmp_path}/console.db"
@@ -43,14 +45,14 @@ def test_an_empty_home_is_enough(env: dict[str, str], tmp_path: Path) -> None:
 
 
 def test_without_a_home_the_folder_is_the_systems(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without CONSOLE_HOME the desk lives where the system keeps a user's data."""
+    """Without CONSOLE_HOME the home folder is in the system's folder for the user's data."""
     monkeypatch.setenv("XDG_DATA_HOME", "/somewhere/data")
     monkeypatch.setenv("HOME", "/somewhere")
     assert Settings.load({}).home.name == "support-console"
 
 
 def test_importing_settings_costs_no_library() -> None:
-    """Importing settings brings in no database, HTTP, keyring or window library."""
+    """Importing the settings loads no library for databases, HTTP, keyrings or windows."""
     heavy = {"sqlalchemy", "requests", "keyring", "PySide6", "platformdirs", "cryptography", "sqlite3"}
     code = f"import sys, console.settings.settings; print(sorted({heavy!r} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -58,7 +60,7 @@ def test_importing_settings_costs_no_library() -> None:
 
 
 def test_the_environment_stands_over_the_profile(env: dict[str, str], tmp_path: Path) -> None:
-    """A variable wins over the file, the file over the default, and an empty variable counts as unset."""
+    """A variable has priority over the profile, the profile over the default; an empty variable counts as not set."""
     (tmp_path / "profile.toml").write_text('operator = "from-file"\nlanguage = "ja"\nclients = [1, "42"]\n')
     settings = Settings.load(env | {"CONSOLE_OPERATOR": "from-env", "CONSOLE_LANGUAGE": "  "})
     assert (settings.operator, settings.language) == ("from-env", "ja")
@@ -112,7 +114,9 @@ def test_a_whole_profile(env: dict[str, str], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o666, 0o622, 0o606, 0o664, 0o620, 0o602, 0o777])
 def test_a_profile_that_others_may_write_is_not_believed(env: dict[str, str], tmp_path: Path, mode: int) -> None:
-    """Nor one in a folder where others may replace it; the command that is told mends it."""
+    """A profile is refused if other users can change it or its folder; the refusal has the command that corrects the
+    permissions, and it is then accepted.
+    """
     file = tmp_path / "profile.toml"
     file.write_text('language = "ja"\n')
     both = ((file, "writable_by_others", 0o600), (tmp_path, "folder_writable_by_others", 0o755))
@@ -127,7 +131,7 @@ def test_a_profile_that_others_may_write_is_not_believed(env: dict[str, str], tm
 def test_somebody_elses_profile_is_not_believed(
     env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its owner may write it at any time; the system's administrator may do everything anyhow."""
+    """A profile that belongs to another user is refused, unless that user is the system's administrator."""
     file = tmp_path / "profile.toml"
     file.write_text('language = "ja"\n')
     monkeypatch.setattr(os, "geteuid", lambda: file.stat().st_uid + 7)
@@ -139,7 +143,7 @@ def test_somebody_elses_profile_is_not_believed(
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no such pipes")
 def test_a_pipe_is_no_profile(env: dict[str, str], tmp_path: Path) -> None:
-    """Opening it would wait for a writer: no command of this desk would ever answer."""
+    """A named pipe in place of the profile is refused, because reading it would wait for ever."""
     os.mkfifo(tmp_path / "profile.toml", 0o600)
     assert refusal(env)["problem"] == "unreadable"
 
@@ -161,7 +165,9 @@ HOSTS = (
 
 @pytest.mark.parametrize(("key", "url"), HOSTS)
 def test_a_file_names_no_strange_host(env: dict[str, str], tmp_path: Path, key: str, url: str) -> None:
-    """Credentials go there, or what comes from there is believed: only the environment may name another host."""
+    """The profile may not name an unknown host, to which credentials would be sent; a variable of the environment may
+    allow it.
+    """
     section, _, name = key.partition(".")
     (tmp_path / "profile.toml").write_text(f'[{section}]\n{name} = "{url}"\n')
     detail = refusal(env)
@@ -204,7 +210,9 @@ def test_a_file_names_the_providers_own_hosts(env: dict[str, str], tmp_path: Pat
     ],
 )
 def test_a_file_holds_no_password(env: dict[str, str], tmp_path: Path, key: str, url: str) -> None:
-    """It is refused, and not repeated; the environment may give the same address."""
+    """A password in the profile is refused and not repeated in the refusal; a variable may contain the
+    same address.
+    """
     (tmp_path / "profile.toml").write_text(f'{key} = "{url}"\n')
     env = {name: text for name, text in env.items() if name != "CONSOLE_DATABASE_URL"}
     detail = refusal(env)
@@ -240,7 +248,7 @@ def test_a_broken_profile_names_file_and_line(env: dict[str, str], tmp_path: Pat
 
 
 def test_a_profile_that_is_a_folder_or_endless(env: dict[str, str], tmp_path: Path) -> None:
-    """Something else under the profile's name is refused before it is read."""
+    """A folder, and a file above the size limit, are refused as a profile without being read."""
     (tmp_path / "profile.toml").mkdir()
     assert refusal(env)["problem"] == "unreadable"
     (tmp_path / "profile.toml").rmdir()
@@ -249,7 +257,7 @@ def test_a_profile_that_is_a_folder_or_endless(env: dict[str, str], tmp_path: Pa
 
 
 def test_a_byte_order_mark_is_no_mistake(env: dict[str, str], tmp_path: Path) -> None:
-    """Editors on Windows begin a file with a byte order mark."""
+    """A profile may begin with a byte order mark, which editors on Windows write."""
     (tmp_path / "profile.toml").write_text('operator = "op-a"\n', encoding="utf-8-sig")
     assert Settings.load(env).operator == "op-a"
 
@@ -322,7 +330,7 @@ def test_where_redis_may_be(env: dict[str, str], url: str) -> None:
 
 
 def test_good_values(env: dict[str, str]) -> None:
-    """The forms that must pass."""
+    """Valid values of all forms are accepted."""
     settings = Settings.load(
         env
         | {
@@ -391,7 +399,7 @@ ABROAD = {
 @pytest.mark.parametrize("switch", SWITCHES)
 @pytest.mark.parametrize("abroad", ABROAD)
 def test_switches_for_tests_never_meet_a_real_provider(env: dict[str, str], switch: str, abroad: str) -> None:
-    """A configured provider that isn't on this machine turns each switch into a refusal that names it."""
+    """Each switch for tests is refused, by its name, if a configured provider isn't on this machine."""
     detail = refusal(env | ABROAD[abroad] | {switch: SWITCHES[switch]})
     assert (detail["variable"], detail["problem"]) == (switch, "loopback_only")
 
@@ -404,7 +412,7 @@ def test_switches_are_free_on_this_machine(env: dict[str, str], url: str) -> Non
 
 
 def test_switches_that_change_nothing_are_no_switches(env: dict[str, str]) -> None:
-    """A scale of 1 and leases that are on may be said aloud beside a real provider."""
+    """A switch with its default value, such as a time scale of 1, is accepted also with a real provider."""
     said = {"CONSOLE_TIME_SCALE": "1", "CONSOLE_LEASES": "on", "CONSOLE_TEST_NUMBERS": "0"}
     settings = Settings.load(env | ABROAD["a provider's URL elsewhere"] | said)
     assert settings.active_test_switches == ()
@@ -412,7 +420,9 @@ def test_switches_that_change_nothing_are_no_switches(env: dict[str, str]) -> No
 
 
 def test_a_test_account_may_use_the_test_numbers(env: dict[str, str], tmp_path: Path) -> None:
-    """The profile says that the provider account is a test account: dummy numbers, and nothing more."""
+    """If the profile says that the provider account is a test account, test numbers are accepted and every other
+    switch for tests is refused.
+    """
     (tmp_path / "profile.toml").write_text("[alarmbox]\ntest_account = true\n")
     real = env | ABROAD["credentials without a URL"]
     settings = Settings.load(real | {"CONSOLE_TEST_NUMBERS": "1"})
@@ -421,14 +431,16 @@ def test_a_test_account_may_use_the_test_numbers(env: dict[str, str], tmp_path: 
 
 
 def test_training_can_reach_nobody(env: dict[str, str], tmp_path: Path) -> None:
-    """A window that says TRAINING has no provider beyond this machine."""
+    """In the environment `training`, settings of a provider that isn't on this machine are refused."""
     (tmp_path / "profile.toml").write_text('environment = "training"\n')
     assert Settings.load(env).environment == "training"
     assert refusal(env | ABROAD["credentials without a URL"])["problem"] == "training_reaches_provider"
 
 
 def test_calls_are_spaced_unless_the_provider_is_here(env: dict[str, str], tmp_path: Path) -> None:
-    """One second between calls; none on loopback; what the profile says, anywhere."""
+    """AlarmBox's calls are one second apart by default and have no pause on loopback; a value in the profile counts
+    in both cases.
+    """
     assert Settings.load(env).alarmbox_spacing_seconds == 1.0
     assert Settings.load(env | {"CONSOLE_ALARMBOX_URL": LOOPBACK}).alarmbox_spacing_seconds == 0.0
     (tmp_path / "profile.toml").write_text("[alarmbox]\nspacing_seconds = 2\n")
@@ -438,7 +450,7 @@ def test_calls_are_spaced_unless_the_provider_is_here(env: dict[str, str], tmp_p
 def test_a_relative_database_is_pinned_down(
     env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A relative SQLite URL counts from the working directory, once: later changes of it change nothing."""
+    """A relative path in an SQLite URL is made absolute when the settings are loaded."""
     monkeypatch.chdir(tmp_path)
     settings = Settings.load(env | {"CONSOLE_DATABASE_URL": "sqlite:///here.db"})
     assert settings.database_path == tmp_path / "here.db"
@@ -446,7 +458,9 @@ def test_a_relative_database_is_pinned_down(
 
 
 def test_a_folder_with_a_space_becomes_a_proper_url(env: dict[str, str], tmp_path: Path) -> None:
-    """Documents URLs are percent-encoded whatever the folder is called, and read back decoded."""
+    """A documents URL is percent-encoded, also for a home folder with spaces or Japanese characters, and an encoded
+    one is accepted.
+    """
     spaced = tmp_path / "調査 100%"
     assert Settings.load({"CONSOLE_HOME": str(spaced)}).documents_url.endswith("%20100%25/documents")
     encoded = spaced.as_uri()
@@ -497,7 +511,7 @@ def test_a_provider_is_enabled_by_url_or_credentials(env: dict[str, str]) -> Non
 
 @pytest.mark.parametrize("name", ["p%20q", "50%", "a b#c", "デスク", *(["who?"] if sys.platform != "win32" else [])])
 def test_the_database_lies_in_the_home_whatever_it_is_called(tmp_path: Path, name: str) -> None:
-    """A character that has a meaning in a URL is an ordinary one in a folder's name, by default and in a
+    """A home folder may have characters with a meaning in URLs: the database file is in it, by default and with a
     given URL.
     """
     from sqlalchemy import make_url

@@ -52,7 +52,7 @@ def database_without_person_triggers(engine: Engine) -> Iterator[Database]:
 
 @pytest.fixture
 def rows(database_without_person_triggers: Database) -> Iterator[Connection]:
-    """A write transaction of `books` that is rolled back at the end of the test."""
+    """Yield a write transaction of `database_without_person_triggers` that is rolled back at the end of the test."""
     with suppress(_EndOfTest), database_without_person_triggers.write_without_retries() as tx:
         yield tx.conn
         raise _EndOfTest
@@ -60,8 +60,9 @@ def rows(database_without_person_triggers: Database) -> Iterator[Connection]:
 
 @pytest.fixture(scope="module")
 def account(engine: Engine) -> Iterator[Database]:
-    """The database connection of an operator's account, to a database whose triggers check which person moves
-    money."""
+    """Yield the database connection of an operator's account; the triggers of its database check which person moves
+    money.
+    """
     with open_empty_place_anywhere(engine) as place, closing(Database(place.url())) as opened:
         yield opened
 

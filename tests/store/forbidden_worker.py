@@ -139,7 +139,7 @@ def make_watched_insert(number: str = "8700110005901", **more: str) -> str:
 
 
 def make_watched_rewrite(**values: str) -> str:
-    """Return the statement that writes the watched corporation of `seed` again, with these values."""
+    """Return the statement that writes the watched corporation WATCHED again, with these values."""
     told = ", ".join(f"{name} = {value}" for name, value in values.items())
     return f"UPDATE watched_corporations SET version = version + 1, {told} WHERE corporation_number = '{WATCHED}'"
 

@@ -1,6 +1,6 @@
 """A minimal screen reader for tests: a client of AT-SPI that reads the accessibility tree of a program, with a
-session bus and an X server of its own. Needs the Debian packages at-spi2-core, dbus-daemon and xvfb; `missing()`
-names the missing ones.
+session bus and an X server of its own. Needs the Debian packages at-spi2-core, dbus-daemon and xvfb;
+`find_missing_programs` names the missing ones.
 """
 
 import os

@@ -31,7 +31,9 @@ def make_numbers(count: int) -> list[str]:
 
 
 def make_vendor(count: int) -> LedgerVendor:
-    """Return a provider in memory that has sold one credit check for each of `numbers(count)`, and can find them."""
+    """Return a provider in memory that has sold one credit check for each of `make_numbers(count)`, and can find
+    them.
+    """
     vendor = LedgerVendor(finds=True)
     day = vendor.today()
     vendor.charges = [Charge(place, number, "1", day, None) for place, number in enumerate(make_numbers(count), 1)]

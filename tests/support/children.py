@@ -32,7 +32,7 @@ def get_context() -> ForkServerContext:
 
 
 class Child:
-    """A running child process and a pipe to it. `report` waits for the next object that the child sends."""
+    """A running child process and a pipe to it. `wait_for_report` waits for the next object that the child sends."""
 
     def __init__(self, target: Callable[..., None], *arguments: object) -> None:
         self.pipe, theirs = get_context().Pipe()

@@ -275,7 +275,7 @@ class ChoiceStage:
             return self.ending(lambda: self._act(kind, record, what))
 
     def ending(self, act: Callable[[], Any]) -> str:
-        """Call `act` and return its ending, as the function `ending` does. The result or error is added to
+        """Call `act` and return its ending, as the function `call_for_ending` does. The result or error is added to
         `answers`.
         """
 
@@ -361,7 +361,7 @@ def _make_stored_statement(told: ProviderStatement, now: Any, number: str) -> di
 
 @contextmanager
 def open_choice_stage(home: Path) -> Iterator[ChoiceStage]:
-    """Yield a Stage with the home folder `home`."""
+    """Yield a ChoiceStage with the home folder `home`."""
     made = ChoiceStage(home)
     try:
         yield made

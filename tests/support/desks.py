@@ -23,7 +23,7 @@ compiled.share_compiled_statements()  # whoever makes desks makes many
 
 
 class MovedClock(SystemClock):
-    """The machine's clock plus `offset`. A test can stop it (`stand_still`); then only `offset` moves it. Sleeps are
+    """The machine's clock plus `offset`. A test can stop it (`stop`); then only `offset` moves it. Sleeps are
     real.
     """
 

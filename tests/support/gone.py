@@ -13,9 +13,9 @@ class SimulatedCrash(BaseException):
 
 @contextmanager
 def simulate_crash(context: ServiceContext) -> Iterator[Callable[[], NoReturn]]:
-    """Yield a function that simulates the crash: it raises Gone, and afterwards the process can't write to the
-    database and the spool. After the block the service context works again, as that of another process of the same
-    desk.
+    """Yield a function that simulates the crash: it raises SimulatedCrash, and afterwards the process can't write to
+    the database and the spool. After the block the service context works again, as that of another process of the
+    same desk.
     """
 
     def gone(*_: object, **__: object) -> NoReturn:

@@ -1,7 +1,7 @@
 """Gives a request id to half of the calls of a test with many processes. Half of these calls are repeated with the
 same id; the repetition must have no effect.
 
-    ids = HalfWithIds("seed 5, process 3")
+    ids = HalfRequestIds("seed 5, process 3")
     ids(lambda request_id: console.refunds.approve(refund, request_id=request_id))
 """
 
@@ -55,8 +55,8 @@ class HalfRequestIds:
 
 
 def _repeat_call(act: Callable[[str | None], T], request_id: str, first: object) -> None:
-    """Repeat the call with the same request id. Raises Repeated if it isn't recognised as a repetition or has another
-    result than `first`. If the database or the worker can't be reached, nothing is checked.
+    """Repeat the call with the same request id. Raises WrongRepetition if it isn't recognised as a repetition or has
+    another result than `first`. If the database or the worker can't be reached, nothing is checked.
     """
     with request_ids.watch_for_repeated_request() as watch:
         try:

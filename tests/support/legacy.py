@@ -43,7 +43,7 @@ def make_create_sql(dialect: str, *, number: str = "VARCHAR(32)", more: str = ""
 
 def create_table_with_rows(database: Database, rows: Iterable[Row] = (), **how: str) -> None:
     """Create the table with these rows. A column that a row doesn't have is NULL, except the client id, which is 1.
-    `how`: arguments of `create_sql`.
+    `how`: arguments of `make_create_sql`.
     """
     with database.write_without_retries() as tx:
         tx.conn.exec_driver_sql(make_create_sql(database.dialect, **how))

@@ -4,7 +4,7 @@ time of their sending is changed by SQL, because a test can't move the clock of 
     sandbox.control.change_settings(today=DAY)
     ...buy...
     sandbox.control.change_settings(today=None)
-    place.sql(SENT_THEN)
+    place.sql(SET_SENDING_TIME_SQL)
 """
 
 DAY = "2024-04-01"

@@ -115,7 +115,7 @@ class MoneyStage:
         return ActionTarget(action, number, payment, refund, self.count_provider_refunds(number))
 
     def act(self, console: Console, target: ActionTarget) -> str:
-        """Execute the action at this desk, and return its ending (see `ending` of `money_desks`)."""
+        """Execute the action at this desk, and return its ending (see `call_for_ending` of `money_desks`)."""
         return call_for_ending(lambda: _ACTS[target.action](console, target, self))
 
     def check_ending(self, target: ActionTarget, code: str, where: str) -> None:
@@ -258,7 +258,7 @@ def open_console_as(
 
 @contextmanager
 def open_money_stage(place: Place) -> Iterator[MoneyStage]:
-    """Yield a Stage with the empty database of `place`."""
+    """Yield a MoneyStage with the empty database of `place`."""
     clock, uptime = MovedClock(), boot_clock.read_uptime_ms
     with pytest.MonkeyPatch.context() as patch, Sandbox() as sandbox:
         patch.setattr(boot_clock, "read_uptime_ms", lambda: uptime() + round(clock.offset.total_seconds() * 1000))

@@ -1,6 +1,6 @@
 """Desks for tests of payments, on any engine: the real adapters call the sandbox over HTTP.
 
-with paying(place, sandbox, clock) as scene:
+with open_payment_desk(place, sandbox, clock) as scene:
     order = scene.order("ORD-1", 3300)
     started = scene.payments.start(order, "paypay")
     scene.money.move("paypay", "ORD-1", "paid")
@@ -199,8 +199,8 @@ def make_signed_notice(source: str, body: bytes, at: datetime, key: str = BANK_K
 def open_payment_desk(
     place: Place, sandbox: Sandbox, clock: SystemClock | None = None, *, person: str = "op-a", **extra: str | None
 ) -> Iterator[PaymentDesk]:
-    """Yield a Scene, closed at the end of the block. `extra` are further settings without their prefix `CONSOLE_`; a
-    setting with None is removed.
+    """Yield a PaymentDesk, closed at the end of the block. `extra` are further settings without their prefix
+    `CONSOLE_`; a setting with None is removed.
     """
     known: dict[str, Any] = {
         name: text for name, text in (make_settings(sandbox.url) | extra).items() if text is not None

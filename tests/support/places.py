@@ -1,8 +1,8 @@
 """Empty databases for tests on any engine, with the accounts of some people. They are migrated once and emptied
 between tests.
 
-    with fresh("mariadb", folder) as place:
-        with place.desk(vendor, clock) as console, place.acting(console, "lead-b") as other: ...
+    with open_empty_place("mariadb", folder) as place:
+        with place.desk(vendor, clock) as console, place.open_console_of_person(console, "lead-b") as other: ...
 
 Tests use the fixture `place` (see place_fixtures.py) and run on every engine that they name. On Galera each desk
 connects to another node first; the other nodes are its fallbacks.
@@ -255,7 +255,7 @@ class SqlitePlace(Place):
         return self.sql(*statements)
 
     def move_lease_clock(self, by: timedelta) -> None:
-        """Do nothing: on SQLite the leases use the machine's uptime, which tests replace (see `lease_clock`)."""
+        """Do nothing: on SQLite the leases use the machine's uptime, which tests replace (see `use_lease_clock`)."""
 
     def drop_table_triggers(self, table: str) -> None:
         for (trigger,) in self.sql(f"SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = '{table}'"):

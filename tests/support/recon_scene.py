@@ -28,7 +28,7 @@ COUNT_NAMES = ("matched", "imported", "missing_there", "different_state", "diffe
 
 
 class ReconciledDay:
-    """The day before the present one in Japan, with the payments of a Scene."""
+    """The day before the present one in Japan, with the payments of a PaymentDesk."""
 
     def __init__(self, scene: PaymentDesk) -> None:
         self.scene = scene

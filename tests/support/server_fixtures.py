@@ -49,8 +49,8 @@ def require_server(kind: str) -> None:
 
 
 def require_engine(engine: str) -> None:
-    """Skip the test, or let it fail, if this machine can't run this database engine (see `need`). SQLite and a given
-    MySQL server are always available.
+    """Skip the test, or let it fail, if this machine can't run this database engine (see `require_server`). SQLite
+    and a given MySQL server are always available.
     """
     if engine in ("mariadb", "galera"):
         require_server(engine)
@@ -97,11 +97,11 @@ def use_galera(*, alone: bool) -> Iterator[None]:
 
 
 def require_galera_turn() -> None:
-    """Raise RuntimeError if a test uses the cluster outside a block of `galera_turn`, because another test may be
+    """Raise RuntimeError if a test uses the cluster outside a block of `use_galera`, because another test may be
     killing its nodes. Processes outside pytest (soaks, benchmarks) have a cluster of their own.
     """
     if _state["pytest"] and not _state["galera turns"]:
-        raise RuntimeError("the cluster is used without a turn: with galera_turn(alone=False)")
+        raise RuntimeError("the cluster is used without a turn: with use_galera(alone=False)")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@
     server = shared_mariadb()            the server of this run, which all its processes share
 
 The functions `shared_…` need a run. pytest has one (see server_fixtures.py); other programs open one by `with
-own_run():`, and the processes that they start within the block belong to it, too. All servers of a run end
+start_own_run():`, and the processes that they start within the block belong to it, too. All servers of a run end
 with the owner of the run, even if it crashes.
 """
 
@@ -68,7 +68,7 @@ def find_missing_reason(kind: str) -> str | None:
 @contextmanager
 def start_own_run(place: Path | None = None) -> Iterator[Run]:
     """Yield a run for this process and the processes that it starts within the block. `place` is the parent of its
-    folder (None: see `roomy_place`).
+    folder (None: see `find_roomy_folder`).
     """
     run, before = server_run.make_run(place), server_run.find_current_run()
     server_run.publish_run(run)

@@ -2,7 +2,7 @@
 
     with SqlProxy("127.0.0.1", server.port) as proxy:
         url = proxy.url(server_url)
-        with proxy.breaking("lost_reply", nth=3, on="COMMIT") as shot: ...
+        with proxy.cause_fault("lost_reply", nth=3, on="COMMIT") as shot: ...
         assert shot.hit
 
 Each command of a client is one packet with the sequence number 0; the packets of the handshake have other numbers.
@@ -40,7 +40,7 @@ class ProxyFault:
       connection is closed
     - unheard: the server never gets the command; all connections stay open
     - unanswered: the server gets the command, but its answer is dropped; all connections stay open
-    - late: the client's connection is reset at once, and the server gets the command when `let_go` is called
+    - late: the client's connection is reset at once, and the server gets the command when `release_command` is called
     - passed: there is no fault
     """
 
@@ -66,7 +66,7 @@ class ProxyFault:
         self._held.set()
 
     def wait(self) -> None:
-        """Wait until `let_go` is called."""
+        """Wait until `release_command` is called."""
         assert self._held.wait(PATIENCE_SECONDS), "nobody let it go"
 
 

@@ -1,8 +1,8 @@
 """A complete team on a server: a new database with its schema, and a database account with its rights for each
 person.
 
-    with team(mariadb_server) as people:
-        console = quick_desk(home, vendor, DATABASE_URL=people.urls["op-a"], OPERATOR="")
+    with open_team(mariadb_server) as people:
+        console = open_quick_desk(home, vendor, DATABASE_URL=people.urls["op-a"], OPERATOR="")
 
 Accounts belong to the whole server. So that several teams can use one server, the account names of each team end in a
 text of its own. The keys of `people.urls` and `people.names` are the short names; `people.names["op-a"]` is the
@@ -82,7 +82,7 @@ class Team:
 def open_team(
     server: SqlServer, members: Mapping[str, tuple[str, ...]] = ROLES_BY_PERSON, **options: Any
 ) -> Iterator[Team]:
-    """Yield a team (see `team_on`), which is dropped at the end of the block."""
+    """Yield a team (see `create_team`), which is dropped at the end of the block."""
     made = create_team(server, members, **options)
     try:
         yield made
@@ -116,7 +116,7 @@ def create_accounts(
     asks: bool = False,
     host: str | None = None,
 ) -> Team:
-    """Create the accounts of a team on a database that has its schema. For the arguments see `team_on`."""
+    """Create the accounts of a team on a database that has its schema. For the arguments see `create_team`."""
     mark = "" if exact else f".{secrets.token_hex(3)}"
     names = {short: f"{short}{mark}" for short in members}
     passwords = {short: secrets.token_urlsafe(12) for short in members}

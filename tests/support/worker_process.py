@@ -69,8 +69,8 @@ def start_worker(
 def fork_worker(
     place: Place, provider: str, *, desk: int, person: str | None = None, **extra: str
 ) -> Iterator[WorkerProcess]:
-    """Start a worker like `worker_process`, but forked from a process that has already imported the program. It is
-    for tests that don't measure the start or the memory.
+    """Start a worker like `start_worker`, but forked from a process that has already imported the program. It is for
+    tests that don't measure the start or the memory.
     """
     env, log = _make_environment(place, provider, person, desk, extra), _get_log_file(place, desk)
     with ForkedCommand(*_WORDS, environment=env, log=log) as process:

@@ -1,4 +1,6 @@
-"""Why an order has an alert: each rule in whole sentences of its own, with what was found and since when."""
+"""The explanation of an order with an alert: complete sentences for each rule, with the observed facts and their
+time.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -69,7 +71,7 @@ def test_every_rule_has_three_whole_sentences(name: str, language: str) -> None:
     ],
 )
 def test_what_was_found_and_since_when(name: str, japanese: tuple[str, ...], english: tuple[str, ...]) -> None:
-    """States, sums and ages are in the sentence, as the facts are now."""
+    """The reason of an alert contains the present states, amounts and ages."""
     for language, parts in (("ja", japanese), ("en", english)):
         why = make_sentences(explain(name), language)[1]
         assert [part for part in parts if part not in why] == []

@@ -1,4 +1,6 @@
-"""Sentences: both languages complete, every key used exists, facts in their right form."""
+"""The catalogues of sentences: both languages are complete, every used key exists, and facts are formatted as the
+sentence demands.
+"""
 
 import json
 import logging
@@ -37,20 +39,24 @@ ALREADY = "この法人番号は処理中または購入済みです"
 
 
 def test_both_languages_have_the_same_keys() -> None:
-    """No sentence exists in one language alone, and none is empty."""
+    """Both languages have the same keys, and no sentence is empty."""
     assert set(JA) == set(EN)
     assert [key for key in JA if not (JA[key] and EN[key])] == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_catalogues_are_sorted_one_sentence_per_line(language: str) -> None:
-    """The files have one form, so that people who add sentences at once don't get in each other's way."""
+    """The catalogue files are sorted and have one sentence on each line, so that changes by several people rarely
+    conflict.
+    """
     file = resources_dir() / "words" / f"{language}.json"
     assert file.read_text(encoding="utf-8") == format_catalogue(get_program_sentences(language))
 
 
 def test_providers_bring_their_words_in_both_languages() -> None:
-    """Each sentence of a payment provider is there in both, and takes the place of none of the program's own."""
+    """Each sentence of a payment provider exists in both languages, and its key isn't one of the program's own
+    catalogue.
+    """
     for provider in list_providers_as(ProviderTraits):
         assert f"provider.{provider.name}" in provider.words
         assert [key for key, said in provider.words.items() if set(said) != set(LANGUAGES)] == []
@@ -59,7 +65,7 @@ def test_providers_bring_their_words_in_both_languages() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_role_has_a_word(language: str) -> None:
-    """A refusal names the roles of a right by their words; Japanese words are no codes."""
+    """Each role has a word, and the refusal of each right names the roles by these words."""
     sentences = read_sentences(language)
     assert [role for role in sorted(ALL_ROLES) if f"role.{role}" not in sentences] == []
     for right, roles in ROLES_BY_RIGHT.items():
@@ -69,12 +75,12 @@ def test_each_role_has_a_word(language: str) -> None:
 
 
 def test_both_languages_ask_for_the_same_facts() -> None:
-    """A fact that one language shows is shown by the other."""
+    """A sentence has the same placeholders in both languages."""
     assert [key for key in JA if list_placeholder_names(JA[key]) != list_placeholder_names(EN[key])] == []
 
 
 def test_a_fuller_sentence_stands_beside_a_plain_one() -> None:
-    """`key.full` tells a fact more than `key`, which is always there."""
+    """For each key `….full`, whose sentence has one more fact, the key without `.full` exists, too."""
     fuller = [key for key in JA if key.endswith(".full")]
     assert [key for key in fuller if key.removesuffix(".full") not in JA] == []
     assert [
@@ -85,7 +91,7 @@ def test_a_fuller_sentence_stands_beside_a_plain_one() -> None:
 
 
 def test_every_word_family_that_a_sentence_names_exists() -> None:
-    """`{cause:@cause}` leads to words, not to nothing."""
+    """Every family of words that a placeholder names, such as `{cause:@cause}`, exists."""
     families = {
         family for text in (*JA.values(), *EN.values()) for family in re.findall(r"[@|]([\w.*-]+)(?=[|}])", text)
     }
@@ -96,7 +102,7 @@ def test_every_word_family_that_a_sentence_names_exists() -> None:
 
 
 def test_words_of_states_are_those_of_the_look() -> None:
-    """A badge says the same word that lists, exports and letters say."""
+    """The words of badges in the style tokens are those of lists and exports."""
     tokens = json.loads((resources_dir() / "style" / "tokens.json").read_text(encoding="utf-8"))
     badges = tokens["badges"]
     assert {name: (badge["ja"], badge["en"]) for name, badge in badges.items()} == {
@@ -120,13 +126,15 @@ def test_japanese_sentences_are_polite_and_whole() -> None:
 
 
 def test_each_language_has_its_own_dots() -> None:
-    """Three full stops sit on the line in Latin fonts; … is the Japanese form. Nobody shouts or begs."""
+    """Japanese texts use "…" and English texts three full stops. No text has an exclamation mark, and no English one
+    the word "please".
+    """
     assert [key for key, text in JA.items() if "..." in text or "!" in text or "！" in text] == []
     assert [key for key, text in EN.items() if "…" in text or "!" in text or "please" in text.lower()] == []
 
 
 def test_english_contains_no_japanese() -> None:
-    """A forgotten translation shows; the name of a language is written in that language."""
+    """No English text has Japanese characters, except the name of the language Japanese."""
     kana = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff。、]")
     assert [key for key, text in EN.items() if kana.search(text)] == ["language.ja"]
 
@@ -149,7 +157,7 @@ def test_every_code_has_a_message_that_says_what_follows() -> None:
 
 
 def test_a_claimed_number_is_refused_in_the_agreed_words() -> None:
-    """Scripts and people know this sentence: it begins the message, whoever knows of the purchase."""
+    """Each message about a claimed corporation number begins with the agreed sentence, on which scripts rely."""
     for key, text in JA.items():
         if key.startswith("error.already_purchased"):
             assert text.startswith(ALREADY), key
@@ -159,7 +167,7 @@ def test_a_claimed_number_is_refused_in_the_agreed_words() -> None:
 
 @pytest.mark.parametrize("reason", ["EMPTY", "CHARACTER", "LENGTH", "CHECK_DIGIT"])
 def test_a_wrong_number_says_which_rule_failed(reason: str) -> None:
-    """Each broken rule has a sentence of its own."""
+    """Each reason for an invalid corporation number has its own message in both languages."""
     error = rebuild_error(ErrorCode.INVALID_CORPORATION_NUMBER, {"reason": reason, "normalized": None})
     for language in LANGUAGES:
         assert (
@@ -169,7 +177,9 @@ def test_a_wrong_number_says_which_rule_failed(reason: str) -> None:
 
 
 def test_a_wrong_digit_offers_numbers_that_we_have() -> None:
-    """Candidates are named, grouped as people read them; without any the sentence is whole too."""
+    """The message about a wrong check digit names known numbers, grouped in digits; without any it is still a
+    complete sentence.
+    """
     detail = {"reason": "CHECK_DIGIT", "candidates": ["7123456789012", "1180301018771"]}
     text = format_error_message(rebuild_error(ErrorCode.INVALID_CORPORATION_NUMBER, detail), "ja")
     assert "7 1234 5678 9012、1 1803 0101 8771" in text
@@ -180,7 +190,9 @@ def test_a_wrong_digit_offers_numbers_that_we_have() -> None:
 
 
 def test_the_most_particular_message_wins() -> None:
-    """A hint before a reason, a reason or problem before the code, and a strange one falls back."""
+    """The message for the most specific part of a detail is used: the hint before the reason, the reason before the
+    code. An unknown part falls back to the next one.
+    """
     for detail, key in [
         ({"reason": "LENGTH", "hint": "check_digit_missing"}, "LENGTH.check_digit_missing"),
         ({"reason": "LENGTH", "hint": "nothing known"}, "LENGTH"),
@@ -210,14 +222,16 @@ def test_a_holder_is_named_with_the_time() -> None:
 
 @pytest.mark.expects_log("a missing key is an error in the log")
 def test_a_missing_key_shows_itself_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """A person sees the key rather than nothing; the log says so."""
+    """A missing wording key is shown itself and logged."""
     with caplog.at_level(logging.ERROR):
         assert translate("no.such.key", "ja", fact=1) == "no.such.key"
     assert "no.such.key" in caplog.text
 
 
 def test_facts_are_filled_in_the_form_that_the_sentence_asks_for() -> None:
-    """Instants in Japan, numbers in groups, codes as words, lists joined as the language does."""
+    """Facts have the form that the sentence demands: times in Japan, grouped numbers, words for codes, and lists
+    joined as in the language.
+    """
     facts = {"at": NOW, "of": 5, "attempt": 2}
     assert translate("next.refetch_scheduled", "ja", **facts).startswith(
         "11-20 15:04 に自動的に再取得します（5 回中 2 回目）"
@@ -234,7 +248,7 @@ def test_facts_are_filled_in_the_form_that_the_sentence_asks_for() -> None:
 
 
 def test_roles_of_which_one_suffices_are_joined_by_or() -> None:
-    """Either role is enough; "administrator, approver" would read as if one person needed both."""
+    """Roles of which one is enough are joined by "or"; a comma would mean that one person needs all of them."""
     facts = {"needs": ["admin", "approver"], "people": ["lead-b", "lead-c"]}
     assert (
         translate("reason.role_people", "en", **facts) == "Needs the role administrator or approver: lead-b, lead-c."
@@ -245,7 +259,7 @@ def test_roles_of_which_one_suffices_are_joined_by_or() -> None:
 
 
 def test_a_code_without_a_word_is_shown_itself() -> None:
-    """A provider's own code is never swallowed. An HTTP status has the word of its class; the raw answers name it."""
+    """An unknown code of a provider is shown unchanged; an HTTP status is shown as the word of its class."""
     assert translate("why.no_answer", "en", sent_at=NOW, cause="http_599").endswith("(server error).")
     assert translate("why.no_answer", "en", sent_at=NOW, cause="odd_word").endswith("(odd_word).")
 
@@ -259,12 +273,14 @@ def test_foreign_text_stays_in_its_line() -> None:
 
 
 def test_a_fact_is_no_template() -> None:
-    """Braces in a fact are text."""
+    """Braces in a fact are shown as text and not replaced."""
     assert "{problem.__class__}" in translate("error.usage", "en", problem="{problem.__class__}")
 
 
 def test_a_timeline_line_says_what_changed() -> None:
-    """Before → after, field by field; a result of its own has a sentence of its own."""
+    """A line of a timeline lists each changed field with its old and new value; a refused action has its own
+    sentence.
+    """
     changes = {"company_name": [None, "架空商事"], "result": ["hold", "ok"]}
     entry = TimelineEntry(NOW, "op-a", "credit-check.detail_stored", {"changes": changes})
     line = wording.format_audit_entry(entry, "ja")
@@ -299,7 +315,9 @@ def test_ages(age: timedelta, ja: str, en: str) -> None:
 
 
 def test_instants() -> None:
-    """Japanese time with the zone written; a list's short form; the last valid day of what ends at midnight."""
+    """Instants are written in Japanese time with the zone, in a short form for lists, and as the last valid day for
+    an end at midnight.
+    """
     assert wording.format_instant(NOW) == "2026-11-20 15:04:05 JST"
     assert wording.format_instant(NOW, "short") == "11-20 15:04"
     sentence = partial(wording.translate, "why.payment_waiting", "en", expires_at=NOW)
@@ -334,7 +352,7 @@ def test_a_time_of_another_day_is_told_with_its_day(language: str, key: str) -> 
 
 
 def test_the_time_of_another_day_in_a_narrow_place() -> None:
-    """Without seconds: the status bar, and the records that were opened last."""
+    """In the status bar and the list of recent records a time has no seconds; a time of another day has its date."""
     for later, told in ((timedelta(hours=1), "15:04"), (timedelta(days=1), "11-20 15:04")):
         assert wording.format_minute_instant(NOW, NOW + later) == told
 
@@ -361,7 +379,9 @@ def test_amounts(minor: int, currency: str, text: str) -> None:
 
 
 def test_numbers_counts_and_sizes() -> None:
-    """Corporation numbers in groups; counts that stopped at their cap; sizes of files."""
+    """Corporation numbers are grouped, counts at their limit end in "+", file sizes have a unit, and long ids are
+    shortened.
+    """
     assert wording.format_corporation_number("7123456789012") == "7 1234 5678 9012"
     assert wording.format_corporation_number("odd") == "odd"
     assert (wording.format_count(1204), wording.format_count(1000, is_capped=True)) == ("1,204", "1,000+")
@@ -389,7 +409,7 @@ def test_what_nobody_knows_is_not_promised(language: str) -> None:
 
 
 def test_a_list_of_different_records_names_the_kind_of_each() -> None:
-    """Of a refund too: R-4 beside "Payment ORD-1" would be the only one without its kind."""
+    """In a list of different records each has its kind in front of its number, also a refund."""
     assert format_record_reference("refund", 4, "ja") == "返金 R-4"
     assert format_record_reference("payment", 4, "en", "ORD-1") == "Payment ORD-1"
     assert format_record_reference("credit-check", 4, "en") == "Credit check 4"

@@ -1,4 +1,4 @@
-"""Verdict, why and next step of every situation a record can be in, in whole sentences of both languages."""
+"""The verdict, reason and next step of a credit check are complete sentences in both languages in every situation."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -76,7 +76,7 @@ def test_every_situation_has_three_whole_sentences(situation: str, language: str
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_proposal_waits_for_the_second_person(language: str) -> None:
-    """After the first decision the next step names who is missing."""
+    """After the first of two decisions the next step says that a second person is missing."""
     step = make_sentences(
         explain_credit_check(replace(UNKNOWN, relations=CheckRelations(awaits_second_person=True)), NOW), language
     )[2]
@@ -96,7 +96,7 @@ def test_a_proposal_waits_for_the_second_person(language: str) -> None:
     ],
 )
 def test_a_situation_names_its_facts(situation: str, part: int, japanese: str, english: str) -> None:
-    """The count of attempts, what is missing, the cause and the number are in the sentence."""
+    """The sentences of a situation contain its attempts, its missing parts, its cause and its number."""
     explained = explain_credit_check(SITUATIONS[situation], NOW)
     assert japanese in make_sentences(explained, "ja")[part]
     assert english in make_sentences(explained, "en")[part]
@@ -104,7 +104,7 @@ def test_a_situation_names_its_facts(situation: str, part: int, japanese: str, e
 
 @pytest.mark.parametrize("situation", [name for name in SITUATIONS if name.startswith("unknown")])
 def test_an_unknown_purchase_is_never_called_failed(situation: str) -> None:
-    """It may have been charged: no sentence says otherwise or invites another purchase."""
+    """The sentences about an unknown purchase say that it may have been charged, and never that it failed."""
     for language, maybe in (("ja", "料金が発生した可能性があります"), ("en", "may have been charged")):
         verdict, why, _ = make_sentences(explain_credit_check(SITUATIONS[situation], NOW), language)
         assert maybe in verdict

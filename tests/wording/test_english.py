@@ -1,4 +1,4 @@
-"""The rules of English sentences: words that are not used, singular and plural, quotation marks, buttons."""
+"""Rules of the English texts: unwanted phrases, singular and plural, quotation marks, and buttons."""
 
 import re
 import string
@@ -119,7 +119,7 @@ def rendered(key: str, number: int) -> str:
 
 @pytest.mark.parametrize(("phrase", "reason"), NOT_USED.items(), ids=list(NOT_USED))
 def test_a_phrase_is_not_used(phrase: str, reason: str) -> None:
-    """Each has a plainer word, which is the only one for its thing."""
+    """No English text has one of these phrases, for each of which a plainer one is used."""
     pattern = re.compile(phrase, re.IGNORECASE)
     assert {key: text for key, text in EN.items() if pattern.search(text_outside_facts(text))} == {}, reason
 
@@ -144,7 +144,9 @@ def test_many_sentences_count() -> None:
 
 @pytest.mark.parametrize("key", COUNTED)
 def test_singular_and_plural_follow_the_number(key: str) -> None:
-    """After 1 stands no plural, neither of a noun nor of its verb; after 0 and 2 no singular that has a plural."""
+    """With the count 1 a sentence has no plural noun or verb; with 0 and 2 it has no singular that has a
+    plural form.
+    """
     one = rendered(key, 1)
     plural = r"(?<![\d.,:R-])\b1 (?:[a-z]+ )?(?!(?:s|is|has|was|less|process|this|across)\b)[a-z]+(?<![su])s\b"
     assert not re.search(plural, one), one
@@ -167,12 +169,12 @@ def test_singular_and_plural_follow_the_number(key: str) -> None:
     [(0, "records"), (1, "record"), (2, "records"), (1000, "records"), ("1", "record"), ("1,000+", "records")],
 )
 def test_a_number_chooses_the_form_of_a_word(number: object, word: str) -> None:
-    """Only 1 is singular, also as text."""
+    """Only the number 1, also as text, chooses the singular."""
     assert choose_singular_or_plural(number, "record/records") == word
 
 
 def test_the_form_of_a_word_is_part_of_a_sentence() -> None:
-    """The number and its noun agree; Japanese has no such forms."""
+    """English sentences have the form that agrees with the count; Japanese sentences have no such forms."""
     assert translate("lookup.found", "en", count=1) == "1 record."
     assert translate("lookup.found", "en", count=1204) == "1,204 records."
     assert [
@@ -184,7 +186,9 @@ BUTTON_KEYS = sorted(key for key in EN if BUTTONS.fullmatch(key))
 
 
 def test_buttons_say_what_they_do() -> None:
-    """The first word is a verb or a noun of the list; no full stop; only the first word and names are capitalised."""
+    """An English button begins with a verb or noun of the list, has no full stop, and only its first word and names
+    have capitals.
+    """
     assert len(BUTTON_KEYS) > 100
     labels = {key: EN[key] for key in BUTTON_KEYS}
     assert {key: text for key, text in labels.items() if re.split(r"[ .]", text)[0] not in VERBS | NOUNS} == {}
@@ -204,5 +208,5 @@ ALONE = (
 
 
 def test_a_word_that_stands_alone_begins_with_a_capital() -> None:
-    """Labels, options and cells, in one column or form: none looks like the rest of a sentence."""
+    """Labels, options and cells begin with a capital letter."""
     assert {key: text for key, text in EN.items() if re.match(ALONE, key) and text[:1].islower()} == {}

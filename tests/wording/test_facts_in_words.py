@@ -27,12 +27,12 @@ _ID = re.compile(r"(?:[Pp]ayment|[Oo]rder|決済|注文|bulk-run) ?(?:91|92)\b")
 
 
 def raw_parts(text: str) -> list[str]:
-    """The parts of this text that people shouldn't read: codes, raw ids, minor units."""
+    """Return the parts of a text that people shouldn't read: codes, raw ids and amounts in minor units."""
     return [match[0] for pattern in (_MINOR, _CODE, _ID) for match in pattern.finditer(text)]
 
 
 def test_the_search_finds_what_it_must() -> None:
-    """Each kind of fault is found, and the same said well isn't."""
+    """`raw_parts` finds each kind of fault, and nothing in correct texts."""
     faults = (
         "completed 3250075",
         "249900 INR",
@@ -80,7 +80,7 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize("stored", FINDINGS)
 def test_a_stored_finding_is_words_and_money(stored: str) -> None:
-    """In both languages; an amount whose currency nobody stored is left out, never shown in minor units."""
+    """A stored finding is shown in words in both languages; an amount without a stored currency is left out."""
     for language, expected in zip(LANGUAGES, FINDINGS[stored], strict=True):
         text = wording.format_finding(stored, language)
         assert raw_parts(text) == [], text
@@ -116,7 +116,7 @@ def test_each_type_of_a_signed_notice_has_words(type: str) -> None:
 
 
 def test_a_provider_keeps_its_code_beside_the_words() -> None:
-    """So does a notice whose type this program doesn't know."""
+    """A provider's code for a notice is shown after the words; so is an unknown type of notice."""
     types = (("paypay", "COMPLETED"), ("atom", "OTS0600"), ("bank", "account.closed"))
     assert [format_notice_type(*type, "ja") for type in types] == [
         "支払い完了（COMPLETED）",
@@ -127,7 +127,9 @@ def test_a_provider_keeps_its_code_beside_the_words() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_program_acts_under_a_word_in_every_sentence(language: str) -> None:
-    """Its refunds, leases and proposals stand beside those of people; a Japanese sentence has no English word."""
+    """The program as an acting person has a word in every sentence with a person, and Japanese sentences have no
+    English word for it.
+    """
     acts = {"maker", "who", "holder", "person", "owner"}
     sentences = {
         key: text
@@ -184,7 +186,9 @@ def entries() -> Iterator[TimelineEntry]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_action_of_the_trail_is_told_in_words(language: str) -> None:
-    """Timelines, audit page and packs use this sentence."""
+    """The sentence of each audit action has no raw codes, ids or minor units; timelines, the audit page and packs use
+    it.
+    """
     told = {f"{entry.what} {entry.result}": wording.format_audit_entry(entry, language) for entry in entries()}
     assert {name: text for name, text in told.items() if "4711" in text} == {}
     assert {name: raw_parts(text) for name, text in told.items() if raw_parts(text)} == {}
@@ -210,7 +214,7 @@ STORY_STEPS = {
 @pytest.mark.parametrize("what", STORY_STEPS)
 @pytest.mark.parametrize("reason", REASONS)
 def test_each_step_of_a_story_is_told_in_words(what: str, reason: str | None, language: str) -> None:
-    """Of this record and of a related one, which is named by its number."""
+    """The sentence of each timeline event names a related record by its number and has no raw code."""
     step, source = STORY_STEPS[what]
     story = TimelinePage("refund", "30", (), names=NAMES)
     for kind, id in (("payment", "91"), ("order", "92"), ("payment", "911")):
@@ -242,7 +246,7 @@ def test_each_rule_and_reason_has_a_word(reason: str, language: str) -> None:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_a_story_cuts_only_a_corporation_number_into_groups(language: str) -> None:
-    """The number of an order may have 13 digits as well."""
+    """In a timeline only a corporation number is grouped, not an order number with 13 digits."""
     facts = {"name": "1763950000123", "state": "pending", "minor": 500, "currency": "JPY"}
     for kind, shown in (("credit-check", "1 7639 5000 0123"), ("refund", "1763950000123")):
         story = TimelinePage(

@@ -1,4 +1,4 @@
-"""The glossary: its terms are in order, in the code, and on the screens in both languages."""
+"""The glossary's terms are sorted, exist in the code, and are the words on the screens in both languages."""
 
 import importlib
 import re
@@ -35,7 +35,7 @@ SHOWN = [term for term in terms() if term.key != NOTHING]
 
 
 def test_terms_are_in_order_and_each_has_a_meaning() -> None:
-    """Alphabetical, without a repetition; the meaning is a sentence."""
+    """The terms of the glossary are in alphabetical order, each once, and each meaning is a sentence."""
     names = [term.english.lower() for term in terms()]
     assert len(names) > 40
     assert names == sorted(set(names))
@@ -44,7 +44,7 @@ def test_terms_are_in_order_and_each_has_a_meaning() -> None:
 
 @pytest.mark.parametrize("term", terms(), ids=lambda term: term.english)
 def test_a_term_is_in_the_code(term: Term) -> None:
-    """It names a module, a class or function of a module, or a column of a table."""
+    """The column "In the code" of each term names an existing module, class, function or table column."""
     if not term.code.startswith("console."):
         table, column = term.code.split(".")
         assert column in TABLES[table].c
@@ -58,7 +58,7 @@ def test_a_term_is_in_the_code(term: Term) -> None:
 
 @pytest.mark.parametrize("term", SHOWN, ids=lambda term: term.english)
 def test_a_term_on_screen_is_the_word_of_the_catalogue(term: Term) -> None:
-    """Both languages say the glossary's word under the key."""
+    """The text of each term's wording key contains the term in both languages."""
     assert term.japanese in read_sentences("ja")[term.key]
     assert term.english.lower() in read_sentences("en")[term.key].lower()
 
@@ -71,5 +71,7 @@ def test_a_term_has_one_word_and_a_word_one_term(column: str) -> None:
 
 
 def test_most_terms_are_words_on_screen() -> None:
-    """A term without a key is one of the machinery alone."""
+    """More than 20 terms of the glossary have a wording key; the other terms belong to the machinery and are not
+    shown.
+    """
     assert len(SHOWN) > 20

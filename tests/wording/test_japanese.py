@@ -1,4 +1,4 @@
-"""The rules of the Japanese catalogue: its register, one word for each thing, its spaces and marks."""
+"""Rules of the Japanese texts: style, one word for each thing, spaces and punctuation."""
 
 import re
 from collections import Counter
@@ -67,7 +67,7 @@ COMMAND = re.compile(r"(chmod|pip install)[^。]*")
 
 @pytest.mark.parametrize("word", FORBIDDEN)
 def test_no_sentence_has_a_forbidden_word(word: str) -> None:
-    """Each is the wrong register, or a second name of a thing that has one."""
+    """No Japanese text has one of these words, which have the wrong style or are a second name for a thing."""
     found = []
     for key, text in WORDS.items():
         for allowed in ALLOWED.get(word, ()):
@@ -96,7 +96,7 @@ LATIN = {
 
 @pytest.mark.parametrize("fact", [*LATIN, "処理中", timedelta(hours=2)], ids=str)
 def test_a_fact_has_its_spaces(fact: object) -> None:
-    """With each kind of fact, the finished sentence obeys the rule of spaces."""
+    """A complete Japanese sentence follows the rule of spaces, whatever kind of fact is filled in."""
     touching = re.compile(rf"[A-Za-z0-9¥₹%][{JAPANESE_LETTER_RANGES}]|[{JAPANESE_LETTER_RANGES}][A-Za-z0-9¥₹]")
     for key, text in WORDS.items():
         if "://" in text:
@@ -123,12 +123,14 @@ def test_a_fact_has_its_spaces(fact: object) -> None:
     ],
 )
 def test_pieces_are_joined_by_the_rule(before: str, after: str, joined: str) -> None:
-    """A space is added beside a Latin fact, and taken before a particle after a Japanese one."""
+    """Between Japanese text and a Latin fact a space is added; after a Japanese fact the space before a particle is
+    removed.
+    """
     assert join_around_fact(before, after) == joined
 
 
 def test_marks_are_those_of_japanese() -> None:
-    """Quotations in 「」, brackets （） around Japanese, the colon of both languages, one full stop, no nesting."""
+    """Japanese texts have 「」 for quotations, （） around Japanese, no full-width colon and no nested brackets."""
     for key, text in WORDS.items():
         bare = COMMAND.sub("¤", text)
         assert '"' not in text, key
@@ -141,14 +143,14 @@ def test_marks_are_those_of_japanese() -> None:
 
 @pytest.mark.parametrize("family", ["cause", "refusal", "outcome", "pack.why"])
 def test_a_word_for_brackets_has_none(family: str) -> None:
-    """These words stand in brackets of a sentence: they bring no brackets and no full stop of their own."""
+    """Words that sentences show in brackets contain no brackets and no full stop."""
     words = {key: text for key, text in WORDS.items() if key.startswith(family + ".")}
     assert words
     assert {key: text for key, text in words.items() if re.search(r"[（）()。]", text)} == {}
 
 
 def test_a_button_names_its_act() -> None:
-    """Buttons, keys and commands are nouns or plain verbs; です and ます are for sentences."""
+    """Japanese buttons, keys and commands are nouns or plain verbs, without polite endings."""
     buttons = {key: text for key, text in WORDS.items() if BUTTON_KEY.match(key)}
     assert len(buttons) > 130
     polite = re.compile(r"(です|ます|ください|ました|ません)…?$|。")
@@ -160,18 +162,18 @@ def test_a_button_names_its_act() -> None:
 
 
 def test_a_question_of_a_dialog_has_no_mark() -> None:
-    """〜しますか ends without a mark, everywhere."""
+    """A question in Japanese, such as 〜しますか, has no punctuation at its end."""
     assert [key for key, text in WORDS.items() if re.search(r"か[。？?]$", text)] == []
 
 
 def test_each_term_has_one_word() -> None:
-    """No two terms of the glossary are one word on screen, so that a word leads back to one term."""
+    """No two terms of the glossary have the same Japanese word."""
     counted = Counter(term.japanese for term in terms())
     assert {word for word, count in counted.items() if count > 1} == set()
 
 
 def test_counts_have_their_counters() -> None:
-    """A counted number is followed by what is counted: 件, 行, 人 or a unit."""
+    """A count in a Japanese text is followed by a counter such as 件, 行 or 人, or by a unit."""
     counted = re.compile(
         r"\{(?:n|rows|count|done|left|most|would|skip|refused|differ|imported):count\}(?P<after>.?.?)"
     )

@@ -1,4 +1,4 @@
-"""The guide in Japanese says what the screens say, in their register."""
+"""The names that the Japanese guide quotes are texts of the screens."""
 
 import re
 from pathlib import Path

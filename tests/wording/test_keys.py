@@ -1,4 +1,4 @@
-"""The program never asks for words that aren't there, and no family of words lies unused."""
+"""Every wording key that the program uses exists, and every family of words is used."""
 
 import re
 from collections.abc import Iterator
@@ -49,7 +49,9 @@ AWAITED = frozenset(
 
 
 def test_every_key_that_the_program_asks_for_exists() -> None:
-    """A literal key is in the catalogue; of a key with an open part at least one."""
+    """Each key in the code is in the catalogue; if a part of the key is variable, at least one key of the catalogue
+    matches.
+    """
     asked = word_use.keys(ROOT, FAMILIES)
     assert len(asked) > 50
     open_ones = [key for key in asked if key.text not in WORDS]
@@ -57,14 +59,14 @@ def test_every_key_that_the_program_asks_for_exists() -> None:
 
 
 def test_no_family_of_words_lies_unused() -> None:
-    """A family that no code and no sentence names is dead: it is removed, or somebody forgot to show it."""
+    """Every family of words is named by code or by a sentence; an unused family must be removed."""
     named = {key.text.split(".")[0] for key in word_use.keys(ROOT, FAMILIES)}
     sentences = "".join(read_sentences("ja").values())
     assert {family for family in FAMILIES - named if f"@{family}" not in sentences} <= AWAITED
 
 
 def test_no_sentence_lies_unused() -> None:
-    """Code or another sentence asks for every key, by its name or with an open part."""
+    """Every key is used by code or by another sentence, by its name or by a pattern."""
     texts = {key.text for key in word_use.keys(ROOT, FAMILIES)}
     asked = "|".join(re.escape(text).replace(r"\*", ".*") for text in texts if "*" in text)
     families = set(re.findall(r"@([a-z_.]+)", "".join(read_sentences("ja").values())))
@@ -85,7 +87,9 @@ def test_everything_in_a_timeline_has_words() -> None:
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_every_audit_action_has_words_and_every_word_its_action(language: str) -> None:
-    """The enumeration and the family `timeline` name the same actions; a result and `.full` are forms."""
+    """The members of AuditAction and the keys of the family `timeline` are the same; results and `.full` are further
+    forms of a key.
+    """
     told = {key.removeprefix("timeline.") for key in read_sentences(language) if key.startswith("timeline.")} - {
         "other"
     }
@@ -100,21 +104,21 @@ def test_every_audit_action_has_words_and_every_word_its_action(language: str) -
 
 
 def test_every_audit_action_is_written() -> None:
-    """A module names the member, or makes it from a text that fits; one that nobody names is dead."""
+    """Every member of AuditAction is used in the code, by its name or by a text that becomes it."""
     named = word_use.audit_actions(ROOT)
     assert [action for action in AuditAction if not any(one.covers(action) for one in named)] == []
     assert [action.name for action in AuditAction if action.name != re.sub(r"[.-]", "_", action).upper()] == []
 
 
 def test_no_text_stands_for_an_audit_action() -> None:
-    """A call that writes the trail names a member, never its value."""
+    """A call that writes the audit trail uses a member of AuditAction, not its text."""
     actions = set(AuditAction)
     texts = [one for one in word_use.literals(ROOT, word_use.AUDIT_CALLS) if one.text in actions]
     assert texts == []
 
 
 def test_an_action_of_another_version_keeps_its_text() -> None:
-    """An action from a row that this program doesn't declare is written as it stands; it is no member."""
+    """An audit action that this program doesn't know is kept as its text and isn't a member of AuditAction."""
     other = AuditAction("gift.send.lapsed")
     assert (other, str(other), f"{other}", other.value) == ("gift.send.lapsed",) * 4
     assert other not in set(AuditAction)
@@ -144,7 +148,7 @@ def test_every_reason_of_work_has_words() -> None:
 
 
 def _reasons() -> Iterator[tuple[str, str]]:
-    """Each code with each reason or problem of its closed sets, as the constructors of ConsoleError declare them."""
+    """Yield each error code with each reason or problem that the constructors of ConsoleError allow for it."""
     for constructor in get_overloads(ConsoleError.__init__):
         hints = get_type_hints(constructor, localns={"_d": details})
         shape = get_type_hints(hints["detail"]) if "detail" in hints else {}
@@ -159,13 +163,13 @@ def _parts(declared: object) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("code", sorted({code for code, _ in _reasons()} - UNTOLD))
 def test_every_reason_of_a_refusal_is_told(code: str) -> None:
-    """A reason is a sentence of its own, or a word within one."""
+    """Each reason of an error code has a message of its own, or a word that a message contains."""
     reasons = {reason for of, reason in _reasons() if of == code}
     assert {reason for reason in reasons if not {f"error.{code}.{reason}", f"cause.{reason}"} & WORDS} == set()
 
 
 def test_every_reason_is_given_by_some_refusal() -> None:
-    """A member of these enumerations that nothing in the program names is dead."""
+    """Each member of the enumerations of reasons and problems is used in the code."""
     source = "".join(
         file.read_text(encoding="utf-8")
         for file in ROOT.rglob("*.py")
@@ -198,7 +202,7 @@ OF_NO_RECORD = ("audit_broken", "database_went_back", "not_our_database", "regis
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_a_line_of_history_names_the_rule_that_refused(language: str) -> None:
-    """Each reason within the code of a refusal has words of its own, which stand in the line."""
+    """In the history of a record, the sentence of a refused action contains the words of the refusal's reason."""
     at, refused_status, untold = datetime(2026, 11, 20, tzinfo=UTC), 3, []
     for code, reason in _reasons():
         if EXIT_STATUS[code] != refused_status or code in OF_NO_RECORD:

@@ -15,7 +15,7 @@ STEP_KINDS = {"payment_timeout"}
 
 
 def kinds() -> Iterator[tuple[str, str]]:
-    """Each kind that the services write: constants named …KIND, and what is given as `kind=` to a call."""
+    """Yield each kind of record in the services: constants named …KIND, and arguments `kind=`."""
     for path in sorted((*ROOT.glob("domain/**/*.py"), *ROOT.glob("services/**/*.py"), *ROOT.glob("store/**/*.py"))):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name | ast.Tuple):

@@ -36,7 +36,9 @@ from console.wording.sentences.line_breaks import (
     ],
 )  # fmt: skip
 def test_a_text_has_its_phrases(text: str, phrases: str) -> None:
-    """Also where a Latin word or a number with its counter stands in a phrase."""
+    """A Japanese text is split into these phrases, also if a phrase contains a Latin word or a number with its
+    counter.
+    """
     assert "|".join(split_phrases(text)) == phrases
 
 
@@ -52,21 +54,25 @@ def test_a_text_has_its_phrases(text: str, phrases: str) -> None:
     ],
 )
 def test_a_line_can_end_between_phrases_alone(text: str, kept: str) -> None:
-    """`~` stands for a word joiner, `_` for a no-break space, `|` for an invisible space at which a line may end.
-    Punctuation needs none: no line begins with it.
+    """The marks that `keep_phrases_whole` adds: `~` stands for a word joiner, `_` for a no-break space, `|` for an
+    invisible possible line end. Punctuation needs none.
     """
     marked = kept.replace("~", WORD_JOINER).replace("_", NO_BREAK_SPACE).replace("|", POSSIBLE_BREAK)
     assert keep_phrases_whole(text) == marked
 
 
 def test_a_phrase_that_is_too_long_for_a_line_may_end_anywhere() -> None:
-    """Names of companies have up to 150 letters without a hiragana; the phrases beside them stay whole."""
+    """A phrase that is longer than a line, such as a company's name, gets no marks inside; the other phrases are kept
+    whole.
+    """
     name = "東京国際総合情報技術研究開発機構関東甲信越地域統括事業本部"
     assert keep_phrases_whole(f"決済、{name}") == f"決{WORD_JOINER}済、{name}"
 
 
 def test_a_latin_word_that_is_too_long_for_a_line_may_end_inside() -> None:
-    """An address of the web that somebody has typed as a reason; an id of 32 characters stays whole."""
+    """A Latin word that is longer than a line, such as a web address, gets possible line ends; an id of 32 characters
+    doesn't.
+    """
     address = "https://desk.example/" + 5 * "0123456789abcdef"
     marked = allow_breaks_in_long_words(f"See {address}.")
     assert max(map(len, marked.split(POSSIBLE_BREAK))) <= len("See ") + 16
@@ -75,13 +81,13 @@ def test_a_latin_word_that_is_too_long_for_a_line_may_end_inside() -> None:
 
 
 def test_every_sentence_comes_back() -> None:
-    """Without its marks each text of the catalogue is the one that it was, and its phrases are all of it."""
+    """Without the added marks each Japanese text is unchanged, and its phrases together are the whole text."""
     for text in read_sentences("ja").values():
         assert remove_line_break_marks(keep_phrases_whole(text)) == text
         assert "".join(split_phrases(text)) == text
 
 
 def test_no_phrase_begins_with_what_belongs_to_the_word_before() -> None:
-    """No small kana, no closing bracket, no mark that ends a sentence at the start of a line."""
+    """No phrase of a Japanese text begins with a small kana, a closing bracket or a punctuation mark."""
     for text in set(read_sentences("ja").values()) - {"、"}:
         assert [phrase for phrase in split_phrases(text) if phrase[0] in "、。）」ーっゃゅょッャュョん"] == [], text

@@ -186,7 +186,9 @@ def test_every_situation_has_three_whole_sentences(situation: str, language: str
 
 @pytest.mark.parametrize("situation", [name for name in SITUATIONS if "unknown" in name])
 def test_an_unknown_outcome_is_never_called_failed(situation: str) -> None:
-    """It may have happened: no sentence says otherwise, and the next step has a command."""
+    """The sentences about a payment or refund of unknown outcome never say that it failed, and the next step has a
+    command.
+    """
     explained = SITUATIONS[situation]
     for language in LANGUAGES:
         verdict, why, _ = make_sentences(explained, language)
@@ -211,13 +213,15 @@ def test_an_unknown_outcome_is_never_called_failed(situation: str) -> None:
     ],
 )
 def test_a_situation_names_its_facts(situation: str, part: int, japanese: str, english: str) -> None:
-    """Amounts, attempts, days and persons are in the sentence."""
+    """The sentences of a situation contain its amounts, attempts, days and people."""
     assert japanese in make_sentences(SITUATIONS[situation], "ja")[part]
     assert english in make_sentences(SITUATIONS[situation], "en")[part]
 
 
 def test_a_reversal_says_where_the_money_is_and_what_the_order_needs() -> None:
-    """The order is still paid. Where the gateway says something else than our record, this must be compared first."""
+    """The verdict of a reversed payment has the amount that was taken back and that the order is still paid. If the
+    gateway's state differs from ours, the next step is to compare them.
+    """
     gone = replace(PAYMENT, state=PaymentState.REVERSED, provider="atom", provider_minor=12_000)
     for refunded_minor, taken in ((0, "¥12,000"), (2_000, "¥10,000")):
         record = replace(gone, refunded_minor=refunded_minor, relations=PaymentRelations(ORDER))
@@ -235,7 +239,9 @@ def test_a_reversal_says_where_the_money_is_and_what_the_order_needs() -> None:
 
 
 def test_only_a_paid_atom_payment_may_be_reversed_and_only_for_its_days() -> None:
-    """Two days after its own in India; from then on it is settled."""
+    """A bank can reverse a paid payment of Atom until the end of the second day in India after it; other payments and
+    states have no such deadline.
+    """
     atom = replace(PAYMENT, provider="atom", paid_at=datetime(2026, 11, 20, 18, 29, 59, tzinfo=UTC))
     until = find_reversal_deadline(atom)
     assert until == datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
@@ -249,7 +255,7 @@ def test_only_a_paid_atom_payment_may_be_reversed_and_only_for_its_days() -> Non
 
 
 def test_what_needs_a_person_says_who_and_how() -> None:
-    """A next step that a person takes has a command and roles."""
+    """The next step for a person has a command and the roles that may execute it."""
     for name, explained in SITUATIONS.items():
         if "for a person" in name or "unknown" in name:
             assert explained.roles_that_may_act, name
@@ -259,7 +265,7 @@ def test_what_needs_a_person_says_who_and_how() -> None:
 @pytest.mark.parametrize("reason", [None, "interrupted", "not_recorded", "not_kept", "earlier_attempt"])
 @pytest.mark.parametrize("record", [PAYMENT, REFUND], ids=["payment", "refund"])
 def test_an_unknown_outcome_is_told_of_what_it_is(record: Payment | Refund, reason: str | None) -> None:
-    """Nobody is told of a purchase who has begun a payment or given money back; nor that nothing can be known."""
+    """The message about an unknown payment or refund speaks of a payment or refund, not of a purchase."""
     error = rebuild_error(ErrorCode.OUTCOME_UNKNOWN, {"record": record, "reason": reason, "operation_id": "op-1"})
     for language in ("en", "ja"):
         told = format_error_message(error, language)
@@ -272,8 +278,9 @@ def test_an_unknown_outcome_is_told_of_what_it_is(record: Payment | Refund, reas
     "situation", [name for name in SITUATIONS if "nobody" in name or "without an approver" in name]
 )
 def test_nobody_is_promised_who_does_not_exist(situation: str) -> None:
-    """Without another approver the next step is an administrator's, the record still waits for an approval, and no
-    action is offered to people who can't do it."""
+    """If no other approver exists, the next step is an administrator's, and no action is offered to people who can't
+    do it.
+    """
     explained = SITUATIONS[situation]
     if situation == "refund that nobody can approve":  # by a rule, not for want of people
         return

@@ -41,7 +41,7 @@ def test_every_step_and_state_has_words(language: str) -> None:
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_every_reason_has_words(language: str) -> None:
-    """Those that the steps name, those of an order's state, and whatever a refusal is called."""
+    """Each reason in the steps of the saga, each state of an order, and each kind of refusal has words."""
     told = {
         one.text for one in word_use.arguments(SERVICES, {"StepWaiting": 0, "SagaDone": 0, "CompensationRequired": 0})
     }

@@ -1,4 +1,4 @@
-"""The help explains the words that people see: those of the glossary and every state, in both languages."""
+"""The help explains each term of the glossary that the screens show, and every state, in both languages."""
 
 import pytest
 
@@ -12,7 +12,7 @@ STATES = ("state.certainty.", "state.work.", "state.credit_check.")
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_word_of_the_glossary_is_explained(language: Language) -> None:
-    """Of those that the screens show."""
+    """The help explains each term of the glossary that the screens show."""
     words = [term.word.casefold() for term in list_terms(language)]
     shown = [(row.english if language == "en" else row.japanese).casefold() for row in SHOWN]
     assert len(shown) > 50
@@ -21,7 +21,7 @@ def test_each_word_of_the_glossary_is_explained(language: Language) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_state_is_explained(language: Language) -> None:
-    """A badge says no word that the help doesn't know."""
+    """The help explains the word of each state."""
     words = {term.word for term in list_terms(language)}
     states = {text for key, text in get_program_sentences(language).items() if key.startswith(STATES)}
     assert len(states) > 10
@@ -30,7 +30,7 @@ def test_each_state_is_explained(language: Language) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_word_has_one_meaning_and_a_meaning_one_word(language: Language) -> None:
-    """And each meaning is a sentence that doesn't end with the word itself."""
+    """In the help each word has one meaning and each meaning one word; each meaning ends with a full stop."""
     terms = list_terms(language)
     assert len({term.word for term in terms}) == len({term.meaning for term in terms}) == len(terms)
     assert [term for term in terms if not term.meaning.endswith("." if language == "en" else "。")] == []

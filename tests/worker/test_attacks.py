@@ -37,7 +37,9 @@ BEARER = {"authorization": f"Bearer {TOKEN}"}
 def test_what_nobody_asks_is_refused(
     scene: PaymentDesk, receiver: RunningReceiver, method: str, path: str, headers: dict[str, str]
 ) -> None:
-    """Such a request gets a status from 400 to 499 and opens no channel; the receiver goes on answering."""
+    """A request with a method, path or header that the receiver doesn't offer gets a status from 400 to 499 and opens
+    no channel; the receiver continues to answer.
+    """
     answer = receiver.send_bytes(format_request(method, path, b"", {"connection": "close"} | headers))
     assert 400 <= answer.status < 500
     assert receiver.get("/healthz").status == 200

@@ -381,8 +381,9 @@ def test_an_order_names_what_its_payments_wait_for(
     codes: tuple[str, str],
     badges: tuple[CertaintyBadge, WorkBadge],
 ) -> None:
-    """Otherwise its page would say "Nothing to do" while the money of its refund may have left, or while the customer
-    may have paid."""
+    """The verdict, badges and next step of an order whose payment or refund is open or unknown are those of that
+    payment or refund.
+    """
     order = replace(ORDER, state=state, relations=OrderRelations(**how))  # type: ignore[arg-type]  # the rows above fit
     explained = explain_order(order, NOW)
     assert (explained.verdict, explained.why) == codes

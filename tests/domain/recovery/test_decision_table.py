@@ -280,8 +280,7 @@ def test_a_proposal_may_be_replaced_by_another_end() -> None:
 
 @pytest.mark.parametrize("record", [CHECK, PAYMENT, REFUND], ids=["check", "payment", "refund"])
 def test_an_action_that_only_the_read_only_mode_stops_names_it(record: CreditCheck | Payment | Refund) -> None:
-    """Also if other decisions about the record are impossible for another reason: a completed payment could only be
-    decided as reversed."""
+    """If only the read-only mode prevents a decision about a record, the action's reason is the read-only mode."""
     switch = ReadOnlySwitch(EVERYTHING_SCOPE, is_on=True, reason="an incident", person="lead-b", at=NOW)
     facts = ChoiceFacts(record, NOW, OPERATORS)
     assert make_allowed_action(facts, "resolve").allowed

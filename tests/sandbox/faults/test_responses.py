@@ -105,7 +105,9 @@ def test_not_charged(caller: Caller, control: SandboxControl, sandbox: Sandbox, 
 @pytest.mark.parametrize("call", ["detail", "pdf"])
 @pytest.mark.parametrize("fault", DETAIL)
 def test_odd_details(caller: Caller, control: SandboxControl, fault: str, call: str) -> None:
-    """Only the call about the chosen credit check gets the fault, and only once."""
+    """With each fault of the credit check's details only the call about the chosen credit check gets the fault, and
+    only once.
+    """
     check_id = caller.buy().check["credit_check_id"]
     control.add_fault(fault, call=call, credit_check_id=check_id)
     assert DETAIL[fault](caller.ask(call, check_id))

@@ -190,8 +190,8 @@ def test_acknowledging_is_taken_back(scene: PaymentDesk, clock: MovedClock) -> N
 
 
 def test_another_person_reopens_what_was_acknowledged(scene: PaymentDesk, clock: MovedClock) -> None:
-    """With a reason, which the trail and the steps keep; all acknowledgements of the incident end, and it waits for a
-    person again. Nothing happens if nobody has acknowledged it.
+    """Another person reopens an acknowledged incident with a reason, which the trail and the steps contain: all its
+    acknowledgements end, and it waits for a person again. A second call does nothing.
     """
     pay_too_little(scene)
     run_rules(scene, clock)

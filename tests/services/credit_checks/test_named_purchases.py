@@ -86,8 +86,9 @@ def deny(console: Console, kind: str, record_id: object) -> object:
 def test_nobody_denies_a_purchase_that_its_refusal_names(
     console: Console, naming: ContradictingVendor, place: Place
 ) -> None:
-    """It was made. Neither of two people denies it, also while AlarmBox doesn't answer; as bought it can be resolved,
-    and it is charged once."""
+    """The named purchase was made: neither of two people can deny it, also while AlarmBox doesn't answer. It can be
+    resolved as bought and is charged once.
+    """
     record = buy_unknown(console)
     with place.open_console_of_person(console, "lead-b") as other:
         for desk in (console, other):
@@ -105,7 +106,9 @@ def test_nobody_denies_a_purchase_that_its_refusal_names(
 def test_nobody_denies_a_lost_purchase_that_its_refusal_names(
     console: Console, naming: ContradictingVendor, place: Place
 ) -> None:
-    """The database has lost the purchase, and has the answer or only the desk has it."""
+    """The database has lost a purchase whose refusal names it: people can't deny it as long as AlarmBox shows the
+    named credit check.
+    """
     record = buy_unknown(console)
     place.sql(
         f"DELETE FROM {CHECKS} WHERE id = {record.id}", f"DELETE FROM operations WHERE subject_id = {record.id}"
@@ -120,7 +123,9 @@ def test_nobody_denies_a_lost_purchase_that_its_refusal_names(
 def test_a_refusal_that_names_another_purchase_can_be_denied(
     console: Console, naming: ContradictingVendor, place: Place, named: str
 ) -> None:
-    """It was not made, and the named credit check is another one: two people deny it, and the company is bought."""
+    """The purchase was not made, and the named credit check is another one: two people can deny it, and the company
+    can be bought.
+    """
     if named == "ours":
         naming.is_contradicting = False
         assert buy(console, "2").credit_check_id == 1

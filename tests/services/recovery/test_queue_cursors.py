@@ -68,7 +68,9 @@ def test_each_order_refuses_the_cursors_of_the_others(console: Console, pages: C
 
 
 def test_another_filter_or_queue_refuses_the_cursor(console: Console, pages: Callable[..., str]) -> None:
-    """In the default order and in a chosen one. Two texts of the same filter are one list."""
+    """A cursor is refused by the same queue with another filter and by another queue, in the default sort order and
+    in a chosen one. Two texts of the same filter are the same list.
+    """
     for order in (DEFAULT_SORT_ORDER, QueueSortOrder(SortColumn.AMOUNT, is_descending=True)):
         plain = pages(order=order)
         filtered = pages(record_filter=OTHER_FILTER, order=order)

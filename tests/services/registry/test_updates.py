@@ -199,7 +199,9 @@ def test_a_file_that_is_replaced_during_its_import_is_taken_at_the_next_run(
 def test_a_file_that_could_not_be_read_is_read_again(
     stage: WatchedFolderDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The permissions, or the network drive, are repaired: that leaves size and time of the file as they were."""
+    """A file that couldn't be read, because of its permissions or the network drive, is read again at the next run,
+    although its size and time are unchanged.
+    """
     stage.put_whole()
 
     def refuse_to_open(path: Path) -> NoReturn:
@@ -214,7 +216,9 @@ def test_a_file_that_could_not_be_read_is_read_again(
 
 
 def test_files_of_prefectures_may_arrive_one_after_the_other(stage: WatchedFolderDesk) -> None:
-    """The first of them alone would remove the other prefecture; the task fails until the second is there."""
+    """If the file of only one of two prefectures has arrived, the import fails, because it would remove the other
+    prefecture; it succeeds as soon as the second file is there.
+    """
     for prefecture in ("13", "27"):
         write_whole_file(stage.watched, WHOLE_DAY, ROWS, SEED, prefecture=prefecture)
     assert stage.updates.import_new_files() == 2
@@ -351,7 +355,9 @@ def test_a_call_that_fails_in_the_middle_leaves_nothing(
 def test_a_part_that_is_answered_twice_is_not_taken_for_the_next_one(
     stage_with_api: WatchedFolderDesk, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its head says that it is the next part, so the counts are right; the rows of the real part would be missing."""
+    """The publisher answers the request for the second part with the rows of the first one: nothing is imported,
+    because the rows of the second part would be missing.
+    """
     stage_with_api.put_whole()
     sandbox.registry.publish_difference(MON, 6_000)
     read, first = RegistryApi.read_difference, list[DifferencePart]()

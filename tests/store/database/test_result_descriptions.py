@@ -46,7 +46,9 @@ def test_a_repeated_result_is_parsed_once(place: Place, monkeypatch: pytest.Monk
 
 
 def test_results_with_equally_many_columns_are_told_apart(place: Place) -> None:
-    """Also if they differ in the last column's name, type or character set alone, and in any order."""
+    """Results with the same number of columns are distinguished by the names, types and character sets of the
+    columns, in any order of the queries.
+    """
     queries = {
         "SELECT 1 AS a, 2 AS b": (["a", "b"], [(1, 2)]),
         "SELECT 1 AS a, 2 AS c": (["a", "c"], [(1, 2)]),
@@ -62,7 +64,7 @@ def test_results_with_equally_many_columns_are_told_apart(place: Place) -> None:
 
 
 def test_a_result_of_many_columns_is_whole(place: Place) -> None:
-    """Its description has more than 256 packets, and is larger than what arrives at once."""
+    """A result with 700 columns, whose description is larger than one read of the connection, is read completely."""
     names = [f"column_{number}_{'x' * 40}" for number in range(700)]
     query = "SELECT " + ", ".join(f"{number} AS {name}" for number, name in enumerate(names))
     with _connect(place) as connection:

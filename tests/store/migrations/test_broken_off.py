@@ -39,8 +39,9 @@ class UpgradeInterrupted(Exception):
 
 
 class ChangeCounter:
-    """Counts the statements that change the database, and raises BrokenOff before the one with the number
-    `breaks_before` (None: never)."""
+    """Counts the statements that change the database, and raises UpgradeInterrupted before the one with the number
+    `breaks_before` (None: never).
+    """
 
     def __init__(self, breaks_before: int | None) -> None:
         self._breaks_before = breaks_before
@@ -145,8 +146,8 @@ def test_a_server_goes_on(engine: Engine, tmp_path: Path, part: int | None) -> N
 @pytest.mark.engines("mariadb")
 @_IN_PARTS
 def test_a_new_database_of_a_server_goes_on(engine: Engine, tmp_path: Path, part: int | None) -> None:
-    """Its first upgrade is broken off: a desk that opens it says that its schema doesn't match, never that it is the
-    database of another program, and never as a bug. The next upgrade makes the rest.
+    """If the first upgrade of a new database is interrupted at any statement, a desk that opens it reports
+    `schema_mismatch`, and the next upgrade makes the remaining schema.
     """
     with open_empty_database(engine, tmp_path / "whole") as whole:
         statements, schema = upgrade_until(whole), read_schema_without_version(whole)

@@ -101,7 +101,9 @@ def short_time_limits() -> None:
 
 @pytest.fixture(autouse=True)
 def _patient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give Redis more time in all tests that don't use the fixture `hurried`, because the machine may be busy."""
+    """Give Redis more time in all tests that don't use the fixture `short_time_limits`, because the machine may be
+    busy.
+    """
     if "short_time_limits" not in request.fixturenames:
         monkeypatch.setattr(redis_link, "ANSWER_TIMEOUT_SECONDS", 10.0)
 

@@ -43,7 +43,7 @@ def compute_since(number: int) -> datetime:
 
 
 def make_check_row(number: int, status: str, certainty: str, work: str, *, missing: bool) -> dict[str, object]:
-    """Return the row of a credit check of its own company, whose state holds since `hour_of(number)`."""
+    """Return the row of a credit check of its own company, with this state, certainty and work."""
     bought = status == "success"
     return {
         "id": number,

@@ -221,7 +221,9 @@ def test_nothing_to_decide_says_what_waits_for_others(appearance: object) -> Non
 
 @pytest.mark.parametrize(("scale", "wide", "high"), [(1.0, 1078, 720), (1.5, 1028, 700), (2.0, 978, 680)])
 def test_it_never_scrolls_sideways(appearance: Appearance, scale: float, wide: int, high: int) -> None:
-    """In the smallest window and at every text size, with the longest texts, the page has no horizontal scroll bar."""
+    """In the smallest window and at every text size, with the longest texts, the page has no horizontal
+    scroll bar.
+    """
     appearance.set_text_scale(scale)
     context = make_window_context()
     context.operator = "lead-b"
@@ -322,7 +324,9 @@ def is_approvable(page: ApprovalsPage) -> bool:
 
 
 def test_set_asides_offer_their_refund(appearance: object) -> None:
-    """Without money that is set aside, the page shows the text of an empty list and no button that requests a refund."""
+    """Without money that is set aside, the page shows the text of an empty list and no button that
+    requests a refund.
+    """
     page = SetAsidesPage(make_window_context())
     page._show_set_asides(())
     assert page.request_button.isHidden()

@@ -71,7 +71,9 @@ def test_a_bought_check_without_its_pdf_says_so(appearance: object) -> None:
 
 
 def test_a_failed_purchase_is_no_current_credit_check(appearance: object) -> None:
-    """If the only purchase for a client failed, the title of the panel says that the client has no live credit check."""
+    """If the only purchase for a client failed, the title of the panel says that the client has no live
+    credit check.
+    """
     page = make_page(FAILED)
     assert page._context.translate("lookup.none_live_of", client=FAILED.client_id) in read_texts(
         page.live_check_panel

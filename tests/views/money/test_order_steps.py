@@ -14,7 +14,9 @@ NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 
 def test_done_current_and_to_come() -> None:
-    """A completed step has a check mark, a waiting one an hourglass with reason and time, and a later one a circle."""
+    """A completed step has a check mark, a waiting one an hourglass with reason and time, and a later one
+    a circle.
+    """
     facts = {"done": {TIMEOUT_SAGA_STEP_NAMES[0]: NOW.isoformat(), TIMEOUT_SAGA_STEP_NAMES[1]: NOW.isoformat()}}
     later = NOW + timedelta(minutes=5)
     saga = Saga(

@@ -273,7 +273,9 @@ def test_an_answer_that_grows_old_again_can_be_renewed_again(parent: QWidget, qt
 
 
 def test_a_large_sum_asks_for_the_last_four(parent: QWidget, qtbot: QtBot) -> None:
-    """The review of a large refund asks for the last four characters of the order number before it can be requested."""
+    """The review of a large refund asks for the last four characters of the order number before it can be
+    requested.
+    """
     dialog, desk, _ = open_dialog(parent, qtbot, make_plan(second_checker_reasons=("second_checker_above",)))
     qtbot.waitUntil(dialog.main_button.isEnabled)
     dialog.main_button.click()

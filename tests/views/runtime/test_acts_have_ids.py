@@ -79,7 +79,9 @@ def services() -> frozenset[str]:
 
 @cache
 def calls(source: Path) -> tuple[Found, ...]:
-    """Return the calls of services in a module: service, method, call, and the parameters of the function around it."""
+    """Return the calls of services in a module: service, method, call, and the parameters of the function
+    around it.
+    """
     return tuple(_calls(ast.parse(source.read_text()), ()))
 
 
