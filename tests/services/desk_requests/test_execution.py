@@ -185,3 +185,27 @@ def test_what_a_killed_worker_bought_is_answered(
         with execute_desk_requests(second):
             assert bought.result(PATIENCE_SECONDS).corporation_number == number
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1
+
+
+def test_a_worker_that_counted_as_ended_still_writes_the_outcome(place: Place, sandbox: Sandbox) -> None:
+    """While a worker waits for AlarmBox, another worker believes that it has ended, and ends its lease of the
+    request. The first worker then gets AlarmBox's answer: it writes the purchase, and the desk gets it.
+    """
+    (number,) = invent_numbers(1, seed=9)
+    start_team_mode(place, "op-a")
+    sandbox.control.add_fault("hang_after_charge", call="purchase", number=number, seconds=3600)
+    with (
+        place.open_desk(sandbox) as desk,
+        place.open_desk(sandbox, person="worker", desk=1, TIME_SCALE="1") as worker,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        worker.desk_requests.announce_presence()
+        bought = threads.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
+        wait_until(lambda: worker.desk_requests.count_waiting_requests() > 0, "the request")
+        executed = threads.submit(worker.desk_requests.execute_next)
+        wait_until(lambda: len(sandbox.ledger.list_charges_of_number(number)) == 1, "the charge")
+        place.sql("UPDATE requests SET lease_expires = 0")
+        sandbox.control.release_calls()
+        assert executed.result(PATIENCE_SECONDS)
+        assert bought.result(PATIENCE_SECONDS).credit_check_id is not None
+    assert place.sql("SELECT state, fence FROM requests") == [("ended", 1)]
