@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.synchronize import Barrier
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 
 from console.app import Console, open_console
 from console.domain.errors import ConsoleError
@@ -31,6 +31,8 @@ SCALE = "4"
 """A lease lasts 11 s, and a desk waits for 30 s before it stops and asks again."""
 _FIRST_WORKER_DESK = 20
 _SHORTEST_LIFE_SECONDS = 5.0
+_KILL_CHECK_SECONDS = 0.1
+_COUNT_ENDED_SQL = "SELECT COUNT(*) FROM requests WHERE state = 'ended'"
 _REQUEST_STATES = "SELECT state, COUNT(*) FROM requests GROUP BY state"
 _COUNT_OPEN_SQL = (
     "SELECT (SELECT COUNT(*) FROM requests WHERE state IN ('asked', 'taken'))"
@@ -41,8 +43,10 @@ _COUNT_OPEN_SQL = (
 @dataclass(frozen=True, slots=True)
 class AskingRace:
     """The parameters of a race. `seed` draws the provider's faults (None: no faults). Every `kill_seconds` seconds a
-    worker is killed. `meanwhile` has functions by index of a number: each is called when the first desk has its
-    answer about that number, for example to kill a database node.
+    worker is killed, but only after the workers have ended as many requests as there are desks since the last kill:
+    on a machine that is too busy for one command in `kill_seconds`, no request would ever end. `meanwhile` has
+    functions by index of a number: each is called when the first desk has its answer about that number, for example
+    to kill a database node.
     """
 
     numbers: tuple[str, ...]
@@ -61,7 +65,7 @@ def run(race: AskingRace, place: Place) -> Counter[str]:
     with Sandbox() as sandbox:
         if race.seed is not None:
             sandbox.control.add_random_faults(*FAULTS, seed=race.seed, rate=0.4, call="purchase", seconds=0.2)
-        with _run_workers_with_kills(place, sandbox.url, race.kill_seconds, tally):
+        with _run_workers_with_kills(place, sandbox.url, race.kill_seconds, _KillGate(place, race.desks), tally):
             endings = _run_desks(race, place, sandbox.url)
         sandbox.control.release_calls()
         with _run_workers(place, sandbox.url):
@@ -158,14 +162,35 @@ def _start_worker(place: Place, provider: str, number: int) -> AbstractContextMa
     return start_worker(place, provider, desk=desk, person="worker", TIME_SCALE=SCALE, CLIENTS=CLIENT)
 
 
+class _KillGate:
+    """Allows a kill whenever `requests_between_kills` more desk requests have ended since the last kill. Several
+    threads may use it.
+    """
+
+    def __init__(self, place: Place, requests_between_kills: int) -> None:
+        self._place, self._requests_between_kills = place, requests_between_kills
+        self._mutex, self._ended_at_last_kill = Lock(), 0
+
+    def try_to_pass(self) -> bool:
+        """True if a worker may be killed now. The next kill needs further requests that have ended."""
+        with self._mutex:
+            ((ended,),) = self._place.sql(_COUNT_ENDED_SQL)
+            if ended < self._ended_at_last_kill + self._requests_between_kills:
+                return False
+            self._ended_at_last_kill = ended
+            return True
+
+
 @contextmanager
-def _run_workers_with_kills(place: Place, provider: str, kill_seconds: float, tally: Counter[str]) -> Iterator[None]:
+def _run_workers_with_kills(
+    place: Place, provider: str, kill_seconds: float, gate: _KillGate, tally: Counter[str]
+) -> Iterator[None]:
     """Run the workers until the end of the block. Each is killed and started again, so that one is killed every
-    `kill_seconds` seconds. `tally` counts the kills.
+    `kill_seconds` seconds if `gate` allows it. `tally` counts the kills.
     """
     over = Event()
     threads = [
-        Thread(target=_restart_until_over, args=(place, provider, number, kill_seconds, tally, over))
+        Thread(target=_restart_until_over, args=(place, provider, number, kill_seconds, gate, tally, over))
         for number in range(WORKERS)
     ]
     for thread in threads:
@@ -179,7 +204,13 @@ def _run_workers_with_kills(place: Place, provider: str, kill_seconds: float, ta
 
 
 def _restart_until_over(
-    place: Place, provider: str, number: int, kill_seconds: float, tally: Counter[str], over: Event
+    place: Place,
+    provider: str,
+    number: int,
+    kill_seconds: float,
+    gate: _KillGate,
+    tally: Counter[str],
+    over: Event,
 ) -> None:
     """Start the worker with this number again and again, and kill it after its time, until `over` is set."""
     life = kill_seconds * (number + 1)
@@ -190,7 +221,9 @@ def _restart_until_over(
             _start_worker(place, provider, number) as worker,
         ):  # it ends where no database is there
             over.wait(max(_SHORTEST_LIFE_SECONDS, life - (time.monotonic() - began)))
-            if not over.is_set():
+            while worker.is_alive and not over.is_set() and not gate.try_to_pass():
+                over.wait(_KILL_CHECK_SECONDS)
+            if worker.is_alive and not over.is_set():
                 worker.process.kill()
                 tally["kills"] += 1
         life = kill_seconds * WORKERS
