@@ -224,11 +224,17 @@ class ScreenReaderUser:
         self.transcript.append(f"- title: {_replace_varying_parts(self.person.window.windowTitle())}")
 
     def write_heard(self) -> None:
-        waiting = self.get_text("dialog.busy")
-        progress = (self.get_text("bulk.told.begins"), self.get_text("bulk.told.here"), "BS-1: ", f"{waiting} ")
+        waiting, loading = self.get_text("dialog.busy"), self.get_text("screen.reading").rstrip(".。")
+        progress = (
+            self.get_text("bulk.told.begins"),
+            self.get_text("bulk.told.here"),
+            "BS-1: ",
+            f"{waiting} ",
+            loading,
+        )
         for one in self.heard[self._told :]:
             if one.sentence.startswith(progress):
-                continue  # how often a run reports, and whether a probe is told to wait, depends on their speed
+                continue  # how often a run reports, and whether a wait is told, depends on the speed of the machine
             self.transcript.append(
                 f"- hears{' at once' if one.is_urgent else ''}: {_replace_varying_parts(one.sentence)}"
             )
