@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.synchronize import Barrier
+from random import Random
 from threading import Event, Lock, Thread
 
 from console.app import Console, open_console
@@ -32,7 +33,9 @@ SCALE = "4"
 _FIRST_WORKER_DESK = 20
 _SHORTEST_LIFE_SECONDS = 5.0
 _KILL_CHECK_SECONDS = 0.1
-_COUNT_ENDED_SQL = "SELECT COUNT(*) FROM requests WHERE state = 'ended'"
+_COUNT_ENDED_AND_TAKEN_SQL = (
+    "SELECT COALESCE(SUM(state = 'ended'), 0), COALESCE(SUM(state = 'taken'), 0) FROM requests"
+)
 _REQUEST_STATES = "SELECT state, COUNT(*) FROM requests GROUP BY state"
 _COUNT_OPEN_SQL = (
     "SELECT (SELECT COUNT(*) FROM requests WHERE state IN ('asked', 'taken'))"
@@ -43,8 +46,8 @@ _COUNT_OPEN_SQL = (
 @dataclass(frozen=True, slots=True)
 class AskingRace:
     """The parameters of a race. `seed` draws the provider's faults (None: no faults). Every `kill_seconds` seconds a
-    worker is killed, but only after the workers have ended as many requests as there are desks since the last kill:
-    on a machine that is too busy for one command in `kill_seconds`, no request would ever end. `meanwhile` has
+    worker is killed, but only after the workers have ended enough requests since the last kill (see `_KillGate`): on
+    a machine that is too busy for one command in `kill_seconds`, no request would ever end. `meanwhile` has
     functions by index of a number: each is called when the first desk has its answer about that number, for example
     to kill a database node.
     """
@@ -163,21 +166,22 @@ def _start_worker(place: Place, provider: str, number: int) -> AbstractContextMa
 
 
 class _KillGate:
-    """Allows a kill whenever `requests_between_kills` more desk requests have ended since the last kill. Several
-    threads may use it.
+    """Allows a kill while a request is executed, and only if enough desk requests have ended since the last kill:
+    once to twice as many as there are desks. The number is drawn, because all requests about one number end together.
+    Several threads may use it.
     """
 
-    def __init__(self, place: Place, requests_between_kills: int) -> None:
-        self._place, self._requests_between_kills = place, requests_between_kills
-        self._mutex, self._ended_at_last_kill = Lock(), 0
+    def __init__(self, place: Place, desks: int) -> None:
+        self._place, self._desks, self._draws = place, desks, Random(desks)
+        self._mutex, self._ended_before_next_kill = Lock(), desks
 
     def try_to_pass(self) -> bool:
         """True if a worker may be killed now. The next kill needs further requests that have ended."""
         with self._mutex:
-            ((ended,),) = self._place.sql(_COUNT_ENDED_SQL)
-            if ended < self._ended_at_last_kill + self._requests_between_kills:
+            ((ended, taken),) = self._place.sql(_COUNT_ENDED_AND_TAKEN_SQL)
+            if ended < self._ended_before_next_kill or not taken:
                 return False
-            self._ended_at_last_kill = ended
+            self._ended_before_next_kill = ended + self._draws.randint(self._desks, 2 * self._desks)
             return True
 
 
