@@ -10,9 +10,9 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 from tests.bench import (
-    asking,
     atom_seal,
     crowds,
+    desk_requests,
     feed,
     idempotency,
     notices,
@@ -90,7 +90,7 @@ def measure_goals(told: argparse.Namespace) -> Iterator[Row]:
     yield from notices.measure_rows(wanted)
     yield from receiver.measure_rows(wanted)
     yield from feed.measure_rows(wanted)
-    yield from asking.measure_rows(wanted)
+    yield from desk_requests.measure_rows(wanted)
     yield from registry.measure_rows(wanted, told.rows or registry.ROWS)
     yield from crowds.measure_rows(wanted & {11, 12}, told.keys, told.server_keys)
 

@@ -17,8 +17,8 @@ from console.store.database import compare_and_swap
 from console.store.database.engine import Database
 from console.store.payments import payments
 from console.store.payments.payments import NewPayment
+from tests.bench.disk_databases import open_places_on_disk
 from tests.bench.figures import Row, format_duration, format_ratio, measure_alternately, median, percentile
-from tests.bench.grounds import open_places_on_disk
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 

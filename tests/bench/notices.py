@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from console.sandbox.server import Sandbox
+from tests.bench.disk_databases import open_places_on_disk
 from tests.bench.figures import Row, format_duration, format_ratio, median, percentile
-from tests.bench.grounds import open_places_on_disk
-from tests.support import notice_storm
-from tests.support.notice_storm import SENDERS
+from tests.support import notice_deliveries
+from tests.support.notice_deliveries import SENDERS
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place, SqlitePlace
 
@@ -36,7 +36,7 @@ def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
 
 def _measure_engine(engine: str, scene: PaymentDesk) -> Iterator[Row]:
     """Measure on one engine: new notices, and repeated ones."""
-    posts = notice_storm.prepare_notices(scene, _ROUNDS * _A_ROUND, 0, 0)
+    posts = notice_deliveries.prepare_notices(scene, _ROUNDS * _A_ROUND, 0, 0)
     booked, again, bare = SendingTimes(), SendingTimes(), SendingTimes()
     with PlainInserts(scene.place) as inserts:
         for begin in range(0, len(posts), _A_ROUND):

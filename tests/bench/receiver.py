@@ -13,10 +13,10 @@ from typing import Any
 
 from console.domain.payments.records import ReceivedNotice
 from console.sandbox.server import Sandbox
+from tests.bench.disk_databases import ROOT, open_places_on_disk
 from tests.bench.figures import Row, format_ratio
-from tests.bench.grounds import ROOT, open_places_on_disk
 from tests.bench.notices import SendingTimes
-from tests.support import notice_storm
+from tests.support import notice_deliveries
 from tests.support.payment_desks import PaymentDesk, make_settings, open_payment_desk
 from tests.support.places import SqlitePlace
 
@@ -37,7 +37,7 @@ def _measure_engine(engine: str, scene: PaymentDesk, url: str) -> Iterator[Row]:
     place = scene.place
     env = place.make_environment(url, desk=1, **make_settings(url), SECRET_LIVE_TOKEN="a-token-for-the-bench")
     file = str(place.file) if isinstance(place, SqlitePlace) else ""
-    posts = notice_storm.prepare_notices(scene, _ROUNDS * _A_ROUND, 0, 0)
+    posts = notice_deliveries.prepare_notices(scene, _ROUNDS * _A_ROUND, 0, 0)
     booked, again, refused, bare = SendingTimes(), SendingTimes(), SendingTimes(), SendingTimes()
     with (
         start_server({"kind": "ours", "env": env}) as ours,

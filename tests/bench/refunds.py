@@ -15,8 +15,8 @@ from console.domain.payments.states import RefundState
 from console.sandbox.control.client import SandboxControl
 from console.settings.settings import Settings
 from console.wiring.providers import open_adapter
+from tests.bench.disk_databases import open_places_on_disk, start_provider_process
 from tests.bench.figures import Row, format_duration, format_ratio, measure_alternately, median, percentile
-from tests.bench.grounds import open_places_on_disk, start_provider_process
 from tests.bench.peers import DurableWrites
 from tests.bench.purchases import make_bench_folder
 from tests.support.money_desks import make_provider_settings

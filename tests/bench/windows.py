@@ -13,8 +13,8 @@ from typing import Any
 
 from console.sandbox.control.client import SandboxControl
 from tests.bench.big_table import OPERATOR, big_table
+from tests.bench.disk_databases import start_provider_process
 from tests.bench.figures import Row, format_duration, format_ratio, median
-from tests.bench.grounds import start_provider_process
 from tests.bench.reads import SMALL_ROW_COUNT
 from tests.support.desks import make_environment
 

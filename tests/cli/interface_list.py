@@ -105,7 +105,7 @@ def list_variables() -> list[str]:
 
 def run_day_and_list_answers(folder: Path) -> dict[str, Any]:
     """Run a day's commands on a fresh desk; return the database's columns and the JSON fields of the answers."""
-    from tests.cli.paying import PayingTerminal
+    from tests.cli.paying_terminal import PayingTerminal
 
     with Sandbox() as sandbox:
         desk = PayingTerminal(folder / "home", sandbox)

@@ -15,10 +15,10 @@ from console.providers.payments.plugin import find_plugin
 from console.settings.settings import Settings
 from console.wording.sentences import catalogue as wording
 from tests.cli.conftest import Terminal
-from tests.cli.paying import CHECKER, MAKER
+from tests.cli.paying_terminal import CHECKER, MAKER
 from tests.support.desks import copy_empty_database, make_environment
 from tests.support.kaede_server import API_KEY, NOTICE_KEY, SHOP, KaedeServer
-from tests.worker.calling import TOKEN, run_receiver
+from tests.worker.running_receiver import TOKEN, run_receiver
 
 MODULE = "tests.support.kaede"
 PAGE = Path(package.__file__).parents[1] / "docs" / "adding-a-provider.md"

@@ -10,7 +10,7 @@ import pytest
 
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
-from tests.cli.paying import PayingTerminal
+from tests.cli.paying_terminal import PayingTerminal
 from tests.support.desks import make_environment
 
 

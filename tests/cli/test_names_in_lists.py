@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from console.sandbox.server import Sandbox
-from tests.cli.paying import NUMBER, ORDER, PayingTerminal
+from tests.cli.paying_terminal import NUMBER, ORDER, PayingTerminal
 from tests.cli.test_reconciliation import make_day_with_differences
 
 FIRST_ID = 70_000

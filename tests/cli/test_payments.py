@@ -9,7 +9,7 @@ import pytest
 
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
-from tests.cli.paying import ATOM_ORDER, CHECKER, MAKER, NUMBER, ORDER, PayingTerminal
+from tests.cli.paying_terminal import ATOM_ORDER, CHECKER, MAKER, NUMBER, ORDER, PayingTerminal
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from console.sandbox.server import Sandbox
 from console.services.payment_intake.daily_files import DailyFileStore
 from console.settings.settings import Settings
 from console.store.payments.events import PaymentEvent
-from tests.cli.paying import PayingTerminal
+from tests.cli.paying_terminal import PayingTerminal
 from tests.support.payment_desks import PaymentDesk
 from tests.support.places import SqlitePlace
-from tests.support.recon_scene import ReconciledDay
+from tests.support.reconciled_day import ReconciledDay
 
 REPORT_FIELDS = {"matched", "imported", "missing_there", "different_state", "different_amount", "cases"}
 

@@ -12,7 +12,7 @@ import pytest
 from console.cli.registry import _ImportProgressWriter
 from console.domain.registry.facts import REGISTRY_LICENCE, REGISTRY_PUBLISHER
 from console.sandbox.server import Sandbox
-from tests.cli.paying import PayingTerminal
+from tests.cli.paying_terminal import PayingTerminal
 from tests.support.registries import (
     CLOSED,
     HOSTILE,

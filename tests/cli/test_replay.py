@@ -28,7 +28,7 @@ from console.services.evidence.pack_archive import MANIFEST_NAME, compute_digest
 from console.services.evidence.recorded_calls import RecordedCall
 from console.settings.settings import Settings
 from tests.cli.conftest import Terminal
-from tests.cli.paying import PayingTerminal
+from tests.cli.paying_terminal import PayingTerminal
 from tests.support.invented import invent_numbers
 
 PACKS = Path(__file__).resolve().parents[1] / "vectors" / "packs"

@@ -9,7 +9,7 @@ import pytest
 
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import CommandResult
-from tests.cli.paying import CHECKER, MAKER, NUMBER, PayingTerminal
+from tests.cli.paying_terminal import CHECKER, MAKER, NUMBER, PayingTerminal
 from tests.support.desks import NUMBERS
 
 REQUEST_ID_ARGUMENTS = ("--request-id", "R-1")

@@ -25,11 +25,11 @@ from console.worker.main import run_worker
 from tests.crash import kills, request_kills
 from tests.crash.request_kills import Case, count_sent, make_call
 from tests.support import money_truth, truth
-from tests.support.asking import answer_password_prompts, is_result_unknown, start_team_mode
 from tests.support.children import LOCK_WAIT_SECONDS, Child, Pipe, start_children
 from tests.support.invented import invent_numbers
 from tests.support.money_desks import make_provider_settings
 from tests.support.places import Place
+from tests.support.team_mode import answer_password_prompts, is_result_unknown, start_team_mode
 from tests.support.waiting import wait_until
 
 ASKERS = {"purchase": "op-a", "approve": "lead-b"}

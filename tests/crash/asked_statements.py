@@ -21,14 +21,14 @@ from console.store.database import boot_clock
 from tests.crash import statements
 from tests.crash.broken_statements import Trouble, break_statements
 from tests.support import truth
-from tests.support.asking import answer_password_prompts, execute_desk_requests, is_result_unknown, start_team_mode
 from tests.support.children import LOCK_WAIT_SECONDS
 from tests.support.desks import MovedClock
-from tests.support.each_place import call_at_each_place
+from tests.support.fault_places import call_at_each_place
 from tests.support.invented import invent_numbers
 from tests.support.money_desks import find_newest_refund, request_refund
 from tests.support.money_stage import ActionTarget, MoneyStage, open_console_as
 from tests.support.places import Place
+from tests.support.team_mode import answer_password_prompts, execute_desk_requests, is_result_unknown, start_team_mode
 from tests.support.waiting import wait_until
 
 ACTIONS = ("purchase", "ask", "approve")

@@ -17,7 +17,7 @@ from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from console.store.operations import journal
 from tests.crash.actors import execute_action
-from tests.support import long_ago, truth
+from tests.support import old_purchases, truth
 from tests.support.children import Child, start_children
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
@@ -111,10 +111,10 @@ def _prepare(case: Case, sandbox: Sandbox) -> None:
         return
     with case.opened() as console:
         if case.action == "renewal":
-            sandbox.control.change_settings(today=long_ago.DAY)
+            sandbox.control.change_settings(today=old_purchases.DAY)
             case.record_id = _buy(case, console).id
             sandbox.control.change_settings(today=None)
-            case.place.sql(long_ago.SET_SENDING_TIME_SQL)
+            case.place.sql(old_purchases.SET_SENDING_TIME_SQL)
         elif case.action == "refetch":
             case.record_id = _buy(case, console).id
             case.subject = str(case.record_id)

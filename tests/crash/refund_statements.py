@@ -7,7 +7,7 @@ from collections import Counter
 from functools import partial
 
 from tests.crash.broken_statements import Trouble, break_statements
-from tests.support.each_place import call_at_each_place
+from tests.support.fault_places import call_at_each_place
 from tests.support.money_stage import MoneyStage
 
 TROUBLES: tuple[Trouble, ...] = ("full", "lost", "commit_lost", "desk_full")

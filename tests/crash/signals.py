@@ -15,7 +15,7 @@ from console.domain.records import Certainty, CheckState, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.services.process.failpoints import Failpoints
 from console.settings.settings import Settings
-from tests.support import long_ago, money_truth, truth
+from tests.support import money_truth, old_purchases, truth
 from tests.support.children import Pipe, start_children
 from tests.support.invented import invent_numbers
 from tests.support.money_desks import import_paid_payment, insert_order, make_provider_settings, request_refund
@@ -210,11 +210,11 @@ def _prepare(on: Stage, action: str, counts: Sequence[int]) -> list[object]:
     names = [f"{number}:{client}" for number, client in zip(invent_numbers(count), clients, strict=True)]
     if action == "purchase":
         return list(names)
-    on.sandbox.control.change_settings(today=long_ago.DAY if action == "renewal" else None)
+    on.sandbox.control.change_settings(today=old_purchases.DAY if action == "renewal" else None)
     bought = [on.maker.credit_checks.purchase(_make_purchase_request(name)) for name in names]
     on.sandbox.control.change_settings(today=None)
     if action == "renewal":
-        on.place.sql(long_ago.SET_SENDING_TIME_SQL)
+        on.place.sql(old_purchases.SET_SENDING_TIME_SQL)
     return list(names) if action == "renewal" else [record.id for record in bought]
 
 

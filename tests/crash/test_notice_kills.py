@@ -11,7 +11,7 @@ from tests.support.payment_desks import open_payment_desk
 from tests.support.places import Place
 from tests.support.waiting import wait_until
 from tests.support.worker_process import fork_worker
-from tests.worker.calling import post_notice
+from tests.worker.running_receiver import post_notice
 
 
 def test_killed_at_every_step(place: Place, seed: int) -> None:

@@ -14,8 +14,8 @@ from console.services.process.passwords import use_password_reader
 from tests.day.plan import OrderPlan
 from tests.day.street import PaymentProgress
 from tests.day.town import UNREACHABLE_EXIT_STATUS, DaySurroundings, call_patiently
-from tests.support.asking import is_result_unknown
-from tests.support.half_with_ids import HalfRequestIds
+from tests.support.random_request_ids import HalfRequestIds
+from tests.support.team_mode import is_result_unknown
 from tests.support.waiting import wait_until
 
 _NOW = "UTC_TIMESTAMP(6)"

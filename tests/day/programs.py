@@ -9,7 +9,7 @@ from sys import executable
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from tests.support.kept import ServerProcess
+from tests.support.server_process import ServerProcess
 from tests.support.server_run import Run, find_free_port
 
 ROOT = Path(__file__).resolve().parents[2]

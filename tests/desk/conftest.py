@@ -12,8 +12,8 @@ from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.views.theme.theme import current_appearance, install_appearance
-from tests.desk.hands import Person
-from tests.desk.seats import EmbeddedDesks, TeamModeDesks, WindowTestDesks, open_database_of_askers
+from tests.desk.window_desks import EmbeddedDesks, TeamModeDesks, WindowTestDesks, open_database_of_askers
+from tests.desk.window_person import Person
 from tests.support import server_fixtures
 from tests.support.desks import MovedClock
 from tests.support.money_desks import make_provider_settings

@@ -14,7 +14,7 @@ from console.views.runtime.routes import AdminRoute
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import OpenWindow
-from tests.desk.seats import WindowTestDesks
+from tests.desk.window_desks import WindowTestDesks
 from tests.support.desks import MovedClock
 
 pytestmark = pytest.mark.both_ways

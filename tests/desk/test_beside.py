@@ -11,9 +11,9 @@ from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.routes import CreditCheckRoute, PaymentRoute, RefundRoute, Route
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import OpenWindow, buy_check
-from tests.desk.hands import Person
-from tests.desk.seats import WindowTestDesks
 from tests.desk.test_evidence import read_visible_words, show_page
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import import_paid_payment, request_refund
 

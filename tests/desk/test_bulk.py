@@ -23,8 +23,8 @@ from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.routes import QueuesRoute
 from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow, buy_without_pdf
-from tests.desk.hands import Person
-from tests.desk.seats import WindowTestDesks
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import import_paid_payment, request_refund
 

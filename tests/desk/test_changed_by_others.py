@@ -16,8 +16,8 @@ from console.views.runtime.routes import PaymentRoute, RefundRoute, make_route_t
 from console.views.widgets.controls.buttons import KeyButton
 from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow
-from tests.desk.hands import Person
-from tests.desk.seats import WindowTestDesks
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person
 from tests.support.money_desks import import_paid_payment, request_refund
 
 

@@ -35,8 +35,8 @@ from console.views.runtime.routes import (
 from console.views.tables.columns import StateCell
 from console.views.widgets.base import TextLabel
 from tests.desk.conftest import OpenWindow, buy_check
-from tests.desk.hands import Person
-from tests.desk.seats import WindowTestDesks
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person
 from tests.support.invented import invent_numbers
 
 WHOLE_DAY, NEXT_DAY = date(2026, 11, 18), date(2026, 11, 19)

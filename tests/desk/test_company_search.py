@@ -41,8 +41,8 @@ from console.views.widgets.controls.inputs import DropDownList
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import OpenWindow, buy_check, buy_unknown
-from tests.desk.hands import Person
-from tests.desk.seats import WindowTestDesks
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person
 from tests.support.invented import invent_numbers
 from tests.support.money_desks import import_paid_payment, request_refund
 

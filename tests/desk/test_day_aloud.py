@@ -15,12 +15,12 @@ from PySide6.QtWidgets import QApplication
 from console.app import Console
 from console.sandbox.server import Sandbox
 from console.store.schema import core as schema
-from tests.desk.blind import ScreenReaderUser, ShownTimes
 from tests.desk.conftest import OpenWindow, buy_unknown, buy_without_pdf, read_provider_id
-from tests.desk.seats import WindowTestDesks
+from tests.desk.screen_reader_user import ScreenReaderUser, ShownTimes
+from tests.desk.window_desks import WindowTestDesks
 from tests.support.accessible_tree import Role
+from tests.support.announcements import HeardSentence, collect_announcements
 from tests.support.desks import NUMBERS
-from tests.support.hearing import HeardSentence, collect_announcements
 from tests.support.money_desks import import_paid_payment
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"

@@ -14,13 +14,13 @@ from console.domain.calendar_days import JST
 from console.sandbox.server import Sandbox
 from console.views.records.note_dialog import NoteDialog
 from console.views.theme.theme import current_appearance
-from tests.desk.blind import ScreenReaderUser
 from tests.desk.conftest import OpenWindow, buy_check
-from tests.desk.seats import WindowTestDesks
+from tests.desk.screen_reader_user import ScreenReaderUser
 from tests.desk.test_day_aloud import LONGEST_DELAY, TRANSCRIPTS, compare_transcript
+from tests.desk.window_desks import WindowTestDesks
 from tests.support.accessible_tree import Role
+from tests.support.announcements import HeardSentence, collect_announcements
 from tests.support.desks import NUMBERS
-from tests.support.hearing import HeardSentence, collect_announcements
 from tests.support.money_desks import import_paid_payment
 
 pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)  # a menu grabs the keyboard

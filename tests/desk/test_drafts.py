@@ -49,10 +49,10 @@ from console.views.runtime.routes import (
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import OpenWindow, buy_unknown
-from tests.desk.hands import Person
-from tests.desk.seats import WindowTestDesks
 from tests.desk.test_incidents import raise_two_alerts
 from tests.desk.test_refunds import open_payment, payment, request_refund
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person
 
 __all__ = ["payment"]
 

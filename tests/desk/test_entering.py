@@ -26,8 +26,8 @@ from console.views.sign_in.sign_in_form import SignInForm
 from console.views.sign_in.unlock_form import UnlockForm
 from console.views.theme.theme import current_appearance, install_appearance
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.desk.hands import Person
 from tests.desk.test_window import find_nameless_controls
+from tests.desk.window_person import Person
 from tests.support.desks import STORE_KEY
 from tests.support.keyrings import MemoryKeyring
 from tests.support.places import Place

@@ -36,8 +36,8 @@ from console.views.runtime.routes import (
 from console.views.widgets.base import TextLabel
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame
 from tests.desk.conftest import OpenWindow, buy_check, buy_unknown, buy_without_pdf
-from tests.desk.hands import Person
-from tests.desk.seats import WindowTestDesks
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import import_paid_payment, request_refund
 

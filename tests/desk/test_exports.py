@@ -12,7 +12,7 @@ from console.sandbox.server import Sandbox
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import QueuesRoute
 from tests.desk.conftest import OpenWindow, buy_without_pdf
-from tests.desk.hands import save_as
+from tests.desk.window_person import save_as
 from tests.support.desks import NUMBERS
 
 pytestmark = pytest.mark.both_ways

@@ -10,7 +10,7 @@ from console.views.reports.page import ReportsPage
 from console.views.reports.section import ChartSection
 from console.views.runtime.routes import LookupRoute
 from tests.desk.conftest import OpenWindow, buy_check
-from tests.desk.hands import save_as
+from tests.desk.window_person import save_as
 from tests.support.invented import invent_numbers
 
 (NUMBER,) = invent_numbers(1, 72)

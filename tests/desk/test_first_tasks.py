@@ -17,8 +17,8 @@ from console.views.runtime.first_tasks import FirstTask
 from console.views.runtime.routes import CreditCheckRoute
 from console.views.training.page import TrainingPage
 from tests.desk.conftest import OpenWindow, buy_check
-from tests.desk.hands import Person, get_accessible_name
-from tests.desk.seats import WindowTestDesks
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person, get_accessible_name
 from tests.support.desks import NUMBERS, MovedClock
 
 

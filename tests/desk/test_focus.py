@@ -16,7 +16,7 @@ from console.views.runtime.routes import ReconcileRunsRoute
 from console.views.theme.theme import current_appearance
 from console.views.widgets.controls.buttons import KeyButton
 from tests.desk.conftest import OpenWindow
-from tests.desk.rings import find_focus_fault
+from tests.desk.focus_rings import find_focus_fault
 from tests.shots.bulk_scenes import BULK
 from tests.shots.further_scenes import FURTHER
 from tests.shots.money_scenes import MONEY
@@ -28,7 +28,7 @@ from tests.shots.stage import UnpaintedStage, WindowLook
 from tests.shots.state_scenes import STATES
 from tests.shots.training_scenes import TRAINING
 from tests.shots.view_scenes import VIEWS
-from tests.support.furnished import open_sample_desk
+from tests.support.sample_desk import open_sample_desk
 
 SCENES = {
     **MAIN, **MONEY, **RECONCILE, **REST, **BULK, **VIEWS, **REGISTRY, **REPORTS, **FURTHER, **TRAINING,

@@ -22,9 +22,9 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.window.notification_bars import ToastFrame
 from tests.desk.conftest import OpenWindow, buy_unknown
-from tests.desk.hands import Person
-from tests.desk.seats import WindowTestDesks
 from tests.desk.test_refunds import open_payment, payment
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person
 
 __all__ = ["payment"]
 

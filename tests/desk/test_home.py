@@ -21,7 +21,7 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow, buy_unknown
-from tests.desk.seats import WindowTestDesks
+from tests.desk.window_desks import WindowTestDesks
 from tests.support.desks import NUMBERS, MovedClock
 
 

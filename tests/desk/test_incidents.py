@@ -19,8 +19,8 @@ from console.views.alerts.incident_dialogs import (
 from console.views.alerts.page import AlertsPage
 from console.views.runtime.routes import AlertsRoute, PaymentRoute, QueuesRoute
 from tests.desk.conftest import OpenWindow
-from tests.desk.seats import WindowTestDesks
 from tests.desk.test_refunds import open_payment, payment
+from tests.desk.window_desks import WindowTestDesks
 
 __all__ = ["payment"]
 

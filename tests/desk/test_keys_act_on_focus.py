@@ -44,9 +44,9 @@ from console.views.runtime.routes import (
     Route,
     SetAsidesRoute,
 )
-from tests.desk.hands import Person, list_open, list_windows
-from tests.support.furnished import SampleDesk, open_sample_desk
-from tests.support.hearing import HeardSentence, collect_announcements
+from tests.desk.window_person import Person, list_open, list_windows
+from tests.support.announcements import HeardSentence, collect_announcements
+from tests.support.sample_desk import SampleDesk, open_sample_desk
 
 ROUTE_PARTS = 3
 

@@ -40,8 +40,8 @@ from console.views.refunds.request_dialog import RefundDialog
 from console.views.runtime.routes import CreditCheckRoute, HomeRoute, PaymentRoute, QueuesRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.display.badge import KeyCap
-from tests.desk.hands import Person
-from tests.support.furnished import SampleDesk, open_sample_desk
+from tests.desk.window_person import Person
+from tests.support.sample_desk import SampleDesk, open_sample_desk
 
 ADMINISTRATORS = ("adm-f", "adm-g")
 pytestmark = pytest.mark.nightly(

@@ -23,9 +23,9 @@ from console.views.sign_in.privacy_cover import PrivacyCover
 from console.views.sign_in.unlock_form import UnlockForm
 from console.views.widgets.window.dialog import DialogFrame
 from tests.desk.conftest import OpenWindow, buy_check, buy_unknown
-from tests.desk.hands import Person
-from tests.desk.seats import FIRST_PERSON, WindowTestDesks
 from tests.desk.test_window import find_nameless_controls
+from tests.desk.window_desks import FIRST_PERSON, WindowTestDesks
+from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS, MovedClock
 
 NUMBER = NUMBERS[0]

@@ -9,9 +9,9 @@ from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog, open
 from console.views.records.note_dialog import NoteDialog
 from console.views.widgets.controls.inputs import MultiLineEdit
 from tests.desk.conftest import OpenWindow
-from tests.desk.hands import Person
-from tests.desk.seats import WindowTestDesks
 from tests.desk.test_refunds import open_payment, payment
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person
 
 __all__ = ["payment"]
 

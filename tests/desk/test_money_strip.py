@@ -15,9 +15,9 @@ from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import TextLabel
 from console.wording.sentences.formats import format_instant
 from tests.desk.conftest import OpenWindow
-from tests.desk.hands import Person
-from tests.desk.seats import WindowTestDesks
 from tests.desk.test_evidence import insert_order
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person
 from tests.support.money_desks import import_paid_payment, request_refund
 
 

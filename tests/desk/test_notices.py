@@ -9,8 +9,8 @@ from console.views.app.announcements_dialog import AnnouncementsDialog
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.runtime.routes import CreditCheckRoute
 from tests.desk.conftest import OpenWindow, buy_check
+from tests.support.announcements import HeardSentence, collect_announcements
 from tests.support.desks import NUMBERS
-from tests.support.hearing import HeardSentence, collect_announcements
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from console.views.refunds.request_dialog import RefundDialog
 from console.views.widgets.base import TextLabel
 from console.views.widgets.window.notification_bars import ToastFrame
 from tests.desk.conftest import OpenWindow
-from tests.desk.seats import WindowTestDesks
 from tests.desk.test_refunds import open_approvals, open_payment, read_refund_of_dialog, request_refund, scroll_to_end
+from tests.desk.window_desks import WindowTestDesks
 from tests.support.money_desks import import_paid_payment
 
 

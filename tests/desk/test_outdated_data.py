@@ -26,10 +26,10 @@ from console.views.runtime.routes import (
 )
 from console.views.runtime.tasks import Failure
 from tests.desk.conftest import OpenWindow, buy_check
-from tests.desk.hands import Person, list_windows
-from tests.desk.seats import WindowTestDesks
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person, list_windows
 from tests.support.desks import NUMBERS, MovedClock
-from tests.support.failing import let_method_fail
+from tests.support.failing_methods import let_method_fail
 from tests.support.money_desks import import_paid_payment, request_refund
 
 

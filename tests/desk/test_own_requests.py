@@ -17,9 +17,9 @@ from console.views.runtime.routes import CreditCheckRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import buy_without_pdf
-from tests.desk.hands import Person
-from tests.desk.seats import TeamModeDesks, WindowTestDesks
 from tests.desk.test_purchase import open_purchase
+from tests.desk.window_desks import TeamModeDesks, WindowTestDesks
+from tests.desk.window_person import Person
 from tests.services.desk_requests.test_execution import take_next_request
 from tests.support.desks import NUMBERS
 

@@ -18,14 +18,14 @@ from console.views.refunds.decision_dialog import ApproveDialog, RejectDialog
 from console.views.sign_in.password_dialog import PasswordDialog
 from console.views.theme.theme import current_appearance, install_appearance
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.desk.hands import Person
 from tests.desk.test_refunds import NUMBER, open_approvals, request_refund, scroll_to_end, wait_for_refund_end
+from tests.desk.window_person import Person
 from tests.support import server_fixtures
-from tests.support.asking import execute_desk_requests, get_password_of, start_team_mode
 from tests.support.desks import make_environment
 from tests.support.money_desks import import_paid_payment, make_provider_settings
 from tests.support.places import Place, ServerPlace, get_nodes
 from tests.support.pooled_databases import PooledDatabase
+from tests.support.team_mode import execute_desk_requests, get_password_of, start_team_mode
 
 
 @pytest.fixture

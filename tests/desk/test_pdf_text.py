@@ -17,11 +17,11 @@ from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.runtime.routes import CreditCheckRoute, HomeRoute, PdfComparisonRoute, PdfRoute
 from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow, buy_check
-from tests.desk.hands import Person, save_as
-from tests.desk.seats import WindowTestDesks
 from tests.desk.test_lock import get_idle_lock, unlock, wait_for_lock_form
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person, save_as
+from tests.support.announcements import HeardSentence, collect_announcements
 from tests.support.desks import NUMBERS
-from tests.support.hearing import HeardSentence, collect_announcements
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from console.views.runtime.preferences import Preferences
 from console.views.runtime.routes import QueuesRoute
 from console.views.theme.theme import current_appearance, install_appearance
 from tests.desk.conftest import OpenWindow
-from tests.desk.hands import Person
+from tests.desk.window_person import Person
 
 pytestmark = pytest.mark.usefixtures("default_appearance")
 

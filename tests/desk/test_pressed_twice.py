@@ -76,13 +76,13 @@ from console.views.widgets.controls.inputs import DropDownList, Field, LineEdit,
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import OpenWindow, buy_unknown, buy_without_pdf
-from tests.desk.hands import Person
-from tests.desk.seats import WindowTestDesks
 from tests.desk.test_incidents import raise_two_alerts
 from tests.desk.test_own_requests import through_a_worker
 from tests.desk.test_records import fill_not_bought_form
 from tests.desk.test_refunds import UnreachableBeforeMove, insert_order
 from tests.desk.test_resolving_refunds import make_unknown_refund
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import import_paid_payment, request_refund
 

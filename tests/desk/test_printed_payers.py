@@ -10,9 +10,9 @@ from console.views.money.payment_page import PaymentPage
 from console.views.runtime.routes import PaymentRoute
 from console.views.theme.design_tokens import Language
 from tests.desk.conftest import OpenWindow
-from tests.desk.hands import Person
-from tests.desk.seats import WindowTestDesks
 from tests.desk.test_printing import make_pdf_printer, read_printed_pages
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import import_paid_payment
 

@@ -18,10 +18,10 @@ from console.views.runtime.routes import CreditCheckRoute, QueuesRoute
 from console.views.widgets.controls.buttons import KeyButton
 from console.wording.sentences.catalogue import format_corporation_number
 from tests.desk.conftest import OpenWindow, buy_unknown
-from tests.desk.hands import Person
-from tests.desk.seats import WindowTestDesks
 from tests.desk.test_records import fill_not_bought_form, read_check
 from tests.desk.test_resolving_refunds import make_unknown_refund
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 
 D = TypeVar("D", ResolveDialog, ResolveMoneyDialog)

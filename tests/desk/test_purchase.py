@@ -23,7 +23,7 @@ from console.views.widgets.controls.inputs import DropDownList
 from console.views.widgets.display.badge import Badge
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import OpenWindow, buy_check
-from tests.desk.hands import Person
+from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 from tests.support.refusals import call_for_refusal
 

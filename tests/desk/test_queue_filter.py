@@ -6,7 +6,7 @@ from console.views.queues.page import QueuesPage
 from console.views.queues.rows import QueueRow
 from console.views.runtime.routes import QueuesRoute
 from tests.desk.conftest import OpenWindow, buy_unknown
-from tests.desk.hands import Person
+from tests.desk.window_person import Person
 
 NUMBERS = ("1180301018771", "1010001112577", "4010401050341")
 

@@ -16,7 +16,7 @@ from console.views.runtime.routes import QueuesRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton, LinkButton
 from tests.desk.conftest import OpenWindow, buy_unknown, buy_without_pdf
-from tests.desk.seats import WindowTestDesks
+from tests.desk.window_desks import WindowTestDesks
 
 NUMBERS = ("1180301018771", "1010001112577")
 

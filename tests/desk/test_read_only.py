@@ -12,8 +12,8 @@ from console.views.runtime.routes import CreditCheckRoute
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import buy_unknown
-from tests.desk.hands import Person
-from tests.desk.seats import WindowTestDesks
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 
 REASON = "provider incident"

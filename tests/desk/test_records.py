@@ -23,8 +23,8 @@ from console.views.widgets.controls.inputs import LineEdit
 from console.views.widgets.display.copyable_id import CopyableId
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import OpenWindow, buy_check, buy_unknown, buy_without_pdf, read_provider_id
-from tests.desk.hands import Person
-from tests.desk.seats import WindowTestDesks
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import import_paid_payment
 

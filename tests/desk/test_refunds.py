@@ -17,8 +17,8 @@ from console.views.refunds.decision_dialog import ApproveDialog, RejectDialog, W
 from console.views.refunds.request_dialog import RefundDialog
 from console.views.runtime.routes import HomeRoute, PaymentRoute, RefundRoute
 from tests.desk.conftest import OpenWindow
-from tests.desk.hands import Person
-from tests.desk.seats import WindowTestDesks
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person
 from tests.support.money_desks import find_newest_refund, import_paid_payment
 
 NUMBER = "ORD-20261120-000123"

@@ -13,8 +13,8 @@ from console.views.queues.page import QueuesPage
 from console.views.records.resolve_money_dialog import ResolveMoneyDialog
 from console.views.runtime.routes import PaymentRoute, QueuesRoute, RefundRoute
 from tests.desk.conftest import OpenWindow
-from tests.desk.hands import Person
-from tests.desk.seats import WindowTestDesks
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person
 from tests.support.money_desks import import_paid_payment, request_refund
 
 

@@ -20,8 +20,8 @@ from console.views.runtime.routes import AuditRoute, CreditCheckRoute, HomeRoute
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import OpenWindow, buy_unknown
-from tests.desk.seats import WindowTestDesks
 from tests.desk.test_window import find_nameless_controls
+from tests.desk.window_desks import WindowTestDesks
 from tests.support.desks import NUMBERS
 
 NUMBER, FREE = NUMBERS[0], NUMBERS[1]

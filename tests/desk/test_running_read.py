@@ -13,7 +13,7 @@ from console.views.pages.base import Page
 from console.views.runtime.routes import AuditRoute, CreditCheckRoute, LookupRoute, QueuesRoute, Route
 from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow, buy_check
-from tests.desk.hands import Person
+from tests.desk.window_person import Person
 from tests.store.database.test_read_interruption import ENDLESS
 from tests.support.desks import NUMBERS
 

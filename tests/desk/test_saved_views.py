@@ -13,8 +13,8 @@ from console.views.queues.view_dialogs import RenameViewDialog, SaveViewDialog
 from console.views.runtime.routes import HomeRoute, QueuesRoute
 from console.views.widgets.controls.inputs import LineEdit
 from tests.desk.conftest import OpenWindow, buy_unknown
-from tests.desk.hands import Person
 from tests.desk.test_queue_filter import NUMBERS, read_listed_ids
+from tests.desk.window_person import Person
 
 
 def list_sidebar_views(person: Person) -> list[tuple[str, str]]:

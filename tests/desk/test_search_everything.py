@@ -27,8 +27,8 @@ from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.search_box import TextCompletion
 from console.views.widgets.window.search_results import ResultEntry
 from tests.desk.conftest import OpenWindow, buy_check, buy_unknown
-from tests.desk.hands import Person
-from tests.desk.seats import WindowTestDesks
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person
 from tests.store.database.test_read_interruption import ENDLESS
 from tests.support.invented import invent_numbers
 

@@ -24,7 +24,7 @@ from console.views.theme.theme import install_appearance
 from console.views.training.page import TrainingPage
 from console.views.widgets.controls.inputs import MultiLineEdit
 from tests.desk.conftest import OpenWindow
-from tests.desk.hands import Person
+from tests.desk.window_person import Person
 from tests.support.waiting import PATIENCE_SECONDS
 
 

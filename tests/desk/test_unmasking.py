@@ -12,9 +12,9 @@ from console.views.money.unmasking import UnmaskDialog
 from console.views.runtime.routes import PaymentRoute
 from console.views.widgets.base import TextLabel
 from tests.desk.conftest import OpenWindow
-from tests.desk.hands import Person
-from tests.desk.seats import WindowTestDesks
 from tests.desk.test_printed_payers import PAYER, set_payer_name
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person
 from tests.support.money_desks import import_paid_payment
 
 MASKED = "****6354"

@@ -15,7 +15,7 @@ from console.views.queues.tabs import QUEUE_TAB_NAMES
 from console.views.runtime.routes import QueuesRoute, UnmatchedNoticesRoute
 from console.views.widgets.controls.inputs import MultiLineEdit
 from tests.desk.conftest import OpenWindow
-from tests.desk.seats import WindowTestDesks
+from tests.desk.window_desks import WindowTestDesks
 from tests.support.payment_desks import BANK_KEY, make_signed_notice
 
 

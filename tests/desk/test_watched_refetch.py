@@ -12,7 +12,7 @@ from console.views.runtime.routes import CreditCheckRoute
 from console.views.widgets.base import TextLabel
 from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow, buy_check
-from tests.desk.hands import Person
+from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 
 

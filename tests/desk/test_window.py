@@ -49,8 +49,8 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import OpenWindow, buy_check, buy_unknown, buy_without_pdf
-from tests.desk.hands import Person, get_accessible_name
-from tests.desk.seats import WindowTestDesks
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person, get_accessible_name
 from tests.support.desks import NUMBERS
 from tests.support.waiting import PATIENCE_SECONDS
 

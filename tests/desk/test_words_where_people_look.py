@@ -43,9 +43,9 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
 from console.wording.records import format_amount_with_difference_mark
 from tests.cli.conftest import Terminal
-from tests.desk.hands import Person
+from tests.desk.window_person import Person
 from tests.support.desks import make_environment
-from tests.support.furnished import SampleDesk, open_sample_desk
+from tests.support.sample_desk import SampleDesk, open_sample_desk
 
 RAW = (
     re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b"),  # not_found, http_404

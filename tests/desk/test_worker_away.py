@@ -21,15 +21,15 @@ from console.views.theme.theme import current_appearance, install_appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
 from console.views.widgets.window.notification_bars import NotificationBar
-from tests.desk.hands import Person
+from tests.desk.window_person import Person
 from tests.support import servers
-from tests.support.asking import execute_desk_requests, start_team_mode
 from tests.support.desks import NUMBERS, UNUSED_URL
 from tests.support.keyrings import MemoryKeyring
 from tests.support.places import Place, ServerPlace
 from tests.support.pooled_databases import PooledDatabase
 from tests.support.quick_desks import make_quick_folder
 from tests.support.server_fixtures import require_server
+from tests.support.team_mode import execute_desk_requests, start_team_mode
 
 VIEWS = Path(console.views.__file__).parent
 OpenWindow = Callable[..., Person]

@@ -13,7 +13,7 @@ from typing import Literal
 import pytest
 
 from tests.faults.steps import make_kill_and_wait
-from tests.support.each_place import call_at_each_place
+from tests.support.fault_places import call_at_each_place
 from tests.support.money_stage import MoneyStage
 from tests.support.places import ServerPlace
 from tests.support.servers import Server

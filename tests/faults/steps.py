@@ -15,7 +15,7 @@ from console.domain.errors import ConsoleError
 from console.providers.credit_checks.tokens import TokenPair
 from console.services.credit_checks.provider_tokens import DatabaseTokenStore
 from tests.faults.scene import EXPECTED_REFUSALS, FaultScene, buy_check, check_ending
-from tests.support.each_place import call_at_each_place
+from tests.support.fault_places import call_at_each_place
 from tests.support.invented import invent_numbers
 from tests.support.servers import Server
 from tests.support.sql_proxy import BreakKind

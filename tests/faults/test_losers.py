@@ -14,8 +14,8 @@ from sqlalchemy import event, text
 from console.domain.errors import ConsoleError
 from console.store.database.engine import Database, Transaction
 from console.store.database.retry_policy import MAX_RERUNS
-from tests.faults import losers
-from tests.faults.losers import COUNTER_NAMES, CrossingTransaction, ReadModifyWrite, count_reruns
+from tests.faults import losing_transactions
+from tests.faults.losing_transactions import COUNTER_NAMES, CrossingTransaction, ReadModifyWrite, count_reruns
 from tests.faults.scene import connect_to_place, execute_as_owner
 from tests.support.places import ServerPlace
 from tests.support.waiting import PATIENCE_SECONDS
@@ -30,7 +30,7 @@ def open_databases(place: ServerPlace, count: int) -> Iterator[list[Database]]:
         made = [Database(place.url(desk=number)) for number in range(count)]
         for database in made:
             opened.callback(database.close)
-        losers.reset_counters(lambda *statements: execute_as_owner(place, *statements))
+        losing_transactions.reset_counters(lambda *statements: execute_as_owner(place, *statements))
         yield made
 
 
@@ -54,7 +54,7 @@ def test_deadlocks_are_run_again(place: ServerPlace) -> None:
     both rows once.
     """
     with open_databases(place, THREADS) as made, count_reruns() as reruns:
-        tally = losers.run_crossing_transactions(made, TURNS)
+        tally = losing_transactions.run_crossing_transactions(made, TURNS)
     turns = THREADS * TURNS
     most = tally["max_tries"] - 1
     print(f"demand 7: {tally['won']} of {turns} through, {reruns.numbers['1213']} times 1213, at most {most} reruns")

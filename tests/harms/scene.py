@@ -21,7 +21,7 @@ from console.domain.payments.states import RefundState
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
-from tests.harms.ways import Attack
+from tests.harms.attacks import Attack
 from tests.support import invented
 from tests.support.desks import make_environment
 from tests.support.galera_cluster import wait_until_applied

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from console.domain.records import CreditCheck
+from tests.harms.attacks import SET_CHECKS_OFF_STATEMENTS, Attack, Values, make_ending_attacks, make_update_attacks
 from tests.harms.scene import CHECKS, CLIENT, ROLES, UTC, AttackedDatabase, set_validity_end
-from tests.harms.ways import SET_CHECKS_OFF_STATEMENTS, Attack, Values, make_ending_attacks, make_update_attacks
-from tests.support import long_ago
+from tests.support import old_purchases
 from tests.support.money_desks import call_for_ending
 from tests.support.refusals import call_for_refusal_code
 
@@ -235,10 +235,10 @@ def test_an_expired_check_is_renewed_once(harm_scene: AttackedDatabase) -> None:
     )
     harm_scene.check_not_bought_again(record.corporation_number)
     number = harm_scene.take_unused_number()
-    harm_scene.sandbox.control.change_settings(today=long_ago.DAY)
+    harm_scene.sandbox.control.change_settings(today=old_purchases.DAY)
     old = harm_scene.buy("op-b", number)
     harm_scene.sandbox.control.change_settings(today=None)
-    harm_scene.sql(long_ago.SET_SENDING_TIME_SQL)
+    harm_scene.sql(old_purchases.SET_SENDING_TIME_SQL)
     harm_scene.attack_as_each_role(way for way in make_renewal_attacks(old) if "of its own" not in way.title)
     assert {call_for_ending(lambda: harm_scene.buy(who, number)) for who in ("op-a", "op-b")} <= {"already_purchased"}  # noqa: B023  # called at once
     renewed = harm_scene.buy("lead-b", number, renew=True)
@@ -256,10 +256,10 @@ def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: AttackedData
     corporation. The provider doesn't say that this purchase has expired, so no renewal is bought.
     """
     number = harm_scene.take_unused_number()
-    harm_scene.sandbox.control.change_settings(today=long_ago.DAY)
+    harm_scene.sandbox.control.change_settings(today=old_purchases.DAY)
     earlier = harm_scene.buy("op-b", number)
     harm_scene.sandbox.control.change_settings(today=None)
-    harm_scene.sql(long_ago.SET_SENDING_TIME_SQL)
+    harm_scene.sql(old_purchases.SET_SENDING_TIME_SQL)
     harm_scene.sandbox.control.add_fault("close_after_charge", call="purchase", number=number)
     assert call_for_refusal_code(lambda: harm_scene.buy("op-b", number, renew=True)) == "outcome_unknown"
     renewed = harm_scene.desk("op-b").lookup.find_records(number).credit_checks[0]
@@ -283,10 +283,10 @@ def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: AttackedData
 
 def _buy_expired(scene: AttackedDatabase) -> int | None:
     """Return AlarmBox's id of an expired credit check of another corporation."""
-    scene.sandbox.control.change_settings(today=long_ago.DAY)
+    scene.sandbox.control.change_settings(today=old_purchases.DAY)
     record = scene.buy_new()
     scene.sandbox.control.change_settings(today=None)
-    scene.sql(long_ago.SET_SENDING_TIME_SQL)
+    scene.sql(old_purchases.SET_SENDING_TIME_SQL)
     return record.credit_check_id
 
 

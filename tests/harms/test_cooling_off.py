@@ -6,8 +6,8 @@ import pytest
 
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import RefundState
+from tests.harms.attacks import SET_CHECKS_OFF_STATEMENTS, Attack, Values, make_insert_attacks, make_update_attacks
 from tests.harms.scene import ROLES, UTC, AttackedDatabase
-from tests.harms.ways import SET_CHECKS_OFF_STATEMENTS, Attack, Values, make_insert_attacks, make_update_attacks
 from tests.support.money_desks import call_for_ending
 
 LARGE_YEN = 200_000

@@ -27,8 +27,8 @@ from console.store.database.server import make_people_database_name
 from console.wiring.desk_requests import DESK_REQUEST_FORM_BY_COMMAND
 from tests.harms.scene import CHECKS, ROLES, AttackedDatabase, open_attacked_database
 from tests.support import server_fixtures
-from tests.support.asking import execute_desk_requests
 from tests.support.places import use_shared_nodes
+from tests.support.team_mode import execute_desk_requests
 from tests.support.teams import ROLES_BY_PERSON, apply_accounts
 
 PEOPLE_IN_TEAM_MODE = tuple(who for role, who in ROLES.items() if role != "worker")

@@ -16,8 +16,8 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.records import ReceivedNotice
 from console.services.process.context import WORKER, act_as
 from console.settings.settings import Settings
+from tests.harms.attacks import SET_CHECKS_OFF_STATEMENTS, Attack, make_insert_attacks, make_update_attacks
 from tests.harms.scene import ROLES, AttackedDatabase
-from tests.harms.ways import SET_CHECKS_OFF_STATEMENTS, Attack, make_insert_attacks, make_update_attacks
 from tests.support.payment_desks import BANK_KEY, make_signed_notice
 from tests.support.waiting import wait_until
 

@@ -3,14 +3,14 @@ programs read."""
 
 import pytest
 
-from tests.harms.scene import CHECKS, UTC, AttackedDatabase
-from tests.harms.ways import (
+from tests.harms.attacks import (
     SET_CHECKS_OFF_STATEMENTS,
     Attack,
     make_ending_attacks,
     make_insert_attacks,
     make_update_attacks,
 )
+from tests.harms.scene import CHECKS, UTC, AttackedDatabase
 from tests.support.refusals import call_for_refusal_code
 
 WRITERS = ("op-a", "lead-b", "worker")

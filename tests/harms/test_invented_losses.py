@@ -3,8 +3,8 @@ trail.
 """
 
 from console.domain.audit.actions import AuditAction
+from tests.harms.attacks import SET_CHECKS_OFF_STATEMENTS, make_ending_attacks, make_insert_attacks
 from tests.harms.scene import ROLES, UTC, AttackedDatabase
-from tests.harms.ways import SET_CHECKS_OFF_STATEMENTS, make_ending_attacks, make_insert_attacks
 from tests.support.galera_cluster import wait_until_applied
 from tests.support.refusals import call_for_refusal_code
 

@@ -10,8 +10,8 @@ import pytest
 from console.domain.errors import ConsoleError
 from console.store.access import grants
 from console.store.database import unreadable_rows
+from tests.harms.attacks import Attack
 from tests.harms.scene import UTC, AttackedDatabase, open_attacked_database
-from tests.harms.ways import Attack
 from tests.store import forbidden, forbidden_worker, money_scene
 from tests.support.places import Engine, use_shared_nodes
 

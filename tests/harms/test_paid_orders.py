@@ -9,8 +9,8 @@ import pytest
 
 from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
+from tests.harms.attacks import SET_CHECKS_OFF_STATEMENTS, Attack, Values, make_insert_attacks, make_update_attacks
 from tests.harms.scene import UTC, AttackedDatabase
-from tests.harms.ways import SET_CHECKS_OFF_STATEMENTS, Attack, Values, make_insert_attacks, make_update_attacks
 from tests.support.money_desks import call_for_ending
 from tests.support.payment_desks import make_signed_notice
 from tests.support.waiting import wait_until

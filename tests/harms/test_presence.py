@@ -1,13 +1,13 @@
 """Presence leases, by which desks see that a worker is running, and workers see which of them has ended."""
 
-from tests.harms.scene import ROLES, UTC, AttackedDatabase
-from tests.harms.ways import (
+from tests.harms.attacks import (
     SET_CHECKS_OFF_STATEMENTS,
     Attack,
     make_ending_attacks,
     make_insert_attacks,
     make_update_attacks,
 )
+from tests.harms.scene import ROLES, UTC, AttackedDatabase
 
 PEOPLE = tuple(who for role, who in ROLES.items() if role != "worker")
 NOW_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"

@@ -4,8 +4,8 @@ it again."""
 import pytest
 
 from console.domain.payments.records import Refund
+from tests.harms.attacks import Attack
 from tests.harms.scene import UTC, AttackedDatabase
-from tests.harms.ways import Attack
 from tests.support.money_desks import call_for_ending
 
 VERSION_UPDATE = "version = version + 1"

@@ -1,13 +1,13 @@
 """The helpers of these tests: ordinary work succeeds on each engine, and attacks are really executed."""
 
-from tests.harms.scene import CHECKS, ROLES, AttackedDatabase
-from tests.harms.ways import (
+from tests.harms.attacks import (
     SET_CHECKS_OFF_STATEMENTS,
     Attack,
     make_ending_attacks,
     make_insert_attacks,
     make_update_attacks,
 )
+from tests.harms.scene import CHECKS, ROLES, AttackedDatabase
 
 
 def test_work_goes_on_by_itself(harm_scene: AttackedDatabase) -> None:

@@ -7,8 +7,8 @@ import pytest
 from console.store.constraints import server_triggers
 from console.store.database import row_counters as counters
 from console.store.database.engine import Database
+from tests.harms.attacks import SET_CHECKS_OFF_STATEMENTS, Attack, make_ending_attacks, make_insert_attacks
 from tests.harms.scene import CHECKS, UTC, AttackedDatabase
-from tests.harms.ways import SET_CHECKS_OFF_STATEMENTS, Attack, make_ending_attacks, make_insert_attacks
 from tests.support.refusals import call_for_refusal, call_for_refusal_code
 
 LARGEST_ID = 9_223_372_036_854_775_806

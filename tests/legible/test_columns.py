@@ -10,7 +10,7 @@ from console.views.pages.fitted_table import FittedTable
 from console.views.tables.columns import format_cell_as_plain_text
 from tests.legible.tour import SCENES, LegibleStage
 from tests.shots.stage import WindowLook
-from tests.support.furnished import open_sample_desk
+from tests.support.sample_desk import open_sample_desk
 
 pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
 

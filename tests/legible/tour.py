@@ -34,7 +34,7 @@ from tests.shots.state_scenes import STATES
 from tests.shots.training_scenes import TRAINING
 from tests.shots.view_scenes import VIEWS
 from tests.support.accessible_tree import find_tree_faults, find_unspoken_texts, list_visible_nodes
-from tests.support.furnished import SampleDesk, open_sample_desk
+from tests.support.sample_desk import SampleDesk, open_sample_desk
 
 SCENES = {
     **MAIN,

@@ -18,7 +18,7 @@ import pytest
 
 import console
 from scripts.bundle import appimage, debian
-from tests.support.vnc_eye import wait_for_colours
+from tests.support.vnc_screen import wait_for_colours
 from tests.support.waiting import PATIENCE_SECONDS
 
 BARE = os.environ.get("CONSOLE_TEST_BARE_DEBIAN", "")

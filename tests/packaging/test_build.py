@@ -21,7 +21,7 @@ import console
 from console.services.monitoring.installation import MANIFEST_NAME
 from scripts.bundle import contents
 from tests.packaging import built_inputs
-from tests.support.vnc_eye import wait_for_colours
+from tests.support.vnc_screen import wait_for_colours
 from tests.support.waiting import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).resolve().parents[2]

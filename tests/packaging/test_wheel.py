@@ -19,7 +19,7 @@ import pytest
 import console
 from console.store.schema.core import SCHEMA_VERSION
 from tests.store import pdf_bombs
-from tests.support.vnc_eye import wait_for_colours
+from tests.support.vnc_screen import wait_for_colours
 from tests.support.waiting import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).resolve().parents[2]

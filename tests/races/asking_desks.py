@@ -20,9 +20,9 @@ from console.settings.settings import Settings
 from console.store.audit.hash_chain import verify_chains
 from tests.races.buyers import CLIENT, CODES_WITH_NODE_DEATH, FAULTS, Ending, check_answers, wait_for_first_report
 from tests.support import truth
-from tests.support.asking import is_result_unknown, start_team_mode
 from tests.support.children import LOCK_WAIT_SECONDS, Pipe, get_context, start_children
 from tests.support.places import Place
+from tests.support.team_mode import is_result_unknown, start_team_mode
 from tests.support.waiting import wait_until
 from tests.support.worker_process import WorkerProcess, start_worker
 

@@ -14,11 +14,11 @@ from console.domain.errors import ConsoleError
 from console.domain.records import CheckState, CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
-from tests.support import long_ago, truth
+from tests.support import old_purchases, truth
 from tests.support.children import LOCK_WAIT_SECONDS, Child, Pipe, get_context, start_children
-from tests.support.half_with_ids import HalfRequestIds
 from tests.support.places import Place
 from tests.support.pooled_databases import PEOPLE
+from tests.support.random_request_ids import HalfRequestIds
 from tests.support.waiting import wait_until
 
 PROCESSES = 16
@@ -147,11 +147,11 @@ def _prepare(race: Race, told: dict[str, str], sandbox: Sandbox, place: Place) -
     """
     with open_console(Settings.load(told)) as console:
         if race.renew:
-            sandbox.control.change_settings(today=long_ago.DAY)
+            sandbox.control.change_settings(today=old_purchases.DAY)
             for number in race.numbers:
                 assert _buy_number(console, number, renew=False).code == "bought"
             sandbox.control.change_settings(today=None)
-            place.sql(long_ago.SET_SENDING_TIME_SQL)
+            place.sql(old_purchases.SET_SENDING_TIME_SQL)
     return sandbox.ledger.count_charges_by_number()
 
 

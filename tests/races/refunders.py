@@ -17,7 +17,6 @@ from console.store.operations import leases
 from tests.support import money_truth
 from tests.support.children import LOCK_WAIT_SECONDS, Pipe, get_context, start_children
 from tests.support.desks import MovedClock
-from tests.support.half_with_ids import HalfRequestIds
 from tests.support.money_desks import (
     call_for_ending,
     find_newest_refund,
@@ -29,6 +28,7 @@ from tests.support.money_desks import (
 from tests.support.money_truth import RefundRow
 from tests.support.places import Place
 from tests.support.pooled_databases import PEOPLE
+from tests.support.random_request_ids import HalfRequestIds
 from tests.support.waiting import wait_until
 
 DESKS = 3

@@ -11,7 +11,7 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.records import PaymentImport
 from console.sandbox.server import Sandbox
 from tests.support.desks import MovedClock
-from tests.support.notice_storm import check_all_booked, deliver_notices, prepare_notices, run_until_settled
+from tests.support.notice_deliveries import check_all_booked, deliver_notices, prepare_notices, run_until_settled
 from tests.support.payment_desks import open_payment_desk
 from tests.support.places import Place
 

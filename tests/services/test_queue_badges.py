@@ -10,7 +10,7 @@ from console.domain.queues.filters import RecordFilter, get_record_kind
 from console.domain.records import WorkState
 from console.domain.service_results import WorkBadge
 from console.domain.views.any_record import QueueItem
-from tests.support.furnished import SampleDesk, open_sample_desk
+from tests.support.sample_desk import SampleDesk, open_sample_desk
 
 QUEUES = ("pending", "unknown", "error", "incomplete", "review", "refunds", "disagree")
 STORED_BADGES = {WorkBadge.NEEDS_REVIEW: WorkState.NEEDS_REVIEW, WorkBadge.SCHEDULED: WorkState.SCHEDULED}

@@ -10,7 +10,7 @@ import pytest
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
-from tests.support import long_ago
+from tests.support import old_purchases
 from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import open_quick_desk
@@ -153,7 +153,7 @@ def _expire(people: Team, record: CreditCheck) -> None:
             "UPDATE hansha_alarmbox_credit_checks SET expired_at = UTC_TIMESTAMP() - INTERVAL 1 DAY WHERE id = %s",
             (record.id,),
         )
-        cursor.execute(long_ago.SET_SENDING_TIME_SQL)
+        cursor.execute(old_purchases.SET_SENDING_TIME_SQL)
 
 
 def test_the_worker_runs_what_is_due(people: Team, team_desks: TeamDesks, vendor: LedgerVendor) -> None:

@@ -17,7 +17,7 @@ from console.views.theme.design_tokens import Density, ThemeName
 from console.views.theme.theme import current_appearance
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.first_use import note_earlier_use
-from tests.support.furnished import SampleDesk, open_sample_desk
+from tests.support.sample_desk import SampleDesk, open_sample_desk
 from tests.support.waiting import PATIENCE_SECONDS
 
 W = TypeVar("W", bound=QWidget)

@@ -36,7 +36,7 @@ from console.views.runtime.routes import (
 )
 from tests.shots.scenes import Scene
 from tests.shots.stage import Stage
-from tests.support.failing import let_method_fail
+from tests.support.failing_methods import let_method_fail
 
 _LARGEST_MINOR = {"paypay": 99_999_999_999, "atom": 999_999_999_999}
 """The largest amount in minor units (yen, paise) that the screens must show, by provider."""

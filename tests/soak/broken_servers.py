@@ -7,8 +7,8 @@ from pathlib import Path
 
 from console.store.database.engine import Database
 from console.store.database.retry_policy import MAX_RERUNS
-from tests.faults import losers, nodes, steps, verdicts
-from tests.faults.losers import count_reruns
+from tests.faults import losing_transactions, nodes, steps, verdicts
+from tests.faults.losing_transactions import count_reruns
 from tests.faults.scene import execute_as_owner, open_scene
 from tests.support import servers
 from tests.support.invented import invent_numbers
@@ -49,11 +49,11 @@ def run_deadlocking_transactions(shard: int, folder: Path) -> Counter[str]:
     """Run transactions of three databases that deadlock each other. At least 99.9 % of them must succeed, and each
     must take effect exactly once."""
     with _start_mariadb(folder) as (_, place), ExitStack() as opened, count_reruns() as reruns:
-        losers.reset_counters(lambda *statements: execute_as_owner(place, *statements))
+        losing_transactions.reset_counters(lambda *statements: execute_as_owner(place, *statements))
         made = [Database(place.url(desk=number)) for number in range(3)]
         for database in made:
             opened.callback(database.close)
-        tally = losers.run_crossing_transactions(made, 700)
+        tally = losing_transactions.run_crossing_transactions(made, 700)
         (counted,) = set(execute_as_owner(place, "SELECT not_before FROM call_rates"))
     print(
         f"demand 7: shard {shard}: {tally['tries'] - 2100} reruns, at most {tally['max_tries'] - 1} of {MAX_RERUNS}"

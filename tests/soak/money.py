@@ -15,7 +15,7 @@ from tests.soak.shards import ALL, RECOVERY_SECONDS, SINGLE, Demand, make_demand
 from tests.stateful import refund_machine
 from tests.support.desks import MovedClock
 from tests.support.money_stage import ACTIONS, open_money_stage
-from tests.support.notice_storm import check_all_booked, deliver_notices, prepare_notices, run_until_settled
+from tests.support.notice_deliveries import check_all_booked, deliver_notices, prepare_notices, run_until_settled
 from tests.support.payment_desks import open_payment_desk
 from tests.support.places import Engine
 from tests.support.servers import start_own_run

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.soak.shards import SINGLE, Demand, make_demands, open_place
 from tests.support.places import Engine
-from tests.worker import storm
+from tests.worker import notice_flood
 
 SECONDS, RATE, SLOW, NOTICES = 60.0, 1_000.0, 240, 20
 
@@ -15,7 +15,7 @@ def send_malformed_requests(engine: Engine, shard: int, folder: Path) -> Counter
     """Send them, and check that the worker's memory and its number of open files don't grow, and that each real
     notice is booked once."""
     with open_place(engine, folder) as place:
-        found = storm.rage(place, SECONDS, RATE, SLOW, NOTICES, shard)
+        found = notice_flood.run_flood(place, SECONDS, RATE, SLOW, NOTICES, shard)
     print(f"demand rubbish: {engine}: {found.told()}", flush=True)
     assert found.vitals.compute_growth() < 1.1, found.vitals.format_figures()
     booked = sum(map(len, found.deliveries.took.values())) - found.deliveries.again.total()

@@ -26,8 +26,8 @@ from console.domain.payments.records import RefundRequest
 from tests.bench.figures import format_duration, percentile
 from tests.soak.shards import Demand
 from tests.support.environment import isolate_environment
-from tests.support.furnished import SampleDesk, open_sample_desk
 from tests.support.quick_desks import make_quick_folder
+from tests.support.sample_desk import SampleDesk, open_sample_desk
 
 ROOT = Path(__file__).resolve().parents[2]
 MINUTES = 10.0

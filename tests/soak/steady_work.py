@@ -20,7 +20,7 @@ from tests.support.alert_receiver import Receiver
 from tests.support.money_desks import request_refund
 from tests.support.payment_desks import PaymentDesk, make_settings, open_payment_desk
 from tests.support.places import Place
-from tests.support.recon_scene import ReconciledDay
+from tests.support.reconciled_day import ReconciledDay
 from tests.support.worker_process import WorkerProcess
 
 YEN = 3_300

@@ -17,7 +17,7 @@ test's own time limit.
 _PRELOADED = (
     "console.app", "console.wiring.services", "console.providers.alarmbox.client", "requests", "cryptography.fernet",
     "pymysql",
-    "alembic.command", "tests.support.places", "tests.support.money_desks", "tests.support.warm",
+    "alembic.command", "tests.support.places", "tests.support.money_desks", "tests.support.fork_server_preload",
 )  # fmt: skip
 
 

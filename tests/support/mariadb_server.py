@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.kept import ServerProcess
+from tests.support.server_process import ServerProcess
 from tests.support.server_run import Run, find_current_run, find_free_port, give_to_server_user
 from tests.support.sql_server import SqlServer
 from tests.support.tls import TlsProperties, issue_certificate

@@ -3,7 +3,7 @@
 import secrets
 from dataclasses import dataclass, field
 
-from tests.support.kept import ServerProcess
+from tests.support.server_process import ServerProcess
 from tests.support.server_run import Run, find_free_port
 
 

@@ -32,7 +32,7 @@ from console.store.operations.idempotency_cache import IdempotencyCache
 from console.store.payments import orders, payments
 from console.wiring.record_readers import RecordReaders
 from console.wiring.refunds import RefundServiceBuilder
-from tests.providers.meeting import make_atom, make_paypay
+from tests.providers.sandbox_adapters import make_atom, make_paypay
 from tests.support.desks import MovedClock
 from tests.support.ledger_vendor import LedgerVendor, OpenTransactionCounter
 from tests.support.quick_desks import open_quick_desk

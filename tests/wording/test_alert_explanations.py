@@ -15,7 +15,7 @@ from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.payments.states import PaymentState
 from console.domain.service_results import Explanation
 from console.wording.sentences.catalogue import LANGUAGES
-from tests.support.telling import check_sentences_complete, make_sentences
+from tests.support.explanation_sentences import check_sentences_complete, make_sentences
 from tests.wording.test_payment_explanations import NOW, ORDER, PAYMENT
 
 AGO = NOW - timedelta(hours=2)

@@ -9,7 +9,7 @@ from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, Work, WorkState
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
-from tests.support.telling import check_sentences_complete, make_sentences
+from tests.support.explanation_sentences import check_sentences_complete, make_sentences
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 BOUGHT = CreditCheck(

@@ -26,7 +26,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
 from console.domain.service_results import Explanation, WorkBadge
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
-from tests.support.telling import check_sentences_complete, make_sentences
+from tests.support.explanation_sentences import check_sentences_complete, make_sentences
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)

@@ -7,7 +7,7 @@ import pytest
 from console.sandbox.server import Sandbox
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
-from tests.worker.calling import TOKEN, RunningReceiver, run_receiver
+from tests.worker.running_receiver import TOKEN, RunningReceiver, run_receiver
 
 
 @pytest.fixture

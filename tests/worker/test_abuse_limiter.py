@@ -16,7 +16,7 @@ from console.worker.abuse_limiter import (
 )
 from console.worker.connection_limits import OpenConnections, SenderAddressFinder
 from tests.support.payment_desks import PaymentDesk
-from tests.worker.calling import LONG_SECONDS, RunningReceiver, format_request, parse_answer, read_all
+from tests.worker.running_receiver import LONG_SECONDS, RunningReceiver, format_request, parse_answer, read_all
 
 MALFORMED_REQUESTS = (
     format_request("POST", "/notices/bank", b"{}", {}),

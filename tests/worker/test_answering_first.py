@@ -10,7 +10,7 @@ import pytest
 from console.domain.records import WorkState
 from tests.support.payment_desks import PaymentDesk
 from tests.support.waiting import wait_until
-from tests.worker.calling import LONG_SECONDS, RunningReceiver, run_receiver
+from tests.worker.running_receiver import LONG_SECONDS, RunningReceiver, run_receiver
 
 CALLS = {"paypay": "paypay_payment", "atom": "atom_verification"}
 pytestmark = pytest.mark.engines("sqlite", "mariadb")

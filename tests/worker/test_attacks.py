@@ -9,7 +9,7 @@ from console.providers.http.strict_json import MAX_JSON_DEPTH
 from console.worker import abuse_limiter as offences
 from console.worker.connection_limits import SenderAddressFinder
 from tests.support.payment_desks import PaymentDesk, make_signed_notice
-from tests.worker.calling import TOKEN, RunningReceiver, format_request
+from tests.worker.running_receiver import TOKEN, RunningReceiver, format_request
 
 pytestmark = pytest.mark.engines("sqlite")
 REFUSED = b"refused\n"

@@ -26,7 +26,7 @@ from console.worker.http_app import make_receiver_app, serve
 from tests.support.desks import make_environment
 from tests.support.payment_desks import PaymentDesk
 from tests.support.waiting import wait_until
-from tests.worker.calling import RunningReceiver, format_request, parse_answer, read_all, run_receiver
+from tests.worker.running_receiver import RunningReceiver, format_request, parse_answer, read_all, run_receiver
 
 pytestmark = pytest.mark.engines("sqlite")
 HEAD = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\n"

@@ -9,7 +9,7 @@ from console.sandbox.server import Sandbox
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 from tests.support.waiting import wait_until
-from tests.worker.calling import LONG_SECONDS, TOKEN, Answer, RunningReceiver, format_request, run_receiver
+from tests.worker.running_receiver import LONG_SECONDS, TOKEN, Answer, RunningReceiver, format_request, run_receiver
 
 pytestmark = pytest.mark.engines("sqlite")
 FORM = {"content-type": "application/json"}

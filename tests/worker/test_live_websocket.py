@@ -21,7 +21,7 @@ from console.worker.http_app import make_receiver_app
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 from tests.support.waiting import wait_until
-from tests.worker.calling import LONG_SECONDS, TOKEN, RunningReceiver, run_receiver
+from tests.worker.running_receiver import LONG_SECONDS, TOKEN, RunningReceiver, run_receiver
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 pytestmark = pytest.mark.engines("sqlite")

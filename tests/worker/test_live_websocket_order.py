@@ -18,7 +18,7 @@ from console.worker import uvicorn_protocols as door
 from console.worker.live_websocket import LiveFeedChanges
 from tests.support.payment_desks import PaymentDesk
 from tests.support.waiting import wait_until
-from tests.worker.calling import LONG_SECONDS, TOKEN, RunningReceiver, read_all, run_receiver
+from tests.worker.running_receiver import LONG_SECONDS, TOKEN, RunningReceiver, read_all, run_receiver
 from tests.worker.test_live_websocket import BEARER, connect_listener, read_close_code, receive_message
 
 pytestmark = pytest.mark.engines("sqlite")

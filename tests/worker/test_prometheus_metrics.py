@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from console.resource_paths import resources_dir
 from console.services.process.counters import LEASE_WAIT_CLASS_BOUNDS_SECONDS, ProcessCounters
 from tests.support.payment_desks import PaymentDesk
-from tests.worker.calling import RunningReceiver, run_receiver
+from tests.worker.running_receiver import RunningReceiver, run_receiver
 
 pytestmark = pytest.mark.engines("sqlite")
 AGREED = {

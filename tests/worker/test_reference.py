@@ -18,7 +18,7 @@ from console.worker import live_websocket as live
 from console.worker.connection_limits import ReceiverOptions
 from console.worker.http_app import make_receiver_app
 from tests.support.payment_desks import PaymentDesk
-from tests.worker.calling import LONG_SECONDS, PATHS, TOKEN, Answer, RunningReceiver, run_receiver
+from tests.worker.running_receiver import LONG_SECONDS, PATHS, TOKEN, Answer, RunningReceiver, run_receiver
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 OPENAPI = json.loads((REFERENCE / "receiver.openapi.json").read_text("utf-8"))

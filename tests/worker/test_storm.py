@@ -1,9 +1,9 @@
-"""A worker process in a small storm of malformed requests; `make soak` runs the large one."""
+"""A worker process in a small flood of malformed requests; `make soak` runs the large one."""
 
 import pytest
 
 from tests.support.places import Place
-from tests.worker import storm
+from tests.worker import notice_flood
 
 
 @pytest.mark.engines("sqlite", "mariadb")
@@ -11,7 +11,7 @@ def test_real_notices_in_a_storm_of_rubbish(place: Place, seed: int, capsys: pyt
     """Malformed requests and connections that never finish reach the worker together with real notices of three
     sources. Each malformed request gets its answer, each real notice is booked once, and the process goes on running.
     """
-    found = storm.rage(place, seconds=3, rate=120, slow=200, each_second=5, seed=seed)
+    found = notice_flood.run_flood(place, seconds=3, rate=120, slow=200, each_second=5, seed=seed)
     with capsys.disabled():
         print(f"\n{place.engine}: {found.told()}")
     assert found.slow >= 200

@@ -17,7 +17,7 @@ from console.worker.uvicorn_protocols import make_tls_context
 from tests.providers.certificates import CertificateAuthority
 from tests.support.payment_desks import PaymentDesk
 from tests.support.waiting import wait_until
-from tests.worker.calling import (
+from tests.worker.running_receiver import (
     LONG_SECONDS,
     TOKEN,
     RunningReceiver,

@@ -21,7 +21,7 @@ import pytest
 from console.sandbox.environment.credentials import CLIENT_ID, CLIENT_SECRET
 from console.sandbox.server import Sandbox
 from tests.support import servers
-from tests.support.authorising import visit_consent_page
+from tests.support.authorisation_browser import visit_consent_page
 from tests.support.server_fixtures import are_servers_required, require_server
 from tests.support.sql_server import SqlServer
 

@@ -22,7 +22,7 @@ from console.sandbox.environment.credentials import OUT_OF_BAND_REDIRECT_URI
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import CommandResult, Terminal
 from tests.sandbox.caller import Caller
-from tests.support.authorising import REDIRECT_ADDRESS, BrowserInput, visit_consent_page
+from tests.support.authorisation_browser import REDIRECT_ADDRESS, BrowserInput, visit_consent_page
 from tests.support.waiting import PATIENCE_SECONDS
 
 NUMBER = "1180301018771"

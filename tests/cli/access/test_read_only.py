@@ -12,7 +12,7 @@ import pytest
 
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import CommandResult
-from tests.cli.paying import CHECKER, MAKER, NUMBER, PayingTerminal
+from tests.cli.paying_terminal import CHECKER, MAKER, NUMBER, PayingTerminal
 
 REASON = "PayPay の障害のため"
 OTHER_NUMBER, THIRD_NUMBER = "5010001192707", "7010001065142"

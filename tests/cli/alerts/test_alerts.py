@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from console.sandbox.server import Sandbox
-from tests.cli.paying import CHECKER, ORDER, PayingTerminal
+from tests.cli.paying_terminal import CHECKER, ORDER, PayingTerminal
 
 FIELDS = {
     "id",

@@ -14,7 +14,7 @@ from console.sandbox.registry.files import write_difference_file, write_whole_fi
 from console.sandbox.registry.rows import make_company_row
 from console.sandbox.server import Sandbox
 from console.store.registry.import_files import import_registry_files
-from tests.cli.paying import PayingTerminal
+from tests.cli.paying_terminal import PayingTerminal
 
 NUMBER, SUCCESSOR = "1180301018771", "8700110005901"
 WHOLE_DAY, NEXT_DAY = date(2026, 11, 17), date(2026, 11, 18)

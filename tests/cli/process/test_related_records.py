@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from console.sandbox.server import Sandbox
-from tests.cli.paying import CHECKER, MAKER, NUMBER, PayingTerminal
+from tests.cli.paying_terminal import CHECKER, MAKER, NUMBER, PayingTerminal
 
 EXPLANATION_FIELDS = ("verdict", "why", "why_code", "next_step", "may_act", "badges")
 ID = ("--request-id", "R-1")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from console.sandbox.server import Sandbox
-from tests.cli.paying import ATOM_ORDER, CHECKER, MAKER, NUMBER, ORDER, SECOND, PayingTerminal
+from tests.cli.paying_terminal import ATOM_ORDER, CHECKER, MAKER, NUMBER, ORDER, SECOND, PayingTerminal
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 from console.domain.calendar_days import JST
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
-from tests.cli.paying import PayingTerminal
+from tests.cli.paying_terminal import PayingTerminal
 
 NUMBER = "1180301018771"
 

@@ -20,8 +20,8 @@ from console.providers.atom.request_bodies import Verification
 from console.providers.atom.signing import AmountFormat
 from console.providers.payments.notices import SignedCallback
 from console.sandbox import SandboxControl
-from tests.providers.meeting import ATOM_ORDER, RUPEES, AdaptersAtSandbox, convert_to_india_time, make_atom
 from tests.providers.payments.parts import get_class_and_reason, get_report
+from tests.providers.sandbox_adapters import ATOM_ORDER, RUPEES, AdaptersAtSandbox, convert_to_india_time, make_atom
 
 ATOM_NUMBER = "ORD7"
 

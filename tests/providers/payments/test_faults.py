@@ -10,7 +10,7 @@ from console.sandbox import SandboxControl
 from console.sandbox.atom.merchant import MESSAGE_BY_RESPONSE_CODE
 from console.sandbox.paypay.responses import RESULT_BY_CODE
 from console.sandbox.rules.registry import FAULT_BY_NAME
-from tests.providers.meeting import AdaptersAtSandbox
+from tests.providers.sandbox_adapters import AdaptersAtSandbox
 
 OK, PENDING, FAILED = OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE
 UNKNOWN, NOT_FOUND = OutcomeClass.UNKNOWN, OutcomeClass.NOT_FOUND

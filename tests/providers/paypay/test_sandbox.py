@@ -23,9 +23,9 @@ from console.providers.paypay.webhooks import read_notice
 from console.sandbox import SandboxControl
 from console.sandbox.environment.credentials import PAYPAY_MERCHANT_ID
 from console.store.reconciliation.row_index import HistoryIndex
-from tests.providers.meeting import ORDER, PART, YEN, AdaptersAtSandbox, make_paypay
 from tests.providers.parts import CountingRateLimiter, HandClock
 from tests.providers.payments.parts import get_class_and_reason, get_report
+from tests.providers.sandbox_adapters import ORDER, PART, YEN, AdaptersAtSandbox, make_paypay
 
 NUMBER = "ORD-7"
 

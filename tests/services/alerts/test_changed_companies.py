@@ -29,10 +29,10 @@ from tests.services.alerts.watched_companies import (
     make_rows,
     open_company_desks,
 )
-from tests.support.asking import execute_desk_requests, use_team_mode
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import MakePlace, Place
 from tests.support.quick_desks import HandClock, use_lease_clock
+from tests.support.team_mode import execute_desk_requests, use_team_mode
 
 CHECKED, PAID, PAID_BY_ORDER, REFUNDED = range(30), range(30, 40), range(40, 45), range(45, 55)
 UNWATCHED = range(55, 60)

@@ -14,7 +14,7 @@ from tests.support.desks import MovedClock
 from tests.support.money_desks import call_for_ending
 from tests.support.payment_desks import PaymentDesk, make_settings, open_payment_desk
 from tests.support.places import Place
-from tests.support.recon_scene import ReconciledDay
+from tests.support.reconciled_day import ReconciledDay
 
 HOUR = timedelta(hours=1)
 _AWAY = f"SELECT subject_kind, subject_id, resolved_at IS NULL FROM alerts WHERE rule_id = '{ALERT_RULE}'"

@@ -9,11 +9,11 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.service_results import OperationDetails
-from tests.support.gone import SimulatedCrash, simulate_crash
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
+from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 
 (NUMBER,) = invent_numbers(1)
 ASK = PurchaseRequest(NUMBER, "1")

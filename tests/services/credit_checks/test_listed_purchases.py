@@ -21,7 +21,7 @@ from console.store.operations import leases
 from console.wording.sentences.catalogue import format_error_message
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import Behaviour, Charge, LedgerReader, LedgerVendor
-from tests.support.losses import store_lost_operations
+from tests.support.lost_operations import store_lost_operations
 from tests.support.places import CHECKS, Place
 from tests.support.quick_desks import HandClock
 from tests.support.refusals import call_for_refusal

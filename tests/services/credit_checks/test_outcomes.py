@@ -27,12 +27,12 @@ from console.services.credit_checks import outcomes
 from console.store.operations import journal
 from console.store.records import evidence
 from console.store.refunds import approvals
-from tests.support.gone import SimulatedCrash, simulate_crash
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
 from tests.support.refusals import call_for_refusal
+from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 
 pytestmark = pytest.mark.engines("sqlite")
 (NUMBER,) = invent_numbers(1)

@@ -20,12 +20,12 @@ from console.services.credit_checks.purchase import PURCHASE_ACTION
 from console.services.guarded.operation import ClaimedRecord
 from console.store.database.engine import Transaction
 from console.wording.sentences.catalogue import format_error_message
-from tests.support.gone import SimulatedCrash, simulate_crash
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import Behaviour, Charge, LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
 from tests.support.refusals import call_for_refusal
+from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 from tests.support.truth import read_check_rows
 
 ONE, TWO = invent_numbers(2)

@@ -16,7 +16,7 @@ from console.domain.records import CreditCheck, Operation, PurchaseRequest
 from console.domain.service_results import OperationDetails
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.losses import store_lost_operations
+from tests.support.lost_operations import store_lost_operations
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
 from tests.support.refusals import call_for_refusal

@@ -28,12 +28,12 @@ from console.services.guarded.answer_serialization import CallAnswer
 from console.settings.settings import Settings
 from console.store.desk_requests import requests
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
-from tests.support.asking import answer_password_prompts, execute_desk_requests, start_team_mode
 from tests.support.desks import MovedClock
 from tests.support.invented import invent_numbers
 from tests.support.payment_desks import make_settings, open_payment_desk
 from tests.support.places import Place, ServerPlace
 from tests.support.refusals import call_for_refusal
+from tests.support.team_mode import answer_password_prompts, execute_desk_requests, start_team_mode
 from tests.support.teams import apply_accounts
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 

@@ -11,8 +11,8 @@ from console.domain.desk_requests import records as request_records
 from console.sandbox.server import Sandbox
 from console.services.alerts.clock_drift import ClockDriftAlerts
 from console.store.monitoring import clocks
-from tests.support.asking import execute_desk_requests, start_team_mode, use_team_mode
 from tests.support.places import Place
+from tests.support.team_mode import execute_desk_requests, start_team_mode, use_team_mode
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ from console.sandbox.server import Sandbox
 from console.services.payments.probe import make_question
 from console.settings.settings import Settings, load_settings
 from console.wording.sentences.catalogue import translate
-from tests.support.asking import execute_desk_requests, start_team_mode
 from tests.support.desks import UNUSED_URL, MovedClock
 from tests.support.invented import invent_numbers
 from tests.support.keyrings import MemoryKeyring
 from tests.support.payment_desks import make_settings, open_payment_desk
 from tests.support.places import Place
+from tests.support.team_mode import execute_desk_requests, start_team_mode
 
 GIVEN = ("CONSOLE_SECRET_", "CONSOLE_ALARMBOX_URL")
 

@@ -18,9 +18,9 @@ from console.sandbox.server import Sandbox
 from console.services.desk_requests.own_requests import parse_stored_answer
 from console.store.database.engine import Transaction
 from console.store.desk_requests import requests
-from tests.support.asking import execute_desk_requests, start_team_mode
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
+from tests.support.team_mode import execute_desk_requests, start_team_mode
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 

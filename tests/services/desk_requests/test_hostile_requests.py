@@ -22,9 +22,9 @@ from console.store.constraints.desk_requests import MAX_REQUESTS_PER_HOUR
 from console.store.desk_requests import requests
 from console.store.desk_requests.requested_audit import parse_audit_entry
 from console.wiring.desk_requests import DESK_REQUEST_FORM_BY_COMMAND
-from tests.support.asking import execute_desk_requests, start_team_mode
 from tests.support.invented import invent_numbers
 from tests.support.places import Place, ServerPlace
+from tests.support.team_mode import execute_desk_requests, start_team_mode
 
 VALUES: tuple[Any, ...] = (
     None, True, -1, 2**63, 1.5, "", "x" * 9_000, "\ud800", "a\0b", [], [1], {"map": {}}, {"map": {"file": "x"}},

@@ -7,8 +7,8 @@ from sqlalchemy import event
 
 from console.app import Console
 from console.sandbox.server import Sandbox
-from tests.support.asking import end_team_mode, execute_desk_requests, start_team_mode
 from tests.support.places import Place
+from tests.support.team_mode import end_team_mode, execute_desk_requests, start_team_mode
 
 
 @contextmanager

@@ -13,9 +13,9 @@ from console.domain.payments.limits import LARGEST_LIMIT, Limit
 from console.domain.records import Person
 from console.sandbox.server import Sandbox
 from console.settings.settings import load_settings
-from tests.support.asking import answer_password_prompts, execute_desk_requests
 from tests.support.desks import UNUSED_URL, make_environment
 from tests.support.places import Place, ServerPlace
+from tests.support.team_mode import answer_password_prompts, execute_desk_requests
 from tests.support.teams import apply_accounts
 
 NEW = 1_234_567

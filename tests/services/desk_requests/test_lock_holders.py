@@ -28,10 +28,10 @@ from console.store.constraints import fitness
 from console.store.database.engine import Database
 from console.worker.lock_thread import BlockingSessionsThread
 from console.worker.request_threads import REQUEST_THREAD_COUNT
-from tests.support.asking import execute_desk_requests, start_team_mode
 from tests.support.invented import invent_numbers
 from tests.support.places import Place, ServerPlace
 from tests.support.refusals import call_for_refusal_code
+from tests.support.team_mode import execute_desk_requests, start_team_mode
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 

@@ -21,10 +21,10 @@ from tests.services.desk_requests.test_lock_holders import (
     connect,
     execute_and_end_lock_holders,
 )
-from tests.support.asking import execute_desk_requests, start_team_mode
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
+from tests.support.team_mode import execute_desk_requests, start_team_mode
 from tests.support.waiting import wait_until
 
 WITHDRAWS = (

@@ -20,11 +20,11 @@ from console.sandbox.server import Sandbox
 from console.services.process.passwords import use_password_reader
 from console.store.desk_requests import requests
 from tests.cli.conftest import CommandResult, Terminal
-from tests.support.asking import answer_password_prompts, execute_desk_requests, get_password_of, start_team_mode
 from tests.support.desks import MovedClock
 from tests.support.invented import invent_numbers
 from tests.support.payment_desks import make_settings, open_payment_desk
 from tests.support.places import Place
+from tests.support.team_mode import answer_password_prompts, execute_desk_requests, get_password_of, start_team_mode
 from tests.support.waiting import wait_until
 
 NEEDED = ("not_allowed", "password_needed")

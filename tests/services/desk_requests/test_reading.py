@@ -15,9 +15,9 @@ from console.sandbox.alarmbox import companies
 from console.sandbox.server import Sandbox
 from console.settings.settings import load_settings
 from tests.support import payment_desks
-from tests.support.asking import end_team_mode, execute_desk_requests, start_team_mode
 from tests.support.desks import MovedClock
 from tests.support.places import Place, ServerPlace
+from tests.support.team_mode import end_team_mode, execute_desk_requests, start_team_mode
 
 QUEUES = ("pending", "error", "incomplete", "unknown", "review", "refunds")
 TABLES = {

@@ -9,8 +9,8 @@ import pymysql
 import pytest
 
 from tests.services.desk_requests.test_hostile_requests import connect, insert_request
-from tests.support.asking import start_team_mode
 from tests.support.places import Place
+from tests.support.team_mode import start_team_mode
 
 OLD_REQUESTS = 2_000
 

@@ -11,11 +11,11 @@ from console.domain.desk_requests.records import NewDeskRequest, make_request_id
 from console.domain.records import PurchaseRequest
 from console.services.guarded.answer_serialization import serialize_value
 from console.store.desk_requests import requests
-from tests.support.asking import start_team_mode
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.sent_statements import record_packets
+from tests.support.team_mode import start_team_mode
 
 MOST_BEFORE_CALL, MOST_AFTER_CALL = 14, 8
 """Further ones make each request slower: a decision. Five of them are the purchase's own before the call, and four of

@@ -8,9 +8,9 @@ import pytest
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
-from tests.support.asking import start_team_mode
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
+from tests.support.team_mode import start_team_mode
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.support.worker_process import fork_worker
 

@@ -3,9 +3,9 @@
 from console.domain.payments.unmasking import UNMASKED_SECONDS
 from console.sandbox.server import Sandbox
 from tests.services.payments.test_unmasking import ANSWER, MASKED, PAYER, make_payment_with_payer
-from tests.support.asking import execute_desk_requests, start_team_mode
 from tests.support.money_desks import make_provider_settings
 from tests.support.places import Place
+from tests.support.team_mode import execute_desk_requests, start_team_mode
 
 
 def test_a_person_who_asks_reads_it_through_views(place: Place, sandbox: Sandbox) -> None:

@@ -27,9 +27,9 @@ from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import UniqueViolation
 from console.store.desk_requests import requests
 from tests.services.desk_requests.test_execution import store_request, take_locked_request, take_next_request
-from tests.support.asking import execute_desk_requests, start_team_mode
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
+from tests.support.team_mode import execute_desk_requests, start_team_mode
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 RACES = 25

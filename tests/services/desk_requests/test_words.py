@@ -11,11 +11,11 @@ from console.domain.payments.refund_reasons import RefundReason
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.recovery.decision_reasons import DecisionReason, StatedReason
 from console.sandbox.server import Sandbox
-from tests.support.asking import answer_password_prompts, execute_desk_requests, start_team_mode
 from tests.support.desks import MovedClock
 from tests.support.invented import invent_numbers
 from tests.support.payment_desks import make_settings, open_payment_desk
 from tests.support.places import Place
+from tests.support.team_mode import answer_password_prompts, execute_desk_requests, start_team_mode
 
 TYPED, WORDS = '　 please "wait" \\ for\n日本語 😀\t\n', 'please "wait" \\ for\n日本語 😀'
 ALERT = 77

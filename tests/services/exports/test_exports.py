@@ -33,8 +33,8 @@ from console.wording.exports.columns import convert_amount_to_major_units
 from console.wording.exports.records import make_record_columns
 from console.wording.exports.reports import REPORT_TABLES
 from console.wording.sentences.text_context import FileTextContext, Language
-from tests.support.furnished import SampleDesk, open_sample_desk
 from tests.support.refusals import call_for_refusal_code
+from tests.support.sample_desk import SampleDesk, open_sample_desk
 
 HOSTILE = (
     "=cmd|'/c calc'!A0", "＝SUM(A1)", "+1", "-1", "@SUM(1)", "\t=1+1", "\r=1+1", " =1+1", '"quoted", "more"',

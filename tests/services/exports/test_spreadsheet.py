@@ -26,7 +26,7 @@ from console.services.process.context import act_as
 from console.wiring.exports import make_export_table
 from console.wording.sentences.text_context import FileTextContext
 from tests.services.exports.test_exports import make_expected_sheet_value, make_hostile_table, make_requests
-from tests.support.furnished import SampleDesk, open_sample_desk
+from tests.support.sample_desk import SampleDesk, open_sample_desk
 
 SOFFICE = shutil.which("soffice")
 CSV_LANGUAGES = {"ja": 1041, "en": 1033}

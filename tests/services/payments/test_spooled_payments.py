@@ -8,7 +8,7 @@ from console.domain.service_results import OperationDetails
 from console.sandbox.server import Sandbox
 from console.wording.sentences.catalogue import format_error_message
 from tests.support.desks import MovedClock
-from tests.support.losses import store_lost_operations
+from tests.support.lost_operations import store_lost_operations
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.refusals import call_for_refusal
 

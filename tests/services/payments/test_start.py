@@ -17,9 +17,9 @@ from console.services.process.failpoints import Failpoints
 from console.store.database import boot_clock
 from console.store.records import evidence
 from tests.support.desks import NUMBERS, MovedClock
-from tests.support.gone import SimulatedCrash, simulate_crash
 from tests.support.payment_desks import PaymentDesk
 from tests.support.refusals import call_for_refusal
+from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 
 pytestmark = pytest.mark.time_scale("1")
 

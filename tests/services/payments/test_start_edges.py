@@ -13,10 +13,10 @@ from console.services.process.failpoints import Failpoints
 from console.store.database import boot_clock
 from console.wording.sentences.catalogue import format_error_message
 from tests.support.desks import MovedClock
-from tests.support.gone import SimulatedCrash, simulate_crash
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal
+from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 
 
 def test_atom_goes_from_its_token_to_its_end(scene: PaymentDesk, clock: MovedClock) -> None:

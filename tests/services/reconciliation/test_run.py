@@ -23,7 +23,7 @@ from tests.support.children import Child
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
-from tests.support.recon_scene import ReconciledDay, get_counts, reconcile_in_child
+from tests.support.reconciled_day import ReconciledDay, get_counts, reconcile_in_child
 
 pytestmark = pytest.mark.time_scale("1")
 

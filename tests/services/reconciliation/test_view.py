@@ -21,7 +21,7 @@ from console.store.alerts import alerts
 from console.store.operations import leases
 from console.store.reconciliation import runs as reconciliations
 from tests.support.payment_desks import PaymentDesk
-from tests.support.recon_scene import ReconciledDay
+from tests.support.reconciled_day import ReconciledDay
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from console.services.alerts.queue_age import QueueAgeAlerts
 from console.services.process.failpoints import Failpoints
 from console.store.operations import journal
 from console.store.payments import orders
-from tests.support.gone import SimulatedCrash, simulate_crash
 from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
+from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 
 
 def approve_and_expect(desk: RefundDesk, refund: Refund, code: str) -> Refund:

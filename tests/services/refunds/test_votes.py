@@ -255,7 +255,7 @@ def test_more_was_refunded_there(desk: RefundDesk) -> None:
     refund = desk.ask(payment, "3000")
     from console.domain.money import Money
     from console.domain.payments.provider_messages import RefundInstruction
-    from tests.providers.meeting import YEN, make_paypay
+    from tests.providers.sandbox_adapters import YEN, make_paypay
 
     assert YEN.minor == payment.captured_minor
     theirs = RefundInstruction(

@@ -26,7 +26,6 @@ from console.wording.registry import format_purchase_warning
 from console.wording.sentences.catalogue import read_sentences, translate
 from tests.store.money_rows import insert_paid_payment, insert_requested_refund
 from tests.store.registry.files import WHOLE, make_row, write_file
-from tests.support.asking import end_team_mode, start_team_mode
 from tests.support.bulk_stage import make_numbers, make_unknown_checks, make_vendor
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -42,6 +41,7 @@ from tests.support.registries import (
     WHOLE_DAY,
     write_small_whole,
 )
+from tests.support.team_mode import end_team_mode, start_team_mode
 
 FEW = 12
 pytestmark = pytest.mark.engines("sqlite", "mariadb")

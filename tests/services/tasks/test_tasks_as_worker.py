@@ -19,7 +19,7 @@ from tests.support.invented import invent_numbers
 from tests.support.money_desks import call_for_ending
 from tests.support.payment_desks import make_settings, open_payment_desk
 from tests.support.places import Place
-from tests.support.recon_scene import ReconciledDay
+from tests.support.reconciled_day import ReconciledDay
 
 OVER = timedelta(minutes=6)
 """A code of the sandbox's PayPay can be paid for five minutes; an alert's grace is as long."""

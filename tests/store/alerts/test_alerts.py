@@ -10,7 +10,7 @@ from console.domain.tasks.records import Alert, AlertRule
 from console.store.alerts import alerts, cases
 from console.store.database import change_feed
 from console.store.database.engine import Database
-from tests.store.at_once import run_at_once
+from tests.store.concurrent_transactions import run_at_once
 from tests.store.money_rows import NOW
 
 LATER = NOW + timedelta(hours=1)

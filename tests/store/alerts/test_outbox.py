@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from console.store.alerts import outbox
 from console.store.alerts.outbox import OutboxCounts, OutboxEvent
 from console.store.database.engine import Database
-from tests.store.at_once import run_at_once
+from tests.store.concurrent_transactions import run_at_once
 from tests.store.money_rows import NOW
 
 TOPIC = "alerts.v1"

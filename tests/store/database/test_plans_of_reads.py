@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event
 from console.app import Console
 from console.store.queues.queues import QUEUE_NAMES
 from tests.bench import plans
-from tests.support.furnished import SampleDesk, open_sample_desk
+from tests.support.sample_desk import SampleDesk, open_sample_desk
 
 _SMALL_TABLES = frozenset(
     {

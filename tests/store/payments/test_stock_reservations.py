@@ -8,7 +8,7 @@ from console.domain.tasks.states import StockState
 from console.store.database import change_feed
 from console.store.database.engine import Database
 from console.store.payments import stock_reservations as stock
-from tests.store.at_once import run_at_once
+from tests.store.concurrent_transactions import run_at_once
 from tests.store.money_rows import NOW
 from tests.support.places import Place
 

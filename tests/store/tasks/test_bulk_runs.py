@@ -13,7 +13,7 @@ from console.domain.transitions.tables import ForbiddenTransition
 from console.store.database import change_feed
 from console.store.database.engine import Database
 from console.store.tasks import bulk_runs as bulk
-from tests.store.at_once import run_at_once
+from tests.store.concurrent_transactions import run_at_once
 from tests.store.money_rows import NOW
 from tests.support.places import FIRST_PERSON
 

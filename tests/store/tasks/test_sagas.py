@@ -13,7 +13,7 @@ from console.store.alerts import alerts
 from console.store.database import change_feed
 from console.store.database.engine import Database
 from console.store.tasks import sagas
-from tests.store.at_once import run_at_once
+from tests.store.concurrent_transactions import run_at_once
 from tests.store.money_rows import NOW
 
 LATER = NOW + timedelta(minutes=5)

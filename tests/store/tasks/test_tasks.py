@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from console.domain.tasks.records import ScheduledTask
 from console.store.database.engine import Database
 from console.store.tasks import tasks
-from tests.store.at_once import run_at_once
+from tests.store.concurrent_transactions import run_at_once
 from tests.store.money_rows import NOW
 
 MINUTE = timedelta(minutes=1)

@@ -7,10 +7,10 @@ from console.domain.clock import SystemClock
 from console.sandbox.server import Sandbox
 from console.views.app.background_refresh import BackgroundRefresh
 from console.views.runtime.context import WindowContext
-from tests.support.asking import use_team_mode
 from tests.support.inline_runner import InlineRunner
 from tests.support.places import Place
 from tests.support.sent_statements import record_statements
+from tests.support.team_mode import use_team_mode
 
 
 @pytest.mark.engines("mariadb")

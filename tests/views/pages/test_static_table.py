@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.tables.columns import Column, RowGroup
 from console.views.widgets.display.placeholders import EmptyState
-from tests.support.hearing import collect_announcements
+from tests.support.announcements import collect_announcements
 from tests.views.invented_checks import make_window_context
 
 

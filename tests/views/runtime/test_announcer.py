@@ -21,7 +21,7 @@ from console.views.widgets.controls.inputs import Field
 from console.views.widgets.display.placeholders import EmptyState, replace_by_empty_state
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame, ToastStack
-from tests.support.hearing import HeardSentence, collect_announcements
+from tests.support.announcements import HeardSentence, collect_announcements
 
 AT = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 VIEWS = Path(__file__).parents[3] / "console" / "views"

@@ -28,7 +28,7 @@ from console.views.widgets.window.search_results import ResultEntry, ResultGroup
 from console.views.widgets.window.sidebar import Sidebar, SidebarEntry
 from console.views.widgets.window.window_bars import ShortcutHintBar, StatusBar, StatusCell, StatusCellContent
 from tests.legible.ink import measure_label_ink
-from tests.support.hearing import collect_announcements
+from tests.support.announcements import collect_announcements
 
 Shown = Callable[[QWidget], QWidget]
 

@@ -7,7 +7,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QWidget
 
 from console.views.theme.theme import current_appearance
-from tests.desk.hands import get_accessible_name
+from tests.desk.window_person import get_accessible_name
 
 _REACH_PX = 6  # a ring stands up to 4 px outside its widget
 _MIN_PIXELS = 40  # two short edges of the smallest control

@@ -26,14 +26,14 @@ from console.views.app.background_refresh import (
     WORK_COUNTS_INTERVAL_MS,
 )
 from console.worker.request_threads import QUICK_REQUEST_POLL_PERIOD_SECONDS, REQUEST_POLL_PAUSE_SECONDS
+from tests.bench.disk_databases import start_provider_process
 from tests.bench.figures import Row, format_duration, format_ratio, median, percentile
-from tests.bench.grounds import start_provider_process
 from tests.bench.purchases import make_bench_folder, start_servers_on_disk
-from tests.support.asking import start_team_mode
 from tests.support.invented import invent_numbers
 from tests.support.places import ServerPlace
 from tests.support.pooled_databases import PooledDatabase
 from tests.support.sql_server import SqlServer
+from tests.support.team_mode import start_team_mode
 from tests.support.waiting import wait_until
 from tests.support.worker_process import start_worker
 

@@ -21,14 +21,14 @@ from urllib.request import urlopen
 
 from console.domain.payments.records import ReceivedNotice
 from console.sandbox.server import Sandbox
-from tests.support import notice_storm
+from tests.support import notice_deliveries
+from tests.support.malformed_message_sender import AttackParameters, format_parameters
+from tests.support.malformed_messages import ALIVE, CHANNEL, KIND_NAMES, REFUSED, make_message
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
-from tests.support.rubbish import ALIVE, CHANNEL, KIND_NAMES, REFUSED, make_message
-from tests.support.rubbish_thrower import AttackParameters, format_parameters
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.support.worker_process import ROOT, WorkerProcess, start_worker
-from tests.worker.calling import post_notice
+from tests.worker.running_receiver import post_notice
 
 LIMITS = {"paypay": 1.5, "atom": 5.0, "bank": 5.0}
 """Seconds after which a sender gives a try up. PayPay's is its own; the others name none."""
@@ -98,7 +98,7 @@ class WorkerSamples:
 
 @dataclass(frozen=True, slots=True)
 class FloodResult:
-    """The results of a storm: `heard` counts the answers by kind of malformed request, `slow` is the number of slow
+    """The results of a flood: `heard` counts the answers by kind of malformed request, `slow` is the number of slow
     connections.
     """
 
@@ -119,20 +119,20 @@ class FloodResult:
     def told(self) -> str:
         (rate,) = self.heard["all"]
         return (
-            f"{self.thrown} pieces of rubbish, {rate}, {self.cut} of them cut off, {self.slow} slow connections;"
+            f"{self.thrown} malformed messages, {rate}, {self.cut} of them cut off, {self.slow} slow connections;"
             f" {self.deliveries.format_figures()}; {self.vitals.format_figures()}"
         )
 
 
-def rage(place: Place, seconds: float, rate: float, slow: int, each_second: int, seed: int = 0) -> FloodResult:
-    """Run a storm of `seconds` with `rate` malformed requests and `each_second` real notices a second, and `slow`
-    slow connections. Raises AssertionError if a notice wasn't booked exactly once, or for a wrong answer.
+def run_flood(place: Place, seconds: float, rate: float, slow: int, each_second: int, seed: int = 0) -> FloodResult:
+    """Run a flood of `seconds` seconds with `rate` malformed requests and `each_second` real notices a second, and
+    `slow` slow connections. Raises AssertionError if a notice wasn't booked exactly once, or for a wrong answer.
     """
     count = max(3, int(seconds * each_second))
     with Sandbox() as sandbox, open_payment_desk(place, sandbox) as scene:
-        posts = notice_storm.prepare_notices(scene, count - 2 * (count // 3), count // 3, count // 3)
+        posts = notice_deliveries.prepare_notices(scene, count - 2 * (count // 3), count // 3, count // 3)
         posts = posts[0::3] + posts[1::3] + posts[2::3]
-        with start_worker(place, sandbox.url, desk=1, SECRET_LIVE_TOKEN="a-token-for-the-storm") as worker:
+        with start_worker(place, sandbox.url, desk=1, SECRET_LIVE_TOKEN="a-token-for-the-flood") as worker:
             vitals, deliveries = WorkerSamples(), DeliveryTries()
             attack = AttackParameters(worker.port, seconds, rate, seed=seed)
             dawdlers = AttackParameters(worker.port, seconds, slow=slow, seed=seed)
@@ -142,14 +142,14 @@ def rage(place: Place, seconds: float, rate: float, slow: int, each_second: int,
             wait_until(lambda: _is_settled(scene), "every notice is booked", 4 * LONG)
             assert worker.is_alive
         _check(scene, posts)
-        storm = FloodResult(heard, deliveries, vitals, dawdling["slow"]["begun"])
-        check_answers(storm)
-        return storm
+        flood = FloodResult(heard, deliveries, vitals, dawdling["slow"]["begun"])
+        check_answers(flood)
+        return flood
 
 
 @contextmanager
 def _attacking(attack: AttackParameters) -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-m", "tests.support.rubbish_thrower"]
+    command = [sys.executable, "-m", "tests.support.malformed_message_sender"]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         process.stdin.write(format_parameters(attack))
@@ -236,18 +236,18 @@ def _is_settled(scene: PaymentDesk) -> bool:
 
 def _check(scene: PaymentDesk, posts: Sequence[ReceivedNotice]) -> None:
     """Check that each notice has exactly one event, booked its money, paid its order and led to no alert."""
-    notice_storm.check_booked(scene, posts)
+    notice_deliveries.check_booked(scene, posts)
     events = scene.place.sql("SELECT COUNT(*) FROM payment_events WHERE done NOT LIKE 'refused%'")
     assert events == [(len(posts),)]
 
 
-def check_answers(storm: FloodResult) -> None:
+def check_answers(flood: FloodResult) -> None:
     """Check that each kind of malformed request got its own answer, or the end of its connection because no place was
     free, and nothing else.
     """
     for name in KIND_NAMES:
         kind = make_message(name, Random(0)).answer
-        heard = set(storm.heard[name]) - {""}
+        heard = set(flood.heard[name]) - {""}
         assert heard or name == "less than it said", f"{name}: never answered"
         wrong = [one for one in heard if not _fits(kind, one)]
         assert wrong == [], f"{name}: {wrong[:3]}"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from tests.support.rubbish import KIND_NAMES, MalformedMessage, make_message
+from tests.support.malformed_messages import KIND_NAMES, MalformedMessage, make_message
 from tests.support.waiting import PATIENCE_SECONDS
 
 """Seconds after which a connection that is neither answered nor closed is given up."""

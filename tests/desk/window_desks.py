@@ -23,13 +23,13 @@ from console.store.database.engine import Database, Transaction
 from console.views.sign_in.password_dialog import PasswordDialog
 from console.views.widgets.controls.password_field import PasswordField
 from console.views.widgets.window.dialog import DialogFrame
-from tests.desk.hands import Person
+from tests.desk.window_person import Person
 from tests.support import servers
-from tests.support.asking import execute_desk_requests
 from tests.support.desks import STORE_KEY, make_environment, open_desk
 from tests.support.first_use import note_earlier_use
-from tests.support.furnished import TEAM
 from tests.support.pooled_databases import PooledDatabase
+from tests.support.sample_desk import TEAM
+from tests.support.team_mode import execute_desk_requests
 
 FIRST_PERSON = "op-a"
 _WORKER = "worker"

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from console.domain.errors import ConsoleError
 from console.services.guarded import request_ids
-from tests.support.asking import is_result_unknown
+from tests.support.team_mode import is_result_unknown
 
 T = TypeVar("T")
 _UNREACHABLE_EXIT_STATUS = 6

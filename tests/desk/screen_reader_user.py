@@ -12,9 +12,9 @@ from PySide6.QtGui import QAccessible, QAccessibleActionInterface, QAccessibleIn
 from PySide6.QtWidgets import QApplication
 
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame
-from tests.desk.hands import Person
+from tests.desk.window_person import Person
 from tests.support.accessible_tree import Role, find_tree_faults, get_spoken_name, list_visible_nodes
-from tests.support.hearing import HeardSentence
+from tests.support.announcements import HeardSentence
 
 _MAX_TABS = 60
 _LISTS = (Role.Table, Role.List, Role.PageTabList)
