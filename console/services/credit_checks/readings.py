@@ -138,11 +138,14 @@ class CreditCheckPartReader:
         context.record_audit(tx, action, record.id, {"code": code}, result="failed", reason=reason)
 
     @credit_checks.run_again_if_stale()
-    def plan_next_read(self, tx: Transaction, record_id: int, attempt_count: int) -> None:
+    def plan_next_read(
+        self, tx: Transaction, record_id: int, attempt_count: int, *, has_fetched_all: bool = False
+    ) -> None:
         """Schedule the next attempt to read the missing detail or PDF of a credit check; set its work to
         needs_review if the schedule has no further attempt. If nothing is missing or the viewing period is over,
         clear the work. A contradicted credit check stays unchanged. `attempt_count` is the number of attempts so
-        far."""
+        far. With `has_fetched_all`, the last attempt has fetched detail and PDF: what is missing then is missing at
+        AlarmBox, so the cause of an earlier failure is cleared."""
         record = credit_checks.find(tx.conn, record_id)
         if record is None or record.work.reason == WorkReason.CONTRADICTED:
             return
@@ -153,7 +156,7 @@ class CreditCheckPartReader:
             work = Work(WorkState.SCHEDULED, at, WorkReason.INCOMPLETE, attempt_count)
             if at is None:
                 work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.REFETCHES_ENDED, attempt_count)
-        cleared_columns = {} if record.incomplete else {"error_code": None}
+        cleared_columns = {} if record.incomplete and not has_fetched_all else {"error_code": None}
         credit_checks.change_record(tx.conn, record, now, **credit_checks.make_work_values(work), **cleared_columns)
 
 

@@ -218,7 +218,13 @@ class _RefetchAttempt:
             report = next((part.report for part in self._fetched_parts if part.report is not None), None)
             outcomes.end_reading_contradiction(self._context, tx, self._id, report)
         record = credit_checks.find(tx.conn, self._id)
-        self._part_reader.plan_next_read(tx, self._id, attempt_count=record.work.attempt + 1 if record else 1)
+        fetched_names = {part.name for part in self._fetched_parts if part.is_fetched}
+        self._part_reader.plan_next_read(
+            tx,
+            self._id,
+            attempt_count=record.work.attempt + 1 if record else 1,
+            has_fetched_all=fetched_names == {DETAIL_PART, PDF_PART},
+        )
         record_exists = record is not None
         tx.call_after_commit(lambda: setattr(self, "_is_recorded", record_exists))
 

@@ -228,6 +228,18 @@ def test_refetch_keeps_what_it_got(console: Console, sandbox: Sandbox) -> None:
     assert caught.value.exit_status == 5
 
 
+def test_what_alarmbox_lacks_has_no_cause_of_an_earlier_failure(console: Console, sandbox: Sandbox) -> None:
+    """The detail could not be read after the purchase. A re-fetch reads it and the PDF, but AlarmBox has no result
+    yet: the record is still incomplete, and the failure is no longer the reason."""
+    sandbox.control.add_fault("status:500", call="detail")
+    for call in ("purchase", "detail", "pdf"):
+        sandbox.control.add_fault("no_result", call=call, number=NUMBER, times="always")
+    record = buy(console)
+    assert (record.incomplete, record.error_code) == (("result",), "http_500")
+    answer = console.credit_checks.refetch(record.id).record
+    assert (answer.incomplete, answer.error_code) == (("result",), None)
+
+
 def test_stale_view_is_refused(console: Console) -> None:
     """A re-fetch with an earlier version of the record is refused with `stale_view`."""
     record = buy(console)
