@@ -77,6 +77,23 @@ def test_recent_records_show_their_present_state(
     assert [one.at for one in person.opening.context.visits] == [visit.at]
 
 
+def test_a_refusal_is_gone_after_the_page_was_left(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+    """The bar that says why a key did nothing tells of that moment. Whoever leaves the page and comes back may find
+    another state there, so the bar is not shown again."""
+    payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
+    person = sit()
+    person.frame.show_route(PaymentRoute(payment.id))
+    page = person.page(PaymentPage)
+    person.until(lambda: page.view is not None)
+    person.wait_until_read()
+    person.press("M")
+    person.until(lambda: "act" in page.list_bar_names())
+    person.press("Alt+1")
+    person.page(HomePage)
+    person.frame.go_back()
+    assert "act" not in person.page(PaymentPage).list_bar_names()
+
+
 @pytest.mark.parametrize("kind", ["payment", "refund"])
 def test_what_changes_nothing_is_no_change(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, kind: str

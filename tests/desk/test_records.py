@@ -331,7 +331,8 @@ def test_arrivals_of_the_whole_list_are_not_told_beside_a_part_of_it(
 def test_what_was_settled_elsewhere_is_marked_not_removed(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A row that has left the queue keeps its place until the list is read again."""
+    """A row that has left the queue keeps its place until the list is read again. The row, the line of its
+    position and the preview say so."""
     record = buy_unknown(console, sandbox, NUMBER)
     person = sit()
     person.frame.show_route(QueuesRoute("unknown"))
@@ -343,8 +344,13 @@ def test_what_was_settled_elsewhere_is_marked_not_removed(
     place = page.row_model.find_row(("credit-check", record.id))
     assert place is not None
     person.until(lambda: page.table.get_row_tone(place) == "care")
+    spoken = page.row_model.format_spoken_text(page.row_model.row_at(place))
+    assert spoken.endswith(", no longer in this list")
+    assert "1 no longer in this list" in page.hint_bar.status_label.plain
+    assert page.preview.removed_bar.isVisibleTo(page.preview)
     person.press("F5")
     person.until(lambda: page.row_model.row_count == 0)
+    assert "no longer" not in page.hint_bar.status_label.plain
 
 
 def test_single_letters_are_letters_in_a_field(sit: OpenWindow, console: Console) -> None:

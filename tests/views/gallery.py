@@ -242,7 +242,7 @@ def make_rows() -> QWidget:
     model.set_row_selected(2)
     table.go_to_row(3)
     table.ring_row, table.hover_row = 3, 1
-    table.mark_row("他の人が変更", "care")
+    table.mark_removed_rows(["他の人が変更"], "一覧から外れています")
     table.setFixedHeight(28 + 7 * 32)
     return make_section("表の行", table)
 

@@ -406,7 +406,7 @@ class ApprovalListPanel(Surface):
         the list.
         """
         self._held_back_inbox = None
-        self._summaries = self._summaries if summaries is None else summaries
+        self._summaries = self._summaries if summaries is None else self._keep_current_summary(summaries)
         count = len(inbox.to_decide) + sum(not proposal.refusal for proposal in proposals)
         self.count_label.show_text(wording.format_count(count))
         groups = self._insert_current_card(self._make_groups(inbox, proposals))
@@ -417,6 +417,15 @@ class ApprovalListPanel(Surface):
                 (name, tuple(newer_cards.get(card.ref, card) for card in cards)) for name, cards in self._groups
             ]
         self._show_groups(groups)
+
+    def _keep_current_summary(
+        self, summaries: Mapping[int, RefundRequestSummary]
+    ) -> Mapping[int, RefundRequestSummary]:
+        """Return newly read summaries. That of the selected request is kept if none was read, because the request has
+        been decided: its card still shows the payment's number and the company."""
+        kind, refund_id = self.current_ref or ("", 0)
+        kept_summary = self._summaries.get(refund_id) if kind == "refund" else None
+        return summaries if kept_summary is None else {refund_id: kept_summary, **summaries}
 
     def show_refund(self, refund: Refund) -> None:
         """Show a newer version of a refund on its card. A decided refund keeps its place, under a heading that says

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QAccessible, QKeySequence, QResizeEvent, QShortcut, QShowEvent
+from PySide6.QtGui import QAccessible, QHideEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import QAbstractButton, QBoxLayout, QGridLayout, QLayout, QMenu, QVBoxLayout, QWidget
 
 from console.views.runtime.context import WindowContext
@@ -562,6 +562,13 @@ class Page(QWidget):
         super().showEvent(event)
         if self._pending_refresh_reason:
             self.refresh(self._pending_refresh_reason)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Remove the bar about an action when the person leaves the page: it says how things were at that moment, and
+        when the person comes back, they may be different. A bar that appears meanwhile stays."""
+        super().hideEvent(event)
+        if not event.spontaneous():  # a minimized window is not left
+            self.hide_bar("act")
 
     @Slot(object)
     def _refresh_on_changes(self, changes: frozenset[tuple[str, int]]) -> None:

@@ -65,12 +65,6 @@ class FittedTable(RecordTable):
         )
         return [row for row in map(self.rows.row_at, range(first_row, last_row)) if row is not None]
 
-    def list_visible_rows(self) -> list[Any]:
-        """Return the loaded rows that are in the visible area of the table."""
-        last_row = self.rowAt(self.viewport().height() - 1)
-        end = last_row + 1 if last_row >= 0 else self.rows.rowCount()
-        return [row for row in map(self.rows.row_at, range(max(0, self.rowAt(0)), end)) if row is not None]
-
     def repaint_ages(self) -> None:
         """Repaint the visible rows, so that the ages in their cells are up to date."""
         self.viewport().update()

@@ -45,7 +45,7 @@ class StaticTable(FittedTable):
         self._rows: Sequence[Any] = ()
         self._has_shown_rows = False
         self._held_back_rows: Sequence[Any] | None = None
-        self._removed_keys: set[Hashable] = set()
+        self._removed_text = context.translate("table.row_removed")
 
     def show_rows(self, rows: Sequence[Any], *, is_automatic: bool = False) -> None:
         """Replace the rows of the table with `rows`.
@@ -60,9 +60,6 @@ class StaticTable(FittedTable):
             self._update_shown_rows(rows)
             return
         self._held_back_rows = None
-        for key in self._removed_keys:
-            self.mark_row(key, None)
-        self._removed_keys.clear()
         self._rows = rows
         if self._has_shown_rows:
             self._model.read_again()
@@ -88,11 +85,9 @@ class StaticTable(FittedTable):
         row_by_key = {get_key(row): row for row in rows}
         for row in self._rows:
             key = get_key(row)
-            if key not in row_by_key:
-                self._removed_keys.add(key)
-            elif row_by_key[key] != row:
+            if key in row_by_key and row_by_key[key] != row:
                 self.rows.replace_row(row_by_key[key])
-            self.mark_row(key, None if key in row_by_key else "care")
+        self.mark_removed_rows({get_key(row) for row in self._rows} - row_by_key.keys(), self._removed_text)
         self._rows = [row_by_key.get(get_key(row), row) for row in self._rows]
 
     def leaveEvent(self, event: QEvent) -> None:

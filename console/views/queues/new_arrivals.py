@@ -57,7 +57,8 @@ class QueueArrivals(QObject):
         """Read the first MAX_COMPARED_QUEUE_ITEMS items of the list of `query` in the background, then compare them
         with the rows of `table`. Replace each row whose item has changed. If items have no row in the table, show
         the button that loads them, with their number; but if the table is empty, emit `reload_requested` and show no
-        button. If the list has no more items than were read, also mark the rows whose records have left the list. If
+        button. If the list has no more items than were read, also mark the rows whose records have left the list; a
+        marked row stays in the table until the page reads the list again. If
         the items can't be read, change nothing.
         """
 
@@ -87,7 +88,13 @@ class QueueArrivals(QObject):
             else:
                 self._update_row(table, row_index, item)
         if len(items) < MAX_COMPARED_QUEUE_ITEMS:
-            _mark_removed_rows(table, {make_record_ref(item.record) for item in items})
+            present_refs = {make_record_ref(item.record) for item in items}
+            shown_refs = {
+                make_record_ref(row.item.record)
+                for row in table.rows.iterate_loaded_rows()
+                if isinstance(row, QueueRow)
+            }
+            table.mark_removed_rows(shown_refs - present_refs, self._context.translate("table.row_removed"))
         self.rows_updated.emit()
         if table.rows.row_count == 0 and self._new_refs:
             self.reload_requested.emit()  # the table is empty, so no row can move
@@ -105,15 +112,6 @@ class QueueArrivals(QObject):
         row = table.rows.row_at(row_number)
         if isinstance(row, QueueRow) and row.item != queue_item:
             table.rows.replace_row(QueueRow(queue_item, row.group_size))
-
-
-def _mark_removed_rows(table: FittedTable, present_refs: set[RecordRef]) -> None:
-    """Mark the visible rows of the table whose records have left the queue, and unmark the others. `present_refs` are
-    the records that the queue has now. A marked row stays in the table until the page reads the list again."""
-    for row in table.list_visible_rows():
-        if isinstance(row, QueueRow):
-            key = make_record_ref(row.item.record)
-            table.mark_row(key, None if key in present_refs else "care")
 
 
 def _ignore_failure(_failure: Failure) -> None:

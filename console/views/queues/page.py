@@ -613,6 +613,7 @@ class QueuesPage(Page):
         self.queue_actions.record_actions.set_current_record(
             queue_rows.get_row_record_ref(selected_row) if isinstance(selected_row, QueueRow) else None
         )
+        self.preview.removed_bar.setVisible(self.row_model.is_row_removed(self.table.current_row))
         self._update_difference_line()
         self._show_row_position()
         self.screen_state_changed.emit()
@@ -634,6 +635,9 @@ class QueuesPage(Page):
         capped = not self.row_model.is_complete and queue_count is not None and queue_count.is_capped
         total = wording.format_count(row_count, is_capped=capped)
         position_text = self.context.translate("queue.position", position=position, total=total) if position else ""
+        removed_count = len(self.row_model.removed_keys)
+        if removed_count:
+            position_text = self.context.translate("queue.position_removed", position=position_text, n=removed_count)
         self.hint_bar.status_label.show_text(self._add_state_time(position_text))
 
     def _add_state_time(self, position_text: str) -> str:

@@ -74,9 +74,20 @@ class RecordPreview(Surface):
         self._timeline: TimelinePage | None = None
         context.work_counts_changed.connect(self._mark_recommended_button)
         self._scroll_area = make_scroll_area()
+        self.removed_bar = NotificationBar(
+            context.translate("queue.preview.removed"),
+            context.translate("queue.preview.removed_hint"),
+            tone="care",
+            icon_name="warning",
+            is_narrow=True,
+            is_announced=False,  # a screen reader reads it in the row of the record
+        )
+        self.removed_bar.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(1, 0, 0, 0)
-        layout.addWidget(self._scroll_area)
+        layout.setSpacing(0)
+        layout.addWidget(self.removed_bar)
+        layout.addWidget(self._scroll_area, 1)
 
     def show_queue_item(self, item: QueueItem | None) -> None:
         """Show the summary of this item of a queue. With None, the panel is empty."""

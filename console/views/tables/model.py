@@ -34,7 +34,8 @@ class PageCacheModel(QAbstractTableModel):
     """The Qt model of a table whose rows are stored page by page in a PageCache: rows, headings of groups of rows,
     and placeholders for rows that aren't loaded. `get_key` returns the key of a row; `get_group` returns the heading
     above a row, and is None for a table without headings. `selected_keys` are the keys of the rows that the person
-    has selected.
+    has selected. `removed_keys` are the keys of rows that the list had when it was read and has no longer; a screen
+    reader speaks `removed_text` after the texts of such a row.
 
     Signals:
     - selection_changed: the person has selected or deselected rows.
@@ -52,6 +53,8 @@ class PageCacheModel(QAbstractTableModel):
         super().__init__(parent)
         self.columns = tuple(columns)
         self.selected_keys: set[Hashable] = set()
+        self.removed_keys: frozenset[Hashable] = frozenset()
+        self.removed_text = ""
         self.is_skeleton = False  # True if placeholders are drawn as grey bars, False if they are blank
         self.get_key = get_key
         self._page_cache = PageCache(get_key, get_group)
@@ -99,6 +102,17 @@ class PageCacheModel(QAbstractTableModel):
         self.selected_keys = set(keys)
         if len(self._page_cache):
             self.dataChanged.emit(self.index(0, 0), self.index(len(self._page_cache) - 1, len(self.columns) - 1))
+
+    def mark_removed_rows(self, keys: Iterable[Hashable], removed_text: str = "") -> None:
+        """Mark the rows with these keys as no longer in the list, and unmark all others."""
+        earlier_keys, self.removed_keys, self.removed_text = self.removed_keys, frozenset(keys), removed_text
+        if self.removed_keys != earlier_keys and len(self._page_cache):
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self._page_cache) - 1, len(self.columns) - 1))
+
+    def is_row_removed(self, row: int) -> bool:
+        """Return True if the row at this position is no longer in the list."""
+        item = self.row_at(row) if self.removed_keys else None
+        return item is not None and self.get_key(item) in self.removed_keys
 
     def list_heading_rows(self) -> list[int]:
         """Return the positions of the headings of the loaded pages."""
@@ -171,11 +185,10 @@ class PageCacheModel(QAbstractTableModel):
     def format_spoken_text(self, row_or_heading: Any) -> str:
         """Return the text that a screen reader reads for a whole row: the texts of its cells, without repetitions. It
         is the accessible name of the row's first cell."""
-        return ", ".join(
-            dict.fromkeys(
-                cell_texts for column in self.columns if (cell_texts := column.format_spoken_cell(row_or_heading))
-            )
-        )
+        texts = [column.format_spoken_cell(row_or_heading) for column in self.columns]
+        if self.removed_keys and self.get_key(row_or_heading) in self.removed_keys:
+            texts.append(self.removed_text)
+        return ", ".join(dict.fromkeys(text for text in texts if text))
 
     def get_entry(self, row: int) -> Any | None:
         """Return the row or heading at this position of the table; None for a placeholder."""

@@ -98,6 +98,7 @@ class PagedModel(PageUpdateModel):
         )
         self._visible_rows, self._requested_row = (0, 0), None
         self.selected_keys.clear()
+        self.removed_keys = frozenset()
         self._page_cache.reset_pages(_FIRST_PAGE_PLACEHOLDER_ROWS)
         self.endResetModel()
         self._read_next_page()
@@ -109,6 +110,7 @@ class PagedModel(PageUpdateModel):
             return
         self._query_number += 1  # a page that is being read may be older than this request
         self._read_page_number, self._has_failed = None, False
+        self.mark_removed_rows(())
         first_page_number, last_page_number = self._find_visible_pages()
         for page_number, cached_page in enumerate(self._page_cache.pages):
             if not first_page_number <= page_number <= last_page_number:

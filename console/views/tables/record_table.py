@@ -1,7 +1,7 @@
 """The table in which a page shows its rows. One row is current, and the focus ring surrounds the whole row. A typed
 letter is a shortcut of the page; it doesn't search in the table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 from PySide6.QtCore import (
@@ -62,7 +62,6 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self.pinned_column_count = self.first_column = 0
         self._selection_start = -1  # the row where a selection with Shift and an arrow key began; -1: none
         self._heading_rows: list[int] = []
-        self._tone_by_row_key: dict[object, Tone] = {}
         self._top_position: tuple[QPersistentModelIndex, int] | None = None
         self._was_current_row_visible = False
         self._sized_at_revision = current_appearance().revision
@@ -195,19 +194,15 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
                 self.go_to_row(row)
                 return
 
-    def mark_row(self, key: object, tone: Tone | None) -> None:
-        """Draw a mark in the colour of a tone at the left edge of the row with this key, for example because
-        another person has changed the row; None removes the mark."""
-        if tone is None:
-            self._tone_by_row_key.pop(key, None)
-        else:
-            self._tone_by_row_key[key] = tone
+    def mark_removed_rows(self, keys: Iterable[Hashable], removed_text: str) -> None:
+        """Draw a mark at the left edge of the rows with these keys, which the list has no longer, and let a screen
+        reader speak `removed_text` for them. Other rows lose their mark; so do all when the list is read again."""
+        self.rows.mark_removed_rows(keys, removed_text)
         self.viewport().update()
 
     def get_row_tone(self, row: int) -> Tone | None:
         """Return the colour tone of a row's mark; None if the row has no mark."""
-        item = self.rows.row_at(row) if self._tone_by_row_key else None
-        return None if item is None else self._tone_by_row_key.get(self.rows.get_key(item))
+        return "care" if self.rows.is_row_removed(row) else None
 
     # -- position, hover, focus
 

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.payments.consistency import compute_money_parts, find_money_part_of_refund
-from console.domain.payments.service_results import ApprovalInbox, RiskSignal, RuleCheck
+from console.domain.payments.service_results import ApprovalInbox, RefundRequestSummary, RiskSignal, RuleCheck
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
 from console.domain.service_results import AllowedAction
@@ -195,14 +195,20 @@ def test_a_decided_request_is_not_among_those_that_wait(appearance: object) -> N
         lines = panel.card_list._card_model.lines
         return [line if isinstance(line, str) else line.ref[1] for line in lines]
 
-    panel.show_inbox(ApprovalInbox(tuple(waiting), ()))
+    summaries = {refund.id: RefundRequestSummary(make_payment(), 0) for refund in waiting}
+    panel.show_inbox(ApprovalInbox(tuple(waiting), ()), summaries=summaries)
     panel.select_card(("refund", 12))
-    panel.show_refund(replace(waiting[1], state=RefundState.APPROVED, checkers=("lead-b",)))
+    approved = replace(waiting[1], state=RefundState.APPROVED, checkers=("lead-b",))
+    panel.show_refund(approved)
     divided = ["Waiting for your decision", 11, "Decided", 12, "Waiting for your decision", 13]
     assert list_lines() == divided
     assert panel.cards[1].remark == "Approved", "no second approval is needed"
-    panel.show_inbox(ApprovalInbox((waiting[0], waiting[2]), ()))
+    title = panel.cards[1].title
+    later_summaries = {id: summaries[id] for id in (11, 13)}
+    panel.show_inbox(ApprovalInbox((waiting[0], waiting[2]), ()), summaries=later_summaries)
     assert list_lines() == divided
+    panel.show_refund(approved)
+    assert panel.cards[1].title == title == make_payment().merchant_payment_id
     assert panel.current_ref == ("refund", 12)
     panel.select_card(("refund", 13))
     panel.show_inbox(ApprovalInbox((waiting[0], waiting[2]), ()))

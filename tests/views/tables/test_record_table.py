@@ -183,12 +183,18 @@ def test_hover_and_rest(table: MakeTable) -> None:
     assert pixel(view, 590, 72) == values["base"]
 
 
-def test_a_mark_says_that_a_row_was_changed(table: MakeTable) -> None:
-    """A row changed by somebody else has a mark of its tone at the left, until it is taken away."""
+def test_a_mark_says_that_a_row_has_left_the_list(table: MakeTable) -> None:
+    """A row that is no longer in the list has a mark at the left and says so, until the list is read again."""
     view, values = table(3), current_appearance().colours_by_name
-    view.mark_row(2, "care")
+    view.mark_removed_rows([2], "gone")
     assert pixel(view, 1, 70) == values["care"]
-    view.mark_row(2, None)
+    assert [view.rows.format_spoken_text(view.rows.row_at(row)).endswith(", gone") for row in range(3)] == [
+        False,
+        False,
+        True,
+    ]
+    view.rows.read_again()
+    assert not view.rows.is_row_removed(2)
     assert pixel(view, 1, 70) == values["base"]
 
 
