@@ -1,4 +1,4 @@
-"""Records as programs read them."""
+"""The JSON of records, on which other programs rely."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone

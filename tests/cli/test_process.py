@@ -328,7 +328,9 @@ def test_no_garbage_is_collected_until_the_window_does(monkeypatch: pytest.Monke
 
 
 def test_every_module_that_a_start_must_not_load_exists() -> None:
-    """A renamed module would be absent from every start, and its check would prove nothing."""
+    """Each module in the lists of modules that a start must not load exists, because a renamed one would never be
+    found.
+    """
     for name in UNUSED_BY_LOOKUP | UNUSED_BY_HELP | UNUSED_BY_FIRST_FRAME:
         assert find_spec(name) is not None, name
 

@@ -35,7 +35,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what a desk that asks a worker can't have."""
+    """Skip a test of something that a desk in team mode doesn't have."""
     mark = item.get_closest_marker("embedded")
     if mark is not None and item.config.getoption("--through-worker"):
         pytest.skip(mark.args[0])
@@ -85,7 +85,7 @@ def seats(
 
 @pytest.fixture
 def console(seats: WindowTestDesks) -> Console:
-    """The desk of op-a."""
+    """Return the desk of op-a."""
     return seats.console
 
 
@@ -116,5 +116,5 @@ def buy_without_pdf(console: Console, sandbox: Sandbox, number: str) -> CreditCh
 
 
 def read_provider_id(sandbox: Sandbox, number: str) -> int:
-    """The provider's id of the newest credit check of this number, from its ledger."""
+    """Return the provider's id of the newest credit check of this number, from its ledger."""
     return int(sandbox.control.read_ledger(number)["entries"][-1]["id"])

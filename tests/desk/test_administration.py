@@ -52,8 +52,9 @@ def list_hinted_keys(page: AdminPage) -> set[str]:
 
 
 def test_a_page_that_is_opened_before_the_rights_are_known(sit: OpenWindow, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The window doesn't know yet that this person may not see the limits: all other tabs are read, and the limits
-    say who may see them."""
+    """If a page is opened before the rights are known, the tabs that the person may see are read, and the tab of the
+    limits says who may see them.
+    """
     person = sit()
     with monkeypatch.context() as patch:
         patch.setattr(WindowContext, "find_missing_right_reason", lambda *_: "")

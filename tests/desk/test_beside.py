@@ -1,4 +1,4 @@
-"""Taking a record and noting beside it, from the pages of every kind, by keyboard."""
+"""Taking a record and adding a note to it, by keyboard, on the pages of every kind of record."""
 
 from console.app import Console
 from console.domain.service_results import OperationDetails

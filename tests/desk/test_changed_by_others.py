@@ -58,8 +58,9 @@ def test_a_payment_shows_the_fields_before_and_after(
 def test_recent_records_show_their_present_state(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A record that was opened, and then changed while another page was shown, has its new state among the recent
-    records on Home; the time stays that of the visit."""
+    """A record that changes while another page is shown has its new state in the list of recent records on Home; its
+    time stays that of the visit.
+    """
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = request_refund(console, payment.id, 8_500)
     person = sit()
@@ -98,9 +99,8 @@ def test_a_refusal_is_gone_after_the_page_was_left(sit: OpenWindow, console: Con
 def test_what_changes_nothing_is_no_change(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, kind: str
 ) -> None:
-    """Somebody reads the record, sees its customer without masks, or tries what is refused: the page says of none of
-    them that the record has changed, and of no earlier event that it has just happened. A real change is told with
-    the person who made it.
+    """A read, an unmasked customer and a refused action aren't announced as changes of the record, and no earlier
+    event is. A change is announced with the person who made it.
     """
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = request_refund(console, payment.id, 8_500)
@@ -147,8 +147,9 @@ def test_a_refund_shows_who_has_decided(
 def test_a_change_before_the_page_was_opened_is_not_announced(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The timeline grows by an entry of the person's own, such as that of the unmasked payer; the newest entry of
-    somebody else is older than the page."""
+    """An own entry makes the timeline longer, while the newest entry of another person is older than the page: no
+    change is announced.
+    """
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     with seats.open_acting_desk("lead-b") as lead:
         lead.recovery.probe("payment", payment.id)

@@ -73,8 +73,8 @@ def open_queue(person: Person) -> ChangedCompaniesPage:
 
 
 def test_each_change_once(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path) -> None:
-    """Forty changes of watched companies are forty rows, of which each says what changed; one of another company is
-    none. The tab, the sidebar and the home page count them.
+    """Forty changes of watched companies are forty rows, each with its change; a change of another company has no
+    row. The tab, the sidebar and Home show their number.
     """
     for number in WATCHED:
         buy_check(seats.console, number)
@@ -113,7 +113,7 @@ def test_each_change_once(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Pat
 
 
 def test_acting_on_a_change(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path) -> None:
-    """S looks the successor up, Esc comes back, and an acknowledgement takes the row out; the others stay."""
+    """S looks the successor up, Esc leads back, and an acknowledgement removes the row from the queue."""
     merged, closed = WATCHED[:2]
     for number in (merged, closed):
         buy_check(seats.console, number)

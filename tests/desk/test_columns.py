@@ -1,4 +1,6 @@
-"""The columns of a queue at a desk: chosen by menu, dialog and drag, kept for the person, and saved in a view."""
+"""The columns of a queue: a person chooses them by menu, dialog and drag; they are stored for the person and in a
+saved view.
+"""
 
 from console.app import Console
 from console.sandbox.server import Sandbox

@@ -1,4 +1,6 @@
-"""From a name that somebody heard to the company and its records, with what the registry says about it."""
+"""A search for a company by a part of its name leads to the company and its records, with the facts of
+the registry.
+"""
 
 from collections.abc import Sequence
 from datetime import date
@@ -62,7 +64,7 @@ def import_registry(seats: WindowTestDesks, folder: Path, rows: Sequence[Registr
 
 
 def read_visible_facts(root: CorporationFactsView) -> str:
-    """The texts of the facts that are in sight, in one line."""
+    """Return the texts of the visible facts, in one line."""
     return " ".join(label.plain for label in root.findChildren(TextLabel) if label.isVisible())
 
 
@@ -73,7 +75,7 @@ def search_text(person: Person, text: str) -> LookupPage:
 
 
 def list_companies(page: LookupPage) -> CompanyList:
-    """The companies above the records of a search."""
+    """Return the list of companies above the records of a search."""
     found = page.result_stack.currentWidget()
     assert isinstance(found, FoundRecordsPanel)
     assert found.table.all_rows
@@ -154,7 +156,9 @@ def test_what_a_list_says_about_its_search(seats: WindowTestDesks, sit: OpenWind
 def test_a_closed_and_a_merged_company(
     seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path, sandbox: Sandbox
 ) -> None:
-    """The page says when and why it was closed, and leads to the successor and back; a purchase tells it before."""
+    """The page of a company says when and why it was closed and links to its successor and back; the dialog of a
+    purchase says it, too.
+    """
     import_registry(seats, tmp_path)
     buy_check(seats.console, SUCCESSOR)
     person = sit()

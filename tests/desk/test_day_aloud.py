@@ -55,8 +55,8 @@ def test_a_days_work_is_heard(
     record_property: Callable[[str, object], None],
     language: str,
 ) -> None:
-    """Ten acts of a day. On every screen each control is named, no word is a filler, and one node has the focus; what
-    is shown in a bar or a toast is heard in the same turn of the event loop.
+    """In ten acts of a day, every control has a name, no text is a placeholder and one node has the focus on every
+    screen. A shown bar or toast is announced in the same turn of the event loop.
     """
     import_paid_payment(console, sandbox, ORDER, 12_000)
     lacking = [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:3]]
@@ -235,7 +235,7 @@ def _postpone_refetches(console: Console) -> None:
 
 
 def match_shown_with_heard(show_times: ShownTimes, heard: list[HeardSentence]) -> list[tuple[str, float, float]]:
-    """The sentence of each bar or toast that is announced, when it was shown, and when it was heard next to that."""
+    """Return the sentence of each announced bar or toast, with the times at which it was shown and announced."""
     nearest = []
     for sentence, at in show_times.shown:
         times = [one.at for one in heard if sentence in one.sentence]
@@ -252,8 +252,8 @@ def compare_transcript(file: Path, transcript: list[str]) -> None:
 
 
 def _sort_concurrent_sentences(transcript: list[str]) -> list[str]:
-    """The transcript with the sentences between two keys in the order of their letters: which of two threads ends
-    first differs from run to run.
+    """Return the transcript with the sentences between two keys sorted, because their order depends on which thread
+    ends first.
     """
     runs = [list(lines) for _, lines in groupby(transcript, lambda line: line.startswith("- hears"))]
     return [line for run in runs for line in (sorted(run) if run[0].startswith("- hears") else run)]

@@ -45,7 +45,9 @@ def test_a_desk_is_heard(
     record_property: Callable[[str, object], None],
     language: str,
 ) -> None:
-    """On every screen each control is named, no word is a filler, and one node has the focus."""
+    """On every screen of these tasks every control has a name, no text is a placeholder, and one node has
+    the focus.
+    """
     import_paid_payment(console, sandbox, ORDER, 12_000)
     check = buy_check(console, NUMBERS[0])
     _reconcile_yesterday(console, sandbox)

@@ -113,7 +113,7 @@ def test_a_refund_that_stopped_at_review_is_continued(sit: OpenWindow, payment: 
 
 
 def test_what_has_changed_meanwhile_is_seen(sit: OpenWindow, payment: Payment) -> None:
-    """The draft of a refund whose payment somebody else has refunded can't be sent, and says why."""
+    """The draft of a refund can't be sent if another person has refunded the payment meanwhile, and says why."""
     person = sit()
     type_refund(person, payment)
     end_without_closing(person)
@@ -284,7 +284,7 @@ OPEN_DIALOG: dict[str, tuple[Callable[[Person, Incident], DialogFrame], Callable
 
 
 def find_text_input(dialog: DialogFrame) -> QPlainTextEdit | QLineEdit:
-    """The input of a dialog into which people write a sentence."""
+    """Return the input of a dialog into which people write a sentence."""
     edits: list[QPlainTextEdit | QLineEdit] = [*dialog.findChildren(QPlainTextEdit), *dialog.findChildren(QLineEdit)]
     return next(edit for edit in edits if edit.isVisible())
 
@@ -293,7 +293,9 @@ def find_text_input(dialog: DialogFrame) -> QPlainTextEdit | QLineEdit:
 def test_what_was_written_in_a_dialog_outlives_the_process(
     seats: WindowTestDesks, sit: OpenWindow, payment: Payment, name: str
 ) -> None:
-    """Home names the dialog and leads to its page, where the dialog has the text again."""
+    """A text that was typed into a dialog is restored in the next process: Home names the dialog and links to its
+    page, where the dialog has the text.
+    """
     incident_id = raise_two_alerts(seats, payment)
     open_dialog, make_route = OPEN_DIALOG[name]
     person = sit()
@@ -320,7 +322,9 @@ def test_what_was_written_in_a_dialog_outlives_the_process(
 
 
 def test_home_leads_to_all_drafts(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
-    """Three newest drafts have a bar each; the bar below them tells how many there are besides, and lists all."""
+    """Home has a bar for each of the three newest drafts, and a bar with the number of the others, which
+    lists all.
+    """
     incident_id = raise_two_alerts(seats, payment)
     person = sit()
     incident = seats.acting_desk.incidents.read_incident(incident_id)

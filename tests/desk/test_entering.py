@@ -1,4 +1,4 @@
-"""Coming in to a server by the window: signing in, going on after troubles, and signing out, as a person does it."""
+"""Signing in to a server in the window, continuing after errors, and signing out."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -92,7 +92,7 @@ class PersonBeforeWindow(Person):
         return self.page(HomePage)
 
     def read_newest_bar(self) -> str:
-        """The accessible name of the newest bar above the form's fields."""
+        """Return the accessible name of the newest bar above the form's fields."""
         self.until(lambda: bool(self.form().findChildren(NotificationBar)))
         return self.form().findChildren(NotificationBar)[-1].accessibleName()
 
@@ -231,7 +231,9 @@ def test_signing_out_begins_anew_with_nobody(open_sign_in: OpenSignIn, place: Pl
 
 @pytest.mark.expects_log("a due task of the window may run while the account is refused")
 def test_a_password_that_was_changed_is_asked_for_and_work_goes_on(open_sign_in: OpenSignIn, place: Place) -> None:
-    """The database no longer takes the account in use: the same person signs in anew, and the page is still there."""
+    """If the database no longer accepts the account in use, the same person signs in again and the page is still
+    there.
+    """
     user, password = get_account(place, "op-b")
     person = open_sign_in(None, place.url("op-b"))
     person.wait_for_home()

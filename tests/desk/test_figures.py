@@ -17,8 +17,8 @@ from tests.support.invented import invent_numbers
 
 
 def test_a_company_for_a_ticket_and_the_pictures(sit: OpenWindow, console: Console, tmp_path: Path) -> None:
-    """The history and the document of a purchase are read when their tabs are opened; the summary is copied; each
-    picture has its table on a key, and the table goes to a file.
+    """The tabs with the history and the document of a purchase are read when they are opened; the summary can be
+    copied. Each chart has its table on a key, and the table can be exported.
     """
     record = buy_check(console, NUMBER)
     person = sit()

@@ -29,7 +29,7 @@ def get_panel(person: Person) -> FirstTasksPanel:
 
 
 def read_spoken_tasks(person: Person) -> list[str]:
-    """The names of the tasks as a screen reader reads them."""
+    """Return the names of the tasks as a screen reader reads them."""
     return [get_accessible_name(button) for button in get_panel(person).buttons.values()]
 
 
@@ -45,8 +45,9 @@ def read_counts_again(person: Person) -> None:
 
 
 def test_the_tasks_tick_and_vanish_by_keyboard(console: Console, seats: WindowTestDesks, sit: OpenWindow) -> None:
-    """Each task is ticked by its own act; a restart keeps the ticks; after the third the panel is gone for ever. The
-    panel takes no focus, and is announced once in the first window alone."""
+    """Each first task is ticked by its own act, and a restart keeps the ticks; after the third one the panel is gone.
+    The panel takes no focus and is announced once, in the first window.
+    """
     record = buy_check(console, NUMBERS[0])
     person = seats.open_first_window()
     panel = get_panel(person)
@@ -139,7 +140,9 @@ def test_a_person_can_end_them_by_keyboard(console: Console, seats: WindowTestDe
 
 
 def test_they_end_ten_days_after_the_first_start(seats: WindowTestDesks, sit: OpenWindow, clock: MovedClock) -> None:
-    """By the console's clock, in an open window too; a clock that goes back doesn't bring them back."""
+    """The panel ends ten days after the first start by the console's clock, also in an open window; a clock that goes
+    back doesn't show it again.
+    """
     person = seats.open_first_window()
     panel = get_panel(person)
     clock.offset += timedelta(days=9, hours=23)
@@ -154,7 +157,7 @@ def test_they_end_ten_days_after_the_first_start(seats: WindowTestDesks, sit: Op
 
 
 def test_each_language_has_its_words(seats: WindowTestDesks) -> None:
-    """After a switch the ticks and the remaining days are there, in the other language."""
+    """After a change of the language the panel has the same ticks and remaining days in the other language."""
     person = seats.open_first_window()
     person.press("F1")
     person.dialog(HelpDialog)
@@ -174,8 +177,9 @@ def test_each_language_has_its_words(seats: WindowTestDesks) -> None:
 
 
 def test_only_a_new_person_sees_them(console: Console, seats: WindowTestDesks, sit: OpenWindow) -> None:
-    """Preferences of an earlier window are enough not to be new; a damaged file doesn't make anybody new. Another
-    person at the same desk is new."""
+    """A person with preferences of an earlier window, or with a damaged file of them, isn't new and sees no first
+    tasks. Another person at the same desk is new.
+    """
     file = make_preferences_file(console.settings.home, "op-a")
     file.change({"theme": "light"})
     person = sit()

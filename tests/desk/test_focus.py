@@ -141,7 +141,9 @@ def test_every_screen_and_dialog_shows_its_focus(stage: WatchedStage, scene: str
 
 
 def test_a_list_that_turns_out_empty_gives_up_the_focus(sit: OpenWindow) -> None:
-    """However late its reading ends: Qt would give the focus to the text in place of the rows, which has no ring."""
+    """If a reading ends late and the list is empty, the focus goes to a widget that shows it; Qt would give it to the
+    text of the empty list, which has no ring.
+    """
     person = sit()
     person.opening.context.navigate(ReconcileRunsRoute())
     page = person.page(ReconcileRunsPage)

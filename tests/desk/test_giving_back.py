@@ -1,4 +1,4 @@
-"""A taken record is given back, a search without a hit says what was searched, a written file is at hand."""
+"""Giving back a taken record, the message of a search without a result, and the message about a written file."""
 
 from pathlib import Path
 
@@ -128,8 +128,7 @@ def test_a_record_is_handed_over_with_a_note(
 def test_a_selection_is_given_back(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The bar of the selection has the button beside Take; it ends the person's own takes among the
-    selected records."""
+    """A button gives back the person's own takes among the selected records."""
     for number in ("1180301018771", "4000012090001"):
         buy_unknown(console, sandbox, number)
     person = sit()
@@ -185,7 +184,9 @@ def test_the_search_box_is_never_empty(sit: OpenWindow) -> None:
 def test_a_written_file_is_at_hand(
     sit: OpenWindow, payment: Payment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The path of an evidence pack stays until it is closed, can be copied, and its folder opened."""
+    """The message with the path of an evidence pack stays until it is closed; the path can be copied and its folder
+    opened.
+    """
     opened: list[QUrl] = []
     monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
     person = sit("aud-e")
@@ -242,7 +243,9 @@ def select_file_toasts(shown: tuple[ToastFrame, ...]) -> list[ToastFrame]:
 def test_what_is_left_open_is_shown_given_back_and_asked_about_once(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
-    """The list by its key; give back and hand over in place; the window asks before it closes, and only once."""
+    """A key opens the list of left-open records, in which they can be given back and handed over. The window asks
+    about them once before it closes.
+    """
     check = buy_unknown(console, sandbox, "1180301018771")
     with seats.open_acting_desk("op-a") as desk:
         desk.recovery.take("payment", payment.id)

@@ -88,7 +88,9 @@ class _PaintCounter(QObject):
 def test_an_older_record_that_arrives_becomes_the_current_one_until_a_row_is_chosen(
     sit: OpenWindow, console: Console, sandbox: Sandbox, clock: MovedClock
 ) -> None:
-    """The first row is current because nobody has chosen one: it stays the first. A chosen row stays chosen."""
+    """The first row stays the current one when an older record arrives, until the person selects a row, which then
+    stays current.
+    """
     clock.offset = timedelta(days=-1)
     buy_unknown(console, sandbox, NUMBERS[1])
     person = sit()

@@ -26,7 +26,7 @@ __all__ = ["payment"]
 
 
 def raise_two_alerts(seats: WindowTestDesks, payment: Payment) -> int:
-    """Two alerts of one cause, as the worker raises them. Return the id of the incident."""
+    """Raise two alerts of one cause, as the worker does, and return the id of their incident."""
     context, incidents = seats.acting_desk._context, seats.acting_desk.incidents
     earlier = {one.id for one in incidents.list_incidents()}
 
@@ -147,7 +147,7 @@ def is_incident_shown(page: AlertsPage, incident_id: int) -> bool:
 
 
 def test_a_link_shows_its_own_incident(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
-    """Also among incidents of several states, whose headings are rows of the list too."""
+    """A link to an incident selects this incident, also in a list with incidents of several states."""
     context = seats.acting_desk._context
     for number in range(3):
         rule = f"queue_age_{number}"

@@ -91,7 +91,7 @@ def recorded_acts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, RecordRef]
 
 
 def get_focused_record(row: Any) -> RecordRef:
-    """The record of a row of a queue or of a list of records."""
+    """Return the record of a row of a queue or of a list of records."""
     item = getattr(row, "item", row)
     return make_record_ref(getattr(item, "record", item))
 
@@ -229,7 +229,7 @@ def test_approvals(person: Person, recorded_acts: list[tuple[str, RecordRef]]) -
 def test_approvals_while_a_request_is_being_read(
     person: Person, recorded_acts: list[tuple[str, RecordRef]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The list is at the next request and its content isn't there yet: no key reaches the previous one."""
+    """While the next request is being read, no key acts on the request that was shown before."""
     person.opening.context.change_operator("lead-b")
     person.frame.show_route(ApprovalsRoute())
     page = person.page(ApprovalsPage)
@@ -278,7 +278,7 @@ def test_alerts(person: Person, desk: SampleDesk) -> None:
 
 
 def list_single_keys(page: Page) -> list[str]:
-    """The keys of one character that act on a page; digits and letters alone, so nothing is left out by name."""
+    """Return the digit and letter keys that act on a page."""
     keys = [shortcut.key().toString() for shortcut in page.findChildren(QShortcut)]
     return sorted({key for key in keys if len(key) == 1 or key == "Shift+T"})
 

@@ -179,7 +179,9 @@ def test_resolving(person: CountingPerson, desk: SampleDesk, kind: str, tmp_path
 
 
 def test_a_proposed_reason_can_be_changed(person: CountingPerson, desk: SampleDesk) -> None:
-    """Another kind of evidence proposes another code, until the person selects one; the result is never proposed."""
+    """Another kind of evidence changes the proposed reason until the person selects one; the result is never
+    proposed.
+    """
     open_check(person, desk.list_checks("unknown")[3].id)
     person.press("E")
     form = person.dialog(ResolveDialog).form
@@ -199,8 +201,7 @@ def test_a_proposed_reason_can_be_changed(person: CountingPerson, desk: SampleDe
 
 
 def test_a_proposed_reason_can_be_selected(person: CountingPerson, desk: SampleDesk) -> None:
-    """The proposed code that the person has selected is the person's own: another kind of evidence replaces it no
-    more."""
+    """A proposed reason that the person has selected isn't replaced when the kind of evidence changes."""
     open_check(person, desk.list_checks("unknown")[4].id)
     person.press("E")
     form = person.dialog(ResolveDialog).form
@@ -339,7 +340,9 @@ def test_a_limit(person: CountingPerson, desk: SampleDesk) -> None:
 
 
 def set_limit_as_administrators(person: CountingPerson, desk: SampleDesk, name: str, value: str) -> Limit:
-    """An administrator gives the first limit this value; with "" the one that is proposed. Return the limit then."""
+    """Give the first limit this value as an administrator, or confirm the proposed one if it is "".
+    Return the limit.
+    """
     person.opening.context.change_operator(name)
     person.wait_until_read()
     person.keys = 0

@@ -1,4 +1,4 @@
-"""The lock of a whole window: nothing is seen or reached behind it, and everything is back afterwards."""
+"""The lock of the window: nothing behind it can be seen or reached, and after unlocking everything is as before."""
 
 from datetime import timedelta
 
@@ -47,7 +47,7 @@ def wait_for_lock_form(person: Person) -> UnlockForm:
 
 
 def find_visible_parts(person: Person) -> list[str]:
-    """The visible parts besides the window itself and its cover."""
+    """Return the visible parts of the window, without the window itself and its cover."""
     cover = person.frame.window_cover.cover
     parts = [
         part for part in person.window.findChildren(QWidget) if part.isVisible() and part.parent() is person.window
@@ -89,7 +89,9 @@ def test_the_title_of_a_locked_window_names_no_record(sit: OpenWindow, console: 
 
 
 def test_nothing_of_a_record_is_seen_or_reached(seats: WindowTestDesks, sit: OpenWindow, console: Console) -> None:
-    """Ctrl+L covers it all: no window, no text, no key but those of the form; Enter brings everything back."""
+    """Ctrl+L covers the whole window: no text, no other window and no key except those of the form can be reached.
+    Enter restores everything.
+    """
     record = buy_check(console, NUMBER)
     person = sit()
     person.frame.show_route(CreditCheckRoute(record.id))

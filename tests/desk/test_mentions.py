@@ -91,7 +91,7 @@ def test_names_are_offered_and_told(sit: OpenWindow, console: Console, payment: 
 
 
 def test_a_name_is_completed_beside_rare_characters(sit: OpenWindow, payment: Payment) -> None:
-    """Qt counts 𠮷 as two characters; the name is found and replaced all the same."""
+    """A name is completed beside a character such as 𠮷, which Qt counts as two."""
     person = sit()
     open_payment(person, payment)
     person.until(lambda: bool(person.opening.context.people))
@@ -114,7 +114,9 @@ def test_a_name_is_completed_beside_rare_characters(sit: OpenWindow, payment: Pa
 def test_the_second_click_of_a_double_click_ends_no_other_mention(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, payment: Payment
 ) -> None:
-    """The answer to the first click shows the next mention, under the mouse."""
+    """After the first click of a double click on "done", the next mention is under the mouse: the second click
+    doesn't end it.
+    """
     me = console.people.read_acting_person().name
     with seats.open_acting_desk("lead-b") as desk:
         for words in ("first", "second"):

@@ -217,6 +217,6 @@ def test_an_answer_that_this_desk_never_got_is_marked(
 
 
 def read_current_request(dialog: UnfinishedWorkDialog) -> str:
-    """The text that a screen reader speaks for the current request; "" without one."""
+    """Return the text that a screen reader speaks for the current request; "" if there is none."""
     table = dialog.own_requests_table
     return "" if table is None or table.current_item is None else table.rows.format_spoken_text(table.current_item)

@@ -936,7 +936,7 @@ CASES_THAT_CONTINUE = {"mention_done"}
 
 
 def find_acting_calls() -> set[str]:
-    """Class and method of each call of `run_acting_call` and `run_long_acting_call`."""
+    """Return class and method of each call of `run_acting_call` and `run_long_acting_call`."""
     found: set[str] = set()
 
     def visit(node: ast.AST, names: tuple[str, ...]) -> None:

@@ -111,7 +111,9 @@ def test_a_live_one_leaves_no_button_but_a_link(sit: OpenWindow, console: Consol
 
 
 def test_without_an_answer_it_is_unknown_never_failed(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """It may have been charged: the dialog says so, names the next step, and leaves no way to buy again."""
+    """After a purchase without an answer the dialog says that it may have been charged, names the next step, and
+    doesn't offer another purchase.
+    """
     sandbox.control.add_fault("reset_after_charge", call="purchase", number=NUMBER)
     person = sit()
     dialog = purchase_in_dialog(person)
@@ -164,8 +166,9 @@ def make_contradicted_purchase(console: Console, sandbox: Sandbox) -> Alert:
 
 
 def test_a_contradicted_record_leads_to_its_alert(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """Its next step is to acknowledge the alert: the primary button opens it. Once that is done, the button stays as
-    long as the alert is open, but isn't the next step."""
+    """The next step of a purchase that AlarmBox contradicts is to acknowledge its alert, which the primary button
+    opens. After the acknowledgement the button stays while the alert is open, and isn't primary.
+    """
     alert = make_contradicted_purchase(console, sandbox)
     person = sit()
     person.frame.show_route(CreditCheckRoute(alert.subject_id))
@@ -206,7 +209,9 @@ def test_a_purchase_that_alarmbox_contradicts_is_told_before_the_next(
 
 @pytest.mark.parametrize("extra_settings", [REAL_TIME_SETTINGS], ids=["unhurried"])
 def test_the_window_stays_fluid_while_the_provider_hangs(sit: OpenWindow, sandbox: Sandbox) -> None:
-    """The provider hangs until it is released: an event loop that waited for it would stand still for good."""
+    """While the provider hangs, the window processes events; an event loop that waited for the provider would never
+    continue.
+    """
     sandbox.control.add_fault("hang", call="purchase", number=NUMBER)
     person = sit()
     dialog = open_purchase(person)

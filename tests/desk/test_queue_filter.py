@@ -12,7 +12,7 @@ NUMBERS = ("1180301018771", "1010001112577", "4010401050341")
 
 
 def read_listed_ids(page: QueuesPage) -> list[int]:
-    """The ids in the list, once it is read to its end."""
+    """Return the ids in the list after it was read completely."""
     rows = page.row_model.iterate_loaded_rows() if page.row_model.is_complete else ()
     return [row.item.record.id for row in rows if isinstance(row, QueueRow)]
 
@@ -61,8 +61,9 @@ def test_a_queue_is_narrowed_and_sorted_by_keys(sit: OpenWindow, console: Consol
 
 
 def test_the_sentence_states_what_is_typed(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """Enter, or leaving the field, moves the typed operators to the lists of the sentence; before, no list states
-    another condition than the typed one, which counts. What only looks like an operator is searched, and told."""
+    """Enter, or leaving the field, moves typed operators into the lists of the filter. Before that the lists don't
+    contradict them. A text that only looks like an operator is searched and reported.
+    """
     for number in NUMBERS:
         buy_unknown(console, sandbox, number)
     person = sit()

@@ -1,4 +1,4 @@
-"""The preview beside a queue: the sides, the last steps, one primary action, and a key that hides it for good."""
+"""The preview beside a queue: sides, last steps, one primary action, and a key that hides it and is remembered."""
 
 from functools import partial
 
@@ -30,8 +30,8 @@ def read_visible_labels(page: QueuesPage) -> list[str]:
 
 
 def test_the_preview_shows_sides_and_steps(seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox) -> None:
-    """A payment whose order was cancelled: what each side says, the differing one marked, and the last steps, which
-    are read in the background without an entry in the trail. The advised action alone is primary.
+    """The preview of a payment with a cancelled order marks the differing side and shows the last steps, which are
+    read without an audit entry. Only the advised action is primary.
     """
     with seats.write_as_owner() as tx:
         tx.conn.exec_driver_sql(
@@ -96,8 +96,7 @@ def test_a_key_hides_it_and_the_choice_is_kept(sit: OpenWindow, console: Console
 
 
 def test_repeated_steps_stand_once_with_their_number(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """A PDF that six re-fetches could not get: the steps of one re-fetch, with the number of them, as in the record's
-    timeline, in place of the same sentence again and again."""
+    """A re-fetch that failed six times stands once in the preview, with its number, as in the record's timeline."""
     sandbox.control.add_fault("pdf_missing", call="pdf", number=NUMBERS[0], times=20)
     record = buy_without_pdf(console, sandbox, NUMBERS[0])
     for _ in range(6):
@@ -122,8 +121,8 @@ def has_grown(signals: QSignalSpy, before: int) -> bool:
 def test_the_preview_stays_put_when_others_change_records(
     seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox
 ) -> None:
-    """Somebody's note on another record, then on this one: the focus in the preview stays where it is, and the new
-    note appears among the last steps.
+    """When another person adds a note, to another record or to this one, the focus in the preview stays, and a note
+    on this record appears among the last steps.
     """
     shown, other = (buy_unknown(seats.acting_desk, sandbox, number) for number in NUMBERS)
     person = sit()

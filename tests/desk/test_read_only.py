@@ -1,4 +1,6 @@
-"""The read-only switch in the window: everybody sees it, nobody changes anything, and the keyboard ends it."""
+"""The read-only switch in the window: everybody sees it, no one can change a record, and it can be ended by the
+keyboard.
+"""
 
 from collections.abc import Callable
 

@@ -63,7 +63,9 @@ def fill_not_bought_form(dialog: ResolveDialog, words: str) -> None:
 def test_a_record_that_is_still_read_says_so(
     sit: OpenWindow, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its buttons are off with the reason, a key says it, and nothing of the record before is left on the page."""
+    """While a record is being read, its buttons are disabled with the reason, a key says so, and the page shows
+    nothing of the record before.
+    """
     first, second = buy_unknown(console, sandbox, NUMBER), buy_unknown(console, sandbox, OTHER)
     person = sit()
     page = open_record(person, first.id)
@@ -102,7 +104,9 @@ def test_what_somebody_else_changed_is_said(
 def test_a_decision_on_an_old_view_decides_nothing(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The version that the person saw goes with the decision; the refusal shows what has changed."""
+    """A decision contains the version that the person saw: if the record has changed, it is refused, and the refusal
+    shows the change.
+    """
     record = buy_unknown(console, sandbox, NUMBER)
     person = sit()
     open_record(person, record.id)
@@ -122,7 +126,9 @@ def test_a_decision_on_an_old_view_decides_nothing(
 
 
 def test_only_what_the_evidence_carries_can_be_chosen(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """Without evidence no result; a file can't show that it was bought; each greyed result says why."""
+    """Without evidence no result can be selected; with a statement as evidence "bought" can't. Each disabled result
+    has its reason.
+    """
     record = buy_unknown(console, sandbox, NUMBER)
     person = sit()
     open_record(person, record.id)
@@ -145,7 +151,9 @@ def test_only_what_the_evidence_carries_can_be_chosen(sit: OpenWindow, console: 
 def test_not_bought_takes_two_people(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """The first one asks, with a file; another person, signed in at the same window, decides."""
+    """The first person decides "not bought" with a file; another person, who signs in at the same window, confirms
+    it.
+    """
     record = buy_unknown(console, sandbox, NUMBER)
     proof = tmp_path / "screen.txt"
     proof.write_text("no such purchase", encoding="utf-8")
@@ -234,7 +242,9 @@ def test_probe_changes_nothing_and_says_what_it_found(sit: OpenWindow, console: 
 def test_the_later_purchase_is_opened_from_the_failed_one(
     sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The next step of the failed purchase names that record; its button opened the failed one again."""
+    """The next step of a failed purchase names the later purchase of the same company, and its button
+    opens that one.
+    """
     sandbox.control.add_fault("status:422", call="purchase", number=NUMBER)
     with pytest.raises(ConsoleError) as caught:
         buy_check(console, NUMBER)
@@ -258,7 +268,9 @@ def read_shown_id(person: Person) -> int | None:
 
 
 def test_previous_and_next_walk_the_list_it_came_from(sit: OpenWindow, console: Console) -> None:
-    """[ and ] stay within the list; Esc leads back to it at once."""
+    """The keys [ and ] open the previous and the next record of the list from which the record was opened; Esc leads
+    back to the list.
+    """
     ids = tuple(buy_check(console, number).id for number in NUMBERS[:3])
     person = sit()
     person.frame.show_route(QueuesRoute("error"))
@@ -274,7 +286,7 @@ def test_previous_and_next_walk_the_list_it_came_from(sit: OpenWindow, console: 
 
 
 def test_numbers_and_codes_are_copied_whole(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """The numbers of a payment and the code that its gateway gave it: each has its copy button."""
+    """The numbers of a payment and its gateway's code each have a copy button for the whole text."""
     payment = import_paid_payment(console, sandbox, "ORD-1")
     person = sit()
     person.frame.show_route(PaymentRoute(payment.id))
@@ -284,7 +296,7 @@ def test_numbers_and_codes_are_copied_whole(sit: OpenWindow, console: Console, s
 
 
 def read_copied_texts(page: Page) -> set[str]:
-    """The texts that the visible copy buttons put into the clipboard."""
+    """Return the texts that the visible copy buttons put into the clipboard."""
     found = set()
     for one in page.findChildren(CopyableId):
         if one.isVisible():
@@ -354,7 +366,7 @@ def test_what_was_settled_elsewhere_is_marked_not_removed(
 
 
 def test_single_letters_are_letters_in_a_field(sit: OpenWindow, console: Console) -> None:
-    """P, F, E and B act in a list, never in a text field."""
+    """The keys P, F, E and B act in a list; in a text field they are letters."""
     buy_check(console, NUMBER)
     person = sit()
     person.frame.show_route(LookupRoute(NUMBER))

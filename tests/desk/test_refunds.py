@@ -1,4 +1,4 @@
-"""Refunds through whole windows: one person asks, another decides, the provider gives the money back once."""
+"""Refunds in complete windows: one person requests, another decides, and the provider refunds once."""
 
 import pytest
 from sqlalchemy import text
@@ -174,7 +174,9 @@ def test_declining_needs_words_and_the_maker_reads_them(
 def test_approving_is_off_until_read_and_fresh(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, payment: Payment
 ) -> None:
-    """An old fact asks for a probe first, an unread view to be read; the reason stands beside the button."""
+    """Approving is disabled until the request was read to its end and the provider's answer is recent; the reason
+    stands beside the button.
+    """
     with seats.open_acting_desk("op-a") as maker:
         refund = maker.refunds.request(RefundRequest(payment.id, "500", "ordered twice"))
     person = sit()
@@ -237,7 +239,7 @@ def test_an_unknown_refund_blocks_another_and_says_so(
 def test_search_finds_a_payment_by_its_numbers(
     sit: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
-    """Ctrl+K, our number or the provider's, Enter: the payment is open, and not the company that it belongs to."""
+    """Ctrl+K, our payment number or the provider's, and Enter open the payment, not its company."""
     sandbox.control.payments_control.register_payment("paypay", "ORD-OF-A-COMPANY", 500)
     asked = PaymentImport("paypay", "ORD-OF-A-COMPANY", corporation_number="1180301018771")
     of_company = console.payments.import_payment(asked)
@@ -277,7 +279,9 @@ class UnreachableBeforeMove(Failpoints):
 def test_an_unpaid_order_is_moved_by_hand(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The payment's page frames the order, M moves it, and nothing is sent to the provider."""
+    """The page of a payment marks an order that wasn't set to paid; M sets it to paid, and nothing is sent to the
+    provider.
+    """
     order = insert_order(seats, "ORD-7", 3_300)
     payment = console.payments.start(order, "paypay").payment
     sandbox.control.payments_control.move_payment("paypay", "ORD-7", "paid")

@@ -1,4 +1,4 @@
-"""Maker and checker at two real windows on one server, each under an account of their own."""
+"""Requester and approver at two windows on one server, each with an own account."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.engines("mariadb")
 
 @pytest.fixture
 def desks(place: Place, sandbox: Sandbox, tmp_path: Path) -> Iterator[dict[str, Console]]:
-    """One desk for each person: own home, own account, same database."""
+    """Yield one desk for each person, with an own home folder and account on the same database."""
     with ExitStack() as stack:
         opened = {}
         for name in ("op-a", "lead-b"):
@@ -40,7 +40,9 @@ def desks(place: Place, sandbox: Sandbox, tmp_path: Path) -> Iterator[dict[str, 
 def test_two_windows_on_one_server(
     qtbot: QtBot, qapp: QApplication, desks: dict[str, Console], place: Place, sandbox: Sandbox
 ) -> None:
-    """The checker types their own password; a wrong one decides nothing; the money goes back once."""
+    """The approver types the own password; with a wrong one nothing is decided, with the right one the refund is sent
+    once.
+    """
     install_appearance(qapp, theme="light")
     payment = import_paid_payment(desks["op-a"], sandbox, NUMBER, 12_000)
     people = [Person(qtbot, desks["op-a"], desks["op-a"].settings)]

@@ -17,7 +17,9 @@ from tests.support.money_desks import import_paid_payment
 
 
 def test_what_the_facts_rule_out_says_why(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """Of a paid payment the reversal alone is open, and the provider says otherwise: each result has its reason."""
+    """For a paid payment the dialog allows only "reversed", and the provider denies that: each result has
+    its reason.
+    """
     payment = import_paid_payment(console, sandbox, "ORD-1")
     person = sit()
     page = show_page(person, PaymentRoute(payment.id), PaymentPage)

@@ -93,7 +93,9 @@ def list_recently_called_providers(person: Person) -> list[str]:
 def test_a_probed_refund_tells_when_its_provider_was_heard(
     seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox, place: str
 ) -> None:
-    """Wherever it is probed: in a queue, in the tab of its payment, and on its own page."""
+    """After a probe of a refund in a queue, in the tab of its payment or on its own page, the window shows the time
+    of the provider's answer.
+    """
     refund, person = make_unknown_refund(seats, sandbox), sit()
     if place == "queue":
         person.frame.show_route(QueuesRoute("refunds"))

@@ -29,7 +29,7 @@ MAY_PROBE = "Needs the role approver or operator: lead-b, op-a, op-c."
 
 
 def list_disabled_buttons(root: QWidget) -> dict[str, str]:
-    """The buttons in sight that are off, with their reasons."""
+    """Return the visible disabled buttons with their reasons."""
     buttons = [button for button in root.findChildren(KeyButton) if button.isVisible()]
     return {button.text().rstrip("."): button.reason for button in buttons if not button.isEnabled()}
 
@@ -160,8 +160,8 @@ def test_a_permission_that_changes_while_the_window_is_open_is_learnt(
 def test_half_a_decision_waits_for_another_approver(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The first person and an operator can't end a half-made decision, and the page says whom it needs; another
-    approver can.
+    """A proposal can't be confirmed by the person who made it or by an operator, and the page says who is needed;
+    another approver can confirm it.
     """
     record = buy_unknown(console, sandbox, NUMBER)
     console.recovery.resolve("credit-check", record.id, "error", "not in their list")

@@ -43,7 +43,7 @@ def make_read_endless(console: Console, service: Any, method: str) -> Iterator[l
 
 
 def wait_for_panel(person: Person) -> RunningReadPanel:
-    """The panel, once it is shown."""
+    """Wait until the panel about a long read is shown, and return it."""
     (watch,) = person.frame.findChildren(RunningReadWatch)
     person.until(lambda: watch.panel is not None and watch.panel.isVisible())
     assert watch.panel is not None

@@ -18,15 +18,15 @@ from tests.desk.window_person import Person
 
 
 def list_sidebar_views(person: Person) -> list[tuple[str, str]]:
-    """The nested entries of the sidebar with their counts."""
+    """Return the nested entries of the sidebar with their counts."""
     side = person.frame.sidebar
     found = [side.get_entry_at(row) for row in range(side.model().rowCount())]
     return [(place.name, place.count) for place in found if place.is_nested]
 
 
 def test_a_view_is_saved_found_changed_and_deleted(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """The name is refused where it is typed; a view stands in the sidebar, on Home, in the search box and behind its
-    link, and shows what it was saved with; a deleted one can be restored.
+    """A wrong name of a view is refused at its field. A saved view is in the sidebar, on Home, in the search box and
+    behind its link, and shows its stored filter; a deleted one can be restored.
     """
     for number in NUMBERS:
         buy_unknown(console, sandbox, number)
@@ -114,7 +114,9 @@ def check_changed_view(person: Person, page: QueuesPage, key: str) -> None:
 
 
 def test_a_view_of_a_newer_program_says_so(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """A condition that isn't understood hides nothing; a bar names it."""
+    """A saved view with a condition that this program doesn't know shows all other conditions, and a bar names the
+    unknown one.
+    """
     buy_unknown(console, sandbox, NUMBERS[0])
     view = console.saved_views.save_view("newer", True, ViewContent("unknown", "flavour:sweet kind:credit-check"))
     person = sit()
@@ -129,14 +131,14 @@ def test_a_view_of_a_newer_program_says_so(sit: OpenWindow, console: Console, sa
 
 
 def read_copied_link(person: Person) -> str:
-    """The text that Ctrl+Shift+L copies."""
+    """Return the text that Ctrl+Shift+L copies."""
     QGuiApplication.clipboard().clear()
     person.press("Ctrl+Shift+L")
     return QGuiApplication.clipboard().text()
 
 
 def test_a_copied_link_names_the_records_that_are_shown(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """The link is that of the shown queue or view, by whatever way the person has come to it."""
+    """Ctrl+Shift+L copies the link of the shown queue or view, however the person has opened it."""
     buy_unknown(console, sandbox, NUMBERS[0])
     view = console.saved_views.save_view("mine", False, ViewContent("unknown", "provider:alarmbox"))
     person = sit()
@@ -159,8 +161,9 @@ def test_a_copied_link_names_the_records_that_are_shown(sit: OpenWindow, console
 
 
 def test_a_view_comes_back_at_the_next_start(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """The next window shows the view by its name, with the row that was current. A changed filter comes back changed,
-    and still says of which view."""
+    """The next window shows the saved view by its name, with the row that was current. A changed filter is restored
+    as changed, with the name of its view.
+    """
     for number in NUMBERS:
         buy_unknown(console, sandbox, number)
     person = sit()

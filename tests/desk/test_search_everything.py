@@ -280,7 +280,7 @@ def make_search_endless(console: Console) -> Iterator[tuple[Event, list[str]]]:
 
 
 def test_esc_ends_a_running_search(sit: OpenWindow, console: Console) -> None:
-    """The statement ends in the database, the box stays open and says so; the next Esc closes it."""
+    """Esc ends the running search in the database; the box stays open and says so. The next Esc closes the box."""
     person = sit()
     palette = open_search_box(person)
     with make_search_endless(console) as (has_begun, endings):
@@ -321,7 +321,7 @@ def test_enter_repeats_a_search_that_failed_or_was_ended(sit: OpenWindow, consol
 
 
 def test_a_blank_text_is_no_text(sit: OpenWindow, console: Console) -> None:
-    """Enter opens the current one of the recent records, also after a space and an ended search."""
+    """After a space, and after an ended search, Enter opens the current one of the recent records."""
     good = buy_check(console, GOOD)
     person = sit()
     person.frame.show_route(CreditCheckRoute(good.id))
@@ -342,7 +342,9 @@ def test_a_blank_text_is_no_text(sit: OpenWindow, console: Console) -> None:
 
 @pytest.mark.parametrize("text", ["", "sakura mori"])
 def test_another_text_ends_a_running_search(sit: OpenWindow, console: Console, text: str) -> None:
-    """The box no longer says that it searches: without a text, and until the search of the new text begins."""
+    """When the text is deleted or changed, the search of the earlier text ends, and the box doesn't say that it is
+    searching before the next search begins.
+    """
     person = sit()
     palette = open_search_box(person)
     with make_search_endless(console) as (has_begun, endings):

@@ -30,8 +30,8 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 @pytest.fixture
 def trainee(qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
-    """The window of a training. Its due tasks rest: one of them, the daily reconciliation, may ask a provider before
-    the person does.
+    """Yield the window of a training whose due tasks don't run, because the daily reconciliation may ask a provider
+    before the person does.
     """
     monkeypatch.setattr(BackgroundRefresh, "run_due_tasks", lambda _self: None)
     install_appearance(qapp, theme="light")
@@ -63,7 +63,7 @@ def start_incident(person: Person, key: str, presses: int = 1, gate: Event | Non
 
 
 def list_primary_buttons(page: TrainingPage) -> list[str]:
-    """The texts of the buttons that look like the next step."""
+    """Return the texts of the primary buttons."""
     return [button.text() for button, _ in page._button_actions if button.kind == "primary"]
 
 

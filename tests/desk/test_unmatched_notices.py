@@ -25,7 +25,7 @@ def facts() -> dict[str, str]:
 
 
 def send_notices(seats: WindowTestDesks, *numbers: str) -> None:
-    """Notices of the bank about these numbers, of which none is ours."""
+    """Send notices of the bank about these order numbers, none of which exists here."""
     now = seats.acting_desk._context.now()
     for number in numbers:
         fields = {
@@ -38,8 +38,8 @@ def send_notices(seats: WindowTestDesks, *numbers: str) -> None:
 
 
 def test_a_notice_is_compared_and_ended_by_a_person(seats: WindowTestDesks, sit: OpenWindow) -> None:
-    """Tab and sidebar count it; the similar order is found in the background and Enter opens it; A ends the entry,
-    with who and when in the trail. Nothing assigns the notice.
+    """The tab and the sidebar count an unmatched notice. The similar order is found in the background, and Enter
+    opens it; A ends the entry, with person and time in the trail. The notice isn't assigned to the order.
     """
     send_notices(seats, "ORD-1", "ORD-2")
     with seats.write_as_owner() as tx:

@@ -1,4 +1,4 @@
-"""The page of an order that has no payment yet: nothing on it is blank, and no button leads nowhere."""
+"""The page of an order without a payment: each empty part says why it is empty."""
 
 from console.app import Console
 from console.store.payments import orders

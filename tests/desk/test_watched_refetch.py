@@ -57,7 +57,9 @@ def test_the_pages_of_both_copies_are_told(
 
 @pytest.mark.embedded("the first re-fetch runs in a thread of the test")
 def test_a_second_re_fetch_watches_the_first(sit: OpenWindow, console: Console) -> None:
-    """Refused with the name of the first one's person; watched by a button until it has ended."""
+    """A second re-fetch is refused with the name of the person of the first one; a button shows the first one until
+    it has ended.
+    """
     record = buy_check(console, NUMBERS[0])
     person = sit()
     dialog = open_dialog(person, record.id)

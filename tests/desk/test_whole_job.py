@@ -93,7 +93,9 @@ def test_by_keyboard_alone(sit: OpenWindow, console: Console, sandbox: Sandbox) 
 
 
 def test_through_the_accessibility_tree(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """Every control on the way is found by its name and does its work by its own action."""
+    """Each control that is needed for this work is found by its accessible name and pressed by its
+    accessible action.
+    """
     lacking = buy_without_pdf(console, sandbox, LACKING)
     unknown = buy_unknown(console, sandbox, UNANSWERED)
     person = sit()

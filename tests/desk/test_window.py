@@ -191,7 +191,7 @@ def test_the_title_names_page_and_environment(sit: OpenWindow, console: Console,
 
 
 def test_what_spoke_the_other_language_is_gone(sit: OpenWindow, console: Console) -> None:
-    """Pages of the old language don't live on behind the window, reading and counting."""
+    """After a change of the language no page of the former language exists that would still read data."""
     buy_check(console, NUMBER)
     person = sit()
     person.frame.show_route(LookupRoute(NUMBER))
@@ -350,7 +350,7 @@ def save_picture(person: Person, name: str) -> None:
 
 
 def test_a_row_written_elsewhere_shows_up(seats: WindowTestDesks, sit: OpenWindow) -> None:
-    """The window reads the feed of changes: counts follow without anybody asking."""
+    """A row that another program has written changes the counts, because the window reads the change feed."""
     person = sit()
     assert person.opening.context.work_counts.find_queue_count("error") is not None
     before = person.opening.context.work_counts.find_queue_count("pending")
@@ -369,7 +369,9 @@ def test_a_row_written_elsewhere_shows_up(seats: WindowTestDesks, sit: OpenWindo
 def test_the_counts_agree_with_the_rows_just_read(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A queue was read before the counts: its tab and the side bar say what its rows say, and the counts are read."""
+    """A queue that was read later than the counts decides the numbers in its tab and in the sidebar, and the counts
+    are read again.
+    """
     for number in NUMBERS[:2]:
         buy_unknown(console, sandbox, number)
     person = sit()
@@ -413,7 +415,9 @@ def test_home_leads_to_the_queues(sit: OpenWindow, console: Console, sandbox: Sa
 def test_a_desk_that_cannot_be_opened_is_told_in_the_window(
     qtbot: object, console: Console, qapp: QApplication
 ) -> None:
-    """The message, and a way to try again that works once the cause is gone."""
+    """If a desk can't be opened, the window shows the message and a button to try again, which works when the cause
+    is gone.
+    """
     trouble = [ConsoleError(ErrorCode.DATABASE_LOCKED)]
 
     def open_services() -> Console:
@@ -434,7 +438,7 @@ def test_a_desk_that_cannot_be_opened_is_told_in_the_window(
 
 
 def test_nothing_heavy_is_imported_before_the_first_frame(tmp_path: Path) -> None:
-    """The window paints first; services, database and words come after."""
+    """The first frame is painted before services, database and texts are loaded."""
     script = textwrap.dedent("""
         import sys
         from dataclasses import dataclass

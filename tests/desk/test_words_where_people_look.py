@@ -1,5 +1,5 @@
-"""No raw code and no internal id where people look: every screen and the terminal's text, over invented records of
-all kinds, in both languages.
+"""No screen and no text of a command shows a raw code or internal id: checked with invented records of all kinds in
+both languages.
 """
 
 import re
@@ -89,12 +89,12 @@ def desk(home: Path) -> Iterator[SampleDesk]:
 
 
 def get_taken_payment_id(desk: SampleDesk) -> int:
-    """The payment that op-a has taken, and in whose note op-a is mentioned."""
+    """Return the id of the payment that op-a has taken and in whose note op-a is mentioned."""
     return desk.list_payments("complete")[0].id
 
 
 def find_refund_of_each_kind(desk: SampleDesk) -> Iterator[int]:
-    """The id of one refund of each state, certainty and work that its page tells of."""
+    """Return the id of one refund of each combination of state, certainty and work."""
     records = [item.record for item in desk.console.recovery.read_queue("refunds").items]
     refunds = [record for record in records if isinstance(record, Refund)]
     assert refunds
@@ -125,7 +125,7 @@ def list_routes(desk: SampleDesk) -> Iterator[Route]:
 
 
 def read_shown_texts(person: Person) -> Iterator[str]:
-    """The visible labels, and the cells of the visible tables as they are shown and spoken."""
+    """Return the visible labels, and the cells of the visible tables as they are shown and spoken."""
     for label in person.window.findChildren(TextLabel):
         if label.isVisible():
             yield label.plain
@@ -149,7 +149,9 @@ DECIDED_ON_APPROVALS = {"approve": "open_approval", "reject": "open_approval"}
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("part", range(ROUTE_PARTS))
 def test_no_screen_shows_a_code(qtbot: QtBot, desk: SampleDesk, part: int, language: str) -> None:
-    """Every second route in this language, the others in the other one; all routes in both: see the soak."""
+    """No screen shows a code: half of the screens are checked in this language, the others in the other language. The
+    soak checks all in both.
+    """
     in_language = list(list_routes(desk))[LANGUAGES.index(language) :: 2]
     check_screens(qtbot, desk, language, in_language[part::ROUTE_PARTS])
 
@@ -228,7 +230,9 @@ def test_an_order_that_differs_is_marked_on_its_page_as_in_lists(qtbot: QtBot, d
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_unfinished_work_names_payments_by_their_numbers(qtbot: QtBot, desk: SampleDesk, language: str) -> None:
-    """In each tab of the dialog that has the taken and mentioned payment, and in the title of a note's draft."""
+    """The unfinished work names the taken and mentioned payment by its number in each tab, and the title of a note's
+    draft does, too.
+    """
     with desk.console.acting_as("op-a"):  # once more: the take of the module lasts 90 s at this scale
         desk.console.recovery.take("payment", get_taken_payment_id(desk))
     person = Person(qtbot, desk.console, desk.console.settings, SystemClock())
@@ -260,13 +264,15 @@ def test_unfinished_work_names_payments_by_their_numbers(qtbot: QtBot, desk: Sam
 
 
 def _without_commands(text: str) -> Iterator[str]:
-    """The lines without those that give a command to type, which has codes."""
+    """Return the lines without those that contain a command to type, because commands have codes."""
     return (line for line in text.splitlines() if "support-console " not in line)
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_no_command_prints_a_code(desk: SampleDesk, home: Path, language: str) -> None:
-    """The commands that read, as text: queues, records of every kind, a company, alerts, limits and the trail."""
+    """The text of each reading command has no code: queues, records of every kind, a company, alerts, limits and the
+    audit trail.
+    """
     facts = {"CLIENTS": ",".join(CLIENT_IDS), "OPERATOR": "aud-e", "LANGUAGE": language}
     terminal = Terminal(make_environment(home, desk.sandbox.url, **facts))
     commands: list[tuple[str, ...]] = [

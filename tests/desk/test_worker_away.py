@@ -37,7 +37,7 @@ OpenWindow = Callable[..., Person]
 
 @pytest.fixture
 def place() -> Iterator[Place]:
-    """A team of its own, because op-a's rights are changed."""
+    """Yield a team of its own, because the test changes op-a's rights."""
     require_server("mariadb")
     database = PooledDatabase((servers.shared_mariadb(),))
     with make_quick_folder() as folder:

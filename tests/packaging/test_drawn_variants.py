@@ -109,7 +109,7 @@ def test_a_run_draws_and_says_so(tmp_path: Path) -> None:
 
 
 def test_a_variant_that_does_not_run_is_not_drawn(tmp_path: Path) -> None:
-    """A variant of the soak that is drawn would leave its function without any."""
+    """A variant that only the soak runs isn't drawn, because then no variant of its function would run."""
     costly = next(one for one, seconds in read_table().items() if seconds > 1 and one.startswith("tests/crash/"))
     file, _, function = costly.partition("::")
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = soak: full counts\n")

@@ -413,7 +413,7 @@ def make_sheet() -> QWidget:
 
 
 def render_sheet(theme: ThemeName, folder: Path, scale: float = 1.0) -> Path:
-    """One picture of everything in a theme."""
+    """Return one picture of all controls in this theme."""
     current_appearance().choose_theme(theme)
     current_appearance().set_text_scale(scale)
     page = make_sheet()

@@ -36,7 +36,9 @@ def test_a_label_of_any_width_ends_its_lines_between_phrases(width: int) -> None
     "text", ["株式会社" + "国際総合情報技術研究開発機構" * 10, "https://desk.example/" + "0123456789abcdef" * 12]
 )
 def test_a_label_wraps_a_name_without_spaces(text: str) -> None:
-    """Otherwise a page or dialog with the longest name of a company, or with a typed address, is too wide."""
+    """A name without spaces, such as the longest name of a company or a typed address, wraps within 300 px, so that
+    no page becomes too wide.
+    """
     label = TextLabel(text, wraps_lines=True)
     assert label.minimumSizeHint().width() < 300
     label.resize(300, 400)

@@ -1,4 +1,4 @@
-"""The one writer of answers."""
+"""The writer of answers, which prints exactly one answer."""
 
 import io
 import json

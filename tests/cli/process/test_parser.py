@@ -1,4 +1,4 @@
-"""The words of the command line."""
+"""The command line: its options, arguments and usage errors."""
 
 import argparse
 from typing import Any
@@ -161,7 +161,9 @@ NAMES_WITH_OWN_RULE = frozenset(("request_id", "client", "provider_id", "views s
 
 
 def test_every_argument_that_names_something_refuses_blanks() -> None:
-    """An id of blanks would be a gap in the refusal: `Refund   was not found`. A new argument is checked, too."""
+    """Every argument that names something refuses a text of blanks. The test finds the arguments itself, so it also
+    checks new ones.
+    """
     accepting = [
         " ".join((*command, str(action.metavar)))
         for command, parser in PARSERS
@@ -184,7 +186,7 @@ def _accepts_blanks(action: argparse.Action) -> bool:
 
 
 def test_a_usage_error_shows_how_the_command_is_written() -> None:
-    """The detail carries the synopsis on one line."""
+    """The detail of a usage error has the synopsis of the command on one line."""
     synopsis = read_refusal("queue", "everything").detail["usage"]
     options = "[--view VIEW] [--limit N] [--after CURSOR] [--filter TEXT] [--sort COLUMN] [--by-cause]"
     assert synopsis == f"support-console queue [-h] [--json] {options} [NAME]"

@@ -43,7 +43,9 @@ def choose_samples(samples: Iterable[S]) -> list[S]:
 
 
 def test_the_packs_of_the_samples_are_decided_as_recorded(tmp_path: Path) -> None:
-    """A credit check or a payment with its refunds for every call and outcome among the answers of the samples."""
+    """For every call and outcome among the stored answers of the samples, the evidence packs of a credit check, or of
+    a payment with its refunds, are replayed without a difference.
+    """
     now = SystemClock().now()
     all_checks = generate_checks(demo.SAMPLE_SEED, now, describe, 400)
     checks = choose_samples(check for check in all_checks if not (check.newer_sample or check.original_sample))

@@ -1,4 +1,4 @@
-"""The alerts' page: grouped by cause, words for codes, one way on for each."""
+"""The page of alerts: grouped by cause, with words for codes and one action for each cause."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -55,7 +55,7 @@ MERGED = AlertItem(
 
 
 def make_incident(item: AlertItem, *more: Alert, **facts: Any) -> Incident:
-    """An invented incident with the alert of this item and others."""
+    """Return an incident with the alert of this item and further ones."""
     alerts = (item.alert, *more)
     record = (item.kind, item.id) if item.action else None
     given: dict[str, Any] = {
@@ -239,8 +239,9 @@ def test_dialogs_of_incidents(appearance: object, qtbot: QtBot) -> None:
 
 
 def test_the_dialog_says_what_an_acknowledgement_does(appearance: object, qtbot: QtBot) -> None:
-    """It closes the alert about a company and that of a rolled back database, which lets operations with money
-    start again for good; any other stays open."""
+    """The dialog says what an acknowledgement does: it closes the alert about a company and that of a rolled back
+    database, after which operations with money are possible again; any other alert stays open.
+    """
     page = make_page(make_incident(LATE), make_incident(MERGED))
     qtbot.addWidget(page)
     went_back = replace(LATE, alert=replace(LATE.alert, rule_id="database_went_back"))

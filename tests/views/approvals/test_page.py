@@ -256,8 +256,9 @@ def test_it_never_scrolls_sideways(appearance: Appearance, scale: float, wide: i
 
 
 def test_one_bar_scrolls_the_request(appearance: Appearance) -> None:
-    """In a window that is too small for the page at the largest text: the request is as high as its contents, and the
-    area around it scrolls, by the same keys."""
+    """At the largest text in a small window the request is as high as its contents, and the area around it scrolls by
+    the keys of the page.
+    """
     appearance.set_text_scale(2.0)
     page = ApprovalsPage(make_window_context())
     sheet = PageScrollArea(page)

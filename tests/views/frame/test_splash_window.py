@@ -69,7 +69,9 @@ def test_the_first_frame_has_the_grounds_of_the_real_one(qtbot: QtBot, theme: Th
 
 
 def test_the_window_opens_within_the_screen(qtbot: QtBot) -> None:
-    """Without a window manager, or on a small screen, nothing would bring its lower edge into sight."""
+    """The first window isn't larger than the screen, because without a window manager its lower edge could not be
+    reached.
+    """
     window = MainWindow("production", "light")
     qtbot.addWidget(window)
     room = window.screen().availableSize()

@@ -42,7 +42,9 @@ def count_red_icons(widget: QWidget) -> int:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_an_unknown_purchase_is_no_live_credit_check(language: Literal["ja", "en"], appearance: object) -> None:
-    """Its panel is titled so, its PDF isn't missing yet, and buying for its client is off and not the blue button."""
+    """The panel of an unknown purchase has its own title and no red sign for a missing PDF; buying for its client is
+    disabled and isn't the primary button.
+    """
     page = make_page(UNKNOWN, language)
     shown = read_texts(page.live_check_panel)
     assert page._context.translate("lookup.live_of", client=UNKNOWN.client_id) not in shown

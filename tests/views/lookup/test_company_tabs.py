@@ -119,7 +119,9 @@ def test_a_tab_that_fails_keeps_its_rows(qtbot: QtBot, appearance: object) -> No
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_totals_and_summary(qtbot: QtBot, appearance: object, language: Literal["ja", "en"]) -> None:
-    """Each currency on its own line; the summary has the figures and open records, and no person's name or note."""
+    """The totals of a company have a line for each currency. The copied summary has the figures and open records, and
+    no person's name or note.
+    """
     view = make_view(qtbot, LookupService(), language)
     shown = [label.plain for label in view.totals_panel.findChildren(TextLabel)]
     assert {"¥248,500", "−¥41,000", "−¥500", "₹123.45"} <= set(shown)
@@ -149,7 +151,7 @@ def test_the_summary_has_the_words_of_the_screen(
 
 
 def test_a_long_name_of_a_company_wraps(qtbot: QtBot, appearance: object) -> None:
-    """With the longest name of the registry the page fits into a small window."""
+    """A company name of 150 characters wraps, so that the page fits into a small window."""
     view = make_view(qtbot, LookupService())
     named = replace(CHECK, company_name=("株式会社" + "国際総合情報技術研究開発機構" * 11)[:150])
     view.show_result(LookupResult(CHECK.corporation_number, (named,), totals=TOTALS))

@@ -47,7 +47,9 @@ STORY = TimelinePage("refund", "9", EVENTS)
 
 
 def test_the_timeline_tells_of_the_records_it_belongs_to(appearance: object) -> None:
-    """Newest first; what happened to another record names it; own events don't."""
+    """The timeline on a record's page has the newest event first. An event of a related record names that record; an
+    own event doesn't.
+    """
     at = make_window_context()
     tabs = MoneyTabs(at, ())
     payment_view = make_view(newest_events=STORY)

@@ -95,7 +95,9 @@ def test_a_new_event_is_shown_once(desk: WatchedDesk) -> None:
 
 
 def test_what_the_first_reading_finds_is_not_new(appearance: object) -> None:
-    """After a restart nothing is shown again; neither is what waits for the next person at the same window."""
+    """Events that exist at the first reading, after a start or after another person has signed in at the window, are
+    not shown as new.
+    """
     desk = WatchedDesk()
     desk.read(ARRIVED, DECIDED, ENDED)
     desk.context.operator = "lead-b"

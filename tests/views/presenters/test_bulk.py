@@ -60,7 +60,7 @@ def test_each_reason_has_words(code: str) -> None:
 
 
 def test_the_reasons_are_found() -> None:
-    """The search above finds what is known to be there."""
+    """`list_reasons` finds the known reasons, because a search that finds nothing would pass the other test."""
     assert {"changed", "not_found", "not_for_kind", "no_list_call", "not_bought", "viewing_over"} <= list_reasons()
 
 

@@ -71,7 +71,7 @@ def test_the_worker_is_no_person_who_requests(maker: str, why: str) -> None:
 
 
 def test_a_renewed_check_is_renewed_since_its_renewal() -> None:
-    """Its stored state began with the purchase, a year before; "Renewed since" that day would be untrue."""
+    """A renewed credit check is shown as renewed since its renewal, not since its purchase."""
     renewed_at = NOW - timedelta(hours=3)
     details = make_view(make_check(superseded_by=18, state_since=NOW - timedelta(days=400)))
     line = TimelineEntry(renewed_at, "op-a", "credit-check.superseded")
@@ -94,7 +94,9 @@ def test_a_renewed_check_is_renewed_since_its_renewal() -> None:
     ],
 )
 def test_the_provider_side_says_what_it_answered_last(answer: str, word: str) -> None:
-    """Never asked, silent, not found and refused are different things; none of them is called success."""
+    """The provider's side shows its last answer in words: never asked, no answer, not found and refused differ from
+    each other, and none is shown as a success.
+    """
     ours, provider, order = facts.make_compared_sides(make_view(UNKNOWN, answer=answer), make_window_context())
     assert (ours.word, provider.word, order.word) == ("In progress", word, "None")
 
@@ -108,7 +110,7 @@ def test_the_provider_side_of_a_running_purchase_waits_for_its_answer() -> None:
 
 
 def test_found_is_found_whatever_failed_later() -> None:
-    """With the provider's number on record, a reading that failed says nothing about the purchase."""
+    """If the provider's id is stored, its side says "On record", also after a later read that failed."""
     _, provider, _ = facts.make_compared_sides(
         make_view(LACKING, answer="HTTP 503 PENDING http_503"), make_window_context()
     )

@@ -153,7 +153,9 @@ def test_a_code_that_repeats_the_word_is_left_out() -> None:
 
 
 def test_our_record_and_the_order_have_no_code_in_either_language() -> None:
-    """Their words say the state: 完了 beside completed is English in a Japanese window."""
+    """Our side and the order's side have no code beside their word, because an English code would stand in a Japanese
+    window.
+    """
     context = make_window_context()
     context.language = "ja"
     ours, gateway, order = money_facts.make_shown_sides(
@@ -230,7 +232,7 @@ def find_lowest_ink(amount: QWidget) -> int:
 def test_the_paid_and_the_refundable_amount_alone_are_bold(
     appearance: Appearance, description: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also as links, whose paint call is recorded."""
+    """Only the paid and the refundable amount are bold, also if they are links."""
     painted: dict[str, bool] = {}
 
     def record_text(*arguments: Any, **options: Any) -> None:
@@ -250,8 +252,9 @@ def test_the_paid_and_the_refundable_amount_alone_are_bold(
 
 @pytest.mark.parametrize("width", range(200, 1000, 40))
 def test_a_dividing_line_stands_between_two_amounts_of_a_line(appearance: Appearance, width: int) -> None:
-    """However many lines the amounts need, none begins with a dividing line: there is one fewer than amounts in it.
-    Looked at in the pixels."""
+    """No line of amounts begins with a dividing line, however many lines there are: a line has one fewer than
+    amounts. The test compares the pixels.
+    """
     parts, rest = money_facts.make_money_parts(
         MoneyParts("JPY", 12_000, 2_000, 1_000, 500, 0, 0, 8_500), make_window_context()
     )
@@ -302,7 +305,7 @@ def test_nothing_of_a_reversed_payment_is_left_to_refund_anywhere() -> None:
 
 
 def test_nobody_has_paid_nothing_while_the_outcome_is_unknown() -> None:
-    """A payment of unknown outcome may have been paid: 0 would say that it was not."""
+    """The amounts of a payment of unknown outcome aren't shown as 0, because it may have been paid."""
     nothing = MoneyParts("JPY", 0, 0, 0, 0, 0, 0, 0)
     parts, refundable_part = money_facts.make_money_parts(nothing, make_window_context(), is_paid_unknown=True)
     assert (parts[0].amount_text, refundable_part.amount_text) == ("–", "–")
@@ -405,7 +408,9 @@ def test_a_refund_is_never_told_as_failed_by_its_lists() -> None:
 
 
 def test_a_record_that_ended_well_and_needs_a_person_says_so_where_one_badge_has_room() -> None:
-    """In the list of open issues and in the search, "completed" in green would say that nothing is left to do."""
+    """A completed record that needs a person has the badge for that in the list of open issues and in the search,
+    where only one badge has room.
+    """
     set_aside = make_payment(work=Work(WorkState.NEEDS_REVIEW, reason=WorkReason.SET_ASIDE))
     assert case_words.get_most_specific_badge_key(set_aside, NOW) == "work.needs_review"
     assert case_words.get_most_specific_badge_key(make_payment(), NOW) == "payment.completed"

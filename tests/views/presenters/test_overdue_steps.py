@@ -26,8 +26,9 @@ LATE = NOW - timedelta(hours=5)
 def test_an_overdue_step_says_so_everywhere(
     appearance: object, language: Literal["ja", "en"], at: datetime, is_overdue: bool
 ) -> None:
-    """In the column "next", the document strip, the timeline, and beside the list of a company; a step is overdue
-    when the due tasks, which run each minute, have surely passed it."""
+    """A scheduled step that the due tasks should have done already is shown as overdue in the column "next", in the
+    documents, in the timeline and in the list of a company.
+    """
     context = make_window_context()
     context.change_language(language)
     record = make_check(

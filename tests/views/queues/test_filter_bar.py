@@ -35,7 +35,7 @@ def test_what_is_chosen_and_what_is_typed_is_one_filter(sentence: QueueFilterBar
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("width", range(500, 1400, 60))
 def test_no_line_has_the_list_of_further_conditions_alone(appearance: object, language: Language, width: int) -> None:
-    """At every width it stands on the line of the sort order."""
+    """At every width the list of further conditions is on the line of the sort order."""
     context = make_window_context()
     context.change_language(language)
     bar = QueueFilterBar(context)
@@ -63,7 +63,9 @@ def test_every_offered_condition_is_one(sentence: QueueFilterBar) -> None:
 
 
 def test_a_filter_comes_back_as_it_was(sentence: QueueFilterBar) -> None:
-    """Also a condition that no list offers; Esc removes all of it, and the order stays."""
+    """A restored filter has all its conditions, also one that no list offers. Esc removes the conditions and keeps
+    the sort order.
+    """
     text = "provider:atom age:>2d amount:>7JPY owner:op-b certainty:unknown flavour:sweet"
     sentence.show_filter(text, "-client")
     assert sorted(sentence.text.split()) == sorted(text.split())

@@ -52,7 +52,7 @@ def test_a_text_finds_names_numbers_and_records(text: str) -> None:
 
 
 def test_a_filter_over_a_long_queue_reads_on_in_bounded_steps() -> None:
-    """Some thousand records at a time; the cursor leads on from there."""
+    """A text filter over a long queue reads some thousand records in one call and returns a cursor for the rest."""
     services = QueueServices(
         [make_check(id, company_name="架空商事") for id in range(1, 7_001)] + [make_check(9_000)]
     )
@@ -104,7 +104,7 @@ def test_a_mismatch_of_unknown_outcome_says_so(appearance: object) -> None:
 
 
 def test_an_export_has_what_the_list_has() -> None:
-    """The conditions and the words of the filter; the whole queue has no filter."""
+    """An export gets the conditions and words of the list's filter; the export of a whole queue has no filter."""
     items = QueueServices([make_check(17), make_check(18, client_id="7")]).read_queue("review").items
     found = parse_filter("client:7 みなと")
     is_listed = make_item_filter(QueueListQuery("review", found.words, found.record_filter), NOW)

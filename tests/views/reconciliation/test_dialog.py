@@ -1,4 +1,6 @@
-"""Beginning a reconciliation: nothing assumed, pressed once, and what it came to."""
+"""The dialog that begins a reconciliation: choice of provider and days, a single run for several presses, and the
+result.
+"""
 
 from collections.abc import Callable
 from datetime import date

@@ -1,4 +1,4 @@
-"""The screen of a reconciliation: counts, evidence, what differed; each difference leads to the one place."""
+"""The page of a reconciliation: counts, evidence and differences; each difference leads to its record."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -96,7 +96,9 @@ def test_a_run_says_what_it_counted_and_what_it_rests_on(show_page: Show) -> Non
 
 
 def test_a_failed_run_knows_of_no_difference_that_it_did_not_read(show_page: Show) -> None:
-    """It says neither "0 unreadable" beside "unreadable contents", nor that it read no file, nor "no differences"."""
+    """The page of a failed run shows a dash for each figure that it couldn't count, and doesn't say that there are no
+    differences.
+    """
     item = make_run(state=RunState.FAILED, reason="provider_answer_unusable", different_amount=0, missing_there=0)
     page = show_page(make_view(item, files=(), open_case_count=0))
     known = {"rows": "4", "agree": "3", "only_theirs": "1"}
@@ -304,7 +306,7 @@ def test_who_only_reads(show_page: Show) -> None:
 
 @pytest.mark.parametrize(("state", "shown"), [(RunState.FAILED, NO_VALUE), (RunState.DONE, "0")])
 def test_the_list_leaves_open_what_a_failed_run_has_not_read(state: RunState, shown: str) -> None:
-    """As the page of the run does: a failed run has not read everything, so that there may be differences."""
+    """In the list of runs, a run that failed before its end shows a dash in place of the numbers of differences."""
     item = make_run(2, state=state, different_amount=0, missing_there=0, imported=0)
     cells = {column.key: column.cell(item) for column in make_run_columns(make_window_context())}
     assert {name: cells[name] for name in ("differ", "only_ours", "only_theirs")} == dict.fromkeys(
@@ -314,7 +316,7 @@ def test_the_list_leaves_open_what_a_failed_run_has_not_read(state: RunState, sh
 
 
 def test_the_runs_by_provider(qtbot: QtBot, appearance: object) -> None:
-    """Newest first; Enter opens one."""
+    """The list of runs has the newest run first, with its provider; Enter opens a run."""
     at = make_window_context()
     at.store_services(ReconcileServices(make_view(make_run(2)), make_view(make_run(3, provider="atom"))))  # type: ignore[arg-type]
     page = ReconcileRunsPage(at)

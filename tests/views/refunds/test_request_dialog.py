@@ -88,7 +88,9 @@ def test_a_part_says_what_stays_refundable(appearance: object) -> None:
 
 @pytest.mark.parametrize(("currency", "symbol"), [("JPY", "¥"), ("INR", "₹")])
 def test_the_currency_stands_inside_the_amount_field(parent: QWidget, currency: str, symbol: str) -> None:
-    """At its left end, where even the longest amount doesn't reach it."""
+    """The currency sign stands at the left end of the amount field, where even the longest amount doesn't
+    reach it.
+    """
     made = RefundForm(make_window_context(), make_plan(payment=make_payment(currency=currency)), None)
     made.setParent(parent)
     made.show()
@@ -322,7 +324,9 @@ def test_a_refused_amount_shows_no_results_of_another_amount(qtbot: QtBot) -> No
 
 
 def test_a_request_that_too_few_others_can_approve_says_so() -> None:
-    """A dash in place of names would promise somebody. Where no people are registered, every other name may."""
+    """If no other person may approve refunds, the form says so; if no people are registered, it shows a dash, because
+    every other name may approve.
+    """
     context = make_window_context()
     alone = replace(make_plan(), approvers=())
     assert format_checkers(alone, context) == "Approver: –"

@@ -1,4 +1,4 @@
-"""The labels below the bars, and the strips: as many as fit side by side."""
+"""The labels below the bars of a chart, and the charts side by side: as many as fit."""
 
 import pytest
 from pytestqt.qtbot import QtBot

@@ -22,7 +22,7 @@ class Disk:
         self.values: dict[str, object] = {}
 
     def process(self) -> AttemptRequestIds:
-        """The ids of a new process of the same person."""
+        """Return the request ids of a new process of the same person."""
 
         class Services:
             person_state = self

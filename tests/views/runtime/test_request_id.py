@@ -122,7 +122,9 @@ def test_the_same_note_is_written_twice_on_purpose(dialogs_on: Callable[[NotesAl
 
 
 def test_a_late_answer_does_not_end_the_next_attempt() -> None:
-    """Two clicks shared an id; the second one's answer comes when a third attempt has begun."""
+    """Two clicks share a request id: the late answer to the second one doesn't end a third attempt, which has a new
+    id.
+    """
     attempts = AttemptRequestIds()
     first = attempts.get_request_id(NOTE)
     assert attempts.get_request_id(NOTE) == first

@@ -107,7 +107,9 @@ def test_what_is_missing_is_said_at_its_field(qtbot: QtBot) -> None:
 
 
 def test_a_refusal_never_says_which_was_wrong(qtbot: QtBot) -> None:
-    """One sentence for both; the name stays, the password goes."""
+    """A refused sign-in has one message for a wrong name and a wrong password. The name stays in the form, and the
+    password is deleted.
+    """
     form = sign_in(qtbot, "op-a")
     QTest.keyClicks(form.password_field.line_edit, "wrong")
     enter(form)
@@ -122,7 +124,9 @@ def test_a_refusal_never_says_which_was_wrong(qtbot: QtBot) -> None:
 
 
 def test_a_database_that_is_away_keeps_what_was_typed(qtbot: QtBot) -> None:
-    """It is no refusal, and says so; another press tries again. A database that doesn't exist is a third thing."""
+    """If the database doesn't answer, the form says so and keeps name and password for another try. A database that
+    doesn't exist has a message of its own.
+    """
     form = sign_in(qtbot, "op-a")
     QTest.keyClicks(form.password_field.line_edit, "right")
     enter(form)
@@ -173,7 +177,9 @@ def test_tab_goes_down_the_form(qtbot: QtBot) -> None:
 
 
 def test_without_a_keyring_nothing_is_kept_and_the_form_says_where_the_password_is(qtbot: QtBot) -> None:
-    """Staying signed in is off, with the reason and the way out beside it."""
+    """Without a keyring the box for staying signed in is disabled; its description has the reason and the variable
+    for the password.
+    """
     form = sign_in(qtbot, "op-a", can_store_password=False)
     assert (form.store_password_box.isEnabled(), form.store_password_box.isChecked()) == (False, False)
     assert "no keyring" in form.store_password_box.accessibleDescription()

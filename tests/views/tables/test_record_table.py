@@ -120,7 +120,9 @@ def test_a_re_read_keeps_row_choice_and_scroll(table: MakeTable, qtbot: QtBot) -
 
 
 def test_the_current_row_stays_in_sight(table: MakeTable, qtbot: QtBot) -> None:
-    """Also if the person's act moves it to a group at the end of the list, or if a bar makes the table lower."""
+    """The current row stays visible when a re-read moves it to another group, and when a bar makes the
+    table lower.
+    """
     view, rows = table(0, group_of=headed), [Row(number) for number in range(9)]
     view.rows.read_query(lambda _cursor, _limit: FetchedPage(rows))
     view.go_to_row(1)

@@ -1,4 +1,4 @@
-"""Every text and edge can be read, in each theme."""
+"""Texts and edges have enough contrast in each theme."""
 
 import pytest
 from PySide6.QtGui import QColor
@@ -13,7 +13,7 @@ TINTS = tuple(f"{tone}_tint" for tone in (*TONES, "neutral"))
 
 
 def luminance(colour: QColor) -> float:
-    """WCAG 2.2's relative luminance."""
+    """Return the relative luminance of a colour by WCAG 2.2."""
     parts = [
         part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
         for part in (colour.redF(), colour.greenF(), colour.blueF())

@@ -1,4 +1,4 @@
-"""The tokens hold together: what one part names exists in the other."""
+"""The design tokens are consistent: each name that one part uses exists in the other parts."""
 
 from typing import get_args
 

@@ -66,7 +66,9 @@ def test_words_in_a_column_of_identifiers_are_words(words: str) -> None:
     ],
 )
 def test_the_word_before_the_number_of_a_record_is_a_word(name: str, runs: object) -> None:
-    """In both languages; in the figures font, kana would be wider than in the sentence beside the table."""
+    """The word before the number of a record is drawn in the text font in both languages; kana in the figures font
+    would be wider.
+    """
     assert split_identifier_font_runs(name) == runs
 
 

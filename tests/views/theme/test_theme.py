@@ -36,7 +36,7 @@ def test_the_sheet_leaves_no_gap() -> None:
 
 
 def test_every_class_in_the_sheet_is_a_widget_class() -> None:
-    """A rule for a class that was renamed would paint nothing, and Qt says nothing about it."""
+    """Every class in the style sheet is a class of a widget, because Qt reports no rule whose class was renamed."""
     names: set[str] = set()
     for selectors in re.findall(r"([^{}]+)\{[^{}]*\}", make_style_sheet("light")):
         names |= set(re.findall(r"(?<![\w#:\[\"=])[A-Z]\w+", selectors))

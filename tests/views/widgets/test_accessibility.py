@@ -174,7 +174,9 @@ def test_children_are_the_visible_ones_in_reading_order(qtbot: QtBot) -> None:
 
 
 def test_a_text_that_is_empty_is_not_in_the_tree(qtbot: QtBot) -> None:
-    """A screen reader would stop at it and say nothing."""
+    """An empty text isn't in the accessibility tree, because a screen reader would stop at it without reading
+    anything.
+    """
     window, elided = QWidget(), ElidedLabel("")
     window.setLayout(make_row(TextLabel("Payer"), TextLabel(""), elided, Badge("", "question", "unknown")))
     show(qtbot, window)
@@ -195,7 +197,9 @@ def test_a_page_that_was_left_is_not_in_the_tree(qtbot: QtBot) -> None:
 
 
 def test_a_tab_says_whether_it_is_selected_and_is_pressed(qtbot: QtBot) -> None:
-    """Only the current tab of a tab bar with the keyboard has the focus."""
+    """In the accessibility tree a tab has its state "selected", and pressing it selects it. Only the selected tab has
+    the focus, and only while its bar has it.
+    """
     window, tabs, button = QWidget(), TabBar("Contents"), KeyButton("Open")
     for word in ("Timeline", "Notes"):
         tabs.add_tab(word, "2")
@@ -276,7 +280,9 @@ def test_nodes_go_with_their_widgets(qtbot: QtBot) -> None:
 
 
 def test_parts_that_are_asked_for_while_they_are_made_keep_their_class(qtbot: QtBot) -> None:
-    """With a screen reader, Qt asks for the nodes of widgets inside their constructors."""
+    """With a screen reader, Qt asks for the nodes of widgets inside their constructors; the nodes still get the right
+    class.
+    """
     QAccessible.setActive(True)
     try:
         table, area = QTableView(), QScrollArea()

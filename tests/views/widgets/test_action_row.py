@@ -13,7 +13,7 @@ STEPS = 40
 
 
 def make_page(qtbot: QtBot) -> tuple[QWidget, QWidget, ActionRow, list[KeyButton]]:
-    """A window, its page with a row of three buttons, the row and the buttons."""
+    """Return a window, its page, the row of three buttons on the page, and the buttons."""
     window, page = QWidget(), QWidget()
     qtbot.addWidget(window)
     left, right = [KeyButton("Open payment")], [KeyButton("Take"), KeyButton("Note")]

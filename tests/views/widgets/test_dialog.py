@@ -48,7 +48,9 @@ def test_escape_cancels(qtbot: QtBot) -> None:
 
 
 def test_a_line_is_as_high_in_a_low_dialog_as_elsewhere(qtbot: QtBot) -> None:
-    """Its only bar isn't stretched, and there is as much space below the bar as above it."""
+    """In a dialog that is lower than its window, its only bar has its usual height and equal space above
+    and below.
+    """
     _, dialog, _, _ = opened(qtbot)
     bar = NotificationBar("", "Nothing was sent.")
     dialog.show_content(bar)

@@ -63,7 +63,9 @@ def press_enter() -> None:
 
 
 def test_enter_goes_on_from_each_input(qtbot: QtBot) -> None:
-    """To the next one; past the other buttons of a group; from the last one to the main button, which it presses."""
+    """Enter in an input moves the focus to the next input, past other buttons of a group; in the last one it presses
+    the main button.
+    """
     dialog = opened(qtbot, Form)
     for widget in (dialog.list, dialog.radios[0], dialog.box, dialog.main_button):
         press_enter()

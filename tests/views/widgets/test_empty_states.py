@@ -1,4 +1,4 @@
-"""The text in place of rows: it says that there are none, and which rows would be there."""
+"""The text that a list without rows shows: it says that there are none, and which rows would be there."""
 
 import ast
 from collections.abc import Iterator

@@ -233,7 +233,7 @@ def test_the_sign_of_an_error_stands_beside_its_first_line(
 
 
 def test_a_link_begins_where_a_label_begins(show_widget: Shown) -> None:
-    """In a column, or alone in a line below others, its first letter is not moved to the right."""
+    """The text of a link in a column begins at the same x position as that of a label."""
     window, label, link = QWidget(), TextLabel("Open"), LinkButton("Open", has_arrow=True)
     window.setLayout(make_column(label, link))
     show_widget(window)
@@ -251,7 +251,9 @@ def test_tabs_carry_their_counts() -> None:
 
 @pytest.mark.parametrize("count", ["5", "1,000+"])
 def test_tabs_stand_closer_where_that_shows_all_of_them(qtbot: QtBot, count: str) -> None:
-    """A bar that would have to scroll by a little doesn't; its wish for room stays the same, whatever was chosen."""
+    """If all tabs fit with less space between them, the bar uses less space and doesn't scroll. Its preferred width
+    doesn't depend on the selected tab.
+    """
     tabs = TabBar("Views")
     qtbot.addWidget(tabs)
     for word in ("Needs a person", "Refunds not finished", "Company changed"):
@@ -346,8 +348,8 @@ def test_answers_keep_their_place_when_more_come(show_widget: Shown) -> None:
 
 
 def test_the_best_answer_is_heard_once(show_widget: Shown) -> None:
-    """It is not announced again when it stays the best one after the next letter, whose age has grown; a different
-    one is, and so is the same one when the search is opened again.
+    """The best result of a search is announced once; it isn't announced again if it stays the best one after the next
+    letter. A different one is, and so is the same one in a new search.
     """
     window = QWidget()
     window.resize(900, 700)
@@ -418,8 +420,8 @@ def test_the_wheel_changes_only_a_list_with_the_focus(show_widget: Shown) -> Non
 
 
 def test_a_timeline_shows_long_words_whole(show_widget: Shown, qtbot: QtBot) -> None:
-    """They go on below the line, anew for each width; a list that needs a scroll bar only because of that is laid
-    out once.
+    """A long line of a timeline wraps at each width, and is shown completely; a list that needs a scroll bar because
+    of that is laid out once.
     """
     words = "Alert “Paid after expiry, failure or cancellation” detected. Actual: payment Completed ¥19,800."
     timeline = TimelineList("Timeline")
