@@ -40,6 +40,7 @@ from console.views.refunds.request_dialog import RefundDialog
 from console.views.runtime.routes import CreditCheckRoute, HomeRoute, PaymentRoute, QueuesRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.display.badge import KeyCap
+from console.wording.sentences import catalogue as wording
 from tests.desk.window_person import Person
 from tests.support.sample_desk import SampleDesk, open_sample_desk
 
@@ -49,9 +50,9 @@ pytestmark = pytest.mark.nightly(
 )
 
 
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
-    with open_sample_desk(tmp_path_factory.mktemp("keystrokes") / "desk", LANGUAGE="en") as made:
+@pytest.fixture(scope="module", params=wording.LANGUAGES)
+def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
+    with open_sample_desk(tmp_path_factory.mktemp("keystrokes") / "desk", LANGUAGE=request.param) as made:
         for name in ADMINISTRATORS:
             made.console.people.add_person(Operator(name, frozenset({ADMIN}), may_buy=False))
         yield made
@@ -138,7 +139,8 @@ def test_a_re_fetch(person: CountingPerson, desk: SampleDesk) -> None:
     person.press("Tab")
     person.press("Enter")
     person.until(lambda: not dialog.cancel_button.isVisible() or (dialog.windowTitle() != "" and not dialog.is_busy))
-    assert dialog.main_button.text() != "Re-fetch", "it has ended"
+    act = person.opening.context.translate("dialog.refetch.act")
+    assert dialog.main_button.text() != act, "it has ended"
     assert person.keys <= 3
 
 
@@ -173,7 +175,7 @@ def test_resolving(person: CountingPerson, desk: SampleDesk, kind: str, tmp_path
         person.type_in("seen on their list")
     person.until(dialog.main_button.isEnabled)
     person.press("Ctrl+Return")
-    assert dialog.is_busy or dialog.main_button.text() == "Open record"
+    assert dialog.is_busy or dialog.main_button.text() == person.opening.context.translate("action.open_record")
     person.until(lambda: not dialog.is_busy)
     assert person.keys <= 6
 
@@ -238,7 +240,7 @@ def test_a_refund(person: CountingPerson, desk: SampleDesk) -> None:
     assert QApplication.focusWidget() is dialog.cancel_button, "Enter cancels where it would act"
     person.press("Tab")
     person.press("Enter")
-    person.until(lambda: dialog.windowTitle().startswith("Refund R-"))
+    person.until(lambda: "R-" in dialog.windowTitle())  # the number of the new refund
     assert person.keys <= 6
 
 
@@ -266,7 +268,7 @@ def test_an_approval(person: CountingPerson) -> None:
     person.until(dialog.main_button.isEnabled)
     person.press("Tab")
     person.press("Enter")
-    person.until(lambda: dialog.windowTitle() == "Approved")
+    person.until(lambda: dialog.windowTitle() == person.opening.context.translate("dialog.approve.done"))
     assert person.keys <= 5 + place
 
 
