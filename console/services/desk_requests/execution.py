@@ -76,6 +76,9 @@ class RequestExecutor:
         self.is_standby = False
         """True while another worker of this account looks for requests as often as it can."""
         self._progress_steps: dict[str, tuple[TakenDeskRequest, str]] = {}
+        self._last_steps: dict[str, str] = {}
+        """The last progress step of each desk request that is being executed. It is stored with the answer, because
+        the request may end before `store_progress_steps` has stored its step."""
         self._take_mutex = Lock()
         self._locked_requests = LockedRequests(context.clock)
         self._served_people: tuple[str, ...] = ()
@@ -176,6 +179,7 @@ class RequestExecutor:
             with interrupts.defer_signals():  # the answer is stored before the end of this process
                 return self._execute_request(taken_request)
         finally:
+            self._last_steps.pop(taken_request.id, None)
             self._context.heartbeat.remove_beat(_make_beat_name(taken_request))
 
     def _take_next_request(self, *, only_first_of_person: bool) -> TakenDeskRequest | None:
@@ -260,15 +264,16 @@ class RequestExecutor:
         return holder if lease is None else replace(holder, session=lease.token)
 
     def _store_answer(self, taken_request: TakenDeskRequest, text: str) -> None:
-        """Store `text`, the answer as JSON, and end the desk request. If the database refuses the answer
-        _MAX_ANSWER_STORE_ATTEMPTS times, store the answer without its values, so that no other worker executes the
-        request again. If the database can't be reached, raise its error: the next worker that takes the request
-        finds the same answer under its request id.
+        """Store `text`, the answer as JSON, with the last progress step, and end the desk request. If the database
+        refuses the answer _MAX_ANSWER_STORE_ATTEMPTS times, store the answer without its values, so that no other
+        worker executes the request again. If the database can't be reached, raise its error: the next worker that
+        takes the request finds the same answer under its request id.
         """
+        last_step = self._last_steps.get(taken_request.id)
         refusal: Exception
         for _ in range(_MAX_ANSWER_STORE_ATTEMPTS):
             try:
-                self._context.write(lambda tx: requests.store_answer(tx, taken_request, text))
+                self._context.write(lambda tx: requests.store_answer(tx, taken_request, text, last_step))
             except Exception as error:
                 if isinstance(error, ConsoleError) and error.code in OWN_FAULT_ERROR_CODES:
                     raise
@@ -365,6 +370,7 @@ class RequestExecutor:
         """Keep the latest progress step of a desk request in memory until `store_progress_steps` stores it. A
         COMMIT at this place would delay the call to the provider."""
         self._progress_steps[taken_request.id] = taken_request, step
+        self._last_steps[taken_request.id] = step
 
     @contextmanager
     def _read_arguments(self, taken_request: TakenDeskRequest) -> Iterator[tuple[Any, ...]]:

@@ -196,7 +196,13 @@ _WRITE_REQUEST_PROGRESS_STATEMENT = (
 _END_REQUEST_STATEMENT = (
     update(requests)
     .where(_REQUEST_HELD_HERE_CONDITION)
-    .values(state=DeskRequestState.ENDED, result=bindparam("answer"), ended_at=_NOW_SQL, lease_expires=0)
+    .values(
+        state=DeskRequestState.ENDED,
+        result=bindparam("answer"),
+        ended_at=_NOW_SQL,
+        lease_expires=0,
+        progress=func.coalesce(bindparam("last_step"), requests.c.progress),
+    )
 )
 _LAPSED_REQUEST_CONDITION = and_(requests.c.state == DeskRequestState.WAITING, requests.c.expires_at <= _NOW_SQL)
 # By its id: a search by state would wait for the transactions in which people insert requests.
@@ -592,14 +598,14 @@ def write_progress(conn: Connection, taken_request: TakenDeskRequest, step: str)
         conn.execute(_WRITE_REQUEST_PROGRESS_STATEMENT, _make_held_request_parameters(taken_request) | {"step": step})
 
 
-def store_answer(tx: Transaction, taken_request: TakenDeskRequest, answer: str) -> bool:
-    """Store the answer (JSON text) of a desk request and set its state to ended. Return False if another worker
-    has taken the request meanwhile."""
+def store_answer(tx: Transaction, taken_request: TakenDeskRequest, answer: str, last_step: str | None = None) -> bool:
+    """Store the answer (JSON text) of a desk request and set its state to ended. `last_step` is the last progress
+    step of its execution (None: the stored step stays). Return False if another worker has taken the request
+    meanwhile.
+    """
+    values = {"answer": answer, "last_step": last_step}
     return (
-        tx.conn.execute(
-            _END_REQUEST_STATEMENT, _make_held_request_parameters(taken_request) | {"answer": answer}
-        ).rowcount
-        == 1
+        tx.conn.execute(_END_REQUEST_STATEMENT, _make_held_request_parameters(taken_request) | values).rowcount == 1
     )
 
 

@@ -5,7 +5,6 @@ that acts itself.
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 
 import console
 from console.app import open_adoption, open_console
-from console.domain.desk_requests.records import NewDeskRequest, TakenDeskRequest
+from console.domain.desk_requests.records import NewDeskRequest
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
 from console.domain.payments.refund_reasons import RefundReason
@@ -42,16 +41,10 @@ OTHER_VERSION = "99.8.7"
 
 def test_a_purchase_is_asked_for(place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A purchase by a desk request returns the record and the progress steps; a second one is refused with the first
-    record. The test stores each step at once, because the worker's thread may be slower than the purchase.
+    record.
     """
     (number,) = invent_numbers(1, seed=5)
     start_team_mode(place, "op-a")
-
-    def store(executor: execution.RequestExecutor, taken: TakenDeskRequest, step: str) -> None:
-        """Store the progress step in a transaction of its own, at once."""
-        executor._context.write(partial(execution._write_progress_step, taken_request=taken, step=step))
-
-    monkeypatch.setattr(execution.RequestExecutor, "_remember_latest_step", store)
     steps: list[str] = []
     with (
         place.open_desk(sandbox, person="worker", desk=1) as worker,
@@ -69,7 +62,29 @@ def test_a_purchase_is_asked_for(place: Place, sandbox: Sandbox, monkeypatch: py
     assert known.id == bought.id
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1
     assert set(steps) <= {"waiting", "asking", "answered", "detail", "pdf"}
-    assert steps
+    assert steps[-1] == "pdf"
+
+
+def test_the_last_step_comes_with_the_answer(place: Place, sandbox: Sandbox) -> None:
+    """The worker ends the request before it has stored any progress step: the desk still reports the last one, so
+    that its dialog says that the purchase was sent.
+    """
+    (number,) = invent_numbers(1, seed=6)
+    start_team_mode(place, "op-a")
+    sandbox.control.add_fault("reset_after_charge", call="purchase", number=number)
+    steps: list[str] = []
+    with (
+        place.open_desk(sandbox, person="worker", desk=1) as worker,
+        place.open_desk(sandbox) as desk,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        worker.desk_requests.announce_presence()
+        bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"), steps.append)
+        wait_until(worker.desk_requests.execute_next, "the request")
+        with pytest.raises(ConsoleError) as unknown:
+            bought.result(PATIENCE_SECONDS)
+    assert unknown.value.code == "outcome_unknown"
+    assert steps == ["asking"]
 
 
 def test_nobody_asks_under_another_name(place: Place, sandbox: Sandbox) -> None:

@@ -143,11 +143,11 @@ def test_an_answer_that_cannot_be_stored(
     desk, worker, _ = desk_and_workers
     sound, refused = requests.store_answer, [0]
 
-    def store(tx: Transaction, taken: TakenDeskRequest, text: str) -> bool:
+    def store(tx: Transaction, taken: TakenDeskRequest, text: str, last_step: str | None = None) -> bool:
         if refused[0]:
             refused[0] -= 1
             raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.REFUSED_BY_THE_DATABASE})
-        return sound(tx, taken, text)
+        return sound(tx, taken, text, last_step)
 
     def fail(_call: object) -> object:
         raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"state": "completed"})
