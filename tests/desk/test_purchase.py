@@ -23,6 +23,7 @@ from console.views.widgets.controls.inputs import DropDownList
 from console.views.widgets.display.badge import Badge
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import OpenWindow, buy_check
+from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 from tests.support.refusals import call_for_refusal
@@ -151,8 +152,9 @@ def test_a_refusal_says_that_nothing_was_charged(sit: OpenWindow, console: Conso
     assert [record.state for record in find_recorded_checks(console)] == ["error"]
 
 
-def make_contradicted_purchase(console: Console, sandbox: Sandbox) -> Alert:
+def make_contradicted_purchase(seats: WindowTestDesks, sandbox: Sandbox) -> Alert:
     """Make a purchase that the provider first refuses and later reports as made; return the alert about it."""
+    console = seats.console
     sandbox.control.add_fault("status:422", call="purchase", number=NUMBER)
     refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")))
     (denied,) = find_recorded_checks(console)
@@ -160,16 +162,18 @@ def make_contradicted_purchase(console: Console, sandbox: Sandbox) -> Alert:
         OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, CheckReport(12345, NUMBER), 201, "{}"
     )
     assert refused.code == "provider_refused"
-    assert console._service_builder._purchases.deliver(denied.operation_id or "", bought)
+    assert seats.acting_desk._service_builder._purchases.deliver(denied.operation_id or "", bought)
     (alert,) = (alert for alert in console.alerts.list_alerts() if alert.rule_id == "contradicted")
     return alert
 
 
-def test_a_contradicted_record_leads_to_its_alert(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_contradicted_record_leads_to_its_alert(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """The next step of a purchase that AlarmBox contradicts is to acknowledge its alert, which the primary button
     opens. After the acknowledgement the button stays while the alert is open, and isn't primary.
     """
-    alert = make_contradicted_purchase(console, sandbox)
+    alert = make_contradicted_purchase(seats, sandbox)
     person = sit()
     person.frame.show_route(CreditCheckRoute(alert.subject_id))
     page = person.page(CreditCheckPage)
@@ -195,12 +199,12 @@ def test_a_contradicted_record_leads_to_its_alert(sit: OpenWindow, console: Cons
 
 
 def test_a_purchase_that_alarmbox_contradicts_is_told_before_the_next(
-    sit: OpenWindow, console: Console, sandbox: Sandbox
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """After the alert about a contradicted purchase was acknowledged, the dialog of the next purchase says that
     AlarmBox reports the earlier one as bought.
     """
-    alert = make_contradicted_purchase(console, sandbox)
+    alert = make_contradicted_purchase(seats, sandbox)
     console.alerts.acknowledge(alert.id, "looked at AlarmBox")
     dialog = open_purchase(sit())
     texts = [label.text() for label in dialog.form.findChildren(QLabel)]
