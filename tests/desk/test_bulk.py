@@ -33,7 +33,7 @@ RUNNING = tuple(translate(key, "en") for key in ("bulk.told.begins", "bulk.told.
 
 
 @pytest.fixture
-def facts() -> dict[str, str]:
+def extra_settings() -> dict[str, str]:
     """Use real time, so that a provider that hangs does so until the test releases it."""
     return {"TIME_SCALE": "1"}
 

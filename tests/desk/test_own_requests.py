@@ -30,7 +30,7 @@ through_a_worker = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def facts() -> dict[str, str]:
+def extra_settings() -> dict[str, str]:
     return {"TIME_SCALE": "1"}
 
 

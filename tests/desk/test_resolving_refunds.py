@@ -19,7 +19,7 @@ from tests.support.money_desks import import_paid_payment, request_refund
 
 
 @pytest.fixture
-def facts() -> dict[str, str]:
+def extra_settings() -> dict[str, str]:
     """Use real time, so that a slow machine causes no timeout of a provider."""
     return {"TIME_SCALE": "1"}
 

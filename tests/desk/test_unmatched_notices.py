@@ -20,7 +20,7 @@ from tests.support.payment_desks import BANK_KEY, make_signed_notice
 
 
 @pytest.fixture
-def facts() -> dict[str, str]:
+def extra_settings() -> dict[str, str]:
     return {"SECRET_NOTICE_BANK_KEY": BANK_KEY}
 
 
