@@ -94,7 +94,8 @@ def test_nothing_can_be_bought_in_the_first_moment(sit: OpenWindow) -> None:
 
 
 def test_a_live_one_leaves_no_button_but_a_link(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """The dialog offers no purchase of a corporation with a live credit check; it links to that check."""
+    """The dialog offers no purchase of a corporation with a live credit check; it links to that check. Before a client
+    is selected, it names the client of that check, and doesn't say that there is none."""
     record = buy_check(console, NUMBER, "2")
     person = sit()
     person.frame.show_route(LookupRoute(NUMBER))
@@ -103,6 +104,9 @@ def test_a_live_one_leaves_no_button_but_a_link(sit: OpenWindow, console: Consol
     dialog = person.dialog(PurchaseDialog)
     choice = dialog.form.client_input
     assert isinstance(choice, DropDownList)
+    assert dialog.form._live_check_label.plain == "for client 2"
+    choice.setCurrentText("1")
+    assert dialog.form._live_check_label.plain == "none for this client (there is one for client 2)"
     choice.setCurrentText("2")
     assert "bought already" in dialog.hint.plain
     person.control("Open record", dialog).press()

@@ -211,13 +211,18 @@ class PurchaseForm(QWidget):
     @Slot()
     def _show_live_check(self) -> None:
         """Show the sentence about the live credit check of the selected client: it is valid, its validity has ended,
-        or there is none (but perhaps for other clients)."""
+        or there is none (but perhaps for other clients). While no client is selected, show the clients that have
+        one."""
         translate, live_check = self._context.translate, self.live_check
         if live_check is None:
             client_ids = sorted({record.client_id for record in self._plan.live}, key=int)
-            others_key = "dialog.purchase.live_other" if len(client_ids) == 1 else "dialog.purchase.live_others"
-            sentence = translate(others_key, clients=client_ids) if client_ids else translate("dialog.purchase.none")
-            self._live_check_label.show_text(sentence)
+            key = "live_other" if self.client_id else "live_client"
+            key = key if len(client_ids) == 1 else f"{key}s"
+            self._live_check_label.show_text(
+                translate(f"dialog.purchase.{key}", clients=client_ids)
+                if client_ids
+                else translate("dialog.purchase.none")
+            )
         elif self.is_renewal:
             self._live_check_label.show_text(
                 translate("dialog.purchase.last_renewal", expired_at=live_check.expired_at)
