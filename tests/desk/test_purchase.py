@@ -94,8 +94,8 @@ def test_nothing_can_be_bought_in_the_first_moment(sit: OpenWindow) -> None:
 
 
 def test_a_live_one_leaves_no_button_but_a_link(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """The dialog offers no purchase of a corporation with a live credit check; it links to that check. Before a client
-    is selected, it names the client of that check, and doesn't say that there is none."""
+    """The dialog offers no purchase of a corporation with a live credit check; it links to that check. Before a
+    client is selected, it names the client of that check, and doesn't say that there is none."""
     record = buy_check(console, NUMBER, "2")
     person = sit()
     person.frame.show_route(LookupRoute(NUMBER))

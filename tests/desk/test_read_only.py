@@ -2,16 +2,27 @@
 keyboard.
 """
 
+import ast
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
+
+import console.views
 from console.app import Console
+from console.domain.access.permissions import ROLES_BY_RIGHT
+from console.domain.access.read_only import EVERYTHING_SCOPE
 from console.sandbox.server import Sandbox
 from console.views.admin.page import AdminPage
 from console.views.admin.switch_dialog import ReadOnlySwitchDialog
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.home.page import HomePage
+from console.views.records.note_dialog import NoteDialog
+from console.views.records.resolve_dialog import ResolveDialog
 from console.views.runtime.routes import CreditCheckRoute
+from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import buy_unknown
 from tests.desk.window_desks import WindowTestDesks
@@ -19,10 +30,16 @@ from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 
 REASON = "provider incident"
+BLOCK_CALLS = ("block_button_while_stopped", "bind_button_to_right")
+VIEWS = Path(console.views.__file__).parent
 
 
 def read_bars(person: Person) -> str:
     return "\n".join(bar.accessibleName() for bar in person.window.findChildren(NotificationBar) if bar.isVisible())
+
+
+def read_labels(dialog: DialogFrame) -> str:
+    return "\n".join(label.plain for label in dialog.findChildren(TextLabel) if label.isVisible())
 
 
 def open_administration(person: Person) -> AdminPage:
@@ -74,3 +91,62 @@ def test_set_and_ended_by_the_keyboard(
     set_read_only(person, "over")
     person.until(lambda: REASON not in read_bars(person))
     assert not any(one.is_on for one in console.read_only_switches.list_switches())
+
+
+@pytest.mark.parametrize(("key", "dialog_class"), [("E", ResolveDialog), ("N", NoteDialog)])
+def test_an_open_dialog_says_that_nothing_can_be_changed(
+    seats: WindowTestDesks,
+    sit: Callable[..., Person],
+    console: Console,
+    sandbox: Sandbox,
+    key: str,
+    dialog_class: type[DialogFrame],
+) -> None:
+    """Another person sets the read-only switch while a dialog is open: its main button is disabled with the reason,
+    which the dialog shows, and its shortcut sends nothing. Both end with the switch.
+    """
+    record = buy_unknown(console, sandbox, NUMBERS[0])
+    person = sit()
+    person.frame.show_route(CreditCheckRoute(record.id))
+    check = person.page(CreditCheckPage)
+    person.until(lambda: check.view is not None)
+    person.press(key)
+    dialog = person.dialog(dialog_class)
+    if isinstance(dialog, NoteDialog):
+        person.type_in("called the client")
+        person.until(dialog.main_button.isEnabled)
+    assert REASON not in read_labels(dialog)
+    with seats.open_acting_desk("lead-b") as lead:
+        lead.read_only_switches.set_switch(EVERYTHING_SCOPE, True, REASON)
+        person.until(lambda: REASON in read_labels(dialog))
+        assert "lead-b" in dialog.main_button.shown_reason
+        assert not dialog.main_button.isEnabled()
+        dialog.press_main_button()
+        assert not dialog.is_busy
+        lead.read_only_switches.set_switch(EVERYTHING_SCOPE, False, "over")
+    person.until(lambda: REASON not in read_labels(dialog))
+    assert dialog.main_button.isEnabled() == isinstance(dialog, NoteDialog)
+
+
+def test_each_blocked_button_names_a_right() -> None:
+    """Each call that blocks the button of a dialog names the right of its action, and the right exists. Without it, a
+    read-only switch would not disable the button."""
+    rights: dict[str, str] = {}
+    forms: dict[str, bool] = {}
+    for source in sorted(VIEWS.rglob("*.py")):
+        for node in ast.walk(ast.parse(source.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in BLOCK_CALLS:
+                given = node.args[2]
+                if isinstance(given, ast.Constant):
+                    rights[f"{source.name}:{node.lineno}"] = str(given.value)
+            elif isinstance(node, ast.ClassDef) and "FormDialog" in map(ast.unparse, node.bases):
+                forms[node.name] = any(
+                    isinstance(line, ast.Assign)
+                    and ast.unparse(line.targets[0]) == "right_name"
+                    and ast.literal_eval(line.value) in ROLES_BY_RIGHT
+                    for line in node.body
+                )
+    assert len(rights) >= 15
+    assert {place: name for place, name in rights.items() if name not in ROLES_BY_RIGHT} == {}
+    assert len(forms) >= 5
+    assert [name for name, has_right_name in forms.items() if not has_right_name] == []

@@ -36,6 +36,8 @@ class LimitDialog(FormDialog):
     stored it.
     """
 
+    right_name = "limits"
+
     def __init__(self, context: WindowContext, limit: Limit, parent: QWidget) -> None:
         translate = context.translate
         super().__init__(

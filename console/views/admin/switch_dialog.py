@@ -22,6 +22,8 @@ class ReadOnlySwitchDialog(FormDialog):
     provider. The person types a reason, which every person can read on the administration page. The reason is kept as
     a draft until the switch is set."""
 
+    right_name = "set_read_only"
+
     def __init__(self, context: WindowContext, scope: str, parent: QWidget, *, is_on: bool) -> None:
         translate, self._key_part = context.translate, "on" if is_on else "off"
         title_key, main_button_text = (

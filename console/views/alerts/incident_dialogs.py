@@ -23,6 +23,7 @@ class IncidentDialog(FormDialog):
     subclass may add a drop-down list above this field. The service answers with the changed Incident. The typed note
     is kept as a draft until the service has executed the action."""
 
+    right_name = "note"
     gap_px = 8
     name = ""
     """Name of this dialog in its wording keys: `dialog.incident_{name}.…`."""
@@ -51,7 +52,7 @@ class IncidentDialog(FormDialog):
         )
         self.show_form(*([self._draft.bar] if self._draft.bar is not None else []))
         self._submit_shortcut = QShortcut(QKeySequence("Ctrl+Return"), self)
-        self._submit_shortcut.activated.connect(self.submit_form)
+        self._submit_shortcut.activated.connect(self.press_main_button)
         self.update_submit_button()
 
     def make_drop_down_list(self) -> DropDownList | None:

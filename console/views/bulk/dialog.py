@@ -34,7 +34,7 @@ class BulkDialog(BulkRunDialog):
     run_confirmed = Signal()
 
     def __init__(self, context: WindowContext, parent: QWidget, request_or_run: BulkRequest | BulkRun) -> None:
-        super().__init__(context, parent)
+        super().__init__(context, parent, request_or_run.action)
         self._request = request_or_run if isinstance(request_or_run, BulkRequest) else None
         self.plan_page: BulkPlanPage | None = None
         self.note_field: Field | None = None

@@ -21,7 +21,7 @@ from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.views.exports.list_export import ListExporter
 from console.views.pages.cut_text_line import add_cut_text_line
 from console.views.pages.fitted_table import FittedTable
-from console.views.pages.permission_buttons import block_button_without_worker
+from console.views.pages.permission_buttons import block_button_while_stopped
 from console.views.presenters import bulk as bulk_words
 from console.views.presenters.columns import measure_column_width
 from console.views.runtime.context import WindowContext
@@ -147,7 +147,9 @@ class BulkProgressPage(QWidget):
             self.filter_list.addItem(translate(f"bulk.filter.{filter_name or 'all'}"), filter_name)
         self.filter_list.currentIndexChanged.connect(self._show_filtered_rows)
         self.exporter = ListExporter(context, self, self._make_export_request)
-        self.discard_button = block_button_without_worker(context, KeyButton(translate("bulk.discard")))
+        self.discard_button = block_button_while_stopped(
+            context, KeyButton(translate("bulk.discard")), run.action.value
+        )
         self.discard_button.clicked.connect(self.discard_requested)
         self.discard_button.hide()
         self.table = _make_bulk_row_table(

@@ -12,7 +12,7 @@ from console.domain.access.permissions import is_same_person
 from console.domain.bulk.records import BulkProgress, BulkRunWithHolder
 from console.domain.tasks.records import BulkAction, BulkRun
 from console.views.bulk.dialog_pages import BulkProgressPage
-from console.views.pages.permission_buttons import block_button_without_worker
+from console.views.pages.permission_buttons import block_button_while_stopped
 from console.views.presenters import credit_checks as record_words
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure, TaskHandle
@@ -33,7 +33,7 @@ class BulkRunDialog(DialogFrame):
     run. A subclass implements `show_dry_run`. `run` is the run as the dialog last read it, None before it was read;
     `task` is the handle of the execution if this window executes the run."""
 
-    def __init__(self, context: WindowContext, parent: QWidget) -> None:
+    def __init__(self, context: WindowContext, parent: QWidget, action: BulkAction) -> None:
         super().__init__(
             " ",
             cancel_text=context.translate("action.cancel"),
@@ -41,7 +41,7 @@ class BulkRunDialog(DialogFrame):
             close_name=context.translate("action.close"),
             parent=parent,
         )
-        block_button_without_worker(context, self.main_button)
+        block_button_while_stopped(context, self.main_button, action.value)
         self.setFixedWidth(min(round(_DIALOG_WIDTH_PX * current_appearance().scale), parent.window().width() - 96))
         self._context = context
         self.run: BulkRun | None = None

@@ -29,6 +29,8 @@ class UnmaskDialog(FormDialog):
     The typed reason is kept as a draft until the service has stored it; drafts are encrypted, because they may name
     payers."""
 
+    right_name = "unmask"
+
     def __init__(self, context: WindowContext, kind: str, id: int, parent: QWidget) -> None:
         translate = context.translate
         super().__init__(

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.views.pages.permission_buttons import block_button_without_worker
+from console.views.pages.permission_buttons import block_button_while_stopped
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import make_column
@@ -27,6 +27,9 @@ class FormDialog(DialogFrame):
     """
 
     answered = Signal(object)
+    right_name = ""
+    """Name of the right that the form's call needs; the subclass sets it. While a read-only switch stops this right,
+    the main button is disabled with the reason."""
     gap_px = 12
 
     def __init__(
@@ -49,7 +52,7 @@ class FormDialog(DialogFrame):
             parent=parent,
         )
         self.too_early_text = context.translate("dialog.too_early")
-        block_button_without_worker(context, self.main_button)
+        block_button_while_stopped(context, self.main_button, self.right_name)
         self.context, self._main_button_text = context, main_button_text
         self.main_button.clicked.connect(self.submit_form)
 

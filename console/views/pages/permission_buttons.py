@@ -1,5 +1,6 @@
-"""Functions that enable or disable a button by the acting person's right, or by the presence of a worker. A
-disabled button stays visible and shows its reason, such as the names of the people who have the right."""
+"""Functions that enable or disable a button by the acting person's right, by the read-only switches, or by the
+presence of a worker. A disabled button stays visible and shows its reason, such as the names of the people who have
+the right."""
 
 from PySide6.QtCore import QObject, Slot
 
@@ -37,25 +38,31 @@ def bind_button_to_right(context: WindowContext, button: KeyButton, right_name: 
     return button
 
 
-class _ButtonWorkerBinding(QObject):
-    """On a desk whose acts a worker executes (team mode): blocks one button, with the reason, while no worker is
-    present."""
+class _ButtonStopBinding(QObject):
+    """Blocks one button, with the reason, while a read-only switch stops its action, and, on a desk whose acts a
+    worker executes (team mode), while no worker is present."""
 
-    def __init__(self, context: WindowContext, button: KeyButton) -> None:
+    def __init__(self, context: WindowContext, button: KeyButton, right_name: str, provider: str | None) -> None:
         super().__init__(button)
-        self._context, self._button = context, button
+        self._context, self._button, self._right, self._provider = context, button, right_name, provider
         context.connection_state_changed.connect(self.update_button)
         self.update_button()
 
     @Slot()
     def update_button(self) -> None:
-        self._button.block(self._context.find_worker_away_reason())
+        self._button.block(
+            self._context.find_read_only_reason(self._right, self._provider)
+            or self._context.find_worker_away_reason()
+        )
 
 
-def block_button_without_worker(context: WindowContext, button: KeyButton) -> KeyButton:
-    """On a desk whose acts a worker executes (team mode), block the button while no worker is present. At other times
-    the caller enables or disables it. Return the button."""
-    _ButtonWorkerBinding(context, button)
+def block_button_while_stopped(
+    context: WindowContext, button: KeyButton, right_name: str, provider: str | None = None
+) -> KeyButton:
+    """Block the button while a read-only switch stops the action of the right `right_name`, and, on a desk whose acts
+    a worker executes (team mode), while no worker is present. At other times the caller enables or disables it.
+    `provider` is the payment provider at which the action moves money; None if it moves none. Return the button."""
+    _ButtonStopBinding(context, button, right_name, provider)
     return button
 
 

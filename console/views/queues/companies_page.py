@@ -24,7 +24,7 @@ from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.permission_buttons import (
     DisabledReasonsLabel,
     bind_button_to_right,
-    block_button_without_worker,
+    block_button_while_stopped,
 )
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
@@ -118,8 +118,8 @@ class ChangedCompaniesPage(Page):
         self.successor_button = KeyButton(translate("corporation.open_successor"), "S", binds_key=False)
         button = KeyButton(translate("alerts_screen.acknowledge"), "A", binds_key=False)
         self.acknowledge_button = bind_button_to_right(self.context, button, "note")
-        self.renew_button = block_button_without_worker(
-            self.context, KeyButton(translate("action.renew"), "B", binds_key=False)
+        self.renew_button = block_button_while_stopped(
+            self.context, KeyButton(translate("action.renew"), "B", binds_key=False), "purchase"
         )
         self._buttons = (self.open_button, self.successor_button, self.renew_button, self.acknowledge_button)
         reasons = DisabledReasonsLabel(self.renew_button, self.acknowledge_button)

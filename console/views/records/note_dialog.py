@@ -19,6 +19,7 @@ class NoteDialog(FormDialog):
     """The dialog in which a person writes a note on a record. The typed text is kept as a draft until the note is
     stored."""
 
+    right_name = "note"
     name = "note"
     """The word that begins the draft's kind, and the part of the wording keys `dialog.{name}.…`."""
 
@@ -82,6 +83,7 @@ class NoteDialog(FormDialog):
 class HandOverDialog(NoteDialog):
     """The dialog in which a person ends their own take of a record and leaves a note for the next person."""
 
+    right_name = "take"
     name = "hand_over"
 
     def _make_store_call(self, kind: str, id: int, note_text: str) -> ActingCall[Any]:

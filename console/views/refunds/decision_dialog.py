@@ -10,7 +10,7 @@ from console.domain.payments.service_results import RefundDetails
 from console.domain.payments.states import RefundState
 from console.views.pages.dialog_badges import make_badge_row
 from console.views.pages.dialog_drafts import DialogDraft
-from console.views.pages.permission_buttons import block_button_without_worker
+from console.views.pages.permission_buttons import block_button_while_stopped
 from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
@@ -35,6 +35,8 @@ class _DecisionDialog(DialogFrame):
     """
 
     name = ""
+    right_name = "refund_approve"
+    """Name of the right that the decision needs."""
 
     def __init__(self, context: WindowContext, view: RefundDetails, parent: QWidget) -> None:
         translate, amount_text = (
@@ -50,7 +52,8 @@ class _DecisionDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        block_button_without_worker(context, self.main_button)
+        provider = view.payment.provider if self.name == "approve" else None
+        block_button_while_stopped(context, self.main_button, self.right_name, provider)
         self.closable_text = context.translate("dialog.decide.watched")
         self._context, self._view = context, view
         self.show_content(self._make_content())
@@ -326,6 +329,7 @@ class WithdrawDialog(_DecisionDialog):
     provider."""
 
     name = "withdraw"
+    right_name = "refund_withdraw"
 
     def _make_content(self) -> QWidget:
         translate, record = self._context.translate, self._view.record

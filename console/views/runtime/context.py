@@ -425,14 +425,16 @@ class WindowContext(QObject):
             or self.find_worker_away_reason(right_name)
         )
 
-    def find_read_only_reason(self, right_name: str) -> str:
+    def find_read_only_reason(self, right_name: str, provider: str | None = None) -> str:
         """Return the text which says that a read-only switch stops the actions of this right, with the person who
-        has set the switch and the reason; "" if no switch stops them. The switches of single payment providers
-        are ignored, because a right is not bound to one of these providers.
+        has set the switch and the reason; "" if no switch stops them. `provider` is the payment provider at which
+        the action moves money; with None, the switches of single payment providers are ignored, because a right is
+        not bound to one of these providers.
         """
         if right_name not in STOPPED_RIGHTS:
             return ""
-        provider = CREDIT_CHECK_PROVIDER if right_name == "purchase" else None
+        if right_name == "purchase":
+            provider = CREDIT_CHECK_PROVIDER
         switch = find_stopping_switch(self.connection_state.read_only_switches, provider)
         if switch is None:
             return ""
