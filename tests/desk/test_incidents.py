@@ -17,6 +17,7 @@ from console.views.alerts.incident_dialogs import (
     SnoozeIncidentDialog,
 )
 from console.views.alerts.page import AlertsPage
+from console.views.runtime.context import Toast
 from console.views.runtime.routes import AlertsRoute, PaymentRoute, QueuesRoute
 from tests.desk.conftest import OpenWindow
 from tests.desk.test_refunds import open_payment, payment
@@ -53,6 +54,8 @@ def test_an_incident_by_keyboard(seats: WindowTestDesks, sit: OpenWindow, consol
     person.until(lambda: page.current_incident is not None)
     assert page.current_incident is not None
     assert len(page.current_incident.alerts) == 2
+    toasts: list[Toast] = []
+    page.context.toast_requested.connect(toasts.append)
 
     def is_state(state: IncidentState) -> bool:
         return page.current_incident is not None and page.current_incident.state is state
@@ -104,6 +107,9 @@ def test_an_incident_by_keyboard(seats: WindowTestDesks, sit: OpenWindow, consol
     steps = console.incidents.read_incident(id).steps
     assert [step.action.value for step in steps] == ["take", "snooze", "wake", "resolve", "reopen", "hand over"]
     assert len({step.person for step in steps}) == 1
+    details = {toast.message: toast.detail for toast in toasts}
+    assert {"You own this incident", "Snoozed", "Resolved", "Reopened", "Handed over"} <= details.keys()
+    assert [message for message, detail in details.items() if payment.merchant_payment_id not in detail] == []
 
 
 def test_links_of_a_desk(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:

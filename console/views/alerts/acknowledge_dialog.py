@@ -98,7 +98,7 @@ class AcknowledgeAlertsDialog(DialogFrame):
             self._show_failure,
             caller=self,
             label=context.translate("act.acknowledge", id=alert_ids[0]),
-            make_toast=lambda _: Toast(context.translate("dialog.acknowledge.done")),
+            make_toast=lambda _: Toast(context.translate("dialog.acknowledge.done"), self._alert_title),
             attempt=("alert acknowledge", *alert_ids, note),
             key=("alert", alert_ids[0]),
             provider="",

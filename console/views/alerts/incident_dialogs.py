@@ -111,7 +111,10 @@ class IncidentDialog(FormDialog):
         )
 
     def make_answer_toast(self, answer: Incident) -> Toast:  # each dialog has one sentence
-        return Toast(self.context.translate(f"dialog.incident_{self.name}.done"))
+        return Toast(
+            self.context.translate(f"dialog.incident_{self.name}.done"),
+            incident_texts.format_incident_name(answer, self.context),
+        )
 
     def show_answer(self, answer: Incident) -> None:
         """Delete the draft, because the note is stored, then show the toast and close the dialog."""

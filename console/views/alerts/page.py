@@ -512,7 +512,7 @@ class AlertsPage(Page):
         context = self.context
         toast = Toast(
             context.translate(f"incident.done.{action_name}"),
-            incident_words.format_incident_title(incident, context.translate),
+            incident_texts.format_incident_name(incident, context),
         )
         context.run_acting_call(
             call,
