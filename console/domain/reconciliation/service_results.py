@@ -135,6 +135,14 @@ class DifferenceItem:
     case: Alert | None = None
 
     @property
+    def was_answered_since(self) -> bool:
+        """True if a case about the difference is open although the provider has answered a question about the
+        payment, or sent a notice about it, after the case was opened: then another probe doesn't remove the
+        difference."""
+        told_at = self.payment.told_at if self.payment is not None else None
+        return self.case is not None and told_at is not None and told_at > self.case.detected_at
+
+    @property
     def action(self) -> str | None:
         """The name of the action that can remove the difference: `probe` the payment, or `ask_file` to request the
         day's file again for a rejected row. None if no case about it is open or the payment is missing.

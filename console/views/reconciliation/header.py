@@ -219,9 +219,13 @@ class DifferenceFooter(Surface):
 
     def _find_advised_button(self, difference: DifferenceItem) -> KeyButton | None:
         """Return the button of the next step for the difference: the probe button if the provider must be asked
-        first, otherwise the button that opens the payment. Return None if the difference has no case, so that no step
-        is needed."""
+        first, otherwise, such as after a probe that has not removed the difference, the button that opens the
+        payment. Return None if the difference has no case, so that no step is needed."""
         if difference.case is None:
             return None
-        is_probe_first = difference.action == "probe" and difference.case.rule_id in COMPARISON_RULES
+        is_probe_first = (
+            difference.action == "probe"
+            and difference.case.rule_id in COMPARISON_RULES
+            and not difference.was_answered_since
+        )
         return self.probe_button if is_probe_first else self.open_button

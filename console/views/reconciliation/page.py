@@ -17,6 +17,7 @@ from console.domain.reconciliation.service_results import (
     ReconciliationRunDetails,
     RunState,
 )
+from console.domain.records import WorkReason
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page, set_tab_order
@@ -49,6 +50,11 @@ _REFUSAL_WORDING_KEY_BY_SHORTCUT = {
     "N": "reconcile.no_payment_here",
 }
 """Wording key of the reason for which a hidden button of the page does nothing, by the button's shortcut."""
+
+
+_UNPAID_ORDER_REASONS = (WorkReason.MOVE_ORDER, WorkReason.NOT_MOVED)
+"""Reasons of the work on a paid payment whose order is known to be still unpaid. The page names the key that sets an
+order to paid only on such rows; of another row it doesn't know the state of the order, and the service decides."""
 
 
 class ReconcilePage(Page):
@@ -343,7 +349,9 @@ class ReconcilePage(Page):
             "key.open": payment is not None,
             "key.note": payment is not None,
             "key.probe": item is not None and item.action == "probe" and payment is not None,
-            "key.move_order": payment is not None and _can_set_order_paid(payment),
+            "key.move_order": payment is not None
+            and _can_set_order_paid(payment)
+            and payment.work.reason in _UNPAID_ORDER_REASONS,
         }
         self.show_key_hints_without([hint for hint, is_hint_offered in is_offered.items() if not is_hint_offered])
         self._show_position()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from PySide6.QtCore import Qt
@@ -9,8 +10,9 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from console.domain.access.permissions import AUDITOR, OPERATOR
+from console.domain.payments.states import PaymentState
 from console.domain.reconciliation.service_results import RunState
-from console.domain.records import Person
+from console.domain.records import Person, Work, WorkReason
 from console.domain.tasks.records import ReconciliationVerdict
 from console.views.presenters import reconciliation as words
 from console.views.reconciliation.columns import make_run_columns
@@ -93,6 +95,36 @@ def test_a_run_says_what_it_counted_and_what_it_rests_on(show_page: Show) -> Non
         ).count("·")
         == 2
     )
+
+
+def test_the_advice_follows_the_last_answer(show_page: Show) -> None:
+    """Before the provider has answered about the payment, the page advises a probe. If the difference remains after
+    an answer, it names the answer's time and advises to open the payment; the probe stays possible."""
+    assert AMOUNT.payment is not None
+    assert AMOUNT.case is not None
+    asked_before = replace(AMOUNT, payment=replace(AMOUNT.payment, told_at=AMOUNT.case.detected_at))
+    page = show_page(make_view(), rows=(asked_before,))
+    assert "Probe first." in page.footer.advice_label.plain
+    assert (page.footer.probe_button.kind, page.footer.open_button.kind) == ("primary", "default")
+    answered_at = AMOUNT.case.detected_at + timedelta(minutes=2)
+    asked_after = replace(AMOUNT, payment=replace(AMOUNT.payment, told_at=answered_at))
+    page = show_page(make_view(), rows=(asked_after,))
+    assert "Probe first." not in page.footer.advice_label.plain
+    assert "still differ after the gateway's answer" in page.footer.advice_label.plain
+    assert (page.footer.probe_button.kind, page.footer.open_button.kind) == ("default", "primary")
+    assert page.footer.probe_button.isVisibleTo(page)
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_named"), [(None, False), (WorkReason.MOVE_ORDER, True), (WorkReason.NOT_MOVED, True)]
+)
+def test_m_is_named_where_an_order_is_unpaid(show_page: Show, reason: WorkReason | None, is_named: bool) -> None:
+    """The line of shortcuts names M only on a row whose order is known to be unpaid; elsewhere the service would
+    refuse it."""
+    assert AMOUNT.payment is not None
+    payment = replace(AMOUNT.payment, state=PaymentState.COMPLETED, order_id=3, work=Work(reason=reason))
+    page = show_page(make_view(), rows=(replace(AMOUNT, payment=payment),))
+    assert ((("M",), "Mark order as paid") in page.hint_bar.key_hints) == is_named
 
 
 def test_a_failed_run_knows_of_no_difference_that_it_did_not_read(show_page: Show) -> None:
