@@ -14,6 +14,7 @@ from console.views.credit_checks.page import CreditCheckPage
 from console.views.lookup.page import LookupPage
 from console.views.money.payment_page import PaymentPage
 from console.views.pages.base import Page
+from console.views.queues import new_arrivals
 from console.views.queues.page import QueuesPage
 from console.views.records.evidence_wizard import EvidenceForm
 from console.views.records.resolve_dialog import ResolveDialog
@@ -363,6 +364,29 @@ def test_what_was_settled_elsewhere_is_marked_not_removed(
     person.press("F5")
     person.until(lambda: page.row_model.row_count == 0)
     assert "no longer" not in page.hint_bar.status_label.plain
+
+
+def test_rows_are_marked_in_a_queue_longer_than_its_first_items(
+    seats: WindowTestDesks,
+    sit: OpenWindow,
+    console: Console,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In a queue with more records than one comparison reads at first, the rows that aren't among the first are
+    searched in its rest: only the row of the record that has left the queue is marked."""
+    monkeypatch.setattr(new_arrivals, "MAX_COMPARED_QUEUE_ITEMS", 1)
+    records = [buy_unknown(console, sandbox, number) for number in NUMBERS[:3]]
+    person = sit()
+    person.frame.show_route(QueuesRoute("unknown"))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.row_model.row_count == 3)
+    with seats.open_acting_desk("lead-b") as lead:
+        proof, number = "seen on their screen", read_provider_id(sandbox, NUMBERS[1])
+        lead.recovery.resolve("credit-check", records[1].id, "success", proof, number)
+    person.until(lambda: bool(page.row_model.removed_keys))
+    assert page.row_model.removed_keys == {("credit-check", records[1].id)}
+    assert page.new_arrivals.button.isHidden()
 
 
 def test_single_letters_are_letters_in_a_field(sit: OpenWindow, console: Console) -> None:

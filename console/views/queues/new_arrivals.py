@@ -1,7 +1,8 @@
 """The button that shows the number of new items of a queue. New items get a row only when the person presses the
 button, so that the present rows of the table don't move."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -21,12 +22,25 @@ if TYPE_CHECKING:
 
 MAX_COMPARED_QUEUE_ITEMS = 200
 """Number of items that are read from the beginning of the queue and compared with the table."""
+_MAX_SEARCHED_ROWS = 1_000
+"""Number of rows of the table, from its beginning, that are searched in the queue after those items."""
+_ITEMS_PER_SEARCHED_PAGE = 1_000
+_MAX_SEARCHED_PAGES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _ComparedQueue:
+    """The first items of a queue's list, and the records of the table that the list has no longer (`removed_refs`);
+    None if the list is so long that this isn't known."""
+
+    first_items: tuple[QueueItem, ...]
+    removed_refs: frozenset[RecordRef] | None
 
 
 class QueueArrivals(QObject):
     """Compares the items that the database has in a queue with the rows of the queue's table: updates rows that have
-    changed, marks rows whose records have left the queue (only if all items of the queue were read), and counts the
-    new items on a button.
+    changed, marks rows whose records have left the queue (only if they were searched in the whole queue), and counts
+    the new items on a button.
 
     Signals:
     - rows_updated: rows of the table have been updated.
@@ -57,44 +71,37 @@ class QueueArrivals(QObject):
         """Read the first MAX_COMPARED_QUEUE_ITEMS items of the list of `query` in the background, then compare them
         with the rows of `table`. Replace each row whose item has changed. If items have no row in the table, show
         the button that loads them, with their number; but if the table is empty, emit `reload_requested` and show no
-        button. If the list has no more items than were read, also mark the rows whose records have left the list; a
-        marked row stays in the table until the page reads the list again. If
-        the items can't be read, change nothing.
+        button. Also mark the rows whose records have left the list; a marked row stays in the table until the page
+        reads the list again. Rows whose records aren't among the first items are searched in the rest of the list; in
+        a list that is too long to be searched, no mark changes. If the items can't be read, change nothing.
         """
 
         self._compared_query = query
-
-        def read_first_items(services: "Console") -> tuple[QueueItem, ...]:
-            return query.read_page(services, MAX_COMPARED_QUEUE_ITEMS).items
+        shown_refs = [
+            make_record_ref(row.item.record) for row in table.rows.iterate_loaded_rows() if isinstance(row, QueueRow)
+        ][:_MAX_SEARCHED_ROWS]
 
         self._context.run_read(
-            read_first_items,
-            lambda items: self._show_changes(items, query, table),
+            lambda services: _read_and_compare(services, query, shown_refs),
+            lambda compared_queue: self._show_changes(compared_queue, query, table),
             _ignore_failure,
             caller=self,
             key=self,
         )
 
-    def _show_changes(self, items: Iterable[QueueItem], query: QueueListQuery, table: FittedTable) -> None:
+    def _show_changes(self, compared_queue: _ComparedQueue, query: QueueListQuery, table: FittedTable) -> None:
         """Update `table` and the button by the first items of the list of `query`, as `compare_queue_with_table`
         describes it."""
         if query != self._compared_query:
             return
-        items = list(items)
-        for item in items:
+        for item in compared_queue.first_items:
             row_index = table.rows.find_row(make_record_ref(item.record))
             if row_index is None:
                 self._new_refs.add(make_record_ref(item.record))
             else:
                 self._update_row(table, row_index, item)
-        if len(items) < MAX_COMPARED_QUEUE_ITEMS:
-            present_refs = {make_record_ref(item.record) for item in items}
-            shown_refs = {
-                make_record_ref(row.item.record)
-                for row in table.rows.iterate_loaded_rows()
-                if isinstance(row, QueueRow)
-            }
-            table.mark_removed_rows(shown_refs - present_refs, self._context.translate("table.row_removed"))
+        if compared_queue.removed_refs is not None:
+            table.mark_removed_rows(compared_queue.removed_refs, self._context.translate("table.row_removed"))
         self.rows_updated.emit()
         if table.rows.row_count == 0 and self._new_refs:
             self.reload_requested.emit()  # the table is empty, so no row can move
@@ -112,6 +119,21 @@ class QueueArrivals(QObject):
         row = table.rows.row_at(row_number)
         if isinstance(row, QueueRow) and row.item != queue_item:
             table.rows.replace_row(QueueRow(queue_item, row.group_size))
+
+
+def _read_and_compare(services: "Console", query: QueueListQuery, shown_refs: Sequence[RecordRef]) -> _ComparedQueue:
+    """Read the first items of the list of `query`. If records of `shown_refs`, those of the table, aren't among them,
+    read on until each of them is found or the list ends, at most _MAX_SEARCHED_PAGES pages."""
+    page = query.read_page(services, MAX_COMPARED_QUEUE_ITEMS)
+    first_items = page.items
+    missing_refs = frozenset(shown_refs) - {make_record_ref(item.record) for item in first_items}
+    for _ in range(_MAX_SEARCHED_PAGES):
+        if not missing_refs or page.next_cursor is None:
+            return _ComparedQueue(first_items, missing_refs)
+        page = query.read_page(services, _ITEMS_PER_SEARCHED_PAGE, page.next_cursor)
+        missing_refs -= {make_record_ref(item.record) for item in page.items}
+    is_known = not missing_refs or page.next_cursor is None
+    return _ComparedQueue(first_items, missing_refs if is_known else None)
 
 
 def _ignore_failure(_failure: Failure) -> None:
