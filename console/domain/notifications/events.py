@@ -34,6 +34,7 @@ class PersonalEvent:
     - `subject_kind`, `subject_id`: the record, incident, operation or bulk run that the event is about.
     - `number`: the number that people use for the record, such as our number of the payment; None if it has none or
       it was not read.
+    - `record_state`: the state that the record of a closed proposal has now, for the acts `confirmed` and `settled`.
     """
 
     kind: PersonalEventKind
@@ -42,6 +43,7 @@ class PersonalEvent:
     subject_kind: str
     subject_id: str
     number: str | None = None
+    record_state: str | None = None
 
     @property
     def link(self) -> Link | None:

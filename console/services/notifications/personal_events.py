@@ -25,6 +25,7 @@ from console.services.alerts.incidents import IncidentService
 from console.services.process.context import ServiceContext
 from console.store.database.sqlalchemy_names import Connection
 from console.store.notifications import own_requests
+from console.store.notifications.own_requests import ClosedProposal
 from console.store.refunds.approvals import REFUND_KIND
 
 _LONGEST_REQUEST_AGE = timedelta(days=30)
@@ -68,12 +69,30 @@ class PersonalEventReader:
             key, number = f"refund/{refund.id}/{act_name}", refund.payment_number
             yield PersonalEvent(PersonalEventKind.DECISION, key, act_name, REFUND_KIND, str(refund.id), number)
         for proposal in own_requests.list_closed_proposals(conn, person, since):
-            key = f"proposal/{proposal.id}"
-            yield PersonalEvent(PersonalEventKind.DECISION, key, "closed", proposal.kind, proposal.record_id)
+            yield PersonalEvent(
+                PersonalEventKind.DECISION,
+                f"proposal/{proposal.id}",
+                _get_act_of_closed_proposal(proposal),
+                proposal.kind,
+                proposal.record_id,
+                proposal.payment_number,
+                proposal.record_state,
+            )
         for run_id, reason in own_requests.list_ended_bulk_runs(conn, person):
             if reason != DISCARDED_REASON:  # only its maker discards a run
                 key, name = f"bulk-run/{run_id}", format_run_name(run_id)
                 yield PersonalEvent(PersonalEventKind.BULK_RUN, key, "ended", BULK_RUN_KIND, str(run_id), name)
+
+
+def _get_act_of_closed_proposal(proposal: ClosedProposal) -> str:
+    """Return the value of `PersonalEvent.act` that says how the proposal has ended: another proposal has replaced it,
+    the record has the proposed state, or it has another state. For an operation return "closed", which says only that
+    the proposal has ended."""
+    if proposal.has_open_proposal:
+        return "replaced"
+    if proposal.record_state is None:
+        return "closed"
+    return "confirmed" if proposal.record_state == proposal.proposed_state else "settled"
 
 
 def _make_approval_event(item_to_decide: Refund | WaitingProposal) -> PersonalEvent:

@@ -4,12 +4,12 @@ notification shows."""
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import BigInteger, Connection, and_, bindparam, cast, func, select
 
 from console.domain.payments.states import RefundState
 from console.store.database.instants import convert_to_naive_utc
 from console.store.refunds.approvals import RESOLVE_ACTION
-from console.store.schema.core import approvals
+from console.store.schema.core import approvals, credit_checks
 from console.store.schema.payments import payments, refunds
 from console.store.schema.worker import bulk_runs
 from console.store.tasks.bulk_runs import RUN_DONE
@@ -26,9 +26,34 @@ _DECIDED_REFUNDS_QUERY = (
     .order_by(refunds.c.created_at.desc(), refunds.c.id.desc())
     .limit(_MAX_LISTED_RECORDS)
 )
+_later_proposals = approvals.alias("later_proposals")
+_HAS_OPEN_PROPOSAL_EXPRESSION = (
+    select(_later_proposals.c.id)
+    .where(
+        _later_proposals.c.subject_kind == approvals.c.subject_kind,
+        _later_proposals.c.subject_id == approvals.c.subject_id,
+        _later_proposals.c.action == RESOLVE_ACTION,
+        _later_proposals.c.closed_at.is_(None),
+    )
+    .exists()
+)
+_NUMERIC_SUBJECT_ID_EXPRESSION = cast(approvals.c.subject_id, BigInteger)
 # The index of `vote_of` leads to the proposals, which are few; those of one person need no index of their own.
 _CLOSED_PROPOSALS_QUERY = (
-    select(approvals.c.id, approvals.c.subject_kind, approvals.c.subject_id, approvals.c.closed_at)
+    select(
+        approvals.c.id, approvals.c.subject_kind, approvals.c.subject_id, approvals.c.closed_at, approvals.c.proposed,
+        func.coalesce(credit_checks.c.status, payments.c.status, refunds.c.status).label("record_state"),
+        payments.c.merchant_payment_id, _HAS_OPEN_PROPOSAL_EXPRESSION.label("has_open_proposal"),
+    )
+    .select_from(approvals)
+    .outerjoin(
+        credit_checks,
+        and_(approvals.c.subject_kind == "credit-check", credit_checks.c.id == _NUMERIC_SUBJECT_ID_EXPRESSION),
+    )
+    .outerjoin(
+        payments, and_(approvals.c.subject_kind == "payment", payments.c.id == _NUMERIC_SUBJECT_ID_EXPRESSION)
+    )
+    .outerjoin(refunds, and_(approvals.c.subject_kind == "refund", refunds.c.id == _NUMERIC_SUBJECT_ID_EXPRESSION))
     .where(
         approvals.c.vote_of.is_(None),
         approvals.c.action == RESOLVE_ACTION,
@@ -37,7 +62,7 @@ _CLOSED_PROPOSALS_QUERY = (
     )
     .order_by(approvals.c.id.desc())
     .limit(_MAX_LISTED_RECORDS)
-)
+)  # fmt: skip
 _ENDED_BULK_RUNS_QUERY = (
     select(bulk_runs.c.id, bulk_runs.c.reason)
     .where(bulk_runs.c.made_by == bindparam("person_name"), bulk_runs.c.state == RUN_DONE)
@@ -60,12 +85,19 @@ class DecidedRefund:
 @dataclass(frozen=True, slots=True)
 class ClosedProposal:
     """A person's newest proposal about the outcome of a record, after the proposal was closed because the outcome was
-    decided or no longer needs a decision. `kind` and `record_id` name the record.
+    decided, no longer needs a decision, or because another proposal has replaced it. `kind` and `record_id` name the
+    record; `payment_number` is our number of a payment, None for other kinds. `proposed_state` is the proposed state,
+    `record_state` the present state of the record (None for an operation, which has other states).
+    `has_open_proposal`: another proposal about the record waits for a second person.
     """
 
     id: int
     kind: str
     record_id: str
+    proposed_state: str
+    record_state: str | None
+    payment_number: str | None
+    has_open_proposal: bool
 
 
 def list_decided_refunds(conn: Connection, person: str, since: datetime) -> tuple[DecidedRefund, ...]:
@@ -79,12 +111,15 @@ def list_closed_proposals(conn: Connection, person: str, since: datetime) -> tup
     """Of the newest 50 proposals that the person has made since the instant `since`, return those that are closed. A
     proposal that the person has replaced by a newer proposal about the same record is left out."""
     rows = conn.execute(_CLOSED_PROPOSALS_QUERY, {"person_name": person, "since": convert_to_naive_utc(since)}).all()
-    newest_by_record = {(kind, subject): (id, closed_at) for id, kind, subject, closed_at in reversed(rows)}
+    newest_by_record = {(row.subject_kind, row.subject_id): row for row in reversed(rows)}
     return tuple(
-        ClosedProposal(id, kind, subject)
-        for (kind, subject), (id, closed_at) in newest_by_record.items()
-        if closed_at is not None
-    )
+        ClosedProposal(
+            row.id, row.subject_kind, row.subject_id, row.proposed, row.record_state, row.merchant_payment_id,
+            bool(row.has_open_proposal),
+        )
+        for row in newest_by_record.values()
+        if row.closed_at is not None
+    )  # fmt: skip
 
 
 def list_ended_bulk_runs(conn: Connection, person: str) -> tuple[tuple[int, str | None], ...]:

@@ -22,7 +22,9 @@ _ICON_AND_TONE_BY_EVENT_KIND: dict[PersonalEventKind, tuple[str, Tone]] = {
 def format_event(event: PersonalEvent, context: WindowContext) -> str:
     """Return the sentence about one event, in the window's language."""
     record = f"{context.translate(f'kind.{event.subject_kind}')} {event.number or event.subject_id}"
-    return context.translate(f"notification.{event.kind}.{event.act}", record=record)
+    state_key = f"state.{event.subject_kind.replace('-', '_')}.{event.record_state}"
+    state_facts = {} if event.record_state is None else {"state": context.translate(state_key)}
+    return context.translate(f"notification.{event.kind}.{event.act}", record=record, **state_facts)
 
 
 def format_events_title_and_detail(events: tuple[PersonalEvent, ...], context: WindowContext) -> tuple[str, str]:

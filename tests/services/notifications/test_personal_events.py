@@ -103,3 +103,37 @@ def test_an_incident_concerns_its_owner(scene: PaymentDesk) -> None:
     with act_as("lead-b"):
         console.incidents.resolve(incident.id, "it will pass")
     assert facts("lead-b") == [("hand_over", "incident")], "whoever has acted on it knows"
+
+
+PROPOSAL = (
+    "INSERT INTO approvals (subject_kind, subject_id, action, proposed, person, at, closed_at)"
+    " VALUES ('payment', '{id}', 'resolve', '{state}', '{person}', '{at}', {closed})"
+)
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_a_proposer_hears_how_the_proposal_ended(scene: PaymentDesk) -> None:
+    """The event about a closed proposal says whether the record has the proposed state, has another state, or waits
+    for a second person's answer to another proposal; and it has the record's number and present state."""
+    agreed, settled, replaced, waiting = (pay_order(scene, f"ORD-{number}") for number in (1, 2, 3, 4))
+    person = scene.place.get_account_name("op-a")
+    at = f"{scene.context.now():%Y-%m-%d %H:%M:%S}"
+    if not scene.place.is_server:
+        scene.place.sql("INSERT INTO operators (name, roles, may_buy) VALUES ('op-a', 'operator', 0)")
+    for id, state, closed, proposer in (
+        (agreed, "completed", f"'{at}'", person),
+        (settled, "payment_failed", f"'{at}'", person),
+        (replaced, "completed", f"'{at}'", person),
+        (replaced, "payment_failed", "NULL", "lead-b"),
+        (waiting, "completed", "NULL", person),
+    ):
+        scene.place.sql(PROPOSAL.format(id=id, state=state, person=proposer, at=at, closed=closed))
+    events = {
+        event.subject_id: (event.act, event.number, event.record_state)
+        for event in scene.console.notifications.list_events()
+    }
+    assert events == {
+        str(agreed): ("confirmed", "ORD-1", "completed"),
+        str(settled): ("settled", "ORD-2", "completed"),
+        str(replaced): ("replaced", "ORD-3", "completed"),
+    }

@@ -26,7 +26,11 @@ WORSE = PersonalEvent(PersonalEventKind.INCIDENT, "incident/7/worse/9/", "worse"
 ENDED = PersonalEvent(PersonalEventKind.BULK_RUN, "bulk-run/8", "ended", "bulk-run", "8", "BS-8")
 DECISIONS = [
     PersonalEvent(PersonalEventKind.DECISION, "x", act, "refund", "4")
-    for act in ("approved", "rejected", "expired", "closed")
+    for act in ("approved", "rejected", "expired", "closed", "replaced")
+] + [
+    PersonalEvent(PersonalEventKind.DECISION, "x", act, kind, "4", None, state)
+    for act in ("confirmed", "settled")
+    for kind, state in (("credit-check", "success"), ("payment", "completed"), ("refund", "failed"))
 ]
 EVERY = (ARRIVED, PROPOSED, MENTIONED, HANDED, OWNED, WORSE, ENDED, *DECISIONS)
 
