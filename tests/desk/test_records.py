@@ -187,7 +187,7 @@ def test_not_bought_takes_two_people(
     person.press("E")
     second = person.dialog(ResolveDialog)
     fill_not_bought_form(second, "checked by phone")
-    assert "op-a" in second.form.second_person_label.plain
+    person.until(lambda: "op-a" in second.form.second_person_label.plain)
     person.until(second.main_button.isEnabled)
     second.main_button.click()
     seats.confirm(person, "lead-b")
