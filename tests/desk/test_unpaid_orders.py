@@ -8,15 +8,15 @@ from console.views.runtime.routes import OrderRoute
 from console.views.widgets.display.placeholders import EmptyState
 from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow
+from tests.desk.window_desks import WindowTestDesks
 
 TABS = ("timeline", "attempts", "payments", "refunds", "notes", "evidence", "audit")
 
 
-def test_an_order_without_a_payment(sit: OpenWindow, console: Console) -> None:
+def test_an_order_without_a_payment(seats: WindowTestDesks, sit: OpenWindow, console: Console) -> None:
     """No payment can be opened, and the button says why. Each tab is empty, says so, and says what would be in it."""
-    context = console._context
-    order = NewOrder("S-4711", 12_000)
-    order_id = context.write(lambda tx: orders.insert_order(tx.conn, order, context.now()))
+    with seats.write_as_owner() as tx:  # the shop adds orders
+        order_id = orders.insert_order(tx.conn, NewOrder("S-4711", 12_000), console._context.now())
     person = sit()
     person.frame.show_route(OrderRoute(order_id))
     page = person.page(OrderPage)
