@@ -50,10 +50,15 @@ def test_a_lost_and_regained_connection_is_heard(sit: OpenWindow, heard_sentence
     context = person.opening.context
     context.update_connection_state(lost_since=context.now())
     person.until(
-        lambda: any(one.sentence.startswith("Not connected. Not connected since") for one in heard_sentences)
+        lambda: any(
+            one.sentence.startswith("Not connected. The database has not answered since") for one in heard_sentences
+        )
     )
     context.update_connection_state(lost_since=None)
     person.until(lambda: any(one.sentence.startswith("Connected again at") for one in heard_sentences))
+    assert person.frame.toasts.visible_toasts
+    context.update_connection_state(lost_since=context.now())
+    assert not person.frame.toasts.visible_toasts  # it would contradict the bar
 
 
 def test_another_person_does_not_read_the_announcements_of_the_first(sit: OpenWindow) -> None:

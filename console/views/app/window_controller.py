@@ -49,7 +49,7 @@ from console.views.runtime.routes import (
     TrainingRoute,
     UnmatchedNoticesRoute,
 )
-from console.views.runtime.status_values import PasswordRequest
+from console.views.runtime.status_values import PasswordRequest, Toast
 from console.views.sign_in.idle_lock import IdleLock
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.focus_ring import install_focus_ring
@@ -92,6 +92,9 @@ def import_page_class(route: Route) -> Callable[[WindowContext], Page]:
     module, name = _PAGE_CLASS_BY_ROUTE[type(route)]
     page_class: Callable[[WindowContext], Page] = getattr(import_module(module), name)
     return page_class
+
+
+_CONNECTION_TOPIC = "connection"  # of the toasts about the database and the worker
 
 
 class WindowController(QObject):
@@ -397,7 +400,8 @@ class WindowController(QObject):
         self.frame.show_bar(NotificationBar(lead, sentence, tone="care", icon_name="lock", button=open_button))
 
     def _show_recovery_toast(self) -> None:
-        """Show a toast if the database answers again, or if a worker is present again."""
+        """Show a toast if the database answers again, or if a worker is present again. Remove this toast when the
+        connection or the worker is lost again."""
         connection_state = self.context.connection_state
         was_connection_lost, was_worker_away = self._was_connection_lost, self._was_worker_away
         self._was_connection_lost, self._was_worker_away = (
@@ -405,9 +409,15 @@ class WindowController(QObject):
             connection_state.worker_away_since is not None,
         )
         if was_connection_lost and not self._was_connection_lost:
-            self.context.show_toast(self.context.translate("status.connected_again", at=self.context.now()))
+            self._show_connection_toast("status.connected_again")
         elif was_worker_away and not self._was_worker_away and not self._was_connection_lost:
-            self.context.show_toast(self.context.translate("status.worker_again", at=self.context.now()))
+            self._show_connection_toast("status.worker_again")
+        elif self._was_connection_lost or self._was_worker_away:
+            self.frame.toasts.remove_toasts_about(_CONNECTION_TOPIC)  # they would contradict the bar
+
+    def _show_connection_toast(self, words_key: str) -> None:
+        message = self.context.translate(words_key, at=self.context.now())
+        self.context.toast_requested.emit(Toast(message, topic=_CONNECTION_TOPIC))
 
     def _show_connection_state_bar(self, state: tuple[str, str, datetime]) -> None:
         """Show a bar about a state of the connection. `state` is the wording key of the bar's bold text, the

@@ -448,6 +448,7 @@ class WindowFrame(CoveredWindow):
             tone=toast.tone,
             close_name=translate("action.close"),
             route=toast.route,
+            topic=toast.topic,
         )
         if toast.tone == "bad":
             self.toasts.remove_file_toasts()

@@ -25,7 +25,8 @@ class Toast:
     """A short message that the window shows for some seconds: text (`message`), secondary text (`detail`), icon
     and colour tone. `route` is the route to the record that the message is about; None means the record
     of the visible page. `path` is the file that was written: then the message stays until the person closes it,
-    and offers to copy the path and to open the folder.
+    and offers to copy the path and to open the folder. `topic` names a state that can change again, such as the
+    connection: a newer message about it replaces this one. "" means that no other message replaces it.
     """
 
     message: str
@@ -34,6 +35,7 @@ class Toast:
     tone: Tone = "good"
     route: RecordPageRoute | None = None
     path: str = ""
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,11 +198,13 @@ class ToastFrame(QFrame):
         tone: Tone = "good",
         close_name: str = "Close",
         route: RecordPageRoute | None = None,
+        topic: str = "",
     ) -> None:
         """`message` is the message, `detail` a second line, `close_name` the name of the close button. `route` leads
-        to the record that the message is about; None means the record of the visible page, if any."""
+        to the record that the message is about; None means the record of the visible page, if any. `topic` names the
+        state that the message is about, if a newer message about the same state replaces this one."""
         super().__init__()
-        self.icon_name, self.route = icon_name, route
+        self.icon_name, self.route, self.topic = icon_name, route, topic
         self.tone: Tone = tone
         self.fit_width()
         self.setAccessibleName(join_spoken_text(message, detail))
@@ -270,8 +272,10 @@ class ToastStack(QObject):
 
     def show_toast(self, toast: ToastFrame) -> None:
         """Show a toast for the time given by `shown_seconds`, and announce it to screen readers. A toast about a file
-        stays until the person closes it.
+        stays until the person closes it. The toast replaces an earlier one about the same topic.
         """
+        if toast.topic:
+            self.remove_toasts_about(toast.topic)
         if len(self._toasts) == (1 if self._dialogs else _MAX_TOASTS):
             self._remove_toast(self._toasts[0])
         toast.closed.connect(self._remove_closed_toast)
@@ -292,6 +296,12 @@ class ToastStack(QObject):
         """Remove the toasts about written files, which otherwise stay until the person closes them. A person who sees
         such a toast beside a later refusal could think that the refused action has succeeded."""
         for toast in [toast for toast in self._toasts if toast.path]:
+            self._remove_toast(toast)
+        self.place_toasts()
+
+    def remove_toasts_about(self, topic: str) -> None:
+        """Remove the toasts about this topic, because its state has changed since they appeared."""
+        for toast in [toast for toast in self._toasts if toast.topic == topic]:
             self._remove_toast(toast)
         self.place_toasts()
 
