@@ -125,10 +125,19 @@ class CompanyPanel(QWidget):
         title_line = make_row()
         names = make_flow_widget(self.name_label, self.furigana_label, gap_px=12)
         title_line.addLayout(make_column(names, numbers, gap_px=2), 1)
-        buttons = make_flow_widget(ReasonLabel(self.buy_button), self.copy_button, self.buy_button)
-        title_line.addWidget(buttons, 0, Qt.AlignmentFlag.AlignTop)
+        title_line.addWidget(make_flow_widget(self.copy_button, self.buy_button), 0, Qt.AlignmentFlag.AlignTop)
+        # On a line of its own: beside the buttons, a long reason would take the width of the company's name.
+        purchase_reason_label = ReasonLabel(self.buy_button)
+        purchase_reason_label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         head.setLayout(
-            make_column(title_line, self.registry_facts, self.totals_panel, gap_px=2, margins=(24, 12, 24, 14))
+            make_column(
+                title_line,
+                purchase_reason_label,
+                self.registry_facts,
+                self.totals_panel,
+                gap_px=2,
+                margins=(24, 12, 24, 14),
+            )
         )
         return head
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.domain.records import CreditCheck
@@ -13,7 +13,7 @@ from console.views.presenters.records import ShownRecord
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordRef
 from console.views.tables.columns import StateCell
-from console.views.theme.design_tokens import tokens
+from console.views.theme.design_tokens import Tone, tokens
 from console.views.widgets.base import IconLabel, Surface, TextLabel, clear_layout, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
 
@@ -31,6 +31,22 @@ class _OpenRecordLine:
     amount: str
     step: str
     button_name: str
+
+
+class _ColumnLabel(TextLabel):
+    """A label that is as wide as the widest label of its column, so that the texts of all lines stand below each
+    other. `column` is the list of the column's labels; the new label adds itself to it."""
+
+    def __init__(self, column: "list[_ColumnLabel]", text: str, tone: Tone = "text") -> None:
+        super().__init__(text, "body", tone)
+        self._column = column
+        column.append(self)
+
+    def sizeHint(self) -> QSize:
+        return QSize(max(label.measure_line_width() for label in self._column), super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
 
 
 class OpenRecordList(QWidget):
@@ -87,8 +103,9 @@ class OpenRecordList(QWidget):
         focused_record = self.find_record(focused_button) if focused_button is not None else None
         clear_layout(self._lines)
         self._records, self._shown_lines = list(records[: len(lines)]), lines
+        columns: tuple[list[_ColumnLabel], ...] = ([], [], [])
         for index, line in enumerate(lines):
-            self._lines.addWidget(self._make_line_widget(line, index))
+            self._lines.addWidget(self._make_line_widget(line, index, columns))
         self.setVisible(bool(records))
         if focused_record is not None:
             self._focus_record(case_words.make_record_ref(focused_record))
@@ -150,23 +167,28 @@ class OpenRecordList(QWidget):
             button_name,
         )
 
-    def _make_line_widget(self, text: "_OpenRecordLine", index: int) -> QWidget:
+    def _make_line_widget(
+        self, text: "_OpenRecordLine", index: int, columns: tuple[list[_ColumnLabel], ...]
+    ) -> QWidget:
+        """Return the widget of one line. Its labels with the state, the name and the amount of the record are added
+        to the lists in `columns`."""
         button = KeyButton(self._context.translate("action.open"), kind="inline")
         button.setAccessibleName(text.button_name)
         button.setProperty("place", index)
         button.clicked.connect(self._open_pressed_record)
         line = Surface(edge="none" if index == len(self._shown_lines) - 1 else "bottom")
         badge = text.badge
-        word = TextLabel(badge.word, "body", badge.tone if badge.tone != "good" else "text")
+        states, names, amounts = columns
+        word = _ColumnLabel(states, badge.word, badge.tone if badge.tone != "good" else "text")
         word.setMinimumWidth(72)
-        name = TextLabel(text.name)
+        name = _ColumnLabel(names, text.name)
         name.setMinimumWidth(64)
+        amount = _ColumnLabel(amounts, text.amount)
+        amount.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         step_label = TextLabel(text.step, wraps_lines=True)
         step_label.setObjectName(_STEP_LABEL_NAME)
         sign = IconLabel(badge.icon_name, badge.tone, 14)
-        box = make_row(
-            sign, word, 8, name, 8, TextLabel(text.amount), 8, step_label, 8, button, gap_px=5, margins=(14, 5, 10, 5)
-        )
+        box = make_row(sign, word, 8, name, 8, amount, 8, step_label, 8, button, gap_px=5, margins=(14, 5, 10, 5))
         box.setStretchFactor(step_label, 1)
         line.setLayout(box)
         return line

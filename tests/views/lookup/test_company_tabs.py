@@ -158,3 +158,51 @@ def test_a_long_name_of_a_company_wraps(qtbot: QtBot, appearance: object) -> Non
     assert view.name_label.plain == named.company_name
     QApplication.processEvents()  # the layouts are told of the new size
     assert view.minimumSizeHint().width() <= 1080
+
+
+def test_the_totals_of_two_currencies_stand_below_each_other(appearance: object, qtbot: QtBot) -> None:
+    """Each sum is in its column, also if an amount of one currency is much longer than that of the other."""
+    context = make_window_context()
+    page = CompanyPanel(context, RecordActionHandlers(context, Page(context)))
+    qtbot.addWidget(page)
+    totals = (CompanyTotals("JPY", 5_000), CompanyTotals("INR", 99_999_999_999_99, 1))
+    page.show_result(LookupResult(CHECK.corporation_number, (CHECK,), totals=totals))
+    page.resize(1_300, 800)
+    page.show()
+    titles = ("JPY", "INR", *(context.translate(f"company_page.{key}") for key in ("paid", "refunded", "unknown")))
+    x_by_title: dict[str, list[int]] = {title: [] for title in titles}
+    for label in page.totals_panel.findChildren(TextLabel):
+        if label.plain in x_by_title:
+            x_by_title[label.plain].append(label.mapTo(page, label.rect().topLeft()).x())
+    assert [len(places) for places in x_by_title.values()] == [1, 1, 2, 2, 2]
+    assert all(len(set(places)) == 1 for places in x_by_title.values()), x_by_title
+
+
+def test_the_open_issues_stand_in_columns(appearance: object, qtbot: QtBot) -> None:
+    """The next steps of all lines begin at one place, whatever the states and names before them are called."""
+    context = make_window_context()
+    page = CompanyPanel(context, RecordActionHandlers(context, Page(context)))
+    qtbot.addWidget(page)
+    checks = (CHECK, replace(CHECK, id=1_234_567_890))
+    page.show_result(LookupResult(CHECK.corporation_number, checks))
+    page.resize(1_300, 800)
+    page.show()
+    steps = page.open_items.findChildren(TextLabel, "step")
+    assert len(steps) == 2
+    assert len({step.mapTo(page, step.rect().topLeft()).x() for step in steps}) == 1
+
+
+def test_a_long_reason_leaves_the_name_of_the_company_its_place(appearance: object, qtbot: QtBot) -> None:
+    """The reason why nothing can be bought stands below the buttons; the name and the buttons keep their places."""
+    context = make_window_context()
+    page = CompanyPanel(context, RecordActionHandlers(context, Page(context)))
+    qtbot.addWidget(page)
+    page.show_result(LookupResult(CHECK.corporation_number, (CHECK,)))
+    page.resize(1_040, 800)
+    page.show()
+    shown = page.name_label, page.number_label, page.copy_button, page.buy_button
+    before = [widget.mapTo(page, widget.rect().topLeft()) for widget in shown]
+    page.buy_button.block("Read-only since 14:56:41, set by lead-b: " + "the provider has an outage, " * 6)
+    page.layout().activate()
+    qtbot.waitUntil(lambda: any(label.plain.startswith("Read-only") for label in page.findChildren(TextLabel)))
+    assert [widget.mapTo(page, widget.rect().topLeft()) for widget in shown] == before
