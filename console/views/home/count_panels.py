@@ -46,6 +46,20 @@ class CountLine:
     shortcut: str = ""
 
 
+def find_detail_x(word_end: float, detail_width: float, right_x: float, column_right: float) -> float | None:
+    """Return the x coordinate of a line's muted text, which is `detail_width` wide, after its word, which ends at
+    `word_end`, and to the left of `right_x`, where the number begins. The texts of all lines end at `column_right`; a
+    text that would overlap its word there ends beside the number. None if there is no room for it. All in px."""
+    return next(
+        (
+            end - 12 - detail_width
+            for end in (min(right_x, column_right), right_x)
+            if end - 12 - detail_width > word_end + 8
+        ),
+        None,
+    )
+
+
 class CountLineButton(PaintedButton):
     """A button that shows one CountLine. It draws its focus ring inside its own rectangle."""
 
@@ -130,12 +144,13 @@ class CountLineButton(PaintedButton):
         painter.setPen(current_appearance().colour(get_state_word_tone(line.tone)))
         draw_font_runs(painter, x, baseline, elide_font_runs(split_font_runs(line.word), right_x - x - 12))
         runs = split_font_runs(line.detail)
-        detail_x = (
-            min(right_x, box.right() - _COUNT_LINE_PADDING_PX - 48 * current_appearance().scale)
-            - 12
-            - measure_font_runs(runs, "small")
+        detail_x = find_detail_x(
+            x + measure_font_runs(split_font_runs(line.word)),
+            measure_font_runs(runs, "small"),
+            right_x,
+            box.right() - _COUNT_LINE_PADDING_PX - 48 * current_appearance().scale,
         )
-        if line.detail and detail_x > x + measure_font_runs(split_font_runs(line.word)) + 8:
+        if line.detail and detail_x is not None:
             painter.setPen(current_appearance().colour("muted"))
             draw_font_runs(painter, detail_x, baseline, runs, "small")
 

@@ -11,6 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPlainTextEdit, QStackedWidget, QWidget
 from pytestqt.qtbot import QtBot
 
+from console.views.home.count_panels import find_detail_x
 from console.views.theme.theme import Appearance, current_appearance
 from console.views.timelines.repeated_lines import RepeatedEventTexts
 from console.views.timelines.timeline_line import TimelineLine
@@ -60,6 +61,24 @@ def test_at_most_three_toasts(show_widget: Shown) -> None:
     assert all(window.rect().contains(toast.geometry()) for toast in toasts.visible_toasts)
     made[3].closed.emit()
     assert toasts.visible_toasts == tuple(made[1:3])
+
+
+def test_a_toast_replaces_the_earlier_one_about_the_same_state(show_widget: Shown) -> None:
+    """Two messages about one connection would contradict each other; messages about anything else stay."""
+    window = QWidget()
+    window.resize(800, 600)
+    show_widget(window)
+    toasts = ToastStack(window)
+    made = [
+        ToastFrame("Connected again at 14:57:09", topic="connection"),
+        ToastFrame("Copied 1"),
+        ToastFrame("Connected again at 14:57:12", topic="connection"),
+    ]
+    for toast in made:
+        toasts.show_toast(toast)
+    assert toasts.visible_toasts == tuple(made[1:])
+    toasts.remove_toasts_about("connection")
+    assert toasts.visible_toasts == (made[1],)
 
 
 def test_the_side_bar_goes_by_key_and_by_arrow(show_widget: Shown, qtbot: QtBot) -> None:
@@ -395,6 +414,28 @@ def test_no_name_of_the_status_bar_is_cut(appearance: Appearance, qtbot: QtBot) 
         assert tuple(of[:2]) == visible_counts
         assert of[2] == 2
         qtbot.waitUntil(lambda: all(cell.width() >= cell.sizeHint().width() for cell in cells.values()))
+
+
+def test_a_long_reason_of_read_only_hides_no_provider(appearance: Appearance, qtbot: QtBot) -> None:
+    """The bar above the page shows the whole reason; the status bar is the only place with the providers' states."""
+    window = QWidget()
+    qtbot.addWidget(window)
+    bar = StatusBar(parent=window)
+    bar.show_cells(
+        [StatusCellContent(name, "check", "good", "0.2 s") for name in ("Service", "Atom", "PayPay", "AlarmBox")],
+        [StatusCellContent(f"Read-only: {'a long reason ' * 12}", "lock", "care")],
+    )
+    bar.resize(1_000, bar.height())
+    window.show()
+    assert [cell.isHidden() for cell in bar.findChildren(StatusCell)] == [False] * 5
+    assert all(part.isVisible() for cell in bar.findChildren(StatusCell) for part in cell.findChildren(TextLabel))
+
+
+def test_the_age_of_a_line_stands_beside_its_number_before_it_is_left_out() -> None:
+    """All ages end at one edge; an age without room there moves to the number."""
+    assert find_detail_x(word_end=50, detail_width=40, right_x=200, column_right=180) == 128
+    assert find_detail_x(word_end=125, detail_width=40, right_x=200, column_right=180) == 148
+    assert find_detail_x(word_end=145, detail_width=40, right_x=200, column_right=180) is None
 
 
 def test_the_wheel_changes_only_a_list_with_the_focus(show_widget: Shown) -> None:

@@ -147,6 +147,7 @@ class StatusCellContent:
 
 
 _CELL_GAP_PX = 6
+_MAX_REASON_WIDTH_PX = 260  # width that a reason of read-only keeps in a narrow bar, at text size 1
 
 
 class StatusCell(Surface):
@@ -166,6 +167,7 @@ class StatusCell(Surface):
             text_label if icon is not None and content.text and content.tone in ("good", "muted") else None
         )
         self.setToolTip(format_tooltip(f"{content.name} {content.text}".strip()))
+        self._elided_label = name_label if is_reason else None
         widgets = (name_label, icon, text_label) if content.text else (icon, name_label)
         self._widgets = [widget for widget in widgets if widget is not None]
         self.is_due_tasks = not content.icon_name
@@ -173,9 +175,16 @@ class StatusCell(Surface):
         self.setLayout(make_row(*self._widgets, gap_px=_CELL_GAP_PX, margins=(12, 0, 12, 0)))
 
     def measure_needed_width(self) -> int:
-        """Return the width in px that the cell needs if all its labels are shown."""
+        """Return the width in px that the cell needs if all its labels are shown. The end of a long reason may be cut
+        off."""
         gaps = _CELL_GAP_PX * (len(self._widgets) - 1)
-        return sum(widget.sizeHint().width() for widget in self._widgets) + gaps + 2 * 12 + 1
+        return sum(map(self._measure_part_width, self._widgets)) + gaps + 2 * 12 + 1
+
+    def _measure_part_width(self, part: QWidget) -> int:
+        width = part.sizeHint().width()
+        if part is not self._elided_label:
+            return width
+        return min(width, round(_MAX_REASON_WIDTH_PX * current_appearance().scale))
 
 
 class StatusBar(Surface):
