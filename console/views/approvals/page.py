@@ -469,7 +469,9 @@ class ApprovalsPage(Page):
             else:
                 button.enable_button()
         offered_button = self.withdraw_button if is_own else self.approve_button
-        self.disabled_reason_label.show_text("" if offered_button.isHidden() else offered_button.reason)
+        disabled_reason = "" if offered_button.isHidden() else offered_button.reason
+        self.disabled_reason_label.show_text(disabled_reason)
+        self.disabled_reason_label.setVisible(bool(disabled_reason))
 
     def update_outdated_actions(self) -> None:
         self._update_buttons()

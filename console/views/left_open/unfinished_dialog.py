@@ -137,9 +137,14 @@ class UnfinishedWorkDialog(DialogFrame):
             _make_lease_or_take_columns(context, self._format_record_name),
             _make_lease_or_take_key,
             titles[2],
+            hideable_columns=("desk", "since", "who"),  # a take has no desk, and a record is free again at its end
         )
         self.own_items_table = _make_work_table(
-            context, make_left_open_columns(context, self._format_record_name), _make_left_open_key, titles[3]
+            context,
+            make_left_open_columns(context, self._format_record_name),
+            _make_left_open_key,
+            titles[3],
+            hideable_columns=("until", "since"),  # only takes have an end
         )
         self.mentions_table = _make_work_table(
             context,
@@ -790,8 +795,11 @@ def _make_request_columns(context: WindowContext, name_record: Callable[[str, st
 
 
 def _make_work_table(
-    context: WindowContext, columns: list[Column], get_key: Callable[[Any], Hashable], accessible_name: str
+    context: WindowContext,
+    columns: list[Column],
+    get_key: Callable[[Any], Hashable],
+    accessible_name: str,
+    *,
+    hideable_columns: Sequence[str] = ("since", "who"),
 ) -> StaticTable:
-    return StaticTable(
-        context, columns, get_key, accessible_name, margin_px=12, hideable_columns=("since", "who", "desk")
-    )
+    return StaticTable(context, columns, get_key, accessible_name, margin_px=12, hideable_columns=hideable_columns)

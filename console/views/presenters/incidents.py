@@ -66,9 +66,10 @@ def is_own_incident(incident: Incident, context: WindowContext) -> bool:
 
 def make_owner_cell(incident: Incident, context: WindowContext) -> StateCell:
     """Return the table cell with the owner of the incident. It says "you" for the acting person, and "nobody" for an
-    incident without an owner."""
+    incident without an owner, which needs attention only while the incident is open."""
     if incident.owner is None:
-        return StateCell(context.translate("incident.owner.nobody"), "ring", "care")
+        tone: Tone = "care" if incident.state is IncidentState.OPEN else "muted"
+        return StateCell(context.translate("incident.owner.nobody"), "ring", tone)
     if is_own_incident(incident, context):
         return StateCell(context.translate("incident.owner.you"), "person", "progress")
     return StateCell(record_words.get_actor_name(incident.owner, context), "person", "text")

@@ -293,8 +293,7 @@ def _make_people_column(factory: _RecordColumnFactory) -> Column:
     def format_people(record: ShownRecord) -> str:
         if not isinstance(record, Refund):
             return ""
-        maker_name = words.get_actor_name(record.maker, factory.context)
-        return factory.context.translate("case.people", maker=maker_name, checkers=record.checkers)
+        return factory.context.translate("case.people", maker=record.maker, checkers=record.checkers)
 
     return factory.make_column("people", 160, format_people, is_stretched=True)
 
