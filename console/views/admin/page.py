@@ -103,7 +103,9 @@ class AdminPage(Page):
         )
         self.people_table = self._make_table("people", _make_people_columns(context), lambda row: row.name)
         self.health_table = self._make_table("health", make_health_check_columns(context), lambda check: check.name)
-        self.task_table = self._make_table("tasks", make_due_task_columns(context), lambda row: row.task.name)
+        self.task_table = self._make_table(
+            "tasks", make_due_task_columns(context), lambda row: row.task.name, hideable_columns=("last", "every")
+        )
         self.reason_table = self._make_table("reasons", make_refund_reason_columns(context), lambda reason: reason)
         self._table_by_tab_name = {
             "switches": self.switch_table,
@@ -144,9 +146,15 @@ class AdminPage(Page):
         self._show_selected_tab()
 
     def _make_table(
-        self, tab_name: str, columns: Sequence[Column], get_key: Callable[[Any], Hashable]
+        self,
+        tab_name: str,
+        columns: Sequence[Column],
+        get_key: Callable[[Any], Hashable],
+        *,
+        hideable_columns: Sequence[str] = (),
     ) -> StaticTable:
-        table = StaticTable(self.context, columns, get_key, self.context.translate(f"admin.tab.{tab_name}"))
+        accessible_name = self.context.translate(f"admin.tab.{tab_name}")
+        table = StaticTable(self.context, columns, get_key, accessible_name, hideable_columns=hideable_columns)
         ColumnWidthStorage(self.context, table, f"admin.{tab_name}")
         table.rows.page_applied.connect(partial(_select_first_row, table))
         table.current_changed.connect(self._update_buttons)

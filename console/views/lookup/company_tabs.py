@@ -192,7 +192,15 @@ def _make_document_columns(context: WindowContext) -> Sequence[Column]:
             lambda row: wording.format_bytes(row.document.bytes),
             "amount",
         ),
-        Column("sha256", translate("company_page.column.sha256"), 480, lambda row: row.document.sha256, "data", True),
+        Column(
+            "sha256",
+            translate("company_page.column.sha256"),
+            120,
+            lambda row: wording.shorten_id(row.document.sha256),
+            "data",
+            is_stretched=True,
+            full_text=lambda row: row.document.sha256,
+        ),
         Column("age", translate("column.age"), 80, make_age_cell, "age"),
     ]
 

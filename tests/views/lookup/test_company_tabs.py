@@ -203,6 +203,19 @@ def test_a_long_reason_leaves_the_name_of_the_company_its_place(appearance: obje
     shown = page.name_label, page.number_label, page.copy_button, page.buy_button
     before = [widget.mapTo(page, widget.rect().topLeft()) for widget in shown]
     page.buy_button.block("Read-only since 14:56:41, set by lead-b: " + "the provider has an outage, " * 6)
-    page.layout().activate()
-    qtbot.waitUntil(lambda: any(label.plain.startswith("Read-only") for label in page.findChildren(TextLabel)))
+    page.grab()  # this lays out the page
+    assert any(label.plain.startswith("Read-only") and label.isVisible() for label in page.findChildren(TextLabel))
     assert [widget.mapTo(page, widget.rect().topLeft()) for widget in shown] == before
+
+
+def test_the_documents_fit_into_a_narrow_page(qtbot: QtBot, appearance: object) -> None:
+    """The list of documents doesn't scroll sideways where a page is half as wide, as at 200 % text; the tooltip has
+    the whole checksum."""
+    view = make_view(qtbot, LookupService())
+    view.resize(640, 700)
+    documents = next(tab for tab in view.company_tabs if tab.name == "documents")
+    view.tabs.setCurrentIndex(documents.tab_index)
+    assert documents.table.all_rows == ROWS["documents"]
+    assert documents.table.horizontalScrollBar().maximum() == 0
+    (checksum,) = (column for column in documents.table.rows.columns if column.key == "sha256")
+    assert checksum.format_full_text(documents.table.all_rows[0]) == ROWS["documents"][0].document.sha256
