@@ -73,7 +73,7 @@ def test_from_a_look_to_a_lookup(shared_database_terminal: Terminal, upgraded_fi
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_in_words(shared_database_terminal: Terminal, language: str) -> None:
+def test_texts_contain_no_wording_key(shared_database_terminal: Terminal, language: str) -> None:
     """The texts of `db adopt`, with and without `--dry-run`, contain no wording key in either language."""
     for words in (("--dry-run",), (), ("--dry-run",), ()):
         ending = shared_database_terminal("db", "adopt", *words, LANGUAGE=language)
@@ -85,7 +85,9 @@ def test_in_words(shared_database_terminal: Terminal, language: str) -> None:
     ("words", "status", "code"),
     [(("--timezone", "Nowhere/Land"), 2, "usage"), (("--dry-run", "--timezone", ""), 2, "usage")],
 )
-def test_bad_words(shared_database_terminal: Terminal, words: tuple[str, ...], status: int, code: str) -> None:
+def test_wrong_arguments_are_refused(
+    shared_database_terminal: Terminal, words: tuple[str, ...], status: int, code: str
+) -> None:
     """`db adopt` refuses wrong arguments and changes nothing."""
     ending = shared_database_terminal.json("db", "adopt", *words)
     assert (ending.status, json.loads(ending.out)["error"]["code"]) == (status, code)

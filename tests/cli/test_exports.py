@@ -28,7 +28,7 @@ def test_a_list_as_a_file(terminal: Terminal, tmp_path: Path) -> None:
     assert listed.count("法人番号の照会を出力しました（1 件）。") == 2
 
 
-def test_what_is_refused(terminal: Terminal, tmp_path: Path) -> None:
+def test_a_refused_export_writes_no_file(terminal: Terminal, tmp_path: Path) -> None:
     """A refused export exits with 2 and a sentence that says what to do, and writes no file."""
     other = terminal.json("export", "alerts", "--to", str(tmp_path / "a.pdf"))
     assert other.exit_status_and_code == (2, "usage")

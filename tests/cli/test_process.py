@@ -63,7 +63,7 @@ def start_process(terminal: Terminal, *words: str, **more: str) -> "Iterator[sub
             process.kill()
 
 
-def test_a_reader_that_left_changes_nothing(terminal: Terminal, sandbox: Sandbox) -> None:
+def test_a_closed_pipe_changes_no_purchase(terminal: Terminal, sandbox: Sandbox) -> None:
     """If the reader of stdout has closed the pipe, the purchase is made and recorded, the exit status is 0, and
     stderr is empty.
     """

@@ -62,7 +62,7 @@ def test_counts_and_cases(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox
 
 
 @pytest.mark.parametrize("more", [(), ("--dry-run",), ("--request-id", "one")])
-def test_stopped_before_its_end(
+def test_an_interrupted_reconciliation_prints_no_counts(
     desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
 ) -> None:
     """A reconciliation that is interrupted exits with 6 and prints no counts; the next one continues and prints the
@@ -86,7 +86,7 @@ def test_stopped_before_its_end(
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_in_words(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, language: str) -> None:
+def test_text_of_a_reconciliation(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, language: str) -> None:
     """As text, a reconciliation has its counts, each difference, and the differences that wait for a person."""
     day = make_day_with_differences(desk, tmp_path, sandbox)
     ending = desk("reconcile", "paypay", "--from", day, "--to", day, LANGUAGE=language)
@@ -96,7 +96,7 @@ def test_in_words(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, langua
     assert "queue review" in lines[-1]
 
 
-def test_nothing_was_announced(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
+def test_a_day_without_an_announced_file(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
     """For a day without an announced daily file, `reconcile` exits with 4 and `outcome_unknown`; the message names
     the day and what to do.
     """
@@ -119,12 +119,14 @@ def test_nothing_was_announced(desk: PayingTerminal, tmp_path: Path, sandbox: Sa
         (("stripe", "--from", "2020-01-01", "--to", "2020-01-01"), (2, "not_found")),
     ],
 )
-def test_what_is_no_question(desk: PayingTerminal, words: tuple[str, ...], refused: tuple[int, str]) -> None:
+def test_invalid_arguments_are_refused(
+    desk: PayingTerminal, words: tuple[str, ...], refused: tuple[int, str]
+) -> None:
     """`reconcile` refuses missing or malformed dates, a wrong period and an unknown provider."""
     assert desk.json("reconcile", *words).exit_status_and_code == refused
 
 
-def test_who_may_not(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
+def test_an_auditor_may_not_reconcile(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
     """An auditor may not reconcile, because that books payments; an operator may make a dry run."""
     day = make_day_with_differences(desk, tmp_path, sandbox)
     place = SqlitePlace(tmp_path)

@@ -123,7 +123,7 @@ def test_a_repeated_refusal(desk: PayingTerminal) -> None:
 
 
 @pytest.mark.parametrize("bad", ["", "x" * 65, "a b", "ü", "a/b"])
-def test_bad_ids(desk: PayingTerminal, bad: str) -> None:
+def test_malformed_request_ids_are_refused(desk: PayingTerminal, bad: str) -> None:
     """A malformed request id is refused as `usage`, also if other arguments are wrong, too, and nothing is sent."""
     for words in (("purchase", NUMBER, "--client", "1"), ("refund", "approve", "no number"), ("probe", "order", "9")):
         ending = desk.json(*words, f"--request-id={bad}")
@@ -132,7 +132,7 @@ def test_bad_ids(desk: PayingTerminal, bad: str) -> None:
     assert desk.control.count_charges(NUMBER) == 0
 
 
-def test_what_only_looks_takes_none(desk: PayingTerminal) -> None:
+def test_commands_that_only_read_take_no_request_id(desk: PayingTerminal) -> None:
     """A command that changes nothing has no option `--request-id`; a dry run with one can be repeated."""
     for words in (("lookup", NUMBER), ("queue", "error"), ("alerts", "list"), ("audit", "verify"), ("doctor",)):
         assert desk.json(*words, *REQUEST_ID_ARGUMENTS).exit_status_and_code == (2, "usage")

@@ -62,7 +62,9 @@ def test_taken_and_noted_by_keyboard(sit: OpenWindow, console: Console, sandbox:
         assert view.taken is not None
 
 
-def test_what_somebody_else_took(seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_record_that_another_person_has_taken(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """A bar shows the person who has taken the record, and until when; a second person can't take it on this page
     either.
     """

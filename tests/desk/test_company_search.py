@@ -300,7 +300,7 @@ def buy_two_alike(seats: WindowTestDesks) -> str:
     return prefix
 
 
-def test_nobody_knows_without_a_registry(seats: WindowTestDesks, sit: OpenWindow) -> None:
+def test_a_search_without_a_registry(seats: WindowTestDesks, sit: OpenWindow) -> None:
     """Without a registry the search finds the companies of our own records; the list has no columns with facts of a
     registry.
     """

@@ -97,7 +97,9 @@ def get_focused_record(row: Any) -> RecordRef:
 
 
 @pytest.mark.parametrize("queue", ["review", "unknown", "incomplete", "refunds"])
-def test_queues(person: Person, recorded_acts: list[tuple[str, RecordRef]], queue: str) -> None:
+def test_keys_act_on_the_row_of_a_queue(
+    person: Person, recorded_acts: list[tuple[str, RecordRef]], queue: str
+) -> None:
     """In a queue the keys act on the row with the focus ring, also after arrow keys."""
     person.frame.show_route(QueuesRoute(queue))
     page = person.page(QueuesPage)
@@ -114,7 +116,9 @@ def test_queues(person: Person, recorded_acts: list[tuple[str, RecordRef]], queu
         assert recorded_acts == [("probe", ref), ("take", ref), ("note", ref)]
 
 
-def test_company(person: Person, desk: SampleDesk, recorded_acts: list[tuple[str, RecordRef]]) -> None:
+def test_keys_act_on_the_part_of_a_company(
+    person: Person, desk: SampleDesk, recorded_acts: list[tuple[str, RecordRef]]
+) -> None:
     """On the page of a company the keys act on the row of the list, on the open issue, or on the credit check of the
     panel, whichever has the focus.
     """
@@ -188,7 +192,7 @@ def test_a_check_and_the_earlier_ones_in_its_tab(
     assert recorded_acts == [("probe", row), ("refetch", row), ("resolve", row)]
 
 
-def test_approvals(person: Person, recorded_acts: list[tuple[str, RecordRef]]) -> None:
+def test_keys_act_on_the_shown_approval(person: Person, recorded_acts: list[tuple[str, RecordRef]]) -> None:
     """In the approvals the focus, the selected card and the shown request are the same after each arrow key, and the
     keys act on it. On a proposal the keys of refunds do nothing.
     """
@@ -243,7 +247,7 @@ def test_approvals_while_a_request_is_being_read(
     person.until(lambda: page.content.currentWidget() is page.placeholder_bars)
 
 
-def test_set_asides(person: Person, recorded_acts: list[tuple[str, RecordRef]]) -> None:
+def test_keys_act_on_the_row_of_set_asides(person: Person, recorded_acts: list[tuple[str, RecordRef]]) -> None:
     person.frame.show_route(SetAsidesRoute())
     page = person.page(SetAsidesPage)
     person.until(lambda: page.current_item is not None)
@@ -258,7 +262,7 @@ def test_set_asides(person: Person, recorded_acts: list[tuple[str, RecordRef]]) 
         person.press("Down")
 
 
-def test_alerts(person: Person, desk: SampleDesk) -> None:
+def test_keys_act_on_the_incident_with_the_ring(person: Person, desk: SampleDesk) -> None:
     """Shift+A is about the incident of the row with the focus ring."""
     with act_as(WORKER):
         AlertRuleEvaluator(desk.console._context).update_alerts()

@@ -243,7 +243,7 @@ app.exec()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no such signal there")
-def test_they_are_there_after_a_kill(tmp_path: Path) -> None:
+def test_preferences_are_restored_after_a_kill(tmp_path: Path) -> None:
     """kill -9 after the change was written: no closing, no flush."""
     from tests.support.desks import make_environment
 

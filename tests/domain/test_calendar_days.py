@@ -93,7 +93,7 @@ def test_a_machine_without_a_zone_table_knows_japan(trouble: Exception, monkeypa
         ("America/New_York", datetime(2026, 11, 19, 22, 20, 1)),  # noqa: DTZ001  # written without a zone
     ],
 )
-def test_there_and_back(name: str, written: datetime) -> None:
+def test_a_local_time_is_converted_to_utc_and_back(name: str, written: datetime) -> None:
     """A time without a zone that was written in a time zone is converted to UTC and back to the same time."""
     assert dates.convert_to_utc(written, name) == AT
     assert dates.convert_to_naive_local(AT, name) == written

@@ -102,7 +102,7 @@ def test_one_slip_finds_a_dropped_digit(base: str, place: int) -> None:
     assert number in list_numbers_one_typing_error_away(number[:place] + number[place + 1 :])
 
 
-def test_grouping() -> None:
+def test_a_number_is_shown_in_groups() -> None:
     """A number is shown in groups of digits in which people read it aloud."""
     assert group_digits("7123456789012") == "7 1234 5678 9012"
     assert group_digits("712345678901") == "712345678901"

@@ -36,7 +36,8 @@ ON_REQUEST_IDS: tuple[Mutant, ...] = (
         "        if row.command != request.command:",
         f"{_TESTS}::test_other_arguments_and_other_commands_are_refused"),
     _make_mutant("who runs is not looked for", _IDS,
-        "            self._refuse_running_call(request, row)\n", "", f"{_TESTS}::test_while_the_first_runs"),
+        "            self._refuse_running_call(request, row)\n", "",
+        f"{_TESTS}::test_a_repeat_is_refused_while_the_first_call_runs"),
     _make_mutant("the operation's own lease is not looked at", _IDS,
         "            if operation is None or operation.state is not OperationState.CALLING:",
         "            if operation is None or operation.state is not None:",
@@ -65,7 +66,7 @@ ON_REQUEST_IDS: tuple[Mutant, ...] = (
         " else _make_refusal_answer(operation, record)\n\n"
         "    return find_answer\n\n\ndef make_start_answer_finder(",
         "        return None\n\n    return find_answer\n\n\ndef make_start_answer_finder(",
-        f"{_TESTS}::test_not_bought_after_all"),
+        f"{_TESTS}::test_a_denied_purchase_is_answered_as_refused"),
     _make_mutant("a success is not looked for after a failing read", _IDS,
         "if not (binding.is_committed and _may_conceal_success(error)):", "if error is not None:",
         f"{_FAULTS}::test_a_read_after_the_commit_fails"),

@@ -273,7 +273,7 @@ def test_what_is_under_the_lgpl_can_be_replaced(program: Path) -> None:
     assert list((program.parent / "_internal" / "shiboken6").glob("libshiboken6*"))
 
 
-def test_it_tells_its_version(program: Path, tmp_path: Path) -> None:
+def test_the_application_prints_its_version(program: Path, tmp_path: Path) -> None:
     """The application prints its version and that of Qt, which it reads from the package's metadata."""
     versions = json.loads(run_program(program, tmp_path, "--json", "--version").stdout)["data"]
     assert versions["version"] == console.__version__

@@ -35,7 +35,7 @@ def test_a_name_that_exists_nowhere_is_no_attempt(network_guard: guards.NetworkG
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", ""])
-def test_this_machine_is_local(host: str) -> None:
+def test_addresses_of_this_machine_are_local(host: str) -> None:
     """Every name and address of this machine counts as local."""
     assert guards.is_local(host)
 

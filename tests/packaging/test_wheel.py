@@ -82,7 +82,7 @@ def run_program(program: Path, home: Path, *words: str, language: str = "en") ->
     )
 
 
-def test_it_has_console_alone_at_its_top_and_all_resources(wheel: Path) -> None:
+def test_the_wheel_has_console_and_all_resources(wheel: Path) -> None:
     """The wheel contains no tests and no scripts, and every file of `resources/` unchanged."""
     with zipfile.ZipFile(wheel) as built:
         tops = {name.split("/")[0] for name in built.namelist()}

@@ -25,7 +25,7 @@ def load(home: Path, **told: str) -> Settings:
     return Settings.load({"CONSOLE_HOME": str(home)} | {f"CONSOLE_{name}": text for name, text in told.items()})
 
 
-def test_one_way_or_none(tmp_path: Path) -> None:
+def test_alerts_have_one_receiver_or_none(tmp_path: Path) -> None:
     """Alerts are published to a webhook, to Kafka brokers, or to nobody if neither is set."""
     assert load(tmp_path).alerts == AlertSettings()
     hook = load(tmp_path, ALERTS_WEBHOOK_URL="https://Example.com/alerts/v1").alerts
@@ -57,7 +57,7 @@ def test_an_unfit_address_is_refused(tmp_path: Path, name: str, text: str) -> No
     assert (refused.value.code, refused.value.detail["variable"]) == ("bad_profile", f"CONSOLE_{name}")
 
 
-def test_both_are_refused(tmp_path: Path) -> None:
+def test_webhook_and_kafka_together_are_refused(tmp_path: Path) -> None:
     """A webhook and Kafka brokers together are refused, because an event is published in one way only."""
     with pytest.raises(ConsoleError) as refused:
         load(tmp_path, ALERTS_WEBHOOK_URL="http://127.0.0.1:1/a", ALERTS_KAFKA_BROKERS="127.0.0.1:2")

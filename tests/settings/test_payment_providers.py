@@ -172,7 +172,7 @@ def test_a_bad_value_names_its_key(tmp_path: Path, key: str, value: str) -> None
     assert (caught.value.detail["variable"], "canary" in repr(caught.value.detail)) == (key, False)
 
 
-def test_which_are_configured(tmp_path: Path) -> None:
+def test_providers_that_are_configured(tmp_path: Path) -> None:
     """A provider with neither a URL nor credentials is disabled."""
     assert payment_wiring.list_configured_providers(settings(tmp_path)) == ()
     assert payment_wiring.list_configured_providers(settings(tmp_path, env={"CONSOLE_PAYPAY_URL": LOOPBACK})) == (
@@ -198,7 +198,7 @@ def test_what_is_missing_is_named(context: ServiceContext) -> None:
     assert caught.value.code == "not_found"
 
 
-def test_where_paypay_is(context: ServiceContext) -> None:
+def test_addresses_of_paypay(context: ServiceContext) -> None:
     """PayPay's address is that of its environment, unless the settings have a URL."""
     assert paypay_url(opened(context, "paypay", env=PAYPAY)) == PRODUCTION_URL
     assert paypay_url(opened(context, "paypay", "[paypay]\nenvironment = 'staging'\n", PAYPAY)) == STAGING_URL
@@ -214,7 +214,7 @@ def paypay_url(vendor: PayPay | Atom) -> str:
     return vendor._sender.config.base_url
 
 
-def test_where_atom_is(tmp_path: Path) -> None:
+def test_addresses_of_atom(tmp_path: Path) -> None:
     """Atom's addresses are those of its environment and version. The profile can replace the address of one call, and
     a URL replaces the origin of all calls and keeps their paths.
     """

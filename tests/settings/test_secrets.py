@@ -143,7 +143,7 @@ def test_a_fast_clock_keeps_the_keyring_shut_for_providers(env: dict[str, str]) 
     assert not with_keyring(env | {"CONSOLE_TIME_SCALE": "20"}, keyring).is_enabled("paypay")
 
 
-def test_a_name_is_a_name(env: dict[str, str]) -> None:
+def test_the_name_of_a_secret_is_checked(env: dict[str, str]) -> None:
     """Reading a secret whose name can't be one raises ValueError, because that is a bug of the program."""
     with pytest.raises(ValueError, match="not the name"):
         with_keyring(env, None).read_secret("alarmbox client id")

@@ -329,7 +329,7 @@ def test_where_redis_may_be(env: dict[str, str], url: str) -> None:
     assert Settings.load(env | {"CONSOLE_REDIS_URL": url}).redis_url == url
 
 
-def test_good_values(env: dict[str, str]) -> None:
+def test_valid_values_are_accepted(env: dict[str, str]) -> None:
     """Valid values of all forms are accepted."""
     settings = Settings.load(
         env

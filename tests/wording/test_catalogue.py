@@ -309,12 +309,12 @@ def test_every_outcome_class_has_words() -> None:
         (timedelta(days=69), "69 日", "69 d"),
     ],
 )
-def test_ages(age: timedelta, ja: str, en: str) -> None:
+def test_format_of_ages(age: timedelta, ja: str, en: str) -> None:
     """An age has a number and a unit, and is given in hours up to two days."""
     assert (wording.format_age(age, "ja"), wording.format_age(age, "en")) == (ja, en)
 
 
-def test_instants() -> None:
+def test_format_of_instants() -> None:
     """Instants are written in Japanese time with the zone, in a short form for lists, and as the last valid day for
     an end at midnight.
     """
@@ -371,7 +371,7 @@ def test_the_time_of_another_day_in_a_narrow_place() -> None:
         (1050, "USD", "USD 10.50"),
     ],
 )
-def test_amounts(minor: int, currency: str, text: str) -> None:
+def test_format_of_amounts(minor: int, currency: str, text: str) -> None:
     """An amount is formatted from whole minor units without a float, with Indian grouping for rupees and a true minus
     sign.
     """

@@ -37,7 +37,7 @@ def assigned(node: ast.Assign) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_each_kind_has_a_word(language: str) -> None:
+def test_each_kind_of_record_has_a_word(language: str) -> None:
     words, found = read_sentences(language), dict(kinds())
     assert len(found) > 20
     wordless = {

@@ -118,7 +118,7 @@ def read_refusals(desk: PayingTerminal) -> list[Any]:
         return conn.execute("SELECT what, reason FROM audit_log WHERE reason = 'read_only'").fetchall()
 
 
-def test_who_may_set_it_and_how(desk: PayingTerminal) -> None:
+def test_people_who_may_set_the_switch(desk: PayingTerminal) -> None:
     """An approver or an administrator may set the switch, with a reason. Setting it again to the same value changes
     nothing.
     """

@@ -165,7 +165,7 @@ def test_no_backend_but_the_systems_own_is_ever_used(
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
 
 
-def test_what_the_environment_says_is_not_asked(
+def test_an_account_in_the_environment_excludes_sign_in(
     unreachable_server_terminal: Terminal, keyring: MemoryKeyring
 ) -> None:
     """Sign-in is refused if the environment sets the account or the password, because the environment would have
@@ -190,7 +190,7 @@ def test_what_the_environment_says_is_not_asked(
         (("--user", "op\ta"), "secret\n", "account_name"),
     ],
 )
-def test_programs_say_both(
+def test_a_program_gives_account_and_password(
     unreachable_server_terminal: Terminal, keyring: MemoryKeyring, words: tuple[str, ...], line: str, problem: str
 ) -> None:
     """A program gives the account by an option or a setting, and the password by standard input; the command asks it

@@ -142,7 +142,7 @@ def test_the_cases_are_listed_beside(desk: PayingTerminal) -> None:
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_in_words(desk: PayingTerminal, language: str) -> None:
+def test_text_of_alerts(desk: PayingTerminal, language: str) -> None:
     """As text, each alert has one line, and below it the observed and the expected state."""
     desk.json("worker", "--once")
     told = desk("alerts", "list", LANGUAGE=language).out.decode()

@@ -43,7 +43,7 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
     return made
 
 
-def test_told_and_acknowledged(desk: PayingTerminal) -> None:
+def test_a_change_is_listed_and_acknowledged(desk: PayingTerminal) -> None:
     """The queue and the list of alerts show the facts before and after the change; acknowledging closes the alert."""
     (item,) = desk.json("queue", "companies").data["items"]
     assert (item["kind"], item["id"], item["corporation_number"]) == ("corporation", NUMBER, NUMBER)
@@ -64,7 +64,7 @@ def test_told_and_acknowledged(desk: PayingTerminal) -> None:
     assert desk.json("queue", "companies", "--after", "x").exit_status_and_code == (2, "usage")
 
 
-def test_actions(desk: PayingTerminal) -> None:
+def test_entries_have_actions_with_commands(desk: PayingTerminal) -> None:
     """Each entry has its actions with their commands; the renewal only once the credit check has expired."""
     renewal = f"support-console purchase {NUMBER} --client 1 --renew"
     (item,) = desk.json("queue", "companies").data["items"]
@@ -92,7 +92,7 @@ def test_actions(desk: PayingTerminal) -> None:
     ("language", "expected"),
     [("en", "Merged into 株式会社残る (8 7001 1000 5901) on 2026-11-18"), ("ja", "2026-11-18 に合併により解散")],
 )
-def test_in_words(desk: PayingTerminal, language: str, expected: str) -> None:
+def test_text_of_changed_companies(desk: PayingTerminal, language: str, expected: str) -> None:
     """As text, the list has one line for the company, and below it what changed and what to do."""
     for words in (("queue", "companies"), ("alerts", "list")):
         text = desk(*words, LANGUAGE=language).out.decode()

@@ -42,7 +42,7 @@ def test_asked_for_approved_sent_and_done(desk: PayingTerminal, provider: str) -
     ("１０００", (2, "invalid_amount")), ("", (2, "invalid_amount")), ("1e3", (2, "invalid_amount")),
     ("1000000000000000001", (2, "invalid_amount")), ("3301", (3, "exceeds_captured")),
 ])  # fmt: skip
-def test_amounts(desk: PayingTerminal, amount: str, refused: tuple[int, str]) -> None:
+def test_invalid_amounts_are_refused(desk: PayingTerminal, amount: str, refused: tuple[int, str]) -> None:
     """Zero, negative, too fine, not ASCII and too large amounts exit with 2, an amount above the rest with 3. Nothing
     is reserved.
     """
@@ -72,7 +72,7 @@ def test_a_reason_is_a_code_or_words(desk: PayingTerminal) -> None:
     assert desk.request_refund(desk.make_booked_payment("ORD-2")).data["reason_code"] is None
 
 
-def test_who_may_decide(desk: PayingTerminal) -> None:
+def test_people_who_may_decide_about_a_refund(desk: PayingTerminal) -> None:
     """Nobody decides about their own refund, also under another spelling of the name; a decided refund stays decided;
     only the maker withdraws it.
     """
@@ -122,7 +122,7 @@ def test_views_that_are_old(desk: PayingTerminal) -> None:
         )
 
 
-def test_limits_and_windows(desk: PayingTerminal) -> None:
+def test_limits_and_refund_periods(desk: PayingTerminal) -> None:
     """A refund above the table of limits, or after the provider's period for refunds, is refused."""
     large = desk.make_booked_payment("ORD-L", 2_000_000)
     assert desk.request_refund(large, "1000001").exit_status_and_code == (3, "over_limit")

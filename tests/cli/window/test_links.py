@@ -30,12 +30,12 @@ def test_a_text_that_is_no_link_is_refused(desk: Terminal, text: str) -> None:
     assert desk.json("open", text).exit_status_and_code == (2, "usage")
 
 
-def test_without_a_window_and_without_a_display(desk: Terminal) -> None:
+def test_a_link_without_a_window_is_refused(desk: Terminal) -> None:
     """`open` is refused if no window is running and there is no display."""
     assert desk.json("open", LINK).exit_status_and_code == (2, "usage")
 
 
-def test_the_running_window_shows_it(desk: Terminal) -> None:
+def test_a_link_is_sent_to_the_running_window(desk: Terminal) -> None:
     """`open` sends the link to the socket of the running window and opens no other window."""
     got: list[bytes] = []
     with socket.socket(socket.AF_UNIX) as window:

@@ -73,14 +73,14 @@ BAD = {
 
 
 @pytest.mark.parametrize(("url", "origin"), GOOD.items())
-def test_good(url: str, origin: str) -> None:
+def test_allowed_urls_are_accepted(url: str, origin: str) -> None:
     """A URL with https or of this machine is accepted and converted to its one normal form."""
     require_allowed_base_url(url)
     assert str(parse_base_url(url)) == origin
 
 
 @pytest.mark.parametrize(("url", "problem"), BAD.items())
-def test_bad(url: str, problem: str) -> None:
+def test_other_urls_are_refused(url: str, problem: str) -> None:
     """Everything else is refused, naming the setting and the problem but never the URL, which may hold a secret."""
     with pytest.raises(ConsoleError) as caught:
         require_allowed_base_url(url, "CONSOLE_ALARMBOX_URL")

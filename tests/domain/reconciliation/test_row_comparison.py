@@ -78,7 +78,9 @@ def make_row(state: PaymentState = P.PAYMENT_SUCCESS, minor: int = 3300, theirs:
         (make_payment(P.COMPLETED), make_row(P.USER_PAYMENT), V.DIFFERENT_STATE, F.CASE),
     ],
 )
-def test_verdicts(ours: Payment | None, told: HistoryRow, verdict: ReconciliationVerdict, follow: RowAction) -> None:
+def test_each_pair_of_row_and_payment_has_its_verdict(
+    ours: Payment | None, told: HistoryRow, verdict: ReconciliationVerdict, follow: RowAction
+) -> None:
     """Each pair of our payment and a row has its verdict and the action that follows."""
     found = compare_row(ours, told)
     assert (found.verdict, found.row_action) == (verdict, follow)

@@ -172,7 +172,7 @@ def test_who_took_it_is_named() -> None:
     assert get_choice(ChoiceFacts(PAYMENT, NOW, APPROVERS, take=taken), "take").allowed
 
 
-def test_nobody_to_ask() -> None:
+def test_a_probe_without_anyone_to_ask_is_excluded() -> None:
     """A probe is excluded if the provider has no list of purchases, or if this desk has no settings of the
     provider."""
     assert (

@@ -44,7 +44,9 @@ CASES = [
 
 
 @pytest.mark.parametrize(("names", "current", "expected"), [case[1:] for case in CASES], ids=[c[0] for c in CASES])
-def test_plan(names: tuple[str, ...], current: RegistryStatus | None, expected: list[str]) -> None:
+def test_files_that_are_imported_next(
+    names: tuple[str, ...], current: RegistryStatus | None, expected: list[str]
+) -> None:
     """Of these files, those are imported next, in this order, after the registry's present state."""
     assert make_plan(names, current) == expected
 

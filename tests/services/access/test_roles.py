@@ -99,7 +99,7 @@ def test_every_role_may_what_the_table_says(console: Console, tmp_path: Path, na
         assert ADMIN not in needs
 
 
-def test_nobody_of_the_team_is_somebody(console: Console) -> None:
+def test_an_unknown_person_has_no_right(console: Console) -> None:
     """A person whose name the database doesn't know has no right; the refusal states the reason
     `unknown_operator`.
     """

@@ -62,7 +62,7 @@ def test_a_process_run_is_noted_with_its_first_entry(console: Console, home: Pat
     assert created == {f"session {run[0]}"}
 
 
-def test_nobody_is_nobody(home: Path) -> None:
+def test_reading_the_identity_needs_a_name(home: Path) -> None:
     """Without a person's name, reading the identity fails with `no_operator`."""
     with open_quick_desk(home, LedgerVendor(), OPERATOR="") as console, pytest.raises(ConsoleError) as caught:
         console.sessions.read_identity()

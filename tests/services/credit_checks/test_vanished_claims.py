@@ -48,7 +48,7 @@ def delete_rows(place: Place, record: CreditCheck, *statements: str) -> None:
 
 
 @pytest.mark.parametrize("rounds", [ROUNDS, pytest.param(100, marks=pytest.mark.soak)])
-def test_refused_every_time(console: Console, vendor: LedgerVendor, place: Place, rounds: int) -> None:
+def test_a_lost_purchase_is_refused_again(console: Console, vendor: LedgerVendor, place: Place, rounds: int) -> None:
     """The row of an acknowledged purchase is deleted, with and without its journal row: each second purchase is
     refused.
     """
@@ -211,7 +211,7 @@ def read_next_step(console: Console, record: CreditCheck) -> str:
     return console.credit_checks.read_credit_check(record.id).explanation.next_step.code
 
 
-def test_another_database_is_another_matter(console: Console, vendor: LedgerVendor, place: Place) -> None:
+def test_a_spool_entry_counts_for_its_database_only(console: Console, vendor: LedgerVendor, place: Place) -> None:
     """A spool entry counts only for the database with the random id that it was written for. A desk uses another
     database in the place of the known one only after a person has accepted it.
     """

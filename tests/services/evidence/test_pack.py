@@ -194,7 +194,7 @@ def test_it_is_an_export_in_the_trail(pack_desk: PackDesk) -> None:
     ("who", "may"),
     [("aud-e", True), ("op-a", True), ("lead-b", True), ("adm-f", False), ("robot", False), ("nobody", False)],
 )
-def test_who_may_export(pack_desk: PackDesk, who: str, may: bool) -> None:
+def test_roles_that_may_export_a_pack(pack_desk: PackDesk, who: str, may: bool) -> None:
     """The roles that may export the trail, or their own rows of it; a refusal writes no file, and has an entry in the
     trail.
     """
@@ -586,7 +586,7 @@ def test_ctrl_c_while_a_pack_is_written(pack_desk: PackDesk, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("unnamed", [True, False])
-def test_two_at_once(pack_desk: PackDesk, monkeypatch: pytest.MonkeyPatch, unnamed: bool) -> None:
+def test_two_exports_to_one_path_at_once(pack_desk: PackDesk, monkeypatch: pytest.MonkeyPatch, unnamed: bool) -> None:
     """Four exports to one path at once: one succeeds with an intact pack, the others are refused, and no other file
     is left in the folder.
     """

@@ -47,7 +47,7 @@ def test_the_newest_stay(scene: PaymentDesk) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_who_paid_is_nobodys_to_read(scene: PaymentDesk) -> None:
+def test_the_payer_is_masked_on_the_page(scene: PaymentDesk) -> None:
     """A payer's name is masked on the page, also in a sentence that a person has written."""
     _, payment, _ = pay_and_refund(scene)
     scene.place.sql(f"UPDATE payments SET payer_ref = '{PAYER}', version = version + 1 WHERE id = {payment.id}")

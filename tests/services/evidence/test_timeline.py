@@ -256,7 +256,9 @@ def test_a_cursor_of_nobody_is_refused(timeline_service: TimelineService, cursor
 @pytest.mark.parametrize(
     ("kind", "id"), [("credit-check", 99), ("payment", "x"), ("order", "９"), ("operation", "no"), ("strange", 1)]
 )
-def test_what_is_not_there(timeline_service: TimelineService, kind: str, id: int | str) -> None:
+def test_a_timeline_of_an_unknown_record_is_refused(
+    timeline_service: TimelineService, kind: str, id: int | str
+) -> None:
     """The timeline of an unknown record, an unknown kind or an invalid id is refused as `not_found`."""
     with pytest.raises(ConsoleError) as caught:
         timeline_service.read_timeline(kind, id)

@@ -265,7 +265,7 @@ def test_what_cancels_leaves_no_file(desk: SampleDesk, tmp_path: Path) -> None:
     assert stat.S_IMODE(Path(written.file).stat().st_mode) == 0o600
 
 
-def test_what_is_refused(desk: SampleDesk, tmp_path: Path) -> None:
+def test_a_refused_export_writes_no_file(desk: SampleDesk, tmp_path: Path) -> None:
     """An export is refused with another suffix, onto an existing file, into a missing folder, of an unknown list or
     part, and to a person without the right.
     """

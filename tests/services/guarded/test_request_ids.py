@@ -170,7 +170,7 @@ def test_good_ids_are_taken(console: Console, good: str) -> None:
     assert buy(console, request_id=good) == buy(console, request_id=good)
 
 
-def test_while_the_first_runs(place: Place, console: Console, vendor: LedgerVendor) -> None:
+def test_a_repeat_is_refused_while_the_first_call_runs(place: Place, console: Console, vendor: LedgerVendor) -> None:
     """While the first call runs, a repeat is refused with the person who runs it; other arguments are refused as
     such. Nothing is sent.
     """
@@ -257,7 +257,7 @@ def test_a_probe_that_learnt_nothing(place: Place, console: Console, vendor: Led
     assert require_no_effect(place, vendor, probe) == settled
 
 
-def test_not_bought_after_all(place: Place, console: Console, vendor: LedgerVendor) -> None:
+def test_a_denied_purchase_is_answered_as_refused(place: Place, console: Console, vendor: LedgerVendor) -> None:
     """A purchase that two people decided as not bought is answered as refused, and the repeated call doesn't buy
     again.
     """

@@ -27,7 +27,7 @@ def pay_order(scene: PaymentDesk, number: str) -> int:
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_requests_notes_and_runs(scene: PaymentDesk) -> None:
+def test_requests_notes_and_runs_concern_their_people(scene: PaymentDesk) -> None:
     """A refund request concerns its approver, the decision its requester, a note the mentioned person, and a bulk run
     the person who created it.
     """

@@ -110,7 +110,7 @@ def test_what_is_under_way_is_not_begun_again(scene: PaymentDesk, other: str) ->
     assert list_overdue(scene, START + HOUR, saga=other) == ["B", "C"]
 
 
-def test_it_is_begun_once(scene: PaymentDesk) -> None:
+def test_a_timeout_saga_begins_once(scene: PaymentDesk) -> None:
     """The timeout saga begins once, with the question to the provider; a second start finds the open saga."""
     payment, context = make_waiting(scene, "A", 1), scene.context
     saga = context.write(lambda tx: timeout_start.begin_timeout_saga(context, tx, payment))

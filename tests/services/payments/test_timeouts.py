@@ -102,7 +102,7 @@ START = convert_to_naive_utc(datetime(2026, 11, 20, 3, 0, tzinfo=UTC))
 EXPIRED = ("expired", "cancelled", ["released", "released"])
 
 
-def test_in_this_order_and_once(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_the_steps_of_a_timeout_run_once_in_order(scene: PaymentDesk, clock: MovedClock) -> None:
     """The payment is read, expired, its order cancelled and its stock released, each once and in this order in the
     trail. A second run changes nothing.
     """
@@ -278,7 +278,9 @@ def test_paid_after_cancelling_is_for_people(
 
 
 @pytest.mark.parametrize(("state", "reason"), [("authorized", "in_between"), ("paid_otherwise", "unknown")])
-def test_in_between_or_unknown_waits(scene: PaymentDesk, clock: MovedClock, state: str, reason: str) -> None:
+def test_a_blocked_or_unknown_payment_does_not_expire(
+    scene: PaymentDesk, clock: MovedClock, state: str, reason: str
+) -> None:
     """A payment with blocked money, or with a success that can't be booked, never expires by time."""
     payment = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)

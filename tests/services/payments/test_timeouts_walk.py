@@ -139,7 +139,9 @@ def require_conditions(walk: RandomWalk, told: str) -> None:
 
 @pytest.mark.engines("sqlite", "mariadb")
 @pytest.mark.usefixtures("moved_server_clock")
-def test_whatever_happens(scene: PaymentDesk, clock: MovedClock, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_conditions_hold_after_every_random_step(
+    scene: PaymentDesk, clock: MovedClock, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A cancelled order has no open payment, stock is released only for cancelled orders, each effect happens once,
     and at the end every order is paid, cancelled or has never had a payment.
     """

@@ -87,7 +87,7 @@ def test_every_planted_difference_is_found_and_no_other(days: ReconciledDay) -> 
     assert (other.captured_minor, other.work.reason) == (1000, "reconcile_amount")
 
 
-def test_twice_is_once(days: ReconciledDay) -> None:
+def test_a_second_run_changes_nothing(days: ReconciledDay) -> None:
     """A second run matches what the first one booked, finds the same differences, and opens no case again."""
     write_payments_of_each_verdict(days)
     first = days.run()

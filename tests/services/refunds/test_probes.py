@@ -413,7 +413,7 @@ def test_what_was_never_sent_asks_nobody(desk: RefundDesk, control: SandboxContr
     assert control.read_requests(call="paypay_refund_details") == []
 
 
-def test_while_it_is_sent_nobody_asks(desk: RefundDesk) -> None:
+def test_no_probe_while_a_refund_is_sent(desk: RefundDesk) -> None:
     """While a refund is being sent, its payment's lease keeps probes away."""
     _, refund = make_unknown(desk)
     desk.sql(

@@ -202,7 +202,7 @@ def test_whose_maker_has_lost_the_role(desk: RefundDesk) -> None:
     assert desk.reject(waiting).state is RefundState.REJECTED
 
 
-def test_nobody_decided_in_time(desk: RefundDesk) -> None:
+def test_a_refund_expires_without_a_decision(desk: RefundDesk) -> None:
     """After 72 hours a refund can't be approved or rejected; an attempt or the next due task lets it expire."""
     payment, second = desk.paid(), desk.paid("ORD-2")
     refund, other, third = desk.ask(payment), desk.ask(second), desk.ask(desk.paid("ORD-3"))

@@ -107,7 +107,7 @@ def test_what_is_due_runs_and_then_waits(tasks: CountedTasks, hand_clock: HandCl
     assert tasks.held() == set()
 
 
-def test_once_runs_everything(tasks: CountedTasks) -> None:
+def test_worker_once_runs_every_task(tasks: CountedTasks) -> None:
     """The command that runs all tasks once runs each of them in their order, due or not."""
     for _ in range(2):
         assert tasks.scheduler.run_all() == (TaskRun("probes", 0), TaskRun("refetches", 2))

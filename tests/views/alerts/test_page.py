@@ -100,7 +100,7 @@ def test_codes_become_words(appearance: object, text: str, words: str) -> None:
     assert alert_words.format_alert_value(text, make_window_context()) == words
 
 
-def test_each_leads_to_the_one_place(appearance: object) -> None:
+def test_an_alert_opens_its_record(appearance: object) -> None:
     """An alert about a payment, order or company opens this record; an alert about a task opens nothing. The text of
     the link names the record.
     """
@@ -196,7 +196,7 @@ def test_what_can_be_done_with_the_current_one(appearance: object) -> None:
     assert any("The money was returned, or the order continues." in text for text in read_card_texts(page))
 
 
-def test_no_alerts_say_so(appearance: object) -> None:
+def test_a_page_without_alerts(appearance: object) -> None:
     """Without alerts the page shows the text of the empty list and no card."""
     page = make_page()
     assert page.incident_list.currentWidget() is page.incident_list.empty_state

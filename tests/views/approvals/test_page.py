@@ -226,7 +226,7 @@ def test_nothing_to_decide_says_what_waits_for_others(appearance: object) -> Non
 
 
 @pytest.mark.parametrize(("scale", "wide", "high"), [(1.0, 1078, 720), (1.5, 1028, 700), (2.0, 978, 680)])
-def test_it_never_scrolls_sideways(appearance: Appearance, scale: float, wide: int, high: int) -> None:
+def test_the_approvals_never_scroll_sideways(appearance: Appearance, scale: float, wide: int, high: int) -> None:
     """In the smallest window and at every text size, with the longest texts, the page has no horizontal
     scroll bar.
     """
@@ -255,7 +255,7 @@ def test_it_never_scrolls_sideways(appearance: Appearance, scale: float, wide: i
     sheet.hide()
 
 
-def test_one_bar_scrolls_the_request(appearance: Appearance) -> None:
+def test_one_scroll_bar_moves_the_request(appearance: Appearance) -> None:
     """At the largest text in a small window the request is as high as its contents, and the area around it scrolls by
     the keys of the page.
     """

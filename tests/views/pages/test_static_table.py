@@ -100,7 +100,7 @@ def test_what_comes_below_the_pointer_comes_at_once(show_ids: MakeTable) -> None
     assert list_ids(both.table) == [1, 2, 4]
 
 
-def test_who_asks_gets_what_is_there(show_ids: MakeTable) -> None:
+def test_requested_rows_are_shown_at_once(show_ids: MakeTable) -> None:
     """Rows that a person has asked for are shown at once, wherever the pointer is; so are automatically read rows
     while the pointer is elsewhere.
     """

@@ -104,7 +104,7 @@ def test_pressed_twice_is_one_run(open_dialog: Open) -> None:
     assert routes == [ReconcileRoute(3)]
 
 
-def test_only_compared(open_dialog: Open) -> None:
+def test_a_dry_run_opens_no_run(open_dialog: Open) -> None:
     """After a dry run the dialog offers no link, because nothing was written."""
     dialog, services, _ = open_dialog()
     dialog.dry_run_box.setChecked(True)
@@ -116,7 +116,7 @@ def test_only_compared(open_dialog: Open) -> None:
     dialog.reject()
 
 
-def test_refused(open_dialog: Open) -> None:
+def test_a_refused_run_is_explained(open_dialog: Open) -> None:
     """A refused run is explained in the dialog, and no button remains that could begin it again."""
     dialog, services, _ = open_dialog(refusal="in_progress")
     dialog.main_button.click()
@@ -126,7 +126,7 @@ def test_refused(open_dialog: Open) -> None:
     dialog.reject()
 
 
-def test_a_long_one_may_be_left(open_dialog: Open) -> None:
+def test_a_long_run_may_be_left(open_dialog: Open) -> None:
     """After ten seconds the dialog can be closed; the run goes on and still can't be pressed again."""
     dialog, services, runner = open_dialog()
     runner.paused = True

@@ -215,7 +215,7 @@ def test_only_what_can_be_done_is_offered(show_page: Show) -> None:
     assert "announce the file again" in page.footer.advice_label.plain
 
 
-def test_narrowed_to_a_part(show_page: Show) -> None:
+def test_each_tab_has_one_kind_of_difference(show_page: Show) -> None:
     """Each tab has the rows of one kind of difference, and its count in its name; an empty tab says so."""
     page = show_page(make_view(refused_row_count=1))
     assert [page.tabs.accessibleTabName(number) for number in range(page.tabs.count())] == [
@@ -240,14 +240,14 @@ def test_narrowed_to_a_part(show_page: Show) -> None:
         (RunState.FAILED, "Failed.", False),
     ],
 )
-def test_how_a_run_stands(show_page: Show, state: RunState, lead: str, goes_on: bool) -> None:
+def test_a_bar_states_the_state_of_a_run(show_page: Show, state: RunState, lead: str, goes_on: bool) -> None:
     """A bar states the state of the run; only an interrupted run can be continued."""
     page = show_page(make_view(make_run(state=state, ended_at=None)))
     assert page._bar_by_name["run"].accessibleName().startswith(lead)
     assert page.resume_button.isHidden() is not goes_on
 
 
-def test_going_on_twice_is_one_run(qtbot: QtBot, appearance: object) -> None:
+def test_continuing_twice_is_one_run(qtbot: QtBot, appearance: object) -> None:
     """A second press on "continue" does nothing while the run is being continued; the toast names the result."""
     at = make_window_context()
     services = ReconcileServices(make_view(make_run(state=RunState.RESUMABLE, ended_at=None)))
@@ -268,7 +268,7 @@ def test_going_on_twice_is_one_run(qtbot: QtBot, appearance: object) -> None:
     assert toasts[0].message == "PayPay 2026-11-19 reconciled."
 
 
-def test_there_never_was_one(show_page: Show) -> None:
+def test_a_page_without_reconciliations(show_page: Show) -> None:
     """Without any reconciliation the page shows only the text of the empty list."""
     page = show_page()
     assert page.table_stack.currentWidget() is page.empty_state
@@ -322,7 +322,7 @@ def test_walking_along_the_runs(show_page: Show) -> None:
     assert routes == [ReconcileRunsRoute()]
 
 
-def test_who_only_reads(show_page: Show) -> None:
+def test_an_auditor_can_only_open_records(show_page: Show) -> None:
     """For an auditor, the buttons that begin, continue, probe and note are disabled and name people who may; opening
     a record is enabled.
     """

@@ -175,7 +175,7 @@ def test_the_ring_lies_inside_the_row_and_goes_with_the_focus(table: MakeTable, 
     assert pixel(view, 1, 5) == values["accent"]
 
 
-def test_hover_and_rest(table: MakeTable) -> None:
+def test_only_the_row_under_the_mouse_is_tinted(table: MakeTable) -> None:
     """Only the row under the mouse has the hover colour, over its whole width."""
     view, values = table(3), current_appearance().colours_by_name
     where, none = QPointF(100, 48), Qt.MouseButton.NoButton

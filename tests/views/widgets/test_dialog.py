@@ -77,7 +77,7 @@ def test_no_corner_is_black_where_no_compositor_runs(qtbot: QtBot, monkeypatch: 
     assert all(dialog.mask().contains(point) for point in edges)
 
 
-def test_haste_decides_nothing(qtbot: QtBot) -> None:
+def test_the_main_button_is_disabled_at_first(qtbot: QtBot) -> None:
     """In the first moment of a dialog the acting button is disabled, so that an early click does nothing."""
     _, dialog, _, pressed = opened(qtbot)
     assert not dialog.main_button.isEnabled()
@@ -112,7 +112,7 @@ def test_a_press_that_comes_too_early_is_not_silent(qtbot: QtBot) -> None:
     assert pressed == ["act"]
 
 
-def test_it_stays_open_until_the_answer(qtbot: QtBot) -> None:
+def test_a_dialog_stays_open_until_the_answer(qtbot: QtBot) -> None:
     """While a call runs, the dialog stays open: a second press does nothing, and Esc is refused with a sentence. The
     result then replaces the question.
     """
@@ -140,7 +140,7 @@ def test_it_stays_open_until_the_answer(qtbot: QtBot) -> None:
     assert len(outcomes) == 1
 
 
-def test_what_takes_long_can_be_left(qtbot: QtBot) -> None:
+def test_a_dialog_with_a_long_call_can_be_left(qtbot: QtBot) -> None:
     """While the service continues without the window, the dialog can be closed."""
     _, dialog, outcomes, _ = opened(qtbot)
     dialog.set_busy("Asking...")
@@ -160,7 +160,7 @@ def test_the_window_below_is_veiled_meanwhile(qtbot: QtBot) -> None:
         dialog.reject()
 
 
-def test_it_is_never_higher_than_its_window(qtbot: QtBot) -> None:
+def test_a_dialog_is_never_higher_than_its_window(qtbot: QtBot) -> None:
     """Without a text that wraps, too: title and Close stay visible, and the content scrolls."""
     window = QWidget()
     window.resize(900, 600)

@@ -66,7 +66,7 @@ def scrolls(area: QListView | QTextEdit | PageScrollArea | QPlainTextEdit) -> bo
     return area.verticalScrollBar().maximum() > 0
 
 
-def test_only_the_page_scrolls(shown: tuple[PageScrollArea, ListPage]) -> None:
+def test_a_list_in_a_low_window_does_not_scroll(shown: tuple[PageScrollArea, ListPage]) -> None:
     """In a low window the list of the open tab is as high as its lines, whichever tab that is and however many lines
     come; the field of a text that is typed stays as it is. In a high window the list scrolls by itself.
     """
