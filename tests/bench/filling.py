@@ -60,7 +60,7 @@ SELECT i, 1 + n % 3, digit || base,
   {filling_money.SINCE_SQL}, 2
 FROM summed
 """
-_INTO = f"""INSERT INTO {TABLE} (
+_INSERT_HEAD = f"""INSERT INTO {TABLE} (
   id, client_id, corporation_number, credit_check_id, company_name, purchased_at, expired_at, result, pdf_file_path,
   status, certainty, work_state, work_at, work_reason, work_attempts, error_code, viewing_over,
   superseded_at, superseded_by, renews, operation_id, asked_at, created_at, changed_at, state_since,
@@ -76,7 +76,7 @@ _CALLING = """INSERT INTO operations (id, action, subject_kind, subject_id, stat
 
 def make_fill_sql(dialect: str, rows: int) -> str:
     """Return the statement that inserts so many credit checks. On a server it needs `sql_mode = PIPES_AS_CONCAT`."""
-    return _INTO + _COUNTED[dialect].format(rows=rows) + _ROWS
+    return _INSERT_HEAD + _COUNTED[dialect].format(rows=rows) + _ROWS
 
 
 def make_counter_sql(dialect: str, count: int) -> str:

@@ -22,7 +22,7 @@ from tests.cli.conftest import Terminal
 from tests.support.permissions import remove_permissions
 
 NUMBER = "1180301018771"
-OTHER = "5010001192707"
+OTHER_CORPORATION_NUMBER = "5010001192707"
 
 
 def test_lookup_prints_four_lists(terminal: Terminal) -> None:
@@ -520,7 +520,7 @@ def test_people_read_sentences(terminal: Terminal, sandbox: Sandbox, language: s
     commands = [
         ("purchase", NUMBER, "--client", "1"),
         ("lookup", NUMBER),
-        ("lookup", OTHER),
+        ("lookup", OTHER_CORPORATION_NUMBER),
         ("show", "credit-check", "1"),
         ("queue", "incomplete"),
         ("queue", "unknown"),
@@ -637,7 +637,7 @@ def test_dates_of_another_application_at_the_ends_of_the_calendar(terminal: Term
     and `show` work with such a record.
     """
     rows = [
-        (OTHER, "2026-01-01 00:00:00", "9999-12-31 23:59:59"),
+        (OTHER_CORPORATION_NUMBER, "2026-01-01 00:00:00", "9999-12-31 23:59:59"),
         (NUMBER, "9999-12-31 23:59:59", "0001-01-01 00:00:00"),
     ]
     with closing(sqlite3.connect(Path(terminal.env["CONSOLE_HOME"], "console.db"))) as database, database:
@@ -646,16 +646,16 @@ def test_dates_of_another_application_at_the_ends_of_the_calendar(terminal: Term
             " expired_at) VALUES (1, ?, 77, ?, ?)",
             rows,
         )
-    for number in (NUMBER, OTHER):
+    for number in (NUMBER, OTHER_CORPORATION_NUMBER):
         assert terminal("lookup", number).status == 0
         for name in (f"{number}.csv", f"{number}.xlsx"):
             assert terminal.json("export", "lookup", number, "--to", str(tmp_path / name)).status == 0
-    assert "9999-12-31" in (tmp_path / f"{OTHER}.csv").read_text("utf-8-sig")
+    assert "9999-12-31" in (tmp_path / f"{OTHER_CORPORATION_NUMBER}.csv").read_text("utf-8-sig")
     assert terminal("queue", "incomplete").status == 0
     assert terminal("show", "credit-check", "2").status == 0
     told = [terminal.json("show", "credit-check", row).data for row in ("1", "2")]
     assert [record["expired_at"] for record in told] == ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"]
-    renewed = terminal.json("purchase", OTHER, "--client", "1", "--renew")
+    renewed = terminal.json("purchase", OTHER_CORPORATION_NUMBER, "--client", "1", "--renew")
     assert renewed.exit_status_and_code == (3, "not_expired")
     assert "9999-12-31" in renewed.error["message"]
 

@@ -22,7 +22,9 @@ from tests.support.servers import mariadb
 
 SKEWS = tuple(timedelta(minutes=minutes) for minutes in (-10, 10, -60 * 24 * 400, 60 * 24 * 400, 0))
 NUMBERS = iter(invent_numbers(50, seed=25))
-_SLIP = "SELECT max(abs(timestampdiff(MICROSECOND, at, utc_timestamp(6)))) FROM audit_log WHERE id > {}"
+_LARGEST_CLOCK_DIFFERENCE_SQL = (
+    "SELECT max(abs(timestampdiff(MICROSECOND, at, utc_timestamp(6)))) FROM audit_log WHERE id > {}"
+)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +99,7 @@ def test_audit_rows_carry_the_servers_time(open_database_in_japan_time: ServerPl
         stage.clock.at = datetime.now(UTC) + skew
         set_wrong_session_times(console.database)
         assert buy_check(console, next(NUMBERS)) == "done"
-        ((slip,),) = execute_as_owner(open_database_in_japan_time, _SLIP.format(before))
+        ((slip,),) = execute_as_owner(open_database_in_japan_time, _LARGEST_CLOCK_DIFFERENCE_SQL.format(before))
         console.audit.verify_chains()
     print(f"demand 25: audit time within {slip / 1_000_000:.2f} s of the server's, desk {skew} off")
     assert slip < 2_000_000

@@ -184,7 +184,7 @@ def test_another_sum_is_not_asked_for(requesting_team: RequestingTeam, wish: dic
     requesting_team.check_refused("worker", *taken, "START TRANSACTION", *make_refund_statements("op_a"))
 
 
-OTHER = "5010001192707"
+OTHER_CORPORATION_NUMBER = "5010001192707"
 
 
 def make_check_insert(number: str = NUMBER) -> str:
@@ -199,7 +199,7 @@ def make_check_insert(number: str = NUMBER) -> str:
 @pytest.mark.parametrize(
     ("who", "action", "number"),
     [
-        ("op-a", "purchase", OTHER), ("op-a", "purchase", ""), ("op-a", "purchase", f"{NUMBER} "),
+        ("op-a", "purchase", OTHER_CORPORATION_NUMBER), ("op-a", "purchase", ""), ("op-a", "purchase", f"{NUMBER} "),
         ("op-a", "refetch", NUMBER), ("lead-b", "refund approve", NUMBER),
     ],
 )  # fmt: skip

@@ -215,7 +215,7 @@ STRANGE_ROWS = (
 """Rows that the database takes from who may write rows of the kind, and that mean nothing."""
 
 
-DEEP = "REPEAT('[', 100000)"
+DEEP_JSON = "REPEAT('[', 100000)"
 AUDIT_INSERTS = (
     *(
         (
@@ -224,8 +224,9 @@ AUDIT_INSERTS = (
             " REPEAT('0', 64), REPEAT('a', 64))"
         )
         for detail in (
-            DEEP, "'x'", "''", "'[1]'", "'true'", "'\"\\\\ud800\"'", "'{\"a\": \"\\\\ud800\"}'", "REPEAT('9', 6000)",
-            f"CONCAT('{{\"waited_ms\": ', {DEEP})", "CONCAT('{\"waited_ms\": 1', REPEAT('0', 400), '}')",
+            DEEP_JSON, "'x'", "''", "'[1]'", "'true'", "'\"\\\\ud800\"'", "'{\"a\": \"\\\\ud800\"}'",
+            "REPEAT('9', 6000)", f"CONCAT('{{\"waited_ms\": ', {DEEP_JSON})",
+            "CONCAT('{\"waited_ms\": 1', REPEAT('0', 400), '}')",
         )
     ),
     (

@@ -36,7 +36,7 @@ SUMS = {"paypay": ("500", "1000", "1600"), "atom": ("5.00", "10.00", "16.00")}
 """The sums that are requested of a payment; the last one needs two approvers here."""
 ATOM_EVERY = 3
 """Every third payment is one of Atom's, which takes each request for another refund and forgets no unknown."""
-VISITS = 5
+VISIT_COUNT = 5
 """How often everybody comes by at each payment."""
 SENDING_FAULTS = (
     *("result_after:SERVICE_ERROR", "result:SERVICE_ERROR", "status:500", "status_after_charge:500", "reset"),
@@ -64,7 +64,7 @@ class RefundLoad:
     payments: int
     seed: int
     rate: float = 0.6
-    visits: int = VISITS
+    visits: int = VISIT_COUNT
     leases: bool = True
     hangs: bool = False
 

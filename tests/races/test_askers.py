@@ -10,7 +10,7 @@ from tests.support.places import Place
 from tests.support.server_fixtures import require_server
 from tests.support.servers import RedisServer, redis
 
-NOWHERE = "http://127.0.0.1:9"
+UNREACHABLE_URL = "http://127.0.0.1:9"
 KEYS = 10
 
 
@@ -24,7 +24,7 @@ def own_redis() -> Iterator[RedisServer]:
 
 def make_environments(place: Place, **extra: str) -> list[dict[str, str]]:
     """Return the environment variables of two desks."""
-    return [place.make_environment(NOWHERE, desk=desk, **extra) for desk in (0, 1)]
+    return [place.make_environment(UNREACHABLE_URL, desk=desk, **extra) for desk in (0, 1)]
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")

@@ -19,7 +19,7 @@ from console.wording.sentences.catalogue import format_error_message
 from tests.support.bucket_server import BUCKET_NAME, OBJECT_PREFIX, start_bucket_server
 from tests.support.desks import NUMBERS, open_desk
 
-ASK = PurchaseRequest(NUMBERS[0], "1")
+PURCHASE_REQUEST = PurchaseRequest(NUMBERS[0], "1")
 URL = f"gs://{BUCKET_NAME}/{OBJECT_PREFIX}"
 
 
@@ -29,7 +29,7 @@ def test_a_desk_with_a_bucket(tmp_path: Path, sandbox: Sandbox) -> None:
     access, the error says that.
     """
     with start_bucket_server() as served, open_desk(tmp_path, sandbox, DOCUMENTS_URL=URL) as console:
-        bought = console.credit_checks.purchase(ASK)
+        bought = console.credit_checks.purchase(PURCHASE_REQUEST)
         assert served.names() == [bought.pdf_file_path]
         assert console.credit_checks.refetch(bought.id).changed == ()
         with closing(console.pdfs.open_pages(bought.id)) as pages:
@@ -53,7 +53,7 @@ def test_a_desk_whose_share_is_not_mounted(tmp_path: Path, sandbox: Sandbox) -> 
     and `doctor` reports it.
     """
     with open_desk(tmp_path, sandbox) as console:
-        bought = console.credit_checks.purchase(ASK)
+        bought = console.credit_checks.purchase(PURCHASE_REQUEST)
         assert _read_documents_check(console.health.run_all_checks()) == (True, str(tmp_path / "documents"))
         shutil.rmtree(tmp_path / "documents")
         (tmp_path / "documents").mkdir()
@@ -72,7 +72,7 @@ def test_pages_of_each_version_are_counted(tmp_path: Path, sandbox: Sandbox) -> 
     unreadable file has no count.
     """
     with open_desk(tmp_path, sandbox) as console:
-        record = console.credit_checks.purchase(ASK)
+        record = console.credit_checks.purchase(PURCHASE_REQUEST)
         (document,) = console.pdfs.list_versions(record.id)
         entries = console.audit.list_entries(100)
         assert console.pdfs.count_pages(record.id) == {document.sha256: 2}

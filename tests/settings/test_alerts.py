@@ -8,7 +8,7 @@ from console.domain.errors import ConsoleError
 from console.settings.alerts import AlertSettings
 from console.settings.settings import Settings
 
-BAD = [
+REFUSED_SETTINGS = [
     ("ALERTS_WEBHOOK_URL", "http://example.com/alerts"), ("ALERTS_WEBHOOK_URL", "https://example.com"),
     ("ALERTS_WEBHOOK_URL", "https://u:p@example.com/a"), ("ALERTS_WEBHOOK_URL", "https://example.com/a?b=c"),
     ("ALERTS_WEBHOOK_URL", "https://10.0.0.5/a"), ("ALERTS_WEBHOOK_URL", "ftp://example.com/a"),
@@ -47,7 +47,7 @@ def test_a_private_network_is_opened_by_name(tmp_path: Path) -> None:
         assert refused.value.detail["variable"] == "CONSOLE_ALERTS_WEBHOOK_URL"
 
 
-@pytest.mark.parametrize(("name", "text"), BAD)
+@pytest.mark.parametrize(("name", "text"), REFUSED_SETTINGS)
 def test_an_unfit_address_is_refused(tmp_path: Path, name: str, text: str) -> None:
     """An address that alerts may not be sent to is refused with the name of its variable when the settings are
     loaded.

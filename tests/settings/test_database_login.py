@@ -16,7 +16,7 @@ from tests.support.keyrings import KeyringWithoutDeletion, LockedKeyring, Memory
 
 PLACE = "mysql+pymysql://db.example:3307/console"
 REFUSED = rebuild_error(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": "access_denied"})
-AWAY = rebuild_error(ErrorCode.DATABASE_UNREACHABLE, {"problem": "gone"})
+DATABASE_UNREACHABLE_ERROR = rebuild_error(ErrorCode.DATABASE_UNREACHABLE, {"problem": "gone"})
 CANARY = "canary-p@ss:w/rd?"
 
 
@@ -129,7 +129,7 @@ def test_a_database_that_is_away_is_no_refusal(tmp_path: Path) -> None:
     """An entered password is still used after the database couldn't be reached."""
     settings = desk(tmp_path, None)
     settings.sign_in.set_entered_account("op-a", "typed")
-    settings.sign_in.forget_refused_account(AWAY)
+    settings.sign_in.forget_refused_account(DATABASE_UNREACHABLE_ERROR)
     assert ":typed@" in settings.database_url
     assert settings.sign_in.sign_in_reason is None
 

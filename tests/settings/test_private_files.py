@@ -13,13 +13,13 @@ import pytest
 from tests.support.desks import make_environment
 from tests.support.forked_command import ForkedCommand
 
-NOWHERE = "http://127.0.0.1:9"
+UNREACHABLE_URL = "http://127.0.0.1:9"
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes mean nothing there")
 
 
 def run(home: Path, umask: int, *words: str) -> dict[str, object]:
     """Run a command in a process of its own with this umask, and return its JSON object."""
-    told = make_environment(home, NOWHERE, DOCUMENTS_URL="", DATABASE_URL="")
+    told = make_environment(home, UNREACHABLE_URL, DOCUMENTS_URL="", DATABASE_URL="")
     told = {name: text for name, text in told.items() if text} | {"PATH": os.environ["PATH"]}
     with ForkedCommand("--json", *words, environment=told, umask=umask) as command:
         out = command.read(120)

@@ -24,7 +24,7 @@ _SCHEMA = {
     "views": "SELECT * FROM information_schema.views WHERE table_schema = DATABASE()",
     "rights": "SHOW GRANTS",
 }
-_VARIES = {
+_VARYING_COLUMNS = {
     *("create_time", "update_time", "check_time", "created", "last_altered", "cardinality"),
     *("table_rows", "avg_row_length", "data_length", "index_length", "data_free", "max_index_length"),
 }
@@ -43,7 +43,9 @@ def read_everything(server: SqlServer, owner: str) -> dict[str, list[str]]:
         cursor.execute(sql)
         titles = [str(column[0]).lower() for column in cursor.description]
         texts = [
-            "\n".join(f"{title}: {value}" for title, value in zip(titles, row, strict=True) if title not in _VARIES)
+            "\n".join(
+                f"{title}: {value}" for title, value in zip(titles, row, strict=True) if title not in _VARYING_COLUMNS
+            )
             for row in cursor.fetchall()
         ]
         found[label] = sorted(text.replace(database, "DATABASE").replace(name, "OWNER") for text in texts)

@@ -18,15 +18,18 @@ from console.wording.sentences.catalogue import LANGUAGES
 from tests.support.explanation_sentences import check_sentences_complete, make_sentences
 from tests.wording.test_payment_explanations import NOW, ORDER, PAYMENT
 
-AGO = NOW - timedelta(hours=2)
-PAID = replace(PAYMENT, paid_at=AGO)
+TWO_HOURS_AGO = NOW - timedelta(hours=2)
+PAID = replace(PAYMENT, paid_at=TWO_HOURS_AGO)
 BROKEN: Mapping[str, tuple[Order, Payment]] = {
     "A": (replace(ORDER, state=OrderState.PENDING), PAID),
     "B": (
-        replace(ORDER, changed_at=AGO, state_since=AGO),
+        replace(ORDER, changed_at=TWO_HOURS_AGO, state_since=TWO_HOURS_AGO),
         replace(PAYMENT, state=PaymentState.PAYMENT_FAILED, captured_minor=0),
     ),
-    "B reversed": (replace(ORDER, changed_at=AGO, state_since=AGO), replace(PAID, state=PaymentState.REVERSED)),
+    "B reversed": (
+        replace(ORDER, changed_at=TWO_HOURS_AGO, state_since=TWO_HOURS_AGO),
+        replace(PAID, state=PaymentState.REVERSED),
+    ),
     "C after": (ORDER, replace(PAID, late_after=PaymentState.EXPIRED, refunded_minor=2_000)),
     "C cancelled": (replace(ORDER, state=OrderState.CANCELLED), PAID),
 }

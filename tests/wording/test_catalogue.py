@@ -32,7 +32,7 @@ from scripts.words import format_catalogue
 
 JA, EN = read_sentences("ja"), read_sentences("en")
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
-ALREADY = "この法人番号は処理中または購入済みです"
+ALREADY_PURCHASED_TEXT = "この法人番号は処理中または購入済みです"
 
 
 # ---- the catalogues
@@ -160,9 +160,9 @@ def test_a_claimed_number_is_refused_in_the_agreed_words() -> None:
     """Each message about a claimed corporation number begins with the agreed sentence, on which scripts rely."""
     for key, text in JA.items():
         if key.startswith("error.already_purchased"):
-            assert text.startswith(ALREADY), key
-    assert format_error_message(ConsoleError(ErrorCode.ALREADY_PURCHASED), "ja").startswith(ALREADY)
-    assert JA["dialog.purchase.live_one"] == ALREADY
+            assert text.startswith(ALREADY_PURCHASED_TEXT), key
+    assert format_error_message(ConsoleError(ErrorCode.ALREADY_PURCHASED), "ja").startswith(ALREADY_PURCHASED_TEXT)
+    assert JA["dialog.purchase.live_one"] == ALREADY_PURCHASED_TEXT
 
 
 @pytest.mark.parametrize("reason", ["EMPTY", "CHARACTER", "LENGTH", "CHECK_DIGIT"])

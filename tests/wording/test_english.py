@@ -201,7 +201,7 @@ def test_buttons_say_what_they_do() -> None:
     assert capitals == {}
 
 
-ALONE = (
+LABEL_KEYS_PATTERN = (
     r"(action|column|deal|decision_reason|field|kind|purchase_reason|refund_reason|screen|state)\.|corporation\.(open|ours)"
     r"|word\.unset$|dialog\.\w+\.choose(_\w+)?$"
 )
@@ -209,4 +209,4 @@ ALONE = (
 
 def test_a_word_that_stands_alone_begins_with_a_capital() -> None:
     """Labels, options and cells begin with a capital letter."""
-    assert {key: text for key, text in EN.items() if re.match(ALONE, key) and text[:1].islower()} == {}
+    assert {key: text for key, text in EN.items() if re.match(LABEL_KEYS_PATTERN, key) and text[:1].islower()} == {}

@@ -13,7 +13,7 @@ from console.wording.sentences.catalogue import read_sentences
 
 GLOSSARY = Path(console.__file__).parent.parent / "docs" / "glossary.md"
 TABLES = {**core.metadata.tables, **payments.metadata.tables, **worker.metadata.tables}
-NOTHING = "—"
+EMPTY_CELL = "—"
 
 
 class Term(NamedTuple):
@@ -31,7 +31,7 @@ def terms() -> list[Term]:
     return [Term(*(cell.strip(" `") for cell in row.strip("|").split("|"))) for row in rows[2:]]
 
 
-SHOWN = [term for term in terms() if term.key != NOTHING]
+SHOWN = [term for term in terms() if term.key != EMPTY_CELL]
 
 
 def test_terms_are_in_order_and_each_has_a_meaning() -> None:
@@ -66,7 +66,7 @@ def test_a_term_on_screen_is_the_word_of_the_catalogue(term: Term) -> None:
 @pytest.mark.parametrize("column", ["japanese", "code", "key"])
 def test_a_term_has_one_word_and_a_word_one_term(column: str) -> None:
     """Each Japanese word, name in the code and text on screen belongs to one term of the glossary only."""
-    values = [value for term in terms() if (value := getattr(term, column)) != NOTHING]
+    values = [value for term in terms() if (value := getattr(term, column)) != EMPTY_CELL]
     assert sorted({value for value in values if values.count(value) > 1}) == []
 
 

@@ -36,7 +36,7 @@ OUTCOMES = {
     "make_unsent_outcome": 0,
 }
 # Facts of these codes are for programs and experts: the sentence stands without them.
-UNTOLD = frozenset({"internal_error", "storage_full", "not_found"})
+CODES_WITHOUT_SHOWN_FACTS = frozenset({"internal_error", "storage_full", "not_found"})
 
 
 # Words of the window's pages and dialogs.
@@ -161,7 +161,7 @@ def _parts(declared: object) -> tuple[object, ...]:
     return get_args(declared) if isinstance(declared, UnionType) or get_origin(declared) is Union else (declared,)
 
 
-@pytest.mark.parametrize("code", sorted({code for code, _ in _reasons()} - UNTOLD))
+@pytest.mark.parametrize("code", sorted({code for code, _ in _reasons()} - CODES_WITHOUT_SHOWN_FACTS))
 def test_every_reason_of_a_refusal_is_told(code: str) -> None:
     """Each reason of an error code has a message of its own, or a word that a message contains."""
     reasons = {reason for of, reason in _reasons() if of == code}

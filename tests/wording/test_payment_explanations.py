@@ -61,7 +61,7 @@ UNKNOWN = replace(
     error_code="read_timeout",
     work=Work(ITSELF, LATER, "unknown", 2),
 )
-UNSURE = replace(
+UNKNOWN_REFUND = replace(
     REFUND,
     state=RefundState.SUBMITTING,
     certainty=Certainty.UNKNOWN,
@@ -71,7 +71,7 @@ UNSURE = replace(
     sent_count=1,
 )
 APPROVED = replace(REFUND, state=RefundState.APPROVED, checkers=("lead-b",))
-BEHIND = replace(ORDER, state=OrderState.PENDING)
+ORDER_BEHIND_ITS_PAYMENT = replace(ORDER, state=OrderState.PENDING)
 
 AWAITING = PaymentRelations(awaits_second_person=True)
 NOBODY_CONFIRMS = RefundRelations(awaits_second_person=True, lacks_second_person=True)
@@ -115,15 +115,22 @@ SITUATIONS: dict[str, Explanation] = {
     "payment whose refund nobody can approve": related(
         refunds=(replace(REFUND, relations=RefundRelations(lacks_approver=True)),)
     ),
-    "payment whose unknown refund nobody can confirm": related(refunds=(replace(UNSURE, relations=NOBODY_CONFIRMS),)),
+    "payment whose unknown refund nobody can confirm": related(
+        refunds=(replace(UNKNOWN_REFUND, relations=NOBODY_CONFIRMS),)
+    ),
     "refund without an approver": explain_refund(
         replace(REFUND, relations=RefundRelations(lacks_approver=True)), NOW
     ),
-    "refund unknown, nobody to confirm": explain_refund(replace(UNSURE, relations=NOBODY_CONFIRMS), NOW),
+    "refund unknown, nobody to confirm": explain_refund(replace(UNKNOWN_REFUND, relations=NOBODY_CONFIRMS), NOW),
     "payment reversal asked": explain_payment(replace(PAYMENT, relations=AWAITING), NOW),
-    "payment order behind": explain_payment(replace(PAYMENT, relations=PaymentRelations(BEHIND)), NOW),
+    "payment order behind": explain_payment(
+        replace(PAYMENT, relations=PaymentRelations(ORDER_BEHIND_ITS_PAYMENT)), NOW
+    ),
     "payment order behind, by itself": explain_payment(
-        replace(PAYMENT, work=Work(ITSELF, LATER, "not_moved", 1), relations=PaymentRelations(BEHIND)), NOW
+        replace(
+            PAYMENT, work=Work(ITSELF, LATER, "not_moved", 1), relations=PaymentRelations(ORDER_BEHIND_ITS_PAYMENT)
+        ),
+        NOW,
     ),
     "payment noticed": explain_payment(
         replace(PAYMENT, work=Work(ITSELF, LATER, "notice"), relations=PaymentRelations(ORDER)), NOW
@@ -136,10 +143,12 @@ SITUATIONS: dict[str, Explanation] = {
         replace(PAYMENT, refunded_minor=12_000, relations=PaymentRelations(ORDER)), NOW
     ),
     "payment without order": explain_payment(replace(PAYMENT, order_id=None), NOW),
-    "payment short": related(order=replace(BEHIND, total_minor=13_100)),
-    "payment short, refund off": related(order=replace(BEHIND, total_minor=13_100), refund_refusal="refund_count"),
+    "payment short": related(order=replace(ORDER_BEHIND_ITS_PAYMENT, total_minor=13_100)),
+    "payment short, refund off": related(
+        order=replace(ORDER_BEHIND_ITS_PAYMENT, total_minor=13_100), refund_refusal="refund_count"
+    ),
     "payment too much": related(order=replace(ORDER, total_minor=11_000)),
-    "payment of another currency": related(order=replace(BEHIND, currency="INR")),
+    "payment of another currency": related(order=replace(ORDER_BEHIND_ITS_PAYMENT, currency="INR")),
     "payment of a cancelled order": related(order=replace(ORDER, state=OrderState.CANCELLED)),
     "payment whose order was paid otherwise": explain_payment(
         replace(PAYMENT, work=Work(PERSON, None, "not_moved"), relations=PaymentRelations(ORDER)), NOW
@@ -148,19 +157,21 @@ SITUATIONS: dict[str, Explanation] = {
         f"payment with a refund {state}": related(refunds=(replace(REFUND, state=state),))
         for state in (RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING, RefundState.SUBMITTED)
     },
-    "payment with an unknown refund": related(refunds=(UNSURE,)),
-    "payment with an unknown refund, by hand": related(refunds=(replace(UNSURE, work=Work(PERSON)),)),
+    "payment with an unknown refund": related(refunds=(UNKNOWN_REFUND,)),
+    "payment with an unknown refund, by hand": related(refunds=(replace(UNKNOWN_REFUND, work=Work(PERSON)),)),
     "refund that nobody can approve": explain_refund(
         replace(REFUND, relations=RefundRelations(approval_refusal="refund_window_over")), NOW
     ),
     "order paid late": explain_order(
         replace(ORDER, state=OrderState.CANCELLED, work=Work(PERSON, None, "paid_after_cancel")), NOW
     ),
-    "refund unknown": explain_refund(UNSURE, NOW),
-    "refund unknown, not found": explain_refund(replace(UNSURE, not_found=1), NOW),
-    "refund unknown, ended": explain_refund(replace(UNSURE, work=Work(PERSON, None, "probes_ended", 10)), NOW),
+    "refund unknown": explain_refund(UNKNOWN_REFUND, NOW),
+    "refund unknown, not found": explain_refund(replace(UNKNOWN_REFUND, not_found=1), NOW),
+    "refund unknown, ended": explain_refund(
+        replace(UNKNOWN_REFUND, work=Work(PERSON, None, "probes_ended", 10)), NOW
+    ),
     "refund unknown, second person": explain_refund(
-        replace(UNSURE, relations=RefundRelations(awaits_second_person=True)), NOW
+        replace(UNKNOWN_REFUND, relations=RefundRelations(awaits_second_person=True)), NOW
     ),
     "refund half approved": explain_refund(replace(REFUND, checkers=("lead-b",), checkers_needed=2), NOW),
     "refund too old": explain_refund(replace(REFUND, decide_by=NOW - timedelta(seconds=1)), NOW),

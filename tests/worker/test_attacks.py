@@ -94,7 +94,7 @@ def test_a_chunked_notice_is_taken(scene: PaymentDesk, receiver: RunningReceiver
     assert scene.read_order("ORD-1").state == "paid"
 
 
-_HINT = {
+_ATOM_NOTICE_FIELDS = {
     "notification_type": "Transaction",
     "order_id": "1",
     "merchant_order_id": "ORD-1",
@@ -107,7 +107,7 @@ _HALF, _NUL = "\\ud800\\u0000", "\\u0000"
 
 def _make_hint(**changes: str) -> bytes:
     """Return a webhook of PayPay as JSON; `changes` are JSON texts that replace or add values."""
-    told = {name: json.dumps(value) for name, value in _HINT.items()} | changes
+    told = {name: json.dumps(value) for name, value in _ATOM_NOTICE_FIELDS.items()} | changes
     return ("{" + ", ".join(f'"{name}": {value}' for name, value in told.items()) + "}").encode()
 
 

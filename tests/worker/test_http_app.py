@@ -158,14 +158,14 @@ def test_the_largest_body_is_taken(scene: PaymentDesk, receiver: RunningReceiver
 
 # Where it comes from
 
-ELSEWHERE = "203.0.113.7"
+OTHER_ADDRESS = "203.0.113.7"
 
 
 def test_the_source_is_the_peer(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """Without a trusted proxy the sender's address is that of the connection, whatever the header x-forwarded-for
     contains."""
     make_begun_payment(scene, "paypay")
-    forwarded = {"x-forwarded-for": ELSEWHERE}
+    forwarded = {"x-forwarded-for": OTHER_ADDRESS}
     assert receiver.post("/webhooks/paypay", scene.post("paypay", "ORD-1").body, forwarded).status == 200
     wait_until(lambda: scene.read_order("ORD-1").state == "paid", "it is booked", LONG_SECONDS)
 
@@ -173,9 +173,9 @@ def test_the_source_is_the_peer(scene: PaymentDesk, receiver: RunningReceiver) -
 @pytest.mark.parametrize(
     ("said", "status"),
     [
-        (ELSEWHERE, 200), (f"127.0.0.1, {ELSEWHERE}", 200), (f"{ELSEWHERE}, 127.0.0.1", 400), ("", 400),
-        ("127.0.0.1", 400), ("unknown", 400), (f"{ELSEWHERE}:80", 400), (f"{ELSEWHERE},", 400),
-        (f"::ffff:{ELSEWHERE}", 200), ("203.0.113.7\xa0", 200),
+        (OTHER_ADDRESS, 200), (f"127.0.0.1, {OTHER_ADDRESS}", 200), (f"{OTHER_ADDRESS}, 127.0.0.1", 400), ("", 400),
+        ("127.0.0.1", 400), ("unknown", 400), (f"{OTHER_ADDRESS}:80", 400), (f"{OTHER_ADDRESS},", 400),
+        (f"::ffff:{OTHER_ADDRESS}", 200), ("203.0.113.7\xa0", 200),
     ],
 )  # fmt: skip
 def test_behind_a_proxy_the_last_forwarded_address_counts(
@@ -184,7 +184,7 @@ def test_behind_a_proxy_the_last_forwarded_address_counts(
     """The sender's address is the one that the proxy itself has appended, and never one that a client wrote before
     it.
     """
-    proxies, sources = ("127.0.0.0/8",), f"{ELSEWHERE}/32"
+    proxies, sources = ("127.0.0.0/8",), f"{OTHER_ADDRESS}/32"
     with (
         open_payment_desk(place, sandbox, SECRET_LIVE_TOKEN=TOKEN, PAYPAY_WEBHOOK_SOURCES=sources) as scene,
         run_receiver(scene.taker, trusted_proxies=proxies) as receiver,

@@ -9,7 +9,7 @@ from console.worker.request_threads import (
     compute_request_poll_pause_seconds,
 )
 
-_BEAT = 1.0
+_RENEWAL_SECONDS = 1.0
 _NEVER = float("inf")
 
 
@@ -21,9 +21,9 @@ _NEVER = float("inf")
         (0.001, False, QUICK_REQUEST_POLL_PAUSE_SECONDS),
         (QUICK_REQUEST_POLL_PERIOD_SECONDS, False, REQUEST_POLL_PAUSE_SECONDS),
         (_NEVER, False, REQUEST_POLL_PAUSE_SECONDS),
-        (0.001, True, _BEAT),
-        (_NEVER, True, _BEAT),
+        (0.001, True, _RENEWAL_SECONDS),
+        (_NEVER, True, _RENEWAL_SECONDS),
     ],
 )
 def test_polls_are_quick_only_shortly_after_a_request(idle_seconds: float, is_standby: bool, pause: float) -> None:
-    assert compute_request_poll_pause_seconds(idle_seconds, _BEAT, is_standby=is_standby) == pause
+    assert compute_request_poll_pause_seconds(idle_seconds, _RENEWAL_SECONDS, is_standby=is_standby) == pause

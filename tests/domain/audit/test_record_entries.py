@@ -14,7 +14,14 @@ READINGS = (
     "payment.opened", "payment.unmask", "credit-check.pdf_read", "credit-check.pdf_printed", "credit-check.pdf_saved",
     "record.printed", "story.opened", "evidence_pack.exported", "operation.show",
 )  # fmt: skip
-BESIDE = ("record.note", "record.take", "record.given_up", "mention.done", "alert.raised", "incident.taken")
+ACTIONS_WITHOUT_STATE_CHANGE = (
+    "record.note",
+    "record.take",
+    "record.given_up",
+    "mention.done",
+    "alert.raised",
+    "incident.taken",
+)
 
 
 def make_later_entry(what: str, result: str = "done") -> TimelineEntry:
@@ -28,7 +35,7 @@ def test_a_reader_changes_nothing(what: str) -> None:
     assert find_last_writer((BOOKED, make_later_entry(what))) == "worker"
 
 
-@pytest.mark.parametrize("what", BESIDE)
+@pytest.mark.parametrize("what", ACTIONS_WITHOUT_STATE_CHANGE)
 def test_what_stands_beside_a_record_is_an_event_and_no_change(what: str) -> None:
     """The audit entry of a note or take is an event, but no change of the record."""
     assert reports_event(make_later_entry(what))

@@ -28,16 +28,16 @@ PAYMENT = Payment(
     5, 3, "paypay", "ORD-1-5", None, None, None, PaymentState.COMPLETED, Certainty.KNOWN, Work(), "JPY", 3300, 3000,
     0, 500, 0, 1, paid_at=NOW - 4 * HOUR, booked_at=NOW - 5 * HOUR, state_since=NOW - 6 * HOUR,
 )  # fmt: skip
-OTHER = replace(PAYMENT, id=4, merchant_payment_id="ORD-1-4")
+OTHER_PAYMENT = replace(PAYMENT, id=4, merchant_payment_id="ORD-1-4")
 OPEN_REFUND = Refund(
     9, 5, 3, 500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1
 )  # fmt: skip
-LATE = replace(PAYMENT, late_after=PaymentState.EXPIRED)
+LATE_PAYMENT = replace(PAYMENT, late_after=PaymentState.EXPIRED)
 
 
 def explain_finding(rule: AlertRule, payment: Payment = PAYMENT, order: Order = ORDER) -> Explanation:
     finding = BrokenRule(rule, payment.id, "x", "y")
-    return explain_alert(order, (OTHER, payment), finding, SINCE, NOW)
+    return explain_alert(order, (OTHER_PAYMENT, payment), finding, SINCE, NOW)
 
 
 @pytest.mark.parametrize(
@@ -60,11 +60,11 @@ def test_each_rule_names_its_payment_and_its_command(rule: AlertRule, command: s
 @pytest.mark.parametrize(
     ("rule", "payment", "state", "why"),
     [
-        (AlertRule.PAID_UNNOTICED, LATE, OrderState.PENDING, "A"),
-        (AlertRule.PAID_WITHOUT_PAYMENT, LATE, OrderState.CANCELLED, "B"),
-        (AlertRule.PAID_TOO_LATE, LATE, OrderState.PAID, "C_after"),
-        (AlertRule.PAID_TOO_LATE, LATE, OrderState.PENDING, "C_after"),
-        (AlertRule.PAID_TOO_LATE, LATE, OrderState.CANCELLED, "C_cancelled"),
+        (AlertRule.PAID_UNNOTICED, LATE_PAYMENT, OrderState.PENDING, "A"),
+        (AlertRule.PAID_WITHOUT_PAYMENT, LATE_PAYMENT, OrderState.CANCELLED, "B"),
+        (AlertRule.PAID_TOO_LATE, LATE_PAYMENT, OrderState.PAID, "C_after"),
+        (AlertRule.PAID_TOO_LATE, LATE_PAYMENT, OrderState.PENDING, "C_after"),
+        (AlertRule.PAID_TOO_LATE, LATE_PAYMENT, OrderState.CANCELLED, "C_cancelled"),
         (AlertRule.PAID_TOO_LATE, PAYMENT, OrderState.CANCELLED, "C_cancelled"),
         (AlertRule.PAID_TOO_LATE, PAYMENT, OrderState.PAID, "C_cancelled"),
     ],
@@ -119,7 +119,7 @@ def test_an_instant_that_is_still_to_come_has_no_age(paid_at: datetime, age: tim
 def test_the_facts_that_sentences_name() -> None:
     """The amount is the captured one, or else the requested one. What is left is the captured amount less what was
     refunded."""
-    facts = explain_finding(AlertRule.PAID_TOO_LATE, LATE).facts
+    facts = explain_finding(AlertRule.PAID_TOO_LATE, LATE_PAYMENT).facts
     assert (facts["id"], facts["order"], facts["payment"], facts["number"]) == (3, "ORD-1", 5, "ORD-1-5")
     assert (facts["order_state"], facts["payment_state"], facts["provider"]) == ("pending", "completed", "paypay")
     assert (facts["amount"], facts["left"]) == (Money(3000, "JPY"), Money(2500, "JPY"))
@@ -131,11 +131,11 @@ def test_the_facts_that_sentences_name() -> None:
 @pytest.mark.parametrize(
     ("payment", "relations", "name", "suffix"),
     [
-        (LATE, {}, "refund", ""),
-        (LATE, {"refund_refusal": "refund_window"}, "open", "_off"),
-        (replace(LATE, certainty=Certainty.UNKNOWN), {}, "open", "_off"),
-        (LATE, {"refunds": (OPEN_REFUND,)}, "open", "_refund"),
-        (LATE, {"read_only": ReadOnlySwitch("everything", True, "x", "lead-b", NOW)}, "open", "_read_only"),
+        (LATE_PAYMENT, {}, "refund", ""),
+        (LATE_PAYMENT, {"refund_refusal": "refund_window"}, "open", "_off"),
+        (replace(LATE_PAYMENT, certainty=Certainty.UNKNOWN), {}, "open", "_off"),
+        (LATE_PAYMENT, {"refunds": (OPEN_REFUND,)}, "open", "_refund"),
+        (LATE_PAYMENT, {"read_only": ReadOnlySwitch("everything", True, "x", "lead-b", NOW)}, "open", "_read_only"),
     ],
 )
 def test_a_refund_is_advised_only_where_it_can_be_requested(
@@ -144,7 +144,9 @@ def test_a_refund_is_advised_only_where_it_can_be_requested(
     """No refund is advised while another one is open, while the provider is read-only, if the rules refuse it, or if
     the payment's outcome is unknown."""
     record = replace(payment, relations=PaymentRelations(**relations))
-    action = find_alert_action(ORDER, (OTHER, record), BrokenRule(AlertRule.PAID_TOO_LATE, payment.id, "x", "y"))
+    action = find_alert_action(
+        ORDER, (OTHER_PAYMENT, record), BrokenRule(AlertRule.PAID_TOO_LATE, payment.id, "x", "y")
+    )
     assert (action.name, action.suffix) == (name, suffix)
 
 
@@ -174,7 +176,7 @@ def test_a_probe_is_advised_only_where_a_gateway_can_be_asked() -> None:
 
 def test_amounts_of_two_currencies_are_not_added() -> None:
     """An order in yen with payments in yen and rupees: no sum was paid, and none is missing."""
-    order, rupees = replace(ORDER, total_minor=9000), replace(OTHER, currency="INR")
+    order, rupees = replace(ORDER, total_minor=9000), replace(OTHER_PAYMENT, currency="INR")
     explained = explain_alert(order, (rupees, PAYMENT), BrokenRule(AlertRule.PAID_UNNOTICED, 5, "x", "y"), SINCE, NOW)
     assert explained.verdict == "verdict.order_alert_A_currency"
     assert explained.why == "why.order_alert_A_currency"

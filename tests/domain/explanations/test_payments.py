@@ -31,7 +31,7 @@ DONE = Payment(
 )  # fmt: skip
 UNKNOWN = replace(DONE, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
 ORDER = Order(3, "ORD-1", None, _O.PAID, "JPY", 3300, (4, 5), 2, created_at=NOW - DAY, state_since=NOW - 2 * DAY)
-BEHIND = replace(ORDER, state=_O.PENDING)
+PENDING = replace(ORDER, state=_O.PENDING)
 AWAITING = PaymentRelations(awaits_second_person=True)
 NOBODY, PEOPLE = (), ("approver", "operator")
 DUE, BARE_DUE = Work(WorkState.SCHEDULED, NOW, "unknown", 2), Work(WorkState.SCHEDULED, None, "not_moved")
@@ -67,7 +67,7 @@ RULES = {
     },
     **{
         f"for a person: {reason}": (
-            replace(DONE, work=review_work(reason)), BEHIND, told, told, following, command, PEOPLE,
+            replace(DONE, work=review_work(reason)), PENDING, told, told, following, command, PEOPLE,
         )
         for reason, told, following, command in (
             ("paid_after_cancel", "paid_after_cancel", "refund_or_ship", REFUND),
@@ -90,12 +90,12 @@ RULES = {
         replace(DONE, state=P.REVERSED, work=review_work("reversed")), None, "reversed", "reversed", "tell_order",
         make_resolve_command("reversed"), PEOPLE,
     ),
-    "order behind": (DONE, BEHIND, "not_moved", "not_moved", "move_order", MOVE, PEOPLE),
+    "order behind": (DONE, PENDING, "not_moved", "not_moved", "move_order", MOVE, PEOPLE),
     "order behind, by itself": (
-        replace(DONE, work=DUE), BEHIND, "not_moved", "not_moved", "moved_by_itself", MOVE, PEOPLE,
+        replace(DONE, work=DUE), PENDING, "not_moved", "not_moved", "moved_by_itself", MOVE, PEOPLE,
     ),
     "order behind, nobody knows when": (
-        replace(DONE, work=BARE_DUE), BEHIND, "not_moved", "not_moved", "move_order", MOVE, PEOPLE,
+        replace(DONE, work=BARE_DUE), PENDING, "not_moved", "not_moved", "move_order", MOVE, PEOPLE,
     ),
     "order to be moved, and not read": (
         replace(DONE, work=replace(DUE, reason="move_order")), None, "not_moved", "not_moved", "moved_by_itself",
@@ -122,7 +122,7 @@ RULES = {
         replace(DONE, provider="atom"), ORDER, "reversible", "reversible", "reversible", None, NOBODY,
     ),
     **{
-        str(state): (replace(DONE, state=state), BEHIND, verdict, verdict, following, command, NOBODY)
+        str(state): (replace(DONE, state=state), PENDING, verdict, verdict, following, command, NOBODY)
         for state, verdict, following, command in (
             (P.INITIALIZING, "starting", "wait", PROBE), (P.TOKEN_GENERATED, "waiting", "wait", PROBE),
             (P.USER_PAYMENT, "waiting", "wait", PROBE), (P.PAYMENT_FAILED, "failed", "may_begin_again", None),
@@ -130,25 +130,25 @@ RULES = {
         )
     },
     "decided by people: not paid": (
-        replace(DONE, state=P.PAYMENT_FAILED, error_code="resolved_by_people"), BEHIND, "failed",
+        replace(DONE, state=P.PAYMENT_FAILED, error_code="resolved_by_people"), PENDING, "failed",
         "decided_by_people", "may_begin_again", None, NOBODY,
     ),
     "decided by people: paid": (
         replace(DONE, error_code="resolved_by_people"), ORDER, "complete", "decided_by_people", None, None, NOBODY,
     ),
     "waits for the customer, until later": (
-        replace(DONE, state=P.USER_PAYMENT, expires_at=NOW + MOMENT), BEHIND, "waiting", "waiting", "wait", PROBE,
+        replace(DONE, state=P.USER_PAYMENT, expires_at=NOW + MOMENT), PENDING, "waiting", "waiting", "wait", PROBE,
         NOBODY,
     ),
     "nobody knows whether it was paid in time": (
-        replace(DONE, state=P.USER_PAYMENT, expires_at=NOW), BEHIND, "overdue", "overdue", "probe", PROBE, NOBODY,
+        replace(DONE, state=P.USER_PAYMENT, expires_at=NOW), PENDING, "overdue", "overdue", "probe", PROBE, NOBODY,
     ),
     "nobody knows whether it was paid in time, asked again": (
-        replace(DONE, state=P.TOKEN_GENERATED, expires_at=NOW - DAY, work=DUE), BEHIND, "overdue", "overdue",
+        replace(DONE, state=P.TOKEN_GENERATED, expires_at=NOW - DAY, work=DUE), PENDING, "overdue", "overdue",
         "confirmed_later", PROBE, NOBODY,
     ),
     "not begun": (
-        replace(DONE, state=P.EXPIRED, error_code="not_connected"), BEHIND, "failed", "not_begun", "may_begin_again",
+        replace(DONE, state=P.EXPIRED, error_code="not_connected"), PENDING, "failed", "not_begun", "may_begin_again",
         None, NOBODY,
     ),
     "expired, and its order cancelled": (
@@ -191,7 +191,7 @@ def test_a_new_payment_is_advised_only_where_no_other_may_be_paid(other: dict[st
     customer would pay twice."""
     failed = replace(DONE, state=P.PAYMENT_FAILED, captured_minor=0)
     sibling = replace(DONE, id=4, **other)  # type: ignore[arg-type]  # the rows above fit
-    told = explain_payment(replace(failed, relations=PaymentRelations(BEHIND, (failed, sibling))), NOW)
+    told = explain_payment(replace(failed, relations=PaymentRelations(PENDING, (failed, sibling))), NOW)
     assert (told.verdict, told.next_step.code) == ("verdict.payment_failed", f"next.payment_{following}")
     assert told.next_step.action == ("open_order" if following == "other_live" else None)
 
@@ -201,7 +201,7 @@ def test_no_probe_is_advised_where_the_provider_cannot_be_asked(expires_at: date
     """No probe is advised if the provider, such as a bank, only sends notices: the service refuses a probe there."""
     waiting = replace(DONE, state=P.USER_PAYMENT, provider="bank", expires_at=expires_at)
     step = explain_payment(
-        replace(waiting, relations=PaymentRelations(BEHIND, can_ask_provider=False)), NOW
+        replace(waiting, relations=PaymentRelations(PENDING, can_ask_provider=False)), NOW
     ).next_step
     assert (step.action, step.command) == (None, SHOW)
 
@@ -218,7 +218,7 @@ def test_nothing_is_said_to_be_asked_where_nobody_can_ask(
     at = NOW if work is WorkState.SCHEDULED else None
     record = replace(DONE, state=state, work=Work(work, at, reason, 1), provider="bank")
     for certainty, provider_meaning in product(Certainty, (None, P.COMPLETED, P.PAYMENT_FAILED)):
-        relations = PaymentRelations(BEHIND, can_ask_provider=False, provider_meaning=provider_meaning)
+        relations = PaymentRelations(PENDING, can_ask_provider=False, provider_meaning=provider_meaning)
         step = explain_payment(replace(record, certainty=certainty, relations=relations), NOW).next_step
         assert step.action != "probe"
         assert "probe" not in f"{step.code} {step.command}"
@@ -227,7 +227,7 @@ def test_nothing_is_said_to_be_asked_where_nobody_can_ask(
 
 def test_a_payment_overdue_is_not_confirmed() -> None:
     """A payment that is still open after its time limit isn't shown as confirmed."""
-    overdue = replace(DONE, state=P.USER_PAYMENT, expires_at=NOW, relations=PaymentRelations(BEHIND))
+    overdue = replace(DONE, state=P.USER_PAYMENT, expires_at=NOW, relations=PaymentRelations(PENDING))
     assert explain_payment(overdue, NOW).certainty is CertaintyBadge.UNCONFIRMED
 
 
@@ -305,8 +305,8 @@ def test_the_facts_that_sentences_name() -> None:
     assert (bare["order"], bare["order_state"], bare["told"], bare["since"]) == (None, None, None, None)
 
 
-ALONE = "support-console show order 3"
-LATE = review_work("paid_after_cancel")
+COMMAND_TO_SHOW_THE_ORDER = "support-console show order 3"
+LATE_PAYMENT_REVIEW = review_work("paid_after_cancel")
 
 
 @pytest.mark.parametrize(
@@ -325,8 +325,15 @@ LATE = review_work("paid_after_cancel")
         ({}, {"is_saga_stuck": True}, "paid", "stuck", "order_open_payment", SHOW),
         ({"work": review_work("x")}, {"is_saga_stuck": True}, "paid", "person", "order_open_payment", SHOW),
         ({"work": review_work("x")}, {}, "paid", "person", "order_open_payment", SHOW),
-        ({"work": review_work("x"), "payment_ids": ()}, {}, "paid", "person", "order_open_payment", ALONE),
-        ({"work": LATE}, {}, "paid_late", "paid_late", "order_open_payment", SHOW),
+        (
+            {"work": review_work("x"), "payment_ids": ()},
+            {},
+            "paid",
+            "person",
+            "order_open_payment",
+            COMMAND_TO_SHOW_THE_ORDER,
+        ),
+        ({"work": LATE_PAYMENT_REVIEW}, {}, "paid_late", "paid_late", "order_open_payment", SHOW),
     ],
 )
 def test_each_situation_of_an_order(
@@ -517,7 +524,7 @@ def test_a_payment_shows_its_open_refund(
     told = explain_payment(replace(DONE, relations=relations), NOW)
     assert (told.verdict, told.next_step.code) == (f"verdict.payment_{verdict}", f"next.payment_{following}")
     assert (told.certainty, told.work) == (certainty, work)
-    behind = explain_payment(replace(DONE, relations=replace(relations, order=BEHIND)), NOW).verdict
+    behind = explain_payment(replace(DONE, relations=replace(relations, order=PENDING)), NOW).verdict
     unknown = refund.certainty is Certainty.UNKNOWN
     assert behind == ("verdict.payment_refund_unknown" if unknown else "verdict.payment_not_moved")
 

@@ -20,9 +20,9 @@ ASKED = Refund(
     9, 5, 3, 500, "JPY", R.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1,
     decide_by=NOW + timedelta(hours=72), created_at=NOW - timedelta(days=9), state_since=NOW,
 )  # fmt: skip
-GIVEN = replace(ASKED, state=R.APPROVED, checkers=("lead-b",))
-SENT = replace(GIVEN, state=R.SUBMITTED, last_sent_at=NOW)
-UNSURE = replace(GIVEN, state=R.SUBMITTING, certainty=Certainty.UNKNOWN)
+APPROVED = replace(ASKED, state=R.APPROVED, checkers=("lead-b",))
+SENT = replace(APPROVED, state=R.SUBMITTED, last_sent_at=NOW)
+UNKNOWN = replace(APPROVED, state=R.SUBMITTING, certainty=Certainty.UNKNOWN)
 DUE, PERSON = Work(WorkState.SCHEDULED, NOW, "unknown", 3), Work(WorkState.NEEDS_REVIEW, None, "probes_ended")
 NOBODY, APPROVERS, PEOPLE = (), ("approver",), ("approver", "operator")
 SHOW, PROBE, APPROVE = (f"support-console {what} 9" for what in ("show refund", "probe refund", "refund approve"))
@@ -48,34 +48,36 @@ RULES = {
     "half approved": (
         replace(ASKED, checkers=("lead-b",)), "requested", "half_approved", "decide", APPROVE, APPROVERS,
     ),
-    "approved": (GIVEN, "approved", "approved", "sent_by_itself", APPROVE, NOBODY),
+    "approved": (APPROVED, "approved", "approved", "sent_by_itself", APPROVE, NOBODY),
     "cooling off": (
-        replace(GIVEN, sends_after=NOW + MOMENT), "approved", "cooling_off", "cooling_off", SHOW, NOBODY,
+        replace(APPROVED, sends_after=NOW + MOMENT), "approved", "cooling_off", "cooling_off", SHOW, NOBODY,
     ),
-    "cooled off": (replace(GIVEN, sends_after=NOW), "approved", "approved", "sent_by_itself", APPROVE, NOBODY),
+    "cooled off": (replace(APPROVED, sends_after=NOW), "approved", "approved", "sent_by_itself", APPROVE, NOBODY),
     "cooled off long ago": (
-        replace(GIVEN, sends_after=NOW - DAY), "approved", "approved", "sent_by_itself", APPROVE, NOBODY,
+        replace(APPROVED, sends_after=NOW - DAY), "approved", "approved", "sent_by_itself", APPROVE, NOBODY,
     ),
     "could not be sent": (
-        replace(GIVEN, error_code="storage_full"), "approved", "not_sent", "sent_by_itself", APPROVE, NOBODY,
+        replace(APPROVED, error_code="storage_full"), "approved", "not_sent", "sent_by_itself", APPROVE, NOBODY,
     ),
     "perhaps made by an earlier attempt": (
-        replace(GIVEN, sent_count=1, error_code="similar_refund_running"), "approved_perhaps_made", "perhaps_made",
+        replace(APPROVED, sent_count=1, error_code="similar_refund_running"), "approved_perhaps_made", "perhaps_made",
         "sent_by_itself", APPROVE, NOBODY,
     ),
     "perhaps made, and not sent automatically any more": (
-        replace(GIVEN, error_code="similar_refund_running", work=replace(PERSON, reason="not_sent")),
+        replace(APPROVED, error_code="similar_refund_running", work=replace(PERSON, reason="not_sent")),
         "approved_perhaps_made", "person", "look", SHOW, PEOPLE,
     ),
     "sent, and not found": (
-        replace(GIVEN, sent_count=1, not_found=1, error_code="x"), "approved", "did_not_happen", "sent_by_itself",
+        replace(APPROVED, sent_count=1, not_found=1, error_code="x"), "approved", "did_not_happen", "sent_by_itself",
         APPROVE, NOBODY,
     ),
-    "sent, and not missed": (replace(GIVEN, sent_count=1), "approved", "approved", "sent_by_itself", APPROVE, NOBODY),
-    "not found, and never sent": (
-        replace(GIVEN, not_found=1), "approved", "approved", "sent_by_itself", APPROVE, NOBODY,
+    "sent, and not missed": (
+        replace(APPROVED, sent_count=1), "approved", "approved", "sent_by_itself", APPROVE, NOBODY,
     ),
-    "being sent": (replace(GIVEN, state=R.SUBMITTING), "submitting", "submitting", "wait", SHOW, NOBODY),
+    "not found, and never sent": (
+        replace(APPROVED, not_found=1), "approved", "approved", "sent_by_itself", APPROVE, NOBODY,
+    ),
+    "being sent": (replace(APPROVED, state=R.SUBMITTING), "submitting", "submitting", "wait", SHOW, NOBODY),
     "accepted": (SENT, "submitted", "submitted", "poll", PROBE, NOBODY),
     "accepted a day ago": (
         replace(SENT, last_sent_at=NOW - DAY), "submitted", "submitted", "poll", PROBE, NOBODY,
@@ -90,21 +92,21 @@ RULES = {
     "accepted, nobody knows when": (
         replace(SENT, last_sent_at=None, state_since=None), "submitted", "submitted", "poll", PROBE, NOBODY,
     ),
-    "unknown": (UNSURE, "unknown", "no_answer", "probe", PROBE, PEOPLE),
-    "unknown, asked again": (replace(UNSURE, work=DUE), "unknown", "no_answer", "probe_scheduled", PROBE, PEOPLE),
+    "unknown": (UNKNOWN, "unknown", "no_answer", "probe", PROBE, PEOPLE),
+    "unknown, asked again": (replace(UNKNOWN, work=DUE), "unknown", "no_answer", "probe_scheduled", PROBE, PEOPLE),
     "unknown, not found": (
-        replace(UNSURE, work=DUE, not_found=1), "unknown", "not_found", "probe_scheduled", PROBE, PEOPLE,
+        replace(UNKNOWN, work=DUE, not_found=1), "unknown", "not_found", "probe_scheduled", PROBE, PEOPLE,
     ),
-    "unknown, for a person": (replace(UNSURE, work=PERSON), "unknown", "no_answer", "resolve", MADE, PEOPLE),
+    "unknown, for a person": (replace(UNKNOWN, work=PERSON), "unknown", "no_answer", "resolve", MADE, PEOPLE),
     "made": (replace(SENT, state=R.COMPLETED), "completed", "completed", "nothing", None, NOBODY),
     "rejected": (replace(ASKED, state=R.REJECTED), "rejected", "rejected", "nothing", None, NOBODY),
     "withdrawn": (replace(ASKED, state=R.WITHDRAWN), "withdrawn", "withdrawn", "nothing", None, NOBODY),
     "expired": (replace(ASKED, state=R.EXPIRED), "expired", "expired", "ask_anew", None, NOBODY),
     "approved, and expired unsent": (
-        replace(GIVEN, state=R.EXPIRED), "expired", "expired_unsent", "ask_anew", None, NOBODY,
+        replace(APPROVED, state=R.EXPIRED), "expired", "expired_unsent", "ask_anew", None, NOBODY,
     ),
     "half approved, and expired": (
-        replace(GIVEN, state=R.EXPIRED, checkers_needed=2), "expired", "expired", "ask_anew", None, NOBODY,
+        replace(APPROVED, state=R.EXPIRED, checkers_needed=2), "expired", "expired", "ask_anew", None, NOBODY,
     ),
     "decided by people: made": (
         replace(SENT, state=R.COMPLETED, error_code="resolved_by_people"), "completed", "decided_by_people",
@@ -203,7 +205,7 @@ def test_an_ended_refund_is_to_be_requested_anew_only_while_its_amount_is_left(
 def test_a_proposal_needs_its_second_half_first(work: Work) -> None:
     """If a proposal waits for a second person, the next step is that person's decision."""
     step = explain_refund(
-        replace(UNSURE, work=work, relations=RefundRelations(awaits_second_person=True)), NOW
+        replace(UNKNOWN, work=work, relations=RefundRelations(awaits_second_person=True)), NOW
     ).next_step
     assert (step.code, step.command) == ("next.refund_second_person", NOT_MADE)
 
@@ -211,7 +213,7 @@ def test_a_proposal_needs_its_second_half_first(work: Work) -> None:
 def test_the_facts_that_sentences_name() -> None:
     """The attempts are counted from one, with their total. The time since which the state holds is None if it isn't
     known."""
-    facts = explain_refund(replace(UNSURE, work=DUE, checkers=("lead-b", "lead-c"), checkers_needed=2), NOW).facts
+    facts = explain_refund(replace(UNKNOWN, work=DUE, checkers=("lead-b", "lead-c"), checkers_needed=2), NOW).facts
     assert (facts["id"], facts["payment"], facts["amount"], facts["maker"]) == (9, 5, Money(500, "JPY"), "op-a")
     assert (facts["given"], facts["needed"], facts["attempt"], facts["of"]) == (2, 2, 4, 10)
     assert facts["since"] == NOW
@@ -224,11 +226,11 @@ def test_the_facts_that_sentences_name() -> None:
         (ASKED, {}, "known", "waiting_for_approval"),
         (ASKED, {"approval_refusal": "refund_window"}, "known", "possible"),
         (replace(ASKED, decide_by=NOW - MOMENT), {}, "known", "possible"),
-        (UNSURE, {}, "unknown", "possible"),
-        (replace(UNSURE, work=DUE), {}, "unknown", "scheduled"),
-        (replace(UNSURE, work=DUE), {"awaits_second_person": True}, "unknown", "waiting_for_approval"),
-        (replace(GIVEN, state=R.SUBMITTING), {}, "unconfirmed", "none"),
-        (replace(GIVEN, error_code="similar_refund_running"), {}, "unconfirmed", "none"),
+        (UNKNOWN, {}, "unknown", "possible"),
+        (replace(UNKNOWN, work=DUE), {}, "unknown", "scheduled"),
+        (replace(UNKNOWN, work=DUE), {"awaits_second_person": True}, "unknown", "waiting_for_approval"),
+        (replace(APPROVED, state=R.SUBMITTING), {}, "unconfirmed", "none"),
+        (replace(APPROVED, error_code="similar_refund_running"), {}, "unconfirmed", "none"),
         (replace(SENT, work=replace(PERSON, reason="contradicted")), {}, "sides_disagree", "needs_review"),
         (replace(SENT, state=R.COMPLETED), {}, "known", "none"),
     ],
@@ -241,7 +243,7 @@ def test_the_badges(record: Refund, relations: dict[str, object], certainty: str
 
 def test_no_attempt_is_announced_for_a_past_time() -> None:
     """An attempt that is due, but hasn't been made because no worker runs, has no time in the next step any more."""
-    record = replace(UNSURE, work=DUE)
+    record = replace(UNKNOWN, work=DUE)
     assert explain_refund(record, NOW - MOMENT).next_step.facts["at"] == NOW
     step = explain_refund(record, NOW).next_step
     assert (step.code, step.facts["at"]) == ("next.refund_probe_scheduled", None)

@@ -5,7 +5,7 @@ import pytest
 
 from console.domain.links.link import LINKED_SCREENS, QUEUE_NAMES, RECORD_KINDS, Link, format_link, parse_link
 
-GOOD = (
+VALID_LINKS = (
     *(Link("record", "17", kind) for kind in RECORD_KINDS),
     Link("operation", "0197a0b2-1c3d-7e4f-8a9b-0c1d2e3f4a5b"),
     Link("corporation", "1180301018771"),
@@ -32,7 +32,7 @@ HOSTILE = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("link", GOOD, ids=format_link)
+@pytest.mark.parametrize("link", VALID_LINKS, ids=format_link)
 def test_written_and_read(link: Link) -> None:
     """A link that was written as a text is read back as the same link."""
     assert parse_link(format_link(link)) == link

@@ -8,7 +8,7 @@ from console.domain.errors import ConsoleError
 from console.domain.network.url_policy import parse_base_url, parse_private_network
 from console.providers.http.transport import require_allowed_base_url
 
-GOOD = {
+ALLOWED_URLS = {
     "https://api.alarmbox.jp": "https://api.alarmbox.jp",
     "https://api.alarmbox.jp/": "https://api.alarmbox.jp",
     "https://API.AlarmBox.jp": "https://api.alarmbox.jp",
@@ -22,7 +22,7 @@ GOOD = {
     "http://localhost:8080": "http://localhost:8080",
     "http://[::1]:8080": "http://[::1]:8080",
 }
-BAD = {
+REFUSED_URLS = {
     "http://api.alarmbox.jp": "url_not_https",
     "HTTP://api.alarmbox.jp": "url_not_https",
     "ftp://api.alarmbox.jp": "url_not_https",
@@ -72,14 +72,14 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("url", "origin"), GOOD.items())
+@pytest.mark.parametrize(("url", "origin"), ALLOWED_URLS.items())
 def test_allowed_urls_are_accepted(url: str, origin: str) -> None:
     """A URL with https or of this machine is accepted and converted to its one normal form."""
     require_allowed_base_url(url)
     assert str(parse_base_url(url)) == origin
 
 
-@pytest.mark.parametrize(("url", "problem"), BAD.items())
+@pytest.mark.parametrize(("url", "problem"), REFUSED_URLS.items())
 def test_other_urls_are_refused(url: str, problem: str) -> None:
     """Everything else is refused, naming the setting and the problem but never the URL, which may hold a secret."""
     with pytest.raises(ConsoleError) as caught:

@@ -30,7 +30,7 @@ SAME_BY_A_READING = """
 霞ヶ関 霞ケ関 霞が関 | 自由ヶ丘 自由が丘 | ヴァイオリン バイオリン | ヴェルディ ベルディ | ヴーム ブーム
 佐々木 佐佐木 | いすゞ いすず | 三ヵ月 三ヶ月
 """
-DIFFERENT = "大阪 大坂 | 埼玉 崎玉 | ハス バス パス | 山田 山口 | 石田 右田 | 霞 霧 | 3m 3n"
+DIFFERENT_SPELLINGS = "大阪 大坂 | 埼玉 崎玉 | ハス バス パス | 山田 山口 | 石田 右田 | 霞 霧 | 3m 3n"
 FORMS = """
 株式会社山田 山田株式会社 ㈱山田 山田㈱ (株)山田 （株）山田 山田(株) ［株］山田 【株】山田 〔株〕山田 ㍿山田
 ㊑山田 ｶ)山田 カ)山田 ヵ)山田 カ）山田 山田(カ 山田(カ) 山田ｶﾌﾞｼｷｶﾞｲｼｬ カブシキカイシャ山田 有限会社山田 ㈲山田
@@ -67,7 +67,7 @@ def test_a_typed_ka_between_kanji_is_also_read_ga(ka: str) -> None:
     assert parse_registry_query("しずかな").whole_name.names == ("シズカナ",)
 
 
-@pytest.mark.parametrize("group", _split_groups(DIFFERENT), ids="-".join)
+@pytest.mark.parametrize("group", _split_groups(DIFFERENT_SPELLINGS), ids="-".join)
 def test_different_names_stay_different(group: list[str]) -> None:
     """Different names have different comparison forms."""
     readings = Counter(reading for spelling in group for reading in list_comparison_forms(spelling))

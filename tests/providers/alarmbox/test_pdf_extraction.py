@@ -45,7 +45,7 @@ LONG = b64encode(make_pdf(300_000)).decode()
 ACROSS_A_SEAM = f'"{LONG[:262_142]}\\u{ord(LONG[262_142]):04x}{LONG[262_143:]}"'
 WITH_SLASHES = PDF + b"\xff\xff\xff%%EOF"
 
-GOOD: dict[str, tuple[bytes, bytes]] = {
+ACCEPTED_ANSWERS: dict[str, tuple[bytes, bytes]] = {
     "plain": (make_answer(TEXT), PDF),
     "field first": (b'{"credit_check":{"pdf_file_data":"%s","credit_check_id":12345}}' % TEXT.encode(), PDF),
     "blanks around the colon": (
@@ -64,7 +64,7 @@ GOOD: dict[str, tuple[bytes, bytes]] = {
     ),
 }
 
-BAD: dict[str, tuple[bytes, str]] = {
+REFUSED_ANSWERS: dict[str, tuple[bytes, str]] = {
     "missing": (json.dumps({"credit_check": CHECK}).encode(), "pdf_missing"),
     "null": (make_answer(None), "pdf_missing"),
     "a number": (make_answer(5), "pdf_missing"),
@@ -118,7 +118,7 @@ BAD: dict[str, tuple[bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize(("body", "content"), GOOD.values(), ids=GOOD)
+@pytest.mark.parametrize(("body", "content"), ACCEPTED_ANSWERS.values(), ids=ACCEPTED_ANSWERS)
 def test_whole_files_are_taken(body: bytes, content: bytes) -> None:
     """A complete PDF of at most 32 MiB is accepted in each form in which JSON can write it."""
     _check_accepted(body, content)
@@ -137,7 +137,7 @@ def _check_accepted(body: bytes, content: bytes) -> None:
     assert outcome.found.report.credit_check_id == 12345
 
 
-@pytest.mark.parametrize(("body", "reason"), BAD.values(), ids=BAD)
+@pytest.mark.parametrize(("body", "reason"), REFUSED_ANSWERS.values(), ids=REFUSED_ANSWERS)
 def test_anything_else_is_not(body: bytes, reason: str) -> None:
     """A file that is incomplete, not a PDF or of another credit check is not accepted: the outcome has the reason and
     no file."""

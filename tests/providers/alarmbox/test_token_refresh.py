@@ -35,7 +35,7 @@ OK = make_answer_script(200, BOUGHT)
 NEW_TOKENS_ANSWER = make_answer_script(200, PAIR_ANSWER)
 UNAUTHORISED = make_answer_script(401, {"error": "invalid_token"})
 INVALID_GRANT_ANSWER = make_answer_script(400, {"error": "invalid_grant"})
-SOON = timedelta(minutes=4)
+TIME_UNTIL_EXPIRY = timedelta(minutes=4)
 
 
 def test_a_pair_with_time_left_is_used_as_it_is() -> None:
@@ -59,7 +59,7 @@ def test_a_pair_without_a_known_end_is_used_until_a_401() -> None:
 
 def test_shortly_before_the_end_it_is_renewed_and_stored_first() -> None:
     """With less than five minutes left, the new pair is stored and then used. Each call waits for its own turn."""
-    tokens, turns = MemoryTokens(make_token_pair(lives=SOON)), CountingRateLimiter()
+    tokens, turns = MemoryTokens(make_token_pair(lives=TIME_UNTIL_EXPIRY)), CountingRateLimiter()
     with serve_scripts(NEW_TOKENS_ANSWER, OK) as server:
         assert make_alarmbox(server.url, tokens=tokens, rate_limiter=turns).buy_check(REQUEST).found
         assert server.paths() == [TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
@@ -227,7 +227,7 @@ def test_the_old_access_token_serves_as_long_as_it_lives(refusal: Script, asked:
     """If a refresh fails shortly before the end of the pair, the call is sent with the old access token."""
     scripts = [refusal] * asked
     with serve_scripts(*scripts, OK) as server:
-        vendor = make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lives=SOON)), scale=100)
+        vendor = make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lives=TIME_UNTIL_EXPIRY)), scale=100)
         assert vendor.buy_check(REQUEST).found
         assert server.paths() == [TOKEN_REQUEST_LINE] * asked + [PURCHASE_REQUEST_LINE]
         assert server.header(asked, "authorization") == "Bearer at-1"

@@ -36,7 +36,7 @@ ARGUMENTS = {
     "result": "SERVICE_ERROR",
     "result_after": "SERVICE_ERROR",
 }
-SMALL: dict[str, dict[str, Any]] = {
+SMALLER_FAULT_ARGUMENTS: dict[str, dict[str, Any]] = {
     "huge": {"size": 4 << 20},
     "gzip_bomb": {"size": 64 << 20},
     "slow": {"seconds": 0.00001},
@@ -69,13 +69,13 @@ EXCEPTIONS: Mapping[tuple[str, str], OutcomeClass] = {
     ("refund_failed", "paypay_refund_details"): PENDING,
     ("refund_failed", "atom_refund_status"): FAILED,
 }
-ONE_OF_EACH = {"paypay_payment", "paypay_refund", "atom_verification", "atom_refund"}
-"""A read and a call that moves money: what breaks lines meets both providers' calls in the same place."""
+CALLS_FOR_COMMON_FAULTS = {"paypay_payment", "paypay_refund", "atom_verification", "atom_refund"}
+"""A read and a refund at each provider: a fault that fits every call is tried with these calls alone."""
 FITTING_FAULTS = [
     (name, call)
     for name, kind in FAULT_BY_NAME.items()
     for call in GOOD
-    if (call in kind.calls or (not kind.calls and call in ONE_OF_EACH))
+    if (call in kind.calls or (not kind.calls and call in CALLS_FOR_COMMON_FAULTS))
 ]
 
 
@@ -90,7 +90,7 @@ def test_each_fault_has_its_class(control: SandboxControl, name: str, call: str)
         meeting.make_refunds()
     before = control.payments_control.read_ledger()["accepted_minor"]
     action = f"{name}:{ARGUMENTS[name]}" if name in ARGUMENTS else name
-    control.add_fault(action, call=call, **SMALL.get(name, {}))
+    control.add_fault(action, call=call, **SMALLER_FAULT_ARGUMENTS.get(name, {}))
     outcome = meeting.ask(call)
     expected = EXCEPTIONS.get((name, call), GOOD[call] if name in HARMLESS else UNKNOWN)
     assert outcome.kind is expected, outcome.reason

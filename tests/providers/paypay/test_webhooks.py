@@ -110,10 +110,10 @@ def test_unknown_kinds_are_well_formed(said: dict[str, object]) -> None:
     assert isinstance(read_notice(json.dumps(said).encode()), OtherHint)
 
 
-ANYTHING = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=4)
+ANY_JSON_VALUE = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=4)
 
 
-@given(ANYTHING)
+@given(ANY_JSON_VALUE)
 def test_no_value_breaks_the_reading(value: object) -> None:
     """A notice with any value in any field is read or refused."""
     for name in NOTICE_PAYLOAD:

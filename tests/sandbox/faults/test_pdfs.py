@@ -9,7 +9,7 @@ import pytest
 from console.sandbox import SandboxControl
 from tests.sandbox.caller import Caller
 
-ODD: dict[str, Callable[[object], bool]] = {
+UNUSABLE_PDF_CHECKS: dict[str, Callable[[object], bool]] = {
     "pdf_null": lambda data: data is None,
     "pdf_empty": lambda data: data == "",
     "pdf_number": lambda data: data == 12345,
@@ -20,7 +20,7 @@ ODD: dict[str, Callable[[object], bool]] = {
     "pdf_no_eof": lambda data: b"%%EOF" not in (decode_strictly(data) or b"%%EOF"),
     "pdf_bomb": lambda data: len(decode_strictly(data) or bytes(100_000)) < 50_000,
 }
-COVERED = {*ODD, "pdf_missing", "pdf_other", "pdf_huge"}
+COVERED = {*UNUSABLE_PDF_CHECKS, "pdf_missing", "pdf_other", "pdf_huge"}
 
 
 def decode_strictly(data: object) -> bytes | None:
@@ -37,13 +37,13 @@ def bought(caller: Caller) -> int:
     return check_id
 
 
-@pytest.mark.parametrize("fault", ODD)
+@pytest.mark.parametrize("fault", UNUSABLE_PDF_CHECKS)
 def test_odd_files(caller: Caller, control: SandboxControl, bought: int, fault: str) -> None:
     """The PDF call with the fault returns the faulty file; the detail call and the next PDF call return ordinary
     answers."""
     control.add_fault(fault)
     assert "pdf_file_data" not in caller.detail(bought).check
-    assert ODD[fault](caller.pdf(bought).check["pdf_file_data"])
+    assert UNUSABLE_PDF_CHECKS[fault](caller.pdf(bought).check["pdf_file_data"])
     assert (decode_strictly(caller.pdf(bought).check["pdf_file_data"]) or b"").startswith(b"%PDF-")
 
 

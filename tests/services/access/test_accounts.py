@@ -137,7 +137,7 @@ def accounts(database: AccountsByFile) -> AccountsByFile:
     return replace(database, mark=secrets.token_hex(3))
 
 
-SEE = "SELECT * FROM operations"
+READ_OPERATIONS_SQL = "SELECT * FROM operations"
 
 
 def test_each_role_gets_its_rights_and_no_more(accounts: AccountsByFile) -> None:
@@ -148,7 +148,7 @@ def test_each_role_gets_its_rights_and_no_more(accounts: AccountsByFile) -> None
     for role in ALL_ROLES:
         with Database(_url(accounts, role, "pw")).read() as conn:
             assert grants.find_right_faults(conn) == ()
-        assert accounts.may_execute(role, "pw", SEE) is (role != "admin")
+        assert accounts.may_execute(role, "pw", READ_OPERATIONS_SQL) is (role != "admin")
         assert not accounts.may_execute(role, "pw", "DELETE FROM changes")
         assert not accounts.may_execute(role, "pw", "ALTER TABLE changes ADD COLUMN x INT")
     with accounts.console.database.read() as conn:
@@ -248,15 +248,15 @@ def test_roles_change_while_somebody_is_connected(accounts: AccountsByFile) -> N
     """
     accounts.apply(accounts.make_entry("x", "operator"), x="pw")
     with accounts.connect("x", "pw") as connection, connection.cursor() as cursor:
-        cursor.execute(SEE)
+        cursor.execute(READ_OPERATIONS_SQL)
         done = accounts.apply(accounts.make_entry("x", "admin"))
         assert [one.done for one in done.operators] == ["updated"]
         with pytest.raises(pymysql.MySQLError, match="SELECT command denied"):
-            cursor.execute(SEE)
+            cursor.execute(READ_OPERATIONS_SQL)
         accounts.apply(accounts.make_entry("x", "auditor", "approver"))
         if accounts.server.is_mariadb:
-            cursor.execute(SEE)
-    assert accounts.may_execute("x", "pw", SEE)
+            cursor.execute(READ_OPERATIONS_SQL)
+    assert accounts.may_execute("x", "pw", READ_OPERATIONS_SQL)
 
 
 def test_the_disabled_do_nothing_any_more(accounts: AccountsByFile) -> None:
@@ -274,7 +274,7 @@ def test_the_disabled_do_nothing_any_more(accounts: AccountsByFile) -> None:
     assert [disabled for _, disabled in accounts.read_stored_people()] == [1]
     accounts.apply(op)
     assert accounts.can_sign_in("op", "pw")
-    assert accounts.may_execute("op", "pw", SEE)
+    assert accounts.may_execute("op", "pw", READ_OPERATIONS_SQL)
 
 
 BUY = "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, status) VALUES (1, '', 'pending')"
@@ -287,7 +287,7 @@ def test_people_ask_unless_the_file_says_that_they_act(accounts: AccountsByFile)
     op = {key: value for key, value in accounts.make_entry("op", "operator").items() if key != "acts"}
     (made,) = accounts.apply(op, op="pw").operators
     assert (made.asks_worker, made.has_changed_actor) == (True, False)
-    assert (accounts.may_execute("op", "pw", SEE), _execute_as_op(accounts, BUY)) == (True, 1142)
+    assert (accounts.may_execute("op", "pw", READ_OPERATIONS_SQL), _execute_as_op(accounts, BUY)) == (True, 1142)
     (moved,) = accounts.apply(op | {"acts": True}).operators
     assert (moved.asks_worker, moved.has_changed_actor, _execute_as_op(accounts, BUY) == 1142) == (False, True, False)
     (back,) = accounts.apply(op | {"asks": True}).operators
@@ -333,7 +333,7 @@ def test_who_has_several_roles_asks_too(accounts: AccountsByFile) -> None:
     """
     both = {key: value for key, value in accounts.make_entry("op", "operator", "auditor").items() if key != "acts"}
     assert accounts.apply(both, op="pw").operators[0].asks_worker is True
-    assert (accounts.may_execute("op", "pw", SEE), _execute_as_op(accounts, BUY)) == (True, 1142)
+    assert (accounts.may_execute("op", "pw", READ_OPERATIONS_SQL), _execute_as_op(accounts, BUY)) == (True, 1142)
     assert accounts.apply(both | {"acts": True}).operators[0].asks_worker is False
 
 
@@ -371,7 +371,7 @@ def test_a_crash_anywhere_is_healed_by_another_run(accounts: AccountsByFile, mon
             except ConnectionError:
                 crashes += 1
         accounts.apply(accounts.make_entry(person, "approver"), **{person: "pw"})
-        assert accounts.may_execute(person, "pw", SEE)
+        assert accounts.may_execute(person, "pw", READ_OPERATIONS_SQL)
         with Database(_url(accounts, person, "pw")).read() as conn:
             assert grants.find_right_faults(conn) == ()
     assert crashes >= (6 if accounts.server.is_mariadb else 4)

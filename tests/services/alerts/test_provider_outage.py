@@ -17,7 +17,9 @@ from tests.support.places import Place
 from tests.support.reconciled_day import ReconciledDay
 
 HOUR = timedelta(hours=1)
-_AWAY = f"SELECT subject_kind, subject_id, resolved_at IS NULL FROM alerts WHERE rule_id = '{ALERT_RULE}'"
+_OUTAGE_ALERTS_SQL = (
+    f"SELECT subject_kind, subject_id, resolved_at IS NULL FROM alerts WHERE rule_id = '{ALERT_RULE}'"
+)
 
 
 def pass_time(scene: PaymentDesk, clock: MovedClock, by: timedelta) -> None:
@@ -61,12 +63,12 @@ def test_down_for_a_day(scene: PaymentDesk, place: Place, sandbox: Sandbox, cloc
     for _ in range(12):
         pass_time(scene, clock, 2 * HOUR)
     number = compute_provider_subject_id("paypay")
-    assert scene.place.sql(_AWAY) == [(PROVIDER_KIND, number, 1)]
+    assert scene.place.sql(_OUTAGE_ALERTS_SQL) == [(PROVIDER_KIND, number, 1)]
     assert len(scene.control.read_requests()) - before < 5 * 40
     scene.control.clear_faults()
     for _ in range(3):
         pass_time(scene, clock, HOUR)
-    assert scene.place.sql(_AWAY) == [(PROVIDER_KIND, number, 0)]
+    assert scene.place.sql(_OUTAGE_ALERTS_SQL) == [(PROVIDER_KIND, number, 0)]
     for _ in range(8):  # the schedules' last gaps are a day
         pass_time(scene, clock, 24 * HOUR)
     assert [scene.read_order(f"ORD-{nth}").state.value for nth in (1, 2, 3)] == ["paid", "paid", "cancelled"]
@@ -87,4 +89,4 @@ def test_a_few_minutes_are_nobodys_alert(scene: PaymentDesk, clock: MovedClock) 
         scene.control.clear_faults()
         scene.payments.probe(1)
     pass_time(scene, clock, HOUR)
-    assert scene.place.sql(_AWAY) == []
+    assert scene.place.sql(_OUTAGE_ALERTS_SQL) == []

@@ -23,7 +23,7 @@ from tests.support.places import SqlitePlace
 from tests.support.quick_desks import make_quick_folder
 
 Act = Callable[[Console], object]
-NOWHERE = "00000000-0000-4000-8000-000000000000"
+UNKNOWN_OPERATION_ID = "00000000-0000-4000-8000-000000000000"
 
 
 def list_actions(scene: PaymentDesk) -> dict[str, Act]:
@@ -40,7 +40,7 @@ def list_actions(scene: PaymentDesk) -> dict[str, Act]:
         "resolve a check": lambda desk: desk.recovery.resolve("credit-check", 1, "error", "words"),
         "probe an operation": lambda desk: desk.recovery.probe("operation", operation),
         "probe a beginning": lambda desk: desk.recovery.probe("operation", begun),
-        "probe no operation": lambda desk: desk.recovery.probe("operation", NOWHERE),
+        "probe no operation": lambda desk: desk.recovery.probe("operation", UNKNOWN_OPERATION_ID),
         "resolve an operation": lambda desk: desk.recovery.resolve("operation", operation, "error", "words"),
         "resolve a beginning": lambda desk: desk.recovery.resolve("operation", begun, "completed", "words"),
         "show an operation": lambda desk: desk.recovery.read_record("operation", operation),

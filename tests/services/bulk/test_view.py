@@ -14,12 +14,12 @@ from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal_code
 
-FEW = 6
+RECORD_COUNT = 6
 
 
 @pytest.fixture
 def vendor() -> LedgerVendor:
-    return make_vendor(FEW)
+    return make_vendor(RECORD_COUNT)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_plan_tells_the_time_by_its_slowest_provider(console: Console, monkeyp
 
 def test_the_plan_of_what_is_left(console: Console) -> None:
     """The plan of a stopped run contains all rows without a result."""
-    run = console.bulk.create_run("probe", make_unknown_checks(console, FEW))
+    run = console.bulk.create_run("probe", make_unknown_checks(console, RECORD_COUNT))
     console.bulk.run(run.id, max_rows=2)
     plan = console.bulk.make_plan(run.id)
     assert [one.row.position for one in plan.rows] == [3, 4, 5, 6]
@@ -103,7 +103,7 @@ def test_whoever_leaves_leaves_it_to_the_program(place: Place, console: Console)
     """A window that closes during a run ends its part after the present row, and the due task continues the run at
     once.
     """
-    run = console.bulk.create_run("probe", make_unknown_checks(console, FEW))
+    run = console.bulk.create_run("probe", make_unknown_checks(console, RECORD_COUNT))
     heard: list[int] = []
     left = console.bulk.run(
         run.id, progress=lambda now: heard.append(now.done_count), should_leave=lambda: len(heard) == 2
@@ -111,7 +111,7 @@ def test_whoever_leaves_leaves_it_to_the_program(place: Place, console: Console)
     assert (left.state, left.done) == ("running", 2)
     assert console.bulk.read_run_with_holder(run.id).holder is None
     with act_as(WORKER if not console.database.is_server else None):
-        assert console.bulk.continue_unfinished_runs() == FEW - 2
+        assert console.bulk.continue_unfinished_runs() == RECORD_COUNT - 2
     assert console.bulk.read_run(run.id).state == "done"
     assert set(count_bought_entries(place).values()) == {1}
 

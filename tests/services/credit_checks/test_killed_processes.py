@@ -16,7 +16,7 @@ from tests.support.quick_desks import HandClock
 from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 
 (NUMBER,) = invent_numbers(1)
-ASK = PurchaseRequest(NUMBER, "1")
+PURCHASE_REQUEST = PurchaseRequest(NUMBER, "1")
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_ctrl_c_in_the_call_is_written_down_at_once(console: Console, vendor: Le
     """After Ctrl+C the record is unknown at once, before its lease expires, and the error contains the record."""
     vendor.during = lambda: raise_exception(KeyboardInterrupt())
     with pytest.raises(ConsoleError) as told:
-        console.credit_checks.purchase(ASK)
+        console.credit_checks.purchase(PURCHASE_REQUEST)
     record = told.value.detail["record"]
     assert isinstance(record, CreditCheck)
     assert (told.value.exit_status, told.value.detail["reason"]) == (4, "interrupted")
@@ -60,7 +60,7 @@ def test_an_operation_ends_with_its_lease(console: Console, vendor: LedgerVendor
     with simulate_crash(console._context) as vanish:
         vendor.during = vanish
         with pytest.raises(SimulatedCrash):
-            console.credit_checks.purchase(ASK)
+            console.credit_checks.purchase(PURCHASE_REQUEST)
     (record,) = console.lookup.find_records(NUMBER).credit_checks
     assert read_operation_state(console, record) == ("calling", None)
     clock.at += timedelta(minutes=5)

@@ -11,7 +11,7 @@ from console.sandbox.server import Sandbox
 from tests.support.desks import NUMBERS
 from tests.support.places import Place
 
-ASK = PurchaseRequest(NUMBERS[0], "1")
+PURCHASE_REQUEST = PurchaseRequest(NUMBERS[0], "1")
 
 
 def test_no_provider_is_said_before_anything_is_asked(place: Place, sandbox: Sandbox) -> None:
@@ -19,7 +19,7 @@ def test_no_provider_is_said_before_anything_is_asked(place: Place, sandbox: San
     unchanged.
     """
     with place.open_desk(sandbox) as console:
-        bought = console.credit_checks.purchase(ASK)
+        bought = console.credit_checks.purchase(PURCHASE_REQUEST)
     with (
         place.open_desk(sandbox, SECRET_STORE_KEY="quite-another-store-key") as console,
         pytest.raises(ConsoleError, match="bad_profile"),
@@ -34,7 +34,7 @@ def test_no_provider_is_said_before_anything_is_asked(place: Place, sandbox: San
 def test_a_reading_that_breaks_off_was_not_got(place: Place, sandbox: Sandbox, step: str) -> None:
     """One part of a re-fetch fails: the error names that part, and the other part is stored."""
     with place.open_desk(sandbox, FAILPOINT=f"{step}:2:raise") as console:
-        bought = console.credit_checks.purchase(ASK)
+        bought = console.credit_checks.purchase(PURCHASE_REQUEST)
         with pytest.raises(ConsoleError) as refused:
             console.credit_checks.refetch(bought.id)
     failed = refused.value.detail["failed"]
@@ -49,7 +49,7 @@ def test_a_wrong_setting_is_told_as_one(place: Place, sandbox: Sandbox) -> None:
     to AlarmBox.
     """
     with place.open_desk(sandbox) as console:
-        bought = console.credit_checks.purchase(ASK)
+        bought = console.credit_checks.purchase(PURCHASE_REQUEST)
         with console.database.write_without_retries() as tx:
             tx.conn.execute(text("UPDATE provider_tokens SET sealed = 'v2.gAAAAdamaged', version = 2"))
     asked = len(sandbox.control.read_requests())
@@ -65,7 +65,7 @@ def test_a_wrong_setting_is_told_as_one(place: Place, sandbox: Sandbox) -> None:
 def test_no_room_for_the_pdf_is_told(place: Place, sandbox: Sandbox) -> None:
     """A PDF that can't be written fails the re-fetch with `storage_full`; the record keeps its earlier PDF."""
     with place.open_desk(sandbox) as console:
-        bought = console.credit_checks.purchase(ASK)
+        bought = console.credit_checks.purchase(PURCHASE_REQUEST)
         shutil.rmtree(place.documents)
         (place.documents).write_text("a file stands where the folder was")
         with pytest.raises(ConsoleError) as refused:

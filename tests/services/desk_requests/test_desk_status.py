@@ -21,12 +21,16 @@ from tests.support.payment_desks import make_settings, open_payment_desk
 from tests.support.places import Place
 from tests.support.team_mode import execute_desk_requests, start_team_mode
 
-GIVEN = ("CONSOLE_SECRET_", "CONSOLE_ALARMBOX_URL")
+CREDENTIAL_VARIABLE_PREFIXES = ("CONSOLE_SECRET_", "CONSOLE_ALARMBOX_URL")
 
 
 def load_settings_without_credentials(place: Place, keyring: MemoryKeyring | None = None, **given: str) -> Settings:
     """The settings of op-a's desk, which has no credentials but those of `given` and of the keyring."""
-    facts = {name: value for name, value in place.make_environment(UNUSED_URL).items() if not name.startswith(GIVEN)}
+    facts = {
+        name: value
+        for name, value in place.make_environment(UNUSED_URL).items()
+        if not name.startswith(CREDENTIAL_VARIABLE_PREFIXES)
+    }
     return load_settings(facts | given, find_keyring=lambda: keyring)
 
 

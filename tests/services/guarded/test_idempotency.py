@@ -22,7 +22,7 @@ from tests.support.quick_desks import HandClock
 from tests.support.refusals import call_for_refusal
 
 KEY = "idempotent:payment:M-1:ORD-1"
-ASKS = 100
+REQUEST_COUNT = 100
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def acquire_key(key_service: IdempotencyKeyService) -> HeldIdempotencyKey:
     return first
 
 
-@pytest.mark.parametrize("asks", [ASKS, pytest.param(1_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("asks", [REQUEST_COUNT, pytest.param(1_000, marks=pytest.mark.soak)])
 def test_same_key_same_result(key_service: IdempotencyKeyService, place: Place, asks: int) -> None:
     """100 calls with one key: the first one acts, and the others get its result. Other fingerprints are refused."""
     calls = results = refused = 0

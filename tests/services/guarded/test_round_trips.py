@@ -12,7 +12,7 @@ from tests.support.places import Place
 from tests.support.sent_statements import record_packets, record_statements
 from tests.support.waiting import PATIENCE_SECONDS
 
-MOST = {"sqlite": 17, "mariadb": 18, "mysql": 18}
+MOST_ROUND_TRIPS = {"sqlite": 17, "mariadb": 18, "mysql": 18}
 """By engine; COMMIT is counted for servers alone. A further statement makes each purchase slower: a decision."""
 MOST_PACKETS = 10
 """On MariaDB: each of them is a round trip."""
@@ -52,7 +52,7 @@ def test_a_purchase_sends_few_statements(place: Place, vendor: LedgerVendor) -> 
     assert len(tied) == 1, "the first transaction stores record and operation by one statement"
     assert bought.state == "success"
     print(f"{place.engine}: {len(sent)}")
-    assert len(sent) <= MOST[place.engine], "\n".join(sent)
+    assert len(sent) <= MOST_ROUND_TRIPS[place.engine], "\n".join(sent)
     assert len(packets) <= (MOST_PACKETS if place.engine == "mariadb" else len(sent))
     for packet in packets:
         assert b"COMMIT" not in packet or len(packet) == 1, "before COMMIT, the answers are read"

@@ -19,7 +19,7 @@ from tests.support.places import Place
 from tests.support.refusals import call_for_refusal
 
 pytestmark = pytest.mark.engines("sqlite")
-OTHER = {"api_key": "other-key", "api_secret": "other-secret", "merchant_id": "200000000000000002"}
+OTHER_CREDENTIALS = {"api_key": "other-key", "api_secret": "other-secret", "merchant_id": "200000000000000002"}
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def other(
     off, so that only the records protect the payments.
     """
     monkeypatch.setattr("console.services.payments.providers.require_own_merchant", lambda *_: None)
-    scene.control.change_settings(paypay=OTHER)
-    told = {f"SECRET_PAYPAY_{name.upper()}": text for name, text in OTHER.items()}
+    scene.control.change_settings(paypay=OTHER_CREDENTIALS)
+    told = {f"SECRET_PAYPAY_{name.upper()}": text for name, text in OTHER_CREDENTIALS.items()}
     with open_payment_desk(place, sandbox, clock, TIME_SCALE="20", **told) as desk:
         yield desk
 

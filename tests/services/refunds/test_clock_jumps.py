@@ -17,8 +17,8 @@ from console.services.tasks.clock_jumps import ClockJumpCorrection
 from tests.support.refund_desks import RefundDesk, call_for_code, open_refund_desk
 
 DAY = timedelta(days=1)
-SOON = 5
-"""So many minutes after the clock is right again."""
+MINUTES_AFTER_CORRECTION = 5
+"""The number of minutes for which the due tasks run after the clock is corrected."""
 JUMPS = pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forth", "back"])
 PROVIDERS = pytest.mark.parametrize("provider", ["paypay", "atom"])
 
@@ -56,7 +56,7 @@ def test_what_nobody_answered_is_found(desk: RefundDesk, provider: str, jump: ti
         refunds.append((payment, asked))
         desk.run_due_tasks()
     desk.clock.offset = timedelta()
-    run_minutes(desk, SOON)
+    run_minutes(desk, MINUTES_AFTER_CORRECTION)
     for payment, asked in refunds:
         found = desk.read_refund(asked)
         assert (found.state in (RefundState.SUBMITTED, RefundState.COMPLETED), found.certainty) == (
@@ -80,13 +80,13 @@ def test_what_did_not_happen_is_sent_once(desk: RefundDesk, jump: timedelta) -> 
     assert call_for_code(lambda: desk.approve(refund)) == "outcome_unknown"
     desk.run_due_tasks()
     desk.clock.offset = timedelta()
-    run_minutes(desk, SOON)
+    run_minutes(desk, MINUTES_AFTER_CORRECTION)
     if jump > timedelta():
         assert (desk.read_refund(refund).not_found, desk.list_provider_keys(payment)) == (0, [])
         desk.move_clock(days=2)
-        run_minutes(desk, SOON)
+        run_minutes(desk, MINUTES_AFTER_CORRECTION)
         desk.move_clock(days=1)
-    run_minutes(desk, 2 * SOON)
+    run_minutes(desk, 2 * MINUTES_AFTER_CORRECTION)
     assert desk.list_provider_keys(payment) == [desk.read_refund(refund).provider_refund_key]
     desk.check_payment_agrees(payment)
 
@@ -107,7 +107,7 @@ def test_what_was_accepted_is_followed(desk: RefundDesk, provider: str, jump: ti
     for _, refund in refunds:
         desk.control.payments_control.move_refund(refund.provider_refund_key or "", "completed")
     desk.clock.offset = timedelta()
-    run_minutes(desk, SOON)
+    run_minutes(desk, MINUTES_AFTER_CORRECTION)
     assert desk.read_refund(refunds[1][1]).state is RefundState.COMPLETED
     desk.move_clock(hours=1)  # Atom is slow, and asked about by the hour
     run_minutes(desk, 1)
@@ -128,7 +128,7 @@ def test_the_time_to_decide_is_no_shorter(desk: RefundDesk, jump: timedelta) -> 
         assert desk.run_due_tasks()["refund_expiry"] == 0
         if wrong == jump:
             asked.append(desk.ask(desk.paid("ORD2")))
-    run_minutes(desk, SOON)
+    run_minutes(desk, MINUTES_AFTER_CORRECTION)
     assert [desk.read_refund(one).state for one in asked] == [RefundState.REQUESTED] * 2
     expired = 0
     for _ in range(4):

@@ -43,13 +43,13 @@ from tests.support.registries import (
 )
 from tests.support.team_mode import end_team_mode, start_team_mode
 
-FEW = 12
+RECORD_COUNT = 12
 pytestmark = pytest.mark.engines("sqlite", "mariadb")
 
 
 @pytest.fixture
 def vendor() -> LedgerVendor:
-    return make_vendor(FEW)
+    return make_vendor(RECORD_COUNT)
 
 
 @pytest.fixture
@@ -69,8 +69,10 @@ def test_a_page_costs_one_query_of_the_registry(
     """A page of any number of records needs one query of the registry, also with corporations that the registry
     doesn't have.
     """
-    chosen = make_unknown_checks(console, FEW)
-    rows = [make_company_row(number, f"株式会社{place}番") for place, number in enumerate(make_numbers(FEW)[2:])]
+    chosen = make_unknown_checks(console, RECORD_COUNT)
+    rows = [
+        make_company_row(number, f"株式会社{place}番") for place, number in enumerate(make_numbers(RECORD_COUNT)[2:])
+    ]
     give_registry(console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=rows))
     asked: list[int] = []
     find_many = RegistryReader.find_many
@@ -81,9 +83,9 @@ def test_a_page_costs_one_query_of_the_registry(
 
     monkeypatch.setattr(RegistryReader, "find_many", count)
     page = console.recovery.read_queue("unknown")
-    assert asked == [FEW]
+    assert asked == [RECORD_COUNT]
     entries = [item.record.registry_entry for item in page.items]
-    assert sum(entry is not None for entry in entries) == FEW - 2
+    assert sum(entry is not None for entry in entries) == RECORD_COUNT - 2
     assert {entry.registry_date for entry in entries if entry} == {WHOLE_DAY}
     assert len(chosen) == len(page.items)
 
@@ -125,7 +127,7 @@ def test_the_exported_names_say_whose_they_are_and_no_cell_is_a_formula(
 ) -> None:
     """An export names the source of each company name, and no cell is a formula."""
     chosen = make_unknown_checks(console, 3)
-    hostile, long_name = make_numbers(FEW)[:2]
+    hostile, long_name = make_numbers(RECORD_COUNT)[:2]
     rows = [make_company_row(hostile, HOSTILE_NAME), make_company_row(long_name, "@" + "長" * 149)]
     run = console.bulk.create_run("take", chosen)
     console.bulk.run(run.id)
@@ -135,7 +137,11 @@ def test_the_exported_names_say_whose_they_are_and_no_cell_is_a_formula(
     titles, *exported = list(csv.reader(file.read_text(encoding="utf-8-sig").splitlines()))
     names = [row[titles.index(read_sentences("en")["column.corporation"])] for row in exported]
     shown = HOSTILE_NAME.replace("\u202e", " ")
-    assert names == [f"'{shown} (registry)", f"'@{'長' * 149} (registry)", group_digits(make_numbers(FEW)[2])]
+    assert names == [
+        f"'{shown} (registry)",
+        f"'@{'長' * 149} (registry)",
+        group_digits(make_numbers(RECORD_COUNT)[2]),
+    ]
     assert not [cell for row in exported for cell in row if cell.startswith(("=", "+", "-", "@"))]
 
 

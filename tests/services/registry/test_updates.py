@@ -34,7 +34,7 @@ from tests.support.quick_desks import HandClock, open_quick_desk
 
 WHOLE_DAY, MON, TUE, WED, THU = (date(2026, 11, day) for day in (13, 16, 17, 18, 19))
 ROWS, SEED = 300, 5
-OURS = make_company_row("1180301018771", "架空商事株式会社")
+SAMPLE_COMPANY = make_company_row("1180301018771", "架空商事株式会社")
 
 
 class WatchedFolderDesk:
@@ -55,7 +55,7 @@ class WatchedFolderDesk:
 
     def put_whole(self) -> Path:
         """Put a whole file into the watched folder and return its path."""
-        return write_whole_file(self.watched, WHOLE_DAY, ROWS, SEED, first_rows=[OURS])
+        return write_whole_file(self.watched, WHOLE_DAY, ROWS, SEED, first_rows=[SAMPLE_COMPANY])
 
     def put_difference(self, day: date) -> Path:
         """Put the difference file of this day into the watched folder and return its path."""
@@ -83,7 +83,7 @@ def stage_with_api(
 ) -> Iterator[WatchedFolderDesk]:
     """A desk with an application id; the simulated publisher has the same registry as the folder's whole file."""
     facts = {"REGISTRY_URL": sandbox.url, "SECRET_REGISTRY_APPLICATION_ID": REGISTRY_APPLICATION_ID}
-    sandbox.registry.publish_whole(ROWS, SEED, WHOLE_DAY, [OURS])
+    sandbox.registry.publish_whole(ROWS, SEED, WHOLE_DAY, [SAMPLE_COMPANY])
     with closing(open_quick_desk(home, vendor, hand_clock, REGISTRY_FOLDER=str(tmp_path), **facts)) as console:
         yield WatchedFolderDesk(console, tmp_path)
 
@@ -283,13 +283,13 @@ def test_the_days_since_are_asked_for_up_to_yesterday(
     assert sandbox.control.read_requests("registry_diff") == []
     stage_with_api.put_whole()
     sandbox.registry.publish_difference(MON, 4_100)
-    sandbox.registry.publish_difference(WED, 0, [close_company(OURS, WED)])
+    sandbox.registry.publish_difference(WED, 0, [close_company(SAMPLE_COMPANY, WED)])
     assert stage_with_api.updates.import_new_files() == 1 + 3
     assert stage_with_api.registry_date() == WED
     reader = open_registry(stage_with_api.folder)
     assert reader is not None
     with closing(reader):
-        found = reader.find(OURS.corporate_number)
+        found = reader.find(SAMPLE_COMPANY.corporate_number)
         assert found is not None
         assert found.closure is not None
     asked = len(sandbox.control.read_requests("registry_diff"))

@@ -29,7 +29,7 @@ from tests.support.quick_desks import HandClock
 from tests.support.waiting import PATIENCE_SECONDS
 
 EXPECTED = pytest.mark.expects_log("tasks fail here on purpose")
-EVERY = timedelta(seconds=get_interval("probes").seconds)
+PROBE_INTERVAL = timedelta(seconds=get_interval("probes").seconds)
 
 
 class CountedTasks:
@@ -99,10 +99,14 @@ def test_what_is_due_runs_and_then_waits(tasks: CountedTasks, hand_clock: HandCl
     """A new task runs at once, then after its own interval; its row has the result of the run."""
     assert tasks.scheduler.run_due_tasks() == (TaskRun("probes", 0), TaskRun("refetches", 2))
     assert tasks.scheduler.run_due_tasks() == ()
-    hand_clock.at += EVERY
+    hand_clock.at += PROBE_INTERVAL
     assert tasks.scheduler.run_due_tasks() == (TaskRun("probes", 0),)
     probes = tasks.probes
-    assert (probes.begun_at, probes.ended_at, probes.next_at) == (hand_clock.at, hand_clock.at, hand_clock.at + EVERY)
+    assert (probes.begun_at, probes.ended_at, probes.next_at) == (
+        hand_clock.at,
+        hand_clock.at,
+        hand_clock.at + PROBE_INTERVAL,
+    )
     assert (probes.record_count, probes.error_code, probes.failures) == (0, None, 0)
     assert tasks.held() == set()
 
@@ -119,7 +123,7 @@ def test_who_looks_rarely_looks_ahead(tasks: CountedTasks, hand_clock: HandClock
     ones.
     """
     tasks.scheduler.run_due_tasks()
-    hand_clock.at += EVERY - timedelta(seconds=10)
+    hand_clock.at += PROBE_INTERVAL - timedelta(seconds=10)
     assert tasks.scheduler.run_due_tasks(early_margin=timedelta(seconds=9)) == ()
     assert tasks.scheduler.run_due_tasks(early_margin=timedelta(seconds=10)) == (TaskRun("probes", 0),)
 
@@ -184,7 +188,7 @@ def test_a_task_that_fails_is_put_off(tasks: CountedTasks, hand_clock: HandClock
         tasks.scheduler.run_due_tasks()
         waits.append(tasks.probes.next_at - hand_clock.at)
         hand_clock.at = tasks.probes.next_at
-    assert waits[:3] == [EVERY * 2, EVERY * 4, EVERY * 8]
+    assert waits[:3] == [PROBE_INTERVAL * 2, PROBE_INTERVAL * 4, PROBE_INTERVAL * 8]
     assert waits[-1] == timedelta(minutes=15)
     assert (tasks.probes.error_code, tasks.probes.failures) == ("provider_unreachable", 12)
     tasks.act = lambda: 3
@@ -269,7 +273,7 @@ def test_a_task_may_write_how_far_it_came(tasks: CountedTasks) -> None:
     tasks.act = sweep
     tasks.scheduler.run_due_tasks()
     assert (tasks.probes.position, tasks.probes.record_count, tasks.probes.failures) == ("page 7", 5, 0)
-    assert tasks.probes.next_at == tasks.context.now() + EVERY
+    assert tasks.probes.next_at == tasks.context.now() + PROBE_INTERVAL
     assert tasks.held() == set()
 
 
@@ -306,7 +310,7 @@ def test_a_jump_of_the_clock_puts_nothing_off(
         off[0] = wrong
         assert [run.task for run in tasks.scheduler.run_due_tasks()] == ["probes", "refetches"]
         assert tasks.scheduler.run_due_tasks() == ()
-        assert tasks.probes.next_at == hand_clock.now() + EVERY
+        assert tasks.probes.next_at == hand_clock.now() + PROBE_INTERVAL
     assert tasks.alerts() == ()
 
 

@@ -21,7 +21,7 @@ from tests.support.payment_desks import make_settings, open_payment_desk
 from tests.support.places import Place
 from tests.support.reconciled_day import ReconciledDay
 
-OVER = timedelta(minutes=6)
+TIME_STEP = timedelta(minutes=6)
 """A code of the sandbox's PayPay can be paid for five minutes; an alert's grace is as long."""
 BUSY = {
     "rows_by_others", "refetches", "payment_polls", "payment_timeouts", "refund_submissions", "alert_rules", "outbox",
@@ -83,7 +83,7 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
             "probe", [ChosenRecord("payment", paid.id, scene.payment(paid.id).version)]
         )
         place.sql(f"UPDATE bulk_runs SET state = 'running', version = version + 1 WHERE id = {half.id}")
-        for step in (OVER, OVER, OVER):
+        for step in (TIME_STEP, TIME_STEP, TIME_STEP):
             later(step)
         assert {task.name: task.error_code for task in worker.scheduler.read_states()} == dict.fromkeys(
             INTERVAL_OF_TASK

@@ -12,14 +12,14 @@ from console.services.training.service import read_overview
 from console.settings.person_files import get_person_file_path
 from console.wording.training import format_training_situation, format_training_verdict
 
-GOOD = {
+VALID_SCORE_ROW = {
     "number": 1,
     "run": "r",
     "facts": {"order": "1"},
     "verdict": "right",
     "checked_at": "2026-11-20T03:20:01+00:00",
 }
-STRANGE: list[dict[str, Any]] = [
+UNREADABLE_SCORE_FIELDS: list[dict[str, Any]] = [
     {"checked_at": "yesterday"},
     {"checked_at": 5},
     {"checked_at": "9999-12-31T23:59:59-23:00"},
@@ -43,10 +43,12 @@ def _write(home: Path, values: dict[str, Any]) -> ScoreFile:
     return ScoreFile(home, "op-a")
 
 
-@pytest.mark.parametrize("strange", STRANGE, ids=str)
+@pytest.mark.parametrize("strange", UNREADABLE_SCORE_FIELDS, ids=str)
 def test_a_strange_attempt_closes_no_training(tmp_path: Path, strange: dict[str, Any]) -> None:
     """Each part of the file that this program doesn't write counts as missing."""
-    scores = _write(tmp_path, {f"incident.{item.key}": {**GOOD, **strange} for item in INCIDENT_DECLARATIONS})
+    scores = _write(
+        tmp_path, {f"incident.{item.key}": {**VALID_SCORE_ROW, **strange} for item in INCIDENT_DECLARATIONS}
+    )
     for run in (None, "r"):
         overview = read_overview(scores, run)
         assert len(overview.incidents) == len(INCIDENT_DECLARATIONS)

@@ -22,7 +22,7 @@ from console.services.training.service import TrainingService, require_training_
 from console.settings.settings import Settings
 from console.store.payments import payments
 
-NEVER = 3_600.0
+APPROVER_PAUSE_SECONDS = 3_600.0
 Facts = Mapping[str, str]
 
 
@@ -34,7 +34,7 @@ def desk(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def console(desk: Settings) -> Iterator[Console]:
-    with open_training(desk, approver_pause_seconds=NEVER) as opened:
+    with open_training(desk, approver_pause_seconds=APPROVER_PAUSE_SECONDS) as opened:
         yield opened
 
 
@@ -214,7 +214,7 @@ def test_a_training_reaches_nothing_real(tmp_path: Path) -> None:
         "CONSOLE_SECRET_PAYPAY_API_KEY": "a-real-key",
         "CONSOLE_PAYPAY_URL": "http://127.0.0.1:1",
     }
-    with open_training(Settings.load(base | team), approver_pause_seconds=NEVER) as console:
+    with open_training(Settings.load(base | team), approver_pause_seconds=APPROVER_PAUSE_SECONDS) as console:
         used = console.settings
         assert used.database_path is not None
         assert tmp_path not in used.database_path.parents
@@ -234,7 +234,7 @@ def test_an_ended_training_keeps_the_score_alone(desk: Settings, tmp_path: Path)
     score.
     """
     own = Settings.load({"CONSOLE_HOME": str(tmp_path), "CONSOLE_LANGUAGE": "ja"})
-    with open_training(own, approver_pause_seconds=NEVER) as opened:
+    with open_training(own, approver_pause_seconds=APPROVER_PAUSE_SECONDS) as opened:
         for key in ("missing_pdf", "lost_answer"):
             get_training(opened).begin_incident(key)
         RIGHT["missing_pdf"](opened, incident(opened, "missing_pdf").facts)

@@ -18,7 +18,7 @@ Tampering = Callable[[DatabaseWithThreeChains, random.Random], int]
 
 
 # A server keeps no such values.
-_NONSENSE = (("at", "'soon'"), ("what", "x'00ff'"), ("detail", "CAST(x'fffe' AS TEXT)"))
+_MALFORMED_VALUES = (("at", "'soon'"), ("what", "x'00ff'"), ("detail", "CAST(x'fffe' AS TEXT)"))
 
 
 def _edit_row(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
@@ -32,7 +32,7 @@ def _edit_row(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
             ("subject_id", "18"),
             ("reason", "'because'"),
             ("desk", "'desk-9'"),
-            *(() if desk.place.is_server else _NONSENSE),
+            *(() if desk.place.is_server else _MALFORMED_VALUES),
             ("hash", "'" + "0" * 64 + "'"),
             ("prev_hash", "'" + "1" * 64 + "'"),
         ]

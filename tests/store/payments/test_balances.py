@@ -28,8 +28,8 @@ class ComputedSums:
     aside: int = 0
 
     def move(self, name: str, x: int) -> bool:
-        """Apply the same move as `_MOVES[name]` to these sums; return False and change nothing if it would break a
-        rule.
+        """Apply the same move as `_BALANCE_CHANGES[name]` to these sums; return False and change nothing if it would
+        break a rule.
         """
         after = ComputedSums(self.captured, self.reserved, self.refunded, self.aside)
         match name:
@@ -59,7 +59,7 @@ class ComputedSums:
         return allowed
 
 
-_MOVES: dict[str, Callable[[Connection, int, int], bool]] = {
+_BALANCE_CHANGES: dict[str, Callable[[Connection, int, int], bool]] = {
     "reserve": lambda conn, of, x: payments.reserve_amount(conn, of, x, NOW),
     "reserve aside": lambda conn, of, x: payments.reserve_amount(conn, of, x, NOW, is_from_set_aside=True),
     "release": lambda conn, of, x: payments.release_amount(conn, of, x, NOW),
@@ -83,11 +83,11 @@ def test_sums_move_by_the_rules_alone(rows: Connection, seed: int) -> None:
     draw, expected = random.Random(seed), ComputedSums()
     payment, done = insert_begun_payment(rows), 0
     for _ in range(300):
-        name = draw.choice(list(_MOVES))
+        name = draw.choice(list(_BALANCE_CHANGES))
         x = draw.choice([-1, 0, 1, expected.reserved, expected.aside, draw.randint(1, 40)]) + draw.choice([0, 0, 1])
         x += expected.captured if name == "capture" and draw.random() < 0.5 else 0
         allowed = expected.move(name, x)
-        assert _MOVES[name](rows, payment.id, x) is allowed, (seed, name, x, expected)
+        assert _BALANCE_CHANGES[name](rows, payment.id, x) is allowed, (seed, name, x, expected)
         assert read_sums(rows, payment.id) == expected, (seed, name, x)
         done += allowed
     assert reread_payment(rows, payment.id).version == payment.version + done

@@ -28,14 +28,14 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
 from tests.views.invented_checks import NOW, make_window_context
 
-LATE = AlertItem(
+LATE_PAYMENT_ALERT = AlertItem(
     Alert(
         3, "C", "order", 9, "ORD-3", "order=cancelled; payment 5=completed 3300 JPY after=expired",
         "refund|compensation", NOW - timedelta(hours=2),
     ),
     "refund", "payment", 5,
 )  # fmt: skip
-BEHIND = AlertItem(
+PENDING_ORDER_ALERT = AlertItem(
     Alert(7, "A", "order", 8, "ORD-2", "order=pending; payment 4=completed 1200 JPY", "order=paid", NOW),
     "move_order",
     "payment",
@@ -104,11 +104,11 @@ def test_an_alert_opens_its_record(appearance: object) -> None:
     """An alert about a payment, order or company opens this record; an alert about a task opens nothing. The text of
     the link names the record.
     """
-    assert alert_words.find_alert_record_route(LATE) == PaymentRoute(5, (), "alerts")
+    assert alert_words.find_alert_record_route(LATE_PAYMENT_ALERT) == PaymentRoute(5, (), "alerts")
     assert alert_words.find_alert_record_route(replace(CASE, kind="order", id=2)) == OrderRoute(2, (), "alerts")
     assert alert_words.find_alert_record_route(TASK) is None
     assert alert_words.find_alert_record_route(MERGED) == LookupRoute("1180301018771")
-    assert [alert_words.format_alert_record(item, make_window_context()) for item in (LATE, CASE)] == [
+    assert [alert_words.format_alert_record(item, make_window_context()) for item in (LATE_PAYMENT_ALERT, CASE)] == [
         "ORD-3",
         "Payment",
     ]
@@ -126,9 +126,9 @@ def test_grouped_by_state(appearance: object) -> None:
     old_task = replace(TASK, alert=replace(TASK.alert, detected_at=NOW - timedelta(days=3)))
     by_age = (
         make_incident(old_task),
-        make_incident(LATE),
+        make_incident(LATE_PAYMENT_ALERT),
         make_incident(CASE),
-        make_incident(BEHIND),
+        make_incident(PENDING_ORDER_ALERT),
     )  # as the service gives
     page = make_page(*by_age[:2], snoozed, *by_age[2:])
     assert [incident.id for incident in page.table.all_rows] == [2, 3, 1, 7, 30]
@@ -152,8 +152,8 @@ def test_the_card_of_a_cause(appearance: object) -> None:
     )
     steps = (IncidentStep(7, 1, IncidentAction.HAND_OVER, "op-a", NOW, "lead-b", words="please call the shop"),)
     incident = make_incident(
-        BEHIND, follow_up, records=records, extent=IncidentExtent(8, 3, {"JPY": 1200, "INR": 249900}), steps=steps,
-        owner="lead-b", owner_since=NOW,
+        PENDING_ORDER_ALERT, follow_up, records=records, extent=IncidentExtent(8, 3, {"JPY": 1200, "INR": 249900}),
+        steps=steps, owner="lead-b", owner_since=NOW,
     )  # fmt: skip
     texts = read_card_texts(make_page(incident))
     assert "Paid, but the order is still unpaid" in texts
@@ -170,27 +170,27 @@ def test_what_can_be_done_with_the_current_one(appearance: object) -> None:
     """An open incident offers the action against its cause, and can be taken if it has no owner, else handed over. A
     closed one offers nothing that changes it, with the reason.
     """
-    page = make_page(make_incident(LATE))
+    page = make_page(make_incident(LATE_PAYMENT_ALERT))
     assert page.action_button.text().startswith("Request refund")
     assert (page.take_button.isHidden(), page.give_back_button.isHidden()) == (False, True)
     assert (page.acknowledge_button.isHidden(), page.undo_button.isHidden()) == (False, True)
-    page._show_incident(make_incident(LATE, owner="op-b", owner_since=NOW))
+    page._show_incident(make_incident(LATE_PAYMENT_ALERT, owner="op-b", owner_since=NOW))
     assert (page.take_button.isHidden(), page.hand_over_button.isHidden()) == (True, False)
-    page._show_incident(make_incident(LATE, state=IncidentState.SNOOZED, snoozed_until=NOW))
+    page._show_incident(make_incident(LATE_PAYMENT_ALERT, state=IncidentState.SNOOZED, snoozed_until=NOW))
     assert page.snooze_button.text() == "End snooze"
-    mine = replace(LATE.alert, acknowledged_by=page.context.operator, acknowledged_at=NOW)
-    page._show_incident(make_incident(replace(LATE, alert=mine)))
+    mine = replace(LATE_PAYMENT_ALERT.alert, acknowledged_by=page.context.operator, acknowledged_at=NOW)
+    page._show_incident(make_incident(replace(LATE_PAYMENT_ALERT, alert=mine)))
     buttons = (page.acknowledge_button, page.acknowledge_with_note_button, page.undo_button)
     assert [one.isHidden() for one in buttons] == [True, True, False]
     assert page.reopen_button.isHidden()  # one's own acknowledgement is undone without a reason
-    other = replace(LATE.alert, acknowledged_by="lead-b", acknowledged_at=NOW, note="asked the shop")
-    page._show_incident(make_incident(replace(LATE, alert=other)))
+    other = replace(LATE_PAYMENT_ALERT.alert, acknowledged_by="lead-b", acknowledged_at=NOW, note="asked the shop")
+    page._show_incident(make_incident(replace(LATE_PAYMENT_ALERT, alert=other)))
     assert (page.acknowledge_button.isHidden(), page.undo_button.isHidden()) == (True, True)
     assert (page.reopen_button.isHidden(), page.reopen_button.text()) == (False, "Reopen...")
     assert any(text.endswith("asked the shop") for text in read_card_texts(page))
     page._show_incident(make_incident(TASK))
     assert page.action_button.isHidden()
-    closed = make_incident(LATE, state=IncidentState.CLOSED, closed_at=NOW)
+    closed = make_incident(LATE_PAYMENT_ALERT, state=IncidentState.CLOSED, closed_at=NOW)
     page._show_incident(closed)
     assert all(button.isHidden() for button in (page.take_button, page.resolve_button, page.snooze_button))
     assert any("The money was returned, or the order continues." in text for text in read_card_texts(page))
@@ -218,7 +218,7 @@ def test_a_snooze_is_offered_until_moments_in_japan() -> None:
 
 def test_dialogs_of_incidents(appearance: object, qtbot: QtBot) -> None:
     """A reason is needed where it is said, a person where one is named; a snooze needs neither."""
-    page = make_page(make_incident(LATE, owner="op-a", owner_since=NOW))
+    page = make_page(make_incident(LATE_PAYMENT_ALERT, owner="op-a", owner_since=NOW))
     qtbot.addWidget(page)
     page.show()
     incident = page.current_incident
@@ -242,11 +242,11 @@ def test_the_dialog_says_what_an_acknowledgement_does(appearance: object, qtbot:
     """The dialog says what an acknowledgement does: it closes the alert about a company and that of a rolled back
     database, after which operations with money are possible again; any other alert stays open.
     """
-    page = make_page(make_incident(LATE), make_incident(MERGED))
+    page = make_page(make_incident(LATE_PAYMENT_ALERT), make_incident(MERGED))
     qtbot.addWidget(page)
-    went_back = replace(LATE, alert=replace(LATE.alert, rule_id="database_went_back"))
+    went_back = replace(LATE_PAYMENT_ALERT, alert=replace(LATE_PAYMENT_ALERT.alert, rule_id="database_went_back"))
     for item, effects in (
-        (LATE, ("stays open",)),
+        (LATE_PAYMENT_ALERT, ("stays open",)),
         (MERGED, ("closes with your acknowledgement",)),
         (went_back, ("closes with your acknowledgement", "refunds are possible again", "can't be undone")),
     ):
@@ -260,13 +260,13 @@ def test_an_acknowledgement_needs_no_words(appearance: object, qtbot: QtBot) -> 
     """A note is optional for an acknowledgement, except of the alert that the database went back, which the
     acknowledgement resolves: there the button is disabled until a note is written.
     """
-    page = make_page(make_incident(LATE))
+    page = make_page(make_incident(LATE_PAYMENT_ALERT))
     qtbot.addWidget(page)
     page.show()
-    dialog = AcknowledgeAlertsDialog(page.context, LATE, page)
+    dialog = AcknowledgeAlertsDialog(page.context, LATE_PAYMENT_ALERT, page)
     assert dialog._disabled_reason == ""
     dialog.reject()
-    went_back = replace(LATE, alert=replace(LATE.alert, rule_id="database_went_back"))
+    went_back = replace(LATE_PAYMENT_ALERT, alert=replace(LATE_PAYMENT_ALERT.alert, rule_id="database_went_back"))
     dialog = AcknowledgeAlertsDialog(page.context, went_back, page)
     dialog.open()
     assert dialog._disabled_reason == "Write a note."
@@ -282,12 +282,12 @@ def test_why_an_alert_of_an_order_is_there(appearance: object) -> None:
     case is the stored text.
     """
     context = make_window_context()
-    assert alert_words.format_alert_explanation(LATE, context) == (
+    assert alert_words.format_alert_explanation(LATE_PAYMENT_ALERT, context) == (
         "The money arrived after the payment had expired or failed, or after the order was cancelled. "
         "It has not been returned. Detected 2 h ago. "
         "Actual: order Cancelled, payment Completed ¥3,300, after Expired. Expected: refund or other compensation."
     )
-    assert alert_words.format_alert_explanation(BEHIND, context).startswith(
+    assert alert_words.format_alert_explanation(PENDING_ORDER_ALERT, context).startswith(
         "The gateway confirmed the payment, but the order is still unpaid after 5 min."
     )
     assert alert_words.format_alert_explanation(MERGED, context).endswith("Renamed from 甲 to 乙")

@@ -28,7 +28,7 @@ from console.views.widgets.display.money_strip import MoneyPanel
 from tests.views.invented_checks import make_window_context
 from tests.views.invented_payments import make_payment, make_refund, make_sides, make_view
 
-HIT = RiskSignal("payer_often", {"n": 4, "days": 30}, "refund", 7, "four returns of one order")
+MATCHED_RISK_SIGNAL = RiskSignal("payer_often", {"n": 4, "days": 30}, "refund", 7, "four returns of one order")
 
 
 def list_decision_keys(page: ApprovalsPage) -> set[str]:
@@ -45,7 +45,7 @@ def read_words(widget: RefundRequestPanel) -> list[str]:
 def test_reasons_against_stand_above_reasons_for(appearance: object) -> None:
     """A refund request shows its risk signals, with the requester's answer below each, above the automatic checks."""
     detail = RefundRequestPanel(make_window_context())
-    detail.show_details(make_view(None, HIT))
+    detail.show_details(make_view(None, MATCHED_RISK_SIGNAL))
     texts = read_words(detail)
     against = texts.index("4 refunds were requested for this customer in 30 days.")
     assert texts[against + 1] == "op-a answers: “four returns of one order”"
@@ -240,7 +240,9 @@ def test_the_approvals_never_scroll_sideways(appearance: Appearance, scale: floa
     broken = RuleCheck(NotAllowedReason.MAKER_NOT_ACTIVE, False, {"maker": "op-a"})
     page.list_panel.show_inbox(ApprovalInbox((make_refund(id=11, maker="lead-c"),), (make_refund(),)))
     page.refund_id = 9
-    page._show_details(9, make_view(None, HIT, checks=(broken,), payment_sides=make_sides(timedelta(minutes=26))))
+    page._show_details(
+        9, make_view(None, MATCHED_RISK_SIGNAL, checks=(broken,), payment_sides=make_sides(timedelta(minutes=26)))
+    )
     QApplication.processEvents()
     sheet.fit_page()
     QApplication.processEvents()
@@ -265,7 +267,7 @@ def test_one_scroll_bar_moves_the_request(appearance: Appearance) -> None:
     sheet.resize(978, 680)
     sheet.show()
     page.refund_id = 9
-    page._show_details(9, make_view(None, HIT))
+    page._show_details(9, make_view(None, MATCHED_RISK_SIGNAL))
     for _ in range(5):
         QApplication.processEvents()
     panel, bar = page.request_panel, page.scroll_area.verticalScrollBar()
@@ -293,7 +295,7 @@ def test_the_end_counts_only_when_the_page_shows_it(appearance: Appearance, way:
     sheet.resize(978, 420)
     sheet.show()
     page.refund_id = 9
-    page._show_details(9, make_view(None, HIT))
+    page._show_details(9, make_view(None, MATCHED_RISK_SIGNAL))
     for _ in range(5):
         QApplication.processEvents()
     panel, own_bar = page.request_panel, page.request_panel.verticalScrollBar()
@@ -303,7 +305,7 @@ def test_the_end_counts_only_when_the_page_shows_it(appearance: Appearance, way:
     bar.setValue(0)
     own_bar.setValue(own_bar.maximum())
     QApplication.processEvents()
-    assert page.find_approval_disabled_reason(make_view(None, HIT)) == "Read to the end first."
+    assert page.find_approval_disabled_reason(make_view(None, MATCHED_RISK_SIGNAL)) == "Read to the end first."
     match way:
         case "Space":
             own_bar.setValue(0)
@@ -327,7 +329,7 @@ def test_the_end_counts_only_when_the_page_shows_it(appearance: Appearance, way:
 
 
 def is_approvable(page: ApprovalsPage) -> bool:
-    return page.find_approval_disabled_reason(make_view(None, HIT)) == ""
+    return page.find_approval_disabled_reason(make_view(None, MATCHED_RISK_SIGNAL)) == ""
 
 
 def test_set_asides_offer_their_refund(appearance: object) -> None:

@@ -20,9 +20,9 @@ ARRIVED = PersonalEvent(PersonalEventKind.APPROVAL, "approval/refund/9", "arrive
 DECIDED = PersonalEvent(PersonalEventKind.DECISION, "refund/4/rejected", "rejected", "refund", "4", "A-10442")
 PROPOSED = PersonalEvent(PersonalEventKind.APPROVAL, "approval/proposal/3", "proposed", "operation", "a-b")
 MENTIONED = PersonalEvent(PersonalEventKind.MENTION, "mention/1", "note", "payment", "5")
-HANDED = PersonalEvent(PersonalEventKind.HAND_OVER, "mention/2", "note", "payment", "6")
+HAND_OVER_EVENT = PersonalEvent(PersonalEventKind.HAND_OVER, "mention/2", "note", "payment", "6")
 OWNED = PersonalEvent(PersonalEventKind.HAND_OVER, "incident/7/handed/2", "incident", "incident", "7")
-WORSE = PersonalEvent(PersonalEventKind.INCIDENT, "incident/7/worse/9/", "worse", "incident", "7")
+WORSE_INCIDENT_EVENT = PersonalEvent(PersonalEventKind.INCIDENT, "incident/7/worse/9/", "worse", "incident", "7")
 ENDED = PersonalEvent(PersonalEventKind.BULK_RUN, "bulk-run/8", "ended", "bulk-run", "8", "BS-8")
 DECISIONS = [
     PersonalEvent(PersonalEventKind.DECISION, "x", act, "refund", "4")
@@ -32,7 +32,7 @@ DECISIONS = [
     for act in ("confirmed", "settled")
     for kind, state in (("credit-check", "success"), ("payment", "completed"), ("refund", "failed"))
 ]
-EVERY = (ARRIVED, PROPOSED, MENTIONED, HANDED, OWNED, WORSE, ENDED, *DECISIONS)
+ALL_EVENTS = (ARRIVED, PROPOSED, MENTIONED, HAND_OVER_EVENT, OWNED, WORSE_INCIDENT_EVENT, ENDED, *DECISIONS)
 
 
 class RecordingTray(DesktopMessageTray):
@@ -108,13 +108,13 @@ def test_what_the_first_reading_finds_is_not_new(appearance: object) -> None:
     desk.read(MENTIONED, person="op-a")  # an answer that comes after the change of person
     desk.read(MENTIONED, person="lead-b")
     assert (desk.toasts, desk.texts) == ([], [])
-    desk.read(MENTIONED, HANDED, person="lead-b")
+    desk.read(MENTIONED, HAND_OVER_EVENT, person="lead-b")
     assert desk.texts == ["Payment 6 was handed over to you."]
 
 
 def test_several_events_are_one_message(desk: WatchedDesk) -> None:
     """Several new events are one message, which opens the list of messages."""
-    desk.read(ARRIVED, MENTIONED, HANDED, WORSE)
+    desk.read(ARRIVED, MENTIONED, HAND_OVER_EVENT, WORSE_INCIDENT_EVENT)
     ((text, link),) = desk.desktop.shown
     assert text.splitlines() == [
         "4 new messages for you.",
@@ -155,7 +155,7 @@ def test_each_kind_has_a_switch(desk: WatchedDesk) -> None:
     assert list(dialog.check_box_by_kind) == list(PersonalEventKind)
     dialog.check_box_by_kind[PersonalEventKind.MENTION].setChecked(False)
     assert desk.context.preferences.get_value("notify.mention") is False
-    desk.read(MENTIONED, HANDED)
+    desk.read(MENTIONED, HAND_OVER_EVENT)
     assert [toast.message for toast in desk.toasts] == ["Payment 6 was handed over to you."]
     again = NotificationsDialog(desk.context, desk.window, has_desktop=False)
     assert [kind for kind, box in again.check_box_by_kind.items() if not box.isChecked()] == [
@@ -163,7 +163,7 @@ def test_each_kind_has_a_switch(desk: WatchedDesk) -> None:
     ]
     assert again.where_shown_label.plain != dialog.where_shown_label.plain, "without a tray it says so"
     again.check_box_by_kind[PersonalEventKind.MENTION].setChecked(True)
-    desk.read(MENTIONED, HANDED)
+    desk.read(MENTIONED, HAND_OVER_EVENT)
     assert len(desk.toasts) == 1
 
 
@@ -181,8 +181,8 @@ def test_every_event_has_its_words(appearance: object, language: str) -> None:
     """Every kind of event has a text in both languages with the number or id of its record."""
     context = make_window_context()
     context.language = language  # type: ignore[assignment]  # one of the languages
-    assert {event.kind for event in EVERY} == set(PersonalEventKind)
-    for event in EVERY:
+    assert {event.kind for event in ALL_EVENTS} == set(PersonalEventKind)
+    for event in ALL_EVENTS:
         assert (event.number or event.subject_id) in format_event(event, context)
 
 

@@ -47,7 +47,7 @@ UNKNOWN = make_check(
     work=Work(WorkState.NEEDS_REVIEW, reason="no_list_call"),
     error_code="read_timeout",
 )
-LACKING = make_check(
+CHECK_WITHOUT_PDF = make_check(
     pdf_file_path=None,
     incomplete=("pdf",),
     error_code="pdf_no_end",
@@ -112,7 +112,7 @@ def test_the_provider_side_of_a_running_purchase_waits_for_its_answer() -> None:
 def test_found_is_found_whatever_failed_later() -> None:
     """If the provider's id is stored, its side says "On record", also after a later read that failed."""
     _, provider, _ = facts.make_compared_sides(
-        make_view(LACKING, answer="HTTP 503 PENDING http_503"), make_window_context()
+        make_view(CHECK_WITHOUT_PDF, answer="HTTP 503 PENDING http_503"), make_window_context()
     )
     assert (provider.word, provider.tone) == ("On record", "good")
 
@@ -135,7 +135,7 @@ def test_what_is_missing_says_why_and_when_it_is_fetched() -> None:
     """A document that a bought credit check lacks is marked as missing, with its reason and the time of the next
     attempt. Documents of other records aren't.
     """
-    parts = facts.make_document_summaries(make_view(LACKING), make_window_context())
+    parts = facts.make_document_summaries(make_view(CHECK_WITHOUT_PDF), make_window_context())
     assert [part.is_missing for part in parts] == [False, False, False, True]
     assert (parts[3].text, parts[3].detail) == ("PDF incomplete", "next attempt 15:58:05")
     assert not any(
@@ -150,12 +150,12 @@ def test_what_is_missing_says_why_and_when_it_is_fetched() -> None:
     ("record", "expected"),
     [
         (UNKNOWN, ("resolve", "probe")),
-        (LACKING, ("refetch", "probe")),
+        (CHECK_WITHOUT_PDF, ("refetch", "probe")),
         (make_check(state=CheckState.ERROR, pdf_file_path=None), ("purchase",)),
         (make_check(state=CheckState.PENDING, credit_check_id=None), ("probe",)),
         (make_check(superseded_by=18), ("successor",)),
-        (replace(LACKING, viewing_over=True, expired_at=NOW + timedelta(days=1)), ("open_pdf", "probe")),
-        (replace(LACKING, viewing_over=True, expired_at=NOW), ("renew", "probe")),
+        (replace(CHECK_WITHOUT_PDF, viewing_over=True, expired_at=NOW + timedelta(days=1)), ("open_pdf", "probe")),
+        (replace(CHECK_WITHOUT_PDF, viewing_over=True, expired_at=NOW), ("renew", "probe")),
     ],
 )
 def test_what_helps_most_is_offered_first(record: CreditCheck, expected: tuple[str, ...]) -> None:
@@ -174,7 +174,7 @@ def test_a_proposal_waits_for_the_second_person() -> None:
 
 def test_a_difference_is_told_in_words() -> None:
     """Changes of a record are described field by field with the old and new value in words; codes aren't shown."""
-    sentence = facts.format_differences(LACKING, make_check(result="ng"), make_window_context())
+    sentence = facts.format_differences(CHECK_WITHOUT_PDF, make_check(result="ng"), make_window_context())
     assert "Result: Medium risk → High risk" in sentence
     assert "PDF: – → copy cd.pdf" in sentence
-    assert facts.format_differences(LACKING, LACKING, make_window_context()) == ""
+    assert facts.format_differences(CHECK_WITHOUT_PDF, CHECK_WITHOUT_PDF, make_window_context()) == ""

@@ -29,7 +29,7 @@ from tests.views.invented_checks import NOW, make_window_context
 from tests.views.invented_payments import ASIDE, make_payment, make_plan, make_refund
 
 PAYER = RiskSignal("payer_often", {"n": 4, "days": 30}, "refund", 7)
-SAME = RiskSignal(EXACT_LOOKALIKE_RULE, {"minor": 8_500, "currency": "JPY", "maker": "op-c"}, "refund", 8)
+LOOKALIKE_SIGNAL = RiskSignal(EXACT_LOOKALIKE_RULE, {"minor": 8_500, "currency": "JPY", "maker": "op-c"}, "refund", 8)
 
 
 class RefundServices:
@@ -131,7 +131,7 @@ def test_the_exact_look_alike_must_be_meant(appearance: object) -> None:
     """A request for the same amount as an earlier one needs a tick in the box that says that it is intended; an
     answer in words isn't enough.
     """
-    made = make_form(SAME)
+    made = make_form(LOOKALIKE_SIGNAL)
     made._answer_field_by_rule[EXACT_LOOKALIKE_RULE].edit.setText("a second one")  # type: ignore[union-attr]  # a line
     assert made.find_disabled_reason() == "Confirm that the repeated refund is intended."
     made.intended_repeat_box.setChecked(True)
@@ -143,7 +143,7 @@ def test_another_plan_keeps_what_was_answered(appearance: object) -> None:
     """Amounts change hits; an answer to a hit that is still there stays."""
     made = make_form(PAYER)
     made._answer_field_by_rule["payer_often"].edit.setText("four returns")  # type: ignore[union-attr]  # a line
-    made.show_plan(make_plan(PAYER, SAME))
+    made.show_plan(make_plan(PAYER, LOOKALIKE_SIGNAL))
     assert dict(made.list_risk_signal_answers()) == {"payer_often": "four returns", EXACT_LOOKALIKE_RULE: ""}
 
 

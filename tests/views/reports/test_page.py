@@ -69,7 +69,7 @@ TRUTH = TimeToTruthReport(
     (TimeToTruth("refund", 5 * _HOUR, 3, _HOUR, 6 * _HOUR, 9 * _HOUR, 1, 2, 7 * _HOUR, is_complete=False),),
     NOW,
 )
-OTHERS: dict[str, tuple[object, int, tuple[str, ...]]] = {
+OTHER_REPORTS: dict[str, tuple[object, int, tuple[str, ...]]] = {
     "queue_ages": (AGES, 2, ("21+", " 5")),
     "refund_funnel": (FUNNEL, 18, ("INR", "JPY", "¥9,900", "₹99.00")),
     "settlement": (SETTLEMENT, 14, ("¥3,300", "¥4,400", "−¥1,100", "−¥15,400")),
@@ -85,7 +85,7 @@ class Reports:
         self.success = success
 
     def __getattr__(self, name: str) -> Callable[[], object]:
-        return lambda: OTHERS[name.removeprefix("read_")][0]
+        return lambda: OTHER_REPORTS[name.removeprefix("read_")][0]
 
     def read_provider_success(self) -> ProviderSuccess:
         if self.success is None:
@@ -136,7 +136,7 @@ def test_every_picture_tells_its_figures(qtbot: QtBot, appearance: Appearance, l
     if not all rows are counted. Bars of different meaning have different fills.
     """
     page = page_of(Reports(), qtbot, language)
-    for name, (_, row_count, figures) in OTHERS.items():
+    for name, (_, row_count, figures) in OTHER_REPORTS.items():
         section = next(one for one in page.sections if one.name == name)
         assert isinstance(section, ChartSection)
         assert not section.chart.content.strips, "not read before it is opened"

@@ -16,7 +16,7 @@ from tests.support.quick_desks import open_quick_desk
 
 VIEWS = Path(console.views.__file__).parent
 SOURCES = sorted(VIEWS.rglob("*.py"))
-WITHOUT = {
+FUNCTIONS_WITHOUT_REQUEST_ID = {
     "alerts": {
         "count_lost_operations", "read_company_queue", "list_acknowledged_changes",
         "count_changed_companies",
@@ -108,7 +108,11 @@ def called() -> frozenset[tuple[str, str]]:
 @cache
 def acts_of_the_window() -> frozenset[tuple[str, str]]:
     """Return service and method of each call of the window that changes something."""
-    return frozenset((service, method) for service, method in called() if method not in WITHOUT.get(service, ()))
+    return frozenset(
+        (service, method)
+        for service, method in called()
+        if method not in FUNCTIONS_WITHOUT_REQUEST_ID.get(service, ())
+    )
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(VIEWS)))
@@ -160,4 +164,6 @@ def _takes_id(desk: Console, service: str, method: str) -> bool:
 
 
 def test_nothing_is_excused_that_is_not_called() -> None:
-    assert {(service, method) for service, methods in WITHOUT.items() for method in methods} <= called()
+    assert {
+        (service, method) for service, methods in FUNCTIONS_WITHOUT_REQUEST_ID.items() for method in methods
+    } <= called()

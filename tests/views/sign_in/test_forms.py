@@ -18,7 +18,7 @@ from tests.views.invented_checks import NOW, make_window_context
 
 PLACE = "db.example:3306/console"
 DENIED = Failure(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": "access_denied"})
-AWAY = Failure(ErrorCode.DATABASE_UNREACHABLE, {"problem": "gone"})
+DATABASE_UNREACHABLE_FAILURE = Failure(ErrorCode.DATABASE_UNREACHABLE, {"problem": "gone"})
 NOT_THERE = Failure(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": "unknown_database"})
 
 
@@ -130,7 +130,7 @@ def test_a_database_that_is_away_keeps_what_was_typed(qtbot: QtBot) -> None:
     form = sign_in(qtbot, "op-a")
     QTest.keyClicks(form.password_field.line_edit, "right")
     enter(form)
-    form.show_failure(AWAY)
+    form.show_failure(DATABASE_UNREACHABLE_FAILURE)
     assert notice_of(form).startswith("No answer. The database doesn't answer.")
     with qtbot.waitSignal(form.submitted) as sent:
         enter(form)
@@ -237,7 +237,7 @@ def test_unlocking_asks_for_the_password(qtbot: QtBot) -> None:
     form.show_failure(None)
     assert notice_of(form).startswith("Not unlocked. The password is wrong.")
     assert form.password_field.text() == ""
-    form.show_failure(AWAY)
+    form.show_failure(DATABASE_UNREACHABLE_FAILURE)
     assert "stays locked" in notice_of(form)
     with qtbot.waitSignal(form.other_person_requested):
         form.other_person_link.click()
