@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from console.domain.lookup.query import LONGEST_SEARCH_CHARACTERS, SearchProblem
 from console.domain.lookup.results import FoundRecords
+from console.wording.sentences import catalogue as wording
 
 
 def format_search_problem(problem: SearchProblem, translate: Callable[..., str]) -> str:
@@ -18,4 +19,4 @@ def format_missing_records_note(group: FoundRecords, translate: Callable[..., st
         notes.append(translate("search.more", n=len(group.records)))
     if group.is_partial:
         notes.append(translate("search.partial"))
-    return " ".join(notes)
+    return wording.join_sentences(notes)

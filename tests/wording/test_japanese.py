@@ -120,11 +120,15 @@ def test_a_fact_has_its_spaces(fact: object) -> None:
         ("12", "、", "12、"),
         ("注文", "¥12,000", "注文 ¥12,000"),
         ("", "注文", "注文"),
+        ("購入済みです。", " ", "購入済みです。"),
+        ("復旧をお待ちください。", "、14:52:45 から", "復旧をお待ちください、14:52:45 から"),
+        ("復旧をお待ちください。", "）。解除", "復旧をお待ちください）。解除"),
+        ("復旧をお待ちください。", "」です。", "復旧をお待ちください」です。"),
     ],
 )
 def test_pieces_are_joined_by_the_rule(before: str, after: str, joined: str) -> None:
     """Between Japanese text and a Latin fact a space is added; after a Japanese fact the space before a particle is
-    removed.
+    removed. No space follows a full stop, and no full stop stands before a comma or a closing bracket.
     """
     assert join_around_fact(before, after) == joined
 

@@ -220,7 +220,7 @@ class CommandPalette(QObject):
                 problem for problem in problems if problem.word != last_word or problem.kind not in incomplete
             )
         self.search_box.show_message(
-            " ".join(format_search_problem(problem, self._context.translate) for problem in problems)
+            wording.join_sentences(format_search_problem(problem, self._context.translate) for problem in problems)
         )
 
     def _show_failure(self, text: str, failure: Failure) -> None:
@@ -431,11 +431,11 @@ class CommandPalette(QObject):
         return ResultGroup(self._make_company_heading(), tuple(entries))
 
     def _make_company_heading(self) -> str:
-        """Return the heading above the companies. If this desk has a corporation registry, it names the registry's
-        date and publisher."""
+        """Return the heading above the companies. It names the date and the publisher of the corporation registry if
+        this registry has all of them; the name of another company is from our records alone."""
         translate = self._context.translate
         registry_date = self._search_result.companies.registry_date if self._search_result is not None else None
-        if registry_date is None:
+        if registry_date is None or not all(company.is_registered for company in self._companies):
             return translate("search.corporation")
         return translate("search.corporation_of", day=registry_date.isoformat(), publisher=REGISTRY_PUBLISHER)
 

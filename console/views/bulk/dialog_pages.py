@@ -34,6 +34,7 @@ from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
 from console.views.widgets.controls.inputs import DropDownList
 from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.views.widgets.window.notification_bars import NotificationBar
+from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -109,7 +110,8 @@ class BulkPlanPage(QWidget):
         self.table.rows.read_query(partial(_read_plan_rows, self.limited_plan))
         self.totals_label.show_text(bulk_words.format_plan_totals(self.limited_plan, context))
         recheck_sentence = context.translate("bulk.checked_again")
-        sentence = f"{bulk_words.format_shortest_duration(self.limited_plan, context)} {recheck_sentence}"
+        duration_sentence = bulk_words.format_shortest_duration(self.limited_plan, context)
+        sentence = wording.join_sentences((duration_sentence, recheck_sentence))
         self.duration_label.show_text(sentence if self.limited_plan.row_counts.get(ForecastKind.WOULD_RUN) else "")
         self.duration_label.setVisible(bool(self.duration_label.plain))
         self.row_limit_changed.emit()

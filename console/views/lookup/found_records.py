@@ -17,6 +17,7 @@ from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
 from console.wording.search import format_missing_records_note
+from console.wording.sentences import catalogue as wording
 
 _FOUND_RECORD_COLUMN_NAMES = ("company", "number", "name", "provider", "amount", "state", "certainty", "work", "age")
 _MAX_COMPANY_ROWS = 6
@@ -48,9 +49,7 @@ class FoundRecordsPanel(QWidget):
         note_sentences = dict.fromkeys(
             format_missing_records_note(group, translate) for group in result.groups.values()
         )
-        self.note_label = TextLabel(
-            " ".join(sentence for sentence in note_sentences if sentence), "small", "muted", wraps_lines=True
-        )
+        self.note_label = TextLabel(wording.join_sentences(note_sentences), "small", "muted", wraps_lines=True)
         self.table = StaticTable(
             context,
             make_record_columns(context, _FOUND_RECORD_COLUMN_NAMES, return_record),

@@ -292,7 +292,7 @@ class LookupPage(Page):
         if text != self._looked_up_text:
             return
         self.mark_data_read()
-        problems = " ".join(
+        problems = wording.join_sentences(
             format_search_problem(problem, self.context.translate) for problem in result.query.problems
         )
         self.number_field.show_search_problem(problems)
@@ -349,14 +349,16 @@ class LookupPage(Page):
         corporation registry, it says that a search by company name needs one; for a single character, that a search
         within names needs two."""
         translate = self.context.translate
-        hint = translate("lookup.nothing_hint", at=self.context.now())
+        hints = [translate("lookup.nothing_hint", at=self.context.now())]
         if result.is_partial:
-            hint = f"{translate('search.partial')} {hint}"
+            hints.insert(0, translate("search.partial"))
         if result.companies.is_one_character:
-            hint = f"{hint} {translate('lookup.one_character')}"
+            hints.append(translate("lookup.one_character"))
         if result.companies.registry_date is None:
-            hint = f"{hint} {translate('lookup.no_registry')}"
-        return EmptyState(translate("lookup.nothing", text=typed_text), hint, icon_name="search")
+            hints.append(translate("lookup.no_registry"))
+        return EmptyState(
+            translate("lookup.nothing", text=typed_text), wording.join_sentences(hints), icon_name="search"
+        )
 
     @Slot(str)
     def _open_corporation_number(self, corporation_number: str) -> None:

@@ -91,7 +91,7 @@ def format_difference_advice(difference: DifferenceItem, context: WindowContext)
     """Return the sentence that explains the difference and, if a person must act, the action. If the table shows
     our word for the state at the provider, the text also contains the provider's own word."""
     advice, word = _format_advice(difference, context), texts.format_history_state_word(difference, context)
-    return f"{advice} {context.translate('reconcile.history_word', word=word)}" if word else advice
+    return wording.join_sentences((advice, context.translate("reconcile.history_word", word=word) if word else ""))
 
 
 def _format_advice(difference: DifferenceItem, context: WindowContext) -> str:

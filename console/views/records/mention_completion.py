@@ -10,6 +10,7 @@ from console.domain.annotations.mentions import find_mentioned_names, find_unfin
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
 from console.views.widgets.controls.inputs import Field, MultiLineEdit
+from console.wording.sentences import catalogue as wording
 
 _POPUP_WIDTH_PX = 240
 
@@ -74,7 +75,7 @@ class MentionCompletion(QObject):
         translate = self._context.translate
         sentences = [translate("mention.will_tell", names=mentioned_names.people)] if mentioned_names.people else []
         sentences += [translate("mention.unknown", name=name) for name in mentioned_names.unknown_names[:1]]
-        return " ".join(sentences)
+        return wording.join_sentences(sentences)
 
     @Slot(str)
     def insert_name(self, person_name: str) -> None:

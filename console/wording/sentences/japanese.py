@@ -4,6 +4,8 @@ import re
 
 JAPANESE_LETTER_RANGES = "ぁ-ゖァ-ヺー々一-龥"
 LATIN_LETTER_RANGES = "A-Za-z0-9¥₹%"
+SENTENCE_ENDS = ("。", "！", "？")
+_MARKS_WITHOUT_FULL_STOP = ("、", "）", "」")
 
 _JAPANESE_BESIDE_LATIN_PATTERN = re.compile(
     rf"[{LATIN_LETTER_RANGES}][{JAPANESE_LETTER_RANGES}]|[{JAPANESE_LETTER_RANGES}][{LATIN_LETTER_RANGES}]"
@@ -16,11 +18,16 @@ _JAPANESE_LETTER_AT_END_PATTERN = re.compile(rf"[{JAPANESE_LETTER_RANGES}]$")
 
 def join_around_fact(before: str, after: str) -> str:
     """Return two pieces of a Japanese sentence joined: with one space between a Japanese and a Latin letter, with
-    none between two Japanese letters.
+    none between two Japanese letters and none after the end of a sentence. A full stop at the end of a fact, such as
+    of a reason that a person has typed, is left out before a comma and before a closing bracket.
 
     One of the pieces is a fact (the value of a placeholder). Whether it ends with a Japanese or a Latin letter,
     such as 会社名 or PDF, is known only when the sentence is built.
     """
+    if before.endswith(SENTENCE_ENDS) and after.startswith(" "):
+        return before + after[1:]
+    if before.endswith("。") and after.startswith(_MARKS_WITHOUT_FULL_STOP):
+        return before[:-1] + after
     if _JAPANESE_BESIDE_LATIN_PATTERN.fullmatch(before[-1:] + after[:1]):
         return f"{before} {after}"
     if _JAPANESE_LETTER_AT_END_PATTERN.search(before) and _SPACE_BEFORE_JAPANESE_PATTERN.match(after):
