@@ -421,7 +421,7 @@ class RefundRequestPanel(QScrollArea):
         return panel
 
     def _list_corporation_facts(self, details: RefundDetails) -> list[tuple[str, str]]:
-        """Return the line with the corporation's official name, its closure and its successors, and the source of
+        """Return the lines with the corporation's official name, its closure and its successors, and the source of
         these facts. Return an empty list without a corporation registry or without a corporation number."""
         context, facts = self._context, details.corporation
         if facts is None:
@@ -433,7 +433,7 @@ class RefundRequestPanel(QScrollArea):
         )
         notices = registry_words.list_registry_notices(facts, (), context.translate)
         source = registry_words.format_registry_source(facts.registry_date, context.translate)
-        text = "\n".join((" · ".join((name, *notices)), source))
+        text = "\n".join((name, *notices, source))
         return [(context.translate("column.corporation"), text)]
 
     def _make_comparison_panel(self, details: RefundDetails) -> QWidget:

@@ -64,6 +64,9 @@ class PurchaseForm(QWidget):
             self.comment_field.edit.setMaxLength(500)
         self._live_check_label = TextLabel("", wraps_lines=True)
         self._record_link = LinkButton(translate("action.open_record"), has_arrow=True)
+        keep_height = self._record_link.sizePolicy()
+        keep_height.setRetainSizeWhenHidden(True)  # so that its line stays as high as the lines below it
+        self._record_link.setSizePolicy(keep_height)
         self._record_link.clicked.connect(self._open_live_check)
         self.setLayout(self._build_layout())
         self._show_live_check()

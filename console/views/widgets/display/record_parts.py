@@ -25,6 +25,8 @@ from console.views.widgets.base import (
 from console.views.widgets.layout.flow_layout import FlowLayout, make_flow_holder, make_flow_widget
 
 _FORM_LABEL_WIDTH_PX = 80
+EXPLANATION_GAP_PX = 8
+"""The gap in px between the labels and the texts of an ExplanationForm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +286,7 @@ class ExplanationForm(QWidget):
         self._action_layout = FlowLayout()
         grid = QGridLayout(self)
         grid.setContentsMargins(24, 12, 24, 12)
-        grid.setHorizontalSpacing(8)
+        grid.setHorizontalSpacing(EXPLANATION_GAP_PX)
         grid.setVerticalSpacing(6)
         grid.setColumnStretch(1, 1)
         verdict_row = QHBoxLayout()
@@ -341,10 +343,17 @@ _FACT_GAP_PX = 12  # at text size 1
 class FactList(QWidget):
     """A list of labels (muted) and their values in two columns, for side panels and dialogs. `facts` are the first
     lines, each as a pair of label and value. Each fact whose value takes one line of text is as high as a value with
-    a copy button."""
+    a copy button. `gap_px` is the gap between labels and values, in px at text size 1."""
 
-    def __init__(self, facts: Sequence[tuple[str, str]] = (), *, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        facts: Sequence[tuple[str, str]] = (),
+        *,
+        gap_px: int = _FACT_GAP_PX,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
+        self._gap_px = gap_px
         self._lines: list[tuple[TextLabel, QVBoxLayout, bool]] = []  # label, layout of the value, has a button
         self._aligned_lists: tuple[FactList, ...] = (self,)
         # No QFormLayout: it keeps heights for two widths and the rows of one, and may cut off lines at the other.
@@ -364,7 +373,7 @@ class FactList(QWidget):
     def _fit_to_text_size(self) -> None:
         """Set the gap between labels and values, the heights of the lines and the width of the labels by the text
         size. In large text, a gap of a fixed width would look like a space between two words."""
-        self._grid.setHorizontalSpacing(round(_FACT_GAP_PX * current_appearance().scale))
+        self._grid.setHorizontalSpacing(round(self._gap_px * current_appearance().scale))
         for line in self._lines:
             _fit_fact_line(*line)
         if len(self._aligned_lists) > 1:
