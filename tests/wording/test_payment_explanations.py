@@ -157,6 +157,9 @@ SITUATIONS: dict[str, Explanation] = {
         f"payment with a refund {state}": related(refunds=(replace(REFUND, state=state),))
         for state in (RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING, RefundState.SUBMITTED)
     },
+    "payment with a failed refund": related(
+        refunds=(replace(REFUND, state=RefundState.FAILED, error_code="refund_window_over"),)
+    ),
     "payment with an unknown refund": related(refunds=(UNKNOWN_REFUND,)),
     "payment with an unknown refund, by hand": related(refunds=(replace(UNKNOWN_REFUND, work=Work(PERSON)),)),
     "refund that nobody can approve": explain_refund(
@@ -218,6 +221,7 @@ def test_an_unknown_outcome_is_never_called_failed(situation: str) -> None:
         ("payment for a person: amount_differs", 0, "決済会社 ¥11,500", "the gateway's is ¥11,500"),
         ("payment reversible", 0, "2026-11-22", "2026-11-22"),
         ("payment partly refunded", 1, "¥10,000", "¥10,000"),
+        ("payment with a failed refund", 1, "返金 R-", "was not made"),
         ("refund requested", 1, "op-a", "op-a"),
         ("refund to be sent", 2, "二重には返金されません", "nothing is refunded twice"),
         ("payment for a person: probes_ended", 1, "自動確認の予定終了", "Automatic probes ended"),

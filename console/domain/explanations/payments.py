@@ -682,12 +682,31 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
         return Explanation("verdict.payment_reversible", "why.payment_reversible", step, facts)
     if is_refunded_in_full(record):
         return Explanation("verdict.payment_refunded", "why.payment_refunded", NextStep("next.nothing", facts), facts)
+    verdict = "verdict.payment_partly" if record.refunded_minor else "verdict.payment_complete"
+    failed_refund = _find_failed_refund(record, relations, now)
+    if failed_refund is not None:
+        amount = _make_money(failed_refund.amount_minor, failed_refund.currency)
+        facts = {**facts, "refund": failed_refund.id, "refund_amount": amount}
+        command = f"support-console show refund {failed_refund.id}"
+        return Explanation(
+            verdict, "why.payment_refund_failed", NextStep("next.payment_refund_failed", facts, command), facts
+        )
     if record.refunded_minor:
-        return Explanation("verdict.payment_partly", "why.payment_partly", NextStep("next.nothing", facts), facts)
+        return Explanation(verdict, "why.payment_partly", NextStep("next.nothing", facts), facts)
     reason = "why.payment_complete" if record.order_id is not None else "why.payment_complete_alone"
     if record.error_code == RESOLVED_BY_PEOPLE_CAUSE and relations.provider_meaning not in PAID_STATES:
         reason = "why.payment_decided_by_people"  # until a later read, the gateway has confirmed nothing
-    return Explanation("verdict.payment_complete", reason, NextStep("next.nothing", facts), facts)
+    return Explanation(verdict, reason, NextStep("next.nothing", facts), facts)
+
+
+def _find_failed_refund(record: Payment, relations: PaymentRelations, now: datetime) -> Refund | None:
+    """Return the newest refund of the payment if it has failed and its own explanation advises a next step; otherwise
+    None."""
+    newest_refund = relations.refunds[0] if relations.refunds else None
+    if newest_refund is None or newest_refund.state is not RefundState.FAILED:
+        return None
+    explanation = explain_refund(replace(newest_refund, relations=RefundRelations(record)), now)
+    return None if explanation.next_step.code == "next.nothing" else newest_refund
 
 
 def _explain_unconfirmed_notice(record: Payment, relations: PaymentRelations, facts: Facts) -> Explanation:

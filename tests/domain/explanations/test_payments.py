@@ -283,6 +283,30 @@ def test_the_banks_days(paid_at: datetime, until: datetime) -> None:
     assert explain_payment(paid, until).verdict == "verdict.payment_complete"
 
 
+def test_a_failed_refund_is_named_while_its_money_can_be_returned() -> None:
+    """The newest refund of a paid payment failed: the payment names it and leads to it, as long as the refund itself
+    advises a next step. After a later refund was made, or while it is under way, the failed one isn't named.
+    """
+    failed = replace(OPEN_REFUND, id=30, amount_minor=3300, state=RefundState.FAILED, error_code="refund_window_over")
+    later = replace(failed, id=31, amount_minor=300, state=RefundState.COMPLETED, error_code=None)
+
+    def explain(refunded_minor: int, *refunds: Refund) -> tuple[str, str, str]:
+        payment = replace(DONE, refunded_minor=refunded_minor, relations=PaymentRelations(ORDER, refunds=refunds))
+        explained = explain_payment(payment, NOW)
+        return explained.verdict, explained.why, explained.next_step.code
+
+    named = ("why.payment_refund_failed", "next.payment_refund_failed")
+    assert explain(0, failed) == ("verdict.payment_complete", *named)
+    assert explain(300, failed, later) == ("verdict.payment_partly", *named)
+    assert explain(300, later, failed) == ("verdict.payment_partly", "why.payment_partly", "next.nothing")
+    assert explain(3300, failed, later)[2] == "next.nothing"
+    assert explain(0, replace(failed, id=31, state=RefundState.REJECTED), failed)[2] == "next.nothing"
+    explained = explain_payment(replace(DONE, relations=PaymentRelations(ORDER, refunds=(failed,))), NOW)
+    assert explained.next_step.command == "support-console show refund 30"
+    assert explained.work is WorkBadge.POSSIBLE
+    assert (explained.facts["refund"], explained.facts["refund_amount"]) == (30, Money(3300, "JPY"))
+
+
 def test_the_facts_that_sentences_name() -> None:
     """The attempts are counted from one, with their total. The amount is the captured one, or else the requested
     one."""
