@@ -63,7 +63,7 @@ def import_payment(desk: Terminal, kaede: KaedeServer, number: str = "ORD-1", mi
 # Settings
 
 
-def test_it_is_enabled_by_its_settings(tmp_path: Path) -> None:
+def test_a_provider_is_enabled_by_its_settings(tmp_path: Path) -> None:
     """The provider is enabled by its URL or its credentials. Its section of a profile is read, and a wrong key in the
     section is refused.
     """

@@ -636,7 +636,7 @@ def test_a_check_says_that_a_backup_is_whole(terminal: Terminal, backup: Path) -
     assert terminal("db", "restore", str(backup), "--check").status == 0
 
 
-def test_a_database_in_use_is_not_exchanged(terminal: Terminal, backup: Path) -> None:
+def test_a_restore_over_an_open_database_is_refused(terminal: Terminal, backup: Path) -> None:
     """While another process has the database file open, a restore is refused as `database_locked`, even if that
     process does nothing.
     """

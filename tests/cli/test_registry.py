@@ -61,7 +61,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryDesk]:
         yield RegistryDesk(terminal, sandbox, folder, without, whole)
 
 
-def test_without_a_registry_everything_is_as_before_and_says_what_would_be_there(desk: RegistryDesk) -> None:
+def test_commands_work_without_a_registry(desk: RegistryDesk) -> None:
     for name in ("status", "find", "number", "name"):
         assert "registry import FILE" in desk.without[name], name
     assert json.loads(desk.without["json"])["corporation"] is None

@@ -158,7 +158,7 @@ def test_packs_of_a_selection(sit: OpenWindow, console: Console, sandbox: Sandbo
         assert (tmp_path / f"{name}.csv").exists(), name
 
 
-def test_every_record_page_has_both(
+def test_every_record_page_has_timeline_and_pack_keys(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """On the page of a credit check, payment, order and refund, one key copies the timeline to the clipboard and
@@ -200,7 +200,9 @@ def insert_order(seats: WindowTestDesks) -> int:
         return int(tx.conn.scalar(text("SELECT id FROM orders")) or 0)
 
 
-def test_who_may_not_export_reads_why(seats: WindowTestDesks, sit: OpenWindow, console: Console) -> None:
+def test_the_export_button_is_disabled_with_its_reason(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console
+) -> None:
     """For a person who may not export, the button is disabled with the reason and the roles that may, and its key
     writes nothing; copying the timeline is possible.
     """

@@ -176,7 +176,7 @@ def test_each_language_has_its_words(seats: WindowTestDesks) -> None:
     assert count_announcements(person) == 1
 
 
-def test_only_a_new_person_sees_them(console: Console, seats: WindowTestDesks, sit: OpenWindow) -> None:
+def test_only_a_new_person_sees_first_tasks(console: Console, seats: WindowTestDesks, sit: OpenWindow) -> None:
     """A person with preferences of an earlier window, or with a damaged file of them, isn't new and sees no first
     tasks. Another person at the same desk is new.
     """

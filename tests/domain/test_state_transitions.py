@@ -222,7 +222,7 @@ RIGHTS = {
 
 
 @pytest.mark.parametrize("role", sorted(permissions.ALL_ROLES))
-def test_what_each_role_may_do(role: str) -> None:
+def test_each_role_has_exactly_its_rights(role: str) -> None:
     """Each role has exactly these rights. An auditor and a worker decide nothing."""
     person = Person("p", frozenset({role}), may_buy=False)
     assert {action for action in permissions.ROLES_BY_RIGHT if permissions.has_right(person, action)} == set(

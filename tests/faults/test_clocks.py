@@ -58,7 +58,7 @@ def _acquire(name: str, holder: HoldingProcess, at: datetime, tx: Transaction) -
 
 
 @pytest.mark.parametrize("forged", [False, True])
-def test_nobody_takes_over_early(open_database_in_japan_time: ServerPlace, forged: bool) -> None:
+def test_a_lease_lasts_as_long_as_the_server_decides(open_database_in_japan_time: ServerPlace, forged: bool) -> None:
     """A lease lasts as long as the server's clock decides. Desks with wrong clocks, and sessions with a wrong time,
     can't acquire it earlier."""
     with_truth, liar = Database(open_database_in_japan_time.url()), Database(open_database_in_japan_time.url("op-b"))

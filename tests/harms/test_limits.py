@@ -71,7 +71,7 @@ def test_two_administrators_change_it(limit_team: RequestingTeam) -> None:
     limit_team.check_refused("worker", *take_limit_request(limit_team, "adm-h"), UPDATE_LIMIT_SQL)
 
 
-def test_nobody_changes_it_alone(limit_team: RequestingTeam) -> None:
+def test_nobody_changes_a_limit_alone(limit_team: RequestingTeam) -> None:
     """The database refuses a change of a limit by a person, by a worker without a request, and by a worker with the
     request of only one administrator or of other people.
     """

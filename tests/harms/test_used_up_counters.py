@@ -65,7 +65,7 @@ def _make_insert(table: str, row: dict[str, str]) -> str:
     return f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(row.values())})"
 
 
-def test_nobody_uses_a_counter_up(harm_scene: AttackedDatabase) -> None:
+def test_no_role_can_exhaust_a_counter(harm_scene: AttackedDatabase) -> None:
     """Every role tries every attack on the counter of every table: the counters hardly move, and work goes on."""
     harm_scene.check_ordinary_work()
     before = harm_scene.read_next_ids()

@@ -107,7 +107,7 @@ ON_EDGES: tuple[Mutant, ...] = (
                 "sum(payment.captured_minor for payment in confirmed_payments)",
             ),
         ),
-        ("tests/domain/payments/test_consistency.py::test_what_goes_back_covers_no_order",),
+        ("tests/domain/payments/test_consistency.py::test_a_refunded_amount_covers_no_order",),
     ),
     Mutant(
         "an earlier payment that ended unpaid is not asked about",

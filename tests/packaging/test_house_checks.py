@@ -79,7 +79,7 @@ def test_each_rule_is_noticed(tmp_path: Path, path: str, text: str, word: str) -
         ("resources/fonts/a.ttf", "/ho" + "me/"),
     ],
 )
-def test_what_is_allowed_passes(tmp_path: Path, path: str, text: str) -> None:
+def test_allowed_code_has_no_finding(tmp_path: Path, path: str, text: str) -> None:
     """The house checks have no finding for code that is allowed in its folder."""
     assert check_text(tmp_path, path, text) == []
 

@@ -25,7 +25,7 @@ def test_a_page_that_holds_itself_is_deleted(qapp: QApplication) -> None:
     assert list_windows() <= before
 
 
-def test_what_was_there_before_stays(qapp: QApplication) -> None:
+def test_a_window_from_before_the_test_is_kept(qapp: QApplication) -> None:
     """A window that existed before the test, such as that of a fixture with a longer life, is not deleted, and
     neither are its parts.
     """

@@ -73,7 +73,9 @@ def test_every_rule_has_three_whole_sentences(name: str, language: str) -> None:
         ("C cancelled", ("「取消」", "¥12,000", "2 時間前"), ("is Cancelled", "¥12,000", "2 h ago")),
     ],
 )
-def test_what_was_found_and_since_when(name: str, japanese: tuple[str, ...], english: tuple[str, ...]) -> None:
+def test_the_reason_has_states_amounts_and_ages(
+    name: str, japanese: tuple[str, ...], english: tuple[str, ...]
+) -> None:
     """The reason of an alert contains the present states, amounts and ages."""
     for language, parts in (("ja", japanese), ("en", english)):
         why = make_sentences(explain(name), language)[1]

@@ -34,7 +34,7 @@ BEARER = {"authorization": f"Bearer {TOKEN}"}
         ("POST", "/webhooks/paypay", {"content-type": "multipart/form-data; boundary=" + "x" * 9_000}),
     ],
 )  # fmt: skip
-def test_what_nobody_asks_is_refused(
+def test_unsupported_methods_paths_and_headers_are_refused(
     scene: PaymentDesk, receiver: RunningReceiver, method: str, path: str, headers: dict[str, str]
 ) -> None:
     """A request with a method, path or header that the receiver doesn't offer gets a status from 400 to 499 and opens

@@ -87,7 +87,7 @@ def test_rates_come_from_what_happened(scene: PaymentDesk) -> None:
     assert found["queue_depth"][("queue_depth", "pending")] >= 1
 
 
-def test_nothing_of_anybody(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_metrics_contain_no_business_data(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """No order, sum, company or made-up source appears. A sum is a whole number: by chance, its digits are also
     a part of a time or of a size in bytes."""
     scene.order("ORD-CANARY-1", 4711, corporation="7010001065142")

@@ -80,7 +80,7 @@ def test_live_over_tls(scene: PaymentDesk, receiver: RunningReceiver, authority:
 
 
 @pytest.mark.parametrize("said", [b"", b"\x16\x03\x01", b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n", b"\0" * 5_000])
-def test_who_shakes_no_hands_is_cut_off(
+def test_a_client_without_a_tls_handshake_is_disconnected(
     short_handshake_receiver: RunningReceiver, authority: CertificateAuthority, said: bytes
 ) -> None:
     """A client that doesn't complete its TLS handshake gets no unencrypted answer and is disconnected; an honest

@@ -58,7 +58,7 @@ def test_no_stdout_at_all_is_no_failure() -> None:
     assert writer.exit_status == 0
 
 
-def test_nothing_drives_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_escape_sequences_are_printed_as_text(capsys: pytest.CaptureFixture[str]) -> None:
     """Escape sequences and marks of the reading direction in a provider's names are printed as text and have no
     effect on the terminal.
     """

@@ -224,7 +224,7 @@ def test_what_covers_an_order(sums: tuple[int, ...], currency: str, covered: boo
     ("refunded", "reserved", "covered"),
     [(0, 0, True), (1, 0, False), (0, 1, False), (2000, 0, False), (1000, 1000, False)],
 )
-def test_what_goes_back_covers_no_order(refunded: int, reserved: int, covered: bool) -> None:
+def test_a_refunded_amount_covers_no_order(refunded: int, reserved: int, covered: bool) -> None:
     """An amount that was refunded, or is reserved for a refund, doesn't cover the order. An excess may be
     refunded."""
     first = replace(PAID, captured_minor=2000, refunded_minor=refunded, reserved_minor=reserved)

@@ -116,7 +116,7 @@ def test_what_the_provider_calls_expired_expires(before: PaymentState) -> None:
         ({"state": _O.REFUNDED}, True, "refunded"),
     ],
 )
-def test_an_order_follows_what_covers_it(changed: dict[str, object], covered: bool, after: str) -> None:
+def test_an_order_is_paid_when_its_payments_cover_it(changed: dict[str, object], covered: bool, after: str) -> None:
     """The dry run of a completed payment sets the order to paid only if the order is pending and its payments cover
     its sum in its currency.
     """

@@ -34,14 +34,14 @@ def test_what_is_sent() -> None:
         assert server.header(0, "user-agent") == f"support-console/{console.__version__}"
 
 
-def test_what_was_not_given_is_not_sent() -> None:
+def test_an_empty_comment_is_not_sent() -> None:
     """Only the corporation number is required; an empty comment isn't sent."""
     with serve_scripts(make_answer_script(200, BOUGHT)) as server:
         make_alarmbox(server.url).buy_check(PurchaseRequest(NUMBER, "1", comment=""))
         assert json.loads(server.bodies()[0]) == {"corporation_number": NUMBER}
 
 
-def test_what_reads_send() -> None:
+def test_reads_use_the_documented_addresses() -> None:
     """The calls for detail, PDF and list use the documented addresses."""
     with serve_scripts(make_answer_script(500)) as server:
         reader = make_alarmbox(server.url, finds=True).make_reader()

@@ -286,7 +286,7 @@ UNREADABLE_FORMS = {
 
 @pytest.mark.parametrize("call", AtomCall)
 @pytest.mark.parametrize("body", UNREADABLE_FORMS.values(), ids=UNREADABLE_FORMS)
-def test_what_cannot_be_opened_is_unknown(call: AtomCall, body: bytes) -> None:
+def test_an_answer_that_is_not_decryptable_is_unknown(call: AtomCall, body: bytes) -> None:
     """An answer that isn't encrypted, is incomplete or contains two encrypted texts leaves the outcome unknown, and
     no encrypted text is kept."""
     outcome = convert_answer(call, 200, body)

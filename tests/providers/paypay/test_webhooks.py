@@ -84,7 +84,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("body", REFUSED.values(), ids=REFUSED)
-def test_what_is_no_notice(body: bytes) -> None:
+def test_malformed_bodies_are_refused(body: bytes) -> None:
     """Malformed and too large bodies are all refused in the same way."""
     with pytest.raises(UnreadableJson):
         read_notice(body)

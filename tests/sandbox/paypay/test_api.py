@@ -81,7 +81,7 @@ def test_bad_signatures(paypay: PayPayCaller, control: SandboxControl, header: d
     assert control.payments_control.read_ledger()["payments"] == []
 
 
-def test_what_is_signed_is_what_counts(sandbox: Sandbox) -> None:
+def test_a_request_that_differs_from_the_signed_one_is_refused(sandbox: Sandbox) -> None:
     """A request is refused if its body, path, method or merchant differs from the signed one, or if its nonce was
     used before."""
     line = Caller(sandbox)

@@ -61,7 +61,7 @@ def test_accounts_may_what_their_role_may(
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_who_has_request_ids(desks: Mapping[str, Console], tmp_path: Path, who: str) -> None:
+def test_people_who_may_use_request_ids(desks: Mapping[str, Console], tmp_path: Path, who: str) -> None:
     """Only people who may change records can use request ids. An auditor, an administrator and a worker are refused
     by the role, not by a grant of the server.
     """

@@ -505,7 +505,7 @@ def open_desk(home: Path, url: str, database: Database, vendor: LedgerVendor) ->
     return open_quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a")
 
 
-def test_the_desk_works_on_it(home: Path, database: Database, url: str) -> None:
+def test_a_desk_works_with_the_adopted_table(home: Path, database: Database, url: str) -> None:
     """After the adoption a desk finds the rows, is refused to buy while a row holds the claim, and buys another
     corporation. The other application's insert of a claimed number then fails (error 1062 on a server).
     """

@@ -113,7 +113,7 @@ def test_a_pending_order_of_a_paid_payment(rules_desk: AlertRulesDesk) -> None:
     )
 
 
-def test_what_is_told_to_other_programs(rules_desk: AlertRulesDesk) -> None:
+def test_the_outbox_has_one_event_per_alert_change(rules_desk: AlertRulesDesk) -> None:
     """The outbox has one event for the raised alert and one for the closed alert, each with its own id and with the
     facts of the alert.
     """

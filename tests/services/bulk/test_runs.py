@@ -73,7 +73,7 @@ def test_nobody_fills_the_disk_with_runs(
         assert other.bulk.create_run("probe", "unknown").size == ROW_COUNT
 
 
-def test_nothing_joins_what_was_frozen(console: Console, vendor: LedgerVendor) -> None:
+def test_a_run_keeps_the_records_that_matched_at_first(console: Console, vendor: LedgerVendor) -> None:
     """A new run contains the records that match now, with their versions; records that match later aren't added."""
     chosen = make_unknown_checks(console, ROW_COUNT)
     run = console.bulk.create_run("probe", "unknown")

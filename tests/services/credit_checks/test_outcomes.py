@@ -520,7 +520,7 @@ BEGINS, ENDS = datetime(2026, 11, 19, 15, tzinfo=UTC), datetime(2027, 11, 19, 15
         ),
     ],
 )
-def test_what_a_report_fills(report: CheckReport, held: datetime | None, values: dict[str, object]) -> None:
+def test_fields_that_a_report_fills(report: CheckReport, held: datetime | None, values: dict[str, object]) -> None:
     """Fields that the report lacks stay unchanged (`held` is the stored end). If the report says that the viewing
     period is over, that counts more than its dates.
     """

@@ -97,7 +97,7 @@ def test_the_same_words_that_look_different() -> None:
     assert "1 page has no text" in format_comparison_summary_lines(without, "en")[1]
 
 
-def test_what_means_harm_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hostile_documents_are_refused_or_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Documents with too many pages or with encryption are refused. A page with very many words is cut and marked so,
     an unreadable page is reported as such, and the comparison stops at its limit of differences.
     """

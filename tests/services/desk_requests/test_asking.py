@@ -324,7 +324,7 @@ def test_a_worker_asks_nobody(place: Place) -> None:
     assert (flawed.value.code, flawed.value.detail["problem"]) == ("usage", "accounts_roles")
 
 
-def test_what_nobody_answers_is_unknown(place: Place, sandbox: Sandbox) -> None:
+def test_a_request_without_an_answer_is_unknown(place: Place, sandbox: Sandbox) -> None:
     """A worker takes the request and never answers: the desk reports an unknown outcome."""
     (number,) = invent_numbers(1, seed=10)
     start_team_mode(place, "op-a")

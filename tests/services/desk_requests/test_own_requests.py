@@ -96,7 +96,7 @@ def test_a_withdrawal_is_one_however_often(
     assert refused.value.code == "not_allowed"
 
 
-def test_who_waits_is_told_of_a_withdrawal(
+def test_a_waiting_window_reports_a_withdrawal(
     sandbox: Sandbox, desk_worker_and_other: tuple[Console, Console, Console]
 ) -> None:
     """A person withdraws the request in another window: the waiting window reports at once that nothing was sent. The

@@ -295,7 +295,7 @@ def test_a_second_row_at_the_same_place_is_found(pack_desk: PackDesk, is_first: 
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"no zip at all", b"PK\x05\x06" + b"\0" * 18])
-def test_what_is_no_pack_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_pack_is_not_intact(tmp_path: Path, content: bytes) -> None:
     """The verification of a file that isn't a pack returns that it isn't intact, and raises no error."""
     file = tmp_path / "x.zip"
     file.write_bytes(content)
@@ -409,7 +409,7 @@ def test_a_small_file_takes_no_memory(tmp_path: Path, title: str) -> None:
         (b'[["a"],', zipfile.ZIP_DEFLATED),
     ],
 )
-def test_a_manifest_is_no_bomb(tmp_path: Path, inside: bytes, packing: int) -> None:
+def test_a_huge_manifest_is_verified_with_bounded_memory(tmp_path: Path, inside: bytes, packing: int) -> None:
     """A small file whose manifest decompresses to very long lists is verified with bounded memory and time, with each
     compression.
     """

@@ -178,7 +178,7 @@ def test_a_desk_that_only_read_counts(
     assert len(vendor.charges) == 2, lost_purchase
 
 
-def test_who_knows_more_stops_it_again(
+def test_a_desk_that_knows_the_lost_purchase_stops_all_desks(
     place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck
 ) -> None:
     """A person has acknowledged the alert of a desk that only read. Then the desk that bought is opened: it stops all

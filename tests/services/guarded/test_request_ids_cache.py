@@ -180,7 +180,7 @@ def test_what_is_nearly_a_day_old_is_not_cached(place: Place, console: Console, 
     assert call_for_refusal(lambda: buy(console)).code == "already_purchased"
 
 
-def test_nothing_in_redis_can_be_read(place: Place, console: Console, own_redis: RedisServer) -> None:
+def test_redis_entries_reveal_no_content(place: Place, console: Console, own_redis: RedisServer) -> None:
     """The entries of Redis reveal neither the person and the request id nor the answer."""
     buy(console)
     with Redis.from_url(own_redis.url) as client:

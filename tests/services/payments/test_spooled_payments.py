@@ -37,7 +37,7 @@ def read_operation(scene: PaymentDesk, operation: str) -> OperationDetails:
 
 @pytest.mark.parametrize("journal", [True, False])
 @pytest.mark.parametrize("paid", [True, False])
-def test_what_was_begun_comes_back(scene: PaymentDesk, journal: bool, paid: bool) -> None:
+def test_a_lost_payment_is_restored_by_a_probe(scene: PaymentDesk, journal: bool, paid: bool) -> None:
     """A lost payment is shown as started, not as failed; the advised probe restores it under its number and order,
     paid or unpaid.
     """
@@ -159,7 +159,7 @@ def test_refused_ones_have_failed(scene: PaymentDesk) -> None:
 
 
 @pytest.mark.expects_log("an answer that never came is told")
-def test_nobody_knows_is_not_failed(scene: PaymentDesk, sandbox: Sandbox, clock: MovedClock) -> None:
+def test_a_payment_with_a_lost_answer_is_unknown(scene: PaymentDesk, sandbox: Sandbox, clock: MovedClock) -> None:
     """The answer and then the row of a payment were lost: it is shown as unknown until the provider answers or two
     people decide.
     """

@@ -217,7 +217,7 @@ def test_who_may_look(days: ReconciledDay) -> None:
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("part", "run", "code"), [("unlucky", 1, "usage"), ("all", 99, "not_found")])
-def test_what_is_no_question(days: ReconciledDay, part: str, run: int, code: str) -> None:
+def test_an_unknown_part_or_run_is_refused(days: ReconciledDay, part: str, run: int, code: str) -> None:
     """An unknown part or run is refused with the expected code."""
     with pytest.raises(ConsoleError) as caught:
         get_run_reader(days).list_differences(run, part) if code == "usage" else get_run_reader(days).read_run(run)

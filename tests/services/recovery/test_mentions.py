@@ -66,7 +66,7 @@ def test_a_mention_until_it_is_done(scene: PaymentDesk) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_who_is_mentioned_and_what_is_told(scene: PaymentDesk) -> None:
+def test_people_who_may_be_mentioned(scene: PaymentDesk) -> None:
     """Only people who may write notes can be mentioned, and the trail has their names. A bulk note mentions nobody,
     and hostile names are plain text.
     """

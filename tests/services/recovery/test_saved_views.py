@@ -75,7 +75,7 @@ def test_saved_renamed_deleted_and_restored(scene: PaymentDesk) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_what_is_refused(scene: PaymentDesk) -> None:
+def test_invalid_views_are_refused(scene: PaymentDesk) -> None:
     """Invalid names, filters and queues of a view are refused."""
     views = scene.console.saved_views
     assert problem_of(lambda: views.save_view("a\u202eb", False, REVIEW)) == "view_name"

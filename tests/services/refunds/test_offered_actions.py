@@ -151,7 +151,7 @@ def would_accept(desk: RefundDesk, refund: Refund, act: Callable[[], object]) ->
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_what_is_offered_is_accepted(desk: RefundDesk, state: str) -> None:
+def test_exactly_the_offered_actions_are_accepted(desk: RefundDesk, state: str) -> None:
     """Each offered action is accepted by the service, and each other action is refused. The approver of an approved
     refund can call `approve` again, because that only sends the refund.
     """

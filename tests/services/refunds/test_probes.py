@@ -406,7 +406,7 @@ def test_a_contradiction_that_is_found_again_stops_the_next_refund(desk: RefundD
     assert desk.list_provider_keys(payment) == [desk.read_refund(refund).provider_refund_key]
 
 
-def test_what_was_never_sent_asks_nobody(desk: RefundDesk, control: SandboxControl) -> None:
+def test_a_probe_of_an_unsent_refund_sends_nothing(desk: RefundDesk, control: SandboxControl) -> None:
     """A probe of a refund that was never sent sends nothing."""
     refund = desk.ask(desk.paid())
     assert desk.probe(refund) == refund

@@ -174,7 +174,7 @@ def test_openings_and_refusals_are_in_the_trail(desk: RefundDesk) -> None:
     assert ("op-a", "refund.approve", "refund", str(refund.id), "refused") in told
 
 
-def test_who_may_not_look(desk: RefundDesk) -> None:
+def test_an_unknown_person_is_refused_the_view(desk: RefundDesk) -> None:
     """A person whom the database doesn't know is refused the view."""
     desk.insert_team()
     refund = desk.ask(desk.paid())

@@ -95,7 +95,7 @@ def tasks(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator
         made.heartbeat.close()
 
 
-def test_what_is_due_runs_and_then_waits(tasks: CountedTasks, hand_clock: HandClock) -> None:
+def test_a_due_task_runs_and_then_waits_its_interval(tasks: CountedTasks, hand_clock: HandClock) -> None:
     """A new task runs at once, then after its own interval; its row has the result of the run."""
     assert tasks.scheduler.run_due_tasks() == (TaskRun("probes", 0), TaskRun("refetches", 2))
     assert tasks.scheduler.run_due_tasks() == ()
@@ -118,7 +118,7 @@ def test_worker_once_runs_every_task(tasks: CountedTasks) -> None:
     assert tasks.runs == ["probes", "refetches"] * 2
 
 
-def test_who_looks_rarely_looks_ahead(tasks: CountedTasks, hand_clock: HandClock) -> None:
+def test_a_rare_look_runs_tasks_that_are_due_soon(tasks: CountedTasks, hand_clock: HandClock) -> None:
     """A scheduler that looks rarely also runs the tasks that become due within a margin after the look, and no later
     ones.
     """

@@ -523,7 +523,7 @@ def test_it_need_not_name_its_columns(server_database: Database, tmp_path: Path)
         assert [row[2] for row in found] == [ONE, TWO]
 
 
-def test_what_the_other_application_hears(server_database: Database, tmp_path: Path) -> None:
+def test_the_other_application_gets_error_1062(server_database: Database, tmp_path: Path) -> None:
     """A second live row for a corporation number, in full-width digits too, is refused with the server's error 1062,
     which names the unique index."""
     legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1)])

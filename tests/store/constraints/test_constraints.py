@@ -118,7 +118,7 @@ def test_the_list_is_in_the_docs() -> None:
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
-def test_what_is_honest_passes(people: Team, connections: PersonConnections, who: str) -> None:
+def test_statements_with_the_own_name_are_accepted(people: Team, connections: PersonConnections, who: str) -> None:
     """The database accepts the same kinds of statements if they have the person's own name and the right time."""
     own = [forbidden.make_audit_insert(), forbidden.make_operation_insert(), forbidden.make_evidence_insert()]
     free = (

@@ -102,7 +102,9 @@ def test_a_slow_bucket_is_bounded(bucket_server: BucketServer) -> None:
 
 
 @pytest.mark.timeout(100)
-def test_a_bucket_that_is_away_is_bounded(bucket_server: BucketServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retries_of_an_unreachable_bucket_end_in_time(
+    bucket_server: BucketServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """If nobody listens at the address, the retries end at the time limit, with the reason `timeout`."""
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "127.0.0.1:1")
     for attempt in _make_attempts(DocumentBucket(URL, SHORT_TIME_LIMIT_SECONDS)):
@@ -110,7 +112,7 @@ def test_a_bucket_that_is_away_is_bounded(bucket_server: BucketServer, monkeypat
 
 
 @pytest.mark.parametrize(("status", "reason"), [(401, "denied"), (403, "denied"), (400, "refused"), (503, "timeout")])
-def test_what_google_refuses_is_said(bucket_server: BucketServer, status: int, reason: str) -> None:
+def test_a_refusal_by_google_has_its_reason(bucket_server: BucketServer, status: int, reason: str) -> None:
     """The error's reason says whether a right is missing (`denied`), the request is wrong (`refused`) or the person
     should wait (`timeout`)."""
     bucket = (

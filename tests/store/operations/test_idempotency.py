@@ -154,7 +154,7 @@ def test_an_epoch_lasts_an_hour(context: ServiceContext) -> None:
         assert read_epoch(context, later) == (begun if counts else "")
 
 
-def test_each_epoch_is_another_one(context: ServiceContext, hand_clock: HandClock) -> None:
+def test_each_new_epoch_has_a_new_text(context: ServiceContext, hand_clock: HandClock) -> None:
     """Each new epoch has a new text and begins now. The rows of other leases stay unchanged."""
     with context.database.read() as conn:
         before = sorted(tuple(row) for row in conn.exec_driver_sql("SELECT name, slot, token FROM leases"))

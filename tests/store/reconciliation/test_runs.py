@@ -80,7 +80,7 @@ def test_never_backwards(own_rows: Connection, begin_run: BeginRun, values: dict
 
 
 @pytest.mark.parametrize("state", [reconciliations.RUN_DONE, reconciliations.RUN_FAILED])
-def test_ended_for_good(own_rows: Connection, begin_run: BeginRun, state: str) -> None:
+def test_an_ended_run_never_changes(own_rows: Connection, begin_run: BeginRun, state: str) -> None:
     """An ended run has the time of its end and can't be changed."""
     ended = reconciliations.save_progress(own_rows, begin_run(), LATER, state=state, reason="x", evidence_id=5)
     assert reconciliations.find(own_rows, ended.id) == ended

@@ -91,7 +91,7 @@ def test_in_ones_own_name_alone(place: Place, people: tuple[Database, Database])
     assert find_taker(people[0]) is None
 
 
-def test_nobody_is_asked_of_nothing(people: tuple[Database, Database]) -> None:
+def test_no_records_need_no_query(people: tuple[Database, Database]) -> None:
     """For no records the result is empty, without a query."""
     with people[0].read() as conn:
         assert takes.read_takes(conn, KIND, []) == {}

@@ -96,7 +96,7 @@ def test_completed_with_the_providers_id(rows: Connection) -> None:
 
 
 @pytest.mark.parametrize("column", ["refund_amount", "currency", "payment_id", "maker", "reason", "saw", "decide_by"])
-def test_what_was_asked_for_stays(rows: Connection, column: str) -> None:
+def test_columns_of_a_refund_request_never_change(rows: Connection, column: str) -> None:
     """The columns of the request can't be changed, because the approval is for exactly this request; a change needs a
     new request."""
     refund = insert_requested_refund(rows, insert_paid_payment(rows))

@@ -281,7 +281,7 @@ def test_the_case_of_a_file_name_does_not_matter(tmp_path: Path) -> None:
     assert (source.is_difference, source.day) == (True, date(2025, 11, 28))
 
 
-def test_what_the_format_allows_is_taken(tmp_path: Path) -> None:
+def test_longest_texts_and_special_characters_are_imported(tmp_path: Path) -> None:
     """The longest allowed texts are imported, and Shift_JIS characters whose bytes look like a backslash, a brace or
     a letter."""
     rows = [

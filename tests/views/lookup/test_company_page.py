@@ -149,7 +149,7 @@ def test_a_company_without_open_issues_has_no_list_of_them(appearance: object) -
 
 
 def test_a_re_read_without_a_change_leaves_the_open_issues_alone(qtbot: QtBot, appearance: object) -> None:
-    """The button with the focus is the same widget afterwards."""
+    """After a re-read that found no change, the button of the open issue is still the same widget."""
     page = make_page(NO_PDF)
     qtbot.addWidget(page)
     (button,) = page.open_items.focus_stops

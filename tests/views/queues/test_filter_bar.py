@@ -48,7 +48,7 @@ def test_no_line_has_the_list_of_further_conditions_alone(appearance: object, la
     assert bar.further_lists.isVisible()
 
 
-def test_every_offered_condition_is_one(sentence: QueueFilterBar) -> None:
+def test_every_entry_of_the_filter_is_a_valid_condition(sentence: QueueFilterBar) -> None:
     """Every entry of every list of the filter is a valid condition and has a text."""
     for name, chip in sentence.chip_by_list_name.items():
         for place in range(chip.count()):
