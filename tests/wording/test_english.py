@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from console.wording.sentences.catalogue import choose_singular_or_plural, read_sentences, translate
+from console.wording.sentences.english import join_after_fact
 
 EN = read_sentences("en")
 JA = read_sentences("ja")
@@ -210,3 +211,21 @@ LABEL_KEYS_PATTERN = (
 def test_a_word_that_stands_alone_begins_with_a_capital() -> None:
     """Labels, options and cells begin with a capital letter."""
     assert {key: text for key, text in EN.items() if re.match(LABEL_KEYS_PATTERN, key) and text[:1].islower()} == {}
+
+
+@pytest.mark.parametrize(
+    ("note", "sentence"),
+    [
+        ("復旧をお待ちください。", "Set read-only: “復旧をお待ちください。”"),
+        ("Wait for the repair.", "Set read-only: “Wait for the repair.”"),
+        ("Wait for the repair", "Set read-only: “Wait for the repair”."),
+        ("Is it repaired?", "Set read-only: “Is it repaired?”."),
+    ],
+)
+def test_a_typed_reason_that_ends_with_a_full_stop_gets_no_second_one(note: str, sentence: str) -> None:
+    """The typed text stays as it is; the full stop of the sentence is left out behind it, with or without a quotation
+    mark, also in the middle of a text. Another mark, such as an ellipsis, stays."""
+    assert translate("timeline.read_only.on", "en", note=note) == sentence
+    assert join_after_fact("Reason: done.", ". Then") == "Reason: done. Then"
+    assert join_after_fact("Reason: done.", "...") == "Reason: done...."
+    assert join_after_fact("", ". Then") == ". Then"

@@ -26,6 +26,7 @@ from console.domain.payments.provider_registry import ProviderTraits, list_provi
 from console.domain.recovery.decision_reasons import parse_stated_reason
 from console.resource_paths import resources_dir
 from console.wording.sentences import findings
+from console.wording.sentences.english import join_after_fact
 from console.wording.sentences.formats import (
     NO_VALUE,
     TimeStyle,
@@ -350,14 +351,14 @@ class _SentenceFormatter(string.Formatter):
         self._language, self._now = language, now
 
     def vformat(self, format_string: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-        if self._language != "ja":
-            return super().vformat(format_string, args, kwargs)
+        is_japanese = self._language == "ja"
         text = ""
         for literal, name, spec, _ in self.parse(format_string):
-            text = join_around_fact(text, literal)
+            text = join_around_fact(text, literal) if is_japanese else join_after_fact(text, literal)
             if name is not None:
                 value, _ = self.get_field(name, args, kwargs)
-                text = join_around_fact(text, self.format_field(value, spec or ""))
+                fact = self.format_field(value, spec or "")
+                text = join_around_fact(text, fact) if is_japanese else text + fact
         return text
 
     def get_value(self, key: int | str, args: object, kwargs: Mapping[str, object]) -> object:
