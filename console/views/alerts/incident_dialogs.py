@@ -8,7 +8,7 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
 from console.domain.access.permissions import is_same_person
-from console.domain.alerts.incidents import Incident
+from console.domain.alerts.incidents import Incident, IncidentState
 from console.domain.alerts.snooze import find_snooze_ends
 from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.form_dialog import FormDialog
@@ -26,7 +26,7 @@ class IncidentDialog(FormDialog):
     right_name = "note"
     gap_px = 8
     name = ""
-    """Name of this dialog in its wording keys: `dialog.incident_{name}.…`."""
+    """Name of the action of this dialog, also in the key of its draft."""
     missing_note_key = "dialog.note.needs_words"
     """Wording key of the sentence that asks for a note if the person has typed none; "" if the note is optional."""
 
@@ -34,13 +34,13 @@ class IncidentDialog(FormDialog):
         translate = context.translate
         super().__init__(
             context,
-            translate(f"dialog.incident_{self.name}.title"),
+            translate(f"dialog.incident_{self.wording_name}.title"),
             incident_texts.format_incident_name(incident, context),
             parent,
-            main_button_text=translate(f"dialog.incident_{self.name}.act"),
+            main_button_text=translate(f"dialog.incident_{self.wording_name}.act"),
         )
         self.incident = incident
-        self.note_field = MultiLineField(translate(f"dialog.incident_{self.name}.words"), translate)
+        self.note_field = MultiLineField(translate(f"dialog.incident_{self.wording_name}.words"), translate)
         if not isinstance(self.note_field.edit, LineEdit):
             self.note_field.edit.textChanged.connect(self.update_submit_button)
         self.drop_down_list = self.make_drop_down_list()
@@ -54,6 +54,11 @@ class IncidentDialog(FormDialog):
         self._submit_shortcut = QShortcut(QKeySequence("Ctrl+Return"), self)
         self._submit_shortcut.activated.connect(self.press_main_button)
         self.update_submit_button()
+
+    @property
+    def wording_name(self) -> str:
+        """The name of this dialog in its wording keys: `dialog.incident_{wording_name}.…`."""
+        return self.name
 
     def make_drop_down_list(self) -> DropDownList | None:
         """Return the drop-down list above the field for the note; None if this dialog has no list."""
@@ -72,18 +77,18 @@ class IncidentDialog(FormDialog):
             else (self._make_drop_down_label(self.drop_down_list), self.drop_down_list)
         )
         effect_label = TextLabel(
-            self.context.translate(f"dialog.incident_{self.name}.effect"), "small", "muted", wraps_lines=True
+            self.context.translate(f"dialog.incident_{self.wording_name}.effect"), "small", "muted", wraps_lines=True
         )
         return *drop_down_list, self.note_field, effect_label
 
     def _make_drop_down_label(self, drop_down_list: DropDownList) -> TextLabel:
-        label = TextLabel(self.context.translate(f"dialog.incident_{self.name}.choice"), "small", "muted")
+        label = TextLabel(self.context.translate(f"dialog.incident_{self.wording_name}.choice"), "small", "muted")
         label.setBuddy(drop_down_list)
         return label
 
     def find_form_problem(self) -> str:
         if self.drop_down_list is not None and self.drop_down_list.currentIndex() < 0:
-            return f"dialog.incident_{self.name}.needs_choice"
+            return f"dialog.incident_{self.wording_name}.needs_choice"
         return self.missing_note_key if not self.note_field.text().strip() else ""
 
     def make_incident_call(self, id: int, note: str) -> ActingCall[Incident]:
@@ -105,14 +110,14 @@ class IncidentDialog(FormDialog):
     def send_form(self) -> None:
         self.send_call(
             self.make_incident_call(self.incident.id, self.note_field.text().strip()),
-            label=self.context.translate(f"dialog.incident_{self.name}.act"),
+            label=self.context.translate(f"dialog.incident_{self.wording_name}.act"),
             attempt=(f"incident {self.name}", *self.list_attempt_inputs()),
             key=("incident", self.incident.id),
         )
 
     def make_answer_toast(self, answer: Incident) -> Toast:  # each dialog has one sentence
         return Toast(
-            self.context.translate(f"dialog.incident_{self.name}.done"),
+            self.context.translate(f"dialog.incident_{self.wording_name}.done"),
             incident_texts.format_incident_name(answer, self.context),
         )
 
@@ -183,10 +188,19 @@ class ResolveIncidentDialog(IncidentDialog):
 
 
 class ReopenIncidentDialog(IncidentDialog):
-    """The dialog in which a person opens a resolved incident again, with a reason."""
+    """The dialog in which a person opens a resolved incident again, or ends the acknowledgements of an incident that
+    is still open, with a reason."""
 
     name = "reopen"
     missing_note_key = "dialog.incident_reopen.needs_words"
+
+    def __init__(self, context: WindowContext, incident: Incident, parent: QWidget) -> None:
+        self._is_still_open = incident.state in (IncidentState.OPEN, IncidentState.SNOOZED)
+        super().__init__(context, incident, parent)
+
+    @property
+    def wording_name(self) -> str:
+        return "unacknowledge" if self._is_still_open else self.name
 
     def make_incident_call(self, id: int, note: str) -> ActingCall[Incident]:
         return lambda services, request_id: services.incidents.reopen(id, note, request_id=request_id)

@@ -123,7 +123,9 @@ class AlertsPage(Page):
         self.hand_over_button = self._make_button("H", self.hand_over_current_incident, "incident.action.hand_over")
         self.snooze_button = self._make_button("S", self.snooze_or_wake_current_incident)
         self.resolve_button = self._make_button("E", self.resolve_or_reopen_current_incident)
-        self.reopen_button = self._make_button("Shift+E", self.reopen_current_incident, "incident.action.reopen")
+        self.reopen_button = self._make_button(
+            "Shift+E", self.reopen_current_incident, "incident.action.unacknowledge"
+        )
         self.acknowledge_with_note_button = self._make_button(
             "Shift+A", self.open_acknowledge_dialog, "incident.action.acknowledge_note"
         )

@@ -91,10 +91,14 @@ def get_state_word_icon_and_tone(incident: Incident, context: WindowContext) -> 
 
 
 def format_title_and_count(incident: Incident, context: WindowContext) -> str:
-    """Return the title of the incident, followed by the number of its alerts if it has more than one."""
-    title = incident_words.format_incident_title(incident, context.translate)
-    alert_count = len(incident.alerts)
-    return title if alert_count == 1 else f"{title} · {context.translate('incident.alerts', n=alert_count)}"
+    """Return the title of the incident, followed by the number of its alerts if it has more than one, and by a word
+    if it is open and a person has acknowledged all of its open alerts."""
+    parts = [incident_words.format_incident_title(incident, context.translate)]
+    if len(incident.alerts) > 1:
+        parts.append(context.translate("incident.alerts", n=len(incident.alerts)))
+    if incident.state is IncidentState.OPEN and incident.is_acknowledged:
+        parts.append(context.translate("alerts_screen.seen"))
+    return " · ".join(parts)
 
 
 def list_incident_sentences(incident: Incident, context: WindowContext) -> list[str]:

@@ -20,7 +20,12 @@ from console.domain.alerts.snooze import find_snooze_ends
 from console.domain.money import Money
 from console.domain.tasks.records import Alert, AlertItem
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
-from console.views.alerts.incident_dialogs import HandOverIncidentDialog, ResolveIncidentDialog, SnoozeIncidentDialog
+from console.views.alerts.incident_dialogs import (
+    HandOverIncidentDialog,
+    ReopenIncidentDialog,
+    ResolveIncidentDialog,
+    SnoozeIncidentDialog,
+)
 from console.views.alerts.page import AlertsPage
 from console.views.presenters import alerts as alert_words
 from console.views.runtime.routes import LookupRoute, OrderRoute, PaymentRoute
@@ -140,6 +145,18 @@ def test_grouped_by_state(appearance: object) -> None:
     assert groups == [("Open", "4"), ("Snoozed", "1")]
 
 
+def test_an_acknowledged_incident_is_marked_in_the_list(appearance: object) -> None:
+    """The sidebar counts only open incidents that nobody has acknowledged. Their number is that of the open rows
+    without the word for an acknowledgement. A resolved incident has no such word."""
+    acknowledged = replace(LATE_PAYMENT_ALERT.alert, acknowledged_by="lead-b", acknowledged_at=NOW)
+    seen, unseen = replace(LATE_PAYMENT_ALERT, alert=acknowledged), make_incident(TASK)
+    page = make_page(make_incident(seen), unseen)
+    cause = next(column for column in page.table.rows.columns if column.key == "cause")
+    marked = [str(cause.cell(incident)).endswith(" · Acknowledged") for incident in page.table.all_rows]
+    assert sorted(marked) == [False, True]
+    assert not str(cause.cell(make_incident(seen, state=IncidentState.RESOLVED))).endswith("Acknowledged")
+
+
 def test_the_card_of_a_cause(appearance: object) -> None:
     """The card of an incident has its alerts, the affected records with their sums by currency, the playbook, and the
     steps that people have taken.
@@ -186,8 +203,12 @@ def test_what_can_be_done_with_the_current_one(appearance: object) -> None:
     other = replace(LATE_PAYMENT_ALERT.alert, acknowledged_by="lead-b", acknowledged_at=NOW, note="asked the shop")
     page._show_incident(make_incident(replace(LATE_PAYMENT_ALERT, alert=other)))
     assert (page.acknowledge_button.isHidden(), page.undo_button.isHidden()) == (True, True)
-    assert (page.reopen_button.isHidden(), page.reopen_button.text()) == (False, "Reopen...")
+    assert (page.reopen_button.isHidden(), page.reopen_button.text()) == (False, "End acknowledgement...")
     assert any(text.endswith("asked the shop") for text in read_card_texts(page))
+    still_open = ReopenIncidentDialog(page.context, make_incident(replace(LATE_PAYMENT_ALERT, alert=other)), page)
+    assert still_open.main_button.text() == "End acknowledgement"
+    resolved = make_incident(LATE_PAYMENT_ALERT, state=IncidentState.RESOLVED)
+    assert ReopenIncidentDialog(page.context, resolved, page).main_button.text() == "Reopen"
     page._show_incident(make_incident(TASK))
     assert page.action_button.isHidden()
     closed = make_incident(LATE_PAYMENT_ALERT, state=IncidentState.CLOSED, closed_at=NOW)
