@@ -74,5 +74,14 @@ def test_a_record_that_another_person_has_taken(
     person = sit()
     page = show_page(person, CreditCheckRoute(check.id), CreditCheckPage)
     person.until(lambda: "Taken by lead-b until" in read_visible_words(page, NotificationBar))
+    assert isinstance(page, CreditCheckPage)
+    button = page.find_button("take")
+    assert button is not None
+    assert not button.isEnabled()
+    assert "lead-b has taken it until" in button.shown_reason
     person.press("T")
-    person.until(lambda: "Nothing changed" in read_visible_words(page, NotificationBar))
+    person.until(lambda: "lead-b has taken it until" in read_visible_words(page, NotificationBar))
+    with seats.open_acting_desk("lead-b") as lead:
+        lead.recovery.give_up_take("credit-check", check.id)
+    page.read_data_again()
+    person.until(button.isEnabled)

@@ -55,6 +55,8 @@ class ActionButtons(QObject):
         self._context = context
         self.outdated_reason = ""
         """Why no action that changes something is possible: the shown data could not be read again. "" if it was."""
+        self.taken_reason = ""
+        """Why the person can't take the record: another person has taken it. "" if no other person has."""
         self.missing_record_reasons: Mapping[str, str] = {}
         """Why an action that only opens another record is impossible: there is no such record. By the names of the
         actions."""
@@ -123,8 +125,8 @@ class ActionButtons(QObject):
     def _find_disabled_reason(self, name: str, allowed_actions: Mapping[str, AllowedAction]) -> str:
         """Return the reason why the button of the action `name` is disabled: the record that it opens doesn't exist,
         the service doesn't allow the action, the database is unreachable, a read-only switch is on, no worker is
-        present, the person lacks the right, or the shown data could not be read again. Return "" if the button is
-        enabled.
+        present, the person lacks the right, another person has taken the record, or the shown data could not be read
+        again. Return "" if the button is enabled.
         """
         if name in self.missing_record_reasons:
             return self.missing_record_reasons[name]
@@ -136,6 +138,8 @@ class ActionButtons(QObject):
         unavailable_reason = (
             self._context.find_disabled_reason(right) if is_checked_here else self._find_unavailable_reason(name)
         )
+        if name == "take":
+            return unavailable_reason or self.taken_reason
         return unavailable_reason or (self.outdated_reason if right_changes_records(right) else "")
 
     def _find_unavailable_reason(self, name: str) -> str:

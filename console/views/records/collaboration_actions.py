@@ -126,6 +126,16 @@ class CollaborationActions(QObject):
     def _refresh_after_note(self) -> None:
         self._action_handlers.page.refresh("noted")
 
+    def find_taken_by_other_reason(self, take: Take | None) -> str:
+        """Return the reason why the acting person can't take the record of this take: it is another person's, and
+        hasn't ended. Return "" for None and for the person's own take, which a further take extends."""
+        context = self._context
+        is_own = take is not None and is_same_person(take.person, context.operator or "")
+        if take is None or is_own or take.until <= context.now():
+            return ""
+        holder_name = record_words.get_actor_name(take.person, context)
+        return context.translate("reason.taken", holder=holder_name, until=take.until)
+
     def show_take(self, take: Take | None) -> None:
         """Show a bar with the person who has taken the record and the end of the take; hide the bar if the record
         isn't taken (None)."""

@@ -170,6 +170,7 @@ class RecordPage(Page, Generic[ViewT]):
             self.context.connection_state_changed,
             self.context.people_changed,
             self.context.person_changed,
+            self.context.minute_passed,  # another person's take may have ended
         ):
             signal.connect(self._update_actions)
 
@@ -381,6 +382,7 @@ class RecordPage(Page, Generic[ViewT]):
         """Show the actions that are possible for the record at present; do nothing if the record isn't read yet."""
         if self.view is not None:
             self.action_bar.outdated_reason = self.find_outdated_reason()
+            self.action_bar.taken_reason = self.collaboration.find_taken_by_other_reason(self.view.taken)
             self.action_bar.show_actions(self.view, self.form, self._list_offered_actions(self.view))
 
     def update_outdated_actions(self) -> None:
