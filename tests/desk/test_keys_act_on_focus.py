@@ -362,6 +362,25 @@ def test_no_key_is_silent(
     assert silent == []
 
 
+def list_hinted_keys(person: Person) -> set[str]:
+    page = person.frame.current_page
+    assert page is not None
+    return {key for keys, _ in page.hint_bar.key_hints for key in keys}
+
+
+@pytest.mark.parametrize("route", [QueuesRoute("unknown"), AlertsRoute(), ReconcileRunsRoute()], ids=str)
+def test_an_auditor_reads_no_hints_of_keys_that_change_something(person: Person, route: Route) -> None:
+    """The line of shortcuts has only keys that the person has the right to use, also after another person begins to
+    act; a key to move or to export stays."""
+    keys_that_change = {"P", "F", "E", "T", "Shift+T", "H", "N", "A", "S"}
+    person.frame.show_route(route)
+    person.wait_until_read()
+    assert list_hinted_keys(person) & keys_that_change
+    person.opening.context.change_operator("aud-e")
+    person.until(lambda: not list_hinted_keys(person) & keys_that_change)
+    assert "Enter" in list_hinted_keys(person)
+
+
 def test_bulk_keys_say_why_not(person: Person, desk: SampleDesk, recorded_acts: list[tuple[str, RecordRef]]) -> None:
     """The whole list is selected: a key that can't act on it says so, and shows it in a bar."""
     person.opening.context.change_operator("aud-e")

@@ -61,6 +61,8 @@ def test_a_payment_that_cannot_be_read_again_is_not_acted_on(
         assert "Support code: database_locked." in told
         assert "Time: " in told
         assert "The data shown was loaded at" in told
+        assert "Some actions are off" in told, "a probe and a note are possible"
+        assert "charged" not in told, "nothing is sent for a reading"
         assert page.view is not None
         assert page.head.title.short_form
         assert not refund.isEnabled()

@@ -3,6 +3,7 @@ the rules by which a page reads its data again."""
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from itertools import pairwise
@@ -31,6 +32,14 @@ KeyHint = tuple[Sequence[str], str]
 
 
 _KEY_HINT_GAP_PX = 16
+_RIGHT_BY_KEY_HINT: Mapping[str, str] = {
+    "key.probe": "probe", "key.refetch": "refetch", "key.resolve": "resolve", "key.move_order": "resolve",
+    "key.take": "take", "key.give_back": "take", "key.hand_over": "take", "key.note": "note",
+    "key.acknowledge": "note", "key.snooze": "note", "key.resolve_incident": "note", "key.save_view": "save_view",
+    "key.purchase": "purchase", "key.refund": "refund_request", "key.reconcile": "import",
+}  # fmt: skip
+"""Name of the right to the action of a shortcut, by the wording key of its hint. A page shows no hint to a person
+without the right."""
 _MIN_FULL_WINDOW_HEIGHT_PX = 480  # height of the lowest window that shows every part of a page, at text size 1
 
 
@@ -339,6 +348,7 @@ class Page(QWidget):
         self._bar_by_name: dict[str, NotificationBar] = {}
         self._lower_parts: list[QWidget] = []
         self._has_key_hints = self._is_low_window = False
+        self._hidden_hint_keys: frozenset[str] = frozenset()
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(0)
@@ -386,17 +396,29 @@ class Page(QWidget):
     def show_key_hints_without(self, hidden_hint_keys: Collection[str]) -> None:
         """Show the page's shortcuts in the line at the bottom, except those of actions that the page doesn't offer
         now; `hidden_hint_keys` has the wording keys of their hints."""
+        self._hidden_hint_keys = frozenset(hidden_hint_keys)
+        self._update_key_hints()
+
+    @Slot()
+    def _update_key_hints(self) -> None:
+        """Show the shortcuts that the page offers now, except those of actions for which the acting person has no
+        right."""
+        context = self.context
         self.hint_bar.show_key_hints(
             [
-                (keys, self.context.translate(words_key))
+                (keys, context.translate(words_key))
                 for keys, words_key in self.key_hints
-                if words_key not in hidden_hint_keys
+                if words_key not in self._hidden_hint_keys
+                and not context.find_missing_right_reason(_RIGHT_BY_KEY_HINT.get(words_key, ""))
             ]
         )
 
     def add_key_hints(self) -> None:
         """Add the line of shortcuts at the bottom of the page."""
         self._has_key_hints = True
+        self.context.people_changed.connect(self._update_key_hints)
+        self.context.person_changed.connect(self._update_key_hints)
+        self._update_key_hints()
         self.add_content(self.hint_bar)
         self.hint_bar.setVisible(not self._is_low_window)
 
@@ -652,7 +674,7 @@ class Page(QWidget):
             return "", ""
         (failure, failed_at), translate = self._reading_failure, self.context.translate
         was_cancelled = failure.code == "cancelled"
-        text = self.context.format_failure(failure)
+        text = self.context.format_failure(replace(failure, detail={"about": "reading", **failure.detail}))
         if not was_cancelled:
             # the message of an error in the program contains its support code
             code = {} if failure.support_code else {"support_code": failure.code}
