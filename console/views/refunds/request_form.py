@@ -336,6 +336,9 @@ class RefundForm(QWidget):
         self.amount_field.show_error(amount_error)
         if amount_error:
             return amount_error
+        broken_check = next((check for check in self._list_shown_checks() if not check.holds), None)
+        if broken_check:  # no answer below can make the refund possible
+            return refund_words.format_rule_check(broken_check, self._context, self.plan.payment.currency)
         if not self.reason_code:
             return translate("dialog.refund.needs_reason")
         if self.reason_code == "other" and not self.explanation_edit.text().strip():
@@ -344,12 +347,7 @@ class RefundForm(QWidget):
             return translate("dialog.refund.needs_answers")
         if EXACT_LOOKALIKE_RULE in self._answer_field_by_rule and not self.intended_repeat_box.isChecked():
             return translate("dialog.refund.needs_intent")
-        broken_check = next((check for check in self._list_shown_checks() if not check.holds), None)
-        return (
-            refund_words.format_rule_check(broken_check, self._context, self.plan.payment.currency)
-            if broken_check
-            else ""
-        )
+        return ""
 
     def _list_shown_checks(self) -> list[RuleCheck]:
         """Return the results of the plan's rules that the form shows. For a refund from money set aside, the rule

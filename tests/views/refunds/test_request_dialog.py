@@ -154,6 +154,16 @@ def test_a_broken_rule_is_told_with_its_figures(appearance: object) -> None:
     assert made.find_disabled_reason() == "This exceeds the daily limit of ¥3,000,000 (¥2,999,000 used today)."
 
 
+@pytest.mark.parametrize("hits", [(), (PAYER,), (LOOKALIKE_SIGNAL,)])
+def test_a_broken_rule_is_told_before_a_missing_input(appearance: object, hits: tuple[RiskSignal, ...]) -> None:
+    """If the amount exceeds a limit, the form says so first: selecting a reason or answering the warnings can't make
+    this request possible."""
+    broken = RuleCheck(LimitReason.LIMIT_PER_PERSON_AND_DAY, False, {"limit": 3_000_000, "today": 2_999_000})
+    made = RefundForm(make_window_context(), make_plan(*hits, checks=(broken,)), None)
+    assert made.reason_code is None
+    assert made.find_disabled_reason() == "This exceeds the daily limit of ¥3,000,000 (¥2,999,000 used today)."
+
+
 def test_money_set_aside_is_refunded_whole(appearance: object) -> None:
     """Money that is set aside is refunded in full: the form has its amount, refuses a part, and ignores the rest of
     the payment.
