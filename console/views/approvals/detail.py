@@ -108,11 +108,13 @@ class RefundRequestPanel(QScrollArea):
         self._end_panel: RefundRequestEndPanel | None = None
         self._last_panel: QWidget | None = None
         self._watched_outer_areas: set[QScrollArea] = set()
+        self._is_end_visible = False
         self.setWidgetResizable(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         bar = self.verticalScrollBar()
         bar.valueChanged.connect(self._mark_read_if_end_visible)
+        bar.rangeChanged.connect(self._keep_end_visible)
         bar.rangeChanged.connect(self._check_end_visible_later)
         application = QApplication.instance()
         if isinstance(application, QApplication):
@@ -136,16 +138,27 @@ class RefundRequestPanel(QScrollArea):
     def _mark_read_if_end_visible(self) -> None:
         """If the end of the request is visible, mark the shown version of the refund as read and emit
         `end_reached`."""
-        details, bar, content = self.details, self.verticalScrollBar(), self.widget()
-        if (
-            details is None
-            or not self.isVisible()
-            or content is None
-            or content.height() < _MIN_LAID_OUT_CONTENT_HEIGHT_PX
-        ):
-            return
-        if bar.value() >= bar.maximum() - 4 and self._is_end_in_sight():
+        bar, content = self.verticalScrollBar(), self.widget()
+        self._is_end_visible = (
+            self.details is not None
+            and self.isVisible()
+            and content is not None
+            and content.height() >= _MIN_LAID_OUT_CONTENT_HEIGHT_PX
+            and bar.value() >= bar.maximum() - 4
+            and self._is_end_in_sight()
+        )
+        if self._is_end_visible:
             self._mark_end_reached()
+
+    @Slot()
+    def _keep_end_visible(self) -> None:
+        """If a bar below this scroll area has made it lower, and the person had scrolled to the end of the request,
+        scroll to the end again: the button "approve" stays enabled, so no line may become hidden."""
+        if not self._is_end_visible or not self.isVisible():
+            return
+        bars = [self.verticalScrollBar(), *(area.verticalScrollBar() for area in self._list_outer_areas())]
+        if any(bar.value() > 0 for bar in bars):
+            QTimer.singleShot(0, self, self._scroll_to_end)
 
     @Slot()
     def _mark_end_reached(self) -> None:
@@ -179,8 +192,10 @@ class RefundRequestPanel(QScrollArea):
             if area not in self._watched_outer_areas:
                 self._watched_outer_areas.add(area)
                 area.verticalScrollBar().valueChanged.connect(self._mark_read_if_end_visible)
+                area.verticalScrollBar().rangeChanged.connect(self._keep_end_visible)
                 area.verticalScrollBar().rangeChanged.connect(self._check_end_visible_later)
 
+    @Slot()
     def _scroll_to_end(self) -> None:
         """Scroll to the end of the request. Also scroll the page around this scroll area until the end is visible."""
         self.verticalScrollBar().setValue(self.verticalScrollBar().maximum())
@@ -279,6 +294,8 @@ class RefundRequestPanel(QScrollArea):
         """Show another refund request, or a newer version of the shown one."""
         is_same_refund = self.details is not None and self.details.record.id == details.record.id
         scroll_position = self.verticalScrollBar().value() if is_same_refund else 0
+        was_end_visible = is_same_refund and self._is_end_visible
+        self._is_end_visible = False
         self.details = details
         content, had_focus = QWidget(), any(child_widget.hasFocus() for child_widget in self.findChildren(QWidget))
         if had_focus:  # the focused widget is deleted with the old content
@@ -301,6 +318,7 @@ class RefundRequestPanel(QScrollArea):
         self._fit_money_strip()
         self.setAccessibleName(format_approval_title(details, self._context))
         self.verticalScrollBar().setValue(scroll_position)
+        self._is_end_visible = was_end_visible
         self._check_end_visible_later()
 
     def list_reasons_against_refund(self, details: RefundDetails) -> list[tuple[str, str, str, RiskSignal | None]]:

@@ -25,6 +25,7 @@ from console.views.pages.scroll_container import PageScrollArea
 from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.display.money_strip import MoneyPanel
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.views.invented_checks import make_window_context
 from tests.views.invented_payments import make_payment, make_refund, make_sides, make_view
 
@@ -330,6 +331,39 @@ def test_the_end_counts_only_when_the_page_shows_it(appearance: Appearance, way:
 
 def is_approvable(page: ApprovalsPage) -> bool:
     return page.find_approval_disabled_reason(make_view(None, MATCHED_RISK_SIGNAL)) == ""
+
+
+@pytest.mark.parametrize(("scale", "wide", "high"), [(1.0, 1078, 560), (2.0, 978, 680)])
+def test_a_bar_hides_no_line_of_a_request_that_was_read(
+    appearance: Appearance, scale: float, wide: int, high: int
+) -> None:
+    """A bar below the request, such as that of a probe, makes the request lower. If the person had scrolled to the
+    end, the end stays visible while the button "approve" is enabled, also when the request is shown again."""
+    appearance.set_text_scale(scale)
+    page = ApprovalsPage(make_window_context())
+    sheet = PageScrollArea(page)
+    sheet.resize(wide, high)
+    sheet.show()
+    page.refund_id = 9
+    page._show_details(9, make_view(None, MATCHED_RISK_SIGNAL))
+    for _ in range(5):
+        QApplication.processEvents()
+    panel = page.request_panel
+    assert not panel._is_end_in_sight()
+    assert not is_approvable(page)
+    QTest.keyClick(panel, Qt.Key.Key_End)
+    assert is_approvable(page)
+    page.show_bar("act", NotificationBar("Nothing changed.", "", tone="good", icon_name="check"))
+    for _ in range(5):
+        QApplication.processEvents()
+    assert panel._is_end_in_sight()
+    page._show_details(9, make_view(None, MATCHED_RISK_SIGNAL))
+    page.show_bar("more", NotificationBar("Nothing changed.", "", tone="good", icon_name="check"))
+    for _ in range(5):
+        QApplication.processEvents()
+    assert panel._is_end_in_sight()
+    assert is_approvable(page)
+    sheet.hide()
 
 
 def test_set_asides_offer_their_refund(appearance: object) -> None:
