@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QTextBlockFormat, QTextCursor
 from PySide6.QtWidgets import QStackedWidget, QTextEdit, QVBoxLayout, QWidget
 
 from console.domain.records import EvidenceItem, TimelineEntry, is_attempt_overdue
@@ -255,9 +256,12 @@ class EvidenceView(QWidget):
         self._answer_text = QTextEdit()
         self._answer_text.setReadOnly(True)
         self._answer_text.setTabChangesFocus(True)
+        self._answer_text.setFont(current_appearance().font("data"))
         self._answer_text.setAccessibleName(translate("record.answer_text"))
         self._selectable_text_flags = self._answer_text.textInteractionFlags()
         self._unmasked_answers: Mapping[int, str] = {}
+        # Not in `changeEvent`: Qt applies the style sheet to the field later, and would restore the previous font.
+        current_appearance().changed.connect(self._set_answer_font)
         self._table.current_changed.connect(self._show_selected_answer)
         self._table.rows.page_applied.connect(self._select_first_answer)
         self._table.columns_fitted.connect(self._show_cut_summary)
@@ -297,6 +301,22 @@ class EvidenceView(QWidget):
         self._show_selected_answer(self._table.current_item)
 
     @Slot()
+    def _set_answer_font(self) -> None:
+        """Give the answer's text the figures font in the present text size."""
+        self._answer_text.setFont(current_appearance().font("data"))
+        self._set_answer_line_height()
+
+    def _set_answer_line_height(self) -> None:
+        """Give the answer's text the line height of its font's text role: at the font's own line height, the lines
+        would touch each other."""
+        appearance, cursor = current_appearance(), QTextCursor(self._answer_text.document())
+        gap_px = appearance.line_height("data") - appearance.font_metrics("data").height()
+        line_format = QTextBlockFormat()
+        line_format.setLineHeight(gap_px, QTextBlockFormat.LineHeightTypes.LineDistanceHeight.value)
+        cursor.select(QTextCursor.SelectionType.Document)
+        cursor.mergeBlockFormat(line_format)
+
+    @Slot()
     def _select_first_answer(self) -> None:
         """Select the first answer of the table if no answer is selected."""
         if self._table.current_item is None:
@@ -308,6 +328,7 @@ class EvidenceView(QWidget):
             placeholder_text = self._context.translate("record.no_answer_text")
             body = self._unmasked_answers.get(item.id, item.body)
             self._answer_text.setPlainText(escape_direction_marks(format_stored_answer(body)) or placeholder_text)
+            self._set_answer_line_height()
         self._show_cut_summary()
 
     @Slot()

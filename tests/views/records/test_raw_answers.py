@@ -1,18 +1,52 @@
-"""The tab of raw answers shows the whole summary of the selected answer at every width."""
+"""The tab of raw answers shows the whole summary of the selected answer at every width, and its text in letters of
+equal width."""
 
+from dataclasses import replace
+from itertools import pairwise
 from typing import Literal
 
 import pytest
+from PySide6.QtGui import QFontMetricsF
 from pytestqt.qtbot import QtBot
 
 from console.domain.records import EvidenceItem
 from console.views.records.tabs import EvidenceView
+from console.views.theme.design_tokens import tokens
+from console.views.theme.theme import Appearance
 from console.wording.sentences import catalogue as wording
 from tests.views.invented_checks import NOW, make_window_context
 
 ANSWER = EvidenceItem(
     1, NOW, "person", "ab" * 32, "[not_listed] 20 purchases of that day, not this one", body="a file"
 )
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_the_letters_of_an_answer_are_equally_wide(qtbot: QtBot, appearance: Appearance, scale: float) -> None:
+    """The text of an answer has the figures font at each text size, so that its columns are aligned. Japanese letters
+    are twice as wide, and no line touches the next."""
+    tab = EvidenceView(make_window_context())
+    qtbot.addWidget(tab)
+    tab.show_evidence((replace(ANSWER, body='{"name": "株式会社"}'),))
+    tab.show()
+    appearance.set_text_scale(1.5)
+    appearance.set_text_scale(scale)
+    qtbot.waitUntil(lambda: "株" in tab._answer_text.toPlainText())
+    text = tab._answer_text
+    assert text.font().pixelSize() == round(tokens().type["data"].px * scale)
+    metrics = QFontMetricsF(text.document().defaultFont())
+    widths = [metrics.horizontalAdvance(letter * 20) for letter in 'iW{}":,01']
+    assert max(widths) == pytest.approx(min(widths))
+    assert metrics.horizontalAdvance("株" * 10) == pytest.approx(widths[0])
+    ink = metrics.tightBoundingRect(text.toPlainText().replace("\n", ""))
+    layout, block = text.document().documentLayout(), text.document().begin()
+    tops = []
+    while block.isValid():
+        tops.append(layout.blockBoundingRect(block).top())
+        block = block.next()
+    distances = [below - above for above, below in pairwise(tops)]
+    assert distances
+    assert min(distances) >= ink.height(), "no line covers letters of the next"
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
