@@ -34,10 +34,11 @@ from console.views.runtime.routes import (
     LookupRoute,
     PaymentRoute,
     QueuesRoute,
+    ReportsRoute,
 )
 from console.views.runtime.tasks import Failure
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import TextLabel
+from console.views.widgets.base import TextLabel, TitleLabel
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.tabs import TabBar
 from console.views.widgets.window.notification_bars import NotificationBar
@@ -404,6 +405,41 @@ def test_an_opened_tab_comes_into_sight(qapp: QApplication, tmp_path: Path, scal
                 assert in_sight.contains(tab_bar.mapTo(contents, QPoint(1, 1))), where
                 below = contents.height() - bottom - 1
                 assert in_sight.bottom() - bottom >= min(in_sight.height() // 2, below), where
+
+
+def test_a_page_opens_at_its_top_and_keeps_its_head(qapp: QApplication, tmp_path: Path) -> None:
+    """In a window of 1280x800 the title, the badges and the panels with the state in each system stay visible when
+    another tab is opened; another record, or another visit of Home or the reports, opens at the top although the page
+    was scrolled down before."""
+    with open_stage(tmp_path / "desk", WindowLook("ja", "light", 1280, 800)) as stage:
+        checks = [stage.desk.list_checks(name)[0].id for name in ("complete", "unknown")]
+        payments = [stage.desk.list_payments(name)[-1].id for name in ("refund_unknown", "complete")]
+        for route in (*map(CreditCheckRoute, checks), *map(PaymentRoute, payments)):
+            stage.go(route)
+            page = stage.find(RecordPage)
+            area = page.contents_area
+            assert area.verticalScrollBar().value() == 0, route
+            for number in (*range(1, page.tabs.tabs.count()), 0):
+                page.tabs.tabs.setFocus()
+                page.tabs.tabs.setCurrentIndex(number)
+                stage.settle()
+                assert area.verticalScrollBar().value() == 0, (route, number)
+            page.tabs.show_tab("evidence")
+            stage.settle()
+            area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
+        for route in (ReportsRoute(), HomeRoute()):
+            stage.go(route)
+            area = find_page_area(stage.find(TitleLabel))
+            tab_bars = [bar for bar in stage.window.findChildren(TabBar) if bar.isVisible()]
+            for tab_bar in tab_bars:
+                for number in (*range(1, tab_bar.count()), 0):
+                    tab_bar.setCurrentIndex(number)
+                    stage.settle()
+                    assert area.verticalScrollBar().value() == 0, (route, number)
+            area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
+            stage.go(QueuesRoute("review"))
+            stage.go(route)
+            assert area.verticalScrollBar().value() == 0, route
 
 
 def find_page_area(widget: QWidget) -> PageScrollArea:

@@ -304,7 +304,7 @@ class WindowFrame(CoveredWindow):
         self._show_window_title()
         self._mark_sidebar_entry(page)
         page.take_focus()
-        area.scroll_to_focused_widget()
+        area.show_top_and_focus()
         self.page_shown.emit()
 
     def _show_scroll_area(self, area: PageScrollArea) -> None:

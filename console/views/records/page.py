@@ -228,6 +228,7 @@ class RecordPage(Page, Generic[ViewT]):
         self.route, self.sidebar_key = route, route.sidebar_key
         if is_other_record:
             self.view, self._shown_state = None, ()
+            self.contents_area.verticalScrollBar().setValue(0)
             self.reset_read_state()
             for name in self.list_bar_names():
                 self.hide_bar(name)
